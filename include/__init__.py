@@ -1,0 +1,1 @@
+"""Everything of mixpanel-aep that runs without Airflow."""

@@ -1,0 +1,87 @@
+"""The errors a person on call can meet: what happened, where, and what to do."""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """One sentence that says what is wrong and where, and a hint that says what to do.
+
+    No message holds a secret, a token, a request or response body, or a row's value.
+    """
+
+    def __init__(self, sentence: str, hint: str = "") -> None:
+        super().__init__(f"{sentence} {hint}".strip())
+        self.sentence = sentence
+        self.hint = hint
+
+
+class Terminal(PipelineError):
+    """Running the same thing again cannot help: a person has to change something."""
+
+
+class Transient(PipelineError):
+    """The same thing may well succeed later: retry."""
+
+
+class Conflict(PipelineError):
+    """Another run is at work on the same partition, or got there first."""
+
+
+class Throttled(Transient):
+    """A service, or our own budget for it, asks us to wait ``wait_seconds``."""
+
+    def __init__(self, sentence: str, hint: str = "", *, wait_seconds: float) -> None:
+        super().__init__(sentence, hint)
+        self.wait_seconds = wait_seconds
+
+
+class ConfigError(Terminal):
+    """A pipeline file, a mapping set or a connection is wrong."""
+
+
+class PartitionNotClosed(Terminal):
+    """The day is not over in the Mixpanel project's time zone."""
+
+
+class TruncatedExport(Transient):
+    """Mixpanel's answer ended before the day did; nothing of it was published."""
+
+
+class NotAnExport(Transient):
+    """A 200 that holds something else than events."""
+
+
+class WrongProject(Terminal):
+    """The credentials, the project or the region do not belong together."""
+
+
+class CredentialsRejected(Terminal):
+    """A service does not accept the credentials of a connection."""
+
+
+class SchemaError(Terminal):
+    """The XDM schema cannot hold what the pipeline sends."""
+
+
+class TooManyQuarantined(Terminal):
+    """More rows were refused than the pipeline allows."""
+
+
+class LakeError(Transient):
+    """The lake could not be read or written."""
+
+
+class BadManifest(Terminal):
+    """A manifest or ledger record is unreadable, or from a newer version of this code."""
+
+
+class BatchFailed(Terminal):
+    """AEP refused the batch."""
+
+
+class CountMismatch(Terminal):
+    """AEP says success, with other counts than the manifest's."""
+
+
+class BatchStuck(Transient):
+    """AEP has not finished the batch before the deadline."""

@@ -1,0 +1,23 @@
+"""Keeps secrets and control characters out of everything a person reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+MASK = "***"
+_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{6,}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def scrub(text: str, secrets: Iterable[str] = ()) -> str:
+    """``text`` without ``secrets`` and without anything that looks like an Authorization header."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return _BEARER.sub(lambda match: f"{match.group(1)} {MASK}", text)
+
+
+def one_line(text: str, limit: int = 80) -> str:
+    """At most ``limit`` characters of ``text`` on one line, without control characters."""
+    flat = _CONTROL.sub(" ", text).strip()
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
