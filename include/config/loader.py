@@ -1,0 +1,108 @@
+"""Reads pipeline files: every fault named with its file, its line and the nearest known key."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from include.config.model import Pipeline
+from include.errors import ConfigError
+
+PIPELINES = Path(__file__).parents[1] / "pipelines"
+_LIMIT_BYTES = 256 * 1024
+_Lines = dict[tuple[str | int, ...], int]
+
+
+def load_pipelines(folder: Path | None = None) -> list[Pipeline]:
+    """All pipelines of a folder, by name (``MIXPANEL_AEP_PIPELINES``, else ``include/pipelines``).
+
+    Raises:
+        ConfigError: a file is wrong, or two pipelines write to one dataset.
+    """
+    folder = folder or Path(os.environ.get("MIXPANEL_AEP_PIPELINES", PIPELINES))
+    pipelines = [load_pipeline(path) for path in sorted(folder.glob("*.yaml"))]
+    targets: dict[tuple[str, str], str] = {}
+    for pipeline in pipelines:
+        target = (pipeline.aep.conn_id, pipeline.aep.dataset)
+        if target in targets:
+            raise ConfigError(
+                f"Pipelines {targets[target]}.yaml and {pipeline.name}.yaml both write to dataset "
+                f"{pipeline.aep.dataset!r} of connection {pipeline.aep.conn_id!r}.",
+                "Give each pipeline a dataset of its own.",
+            )
+        targets[target] = pipeline.name
+    return pipelines
+
+
+def load_pipeline(path: Path) -> Pipeline:
+    """One pipeline file; its name is the file's.
+
+    Raises:
+        ConfigError: naming the file, the line and what to write instead.
+    """
+    if path.stat().st_size > _LIMIT_BYTES:
+        raise ConfigError(f"{path.name} is larger than {_LIMIT_BYTES} bytes.", "A pipeline file is a page long.")
+    data, lines = _read_yaml(path)
+    try:
+        return Pipeline.model_validate({"name": path.stem, **data})
+    except ValidationError as error:
+        raise ConfigError("; ".join(_sentence(path, lines, dict(fault)) for fault in error.errors()) + ".") from None
+
+
+def _read_yaml(path: Path) -> tuple[dict[str, Any], _Lines]:
+    text = path.read_text(encoding="utf-8")
+    try:
+        # Aliases are refused: a page of them can grow to gigabytes when read.
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            raise ConfigError(f"{path.name} uses a YAML alias (*name).", "Write the value out.")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path.name}:{mark.line + 1}" if mark else path.name
+        problem = getattr(error, "problem", None) or "it is no YAML"
+        raise ConfigError(f"{where} cannot be read: {problem}.", "Check the indentation and the colons.") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path.name} holds no keys.", "Copy include/pipelines/shop.yaml and change it.")
+    if "name" in data:
+        raise ConfigError(f"{path.name}: a pipeline's name is its file's.", "Remove the key 'name'.")
+    lines: _Lines = {}
+    _note_lines(path, node, (), lines)
+    return data, lines
+
+
+def _note_lines(path: Path, node: yaml.Node | None, at: tuple[str | int, ...], lines: _Lines) -> None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*at, key.value)
+            if here in lines:
+                raise ConfigError(f"{path.name}:{key.start_mark.line + 1} has the key {key.value!r} a second time.")
+            lines[here] = key.start_mark.line + 1
+            _note_lines(path, value, here, lines)
+
+
+def _sentence(path: Path, lines: _Lines, fault: dict[str, Any]) -> str:
+    at = tuple(fault["loc"])
+    line = next((lines[at[:n]] for n in range(len(at), 0, -1) if at[:n] in lines), 1)
+    where, key = f"{path.name}:{line}", ".".join(map(str, at))
+    if fault["type"] == "extra_forbidden":
+        near = get_close_matches(str(at[-1]), _known_keys(at[:-1]), n=1, cutoff=0.4)
+        return f"{where} has an unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    if fault["type"] == "missing":
+        return f"{where} lacks the key {key!r}"
+    return f"{where} {key}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+def _known_keys(at: tuple[str | int, ...]) -> list[str]:
+    model: type[BaseModel] = Pipeline
+    for part in at:
+        annotation = model.model_fields[str(part)].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return [field.alias or name for name, field in model.model_fields.items() if name != "name"]

@@ -1,0 +1,106 @@
+"""What a pipeline file may say. Every key is here; anything else is refused."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def iana_name(name: str) -> str:
+    """The IANA name of a time zone given as IANA ("Europe/Berlin") or Windows name ("Pacific Standard Time")."""
+    from tzlocal.windows_tz import win_tz  # Adobe's Mixpanel source spells zones the Windows way
+
+    known = available_timezones()
+    if name in known:
+        return name
+    if name in win_tz:
+        return win_tz[name]
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [*known, *win_tz], n=1, cutoff=0.5)
+    raise ValueError(f"{name!r} is no time zone" + (f"; did you mean {near[0]!r}?" if near else ""))
+
+
+def share(value: Any) -> float:
+    """``"0.5%"`` or ``0.005`` as a share between 0 and 1."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
+    number = float(match[1]) / 100 if match else value
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
+        raise ValueError('a share is written like "0.5%" or 0.005, from 0% to 100%')
+    return float(number)
+
+
+class MixpanelSource(_Section):
+    """Which Mixpanel project, and how it keeps time."""
+
+    conn_id: str = "mixpanel_default"
+    timezone: Annotated[str, BeforeValidator(iana_name)]
+    time_is: Literal["utc", "project_local"]
+    events: tuple[str, ...] = ()
+    where: str | None = None
+    time_in_ms: bool = False
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def day_zone(self) -> ZoneInfo:
+        """The zone in which Mixpanel counts this project's days (facts: UTC for projects since 2023)."""
+        return self.zone if self.time_is == "project_local" else ZoneInfo("UTC")
+
+
+class AepTarget(_Section):
+    """Which dataset, and what setup makes when it is missing."""
+
+    conn_id: str = "aep_default"
+    dataset: str = Field(min_length=1)
+    schema_name: str = Field(alias="schema", min_length=1)
+    field_group: str | None = None
+    profile: bool = False
+    file_format: Literal["parquet", "json"] = Field("parquet", alias="format")
+
+
+class Quality(_Section):
+    """How much may be refused before a partition is."""
+
+    max_quarantined: Annotated[float, BeforeValidator(share)] = 0.005
+
+
+class Pipeline(_Section):
+    """One Mixpanel project into one AEP dataset: a pipeline file, read and checked."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")
+    mixpanel: MixpanelSource
+    aep: AepTarget
+    mapping: str
+    unmapped: Literal["keep", "drop", "fail"] = "keep"
+    identities: dict[str, str] = Field(min_length=1)
+    quality: Quality = Quality()
+    late_days: int = Field(5, ge=0, le=60)
+    settle_hours: float = Field(6, ge=0, le=240)
+    start_date: date
+    lake: str | None = None
+
+    @field_validator("identities")
+    @classmethod
+    def _namespace_codes(cls, value: dict[str, str]) -> dict[str, str]:
+        for code in value.values():
+            if not re.fullmatch(r"[A-Za-z0-9]+", code):
+                raise ValueError(f"namespace code {code!r} may hold only letters and digits")
+        return value
+
+    @field_validator("mapping")
+    @classmethod
+    def _plain_file_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+\.json", value):
+            raise ValueError("give the name of a .json file in include/pipelines/mappings")
+        return value

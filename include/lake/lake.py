@@ -1,0 +1,124 @@
+"""The lake: one API over a folder, S3, GCS and Azure, with create-only puts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
+from obstore.store import LocalStore, from_url
+
+from include.errors import ConfigError, LakeError
+from include.redact import one_line
+
+_SCHEMES = ("file", "s3", "gs", "az", "abfss")
+
+
+class Lake:
+    """An object store below ``url``; keys are relative and come from ``include.lake.keys`` only.
+
+    Credentials of ``s3://``, ``gs://`` and ``az://`` come from the environment (roles, ``AWS_*`` and so on).
+
+    Raises:
+        LakeError: from every method, when the store cannot be read or written.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        parts = urlsplit(self.url)
+        if parts.scheme not in _SCHEMES:
+            raise ConfigError(f"The lake {one_line(url)!r} is of no known kind.", f"Use one of {', '.join(_SCHEMES)}.")
+        try:
+            self._store: Any = (
+                LocalStore(parts.path, mkdir=True)
+                if parts.scheme == "file"
+                # A loopback endpoint (moto in tests and demo) is the only one that may speak plain http.
+                else from_url(self.url, client_options={"allow_http": _loopback_endpoint()})
+            )
+        except (BaseError, OSError, ValueError) as error:
+            raise self._error("open", "", error) from error
+        self.root = Path(parts.path) if parts.scheme == "file" else None
+
+    def uri(self, key: str) -> str:
+        """Where an object is, for a person to open."""
+        return f"{self.url}/{key}"
+
+    def read(self, key: str) -> bytes | None:
+        """The object's bytes, or None when there is none."""
+        try:
+            return bytes(self._store.get(key).bytes())
+        except (NotFoundError, FileNotFoundError):
+            return None
+        except (BaseError, OSError) as error:
+            raise self._error("read", key, error) from error
+
+    def create(self, key: str, body: bytes) -> bool:
+        """Puts the object if there is none yet; False when there is one. This is the lake's only lock."""
+        try:
+            self._store.put(key, body, mode="create", use_multipart=False)
+        except (AlreadyExistsError, FileExistsError):
+            return False
+        except (BaseError, OSError) as error:
+            raise self._error("write", key, error) from error
+        return True
+
+    def upload(self, key: str, source: Path) -> None:
+        """Streams a local file to the lake; a reader never sees a part of it."""
+        try:
+            with source.open("rb") as file:
+                obstore.put(self._store, key, file)
+        except (BaseError, OSError) as error:
+            raise self._error("write", key, error) from error
+
+    def download(self, key: str, target: Path) -> Path:
+        """A local file with the object's bytes: the object itself in a folder lake, else ``target``, streamed."""
+        if self.root is not None:
+            path = self.root / key
+            if not path.is_file():
+                raise self._error("read", key, FileNotFoundError("there is no such file"))
+            return path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as file:
+                for chunk in self._store.get(key).stream(min_chunk_size=4 * 1024 * 1024):
+                    file.write(chunk)
+        except (BaseError, OSError) as error:
+            raise self._error("read", key, error) from error
+        return target
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """All keys below a folder-like prefix, in order."""
+        try:
+            for page in self._store.list(prefix):
+                yield from sorted(item["path"] for item in page)
+        except (NotFoundError, FileNotFoundError):
+            return
+        except (BaseError, OSError) as error:
+            raise self._error("list", prefix, error) from error
+
+    def check_writable(self) -> None:
+        """Raises LakeError now rather than after an hour of export."""
+        self.create(".writable", b"")
+
+    def _error(self, verb: str, key: str, error: Exception) -> LakeError:
+        return LakeError(
+            f"The lake {self.url} cannot {verb} {key or 'anything'}: {type(error).__name__}.",
+            "Check that the place exists, that it has room and that this worker may write there.",
+        )
+
+
+def sha256_file(path: Path) -> str:
+    """Lower-case hex SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _loopback_endpoint() -> bool:
+    import os
+
+    endpoint = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT") or ""
+    return urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1")

@@ -1,0 +1,59 @@
+"""Mixpanel's export budget, 60 an hour and 3 a second for a project, shared by every task through the lake."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from include.clock import SYSTEM_CLOCK, Clock
+from include.errors import Throttled
+from include.lake.lake import Lake
+
+_WINDOWS = ((60, 3600.0), (3, 1.0))  # (requests, seconds); facts: docs.mixpanel.com/reference/rate-limits
+
+
+@dataclass(frozen=True)
+class ExportBudget:
+    """Numbered tickets, one a request. Ticket n may be used when ticket n-60 is an hour old and n-3 a second."""
+
+    lake: Lake
+    project_id: int
+    clock: Clock = SYSTEM_CLOCK
+    patience_seconds: float = 30.0
+
+    def acquire(self) -> None:
+        """Takes a ticket, waiting for at most ``patience_seconds``.
+
+        Raises:
+            Throttled: the budget is used up for longer than that; nothing was asked of Mixpanel.
+        """
+        while True:
+            wait, number = self._next()
+            if wait > self.patience_seconds:
+                raise Throttled(
+                    f"Mixpanel project {self.project_id} has used its 60 exports of this hour.",
+                    f"The next one is possible in {wait / 60:.0f} minutes; it will be made then.",
+                    wait_seconds=wait,
+                )
+            if wait > 0:
+                self.clock.sleep(wait)
+            if self.lake.create(self._key(number), json.dumps({"at": self.clock.seconds()}).encode()):
+                return
+
+    def _next(self) -> tuple[float, int]:
+        numbers = sorted(self._numbers())
+        number = numbers[-1] + 1 if numbers else 1
+        waits = [self._used_at(number - count) + seconds - self.clock.seconds() for count, seconds in _WINDOWS]
+        return max(0.0, *waits), number
+
+    def _used_at(self, number: int) -> float:
+        body = self.lake.read(self._key(number)) if number > 0 else None
+        return float(json.loads(body)["at"]) if body else 0.0
+
+    def _numbers(self) -> Iterator[int]:
+        for key in self.lake.keys(f"_budget/mixpanel-{self.project_id}"):
+            yield int(key.rsplit("/", 1)[1].removesuffix(".json"))
+
+    def _key(self, number: int) -> str:
+        return f"_budget/mixpanel-{self.project_id}/{number:09d}.json"

@@ -1,0 +1,82 @@
+"""Mixpanel's ``time``: an instant in projects since 2023, a wall-clock reading in older ones (``project_local``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum
+from zoneinfo import ZoneInfo
+
+from include.config.model import MixpanelSource
+from include.errors import PartitionNotClosed
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall clock has no zone
+
+
+class Reading(Enum):
+    """How sure a conversion from wall clock to instant is."""
+
+    EXACT = "exact"
+    FOLD = "fold"  # the wall clock showed this twice; the arrival time chose
+    GAP = "gap"  # the wall clock never showed this; shifted by the offset before the gap
+
+
+@dataclass(frozen=True)
+class EventTime:
+    """When an event happened: ``day`` is the partition it belongs to, ``milliseconds`` the instant since the epoch."""
+
+    day: date
+    milliseconds: int
+    reading: Reading = Reading.EXACT
+
+
+def event_time(wall_ms: int, zone: ZoneInfo | None, arrival_ms: int | None = None) -> EventTime:
+    """Converts ``time`` in milliseconds. ``zone`` is None for a ``utc`` project, else the project's zone.
+
+    ``arrival_ms`` is ``$mp_api_timestamp_ms`` (always UTC): in the autumn fold the reading that is closest to it,
+    and not after it, is taken.
+
+    Raises:
+        OverflowError: the value is outside years 1 to 9999.
+    """
+    wall = _EPOCH + timedelta(milliseconds=wall_ms)
+    if zone is None:
+        return EventTime(wall.date(), wall_ms)
+    first, second = (_offset_ms(wall, zone, fold) for fold in (0, 1))
+    if first == second:
+        return EventTime(wall.date(), wall_ms - first)
+    if first < second:  # spring: fold=0 is the offset before the gap
+        return EventTime(wall.date(), wall_ms - first, Reading.GAP)
+    later = wall_ms - second
+    chosen = later if arrival_ms is not None and later <= arrival_ms else wall_ms - first
+    return EventTime(wall.date(), chosen, Reading.FOLD)
+
+
+def _offset_ms(wall: datetime, zone: ZoneInfo, fold: int) -> int:
+    offset = wall.replace(tzinfo=zone, fold=fold).utcoffset()
+    return int(offset / timedelta(milliseconds=1)) if offset else 0
+
+
+def day_end(day: date, zone: ZoneInfo) -> datetime:
+    """The instant at which ``day`` ends in ``zone``, in UTC; right where midnight does not exist."""
+    return datetime.combine(day + timedelta(days=1), time(0), tzinfo=zone).astimezone(UTC)
+
+
+def settled_at(day: date, source: MixpanelSource, settle_hours: float) -> datetime:
+    """The first instant at which ``day`` may be exported."""
+    return day_end(day, source.day_zone) + timedelta(hours=settle_hours)
+
+
+def require_closed(day: date, source: MixpanelSource, now: datetime) -> None:
+    """Refuses a day that is not over where the project counts its days.
+
+    Raises:
+        PartitionNotClosed: naming the zone that was asked.
+    """
+    if now < day_end(day, source.day_zone):
+        raise PartitionNotClosed(
+            f"Partition {day} is not over in {source.day_zone.key}, where this Mixpanel project counts its days "
+            f"(it is {now.astimezone(source.day_zone):%Y-%m-%d %H:%M} there).",
+            "Run it again after midnight of that zone; if the zone is wrong, correct mixpanel.timezone or "
+            "mixpanel.time_is in the pipeline file.",
+        )

@@ -1,0 +1,197 @@
+"""An XDM schema as the Schema Registry resolves it (``xed-full``), as a tree of typed fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+from include.errors import SchemaError
+from include.lake.manifest import digest_of
+
+EXPERIENCE_EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
+_LONG = 9007199254740992  # XDM's long is what a double holds exactly
+
+
+class Kind(Enum):
+    """XDM's types (facts: Adobe's field-constraints page)."""
+
+    STRING = "string"
+    NUMBER = "number"
+    LONG = "long"
+    INTEGER = "int"
+    SHORT = "short"
+    BYTE = "byte"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATE_TIME = "date-time"
+    OBJECT = "object"
+    ARRAY = "array"
+    MAP = "map"
+
+    @property
+    def is_integer(self) -> bool:
+        return self in INTEGER_LIMITS
+
+    @property
+    def is_scalar(self) -> bool:
+        return self not in (Kind.OBJECT, Kind.ARRAY, Kind.MAP)
+
+
+INTEGER_LIMITS: dict[Kind, tuple[int, int]] = {
+    Kind.LONG: (-_LONG, _LONG),
+    Kind.INTEGER: (-(2**31), 2**31 - 1),
+    Kind.SHORT: (-(2**15), 2**15 - 1),
+    Kind.BYTE: (-128, 127),
+}
+
+
+@dataclass(frozen=True)
+class XdmField:
+    """One field: its kind, its constraints as the schema writes them, and what is inside it."""
+
+    path: tuple[str, ...]
+    kind: Kind
+    constraints: Mapping[str, Any]
+    children: Mapping[str, XdmField] = field(default_factory=dict)
+    item: XdmField | None = None
+    required: frozenset[str] = frozenset()
+
+    @property
+    def dotted(self) -> str:
+        return ".".join(self.path)
+
+    def walk(self) -> Iterator[XdmField]:
+        """This field and every field inside objects below it, in schema order; not into arrays and maps."""
+        yield self
+        for child in self.children.values():
+            yield from child.walk()
+
+
+@dataclass(frozen=True)
+class XdmSchema:
+    """A resolved schema. ``document`` is the registry's answer, ``digest`` identifies it."""
+
+    document: Mapping[str, Any]
+
+    @cached_property
+    def root(self) -> XdmField:
+        """The tree of fields.
+
+        Raises:
+            SchemaError: it is no schema for events, or holds a type that XDM does not have.
+        """
+        root = _field((), self.document)
+        for name in ("_id", "timestamp"):
+            if name not in root.children:
+                raise SchemaError(
+                    f"Schema {self.title!r} has no field {name!r}, which every event of AEP needs.",
+                    "Use a schema of the class XDM ExperienceEvent.",
+                )
+        return root
+
+    @property
+    def id(self) -> str:
+        return str(self.document.get("$id", ""))
+
+    @property
+    def title(self) -> str:
+        return str(self.document.get("title", self.id))
+
+    @property
+    def version(self) -> str:
+        return str(self.document.get("version", ""))
+
+    @property
+    def tenant(self) -> str:
+        """The name under which all custom fields stand, with its leading underscore."""
+        return str(self.document.get("meta:tenantNamespace", ""))
+
+    @cached_property
+    def digest(self) -> str:
+        return digest_of({"schema": _without_metadata(self.document)})
+
+    def find(self, path: tuple[str, ...]) -> XdmField | None:
+        """The field at ``path`` through objects, or None."""
+        here: XdmField | None = self.root
+        for part in path:
+            here = here.children.get(part) if here else None
+        return here
+
+    def to_json(self) -> bytes:
+        return json.dumps(self.document, sort_keys=True, ensure_ascii=False).encode()
+
+
+def parse_schema(body: bytes) -> XdmSchema:
+    """The schema of a snapshot written by ``XdmSchema.to_json``."""
+    return XdmSchema(json.loads(body))
+
+
+def _field(path: tuple[str, ...], node: Mapping[str, Any]) -> XdmField:
+    if len(path) > 60:
+        raise SchemaError(f"The schema nests deeper than 60 levels at {'.'.join(path[:6])}…", "Is it cyclic?")
+    kind = _kind(path, node)
+    children = {
+        name: _field((*path, name), child)
+        for name, child in (node.get("properties") or {}).items()
+        if kind is Kind.OBJECT
+    }
+    inner = node.get("items") if kind is Kind.ARRAY else node.get("additionalProperties") if kind is Kind.MAP else None
+    item = _field((*path, "*"), inner) if isinstance(inner, Mapping) and inner else None
+    constraints = {
+        key: value
+        for key, value in node.items()
+        if key not in ("properties", "items", "additionalProperties", "required")
+    }
+    return XdmField(path, kind, constraints, children, item, frozenset(node.get("required") or ()))
+
+
+def _kind(path: tuple[str, ...], node: Mapping[str, Any]) -> Kind:
+    if "$ref" in node:
+        raise SchemaError(
+            f"The schema refers to {node['$ref']!r} at {'.'.join(path) or 'its root'} instead of resolving it.",
+            "Ask the registry for the xed-full form.",
+        )
+    json_type, xdm_type = node.get("type"), node.get("meta:xdmType")
+    if json_type == "object" or (json_type is None and ("properties" in node or not path)):
+        has_values = isinstance(node.get("additionalProperties"), Mapping) and not node.get("properties")
+        return Kind.MAP if xdm_type == "map" or has_values else Kind.OBJECT
+    if json_type == "string":
+        return {"date": Kind.DATE, "date-time": Kind.DATE_TIME}.get(str(node.get("format")), Kind.STRING)
+    if json_type == "integer":
+        return _integer_kind(node)
+    try:
+        return Kind({"array": "array", "number": "number", "boolean": "boolean"}[str(json_type)])
+    except KeyError:
+        raise SchemaError(
+            f"The schema gives {'.'.join(path)} the type {json_type!r}, which XDM does not have.",
+            "Correct the field in its field group.",
+        ) from None
+
+
+def _integer_kind(node: Mapping[str, Any]) -> Kind:
+    named = {"long": Kind.LONG, "int": Kind.INTEGER, "short": Kind.SHORT, "byte": Kind.BYTE}
+    if node.get("meta:xdmType") in named:
+        return named[node["meta:xdmType"]]
+    low, high = node.get("minimum"), node.get("maximum")
+    if low is None and high is None:
+        return Kind.INTEGER
+    # A narrower range is a constraint on the smallest type that holds it.
+    bounds = [abs(bound) for bound in (low, high) if bound is not None]
+    for kind in (Kind.BYTE, Kind.SHORT, Kind.INTEGER):
+        if len(bounds) == 2 and max(bounds) <= -INTEGER_LIMITS[kind][0]:
+            return kind
+    return Kind.LONG
+
+
+def _without_metadata(node: Any) -> Any:
+    """The schema less what changes without changing what a row may be."""
+    if isinstance(node, Mapping):
+        noise = ("meta:registryMetadata", "meta:createdDate", "description", "meta:sandboxId", "meta:sandboxType")
+        return {key: _without_metadata(value) for key, value in node.items() if key not in noise}
+    if isinstance(node, list):
+        return [_without_metadata(value) for value in node]
+    return node
