@@ -139,7 +139,13 @@ def _field(path: tuple[str, ...], node: Mapping[str, Any]) -> XdmField:
         for name, child in (node.get("properties") or {}).items()
         if kind is Kind.OBJECT
     }
-    inner = node.get("items") if kind is Kind.ARRAY else node.get("additionalProperties") if kind is Kind.MAP else None
+    inner = (
+        node.get("items")
+        if kind is Kind.ARRAY
+        else node.get("additionalProperties")
+        if kind is Kind.MAP
+        else None
+    )
     item = _field((*path, "*"), inner) if isinstance(inner, Mapping) and inner else None
     constraints = {
         key: value
@@ -190,7 +196,13 @@ def _integer_kind(node: Mapping[str, Any]) -> Kind:
 def _without_metadata(node: Any) -> Any:
     """The schema less what changes without changing what a row may be."""
     if isinstance(node, Mapping):
-        noise = ("meta:registryMetadata", "meta:createdDate", "description", "meta:sandboxId", "meta:sandboxType")
+        noise = (
+            "meta:registryMetadata",
+            "meta:createdDate",
+            "description",
+            "meta:sandboxId",
+            "meta:sandboxType",
+        )
         return {key: _without_metadata(value) for key, value in node.items() if key not in noise}
     if isinstance(node, list):
         return [_without_metadata(value) for value in node]

@@ -1,0 +1,163 @@
+"""Runs the derived expectations over a chunk of rows: all of them in one Great Expectations suite run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from include.errors import Terminal
+from include.quality.derive import NESTED, PRESENT, ExpectationSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+class ValidationBroken(Terminal):
+    """An expectation could not be checked; that is never taken for "all rows are fine"."""
+
+
+@dataclass(frozen=True)
+class ChunkVerdict:
+    """For each refused row of a chunk (by position) the expectations that it fails."""
+
+    refused: dict[int, list[ExpectationSpec]]
+
+
+class SuiteRunner:
+    """A GX context and a suite, built once and run for every chunk of a partition."""
+
+    def __init__(self, specs: list[ExpectationSpec]) -> None:
+        import great_expectations as gx
+
+        self.specs = specs
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False}
+        self._batch = (
+            context.data_sources.add_pandas("partition")
+            .add_dataframe_asset("chunk")
+            .add_batch_definition_whole_dataframe("rows")
+        )
+        self._suite = context.suites.add(gx.ExpectationSuite(name="xdm"))
+        for number, spec in enumerate(specs):
+            self._suite.add_expectation(_expectation(spec, number))
+
+    def run(self, table: pa.Table) -> ChunkVerdict:
+        """Checks the rows of an Arrow table in the schema's shape.
+
+        Raises:
+            ValidationBroken: an expectation raised.
+        """
+        frame = flatten(table, self.specs)
+        result = self._batch.get_batch(batch_parameters={"dataframe": frame}).validate(
+            self._suite, result_format={"result_format": "COMPLETE", "exclude_unexpected_values": True}
+        )
+        refused: dict[int, list[ExpectationSpec]] = defaultdict(list)
+        for outcome in result.results:
+            spec = self.specs[outcome.expectation_config.meta["spec"]]
+            if outcome.exception_info and outcome.exception_info.get("raised_exception", False):
+                raise ValidationBroken(
+                    f"The expectation {spec.constraint!r} of field {spec.column!r} could not be checked.",
+                    "The schema asks something of this field that its type cannot have; correct the field group.",
+                )
+            if not outcome.success:
+                for row in outcome.result["unexpected_index_list"]:
+                    refused[int(row)].append(spec)
+        return ChunkVerdict(dict(refused))
+
+
+def _expectation(spec: ExpectationSpec, number: int) -> Any:
+    import great_expectations.expectations as gxe
+
+    if spec.gx_type == NESTED:
+        from include.quality.nested import ExpectColumnValuesToMatchNestedSchema
+
+        factory: Any = ExpectColumnValuesToMatchNestedSchema
+    else:
+        factory = getattr(gxe, spec.gx_type)
+    kwargs = dict(spec.kwargs)
+    if spec.constraint == "in_the_past":
+        import pandas as pd
+
+        kwargs["max_value"] = pd.Timestamp(kwargs["max_value"]).to_pydatetime()
+    return factory(column=spec.column, meta={"spec": number}, severity="critical", **kwargs)
+
+
+def flatten(table: pa.Table, specs: list[ExpectationSpec]) -> pd.DataFrame:
+    """The columns that ``specs`` name, by dotted path; arrays and maps as JSON text.
+
+    A column ``a.b?`` is made for a field that is required inside an object: true where that object is absent or
+    the field is there.
+    """
+    import pandas as pd
+
+    wanted = {spec.column for spec in specs}
+    nested = {spec.column for spec in specs if spec.gx_type == NESTED}
+    columns: dict[str, Any] = {}
+    for name in sorted(wanted):
+        column, parent_valid = _reach(table, name.removesuffix(PRESENT).split("."))
+        if name.endswith(PRESENT):
+            columns[name] = _there(table, column, parent_valid)
+        elif column is None:
+            columns[name] = pd.Series([None] * table.num_rows, dtype=object)
+        elif name in nested:
+            columns[name] = pd.Series(_json_texts(column), dtype=object)
+        else:
+            columns[name] = _series(column)
+    return pd.DataFrame(columns)
+
+
+def _series(column: Any) -> Any:
+    import pandas as pd
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type):
+        return column.to_pandas()
+    return pd.Series(column.to_pandas(types_mapper=pd.ArrowDtype))
+
+
+def _reach(table: pa.Table, path: list[str]) -> tuple[Any, Any]:
+    """The column at a path of struct fields, null where any struct around it is, and its parent's validity."""
+    import pyarrow.compute as pc
+
+    if path[0] not in table.column_names:
+        return None, None
+    column, valid = table[path[0]], None
+    for name in path[1:]:
+        valid = pc.is_valid(column)
+        if column.type.get_field_index(name) < 0:
+            return None, valid
+        column = pc.struct_field(column, name)
+    return column, valid
+
+
+def _there(table: pa.Table, column: Any, parent_valid: Any) -> Any:
+    import pandas as pd
+    import pyarrow.compute as pc
+
+    if parent_valid is None:
+        return pd.Series([True] * table.num_rows)
+    absent = pc.invert(parent_valid)
+    return (pc.or_(absent, pc.is_valid(column)) if column is not None else absent).to_pandas()
+
+
+def _json_texts(column: Any) -> list[str | None]:
+    import msgspec
+    import pyarrow as pa
+
+    is_map = pa.types.is_map(column.type)
+    encode = msgspec.json.Encoder(decimal_format="number").encode
+    return [
+        None if value is None else encode(present(dict(value) if is_map else value)).decode()
+        for value in column.to_pylist()
+    ]
+
+
+def present(value: Any) -> Any:
+    """A row value without its nulls: for AEP null is not absent, so absent it must be."""
+    if isinstance(value, dict):
+        return {key: present(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [present(inner) for inner in value if inner is not None]
+    return value

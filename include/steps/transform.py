@@ -1,0 +1,195 @@
+"""Transform: raw events become rows in the XDM schema's shape, each ``_id`` once; what cannot is quarantined."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from include.errors import SchemaError
+from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
+from include.steps.workspace import DATA_VERSION, Workspace
+from include.xdm.compile import CompiledMapping, compile_mapping, quote
+from include.xdm.mapping import MappingSet
+from include.xdm.schema import XdmSchema
+from include.xdm.sift import Sieve, SiftedEvent
+
+_CHUNK_ROWS = 10_000
+
+
+def transform_partition(
+    workspace: Workspace, raw: Manifest, schema: XdmSchema, mapping: MappingSet
+) -> Manifest:
+    """Maps an export, or finds it mapped. ``counts``: ``exported = duplicates + quarantined + mapped``.
+
+    Raises:
+        SchemaError: ``unmapped: fail`` and there are properties that no mapping names.
+    """
+    pipeline = workspace.pipeline
+    inputs = {
+        "export": raw.digest,
+        "schema": schema.digest,
+        "mapping": mapping.digest,
+        "settings": digest_of(pipeline.model_dump(include={"mixpanel", "identities", "unmapped"})),
+        "data_version": str(DATA_VERSION),
+    }
+    digest = digest_of(inputs)
+    done = workspace.find("transform", digest)
+    if done is not None:
+        return done
+    workspace.save_schema(schema)
+    with workspace.scratch() as scratch:
+        work = _Work(workspace, raw, mapping, scratch)
+        rows = work.run(compile_mapping(mapping, pipeline.identities))
+        files = [upload_file(workspace.lake, f"{workspace.partition.output('transform', digest)}/part-00000.parquet",
+                             work.parquet, rows)] if rows else []  # fmt: skip
+        quarantine = work.quarantine_file(workspace, digest)
+    return workspace.publish(
+        step="transform",
+        digest=digest,
+        inputs=inputs,
+        files=tuple(files),
+        counts={"exported": raw.rows, "mapped": rows, **work.counts},
+        details={
+            "quarantine": quarantine,
+            "reasons": dict(sorted(work.reasons.items())),
+            "not_converted": work.not_converted,
+            "schema_version": schema.version,
+        },
+    )
+
+
+class _Work:
+    """One transform in its scratch folder: sift into DuckDB, drop duplicates there, map, write Parquet."""
+
+    def __init__(self, workspace: Workspace, raw: Manifest, mapping: MappingSet, scratch: Path) -> None:
+        source = workspace.pipeline.mixpanel
+        self.keep_unmapped = workspace.pipeline.unmapped
+        self.scratch, self.parquet = scratch, scratch / "mapped.parquet"
+        self.quarantined_path = scratch / "quarantine.jsonl.gz"
+        self.raw_paths = workspace.local_files(raw, scratch)
+        self.sieve = Sieve(
+            project_id=int(raw.details["project_id"]),
+            day=workspace.partition.day,
+            wall_clock_zone=source.zone if source.time_is == "project_local" else None,
+            now_ms=int(workspace.clock.seconds() * 1000),
+            mapped=mapping.whole_properties,
+            time_in_ms=source.time_in_ms,
+        )
+        self.reasons: Counter[str] = Counter()
+        self.not_converted: dict[str, int] = {}
+        self.counts: dict[str, int] = {}
+
+    def run(self, compiled: CompiledMapping) -> int:
+        """Returns the number of mapped rows."""
+        with gzip.open(self.quarantined_path, "wb", 4) as quarantine, open_duckdb(self.scratch) as db:
+            db.register("sieve", self._batches(quarantine))
+            db.execute("CREATE TABLE sifted AS SELECT * FROM sieve")
+            self._check_unmapped()
+            duplicates, twins = self._drop_duplicates(db)
+            db.execute(f"CREATE TABLE mapped AS {compiled.select}")
+            columns = ", ".join(f'"{name}"' for name in compiled.columns)
+            db.execute(
+                f"COPY (SELECT {columns} FROM mapped ORDER BY timestamp, _id) TO {quote(str(self.parquet))} "
+                "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)"
+            )
+            self.not_converted = dict(
+                db.execute(
+                    "SELECT unnest(failed) AS f, count(*) FROM mapped GROUP BY f ORDER BY f"
+                ).fetchall()
+            )
+            rows = int(db.execute("SELECT count(*) FROM mapped").fetchall()[0][0])
+        self.counts = {
+            "duplicates": duplicates,
+            "twins": twins,
+            "quarantined": self.reasons.total(),
+            **dict(sorted(self.sieve.counts.items())),
+        }
+        return rows
+
+    def quarantine_file(self, workspace: Workspace, digest: str) -> dict[str, Any] | None:
+        """Uploads the quarantined lines, if any, and says where they are."""
+        if not self.reasons:
+            return None
+        key = workspace.partition.quarantine("transform", digest)
+        file: LakeFile = upload_file(workspace.lake, key, self.quarantined_path, self.reasons.total())
+        return file.model_dump()
+
+    def _batches(self, quarantine: gzip.GzipFile) -> Any:
+        import pyarrow as pa
+
+        schema = pa.schema([
+            ("line_number", pa.int64()), ("_id", pa.string()), ("timestamp", pa.timestamp("ms", tz="UTC")),
+            ("processed_ms", pa.int64()), ("has_insert_id", pa.bool_()), ("event", pa.string()),
+            ("properties", pa.string()), ("unmapped", pa.string()),
+        ])  # fmt: skip
+
+        def batches() -> Iterator[Any]:
+            events = self._events(quarantine)
+            while chunk := list(itertools.islice(events, _CHUNK_ROWS)):
+                columns = [
+                    pa.array(column, field.type)
+                    for column, field in zip(zip(*chunk, strict=True), schema, strict=True)
+                ]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
+
+    def _events(self, quarantine: gzip.GzipFile) -> Iterator[SiftedEvent]:
+        for sifted in self.sieve.sift(_lines(self.raw_paths)):
+            if isinstance(sifted, SiftedEvent):
+                yield sifted
+            else:
+                self.reasons[sifted["reason"]] += 1
+                quarantine.write(json.dumps(sifted, ensure_ascii=False).encode() + b"\n")
+
+    def _check_unmapped(self) -> None:
+        if self.keep_unmapped == "fail" and self.sieve.unmapped_names:
+            names = ", ".join(repr(name) for name, _ in self.sieve.unmapped_names.most_common(5))
+            raise SchemaError(
+                f"{len(self.sieve.unmapped_names)} properties have no mapping: {names}.",
+                "Map them, or write unmapped: keep in the pipeline file.",
+            )
+
+    @staticmethod
+    def _drop_duplicates(db: Any) -> tuple[int, int]:
+        """Of the rows with one ``_id`` the one processed last stays. Only ids that occur twice are sorted."""
+        db.execute(
+            "CREATE TABLE losers AS SELECT line_number, has_insert_id FROM ("
+            " SELECT line_number, has_insert_id, row_number() OVER"
+            "  (PARTITION BY _id ORDER BY processed_ms DESC, properties, line_number) AS place"
+            " FROM sifted SEMI JOIN (SELECT _id FROM sifted GROUP BY _id HAVING count(*) > 1) USING (_id)"
+            ") WHERE place > 1"
+        )
+        db.execute("CREATE VIEW events AS SELECT * FROM sifted ANTI JOIN losers USING (line_number)")
+        total, twins = db.execute(
+            "SELECT count(*), count(*) FILTER (NOT has_insert_id) FROM losers"
+        ).fetchall()[0]
+        return int(total), int(twins)
+
+
+def _lines(paths: Iterable[Path]) -> Iterator[bytes]:
+    for path in paths:
+        with gzip.open(path, "rb") as file:
+            for line in file:  # splits on the byte \n only: U+2028 and its like are text
+                yield line[:-1]
+
+
+def open_duckdb(scratch: Path) -> Any:
+    """A DuckDB whose tables, sorts and joins spill to scratch beyond ``MIXPANEL_AEP_MEMORY`` (default 1GB)."""
+    import duckdb
+
+    return duckdb.connect(
+        str(scratch / "work.duckdb"),
+        config={
+            "memory_limit": os.environ.get("MIXPANEL_AEP_MEMORY", "1GB"),
+            "temp_directory": str(scratch / "spill"),
+            "TimeZone": "UTC",
+            "autoinstall_known_extensions": False,
+        },
+    )

@@ -1,0 +1,116 @@
+"""Where a step works: its partition, the lake, the clock, and scratch space that is gone afterwards."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from include.clock import SYSTEM_CLOCK, Clock
+from include.config.model import Pipeline
+from include.errors import BadManifest, ConfigError
+from include.lake import manifest as manifests
+from include.lake.keys import PartitionKey, schema_key
+from include.lake.lake import Lake, sha256_file
+from include.lake.manifest import Manifest, Step
+from include.xdm.schema import XdmSchema, parse_schema
+
+DATA_VERSION = 1
+"""Raise it when the same inputs give other rows: outputs of the old code are then made anew."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One partition of one pipeline, in one lake."""
+
+    lake: Lake
+    pipeline: Pipeline
+    partition: PartitionKey
+    clock: Clock = SYSTEM_CLOCK
+
+    @classmethod
+    def of(cls, lake: Lake, pipeline: Pipeline, day: date, clock: Clock = SYSTEM_CLOCK) -> Workspace:
+        """The workspace of a day.
+
+        Raises:
+            ConfigError: the day is before the pipeline's start date.
+        """
+        if day < pipeline.start_date:
+            raise ConfigError(
+                f"Partition {day} is before the start_date {pipeline.start_date} of pipeline {pipeline.name}.",
+                "Set an earlier start_date in the pipeline file, or choose a later day.",
+            )
+        return cls(lake, pipeline, PartitionKey(pipeline.name, day), clock)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A local folder for large intermediate files (in ``TMPDIR``), removed at the end."""
+        with tempfile.TemporaryDirectory(prefix=f"mixpanel-aep-{self.pipeline.name}-") as folder:
+            yield Path(folder)
+
+    def find(self, step: Step, digest: str) -> Manifest | None:
+        """The step's manifest, or None when the step has not been done."""
+        return manifests.load(self.lake, self.partition.manifest(step, digest))
+
+    def require(self, step: Step, digest: str) -> Manifest:
+        """The manifest that a later step builds on.
+
+        Raises:
+            BadManifest: it is not there.
+        """
+        found = self.find(step, digest)
+        if found is None:
+            raise BadManifest(
+                f"There is no {step} output {digest} of partition {self.partition} in {self.lake.url}.",
+                f"Clear the task {step} of this run, then this one.",
+            )
+        return found
+
+    def publish(self, **fields: Any) -> Manifest:
+        """Makes a step's output real; returns the manifest that counts (see ``manifests.publish``)."""
+        manifest = Manifest(
+            pipeline=self.pipeline.name,
+            partition=str(self.partition),
+            created_at=self.clock.now().isoformat(timespec="milliseconds"),
+            **fields,
+        )
+        return manifests.publish(self.lake, self.partition, manifest)
+
+    def local_files(self, manifest: Manifest, scratch: Path) -> list[Path]:
+        """The manifest's files on local disk, their bytes checked against it.
+
+        Raises:
+            BadManifest: a file is not what the manifest says.
+        """
+        paths = []
+        for number, file in enumerate(manifest.files):
+            path = self.lake.download(file.key, scratch / f"input-{number}-{Path(file.key).name}")
+            if path.stat().st_size != file.bytes or sha256_file(path) != file.sha256:
+                raise BadManifest(
+                    f"{self.lake.uri(file.key)} is not the file that its manifest describes.",
+                    f"Somebody changed it; remove the folder and run {manifest.step} again.",
+                )
+            paths.append(path)
+        return paths
+
+    def save_schema(self, schema: XdmSchema) -> None:
+        """Keeps the schema that a run uses, by digest, for every later step and for whoever asks later."""
+        self.lake.create(schema_key(self.pipeline.name, schema.digest), schema.to_json())
+
+    def schema(self, digest: str) -> XdmSchema:
+        """A schema that was saved.
+
+        Raises:
+            BadManifest: it is not there.
+        """
+        key = schema_key(self.pipeline.name, digest)
+        body = self.lake.read(key)
+        if body is None:
+            raise BadManifest(
+                f"There is no schema snapshot {self.lake.uri(key)}.", "Clear the task transform."
+            )
+        return parse_schema(body)
