@@ -27,7 +27,7 @@ class ColumnValuesMatchNestedSchema(ColumnMapMetricProvider):
     condition_value_keys = ("nested_schema",)
 
     @column_condition_partial(engine=PandasExecutionEngine)  # type: ignore[misc, untyped-decorator]
-    def _pandas(cls, column: Any, nested_schema: str, **_: Any) -> Any:  # noqa: N805
+    def _pandas(cls, column: Any, nested_schema: str, **_: Any) -> Any:
         validator, decode = _validator(nested_schema), msgspec.json.decode
         return column.map(lambda text: validator.is_valid(decode(text)))
 

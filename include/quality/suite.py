@@ -144,13 +144,10 @@ def _there(table: pa.Table, column: Any, parent_valid: Any) -> Any:
 
 def _json_texts(column: Any) -> list[str | None]:
     import msgspec
-    import pyarrow as pa
 
-    is_map = pa.types.is_map(column.type)
-    encode = msgspec.json.Encoder(decimal_format="number").encode
     return [
-        None if value is None else encode(present(dict(value) if is_map else value)).decode()
-        for value in column.to_pylist()
+        None if value is None else msgspec.json.encode(present(value)).decode()
+        for value in column.to_pylist(maps_as_pydicts="strict")
     ]
 
 

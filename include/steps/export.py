@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -13,6 +12,7 @@ from typing import Protocol
 from include.lake import manifest as manifests
 from include.lake.manifest import Manifest, digest_of, upload_file
 from include.mixpanel.time import require_closed
+from include.steps.jsonl import gzip_writer
 from include.steps.workspace import DATA_VERSION, Workspace
 
 
@@ -75,12 +75,9 @@ def latest_export(workspace: Workspace, request: str) -> Manifest | None:
 
 
 def _write(lines: Iterable[bytes], path: Path) -> tuple[int, str]:
-    """Writes the lines compressed; returns their number and the digest of what they say.
-
-    The gzip header carries no time and no name: the same events give the same file.
-    """
+    """Writes the lines compressed; returns their number and the digest of what they say."""
     rows, content = 0, hashlib.sha256(f"export {DATA_VERSION}\n".encode())
-    with path.open("wb") as raw, gzip.GzipFile("", "wb", 4, raw, mtime=0) as file:
+    with gzip_writer(path) as file:
         for line in lines:
             row = line + b"\n"
             content.update(row)

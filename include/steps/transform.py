@@ -13,6 +13,7 @@ from typing import Any
 
 from include.errors import SchemaError
 from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
+from include.steps.jsonl import gzip_writer
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.compile import CompiledMapping, compile_mapping, quote
 from include.xdm.mapping import MappingSet
@@ -87,7 +88,7 @@ class _Work:
 
     def run(self, compiled: CompiledMapping) -> int:
         """Returns the number of mapped rows."""
-        with gzip.open(self.quarantined_path, "wb", 4) as quarantine, open_duckdb(self.scratch) as db:
+        with gzip_writer(self.quarantined_path) as quarantine, open_duckdb(self.scratch) as db:
             db.register("sieve", self._batches(quarantine))
             db.execute("CREATE TABLE sifted AS SELECT * FROM sieve")
             self._check_unmapped()

@@ -1,0 +1,37 @@
+"""The report page of a partition: one self-contained HTML file, escaped, without a single value of a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the page shows. Counts are events; names of events are the only customer's text on it."""
+
+    pipeline: str
+    partition: str
+    schema_title: str
+    schema_version: str
+    counts: dict[str, int]
+    reasons: dict[str, int]
+    not_converted: dict[str, int]
+    expectations: list[tuple[str, str]]
+    by_hour: dict[str, int]
+    by_event: dict[str, int]
+
+
+def render(report: Report) -> str:
+    """The page, as HTML. Everything that comes from data is escaped by the template."""
+    from jinja2 import Environment, StrictUndefined
+
+    template = (Path(__file__).parent / "report.html.j2").read_text(encoding="utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(template).render(
+        report=report,
+        busiest_hour=max(report.by_hour.values(), default=1),
+        busiest_event=max(report.by_event.values(), default=1),
+    )

@@ -1,0 +1,15 @@
+"""Compressed JSON Lines that are the same bytes whenever the same rows are written."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def gzip_writer(path: Path) -> Iterator[gzip.GzipFile]:
+    """A gzip file whose header holds no time and no name."""
+    with path.open("wb") as raw, gzip.GzipFile("", "wb", 4, raw, mtime=0) as file:
+        yield file

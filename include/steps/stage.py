@@ -1,0 +1,119 @@
+"""Stage: files exactly as AEP takes them, sized for AEP and named by what is in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from include.lake.lake import sha256_file
+from include.lake.manifest import Manifest, digest_of, upload_file
+from include.quality.suite import present
+from include.steps.workspace import DATA_VERSION, Workspace
+
+_CHUNK_ROWS = 20_000
+FILE_ROWS = 500_000
+"""Rows of one staged file: some 100 MB, below AEP's 256 MB for a single upload (facts: Batch Ingestion 5.2)."""
+
+
+def stage_partition(workspace: Workspace, valid: Manifest) -> Manifest:
+    """Stages valid rows, or finds them staged. ``counts``: ``staged``."""
+    file_format = workspace.pipeline.aep.file_format
+    inputs = {
+        "validate": valid.digest,
+        "format": file_format,
+        "file_rows": str(FILE_ROWS),
+        "data_version": str(DATA_VERSION),
+    }
+    digest = digest_of(inputs)
+    done = workspace.find("stage", digest)
+    if done is not None:
+        return done
+    write = _write_parquet if file_format == "parquet" else _write_json
+    files = []
+    with workspace.scratch() as scratch:
+        for path, rows in write(_tables(workspace.local_files(valid, scratch)), scratch):
+            name = f"events-{sha256_file(path)[:16]}.{file_format}"
+            key = f"{workspace.partition.output('stage', digest)}/{name}"
+            files.append(upload_file(workspace.lake, key, path, rows))
+            path.unlink()
+    return workspace.publish(
+        step="stage",
+        digest=digest,
+        inputs=inputs,
+        files=tuple(files),
+        counts={"staged": sum(file.rows for file in files)},
+    )
+
+
+def _tables(paths: list[Path]) -> Iterator[Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for path in paths:
+        for batch in pq.ParquetFile(path).iter_batches(_CHUNK_ROWS):
+            yield pa.Table.from_batches([batch])
+
+
+def _write_parquet(tables: Iterator[Any], scratch: Path) -> Iterator[tuple[Path, int]]:
+    import pyarrow.parquet as pq
+
+    writer, rows, number = None, 0, 0
+    for table in tables:
+        aep_table = table.cast(_aep_schema(table.schema))
+        if writer is None:
+            path = scratch / f"staged-{number}.parquet"
+            writer = pq.ParquetWriter(path, aep_table.schema, compression="snappy", store_schema=False)
+        writer.write_table(aep_table)
+        rows += table.num_rows
+        if rows >= FILE_ROWS:
+            writer.close()
+            yield path, rows
+            writer, rows, number = None, 0, number + 1
+    if writer is not None:
+        writer.close()
+        yield path, rows
+
+
+def _aep_schema(schema: Any) -> Any:
+    """AEP wants INT64 TIMESTAMP_MILLIS (facts: XDM field types), DuckDB writes microseconds."""
+    import pyarrow as pa
+
+    def milliseconds(kind: Any) -> Any:
+        if pa.types.is_timestamp(kind):
+            return pa.timestamp("ms", tz="UTC")
+        if pa.types.is_struct(kind):
+            return pa.struct([(f.name, milliseconds(f.type)) for f in kind])
+        if pa.types.is_list(kind):
+            return pa.list_(pa.field("element", milliseconds(kind.value_type)))
+        if pa.types.is_map(kind):
+            return pa.map_(kind.key_type, milliseconds(kind.item_type))
+        return kind
+
+    # Every column may be null: which ones happen to be full on a day is no part of the format.
+    return pa.schema([(f.name, milliseconds(f.type)) for f in schema])
+
+
+def _write_json(tables: Iterator[Any], scratch: Path) -> Iterator[tuple[Path, int]]:
+    file, rows, number = None, 0, 0
+    for table in tables:
+        if file is None:
+            path = scratch / f"staged-{number}.json"
+            file = path.open("wb")
+        for row in table.to_pylist(maps_as_pydicts="strict"):
+            file.write(json.dumps(present(row), ensure_ascii=False, default=_iso).encode() + b"\n")
+        rows += table.num_rows
+        if rows >= FILE_ROWS:
+            file.close()
+            yield path, rows
+            file, rows, number = None, 0, number + 1
+    if file is not None:
+        file.close()
+        yield path, rows
+
+
+def _iso(value: Any) -> str:
+    """Instants as AEP's date-time pattern wants them, with milliseconds and Z; dates as dates."""
+    text: str = value.isoformat(timespec="milliseconds") if hasattr(value, "hour") else value.isoformat()
+    return text.replace("+00:00", "Z")
