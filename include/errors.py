@@ -85,3 +85,47 @@ class CountMismatch(Terminal):
 
 class BatchStuck(Transient):
     """AEP has not finished the batch before the deadline."""
+
+
+class ServiceUnavailable(Transient):
+    """A service could not be reached, or says that it cannot answer now."""
+
+
+class IdentityServiceUnavailable(ServiceUnavailable):
+    """Adobe's identity service gave no usable token."""
+
+
+class RequestRefused(Terminal):
+    """A service says that the request itself is wrong."""
+
+
+class NotFound(RequestRefused):
+    """A service does not know what was asked for."""
+
+
+class PayloadTooLarge(RequestRefused):
+    """A service does not take so many bytes in one request."""
+
+
+class AccessDenied(Terminal):
+    """The credentials are good, but may not do this."""
+
+
+class RedirectRefused(Terminal):
+    """A service pointed to another address; credentials are never sent there."""
+
+
+class AlreadyExists(Conflict):
+    """What was to be created is there already."""
+
+
+class DatasetMissing(Terminal):
+    """The pipeline's dataset does not exist, or is not the only one of its name."""
+
+
+class ExportTerminatedEarly(TruncatedExport):
+    """Mixpanel wrote into its answer that it stopped before the end."""
+
+
+class ExportTooLarge(Terminal):
+    """Mixpanel's answer is larger than any real one: a line, or what its gzip expands to."""

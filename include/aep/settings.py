@@ -1,0 +1,116 @@
+"""What an Adobe Experience Platform connection holds, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import quote_plus
+
+from include.errors import ConfigError
+from include.http.connection import check, check_sandbox_url, flag, refuse_unknown, sandbox_address
+
+PLATFORM_HOST = "platform.adobe.io"
+IMS_HOST = "ims-na1.adobelogin.com"
+EXTRA_FIELDS = ("org_id", "aep_sandbox", "scopes", "sandbox")
+DEFAULT_SCOPES = (
+    "openid",
+    "AdobeID",
+    "read_organizations",
+    "additional_info.projectedProductContext",
+    "session",
+)
+
+
+@dataclass(frozen=True)
+class AepSettings:
+    """An OAuth server-to-server credential, its organization, and an AEP sandbox. ``repr`` shows no secret.
+
+    Raises:
+        ConfigError: a field is not what it should be; its value is not in the message.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    org_id: str
+    aep_sandbox: str
+    scopes: tuple[str, ...] = DEFAULT_SCOPES
+    sandbox_url: str | None = None
+    conn_id: str = "aep"
+
+    def __post_init__(self) -> None:
+        name = self.conn_id
+        check(name, "login", self.client_id, r"[A-Za-z0-9._-]{1,128}", "the client id of an OAuth credential")
+        check(name, "password", self.client_secret, r"[\x21-\x7e]{1,512}", "that credential's client secret")
+        check(
+            name, "extra org_id", self.org_id, r"[A-Za-z0-9]{1,64}@AdobeOrg", "an id that ends with @AdobeOrg"
+        )
+        check(
+            name, "extra aep_sandbox", self.aep_sandbox, r"[a-z0-9-]{1,256}", "a lower-case name such as prod"
+        )
+        if not self.scopes:
+            raise ConfigError(
+                f"Connection {name}: extra scopes is empty.", "Leave it out for the usual ones."
+            )
+        for scope in self.scopes:
+            check(name, "extra scopes", scope, r"[A-Za-z0-9_.:/-]{1,200}", "a list of OAuth scopes")
+        check_sandbox_url(name, self.sandbox_url)
+
+    @classmethod
+    def from_connection(
+        cls,
+        *,
+        conn_id: str,
+        login: str | None,
+        password: str | None,
+        host: str | None,
+        port: int | None,
+        extra: Mapping[str, Any],
+    ) -> Self:
+        """Reads a connection: login, password, and extra ``org_id``, ``aep_sandbox``, ``scopes``, ``sandbox``.
+
+        Raises:
+            ConfigError: an unknown extra field, an address that is not Adobe's, or a field that is wrong.
+        """
+        refuse_unknown(conn_id, extra, EXTRA_FIELDS)
+        return cls(
+            client_id=login or "",
+            client_secret=password or "",
+            org_id=str(extra.get("org_id") or ""),
+            aep_sandbox=str(extra.get("aep_sandbox") or ""),
+            scopes=_scopes(conn_id, extra.get("scopes")),
+            sandbox_url=sandbox_address(
+                conn_id,
+                sandbox=flag(conn_id, "extra sandbox", extra.get("sandbox", False)),
+                host=host,
+                port=port,
+                own_hosts=[PLATFORM_HOST],
+            ),
+            conn_id=conn_id,
+        )
+
+    @property
+    def platform_url(self) -> str:
+        """Where AEP's services are."""
+        return self.sandbox_url or f"https://{PLATFORM_HOST}"
+
+    @property
+    def ims_url(self) -> str:
+        """Where tokens come from."""
+        return self.sandbox_url or f"https://{IMS_HOST}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must appear nowhere: the client secret, as it is and as a form field."""
+        return (self.client_secret, quote_plus(self.client_secret))
+
+
+def _scopes(conn_id: str, value: object) -> tuple[str, ...]:
+    """Scopes as a list, or as text with commas."""
+    if value in (None, "", []):
+        return DEFAULT_SCOPES
+    if isinstance(value, str):
+        return tuple(scope.strip() for scope in value.split(",") if scope.strip())
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    raise ConfigError(f"Connection {conn_id}: extra scopes should be a list of OAuth scopes.")

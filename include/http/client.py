@@ -1,0 +1,240 @@
+"""Sends calls to one service: timeouts, retries by its table, tokens, and errors that tell no secret."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, TypeVar
+
+import requests
+import urllib3
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
+
+from include.clock import SYSTEM_CLOCK, Clock
+from include.errors import PipelineError, ServiceUnavailable, Throttled
+from include.http.answer import Answer, Streamed, error_text
+from include.http.rules import REDIRECT, Rule, Then, error_code, may_repeat, rule_for
+from include.http.session import new_session
+from include.http.wait import deferral_seconds, next_wait, retry_after_seconds
+from include.redact import one_line, scrub
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+_NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request. ``what`` completes the sentence "the service could not ..."."""
+
+    method: str
+    url: str
+    what: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = field(default=None, repr=False)
+    open_body: Callable[[], BinaryIO] | None = None
+    """Opens the body anew for every attempt; its ``len`` is the Content-Length."""
+    repeatable: bool = True
+    """False: sending it twice could make two of something, so it is repeated only if nothing can have been done."""
+    before: Callable[[], None] | None = None
+    """Called before every attempt."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a client knows about the service it speaks to."""
+
+    name: str
+    rules: Sequence[Rule]
+    facts: Mapping[str, str]
+    """Words for the sentences of ``rules``; ``conn_id`` is always among them."""
+    secrets: Callable[[], Iterable[str]]
+    headers: Callable[[], Mapping[str, str]]
+    renew: Callable[[], None] | None = None
+    """Forgets the token that was just refused."""
+    unavailable: type[ServiceUnavailable] = ServiceUnavailable
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds and counts; none of them bounds how long a whole answer may take."""
+
+    connect_seconds: float = 30.0
+    idle_seconds: float = 120.0
+    attempts: int = 6
+    longest_wait_seconds: float = 120.0
+    """A longer Retry-After is not slept through but raised, so that the task gives its place to others."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An attempt that failed, and whether and when another one may follow."""
+
+    error: PipelineError
+    again: bool
+    wait_seconds: float | None = None
+    renewed: bool = False
+
+
+class HttpClient:
+    """A client of one service. Not for use by several threads at once."""
+
+    def __init__(
+        self, service: Service, clock: Clock = SYSTEM_CLOCK, patience: Patience | None = None
+    ) -> None:
+        self._service = service
+        self._clock = clock
+        self._patience = patience or Patience()
+        self._session = new_session()
+
+    def send(self, call: Call) -> Answer:
+        """The whole answer, in memory.
+
+        Raises:
+            PipelineError: the one that the service's table names; ServiceUnavailable when it cannot be reached.
+        """
+        return self._run(call, Answer.read)
+
+    def ask(self, call: Call, read: Callable[[Answer], T]) -> T:
+        """As ``send``, and reads the answer: where ``read`` raises ServiceUnavailable the call is repeated too."""
+        return self._run(call, lambda response: read(Answer.read(response)))
+
+    def stream(self, call: Call) -> Streamed:
+        """The answer as it comes: its first bytes have been received, and from there on nothing is repeated.
+
+        Raises:
+            PipelineError: as ``send``.
+        """
+        return self._run(call, Streamed.begin)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._session.close()
+
+    def scrub(self, text: str) -> str:
+        """``text`` without the secrets of this service."""
+        return scrub(text, self._service.secrets())
+
+    def _run(self, call: Call, take: Callable[[requests.Response], T]) -> T:
+        renewed = False
+
+        def attempt() -> T | _Failure:
+            nonlocal renewed
+            result = self._attempt(call, take, may_renew=not renewed)
+            renewed = renewed or (isinstance(result, _Failure) and result.renewed)
+            return result
+
+        # By result and not by exception: an error that is raised here has no requests exception in its context,
+        # whose text holds the URL.
+        outcome: T | _Failure = Retrying(
+            retry=retry_if_result(lambda result: isinstance(result, _Failure) and result.again),
+            stop=stop_after_attempt(self._patience.attempts),
+            wait=_wait,
+            sleep=self._clock.sleep,
+            before_sleep=_log_failure,
+            retry_error_callback=_result,
+        )(attempt)
+        if isinstance(outcome, _Failure):
+            raise outcome.error
+        return outcome
+
+    def _attempt(
+        self, call: Call, take: Callable[[requests.Response], T], *, may_renew: bool
+    ) -> T | _Failure:
+        if call.before:
+            call.before()
+        headers = {**self._service.headers(), **call.headers}
+        try:
+            response = self._request(call, headers)
+            if 200 <= response.status_code < 300:
+                return take(response)
+        except ServiceUnavailable as error:
+            return _Failure(error, call.repeatable)
+        except _NETWORK as fault:
+            return _Failure(self._unreachable(call, fault), call.repeatable or _never_sent(fault))
+        return self._refused(call, response, may_renew=may_renew)
+
+    def _request(self, call: Call, headers: Mapping[str, str]) -> requests.Response:
+        with _body(call) as body:
+            return self._session.request(
+                call.method,
+                call.url,
+                params=dict(call.params),
+                headers=dict(headers),
+                data=body,
+                timeout=(self._patience.connect_seconds, self._patience.idle_seconds),
+                allow_redirects=False,
+                stream=True,
+            )
+
+    def _unreachable(self, call: Call, fault: Exception) -> ServiceUnavailable:
+        """The error for a fault of the network, of which only the class is told: its text holds the URL."""
+        return self._service.unavailable(
+            f"{self._service.name} could not be reached to {call.what} ({type(fault).__name__}).",
+            "Look for a firewall or an outage between this machine and the service; the task may be run again.",
+        )
+
+    def _refused(self, call: Call, response: requests.Response, *, may_renew: bool) -> _Failure:
+        body = error_text(response)
+        rule = rule_for((REDIRECT, *self._service.rules), response.status_code, body)
+        asked = retry_after_seconds(response.headers.get("Retry-After"), self._clock.now())
+        facts = {
+            "service": self._service.name,
+            "what": call.what,
+            "status": str(response.status_code),
+            "code": error_code(body),
+            **self._service.facts,
+            **call.facts,
+        }
+        error = rule.make({name: self.scrub(text) for name, text in facts.items()}, deferral_seconds(asked))
+        if rule.then is Then.REFRESH and self._service.renew and may_renew:
+            self._service.renew()
+            return _Failure(error, again=True, renewed=True)
+        again = may_repeat(rule, repeatable=call.repeatable)
+        if again and asked is not None and asked > self._patience.longest_wait_seconds:
+            return _Failure(
+                Throttled(error.sentence, error.hint, wait_seconds=deferral_seconds(asked)), again=False
+            )
+        return _Failure(error, again, asked)
+
+
+@contextmanager
+def _body(call: Call) -> Iterator[bytes | BinaryIO | None]:
+    if call.open_body is None:
+        yield call.content
+        return
+    with call.open_body() as body:
+        yield body
+
+
+def _never_sent(fault: Exception) -> bool:
+    """Whether the service cannot have seen anything of the request."""
+    if isinstance(fault, requests.ConnectTimeout):
+        return True
+    reason = getattr(fault.args[0] if fault.args else None, "reason", None)
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def _result(state: RetryCallState) -> Any:
+    assert state.outcome is not None
+    return state.outcome.result()
+
+
+def _wait(state: RetryCallState) -> float:
+    failure: _Failure = _result(state)
+    return 0.0 if failure.renewed else next_wait(state, failure.wait_seconds)
+
+
+def _log_failure(state: RetryCallState) -> None:
+    failure: _Failure = _result(state)
+    wait = state.next_action.sleep if state.next_action else 0.0
+    log.info(
+        "%s Attempt %d follows in %.0f s.",
+        one_line(failure.error.sentence, 300),
+        state.attempt_number + 1,
+        wait,
+    )

@@ -1,0 +1,56 @@
+"""Bytes in any pieces -> lines, split on the byte ``\n`` and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from include.errors import ExportTooLarge
+
+LONGEST_LINE_BYTES = (
+    16 * 1024 * 1024
+)  # an event is < 1 MB when sent (docs.mixpanel.com/reference/import-events)
+
+
+class LineSplitter:
+    """Splits a stream into lines without decoding it.
+
+    ``str.splitlines`` and friends also split at U+0085, U+2028 and U+2029, which JSON leaves unescaped inside
+    strings: airbytehq/airbyte#11018.
+    """
+
+    def __init__(self, longest_line_bytes: int = LONGEST_LINE_BYTES) -> None:
+        self._longest = longest_line_bytes
+        self._open: list[bytes] = []
+        self._open_bytes = 0
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The lines that ``data`` completes, without their newline.
+
+        Raises:
+            ExportTooLarge: a line is longer than the limit.
+        """
+        *complete, tail = data.split(b"\n")
+        for piece in complete:
+            self._hold(piece)
+            yield self._take()
+        self._hold(tail)
+
+    def finish(self) -> bytes:
+        """What came after the last newline; ends the stream."""
+        return self._take()
+
+    def _hold(self, piece: bytes) -> None:
+        self._open_bytes += len(piece)
+        if self._open_bytes > self._longest:
+            raise ExportTooLarge(
+                f"A line is longer than {self._longest} bytes, which no event can be.",
+                "Nothing was published; the answer is damaged, or it is not an export.",
+            )
+        if piece:
+            self._open.append(piece)
+
+    def _take(self) -> bytes:
+        line = b"".join(self._open)
+        self._open.clear()
+        self._open_bytes = 0
+        return line

@@ -1,0 +1,181 @@
+"""Mixpanel as this project needs it: a day of raw events, and who we are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Protocol
+
+from include.clock import SYSTEM_CLOCK, Clock
+from include.errors import RequestRefused
+from include.http.answer import Answer
+from include.http.client import Call, HttpClient, Patience, Service
+from include.mixpanel.errors import RULES
+from include.mixpanel.export import ExportStream
+from include.mixpanel.settings import APP_HOSTS, DATA_HOSTS, MixpanelSettings
+
+EXPORT_PATIENCE = Patience(idle_seconds=900.0)
+"""Minutes can pass before the first byte of a large day, and Mixpanel publishes no bound."""
+_MOST_LIMITED_ROWS = 100_000
+
+
+class Budget(Protocol):
+    """Something that says when an export may be asked for."""
+
+    def acquire(self) -> None:
+        """Returns when a request may be made, or raises Throttled."""
+
+
+@dataclass(frozen=True)
+class Me:
+    """What Mixpanel says about a service account and the connection's project; None where it says nothing."""
+
+    project_visible: bool
+    project_name: str | None = None
+    timezone: str | None = None
+    organization: str | None = None
+
+
+class MixpanelClient:
+    """A client of one Mixpanel project. Not for use by several threads at once."""
+
+    def __init__(
+        self,
+        settings: MixpanelSettings,
+        clock: Clock = SYSTEM_CLOCK,
+        budget: Budget | None = None,
+        patience: Patience = EXPORT_PATIENCE,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._budget = budget
+        self._patience = patience
+        facts = {
+            "conn_id": settings.conn_id,
+            "project_id": str(settings.project_id),
+            "region": settings.region,
+            "other_regions": settings.other_regions,
+            "to_date": "the day",
+        }
+        service = Service("Mixpanel", RULES, facts, lambda: settings.secrets, self._headers)
+        self._http = HttpClient(service, clock, patience)
+
+    @contextmanager
+    def export(
+        self,
+        from_date: date,
+        to_date: date,
+        *,
+        events: Sequence[str] = (),
+        where: str | None = None,
+        limit: int | None = None,
+        time_in_ms: bool = False,
+    ) -> Iterator[ExportStream]:
+        """The raw events of the days from ``from_date`` to ``to_date``, both included; iterate for their lines.
+
+        Days are the project's own (UTC for projects since 2023). ``events``: only these, all when empty.
+        ``limit``: at most so many rows, up to 100 000; it is a cap and no page. ``time_in_ms``: ``time`` in
+        milliseconds. Source: docs.mixpanel.com/reference/raw-event-export.
+
+        Raises:
+            PipelineError: see ``include.mixpanel.errors.RULES``, and what iterating an ExportStream raises.
+        """
+        params = _export_params(
+            self._settings.project_id, from_date, to_date, events, where, limit, time_in_ms
+        )
+        call = Call(
+            "GET",
+            f"{self._settings.data_url}/api/2.0/export",
+            f"export {from_date}" if from_date == to_date else f"export {from_date} to {to_date}",
+            params=params,
+            headers={
+                "Accept": "text/plain",
+                "Accept-Encoding": "gzip",
+                **self._original_host(DATA_HOSTS),
+            },
+            before=self._budget.acquire if self._budget else None,
+            facts={"to_date": params["to_date"]},
+        )
+        answer = self._http.stream(call)
+        try:
+            yield ExportStream(answer, self._http.scrub, self._clock, self._patience.idle_seconds)
+        finally:
+            answer.close()
+
+    def me(self) -> Me:
+        """Who Mixpanel takes us for; costs nothing of the export budget.
+
+        Source: docs.mixpanel.com/reference/service-accounts; field names as mixpanel-headless reads them.
+
+        Raises:
+            PipelineError: see ``include.mixpanel.errors.RULES``.
+        """
+        call = Call(
+            "GET",
+            f"{self._settings.app_url}/api/app/me",
+            "say who the service account is",
+            headers={"Accept": "application/json", **self._original_host(APP_HOSTS)},
+        )
+        return _me(self._http.ask(call, Answer.json_object), self._settings.project_id)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def _headers(self) -> Mapping[str, str]:
+        return {"Authorization": f"Basic {self._settings.basic_token}"}
+
+    def _original_host(self, hosts: Mapping[str, str]) -> Mapping[str, str]:
+        """Tells a sandbox, which has one address for all regions, which host it stands for."""
+        return {"X-Original-Host": hosts[self._settings.region]} if self._settings.sandbox_url else {}
+
+
+def _export_params(
+    project_id: int,
+    from_date: date,
+    to_date: date,
+    events: Sequence[str],
+    where: str | None,
+    limit: int | None,
+    time_in_ms: bool,
+) -> dict[str, str]:
+    if to_date < from_date:
+        raise RequestRefused(f"An export cannot end ({to_date}) before it begins ({from_date}).")
+    if limit is not None and not 0 < limit <= _MOST_LIMITED_ROWS:
+        raise RequestRefused(f"An export's limit is between 1 and {_MOST_LIMITED_ROWS} rows, not {limit}.")
+    params = {
+        "project_id": str(project_id),
+        "from_date": f"{from_date:%Y-%m-%d}",
+        "to_date": f"{to_date:%Y-%m-%d}",
+    }
+    if events:
+        params["event"] = json.dumps(list(events), ensure_ascii=False)
+    if where:
+        params["where"] = where
+    if limit is not None:
+        params["limit"] = str(limit)
+    if time_in_ms:
+        params["time_in_ms"] = "true"
+    return params
+
+
+def _me(answer: Mapping[str, Any], project_id: int) -> Me:
+    results = _object(answer.get("results"))
+    project = _object(_object(results.get("projects")).get(str(project_id)))
+    if not project:
+        return Me(project_visible=False)
+    organization = _object(_object(results.get("organizations")).get(str(project.get("organization_id"))))
+    return Me(
+        True, _text(project.get("name")), _text(project.get("timezone")), _text(organization.get("name"))
+    )
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,123 @@
+"""An export under way: its lines, and the proof at the end that there are no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import urllib3
+
+from include.clock import SYSTEM_CLOCK, Clock
+from include.errors import NotAnExport, TruncatedExport
+from include.http.answer import Streamed
+from include.mixpanel.stream import ExportGuard, GunzipStream, LineSplitter, clean_line
+
+_SLOWEST_BYTES_PER_SECOND = 16
+_AGAIN = "Nothing of it was published; the day is exported again."
+
+
+class ExportStream:
+    """The lines of one export, to be iterated once.
+
+    Every line comes as bytes, as Mixpanel sent it: without its newline, without the carriage return of CRLF,
+    without a byte order mark at the start; blank lines are left out. An export may be taken for the whole day if
+    and only if iterating it ended by itself, after which ``whole`` is true.
+    """
+
+    def __init__(
+        self,
+        answer: Streamed,
+        scrub: Callable[[str], str],
+        clock: Clock = SYSTEM_CLOCK,
+        idle_seconds: float = 900.0,
+    ) -> None:
+        self._answer = answer
+        self._clock = clock
+        self._idle_seconds = idle_seconds
+        self._guard = ExportGuard(scrub)
+        self._splitter = LineSplitter()
+        self._gunzip = GunzipStream() if self._encoding() == "gzip" else None
+        self.bytes_received = 0
+        """Bytes of the body so far, as they came over the wire."""
+        self.lines = 0
+        """Lines given out so far."""
+        self.whole = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Gives out the lines, and at the end proves that they are all.
+
+        Raises:
+            TruncatedExport: the answer ended before the day did, in whichever form.
+            ExportTerminatedEarly: Mixpanel says so itself, in a line of the answer.
+            NotAnExport: it is something else than events.
+            ExportTooLarge: a line, or what the gzip expands to, is larger than any real one.
+        """
+        if self._encoding() not in ("gzip", "identity"):
+            raise NotAnExport("Mixpanel's answer has a Content-Encoding that was not asked for.", _AGAIN)
+        for data in self._pieces():
+            for line in self._splitter.feed(data):
+                yield from self._checked(line)
+        yield from self._checked(self._splitter.finish())
+        self._check_end()
+        self._guard.finish()
+        self.whole = True
+
+    def _encoding(self) -> str:
+        encoding = self._answer.headers.get("Content-Encoding", "").strip().lower()
+        return {"": "identity", "x-gzip": "gzip"}.get(encoding, encoding)
+
+    def _checked(self, line: bytes) -> Iterator[bytes]:
+        line = clean_line(line, first=self.lines == 0)
+        if line.strip():
+            self._guard.see(line)
+            self.lines += 1
+            yield line
+
+    def _pieces(self) -> Iterator[bytes]:
+        for data in self._received():
+            self.bytes_received += len(data)
+            if self._gunzip:
+                yield from self._gunzip.feed(data)
+            else:
+                yield data
+
+    def _received(self) -> Iterator[bytes]:
+        """The body's bytes; raises TruncatedExport when they stop, or all but stop, coming."""
+        chunks = self._answer.chunks()
+        waited, window_bytes = 0.0, 0
+        while True:
+            began = self._clock.seconds()
+            trouble = ""
+            try:
+                data = next(chunks, None)
+            except urllib3.exceptions.HTTPError as fault:
+                trouble = type(fault).__name__
+            if trouble:
+                raise TruncatedExport(
+                    f"Mixpanel's answer broke off after {self.bytes_received} bytes ({trouble}).", _AGAIN
+                )
+            if data is None:
+                return
+            # Only the waiting counts: whoever reads the lines may be slow.
+            waited, window_bytes = waited + self._clock.seconds() - began, window_bytes + len(data)
+            if waited > self._idle_seconds:
+                if window_bytes < _SLOWEST_BYTES_PER_SECOND * waited:
+                    raise TruncatedExport(
+                        f"Mixpanel sent only {window_bytes} bytes in {waited:.0f} s.", _AGAIN
+                    )
+                waited, window_bytes = 0.0, 0
+            yield data
+
+    def _check_end(self) -> None:
+        declared = self._answer.headers.get("Content-Length")
+        empty = self.bytes_received == 0
+        if not self._answer.framed:
+            # RFC 9112 section 8: such an answer ends when the connection does, for whatever reason.
+            raise TruncatedExport(
+                "Mixpanel's answer does not say where it ends, so it cannot be proved whole.", _AGAIN
+            )
+        if declared is not None and declared.isdigit() and int(declared) != self.bytes_received:
+            raise TruncatedExport(
+                f"Mixpanel announced {declared} bytes and sent {self.bytes_received}.", _AGAIN
+            )
+        if self._gunzip and not empty and not self._gunzip.finished:
+            raise TruncatedExport("Mixpanel's answer broke off: its gzip has no end.", _AGAIN)

@@ -1,0 +1,115 @@
+"""What a Mixpanel connection holds, checked."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from include.errors import ConfigError
+from include.http.connection import check, check_sandbox_url, flag, refuse_unknown, sandbox_address
+
+# docs.mixpanel.com: openapi/export (data hosts), eu-residency and in-residency, openapi/query (app hosts)
+DATA_HOSTS = {"us": "data.mixpanel.com", "eu": "data-eu.mixpanel.com", "in": "data-in.mixpanel.com"}
+APP_HOSTS = {"us": "mixpanel.com", "eu": "eu.mixpanel.com", "in": "in.mixpanel.com"}
+EXTRA_FIELDS = ("region", "project_id", "sandbox")
+
+
+@dataclass(frozen=True)
+class MixpanelSettings:
+    """A service account, a project, and the region it lives in. ``repr`` shows no credentials.
+
+    Raises:
+        ConfigError: a field is not what it should be; its value is not in the message.
+    """
+
+    username: str = field(repr=False)
+    secret: str = field(repr=False)
+    project_id: int
+    region: str = "us"
+    sandbox_url: str | None = None
+    conn_id: str = "mixpanel"
+
+    def __post_init__(self) -> None:
+        check(
+            self.conn_id,
+            "login",
+            self.username,
+            r"[\x21-\x39\x3b-\x7e]{1,512}",
+            "a service account's user name",
+        )
+        check(
+            self.conn_id,
+            "password",
+            self.secret,
+            r"[\x21-\x7e]{1,512}",
+            "that service account's secret (a project secret in its place is retired on 3 March 2027)",
+        )
+        check(self.conn_id, "project_id", str(self.project_id), r"[1-9][0-9]{0,17}", "the project's number")
+        if self.region not in DATA_HOSTS:
+            raise ConfigError(
+                f"Connection {self.conn_id}: region is none of {', '.join(DATA_HOSTS)}.",
+                "It is the first part of the address at which you open the project: eu., in., or neither for us.",
+            )
+        check_sandbox_url(self.conn_id, self.sandbox_url)
+
+    @classmethod
+    def from_connection(
+        cls,
+        *,
+        conn_id: str,
+        login: str | None,
+        password: str | None,
+        host: str | None,
+        port: int | None,
+        extra: Mapping[str, Any],
+    ) -> Self:
+        """Reads a connection: login, password, and extra ``region``, ``project_id``, ``sandbox``.
+
+        Raises:
+            ConfigError: an unknown extra field, an address that is not Mixpanel's, or a field that is wrong.
+        """
+        refuse_unknown(conn_id, extra, EXTRA_FIELDS)
+        region = str(extra.get("region") or "us").lower()
+        project_id = str(extra.get("project_id") or "")
+        check(conn_id, "extra project_id", project_id, r"[1-9][0-9]{0,17}", "the project's number")
+        return cls(
+            username=login or "",
+            secret=password or "",
+            project_id=int(project_id),
+            region=region,
+            sandbox_url=sandbox_address(
+                conn_id,
+                sandbox=flag(conn_id, "extra sandbox", extra.get("sandbox", False)),
+                host=host,
+                port=port,
+                own_hosts=[DATA_HOSTS[region]] if region in DATA_HOSTS else [],
+            ),
+            conn_id=conn_id,
+        )
+
+    @property
+    def data_url(self) -> str:
+        """Where raw events are exported."""
+        return self.sandbox_url or f"https://{DATA_HOSTS[self.region]}"
+
+    @property
+    def app_url(self) -> str:
+        """Where questions about the account and the project are answered."""
+        return self.sandbox_url or f"https://{APP_HOSTS[self.region]}"
+
+    @property
+    def other_regions(self) -> str:
+        """The regions that were not chosen, in words."""
+        return " or ".join(region for region in DATA_HOSTS if region != self.region)
+
+    @property
+    def basic_token(self) -> str:
+        """The credentials as HTTP Basic writes them; as secret as the secret."""
+        return base64.b64encode(f"{self.username}:{self.secret}".encode()).decode("ascii")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must appear nowhere."""
+        return (self.secret, self.basic_token)

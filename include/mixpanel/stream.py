@@ -1,0 +1,183 @@
+"""The parts of reading an export that need no network: gunzip, and the proof that an export is whole."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from include.errors import ExportTerminatedEarly, ExportTooLarge, NotAnExport, PipelineError, TruncatedExport
+from include.http.lines import LineSplitter
+from include.redact import one_line
+
+__all__ = ["ExportGuard", "GunzipStream", "LineSplitter", "clean_line"]
+
+_GZIP = 16 + zlib.MAX_WBITS
+_PIECE_BYTES = 1024 * 1024
+_BOMB_BYTES = 1024**3
+_BOMB_RATIO = 1000  # events compress 10 to 30 times; deflate's own limit is 1032
+_BOM = b"\xef\xbb\xbf"
+_AGAIN = "Nothing of it was published; the day is exported again."
+
+# Airbyte's source-mixpanel, mixpanel/mixpanel-utils#5 and michaelcarter/mixpanel-data-export-js#31 saw it as plain
+# text, in brackets, as a JSON array and after "export".
+_SENTINEL = re.compile(rb"[\W_]*(?:export\s+)?terminated\s+early[\W_]*", re.IGNORECASE)
+_SENTINEL_AT_END = re.compile(rb"terminated\s+early[\W_]*\Z", re.IGNORECASE)
+_ERROR_TEXT = re.compile(rb"\W*api error", re.IGNORECASE)
+
+
+class GunzipStream:
+    """Decompresses gzip of any number of members, in any pieces, a bounded amount at a time.
+
+    requests and urllib3 take a gzip stream without its trailer for a complete one.
+    """
+
+    def __init__(self, bomb_bytes: int = _BOMB_BYTES, bomb_ratio: int = _BOMB_RATIO) -> None:
+        self._bomb_bytes, self._bomb_ratio = bomb_bytes, bomb_ratio
+        self._member = zlib.decompressobj(_GZIP)
+        self._inside = False
+        self._members = 0
+        self._received = 0
+        self._produced = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the trailer of the last member has been seen, and nothing after it."""
+        return self._members > 0 and not self._inside
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What ``data`` expands to.
+
+        Raises:
+            TruncatedExport: it is damaged.
+            ExportTooLarge: it expands like nothing that holds events.
+        """
+        self._received += len(data)
+        while data:
+            if not self._inside:
+                # gzip files may be padded with zeros between and after members: gzip(1)
+                data = data.lstrip(b"\0") if self._members else data
+                if not data:
+                    return
+                self._member, self._inside = zlib.decompressobj(_GZIP), True
+            piece = self._expand(data)
+            data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+            if self._member.eof:
+                self._inside, self._members = False, self._members + 1
+            if piece:
+                yield piece
+            elif not data:
+                return
+
+    def _expand(self, data: bytes) -> bytes:
+        try:
+            piece = self._member.decompress(data, _PIECE_BYTES)
+        except zlib.error:
+            damaged = True
+        else:
+            damaged = False
+        if damaged:
+            raise TruncatedExport("Mixpanel's answer is damaged: its gzip cannot be read.", _AGAIN)
+        self._produced += len(piece)
+        if self._produced > self._bomb_bytes and self._produced > self._bomb_ratio * self._received:
+            raise ExportTooLarge(
+                f"Mixpanel's answer expands to more than {self._bomb_ratio} times its size, which no export does.",
+                "Nothing was published; ask Mixpanel what it sends.",
+            )
+        return piece
+
+
+def clean_line(line: bytes, *, first: bool) -> bytes:
+    """``line`` without the carriage return of CRLF and, if it is the first one, without a byte order mark."""
+    line = line.removesuffix(b"\r")
+    return line.removeprefix(_BOM) if first else line
+
+
+class ExportGuard:
+    """Sees every line of an export and raises unless they can be all of it.
+
+    A line in the middle that is no event is let through: the transform step quarantines it with its reason.
+    """
+
+    def __init__(self, scrub: Callable[[str], str] = str) -> None:
+        self._scrub = scrub
+        self._lines = 0
+        self._last = b""
+
+    def see(self, line: bytes) -> None:
+        """Looks at the next line that is not blank.
+
+        Raises:
+            ExportTerminatedEarly: it says that Mixpanel gave up.
+            NotAnExport: it is an error message or a web page.
+        """
+        self._lines += 1
+        self._last = line
+        if line.startswith(b'{"event":') and line.endswith(b"}"):
+            return  # parsed by the transform step; text inside such a line proves nothing
+        if self._lines == 1 and line.lstrip().startswith(b"<"):
+            raise self._not_an_export("a web page")
+        value = _parsed(line)
+        if isinstance(value, dict) and "event" in value:
+            return
+        if _SENTINEL.fullmatch(line) or (value is _UNPARSABLE and _SENTINEL_AT_END.search(line)):
+            raise ExportTerminatedEarly("Mixpanel stopped this export before its end.", _AGAIN)
+        if _ERROR_TEXT.match(line) or (isinstance(value, dict) and "error" in value):
+            raise self._not_an_export("an error message")
+
+    def finish(self) -> None:
+        """Called after the last line.
+
+        Raises:
+            TruncatedExport: the last line is not a whole event.
+            NotAnExport: the only line is something else than an event.
+        """
+        if not self._lines:
+            return
+        value = _parsed(self._last)
+        if value is _TOO_DEEP or (isinstance(value, dict) and {"event", "properties"} <= value.keys()):
+            return
+        if self._lines == 1 and not self._last.startswith(b"{"):
+            raise self._not_an_export("something else than events")
+        raise TruncatedExport("Mixpanel's answer broke off: its last line is not a whole event.", _AGAIN)
+
+    def _not_an_export(self, what: str) -> PipelineError:
+        head = self._last[:4096]
+        text = head.decode("utf-8", "replace")
+        if len(head) < len(self._last):
+            text = text[:-512]  # half a secret at the cut would not be recognised
+        return NotAnExport(
+            f"Mixpanel answered with {what} in place of events: {one_line(self._scrub(text), 80)}",
+            "Nothing was published; it is tried again.",
+        )
+
+
+_UNPARSABLE = object()
+_TOO_DEEP = object()
+
+
+def _parsed(line: bytes) -> Any:
+    """``line`` as JSON, read leniently: this asks whether a line is whole, not whether its values are usable."""
+    try:
+        text = line.decode("utf-8", "surrogateescape")
+        return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+    except ValueError:
+        return _UNPARSABLE
+    except RecursionError:
+        return _TOO_DEEP if _balanced(line) else _UNPARSABLE
+
+
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]"]', re.DOTALL)
+
+
+def _balanced(line: bytes) -> bool:
+    """Whether every bracket outside strings is closed; no proper beginning of a JSON object is."""
+    depth = 0
+    for token in _TOKENS.finditer(line):
+        if token[0] == b'"':
+            return False
+        if not token[0].startswith(b'"'):
+            depth += 1 if token[0] in b"{[" else -1
+    return depth == 0 and line.startswith(b"{")
