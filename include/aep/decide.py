@@ -17,26 +17,25 @@ class BatchOutlook(Enum):
     """What AEP's status of a batch means for us."""
 
     OPEN = "open"  # loading: files can be added, nothing is visible
-    COMMITTED = "committed"  # accepted, not yet decided: loaded, staging, processing, queued, retrying, stalled ...
+    COMMITTED = (
+        "committed"  # accepted, not yet decided: loaded, staging, processing, queued, retrying, stalled ...
+    )
     ACTIVE = "active"
     REFUSED = "refused"  # failed, failure: AEP said no
     GONE = "gone"  # aborted, abandoned, inactive, deleted, archived: it can never become active again
     UNKNOWN = "unknown"  # a status that is in no document, or no answer
 
 
-_OUTLOOK = {
-    "loading": BatchOutlook.OPEN,
-    "success": BatchOutlook.ACTIVE,
-    "active": BatchOutlook.ACTIVE,
-    "failed": BatchOutlook.REFUSED,
-    "failure": BatchOutlook.REFUSED,
-} | {
-    status: BatchOutlook.GONE
-    for status in ("aborted", "abandoned", "inactive", "deleted", "archived")
-} | {
-    status: BatchOutlook.COMMITTED
-    for status in ("loaded", "staging", "staged", "queued", "processing", "retrying", "stalled", "retained")
+_STATUSES = {
+    BatchOutlook.OPEN: ("loading",),
+    BatchOutlook.COMMITTED: (
+        "loaded", "staging", "staged", "queued", "processing", "retrying", "stalled", "retained",
+    ),
+    BatchOutlook.ACTIVE: ("success", "active"),
+    BatchOutlook.REFUSED: ("failed", "failure"),
+    BatchOutlook.GONE: ("aborted", "abandoned", "inactive", "deleted", "archived"),
 }  # fmt: skip
+_OUTLOOK = {status: state for state, statuses in _STATUSES.items() for status in statuses}
 
 
 def outlook(status: str | None) -> BatchOutlook:

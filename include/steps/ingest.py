@@ -1,0 +1,214 @@
+"""Ingest: the staged files become one active AEP batch, exactly once, whatever was interrupted before.
+
+``decide`` says what to do next; this step does it, writes it into the ledger, and asks again. It never waits for AEP:
+when AEP is at work it says so, and whoever called looks again later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import BinaryIO, Protocol
+
+from include.aep.decide import Action, BatchOutlook, Decision, decide, outlook
+from include.errors import BatchFailed, Conflict, CountMismatch, Terminal
+from include.lake.ledger import Ledger, LedgerRecord
+from include.lake.manifest import Manifest
+from include.steps.workspace import Workspace
+
+_PATIENCE_SECONDS = 20.0
+_LOOK_SECONDS = 2.0
+_MANY_DECISIONS = 20
+
+
+class BatchView(Protocol):
+    """What the step reads of a batch; counts are None until AEP gives them."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def output_records(self) -> int | None: ...
+    @property
+    def failed_records(self) -> int | None: ...
+
+
+class Batches(Protocol):
+    """What the step needs of AEP."""
+
+    def find(self, batch_id: str) -> BatchView | None: ...
+    def find_by_external_id(self, dataset_id: str, external_id: str) -> Sequence[BatchView]: ...
+    def create(
+        self, dataset_id: str, file_format: str, external_id: str, tags: Mapping[str, list[str]]
+    ) -> str: ...
+    def upload(
+        self, batch_id: str, dataset_id: str, name: str, open_file: Callable[[], BinaryIO], size_bytes: int
+    ) -> None: ...
+    def complete(self, batch_id: str) -> None: ...
+    def why_failed(self, batch_id: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """The partition is at AEP. ``batch_id`` is None for an empty day, ``active`` the rows that AEP counts."""
+
+    batch_id: str | None
+    active: int
+    again: bool
+    """True when an earlier run had done it all."""
+
+
+@dataclass(frozen=True)
+class Watching:
+    """AEP is at work on the batch; look again later."""
+
+    batch_id: str
+
+
+def ingest_partition(
+    workspace: Workspace, staged: Manifest, batches: Batches, dataset_id: str, run: str
+) -> Ingested | Watching:
+    """Takes the partition as far as it goes without waiting. Call it again after a while when it is ``Watching``.
+
+    Raises:
+        Conflict: another run is at work on this partition.
+        BatchFailed: AEP refused the batch; a retry makes a new one.
+        CountMismatch: AEP counts other rows than were staged.
+    """
+    work = _Ingest(workspace, staged, batches, dataset_id, run)
+    again = True
+    for _ in range(_MANY_DECISIONS):
+        decision = work.decide()
+        match decision.action:
+            case Action.DONE:
+                return Ingested(decision.batch, staged.rows, again)
+            case Action.WATCH:
+                return Watching(str(decision.batch))
+            case Action.CREATE if staged.rows == 0:
+                work.record("empty")
+            case Action.CREATE:
+                work.create()
+            case Action.UPLOAD:
+                work.upload(str(decision.batch))
+            case Action.COMPLETE:
+                batches.complete(str(decision.batch))
+                return Watching(str(decision.batch))
+            case Action.RECORD:
+                work.record_active(str(decision.batch))
+            case Action.FAIL:
+                work.fail(str(decision.batch))
+            case Action.STOP:
+                raise Terminal(
+                    f"Partition {workspace.partition} of {workspace.pipeline.name} was not loaded: {decision.reason} "
+                    f"(batch {decision.batch}).",
+                    "Loading it again would send events twice. Revert that batch in AEP first, or leave it.",
+                )
+        again = False
+    raise Conflict(f"Partition {workspace.partition} changes faster than this run can follow.", "Retry it.")
+
+
+@dataclass
+class _Ingest:
+    workspace: Workspace
+    staged: Manifest
+    batches: Batches
+    dataset_id: str
+    run: str
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.workspace.lake, self.workspace.partition)
+        self.records: list[LedgerRecord] = self.ledger.records()
+        self._let_others_finish()
+
+    def decide(self) -> Decision:
+        """Asks AEP about the newest record's batch, and ``decide`` about the rest."""
+        batch_id = self.records[-1].batch if self.records else None
+        batch = self.batches.find(batch_id) if batch_id else None
+        return decide(self.records, self.staged.content, batch.status if batch else None)
+
+    def record(self, kind: str, batch: str | None = None, **fields: object) -> None:
+        self.records = self.ledger.append(
+            self.records,
+            kind,  # type: ignore[arg-type]
+            run=self.run,
+            at=self.workspace.clock.now().isoformat(timespec="milliseconds"),
+            content=self.staged.content,
+            staged=self.staged.digest,
+            batch=batch,
+            **fields,
+        )
+
+    def create(self) -> None:
+        """Claims the partition, then creates its batch, or adopts the one that a crashed run created."""
+        if not (self.records and self.records[-1].kind == "claimed" and self.records[-1].run == self.run):
+            self.record("claimed")
+        external_id = self._external_id()
+        alive = [
+            batch.id
+            for batch in self.batches.find_by_external_id(self.dataset_id, external_id)
+            if outlook(batch.status) in (BatchOutlook.OPEN, BatchOutlook.COMMITTED, BatchOutlook.ACTIVE)
+        ]
+        tags = {
+            "mixpanel-aep/pipeline": [self.workspace.pipeline.name],
+            "mixpanel-aep/day": [str(self.workspace.partition)],
+        }
+        file_format = self.workspace.pipeline.aep.file_format
+        batch = alive[0] if alive else self.batches.create(self.dataset_id, file_format, external_id, tags)
+        self.record("created", batch)
+
+    def upload(self, batch: str) -> None:
+        """Sends every file under the name of its digest, so that sending it again changes nothing; then commits."""
+        with self.workspace.scratch() as scratch:
+            paths = self.workspace.local_files(self.staged, scratch)
+            for file, path in zip(self.staged.files, paths, strict=True):
+                name = file.key.rsplit("/", 1)[1]
+                self.batches.upload(batch, self.dataset_id, name, partial(path.open, "rb"), file.bytes)
+        # The record comes first: from here on the batch may become active, whether or not we hear of it.
+        self.record("completing", batch)
+        self.batches.complete(batch)
+
+    def record_active(self, batch: str) -> None:
+        found = self.batches.find(batch)
+        rows, failed = (found.output_records, found.failed_records) if found else (None, None)
+        if rows != self.staged.rows or failed:
+            raise CountMismatch(
+                f"AEP says batch {batch} succeeded with {rows} rows and {failed or 0} failed ones, but "
+                f"{self.staged.rows} were staged for partition {self.workspace.partition}.",
+                "Compare the batch's failed rows with the staged files before the partition is run again.",
+            )
+        self.record("active", batch, counts={"active": rows})
+
+    def fail(self, batch: str) -> None:
+        why = self.batches.why_failed(batch)
+        self.record("failed", batch, note=why)
+        raise BatchFailed(
+            f"AEP refused batch {batch} of partition {self.workspace.partition}: {why}.",
+            "Nothing of it is visible. Correct the mapping or the schema, then clear the task transform.",
+        )
+
+    def _external_id(self) -> str:
+        """The same for the same content, so that a batch whose id was lost in a crash is found again.
+
+        The number tells attempts apart: AEP expects the id to be unique, and a refused batch keeps its own.
+        """
+        attempts = sum(
+            record.kind == "created" and record.content == self.staged.content for record in self.records
+        )
+        partition = self.workspace.partition
+        return f"mixpanel-aep-{partition.pipeline}-{partition}-{self.staged.content[:16]}-{attempts + 1}"
+
+    def _let_others_finish(self) -> None:
+        """Waits while another run's claim is moving. Taking it over too early is safe, merely impolite:
+        the ledger fences the other run out at its next write."""
+        waited = 0.0
+        while self._others_claim() and waited < _PATIENCE_SECONDS:
+            self.workspace.clock.sleep(_LOOK_SECONDS)
+            waited += _LOOK_SECONDS
+            seen, self.records = len(self.records), self.ledger.records()
+            waited = 0.0 if len(self.records) > seen else waited
+
+    def _others_claim(self) -> bool:
+        last = self.records[-1] if self.records else None
+        return last is not None and last.kind in ("claimed", "created") and last.run != self.run
