@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import requests
 import urllib3
@@ -25,6 +25,15 @@ T = TypeVar("T")
 _NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError)
 
 
+class Body(Protocol):
+    """What is uploaded; its ``len`` is the Content-Length."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+    def read(self, size: int = -1, /) -> bytes: ...
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class Call:
     """One request. ``what`` completes the sentence "the service could not ..."."""
@@ -35,8 +44,8 @@ class Call:
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes | None = field(default=None, repr=False)
-    open_body: Callable[[], BinaryIO] | None = None
-    """Opens the body anew for every attempt; its ``len`` is the Content-Length."""
+    open_body: Callable[[], Body] | None = None
+    """Opens the body anew for every attempt."""
     repeatable: bool = True
     """False: sending it twice could make two of something, so it is repeated only if nothing can have been done."""
     before: Callable[[], None] | None = None
@@ -203,11 +212,11 @@ class HttpClient:
 
 
 @contextmanager
-def _body(call: Call) -> Iterator[bytes | BinaryIO | None]:
+def _body(call: Call) -> Iterator[bytes | Body | None]:
     if call.open_body is None:
         yield call.content
         return
-    with call.open_body() as body:
+    with closing(call.open_body()) as body:
         yield body
 
 

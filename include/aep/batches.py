@@ -1,0 +1,91 @@
+"""Batch ingestion: a batch is created, filled, and completed (AdobeDocs/experience-platform-apis, batch-ingestion.yaml)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from include.aep.http import AepHttp, JsonObject
+from include.aep.model import Batch
+from include.aep.upload import Opener, Uploader, UploadLimits
+from include.clock import SYSTEM_CLOCK, Clock
+from include.errors import ServiceUnavailable
+
+_BASE = ("data", "foundation", "import", "batches")
+_INPUT_FORMATS: Mapping[str, JsonObject] = {
+    "parquet": {"format": "parquet"},
+    "json": {"format": "json", "isMultiLineJson": False},  # one object per line
+}
+
+
+class Batches:
+    """The life of a batch. Nothing of it is visible before ``complete``."""
+
+    def __init__(
+        self, http: AepHttp, clock: Clock = SYSTEM_CLOCK, limits: UploadLimits | None = None
+    ) -> None:
+        self._http = http
+        self._uploader = Uploader(http, clock, limits or UploadLimits())
+
+    def create(
+        self,
+        dataset_id: str,
+        file_format: Literal["parquet", "json"],
+        external_id: str,
+        *,
+        tags: Mapping[str, Sequence[str]] | None = None,
+        replaces: Sequence[str] = (),
+    ) -> Batch:
+        """Opens a batch, with error diagnostics and without partial ingestion.
+
+        ``replaces``: ids of batches that it takes the place of when it is active (AEP calls it replay).
+        It is not repeated where the answer was lost: look for the batch by its ``externalId`` then.
+
+        Raises:
+            ServiceUnavailable: AEP does not tell the batch's id.
+        """
+        body: JsonObject = {
+            "datasetId": dataset_id,
+            "externalId": external_id,
+            "inputFormat": _INPUT_FORMATS[file_format],
+            "enableErrorDiagnostics": True,
+        }
+        if tags:
+            body["tags"] = {name: list(values) for name, values in tags.items()}
+        if replaces:
+            body["replay"] = {"predecessors": list(replaces), "reason": "replace"}
+        answer = self._http.send_json("POST", _BASE, "create a batch", body)
+        batch_id = answer.get("id") if isinstance(answer, dict) else None
+        if not isinstance(batch_id, str) or not batch_id:
+            raise ServiceUnavailable(
+                "AEP created a batch and did not tell its id.", "Run it again: it is looked for."
+            )
+        return Batch.read(batch_id, answer)
+
+    def upload(self, batch_id: str, dataset_id: str, name: str, opener: Opener, size: int) -> None:
+        """Uploads a file of ``size`` bytes under ``name``, which may hold directories; replaces one of that name.
+
+        ``opener`` opens the file at its first byte and is called for every attempt.
+
+        Raises:
+            RequestRefused: the file is empty, or AEP refuses it.
+            LakeError: the file has fewer bytes than ``size``.
+        """
+        path = (*_BASE, batch_id, "datasets", dataset_id, "files", *name.split("/"))
+        self._uploader.upload(path, opener, size)
+
+    def complete(self, batch_id: str) -> None:
+        """Commits a batch: accepted, which is not yet active. May be repeated."""
+        self._http.act((*_BASE, batch_id), "complete a batch", "COMPLETE")
+
+    def abort(self, batch_id: str) -> None:
+        """Gives up a batch that is not completed.
+
+        Raises:
+            RequestRefused: it is loaded already.
+        """
+        self._http.act((*_BASE, batch_id), "abort a batch", "ABORT")
+
+    def revert(self, batch_id: str) -> None:
+        """Takes an active batch out of its dataset."""
+        self._http.act((*_BASE, batch_id), "revert a batch", "REVERT")

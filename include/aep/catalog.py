@@ -1,0 +1,110 @@
+"""Catalog Service: datasets and batches (AdobeDocs/experience-platform-apis, catalog.yaml)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from include.aep.http import AepHttp, JsonObject
+from include.aep.model import Batch, Dataset
+from include.errors import DatasetMissing, NotFound, RequestRefused
+
+_BASE = ("data", "foundation", "catalog")
+_PAGE = 100  # 1..100; limit=0 is refused
+_MOST_PAGES = 1000
+
+
+class Catalog:
+    """Finds and creates datasets, finds batches."""
+
+    def __init__(self, http: AepHttp) -> None:
+        self._http = http
+
+    def find_dataset(self, name: str) -> Dataset | None:
+        """The dataset of exactly this name.
+
+        Raises:
+            DatasetMissing: several have it, so that none of them is meant.
+        """
+        same = [
+            dataset
+            for key, body in self._pages("dataSets", "find a dataset by name", {"name": name})
+            if (dataset := Dataset.read(key, body)).name == name
+        ]
+        if len(same) > 1:
+            raise DatasetMissing(
+                f"AEP has {len(same)} datasets named {name!r}: {', '.join(dataset.id for dataset in same)}.",
+                "Rename all but one of them in AEP.",
+            )
+        return same[0] if same else None
+
+    def require_dataset(self, name: str) -> Dataset:
+        """The dataset of exactly this name.
+
+        Raises:
+            DatasetMissing: there is none, or there are several.
+        """
+        dataset = self.find_dataset(name)
+        if dataset is None:
+            raise DatasetMissing(
+                f"AEP has no dataset named {name!r}.", "Run the setup DAG, which creates it."
+            )
+        return dataset
+
+    def dataset(self, dataset_id: str) -> Dataset | None:
+        """The dataset of this id, None where AEP knows of none."""
+        body = self._http.find((*_BASE, "dataSets", dataset_id), "look up a dataset")
+        entry = _entry(body, dataset_id)
+        return Dataset.read(dataset_id, entry) if entry is not None else None
+
+    def create_dataset(self, body: JsonObject) -> str:
+        """Creates a dataset; its id.
+
+        Raises:
+            RequestRefused: AEP answered without an id.
+        """
+        answer = self._http.send_json("POST", (*_BASE, "dataSets"), "create a dataset", body)
+        reference = answer[0] if isinstance(answer, list) and answer else ""
+        dataset_id = str(reference).rpartition("/")[2]
+        if not str(reference).startswith("@/dataSets/") or not dataset_id:
+            raise RequestRefused(
+                "AEP did not tell the id of the dataset that it created.", "Look for it in AEP by its name."
+            )
+        return dataset_id
+
+    def batch(self, batch_id: str) -> Batch | None:
+        """The batch of this id; None where AEP knows of none, which for a new batch may change."""
+        body = self._http.find((*_BASE, "batches", batch_id), "look up a batch")
+        entry = _entry(body, batch_id)
+        return Batch.read(batch_id, entry) if entry is not None else None
+
+    def find_batches(self, dataset_id: str, external_id: str) -> tuple[Batch, ...]:
+        """The batches of a dataset that were created with this ``externalId``, oldest first.
+
+        More than one is possible: AEP expects the id to be unique and is not documented to enforce it.
+        """
+        params = {"externalId": external_id, "dataSet": dataset_id, "orderBy": "desc:created"}
+        found = [
+            Batch.read(key, body)
+            for key, body in self._pages("batches", "find batches by externalId", params)
+        ]
+        ours = [b for b in found if b.external_id == external_id and b.dataset_id in (None, dataset_id)]
+        return tuple(sorted(ours, key=lambda batch: batch.created_ms))
+
+    def _pages(self, kind: str, what: str, params: dict[str, str]) -> Iterator[tuple[str, JsonObject]]:
+        seen: set[str] = set()
+        for number in range(_MOST_PAGES):
+            page = self._http.get(
+                (*_BASE, kind), what, params | {"limit": str(_PAGE), "start": str(number * _PAGE)}
+            )
+            entries = page if isinstance(page, dict) else {}
+            fresh = {key: body for key, body in entries.items() if key not in seen and isinstance(body, dict)}
+            yield from fresh.items()
+            seen |= fresh.keys()
+            if len(entries) < _PAGE or not fresh:  # nothing new: this server does not know `start`
+                return
+        raise NotFound(f"AEP's list does not end, when asked to {what}.")
+
+
+def _entry(body: object, key: str) -> JsonObject | None:
+    entry = body.get(key) if isinstance(body, dict) else None
+    return entry if isinstance(entry, dict) else None

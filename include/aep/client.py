@@ -1,0 +1,46 @@
+"""Adobe Experience Platform as this project needs it: one organization, one AEP sandbox, five services."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from include.aep.access import Access
+from include.aep.auth import TokenSource
+from include.aep.batches import Batches
+from include.aep.catalog import Catalog
+from include.aep.http import AepHttp
+from include.aep.identity import Identity
+from include.aep.registry import Registry
+from include.aep.settings import AepSettings
+from include.aep.upload import UploadLimits
+from include.clock import SYSTEM_CLOCK, Clock
+from include.http.client import Patience
+
+
+class AepClient:
+    """A client of AEP. Not for use by several threads at once.
+
+    ``on_secret`` is called with every bearer token before it is used, so that its owner can mask it in logs.
+    """
+
+    def __init__(
+        self,
+        settings: AepSettings,
+        clock: Clock = SYSTEM_CLOCK,
+        *,
+        on_secret: Callable[[str], None] | None = None,
+        patience: Patience | None = None,
+        limits: UploadLimits | None = None,
+    ) -> None:
+        self._tokens = TokenSource(settings, clock, on_secret, patience)
+        self._http = AepHttp(settings, self._tokens, clock, patience)
+        self.registry = Registry(self._http)
+        self.catalog = Catalog(self._http)
+        self.identity = Identity(self._http)
+        self.batches = Batches(self._http, clock, limits)
+        self.access = Access(self._http)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._tokens.close()
+        self._http.close()

@@ -1,0 +1,142 @@
+"""What the refusals of AEP and of Adobe's identity service mean.
+
+Sources: experienceleague.adobe.com, Platform "Troubleshooting" (gateway codes), "Schema Registry troubleshooting",
+and the OpenAPI files of AdobeDocs/experience-platform-apis.
+"""
+
+from __future__ import annotations
+
+from include.errors import (
+    AccessDenied,
+    AlreadyExists,
+    CredentialsRejected,
+    IdentityServiceUnavailable,
+    NotFound,
+    PayloadTooLarge,
+    RequestRefused,
+    SchemaError,
+    Throttled,
+)
+from include.http.rules import REFUSED, SERVER, SERVER_BUSY, Rule, Then
+
+_ENTITLED = (
+    "In Adobe's Admin Console the credential needs the product profile AEP-Default-All-Users and a role that may "
+    "use the AEP sandbox {aep_sandbox}."
+)
+_UNAVAILABLE = "The identity service is unavailable: it could not {what} (HTTP {status})."
+_UNAVAILABLE_HINT = "Nothing is wrong on this side; the task may be run again."
+
+AEP_RULES = (
+    Rule(
+        {401},
+        "",
+        CredentialsRejected,
+        "AEP does not accept the token of connection {conn_id} (HTTP 401{code}), a new one neither.",
+        "Compare login (client id), extra org_id and scopes of the connection with the Adobe Developer Console.",
+        Then.REFRESH,
+    ),
+    Rule(
+        {403},
+        r"40300[03]|api key is",
+        CredentialsRejected,
+        "AEP does not know the client id of connection {conn_id} (HTTP 403{code}).",
+        "Compare login (client id) of the connection with the Adobe Developer Console; the project there needs the "
+        "Experience Platform API.",
+    ),
+    Rule(
+        {403},
+        r"403025|profile is not valid",
+        CredentialsRejected,
+        "The credential of connection {conn_id} does not belong to its organization (HTTP 403{code}).",
+        "Compare extra org_id of the connection with the Adobe Developer Console. " + _ENTITLED,
+    ),
+    Rule(
+        {403},
+        "",
+        AccessDenied,
+        "The credential of connection {conn_id} may not {what} (HTTP 403{code}).",
+        _ENTITLED,
+    ),
+    Rule(
+        {404},
+        "",
+        NotFound,
+        "AEP cannot {what}: there is no such thing in AEP sandbox {aep_sandbox} (HTTP 404).",
+        "Look whether it was deleted, and whether extra aep_sandbox of connection {conn_id} is the right one.",
+    ),
+    Rule(
+        {400, 409},
+        r"title must be unique|already exists",
+        AlreadyExists,
+        "AEP did not {what}: there is one already (HTTP {status}).",
+        "Titles are unique over all resources of an AEP sandbox, and namespace codes over the organization.",
+    ),
+    Rule(
+        {409},
+        "",
+        AlreadyExists,
+        "AEP did not {what}: it conflicts with what is there (HTTP 409{code}).",
+        "Somebody else may be at work on it; run it again to see what is there now.",
+    ),
+    Rule(
+        {406},
+        "",
+        SchemaError,
+        "AEP does not give the schema in the form that is asked for (HTTP 406{code}).",
+        "Only major version 1 of a schema exists; this is a fault of this project.",
+    ),
+    Rule(
+        {413},
+        "",
+        PayloadTooLarge,
+        "AEP does not take so many bytes at once, when asked to {what} (HTTP 413).",
+        "Stage smaller files: 256 MB is the documented limit of one request.",
+    ),
+    Rule(
+        {400},
+        r"400003|missing header",
+        RequestRefused,
+        "AEP misses a header, when asked to {what} (HTTP 400{code}).",
+        "Look at extra org_id and aep_sandbox of connection {conn_id}.",
+    ),
+    Rule(
+        {429},
+        "",
+        Throttled,
+        "AEP asks to be called less often, when asked to {what} (HTTP 429).",
+        "Batch ingestion allows 138 batches a minute; it goes on by itself.",
+        Then.SLOW_DOWN,
+    ),
+    SERVER_BUSY,
+    SERVER,
+    REFUSED,
+)
+
+IMS_RULES = (
+    Rule(
+        {400, 401, 403},
+        r"^\s*\{",  # JSON: the identity service itself says no; anything else is a gateway in front of it
+        CredentialsRejected,
+        "Adobe's identity service rejects the credential of connection {conn_id} (HTTP {status}).",
+        "Compare login (client id), password (client secret) and extra scopes with the Adobe Developer Console; the "
+        "secret may have been replaced.",
+    ),
+    Rule(
+        {429},
+        "",
+        Throttled,
+        "Adobe's identity service asks for fewer tokens (HTTP 429).",
+        "A token is good for 24 hours and kept within a task; it goes on by itself.",
+        Then.SLOW_DOWN,
+    ),
+    Rule({503}, "", IdentityServiceUnavailable, _UNAVAILABLE, _UNAVAILABLE_HINT, Then.SLOW_DOWN),
+    Rule(
+        (400, 401, 403, 404, 408, *range(500, 600)),
+        "",
+        IdentityServiceUnavailable,
+        _UNAVAILABLE,
+        _UNAVAILABLE_HINT,
+        Then.BACK_OFF,
+    ),
+    REFUSED,
+)

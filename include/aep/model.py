@@ -1,0 +1,162 @@
+"""What AEP tells about datasets, batches and their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Self
+
+
+class BatchState(Enum):
+    """What a batch's status means. Only SUCCEEDED and FAILED are ends; a status that we do not know is none."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def of(cls, status: str) -> BatchState:
+        """The state of a raw status, in any case.
+
+        Source: the status list of AdobeDocs/experience-platform-apis catalog.yaml and of the batch ingestion
+        overview; ``active`` and ``success`` are synonyms there.
+        """
+        return _STATES.get(status.lower(), cls.UNKNOWN)
+
+
+_STATES = (
+    dict.fromkeys(("success", "active"), BatchState.SUCCEEDED)
+    | dict.fromkeys(
+        ("failed", "failure", "aborted", "abandoned", "inactive", "deleted", "archived"), BatchState.FAILED
+    )
+    | dict.fromkeys(
+        ("loading", "loaded", "staging", "staged", "queued", "processing", "retrying", "stalled", "retained"),
+        BatchState.PENDING,
+    )
+)
+
+
+@dataclass(frozen=True)
+class BatchError:
+    """A reason that AEP gives for a batch or some of its rows. ``description`` may quote data: not for logs."""
+
+    code: str
+    description: str = field(repr=False)
+    rows: int | None
+
+
+@dataclass(frozen=True)
+class BatchMetrics:
+    """Counts of a batch; None where AEP has none, as it is before the end."""
+
+    input_records: int | None = None
+    output_records: int | None = None
+    failed_records: int | None = None
+    input_files: int | None = None
+    output_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch as the catalog shows it. ``status`` is AEP's own word; ``created_ms`` epoch milliseconds."""
+
+    id: str
+    status: str
+    external_id: str | None = None
+    dataset_id: str | None = None
+    created_ms: int = 0
+    metrics: BatchMetrics = BatchMetrics()
+    errors: tuple[BatchError, ...] = ()
+
+    @property
+    def state(self) -> BatchState:
+        """What ``status`` means."""
+        return BatchState.of(self.status)
+
+    @classmethod
+    def read(cls, batch_id: str, body: Mapping[str, Any]) -> Self:
+        """Reads AEP's JSON; what is missing or of another type counts as unknown."""
+        metrics = body.get("metrics")
+        counts: Mapping[str, Any] = metrics if isinstance(metrics, dict) else {}
+        return cls(
+            id=batch_id,
+            status=_text(body.get("status")) or "",
+            external_id=_text(body.get("externalId")),
+            dataset_id=_dataset_of(body.get("relatedObjects")),
+            created_ms=_count(body.get("created")) or 0,
+            metrics=BatchMetrics(
+                _count(counts.get("inputRecordCount")),
+                _count(counts.get("outputRecordCount")),
+                _count(counts.get("failedRecordCount")),
+                _count(counts.get("inputFileCount")),
+                _count(counts.get("outputByteSize")),
+            ),
+            errors=tuple(_errors(body.get("errors"))),
+        )
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset of the catalog; ``schema_id`` is the ``$id`` of its XDM schema."""
+
+    id: str
+    name: str
+    schema_id: str | None
+    tags: Mapping[str, Any]
+
+    @property
+    def profile_enabled(self) -> bool:
+        """Whether rows flow on into Real-Time Customer Profile."""
+        values = self.tags.get("unifiedProfile")
+        return isinstance(values, list) and any(
+            str(value).replace(" ", "") == "enabled:true" for value in values
+        )
+
+    @classmethod
+    def read(cls, dataset_id: str, body: Mapping[str, Any]) -> Self:
+        """Reads AEP's JSON."""
+        schema, tags = body.get("schemaRef"), body.get("tags")
+        return cls(
+            id=dataset_id,
+            name=_text(body.get("name")) or "",
+            schema_id=_text(schema.get("id")) if isinstance(schema, dict) else None,
+            tags=tags if isinstance(tags, dict) else {},
+        )
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file that AEP keeps about a batch."""
+
+    name: str
+    length: int | None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _dataset_of(related: object) -> str | None:
+    entries = related if isinstance(related, list) else []
+    return next(
+        (_text(e.get("id")) for e in entries if isinstance(e, dict) and e.get("type") == "dataSet"), None
+    )
+
+
+def _errors(value: object) -> list[BatchError]:
+    entries = value if isinstance(value, list) else []
+    return [
+        BatchError(
+            str(entry.get("code", "")),
+            str(entry.get("description", "")),
+            _count(entry.get("recordCount", entry.get("rows"))),
+        )
+        for entry in entries
+        if isinstance(entry, dict)
+    ]
