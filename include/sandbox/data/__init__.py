@@ -1,0 +1,24 @@
+"""Demo data: three Mixpanel projects and one service account, all of them obviously made up.
+
+The account opens nothing anywhere: the sandbox is the only server that knows it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SERVICE_ACCOUNT = "demo.5a4d00.mp-service-account"
+SERVICE_ACCOUNT_SECRET = "demo-secret-not-real-0000"  # noqa: S105 - a made-up secret of a made-up account
+
+ORGANIZATION_ID = 900001
+ORGANIZATION_NAME = "Demo organisation"
+
+ADOBE_PROJECT_ID = 2671127
+"""The events of Adobe's tutorial: a project created before 2023, in America/Los_Angeles."""
+HOSTILE_PROJECT_ID = 3000001
+"""Twelve lines that break careless readers; EU residency."""
+SHOP_PROJECT_ID = 3000002
+"""A generated web shop: 2026-06-01 to 2026-07-02, about 5,000 events a day."""
+
+ADOBE_EVENTS = Path(__file__).with_name("adobe-tutorial-events.jsonl")
+HOSTILE_EVENTS = Path(__file__).with_name("mixpanel-samples.jsonl")

@@ -1,0 +1,54 @@
+"""One request and its answer, as the parts of the sandbox speak about it with one another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.types import Scope
+
+_KEY = "sandbox.exchange"
+_SERVICES = (
+    ("/_sandbox/", "sandbox"),
+    ("/api/2.0/", "mixpanel"),
+    ("/api/app/", "mixpanel"),
+    ("/api/query/", "mixpanel"),
+    ("/ims/", "ims"),
+    ("/data/", "aep"),
+)
+
+
+def service_of(path: str) -> str:
+    """``mixpanel``, ``ims``, ``aep``, ``sandbox`` (the control plane) or ``unknown``."""
+    return next((service for prefix, service in _SERVICES if path.startswith(prefix)), "unknown")
+
+
+@dataclass
+class Exchange:
+    method: str
+    path: str
+    query: str
+    service: str
+    at_ms: int
+    """The sandbox's time when the request came in."""
+    status: int | None = None
+    """None: the client got no status line."""
+    bytes_sent: int = 0
+    fault: str | None = None
+    whole: bool = True
+    """False once a fault has changed what the client gets, so that it is no complete answer."""
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What a service adds for the transcript."""
+    on_end: list[Callable[[bool], None]] = field(default_factory=list)
+    """Called once, with True when the client was given the whole answer."""
+
+
+def attach(scope: Scope, exchange: Exchange) -> None:
+    scope[_KEY] = exchange
+
+
+def exchange_of(scope: Scope) -> Exchange:
+    """The exchange of an ASGI scope (``request.scope``)."""
+    exchange: Exchange = scope[_KEY]
+    return exchange

@@ -1,0 +1,97 @@
+"""The events of all projects: demo data, and what the control plane adds."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import zlib
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from include.sandbox import data
+from include.sandbox.mixpanel.lines import Row, row_of
+from include.sandbox.mixpanel.projects import Project
+from include.sandbox.world import World
+
+_SHARDS = 16
+_COLUMNS = "day, processed_ms, event, distinct_id, insert_id, time_ms, line"
+
+
+class EventBook:
+    """Rows by project and day. Added events are in an SQLite file; demo data are made again when needed."""
+
+    def __init__(self, world: World) -> None:
+        self._lock = threading.RLock()
+        self._db = sqlite3.connect(
+            world.store.folder / "mixpanel.sqlite", check_same_thread=False, isolation_level=None
+        )
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS events (n INTEGER PRIMARY KEY, project INTEGER NOT NULL,"
+            " day INTEGER NOT NULL, processed_ms INTEGER NOT NULL, event TEXT NOT NULL,"
+            " distinct_id TEXT NOT NULL, insert_id TEXT NOT NULL, time_ms INTEGER NOT NULL, line BLOB NOT NULL)"
+        )
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_day ON events (project, day)")
+
+    def add(self, project_id: int, rows: Iterable[Row]) -> int:
+        """Store rows, all or none; returns how many."""
+        values = [(project_id, *row) for row in rows]
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.executemany(
+                    f"INSERT INTO events (project, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)",  # noqa: S608
+                    values,
+                )
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        return len(values)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._db.execute("DELETE FROM events")
+
+    def day(self, project: Project, day: int, now_ms: int) -> list[Row]:
+        """The rows of a day that had been processed by ``now_ms``, shard by shard, as an export sends them."""
+        rows = [row for row in demo_rows(project.source, day) if row.processed_ms <= now_ms]
+        rows += self._added(project.id, day, now_ms)
+        rows.sort(key=_place)
+        return rows
+
+    def _added(self, project_id: int, day: int, now_ms: int) -> list[Row]:
+        with self._lock:
+            found = self._db.execute(
+                f"SELECT {_COLUMNS} FROM events"  # noqa: S608 - a constant list of columns
+                " WHERE project=? AND day=? AND processed_ms<=? ORDER BY n",
+                (project_id, day, now_ms),
+            ).fetchall()
+        return [Row(*values) for values in found]
+
+
+def _place(row: Row) -> tuple[int, int]:
+    """Rows come shard by shard and, in a shard, as they were processed: never in the order of their time."""
+    return zlib.crc32(row.distinct_id.encode("utf-8", "surrogatepass")) % _SHARDS, row.processed_ms
+
+
+def demo_rows(source: str, day: int) -> list[Row]:
+    """The demo rows of a day, in the order in which they were sent."""
+    makers: dict[str, Callable[[int], list[Row]]] = {
+        "adobe": lambda wanted: _of_file(data.ADOBE_EVENTS).get(wanted, []),
+        "hostile": lambda wanted: _of_file(data.HOSTILE_EVENTS).get(wanted, []),
+    }
+    maker = makers.get(source)
+    return maker(day) if maker else []
+
+
+@lru_cache(maxsize=4)
+def _of_file(path: Path) -> dict[int, list[Row]]:
+    days: dict[int, list[Row]] = {}
+    for line in path.read_bytes().split(b"\n"):
+        if line:
+            row = row_of(line)
+            days.setdefault(row.day, []).append(row)
+    return days

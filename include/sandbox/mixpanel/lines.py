@@ -1,0 +1,98 @@
+"""One event as the text that the export sends, with every number and string exactly as it came."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+_LOOSE = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
+Raw = Mapping[str, bytes]
+
+
+class Row(NamedTuple):
+    """An event and what the sandbox must know about it without parsing it again."""
+
+    day: int
+    """Days since 1970 of the stored time: the day that ``from_date`` and ``to_date`` mean, in both modes."""
+    processed_ms: int
+    """When Mixpanel had it: invisible before."""
+    event: str
+    distinct_id: str
+    insert_id: str
+    time_ms: int
+    line: bytes
+    """Compact JSON in the export's key order, without the line end."""
+
+
+class _Event(msgspec.Struct):
+    event: msgspec.Raw = msgspec.Raw(b"null")
+    properties: dict[str, msgspec.Raw] = {}
+
+
+_decode = msgspec.json.Decoder(_Event).decode
+
+
+def compact(text: bytes) -> bytes:
+    """JSON without white space between its tokens; everything else stays as it is."""
+    return _LOOSE.sub(lambda match: match.group(1) or b"", text)
+
+
+def quote(text: str) -> bytes:
+    """A JSON string as Mixpanel writes it: raw UTF-8."""
+    return json.dumps(text, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def parts(line: bytes) -> tuple[bytes, dict[str, bytes]]:
+    """The raw JSON of the event's name, and of each property."""
+    event = _decode(line)
+    return bytes(event.event), {name: bytes(value) for name, value in event.properties.items()}
+
+
+def render(event: bytes, properties: Raw) -> bytes:
+    """The line of an event: ``time``, ``distinct_id``, then the names in byte order, as real exports have them."""
+    first = [name for name in ("time", "distinct_id") if name in properties]
+    rest = sorted((name for name in properties if name not in first), key=_bytes)
+    body = b",".join(quote(name) + b":" + properties[name] for name in first + rest)
+    return b'{"event":' + event + b',"properties":{' + body + b"}}"
+
+
+def row_of(line: bytes) -> Row:
+    """The row of an exported line, put into the export's form.
+
+    Raises:
+        ValueError: The line is no event with a number as ``time`` and ``mp_processing_time_ms``.
+    """
+    try:
+        event, properties = parts(compact(line))
+        known = {name: json.loads(properties[name]) for name in _KNOWN if name in properties}
+        time_ms, processed_ms = _milliseconds(known["time"]), int(known["mp_processing_time_ms"])
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"not an event with time and mp_processing_time_ms: {error}") from error
+    return Row(
+        day=time_ms // 86_400_000,
+        processed_ms=processed_ms,
+        event=_text(json.loads(event)),
+        distinct_id=_text(known.get("distinct_id")),
+        insert_id=_text(known.get("$insert_id")),
+        time_ms=time_ms,
+        line=render(event, properties),
+    )
+
+
+_KNOWN = ("time", "distinct_id", "$insert_id", "mp_processing_time_ms")
+
+
+def _milliseconds(seconds: Any) -> int:
+    return int(float(seconds) * 1000) if not isinstance(seconds, int) else seconds * 1000
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode("utf-8", "surrogatepass")

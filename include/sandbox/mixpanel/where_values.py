@@ -1,0 +1,177 @@
+"""How segmentation expressions treat values: types, casts and what comes out when they do not fit."""
+
+from __future__ import annotations
+
+import json
+import math
+import operator
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+
+class _Undefined:
+    def __repr__(self) -> str:
+        return "undefined"
+
+
+UNDEFINED: Final = _Undefined()
+
+
+def look_up(event: Mapping[str, Any], name: str) -> Any:
+    """A property of an event. ``$time``, ``$event_name`` and ``$distinct_id`` are aliases that no row has as keys.
+
+    ``time`` itself cannot be filtered on: users found it to match nothing.
+    """
+    properties = event.get("properties")
+    if not isinstance(properties, Mapping) or name == "time":
+        return UNDEFINED
+    if name == "$event_name":
+        return event.get("event", UNDEFINED)
+    return properties.get({"$time": "time", "$distinct_id": "distinct_id"}.get(name, name), UNDEFINED)
+
+
+def kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, (int, float)):
+        return "number"
+    return {str: "string", list: "list", type(None): "null", _Undefined: "undefined"}.get(
+        type(value), "object"
+    )
+
+
+def equal(left: Any, right: Any) -> bool:
+    return kind(left) == kind(right) and bool(left == right)
+
+
+def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
+    def compared(left: Any, right: Any) -> Any:
+        if kind(left) == kind(right) and kind(left) in ("number", "string"):
+            return compare(left, right)
+        return UNDEFINED
+
+    return compared
+
+
+def contains(left: Any, right: Any) -> Any:
+    """``in``: a text in a text, or any value in a list."""
+    if isinstance(right, list):
+        return any(equal(left, item) for item in right)
+    if isinstance(left, str) and isinstance(right, str):
+        return left in right
+    return UNDEFINED
+
+
+def either(left: Any, right: Any) -> bool:
+    return left is True or right is True
+
+
+def both(left: Any, right: Any) -> bool:
+    return left is True and right is True
+
+
+def negate(value: Any) -> Any:
+    if isinstance(value, bool):
+        return not value
+    return True if value is UNDEFINED else UNDEFINED
+
+
+def add(left: Any, right: Any) -> Any:
+    if isinstance(left, str) and isinstance(right, str):
+        return left + right
+    return _numbers(operator.add, left, right)
+
+
+def subtract(left: Any, right: Any) -> Any:
+    return _numbers(operator.sub, left, right)
+
+
+def multiply(left: Any, right: Any) -> Any:
+    return _numbers(operator.mul, left, right)
+
+
+def divide(left: Any, right: Any) -> Any:
+    return _numbers(operator.truediv, left, right) if right else UNDEFINED
+
+
+def remainder(left: Any, right: Any) -> Any:
+    return _numbers(math.fmod, left, right) if right else UNDEFINED
+
+
+def _numbers(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+    if kind(left) != "number" or kind(right) != "number":
+        return UNDEFINED
+    try:
+        return compute(left, right)
+    except (ArithmeticError, ValueError):
+        return UNDEFINED
+
+
+def to_number(value: Any) -> Any:
+    if isinstance(value, bool):
+        return 1.0 if value else 0.0
+    if kind(value) == "number":
+        return value
+    try:
+        exact = Decimal(value) if isinstance(value, str) else Decimal("NaN")
+    except InvalidOperation:
+        return UNDEFINED
+    if not exact.is_finite():
+        return UNDEFINED
+    return int(exact) if exact == exact.to_integral_value() else float(exact)
+
+
+def to_string(value: Any) -> Any:
+    return json.dumps(value) if kind(value) in ("boolean", "number") else value
+
+
+def to_boolean(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.lower() == "true"
+    return bool(value) if kind(value) in ("boolean", "number") else UNDEFINED
+
+
+def to_time(value: Any) -> Any:
+    """``datetime()`` in epoch seconds, from epoch seconds or an ISO text."""
+    if kind(value) == "number":
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return UNDEFINED
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def is_defined(value: Any) -> bool:
+    return value is not UNDEFINED
+
+
+def _whole(function: Callable[[Any], int]) -> Callable[[Any], Any]:
+    def rounded(value: Any) -> Any:
+        return function(value) if kind(value) == "number" and math.isfinite(value) else UNDEFINED
+
+    return rounded
+
+
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": equal,
+    "!=": lambda left, right: not equal(left, right),
+    "<": _ordered(operator.lt),
+    "<=": _ordered(operator.le),
+    ">": _ordered(operator.gt),
+    ">=": _ordered(operator.ge),
+    "in": contains,
+}
+
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "number": to_number,
+    "string": to_string,
+    "boolean": to_boolean,
+    "datetime": to_time,
+    "defined": is_defined,
+    "floor": _whole(math.floor),
+    "ceil": _whole(math.ceil),
+    "round": _whole(round),
+}

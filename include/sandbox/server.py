@@ -1,0 +1,146 @@
+"""Serves the sandbox on one port: in a process of its own, or in a thread for tests."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from include.sandbox.app import build_app
+from include.sandbox.store import Store
+from include.sandbox.world import World
+
+_QUIET = {"version": 1, "disable_existing_loggers": False}
+
+
+class WireProtocol(H11Protocol):
+    """HTTP/1.1 that lends the connection to the application.
+
+    A fault has to break framing (no last chunk, too few bytes, a reset), which ASGI cannot say.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        app = self.app
+
+        async def lend(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["sandbox.transport"] = self.transport
+            await app(scope, receive, send)
+
+        self.app = lend
+
+
+class QuietServer(uvicorn.Server):
+    """Tells when it is ready, and ends with success when asked to by SIGTERM or SIGINT."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._on_ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def leave(_signal: int, _frame: FrameType | None) -> None:
+            self.force_exit = self.should_exit
+            self.should_exit = True
+
+        before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; ``port`` 0 takes any free one. Raises OSError when the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(512)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def make_server(world: World, on_ready: Callable[[], None]) -> QuietServer:
+    # uvicorn explains every cut or cancelled answer with a trace; here they are made on purpose.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    config = uvicorn.Config(
+        build_app(world),
+        http=WireProtocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        access_log=False,
+        log_config=_QUIET,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+        server_header=False,
+    )
+    return QuietServer(config, on_ready)
+
+
+class SandboxServer:
+    """The sandbox in a thread, on a free port of 127.0.0.1, for the length of a ``with`` block.
+
+    ``state`` is the folder it remembers in; without one it forgets at the end.
+    ``url`` and ``world`` are there inside the block.
+    """
+
+    def __init__(self, state: Path | None = None, *, world: World | None = None) -> None:
+        self._forget = tempfile.TemporaryDirectory(prefix="sandbox-") if not (state or world) else None
+        self.world = world or World(Store(state or Path(self._forget.name if self._forget else ".")))
+        self.url = ""
+
+    def __enter__(self) -> SandboxServer:
+        listener = listen("127.0.0.1", 0)
+        self.url = url_of(listener)
+        ready = threading.Event()
+        self._server = make_server(self.world, ready.set)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True
+        )
+        self._thread.start()
+        if not ready.wait(20):
+            raise RuntimeError("The sandbox did not start within 20 seconds.")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join(20)
+        self.world.store.close()
+        if self._forget:
+            self._forget.cleanup()

@@ -1,0 +1,121 @@
+"""What was asked of the sandbox and what it answered, without anything secret."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from include.sandbox.exchange import Exchange, attach, service_of
+from include.sandbox.world import World
+
+_SECRET_WORDS = ("secret", "token", "password", "assertion", "authorization", "api_key", "sig", "jwt", "code")
+
+
+def safe_query(query: str) -> str:
+    """A query string with the values of secret-looking parameters masked."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return urlencode([(k, "***" if any(w in k.lower() for w in _SECRET_WORDS) else v) for k, v in pairs])
+
+
+class Transcript:
+    """One JSON line for each request, in the order in which their answers ended; kept over restarts."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "transcript.jsonl"
+        self._lock = threading.Lock()
+        self._count = sum(1 for _ in self._path.open("rb")) if self._path.exists() else 0
+
+    def append(self, exchange: Exchange, *, whole: bool) -> None:
+        moment = datetime.fromtimestamp(exchange.at_ms / 1000, UTC)
+        with self._lock:
+            self._count += 1
+            entry = {
+                "n": self._count,
+                "at": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                "service": exchange.service,
+                "method": exchange.method,
+                "path": exchange.path,
+                "query": safe_query(exchange.query),
+                "status": exchange.status,
+                "bytes": exchange.bytes_sent,
+                "whole": whole,
+                "fault": exchange.fault,
+                **exchange.notes,
+            }
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+    def entries(self, service: str = "", path: str = "", since: int = 0) -> Iterator[dict[str, Any]]:
+        """Entries with ``n > since``; ``path`` is a glob, or a plain text that the path contains."""
+        with self._lock:
+            lines = self._path.read_text("utf-8").split("\n")[:-1] if self._path.exists() else []
+        for line in lines[since:]:
+            entry = json.loads(line)
+            if service and entry["service"] != service:
+                continue
+            if path and path not in entry["path"] and not fnmatch.fnmatchcase(entry["path"], path):
+                continue
+            yield entry
+
+    def clear(self) -> None:
+        with self._lock:
+            self._path.unlink(missing_ok=True)
+            self._count = 0
+
+
+class TranscriptMiddleware:
+    """Watches every exchange; passes bodies through as they come.
+
+    Reading the control plane leaves no trace: whoever polls it would drown the rest.
+    """
+
+    def __init__(self, app: ASGIApp, world: World, transcript: Transcript) -> None:
+        self.app, self.world, self.transcript = app, world, transcript
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = Exchange(
+            method=scope["method"],
+            path=scope["path"],
+            query=scope["query_string"].decode("latin-1"),
+            service=service_of(scope["path"]),
+            at_ms=self.world.clock.milliseconds(),
+        )
+        attach(scope, exchange)
+        ended = False
+
+        def end(whole: bool) -> None:
+            nonlocal ended
+            if ended:
+                return
+            ended = True
+            for callback in exchange.on_end:
+                callback(whole)
+            if exchange.service != "sandbox" or exchange.method != "GET":
+                self.transcript.append(exchange, whole=whole)
+
+        async def watch(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+            elif message["type"] == "http.response.body":
+                exchange.bytes_sent += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    # Written before the last bytes go out: whoever has the answer finds it in the transcript.
+                    transport = scope.get("sandbox.transport")
+                    end(exchange.whole and not (transport and transport.is_closing()))
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        finally:
+            end(False)

@@ -1,0 +1,72 @@
+"""What every part of the sandbox shares: its store, its clock, and what it answers when asked for something odd."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from include.sandbox.store import Store
+
+
+class SandboxClock:
+    """The sandbox's own time: the system's, shifted or stopped; survives a restart."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        setting = store.get("clock", "setting") or {}
+        self._offset: float = setting.get("offset", 0.0)
+        self._frozen: float | None = setting.get("frozen")
+
+    def seconds(self) -> float:
+        """Epoch seconds."""
+        return self._frozen if self._frozen is not None else time.time() + self._offset
+
+    def milliseconds(self) -> int:
+        return int(self.seconds() * 1000)
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds(), UTC)
+
+    def set(self, epoch_seconds: float, *, frozen: bool = False) -> None:
+        self._offset = epoch_seconds - time.time()
+        self._frozen = epoch_seconds if frozen else None
+        self._save()
+
+    def advance(self, seconds: float) -> None:
+        if self._frozen is not None:
+            self._frozen += seconds
+        self._offset += seconds
+        self._save()
+
+    def reset(self) -> None:
+        self._offset, self._frozen = 0.0, None
+        self._save()
+
+    def _save(self) -> None:
+        self._store.put("clock", "setting", {"offset": self._offset, "frozen": self._frozen})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the documentation is silent or contradicts itself, the sandbox does as it is told here."""
+
+    batch_seconds: float = 1.0
+    """How long a completed batch takes from ``loaded`` to ``active``, in the sandbox clock's seconds."""
+    active_status: str = "success"
+    """What the end of a good batch is called: ``success`` or ``active`` (synonyms)."""
+    small_file_bytes: int = 256 * 1024 * 1024
+    token_seconds: int = 86399
+    tenant_id: str = "acmesandbox"
+
+
+@dataclass
+class World:
+    store: Store
+    settings: Settings = field(default_factory=Settings)
+    on_reset: list[Callable[[], None]] = field(default_factory=list)
+    """Called after the store was emptied, for what a service keeps in memory or seeds."""
+
+    def __post_init__(self) -> None:
+        self.clock = SandboxClock(self.store)
