@@ -6,11 +6,13 @@ Everything is looked for before it is made, by the name that AEP keeps unique: r
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
 
+from include.aep.catalog import Catalog
+from include.aep.client import AepClient
+from include.aep.identity import Identity
+from include.aep.registry import Registry
 from include.config.model import Pipeline
 from include.errors import ConfigError, SchemaError
 from include.xdm.mapping import TENANT, read_mapping_file, split_path
@@ -20,39 +22,16 @@ FIELD_GROUPS = Path(__file__).parents[1] / "pipelines" / "field_groups"
 IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"
 
 
-class Registry(Protocol):
-    """What setup needs of the Schema Registry."""
-
-    def tenant_id(self) -> str: ...
-    def find_by_title(self, kind: str, title: str) -> Mapping[str, Any] | None: ...
-    def create(self, kind: str, body: Mapping[str, Any]) -> Mapping[str, Any]: ...
-    def patch(self, kind: str, resource_id: str, operations: list[dict[str, Any]]) -> Mapping[str, Any]: ...
-    def descriptors(self, schema_id: str) -> list[Mapping[str, Any]]: ...
-    def create_descriptor(self, body: Mapping[str, Any]) -> Mapping[str, Any]: ...
-
-
-class Identity(Protocol):
-    def codes(self) -> set[str]: ...
-    def create(self, code: str, name: str, id_type: str, description: str) -> None: ...
-
-
-class Catalog(Protocol):
-    def find_dataset(self, name: str) -> Mapping[str, Any] | None: ...
-    def create_dataset(self, body: Mapping[str, Any]) -> str: ...
-
-
 @dataclass
 class SetupResult:
-    """What was made, one sentence each; empty when everything was there."""
+    """What was made, one clause each; ``changes`` is empty when everything was there."""
 
     dataset_id: str = ""
     schema_id: str = ""
     changes: list[str] = field(default_factory=list)
 
 
-def setup_pipeline(
-    pipeline: Pipeline, registry: Registry, identity: Identity, catalog: Catalog
-) -> SetupResult:
+def setup_pipeline(pipeline: Pipeline, aep: AepClient) -> SetupResult:
     """Makes what is missing.
 
     Raises:
@@ -60,16 +39,12 @@ def setup_pipeline(
         SchemaError: the dataset is there with another schema.
     """
     result = SetupResult()
-    _namespaces(pipeline, identity, result)
-    schema = _schema(pipeline, registry, result)
-    result.schema_id = str(schema["$id"])
-    _descriptors(pipeline, registry, result)
-    if pipeline.aep.profile and "union" not in (schema.get("meta:immutableTags") or []):
-        registry.patch(
-            "schemas", result.schema_id, [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
-        )
-        result.changes.append(f"enabled schema {pipeline.aep.schema_name!r} for Profile")
-    _dataset(pipeline, catalog, result)
+    _namespaces(pipeline, aep.identity, result)
+    result.schema_id = _schema(pipeline, aep.registry, result)
+    _descriptors(pipeline, aep.registry, result)
+    if pipeline.aep.profile:
+        _enable_for_profile(pipeline, aep.registry, result)
+    _dataset(pipeline, aep.catalog, result)
     return result
 
 
@@ -77,66 +52,68 @@ def _namespaces(pipeline: Pipeline, identity: Identity, result: SetupResult) -> 
     there = identity.codes()
     for source, code in pipeline.identities.items():
         if code not in there:
-            kind = "Device" if "device" in source else "Cross_device"
+            kind = "DEVICE" if "device" in source else "CROSS_DEVICE"
             identity.create(code, code, kind, f"Mixpanel {source}")
             there.add(code)
             result.changes.append(f"created identity namespace {code}")
 
 
-def _schema(pipeline: Pipeline, registry: Registry, result: SetupResult) -> Mapping[str, Any]:
-    title = pipeline.aep.schema_name
-    found = registry.find_by_title("schemas", title)
+def _schema(pipeline: Pipeline, registry: Registry, result: SetupResult) -> str:
+    name = pipeline.aep.schema_name
+    if name.startswith("https://"):
+        return name
+    found = registry.find_by_title("schemas", name)
     if found is not None:
-        return found
+        return str(found["$id"])
     group = _field_group(pipeline, registry, result)
-    body = {
-        "title": title,
-        "description": f"Mixpanel events of pipeline {pipeline.name}.",
-        "type": "object",
-        "allOf": [{"$ref": EXPERIENCE_EVENT}, {"$ref": IDENTITY_MAP}, {"$ref": str(group["$id"])}],
-    }
-    result.changes.append(f"created schema {title!r}")
-    return registry.create("schemas", body)
+    created = registry.create(
+        "schemas",
+        {
+            "title": name,
+            "description": f"Mixpanel events of pipeline {pipeline.name}.",
+            "type": "object",
+            "allOf": [{"$ref": EXPERIENCE_EVENT}, {"$ref": IDENTITY_MAP}, {"$ref": group}],
+        },
+    )
+    result.changes.append(f"created schema {name!r}")
+    return str(created["$id"])
 
 
-def _field_group(pipeline: Pipeline, registry: Registry, result: SetupResult) -> Mapping[str, Any]:
+def _field_group(pipeline: Pipeline, registry: Registry, result: SetupResult) -> str:
     if pipeline.aep.field_group is None:
         raise ConfigError(
-            f"There is no schema {pipeline.aep.schema_name!r} in AEP, and pipeline {pipeline.name} names no field group.",
+            f"AEP has no schema {pipeline.aep.schema_name!r}, and pipeline {pipeline.name} names no field group.",
             "Create the schema in AEP, or write aep.field_group with a file of include/pipelines/field_groups.",
         )
     path = FIELD_GROUPS / pipeline.aep.field_group
     if not path.is_file():
         raise ConfigError(f"There is no file {pipeline.aep.field_group} in include/pipelines/field_groups.")
     definition = json.loads(path.read_text(encoding="utf-8"))
-    found = registry.find_by_title("fieldgroups", definition["title"])
+    title = str(definition["title"])
+    found = registry.find_by_title("fieldgroups", title)
     if found is not None:
-        return found
-    tenant = f"_{registry.tenant_id()}"
-    body = {
-        "title": definition["title"],
-        "description": definition.get("description", ""),
-        "type": "object",
-        "meta:intendedToExtend": [EXPERIENCE_EVENT],
-        "definitions": {
-            "customFields": {
-                "type": "object",
-                "properties": {tenant: {"type": "object", "properties": definition["properties"]}},
-            }
+        return str(found["$id"])
+    tenant = {"type": "object", "properties": definition["properties"]}
+    custom = {"type": "object", "properties": {f"_{registry.tenant_id()}": tenant}}
+    created = registry.create(
+        "fieldgroups",
+        {
+            "title": title,
+            "description": definition.get("description", ""),
+            "type": "object",
+            "meta:intendedToExtend": [EXPERIENCE_EVENT],
+            "definitions": {"customFields": custom},
+            "allOf": [{"$ref": "#/definitions/customFields", "type": "object", "meta:xdmType": "object"}],
         },
-        "allOf": [{"$ref": "#/definitions/customFields", "type": "object", "meta:xdmType": "object"}],
-    }
-    result.changes.append(f"created field group {definition['title']!r}")
-    return registry.create("fieldgroups", body)
+    )
+    result.changes.append(f"created field group {title!r}")
+    return str(created["$id"])
 
 
 def _descriptors(pipeline: Pipeline, registry: Registry, result: SetupResult) -> None:
     """An identity descriptor for each field that carries an identity; primary only where Profile needs one."""
-    tenant = f"_{registry.tenant_id()}"
-    there = {
-        str(descriptor.get("xdm:sourceProperty")) for descriptor in registry.descriptors(result.schema_id)
-    }
-    fields = _identity_fields(pipeline, tenant)
+    there = {str(found.get("xdm:sourceProperty")) for found in registry.descriptors(result.schema_id)}
+    fields = _identity_fields(pipeline, f"_{registry.tenant_id()}")
     for number, (source, code) in enumerate(pipeline.identities.items()):
         pointer = fields.get(source)
         if pointer is None or pointer in there:
@@ -153,6 +130,13 @@ def _descriptors(pipeline: Pipeline, registry: Registry, result: SetupResult) ->
             }
         )
         result.changes.append(f"marked {pointer} as identity {code}")
+
+
+def _enable_for_profile(pipeline: Pipeline, registry: Registry, result: SetupResult) -> None:
+    if "union" not in (registry.get("schemas", result.schema_id).get("meta:immutableTags") or []):
+        union = {"op": "add", "path": "/meta:immutableTags", "value": ["union"]}
+        registry.patch("schemas", result.schema_id, [union])
+        result.changes.append(f"enabled schema {pipeline.aep.schema_name!r} for Profile")
 
 
 def _identity_fields(pipeline: Pipeline, tenant: str) -> dict[str, str]:
@@ -174,13 +158,9 @@ def _dataset(pipeline: Pipeline, catalog: Catalog, result: SetupResult) -> None:
                 f"Dataset {pipeline.aep.dataset!r} has another schema than {pipeline.aep.schema_name!r}.",
                 "Name the dataset's own schema in the pipeline file, or choose another dataset.",
             )
-        result.dataset_id = str(found["id"])
+        result.dataset_id = found["id"]
         return
-    tags = (
-        {"unifiedProfile": ["enabled:true"], "unifiedIdentity": ["enabled:true"]}
-        if pipeline.aep.profile
-        else {}
-    )
+    profile = {"unifiedProfile": ["enabled:true"], "unifiedIdentity": ["enabled:true"]}
     result.dataset_id = catalog.create_dataset(
         {
             "name": pipeline.aep.dataset,
@@ -188,7 +168,7 @@ def _dataset(pipeline: Pipeline, catalog: Catalog, result: SetupResult) -> None:
             "schemaRef": {"id": result.schema_id, "contentType": "application/vnd.adobe.xed+json;version=1"},
             "fileDescription": {"persisted": True, "containerFormat": "parquet", "format": "parquet"},
             "enableErrorDiagnostics": True,
-            "tags": tags,
+            "tags": profile if pipeline.aep.profile else {},
         }
     )
     result.changes.append(f"created dataset {pipeline.aep.dataset!r}")

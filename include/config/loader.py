@@ -22,21 +22,33 @@ def load_pipelines(folder: Path | None = None) -> list[Pipeline]:
     """All pipelines of a folder, by name (``MIXPANEL_AEP_PIPELINES``, else ``include/pipelines``).
 
     Raises:
-        ConfigError: a file is wrong, or two pipelines write to one dataset.
+        ConfigError: naming every file that is wrong, and pipelines that write to one dataset.
     """
-    folder = folder or Path(os.environ.get("MIXPANEL_AEP_PIPELINES", PIPELINES))
-    pipelines = [load_pipeline(path) for path in sorted(folder.glob("*.yaml"))]
-    targets: dict[tuple[str, str], str] = {}
-    for pipeline in pipelines:
-        target = (pipeline.aep.conn_id, pipeline.aep.dataset)
-        if target in targets:
-            raise ConfigError(
-                f"Pipelines {targets[target]}.yaml and {pipeline.name}.yaml both write to dataset "
-                f"{pipeline.aep.dataset!r} of connection {pipeline.aep.conn_id!r}.",
-                "Give each pipeline a dataset of its own.",
-            )
-        targets[target] = pipeline.name
+    pipelines, faults = load_readable_pipelines(folder)
+    if faults:
+        raise ConfigError(" ".join(map(str, faults)))
     return pipelines
+
+
+def load_readable_pipelines(folder: Path | None = None) -> tuple[list[Pipeline], list[ConfigError]]:
+    """The pipelines whose files are right, and what is wrong with the others."""
+    folder = folder or Path(os.environ.get("MIXPANEL_AEP_PIPELINES", PIPELINES))
+    pipelines: dict[tuple[str, str], Pipeline] = {}
+    faults: list[ConfigError] = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            pipeline = load_pipeline(path)
+            target = (pipeline.aep.conn_id, pipeline.aep.dataset)
+            if target in pipelines:
+                raise ConfigError(
+                    f"Pipelines {pipelines[target].name}.yaml and {path.name} both write to dataset "
+                    f"{pipeline.aep.dataset!r} of connection {pipeline.aep.conn_id!r}.",
+                    "Give each pipeline a dataset of its own.",
+                )
+            pipelines[target] = pipeline
+        except ConfigError as fault:
+            faults.append(fault)
+    return list(pipelines.values()), faults
 
 
 def load_pipeline(path: Path) -> Pipeline:
@@ -46,12 +58,16 @@ def load_pipeline(path: Path) -> Pipeline:
         ConfigError: naming the file, the line and what to write instead.
     """
     if path.stat().st_size > _LIMIT_BYTES:
-        raise ConfigError(f"{path.name} is larger than {_LIMIT_BYTES} bytes.", "A pipeline file is a page long.")
+        raise ConfigError(
+            f"{path.name} is larger than {_LIMIT_BYTES} bytes.", "A pipeline file is a page long."
+        )
     data, lines = _read_yaml(path)
     try:
         return Pipeline.model_validate({"name": path.stem, **data})
     except ValidationError as error:
-        raise ConfigError("; ".join(_sentence(path, lines, dict(fault)) for fault in error.errors()) + ".") from None
+        raise ConfigError(
+            "; ".join(_sentence(path, lines, dict(fault)) for fault in error.errors()) + "."
+        ) from None
 
 
 def _read_yaml(path: Path) -> tuple[dict[str, Any], _Lines]:
@@ -66,7 +82,9 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], _Lines]:
         mark = getattr(error, "problem_mark", None)
         where = f"{path.name}:{mark.line + 1}" if mark else path.name
         problem = getattr(error, "problem", None) or "it is no YAML"
-        raise ConfigError(f"{where} cannot be read: {problem}.", "Check the indentation and the colons.") from None
+        raise ConfigError(
+            f"{where} cannot be read: {problem}.", "Check the indentation and the colons."
+        ) from None
     if not isinstance(data, dict):
         raise ConfigError(f"{path.name} holds no keys.", "Copy include/pipelines/shop.yaml and change it.")
     if "name" in data:
@@ -81,7 +99,9 @@ def _note_lines(path: Path, node: yaml.Node | None, at: tuple[str | int, ...], l
         for key, value in node.value:
             here = (*at, key.value)
             if here in lines:
-                raise ConfigError(f"{path.name}:{key.start_mark.line + 1} has the key {key.value!r} a second time.")
+                raise ConfigError(
+                    f"{path.name}:{key.start_mark.line + 1} has the key {key.value!r} a second time."
+                )
             lines[here] = key.start_mark.line + 1
             _note_lines(path, value, here, lines)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,7 +32,9 @@ class Lake:
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
         if parts.scheme not in _SCHEMES:
-            raise ConfigError(f"The lake {one_line(url)!r} is of no known kind.", f"Use one of {', '.join(_SCHEMES)}.")
+            raise ConfigError(
+                f"The lake {one_line(url)!r} is of no known kind.", f"Use one of {', '.join(_SCHEMES)}."
+            )
         try:
             self._store: Any = (
                 LocalStore(parts.path, mkdir=True)
@@ -99,6 +102,14 @@ class Lake:
             return
         except (BaseError, OSError) as error:
             raise self._error("list", prefix, error) from error
+
+    def modified(self, key: str) -> datetime:
+        """When the object was written."""
+        try:
+            moment: datetime = self._store.head(key)["last_modified"]
+        except (BaseError, OSError) as error:
+            raise self._error("read", key, error) from error
+        return moment
 
     def check_writable(self) -> None:
         """Raises LakeError now rather than after an hour of export."""

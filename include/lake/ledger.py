@@ -77,7 +77,9 @@ class Ledger:
         try:
             data = json.loads(body)
             if isinstance(data, dict) and data.get("version", 0) > VERSION:
-                raise BadManifest(f"{where} was written by a newer version of mixpanel-aep.", "Upgrade this one.")
+                raise BadManifest(
+                    f"{where} was written by a newer version of mixpanel-aep.", "Upgrade this one."
+                )
             return LedgerRecord.model_validate(data)
         except (ValueError, ValidationError):
             raise BadManifest(

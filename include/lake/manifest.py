@@ -80,7 +80,9 @@ def load(lake: Lake, key: str) -> Manifest | None:
     try:
         data = json.loads(body)
         if isinstance(data, dict) and data.get("version", 0) > VERSION:
-            raise BadManifest(f"{lake.uri(key)} was written by a newer version of mixpanel-aep.", "Upgrade this one.")
+            raise BadManifest(
+                f"{lake.uri(key)} was written by a newer version of mixpanel-aep.", "Upgrade this one."
+            )
         return Manifest.model_validate(data)
     except (ValueError, ValidationError):
         raise BadManifest(

@@ -6,48 +6,21 @@ when AEP is at work it says so, and whoever called looks again later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, Protocol
+from pathlib import Path
+from typing import BinaryIO
 
+from include.aep.client import AepClient
 from include.aep.decide import Action, BatchOutlook, Decision, decide, outlook
 from include.errors import BatchFailed, Conflict, CountMismatch, Terminal
-from include.lake.ledger import Ledger, LedgerRecord
+from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
 
 _PATIENCE_SECONDS = 20.0
 _LOOK_SECONDS = 2.0
 _MANY_DECISIONS = 20
-
-
-class BatchView(Protocol):
-    """What the step reads of a batch; counts are None until AEP gives them."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def output_records(self) -> int | None: ...
-    @property
-    def failed_records(self) -> int | None: ...
-
-
-class Batches(Protocol):
-    """What the step needs of AEP."""
-
-    def find(self, batch_id: str) -> BatchView | None: ...
-    def find_by_external_id(self, dataset_id: str, external_id: str) -> Sequence[BatchView]: ...
-    def create(
-        self, dataset_id: str, file_format: str, external_id: str, tags: Mapping[str, list[str]]
-    ) -> str: ...
-    def upload(
-        self, batch_id: str, dataset_id: str, name: str, open_file: Callable[[], BinaryIO], size_bytes: int
-    ) -> None: ...
-    def complete(self, batch_id: str) -> None: ...
-    def why_failed(self, batch_id: str) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -68,7 +41,7 @@ class Watching:
 
 
 def ingest_partition(
-    workspace: Workspace, staged: Manifest, batches: Batches, dataset_id: str, run: str
+    workspace: Workspace, staged: Manifest, aep: AepClient, dataset_id: str, run: str
 ) -> Ingested | Watching:
     """Takes the partition as far as it goes without waiting. Call it again after a while when it is ``Watching``.
 
@@ -77,7 +50,7 @@ def ingest_partition(
         BatchFailed: AEP refused the batch; a retry makes a new one.
         CountMismatch: AEP counts other rows than were staged.
     """
-    work = _Ingest(workspace, staged, batches, dataset_id, run)
+    work = _Ingest(workspace, staged, aep, dataset_id, run)
     again = True
     for _ in range(_MANY_DECISIONS):
         decision = work.decide()
@@ -93,7 +66,7 @@ def ingest_partition(
             case Action.UPLOAD:
                 work.upload(str(decision.batch))
             case Action.COMPLETE:
-                batches.complete(str(decision.batch))
+                aep.batches.complete(str(decision.batch))
                 return Watching(str(decision.batch))
             case Action.RECORD:
                 work.record_active(str(decision.batch))
@@ -109,11 +82,15 @@ def ingest_partition(
     raise Conflict(f"Partition {workspace.partition} changes faster than this run can follow.", "Retry it.")
 
 
+def _open(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
 @dataclass
 class _Ingest:
     workspace: Workspace
     staged: Manifest
-    batches: Batches
+    aep: AepClient
     dataset_id: str
     run: str
 
@@ -125,13 +102,13 @@ class _Ingest:
     def decide(self) -> Decision:
         """Asks AEP about the newest record's batch, and ``decide`` about the rest."""
         batch_id = self.records[-1].batch if self.records else None
-        batch = self.batches.find(batch_id) if batch_id else None
+        batch = self.aep.batches.find(batch_id) if batch_id else None
         return decide(self.records, self.staged.content, batch.status if batch else None)
 
-    def record(self, kind: str, batch: str | None = None, **fields: object) -> None:
+    def record(self, kind: Kind, batch: str | None = None, **fields: object) -> None:
         self.records = self.ledger.append(
             self.records,
-            kind,  # type: ignore[arg-type]
+            kind,
             run=self.run,
             at=self.workspace.clock.now().isoformat(timespec="milliseconds"),
             content=self.staged.content,
@@ -147,7 +124,7 @@ class _Ingest:
         external_id = self._external_id()
         alive = [
             batch.id
-            for batch in self.batches.find_by_external_id(self.dataset_id, external_id)
+            for batch in self.aep.batches.find_by_external_id(self.dataset_id, external_id)
             if outlook(batch.status) in (BatchOutlook.OPEN, BatchOutlook.COMMITTED, BatchOutlook.ACTIVE)
         ]
         tags = {
@@ -155,8 +132,9 @@ class _Ingest:
             "mixpanel-aep/day": [str(self.workspace.partition)],
         }
         file_format = self.workspace.pipeline.aep.file_format
-        batch = alive[0] if alive else self.batches.create(self.dataset_id, file_format, external_id, tags)
-        self.record("created", batch)
+        if not alive:
+            alive = [self.aep.batches.create(self.dataset_id, file_format, external_id, tags)]
+        self.record("created", alive[0])
 
     def upload(self, batch: str) -> None:
         """Sends every file under the name of its digest, so that sending it again changes nothing; then commits."""
@@ -164,13 +142,13 @@ class _Ingest:
             paths = self.workspace.local_files(self.staged, scratch)
             for file, path in zip(self.staged.files, paths, strict=True):
                 name = file.key.rsplit("/", 1)[1]
-                self.batches.upload(batch, self.dataset_id, name, partial(path.open, "rb"), file.bytes)
+                self.aep.batches.upload(batch, self.dataset_id, name, partial(_open, path), file.bytes)
         # The record comes first: from here on the batch may become active, whether or not we hear of it.
         self.record("completing", batch)
-        self.batches.complete(batch)
+        self.aep.batches.complete(batch)
 
     def record_active(self, batch: str) -> None:
-        found = self.batches.find(batch)
+        found = self.aep.batches.find(batch)
         rows, failed = (found.output_records, found.failed_records) if found else (None, None)
         if rows != self.staged.rows or failed:
             raise CountMismatch(
@@ -181,7 +159,7 @@ class _Ingest:
         self.record("active", batch, counts={"active": rows})
 
     def fail(self, batch: str) -> None:
-        why = self.batches.why_failed(batch)
+        why = self.aep.batches.why_failed(batch)
         self.record("failed", batch, note=why)
         raise BatchFailed(
             f"AEP refused batch {batch} of partition {self.workspace.partition}: {why}.",

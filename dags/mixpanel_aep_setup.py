@@ -1,0 +1,49 @@
+"""Makes what the pipelines need in AEP: identity namespaces, field groups, schemas, descriptors, datasets.
+
+What it does: for every pipeline file, looks for each of them by name and makes those that are missing. When: once
+before a pipeline is unpaused, and again whenever a pipeline file was added. Run twice it changes nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from airflow.sdk import DAG
+
+from include.config.loader import load_pipelines
+from mixpanel_aep.operators.setup import AepSetupOperator
+
+RUNBOOK = """
+### Setup of the pipelines in AEP
+
+One task a pipeline file. It creates, where missing: identity namespaces, the field group, the schema, identity
+descriptors and the dataset. It never changes or removes what is there, so it can be run at any time.
+
+**Red?** The first line of the log says what is wrong and what to do: usually the connection *Adobe Experience
+Platform*, or a right that its product profile lacks (dataset and schema management).
+"""
+
+with DAG(
+    "mixpanel_aep_setup",
+    description="Identity namespaces, field groups, schemas, descriptors and datasets of all pipelines",
+    doc_md=RUNBOOK,
+    schedule=None,
+    start_date=datetime(2026, 1, 1),  # noqa: DTZ001 - it has no schedule
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=1),
+    default_args={
+        "owner": "data-platform",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=20),
+        "execution_timeout": timedelta(minutes=20),
+    },
+    tags=["mixpanel", "aep", "setup"],
+) as dag:
+    previous = None
+    for pipeline in load_pipelines():
+        task = AepSetupOperator(task_id=pipeline.name, pipeline=pipeline, pool="aep_ingest")
+        # One after the other: pipelines may share namespaces and field groups.
+        if previous is not None:
+            previous >> task
+        previous = task

@@ -1,0 +1,96 @@
+"""One daily DAG for every pipeline file in ``include/pipelines``.
+
+What it does: export, transform, validate, stage and ingest one calendar day of a Mixpanel project. The day is the
+run's partition key. Every task can be run again at any time: what is done is found and not done again.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from airflow.sdk import DAG, Param
+
+from include.config.loader import load_readable_pipelines
+from include.config.model import Pipeline
+from mixpanel_aep.context import pipeline_dag_id
+from mixpanel_aep.operators.export import MixpanelExportOperator
+from mixpanel_aep.operators.ingest import AepIngestOperator
+from mixpanel_aep.operators.stage import AepStageOperator
+from mixpanel_aep.operators.transform import XdmTransformOperator
+from mixpanel_aep.operators.validate import XdmValidateOperator
+from mixpanel_aep.timetable import DailyPartitionTimetable
+
+RUNBOOK = """
+### {name}: Mixpanel events into the AEP dataset *{dataset}*
+
+**When.** Daily at midnight of {zone}, for the day that just ended; the day is exported {settle_hours:g} hours after
+it ended. **History:** *Trigger → Backfill*, choose the days. **One day:** trigger with a partition key such as
+`2026-07-01`.
+
+**Run it again** at any time: a finished step finds its output in the lake and does nothing, and a partition that is
+active in AEP is never loaded twice.
+
+| red task | what it means | what to do |
+|---|---|---|
+| export | Mixpanel did not give the whole day, or not to these credentials | read the first line of the log; network and rate limits mend themselves by retry, credentials and region do not |
+| transform | the mapping or the dataset's schema does not fit | correct `include/pipelines/mappings/{mapping}` or the field group, then clear the task |
+| validate | more than {max_quarantined:.2%} of the events were refused | open *Report* of this task; correct the mapping or the schema, then clear *transform* |
+| stage | the lake cannot be read or written | mend the lake, clear the task |
+| ingest | AEP refused the batch, lost rows, or is slow | open *AEP batch* of this task and follow the log's hint; no second batch is made while the first may still become active |
+"""
+
+DEFAULTS = {
+    "owner": "data-platform",
+    "retries": 4,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=20),
+    "execution_timeout": timedelta(hours=2),
+}
+
+
+def build(pipeline: Pipeline) -> DAG:
+    """The DAG of one pipeline."""
+    source = pipeline.mixpanel
+    with DAG(
+        pipeline_dag_id(pipeline),
+        description=f"Mixpanel events into the AEP dataset {pipeline.aep.dataset}, one day at a time",
+        doc_md=RUNBOOK.format(
+            name=pipeline.name,
+            dataset=pipeline.aep.dataset,
+            zone=source.day_zone.key,
+            settle_hours=pipeline.settle_hours,
+            mapping=pipeline.mapping,
+            max_quarantined=pipeline.quality.max_quarantined,
+        ),
+        schedule=DailyPartitionTimetable(source.day_zone.key),
+        start_date=datetime.combine(pipeline.start_date, datetime.min.time(), tzinfo=source.day_zone),
+        catchup=False,
+        max_active_runs=4,
+        dagrun_timeout=timedelta(hours=36),
+        default_args=DEFAULTS,
+        params={"partition_date": Param(None, type=["null", "string"], format="date", title="Partition",
+                                        description="The day, when the run has no partition key.")},
+        tags=["mixpanel", "aep", pipeline.name],
+    ) as dag:  # fmt: skip
+        # A large day takes hours to export, and its settling is waited for without a worker slot.
+        export = MixpanelExportOperator(
+            task_id="export", pipeline=pipeline, pool="mixpanel_export", execution_timeout=timedelta(hours=12)
+        )
+        transform = XdmTransformOperator(task_id="transform", pipeline=pipeline)
+        validate = XdmValidateOperator(task_id="validate", pipeline=pipeline)
+        stage = AepStageOperator(task_id="stage", pipeline=pipeline)
+        ingest = AepIngestOperator(
+            task_id="ingest", pipeline=pipeline, pool="aep_ingest", execution_timeout=timedelta(hours=8)
+        )
+        export >> transform >> validate >> stage >> ingest
+    return dag
+
+
+pipelines, faults = load_readable_pipelines()
+for fault in faults:
+    # A broken file must not stop the other pipelines; mixpanel_aep_setup.py shows it as an import error.
+    logging.getLogger(__name__).error("%s", fault)
+for each in pipelines:
+    globals()[pipeline_dag_id(each)] = build(each)

@@ -1,0 +1,65 @@
+"""What a run is about: its partition, its name, its lake. Nothing else reads the run's key or conf."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from include.config.model import Pipeline
+from include.errors import ConfigError
+from include.lake.lake import Lake
+
+LAKE_VARIABLE = "mixpanel_aep_lake"
+_PROJECT = Path(__file__).parents[2]
+_CONF_KEYS = frozenset({"partition_date"})
+
+
+def partition_of(context: Mapping[str, Any]) -> date:
+    """The partition that a run is for: its key, or ``partition_date`` of its conf where it has no key.
+
+    Raises:
+        ConfigError: the run names no day, or its conf holds something else.
+    """
+    run = context["dag_run"]
+    conf = dict(run.conf or {})
+    unknown = sorted(set(conf) - _CONF_KEYS)
+    if unknown:
+        raise ConfigError(
+            f"This run's conf has unknown keys: {', '.join(unknown)}.", "Only partition_date is known."
+        )
+    key = run.partition_key or conf.get("partition_date")
+    if not key:
+        raise ConfigError(
+            "This run has no partition.",
+            "Trigger it with a partition key or partition_date such as 2026-07-01, or use Backfill for many days.",
+        )
+    try:
+        return date.fromisoformat(str(key))
+    except ValueError:
+        raise ConfigError("This run's partition is no day.", "Write it like 2026-07-01.") from None
+
+
+def run_name(context: Mapping[str, Any]) -> str:
+    """Who is at work, for the ledger: the same for every try of one run."""
+    run = context["dag_run"]
+    return f"{run.dag_id}/{run.run_id}"
+
+
+def pipeline_dag_id(pipeline: Pipeline) -> str:
+    """The DAG that carries a pipeline."""
+    return f"mixpanel_to_aep_{pipeline.name.replace('-', '_')}"
+
+
+def open_lake(pipeline: Pipeline) -> Lake:
+    """The pipeline's lake: its own, else the Airflow variable ``mixpanel_aep_lake``, else the folder ``lake``."""
+    from airflow.sdk import Variable
+
+    return Lake(pipeline.lake or Variable.get(LAKE_VARIABLE, default=None) or default_lake())
+
+
+def default_lake() -> str:
+    """Where the lake is when nobody says: ``MIXPANEL_AEP_LAKE``, else the folder ``lake`` of the project."""
+    return os.environ.get("MIXPANEL_AEP_LAKE") or f"file://{_PROJECT / 'lake'}"

@@ -1,0 +1,51 @@
+"""Adobe Experience Platform, one AEP sandbox."""
+
+from __future__ import annotations
+
+from airflow.sdk import BaseHook
+from airflow.sdk.log import mask_secret
+
+from include.aep.client import AepClient
+from include.aep.settings import AepSettings
+from include.errors import PipelineError
+
+
+class AepHook(BaseHook):
+    """Builds an AEP client from a connection of type *Adobe Experience Platform*."""
+
+    conn_name_attr = "aep_conn_id"
+    default_conn_name = "aep_default"
+    conn_type = "adobe_experience_platform"
+    hook_name = "Adobe Experience Platform"
+
+    def __init__(self, aep_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.aep_conn_id = aep_conn_id
+
+    def settings(self) -> AepSettings:
+        """The connection, checked. Its secrets are masked in every log from here on."""
+        conn = self.get_connection(self.aep_conn_id)
+        settings = AepSettings.from_connection(
+            conn_id=self.aep_conn_id,
+            login=conn.login,
+            password=conn.password,
+            host=conn.host,
+            port=conn.port,
+            extra=conn.extra_dejson,
+        )
+        for secret in settings.secrets:
+            mask_secret(secret)
+        return settings
+
+    def get_conn(self) -> AepClient:
+        """A client whose bearer tokens are masked in logs as soon as they exist."""
+        return AepClient(self.settings(), on_secret=mask_secret)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """For the Test button: whether Adobe gives a token, and the AEP sandbox answers to it."""
+        try:
+            settings = self.settings()
+            tenant = AepClient(settings, on_secret=mask_secret).registry.tenant_id()
+        except PipelineError as error:
+            return False, str(error)
+        return True, f"AEP lets this credential into sandbox {settings.aep_sandbox!r} of tenant {tenant!r}."

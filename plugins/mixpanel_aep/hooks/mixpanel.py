@@ -1,0 +1,69 @@
+"""Mixpanel, one project."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import BaseHook
+from airflow.sdk.log import mask_secret
+
+from include.errors import PipelineError
+from include.lake.lake import Lake
+from include.mixpanel.budget import ExportBudget
+from include.mixpanel.client import MixpanelClient
+from include.mixpanel.settings import MixpanelSettings
+
+
+class MixpanelHook(BaseHook):
+    """Builds a Mixpanel client from a connection of type *Mixpanel*."""
+
+    conn_name_attr = "mixpanel_conn_id"
+    default_conn_name = "mixpanel_default"
+    conn_type = "mixpanel"
+    hook_name = "Mixpanel"
+
+    def __init__(self, mixpanel_conn_id: str = default_conn_name, lake: Lake | None = None) -> None:
+        super().__init__()
+        self.mixpanel_conn_id = mixpanel_conn_id
+        self.lake = lake
+
+    def settings(self) -> MixpanelSettings:
+        """The connection, checked. Its secrets are masked in every log from here on."""
+        conn = self.get_connection(self.mixpanel_conn_id)
+        settings = MixpanelSettings.from_connection(
+            conn_id=self.mixpanel_conn_id,
+            login=conn.login,
+            password=conn.password,
+            host=conn.host,
+            port=conn.port,
+            extra=conn.extra_dejson,
+        )
+        for secret in settings.secrets:
+            mask_secret(secret)
+        return settings
+
+    def get_conn(self) -> MixpanelClient:
+        """A client; with a lake, exports keep to the project's budget of 60 an hour across all tasks."""
+        settings = self.settings()
+        budget = ExportBudget(self.lake, settings.project_id) if self.lake else None
+        return MixpanelClient(settings, budget=budget)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """For the Test button: whether Mixpanel lets this account see this project, and the project's time zone."""
+        try:
+            return _sentence(self.get_conn())
+        except PipelineError as error:
+            return False, str(error)
+
+
+def _sentence(client: Any) -> tuple[bool, str]:
+    me = client.me()
+    if not me.project_visible:
+        return (
+            False,
+            "Mixpanel accepts the account, but the account does not see this project id in this region.",
+        )
+    return (
+        True,
+        f"Mixpanel lets this account read project {me.project_name!r}; its time zone is {me.timezone}.",
+    )

@@ -1,0 +1,52 @@
+"""What the five steps share: a pipeline, a partition, a lake, and errors that a person can read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import BaseOperator
+
+from include.config.model import Pipeline
+from include.lake.manifest import Manifest
+from include.steps.workspace import Workspace
+from mixpanel_aep.context import open_lake, partition_of
+from mixpanel_aep.errors import explained
+
+Summary = dict[str, Any]
+
+
+class PartitionOperator(BaseOperator):
+    """A step of a pipeline. A subclass tells its story in ``run_step``; what it returns goes to XCom and the log.
+
+    :param pipeline: the pipeline file, read.
+    """
+
+    ui_color = "#eef4fb"
+
+    def __init__(self, *, pipeline: Pipeline, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+
+    def execute(self, context: Mapping[str, Any]) -> Summary:
+        with explained():
+            return self.run_step(self.workspace(context), context)
+
+    def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
+        raise NotImplementedError
+
+    def workspace(self, context: Mapping[str, Any]) -> Workspace:
+        """The run's partition in the pipeline's lake."""
+        return Workspace.of(open_lake(self.pipeline), self.pipeline, partition_of(context))
+
+    def upstream_digest(self, context: Mapping[str, Any], task_id: str) -> str:
+        """The digest that the step before has put into XCom; which output it names is read from the lake."""
+        summary = context["ti"].xcom_pull(task_ids=task_id) or {}
+        return str(summary.get("digest") or "0" * 32)
+
+    def summary(self, workspace: Workspace, manifest: Manifest) -> Summary:
+        """URIs and counts, never rows; logged in one line."""
+        counts = " ".join(f"{name}={number}" for name, number in manifest.counts.items())
+        self.log.info("%s of partition %s: %s", manifest.step, manifest.partition, counts)
+        uri = workspace.lake.uri(workspace.partition.manifest(manifest.step, manifest.digest))
+        return {"digest": manifest.digest, "manifest": uri, "counts": manifest.counts}

@@ -1,0 +1,87 @@
+"""Ingest: the staged files into one AEP batch, watched (deferred) until it is active."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Asset
+
+from include.config.model import Pipeline
+from include.errors import BatchStuck
+from include.lake.manifest import Manifest
+from include.steps.workspace import Workspace
+from mixpanel_aep.context import run_name
+from mixpanel_aep.errors import explained
+from mixpanel_aep.hooks.aep import AepHook
+from mixpanel_aep.links import BatchLink
+from mixpanel_aep.operators.base import PartitionOperator, Summary
+from mixpanel_aep.triggers.batch import BatchTrigger
+
+
+def dataset_asset(pipeline: Pipeline) -> Asset:
+    """The asset that stands for the pipeline's dataset; its events carry the partition key and the counts."""
+    name = f"{pipeline.aep.conn_id}/{pipeline.aep.dataset}"
+    slug = "".join(char if char.isalnum() else "-" for char in pipeline.aep.dataset.lower())
+    return Asset(name=name, uri=f"x-aep://{pipeline.aep.conn_id}/{slug}", group="mixpanel-aep")
+
+
+class AepIngestOperator(PartitionOperator):
+    """Loads the partition, or finds it loaded.
+
+    :param watch_for: how long AEP may take over a batch before the task fails.
+    """
+
+    operator_extra_links = (BatchLink(),)
+
+    def __init__(
+        self, *, pipeline: Pipeline, watch_for: timedelta = timedelta(hours=6), **kwargs: Any
+    ) -> None:
+        super().__init__(pipeline=pipeline, outlets=[dataset_asset(pipeline)], **kwargs)
+        self.watch_for = watch_for
+
+    def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
+        return self._advance(workspace, context, time.time() + self.watch_for.total_seconds(), in_time=True)
+
+    def look_again(self, context: Mapping[str, Any], event: Mapping[str, Any], deadline: float) -> Summary:
+        """After the trigger: AEP is asked again, the event is only a wake-up call."""
+        with explained():
+            return self._advance(self.workspace(context), context, deadline, in_time=bool(event["in_time"]))
+
+    def _advance(
+        self, workspace: Workspace, context: Mapping[str, Any], deadline: float, *, in_time: bool
+    ) -> Summary:
+        from include.steps.ingest import Ingested, ingest_partition
+
+        staged = workspace.require("stage", self.upstream_digest(context, "stage"))
+        hook = AepHook(self.pipeline.aep.conn_id)
+        result = ingest_partition(
+            workspace, staged, hook.get_conn(), self.pipeline.aep.dataset, run_name(context)
+        )
+        link = BatchLink.href(hook.settings(), result.batch_id) if result.batch_id else None
+        context["ti"].xcom_push(BatchLink.KEY, link)
+        if isinstance(result, Ingested):
+            return self._done(workspace, context, staged, result)
+        if not in_time:
+            raise BatchStuck(
+                f"AEP has not finished batch {result.batch_id} of partition {workspace.partition} "
+                f"within {self.watch_for}.",
+                "It may still become active, so no second batch is made: look at it in AEP, then clear this task.",
+            )
+        trigger = BatchTrigger(self.pipeline.aep.conn_id, result.batch_id, deadline)
+        self.defer(trigger=trigger, method_name="look_again", kwargs={"deadline": deadline})
+        raise AssertionError("defer does not return")
+
+    def _done(
+        self, workspace: Workspace, context: Mapping[str, Any], staged: Manifest, result: Any
+    ) -> Summary:
+        counts = {"staged": staged.rows, "active": result.active}
+        asset_event = context["outlet_events"][dataset_asset(self.pipeline)]
+        asset_event.extra = {"partition": str(workspace.partition), "batch": result.batch_id, **counts}
+        self.log.info(
+            "Partition %s %s: batch %s, %d rows",
+            workspace.partition, "was already active" if result.again else "is active", result.batch_id, result.active,
+        )  # fmt: skip
+        return {"digest": staged.digest, "batch": result.batch_id, "again": result.again, "counts": counts}

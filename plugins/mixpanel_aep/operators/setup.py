@@ -1,0 +1,33 @@
+"""Setup: what a pipeline needs in AEP, made when it is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import BaseOperator
+
+from include.config.model import Pipeline
+from mixpanel_aep.errors import explained
+from mixpanel_aep.hooks.aep import AepHook
+
+
+class AepSetupOperator(BaseOperator):
+    """Namespaces, field group, schema, identity descriptors and dataset of one pipeline; run twice changes nothing."""
+
+    ui_color = "#f4f0fb"
+
+    def __init__(self, *, pipeline: Pipeline, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        from include.aep.setup import setup_pipeline
+
+        with explained():
+            result = setup_pipeline(self.pipeline, AepHook(self.pipeline.aep.conn_id).get_conn())
+        for change in result.changes:
+            self.log.info("%s: %s", self.pipeline.name, change)
+        if not result.changes:
+            self.log.info("%s: everything is there, nothing was changed", self.pipeline.name)
+        return {"dataset": result.dataset_id, "schema": result.schema_id, "changes": result.changes}

@@ -1,0 +1,31 @@
+"""Transform: raw events into rows of the dataset's XDM schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from include.steps.workspace import Workspace
+from mixpanel_aep.hooks.aep import AepHook
+from mixpanel_aep.operators.base import PartitionOperator, Summary
+
+
+class XdmTransformOperator(PartitionOperator):
+    """Takes a snapshot of the dataset's schema, binds the mapping set to it, and maps the exported day."""
+
+    def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
+        from include.steps.transform import transform_partition
+        from include.xdm.mapping import bind, read_mapping_file
+        from include.xdm.schema import XdmSchema
+
+        raw = workspace.require("export", self.upstream_digest(context, "export"))
+        aep = AepHook(self.pipeline.aep.conn_id).get_conn()
+        dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)
+        schema = XdmSchema(aep.registry.resolved_schema(dataset["schemaRef"]["id"]))
+        mapping = bind(
+            self.pipeline.mapping,
+            read_mapping_file(self.pipeline.mapping),
+            schema,
+            keep_unmapped=self.pipeline.unmapped == "keep",
+        )
+        return self.summary(workspace, transform_partition(workspace, raw, schema, mapping))

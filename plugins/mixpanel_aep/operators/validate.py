@@ -1,0 +1,24 @@
+"""Validate: rows against the expectations that follow from the XDM schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from include.steps.workspace import Workspace
+from mixpanel_aep.links import ReportLink
+from mixpanel_aep.operators.base import PartitionOperator, Summary
+
+
+class XdmValidateOperator(PartitionOperator):
+    """Runs Great Expectations over the mapped day, chunk by chunk; the report page is linked from the task."""
+
+    operator_extra_links = (ReportLink(),)
+
+    def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
+        from include.steps.validate import validate_partition
+
+        mapped = workspace.require("transform", self.upstream_digest(context, "transform"))
+        context["ti"].xcom_push(ReportLink.KEY, ReportLink.href(self.dag_id, workspace.partition))
+        manifest = validate_partition(workspace, mapped)
+        return {**self.summary(workspace, manifest), "report": workspace.lake.uri(manifest.details["report"])}

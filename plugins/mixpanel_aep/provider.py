@@ -1,0 +1,84 @@
+"""What Airflow learns of this package at start: its two connection types and their forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_SANDBOX_FIELD = {
+    "label": "Local sandbox",
+    "description": "Only for the stand-in of this project on this machine; host and port then say where it is.",
+    "schema": {"type": ["boolean", "null"], "default": False},
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's description, as ``airflow providers list`` shows it."""
+    return {
+        "package-name": "mixpanel-aep",
+        "name": "Mixpanel to Adobe Experience Platform",
+        "description": "Raw Mixpanel events into an AEP dataset, one calendar day at a time.",
+        "versions": ["0.1.0"],
+        "connection-types": [_mixpanel(), _aep()],
+        "extra-links": ["mixpanel_aep.links.BatchLink", "mixpanel_aep.links.ReportLink"],
+    }
+
+
+def _mixpanel() -> dict[str, Any]:
+    return {
+        "connection-type": "mixpanel",
+        "hook-name": "Mixpanel",
+        "hook-class-name": "mixpanel_aep.hooks.mixpanel.MixpanelHook",
+        "conn-fields": {
+            "project_id": {
+                "label": "Project ID",
+                "description": "Mixpanel: Project settings, Overview.",
+                "schema": {"type": ["integer", "null"], "minimum": 1},
+            },
+            "region": {
+                "label": "Data residency",
+                "description": "Where the project's data lies; Mixpanel: Project settings, Overview.",
+                "schema": {"type": ["string", "null"], "enum": ["us", "eu", "in"], "default": "us"},
+            },
+            "sandbox": _SANDBOX_FIELD,
+        },
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema", "extra"],
+            "relabeling": {"login": "Service account user name", "password": "Service account secret"},
+            "placeholders": {
+                "login": "name.abc123.mp-service-account",
+                "host": "leave empty: the region decides",
+                "port": "443",
+            },
+        },
+    }
+
+
+def _aep() -> dict[str, Any]:
+    return {
+        "connection-type": "adobe_experience_platform",
+        "hook-name": "Adobe Experience Platform",
+        "hook-class-name": "mixpanel_aep.hooks.aep.AepHook",
+        "conn-fields": {
+            "org_id": {
+                "label": "Organization ID",
+                "description": "Ends with @AdobeOrg; Adobe Developer Console: your project, OAuth Server-to-Server.",
+                "schema": {"type": ["string", "null"]},
+            },
+            "aep_sandbox": {
+                "label": "AEP sandbox",
+                "description": "Its name in lower case; AEP: Sandboxes.",
+                "schema": {"type": ["string", "null"], "default": "prod"},
+            },
+            "scopes": {
+                "label": "Scopes",
+                "description": "Comma-separated; empty for the ones that AEP's console gives.",
+                "schema": {"type": ["string", "null"]},
+            },
+            "sandbox": _SANDBOX_FIELD,
+        },
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema", "extra"],
+            "relabeling": {"login": "Client ID", "password": "Client secret"},
+            "placeholders": {"host": "leave empty: platform.adobe.io", "port": "443"},
+        },
+    }

@@ -1,0 +1,46 @@
+"""Serves the report page of a partition to whoever may see its DAG. It only reads."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+
+from airflow.api_fastapi.core_api.security import requires_access_dag
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.responses import HTMLResponse
+
+from include.config.loader import load_pipelines
+from include.lake.keys import PartitionKey
+from include.lake.lake import Lake
+from mixpanel_aep.context import LAKE_VARIABLE, default_lake, pipeline_dag_id
+
+app = FastAPI(title="mixpanel-aep", docs_url=None, redoc_url=None, openapi_url=None)
+# Plugin apps are open to everyone unless they ask.
+_may_read = Depends(requires_access_dag("GET"))
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@app.get("/report/{dag_id}/{partition}", dependencies=[_may_read])
+def report(dag_id: str, partition: date) -> HTMLResponse:
+    """The newest report of a partition."""
+    pipeline = next((p for p in load_pipelines() if pipeline_dag_id(p) == dag_id), None)
+    if pipeline is None:
+        raise HTTPException(404, f"There is no pipeline of DAG {dag_id}.")
+    lake = Lake(pipeline.lake or _lake_variable() or default_lake())
+    pages = list(lake.keys(f"{PartitionKey(pipeline.name, partition).prefix}/report"))
+    if not pages:
+        raise HTTPException(404, f"Partition {partition} has no report yet.")
+    newest = max(pages, key=lake.modified)
+    return HTMLResponse(lake.read(newest) or b"", headers=_HEADERS)
+
+
+def _lake_variable() -> str | None:
+    """The Airflow variable, read as the API server may: from the environment or the database."""
+    from airflow.models.variable import Variable
+
+    return os.environ.get(f"AIRFLOW_VAR_{LAKE_VARIABLE.upper()}") or Variable.get(
+        LAKE_VARIABLE, default_var=None
+    )

@@ -1,0 +1,41 @@
+"""Daily partitions by the calendar of a time zone."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from airflow._shared.timezones.timezone import coerce_datetime, make_aware, parse_timezone
+from airflow.timetables.trigger import CronPartitionTimetable
+from pendulum import DateTime
+
+KEY_FORMAT = "%Y-%m-%d"
+
+
+class DailyPartitionTimetable(CronPartitionTimetable):
+    """At each midnight of a zone, the partition of the day that just ended.
+
+    Airflow's own offset steps back one cron tick. Where midnight does not exist on the spring day (Havana, Santiago,
+    Cairo, Beirut) that tick lies on the same day: one day would run twice and the day before it never. Here
+    calendar days are counted. Midnight and no other hour, because a backfill's bounds are midnights.
+    """
+
+    def __init__(self, timezone: Any, **_: Any) -> None:
+        super().__init__("0 0 * * *", timezone=timezone, run_offset=-1, key_format=KEY_FORMAT)
+
+    @property
+    def summary(self) -> str:
+        return f"daily, {self._timezone.name}"
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> DailyPartitionTimetable:
+        return cls(parse_timezone(data["timezone"]))
+
+    def serialize(self) -> dict[str, Any]:
+        from airflow.serialization.encoders import encode_timezone
+
+        return {"timezone": encode_timezone(self._timezone)}
+
+    def _get_partition_date(self, *, run_date: datetime) -> DateTime:
+        day = coerce_datetime(run_date).in_timezone(self._timezone).date() - timedelta(days=1)
+        return coerce_datetime(make_aware(datetime.combine(day, time(0)), self._timezone))

@@ -1,0 +1,1 @@
+"""Triggers: they look at AEP, and never write."""
