@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
+from include.aep.access import Access
+from include.aep.catalog import Catalog
 from include.aep.http import AepHttp, JsonObject
 from include.aep.model import Batch
+from include.aep.reasons import reasons
 from include.aep.upload import Opener, Uploader, UploadLimits
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import ServiceUnavailable
@@ -22,22 +24,38 @@ class Batches:
     """The life of a batch. Nothing of it is visible before ``complete``."""
 
     def __init__(
-        self, http: AepHttp, clock: Clock = SYSTEM_CLOCK, limits: UploadLimits | None = None
+        self,
+        http: AepHttp,
+        catalog: Catalog,
+        access: Access,
+        clock: Clock = SYSTEM_CLOCK,
+        limits: UploadLimits | None = None,
     ) -> None:
         self._http = http
+        self._catalog = catalog
+        self._access = access
         self._uploader = Uploader(http, clock, limits or UploadLimits())
+
+    def find(self, batch_id: str) -> Batch | None:
+        """The batch of this id; None where AEP knows of none, which for a new batch may change."""
+        return self._catalog.batch(batch_id)
+
+    def find_by_external_id(self, dataset_id: str, external_id: str) -> tuple[Batch, ...]:
+        """The batches of a dataset that were created with this ``externalId``, oldest first."""
+        return self._catalog.find_batches(dataset_id, external_id)
 
     def create(
         self,
         dataset_id: str,
-        file_format: Literal["parquet", "json"],
+        file_format: str,
         external_id: str,
-        *,
         tags: Mapping[str, Sequence[str]] | None = None,
+        *,
         replaces: Sequence[str] = (),
-    ) -> Batch:
-        """Opens a batch, with error diagnostics and without partial ingestion.
+    ) -> str:
+        """Opens a batch, with error diagnostics and without partial ingestion; its id.
 
+        ``file_format`` is ``parquet`` or ``json``: one object per line.
         ``replaces``: ids of batches that it takes the place of when it is active (AEP calls it replay).
         It is not repeated where the answer was lost: look for the batch by its ``externalId`` then.
 
@@ -60,19 +78,19 @@ class Batches:
             raise ServiceUnavailable(
                 "AEP created a batch and did not tell its id.", "Run it again: it is looked for."
             )
-        return Batch.read(batch_id, answer)
+        return batch_id
 
-    def upload(self, batch_id: str, dataset_id: str, name: str, opener: Opener, size: int) -> None:
-        """Uploads a file of ``size`` bytes under ``name``, which may hold directories; replaces one of that name.
+    def upload(self, batch_id: str, dataset_id: str, name: str, open_file: Opener, size_bytes: int) -> None:
+        """Uploads a file under ``name``, which may hold directories; replaces one of that name.
 
-        ``opener`` opens the file at its first byte and is called for every attempt.
+        ``open_file`` opens the file at its first byte and is called for every attempt.
 
         Raises:
             RequestRefused: the file is empty, or AEP refuses it.
-            LakeError: the file has fewer bytes than ``size``.
+            LakeError: the file has fewer bytes than ``size_bytes``.
         """
         path = (*_BASE, batch_id, "datasets", dataset_id, "files", *name.split("/"))
-        self._uploader.upload(path, opener, size)
+        self._uploader.upload(path, open_file, size_bytes)
 
     def complete(self, batch_id: str) -> None:
         """Commits a batch: accepted, which is not yet active. May be repeated."""
@@ -89,3 +107,7 @@ class Batches:
     def revert(self, batch_id: str) -> None:
         """Takes an active batch out of its dataset."""
         self._http.act((*_BASE, batch_id), "revert a batch", "REVERT")
+
+    def why_failed(self, batch_id: str) -> str:
+        """AEP's reasons in one sentence: codes, fields and counts of rows, no values."""
+        return reasons(self._catalog.batch(batch_id), self._access, batch_id)

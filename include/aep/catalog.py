@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from include.aep.http import AepHttp, JsonObject
-from include.aep.model import Batch, Dataset
+from include.aep.model import Batch, Dataset, read_dataset
 from include.errors import DatasetMissing, NotFound, RequestRefused
 
 _BASE = ("data", "foundation", "catalog")
@@ -28,11 +29,11 @@ class Catalog:
         same = [
             dataset
             for key, body in self._pages("dataSets", "find a dataset by name", {"name": name})
-            if (dataset := Dataset.read(key, body)).name == name
+            if (dataset := read_dataset(key, body))["name"] == name
         ]
         if len(same) > 1:
             raise DatasetMissing(
-                f"AEP has {len(same)} datasets named {name!r}: {', '.join(dataset.id for dataset in same)}.",
+                f"AEP has {len(same)} datasets named {name!r}: {', '.join(dataset['id'] for dataset in same)}.",
                 "Rename all but one of them in AEP.",
             )
         return same[0] if same else None
@@ -54,9 +55,9 @@ class Catalog:
         """The dataset of this id, None where AEP knows of none."""
         body = self._http.find((*_BASE, "dataSets", dataset_id), "look up a dataset")
         entry = _entry(body, dataset_id)
-        return Dataset.read(dataset_id, entry) if entry is not None else None
+        return read_dataset(dataset_id, entry) if entry is not None else None
 
-    def create_dataset(self, body: JsonObject) -> str:
+    def create_dataset(self, body: Mapping[str, Any]) -> str:
         """Creates a dataset; its id.
 
         Raises:

@@ -37,8 +37,8 @@ class AepClient:
         self.registry = Registry(self._http)
         self.catalog = Catalog(self._http)
         self.identity = Identity(self._http)
-        self.batches = Batches(self._http, clock, limits)
         self.access = Access(self._http)
+        self.batches = Batches(self._http, self.catalog, self.access, clock, limits)
 
     def close(self) -> None:
         """Closes the connections."""

@@ -29,11 +29,11 @@ class Identity:
         """All namespaces, Adobe's own among them."""
         return tuple(_namespace(body) for body in items(self._http.get(_PATH, "list identity namespaces")))
 
-    def find_namespace(self, code: str) -> Namespace | None:
-        """The namespace of this code; AEP does not distinguish case."""
-        return next((found for found in self.namespaces() if found.code.lower() == code.lower()), None)
+    def codes(self) -> set[str]:
+        """The codes of all namespaces."""
+        return {namespace.code for namespace in self.namespaces()}
 
-    def create_namespace(self, code: str, name: str, id_type: str, description: str = "") -> Namespace:
+    def create(self, code: str, name: str, id_type: str, description: str = "") -> Namespace:
         """Creates a namespace; ``id_type`` is one of Cookie, Cross_device, Device, Email, Mobile, Non_people, Phone.
 
         Raises:

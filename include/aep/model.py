@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 
 class BatchState(Enum):
@@ -48,26 +48,18 @@ class BatchError:
 
 
 @dataclass(frozen=True)
-class BatchMetrics:
-    """Counts of a batch; None where AEP has none, as it is before the end."""
-
-    input_records: int | None = None
-    output_records: int | None = None
-    failed_records: int | None = None
-    input_files: int | None = None
-    output_bytes: int | None = None
-
-
-@dataclass(frozen=True)
 class Batch:
-    """A batch as the catalog shows it. ``status`` is AEP's own word; ``created_ms`` epoch milliseconds."""
+    """A batch as the catalog shows it. ``status`` is AEP's own word; counts are None until AEP gives them."""
 
     id: str
     status: str
     external_id: str | None = None
     dataset_id: str | None = None
     created_ms: int = 0
-    metrics: BatchMetrics = BatchMetrics()
+    """Epoch milliseconds."""
+    input_records: int | None = None
+    output_records: int | None = None
+    failed_records: int | None = None
     errors: tuple[BatchError, ...] = ()
 
     @property
@@ -86,44 +78,37 @@ class Batch:
             external_id=_text(body.get("externalId")),
             dataset_id=_dataset_of(body.get("relatedObjects")),
             created_ms=_count(body.get("created")) or 0,
-            metrics=BatchMetrics(
-                _count(counts.get("inputRecordCount")),
-                _count(counts.get("outputRecordCount")),
-                _count(counts.get("failedRecordCount")),
-                _count(counts.get("inputFileCount")),
-                _count(counts.get("outputByteSize")),
-            ),
+            input_records=_count(counts.get("inputRecordCount")),
+            output_records=_count(counts.get("outputRecordCount")),
+            failed_records=_count(counts.get("failedRecordCount")),
             errors=tuple(_errors(body.get("errors"))),
         )
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """A dataset of the catalog; ``schema_id`` is the ``$id`` of its XDM schema."""
+class SchemaRef(TypedDict):
+    """Which schema a dataset has: its ``$id``."""
+
+    id: str
+
+
+class Dataset(TypedDict):
+    """A dataset of the catalog, in the catalog's own words."""
 
     id: str
     name: str
-    schema_id: str | None
+    schemaRef: SchemaRef
     tags: Mapping[str, Any]
 
-    @property
-    def profile_enabled(self) -> bool:
-        """Whether rows flow on into Real-Time Customer Profile."""
-        values = self.tags.get("unifiedProfile")
-        return isinstance(values, list) and any(
-            str(value).replace(" ", "") == "enabled:true" for value in values
-        )
 
-    @classmethod
-    def read(cls, dataset_id: str, body: Mapping[str, Any]) -> Self:
-        """Reads AEP's JSON."""
-        schema, tags = body.get("schemaRef"), body.get("tags")
-        return cls(
-            id=dataset_id,
-            name=_text(body.get("name")) or "",
-            schema_id=_text(schema.get("id")) if isinstance(schema, dict) else None,
-            tags=tags if isinstance(tags, dict) else {},
-        )
+def read_dataset(dataset_id: str, body: Mapping[str, Any]) -> Dataset:
+    """Reads AEP's JSON."""
+    schema, tags = body.get("schemaRef"), body.get("tags")
+    return Dataset(
+        id=dataset_id,
+        name=_text(body.get("name")) or "",
+        schemaRef=SchemaRef(id=(_text(schema.get("id")) if isinstance(schema, dict) else None) or ""),
+        tags=tags if isinstance(tags, dict) else {},
+    )
 
 
 @dataclass(frozen=True)

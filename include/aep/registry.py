@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from include.aep.http import AepHttp, JsonObject, items
 from include.errors import SchemaError
@@ -14,15 +14,6 @@ _AS_WRITTEN = "application/vnd.adobe.xed+json; version=1"
 _RESOLVED = "application/vnd.adobe.xed-full+json; version=1"  # only major version 1 exists
 _DESCRIPTORS = "application/vnd.adobe.xdm-v2+json"
 _MOST_PAGES = 1000
-
-
-@dataclass(frozen=True)
-class Resource:
-    """A schema or field group in a list; ``id`` is its ``$id``."""
-
-    id: str
-    title: str
-    version: str
 
 
 class Registry:
@@ -45,82 +36,56 @@ class Registry:
             )
         return tenant.removeprefix("_")
 
-    def find_schema(self, title: str) -> Resource | None:
-        """The schema of exactly this title; titles are unique."""
-        return self._find("schemas", title)
+    def find_by_title(self, kind: str, title: str) -> JsonObject | None:
+        """The schema or field group of exactly this title, as it was written; titles are unique.
 
-    def find_field_group(self, title: str) -> Resource | None:
-        """The field group of exactly this title; titles are unique."""
-        return self._find("fieldgroups", title)
-
-    def resolved_schema(self, schema_id: str) -> JsonObject:
-        """A schema with everything that it refers to in place, as one JSON Schema in Compatibility Mode.
-
-        Raises:
-            NotFound: there is no such schema.
+        ``kind`` is ``schemas`` or ``fieldgroups``, here and below.
         """
-        return self._get("schemas", schema_id, _RESOLVED)
-
-    def schema(self, schema_id: str) -> JsonObject:
-        """A schema as it was written, with its ``allOf``.
-
-        Raises:
-            NotFound: there is no such schema.
-        """
-        return self._get("schemas", schema_id, _AS_WRITTEN)
-
-    def field_group(self, field_group_id: str) -> JsonObject:
-        """A field group as it was written.
-
-        Raises:
-            NotFound: there is no such field group.
-        """
-        return self._get("fieldgroups", field_group_id, _AS_WRITTEN)
-
-    def create_schema(self, body: JsonObject) -> JsonObject:
-        """Creates a schema; the answer has its ``$id``.
-
-        Raises:
-            AlreadyExists: its title is taken.
-        """
-        return self._send("POST", ("schemas",), "create a schema", body)
-
-    def create_field_group(self, body: JsonObject) -> JsonObject:
-        """Creates a field group; the answer has its ``$id``.
-
-        Raises:
-            AlreadyExists: its title is taken.
-        """
-        return self._send("POST", ("fieldgroups",), "create a field group", body)
-
-    def patch_field_group(self, field_group_id: str, operations: Sequence[JsonObject]) -> JsonObject:
-        """Applies JSON Patch ``operations``; once data was loaded only additions are allowed."""
-        return self._send(
-            "PATCH", ("fieldgroups", field_group_id), "change the field group", list(operations)
-        )
-
-    def patch_schema(self, schema_id: str, operations: Sequence[JsonObject]) -> JsonObject:
-        """Applies JSON Patch ``operations``: a new field group, or the union tag that Profile wants."""
-        return self._send("PATCH", ("schemas", schema_id), "change the schema", list(operations))
-
-    def create_descriptor(self, body: JsonObject) -> JsonObject:
-        """Creates a descriptor, such as an identity; the answer has its ``@id``."""
-        return self._send("POST", ("descriptors",), "create a descriptor", body)
-
-    def descriptors(self, schema_id: str | None = None) -> list[JsonObject]:
-        """All descriptors, or those of one schema."""
-        found = self._pages("descriptors", "list descriptors", {}, _DESCRIPTORS)
-        return [d for d in found if schema_id is None or d.get("xdm:sourceSchema") == schema_id]
-
-    def _find(self, kind: str, title: str) -> Resource | None:
         # The server's filter saves pages; its notation has no escapes, so the comparison that counts is ours.
         params = {"orderby": "title", "limit": "300"}
         if not set(title) & set(",=<>!~()&|"):
             params["property"] = f"title=={title}"
         for entry in self._pages(kind, f"find {kind} by title", params, _SUMMARY):
             if entry.get("title") == title and isinstance(entry.get("$id"), str):
-                return Resource(entry["$id"], title, str(entry.get("version", "")))
+                return self.get(kind, entry["$id"])
         return None
+
+    def get(self, kind: str, resource_id: str) -> JsonObject:
+        """A schema or field group as it was written, with its ``allOf``.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        return self._look_up(kind, resource_id, _AS_WRITTEN)
+
+    def resolved_schema(self, schema_id: str) -> JsonObject:
+        """A schema with everything that it refers to in place, as one JSON Schema in Compatibility Mode.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        return self._look_up("schemas", schema_id, _RESOLVED)
+
+    def create(self, kind: str, body: Mapping[str, Any]) -> JsonObject:
+        """Creates a schema or field group; the answer has its ``$id``.
+
+        Raises:
+            AlreadyExists: its title is taken.
+        """
+        return self._send("POST", (kind,), f"create one of {kind}", body)
+
+    def patch(self, kind: str, resource_id: str, operations: Sequence[Mapping[str, Any]]) -> JsonObject:
+        """Applies JSON Patch ``operations``; once data was loaded only additions are allowed."""
+        return self._send("PATCH", (kind, resource_id), f"change one of {kind}", list(operations))
+
+    def create_descriptor(self, body: Mapping[str, Any]) -> JsonObject:
+        """Creates a descriptor, such as an identity; the answer has its ``@id``."""
+        return self._send("POST", ("descriptors",), "create a descriptor", body)
+
+    def descriptors(self, schema_id: str | None = None) -> list[Mapping[str, Any]]:
+        """All descriptors, or those of one schema."""
+        found = self._pages("descriptors", "list descriptors", {}, _DESCRIPTORS)
+        return [d for d in found if schema_id is None or d.get("xdm:sourceSchema") == schema_id]
 
     def _pages(self, kind: str, what: str, params: dict[str, str], accept: str) -> Iterator[JsonObject]:
         start: str | None = None
@@ -135,10 +100,9 @@ class Registry:
                 return
         raise SchemaError(f"AEP's list to {what} does not end.")
 
-    def _get(self, kind: str, resource_id: str, accept: str) -> JsonObject:
-        return _resource(
-            self._http.get((*_BASE, "tenant", kind, resource_id), "look up a schema", accept=accept)
-        )
+    def _look_up(self, kind: str, resource_id: str, accept: str) -> JsonObject:
+        path = (*_BASE, "tenant", kind, resource_id)
+        return _resource(self._http.get(path, f"look up one of {kind}", accept=accept))
 
     def _send(self, method: str, path: tuple[str, ...], what: str, body: object) -> JsonObject:
         return _resource(self._http.send_json(method, (*_BASE, "tenant", *path), what, body))

@@ -50,8 +50,8 @@ def flag(conn_id: str, name: str, value: object) -> bool:
     Raises:
         ConfigError: it is neither.
     """
-    text = str(value).lower() if isinstance(value, bool | str) else ""
-    if text not in ("true", "false", ""):
+    text = "" if value is None else str(value).lower()
+    if text not in ("true", "false", "") or not isinstance(value, bool | str | None):
         raise ConfigError(f"Connection {conn_id}: {name} should be true or false.")
     return text == "true"
 

@@ -7,13 +7,13 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from tenacity import RetryCallState, wait_exponential_jitter
+from tenacity import RetryCallState, wait_exponential, wait_random
 
 SHORTEST_SECONDS = 1.0  # a Retry-After of 0 must not become a busy loop
 LONGEST_DEFERRAL_SECONDS = 3600.0  # the longest window that Mixpanel counts in is an hour
 
 # "Backoff from 2 s doubling to 60 s plus 1-5 s jitter": docs.mixpanel.com/reference/import-events
-BACK_OFF = wait_exponential_jitter(initial=2, max=60, jitter=5)
+BACK_OFF = wait_exponential(multiplier=2, max=60) + wait_random(1, 5)
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:

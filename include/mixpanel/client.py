@@ -152,7 +152,7 @@ def _export_params(
         "to_date": f"{to_date:%Y-%m-%d}",
     }
     if events:
-        params["event"] = json.dumps(list(events), ensure_ascii=False)
+        params["event"] = json.dumps(list(events), ensure_ascii=False, separators=(",", ":"))
     if where:
         params["where"] = where
     if limit is not None:

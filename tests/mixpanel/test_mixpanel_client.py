@@ -1,0 +1,455 @@
+"""Promise 5, explained: every answer of Mixpanel's ends in the right error, after the right number of attempts."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import socket
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from include.errors import (
+    AccessDenied,
+    CredentialsRejected,
+    ExportTerminatedEarly,
+    NotAnExport,
+    PartitionNotClosed,
+    PipelineError,
+    RedirectRefused,
+    RequestRefused,
+    ServiceUnavailable,
+    Terminal,
+    Throttled,
+    Transient,
+    TruncatedExport,
+    WrongProject,
+)
+from include.http.client import Patience
+from include.http.rules import REFUSED, SERVER, SERVER_BUSY, error_code, rule_for
+from include.http.wait import deferral_seconds, retry_after_seconds
+from include.mixpanel.client import MixpanelClient
+from include.mixpanel.errors import RULES
+from include.mixpanel.settings import MixpanelSettings
+from tests.serving import Hands, Reply, Request, Served, script, serving
+
+DAY = date(2026, 7, 1)
+SECRET = "canary-s3cret-4711"
+ROW = b'{"event":"A","properties":{"time":1782907203,"distinct_id":"u"}}'
+BODY = b"\n".join([ROW] * 3) + b"\n"
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+
+def client(served: Served, hands: Hands, budget: Any = None, **patience: Any) -> MixpanelClient:
+    settings = MixpanelSettings("svc.mp-service-account", SECRET, 2384945, "eu", served.url, "shop")
+    return MixpanelClient(
+        settings, hands.clock, budget, Patience(**{"connect_seconds": 5, "idle_seconds": 5} | patience)
+    )
+
+
+def export(served: Served, hands: Hands, **more: Any) -> list[bytes]:
+    with client(served, hands, **more).export(DAY, DAY) as stream:
+        return list(stream)
+
+
+@pytest.fixture
+def hands() -> Hands:
+    return Hands()
+
+
+@pytest.fixture(autouse=True)
+def no_canary_in_any_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    caplog.set_level(logging.DEBUG)
+    yield
+    assert SECRET not in caplog.text
+    assert "Basic " not in caplog.text
+
+
+EXAMPLES: tuple[tuple[int, str, type[PipelineError], str, int], ...] = (
+    (400, "to_date cannot be later than today", PartitionNotClosed, "2026-07-01 is still in the future", 1),
+    (400, '{"error":"to_date cannot be later than today"}', PartitionNotClosed, "mixpanel.timezone", 1),
+    (400, "Unable to authenticate request", CredentialsRejected, "expired", 1),
+    (
+        400,
+        '{"request":"/x","error":"request failed with error: invalid project id for cluster."}',
+        WrongProject,
+        "region eu.* us or in",
+        1,
+    ),
+    (401, '{"error":"Unauthorized"}', CredentialsRejected, "connection shop", 1),
+    (402, '{"error":"plan"}', AccessDenied, "plan", 1),
+    (403, "Date range exceeds 90 days into the past", AccessDenied, "reach back", 1),
+    (403, "nope", AccessDenied, "classified", 1),
+    (400, "invalid where", RequestRefused, "mixpanel.where", 1),
+    (404, "", RequestRefused, "HTTP 404", 1),
+    (429, '{"error":"too many export requests in progress for this project"}', Throttled, "60 exports an hour", 6),
+    (408, "", ServiceUnavailable, "HTTP 408", 6),
+    (500, "unknown error", ServiceUnavailable, "HTTP 500", 6),
+    (502, "<html>", ServiceUnavailable, "HTTP 502", 6),
+    (503, "", ServiceUnavailable, "too busy", 6),
+    (504, "", ServiceUnavailable, "HTTP 504", 6),
+    (302, "", RedirectRefused, "not followed", 1),
+)  # fmt: skip
+
+
+@pytest.mark.unit
+def test_every_row_of_the_table_has_an_example() -> None:
+    used = {id(rule_for(RULES, status, body)) for status, body, *_ in EXAMPLES if status >= 400}
+    assert used == {id(rule) for rule in RULES}
+    assert all(rule in RULES for rule in (SERVER_BUSY, SERVER, REFUSED))
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(("status", "body", "error", "words", "attempts"), EXAMPLES)
+def test_a_refusal_becomes_its_error(
+    hands: Hands, status: int, body: str, error: type[PipelineError], words: str, attempts: int
+) -> None:
+    with serving(script(Reply(status, body.encode(), {"Location": "http://127.0.0.1:1/"}))) as served:
+        with pytest.raises(error, match=words) as told:
+            export(served, hands)
+        assert type(told.value) is error
+        assert len(served.requests) == attempts
+        assert len(hands.slept) == attempts - 1
+    assert told.value.sentence
+    assert told.value.hint
+    assert isinstance(told.value, Transient) is (attempts > 1)
+    assert isinstance(told.value, Terminal) is (attempts == 1)
+
+
+@pytest.mark.sandbox
+def test_me_goes_by_the_same_table(hands: Hands) -> None:
+    for status, body, error, words, attempts in EXAMPLES:
+        if error is PartitionNotClosed:
+            continue
+        with serving(script(Reply(status, body.encode()))) as served:
+            with pytest.raises(error, match=words):
+                client(served, hands).me()
+            assert len(served.requests) == attempts
+
+
+@pytest.mark.sandbox
+def test_a_storm_that_passes_is_not_noticed(hands: Hands) -> None:
+    storm = [Reply(status) for status in (500, 502, 503, 504, 429)]
+    with serving(script(*storm, Reply(200, BODY))) as served:
+        assert export(served, hands) == [ROW] * 3
+    assert len(hands.slept) == 5
+    assert all(2**n <= waited <= 2**n + 5 for n, waited in enumerate(hands.slept, 1))
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7),
+        (" 7 ", 7),
+        ("0", 0),
+        ("99999", 99999),
+        (format_datetime(datetime(2026, 7, 1, 12, 0, 30, tzinfo=UTC), usegmt=True), 30),
+        ("Wed, 01 Jul 2026 12:00:30 -0000", 30),
+        ("Wed, 01 Jul 2026 11:00:00 GMT", 0),
+        ("Wednesday, 01-Jul-26 12:00:30 GMT", 30),
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("\u0667", None),
+        ("Wed, 99 Jul 2026 12:00:30 GMT", None),
+    ],
+)
+def test_retry_after_in_both_forms_and_in_none(header: str | None, seconds: float | None) -> None:
+    assert retry_after_seconds(header, NOW) == seconds
+
+
+@pytest.mark.unit
+def test_nobody_is_put_off_for_a_year() -> None:
+    assert deferral_seconds(1e9) == deferral_seconds(float("9" * 400)) == 3600
+    assert deferral_seconds(0) == 1
+    assert deferral_seconds(None) == 60
+    assert deferral_seconds(600) == 600
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    ("header", "low", "high"),
+    [("7", 7, 7), ("0", 1, 1), ("Wed, 01 Jul 2026 12:00:30 GMT", 30, 30), ("garbage", 2, 7)],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_it_waits_as_it_is_told(hands: Hands, header: str, low: float, high: float, status: int) -> None:
+    with serving(script(Reply(status, headers={"Retry-After": header}), Reply(200, BODY))) as served:
+        assert export(served, hands) == [ROW] * 3
+    assert len(hands.slept) == 1
+    assert low <= hands.slept[0] <= high
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(("header", "wait"), [("121", 121), ("1800", 1800), ("1000000000", 3600)])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_long_wait_is_left_to_the_task(hands: Hands, header: str, wait: float, status: int) -> None:
+    with serving(script(Reply(status, headers={"Retry-After": header}))) as served:
+        with pytest.raises(Throttled) as told:
+            export(served, hands)
+        assert len(served.requests) == 1
+    assert told.value.wait_seconds == wait
+    assert hands.slept == []
+
+
+@pytest.mark.sandbox
+def test_a_redirect_is_not_followed_and_carries_nothing_away(hands: Hands) -> None:
+    with serving(script(Reply(200, BODY))) as elsewhere:
+        for status in (301, 302, 303, 307, 308):
+            away = Reply(status, headers={"Location": f"{elsewhere.url}/api/2.0/export"})
+            with serving(script(away)) as served, pytest.raises(RedirectRefused):
+                export(served, hands)
+        assert elsewhere.requests == []
+
+
+@pytest.mark.sandbox
+def test_what_is_asked_of_mixpanel(hands: Hands, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login thief password thief\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with serving(script(Reply(200, BODY))) as served:
+        events = ["Purchase, Ø", 'a"b&c']
+        where = 'properties["x"] == "y" & 1+1'
+        with client(served, hands).export(
+            DAY, date(2026, 7, 2), events=events, where=where, limit=10, time_in_ms=True
+        ) as stream:
+            assert list(stream) == [ROW] * 3
+        request = served.requests[0]
+    assert request.path == "/api/2.0/export"
+    assert request.query == {
+        "project_id": "2384945",
+        "from_date": "2026-07-01",
+        "to_date": "2026-07-02",
+        "event": '["Purchase, Ø","a\\"b&c"]',
+        "where": where,
+        "limit": "10",
+        "time_in_ms": "true",
+    }
+    settings = MixpanelSettings("svc.mp-service-account", SECRET, 1)
+    assert request.headers["Authorization"] == f"Basic {settings.basic_token}"
+    assert request.headers["Accept-Encoding"] == "gzip"
+    assert request.headers["X-Original-Host"] == "data-eu.mixpanel.com"
+    assert request.headers["User-Agent"].startswith("mixpanel-aep/")
+
+
+@pytest.mark.unit
+def test_a_question_that_makes_no_sense_is_not_asked() -> None:
+    asked = MixpanelClient(MixpanelSettings("svc", SECRET, 1))
+    with pytest.raises(RequestRefused, match="before it begins"), asked.export(DAY, date(2026, 6, 30)):
+        pass
+    for limit in (0, 100_001):
+        with pytest.raises(RequestRefused, match="limit"), asked.export(DAY, DAY, limit=limit):
+            pass
+
+
+class Tickets:
+    """A budget that counts, and says no after a while."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.taken = 0
+
+    def acquire(self) -> None:
+        if self.taken == self.left:
+            raise Throttled("The budget is used up.", wait_seconds=900)
+        self.taken += 1
+
+
+@pytest.mark.sandbox
+def test_every_attempt_takes_a_ticket_and_none_is_made_without(hands: Hands) -> None:
+    tickets = Tickets(3)
+    with serving(script(Reply(500))) as served:
+        with pytest.raises(Throttled) as told:
+            export(served, hands, budget=tickets)
+        assert len(served.requests) == tickets.taken == 3
+    assert told.value.wait_seconds == 900
+
+
+def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n", head: str = "") -> Reply:
+    body = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+    start = f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n{head}\r\n".encode()
+    return Reply(wire=start + body + end)
+
+
+def closing(body: bytes, head: str = "") -> Reply:
+    return Reply(wire=f"HTTP/1.1 200 OK\r\nConnection: close\r\n{head}\r\n".encode() + body)
+
+
+ZIPPED = gzip.compress(BODY)
+GZIP = "Content-Encoding: gzip\r\n"
+CUTS = {
+    "plain, announced": closing(BODY[:-5], f"Content-Length: {len(BODY)}\r\n"),
+    "plain, announced, at a line": closing(BODY[: 2 * len(ROW) + 2], f"Content-Length: {len(BODY)}\r\n"),
+    "plain, nothing announced": closing(BODY[:-5]),
+    "plain, nothing announced, at a line": closing(BODY[: 2 * len(ROW) + 2]),
+    "gzip with the length of its cut": closing(ZIPPED[:-9], f"{GZIP}Content-Length: {len(ZIPPED) - 9}\r\n"),
+    "gzip, nothing announced": closing(ZIPPED[:-9], GZIP),
+    "chunks without the last one": chunked(BODY, end=b""),
+    "chunks, cut in the size": chunked(BODY, end=b"5"),
+    "chunks, cut in the data": chunked(BODY, end=b"ff\r\n{"),
+    "chunks of gzip without the last one": chunked(ZIPPED, end=b"", head=GZIP),
+    "chunks of cut gzip": chunked(ZIPPED[:-9], head=GZIP),
+}
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS.keys())
+def test_a_cut_export_is_never_whole_and_not_asked_for_again_here(hands: Hands, cut: Reply) -> None:
+    with serving(script(cut)) as served:
+        with pytest.raises(TruncatedExport):
+            export(served, hands)
+        assert len(served.requests) == 1
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    "reply",
+    [
+        chunked(BODY[:10], BODY[10:]),
+        chunked(*(bytes([byte]) for byte in BODY)),
+        chunked(ZIPPED[:10], ZIPPED[10:], head=GZIP),
+        Reply(200, ZIPPED, {"Content-Encoding": "gzip"}),
+        Reply(200, gzip.compress(BODY[:20]) + gzip.compress(BODY[20:]), {"Content-Encoding": "gzip"}),
+        Reply(200, BODY[:-1]),
+        Reply(200, BODY, {"Content-Type": "text/plain; charset=ISO-8859-1"}),
+    ],
+)
+def test_a_whole_export_is_whole_in_every_wrapping(hands: Hands, reply: Reply) -> None:
+    with serving(script(reply)) as served:
+        assert export(served, hands) == [ROW] * 3
+
+
+@pytest.mark.sandbox
+def test_an_empty_day(hands: Hands) -> None:
+    for reply in (Reply(200), chunked()):
+        with serving(script(reply)) as served:
+            assert export(served, hands) == []
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    "early",
+    [
+        Reply(wire=b""),
+        Reply(wire=b"HTTP/1.1 20"),
+        Reply(wire=b"not http\r\n\r\n"),
+        closing(b"", "Content-Length: 5\r\n"),
+        chunked(end=b""),
+    ],
+)
+def test_what_breaks_before_the_first_byte_is_asked_for_again(hands: Hands, early: Reply) -> None:
+    with serving(script(early, Reply(200, BODY))) as served:
+        assert export(served, hands) == [ROW] * 3
+        assert len(served.requests) == 2
+
+
+@pytest.mark.sandbox
+def test_a_server_that_says_nothing_is_given_up(hands: Hands) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = MixpanelSettings("svc", SECRET, 1, "us", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        asked = MixpanelClient(settings, hands.clock, patience=Patience(1, 0.05, attempts=2))
+        with pytest.raises(ServiceUnavailable, match=r"ReadTimeout|ConnectionError"), asked.export(DAY, DAY):
+            pass
+    with (
+        pytest.raises(ServiceUnavailable, match="could not be reached to export 2026-07-01"),
+        asked.export(DAY, DAY),
+    ):
+        pass
+
+
+@pytest.mark.sandbox
+def test_a_stream_that_all_but_stops_is_given_up() -> None:
+    hands = Hands()
+
+    class Slow(Hands):
+        @property
+        def clock(self) -> Any:
+            def seconds() -> float:
+                self.at += 4  # every look at the clock: four seconds a chunk
+                return self.at
+
+            return type(hands.clock)(seconds=seconds, sleep=self._sleep)
+
+    with serving(script(chunked(*(bytes([byte]) for byte in BODY)))) as served:
+        asked = client(served, Slow(), idle_seconds=60)
+        with pytest.raises(TruncatedExport, match="sent only"), asked.export(DAY, DAY) as stream:
+            list(stream)
+
+
+@pytest.mark.sandbox
+def test_an_early_end_and_a_web_page_come_through_the_wire(hands: Hands) -> None:
+    with (
+        serving(script(Reply(200, BODY + b"terminated early\n"))) as served,
+        pytest.raises(ExportTerminatedEarly),
+    ):
+        export(served, hands)
+    page = Reply(200, b"<html><body>Sorry</body></html>")
+    with serving(script(page)) as served, pytest.raises(NotAnExport, match="<html><body>Sorry"):
+        export(served, hands)
+
+
+@pytest.mark.sandbox
+def test_a_stream_that_is_left_early_is_not_whole(hands: Hands) -> None:
+    with serving(script(Reply(200, BODY))) as served:
+        with client(served, hands).export(DAY, DAY) as stream:
+            assert next(iter(stream)) == ROW
+        assert not stream.whole
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 429, 500])
+def test_an_upstream_that_echoes_our_credentials_is_not_repeated(hands: Hands, status: int) -> None:
+    def echo(request: Request) -> Reply:
+        said = f"<p>{request.headers['Authorization']} {SECRET} {request.headers['Authorization'][6:]}"
+        return Reply(status, said.encode(), {"Location": f"http://127.0.0.1:1/?{SECRET}"})
+
+    with serving(echo) as served, pytest.raises(PipelineError) as told:
+        export(served, hands)
+    shown = "".join(traceback.format_exception(told.value)) + repr(told.value) + str(told.value)
+    token = MixpanelSettings("svc.mp-service-account", SECRET, 1).basic_token
+    assert SECRET not in shown.replace(f'SECRET = "{SECRET}"', "")
+    assert token not in shown
+    chain: BaseException | None = told.value
+    while chain is not None:
+        assert SECRET not in str(chain)
+        assert "project_id=" not in str(chain)
+        chain = chain.__cause__ or chain.__context__
+
+
+@pytest.mark.sandbox
+def test_me(hands: Hands) -> None:
+    projects = {"2384945": {"name": "Shop", "timezone": "Europe/Berlin", "organization_id": 7}}
+    answer = {"status": "ok", "results": {"projects": projects, "organizations": {"7": {"name": "Acme"}}}}
+    with serving(script(Reply.json(answer))) as served:
+        me = client(served, hands).me()
+        assert served.requests[0].path == "/api/app/me"
+        assert served.requests[0].headers["X-Original-Host"] == "eu.mixpanel.com"
+    assert me.project_visible
+    assert (me.project_name, me.timezone, me.organization) == ("Shop", "Europe/Berlin", "Acme")
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("results", [{}, {"projects": {"1": {"name": "x"}}}, {"projects": []}, None, [1]])
+def test_me_without_the_project(hands: Hands, results: object) -> None:
+    with serving(script(Reply.json({"results": results}))) as served:
+        assert not client(served, hands).me().project_visible
+
+
+@pytest.mark.sandbox
+def test_me_that_is_no_json_is_asked_again(hands: Hands) -> None:
+    with serving(script(Reply(200, b"<html>"), Reply.json({"results": {}}))) as served:
+        client(served, hands).me()
+        assert len(served.requests) == 2
+
+
+@pytest.mark.unit
+def test_of_an_error_body_only_a_code_is_ever_told() -> None:
+    assert error_code('{"error_code":"403025","message":"secret"}') == ", code 403025"
+    assert error_code('{"title":"BadRequestError"}') == ", code BadRequestError"
+    assert error_code('{"title":"a person\'s name"}') == error_code("<html>") == error_code("") == ""

@@ -1,0 +1,137 @@
+"""A tiny HTTP server for tests that need answers no honest server gives: cut, garbled, or out of turn."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from include.clock import Clock
+
+
+@dataclass
+class Request:
+    """What arrived."""
+
+    method: str
+    target: str
+    headers: Message
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {key: values[-1] for key, values in parse_qs(urlsplit(self.target).query).items()}
+
+    @property
+    def segments(self) -> list[str]:
+        return [unquote(segment) for segment in self.path.split("/")[1:]]
+
+
+@dataclass
+class Reply:
+    """What is answered. ``wire``: exactly these bytes and then the end of the connection."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    wire: bytes | None = None
+
+    @classmethod
+    def json(cls, value: object, status: int = 200, **headers: str) -> Reply:
+        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        return cls(status, json.dumps(value).encode(), {"Content-Type": "application/json", **named})
+
+
+Handler = Callable[[Request], Reply]
+
+
+class Served:
+    """A running server, and the requests it has seen."""
+
+    def __init__(self, handle: Handler) -> None:
+        self.requests: list[Request] = []
+        self.trouble: list[BaseException] = []
+        self.handle = handle
+        outer = self
+
+        class _Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            timeout = 10
+
+            def do(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                request = Request(self.command, self.path, self.headers, body)
+                outer.requests.append(request)
+                try:
+                    reply = outer.handle(request)
+                except Exception as error:  # noqa: BLE001 - told by serving(), in the test's own thread
+                    outer.trouble.append(error)
+                    reply = Reply(418, repr(error).encode())
+                if reply.wire is not None:
+                    self.wfile.write(reply.wire)
+                    self.close_connection = True
+                    return
+                self.send_response(reply.status)
+                for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(reply.body)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_HEAD = do
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@contextmanager
+def serving(handle: Handler) -> Iterator[Served]:
+    """A server on a free loopback port; a handler's own mistake fails the test."""
+    served = Served(handle)
+    try:
+        yield served
+    finally:
+        served.close()
+    if served.trouble:
+        raise served.trouble[0]
+
+
+def script(*replies: Reply) -> Handler:
+    """Answers with ``replies`` in turn, and with the last one from then on."""
+    left = list(replies)
+    return lambda request: left.pop(0) if len(left) > 1 else left[0]
+
+
+@dataclass
+class Hands:
+    """The hands of a test clock: sleeping moves them, and nothing else does."""
+
+    at: float = 1_782_907_200.0  # 2026-07-01T12:00:00Z
+    slept: list[float] = field(default_factory=list)
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(seconds=lambda: self.at, sleep=self._sleep)
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.at += seconds
