@@ -1,0 +1,130 @@
+"""Says whether requirements*.txt are the locks of requirements*.in. Needs no network; exits 1 when they are not.
+
+Every lock begins with a digest of what it was made from (scripts/lock.sh writes it), holds only pins with hashes, and
+pins everything that its .in file asks for to a version that fits. What runs is what was tested: requirements.txt
+pins what requirements-dev.txt pins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ("requirements-dev.in", "requirements.in", "requirements-build.in")
+TESTED, RUNS = "requirements-dev.txt", "requirements.txt"
+HEADER = "# Locked by scripts/lock.sh from {source}: sha256 {digest}\n"
+
+Pins = dict[str, set[str]]
+
+
+def asked(root: Path, source: str) -> Iterator[str]:
+    """The requirements of an .in file and of those that it includes, without remarks."""
+    for line in (root / source).read_text(encoding="utf-8").splitlines():
+        text = re.sub(r"(^|\s)#.*", "", line).strip()
+        if text.startswith("-r "):
+            yield from asked(root, text[3:].strip())
+        elif text:
+            yield text
+
+
+def header(root: Path, source: str) -> str:
+    """The first line of the lock of an .in file."""
+    digest = hashlib.sha256("\n".join(sorted(asked(root, source))).encode()).hexdigest()
+    return HEADER.format(source=source, digest=digest)
+
+
+def stamp(root: Path, source: str) -> None:
+    """Writes the first line of a lock that was just compiled."""
+    lock = _lock_of(root, source)
+    lock.write_text(header(root, source) + lock.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def faults(root: Path = ROOT) -> list[str]:
+    """What is wrong with the locks, one sentence each."""
+    found: list[str] = []
+    pins: dict[str, Pins] = {}
+    for source in SOURCES:
+        lock = _lock_of(root, source)
+        if not lock.is_file():
+            found.append(f"{lock.name} is missing.")
+            continue
+        text = lock.read_text(encoding="utf-8")
+        if not text.startswith(header(root, source)):
+            found.append(f"{lock.name} was not made from this {source}.")
+        pins[lock.name] = _pins(lock.name, text, found)
+        found.extend(_not_met(root, source, pins[lock.name]))
+    for lock_name in (name for name in pins if name != TESTED):
+        for name, versions in pins[lock_name].items():
+            tested = pins.get(TESTED, {}).get(name, versions if lock_name != RUNS else set())
+            if not versions <= tested:
+                found.append(f"{lock_name} pins {name} {_list(versions)}, {TESTED} pins {_list(tested)}.")
+    return found
+
+
+def _lock_of(root: Path, source: str) -> Path:
+    return root / source.replace(".in", ".txt")
+
+
+def _pins(lock: str, text: str, found: list[str]) -> Pins:
+    """Every pin of a lock; what is no pin, or has no hash, is a fault."""
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
+    pins: Pins = defaultdict(set)
+    for line in re.sub(r"\\\n", " ", text).splitlines():
+        entry = re.sub(r"(^|\s)#.*", "", line).strip()
+        if not entry:
+            continue
+        wanted, *hashes = re.split(r"\s--hash=", entry)
+        try:
+            requirement = Requirement(wanted.strip())
+        except InvalidRequirement:
+            found.append(f"{lock} has a line that is no pin: {entry[:80]!r}.")
+            continue
+        specifiers = list(requirement.specifier)
+        if len(specifiers) != 1 or specifiers[0].operator != "==" or "*" in specifiers[0].version:
+            found.append(f"{lock} does not pin {requirement.name} to one version.")
+        if not hashes or not all(re.fullmatch(r"sha256:[0-9a-f]{64}", each.strip()) for each in hashes):
+            found.append(f"{lock} pins {requirement.name} without a hash.")
+        pins[canonicalize_name(requirement.name)].update(each.version for each in specifiers)
+    return pins
+
+
+def _not_met(root: Path, source: str, pins: Pins) -> Iterator[str]:
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    for text in asked(root, source):
+        requirement = Requirement(text)
+        versions = pins.get(canonicalize_name(requirement.name), set())
+        if not versions:
+            yield f"{source} asks for {requirement.name}, its lock does not have it."
+        for version in versions:
+            if not requirement.specifier.contains(version, prereleases=True):
+                yield f"{source} asks for {text}, its lock has {version}."
+
+
+def _list(versions: set[str]) -> str:
+    return " and ".join(sorted(versions)) or "nothing"
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["--stamp"]:
+        for source in arguments[1:]:
+            stamp(ROOT, source)
+        return 0
+    wrong = faults()
+    for sentence in wrong:
+        sys.stderr.write(f"{sentence}\n")
+    if wrong:
+        sys.stderr.write("Run `make lock`, look at the difference, and commit the .in and .txt files together.\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Makes .venv what the lock says, and nothing when it already is. Needs Python 3.11 to 3.13, and uv or pip.
+# Called by make before every target; scripts/setup.sh --force starts over.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+venv=.venv stamp=.venv/.mixpanel-aep-stamp begun=.venv/.mixpanel-aep-begun
+
+# What .venv was made from: the locks, the project's own metadata, the Python and the place (its scripts name it).
+fingerprint() {
+  "$venv/bin/python" -I -S -c '
+import hashlib, pathlib, sys
+digest = hashlib.sha256(f"{sys.version}\n{pathlib.Path.cwd()}\n".encode())
+for name in ("requirements-dev.txt", "requirements-build.txt", "requirements.in", "pyproject.toml", "scripts/setup.sh"):
+    digest.update(pathlib.Path(name).read_bytes())
+print(digest.hexdigest())' 2>/dev/null </dev/null
+}
+
+if [ "${1:-}" = --force ]; then
+  rm -rf "$venv"
+elif now=$(fingerprint) && [ "$now" = "$(cat "$stamp" 2>/dev/null)" ]; then
+  exit 0
+fi
+
+find_python
+find_uv
+configure_uv
+names_a_registry || export UV_NO_CONFIG=1
+mkdir -p .tools
+log=.tools/setup.log
+: >"$log"
+
+run() {
+  "$UV" "$@" >>"$log" 2>&1 </dev/null ||
+    { tail_of "$log"; die "Setting up .venv failed: see the lines above, and .tools/setup.log; then run it again."; }
+}
+
+# An install that was cut short may have left half a package behind: start over.
+wanted=$("$PYTHON" -I -c 'import sys; print(sys.version)')
+if [ -e "$begun" ] || [ "$("$venv/bin/python" -I -S -c 'import sys; print(sys.version)' 2>/dev/null)" != "$wanted" ]; then
+  rm -rf "$venv"
+fi
+echo "Installing the locked packages into .venv ..." >&2
+[ -d "$venv" ] || run venv --quiet --python "$PYTHON" "$venv"
+rm -f "$stamp"
+: >"$begun"
+export VIRTUAL_ENV="$PWD/$venv"
+run pip sync --require-hashes --only-binary :all: --compile-bytecode requirements-dev.txt requirements-build.txt
+# Registers the provider's entry point, and puts include and mixpanel_aep on the path.
+run pip install --no-deps --no-build-isolation --editable .
+"$venv/bin/python" -c 'import include, mixpanel_aep' || die "The project itself is not importable from .venv."
+now=$(fingerprint)
+echo "$now" >"$stamp.new"
+mv "$stamp.new" "$stamp"
+rm -f "$begun"
