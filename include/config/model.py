@@ -88,6 +88,7 @@ class Pipeline(_Section):
     late_days: int = Field(5, ge=0, le=60)
     settle_hours: float = Field(6, ge=0, le=240)
     start_date: date
+    end_date: date | None = None
     lake: str | None = None
 
     @field_validator("identities")

@@ -1,0 +1,51 @@
+# `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+# It doubles the start of every Airflow process, and some machines set it.
+unexport PYTHONDONTWRITEBYTECODE
+export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
+
+.PHONY: help setup demo up down test check format lint types lock check-lock clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@echo "  LAKE=s3 keeps the demo's lake on a local S3 stand-in; PORT, SANDBOX_PORT, S3_PORT, WORKER_LOG_PORT and"
+	@echo "  TRIGGER_LOG_PORT choose other ports, as in: make demo PORT=18080"
+
+setup: ## .venv from the lock; instant when nothing changed
+	@scripts/setup.sh
+
+demo: setup ## the whole pipeline on this machine: backfill, table, proof; stops what it started
+	@$(PY) -m include.demo run
+
+up: setup ## the demo's Airflow and sandbox, left running
+	@$(PY) -m include.demo up
+
+down: setup ## stops what `make up` started
+	@$(PY) -m include.demo down
+
+test: setup ## the tests
+	@$(PY) -m pytest -n 2
+
+check: setup check-lock lint types test ## locks, format, lint, types and tests
+
+format: setup ## formats the code
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+lint: setup ## format and lint, without changing anything
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+
+types: setup ## mypy, strict
+	@.venv/bin/mypy
+
+check-lock: setup ## requirements.in and requirements.txt agree
+	@$(PY) scripts/check_lock.py
+
+lock: setup ## compiles requirements*.in to requirements*.txt with hashes
+	@scripts/lock.sh
+
+clean: down ## removes what the demo left behind: its Airflow, its sandbox, its lake
+	@rm -rf .run

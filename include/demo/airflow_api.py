@@ -1,0 +1,94 @@
+"""Airflow's own REST API, as far as the demo uses it."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from typing import Any
+
+import requests
+
+from include.demo.settings import DemoError
+
+
+class AirflowApi:
+    """An Airflow without login, on this machine."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}/api/v2"
+        self._session = requests.Session()
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        """The JSON answer.
+
+        Raises:
+            DemoError: Airflow says no.
+        """
+        answer = self._session.request(method, f"{self._url}{path}", timeout=60, **options)
+        if not answer.ok:
+            raise DemoError(f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:300]}")
+        return answer.json() if answer.content else {}
+
+    def await_dags(self, dag_ids: set[str], seconds: float = 90) -> None:
+        """Returns when all DAGs are parsed; DemoError with the import errors when they are not."""
+        deadline = time.monotonic() + seconds
+        while True:
+            known = {dag["dag_id"] for dag in self.call("GET", "/dags", params={"limit": 200})["dags"]}
+            if dag_ids <= known:
+                return
+            if time.monotonic() > deadline:
+                errors = [
+                    e["stack_trace"].strip().splitlines()[-1]
+                    for e in self.call("GET", "/importErrors")["import_errors"]
+                ]
+                raise DemoError(
+                    f"Airflow does not know {', '.join(sorted(dag_ids - known))}: {'; '.join(errors)}"
+                )
+            time.sleep(0.5)
+
+    def unpause(self, dag_id: str) -> None:
+        self.call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+
+    def trigger(self, dag_id: str) -> str:
+        """Starts a run without a partition; its id."""
+        return str(self.call("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None})["dag_run_id"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        return str(self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """All runs of a DAG, newest first."""
+        params: dict[str, str | int] = {"limit": 100, "order_by": "-id"}
+        return list(self.call("GET", f"/dags/{dag_id}/dagRuns", params=params)["dag_runs"])
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The run's task instances."""
+        return list(self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"])
+
+    def log_tail(self, dag_id: str, run_id: str, task_id: str, attempt: int) -> str:
+        """The last error line of a task's log."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}"
+        lines = self.call("GET", path, params={"full_content": "true"}).get("content", [])
+        errors = [line for line in lines if isinstance(line, dict) and line.get("level") == "error"]
+        return str(errors[-1].get("event", ""))[:300] if errors else ""
+
+    def missing_partitions(self, dag_id: str, first: date, last: date) -> int:
+        """How many partitions of the range have no run yet."""
+        return int(
+            self.call("POST", "/backfills/dry_run", json=_backfill(dag_id, first, last))["total_entries"]
+        )
+
+    def backfill(self, dag_id: str, first: date, last: date) -> None:
+        """Starts a backfill over partitions that have no run yet; both days included."""
+        self.call("POST", "/backfills", json={**_backfill(dag_id, first, last), "max_active_runs": 3})
+
+
+def _backfill(dag_id: str, first: date, last: date) -> dict[str, Any]:
+    return {
+        "dag_id": dag_id,
+        "from_date": f"{first}T00:00:00Z",
+        "to_date": f"{last}T00:00:00Z",
+        "run_backwards": False,
+        "dag_run_conf": {},
+        "reprocess_behavior": "none",
+    }

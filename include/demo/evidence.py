@@ -1,0 +1,169 @@
+"""Compares what Mixpanel returned with what AEP holds, as the sandbox recorded both: sets of ``_id``."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import requests
+
+from include.config.model import Pipeline
+from include.lake import manifest as manifests
+from include.lake.keys import PartitionKey
+from include.lake.lake import Lake
+from include.lake.ledger import Ledger
+from include.lake.manifest import Manifest
+from include.xdm.identity import event_id, event_id_without_insert_id
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Events that Mixpanel returned and are nowhere; that AEP holds twice; that AEP holds and nobody returned."""
+
+    lost: int
+    duplicate: int
+    phantom: int
+
+    def __add__(self, other: Comparison) -> Comparison:
+        return Comparison(
+            self.lost + other.lost, self.duplicate + other.duplicate, self.phantom + other.phantom
+        )
+
+
+@dataclass(frozen=True)
+class PartitionResult:
+    """One row of the demo's table."""
+
+    partition: PartitionKey
+    exported: int
+    duplicates: int
+    quarantined: int
+    staged: int
+    active: int
+    batch: str
+
+
+class Sandbox:
+    """The sandbox's own records."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def returned(self, project_id: int) -> Iterator[bytes]:
+        """Every line that a complete export returned."""
+        for row in self._lines("/_sandbox/mixpanel/returned", {"project_id": project_id}):
+            yield _line(row, "line")
+
+    def active(self, dataset: str) -> Iterator[tuple[str, str]]:
+        """(``_id``, batch) of every row that is active now."""
+        for row in self._lines("/_sandbox/aep/active", {"dataset": dataset}):
+            yield str(row["_id"]), str(row["batch"])
+
+    def calls(self) -> Counter[str]:
+        """How many exports and batches were asked for so far."""
+        entries = requests.get(f"{self._url}/_sandbox/transcript", timeout=60).json()["entries"]
+        return Counter(
+            "export" if entry["path"].endswith("/export") else "batch"
+            for entry in entries
+            if entry["path"].endswith("/api/2.0/export")
+            or (entry["method"] == "POST" and entry["path"].rstrip("/").endswith("/import/batches"))
+        )
+
+    def _lines(self, path: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        with requests.get(f"{self._url}{path}", params=params, stream=True, timeout=120) as answer:
+            if answer.status_code == 404:  # nothing of it was ever made
+                return
+            answer.raise_for_status()
+            buffer = b""
+            for piece in answer.iter_content(1 << 16):
+                *lines, buffer = (buffer + piece).split(b"\n")
+                yield from (json.loads(line) for line in lines if line)
+            if buffer:
+                yield json.loads(buffer)
+
+
+def compare(
+    pipeline: Pipeline, project_id: int, sandbox: Sandbox, lake: Lake, results: Iterable[PartitionResult]
+) -> Comparison:
+    """The three sets of a pipeline. A line that is no event counts by its own digest."""
+    returned = {line_id(project_id, line) for line in sandbox.returned(project_id)}
+    active = Counter(identity for identity, _ in sandbox.active(pipeline.aep.dataset))
+    quarantined = {
+        identity
+        for result in results
+        for manifest in newest_manifests(lake, result.partition).values()
+        for identity in _quarantined(lake, project_id, manifest)
+    }
+    return Comparison(
+        lost=len(returned - set(active) - quarantined),
+        duplicate=sum(count > 1 for count in active.values()),
+        phantom=len(set(active) - returned),
+    )
+
+
+def result_of(lake: Lake, partition: PartitionKey, active: Counter[str]) -> PartitionResult:
+    """What became of a partition: counts of its manifests, and ``active`` rows of its batch in AEP."""
+    made = newest_manifests(lake, partition)
+    counts = {step: manifest.counts for step, manifest in made.items()}
+    batches = [record.batch for record in Ledger(lake, partition).records() if record.kind == "active"]
+    return PartitionResult(
+        partition=partition,
+        exported=counts.get("export", {}).get("exported", 0),
+        duplicates=counts.get("transform", {}).get("duplicates", 0),
+        quarantined=sum(counts.get(step, {}).get("quarantined", 0) for step in ("transform", "validate")),
+        staged=counts.get("stage", {}).get("staged", 0),
+        active=sum(active[batch] for batch in batches if batch),
+        batch=" ".join(filter(None, batches)),
+    )
+
+
+def newest_manifests(lake: Lake, partition: PartitionKey) -> dict[str, Manifest]:
+    """The newest manifest of each step."""
+    found: dict[str, Manifest] = {}
+    for key in lake.keys(partition.prefix):
+        if key.endswith("/manifest.json") and (manifest := manifests.load(lake, key)):
+            before = found.get(manifest.step)
+            if before is None or before.created_at < manifest.created_at:
+                found[manifest.step] = manifest
+    return found
+
+
+def line_id(project_id: int, line: bytes) -> str:
+    """The ``_id`` of an exported line, worked out anew from its text; of a line that is no event, its digest."""
+    try:
+        event = json.loads(line, parse_int=str, parse_float=str)
+        properties = event["properties"]
+        texts = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+        raw = msgspec.json.decode(texts["properties"], type=dict[str, msgspec.Raw])
+        distinct_id = properties.get("$distinct_id_before_identity") or properties.get("distinct_id") or ""
+        insert_id = properties.get("$insert_id")
+        if insert_id:
+            return event_id(
+                project_id, event["event"], distinct_id, int(float(properties["time"])), insert_id
+            )
+        plain = {name: bytes(value).decode() for name, value in raw.items()}
+        return event_id_without_insert_id(project_id, event["event"], plain)
+    except (ValueError, KeyError, TypeError, AttributeError, msgspec.MsgspecError):
+        return "line:" + hashlib.sha256(line).hexdigest()
+
+
+def _quarantined(lake: Lake, project_id: int, manifest: Manifest) -> Iterator[str]:
+    file = manifest.details.get("quarantine")
+    body = lake.read(file["key"]) if file else None
+    for line in gzip.decompress(body).split(b"\n") if body else ():
+        if line:
+            record = json.loads(line)
+            row = record.get("row")
+            yield row["_id"] if row else line_id(project_id, _line(record, "raw"))
+
+
+def _line(record: dict[str, Any], name: str) -> bytes:
+    """A line as it came; one that is no UTF-8 is kept in base64."""
+    return str(record[name]).encode() if name in record else base64.b64decode(record[f"{name}_base64"])
