@@ -68,7 +68,11 @@ class Served:
             timeout = 10
 
             def do(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                size = int(self.headers.get("Content-Length") or 0)
+                body = self.rfile.read(size)
+                if len(body) < size:  # the client went away: half a request is none
+                    self.close_connection = True
+                    return
                 request = Request(self.command, self.path, self.headers, body)
                 outer.requests.append(request)
                 try:

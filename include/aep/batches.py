@@ -11,7 +11,7 @@ from include.aep.model import Batch
 from include.aep.reasons import reasons
 from include.aep.upload import Opener, Uploader, UploadLimits
 from include.clock import SYSTEM_CLOCK, Clock
-from include.errors import ServiceUnavailable
+from include.errors import RequestRefused, ServiceUnavailable
 
 _BASE = ("data", "foundation", "import", "batches")
 _INPUT_FORMATS: Mapping[str, JsonObject] = {
@@ -60,8 +60,11 @@ class Batches:
         It is not repeated where the answer was lost: look for the batch by its ``externalId`` then.
 
         Raises:
+            RequestRefused: there is no such format.
             ServiceUnavailable: AEP does not tell the batch's id.
         """
+        if file_format not in _INPUT_FORMATS:
+            raise RequestRefused(f"A batch cannot hold {file_format!r}, only {' or '.join(_INPUT_FORMATS)}.")
         body: JsonObject = {
             "datasetId": dataset_id,
             "externalId": external_id,

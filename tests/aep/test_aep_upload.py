@@ -1,0 +1,231 @@
+"""Promises 1 and 2 for files: whatever is lost on the way, AEP ends up with the same bytes, once."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import BinaryIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.aep.upload import Part, received_ranges
+from include.errors import LakeError, NotFound, PayloadTooLarge, RequestRefused, ServiceUnavailable
+from tests.aep.fake_aep import FakeAep, Fault, client, lost_answer, small_limits, times
+from tests.serving import Hands, Reply, Request, Served, serving
+
+SMALL = bytes(range(90))
+LARGE = bytes(range(250))
+
+
+@pytest.fixture
+def hands() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def aep() -> FakeAep:
+    return FakeAep()
+
+
+class File:
+    """A file that counts how often it was opened, and whether it was closed."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.opened: list[io.BytesIO] = []
+
+    def __call__(self) -> BinaryIO:
+        self.opened.append(io.BytesIO(self.content))
+        return self.opened[-1]
+
+    @property
+    def all_closed(self) -> bool:
+        return all(stream.closed for stream in self.opened)
+
+
+def upload(
+    served: Served, hands: Hands, file: File, name: str = "f.parquet", size: int | None = None
+) -> None:
+    asked = client(served, hands, limits=small_limits())
+    batch = asked.batches.create("d1", "parquet", "x-1")
+    asked.batches.upload(batch, "d1", name, file, len(file.content) if size is None else size)
+
+
+def sent(served: Served, method: str) -> list[Request]:
+    return [request for request in served.requests if request.method == method and "/files/" in request.path]
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("size", [1, 99, 100, 101, 119, 120, 250])
+def test_every_size_arrives_whole(hands: Hands, aep: FakeAep, size: int) -> None:
+    file = File(LARGE[:size])
+    with serving(aep) as served:
+        upload(served, hands, file)
+        assert len(sent(served, "PUT")) == (size < 100)
+        assert len(sent(served, "PATCH")) == (0 if size < 100 else -(-size // 40))
+    assert aep.files == {"f.parquet": LARGE[:size]}
+    assert file.all_closed
+
+
+@pytest.mark.sandbox
+def test_a_name_may_hold_directories_and_nothing_else(hands: Hands, aep: FakeAep) -> None:
+    with serving(aep) as served:
+        upload(served, hands, File(SMALL), "day=2026-07-01/a b?c#d.parquet")
+        assert sent(served, "PUT")[0].path.endswith("/files/day%3D2026-07-01/a%20b%3Fc%23d.parquet")
+        for name in ("../x", "a//b", "/a", "a/.."):
+            with pytest.raises(RequestRefused):
+                upload(served, hands, File(SMALL), name)
+    assert list(aep.files) == ["day=2026-07-01/a b?c#d.parquet"]
+
+
+Faults = Callable[[FakeAep, str], Fault]
+TROUBLES: dict[str, Faults] = {
+    "401": lambda aep, method: _revoked(aep, method),
+    "503": lambda aep, method: times(2, Reply(503), method=method, path="/files/"),
+    "429": lambda aep, method: times(
+        2, Reply(429, headers={"Retry-After": "3"}), method=method, path="/files/"
+    ),
+    "500": lambda aep, method: times(2, Reply(500), method=method, path="/files/"),
+    "answer lost": lambda aep, method: lost_answer(aep, 2, method=method, path="/files/"),
+}
+
+
+def _revoked(aep: FakeAep, method: str) -> Fault:
+    """The token ends right before the second request of this kind."""
+    seen = [0]
+
+    def fault(request: Request) -> Reply | None:
+        if request.method == method and "/files/" in request.path:
+            seen[0] += 1
+            if seen[0] == (2 if method == "PATCH" else 1):
+                aep.revoked.add("canary-token-1")
+        return None
+
+    return fault
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES.keys())
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "POST"])
+def test_an_upload_is_repeated_with_the_same_bytes(
+    hands: Hands, aep: FakeAep, trouble: Faults, method: str
+) -> None:
+    file = File(SMALL if method == "PUT" else LARGE)
+    aep.faults = [trouble(aep, method)]
+    with serving(aep) as served:
+        upload(served, hands, file)
+        assert len(sent(served, method)) > {"PUT": 1, "PATCH": 6, "POST": 1}[method]
+    assert list(aep.files.values()) == [file.content]
+    assert file.all_closed
+
+
+@pytest.mark.sandbox
+def test_a_chunk_whose_answer_was_lost_is_not_sent_twice(hands: Hands, aep: FakeAep) -> None:
+    aep.faults = [lost_answer(aep, 1, method="PATCH", path="/files/")]
+    with serving(aep) as served:
+        upload(served, hands, File(LARGE))
+        assert len(sent(served, "PATCH")) == 7
+        assert len(sent(served, "HEAD")) == 1
+        assert len(sent(served, "POST")) == 2
+    assert aep.files["f.parquet"] == LARGE
+
+
+@pytest.mark.sandbox
+def test_chunks_that_do_not_fit_together_are_sent_once_more_and_smaller(hands: Hands, aep: FakeAep) -> None:
+    refused = Reply.json({"title": "BadRequestError"}, 400)
+    aep.faults = [times(1, refused, method="POST", path="action=COMPLETE")]
+    with serving(aep) as served:
+        upload(served, hands, File(LARGE))
+        assert [len(request.body) for request in sent(served, "PATCH")] == [40] * 6 + [10] + [20] * 12 + [10]
+    assert aep.files["f.parquet"] == LARGE
+    aep.faults = [times(9, refused, method="POST", path="action=COMPLETE")]
+    with serving(aep) as served:
+        with pytest.raises(RequestRefused, match="complete a large file"):
+            upload(served, hands, File(LARGE))
+        assert len(sent(served, "POST")) == 4
+
+
+@pytest.mark.sandbox
+def test_a_gateway_with_a_smaller_limit_gets_smaller_parts(hands: Hands, aep: FakeAep) -> None:
+    aep.most_bytes = 30
+    with serving(aep) as served:
+        upload(served, hands, File(SMALL))
+    assert aep.files["f.parquet"] == SMALL
+    aep.most_bytes = 10
+    with serving(aep) as served, pytest.raises(PayloadTooLarge):
+        upload(served, hands, File(SMALL))
+
+
+@pytest.mark.sandbox
+def test_an_upload_ends_somewhere(hands: Hands, aep: FakeAep) -> None:
+    for method, content, attempts in (("PUT", SMALL, 6), ("PATCH", LARGE, 3)):
+        aep.faults = [times(99, Reply(500), method=method, path="/files/")]
+        with serving(aep) as served:
+            with pytest.raises(ServiceUnavailable):
+                upload(served, hands, File(content))
+            assert len(sent(served, method)) == attempts
+    assert aep.files == {}
+
+
+@pytest.mark.sandbox
+def test_a_batch_that_is_gone_is_not_asked_twice(hands: Hands, aep: FakeAep) -> None:
+    aep.faults = [times(99, Reply(404), path="/files/")]
+    with serving(aep) as served:
+        with pytest.raises(NotFound):
+            upload(served, hands, File(LARGE))
+        assert len(sent(served, "POST")) == 1
+
+
+@pytest.mark.sandbox
+def test_an_empty_file_is_not_sent(hands: Hands, aep: FakeAep) -> None:
+    with serving(aep) as served:
+        with pytest.raises(RequestRefused, match="empty"):
+            upload(served, hands, File(b""))
+        assert sent(served, "PUT") == []
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("content", [SMALL, LARGE])
+def test_a_file_that_shrank_is_not_taken_for_whole(hands: Hands, aep: FakeAep, content: bytes) -> None:
+    with serving(aep) as served, pytest.raises(LakeError, match="before its size"):
+        upload(served, hands, File(content), size=len(content) + 1)
+    assert aep.files == {}
+
+
+@pytest.mark.sandbox
+def test_a_file_that_grew_is_sent_to_its_size(hands: Hands, aep: FakeAep) -> None:
+    with serving(aep) as served:
+        upload(served, hands, File(LARGE), size=90)
+    assert aep.files["f.parquet"] == LARGE[:90]
+
+
+@pytest.mark.unit
+@given(st.binary(min_size=1, max_size=60), st.data())
+def test_a_part_is_its_range_in_any_reads(content: bytes, draw: st.DataObject) -> None:
+    start = draw.draw(st.integers(0, len(content) - 1))
+    size = draw.draw(st.integers(1, len(content) - start))
+    part = Part(io.BytesIO(content), start, size)
+    assert len(part) == size
+    read = b""
+    while block := part.read(draw.draw(st.integers(1, 70))):
+        read += block
+    assert read == content[start : start + size]
+    assert b"".join(Part(io.BytesIO(content), start, size)) == read
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("header", "ranges"),
+    [
+        ("bytes=0-39,40-79", [(0, 79)]),
+        ("bytes=40-79, 0-38", [(0, 38), (40, 79)]),
+        ("0-9,5-20,30-40", [(0, 20), (30, 40)]),
+        ("bytes=", []),
+        ("nonsense", []),
+    ],
+)
+def test_ranges_that_have_arrived(header: str, ranges: list[tuple[int, int]]) -> None:
+    assert received_ranges({"Range": header}) == ranges
+    assert received_ranges({}) == []
