@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
-from include.sandbox.control import control_router
+from include.sandbox.control import Control
 from include.sandbox.faults import FaultPlan
 from include.sandbox.loopback import LoopbackOnly
 from include.sandbox.misbehave import FaultMiddleware
@@ -29,15 +30,29 @@ def build_app(world: World) -> Callable[..., Any]:
     mixpanel = Mixpanel(world)
     world.on_reset += [transcript.clear, faults.reload, mixpanel.reset]
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.include_router(control_router(world, transcript, faults))
+    app.include_router(Control(world, transcript, faults).router())
     app.include_router(mixpanel.router())
     for module in ("include.sandbox.ims", "include.sandbox.aep"):
-        if find_spec(module):
+        try:
             router: Callable[[World], APIRouter] = import_module(module).router
-            app.include_router(router(world))
+        except (ImportError, AttributeError):
+            continue
+        app.include_router(router(world))
+    app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_route("/{path:path}", _unknown, methods=_METHODS)
     guarded = LoopbackOnly(FaultMiddleware(app, faults))
     return TranscriptMiddleware(guarded, world, transcript)
+
+
+async def _misunderstood(request: Request, error: Exception) -> Response:
+    """The control plane speaks in sentences; the services answer for themselves."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    if not request.url.path.startswith("/_sandbox"):
+        return await request_validation_exception_handler(request, error)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return JSONResponse({"error": f"{where}: {first['msg']}."}, status_code=422)
 
 
 async def _unknown(request: Request) -> JSONResponse:

@@ -1,25 +1,102 @@
-"""The control plane that all services share: health, clock, faults, transcript, settings, reset."""
+"""The control plane that all services share, under ``/_sandbox``.
+
+=======  ======================  =============================================================================
+GET      ``/health``             ``{"status": "ok", "now": ISO time of the sandbox}``
+GET      ``/clock``              ``{"now": ISO, "epoch_ms": n, "frozen": bool}``
+POST     ``/clock``              ``{"reset": true}``, ``{"set": when}``, ``{"freeze": bool}``, ``{"advance_seconds": n}``;
+                                 several are done in this order
+GET      ``/faults``             planned faults, with how often each was met and happened
+POST     ``/faults``             plan one: see :mod:`include.sandbox.faults` and :mod:`include.sandbox.fault_actions`
+DELETE   ``/faults``             forget all; ``/faults/{id}``: one
+GET      ``/transcript``         ``?service=&path=&since=``: ``{"entries": [...]}``; ``since``: entries with larger ``n``
+POST     ``/reset``              a fresh state: documents, files, events, faults, clock, transcript
+=======  ======================  =============================================================================
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
 
-from include.sandbox.faults import FaultPlan
+from include.sandbox.faults import Fault, FaultPlan
+from include.sandbox.moments import Moment
 from include.sandbox.transcript import Transcript
 from include.sandbox.world import World
 
 
-def control_router(world: World, transcript: Transcript, faults: FaultPlan) -> APIRouter:
-    routes = APIRouter(prefix="/_sandbox")
+class ClockChange(BaseModel):
+    model_config = ConfigDict(extra="forbid")
 
-    @routes.get("/health")
-    def health() -> dict[str, Any]:
-        return {"status": "ok", "now": world.clock.now().isoformat()}
+    reset: bool = False
+    set_to: Moment | None = Field(default=None, alias="set")
+    freeze: bool | None = None
+    advance_seconds: float = 0
 
-    @routes.get("/transcript")
-    def read_transcript(service: str = "", path: str = "", since: int = 0) -> dict[str, Any]:
-        return {"entries": list(transcript.entries(service, path, since))}
 
-    return routes
+class Control:
+    def __init__(self, world: World, transcript: Transcript, faults: FaultPlan) -> None:
+        self._world, self._transcript, self._faults = world, transcript, faults
+
+    def router(self) -> APIRouter:
+        routes = APIRouter(prefix="/_sandbox")
+        for method, path, endpoint in (
+            ("GET", "/health", self.health),
+            ("GET", "/clock", self.clock),
+            ("POST", "/clock", self.change_clock),
+            ("GET", "/faults", self._faults.all),
+            ("POST", "/faults", self.plan_fault),
+            ("DELETE", "/faults", self.forget_faults),
+            ("DELETE", "/faults/{fault_id}", self.forget_fault),
+            ("GET", "/transcript", self.read_transcript),
+            ("POST", "/reset", self.reset),
+        ):
+            routes.add_api_route(path, endpoint, methods=[method], response_model=None)
+        return routes
+
+    def health(self) -> dict[str, Any]:
+        return {"status": "ok", "now": self._world.clock.now().isoformat()}
+
+    def clock(self) -> dict[str, Any]:
+        clock = self._world.clock
+        return {
+            "now": clock.now().isoformat(),
+            "epoch_ms": clock.milliseconds(),
+            "frozen": clock.is_frozen,
+        }
+
+    def change_clock(self, change: ClockChange) -> dict[str, Any]:
+        clock = self._world.clock
+        if change.reset:
+            clock.reset()
+        if change.set_to is not None or change.freeze is not None:
+            seconds = clock.seconds() if change.set_to is None else change.set_to / 1000
+            frozen = clock.is_frozen if change.freeze is None else change.freeze
+            clock.set(seconds, frozen=frozen)
+        if change.advance_seconds:
+            clock.advance(change.advance_seconds)
+        return self.clock()
+
+    def plan_fault(self, fault: Fault) -> dict[str, Any]:
+        return self._faults.add(fault).model_dump(mode="json", exclude_none=True)
+
+    def forget_faults(self) -> dict[str, Any]:
+        return {"forgotten": self._faults.remove()}
+
+    def forget_fault(self, fault_id: str) -> JSONResponse:
+        gone = self._faults.remove(fault_id)
+        if not gone:
+            return JSONResponse({"error": f"There is no fault {fault_id}."}, status_code=404)
+        return JSONResponse({"forgotten": gone})
+
+    def read_transcript(self, service: str = "", path: str = "", since: int = 0) -> dict[str, Any]:
+        return {"entries": list(self._transcript.entries(service, path, since))}
+
+    def reset(self) -> dict[str, Any]:
+        self._world.store.clear()
+        self._world.clock.reset()
+        for forget in self._world.on_reset:
+            forget()
+        return {"status": "reset"}

@@ -42,6 +42,14 @@ class Exchange:
     """What a service adds for the transcript."""
     on_end: list[Callable[[bool], None]] = field(default_factory=list)
     """Called once, with True when the client was given the whole answer."""
+    ended: bool = False
+
+    def end(self, whole: bool) -> None:
+        """The answer is over: whatever waits for that is told, once."""
+        if not self.ended:
+            self.ended = True
+            for callback in self.on_end:
+                callback(whole)
 
 
 def attach(scope: Scope, exchange: Exchange) -> None:

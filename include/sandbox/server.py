@@ -21,8 +21,6 @@ from include.sandbox.app import build_app
 from include.sandbox.store import Store
 from include.sandbox.world import World
 
-_QUIET = {"version": 1, "disable_existing_loggers": False}
-
 
 class WireProtocol(H11Protocol):
     """HTTP/1.1 that lends the connection to the application.
@@ -100,7 +98,7 @@ def make_server(world: World, on_ready: Callable[[], None]) -> QuietServer:
         loop="asyncio",
         lifespan="off",
         access_log=False,
-        log_config=_QUIET,
+        log_config=None,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
         server_header=False,

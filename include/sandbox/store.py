@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -70,6 +71,12 @@ class Store:
                 "SELECT key, body FROM documents WHERE kind=? ORDER BY n", (kind,)
             ).fetchall()
         return [(key, json.loads(body)) for key, body in rows]
+
+    def clear(self) -> None:
+        """Forget all documents and files."""
+        with self._lock:
+            self._db.execute("DELETE FROM documents")
+            shutil.rmtree(self.folder / "files", ignore_errors=True)
 
     def file(self, *parts: str) -> Path:
         """Where bytes are kept; the folder is made. ``parts`` come from the sandbox, never from a request."""

@@ -92,17 +92,8 @@ class TranscriptMiddleware:
             at_ms=self.world.clock.milliseconds(),
         )
         attach(scope, exchange)
-        ended = False
-
-        def end(whole: bool) -> None:
-            nonlocal ended
-            if ended:
-                return
-            ended = True
-            for callback in exchange.on_end:
-                callback(whole)
-            if exchange.service != "sandbox" or exchange.method != "GET":
-                self.transcript.append(exchange, whole=whole)
+        if exchange.service != "sandbox" or exchange.method != "GET":
+            exchange.on_end.append(lambda whole: self.transcript.append(exchange, whole=whole))
 
         async def watch(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -112,10 +103,10 @@ class TranscriptMiddleware:
                 if not message.get("more_body", False):
                     # Written before the last bytes go out: whoever has the answer finds it in the transcript.
                     transport = scope.get("sandbox.transport")
-                    end(exchange.whole and not (transport and transport.is_closing()))
+                    exchange.end(exchange.whole and not (transport and transport.is_closing()))
             await send(message)
 
         try:
             await self.app(scope, receive, watch)
         finally:
-            end(False)
+            exchange.end(False)

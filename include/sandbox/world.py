@@ -19,6 +19,10 @@ class SandboxClock:
         self._offset: float = setting.get("offset", 0.0)
         self._frozen: float | None = setting.get("frozen")
 
+    @property
+    def is_frozen(self) -> bool:
+        return self._frozen is not None
+
     def seconds(self) -> float:
         """Epoch seconds."""
         return self._frozen if self._frozen is not None else time.time() + self._offset

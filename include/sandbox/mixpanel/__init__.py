@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from include.sandbox.mixpanel.control import Control
 from include.sandbox.mixpanel.events import EventBook
 from include.sandbox.mixpanel.export import Export
 from include.sandbox.mixpanel.limits import Limiter
@@ -28,6 +29,7 @@ class Mixpanel:
         routes.add_api_route(
             "/api/app/me", Me(self.world, self.registry).__call__, methods=["GET"], response_model=None
         )
+        routes.include_router(Control(self.world, self.registry, self.book, self.returned).router())
         return routes
 
     def reset(self) -> None:

@@ -12,16 +12,18 @@ from pathlib import Path
 from include.sandbox import data
 from include.sandbox.mixpanel.lines import Row, row_of
 from include.sandbox.mixpanel.projects import Project
+from include.sandbox.mixpanel.rules import RuleBook, apply_rules
 from include.sandbox.world import World
 
 _SHARDS = 16
-_COLUMNS = "day, processed_ms, event, distinct_id, insert_id, time_ms, line"
+_COLUMNS = "day, visible_ms, processed_ms, event, distinct_id, insert_id, time_ms, line"
 
 
 class EventBook:
     """Rows by project and day. Added events are in an SQLite file; demo data are made again when needed."""
 
     def __init__(self, world: World) -> None:
+        self.rules = RuleBook(world)
         self._lock = threading.RLock()
         self._db = sqlite3.connect(
             world.store.folder / "mixpanel.sqlite", check_same_thread=False, isolation_level=None
@@ -30,7 +32,7 @@ class EventBook:
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS events (n INTEGER PRIMARY KEY, project INTEGER NOT NULL,"
-            " day INTEGER NOT NULL, processed_ms INTEGER NOT NULL, event TEXT NOT NULL,"
+            " day INTEGER NOT NULL, visible_ms INTEGER NOT NULL, processed_ms INTEGER NOT NULL, event TEXT NOT NULL,"
             " distinct_id TEXT NOT NULL, insert_id TEXT NOT NULL, time_ms INTEGER NOT NULL, line BLOB NOT NULL)"
         )
         self._db.execute("CREATE INDEX IF NOT EXISTS by_day ON events (project, day)")
@@ -42,7 +44,7 @@ class EventBook:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 self._db.executemany(
-                    f"INSERT INTO events (project, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)",  # noqa: S608
+                    f"INSERT INTO events (project, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608
                     values,
                 )
             except BaseException:
@@ -56,9 +58,10 @@ class EventBook:
             self._db.execute("DELETE FROM events")
 
     def day(self, project: Project, day: int, now_ms: int) -> list[Row]:
-        """The rows of a day that had been processed by ``now_ms``, shard by shard, as an export sends them."""
-        rows = [row for row in demo_rows(project.source, day) if row.processed_ms <= now_ms]
+        """The rows of a day that are visible at ``now_ms``, shard by shard, as an export sends them."""
+        rows = [row for row in demo_rows(project.source, day) if row.visible_ms <= now_ms]
         rows += self._added(project.id, day, now_ms)
+        rows = apply_rules(rows, self.rules.due(project.id, now_ms))
         rows.sort(key=_place)
         return rows
 
@@ -66,7 +69,7 @@ class EventBook:
         with self._lock:
             found = self._db.execute(
                 f"SELECT {_COLUMNS} FROM events"  # noqa: S608 - a constant list of columns
-                " WHERE project=? AND day=? AND processed_ms<=? ORDER BY n",
+                " WHERE project=? AND day=? AND visible_ms<=? ORDER BY n",
                 (project_id, day, now_ms),
             ).fetchall()
         return [Row(*values) for values in found]
@@ -82,9 +85,17 @@ def demo_rows(source: str, day: int) -> list[Row]:
     makers: dict[str, Callable[[int], list[Row]]] = {
         "adobe": lambda wanted: _of_file(data.ADOBE_EVENTS).get(wanted, []),
         "hostile": lambda wanted: _of_file(data.HOSTILE_EVENTS).get(wanted, []),
+        "shop": _of_shop,
     }
     maker = makers.get(source)
     return maker(day) if maker else []
+
+
+def _of_shop(day: int) -> list[Row]:
+    # Imported late: the shop is needed by few, and is itself built on the rows of this package.
+    from include.sandbox.data import shop
+
+    return shop.rows(day)
 
 
 @lru_cache(maxsize=4)

@@ -18,8 +18,9 @@ class Row(NamedTuple):
 
     day: int
     """Days since 1970 of the stored time: the day that ``from_date`` and ``to_date`` mean, in both modes."""
+    visible_ms: int
+    """From when on an export returns it: as a rule the time of processing, but Mixpanel promises nothing."""
     processed_ms: int
-    """When Mixpanel had it: invisible before."""
     event: str
     distinct_id: str
     insert_id: str
@@ -74,6 +75,7 @@ def row_of(line: bytes) -> Row:
         raise ValueError(f"not an event with time and mp_processing_time_ms: {error}") from error
     return Row(
         day=time_ms // 86_400_000,
+        visible_ms=processed_ms,
         processed_ms=processed_ms,
         event=_text(json.loads(event)),
         distinct_id=_text(known.get("distinct_id")),

@@ -1,0 +1,167 @@
+"""The control plane of the Mixpanel side, under ``/_sandbox/mixpanel``.
+
+Times (``at``, ``processed_at``, ``visible_at``, ``expires``) are ISO texts, epoch seconds or epoch milliseconds.
+
+Adding events: ``{"events": [...], "lines": [...]}``. An event is one of
+
+* ``{"event": name, "properties": {...}, "at": when, "processed_at": when, "visible_at": when, "copies": n}``.
+  ``properties.time`` is stored as it is; without it, ``at`` (or now) is an instant, and stored as the project
+  stores instants. ``mp_processing_time_ms`` is ``processed_at``, else what the properties say, else now.
+* ``{"line": text, "at": when, ...}`` or ``{"line_base64": bytes, "at": when, ...}``: sent exactly so, even if it
+  is no JSON.
+
+``lines`` are exported lines, put back in the export's form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from include.sandbox.mixpanel.events import EventBook
+from include.sandbox.mixpanel.intake import IntakeError, read
+from include.sandbox.mixpanel.projects import Account, Project, Registry
+from include.sandbox.mixpanel.returned import Returned
+from include.sandbox.mixpanel.rules import Compaction, Deletion, Rewrite
+from include.sandbox.world import World
+
+_EPOCH = date(1970, 1, 1)
+_HIDDEN = {"secret", "bearer"}
+
+
+class AccountIn(BaseModel):
+    """A service account of a project."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    username: str
+    secret: str
+    expires: Any = None
+    role: str = "analyst"
+    bearer: str | None = None
+
+
+class Control:
+    """Endpoints; errors are ``{"error": sentence}`` with 404 or 422."""
+
+    def __init__(self, world: World, registry: Registry, book: EventBook, returned: Returned) -> None:
+        self._world, self._registry, self._book, self._returned = world, registry, book, returned
+
+    def router(self) -> APIRouter:
+        routes = APIRouter(prefix="/_sandbox/mixpanel")
+        one = "/projects/{project_id}"
+        for method, path, endpoint in (
+            ("GET", "/projects", self.projects),
+            ("POST", "/projects", self.put_project),
+            ("DELETE", one, self.delete_project),
+            ("POST", one + "/events", self.add_events),
+            ("GET", one + "/events", self.events),
+            ("POST", one + "/rewrites", self.rewrite),
+            ("POST", one + "/deletions", self.delete_events),
+            ("POST", one + "/compactions", self.compact),
+            ("GET", one + "/rules", self.rules),
+            ("GET", "/accounts", self.accounts),
+            ("DELETE", "/accounts/{username}", self.delete_account),
+            ("GET", "/exports", self.exports),
+            ("GET", "/returned", self.returned),
+        ):
+            routes.add_api_route(path, endpoint, methods=[method], response_model=None)
+        return routes
+
+    def projects(self) -> list[dict[str, Any]]:
+        return [project.model_dump(mode="json", exclude=_HIDDEN) for project in self._registry.projects()]
+
+    async def put_project(self, request: Request) -> Response:
+        """Create a project, or change the given fields of one; ``accounts`` are added to those there are."""
+        body = await request.json()
+        try:
+            accounts = [AccountIn.model_validate(account) for account in body.pop("accounts", [])]
+            before = self._registry.project(int(body.get("id", 0)))
+            known = before.model_dump(mode="json") if before else {}
+            known["limits"] = {**known.get("limits", {}), **body.pop("limits", {})}
+            project = Project.model_validate({**known, **body})
+            owned = [self._account(project.id, account) for account in accounts]
+        except (ValidationError, ValueError, AttributeError, TypeError) as error:
+            return JSONResponse({"error": f"The project is not understood: {error}"}, status_code=422)
+        self._registry.put(project)
+        for account in owned:
+            self._registry.put_account(account)
+        return JSONResponse(project.model_dump(mode="json", exclude=_HIDDEN))
+
+    def _account(self, project_id: int, given: AccountIn) -> Account:
+        before = self._registry.account(given.username)
+        return Account(
+            username=given.username,
+            secret=given.secret,
+            expires=given.expires,
+            roles={**(before.roles if before else {}), project_id: given.role},
+            bearer=given.bearer,
+        )
+
+    def delete_project(self, project_id: int) -> dict[str, Any]:
+        self._registry.delete(project_id)
+        return {"deleted": project_id}
+
+    async def add_events(self, project_id: int, request: Request) -> Response:
+        project = self._registry.project(project_id)
+        if project is None:
+            return JSONResponse({"error": f"There is no project {project_id}."}, status_code=404)
+        try:
+            rows = read(await request.body(), project, self._world.clock.milliseconds())
+        except IntakeError as error:
+            return JSONResponse({"error": str(error)}, status_code=422)
+        days = sorted({(_EPOCH + timedelta(row.day)).isoformat() for row in rows})
+        return JSONResponse({"added": self._book.add(project_id, rows), "days": days})
+
+    def events(self, project_id: int, from_date: date, to_date: date) -> Response:
+        """What an export of these days would return now, as JSON Lines; not counted, not written down."""
+        project = self._registry.project(project_id)
+        if project is None:
+            return JSONResponse({"error": f"There is no project {project_id}."}, status_code=404)
+        first, last = (from_date - _EPOCH).days, (to_date - _EPOCH).days
+        now_ms = self._world.clock.milliseconds()
+
+        def lines() -> Iterator[bytes]:
+            for day in range(first, last + 1):
+                yield b"".join(row.line + b"\n" for row in self._book.day(project, day, now_ms))
+
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+    def rewrite(self, project_id: int, rule: Rewrite) -> dict[str, Any]:
+        return self._rule(project_id, rule)
+
+    def delete_events(self, project_id: int, rule: Deletion) -> dict[str, Any]:
+        return self._rule(project_id, rule)
+
+    def compact(self, project_id: int, rule: Compaction) -> dict[str, Any]:
+        return self._rule(project_id, rule)
+
+    def _rule(self, project_id: int, rule: Rewrite | Deletion | Compaction) -> dict[str, Any]:
+        self._book.rules.add(project_id, rule)
+        return {"rules": len(self._book.rules.of(project_id))}
+
+    def rules(self, project_id: int) -> list[dict[str, Any]]:
+        return [rule.model_dump(mode="json", by_alias=True) for rule in self._book.rules.of(project_id)]
+
+    def accounts(self) -> list[dict[str, Any]]:
+        return [account.model_dump(mode="json", exclude=_HIDDEN) for account in self._registry.accounts()]
+
+    def delete_account(self, username: str) -> dict[str, Any]:
+        self._registry.delete_account(username)
+        return {"deleted": username}
+
+    def exports(
+        self, project_id: int | None = None, from_date: str = "", to_date: str = ""
+    ) -> list[dict[str, Any]]:
+        """Complete exports: what was asked, when, and the digest of the bytes sent."""
+        return self._returned.exports(project_id, from_date, to_date)
+
+    def returned(self, project_id: int | None = None, from_date: str = "", to_date: str = "") -> Response:
+        """The exact lines of complete exports, as JSON Lines ``{"export": n, "line": text}``."""
+        lines = self._returned.lines(project_id, from_date, to_date)
+        return StreamingResponse(lines, media_type="application/x-ndjson")

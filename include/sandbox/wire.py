@@ -1,0 +1,94 @@
+"""Raw HTTP/1.1 on a connection, for the answers that a correct server would never give."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Iterable
+from email.utils import formatdate
+from http import HTTPStatus
+
+from starlette.types import Receive
+
+from include.sandbox.fault_actions import Framing
+
+_FLUSH_SECONDS = 30
+_FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection", "content-encoding")
+Headers = Iterable[tuple[str, str]]
+
+
+class Wire:
+    """One answer on a connection that the server has lent; after it the connection is closed."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._chunked = False
+
+    def head(
+        self, status: int, headers: Headers, framing: Framing, *, length: int = 0, gzip: bool = False
+    ) -> None:
+        """Status line and headers; ``length`` is what Content-Length claims."""
+        lines = [f"HTTP/1.1 {status} {_phrase(status)}", f"date: {formatdate(usegmt=True)}"]
+        lines += [f"{name}: {value}" for name, value in headers if name.lower() not in _FRAMING_HEADERS]
+        if gzip:
+            lines.append("content-encoding: gzip")
+        self._chunked = framing == "chunked"
+        if self._chunked:
+            lines.append("transfer-encoding: chunked")
+        elif framing == "content-length":
+            lines.append(f"content-length: {length}")
+        else:
+            lines.append("connection: close")
+        self._transport.write("\r\n".join([*lines, "", ""]).encode("latin-1", "replace"))
+
+    def body(self, data: bytes) -> None:
+        if data and self._chunked:
+            data = b"%x\r\n%s\r\n" % (len(data), data)
+        self._transport.write(data)
+
+    def finish(self) -> None:
+        """The end of a chunked body, as it should be."""
+        if self._chunked:
+            self._transport.write(b"0\r\n\r\n")
+
+    async def close(self, receive: Receive) -> None:
+        await self._flushed()
+        self._transport.close()
+        await gone(receive, _FLUSH_SECONDS)
+
+    async def reset(self, receive: Receive) -> None:
+        """End with a TCP reset: the other side gets an error, not an end."""
+        await self._flushed()
+        connection = self._transport.get_extra_info("socket")
+        if connection is not None:
+            # Lingering for zero seconds is what makes the kernel send a reset.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+        await gone(receive, _FLUSH_SECONDS)
+
+    async def _flushed(self) -> None:
+        for _ in range(_FLUSH_SECONDS * 100):
+            if self._transport.is_closing() or not self._transport.get_write_buffer_size():
+                return
+            await asyncio.sleep(0.01)
+
+
+async def gone(receive: Receive, seconds: float) -> None:
+    """Wait until the client has left, for so long at most."""
+
+    async def wait() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    try:
+        await asyncio.wait_for(wait(), seconds)
+    except TimeoutError:
+        return
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
