@@ -1,0 +1,94 @@
+"""Policy of the DAGs: they load, they explain themselves, they end, and they cost the scheduler little."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+from include.config.loader import load_pipelines
+
+pytestmark = pytest.mark.airflow
+PROJECT = Path(__file__).parents[2]
+STEPS = ["export", "transform", "validate", "stage", "ingest"]
+
+
+@pytest.fixture(scope="module")
+def dags():
+    bag = DagBag(str(PROJECT / "dags"))
+    assert bag.import_errors == {}
+    return bag.dags
+
+
+def test_every_pipeline_file_has_a_daily_dag_of_the_five_steps(dags):
+    for pipeline in load_pipelines():
+        dag = dags[f"mixpanel_to_aep_{pipeline.name.replace('-', '_')}"]
+        assert [task.task_id for task in dag.topological_sort()] == STEPS
+        assert all(len(task.downstream_list) == 1 for task in list(dag.topological_sort())[:-1])
+
+
+def test_every_dag_is_a_runbook(dags):
+    for dag in dags.values():
+        assert dag.doc_md
+        assert len(dag.doc_md) > 300, dag.dag_id
+        assert dag.description
+        assert {"mixpanel", "aep"} <= set(dag.tags)
+        assert not dag.catchup
+        assert dag.dagrun_timeout
+
+
+def test_every_task_retries_and_ends(dags):
+    for dag in dags.values():
+        for task in dag.tasks:
+            assert task.retries >= 2, task.task_id
+            assert task.execution_timeout
+            assert task.execution_timeout <= timedelta(hours=12)
+
+
+def test_tasks_that_call_a_limited_service_have_a_pool(dags):
+    for dag in dags.values():
+        pools = {task.task_id: task.pool for task in dag.tasks}
+        if "export" in pools:
+            assert pools["export"] == "mixpanel_export"
+            assert pools["ingest"] == "aep_ingest"
+
+
+def test_a_broken_pipeline_file_stops_no_other_pipeline_and_is_shown(tmp_path, monkeypatch):
+    good = (PROJECT / "include/pipelines/shop.yaml").read_text()
+    (tmp_path / "good.yaml").write_text(good)
+    (tmp_path / "broken.yaml").write_text(good.replace("late_days", "late_dais"))
+    monkeypatch.setenv("MIXPANEL_AEP_PIPELINES", str(tmp_path))
+    bag = DagBag(str(PROJECT / "dags"))
+    assert list(bag.dags) == ["mixpanel_to_aep_good"]
+    (error,) = bag.import_errors.values()
+    assert "broken.yaml:18 has an unknown key 'late_dais'; did you mean 'late_days'?" in error
+
+
+def test_dag_files_import_in_half_a_second_and_load_no_heavy_library():
+    """Measured in a fresh interpreter, beyond Airflow itself."""
+    code = (
+        "import sys, time, airflow.sdk, airflow.timetables.trigger, airflow.providers.standard.triggers.temporal, "
+        "airflow.triggers.base\n"
+        "import runpy\n"
+        "started = time.process_time()\n"
+        f"[runpy.run_path(f'{PROJECT}/dags/' + name) for name in ('mixpanel_to_aep.py', 'mixpanel_aep_setup.py')]\n"
+        "heavy = {'pandas', 'great_expectations', 'duckdb', 'pyarrow', 'jsonschema_rs', 'boto3'} & set(sys.modules)\n"
+        "print(time.process_time() - started, sorted(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    seconds, _, heavy = done.stdout.strip().splitlines()[-1].partition(" ")
+    assert heavy == "[]"
+    assert float(seconds) < 0.5
+
+
+def test_dag_files_read_no_connection_and_no_variable_when_they_are_parsed():
+    for path in (PROJECT / "dags").glob("*.py"):
+        names = {
+            node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)
+        }
+        assert not names & {"get_connection", "get_conn", "Variable"}, path.name

@@ -1,0 +1,48 @@
+"""A scheduled year gives every calendar day of the zone once, also where midnight does not exist."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pendulum
+import pytest
+from airflow.timetables.base import TimeRestriction
+
+from mixpanel_aep.timetable import DailyPartitionTimetable
+
+pytestmark = pytest.mark.airflow
+
+ZONES = ["UTC", "America/Los_Angeles", "Europe/Berlin", "Asia/Kolkata", "Pacific/Auckland", "Pacific/Apia",
+         "America/Havana", "America/Santiago", "Africa/Cairo", "Asia/Beirut", "America/Asuncion", "Australia/Lord_Howe"]  # fmt: skip
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_every_day_of_a_year_is_scheduled_once_after_it_ended(zone):
+    timetable = DailyPartitionTimetable(zone)
+    restriction = TimeRestriction(pendulum.datetime(2026, 1, 1, tz=zone), None, catchup=True)
+    info, keys = None, []
+    for _ in range(366):
+        info = timetable.next_dagrun_info_v2(last_dagrun_info=info, restriction=restriction)
+        keys.append(info.partition_key)
+        ended = pendulum.parse(info.partition_key, tz=zone).add(days=1)
+        assert info.run_after >= ended.start_of("day")
+        assert info.run_after <= ended.start_of("day").add(hours=1)
+    first = date(2025, 12, 31)
+    assert keys == [str(first + timedelta(days=n)) for n in range(366)]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_backfill_takes_both_its_ends(zone):
+    timetable = DailyPartitionTimetable(zone)
+    bounds = (pendulum.datetime(2026, 3, 1), pendulum.datetime(2026, 4, 30))
+    keys = [
+        i.partition_key for i in timetable.iter_partition_dagrun_infos(earliest=bounds[0], latest=bounds[1])
+    ]
+    assert keys == [str(date(2026, 3, 1) + timedelta(days=n)) for n in range(61)]
+
+
+def test_it_survives_serialization():
+    timetable = DailyPartitionTimetable("America/Havana")
+    again = DailyPartitionTimetable.deserialize(timetable.serialize())
+    assert again.serialize() == timetable.serialize() == {"timezone": "America/Havana"}
+    assert again.partitioned
