@@ -122,7 +122,9 @@ def main(arguments: list[str]) -> int:
     for sentence in wrong:
         sys.stderr.write(f"{sentence}\n")
     if wrong:
-        sys.stderr.write("Run `make lock`, look at the difference, and commit the .in and .txt files together.\n")
+        sys.stderr.write(
+            "Run `make lock`, look at the difference, and commit the .in and .txt files together.\n"
+        )
     return 1 if wrong else 0
 
 

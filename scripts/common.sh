@@ -15,14 +15,15 @@ tail_of() { tail -n 5 "$1" | cut -c1-300 >&2; }
 
 # PYTHON: a CPython that the lock was made for.
 find_python() {
-  local candidate
-  for candidate in ${PYTHON:-} python3.11 python3.12 python3.13 python3; do
+  local candidate asked=${PYTHON:-}
+  for candidate in ${PYTHON:-python3.11 python3.12 python3.13 python3}; do
     # A name on the PATH may be a shim with nothing behind it: only one that runs counts.
     PYTHON=$("$candidate" -I -c 'import sys
 fits = sys.implementation.name == "cpython" and (3, 11) <= sys.version_info < (3, 14)
 print(sys.executable if fits else "")' 2>/dev/null </dev/null) || continue
     [ -z "$PYTHON" ] || return 0
   done
+  [ -z "$asked" ] || die "PYTHON=$asked is no CPython 3.11, 3.12 or 3.13 that runs."
   die "mixpanel-aep needs Python 3.11, 3.12 or 3.13, and none is on the PATH: install one (Debian: apt-get install python3), or name it: PYTHON=/path/to/python3.11."
 }
 

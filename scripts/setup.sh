@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv what the lock says, and nothing when it already is. Needs Python 3.11 to 3.13, and uv or pip.
-# Called by make before every target; scripts/setup.sh --force starts over.
+# make calls it before every target that needs .venv. --force starts over; PYTHON=python3.13 takes that one.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 venv=.venv stamp=.venv/.mixpanel-aep-stamp begun=.venv/.mixpanel-aep-begun
@@ -15,17 +15,30 @@ for name in ("requirements-dev.txt", "requirements-build.txt", "requirements.in"
 print(digest.hexdigest())' 2>/dev/null </dev/null
 }
 
-if [ "${1:-}" = --force ]; then
-  rm -rf "$venv"
-elif now=$(fingerprint) && [ "$now" = "$(cat "$stamp" 2>/dev/null)" ]; then
-  exit 0
-fi
+version() { "$1" -I -S -c 'import sys; print(sys.version)' 2>/dev/null </dev/null || true; }
 
+# Another Python is taken only when it is asked for by name: else the one in .venv is as good.
+ready() {
+  local now
+  [ "$force" = no ] || return 1
+  [ -z "$asked" ] || [ "$(version "$asked")" = "$(version "$venv/bin/python")" ] || return 1
+  now=$(fingerprint) && [ "$now" = "$(cat "$stamp" 2>/dev/null)" ]
+}
+
+asked=${PYTHON:-} force=no
+[ "${1:-}" != --force ] || force=yes
+! ready || exit 0
 find_python
+mkdir -p .tools
+# Two at a time would pull the packages from under each other.
+if command -v flock >/dev/null; then
+  exec 9>.tools/setup.lock
+  flock 9
+  ! ready || exit 0
+fi
 find_uv
 configure_uv
 names_a_registry || export UV_NO_CONFIG=1
-mkdir -p .tools
 log=.tools/setup.log
 : >"$log"
 
@@ -35,8 +48,7 @@ run() {
 }
 
 # An install that was cut short may have left half a package behind: start over.
-wanted=$("$PYTHON" -I -c 'import sys; print(sys.version)')
-if [ -e "$begun" ] || [ "$("$venv/bin/python" -I -S -c 'import sys; print(sys.version)' 2>/dev/null)" != "$wanted" ]; then
+if [ "$force" = yes ] || [ -e "$begun" ] || [ "$(version "$venv/bin/python")" != "$(version "$PYTHON")" ]; then
   rm -rf "$venv"
 fi
 echo "Installing the locked packages into .venv ..." >&2
@@ -48,7 +60,6 @@ run pip sync --require-hashes --only-binary :all: --compile-bytecode requirement
 # Registers the provider's entry point, and puts include and mixpanel_aep on the path.
 run pip install --no-deps --no-build-isolation --editable .
 "$venv/bin/python" -c 'import include, mixpanel_aep' || die "The project itself is not importable from .venv."
-now=$(fingerprint)
-echo "$now" >"$stamp.new"
+fingerprint >"$stamp.new"
 mv "$stamp.new" "$stamp"
 rm -f "$begun"
