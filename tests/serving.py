@@ -66,6 +66,7 @@ class Served:
         class _Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             timeout = 10
+            disable_nagle_algorithm = True
 
             def do(self) -> None:
                 size = int(self.headers.get("Content-Length") or 0)

@@ -36,6 +36,7 @@ class TokenSource:
         self._clock = clock
         self._on_secret = on_secret
         self._token: str | None = None
+        self._issued: list[str] = []
         self._renew_at = 0.0
         facts = {"conn_id": settings.conn_id}
         service = Service(
@@ -66,7 +67,7 @@ class TokenSource:
 
     def secrets(self) -> tuple[str, ...]:
         """What must appear nowhere."""
-        return (*self._settings.secrets, *([self._token] if self._token else []))
+        return (*self._settings.secrets, *self._issued)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -88,6 +89,7 @@ class TokenSource:
         )
         asked_at = self._clock.seconds()
         token, lifetime = self._http.ask(call, _token_and_lifetime)
+        self._issued.append(token)
         if self._on_secret:
             self._on_secret(token)
         self._token = token

@@ -48,6 +48,8 @@ class Call:
     """Opens the body anew for every attempt."""
     repeatable: bool = True
     """False: sending it twice could make two of something, so it is repeated only if nothing can have been done."""
+    idle_seconds: float | None = None
+    """How long the service may be silent, where this call needs less patience than the others."""
     before: Callable[[], None] | None = None
     """Called before every attempt."""
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -175,7 +177,7 @@ class HttpClient:
                 params=dict(call.params),
                 headers=dict(headers),
                 data=body,
-                timeout=(self._patience.connect_seconds, self._patience.idle_seconds),
+                timeout=(self._patience.connect_seconds, call.idle_seconds or self._patience.idle_seconds),
                 allow_redirects=False,
                 stream=True,
             )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from include.errors import ExportTooLarge
 
 LONGEST_LINE_BYTES = (
@@ -23,17 +21,19 @@ class LineSplitter:
         self._open: list[bytes] = []
         self._open_bytes = 0
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    def feed(self, data: bytes) -> list[bytes]:
         """The lines that ``data`` completes, without their newline.
 
         Raises:
             ExportTooLarge: a line is longer than the limit.
         """
         *complete, tail = data.split(b"\n")
-        for piece in complete:
-            self._hold(piece)
-            yield self._take()
+        if complete:
+            self._hold(complete[0])
+            complete[0] = self._take()
+            self._check(max(map(len, complete)))
         self._hold(tail)
+        return complete
 
     def finish(self) -> bytes:
         """What came after the last newline; ends the stream."""
@@ -41,13 +41,16 @@ class LineSplitter:
 
     def _hold(self, piece: bytes) -> None:
         self._open_bytes += len(piece)
-        if self._open_bytes > self._longest:
+        self._check(self._open_bytes)
+        if piece:
+            self._open.append(piece)
+
+    def _check(self, line_bytes: int) -> None:
+        if line_bytes > self._longest:
             raise ExportTooLarge(
                 f"A line is longer than {self._longest} bytes, which no event can be.",
                 "Nothing was published; the answer is damaged, or it is not an export.",
             )
-        if piece:
-            self._open.append(piece)
 
     def _take(self) -> bytes:
         line = b"".join(self._open)

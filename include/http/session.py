@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import quote
@@ -49,6 +50,7 @@ def new_session() -> requests.Session:
     """
     session = requests.Session()
     session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.mount("https://", _KeepaliveAdapter(max_retries=0))
     session.mount("http://", _KeepaliveAdapter(max_retries=0))
     session.headers.clear()

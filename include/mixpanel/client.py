@@ -19,6 +19,7 @@ from include.mixpanel.settings import APP_HOSTS, DATA_HOSTS, MixpanelSettings
 
 EXPORT_PATIENCE = Patience(idle_seconds=900.0)
 """Minutes can pass before the first byte of a large day, and Mixpanel publishes no bound."""
+_QUICK_SECONDS = 30.0  # a person may be waiting for it
 _MOST_LIMITED_ROWS = 100_000
 
 
@@ -118,6 +119,7 @@ class MixpanelClient:
             f"{self._settings.app_url}/api/app/me",
             "say who the service account is",
             headers={"Accept": "application/json", **self._original_host(APP_HOSTS)},
+            idle_seconds=min(_QUICK_SECONDS, self._patience.idle_seconds),
         )
         return _me(self._http.ask(call, Answer.json_object), self._settings.project_id)
 

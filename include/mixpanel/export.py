@@ -54,9 +54,8 @@ class ExportStream:
         if self._encoding() not in ("gzip", "identity"):
             raise NotAnExport("Mixpanel's answer has a Content-Encoding that was not asked for.", _AGAIN)
         for data in self._pieces():
-            for line in self._splitter.feed(data):
-                yield from self._checked(line)
-        yield from self._checked(self._splitter.finish())
+            yield from self._checked(self._splitter.feed(data))
+        yield from self._checked([self._splitter.finish()])
         self._check_end()
         self._guard.finish()
         self.whole = True
@@ -65,12 +64,13 @@ class ExportStream:
         encoding = self._answer.headers.get("Content-Encoding", "").strip().lower()
         return {"": "identity", "x-gzip": "gzip"}.get(encoding, encoding)
 
-    def _checked(self, line: bytes) -> Iterator[bytes]:
-        line = clean_line(line, first=self.lines == 0)
-        if line.strip():
-            self._guard.see(line)
-            self.lines += 1
-            yield line
+    def _checked(self, lines: list[bytes]) -> Iterator[bytes]:
+        for raw in lines:
+            line = clean_line(raw, first=self.lines == 0)
+            if line and not line.isspace():
+                self._guard.see(line)
+                self.lines += 1
+                yield line
 
     def _pieces(self) -> Iterator[bytes]:
         for data in self._received():

@@ -160,6 +160,7 @@ def test_one_token_serves_until_two_minutes_before_its_end(hands: Hands, aep: Fa
         source.forget()
         source.token()
     assert told == aep.tokens
+    assert set(told) <= set(source.secrets())
     assert len(told) == 3
     assert repr(source).find("canary") == -1
 
@@ -206,6 +207,16 @@ def test_a_create_is_not_repeated_where_it_may_have_been_done(hands: Hands, aep:
             asked.catalog.create_dataset({"name": "Events"})
     assert len(aep.batches) == 1
     assert aep.datasets == {}
+
+
+@pytest.mark.sandbox
+def test_a_create_that_never_left_is_repeated(hands: Hands, aep: FakeAep) -> None:
+    with serving(aep) as served:
+        asked = client(served, hands)
+        asked.identity._http._tokens.token()
+    with pytest.raises(ServiceUnavailable, match="ConnectionError"):
+        asked.batches.create("d1", "json", "x-1")
+    assert len(hands.slept) == 5
 
 
 @pytest.mark.sandbox
@@ -321,7 +332,7 @@ def test_an_upstream_that_echoes_our_credentials_is_not_repeated(hands: Hands, a
         asked = client(served, hands)
         for action in (asked.registry.tenant_id, lambda: asked.batches.find("x")):
             with pytest.raises(PipelineError) as told:
-                action()  # type: ignore[operator]
+                action()
             shown = "".join(traceback.format_exception(told.value)) + repr(told.value)
             assert "canary" not in shown.replace("no_canary", "")
             assert told.value.__context__ is None

@@ -423,6 +423,15 @@ def test_an_upstream_that_echoes_our_credentials_is_not_repeated(hands: Hands, s
 
 
 @pytest.mark.sandbox
+def test_a_code_that_is_our_secret_is_not_told(hands: Hands) -> None:
+    words = r"HTTP 418, code \*\*\*"
+    echo = Reply.json({"code": SECRET}, 418)
+    with serving(script(echo)) as served, pytest.raises(RequestRefused, match=words) as told:
+        export(served, hands)
+    assert SECRET not in str(told.value)
+
+
+@pytest.mark.sandbox
 def test_me(hands: Hands) -> None:
     projects = {"2384945": {"name": "Shop", "timezone": "Europe/Berlin", "organization_id": 7}}
     answer = {"status": "ok", "results": {"projects": projects, "organizations": {"7": {"name": "Acme"}}}}
@@ -439,6 +448,16 @@ def test_me(hands: Hands) -> None:
 def test_me_without_the_project(hands: Hands, results: object) -> None:
     with serving(script(Reply.json({"results": results}))) as served:
         assert not client(served, hands).me().project_visible
+
+
+@pytest.mark.sandbox
+def test_cookies_are_not_kept(hands: Hands) -> None:
+    biscuit = Reply.json({"results": {}}, Set_Cookie="session=thief; Path=/")
+    with serving(script(biscuit)) as served:
+        asked = client(served, hands)
+        asked.me()
+        asked.me()
+        assert [request.headers["Cookie"] for request in served.requests] == [None, None]
 
 
 @pytest.mark.sandbox

@@ -8,6 +8,7 @@ import json
 import zlib
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import urllib3
@@ -52,7 +53,7 @@ class Quiet:
         pass
 
 
-def opened(chunks: Iterable[bytes], *, framed: bool = True, **headers: str) -> ExportStream:
+def opened(chunks: Iterable[bytes], *, framed: bool = True, **headers: Any) -> ExportStream:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     answer = Streamed(urllib3.HTTPHeaderDict(named), framed, b"", iter(chunks), Quiet())  # type: ignore[arg-type]
     return ExportStream(answer, lambda text: text)
@@ -129,7 +130,7 @@ def test_a_gzip_bomb_is_refused_in_bounded_memory() -> None:
 def test_a_whole_export_comes_out_as_it_went_in(events: list[bytes], cuts: list[int], zipped: bool) -> None:
     body = b"\n".join(events) + b"\n"
     wire = gzip.compress(body) if zipped else body
-    headers = {"Content_Encoding": "gzip"} if zipped else {}
+    headers: dict[str, Any] = {"Content_Encoding": "gzip"} if zipped else {}
     stream = opened(pieces(wire, cuts), Content_Length=str(len(wire)), **headers)
     assert list(stream) == events
     assert stream.whole
@@ -144,7 +145,7 @@ def test_bytes_that_are_cut_anywhere_are_never_whole(
     body = b"\n".join(events) + b"\n"
     wire = gzip.compress(body) if zipped else body
     cut = wire[: draw.draw(st.integers(0, len(wire) - 1))]
-    headers = {"Content_Encoding": "gzip"} if zipped else {}
+    headers: dict[str, Any] = {"Content_Encoding": "gzip"} if zipped else {}
     announced = opened([cut], Content_Length=str(len(wire)), **headers)
     unframed = opened([cut], framed=False, **headers)
     for stream in (announced, unframed):
@@ -170,7 +171,8 @@ def test_a_gzip_that_is_cut_before_it_was_measured_shows() -> None:
 
 
 def test_an_empty_answer_is_an_empty_day_if_it_says_so() -> None:
-    for headers in ({"Content_Length": "0"}, {"Content_Length": "0", "Content_Encoding": "gzip"}):
+    plain: dict[str, Any] = {"Content_Length": "0"}
+    for headers in (plain, plain | {"Content_Encoding": "gzip"}):
         stream = opened([], **headers)
         assert list(stream) == []
         assert stream.whole
