@@ -1,0 +1,26 @@
+"""Airflow connections of the demo, as environment variables that point to a sandbox."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlsplit
+
+from tests.carrying import CONNECTIONS
+
+
+def connection_variables(url: str) -> dict[str, str]:
+    """``AIRFLOW_CONN_*`` for every connection of ``airflow_settings.yaml``."""
+    place = urlsplit(url)
+    return {
+        f"AIRFLOW_CONN_{name.upper()}": json.dumps(
+            {
+                "conn_type": row["conn_type"],
+                "host": place.hostname,
+                "port": place.port,
+                "login": row["conn_login"],
+                "password": row["conn_password"],
+                "extra": row["conn_extra"],
+            }
+        )
+        for name, row in CONNECTIONS.items()
+    }

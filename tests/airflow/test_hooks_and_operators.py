@@ -1,0 +1,174 @@
+"""Hooks build clients and mask secrets; operators defer and explain; the trigger only looks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import requests
+import time_machine
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
+
+from include.errors import ConfigError, Conflict, Terminal, Throttled, Transient
+from include.lake.lake import Lake
+from mixpanel_aep import hooks
+from mixpanel_aep.context import partition_of
+from mixpanel_aep.errors import explained
+from mixpanel_aep.hooks.aep import AepHook
+from mixpanel_aep.hooks.mixpanel import MixpanelHook
+from mixpanel_aep.operators.export import MixpanelExportOperator
+from mixpanel_aep.operators.ingest import AepIngestOperator, dataset_asset
+from mixpanel_aep.triggers.batch import BatchTrigger
+from tests.airflow.connections import connection_variables
+from tests.carrying import PIPELINES, Carrier, quick_sandbox
+
+pytestmark = pytest.mark.airflow
+DAY = date(2026, 7, 1)
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with quick_sandbox(tmp_path / "sandbox") as server:
+        for name, value in connection_variables(server.url).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", f"file://{tmp_path}/lake")
+        yield server.url
+
+
+def context(key: str | None = "2026-07-01", conf: dict[str, Any] | None = None) -> dict[str, Any]:
+    run = SimpleNamespace(partition_key=key, conf=conf, dag_id="d", run_id="r")
+    return {"dag_run": run, "ti": SimpleNamespace(xcom_pull=lambda task_ids: None, xcom_push=lambda *a: None)}
+
+
+def test_the_test_buttons_answer_in_one_sentence(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ok, sentence = MixpanelHook("mixpanel_adobe_tutorial").test_connection()
+    assert ok
+    assert "America/Los_Angeles" in sentence
+    ok, sentence = AepHook("aep_default").test_connection()
+    assert ok
+    assert "'prod'" in sentence
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_AEP_DEFAULT",
+        connection_variables(url)["AIRFLOW_CONN_AEP_DEFAULT"].replace("not-real", "wrong"),
+    )
+    ok, sentence = AepHook("aep_default").test_connection()
+    assert not ok
+    assert "wrong-0001" not in sentence
+    assert "\n" not in sentence
+
+
+def test_every_secret_is_masked_as_soon_as_it_exists(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    masked: list[str] = []
+    monkeypatch.setattr(hooks.aep, "mask_secret", masked.append)
+    monkeypatch.setattr(hooks.mixpanel, "mask_secret", masked.append)
+    AepHook("aep_default").get_conn().registry.tenant_id()
+    MixpanelHook("mixpanel_shop").settings()
+    assert "demo-secret-not-real-0001" in masked
+    assert "demo-secret-not-real-0000" in masked
+    assert any(len(secret) > 20 and "demo" not in secret for secret in masked), "the bearer token"
+
+
+@pytest.mark.parametrize(
+    ("key", "conf", "says"),
+    [
+        (None, None, "no partition"),
+        ("2026-13-01", None, "is no day"),
+        ("2026-07-01", {"partition": "x", "sql": "drop"}, "unknown keys: partition, sql"),
+    ],
+)
+def test_a_run_that_names_no_day_is_told_so(key, conf, says) -> None:
+    with pytest.raises(ConfigError, match=says):
+        partition_of(context(key, conf))
+
+
+def test_the_partition_is_the_key_or_else_the_conf() -> None:
+    assert partition_of(context("2026-07-01", {"partition_date": "2026-07-02"})) == DAY
+    assert partition_of(context(None, {"partition_date": "2026-07-01"})) == DAY
+
+
+@pytest.mark.parametrize(
+    ("error", "becomes"),
+    [
+        (Terminal("a."), AirflowFailException),
+        (Transient("a."), AirflowException),
+        (Conflict("a."), AirflowException),
+    ],
+)
+def test_only_what_time_can_mend_is_retried(error, becomes) -> None:
+    with pytest.raises(becomes) as raised, explained():
+        raise error
+    assert type(raised.value) is becomes
+
+
+@time_machine.travel(datetime(2026, 7, 2, 3, tzinfo=UTC), tick=False)
+def test_a_day_that_has_ended_but_not_settled_is_waited_for_without_a_worker(url: str) -> None:
+    operator = MixpanelExportOperator(task_id="export", pipeline=PIPELINES["hostile"])
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(context())
+    assert deferred.value.trigger.moment == datetime(2026, 7, 2, 6, tzinfo=UTC)
+
+
+@time_machine.travel(datetime(2026, 7, 1, 23, 59, tzinfo=UTC), tick=False)
+def test_a_day_that_is_not_over_is_refused_at_once(url: str) -> None:
+    operator = MixpanelExportOperator(task_id="export", pipeline=PIPELINES["hostile"])
+    with pytest.raises(AirflowFailException, match="Partition 2026-07-01 is not over in UTC"):
+        operator.execute(context())
+
+
+def test_a_used_up_budget_is_waited_for_without_a_worker(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def used_up(self: object) -> None:
+        raise Throttled("used up.", wait_seconds=600)
+
+    monkeypatch.setattr("include.mixpanel.budget.ExportBudget.acquire", used_up)
+    operator = MixpanelExportOperator(task_id="export", pipeline=PIPELINES["hostile"])
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(context())
+    assert deferred.value.trigger.moment > datetime.now(UTC) + timedelta(seconds=500)
+
+
+def test_ingest_defers_on_the_batch_and_its_deadline_survives_the_trigger(url: str, tmp_path: Path) -> None:
+    requests.post(f"{url}/_sandbox/aep/settings", json={"batch_seconds": 3600}, timeout=10).raise_for_status()
+    pipeline = PIPELINES["hostile"]
+    carrier = Carrier(url, Lake(f"file://{tmp_path}/lake"), pipeline)
+    carrier.setup()
+    digest = carrier.stage(DAY).digest
+    operator = AepIngestOperator(task_id="ingest", pipeline=pipeline)
+    run = context()
+    run["ti"].xcom_pull = lambda task_ids: {"digest": digest}
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(run)
+    deadline = deferred.value.kwargs["deadline"]
+    assert deferred.value.trigger.deadline == deadline > time.time() + 5 * 3600
+    with pytest.raises(TaskDeferred) as again:
+        operator.look_again(run, {"status": "loaded", "in_time": True}, deadline)
+    assert again.value.kwargs["deadline"] == deadline
+    with pytest.raises(AirflowException, match="no second batch is made"):
+        operator.look_again(run, {"status": "loaded", "in_time": False}, deadline)
+
+
+def test_the_trigger_serializes_its_init_and_reports_the_end(url: str, tmp_path: Path) -> None:
+    carrier = Carrier(url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
+    carrier.setup()
+    batch = carrier.carry(DAY).batch
+    path, kwargs = BatchTrigger("aep_default", batch, time.time() + 60).serialize()
+    assert path == "mixpanel_aep.triggers.batch.BatchTrigger"
+    event = asyncio.run(anext(BatchTrigger(**kwargs).run()))
+    assert event.payload == {"status": "success", "in_time": True}
+
+
+def test_the_trigger_ends_at_its_deadline_also_when_aep_is_away(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trigger = BatchTrigger("aep_default", "01NONE", deadline=time.time() + 0.3, poll_seconds=0.05)
+    event = asyncio.run(anext(trigger.run()))
+    assert event.payload["in_time"] is False
+
+
+def test_one_asset_stands_for_one_dataset() -> None:
+    assets = {dataset_asset(pipeline).uri for pipeline in PIPELINES.values()}
+    assert len(assets) == len(PIPELINES)

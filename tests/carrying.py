@@ -1,0 +1,149 @@
+"""Carries partitions of the demo's pipelines through all five steps without Airflow, against a sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from include.aep.client import AepClient
+from include.aep.settings import AepSettings
+from include.aep.setup import setup_pipeline
+from include.clock import SYSTEM_CLOCK, Clock
+from include.config.loader import load_pipelines
+from include.config.model import Pipeline
+from include.demo.evidence import Comparison, PartitionResult, Sandbox, compare, result_of
+from include.lake.lake import Lake
+from include.lake.manifest import Manifest
+from include.mixpanel.client import MixpanelClient
+from include.mixpanel.settings import MixpanelSettings
+from include.sandbox.server import SandboxServer
+from include.steps.export import export_partition
+from include.steps.ingest import Ingested, Watching, ingest_partition
+from include.steps.stage import stage_partition
+from include.steps.transform import transform_partition
+from include.steps.validate import validate_partition
+from include.steps.workspace import Workspace
+from include.xdm.mapping import bind, read_mapping_file
+from include.xdm.schema import XdmSchema
+
+PROJECT = Path(__file__).parents[1]
+CONNECTIONS: dict[str, dict[str, Any]] = {
+    row["conn_id"]: row
+    for row in yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())["airflow"]["connections"]
+}
+PIPELINES = {pipeline.name: pipeline for pipeline in load_pipelines()}
+
+
+@dataclass
+class Carrier:
+    """A pipeline, its lake, and clients that speak to the sandbox at ``url``."""
+
+    url: str
+    lake: Lake
+    pipeline: Pipeline
+    clock: Clock = SYSTEM_CLOCK
+    connection: dict[str, Any] = field(default_factory=dict)
+    """Fields of the Mixpanel connection to change."""
+    aep_connection: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def mixpanel(self) -> MixpanelClient:
+        return MixpanelClient(self.mixpanel_settings)
+
+    @property
+    def mixpanel_settings(self) -> MixpanelSettings:
+        return MixpanelSettings.from_connection(
+            **self._fields(self.pipeline.mixpanel.conn_id, self.connection)
+        )
+
+    @property
+    def aep(self) -> AepClient:
+        fields = self._fields(self.pipeline.aep.conn_id, self.aep_connection)
+        return AepClient(AepSettings.from_connection(**fields))
+
+    @property
+    def project_id(self) -> int:
+        return self.mixpanel_settings.project_id
+
+    def _fields(self, conn_id: str, changes: dict[str, Any]) -> dict[str, Any]:
+        row, place = CONNECTIONS[conn_id], urlsplit(self.url)
+        fields = {
+            "conn_id": conn_id,
+            "login": row["conn_login"],
+            "password": row["conn_password"],
+            "host": place.hostname,
+            "port": place.port,
+            "extra": dict(row["conn_extra"]),
+        }
+        extra = fields["extra"] | changes.get("extra", {})
+        return fields | changes | {"extra": extra}
+
+    def setup(self) -> list[str]:
+        return setup_pipeline(self.pipeline, self.aep).changes
+
+    def workspace(self, day: date) -> Workspace:
+        return Workspace.of(self.lake, self.pipeline, day, self.clock)
+
+    def export(self, day: date) -> Manifest:
+        return export_partition(self.workspace(day), self.project_id, self.mixpanel)
+
+    def transform(self, day: date, raw: Manifest) -> Manifest:
+        aep = self.aep
+        dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)
+        schema = XdmSchema(aep.registry.resolved_schema(dataset["schemaRef"]["id"]))
+        rows = read_mapping_file(self.pipeline.mapping)
+        mapping = bind(self.pipeline.mapping, rows, schema, keep_unmapped=self.pipeline.unmapped == "keep")
+        return transform_partition(self.workspace(day), raw, schema, mapping)
+
+    def stage(self, day: date) -> Manifest:
+        """Export to stage."""
+        mapped = self.transform(day, self.export(day))
+        return stage_partition(self.workspace(day), validate_partition(self.workspace(day), mapped))
+
+    def advance(self, day: date, staged: Manifest, run: str = "test/run") -> Ingested | Watching:
+        """One look of ingest."""
+        aep = self.aep
+        dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)
+        return ingest_partition(self.workspace(day), staged, aep, dataset["id"], run)
+
+    def ingest(self, day: date, staged: Manifest, run: str = "test/run") -> Ingested:
+        """Looks until AEP has finished; the sandbox finishes at once (``batch_seconds`` 0)."""
+        for _ in range(10):
+            result = self.advance(day, staged, run)
+            if isinstance(result, Ingested):
+                return result
+        raise AssertionError("AEP did not finish")
+
+    def carry(self, day: date) -> PartitionResult:
+        """All five steps; what became of the partition."""
+        self.ingest(day, self.stage(day))
+        return self.result(day)
+
+    def result(self, day: date) -> PartitionResult:
+        from collections import Counter
+
+        active = Counter(batch for _, batch in Sandbox(self.url).active(self.pipeline.aep.dataset))
+        return result_of(self.lake, self.workspace(day).partition, active)
+
+    def compare(self, *days: date) -> Comparison:
+        results = [self.result(day) for day in days]
+        return compare(self.pipeline, self.project_id, Sandbox(self.url), self.lake, results)
+
+
+@contextmanager
+def quick_sandbox(folder: Path) -> Iterator[SandboxServer]:
+    """A sandbox whose batches are active as soon as they are complete."""
+    import requests
+
+    with SandboxServer(folder) as server:
+        requests.post(
+            f"{server.url}/_sandbox/aep/settings", json={"batch_seconds": 0}, timeout=10
+        ).raise_for_status()
+        yield server

@@ -1,0 +1,209 @@
+"""The five steps against the sandbox, without Airflow: complete, once, no phantom, honest, explained."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+import requests
+
+from include.demo.evidence import Comparison, Sandbox
+from include.errors import BatchFailed, CountMismatch, PipelineError, Terminal
+from include.lake.lake import Lake
+from include.lake.ledger import Ledger
+from include.sandbox.server import SandboxServer
+from tests.carrying import PIPELINES, Carrier, quick_sandbox
+
+pytestmark = pytest.mark.sandbox
+NONE = Comparison(0, 0, 0)
+HOSTILE_DAY, TUTORIAL_DAY = date(2026, 7, 1), date(2022, 5, 17)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[SandboxServer]:
+    with quick_sandbox(tmp_path / "sandbox") as server:
+        yield server
+
+
+@pytest.fixture
+def hostile(server: SandboxServer, tmp_path: Path) -> Carrier:
+    carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
+    carrier.setup()
+    return carrier
+
+
+def calls(carrier: Carrier) -> Counter[str]:
+    return Sandbox(carrier.url).calls()
+
+
+def test_a_hostile_day_arrives_whole_and_once(hostile: Carrier) -> None:
+    result = hostile.carry(HOSTILE_DAY)
+    assert (result.exported, result.duplicates, result.quarantined, result.active) == (9, 1, 1, 7)
+    assert hostile.compare(HOSTILE_DAY) == NONE
+
+
+def test_running_it_again_asks_mixpanel_and_aep_for_nothing_new(hostile: Carrier) -> None:
+    before = hostile.carry(HOSTILE_DAY)
+    asked = calls(hostile)
+    assert hostile.carry(HOSTILE_DAY) == before
+    assert calls(hostile) == asked
+    kinds = [r.kind for r in Ledger(hostile.lake, hostile.workspace(HOSTILE_DAY).partition).records()]
+    assert kinds == ["claimed", "created", "completing", "active"]
+
+
+def test_setup_run_twice_changes_nothing(hostile: Carrier) -> None:
+    assert hostile.setup() == []
+
+
+def test_adobes_sample_keeps_its_instants(server: SandboxServer, tmp_path: Path) -> None:
+    """Its project counts wall-clock time in Los Angeles; read as UTC its rows would be seven hours early."""
+    carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["adobe-tutorial"])
+    carrier.setup()
+    assert carrier.carry(TUTORIAL_DAY).active == 1
+    answer = requests.get(
+        f"{server.url}/_sandbox/aep/rows", params={"dataset": carrier.pipeline.aep.dataset}, timeout=10
+    )
+    assert "2022-05-18T05:05:48" in answer.text
+    assert carrier.compare(TUTORIAL_DAY) == NONE
+
+
+def test_an_empty_day_is_an_explicit_verdict_and_no_batch(hostile: Carrier) -> None:
+    day = date(2026, 6, 30)
+    result = hostile.ingest(day, hostile.stage(day))
+    assert (result.batch_id, result.active) == (None, 0)
+    assert calls(hostile)["batch"] == 0
+    assert [r.kind for r in Ledger(hostile.lake, hostile.workspace(day).partition).records()] == ["empty"]
+
+
+def test_json_lines_are_taken_as_parquet_is(hostile: Carrier) -> None:
+    aep = hostile.pipeline.aep.model_copy(update={"file_format": "json"})
+    hostile.pipeline = hostile.pipeline.model_copy(update={"aep": aep})
+    assert hostile.carry(HOSTILE_DAY).active == 7
+    assert hostile.compare(HOSTILE_DAY) == NONE
+
+
+def test_the_sandbox_refuses_what_our_own_validation_was_made_to_overlook(
+    server: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sandbox is not the pipeline's accomplice: it checks the uploaded bytes with its own code."""
+    from include.quality.suite import ChunkVerdict, SuiteRunner
+
+    rows = [{"source": "event", "destination": "_{TENANT_ID}.mixpanel.currency"}]
+    monkeypatch.setattr("tests.carrying.read_mapping_file", lambda name: rows)
+    monkeypatch.setattr(SuiteRunner, "run", lambda self, table: ChunkVerdict({}))
+    carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["shop"])
+    carrier.setup()
+    day = date(2026, 6, 28)
+    with pytest.raises(BatchFailed, match=r"AEP refused batch .* of partition 2026-06-28: .*currency"):
+        carrier.ingest(day, carrier.stage(day))
+    assert list(Sandbox(carrier.url).active(carrier.pipeline.aep.dataset)) == []
+    assert Ledger(carrier.lake, carrier.workspace(day).partition).records()[-1].kind == "failed"
+
+
+def test_fewer_rows_than_were_staged_are_never_green(hostile: Carrier) -> None:
+    staged = hostile.stage(HOSTILE_DAY)
+    more = staged.model_copy(update={"files": (staged.files[0].model_copy(update={"rows": 8}),)})
+    with pytest.raises(CountMismatch, match="succeeded with 7 rows and 0 failed ones, but 8 were staged"):
+        hostile.ingest(HOSTILE_DAY, more)
+
+
+def test_other_content_of_an_active_partition_is_not_loaded_beside_it(hostile: Carrier) -> None:
+    hostile.carry(HOSTILE_DAY)
+    hostile.pipeline = hostile.pipeline.model_copy(update={"unmapped": "drop"})
+    with pytest.raises(Terminal, match="other content of this partition is active"):
+        hostile.ingest(HOSTILE_DAY, hostile.stage(HOSTILE_DAY))
+    assert hostile.compare(HOSTILE_DAY) == NONE
+
+
+def test_a_run_that_died_before_complete_is_continued_with_the_same_batch(
+    hostile: Carrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from include.aep.batches import Batches
+
+    staged = hostile.stage(HOSTILE_DAY)
+    for moment in ("upload", "complete"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Batches, moment, _die)
+            with pytest.raises(KeyboardInterrupt):
+                hostile.ingest(HOSTILE_DAY, staged)
+    assert hostile.ingest(HOSTILE_DAY, staged).active == 7
+    assert calls(hostile)["batch"] == 1
+    assert hostile.compare(HOSTILE_DAY) == NONE
+
+
+def test_a_batch_whose_id_was_lost_is_found_again(hostile: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
+    from include.steps.ingest import _Ingest
+
+    staged = hostile.stage(HOSTILE_DAY)
+    record = _Ingest.record
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            _Ingest,
+            "record",
+            lambda self, kind, *a, **k: _die() if kind == "created" else record(self, kind, *a, **k),
+        )
+        with pytest.raises(KeyboardInterrupt):
+            hostile.ingest(HOSTILE_DAY, staged)
+    assert hostile.ingest(HOSTILE_DAY, staged).active == 7
+    assert calls(hostile)["batch"] == 1
+
+
+def _die(*_args: object, **_kwargs: object) -> None:
+    """What no handler of the product catches, as a kill would be."""
+    raise KeyboardInterrupt
+
+
+WRONG = {
+    "secret": ({"password": "wrong"}, r"connection|credentials", "mixpanel_hostile"),
+    "project": ({"extra": {"project_id": 999}}, r"project", "999|mixpanel_hostile"),
+    "region": ({"extra": {"region": "us"}}, r"region|cluster|residency", "us"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_mixpanel_connections_are_named_in_one_sentence(hostile: Carrier, name: str) -> None:
+    changes, says, names = WRONG[name]
+    hostile.connection = changes
+    with pytest.raises(Terminal, match=f"(?i){says}") as refused:
+        hostile.export(HOSTILE_DAY)
+    assert_readable(refused.value, hostile)
+    assert pytest.importorskip("re").search(names, str(refused.value))
+
+
+def test_a_wrong_client_secret_is_named(hostile: Carrier) -> None:
+    raw = hostile.export(HOSTILE_DAY)
+    hostile.aep_connection = {"password": "wrong-secret"}
+    with pytest.raises(Terminal, match="aep_default") as refused:
+        hostile.transform(HOSTILE_DAY, raw)
+    assert_readable(refused.value, hostile)
+
+
+def test_an_unknown_dataset_is_named_with_what_to_do(server: SandboxServer, tmp_path: Path) -> None:
+    carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
+    with pytest.raises(Terminal, match=r"'Mixpanel Hostile Events'.*setup DAG") as refused:
+        carrier.transform(HOSTILE_DAY, carrier.export(HOSTILE_DAY))
+    assert_readable(refused.value, carrier)
+
+
+def test_a_lake_that_cannot_be_written_is_named_before_mixpanel_is_asked(
+    hostile: Carrier, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    asked = calls(hostile)
+    with pytest.raises(PipelineError, match=r"The lake file://.*/file/lake cannot") as refused:
+        hostile.lake = Lake(f"file://{tmp_path}/file/lake")
+        hostile.export(HOSTILE_DAY)
+    assert calls(hostile) == asked
+    assert "\n" not in str(refused.value)
+
+
+def assert_readable(error: PipelineError, carrier: Carrier) -> None:
+    """One line, no secret, and nothing half-published."""
+    text = str(error)
+    assert "\n" not in text
+    assert "Traceback" not in text
+    assert "not-real" not in text
+    assert list(Ledger(carrier.lake, carrier.workspace(HOSTILE_DAY).partition).records()) == []
