@@ -70,7 +70,6 @@ class _Work:
 
     def __init__(self, workspace: Workspace, raw: Manifest, mapping: MappingSet, scratch: Path) -> None:
         source = workspace.pipeline.mixpanel
-        self.keep_unmapped = workspace.pipeline.unmapped
         self.scratch, self.parquet = scratch, scratch / "mapped.parquet"
         self.quarantined_path = scratch / "quarantine.jsonl.gz"
         self.raw_paths = workspace.local_files(raw, scratch)
@@ -81,6 +80,7 @@ class _Work:
             now_ms=int(workspace.clock.seconds() * 1000),
             mapped=mapping.whole_properties,
             time_in_ms=source.time_in_ms,
+            note_unmapped=workspace.pipeline.unmapped == "fail",
         )
         self.reasons: Counter[str] = Counter()
         self.not_converted: dict[str, int] = {}
@@ -150,7 +150,7 @@ class _Work:
                 quarantine.write(json.dumps(sifted, ensure_ascii=False).encode() + b"\n")
 
     def _check_unmapped(self) -> None:
-        if self.keep_unmapped == "fail" and self.sieve.unmapped_names:
+        if self.sieve.unmapped_names:
             names = ", ".join(repr(name) for name, _ in self.sieve.unmapped_names.most_common(5))
             raise SchemaError(
                 f"{len(self.sieve.unmapped_names)} properties have no mapping: {names}.",
