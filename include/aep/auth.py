@@ -12,7 +12,8 @@ from include.aep.settings import AepSettings
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import IdentityServiceUnavailable, ServiceUnavailable
 from include.http.answer import Answer
-from include.http.client import Call, HttpClient, Patience, Service
+from include.http.call import Call, Patience, Service
+from include.http.client import HttpClient
 
 EARLY_SECONDS = 120.0
 _LONGEST_SECONDS = 86_400.0  # "24 h life": developer.adobe.com, Server-to-server authentication, IMS

@@ -14,7 +14,7 @@ from include.aep.registry import Registry
 from include.aep.settings import AepSettings
 from include.aep.upload import UploadLimits
 from include.clock import SYSTEM_CLOCK, Clock
-from include.http.client import Patience
+from include.http.call import Patience
 
 
 class AepClient:

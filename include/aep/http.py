@@ -13,7 +13,8 @@ from include.aep.settings import AepSettings
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import NotFound
 from include.http.answer import Answer, Streamed
-from include.http.client import Body, Call, HttpClient, Patience, Service
+from include.http.call import Body, Call, Patience, Service
+from include.http.client import HttpClient
 from include.http.session import join_path
 
 JsonObject = dict[str, Any]

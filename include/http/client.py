@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import requests
 import urllib3
@@ -15,7 +15,8 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import PipelineError, ServiceUnavailable, Throttled
 from include.http.answer import Answer, Streamed, error_text
-from include.http.rules import REDIRECT, Rule, Then, error_code, may_repeat, rule_for
+from include.http.call import Body, Call, Patience, Service
+from include.http.rules import REDIRECT, Then, error_code, may_repeat, rule_for
 from include.http.session import new_session
 from include.http.wait import deferral_seconds, next_wait, retry_after_seconds
 from include.redact import one_line, scrub
@@ -23,62 +24,6 @@ from include.redact import one_line, scrub
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 _NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError)
-
-
-class Body(Protocol):
-    """What is uploaded; its ``len`` is the Content-Length."""
-
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[bytes]: ...
-    def read(self, size: int = -1, /) -> bytes: ...
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request. ``what`` completes the sentence "the service could not ..."."""
-
-    method: str
-    url: str
-    what: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes | None = field(default=None, repr=False)
-    open_body: Callable[[], Body] | None = None
-    """Opens the body anew for every attempt."""
-    repeatable: bool = True
-    """False: sending it twice could make two of something, so it is repeated only if nothing can have been done."""
-    idle_seconds: float | None = None
-    """How long the service may be silent, where this call needs less patience than the others."""
-    before: Callable[[], None] | None = None
-    """Called before every attempt."""
-    facts: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Service:
-    """What a client knows about the service it speaks to."""
-
-    name: str
-    rules: Sequence[Rule]
-    facts: Mapping[str, str]
-    """Words for the sentences of ``rules``; ``conn_id`` is always among them."""
-    secrets: Callable[[], Iterable[str]]
-    headers: Callable[[], Mapping[str, str]]
-    renew: Callable[[], None] | None = None
-    """Forgets the token that was just refused."""
-    unavailable: type[ServiceUnavailable] = ServiceUnavailable
-
-
-@dataclass(frozen=True)
-class Patience:
-    """Seconds and counts; none of them bounds how long a whole answer may take."""
-
-    connect_seconds: float = 30.0
-    idle_seconds: float = 120.0
-    attempts: int = 6
-    longest_wait_seconds: float = 120.0
-    """A longer Retry-After is not slept through but raised, so that the task gives its place to others."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import RequestRefused
 from include.http.answer import Answer
-from include.http.client import Call, HttpClient, Patience, Service
+from include.http.call import Call, Patience, Service
+from include.http.client import HttpClient
 from include.mixpanel.errors import RULES
 from include.mixpanel.export import ExportStream
 from include.mixpanel.settings import APP_HOSTS, DATA_HOSTS, MixpanelSettings
@@ -92,11 +93,7 @@ class MixpanelClient:
             f"{self._settings.data_url}/api/2.0/export",
             f"export {from_date}" if from_date == to_date else f"export {from_date} to {to_date}",
             params=params,
-            headers={
-                "Accept": "text/plain",
-                "Accept-Encoding": "gzip",
-                **self._original_host(DATA_HOSTS),
-            },
+            headers={"Accept": "text/plain", "Accept-Encoding": "gzip"} | self._original_host(DATA_HOSTS),
             before=self._budget.acquire if self._budget else None,
             facts={"to_date": params["to_date"]},
         )
@@ -118,7 +115,7 @@ class MixpanelClient:
             "GET",
             f"{self._settings.app_url}/api/app/me",
             "say who the service account is",
-            headers={"Accept": "application/json", **self._original_host(APP_HOSTS)},
+            headers={"Accept": "application/json"} | self._original_host(APP_HOSTS),
             idle_seconds=min(_QUICK_SECONDS, self._patience.idle_seconds),
         )
         return _me(self._http.ask(call, Answer.json_object), self._settings.project_id)
@@ -130,7 +127,7 @@ class MixpanelClient:
     def _headers(self) -> Mapping[str, str]:
         return {"Authorization": f"Basic {self._settings.basic_token}"}
 
-    def _original_host(self, hosts: Mapping[str, str]) -> Mapping[str, str]:
+    def _original_host(self, hosts: Mapping[str, str]) -> dict[str, str]:
         """Tells a sandbox, which has one address for all regions, which host it stands for."""
         return {"X-Original-Host": hosts[self._settings.region]} if self._settings.sandbox_url else {}
 

@@ -162,7 +162,7 @@ def _parsed(line: bytes) -> Any:
     """``line`` as JSON, read leniently: this asks whether a line is whole, not whether its values are usable."""
     try:
         text = line.decode("utf-8", "surrogateescape")
-        return json.loads(text, strict=False, parse_int=str, parse_float=str, parse_constant=str)
+        return json.loads(text, strict=False, parse_int=str)
     except ValueError:
         return _UNPARSABLE
     except RecursionError:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from include.aep.client import AepClient
 from include.aep.settings import AepSettings
 from include.aep.upload import UploadLimits
-from include.http.client import Patience
+from include.http.call import Patience
 from tests.serving import Hands, Reply, Request, Served
 
 CLIENT_SECRET = "p8e-canary/client+secret"

@@ -29,7 +29,7 @@ from include.errors import (
     TruncatedExport,
     WrongProject,
 )
-from include.http.client import Patience
+from include.http.call import Patience
 from include.http.rules import REFUSED, SERVER, SERVER_BUSY, error_code, rule_for
 from include.http.wait import deferral_seconds, retry_after_seconds
 from include.mixpanel.client import MixpanelClient

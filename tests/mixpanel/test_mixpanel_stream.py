@@ -234,7 +234,18 @@ def test_an_event_may_say_whatever_it_likes(line: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [b"99", b"[1,2]", b"null", b"{}", b'{"event":"A"', b"\xff\xfe", b'{"event":', b"plain words"]
+    "line",
+    [
+        b'{"note":"terminated early"}',
+        b"99",
+        b"[1,2]",
+        b"null",
+        b"{}",
+        b'{"event":"A"',
+        b"\xff\xfe",
+        b'{"event":',
+        b"plain words",
+    ],
 )
 def test_a_line_in_the_middle_that_is_no_event_is_passed_on_to_quarantine(line: bytes) -> None:
     assert list(opened([ROW + b"\n" + line + b"\n" + ROW])) == [ROW, line, ROW]
