@@ -1,0 +1,64 @@
+"""The rows that are in the datasets now: the evidence that tests compare with what was sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from include.sandbox.aep.ingest import batch_files, read_rows, resolved_schema, result_path
+from include.sandbox.aep.lifecycle import batches_of, settle
+from include.sandbox.aep.place import Place
+from include.sandbox.aep.row_check import RowChecker
+from include.sandbox.aep.rows_json import Corrupt
+
+
+def active_batches(place: Place, dataset: str) -> list[dict[str, Any]]:
+    """Those whose rows are readable, oldest first."""
+    settle(place)
+    return [batch for batch in batches_of(place, dataset) if batch["state"] == "success"]
+
+
+def active_ids(place: Place, batch: dict[str, Any]) -> Iterator[str]:
+    """Every row's ``_id``, as JSON text."""
+    with result_path(place, batch["id"], "ids").open(encoding="ascii") as file:
+        for line in file:
+            yield line.rstrip("\n")
+
+
+def active_rows(place: Place, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The rows as they are kept: converted, without what is not in the schema."""
+    resolved = resolved_schema(place, batch["dataset"])
+    parquet = batch["inputFormat"]["format"] == "parquet"
+    checker = RowChecker(resolved, nulls=parquet, now_ms=batch["completed"])
+    rejected = _rejected(place, batch["id"])
+    out = next(rejected, None)
+    for number, body in enumerate(batch_files(place, batch["id"])):
+        for index, row in enumerate(read_rows(place, batch, body, resolved)):
+            if out == (number, index):
+                out = next(rejected, None)
+            elif not isinstance(row, Corrupt):
+                yield checker.examine(row)[0]
+
+
+def _rejected(place: Place, batch_id: str) -> Iterator[tuple[int, int]]:
+    with result_path(place, batch_id, "rejected").open(encoding="ascii") as file:
+        for line in file:
+            number, _, index = line.partition(" ")
+            yield int(number), int(index)
+
+
+def id_lines(place: Place, dataset: str) -> Iterator[str]:
+    for batch in active_batches(place, dataset):
+        for key in active_ids(place, batch):
+            yield f'{{"_id": {key}, "batch": "{batch["id"]}"}}\n'
+
+
+def row_lines(place: Place, dataset: str, limit: int) -> Iterator[str]:
+    left = limit
+    for batch in active_batches(place, dataset):
+        for row in active_rows(place, batch):
+            if left <= 0:
+                return
+            left -= 1
+            yield json.dumps(row, ensure_ascii=False) + "\n"

@@ -1,0 +1,114 @@
+"""Catalog: batches (OAS:catalog.yaml)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from include.sandbox.aep.batches import shown_tags
+from include.sandbox.aep.constants import CATALOG, DEMO_USER
+from include.sandbox.aep.http import Call, Routes
+from include.sandbox.aep.lifecycle import BATCHES, settle, shown_status
+from include.sandbox.aep.place import Place
+from include.sandbox.aep.problems import problem
+from include.sandbox.aep.query import chosen, projected
+from include.sandbox.aep.settings import AepSettings
+from include.sandbox.world import World
+
+_OWN = frozenset({"dataSet", "status", "batch", "createdAfter", "createdBefore"})
+
+
+def add_routes(world: World, router: APIRouter) -> None:
+    routes = Routes(world, router, CATALOG)
+    routes.add("GET", "/batches", _list)
+    routes.add("GET", "/batches/{id}", _lookup)
+    # EP:catalog/home.md writes the singular once.
+    routes.add("GET", "/batch/{id}", _lookup)
+    routes.add("GET", "/lastBatches", _last)
+
+
+def visible(place: Place) -> list[dict[str, Any]]:
+    """The batches that Catalog knows of, oldest first."""
+    settle(place)
+    lag = AepSettings.of(place.world).catalog_lag_seconds * 1000
+    now = place.now
+    return [
+        body for _, body in place.items(BATCHES) if body["created"] + lag <= now and not body.get("vanished")
+    ]
+
+
+def shown(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
+    """A batch as Catalog shows it."""
+    body: dict[str, Any] = {
+        "id": batch["id"],
+        "imsOrg": place.org,
+        "externalId": batch["externalId"],
+        "status": shown_status(place, batch),
+        "inputFormat": batch["inputFormat"],
+        "relatedObjects": [{"type": "dataSet", "id": batch["dataset"]}],
+        "tags": shown_tags(batch),
+        "created": batch["created"],
+        "createdClient": batch["client"],
+        "createdUser": DEMO_USER,
+        "updated": batch["updated"],
+        "updatedUser": DEMO_USER,
+        "version": f"1.0.{batch['version']}",
+    }
+    if batch["completed"] is not None:
+        body["started"] = batch["completed"]
+    if "finished" in batch:
+        body |= {"completed": batch["finished"], "errors": batch["errors"]}
+        if batch["metrics"]:
+            body["metrics"] = batch["metrics"]
+    if batch["state"] == "failed":
+        body["failedBatchLocation"] = f"@/batches/{batch['id']}/failed"
+    return body | ({"replay": batch["replay"]} if batch["replay"] else {})
+
+
+def _lookup(call: Call) -> Response:
+    key = call.path("id")
+    for batch in visible(call.place):
+        if batch["id"] == key:
+            return JSONResponse({key: projected(call, shown(call.place, batch))})
+    raise problem(404, f"Batch {key} not found.")
+
+
+def _list(call: Call) -> Response:
+    params = call.request.query_params
+    wanted = {
+        name: set(filter(None, params.get(name, "").split(","))) for name in ("dataSet", "status", "batch")
+    }
+    after, before = (_moment(call, name) for name in ("createdAfter", "createdBefore"))
+    found = []
+    for batch in visible(call.place):
+        body = shown(call.place, batch)
+        facts = {"dataSet": batch["dataset"], "status": body["status"], "batch": batch["id"]}
+        if any(values and facts[name] not in values for name, values in wanted.items()):
+            continue
+        if (after is not None and batch["created"] <= after) or (
+            before is not None and batch["created"] >= before
+        ):
+            continue
+        found.append((batch["id"], body))
+    return JSONResponse(chosen(call, found, _OWN))
+
+
+def _moment(call: Call, name: str) -> int | None:
+    text = call.query(name)
+    if not text:
+        return None
+    if not text.isdigit():
+        raise problem(400, f"{name} must be epoch milliseconds.")
+    return int(text)
+
+
+def _last(call: Call) -> Response:
+    """The last batch of a dataset, or of every dataset, keyed by the batch's id [I: the shape]."""
+    wanted = call.query("dataSetId") or call.query("dataSet")
+    last: dict[str, dict[str, Any]] = {}
+    for batch in visible(call.place):
+        if not wanted or batch["dataset"] == wanted:
+            last[batch["dataset"]] = batch
+    return JSONResponse({batch["id"]: shown(call.place, batch) for batch in last.values()})

@@ -1,0 +1,129 @@
+"""From a request to a handler: gateway, body, threads, and errors as answers."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from include.sandbox.aep.gateway import enter
+from include.sandbox.aep.place import Place
+from include.sandbox.aep.problems import Problem, problem
+from include.sandbox.world import World
+
+_JSON_TYPES = ("application/json", "application/json-patch+json", "application/merge-patch+json")
+_LONGEST_URL = 2000
+
+
+@dataclass
+class Call:
+    """A request that the gateway let through."""
+
+    request: Request
+    place: Place
+    client_id: str
+    body: Any = None
+
+    def path(self, name: str) -> str:
+        return str(self.request.path_params[name]).rstrip("/")
+
+    def query(self, name: str, default: str = "") -> str:
+        return self.request.query_params.get(name, default)
+
+    @property
+    def content_type(self) -> str:
+        return self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def object(self) -> dict[str, Any]:
+        """The JSON body, which has to be an object."""
+        if not isinstance(self.body, dict):
+            raise problem(400, "The request body must be a JSON object.")
+        return self.body
+
+
+Handler = Callable[[Call], Response] | Callable[[Call], Awaitable[Response]]
+
+
+class Routes:
+    """Adds routes below one base path, each with and without a slash at its end."""
+
+    def __init__(self, world: World, router: APIRouter, base: str) -> None:
+        self.world, self.router, self.base = world, router, base
+
+    def add(
+        self, method: str, path: str, handler: Handler, *, atomic: bool = True, json: bool = True
+    ) -> None:
+        """A plain handler runs in a thread, inside a transaction when it writes and is ``atomic``.
+
+        A coroutine function reads the request's body by itself; so does no handler that has ``json`` False.
+        """
+        reads = method in ("GET", "HEAD", "DELETE") or not json
+        endpoint = _endpoint(
+            self.world, handler, atomic=atomic and method not in ("GET", "HEAD"), reads=reads
+        )
+        whole = self.base + path
+        self.router.add_route(whole, endpoint, methods=[method])
+        if not path.endswith(":path}"):
+            self.router.add_route(whole + "/", endpoint, methods=[method])
+
+
+def _endpoint(
+    world: World, handler: Handler, *, atomic: bool, reads: bool
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            response = await _answer(world, request, handler, atomic=atomic, reads=reads)
+        except Problem as refusal:
+            await _drain(request)
+            response = JSONResponse(refusal.body, refusal.status, headers=refusal.headers)
+        response.headers["x-request-id"] = request.headers.get("x-request-id") or uuid.uuid4().hex
+        return response
+
+    return endpoint
+
+
+async def _answer(world: World, request: Request, handler: Handler, *, atomic: bool, reads: bool) -> Response:
+    if len(request.url.path) + len(request.url.query) > _LONGEST_URL:
+        raise problem(414, "The URL length exceeds the allowed 2000 characters.")
+    place, client = await run_in_threadpool(enter, world, request)
+    call = Call(request, place, client)
+    if inspect.iscoroutinefunction(handler):
+        streamed: Response = await handler(call)
+        return streamed
+    if not reads:
+        call.body = await _json(call)
+
+    def run() -> Response:
+        with world.store.transaction() if atomic else nullcontext():
+            answered = handler(call)
+        assert isinstance(answered, Response)
+        return answered
+
+    return await run_in_threadpool(run)
+
+
+async def _json(call: Call) -> Any:
+    if call.content_type not in _JSON_TYPES:
+        raise problem(400, "A valid content-type must be specified")
+    try:
+        return json.loads(await call.request.body())
+    except (ValueError, RecursionError) as error:
+        raise problem(400, "The request body is not valid JSON.") from error
+
+
+async def _drain(request: Request) -> None:
+    """Reads what the client is still sending: answered in mid-upload it would see a broken pipe, no answer."""
+    try:
+        async for _ in request.stream():
+            pass
+    except (RuntimeError, ClientDisconnect):
+        pass  # read already, or nobody is left

@@ -1,0 +1,40 @@
+"""One organization's AEP sandbox: what is made in one is not seen in another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from include.sandbox.store import Document
+from include.sandbox.world import World
+
+
+@dataclass(frozen=True)
+class Place:
+    world: World
+    org: str
+    name: str
+    """The AEP sandbox's name."""
+
+    def kind(self, what: str) -> str:
+        return f"aep/{self.org}/{self.name}/{what}"
+
+    def get(self, what: str, key: str) -> Document | None:
+        return self.world.store.get(self.kind(what), key)
+
+    def put(self, what: str, key: str, body: Document) -> None:
+        self.world.store.put(self.kind(what), key, body)
+
+    def delete(self, what: str, key: str) -> None:
+        self.world.store.delete(self.kind(what), key)
+
+    def items(self, what: str) -> list[tuple[str, Document]]:
+        return self.world.store.items(self.kind(what))
+
+    @property
+    def tenant(self) -> str:
+        return self.world.settings.tenant_id
+
+    @property
+    def now(self) -> int:
+        """Epoch milliseconds of the sandbox's clock."""
+        return self.world.clock.milliseconds()

@@ -1,0 +1,46 @@
+"""Refusals, in the shapes that the services document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Problem(Exception):
+    """An answer that is not a success: its status and its body."""
+
+    def __init__(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+        super().__init__(f"{status} {body}")
+        self.status = status
+        self.body = body
+        self.headers = headers or {}
+
+
+_TITLES = {
+    400: "BadRequestError",
+    403: "ForbiddenError",
+    404: "NotFoundError",
+    406: "NotAcceptableError",
+    409: "ConflictError",
+    412: "PreconditionFailedError",
+    413: "PayloadTooLargeError",
+    414: "UriTooLongError",
+    415: "UnsupportedMediaTypeError",
+}
+
+
+def problem(status: int, detail: str) -> Problem:
+    """The Schema Registry's shape of an error (EP:xdm/troubleshooting-guide.md), used for all [I]."""
+    return Problem(
+        status,
+        {
+            "type": "/placeholder/type/uri",
+            "status": status,
+            "title": _TITLES.get(status, "Error"),
+            "detail": detail,
+        },
+    )
+
+
+def gateway(code: str, message: str) -> Problem:
+    """The gateway's shape (EP:landing/troubleshooting.md); the status is the code's first three digits [I]."""
+    return Problem(int(code[:3]), {"error_code": code, "message": message})

@@ -1,0 +1,142 @@
+"""Reads rows of JSON files: one object per line, or one array of objects. Never more than one row at a time."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+LONGEST_ROW_BYTES = 16 * 1024 * 1024
+_BLOCK_BYTES = 1 << 18
+
+
+class Unreadable(Exception):
+    """The file as a whole cannot be read."""
+
+
+class Corrupt:
+    """A row that cannot be parsed, and its text."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.text = raw[:1000].decode("utf-8", "replace").rstrip("\r\n")
+
+
+Row = dict[str, Any] | Corrupt
+
+
+def json_lines(path: Path) -> Iterator[Row]:
+    """One row for each line that is not blank; lines end with the byte LF."""
+    decode = json.JSONDecoder(parse_constant=_no_constant).decode
+    with path.open("rb") as file:
+        while line := file.readline(LONGEST_ROW_BYTES):
+            if len(line) == LONGEST_ROW_BYTES and not line.endswith(b"\n"):
+                _skip_line(file)
+                yield Corrupt(line)
+                continue
+            if line.isspace():
+                continue
+            try:
+                row = decode(line.decode("utf-8"))
+            except (ValueError, RecursionError):
+                row = None
+            yield row if isinstance(row, dict) and not _half_pair(line, row) else Corrupt(line)
+
+
+def json_array(path: Path) -> Iterator[Row]:
+    """The members of the file's one array. Raises Unreadable where it is none."""
+    with path.open("rb") as file:
+        yield from _members(file)
+
+
+def _members(file: BinaryIO) -> Iterator[Row]:
+    text = _Text(file)
+    if text.peek() != "[":
+        raise Unreadable("it is not a JSON array of objects")
+    text.take()
+    if text.peek() == "]":
+        return
+    while True:
+        text.peek()
+        row, raw = text.value()
+        yield row if isinstance(row, dict) and not _half_pair(raw, row) else Corrupt(raw)
+        mark = text.peek()
+        text.take()
+        if mark == "]":
+            break
+        if mark != ",":
+            raise Unreadable("its members are not separated by commas")
+    if text.peek():
+        raise Unreadable("there is something after its array")
+
+
+class _Text:
+    """A window on a file's text that grows as far as the next value needs."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._json = json.JSONDecoder(parse_constant=_no_constant)
+        self._text, self._at, self._ended = "", 0, False
+
+    def peek(self) -> str:
+        """The next character that is no white space, or nothing at the end."""
+        while True:
+            while self._at < len(self._text):
+                if self._text[self._at] not in " \t\r\n":
+                    return self._text[self._at]
+                self._at += 1
+            if not self._more():
+                return ""
+
+    def take(self) -> None:
+        self._at += 1
+
+    def value(self) -> tuple[Any, bytes]:
+        while True:
+            try:
+                row, end = self._json.raw_decode(self._text, self._at)
+            except (ValueError, RecursionError) as error:
+                if len(self._text) - self._at > LONGEST_ROW_BYTES or not self._more():
+                    raise Unreadable("it is not valid JSON") from error
+                continue
+            if end == len(self._text) and self._more():
+                continue  # a number may go on in the next block
+            raw = self._text[self._at : end].encode("utf-8", "replace")
+            self._at = end
+            return row, raw
+
+    def _more(self) -> bool:
+        if self._ended:
+            return False
+        # Twice what is waiting, so that a large row is not parsed again for every block.
+        block = self._file.read(max(_BLOCK_BYTES, len(self._text) - self._at))
+        self._ended = not block
+        try:
+            self._text = self._text[self._at :] + self._decoder.decode(block, final=self._ended)
+        except UnicodeDecodeError as error:
+            raise Unreadable("it is not UTF-8") from error
+        self._at = 0
+        return True
+
+
+def _skip_line(file: BinaryIO) -> None:
+    while block := file.readline(LONGEST_ROW_BYTES):
+        if block.endswith(b"\n"):
+            return
+
+
+def _half_pair(raw: bytes, row: dict[str, Any]) -> bool:
+    """Whether a text holds half of a surrogate pair, which is no character."""
+    if b"\\ud" not in raw and b"\\uD" not in raw:
+        return False
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")

@@ -1,0 +1,117 @@
+"""Reads rows of Parquet files, and says whether their columns fit the schema (EP:xdm/schema/field-constraints.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from include.sandbox.aep.row_schema import kind_of
+from include.sandbox.aep.rows_json import Unreadable
+
+_ROWS = 4096
+
+
+class Incompatible(Exception):
+    """The columns are no subset of the schema, or a type cannot be converted: the whole batch fails."""
+
+
+def parquet_rows(path: Path, resolved: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Rows, moments as epoch milliseconds. Raises Unreadable or Incompatible."""
+    import pyarrow as pa  # late, for a quick start
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            _check_members(file.schema_arrow, resolved, "")
+            plain = pa.schema([_plain(member) for member in file.schema_arrow])
+            for batch in file.iter_batches(batch_size=_ROWS):
+                yield from batch.cast(plain).to_pylist(maps_as_pydicts="strict")
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise Unreadable(f"it cannot be read as Parquet ({type(error).__name__})") from error
+
+
+def row_count(path: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.ParquetFile(path).metadata.num_rows)
+
+
+def _plain(member: Any) -> Any:
+    """A field with moments and days as integers, and texts as such, all the way down."""
+    import pyarrow as pa
+
+    return pa.field(member.name, _plain_type(member.type), member.nullable)
+
+
+def _plain_type(kind: Any) -> Any:
+    import pyarrow as pa
+
+    types = pa.types
+    if types.is_timestamp(kind):
+        return pa.int64()
+    if types.is_dictionary(kind):
+        return _plain_type(kind.value_type)
+    if types.is_struct(kind):
+        return pa.struct([_plain(kind.field(n)) for n in range(kind.num_fields)])
+    if types.is_map(kind):
+        return pa.map_(_plain_type(kind.key_type), _plain_type(kind.item_type))
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return pa.list_(_plain(kind.value_field))
+    if types.is_date(kind) or types.is_large_string(kind):
+        return pa.string()
+    return kind
+
+
+def _check_members(members: Any, schema: dict[str, Any], path: str) -> None:
+    fields = schema.get("properties", {})
+    for member in members:
+        name = f"{path}{member.name}"
+        if member.name not in fields:
+            raise Incompatible(f"column {name} is not in the schema")
+        _check(member.type, fields[member.name], name)
+
+
+def _check(kind: Any, field: dict[str, Any], name: str) -> None:
+    import pyarrow as pa
+
+    types, wanted = pa.types, kind_of(field)
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    if types.is_null(kind):
+        return
+    if types.is_struct(kind) and wanted in ("object", "map"):
+        members = [kind.field(n) for n in range(kind.num_fields)]
+        if wanted == "object":
+            _check_members(members, field, f"{name}.")
+        for member in members if wanted == "map" else ():
+            _check(member.type, field["additionalProperties"], f"{name}.{member.name}")
+    elif types.is_map(kind) and wanted == "map" and _is_text(kind.key_type):
+        _check(kind.item_type, field["additionalProperties"], f"{name}.*")
+    elif (types.is_list(kind) or types.is_large_list(kind)) and wanted == "array":
+        _check(kind.value_type, field.get("items", {}), f"{name}[]")
+    elif not _converts(kind, wanted):
+        raise Incompatible(f"column {name} of type {kind} cannot be converted to {wanted}")
+
+
+def _converts(kind: Any, wanted: str) -> bool:
+    import pyarrow as pa
+
+    types = pa.types
+    number = types.is_integer(kind) or types.is_float32(kind) or types.is_float64(kind)
+    if wanted in ("string", "number", "integer"):
+        return number or _is_text(kind)
+    if wanted == "boolean":
+        return bool(types.is_boolean(kind))
+    if wanted == "date-time" and types.is_timestamp(kind):
+        return str(kind.unit) == "ms"  # INT64 / TIMESTAMP_MILLIS, nothing finer
+    if wanted == "date" and types.is_date32(kind):
+        return True
+    # Long and String convert to dates; Integer, Short, Byte and Double do not.
+    return wanted in ("date", "date-time") and (bool(types.is_int64(kind)) or _is_text(kind))
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
