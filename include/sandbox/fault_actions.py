@@ -143,7 +143,9 @@ class Sentinel(_Action):
     encoding: Encoding = "as-asked"
 
     def alter(self, body: bytes) -> bytes:
-        lines = body.split(b"\n")[:-1] if body.endswith(b"\n") else body.split(b"\n")
+        lines = body.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
         count = len(lines) if self.after_lines is None else min(self.after_lines, len(lines))
         before, rest = lines[:count], lines[count:]
         if self.mid_line and before:

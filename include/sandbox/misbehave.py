@@ -105,7 +105,7 @@ class _Call:
         honest = isinstance(action, Cut) and action.honest
         claimed = len(part) if honest else max(len(sent), len(part) + 1)
         wire = self._wire()
-        wire.head(taken.status, taken.headers, action.framing, length=claimed, gzip=gzip)
+        wire.head(taken.status, taken.headers, action.framing, length=claimed, gzip=gzip, announce=honest)
         wire.body(part)
         if honest:
             wire.finish()

@@ -26,9 +26,19 @@ class Wire:
         self._chunked = False
 
     def head(
-        self, status: int, headers: Headers, framing: Framing, *, length: int = 0, gzip: bool = False
+        self,
+        status: int,
+        headers: Headers,
+        framing: Framing,
+        *,
+        length: int = 0,
+        gzip: bool = False,
+        announce: bool = False,
     ) -> None:
-        """Status line and headers; ``length`` is what Content-Length claims."""
+        """Status line and headers.
+
+        ``length`` is what Content-Length claims; ``announce``: say that the connection ends after this.
+        """
         lines = [f"HTTP/1.1 {status} {_phrase(status)}", f"date: {formatdate(usegmt=True)}"]
         lines += [f"{name}: {value}" for name, value in headers if name.lower() not in _FRAMING_HEADERS]
         if gzip:
@@ -38,7 +48,7 @@ class Wire:
             lines.append("transfer-encoding: chunked")
         elif framing == "content-length":
             lines.append(f"content-length: {length}")
-        else:
+        if framing == "close" or announce:
             lines.append("connection: close")
         self._transport.write("\r\n".join([*lines, "", ""]).encode("latin-1", "replace"))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
 
 import pytest
 import requests
-from conftest import ACCOUNT, Sandbox
+from asking import ACCOUNT, Sandbox
 
 from include.sandbox import data
 
@@ -151,19 +152,22 @@ class TestLimits:
         assert sandbox.export(SHOP, DAY).status_code == 200
 
     def test_so_many_at_a_time(self, sandbox: Sandbox) -> None:
-        sandbox.project(SHOP, limits={"enabled": True, "concurrent": 1, "per_second": 100})
+        sandbox.project(SHOP, limits={"enabled": True, "concurrent": 1})
+        sandbox.add(SHOP, *[{"line": "x", "at": "2026-08-01"}] * 10)
         sandbox.fault(
-            {"do": "drip", "bytes_at_a_time": 10**6, "every_seconds": 0.6}, match={"path": "/api/*"}
+            {"do": "drip", "bytes_at_a_time": 1, "every_seconds": 0.05}, match={"query": "limit=10"}
         )
         answers: list[int] = []
-        slow = threading.Thread(target=lambda: answers.append(sandbox.export(SHOP, "2026-06-01").status_code))
+        slow = threading.Thread(
+            target=lambda: answers.append(_another(sandbox).export(SHOP, "2026-08-01", limit=10).status_code)
+        )
         slow.start()
-        refused = None
-        while slow.is_alive() and refused is None:
-            answer = Sandbox.export(_another(sandbox), SHOP, "2026-06-01", limit=1)
-            refused = answer if answer.status_code == 429 else None
+        while not sandbox.control("/faults", method="GET")[0]["happened"]:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        refused = sandbox.export(SHOP, DAY)
         slow.join()
-        assert refused is not None
+        assert refused.status_code == 429
         assert refused.json() == {"error": "too many export requests in progress for this project"}
         assert "retry-after" not in refused.headers
         assert answers == [200]

@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from conftest import ACCOUNT, Sandbox
+from asking import ACCOUNT, Sandbox
 
 from include.sandbox import data
 

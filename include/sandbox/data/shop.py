@@ -63,7 +63,7 @@ def rows(day: int) -> list[Row]:
         return []
     dice = Dice(f"shop day {day}")
     sheet = Sheet(day, dice)
-    visits = 395 + (45 if (day + 3) % 7 < 5 else -30) + dice.below(30)
+    visits = 405 + (35 if (day + 3) % 7 < 5 else -5) + dice.below(30)
     today = day - _FIRST
     newcomers = joining(today)
     for number in newcomers:

@@ -18,7 +18,7 @@ _PROJECT, _ACCOUNT, _SEEDED = "mixpanel_project", "mixpanel_account", "mixpanel_
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError) as error:
         raise ValueError(f"{name!r} is no IANA time zone") from error
     return name
 
