@@ -18,6 +18,16 @@ _LIMIT_BYTES = 256 * 1024
 _Lines = dict[tuple[str | int, ...], int]
 
 
+class _Loader(yaml.SafeLoader):
+    """Leaves dates as text: PyYAML's own reading of 2026-02-30 is an error that knows no line."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def load_pipelines(folder: Path | None = None) -> list[Pipeline]:
     """All pipelines of a folder, by name (``MIXPANEL_AEP_PIPELINES``, else ``include/pipelines``).
 
@@ -71,14 +81,14 @@ def load_pipeline(path: Path) -> Pipeline:
 
 
 def _read_yaml(path: Path) -> tuple[dict[str, Any], _Lines]:
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_text(encoding="utf-8")
         # Aliases are refused: a page of them can grow to gigabytes when read.
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
             raise ConfigError(f"{path.name} uses a YAML alias (*name).", "Write the value out.")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        node = yaml.compose(text, Loader=_Loader)
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a text that is not UTF-8 is a ValueError
         mark = getattr(error, "problem_mark", None)
         where = f"{path.name}:{mark.line + 1}" if mark else path.name
         problem = getattr(error, "problem", None) or "it is no YAML"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -14,10 +15,12 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-def iana_name(name: str) -> str:
+def iana_name(name: Any) -> str:
     """The IANA name of a time zone given as IANA ("Europe/Berlin") or Windows name ("Pacific Standard Time")."""
     from tzlocal.windows_tz import win_tz  # Adobe's Mixpanel source spells zones the Windows way
 
+    if not isinstance(name, str):
+        raise ValueError(f"{name!r} is no time zone; write a name like 'Europe/Berlin'")  # noqa: TRY004 - pydantic's way
     known = available_timezones()
     if name in known:
         return name
@@ -32,10 +35,17 @@ def iana_name(name: str) -> str:
 def share(value: Any) -> float:
     """``"0.5%"`` or ``0.005`` as a share between 0 and 1."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
-    number = float(match[1]) / 100 if match else value
+    # By way of Decimal: 0.7% has to be the same number as 7 of 1000.
+    number = float(Decimal(match[1]) / 100) if match else value
     if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
         raise ValueError('a share is written like "0.5%" or 0.005, from 0% to 100%')
     return float(number)
+
+
+def _json_file_name(value: str, folder: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+\.json", value):
+        raise ValueError(f"give the name of a .json file in include/pipelines/{folder}")
+    return value
 
 
 class MixpanelSource(_Section):
@@ -67,6 +77,11 @@ class AepTarget(_Section):
     field_group: str | None = None
     profile: bool = False
     file_format: Literal["parquet", "json"] = Field("parquet", alias="format")
+
+    @field_validator("field_group")
+    @classmethod
+    def _plain_file_name(cls, value: str | None) -> str | None:
+        return value if value is None else _json_file_name(value, "field_groups")
 
 
 class Quality(_Section):
@@ -102,6 +117,4 @@ class Pipeline(_Section):
     @field_validator("mapping")
     @classmethod
     def _plain_file_name(cls, value: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9_.-]+\.json", value):
-            raise ValueError("give the name of a .json file in include/pipelines/mappings")
-        return value
+        return _json_file_name(value, "mappings")

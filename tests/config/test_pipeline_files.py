@@ -1,0 +1,160 @@
+"""A wrong pipeline file is refused with its name, its line and what to write instead; a right one is read."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.config.loader import PIPELINES, load_pipeline, load_pipelines, load_readable_pipelines
+from include.config.model import share
+from include.errors import ConfigError
+
+pytestmark = pytest.mark.unit
+
+WRONG = sorted((Path(__file__).parent / "wrong").glob("*.yaml"))
+GOOD = """
+mixpanel: {timezone: Europe/Berlin, time_is: utc}
+aep: {dataset: Events, schema: Events}
+mapping: shop.json
+identities: {$user_id: MixpanelUser}
+start_date: 2026-01-01
+"""
+
+
+def write(folder: Path, name: str = "shop", text: str = GOOD, **replaced: str) -> Path:
+    for old, new in replaced.items():
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / f"{name}.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
+def test_a_wrong_file_is_refused_with_the_sentence_in_its_first_line(path: Path) -> None:
+    sentence = path.read_text(encoding="utf-8").split("\n")[0].removeprefix("# ")
+    with pytest.raises(ConfigError) as refused:
+        load_pipeline(path)
+    assert str(refused.value).startswith(sentence)
+
+
+def test_there_are_wrong_files() -> None:
+    assert len(WRONG) > 25
+
+
+def test_every_pipeline_that_ships_is_right() -> None:
+    assert [pipeline.name for pipeline in load_pipelines(PIPELINES)] == sorted(
+        p.stem for p in PIPELINES.glob("*.yaml")
+    )
+
+
+def test_a_right_file_has_its_defaults(tmp_path: Path) -> None:
+    pipeline = load_pipeline(write(tmp_path))
+    assert (pipeline.name, pipeline.start_date) == ("shop", date(2026, 1, 1))
+    assert (pipeline.unmapped, pipeline.quality.max_quarantined, pipeline.aep.file_format) == (
+        "keep",
+        0.005,
+        "parquet",
+    )
+
+
+def test_a_windows_time_zone_is_understood(tmp_path: Path) -> None:
+    """Adobe's own Mixpanel source spells zones that way."""
+    pipeline = load_pipeline(write(tmp_path, **{"Europe/Berlin": "Pacific Standard Time"}))
+    assert pipeline.mixpanel.zone == ZoneInfo("America/Los_Angeles")
+
+
+@pytest.mark.parametrize(("time_is", "zone"), [("utc", "UTC"), ("project_local", "Europe/Berlin")])
+def test_days_are_counted_in_utc_unless_the_project_is_older(tmp_path: Path, time_is: str, zone: str) -> None:
+    pipeline = load_pipeline(write(tmp_path, **{"time_is: utc": f"time_is: {time_is}"}))
+    assert pipeline.mixpanel.day_zone == ZoneInfo(zone)
+
+
+def test_two_pipelines_may_not_write_to_one_dataset(tmp_path: Path) -> None:
+    write(tmp_path, "one")
+    write(tmp_path, "two")
+    with pytest.raises(
+        ConfigError, match=r"one\.yaml and two\.yaml both write to dataset 'Events' of connection"
+    ):
+        load_pipelines(tmp_path)
+
+
+def test_equal_datasets_of_two_connections_are_two_datasets(tmp_path: Path) -> None:
+    write(tmp_path, "one")
+    write(tmp_path, "two", **{"dataset: Events": "dataset: Events, conn_id: other"})
+    assert len(load_pipelines(tmp_path)) == 2
+
+
+def test_one_wrong_file_does_not_take_the_others_down(tmp_path: Path) -> None:
+    write(tmp_path, "good")
+    write(tmp_path, "bad", "mixpanel: 5")
+    pipelines, faults = load_readable_pipelines(tmp_path)
+    assert [pipeline.name for pipeline in pipelines] == ["good"]
+    assert len(faults) == 1
+    assert "bad.yaml:1 mixpanel:" in str(faults[0])
+
+
+def test_every_wrong_file_is_named_at_once(tmp_path: Path) -> None:
+    write(tmp_path, "one", "mixpanel: 5")
+    write(tmp_path, "two", "aep: 5")
+    with pytest.raises(ConfigError, match=r"one\.yaml.*two\.yaml"):
+        load_pipelines(tmp_path)
+
+
+def test_the_folder_can_be_set_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "elsewhere")
+    monkeypatch.setenv("MIXPANEL_AEP_PIPELINES", str(tmp_path))
+    assert [pipeline.name for pipeline in load_pipelines()] == ["elsewhere"]
+
+
+def test_a_file_too_large_for_a_pipeline_is_not_even_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"shop\.yaml is larger than 262144 bytes"):
+        load_pipeline(write(tmp_path, text=GOOD + "#" * 300_000))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xff\xfe\x00m",
+        b"mixpanel: \xe9\n",
+        b"[" * 5000,
+        b"a: \x07\n",
+        b"start: !!timestamp 2026-02-30\n",
+        b"? [a]\n: 1\n",
+    ],
+    ids=["utf-16", "latin-1", "deep", "bell", "tagged-date", "list-for-a-key"],
+)
+def test_bytes_that_are_no_yaml_are_a_fault_of_that_file(tmp_path: Path, body: bytes) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_bytes(body)
+    with pytest.raises(ConfigError, match=r"odd\.yaml"):
+        load_pipeline(path)
+
+
+@given(st.binary(max_size=200))
+def test_whatever_a_file_holds_the_fault_is_one_of_ours(
+    tmp_path_factory: pytest.TempPathFactory, body: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.yaml"
+    path.write_bytes(body)
+    with pytest.raises(ConfigError, match=r"any\.yaml"):
+        load_pipeline(path)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("0.5%", 0.005), ("29%", 0.29), ("0.7%", 0.007), (" 1 % ", 0.01), (0.5, 0.5), (0, 0.0), ("100%", 1.0)],
+)
+def test_a_share_is_the_number_that_was_written(written: object, meant: float) -> None:
+    assert share(written) == meant
+
+
+@pytest.mark.parametrize("written", ["101%", "-1%", "5", "%", "1%%", True, None, float("nan"), 1.01, "0x1%"])
+def test_what_is_no_share_is_refused(written: object) -> None:
+    with pytest.raises(ValueError, match="a share is written like"):
+        share(written)
