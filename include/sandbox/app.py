@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.exception_handlers import request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from include.sandbox import aep, ims
 from include.sandbox.control import Control
 from include.sandbox.faults import FaultPlan
 from include.sandbox.loopback import LoopbackOnly
@@ -32,12 +32,8 @@ def build_app(world: World) -> Callable[..., Any]:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(Control(world, transcript, faults).router())
     app.include_router(mixpanel.router())
-    for module in ("include.sandbox.ims", "include.sandbox.aep"):
-        try:
-            router: Callable[[World], APIRouter] = import_module(module).router
-        except (ImportError, AttributeError):
-            continue
-        app.include_router(router(world))
+    app.include_router(ims.router(world))
+    app.include_router(aep.router(world))
     app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_route("/{path:path}", _unknown, methods=_METHODS)
     guarded = LoopbackOnly(FaultMiddleware(app, faults))

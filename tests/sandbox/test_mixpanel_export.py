@@ -249,6 +249,15 @@ class TestRefusals:
         assert answer.status_code == 501
 
 
+def test_a_scaled_shop_has_more_visits_and_no_event_twice(sandbox: Sandbox) -> None:
+    once = sandbox.lines(SHOP, "2026-06-01")
+    sandbox.project(SHOP, scale=3)
+    thrice = sandbox.lines(SHOP, "2026-06-01")
+    assert thrice[: len(once)] == once
+    assert 2.5 < len(thrice) / len(once) < 3.5
+    assert len(set(thrice)) == len(thrice)
+
+
 def test_events_are_filtered_by_name(sandbox: Sandbox) -> None:
     found = sandbox.lines(SHOP, "2026-06-01", event='["Purchase","Signed Up"]')
     assert {json.loads(line)["event"] for line in found} == {"Purchase", "Signed Up"}

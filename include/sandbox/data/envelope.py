@@ -12,6 +12,7 @@ from include.sandbox.data.people import Person
 from include.sandbox.mixpanel.lines import Row
 
 _DAY_MS = 86_400_000
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ENDPOINTS = {"web": "api-js.mixpanel.com", "ios": "api.mixpanel.com", "android": "api.mixpanel.com"}
 
 
@@ -68,9 +69,7 @@ class Sheet:
         properties = {"time": at_ms // 1000, "distinct_id": distinct_id}
         # Python orders text by code point, which is the order of the bytes in UTF-8.
         properties.update(sorted(rest.items()))
-        text = json.dumps(
-            {"event": event, "properties": properties}, ensure_ascii=False, separators=(",", ":")
-        )
+        text = _encode({"event": event, "properties": properties})
         self.rows.append(
             Row(
                 day=self.day,

@@ -57,15 +57,18 @@ _HOUR_MS = 3_600_000
 
 
 @lru_cache(maxsize=6)
-def rows(day: int) -> list[Row]:
-    """The rows of a day (days since 1970), in the order in which they happened; empty outside the shop's time."""
+def rows(day: int, copy: int = 0) -> list[Row]:
+    """The rows of a day (days since 1970), in the order in which they happened; empty outside the shop's time.
+
+    ``copy``: another day's worth of visits on the same day, by the same people, for a shop with more traffic.
+    """
     if not _FIRST <= day <= _LAST:
         return []
-    dice = Dice(f"shop day {day}")
+    dice = Dice(f"shop day {day} copy {copy}" if copy else f"shop day {day}")
     sheet = Sheet(day, dice)
     visits = 405 + (35 if (day + 3) % 7 < 5 else -5) + dice.below(30)
     today = day - _FIRST
-    newcomers = joining(today)
+    newcomers = () if copy else joining(today)
     for number in newcomers:
         _visit(sheet, person(number), today, signs_up=True)
     for _ in range(visits - len(newcomers)):

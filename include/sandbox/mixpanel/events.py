@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -57,13 +57,20 @@ class EventBook:
         with self._lock:
             self._db.execute("DELETE FROM events")
 
-    def day(self, project: Project, day: int, now_ms: int) -> list[Row]:
-        """The rows of a day that are visible at ``now_ms``, shard by shard, as an export sends them."""
-        rows = [row for row in demo_rows(project.source, day) if row.visible_ms <= now_ms]
-        rows += self._added(project.id, day, now_ms)
-        rows = apply_rules(rows, self.rules.due(project.id, now_ms))
-        rows.sort(key=_place)
-        return rows
+    def day(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
+        """The rows of a day that are visible at ``now_ms``, shard by shard, as an export sends them.
+
+        A project with a ``scale`` comes in pieces of one shop's day, so that no day is ever held as a whole;
+        duplicates across pieces do not occur.
+        """
+        due = self.rules.due(project.id, now_ms)
+        for copy in range(project.scale):
+            rows = [row for row in demo_rows(project.source, day, copy) if row.visible_ms <= now_ms]
+            if copy == 0:
+                rows += self._added(project.id, day, now_ms)
+            rows = apply_rules(rows, due)
+            rows.sort(key=_place)
+            yield from rows
 
     def _added(self, project_id: int, day: int, now_ms: int) -> list[Row]:
         with self._lock:
@@ -80,22 +87,19 @@ def _place(row: Row) -> tuple[int, int]:
     return zlib.crc32(row.distinct_id.encode("utf-8", "surrogatepass")) % _SHARDS, row.processed_ms
 
 
-def demo_rows(source: str, day: int) -> list[Row]:
-    """The demo rows of a day, in the order in which they were sent."""
-    makers: dict[str, Callable[[int], list[Row]]] = {
-        "adobe": lambda wanted: _of_file(data.ADOBE_EVENTS).get(wanted, []),
-        "hostile": lambda wanted: _of_file(data.HOSTILE_EVENTS).get(wanted, []),
-        "shop": _of_shop,
-    }
-    maker = makers.get(source)
-    return maker(day) if maker else []
+def demo_rows(source: str, day: int, copy: int = 0) -> list[Row]:
+    """The demo rows of a day; only the shop has further copies."""
+    files = {"adobe": data.ADOBE_EVENTS, "hostile": data.HOSTILE_EVENTS}
+    if source in files:
+        return _of_file(files[source]).get(day, []) if copy == 0 else []
+    return _of_shop(day, copy) if source == "shop" else []
 
 
-def _of_shop(day: int) -> list[Row]:
+def _of_shop(day: int, copy: int) -> list[Row]:
     # Imported late: the shop is needed by few, and is itself built on the rows of this package.
     from include.sandbox.data import shop
 
-    return shop.rows(day)
+    return shop.rows(day, copy)
 
 
 @lru_cache(maxsize=4)

@@ -50,6 +50,8 @@ class Project(BaseModel):
     """The project's own (deprecated) API secret."""
     source: Literal["", "adobe", "hostile", "shop"] = ""
     """Demo data the project starts with."""
+    scale: int = Field(default=1, ge=1, le=10_000)
+    """How many times the shop's usual traffic: 200 makes a million events a day, streamed piece by piece."""
     limits: Limits = Field(default_factory=Limits)
 
     def today(self, now: datetime) -> date:
