@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from include.sandbox.aep.constants import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORG, DEMO_SCOPE
 from include.sandbox.aep.gateway import CREDENTIALS, TOKENS, token_key
 from include.sandbox.aep.problems import Problem
-from include.sandbox.aep.settings import AepSettings, change, load_overrides
+from include.sandbox.aep.settings import AepSettings, change
 from include.sandbox.store import Document
 from include.sandbox.world import World
 
@@ -26,7 +26,6 @@ _MANDATORY = ("grant_type", "client_id", "client_secret", "scope")
 
 def router(world: World) -> APIRouter:
     """``POST /ims/token/v3`` and the older ``/ims/token/v2``."""
-    load_overrides(world)
     seed(world)
     world.on_reset.append(lambda: seed(world))
     routes = APIRouter()

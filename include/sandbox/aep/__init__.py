@@ -12,6 +12,7 @@ from include.sandbox.aep import (
     catalog,
     catalog_batches,
     control,
+    export,
     namespaces,
     registry,
     registry_descriptors,
@@ -22,20 +23,25 @@ from include.sandbox.world import World
 
 __all__ = ["router"]
 
+_PARTS = (
+    registry_descriptors,  # before registry, whose paths take in everything
+    registry,
+    namespaces,
+    catalog,
+    catalog_batches,
+    uploads,
+    batches,
+    export,
+    control,
+)
+
 
 def router(world: World) -> APIRouter:
     """Every route of AEP, and ``/_sandbox/aep/*``."""
+    initial = world.settings
     load_overrides(world)
+    world.on_reset.append(lambda: setattr(world, "settings", initial))
     routes = APIRouter()
-    for part in (
-        registry_descriptors,
-        registry,
-        namespaces,
-        catalog,
-        catalog_batches,
-        uploads,
-        batches,
-        control,
-    ):
+    for part in _PARTS:
         part.add_routes(world, routes)
     return routes

@@ -27,6 +27,7 @@ def add_routes(world: World, router: APIRouter) -> None:
     # EP:catalog/home.md writes the singular once.
     routes.add("GET", "/batch/{id}", _lookup)
     routes.add("GET", "/lastBatches", _last)
+    routes.add("GET", "/dataSets/{id}/views/{view}/files", _view_files)
 
 
 def visible(place: Place) -> list[dict[str, Any]]:
@@ -112,3 +113,29 @@ def _last(call: Call) -> Response:
         if not wanted or batch["dataset"] == wanted:
             last[batch["dataset"]] = batch
     return JSONResponse({batch["id"]: shown(call.place, batch) for batch in last.values()})
+
+
+def _view_files(call: Call) -> Response:
+    """The files of a dataset's active batches, keyed by id [I: the shape, as of all of Catalog]."""
+    key = call.path("id")
+    dataset = call.place.get("datasets", key)
+    if dataset is None or dataset["viewId"] != call.path("view"):
+        raise problem(404, f"Dataset {key} has no view {call.path('view')}.")
+    active = [
+        batch for batch in visible(call.place) if batch["dataset"] == key and batch["state"] == "success"
+    ]
+    found = [
+        (
+            f"{batch['id']}-1",
+            {
+                "id": f"{batch['id']}-1",
+                "batchId": batch["id"],
+                "dataSetViewId": dataset["viewId"],
+                "records": batch["metrics"]["outputRecordCount"],
+                "created": batch["finished"],
+                "isValid": True,
+            },
+        )
+        for batch in active
+    ]
+    return JSONResponse(chosen(call, found))

@@ -24,4 +24,3 @@ NAMESPACES: Final = "/data/core/idnamespace/identities"
 CONTROL: Final = "/_sandbox/aep"
 
 EXPERIENCE_EVENT: Final = "https://ns.adobe.com/xdm/context/experienceevent"
-PLATFORM_URL: Final = "https://platform.adobe.io"

@@ -43,6 +43,10 @@ class Call:
     def content_type(self) -> str:
         return self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
+    def url(self, path: str) -> str:
+        """An address of the sandbox itself, where Adobe would name its own host."""
+        return str(self.request.base_url).rstrip("/") + path
+
     def object(self) -> dict[str, Any]:
         """The JSON body, which has to be an object."""
         if not isinstance(self.body, dict):

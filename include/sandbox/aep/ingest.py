@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from include.sandbox.aep.place import Place
 from include.sandbox.aep.registry_resolve import find, resolve
 from include.sandbox.aep.row_check import CORRUPT, PARSING, RowChecker, RowError
 from include.sandbox.aep.rows_json import Corrupt, Row, Unreadable, json_array, json_lines
-from include.sandbox.aep.rows_parquet import Incompatible, parquet_rows
+from include.sandbox.aep.rows_parquet import Incompatible, parquet_rows, parquet_suspects
 
 _NO_FILES = {"code": "133", "description": "Unable to locate any files uploaded for this batch.", "rows": []}
 _EMPTY = {"code": "106", "description": "Dataset file is empty. Please upload file with data.", "rows": []}
@@ -65,11 +64,16 @@ def result_path(place: Place, batch_id: str, *parts: str) -> Path:
     return place.world.store.file("aep", batch_id, "result", *parts)
 
 
+def disk_path(place: Place, batch: dict[str, Any], body: dict[str, Any]) -> Path:
+    """Where the bytes of an uploaded file are."""
+    return place.world.store.file("aep", batch["id"], body["name"])
+
+
 def read_rows(
     place: Place, batch: dict[str, Any], body: dict[str, Any], resolved: dict[str, Any]
 ) -> Iterator[Row]:
     """The rows of one uploaded file, as they were sent."""
-    path = place.world.store.file("aep", batch["id"], body["name"])
+    path = disk_path(place, batch, body)
     if batch["inputFormat"]["format"] == "parquet":
         return iter(parquet_rows(path, resolved))
     return json_array(path) if batch["inputFormat"].get("isMultiLineJson") else json_lines(path)
@@ -109,7 +113,7 @@ class _Work:
             before = self.counts["rows"]
             try:
                 if body["size"]:
-                    self._file(number, read_rows(self.place, self.batch, body, resolved), checker)
+                    self._file(number, body, resolved, checker)
             except Unreadable as error:
                 text = f"File {body['path']} is unreadable: {error}."
                 raise _Failed({"code": "INGEST-1401-400", "description": text}) from error
@@ -119,26 +123,43 @@ class _Work:
             if self.counts["rows"] == before:
                 raise _Failed(_EMPTY)
 
-    def _file(self, number: int, rows: Iterator[Row], checker: RowChecker) -> None:
-        write, is_good, index = self.ids.write, checker.is_good, -1
-        for index, row in enumerate(rows):
-            if isinstance(row, Corrupt):
-                message = "Row is corrupted and cannot be read, please fix and resend."
-                self._reject(number, index, row, [RowError(PARSING, CORRUPT, "#", message)])
+    def _file(self, number: int, body: dict[str, Any], resolved: dict[str, Any], checker: RowChecker) -> None:
+        index = -1
+        for index, key in enumerate(self._keys(number, body, resolved, checker)):
+            if key is None:
                 continue
-            if not is_good(row):
-                kept, errors = checker.examine(row)
-                if errors:
-                    self._reject(number, index, row, errors)
-                    continue
-                row = kept
             if self.to_lose > self.counts["lost"]:
                 self.counts["lost"] += 1
                 self.rejected.write(f"{number} {index}\n")
                 continue
-            key = row.get("_id", "")
-            write((encode_basestring_ascii(key) if isinstance(key, str) else json.dumps(str(key))) + "\n")
+            self.ids.write(key + "\n")
         self.counts["rows"] += index + 1
+
+    def _keys(
+        self, number: int, body: dict[str, Any], resolved: dict[str, Any], checker: RowChecker
+    ) -> Iterator[str | None]:
+        """For every row its ``_id`` as JSON text, or None when it was rejected."""
+        parquet = self.batch["inputFormat"]["format"] == "parquet"
+        rows: Iterator[Row | str] = (
+            parquet_suspects(disk_path(self.place, self.batch, body), resolved, checker.latest_ms)
+            if parquet
+            else read_rows(self.place, self.batch, body, resolved)
+        )
+        is_good = checker.is_good
+        for index, row in enumerate(rows):
+            if isinstance(row, str):
+                yield encode_basestring_ascii(row)
+            elif isinstance(row, Corrupt):
+                message = "Row is corrupted and cannot be read, please fix and resend."
+                self._reject(number, index, row, [RowError(PARSING, CORRUPT, "#", message)])
+                yield None
+            elif not parquet and is_good(row):
+                yield _key(row)
+            else:
+                kept, errors = checker.examine(row)
+                if errors:
+                    self._reject(number, index, row, errors)
+                yield None if errors else _key(kept)
 
     def _reject(self, number: int, index: int, row: Row, errors: list[RowError]) -> None:
         self.counts["bad"] += 1
@@ -193,3 +214,8 @@ class _Work:
             "partitionCount": 1 if state == "success" else 0,
         }
         return {"state": state, "metrics": metrics, "errors": errors}
+
+
+def _key(row: dict[str, Any]) -> str:
+    key = row.get("_id", "")
+    return encode_basestring_ascii(key if isinstance(key, str) else str(key))

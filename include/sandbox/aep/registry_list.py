@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from include.sandbox.aep import accept
-from include.sandbox.aep.constants import PLATFORM_URL, REGISTRY
+from include.sandbox.aep.constants import REGISTRY
 from include.sandbox.aep.filters import keep, sort_key, value_at
 from include.sandbox.aep.http import Call
 from include.sandbox.aep.problems import problem
@@ -31,9 +31,9 @@ def list_resources(call: Call, container: str, segment: str, kind: str) -> Respo
     links: dict[str, Any] = {"next": None}
     if page["next"] is not None:
         path = f"{REGISTRY}/{container}/{segment}"
-        links["next"] = {"href": f"{PLATFORM_URL}{path}?orderby={page['orderby']}&start={page['next']}"}
+        links["next"] = {"href": call.url(f"{path}?orderby={page['orderby']}&start={page['next']}")}
     if container == "tenant":
-        links[f"global_{segment}"] = {"href": f"{PLATFORM_URL}{REGISTRY}/global/{segment}"}
+        links[f"global_{segment}"] = {"href": call.url(f"{REGISTRY}/global/{segment}")}
     results = [show(call.place, body, view) for body in chosen]
     return JSONResponse({"results": results, "_page": page, "_links": links})
 

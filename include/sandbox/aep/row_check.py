@@ -46,6 +46,11 @@ class RowChecker:
         self._now_ms = now_ms
         self._now_text = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
+    @property
+    def latest_ms(self) -> int | None:
+        """No event's ``timestamp`` may be later; None where rows are no events."""
+        return self._now_ms if self._events else None
+
     def is_good(self, row: dict[str, Any]) -> bool:
         """True only for a row that certainly gets in."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -96,6 +97,8 @@ def _scalar(value: Any, kind: str) -> Any:
         return value
     if isinstance(value, bool):
         return value if kind == "boolean" else None
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # [I] JSON has no such number either
     if isinstance(value, str):
         return _from_text(value, kind)
     if isinstance(value, (int, float)):

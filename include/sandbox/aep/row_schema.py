@@ -25,13 +25,13 @@ _KEPT = (
     "maxItems",
     "uniqueItems",
 )
-_DRAFT = "http://json-schema.org/draft-07/schema#"
+DRAFT = "http://json-schema.org/draft-07/schema#"
 _INT = 2147483648
 
 
 def row_schema(resolved: dict[str, Any], *, nulls: bool) -> dict[str, Any]:
     """``nulls``: a null is a field that is not there, as in a Parquet column."""
-    return {"$schema": _DRAFT, **_object(resolved, nulls)}
+    return {"$schema": DRAFT, **_object(resolved, nulls)}
 
 
 def kind_of(field: dict[str, Any]) -> str:
@@ -42,6 +42,11 @@ def kind_of(field: dict[str, Any]) -> str:
     if kind == "object" and isinstance(field.get("additionalProperties"), dict):
         return "map"
     return kind
+
+
+def scalar_schema(field: dict[str, Any]) -> dict[str, Any]:
+    """What one value of a field that is neither object, map nor array is held against."""
+    return _plain(field, False)
 
 
 def _object(field: dict[str, Any], nulls: bool) -> dict[str, Any]:

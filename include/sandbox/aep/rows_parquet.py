@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from include.sandbox.aep.row_schema import kind_of
+from include.sandbox.aep.rows_arrow import ColumnCheck
 from include.sandbox.aep.rows_json import Unreadable
 
-_ROWS = 4096
+_ROWS = 16384
 
 
 class Incompatible(Exception):
@@ -18,6 +19,39 @@ class Incompatible(Exception):
 
 def parquet_rows(path: Path, resolved: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Rows, moments as epoch milliseconds. Raises Unreadable or Incompatible."""
+    for batch in _batches(path, resolved):
+        yield from batch.to_pylist(maps_as_pydicts="strict")
+
+
+def parquet_suspects(
+    path: Path, resolved: dict[str, Any], now_ms: int | None
+) -> Iterator[str | dict[str, Any]]:
+    """For every row: its ``_id`` when it is certainly good, else the row. Raises Unreadable or Incompatible.
+
+    ``now_ms``: no ``timestamp`` may be later; None where there need be none.
+    """
+    check = ColumnCheck(resolved)
+    for batch in _batches(path, resolved):
+        suspects = check.suspects(batch) | _late(batch, now_ms)
+        keys = batch.column("_id").to_pylist() if "_id" in batch.schema.names else [""] * len(batch)
+        rows = iter(batch.take(sorted(suspects)).to_pylist(maps_as_pydicts="strict") if suspects else ())
+        for position, key in enumerate(keys):
+            yield next(rows) if position in suspects else "" if key is None else str(key)
+
+
+def _late(batch: Any, now_ms: int | None) -> set[int]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if now_ms is None or "timestamp" not in batch.schema.names:
+        return set()
+    stamps = batch.column("timestamp")
+    if not pa.types.is_int64(stamps.type):
+        return set(range(len(batch)))
+    return set(pc.indices_nonzero(pc.greater(stamps, now_ms)).to_pylist())
+
+
+def _batches(path: Path, resolved: dict[str, Any]) -> Iterator[Any]:
     import pyarrow as pa  # late, for a quick start
     import pyarrow.parquet as pq
 
@@ -26,15 +60,9 @@ def parquet_rows(path: Path, resolved: dict[str, Any]) -> Iterator[dict[str, Any
             _check_members(file.schema_arrow, resolved, "")
             plain = pa.schema([_plain(member) for member in file.schema_arrow])
             for batch in file.iter_batches(batch_size=_ROWS):
-                yield from batch.cast(plain).to_pylist(maps_as_pydicts="strict")
+                yield batch.cast(plain)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise Unreadable(f"it cannot be read as Parquet ({type(error).__name__})") from error
-
-
-def row_count(path: Path) -> int:
-    import pyarrow.parquet as pq
-
-    return int(pq.ParquetFile(path).metadata.num_rows)
 
 
 def _plain(member: Any) -> Any:

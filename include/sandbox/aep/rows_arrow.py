@@ -1,0 +1,104 @@
+"""Looks at a Parquet file's rows column by column: only rows that may be bad become Python objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from include.sandbox.aep.row_schema import DRAFT, kind_of, scalar_schema
+
+
+class ColumnCheck:
+    """Finds the rows of a record batch that may be bad; every other row is certainly good."""
+
+    def __init__(self, resolved: dict[str, Any]) -> None:
+        self._resolved = resolved
+        self._validators: dict[int, Any] = {}
+
+    def suspects(self, batch: Any) -> set[int]:
+        """Positions in ``batch``, whose moments are epoch milliseconds."""
+        return self._members(batch.to_struct_array(), self._resolved)
+
+    def _members(self, array: Any, schema: dict[str, Any]) -> set[int]:
+        import pyarrow.compute as pc
+
+        names = {array.type.field(n).name for n in range(array.type.num_fields)}
+        required = set(schema.get("required", []))
+        found: set[int] = set()
+        if required - names:
+            found |= set(range(len(array)))
+        for name in names:
+            child = pc.struct_field(array, name)
+            found |= self._field(child, schema["properties"][name], nullable=name not in required)
+        return found - _where(pc.is_null(array)) if array.null_count else found
+
+    def _field(self, array: Any, field: dict[str, Any], *, nullable: bool) -> set[int]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        found = _where(pc.is_null(array)) if array.null_count and not nullable else set()
+        kind, types = kind_of(field), pa.types
+        if types.is_null(array.type):
+            return found
+        if kind == "object":
+            return found | self._members(array, field)
+        if kind == "array":
+            return found | self._items(array, field.get("items", {}))
+        if kind == "map" and types.is_map(array.type):
+            pairs = pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])
+            return found | self._items(array.cast(pa.list_(pairs)), field["additionalProperties"], "value")
+        if kind == "map":
+            return set(range(len(array)))
+        return found | self._scalars(array, field, kind)
+
+    def _items(self, array: Any, field: dict[str, Any], member: str = "") -> set[int]:
+        import pyarrow.compute as pc
+
+        found = _where(pc.equal(pc.list_value_length(array), 0))
+        values = array.flatten()
+        bad = self._field(pc.struct_field(values, member) if member else values, field, nullable=False)
+        if bad:
+            parents = pc.list_parent_indices(array)
+            found |= {parents[position].as_py() for position in bad}
+        return found
+
+    def _scalars(self, array: Any, field: dict[str, Any], kind: str) -> set[int]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        schema, types = scalar_schema(field), pa.types
+        number = types.is_integer(array.type) or types.is_floating(array.type)
+        found = _where(pc.invert(pc.is_finite(array))) if types.is_floating(array.type) else set()
+        if kind == "boolean" or (
+            number and kind in ("string", "number") and not set(schema) - {"type", "minLength"}
+        ):
+            return found
+        if types.is_string(array.type) and set(schema) == {"type", "minLength"} and schema["minLength"] == 1:
+            return _where(pc.equal(pc.binary_length(array), 0))
+        if (
+            types.is_integer(array.type)
+            and kind == "integer"
+            and set(schema) == {"type", "minimum", "maximum"}
+        ):
+            outside = pc.or_(pc.less(array, schema["minimum"]), pc.greater(array, schema["maximum"]))
+            return _where(outside)
+        return found | self._by_value(array, field, schema)
+
+    def _by_value(self, array: Any, field: dict[str, Any], schema: dict[str, Any]) -> set[int]:
+        """Asks a validator about every distinct value."""
+        import jsonschema_rs
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if id(field) not in self._validators:
+            self._validators[id(field)] = jsonschema_rs.Draft7Validator(
+                {"$schema": DRAFT, **schema}, validate_formats=True
+            )
+        is_valid = self._validators[id(field)].is_valid
+        bad = [value for value in pc.unique(array).to_pylist() if value is not None and not is_valid(value)]
+        return _where(pc.is_in(array, value_set=pa.array(bad, array.type))) if bad else set()
+
+
+def _where(mask: Any) -> set[int]:
+    import pyarrow.compute as pc
+
+    return set(pc.indices_nonzero(mask).to_pylist())
