@@ -35,6 +35,11 @@ class Lake:
             raise ConfigError(
                 f"The lake {one_line(url)!r} is of no known kind.", f"Use one of {', '.join(_SCHEMES)}."
             )
+        if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
+            raise ConfigError(
+                f"The lake {one_line(url)!r} names no absolute folder.",
+                "Write it with three slashes: file:///var/lake.",
+            )
         try:
             self._store: Any = (
                 LocalStore(parts.path, mkdir=True)

@@ -7,6 +7,7 @@ paused and overtaken is fenced out by its own next write, whatever any clock say
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +18,8 @@ from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 
 VERSION = 1
+_NUMBERED = re.compile(r"/(\d{6,})\.json$")
+_COMPARE = "Compare the partition's batches in AEP with the ledger before anything is run again."
 Kind = Literal["claimed", "created", "completing", "active", "failed", "empty"]
 
 
@@ -50,10 +53,10 @@ class Ledger:
         Raises:
             BadManifest: a record is unreadable, missing in the row, or of a newer version.
         """
-        records: list[LedgerRecord] = []
-        while body := self.lake.read(self.partition.ledger(len(records) + 1)):
-            records.append(self._parse(len(records) + 1, body))
-        return records
+        # The row is listed, not walked: a record that is gone from its midst must not look like its end.
+        found = map(_NUMBERED.search, self.lake.keys(self.partition.ledger_prefix))
+        newest = max((int(match[1]) for match in found if match), default=0)
+        return [self._record(number) for number in range(1, newest + 1)]
 
     def append(self, seen: list[LedgerRecord], kind: Kind, **fields: Any) -> list[LedgerRecord]:
         """Writes the record after the last one of ``seen``; returns the longer list.
@@ -72,17 +75,21 @@ class Ledger:
             )
         return [*seen, record]
 
-    def _parse(self, number: int, body: bytes) -> LedgerRecord:
-        where = self.lake.uri(self.partition.ledger(number))
+    def _record(self, number: int) -> LedgerRecord:
+        key = self.partition.ledger(number)
+        body = self.lake.read(key)
+        if body is None:
+            raise BadManifest(f"{self.lake.uri(key)} is missing; a later record is there.", _COMPARE)
         try:
             data = json.loads(body)
             if isinstance(data, dict) and data.get("version", 0) > VERSION:
                 raise BadManifest(
-                    f"{where} was written by a newer version of mixpanel-aep.", "Upgrade this one."
+                    f"{self.lake.uri(key)} was written by a newer version of mixpanel-aep.",
+                    "Upgrade this one.",
                 )
-            return LedgerRecord.model_validate(data)
-        except (ValueError, ValidationError):
-            raise BadManifest(
-                f"{where} is not a readable ledger record.",
-                "Compare the partition's batches in AEP with the ledger before anything is run again.",
-            ) from None
+            record = LedgerRecord.model_validate(data)
+        except (ValueError, TypeError, ValidationError):
+            record = None
+        if record is None or record.number != number:
+            raise BadManifest(f"{self.lake.uri(key)} is not a readable ledger record.", _COMPARE)
+        return record

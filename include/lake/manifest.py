@@ -84,7 +84,7 @@ def load(lake: Lake, key: str) -> Manifest | None:
                 f"{lake.uri(key)} was written by a newer version of mixpanel-aep.", "Upgrade this one."
             )
         return Manifest.model_validate(data)
-    except (ValueError, ValidationError):
+    except (ValueError, TypeError, ValidationError):
         raise BadManifest(
             f"{lake.uri(key)} is not a readable manifest.",
             "If it was damaged, move it away and run the partition again; every step before it is kept.",

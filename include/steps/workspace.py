@@ -105,7 +105,7 @@ class Workspace:
         """A schema that was saved.
 
         Raises:
-            BadManifest: it is not there.
+            BadManifest: it is not there, or not what its name says.
         """
         key = schema_key(self.pipeline.name, digest)
         body = self.lake.read(key)
@@ -113,4 +113,14 @@ class Workspace:
             raise BadManifest(
                 f"There is no schema snapshot {self.lake.uri(key)}.", "Clear the task transform."
             )
-        return parse_schema(body)
+        try:
+            schema = parse_schema(body)
+            intact = schema.digest == digest
+        except (ValueError, TypeError):
+            intact = False
+        if not intact:
+            raise BadManifest(
+                f"{self.lake.uri(key)} is not the schema that its name says.",
+                "Somebody changed it; remove it and clear the task transform.",
+            )
+        return schema

@@ -1,0 +1,45 @@
+"""Keys hold a pipeline's name, a day, a step and a digest; never a word of a customer."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.lake.keys import STEP_FOLDERS, PartitionKey, schema_key
+
+pytestmark = pytest.mark.unit
+KEY = PartitionKey("shop", date(2026, 7, 1))
+DIGEST = "0123456789abcdef" * 2
+
+
+def test_the_layout_of_the_lake() -> None:
+    assert KEY.manifest("stage", DIGEST) == f"shop/2026-07-01/staged/{DIGEST}/manifest.json"
+    assert KEY.quarantine("validate", DIGEST) == f"shop/2026-07-01/quarantine/validate-{DIGEST}.jsonl.gz"
+    assert KEY.report(DIGEST) == f"shop/2026-07-01/report/{DIGEST}.html"
+    assert KEY.ledger(12) == "shop/2026-07-01/ledger/000012.json"
+    assert schema_key("shop", DIGEST) == f"shop/schemas/{DIGEST}.json"
+
+
+@pytest.mark.parametrize("step", STEP_FOLDERS)
+@pytest.mark.parametrize(
+    "text", ["../../etc/passwd", "a/b", "CON", "", "Purchase", "ABCDEF" * 4, DIGEST + "\n", "\0" * 16]
+)
+def test_only_digests_enter_a_key(step: str, text: str) -> None:
+    for make in (KEY.output, KEY.manifest, KEY.quarantine):
+        with pytest.raises(ValueError, match="not a digest"):
+            make(step, text)
+    with pytest.raises(ValueError, match="not a digest"):
+        schema_key("shop", text)
+
+
+@given(st.integers(1, 999_999), st.integers(1, 999_999))
+def test_ledger_keys_sort_as_their_numbers_do(one: int, other: int) -> None:
+    assert (KEY.ledger(one) < KEY.ledger(other)) == (one < other)
+
+
+def test_days_sort_as_their_keys_do() -> None:
+    days = [date(2026, 12, 31), date(999, 1, 1), date(2027, 1, 1)]
+    assert [key.day for key in sorted(PartitionKey("shop", day) for day in days)] == sorted(days)

@@ -1,0 +1,146 @@
+"""The lake: one create-only put per key, whole objects or none, and a sentence when the store says no."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from include.errors import ConfigError, LakeError
+from include.lake.lake import Lake, sha256_file
+
+pytestmark = pytest.mark.sandbox
+BUCKET = "lake-of-the-tests"
+SECRET = "canary-s3-secret"
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3(moto: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    import requests
+
+    for name, value in {
+        "AWS_ENDPOINT_URL": moto,
+        "AWS_ACCESS_KEY_ID": "canary-s3-key",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_REGION": "eu-north-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260701/us-east-1/s3/aws4_request"}
+    requests.put(f"{moto}/{BUCKET}", headers=headers, timeout=10)
+    return f"s3://{BUCKET}/{uuid4().hex}"
+
+
+@pytest.fixture(params=["file", "s3"])
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
+    return Lake(f"file://{tmp_path}/lake" if request.param == "file" else request.getfixturevalue("s3"))
+
+
+def test_of_many_writers_of_one_key_exactly_one_wins(lake: Lake) -> None:
+    start = threading.Barrier(8)
+
+    def write(number: int) -> bool:
+        start.wait()
+        return lake.create("a/b.json", f"writer {number}".encode())
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(write, range(8)))
+    assert won.count(True) == 1
+    assert lake.read("a/b.json") == f"writer {won.index(True)}".encode()
+
+
+def test_what_was_created_is_never_overwritten(lake: Lake) -> None:
+    assert lake.create("a.json", b"first")
+    assert not lake.create("a.json", b"second")
+    assert lake.read("a.json") == b"first"
+
+
+def test_an_object_that_is_not_there_is_none_and_an_empty_one_is_not(lake: Lake) -> None:
+    lake.create("empty", b"")
+    assert lake.read("absent") is None
+    assert lake.read("empty") == b""
+
+
+def test_a_file_comes_back_as_it_was_put(lake: Lake, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(os.urandom(6_000_000))  # more than one part of a multipart upload
+    lake.upload("day/part", source)
+    assert sha256_file(lake.download("day/part", tmp_path / "far" / "target")) == sha256_file(source)
+
+
+def test_keys_below_a_folder_are_listed_in_order_and_no_others(lake: Lake) -> None:
+    for key in ("p/2026-07-01/b", "p/2026-07-01/a", "p/2026-07-011/c", "p/2026-07-01/d/e"):
+        lake.create(key, b"")
+    assert list(lake.keys("p/2026-07-01")) == ["p/2026-07-01/a", "p/2026-07-01/b", "p/2026-07-01/d/e"]
+    assert list(lake.keys("nowhere")) == []
+
+
+def test_an_object_knows_when_it_was_written(lake: Lake) -> None:
+    lake.create("a", b"")
+    assert lake.modified("a").tzinfo is not None
+
+
+@pytest.mark.parametrize("look", ["download", "modified"])
+def test_a_missing_object_that_has_to_be_there_is_one_of_our_errors(
+    lake: Lake, look: str, tmp_path: Path
+) -> None:
+    with pytest.raises(LakeError, match=r"The lake .* cannot read p/absent: \w+\."):
+        lake.download("p/absent", tmp_path / "x") if look == "download" else lake.modified("p/absent")
+
+
+def test_a_bucket_that_is_not_there_is_named_without_a_secret(s3: str) -> None:
+    absent = Lake("s3://no-such-bucket-at-all/lake")
+    with pytest.raises(
+        LakeError, match=r"s3://no-such-bucket-at-all/lake cannot write \.writable"
+    ) as refused:
+        absent.check_writable()
+    assert "Check that the place exists" in refused.value.hint
+    assert SECRET not in repr(refused.getrepr(style="long"))
+
+
+def test_a_folder_that_cannot_be_made_is_named_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(LakeError, match=r"The lake file://.*/file/lake cannot open anything"):
+        Lake(f"file://{tmp_path}/file/lake")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    lake = Lake(f"file://{tmp_path}/lake")
+    (tmp_path / "lake" / "day").write_text("a file where a folder has to be")
+    with pytest.raises(LakeError, match=r"cannot write day/a"):
+        lake.create("day/a", b"")
+    with pytest.raises(LakeError, match=r"cannot write day/a"):
+        lake.upload("day/a", tmp_path / "lake" / "day")
+
+
+def test_a_lake_that_can_be_written_says_nothing(lake: Lake) -> None:
+    lake.check_writable()
+    lake.check_writable()
+
+
+@pytest.mark.parametrize("url", ["ftp://x/y", "lake", "/tmp/lake", "http://x", "", "s4://bucket"])
+def test_a_lake_of_no_known_kind_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="is of no known kind"):
+        Lake(url)
+
+
+@pytest.mark.parametrize("url", ["file://lake", "file://lake/sub", "file://"])
+def test_a_folder_lake_that_names_no_absolute_folder_is_refused(url: str) -> None:
+    """file://lake/sub would be /sub: the first name of such a URL is a host."""
+    with pytest.raises(ConfigError, match="three slashes"):
+        Lake(url)
