@@ -16,14 +16,17 @@ from include.aep.upload import UploadLimits
 from include.errors import AlreadyExists, CredentialsRejected, DatasetMissing, PipelineError
 from include.sandbox.aep.constants import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORG
 from include.sandbox.server import SandboxServer
+from include.sandbox.store import Store
+from include.sandbox.world import Settings, World
 
 pytestmark = pytest.mark.sandbox
 EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with SandboxServer() as server:
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    world = World(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.1))
+    with SandboxServer(world=world) as server:
         yield server.url
 
 

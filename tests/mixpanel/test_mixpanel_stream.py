@@ -81,6 +81,8 @@ def test_a_line_without_end_does_not_fill_the_memory() -> None:
     assert list(splitter.feed(b"0123456789\n01234")) == [b"0123456789"]
     with pytest.raises(ExportTooLarge, match="longer than 10 bytes"):
         list(splitter.feed(b"567890"))
+    with pytest.raises(ExportTooLarge):
+        LineSplitter(longest_line_bytes=10).feed(b"a\n0123456789a\nb")
 
 
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=4), st.lists(st.integers(0, 10_000)))
