@@ -127,21 +127,21 @@ def _backfill(api: AirflowApi, pipelines: list[Pipeline]) -> None:
     waiting: set[tuple[str, str]] = set()
     for pipeline in pipelines:
         dag_id, (first, last) = _dag_id(pipeline), PARTITIONS[pipeline.name]
+        api.cancel_backfills(dag_id)
         missing = api.missing_partitions(dag_id, first, last)
         _say(f"backfill of {pipeline.name}, {first} to {last}: {missing or 'no'} partitions to do")
         if missing:
             api.backfill(dag_id, first, last)
-            waiting |= _runs_of_backfill(api, dag_id, missing)
+        waiting |= _unfinished(api, dag_id, missing)
     _await_runs(api, waiting, "partitions")
 
 
-def _runs_of_backfill(api: AirflowApi, dag_id: str, missing: int) -> set[tuple[str, str]]:
+def _unfinished(api: AirflowApi, dag_id: str, at_least: int) -> set[tuple[str, str]]:
+    """The DAG's runs that have not ended; a backfill's appear one after the other once it was accepted."""
     deadline = time.monotonic() + 60
     while True:
-        runs = [
-            run for run in api.runs(dag_id) if run["run_type"] == "backfill" and run["state"] not in _ENDED
-        ]
-        if len(runs) >= missing or time.monotonic() > deadline:
+        runs = [run for run in api.runs(dag_id) if run["state"] not in _ENDED]
+        if len(runs) >= at_least or time.monotonic() > deadline:
             return {(dag_id, run["dag_run_id"]) for run in runs}
         time.sleep(0.3)
 

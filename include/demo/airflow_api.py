@@ -66,20 +66,26 @@ class AirflowApi:
         return list(self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"])
 
     def log_tail(self, dag_id: str, run_id: str, task_id: str, attempt: int) -> str:
-        """The last error line of a task's log."""
+        """The first error line of a task's log."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}"
         lines = self.call("GET", path, params={"full_content": "true"}).get("content", [])
         errors = [line for line in lines if isinstance(line, dict) and line.get("level") == "error"]
-        return str(errors[-1].get("event", ""))[:300] if errors else ""
+        return str(errors[0].get("event", ""))[:400] if errors else ""
 
     def missing_partitions(self, dag_id: str, first: date, last: date) -> int:
-        """How many partitions of the range have no run yet."""
+        """How many partitions of the range have no run yet, or a failed one."""
         return int(
             self.call("POST", "/backfills/dry_run", json=_backfill(dag_id, first, last))["total_entries"]
         )
 
+    def cancel_backfills(self, dag_id: str) -> None:
+        """Ends backfills that an interrupted demo left: Airflow allows one at a time for a DAG."""
+        for backfill in self.call("GET", "/backfills", params={"dag_id": dag_id})["backfills"]:
+            if backfill["completed_at"] is None:
+                self.call("PUT", f"/backfills/{backfill['id']}/cancel")
+
     def backfill(self, dag_id: str, first: date, last: date) -> None:
-        """Starts a backfill over partitions that have no run yet; both days included."""
+        """Starts a backfill over those partitions; both days included."""
         self.call("POST", "/backfills", json={**_backfill(dag_id, first, last), "max_active_runs": 3})
 
 
@@ -90,5 +96,5 @@ def _backfill(dag_id: str, first: date, last: date) -> dict[str, Any]:
         "to_date": f"{last}T00:00:00Z",
         "run_backwards": False,
         "dag_run_conf": {},
-        "reprocess_behavior": "none",
+        "reprocess_behavior": "failed",
     }

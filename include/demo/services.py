@@ -7,10 +7,12 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,9 @@ class Services:
         config = self.settings.folder / "airflow" / "config"
         config.mkdir(parents=True, exist_ok=True)
         shutil.copy(Path(__file__).with_name("airflow_local_settings.py"), config)
+        # A database in WAL mode lets its readers read while one writes; the mode stays with the file.
+        with closing(sqlite3.connect(self.settings.folder / "airflow" / "airflow.db")) as database:
+            database.execute("PRAGMA journal_mode=WAL")
         airflow = str(Path(sys.executable).parent / "airflow")
         self._start("airflow", [airflow, "standalone"], self.settings.airflow_environment())
         self._await("Airflow", self._airflow_healthy)

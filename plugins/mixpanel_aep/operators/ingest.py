@@ -57,9 +57,9 @@ class AepIngestOperator(PartitionOperator):
 
         staged = workspace.require("stage", self.upstream_digest(context, "stage"))
         hook = AepHook(self.pipeline.aep.conn_id)
-        result = ingest_partition(
-            workspace, staged, hook.get_conn(), self.pipeline.aep.dataset, run_name(context)
-        )
+        aep = hook.get_conn()
+        dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)
+        result = ingest_partition(workspace, staged, aep, dataset["id"], run_name(context))
         link = BatchLink.href(hook.settings(), result.batch_id) if result.batch_id else None
         context["ti"].xcom_push(BatchLink.KEY, link)
         if isinstance(result, Ingested):
