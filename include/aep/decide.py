@@ -70,14 +70,20 @@ def decide(records: Sequence[LedgerRecord], content: str, status: str | None) ->
 
     ``status`` is AEP's raw status of the batch of the newest record (None: it names no batch, or AEP has no answer).
     """
-    settled = next((r for r in reversed(records) if r.kind in ("active", "empty")), None)
-    if settled is not None and settled is records[-1]:
-        return _after_settled(settled, content, status)
-    if not records or records[-1].kind in ("claimed", "failed"):
-        if settled is not None and settled.kind == "active" and settled.content != content:
-            return Decision(Action.STOP, settled.batch, "other content of this partition is active")
+    if not records:
         return Decision(Action.CREATE)
-    return _with_batch(records[-1], content, status)
+    last = records[-1]
+    if last.kind in ("created", "completing") or (last.kind == "failed" and _flaps(status)):
+        return _with_batch(last, content, status)
+    if last.kind in ("active", "empty"):
+        return _after_settled(last, content, status)
+    active = next((record for record in reversed(records) if record.kind == "active"), None)
+    return _after_settled(active, content, None) if active else Decision(Action.CREATE)
+
+
+def _flaps(status: str | None) -> bool:
+    """Whether a batch that AEP called failed may, by what AEP says now, become active after all."""
+    return outlook(status) in (BatchOutlook.OPEN, BatchOutlook.COMMITTED, BatchOutlook.ACTIVE)
 
 
 def _after_settled(settled: LedgerRecord, content: str, status: str | None) -> Decision:
@@ -102,6 +108,6 @@ def _with_batch(last: LedgerRecord, content: str, status: str | None) -> Decisio
     if state is BatchOutlook.OPEN and last.kind == "created":
         # Nothing of an open batch is visible, and only its owner's `completing` record can commit it.
         return Decision(Action.UPLOAD, last.batch) if same else Decision(Action.CREATE)
-    if state is BatchOutlook.OPEN:
+    if state is BatchOutlook.OPEN and last.kind == "completing":
         return Decision(Action.COMPLETE, last.batch)
     return Decision(Action.WATCH, last.batch)
