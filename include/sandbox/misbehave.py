@@ -39,7 +39,6 @@ class FaultMiddleware:
                 await call.answer(action)
             case Redirect(status=status, to=to):
                 exchange_of(scope).whole = False
-                await call.drain()
                 await Response(status_code=status, headers={"location": to})(scope, receive, send)
             case Drop() as action:
                 await call.drop(action)
@@ -82,8 +81,6 @@ class _Call:
         exchange_of(self.scope).whole = False
         if action.after:
             await self._take()
-        else:
-            await self.drain()
         headers, body = action.parts(_header(self.scope, b"authorization"))
         await self._reply(action.status, headers, body)
 
@@ -138,13 +135,6 @@ class _Call:
         body, gzip = taken.encoded(action.encoding, members=members)
         headers = [*taken.headers, ("content-encoding", "gzip")] if gzip else taken.headers
         await self._reply(taken.status, headers, body)
-
-    async def drain(self) -> None:
-        """Take what the client sends: one that is still sending does not listen."""
-        while True:
-            message = await self.receive()
-            if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                return
 
     async def _take(self) -> _Taken:
         """Let the service answer, uncompressed, and keep the answer."""

@@ -78,6 +78,12 @@ class Store:
             self._db.execute("DELETE FROM documents")
             shutil.rmtree(self.folder / "files", ignore_errors=True)
 
+    def count(self, kind: str) -> int:
+        """How many documents of a kind there are."""
+        with self._lock:
+            row = self._db.execute("SELECT COUNT(*) FROM documents WHERE kind=?", (kind,)).fetchone()
+        return int(row[0])
+
     def file(self, *parts: str) -> Path:
         """Where bytes are kept; the folder is made. ``parts`` come from the sandbox, never from a request."""
         path = self.folder.joinpath("files", *parts)

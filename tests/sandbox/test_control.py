@@ -257,13 +257,18 @@ class TestProcess:
         assert set(line) == {"url", "state"}
         assert line["state"] == str(tmp_path / "s")
         assert line["url"].startswith("http://127.0.0.1:")
-        httpx.get(line["url"] + "/api/2.0/export", auth=ACCOUNT)
-        with httpx.Client() as client:
-            # A connection that stays open must not keep the process.
-            assert client.get(line["url"] + "/_sandbox/health").status_code == 200
+        address = ("127.0.0.1", int(line["url"].rsplit(":", 1)[1]))
+        hang = {"action": {"do": "hang"}, "match": {"path": "/x"}}
+        with httpx.Client() as client, socket.create_connection(address, timeout=5) as hanging:
+            # Neither a connection that stays open nor an answer that never ends may keep the process.
+            assert client.post(line["url"] + "/_sandbox/faults", json=hang).status_code == 200
+            hanging.sendall(b"GET /x HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert hanging.recv(100).startswith(b"HTTP/1.1 501")
+            start = time.monotonic()
             process.send_signal(how)
             rest, errors = process.communicate(timeout=10)
         assert (process.returncode, rest, errors) == (0, "", "")
+        assert time.monotonic() - start < 6
 
     @pytest.mark.parametrize("value", ["production", " Production "])
     def test_it_refuses_production(self, tmp_path: Path, value: str) -> None:

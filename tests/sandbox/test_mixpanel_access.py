@@ -45,10 +45,11 @@ def test_a_service_account_is_taken_in_base64_and_as_plain_text(sandbox: Sandbox
 
 @pytest.mark.parametrize("spelling", ["{b64}", "{b64colon}", "{plain}", "{plain}:"])
 @pytest.mark.parametrize("project", [None, SHOP])
+@pytest.mark.parametrize("secret", ["0123456789abcdef0123456789abcdef", "bm90IHdoYXQgaXQgc2VlbXM="])
 def test_a_project_secret_is_taken_with_and_without_colon(
-    sandbox: Sandbox, spelling: str, project: int | None
+    sandbox: Sandbox, spelling: str, project: int | None, secret: str
 ) -> None:
-    secret = "0123456789abcdef0123456789abcdef"
+    """Also when the plain text happens to be base64 of something else."""
     sandbox.project(SHOP, secret=secret)
     text = spelling.format(b64=encoded(secret), b64colon=encoded(f"{secret}:"), plain=secret)
     assert ask(sandbox, f"Basic {text}", project).status_code == 200

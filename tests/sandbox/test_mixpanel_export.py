@@ -89,6 +89,14 @@ def test_rows_are_not_in_the_order_of_time_and_come_the_same_way_twice(sandbox: 
     assert first == sandbox.lines(SHOP, "2026-06-03")
 
 
+def test_days_are_mixed_up_too(sandbox: Sandbox) -> None:
+    lines = sandbox.lines(SHOP, "2026-06-01", "2026-06-04")
+    days = [json.loads(line)["properties"]["time"] // 86400 for line in lines]
+    assert len(set(days)) == 4
+    assert days != sorted(days)
+    assert days[-1] != max(days)
+
+
 def test_keys_come_as_in_real_exports(sandbox: Sandbox) -> None:
     for line in sandbox.lines(SHOP, "2026-06-03")[:300]:
         keys = list(json.loads(line)["properties"])

@@ -112,6 +112,8 @@ class TestCompaction:
         rows = [row(100, t + 2), row(200, t + 1), row(86_400, t)]
         assert Compaction(at=t + 2).apply(rows) == [rows[0], rows[2]]
         assert Compaction(at=t + 1).apply(rows) == rows
+        nameless = [row._replace(insert_id="") for row in rows]
+        assert Compaction(at=t + 2).apply(nameless) == nameless
 
 
 class TestReturned:

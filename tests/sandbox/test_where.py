@@ -66,6 +66,8 @@ EVENT: dict[str, Any] = {
         ('boolean(properties["yes text"])', True),
         ('properties["yes"]', True),
         ('properties["yes"] == true', True),
+        ('properties["yes"] == 1', False),
+        ("1 in [true]", False),
         ('properties["n"]', False),
         ('properties["f"] * 2 == properties["n"]', True),
         ("7 % 4 == 3 and -7 % 4 == -3", True),

@@ -1,5 +1,22 @@
 """The control plane of the Mixpanel side, under ``/_sandbox/mixpanel``.
 
+======  ================================  ====================================================================
+GET     ``/projects``                     all projects, without secrets
+POST    ``/projects``                     ``{"id": n, ...}``: fields of ``Project``, and ``accounts``: a list of
+                                          ``{"username", "secret", "role", "expires", "bearer"}``
+DELETE  ``/projects/{id}``
+POST    ``/projects/{id}/events``         see below
+GET     ``/projects/{id}/events``         ``?from_date=&to_date=``: what an export would return now
+POST    ``/projects/{id}/rewrites``       ``{"from": id, "to": id, "at": when, "keep_before": true}``
+POST    ``/projects/{id}/deletions``      ``{"at": when, "events", "distinct_ids", "insert_ids": [...],
+                                          "from_date", "to_date"}``; without any of them everything goes
+POST    ``/projects/{id}/compactions``    ``{"at": when, "from_date", "to_date"}``
+GET     ``/projects/{id}/rules``          rewrites, deletions and compactions, by time
+GET     ``/accounts``                     service accounts, without secrets; DELETE ``/accounts/{username}``
+GET     ``/exports``                      complete exports; ``?project_id=&from_date=&to_date=``
+GET     ``/returned``                     their exact lines: JSON Lines ``{"export": n, "line": text}``; same query
+======  ================================  ====================================================================
+
 Times (``at``, ``processed_at``, ``visible_at``, ``expires``) are ISO texts, epoch seconds or epoch milliseconds.
 
 Adding events: ``{"events": [...], "lines": [...]}``. An event is one of
