@@ -105,14 +105,22 @@ class _Ingest:
         batch = self.aep.batches.find(batch_id) if batch_id else None
         return decide(self.records, self.staged.content, batch.status if batch else None)
 
-    def record(self, kind: Kind, batch: str | None = None, **fields: object) -> None:
+    def loaded(self) -> Manifest:
+        """What the newest record's batch was made of: an earlier run's content, perhaps."""
+        staged = self.records[-1].staged
+        return self.staged if staged == self.staged.digest else self.workspace.require("stage", staged)
+
+    def record(
+        self, kind: Kind, batch: str | None = None, *, of: Manifest | None = None, **fields: object
+    ) -> None:
+        staged = of or self.staged
         self.records = self.ledger.append(
             self.records,
             kind,
             run=self.run,
             at=self.workspace.clock.now().isoformat(timespec="milliseconds"),
-            content=self.staged.content,
-            staged=self.staged.digest,
+            content=staged.content,
+            staged=staged.digest,
             batch=batch,
             **fields,
         )
@@ -148,19 +156,19 @@ class _Ingest:
         self.aep.batches.complete(batch)
 
     def record_active(self, batch: str) -> None:
-        found = self.aep.batches.find(batch)
+        found, loaded = self.aep.batches.find(batch), self.loaded()
         rows, failed = (found.output_records, found.failed_records) if found else (None, None)
-        if rows != self.staged.rows or failed:
+        if rows != loaded.rows or failed:
             raise CountMismatch(
                 f"AEP says batch {batch} succeeded with {rows} rows and {failed or 0} failed ones, but "
-                f"{self.staged.rows} were staged for partition {self.workspace.partition}.",
+                f"{loaded.rows} were staged for partition {self.workspace.partition}.",
                 "Compare the batch's failed rows with the staged files before the partition is run again.",
             )
-        self.record("active", batch, counts={"active": rows})
+        self.record("active", batch, of=loaded, counts={"active": rows})
 
     def fail(self, batch: str) -> None:
         why = self.aep.batches.why_failed(batch)
-        self.record("failed", batch, note=why)
+        self.record("failed", batch, of=self.loaded(), note=why)
         raise BatchFailed(
             f"AEP refused batch {batch} of partition {self.workspace.partition}: {why}.",
             "Nothing of it is visible. Correct the mapping or the schema, then clear the task transform.",
