@@ -12,8 +12,8 @@ from include.sandbox.aep.constants import DEMO_USER, IMPORT
 from include.sandbox.aep.forced import take_forced
 from include.sandbox.aep.http import Call, Routes
 from include.sandbox.aep.jobs import start
-from include.sandbox.aep.lifecycle import BATCHES, FILES, batches_of, save, settle, touch
-from include.sandbox.aep.place import Place
+from include.sandbox.aep.lifecycle import batches_of, save, settle, touch
+from include.sandbox.aep.place import BATCHES, DATASETS, Place, files_kind
 from include.sandbox.aep.problems import problem
 from include.sandbox.world import World
 
@@ -47,7 +47,7 @@ def _create(call: Call) -> Response:
     dataset = given.get("datasetId")
     if not isinstance(dataset, str) or not dataset:
         raise problem(400, "datasetId is required.")
-    if place.get("datasets", dataset) is None:
+    if place.get(DATASETS, dataset) is None:
         raise problem(404, f"Dataset {dataset} not found.")  # [I] the status is not documented
     now = place.now
     key = new_ulid(now)
@@ -189,7 +189,7 @@ def _complete(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
             batch  # "If the operation actually succeeded, the API will return success, even after retrying."
         )
     _require(batch, "loading", "completed")
-    if any(body["batch"] == batch["id"] and body["open"] for _, body in place.items(FILES)):
+    if any(body["open"] for _, body in place.items(files_kind(batch["id"]))):
         raise problem(400, "A large file of the batch is not complete: there are missing chunks.")
     forced = take_forced(place, batch)
     wait = place.world.settings.batch_seconds + forced.get("delay_seconds", 0)

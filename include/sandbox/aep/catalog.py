@@ -13,13 +13,11 @@ from include.sandbox.aep.constants import AEP_SANDBOXES, CATALOG, DEMO_USER
 from include.sandbox.aep.http import Call, Routes
 from include.sandbox.aep.lifecycle import batches_of, settle, shown_status
 from include.sandbox.aep.patch import deep_merge, json_patch
-from include.sandbox.aep.place import Place
+from include.sandbox.aep.place import DATASETS, RESOURCES, Place
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.query import chosen, projected
-from include.sandbox.aep.registry_resolve import RESOURCES
 from include.sandbox.world import World
 
-DATASETS = "datasets"
 _CONTENT_TYPE = re.compile(r"application/vnd\.adobe\.(xed|xdm)[a-z-]*\+json;\s*version=1(\.\d+)?")
 _READ_ONLY = (
     "viewId",

@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 from include.sandbox.aep.batches import shown_tags
 from include.sandbox.aep.constants import CATALOG, DEMO_USER
 from include.sandbox.aep.http import Call, Routes
-from include.sandbox.aep.lifecycle import BATCHES, settle, shown_status
-from include.sandbox.aep.place import Place
+from include.sandbox.aep.lifecycle import settle, shown_status
+from include.sandbox.aep.place import BATCHES, DATASETS, Place
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.query import chosen, projected
 from include.sandbox.aep.settings import AepSettings
@@ -33,11 +33,21 @@ def add_routes(world: World, router: APIRouter) -> None:
 def visible(place: Place) -> list[dict[str, Any]]:
     """The batches that Catalog knows of, oldest first."""
     settle(place)
+    return [body for _, body in place.items(BATCHES) if _is_known(place, body)]
+
+
+def visible_batch(place: Place, key: str) -> dict[str, Any]:
+    """Raises Problem 404 where Catalog knows of none."""
+    settle(place)
+    batch = place.get(BATCHES, key)
+    if batch is None or not _is_known(place, batch):
+        raise problem(404, f"Batch {key} not found.")
+    return batch
+
+
+def _is_known(place: Place, batch: dict[str, Any]) -> bool:
     lag = AepSettings.of(place.world).catalog_lag_seconds * 1000
-    now = place.now
-    return [
-        body for _, body in place.items(BATCHES) if body["created"] + lag <= now and not body.get("vanished")
-    ]
+    return bool(batch["created"] + lag <= place.now and not batch.get("vanished"))
 
 
 def shown(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
@@ -69,11 +79,8 @@ def shown(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lookup(call: Call) -> Response:
-    key = call.path("id")
-    for batch in visible(call.place):
-        if batch["id"] == key:
-            return JSONResponse({key: projected(call, shown(call.place, batch))})
-    raise problem(404, f"Batch {key} not found.")
+    batch = visible_batch(call.place, call.path("id"))
+    return JSONResponse({batch["id"]: projected(call, shown(call.place, batch))})
 
 
 def _list(call: Call) -> Response:
@@ -118,7 +125,7 @@ def _last(call: Call) -> Response:
 def _view_files(call: Call) -> Response:
     """The files of a dataset's active batches, keyed by id [I: the shape, as of all of Catalog]."""
     key = call.path("id")
-    dataset = call.place.get("datasets", key)
+    dataset = call.place.get(DATASETS, key)
     if dataset is None or dataset["viewId"] != call.path("view"):
         raise problem(404, f"Dataset {key} has no view {call.path('view')}.")
     active = [

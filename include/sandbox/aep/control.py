@@ -17,8 +17,8 @@ from include.sandbox.aep.catalog_batches import shown
 from include.sandbox.aep.constants import CONTROL, DEMO_CLIENT_ID, DEMO_ORG
 from include.sandbox.aep.forced import drop_forced, plan_forced, planned
 from include.sandbox.aep.gateway import CREDENTIALS
-from include.sandbox.aep.lifecycle import BATCHES, settle, touch
-from include.sandbox.aep.place import Place
+from include.sandbox.aep.lifecycle import settle, touch
+from include.sandbox.aep.place import BATCHES, DATASETS, Place
 from include.sandbox.aep.settings import change, current
 from include.sandbox.world import World
 
@@ -43,7 +43,7 @@ class Ask:
     def dataset(self) -> str:
         """A dataset's id, by id or by name. Raises ValueError."""
         wanted = self.request.query_params.get("dataset", "")
-        for key, body in self.place.items("datasets"):
+        for key, body in self.place.items(DATASETS):
             if wanted in (key, body["name"]):
                 return key
         raise ValueError(f"There is no dataset {wanted!r} in AEP sandbox {self.place.name!r}.")

@@ -12,11 +12,12 @@ from fastapi import APIRouter
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
 from include.sandbox.aep.active import active_batches, active_rows
-from include.sandbox.aep.catalog_batches import visible
+from include.sandbox.aep.catalog_batches import visible_batch
 from include.sandbox.aep.constants import EXPORT
 from include.sandbox.aep.http import Call, Routes
 from include.sandbox.aep.ingest import batch_files, result_path
 from include.sandbox.aep.parquet_files import dataset_file
+from include.sandbox.aep.place import DATASETS
 from include.sandbox.aep.problems import problem
 from include.sandbox.world import World
 
@@ -53,22 +54,15 @@ def file_facts(call: Call, batch: dict[str, Any], view: str) -> dict[str, Any]:
     }
 
 
-def _batch(call: Call, key: str) -> dict[str, Any]:
-    for batch in visible(call.place):
-        if batch["id"] == key:
-            return batch
-    raise problem(404, f"Batch {key} not found.")
-
-
 def _batch_files(call: Call) -> Response:
-    batch = _batch(call, call.path("id"))
-    dataset = call.place.get("datasets", batch["dataset"]) or {"viewId": ""}
+    batch = visible_batch(call.place, call.path("id"))
+    dataset = call.place.get(DATASETS, batch["dataset"]) or {"viewId": ""}
     files = [file_facts(call, batch, dataset["viewId"])] if batch["state"] == "success" else []
     return _paged(call, files)
 
 
 def _file(call: Call) -> Response:
-    batch = _batch(call, call.path("id").removesuffix("-1"))
+    batch = visible_batch(call.place, call.path("id").removesuffix("-1"))
     if batch["state"] != "success" or not call.path("id").endswith("-1"):
         raise problem(404, f"File {call.path('id')} not found.")
     path = dataset_file(call.place, batch)
@@ -81,7 +75,7 @@ def _file(call: Call) -> Response:
 
 
 def _failed(call: Call) -> Response:
-    batch = _batch(call, call.path("id"))
+    batch = visible_batch(call.place, call.path("id"))
     folder = result_path(call.place, batch["id"], "failed", "x").parent
     files = sorted(folder.glob("*.json")) if "finished" in batch and _kept(call, batch) else []
     base, wanted = f"{EXPORT}/batches/{batch['id']}/failed", call.query("path")
@@ -92,7 +86,7 @@ def _failed(call: Call) -> Response:
 
 
 def _meta(call: Call) -> Response:
-    batch = _batch(call, call.path("id"))
+    batch = visible_batch(call.place, call.path("id"))
     folder = result_path(call.place, batch["id"], "meta", "x").parent
     errors = sorted((folder / "row_errors").glob("*.json"))
     samples = [folder / "row_error_samples.json"] if (folder / "row_error_samples.json").exists() else []
@@ -122,7 +116,7 @@ def _meta(call: Call) -> Response:
 
 def _preview(call: Call) -> Response:
     key = call.path("id")
-    if call.place.get("datasets", key) is None:
+    if call.place.get(DATASETS, key) is None:
         raise problem(404, f"Dataset {key} not found.")
     rows = (row for batch in active_batches(call.place, key) for row in active_rows(call.place, batch))
     return JSONResponse({"data": list(itertools.islice(rows, _PREVIEW_ROWS))})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from include.sandbox.aep.diagnostics import Diagnostics
-from include.sandbox.aep.place import Place
+from include.sandbox.aep.place import DATASETS, Place, files_kind
 from include.sandbox.aep.registry_resolve import find, resolve
 from include.sandbox.aep.row_check import CORRUPT, PARSING, RowChecker, RowError
 from include.sandbox.aep.rows_json import Corrupt, Row, Unreadable, json_array, json_lines
@@ -56,7 +56,7 @@ def ingest(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
 
 def batch_files(place: Place, batch_id: str) -> list[dict[str, Any]]:
     """The files that a batch is made of, in the order of their paths."""
-    held = [body for _, body in place.items("batch-files") if body["batch"] == batch_id and not body["open"]]
+    held = [body for _, body in place.items(files_kind(batch_id)) if not body["open"]]
     return sorted(held, key=lambda body: str(body["path"]))
 
 
@@ -81,7 +81,7 @@ def read_rows(
 
 def resolved_schema(place: Place, dataset: str) -> dict[str, Any]:
     """The resolved schema of a dataset; empty when the dataset was deleted."""
-    body = place.get("datasets", dataset)
+    body = place.get(DATASETS, dataset)
     schema = find(place, body["schemaRef"]["id"]) if body else None
     return resolve(place, schema) if schema else {}
 

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from typing import Any
 
-from include.sandbox.aep.place import Place
+from include.sandbox.aep.place import BATCHES, OUTCOMES, Place
 
 _GATE = threading.Semaphore(1)
 """One batch at a time: two at once would only share the same processor time."""
@@ -16,7 +16,7 @@ _lock = threading.Lock()
 
 def ensure_outcome(place: Place, batch: dict[str, Any]) -> dict[str, Any] | None:
     """What has become of the rows, or None while they are being looked at; starts that when nobody does."""
-    outcome = place.get("outcomes", batch["id"])
+    outcome = place.get(OUTCOMES, batch["id"])
     if outcome is None:
         start(place, batch["id"])
     return outcome
@@ -40,14 +40,14 @@ def _work(place: Place, batch_id: str, key: tuple[int, str], over: threading.Eve
 
     try:
         with _GATE:
-            batch = place.get("batches", batch_id)
+            batch = place.get(BATCHES, batch_id)
             if batch is not None and batch["state"] == "promoting":
-                place.put("outcomes", batch_id, ingest(place, batch))
+                place.put(OUTCOMES, batch_id, ingest(place, batch))
     except sqlite3.ProgrammingError:
         pass  # the sandbox was closed in the meantime; it is done again after its next start
     except Exception as error:
         # A mistake of the sandbox's own must be seen as one, and must not leave a batch on its way for ever.
-        place.put("outcomes", batch_id, _broken(error))
+        place.put(OUTCOMES, batch_id, _broken(error))
         raise
     finally:
         with _lock:

@@ -10,13 +10,10 @@ import shutil
 from typing import Any
 
 from include.sandbox.aep.jobs import ensure_outcome
-from include.sandbox.aep.place import Place
+from include.sandbox.aep.place import BATCHES, OUTCOMES, Place
 from include.sandbox.aep.settings import AepSettings
 
-BATCHES = "batches"
 PENDING = "pending"
-FILES = "batch-files"
-OUTCOMES = "outcomes"
 FINAL = ("success", "failed", "aborted", "abandoned", "deleted")
 """States that change no more by themselves; ``inactive`` and ``success`` may by request."""
 _ON_THE_WAY = ((0.25, "loaded"), (0.5, "staging"), (0.75, "processing"))

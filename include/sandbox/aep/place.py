@@ -7,6 +7,18 @@ from dataclasses import dataclass
 from include.sandbox.store import Document
 from include.sandbox.world import World
 
+DATASETS = "datasets"
+DESCRIPTORS = "descriptors"
+RESOURCES = "registry"
+BATCHES = "batches"
+OUTCOMES = "outcomes"
+"""What documents are kept as."""
+
+
+def files_kind(batch_id: str) -> str:
+    """What the files of a batch are kept as, by their paths."""
+    return f"batch-files/{batch_id}"
+
 
 @dataclass(frozen=True)
 class Place:
@@ -29,6 +41,9 @@ class Place:
 
     def items(self, what: str) -> list[tuple[str, Document]]:
         return self.world.store.items(self.kind(what))
+
+    def count(self, what: str) -> int:
+        return self.world.store.count(self.kind(what))
 
     @property
     def tenant(self) -> str:

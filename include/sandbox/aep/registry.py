@@ -14,11 +14,11 @@ from include.sandbox.aep import accept
 from include.sandbox.aep.constants import AEP_SANDBOXES, DEMO_USER, REGISTRY
 from include.sandbox.aep.http import Call, Routes
 from include.sandbox.aep.patch import json_patch
-from include.sandbox.aep.place import Place
+from include.sandbox.aep.place import DESCRIPTORS, RESOURCES, Place
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.registry_evolution import in_use, refuse_breaking
 from include.sandbox.aep.registry_list import list_resources
-from include.sandbox.aep.registry_resolve import RESOURCES, typed
+from include.sandbox.aep.registry_resolve import typed
 from include.sandbox.aep.registry_rules import check, check_union, references
 from include.sandbox.aep.registry_view import show
 from include.sandbox.aep.standard import standard_by_id
@@ -146,16 +146,16 @@ def _delete(call: Call, kind: str) -> Response:
         if body["$id"] in references(other):
             raise problem(400, f"{body['$id']} is used by {key} and cannot be deleted.")
     place.delete(RESOURCES, body["$id"])
-    for key, descriptor in place.items("descriptors"):
+    for key, descriptor in place.items(DESCRIPTORS):
         if descriptor["xdm:sourceSchema"] == body["$id"]:
-            place.delete("descriptors", key)
+            place.delete(DESCRIPTORS, key)
     return Response(status_code=204)
 
 
 def _has_primary(place: Place, schema: str) -> bool:
     return any(
         body["xdm:sourceSchema"] == schema and body.get("xdm:isPrimary") is True
-        for _, body in place.items("descriptors")
+        for _, body in place.items(DESCRIPTORS)
     )
 
 

@@ -13,13 +13,12 @@ from include.sandbox.aep.constants import DEMO_USER, REGISTRY
 from include.sandbox.aep.filters import keep
 from include.sandbox.aep.http import Call, Routes
 from include.sandbox.aep.namespaces import find_namespace
-from include.sandbox.aep.place import Place
+from include.sandbox.aep.place import BATCHES, DATASETS, DESCRIPTORS, RESOURCES, Place
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.registry_list import paged
-from include.sandbox.aep.registry_resolve import RESOURCES, resolve
+from include.sandbox.aep.registry_resolve import resolve
 from include.sandbox.world import World
 
-DESCRIPTORS = "descriptors"
 _IDENTITY = "xdm:descriptorIdentity"
 _MOST = 4000
 _REQUIRED: dict[str, tuple[str, ...]] = {
@@ -171,9 +170,7 @@ def _refuse_primary_change(place: Place, body: dict[str, Any]) -> None:
     if not body.get("xdm:isPrimary"):
         return
     datasets = {
-        key for key, each in place.items("datasets") if each["schemaRef"]["id"] == body["xdm:sourceSchema"]
+        key for key, each in place.items(DATASETS) if each["schemaRef"]["id"] == body["xdm:sourceSchema"]
     }
-    if any(
-        batch["dataset"] in datasets and batch["state"] == "success" for _, batch in place.items("batches")
-    ):
+    if any(batch["dataset"] in datasets and batch["state"] == "success" for _, batch in place.items(BATCHES)):
         raise problem(400, "The primary identity of a schema cannot be changed once data was ingested.")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from include.sandbox.aep.place import Place
+from include.sandbox.aep.place import DATASETS, RESOURCES, Place
 from include.sandbox.aep.problems import problem
-from include.sandbox.aep.registry_resolve import RESOURCES, find, resolve
+from include.sandbox.aep.registry_resolve import find, resolve
 
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems")
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
@@ -14,7 +14,7 @@ _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
 
 def in_use(place: Place) -> dict[str, dict[str, Any]]:
     """The resolved schemas, by ``$id``, that a dataset or Profile uses."""
-    used = {body["schemaRef"]["id"] for _, body in place.items("datasets")}
+    used = {body["schemaRef"]["id"] for _, body in place.items(DATASETS)}
     used |= {key for key, body in place.items(RESOURCES) if "union" in body.get("meta:immutableTags", [])}
     found = {key: find(place, key) for key in used}
     return {key: resolve(place, body) for key, body in found.items() if body}

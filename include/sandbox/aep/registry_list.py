@@ -10,8 +10,8 @@ from include.sandbox.aep import accept
 from include.sandbox.aep.constants import REGISTRY
 from include.sandbox.aep.filters import keep, sort_key, value_at
 from include.sandbox.aep.http import Call
+from include.sandbox.aep.place import RESOURCES
 from include.sandbox.aep.problems import problem
-from include.sandbox.aep.registry_resolve import RESOURCES
 from include.sandbox.aep.registry_view import show
 from include.sandbox.aep.standard import standard_by_id
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from include.sandbox.aep.place import Place
+from include.sandbox.aep.place import RESOURCES, Place
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.standard import standard_by_id
 
-RESOURCES = "registry"
 _COMPOSING = ("allOf", "definitions", "properties", "required", "$ref")
 _DEEPEST = 32
 _RANGES = (("byte", 128), ("short", 32768), ("int", 2147483648))

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from include.sandbox.aep.place import Place
+from include.sandbox.aep.place import RESOURCES, Place
 from include.sandbox.aep.problems import problem
-from include.sandbox.aep.registry_resolve import RESOURCES, find, resolve
+from include.sandbox.aep.registry_resolve import find, resolve
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _TYPES = {"string", "number", "integer", "boolean", "object", "array"}

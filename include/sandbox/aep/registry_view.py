@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from include.sandbox.aep.accept import View
-from include.sandbox.aep.place import Place
+from include.sandbox.aep.place import DESCRIPTORS, Place
 from include.sandbox.aep.registry_resolve import resolve
 
 _SUMMARY = ("$id", "meta:altId", "version", "title")
@@ -28,7 +28,7 @@ def show(place: Place, body: dict[str, Any], view: View) -> dict[str, Any]:
 
 
 def _descriptors(place: Place, schema: str) -> list[dict[str, Any]]:
-    return [body for _, body in place.items("descriptors") if body["xdm:sourceSchema"] == schema]
+    return [body for _, body in place.items(DESCRIPTORS) if body["xdm:sourceSchema"] == schema]
 
 
 def _rebuild(node: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from include.sandbox.aep.batches import find_batch
 from include.sandbox.aep.chunks import content_range, gaps, received, stitch
 from include.sandbox.aep.constants import IMPORT
 from include.sandbox.aep.http import Call, Routes
-from include.sandbox.aep.lifecycle import FILES, settle
-from include.sandbox.aep.place import Place
+from include.sandbox.aep.lifecycle import settle
+from include.sandbox.aep.place import Place, files_kind
 from include.sandbox.aep.problems import problem
 from include.sandbox.world import World
 
@@ -30,15 +30,6 @@ def add_routes(world: World, router: APIRouter) -> None:
     routes.add("PATCH", "/{path:path}", _patch)
     routes.add("POST", "/{path:path}", _act, json=False)
     routes.add("HEAD", "/{path:path}", _head)
-
-
-def file_key(batch_id: str, path: str) -> str:
-    return f"{batch_id}/{path}"
-
-
-def files_of(place: Place, batch_id: str) -> list[dict[str, Any]]:
-    """In the order in which they were first sent."""
-    return [body for _, body in place.items(FILES) if body["batch"] == batch_id]
 
 
 def disk_path(place: Place, batch_id: str, name: str) -> Path:
@@ -81,14 +72,13 @@ def _writable(call: Call) -> str:
     path = call.path("path")
     if not path or any(part in ("", ".", "..") for part in path.split("/")):
         raise problem(400, "The file path is not valid.")
-    held = {body["path"] for body in files_of(place, key)}
-    if path not in held and len(held) >= _MOST_FILES:
+    if place.count(files_kind(key)) >= _MOST_FILES and place.get(files_kind(key), path) is None:
         raise problem(400, f"A batch can have no more than {_MOST_FILES} files.")
     return key
 
 
 def _open_file(place: Place, batch_id: str, path: str) -> dict[str, Any]:
-    body = place.get(FILES, file_key(batch_id, path))
+    body = place.get(files_kind(batch_id), path)
     if body is None or not body["open"]:
         raise problem(404, f"File {path} was not initialized.")
     return body
@@ -119,7 +109,7 @@ def _keep_whole(call: Call, name: str, size: int) -> bool:
     place, key, path = call.place, call.path("id"), call.path("path")
     with place.world.store.transaction():
         _still_writable(call, name)
-        old = place.get(FILES, file_key(key, path))
+        old = place.get(files_kind(key), path)
         body = {
             "batch": key,
             "path": path,
@@ -129,7 +119,7 @@ def _keep_whole(call: Call, name: str, size: int) -> bool:
             "chunks": [],
             "at": place.now,
         }
-        place.put(FILES, file_key(key, path), body)
+        place.put(files_kind(key), path, body)
     _drop(place, old)
     return old is None
 
@@ -146,7 +136,7 @@ def _keep_chunk(call: Call, name: str, size: int, span: tuple[int, int]) -> None
         # [I] The very same range again is a repetition; overlapping ones are found at COMPLETE, as documented.
         chunks = [chunk for chunk in body["chunks"] if chunk[:2] != [first, last]]
         body["chunks"] = [*chunks, [first, last, name]]
-        place.put(FILES, file_key(key, path), body)
+        place.put(files_kind(key), path, body)
 
 
 def _still_writable(call: Call, name: str) -> None:
@@ -161,7 +151,7 @@ def _act(call: Call) -> Response:
     action = call.query("action").upper()
     if action == "INITIALIZE":
         key, path, place = _writable(call), call.path("path"), call.place
-        old = place.get(FILES, file_key(key, path))
+        old = place.get(files_kind(key), path)
         body: dict[str, Any] = {
             "batch": key,
             "path": path,
@@ -171,7 +161,7 @@ def _act(call: Call) -> Response:
             "chunks": [],
             "at": place.now,
         }
-        place.put(FILES, file_key(key, path), body)
+        place.put(files_kind(key), path, body)
         _drop(place, old)
         return Response(status_code=201)
     if action == "COMPLETE":
@@ -181,7 +171,7 @@ def _act(call: Call) -> Response:
 
 def _complete(call: Call) -> Response:
     place, key, path = call.place, call.path("id"), call.path("path")
-    body = place.get(FILES, file_key(key, path))
+    body = place.get(files_kind(key), path)
     if body is not None and not body["open"]:
         return JSONResponse({"name": path, "sizeInBytes": body["size"]})  # [I] repeating it is safe
     _writable(call)
@@ -191,14 +181,14 @@ def _complete(call: Call) -> Response:
     name = secrets.token_hex(8)
     chunks = [disk_path(place, key, chunk[2]) for chunk in sorted(body["chunks"])]
     size = stitch(chunks, disk_path(place, key, name))
-    place.put(FILES, file_key(key, path), {**body, "name": name, "size": size, "open": False, "chunks": []})
+    place.put(files_kind(key), path, {**body, "name": name, "size": size, "open": False, "chunks": []})
     # The guide shows 201, the specification 200.
     return JSONResponse({"name": path, "sizeInBytes": size}, 201)
 
 
 def _head(call: Call) -> Response:
     find_batch(call.place, call.path("id"))
-    body = call.place.get(FILES, file_key(call.path("id"), call.path("path")))
+    body = call.place.get(files_kind(call.path("id")), call.path("path"))
     if body is None:
         raise problem(404, f"File {call.path('path')} not found.")
     return Response(status_code=200, headers={"Range": received(body)})
