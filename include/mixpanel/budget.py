@@ -44,7 +44,9 @@ class ExportBudget:
     def _next(self) -> tuple[float, int]:
         numbers = sorted(self._numbers())
         number = numbers[-1] + 1 if numbers else 1
-        waits = [self._used_at(number - count) + seconds - self.clock.seconds() for count, seconds in _WINDOWS]
+        waits = [
+            self._used_at(number - count) + seconds - self.clock.seconds() for count, seconds in _WINDOWS
+        ]
         return max(0.0, *waits), number
 
     def _used_at(self, number: int) -> float:
