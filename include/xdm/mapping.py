@@ -6,13 +6,15 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
 from include.errors import ConfigError
 from include.lake.manifest import digest_of
-from include.xdm.schema import Kind, XdmField, XdmSchema
+from include.xdm.schema import INTEGER_LIMITS, Kind, XdmField, XdmSchema
 
 TENANT = "_{TENANT_ID}"
 """How Adobe's documentation, and a mapping file that is to work in any organisation, writes the tenant's name."""
@@ -24,7 +26,7 @@ UNMAPPED = ("mixpanel", "unmapped")
 """Below the tenant: the JSON text of every property that no mapping names."""
 
 _FILES = Path(__file__).parents[1] / "pipelines" / "mappings"
-_SEGMENT = re.compile(r"\$\{(?P<quoted>[^}]*)\}|(?P<plain>(?:\\.|[^.\\])+)")
+_SEGMENT = re.compile(r"\$\{(?P<quoted>[^}]+)\}|(?P<plain>(?:\\.|[^.\\])+)")
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,15 @@ def bind(name: str, rows: list[dict[str, Any]], schema: XdmSchema, *, keep_unmap
     Raises:
         ConfigError: naming each row that is wrong, and the nearest path that is not.
     """
+    unmapped = (schema.tenant, *UNMAPPED) if keep_unmapped else None
     faults: list[str] = []
     mappings: list[FieldMapping] = []
     taken: dict[tuple[str, ...], int] = {}
     for number, row in enumerate(rows, 1):
         try:
             mapping = _row(row, schema)
+            if mapping.destination == unmapped:
+                raise ValueError(f"{mapping.field.dotted} is filled by unmapped: keep; remove this row")
             if mapping.destination in taken:
                 raise ValueError(f"row {taken[mapping.destination]} already fills {mapping.field.dotted}")
             taken[mapping.destination] = number
@@ -96,7 +101,6 @@ def bind(name: str, rows: list[dict[str, Any]], schema: XdmSchema, *, keep_unmap
         except ValueError as fault:
             faults.append(f"row {number}: {fault}")
     faults += _nested_destinations(taken)
-    unmapped = (schema.tenant, *UNMAPPED) if keep_unmapped else None
     if unmapped and ((field := schema.find(unmapped)) is None or field.kind is not Kind.STRING):
         faults.append(f"unmapped: keep needs a string field {'.'.join(unmapped)} in the schema")
     if faults:
@@ -124,8 +128,29 @@ def _row(row: Mapping[str, Any], schema: XdmSchema) -> FieldMapping:
     if field.kind is Kind.OBJECT:
         raise ValueError(f"{field.dotted} is an object; name the fields inside it")
     if kind == "STATIC":
+        if not _is_value(str(source), field):
+            raise ValueError(
+                f"{source!r} is no value for {field.dotted}, which is of type {field.kind.value}"
+            )
         return FieldMapping("STATIC", (), str(source), path, field)
     return FieldMapping("ATTRIBUTE", _sources(str(source)), "", path, field)
+
+
+def _is_value(text: str, field: XdmField) -> bool:
+    """Whether a constant can be a value of the field; else the field would be empty in every row."""
+    try:
+        if field.kind.is_integer:
+            low, high = INTEGER_LIMITS[field.kind]
+            return low <= int(text) <= high
+        if field.kind is Kind.NUMBER:
+            return isfinite(float(text))
+        if field.kind in (Kind.DATE, Kind.DATE_TIME):
+            return bool(datetime.fromisoformat(text))
+    except ValueError:
+        return False
+    if field.kind is Kind.BOOLEAN:
+        return text.lower() in ("true", "false")
+    return field.kind is Kind.STRING and text != ""
 
 
 def _nested_destinations(taken: Mapping[tuple[str, ...], int]) -> list[str]:
@@ -165,7 +190,7 @@ def split_path(text: str) -> tuple[str, ...]:
     at = 0
     while True:
         match = _SEGMENT.match(text, at)
-        if match is None:
+        if match is None or text.startswith("${}", at):
             raise ValueError(f"path {text!r} has an empty name at position {at + 1}")
         quoted = match["quoted"]
         names.append(quoted if quoted is not None else re.sub(r"\\(.)", r"\1", match["plain"]))

@@ -130,9 +130,14 @@ def parse_schema(body: bytes) -> XdmSchema:
     return XdmSchema(json.loads(body))
 
 
-def _field(path: tuple[str, ...], node: Mapping[str, Any]) -> XdmField:
+def _field(path: tuple[str, ...], node: Any) -> XdmField:
     if len(path) > 60:
         raise SchemaError(f"The schema nests deeper than 60 levels at {'.'.join(path[:6])}…", "Is it cyclic?")
+    if not isinstance(node, Mapping):
+        raise SchemaError(
+            f"The schema has {node!r} where it should describe {'.'.join(path)}.",
+            "Correct the field in its field group.",
+        )
     kind = _kind(path, node)
     children = {
         name: _field((*path, name), child)
@@ -155,10 +160,20 @@ def _field(path: tuple[str, ...], node: Mapping[str, Any]) -> XdmField:
     return XdmField(path, kind, constraints, children, item, frozenset(node.get("required") or ()))
 
 
+def _reference(node: Any) -> Any:
+    """The first ``$ref`` of a node or of what it is combined of, or None; nobody shall ever follow one."""
+    if isinstance(node, list):
+        return next(filter(None, map(_reference, node)), None)
+    if not isinstance(node, Mapping):
+        return None
+    combined = [node[key] for key in ("allOf", "anyOf", "oneOf", "not") if key in node]
+    return node.get("$ref") or _reference(combined)
+
+
 def _kind(path: tuple[str, ...], node: Mapping[str, Any]) -> Kind:
-    if "$ref" in node:
+    if reference := _reference(node) if path else node.get("$ref"):
         raise SchemaError(
-            f"The schema refers to {node['$ref']!r} at {'.'.join(path) or 'its root'} instead of resolving it.",
+            f"The schema refers to {reference!r} at {'.'.join(path) or 'its root'} instead of resolving it.",
             "Ask the registry for the xed-full form.",
         )
     json_type, xdm_type = node.get("type"), node.get("meta:xdmType")
@@ -193,17 +208,17 @@ def _integer_kind(node: Mapping[str, Any]) -> Kind:
     return Kind.LONG
 
 
-def _without_metadata(node: Any) -> Any:
-    """The schema less what changes without changing what a row may be."""
+_NOISE = ("meta:registryMetadata", "meta:createdDate", "description", "meta:sandboxId", "meta:sandboxType")
+
+
+def _without_metadata(node: Any, *, names: bool = False) -> Any:
+    """The schema less what changes without changing what a row may be. ``names``: the keys name fields."""
     if isinstance(node, Mapping):
-        noise = (
-            "meta:registryMetadata",
-            "meta:createdDate",
-            "description",
-            "meta:sandboxId",
-            "meta:sandboxType",
-        )
-        return {key: _without_metadata(value) for key, value in node.items() if key not in noise}
+        return {
+            key: _without_metadata(value, names=key == "properties" and not names)
+            for key, value in node.items()
+            if names or key not in _NOISE
+        }
     if isinstance(node, list):
         return [_without_metadata(value) for value in node]
     return node

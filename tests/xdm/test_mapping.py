@@ -1,0 +1,208 @@
+"""A mapping set of Data Prep: what AEP takes we take, and every fault of one is told at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.errors import ConfigError
+from include.xdm.mapping import bind, read_mapping_file, split_path
+from include.xdm.schema import XdmSchema
+from tests.making import (
+    BOOLEAN,
+    DATE,
+    DATE_TIME,
+    INT,
+    NUMBER,
+    STRING,
+    TENANT,
+    array_of,
+    object_of,
+    row,
+    schema,
+)
+
+pytestmark = pytest.mark.unit
+XDM = schema(
+    browser=STRING, os=STRING, city=STRING, quantity=INT, tags=array_of(STRING), place=object_of(city=STRING)
+)
+
+
+def faults(*rows: dict[str, Any], xdm: XdmSchema = XDM) -> str:
+    with pytest.raises(ConfigError) as refused:
+        bind("shop.json", list(rows), xdm, keep_unmapped=True)
+    return str(refused.value)
+
+
+def sources(text: str) -> tuple[tuple[str, ...], ...]:
+    return bind("x", [row(text, "browser")], XDM, keep_unmapped=False).mappings[0].sources
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (row("event", "brwser"), "the schema has no field _acme.mixpanel.brwser; nearest is _acme.mixpanel.browser"),
+        (row("event", "_other.x.y.z"), "the schema has no field _other.x.y.z"),
+        (row("event", "place"), "_acme.mixpanel.place is an object; name the fields inside it"),
+        (row("event", "_id"), "_id is built by the pipeline; remove this row"),
+        (row("event", "_id.x"), "_id is built by the pipeline; remove this row"),
+        ({**row("event", "x"), "destination": "timestamp"}, "timestamp is built by the pipeline; remove this row"),
+        ({**row("event", "x"), "destination": "identityMap"}, "identityMap is built by the pipeline; remove this row"),
+        ({**row("1 + 1", "city"), "sourceType": "EXPRESSION"}, "sourceType EXPRESSION is not supported; write ATTRIBUTE or STATIC"),
+        ({"source": "event"}, "it needs a source and a destination"),
+        ({"destination": "eventType"}, "it needs a source and a destination"),
+        ({"source": "event", "destination": 5}, "it needs a source and a destination"),
+        (row("distinct_id", "city"), "source 'distinct_id' must be event, properties.<name> or data.<name>"),
+        (row("properties", "city"), "source 'properties' must be event, properties.<name> or data.<name>"),
+        (row("event.name", "city"), "source 'event.name' must be event, properties.<name> or data.<name>"),
+        (row("properties..x", "city"), "path 'properties..x' has an empty name at position 12"),
+        (row("properties.", "city"), "path 'properties.' has an empty name at position 12"),
+        (row("properties.${}", "city"), "path 'properties.${}' has an empty name at position 12"),
+        (row("", "city"), "path '' has an empty name at position 1"),
+        (row("properties.${a}b", "city"), "path 'properties.${a}b' lacks a dot at position 16"),
+        ({**row("event", "x"), "destination": ""}, "path '' has an empty name at position 1"),
+        (row("event", "unmapped"), "_acme.mixpanel.unmapped is filled by unmapped: keep; remove this row"),
+        ({**row("x", "quantity"), "sourceType": "STATIC"}, "'x' is no value for _acme.mixpanel.quantity, which is of type int"),
+        ({**row("x", "tags"), "sourceType": "STATIC"}, "'x' is no value for _acme.mixpanel.tags, which is of type array"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_wrong_row_is_named(fault: dict[str, Any], sentence: str) -> None:
+    assert (
+        faults(row("event", "eventType"), fault)
+        == f"Mapping shop.json does not fit schema 'Events': row 2: {sentence}."
+    )
+
+
+def test_every_fault_is_told_at_once() -> None:
+    told = faults(row("event", "brwser"), row("event", "city"), row("x", "os"), row("properties.y", "city"))
+    assert [part.split(":")[0] for part in told.split("row ")[1:]] == [
+        "1",
+        "3",
+        "4",
+        "2 already fills _acme.mixpanel.city.",
+    ]
+
+
+def test_a_destination_inside_another_one_is_refused() -> None:
+    told = faults(row("properties.tags", "tags"), row("properties.a", "tags.x"))
+    assert "row 2: the schema has no field _acme.mixpanel.tags.x" in told
+
+
+def test_unmapped_keep_needs_a_field_to_keep_it_in() -> None:
+    from tests.making import document
+
+    body = document()
+    del body["properties"][TENANT]["properties"]["mixpanel"]["properties"]["unmapped"]
+    assert "unmapped: keep needs a string field _acme.mixpanel.unmapped" in faults(xdm=XdmSchema(body))
+
+
+def test_the_tenant_may_be_written_as_adobes_documentation_does() -> None:
+    written, named = (
+        bind("x", [{"source": "event", "destination": f"{tenant}.mixpanel.city"}], XDM, keep_unmapped=False)
+        for tenant in ("_{TENANT_ID}", TENANT)
+    )
+    assert written.mappings == named.mappings
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("event", (("event",),)),
+        ("properties.$browser", (("properties", "$browser"),)),
+        ("properties.event", (("properties", "event"),)),
+        # Adobe's Mixpanel tutorial drops the $ of a property and calls the event event_name.
+        ("data.browser", (("properties", "browser"), ("properties", "$browser"))),
+        ("data.event_name", (("event",), ("properties", "event_name"))),
+        ("data.place.city", (("properties", "place", "city"), ("properties", "$place", "city"))),
+        (r"properties.user\.plan", (("properties", "user.plan"),)),
+        ("properties.${user.plan}", (("properties", "user.plan"),)),
+        ("properties.${Total (€)}.x", (("properties", "Total (€)", "x"),)),
+        ("properties.Call To Action\n", (("properties", "Call To Action\n"),)),
+        (r"properties.back\\slash", (("properties", "back\\slash"),)),
+    ],
+)
+def test_where_a_source_is_looked_for(text: str, expected: tuple[tuple[str, ...], ...]) -> None:
+    assert sources(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "good"),
+    [("5", INT, True), (5, INT, True), (2**31, INT, False), ("1.5", INT, False), ("1.5", NUMBER, True), ("nan", NUMBER, False),
+     (True, BOOLEAN, True), ("maybe", BOOLEAN, False), ("2026-07-01", DATE, True), ("1 July", DATE, False),
+     ("2026-07-01T00:00:00Z", DATE_TIME, True), ("mixpanel", STRING, True)],
+)  # fmt: skip
+def test_a_constant_has_to_be_a_value_of_its_field(source: Any, kind: dict[str, Any], good: bool) -> None:
+    constant = {**row(source, "it"), "sourceType": "STATIC"}
+    if good:
+        assert bind("x", [constant], schema(it=kind), keep_unmapped=True).mappings[0].constant == str(source)
+    else:
+        assert f"row 1: {source!r} is no value for _acme.mixpanel.it" in faults(constant, xdm=schema(it=kind))
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=4))
+def test_any_name_can_be_written_with_a_backslash_before_each_dot(names: list[str]) -> None:
+    escaped = (name.replace("\\", "\\\\").replace(".", "\\.") for name in names)
+    quoted = (name.replace("${", "\\${") if name.startswith("${") else name for name in escaped)
+    assert split_path(".".join(quoted)) == tuple(names)
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="}"), min_size=1), min_size=1, max_size=4))
+def test_any_name_without_a_brace_can_be_written_in_braces(names: list[str]) -> None:
+    assert split_path(".".join(f"${{{name}}}" for name in names)) == tuple(names)
+
+
+@given(st.text())
+def test_any_text_is_a_path_or_a_fault(text: str) -> None:
+    try:
+        assert all(split_path(text))
+    except ValueError as fault:
+        assert str(fault).startswith("path ")
+
+
+def test_a_mapping_set_is_another_one_when_a_row_is() -> None:
+    rows = [row("event", "city")]
+    digests = {
+        bind("x", listed, XDM, keep_unmapped=keep).digest
+        for listed in (rows, [row("event", "browser")], [])
+        for keep in (True, False)
+    }
+    assert len(digests) == 6
+    assert bind("y", rows, XDM, keep_unmapped=True).digest in digests
+
+
+def test_a_property_taken_apart_is_no_property_taken_whole() -> None:
+    """shipping.address.city is mapped; the rest of shipping must stay in the unmapped JSON."""
+    listed = [row("properties.shipping.address.city", "city"), row("properties.$os", "os")]
+    assert bind("x", listed, XDM, keep_unmapped=True).whole_properties == {"$os"}
+
+
+@pytest.mark.parametrize("form", ['{"mappings": [%s], "id": "x", "version": 0}', "[%s]"])
+def test_a_mapping_file_is_a_set_or_its_list(tmp_path: Path, form: str) -> None:
+    (tmp_path / "m.json").write_text(form % '{"source": "event", "destination": "eventType"}')
+    assert read_mapping_file("m.json", tmp_path) == [{"source": "event", "destination": "eventType"}]
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [(b"{", r"m\.json is no JSON: "), (b"5", r"m\.json holds no list"), (b"{}", r"m\.json holds no list"),
+     (b"[5]", r"m\.json holds no list"), (b'{"mappings": {}}', r"m\.json holds no list"), (b"\xff", r"m\.json is no JSON")],
+)  # fmt: skip
+def test_a_file_that_is_no_mapping_set_is_named(tmp_path: Path, body: bytes, sentence: str) -> None:
+    (tmp_path / "m.json").write_bytes(body)
+    with pytest.raises(ConfigError, match=sentence):
+        read_mapping_file("m.json", tmp_path)
+
+
+def test_a_mapping_file_that_is_not_there_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"There is no mapping file none\.json"):
+        read_mapping_file("none.json")
+
+
+@pytest.mark.parametrize("name", ["shop.json", "adobe-tutorial.json", "mixpanel-defaults.json"])
+def test_every_mapping_file_that_ships_can_be_read(name: str) -> None:
+    assert read_mapping_file(name)
