@@ -4,38 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, Self, TypedDict
-
-
-class BatchState(Enum):
-    """What a batch's status means. Only SUCCEEDED and FAILED are ends; a status that we do not know is none."""
-
-    PENDING = "pending"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-
-    @classmethod
-    def of(cls, status: str) -> BatchState:
-        """The state of a raw status, in any case.
-
-        Source: the status list of AdobeDocs/experience-platform-apis catalog.yaml and of the batch ingestion
-        overview; ``active`` and ``success`` are synonyms there.
-        """
-        return _STATES.get(status.lower(), cls.UNKNOWN)
-
-
-_STATES = (
-    dict.fromkeys(("success", "active"), BatchState.SUCCEEDED)
-    | dict.fromkeys(
-        ("failed", "failure", "aborted", "abandoned", "inactive", "deleted", "archived"), BatchState.FAILED
-    )
-    | dict.fromkeys(
-        ("loading", "loaded", "staging", "staged", "queued", "processing", "retrying", "stalled", "retained"),
-        BatchState.PENDING,
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -61,11 +30,6 @@ class Batch:
     output_records: int | None = None
     failed_records: int | None = None
     errors: tuple[BatchError, ...] = ()
-
-    @property
-    def state(self) -> BatchState:
-        """What ``status`` means."""
-        return BatchState.of(self.status)
 
     @classmethod
     def read(cls, batch_id: str, body: Mapping[str, Any]) -> Self:

@@ -110,8 +110,9 @@ class ExportStream:
     def _check_end(self) -> None:
         declared = self._answer.headers.get("Content-Length")
         empty = self.bytes_received == 0
-        if not self._answer.framed:
-            # RFC 9112 section 8: such an answer ends when the connection does, for whatever reason.
+        if not self._answer.framed and not (self._gunzip and self._gunzip.finished):
+            # RFC 9112 section 8: such an answer ends when the connection does, for whatever reason. Only the
+            # end of its gzip can prove that it is whole.
             raise TruncatedExport(
                 "Mixpanel's answer does not say where it ends, so it cannot be proved whole.", _AGAIN
             )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from include.aep.client import AepClient
-from include.aep.model import BatchState
+from include.aep.decide import BatchOutlook, outlook
 from include.aep.settings import AepSettings
 from include.aep.upload import UploadLimits
 from include.errors import AlreadyExists, CredentialsRejected, DatasetMissing, PipelineError
@@ -84,7 +84,7 @@ def load(aep: AepClient, dataset_id: str, external_id: str, content: bytes) -> s
     aep.batches.complete(batch_id)
     for _ in range(100):
         batch = aep.batches.find(batch_id)
-        if batch is not None and batch.state in (BatchState.SUCCEEDED, BatchState.FAILED):
+        if batch is not None and outlook(batch.status) in (BatchOutlook.ACTIVE, BatchOutlook.REFUSED):
             break
         time.sleep(0.05)
     return batch_id
@@ -111,7 +111,7 @@ def test_a_batch_from_creation_to_success(aep: AepClient, dataset_id: str, count
     batch_id = load(aep, dataset_id, f"good-{count}", rows(count))
     batch = aep.batches.find(batch_id)
     assert batch is not None
-    assert batch.state is BatchState.SUCCEEDED
+    assert outlook(batch.status) is BatchOutlook.ACTIVE
     assert (batch.output_records, batch.failed_records) == (count, 0)
     assert [found.id for found in aep.batches.find_by_external_id(dataset_id, f"good-{count}")] == [batch_id]
 
@@ -121,7 +121,7 @@ def test_a_batch_that_fails_says_why(aep: AepClient, dataset_id: str) -> None:
     batch_id = load(aep, dataset_id, "bad", content)
     batch = aep.batches.find(batch_id)
     assert batch is not None
-    assert batch.state is BatchState.FAILED
+    assert outlook(batch.status) is BatchOutlook.REFUSED
     why = aep.batches.why_failed(batch_id)
     assert "INGEST" in why
     assert "canary" not in why

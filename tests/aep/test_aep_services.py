@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.aep.model import Batch, BatchState
+from include.aep.decide import BatchOutlook, outlook
+from include.aep.model import Batch
 from include.errors import NotFound, SchemaError, ServiceUnavailable
 from tests.aep.fake_aep import FakeAep, client, times
 from tests.serving import Hands, Reply, Request, serving
@@ -185,17 +186,19 @@ def test_a_list_of_errors_that_breaks_off_says_so(hands: Hands, aep: FakeAep) ->
 
 
 DOCUMENTED = {
-    BatchState.SUCCEEDED: ("success", "active"),
-    BatchState.FAILED: ("failed", "failure", "aborted", "abandoned", "inactive", "deleted", "archived"),
-    BatchState.PENDING: ("processing", "queued", "retrying", "stalled", "loading", "loaded", "staged", "staging", "retained"),
+    BatchOutlook.OPEN: ("loading",),
+    BatchOutlook.ACTIVE: ("success", "active"),
+    BatchOutlook.REFUSED: ("failed", "failure"),
+    BatchOutlook.GONE: ("aborted", "abandoned", "inactive", "deleted", "archived"),
+    BatchOutlook.COMMITTED: ("processing", "queued", "retrying", "stalled", "loaded", "staged", "staging", "retained"),
 }  # fmt: skip
 
 
 @pytest.mark.unit
 @pytest.mark.parametrize(("state", "statuses"), DOCUMENTED.items())
-def test_every_documented_status_has_a_state(state: BatchState, statuses: tuple[str, ...]) -> None:
+def test_every_documented_status_has_an_outlook(state: BatchOutlook, statuses: tuple[str, ...]) -> None:
     for status in statuses:
-        assert BatchState.of(status) is BatchState.of(status.upper()) is state
+        assert outlook(status) is outlook(status.upper()) is state
 
 
 @pytest.mark.unit
@@ -203,7 +206,7 @@ def test_every_documented_status_has_a_state(state: BatchState, statuses: tuple[
 def test_any_other_status_is_unknown_and_no_end(status: str) -> None:
     known = {word for words in DOCUMENTED.values() for word in words}
     if status.lower() not in known:
-        assert BatchState.of(status) is BatchState.UNKNOWN
+        assert outlook(status) is BatchOutlook.UNKNOWN
 
 
 JSON_VALUES = st.recursive(
@@ -233,8 +236,8 @@ def test_a_batch_in_full() -> None:
         "errors": [{"code": "106", "description": "x", "rows": 1}],
     }
     batch = Batch.read("B1", body)
-    assert (batch.state, batch.external_id, batch.dataset_id, batch.created_ms) == (
-        BatchState.SUCCEEDED, "x-1", "d1", 5,
+    assert (batch.status, batch.external_id, batch.dataset_id, batch.created_ms) == (
+        "success", "x-1", "d1", 5,
     )  # fmt: skip
     assert (batch.input_records, batch.output_records, batch.failed_records) == (3, 2, 1)
     assert batch.errors[0].rows == 1

@@ -172,6 +172,13 @@ def test_a_gzip_that_is_cut_before_it_was_measured_shows() -> None:
         list(opened([cut], Content_Length=str(len(cut)), Content_Encoding="gzip"))
 
 
+def test_without_a_length_only_the_end_of_its_gzip_proves_an_answer_whole() -> None:
+    whole: dict[str, Any] = {"Content_Encoding": "gzip"}
+    assert list(opened([gzip.compress(ROW + b"\n")], framed=False, **whole)) == [ROW]
+    with pytest.raises(TruncatedExport, match="does not say where it ends"):
+        list(opened([ROW + b"\n"], framed=False))
+
+
 def test_an_empty_answer_is_an_empty_day_if_it_says_so() -> None:
     plain: dict[str, Any] = {"Content_Length": "0"}
     for headers in (plain, plain | {"Content_Encoding": "gzip"}):
