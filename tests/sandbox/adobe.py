@@ -160,11 +160,11 @@ class Adobe:
 
     def active(self, dataset: str) -> list[str]:
         text = self.http.get("/_sandbox/aep/active", params={"dataset": dataset}).text
-        return [json.loads(line)["_id"] for line in text.splitlines()]
+        return [json.loads(line)["_id"] for line in text.split("\n")[:-1]]
 
     def rows(self, dataset: str) -> list[dict[str, Any]]:
         text = self.http.get("/_sandbox/aep/rows", params={"dataset": dataset, "limit": "1000"}).text
-        return [json.loads(line) for line in text.splitlines()]
+        return [json.loads(line) for line in text.split("\n")[:-1]]
 
 
 def field_group(fields: dict[str, Any], title: str = "Fields") -> dict[str, Any]:

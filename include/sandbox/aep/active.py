@@ -61,4 +61,4 @@ def row_lines(place: Place, dataset: str, limit: int) -> Iterator[str]:
             if left <= 0:
                 return
             left -= 1
-            yield json.dumps(row, ensure_ascii=False) + "\n"
+            yield json.dumps(row) + "\n"

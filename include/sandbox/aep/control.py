@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,12 +72,18 @@ def add_routes(world: World, router: APIRouter) -> None:
 
 
 def _active(ask: Ask) -> Response:
-    return StreamingResponse(id_lines(ask.place, ask.dataset()), media_type=_LINES)
+    return StreamingResponse(_blocks(id_lines(ask.place, ask.dataset())), media_type=_LINES)
+
+
+def _blocks(lines: Iterator[str]) -> Iterator[str]:
+    """Many lines at a time: every piece of an answer costs a change of threads."""
+    while block := "".join(itertools.islice(lines, 2000)):
+        yield block
 
 
 def _rows(ask: Ask) -> Response:
     limit = int(ask.request.query_params.get("limit", "100"))
-    return StreamingResponse(row_lines(ask.place, ask.dataset(), limit), media_type=_LINES)
+    return StreamingResponse(_blocks(row_lines(ask.place, ask.dataset(), limit)), media_type=_LINES)
 
 
 def _batches(ask: Ask) -> Response:
@@ -115,13 +122,13 @@ def _change_settings(ask: Ask) -> Response:
     store = ask.world.store
     plain = {name: value for name, value in ask.body.items() if name not in ("next_batches", "secrets")}
     with store.transaction():
-        change(ask.world, plain)
         if "next_batches" in ask.body:
             drop_forced(store)
             for plan in ask.body["next_batches"]:
                 plan_forced(store, plan)
         if "secrets" in ask.body:
             _change_secrets(ask.world, ask.body["secrets"])
+        change(ask.world, plain)  # last: what it changes in memory is not rolled back
     return _settings(ask)
 
 
