@@ -1,0 +1,326 @@
+"""Sifting: every line is an event or is kept in quarantine with its reason; nothing of an event is changed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.xdm import sift
+from include.xdm.identity import event_id
+from include.xdm.sift import Sieve, SiftedEvent
+from tests.making import DAY, LATER, NOON, PROJECT_ID, event, line
+
+pytestmark = pytest.mark.unit
+SAMPLES = Path(sift.__file__).parents[1] / "sandbox" / "data" / "mixpanel-samples.jsonl"
+
+
+def sieve(**changes: Any) -> Sieve:
+    now_ms = int(LATER.timestamp() * 1000)
+    fields = {
+        "project_id": PROJECT_ID,
+        "day": DAY,
+        "wall_clock_zone": None,
+        "now_ms": now_ms,
+        "mapped": frozenset(),
+    }
+    return Sieve(**{**fields, **changes})
+
+
+def one(body: bytes, **changes: Any) -> SiftedEvent | dict[str, Any]:
+    (sifted,) = sieve(**changes).sift([body])
+    return sifted
+
+
+def kept(body: bytes, **changes: Any) -> SiftedEvent:
+    sifted = one(body, **changes)
+    assert isinstance(sifted, SiftedEvent), sifted
+    return sifted
+
+
+def deep(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def raw_line(properties: bytes) -> bytes:
+    return b'{"event":"A","properties":{"time":%d,"distinct_id":"u",%s}}' % (NOON, properties)
+
+
+REFUSED: list[tuple[str, str, bytes]] = [
+    ("not_json", "", b""),
+    ("not_json", "", b"{"),
+    ("not_json", "", b"terminated early"),
+    ("not_json", "", raw_line(b'"x":NaN')),
+    ("not_json", "", raw_line(b'"x":Infinity')),
+    ("not_json", "", raw_line(b'"x":01')),
+    ("not_json", "", raw_line(b'"x":"\\ud800"')),
+    ("not_json", "", raw_line(b'"x":"\\udc00\\ud800"')),
+    ("not_json", "", b'{"event":"\\ud800","properties":{}}'),
+    ("not_json", "", b"\xef\xbb\xbf" + line(event())),
+    ("not_utf8", "", raw_line(b'"x":"\xff"')),
+    ("not_utf8", "", raw_line(b'"x":"\xed\xa0\x80"')),
+    ("not_an_event", "", b"99"),
+    ("not_an_event", "", b"[]"),
+    ("not_an_event", "", b'"Luft"'),
+    ("not_an_event", "", b"null"),
+    ("not_an_event", "", b'{"event":"A"}'),
+    ("not_an_event", "", b'{"properties":{}}'),
+    ("not_an_event", "", b'{"event":5,"properties":{}}'),
+    ("not_an_event", "", b'{"event":null,"properties":{}}'),
+    ("not_an_event", "properties", b'{"event":"A","properties":[]}'),
+    ("not_an_event", "properties", b'{"event":"A","properties":null}'),
+    ("row_too_large", "", line(event(note="x" * 1_200_000))),
+    ("nested_too_deep", "", line(event(note=deep(64)))),
+    ("nested_too_deep", "", raw_line(b'"x":' + b"[" * 10_000 + b"]" * 10_000)),
+    ("nested_too_deep", "", raw_line(b'"x":' + b'{"a":' * 600 + b"1" + b"}" * 600)),
+    ("duplicate_key", "", raw_line(b'"x":1,"x":2')),
+    ("duplicate_key", "", raw_line(b'"x":1, "x":1')),
+    ("duplicate_key", "", raw_line(b'"x" :1,"x" :1')),
+    ("duplicate_key", "", raw_line(b'"x"\r:1,"x":1')),
+    ("duplicate_key", "", raw_line(b'"x"\t:1,"y":"\\":","x":1')),
+    ("duplicate_key", "", raw_line(b'"x":1,"\\u0078":2')),
+    ("no_identity", "distinct_id", line(event(distinct_id=None))),
+    ("no_identity", "distinct_id", line(event(distinct_id=""))),
+    ("no_identity", "distinct_id", line(event(distinct_id=" \u2003"))),
+    ("no_identity", "distinct_id", b'{"event":"A","properties":{"time":1,"distinct_id":null}}'),
+    ("time_missing", "time", line(event(time=None))),
+    ("time_is_not_a_number", "time", line(event(time=str(NOON)))),
+    ("time_is_not_a_number", "time", line(event(time=True))),
+    ("time_is_not_a_number", "time", line(event(time=[NOON]))),
+    ("time_is_not_a_number", "time", raw_line(b"").replace(b",}", b"}").replace(str(NOON).encode(), b"null")),
+    ("time_is_not_in_seconds", "time", line(event(time=NOON * 1000))),
+    ("time_is_not_in_seconds", "time", line(event(time=-NOON * 1000))),
+    ("time_out_of_range", "time", line(event(time=10**17))),
+    ("time_out_of_range", "time", raw_line(b"").replace(b",}", b"}").replace(str(NOON).encode(), b"1e400")),
+    ("time_in_the_future", "time", line(event(time=NOON + 40 * 86400))),
+    ("time_in_the_future", "time", line(event(time=4291747200))),  # 2106
+    ("wrong_partition", "time", line(event(time=NOON - 86400))),
+    ("wrong_partition", "time", line(event(time=NOON + 43200))),
+    ("wrong_partition", "time", line(event(time=-1))),
+    ("wrong_partition", "time", line(event(time=0))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reason", "field", "body"), REFUSED, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_a_line_that_cannot_be_mapped_is_kept_with_its_reason(reason: str, field: str, body: bytes) -> None:
+    record = one(body)
+    assert isinstance(record, dict)
+    assert (record["step"], record["reason"], record["field"], record["line_number"]) == (
+        "transform",
+        reason,
+        field,
+        1,
+    )
+    again = record["raw"].encode() if "raw" in record else base64.b64decode(record["raw_base64"])
+    assert again == body, "what is in quarantine can be sent through again"
+    json.dumps(record)
+
+
+def test_every_reason_has_a_line() -> None:
+    known = set(re.findall(r'Refused\("(\w+)"', Path(sift.__file__).read_text(encoding="utf-8")))
+    assert known == {reason for reason, _, _ in REFUSED}
+
+
+@pytest.mark.parametrize(
+    ("time", "milliseconds"),
+    [
+        (NOON, NOON * 1000),
+        (NOON + 0.5, NOON * 1000 + 500),
+        (NOON - 43200, (NOON - 43200) * 1000),
+        (NOON + 43199.999, NOON * 1000 + 43199999),
+    ],
+)
+def test_seconds_are_taken_with_and_without_fraction(time: float, milliseconds: int) -> None:
+    assert kept(line(event(time=time))).timestamp_ms == milliseconds
+
+
+@pytest.mark.parametrize("time", [NOON * 1000 + 7, NOON * 1000 + 7.0])
+def test_milliseconds_are_taken_where_they_are_declared(time: float) -> None:
+    sifted = kept(line(event(time=time)), time_in_ms=True)
+    assert sifted.timestamp_ms == NOON * 1000 + 7
+    assert sifted.id == kept(line(event(time=NOON))).id, "the same event has the same id in either unit"
+
+
+def test_seconds_where_milliseconds_are_declared_are_not_taken_for_1970() -> None:
+    assert one(line(event(time=NOON)), time_in_ms=True)["reason"] == "wrong_partition"
+
+
+@pytest.mark.parametrize(
+    ("properties", "distinct"),
+    [({"distinct_id": "u-1"}, "u-1"), ({"distinct_id": "new", "$distinct_id_before_identity": "u-1"}, "u-1"),
+     ({"distinct_id": "u-1", "$distinct_id_before_identity": ""}, "u-1"), ({"distinct_id": 1001}, "1001")],
+)  # fmt: skip
+def test_the_id_is_made_of_the_distinct_id_as_ingested(properties: dict[str, Any], distinct: str) -> None:
+    """Mixpanel rewrites distinct_id when it learns who somebody is; the event stays the same event."""
+    assert kept(line(event(**properties))).id == event_id(PROJECT_ID, "Purchase", distinct, NOON, "i-1")
+
+
+def test_one_insert_id_on_two_events_is_two_events() -> None:
+    ids = {
+        kept(line(event(name, **more))).id
+        for name, more in (("A", {}), ("B", {}), ("A", {"time": NOON + 1}), ("A", {"distinct_id": "v"}))
+    }
+    assert len(ids) == 4
+
+
+def test_without_insert_id_every_property_counts() -> None:
+    ids = {
+        kept(line(event(**{"$insert_id": None}, **more))).id
+        for more in ({}, {"x": 1}, {"x": 1.0}, {"x": "1"}, {"x": None})
+    }
+    assert len(ids) == 4
+
+
+def test_without_insert_id_the_order_of_properties_does_not_count() -> None:
+    made = event(**{"$insert_id": None, "x": 1})
+    turned = {**made, "properties": dict(reversed(made["properties"].items()))}
+    assert kept(line(made)).id == kept(line(turned)).id
+    assert not kept(line(made)).has_insert_id
+
+
+@pytest.mark.parametrize(("later", "instant"), [(0, 1793521800), (3600, 1793525400)])
+def test_in_a_fold_the_arrival_chooses_and_it_is_counted(later: int, instant: int) -> None:
+    sifting = sieve(
+        day=date(2026, 11, 1), wall_clock_zone=ZoneInfo("America/Los_Angeles"),
+        now_ms=int(datetime(2027, 1, 1, tzinfo=UTC).timestamp() * 1000),
+    )  # fmt: skip
+    arrival = (1793521800 + later) * 1000 + 5
+    for name in ("$mp_api_timestamp_ms", "mp_processing_time_ms"):
+        (sifted,) = sifting.sift([line(event(time=1793496600, **{name: arrival}))])
+        assert sifted.timestamp_ms == instant * 1000
+    assert sifting.counts == {"time_fold": 2}
+
+
+def test_a_row_in_a_gap_is_counted() -> None:
+    sifting = sieve(day=date(2018, 3, 11), wall_clock_zone=ZoneInfo("America/New_York"))
+    (sifted,) = sifting.sift([line(event(time=1520735400))])
+    assert isinstance(sifted, SiftedEvent)
+    assert sifting.counts == {"time_gap": 1}
+
+
+def test_in_a_zone_east_of_utc_time_may_be_after_the_arrival() -> None:
+    """A real row: 17:30 in Kolkata is noon in UTC; `time` is read five and a half hours ahead of its arrival."""
+    row = event(time=1768498200, **{"$mp_api_timestamp_ms": 1768478437493})
+    sifted = kept(line(row), day=date(2026, 1, 15), wall_clock_zone=ZoneInfo("Asia/Kolkata"))
+    assert sifted.timestamp_ms == 1768478400_000
+
+
+def hostile() -> list[bytes]:
+    return SAMPLES.read_bytes().split(b"\n")[:-1]
+
+
+def sifted_at_its_day(body: bytes) -> SiftedEvent | dict[str, Any]:
+    seconds = json.loads(body)["properties"]["time"]
+    return one(body, day=datetime.fromtimestamp(seconds, UTC).date(), mapped=frozenset({"time"}))
+
+
+def test_the_twelve_hostile_lines_are_eleven_events_and_one_without_identity() -> None:
+    sifted = [sifted_at_its_day(body) for body in hostile()]
+    assert [row["reason"] for row in sifted if isinstance(row, dict)] == ["no_identity"]
+    assert len({row.id for row in sifted if isinstance(row, SiftedEvent)}) == 10, (
+        "two are one event, sent twice"
+    )
+
+
+@pytest.mark.parametrize(
+    ("event_name", "text"),
+    [
+        ("order_synced", '"id":3928097563762691601'),
+        ("order_synced", '"big":123456789012345678901234567890'),
+        ("order_synced", '"ratio":1.5e-07'),
+        ("order_synced", '"shipping":{"address":{"geo":{"lat":59.91,"lng":10.75}},"method":"post"}'),
+        ("Purchase", '"Total (€)":61.0'),
+        ("Purchase", '"Call To Action\\n":"Buy now"'),
+        ("Purchase", '"userName":"Kari"'),
+        ("Purchase", '"username":"kari"'),
+        ("Purchase", '"tags":["a","b",3,true]'),
+        ("Purchase", '"Cart":[{"Brand":"Puma","Price":30,"Qty":1},{"Brand":"Adidas","Price":15.5,"Qty":2}]'),
+        ("weird \u2028 name", '"msg":"Sing\u008599\u0085Luft"'),
+        ("weird \u2028 name", '"msg2":"terminated early\\n{\\"event\\":\\"fake\\"}"'),
+        ("weird \u2028 name", '"nul":"a\\u0000b"'),
+        ("weird \u2028 name", '"insert_id\ufffd":"x"'),
+        ("weird \u2028 name", '"title":"\ufeffA\u2028B"'),
+        ("weird \u2028 name", '"длинное имя":"да"'),
+    ],
+)
+def test_unmapped_properties_are_kept_to_the_letter(event_name: str, text: str) -> None:
+    rows = [sifted_at_its_day(body) for body in hostile()]
+    (found, *_) = [row for row in rows if isinstance(row, SiftedEvent) and row.event == event_name]
+    assert text in found.unmapped
+
+
+def test_nulls_empty_texts_and_mapped_properties_are_not_kept_twice() -> None:
+    body = raw_line(b'"a":null,"b":"","c":0,"d":false,"e":[],"f":{}')
+    assert kept(body, mapped=frozenset({"time", "distinct_id"})).unmapped == '{"c":0,"d":false,"e":[],"f":{}}'
+
+
+def test_names_of_unmapped_properties_are_noted_when_somebody_asks() -> None:
+    asked = sieve(note_unmapped=True, mapped=frozenset({"time", "distinct_id"}))
+    list(asked.sift([raw_line(b'"a":1,"b":2'), raw_line(b'"a":1')]))
+    assert asked.unmapped_names == {"a": 2, "b": 1}
+
+
+def test_a_depth_that_is_allowed_is_allowed_and_brackets_in_texts_do_not_count() -> None:
+    assert kept(line(event(note=deep(60))))
+    assert kept(line(event(note='[{"' * 100)))
+    assert kept(raw_line(b'"x":"' + b'\\"[{' * 100 + b'"'))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(st.text(), JSON, max_size=6),
+    st.sampled_from([(",", ":"), (", ", ": "), (" ,", " :")]),
+    st.booleans(),
+)
+def test_any_json_object_of_properties_is_kept_as_it_is(
+    properties: dict[str, Any], separators: tuple[str, str], escaped: bool
+) -> None:
+    whole = {**properties, "time": NOON, "distinct_id": "u"}
+    body = json.dumps(
+        {"event": "A", "properties": whole}, ensure_ascii=escaped, separators=separators
+    ).encode()
+    sifted = kept(body)
+    meaningful = {name: value for name, value in whole.items() if value is not None and value != ""}
+    assert json.loads(sifted.unmapped) == meaningful
+    assert json.loads(sifted.properties) == whole
+
+
+MUTATIONS: list[Callable[[bytes, int, int], bytes]] = [
+    lambda body, at, byte: body[:at] + bytes([byte]) + body[at + 1 :],
+    lambda body, at, byte: body[:at] + bytes([byte]) + body[at:],
+    lambda body, at, byte: body[:at] + body[at + 1 :],
+    lambda body, at, byte: body[:at],
+]
+
+
+@given(st.sampled_from(hostile()), st.sampled_from(MUTATIONS), st.integers(0, 1300), st.integers(0, 255))
+def test_any_damage_to_a_line_ends_in_an_event_or_in_quarantine(
+    body: bytes, mutate: Callable[[bytes, int, int], bytes], at: int, byte: int
+) -> None:
+    sifted = one(mutate(body, at, byte))
+    assert isinstance(sifted, SiftedEvent) or sifted["reason"]
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_end_in_quarantine(body: bytes) -> None:
+    assert one(body)["line_number"] == 1
