@@ -7,7 +7,7 @@ run's partition key. Every task can be run again at any time: what is done is fo
 from __future__ import annotations
 
 import logging
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from airflow.sdk import DAG, Param
 
@@ -64,9 +64,8 @@ def build(pipeline: Pipeline) -> DAG:
             mapping=pipeline.mapping,
             max_quarantined=pipeline.quality.max_quarantined,
         ),
-        schedule=DailyPartitionTimetable(source.day_zone.key),
-        start_date=_midnight(pipeline.start_date, pipeline),
-        end_date=_midnight(pipeline.end_date, pipeline) if pipeline.end_date else None,
+        schedule=DailyPartitionTimetable(source.day_zone.key, str(pipeline.end_date) if pipeline.end_date else None),
+        start_date=datetime.combine(pipeline.start_date, datetime.min.time(), tzinfo=source.day_zone),
         catchup=False,
         max_active_runs=4,
         dagrun_timeout=timedelta(hours=36),
@@ -87,10 +86,6 @@ def build(pipeline: Pipeline) -> DAG:
         )
         export >> transform >> validate >> stage >> ingest
     return dag
-
-
-def _midnight(day: date, pipeline: Pipeline) -> datetime:
-    return datetime.combine(day, datetime.min.time(), tzinfo=pipeline.mixpanel.day_zone)
 
 
 pipelines, faults = load_readable_pipelines()

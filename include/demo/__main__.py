@@ -23,7 +23,7 @@ from include.demo.settings import PARTITIONS, PROJECT, DemoError, DemoSettings
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
+console = Console(highlight=False, width=max(132, shutil.get_terminal_size().columns))
 SETUP = "mixpanel_aep_setup"
 _DEADLINE_SECONDS = 1200
 _ENDED = ("success", "failed")
@@ -194,7 +194,7 @@ def _why(api: AirflowApi, dag_id: str, run_id: str) -> str:
 def _show(
     api: AirflowApi, pipelines: list[Pipeline], sandbox: Sandbox, lake: Lake, asked: Counter[str]
 ) -> int:
-    table = Table(title="Mixpanel to AEP", title_justify="left")
+    table = Table()
     for name in (
         "partition",
         "exported",

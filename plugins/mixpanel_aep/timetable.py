@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from airflow._shared.timezones.timezone import coerce_datetime, make_aware, parse_timezone
+from airflow.timetables.base import DagRunInfo, TimeRestriction
 from airflow.timetables.trigger import CronPartitionTimetable
 from pendulum import DateTime
 
@@ -20,8 +21,9 @@ class DailyPartitionTimetable(CronPartitionTimetable):
     calendar days are counted. Midnight and no other hour, because a backfill's bounds are midnights.
     """
 
-    def __init__(self, timezone: Any, **_: Any) -> None:
+    def __init__(self, timezone: Any, last_day: str | None = None, **_: Any) -> None:
         super().__init__("0 0 * * *", timezone=timezone, run_offset=-1, key_format=KEY_FORMAT)
+        self._last_day = last_day
 
     @property
     def summary(self) -> str:
@@ -29,12 +31,21 @@ class DailyPartitionTimetable(CronPartitionTimetable):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> DailyPartitionTimetable:
-        return cls(parse_timezone(data["timezone"]))
+        return cls(parse_timezone(data["timezone"]), data["last_day"])
 
     def serialize(self) -> dict[str, Any]:
         from airflow.serialization.encoders import encode_timezone
 
-        return {"timezone": encode_timezone(self._timezone)}
+        return {"timezone": encode_timezone(self._timezone), "last_day": self._last_day}
+
+    def next_dagrun_info_v2(
+        self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        """None after the last day. A DAG's ``end_date`` would do more: it lets later runs succeed without a task."""
+        info = super().next_dagrun_info_v2(last_dagrun_info=last_dagrun_info, restriction=restriction)
+        if info is None or (self._last_day and str(info.partition_key) > self._last_day):
+            return None
+        return info
 
     def _get_partition_date(self, *, run_date: datetime) -> DateTime:
         day = coerce_datetime(run_date).in_timezone(self._timezone).date() - timedelta(days=1)

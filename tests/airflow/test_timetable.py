@@ -42,7 +42,18 @@ def test_a_backfill_takes_both_its_ends(zone):
 
 
 def test_it_survives_serialization():
-    timetable = DailyPartitionTimetable("America/Havana")
+    timetable = DailyPartitionTimetable("America/Havana", "2026-07-01")
     again = DailyPartitionTimetable.deserialize(timetable.serialize())
-    assert again.serialize() == timetable.serialize() == {"timezone": "America/Havana"}
+    assert (
+        again.serialize() == timetable.serialize() == {"timezone": "America/Havana", "last_day": "2026-07-01"}
+    )
     assert again.partitioned
+
+
+def test_nothing_is_scheduled_after_the_last_day() -> None:
+    timetable = DailyPartitionTimetable("UTC", "2026-07-01")
+    restriction = TimeRestriction(pendulum.datetime(2026, 7, 1), None, catchup=True)
+    info, keys = None, []
+    while info := timetable.next_dagrun_info_v2(last_dagrun_info=info, restriction=restriction):
+        keys.append(info.partition_key)
+    assert keys == ["2026-06-30", "2026-07-01"]
