@@ -16,6 +16,7 @@ from include.quality.suite import SuiteRunner, present
 from include.steps.jsonl import gzip_writer
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.schema import XdmSchema
+from include.xdm.sift import REASONS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -129,7 +130,7 @@ class _Check:
     def _count(self, kept: pa.Table) -> None:
         import pyarrow.compute as pc
 
-        hours = pc.strftime(kept["timestamp"], format="%Y-%m-%d %H:00")
+        hours = pc.strftime(kept["timestamp"], format="%m-%d %H:00")
         self.by_hour.update({c["values"]: c["counts"] for c in pc.value_counts(hours).to_pylist()})
         if "eventType" in kept.column_names:
             counts = pc.value_counts(kept["eventType"]).to_pylist()
@@ -182,7 +183,10 @@ def _publish_report(
             schema_title=schema.title,
             schema_version=schema.version,
             counts={**mapped.counts, "valid": check.valid, "refused": check.quarantined},
-            reasons={**mapped.details["reasons"], **dict(check.reasons.most_common())},
+            reasons={
+                **{f"{reason}: {REASONS[reason]}": n for reason, n in mapped.details["reasons"].items()},
+                **dict(check.reasons.most_common()),
+            },
             not_converted=mapped.details["not_converted"],
             expectations=[(spec.column.rstrip("?"), spec.sentence) for spec in check.specs],
             by_hour=dict(sorted(check.by_hour.items())),

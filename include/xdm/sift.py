@@ -23,6 +23,24 @@ _MS_FROM_SECONDS = 10_000_000_000  # later than the year 2286 in seconds: these 
 _INTEGER = re.compile(rb"-?\d+")
 
 
+REASONS = {
+    "no_identity": "it has no distinct_id",
+    "time_missing": "it has no time",
+    "time_is_not_a_number": "its time is no number",
+    "time_is_not_in_seconds": "its time is in milliseconds, which the pipeline does not ask for",
+    "time_out_of_range": "its time is no date",
+    "time_in_the_future": "it lies in the future, which AEP refuses",
+    "wrong_partition": "it belongs to another day than the one exported",
+    "row_too_large": f"its line is longer than {LINE_LIMIT_BYTES} bytes",
+    "not_utf8": "its line is no UTF-8",
+    "not_json": "its line is no JSON",
+    "not_an_event": "its line is no object with event and properties",
+    "nested_too_deep": f"it nests deeper than {DEPTH_LIMIT} levels",
+    "duplicate_key": "a name stands in it twice",
+}
+"""Why an event cannot be mapped, for the report."""
+
+
 class SiftedEvent(NamedTuple):
     """One event that can be mapped. ``properties`` and ``unmapped`` are JSON texts."""
 
