@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from asking import Sandbox
 
 from include.sandbox import data
 from include.sandbox.server import SandboxServer
+from tests.sandbox.asking import Sandbox
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 import pytest
-from asking import ACCOUNT, Sandbox
 
 from include.sandbox import data
 from include.sandbox.app import build_app
@@ -23,6 +22,7 @@ from include.sandbox.loopback import is_loopback
 from include.sandbox.server import SandboxServer
 from include.sandbox.store import Store
 from include.sandbox.world import World
+from tests.sandbox.asking import ACCOUNT, Sandbox
 
 pytestmark = pytest.mark.sandbox
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 import requests
-from asking import Sandbox
 from hypothesis import given
 from hypothesis import strategies as st
 
 from include.sandbox import data
 from include.sandbox.fault_actions import Cut, Sentinel
+from tests.sandbox.asking import Sandbox
 
 pytestmark = pytest.mark.sandbox
 

@@ -8,9 +8,9 @@ import time
 
 import pytest
 import requests
-from asking import ACCOUNT, Sandbox
 
 from include.sandbox import data
+from tests.sandbox.asking import ACCOUNT, Sandbox
 
 pytestmark = pytest.mark.sandbox
 

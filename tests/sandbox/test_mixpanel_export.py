@@ -7,9 +7,9 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from asking import ACCOUNT, Sandbox
 
 from include.sandbox import data
+from tests.sandbox.asking import ACCOUNT, Sandbox
 
 pytestmark = pytest.mark.sandbox
 

@@ -7,11 +7,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from asking import Sandbox
 
 from include.sandbox import data
 from include.sandbox.mixpanel.lines import Row, render, row_of
 from include.sandbox.mixpanel.rules import Compaction
+from tests.sandbox.asking import Sandbox
 
 pytestmark = pytest.mark.sandbox
 
