@@ -15,7 +15,8 @@ from include.errors import SchemaError
 from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
 from include.steps.jsonl import gzip_writer
 from include.steps.workspace import DATA_VERSION, Workspace
-from include.xdm.compile import CompiledMapping, compile_mapping, quote
+from include.xdm.compile import CompiledMapping, compile_mapping
+from include.xdm.convert import quote
 from include.xdm.mapping import MappingSet
 from include.xdm.schema import XdmSchema
 from include.xdm.sift import Sieve, SiftedEvent
