@@ -62,6 +62,7 @@ class Adobe:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._made = 0
         app = FastAPI(openapi_url=None, redirect_slashes=False)
         app.include_router(ims.router(world))
         app.include_router(aep.router(world))
@@ -118,8 +119,11 @@ class Adobe:
         return self.request("POST", f"{REGISTRY}/tenant/descriptors", json=body)
 
     def ready(self) -> str:
-        """Field group, schema and dataset, whose id it returns."""
-        return self.dataset(self.schema(self.field_group()["$id"])["$id"])
+        """Field group, schema and dataset, whose id it returns; the first dataset is called Events."""
+        self._made += 1
+        number = "" if self._made == 1 else f" {self._made}"
+        group = self.field_group(title=f"Fields{number}")["$id"]
+        return self.dataset(self.schema(group, title=f"Events{number}")["$id"], f"Events{number}")
 
     def create(self, dataset: str, file_format: str = "json", **more: Any) -> str:
         body = {
@@ -194,6 +198,7 @@ def adobe(folder: Path, **settings: Any) -> Iterator[Adobe]:
     world = World(Store(folder), Settings(**{"batch_seconds": 0.0, **settings}))
     caller = Adobe(world)
     try:
-        yield caller
+        with caller.http:  # one event loop for all requests, not one for each
+            yield caller
     finally:
         world.store.close()

@@ -26,9 +26,9 @@ BASE = {"_id": pa.string(), "timestamp": MOMENT}
 MOMENT_MS = 1714557600123
 
 
-@pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
+@pytest.fixture(scope="module")
+def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adobe]:
+    with adobe(tmp_path_factory.mktemp("sandbox")) as caller:
         yield caller
 
 
@@ -235,7 +235,7 @@ TYPES = tenant(
 
 
 @given(st.lists(ROWS, min_size=1, max_size=12))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_looking_at_columns_finds_every_bad_row(
     aep: Adobe, tmp_path: Path, rows: list[dict[str, Any]]
 ) -> None:

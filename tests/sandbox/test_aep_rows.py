@@ -14,9 +14,9 @@ from tests.sandbox.adobe import Adobe, adobe, lines, row
 pytestmark = pytest.mark.sandbox
 
 
-@pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
+@pytest.fixture(scope="module")
+def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adobe]:
+    with adobe(tmp_path_factory.mktemp("sandbox")) as caller:
         yield caller
 
 
@@ -153,9 +153,14 @@ def test_timestamp_in_milliseconds_and_an_id_that_is_a_number(aep: Adobe, datase
     assert aep.active(dataset) == ["7"]
 
 
-def test_the_past_is_told_by_the_sandbox_clock(aep: Adobe, dataset: str) -> None:
-    aep.world.clock.set(1714557600.0, frozen=True)  # 2024-05-01T10:00:00Z
-    aep.headers["Authorization"] = f"Bearer {aep.token()}"
+def test_the_past_is_told_by_the_sandbox_clock(tmp_path: Path) -> None:
+    with adobe(tmp_path) as aep:
+        aep.world.clock.set(1714557600.0, frozen=True)  # 2024-05-01T10:00:00Z
+        aep.headers["Authorization"] = f"Bearer {aep.token()}"
+        _only_the_past(aep, aep.ready())
+
+
+def _only_the_past(aep: Adobe, dataset: str) -> None:
     good = ["2024-05-01T10:00:00Z", "2024-05-01T12:00:00+02:00", 1714557600000]
     late = [
         "2024-05-01T10:00:00.001Z",

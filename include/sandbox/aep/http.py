@@ -68,11 +68,11 @@ class Routes:
     ) -> None:
         """A plain handler runs in a thread, inside a transaction when it writes and is ``atomic``.
 
-        A coroutine function reads the request's body by itself; so does no handler that has ``json`` False.
+        A coroutine function reads the request's body by itself. ``json`` False: the body, if any, is no JSON.
         """
-        reads = method in ("GET", "HEAD", "DELETE") or not json
+        json = json and method not in ("GET", "HEAD", "DELETE")
         endpoint = _endpoint(
-            self.world, handler, atomic=atomic and method not in ("GET", "HEAD"), reads=reads
+            self.world, handler, atomic=atomic and method not in ("GET", "HEAD"), has_json=json
         )
         whole = self.base + path
         self.router.add_route(whole, endpoint, methods=[method])
@@ -81,11 +81,13 @@ class Routes:
 
 
 def _endpoint(
-    world: World, handler: Handler, *, atomic: bool, reads: bool
+    world: World, handler: Handler, *, atomic: bool, has_json: bool
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            response = await _answer(world, request, handler, atomic=atomic, reads=reads)
+            response = await _answer(world, request, handler, atomic=atomic, has_json=has_json)
+        except ClientDisconnect:
+            response = Response(status_code=400)  # nobody is left to read it
         except Problem as refusal:
             await _drain(request)
             response = JSONResponse(refusal.body, refusal.status, headers=refusal.headers)
@@ -95,7 +97,9 @@ def _endpoint(
     return endpoint
 
 
-async def _answer(world: World, request: Request, handler: Handler, *, atomic: bool, reads: bool) -> Response:
+async def _answer(
+    world: World, request: Request, handler: Handler, *, atomic: bool, has_json: bool
+) -> Response:
     if len(request.url.path) + len(request.url.query) > _LONGEST_URL:
         raise problem(414, "The URL length exceeds the allowed 2000 characters.")
     place, client = await run_in_threadpool(enter, world, request)
@@ -103,7 +107,7 @@ async def _answer(world: World, request: Request, handler: Handler, *, atomic: b
     if inspect.iscoroutinefunction(handler):
         streamed: Response = await handler(call)
         return streamed
-    if not reads:
+    if has_json:
         call.body = await _json(call)
 
     def run() -> Response:

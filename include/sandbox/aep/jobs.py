@@ -41,13 +41,17 @@ def _work(place: Place, batch_id: str, key: tuple[int, str], over: threading.Eve
     try:
         with _GATE:
             batch = place.get(BATCHES, batch_id)
-            if batch is not None and batch["state"] == "promoting":
+            done = place.get(OUTCOMES, batch_id)  # by the run before, while this one was asked for
+            if batch is not None and batch["state"] == "promoting" and done is None:
                 place.put(OUTCOMES, batch_id, ingest(place, batch))
     except sqlite3.ProgrammingError:
         pass  # the sandbox was closed in the meantime; it is done again after its next start
     except Exception as error:
         # A mistake of the sandbox's own must be seen as one, and must not leave a batch on its way for ever.
-        place.put(OUTCOMES, batch_id, _broken(error))
+        try:
+            place.put(OUTCOMES, batch_id, _broken(error))
+        except sqlite3.ProgrammingError:
+            return  # closed, and its folder perhaps gone
         raise
     finally:
         with _lock:

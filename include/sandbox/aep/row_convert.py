@@ -20,7 +20,6 @@ _NAMES = {
     list: "JSONArray",
     dict: "JSONObject",
 }
-_EMPTY: tuple[Any, ...] = ("", [], {})
 
 
 @dataclass
@@ -65,10 +64,6 @@ class Conversion:
 
     def _value(self, value: Any, schema: dict[str, Any], at: str) -> Any:
         kind = kind_of(schema)
-        if value in _EMPTY and not isinstance(value, (bool, int, float)):
-            if not (self.nulls and value == {}):
-                self._fail(at, "is empty")
-            return value
         if kind == "object" and isinstance(value, dict):
             return self._object(value, schema, at)
         if kind == "map" and isinstance(value, dict):
