@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,8 +26,8 @@ FORMATS = {
     "uri-reference": r"^[^\s<>\"{}|\\^`]*$",
     "uri": r"^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]*$",
     "email": r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
-    "uuid": r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
-    "ipv4": r"^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|$)){4}$",
+    "uuid": r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+    "ipv4": r"^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$",
     "ipv6": r"^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$",
 }
 
@@ -108,11 +109,10 @@ def _scalar(node: XdmField) -> Iterator[ExpectationSpec]:
         if "enum" in limits:
             yield ExpectationSpec(node.dotted, "enum", limits["enum"], IN_SET, {"value_set": limits["enum"]})
         if "pattern" in limits:
-            yield ExpectationSpec(
-                node.dotted, "pattern", limits["pattern"], REGEX, {"regex": limits["pattern"]}
-            )
+            regex = _python_regex(limits["pattern"])
+            yield ExpectationSpec(node.dotted, "pattern", limits["pattern"], REGEX, {"regex": regex})
         if limits.get("format") in FORMATS:
-            regex = FORMATS[limits["format"]]
+            regex = _python_regex(FORMATS[limits["format"]])
             yield ExpectationSpec(node.dotted, "format", limits["format"], REGEX, {"regex": regex})
         for name, argument in (("minLength", "min_value"), ("maxLength", "max_value")):
             if name in limits:
@@ -127,6 +127,14 @@ def _scalar(node: XdmField) -> Iterator[ExpectationSpec]:
             if name in limits:
                 kwargs = {argument: limits[name]} | ({f"strict_{argument[:3]}": True} if strict else {})
                 yield ExpectationSpec(node.dotted, name, limits[name], BETWEEN, kwargs)
+
+
+def _python_regex(pattern: str) -> str:
+    """A JSON Schema pattern as Python reads it: there ``$`` would also match before a line break at the end."""
+    return _DOLLAR.sub(lambda token: r"\Z" if token[0] == "$" else token[0], pattern)
+
+
+_DOLLAR = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
 
 
 def _nested(node: XdmField) -> Iterator[ExpectationSpec]:

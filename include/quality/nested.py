@@ -15,9 +15,14 @@ from great_expectations.expectations.expectation import ColumnMapExpectation
 from great_expectations.expectations.metrics import ColumnMapMetricProvider, column_condition_partial
 
 
+def _refuse(uri: str) -> Any:
+    raise ValueError(f"a schema refers to {uri!r}; no reference is ever followed")
+
+
 @lru_cache(maxsize=256)
 def _validator(nested_schema: str) -> Any:
-    return jsonschema_rs.validator_for(nested_schema, validate_formats=True)
+    # Without a retriever of ours, jsonschema-rs fetches what a schema refers to from the network and from disk.
+    return jsonschema_rs.validator_for(nested_schema, validate_formats=True, retriever=_refuse)
 
 
 class ColumnValuesMatchNestedSchema(ColumnMapMetricProvider):

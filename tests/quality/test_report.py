@@ -1,0 +1,105 @@
+"""The report page: everything escaped, nothing fetched, no row's value on it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.quality.report import Report, render
+
+pytestmark = pytest.mark.unit
+EMPTY = Report(
+    pipeline="shop", partition="2026-07-01", schema_title="Events", schema_version="1.3",
+    counts={"exported": 0, "duplicates": 0, "quarantined": 0, "refused": 0, "valid": 0},
+    reasons={}, not_converted={}, expectations=[], by_hour={}, by_event={},
+)  # fmt: skip
+HOSTILE = [
+    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"><svg onload=alert(1)>', "</td></table><iframe src=//evil.example>",
+    "javascript:alert(1)", "{{ 7*7 }}", "${jndi:ldap://x}", "%s%n", "</style><style>*{background:url(https://evil.example)}",
+    "<!--", "]]>", "\u202egnp.exe", "&lt;b&gt;", "a\r\nSet-Cookie: x", "\x1b[31mred", "'--", "<base href=https://evil.example>",
+]  # fmt: skip
+
+
+class Page(HTMLParser):
+    """The tags, attributes and texts of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.texts: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def full(text: str) -> Report:
+    """A report with ``text`` in every place that data can reach."""
+    return Report(
+        text, text, text, text, {**EMPTY.counts, "exported": 5, "refused": 2}, {text: 2}, {text: 3},
+        [(text, text)], {text: 4}, {text: 5},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_names_are_text_and_nothing_else(text: str) -> None:
+    page, harmless = Page(render(full(text))), Page(render(full("harmless")))
+    assert page.tags == harmless.tags
+    assert [a for a in page.attributes if a not in harmless.attributes] == []
+    seen = "".join(page.texts).replace("\r\n", "\n")
+    assert seen.count(text.replace("\r\n", "\n")) >= 8
+
+
+@given(st.text())
+def test_any_name_is_text_and_nothing_else(text: str) -> None:
+    assert Page(render(full(text))).tags == Page(render(full("harmless"))).tags
+
+
+@pytest.mark.parametrize(
+    "report", [EMPTY, full("x"), full("https://evil.example/x.png")], ids=["empty", "full", "hostile"]
+)
+def test_the_page_fetches_nothing(report: Report) -> None:
+    html = render(report)
+    page = Page(html)
+    assert not {"script", "link", "img", "iframe", "object", "embed", "form", "base", "a", "video"} & set(
+        page.tags
+    )
+    assert not {name for _, name, _ in page.attributes} & {
+        "src",
+        "href",
+        "srcset",
+        "action",
+        "background",
+        "data",
+    }
+    assert not [name for _, name, _ in page.attributes if name.startswith("on")]
+    style = html[html.index("<style>") : html.index("</style>")]
+    assert not re.search(r"url\(|@import|https?:", style)
+    assert ("meta", "content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
+
+
+def test_every_number_is_on_the_page() -> None:
+    report = replace(
+        EMPTY, counts={"exported": 1201, "duplicates": 7, "quarantined": 30, "refused": 12, "valid": 1152},
+        reasons={"no_identity": 30, "currency must match ^[A-Z]{3}$": 12}, by_event={"Purchase": 777}, by_hour={"2026-07-01 12:00": 888},
+    )  # fmt: skip
+    texts = [text.strip() for text in Page(render(report)).texts]
+    for number in ("1201", "7", "42", "1152", "30", "12", "777", "888"):
+        assert number in texts
+
+
+def test_an_empty_day_says_so() -> None:
+    text = " ".join(Page(render(EMPTY)).texts)
+    assert "This day has no valid events." in text
+    assert "There were no rows to check." in text
