@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-from include.sandbox.aep.constants import CATALOG, EXPORT
+from include.sandbox.aep import jobs
+from include.sandbox.aep.constants import CATALOG, DEMO_ORG, EXPORT
+from include.sandbox.aep.ingest import result_path
+from include.sandbox.aep.place import Place
 from tests.sandbox.adobe import Adobe, adobe, lines, row
 
 pytestmark = pytest.mark.sandbox
@@ -252,6 +255,16 @@ def test_two_completes_at_once_are_one(tmp_path: Path) -> None:
             thread.join()
         assert answers == [200] * 8
         assert aep.active(dataset) == ["id1"]
+
+
+def test_rows_are_looked_at_once(aep: Adobe) -> None:
+    """However many callers ask: a second look would write over what the first is read from."""
+    batch = sent(aep, aep.ready(), "1")
+    place = Place(aep.world, DEMO_ORG, "prod")
+    ids = result_path(place, batch, "ids")
+    before = ids.stat()
+    assert jobs.start(place, batch).wait(10)
+    assert (ids.stat().st_ino, ids.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def test_forced_ends(aep: Adobe) -> None:
