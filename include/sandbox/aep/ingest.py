@@ -177,7 +177,7 @@ class _Work:
         if not bad:
             return self.outcome("success", [])
         allowed = self.batch["percent"] or 0
-        state = "success" if lost or bad * 100 <= allowed * rows else "failed"
+        state = "success" if self.counts["bad"] * 100 <= allowed * rows else "failed"
         return self.outcome(state, self._errors(bad, rows - bad if state == "success" else 0))
 
     def _errors(self, bad: int, good: int) -> list[dict[str, Any]]:
