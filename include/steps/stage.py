@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from include.lake.lake import sha256_file
 from include.lake.manifest import Manifest, digest_of, upload_file
@@ -30,10 +30,9 @@ def stage_partition(workspace: Workspace, valid: Manifest) -> Manifest:
     done = workspace.find("stage", digest)
     if done is not None:
         return done
-    write = _write_parquet if file_format == "parquet" else _write_json
     files = []
     with workspace.scratch() as scratch:
-        for path, rows in write(_tables(workspace.local_files(valid, scratch)), scratch):
+        for path, rows in _write(_tables(workspace.local_files(valid, scratch)), scratch, file_format):
             name = f"events-{sha256_file(path)[:16]}.{file_format}"
             key = f"{workspace.partition.output('stage', digest)}/{name}"
             files.append(upload_file(workspace.lake, key, path, rows))
@@ -56,21 +55,51 @@ def _tables(paths: list[Path]) -> Iterator[Any]:
             yield pa.Table.from_batches([batch])
 
 
-def _write_parquet(tables: Iterator[Any], scratch: Path) -> Iterator[tuple[Path, int]]:
-    import pyarrow.parquet as pq
+class _Writer(Protocol):
+    def write(self, table: Any) -> None: ...
+    def close(self) -> None: ...
 
-    writer, rows, number = None, 0, 0
+
+class _ParquetWriter:
+    def __init__(self, path: Path, first: Any) -> None:
+        import pyarrow.parquet as pq
+
+        self._schema = _aep_schema(first.schema)
+        self._file = pq.ParquetWriter(path, self._schema, compression="snappy", store_schema=False)
+
+    def write(self, table: Any) -> None:
+        self._file.write_table(table.cast(self._schema))
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _JsonLinesWriter:
+    def __init__(self, path: Path, first: Any) -> None:  # noqa: ARG002 - JSON Lines need no schema
+        self._file = path.open("wb")
+
+    def write(self, table: Any) -> None:
+        for row in table.to_pylist(maps_as_pydicts="strict"):
+            self._file.write(json.dumps(present(row), ensure_ascii=False, default=_iso).encode() + b"\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+_WRITERS: dict[str, Callable[[Path, Any], _Writer]] = {"parquet": _ParquetWriter, "json": _JsonLinesWriter}
+
+
+def _write(tables: Iterator[Any], scratch: Path, file_format: str) -> Iterator[tuple[Path, int]]:
+    """Files of at least ``FILE_ROWS`` rows, the last one excepted, with their number of rows."""
+    path, writer, rows = scratch / "staged", None, 0
     for table in tables:
-        aep_table = table.cast(_aep_schema(table.schema))
-        if writer is None:
-            path = scratch / f"staged-{number}.parquet"
-            writer = pq.ParquetWriter(path, aep_table.schema, compression="snappy", store_schema=False)
-        writer.write_table(aep_table)
+        writer = writer or _WRITERS[file_format](path, table)
+        writer.write(table)
         rows += table.num_rows
         if rows >= FILE_ROWS:
             writer.close()
             yield path, rows
-            writer, rows, number = None, 0, number + 1
+            writer, rows = None, 0
     if writer is not None:
         writer.close()
         yield path, rows
@@ -93,24 +122,6 @@ def _aep_schema(schema: Any) -> Any:
 
     # Every column may be null: which ones happen to be full on a day is no part of the format.
     return pa.schema([(f.name, milliseconds(f.type)) for f in schema])
-
-
-def _write_json(tables: Iterator[Any], scratch: Path) -> Iterator[tuple[Path, int]]:
-    file, rows, number = None, 0, 0
-    for table in tables:
-        if file is None:
-            path = scratch / f"staged-{number}.json"
-            file = path.open("wb")
-        for row in table.to_pylist(maps_as_pydicts="strict"):
-            file.write(json.dumps(present(row), ensure_ascii=False, default=_iso).encode() + b"\n")
-        rows += table.num_rows
-        if rows >= FILE_ROWS:
-            file.close()
-            yield path, rows
-            file, rows, number = None, 0, number + 1
-    if file is not None:
-        file.close()
-        yield path, rows
 
 
 def _iso(value: Any) -> str:

@@ -8,6 +8,7 @@ from airflow.sdk.log import mask_secret
 from include.aep.client import AepClient
 from include.aep.settings import AepSettings
 from include.errors import PipelineError
+from mixpanel_aep.hooks.connection import read_settings
 
 
 class AepHook(BaseHook):
@@ -23,19 +24,8 @@ class AepHook(BaseHook):
         self.aep_conn_id = aep_conn_id
 
     def settings(self) -> AepSettings:
-        """The connection, checked. Its secrets are masked in every log from here on."""
-        conn = self.get_connection(self.aep_conn_id)
-        settings = AepSettings.from_connection(
-            conn_id=self.aep_conn_id,
-            login=conn.login,
-            password=conn.password,
-            host=conn.host,
-            port=conn.port,
-            extra=conn.extra_dejson,
-        )
-        for secret in settings.secrets:
-            mask_secret(secret)
-        return settings
+        """The connection, checked, and its secrets masked."""
+        return read_settings(AepSettings, self.aep_conn_id, mask_secret)
 
     def get_conn(self) -> AepClient:
         """A client whose bearer tokens are masked in logs as soon as they exist."""

@@ -12,6 +12,7 @@ from include.lake.lake import Lake
 from include.mixpanel.budget import ExportBudget
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
+from mixpanel_aep.hooks.connection import read_settings
 
 
 class MixpanelHook(BaseHook):
@@ -28,19 +29,8 @@ class MixpanelHook(BaseHook):
         self.lake = lake
 
     def settings(self) -> MixpanelSettings:
-        """The connection, checked. Its secrets are masked in every log from here on."""
-        conn = self.get_connection(self.mixpanel_conn_id)
-        settings = MixpanelSettings.from_connection(
-            conn_id=self.mixpanel_conn_id,
-            login=conn.login,
-            password=conn.password,
-            host=conn.host,
-            port=conn.port,
-            extra=conn.extra_dejson,
-        )
-        for secret in settings.secrets:
-            mask_secret(secret)
-        return settings
+        """The connection, checked, and its secrets masked."""
+        return read_settings(MixpanelSettings, self.mixpanel_conn_id, mask_secret)
 
     def get_conn(self) -> MixpanelClient:
         """A client; with a lake, exports keep to the project's budget of 60 an hour across all tasks."""
