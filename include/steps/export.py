@@ -40,7 +40,8 @@ def export_partition(workspace: Workspace, project_id: int, mixpanel: Exporter) 
         "where": source.where or "",
         "time_in_ms": str(source.time_in_ms),
     }
-    done = latest_export(workspace, digest_of(request))
+    asked = digest_of(request)
+    done = latest_export(workspace, asked)
     if done is not None:
         return done
     workspace.lake.check_writable()
@@ -49,13 +50,13 @@ def export_partition(workspace: Workspace, project_id: int, mixpanel: Exporter) 
         with mixpanel.export(
             day, day, events=source.events, where=source.where, time_in_ms=source.time_in_ms
         ) as lines:
-            rows, digest = _write(lines, path)
+            rows, digest = _write(lines, path, asked)
         key = f"{workspace.partition.output('export', digest)}/{path.name}"
         files = (upload_file(workspace.lake, key, path, rows),)
     return workspace.publish(
         step="export",
         digest=digest,
-        inputs={"request": digest_of(request)},
+        inputs={"request": asked},
         files=files,
         counts={"exported": rows},
         details={"request": request, "project_id": project_id},
@@ -74,9 +75,9 @@ def latest_export(workspace: Workspace, request: str) -> Manifest | None:
     return max(found, key=lambda manifest: (manifest.created_at, manifest.digest), default=None)
 
 
-def _write(lines: Iterable[bytes], path: Path) -> tuple[int, str]:
-    """Writes the lines compressed; returns their number and the digest of what they say."""
-    rows, content = 0, hashlib.sha256(f"export {DATA_VERSION}\n".encode())
+def _write(lines: Iterable[bytes], path: Path, asked: str) -> tuple[int, str]:
+    """Writes the lines compressed; returns their number and the digest of the question and of what they say."""
+    rows, content = 0, hashlib.sha256(f"export {DATA_VERSION} {asked}\n".encode())
     with gzip_writer(path) as file:
         for line in lines:
             row = line + b"\n"

@@ -1,0 +1,148 @@
+"""Export: the bytes as they came, proven whole before anything is published, and once."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.errors import ConfigError, LakeError, PartitionNotClosed, TruncatedExport
+from include.lake.lake import Lake
+from include.lake.manifest import Manifest
+from include.steps.export import export_partition
+from include.steps.workspace import Workspace
+from tests.making import DAY, PROJECT_ID, Hands, Mixpanel, event, frozen, line, pipeline, workspace
+
+pytestmark = pytest.mark.unit
+LINES = [line(event()), "weird\u2028\u0085".encode(), b"\xff\xfe", b"{"]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(f"file://{tmp_path}/lake")
+
+
+def export(place: Workspace, client: Any) -> Manifest:
+    return export_partition(place, PROJECT_ID, client)
+
+
+def content(place: Workspace, manifest: Manifest, scratch: Path) -> bytes:
+    return b"".join(gzip.decompress(path.read_bytes()) for path in place.local_files(manifest, scratch))
+
+
+def published(lake: Lake) -> list[str]:
+    return [key for key in lake.keys("shop") if not key.startswith("shop/schemas")]
+
+
+def test_the_bytes_are_kept_as_they_came(lake: Lake, tmp_path: Path) -> None:
+    made = export(workspace(lake), Mixpanel(*LINES))
+    assert content(workspace(lake), made, tmp_path) == b"".join(text + b"\n" for text in LINES)
+    assert (made.counts, made.rows) == ({"exported": 4}, 4)
+
+
+def test_running_it_again_asks_nobody(lake: Lake) -> None:
+    first = export(workspace(lake), Mixpanel(*LINES))
+    again = Mixpanel(b"something else")
+    assert export(workspace(lake), again) == first
+    assert again.asked == 0
+
+
+@pytest.mark.parametrize(
+    "changes", [{"events": ["Purchase"]}, {"where": 'properties["x"] == 1'}, {"time_in_ms": True}]
+)
+@pytest.mark.parametrize("lines", [LINES, []], ids=["a day", "an empty day"])
+def test_another_question_is_asked_anew_and_then_known_too(
+    lake: Lake, changes: dict[str, Any], lines: list[bytes]
+) -> None:
+    """Also when Mixpanel's answer is the same."""
+    export(workspace(lake), Mixpanel(*lines))
+    client = Mixpanel(*lines)
+    other = workspace(lake, mixpanel=changes)
+    made = export(other, client)
+    assert (client.asked, export(other, client), client.asked) == (1, made, 1)
+
+
+def test_the_client_is_asked_for_the_day_and_what_the_pipeline_wants(lake: Lake) -> None:
+    asked: list[Any] = []
+
+    class Asked(Mixpanel):
+        @contextmanager
+        def export(self, from_date: date, to_date: date, **options: Any) -> Iterator[Iterable[bytes]]:
+            asked.append((from_date, to_date, options))
+            yield iter(())
+
+    wanted = {"events": ["B", "A"], "where": "x", "time_in_ms": True}
+    export(workspace(lake, mixpanel=wanted), Asked())
+    assert asked == [(DAY, DAY, {"events": ("B", "A"), "where": "x", "time_in_ms": True})]
+
+
+def test_an_export_that_breaks_off_publishes_nothing_and_the_next_one_does(lake: Lake) -> None:
+    class Broken(Mixpanel):
+        @contextmanager
+        def export(self, from_date: date, to_date: date, **options: Any) -> Iterator[Iterable[bytes]]:
+            def lines() -> Iterator[bytes]:
+                yield from LINES
+                raise TruncatedExport("Mixpanel's answer broke off.")
+
+            yield lines()
+
+    with pytest.raises(TruncatedExport):
+        export(workspace(lake), Broken())
+    assert published(lake) == []
+    assert export(workspace(lake), Mixpanel(*LINES)).rows == 4
+
+
+def test_an_empty_day_is_an_export_of_no_rows(lake: Lake, tmp_path: Path) -> None:
+    made = export(workspace(lake), Mixpanel())
+    assert (made.rows, made.counts, content(workspace(lake), made, tmp_path)) == (0, {"exported": 0}, b"")
+
+
+def test_a_day_that_is_not_over_is_not_asked_for(lake: Lake) -> None:
+    client = Mixpanel(*LINES)
+    midnight = datetime(2026, 7, 2, tzinfo=UTC)
+    with pytest.raises(PartitionNotClosed, match="Partition 2026-07-01 is not over in UTC"):
+        export(workspace(lake, clock=frozen(midnight.replace(year=2026, day=1, hour=23))), client)
+    assert client.asked == 0
+    assert export(workspace(lake, clock=frozen(midnight)), client).rows == 4
+
+
+def test_a_lake_that_cannot_be_written_is_noticed_before_mixpanel_is_asked(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise LakeError("The lake cannot write.")
+
+    client = Mixpanel(*LINES)
+    monkeypatch.setattr(Lake, "check_writable", lambda self: refuse())
+    with pytest.raises(LakeError):
+        export(workspace(lake), client)
+    assert client.asked == 0
+
+
+def test_two_exports_of_the_same_lines_are_one_output_byte_for_byte(tmp_path: Path) -> None:
+    places = [workspace(Lake(f"file://{tmp_path}/{name}")) for name in ("one", "two")]
+    one, two = (export(place, Mixpanel(*LINES)) for place in places)
+    assert (one.digest, one.content, one.files) == (two.digest, two.content, two.files)
+
+
+def test_other_lines_are_another_output_and_the_newest_one_counts(lake: Lake) -> None:
+    """A later export, say of a reconcile, stands beside the first; what came first is not overwritten."""
+    hands = Hands(at=workspace(lake).clock.seconds())
+    first = export(workspace(lake, clock=hands.clock), Mixpanel(*LINES))
+    hands.at += 60
+    later = workspace(lake, clock=hands.clock).publish(
+        step="export", digest="cd" * 16, inputs=first.inputs, files=first.files, counts={"exported": 4}
+    )
+    assert export(workspace(lake, clock=hands.clock), Mixpanel()) == later
+
+
+def test_a_day_before_the_pipeline_begins_is_refused(lake: Lake) -> None:
+    with pytest.raises(
+        ConfigError, match=r"Partition 2019-12-31 is before the start_date 2020-01-01 of pipeline shop\."
+    ):
+        Workspace.of(lake, pipeline(), date(2019, 12, 31))

@@ -1,0 +1,199 @@
+"""Stage: files exactly as AEP takes them, named by what is in them, and the same whenever they are made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from include.errors import BadManifest
+from include.lake.lake import Lake
+from include.lake.manifest import Manifest, upload_file
+from include.steps import stage
+from include.steps.stage import stage_partition
+from include.steps.workspace import Workspace
+from tests.making import TENANT, instants, workspace
+
+pytestmark = pytest.mark.unit
+MIXPANEL = pa.struct([
+    ("text", pa.string()), ("day", pa.date32()), ("moment", pa.timestamp("us", "UTC")), ("number", pa.float64()), ("small", pa.int8()),
+    ("tags", pa.list_(pa.string())), ("items", pa.list_(pa.struct([("at", pa.timestamp("us", "UTC")), ("sku", pa.string())]))),
+    ("prices", pa.map_(pa.string(), pa.int64())), ("yes", pa.bool_()),
+])  # fmt: skip
+MOMENT = datetime(2026, 7, 1, 12, 1, 40, 125000, tzinfo=UTC)
+FULL = {
+    "text": "Å\u2028\0", "day": date(2026, 7, 1), "moment": MOMENT, "number": 1.5e-07, "small": -5, "tags": ["a"], "yes": False,
+    "items": [{"at": MOMENT, "sku": None}, {"at": None, "sku": "B"}], "prices": [("NOK", 5)],
+}  # fmt: skip
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(f"file://{tmp_path}/lake")
+
+
+def table(number: int = 2) -> pa.Table:
+    """Full rows and empty ones, in turn; the others are not nullable, as when a day is full of them."""
+    tenant = [{"mixpanel": FULL} if n % 2 == 0 else None for n in range(number)]
+    made = pa.table({
+        "_id": [f"{n:064x}" for n in range(number)],
+        "timestamp": pa.array(instants(number), pa.timestamp("us", "UTC")),
+        TENANT: pa.array(tenant, pa.struct([("mixpanel", MIXPANEL)])),
+    })  # fmt: skip
+    return made.cast(pa.schema([field.with_nullable(field.name == TENANT) for field in made.schema]))
+
+
+def valid(place: Workspace, scratch: Path, number: int = 2) -> Manifest:
+    files: tuple[Any, ...] = ()
+    if number:
+        path = scratch / "valid.parquet"
+        pq.write_table(table(number), path)
+        files = (
+            upload_file(
+                place.lake,
+                f"{place.partition.output('validate', 'ab' * 16)}/part-00000.parquet",
+                path,
+                number,
+            ),
+        )
+    return place.publish(
+        step="validate", digest="ab" * 16, inputs={"transform": "x"}, files=files, counts={"valid": number}
+    )
+
+
+def staged(place: Workspace, scratch: Path, number: int = 2) -> Manifest:
+    return stage_partition(place, valid(place, scratch, number))
+
+
+def in_json(lake: Lake) -> Workspace:
+    return workspace(lake, aep={"format": "json"})
+
+
+def test_parquet_is_written_as_aep_reads_it(lake: Lake, tmp_path: Path) -> None:
+    place = workspace(lake)
+    (path,) = place.local_files(staged(place, tmp_path), tmp_path)
+    file = pq.ParquetFile(path)
+    columns = {file.schema.column(n).path: file.schema.column(n) for n in range(len(file.schema))}
+    times = {
+        name: column for name, column in columns.items() if name.endswith(("timestamp", "moment", ".at"))
+    }
+    assert len(times) == 3
+    for column in times.values():
+        assert (column.physical_type, column.converted_type) == ("INT64", "TIMESTAMP_MILLIS")
+    inside = f"{TENANT}.mixpanel"
+    kinds = {name: (column.physical_type, column.converted_type) for name, column in columns.items()}
+    assert kinds[f"{inside}.text"] == ("BYTE_ARRAY", "UTF8")
+    assert kinds[f"{inside}.day"] == ("INT32", "DATE")
+    assert kinds[f"{inside}.small"] == ("INT32", "INT_8")
+    assert kinds[f"{inside}.number"][0] == "DOUBLE"
+    assert kinds[f"{inside}.yes"][0] == "BOOLEAN"
+    assert all(column.max_definition_level > 0 for column in columns.values()), "every column may be null"
+    assert file.metadata.row_group(0).column(0).compression == "SNAPPY"
+    assert b"ARROW:schema" not in (file.metadata.metadata or {})
+
+
+def test_parquet_holds_the_rows_that_were_valid(lake: Lake, tmp_path: Path) -> None:
+    place = workspace(lake)
+    (path,) = place.local_files(staged(place, tmp_path, 5), tmp_path)
+    assert pq.read_table(path).to_pylist() == table(5).to_pylist()
+
+
+def test_json_lines_hold_no_nulls_and_times_as_aep_writes_them(lake: Lake, tmp_path: Path) -> None:
+    (path,) = in_json(lake).local_files(staged(in_json(lake), tmp_path), tmp_path)
+    body = path.read_bytes()
+    first, second = (json.loads(text) for text in body.split(b"\n")[:-1])
+    assert b"null" not in body
+    assert first == {
+        "_id": f"{0:064x}",
+        "timestamp": "2026-07-01T12:00:00.000Z",
+        TENANT: {"mixpanel": {
+            "text": "Å\u2028\0", "day": "2026-07-01", "moment": "2026-07-01T12:01:40.125Z", "number": 1.5e-07, "small": -5,
+            "tags": ["a"], "items": [{"at": "2026-07-01T12:01:40.125Z"}, {"sku": "B"}], "prices": {"NOK": 5}, "yes": False,
+        }},
+    }  # fmt: skip
+    assert second == {"_id": f"{1:064x}", "timestamp": "2026-07-01T12:01:00.000Z"}
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "json"])
+def test_running_it_again_does_nothing(
+    lake: Lake, tmp_path: Path, file_format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = workspace(lake, aep={"format": file_format})
+    made = valid(place, tmp_path)
+    first = stage_partition(place, made)
+    monkeypatch.setattr(Workspace, "local_files", lambda *args: pytest.fail("it worked again"))
+    assert stage_partition(place, made) == first
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "json"])
+def test_files_are_named_by_their_bytes_and_equal_whenever_they_are_made(
+    tmp_path: Path, file_format: str
+) -> None:
+    made = []
+    for name in ("one", "two"):
+        place = workspace(Lake(f"file://{tmp_path}/{name}"), aep={"format": file_format})
+        made.append(staged(place, tmp_path))
+        (path,) = place.local_files(made[-1], tmp_path)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert path.name == f"events-{digest[:16]}.{file_format}"
+    assert made[0].files == made[1].files
+    assert made[0].content == made[1].content
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "json"])
+@pytest.mark.parametrize(
+    ("number", "files"), [(1, [1]), (6, [6]), (7, [6, 1]), (12, [6, 6]), (13, [6, 6, 1])]
+)
+def test_a_large_day_is_several_files_and_no_row_is_lost(
+    lake: Lake,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file_format: str,
+    number: int,
+    files: list[int],
+) -> None:
+    monkeypatch.setattr(stage, "FILE_ROWS", 6)
+    monkeypatch.setattr(stage, "_CHUNK_ROWS", 3)
+    place = workspace(lake, aep={"format": file_format})
+    made = staged(place, tmp_path, number)
+    assert [file.rows for file in made.files] == files
+    assert made.counts == {"staged": number}
+    paths = place.local_files(made, tmp_path)
+    if file_format == "json":
+        ids = [json.loads(text)["_id"] for path in paths for text in path.read_bytes().split(b"\n")[:-1]]
+    else:
+        ids = [found for path in paths for found in pq.read_table(path)["_id"].to_pylist()]
+    assert ids == [f"{n:064x}" for n in range(number)]
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "json"])
+def test_an_empty_day_stages_no_file(lake: Lake, tmp_path: Path, file_format: str) -> None:
+    made = staged(workspace(lake, aep={"format": file_format}), tmp_path, 0)
+    assert (made.files, made.rows, made.counts) == ((), 0, {"staged": 0})
+
+
+def test_the_format_is_part_of_what_was_made(lake: Lake, tmp_path: Path) -> None:
+    made = valid(workspace(lake), tmp_path)
+    parquet, lines = stage_partition(workspace(lake), made), stage_partition(in_json(lake), made)
+    assert parquet.digest != lines.digest
+
+
+def test_rows_that_somebody_changed_are_not_staged(lake: Lake, tmp_path: Path) -> None:
+    made = valid(workspace(lake), tmp_path)
+    (lake.root / made.files[0].key).write_bytes(b"PAR1")
+    with pytest.raises(BadManifest):
+        stage_partition(workspace(lake), made)
+    assert list(lake.keys("shop/2026-07-01/staged")) == []
+
+
+@pytest.mark.parametrize("value", [Decimal(1), b"bytes", object()])
+def test_what_has_no_json_form_is_no_json_by_chance(value: Any) -> None:
+    with pytest.raises(AttributeError):
+        stage._iso(value)

@@ -1,0 +1,275 @@
+"""Transform: every exported line is a row, a counted duplicate, or in quarantine; run again it is the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.errors import BadManifest, SchemaError
+from include.lake.lake import Lake
+from include.steps.transform import transform_partition
+from include.xdm.mapping import bind, read_mapping_file
+from include.xdm.schema import XdmSchema
+from tests.making import (
+    DAY,
+    INT,
+    NOON,
+    STRING,
+    TENANT,
+    document,
+    event,
+    exported,
+    line,
+    quarantined,
+    row,
+    rows,
+    schema,
+    transformed,
+    workspace,
+)  # fmt: skip
+
+pytestmark = pytest.mark.unit
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "include" / "sandbox" / "data" / "mixpanel-samples.jsonl"
+XDM = schema(city=STRING, quantity=INT)
+MAPPING = [row("event", "eventType"), row("properties.$city", "city"), row("properties.quantity", "quantity")]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(f"file://{tmp_path}/lake")
+
+
+def defaults() -> XdmSchema:
+    """The schema that setup makes of Mixpanel's default properties."""
+    group = json.loads((ROOT / "include/pipelines/field_groups/mixpanel-defaults.json").read_text())
+    body = document()
+    body["properties"][TENANT] = {"type": "object", "properties": group["properties"]}
+    body["properties"]["producedBy"] = STRING
+    return XdmSchema(body)
+
+
+def test_a_row_has_the_shape_of_the_schema(lake: Lake, tmp_path: Path) -> None:
+    made = transformed(
+        workspace(lake), XDM, MAPPING, line(event(**{"$city": "Ålesund", "quantity": "2", "x": 1}))
+    )
+    (found,) = rows(workspace(lake), made, tmp_path)
+    assert found["timestamp"] == datetime(2026, 7, 1, 12, tzinfo=UTC)
+    assert (found["eventType"], len(found["_id"])) == ("Purchase", 64)
+    inside = found[TENANT]["mixpanel"]
+    assert (inside["city"], inside["quantity"]) == ("Ålesund", 2)
+    kept = {"time": NOON, "distinct_id": "u-1", "$insert_id": "i-1", "$user_id": "u-1", "x": 1}
+    assert json.loads(inside["unmapped"]) == kept
+
+
+def test_running_it_again_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = transformed(workspace(lake), XDM, MAPPING, line(event()))
+    monkeypatch.setattr("include.steps.transform._Work.run", lambda *args: pytest.fail("it worked again"))
+    assert transformed(workspace(lake), XDM, MAPPING, line(event())) == first
+
+
+@pytest.mark.parametrize(
+    ("xdm", "mapping", "changes"),
+    [(schema(city=STRING, quantity=STRING), MAPPING, {}), (XDM, MAPPING[:2], {}), (XDM, MAPPING, {"unmapped": "drop"}),
+     (XDM, MAPPING, {"identities": {"$device_id": "D"}}), (XDM, MAPPING, {"mixpanel": {"time_is": "project_local"}})],
+    ids=["schema", "mapping", "unmapped", "identities", "time_is"],
+)  # fmt: skip
+def test_whatever_shapes_a_row_shapes_the_digest(
+    lake: Lake, xdm: XdmSchema, mapping: Any, changes: dict[str, Any]
+) -> None:
+    body = line(event(**{"$city": "Oslo", "quantity": 1}))
+    first = transformed(workspace(lake), XDM, MAPPING, body)
+    other = transformed(workspace(lake, **changes), xdm, mapping, body)
+    assert other.digest != first.digest
+    assert other.inputs["export"] == first.inputs["export"]
+
+
+def test_exact_duplicates_collapse_and_are_counted(lake: Lake) -> None:
+    made = transformed(workspace(lake), XDM, MAPPING, *[line(event())] * 1000)
+    assert made.counts == {"exported": 1000, "mapped": 1, "duplicates": 999, "twins": 0, "quarantined": 0}
+
+
+def test_events_without_insert_id_that_are_the_same_to_the_byte_are_counted_apart(lake: Lake) -> None:
+    twin = line(event(**{"$insert_id": None}))
+    made = transformed(workspace(lake), XDM, MAPPING, twin, twin, line(event()), line(event()))
+    assert (made.counts["duplicates"], made.counts["twins"], made.counts["mapped"]) == (2, 1, 2)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_one_event_sent_twice_the_one_processed_last_stays(lake: Lake, tmp_path: Path, order: int) -> None:
+    sent = [
+        line(event(**{"$city": city, "mp_processing_time_ms": at}))
+        for city, at in (("Oslo", 9), ("Bergen", 10), ("Moss", None))
+    ]
+    made = transformed(workspace(lake), XDM, MAPPING, *sent[::order])
+    (found,) = rows(workspace(lake), made, tmp_path)
+    assert found[TENANT]["mixpanel"]["city"] == "Bergen"
+    assert made.counts["duplicates"] == 2
+
+
+def test_equally_late_duplicates_are_chosen_by_their_bytes_not_by_their_order(tmp_path: Path) -> None:
+    sent = [line(event(**{"$city": city, "mp_processing_time_ms": 9})) for city in ("Oslo", "Bergen", "Moss")]
+    found = {
+        rows(place, transformed(place, XDM, MAPPING, *turned), tmp_path)[0][TENANT]["mixpanel"]["city"]
+        for turned in (sent, sent[::-1], sent[1:] + sent[:1])
+        for place in [workspace(Lake(f"file://{tmp_path}/{hash(tuple(turned))}"))]
+    }
+    assert len(found) == 1
+
+
+def test_quarantine_says_why_and_where_and_keeps_the_line(lake: Lake) -> None:
+    lines = [line(event()), b"not json", line(event(time=NOON - 86400)), b"\xff"]
+    made = transformed(workspace(lake), XDM, MAPPING, *lines)
+    assert made.counts["quarantined"] == 3
+    assert made.details["reasons"] == {"not_json": 1, "not_utf8": 1, "wrong_partition": 1}
+    kept = quarantined(workspace(lake), made)
+    assert [(record["reason"], record["line_number"]) for record in kept] == [
+        ("not_json", 2),
+        ("wrong_partition", 3),
+        ("not_utf8", 4),
+    ]
+    assert kept[0]["raw"] == "not json"
+
+
+def test_a_day_without_quarantine_has_no_quarantine_file(lake: Lake) -> None:
+    made = transformed(workspace(lake), XDM, MAPPING, line(event()))
+    assert made.details["quarantine"] is None
+    assert [key for key in lake.keys("shop") if "quarantine" in key] == []
+
+
+def test_an_empty_day_is_a_transform_of_no_rows(lake: Lake) -> None:
+    made = transformed(workspace(lake), XDM, MAPPING)
+    assert (made.files, made.rows) == ((), 0)
+    assert made.counts == {"exported": 0, "mapped": 0, "duplicates": 0, "twins": 0, "quarantined": 0}
+
+
+def test_values_that_do_not_fit_are_counted_by_field(lake: Lake) -> None:
+    lines = [
+        line(event(**{"$insert_id": f"{n}", "quantity": value}))
+        for n, value in enumerate([1, "two", "three", None])
+    ]
+    made = transformed(workspace(lake), XDM, MAPPING, *lines)
+    assert made.details["not_converted"] == {"_acme.mixpanel.quantity": 2}
+
+
+def test_unmapped_drop_keeps_nothing(lake: Lake, tmp_path: Path) -> None:
+    place = workspace(lake, unmapped="drop")
+    (found,) = rows(place, transformed(place, XDM, MAPPING, line(event(x=1, **{"$city": "Oslo"}))), tmp_path)
+    assert found[TENANT]["mixpanel"] == {"city": "Oslo", "quantity": None}
+
+
+def test_unmapped_fail_names_the_properties(lake: Lake) -> None:
+    place = workspace(lake, unmapped="fail")
+    with pytest.raises(
+        SchemaError, match=r"properties have no mapping: .*'odd one'.*Map them, or write unmapped: keep"
+    ):
+        transformed(place, XDM, MAPPING, line(event(**{"odd one": 1})))
+    assert [key for key in lake.keys("shop/2026-07-01/xdm") if "manifest" in key] == []
+
+
+def test_an_export_that_somebody_changed_is_not_transformed(lake: Lake) -> None:
+    made = exported(workspace(lake), line(event()))
+    (lake.root / made.files[0].key).write_bytes(b"changed")
+    with pytest.raises(BadManifest, match="is not the file that its manifest describes"):
+        transformed(workspace(lake), XDM, MAPPING, line(event()))
+
+
+def test_the_hostile_lines_become_rows_with_their_default_properties(lake: Lake, tmp_path: Path) -> None:
+    place = workspace(
+        lake, identities={"$user_id": "User", "$device_id": "Device", "distinct_id": "Distinct"}
+    )
+    lines = SAMPLES.read_bytes().split(b"\n")[:-1]
+    xdm = defaults()
+    mapping = bind("defaults", read_mapping_file("mixpanel-defaults.json"), xdm, keep_unmapped=True)
+    made = transform_partition(place, exported(place, *lines), xdm, mapping)
+    elsewhere = sum(
+        datetime.fromtimestamp(json.loads(text)["properties"]["time"], UTC).date() != DAY for text in lines
+    )
+    assert made.counts["exported"] == 12
+    assert made.details["reasons"] == {"no_identity": 1, "wrong_partition": elsewhere}
+    found = {found["eventType"]: found for found in rows(place, made, tmp_path)}
+    assert json.loads(found["weird \u2028 name"][TENANT]["mixpanel"]["unmapped"])["nul"] == "a\0b"
+    bought = found["Purchase"]
+    assert bought[TENANT]["mixpanel"]["city"] == "Oslo", "of the two, the one processed later"
+    assert json.loads(bought[TENANT]["mixpanel"]["unmapped"])["Total (€)"] == 61.0
+    assert bought["identityMap"]["User"] == [
+        {"id": "u-1001", "authenticatedState": "ambiguous", "primary": True}
+    ]
+
+
+GARBAGE = st.sampled_from(
+    [
+        b"",
+        b"{",
+        b"99",
+        b"\xff",
+        b'{"event":"A","properties":[]}',
+        line(event(distinct_id=None)),
+        line(event(time=1)),
+    ]
+)
+EVENTS = st.builds(
+    lambda name, who, insert, at, extra: line(event(name, distinct_id=who, time=NOON + at, **{"$insert_id": insert, **extra})),
+    st.sampled_from(["A", "B"]), st.sampled_from(["u", "v", 7]), st.sampled_from(["1", "2", None]), st.integers(0, 1),
+    st.dictionaries(st.sampled_from(["$city", "quantity", "mp_processing_time_ms"]), st.integers(0, 2) | st.text(max_size=2)),
+)  # fmt: skip
+
+
+@settings(max_examples=12)
+@given(st.lists(EVENTS | GARBAGE, max_size=60))
+def test_every_exported_line_is_accounted_for(lines: list[bytes]) -> None:
+    """exported = duplicates + quarantined + mapped, each id once, and no id that Mixpanel did not return."""
+    with TemporaryDirectory() as folder:
+        place = workspace(Lake(f"file://{folder}/lake"))
+        made = transformed(place, XDM, MAPPING, *lines)
+        found = rows(place, made, Path(folder))
+        counts = made.counts
+        assert (
+            counts["exported"]
+            == len(lines)
+            == counts["duplicates"] + counts["quarantined"] + counts["mapped"]
+        )
+        assert counts["mapped"] == len(found) == made.rows
+        assert counts["quarantined"] == len(quarantined(place, made))
+        assert max(Counter(row["_id"] for row in found).values(), default=1) == 1
+        assert [row["timestamp"] for row in found] == sorted(row["timestamp"] for row in found)
+
+
+def test_other_processes_with_other_hash_seeds_write_the_same_bytes(tmp_path: Path) -> None:
+    code = (
+        "import sys; from tests.steps.test_transform import *; "
+        "place = workspace(Lake('file://' + sys.argv[1])); "
+        "lines = [line(event(**{'$insert_id': str(n % 400), '$city': 'ÅØ'[n % 2], 'x': {'b': n, 'a': 1}})) for n in range(1000)]; "
+        "made = transformed(place, XDM, MAPPING, *lines, b'bad'); "
+        "print(made.digest, made.content, made.details['quarantine']['sha256'])"
+    )
+    told = set()
+    for seed in ("1", "2"):
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "LC_ALL": "C",
+            "TZ": ["UTC", "Asia/Kolkata"][seed == "2"],
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", code, f"{tmp_path}/{seed}"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        told.add(done.stdout)
+    assert len(told) == 1
