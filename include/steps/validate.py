@@ -204,7 +204,8 @@ def _refuse_too_many(workspace: Workspace, mapped: Manifest, check: _Check, repo
     exported = mapped.counts["exported"]
     refused = mapped.counts["quarantined"] + check.quarantined
     allowed = workspace.pipeline.quality.max_quarantined
-    if not exported or refused <= allowed * exported:
+    # Divided, not multiplied: 0.29 * 100 is less than 29 to a computer.
+    if not exported or refused / exported <= allowed:
         return
     reasons = Counter(mapped.details["reasons"]) + check.reasons
     top = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
