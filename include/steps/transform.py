@@ -16,10 +16,10 @@ from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
 from include.steps.jsonl import gzip_writer
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.compile import CompiledMapping, compile_mapping
-from include.xdm.convert import quote
 from include.xdm.mapping import MappingSet
 from include.xdm.schema import XdmSchema
 from include.xdm.sift import Sieve, SiftedEvent
+from include.xdm.spool import Spool
 
 _CHUNK_ROWS = 10_000
 
@@ -67,7 +67,10 @@ def transform_partition(
 
 
 class _Work:
-    """One transform in its scratch folder: sift into DuckDB, drop duplicates there, map, write Parquet."""
+    """One transform in its scratch folder: sift, drop duplicates, map slice by slice, write Parquet.
+
+    DuckDB sorts and compares narrow rows, and spills them; the wide ones pass through it a slice at a time.
+    """
 
     def __init__(self, workspace: Workspace, raw: Manifest, mapping: MappingSet, scratch: Path) -> None:
         source = workspace.pipeline.mixpanel
@@ -89,23 +92,16 @@ class _Work:
 
     def run(self, compiled: CompiledMapping) -> int:
         """Returns the number of mapped rows."""
-        with gzip_writer(self.quarantined_path) as quarantine, open_duckdb(self.scratch) as db:
-            db.register("sieve", self._batches(quarantine))
+        with (
+            Spool(self.scratch / "events.spool") as spool,
+            gzip_writer(self.quarantined_path) as quarantine,
+            open_duckdb(self.scratch) as db,
+        ):
+            db.register("sieve", self._narrow(quarantine, spool))
             db.execute("CREATE TABLE sifted AS SELECT * FROM sieve")
             self._check_unmapped()
             duplicates, twins = self._drop_duplicates(db)
-            db.execute(f"CREATE TABLE mapped AS {compiled.select}")
-            columns = ", ".join(f'"{name}"' for name in compiled.columns)
-            db.execute(
-                f"COPY (SELECT {columns} FROM mapped ORDER BY timestamp, _id) TO {quote(str(self.parquet))} "
-                "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)"
-            )
-            self.not_converted = dict(
-                db.execute(
-                    "SELECT unnest(failed) AS f, count(*) FROM mapped GROUP BY f ORDER BY f"
-                ).fetchall()
-            )
-            rows = int(db.execute("SELECT count(*) FROM mapped").fetchall()[0][0])
+            rows = self._map(db, spool, compiled)
         self.counts = {
             "duplicates": duplicates,
             "twins": twins,
@@ -113,6 +109,36 @@ class _Work:
             **dict(sorted(self.sieve.counts.items())),
         }
         return rows
+
+    def _map(self, db: Any, spool: Spool, compiled: CompiledMapping) -> int:
+        """Maps the rows that stay, in the order of their time and id, which no order of the export can change."""
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        writer, rows, failed = None, 0, Counter[str]()
+        mapper = db.cursor()
+        for events in spool.slices(self._places(db)):
+            mapper.register("events", events)
+            mapped = mapper.sql(compiled.select).to_arrow_table()
+            failures = pc.value_counts(pc.list_flatten(mapped["failed"])).to_pylist()
+            failed.update({str(entry["values"]): int(entry["counts"]) for entry in failures})
+            kept = mapped.select(list(compiled.columns))
+            writer = writer or pq.ParquetWriter(self.parquet, kept.schema, compression="zstd")
+            writer.write_table(kept.cast(writer.schema))
+            rows += kept.num_rows
+        if writer is not None:
+            writer.close()
+        self.not_converted = dict(sorted(failed.items()))
+        return rows
+
+    @staticmethod
+    def _places(db: Any) -> Iterator[tuple[str, int, int, int, int, int]]:
+        db.execute(
+            'SELECT _id, timestamp, "offset", event_bytes, properties_bytes, unmapped_bytes '
+            "FROM sifted ANTI JOIN losers USING (line_number) ORDER BY timestamp, _id"
+        )
+        while chunk := db.fetchmany(_CHUNK_ROWS):
+            yield from chunk
 
     def quarantine_file(self, workspace: Workspace, digest: str) -> dict[str, Any] | None:
         """Uploads the quarantined lines, if any, and says where they are."""
@@ -122,23 +148,22 @@ class _Work:
         file: LakeFile = upload_file(workspace.lake, key, self.quarantined_path, self.reasons.total())
         return file.model_dump()
 
-    def _batches(self, quarantine: gzip.GzipFile) -> Any:
+    def _narrow(self, quarantine: gzip.GzipFile, spool: Spool) -> Any:
         import pyarrow as pa
 
         schema = pa.schema([
-            ("line_number", pa.int64()), ("_id", pa.string()), ("timestamp", pa.timestamp("ms", tz="UTC")),
-            ("processed_ms", pa.int64()), ("has_insert_id", pa.bool_()), ("event", pa.string()),
-            ("properties", pa.string()), ("unmapped", pa.string()),
+            ("line_number", pa.int64()), ("_id", pa.string()), ("timestamp", pa.int64()),
+            ("processed_ms", pa.int64()), ("has_insert_id", pa.bool_()), ("digest", pa.binary()),
+            ("offset", pa.int64()), ("event_bytes", pa.int64()), ("properties_bytes", pa.int64()),
+            ("unmapped_bytes", pa.int64()),
         ])  # fmt: skip
 
         def batches() -> Iterator[Any]:
-            events = self._events(quarantine)
-            while chunk := list(itertools.islice(events, _CHUNK_ROWS)):
-                columns = [
-                    pa.array(column, field.type)
-                    for column, field in zip(zip(*chunk, strict=True), schema, strict=True)
-                ]
-                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+            rows = map(spool.add, self._events(quarantine))
+            while chunk := list(itertools.islice(rows, _CHUNK_ROWS)):
+                columns = zip(*chunk, strict=True)
+                arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
         return pa.RecordBatchReader.from_batches(schema, batches())
 
@@ -164,11 +189,10 @@ class _Work:
         db.execute(
             "CREATE TABLE losers AS SELECT line_number, has_insert_id FROM ("
             " SELECT line_number, has_insert_id, row_number() OVER"
-            "  (PARTITION BY _id ORDER BY processed_ms DESC, properties, line_number) AS place"
+            "  (PARTITION BY _id ORDER BY processed_ms DESC, digest, line_number) AS place"
             " FROM sifted SEMI JOIN (SELECT _id FROM sifted GROUP BY _id HAVING count(*) > 1) USING (_id)"
             ") WHERE place > 1"
         )
-        db.execute("CREATE VIEW events AS SELECT * FROM sifted ANTI JOIN losers USING (line_number)")
         total, twins = db.execute(
             "SELECT count(*), count(*) FILTER (NOT has_insert_id) FROM losers"
         ).fetchall()[0]
