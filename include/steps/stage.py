@@ -12,7 +12,6 @@ from include.lake.manifest import Manifest, digest_of, upload_file
 from include.quality.suite import present
 from include.steps.workspace import DATA_VERSION, Workspace
 
-_CHUNK_ROWS = 20_000
 FILE_ROWS = 500_000
 """Rows of one staged file: some 100 MB, below AEP's 256 MB for a single upload (facts: Batch Ingestion 5.2)."""
 
@@ -47,12 +46,12 @@ def stage_partition(workspace: Workspace, valid: Manifest) -> Manifest:
 
 
 def _tables(paths: list[Path]) -> Iterator[Any]:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     for path in paths:
-        for batch in pq.ParquetFile(path).iter_batches(_CHUNK_ROWS):
-            yield pa.Table.from_batches([batch])
+        source = pq.ParquetFile(path)
+        for number in range(source.num_row_groups):
+            yield source.read_row_group(number)
 
 
 class _Writer(Protocol):
