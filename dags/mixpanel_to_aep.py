@@ -64,11 +64,13 @@ def build(pipeline: Pipeline) -> DAG:
             mapping=pipeline.mapping,
             max_quarantined=pipeline.quality.max_quarantined,
         ),
-        schedule=DailyPartitionTimetable(source.day_zone.key, str(pipeline.end_date) if pipeline.end_date else None),
+        schedule=DailyPartitionTimetable(
+            source.day_zone.key, str(pipeline.start_date), str(pipeline.end_date or "")
+        ),
         start_date=datetime.combine(pipeline.start_date, datetime.min.time(), tzinfo=source.day_zone),
         catchup=False,
         max_active_runs=4,
-        dagrun_timeout=timedelta(hours=36),
+        dagrun_timeout=timedelta(hours=36 + pipeline.settle_hours),
         default_args=DEFAULTS,
         params={"partition_date": Param(None, type=["null", "string"], format="date", title="Partition",
                                         description="The day, when the run has no partition key.")},

@@ -65,20 +65,26 @@ class Decision:
     reason: str = ""
 
 
+def batch_in_question(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
+    """The newest record that names a batch: the one whose status ``decide`` wants to know."""
+    return next((record for record in reversed(records) if record.batch), None)
+
+
 def decide(records: Sequence[LedgerRecord], content: str, status: str | None) -> Decision:
     """The next action for a partition whose staged content is ``content``.
 
-    ``status`` is AEP's raw status of the batch of the newest record (None: it names no batch, or AEP has no answer).
+    ``status`` is AEP's raw status of ``batch_in_question`` (None: there is none, or AEP has no answer).
     """
-    if not records:
+    if records and records[-1].kind == "empty":
+        return Decision(Action.DONE if records[-1].content == content else Action.CREATE)
+    named = batch_in_question(records)
+    if named is None or (named.kind == "failed" and not _flaps(status)):
         return Decision(Action.CREATE)
-    last = records[-1]
-    if last.kind in ("created", "completing") or (last.kind == "failed" and _flaps(status)):
-        return _with_batch(last, content, status)
-    if last.kind in ("active", "empty"):
-        return _after_settled(last, content, status)
-    active = next((record for record in reversed(records) if record.kind == "active"), None)
-    return _after_settled(active, content, None) if active else Decision(Action.CREATE)
+    return (
+        _after_active(named, content, status)
+        if named.kind == "active"
+        else _with_batch(named, content, status)
+    )
 
 
 def _flaps(status: str | None) -> bool:
@@ -86,14 +92,14 @@ def _flaps(status: str | None) -> bool:
     return outlook(status) in (BatchOutlook.OPEN, BatchOutlook.COMMITTED, BatchOutlook.ACTIVE)
 
 
-def _after_settled(settled: LedgerRecord, content: str, status: str | None) -> Decision:
-    if settled.kind == "empty":
-        return Decision(Action.DONE if settled.content == content else Action.CREATE)
-    if settled.content != content:
-        return Decision(Action.STOP, settled.batch, "other content of this partition is active")
-    if outlook(status) is BatchOutlook.GONE:
-        return Decision(Action.STOP, settled.batch, f"its batch was active and is now {status}")
-    return Decision(Action.DONE, settled.batch)
+def _after_active(active: LedgerRecord, content: str, status: str | None) -> Decision:
+    if (
+        outlook(status) is BatchOutlook.GONE
+    ):  # somebody took it back in AEP: nothing of it is there to be doubled
+        return Decision(Action.CREATE)
+    if active.content != content:
+        return Decision(Action.STOP, active.batch, "other content of this partition is active")
+    return Decision(Action.DONE, active.batch)
 
 
 def _with_batch(last: LedgerRecord, content: str, status: str | None) -> Decision:

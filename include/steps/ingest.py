@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from include.aep.client import AepClient
-from include.aep.decide import Action, BatchOutlook, Decision, decide, outlook
-from include.errors import BatchFailed, Conflict, CountMismatch, Terminal
+from include.aep.decide import Action, BatchOutlook, Decision, batch_in_question, decide, outlook
+from include.errors import BatchFailed, Conflict, CountMismatch, RequestRefused, Terminal, Transient
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
@@ -35,9 +35,10 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Watching:
-    """AEP is at work on the batch; look again later."""
+    """AEP is at work on the batch; look again later. ``committed``: this look completed it, AEP has just begun."""
 
     batch_id: str
+    committed: bool = False
 
 
 def ingest_partition(
@@ -58,16 +59,16 @@ def ingest_partition(
             case Action.DONE:
                 return Ingested(decision.batch, staged.rows, again)
             case Action.WATCH:
-                return Watching(str(decision.batch))
+                return Watching(str(decision.batch), work.committed)
             case Action.CREATE if staged.rows == 0:
                 work.record("empty")
             case Action.CREATE:
                 work.create()
             case Action.UPLOAD:
-                work.upload(str(decision.batch))
+                work.continue_upload(str(decision.batch))
             case Action.COMPLETE:
-                aep.batches.complete(str(decision.batch))
-                return Watching(str(decision.batch))
+                work.complete(str(decision.batch))
+                return Watching(str(decision.batch), work.committed)
             case Action.RECORD:
                 work.record_active(str(decision.batch))
             case Action.FAIL:
@@ -97,17 +98,19 @@ class _Ingest:
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.workspace.lake, self.workspace.partition)
         self.records: list[LedgerRecord] = self.ledger.records()
+        self.committed = False
         self._let_others_finish()
 
     def decide(self) -> Decision:
-        """Asks AEP about the newest record's batch, and ``decide`` about the rest."""
-        batch_id = self.records[-1].batch if self.records else None
-        batch = self.aep.batches.find(batch_id) if batch_id else None
+        """Asks AEP about the batch in question, and ``decide`` about the rest."""
+        record = batch_in_question(self.records)
+        batch = self.aep.batches.find(record.batch) if record and record.batch else None
         return decide(self.records, self.staged.content, batch.status if batch else None)
 
     def loaded(self) -> Manifest:
-        """What the newest record's batch was made of: an earlier run's content, perhaps."""
-        staged = self.records[-1].staged
+        """What the batch in question was made of: an earlier run's content, perhaps."""
+        record = batch_in_question(self.records)
+        staged = record.staged if record else self.staged.digest
         return self.staged if staged == self.staged.digest else self.workspace.require("stage", staged)
 
     def record(
@@ -135,14 +138,33 @@ class _Ingest:
             for batch in self.aep.batches.find_by_external_id(self.dataset_id, external_id)
             if outlook(batch.status) in (BatchOutlook.OPEN, BatchOutlook.COMMITTED, BatchOutlook.ACTIVE)
         ]
+        new = not alive
         tags = {
             "mixpanel-aep/pipeline": [self.workspace.pipeline.name],
             "mixpanel-aep/day": [str(self.workspace.partition)],
         }
         file_format = self.workspace.pipeline.aep.file_format
-        if not alive:
+        if new:
             alive = [self.aep.batches.create(self.dataset_id, file_format, external_id, tags)]
         self.record("created", alive[0])
+        if new:  # it is open; asking the catalog, which may not know it yet, could only delay it
+            self.upload(alive[0])
+
+    def continue_upload(self, batch: str) -> None:
+        """Uploads to a batch that another run may be at work on as well.
+
+        Raises:
+            Conflict: that run was quicker, and AEP takes no more files.
+        """
+        try:
+            self.upload(batch)
+        except RequestRefused:
+            if len(self.ledger.records()) == len(self.records):
+                raise
+            raise Conflict(
+                f"Another run completed batch {batch} of partition {self.workspace.partition} meanwhile.",
+                "Nothing was lost; this run finds it when it is retried.",
+            ) from None
 
     def upload(self, batch: str) -> None:
         """Sends every file under the name of its digest, so that sending it again changes nothing; then commits."""
@@ -153,11 +175,21 @@ class _Ingest:
                 self.aep.batches.upload(batch, self.dataset_id, name, partial(_open, path), file.bytes)
         # The record comes first: from here on the batch may become active, whether or not we hear of it.
         self.record("completing", batch)
+        self.complete(batch)
+
+    def complete(self, batch: str) -> None:
+        """The commit; it may be repeated."""
         self.aep.batches.complete(batch)
+        self.committed = True
 
     def record_active(self, batch: str) -> None:
         found, loaded = self.aep.batches.find(batch), self.loaded()
         rows, failed = (found.output_records, found.failed_records) if found else (None, None)
+        if rows is None:
+            raise Transient(
+                f"AEP says batch {batch} of partition {self.workspace.partition} succeeded, but not yet with how many rows.",
+                "This run asks again when it is retried.",
+            )
         if rows != loaded.rows or failed:
             raise CountMismatch(
                 f"AEP says batch {batch} succeeded with {rows} rows and {failed or 0} failed ones, but "
@@ -167,8 +199,10 @@ class _Ingest:
         self.record("active", batch, of=loaded, counts={"active": rows})
 
     def fail(self, batch: str) -> None:
-        why = self.aep.batches.why_failed(batch)
-        self.record("failed", batch, of=self.loaded(), note=why)
+        why, loaded = self.aep.batches.why_failed(batch), self.loaded()
+        self.record("failed", batch, of=loaded, note=why)
+        if loaded.content != self.staged.content:
+            return  # an earlier run's content; this one's is still to come
         raise BatchFailed(
             f"AEP refused batch {batch} of partition {self.workspace.partition}: {why}.",
             "Nothing of it is visible. Correct the mapping or the schema, then clear the task transform.",

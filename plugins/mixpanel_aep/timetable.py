@@ -21,9 +21,9 @@ class DailyPartitionTimetable(CronPartitionTimetable):
     calendar days are counted. Midnight and no other hour, because a backfill's bounds are midnights.
     """
 
-    def __init__(self, timezone: Any, last_day: str | None = None, **_: Any) -> None:
+    def __init__(self, timezone: Any, first_day: str = "", last_day: str = "") -> None:
         super().__init__("0 0 * * *", timezone=timezone, run_offset=-1, key_format=KEY_FORMAT)
-        self._last_day = last_day
+        self._first_day, self._last_day = first_day, last_day
 
     @property
     def summary(self) -> str:
@@ -31,18 +31,25 @@ class DailyPartitionTimetable(CronPartitionTimetable):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> DailyPartitionTimetable:
-        return cls(parse_timezone(data["timezone"]), data["last_day"])
+        return cls(parse_timezone(data["timezone"]), data.get("first_day", ""), data.get("last_day", ""))
 
     def serialize(self) -> dict[str, Any]:
         from airflow.serialization.encoders import encode_timezone
 
-        return {"timezone": encode_timezone(self._timezone), "last_day": self._last_day}
+        days = {"first_day": self._first_day, "last_day": self._last_day}
+        return {"timezone": encode_timezone(self._timezone), **days}
 
     def next_dagrun_info_v2(
         self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """None after the last day. A DAG's ``end_date`` would do more: it lets later runs succeed without a task."""
+        """From the first day to the last one, as far as they are given.
+
+        The midnight of a DAG's ``start_date`` belongs to the day before it. And a DAG's ``end_date`` would do more than
+        end the schedule: it lets later runs succeed without a task.
+        """
         info = super().next_dagrun_info_v2(last_dagrun_info=last_dagrun_info, restriction=restriction)
+        if info is not None and str(info.partition_key) < self._first_day:
+            info = super().next_dagrun_info_v2(last_dagrun_info=info, restriction=restriction)
         if info is None or (self._last_day and str(info.partition_key) > self._last_day):
             return None
         return info

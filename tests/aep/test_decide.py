@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.aep.decide import Action, BatchOutlook, Decision, decide, outlook
+from include.aep.decide import Action, BatchOutlook, Decision, batch_in_question, decide, outlook
 from include.lake.ledger import Kind, LedgerRecord
 
 pytestmark = pytest.mark.unit
@@ -53,8 +53,8 @@ EXPECTED: dict[tuple[str | None, bool], dict[BatchOutlook, Action]] = {
     ("completing", False): every(A.WATCH, open=A.COMPLETE, active=A.RECORD, refused=A.FAIL, gone=A.CREATE),
     ("failed", True): every(A.CREATE, open=A.WATCH, committed=A.WATCH, active=A.RECORD),
     ("failed", False): every(A.CREATE, open=A.WATCH, committed=A.WATCH, active=A.RECORD),
-    ("active", True): every(A.DONE, gone=A.STOP),
-    ("active", False): every(A.STOP),
+    ("active", True): every(A.DONE, gone=A.CREATE),
+    ("active", False): every(A.STOP, gone=A.CREATE),
     ("empty", True): every(A.DONE),
     ("empty", False): every(A.CREATE),
 }
@@ -147,7 +147,8 @@ def test_content_that_is_active_is_never_loaded_again(
     history: list[tuple[str, str]], status: str | None
 ) -> None:
     records = [record(n, kind, content, f"B{n}") for n, (kind, content) in enumerate(history, 1)]
-    if any(r.kind == "active" for r in records) and records[-1].kind in ("active", "claimed", "failed"):
+    named = batch_in_question(records)
+    if named and named.kind == "active" and records[-1].kind != "empty" and outlook(status) is not O.GONE:
         assert decide(records, MINE, status).action is not A.CREATE
 
 
@@ -184,7 +185,8 @@ def runner(world: World, content: str, seen_status: dict[str, str | None]) -> It
         records = list(world.records)
 
     while True:
-        named = records[-1].batch if records else None
+        question = batch_in_question(records)
+        named = question.batch if question else None
         status = seen_status.get(named, world.batches[named][0]) if named else None
         yield
         decision = decide(records, content, status)

@@ -42,18 +42,20 @@ def test_a_backfill_takes_both_its_ends(zone):
 
 
 def test_it_survives_serialization():
-    timetable = DailyPartitionTimetable("America/Havana", "2026-07-01")
+    timetable = DailyPartitionTimetable("America/Havana", "2026-01-01", "2026-07-01")
     again = DailyPartitionTimetable.deserialize(timetable.serialize())
     assert (
-        again.serialize() == timetable.serialize() == {"timezone": "America/Havana", "last_day": "2026-07-01"}
+        again.serialize()
+        == timetable.serialize()
+        == {"timezone": "America/Havana", "first_day": "2026-01-01", "last_day": "2026-07-01"}
     )
     assert again.partitioned
 
 
-def test_nothing_is_scheduled_after_the_last_day() -> None:
-    timetable = DailyPartitionTimetable("UTC", "2026-07-01")
+def test_nothing_is_scheduled_before_the_first_day_or_after_the_last() -> None:
+    timetable = DailyPartitionTimetable("UTC", "2026-07-01", "2026-07-02")
     restriction = TimeRestriction(pendulum.datetime(2026, 7, 1), None, catchup=True)
     info, keys = None, []
     while info := timetable.next_dagrun_info_v2(last_dagrun_info=info, restriction=restriction):
         keys.append(info.partition_key)
-    assert keys == ["2026-06-30", "2026-07-01"]
+    assert keys == ["2026-07-01", "2026-07-02"]

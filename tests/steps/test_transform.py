@@ -273,3 +273,20 @@ def test_other_processes_with_other_hash_seeds_write_the_same_bytes(tmp_path: Pa
         assert done.returncode == 0, done.stderr
         told.add(done.stdout)
     assert len(told) == 1
+
+
+def test_a_day_mapped_in_slices_is_the_same_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large days are mapped a slice at a time; which slice a row is in decides nothing."""
+    lines = [
+        line(event(**{"$insert_id": f"{n}", "quantity": [n, "many", None][n % 3], "$city": "ÅØ"[n % 2]}))
+        for n in range(10)
+    ]
+    made = []
+    for number, limits in enumerate([{}, {"SLICE_ROWS": 3}, {"SLICE_BYTES": 1}]):
+        for name, limit in limits.items():
+            monkeypatch.setattr(f"include.xdm.spool.{name}", limit)
+        place = workspace(Lake(f"file://{tmp_path}/{number}"))
+        manifest = transformed(place, XDM, MAPPING, *lines, lines[0])
+        made.append((rows(place, manifest, tmp_path), manifest.counts, manifest.details["not_converted"]))
+    assert made[0] == made[1] == made[2]
+    assert made[0][2] == {"_acme.mixpanel.quantity": 3}

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from airflow.sdk import Asset
 
@@ -24,8 +25,11 @@ from mixpanel_aep.triggers.batch import BatchTrigger
 def dataset_asset(pipeline: Pipeline) -> Asset:
     """The asset that stands for the pipeline's dataset; its events carry the partition key and the counts."""
     name = f"{pipeline.aep.conn_id}/{pipeline.aep.dataset}"
-    slug = "".join(char if char.isalnum() else "-" for char in pipeline.aep.dataset.lower())
-    return Asset(name=name, uri=f"x-aep://{pipeline.aep.conn_id}/{slug}", group="mixpanel-aep")
+    return Asset(
+        name=name,
+        uri=f"x-aep://{pipeline.aep.conn_id}/{quote(pipeline.aep.dataset, safe='')}",
+        group="mixpanel-aep",
+    )
 
 
 class AepIngestOperator(PartitionOperator):
@@ -64,7 +68,9 @@ class AepIngestOperator(PartitionOperator):
         context["ti"].xcom_push(BatchLink.KEY, link)
         if isinstance(result, Ingested):
             return self._done(workspace, context, staged, result)
-        if not in_time:
+        if result.committed:
+            deadline = time.time() + self.watch_for.total_seconds()
+        elif not in_time:
             raise BatchStuck(
                 f"AEP has not finished batch {result.batch_id} of partition {workspace.partition} "
                 f"within {self.watch_for}.",
@@ -79,6 +85,7 @@ class AepIngestOperator(PartitionOperator):
     ) -> Summary:
         counts = {"staged": staged.rows, "active": result.active}
         asset_event = context["outlet_events"][dataset_asset(self.pipeline)]
+        asset_event.add_partitions(str(workspace.partition))
         asset_event.extra = {"partition": str(workspace.partition), "batch": result.batch_id, **counts}
         self.log.info(
             "Partition %s %s: batch %s, %d rows",

@@ -12,6 +12,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from include.aep.decide import BatchOutlook, outlook
 
 _ENDS = (BatchOutlook.ACTIVE, BatchOutlook.REFUSED, BatchOutlook.GONE)
+_OPEN_SECONDS = 60.0
+"""A batch that stays open that long after COMPLETE has not been completed: the operator has to do something."""
 
 
 class BatchTrigger(BaseTrigger):
@@ -40,13 +42,15 @@ class BatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         client = await asyncio.to_thread(self._client)
-        wait, seen = self.poll_seconds, ""
+        wait, seen, started = self.poll_seconds, "", time.monotonic()
         while True:
             status = await asyncio.to_thread(self._status, client)
             if status != seen:
                 self.log.info("Batch %s is %s", self.batch_id, status)
                 seen = status
-            ended = outlook(status) in _ENDS
+            state = outlook(status)
+            still_open = state is BatchOutlook.OPEN and time.monotonic() - started > _OPEN_SECONDS
+            ended = state in _ENDS or still_open
             if ended or time.time() >= self.deadline:
                 yield TriggerEvent({"status": status, "in_time": ended})  # type: ignore[no-untyped-call]
                 return
