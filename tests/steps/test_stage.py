@@ -54,7 +54,7 @@ def valid(place: Workspace, scratch: Path, number: int = 2) -> Manifest:
     files: tuple[Any, ...] = ()
     if number:
         path = scratch / "valid.parquet"
-        pq.write_table(table(number), path)
+        pq.write_table(table(number), path, row_group_size=3)
         files = (
             upload_file(
                 place.lake,
@@ -160,7 +160,6 @@ def test_a_large_day_is_several_files_and_no_row_is_lost(
     files: list[int],
 ) -> None:
     monkeypatch.setattr(stage, "FILE_ROWS", 6)
-    monkeypatch.setattr(stage, "_CHUNK_ROWS", 3)
     place = workspace(lake, aep={"format": file_format})
     made = staged(place, tmp_path, number)
     assert [file.rows for file in made.files] == files
