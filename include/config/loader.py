@@ -44,6 +44,7 @@ def load_readable_pipelines(folder: Path | None = None) -> tuple[list[Pipeline],
     """The pipelines whose files are right, and what is wrong with the others."""
     folder = folder or Path(os.environ.get("MIXPANEL_AEP_PIPELINES", PIPELINES))
     pipelines: dict[tuple[str, str], Pipeline] = {}
+    names: dict[str, str] = {}
     faults: list[ConfigError] = []
     for path in sorted(folder.glob("*.yaml")):
         try:
@@ -55,6 +56,12 @@ def load_readable_pipelines(folder: Path | None = None) -> tuple[list[Pipeline],
                     f"{pipeline.aep.dataset!r} of connection {pipeline.aep.conn_id!r}.",
                     "Give each pipeline a dataset of its own.",
                 )
+            if pipeline.dag_name in names:
+                raise ConfigError(
+                    f"Pipelines {names[pipeline.dag_name]}.yaml and {path.name} have names that differ in - and _ only.",
+                    "Their DAGs would be one; rename one of them.",
+                )
+            names[pipeline.dag_name] = pipeline.name
             pipelines[target] = pipeline
         except ConfigError as fault:
             faults.append(fault)
@@ -67,6 +74,10 @@ def load_pipeline(path: Path) -> Pipeline:
     Raises:
         ConfigError: naming the file, the line and what to write instead.
     """
+    if not path.is_file():
+        raise ConfigError(
+            f"{path.name} is no file.", "Only pipeline files may end with .yaml in this folder."
+        )
     if path.stat().st_size > _LIMIT_BYTES:
         raise ConfigError(
             f"{path.name} is larger than {_LIMIT_BYTES} bytes.", "A pipeline file is a page long."

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 
 class _Section(BaseModel):
@@ -105,6 +105,17 @@ class Pipeline(_Section):
     start_date: date
     end_date: date | None = None
     lake: str | None = None
+
+    @property
+    def dag_name(self) -> str:
+        """The name as DAG ids write it."""
+        return self.name.replace("-", "_")
+
+    @model_validator(mode="after")
+    def _days_in_order(self) -> Self:
+        if self.end_date is not None and self.end_date < self.start_date:
+            raise ValueError(f"end_date {self.end_date} is before start_date {self.start_date}")
+        return self
 
     @field_validator("identities")
     @classmethod

@@ -120,7 +120,7 @@ def _demo_pipelines() -> list[Pipeline]:
 
 
 def _dag_id(pipeline: Pipeline) -> str:
-    return f"mixpanel_to_aep_{pipeline.name.replace('-', '_')}"
+    return f"mixpanel_to_aep_{pipeline.dag_name}"
 
 
 def _backfill(api: AirflowApi, pipelines: list[Pipeline]) -> None:

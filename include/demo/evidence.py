@@ -142,7 +142,8 @@ def line_id(project_id: int, line: bytes) -> str:
         properties = event["properties"]
         texts = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
         raw = msgspec.json.decode(texts["properties"], type=dict[str, msgspec.Raw])
-        distinct_id = properties.get("$distinct_id_before_identity") or properties.get("distinct_id") or ""
+        ids = (properties.get("$distinct_id_before_identity"), properties.get("distinct_id"))
+        distinct_id = next((str(text) for text in ids if text and str(text).strip()), "")
         insert_id = properties.get("$insert_id")
         if insert_id:
             return event_id(

@@ -92,9 +92,11 @@ def derive(schema: XdmSchema, columns: set[str], now: str) -> list[ExpectationSp
 
 def _required(schema: XdmSchema, node: XdmField, columns: set[str]) -> Iterator[ExpectationSpec]:
     parent = schema.find(node.path[:-1]) if len(node.path) > 1 else schema.root
-    if parent is None or node.path[-1] not in parent.required or node.kind is Kind.OBJECT:
+    if parent is None or node.path[-1] not in parent.required:
         return
-    if parent.path:
+    if not parent.path and node.kind is Kind.OBJECT:
+        yield ExpectationSpec(node.dotted + PRESENT, "required", None, IN_SET, {"value_set": [True]})
+    elif parent.path:
         if any(column.startswith(parent.dotted + ".") for column in columns):
             yield ExpectationSpec(
                 node.dotted + PRESENT, "required_inside", None, IN_SET, {"value_set": [True]}
@@ -105,9 +107,9 @@ def _required(schema: XdmSchema, node: XdmField, columns: set[str]) -> Iterator[
 
 def _scalar(node: XdmField) -> Iterator[ExpectationSpec]:
     limits = node.constraints
+    if "enum" in limits and node.kind not in (Kind.DATE, Kind.DATE_TIME):
+        yield ExpectationSpec(node.dotted, "enum", limits["enum"], IN_SET, {"value_set": limits["enum"]})
     if node.kind is Kind.STRING:
-        if "enum" in limits:
-            yield ExpectationSpec(node.dotted, "enum", limits["enum"], IN_SET, {"value_set": limits["enum"]})
         if "pattern" in limits:
             regex = _python_regex(limits["pattern"])
             yield ExpectationSpec(node.dotted, "pattern", limits["pattern"], REGEX, {"regex": regex})

@@ -149,13 +149,12 @@ def _reach(table: pa.Table, path: list[str]) -> tuple[Any, Any]:
 
 
 def _there(table: pa.Table, column: Any, parent_valid: Any) -> Any:
+    """Whether a required field is there, or the object that it is required in is not; the row itself always is."""
     import pandas as pd
     import pyarrow.compute as pc
 
-    if parent_valid is None:
-        return pd.Series([True] * table.num_rows)
-    absent = pc.invert(parent_valid)
-    return (pc.or_(absent, pc.is_valid(column)) if column is not None else absent).to_pandas()
+    there = pc.is_valid(column).to_pandas() if column is not None else pd.Series([False] * table.num_rows)
+    return there if parent_valid is None else there | ~parent_valid.to_pandas()
 
 
 def _json_texts(column: Any) -> list[str | None]:

@@ -135,9 +135,9 @@ class _Check:
 
     def _require_columns(self, arrow_schema: Any) -> None:
         missing = [
-            spec.column
+            spec.reason["field"]
             for spec in self.specs
-            if spec.constraint == "required" and spec.column.split(".")[0] not in arrow_schema.names
+            if spec.constraint == "required" and spec.reason["field"] not in arrow_schema.names
         ]
         if missing:
             raise SchemaError(

@@ -68,8 +68,8 @@ def read_mapping_file(name: str, folder: Path = _FILES) -> list[dict[str, Any]]:
             f"There is no mapping file {name} in include/pipelines/mappings.", "Copy shop.json there."
         )
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{name} is no JSON: {error}.") from None
     rows = data.get("mappings") if isinstance(data, dict) else data
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -96,10 +97,9 @@ class Sieve:
 
     def _event(self, number: int, line: bytes) -> SiftedEvent:
         event, raw, properties = _parse(line)
-        distinct_id = _text(properties.get("$distinct_id_before_identity")) or _text(
-            properties.get("distinct_id")
-        )
-        if not distinct_id.strip():
+        ids = (_text(properties.get(name)) for name in ("$distinct_id_before_identity", "distinct_id"))
+        distinct_id = next((text for text in ids if text.strip()), "")
+        if not distinct_id:
             raise Refused("no_identity", "distinct_id")
         arrival_ms = _integer(properties.get("$mp_api_timestamp_ms"))
         processed_ms = _integer(properties.get("mp_processing_time_ms"))
@@ -133,7 +133,7 @@ class Sieve:
             return exact if exact is not None else int(number)
         if abs(number) > _MS_FROM_SECONDS:
             raise Refused("time_is_not_in_seconds", "time")
-        return exact * 1000 if exact is not None else round(number * 1000)
+        return exact * 1000 if exact is not None else math.floor(number * 1000)
 
     def _when(self, wall_ms: int, arrival_ms: int | None) -> EventTime:
         try:

@@ -50,7 +50,7 @@ def run_name(context: Mapping[str, Any]) -> str:
 
 def pipeline_dag_id(pipeline: Pipeline) -> str:
     """The DAG that carries a pipeline."""
-    return f"mixpanel_to_aep_{pipeline.name.replace('-', '_')}"
+    return f"mixpanel_to_aep_{pipeline.dag_name}"
 
 
 def open_lake(pipeline: Pipeline) -> Lake:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRuntimeError
 
 from include.errors import PipelineError, Terminal
 
@@ -15,7 +16,11 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def explained(leave: tuple[type[PipelineError], ...] | type[PipelineError] = ()) -> Iterator[None]:
-    """Turns a ``PipelineError`` into Airflow's exception for "fail now" or "try again"; ``leave`` passes through."""
+    """Turns a ``PipelineError`` into Airflow's exception for "fail now" or "try again"; ``leave`` passes through.
+
+    Any other exception is a defect of ours. Its message may quote a row (DuckDB's and Arrow's do), so it is told by
+    its kind and its place alone.
+    """
     try:
         yield
     except PipelineError as error:
@@ -24,3 +29,9 @@ def explained(leave: tuple[type[PipelineError], ...] | type[PipelineError] = ())
         kind = AirflowFailException if isinstance(error, Terminal) else AirflowException
         log.error("%s", error)
         raise kind(str(error)) from None
+    except (AirflowException, AirflowRuntimeError):
+        raise
+    except Exception as error:  # noqa: BLE001 - see above
+        sentence = f"A defect of mixpanel-aep: {type(error).__name__}. Please report it with the place below."
+        log.error("%s\n%s", sentence, "".join(traceback.format_tb(error.__traceback__)))
+        raise AirflowException(sentence) from None

@@ -172,3 +172,11 @@ def test_the_trigger_ends_at_its_deadline_also_when_aep_is_away(
 def test_one_asset_stands_for_one_dataset() -> None:
     assets = {dataset_asset(pipeline).uri for pipeline in PIPELINES.values()}
     assert len(assets) == len(PIPELINES)
+
+
+def test_a_defect_is_told_by_its_kind_and_place_and_quotes_no_row(caplog: pytest.LogCaptureFixture) -> None:
+    value = "kari@example.com"
+    with pytest.raises(AirflowException, match="A defect of mixpanel-aep: ValueError") as raised, explained():
+        int(value)
+    assert "kari" not in caplog.text + str(raised.value)
+    assert "test_hooks_and_operators" in caplog.text

@@ -158,3 +158,14 @@ def test_a_share_is_the_number_that_was_written(written: object, meant: float) -
 def test_what_is_no_share_is_refused(written: object) -> None:
     with pytest.raises(ValueError, match="a share is written like"):
         share(written)
+
+
+def test_names_that_would_share_a_dag_are_refused(tmp_path: Path) -> None:
+    text = (PIPELINES / "shop.yaml").read_text()
+    (tmp_path / "a-b.yaml").write_text(text)
+    (tmp_path / "a_b.yaml").write_text(text.replace("dataset: Mixpanel Shop Events", "dataset: Another"))
+    (tmp_path / "folder.yaml").mkdir()
+    pipelines, faults = load_readable_pipelines(tmp_path)
+    assert [pipeline.name for pipeline in pipelines] == ["a-b"]
+    assert "differ in - and _ only" in str(faults[0])
+    assert "folder.yaml is no file" in str(faults[1])

@@ -11,10 +11,11 @@ import pytest
 import requests
 
 from include.demo.evidence import Comparison, Sandbox
-from include.errors import BatchFailed, CountMismatch, PipelineError, Terminal
+from include.errors import BatchFailed, CountMismatch, PipelineError, Terminal, Transient
 from include.lake.lake import Lake
 from include.lake.ledger import Ledger
 from include.sandbox.server import SandboxServer
+from include.steps.ingest import Watching
 from tests.carrying import PIPELINES, Carrier, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -149,6 +150,64 @@ def test_a_batch_whose_id_was_lost_is_found_again(hostile: Carrier, monkeypatch:
             hostile.ingest(HOSTILE_DAY, staged)
     assert hostile.ingest(HOSTILE_DAY, staged).active == 7
     assert calls(hostile)["batch"] == 1
+
+
+def test_a_batch_that_was_taken_back_in_aep_is_loaded_again(hostile: Carrier) -> None:
+    """Also with other content: that is how a corrected mapping reaches a day that was loaded before."""
+    first = hostile.carry(HOSTILE_DAY)
+    hostile.aep.batches.revert(first.batch)
+    hostile.pipeline = hostile.pipeline.model_copy(update={"unmapped": "drop"})
+    again = hostile.carry(HOSTILE_DAY)
+    assert again.active == 7
+    assert hostile.compare(HOSTILE_DAY) == NONE
+
+
+def test_corrected_content_is_loaded_though_aep_refused_the_batch_before(hostile: Carrier) -> None:
+    settings = {"next_batches": [{"outcome": "failed"}], "batch_seconds": 60}
+    requests.post(f"{hostile.url}/_sandbox/aep/settings", json=settings, timeout=10).raise_for_status()
+    died_watching = hostile.advance(HOSTILE_DAY, hostile.stage(HOSTILE_DAY), "run that died watching")
+    assert isinstance(died_watching, Watching)
+    requests.post(
+        f"{hostile.url}/_sandbox/clock", json={"advance_seconds": 60}, timeout=10
+    ).raise_for_status()
+    requests.post(
+        f"{hostile.url}/_sandbox/aep/settings", json={"batch_seconds": 0}, timeout=10
+    ).raise_for_status()
+    hostile.pipeline = hostile.pipeline.model_copy(update={"unmapped": "drop"})
+    assert hostile.carry(HOSTILE_DAY).active == 7
+    assert hostile.compare(HOSTILE_DAY) == NONE
+    kinds = [r.kind for r in Ledger(hostile.lake, hostile.workspace(HOSTILE_DAY).partition).records()]
+    assert kinds == [
+        "claimed",
+        "created",
+        "completing",
+        "failed",
+        "claimed",
+        "created",
+        "completing",
+        "active",
+    ]
+
+
+def test_a_success_without_counts_is_asked_again(hostile: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from include.aep.batches import Batches
+
+    staged, find = hostile.stage(HOSTILE_DAY), Batches.find
+    with monkeypatch.context() as patch:
+        patch.setattr(Batches, "find", lambda self, batch: replace(find(self, batch), output_records=None))
+        with pytest.raises(Transient, match="not yet with how many rows"):
+            hostile.ingest(HOSTILE_DAY, staged)
+    assert hostile.ingest(HOSTILE_DAY, staged).active == 7
+
+
+def test_a_new_batch_is_filled_though_the_catalog_does_not_know_it_yet(hostile: Carrier) -> None:
+    lag = {"catalog_lag_seconds": 3600}
+    requests.post(f"{hostile.url}/_sandbox/aep/settings", json=lag, timeout=10).raise_for_status()
+    hostile.advance(HOSTILE_DAY, hostile.stage(HOSTILE_DAY))
+    kinds = [r.kind for r in Ledger(hostile.lake, hostile.workspace(HOSTILE_DAY).partition).records()]
+    assert kinds == ["claimed", "created", "completing"]
 
 
 def _die(*_args: object, **_kwargs: object) -> None:

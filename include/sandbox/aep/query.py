@@ -67,13 +67,20 @@ def _integer(call: Call, name: str, default: int) -> int:
 
 def _has_tags(body: dict[str, Any], wanted: str) -> bool:
     tags = body.get("tags", {})
-    for pair in wanted.split(","):
-        name, _, pattern = pair.rpartition(":")
-        values = tags.get(name)
-        values = values if isinstance(values, list) else [] if values is None else [values]
-        if not any(fnmatch.fnmatchcase(str(value), pattern) for value in values):
-            return False
-    return True
+    return all(
+        any(
+            fnmatch.fnmatchcase(str(value), pattern)
+            for name, pattern in _tag_pairs(pair)
+            for value in each(tags.get(name))
+        )
+        for pair in wanted.split(",")
+    )
+
+
+def _tag_pairs(text: str) -> list[tuple[str, str]]:
+    """Name and pattern: names and values may have colons themselves, as in ``unifiedProfile:enabled:true``."""
+    parts = text.split(":")
+    return [(":".join(parts[:cut]), ":".join(parts[cut:])) for cut in range(1, len(parts))]
 
 
 def _ordered(bodies: list[dict[str, Any]], order: str) -> list[dict[str, Any]]:

@@ -72,7 +72,7 @@ def _row(given: _Given, project: Project, now_ms: int) -> Row:
     if given.processed_at is not None or "mp_processing_time_ms" not in properties:
         processed = to_milliseconds(given.processed_at) if given.processed_at is not None else now_ms
         properties["mp_processing_time_ms"] = b"%d" % processed
-    row = row_of(render(bytes(given.event) or quote("Event"), properties))
+    row = row_of(render(compact(bytes(given.event)) or quote("Event"), properties))
     visible_ms = row.visible_ms if given.visible_at is None else to_milliseconds(given.visible_at)
     return row._replace(visible_ms=visible_ms, time_ms=row.time_ms if shown_ms is None else shown_ms)
 

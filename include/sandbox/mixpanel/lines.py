@@ -38,8 +38,18 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 
 def compact(text: bytes) -> bytes:
-    """JSON without white space between its tokens; everything else stays as it is."""
-    return _LOOSE.sub(lambda match: match.group(1) or b"", text)
+    """JSON without white space between its tokens, and with its texts as raw UTF-8; numbers stay as they are."""
+    return _LOOSE.sub(lambda match: _plain(match.group(1) or b""), text)
+
+
+def _plain(text: bytes) -> bytes:
+    """A JSON string without the escapes that Mixpanel does not use; half a surrogate pair has no other form."""
+    if b"\\u" not in text:
+        return text
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False).encode()
+    except ValueError:
+        return text
 
 
 def quote(text: str) -> bytes:
