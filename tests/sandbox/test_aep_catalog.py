@@ -96,7 +96,7 @@ def test_limits_of_a_list(aep: Adobe, schema: str) -> None:
 
 def test_filters_order_and_projection(aep: Adobe, schema: str) -> None:
     aep.dataset(schema, "b", tags={"team": ["red"], "mp/x": ["1"]})
-    aep.dataset(schema, "a", tags={"team": ["blue"]})
+    aep.dataset(schema, "a", tags={"team": ["blue"], "x:y": ["on:off"]})
     aep.dataset(schema, "test")
 
     def names(**params: Any) -> list[str]:
@@ -114,13 +114,14 @@ def test_filters_order_and_projection(aep: Adobe, schema: str) -> None:
     assert (
         names(tags="team:*") == ["b", "a"]
         and names(tags="team:re*,mp/x:1") == ["b"]
-        and names(tags="x:*") == []
+        and names(tags="z:*") == []
     )
+    assert names(tags="x:y:on:off") == ["a"] and names(tags="x:y:*") == ["a"] and names(tags="x:on:off") == []
     assert names(property="name==b") == ["b"] and names(property="name~^t") == ["test"]
     assert names(property="lastBatchId") == [] and len(names(property="!lastBatchId")) == 3
     assert names(state="DRAFT", name="a") == ["a"]
     one = aep.ok("GET", DATASETS, params={"name": "a", "properties": "name,tags"})
-    assert list(one.values()) == [{"name": "a", "tags": {"team": ["blue"]}}]
+    assert list(one.values()) == [{"name": "a", "tags": {"team": ["blue"], "x:y": ["on:off"]}}]
     key = next(iter(one))
     assert aep.ok("GET", f"{DATASETS}/{key}", params={"properties": "name"}) == {key: {"name": "a"}}
 

@@ -62,7 +62,7 @@ def test_states_in_order_and_nothing_readable_before_success(aep: Adobe) -> None
         body = aep.batch(batch)
         seen.append(body["status"])
         assert "metrics" not in body and "errors" not in body
-        assert aep.active(dataset) == aep.rows(dataset) == []
+        assert aep.active(dataset) == [] and aep.rows(dataset) == []
         assert aep.ok("GET", f"{EXPORT}/batches/{batch}/files")["data"] == []
         assert aep.ok("GET", f"{EXPORT}/datasets/{dataset}/preview")["data"] == []
         aep.world.clock.advance(10)
@@ -163,6 +163,7 @@ def test_reverted_rows_go_at_once_and_the_batch_later(aep: Adobe) -> None:
     [
         {"predecessors": ["OLD"], "reason": "replace"},
         {"predecessors": ["$OLD"], "reason": "replace"},
+        {"predecessors": ["${OLD}"], "reason": "replace"},
         {"predecessorsByExternalId": ["old"], "reason": "replace"},
     ],
 )
@@ -180,6 +181,7 @@ def test_replay_replaces_only_when_the_new_batch_succeeds(aep: Adobe, replay: di
     assert aep.active(dataset) == ["id1", "id2", "id9"]
     new = sent(aep, dataset, "2", "3", replay=replay)
     assert aep.batch(new)["replay"]["reason"] == "replace"
+    assert aep.batch(new)["replay"].get("predecessors", [old]) == [old]
     assert aep.active(dataset) == ["id1", "id2", "id9"]
     aep.world.clock.advance(101)
     # Nobody has looked at the new batch: reading the rows is enough.

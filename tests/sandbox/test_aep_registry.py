@@ -337,3 +337,47 @@ def test_put_replaces_and_delete_deletes(aep: Adobe) -> None:
     assert aep.request("DELETE", one(SCHEMAS, schema["$id"])).status_code == 204
     assert aep.request("DELETE", url).status_code == 204
     assert aep.request("GET", url, headers={"Accept": RAW}).status_code == 404
+
+
+def enabled(aep: Adobe) -> dict[str, Any]:
+    """A schema that is enabled for Profile."""
+    schema = aep.schema(aep.field_group()["$id"])
+    assert aep.identity(schema["$id"]).status_code == 201
+    patch = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
+    return dict(aep.ok("PATCH", one(SCHEMAS, schema["$id"]), json=patch))
+
+
+def test_a_class_with_a_schema_for_profile_has_a_union(aep: Adobe) -> None:
+    unions = f"{REGISTRY}/tenant/unions"
+    assert aep.ok("GET", unions, headers=ID)["results"] == []
+    enabled(aep)
+    (summary,) = aep.ok("GET", unions + "/", headers=ID)["results"]
+    assert (summary["$id"], summary["meta:altId"]) == (
+        f"{EXPERIENCE_EVENT}__union",
+        "_xdm.context.experienceevent__union",
+    )
+    for base in (unions, SCHEMAS):
+        for key in (summary["$id"], summary["meta:altId"]):
+            raw = aep.ok("GET", one(base, key), headers={"Accept": RAW})
+            assert (raw["meta:class"], raw["meta:resourceType"]) == (EXPERIENCE_EVENT, "unions")
+            assert raw["allOf"][0] == {"$ref": EXPERIENCE_EVENT}
+            assert len(raw["allOf"]) == 2
+    full = aep.ok("GET", one(unions, summary["$id"]), headers={"Accept": FULL})
+    assert {"_id", "timestamp", "_acmesandbox"} <= set(full["properties"])
+
+
+def test_an_unknown_union_is_not_found_and_nobody_makes_one(aep: Adobe) -> None:
+    union = one(f"{REGISTRY}/tenant/unions", f"{EXPERIENCE_EVENT}__union")
+    assert aep.request("GET", union, headers={"Accept": RAW}).status_code == 404
+    assert aep.request("POST", f"{REGISTRY}/tenant/unions", json={}).status_code in (404, 405)
+
+
+def test_sample_data_is_a_row_of_the_schema(aep: Adobe) -> None:
+    schema = aep.schema(aep.field_group()["$id"])
+    for key in (schema["$id"], schema["meta:altId"]):
+        found = aep.ok("GET", one(f"{REGISTRY}/rpc/sampledata", key))
+        assert (found["@id"], found["xdm:timestamp"]) == ("/uri-reference", "2018-11-12T20:20:39+00:00")
+        assert set(found["_acmesandbox"]) == set(FIELDS)
+        assert found["_acmesandbox"]["plan"] == "free"
+        assert found["_acmesandbox"]["tags"] == ["string"]
+    assert aep.request("GET", one(f"{REGISTRY}/rpc/sampledata", "nope")).status_code == 404

@@ -116,9 +116,20 @@ def test_added_numbers_keep_their_text(sandbox: Sandbox) -> None:
     )
     assert answer.status_code == 200, answer.text
     [line] = sandbox.lines(NEW, "2026-06-01")
-    tail = b'"s":"\\u00e9\\ud83d\\ude00","z":1.5e-07}}'
+    tail = '"s":"é😀","z":1.5e-07}}'.encode()
     assert b'"a":123456789012345678901234567890,"f":1.0,"mp_processing_time_ms":' in line
     assert b'"n":{"x":[1.50,2E3]},' + tail in line
+
+
+def test_texts_come_as_raw_utf8_however_they_were_added(sandbox: Sandbox) -> None:
+    sandbox.project(NEW, accounts=[_account()])
+    properties = {"time": utc("2026-07-01T10:00"), "distinct_id": "Åse", "æ": ["ø", "\x00\u2028"]}
+    sandbox.add(NEW, {"event": "Kjøp ☕", "properties": properties})  # as ASCII, with escapes
+    (line,) = sandbox.lines(NEW, "2026-07-01")
+    # What is below the space must be escaped.
+    assert '"event":"Kjøp ☕"'.encode() in line
+    assert '"distinct_id":"Åse"'.encode() in line
+    assert '"æ":["ø","\\u0000\u2028"]'.encode() in line
 
 
 def test_a_raw_line_is_sent_as_it_is(sandbox: Sandbox) -> None:

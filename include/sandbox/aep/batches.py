@@ -159,14 +159,14 @@ def _replay(place: Place, given: dict[str, Any], dataset: str) -> dict[str, Any]
         raise problem(400, "replay needs at least one predecessor.")
     known = {batch["id"] for batch in batches_of(place, dataset)}
     # The guide (`${id}`) and the specification (`$id`) differ about the mark of an id: it is taken with and without.
-    predecessors = [_MARKED.sub(r"\1\2", key) for key in replay.get("predecessors", [])]
+    predecessors = [_MARKED.sub(r"\1", key) for key in replay.get("predecessors", [])]
     if unknown := [key for key in predecessors if key not in known]:
         raise problem(400, f"Predecessor {unknown[0]} is no batch of dataset {dataset}.")  # [I]
     return {**replay, **({"predecessors": predecessors} if "predecessors" in replay else {})}
 
 
 _PREDECESSORS = ("predecessors", "predecessorsByExternalId")
-_MARKED = re.compile(r"^\$(?:\{(.*)\}|(?!\{)(.*))$")
+_MARKED = re.compile(r"^\$\{?([^{}]*)\}?$")
 
 
 def _act(call: Call) -> Response:

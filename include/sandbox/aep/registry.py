@@ -20,6 +20,8 @@ from include.sandbox.aep.registry_evolution import in_use, refuse_breaking
 from include.sandbox.aep.registry_list import list_resources
 from include.sandbox.aep.registry_resolve import typed
 from include.sandbox.aep.registry_rules import check, check_union, references
+from include.sandbox.aep.registry_samples import sample
+from include.sandbox.aep.registry_unions import unions
 from include.sandbox.aep.registry_view import show
 from include.sandbox.aep.standard import standard_by_id
 from include.sandbox.world import World
@@ -40,6 +42,8 @@ def add_routes(world: World, router: APIRouter) -> None:
     routes.add(
         "GET", "/global/behaviors", lambda call: list_resources(call, "global", "behaviors", "behaviors")
     )
+    _add_reads(routes, "tenant", "unions", "unions")
+    routes.add("GET", "/rpc/sampledata/{id:path}", _sample)
     for segment, kind in KINDS.items():
         for container in ("tenant", "global"):
             _add_reads(routes, container, segment, kind)
@@ -71,7 +75,18 @@ def find_by_key(place: Place, key: str, container: str, kind: str) -> dict[str, 
 def _lookup(call: Call, container: str, kind: str) -> Response:
     key = call.path("id")
     view = accept.lookup(call.request.headers.get("accept"), key)
+    if container == "tenant" and kind in ("schemas", "unions"):
+        # "Union lookups are available using the /unions and /schemas endpoint."
+        for union in unions(call.place):
+            if key in (union["$id"], union["meta:altId"]):
+                return JSONResponse(show(call.place, union, view))
     return JSONResponse(show(call.place, find_by_key(call.place, key, container, kind), view))
+
+
+def _sample(call: Call) -> Response:
+    """In standard notation, as the documented example is; no Accept header is looked at."""
+    schema = find_by_key(call.place, call.path("id"), "tenant", "schemas")
+    return JSONResponse(sample(show(call.place, schema, accept.View(resolved=True, standard=True))))
 
 
 def _create(call: Call, kind: str) -> Response:

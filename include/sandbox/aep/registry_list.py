@@ -12,6 +12,7 @@ from include.sandbox.aep.filters import keep, sort_key, value_at
 from include.sandbox.aep.http import Call
 from include.sandbox.aep.place import RESOURCES
 from include.sandbox.aep.problems import problem
+from include.sandbox.aep.registry_unions import unions
 from include.sandbox.aep.registry_view import show
 from include.sandbox.aep.standard import standard_by_id
 
@@ -24,7 +25,7 @@ def list_resources(call: Call, container: str, segment: str, kind: str) -> Respo
     held = (
         standard_by_id().values()
         if container == "global"
-        else [body for _, body in call.place.items(RESOURCES)]
+        else [*(body for _, body in call.place.items(RESOURCES)), *unions(call.place)]
     )
     bodies = [body for body in held if body["meta:resourceType"] == kind]
     chosen, page = paged(call, bodies)
@@ -32,7 +33,7 @@ def list_resources(call: Call, container: str, segment: str, kind: str) -> Respo
     if page["next"] is not None:
         path = f"{REGISTRY}/{container}/{segment}"
         links["next"] = {"href": call.url(f"{path}?orderby={page['orderby']}&start={page['next']}")}
-    if container == "tenant":
+    if container == "tenant" and kind != "unions":
         links[f"global_{segment}"] = {"href": call.url(f"{REGISTRY}/global/{segment}")}
     results = [show(call.place, body, view) for body in chosen]
     return JSONResponse({"results": results, "_page": page, "_links": links})

@@ -1,0 +1,36 @@
+"""Unions: what all schemas of a class that are enabled for Profile have between them (EP:xdm/api/unions.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from include.sandbox.aep.place import RESOURCES, Place
+from include.sandbox.aep.registry_resolve import find
+
+
+def unions(place: Place) -> list[dict[str, Any]]:
+    """One for each class with an enabled schema; the registry makes them by itself, nobody writes them."""
+    members: dict[str, list[dict[str, Any]]] = {}
+    for _, body in place.items(RESOURCES):
+        if "union" in body.get("meta:immutableTags", []):
+            members.setdefault(body["meta:class"], []).append(body)
+    return [_union(place, key, schemas) for key, schemas in members.items()]
+
+
+def _union(place: Place, key: str, schemas: list[dict[str, Any]]) -> dict[str, Any]:
+    refs = dict.fromkeys([key, *(part["$ref"] for schema in schemas for part in schema["allOf"])])
+    extends = dict.fromkeys(name for schema in schemas for name in schema["meta:extends"])
+    return {
+        "type": "object",
+        "description": f"Union view of all schemas that extend {key}",
+        "allOf": [{"$ref": ref} for ref in refs],
+        "meta:extends": list(extends),
+        "title": f"Union object for {key}",
+        "$id": f"{key}__union",
+        "meta:containerId": "tenant",
+        "meta:class": key,
+        "meta:altId": f"{(find(place, key) or {})['meta:altId']}__union",
+        "version": "1.0",
+        "meta:resourceType": "unions",
+        "meta:registryMetadata": {},
+    }
