@@ -163,6 +163,20 @@ class TestForm:
         assert len(answer.content) == 1400 + extra
         assert ("content-encoding" in answer.headers) is packed
 
+    @pytest.mark.parametrize(
+        ("asked", "packed"),
+        [
+            ("GZIP", True),
+            ("br, gzip;q=0.5", True),
+            ("gzip;q=0", False),
+            ("gzip; q=0.0, br", False),
+            ("*", False),
+        ],
+    )
+    def test_a_weight_of_zero_asks_for_no_gzip(self, sandbox: Sandbox, asked: str, packed: bool) -> None:
+        answer = sandbox.export(SHOP, "2026-06-01", headers={"Accept-Encoding": asked})
+        assert ("content-encoding" in answer.headers) is packed
+
     def test_it_streams_in_chunks_without_a_length(self, sandbox: Sandbox) -> None:
         answer = sandbox.export(SHOP, "2026-06-01")
         assert answer.headers["transfer-encoding"] == "chunked"

@@ -27,6 +27,7 @@ from include.sandbox.world import World
 _GZIP_ABOVE_BYTES = 1400
 _CHUNK_BYTES = 64 * 1024
 _EPOCH = date(1970, 1, 1)
+_REFUSED = re.compile(r"q\s*=\s*0(\.0*)?")
 _TIME = re.compile(rb'"time":(-?\d+)(?=[,}])')
 
 
@@ -64,8 +65,7 @@ class Export:
                 exchange.notes["rows"] += 1
                 yield line + b"\n"
 
-        gzip = "gzip" in request.headers.get("accept-encoding", "").lower()
-        return _response(counted(), recording, gzip=gzip)
+        return _response(counted(), recording, gzip=_asks_for_gzip(request))
 
     def _lines(self, project: Project, wanted: Asked, now_ms: int) -> Iterator[bytes]:
         days = [wanted.from_date + timedelta(n) for n in range((wanted.to_date - wanted.from_date).days + 1)]
@@ -76,6 +76,15 @@ class Export:
             _in_milliseconds(row) if wanted.time_in_ms else row.line
             for row in islice((row for row in rows if _is_wanted(row, wanted)), wanted.limit)
         )
+
+
+def _asks_for_gzip(request: Request) -> bool:
+    """``gzip;q=0`` says the contrary (RFC 9110, 12.5.3)."""
+    for coding in request.headers.get("accept-encoding", "").lower().split(","):
+        name, _, weight = coding.partition(";")
+        if name.strip() == "gzip":
+            return _REFUSED.fullmatch(weight.strip()) is None
+    return False
 
 
 def _is_wanted(row: Row, wanted: Asked) -> bool:
