@@ -16,7 +16,7 @@ from include.lake.lake import Lake
 from include.lake.ledger import Ledger
 from include.sandbox.server import SandboxServer
 from include.steps.ingest import Watching
-from tests.carrying import PIPELINES, Carrier, quick_sandbox
+from tests.carrying import CONNECTIONS, PIPELINES, Carrier, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
 NONE = Comparison(0, 0, 0)
@@ -230,6 +230,20 @@ def test_wrong_mixpanel_connections_are_named_in_one_sentence(hostile: Carrier, 
         hostile.export(HOSTILE_DAY)
     assert_readable(refused.value, hostile)
     assert pytest.importorskip("re").search(names, str(refused.value))
+
+
+def test_an_expired_service_account_is_named(hostile: Carrier) -> None:
+    row = CONNECTIONS["mixpanel_hostile"]
+    account = {
+        "username": row["conn_login"],
+        "secret": row["conn_password"],
+        "expires": "2026-01-01T00:00:00Z",
+    }
+    project = {"id": hostile.project_id, "accounts": [account]}
+    requests.post(f"{hostile.url}/_sandbox/mixpanel/projects", json=project, timeout=10).raise_for_status()
+    with pytest.raises(Terminal, match=r"(?i)mixpanel_hostile.*expire|expire.*mixpanel_hostile") as refused:
+        hostile.export(HOSTILE_DAY)
+    assert_readable(refused.value, hostile)
 
 
 def test_a_wrong_client_secret_is_named(hostile: Carrier) -> None:
