@@ -91,7 +91,12 @@ class Services:
             raise DemoError(f"Airflow did not take airflow_settings.yaml: {done.stderr.strip()[-300:]}")
 
     def stop(self) -> None:
-        """Ends every process that was started, children included: TERM first, KILL for what stays."""
+        """Ends every process that was started, children included: TERM first, KILL for what stays.
+
+        A second Ctrl-C does not cut this short: it would leave behind what it was pressed to end.
+        """
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sign, signal.SIG_IGN)
         entries = self.running()
         for sign in (signal.SIGTERM, signal.SIGKILL):
             deadline = time.monotonic() + _STOP_SECONDS

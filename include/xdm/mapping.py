@@ -100,12 +100,26 @@ def bind(name: str, rows: list[dict[str, Any]], schema: XdmSchema, *, keep_unmap
             mappings.append(mapping)
         except ValueError as fault:
             faults.append(f"row {number}: {fault}")
-    faults += _nested_destinations(taken)
+    faults += _nested_destinations(taken) + _names_that_differ_in_case(taken)
     if unmapped and ((field := schema.find(unmapped)) is None or field.kind is not Kind.STRING):
         faults.append(f"unmapped: keep needs a string field {'.'.join(unmapped)} in the schema")
     if faults:
         raise ConfigError(f"Mapping {name} does not fit schema {schema.title!r}: {'; '.join(faults)}.")
     return MappingSet(tuple(mappings), digest_of({"rows": rows, "unmapped": unmapped}), unmapped)
+
+
+def _names_that_differ_in_case(taken: Mapping[tuple[str, ...], int]) -> list[str]:
+    """To DuckDB ``id`` and ``Id`` are one field of a struct."""
+    spelled: dict[tuple[str, ...], tuple[str, ...]] = {}
+    faults = []
+    for path, number in taken.items():
+        for n in range(1, len(path) + 1):
+            folded = tuple(name.lower() for name in path[:n])
+            other = spelled.setdefault(folded, path[:n])
+            if other != path[:n]:
+                faults.append(f"row {number}: {'.'.join(path[:n])} and {'.'.join(other)} differ in case only")
+                break
+    return faults
 
 
 def _row(row: Mapping[str, Any], schema: XdmSchema) -> FieldMapping:

@@ -88,6 +88,11 @@ def test_every_fault_is_told_at_once() -> None:
     ]
 
 
+def test_destinations_that_differ_in_case_only_are_refused() -> None:
+    told = faults(row("event", "city"), row("properties.y", "City"), xdm=schema(city=STRING, City=STRING))
+    assert "row 2: _acme.mixpanel.City and _acme.mixpanel.city differ in case only" in told
+
+
 def test_a_destination_inside_another_one_is_refused() -> None:
     told = faults(row("properties.tags", "tags"), row("properties.a", "tags.x"))
     assert "row 2: the schema has no field _acme.mixpanel.tags.x" in told

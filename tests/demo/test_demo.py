@@ -1,0 +1,71 @@
+"""The demo's proof can fail: what is lost, doubled or made up is counted; and its settings are explained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from include.demo.evidence import Comparison
+from include.demo.settings import DemoError, DemoSettings
+from include.lake.lake import Lake
+from tests.carrying import PIPELINES, Carrier, quick_sandbox
+
+DAY = date(2026, 7, 1)
+
+
+@pytest.fixture
+def carried(tmp_path: Path) -> Iterator[Carrier]:
+    with quick_sandbox(tmp_path / "sandbox") as server:
+        carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
+        carrier.setup()
+        carrier.carry(DAY)
+        yield carrier
+
+
+def load_behind_its_back(carrier: Carrier, file_format: str, body: bytes) -> None:
+    """A batch that no run of the pipeline made."""
+    aep = carrier.aep
+    dataset = aep.catalog.require_dataset(carrier.pipeline.aep.dataset)["id"]
+    batch = aep.batches.create(dataset, file_format, "somebody else's")
+    aep.batches.upload(batch, dataset, f"rows.{file_format}", lambda: BytesIO(body), len(body))
+    aep.batches.complete(batch)
+
+
+@pytest.mark.sandbox
+def test_a_batch_that_is_gone_is_a_loss(carried: Carrier) -> None:
+    carried.aep.batches.revert(carried.result(DAY).batch)
+    assert carried.compare(DAY) == Comparison(lost=7, duplicate=0, phantom=0)
+
+
+@pytest.mark.sandbox
+def test_rows_that_are_loaded_twice_are_duplicates(carried: Carrier) -> None:
+    staged = carried.stage(DAY)
+    load_behind_its_back(carried, "parquet", carried.lake.read(staged.files[0].key) or b"")
+    assert carried.compare(DAY) == Comparison(lost=0, duplicate=7, phantom=0)
+
+
+@pytest.mark.sandbox
+def test_a_row_that_nobody_returned_is_a_phantom(carried: Carrier) -> None:
+    row = {"_id": "made-up", "timestamp": "2026-07-01T00:00:00Z"}
+    load_behind_its_back(carried, "json", json.dumps(row).encode() + b"\n")
+    assert carried.compare(DAY) == Comparison(lost=0, duplicate=0, phantom=1)
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({"LAKE": "ftp"}, "LAKE=ftp is not known; write LAKE=file or LAKE=s3."),
+        ({"PORT": "80a"}, "PORT=80a is no port; write a number from 1 to 65535."),
+        ({"SANDBOX_PORT": "70000"}, "SANDBOX_PORT=70000 is no port; write a number from 1 to 65535."),
+    ],
+)
+def test_a_wrong_setting_is_told_in_one_sentence(env: dict[str, str], says: str) -> None:
+    with pytest.raises(DemoError) as refused:
+        DemoSettings.from_environment(env)
+    assert str(refused.value) == says
