@@ -53,6 +53,8 @@ def settle(place: Place) -> None:
                     touch(place, batch, state="abandoned")
             elif batch["state"] == "promoting":
                 _promote(place, batch)
+            elif batch["state"] != "inactive":  # another request has ended it since the list was made
+                place.delete(PENDING, key)
             elif place.now >= batch["reverted"] + settings.delete_seconds * 1000:
                 _forget_files(place, batch)
                 touch(place, batch, state="deleted")
