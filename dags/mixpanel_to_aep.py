@@ -13,7 +13,6 @@ from airflow.sdk import DAG, Param
 
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
-from mixpanel_aep.context import pipeline_dag_id
 from mixpanel_aep.operators.export import MixpanelExportOperator
 from mixpanel_aep.operators.ingest import AepIngestOperator
 from mixpanel_aep.operators.stage import AepStageOperator
@@ -54,7 +53,7 @@ def build(pipeline: Pipeline) -> DAG:
     """The DAG of one pipeline."""
     source = pipeline.mixpanel
     with DAG(
-        pipeline_dag_id(pipeline),
+        pipeline.dag_id,
         description=f"Mixpanel events into the AEP dataset {pipeline.aep.dataset}, one day at a time",
         doc_md=RUNBOOK.format(
             name=pipeline.name,
@@ -95,4 +94,4 @@ for fault in faults:
     # A broken file must not stop the other pipelines; mixpanel_aep_setup.py shows it as an import error.
     logging.getLogger(__name__).error("%s", fault)
 for each in pipelines:
-    globals()[pipeline_dag_id(each)] = build(each)
+    globals()[each.dag_id] = build(each)

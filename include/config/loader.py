@@ -56,12 +56,12 @@ def load_readable_pipelines(folder: Path | None = None) -> tuple[list[Pipeline],
                     f"{pipeline.aep.dataset!r} of connection {pipeline.aep.conn_id!r}.",
                     "Give each pipeline a dataset of its own.",
                 )
-            if pipeline.dag_name in names:
+            if pipeline.dag_id in names:
                 raise ConfigError(
-                    f"Pipelines {names[pipeline.dag_name]}.yaml and {path.name} have names that differ in - and _ only.",
+                    f"Pipelines {names[pipeline.dag_id]}.yaml and {path.name} have names that differ in - and _ only.",
                     "Their DAGs would be one; rename one of them.",
                 )
-            names[pipeline.dag_name] = pipeline.name
+            names[pipeline.dag_id] = pipeline.name
             pipelines[target] = pipeline
         except ConfigError as fault:
             faults.append(fault)

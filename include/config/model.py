@@ -107,9 +107,9 @@ class Pipeline(_Section):
     lake: str | None = None
 
     @property
-    def dag_name(self) -> str:
-        """The name as DAG ids write it."""
-        return self.name.replace("-", "_")
+    def dag_id(self) -> str:
+        """The DAG that carries the pipeline."""
+        return f"mixpanel_to_aep_{self.name.replace('-', '_')}"
 
     @model_validator(mode="after")
     def _days_in_order(self) -> Self:

@@ -105,13 +105,13 @@ def _start(services: Services) -> AirflowApi:
     services.start_airflow()
     services.load_airflow_settings()
     api = AirflowApi(settings.airflow_url)
-    api.await_dags({SETUP, *(_dag_id(pipeline) for pipeline in _demo_pipelines())})
+    api.await_dags({SETUP, *(pipeline.dag_id for pipeline in _demo_pipelines())})
     _say("setup: identity namespaces, field groups, schemas, datasets")
     api.unpause(SETUP)
     run_id = api.trigger(SETUP)
     _await_runs(api, {(SETUP, run_id)}, "setup")
     for pipeline in _demo_pipelines():
-        api.unpause(_dag_id(pipeline))
+        api.unpause(pipeline.dag_id)
     return api
 
 
@@ -119,14 +119,10 @@ def _demo_pipelines() -> list[Pipeline]:
     return [pipeline for pipeline in load_pipelines() if pipeline.name in PARTITIONS]
 
 
-def _dag_id(pipeline: Pipeline) -> str:
-    return f"mixpanel_to_aep_{pipeline.dag_name}"
-
-
 def _backfill(api: AirflowApi, pipelines: list[Pipeline]) -> None:
     waiting: set[tuple[str, str]] = set()
     for pipeline in pipelines:
-        dag_id, (first, last) = _dag_id(pipeline), PARTITIONS[pipeline.name]
+        dag_id, (first, last) = pipeline.dag_id, PARTITIONS[pipeline.name]
         api.cancel_backfills(dag_id)
         missing = api.missing_partitions(dag_id, first, last)
         _say(f"backfill of {pipeline.name}, {first} to {last}: {missing or 'no'} partitions to do")
@@ -240,7 +236,7 @@ def _seconds(api: AirflowApi, pipeline: Pipeline) -> dict[str, str]:
     """How long the newest run of each partition took."""
     return {
         run["partition_key"]: f"{run['duration']:.0f}"
-        for run in reversed(api.runs(_dag_id(pipeline)))
+        for run in reversed(api.runs(pipeline.dag_id))
         if run.get("partition_key") and run.get("duration")
     }
 

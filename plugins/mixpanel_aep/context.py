@@ -48,11 +48,6 @@ def run_name(context: Mapping[str, Any]) -> str:
     return f"{run.dag_id}/{run.run_id}"
 
 
-def pipeline_dag_id(pipeline: Pipeline) -> str:
-    """The DAG that carries a pipeline."""
-    return f"mixpanel_to_aep_{pipeline.dag_name}"
-
-
 def open_lake(pipeline: Pipeline) -> Lake:
     """The pipeline's lake: its own, else the Airflow variable ``mixpanel_aep_lake``, else the folder ``lake``."""
     from airflow.sdk import Variable

@@ -9,10 +9,10 @@ from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse
 
-from include.config.loader import load_pipelines
+from include.config.loader import load_readable_pipelines
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
-from mixpanel_aep.context import LAKE_VARIABLE, default_lake, pipeline_dag_id
+from mixpanel_aep.context import LAKE_VARIABLE, default_lake
 
 app = FastAPI(title="mixpanel-aep", docs_url=None, redoc_url=None, openapi_url=None)
 # Plugin apps are open to everyone unless they ask.
@@ -26,7 +26,7 @@ _HEADERS = {
 @app.get("/report/{dag_id}/{partition}", dependencies=[_may_read])
 def report(dag_id: str, partition: date) -> HTMLResponse:
     """The newest report of a partition."""
-    pipeline = next((p for p in load_pipelines() if pipeline_dag_id(p) == dag_id), None)
+    pipeline = next((p for p in load_readable_pipelines()[0] if p.dag_id == dag_id), None)
     if pipeline is None:
         raise HTTPException(404, f"There is no pipeline of DAG {dag_id}.")
     lake = Lake(pipeline.lake or _lake_variable() or default_lake())
