@@ -1,6 +1,7 @@
 """The control plane that all services share, under ``/_sandbox``.
 
 =======  ======================  =============================================================================
+GET      ``/``                   all routes of the sandbox as a page; ``/openapi.json``: as OpenAPI 3.1
 GET      ``/health``             ``{"status": "ok", "now": ISO time of the sandbox}``
 GET      ``/clock``              ``{"now": ISO, "epoch_ms": n, "frozen": bool}``
 POST     ``/clock``              ``{"reset": true}``, ``{"set": when}``, ``{"freeze": bool}``, ``{"advance_seconds": n}``;
@@ -17,12 +18,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from include.sandbox.faults import Fault, FaultPlan
 from include.sandbox.moments import Moment
+from include.sandbox.openapi import document
+from include.sandbox.openapi.page import render
 from include.sandbox.transcript import Transcript
 from include.sandbox.world import World
 
@@ -43,6 +46,8 @@ class Control:
     def router(self) -> APIRouter:
         routes = APIRouter(prefix="/_sandbox")
         for method, path, endpoint in (
+            ("GET", "/", self.page),
+            ("GET", "/openapi.json", document),
             ("GET", "/health", self.health),
             ("GET", "/clock", self.clock),
             ("POST", "/clock", self.change_clock),
@@ -55,6 +60,10 @@ class Control:
         ):
             routes.add_api_route(path, endpoint, methods=[method], response_model=None)
         return routes
+
+    def page(self, request: Request) -> HTMLResponse:
+        host, port = request.scope["server"]
+        return HTMLResponse(render(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"))
 
     def health(self) -> dict[str, Any]:
         return {"status": "ok", "now": self._world.clock.now().isoformat()}

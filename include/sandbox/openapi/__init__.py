@@ -1,0 +1,90 @@
+"""The sandbox's routes as one OpenAPI 3.1 document, merged from the fragments beside this file.
+
+Every ``<service>.yaml`` is a small document by hand: ``tags`` (the first one is the service's: name and
+description), ``components`` (names prefixed by the service) and ``paths``. So that nothing is written once for each
+operation, a fragment may also say at its top
+
+* ``security``: asked for by all its operations that do not say otherwise,
+* ``x-source``: the documentation of all its operations that do not name another,
+* ``x-common``: ``parameters`` and ``responses`` that all its operations have; what an operation says itself wins.
+
+``gateway.yaml`` has the components that all services of AEP share: ``x-common: {$ref: "#/x-gateway"}`` takes over
+the headers that Adobe's gateway looks at and the ways in which it refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).parent
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+_KEYS = frozenset({"tags", "paths", "components", "security", "x-source", "x-common", "x-gateway"})
+_INFO = {
+    "title": "mixpanel-aep sandbox",
+    "version": "1",
+    "description": "Local stand-ins for Mixpanel, Adobe IMS and Adobe Experience Platform (AEP), after their "
+    "documentation. What is not in this document is answered with 501.",
+}
+
+Json = dict[str, Any]
+
+
+@cache
+def document() -> Json:
+    """The merged document. Nobody may change it. Raises ValueError, which names the fragment at fault."""
+    found = [(path.stem, yaml.safe_load(path.read_text("utf-8"))) for path in sorted(FOLDER.glob("*.yaml"))]
+    return merge(found)
+
+
+def merge(fragments: Iterable[tuple[str, Json]]) -> Json:
+    """One document of (name, fragment) pairs. Raises ValueError where two say something about the same."""
+    fragments = list(fragments)
+    merged: Json = {
+        "openapi": "3.1.0",
+        "info": _INFO,
+        "servers": [{"url": "/"}],
+        "tags": [],
+        "paths": {},
+        "components": {},
+    }
+    shared: Json = next((body["x-gateway"] for _, body in fragments if "x-gateway" in body), {})
+    for name, body in fragments:
+        if unknown := body.keys() - _KEYS:
+            raise ValueError(f"{name}.yaml: unknown {', '.join(sorted(unknown))}.")
+        tags = body.get("tags", [{"name": name}])
+        merged["tags"] += tags if body.get("paths") else []
+        for section, named in body.get("components", {}).items():
+            _add(name, merged["components"].setdefault(section, {}), named)
+        common = body.get("x-common", {})
+        body = {**body, "x-common": shared if common == {"$ref": "#/x-gateway"} else common}
+        for path, item in body.get("paths", {}).items():
+            filled = {
+                key: _operation(body, tags[0]["name"], value) if key in METHODS else value
+                for key, value in item.items()
+            }
+            _add(f"{name}.yaml, {path}", merged["paths"].setdefault(path, {}), filled)
+    return merged
+
+
+def _operation(fragment: Json, tag: str, given: Json) -> Json:
+    """An operation with what its fragment says once for all."""
+    common = fragment["x-common"]
+    defaults: Json = {key: fragment[key] for key in ("security", "x-source") if key in fragment}
+    operation: Json = {"tags": [tag], **defaults, **given}
+    if parameters := [*common.get("parameters", []), *given.get("parameters", [])]:
+        operation["parameters"] = parameters
+    responses = [*common.get("responses", {}).items(), *given.get("responses", {}).items()]
+    operation["responses"] = {str(status): answer for status, answer in responses}
+    return operation
+
+
+def _add(where: str, known: Json, more: Json) -> None:
+    for key, value in more.items():
+        if key in known and known[key] != value:
+            raise ValueError(f"{where}: {key} is described twice.")
+        known[key] = value
