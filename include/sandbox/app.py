@@ -37,7 +37,8 @@ def build_app(world: World) -> Callable[..., Any]:
     app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_route("/{path:path}", _unknown, methods=_METHODS)
     guarded = LoopbackOnly(FaultMiddleware(app, faults))
-    return TranscriptMiddleware(guarded, world, transcript)
+    world.app = TranscriptMiddleware(guarded, world, transcript)
+    return world.app
 
 
 async def _misunderstood(request: Request, error: Exception) -> Response:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from include.sandbox.store import Store
 
@@ -71,6 +72,10 @@ class World:
     settings: Settings = field(default_factory=Settings)
     on_reset: list[Callable[[], None]] = field(default_factory=list)
     """Called after the store was emptied, for what a service keeps in memory or seeds."""
+    on_look: list[Callable[[Any], None]] = field(default_factory=list)
+    """Called with the ``Place`` before anybody is told of its batches: what is due there is started."""
+    app: Callable[..., Any] | None = None
+    """The whole sandbox as an ASGI application, once it is built: one service can ask another."""
 
     def __post_init__(self) -> None:
         self.clock = SandboxClock(self.store)

@@ -44,7 +44,12 @@ def new_ulid(milliseconds: int) -> str:
 
 
 def _create(call: Call) -> Response:
-    place, given = call.place, call.object()
+    batch = create_batch(call.place, call.object(), call.client_id)
+    return JSONResponse(_answer(call.place, batch), 201)
+
+
+def create_batch(place: Place, given: dict[str, Any], client: str) -> dict[str, Any]:
+    """A new batch, as the body of ``POST /batches`` asks for it. Raises Problem 400 or 404."""
     dataset = given.get("datasetId")
     if not isinstance(dataset, str) or not dataset:
         raise problem(400, "datasetId is required.")
@@ -63,13 +68,13 @@ def _create(call: Call) -> Response:
         "tags": _tags(given),
         "created": now,
         "updated": now,
-        "client": call.client_id,
+        "client": client,
         "state": "loading",
         "version": 0,
         "completed": None,
     }
     save(place, batch)
-    return JSONResponse(_answer(place, batch), 201)
+    return batch
 
 
 def _answer(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
@@ -171,7 +176,7 @@ _MARKED = re.compile(r"^\$\{?([^{}]*)\}?$")
 
 def _act(call: Call) -> Response:
     action = call.query("action").upper()
-    actions = {"COMPLETE": _complete, "ABORT": _abort, "FAIL": _fail, "REVERT": _revert}
+    actions = {"COMPLETE": complete_batch, "ABORT": _abort, "FAIL": _fail, "REVERT": _revert}
     if action not in actions:
         raise problem(400, "action must be COMPLETE, ABORT, FAIL or REVERT.")
     settle(call.place)
@@ -185,7 +190,8 @@ def _act(call: Call) -> Response:
     return Response(status_code=200)
 
 
-def _complete(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
+def complete_batch(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
+    """The batch on its way to its end; its rows are looked at when somebody asks. Raises Problem 400."""
     if batch["state"] in ("promoting", "success", "failed"):
         return (
             batch  # "If the operation actually succeeded, the API will return success, even after retrying."

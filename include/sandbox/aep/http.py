@@ -91,7 +91,7 @@ def _endpoint(
         except Problem as refusal:
             await _drain(request)
             response = JSONResponse(refusal.body, refusal.status, headers=refusal.headers)
-        response.headers["x-request-id"] = request.headers.get("x-request-id") or uuid.uuid4().hex
+        response.headers.setdefault("x-request-id", request.headers.get("x-request-id") or uuid.uuid4().hex)
         return response
 
     return endpoint
@@ -123,9 +123,17 @@ async def _json(call: Call) -> Any:
     if call.content_type not in _JSON_TYPES:
         raise problem(400, "A valid content-type must be specified")
     try:
-        return json.loads(await call.request.body())
+        body = json.loads(await call.request.body(), parse_constant=_refuse)
+        json.dumps(
+            body, ensure_ascii=False
+        ).encode()  # half a surrogate pair has no UTF-8: nothing could keep it
     except (ValueError, RecursionError) as error:
         raise problem(400, "The request body is not valid JSON.") from error
+    return body
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 async def _drain(request: Request) -> None:

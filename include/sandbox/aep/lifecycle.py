@@ -42,6 +42,8 @@ def touch(place: Place, batch: dict[str, Any], **change: Any) -> dict[str, Any]:
 
 def settle(place: Place) -> None:
     """Lets everything happen that is due."""
+    for start_due in place.world.on_look:
+        start_due(place)
     settings = AepSettings.of(place.world)
     for key, _ in place.items(PENDING):
         with place.world.store.transaction():
