@@ -15,6 +15,7 @@ _SERVICES = (
     ("/api/app/", "mixpanel"),
     ("/api/query/", "mixpanel"),
     ("/ims/", "ims"),
+    ("/console/", "ims"),
     ("/data/", "aep"),
 )
 

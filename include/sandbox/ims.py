@@ -6,6 +6,7 @@ The shape of a refusal is not documented: RFC 6749's is used [I].
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -14,42 +15,47 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from include.sandbox.aep.constants import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORG, DEMO_SCOPE
+from include.sandbox import ims_console, ims_control
 from include.sandbox.aep.gateway import CREDENTIALS, TOKENS, token_key
 from include.sandbox.aep.problems import Problem
 from include.sandbox.aep.settings import AepSettings, change
+from include.sandbox.ims_credentials import scopes_of, seed, use_secret
 from include.sandbox.store import Document
 from include.sandbox.world import World
 
 _MANDATORY = ("grant_type", "client_id", "client_secret", "scope")
+_JWT_IS_OVER = (
+    "Service Account (JWT) credentials are deprecated and have ended;"
+    " use an OAuth Server-to-Server credential with POST /ims/token/v3."
+)
+Answer = Callable[[World, dict[str, str]], dict[str, Any]]
 
 
 def router(world: World) -> APIRouter:
-    """``POST /ims/token/v3`` and the older ``/ims/token/v2``."""
+    """``POST /ims/token/v3``, the older ``v2``, the exchange of JWTs that ended, and the console's secrets."""
     seed(world)
     world.on_reset.append(lambda: seed(world))
     routes = APIRouter()
+    _add(world, routes, "/ims/token/v3", _token)
+    _add(world, routes, "/ims/token/v2", _token)
+    _add(world, routes, "/ims/exchange/jwt", _jwt)
+    ims_console.add_routes(world, routes)
+    ims_control.add_routes(world, routes)
+    return routes
 
+
+def _add(world: World, routes: APIRouter, path: str, answer: Answer) -> None:
     async def endpoint(request: Request) -> Response:
         try:
             return JSONResponse(
-                await run_in_threadpool(_token, world, await _form(request)),
+                await run_in_threadpool(answer, world, await _form(request)),
                 headers={"Cache-Control": "no-store"},
             )
         except Problem as refusal:
             return JSONResponse(refusal.body, refusal.status, headers=refusal.headers)
 
-    for version in ("v3", "v2"):
-        routes.add_route(f"/ims/token/{version}", endpoint, methods=["POST"])
-        routes.add_route(f"/ims/token/{version}/", endpoint, methods=["POST"])
-    return routes
-
-
-def seed(world: World) -> None:
-    """Puts the demo credential in place, unless it is there."""
-    if world.store.get(CREDENTIALS, DEMO_CLIENT_ID) is None:
-        body = {"secrets": [DEMO_CLIENT_SECRET], "org": DEMO_ORG, "scope": DEMO_SCOPE}
-        world.store.put(CREDENTIALS, DEMO_CLIENT_ID, body)
+    for each in (path, path + "/"):
+        routes.add_route(each, endpoint, methods=["POST"])
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -60,7 +66,10 @@ async def _form(request: Request) -> dict[str, str]:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/x-www-form-urlencoded":
             raise _refusal(400, "invalid_request", "The body must be application/x-www-form-urlencoded.")
-        found.update(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        try:
+            found.update(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        except ValueError as error:
+            raise _refusal(400, "invalid_request", "The body has too many parameters.") from error
     return found
 
 
@@ -74,6 +83,7 @@ def _token(world: World, form: dict[str, str]) -> dict[str, Any]:
         body = {
             "client_id": form["client_id"],
             "org": credential["org"],
+            "scope": form["scope"],
             "created": now,
             "expires": now + seconds * 1000,
         }
@@ -87,18 +97,21 @@ def _credential(world: World, form: dict[str, str]) -> Document:
             raise _refusal(400, "invalid_request", f"{name} parameter is missing")
     if form["grant_type"] != "client_credentials":
         raise _refusal(400, "unsupported_grant_type", "grant_type must be client_credentials")
+    status = AepSettings.of(world).refusal_status
     credential = world.store.get(CREDENTIALS, form["client_id"])
     if credential is None:
-        raise _refusal(400, "invalid_client", "invalid client_id parameter")
-    if not any(
-        secrets.compare_digest(form["client_secret"].encode(), known.encode())
-        for known in credential["secrets"]
-    ):
-        raise _refusal(401, "invalid_client", "invalid client_secret parameter")
-    wanted = set(form["scope"].replace(",", " ").split())
-    if not wanted or wanted - set(credential["scope"].split(",")):
+        raise _refusal(status or 400, "invalid_client", "invalid client_id parameter")
+    if not use_secret(world, form["client_id"], credential, form["client_secret"]):
+        raise _refusal(status or 401, "invalid_client", "invalid client_secret parameter")
+    wanted = scopes_of(form["scope"])
+    if not wanted or wanted - scopes_of(credential["scope"]):
         raise _refusal(400, "invalid_scope", "invalid scope parameter")
     return credential
+
+
+def _jwt(_world: World, _form: dict[str, str]) -> dict[str, Any]:
+    """Existing integrations were to work until 1 January 2025; what is answered since then is not documented [I]."""
+    raise _refusal(400, "invalid_request", _JWT_IS_OVER)
 
 
 def _throttle(world: World) -> None:

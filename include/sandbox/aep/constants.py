@@ -8,6 +8,11 @@ DEMO_CLIENT_ID: Final = "demo-client-0000"
 DEMO_CLIENT_SECRET: Final = "demo-secret-not-real-0001"  # noqa: S105 - made up, and no secret
 DEMO_ORG: Final = "DEMO0000@AdobeOrg"
 DEMO_SCOPE: Final = "openid,AdobeID,read_organizations,additional_info.projectedProductContext,session"
+DEMO_SECRET_SCOPE: Final = "additional_info.roles,adobeio_api,read_client_secret,manage_client_secrets"  # noqa: S105 - names of scopes
+"""What the credential may also ask for: scopes of Adobe's I/O Management API, which lists and changes secrets."""
+DEMO_CREDENTIAL: Final = "436084"
+DEMO_ORG_NUMBER: Final = "23294"
+"""The console numbers organizations and credentials (dev-console: ServerToServerAuthentication/implementation.md)."""
 DEMO_USER: Final = "DEMO0000USER@techacct.adobe.com"
 
 AEP_SANDBOXES: Final = {
@@ -21,6 +26,7 @@ CATALOG: Final = "/data/foundation/catalog"
 IMPORT: Final = "/data/foundation/import"
 EXPORT: Final = "/data/foundation/export"
 NAMESPACES: Final = "/data/core/idnamespace/identities"
+CONSOLE: Final = "/console/organizations"
 CONTROL: Final = "/_sandbox/aep"
 
 EXPERIENCE_EVENT: Final = "https://ns.adobe.com/xdm/context/experienceevent"

@@ -17,14 +17,13 @@ from include.sandbox.aep.active import id_lines, row_lines
 from include.sandbox.aep.catalog_batches import shown
 from include.sandbox.aep.constants import CONTROL, DEMO_CLIENT_ID, DEMO_ORG
 from include.sandbox.aep.forced import drop_forced, plan_forced, planned
-from include.sandbox.aep.gateway import CREDENTIALS
 from include.sandbox.aep.lifecycle import settle, touch
 from include.sandbox.aep.place import BATCHES, DATASETS, Place
 from include.sandbox.aep.settings import change, current
+from include.sandbox.ims_credentials import replace_secrets
 from include.sandbox.world import World
 
 _LINES = "application/x-ndjson"
-_MOST_SECRETS = 2
 
 
 @dataclass(frozen=True)
@@ -127,18 +126,6 @@ def _change_settings(ask: Ask) -> Response:
             for plan in ask.body["next_batches"]:
                 plan_forced(store, plan)
         if "secrets" in ask.body:
-            _change_secrets(ask.world, ask.body["secrets"])
+            replace_secrets(ask.world, DEMO_CLIENT_ID, ask.body["secrets"])
         change(ask.world, plain)  # last: what it changes in memory is not rolled back
     return _settings(ask)
-
-
-def _change_secrets(world: World, secrets: Any) -> None:
-    known = (
-        [secret for secret in secrets if isinstance(secret, str) and secret]
-        if isinstance(secrets, list)
-        else []
-    )
-    if not 1 <= len(known) <= _MOST_SECRETS or known != secrets:
-        raise ValueError("A credential has one secret or two.")
-    credential = world.store.get(CREDENTIALS, DEMO_CLIENT_ID) or {}
-    world.store.put(CREDENTIALS, DEMO_CLIENT_ID, {**credential, "secrets": known})

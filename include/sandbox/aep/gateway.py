@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 from starlette.requests import Request
 
@@ -12,7 +13,7 @@ from include.sandbox.aep.problems import gateway, problem
 from include.sandbox.store import Document
 from include.sandbox.world import World
 
-CREDENTIALS = "ims/credentials"
+CREDENTIALS = "ims/clients"
 TOKENS = "ims/tokens"
 
 
@@ -21,8 +22,17 @@ def token_key(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def enter(world: World, request: Request) -> tuple[Place, str]:
-    """The AEP sandbox that a request is for and the client id. Raises Problem when the gateway refuses it."""
+@dataclass(frozen=True)
+class Caller:
+    """Who sends a request: a client, its credential and the token that it showed."""
+
+    client_id: str
+    credential: Document
+    token: Document
+
+
+def caller(world: World, request: Request) -> Caller:
+    """Raises Problem when the token or the client id is missing or not valid."""
     headers = request.headers
     if not headers.get("authorization"):
         raise gateway("403010", "Oauth token is missing.")
@@ -36,12 +46,18 @@ def enter(world: World, request: Request) -> tuple[Place, str]:
     if token["client_id"] != client:
         # [I] A token of another client is answered like an unknown client.
         raise gateway("403003", "Api Key is invalid")
-    org = headers.get("x-gw-ims-org-id")
+    return Caller(client, credential, token)
+
+
+def enter(world: World, request: Request) -> tuple[Place, str]:
+    """The AEP sandbox that a request is for and the client id. Raises Problem when the gateway refuses it."""
+    known = caller(world, request)
+    org = request.headers.get("x-gw-ims-org-id")
     if not org:
         raise gateway("400003", "Missing header")
-    if org != credential["org"]:
+    if org != known.credential["org"]:
         raise gateway("403025", "Profile is not valid")
-    return Place(world, org, _aep_sandbox(request)), client
+    return Place(world, org, _aep_sandbox(request)), known.client_id
 
 
 def _token(world: World, header: str) -> Document:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -54,6 +54,7 @@ class Call:
         return self.body
 
 
+Json = bool | Literal["whatever the Content-Type says"]
 Handler = Callable[[Call], Response] | Callable[[Call], Awaitable[Response]]
 
 
@@ -64,13 +65,13 @@ class Routes:
         self.world, self.router, self.base = world, router, base
 
     def add(
-        self, method: str, path: str, handler: Handler, *, atomic: bool = True, json: bool = True
+        self, method: str, path: str, handler: Handler, *, atomic: bool = True, json: Json = True
     ) -> None:
         """A plain handler runs in a thread, inside a transaction when it writes and is ``atomic``.
 
         A coroutine function reads the request's body by itself. ``json`` False: the body, if any, is no JSON.
         """
-        json = json and method not in ("GET", "HEAD", "DELETE")
+        json = method not in ("GET", "HEAD", "DELETE") and json
         endpoint = _endpoint(
             self.world, handler, atomic=atomic and method not in ("GET", "HEAD"), has_json=json
         )
@@ -81,15 +82,16 @@ class Routes:
 
 
 def _endpoint(
-    world: World, handler: Handler, *, atomic: bool, has_json: bool
+    world: World, handler: Handler, *, atomic: bool, has_json: Json
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             response = await _answer(world, request, handler, atomic=atomic, has_json=has_json)
         except ClientDisconnect:
             response = Response(status_code=400)  # nobody is left to read it
-        except Problem as refusal:
+        except (Problem, RecursionError) as error:
             await _drain(request)
+            refusal = error if isinstance(error, Problem) else problem(400, "The body is nested too deeply.")
             response = JSONResponse(refusal.body, refusal.status, headers=refusal.headers)
         response.headers.setdefault("x-request-id", request.headers.get("x-request-id") or uuid.uuid4().hex)
         return response
@@ -98,7 +100,7 @@ def _endpoint(
 
 
 async def _answer(
-    world: World, request: Request, handler: Handler, *, atomic: bool, has_json: bool
+    world: World, request: Request, handler: Handler, *, atomic: bool, has_json: Json
 ) -> Response:
     if len(request.url.path) + len(request.url.query) > _LONGEST_URL:
         raise problem(414, "The URL length exceeds the allowed 2000 characters.")
@@ -108,7 +110,7 @@ async def _answer(
         streamed: Response = await handler(call)
         return streamed
     if has_json:
-        call.body = await _json(call)
+        call.body = await _json(call, any_type=has_json is not True)
 
     def run() -> Response:
         with world.store.transaction() if atomic else nullcontext():
@@ -119,21 +121,16 @@ async def _answer(
     return await run_in_threadpool(run)
 
 
-async def _json(call: Call) -> Any:
-    if call.content_type not in _JSON_TYPES:
+async def _json(call: Call, *, any_type: bool) -> Any:
+    """The body, which has to be JSON that can be kept and sent: nothing infinite, no half of a surrogate pair."""
+    if call.content_type not in _JSON_TYPES and not any_type:
         raise problem(400, "A valid content-type must be specified")
     try:
-        body = json.loads(await call.request.body(), parse_constant=_refuse)
-        json.dumps(
-            body, ensure_ascii=False
-        ).encode()  # half a surrogate pair has no UTF-8: nothing could keep it
+        body = json.loads(await call.request.body())
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise problem(400, "The request body is not valid JSON.") from error
     return body
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
 
 
 async def _drain(request: Request) -> None:

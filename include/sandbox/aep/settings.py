@@ -23,6 +23,17 @@ class AepSettings:
     """So many of the next token requests are answered with 429."""
     tokens_per_minute: int | None = None
     """More token requests than this in a minute are answered with 429; None: no limit."""
+    refusal_status: int | None = None
+    """What IMS answers a wrong client id or secret with [I]; None: 400 for the id, 401 for the secret."""
+    unique_titles: str = "all"
+    """``all``: no two resources have one title (EP:xdm/troubleshooting-guide.md); ``type``: no two of one type, as
+    in EP:xdm/tutorials/create-schema-api.md, where a field group and a data type are both called Loyalty Tier."""
+    custom_maps: str = "allowed"
+    """``allowed`` (EP:xdm/tutorials/custom-fields-api.md) or ``refused`` (older EP:xdm/schema/field-constraints.md)."""
+    start_without_orderby: str = "refused"
+    """``refused`` (EP:xdm/api/appendix.md), or ``allowed``, as clients do that send back ``_page.next`` alone."""
+    primary_identity_locked_by: str = "data"
+    """Once a schema has ``data``; or ``profile``: once it has data and is enabled for Profile (newer documents)."""
 
     @classmethod
     def of(cls, world: World) -> AepSettings:
@@ -41,6 +52,18 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "delete_seconds": (int, float),
     "throttle_tokens": (int,),
     "tokens_per_minute": (int, type(None)),
+    "refusal_status": (int, type(None)),
+    "unique_titles": (str,),
+    "custom_maps": (str,),
+    "start_without_orderby": (str,),
+    "primary_identity_locked_by": (str,),
+}
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "refusal_status": (400, 401, None),
+    "unique_titles": ("all", "type"),
+    "custom_maps": ("allowed", "refused"),
+    "start_without_orderby": ("allowed", "refused"),
+    "primary_identity_locked_by": ("data", "profile"),
 }
 
 
@@ -59,7 +82,7 @@ def change(world: World, wanted: dict[str, Any]) -> None:
     for name, value in wanted.items():
         if name not in _TYPES:
             raise ValueError(f"There is no setting {name!r}; there are {', '.join(sorted(_TYPES))}.")
-        if isinstance(value, bool) or type(value) not in _TYPES[name]:
+        if type(value) not in _TYPES[name] or value not in _CHOICES.get(name, (value,)):
             raise ValueError(f"Setting {name!r} cannot be {value!r}.")
     with world.store.transaction():
         own = {**(world.store.get(_KIND, "own") or {}), **{k: v for k, v in wanted.items() if k in _OWN}}
