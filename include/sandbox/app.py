@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exception_handlers import request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from include.sandbox import aep, ims
 from include.sandbox.control import Control
@@ -17,10 +22,9 @@ from include.sandbox.faults import FaultPlan
 from include.sandbox.loopback import LoopbackOnly
 from include.sandbox.misbehave import FaultMiddleware
 from include.sandbox.mixpanel import Mixpanel
+from include.sandbox.targets import Targets
 from include.sandbox.transcript import Transcript, TranscriptMiddleware
 from include.sandbox.world import World
-
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def build_app(world: World) -> Callable[..., Any]:
@@ -35,9 +39,11 @@ def build_app(world: World) -> Callable[..., Any]:
     app.include_router(ims.router(world))
     app.include_router(aep.router(world))
     app.add_exception_handler(RequestValidationError, _misunderstood)
-    app.add_route("/{path:path}", _unknown, methods=_METHODS)
+    app.add_exception_handler(HTTPException, _turned_down)
+    app.add_exception_handler(Exception, _broken)
+    app.router.default = _unknown
     guarded = LoopbackOnly(FaultMiddleware(app, faults))
-    world.app = TranscriptMiddleware(guarded, world, transcript)
+    world.app = Targets(TranscriptMiddleware(guarded, world, transcript))
     return world.app
 
 
@@ -49,9 +55,34 @@ async def _misunderstood(request: Request, error: Exception) -> Response:
         return await request_validation_exception_handler(request, error)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return JSONResponse({"error": f"{where}: {first['msg']}."}, status_code=422)
+    return _sentence(422, f"{where}: {first['msg']}.")
 
 
-async def _unknown(request: Request) -> JSONResponse:
-    sentence = f"The sandbox does not know {request.method} {request.url.path}."
-    return JSONResponse({"error": sentence}, status_code=501)
+async def _turned_down(request: Request, error: Exception) -> Response:
+    """A route that does not take this method is unknown; a body that is no JSON is told in a sentence."""
+    if not isinstance(error, HTTPException):
+        raise error
+    if error.status_code == 405:
+        return _not_served(request)
+    return _sentence(error.status_code, f"{error.detail}.")
+
+
+async def _broken(_request: Request, error: Exception) -> Response:
+    """A fault of the sandbox's own: where, without a trace and without anything of the request."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "include/sandbox" in frame.filename.replace("\\", "/")]
+    at = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "a library"
+    return _sentence(500, f"The sandbox itself is at fault: {type(error).__name__} in {at}.")
+
+
+async def _unknown(scope: Scope, receive: Receive, send: Send) -> None:
+    await _not_served(Request(scope))(scope, receive, send)
+
+
+def _not_served(request: Request) -> Response:
+    return _sentence(501, f"The sandbox does not know {request.method} {request.scope['path']}.")
+
+
+def _sentence(status: int, sentence: str) -> Response:
+    # ASCII: a text from outside may hold what UTF-8 cannot say.
+    return Response(json.dumps({"error": sentence}), status, media_type="application/json")

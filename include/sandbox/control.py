@@ -16,9 +16,10 @@ POST     ``/reset``              a fresh state: documents, files, events, faults
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,7 +37,7 @@ class ClockChange(BaseModel):
     reset: bool = False
     set_to: Moment | None = Field(default=None, alias="set")
     freeze: bool | None = None
-    advance_seconds: float = 0
+    advance_seconds: float = Field(default=0, allow_inf_nan=False)
 
 
 class Control:
@@ -58,7 +59,8 @@ class Control:
             ("GET", "/transcript", self.read_transcript),
             ("POST", "/reset", self.reset),
         ):
-            routes.add_api_route(path, endpoint, methods=[method], response_model=None)
+            methods = [method, "HEAD"] if method == "GET" else [method]
+            routes.add_api_route(path, endpoint, methods=methods, response_model=None)
         return routes
 
     def page(self, request: Request) -> HTMLResponse:
@@ -76,16 +78,18 @@ class Control:
             "frozen": clock.is_frozen,
         }
 
-    def change_clock(self, change: ClockChange) -> dict[str, Any]:
+    def change_clock(self, change: ClockChange) -> Any:
         clock = self._world.clock
-        if change.reset:
+        start = time.time() if change.reset else clock.seconds()
+        seconds = (start if change.set_to is None else change.set_to / 1000) + change.advance_seconds
+        frozen = (clock.is_frozen and not change.reset) if change.freeze is None else change.freeze
+        if change.set_to is not None or change.freeze is not None or change.advance_seconds:
+            try:
+                clock.set(seconds, frozen=frozen)
+            except ValueError as error:
+                return JSONResponse({"error": str(error)}, status_code=422)
+        elif change.reset:
             clock.reset()
-        if change.set_to is not None or change.freeze is not None:
-            seconds = clock.seconds() if change.set_to is None else change.set_to / 1000
-            frozen = clock.is_frozen if change.freeze is None else change.freeze
-            clock.set(seconds, frozen=frozen)
-        if change.advance_seconds:
-            clock.advance(change.advance_seconds)
         return self.clock()
 
     def plan_fault(self, fault: Fault) -> dict[str, Any]:
@@ -100,7 +104,9 @@ class Control:
             return JSONResponse({"error": f"There is no fault {fault_id}."}, status_code=404)
         return JSONResponse({"forgotten": gone})
 
-    def read_transcript(self, service: str = "", path: str = "", since: int = 0) -> dict[str, Any]:
+    def read_transcript(
+        self, service: str = "", path: str = "", since: Annotated[int, Query(ge=0)] = 0
+    ) -> dict[str, Any]:
         return {"entries": list(self._transcript.entries(service, path, since))}
 
     def reset(self) -> dict[str, Any]:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from email.utils import formatdate
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Framing = Literal["chunked", "content-length", "close"]
 """How the end of the body is told: by a last chunk, by its length, or by the end of the connection."""
 Encoding = Literal["as-asked", "gzip", "identity"]
 """``as-asked``: as the service would have sent it."""
+
+
+def _unframed(name: str) -> str:
+    if name.lower() in ("content-length", "transfer-encoding"):
+        raise ValueError("the action cut breaks the framing; an answer keeps it")
+    return name
+
+
+HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"), AfterValidator(_unframed)]
+HeaderValue = Annotated[
+    str, Field(pattern=r"^([!-~\u0080-\u00ff]([\t -~\u0080-\u00ff]*[!-~\u0080-\u00ff])?)?$")
+]
+"""RFC 9110, 5.5: anything else would break the answer, and not as planned."""
 
 
 class _Action(BaseModel):
@@ -33,10 +47,10 @@ class Answer(_Action):
 
     do: Literal["answer"] = "answer"
     status: int = Field(default=503, ge=200, le=599)
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     body: str = ""
     body_json: Any = None
-    retry_after: int | str | None = None
+    retry_after: int | HeaderValue | None = None
     """Seconds; ``date+30`` for an HTTP date 30 seconds from now; any other text is sent as it is."""
     echo_authorization: bool = False
     """Repeat the request's Authorization header in the body, as careless proxies do."""
@@ -45,6 +59,8 @@ class Answer(_Action):
 
     def parts(self, authorization: str) -> tuple[list[tuple[str, str]], bytes]:
         """Headers and body."""
+        if self.status in (204, 304):
+            return [(name.lower(), value) for name, value in self.headers.items()], b""
         is_json = self.body_json is not None
         text = json.dumps(self.body_json, ensure_ascii=False) if is_json else self.body
         if self.echo_authorization:
@@ -62,7 +78,7 @@ class Redirect(_Action):
 
     do: Literal["redirect"] = "redirect"
     status: Literal[301, 302, 303, 307, 308] = 302
-    to: str = "https://elsewhere.invalid/api/2.0/export"
+    to: HeaderValue = "https://elsewhere.invalid/api/2.0/export"
 
 
 class Drop(_Action):
@@ -188,7 +204,6 @@ Action = Annotated[
 
 def _retry_after(value: int | str) -> str:
     text = str(value)
-    seconds = text.removeprefix("date+")
-    if text.startswith("date+") and seconds.isdigit():
-        return formatdate(time.time() + int(seconds), usegmt=True)
+    if re.fullmatch(r"date\+[0-9]{1,9}", text):
+        return formatdate(time.time() + int(text.removeprefix("date+")), usegmt=True)
     return text

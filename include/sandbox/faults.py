@@ -8,12 +8,13 @@ faults the oldest that is due happens, alone. The control plane itself never fai
 from __future__ import annotations
 
 import fnmatch
+import json
 import re
 import threading
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote_plus
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from include.sandbox.exchange import Exchange
 from include.sandbox.fault_actions import Action
@@ -70,6 +71,16 @@ class Fault(BaseModel):
     met: int = Field(default=0, exclude=False)
     """How many requests have matched so far."""
     happened: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _writable(cls, given: Any) -> Any:
+        """Refuses what no JSON text in UTF-8 can hold: it could be neither kept nor sent."""
+        try:
+            json.dumps(given, ensure_ascii=False, allow_nan=False).encode()
+        except (ValueError, RecursionError) as error:
+            raise ValueError("it cannot be written as JSON in UTF-8") from error
+        return given
 
     def is_due(self) -> bool:
         return self.met > self.skip and (self.times is None or self.happened < self.times)

@@ -159,8 +159,8 @@ class _Call:
         return taken
 
     async def _reply(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        length = ("content-length", str(len(body)))
-        await self.send(_start(status, [*headers, length]))
+        length = [] if status in (204, 304) else [("content-length", str(len(body)))]
+        await self.send(_start(status, [*headers, *length]))
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
     def _wire(self) -> Wire:

@@ -8,13 +8,15 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 _SECONDS_BELOW = 10_000_000_000
+_EARLIEST, _LATEST = -62_135_596_800_000, 253_402_300_799_999
+"""The years 1 and 9999: what Python's datetime can say."""
 
 
 def to_milliseconds(value: Any) -> int:
     """Epoch milliseconds from an ISO text (UTC unless it says otherwise), epoch seconds or milliseconds.
 
     Raises:
-        ValueError: It is none of these.
+        ValueError: It is none of these, or not within the years 1 to 9999.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError("a time is an ISO text, or epoch seconds or milliseconds")  # noqa: TRY004 - pydantic's way
@@ -22,8 +24,12 @@ def to_milliseconds(value: Any) -> int:
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return round(moment.timestamp() * 1000)
-    return round(value * 1000) if abs(value) < _SECONDS_BELOW else int(value)
+        milliseconds = moment.timestamp() * 1000
+    else:
+        milliseconds = value * 1000 if abs(value) < _SECONDS_BELOW else value
+    if not _EARLIEST <= milliseconds <= _LATEST:  # not a number is neither
+        raise ValueError("a time is in the years 1 to 9999")
+    return round(milliseconds)
 
 
 Moment = Annotated[int, BeforeValidator(to_milliseconds)]

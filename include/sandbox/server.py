@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
+import h11
 import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -20,6 +23,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from include.sandbox.app import build_app
 from include.sandbox.store import Store
 from include.sandbox.world import World
+
+_LINGER_SECONDS = 5
 
 
 class WireProtocol(H11Protocol):
@@ -37,6 +42,35 @@ class WireProtocol(H11Protocol):
             await app(scope, receive, send)
 
         self.app = lend
+        self._refused = False
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what is no HTTP, or has headers beyond all measure, and reads on for a while.
+
+        Closed with something unread, the connection would be reset, and the answer lost with it.
+        """
+        if self.cycle and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.cycle.response_started:
+                self.transport.close()
+                return
+        status = getattr(sys.exception(), "error_status_hint", 400)
+        body = json.dumps({"error": msg}).encode()
+        headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
+        for event in (
+            h11.Response(status_code=status, headers=[*headers, ("connection", "close")]),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self._refused = True
+        self.transport.write_eof()
+        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._refused:
+            super().data_received(data)
 
 
 class QuietServer(uvicorn.Server):

@@ -10,6 +10,8 @@ from typing import Any
 
 from include.sandbox.store import Store
 
+_EARLIEST, _LATEST = 0.0, datetime(2200, 1, 1, tzinfo=UTC).timestamp()
+
 
 class SandboxClock:
     """The sandbox's own time: the system's, shifted or stopped; survives a restart."""
@@ -35,15 +37,16 @@ class SandboxClock:
         return datetime.fromtimestamp(self.seconds(), UTC)
 
     def set(self, epoch_seconds: float, *, frozen: bool = False) -> None:
+        """Raises ValueError outside of 1970 to 2199: services add days and years to the time."""
+        if not _EARLIEST <= epoch_seconds < _LATEST:
+            raise ValueError("The sandbox's time lies between 1970 and 2199.")
         self._offset = epoch_seconds - time.time()
         self._frozen = epoch_seconds if frozen else None
         self._save()
 
     def advance(self, seconds: float) -> None:
-        if self._frozen is not None:
-            self._frozen += seconds
-        self._offset += seconds
-        self._save()
+        """Forwards, or backwards. Raises ValueError as ``set`` does."""
+        self.set(self.seconds() + seconds, frozen=self.is_frozen)
 
     def reset(self) -> None:
         self._offset, self._frozen = 0.0, None

@@ -55,6 +55,19 @@ class TestClock:
         assert answer.status_code == 422
         assert answer.json()["error"].startswith("body.")
 
+    @pytest.mark.parametrize(
+        "change",
+        [{"set": "0999-01-01"}, {"set": "2200-01-01"}, {"advance_seconds": 1e300}, {"advance_seconds": -3e9}],
+    )
+    def test_a_time_that_no_service_could_count_with_is_refused(
+        self, sandbox: Sandbox, change: dict[str, Any]
+    ) -> None:
+        before = self.epoch(sandbox, set="2026-07-01", freeze=True)
+        answer = sandbox.session.post(f"{sandbox.url}/_sandbox/clock", json=change, timeout=9)
+        assert answer.status_code == 422
+        assert answer.json() == {"error": "The sandbox's time lies between 1970 and 2199."}
+        assert self.epoch(sandbox) == before
+
 
 class TestTranscript:
     def test_an_export_is_written_down_without_secrets(self, sandbox: Sandbox) -> None:

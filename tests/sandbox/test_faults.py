@@ -209,6 +209,31 @@ class TestAnswers:
         answer = sandbox.session.put(f"{sandbox.url}/data/x", data=b"x" * 5_000_000, timeout=9)
         assert answer.status_code == 503
 
+    def test_no_content_has_none(self, sandbox: Sandbox) -> None:
+        sandbox.fault({"do": "answer", "status": 204, "body": "text"})
+        answer = sandbox.get("/api/app/me")
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert "content-length" not in answer.headers
+
+    @pytest.mark.parametrize(
+        "action",
+        [
+            {"headers": {"a b": "c"}},
+            {"headers": {"a": "b\r\nc: d"}},
+            {"headers": {"a": "\u20ac"}},
+            {"headers": {"Content-Length": "5"}},
+            {"retry_after": "a\nb"},
+            {"body": "\ud800"},
+            {"body_json": ["\ud800"]},
+            {"body_json": float("nan")},
+        ],
+    )
+    def test_what_would_break_the_answer_is_refused(self, sandbox: Sandbox, action: dict[str, Any]) -> None:
+        body = json.dumps({"action": {"do": "answer", **action}})
+        kind = {"content-type": "application/json"}
+        url = f"{sandbox.url}/_sandbox/faults"
+        assert sandbox.session.post(url, data=body, headers=kind, timeout=9).status_code == 422
+
 
 class TestSentinel:
     @pytest.mark.parametrize(

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import BaseModel
 from starlette.routing import Route
 
 from include.sandbox.app import build_app
+from include.sandbox.fault_actions import Action
+from include.sandbox.faults import Fault, Match
 from include.sandbox.openapi import FOLDER, METHODS, document, merge
 from include.sandbox.store import Store
 from include.sandbox.world import World
@@ -110,6 +113,21 @@ def test_the_document_is_served(sandbox: Sandbox) -> None:
     answer = sandbox.get("/_sandbox/openapi.json")
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == document()
+
+
+def test_faults_are_described_as_they_are_taken() -> None:
+    schemas = document()["components"]["schemas"]
+    assert set(schemas["control_fault"]["properties"]) == set(Fault.model_fields)
+    assert set(schemas["control_match"]["properties"]) == set(Match.model_fields)
+    actions = {
+        cast("type[BaseModel]", action).model_fields["do"].default: action
+        for action in get_args(get_args(Action)[0])
+    }
+    assert set(schemas["control_action"]["discriminator"]["mapping"]) == set(actions)
+    for do, action in actions.items():
+        described = schemas[f"control_action_{do}"]
+        assert described["properties"]["do"] == {"const": do}
+        assert set(described["properties"]) == set(action.model_fields), do
 
 
 class _Links(HTMLParser):

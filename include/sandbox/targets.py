@@ -1,0 +1,44 @@
+"""What an HTTP server looks at before anything else: the form of the request's target, and its host."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlsplit
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class Targets:
+    """Takes absolute-form targets, which every server must (RFC 9112, 3.2.2); 400 for a host that is none."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                scope = _in_origin_form(scope)
+            except ValueError:
+                refusal = JSONResponse({"error": "The request's host is not valid."}, status_code=400)
+                await refusal(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+def _in_origin_form(scope: Scope) -> Scope:
+    """The scope with a path that starts with a slash. Raises ValueError for a host that no address can have."""
+    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    urlsplit(f"http://{host}/").port  # noqa: B018 - raises ValueError
+    raw = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
+    if raw.startswith("/") or "://" not in raw:
+        return scope
+    target = urlsplit(raw)
+    target.port  # noqa: B018 - raises ValueError
+    headers = [pair for pair in scope["headers"] if pair[0] != b"host"]
+    path = target.path or "/"
+    return {
+        **scope,
+        "path": unquote(path),
+        "raw_path": path.encode("latin-1"),
+        "headers": [(b"host", target.netloc.encode("latin-1")), *headers],
+    }
