@@ -12,6 +12,7 @@ from include.sandbox.aep import (
     catalog,
     catalog_batches,
     control,
+    dataprep,
     export,
     namespaces,
     registry,
@@ -32,6 +33,7 @@ _PARTS = (
     uploads,
     batches,
     export,
+    dataprep,
     control,
 )
 

@@ -1,0 +1,43 @@
+"""Where a destination leads in a resolved schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from include.sandbox.aep.dataprep.language.errors import SyntaxFault
+from include.sandbox.aep.dataprep.paths import Path, show
+from include.sandbox.aep.row_schema import kind_of
+
+
+def destination_field(schema: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The field at the end of a path. Raises SyntaxFault when the schema has no such field."""
+    field = schema
+    for position, step in enumerate(path):
+        kind, before = kind_of(field), show(path[:position]) or "The schema"
+        if not isinstance(step, str):
+            if kind != "array":
+                raise SyntaxFault(f"{before} is no array in the schema.")
+            field = field.get("items", {})
+        elif kind == "map":
+            field = field["additionalProperties"]
+        elif kind == "array":
+            raise SyntaxFault(f"{before} is an array; its items are {before}[*] or {before}[0].")
+        elif step in field.get("properties", {}):
+            field = field["properties"][step]
+        else:
+            raise SyntaxFault(f"The schema has no field {show(path[: position + 1])}.")
+    return field
+
+
+def missing_required(data: dict[str, Any], schema: dict[str, Any], at: str = "") -> list[str]:
+    """Required fields that are null or not there, in the objects that are there."""
+    missing = [at + name for name in schema.get("required", []) if data.get(name) is None]
+    for name, field in schema.get("properties", {}).items():
+        kind = kind_of(field)
+        if kind == "object" and isinstance(data.get(name), dict):
+            missing += missing_required(data[name], field, f"{at}{name}.")
+        elif kind == "array" and isinstance(data.get(name), list):
+            for number, item in enumerate(data[name]):
+                if isinstance(item, dict):
+                    missing += missing_required(item, field.get("items", {}), f"{at}{name}[{number}].")
+    return missing

@@ -1,0 +1,42 @@
+"""Names of months, days and zones in English, which is the language Adobe's examples are in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+_FIRST_HALF: Final = ("January", "February", "March", "April", "May", "June")
+_SECOND_HALF: Final = ("July", "August", "September", "October", "November", "December")
+MONTHS: Final = (*_FIRST_HALF, *_SECOND_HALF)
+DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+QUARTERS: Final = ("1st quarter", "2nd quarter", "3rd quarter", "4th quarter")
+ERAS: Final = ("AD", "Anno Domini", "A")
+
+ZONES: Final = {
+    "UTC": "Coordinated Universal Time",
+    "GMT": "Greenwich Mean Time",
+    "PST": "Pacific Standard Time",
+    "PDT": "Pacific Daylight Time",
+    "MST": "Mountain Standard Time",
+    "MDT": "Mountain Daylight Time",
+    "CST": "Central Standard Time",
+    "CDT": "Central Daylight Time",
+    "EST": "Eastern Standard Time",
+    "EDT": "Eastern Daylight Time",
+    "CET": "Central European Standard Time",
+    "CEST": "Central European Summer Time",
+    "EET": "Eastern European Standard Time",
+    "EEST": "Eastern European Summer Time",
+    "WET": "Western European Standard Time",
+    "WEST": "Western European Summer Time",
+    "BST": "British Summer Time",
+    "IST": "India Standard Time",
+    "JST": "Japan Standard Time",
+}
+"""Short names and their long ones; a zone that is not here is called by its id [I]."""
+
+
+def named(names: Sequence[str], number: int, count: int) -> str:
+    """A month or day: three letters, the whole name (four letters), or its first letter (five)."""
+    name = names[number - 1]
+    return name if count == 4 else name[:1] if count == 5 else name[:3]

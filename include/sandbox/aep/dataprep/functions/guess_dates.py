@@ -1,0 +1,75 @@
+"""Dates of which nobody said how they are written (EP:data-prep/data-handling.md#date-function-conversions)."""
+
+from __future__ import annotations
+
+import re
+
+from include.sandbox.aep.dataprep.functions.date_parse import parse_date
+from include.sandbox.aep.dataprep.language.errors import EvaluationError
+from include.sandbox.aep.dataprep.moments import ZonedDateTime
+from include.sandbox.aep.dataprep.values import Value, kind_of_value
+
+DOCUMENTED = (
+    "yyyy-MM-dd HH:mm:ssZ",
+    "yyyy-MM-dd HH:mm:ss.SSSZ",
+    "yyyy-MM-dd HH:mm:ss.SSS",
+    "yyyy-MM-dd'T'HH:mm:ss.SSSX",
+    "yyyy-MM-dd'T'HH:mm:ss'Z'",
+    "yyyy-MM-dd",
+    "yyyy/MM/dd",
+    "yyyy.MM.dd",
+    "yyyy-MMM-dd",
+    "yyyyMMdd",
+    "MM-dd-yyyy",
+    "MMddyyyy",
+    "M/dd/yyyy",
+    "dd.M.yyyy",
+    "M/dd/yyyy hh:mm:ss a",
+    "dd.M.yyyy hh:mm:ss a",
+    "dd.MMM.yyyy",
+    "dd-MMM-yyyy",
+)
+"""In this order; the first that fits."""
+
+_ALSO = (
+    "yyyy-MM-dd HH:mm",
+    "yyyy-MM-dd HH:mm:ss",
+    "yyyy-MM-dd'T'HH:mm:ss",
+    "yyyy-MM-dd'T'HH:mm:ss.SSS",
+)
+"""In none of the lists, and yet in the examples of ``date``, ``date_part`` and ``set_date_part`` [I]."""
+
+_RFC_3339 = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+"""What a date-time field of XDM takes as it is [I]; the documented list has it with three digits and X only."""
+
+
+def guess_date(text: str) -> ZonedDateTime:
+    """Raises EvaluationError when no format fits."""
+    for pattern in DOCUMENTED:
+        try:
+            return parse_date(text, pattern)
+        except EvaluationError:
+            continue
+    found = _RFC_3339.fullmatch(text)
+    if found:
+        digits = "S" * (len(found[2] or ".") - 1)
+        return parse_date(text, f"yyyy-MM-dd'T'HH:mm:ss{'.' if digits else ''}{digits}XXX")
+    for pattern in _ALSO:
+        try:
+            return parse_date(text, pattern)
+        except EvaluationError:
+            continue
+    raise EvaluationError("The text is no date in any of the formats that are tried; name its format.")
+
+
+def date_from(value: Value) -> ZonedDateTime:
+    """A date, a text that is one, or epoch milliseconds (XDM converts Long to dates). Raises EvaluationError."""
+    if isinstance(value, ZonedDateTime):
+        return value
+    if isinstance(value, str):
+        return guess_date(value.strip())
+    if isinstance(value, int) and not isinstance(value, bool):
+        return ZonedDateTime.of_milliseconds(value)
+    raise EvaluationError(f"A value of type {kind_of_value(value)} is no date.")

@@ -1,0 +1,88 @@
+"""Choices, comparisons of text, and the smallest and largest of values."""
+
+from __future__ import annotations
+
+from include.sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form, function
+from include.sandbox.aep.dataprep.language.ast import Node
+from include.sandbox.aep.dataprep.language.operators import equal, order, truth
+from include.sandbox.aep.dataprep.language.scope import Scope
+from include.sandbox.aep.dataprep.values import Value
+
+_LOGICAL = "Logical Operators"
+_STRING = "String"
+_OPTIONS = Parameter("OPTIONS", "any", "What is compared.", repeated=True, nullable=True)
+
+
+@form(
+    _LOGICAL,
+    "One of two values, by a condition.",
+    Parameter("EXPRESSION", "boolean", "The condition."),
+    Parameter("TRUE_VALUE", "any", "The value when it is true."),
+    Parameter("FALSE_VALUE", "any", "The value when it is not."),
+    example=('iif("s".equalsIgnoreCase("S"), "True", "False")', '"True"'),
+)
+def iif(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
+    """Only the chosen value is evaluated [I]: the other one may have none."""
+    condition, then, otherwise = arguments
+    return evaluate(then if truth(evaluate(condition, scope)) else otherwise, scope)
+
+
+@function(
+    _LOGICAL,
+    "The value beside the first key that is equal; the last argument when there is no such key.",
+    Parameter("KEY", "any", "What is looked for.", nullable=True),
+    Parameter("OPTIONS", "any", "Keys and values by turns, then a default.", repeated=True, nullable=True),
+    example=('decode("ca", "ca", "California", "pa", "Pennsylvania", "N/A")', '"California"'),
+)
+def decode(key: Value, *options: Value) -> Value:
+    for position in range(0, len(options) - 1, 2):
+        if equal(key, options[position]):
+            return options[position + 1]
+    return options[-1] if len(options) % 2 else None
+
+
+@function(
+    _STRING,
+    "Whether two texts are the same.",
+    Parameter("STRING1", "any", "One text."),
+    Parameter("STRING2", "any", "The other one.", nullable=True),
+    returns="boolean",
+    example=('"string1".equals("STRING1")', "false"),
+    method=True,
+)
+def equals(one: Value, two: Value) -> bool:
+    """Java's: a text is equal to no number."""
+    return type(one) is type(two) and equal(one, two)
+
+
+@function(
+    _STRING,
+    "Whether two texts are the same, whatever the case of their letters.",
+    Parameter("STRING1", "string", "One text."),
+    Parameter("STRING2", "string", "The other one.", nullable=True),
+    returns="boolean",
+    names=("equalsIgnoreCase",),
+    example=('"string1".equalsIgnoreCase("STRING1")', "true"),
+    method=True,
+)
+def equals_ignore_case(one: str, two: str | None) -> bool:
+    return two is not None and one.casefold() == two.casefold()
+
+
+def _extreme(options: tuple[Value, ...], wanted: int) -> Value:
+    values = options[0] if len(options) == 1 and isinstance(options[0], list) else options
+    best = None
+    for value in values:
+        if value is not None and (best is None or order(value, best) == wanted):
+            best = value
+    return best
+
+
+@function("Aggregation", "The smallest value.", _OPTIONS, names=("min",), example=("min(3, 1, 4)", "1"))
+def minimum(*options: Value) -> Value:
+    return _extreme(options, -1)
+
+
+@function("Aggregation", "The largest value.", _OPTIONS, names=("max",), example=("max(3, 1, 4)", "4"))
+def maximum(*options: Value) -> Value:
+    return _extreme(options, 1)

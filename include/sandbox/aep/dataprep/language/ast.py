@@ -1,0 +1,122 @@
+"""What an expression is made of. Nodes are equal when they mean the same, wherever they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from typing import TypeAlias
+
+Scalar: TypeAlias = bool | int | float | Decimal | str | None
+
+
+@dataclass(frozen=True)
+class Node:
+    at: int = field(default=0, compare=False, repr=False, kw_only=True)
+    """Where it begins in the text."""
+
+
+@dataclass(frozen=True)
+class Literal(Node):
+    value: Scalar
+
+
+@dataclass(frozen=True)
+class Field(Node):
+    """An attribute of the row, or a lambda's parameter."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Member(Node):
+    of: Node
+    name: str
+
+
+@dataclass(frozen=True)
+class Index(Node):
+    of: Node
+    index: Node
+
+
+@dataclass(frozen=True)
+class Each(Node):
+    """``of[*]``."""
+
+    of: Node
+
+
+@dataclass(frozen=True)
+class Call(Node):
+    name: str
+    arguments: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Method(Node):
+    of: Node
+    name: str
+    arguments: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Unary(Node):
+    operator: str
+    operand: Node
+
+
+@dataclass(frozen=True)
+class Binary(Node):
+    operator: str
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True)
+class Conditional(Node):
+    condition: Node
+    then: Node
+    otherwise: Node
+
+
+@dataclass(frozen=True)
+class Array(Node):
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Map(Node):
+    entries: tuple[tuple[Node, Node], ...]
+
+
+@dataclass(frozen=True)
+class Lambda(Node):
+    parameter: str
+    body: Node
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The nodes right below, in the order of the text."""
+    for part in fields(node):
+        value = getattr(node, part.name)
+        for child in value if isinstance(value, tuple) else (value,):
+            yield from child if isinstance(child, tuple) else ((child,) if isinstance(child, Node) else ())
+
+
+def walk(node: Node) -> Iterator[tuple[Node, int]]:
+    """Every node and how deep it lies, without recursion."""
+    waiting = [(node, 1)]
+    while waiting:
+        one, depth = waiting.pop()
+        yield one, depth
+        waiting.extend((child, depth + 1) for child in children(one))
+
+
+def path_names(node: Node) -> list[str]:
+    """The names of ``a.b.c``; none for anything else."""
+    names: list[str] = []
+    while isinstance(node, Member):
+        names.append(node.name)
+        node = node.of
+    return [node.name, *reversed(names)] if isinstance(node, Field) else []

@@ -1,0 +1,36 @@
+"""Names and counts: what can be known of an expression before there is a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from include.sandbox.aep.dataprep.functions import registry
+from include.sandbox.aep.dataprep.language.ast import Call, Method, Node, walk
+from include.sandbox.aep.dataprep.language.errors import SyntaxFault
+from include.sandbox.aep.dataprep.language.parser import parse
+
+
+def compiled(text: str) -> Node:
+    """The tree of an expression all of whose functions exist and can be called so. Raises SyntaxFault."""
+    tree = parse(text)
+    for node, _ in walk(tree):
+        if isinstance(node, Call):
+            _check(node.name, len(node.arguments), registry.FUNCTIONS, node.at, 0)
+        elif isinstance(node, Method):
+            _check(node.name, len(node.arguments) + 1, registry.METHODS, node.at, 1)
+    return tree
+
+
+def _check(name: str, given: int, known: Mapping[str, registry.Function], at: int, own: int) -> None:
+    function = known.get(name)
+    if function is None:
+        close = get_close_matches(name, [*known, *registry.FUNCTIONS], 1, 0.5)
+        nearest = f"; the nearest is {close[0]}()" if close else ""
+        raise SyntaxFault(f"There is no function {name}(){nearest}.", at)
+    fewest, most = function.fewest, function.most
+    if given < fewest or (most is not None and given > most):
+        wanted = f"{fewest - own}" if fewest == most else f"{fewest - own} or more"
+        if most is not None and fewest != most:
+            wanted = f"{fewest - own} to {most - own}"
+        raise SyntaxFault(f"{name}() takes {wanted} arguments, not {given - own}.", at)

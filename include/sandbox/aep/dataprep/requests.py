@@ -1,0 +1,37 @@
+"""What the routes of Data Prep read from a request."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from include.sandbox.aep.http import Call
+from include.sandbox.aep.problems import problem
+
+_LARGEST = 2**31 - 1
+
+
+def number(call: Call, name: str) -> int | None:
+    """A query parameter that is a 32-bit integer from 0 on; None when it is not given. Raises Problem 400."""
+    text = call.request.query_params.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= _LARGEST):
+        raise problem(400, f"{name} is a number from 0 to {_LARGEST}.")
+    return int(text)
+
+
+def flag(call: Call, name: str) -> bool:
+    """A query parameter that is true or false; false when it is not given. Raises Problem 400."""
+    text = call.query(name, "false").lower()
+    if text not in ("true", "false"):
+        raise problem(400, f"{name} is true or false.")
+    return text == "true"
+
+
+def refuse_unstorable(body: Any) -> None:
+    """Raises Problem 400 for what JSON text can say but no JSON value is: NaN, infinities, half characters."""
+    try:
+        json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise problem(400, "The body has a number or a text that JSON has not.") from error
