@@ -92,7 +92,7 @@ class Served:
                 if self.command != "HEAD":
                     self.wfile.write(reply.body)
 
-            do_GET = do_POST = do_PUT = do_PATCH = do_HEAD = do
+            do_GET = do_POST = do_PUT = do_PATCH = do_HEAD = do_CONNECT = do
 
             def log_message(self, *args: object) -> None:
                 pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -10,6 +11,7 @@ import urllib3
 from include.aep.http import AepHttp, items
 from include.aep.model import RemoteFile
 from include.errors import ServiceUnavailable
+from include.http.answer import Answer
 from include.http.lines import LineSplitter
 
 _BASE = ("data", "foundation", "export", "batches")
@@ -46,7 +48,7 @@ class Access:
         yield from self._rows(batch_id, "meta", {"path": f"row_errors/{name}"})
 
     def _list(self, batch_id: str, kind: str, params: dict[str, str]) -> tuple[RemoteFile, ...]:
-        body = self._http.find((*_BASE, batch_id, kind), "list the errors of a batch", params)
+        body = self._http.find((*_BASE, batch_id, kind), "list the errors of a batch", Answer.json, params)
         entries = items(body.get("data") if isinstance(body, dict) else body)
         return tuple(
             RemoteFile(str(entry["name"]), _length(entry.get("length")))
@@ -60,19 +62,21 @@ class Access:
             self._http.stream((*_BASE, batch_id, kind), "give the errors of a batch", params)
         ) as answer:
             chunks = answer.chunks()
-            while (data := _next(chunks)) is not None:
+            while data := _next(chunks):
                 yield from filter(bytes.strip, splitter.feed(data))
         if (last := splitter.finish()).strip():
             yield last
 
 
-def _next(chunks: Iterator[bytes]) -> bytes | None:
+def _next(chunks: Iterator[bytes]) -> bytes:
+    """The next piece, nothing at the end."""
     try:
-        return next(chunks, None)
+        return next(chunks, b"")
     except urllib3.exceptions.HTTPError as fault:
         trouble = type(fault).__name__
     raise ServiceUnavailable(f"AEP's list of errors broke off ({trouble}).", "It may be asked for again.")
 
 
 def _length(value: object) -> int | None:
-    return int(value) if isinstance(value, int) or (isinstance(value, str) and value.isdigit()) else None
+    text = str(value)
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None

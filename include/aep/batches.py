@@ -12,6 +12,7 @@ from include.aep.reasons import reasons
 from include.aep.upload import Opener, Uploader, UploadLimits
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import RequestRefused, ServiceUnavailable
+from include.http.answer import Answer
 
 _BASE = ("data", "foundation", "import", "batches")
 _INPUT_FORMATS: Mapping[str, JsonObject] = {
@@ -75,8 +76,7 @@ class Batches:
             body["tags"] = {name: list(values) for name, values in tags.items()}
         if replaces:
             body["replay"] = {"predecessors": list(replaces), "reason": "replace"}
-        answer = self._http.send_json("POST", _BASE, "create a batch", body)
-        batch_id = answer.get("id") if isinstance(answer, dict) else None
+        batch_id = self._http.send_json("POST", _BASE, "create a batch", body, Answer.json_object).get("id")
         if not isinstance(batch_id, str) or not batch_id:
             raise ServiceUnavailable(
                 "AEP created a batch and did not tell its id.", "Run it again: it is looked for."

@@ -8,6 +8,7 @@ from typing import Any
 from include.aep.http import AepHttp, JsonObject
 from include.aep.model import Batch, Dataset, read_dataset
 from include.errors import DatasetMissing, NotFound, RequestRefused
+from include.http.answer import Answer
 
 _BASE = ("data", "foundation", "catalog")
 _PAGE = 100  # 1..100; limit=0 is refused
@@ -53,8 +54,8 @@ class Catalog:
 
     def dataset(self, dataset_id: str) -> Dataset | None:
         """The dataset of this id, None where AEP knows of none."""
-        body = self._http.find((*_BASE, "dataSets", dataset_id), "look up a dataset")
-        entry = _entry(body, dataset_id)
+        body = self._http.find((*_BASE, "dataSets", dataset_id), "look up a dataset", _entries)
+        entry = (body or {}).get(dataset_id)
         return read_dataset(dataset_id, entry) if entry is not None else None
 
     def create_dataset(self, body: Mapping[str, Any]) -> str:
@@ -63,7 +64,7 @@ class Catalog:
         Raises:
             RequestRefused: AEP answered without an id.
         """
-        answer = self._http.send_json("POST", (*_BASE, "dataSets"), "create a dataset", body)
+        answer = self._http.send_json("POST", (*_BASE, "dataSets"), "create a dataset", body, Answer.json)
         reference = answer[0] if isinstance(answer, list) and answer else ""
         dataset_id = str(reference).rpartition("/")[2]
         if not str(reference).startswith("@/dataSets/") or not dataset_id:
@@ -74,8 +75,8 @@ class Catalog:
 
     def batch(self, batch_id: str) -> Batch | None:
         """The batch of this id; None where AEP knows of none, which for a new batch may change."""
-        body = self._http.find((*_BASE, "batches", batch_id), "look up a batch")
-        entry = _entry(body, batch_id)
+        body = self._http.find((*_BASE, "batches", batch_id), "look up a batch", _entries)
+        entry = (body or {}).get(batch_id)
         return Batch.read(batch_id, entry) if entry is not None else None
 
     def find_batches(self, dataset_id: str, external_id: str) -> tuple[Batch, ...]:
@@ -94,11 +95,9 @@ class Catalog:
     def _pages(self, kind: str, what: str, params: dict[str, str]) -> Iterator[tuple[str, JsonObject]]:
         seen: set[str] = set()
         for number in range(_MOST_PAGES):
-            page = self._http.get(
-                (*_BASE, kind), what, params | {"limit": str(_PAGE), "start": str(number * _PAGE)}
-            )
-            entries = page if isinstance(page, dict) else {}
-            fresh = {key: body for key, body in entries.items() if key not in seen and isinstance(body, dict)}
+            page = params | {"limit": str(_PAGE), "start": str(number * _PAGE)}
+            entries = self._http.get((*_BASE, kind), what, _entries, page)
+            fresh = {key: body for key, body in entries.items() if key not in seen}
             yield from fresh.items()
             seen |= fresh.keys()
             if len(entries) < _PAGE or not fresh:  # nothing new: this server does not know `start`
@@ -106,6 +105,9 @@ class Catalog:
         raise NotFound(f"AEP's list does not end, when asked to {what}.")
 
 
-def _entry(body: object, key: str) -> JsonObject | None:
-    entry = body.get(key) if isinstance(body, dict) else None
-    return entry if isinstance(entry, dict) else None
+def _entries(answer: Answer) -> dict[str, JsonObject]:
+    """The catalog's kind of list: objects by their id. Anything else must not look like a list of nothing."""
+    body = answer.json_object()
+    if all(isinstance(entry, dict) for entry in body.values()):
+        return body
+    raise answer.unexpected("JSON that is not a list of the catalog")

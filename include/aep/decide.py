@@ -22,18 +22,20 @@ class BatchOutlook(Enum):
     )
     ACTIVE = "active"
     REFUSED = "refused"  # failed, failure: AEP said no
-    GONE = "gone"  # aborted, abandoned, inactive, deleted, archived: it can never become active again
+    GONE = (
+        "gone"  # aborted, abandoned, inactive, retained, archived, deleted: it can never become active again
+    )
     UNKNOWN = "unknown"  # a status that is in no document, or no answer
 
 
 _STATUSES = {
     BatchOutlook.OPEN: ("loading",),
     BatchOutlook.COMMITTED: (
-        "loaded", "staging", "staged", "queued", "processing", "retrying", "stalled", "retained",
+        "loaded", "staging", "staged", "queued", "processing", "retrying", "stalled",
     ),
     BatchOutlook.ACTIVE: ("success", "active"),
     BatchOutlook.REFUSED: ("failed", "failure"),
-    BatchOutlook.GONE: ("aborted", "abandoned", "inactive", "deleted", "archived"),
+    BatchOutlook.GONE: ("aborted", "abandoned", "inactive", "retained", "archived", "deleted"),
 }  # fmt: skip
 _OUTLOOK = {status: state for state, statuses in _STATUSES.items() for status in statuses}
 

@@ -28,6 +28,13 @@ _UNAVAILABLE_HINT = "Nothing is wrong on this side; the task may be run again."
 
 AEP_RULES = (
     Rule(
+        {401, 403},
+        r"403010|token is missing",
+        CredentialsRejected,
+        "AEP was asked to {what} and saw no token of connection {conn_id} (HTTP {status}{code}).",
+        "Something between this machine and AEP takes the Authorization header away: look for a proxy.",
+    ),
+    Rule(
         {401},
         "",
         CredentialsRejected,

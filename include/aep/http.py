@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,6 +19,7 @@ from include.http.session import join_path
 
 JsonObject = dict[str, Any]
 JSON = "application/json"
+T = TypeVar("T")
 
 
 class AepHttp:
@@ -41,41 +42,42 @@ class AepHttp:
         self,
         path: tuple[str, ...],
         what: str,
+        read: Callable[[Answer], T],
         params: Mapping[str, str] | None = None,
         accept: str = JSON,
-    ) -> Any:
-        """The JSON at ``path``."""
-        call = Call("GET", self._url(path), what, params or {}, {"Accept": accept})
-        return self._http.ask(call, Answer.json)
+    ) -> T:
+        """What ``read`` makes of the answer; where it raises ServiceUnavailable it is asked for again."""
+        return self._http.ask(Call("GET", self._url(path), what, params or {}, {"Accept": accept}), read)
 
     def find(
         self,
         path: tuple[str, ...],
         what: str,
+        read: Callable[[Answer], T],
         params: Mapping[str, str] | None = None,
-        accept: str = JSON,
-    ) -> Any | None:
-        """The JSON at ``path``, or None where AEP knows of nothing (404)."""
+    ) -> T | None:
+        """As ``get``, or None where AEP knows of nothing (404)."""
         try:
-            return self.get(path, what, params, accept)
+            return self.get(path, what, read, params)
         except NotFound:
             return None
 
-    def send_json(self, method: str, path: tuple[str, ...], what: str, body: object) -> Any:
-        """Creates or changes something.
+    def send_json(
+        self, method: str, path: tuple[str, ...], what: str, body: object, read: Callable[[Answer], T]
+    ) -> T:
+        """Creates or changes something; what ``read`` makes of the answer.
 
         The client does not repeat it where AEP may have done it: the task's next try looks first.
         """
         headers = {"Accept": JSON, "Content-Type": JSON}
         content = msgspec.json.encode(body)
         call = Call(method, self._url(path), what, headers=headers, content=content, repeatable=False)
-        return self._http.ask(call, Answer.json)
+        return self._http.ask(call, read)
 
-    def act(self, path: tuple[str, ...], what: str, action: str, *, repeatable: bool = True) -> Answer:
-        """``POST ...?action=``."""
-        return self._http.send(
-            Call("POST", self._url(path), what, {"action": action}, {"Accept": JSON}, repeatable=repeatable)
-        )
+    def act(self, path: tuple[str, ...], what: str, action: str) -> Any:
+        """``POST ...?action=``, which may be repeated; the JSON that was answered, or None."""
+        call = Call("POST", self._url(path), what, {"action": action}, {"Accept": JSON})
+        return self._http.ask(call, Answer.acknowledged)
 
     def send_bytes(
         self,
@@ -86,18 +88,17 @@ class AepHttp:
         headers: Mapping[str, str] | None = None,
         *,
         repeatable: bool = True,
-    ) -> Answer:
+    ) -> None:
         """Uploads what ``open_body`` opens; it is opened anew for every attempt."""
-        return self._http.send(
-            Call(
-                method,
-                self._url(path),
-                what,
-                headers={"Content-Type": "application/octet-stream", "Accept": JSON, **(headers or {})},
-                open_body=open_body,
-                repeatable=repeatable,
-            )
+        call = Call(
+            method,
+            self._url(path),
+            what,
+            headers={"Content-Type": "application/octet-stream", "Accept": JSON, **(headers or {})},
+            open_body=open_body,
+            repeatable=repeatable,
         )
+        self._http.ask(call, Answer.acknowledged)
 
     def head(self, path: tuple[str, ...], what: str) -> Mapping[str, str]:
         """The headers of ``path``."""
@@ -123,7 +124,19 @@ class AepHttp:
         }
 
 
+def objects(answer: Answer, key: str | None = None) -> list[JsonObject]:
+    """The answer as a list of objects, or its ``key`` as one.
+
+    Raises:
+        ServiceUnavailable: it is something else; that must not look like a list of nothing.
+    """
+    entries = answer.json() if key is None else answer.json_object().get(key)
+    if isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries):
+        return entries
+    raise answer.unexpected("JSON that is not a list of objects")
+
+
 def items(value: object) -> Iterator[JsonObject]:
-    """The objects in a list that AEP answered; anything else is passed over."""
+    """The objects in a list; anything else is passed over, as suits what is for information only."""
     if isinstance(value, list):
         yield from (entry for entry in value if isinstance(entry, dict))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from include.aep.http import AepHttp, JsonObject, items
+from include.aep.http import AepHttp, JsonObject, objects
+from include.http.answer import Answer
 
 _PATH = ("data", "core", "idnamespace", "identities")
 
@@ -27,7 +28,7 @@ class Identity:
 
     def namespaces(self) -> tuple[Namespace, ...]:
         """All namespaces, Adobe's own among them."""
-        return tuple(_namespace(body) for body in items(self._http.get(_PATH, "list identity namespaces")))
+        return tuple(map(_namespace, self._http.get(_PATH, "list identity namespaces", objects)))
 
     def codes(self) -> set[str]:
         """The codes of all namespaces."""
@@ -40,8 +41,8 @@ class Identity:
             AlreadyExists: the code is taken.
         """
         body = {"name": name, "code": code, "idType": id_type, "description": description}
-        answer = self._http.send_json("POST", _PATH, "create an identity namespace", body)
-        return _namespace(answer if isinstance(answer, dict) else body)
+        what = "create an identity namespace"
+        return _namespace(self._http.send_json("POST", _PATH, what, body, Answer.json_object))
 
 
 def _namespace(body: JsonObject) -> Namespace:

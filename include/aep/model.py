@@ -42,8 +42,8 @@ class Batch:
             external_id=_text(body.get("externalId")),
             dataset_id=_dataset_of(body.get("relatedObjects")),
             created_ms=_count(body.get("created")) or 0,
-            input_records=_count(counts.get("inputRecordCount")),
-            output_records=_count(counts.get("outputRecordCount")),
+            input_records=_rows(counts, "input"),
+            output_records=_rows(counts, "output"),
             failed_records=_count(counts.get("failedRecordCount")),
             errors=tuple(_errors(body.get("errors"))),
         )
@@ -89,6 +89,12 @@ def _text(value: object) -> str | None:
 
 def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _rows(counts: Mapping[str, Any], side: str) -> int | None:
+    """The number of rows, which the catalog's specification calls ...Count and the troubleshooting guide ...Size."""
+    count = _count(counts.get(f"{side}RecordCount"))
+    return count if count is not None else _count(counts.get(f"{side}RecordSize"))
 
 
 def _dataset_of(related: object) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from include.aep.access import Access
+from include.aep.http import items
 from include.aep.model import Batch, RemoteFile
 from include.errors import PipelineError
 from include.redact import one_line
@@ -76,8 +77,7 @@ def _errors(lines: Iterable[bytes], key: str) -> Iterator[Mapping[str, Any]]:
             RecursionError,
         ):  # AEP's file quotes rows that are no JSON
             continue
-        errors = row.get(key) if isinstance(row, dict) else None
-        yield from (error for error in errors or [] if isinstance(error, dict))
+        yield from items(row.get(key) if isinstance(row, dict) else None)
 
 
 def _identifier(value: object) -> str:

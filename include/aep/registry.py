@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from include.aep.http import AepHttp, JsonObject, items
+from include.aep.http import AepHttp, JsonObject, objects
 from include.errors import SchemaError
+from include.http.answer import Answer
 
 _BASE = ("data", "foundation", "schemaregistry")
 _SUMMARY = "application/vnd.adobe.xed-id+json"
@@ -28,8 +29,7 @@ class Registry:
         Raises:
             SchemaError: AEP does not tell it.
         """
-        stats = self._http.get((*_BASE, "stats"), "tell the tenant id")
-        tenant = stats.get("tenantId") if isinstance(stats, dict) else None
+        tenant = self._http.get((*_BASE, "stats"), "tell the tenant id", Answer.json_object).get("tenantId")
         if not isinstance(tenant, str) or not tenant:
             raise SchemaError(
                 "AEP does not tell the tenant id of the organization.", "Is it entitled to AEP?"
@@ -90,25 +90,24 @@ class Registry:
     def _pages(self, kind: str, what: str, params: dict[str, str], accept: str) -> Iterator[JsonObject]:
         start: str | None = None
         for _ in range(_MOST_PAGES):
-            page = self._http.get(
-                (*_BASE, "tenant", kind), what, params | ({"start": start} if start else {}), accept
-            )
-            yield from items(page.get("results") if isinstance(page, dict) else None)
-            following = page.get("_page") if isinstance(page, dict) else None
-            start, previous = (following or {}).get("next"), start
+            asked = params | ({"start": start} if start else {})
+            found, following = self._http.get((*_BASE, "tenant", kind), what, _page, asked, accept)
+            yield from found
+            start, previous = following, start
             if not start or start == previous:
                 return
         raise SchemaError(f"AEP's list to {what} does not end.")
 
     def _look_up(self, kind: str, resource_id: str, accept: str) -> JsonObject:
         path = (*_BASE, "tenant", kind, resource_id)
-        return _resource(self._http.get(path, f"look up one of {kind}", accept=accept))
+        return self._http.get(path, f"look up one of {kind}", Answer.json_object, accept=accept)
 
     def _send(self, method: str, path: tuple[str, ...], what: str, body: object) -> JsonObject:
-        return _resource(self._http.send_json(method, (*_BASE, "tenant", *path), what, body))
+        return self._http.send_json(method, (*_BASE, "tenant", *path), what, body, Answer.json_object)
 
 
-def _resource(body: object) -> JsonObject:
-    if not isinstance(body, dict):
-        raise SchemaError("AEP answered with something that is not a schema resource.")
-    return body
+def _page(answer: Answer) -> tuple[list[JsonObject], str | None]:
+    """The entries of a page, and where the next one starts."""
+    page = answer.json_object().get("_page")
+    following = page.get("next") if isinstance(page, dict) else None
+    return objects(answer, "results"), str(following) if following else None

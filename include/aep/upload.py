@@ -100,7 +100,13 @@ class Uploader:
         self._http.act(path, "begin a large file", "INITIALIZE")
         for start in range(0, size, chunk_bytes):
             self._chunk(path, opener, start, min(chunk_bytes, size - start))
-        self._http.act(path, "complete a large file", "COMPLETE")
+        told = self._http.act(path, "complete a large file", "COMPLETE")
+        arrived = told.get("sizeInBytes") if isinstance(told, dict) else None
+        if isinstance(arrived, int) and arrived != size:
+            raise RequestRefused(
+                f"AEP put a large file together with {arrived} bytes, and {size} were sent.",
+                "Look for a proxy that changes uploads.",
+            )
 
     def _chunk(self, path: tuple[str, ...], opener: Opener, start: int, size: int) -> None:
         """Sends one chunk; where the answer was lost, asks what has arrived before it is sent again."""

@@ -57,10 +57,13 @@ class Service:
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds and counts; none of them bounds how long a whole answer may take."""
+    """Seconds and counts."""
 
     connect_seconds: float = 30.0
     idle_seconds: float = 120.0
+    """How long the service may be silent; beyond it an answer that is streamed may take as long as it likes."""
+    whole_seconds: float = 600.0
+    """How long an answer that is not streamed may take."""
     attempts: int = 6
     longest_wait_seconds: float = 120.0
     """A longer Retry-After is not slept through but raised, so that the task gives its place to others."""

@@ -14,10 +14,11 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import PipelineError, ServiceUnavailable, Throttled
-from include.http.answer import Answer, Streamed, error_text
+from include.http.answer import Answer, Limit, Streamed, error_text
 from include.http.call import Body, Call, Patience, Service
 from include.http.rules import REDIRECT, Then, error_code, may_repeat, rule_for
 from include.http.session import new_session
+from include.http.surroundings import network_hint
 from include.http.wait import deferral_seconds, next_wait, retry_after_seconds
 from include.redact import one_line, scrub
 
@@ -45,6 +46,7 @@ class HttpClient:
         self._service = service
         self._clock = clock
         self._patience = patience or Patience()
+        self._limit = Limit(clock, self._patience.whole_seconds)
         self._session = new_session()
 
     def send(self, call: Call) -> Answer:
@@ -53,11 +55,11 @@ class HttpClient:
         Raises:
             PipelineError: the one that the service's table names; ServiceUnavailable when it cannot be reached.
         """
-        return self._run(call, Answer.read)
+        return self.ask(call, lambda answer: answer)
 
     def ask(self, call: Call, read: Callable[[Answer], T]) -> T:
         """As ``send``, and reads the answer: where ``read`` raises ServiceUnavailable the call is repeated too."""
-        return self._run(call, lambda response: read(Answer.read(response)))
+        return self._run(call, lambda response: read(Answer.read(response, self._limit)))
 
     def stream(self, call: Call) -> Streamed:
         """The answer as it comes: its first bytes have been received, and from there on nothing is repeated.
@@ -70,10 +72,6 @@ class HttpClient:
     def close(self) -> None:
         """Closes the connections."""
         self._session.close()
-
-    def scrub(self, text: str) -> str:
-        """``text`` without the secrets of this service."""
-        return scrub(text, self._service.secrets())
 
     def _run(self, call: Call, take: Callable[[requests.Response], T]) -> T:
         renewed = False
@@ -129,13 +127,13 @@ class HttpClient:
 
     def _unreachable(self, call: Call, fault: Exception) -> ServiceUnavailable:
         """The error for a fault of the network, of which only the class is told: its text holds the URL."""
+        trouble = type(fault).__name__
         return self._service.unavailable(
-            f"{self._service.name} could not be reached to {call.what} ({type(fault).__name__}).",
-            "Look for a firewall or an outage between this machine and the service; the task may be run again.",
+            f"{self._service.name} could not be reached to {call.what} ({trouble}).", network_hint(trouble)
         )
 
     def _refused(self, call: Call, response: requests.Response, *, may_renew: bool) -> _Failure:
-        body = error_text(response)
+        body = error_text(response, self._limit)
         rule = rule_for((REDIRECT, *self._service.rules), response.status_code, body)
         asked = retry_after_seconds(response.headers.get("Retry-After"), self._clock.now())
         facts = {
@@ -146,7 +144,10 @@ class HttpClient:
             **self._service.facts,
             **call.facts,
         }
-        error = rule.make({name: self.scrub(text) for name, text in facts.items()}, deferral_seconds(asked))
+        secrets = tuple(self._service.secrets())
+        error = rule.make(
+            {name: scrub(text, secrets) for name, text in facts.items()}, deferral_seconds(asked)
+        )
         if rule.then is Then.REFRESH and self._service.renew and may_renew:
             self._service.renew()
             return _Failure(error, again=True, renewed=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import socket
+from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -10,13 +12,16 @@ from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from include.errors import RequestRefused
+from include.http.surroundings import Surroundings
 
 # Load balancers and NAT drop connections that are silent while an export is prepared: treasure-data/
 # embulk-input-mixpanel#48. The TCP_* names exist on Linux; macOS has some of them.
-_KEEPALIVE = [
+_SOCKET_OPTIONS = [
+    *HTTPConnection.default_socket_options,
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     *(
         (socket.IPPROTO_TCP, getattr(socket, name), seconds)
@@ -24,14 +29,48 @@ _KEEPALIVE = [
         if hasattr(socket, name)
     ),
 ]
+_LONGEST_CHUNK_HEAD_BYTES = 4096
 
 
-class _KeepaliveAdapter(HTTPAdapter):
-    """An adapter that keeps silent connections open, and never retries by itself."""
+class _StrictResponse(HTTPResponse):
+    """A response whose chunk sizes are whole lines: of ``00a0`` cut after its first digit Python makes a last chunk."""
+
+    def _read_next_chunk_size(self) -> int:
+        line = self.fp.readline(_LONGEST_CHUNK_HEAD_BYTES)
+        size = re.fullmatch(rb"([0-9A-Fa-f]{1,16})[ \t]*(;[^\n]*)?\r?\n", line)
+        if size is None:
+            raise ValueError("not a chunk size")  # http.client makes an IncompleteRead of it
+        return int(size[1], 16)
+
+
+class _Connection(HTTPConnection):
+    response_class = _StrictResponse
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _StrictResponse
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter that keeps silent connections open, reads chunks strictly, and never retries by itself."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["socket_options"] = [*HTTPConnection.default_socket_options, *_KEEPALIVE]
+        kwargs["socket_options"] = _SOCKET_OPTIONS
         super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs, socket_options=_SOCKET_OPTIONS)
+        manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        return manager
 
 
 def user_agent() -> str:
@@ -43,16 +82,24 @@ def user_agent() -> str:
 
 
 def new_session() -> requests.Session:
-    """A session that takes nothing from its environment.
+    """A session that takes nothing from its environment but what ``Surroundings`` says.
 
     ``trust_env`` is off because requests would otherwise let ``.netrc`` replace our Authorization header and send
     the traffic through any proxy that the environment names.
+
+    Raises:
+        ConfigError: see ``Surroundings``.
     """
+    surroundings = Surroundings.of_environment()
     session = requests.Session()
     session.trust_env = False
+    if surroundings.proxy:
+        session.proxies = {"https": surroundings.proxy}  # a sandbox speaks plain http, and is on this machine
+    if surroundings.ca_bundle:
+        session.verify = str(surroundings.ca_bundle)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.mount("https://", _KeepaliveAdapter(max_retries=0))
-    session.mount("http://", _KeepaliveAdapter(max_retries=0))
+    session.mount("https://", _Adapter(max_retries=0))
+    session.mount("http://", _Adapter(max_retries=0))
     session.headers.clear()
     session.headers.update({"User-Agent": user_agent(), "Accept-Encoding": "identity"})
     return session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +11,9 @@ from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import Throttled
 from include.lake.lake import Lake
 
+_NUMBERED = re.compile(r"/(\d{9,18})\.json$")
 _WINDOWS = ((60, 3600.0), (3, 1.0))  # (requests, seconds); facts: docs.mixpanel.com/reference/rate-limits
+_CLOCKS_DIFFER_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,19 @@ class ExportBudget:
         return max(0.0, *waits), number
 
     def _used_at(self, number: int) -> float:
+        """When a ticket was taken. One that cannot be read, or from a clock far ahead of ours, holds nobody up:
+        where that is wrong Mixpanel says no itself, whereas nobody would end the waiting for it."""
         body = self.lake.read(self._key(number)) if number > 0 else None
-        return float(json.loads(body)["at"]) if body else 0.0
+        try:
+            at = float(json.loads(body)["at"]) if body else 0.0
+        except (ValueError, TypeError, KeyError):
+            return 0.0
+        return at if at <= self.clock.seconds() + _CLOCKS_DIFFER_SECONDS else 0.0
 
     def _numbers(self) -> Iterator[int]:
         for key in self.lake.keys(f"_budget/mixpanel-{self.project_id}"):
-            yield int(key.rsplit("/", 1)[1].removesuffix(".json"))
+            if number := _NUMBERED.search(key):
+                yield int(number[1])
 
     def _key(self, number: int) -> str:
         return f"_budget/mixpanel-{self.project_id}/{number:09d}.json"

@@ -99,7 +99,7 @@ class MixpanelClient:
         )
         answer = self._http.stream(call)
         try:
-            yield ExportStream(answer, self._http.scrub, self._clock, self._patience.idle_seconds)
+            yield ExportStream(answer, self._clock, self._patience.idle_seconds)
         finally:
             answer.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import urllib3
 
@@ -26,14 +26,13 @@ class ExportStream:
     def __init__(
         self,
         answer: Streamed,
-        scrub: Callable[[str], str],
         clock: Clock = SYSTEM_CLOCK,
         idle_seconds: float = 900.0,
     ) -> None:
         self._answer = answer
         self._clock = clock
         self._idle_seconds = idle_seconds
-        self._guard = ExportGuard(scrub)
+        self._guard = ExportGuard()
         self._splitter = LineSplitter()
         self._gunzip = GunzipStream() if self._encoding() == "gzip" else None
         self.bytes_received = 0
@@ -51,6 +50,10 @@ class ExportStream:
             NotAnExport: it is something else than events.
             ExportTooLarge: a line, or what the gzip expands to, is larger than any real one.
         """
+        if self._answer.status != 200:  # 206 is a part of something, 203 what a proxy made of it
+            raise NotAnExport(
+                f"Mixpanel answered HTTP {self._answer.status}, which is no whole export.", _AGAIN
+            )
         if self._encoding() not in ("gzip", "identity"):
             raise NotAnExport("Mixpanel's answer has a Content-Encoding that was not asked for.", _AGAIN)
         for data in self._pieces():
@@ -108,17 +111,17 @@ class ExportStream:
             yield data
 
     def _check_end(self) -> None:
-        declared = self._answer.headers.get("Content-Length")
-        empty = self.bytes_received == 0
-        if not self._answer.framed and not (self._gunzip and self._gunzip.finished):
-            # RFC 9112 section 8: such an answer ends when the connection does, for whatever reason. Only the
-            # end of its gzip can prove that it is whole.
+        declared = self._answer.length
+        if not self._answer.framed:
+            # RFC 9112 section 8: such an answer ends when the connection does, for whatever reason. That its gzip
+            # has an end proves nothing: another member may have been to come.
             raise TruncatedExport(
-                "Mixpanel's answer does not say where it ends, so it cannot be proved whole.", _AGAIN
+                "Mixpanel's answer does not say where it ends, so it cannot be proved whole.",
+                f"{_AGAIN} If it happens every time, look for a proxy that takes Content-Length and chunks away.",
             )
-        if declared is not None and declared.isdigit() and int(declared) != self.bytes_received:
+        if declared is not None and declared != self.bytes_received:
             raise TruncatedExport(
                 f"Mixpanel announced {declared} bytes and sent {self.bytes_received}.", _AGAIN
             )
-        if self._gunzip and not empty and not self._gunzip.finished:
+        if self._gunzip and self.bytes_received and not self._gunzip.finished:
             raise TruncatedExport("Mixpanel's answer broke off: its gzip has no end.", _AGAIN)

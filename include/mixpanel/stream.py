@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from include.errors import ExportTerminatedEarly, ExportTooLarge, NotAnExport, PipelineError, TruncatedExport
+from include.errors import ExportTerminatedEarly, ExportTooLarge, NotAnExport, TruncatedExport
 from include.http.lines import LineSplitter
-from include.redact import one_line
 
 __all__ = ["ExportGuard", "GunzipStream", "LineSplitter", "clean_line"]
 
@@ -101,8 +100,7 @@ class ExportGuard:
     A line in the middle that is no event is let through: the transform step quarantines it with its reason.
     """
 
-    def __init__(self, scrub: Callable[[str], str] = str) -> None:
-        self._scrub = scrub
+    def __init__(self) -> None:
         self._lines = 0
         self._last = b""
 
@@ -118,14 +116,14 @@ class ExportGuard:
         if line.startswith(b'{"event":') and line.endswith(b"}"):
             return  # parsed by the transform step; text inside such a line proves nothing
         if self._lines == 1 and line.lstrip().startswith(b"<"):
-            raise self._not_an_export("a web page")
+            raise _not_an_export("a web page")
         value = _parsed(line)
         if isinstance(value, dict) and "event" in value:
             return
         if _SENTINEL.fullmatch(line) or (value is _UNPARSABLE and _SENTINEL_AT_END.search(line)):
             raise ExportTerminatedEarly("Mixpanel stopped this export before its end.", _AGAIN)
         if _ERROR_TEXT.match(line) or (isinstance(value, dict) and "error" in value):
-            raise self._not_an_export("an error message")
+            raise _not_an_export("an error message")
 
     def finish(self) -> None:
         """Called after the last line.
@@ -140,18 +138,17 @@ class ExportGuard:
         if value is _TOO_DEEP or (isinstance(value, dict) and {"event", "properties"} <= value.keys()):
             return
         if self._lines == 1 and not self._last.startswith(b"{"):
-            raise self._not_an_export("something else than events")
+            raise _not_an_export("something else than events")
         raise TruncatedExport("Mixpanel's answer broke off: its last line is not a whole event.", _AGAIN)
 
-    def _not_an_export(self, what: str) -> PipelineError:
-        head = self._last[:4096]
-        text = head.decode("utf-8", "replace")
-        if len(head) < len(self._last):
-            text = text[:-512]  # half a secret at the cut would not be recognised
-        return NotAnExport(
-            f"Mixpanel answered with {what} in place of events: {one_line(self._scrub(text), 80)}",
-            "Nothing was published; it is tried again.",
-        )
+
+def _not_an_export(what: str) -> NotAnExport:
+    """Of what came instead nothing is told: it may be an event in another form."""
+    return NotAnExport(
+        f"Mixpanel answered with {what} in place of events.",
+        "Nothing was published; it is tried again. If it happens every time, look for a gateway or a login page "
+        "between this machine and Mixpanel.",
+    )
 
 
 _UNPARSABLE = object()

@@ -98,7 +98,7 @@ def test_a_tenant_that_is_not_told_is_an_error(hands: Hands, aep: FakeAep) -> No
 
 @pytest.mark.sandbox
 def test_namespaces(hands: Hands, aep: FakeAep) -> None:
-    listed = [{"code": "ECID", "name": "ECID", "idType": "COOKIE", "custom": False}, "odd"]
+    listed = [{"code": "ECID", "name": "ECID", "idType": "COOKIE", "custom": False}]
 
     def identity(request: Request) -> Reply | None:
         if request.path != "/data/core/idnamespace/identities":
@@ -189,8 +189,8 @@ DOCUMENTED = {
     BatchOutlook.OPEN: ("loading",),
     BatchOutlook.ACTIVE: ("success", "active"),
     BatchOutlook.REFUSED: ("failed", "failure"),
-    BatchOutlook.GONE: ("aborted", "abandoned", "inactive", "deleted", "archived"),
-    BatchOutlook.COMMITTED: ("processing", "queued", "retrying", "stalled", "loaded", "staged", "staging", "retained"),
+    BatchOutlook.GONE: ("aborted", "abandoned", "inactive", "retained", "archived", "deleted"),
+    BatchOutlook.COMMITTED: ("processing", "queued", "retrying", "stalled", "loaded", "staged", "staging"),
 }  # fmt: skip
 
 

@@ -26,11 +26,10 @@ STATUSES = {
         "processing",
         "retrying",
         "stalled",
-        "retained",
     ],
     BatchOutlook.ACTIVE: ["success", "active"],
     BatchOutlook.REFUSED: ["failed", "failure"],
-    BatchOutlook.GONE: ["aborted", "abandoned", "inactive", "deleted", "archived"],
+    BatchOutlook.GONE: ["aborted", "abandoned", "inactive", "retained", "archived", "deleted"],
     BatchOutlook.UNKNOWN: [None, "", "unheard of", "LOADINGS", "success ", "0"],
 }
 EVERY_STATUS = [status for statuses in STATUSES.values() for status in statuses]

@@ -103,3 +103,26 @@ def test_projects_have_budgets_of_their_own(lake: Lake) -> None:
 def test_the_first_export_waits_for_nothing(lake: Lake) -> None:
     ExportBudget(lake, 1, frozen()).acquire()
     assert list(lake.keys("_budget")) == ["_budget/mixpanel-1/000000001.json"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"[]", b'{"at":"soon"}', b'{"at":null}', b"\xff", b'{"at":1e400}']
+)
+def test_a_ticket_that_cannot_be_read_holds_nobody_up(lake: Lake, body: bytes) -> None:
+    """Where it should have, Mixpanel says so itself."""
+    for number in range(1, 61):
+        lake.create(f"_budget/mixpanel-1/{number:09d}.json", body)
+    lake.create("_budget/mixpanel-1/.DS_Store", b"")
+    hands = Hands()
+    ExportBudget(lake, 1, hands.clock).acquire()
+    assert hands.slept == []
+    assert "_budget/mixpanel-1/000000061.json" in lake.keys("_budget")
+
+
+def test_a_worker_whose_clock_is_a_year_ahead_does_not_stop_the_others_for_a_year(lake: Lake) -> None:
+    ahead = Hands(at=Hands().at + 365 * 86400)
+    for _ in range(60):
+        ExportBudget(lake, 1, ahead.clock).acquire()
+    hands = Hands()
+    ExportBudget(lake, 1, hands.clock).acquire()
+    assert hands.slept == []

@@ -24,7 +24,7 @@ from include.errors import (
 )
 from include.http.answer import Streamed
 from include.mixpanel.export import ExportStream
-from include.mixpanel.stream import ExportGuard, GunzipStream, LineSplitter
+from include.mixpanel.stream import GunzipStream, LineSplitter
 
 pytestmark = pytest.mark.unit
 
@@ -46,17 +46,34 @@ EVENTS = st.lists(
 )
 
 
-class Quiet:
-    """A connection that nobody has to close."""
+class Raw:
+    """A body that comes as its chunks do."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._left = filter(None, chunks)
+
+    def read1(self, size: int, *, decode_content: bool) -> bytes:
+        return next(self._left, b"")
+
+
+class Response:
+    """An answer that nobody has to close."""
+
+    def __init__(self, status: int, chunks: Iterable[bytes], headers: dict[str, str]) -> None:
+        self.status_code, self.raw, self.headers = status, Raw(chunks), urllib3.HTTPHeaderDict(headers)
 
     def close(self) -> None:
         pass
 
 
-def opened(chunks: Iterable[bytes], *, framed: bool = True, **headers: Any) -> ExportStream:
+def opened(
+    chunks: Iterable[bytes], *, framed: bool = True, status: int = 200, **headers: Any
+) -> ExportStream:
+    """An export; in chunks, where neither another framing nor none is asked for."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    answer = Streamed(urllib3.HTTPHeaderDict(named), framed, b"", iter(chunks), Quiet())  # type: ignore[arg-type]
-    return ExportStream(answer, lambda text: text)
+    if framed and not {"Content-Length", "Transfer-Encoding"} & named.keys():
+        named["Transfer-Encoding"] = "chunked"
+    return ExportStream(Streamed.begin(Response(status, chunks, named)))  # type: ignore[arg-type]
 
 
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
@@ -172,11 +189,34 @@ def test_a_gzip_that_is_cut_before_it_was_measured_shows() -> None:
         list(opened([cut], Content_Length=str(len(cut)), Content_Encoding="gzip"))
 
 
-def test_without_a_length_only_the_end_of_its_gzip_proves_an_answer_whole() -> None:
-    whole: dict[str, Any] = {"Content_Encoding": "gzip"}
-    assert list(opened([gzip.compress(ROW + b"\n")], framed=False, **whole)) == [ROW]
-    with pytest.raises(TruncatedExport, match="does not say where it ends"):
-        list(opened([ROW + b"\n"], framed=False))
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Content_Length": ""},
+        {"Content_Length": "many"},
+        {"Content_Length": "-65"},
+        {"Content_Length": "²"},
+        {"Content_Length": "65, 66"},
+        {"Content_Length": "65", "Transfer_Encoding": "identity"},
+        {"Transfer_Encoding": "gzip, chunked"},
+    ],
+)
+def test_an_answer_that_does_not_say_where_it_ends_is_never_whole(headers: dict[str, str]) -> None:
+    """Not even where its gzip ends: of several members the first ones look like that too."""
+    for wire, more in ((ROW + b"\n", {}), (gzip.compress(ROW + b"\n"), {"Content_Encoding": "gzip"})):
+        with pytest.raises(TruncatedExport, match="does not say where it ends"):
+            list(opened([wire], framed=False, **headers, **more))
+
+
+def test_a_length_that_is_said_twice_is_one_length() -> None:
+    assert list(opened([ROW], Content_Length=f"{len(ROW)}, {len(ROW)}")) == [ROW]
+
+
+@pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 226])
+def test_only_a_200_is_a_whole_export(status: int) -> None:
+    with pytest.raises(NotAnExport, match=f"HTTP {status}"):
+        list(opened([ROW + b"\n"], status=status))
 
 
 def test_an_empty_answer_is_an_empty_day_if_it_says_so() -> None:
@@ -307,20 +347,21 @@ def test_a_200_that_holds_something_else_is_no_export(body: bytes, words: str) -
         list(opened([body]))
 
 
-def test_of_such_an_answer_at_most_80_scrubbed_characters_are_told() -> None:
-    secret = "canary-" + "x" * 40
-    guard = ExportGuard(lambda text: text.replace(secret, "***"))
-    page = b"<p>" + f"{secret}\x1b[31m\r\n".encode() + b"y" * 9000
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "<p>canary</p>",
+        '[{"event":"A","properties":{"$email":"canary"}}]',
+        '{"error":"canary"}',
+        "Api error: canary",
+    ],
+)
+def test_of_such_an_answer_nothing_is_told(answer: str) -> None:
+    """It may be the events in another form, or hold our own credentials."""
     with pytest.raises(NotAnExport) as told:
-        guard.see(page)
-    shown = told.value.sentence.split("events: ")[1]
-    assert shown.startswith("<p>*** [31m yyy")
-    assert len(shown) <= 80
-    for start in range(4096 - len(secret), 4097):
-        page = b"<" + b"\n" * (start - 1) + secret.encode() + b"y" * 9000
-        with pytest.raises(NotAnExport) as told:
-            ExportGuard(lambda text: text.replace(secret, "***")).see(page)
-        assert "canary" not in str(told.value)
+        list(opened([answer.encode()]))
+    assert "canary" not in str(told.value)
+    assert "login page" in told.value.hint
 
 
 def test_an_encoding_that_was_not_asked_for_is_no_export() -> None:
@@ -346,7 +387,7 @@ def test_every_error_of_the_stream_names_itself_and_a_next_step() -> None:
     for body in (b"terminated early", b"<html>", ROW[:-3], b"{}"):
         with pytest.raises(PipelineError) as told:
             list(opened([body]))
-        assert told.value.sentence.endswith((".", ">", "early"))
+        assert told.value.sentence.endswith(".")
         assert told.value.hint
 
 

@@ -1,0 +1,209 @@
+"""Promise 6, bounded, for whatever a server does with the end of its answer; and what a company's network adds."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from include.clock import Clock
+from include.errors import ConfigError, PipelineError, RequestRefused, ServiceUnavailable
+from include.http.call import Call, Patience, Service
+from include.http.client import HttpClient
+from include.http.rules import SERVER
+from include.http.surroundings import CA_VARIABLE, PROXY_VARIABLE, Surroundings, network_hint
+from tests.serving import Hands, Reply, script, serving
+
+CANARY = "canary-pr0xy-pass"
+
+
+def client(clock: Clock, **patience: float) -> HttpClient:
+    service = Service("The service", (SERVER,), {"conn_id": "test"}, lambda: (), dict)
+    return HttpClient(service, clock, Patience(5, 5, attempts=1, **patience))  # type: ignore[arg-type]
+
+
+def ask(url: str, clock: Clock | None = None, **patience: float) -> bytes:
+    return client(clock or Hands().clock, **patience).send(Call("GET", url, "answer")).body
+
+
+def chunked(body: bytes, *, status: int = 200, pad: int = 0) -> bytes:
+    """An answer in chunks of one byte, their sizes written with ``pad`` zeros before them."""
+    pieces = b"".join(b"%s1\r\n%c\r\n" % (b"0" * pad, byte) for byte in body)
+    return b"HTTP/1.1 %d x\r\nTransfer-Encoding: chunked\r\n\r\n%s0\r\n\r\n" % (status, pieces)
+
+
+class Hurried(Hands):
+    """A clock that moves four seconds whenever somebody looks at it."""
+
+    @property
+    def clock(self) -> Clock:
+        def seconds() -> float:
+            self.at += 4
+            return self.at
+
+        return Clock(seconds=seconds, sleep=self._sleep)
+
+
+@pytest.mark.sandbox
+def test_a_byte_now_and_then_does_not_keep_us_forever() -> None:
+    with serving(script(Reply(wire=chunked(b"x" * 50)))) as served:
+        assert ask(served.url) == b"x" * 50
+        with pytest.raises(ServiceUnavailable, match=r"did not end within 60 s\."):
+            ask(served.url, Hurried().clock, whole_seconds=60)
+
+
+@pytest.mark.sandbox
+def test_nor_does_an_error_body() -> None:
+    with (
+        serving(script(Reply(wire=chunked(b'{"code":"ODD-1"}' + b" " * 500, status=418)))) as served,
+        pytest.raises(RequestRefused, match="HTTP 418, code ODD-1"),
+    ):
+        ask(served.url, Hurried().clock, whole_seconds=100)
+
+
+@pytest.mark.sandbox
+def test_an_answer_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("include.http.answer._LARGEST_BODY_BYTES", 1000)
+    with (
+        serving(script(Reply(200, b"x" * 1001))) as served,
+        pytest.raises(ServiceUnavailable, match="larger"),
+    ):
+        ask(served.url)
+
+
+@pytest.mark.sandbox
+def test_a_chunk_size_that_is_cut_is_no_last_chunk() -> None:
+    """``00001`` cut after its first digit would read as the chunk of no bytes that ends an answer."""
+    whole = chunked(b"abc", pad=4)
+    head = whole.index(b"\r\n\r\n") + 4
+    for cut in range(head, whole.rindex(b"0\r\n\r\n") + 1):
+        with serving(script(Reply(wire=whole[:cut]))) as served, pytest.raises(ServiceUnavailable):
+            ask(served.url)
+    with serving(script(Reply(wire=whole))) as served:
+        assert ask(served.url) == b"abc"
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("size", [b"-1", b"+1", b"0x1", b"1_0", b"", b" 1", b"1" * 17])
+def test_a_chunk_size_that_is_none_breaks_the_answer(size: bytes) -> None:
+    wire = b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\na\r\n0\r\n\r\n" % size
+    with serving(script(Reply(wire=wire))) as served, pytest.raises(ServiceUnavailable):
+        ask(served.url)
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    "proxy",
+    ["proxy.example.com:3128", "socks5://p:1", "http://", "http://p:99999", "http://p:0", "file:///x"],
+)
+def test_a_proxy_that_is_no_address_is_named_and_not_shown(proxy: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{PROXY_VARIABLE} is not the address of a proxy") as told:
+        Surroundings.of_environment({PROXY_VARIABLE: proxy})
+    assert proxy not in told.value.sentence
+
+
+@pytest.mark.unit
+def test_what_surrounds_us_is_read_from_our_own_variables_alone(tmp_path: Path) -> None:
+    others = {"HTTPS_PROXY": "http://p:1", "REQUESTS_CA_BUNDLE": "/etc/x", "CURL_CA_BUNDLE": "/etc/y"}
+    assert Surroundings.of_environment(others) == Surroundings()
+    own = {PROXY_VARIABLE: f" http://user:{CANARY}@p:1 ", CA_VARIABLE: str(tmp_path)}
+    found = Surroundings.of_environment(own)
+    assert (found.proxy, found.ca_bundle) == (f"http://user:{CANARY}@p:1", tmp_path)
+    assert CANARY not in repr(found)
+    with pytest.raises(ConfigError, match=f"^{CA_VARIABLE} names '/nowhere/ca.pem'"):
+        Surroundings.of_environment({CA_VARIABLE: "/nowhere/ca.pem"})
+
+
+@pytest.mark.unit
+def test_the_hint_follows_from_what_went_wrong() -> None:
+    assert CA_VARIABLE in network_hint("SSLError", {})
+    assert PROXY_VARIABLE in network_hint("ProxyError", {})
+    assert "proxy in https_proxy, which is used only if" in network_hint("X", {"https_proxy": "http://p:1"})
+    both = {"HTTPS_PROXY": "http://p:1", PROXY_VARIABLE: "http://p:1"}
+    assert network_hint("X", both) == network_hint("X", {})
+    assert "firewall" in network_hint("X", {})
+
+
+@pytest.mark.sandbox
+def test_https_goes_through_the_proxy_and_its_password_is_told_to_nobody(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with serving(script(Reply(403, b"no"))) as proxy:
+        monkeypatch.setenv(PROXY_VARIABLE, proxy.url.replace("//", f"//user:{CANARY}@"))
+        with pytest.raises(ServiceUnavailable, match=r"ProxyError.*MIXPANEL_AEP_PROXY does not let") as told:
+            ask("https://data.mixpanel.com/api/2.0/export")
+        assert [(r.method, r.target) for r in proxy.requests] == [("CONNECT", "data.mixpanel.com:443")]
+        assert proxy.requests[0].headers["Proxy-Authorization"]
+        with serving(script(Reply(200, b"direct"))) as sandbox:
+            assert ask(sandbox.url) == b"direct"
+        assert len(proxy.requests) == 1
+    assert CANARY not in f"{told.value!r}{told.value.__context__!r}{caplog.text}"
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[str]:
+    """A server whose certificate nobody but ``ca.pem`` vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (tmp_path / "ca.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.NoEncryption()
+    form = serialization.PrivateFormat.PKCS8
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "6")
+            self.end_headers()
+            self.wfile.write(b"secret")
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    class Server(HTTPServer):
+        def handle_error(self, *args: object) -> None:
+            """A client that does not trust us goes away in the middle of the handshake."""
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "ca.pem", tmp_path / "key.pem")
+    with Server(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield f"https://localhost:{server.server_address[1]}/"
+        server.shutdown()
+
+
+@pytest.mark.sandbox
+def test_a_companys_certificates_are_trusted_where_they_are_named(
+    secure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    with pytest.raises(PipelineError, match=r"SSLError.*MIXPANEL_AEP_CA_BUNDLE"):
+        ask(secure)
+    monkeypatch.setenv(CA_VARIABLE, str(tmp_path / "ca.pem"))
+    assert ask(secure) == b"secret"
