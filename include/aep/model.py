@@ -31,6 +31,11 @@ class Batch:
     failed_records: int | None = None
     errors: tuple[BatchError, ...] = ()
 
+    @property
+    def is_duplicate(self) -> bool:
+        """Whether AEP failed it because the same data is ingested already (experienceleague.adobe.com, ka-26349)."""
+        return any(error.code == "140" for error in self.errors)
+
     @classmethod
     def read(cls, batch_id: str, body: Mapping[str, Any]) -> Self:
         """Reads AEP's JSON; what is missing or of another type counts as unknown."""

@@ -6,10 +6,9 @@ when AEP is at work it says so, and whoever called looks again later.
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import BinaryIO
 
 from include.aep.client import AepClient
 from include.aep.decide import Action, BatchOutlook, Decision, batch_in_question, decide, outlook
@@ -35,7 +34,8 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Watching:
-    """AEP is at work on the batch; look again later. ``committed``: this look completed it, AEP has just begun."""
+    """AEP is at work on the batch; look again later. ``committed``: this look filled and completed it, so that AEP has
+    just begun. Completing it once more does not count: a batch that stays open must not be watched for ever."""
 
     batch_id: str
     committed: bool = False
@@ -65,9 +65,9 @@ def ingest_partition(
             case Action.CREATE:
                 work.create()
             case Action.UPLOAD:
-                work.continue_upload(str(decision.batch))
+                work.upload(str(decision.batch))
             case Action.COMPLETE:
-                work.complete(str(decision.batch))
+                work.aep.batches.complete(str(decision.batch))
                 return Watching(str(decision.batch), work.committed)
             case Action.RECORD:
                 work.record_active(str(decision.batch))
@@ -81,10 +81,6 @@ def ingest_partition(
                 )
         again = False
     raise Conflict(f"Partition {workspace.partition} changes faster than this run can follow.", "Retry it.")
-
-
-def _open(path: Path) -> BinaryIO:
-    return path.open("rb")
 
 
 @dataclass
@@ -150,37 +146,46 @@ class _Ingest:
         if new:  # it is open; asking the catalog, which may not know it yet, could only delay it
             self.upload(alive[0])
 
-    def continue_upload(self, batch: str) -> None:
-        """Uploads to a batch that another run may be at work on as well.
+    def upload(self, batch: str) -> None:
+        """Sends every file under the name of its digest, so that sending it again changes nothing; then commits.
 
         Raises:
-            Conflict: that run was quicker, and AEP takes no more files.
+            Conflict: AEP takes no more files, because another run completed the batch or a person ended it.
         """
         try:
-            self.upload(batch)
+            self._send_files(batch)
+            # The record comes first: from here on the batch may become active, whether or not we hear of it.
+            self.record("completing", batch)
+            self.aep.batches.complete(batch)
         except RequestRefused:
-            if len(self.ledger.records()) == len(self.records):
+            if (overtaken := self._overtaken(batch)) is None:
                 raise
-            raise Conflict(
-                f"Another run completed batch {batch} of partition {self.workspace.partition} meanwhile.",
-                "Nothing was lost; this run finds it when it is retried.",
-            ) from None
+            raise overtaken from None
+        self.committed = True
 
-    def upload(self, batch: str) -> None:
-        """Sends every file under the name of its digest, so that sending it again changes nothing; then commits."""
+    def _send_files(self, batch: str) -> None:
         with self.workspace.scratch() as scratch:
             paths = self.workspace.local_files(self.staged, scratch)
             for file, path in zip(self.staged.files, paths, strict=True):
                 name = file.key.rsplit("/", 1)[1]
-                self.aep.batches.upload(batch, self.dataset_id, name, partial(_open, path), file.bytes)
-        # The record comes first: from here on the batch may become active, whether or not we hear of it.
-        self.record("completing", batch)
-        self.complete(batch)
+                opener = partial(io.FileIO, path)
+                self.aep.batches.upload(batch, self.dataset_id, name, opener, file.bytes)
 
-    def complete(self, batch: str) -> None:
-        """The commit; it may be repeated."""
-        self.aep.batches.complete(batch)
-        self.committed = True
+    def _overtaken(self, batch: str) -> Conflict | None:
+        """Why AEP may refuse a batch that was open a moment ago."""
+        partition = self.workspace.partition
+        if len(self.ledger.records()) > len(self.records):
+            return Conflict(
+                f"Another run completed batch {batch} of partition {partition} meanwhile.",
+                "Nothing was lost; this run finds it when it is retried.",
+            )
+        found = self.aep.batches.find(batch)
+        if found is None or outlook(found.status) is not BatchOutlook.GONE:
+            return None
+        return Conflict(
+            f"Somebody ended batch {batch} of partition {partition} in AEP while it was being filled.",
+            "Nothing of it is visible; a new batch is made when this run is retried.",
+        )
 
     def record_active(self, batch: str) -> None:
         found, loaded = self.aep.batches.find(batch), self.loaded()
@@ -194,19 +199,31 @@ class _Ingest:
             raise CountMismatch(
                 f"AEP says batch {batch} succeeded with {rows} rows and {failed or 0} failed ones, but "
                 f"{loaded.rows} were staged for partition {self.workspace.partition}.",
-                "Compare the batch's failed rows with the staged files before the partition is run again.",
+                "Compare the batch's failed rows with the staged files; then revert the batch in AEP, and clear the task: "
+                "the partition is loaded anew.",
             )
         self.record("active", batch, of=loaded, counts={"active": rows})
 
     def fail(self, batch: str) -> None:
-        why, loaded = self.aep.batches.why_failed(batch), self.loaded()
+        why, loaded, found = self.aep.batches.why_failed(batch), self.loaded(), self.aep.batches.find(batch)
+        if found is not None and found.is_duplicate:
+            # Not written down as failed: what follows such a record is a new batch of the same rows.
+            raise self._refused(
+                batch,
+                why,
+                "Its rows should be active in AEP under another batch: look there. No new batch is made of them, "
+                "however often the task is cleared; ask Adobe if they are missing.",
+            )
         self.record("failed", batch, of=loaded, note=why)
-        if loaded.content != self.staged.content:
-            return  # an earlier run's content; this one's is still to come
-        raise BatchFailed(
-            f"AEP refused batch {batch} of partition {self.workspace.partition}: {why}.",
-            "Nothing of it is visible. Correct the mapping or the schema, then clear the task transform.",
-        )
+        if loaded.content == self.staged.content:  # else an earlier run's; this one's is still to come
+            raise self._refused(
+                batch,
+                why,
+                "Nothing of it is visible. Correct the mapping or the schema, then clear the task transform.",
+            )
+
+    def _refused(self, batch: str, why: str, hint: str) -> BatchFailed:
+        return BatchFailed(f"AEP refused batch {batch} of partition {self.workspace.partition}: {why}.", hint)
 
     def _external_id(self) -> str:
         """The same for the same content, so that a batch whose id was lost in a crash is found again.

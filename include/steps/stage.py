@@ -7,17 +7,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from include.errors import PayloadTooLarge
 from include.lake.lake import sha256_file
-from include.lake.manifest import Manifest, digest_of, upload_file
+from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
 from include.quality.suite import present
 from include.steps.workspace import DATA_VERSION, Workspace
 
 FILE_ROWS = 500_000
-"""Rows of one staged file: some 100 MB, below AEP's 256 MB for a single upload (facts: Batch Ingestion 5.2)."""
+"""Rows of one staged file: some 100 MB, below AEP's 256 MB for a single upload; a larger file is sent in chunks."""
+MOST_FILES, MOST_BYTES = 1500, 100_000_000_000
+"""What AEP takes as one batch (EP:ingestion/guardrails.md)."""
 
 
 def stage_partition(workspace: Workspace, valid: Manifest) -> Manifest:
-    """Stages valid rows, or finds them staged. ``counts``: ``staged``."""
+    """Stages valid rows, or finds them staged. ``counts``: ``staged``.
+
+    Raises:
+        PayloadTooLarge: they are more than AEP takes in one batch.
+    """
     file_format = workspace.pipeline.aep.file_format
     inputs = {
         "validate": valid.digest,
@@ -36,6 +43,7 @@ def stage_partition(workspace: Workspace, valid: Manifest) -> Manifest:
             key = f"{workspace.partition.output('stage', digest)}/{name}"
             files.append(upload_file(workspace.lake, key, path, rows))
             path.unlink()
+            _require_room(workspace, files)
     return workspace.publish(
         step="stage",
         digest=digest,
@@ -43,6 +51,16 @@ def stage_partition(workspace: Workspace, valid: Manifest) -> Manifest:
         files=tuple(files),
         counts={"staged": sum(file.rows for file in files)},
     )
+
+
+def _require_room(workspace: Workspace, files: list[LakeFile]) -> None:
+    size = sum(file.bytes for file in files)
+    if len(files) > MOST_FILES or size > MOST_BYTES:
+        raise PayloadTooLarge(
+            f"Partition {workspace.partition} of {workspace.pipeline.name} is more than AEP takes in one batch: "
+            f"{len(files)} files of {size} bytes, where {MOST_FILES} files and {MOST_BYTES} bytes are allowed.",
+            "Stage Parquet if aep.format is json, or leave events out with mixpanel.events or mixpanel.where.",
+        )
 
 
 def _tables(paths: list[Path]) -> Iterator[Any]:

@@ -23,6 +23,7 @@ from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
 from mixpanel_aep.operators.export import MixpanelExportOperator
 from mixpanel_aep.operators.ingest import AepIngestOperator, dataset_asset
+from mixpanel_aep.operators.transform import XdmTransformOperator
 from mixpanel_aep.triggers.batch import BatchTrigger
 from tests.airflow.connections import connection_variables
 from tests.carrying import PIPELINES, Carrier, quick_sandbox
@@ -167,6 +168,31 @@ def test_the_trigger_ends_at_its_deadline_also_when_aep_is_away(
     trigger = BatchTrigger("aep_default", "01NONE", deadline=time.time() + 0.3, poll_seconds=0.05)
     event = asyncio.run(anext(trigger.run()))
     assert event.payload["in_time"] is False
+
+
+def test_the_trigger_ends_where_aep_lets_it_in_no_more(url: str) -> None:
+    """Say the secret was replaced while it watched: the operator looks again, with the connection as it is then."""
+    requests.post(
+        f"{url}/_sandbox/aep/settings", json={"secrets": ["another"]}, timeout=10
+    ).raise_for_status()
+    event = asyncio.run(anext(BatchTrigger("aep_default", "01NONE", time.time() + 60).run()))
+    assert event.payload == {"status": "unknown (CredentialsRejected)", "in_time": True}
+
+
+@pytest.mark.parametrize("operator", [XdmTransformOperator, AepIngestOperator])
+def test_a_step_that_aep_puts_off_gives_its_worker_up(url: str, tmp_path: Path, operator: Any) -> None:
+    pipeline = PIPELINES["hostile"]
+    carrier = Carrier(url, Lake(f"file://{tmp_path}/lake"), pipeline)
+    carrier.setup()
+    done = {"export": carrier.export(DAY).digest, "stage": carrier.stage(DAY).digest}
+    busy = {"match": {"path": "/data/*"}, "action": {"do": "answer", "status": 429, "retry_after": 900}}
+    requests.post(f"{url}/_sandbox/faults", json=busy, timeout=10).raise_for_status()
+    run = context()
+    run["ti"].xcom_pull = lambda task_ids: {"digest": done[task_ids]}
+    with pytest.raises(TaskDeferred) as deferred:
+        operator(task_id="step", pipeline=pipeline).execute(run)
+    wait = deferred.value.trigger.moment - datetime.now(UTC)
+    assert timedelta(seconds=800) < wait <= timedelta(seconds=900)
 
 
 def test_one_asset_stands_for_one_dataset() -> None:

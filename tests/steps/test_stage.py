@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.errors import BadManifest
+from include.errors import BadManifest, PayloadTooLarge
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
 from include.steps import stage
@@ -196,3 +196,17 @@ def test_rows_that_somebody_changed_are_not_staged(lake: Lake, tmp_path: Path) -
 def test_what_has_no_json_form_is_no_json_by_chance(value: Any) -> None:
     with pytest.raises(AttributeError):
         stage._iso(value)
+
+
+@pytest.mark.parametrize(("name", "most"), [("MOST_FILES", 2), ("MOST_BYTES", 1000)])
+def test_more_than_aep_takes_in_one_batch_is_told_before_aep_is_asked(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, most: int
+) -> None:
+    monkeypatch.setattr(stage, "FILE_ROWS", 3)
+    monkeypatch.setattr(stage, name, most)
+    place = workspace(lake)
+    with pytest.raises(
+        PayloadTooLarge, match="Partition 2026-07-01 of shop is more than AEP takes in one batch"
+    ):
+        stage_partition(place, valid(place, tmp_path, 9))
+    assert not [key for key in lake.keys(place.partition.step("stage")) if key.endswith("manifest.json")]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
 
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseOperator
 
 from include.config.model import Pipeline
+from include.errors import Throttled
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
 from mixpanel_aep.context import open_lake, partition_of
@@ -19,6 +22,8 @@ Summary = dict[str, Any]
 class PartitionOperator(BaseOperator):
     """A step of a pipeline. A subclass tells its story in ``run_step``; what it returns goes to XCom and the log.
 
+    Where a service asks us to wait for long, or our own budget for it is used up, the task is deferred until then.
+
     :param pipeline: the pipeline file, read.
     """
 
@@ -28,9 +33,19 @@ class PartitionOperator(BaseOperator):
         super().__init__(**kwargs)
         self.pipeline = pipeline
 
-    def execute(self, context: Mapping[str, Any]) -> Summary:
-        with explained():
-            return self.run_step(self.workspace(context), context)
+    def execute(self, context: Mapping[str, Any], event: Any = None) -> Summary:  # noqa: ARG002
+        try:
+            with explained(leave=Throttled):
+                workspace = self.workspace(context)
+                return self.run_step(workspace, context)
+        except Throttled as throttled:
+            self.log.info("%s", throttled)
+            self.come_back(workspace.clock.now() + timedelta(seconds=throttled.wait_seconds))
+
+    def come_back(self, moment: datetime) -> NoReturn:
+        """Gives the worker up until ``moment``."""
+        self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute")
+        raise AssertionError("defer does not return")
 
     def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
         raise NotImplementedError

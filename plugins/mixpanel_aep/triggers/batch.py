@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from functools import cached_property
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -41,33 +42,34 @@ class BatchTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        client = await asyncio.to_thread(self._client)
         wait, seen, started = self.poll_seconds, "", time.monotonic()
         while True:
-            status = await asyncio.to_thread(self._status, client)
+            status, locked_out = await asyncio.to_thread(self._look)
             if status != seen:
                 self.log.info("Batch %s is %s", self.batch_id, status)
                 seen = status
             state = outlook(status)
             still_open = state is BatchOutlook.OPEN and time.monotonic() - started > _OPEN_SECONDS
-            ended = state in _ENDS or still_open
+            ended = state in _ENDS or still_open or locked_out
             if ended or time.time() >= self.deadline:
                 yield TriggerEvent({"status": status, "in_time": ended})  # type: ignore[no-untyped-call]
                 return
             await asyncio.sleep(min(wait, max(0.0, self.deadline - time.time()) + 0.1))
             wait = min(wait * 1.5, 30.0)
 
+    @cached_property
     def _client(self) -> Any:
         from mixpanel_aep.hooks.aep import AepHook
 
         return AepHook(self.aep_conn_id).get_conn()
 
-    def _status(self, client: Any) -> str:
-        """The raw status. That AEP cannot be reached says nothing about the batch."""
-        from include.errors import Transient
+    def _look(self) -> tuple[str, bool]:
+        """The raw status, and whether we are locked out. That AEP cannot be reached says nothing about the batch; that
+        it lets us in no more is for the operator to tell, whose client is made of what the connection holds by then."""
+        from include.errors import PipelineError, Terminal
 
         try:
-            batch = client.batches.find(self.batch_id)
-        except Transient as error:
-            return f"unknown ({type(error).__name__})"
-        return str(batch.status) if batch else "unknown to the catalog"
+            batch = self._client.batches.find(self.batch_id)
+        except PipelineError as error:
+            return f"unknown ({type(error).__name__})", isinstance(error, Terminal)
+        return str(batch.status) if batch else "unknown to the catalog", False
