@@ -75,7 +75,7 @@ class World:
     settings: Settings = field(default_factory=Settings)
     on_reset: list[Callable[[], None]] = field(default_factory=list)
     """Called after the store was emptied, for what a service keeps in memory or seeds."""
-    on_look: list[Callable[[Any], None]] = field(default_factory=list)
+    on_look: list[Callable[[Any], object]] = field(default_factory=list)
     """Called with the ``Place`` before anybody is told of its batches: what is due there is started."""
     app: Callable[..., Any] | None = None
     """The whole sandbox as an ASGI application, once it is built: one service can ask another."""

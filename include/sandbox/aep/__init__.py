@@ -14,6 +14,7 @@ from include.sandbox.aep import (
     control,
     dataprep,
     export,
+    flows,
     namespaces,
     registry,
     registry_descriptors,
@@ -34,6 +35,7 @@ _PARTS = (
     batches,
     export,
     dataprep,
+    flows,
     control,
 )
 

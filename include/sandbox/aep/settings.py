@@ -34,6 +34,25 @@ class AepSettings:
     """``refused`` (EP:xdm/api/appendix.md), or ``allowed``, as clients do that send back ``_page.next`` alone."""
     primary_identity_locked_by: str = "data"
     """Once a schema has ``data``; or ``profile``: once it has data and is enabled for Profile (newer documents)."""
+    flow_schedule_rules: str = "spec"
+    """``spec``: the flow spec's own (at least 15 minutes; once has neither interval nor backfill). ``tutorial``: the
+    Mixpanel tutorial's (an interval of at least 15, whatever it counts; for once it is not looked at)."""
+    flow_start_in_past: str = "accept"
+    """``accept``: as the API tutorial's own example needs it. ``refuse``: as the UI tutorial says."""
+    flow_once_locked: bool = True
+    """Schedule and mapping of a one-time dataflow cannot be changed; the UI tutorial says so, the API's is silent."""
+    flow_run_answer: str = "all"
+    """What ``POST /runs`` answers with: the ``run`` (create-flow-runs.md), ``items`` with its id and etag
+    (on-demand-ingestion.md), just the ``id`` and etag (the specification), or ``all`` of it in one object."""
+    flow_backfill_days: int = 5 * 365
+    """How far back a first run with backfill reads [I]; Mixpanel keeps events for five years."""
+    flow_missed_runs: int = 24
+    """At most so many runs are made up for when the clock has leapt; the first of them takes in what is older [I]."""
+    flow_explore_checks_zone: bool = True
+    """Exploring with a time zone that is not the project's is refused. Adobe says that it must be the same, not what
+    becomes of it otherwise [I]."""
+    flow_test_on_create: bool = False
+    """A base connection whose credentials do not work is refused when it is made [I]."""
 
     @classmethod
     def of(cls, world: World) -> AepSettings:
@@ -57,6 +76,14 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "custom_maps": (str,),
     "start_without_orderby": (str,),
     "primary_identity_locked_by": (str,),
+    "flow_schedule_rules": (str,),
+    "flow_start_in_past": (str,),
+    "flow_once_locked": (bool,),
+    "flow_run_answer": (str,),
+    "flow_backfill_days": (int,),
+    "flow_missed_runs": (int,),
+    "flow_explore_checks_zone": (bool,),
+    "flow_test_on_create": (bool,),
 }
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "refusal_status": (400, 401, None),
@@ -64,6 +91,9 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "custom_maps": ("allowed", "refused"),
     "start_without_orderby": ("allowed", "refused"),
     "primary_identity_locked_by": ("data", "profile"),
+    "flow_schedule_rules": ("spec", "tutorial"),
+    "flow_start_in_past": ("accept", "refuse"),
+    "flow_run_answer": ("all", "run", "items", "id"),
 }
 
 

@@ -1,0 +1,132 @@
+"""A run, carried out: copies the events of its window from Mixpanel, maps them, and hands them over as a batch."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from include.sandbox.aep.batches import complete_batch, create_batch, find_batch
+from include.sandbox.aep.dataprep.mapper import TRANSFORM_ERROR, Mapper
+from include.sandbox.aep.flows.connections import client_of
+from include.sandbox.aep.flows.constants import CONNECTIONS, FLOWS, RUNS, SERVICE_CLIENT, SOURCES, TARGETS
+from include.sandbox.aep.flows.entities import Entity, kept_as
+from include.sandbox.aep.flows.mappings import mapping_of
+from include.sandbox.aep.flows.mixpanel import Refusal
+from include.sandbox.aep.flows.rows import NoEvent, event_of, source_row
+from include.sandbox.aep.flows.zones import days, zone
+from include.sandbox.aep.ingest import resolved_schema
+from include.sandbox.aep.place import Place, files_kind
+from include.sandbox.aep.problems import Problem
+from include.sandbox.aep.uploads import disk_path
+
+COPY, PROCESS, CREATE = "CONNECTOR-1001-500", "CONNECTOR-2001-500", "CONNECTOR-3001-500"
+_FILE = "part-00000.json"
+
+
+class Failed(Exception):
+    """The run fails here: a code of the connector, and what is behind it."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message = code, message
+
+
+def carry_out(place: Place, run: Entity) -> Entity:
+    """What became of a run until its batch was completed: ``copy``, ``batch``, ``mapper``. Raises Failed."""
+    flow = place.get(kept_as(FLOWS), run["flowId"])
+    source = place.get(kept_as(SOURCES), run["sources"][0])
+    base = place.get(kept_as(CONNECTIONS), source["baseConnectionId"]) if source else None
+    target = place.get(kept_as(TARGETS), run["targets"][0])
+    if flow is None or source is None or base is None or target is None:
+        raise Failed(COPY, "The dataflow or one of its connections was deleted.")
+    where = zone(source["params"]["timezone"])
+    assert where is not None, "checked when the source connection was made"
+    start, end = run["window"]
+    span = days(start, end, where, place.now)
+    if span is None:
+        return {"copy": _copied(place, 0)}
+    try:
+        with client_of(place.world, base).export(source["params"]["projectId"], *span) as lines:
+            return _hand_over(place, run, flow, target["params"]["dataSetId"], lines)
+    except Refusal as refusal:
+        status = "" if refusal.status is None else f"Mixpanel answered {refusal.status}: "
+        raise Failed(COPY, f"{status}{refusal.text}") from refusal
+    except NoEvent as error:
+        raise Failed(COPY, f"The answer of Mixpanel is not whole: {error}.") from error
+
+
+def _hand_over(place: Place, run: Entity, flow: Entity, dataset: str, lines: BinaryIO) -> Entity:
+    """Maps every line into a file first: a batch is made once the copy is known to be whole."""
+    name = secrets.token_hex(8)
+    mapped = place.world.store.file("flows", run["id"], name)
+    try:
+        counts = _map(_mapper(place, flow, dataset), lines, mapped)
+        copied = _copied(place, lines.tell())
+        if not counts["rows"]:
+            # [I] "0-byte files are not ingestible" (EP:ingestion/guardrails.md): no rows make no batch.
+            return {"copy": copied}
+        return {"copy": copied, "batch": _batch(place, run, flow, dataset, mapped), "mapper": counts}
+    finally:
+        mapped.unlink(missing_ok=True)
+
+
+def _mapper(place: Place, flow: Entity, dataset: str) -> Mapper:
+    params = next(step["params"] for step in flow["transformations"] if step["name"] == "Mapping")
+    mapping = mapping_of(place, params)
+    if mapping is None:
+        raise Failed(PROCESS, "The mapping set of the dataflow was deleted.")
+    schema = resolved_schema(place, dataset)
+    if not schema:
+        raise Failed(CREATE, "The dataset of the dataflow was deleted.")
+    return Mapper(mapping, schema, now_milliseconds=place.world.clock.milliseconds)
+
+
+def _map(mapper: Mapper, lines: BinaryIO, into: Path) -> dict[str, int]:
+    """Writes the rows as JSON Lines; counts them, and those that a failed transformation has cost a required field."""
+    rows = rejected = 0
+    with into.open("w", encoding="ascii") as file:
+        for line in lines:
+            mapped = mapper.map(source_row(event_of(line)))
+            file.write(json.dumps(mapped.data) + "\n")
+            rows += 1
+            rejected += mapped.rejected and any(error.code == TRANSFORM_ERROR for error in mapped.errors)
+    return {"rows": rows, "rejected": rejected}
+
+
+def _copied(place: Place, size: int) -> dict[str, Any]:
+    return {"bytes": size, "files": 1 if size else 0, "ended": place.now}
+
+
+def _batch(place: Place, run: Entity, flow: Entity, dataset: str, mapped: Path) -> str:
+    """A batch of one file, completed; it is in Catalog like any other."""
+    options = flow.get("options", {})
+    given = {
+        "datasetId": dataset,
+        "inputFormat": {"format": "json"},
+        "enableErrorDiagnostics": options.get("errorDiagnosticsEnabled", False),
+        "partialIngestionPercent": options.get("partialIngestionPercent"),
+        "tags": {"flowId": [flow["id"]], "flowRunId": [run["id"]]},
+    }
+    with place.world.store.transaction():
+        try:
+            batch = create_batch(place, given, SERVICE_CLIENT)
+        except Problem as problem:
+            raise Failed(CREATE, problem.body["detail"]) from problem
+        size = mapped.stat().st_size
+        mapped.replace(disk_path(place, batch["id"], mapped.name))
+        body = {
+            "batch": batch["id"],
+            "path": _FILE,
+            "name": mapped.name,
+            "size": size,
+            "open": False,
+            "chunks": [],
+            "at": place.now,
+        }
+        place.put(files_kind(batch["id"]), _FILE, body)
+        complete_batch(place, find_batch(place, batch["id"]))
+        # With it, or a crash between the two would make the rows come twice.
+        place.put(kept_as(RUNS), run["id"], {**run, "batch": batch["id"]})
+    return str(batch["id"])
