@@ -103,9 +103,9 @@ class TestTranscript:
         assert "CANARY" not in text
 
     def test_unknown_routes_are_501_and_written_down(self, sandbox: Sandbox) -> None:
-        answer = sandbox.get("/api/query/engage")
+        answer = sandbox.get("/api/query/retention")
         assert answer.status_code == 501
-        assert answer.json() == {"error": "The sandbox does not know GET /api/query/engage."}
+        assert answer.json() == {"error": "The sandbox does not know GET /api/query/retention."}
         assert [entry["status"] for entry in sandbox.transcript(path="/api/query/*")] == [501]
 
     def test_selection(self, sandbox: Sandbox) -> None:
@@ -164,7 +164,9 @@ class TestProjects:
         sandbox.project(7, accounts=[{"username": "x", "secret": "s", "role": "consumer"}])
         sandbox.project(8, accounts=[{"username": "x", "secret": "s"}])
         found = {a["username"]: a for a in sandbox.control("/mixpanel/accounts", method="GET")}["x"]
-        assert found == {"username": "x", "expires": None, "roles": {"7": "consumer", "8": "analyst"}}
+        assert found["roles"] == {"7": "consumer", "8": "analyst"}
+        assert (found["expires"], found["organization_role"]) == (None, "member")
+        assert not {"secret", "bearer"} & found.keys()
         assert sandbox.export(7, "2026-01-01", auth=("x", "s")).status_code == 200
         sandbox.control("/mixpanel/accounts/x", method="DELETE")
         assert sandbox.export(7, "2026-01-01", auth=("x", "s")).status_code == 401

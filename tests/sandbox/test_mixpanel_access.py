@@ -189,7 +189,7 @@ class TestMe:
             "type": "PROJECT",
         }
         assert set(results["projects"]) == {str(ADOBE), str(HOSTILE), str(SHOP)}
-        assert results["organizations"][str(data.ORGANIZATION_ID)]["role"] == "analyst"
+        assert results["organizations"][str(data.ORGANIZATION_ID)]["role"] == "member"
         assert {workspace["project_id"] for workspace in results["workspaces"].values()} == {
             ADOBE,
             HOSTILE,

@@ -28,7 +28,9 @@ EVENT: dict[str, Any] = {
         "tags": ["a", 3],
         "mp_processing_time_ms": 1782907206027,
         'quo"te': 1,
+        "seen": "2026-07-01T12:00:00",
     },
+    "user": {"$email": "a@b.example"},
 }
 
 
@@ -82,6 +84,14 @@ EVENT: dict[str, Any] = {
         ("properties['quo\"te'] == 1", True),
         ('properties["quo\\"te"] == 1', True),
         ('"x" < "y"', True),
+        # A date property is a text; beside datetime() it is a moment.
+        ('properties["seen"] >= datetime("2026-07-01T12:00:00")', True),
+        ('properties["seen"] > datetime(1782907200)', False),
+        ('datetime("2026-07-02") > properties["seen"]', True),
+        ('properties["word"] > datetime(1)', False),
+        ('properties["seen"] == datetime(1782907200)', True),
+        ('user["$email"] == "a@b.example"', True),
+        ('defined(user["$name"])', False),
     ],
 )
 def test_an_expression(expression: str, expected: bool) -> None:
@@ -98,7 +108,6 @@ def test_an_expression(expression: str, expected: bool) -> None:
         "1 2",
         "foo(1)",
         "__import__('os')",
-        'user["$email"] == "a"',
         '"unended',
         "a = 3",
         "(1",

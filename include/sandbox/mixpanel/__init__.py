@@ -1,16 +1,28 @@
-"""The stand-in for Mixpanel: the raw event export, ``/api/app/me``, and its control plane."""
+"""The stand-in for Mixpanel: raw export, Query API, application API, and their control plane."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
+from include.sandbox.mixpanel.annotations import Annotations
+from include.sandbox.mixpanel.app_api import AppApi, Routes
+from include.sandbox.mixpanel.breakdown import Breakdown
 from include.sandbox.mixpanel.control import Control
+from include.sandbox.mixpanel.control_shelf import ShelfControl
+from include.sandbox.mixpanel.engage import Engage
 from include.sandbox.mixpanel.events import EventBook
 from include.sandbox.mixpanel.export import Export
+from include.sandbox.mixpanel.funnels import Funnels
+from include.sandbox.mixpanel.lexicon import Lexicon
 from include.sandbox.mixpanel.limits import Limiter
-from include.sandbox.mixpanel.me import Me
+from include.sandbox.mixpanel.me import me, workspaces
+from include.sandbox.mixpanel.profiles import ProfileBook
 from include.sandbox.mixpanel.projects import Registry
+from include.sandbox.mixpanel.query import Answer, QueryApi
 from include.sandbox.mixpanel.returned import Returned
+from include.sandbox.mixpanel.saved import Saved
+from include.sandbox.mixpanel.service_accounts import ServiceAccounts
+from include.sandbox.mixpanel.shelf import Shelf
 from include.sandbox.world import World
 
 
@@ -19,21 +31,77 @@ class Mixpanel:
         self.world = world
         self.registry = Registry(world)
         self.book = EventBook(world)
+        self.shelf = Shelf(world)
+        self.profiles = ProfileBook(self.shelf)
         self.limiter = Limiter(world)
         self.returned = Returned(world)
+        self.engage = Engage(self.profiles)
+        self.lexicon = Lexicon(self.shelf, self.limiter)
 
     def router(self) -> APIRouter:
         routes = APIRouter()
-        export = Export(self.world, self.registry, self.book, self.limiter, self.returned)
-        routes.add_api_route("/api/2.0/export", export.__call__, methods=["GET"], response_model=None)
-        routes.add_api_route(
-            "/api/app/me", Me(self.world, self.registry).__call__, methods=["GET"], response_model=None
+        export = Export(self.world, self.registry, self.book, self.profiles, self.limiter, self.returned)
+        for path in ("/api/2.0/export", "/api/2.0/export/"):
+            routes.add_api_route(path, export.__call__, methods=["GET"], response_model=None)
+        routes.include_router(
+            QueryApi(self.world, self.registry, self.limiter, self._answers()).router(),
         )
+        routes.include_router(AppApi(self.world, self.registry).router(self._app_routes()))
         routes.include_router(Control(self.world, self.registry, self.book, self.returned).router())
+        routes.include_router(ShelfControl(self.world, self.registry, self.shelf, self.profiles).router())
         return routes
 
     def reset(self) -> None:
         """Back to a fresh state."""
         self.book.clear()
         self.limiter.clear()
+        self.engage.clear()
+        self.lexicon.clear()
         self.registry.seed()
+        self.shelf.seed()
+
+    def _answers(self) -> dict[str, Answer]:
+        breakdown, saved = Breakdown(self.book), Saved(self.shelf, self.profiles)
+        funnels = Funnels(self.shelf, self.book)
+        return {
+            "/events/names": breakdown.names,
+            "/events/properties/top": breakdown.top_properties,
+            "/events/properties/values": breakdown.values,
+            "/engage": self.engage.query,
+            "/engage/properties": self.engage.properties,
+            "/cohorts/list": saved.cohorts,
+            "/funnels/list": funnels.all,
+            "/funnels": funnels.query,
+            "/annotations": saved.annotations,
+        }
+
+    def _app_routes(self) -> Routes:
+        notes, accounts, lexicon = Annotations(self.shelf), ServiceAccounts(), self.lexicon
+        project, organization = "/projects/{project_id}", "/organizations/{organization_id}/service-accounts"
+        note, schema = project + "/annotations/{annotation_id}", project + "/schemas/{entity_type}"
+        return (
+            ("GET", "/me", me),
+            ("GET", project + "/workspaces/public", workspaces),
+            ("GET", project + "/annotations", notes.all),
+            ("POST", project + "/annotations", notes.create, 201),
+            ("GET", project + "/annotations/tags", notes.tags),
+            ("POST", project + "/annotations/tags", notes.create_tag),
+            ("GET", note, notes.get),
+            ("PATCH", note, notes.patch),
+            ("DELETE", note, notes.delete),
+            ("GET", project + "/schemas", lexicon.all),
+            ("POST", project + "/schemas", lexicon.upload),
+            ("DELETE", project + "/schemas", lexicon.delete_all),
+            ("GET", schema, lexicon.of_entity),
+            ("DELETE", schema, lexicon.delete_entity),
+            ("GET", schema + "/{name:path}", lexicon.one),
+            ("POST", schema + "/{name:path}", lexicon.upload_one),
+            ("DELETE", schema + "/{name:path}", lexicon.delete_one),
+            ("GET", organization, accounts.all),
+            ("POST", organization, accounts.create, 201),
+            ("POST", organization + "/add-to-project", accounts.add_to_projects),
+            ("POST", organization + "/remove-from-project", accounts.remove_from_projects),
+            ("GET", organization + "/{service_account_id}", accounts.get),
+            ("DELETE", organization + "/{service_account_id}", accounts.delete),
+            ("GET", project + "/service-accounts", accounts.of_project),
+        )

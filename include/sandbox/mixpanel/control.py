@@ -3,13 +3,16 @@
 ======  ================================  ====================================================================
 GET     ``/projects``                     all projects, without secrets
 POST    ``/projects``                     ``{"id": n, ...}``: fields of ``Project``, and ``accounts``: a list of
-                                          ``{"username", "secret", "role", "expires", "bearer"}``
+                                          ``{"username", "secret", "role", "organization_role", "expires",
+                                          "expired_status", "bearer"}``
 DELETE  ``/projects/{id}``
 POST    ``/projects/{id}/events``         see below
 GET     ``/projects/{id}/events``         ``?from_date=&to_date=``: what an export would return now
-POST    ``/projects/{id}/rewrites``       ``{"from": id, "to": id, "at": when, "keep_before": true}``
-POST    ``/projects/{id}/deletions``      ``{"at": when, "events", "distinct_ids", "insert_ids": [...],
-                                          "from_date", "to_date"}``; without any of them everything goes
+POST    ``/projects/{id}/rewrites``       ``{"from": id, "to": id, "at": when, "keep_before": true,
+                                          "touches_processing": false}``
+POST    ``/projects/{id}/deletions``      ``{"at": when, "purged_at": when, "events", "distinct_ids",
+                                          "insert_ids": [...], "from_date", "to_date"}``; without any of the last
+                                          five everything goes. The raw export has the rows until ``purged_at``
 POST    ``/projects/{id}/compactions``    ``{"at": when, "from_date", "to_date"}``
 GET     ``/projects/{id}/rules``          rewrites, deletions and compactions, by time
 GET     ``/accounts``                     service accounts, without secrets; DELETE ``/accounts/{username}``
@@ -33,34 +36,49 @@ Adding events: ``{"events": [...], "lines": [...]}``. An event is one of
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from include.sandbox.mixpanel.bodies import read_model
 from include.sandbox.mixpanel.events import EventBook
 from include.sandbox.mixpanel.intake import IntakeError, read
 from include.sandbox.mixpanel.projects import Account, Project, Registry
+from include.sandbox.mixpanel.refusal import Refusal
 from include.sandbox.mixpanel.returned import Returned
-from include.sandbox.mixpanel.rules import Compaction, Deletion, Rewrite
+from include.sandbox.mixpanel.rules import AnyRule, Compaction, Deletion, Rewrite
+from include.sandbox.mixpanel.settings import Role
 from include.sandbox.world import World
 
 _EPOCH = date(1970, 1, 1)
 _HIDDEN = {"secret", "bearer"}
+_NESTED = ("limits", "query_limits", "lexicon_limits", "switches")
 
 
 class AccountIn(BaseModel):
-    """A service account of a project."""
+    """A service account of a project. One that is known already keeps its other roles."""
 
     model_config = ConfigDict(extra="forbid")
 
-    username: str
+    username: str = Field(min_length=1)
     secret: str
-    expires: Any = None
-    role: str = "analyst"
+    expires: datetime | None = None
+    expired_status: Literal[400, 401] | None = None
+    role: Role = "analyst"
+    organization_role: Literal["owner", "admin", "billing", "member"] = "member"
     bearer: str | None = None
+
+
+class ProjectIn(BaseModel):
+    """What changes a project: any of its fields, and accounts."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: int
+    accounts: list[AccountIn] = []
 
 
 class Control:
@@ -95,29 +113,35 @@ class Control:
 
     async def put_project(self, request: Request) -> Response:
         """Create a project, or change the given fields of one; ``accounts`` are added to those there are."""
-        body = await request.json()
         try:
-            accounts = [AccountIn.model_validate(account) for account in body.pop("accounts", [])]
-            before = self._registry.project(int(body.get("id", 0)))
-            known = before.model_dump(mode="json") if before else {}
-            known["limits"] = {**known.get("limits", {}), **body.pop("limits", {})}
-            project = Project.model_validate({**known, **body})
-            owned = [self._account(project.id, account) for account in accounts]
-        except (ValidationError, ValueError, AttributeError, TypeError) as error:
-            return JSONResponse({"error": f"The project is not understood: {error}"}, status_code=422)
+            given = read_model(await request.body(), ProjectIn)
+            project = read_model(self._changed(given), Project)
+        except Refusal as refusal:
+            return JSONResponse({"error": f"The project is not understood: {refusal}"}, status_code=422)
         self._registry.put(project)
-        for account in owned:
-            self._registry.put_account(account)
+        for account in given.accounts:
+            self._registry.put_account(self._account(project, account))
         return JSONResponse(project.model_dump(mode="json", exclude=_HIDDEN))
 
-    def _account(self, project_id: int, given: AccountIn) -> Account:
+    def _changed(self, given: ProjectIn) -> dict[str, Any]:
+        """A project's fields with the given ones over them; settings that have fields are changed field by field."""
+        before = self._registry.project(given.id)
+        known = (before or Project.model_construct(id=given.id)).model_dump(mode="json")
+        fields = {"id": given.id, **(given.model_extra or {})}
+        for name in _NESTED:
+            if isinstance(fields.get(name), dict):
+                fields[name] = {**known[name], **fields[name]}
+        return {**known, **fields}
+
+    def _account(self, project: Project, given: AccountIn) -> Account:
         before = self._registry.account(given.username)
+        roles = {**(before.roles if before else {}), project.id: given.role}
         return Account(
-            username=given.username,
-            secret=given.secret,
-            expires=given.expires,
-            roles={**(before.roles if before else {}), project_id: given.role},
-            bearer=given.bearer,
+            id=before.id if before else 0,
+            created=before.created if before else None,
+            organization_id=project.organization_id,
+            roles=roles,
+            **given.model_dump(exclude={"role"}),
         )
 
     def delete_project(self, project_id: int) -> dict[str, Any]:
@@ -140,11 +164,10 @@ class Control:
         project = self._registry.project(project_id)
         if project is None:
             return JSONResponse({"error": f"There is no project {project_id}."}, status_code=404)
-        first, last = (from_date - _EPOCH).days, (to_date - _EPOCH).days
         now_ms = self._world.clock.milliseconds()
 
         def lines() -> Iterator[bytes]:
-            for day in range(first, last + 1):
+            for day in self._book.days(project, from_date, to_date):
                 yield b"".join(row.line + b"\n" for row in self._book.day(project, day, now_ms))
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
@@ -158,7 +181,7 @@ class Control:
     def compact(self, project_id: int, rule: Compaction) -> dict[str, Any]:
         return self._rule(project_id, rule)
 
-    def _rule(self, project_id: int, rule: Rewrite | Deletion | Compaction) -> dict[str, Any]:
+    def _rule(self, project_id: int, rule: AnyRule) -> dict[str, Any]:
         self._book.rules.add(project_id, rule)
         return {"rules": len(self._book.rules.of(project_id))}
 

@@ -6,16 +6,19 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Iterable, Iterator
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
 from include.sandbox import data
 from include.sandbox.mixpanel.lines import Row, row_of
 from include.sandbox.mixpanel.projects import Project
-from include.sandbox.mixpanel.rules import RuleBook, apply_rules
+from include.sandbox.mixpanel.rules import RuleBook, Rules, apply_rules
 from include.sandbox.world import World
 
 _SHARDS = 16
+_EPOCH = date(1970, 1, 1)
+_FILES = {"adobe": data.ADOBE_EVENTS, "hostile": data.HOSTILE_EVENTS}
 _COLUMNS = "day, visible_ms, processed_ms, event, distinct_id, insert_id, time_ms, line"
 
 
@@ -57,20 +60,39 @@ class EventBook:
         with self._lock:
             self._db.execute("DELETE FROM events")
 
+    def days(self, project: Project, first: date, last: date) -> list[int]:
+        """The days (since 1970) of a range that may have rows, in their order."""
+        low, high = (first - _EPOCH).days, (last - _EPOCH).days
+        with self._lock:
+            found = self._db.execute(
+                "SELECT DISTINCT day FROM events WHERE project=? AND day BETWEEN ? AND ?",
+                (project.id, low, high),
+            ).fetchall()
+        demo = (day for day in demo_days(project.source) if low <= day <= high)
+        return sorted({day for (day,) in found} | set(demo))
+
     def day(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
         """The rows of a day that are visible at ``now_ms``, shard by shard, as an export sends them.
 
         A project with a ``scale`` comes in pieces of one shop's day, so that no day is ever held as a whole;
         duplicates across pieces do not occur.
         """
-        due = self.rules.due(project.id, now_ms)
+        due = self.rules.due(project.id, now_ms, raw=True)
+        shown_ms = now_ms - project.switches.visibility_delay_seconds * 1000
         for copy in range(project.scale):
-            rows = [row for row in demo_rows(project.source, day, copy) if row.visible_ms <= now_ms]
-            if copy == 0:
-                rows += self._added(project.id, day, now_ms)
-            rows = apply_rules(rows, due)
-            rows.sort(key=_place)
-            yield from rows
+            yield from self._piece(project, day, copy, shown_ms, due)
+
+    def sample(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
+        """The rows of a day as the Query API sees them; of a project with a ``scale``, the first piece."""
+        yield from self._piece(project, day, 0, now_ms, self.rules.due(project.id, now_ms, raw=False))
+
+    def _piece(self, project: Project, day: int, copy: int, shown_ms: int, due: Rules) -> list[Row]:
+        rows = [row for row in demo_rows(project.source, day, copy) if row.visible_ms <= shown_ms]
+        if copy == 0:
+            rows += self._added(project.id, day, shown_ms)
+        rows = apply_rules(rows, due)
+        rows.sort(key=_place)
+        return rows
 
     def _added(self, project_id: int, day: int, now_ms: int) -> list[Row]:
         with self._lock:
@@ -87,19 +109,27 @@ def _place(row: Row) -> tuple[int, int]:
     return zlib.crc32(row.distinct_id.encode("utf-8", "surrogatepass")) % _SHARDS, row.processed_ms
 
 
+def demo_days(source: str) -> Iterable[int]:
+    """The days that have demo rows."""
+    if source in _FILES:
+        return _of_file(_FILES[source])
+    if source == "shop":
+        from include.sandbox.data import shop
+
+        return range((shop.FIRST_DAY - _EPOCH).days, (shop.LAST_DAY - _EPOCH).days + 1)
+    return ()
+
+
 def demo_rows(source: str, day: int, copy: int = 0) -> list[Row]:
     """The demo rows of a day; only the shop has further copies."""
-    files = {"adobe": data.ADOBE_EVENTS, "hostile": data.HOSTILE_EVENTS}
-    if source in files:
-        return _of_file(files[source]).get(day, []) if copy == 0 else []
-    return _of_shop(day, copy) if source == "shop" else []
+    if source in _FILES:
+        return _of_file(_FILES[source]).get(day, []) if copy == 0 else []
+    if source == "shop":
+        # Imported late: the shop is needed by few, and is itself built on the rows of this package.
+        from include.sandbox.data import shop
 
-
-def _of_shop(day: int, copy: int) -> list[Row]:
-    # Imported late: the shop is needed by few, and is itself built on the rows of this package.
-    from include.sandbox.data import shop
-
-    return shop.rows(day, copy)
+        return shop.rows(day, copy)
+    return []
 
 
 @lru_cache(maxsize=4)

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import chain, islice
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from include.sandbox import gzipped
 from include.sandbox.exchange import exchange_of
 from include.sandbox.mixpanel import asked as asked_module
 from include.sandbox.mixpanel.asked import Asked
-from include.sandbox.mixpanel.auth import authenticate, authorize_export
+from include.sandbox.mixpanel.auth import (
+    authenticate,
+    check_export_right,
+    hidden_properties,
+    project_asked,
+)
 from include.sandbox.mixpanel.events import EventBook
 from include.sandbox.mixpanel.limits import Limiter
-from include.sandbox.mixpanel.lines import Row
+from include.sandbox.mixpanel.lines import Row, loaded, without
+from include.sandbox.mixpanel.params import merged
+from include.sandbox.mixpanel.profiles import Profile, ProfileBook
 from include.sandbox.mixpanel.projects import Project, Registry
 from include.sandbox.mixpanel.refusal import Refusal
 from include.sandbox.mixpanel.returned import Recording, Returned
+from include.sandbox.mixpanel.shelf import profile_key
 from include.sandbox.world import World
 
-_GZIP_ABOVE_BYTES = 1400
 _CHUNK_BYTES = 64 * 1024
-_EPOCH = date(1970, 1, 1)
-_REFUSED = re.compile(r"q\s*=\s*0(\.0*)?")
 _TIME = re.compile(rb'"time":(-?\d+)(?=[,}])')
 
 
@@ -35,72 +42,105 @@ class Export:
     """The endpoint. One request reads what was processed before it came in, and nothing later."""
 
     def __init__(
-        self, world: World, registry: Registry, book: EventBook, limiter: Limiter, returned: Returned
+        self,
+        world: World,
+        registry: Registry,
+        book: EventBook,
+        profiles: ProfileBook,
+        limiter: Limiter,
+        returned: Returned,
     ) -> None:
-        self._world, self._registry, self._book = world, registry, book
+        self._world, self._registry, self._book, self._profiles = world, registry, book, profiles
         self._limiter, self._returned = limiter, returned
 
     def __call__(self, request: Request) -> Response:
+        now, params = self._world.clock.now(), merged(request.query_params)
         try:
-            return self._answer(request)
+            caller = authenticate(request, self._registry, now, "export")
+            project = project_asked(request, caller, self._registry, params.text("project_id"))
         except Refusal as refusal:
             return refusal.response(request)
+        exchange_of(request.scope).notes["project"] = project.id
+        try:
+            check_export_right(caller, project)
+            wanted = asked_module.read(params, project, now)
+            reading = _Reading(project, wanted, hidden_properties(caller, project))
+            if "user" in params.text("where"):
+                reading.users.update(self._profiles.of(project, int(now.timestamp() * 1000)))
+            return self._answer(request, reading, now)
+        except Refusal as refusal:
+            return refusal.response(request, project.switches.export_errors)
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: Request, reading: _Reading, now: datetime) -> Response:
         exchange = exchange_of(request.scope)
-        now = self._world.clock.now()
-        caller = authenticate(request, self._registry, now)
-        project = authorize_export(request, caller, self._registry)
-        exchange.notes["project"] = project.id
-        wanted = asked_module.read(request, project, now)
+        project, wanted = reading.project, reading.wanted
         exchange.notes |= {"from_date": str(wanted.from_date), "to_date": str(wanted.to_date)}
-        exchange.on_end.append(self._limiter.enter(project))
+        exchange.on_end.append(self._limiter.enter("export", project.id, project.limits))
         recording = self._returned.record(project.id, wanted, request.query_params)
         exchange.on_end.append(recording.end)
         exchange.notes["rows"] = 0
-        lines = self._lines(project, wanted, int(now.timestamp() * 1000))
+        lines = self._lines(reading, int(now.timestamp() * 1000))
 
         def counted() -> Iterator[bytes]:
             for line in lines:
                 exchange.notes["rows"] += 1
                 yield line + b"\n"
 
-        return _response(counted(), recording, gzip=_asks_for_gzip(request))
+        return _response(
+            counted(), recording, gzip=gzipped.is_asked_for(request.headers.get("accept-encoding", ""))
+        )
 
-    def _lines(self, project: Project, wanted: Asked, now_ms: int) -> Iterator[bytes]:
-        days = [wanted.from_date + timedelta(n) for n in range((wanted.to_date - wanted.from_date).days + 1)]
+    def _lines(self, reading: _Reading, now_ms: int) -> Iterator[bytes]:
+        wanted = reading.wanted
+        days = self._book.days(reading.project, wanted.from_date, wanted.to_date)
         # Several days come mixed up too: nobody may take the last row for the newest.
-        days.sort(key=lambda day: zlib.crc32(day.isoformat().encode()))
-        rows = chain.from_iterable(self._book.day(project, (day - _EPOCH).days, now_ms) for day in days)
+        days.sort(key=lambda day: zlib.crc32(str(day).encode()))
+        rows = chain.from_iterable(self._book.day(reading.project, day, now_ms) for day in days)
         return (
-            _in_milliseconds(row) if wanted.time_in_ms else row.line
-            for row in islice((row for row in rows if _is_wanted(row, wanted)), wanted.limit)
+            reading.line(row) for row in islice((row for row in rows if reading.wants(row)), wanted.limit)
         )
 
 
-def _asks_for_gzip(request: Request) -> bool:
-    """``gzip;q=0`` says the contrary (RFC 9110, 12.5.3)."""
-    for coding in request.headers.get("accept-encoding", "").lower().split(","):
-        name, _, weight = coding.partition(";")
-        if name.strip() == "gzip":
-            return _REFUSED.fullmatch(weight.strip()) is None
-    return False
+@dataclass(frozen=True)
+class _Reading:
+    """One export: which rows of a project come, and what of each."""
 
+    project: Project
+    wanted: Asked
+    hidden: frozenset[str]
+    """Classified properties that the caller may not see."""
+    users: dict[str, Profile] = field(default_factory=dict)
+    """The profiles, if ``where`` looks at them."""
 
-def _is_wanted(row: Row, wanted: Asked) -> bool:
-    if wanted.events is not None and row.event not in wanted.events:
-        return False
-    if wanted.where is None:
-        return True
-    try:
-        event = json.loads(row.line)
-    except ValueError:
-        return False
-    return isinstance(event, dict) and wanted.where(event)
+    def wants(self, row: Row) -> bool:
+        if self.wanted.events is not None and row.event not in self.wanted.events:
+            return False
+        if self.wanted.where is None:
+            return True
+        event = loaded(row.line)
+        if event is None:
+            return False
+        if user := self.users.get(profile_key("", row.distinct_id)):
+            event["user"] = user.properties
+        return self.wanted.where(self._as_filtered(event))
 
+    def line(self, row: Row) -> bytes:
+        line = (
+            _TIME.sub(b'"time":%d' % row.time_ms, row.line, count=1) if self.wanted.time_in_ms else row.line
+        )
+        return without(line, self.hidden) if self.hidden else line
 
-def _in_milliseconds(row: Row) -> bytes:
-    return _TIME.sub(b'"time":%d' % row.time_ms, row.line, count=1)
+    def _as_filtered(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The event as ``where`` sees it; see the project's switches."""
+        switches, properties = self.project.switches, event.get("properties")
+        if not isinstance(properties, dict):
+            return event
+        if switches.where_time == "utc" and isinstance(properties.get("time"), int):
+            properties["time"] = self.project.instant(properties["time"])
+        processed, exact = properties.get("mp_processing_time_ms"), switches.where_processing_ms
+        if isinstance(processed, int):
+            properties["mp_processing_time_ms"] = processed - processed % exact
+        return event
 
 
 def _response(lines: Iterator[bytes], recording: Recording, *, gzip: bool) -> Response:
@@ -110,10 +150,10 @@ def _response(lines: Iterator[bytes], recording: Recording, *, gzip: bool) -> Re
         return Response(b"", media_type=None, headers={"content-type": "text/plain"})
     body: Iterable[bytes] = _chunks(chain([head], rest))
     headers = {"content-type": "text/plain"}
-    gzip = gzip and len(head) > _GZIP_ABOVE_BYTES
+    gzip = gzip and len(head) > gzipped.ABOVE_BYTES
     if gzip:
         headers["content-encoding"] = "gzip"
-        body = _compressed(body)
+        body = gzipped.compressed(body)
     return StreamingResponse(recording.tee(body, gzip=gzip), headers=headers)
 
 
@@ -122,7 +162,7 @@ def _head(lines: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     head = b""
     for line in lines:
         head += line
-        if len(head) > _GZIP_ABOVE_BYTES:
+        if len(head) > gzipped.ABOVE_BYTES:
             break
     return head, lines
 
@@ -138,12 +178,3 @@ def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
             held, size = [], 0
     if held:
         yield b"".join(held)
-
-
-def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    packer = zlib.compressobj(level=4, wbits=31)
-    for piece in pieces:
-        packed = packer.compress(piece)
-        if packed:
-            yield packed
-    yield packer.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Annotated
 
 import msgspec
 
@@ -26,7 +27,7 @@ class _Given(msgspec.Struct, forbid_unknown_fields=True):
     visible_at: _TIME = None
     line: str | None = None
     line_base64: str | None = None
-    copies: int = 1
+    copies: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
@@ -42,13 +43,13 @@ def read(body: bytes, project: Project, now_ms: int) -> list[Row]:
     """
     try:
         given = msgspec.json.decode(body, type=_Body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise IntakeError(f"The body is not understood: {error}.") from error
     rows = []
     for number, event in enumerate(given.events):
         try:
             row = _row(event, project, now_ms)
-        except (ValueError, TypeError, msgspec.DecodeError) as error:
+        except (ValueError, TypeError) as error:
             raise IntakeError(f"Event {number} is not understood: {error}.") from error
         rows += [row] * event.copies
     for number, line in enumerate(given.lines):
@@ -94,6 +95,6 @@ def _names(line: bytes) -> tuple[str, str, str]:
     try:
         event, properties = parts(line)
         found = [json.loads(raw) for raw in (event, properties["distinct_id"], properties["$insert_id"])]
-    except (msgspec.DecodeError, KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         return "", "", ""
     return tuple(value if isinstance(value, str) else "" for value in found)  # type: ignore[return-value]

@@ -58,9 +58,21 @@ def quote(text: str) -> bytes:
 
 
 def parts(line: bytes) -> tuple[bytes, dict[str, bytes]]:
-    """The raw JSON of the event's name, and of each property."""
-    event = _decode(line)
+    """The raw JSON of the event's name, and of each property. Raises ValueError: the line is no event."""
+    try:
+        event = _decode(line)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
     return bytes(event.event), {name: bytes(value) for name, value in event.properties.items()}
+
+
+def loaded(line: bytes) -> dict[str, Any] | None:
+    """The event of a line; None when the line is no JSON object."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) else None
 
 
 def render(event: bytes, properties: Raw) -> bytes:
@@ -69,6 +81,16 @@ def render(event: bytes, properties: Raw) -> bytes:
     rest = sorted((name for name in properties if name not in first), key=_bytes)
     body = b",".join(quote(name) + b":" + properties[name] for name in first + rest)
     return b'{"event":' + event + b',"properties":{' + body + b"}}"
+
+
+def without(line: bytes, names: frozenset[str]) -> bytes:
+    """The line without some properties; a line that is no event stays as it is."""
+    try:
+        event, properties = parts(line)
+    except ValueError:
+        return line
+    left = {name: value for name, value in properties.items() if name not in names}
+    return line if len(left) == len(properties) else render(event, left)
 
 
 def row_of(line: bytes) -> Row:
@@ -81,8 +103,10 @@ def row_of(line: bytes) -> Row:
         event, properties = parts(compact(line))
         known = {name: json.loads(properties[name]) for name in _KNOWN if name in properties}
         time_ms, processed_ms = _milliseconds(known["time"]), int(known["mp_processing_time_ms"])
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"not an event with time and mp_processing_time_ms: {error}") from error
+    if max(abs(time_ms), abs(processed_ms)) > _FARTHEST_MS:
+        raise ValueError("time or mp_processing_time_ms is beyond any calendar")
     return Row(
         day=time_ms // 86_400_000,
         visible_ms=processed_ms,
@@ -95,6 +119,8 @@ def row_of(line: bytes) -> Row:
     )
 
 
+_FARTHEST_MS = 253_402_300_799_999
+"""The end of the year 9999."""
 _KNOWN = ("time", "distinct_id", "$insert_id", "mp_processing_time_ms")
 
 
@@ -103,7 +129,9 @@ def _milliseconds(seconds: Any) -> int:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else json.dumps(value)
+    text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
+    # Half a surrogate pair stays in the line; what is stored beside it to be searched has no form for it.
+    return text.encode("utf-8", "replace").decode()
 
 
 def _bytes(name: str) -> bytes:

@@ -1,68 +1,56 @@
-"""``GET /api/app/me``: what a service account can see; the only place that tells a project's time zone."""
+"""``/api/app/me``, the only place that tells a project's time zone; and the data views of a project."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-
-from include.sandbox.mixpanel.auth import Caller, asked_region, authenticate
-from include.sandbox.mixpanel.projects import Project, Registry
+from include.sandbox.mixpanel.app_api import Visit
+from include.sandbox.mixpanel.auth import asked_region
+from include.sandbox.mixpanel.projects import Account, Project
 from include.sandbox.mixpanel.refusal import Refusal
-from include.sandbox.world import World
 
 _DOMAINS = {"us": "mixpanel.com", "eu": "eu.mixpanel.com", "in": "in.mixpanel.com"}
 _PERMISSIONS = {
-    "owner": ["read", "write", "export", "manage_members", "delete"],
-    "admin": ["read", "write", "export", "manage_members"],
-    "analyst": ["read", "write", "export"],
-    "consumer": ["read", "export"],
+    "owner": ["read", "write", "manage_members", "manage_billing", "delete"],
+    "admin": ["read", "write", "manage_members"],
+    "billing": ["read", "manage_billing"],
+    "member": ["read"],
 }
 
 
-class Me:
-    def __init__(self, world: World, registry: Registry) -> None:
-        self._world, self._registry = world, registry
-
-    def __call__(self, request: Request) -> Response:
-        try:
-            caller = authenticate(request, self._registry, self._world.clock.now())
-            seen = self._seen(caller, asked_region(request))
-        except Refusal as refusal:
-            return refusal.response(request)
-        return JSONResponse({"status": "ok", "results": _results(caller, seen)})
-
-    def _seen(self, caller: Caller, region: str | None) -> list[Project]:
-        if caller.account is None:
-            # A project secret opens the data of one project, not the application.
-            raise Refusal(401, "Unauthorized")
-        roles = caller.account.roles
-        seen = [
-            p for p in self._registry.projects() if p.id in roles and (region is None or p.region == region)
-        ]
-        if not seen and region is not None:
-            # An account lives in one region; the others have never heard of it.
-            raise Refusal(401, "Unauthorized")
-        return seen
+def me(visit: Visit) -> dict[str, Any]:
+    """What a service account can see: its projects, their organisations and data views."""
+    region, roles = asked_region(visit.request), visit.account.roles
+    seen = [
+        project
+        for project in visit.registry.projects()
+        if project.id in roles and (region is None or project.region == region)
+    ]
+    if not seen and region is not None:
+        # An account lives in one region; the others have never heard of it.
+        raise Refusal(401, "Unauthorized")
+    return {"status": "ok", "results": _results(visit.account, seen)}
 
 
-def _results(caller: Caller, seen: list[Project]) -> dict[str, Any]:
-    account = caller.account
-    roles = account.roles if account else {}
+def workspaces(visit: Visit) -> dict[str, Any]:
+    """``/projects/{id}/workspaces/public``: the data views, of which the sandbox has one a project."""
+    return {"status": "ok", "results": [_workspace(visit.project())]}
+
+
+def _results(account: Account, seen: list[Project]) -> dict[str, Any]:
     organizations = {
         str(p.organization_id): {
             "id": p.organization_id,
             "name": p.organization_name,
-            "role": roles[p.id],
-            "permissions": _PERMISSIONS.get(roles[p.id], ["read"]),
+            "role": account.organization_role,
+            "permissions": _PERMISSIONS[account.organization_role],
         }
         for p in seen
     }
     return {
-        "user_id": 1,
-        "user_email": account.username if account else "",
-        "user_name": account.username if account else "",
+        "user_id": account.id,
+        "user_email": account.username,
+        "user_name": account.username,
         "organizations": organizations,
         "projects": {str(p.id): _project(p) for p in seen},
         "workspaces": {str(_workspace_id(p)): _workspace(p) for p in seen},
@@ -90,6 +78,7 @@ def _workspace(project: Project) -> dict[str, Any]:
         "is_restricted": False,
         "is_visible": True,
         "description": "",
+        "created_iso": "2026-01-01T00:00:00",
         "creator_name": "",
     }
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from include.sandbox import data
+from include.sandbox.mixpanel import settings
+from include.sandbox.mixpanel.settings import Limits, Region, Role, Switches
 from include.sandbox.world import World
 
-Region = Literal["us", "eu", "in"]
-_PROJECT, _ACCOUNT, _SEEDED = "mixpanel_project", "mixpanel_account", "mixpanel_seeded"
+_PROJECT, _ACCOUNT, _USED, _SEEDED = (
+    "mixpanel_project",
+    "mixpanel_account",
+    "mixpanel_account_used",
+    "mixpanel_seeded",
+)
+_FIRST_ACCOUNT_ID = 7001
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the reading of a wall clock
+MAX_ID = 2**53
 
 
 def _known_zone(name: str) -> str:
@@ -23,36 +32,35 @@ def _known_zone(name: str) -> str:
     return name
 
 
-class Limits(BaseModel):
-    """Export limits of one project (documented: 60 an hour, 3 a second, 100 at a time)."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    enabled: bool = True
-    per_hour: int = 60
-    per_second: int = 3
-    concurrent: int = 100
-    retry_after: bool = False
-    """Whether a 429 carries Retry-After: seen in the field, promised nowhere."""
-
-
 class Project(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    id: int
+    id: int = Field(ge=1, le=MAX_ID)
     name: str = "Project"
     time_is: Literal["utc", "project_local"] = "utc"
     timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     region: Region = "us"
-    organization_id: int = data.ORGANIZATION_ID
+    organization_id: int = Field(default=data.ORGANIZATION_ID, ge=1, le=MAX_ID)
     organization_name: str = data.ORGANIZATION_NAME
     secret: str | None = None
     """The project's own (deprecated) API secret."""
+    secret_until: date | None = date(2027, 3, 3)
+    """From when on the secret opens nothing more: Mixpanel retires project secrets on 3 March 2027."""
     source: Literal["", "adobe", "hostile", "shop"] = ""
     """Demo data the project starts with."""
     scale: int = Field(default=1, ge=1, le=10_000)
     """How many times the shop's usual traffic: 200 makes a million events a day, streamed piece by piece."""
-    limits: Limits = Field(default_factory=Limits)
+    query_api: bool = True
+    """Whether the plan has the Query API; without it 402, while the export works."""
+    history_days: int | None = Field(default=None, ge=0)
+    """How many days back the plan lets one look; earlier ones are 403."""
+    classified_properties: list[str] = Field(default_factory=list)
+    """Event properties that only an account with access to classified data may see."""
+    engage_page_size: int = Field(default=1000, ge=1, le=100_000)
+    limits: Limits = Field(default_factory=settings.export_limits)
+    query_limits: Limits = Field(default_factory=settings.query_limits)
+    lexicon_limits: Limits = Field(default_factory=settings.lexicon_limits)
+    switches: Switches = Field(default_factory=Switches)
 
     def today(self, now: datetime) -> date:
         """The day in the project's zone; a project in UTC mode has its zone too, and it decides."""
@@ -66,23 +74,42 @@ class Project(BaseModel):
         offset = moment.utcoffset()
         return instant_ms + int(offset.total_seconds() * 1000 if offset else 0)
 
+    def instant(self, stored_seconds: float) -> float:
+        """The epoch seconds behind a stored time; of an hour that comes twice, the first."""
+        if self.time_is == "utc":
+            return stored_seconds
+        wall = (_EPOCH + timedelta(seconds=stored_seconds)).replace(tzinfo=ZoneInfo(self.timezone))
+        return wall.timestamp()
+
 
 class Account(BaseModel):
+    """A service account. It belongs to one organisation, and has a role there and one in each of its projects."""
+
     model_config = ConfigDict(extra="forbid")
 
+    id: int = 0
     username: str
     secret: str
     expires: datetime | None = None
-    roles: dict[int, str] = Field(default_factory=dict)
-    """Project id to role: owner, admin, analyst, consumer; ``no_export`` is a custom role without exports."""
+    expired_status: Literal[400, 401] | None = None
+    """What an expired account gets: 400 on the export; elsewhere [I] 400 (Query API) and 401 (the rest) if null."""
+    organization_id: int = data.ORGANIZATION_ID
+    organization_role: Literal["owner", "admin", "billing", "member"] = "member"
+    roles: dict[int, Role] = Field(default_factory=dict)
+    """Project id to role."""
     bearer: str | None = None
+    created: datetime | None = None
+
+    def has_expired(self, now: datetime) -> bool:
+        expires = self.expires
+        return bool(expires and (expires if expires.tzinfo else expires.replace(tzinfo=UTC)) <= now)
 
 
 class Registry:
     """Projects and accounts in the sandbox's store; seeded once in a fresh state."""
 
     def __init__(self, world: World) -> None:
-        self._store = world.store
+        self._store, self._clock = world.store, world.clock
         self.seed()
 
     def seed(self) -> None:
@@ -96,6 +123,7 @@ class Registry:
                     username=data.SERVICE_ACCOUNT,
                     secret=data.SERVICE_ACCOUNT_SECRET,
                     roles={project.id: "analyst" for project in _demo_projects()},
+                    created=datetime(2026, 1, 1, tzinfo=UTC),
                 )
             )
             self._store.put(_SEEDED, "demo", {"seeded": True})
@@ -120,11 +148,27 @@ class Registry:
         found = self._store.get(_ACCOUNT, username)
         return Account.model_validate(found) if found else None
 
-    def put_account(self, account: Account) -> None:
-        self._store.put(_ACCOUNT, account.username, account.model_dump(mode="json"))
+    def put_account(self, account: Account) -> Account:
+        """Keeps an account; a new one gets an id and the moment of its creation."""
+        with self._store.transaction():
+            if not account.id:
+                ids = [known.id for known in self.accounts()]
+                account.id = max(ids, default=_FIRST_ACCOUNT_ID - 1) + 1
+            account.created = account.created or self._clock.now()
+            self._store.put(_ACCOUNT, account.username, account.model_dump(mode="json"))
+        return account
 
     def delete_account(self, username: str) -> None:
         self._store.delete(_ACCOUNT, username)
+        self._store.delete(_USED, username)
+
+    def use(self, account: Account) -> None:
+        """Notes that an account has been let in now."""
+        self._store.put(_USED, account.username, {"at": self._clock.now().isoformat(timespec="seconds")})
+
+    def last_used(self, account: Account) -> str | None:
+        found = self._store.get(_USED, account.username)
+        return str(found["at"]) if found else None
 
 
 def _demo_projects() -> list[Project]:

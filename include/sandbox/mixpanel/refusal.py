@@ -1,11 +1,15 @@
-"""Answers that are not events."""
+"""Answers that are not what was asked for, in the shapes that Mixpanel's services have for them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+Shape = Literal["json", "text", "app"]
+"""``json``: export host and Query API; ``text``: the sentence alone; ``app``: with a status, as ``/api/app`` has it."""
 
 
 class Refusal(Exception):
@@ -17,9 +21,13 @@ class Refusal(Exception):
         super().__init__(error)
         self.status, self.error, self.echo, self.headers = status, error, echo, headers
 
-    def response(self, request: Request) -> Response:
+    def response(self, request: Request, shape: Shape = "json") -> Response:
+        if shape == "text":
+            return PlainTextResponse(self.error, status_code=self.status, headers=self.headers)
         body = {"error": self.error}
-        if self.echo:
+        if shape == "app":
+            body["status"] = "error"
+        elif self.echo:
             query = f"?{request.url.query}" if request.url.query else ""
             body = {"request": request.url.path + query, **body}
         return JSONResponse(body, status_code=self.status, headers=self.headers)

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Literal
 
-import msgspec
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from include.sandbox.mixpanel.lines import Row, parts, quote, render
@@ -35,6 +34,8 @@ class Rewrite(_Rule):
     to_id: str = Field(alias="to")
     keep_before: bool = True
     """Whether the row tells its old id in ``$distinct_id_before_identity``."""
+    touches_processing: bool = False
+    """Whether the row says that it was processed at the time of the merge: not known [I]."""
 
     def apply(self, rows: list[Row]) -> list[Row]:
         return [self._changed(row) if row.distinct_id == self.from_id else row for row in rows]
@@ -42,18 +43,28 @@ class Rewrite(_Rule):
     def _changed(self, row: Row) -> Row:
         try:
             event, properties = parts(row.line)
-        except (msgspec.DecodeError, ValueError):
+        except ValueError:
             return row
         if self.keep_before:
             properties.setdefault(_BEFORE, properties.get("distinct_id", quote(self.from_id)))
         properties["distinct_id"] = quote(self.to_id)
-        return row._replace(distinct_id=self.to_id, line=render(event, properties))
+        processed_ms = row.processed_ms
+        if self.touches_processing:
+            processed_ms = self.at
+            properties["mp_processing_time_ms"] = b"%d" % processed_ms
+        line = render(event, properties)
+        return row._replace(distinct_id=self.to_id, processed_ms=processed_ms, line=line)
 
 
 class Deletion(_Rule):
-    """Rows that are gone: those that match everything given and were processed before. New imports stay."""
+    """Rows that are gone: those that match everything given and were processed before. New imports stay.
+
+    Mixpanel hides them at once, and may take up to 30 days to purge them, while the raw export still has them.
+    """
 
     kind: Literal["delete"] = "delete"
+    purged_at: Moment = 0
+    """From when on the raw export has lost them too; 0: at once."""
     events: list[str] | None = None
     distinct_ids: list[str] | None = None
     insert_ids: list[str] | None = None
@@ -103,8 +114,9 @@ class Compaction(_Rule):
         )
 
 
-Rule = Annotated[Rewrite | Deletion | Compaction, Field(discriminator="kind")]
-_rule: TypeAdapter[Rewrite | Deletion | Compaction] = TypeAdapter(Rule)
+AnyRule = Rewrite | Deletion | Compaction
+Rules = list[AnyRule]
+_rule: TypeAdapter[AnyRule] = TypeAdapter(Annotated[AnyRule, Field(discriminator="kind")])
 
 
 class RuleBook:
@@ -113,22 +125,23 @@ class RuleBook:
     def __init__(self, world: World) -> None:
         self._store, self._clock = world.store, world.clock
 
-    def add(self, project_id: int, rule: Rewrite | Deletion | Compaction) -> None:
+    def add(self, project_id: int, rule: AnyRule) -> None:
         rule = rule.model_copy(update={"project_id": project_id, "at": rule.at or self._clock.milliseconds()})
         with self._store.transaction():
             number = len(self._store.items(_KIND)) + 1
             self._store.put(_KIND, str(number), json.loads(rule.model_dump_json(by_alias=True)))
 
-    def of(self, project_id: int) -> list[Rewrite | Deletion | Compaction]:
+    def of(self, project_id: int) -> Rules:
         rules = [_rule.validate_python(body) for _, body in self._store.items(_KIND)]
         return sorted((rule for rule in rules if rule.project_id == project_id), key=lambda rule: rule.at)
 
-    def due(self, project_id: int, now_ms: int) -> list[Rewrite | Deletion | Compaction]:
-        """The rules in force at a time, in the order in which they came into force."""
-        return [rule for rule in self.of(project_id) if rule.at <= now_ms]
+    def due(self, project_id: int, now_ms: int, *, raw: bool) -> Rules:
+        """The rules in force at a time, in the order in which they came into force; ``raw``: for the raw export."""
+        due = [rule for rule in self.of(project_id) if rule.at <= now_ms]
+        return [rule for rule in due if not (raw and isinstance(rule, Deletion) and rule.purged_at > now_ms)]
 
 
-def apply_rules(rows: list[Row], rules: Iterable[Rewrite | Deletion | Compaction]) -> list[Row]:
+def apply_rules(rows: list[Row], rules: Iterable[AnyRule]) -> list[Row]:
     for rule in rules:
         rows = rule.apply(rows)
     return rows

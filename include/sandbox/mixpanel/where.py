@@ -28,7 +28,10 @@ class WhereError(ValueError):
 
 
 def parse(text: str) -> Callable[[Mapping[str, Any]], bool]:
-    """A test on an exported event (``{"event": ..., "properties": {...}}``). Raises WhereError."""
+    """A test on an exported event (``{"event": ..., "properties": {...}}``), or on a profile as one.
+
+    ``user["..."]`` looks into its ``user``, the properties of the profile. Raises WhereError.
+    """
     parser = _Parser(text)
     node = parser.either()
     if parser.peek():
@@ -101,19 +104,21 @@ class _Parser:
         if token in ("true", "false", "null"):
             return _constant({"true": True, "false": False, "null": None}[token])
         if token in ("properties", "event"):
-            return self._property()
+            return self._property(values.look_up)
+        if token == "user":  # noqa: S105
+            return self._property(values.look_up_user)
         if token in values.FUNCTIONS:
             return self._call(values.FUNCTIONS[token])
         raise WhereError(f"unexpected {token or 'end'!r}")
 
-    def _property(self) -> Node:
+    def _property(self, look_up: Callable[[Mapping[str, Any], str], Any]) -> Node:
         self._expect("[")
         token = self._take()
         if token[:1] not in "\"'" or not token:
             raise WhereError("a property's name in quotes is expected")
         name = _unquote(token)
         self._expect("]")
-        return lambda event: values.look_up(event, name)
+        return lambda event: look_up(event, name)
 
     def _call(self, function: Callable[[Any], Any]) -> Node:
         self._expect("(")

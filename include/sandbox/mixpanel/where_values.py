@@ -16,6 +16,7 @@ class _Undefined:
         return "undefined"
 
 
+_FARTHEST = 1e15
 UNDEFINED: Final = _Undefined()
 
 
@@ -32,6 +33,16 @@ def look_up(event: Mapping[str, Any], name: str) -> Any:
     return properties.get({"$time": "time", "$distinct_id": "distinct_id"}.get(name, name), UNDEFINED)
 
 
+def look_up_user(event: Mapping[str, Any], name: str) -> Any:
+    """A property of the profile of whoever did it."""
+    user = event.get("user")
+    return user.get(name, UNDEFINED) if isinstance(user, Mapping) else UNDEFINED
+
+
+class Moment(float):
+    """What ``datetime()`` makes: epoch seconds, which a date written as text can be compared with."""
+
+
 def kind(value: Any) -> str:
     if isinstance(value, bool):
         return "boolean"
@@ -43,11 +54,22 @@ def kind(value: Any) -> str:
 
 
 def equal(left: Any, right: Any) -> bool:
+    left, right = _dates(left, right)
     return kind(left) == kind(right) and bool(left == right)
+
+
+def _dates(left: Any, right: Any) -> tuple[Any, Any]:
+    """Date properties are texts; beside a ``datetime()`` they are moments too."""
+    if isinstance(left, Moment) and isinstance(right, str):
+        return left, to_time(right)
+    if isinstance(right, Moment) and isinstance(left, str):
+        return to_time(left), right
+    return left, right
 
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
     def compared(left: Any, right: Any) -> Any:
+        left, right = _dates(left, right)
         if kind(left) == kind(right) and kind(left) in ("number", "string"):
             return compare(left, right)
         return UNDEFINED
@@ -136,12 +158,12 @@ def to_boolean(value: Any) -> Any:
 def to_time(value: Any) -> Any:
     """``datetime()`` in epoch seconds, from epoch seconds or an ISO text."""
     if kind(value) == "number":
-        return value
+        return Moment(value) if abs(value) < _FARTHEST else UNDEFINED
     try:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return UNDEFINED
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return Moment((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 def is_defined(value: Any) -> bool:
