@@ -78,7 +78,7 @@ class Fault(BaseModel):
         """Refuses what no JSON text in UTF-8 can hold: it could be neither kept nor sent."""
         try:
             json.dumps(given, ensure_ascii=False, allow_nan=False).encode()
-        except (ValueError, RecursionError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise ValueError("it cannot be written as JSON in UTF-8") from error
         return given
 
