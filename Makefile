@@ -6,7 +6,7 @@ PY := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
-.PHONY: help setup demo up down test check format lint types lock check-lock clean
+.PHONY: help setup demo up down test check format lint types docs lock check-lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ lint: setup ## format and lint, without changing anything
 
 types: setup ## mypy, strict
 	@.venv/bin/mypy
+
+docs: setup ## the tables of docs/sandbox.md, after its routes or settings changed
+	@$(PY) scripts/sandbox_docs.py
 
 check-lock: setup ## requirements.in and requirements.txt agree
 	@$(PY) scripts/check_lock.py

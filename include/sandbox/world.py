@@ -65,8 +65,11 @@ class Settings:
     active_status: str = "success"
     """What the end of a good batch is called: ``success`` or ``active`` (synonyms)."""
     small_file_bytes: int = 256 * 1024 * 1024
+    """The largest file that may be uploaded in one piece (EP:ingestion/batch-ingestion/api-overview.md)."""
     token_seconds: int = 86399
+    """How long a new token lives (dev-console: ServerToServerAuthentication/implementation.md)."""
     tenant_id: str = "acmesandbox"
+    """The organization's tenant id; its fields are under ``_<tenant id>``."""
 
 
 @dataclass

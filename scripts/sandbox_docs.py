@@ -1,0 +1,91 @@
+"""Writes the tables of docs/sandbox.md that follow from the code; --check only says whether they are up to date.
+
+The routes come from the OpenAPI document, the settings from the classes that hold them and what is written below
+each of their fields.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from include.sandbox.aep.settings import AepSettings  # noqa: E402
+from include.sandbox.openapi import METHODS, document  # noqa: E402
+from include.sandbox.world import Settings  # noqa: E402
+
+PAGE = ROOT / "docs/sandbox.md"
+
+
+def routes() -> Iterator[str]:
+    """One table a service."""
+    whole = document()
+    for tag in whole["tags"]:
+        yield f"**{tag['name']}.** {' '.join(tag.get('description', '').split())}\n\n| | | |\n|---|---|---|"
+        for path, item in whole["paths"].items():
+            for method in METHODS:
+                if method in item and tag["name"] in item[method]["tags"]:
+                    yield f"| {method.upper()} | `{path}` | {item[method]['summary']} |"
+        yield ""
+
+
+def settings(*classes: type[Any]) -> Iterator[str]:
+    yield "| setting | default | |\n|---|---|---|"
+    for each in classes:
+        for name, default, text in fields(each):
+            yield f"| `{name}` | {default} | {text} |"
+
+
+def fields(of: type[Any]) -> Iterator[tuple[str, str, str]]:
+    """Name, default and text of the fields of a class, all as Markdown. Raises SystemExit for one without a text."""
+    [tree] = ast.parse(textwrap.dedent(inspect.getsource(of))).body
+    assert isinstance(tree, ast.ClassDef)
+    for node, after in zip(tree.body, [*tree.body[1:], None], strict=True):
+        if not isinstance(node, ast.AnnAssign):
+            continue
+        name = ast.unparse(node.target)
+        if not (isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)):
+            raise SystemExit(f"{of.__name__}.{name} needs a text below it: what it does, and its source.")
+        text = " ".join(str(after.value.value).split()).replace("``", "`").replace("|", "\\|")
+        yield name, f"`{json.dumps(getattr(of(), name))}`", text
+
+
+def written(page: str) -> str:
+    """The page with its tables as they should be."""
+    parts = {
+        "routes": routes(),
+        "settings": settings(Settings, AepSettings),
+    }
+    for name, lines in parts.items():
+        table = "\n".join(lines).strip()
+        pattern = f"(<!-- {name}.*? -->\n).*?(<!-- /{name} -->)"
+        page, count = re.subn(
+            pattern, lambda found, table=table: f"{found[1]}{table}\n{found[2]}", page, flags=re.DOTALL
+        )
+        if count != 1:
+            raise SystemExit(f"docs/sandbox.md needs one place for the {name}.")
+    return page
+
+
+def main(arguments: list[str]) -> int:
+    before = PAGE.read_text(encoding="utf-8")
+    after = written(before)
+    if arguments == ["--check"]:
+        if before != after:
+            sys.stderr.write("The tables of docs/sandbox.md are out of date: run `make docs`.\n")
+        return int(before != after)
+    PAGE.write_text(after, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

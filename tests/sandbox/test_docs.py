@@ -1,0 +1,53 @@
+"""docs/sandbox.md: every command works as pasted, and every action is told."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.sandbox.openapi import document
+from tests.sandbox.asking import Sandbox
+
+pytestmark = pytest.mark.sandbox
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/sandbox.md").read_text("utf-8")
+COMMANDS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+
+
+def section(title: str) -> str:
+    [text] = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE)
+    return str(text)
+
+
+def examples() -> Iterator[dict[str, Any]]:
+    for text in re.findall(r"^\| `({.*?})` \|", section("Faults"), re.MULTILINE):
+        yield json.loads(text)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_works_as_pasted(sandbox: Sandbox, command: str) -> None:
+    here = command.replace("http://127.0.0.1:8090", sandbox.url)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", here], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode in (0, 23), done.stdout + done.stderr  # 23: `head` had enough
+    assert done.stdout.strip()
+
+
+def test_every_action_is_told_with_an_example_that_is_taken(sandbox: Sandbox) -> None:
+    schemas = document()["components"]["schemas"]
+    told = {example["do"]: example for example in examples()}
+    assert set(told) == set(schemas["control_action"]["discriminator"]["mapping"])
+    for do, example in told.items():
+        sandbox.fault(example, match={"path": "/nowhere"})
+        for option in schemas[f"control_action_{do}"]["properties"]:
+            assert option in section("Faults"), f"{do}: {option}"
