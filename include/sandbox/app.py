@@ -34,10 +34,12 @@ def build_app(world: World) -> Callable[..., Any]:
     mixpanel = Mixpanel(world)
     world.on_reset += [transcript.clear, faults.reload, mixpanel.reset]
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.include_router(Control(world, transcript, faults).router())
+    control = Control(world, transcript, faults)
+    app.include_router(control.router())
     app.include_router(mixpanel.router())
     app.include_router(ims.router(world))
     app.include_router(aep.router(world))
+    control.finish_reset()
     app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_exception_handler(HTTPException, _turned_down)
     app.add_exception_handler(Exception, _broken)

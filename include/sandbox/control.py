@@ -43,6 +43,7 @@ class ClockChange(BaseModel):
 class Control:
     def __init__(self, world: World, transcript: Transcript, faults: FaultPlan) -> None:
         self._world, self._transcript, self._faults = world, transcript, faults
+        self._resetting = world.store.folder / "resetting"
 
     def router(self) -> APIRouter:
         routes = APIRouter(prefix="/_sandbox")
@@ -110,8 +111,15 @@ class Control:
         return {"entries": list(self._transcript.entries(service, path, since))}
 
     def reset(self) -> dict[str, Any]:
+        self._resetting.touch()
         self._world.store.clear()
         self._world.clock.reset()
         for forget in self._world.on_reset:
             forget()
+        self._resetting.unlink(missing_ok=True)
         return {"status": "reset"}
+
+    def finish_reset(self) -> None:
+        """Does what is left of a reset that the end of the process cut off."""
+        if self._resetting.exists():
+            self.reset()

@@ -31,7 +31,7 @@ class Transcript:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "transcript.jsonl"
         self._lock = threading.Lock()
-        self._count = sum(1 for _ in self._path.open("rb")) if self._path.exists() else 0
+        self._count = _whole_lines(self._path) if self._path.exists() else 0
 
     def append(self, exchange: Exchange, *, whole: bool) -> None:
         moment = datetime.fromtimestamp(exchange.at_ms / 1000, UTC)
@@ -69,6 +69,18 @@ class Transcript:
         with self._lock:
             self._path.unlink(missing_ok=True)
             self._count = 0
+
+
+def _whole_lines(path: Path) -> int:
+    """How many lines there are, after cutting off one that the end of the process left without its end."""
+    count = end = 0
+    with path.open("r+b") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                count += 1
+                end += len(line)
+        file.truncate(end)
+    return count
 
 
 class TranscriptMiddleware:
