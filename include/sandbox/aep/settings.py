@@ -53,6 +53,15 @@ class AepSettings:
     becomes of it otherwise [I]."""
     flow_test_on_create: bool = False
     """A base connection whose credentials do not work is refused when it is made [I]."""
+    mapping_expression_answer: str = "status"
+    """``status``: ``/languages/el/validate`` answers as EP:data-prep/api/functions.md; ``boolean``: as the OpenAPI."""
+    mapping_source_types: str = "media"
+    """How ATTRIBUTE is shown: ``media`` (text/x.schema-path, the documents' answers), ``plain`` (their schemas)."""
+    mapping_function_names: str = "allowed"
+    """``reserved``: a field that is called like a function needs ``${}`` (newest EP:data-prep/functions.md);
+    ``allowed``: not so (EP:data-prep/troubleshooting-guide.md)."""
+    mapping_division: str = "integer"
+    """1 / 2 in an expression: ``integer`` is 0, ``decimal`` is 0.5 [I]; no document says."""
 
     @classmethod
     def of(cls, world: World) -> AepSettings:
@@ -84,6 +93,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "flow_missed_runs": (int,),
     "flow_explore_checks_zone": (bool,),
     "flow_test_on_create": (bool,),
+    "mapping_expression_answer": (str,),
+    "mapping_source_types": (str,),
+    "mapping_function_names": (str,),
+    "mapping_division": (str,),
 }
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "refusal_status": (400, 401, None),
@@ -94,6 +107,10 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "flow_schedule_rules": ("spec", "tutorial"),
     "flow_start_in_past": ("accept", "refuse"),
     "flow_run_answer": ("all", "run", "items", "id"),
+    "mapping_expression_answer": ("status", "boolean"),
+    "mapping_source_types": ("media", "plain"),
+    "mapping_function_names": ("allowed", "reserved"),
+    "mapping_division": ("integer", "decimal"),
 }
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from include.sandbox.aep.dataprep import mapping_sets
+from include.sandbox.aep.dataprep import languages, mapping_sets, validation
 from include.sandbox.world import World
 
 __all__ = ["add_routes"]
 
 
 def add_routes(world: World, router: APIRouter) -> None:
-    mapping_sets.add_routes(world, router)
+    for part in (languages, validation, mapping_sets):
+        part.add_routes(world, router)

@@ -17,6 +17,7 @@ from include.sandbox.aep.dataprep.language.ast import Node
 from include.sandbox.aep.dataprep.language.check import compiled
 from include.sandbox.aep.dataprep.language.errors import ExpressionError
 from include.sandbox.aep.dataprep.language.evaluate import evaluate
+from include.sandbox.aep.dataprep.language.options import DEFAULT, Options
 from include.sandbox.aep.dataprep.language.scope import Scope
 from include.sandbox.aep.dataprep.paths import Found, Path, aligned, parse_path, read, write
 from include.sandbox.aep.dataprep.values import Value, plain
@@ -59,7 +60,7 @@ class _Column:
     field: dict[str, Any] | None
     source: Path = ()
     expression: Node | None = None
-    fault: ExpressionError | None = None
+    fault: MappingError | None = None
     """Why it has no value for any row."""
 
 
@@ -67,7 +68,8 @@ class Mapper:
     """Maps rows by a mapping set, in either of its forms, to a resolved schema.
 
     ``resolved_schema`` empty: nothing is converted, nothing required. ``now_milliseconds`` is what ``now()`` says.
-    Raises FormFault for a body that is no mapping set; a mapping that cannot work is an error of its column.
+    ``options``: how the language reads what Adobe leaves open. Raises FormFault for a body that is no mapping set; a
+    mapping that cannot work is an error of its column.
     """
 
     def __init__(
@@ -76,19 +78,28 @@ class Mapper:
         resolved_schema: dict[str, Any],
         *,
         now_milliseconds: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        options: Options = DEFAULT,
     ) -> None:
         mapping_set = read_mapping_set(mapping_set_body)
-        self._schema, self._now = resolved_schema, now_milliseconds
+        self._schema, self._now, self._options = resolved_schema, now_milliseconds, options
         self._nulls = mapping_set.allow_null_values
-        columns = [_column(mapping, resolved_schema) for mapping in mapping_set.mappings]
+        self._in_order = [_column(mapping, resolved_schema, options) for mapping in mapping_set.mappings]
         # An object before its attributes: what is mapped by itself takes the place of what was copied along.
-        self._columns = sorted(columns, key=lambda column: len(column.destination))
+        self._columns = sorted(self._in_order, key=lambda column: len(column.destination))
+
+    @property
+    def faults(self) -> list[MappingError | None]:
+        """What is wrong with each mapping, whatever the row, in their order in the set."""
+        return [column.fault for column in self._in_order]
 
     def map(self, row: dict[str, Any]) -> Mapped:
         """The row as XDM, and what went wrong. Never raises."""
         data: dict[str, Any] = {}
         errors: list[MappingError] = []
         for column in self._columns:
+            if column.fault is not None:
+                errors.append(column.fault)
+                continue
             try:
                 self._write(column, row, data)
             except ExpressionError as error:
@@ -101,8 +112,6 @@ class Mapper:
         return Mapped(data, tuple(errors))
 
     def _write(self, column: _Column, row: dict[str, Any], data: dict[str, Any]) -> None:
-        if column.fault is not None:
-            raise column.fault
         found = aligned(self._found(column, row), column.destination)
         converted = [(indices, self._convert(value, column)) for indices, value in found]
         for indices, value in converted:
@@ -114,7 +123,7 @@ class Mapper:
             return read(row, column.source)
         if column.expression is None:
             return [((), column.mapping.source)]
-        return [((), evaluate(column.expression, Scope(row, self._now)))]
+        return [((), evaluate(column.expression, Scope(row, self._now, self._options)))]
 
     def _convert(self, value: Value, column: _Column) -> Any:
         if value is None:
@@ -132,7 +141,7 @@ class Mapper:
         return convert(value, column.field)
 
 
-def _column(mapping: Mapping, schema: dict[str, Any]) -> _Column:
+def _column(mapping: Mapping, schema: dict[str, Any], options: Options) -> _Column:
     destination: Path = ()
     try:
         destination = parse_path(mapping.destination)
@@ -140,10 +149,10 @@ def _column(mapping: Mapping, schema: dict[str, Any]) -> _Column:
         if mapping.source_type == "ATTRIBUTE":
             return _Column(mapping, destination, field, source=parse_path(str(mapping.source)))
         if mapping.source_type == "EXPRESSION":
-            return _Column(mapping, destination, field, expression=compiled(str(mapping.source)))
+            return _Column(mapping, destination, field, expression=compiled(str(mapping.source), options))
         return _Column(mapping, destination, field)
     except ExpressionError as error:
-        return _Column(mapping, destination, None, fault=error)
+        return _Column(mapping, destination, None, fault=_error(mapping, str(error)))
 
 
 def _error(mapping: Mapping, message: str) -> MappingError:

@@ -11,16 +11,17 @@ from starlette.responses import JSONResponse, Response
 
 from include.sandbox.aep.constants import CONVERSION, DEMO_USER
 from include.sandbox.aep.dataprep.forms import FormFault, Mapping, MappingSet, read_mapping_set
-from include.sandbox.aep.dataprep.requests import flag, number, refuse_unstorable
+from include.sandbox.aep.dataprep.requests import flag, number
 from include.sandbox.aep.dataprep.schemas import output_schema
 from include.sandbox.aep.http import Call, Routes
 from include.sandbox.aep.place import Place
 from include.sandbox.aep.problems import problem
+from include.sandbox.aep.settings import AepSettings
 from include.sandbox.world import World
 
 SETS = "mapping-sets"
 VERSIONS = "mapping-set-versions"
-_SHOWN_TYPES = {"ATTRIBUTE": "text/x.schema-path", "EXPRESSION": "text/x.aep-xl"}
+_MEDIA_TYPES = {"ATTRIBUTE": "text/x.schema-path", "EXPRESSION": "text/x.aep-xl"}
 """How the documented answers show what was sent as ATTRIBUTE; EXPRESSION follows suit [I]."""
 
 
@@ -31,7 +32,7 @@ def add_routes(world: World, router: APIRouter) -> None:
     routes.add("GET", "/mappingSets/{id}", lambda call: JSONResponse(_shown(call, _found(call))))
     routes.add("PUT", "/mappingSets/{id}", _change)
     routes.add("DELETE", "/mappingSets/{id}", _delete)
-    routes.add("GET", "/mappingSets/{id}/mappings", lambda call: JSONResponse(_mappings(_found(call))))
+    routes.add("GET", "/mappingSets/{id}/mappings", lambda call: JSONResponse(_mappings(call, _found(call))))
     routes.add("GET", "/mappingSets/{id}/mappings/{mapping}", _mapping)
 
 
@@ -93,7 +94,6 @@ def _found(call: Call) -> dict[str, Any]:
 
 def _kept(call: Call, key: str, before: dict[str, Any] | None) -> dict[str, Any]:
     """What is stored of a body: the parts that were given, and those that the service sets."""
-    refuse_unstorable(call.body)
     asked = form(call.body)
     if not asked.schema_id:
         raise problem(400, "outputSchema.schemaRef.id is required.")
@@ -150,22 +150,23 @@ def _stored(mapping: Mapping, now: int) -> dict[str, Any]:
     }
 
 
-def _mappings(kept: dict[str, Any]) -> list[dict[str, Any]]:
+def _mappings(call: Call, kept: dict[str, Any]) -> list[dict[str, Any]]:
+    shown = _MEDIA_TYPES if AepSettings.of(call.place.world).mapping_source_types == "media" else {}
     return [
-        {**mapping, "sourceType": _SHOWN_TYPES.get(mapping["sourceType"], mapping["sourceType"])}
+        {**mapping, "sourceType": shown.get(mapping["sourceType"], mapping["sourceType"])}
         for mapping in kept["mappings"]
     ]
 
 
 def _mapping(call: Call) -> Response:
-    for mapping in _mappings(_found(call)):
+    for mapping in _mappings(call, _found(call)):
         if mapping["id"] == call.path("mapping"):
             return JSONResponse(mapping)
     raise problem(404, f"Mapping {call.path('mapping')} not found")
 
 
 def _shown(call: Call, kept: dict[str, Any]) -> dict[str, Any]:
-    shown = {**kept, "mappings": _mappings(kept)}
+    shown = {**kept, "mappings": _mappings(call, kept)}
     if flag(call, "expandSchema"):
         schema = output_schema(call.place, kept["xdmSchema"])
         shown["outputSchema"] = {**kept["outputSchema"], "jsonSchema": schema}

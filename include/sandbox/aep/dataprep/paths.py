@@ -96,6 +96,19 @@ def _below(whole: Any, step: Step) -> Found:
     return [((number,), item) for number, item in enumerate(items)]
 
 
+def exists(row: dict[str, Any], path: Path) -> bool:
+    """Whether a row has something at a path, be it null."""
+    *parents, last = _flattened(row, path)
+    for _, whole in read(row, tuple(parents)) if parents else [((), row)]:
+        if isinstance(last, str) and isinstance(whole, dict) and last in whole:
+            return True
+        if isinstance(whole, list) and (
+            isinstance(last, Each) or (isinstance(last, int) and last < len(whole))
+        ):
+            return True
+    return False
+
+
 def aligned(found: Found, path: Path) -> Found:
     """Values with as many numbers as a destination has ``[*]``: an array is taken apart, or put together."""
     wanted = sum(isinstance(step, Each) for step in path)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from include.sandbox.aep.http import Call
 from include.sandbox.aep.problems import problem
 
@@ -27,11 +24,3 @@ def flag(call: Call, name: str) -> bool:
     if text not in ("true", "false"):
         raise problem(400, f"{name} is true or false.")
     return text == "true"
-
-
-def refuse_unstorable(body: Any) -> None:
-    """Raises Problem 400 for what JSON text can say but no JSON value is: NaN, infinities, half characters."""
-    try:
-        json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise problem(400, "The body has a number or a text that JSON has not.") from error

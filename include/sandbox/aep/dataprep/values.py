@@ -13,7 +13,7 @@ from include.sandbox.aep.dataprep.numbers import Number, is_number, number_of, n
 Value: TypeAlias = Any
 """None, bool, int, float, Decimal, str, ZonedDateTime, list, dict; a Callable where a lambda was written."""
 
-LONGEST_TEXT = 1_000_000
+LONGEST_TEXT = 100_000
 MOST_ITEMS = 100_000
 """What one function may make [I], so that an expression of 4096 characters cannot fill the memory."""
 

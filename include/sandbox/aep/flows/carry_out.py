@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from include.sandbox.aep.batches import complete_batch, create_batch, find_batch
 from include.sandbox.aep.dataprep.mapper import TRANSFORM_ERROR, Mapper
+from include.sandbox.aep.dataprep.settings import language_options
 from include.sandbox.aep.flows.connections import client_of
 from include.sandbox.aep.flows.constants import CONNECTIONS, FLOWS, RUNS, SERVICE_CLIENT, SOURCES, TARGETS
 from include.sandbox.aep.flows.entities import Entity, kept_as
@@ -80,7 +81,8 @@ def _mapper(place: Place, flow: Entity, dataset: str) -> Mapper:
     schema = resolved_schema(place, dataset)
     if not schema:
         raise Failed(CREATE, "The dataset of the dataflow was deleted.")
-    return Mapper(mapping, schema, now_milliseconds=place.world.clock.milliseconds)
+    options = language_options(place.world)
+    return Mapper(mapping, schema, now_milliseconds=place.world.clock.milliseconds, options=options)
 
 
 def _map(mapper: Mapper, lines: BinaryIO, into: Path) -> dict[str, int]:

@@ -3,6 +3,32 @@
 Importing this package fills ``registry.FUNCTIONS``.
 """
 
-from include.sandbox.aep.dataprep.functions import logic, registry, strings
+from include.sandbox.aep.dataprep.functions import (
+    arrays,
+    conversions,
+    dates,
+    hashes,
+    hierarchies,
+    logic,
+    maps,
+    regexes,
+    registry,
+    special,
+    strings,
+    web,
+)
 
-__all__ = ["logic", "registry", "strings"]
+__all__ = [
+    "arrays",
+    "conversions",
+    "dates",
+    "hashes",
+    "hierarchies",
+    "logic",
+    "maps",
+    "regexes",
+    "registry",
+    "special",
+    "strings",
+    "web",
+]

@@ -47,18 +47,25 @@ _RFC_3339 = re.compile(
 
 def guess_date(text: str) -> ZonedDateTime:
     """Raises EvaluationError when no format fits."""
-    for pattern in DOCUMENTED:
-        try:
-            return parse_date(text, pattern)
-        except EvaluationError:
-            continue
+    return _guess(text)[0]
+
+
+def guess_without_fraction(text: str) -> ZonedDateTime:
+    """ "The date function removes milliseconds" of a time without an offset (EP:data-prep/data-handling.md#format).
+
+    Raises EvaluationError when no format fits.
+    """
+    moment, pattern = _guess(text.strip())
+    return moment if pattern[-1] in "ZX" or pattern.endswith("'Z'") else ZonedDateTime(moment.at)
+
+
+def _guess(text: str) -> tuple[ZonedDateTime, str]:
     found = _RFC_3339.fullmatch(text)
-    if found:
-        digits = "S" * (len(found[2] or ".") - 1)
-        return parse_date(text, f"yyyy-MM-dd'T'HH:mm:ss{'.' if digits else ''}{digits}XXX")
-    for pattern in _ALSO:
+    digits = "S" * (len(found[2] or ".") - 1) if found else ""
+    own = [f"yyyy-MM-dd'T'HH:mm:ss{'.' if digits else ''}{digits}XXX"] if found else []
+    for pattern in (*DOCUMENTED, *own, *_ALSO):
         try:
-            return parse_date(text, pattern)
+            return parse_date(text, pattern), pattern
         except EvaluationError:
             continue
     raise EvaluationError("The text is no date in any of the formats that are tried; name its format.")

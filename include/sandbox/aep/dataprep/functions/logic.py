@@ -32,7 +32,7 @@ def iif(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
     "The value beside the first key that is equal; the last argument when there is no such key.",
     Parameter("KEY", "any", "What is looked for.", nullable=True),
     Parameter("OPTIONS", "any", "Keys and values by turns, then a default.", repeated=True, nullable=True),
-    example=('decode("ca", "ca", "California", "pa", "Pennsylvania", "N/A")', '"California"'),
+    example=('decode(stateCode, "ca", "California", "pa", "Pennsylvania", "N/A")', '"California"'),
 )
 def decode(key: Value, *options: Value) -> Value:
     for position in range(0, len(options) - 1, 2):

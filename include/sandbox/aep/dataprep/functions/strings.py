@@ -8,7 +8,6 @@ from include.sandbox.aep.dataprep.language.errors import EvaluationError
 from include.sandbox.aep.dataprep.values import LONGEST_TEXT, Value, text_of
 
 _STRING = "String"
-_REGEX = "Regular Expression"
 INPUT = Parameter("INPUT", "string", "The text.")
 _STRINGS = Parameter("STRING", "string", "The texts.", required=False, repeated=True, nullable=True)
 _COUNT = Parameter("COUNT", "integer", "How many characters.")
@@ -125,12 +124,11 @@ def upper(text: str) -> str:
     example=('split("Hello world", " ")', '["Hello", "world"]'),
 )
 def split(text: str, separators: str) -> list[str]:
-    """ "If you include multiple delimiters, the string will split on any of the delimiters"; empty parts stay out."""
-    marked = text
-    separators = separators.replace("\\\\", "\\")  # "needs to be escaped with \\"
-    for other in separators[1:]:
-        marked = marked.replace(other, separators[0])
-    return [part for part in marked.split(separators[0]) if part] if separators else [text]
+    """Several characters are several separators; what is empty between two of them stays out [I]."""
+    if not separators:
+        return [text]
+    marks = separators.replace("\\\\", "\\")  # the backslash "needs to be escaped"
+    return [part for part in text.translate(dict.fromkeys(map(ord, marks), marks[0])).split(marks[0]) if part]
 
 
 @function(
@@ -181,3 +179,60 @@ def lpad(text: str | None, count: int, padding: str | None) -> str:
 )
 def rpad(text: str | None, count: int, padding: str | None) -> str:
     return (text or "") + _padding(text, count, padding)
+
+
+@function(
+    _STRING,
+    "The first characters of a text.",
+    INPUT,
+    _COUNT,
+    returns="string",
+    example=('left("abcde", 2)', '"ab"'),
+)
+def left(text: str, count: int) -> str:
+    return text[: max(count, 0)]
+
+
+@function(
+    _STRING,
+    "The last characters of a text.",
+    INPUT,
+    _COUNT,
+    returns="string",
+    example=('right("abcde", 2)', '"de"'),
+)
+def right(text: str, count: int) -> str:
+    return text[-count:] if count > 0 else ""
+
+
+@function(
+    _STRING,
+    "Without white space at the beginning.",
+    INPUT,
+    returns="string",
+    example=('ltrim(" hello")', '"hello"'),
+)
+def ltrim(text: str) -> str:
+    return text.lstrip()
+
+
+@function(
+    _STRING,
+    "Without white space at the end.",
+    INPUT,
+    returns="string",
+    example=('rtrim("hello ")', '"hello"'),
+)
+def rtrim(text: str) -> str:
+    return text.rstrip()
+
+
+@function(
+    _STRING,
+    "Without white space at both ends.",
+    INPUT,
+    returns="string",
+    example=('trim(" hello ")', '"hello"'),
+)
+def trim(text: str) -> str:
+    return text.strip()

@@ -6,20 +6,29 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from include.sandbox.aep.dataprep.functions import registry
-from include.sandbox.aep.dataprep.language.ast import Call, Method, Node, walk
+from include.sandbox.aep.dataprep.language.ast import Call, Field, Method, Node, walk
 from include.sandbox.aep.dataprep.language.errors import SyntaxFault
+from include.sandbox.aep.dataprep.language.options import DEFAULT, Options
 from include.sandbox.aep.dataprep.language.parser import parse
 
 
-def compiled(text: str) -> Node:
+def compiled(text: str, options: Options = DEFAULT) -> Node:
     """The tree of an expression all of whose functions exist and can be called so. Raises SyntaxFault."""
     tree = parse(text)
     for node, _ in walk(tree):
+        if isinstance(node, Field) and options.functions_reserved and not text.startswith("${", node.at):
+            _check_field(node)
         if isinstance(node, Call):
             _check(node.name, len(node.arguments), registry.FUNCTIONS, node.at, 0)
         elif isinstance(node, Method):
             _check(node.name, len(node.arguments) + 1, registry.METHODS, node.at, 1)
     return tree
+
+
+def _check_field(node: Field) -> None:
+    if node.name in registry.FUNCTIONS:
+        message = f"{node.name!r} is a function; a field of this name is written ${{{node.name}}}."
+        raise SyntaxFault(message, node.at)
 
 
 def _check(name: str, given: int, known: Mapping[str, registry.Function], at: int, own: int) -> None:

@@ -27,7 +27,7 @@ from include.sandbox.aep.dataprep.language.ast import (
 from include.sandbox.aep.dataprep.language.errors import EvaluationError
 from include.sandbox.aep.dataprep.language.scope import Scope
 from include.sandbox.aep.dataprep.numbers import is_number, whole
-from include.sandbox.aep.dataprep.values import Value, bounded, text_of
+from include.sandbox.aep.dataprep.values import Value, text_of
 
 
 def evaluate(node: Node, scope: Scope) -> Value:
@@ -85,11 +85,11 @@ def _each(node: Each, scope: Scope) -> Value:
     of = evaluate(node.of, scope)
     if not spreads(node.of):
         return of if isinstance(of, list) or of is None else [of]
-    return bounded([part for item in of or [] for part in (item if isinstance(item, list) else [item])])
+    return scope.make([part for item in of or [] for part in (item if isinstance(item, list) else [item])])
 
 
 def _call(node: Call, scope: Scope) -> Value:
-    return bounded(registry.FUNCTIONS[node.name].call(node.arguments, scope, evaluate))
+    return scope.make(registry.FUNCTIONS[node.name].call(node.arguments, scope, evaluate))
 
 
 def _method(node: Method, scope: Scope) -> Value:
@@ -128,7 +128,7 @@ def _binary(node: Binary, scope: Scope) -> Value:
         return sign == "||" if decided else operators.truth(evaluate(node.right, scope))
     right = evaluate(node.right, scope)
     if sign == "+":
-        return operators.add(left, right)
+        return scope.make(operators.add(left, right))
     if sign in ("==", "!="):
         return operators.equal(left, right) is (sign == "==")
     if sign in ("<", "<=", ">", ">="):
@@ -137,7 +137,7 @@ def _binary(node: Binary, scope: Scope) -> Value:
         return operators.bits(sign, left, right)
     if sign[0] in "=!":
         return operators.matches("=" + sign[1], left, right) is (sign[0] == "=")
-    return operators.calculate(sign, left, right)
+    return operators.calculate(sign, left, right, whole_division=scope.options.whole_division)
 
 
 def _conditional(node: Conditional, scope: Scope) -> Value:

@@ -12,7 +12,7 @@ from include.sandbox.aep.dataprep.language.errors import EvaluationError
 from include.sandbox.aep.dataprep.moments import ZonedDateTime
 from include.sandbox.aep.dataprep.numbers import JAVA_DECIMAL, MOST_DIGITS, Number, is_number, whole
 from include.sandbox.aep.dataprep.regex import contains_match
-from include.sandbox.aep.dataprep.values import Value, boolean_from, bounded, number_from, text_of
+from include.sandbox.aep.dataprep.values import Value, boolean_from, number_from, text_of
 
 _TOO_LARGE: Final = 10**MOST_DIGITS
 
@@ -27,13 +27,15 @@ def truth(value: Value) -> bool:
 def add(left: Value, right: Value) -> Value:
     """Strings are joined, and one string is enough; null beside it is nothing."""
     if isinstance(left, str) or isinstance(right, str):
-        return bounded(text_of(left) + text_of(right))
+        return text_of(left) + text_of(right)
     return calculate("+", left, right)
 
 
-def calculate(sign: str, left: Value, right: Value) -> Number:
+def calculate(sign: str, left: Value, right: Value, *, whole_division: bool = True) -> Number:
     """Arithmetic: integers stay whole (7 / 2 is 3), a double makes doubles, a decimal decimals."""
     one, two = _operand(left), _operand(right)
+    if sign == "/" and not whole_division and isinstance(one, int) and isinstance(two, int):
+        one = Decimal(one)
     if sign in "/%" and two == 0:
         raise EvaluationError("Division by zero.")
     try:
@@ -41,8 +43,8 @@ def calculate(sign: str, left: Value, right: Value) -> Number:
             return _decimal(sign, one, two)
         if isinstance(one, float) or isinstance(two, float):
             return _DOUBLE[sign](float(one), float(two))
-    except (OverflowError, DecimalException) as error:
-        raise EvaluationError("The result is too large.") from error
+    except (ValueError, OverflowError, DecimalException) as error:
+        raise EvaluationError("The result is too large, or no number.") from error
     result = _INTEGER[sign](one, two)
     if abs(result) >= _TOO_LARGE:
         raise EvaluationError(f"The result has more than {MOST_DIGITS} digits.")

@@ -1,0 +1,16 @@
+"""Data Prep's part of the sandbox's settings."""
+
+from __future__ import annotations
+
+from include.sandbox.aep.dataprep.language.options import Options
+from include.sandbox.aep.settings import AepSettings
+from include.sandbox.world import World
+
+
+def language_options(world: World) -> Options:
+    """How expressions are read at the moment."""
+    settings = AepSettings.of(world)
+    return Options(
+        whole_division=settings.mapping_division == "integer",
+        functions_reserved=settings.mapping_function_names == "reserved",
+    )
