@@ -1,42 +1,31 @@
-"""A sandbox that holds one resource of each kind, whose ids stand where the document has parameters."""
+"""The document with marks where ids of resources belong, and a sandbox that puts the ids there."""
 
 from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import requests
 from requests.auth import _basic_auth_str as basic_auth
 
-from include.sandbox import data
-from include.sandbox.aep.constants import (
-    CONSOLE,
-    DEMO_CREDENTIAL,
-    DEMO_ORG_NUMBER,
-    DEMO_SECRET_SCOPE,
-    IMPORT,
-    NAMESPACES,
-    REGISTRY,
-)
+from include.sandbox.aep.constants import DEMO_SECRET_SCOPE
 from include.sandbox.fixtures import AepSandbox, MixpanelSandbox
 from include.sandbox.openapi import METHODS, document
+from tests.sandbox.seeds import BODIES, NAMED, PLACES, SEEDS, the
 
-_MARK = "seeded-"
-DAY = "2026-07-01"
-
-Make = Callable[["Seeded"], str]
+_MARK = the("")
 
 
 class Seeded:
-    """``ids["dataset"]`` makes a dataset when it is first asked for; ``renew`` forgets all."""
+    """``seeded["dataset"]`` makes a dataset when it is first asked for; ``renew`` forgets all."""
 
     def __init__(self, url: str) -> None:
         self.aep, self.mixpanel, self.console = AepSandbox(url), MixpanelSandbox(url), AepSandbox(url)
         self.console.scope += f",{DEMO_SECRET_SCOPE}"
-        self._ids: dict[str, str] = {}
         self.session = requests.Session()
+        self._ids: dict[str, str] = {}
 
     def renew(self) -> None:
         self._ids.clear()
@@ -71,125 +60,32 @@ class Seeded:
         return self[value.removeprefix(_MARK)] if is_mark else value
 
 
-def _batch(seeded: Seeded) -> str:
-    """One good row and one bad one."""
-    rows = [{"_id": "1", "timestamp": f"{DAY}T00:00:00Z"}, {"_id": "2"}]
-    return str(seeded.aep.load(seeded["dataset"], rows, partialIngestionPercent=60)["id"])
-
-
-def _open_batch(seeded: Seeded) -> str:
-    body = {"datasetId": seeded["dataset"], "inputFormat": {"format": "json"}}
-    return str(seeded.aep.request("POST", f"{IMPORT}/batches", json=body).json()["id"])
-
-
-def _open_file(seeded: Seeded) -> str:
-    path = f"{IMPORT}/batches/{seeded['open-batch']}/datasets/{seeded['dataset']}/files/a.json"
-    seeded.aep.request("POST", f"{path}?action=INITIALIZE")
-    return "a.json"
-
-
-def _secret(seeded: Seeded) -> str:
-    path = f"{CONSOLE}/{DEMO_ORG_NUMBER}/credentials/{DEMO_CREDENTIAL}/secrets"
-    return str(seeded.console.request("POST", path).json()["uuid"])
-
-
-def _descriptor(seeded: Seeded) -> str:
-    body = {
-        "@type": "xdm:descriptorIdentity",
-        "xdm:sourceSchema": seeded["schema"],
-        "xdm:sourceVersion": 1,
-        "xdm:sourceProperty": "/_acmesandbox/plan",
-        "xdm:namespace": "Email",
-        "xdm:property": "xdm:code",
-        "xdm:isPrimary": False,
-    }
-    return str(seeded.aep.request("POST", f"{REGISTRY}/tenant/descriptors", json=body).json()["@id"])
-
-
-def _resource(kind: str) -> Make:
-    def first(seeded: Seeded) -> str:
-        accept = {"Accept": "application/vnd.adobe.xed-id+json"}
-        found = seeded.aep.request("GET", f"{REGISTRY}/{kind}", headers=accept).json()["results"]
-        return str(found[0]["meta:altId"])
-
-    return first
-
-
-SEEDS: dict[str, Make] = {
-    "fault": lambda seeded: seeded.aep.plan_fault("delay", path="/nowhere"),
-    "project": lambda seeded: str(data.SHOP_PROJECT_ID),
-    "account": lambda seeded: seeded.mixpanel.username,
-    "day": lambda seeded: DAY,
-    "org": lambda seeded: DEMO_ORG_NUMBER,
-    "credential": lambda seeded: DEMO_CREDENTIAL,
-    "secret": _secret,
-    "schema": lambda seeded: seeded.aep.add_schema({"plan": {"type": "string"}}),
-    "dataset": lambda seeded: seeded.aep.add_dataset(schema=seeded["schema"]),
-    "batch": _batch,
-    "open-batch": _open_batch,
-    "open-file": _open_file,
-    "dataset-file": lambda seeded: f"{seeded['batch']}-1",
-    "descriptor": _descriptor,
-    "namespace": lambda seeded: str(seeded.aep.request("GET", NAMESPACES).json()[0]["id"]),
-}
-NAMED = {
-    "project_id": "project",
-    "from_date": "day",
-    "to_date": "day",
-    "dataset": "dataset",
-    "datasetId": "dataset",
-    "xdm:sourceSchema": "schema",
-}
-"""Query parameters and properties of bodies, by name."""
-
-PLACES: list[tuple[str, dict[str, str]]] = [
-    (IMPORT, {"batches": "open-batch", "files": "open-file"}),
-    ("/data/foundation/export/files", {"files": "dataset-file"}),
-    (
-        "",
-        {
-            "faults": "fault",
-            "projects": "project",
-            "accounts": "account",
-            "organizations": "org",
-            "credentials": "credential",
-            "secrets": "secret",
-            "dataSets": "dataset",
-            "datasets": "dataset",
-            "batches": "batch",
-            "batch": "batch",
-        },
-    ),
-]
-"""What the parameter after a segment of a path stands for, by the path's beginning; the first that knows it says."""
-
-
 def kinds(path: str) -> Iterator[tuple[str, str | None]]:
-    """Name of each parameter of a path, and which seed stands there; None: nobody has said yet."""
+    """Name of each parameter that follows a segment of the path, and which seed stands there, if it is known."""
     for segment, name in re.findall(r"([^/{}]+)/{([^}]*)}", path):
-        yield (
-            name,
-            next(
-                (known[segment] for start, known in PLACES if path.startswith(start) and segment in known),
-                None,
-            ),
-        )
+        known = (seeds[segment] for start, seeds in PLACES if path.startswith(start) and segment in seeds)
+        yield name, next(known, None)
 
 
 def with_marks() -> dict[str, Any]:
-    """The document, with the marks of seeds for the parameters of its paths."""
+    """The document, with marks for the parameters of its paths, and with good bodies as examples."""
     whole = copy.deepcopy(document())
     for path, item in whole["paths"].items():
         stands_for = dict(kinds(path))
-        for holder in (item, *(item[method] for method in item.keys() & set(METHODS))):
+        operations = [item[method] for method in item.keys() & set(METHODS)]
+        for holder in (item, *operations):
             holder["parameters"] = [
                 _marked(_resolved(whole, each), stands_for) for each in holder.get("parameters", [])
             ]
+        if path in BODIES and "post" in item:
+            item["post"]["requestBody"]["content"]["application/json"]["example"] = BODIES[path]
     return whole
 
 
 def _marked(parameter: dict[str, Any], stands_for: dict[str, str | None]) -> dict[str, Any]:
     kind = stands_for.get(parameter["name"]) if parameter["in"] == "path" else None
+    if parameter["name"] == "If-Match":
+        return {**parameter, "schema": {"const": "*"}}
     return {**parameter, "schema": {"enum": [_MARK + kind]}} if kind else parameter
 
 
