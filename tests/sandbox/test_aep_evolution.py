@@ -36,7 +36,17 @@ CHANGES = {
     "a minimum": {"op": "add", "path": f"{AT}/price/minimum", "value": 0},
     "items of another type": {"op": "replace", "path": f"{AT}/tags/items/type", "value": "number"},
     "a nested field less": {"op": "remove", "path": f"{AT}/place/properties/city"},
-    "a field becomes required": {"op": "add", "path": f"{ROOT}/required", "value": ["plan"]},
+    "a field elsewhere": {"op": "move", "from": f"{AT}/plan", "path": f"{AT}/place/properties/plan"},
+    "another class of values": {
+        "op": "replace",
+        "path": f"{AT}/labels/additionalProperties/type",
+        "value": "integer",
+    },
+    "a field of a data type's": {
+        "op": "replace",
+        "path": f"{AT}/place",
+        "value": {"$ref": "https://ns.adobe.com/xdm/common/geo"},
+    },
 }
 ADDITIONS = {
     "a field": {"op": "add", "path": f"{AT}/more", "value": {"type": "string"}},

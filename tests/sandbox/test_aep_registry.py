@@ -183,7 +183,7 @@ def test_list_filters_order_and_pages(aep: Adobe) -> None:
     every = aep.ok("GET", f"{GROUPS}/", headers=ID)
     assert set(every["results"][0]) == {"$id", "meta:altId", "version", "title"}
     assert every["_page"]["count"] == 4 and every["_page"]["next"] is None
-    assert every["_links"]["global_fieldgroups"]["href"].endswith("/global/fieldgroups")
+    assert every["_links"]["global_schemas"]["href"].endswith("/global/fieldgroups")
 
     def titles(**params: Any) -> list[str]:
         return [body["title"] for body in aep.ok("GET", GROUPS, headers=ID, params=params)["results"]]

@@ -10,7 +10,7 @@ from typing import Any
 from include.sandbox.aep.active import active_rows
 from include.sandbox.aep.ingest import resolved_schema, result_path
 from include.sandbox.aep.place import Place
-from include.sandbox.aep.registry_resolve import xdm_type
+from include.sandbox.aep.registry_types import xdm_type
 from include.sandbox.aep.row_schema import kind_of
 
 _ROWS = 2048

@@ -6,53 +6,54 @@ from typing import Any
 
 from include.sandbox.aep.place import DATASETS, RESOURCES, Place
 from include.sandbox.aep.problems import problem
+from include.sandbox.aep.registry_references import dependents
 from include.sandbox.aep.registry_resolve import find, resolve
 
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems")
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
+Json = dict[str, Any]
 
 
-def in_use(place: Place) -> dict[str, dict[str, Any]]:
-    """The resolved schemas, by ``$id``, that a dataset or Profile uses."""
+def in_use(place: Place, key: str) -> dict[str, Json]:
+    """The resolved schemas, by ``$id``, that a dataset or Profile uses and that have the resource ``key`` in them."""
+    touched = {key, *(body["$id"] for body in dependents(place, key))}
     used = {body["schemaRef"]["id"] for _, body in place.items(DATASETS)}
-    used |= {key for key, body in place.items(RESOURCES) if "union" in body.get("meta:immutableTags", [])}
-    found = {key: find(place, key) for key in used}
-    return {key: resolve(place, body) for key, body in found.items() if body}
+    used |= {name for name, body in place.items(RESOURCES) if "union" in body.get("meta:immutableTags", [])}
+    found = {name: find(place, name) for name in used & touched}
+    return {name: resolve(place, body) for name, body in found.items() if body}
 
 
-def refuse_breaking(before: dict[str, dict[str, Any]], place: Place) -> None:
+def refuse_breaking(before: dict[str, Json], place: Place) -> None:
     """Raises Problem 400 when a schema in use is no longer what the data of its datasets was checked against."""
     for key, old in before.items():
-        body = find(place, key)
-        if body is None:
-            raise problem(400, f"Schema {key} is in use and cannot be deleted.")
-        _compare(old, resolve(place, body), "")
+        new = resolve(place, find(place, key) or {})
+        if new.get("meta:class") != old.get("meta:class"):
+            raise problem(400, f"The class of schema {key} cannot be changed once it is in use.")
+        _compare(old, new, "")
 
 
-def _compare(old: dict[str, Any], new: dict[str, Any], path: str) -> None:
+def _compare(old: Json, new: Json, path: str) -> None:
     for trait in ("type", "format", "meta:xdmType"):
         if old.get(trait) != new.get(trait):
             raise _breaking(path, "cannot be given another type")
     _compare_limits(old, new, path)
-    fields, left = old.get("properties", {}), new.get("properties", {})
-    for name, field in fields.items():
+    left = new.get("properties", {})
+    for name, field in old.get("properties", {}).items():
         if name not in left:
-            raise _breaking(f"{path}/{name}", "cannot be removed or renamed")
+            raise _breaking(f"{path}/{name}", "cannot be removed, renamed or moved")
         _compare(field, left[name], f"{path}/{name}")
-    for name in new.get("required", []):
-        # A new field may be required; a field that rows may lack today may not become so [I].
-        if name in fields and name not in old.get("required", []):
-            raise _breaking(f"{path}/{name}", "cannot become required")
     for holder in ("items", "additionalProperties"):
         if isinstance(old.get(holder), dict):
             _compare(old[holder], new.get(holder) or {}, path)
 
 
-def _compare_limits(old: dict[str, Any], new: dict[str, Any], path: str) -> None:
+def _compare_limits(old: Json, new: Json, path: str) -> None:
     if "enum" in new and not set(map(str, old.get("enum", [None]))) <= set(map(str, new["enum"])):
         raise _breaking(path, "cannot be restricted to fewer values")
     if new.get("pattern") not in (None, old.get("pattern")):
         raise _breaking(path, "cannot be restricted by a pattern")
+    if new.get("uniqueItems") is True and old.get("uniqueItems") is not True:
+        raise _breaking(path, "cannot be restricted by uniqueItems")
     for limit in _LOWER:
         if limit in new and (limit not in old or new[limit] > old[limit]):
             raise _breaking(path, f"cannot be restricted by {limit}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.responses import JSONResponse, Response
 
@@ -12,67 +14,128 @@ from include.sandbox.aep.filters import keep, sort_key, value_at
 from include.sandbox.aep.http import Call
 from include.sandbox.aep.place import RESOURCES
 from include.sandbox.aep.problems import problem
-from include.sandbox.aep.registry_unions import unions
+from include.sandbox.aep.registry_unions import summarized, unions
 from include.sandbox.aep.registry_view import show
+from include.sandbox.aep.settings import AepSettings
 from include.sandbox.aep.standard import standard_by_id
 
 _MOST = 300
 _MOST_LIMIT = 500
+_DEFAULT_ORDER = "updated"
+_COMMA = re.compile(r",(?=[@$A-Za-z_][\w:@$.-]*(?:==|!=|<=|>=|[<>~]|,|$))")
+"""A comma between two filters; one inside a value is followed by something else."""
+Json = dict[str, Any]
 
 
 def list_resources(call: Call, container: str, segment: str, kind: str) -> Response:
     view = accept.listing(call.request.headers.get("accept"))
-    held = (
-        standard_by_id().values()
-        if container == "global"
-        else [*(body for _, body in call.place.items(RESOURCES)), *unions(call.place)]
-    )
-    bodies = [body for body in held if body["meta:resourceType"] == kind]
-    chosen, page = paged(call, bodies)
-    links: dict[str, Any] = {"next": None}
-    if page["next"] is not None:
-        path = f"{REGISTRY}/{container}/{segment}"
-        links["next"] = {"href": call.url(f"{path}?orderby={page['orderby']}&start={page['next']}")}
+    if container == "global":
+        held = list(standard_by_id().values())
+    elif kind == "unions":
+        held = unions(call.place)
+        held = [summarized(call.place, union) for union in held] if view.summary else held
+    else:
+        held = [body for _, body in call.place.items(RESOURCES)]
+    chosen, page = paged(call, [body for body in held if body["meta:resourceType"] == kind])
+    links = links_of(call, f"{container}/{segment}", page)
     if container == "tenant" and kind != "unions":
-        links[f"global_{segment}"] = {"href": call.url(f"{REGISTRY}/global/{segment}")}
+        # "global_schemas" whatever is listed, in all examples of EP:xdm/api.
+        links["global_schemas"] = {
+            "href": call.url(_with_query(f"{REGISTRY}/global/{segment}", _filters(call)))
+        }
     results = [show(call.place, body, view) for body in chosen]
     return JSONResponse({"results": results, "_page": page, "_links": links})
 
 
-def paged(call: Call, bodies: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def links_of(call: Call, path: str, page: Json) -> Json:
+    """``next``: where the page after this one is."""
+    if page["next"] is None:
+        return {"next": None}
+    query = [("orderby", page["orderby"]), ("start", page["next"]), *_filters(call)]
+    if "limit" in call.request.query_params:
+        query.append(("limit", call.query("limit")))
+    return {"next": {"href": call.url(_with_query(f"{REGISTRY}/{path}", query))}}
+
+
+def filtered(call: Call, bodies: list[Json]) -> list[Json]:
+    """The bodies that pass every ``property`` filter; a comma stands between filters too (OAS:schema-registry.yaml)."""
+    given = call.request.query_params.getlist("property")
+    return keep(bodies, [part for text in given for part in _COMMA.split(text) if part])
+
+
+def paged(call: Call, bodies: list[Json]) -> tuple[list[Json], Json]:
     """The wanted page of ``bodies``, and ``_page``. Raises Problem 400 for parameters that do not fit."""
     params = call.request.query_params
-    bodies = keep(bodies, params.getlist("property"))
+    bodies = filtered(call, bodies)
     order = params.get("orderby", "")
-    if not order and ("limit" in params or "start" in params):
-        raise problem(400, "limit and start cannot be used without orderby.")
+    _check_order(call, order)
     limit = _limit(params.get("limit"))
-    if order:
-        bodies = _ordered(bodies, order, params.get("start"))
-    chosen = bodies[:limit]
-    more = len(bodies) > limit and bool(order)
-    following = value_at(chosen[-1], order.split(",")[0].lstrip("-+")) if more else None
-    return chosen, {"orderby": order or None, "next": following, "count": len(chosen)}
+    order = order or _DEFAULT_ORDER
+    bodies = _ordered(bodies, order)
+    primary = order.split(",")[0]
+    if "start" in params:
+        bodies = _after(bodies, primary, params["start"])
+    size = _page_size(bodies, primary, limit)
+    following = None
+    if size < len(bodies):
+        last = _value(bodies[size - 1], primary.lstrip("-+"))
+        following = "" if last is None else last
+    return bodies[:size], {"orderby": order, "next": following, "count": size}
+
+
+def _check_order(call: Call, order: str) -> None:
+    params = call.request.query_params
+    lenient = AepSettings.of(call.place.world).start_without_orderby == "allowed"
+    for name in ("limit", "start"):
+        if not order and name in params and not (name == "start" and lenient):
+            raise problem(400, f"{name} cannot be used without orderby.")
 
 
 def _limit(text: str | None) -> int:
     if text is None:
         return _MOST
-    if not text.isdigit() or int(text) > _MOST_LIMIT:
+    if re.fullmatch(r"[0-9]{1,3}", text) is None or int(text) > _MOST_LIMIT:
         raise problem(400, f"limit must be an integer between 0 and {_MOST_LIMIT}.")
     return min(int(text) or _MOST, _MOST)
 
 
-def _ordered(bodies: list[dict[str, Any]], order: str, start: str | None) -> list[dict[str, Any]]:
-    names = order.split(",")
-    for name in reversed(names):
+def _ordered(bodies: list[Json], order: str) -> list[Json]:
+    for name in reversed(order.split(",")):
         plain = name.lstrip("-+")
-        bodies = sorted(
-            bodies, key=lambda body: sort_key(value_at(body, plain)), reverse=name.startswith("-")
-        )
-    if start is None:
-        return bodies
-    first, edge = names[0].lstrip("-+"), sort_key(start)
-    if names[0].startswith("-"):
-        return [body for body in bodies if sort_key(value_at(body, first)) < edge]
-    return [body for body in bodies if sort_key(value_at(body, first)) > edge]
+        bodies = sorted(bodies, key=lambda body: sort_key(_value(body, plain)), reverse=name.startswith("-"))
+    return bodies
+
+
+def _after(bodies: list[Json], primary: str, start: str) -> list[Json]:
+    """What comes strictly after ``start`` in the primary order."""
+    name, edge = primary.lstrip("-+"), sort_key(start)
+    if primary.startswith("-"):
+        return [body for body in bodies if sort_key(_value(body, name)) < edge]
+    return [body for body in bodies if sort_key(_value(body, name)) > edge]
+
+
+def _page_size(bodies: list[Json], primary: str, limit: int) -> int:
+    """``limit`` is a hint: bodies of one value stay together, since ``start`` can only name a value."""
+    size, name = min(limit, len(bodies)), primary.lstrip("-+")
+    while 0 < size < len(bodies) and sort_key(_value(bodies[size], name)) == sort_key(
+        _value(bodies[size - 1], name)
+    ):
+        size += 1
+    return size
+
+
+def _value(body: Json, name: str) -> Any:
+    """``created`` and ``updated`` of a resource are in its metadata."""
+    found = value_at(body, name)
+    if found is None and name in ("created", "updated"):
+        moment = {"created": "repo:createdDate", "updated": "repo:lastModifiedDate"}[name]
+        return body.get("meta:registryMetadata", {}).get(moment)
+    return found
+
+
+def _filters(call: Call) -> list[tuple[str, str]]:
+    return [("property", text) for text in call.request.query_params.getlist("property")]
+
+
+def _with_query(path: str, query: list[tuple[str, str]]) -> str:
+    return f"{path}?{urlencode(query, safe=':/=')}" if query else path

@@ -7,11 +7,13 @@ from typing import Any
 
 from include.sandbox.aep.place import RESOURCES, Place
 from include.sandbox.aep.problems import problem
+from include.sandbox.aep.registry_types import typed
 from include.sandbox.aep.standard import standard_by_id
 
 _COMPOSING = ("allOf", "definitions", "properties", "required", "$ref")
 _DEEPEST = 32
-_RANGES = (("byte", 128), ("short", 32768), ("int", 2147483648))
+_MOST_NODES = 20_000
+"""Far more than a schema that AEP takes: a few data types that refer to each other could be endless."""
 
 
 def find(place: Place, key: str) -> dict[str, Any] | None:
@@ -20,88 +22,80 @@ def find(place: Place, key: str) -> dict[str, Any] | None:
 
 
 def resolve(place: Place, resource: dict[str, Any]) -> dict[str, Any]:
-    """``resource`` with every ``$ref`` and ``allOf`` followed, in compatibility mode."""
+    """``resource`` with every ``$ref`` and ``allOf`` followed, in compatibility mode.
+
+    Raises Problem 400 where a reference points nowhere, or the definition has no end.
+    """
     whole = {key: value for key, value in resource.items() if key not in _COMPOSING}
-    content = _content(place, resource, resource, 0)
+    content = _Resolver(place).content(resource, resource, 0)
     whole["properties"] = content.get("properties", {})
     if content.get("required"):
         whole["required"] = content["required"]
     return typed(whole)
 
 
-def typed(node: dict[str, Any]) -> dict[str, Any]:
-    """A copy with the ``meta:xdmType`` that the registry generates for every field."""
-    copied = {
-        key: value
-        for key, value in node.items()
-        if key not in ("properties", "items", "additionalProperties")
-    }
-    if "properties" in node:
-        copied["properties"] = {name: typed(field) for name, field in node["properties"].items()}
-    for key in ("items", "additionalProperties"):
-        if key in node:
-            copied[key] = typed(node[key]) if isinstance(node[key], dict) else node[key]
-    if "definitions" in node:
-        copied["definitions"] = {name: typed(part) for name, part in node["definitions"].items()}
-    if "type" in node and "meta:xdmType" not in node:
-        copied["meta:xdmType"] = xdm_type(node)
-    return copied
+class _Resolver:
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._known: dict[str, dict[str, Any] | None] = {}
+        self._nodes = 0
 
+    def content(
+        self, node: Any, root: dict[str, Any], depth: int, *, composing: bool = True
+    ) -> dict[str, Any]:
+        """``properties``, ``required`` and the rest of a node, merged over what it refers to.
 
-def xdm_type(field: dict[str, Any]) -> str:
-    """``long``, ``date-time``, ``map`` and so on, of a JSON Schema field (EP:xdm/schema/field-constraints.md)."""
-    kind = str(field.get("type"))
-    if kind == "integer":
-        low, high = field.get("minimum", -2147483648), field.get("maximum", 2147483648)
-        return next((name for name, bound in _RANGES if -bound <= low and high <= bound), "long")
-    if kind == "string":
-        return str(field["format"]) if field.get("format") in ("date", "date-time") else "string"
-    return kind
-
-
-def _content(place: Place, node: Any, root: dict[str, Any], depth: int) -> dict[str, Any]:
-    """``properties``, ``required`` and the rest of a node, merged over what it refers to."""
-    if depth > _DEEPEST:
-        raise problem(400, "The definition refers to itself, or is nested too deeply.")
-    if not isinstance(node, dict):
-        return {}
-    merged: dict[str, Any] = {}
-    for part in node.get("allOf", []):
-        _merge(merged, _content(place, part, root, depth + 1))
-    if "$ref" in node:
-        target, root_of_target = _target(place, node["$ref"], root)
-        referred = _content(place, target, root_of_target, depth + 1)
-        if target is root_of_target:
-            # What a data type says about itself as a resource is no part of the field.
-            referred = {
-                key: value
-                for key, value in referred.items()
-                if not key.startswith(("$", "meta:", "imsOrg", "version"))
+        ``root`` is the resource that it is in. ``composing``: it is no field but a part of something.
+        """
+        self._nodes += 1
+        if depth > _DEEPEST or self._nodes > _MOST_NODES:
+            raise problem(400, "The definition refers to itself, or is too large or nested too deeply.")
+        merged: dict[str, Any] = {}
+        for part in node.get("allOf", []):
+            _merge(merged, self.content(part, root, depth + 1))
+        if "$ref" in node:
+            _merge(merged, self._referred(node["$ref"], root, depth, composing=composing))
+        own = {key: value for key, value in node.items() if key not in ("allOf", "$ref", "definitions")}
+        if "properties" in own:
+            own["properties"] = {
+                name: self.content(field, root, depth + 1, composing=False)
+                for name, field in own["properties"].items()
             }
-        _merge(merged, referred)
-    own = {key: value for key, value in node.items() if key not in ("allOf", "$ref", "definitions")}
-    if "properties" in own:
-        own["properties"] = {
-            name: _content(place, field, root, depth + 1) for name, field in own["properties"].items()
+        for key in ("items", "additionalProperties"):
+            if isinstance(own.get(key), dict):
+                own[key] = self.content(own[key], root, depth + 1, composing=False)
+        _merge(merged, own)
+        return merged
+
+    def _referred(self, ref: Any, root: dict[str, Any], depth: int, *, composing: bool) -> dict[str, Any]:
+        target, root_of_target = self._target(ref, root)
+        referred = self.content(target, root_of_target, depth + 1)
+        if target is not root_of_target:
+            return referred
+        # What a data type says about itself as a resource is no part of the field.
+        kept = {
+            key: value
+            for key, value in referred.items()
+            if not key.startswith(("$", "meta:", "imsOrg", "version"))
         }
-    for key in ("items", "additionalProperties"):
-        if isinstance(own.get(key), dict):
-            own[key] = _content(place, own[key], root, depth + 1)
-    _merge(merged, own)
-    return merged
+        return kept if composing else {**kept, "meta:referencedFrom": ref}
 
+    def _target(self, ref: Any, root: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        base, _, fragment = str(ref).partition("#")
+        document = root if not base else self._find(base)
+        if document is None:
+            raise problem(400, f"Object {base} does not exist.")
+        node: Any = document
+        for token in filter(None, fragment.split("/")):
+            node = node.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
+        if not isinstance(node, dict):
+            raise problem(400, f"Reference {ref} points nowhere.")
+        return node, document
 
-def _target(place: Place, ref: Any, root: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    base, _, fragment = str(ref).partition("#")
-    document = root if not base else find(place, base)
-    if document is None:
-        raise problem(400, f"Object {base} does not exist.")
-    node: Any = document
-    for token in filter(None, fragment.split("/")):
-        node = node.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
-    if node is None:
-        raise problem(400, f"Reference {ref} points nowhere.")
-    return node, document
+    def _find(self, key: str) -> dict[str, Any] | None:
+        if key not in self._known:
+            self._known[key] = find(self._place, key)
+        return self._known[key]
 
 
 def _merge(base: dict[str, Any], more: dict[str, Any]) -> None:

@@ -1,27 +1,88 @@
-"""``/rpc/sampledata``: one made-up row of a schema (EP:xdm/api/sample-data.md)."""
+"""``/rpc/sampledata``: one made-up row of a schema, which the schema takes (EP:xdm/api/sample-data.md)."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+from include.sandbox.aep.problems import problem
+from include.sandbox.aep.registry_patterns import text_for
+from include.sandbox.aep.row_schema import LIMITS
 
 _TEXTS = {
     "date": "2018-11-12",
     "date-time": "2018-11-12T20:20:39+00:00",
+    "time": "20:20:39Z",
     "uri": "https://example.com/uri",
     "uri-reference": "/uri-reference",
+    "email": "john.smith@example.com",
+    "idn-email": "john.smith@example.com",
+    "hostname": "example.com",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "json-pointer": "/json-pointer",
+    "regex": "regex",
 }
-_DEFAULTS: dict[str, Any] = {"integer": 42, "number": 42.5, "boolean": True}
+Json = dict[str, Any]
 
 
-def sample(field: dict[str, Any]) -> Any:
-    """A value of a resolved field; of a whole schema, a row."""
-    if field.get("enum"):
-        return field["enum"][0]
+def sample(field: Json) -> Any:
+    """A value of a resolved field; of a whole schema, a row. Raises Problem 501 where there is none to be found."""
+    value = _value(field)
+    kind = field.get("type", "object")
+    if kind in ("string", "number", "integer") and not _fits(field, value):
+        raise problem(501, f"The sandbox finds no sample for a field such as {field.get('title', kind)!r}.")
+    return value
+
+
+def _value(field: Json) -> Any:
     kind = field.get("type", "object")
     if kind == "array":
-        return [sample(field.get("items", {}))]
+        count = max(1, field.get("minItems", 1))
+        return [sample(field.get("items", {}))] * count
+    if kind == "object" and isinstance(field.get("additionalProperties"), dict):
+        return {"key": sample(field["additionalProperties"])}
     if kind == "object":
-        if isinstance(field.get("additionalProperties"), dict):
-            return {"{KEY}": sample(field["additionalProperties"])}
         return {name: sample(child) for name, child in field.get("properties", {}).items()}
-    return _DEFAULTS.get(kind, _TEXTS.get(field.get("format", ""), "string"))
+    if kind == "boolean":
+        return field.get("default", False)
+    return _number(field, kind) if kind in ("integer", "number") else _text(field)
+
+
+def _text(field: Json) -> str:
+    """An allowed value, an example, or a text of the right form and length."""
+    for given in (field.get("default"), *field.get("enum", []), *field.get("meta:enum", [])):
+        if isinstance(given, str) and given and _fits(field, given):
+            return given
+    examples = field.get("examples", [])
+    for given in examples if isinstance(examples, list) else []:
+        if isinstance(given, str) and _fits(field, given):
+            return given
+    if "pattern" in field:
+        return text_for(field["pattern"], field.get("minLength", 1), field.get("maxLength", 1000))
+    text = _TEXTS.get(field.get("format", ""), "string")
+    return text.ljust(field.get("minLength", 0), "x")[: field.get("maxLength", len(text) + 10_000)]
+
+
+def _number(field: Json, kind: str) -> int | float:
+    """42, or the nearest to it within the limits."""
+    low, high = field.get("minimum", -math.inf), field.get("maximum", math.inf)
+    above, below = field.get("exclusiveMinimum", -math.inf), field.get("exclusiveMaximum", math.inf)
+    if kind == "number":
+        low, high = max(low, above), min(high, below)
+        return 42.5 if low < 42.5 < high else float((max(low, -1e15) + min(high, 1e15)) / 2)
+    low = max(
+        low if low == -math.inf else math.ceil(low), above if above == -math.inf else math.floor(above) + 1
+    )
+    high = min(
+        high if high == math.inf else math.floor(high), below if below == math.inf else math.ceil(below) - 1
+    )
+    return int(min(max(42, low), high))
+
+
+def _fits(field: Json, value: Any) -> bool:
+    import jsonschema_rs  # late, for a quick start
+
+    limits: Json = {name: field[name] for name in ("type", *LIMITS) if name in field}
+    return bool(jsonschema_rs.Draft7Validator(limits, validate_formats=True).is_valid(value))

@@ -7,6 +7,10 @@ from typing import Any
 from include.sandbox.aep.place import RESOURCES, Place
 from include.sandbox.aep.registry_resolve import find
 
+_IDENTITIES = "https://ns.adobe.com/xdm/context/identitymap"
+_SEGMENTS = "https://ns.adobe.com/xdm/context/profile-segmentation"
+_EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
+
 
 def unions(place: Place) -> list[dict[str, Any]]:
     """One for each class with an enabled schema; the registry makes them by itself, nobody writes them."""
@@ -15,6 +19,21 @@ def unions(place: Place) -> list[dict[str, Any]]:
         if "union" in body.get("meta:immutableTags", []):
             members.setdefault(body["meta:class"], []).append(body)
     return [_union(place, key, schemas) for key, schemas in members.items()]
+
+
+def summarized(place: Place, union: dict[str, Any]) -> dict[str, Any]:
+    """As lists show a union: under the title of its class, and with a major version alone."""
+    title = (find(place, union["meta:class"]) or union)["title"]
+    return {**union, "title": title, "version": "1"}
+
+
+def completed(union: dict[str, Any]) -> dict[str, Any]:
+    """With what every union has once it is resolved: identities, segments and, as events, all that happened."""
+    refs = [part["$ref"] for part in union["allOf"]]
+    more = [{"$ref": ref} for ref in (_IDENTITIES, _SEGMENTS) if ref not in refs]
+    events = {"type": "array", "title": "Time-series events", "items": {"$ref": _EVENT}}
+    fields = {"timeSeriesEvents": {**events, "meta:xdmField": "xdm:timeSeriesEvents"}}
+    return {**union, "allOf": [*union["allOf"], *more], "properties": fields}
 
 
 def _union(place: Place, key: str, schemas: list[dict[str, Any]]) -> dict[str, Any]:

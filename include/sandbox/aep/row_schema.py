@@ -11,7 +11,7 @@ from typing import Any
 DATE_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
 """The four accepted patterns: with or without a fraction, Z or an offset; never without a zone."""
 _EARLIEST_MS, _LATEST_MS = -62_135_596_800_000, 253_402_300_799_999
-_KEPT = (
+LIMITS = (
     "enum",
     "pattern",
     "format",
@@ -25,6 +25,7 @@ _KEPT = (
     "maxItems",
     "uniqueItems",
 )
+"""The keywords of a field that its values are held against."""
 DRAFT = "http://json-schema.org/draft-07/schema#"
 _INT = 2147483648
 
@@ -73,7 +74,7 @@ def _field(field: dict[str, Any], nulls: bool, *, nullable: bool) -> dict[str, A
 
 def _plain(field: dict[str, Any], nulls: bool) -> dict[str, Any]:
     kind = kind_of(field)
-    limits = {name: field[name] for name in _KEPT if name in field}
+    limits = {name: field[name] for name in LIMITS if name in field}
     if kind == "string":
         # A number becomes a string; where the string is constrained, only after it was converted.
         return {"minLength": 1, **limits, "type": "string" if limits else ["string", "number"]}

@@ -1,7 +1,4 @@
-"""Adobe's own XDM resources, as far as the sandbox has them: the ``global`` container.
-
-Names, types and constraints are those of github.com/adobe/xdm (CC BY 4.0), in compatibility mode.
-"""
+"""Adobe's own XDM resources, as far as the sandbox has them: the ``global`` container. ``NOTICE.md`` has their licence."""
 
 from __future__ import annotations
 
@@ -10,12 +7,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from include.sandbox.aep.registry_types import typed
+from include.sandbox.aep.standard.notation import resource
+
 
 @cache
 def standard_by_id() -> dict[str, dict[str, Any]]:
-    """Resources by ``$id``. Not to be changed by callers."""
+    """Resources by ``$id``, in compatibility mode, with their ``$ref`` and ``allOf``. Not to be changed by callers."""
     found = {}
     for path in sorted(Path(__file__).parent.glob("*.json")):
-        body = json.loads(path.read_text("utf-8"))
-        found[body["$id"]] = body
+        for given in json.loads(path.read_text("utf-8")):
+            body = typed(resource(given))
+            found[body["$id"]] = body
     return found
+
+
+@cache
+def standard_by_alt_id() -> dict[str, dict[str, Any]]:
+    return {body["meta:altId"]: body for body in standard_by_id().values()}

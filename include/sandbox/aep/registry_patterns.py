@@ -1,0 +1,74 @@
+"""A text that a regular expression matches: short, plain, and the same every time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from re import _parser as parser  # type: ignore[attr-defined]  # the tree that re itself works on
+
+_LETTERS = "a0A_-. "
+_ANY = [*map(ord, _LETTERS), *range(33, 127), *range(0xA1, 0x250)]
+_MOST_TRIES = 200
+
+
+def text_for(pattern: str, shortest: int, longest: int) -> str:
+    """A text of that length with a match of ``pattern``; an empty one where none is found."""
+    try:
+        tree = parser.parse(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return ""  # what Python's dialect does not read
+    for extra in range(_MOST_TRIES):
+        text = "".join(_texts(tree, extra))
+        if shortest <= len(text) <= longest and re.search(pattern, text):
+            return text
+        if len(text) > longest:
+            break
+    return ""
+
+
+def _texts(tree: object, extra: int) -> Iterator[str]:
+    """The parts of a match in which everything that may be repeated is, ``extra`` times more than it must be."""
+    for operation, given in tree:  # type: ignore[attr-defined]
+        name = str(operation)
+        if name == "LITERAL":
+            yield chr(given)
+        elif name in ("ANY", "NOT_LITERAL"):
+            yield next(chr(code) for code in _ANY if name == "ANY" or code != given)
+        elif name == "IN":
+            yield next((chr(code) for code in _ANY if _is_in(code, given)), "")
+        elif name == "BRANCH":
+            # The last branch is often the empty one, the first the one that is meant.
+            yield from _texts(next((each for each in given[1] if each), given[1][0]), extra)
+        elif name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            low, high, inner = given
+            for _ in range(min(low + extra, int(high))):
+                yield from _texts(inner, extra)
+        elif name == "SUBPATTERN":
+            yield from _texts(given[-1], extra)
+        elif name == "ATOMIC_GROUP":
+            yield from _texts(given, extra)
+
+
+def _is_in(code: int, members: list[tuple[object, object]]) -> bool:
+    negated, found = False, False
+    for operation, given in members:
+        name = str(operation)
+        if name == "NEGATE":
+            negated = True
+        elif name == "LITERAL":
+            found |= code == given
+        elif name == "RANGE":
+            found |= given[0] <= code <= given[1]  # type: ignore[index]
+        elif name == "CATEGORY":
+            found |= _category(chr(code), str(given))
+    return found is not negated
+
+
+def _category(letter: str, name: str) -> bool:
+    kind = name.rpartition("_")[2]
+    is_one = {
+        "DIGIT": letter.isdecimal(),
+        "SPACE": letter.isspace(),
+        "WORD": letter.isalnum() or letter == "_",
+    }
+    return is_one[kind] is not ("_NOT_" in name)

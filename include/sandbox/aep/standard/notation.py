@@ -1,0 +1,147 @@
+"""Reads the notation in which this folder keeps Adobe's resources, and writes XDM in compatibility mode.
+
+A resource is ``id`` (below ``https://ns.adobe.com/xdm/``), ``kind``, ``title``, ``about`` (its description),
+``includes`` (resources that it is composed of), ``extends`` (classes that a field group is for), ``fields`` and
+``required``. A field is a type, or an object with the type in ``is`` and keywords beside it:
+
+* types: ``string``, ``number``, ``integer``, ``boolean``, the formats in ``_FORMATS``, ``language``; ``=context/geo`` is
+  a data type; ``[]`` after a type makes an array, ``{}`` a map of it;
+* ``fields``, ``array of``, ``map of`` instead of ``is``: an object, an array or a map of objects;
+* ``enum`` and ``suggested`` have labels by value; ``deprecated`` is a status; all other keywords are JSON Schema's.
+
+A name without a prefix is one of ``xdm:``. In compatibility mode ``xdm:`` is left out, ``@id`` is ``_id``, and fields of
+another prefix move into an object of their own: ``repo:createDate`` is ``_repo.createDate`` (EP:xdm/api/appendix.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any, Final
+
+LIBRARY_VERSION: Final = "1.51.0"
+_MADE_MS = 1_606_266_789_446
+_NS = "https://ns.adobe.com/xdm/"
+_FORMATS = {"date", "date-time", "uri", "uri-reference", "email", "ipv4", "ipv6"}
+_LANGUAGE = (
+    r"^(((([A-Za-z]{2,3}(-([A-Za-z]{3}(-[A-Za-z]{3}){0,2}))?)|[A-Za-z]{4}|[A-Za-z]{5,8})(-([A-Za-z]{4}))?"
+    r"(-([A-Za-z]{2}|[0-9]{3}))?(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*(-([0-9A-WY-Za-wy-z](-[A-Za-z0-9]{2,8})+))*"
+    r"(-(x(-[A-Za-z0-9]{1,8})+))?)|(x(-[A-Za-z0-9]{1,8})+))$"
+)
+"""A language tag (RFC 5646), without the grandfathered ones."""
+Json = dict[str, Any]
+
+
+def resource(given: Json) -> Json:
+    """One resource of the ``global`` container."""
+    key, kind = _id(given["id"]), given["kind"]
+    name = key.rpartition("/")[2]
+    includes = [_id(each) for each in given.get("includes", [])]
+    refs = [*includes, f"#/definitions/{name}"]
+    body = {
+        "$id": key,
+        "meta:altId": "_" + re.sub(r"^https?://(ns\.adobe\.com/)?", "", key).replace("/", "."),
+        "meta:resourceType": kind,
+        "version": LIBRARY_VERSION,
+        "title": given["title"],
+        "type": "object",
+        "description": given["about"],
+        "definitions": {name: {"properties": _properties(given["fields"])}},
+        "allOf": [{"$ref": ref, "type": "object", "meta:xdmType": "object"} for ref in refs],
+        "meta:extensible": True,
+        "meta:abstract": True,
+        "meta:xdmType": "object",
+        "meta:status": "stable",
+        "meta:containerId": "global",
+    }
+    if kind == "mixins":
+        body["meta:intendedToExtend"] = [_id(each) for each in given["extends"]]
+    if kind == "classes":
+        body["meta:extends"] = includes
+    if "required" in given:
+        body["required"] = [_path(each)[-1] for each in given["required"]]
+    return {**body, "meta:registryMetadata": _metadata(body)}
+
+
+def _metadata(body: Json) -> Json:
+    return {
+        "repo:createdDate": _MADE_MS,
+        "repo:lastModifiedDate": _MADE_MS,
+        "eTag": hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest(),
+        "meta:globalLibVersion": LIBRARY_VERSION,
+    }
+
+
+def _id(text: str) -> str:
+    return text if "://" in text else _NS + text
+
+
+def _properties(fields: Json) -> Json:
+    made: Json = {}
+    for name, given in fields.items():
+        full = name if name[0] == "@" or ":" in name else f"xdm:{name}"
+        *outer, last = _path(full)
+        target = made
+        for part in outer:
+            target = target.setdefault(part, {"type": "object", "meta:xdmType": "object", "properties": {}})[
+                "properties"
+            ]
+        target[last] = {**_field(last, given), "meta:xdmField": full}
+    return made
+
+
+def _path(name: str) -> list[str]:
+    """Where a field of standard notation is in compatibility mode."""
+    if name[0] == "@":
+        return ["_" + name[1:]]
+    prefix, _, plain = name.rpartition(":")
+    return [plain] if prefix in ("", "xdm") else [f"_{prefix}", plain]
+
+
+def _field(name: str, given: Any) -> Json:
+    given = {"is": given} if isinstance(given, str) else dict(given)
+    title = given.pop("title", None) or _title(name)
+    made: Json = {"title": title, **_type(given)}
+    for keyword in ("enum", "suggested"):
+        if keyword in given:
+            made["meta:enum"] = given.pop(keyword)
+            if keyword == "enum":
+                made["enum"] = list(made["meta:enum"])
+    if given.pop("deprecated", False):
+        made["meta:status"] = "deprecated"
+    return {**made, **given}
+
+
+def _type(given: Json) -> Json:
+    """The type of a field; takes what says so out of ``given``."""
+    if "is" in given:
+        return _named(given.pop("is"))
+    holder = next(name for name in ("fields", "array of", "map of") if name in given)
+    inner: Json = {"type": "object", "properties": _properties(given.pop(holder))}
+    if "required" in given:
+        inner["required"] = given.pop("required")
+    return inner if holder == "fields" else _held(inner, holder)
+
+
+def _named(name: str) -> Json:
+    for suffix, holder in (("[]", "array of"), ("{}", "map of")):
+        if name.endswith(suffix):
+            return _held(_named(name.removesuffix(suffix)), holder)
+    if name.startswith("="):
+        return {"$ref": _id(name[1:])}
+    if name == "language":
+        return {"type": "string", "pattern": _LANGUAGE}
+    return {"type": "string", "format": name} if name in _FORMATS else {"type": name}
+
+
+def _held(inner: Json, holder: str) -> Json:
+    if holder == "array of":
+        return {"type": "array", "items": inner}
+    return {"type": "object", "meta:xdmType": "map", "additionalProperties": inner}
+
+
+def _title(name: str) -> str:
+    """``browserDetails``: Browser details."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.lstrip("_"))
+    return words[:1].upper() + words[1:].lower()
