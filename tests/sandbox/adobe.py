@@ -26,6 +26,7 @@ from include.sandbox.aep.constants import (
     NAMESPACES,
     REGISTRY,
 )
+from include.sandbox.aep.place import Place
 from include.sandbox.store import Store
 from include.sandbox.world import Settings, World
 
@@ -73,6 +74,11 @@ class Adobe:
             "x-gw-ims-org-id": DEMO_ORG,
             "x-sandbox-name": "prod",
         }
+
+    @property
+    def place(self) -> Place:
+        """The AEP sandbox that it calls, from within."""
+        return Place(self.world, DEMO_ORG, self.headers["x-sandbox-name"])
 
     def token(self, **form: str) -> str:
         return str(self.http.post("/ims/token/v3", data={**FORM, **form}).json()["access_token"])

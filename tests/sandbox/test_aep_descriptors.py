@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -80,6 +81,123 @@ def test_refusals(aep: Adobe, schema: str, change: dict[str, Any]) -> None:
     assert aep.request("POST", DESCRIPTORS, json=identity(schema, **change)).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields", "needed"),
+    [
+        ("xdm:alternateDisplayInfo", {"xdm:title": {"en_us": "Plan"}}, ["xdm:sourceVersion", "xdm:title"]),
+        (
+            "xdm:descriptorOneToOne",
+            {"xdm:destinationVersion": 1, "xdm:destinationSchema": "other"},
+            ["xdm:sourceVersion", "xdm:destinationVersion", "xdm:destinationSchema"],
+        ),
+        (
+            "xdm:descriptorRelationship",
+            {"xdm:destinationSchema": "other", "xdm:cardinality": "M:1"},
+            ["xdm:sourceVersion", "xdm:destinationSchema", "xdm:cardinality"],
+        ),
+        ("xdm:descriptorReferenceIdentity", {"xdm:identityNamespace": "Email"}, ["xdm:identityNamespace"]),
+        ("xdm:descriptorDeprecated", {}, ["xdm:sourceVersion"]),
+        ("xdm:descriptorPrimaryKey", {"xdm:sourceVersion": None}, []),
+        ("xdm:descriptorVersion", {"xdm:sourceVersion": None, "xdm:sourceProperty": "/timestamp"}, []),
+        ("xdm:descriptorTimestamp", {"xdm:sourceVersion": None, "xdm:sourceProperty": "/timestamp"}, []),
+    ],
+)
+def test_every_type_and_what_it_needs(
+    aep: Adobe, schema: str, kind: str, fields: dict[str, Any], needed: list[str]
+) -> None:
+    other = aep.schema(title="Other")["$id"]
+    base: dict[str, Any] = {
+        "@type": kind,
+        "xdm:sourceSchema": schema,
+        "xdm:sourceVersion": 1,
+        "xdm:sourceProperty": "/_acmesandbox/plan",
+    }
+    body = {name: value for name, value in {**base, **fields}.items() if value is not None}
+    body |= {"xdm:destinationSchema": other} if "xdm:destinationSchema" in body else {}
+    made = aep.ok("POST", DESCRIPTORS, json=body)
+    assert made["@type"] == kind and len(made["@id"]) == 48
+    for name in ("@type", "xdm:sourceSchema", "xdm:sourceProperty", *needed):
+        without = {key: value for key, value in body.items() if key != name}
+        assert aep.request("POST", DESCRIPTORS, json=without).status_code == 400, name
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("xdm:alternateDisplayInfo", {"xdm:title": "Plan"}),
+        ("xdm:alternateDisplayInfo", {"xdm:title": {}, "xdm:sourceProperty": ["/timestamp"]}),
+        ("xdm:descriptorDeprecated", {"xdm:sourceProperty": ["/timestamp", "/none"]}),
+        ("xdm:descriptorDeprecated", {"xdm:sourceProperty": {}}),
+        ("xdm:descriptorDeprecated", {"xdm:sourceVersion": "1"}),
+        ("xdm:descriptorDeprecated", {"xdm:sourceVersion": 2}),
+        ("xdm:descriptorDeprecated", {"xdm:sourceVersion": True}),
+        ("xdm:descriptorDeprecated", {"xdm:sourceSchema": {}}),
+        ("xdm:descriptorVersion", {"xdm:sourceProperty": "/_acmesandbox/plan"}),
+        ("xdm:descriptorTimestamp", {"xdm:sourceProperty": "/_id"}),
+        ("xdm:descriptorTimestamp", {"xdm:sourceProperty": "/_acmesandbox/seen"}),
+        ("xdm:descriptorReferenceIdentity", {"xdm:identityNamespace": ["Email"]}),
+        ("xdm:descriptorRelationship", {"xdm:destinationSchema": "x", "xdm:cardinality": "M:1"}),
+        ("xdm:descriptorRelationship", {"xdm:cardinality": "1:M"}),
+        ("xdm:descriptorRelationship", {"xdm:cardinality": "1:1", "xdm:destinationProperty": "/none"}),
+    ],
+)
+def test_descriptors_that_make_no_sense(aep: Adobe, schema: str, kind: str, fields: dict[str, Any]) -> None:
+    base: dict[str, Any] = {
+        "@type": kind,
+        "xdm:sourceSchema": schema,
+        "xdm:sourceVersion": 1,
+        "xdm:sourceProperty": "/timestamp",
+        "xdm:destinationSchema": schema,
+    }
+    assert aep.request("POST", DESCRIPTORS, json={**base, **fields}).status_code == 400
+
+
+def test_no_more_than_4000(aep: Adobe, schema: str) -> None:
+    body = aep.identity(schema, primary=False).json()
+    for number in range(3999):
+        aep.place.put("descriptors", str(number), {**body, "xdm:sourceSchema": "elsewhere"})
+    answer = aep.identity(schema, "/_acmesandbox/plan", primary=False)
+    assert answer.status_code == 400 and "4000" in answer.json()["detail"]
+    aep.ok("DELETE", f"{DESCRIPTORS}/{body['@id']}")
+    assert aep.identity(schema, "/_acmesandbox/plan", primary=False).status_code == 201
+
+
+def test_one_descriptor_by_accept(aep: Adobe, schema: str) -> None:
+    url = f"{DESCRIPTORS}/{aep.identity(schema).json()['@id']}"
+    for fine in ("", "*/*", "application/json", "application/vnd.adobe.xdm+json"):
+        assert aep.request("GET", url, headers={"Accept": fine}).status_code == 200
+    answer = aep.request("GET", url, headers={"Accept": "application/vnd.adobe.xed+json"})
+    assert (answer.status_code, answer.json()["detail"]) == (406, "Unknown Accept format available ")
+
+
+def test_adobe_has_no_descriptors(aep: Adobe) -> None:
+    paged = {"Accept": "application/vnd.adobe.xdm-v2+json"}
+    assert aep.ok("GET", f"{REGISTRY}/global/descriptors", headers=paged)["results"] == []
+    assert aep.request("GET", f"{REGISTRY}/global/descriptors/x").status_code == 404
+
+
+def test_a_schema_with_a_relationship_needs_a_reference_identity_for_profile(aep: Adobe, schema: str) -> None:
+    """EP:xdm/troubleshooting-guide.md, "Real-time Customer Profile errors"."""
+    other = aep.schema(aep.field_group({"key": {"type": "string"}}, "Keys")["$id"], title="Other")["$id"]
+    union = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
+
+    def enable(key: str) -> Any:
+        return aep.request("PATCH", f"{REGISTRY}/tenant/schemas/{quote(key, safe='')}", json=union)
+
+    base = {"xdm:sourceSchema": schema, "xdm:sourceVersion": 1, "xdm:sourceProperty": "/_acmesandbox/plan"}
+    aep.identity(schema)
+    more = {"xdm:destinationSchema": other, "xdm:destinationVersion": 1}
+    aep.ok("POST", DESCRIPTORS, json={**base, "@type": "xdm:descriptorOneToOne", **more})
+    assert "must be a xdm:descriptorReferenceIdentity" in enable(schema).json()["detail"]
+    kind = {"@type": "xdm:descriptorReferenceIdentity", "xdm:identityNamespace": "Phone"}
+    made = aep.ok("POST", DESCRIPTORS, json={**base, **kind})
+    assert aep.identity(other, "/_acmesandbox/key").status_code == 201
+    assert enable(other).status_code == 200
+    assert enable(schema).json()["detail"].endswith("must match")
+    aep.ok("PUT", f"{DESCRIPTORS}/{made['@id']}", json={**base, **kind, "xdm:identityNamespace": "Email"})
+    assert enable(schema).status_code == 200
+
+
 def test_one_primary_identity(aep: Adobe, schema: str) -> None:
     assert aep.identity(schema).status_code == 201
     assert aep.identity(schema, "/_acmesandbox/plan").status_code == 400
@@ -96,6 +214,16 @@ def test_primary_identity_stays_once_data_is_there(aep: Adobe, schema: str) -> N
     assert aep.load(dataset, lines(row()))["status"] == "success"
     assert aep.request("PUT", f"{DESCRIPTORS}/{key}", json=identity(schema)).status_code == 400
     assert aep.request("DELETE", f"{DESCRIPTORS}/{key}").status_code == 400
+
+
+def test_whether_data_alone_locks_a_primary_identity_is_a_switch(aep: Adobe, schema: str) -> None:
+    key = aep.identity(schema).json()["@id"]
+    assert aep.load(aep.dataset(schema), lines(row()))["status"] == "success"
+    aep.http.post("/_sandbox/aep/settings", json={"primary_identity_locked_by": "profile"})
+    aep.ok("PUT", f"{DESCRIPTORS}/{key}", json=identity(schema))
+    union = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
+    aep.ok("PATCH", f"{REGISTRY}/tenant/schemas/{quote(schema, safe='')}", json=union)
+    assert aep.request("PUT", f"{DESCRIPTORS}/{key}", json=identity(schema)).status_code == 400
 
 
 def test_lists_by_accept(aep: Adobe, schema: str) -> None:

@@ -137,3 +137,59 @@ def test_profile_needs_a_primary_identity_and_is_for_good(aep: Adobe) -> None:
     )
     put = {"title": "Events", "type": "object", "allOf": aep.ok("GET", url, headers={"Accept": RAW})["allOf"]}
     assert aep.ok("PUT", url, json=put)["meta:immutableTags"] == ["union"]
+
+
+def test_a_field_may_become_required_and_future_rows_need_it(aep: Adobe) -> None:
+    """EP:xdm/schema/composition.md#post-ingestion-required-fields."""
+    group, schema = setup(aep)
+    dataset = use(aep, schema)
+    assert aep.load(dataset, lines(row(count=1)))["status"] == "success"
+    aep.ok("PATCH", group, json=[{"op": "add", "path": f"{ROOT}/required", "value": ["plan"]}])
+    assert aep.load(dataset, lines(row(count=1)))["status"] == "failed"
+    assert aep.load(dataset, lines(row(count=1, plan="free")))["status"] == "success"
+
+
+def test_the_class_of_a_schema_in_use_stays(aep: Adobe) -> None:
+    profile = "https://ns.adobe.com/xdm/context/profile"
+    schema = aep.schema(title="Empty")
+    url = f"{REGISTRY}/tenant/schemas/{schema['meta:altId']}"
+    body = {"title": "Empty", "type": "object", "allOf": [{"$ref": profile}]}
+    assert aep.ok("PUT", url, json=body)["meta:class"] == profile
+    aep.dataset(schema["$id"])
+    body["allOf"] = schema["allOf"]
+    answer = aep.request("PUT", url, json=body)
+    assert answer.status_code == 400 and "class" in answer.json()["detail"]
+
+
+def test_a_refusal_names_the_field_and_the_reason(aep: Adobe) -> None:
+    group, schema = setup(aep)
+    use(aep, schema)
+    answer = aep.request("PATCH", group, json=[CHANGES["remove a field"]])
+    assert answer.json()["detail"] == (
+        "Only additive changes are allowed once a schema is in use:"
+        " field /_acmesandbox/distinctId cannot be removed, renamed or moved."
+    )
+
+
+def test_a_data_type_in_use_keeps_its_fields(aep: Adobe) -> None:
+    body = {"title": "Money", "type": "object", "properties": {"a": {"type": "string"}}}
+    money = aep.ok("POST", f"{REGISTRY}/tenant/datatypes", json=body)
+    group = aep.field_group({"total": {"type": "array", "items": {"$ref": money["$id"]}}})
+    aep.dataset(aep.schema(group["$id"])["$id"])
+    url = f"{REGISTRY}/tenant/datatypes/{money['meta:altId']}"
+    narrow = [{"op": "add", "path": "/properties/a/maxLength", "value": 3}]
+    assert aep.request("PATCH", url, json=narrow).status_code == 400
+    aep.ok("PATCH", url, json=[{"op": "add", "path": "/properties/b", "value": {"type": "string"}}])
+
+
+def test_what_another_schema_uses_is_not_guarded(aep: Adobe) -> None:
+    """A dataset of one schema does not freeze the field groups of another."""
+    _, schema = setup(aep)
+    use(aep, schema)
+    other = aep.field_group({"a": {"type": "string"}}, "Other")
+    at = "/definitions/customFields/properties/_acmesandbox/properties/a"
+    aep.ok(
+        "PATCH",
+        f"{REGISTRY}/tenant/fieldgroups/{other['meta:altId']}",
+        json=[{"op": "remove", "path": at}, {"op": "add", "path": at + "2", "value": {"type": "string"}}],
+    )

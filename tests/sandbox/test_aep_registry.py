@@ -204,11 +204,65 @@ def test_list_filters_order_and_pages(aep: Adobe) -> None:
     assert "definitions" in full["results"][0]
 
 
-@pytest.mark.parametrize("query", ["limit=5", "start=a", "orderby=title&limit=501", "orderby=title&limit=x"])
+@pytest.mark.parametrize("query", ["limit=501", "limit=x", "limit=\u00b2", "limit=-1", "property=title~("])
 def test_lists_that_do_not_fit(aep: Adobe, query: str) -> None:
     assert aep.request("GET", f"{GROUPS}?{query}", headers=ID).status_code == 400
     assert aep.request("GET", GROUPS).status_code == 406
     assert aep.request("GET", GROUPS, headers={"Accept": FULL}).status_code == 406
+
+
+def test_lists_without_an_order_are_ordered_by_their_last_change(aep: Adobe) -> None:
+    """As EP:xdm/api/behaviors.md shows; whether they can be paged so, documents and clients disagree about."""
+    page = aep.ok("GET", f"{REGISTRY}/global/behaviors", headers=ID)
+    assert page["_page"] == {"orderby": "updated", "next": None, "count": 3}
+    aep.world.clock.set(1_700_000_000, frozen=True)
+    made = []
+    for title in ("b", "a", "c"):
+        made.append(aep.field_group({"x": {"type": "string"}}, title))
+        aep.world.clock.advance(1)
+    aep.ok("PUT", one(GROUPS, made[0]["$id"]), json=field_group({"x": {"type": "string"}}, "b"))
+    first = aep.ok("GET", GROUPS, headers=ID, params={"limit": 2})
+    assert [body["title"] for body in first["results"]] == ["a", "c"]
+    rest = aep.ok("GET", GROUPS, headers=ID, params={"limit": 2, "start": first["_page"]["next"]})
+    assert [body["title"] for body in rest["results"]] == ["b"]
+    assert [b["title"] for b in aep.ok("GET", first["_links"]["next"]["href"], headers=ID)["results"]] == [
+        "b"
+    ]
+    aep.http.post("/_sandbox/aep/settings", json={"paging_without_orderby": "refused"})
+    for alone in ("limit=2", "start=1"):
+        assert aep.request("GET", f"{GROUPS}?{alone}", headers=ID).status_code == 400
+    assert aep.request("GET", GROUPS, headers=ID).status_code == 200
+
+
+def test_pages_lose_nothing_where_many_have_one_value(aep: Adobe) -> None:
+    for number in range(7):
+        body = {**field_group({"x": {"type": "string"}}, f"T{number}"), "group": str(number // 3)}
+        body |= {"description": "some"} if number % 2 else {}
+        aep.ok("POST", GROUPS, json=body)
+    for order in ("group", "-group", "description", "-description", "version", "group,-title", "created"):
+        found: list[str] = []
+        query: dict[str, Any] = {"orderby": order, "limit": 2}
+        for _ in range(10):
+            page = aep.ok("GET", GROUPS, headers=ID, params=query)
+            found += [body["title"] for body in page["results"]]
+            if page["_page"]["next"] is None:
+                break
+            query["start"] = page["_page"]["next"]
+        assert sorted(found) == [f"T{number}" for number in range(7)], order
+
+
+def test_filters_with_commas_and_strange_values(aep: Adobe) -> None:
+    for title in ("a", "a, b", "nan", "1e400", "7"):
+        aep.field_group({"x": {"type": "string"}}, title)
+
+    def titles(*filters: str) -> list[str]:
+        found = aep.ok("GET", GROUPS, headers=ID, params={"property": filters, "orderby": "title"})
+        return sorted(body["title"] for body in found["results"])
+
+    assert titles("title==a, b") == ["a, b"]
+    assert titles("title~^a,title!=a") == titles("title~^a", "title!=a") == ["a, b"]
+    assert titles("title,meta:nothing") == []
+    assert titles("title>=7,meta:containerId") == ["7", "a", "a, b", "nan"]
 
 
 def test_titles_are_unique_over_all_kinds(aep: Adobe) -> None:

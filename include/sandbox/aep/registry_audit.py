@@ -25,7 +25,7 @@ def note_change(call: Call, before: Json, after: Json) -> None:
     place, key = call.place, after["$id"]
     updates = [
         {"id": key, "xdmType": after["meta:resourceType"], "action": action, "path": path, "value": value}
-        for action, path, value in _changes(_told(before), _told(after), "")
+        for action, path, value in changes(_told(before), _told(after))
     ]
     entry = {
         "updatedUser": DEMO_USER,
@@ -48,7 +48,7 @@ def _kind(key: str) -> str:
     return f"registry-audit/{key}"
 
 
-def _changes(old: Any, new: Any, path: str) -> Iterator[tuple[str, str, Any]]:
+def changes(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
     """What was added, removed or replaced, each with its JSON Pointer; removed: the value that it had."""
     if type(old) is not type(new) or not isinstance(old, dict | list):
         if old != new:
@@ -65,4 +65,4 @@ def _changes(old: Any, new: Any, path: str) -> Iterator[tuple[str, str, Any]]:
         elif name not in left:
             yield "add", at, right[name]
         else:
-            yield from _changes(left[name], right[name], at)
+            yield from changes(left[name], right[name], at)

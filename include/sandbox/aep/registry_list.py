@@ -84,11 +84,9 @@ def paged(call: Call, bodies: list[Json]) -> tuple[list[Json], Json]:
 
 
 def _check_order(call: Call, order: str) -> None:
-    params = call.request.query_params
-    lenient = AepSettings.of(call.place.world).start_without_orderby == "allowed"
-    for name in ("limit", "start"):
-        if not order and name in params and not (name == "start" and lenient):
-            raise problem(400, f"{name} cannot be used without orderby.")
+    alone = [name for name in ("limit", "start") if name in call.request.query_params and not order]
+    if alone and AepSettings.of(call.place.world).paging_without_orderby == "refused":
+        raise problem(400, f"{alone[0]} cannot be used without orderby.")
 
 
 def _limit(text: str | None) -> int:

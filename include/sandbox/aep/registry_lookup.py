@@ -12,6 +12,7 @@ from include.sandbox.aep.place import RESOURCES, Place
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.registry_unions import unions
 from include.sandbox.aep.registry_view import show
+from include.sandbox.aep.settings import AepSettings
 from include.sandbox.aep.standard import standard_by_alt_id, standard_by_id
 
 Json = dict[str, Any]
@@ -41,6 +42,9 @@ def lookup(call: Call, container: str, kind: str) -> Response:
         for union in unions(call.place):
             if key in (union["$id"], union["meta:altId"]):
                 return JSONResponse(show(call.place, union, view))
+    everywhere = AepSettings.of(call.place.world).global_under_tenant == "found"
+    if container == "tenant" and everywhere and (_global(key) or {}).get("meta:resourceType") == kind:
+        container = "global"
     return JSONResponse(show(call.place, find_by_key(call.place, key, container, kind), view))
 
 

@@ -27,7 +27,7 @@ def resolve(place: Place, resource: dict[str, Any]) -> dict[str, Any]:
     Raises Problem 400 where a reference points nowhere, or the definition has no end.
     """
     whole = {key: value for key, value in resource.items() if key not in _COMPOSING}
-    content = _Resolver(place).content(resource, resource, 0)
+    content = _Resolver(place, resource).content(resource, resource, 0)
     whole["properties"] = content.get("properties", {})
     if content.get("required"):
         whole["required"] = content["required"]
@@ -35,9 +35,10 @@ def resolve(place: Place, resource: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Resolver:
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, resource: dict[str, Any]) -> None:
         self._place = place
-        self._known: dict[str, dict[str, Any] | None] = {}
+        # Itself as it is given, which may not be kept yet: what refers back to it has no end.
+        self._known: dict[str, dict[str, Any] | None] = {resource.get("$id", ""): resource}
         self._nodes = 0
 
     def content(

@@ -30,8 +30,12 @@ class AepSettings:
     in EP:xdm/tutorials/create-schema-api.md, where a field group and a data type are both called Loyalty Tier."""
     custom_maps: str = "allowed"
     """``allowed`` (EP:xdm/tutorials/custom-fields-api.md) or ``refused`` (older EP:xdm/schema/field-constraints.md)."""
-    start_without_orderby: str = "refused"
-    """``refused`` (EP:xdm/api/appendix.md), or ``allowed``, as clients do that send back ``_page.next`` alone."""
+    paging_without_orderby: str = "allowed"
+    """``limit`` and ``start`` "cannot be used" so (EP:xdm/api/appendix.md: ``refused``), but Adobe's own Python client
+    does, always: ``allowed``, in the order ``updated`` that lists have by themselves."""
+    global_under_tenant: str = "found"
+    """A lookup of one of Adobe's resources in the ``tenant`` container: ``found``, as Adobe's own Python client takes
+    for granted, or ``missing``, as each resource is in one container (EP:xdm/api/getting-started.md)."""
     primary_identity_locked_by: str = "data"
     """Once a schema has ``data``; or ``profile``: once it has data and is enabled for Profile (newer documents)."""
     flow_schedule_rules: str = "spec"
@@ -83,7 +87,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "refusal_status": (int, type(None)),
     "unique_titles": (str,),
     "custom_maps": (str,),
-    "start_without_orderby": (str,),
+    "paging_without_orderby": (str,),
+    "global_under_tenant": (str,),
     "primary_identity_locked_by": (str,),
     "flow_schedule_rules": (str,),
     "flow_start_in_past": (str,),
@@ -102,7 +107,8 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "refusal_status": (400, 401, None),
     "unique_titles": ("all", "type"),
     "custom_maps": ("allowed", "refused"),
-    "start_without_orderby": ("allowed", "refused"),
+    "paging_without_orderby": ("allowed", "refused"),
+    "global_under_tenant": ("found", "missing"),
     "primary_identity_locked_by": ("data", "profile"),
     "flow_schedule_rules": ("spec", "tutorial"),
     "flow_start_in_past": ("accept", "refuse"),
