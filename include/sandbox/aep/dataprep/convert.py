@@ -15,7 +15,7 @@ from include.sandbox.aep.dataprep.values import (
     plain,
     text_of,
 )
-from include.sandbox.aep.registry_resolve import xdm_type
+from include.sandbox.aep.registry_types import xdm_type
 from include.sandbox.aep.row_schema import kind_of
 
 _BITS = {"byte": 8, "short": 16, "int": 32, "long": 64}
