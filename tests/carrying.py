@@ -30,7 +30,8 @@ from include.steps.stage import stage_partition
 from include.steps.transform import transform_partition
 from include.steps.validate import validate_partition
 from include.steps.workspace import Workspace
-from include.xdm.mapping import bind, read_mapping_file
+from include.xdm.mapping import bind
+from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
 
 PROJECT = Path(__file__).parents[1]

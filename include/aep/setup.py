@@ -15,7 +15,9 @@ from include.aep.identity import Identity
 from include.aep.registry import Registry
 from include.config.model import Pipeline
 from include.errors import ConfigError, SchemaError
-from include.xdm.mapping import TENANT, read_mapping_file, split_path
+from include.xdm.destinations import TENANT
+from include.xdm.language.paths import parse_path
+from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import EXPERIENCE_EVENT
 
 FIELD_GROUPS = Path(__file__).parents[1] / "pipelines" / "field_groups"
@@ -146,7 +148,8 @@ def _identity_fields(pipeline: Pipeline, tenant: str) -> dict[str, str]:
         source = str(row.get("source", ""))
         for name in pipeline.identities:
             if source in (f"properties.{name}", f"data.{name.removeprefix('$')}"):
-                fields[name] = "/" + "/".join(split_path(str(row["destination"]).replace(TENANT, tenant)))
+                path = parse_path(str(row["destination"]).replace(TENANT, tenant))
+                fields[name] = "/" + "/".join(map(str, path))
     return fields
 
 

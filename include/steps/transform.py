@@ -16,6 +16,7 @@ from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
 from include.steps.jsonl import gzip_writer
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.compile import CompiledMapping, compile_mapping
+from include.xdm.functions.arrow import register
 from include.xdm.mapping import MappingSet
 from include.xdm.schema import XdmSchema
 from include.xdm.sift import Sieve, SiftedEvent
@@ -47,7 +48,7 @@ def transform_partition(
     workspace.save_schema(schema)
     with workspace.scratch() as scratch:
         work = _Work(workspace, raw, mapping, scratch)
-        rows = work.run(compile_mapping(mapping, pipeline.identities))
+        rows = work.run(compile_mapping(mapping, pipeline.identities, now=raw.created_at))
         files = [upload_file(workspace.lake, f"{workspace.partition.output('transform', digest)}/part-00000.parquet",
                              work.parquet, rows)] if rows else []  # fmt: skip
         quarantine = work.quarantine_file(workspace, digest)
@@ -116,6 +117,7 @@ class _Work:
         import pyarrow.parquet as pq
 
         writer, rows, failed = None, 0, Counter[str]()
+        register(db, compiled.functions)
         mapper = db.cursor()
         for events in spool.slices(self._places(db)):
             mapper.register("events", events)

@@ -10,8 +10,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from include.xdm.cells import text_literal
+from include.xdm.computed import Computed
 from include.xdm.convert import convert, ident, pack, quote, values_inside
+from include.xdm.functions.registry import Function
 from include.xdm.mapping import FieldMapping, MappingSet
+from include.xdm.properties import Properties, pointer
 
 Tree = dict[str, "Tree | str"]
 
@@ -22,21 +26,22 @@ BLOCKED_IDENTITIES = ("null", "anonymous", "invalid")
 @dataclass(frozen=True)
 class CompiledMapping:
     """``select`` reads table ``events(_id, timestamp, properties, event, unmapped)``; the rows it gives have the
-    schema's shape and, last, ``failed``: the destinations whose source did not convert."""
+    schema's shape and, last, ``failed``: the destinations whose source did not convert or whose expression failed.
+    ``functions`` are to be registered on the connection before (``functions.arrow.register``)."""
 
     select: str
     columns: tuple[str, ...]
+    functions: tuple[Function, ...] = ()
 
 
-def compile_mapping(mapping: MappingSet, identities: Mapping[str, str]) -> CompiledMapping:
-    """One SELECT for a whole mapping set; ``identities`` maps property names to namespace codes."""
+def compile_mapping(
+    mapping: MappingSet, identities: Mapping[str, str], now: str = "1970-01-01T00:00:00Z"
+) -> CompiledMapping:
+    """One SELECT for a whole mapping set; ``identities`` maps property names to namespace codes, ``now`` is what
+    ``now()`` gives, ISO 8601."""
     leaves = mapping.mappings
-    read = _Properties([*identities, *(s[1] for m in leaves for s in m.sources if s[0] == "properties")])
-    failed = [
-        f"CASE WHEN f{n} THEN {quote(m.field.dotted)} END"
-        for n, m in enumerate(leaves)
-        if m.kind == "ATTRIBUTE"
-    ]
+    read = Properties([*identities, *(str(s[1]) for m in leaves for s in m.sources if len(s) > 1)], "VARCHAR")
+    computed = Computed(leaves, now)
     tree: Tree = {}
     for n, m in enumerate(leaves):
         _plant(tree, m.destination, f"c{n}")
@@ -44,71 +49,35 @@ def compile_mapping(mapping: MappingSet, identities: Mapping[str, str]) -> Compi
         _plant(tree, mapping.unmapped, _UNMAPPED)
     tops = [f"{_struct(branch)} AS {ident(name)}" for name, branch in tree.items()]
     columns = ["_id", "timestamp", f'{_identity_map(identities, read)} AS "identityMap"', *tops]
+    failed = [
+        f"CASE WHEN f{n} THEN {quote(m.field.dotted)} END" for n, m in enumerate(leaves) if m.kind != "STATIC"
+    ]
     columns.append(f"list_filter([{', '.join(failed)}]::VARCHAR[], lambda x: x IS NOT NULL) AS failed")
     # One layer each, so that what the next one uses several times is computed once.
     layers = [
-        [read.structs],
-        [f"{read.text(m)} AS s{n}" for n, m in enumerate(leaves)],
+        [*read.structs, *computed.structs],
+        *computed.layers,
+        [f"{computed.text(n) or _text(m, read)} AS s{n}" for n, m in enumerate(leaves)],
         [f"{convert(f's{n}', m.field)} AS c{n}" for n, m in enumerate(leaves)],
-        [f"{_failed(n, m)} AS f{n}" for n, m in enumerate(leaves)],
+        [f"{computed.failed(n)}{_failed(n, m)} AS f{n}" for n, m in enumerate(leaves)],
         [f"{_put_back(leaves, read)} AS back"],
     ]
     select = "events"
     for layer in layers:
         select = f"(SELECT {', '.join(['*', *layer])} FROM {select})"
     return CompiledMapping(
-        f"SELECT {', '.join(columns)} FROM {select}", ("_id", "timestamp", "identityMap", *tree)
+        f"SELECT {', '.join(columns)} FROM {select}",
+        ("_id", "timestamp", "identityMap", *tree),
+        tuple(computed.functions),
     )
 
 
-class _Properties:
-    """How SQL gets at the properties that a mapping set wants: as text, parsed in one go into a struct.
-
-    Names that differ in case only go into structs of their own: to DuckDB the fields ``id`` and ``Id`` are one.
-    """
-
-    def __init__(self, names: list[str]) -> None:
-        self._structs: list[dict[str, str]] = []
-        self._sql: dict[str, str] = {}
-        for name in dict.fromkeys(names):
-            number = sum(other.lower() == name.lower() for other in self._sql)
-            if number == len(self._structs):
-                self._structs.append({})
-            self._structs[number][name] = "VARCHAR"
-            self._sql[name] = f"p{number}.{ident(name)}"
-
-    @property
-    def structs(self) -> str:
-        shapes = (json.dumps(struct, ensure_ascii=False) for struct in self._structs)
-        return ", ".join(f"from_json(properties, {quote(shape)}) AS p{n}" for n, shape in enumerate(shapes))
-
-    def whole(self, name: str) -> str:
-        return self._sql[name]
-
-    def text(self, m: FieldMapping) -> str:
-        if m.kind == "STATIC":
-            return quote(m.constant)
-        if len(m.sources) == 1:
-            return self.source(m.sources[0])
-        return f"coalesce({', '.join(self.present(source) for source in m.sources)})"
-
-    def present(self, source: tuple[str, ...]) -> str:
-        return f"nullif({self.source(source)}, '')"
-
-    def source(self, source: tuple[str, ...]) -> str:
-        if source == ("event",):
-            return "event"
-        top = self.whole(source[1])
-        if len(source) == 2:
-            return top
-        # TRY: a text that begins like JSON need not be any.
-        inside = f"TRY(json_extract_string({top}, {quote(_pointer(source[2:]))}))"
-        return f"CASE WHEN left({top}, 1) IN ('{{', '[') THEN {inside} END"
-
-
-def _pointer(names: tuple[str, ...]) -> str:
-    """A JSON pointer (RFC 6901)."""
-    return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in names)
+def _text(m: FieldMapping, read: Properties) -> str:
+    if m.kind == "STATIC":
+        return text_literal(m.constant)
+    if len(m.sources) == 1:
+        return read.source(m.sources[0])
+    return f"coalesce({', '.join(read.present(source) for source in m.sources)})"
 
 
 def _failed(n: int, m: FieldMapping) -> str:
@@ -136,7 +105,7 @@ def _struct(branch: Tree | str) -> str:
     return pack({name: _struct(child) for name, child in branch.items()})
 
 
-def _identity_map(identities: Mapping[str, str], read: _Properties) -> str:
+def _identity_map(identities: Mapping[str, str], read: Properties) -> str:
     """``identityMap``: of the identities that are there, the first named in the pipeline file is primary."""
     blocked = ", ".join(quote(word) for word in BLOCKED_IDENTITIES)
     values = []
@@ -174,20 +143,20 @@ _UNMAPPED = (
 """The unmapped JSON, with what has to go back into it."""
 
 
-def _put_back(leaves: Sequence[FieldMapping], read: _Properties) -> str:
+def _put_back(leaves: Sequence[FieldMapping], read: Properties) -> str:
     """The sources that did not convert or were passed over, as the inside of a JSON object."""
     carried = {m.sources[0] for m in leaves if len(m.sources) == 1}
-    when: dict[tuple[str, ...], list[str]] = {}
+    when: dict[str, list[str]] = {}
     for n, m in enumerate(leaves):
         for place, source in enumerate(m.sources):
             if source[0] == "properties" and len(source) == 2:
                 before = [
                     f"{read.present(s)} IS NOT NULL" for s in m.sources[:place] if source not in carried
                 ]
-                when.setdefault(source, []).extend([*before, f"f{n}"])
+                when.setdefault(str(source[1]), []).extend([*before, f"f{n}"])
     spliced = [
         f"CASE WHEN {' OR '.join(conditions)} THEN {quote(json.dumps(name, ensure_ascii=False) + ':')} || "
-        f"nullif(nullif(json_extract(properties, {quote(_pointer((name,)))})::VARCHAR, 'null'), '\"\"') END"
-        for (_, name), conditions in when.items()
+        f"nullif(nullif(json_extract(properties, {quote(pointer((name,)))})::VARCHAR, 'null'), '\"\"') END"
+        for name, conditions in when.items()
     ]
     return f"array_to_string(list_filter([{', '.join(spliced)}]::VARCHAR[], lambda x: x IS NOT NULL), ',')"

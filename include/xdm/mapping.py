@@ -1,43 +1,52 @@
-"""A Data Prep mapping set: which Mixpanel property becomes which XDM field."""
+"""A Data Prep mapping set, checked against a schema: which property or expression becomes which XDM field."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from difflib import get_close_matches
+from functools import cached_property
 from math import isfinite
-from pathlib import Path
 from typing import Any, Literal
 
 from include.errors import ConfigError
 from include.lake.manifest import digest_of
+from include.xdm.destinations import Destination, Names, can_hold, collisions, find_destination, missing
+from include.xdm.language.check import Typed, check, places, properties_in
+from include.xdm.language.parser import parse
+from include.xdm.language.paths import EACH, Path, parse_path, write_path
+from include.xdm.language.tree import LanguageError
+from include.xdm.mapping_file import SOURCE_TYPES
 from include.xdm.schema import INTEGER_LIMITS, Kind, XdmField, XdmSchema
-
-TENANT = "_{TENANT_ID}"
-"""How Adobe's documentation, and a mapping file that is to work in any organisation, writes the tenant's name."""
-
-BUILT = ("_id", "timestamp", "identityMap")
-"""What the pipeline builds itself, by rules that a mapping cannot break."""
 
 UNMAPPED = ("mixpanel", "unmapped")
 """Below the tenant: the JSON text of every property that no mapping names."""
 
-_FILES = Path(__file__).parents[1] / "pipelines" / "mappings"
-_SEGMENT = re.compile(r"\$\{(?P<quoted>[^}]+)\}|(?P<plain>(?:\\.|[^.\\])+)")
-
 
 @dataclass(frozen=True)
 class FieldMapping:
-    """One row of a mapping set, its paths taken apart. ``source`` has one candidate name path or more, in order."""
+    """One field and where its value comes from.
 
-    kind: Literal["ATTRIBUTE", "STATIC"]
-    sources: tuple[tuple[str, ...], ...]
-    constant: str
-    destination: tuple[str, ...]
+    ATTRIBUTE: ``sources``, the first that is there. STATIC: ``constant``. EXPRESSION: ``expression``.
+    ASSEMBLED: an array or map whose items several mappings fill, ``parts``.
+    ``inside``: for a part, the steps from the field to where its value goes.
+    """
+
+    kind: Literal["ATTRIBUTE", "STATIC", "EXPRESSION", "ASSEMBLED"]
+    destination: Names
     field: XdmField
+    sources: tuple[Path, ...] = ()
+    constant: str = ""
+    expression: Typed | None = None
+    parts: tuple[FieldMapping, ...] = ()
+    inside: Path = ()
+    number: int = 0
+
+    def properties(self) -> set[str]:
+        """The properties it reads; ``*``: all of them."""
+        found = {str(path[1]) for path in self.sources if path[0] == "properties" and len(path) > 1}
+        found |= properties_in(self.expression) if self.expression else set()
+        return found.union(*(part.properties() for part in self.parts))
 
 
 @dataclass(frozen=True)
@@ -46,108 +55,111 @@ class MappingSet:
 
     mappings: tuple[FieldMapping, ...]
     digest: str
-    unmapped: tuple[str, ...] | None = None
+    unmapped: Names | None = None
 
-    @property
+    @cached_property
     def whole_properties(self) -> frozenset[str]:
         """Properties that a mapping carries whole, so that they are not kept a second time as unmapped."""
         return frozenset(
-            s[1] for m in self.mappings for s in m.sources if len(s) == 2 and s[0] == "properties"
+            str(s[1]) for m in self.mappings for s in m.sources if len(s) == 2 and s[0] == "properties"
         )
 
-
-def read_mapping_file(name: str, folder: Path = _FILES) -> list[dict[str, Any]]:
-    """The rows of a mapping file: a mapping set as AEP exports it, or its bare list of mappings.
-
-    Raises:
-        ConfigError: there is no such file, or it is no mapping set.
-    """
-    path = folder / name
-    if not path.is_file():
-        raise ConfigError(
-            f"There is no mapping file {name} in include/pipelines/mappings.", "Copy shop.json there."
-        )
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{name} is no JSON: {error}.") from None
-    rows = data.get("mappings") if isinstance(data, dict) else data
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ConfigError(
-            f"{name} holds no list of mappings.", 'Expected {"mappings": [{"sourceType": …}, …]}.'
-        )
-    return rows
+    @cached_property
+    def named_properties(self) -> frozenset[str]:
+        """Properties that some mapping reads, be it in an expression or in part."""
+        return frozenset().union(*(m.properties() for m in self.mappings))
 
 
 def bind(name: str, rows: list[dict[str, Any]], schema: XdmSchema, *, keep_unmapped: bool) -> MappingSet:
-    """Checks a mapping set against the schema: every fault of it in one go.
+    """Checks the mappings of a file against the schema: every fault of them in one go.
 
     Raises:
-        ConfigError: naming each row that is wrong, and the nearest path that is not.
+        ConfigError: naming each mapping that is wrong, and the nearest path or function that is not.
     """
     unmapped = (schema.tenant, *UNMAPPED) if keep_unmapped else None
     faults: list[str] = []
-    mappings: list[FieldMapping] = []
-    taken: dict[tuple[str, ...], int] = {}
+    bound: list[FieldMapping] = []
+    taken: dict[tuple[Names, Path], int] = {}
     for number, row in enumerate(rows, 1):
         try:
-            mapping = _row(row, schema)
+            mapping = replace(_mapping(row, schema), number=number)
+            place = (mapping.destination, mapping.inside)
             if mapping.destination == unmapped:
-                raise ValueError(f"{mapping.field.dotted} is filled by unmapped: keep; remove this row")
-            if mapping.destination in taken:
-                raise ValueError(f"row {taken[mapping.destination]} already fills {mapping.field.dotted}")
-            taken[mapping.destination] = number
-            mappings.append(mapping)
-        except ValueError as fault:
-            faults.append(f"row {number}: {fault}")
-    faults += _nested_destinations(taken) + _names_that_differ_in_case(taken)
+                raise LanguageError(
+                    f"{mapping.field.dotted} is filled by unmapped: keep; remove this mapping"
+                )
+            if place in taken:
+                path = write_path((*mapping.destination, *mapping.inside))
+                raise LanguageError(f"mapping {taken[place]} already fills {path}")
+            taken[place] = number
+            bound.append(mapping)
+        except LanguageError as fault:
+            faults.append(f"mapping {number}: {fault}")
+    mappings = _with_copies_spread(bound)
+    faults += collisions({m.destination: m.number for m in mappings})
+    faults += _whole_and_in_parts(taken)
+    if not faults:
+        faults += [
+            f"nothing fills {path}, which the schema requires; add a mapping to it"
+            for path in missing(schema.root, (m.destination for m in mappings))
+        ]
     if unmapped and ((field := schema.find(unmapped)) is None or field.kind is not Kind.STRING):
         faults.append(f"unmapped: keep needs a string field {'.'.join(unmapped)} in the schema")
     if faults:
         raise ConfigError(f"Mapping {name} does not fit schema {schema.title!r}: {'; '.join(faults)}.")
-    return MappingSet(tuple(mappings), digest_of({"rows": rows, "unmapped": unmapped}), unmapped)
+    return MappingSet(
+        tuple(_assembled(mappings, schema)), digest_of({"rows": rows, "unmapped": unmapped}), unmapped
+    )
 
 
-def _names_that_differ_in_case(taken: Mapping[tuple[str, ...], int]) -> list[str]:
-    """To DuckDB ``id`` and ``Id`` are one field of a struct."""
-    spelled: dict[tuple[str, ...], tuple[str, ...]] = {}
-    faults = []
-    for path, number in taken.items():
-        for n in range(1, len(path) + 1):
-            folded = tuple(name.lower() for name in path[:n])
-            other = spelled.setdefault(folded, path[:n])
-            if other != path[:n]:
-                faults.append(f"row {number}: {'.'.join(path[:n])} and {'.'.join(other)} differ in case only")
-                break
-    return faults
-
-
-def _row(row: Mapping[str, Any], schema: XdmSchema) -> FieldMapping:
+def _mapping(row: Mapping[str, Any], schema: XdmSchema) -> FieldMapping:
     kind = str(row.get("sourceType", "ATTRIBUTE")).upper()
-    if kind not in ("ATTRIBUTE", "STATIC"):
-        raise ValueError(f"sourceType {kind} is not supported; write ATTRIBUTE or STATIC")
-    source, destination = row.get("source"), row.get("destination")
-    if not isinstance(destination, str) or source is None:
-        raise ValueError("it needs a source and a destination")
-    path = split_path(destination.replace(TENANT, schema.tenant))
-    if path[0] in BUILT:
-        raise ValueError(f"{path[0]} is built by the pipeline; remove this row")
-    field = schema.find(path)
-    if field is None:
-        known = [f.dotted for f in schema.root.walk() if f.path and f.path[0] not in BUILT]
-        near = get_close_matches(".".join(path), known, n=1, cutoff=0.4)
-        raise ValueError(
-            f"the schema has no field {'.'.join(path)}" + (f"; nearest is {near[0]}" if near else "")
+    if kind not in SOURCE_TYPES:
+        raise LanguageError(f"sourceType {kind} is not supported; write ATTRIBUTE, EXPRESSION or STATIC")
+    source, text = row.get("source"), row.get("destination")
+    if not isinstance(text, str) or source is None or (not isinstance(source, str) and kind != "STATIC"):
+        raise LanguageError("it needs a source and a destination")
+    if "identity" in row:
+        raise LanguageError(
+            f"it marks an identity ({row['identity']}); name the property under identities in the pipeline file"
         )
-    if field.kind is Kind.OBJECT:
-        raise ValueError(f"{field.dotted} is an object; name the fields inside it")
+    destination = find_destination(text, schema)
+    plain = FieldMapping("ATTRIBUTE", destination.names, destination.field, inside=destination.inside)
+    if kind == "ATTRIBUTE":
+        return _attribute(plain, source, destination)
+    if EACH in destination.inside:
+        raise LanguageError(
+            f"{destination} is for every item; only sourceType ATTRIBUTE with [*] can fill that"
+        )
     if kind == "STATIC":
-        if not _is_value(str(source), field):
-            raise ValueError(
-                f"{source!r} is no value for {field.dotted}, which is of type {field.kind.value}"
+        if not _is_value(_static(source), destination.field):
+            field = destination.field
+            raise LanguageError(
+                f"{source!r} is no value for {destination}, which is of type {field.kind.value}"
             )
-        return FieldMapping("STATIC", (), str(source), path, field)
-    return FieldMapping("ATTRIBUTE", _sources(str(source)), "", path, field)
+        return replace(plain, kind="STATIC", constant=_static(source))
+    typed = check(parse(source))
+    if not can_hold(destination.field, typed.type):
+        raise LanguageError(
+            f"{destination} is of type {destination.field.kind.value}, but the expression is of type {typed.type.value}"
+        )
+    return replace(plain, kind="EXPRESSION", expression=typed)
+
+
+def _attribute(plain: FieldMapping, source: str, destination: Destination) -> FieldMapping:
+    sources = places(parse_path(source))
+    each, wanted = sources[0].count(EACH), destination.inside.count(EACH)
+    inside = destination.inside
+    if each == wanted + 1 and destination.field.kind is Kind.ARRAY and destination.field.item:
+        inside, wanted = (*inside, EACH), each  # emails[*].email to an array of texts
+        plain = replace(plain, field=destination.field.item)
+    if each != wanted:
+        raise LanguageError(f"the source has {each} [*] and the destination {wanted}; they go in step")
+    return replace(plain, sources=sources, inside=inside)
+
+
+def _static(source: Any) -> str:
+    return str(source).lower() if isinstance(source, bool) else str(source)
 
 
 def _is_value(text: str, field: XdmField) -> bool:
@@ -167,50 +179,55 @@ def _is_value(text: str, field: XdmField) -> bool:
     return field.kind is Kind.STRING and text != ""
 
 
-def _nested_destinations(taken: Mapping[tuple[str, ...], int]) -> list[str]:
-    return [
-        f"row {taken[path]}: {'.'.join(path)} lies inside what row {taken[path[:n]]} fills"
-        for path in taken
-        for n in range(1, len(path))
-        if path[:n] in taken
-    ]
+def _is_copy(mapping: FieldMapping) -> bool:
+    """An object mapped to an object: its members of the same name go along (EP:data-prep/functions.md#object-copy)."""
+    return mapping.kind == "ATTRIBUTE" and mapping.field.kind is Kind.OBJECT and not mapping.inside
 
 
-def _sources(text: str) -> tuple[tuple[str, ...], ...]:
-    """Where to look for a source, first hit wins.
+def _with_copies_spread(bound: list[FieldMapping]) -> list[FieldMapping]:
+    """Object copies as one mapping for each field inside; a mapping of the field's own comes first."""
+    explicit = {m.destination for m in bound if not _is_copy(m)}
+    made = [m for m in bound if not _is_copy(m)]
+    for copy in sorted(filter(_is_copy, bound), key=lambda m: -len(m.destination)):
+        for field in copy.field.walk():
+            above = {field.path[:n] for n in range(len(copy.destination) + 1, len(field.path) + 1)}
+            if field.kind is Kind.OBJECT or above & explicit:
+                continue
+            steps = field.path[len(copy.destination) :]
+            explicit.add(field.path)
+            made.append(
+                replace(
+                    copy,
+                    destination=field.path,
+                    field=field,
+                    sources=tuple((*s, *steps) for s in copy.sources),
+                )
+            )
+    return made
 
-    Adobe's Mixpanel tutorial writes ``data.<name>`` with the ``$`` dropped, and ``event_name`` for the event.
-    """
-    path = split_path(text)
-    if path == ("event",):
-        return (path,)
-    if path[0] == "data" and len(path) > 1:
-        name, rest = path[1], path[2:]
-        if name == "event_name" and not rest:
-            return (("event",), ("properties", name))
-        return (("properties", name, *rest), ("properties", f"${name}", *rest))
-    if path[0] != "properties" or len(path) < 2:
-        raise ValueError(f"source {text!r} must be event, properties.<name> or data.<name>")
-    return (path,)
+
+def _whole_and_in_parts(taken: Mapping[tuple[Names, Path], int]) -> Iterable[str]:
+    """An array that one mapping fills as a whole and another one item by item."""
+    for (names, inside), number in taken.items():
+        for n in range(len(inside)):
+            if (names, inside[:n]) in taken:
+                yield f"mapping {number}: it lies inside what mapping {taken[names, inside[:n]]} fills"
 
 
-def split_path(text: str) -> tuple[str, ...]:
-    r"""The names of a path: ``a.b``, with ``\.`` for a dot inside a name and ``${...}`` around an odd one.
-
-    Raises:
-        ValueError: the path is empty or has an empty name.
-    """
-    names: list[str] = []
-    at = 0
-    while True:
-        match = _SEGMENT.match(text, at)
-        if match is None or text.startswith("${}", at):
-            raise ValueError(f"path {text!r} has an empty name at position {at + 1}")
-        quoted = match["quoted"]
-        names.append(quoted if quoted is not None else re.sub(r"\\(.)", r"\1", match["plain"]))
-        at = match.end()
-        if at == len(text):
-            return tuple(names)
-        if text[at] != ".":
-            raise ValueError(f"path {text!r} lacks a dot at position {at + 1}")
-        at += 1
+def _assembled(mappings: list[FieldMapping], schema: XdmSchema) -> list[FieldMapping]:
+    """The mappings into one array or map as one, where the first of them stood."""
+    parts: dict[Names, list[FieldMapping]] = {}
+    for mapping in mappings:
+        if mapping.inside:
+            parts.setdefault(mapping.destination, []).append(mapping)
+    made: dict[Names, FieldMapping] = {}
+    for mapping in mappings:
+        names = mapping.destination
+        if mapping.inside:
+            field = schema.find(names)
+            assert field is not None
+            mapping = FieldMapping(
+                "ASSEMBLED", names, field, parts=tuple(parts[names]), number=mapping.number
+            )
+        made[names] = mapping
+    return list(made.values())

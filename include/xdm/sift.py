@@ -187,7 +187,7 @@ def _parse(line: bytes) -> tuple[str, str, dict[str, msgspec.Raw]]:
     except RecursionError:
         raise Refused("nested_too_deep") from None
     raw = bytes(parsed.properties)
-    if _deeper_than(raw, DEPTH_LIMIT):
+    if deeper_than(raw, DEPTH_LIMIT):
         raise Refused("nested_too_deep")
     try:
         properties = _decode_properties(raw)
@@ -197,7 +197,7 @@ def _parse(line: bytes) -> tuple[str, str, dict[str, msgspec.Raw]]:
     return parsed.event, raw.decode(), properties
 
 
-def _deeper_than(raw: bytes, limit: int) -> bool:
+def deeper_than(raw: bytes, limit: int) -> bool:
     if raw.count(b"{") + raw.count(b"[") <= limit:
         return False
     depth = 0

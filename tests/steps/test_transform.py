@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from include.errors import BadManifest, SchemaError
 from include.lake.lake import Lake
 from include.steps.transform import transform_partition
-from include.xdm.mapping import bind, read_mapping_file
+from include.xdm.mapping import bind
+from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
 from tests.making import (
     DAY,

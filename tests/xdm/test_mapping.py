@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.errors import ConfigError
-from include.xdm.mapping import bind, read_mapping_file, split_path
+from include.xdm.mapping import bind
+from include.xdm.language.paths import parse_path
+from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
 from tests.making import (
     BOOLEAN,
@@ -38,6 +41,10 @@ def faults(*rows: dict[str, Any], xdm: XdmSchema = XDM) -> str:
     return str(refused.value)
 
 
+def formula(source: str, destination: str) -> dict[str, Any]:
+    return {**row(source, destination), "sourceType": "EXPRESSION"}
+
+
 def sources(text: str) -> tuple[tuple[str, ...], ...]:
     return bind("x", [row(text, "browser")], XDM, keep_unmapped=False).mappings[0].sources
 
@@ -47,17 +54,36 @@ def sources(text: str) -> tuple[tuple[str, ...], ...]:
     [
         (row("event", "brwser"), "the schema has no field _acme.mixpanel.brwser; nearest is _acme.mixpanel.browser"),
         (row("event", "_other.x.y.z"), "the schema has no field _other.x.y.z"),
-        (row("event", "place"), "_acme.mixpanel.place is an object; name the fields inside it"),
-        (row("event", "_id"), "_id is built by the pipeline; remove this row"),
-        (row("event", "_id.x"), "_id is built by the pipeline; remove this row"),
-        ({**row("event", "x"), "destination": "timestamp"}, "timestamp is built by the pipeline; remove this row"),
-        ({**row("event", "x"), "destination": "identityMap"}, "identityMap is built by the pipeline; remove this row"),
-        ({**row("1 + 1", "city"), "sourceType": "EXPRESSION"}, "sourceType EXPRESSION is not supported; write ATTRIBUTE or STATIC"),
+        (row("event", "place.town"), "the schema has no field _acme.mixpanel.place.town; nearest is _acme.mixpanel.place"),
+        (row("event", "tags.x"), "_acme.mixpanel.tags is an array; write _acme.mixpanel.tags[*].x or _acme.mixpanel.tags[0].x"),
+        (row("event", "city[0]"), "_acme.mixpanel.city is no array; remove [0]"),
+        (row("event", "tags[1001]"), "_acme.mixpanel.tags[1001] has a position above 1000"),
+        (row("event", "tags[*]"), "the source has 0 [*] and the destination 1; they go in step"),
+        (row("properties.a[*].b[*]", "tags"), "the source has 2 [*] and the destination 0; they go in step"),
+        (row("properties.a[x]", "city"), "path 'properties.a[x]' has no [0] or [*] at position 13; a name with a bracket is written ${...}"),
+        (row("event", "_id"), "_id is built by the pipeline; remove this mapping"),
+        (row("event", "_id.x"), "_id is built by the pipeline; remove this mapping"),
+        ({**row("event", "x"), "destination": "timestamp"}, "timestamp is built by the pipeline; remove this mapping"),
+        ({**row("event", "x"), "destination": "identityMap"}, "identityMap is built by the pipeline; remove this mapping"),
+        ({**row("1 + 1", "city"), "sourceType": "FORMULA"}, "sourceType FORMULA is not supported; write ATTRIBUTE, EXPRESSION or STATIC"),
+        (formula("uper(event)", "city"), "there is no function uper; nearest is upper"),
+        (formula("event.lower()", "city"), "lower is no method; write lower(value, …)"),
+        (formula("ua_os_name(event)", "city"),
+         "the function ua_os_name is not supported: it needs the rules of a user agent database; Mixpanel's $browser, $os and $device say the same"),
+        (formula("substr(event, 1)", "city"), "substr takes 3 arguments, not 2: substr(INPUT, START_INDEX, LENGTH)"),
+        (formula("event(", "city"), "a value is missing at its end"),
+        (formula("upper(event", "city"), "expected ')' but found its end"),
+        (formula("upper(city)", "city"), "source 'city' must be event, properties.<name> or data.<name>; write properties.city, or 'city' for a text"),
+        (formula("upper([1])", "city"), "argument 1 of upper, INPUT, has to be a string, not of type array"),
+        (formula("true", "tags"), "_acme.mixpanel.tags is of type array, but the expression is of type boolean"),
+        (formula("now()", "quantity"), "_acme.mixpanel.quantity is of type int, but the expression is of type date"),
+        (formula("event", "tags[*]"), "_acme.mixpanel.tags[*] is for every item; only sourceType ATTRIBUTE with [*] can fill that"),
+        (formula("1" * 5000, "quantity"), "it has 5000 characters; Data Prep takes 4096"),
+        ({**row("event", "city"), "identity": "ECID"}, "it marks an identity (ECID); name the property under identities in the pipeline file"),
         ({"source": "event"}, "it needs a source and a destination"),
         ({"destination": "eventType"}, "it needs a source and a destination"),
         ({"source": "event", "destination": 5}, "it needs a source and a destination"),
-        (row("distinct_id", "city"), "source 'distinct_id' must be event, properties.<name> or data.<name>"),
-        (row("properties", "city"), "source 'properties' must be event, properties.<name> or data.<name>"),
+        (row("distinct_id", "city"), "source 'distinct_id' must be event, properties.<name> or data.<name>; write properties.distinct_id"),
         (row("event.name", "city"), "source 'event.name' must be event, properties.<name> or data.<name>"),
         (row("properties..x", "city"), "path 'properties..x' has an empty name at position 12"),
         (row("properties.", "city"), "path 'properties.' has an empty name at position 12"),
@@ -65,7 +91,7 @@ def sources(text: str) -> tuple[tuple[str, ...], ...]:
         (row("", "city"), "path '' has an empty name at position 1"),
         (row("properties.${a}b", "city"), "path 'properties.${a}b' lacks a dot at position 16"),
         ({**row("event", "x"), "destination": ""}, "path '' has an empty name at position 1"),
-        (row("event", "unmapped"), "_acme.mixpanel.unmapped is filled by unmapped: keep; remove this row"),
+        (row("event", "unmapped"), "_acme.mixpanel.unmapped is filled by unmapped: keep; remove this mapping"),
         ({**row("x", "quantity"), "sourceType": "STATIC"}, "'x' is no value for _acme.mixpanel.quantity, which is of type int"),
         ({**row("x", "tags"), "sourceType": "STATIC"}, "'x' is no value for _acme.mixpanel.tags, which is of type array"),
     ],
@@ -74,13 +100,13 @@ def sources(text: str) -> tuple[tuple[str, ...], ...]:
 def test_a_wrong_row_is_named(fault: dict[str, Any], sentence: str) -> None:
     assert (
         faults(row("event", "eventType"), fault)
-        == f"Mapping shop.json does not fit schema 'Events': row 2: {sentence}."
+        == f"Mapping shop.json does not fit schema 'Events': mapping 2: {sentence}."
     )
 
 
 def test_every_fault_is_told_at_once() -> None:
     told = faults(row("event", "brwser"), row("event", "city"), row("x", "os"), row("properties.y", "city"))
-    assert [part.split(":")[0] for part in told.split("row ")[1:]] == [
+    assert [part.split(":")[0] for part in told.split("mapping ")[1:]] == [
         "1",
         "3",
         "4",
@@ -90,12 +116,14 @@ def test_every_fault_is_told_at_once() -> None:
 
 def test_destinations_that_differ_in_case_only_are_refused() -> None:
     told = faults(row("event", "city"), row("properties.y", "City"), xdm=schema(city=STRING, City=STRING))
-    assert "row 2: _acme.mixpanel.City and _acme.mixpanel.city differ in case only" in told
+    assert "mapping 2: _acme.mixpanel.City and _acme.mixpanel.city differ in case only" in told
 
 
 def test_a_destination_inside_another_one_is_refused() -> None:
-    told = faults(row("properties.tags", "tags"), row("properties.a", "tags.x"))
-    assert "row 2: the schema has no field _acme.mixpanel.tags.x" in told
+    told = faults(formula("to_object('city', 'x')", "place"), row("properties.a", "place.city"))
+    assert "mapping 2: _acme.mixpanel.place.city lies inside what mapping 1 fills" in told
+    told = faults(row("properties.tags", "tags"), row("properties.a", "tags[0]"))
+    assert "mapping 2: it lies inside what mapping 1 fills" in told
 
 
 def test_unmapped_keep_needs_a_field_to_keep_it_in() -> None:
@@ -144,27 +172,31 @@ def test_where_a_source_is_looked_for(text: str, expected: tuple[tuple[str, ...]
 def test_a_constant_has_to_be_a_value_of_its_field(source: Any, kind: dict[str, Any], good: bool) -> None:
     constant = {**row(source, "it"), "sourceType": "STATIC"}
     if good:
-        assert bind("x", [constant], schema(it=kind), keep_unmapped=True).mappings[0].constant == str(source)
+        assert bind("x", [constant], schema(it=kind), keep_unmapped=True).mappings[0].constant == str(
+            source
+        ).replace("True", "true")
     else:
-        assert f"row 1: {source!r} is no value for _acme.mixpanel.it" in faults(constant, xdm=schema(it=kind))
+        assert f"mapping 1: {source!r} is no value for _acme.mixpanel.it" in faults(
+            constant, xdm=schema(it=kind)
+        )
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=4))
 def test_any_name_can_be_written_with_a_backslash_before_each_dot(names: list[str]) -> None:
-    escaped = (name.replace("\\", "\\\\").replace(".", "\\.") for name in names)
+    escaped = (re.sub(r"([\\.\[])", r"\\\1", name) for name in names)
     quoted = (name.replace("${", "\\${") if name.startswith("${") else name for name in escaped)
-    assert split_path(".".join(quoted)) == tuple(names)
+    assert parse_path(".".join(quoted)) == tuple(names)
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="}"), min_size=1), min_size=1, max_size=4))
 def test_any_name_without_a_brace_can_be_written_in_braces(names: list[str]) -> None:
-    assert split_path(".".join(f"${{{name}}}" for name in names)) == tuple(names)
+    assert parse_path(".".join(f"${{{name}}}" for name in names)) == tuple(names)
 
 
 @given(st.text())
 def test_any_text_is_a_path_or_a_fault(text: str) -> None:
     try:
-        assert all(split_path(text))
+        assert all(parse_path(text))
     except ValueError as fault:
         assert str(fault).startswith("path ")
 
@@ -189,7 +221,9 @@ def test_a_property_taken_apart_is_no_property_taken_whole() -> None:
 @pytest.mark.parametrize("form", ['{"mappings": [%s], "id": "x", "version": 0}', "[%s]"])
 def test_a_mapping_file_is_a_set_or_its_list(tmp_path: Path, form: str) -> None:
     (tmp_path / "m.json").write_text(form % '{"source": "event", "destination": "eventType"}')
-    assert read_mapping_file("m.json", tmp_path) == [{"source": "event", "destination": "eventType"}]
+    assert read_mapping_file("m.json", tmp_path) == [
+        {"sourceType": "ATTRIBUTE", "source": "event", "destination": "eventType"}
+    ]
 
 
 @pytest.mark.parametrize(

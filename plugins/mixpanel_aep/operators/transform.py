@@ -15,7 +15,8 @@ class XdmTransformOperator(PartitionOperator):
 
     def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
         from include.steps.transform import transform_partition
-        from include.xdm.mapping import bind, read_mapping_file
+        from include.xdm.mapping import bind
+        from include.xdm.mapping_file import read_mapping_file
         from include.xdm.schema import XdmSchema
 
         raw = workspace.require("export", self.upstream_digest(context, "export"))

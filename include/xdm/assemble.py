@@ -1,0 +1,82 @@
+"""Puts the values of several mappings into the items of one array or map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from include.xdm.functions.registry import Failure, Function, required
+from include.xdm.functions.values import Json, array, json_array, json_object, members
+from include.xdm.language.paths import EACH, Path
+from include.xdm.language.types import Type
+
+_Tree = dict[Any, Any]
+
+
+def assembly(number: int, parts: Sequence[tuple[Path, Path]]) -> Function:
+    """A function that takes one value per part and gives the JSON of an array or object, or null.
+
+    ``parts``: the steps from the destination's field to where the part's value goes, and the steps inside the value
+    to what goes there; their ``[*]`` go in step. A value that is not there leaves a gap.
+    """
+
+    def assemble(*values: Json | None) -> Json | None:
+        tree: _Tree = {}
+        for value, (inside, source) in zip(values, parts, strict=True):
+            if value is not None:
+                _put(tree, inside, source, value)
+        made = _write(tree)
+        return None if made == "null" else made
+
+    assemble.__name__ = f"assemble_{number}"
+    parameters = tuple(required(f"PART_{n}", Type.ANY) for n in range(len(parts)))
+    return Function("", "", parameters, Type.ANY, python=assemble, nulls=True)
+
+
+def _put(tree: _Tree, inside: Path, source: Path, value: Json) -> None:
+    if EACH not in source:
+        found = _descend(value, source)
+        if found != "null":
+            _slot(tree, inside[:-1])[inside[-1]] = found
+        return
+    at, here = source.index(EACH), inside.index(EACH)
+    found = _descend(value, source[:at])
+    if found == "null":
+        return
+    slots = _slot(tree, inside[:here])
+    for number, item in enumerate(array(found)):
+        rest = inside[here + 1 :]
+        if rest:
+            _put(slots.setdefault(number, {}), rest, source[at + 1 :], item)
+        elif (part := _descend(item, source[at + 1 :])) != "null":
+            slots[number] = part
+
+
+def _descend(value: Json, steps: Path) -> Json:
+    for step in steps:
+        if isinstance(step, int):
+            items = array(value) if value.startswith("[") else []
+            value = items[step] if step < len(items) else "null"
+        else:
+            value = members(value).get(str(step), "null") if value.startswith("{") else "null"
+    return value
+
+
+def _slot(tree: _Tree, steps: Path) -> _Tree:
+    for step in steps:
+        tree = tree.setdefault(step, {})
+        if not isinstance(tree, dict):
+            raise Failure("an item is a value here and an object there")
+    return tree
+
+
+def _write(tree: Any) -> Json:
+    """Positions make an array, with null in the gaps; names make an object; what is empty is null."""
+    if isinstance(tree, str):
+        return tree
+    written = {step: text for step, inner in tree.items() if (text := _write(inner)) != "null"}
+    if not written:
+        return "null"
+    if all(isinstance(step, int) for step in written):
+        return json_array(written.get(n, "null") for n in range(max(written) + 1))
+    return json_object(written)

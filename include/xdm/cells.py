@@ -1,0 +1,105 @@
+"""Values of expressions as SQL, and how one kind of value becomes another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from include.xdm.convert import quote
+from include.xdm.language.types import Storage, Type
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value: ``sql`` is a column or a constant, so it may be written several times.
+    ``fails`` is SQL that is true where the transform failed, whatever the value is there. None: it never does."""
+
+    sql: str
+    type: Type
+    fails: str | None = None
+    constant: str | None = None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a special function may need beside its arguments. ``exists``: SQL that says whether the event has a
+    path; ``number``: which call of the mapping set this is; ``now``: when the day was exported, ISO 8601."""
+
+    now: str
+    number: int
+    exists: Callable[[str], str]
+
+
+def text_literal(text: str) -> str:
+    """A SQL string; NUL cannot stand in a query."""
+    if "\0" not in text:
+        return quote(text)
+    return "(" + " || chr(0) || ".join(quote(part) for part in text.split("\0")) + ")"
+
+
+def any_of(*conditions: str | None) -> str | None:
+    """SQL that is true where one of the conditions is, and never null."""
+    told = list(dict.fromkeys(condition for condition in conditions if condition))
+    return " OR ".join(f"({condition})" for condition in told) or None
+
+
+def convert_cell(cell: Cell, wanted: Type) -> Cell:
+    """The cell as a value that is stored as ``wanted`` is."""
+    if cell.type is wanted:
+        return cell
+    if wanted.storage is Storage.TEXT:
+        return Cell(_text(cell), wanted, cell.fails, cell.constant)
+    if wanted.storage is Storage.JSON:
+        return Cell(as_json(cell), wanted, cell.fails)
+    if cell.type.storage is wanted.storage:
+        return Cell(cell.sql, wanted, cell.fails)
+    if cell.type is Type.NULL:
+        return Cell(f"NULL::{wanted.storage.value}", wanted, cell.fails)
+    text = _text(cell)
+    sql = _boolean(text) if wanted is Type.BOOLEAN else _integer(text)
+    return Cell(sql, wanted, any_of(cell.fails, f"{cell.sql} IS NOT NULL AND ({sql}) IS NULL"))
+
+
+def _text(cell: Cell) -> str:
+    if cell.type is Type.STRING:
+        return cell.sql
+    if cell.type is Type.DATE:  # the name of the zone, in brackets, is for date functions alone
+        return f"regexp_replace({cell.sql}, '\\[.*$', '')"
+    if cell.type is Type.NULL:
+        return "NULL::VARCHAR"
+    if cell.type.storage is Storage.JSON:
+        return f"json_extract_string({cell.sql}, '$')"
+    return f"{cell.sql}::VARCHAR"
+
+
+def as_json(cell: Cell) -> str:
+    """SQL for the JSON text of a cell, or NULL."""
+    if cell.type is Type.NULL:
+        return "NULL::VARCHAR"
+    if cell.type.storage is Storage.TEXT:
+        return f"to_json({_text(cell)})::VARCHAR"
+    if cell.type.storage is Storage.JSON:
+        return cell.sql
+    return f"{cell.sql}::VARCHAR"
+
+
+def json_array(cells: Sequence[Cell]) -> str:
+    """SQL for the JSON text of an array of cells."""
+    if not cells:
+        return "'[]'"
+    parts = " || ',' || ".join(f"coalesce({as_json(cell)}, 'null')" for cell in cells)
+    return f"('[' || {parts} || ']')"
+
+
+def _boolean(text: str) -> str:
+    """Booleans of texts as Data Prep reads them (EP:data-prep/data-handling.md); numbers as JEXL does."""
+    word = f"lower({text})"
+    return (
+        f"CASE WHEN {word} IN ('true', 'y', 'yes', 'on') THEN true "
+        f"WHEN {word} IN ('false', 'n', 'no', 'off') THEN false "
+        f"ELSE TRY_CAST(regexp_extract({text}, '^[-+0-9.eE]+$') AS DOUBLE) <> 0 END"
+    )
+
+
+def _integer(text: str) -> str:
+    return f"TRY_CAST(regexp_extract({text}, '^(-?\\d{{1,19}})(\\.0*)?$', 1) AS BIGINT)"

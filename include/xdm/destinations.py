@@ -1,0 +1,117 @@
+"""Destinations of mappings: where in the schema they are, and whether a value can go there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from include.xdm.language.paths import Path, parse_path, write_path
+from include.xdm.language.tree import LanguageError
+from include.xdm.language.types import Type
+from include.xdm.schema import INTEGER_LIMITS, Kind, XdmField, XdmSchema
+
+TENANT = "_{TENANT_ID}"
+"""How Adobe's documentation, and a mapping file that is to work in any organisation, writes the tenant's name."""
+
+BUILT = ("_id", "timestamp", "identityMap")
+"""What the pipeline builds itself, by rules that a mapping cannot break."""
+
+POSITION_LIMIT = 1000
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Destination:
+    """``names`` lead to a field through objects; ``inside`` are the steps from there into its arrays and maps, at
+    whose end is ``field``."""
+
+    names: Names
+    inside: Path
+    field: XdmField
+
+    def __str__(self) -> str:
+        return write_path((*self.names, *self.inside))
+
+
+def find_destination(text: str, schema: XdmSchema) -> Destination:
+    """
+    Raises:
+        LanguageError: it is no path, it is built by the pipeline, or the schema does not have it.
+    """
+    steps = parse_path(text.replace(TENANT, schema.tenant))
+    if steps[0] in BUILT:
+        raise LanguageError(f"{steps[0]} is built by the pipeline; remove this mapping")
+    if any(isinstance(step, int) and step > POSITION_LIMIT for step in steps):
+        raise LanguageError(f"{write_path(steps)} has a position above {POSITION_LIMIT}")
+    here, names = schema.root, 0
+    for number, step in enumerate(steps):
+        if here.kind is Kind.OBJECT and isinstance(step, str) and step in here.children:
+            here = here.children[step]
+            names += names == number
+        elif here.item is not None and isinstance(step, str) == (here.kind is Kind.MAP):
+            here = here.item
+        else:
+            raise LanguageError(_not_found(steps, number, here, schema))
+    return Destination(tuple(map(str, steps[:names])), steps[names:], here)
+
+
+def _not_found(steps: Path, number: int, here: XdmField, schema: XdmSchema) -> str:
+    path, before, step = write_path(steps), write_path(steps[:number]), steps[number]
+    if here.kind is Kind.ARRAY and isinstance(step, str):
+        return f"{before} is an array; write {before}[*].{step} or {before}[0].{step}"
+    if not isinstance(step, str) and here.kind is not Kind.ARRAY:
+        return f"{before} is no array; remove {write_path(steps[number : number + 1])}"
+    known = [f.dotted for f in schema.root.walk() if f.path and f.path[0] not in BUILT]
+    near = get_close_matches(path, known, n=1, cutoff=0.4)
+    return f"the schema has no field {path}" + (f"; nearest is {near[0]}" if near else "")
+
+
+_DATES = {Type.DATE, Type.STRING, Type.ANY}
+_NUMBERS = {Type.INTEGER, Type.NUMBER, Type.STRING, Type.ANY}
+
+
+def can_hold(field: XdmField, kind: Type) -> bool:
+    """Whether some value of a type can be a value of the field."""
+    if kind is Type.NULL or field.kind is Kind.STRING:
+        return True
+    if field.kind in INTEGER_LIMITS or field.kind is Kind.NUMBER:
+        return kind in _NUMBERS
+    if field.kind is Kind.BOOLEAN:
+        return kind in (_NUMBERS | {Type.BOOLEAN})
+    if field.kind is Kind.DATE:
+        return kind in _DATES
+    if field.kind is Kind.DATE_TIME:
+        return kind in (_DATES | _NUMBERS)
+    return kind in ({Type.ARRAY, Type.ANY} if field.kind is Kind.ARRAY else {Type.OBJECT, Type.ANY})
+
+
+def collisions(taken: Mapping[Names, int]) -> Iterator[str]:
+    """Destinations that lie inside one another, and such as differ in case only: to DuckDB those are one."""
+    spelled: dict[Names, Names] = {}
+    for path, number in taken.items():
+        for n in range(1, len(path) + 1):
+            if n < len(path) and path[:n] in taken:
+                yield f"mapping {number}: {'.'.join(path)} lies inside what mapping {taken[path[:n]]} fills"
+            other = spelled.setdefault(tuple(name.lower() for name in path[:n]), path[:n])
+            if other != path[:n]:
+                yield f"mapping {number}: {'.'.join(path[:n])} and {'.'.join(other)} differ in case only"
+                break
+
+
+def missing(root: XdmField, filled: Iterable[Names]) -> Iterator[str]:
+    """The required fields that nothing fills; those of an object only when something inside it is filled."""
+    paths = set(filled)
+    inside = {path[:n] for path in paths for n in range(1, len(path))}
+
+    def look(field: XdmField) -> Iterator[str]:
+        for name in sorted(field.required):
+            path = (*field.path, name)
+            if path not in paths and path not in inside and path[0] not in BUILT:
+                yield ".".join(path)
+        for child in field.children.values():
+            if child.path in inside:
+                yield from look(child)
+
+    return look(root)

@@ -1,0 +1,78 @@
+"""Lets DuckDB call the functions that are written in Python, on Arrow batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from inspect import Parameter, Signature
+from typing import Any
+
+from include.xdm.functions.registry import Function
+from include.xdm.functions.values import decode, encode
+from include.xdm.language.types import Storage, Type
+
+
+def register(db: Any, functions: Iterable[Function]) -> None:
+    """Registers functions on a connection and its cursors; each answers STRUCT(v, x): its value, and whether it
+    failed."""
+    import duckdb
+
+    text = duckdb.sqltype("VARCHAR")
+    for function in functions:
+        storage = function.result.storage
+        value = "VARCHAR" if storage is Storage.JSON else storage.value
+        db.create_function(
+            function.sql_name,
+            _on_batches(function),
+            [text] * argument_count(function),
+            duckdb.sqltype(f"STRUCT(v {value}, x BOOLEAN)"),
+            type="arrow",
+            null_handling="special",
+        )
+
+
+def argument_count(function: Function) -> int:
+    """How many columns go into the call: the repeated parameters are one, a JSON array."""
+    return len(function.parameters) - function.many + bool(function.many)
+
+
+def _on_batches(function: Function) -> Callable[..., Any]:
+    import pyarrow as pa
+
+    row = _on_row(function)
+    storage = function.result.storage
+    value = {Storage.BOOLEAN: pa.bool_(), Storage.INTEGER: pa.int64()}.get(storage, pa.string())
+
+    def batch(*columns: Any) -> Any:
+        lists = [column.to_pylist() for column in columns]
+        answers = [row(*arguments) for arguments in zip(*lists, strict=True)]
+        values, failed = zip(*answers, strict=True) if answers else ((), ())
+        return pa.StructArray.from_arrays([pa.array(values, value), pa.array(failed, pa.bool_())], ["v", "x"])
+
+    # DuckDB counts the parameters of the signature, and takes no *columns.
+    names = [f"c{number}" for number in range(argument_count(function))]
+    parameters = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    batch.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return batch
+
+
+def _on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
+    call, result = function.python, function.result
+    assert call is not None
+    fixed = len(function.parameters) - function.many
+    parameters = function.parameters[:fixed]
+    kinds = [p.type for p in parameters] + [Type.ARRAY] * bool(function.many)
+    needed = [not function.nulls and not p.optional for p in parameters] + [False] * bool(function.many)
+
+    def row(*arguments: str | None) -> tuple[Any, bool]:
+        values = []
+        try:
+            for value, kind, need in zip(arguments, kinds, needed, strict=True):
+                if value is None and need:
+                    return None, False
+                values.append(None if value is None else decode(kind, value))
+            answer = call(*values)
+            return (None if answer is None else encode(result, answer)), False
+        except (ValueError, OverflowError, ZeroDivisionError):
+            return None, True
+
+    return row

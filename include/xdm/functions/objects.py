@@ -1,0 +1,243 @@
+"""Functions of objects and maps (EP:data-prep/functions.md#objects, #map). Both are JSON objects here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from include.xdm.cells import Cell, Surroundings, any_of
+from include.xdm.cells import json_array as array_sql
+from include.xdm.functions.registry import Failure, Function, in_pairs, optional, required
+from include.xdm.functions.values import (
+    Json,
+    array,
+    json_array,
+    json_object,
+    json_text,
+    members,
+    number,
+    text_of,
+)
+from include.xdm.language.types import Type
+from include.xdm.sift import DEPTH_LIMIT, deeper_than
+
+CATEGORY = "Hierarchies - Objects"
+MAPS = "Hierarchies - Map"
+_JSON = "objects are JSON, whose members are known at run time"
+
+
+def to_object(pairs: list[Json]) -> dict[str, Json]:
+    """Of two pairs with one key the later stays, as in a Java map."""
+    made = {}
+    for name, value in zip(pairs[::2], pairs[1::2], strict=True):
+        made[_name(name)] = value
+    return made
+
+
+def to_map(pairs: list[Json]) -> dict[str, Json] | None:
+    """Key and value in turn, or one object, or objects and the name of their key."""
+    if len(pairs) == 1:
+        return None if pairs[0] == "null" else members(pairs[0])
+    return to_object(pairs)
+
+
+def array_to_map(objects: list[Json], key: str) -> dict[str, Json]:
+    """The first object with a key stays; what has no such key is left out."""
+    made: dict[str, Json] = {}
+    for item in objects:
+        name = text_of(members(item).get(key, "null")) if item != "null" else None
+        if name is not None:
+            made.setdefault(name, item)
+    return made
+
+
+def object_to_map(pairs: list[Json]) -> dict[str, Json] | None:
+    if len(pairs) == 2 and pairs[0].startswith("["):
+        return array_to_map(array(pairs[0]), _name(pairs[1]))
+    return to_map(pairs)
+
+
+def arrays_to_objects(pairs: list[Json]) -> list[Json]:
+    """One object for each position; where an array is shorter the member is null."""
+    names = [_name(name) for name in pairs[::2]]
+    columns = [[] if column == "null" else array(column) for column in pairs[1::2]]
+    rows = range(max(map(len, columns), default=0))
+    return [
+        json_object({n: c[at] if at < len(c) else "null" for n, c in zip(names, columns, strict=True)})
+        for at in rows
+    ]
+
+
+def str_to_object(text: str, value_delimiter: str | None, field_delimiter: str | None) -> dict[str, Json]:
+    return {name: json_text(value) for name, value in _pairs(text, value_delimiter, field_delimiter)}
+
+
+def get_values(text: str, key: str, value_delimiter: str | None, field_delimiter: str | None) -> str | None:
+    return dict(reversed(_pairs(text, value_delimiter, field_delimiter))).get(key)
+
+
+def _pairs(text: str, value_delimiter: str | None, field_delimiter: str | None) -> list[tuple[str, str]]:
+    """Names and values, without the blanks around them; a part without a delimiter names nothing."""
+    parts = [part.split(value_delimiter or ":", 1) for part in text.split(field_delimiter or ",")]
+    return [(part[0].strip(), part[1].strip()) for part in parts if len(part) == 2]
+
+
+def get_keys(value: dict[str, Json]) -> list[Json]:
+    return [json_text(name) for name in value]
+
+
+def map_get_values(value: dict[str, Json], key: Json) -> Json | None:
+    """The value of one key, or an array of the values of those that are there."""
+    if key.startswith("["):
+        names = dict.fromkeys(_name(name) for name in array(key))
+        return json_array(value[name] for name in names if name in value)
+    return value.get(_name(key))
+
+
+def map_has_keys(value: dict[str, Json] | None, key: Json | None) -> bool:
+    if value is None or key is None:
+        return False
+    names = array(key) if key.startswith("[") else [key]
+    return any(_name(name) in value for name in names)
+
+
+def add_to_map(maps: list[Json]) -> dict[str, Json] | None:
+    """Of one key the first value stays."""
+    made: dict[str, Json] = {}
+    for value in maps:
+        for name, member in members(value).items() if value != "null" else ():
+            made.setdefault(name, member)
+    return made or None
+
+
+def inside(container: Json, key: Json) -> Json | None:
+    """An item of an array or a member of an object, or null."""
+    if container.startswith("["):
+        position, items = number(text_of(key) or ""), array(container)
+        return items[int(position)] if position in range(len(items)) else None
+    return members(container).get(_name(key))
+
+
+def json_to_object(text: str) -> Json:
+    """
+    Raises:
+        Failure: the text is no JSON, or nests too deep for an event.
+    """
+    body = text.strip().encode()
+    if not body or deeper_than(body, DEPTH_LIMIT):
+        raise Failure("it is no JSON")
+    msgspec.json.decode(body, type=msgspec.Raw)
+    return body.decode()
+
+
+def _name(value: Json) -> str:
+    name = text_of(value)
+    if name is None:
+        raise Failure("a key is null")
+    return name
+
+
+def _array(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
+    fails = any_of(*(cell.fails for cell in cells))
+    return array_sql(cells), fails
+
+
+def _map_arguments(number: int) -> str | None:
+    return (
+        "takes one object, objects and a key, or keys and values in pairs"
+        if number > 1 and number % 2
+        else None
+    )
+
+
+_KEY = required("KEY", Type.ANY)
+_OBJECT = required("OBJECT", Type.OBJECT)
+_MAP = required("MAP", Type.OBJECT)
+_BARE = required("KEY", Type.ANY, names="also")
+_PAIRS = (required("KEY", Type.ANY), required("VALUE", Type.ANY))
+_DELIMITERS = (optional("VALUE_DELIMITER", Type.STRING), optional("FIELD_DELIMITER", Type.STRING))
+
+FUNCTIONS = [
+    Function(
+        "arrays_to_object", CATEGORY, (required("KEY", Type.STRING), required("ARRAY", Type.ARRAY)), Type.ARRAY,
+        python=arrays_to_objects, many=2, because=_JSON, other_names=("arrays_to_objects",), pairs=in_pairs,
+        note="Where an array is shorter than another one, the member is null.",
+        examples=(
+            (r"""arrays_to_objects('sku', explode("id1|id2", '\\|'), 'price', [22.5,14.35])""",
+             [{"sku": "id1", "price": 22.5}, {"sku": "id2", "price": 14.35}]),
+        ),
+    ),
+    Function(
+        "to_object", CATEGORY, _PAIRS, Type.OBJECT, python=to_object, many=2, because=_JSON, pairs=in_pairs,
+        examples=(('to_object("firstName", "John", "lastName", "Doe")', {"firstName": "John", "lastName": "Doe"}),),
+    ),
+    Function(
+        "str_to_object", CATEGORY, (required("STRING", Type.STRING), *_DELIMITERS), Type.OBJECT,
+        python=str_to_object, because=_JSON, note="A part without a delimiter names nothing.",
+        examples=(
+            ('str_to_object("firstName - John ; lastName - Doe ; phone - 123 456 7890", "-", ";")',
+             {"firstName": "John", "lastName": "Doe", "phone": "123 456 7890"}),
+            ('str_to_object("firstName - John ; lastName - ; phone - 123 456 7890", "-", ";").get("firstName")', "John"),
+        ),
+    ),
+    Function(
+        "get", CATEGORY, (required("OBJECT", Type.ANY), _KEY), Type.ANY, python=inside, method=True, because=_JSON,
+        other_names=("[]",), note="Also written object[key] and array[position].",
+    ),
+    Function(
+        "get_keys", CATEGORY, (_OBJECT,), Type.ARRAY, python=get_keys, because=_JSON,
+        examples=(('get_keys({"book1": "Pride and Prejudice", "book2": "1984"})', ["book1", "book2"]),),
+    ),
+    Function(
+        "get_values", CATEGORY, (required("STRING", Type.STRING), required("KEY", Type.STRING), *_DELIMITERS), Type.STRING,
+        python=get_values, because=_JSON,
+        examples=(('get_values("firstName - John , lastName - Cena , phone - 555 420 8692", "firstName", "-", ",")', "John"),),
+    ),
+    Function(
+        "map_get_values", MAPS, (_MAP, _KEY), Type.ANY, python=map_get_values, because=_JSON,
+        note="The value of one key; for an array of keys the array of the values that are there.",
+        examples=(('map_get_values({"author": "George R. R. Martin", "price": 17.99}, "author")', "George R. R. Martin"),),
+    ),
+    Function(
+        "map_has_keys", MAPS, (_MAP, _KEY), Type.BOOLEAN, python=map_has_keys, nulls=True, because=_JSON,
+        examples=(('map_has_keys({"author": "George R. R. Martin", "price": 17.99}, "author")', True),),
+    ),
+    Function(
+        "add_to_map", MAPS, (_MAP,), Type.OBJECT, python=add_to_map, many=1, because=_JSON,
+        note="Of one key the first value stays.",
+        examples=(
+            ('add_to_map({"author": "George R. R. Martin"}, {"author": "Neil Gaiman", "publisher": "William Morrow"})',
+             {"author": "George R. R. Martin", "publisher": "William Morrow"}),
+        ),
+    ),
+    Function(
+        "object_to_map", MAPS, (_BARE,), Type.OBJECT, python=object_to_map, many=1, because=_JSON, pairs=_map_arguments,
+        examples=(
+            ('object_to_map("firstName", "John", "lastName", "Doe")', {"firstName": "John", "lastName": "Doe"}),
+            ('object_to_map({"line1": "345 park ave", "type": "office"})', {"line1": "345 park ave", "type": "office"}),
+            ('object_to_map([{"line1": "345 park ave", "type": "home"}, {"line1": "345 park ave", "type": "work"}], type)',
+             {"home": {"line1": "345 park ave", "type": "home"}, "work": {"line1": "345 park ave", "type": "work"}}),
+        ),
+    ),
+    Function(
+        "array_to_map", MAPS, (required("INPUTS", Type.ARRAY), required("KEY", Type.STRING, names="also")), Type.OBJECT,
+        python=array_to_map, because=_JSON, note="Of several objects with one key the first stays.",
+        examples=(
+            ('array_to_map([{"City": "san jose", "type": "home"}, {"City": "san jose", "type": "work"}], "type")',
+             {"home": {"City": "san jose", "type": "home"}, "work": {"City": "san jose", "type": "work"}}),
+        ),
+    ),
+    Function(
+        "to_map", MAPS, (required("KEY", Type.ANY),), Type.OBJECT, python=to_map, many=1, because=_JSON, pairs=_map_arguments,
+        examples=(('to_map("firstName", "John", "lastName", "Doe")', {"firstName": "John", "lastName": "Doe"}),),
+    ),
+    Function(
+        "json_to_object", "JSON", (required("STRING", Type.STRING),), Type.ANY, python=json_to_object,
+        because="a text that is no JSON fails for its row alone",
+        examples=(('json_to_object(\'{"info":{"firstName":"John","lastName": "Doe"}}\')', {"info": {"firstName": "John", "lastName": "Doe"}}),),
+    ),
+    Function("[...]", "Operators", (required("ITEM", Type.ANY),), Type.ARRAY, special=_array, many=1, may_be_empty=True),
+    Function("{...}", "Operators", _PAIRS, Type.OBJECT, python=to_object, many=2, may_be_empty=True,
+             because=_JSON, pairs=in_pairs),
+]  # fmt: skip

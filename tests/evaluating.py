@@ -1,0 +1,47 @@
+"""Evaluates expressions of the mapping language in DuckDB, many in one query."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from include.xdm.cells import as_json
+from include.xdm.computed import Computed
+from include.xdm.functions.arrow import register
+from include.xdm.language.check import check
+from include.xdm.language.parser import parse
+from include.xdm.mapping import FieldMapping
+from include.xdm.schema import Kind, XdmField
+
+NOW = "2021-10-26T10:10:24Z"
+FAILS = "<fails>"
+
+
+def evaluate(
+    db: Any, expressions: Sequence[str], properties: str = "{}", event: str = "Purchase"
+) -> list[Any]:
+    """What each expression gives for one event: the JSON value, or FAILS."""
+    field = XdmField(("it",), Kind.STRING, {})
+    leaves = [
+        FieldMapping("EXPRESSION", ("it",), field, expression=check(parse(text))) for text in expressions
+    ]
+    computed = Computed(leaves, NOW)
+    columns = []
+    for n in range(len(leaves)):
+        cell = computed.cells[n]
+        columns.append(f"{as_json(cell)} AS v{n}, coalesce({cell.fails or 'false'}, false) AS x{n}")
+    select = "events"
+    for layer in (computed.structs, *computed.layers):
+        select = f"(SELECT {', '.join(['*', *layer])} FROM {select})"
+    register(db, (function for function in computed.functions if function.sql_name not in _registered(db)))
+    db.register("events", pa.table({"_id": ["1"], "properties": [properties], "event": [event]}))
+    found = db.execute(f"SELECT {', '.join(columns)} FROM {select}").fetchall()[0]
+    values = zip(found[::2], found[1::2], strict=True)
+    return [FAILS if failed else None if value is None else json.loads(value) for value, failed in values]
+
+
+def _registered(db: Any) -> set[str]:
+    return {name for (name,) in db.execute("SELECT function_name FROM duckdb_functions()").fetchall()}

@@ -1,0 +1,27 @@
+"""Every function gives what Adobe's documentation says it gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from include.steps.transform import open_duckdb
+from include.xdm.functions import ALL
+from tests.evaluating import evaluate
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with open_duckdb(tmp_path_factory.mktemp("duckdb")) as connection:
+        connection.execute("SET threads = 1")
+        yield connection
+
+
+def test_every_documented_example_gives_the_documented_result(db: Any) -> None:
+    examples = [example for function in ALL for example in function.examples]
+    found = evaluate(db, [expression for expression, _ in examples])
+    given = dict(zip((expression for expression, _ in examples), found, strict=True))
+    assert given == dict(examples)
