@@ -11,6 +11,7 @@ import pyarrow as pa
 from include.xdm.cells import as_json
 from include.xdm.computed import Computed
 from include.xdm.functions.arrow import register
+from include.xdm.functions.registry import Function
 from include.xdm.language.check import check
 from include.xdm.language.parser import parse
 from include.xdm.mapping import FieldMapping
@@ -36,12 +37,17 @@ def evaluate(
     select = "events"
     for layer in (computed.structs, *computed.layers):
         select = f"(SELECT {', '.join(['*', *layer])} FROM {select})"
-    register(db, (function for function in computed.functions if function.sql_name not in _registered(db)))
+    register_anew(db, computed.functions)
     db.register("events", pa.table({"_id": ["1"], "properties": [properties], "event": [event]}))
     found = db.execute(f"SELECT {', '.join(columns)} FROM {select}").fetchall()[0]
     values = zip(found[::2], found[1::2], strict=True)
     return [FAILS if failed else None if value is None else json.loads(value) for value, failed in values]
 
 
-def _registered(db: Any) -> set[str]:
-    return {name for (name,) in db.execute("SELECT function_name FROM duckdb_functions()").fetchall()}
+def register_anew(db: Any, functions: Sequence[Function]) -> None:
+    """Registers functions on a connection that may know others of their names."""
+    known = {name for (name,) in db.execute("SELECT function_name FROM duckdb_functions()").fetchall()}
+    for function in functions:
+        if function.sql_name in known:
+            db.remove_function(function.sql_name)
+    register(db, functions)

@@ -28,7 +28,8 @@ _CHUNK_ROWS = 10_000
 def transform_partition(
     workspace: Workspace, raw: Manifest, schema: XdmSchema, mapping: MappingSet
 ) -> Manifest:
-    """Maps an export, or finds it mapped. ``counts``: ``exported = duplicates + quarantined + mapped``.
+    """Maps an export, or finds it mapped. ``counts``: ``exported = duplicates + quarantined + mapped``, and as
+    ``warnings`` how often a column was set to null; ``details["not_converted"]`` has them by destination.
 
     Raises:
         SchemaError: ``unmapped: fail`` and there are properties that no mapping names.
@@ -87,6 +88,7 @@ class _Work:
             time_in_ms=source.time_in_ms,
             note_unmapped=workspace.pipeline.unmapped == "fail",
         )
+        self.named = mapping.named_properties
         self.reasons: Counter[str] = Counter()
         self.not_converted: dict[str, int] = {}
         self.counts: dict[str, int] = {}
@@ -107,6 +109,7 @@ class _Work:
             "duplicates": duplicates,
             "twins": twins,
             "quarantined": self.reasons.total(),
+            "warnings": sum(self.not_converted.values()),
             **dict(sorted(self.sieve.counts.items())),
         }
         return rows
@@ -178,10 +181,10 @@ class _Work:
                 quarantine.write(json.dumps(sifted, ensure_ascii=False).encode() + b"\n")
 
     def _check_unmapped(self) -> None:
-        if self.sieve.unmapped_names:
-            names = ", ".join(repr(name) for name, _ in self.sieve.unmapped_names.most_common(5))
+        names = [name for name, _ in self.sieve.unmapped_names.most_common() if name not in self.named]
+        if names and None not in self.named:
             raise SchemaError(
-                f"{len(self.sieve.unmapped_names)} properties have no mapping: {names}.",
+                f"{len(names)} properties have no mapping: {', '.join(map(repr, names[:5]))}.",
                 "Map them, or write unmapped: keep in the pipeline file.",
             )
 

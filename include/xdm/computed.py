@@ -23,8 +23,8 @@ class Computed:
 
     def __init__(self, leaves: Sequence[FieldMapping], now: str) -> None:
         computed = [m for m in leaves if m.kind in ("EXPRESSION", "ASSEMBLED")]
-        names = {name: None for m in computed for name in sorted(m.properties()) if name != "*"}
-        self._json = Properties(list(names), "JSON")
+        names = {name for m in computed for name in m.properties() if name is not None}
+        self._json = Properties(sorted(names), "JSON")
         self._expressions = Expressions(self._attribute, _exists, write_moment(parse_moment(now)))
         self._fields = {n: m.field for n, m in enumerate(leaves)}
         self.cells: dict[int, Cell] = {}

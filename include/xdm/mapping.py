@@ -12,7 +12,7 @@ from typing import Any, Literal
 from include.errors import ConfigError
 from include.lake.manifest import digest_of
 from include.xdm.destinations import Destination, Names, can_hold, collisions, find_destination, missing
-from include.xdm.language.check import Typed, check, places, properties_in
+from include.xdm.language.check import Typed, check, places, properties_in, property_of
 from include.xdm.language.parser import parse
 from include.xdm.language.paths import EACH, Path, parse_path, write_path
 from include.xdm.language.tree import LanguageError
@@ -42,9 +42,9 @@ class FieldMapping:
     inside: Path = ()
     number: int = 0
 
-    def properties(self) -> set[str]:
-        """The properties it reads; ``*``: all of them."""
-        found = {str(path[1]) for path in self.sources if path[0] == "properties" and len(path) > 1}
+    def properties(self) -> set[str | None]:
+        """The properties it reads; None: all of them."""
+        found = {property_of(path) for path in self.sources if path[0] == "properties"}
         found |= properties_in(self.expression) if self.expression else set()
         return found.union(*(part.properties() for part in self.parts))
 
@@ -65,8 +65,8 @@ class MappingSet:
         )
 
     @cached_property
-    def named_properties(self) -> frozenset[str]:
-        """Properties that some mapping reads, be it in an expression or in part."""
+    def named_properties(self) -> frozenset[str | None]:
+        """Properties that some mapping reads, be it in an expression or in part; None: all."""
         return frozenset().union(*(m.properties() for m in self.mappings))
 
 

@@ -23,8 +23,10 @@ from include.xdm.mapping import bind
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
 from tests.making import (
+    DATE_TIME,
     DAY,
     INT,
+    LATER,
     NOON,
     STRING,
     TENANT,
@@ -98,7 +100,14 @@ def test_whatever_shapes_a_row_shapes_the_digest(
 
 def test_exact_duplicates_collapse_and_are_counted(lake: Lake) -> None:
     made = transformed(workspace(lake), XDM, MAPPING, *[line(event())] * 1000)
-    assert made.counts == {"exported": 1000, "mapped": 1, "duplicates": 999, "twins": 0, "quarantined": 0}
+    assert made.counts == {
+        "exported": 1000,
+        "mapped": 1,
+        "duplicates": 999,
+        "twins": 0,
+        "quarantined": 0,
+        "warnings": 0,
+    }
 
 
 def test_events_without_insert_id_that_are_the_same_to_the_byte_are_counted_apart(lake: Lake) -> None:
@@ -152,7 +161,14 @@ def test_a_day_without_quarantine_has_no_quarantine_file(lake: Lake) -> None:
 def test_an_empty_day_is_a_transform_of_no_rows(lake: Lake) -> None:
     made = transformed(workspace(lake), XDM, MAPPING)
     assert (made.files, made.rows) == ((), 0)
-    assert made.counts == {"exported": 0, "mapped": 0, "duplicates": 0, "twins": 0, "quarantined": 0}
+    assert made.counts == {
+        "exported": 0,
+        "mapped": 0,
+        "duplicates": 0,
+        "twins": 0,
+        "quarantined": 0,
+        "warnings": 0,
+    }
 
 
 def test_values_that_do_not_fit_are_counted_by_field(lake: Lake) -> None:
@@ -162,6 +178,35 @@ def test_values_that_do_not_fit_are_counted_by_field(lake: Lake) -> None:
     ]
     made = transformed(workspace(lake), XDM, MAPPING, *lines)
     assert made.details["not_converted"] == {"_acme.mixpanel.quantity": 2}
+    assert made.counts["warnings"] == 2
+
+
+def test_expressions_are_mapped_and_their_failures_are_counted_by_field(lake: Lake, tmp_path: Path) -> None:
+    xdm = schema(city=STRING, quantity=INT, seen=DATE_TIME)
+    mapping = [row(source, field) | {"sourceType": "EXPRESSION"} for source, field in
+               {"upper(properties.$city)": "city", "to_integer(properties.quantity)": "quantity", "now()": "seen"}.items()]  # fmt: skip
+    lines = [line(event(**{"$insert_id": f"{n}", "$city": "Oslo", "quantity": f"{n}" * n})) for n in (1, 11)]
+    place = workspace(lake)
+    made = transformed(place, xdm, mapping, *lines)
+    found = [entry[TENANT]["mixpanel"] for entry in rows(place, made, tmp_path)]
+    assert [entry["city"] for entry in found] == ["OSLO", "OSLO"]
+    assert {entry["quantity"] for entry in found} == {1, None}
+    assert {entry["seen"] for entry in found} == {LATER}
+    assert made.details["not_converted"] == {"_acme.mixpanel.quantity": 1}
+    assert made.counts["warnings"] == 1
+
+
+def test_a_property_that_an_expression_reads_has_a_mapping(lake: Lake, tmp_path: Path) -> None:
+    names = ("time", "distinct_id", "$insert_id", "$user_id")
+    mapping = [
+        row(f"concat({', '.join(f'properties.{name}' for name in names)})", "city")
+        | {"sourceType": "EXPRESSION"}
+    ]
+    place = workspace(lake, unmapped="fail")
+    assert transformed(place, XDM, mapping, line(event())).counts["mapped"] == 1
+    place = workspace(Lake(f"file://{tmp_path}/other"), unmapped="fail")
+    with pytest.raises(SchemaError, match=r"^1 properties have no mapping: 'odd'\."):
+        transformed(place, XDM, mapping, line(event(odd=1)))
 
 
 def test_unmapped_drop_keeps_nothing(lake: Lake, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from include.xdm.convert import ident, quote
 from include.xdm.mapping import bind
 from include.xdm.schema import XdmSchema
 from include.xdm.sift import Sieve, SiftedEvent
+from tests.evaluating import register_anew
 from tests.making import (
     BOOLEAN,
     BYTE,
@@ -63,6 +64,7 @@ def mapped(
     """The rows that a mapping set makes of lines; each with ``it``: the tenant's fields, unmapped JSON read."""
     mapping = bind("test.json", rows, xdm, keep_unmapped=True)
     compiled = compile_mapping(mapping, identities or IDENTITIES)
+    register_anew(db, compiled.functions)
     now_ms = int(LATER.timestamp() * 1000)
     sifting = Sieve(PROJECT_ID, DAY, None, now_ms, mapping.whole_properties | BASE)
     events = [sifted for sifted in sifting.sift(lines) if isinstance(sifted, SiftedEvent)]

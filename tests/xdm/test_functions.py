@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from include.steps.transform import open_duckdb
-from include.xdm.functions import ALL
+from include.xdm.functions import ALL, FUNCTIONS, NOT_HERE
+from include.xdm.functions.table import PAGE, tables, with_tables
 from tests.evaluating import evaluate
 
 pytestmark = pytest.mark.unit
@@ -25,3 +26,16 @@ def test_every_documented_example_gives_the_documented_result(db: Any) -> None:
     found = evaluate(db, [expression for expression, _ in examples])
     given = dict(zip((expression for expression, _ in examples), found, strict=True))
     assert given == dict(examples)
+
+
+def test_the_page_has_the_table_that_the_functions_make() -> None:
+    """Otherwise: python -m include.xdm.functions.table"""
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == with_tables(page)
+
+
+def test_the_page_names_every_function_once() -> None:
+    page = tables().replace("\\|", "|")
+    assert [name for name in {**FUNCTIONS, **NOT_HERE} if name.isidentifier() and f"`{name}" not in page] == []
+    assert [name for name in FUNCTIONS if name.removeprefix("unary ") not in page] == []
+    assert FUNCTIONS.keys().isdisjoint(NOT_HERE)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.errors import ConfigError
-from include.xdm.mapping import bind
 from include.xdm.language.paths import parse_path
+from include.xdm.mapping import bind
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
 from tests.making import (
@@ -153,6 +153,9 @@ def test_the_tenant_may_be_written_as_adobes_documentation_does() -> None:
         ("data.event_name", (("event",), ("properties", "event_name"))),
         ("data.place.city", (("properties", "place", "city"), ("properties", "$place", "city"))),
         (r"properties.user\.plan", (("properties", "user.plan"),)),
+        ("${properties.user.plan}", (("properties", "user", "plan"),)),
+        ("properties.list[2].x", (("properties", "list", 2, "x"),)),
+        ("properties.${list[2]}", (("properties", "list[2]"),)),
         ("properties.${user.plan}", (("properties", "user.plan"),)),
         ("properties.${Total (€)}.x", (("properties", "Total (€)", "x"),)),
         ("properties.Call To Action\n", (("properties", "Call To Action\n"),)),
@@ -190,7 +193,8 @@ def test_any_name_can_be_written_with_a_backslash_before_each_dot(names: list[st
 
 @given(st.lists(st.text(st.characters(exclude_characters="}"), min_size=1), min_size=1, max_size=4))
 def test_any_name_without_a_brace_can_be_written_in_braces(names: list[str]) -> None:
-    assert parse_path(".".join(f"${{{name}}}" for name in names)) == tuple(names)
+    wrapped = (f"${{{name}}}" for name in names)
+    assert parse_path(".".join(["properties", *wrapped])) == ("properties", *names)
 
 
 @given(st.text())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parameter:
-    """``names``: "only": the argument is a name or path, bare or in quotes, and no value of the row; "also": a bare
+    """``names``: "only": the argument is a path, bare or in quotes, and no value of the row; "also": a bare
     word that is no source stands for itself.
     ``check``: refuses constants that no row can make right; it raises ValueError with half a sentence."""
 
@@ -73,6 +73,13 @@ class Function:
     @property
     def syntax(self) -> str:
         parts = [f"[{p.name}]" if p.optional else p.name for p in self.parameters]
+        if not self.name.isidentifier():
+            symbol = self.name.removeprefix("unary ")
+            return (
+                {1: f"{symbol}{parts[0]}", 2: f" {symbol} ".join(parts)}[len(parts)]
+                if symbol[0] not in "[{"
+                else symbol
+            )
         return f"{self.name}({', '.join([*parts, '…'] if self.many else parts)})"
 
     def parameter(self, number: int) -> Parameter:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from include.xdm.functions import FUNCTIONS, NOT_HERE
 from include.xdm.functions.registry import Function, Parameter
-from include.xdm.language.paths import Path, write_path
+from include.xdm.language.paths import Path, parse_path, write_path
 from include.xdm.language.tree import Attribute, Call, LanguageError, Literal, Node, Number
 from include.xdm.language.types import Type
 
@@ -78,15 +78,17 @@ def places(path: Path) -> tuple[Path, ...]:
     raise LanguageError(f"source {write_path(path)!r} must be event, properties.<name> or data.<name>{hint}")
 
 
-def properties_in(typed: Typed) -> set[str]:
-    """The properties that an expression reads; ``*`` when it reads all of them."""
+def properties_in(typed: Typed) -> set[str | None]:
+    """The properties that an expression reads; None: all of them."""
     if isinstance(typed, TypedAttribute):
-        return {
-            str(path[1]) if len(path) > 1 else "*" for path in typed.candidates if path[0] == "properties"
-        }
+        return {property_of(path) for path in typed.candidates if path[0] == "properties"}
     if isinstance(typed, TypedCall):
-        return set().union(*map(properties_in, typed.arguments)) if typed.arguments else set()
+        return {name for argument in typed.arguments for name in properties_in(argument)}
     return set()
+
+
+def property_of(path: Path) -> str | None:
+    return str(path[1]) if len(path) > 1 else None
 
 
 def _literal_type(value: bool | str | Number | None) -> Type:
@@ -132,14 +134,21 @@ def _function(node: Call) -> Function:
 
 
 def _argument(function: Function, parameter: Parameter, node: Node) -> Typed:
-    if parameter.names == "also" and isinstance(node, Attribute) and len(node.path) == 1:
-        if node.path[0] not in ROOTS:
-            return TypedLiteral(str(node.path[0]), Type.STRING)
-    elif parameter.names == "only":
-        if isinstance(node, Attribute):
-            return TypedLiteral(write_path(node.path), Type.STRING)
-        if not (isinstance(node, Literal) and isinstance(node.value, str)):
-            raise LanguageError(f"{parameter.name} of {function.name} has to be a name, bare or in quotes")
+    bare = node.path[0] if isinstance(node, Attribute) and len(node.path) == 1 else None
+    if parameter.names == "also" and isinstance(bare, str) and bare not in ROOTS:
+        return TypedLiteral(bare, Type.STRING)
+    if parameter.names == "only":
+        text = (
+            write_path(node.path)
+            if isinstance(node, Attribute)
+            else node.value
+            if isinstance(node, Literal)
+            else None
+        )
+        if not isinstance(text, str):
+            raise LanguageError(f"{parameter.name} of {function.name} has to be a path, bare or in quotes")
+        places(parse_path(text))
+        return TypedLiteral(text, Type.STRING)
     if parameter.check and isinstance(node, Literal) and isinstance(node.value, str):
         try:
             parameter.check(node.value)

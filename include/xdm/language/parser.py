@@ -22,7 +22,7 @@ _BINARY: list[dict[str, str]] = [  # from loose to tight, as in JEXL; the words 
     {"+": "+", "-": "-"},
     {"*": "*", "/": "/", "div": "/", "%": "%", "mod": "%"},
 ]  # fmt: skip
-_UNARY = {"!": "!", "not": "!", "-": "negate", "~": "~", "+": "plus"}
+_UNARY = {"!": "!", "not": "!", "-": "unary -", "~": "~", "+": "unary +"}
 _CONSTANTS = {"true": True, "false": False, "null": None}
 
 
@@ -109,7 +109,7 @@ class _Parser:
                 raise LanguageError(f"it nests deeper than {NESTING_LIMIT} levels")
         node = self._postfix()
         for sign in reversed(signs):
-            if sign == "negate" and isinstance(node, Literal) and isinstance(node.value, Number):
+            if sign == "unary -" and isinstance(node, Literal) and isinstance(node.value, Number):
                 text = node.value.text
                 node = Literal(Number(text[1:] if text.startswith("-") else f"-{text}"))
             else:

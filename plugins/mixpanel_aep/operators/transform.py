@@ -29,4 +29,8 @@ class XdmTransformOperator(PartitionOperator):
             schema,
             keep_unmapped=self.pipeline.unmapped == "keep",
         )
-        return self.summary(workspace, transform_partition(workspace, raw, schema, mapping))
+        manifest = transform_partition(workspace, raw, schema, mapping)
+        if nulled := manifest.details["not_converted"]:
+            columns = " ".join(f"{name}={number}" for name, number in nulled.items())
+            self.log.warning("Columns set to null in partition %s: %s", manifest.partition, columns)
+        return self.summary(workspace, manifest)
