@@ -36,6 +36,8 @@ def test_the_page_has_the_table_that_the_functions_make() -> None:
 
 def test_the_page_names_every_function_once() -> None:
     page = tables().replace("\\|", "|")
-    assert [name for name in {**FUNCTIONS, **NOT_HERE} if name.isidentifier() and f"`{name}" not in page] == []
+    assert [
+        name for name in {**FUNCTIONS, **NOT_HERE} if name.isidentifier() and f"`{name}" not in page
+    ] == []
     assert [name for name in FUNCTIONS if name.removeprefix("unary ") not in page] == []
     assert FUNCTIONS.keys().isdisjoint(NOT_HERE)
