@@ -121,7 +121,7 @@ class _Work:
 
         writer, rows, failed = None, 0, Counter[str]()
         register(db, compiled.functions)
-        mapper = db.cursor()
+        mapper = quiet(db.cursor())
         for events in spool.slices(self._places(db)):
             mapper.register("events", events)
             mapped = mapper.sql(compiled.select).to_arrow_table()
@@ -215,7 +215,7 @@ def open_duckdb(scratch: Path) -> Any:
     """A DuckDB whose tables, sorts and joins spill to scratch beyond ``MIXPANEL_AEP_MEMORY`` (default 1GB)."""
     import duckdb
 
-    return duckdb.connect(
+    db = duckdb.connect(
         str(scratch / "work.duckdb"),
         config={
             "memory_limit": os.environ.get("MIXPANEL_AEP_MEMORY", "1GB"),
@@ -224,3 +224,10 @@ def open_duckdb(scratch: Path) -> Any:
             "autoinstall_known_extensions": False,
         },
     )
+    return quiet(db)
+
+
+def quiet(connection: Any) -> Any:
+    """The connection without DuckDB's progress bar, which a slow query prints on standard output."""
+    connection.execute("SET enable_progress_bar = false")
+    return connection
