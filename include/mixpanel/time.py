@@ -57,9 +57,26 @@ def _offset_ms(wall: datetime, zone: ZoneInfo, fold: int) -> int:
     return int(offset / timedelta(milliseconds=1)) if offset else 0
 
 
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """The first instant, in UTC, at which a clock in ``zone`` shows ``day``; right where midnight does not exist."""
+    return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
+
+
 def day_end(day: date, zone: ZoneInfo) -> datetime:
-    """The instant at which ``day`` ends in ``zone``, in UTC; right where midnight does not exist."""
-    return datetime.combine(day + timedelta(days=1), time(0), tzinfo=zone).astimezone(UTC)
+    """The instant, in UTC, from which a clock in ``zone`` never shows ``day`` again.
+
+    Midnight need not be there (in the spring the clock may jump over it), and need not be once: until 2011 clocks in
+    St. John's went back at 00:01, to the day before.
+    """
+    midnight = datetime.combine(day + timedelta(days=1), time(0), tzinfo=zone)
+    return max(midnight.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+
+
+def latest_instant(day: date, zone: ZoneInfo) -> datetime:
+    """The end of what ``event_time`` reads as events of ``day``: later than the day's own end where wall times that
+    never were, shifted by the offset before the gap, reach beyond it."""
+    last = datetime.combine(day, time.max, tzinfo=zone).astimezone(UTC)
+    return max(day_end(day, zone), last + timedelta(microseconds=1))
 
 
 def settled_at(day: date, source: MixpanelSource, settle_hours: float) -> datetime:

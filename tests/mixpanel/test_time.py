@@ -13,12 +13,21 @@ from hypothesis import strategies as st
 
 from include.config.model import MixpanelSource
 from include.errors import PartitionNotClosed
-from include.mixpanel.time import EventTime, Reading, day_end, event_time, require_closed, settled_at
+from include.mixpanel.time import (
+    EventTime,
+    Reading,
+    day_end,
+    day_start,
+    event_time,
+    latest_instant,
+    require_closed,
+    settled_at,
+)
 
 pytestmark = pytest.mark.unit
 
 ZONES = sorted(available_timezones())
-DAYS = range(date(2015, 1, 1).toordinal(), date(2037, 12, 31).toordinal())
+DAYS = range(date(2010, 1, 1).toordinal(), date(2037, 12, 31).toordinal())
 HOUR = timedelta(hours=1)
 
 # True instant, zone, the time that a project_local export returns, its day in a utc project, its day in that one.
@@ -174,6 +183,33 @@ def test_any_integer_is_an_instant_or_an_overflow(number: int, zone: str) -> Non
         assert abs(number) > 50_000_000_000_000
 
 
+@given(zoned_instants(), st.none() | st.integers(0, 4_000_000_000_000))
+def test_every_event_of_a_day_lies_between_its_start_and_its_latest_instant(
+    zoned: tuple[ZoneInfo, datetime], arrival_ms: int | None
+) -> None:
+    """Also where midnight is odd, and for wall times that the zone's clock never showed."""
+    zone, moment = zoned
+    happened = event_time(milliseconds(moment), zone, arrival_ms)
+    instant = datetime.fromtimestamp(happened.milliseconds / 1000, UTC)
+    assert day_start(happened.day, zone) <= instant < latest_instant(happened.day, zone)
+
+
+def test_every_transition_of_every_zone_keeps_each_event_in_one_partition_and_its_instant() -> None:
+    """Around each change of each zone's clock since 2010, minute by minute: instant, wall clock, and back."""
+    seen = 0
+    for name in ZONES:
+        zone = ZoneInfo(name)
+        for change in transitions(name):
+            for minutes in (-1500, -61, -60, -59, -31, -1, 0, 1, 29, 30, 59, 60, 61, 1500):
+                moment = change + timedelta(minutes=minutes)
+                happened = event_time(wall_ms(moment, zone), zone, arrival_ms=milliseconds(moment))
+                assert happened.milliseconds == milliseconds(moment), (name, moment)
+                assert happened.day == moment.astimezone(zone).date()
+                assert day_start(happened.day, zone) <= moment < day_end(happened.day, zone)
+                seen += 1
+    assert seen > 100_000
+
+
 @given(st.sampled_from(ZONES), st.sampled_from(DAYS), st.data())
 def test_a_day_ends_where_its_date_does(name: str, ordinal: int, data: st.DataObject) -> None:
     """At each zone's own midnight, or where the clock jumps over it."""
@@ -198,6 +234,7 @@ def test_a_day_ends_where_its_date_does(name: str, ordinal: int, data: st.DataOb
         ("Asia/Beirut", "2026-03-28", "2026-03-28T22:00:00Z"),
         ("America/Los_Angeles", "2026-03-08", "2026-03-09T07:00:00Z"),
         ("America/Los_Angeles", "2026-11-01", "2026-11-02T08:00:00Z"),
+        ("America/St_Johns", "2010-11-06", "2010-11-07T03:30:00Z"),  # 00:01 went back to 23:01
         ("UTC", "2024-02-29", "2024-03-01T00:00:00Z"),
         ("Pacific/Kiritimati", "2026-12-31", "2026-12-31T10:00:00Z"),
     ],
