@@ -67,6 +67,10 @@ class TooManyQuarantined(Terminal):
     """More rows were refused than the pipeline allows."""
 
 
+class PartitionRefused(Terminal):
+    """The day as a whole is not what it has to be."""
+
+
 class LakeError(Transient):
     """The lake could not be read or written."""
 

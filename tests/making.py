@@ -17,6 +17,7 @@ from include.clock import Clock
 from include.config.model import Pipeline
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
+from include.quality.derive import RowRules
 from include.steps.export import export_partition
 from include.steps.transform import transform_partition
 from include.steps.workspace import Workspace
@@ -208,6 +209,12 @@ def mapped_by_hand(place: Workspace, xdm: XdmSchema, arrow: Any, scratch: Path, 
         counts={"exported": arrow.num_rows, "duplicates": 0, "quarantined": 0, **counts},
         details={"quarantine": None, "reasons": {}, "not_converted": {}},
     )
+
+
+def row_rules(**changes: Any) -> RowRules:
+    """The rules for the rows of DAY in a ``utc`` project, seen from LATER."""
+    first = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC)
+    return RowRules(**{"now": LATER, "first": first, "latest": first + timedelta(days=1), **changes})
 
 
 def instants(number: int) -> list[datetime]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from include.aep.http import AepHttp, JsonObject, objects
-from include.errors import SchemaError
+from include.errors import NotFound, SchemaError
 from include.http.answer import Answer
+from include.xdm.resolve import needs_resolving, resolve
 
 _BASE = ("data", "foundation", "schemaregistry")
 _SUMMARY = "application/vnd.adobe.xed-id+json"
@@ -15,6 +16,8 @@ _AS_WRITTEN = "application/vnd.adobe.xed+json; version=1"
 _RESOLVED = "application/vnd.adobe.xed-full+json; version=1"  # only major version 1 exists
 _DESCRIPTORS = "application/vnd.adobe.xdm-v2+json"
 _MOST_PAGES = 1000
+_OF_ADOBE = "https://ns.adobe.com/"
+_KINDS = ("fieldgroups", "datatypes", "classes", "schemas")
 
 
 class Registry:
@@ -61,10 +64,32 @@ class Registry:
     def resolved_schema(self, schema_id: str) -> JsonObject:
         """A schema with everything that it refers to in place, as one JSON Schema in Compatibility Mode.
 
+        What the registry has left unresolved is resolved here, from the registry.
+
         Raises:
             NotFound: there is none of this id.
+            SchemaError: it refers to something that the registry does not have.
         """
-        return self._look_up("schemas", schema_id, _RESOLVED)
+        document = self._look_up("schemas", schema_id, _RESOLVED)
+        return resolve(document, self.resource) if needs_resolving(document) else document
+
+    def resource(self, resource_id: str) -> JsonObject:
+        """What a ``$ref`` names, of the tenant or of Adobe, as it was written.
+
+        Raises:
+            SchemaError: it is not of this registry; nothing is asked of anybody else.
+        """
+        if resource_id.startswith(_OF_ADOBE):
+            container = "tenant" if resource_id.startswith(f"{_OF_ADOBE}{self.tenant_id()}/") else "global"
+            for kind in _KINDS:
+                try:
+                    return self._look_up(kind, resource_id, _AS_WRITTEN, container)
+                except NotFound:
+                    continue
+        raise SchemaError(
+            f"The schema refers to {resource_id!r}, which the Schema Registry does not have.",
+            "Correct the field group or data type that refers to it.",
+        )
 
     def create(self, kind: str, body: Mapping[str, Any]) -> JsonObject:
         """Creates a schema or field group; the answer has its ``$id``.
@@ -98,8 +123,8 @@ class Registry:
                 return
         raise SchemaError(f"AEP's list to {what} does not end.")
 
-    def _look_up(self, kind: str, resource_id: str, accept: str) -> JsonObject:
-        path = (*_BASE, "tenant", kind, resource_id)
+    def _look_up(self, kind: str, resource_id: str, accept: str, container: str = "tenant") -> JsonObject:
+        path = (*_BASE, container, kind, resource_id)
         return self._http.get(path, f"look up one of {kind}", Answer.json_object, accept=accept)
 
     def _send(self, method: str, path: tuple[str, ...], what: str, body: object) -> JsonObject:

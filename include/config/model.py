@@ -84,10 +84,19 @@ class AepTarget(_Section):
         return value if value is None else _json_file_name(value, "field_groups")
 
 
+Rule = Literal[
+    "in_the_past", "in_the_partition", "identity", "event_size", "rows", "id_unique", "event_share"
+]
+
+
 class Quality(_Section):
-    """How much may be refused before a partition is."""
+    """How much may be refused before a partition is, and what is asked beside the schema (docs/quality.md)."""
 
     max_quarantined: Annotated[float, BeforeValidator(share)] = 0.005
+    allow_empty: bool = True
+    history_days: int = Field(default=28, ge=0, le=90)
+    severity: dict[Rule, Literal["critical", "warning"]] = {}
+    show_values: bool = False
 
 
 class Pipeline(_Section):

@@ -1,8 +1,8 @@
-"""The report page of a partition: one self-contained HTML file, escaped, without a single value of a row."""
+"""The report page of a partition: one self-contained HTML file, escaped, without a value of a row unless asked for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -17,9 +17,15 @@ class Report:
     counts: dict[str, int]
     reasons: dict[str, int]
     not_converted: dict[str, int]
-    expectations: list[tuple[str, str]]
+    expectations: list[tuple[str, str, str, int]]
+    """Field, sentence, severity, and how many rows failed it."""
     by_hour: dict[str, int]
     by_event: dict[str, int]
+    broken: list[str] = field(default_factory=list)
+    """What makes the partition as a whole red."""
+    warnings: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    """Values by reason; empty unless the pipeline says ``show_values``."""
 
 
 def render(report: Report) -> str:
@@ -34,4 +40,5 @@ def render(report: Report) -> str:
         report=report,
         busiest_hour=max(report.by_hour.values(), default=1),
         busiest_event=max(report.by_event.values(), default=1),
+        hour_step=max(1, -(-len(report.by_hour) // 8)),  # as many labels as a phone has room for
     )

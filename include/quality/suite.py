@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
+import warnings
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from include.errors import Terminal
-from include.quality.derive import NESTED, PRESENT, ExpectationSpec
+from include.quality.constraints import NESTED, Reason
+from include.quality.derive import EVENT_BYTES, PRESENT, ExpectationSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,9 +22,10 @@ class ValidationBroken(Terminal):
 
 @dataclass(frozen=True)
 class ChunkVerdict:
-    """For each refused row of a chunk (by position) the expectations that it fails."""
+    """For each refused row of a chunk (by position) why; and how many rows were only warned about, by reason."""
 
-    refused: dict[int, list[ExpectationSpec]]
+    refused: dict[int, list[Reason]]
+    warned: Counter[Reason] = field(default_factory=Counter)
 
 
 class SuiteRunner:
@@ -53,18 +56,34 @@ class SuiteRunner:
             ValidationBroken: an expectation raised.
         """
         frame = flatten(table, self.specs)
-        result = self._batch.get_batch(batch_parameters={"dataframe": frame}).validate(
-            self._suite, result_format={"result_format": "COMPLETE", "exclude_unexpected_values": True}
-        )
-        refused: dict[int, list[ExpectationSpec]] = defaultdict(list)
+        with warnings.catch_warnings():
+            # pandas tells of every pattern with groups that it could extract them.
+            warnings.filterwarnings("ignore", "This pattern is interpreted", UserWarning)
+            result = self._batch.get_batch(batch_parameters={"dataframe": frame}).validate(
+                self._suite, result_format={"result_format": "COMPLETE", "exclude_unexpected_values": True}
+            )
+        refused: dict[int, list[Reason]] = defaultdict(list)
+        warned: Counter[Reason] = Counter()
         for outcome in result.results:
             spec = self.specs[outcome.expectation_config.meta["spec"]]
             if _raised(outcome.exception_info):
                 raise _broken(spec)
-            if not outcome.success:
-                for row in outcome.result["unexpected_index_list"]:
-                    refused[int(row)].append(spec)
-        return ChunkVerdict(dict(refused))
+            failing = [] if outcome.success else [int(row) for row in outcome.result["unexpected_index_list"]]
+            if spec.severity == "warning":
+                warned[spec.reason] += len(failing)
+                continue
+            for row in failing:
+                refused[row] += _reasons(spec, frame, row)
+        return ChunkVerdict(dict(refused), +warned)
+
+
+def _reasons(spec: ExpectationSpec, frame: pd.DataFrame, row: int) -> list[Reason]:
+    """Why a row fails an expectation: of an array or a map, what inside it does."""
+    if spec.constraint != "nested":
+        return [spec.reason]
+    from include.quality.nested import inside
+
+    return inside(spec.kwargs["nested_schema"], spec.name, frame[spec.column].iloc[row]) or [spec.reason]
 
 
 def _broken(spec: ExpectationSpec) -> ValidationBroken:
@@ -92,19 +111,14 @@ def _expectation(spec: ExpectationSpec, number: int) -> Any:
         factory: Any = ExpectColumnValuesToMatchNestedSchema
     else:
         factory = getattr(gxe, spec.gx_type)
-    kwargs = dict(spec.kwargs)
-    if spec.constraint == "in_the_past":
-        import pandas as pd
-
-        kwargs["max_value"] = pd.Timestamp(kwargs["max_value"]).to_pydatetime()
-    return factory(column=spec.column, meta={"spec": number}, severity="critical", **kwargs)
+    return factory(column=spec.column, meta={"spec": number}, severity=spec.severity, **spec.kwargs)
 
 
 def flatten(table: pa.Table, specs: list[ExpectationSpec]) -> pd.DataFrame:
     """The columns that ``specs`` name, by dotted path; arrays and maps as JSON text.
 
-    A column ``a.b?`` is made for a field that is required inside an object: true where that object is absent or
-    the field is there.
+    Helper columns are made: ``a.b?`` for a field that is required inside an object (true where that object is absent
+    or the field is there), ``#bytes`` for the size of the row as JSON.
     """
     import pandas as pd
 
@@ -112,6 +126,9 @@ def flatten(table: pa.Table, specs: list[ExpectationSpec]) -> pd.DataFrame:
     nested = {spec.column for spec in specs if spec.gx_type == NESTED}
     columns: dict[str, Any] = {}
     for name in sorted(wanted):
+        if name == EVENT_BYTES:
+            columns[name] = pd.Series(_row_bytes(table), dtype="int64")
+            continue
         column, parent_valid = _reach(table, name.removesuffix(PRESENT).split("."))
         if name.endswith(PRESENT):
             columns[name] = _there(table, column, parent_valid)
@@ -155,6 +172,12 @@ def _there(table: pa.Table, column: Any, parent_valid: Any) -> Any:
 
     there = pc.is_valid(column).to_pandas() if column is not None else pd.Series([False] * table.num_rows)
     return there if parent_valid is None else there | ~parent_valid.to_pandas()
+
+
+def _row_bytes(table: pa.Table) -> list[int]:
+    import msgspec
+
+    return [len(msgspec.json.encode(present(row))) for row in table.to_pylist(maps_as_pydicts="strict")]
 
 
 def _json_texts(column: Any) -> list[str | None]:

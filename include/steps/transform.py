@@ -32,8 +32,9 @@ def transform_partition(
     ``warnings`` how often a column was set to null; ``details["not_converted"]`` has them by destination.
 
     Raises:
-        SchemaError: ``unmapped: fail`` and there are properties that no mapping names.
+        SchemaError: the schema is none for events; or ``unmapped: fail``, and no mapping names some property.
     """
+    schema.require_event()
     pipeline = workspace.pipeline
     inputs = {
         "export": raw.digest,

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from include.errors import SchemaError, TooManyQuarantined
+from include.errors import PartitionRefused, TooManyQuarantined
 from include.lake.manifest import Manifest, digest_of, upload_file
-from include.quality.derive import ExpectationSpec, derive
+from include.quality.constraints import Reason
 from include.quality.report import Report, render
-from include.quality.suite import SuiteRunner, present
-from include.steps.jsonl import gzip_writer
+from include.steps.check import Check
+from include.steps.history import events_before
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.schema import XdmSchema
 from include.xdm.sift import REASONS
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+_MOST_EVENTS = 500
+"""Names of events that a manifest counts one by one."""
 
 
 def validate_partition(workspace: Workspace, mapped: Manifest) -> Manifest:
     """Validates mapped rows, or finds them validated. ``counts``: ``mapped = valid + quarantined``.
 
     Raises:
-        SchemaError: a field that every event needs is in no row at all.
+        SchemaError: a field that every event needs is in no row at all, or a field's every value was left out.
+        PartitionRefused: the partition as a whole is not what is expected; the report says why.
         TooManyQuarantined: more was refused, here and in transform, than the pipeline allows; the report says why.
     """
     quality = workspace.pipeline.quality
     inputs = {
         "transform": mapped.digest,
         "schema": mapped.inputs["schema"],
-        "quality": digest_of(quality.model_dump()),
+        "quality": digest_of({**quality.model_dump(mode="json"), "profile": workspace.pipeline.aep.profile}),
         "data_version": str(DATA_VERSION),
     }
     digest = digest_of(inputs)
@@ -42,11 +39,13 @@ def validate_partition(workspace: Workspace, mapped: Manifest) -> Manifest:
         return done
     schema = workspace.schema(inputs["schema"])
     with workspace.scratch() as scratch:
-        check = _Check(workspace, schema, scratch)
+        check = Check(workspace, schema, scratch)
+        check.refuse_useless_mappings(mapped)
         check.run(workspace.local_files(mapped, scratch))
+        check.run_partition(events_before(workspace, quality.history_days if check.valid else 0))
         report = _publish_report(workspace, digest, mapped, schema, check)
         quarantine = check.upload_quarantine(workspace, digest)
-        _refuse_too_many(workspace, mapped, check, report)
+        _refuse(workspace, mapped, check, report)
         key = f"{workspace.partition.output('validate', digest)}/part-00000.parquet"
         files = (upload_file(workspace.lake, key, check.valid_path, check.valid),) if check.valid else ()
     return workspace.publish(
@@ -54,125 +53,32 @@ def validate_partition(workspace: Workspace, mapped: Manifest) -> Manifest:
         digest=digest,
         inputs=inputs,
         files=files,
-        counts={"mapped": mapped.rows, "valid": check.valid, "quarantined": check.quarantined},
+        counts={
+            "mapped": mapped.rows,
+            "valid": check.valid,
+            "quarantined": check.quarantined,
+            "warnings": check.warned.total(),
+        },
         details={
             "quarantine": quarantine,
-            "reasons": dict(check.reasons.most_common()),
+            "reasons": _told(check.reasons),
+            "warnings": _told(check.warned),
             "report": report,
             "expectations": len(check.specs),
+            "by_event": dict(check.by_event.most_common(_MOST_EVENTS)),
         },
     )
 
 
-@dataclass
-class _Check:
-    """One validation: reads chunks, keeps the valid rows, explains the others."""
-
-    workspace: Workspace
-    schema: XdmSchema
-    scratch: Path
-    specs: list[ExpectationSpec] = field(default_factory=list)
-    reasons: Counter[str] = field(default_factory=Counter)
-    by_hour: Counter[str] = field(default_factory=Counter)
-    by_event: Counter[str] = field(default_factory=Counter)
-    valid: int = 0
-    quarantined: int = 0
-
-    @property
-    def valid_path(self) -> Path:
-        return self.scratch / "valid.parquet"
-
-    @property
-    def quarantine_path(self) -> Path:
-        return self.scratch / "quarantine.jsonl.gz"
-
-    def run(self, paths: list[Path]) -> None:
-        import pyarrow.parquet as pq
-
-        if not paths:  # an empty day: nothing to check, and Great Expectations is not even loaded
-            return
-        sources = [pq.ParquetFile(path) for path in paths]
-        self.specs = derive(
-            self.schema, leaf_paths(sources[0].schema_arrow), self.workspace.clock.now().isoformat()
-        )
-        self._require_columns(sources[0].schema_arrow)
-        runner = SuiteRunner(self.specs)
-        with (
-            pq.ParquetWriter(self.valid_path, sources[0].schema_arrow, compression="zstd") as valid,
-            gzip_writer(self.quarantine_path) as quarantine,
-        ):
-            for source in sources:
-                for number in range(source.num_row_groups):  # each of bounded bytes, as transform wrote it
-                    self._chunk(source.read_row_group(number), runner, valid, quarantine)
-
-    def _chunk(self, table: pa.Table, runner: SuiteRunner, valid: Any, quarantine: Any) -> None:
-        import pyarrow as pa
-
-        refused = runner.run(table).refused
-        mask = pa.array([row not in refused for row in range(table.num_rows)])
-        kept = table.filter(mask)
-        self._count(kept)
-        valid.write_table(kept)
-        self.valid += kept.num_rows
-        for row, specs in sorted(refused.items()):
-            self.quarantined += 1
-            self.reasons.update({f"{spec.reason['field']} {spec.sentence}" for spec in specs})
-            record = {
-                "step": "validate",
-                "reasons": [spec.reason for spec in specs],
-                "row": present(table.slice(row, 1).to_pylist(maps_as_pydicts="strict")[0]),
-            }
-            quarantine.write(json.dumps(record, ensure_ascii=False, default=str).encode() + b"\n")
-
-    def _count(self, kept: pa.Table) -> None:
-        import pyarrow.compute as pc
-
-        hours = pc.strftime(kept["timestamp"], format="%m-%d %H:00")
-        self.by_hour.update({c["values"]: c["counts"] for c in pc.value_counts(hours).to_pylist()})
-        if "eventType" in kept.column_names:
-            counts = pc.value_counts(kept["eventType"]).to_pylist()
-            self.by_event.update({str(c["values"]): c["counts"] for c in counts})
-
-    def _require_columns(self, arrow_schema: Any) -> None:
-        missing = [
-            spec.reason["field"]
-            for spec in self.specs
-            if spec.constraint == "required" and spec.reason["field"] not in arrow_schema.names
-        ]
-        if missing:
-            raise SchemaError(
-                f"Schema {self.schema.title!r} requires {', '.join(missing)}, which no row has.",
-                "Add a mapping for it, or make the field optional in its field group.",
-            )
-
-    def upload_quarantine(self, workspace: Workspace, digest: str) -> dict[str, Any] | None:
-        if not self.quarantined:
-            return None
-        key = workspace.partition.quarantine("validate", digest)
-        return upload_file(workspace.lake, key, self.quarantine_path, self.quarantined).model_dump()
-
-
-def leaf_paths(arrow_schema: Any) -> set[str]:
-    """The dotted paths of all columns inside structs; arrays and maps count as one column."""
-    import pyarrow as pa
-
-    paths: set[str] = set()
-
-    def walk(name: str, kind: Any) -> None:
-        if pa.types.is_struct(kind):
-            for child in kind:
-                walk(f"{name}.{child.name}", child.type)
-        else:
-            paths.add(name)
-
-    for column in arrow_schema:
-        walk(column.name, column.type)
-    return paths
+def _told(reasons: Counter[Reason]) -> dict[str, int]:
+    return {reason.sentence: count for reason, count in reasons.most_common()}
 
 
 def _publish_report(
-    workspace: Workspace, digest: str, mapped: Manifest, schema: XdmSchema, check: _Check
+    workspace: Workspace, digest: str, mapped: Manifest, schema: XdmSchema, check: Check
 ) -> str:
+    reasons = {f"{reason}: {REASONS[reason]}": n for reason, n in mapped.details["reasons"].items()}
+    failed = Counter({reason.sentence: n for reason, n in (check.reasons + check.warned).items()})
     page = render(
         Report(
             pipeline=workspace.pipeline.name,
@@ -180,12 +86,15 @@ def _publish_report(
             schema_title=schema.title,
             schema_version=schema.version,
             counts={**mapped.counts, "valid": check.valid, "refused": check.quarantined},
-            reasons={
-                **{f"{reason}: {REASONS[reason]}": n for reason, n in mapped.details["reasons"].items()},
-                **dict(check.reasons.most_common()),
-            },
+            reasons={**reasons, **_told(check.reasons)},
+            examples={reason.sentence: shown for reason, shown in check.examples.items()},
+            broken=[reason.sentence for reason in check.broken],
+            warnings=_told(check.warned),
             not_converted=mapped.details["not_converted"],
-            expectations=[(spec.column.rstrip("?"), spec.sentence) for spec in check.specs],
+            expectations=[
+                (spec.name, spec.sentence, spec.severity, failed[f"{spec.name} {spec.sentence}"])
+                for spec in check.specs
+            ],
             by_hour=dict(sorted(check.by_hour.items())),
             by_event=dict(check.by_event.most_common(20)),
         )
@@ -197,14 +106,22 @@ def _publish_report(
     return path
 
 
-def _refuse_too_many(workspace: Workspace, mapped: Manifest, check: _Check, report: str) -> None:
+def _refuse(workspace: Workspace, mapped: Manifest, check: Check, report: str) -> None:
+    """The two ways in which a day of which every row could be checked is red all the same."""
+    if check.broken:
+        told = sorted({reason.constraint for reason in check.broken})
+        raise PartitionRefused(
+            f"Partition {workspace.partition} of pipeline {workspace.pipeline.name} as a whole is not what is "
+            f"expected: {', '.join(told)} ({check.valid} valid events).",
+            f"Nothing was staged. Read {workspace.lake.uri(report)}; what is asked stands in the pipeline file's quality.",
+        )
     exported = mapped.counts["exported"]
     refused = mapped.counts["quarantined"] + check.quarantined
     allowed = workspace.pipeline.quality.max_quarantined
     # Divided, not multiplied: 0.29 * 100 is less than 29 to a computer.
     if not exported or refused / exported <= allowed:
         return
-    reasons = Counter(mapped.details["reasons"]) + check.reasons
+    reasons = Counter(mapped.details["reasons"]) + Counter(_told(check.reasons))
     top = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
     raise TooManyQuarantined(
         f"{refused} of {exported} events of partition {workspace.partition} were refused, more than the "

@@ -79,19 +79,25 @@ class XdmSchema:
 
     @cached_property
     def root(self) -> XdmField:
-        """The tree of fields.
+        """The tree of fields, of a schema of any class.
 
         Raises:
-            SchemaError: it is no schema for events, or holds a type that XDM does not have.
+            SchemaError: it refers to something, or holds a type that XDM does not have.
         """
-        root = _field((), self.document)
+        return _field((), self.document)
+
+    def require_event(self) -> None:
+        """Refuses what is no schema for events.
+
+        Raises:
+            SchemaError: naming the field that is missing.
+        """
         for name in ("_id", "timestamp"):
-            if name not in root.children:
+            if name not in self.root.children:
                 raise SchemaError(
                     f"Schema {self.title!r} has no field {name!r}, which every event of AEP needs.",
                     "Use a schema of the class XDM ExperienceEvent.",
                 )
-        return root
 
     @property
     def id(self) -> str:

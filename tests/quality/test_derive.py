@@ -10,17 +10,36 @@ from typing import Any
 import pytest
 
 from include.quality import derive as module
+from include.quality.constraints import CONSTRAINTS
 from include.quality.derive import FORMATS, ExpectationSpec, derive, nested_schema
-from tests.making import BOOLEAN, DATE_TIME, INT, NUMBER, STRING, TENANT, array_of, map_of, object_of, schema
+from tests.making import (
+    BOOLEAN,
+    DATE_TIME,
+    INT,
+    NUMBER,
+    STRING,
+    TENANT,
+    array_of,
+    map_of,
+    object_of,
+    row_rules,
+    schema,
+)
 
 pytestmark = pytest.mark.unit
 NOW = "2026-07-03T00:00:00+00:00"
 IT = "_acme.mixpanel.it"
-ALWAYS = {("_id", "required"), ("timestamp", "required"), ("timestamp", "in_the_past")}
+ALWAYS = {
+    ("_id", "required"),
+    ("timestamp", "required"),
+    ("timestamp", "in_the_past"),
+    ("timestamp", "in_the_partition"),
+    ("identityMap", "identity"),
+}
 
 
 def specs(columns: set[str], **fields: Any) -> list[ExpectationSpec]:
-    return derive(schema(**fields), columns, NOW)
+    return derive(schema(**fields), columns, row_rules())
 
 
 def named(found: list[ExpectationSpec]) -> set[tuple[str, str]]:
@@ -82,27 +101,27 @@ def test_a_field_required_inside_an_object_is_expected_where_the_object_is() -> 
 
 
 def test_a_new_required_field_is_expected_at_once() -> None:
-    before, after = (derive(schema(required=names, it=STRING), {IT}, NOW) for names in ([], ["it"]))
+    before, after = (derive(schema(required=names, it=STRING), {IT}, row_rules()) for names in ([], ["it"]))
     assert named(after) - named(before) == {(f"{IT}?", "required_inside")}
 
 
 def test_a_reason_names_field_and_limit_and_never_a_value() -> None:
     (spec,) = [spec for spec in specs({IT}, it={"type": "number", "minimum": 3}) if spec.column == IT]
-    assert spec.reason == {"field": IT, "expectation": "minimum", "limit": 3}
+    assert spec.reason.record == {"field": IT, "expectation": "minimum", "limit": 3}
     assert spec.sentence == "must be at least 3"
 
 
-def test_every_expectation_has_a_sentence() -> None:
+def test_every_expectation_stands_in_the_table() -> None:
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     made = {
-        call.args[1].value
+        constant.value
         for call in ast.walk(tree)
-        if isinstance(call, ast.Call)
-        and getattr(call.func, "id", "") == "ExpectationSpec"
-        and isinstance(call.args[1], ast.Constant)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("ExpectationSpec", "rule")
+        for constant in call.args[1:2]
+        if isinstance(constant, ast.Constant)
     }
-    assert made <= module._SENTENCES.keys()
-    assert all(text.format(limit="L") for text in module._SENTENCES.values())
+    assert made <= CONSTRAINTS.keys()
+    assert len(made) > 8
 
 
 def test_what_is_inside_an_array_is_checked_as_json_schema_without_words() -> None:

@@ -5,24 +5,28 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from include.errors import SchemaError, TooManyQuarantined
+from include.errors import PartitionRefused, SchemaError, TooManyQuarantined
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.quality.suite import ValidationBroken
 from include.steps import validate
+from include.steps.check import Check, leaf_paths
 from include.steps.transform import transform_partition
-from include.steps.validate import leaf_paths, validate_partition
+from include.steps.validate import validate_partition
 from include.steps.workspace import Workspace
 from include.xdm import spool
 from include.xdm.mapping import bind
 from include.xdm.schema import XdmSchema
 from tests.making import (
+    DAY,
+    NOON,
     STRING,
     TENANT,
     event,
@@ -80,7 +84,7 @@ def page(place: Workspace, manifest: Manifest) -> str:
 
 def test_failing_rows_are_quarantined_with_reasons_and_the_others_go_on(lake: Lake, tmp_path: Path) -> None:
     made = validated(lenient(lake), *lines("NOK", "nok", None, "€"))
-    assert made.counts == {"mapped": 4, "valid": 2, "quarantined": 2}
+    assert made.counts == {"mapped": 4, "valid": 2, "quarantined": 2, "warnings": 0}
     passed = [found[TENANT]["mixpanel"]["currency"] for found in rows(lenient(lake), made, tmp_path)]
     assert sorted(passed, key=str) == ["NOK", None]
     first = quarantined(lenient(lake), made)[0]
@@ -95,7 +99,7 @@ def test_failing_rows_are_quarantined_with_reasons_and_the_others_go_on(lake: La
 def test_running_it_again_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     mapped = transformed(lenient(lake), XDM, MAPPING, *lines("NOK", "nok"))
     first = validate_partition(lenient(lake), mapped)
-    monkeypatch.setattr(validate._Check, "run", lambda *args: pytest.fail("it worked again"))
+    monkeypatch.setattr(Check, "run", lambda *args: pytest.fail("it worked again"))
     assert validate_partition(lenient(lake), mapped) == first
 
 
@@ -104,7 +108,7 @@ def test_rows_are_checked_in_chunks_and_none_is_lost(
 ) -> None:
     monkeypatch.setattr(spool, "SLICE_ROWS", 3)
     made = validated(lenient(lake), *lines(*["NOK", "nok", "SEK"] * 3, "x"))
-    assert made.counts == {"mapped": 10, "valid": 6, "quarantined": 4}
+    assert made.counts == {"mapped": 10, "valid": 6, "quarantined": 4, "warnings": 0}
     found = rows(lenient(lake), made, tmp_path)
     ids = [row["_id"] for row in found] + [
         record["row"]["_id"] for record in quarantined(lenient(lake), made)
@@ -146,14 +150,12 @@ def test_at_the_limit_is_green_whatever_the_number(
     mapped = transformed(place, XDM, MAPPING)
     for over in (0, 1):
         counts = {**mapped.counts, "exported": exported, "quarantined": refused + over}
-        check = validate._Check(place, XDM, Path())
+        check = Check(place, XDM, Path())
         if over:
             with pytest.raises(TooManyQuarantined, match=f"{refused + 1} of {exported} events"):
-                validate._refuse_too_many(
-                    place, mapped.model_copy(update={"counts": counts}), check, "report"
-                )
+                validate._refuse(place, mapped.model_copy(update={"counts": counts}), check, "report")
         else:
-            validate._refuse_too_many(place, mapped.model_copy(update={"counts": counts}), check, "report")
+            validate._refuse(place, mapped.model_copy(update={"counts": counts}), check, "report")
 
 
 def test_too_many_are_told_with_their_reasons_and_nothing_goes_on(lake: Lake) -> None:
@@ -183,7 +185,7 @@ def test_what_transform_quarantined_counts_too(lake: Lake) -> None:
 def test_an_empty_day_is_an_explicit_verdict(lake: Lake) -> None:
     made = validated(workspace(lake))
     assert (made.rows, made.files) == (0, ())
-    assert made.counts == {"mapped": 0, "valid": 0, "quarantined": 0}
+    assert made.counts == {"mapped": 0, "valid": 0, "quarantined": 0, "warnings": 0}
     assert "There were no rows to check." in page(workspace(lake), made)
 
 
@@ -254,7 +256,7 @@ def test_rows_that_no_transform_makes_are_caught(lake: Lake, tmp_path: Path) -> 
     told = [
         [reason["expectation"] for reason in record["reasons"]] for record in quarantined(lenient(lake), made)
     ]
-    assert told == [["required", "required"], ["in_the_past"]]
+    assert told == [["required", "required"], ["in_the_past", "in_the_partition"]]
 
 
 def test_the_report_has_counts_and_reasons_and_no_value_of_a_row(lake: Lake) -> None:
@@ -280,3 +282,61 @@ def test_leaf_paths_name_what_expectations_are_derived_for() -> None:
         ("m", pa.map_(pa.string(), pa.string())),
     ])  # fmt: skip
     assert leaf_paths(arrow) == {"a.b.c", "a.d", "m"}
+
+
+def test_a_day_that_may_not_be_empty_is_red_with_its_rule(lake: Lake) -> None:
+    place = workspace(lake, quality={"allow_empty": False})
+    with pytest.raises(
+        PartitionRefused, match=r"as a whole is not what is expected: rows \(0 valid events\)"
+    ):
+        validated(place)
+    assert [key for key in lake.keys("shop/2026-07-01/valid") if key.endswith("manifest.json")] == []
+
+
+def test_an_id_that_stands_twice_stages_nothing(lake: Lake, tmp_path: Path) -> None:
+    twice = pa.table({"_id": ["a", "a"], "timestamp": pa.array(instants(2), pa.timestamp("us", "UTC"))})
+    with pytest.raises(PartitionRefused, match="id_unique") as refused:
+        validate_partition(lenient(lake), mapped_by_hand(lenient(lake), schema(), twice, tmp_path))
+    assert ".html" in refused.value.hint
+
+
+def test_a_field_that_takes_none_of_a_days_values_is_named_before_anything_is_staged(
+    lake: Lake, tmp_path: Path
+) -> None:
+    xdm = schema(currency={"type": "boolean"})
+    with pytest.raises(SchemaError, match=rf"None of 12 values .* fits {TENANT}\.mixpanel\.currency"):
+        validate_partition(lenient(lake), transformed(lenient(lake), xdm, MAPPING[:2], *lines(*["NOK"] * 12)))
+    some = lines(*["NOK"] * 11, None)
+    other = lenient(Lake(f"file://{tmp_path}/other"))
+    made = validate_partition(other, transformed(other, xdm, MAPPING[:2], *some))
+    assert made.counts["valid"] == 12
+
+
+def test_a_day_unlike_those_before_it_is_a_warning_in_manifest_and_report(lake: Lake) -> None:
+    for number in range(1, 9):
+        day = DAY - timedelta(days=number)
+        place = workspace(lake, day)
+        usual = [
+            line(event(name, time=NOON - 86400 * number, **{"$insert_id": f"{name}{n}"}))
+            for name in ("View", "Purchase")
+            for n in range(20)
+        ]
+        assert validated(place, *usual).counts["warnings"] == 0
+    made = validated(lenient(lake), *lines(*["NOK"] * 40, name="View"))
+    assert list(made.details["warnings"]) == [
+        "event Purchase should be 13.8% to 86.2% of the day's events, as on the days before",
+        "event View should be 13.8% to 86.2% of the day's events, as on the days before",
+    ]  # fmt: skip
+    assert "event Purchase should be" in page(lenient(lake), made)
+    off = workspace(lake, quality={"history_days": 0})
+    assert validated(off, *lines(*["NOK"] * 40, name="View")).counts["warnings"] == 0
+
+
+def test_values_are_told_only_where_the_pipeline_says_so(lake: Lake) -> None:
+    for show, told in ((False, 0), (True, 1)):
+        place = workspace(lake, quality={"max_quarantined": 1, "show_values": show})
+        made = validated(place, *lines(SECRET))
+        assert page(place, made).count(SECRET) == told
+        assert [reason.get("value") for reason in quarantined(place, made)[0]["reasons"]] == [
+            SECRET if show else None
+        ]

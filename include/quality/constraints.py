@@ -1,0 +1,105 @@
+"""The one table: what a schema or the pipeline may ask of rows, how it is checked, and what the report says.
+
+``docs/quality.md`` shows it; a test keeps the two the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Severity = Literal["critical", "warning"]
+Scope = Literal["row", "partition"]
+
+# GX class names; the suite looks them up. Formats are regular expressions and dates are compared as dates: GX's own
+# strftime and dateutil expectations cost 12 to 70 microseconds a value.
+NOT_NULL = "ExpectColumnValuesToNotBeNull"
+IN_SET = "ExpectColumnValuesToBeInSet"
+REGEX = "ExpectColumnValuesToMatchRegex"
+BETWEEN = "ExpectColumnValuesToBeBetween"
+LENGTHS = "ExpectColumnValueLengthsToBeBetween"
+NESTED = "ExpectColumnValuesToMatchNestedSchema"
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """One kind of constraint. ``asked_by``: a JSON Schema keyword of XDM, or a rule of AEP or of this pipeline."""
+
+    asked_by: str
+    expectation: str
+    sentence: str
+    severity: Severity = "critical"
+    scope: Scope = "row"
+
+
+_XDM = "XDM schema"
+
+CONSTRAINTS: dict[str, Constraint] = {
+    "required": Constraint(_XDM, NOT_NULL, "must be there"),
+    "required_inside": Constraint(
+        f"{_XDM}: required in an object", IN_SET, "must be there when the object around it is"
+    ),
+    "enum": Constraint(_XDM, IN_SET, "must be one of {limit}"),
+    "pattern": Constraint(_XDM, REGEX, "must match {limit}"),
+    "format": Constraint(_XDM, REGEX, "must be a {limit}"),
+    "minimum": Constraint(_XDM, BETWEEN, "must be at least {limit}"),
+    "maximum": Constraint(_XDM, BETWEEN, "must be at most {limit}"),
+    "exclusiveMinimum": Constraint(_XDM, BETWEEN, "must be above {limit}"),
+    "exclusiveMaximum": Constraint(_XDM, BETWEEN, "must be below {limit}"),
+    "minLength": Constraint(_XDM, LENGTHS, "must have at least {limit} characters"),
+    "maxLength": Constraint(_XDM, LENGTHS, "must have at most {limit} characters"),
+    "minItems": Constraint(f"{_XDM}, arrays", NESTED, "must have at least {limit} items"),
+    "maxItems": Constraint(f"{_XDM}, arrays", NESTED, "must have at most {limit} items"),
+    "uniqueItems": Constraint(f"{_XDM}, arrays", NESTED, "must not have an item twice"),
+    "minProperties": Constraint(f"{_XDM}, maps", NESTED, "must have at least {limit} keys"),
+    "maxProperties": Constraint(f"{_XDM}, maps", NESTED, "must have at most {limit} keys"),
+    "type": Constraint(f"{_XDM}, inside arrays and maps", NESTED, "must be of type {limit}"),
+    "nested": Constraint(f"{_XDM}, arrays and maps", NESTED, "must fit the schema of what is in it"),
+    "in_the_past": Constraint("AEP: an event lies in the past", BETWEEN, "must lie before {limit}"),
+    "in_the_partition": Constraint(
+        "pipeline: an event belongs to one day of the project", BETWEEN, "must lie in the partition's day, {limit}"
+    ),
+    "identity": Constraint("pipeline: `identities`", NOT_NULL, "must hold an identity", "warning"),
+    "event_size": Constraint(
+        "AEP: Profile drops larger events (Profile guardrails)", BETWEEN, "must be at most {limit} bytes of JSON"
+    ),
+    "rows": Constraint(
+        "pipeline: `quality.allow_empty`", BETWEEN, "must have at least {limit} valid events", scope="partition"
+    ),
+    "id_unique": Constraint("AEP's data lake keeps every row", BETWEEN, "must not stand twice", scope="partition"),
+    "event_share": Constraint(
+        "pipeline: the partitions before (`quality.history_days`)", BETWEEN,
+        "should be {limit} of the day's events, as on the days before", "warning", "partition",
+    ),
+}  # fmt: skip
+
+OWN_RULES = frozenset(
+    name for name, constraint in CONSTRAINTS.items() if not constraint.asked_by.startswith(_XDM)
+)
+"""What a pipeline may give another severity; what the schema asks, AEP asks too, and refuses the row."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a row or a partition does not pass; never the row's value, unless the pipeline asks for it."""
+
+    field: str
+    constraint: str
+    limit: Any = None
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """As quarantine writes it."""
+        return {"field": self.field, "expectation": self.constraint, "limit": self.limit}
+
+    @property
+    def sentence(self) -> str:
+        """For the report: the field and what is expected of it."""
+        return f"{self.field} {expected(self.constraint, self.limit)}"
+
+
+def expected(constraint: str, limit: Any) -> str:
+    """What is expected of a field, in words."""
+    told = ", ".join(map(str, limit)) if isinstance(limit, tuple | list) else limit
+    known = CONSTRAINTS.get(constraint)
+    return known.sentence.format(limit=told) if known else f"must fit {constraint} {told}"
