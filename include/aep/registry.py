@@ -17,7 +17,7 @@ _RESOLVED = "application/vnd.adobe.xed-full+json; version=1"  # only major versi
 _DESCRIPTORS = "application/vnd.adobe.xdm-v2+json"
 _MOST_PAGES = 1000
 _OF_ADOBE = "https://ns.adobe.com/"
-_KINDS = ("fieldgroups", "datatypes", "classes", "schemas")
+_KINDS = ("fieldgroups", "datatypes", "classes", "behaviors", "schemas")
 
 
 class Registry:

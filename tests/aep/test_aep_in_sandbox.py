@@ -13,11 +13,13 @@ from include.aep.client import AepClient
 from include.aep.decide import BatchOutlook, outlook
 from include.aep.settings import AepSettings
 from include.aep.upload import UploadLimits
-from include.errors import AlreadyExists, CredentialsRejected, DatasetMissing, PipelineError
+from include.errors import AlreadyExists, CredentialsRejected, DatasetMissing, PipelineError, SchemaError
 from include.sandbox.aep.constants import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORG
 from include.sandbox.server import SandboxServer
 from include.sandbox.store import Store
 from include.sandbox.world import Settings, World
+from include.xdm.resolve import resolve
+from include.xdm.schema import XdmSchema
 
 pytestmark = pytest.mark.sandbox
 EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
@@ -140,3 +142,26 @@ def test_a_wrong_secret_is_told(url: str) -> None:
         AepClient(settings(url, "canary-wrong")).registry.tenant_id()
     assert isinstance(told.value, PipelineError)
     assert "canary" not in str(told.value)
+
+
+def test_an_unresolved_schema_is_resolved_as_the_registry_does(aep: AepClient, dataset_id: str) -> None:
+    schema_id = aep.catalog.require_dataset("Client events")["schemaRef"]["id"]
+    theirs = XdmSchema(aep.registry.resolved_schema(schema_id))
+    ours = XdmSchema(resolve(aep.registry.get("schemas", schema_id), aep.registry.resource))
+
+    def fields(xdm: XdmSchema) -> dict[str, tuple[object, object]]:
+        return {field.dotted: (field.kind, field.required) for field in xdm.root.walk()}
+
+    assert fields(ours) == fields(theirs)
+    assert len(fields(ours)) > 10
+    ours.require_event()
+
+
+@pytest.mark.parametrize(
+    "foreign", ["https://ns.adobe.com/xdm/nowhere", "https://evil.example/x", "file:///etc/hosts"]
+)
+def test_what_the_registry_does_not_have_is_named_and_asked_of_nobody_else(
+    aep: AepClient, foreign: str
+) -> None:
+    with pytest.raises(SchemaError, match="which the Schema Registry does not have"):
+        aep.registry.resource(foreign)
