@@ -1,0 +1,100 @@
+"""A project's own events tell whether its time is UTC, and a pipeline file that says otherwise is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.config.model import MixpanelSource
+from include.errors import ConfigError
+from include.mixpanel.reading import TimeEvidence, require_agreement
+
+pytestmark = pytest.mark.unit
+LA = "America/Los_Angeles"
+# Source: rows that were published, as `time`, `$mp_api_timestamp_ms` and the project's zone.
+PUBLISHED = [
+    (1652825148, 1652850348643, LA, 7.0),
+    (1652423938, 1652449138115, LA, 7.0),
+    (1602611311, 1602625711874, "America/New_York", 4.0),
+    (1648943376, 1648964977987, "America/Mexico_City", 6.0),
+    (1666026662, 1666006899493, "Asia/Kolkata", -5.5),
+]
+
+
+def source(time_is: str, zone: str = LA) -> MixpanelSource:
+    return MixpanelSource.model_validate({"timezone": zone, "time_is": time_is})
+
+
+def evidence(zone: str, *rows: tuple[int, int], times: int = 30) -> TimeEvidence:
+    found = TimeEvidence(ZoneInfo(zone))
+    for wall, arrival_ms in rows * times:
+        found.see(wall * 1000, arrival_ms)
+    return found
+
+
+@pytest.mark.parametrize(("wall", "arrival_ms", "zone", "hours"), PUBLISHED)
+def test_published_rows_of_old_projects_are_told_from_utc(
+    wall: int, arrival_ms: int, zone: str, hours: float
+) -> None:
+    found = evidence(zone, (wall, arrival_ms))
+    assert (found.verdict, found.lowest_hours) == ("project_local", hours)
+    require_agreement(found, source("project_local", zone), "shop")
+    with pytest.raises(ConfigError) as refused:
+        require_agreement(found, source("utc", zone), "shop")
+    assert (
+        f"30 of 30 live events reached Mixpanel {hours:g} hours after their `time`" in refused.value.sentence
+    )
+    assert refused.value.hint.startswith("Write time_is: project_local in the pipeline file")
+
+
+def test_a_utc_project_is_told_from_an_old_one() -> None:
+    found = evidence(LA, (1782907260, 1782907262001))
+    assert found.verdict == "utc"
+    with pytest.raises(ConfigError, match="is right for utc in America/Los_Angeles"):
+        require_agreement(found, source("project_local"), "shop")
+
+
+def test_late_events_change_nothing() -> None:
+    late = [(1782907260 - 3600 * n, 1782907262001) for n in range(1, 6)]
+    assert evidence(LA, (1782907260, 1782907262001), *late).verdict == "utc"
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        evidence(LA),
+        evidence(LA, (1782907260, 1782907262001), times=5),
+        evidence(LA, (1782907260, 1782907262001), (1782907260 - 7 * 3600, 1782907262001)),
+        evidence("UTC", (1782907260, 1782907262001)),
+        evidence("Europe/London", (1768478400, 1768478401000)),
+    ],
+    ids=["nothing", "too few", "two opinions", "a zone at UTC", "a zone at UTC in winter"],
+)
+def test_where_the_events_do_not_tell_nothing_is_refused(found: TimeEvidence) -> None:
+    assert found.verdict is None
+    for time_is in ("utc", "project_local"):
+        require_agreement(found, source(time_is, found.zone.key), "shop")
+
+
+@given(
+    st.sampled_from([LA, "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns", "Asia/Tokyo"]),
+    st.booleans(),
+    st.lists(
+        st.tuples(st.integers(1_262_304_000, 1_798_761_600), st.integers(0, 300), st.integers(0, 5 * 86400)),
+        min_size=40, max_size=60,
+    ),
+)  # fmt: skip
+def test_a_project_is_never_told_to_be_what_it_is_not(
+    zone: str, is_utc: bool, events: list[tuple[int, int, int]]
+) -> None:
+    """Half of the events are live; the others come up to five days late."""
+    found = TimeEvidence(ZoneInfo(zone))
+    for number, (instant, latency, late) in enumerate(events):
+        offset = datetime.fromtimestamp(instant, UTC).astimezone(ZoneInfo(zone)).utcoffset()
+        wall = instant if is_utc or offset is None else instant + int(offset.total_seconds())
+        found.see(wall * 1000, (instant + (latency if number % 2 else late)) * 1000)
+    assert found.verdict in (None, "utc" if is_utc else "project_local")
