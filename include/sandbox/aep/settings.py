@@ -64,6 +64,8 @@ class AepSettings:
     mapping_function_names: str = "allowed"
     """``reserved``: a field that is called like a function needs ``${}`` (newest EP:data-prep/functions.md);
     ``allowed``: not so (EP:data-prep/troubleshooting-guide.md)."""
+    mapping_destination_functions: str = "refused"
+    """Functions that EP:data-prep/functions.md marks "Destinations only", in a mapping: ``refused`` or ``allowed``."""
     mapping_division: str = "integer"
     """1 / 2 in an expression: ``integer`` is 0, ``decimal`` is 0.5 [I]; no document says."""
 
@@ -101,6 +103,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "mapping_expression_answer": (str,),
     "mapping_source_types": (str,),
     "mapping_function_names": (str,),
+    "mapping_destination_functions": (str,),
     "mapping_division": (str,),
 }
 _CHOICES: dict[str, tuple[Any, ...]] = {
@@ -116,6 +119,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "mapping_expression_answer": ("status", "boolean"),
     "mapping_source_types": ("media", "plain"),
     "mapping_function_names": ("allowed", "reserved"),
+    "mapping_destination_functions": ("refused", "allowed"),
     "mapping_division": ("integer", "decimal"),
 }
 

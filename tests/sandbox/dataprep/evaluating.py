@@ -6,12 +6,14 @@ from typing import Any
 
 from include.sandbox.aep.dataprep.language.check import compiled
 from include.sandbox.aep.dataprep.language.evaluate import evaluate
+from include.sandbox.aep.dataprep.language.options import Options
 from include.sandbox.aep.dataprep.language.scope import Scope
 from include.sandbox.aep.dataprep.values import plain
 
 NOW = 1571850624571
+ALL = Options(destination_functions=True)
 
 
 def value_of(expression: str, **row: Any) -> Any:
     """The value as JSON. Raises ExpressionError."""
-    return plain(evaluate(compiled(expression), Scope(row, lambda: NOW)))
+    return plain(evaluate(compiled(expression, ALL), Scope(row, lambda: NOW, ALL)))

@@ -15,7 +15,7 @@ from include.sandbox.aep.dataprep.functions.special import UNAVAILABLE
 from include.sandbox.aep.dataprep.language.ast import Call, Method, walk
 from include.sandbox.aep.dataprep.language.check import compiled
 from include.sandbox.aep.dataprep.language.errors import ExpressionError, NotAvailable, SyntaxFault
-from tests.sandbox.dataprep.evaluating import NOW, value_of
+from tests.sandbox.dataprep.evaluating import ALL, NOW, value_of
 
 pytestmark = pytest.mark.unit
 
@@ -62,7 +62,7 @@ def test_every_function_has_an_example() -> None:
     used: set[str] = set()
     for example in EXAMPLES:
         calls = [
-            node for node, _ in walk(compiled(example["expression"])) if isinstance(node, (Call, Method))
+            node for node, _ in walk(compiled(example["expression"], ALL)) if isinstance(node, (Call, Method))
         ]
         used |= {node.name for node in calls}
     assert used == FUNCTIONS.keys() | METHODS.keys()

@@ -20,7 +20,7 @@ from include.sandbox.aep.dataprep.language.parser import parse
 from include.sandbox.aep.dataprep.language.scope import Scope
 from include.sandbox.aep.dataprep.language.words import SIGNS
 from include.sandbox.aep.dataprep.values import plain
-from tests.sandbox.dataprep.evaluating import NOW, value_of
+from tests.sandbox.dataprep.evaluating import ALL, NOW, value_of
 from tests.sandbox.dataprep.printing import TREES, printed
 
 pytestmark = pytest.mark.unit
@@ -71,7 +71,7 @@ _PIECES = st.lists(
 @example("9" * 4000 + "*" + "9" * 90)
 def test_no_text_gives_anything_but_a_value_or_the_languages_own_error(text: str) -> None:
     try:
-        plain(evaluate(compiled(text), Scope(ROW, lambda: NOW)))
+        plain(evaluate(compiled(text, ALL), Scope(ROW, lambda: NOW, ALL)))
     except ExpressionError as error:
         assert error.message
 
@@ -113,6 +113,7 @@ def test_no_text_gives_anything_but_a_value_or_the_languages_own_error(text: str
         ("$os =$ 'OS'", True),
         ("!$os =^ 'i'", None),
         ("!$missing", True),
+        ("null !$ 'x' && true !^ 'f'", True),
         ("a == 1 ? 'one' : 'other'", "one"),
         ("missing ?: 'd'", "d"),
         ("empty missing", True),
@@ -233,3 +234,5 @@ def test_what_adobe_leaves_open_can_be_chosen() -> None:
         compiled('date.equals("3/21/24")', strict)
     compiled('${date}.equals("3/21/24")', strict)
     compiled("date(day) == null", strict)
+    with pytest.raises(SyntaxFault, match="for destinations only"):
+        compiled("filterArray([1], x -> true)")

@@ -33,11 +33,17 @@ def missing_required(data: dict[str, Any], schema: dict[str, Any], at: str = "")
     """Required fields that are null or not there, in the objects that are there."""
     missing = [at + name for name in schema.get("required", []) if data.get(name) is None]
     for name, field in schema.get("properties", {}).items():
-        kind = kind_of(field)
-        if kind == "object" and isinstance(data.get(name), dict):
-            missing += missing_required(data[name], field, f"{at}{name}.")
-        elif kind == "array" and isinstance(data.get(name), list):
-            for number, item in enumerate(data[name]):
-                if isinstance(item, dict):
-                    missing += missing_required(item, field.get("items", {}), f"{at}{name}[{number}].")
+        missing += _missing_in(data.get(name), field, at + name)
     return missing
+
+
+def _missing_in(value: Any, field: dict[str, Any], at: str) -> list[str]:
+    kind = kind_of(field)
+    inside: list[tuple[Any, dict[str, Any], str]] = []
+    if kind == "object" and isinstance(value, dict):
+        return missing_required(value, field, f"{at}.")
+    if kind == "map" and isinstance(value, dict):
+        inside = [(item, field["additionalProperties"], f"{at}.{key}") for key, item in value.items()]
+    elif kind == "array" and isinstance(value, list):
+        inside = [(item, field.get("items", {}), f"{at}[{number}]") for number, item in enumerate(value)]
+    return [name for item, child, path in inside for name in _missing_in(item, child, path)]

@@ -84,10 +84,11 @@ def _told(function: Function) -> dict[str, Any]:
     parameters = function.parameters
     types = ", ".join(_simple(part.kind) + ("..." if part.repeated else "") for part in parameters)
     missing = f" Not available in the sandbox: {function.unavailable}" if function.unavailable else ""
+    where = " For destinations only." if function.for_destinations else ""
     return {
         "category": function.category,
         "function": function.name,
-        "description": function.text + missing,
+        "description": function.text + where + missing,
         "syntax": f"{_simple(function.returns)} {function.name}({types})",
         "returns": function.text,
         "returnType": _JAVA[function.returns],

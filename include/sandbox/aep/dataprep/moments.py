@@ -86,7 +86,7 @@ def zone_named(name: str) -> tzinfo:
     try:
         return ZoneInfo(stripped)
     except (ValueError, OSError, LookupError) as error:
-        raise EvaluationError(f"There is no time zone {name[:60]!r}.") from error
+        raise EvaluationError("There is no such time zone.") from error
 
 
 _HOURS = {

@@ -13,4 +13,5 @@ def language_options(world: World) -> Options:
     return Options(
         whole_division=settings.mapping_division == "integer",
         functions_reserved=settings.mapping_function_names == "reserved",
+        destination_functions=settings.mapping_destination_functions == "allowed",
     )

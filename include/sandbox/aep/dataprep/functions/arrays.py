@@ -125,6 +125,7 @@ def _flat(value: Value, depth: int = 0) -> list[Value]:
     Parameter("SEPARATOR", "string", "What stands between."),
     _ARRAY,
     returns="string",
+    for_destinations=True,
     example=('array_to_string(";", ["Hello", "world"])', '"Hello;world"'),
 )
 def array_to_string(separator: str, array: list[Value]) -> str:
@@ -141,6 +142,7 @@ def array_to_string(separator: str, array: list[Value]) -> str:
     Parameter("PREDICATE", "lambda", "x -> condition"),
     names=("filterArray",),
     returns="array",
+    for_destinations=True,
     example=("filterArray([5, -6, 0, 7], x -> x > 0)", "[5, 7]"),
 )
 def filter_array(array: list[Value], condition: Callable[[Value], Value]) -> list[Value]:
@@ -154,6 +156,7 @@ def filter_array(array: list[Value], condition: Callable[[Value], Value]) -> lis
     Parameter("PREDICATE", "lambda", "x -> value"),
     names=("transformArray",),
     returns="array",
+    for_destinations=True,
     example=("transformArray([5, 6, 7], x -> x + 1)", "[6, 7, 8]"),
 )
 def transform_array(array: list[Value], change: Callable[[Value], Value]) -> list[Value]:
@@ -166,6 +169,7 @@ def transform_array(array: list[Value], change: Callable[[Value], Value]) -> lis
     Parameter("ARRAY", "array", "The array.", repeated=True),
     names=("flattenArray",),
     returns="array",
+    for_destinations=True,
     example=(
         "flattenArray([['a', 'b'], ['c', 'd']], [['e'], ['f']])",
         "['a', 'b', 'c', 'd', 'e', 'f']",

@@ -40,7 +40,7 @@ def parse_date(text: str, pattern: str, default_zone: tzinfo = UTC) -> ZonedDate
     try:
         return _resolve(found, default_zone)
     except (ValueError, OverflowError) as error:
-        raise EvaluationError(f"There is no such date in the format {pattern!r}: {error}.") from error
+        raise EvaluationError(f"The text names no date in the format {pattern!r}.") from error
 
 
 def _reserved(parts: tuple[Part, ...], position: int) -> int:
@@ -124,7 +124,7 @@ def _day(numbers: dict[str, int]) -> tuple[int, int, int]:
         monday = datetime.fromisocalendar(numbers["Y"], numbers.get("w", 1), week_day)
         return monday.year, monday.month, monday.day
     if "y" not in numbers:
-        raise ValueError("it has no year (y)")
+        raise ValueError("no year")
     if "D" in numbers:
         ordinal = datetime(numbers["y"], 1, 1).toordinal() + numbers["D"] - 1  # noqa: DTZ001 - a day, no time
         date = datetime.fromordinal(ordinal)

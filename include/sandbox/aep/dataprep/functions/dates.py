@@ -155,7 +155,7 @@ def _made(fields: dict[str, int], nanosecond: int, like: datetime) -> ZonedDateT
         moment = datetime(**fields, tzinfo=like.tzinfo)
         return ZonedDateTime(moment.astimezone(UTC).astimezone(like.tzinfo), nanosecond)
     except (ValueError, OverflowError) as error:
-        raise EvaluationError(f"There is no such date: {error}.") from error
+        raise EvaluationError("There is no such date.") from error
 
 
 @function(
@@ -185,7 +185,7 @@ def make_date_time(*parts: Value) -> ZonedDateTime:
     _DATE,
     returns="date",
     example=(
-        'zone_date_to_utc(date("2019-10-17T11:55:12 PST", "yyyy-MM-dd\'T\'HH:mm:ss z"))',
+        'zone_date_to_utc("2019-10-17T11:55:12 PST")',
         "2019-10-17T19:55:12Z",
     ),
 )

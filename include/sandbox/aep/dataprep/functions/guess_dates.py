@@ -36,8 +36,10 @@ _ALSO = (
     "yyyy-MM-dd HH:mm:ss",
     "yyyy-MM-dd'T'HH:mm:ss",
     "yyyy-MM-dd'T'HH:mm:ss.SSS",
+    "yyyy-MM-dd'T'HH:mm:ss z",
 )
-"""In none of the lists, and yet in the examples of ``date``, ``date_part`` and ``set_date_part`` [I]."""
+"""In none of the lists, and yet in the examples of ``date``, ``date_part``, ``set_date_part`` and
+``zone_date_to_utc`` [I]."""
 
 _RFC_3339 = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
@@ -56,7 +58,7 @@ def guess_without_fraction(text: str) -> ZonedDateTime:
     Raises EvaluationError when no format fits.
     """
     moment, pattern = _guess(text.strip())
-    return moment if pattern[-1] in "ZX" or pattern.endswith("'Z'") else ZonedDateTime(moment.at)
+    return moment if pattern[-1] in "ZXz" or pattern.endswith("'Z'") else ZonedDateTime(moment.at)
 
 
 def _guess(text: str) -> tuple[ZonedDateTime, str]:

@@ -43,6 +43,8 @@ class Function:
     result: str = ""
     unavailable: str = ""
     """Why the sandbox has it not."""
+    for_destinations: bool = False
+    """"Destinations only": no function of what is ingested."""
 
     @property
     def fewest(self) -> int:
@@ -89,12 +91,15 @@ def function(
     names: tuple[str, ...] = (),
     example: tuple[str, str] = ("", ""),
     method: bool = False,
+    for_destinations: bool = False,
 ) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
     """Registers what it decorates, under its own name (without ``_`` at its end) or under ``names``."""
 
     def register(does: Callable[..., Value]) -> Callable[..., Value]:
         for name in names or (does.__name__.rstrip("_"),):
-            made = Function(name, category, text, parameters, returns, does, None, *example)
+            made = Function(
+                name, category, text, parameters, returns, does, None, *example, "", for_destinations
+            )
             (METHODS if method else FUNCTIONS)[name] = made
         return does
 

@@ -20,6 +20,8 @@ def compiled(text: str, options: Options = DEFAULT) -> Node:
             _check_field(node)
         if isinstance(node, Call):
             _check(node.name, len(node.arguments), registry.FUNCTIONS, node.at, 0)
+            if registry.FUNCTIONS[node.name].for_destinations and not options.destination_functions:
+                raise SyntaxFault(f"{node.name}() is for destinations only.", node.at)
         elif isinstance(node, Method):
             _check(node.name, len(node.arguments) + 1, registry.METHODS, node.at, 1)
     return tree

@@ -12,6 +12,8 @@ class Options:
     functions_reserved: bool = False
     """A field that is called like a function needs ``${}``: so the newest EP:data-prep/functions.md, while
     EP:data-prep/troubleshooting-guide.md has ``date.equals("3/21/24")``."""
+    destination_functions: bool = False
+    """Functions that Adobe marks "Destinations only" can be called; as nothing here is a destination, they cannot."""
 
 
 DEFAULT = Options()

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from include.sandbox.aep.dataprep.language.errors import SyntaxFault
-from include.sandbox.aep.dataprep.language.words import LONGEST, RESERVED, SIGNS, WORD_OPERATORS
+from include.sandbox.aep.dataprep.language.words import CONSTANTS, LONGEST, RESERVED, SIGNS, WORD_OPERATORS
 from include.sandbox.aep.dataprep.numbers import exact
 
 Kind = Literal["field", "name", "word", "constant", "sign", "end"]
@@ -28,14 +28,16 @@ class Token:
 
     @property
     def ends_operand(self) -> bool:
-        return self.kind in ("field", "name", "constant") or self.value in (")", "]", "}")
+        if self.kind == "word":
+            return self.value in CONSTANTS
+        return self.kind != "sign" or self.value in (")", "]", "}")
 
 
 def tokens(text: str) -> Iterator[Token]:
     """The tokens of an expression, with an ``end`` at the end. Raises SyntaxFault."""
     if len(text) > LONGEST:
         raise SyntaxFault(f"An expression may have {LONGEST} characters; this one has {len(text)}.")
-    at, last = 0, Token("end", "", 0)
+    at, last = 0, Token("sign", "", 0)
     while at < len(text):
         if text[at].isspace():
             at += 1
