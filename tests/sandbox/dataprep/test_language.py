@@ -116,6 +116,8 @@ def test_no_text_gives_anything_but_a_value_or_the_languages_own_error(text: str
         ("null !$ 'x' && true !^ 'f'", True),
         ("a == 1 ? 'one' : 'other'", "one"),
         ("missing ?: 'd'", "d"),
+        ("false ?: 'd'", "d"),
+        ("0 ?: 'd'", 0),
         ("empty missing", True),
         ("empty(list)", False),
         ("size list", 5),
@@ -224,6 +226,24 @@ def test_no_expression_takes_long(expression: str) -> None:
     with suppress(ExpressionError):
         value_of(expression, text="a" * 5000, many=list(range(2000)))
     assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("transformArray(many, x -> transformArray(many, y -> 1))", "more than 100000 steps"),
+        ("transformArray(many, x -> lpad('', 99999, 'x'))", "more than 10000000 characters"),
+        ("lpad('', 100001, 'x')", "more than 100000 characters"),
+        ("concat(text, text) + text", "more than 100000 characters"),
+        ("replacestr(text, 'a', text)", "more than 100000 characters"),
+        ("join(text, many)", "more than 100000 characters"),
+        ("big * big", "more than 4000 digits"),
+        ("matches_regex(text, '" + "a" * 1001 + "')", "1000 characters"),
+    ],
+)
+def test_what_a_value_costs_is_bounded(expression: str, told: str) -> None:
+    with pytest.raises(ExpressionError, match=told):
+        value_of(expression, text="a" * 50_000, many=list(range(500)), big=10**2500)
 
 
 def test_what_adobe_leaves_open_can_be_chosen() -> None:

@@ -115,6 +115,12 @@ def test_object_copy_takes_what_has_the_same_name_and_single_mappings_win() -> N
     assert done == Mapped({"addr": expected})
 
 
+def test_two_objects_in_one_place_are_put_together() -> None:
+    row = {"one": {"city": "San Jose", "state": "CA"}, "two": {"addrLine1": "High", "state": "NY"}}
+    done = mapped(row, ("ATTRIBUTE", "one", "addr"), ("ATTRIBUTE", "two", "addr"))
+    assert done == Mapped({"addr": {"city": "San Jose", "addrLine1": "High", "state": "NY"}})
+
+
 def test_a_map_takes_any_key() -> None:
     done = mapped(
         {"id": 7},

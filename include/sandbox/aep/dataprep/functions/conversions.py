@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from decimal import Decimal, DecimalException
 from typing import NoReturn
@@ -54,9 +55,10 @@ def to_float(number: Number) -> float:
     except (OverflowError, struct.error) as error:
         raise EvaluationError("The number is too large for a float.") from error
     single = struct.unpack("f", packed)[0]
-    return next(
-        value for digits in range(1, 10) if struct.pack("f", value := float(f"{single:.{digits}g}")) == packed
-    )
+    if not math.isfinite(single):
+        raise EvaluationError("A float that is no number.")
+    shorter = (float(f"{single:.{digits}g}") for digits in range(1, 10))  # nine digits tell all floats apart
+    return next(value for value in shorter if struct.pack("f", value) == packed)
 
 
 @function(
