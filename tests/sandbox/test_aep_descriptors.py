@@ -265,7 +265,7 @@ def test_namespaces(aep: Adobe) -> None:
     response = aep.request("POST", NAMESPACES, json=body)
     made = response.json()
     assert response.status_code == 200
-    assert (made["status"], made["custom"], made["idType"]) == ("ACTIVE", True, "CROSS_DEVICE")
+    assert (made["status"], made["custom"], made["idType"]) == ("ACTIVE", True, "Cross_device")
     assert made in aep.ok("GET", NAMESPACES)
     url = f"{NAMESPACES}/{made['id']}"
     assert aep.ok("GET", url) == made

@@ -12,7 +12,7 @@ import pytest
 
 from include.sandbox.aep import jobs
 from include.sandbox.aep.constants import CATALOG, DEMO_ORG, EXPORT
-from include.sandbox.aep.ingest import result_path
+from include.sandbox.aep.ingest_files import result_path
 from include.sandbox.aep.place import Place
 from tests.sandbox.adobe import Adobe, adobe, lines, row
 
@@ -70,7 +70,7 @@ def test_states_in_order_and_nothing_readable_before_success(aep: Adobe) -> None
     body = aep.batch(batch)
     assert (body["status"], aep.active(dataset)) == ("success", ["id1"])
     assert (body["started"], body["completed"]) == (int(NOON * 1000), int((NOON + 100) * 1000))
-    assert body["tags"]["acp_finalized_time"] == str(int(NOON * 1000))
+    assert body["tags"]["acp_finalized_time"] == [str(int(NOON * 1000))]
 
 
 def test_loading_until_completed(aep: Adobe) -> None:

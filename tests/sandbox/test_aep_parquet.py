@@ -14,7 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from include.sandbox.aep.constants import DEMO_ORG
-from include.sandbox.aep.ingest import resolved_schema
+from include.sandbox.aep.ingest_dates import Dates
+from include.sandbox.aep.ingest_files import resolved_schema
+from include.sandbox.aep.ingest_settings import IngestSettings
 from include.sandbox.aep.place import Place
 from include.sandbox.aep.row_check import RowChecker
 from include.sandbox.aep.rows_parquet import parquet_rows, parquet_suspects
@@ -245,9 +247,9 @@ def test_looking_at_columns_finds_every_bad_row(
     resolved = resolved_schema(place, held[0] if held else aep.ready())
     path = tmp_path / "rows.parquet"
     path.write_bytes(parquet(TYPES, *rows, row_group_size=5))
-    checker = RowChecker(resolved, nulls=True, now_ms=MOMENT_MS)
+    checker = RowChecker(resolved, IngestSettings(), nulls=True, now_ms=MOMENT_MS)
     for plain, seen in zip(
-        parquet_rows(path, resolved), parquet_suspects(path, resolved, MOMENT_MS), strict=True
+        parquet_rows(path, resolved), parquet_suspects(path, resolved, checker, Dates()), strict=True
     ):
         if isinstance(seen, str):
             assert checker.examine(plain)[1] == []

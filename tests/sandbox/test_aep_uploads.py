@@ -81,7 +81,6 @@ def test_create_answers_as_documented(aep: Adobe) -> None:
         ({"datasetId": "0" * 24}, 404),
         ({"inputFormat": None}, 400),
         ({"inputFormat": {}}, 400),
-        ({"inputFormat": {"format": "csv"}}, 400),
         ({"inputFormat": {"format": "avro"}}, 400),
         ({"inputFormat": {"format": "json", "isMultiLineJson": "yes"}}, 400),
         ({"externalId": ""}, 400),

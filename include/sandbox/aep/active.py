@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from include.sandbox.aep.ingest import batch_files, read_rows, resolved_schema, result_path
+from include.sandbox.aep.ingest_files import batch_files, read_rows, resolved_schema, result_path
+from include.sandbox.aep.ingest_settings import IngestSettings
 from include.sandbox.aep.lifecycle import batches_of, settle
 from include.sandbox.aep.place import Place
 from include.sandbox.aep.row_check import RowChecker
@@ -26,19 +27,24 @@ def active_ids(place: Place, batch: dict[str, Any]) -> Iterator[str]:
             yield line.rstrip("\n")
 
 
-def active_rows(place: Place, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The rows as they are kept: converted, without what is not in the schema."""
+def active_rows(place: Place, batch: dict[str, Any], only: int | None = None) -> Iterator[dict[str, Any]]:
+    """The rows as they are kept: converted, without what is not in the schema. ``only``: of this file."""
     resolved = resolved_schema(place, batch["dataset"])
-    parquet = batch["inputFormat"]["format"] == "parquet"
-    checker = RowChecker(resolved, nulls=parquet, now_ms=batch["completed"])
+    form = batch["inputFormat"]["format"]
+    settings = IngestSettings.of(place.world)
+    checker = RowChecker(resolved, settings, nulls=form == "parquet", now_ms=batch["completed"])
     rejected = _rejected(place, batch["id"])
     out = next(rejected, None)
     for number, body in enumerate(batch_files(place, batch["id"])):
+        if only is not None and number != only:
+            continue
+        while out is not None and out[0] < number:
+            out = next(rejected, None)
         for index, row in enumerate(read_rows(place, batch, body, resolved)):
             if out == (number, index):
                 out = next(rejected, None)
             elif not isinstance(row, Corrupt):
-                yield checker.examine(row)[0]
+                yield row if form == "csv" else checker.kept(row)
 
 
 def _rejected(place: Place, batch_id: str) -> Iterator[tuple[int, int]]:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
+from include.sandbox.aep.batch_body import given_batch
 from include.sandbox.aep.constants import DEMO_USER, IMPORT
+from include.sandbox.aep.expirations import has_expired
 from include.sandbox.aep.forced import take_forced
 from include.sandbox.aep.http import Call, Routes
+from include.sandbox.aep.ingest_settings import IngestSettings
 from include.sandbox.aep.jobs import start
-from include.sandbox.aep.lifecycle import batches_of, save, settle, touch
+from include.sandbox.aep.lifecycle import deactivate, save, settle, touch
 from include.sandbox.aep.place import BATCHES, DATASETS, Place, files_kind
 from include.sandbox.aep.problems import problem
+from include.sandbox.aep.rates import admit_batch
 from include.sandbox.world import World
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_FORMATS = ("json", "parquet")
 _PATIENCE_SECONDS = 10
 
 
@@ -49,23 +51,25 @@ def _create(call: Call) -> Response:
 
 
 def create_batch(place: Place, given: dict[str, Any], client: str) -> dict[str, Any]:
-    """A new batch, as the body of ``POST /batches`` asks for it. Raises Problem 400 or 404."""
+    """A new batch, as the body of ``POST /batches`` asks for it. Raises Problem 400, 404 or 429."""
     dataset = given.get("datasetId")
     if not isinstance(dataset, str) or not dataset:
         raise problem(400, "datasetId is required.")
-    if place.get(DATASETS, dataset) is None:
+    found = place.get(DATASETS, dataset)
+    if found is None:
         raise problem(404, f"Dataset {dataset} not found.")  # [I] the status is not documented
+    if has_expired(place, dataset):
+        raise problem(400, f"Dataset {dataset} has expired.")  # [I]
+    admit_batch(place, client)
+    chosen = given_batch(place, given, found)
     now = place.now
     key = new_ulid(now)
+    chosen["externalId"] = chosen["externalId"] or key
+    _check_unique(place, chosen["externalId"])
     batch = {
         "id": key,
         "dataset": dataset,
-        "externalId": _external_id(given, key),
-        "inputFormat": _input_format(given),
-        "diagnostics": _typed(given, "enableErrorDiagnostics", bool, False),
-        "percent": _percent(given),
-        "replay": _replay(place, given, dataset),
-        "tags": _tags(given),
+        **chosen,
         "created": now,
         "updated": now,
         "client": client,
@@ -75,6 +79,13 @@ def create_batch(place: Place, given: dict[str, Any], client: str) -> dict[str, 
     }
     save(place, batch)
     return batch
+
+
+def _check_unique(place: Place, external: str) -> None:
+    if IngestSettings.of(place.world).external_ids == "unique" and any(
+        body["externalId"] == external for _, body in place.items(BATCHES)
+    ):
+        raise problem(400, f"There is a batch with externalId {external} already.")
 
 
 def _answer(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
@@ -96,82 +107,16 @@ def _answer(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown_tags(batch: dict[str, Any]) -> dict[str, Any]:
-    """The caller's tags and Adobe's own (EP:ingestion/quality/error-diagnostics.md)."""
+    """The caller's tags and Adobe's own (EP:ingestion/quality/error-diagnostics.md, OAS:batch-ingestion.yaml)."""
     own: dict[str, Any] = {}
     if batch["diagnostics"]:
         own["acp_enableErrorDiagnostics"] = True
     if batch["percent"] is not None:
         own["acp_partialIngestionPercent"] = batch["percent"]
     if batch["completed"] is not None:
-        own["acp_finalized_time"] = str(batch["completed"])
+        own["acp_finalized_time"] = [str(batch["completed"])]
+        own["acp_stagePath"] = [f"{batch['client']}/stage/{batch['id']}"]
     return {**batch["tags"], **own}
-
-
-def _typed(given: dict[str, Any], name: str, kind: type, default: Any) -> Any:
-    value = given.get(name, default)
-    if not isinstance(value, kind):
-        raise problem(400, f"{name} must be of type {kind.__name__}.")
-    return value
-
-
-def _external_id(given: dict[str, Any], key: str) -> str:
-    value: str = _typed(given, "externalId", str, key)
-    if not value:
-        raise problem(400, "externalId must not be empty.")
-    return value
-
-
-def _input_format(given: dict[str, Any]) -> dict[str, Any]:
-    value = given.get("inputFormat")
-    name = value.get("format") if isinstance(value, dict) else None
-    if not isinstance(value, dict) or not isinstance(name, str):
-        raise problem(400, "inputFormat with a format is required.")
-    if name.lower() == "csv":
-        raise problem(400, "The sandbox does not ingest CSV, Adobe's legacy path: use json or parquet.")
-    if name.lower() not in _FORMATS:
-        raise problem(400, f"inputFormat.format must be json or parquet, not {name}.")
-    if not isinstance(value.get("isMultiLineJson", False), bool):
-        raise problem(400, "inputFormat.isMultiLineJson must be true or false.")
-    return {**value, "format": name.lower()}
-
-
-def _percent(given: dict[str, Any]) -> float | None:
-    value = given.get("partialIngestionPercent")
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
-        raise problem(400, "partialIngestionPercent must be a number from 0 to 100.")
-    return value
-
-
-def _tags(given: dict[str, Any]) -> dict[str, Any]:
-    tags: dict[str, Any] = _typed(given, "tags", dict, {})
-    if not all(
-        isinstance(values, list) and all(isinstance(v, str) for v in values) for values in tags.values()
-    ):
-        raise problem(400, "The values of tags must be arrays of strings.")
-    return tags
-
-
-def _replay(place: Place, given: dict[str, Any], dataset: str) -> dict[str, Any] | None:
-    replay = given.get("replay")
-    if replay is None:
-        return None
-    lists = [replay.get(name, []) if isinstance(replay, dict) else None for name in _PREDECESSORS]
-    if not all(isinstance(ids, list) and all(isinstance(key, str) for key in ids) for ids in lists):
-        raise problem(400, "replay needs predecessors or predecessorsByExternalId, arrays of strings.")
-    if not any(lists):
-        raise problem(400, "replay needs at least one predecessor.")
-    known = {batch["id"] for batch in batches_of(place, dataset)}
-    # The guide (`${id}`) and the specification (`$id`) differ about the mark of an id: it is taken with and without.
-    predecessors = [_MARKED.sub(r"\1", key) for key in replay.get("predecessors", [])]
-    if unknown := [key for key in predecessors if key not in known]:
-        raise problem(400, f"Predecessor {unknown[0]} is no batch of dataset {dataset}.")  # [I]
-    return {**replay, **({"predecessors": predecessors} if "predecessors" in replay else {})}
-
-
-_PREDECESSORS = ("predecessors", "predecessorsByExternalId")
-_MARKED = re.compile(r"^\$\{?([^{}]*)\}?$")
 
 
 def _act(call: Call) -> Response:
@@ -193,23 +138,27 @@ def _act(call: Call) -> Response:
 def complete_batch(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
     """The batch on its way to its end; its rows are looked at when somebody asks. Raises Problem 400."""
     if batch["state"] in ("promoting", "success", "failed"):
-        return (
-            batch  # "If the operation actually succeeded, the API will return success, even after retrying."
-        )
+        # "If the operation actually succeeded, the API will return success, even after retrying."
+        return batch
     _require(batch, "loading", "completed")
     if any(body["open"] for _, body in place.items(files_kind(batch["id"]))):
         raise problem(400, "A large file of the batch is not complete: there are missing chunks.")
-    forced = take_forced(place, batch)
+    return promote(place, batch, take_forced(place, batch))
+
+
+def promote(place: Place, batch: dict[str, Any], forced: dict[str, Any]) -> dict[str, Any]:
     wait = place.world.settings.batch_seconds + forced.get("delay_seconds", 0)
-    now = place.now
-    return touch(place, batch, state="promoting", completed=now, due=now + int(wait * 1000), forced=forced)
+    due = place.now + (0 if forced.get("at_once") else int(wait * 1000))
+    return touch(place, batch, state="promoting", completed=place.now, due=due, forced=forced)
 
 
 def _abort(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
     if batch["state"] == "aborted":
         return batch
-    # "Once a batch is in the Loaded state, the batch cannot be aborted."
-    _require(batch, "loading", "aborted")
+    until_finalized = IngestSettings.of(place.world).abort_until == "finalized"
+    if not (until_finalized and batch["state"] == "promoting"):
+        # "Once a batch is in the Loaded state, the batch cannot be aborted."
+        _require(batch, "loading", "aborted")
     return touch(place, batch, state="aborted")
 
 
@@ -221,10 +170,10 @@ def _fail(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def _revert(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
-    if batch["state"] in ("inactive", "deleted"):
+    if batch["state"] == "inactive" or batch["state"] in IngestSettings.of(place.world).retire_path:
         return batch
     _require(batch, "success", "reverted")
-    return touch(place, batch, state="inactive", reverted=place.now)
+    return deactivate(place, batch)
 
 
 def _require(batch: dict[str, Any], state: str, done: str) -> None:

@@ -2,76 +2,94 @@
 
 from __future__ import annotations
 
-import re
 import secrets
+from collections import defaultdict
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
+from include.sandbox.aep.catalog_changes import patch_dataset, patch_deeply, put_dataset, validate_only
+from include.sandbox.aep.catalog_match import one
+from include.sandbox.aep.catalog_rules import READ_ONLY, check_dataset, schema_ref, without_computed
 from include.sandbox.aep.constants import AEP_SANDBOXES, CATALOG, DEMO_USER
+from include.sandbox.aep.expirations import expiry_tags
 from include.sandbox.aep.http import Call, Routes
-from include.sandbox.aep.lifecycle import batches_of, settle, shown_status
-from include.sandbox.aep.patch import deep_merge, json_patch
-from include.sandbox.aep.place import DATASETS, RESOURCES, Place
+from include.sandbox.aep.lifecycle import forget_dataset, settle, shown_status
+from include.sandbox.aep.place import BATCHES, DATASETS, Place
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.query import chosen, projected
 from include.sandbox.world import World
 
-_CONTENT_TYPE = re.compile(r"application/vnd\.adobe\.(xed|xdm)[a-z-]*\+json;\s*version=1(\.\d+)?")
-_READ_ONLY = (
-    "viewId",
-    "files",
-    "created",
-    "createdUser",
-    "createdClient",
-    "imsOrg",
-    "sandboxId",
-    "version",
-    "updated",
-)
+_OWN = frozenset({"requestDataSource"})
+_FAILED = ("failed", "aborted", "abandoned")
 
 
 def add_routes(world: World, router: APIRouter) -> None:
-    for base in (CATALOG, f"{CATALOG}/v2"):
-        routes = Routes(world, router, f"{base}/dataSets")
-        routes.add("PATCH", "/{id}", _patch if base == CATALOG else _patch_deeply)
+    # The guides also write /datasets (EP:catalog/api/create-dataset.md, EP:catalog/datasets, TTL guide).
+    for name in ("dataSets", "datasets"):
+        routes = Routes(world, router, f"{CATALOG}/{name}")
+        routes.add("GET", "", _list)
+        routes.add("POST", "", _create)
         routes.add("GET", "/{id}", _lookup)
-    routes = Routes(world, router, f"{CATALOG}/dataSets")
-    routes.add("GET", "", _list)
-    routes.add("POST", "", _create)
-    routes.add("DELETE", "/{id}", _delete)
+        routes.add("PATCH", "/{id}", patch_dataset)
+        routes.add("PUT", "/{id}", put_dataset)
+        routes.add("DELETE", "/{id}", _delete)
+        routes = Routes(world, router, f"{CATALOG}/v2/{name}")
+        routes.add("GET", "/{id}", _lookup)
+        routes.add("PATCH", "/{id}", patch_deeply)
+    Routes(world, router, CATALOG).add("GET", "/ttl/{id}", _row_expiration)
 
 
-def find_dataset(place: Place, key: str) -> dict[str, Any]:
-    """Raises Problem 404 where there is none."""
-    body = place.get(DATASETS, key)
-    if body is None:
-        raise problem(404, f"Dataset {key} not found.")
-    return body
+def shown_datasets(place: Place, keys: list[str] | None = None) -> list[tuple[str, dict[str, Any]]]:
+    """Datasets by id, all or those named, with what Catalog knows of their batches."""
+    settle(place)
+    batches: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for _, batch in place.items(BATCHES):
+        batches[batch["dataset"]].append(batch)
+    held = place.items(DATASETS) if keys is None else [(key, place.get(DATASETS, key)) for key in keys]
+    return [
+        (key, {**body, **_last(place, batches[key]), "tags": {**body["tags"], **expiry_tags(place, key)}})
+        for key, body in held
+        if body is not None
+    ]
+
+
+def _last(place: Place, batches: list[dict[str, Any]]) -> dict[str, Any]:
+    if not batches:
+        return {}
+    good = [batch["id"] for batch in batches if batch["state"] == "success"][-1:]
+    bad = [batch["id"] for batch in batches if batch["state"] in _FAILED][-1:]
+    last = {"lastBatchId": batches[-1]["id"], "lastBatchStatus": shown_status(place, batches[-1])}
+    last |= {"lastSuccessfulBatch": good[0]} if good else {}
+    return last | ({"lastFailedBatch": bad[0]} if bad else {})
 
 
 def _list(call: Call) -> Response:
-    settle(call.place)
-    objects = [(key, _shown(call.place, key, body)) for key, body in call.place.items(DATASETS)]
-    return JSONResponse(chosen(call, objects, frozenset({"requestDataSource"})))
+    return JSONResponse(chosen(call, shown_datasets(call.place), _OWN))
 
 
 def _lookup(call: Call) -> Response:
-    settle(call.place)
-    key = call.path("id")
-    body = _shown(call.place, key, find_dataset(call.place, key))
-    return JSONResponse({key: projected(call, body)}, headers={"ETag": f'"{body["version"]}"'})
+    """One, or several by a list of ids (EP:catalog/api/look-up-multiple-objects.md)."""
+    keys = call.path("id").split(",")
+    found = shown_datasets(call.place, keys)
+    if not found:
+        raise problem(404, f"Dataset {call.path('id')} not found.")
+    if len(keys) > 1:
+        return JSONResponse({key: projected(call, body) for key, body in found})
+    key, body = found[0]
+    return one(call, key, body, projected(call, body))
 
 
 def _create(call: Call) -> Response:
     place, given = call.place, call.object()
-    key, view, now = secrets.token_hex(12), secrets.token_hex(12), call.place.now
+    key, view, now = secrets.token_hex(12), secrets.token_hex(12), place.now
     body = {
         "tags": {},
         "fileDescription": {"persisted": True, "containerFormat": "parquet", "format": "parquet"},
         "state": "DRAFT",
-        **{name: value for name, value in given.items() if name not in _READ_ONLY},
+        **{name: value for name, value in without_computed(given).items() if name not in READ_ONLY},
+        "schemaRef": schema_ref(given),
         "imsOrg": place.org,
         "sandboxId": AEP_SANDBOXES[place.name],
         "viewId": view,
@@ -83,98 +101,38 @@ def _create(call: Call) -> Response:
         "createdUser": DEMO_USER,
         "updatedUser": DEMO_USER,
         "namespace": "ACP",
-        "observableSchema": {},
     }
-    _check(place, body)
+    body.setdefault("observableSchema", {})
+    body["tags"] = {} if body["tags"] is None else body["tags"]
+    if _wants_source(call):
+        body.setdefault("dataSourceId", place.count(DATASETS) + 1)
+    check_dataset(place, body)
+    if validate_only(call):
+        return JSONResponse([])
     place.put(DATASETS, key, body)
-    return JSONResponse([f"@/dataSets/{key}"], 201)
+    return JSONResponse([f"@/dataSets/{key}"], 201, {"Location": f"{CATALOG}/dataSets/{key}"})
 
 
-def _patch(call: Call) -> Response:
-    if call.content_type == "application/json-patch+json" or isinstance(call.body, list):
-        return _save(call, lambda before: json_patch(before, call.body))
-
-    def merge(before: dict[str, Any]) -> dict[str, Any]:
-        given = call.object()
-        merged = {**before, **given}
-        if isinstance(given.get("tags"), dict):
-            merged["tags"] = {**before.get("tags", {}), **given["tags"]}
-        return merged
-
-    return _save(call, merge)
+def _wants_source(call: Call) -> bool:
+    wanted = call.query("requestDataSource", "false").lower()
+    if wanted not in ("true", "false"):
+        raise problem(400, "requestDataSource must be true or false.")
+    return wanted == "true"
 
 
-def _patch_deeply(call: Call) -> Response:
-    given = call.object()
-    return _save(call, lambda before: deep_merge(before, given))
-
-
-def _save(call: Call, change: Any) -> Response:
-    key = call.path("id")
-    before = find_dataset(call.place, key)
-    _check_match(call, before)
-    body = change(before)
-    for name in _READ_ONLY:
-        if body.get(name) != before.get(name):
-            raise problem(400, f"{name} is read-only.")
-    if (
-        body.get("schemaRef") != before["schemaRef"]
-        and body.get("schemaRef", {}).get("id") != before["schemaRef"]["id"]
-    ):
-        raise problem(400, "The schema of a dataset cannot be changed.")
-    _check(call.place, body)
-    patch = int(before["version"].rpartition(".")[2]) + 1
-    body |= {"version": f"1.0.{patch}", "updated": call.place.now, "updatedUser": DEMO_USER}
-    call.place.put(DATASETS, key, body)
-    return JSONResponse([f"@/dataSets/{key}"])
-
-
-def _check_match(call: Call, body: dict[str, Any]) -> None:
-    """``If-Match`` is optional and matches "the updated date" (OAS:catalog.yaml); the version is taken too [I]."""
-    wanted = call.request.headers.get("if-match", "").strip('"')
-    if wanted not in ("", "*", str(body["updated"]), body["version"]):
-        raise problem(412, "The dataset was changed in the meantime.")
+def _row_expiration(call: Call) -> Response:
+    """What a row's ``ttlValue`` may be (EP:catalog/datasets, TTL guide): the typical bounds that it names."""
+    if call.place.get(DATASETS, call.path("id")) is None:
+        raise problem(404, f"Dataset {call.path('id')} not found.")
+    bounds = {"defaultValue": "P12M", "maxValue": "P10Y", "minValue": "P30D"}
+    return JSONResponse({"extensions": {"adobe_lakeHouse": {"rowExpiration": bounds}}})
 
 
 def _delete(call: Call) -> Response:
+    """Of a dataset that there is not: "you may still receive an HTTP Status Code 200, but the array will be empty"."""
     key = call.path("id")
-    find_dataset(call.place, key)
+    if call.place.get(DATASETS, key) is None:
+        return JSONResponse([])
     call.place.delete(DATASETS, key)
+    forget_dataset(call.place, key)
     return JSONResponse([f"@/dataSets/{key}"])
-
-
-def _check(place: Place, body: dict[str, Any]) -> None:
-    name, ref, tags = body.get("name"), body.get("schemaRef"), body.get("tags", {})
-    if not isinstance(name, str) or not name.strip():
-        raise problem(400, "A dataset needs a name.")
-    if (
-        not isinstance(ref, dict)
-        or not isinstance(ref.get("id"), str)
-        or not isinstance(ref.get("contentType"), str)
-    ):
-        raise problem(400, "A dataset needs a schemaRef with id and contentType.")
-    if not _CONTENT_TYPE.fullmatch(ref["contentType"]):
-        raise problem(400, "schemaRef.contentType must look like application/vnd.adobe.xed+json;version=1.")
-    schema = place.get(RESOURCES, ref["id"])
-    if schema is None or schema["meta:resourceType"] != "schemas":
-        raise problem(400, f"Schema {ref['id']} does not exist.")
-    if not isinstance(tags, dict) or not all(
-        isinstance(values, list) and all(isinstance(value, str) for value in values)
-        for values in tags.values()
-    ):
-        raise problem(400, "The values of tags must be arrays of strings.")
-    if "enabled:true" in [
-        value.replace(" ", "") for value in tags.get("unifiedProfile", [])
-    ] and "union" not in (schema.get("meta:immutableTags", [])):
-        raise problem(400, "To enable profile datasets the schema should be valid")
-
-
-def _shown(place: Place, key: str, body: dict[str, Any]) -> dict[str, Any]:
-    """With what Catalog knows of the dataset's batches."""
-    batches = [(batch, shown_status(place, batch)) for batch in batches_of(place, key)]
-    if not batches:
-        return body
-    last, status = batches[-1]
-    good = [batch["id"] for batch, each in batches if batch["state"] == "success"]
-    more = {"lastBatchId": last["id"], "lastBatchStatus": status}
-    return {**body, **more, **({"lastSuccessfulBatch": good[-1]} if good else {})}

@@ -8,45 +8,63 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from include.sandbox.aep.batches import shown_tags
-from include.sandbox.aep.constants import CATALOG, DEMO_USER
+from include.sandbox.aep.catalog_changes import merge_fields
+from include.sandbox.aep.catalog_match import check_match, one
+from include.sandbox.aep.catalog_rules import check_tags
+from include.sandbox.aep.constants import AEP_SANDBOXES, CATALOG, DEMO_USER
+from include.sandbox.aep.filters import as_text, each, value_at
 from include.sandbox.aep.http import Call, Routes
-from include.sandbox.aep.lifecycle import settle, shown_status
-from include.sandbox.aep.place import BATCHES, DATASETS, Place
+from include.sandbox.aep.ingest_settings import IngestSettings
+from include.sandbox.aep.lifecycle import settle, shown_status, touch
+from include.sandbox.aep.patch import json_patch
+from include.sandbox.aep.place import BATCHES, Place
 from include.sandbox.aep.problems import problem
-from include.sandbox.aep.query import chosen, projected
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.query import chosen, filtered, page_of, projected, whole_number
 from include.sandbox.world import World
 
-_OWN = frozenset({"dataSet", "status", "batch", "createdAfter", "createdBefore"})
+_RANGES = (
+    ("createdAfter", "created", 1),
+    ("createdBefore", "created", -1),
+    ("startAfter", "availableDates.startDate", 1),
+    ("startBefore", "availableDates.startDate", -1),
+    ("endAfter", "availableDates.endDate", 1),
+    ("endBefore", "availableDates.endDate", -1),
+)
+"""Parameter, the number it looks at, and 1 for more than, -1 for less than; all "exclusively"."""
+_LISTS = {"dataSet": "dataset", "batch": "id"}
+_OWN = frozenset([name for name, _, _ in _RANGES] + [*_LISTS, "status"])
+_ENDED = ("success", "failed")
 
 
 def add_routes(world: World, router: APIRouter) -> None:
     routes = Routes(world, router, CATALOG)
     routes.add("GET", "/batches", _list)
+    routes.add("GET", "/batches/uniques/{field}", _uniques)
     routes.add("GET", "/batches/{id}", _lookup)
-    # EP:catalog/home.md writes the singular once.
+    routes.add("PATCH", "/batches/{id}", _patch)
+    # EP:ingestion/batch-ingestion/overview.md writes the singular once.
     routes.add("GET", "/batch/{id}", _lookup)
     routes.add("GET", "/lastBatches", _last)
-    routes.add("GET", "/dataSets/{id}/views/{view}/files", _view_files)
 
 
 def visible(place: Place) -> list[dict[str, Any]]:
     """The batches that Catalog knows of, oldest first."""
     settle(place)
-    return [body for _, body in place.items(BATCHES) if _is_known(place, body)]
+    lag = IngestSettings.of(place.world).catalog_lag_seconds * 1000
+    return [body for _, body in place.items(BATCHES) if _is_known(place, body, lag)]
 
 
 def visible_batch(place: Place, key: str) -> dict[str, Any]:
     """Raises Problem 404 where Catalog knows of none."""
     settle(place)
     batch = place.get(BATCHES, key)
-    if batch is None or not _is_known(place, batch):
+    lag = IngestSettings.of(place.world).catalog_lag_seconds * 1000
+    if batch is None or not _is_known(place, batch, lag):
         raise problem(404, f"Batch {key} not found.")
     return batch
 
 
-def _is_known(place: Place, batch: dict[str, Any]) -> bool:
-    lag = AepSettings.of(place.world).catalog_lag_seconds * 1000
+def _is_known(place: Place, batch: dict[str, Any], lag: float) -> bool:
     return bool(batch["created"] + lag <= place.now and not batch.get("vanished"))
 
 
@@ -55,6 +73,7 @@ def shown(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
     body: dict[str, Any] = {
         "id": batch["id"],
         "imsOrg": place.org,
+        "sandboxId": AEP_SANDBOXES[place.name],
         "externalId": batch["externalId"],
         "status": shown_status(place, batch),
         "inputFormat": batch["inputFormat"],
@@ -66,83 +85,111 @@ def shown(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
         "updated": batch["updated"],
         "updatedUser": DEMO_USER,
         "version": f"1.0.{batch['version']}",
+        "availableDates": batch.get("dates", {}),
     }
     if batch["completed"] is not None:
         body["started"] = batch["completed"]
     if "finished" in batch:
-        body |= {"completed": batch["finished"], "errors": batch["errors"]}
-        if batch["metrics"]:
-            body["metrics"] = batch["metrics"]
+        body |= {"completed": batch["finished"], "errors": batch["errors"], **_metrics(place, batch)}
     if batch["state"] == "failed":
         body["failedBatchLocation"] = f"@/batches/{batch['id']}/failed"
     return body | ({"replay": batch["replay"]} if batch["replay"] else {})
 
 
+def _metrics(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
+    metrics = batch["metrics"]
+    hidden = batch["state"] == "failed" and IngestSettings.of(place.world).metrics_of_failed == "hidden"
+    if not metrics or hidden:
+        return {}
+    return {
+        "metrics": metrics,
+        "recordCount": metrics["inputRecordCount"],
+        "failedRecordCount": metrics["failedRecordCount"],
+        "size": metrics["inputByteSize"],
+    }
+
+
 def _lookup(call: Call) -> Response:
-    batch = visible_batch(call.place, call.path("id"))
-    return JSONResponse({batch["id"]: projected(call, shown(call.place, batch))})
+    """One, or several by a list of ids (EP:catalog/api/look-up-multiple-objects.md)."""
+    keys = call.path("id").split(",")
+    if len(keys) == 1:
+        batch = visible_batch(call.place, keys[0])
+        return one(call, batch["id"], batch, projected(call, shown(call.place, batch)))
+    wanted = [batch for batch in visible(call.place) if batch["id"] in keys]
+    return JSONResponse({batch["id"]: projected(call, shown(call.place, batch)) for batch in wanted})
 
 
 def _list(call: Call) -> Response:
-    params = call.request.query_params
-    wanted = {
-        name: set(filter(None, params.get(name, "").split(","))) for name in ("dataSet", "status", "batch")
-    }
-    after, before = (_moment(call, name) for name in ("createdAfter", "createdBefore"))
+    return JSONResponse(chosen(call, _found(call), _OWN))
+
+
+def _uniques(call: Call) -> Response:
+    """The values of a field, each once, of the batches that the query asks for."""
+    start, limit = page_of(call)
+    field = call.path("field")
+    bodies = filtered(call, _found(call), _OWN)
+    values = dict.fromkeys(as_text(value) for body in bodies for value in each(value_at(body, field)))
+    return JSONResponse(list(values)[start : start + limit])
+
+
+def _found(call: Call) -> list[tuple[str, dict[str, Any]]]:
+    """What passes the filters that only batches have."""
+    wanted = {name: set(filter(None, call.query(name).split(","))) for name in (*_LISTS, "status")}
+    ranges = [(path, sign, whole_number(call, name)) for name, path, sign in _RANGES]
     found = []
     for batch in visible(call.place):
+        if any(wanted[name] and batch[key] not in wanted[name] for name, key in _LISTS.items()):
+            continue
         body = shown(call.place, batch)
-        facts = {"dataSet": batch["dataset"], "status": body["status"], "batch": batch["id"]}
-        if any(values and facts[name] not in values for name, values in wanted.items()):
+        if wanted["status"] and body["status"] not in wanted["status"]:
             continue
-        if (after is not None and batch["created"] <= after) or (
-            before is not None and batch["created"] >= before
-        ):
-            continue
-        found.append((batch["id"], body))
-    return JSONResponse(chosen(call, found, _OWN))
+        if all(bound is None or _beyond(body, path, sign, bound) for path, sign, bound in ranges):
+            found.append((batch["id"], body))
+    return found
 
 
-def _moment(call: Call, name: str) -> int | None:
-    text = call.query(name)
-    if not text:
-        return None
-    if not text.isdigit():
-        raise problem(400, f"{name} must be epoch milliseconds.")
-    return int(text)
+def _beyond(body: dict[str, Any], path: str, sign: int, bound: int) -> bool:
+    value = value_at(body, path)
+    return value is not None and sign * value > sign * bound
 
 
 def _last(call: Call) -> Response:
-    """The last batch of a dataset, or of every dataset, keyed by the batch's id [I: the shape]."""
-    wanted = call.query("dataSetId") or call.query("dataSet")
+    """The last batches of each dataset, keyed by the dataset's id."""
+    wanted = set(filter(None, (call.query("dataSetId") or call.query("dataSet")).split(",")))
     last: dict[str, dict[str, Any]] = {}
     for batch in visible(call.place):
-        if not wanted or batch["dataset"] == wanted:
-            last[batch["dataset"]] = batch
-    return JSONResponse({batch["id"]: shown(call.place, batch) for batch in last.values()})
-
-
-def _view_files(call: Call) -> Response:
-    """The files of a dataset's active batches, keyed by id [I: the shape, as of all of Catalog]."""
-    key = call.path("id")
-    dataset = call.place.get(DATASETS, key)
-    if dataset is None or dataset["viewId"] != call.path("view"):
-        raise problem(404, f"Dataset {key} has no view {call.path('view')}.")
-    active = [
-        batch for batch in visible(call.place) if batch["dataset"] == key and batch["state"] == "success"
-    ]
-    found = [
-        (
-            f"{batch['id']}-1",
+        if wanted and batch["dataset"] not in wanted:
+            continue
+        body = last.setdefault(
+            batch["dataset"],
             {
-                "id": f"{batch['id']}-1",
-                "batchId": batch["id"],
-                "dataSetViewId": dataset["viewId"],
-                "records": batch["metrics"]["outputRecordCount"],
-                "created": batch["finished"],
-                "isValid": True,
+                "imsOrg": call.place.org,
+                "sandboxId": AEP_SANDBOXES[call.place.name],
+                "created": batch["created"],
             },
         )
-        for batch in active
-    ]
-    return JSONResponse(chosen(call, found))
+        body |= {
+            "lastBatchId": batch["id"],
+            "lastBatchStatus": shown_status(call.place, batch),
+            "updated": batch["updated"],
+        }
+        if batch["state"] in _ENDED:
+            name = "lastSuccessfulBatchId" if batch["state"] == "success" else "lastFailedBatchId"
+            body[name] = batch["id"]
+    return JSONResponse(chosen(call, list(last.items()), frozenset({"dataSetId", "dataSet"})))
+
+
+def _patch(call: Call) -> Response:
+    """A caller's tags; whatever else a batch has, ingestion decides [I]."""
+    batch = visible_batch(call.place, call.path("id"))
+    check_match(call, batch)
+    before = {"tags": batch["tags"]}
+    if call.content_type == "application/json-patch+json" or isinstance(call.body, list):
+        changed = json_patch(before, call.body)
+    else:
+        changed = merge_fields(before, call.object())
+    if changed.keys() - {"tags"}:
+        raise problem(400, "Only the tags of a batch can be changed here.")
+    check_tags(changed.get("tags", {}))
+    touch(call.place, batch, tags=changed.get("tags", {}))
+    return JSONResponse([f"@/batches/{batch['id']}"])

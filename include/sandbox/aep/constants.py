@@ -27,6 +27,7 @@ IMPORT: Final = "/data/foundation/import"
 EXPORT: Final = "/data/foundation/export"
 CONVERSION: Final = "/data/foundation/conversion"
 NAMESPACES: Final = "/data/core/idnamespace/identities"
+HYGIENE: Final = "/data/core/hygiene"
 CONSOLE: Final = "/console/organizations"
 CONTROL: Final = "/_sandbox/aep"
 

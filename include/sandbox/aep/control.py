@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,16 +13,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from include.sandbox.aep.active import id_lines, row_lines
+from include.sandbox.aep.batches import promote
 from include.sandbox.aep.catalog_batches import shown
-from include.sandbox.aep.constants import CONTROL, DEMO_CLIENT_ID, DEMO_ORG
+from include.sandbox.aep.constants import AEP_SANDBOXES, CONTROL, DEMO_CLIENT_ID, DEMO_ORG
 from include.sandbox.aep.forced import drop_forced, plan_forced, planned
-from include.sandbox.aep.lifecycle import settle, touch
+from include.sandbox.aep.http import parse_json
+from include.sandbox.aep.jobs import start
+from include.sandbox.aep.lifecycle import deactivate, settle, touch
 from include.sandbox.aep.place import BATCHES, DATASETS, Place
+from include.sandbox.aep.profile import profile_of
 from include.sandbox.aep.settings import change, current
 from include.sandbox.ims_credentials import replace_secrets
 from include.sandbox.world import World
 
 _LINES = "application/x-ndjson"
+_PATIENCE_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,10 @@ class Ask:
     def place(self) -> Place:
         """``org`` and ``sandbox`` of the query; the demo organization's ``prod`` without them."""
         params = self.request.query_params
-        return Place(self.world, params.get("org", DEMO_ORG), params.get("sandbox", "prod"))
+        name = params.get("sandbox", "prod")
+        if name not in AEP_SANDBOXES:
+            raise ValueError(f"There is no AEP sandbox {name!r}.")
+        return Place(self.world, params.get("org", DEMO_ORG), name)
 
     def dataset(self) -> str:
         """A dataset's id, by id or by name. Raises ValueError."""
@@ -53,11 +60,11 @@ def add_routes(world: World, router: APIRouter) -> None:
     def add(method: str, path: str, handler: Callable[[Ask], Response]) -> None:
         async def endpoint(request: Request) -> Response:
             try:
-                body = json.loads(await request.body() or b"{}")
+                body = parse_json(await request.body() or b"{}")
                 if not isinstance(body, dict):
                     return JSONResponse({"error": "The body must be a JSON object."}, 400)
                 return await run_in_threadpool(handler, Ask(world, request, body))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 return JSONResponse({"error": str(error)}, 400)
 
         router.add_route(CONTROL + path, endpoint, methods=[method])
@@ -66,6 +73,7 @@ def add_routes(world: World, router: APIRouter) -> None:
     add("GET", "/rows", _rows)
     add("GET", "/batches", _batches)
     add("POST", "/batches/{id}", _change_batch)
+    add("GET", "/profile", _profile)
     add("GET", "/settings", _settings)
     add("POST", "/settings", _change_settings)
 
@@ -91,25 +99,43 @@ def _batches(ask: Ask) -> Response:
 
 
 def _change_batch(ask: Ask) -> Response:
-    """As somebody else would: ``{"status": "aborted"}`` ends it, ``{"vanished": true}`` hides it from Catalog."""
+    """As somebody else would: ``{"status": "aborted"}`` ends it, ``{"vanished": true}`` hides it from Catalog.
+
+    ``{"status": "success"}`` ends it well, and at once: also a batch that is stalled or called what a plan says.
+    """
     place, key, body = ask.place, ask.request.path_params["id"], ask.body
     settle(place)
     with place.world.store.transaction():
         batch = place.get(BATCHES, key)
         if batch is None:
             raise ValueError(f"There is no batch {key!r} in AEP sandbox {place.name!r}.")
-        changed: dict[str, Any] = {}
         if "vanished" in body:
-            changed["vanished"] = bool(body["vanished"])
+            batch = touch(place, batch, vanished=bool(body["vanished"]))
         if "status" in body:
-            ended = {
-                "metrics": batch.get("metrics", {}),
-                "errors": body.get("errors", []),
-                "finished": place.now,
-            }
-            changed |= {"state": str(body["status"]), "reverted": place.now, **ended}
-        batch = touch(place, batch, **changed)
-    return JSONResponse(shown(place, batch))
+            batch = _set_status(place, batch, body["status"], body.get("errors", []))
+    if batch["state"] == "promoting" and start(place, key).wait(_PATIENCE_SECONDS):
+        settle(place)
+    return JSONResponse(shown(place, place.get(BATCHES, key) or batch))
+
+
+def _set_status(place: Place, batch: dict[str, Any], status: Any, errors: Any) -> dict[str, Any]:
+    if type(status) is not str or type(errors) is not list:
+        raise ValueError("status must be a text, and errors a list.")
+    if status in ("success", "active"):
+        if batch["state"] not in ("loading", "promoting"):
+            raise ValueError(f"Batch {batch['id']} is {batch['state']}: it cannot become active any more.")
+        return promote(place, batch, {"at_once": True})
+    if status == "inactive":
+        return deactivate(place, batch, **_end(place, batch, errors))
+    return touch(place, batch, state=status, **_end(place, batch, errors))
+
+
+def _end(place: Place, batch: dict[str, Any], errors: list[Any]) -> dict[str, Any]:
+    return {"metrics": batch.get("metrics", {}), "errors": errors, "finished": place.now}
+
+
+def _profile(ask: Ask) -> Response:
+    return JSONResponse(profile_of(ask.place, ask.dataset()))
 
 
 def _settings(ask: Ask) -> Response:
@@ -123,6 +149,8 @@ def _change_settings(ask: Ask) -> Response:
     with store.transaction():
         if "next_batches" in ask.body:
             drop_forced(store)
+            if not isinstance(ask.body["next_batches"], list):
+                raise ValueError("next_batches must be a list of plans.")
             for plan in ask.body["next_batches"]:
                 plan_forced(store, plan)
         if "secrets" in ask.body:

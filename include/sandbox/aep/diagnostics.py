@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from include.sandbox.aep.row_check import PARSING, RowError
+from include.sandbox.aep.row_words import schema_location
 from include.sandbox.aep.rows_json import Corrupt, Row
 
 _MOST_ROWS = 100_000
@@ -60,5 +61,5 @@ def _violation(error: RowError) -> dict[str, Any]:
         "keyword": error.keyword,
         "message": error.message,
         "pointerToViolation": error.pointer,
-        "schemaLocation": "#",
+        "schemaLocation": schema_location(error.pointer),
     }

@@ -6,7 +6,6 @@ import itertools
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import APIRouter
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
@@ -14,14 +13,14 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from include.sandbox.aep.active import active_batches, active_rows
 from include.sandbox.aep.catalog_batches import visible_batch
 from include.sandbox.aep.constants import EXPORT
+from include.sandbox.aep.export_pages import entry, paged
 from include.sandbox.aep.http import Call, Routes
-from include.sandbox.aep.ingest import batch_files, result_path
-from include.sandbox.aep.parquet_files import dataset_file
+from include.sandbox.aep.ingest_files import batch_files, result_path
+from include.sandbox.aep.parquet_files import dataset_file, file_name
 from include.sandbox.aep.place import DATASETS
 from include.sandbox.aep.problems import problem
 from include.sandbox.world import World
 
-_PAGE = 100
 _PREVIEW_ROWS = 100
 _KEPT_MS = 30 * 86400 * 1000
 """Diagnostics are kept for 30 days (EP:ingestion/quality/error-diagnostics.md)."""
@@ -38,40 +37,47 @@ def add_routes(world: World, router: APIRouter) -> None:
     routes.add("GET", "/datasets/{id}/preview", _preview)
 
 
-def file_facts(call: Call, batch: dict[str, Any], view: str) -> dict[str, Any]:
-    """A dataset file as Data Access and Catalog show it."""
-    key = f"{batch['id']}-1"
+def _batch_files(call: Call) -> Response:
+    """One for each file that was uploaded [I: as "DataSetFile entries are created for the completed files"]."""
+    batch = visible_batch(call.place, call.path("id"))
+    numbers = range(1, len(batch["files"]) + 1) if batch["state"] == "success" else range(0)
+    return paged(call, numbers, lambda number: _file_facts(call, batch, number))
+
+
+def _file_facts(call: Call, batch: dict[str, Any], number: int) -> dict[str, Any]:
+    key = f"{batch['id']}-{number}"
+    dataset = call.place.get(DATASETS, batch["dataset"]) or {"viewId": ""}
     return {
         "dataSetFileId": key,
-        "dataSetViewId": view,
+        "dataSetViewId": dataset["viewId"],
         "version": "1.0.0",
         "created": str(batch["finished"]),
-        "updated": str(batch["updated"]),
-        "records": str(batch["metrics"]["outputRecordCount"]),
-        "size": str(dataset_file(call.place, batch).stat().st_size),
+        "updated": str(batch["finished"]),
+        "records": str(batch["files"][number - 1]["good"]),
+        "size": str(dataset_file(call.place, batch, number).stat().st_size),
         "isValid": True,
         "_links": {"self": {"href": call.url(f"{EXPORT}/files/{key}")}},
     }
 
 
-def _batch_files(call: Call) -> Response:
-    batch = visible_batch(call.place, call.path("id"))
-    dataset = call.place.get(DATASETS, batch["dataset"]) or {"viewId": ""}
-    files = [file_facts(call, batch, dataset["viewId"])] if batch["state"] == "success" else []
-    return _paged(call, files)
-
-
 def _file(call: Call) -> Response:
-    batch = visible_batch(call.place, call.path("id").removesuffix("-1"))
-    if batch["state"] != "success" or not call.path("id").endswith("-1"):
-        raise problem(404, f"File {call.path('id')} not found.")
-    path = dataset_file(call.place, batch)
+    key = call.path("id")
+    batch_id, _, number = key.rpartition("-")
+    batch = visible_batch(call.place, batch_id)
+    known = (
+        {str(n) for n in range(1, len(batch.get("files", [])) + 1)} if batch["state"] == "success" else set()
+    )
+    if number not in known:
+        raise problem(404, f"File {key} not found.")
+    path = dataset_file(call.place, batch, int(number))
+    name = file_name(call.place, batch, int(number))
     wanted = call.query("path")
-    if wanted == path.name:
-        return FileResponse(path, media_type="application/octet-stream")
+    if wanted == name:
+        legacy = batch["inputFormat"]["format"] == "csv"
+        return FileResponse(path, media_type="application/csv" if legacy else "application/parquet")
     if wanted or call.request.method == "HEAD":
         raise problem(404, f"File {wanted} not found.")
-    return _paged(call, [_entry(call, f"{EXPORT}/files/{call.path('id')}", path.name, path.stat().st_size)])
+    return paged(call, [name], lambda _: entry(call, f"{EXPORT}/files/{key}", name, path.stat().st_size))
 
 
 def _failed(call: Call) -> Response:
@@ -81,8 +87,8 @@ def _failed(call: Call) -> Response:
     base, wanted = f"{EXPORT}/batches/{batch['id']}/failed", call.query("path")
     if wanted:
         return _content(files, wanted, marker=bool(files))
-    entries = [_entry(call, base, file.name, file.stat().st_size) for file in files]
-    return _paged(call, [_entry(call, base, "_SUCCESS", 0), *entries] if entries else [])
+    entries = [entry(call, base, file.name, file.stat().st_size) for file in files]
+    return paged(call, [entry(call, base, "_SUCCESS", 0), *entries] if entries else [])
 
 
 def _meta(call: Call) -> Response:
@@ -95,14 +101,13 @@ def _meta(call: Call) -> Response:
         raise problem(404, f"Path {wanted} not found.")
     base = f"{EXPORT}/batches/{batch['id']}/meta"
     if wanted == "input_files":
-        return _paged(
-            call, [_entry(call, base, "fileMetaData1.json", len(_inputs(call, batch)), "input_files/")]
-        )
+        size = len(_inputs(call, batch).encode())
+        return paged(call, [entry(call, base, "fileMetaData1.json", size, "input_files/")])
     if wanted == "input_files/fileMetaData1.json":
         return PlainTextResponse(_inputs(call, batch), media_type="application/json")
     if wanted == "row_errors" and errors:
-        return _paged(
-            call, [_entry(call, base, file.name, file.stat().st_size, "row_errors/") for file in errors]
+        return paged(
+            call, errors, lambda file: entry(call, base, file.name, file.stat().st_size, "row_errors/")
         )
     if wanted.startswith("row_errors/"):
         return _content(errors, wanted.removeprefix("row_errors/"))
@@ -111,7 +116,7 @@ def _meta(call: Call) -> Response:
     if wanted:
         raise problem(404, f"Path {wanted} not found.")
     names = [*(["row_errors"] if errors else []), "input_files", *(file.name for file in samples)]
-    return _paged(call, [_entry(call, base, name, 0) for name in names])
+    return paged(call, names, lambda name: entry(call, base, name, 0))
 
 
 def _preview(call: Call) -> Response:
@@ -138,17 +143,3 @@ def _content(files: list[Path], name: str, *, marker: bool = False) -> Response:
         if file.name == name:
             return FileResponse(file, media_type="application/json")
     raise problem(404, f"File {name} not found.")
-
-
-def _entry(call: Call, base: str, name: str, size: int, folder: str = "") -> dict[str, Any]:
-    href = call.url(f"{base}?path={quote(folder + name, safe='')}")
-    return {"name": name, "length": str(size), "_links": {"self": {"href": href}}}
-
-
-def _paged(call: Call, entries: list[dict[str, Any]]) -> Response:
-    """At most 100 entries, from ``start``."""
-    start, limit = call.query("start", "0"), call.query("limit", str(_PAGE))
-    if not start.isdigit() or not limit.isdigit() or not 1 <= int(limit) <= _PAGE:
-        raise problem(400, f"start must be an integer, and limit one from 1 to {_PAGE}.")
-    chosen = entries[int(start) : int(start) + int(limit)]
-    return JSONResponse({"data": chosen, "_page": {"limit": int(limit), "count": len(chosen)}})

@@ -5,31 +5,57 @@ from __future__ import annotations
 import fnmatch
 from typing import Any
 
+from include.sandbox.aep.ingest_settings import is_amount
 from include.sandbox.aep.place import Place
 from include.sandbox.store import Store
 
 _KIND = "aep/forced"
-OUTCOMES = ("failed", "stalled", "retrying", "status", "partial", "delay")
-"""``failed``: no row gets in. ``stalled``, ``retrying`` and ``status`` (with ``status``: any word): shown at the end
-instead of it, for ``seconds`` or for good. ``partial``: ``rows`` of the good rows are lost; with ``silent`` they are
-not counted as failed. ``delay``: takes ``seconds`` longer."""
+OUTCOMES = ("failed", "duplicate", "stalled", "retrying", "status", "path", "partial", "delay")
+"""``failed``: no row gets in. ``duplicate``: the same, with Adobe's error 140. ``stalled``, ``retrying`` and ``status``
+(with ``status``: any word): shown at the end instead of it, for ``seconds`` or for good. ``path``: a list of
+``{"status": word, "seconds": n}`` from COMPLETE on, instead of the usual way; the last may have no seconds, and is then
+for good. ``partial``: ``rows`` of the good rows are lost; with ``silent`` they are not counted as failed. ``delay``:
+takes ``seconds`` longer.
+
+So ``path`` makes a batch flap (retrying, processing, retrying), stall after retries (retrying, stalled), turn active
+late (stalled for an hour), or be called what no document knows."""
+_NUMBERS = (("seconds", (int, float)), ("rows", (int,)), ("times", (int,)))
 
 
-def plan_forced(store: Store, plan: dict[str, Any]) -> None:
+def plan_forced(store: Store, plan: Any) -> None:
     """Keeps a plan for batches that are completed later. Raises ValueError for one that makes no sense."""
-    outcome = plan.get("outcome")
-    if outcome not in OUTCOMES:
-        raise ValueError(f"outcome must be one of {', '.join(OUTCOMES)}.")
+    if not isinstance(plan, dict) or plan.get("outcome") not in OUTCOMES:
+        raise ValueError(f"A plan is an object whose outcome is one of {', '.join(OUTCOMES)}.")
+    outcome = plan["outcome"]
     if outcome == "status" and not isinstance(plan.get("status"), str):
         raise ValueError("outcome status needs a status.")
-    for name, kinds in (("seconds", (int, float)), ("rows", (int,)), ("times", (int,))):
-        if plan.get(name) is not None and not isinstance(plan[name], kinds):
-            raise ValueError(f"{name} must be a number.")
+    for name, kinds in _NUMBERS:
+        if plan.get(name) is not None and not (type(plan[name]) in kinds and is_amount(plan[name])):
+            raise ValueError(f"{name} must be a number, not negative.")
+    for name, wanted in (("dataset", str), ("external_id", str), ("errors", list)):
+        if type(plan.get(name)) not in (wanted, type(None)):
+            raise ValueError(f"{name} must be of type {wanted.__name__}.")
     if outcome == "delay" and plan.get("seconds") is None:
         raise ValueError("outcome delay needs seconds.")
+    if outcome == "path":
+        _check_path(plan.get("path"))
     with store.transaction():
         plans = planned(store)
-        store.put(_KIND, "plans", {"plans": [*plans, {"times": 1, **plan}]})
+        store.put(_KIND, "plans", {"plans": [*plans, {**plan, "times": plan.get("times") or 1}]})
+
+
+def _check_path(path: Any) -> None:
+    steps = path if isinstance(path, list) else []
+    for number, step in enumerate(steps, 1):
+        known = isinstance(step, dict) and isinstance(step.get("status"), str)
+        seconds = step.get("seconds") if known else None
+        lasts = isinstance(seconds, (int, float)) and seconds is not True and is_amount(seconds)
+        if not known or not (lasts or (seconds is None and number == len(steps))):
+            raise ValueError(
+                "Every step of a path has a status and seconds; only the last may have no seconds."
+            )
+    if not steps:
+        raise ValueError("outcome path needs a path.")
 
 
 def planned(store: Store) -> list[dict[str, Any]]:
@@ -63,8 +89,11 @@ def _effect(plan: dict[str, Any]) -> dict[str, Any]:
     outcome = plan["outcome"]
     if outcome == "delay":
         return {"delay_seconds": plan["seconds"]}
+    if outcome == "path":
+        return {"words": [[step["status"], step.get("seconds")] for step in plan["path"]], "at_once": True}
     if outcome in ("stalled", "retrying", "status"):
-        return {"status": plan.get("status", outcome), "seconds": plan.get("seconds")}
+        return {"words": [[plan.get("status", outcome), plan.get("seconds")]]}
     if outcome == "partial":
-        return {"lose": plan.get("rows", 1), "silent": bool(plan.get("silent"))}
-    return {"fail": True, "errors": plan.get("errors")}
+        rows = plan.get("rows")
+        return {"lose": 1 if rows is None else rows, "silent": bool(plan.get("silent"))}
+    return {"fail": True, "duplicate": outcome == "duplicate", "errors": plan.get("errors")}

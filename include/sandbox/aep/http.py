@@ -56,13 +56,17 @@ class Call:
 
 Json = bool | Literal["whatever the Content-Type says"]
 Handler = Callable[[Call], Response] | Callable[[Call], Awaitable[Response]]
+Shape = Callable[[Problem], Problem]
+"""A refusal as one service words it."""
 
 
 class Routes:
     """Adds routes below one base path, each with and without a slash at its end."""
 
-    def __init__(self, world: World, router: APIRouter, base: str) -> None:
-        self.world, self.router, self.base = world, router, base
+    def __init__(
+        self, world: World, router: APIRouter, base: str, shape: Shape = lambda refusal: refusal
+    ) -> None:
+        self.world, self.router, self.base, self.shape = world, router, base, shape
 
     def add(
         self, method: str, path: str, handler: Handler, *, atomic: bool = True, json: Json = True
@@ -72,9 +76,8 @@ class Routes:
         A coroutine function reads the request's body by itself. ``json`` False: the body, if any, is no JSON.
         """
         json = method not in ("GET", "HEAD", "DELETE") and json
-        endpoint = _endpoint(
-            self.world, handler, atomic=atomic and method not in ("GET", "HEAD"), has_json=json
-        )
+        atomic = atomic and method not in ("GET", "HEAD")
+        endpoint = _endpoint(self.world, handler, self.shape, atomic=atomic, has_json=json)
         whole = self.base + path
         self.router.add_route(whole, endpoint, methods=[method])
         if not path.endswith(":path}"):
@@ -82,7 +85,7 @@ class Routes:
 
 
 def _endpoint(
-    world: World, handler: Handler, *, atomic: bool, has_json: Json
+    world: World, handler: Handler, shape: Shape, *, atomic: bool, has_json: Json
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
@@ -92,6 +95,7 @@ def _endpoint(
         except (Problem, RecursionError) as error:
             await _drain(request)
             refusal = error if isinstance(error, Problem) else problem(400, "The body is nested too deeply.")
+            refusal = shape(refusal)
             response = JSONResponse(refusal.body, refusal.status, headers=refusal.headers)
         response.headers.setdefault("x-request-id", request.headers.get("x-request-id") or uuid.uuid4().hex)
         return response
@@ -126,10 +130,15 @@ async def _json(call: Call, *, any_type: bool) -> Any:
     if call.content_type not in _JSON_TYPES and not any_type:
         raise problem(400, "A valid content-type must be specified")
     try:
-        body = json.loads(await call.request.body())
-        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        return parse_json(await call.request.body())
     except (ValueError, RecursionError) as error:
         raise problem(400, "The request body is not valid JSON.") from error
+
+
+def parse_json(data: bytes) -> Any:
+    """Raises ValueError or RecursionError, also for what could not be kept or sent again."""
+    body = json.loads(data)
+    json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     return body
 
 

@@ -6,17 +6,26 @@ is right after a restart and when the clock is moved.
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import Any
 
+from include.sandbox.aep.expirations import expire_due
+from include.sandbox.aep.ingest_settings import IngestSettings
 from include.sandbox.aep.jobs import ensure_outcome
-from include.sandbox.aep.place import BATCHES, OUTCOMES, Place
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.place import BATCHES, OUTCOMES, Place, files_kind
 
 PENDING = "pending"
+_MARKED = re.compile(r"^\$\{?([^{}]*)\}?$")
 FINAL = ("success", "failed", "aborted", "abandoned", "deleted")
-"""States that change no more by themselves; ``inactive`` and ``success`` may by request."""
-_ON_THE_WAY = ((0.25, "loaded"), (0.5, "staging"), (0.75, "processing"))
+"""States that change no more by themselves; ``success`` may by request."""
+_UNFINISHED = ("loading", "promoting", "inactive")
+"""What time changes; ``inactive`` stands for every state of the setting ``retire_path`` but the last."""
+
+
+def without_mark(key: str) -> str:
+    """A predecessor's id. The guide (`${id}`) and the specification (`$id`) differ about its mark."""
+    return _MARKED.sub(r"\1", key)
 
 
 def batches_of(place: Place, dataset: str) -> list[dict[str, Any]]:
@@ -27,7 +36,7 @@ def batches_of(place: Place, dataset: str) -> list[dict[str, Any]]:
 def save(place: Place, batch: dict[str, Any]) -> None:
     """Keeps a batch, and remembers whether time will change it."""
     place.put(BATCHES, batch["id"], batch)
-    if batch["state"] in ("loading", "promoting", "inactive"):
+    if batch["state"] in _UNFINISHED:
         place.put(PENDING, batch["id"], {})
     else:
         place.delete(PENDING, batch["id"])
@@ -44,62 +53,91 @@ def settle(place: Place) -> None:
     """Lets everything happen that is due."""
     for start_due in place.world.on_look:
         start_due(place)
-    settings = AepSettings.of(place.world)
+    for dataset in expire_due(place):
+        forget_dataset(place, dataset)
+    settings = IngestSettings.of(place.world)
     for key, _ in place.items(PENDING):
         with place.world.store.transaction():
             batch = place.get(BATCHES, key)
-            if batch is None:
+            if batch is None or batch["state"] not in _UNFINISHED:  # another request was quicker
                 place.delete(PENDING, key)
             elif batch["state"] == "loading":
                 if place.now >= batch["created"] + settings.abandon_seconds * 1000:
                     touch(place, batch, state="abandoned")
             elif batch["state"] == "promoting":
                 _promote(place, batch)
-            elif batch["state"] != "inactive":  # another request has ended it since the list was made
-                place.delete(PENDING, key)
-            elif place.now >= batch["reverted"] + settings.delete_seconds * 1000:
-                _forget_files(place, batch)
-                touch(place, batch, state="deleted")
+            elif _retired(place, batch, settings) >= len(settings.retire_path):
+                forget_files(place, batch)
+                touch(place, batch, state=settings.retire_path[-1])
 
 
 def shown_status(place: Place, batch: dict[str, Any]) -> str:
     """What Catalog calls the batch's state now."""
-    forced = batch.get("forced") or {}
-    if batch["state"] != "promoting":
+    if batch["state"] == "promoting":
+        return _on_the_way(place, batch)
+    settings = IngestSettings.of(place.world)
+    if batch["state"] == "inactive":
+        return ["inactive", *settings.retire_path][_retired(place, batch, settings)]
+    synonyms = {"success": place.world.settings.active_status, "failed": settings.failed_status}
+    return synonyms.get(batch["state"], str(batch["state"]))
+
+
+def deactivate(place: Place, batch: dict[str, Any], **change: Any) -> dict[str, Any]:
+    """Its rows can no longer be read; its files are still there for a while."""
+    return touch(place, batch, state="inactive", reverted=place.now, **change)
+
+
+def forget_dataset(place: Place, dataset: str) -> None:
+    """A dataset was deleted or has expired: what was promoted is inactive, what was not will not be [I]."""
+    for batch in batches_of(place, dataset):
         if batch["state"] == "success":
-            return place.world.settings.active_status
-        return str(batch["state"])
+            deactivate(place, batch)
+        elif batch["state"] in ("loading", "promoting"):
+            touch(place, batch, state="aborted")
+
+
+def forget_files(place: Place, batch: dict[str, Any]) -> None:
+    folder = place.world.store.file("aep", batch["id"], "x").parent
+    shutil.rmtree(folder, ignore_errors=True)
+    for key, _ in place.items(files_kind(batch["id"])):
+        place.delete(files_kind(batch["id"]), key)
+
+
+def _on_the_way(place: Place, batch: dict[str, Any]) -> str:
+    path = IngestSettings.of(place.world).batch_path
     now, due = place.now, batch["due"]
-    if now >= due and forced.get("status"):
-        return str(forced["status"])
-    total = max(due - batch["completed"], 1)
-    share = (now - batch["completed"]) / total
-    for bound, name in _ON_THE_WAY:
-        if share < bound:
-            return name
-    return "staged" if place.get(OUTCOMES, batch["id"]) else "processing"
+    if now < due:
+        share = (now - batch["completed"]) / max(due - batch["completed"], 1)
+        step = int(share * len(path))
+        # The last one says that the rows have been looked at.
+        return path[-2:][0] if step >= len(path) - 1 and not place.get(OUTCOMES, batch["id"]) else path[step]
+    for word, seconds in _words(batch):
+        if seconds is None or now < due + seconds * 1000:
+            return word
+        due += seconds * 1000
+    return path[-1] if place.get(OUTCOMES, batch["id"]) else path[-2:][0]
+
+
+def _words(batch: dict[str, Any]) -> list[tuple[str, float | None]]:
+    """What a batch is called after its way and before its end, and for how long; None: for good."""
+    return [(str(word), seconds) for word, seconds in (batch.get("forced") or {}).get("words", [])]
 
 
 def _promote(place: Place, batch: dict[str, Any]) -> None:
     """Ends a batch whose time has come and whose rows have been looked at."""
     outcome = ensure_outcome(place, batch)
-    forced = batch.get("forced") or {}
     until = batch["due"]
-    if forced.get("status"):
-        seconds = forced.get("seconds")
+    for _, seconds in _words(batch):
         if seconds is None:
             return
-        until += seconds * 1000
+        until += int(seconds * 1000)
     if outcome is None or place.now < until:
         return
     state = outcome["state"]
-    ended = {
-        "metrics": outcome["metrics"],
-        "errors": outcome["errors"],
-        "finished": max(until, batch["completed"]),
-    }
+    ended = {key: value for key, value in outcome.items() if key != "state"}
+    ended["finished"] = max(until, batch["completed"])
     if state == "success" and batch.get("superseded_by"):
-        touch(place, batch, state="inactive", reverted=place.now, **ended)
+        deactivate(place, batch, **ended)
         return
     touch(place, batch, state=state, **ended)
     if state == "success":
@@ -109,18 +147,20 @@ def _promote(place: Place, batch: dict[str, Any]) -> None:
 def _replace_predecessors(place: Place, batch: dict[str, Any]) -> None:
     """Replay is "equivalent to deleting the old batch and ingesting a new one" (EP:ingestion, "Replay a batch")."""
     replay = batch.get("replay") or {}
-    ids = {str(key).removeprefix("$") for key in replay.get("predecessors", [])}
-    external = set(replay.get("predecessorsByExternalId", []))
+    ids = set(replay.get("predecessors", []))
+    given = replay.get("predecessorsByExternalId", [])
+    external = {*given, *map(without_mark, given)}
     for old in batches_of(place, batch["dataset"]):
         if old["id"] == batch["id"] or not (old["id"] in ids or old["externalId"] in external):
             continue
         if old["state"] == "success":
-            touch(place, old, state="inactive", reverted=place.now)
-        elif old["state"] == "promoting":
+            deactivate(place, old)
+        elif old["state"] in ("loading", "promoting"):
             # [I] A predecessor that is still on its way must not turn active after its successor.
             touch(place, old, superseded_by=batch["id"])
 
 
-def _forget_files(place: Place, batch: dict[str, Any]) -> None:
-    folder = place.world.store.file("aep", batch["id"], "x").parent
-    shutil.rmtree(folder, ignore_errors=True)
+def _retired(place: Place, batch: dict[str, Any], settings: IngestSettings) -> int:
+    """How many states of the setting ``retire_path`` an inactive batch has come through."""
+    last, step = len(settings.retire_path), settings.delete_seconds * 1000
+    return min(int((place.now - batch["reverted"]) / step), last) if step else last

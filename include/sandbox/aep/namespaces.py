@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -10,12 +11,14 @@ from starlette.responses import JSONResponse, Response
 
 from include.sandbox.aep.constants import NAMESPACES
 from include.sandbox.aep.http import Call, Routes
+from include.sandbox.aep.ingest_settings import IngestSettings
 from include.sandbox.aep.place import Place
 from include.sandbox.aep.problems import Problem
 from include.sandbox.world import World
 
 _KIND = "namespaces"
-_ID_TYPES = {"COOKIE", "CROSS_DEVICE", "DEVICE", "EMAIL", "MOBILE", "NON_PEOPLE", "PHONE"}
+_ID_TYPES = ("COOKIE", "CROSS_DEVICE", "DEVICE", "EMAIL", "MOBILE", "NON_PEOPLE", "PHONE")
+_TYPE = "http://ns.adobe.com/adobecloud/problem/namespacevalidation"
 _CODE = re.compile(r"[A-Za-z0-9]+")
 _FIRST_CUSTOM_ID = 10_000_000
 
@@ -42,11 +45,12 @@ _STANDARD = (
 
 
 def add_routes(world: World, router: APIRouter) -> None:
-    routes = Routes(world, router, NAMESPACES)
+    routes = Routes(world, router, NAMESPACES, _shape)
     routes.add("GET", "", lambda call: JSONResponse(namespaces(call.place)))
     routes.add("POST", "", _create)
     routes.add("GET", "/{id}", lambda call: JSONResponse(_found(call)))
     routes.add("PUT", "/{id}", _update)
+    routes.add("DELETE", "/{id}", _delete)
 
 
 def namespaces(place: Place) -> list[dict[str, Any]]:
@@ -76,22 +80,24 @@ def find_namespace(place: Place, value: Any, *, by_id: bool) -> dict[str, Any] |
 def _found(call: Call) -> dict[str, Any]:
     body = find_namespace(call.place, call.path("id"), by_id=True)
     if body is None:
-        raise _refusal(404, "NOT_FOUND", "Namespace not found.")
+        text = f"Namespace id not found for given IMS Org {call.place.org}"
+        raise _refusal(404, "NAMESPACE_NOT_FOUND", text, error="NAMESPACE_NOT_FOUND")
     return body
 
 
 def _create(call: Call) -> Response:
     place, given = call.place, _checked(call)
     # Codes differing only in case are one code [I]: identityMap's keys would be too close to tell apart.
-    if any(str(given["code"]).lower() == body["code"].lower() for body in namespaces(place)):
-        raise _refusal(409, "CONFLICT", f"A namespace with code {given['code']} already exists.")
+    if any(given["code"].lower() == body["code"].lower() for body in namespaces(place)):
+        text = "Namespace code already exists. Please use a different code"
+        raise _refusal(409, "INTEGRATION_CODE_EXISTS", text, title="NAMESPACE_CODE_CONFLICT")
     now = place.now
     body = {
         "id": _FIRST_CUSTOM_ID + len(place.items(_KIND)) + 1,
         "code": given["code"],
         "name": given["name"],
         "description": given.get("description", ""),
-        "idType": given["idType"].upper(),
+        "idType": given["idType"],  # as it was written, like the guide's sample
         "status": "ACTIVE",
         "custom": True,
         "createTime": now,
@@ -102,36 +108,63 @@ def _create(call: Call) -> Response:
 
 
 def _update(call: Call) -> Response:
-    before = _found(call)
+    before, given = _found(call), _checked(call)
     if not before["custom"]:
-        raise _refusal(400, "INVALID_REQUEST_PARAMS", "A standard namespace cannot be changed.")
-    given = _checked(call)
-    if given["code"] != before["code"] or given["idType"].upper() != before["idType"]:
-        # [I] The documentation names no field that may change; these two are what data refers to.
-        raise _refusal(
-            400, "INVALID_REQUEST_PARAMS", "The code and the idType of a namespace cannot be changed."
-        )
-    changed: dict[str, Any] = {key: value for key, value in given.items() if key in ("name", "description")}
-    body = {**before, **changed, "updateTime": call.place.now}
+        raise _invalid("A standard namespace cannot be changed.")  # [I]
+    if given["code"] != before["code"] or given["idType"].upper() != before["idType"].upper():
+        raise _invalid("code and idType are non editable fields", error="INVALID_REQUEST_PARAMS")
+    body = {**before, "name": given["name"], "updateTime": call.place.now}
+    body["description"] = given.get("description", "")  # "essentially replacing the existing namespace"
     call.place.put(_KIND, str(body["id"]), body)
-    return JSONResponse(body)
+    # The specification's text says one object, its schema an array of such.
+    array = IngestSettings.of(call.place.world).namespace_put_answer == "array"
+    return JSONResponse([body] if array else body)
+
+
+def _delete(call: Call) -> Response:
+    """ "Once a namespace has been created, it cannot be deleted": [I] the status."""
+    _found(call)
+    raise _refusal(405, "NOT_SUPPORTED", "A namespace cannot be deleted.")
 
 
 def _checked(call: Call) -> dict[str, Any]:
     given: Any = call.body
     if not isinstance(given, dict):
-        raise _refusal(400, "INVALID_REQUEST_PARAMS", "The body must be a JSON object.")
+        raise _invalid("The body must be a JSON object.")
     for name in ("name", "code", "idType"):
         if not isinstance(given.get(name), str) or not given[name].strip():
-            raise _refusal(400, "INVALID_REQUEST_PARAMS", f"{name} is required.")
+            raise _invalid(f"Please provide a valid value of {name}.")
+    if not isinstance(given.get("description", ""), str):
+        raise _invalid("Please provide a valid value of description.")
     if not _CODE.fullmatch(given["code"]):
-        raise _refusal(400, "INVALID_REQUEST_PARAMS", "code may have letters and numbers only.")
+        raise _invalid("Please provide a valid value of code. It may contain only letters and numbers.")
     if given["idType"].upper() not in _ID_TYPES:
-        raise _refusal(400, "INVALID_REQUEST_PARAMS", f"idType {given['idType']} is not supported.")
+        known = ", ".join(_ID_TYPES)
+        raise _invalid(f"Please provide a valid value of idType. Valid values are: [{known}]")
     return given
 
 
-def _refusal(status: int, code: str, description: str) -> Problem:
-    titles = {400: "BAD_REQUEST", 404: "NOT_FOUND", 409: "CONFLICT"}
-    body = {"status": status, "title": titles[status], "report": {"code": code}, "description": description}
-    return Problem(status, body)
+def _invalid(description: str, **more: str) -> Problem:
+    return _refusal(400, "INVALID_REQUEST_PARAMS", description, **more)
+
+
+def _refusal(status: int, code: str, description: str, **more: Any) -> Problem:
+    body = {
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "type": _TYPE,
+        "status": status,
+        "title": "Namespace Validation",
+        "description": description,
+        "report": {"code": code},
+    }
+    return Problem(status, {**body, **more})
+
+
+def _shape(refusal: Problem) -> Problem:
+    """The gateway's refusal of a token as this service words it; the gateway's own keys stay beside it."""
+    if refusal.status != 401:
+        return refusal
+    message = f"Authorization failed - {refusal.body['message']}."
+    made = _refusal(401, "", "", error="INVALID_IMS_TOKEN", report={"message": message})
+    del made.body["description"]
+    return Problem(401, {**made.body, **refusal.body}, refusal.headers)

@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, date, datetime
+import json
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from include.sandbox.aep.active import active_rows
-from include.sandbox.aep.ingest import resolved_schema, result_path
+from include.sandbox.aep.ingest_files import batch_files, disk_path, resolved_schema, result_path
 from include.sandbox.aep.place import Place
-from include.sandbox.aep.registry_types import xdm_type
 from include.sandbox.aep.row_schema import kind_of
+from include.sandbox.aep.row_time import epoch_days, epoch_ms
 
 _ROWS = 2048
+_NUMBERS: dict[str, Callable[[Any], Any]] = {"date-time": epoch_ms, "date": epoch_days, "number": float}
+_WRITING = threading.Lock()
 
 
-def dataset_file(place: Place, batch: dict[str, Any]) -> Path:
-    """The one file of an active batch."""
-    name = f"part-00000-{batch['id'].lower()}-c000.snappy.parquet"
-    path = result_path(place, batch["id"], "data", name)
-    if not path.exists():
-        _write(place, batch, path)
+def dataset_file(place: Place, batch: dict[str, Any], number: int) -> Path:
+    """One file of an active batch, by its number from 1: Parquet, or for the legacy path what was sent."""
+    if batch["inputFormat"]["format"] == "csv":
+        body = batch_files(place, batch["id"])[number - 1]
+        return disk_path(place, body)
+    path = result_path(place, batch["id"], "data", file_name(place, batch, number))
+    with _WRITING:  # two callers at once would write the same file
+        if not path.exists():
+            _write(place, batch, number, path)
     return path
 
 
-def _write(place: Place, batch: dict[str, Any], path: Path) -> None:
+def file_name(place: Place, batch: dict[str, Any], number: int) -> str:
+    if batch["inputFormat"]["format"] == "csv":
+        return str(batch_files(place, batch["id"])[number - 1]["path"]).rpartition("/")[2]
+    return f"part-{number - 1:05}-{batch['id'].lower()}-c000.snappy.parquet"
+
+
+def _write(place: Place, batch: dict[str, Any], number: int, path: Path) -> None:
     import pyarrow as pa  # late, for a quick start
     import pyarrow.parquet as pq
 
     resolved = resolved_schema(place, batch["dataset"])
     schema = pa.schema([_field(name, field) for name, field in resolved.get("properties", {}).items()])
-    rows = active_rows(place, batch)
+    rows = active_rows(place, batch, number - 1)
     unfinished = path.with_suffix(".tmp")
     with pq.ParquetWriter(unfinished, schema) as writer:
         while some := list(itertools.islice(rows, _ROWS)):
@@ -60,7 +73,10 @@ def _type(field: dict[str, Any]) -> Any:
     if kind == "map":
         return pa.map_(pa.string(), _type(field["additionalProperties"]))
     if kind == "integer":
-        return {"long": pa.int64(), "short": pa.int16(), "byte": pa.int8()}.get(xdm_type(field), pa.int32())
+        low, high = field.get("minimum", -(2**31)), field.get("maximum", 2**31 - 1)
+        fits = (bits for bits in (8, 16, 32) if -(2 ** (bits - 1)) <= low and high < 2 ** (bits - 1))
+        # XDM's own bounds, such as 32768 for a short, are one more than what the type can hold.
+        return {8: pa.int8(), 16: pa.int16(), 32: pa.int32()}.get(next(fits, 64), pa.int64())
     plain = {"number": pa.float64(), "boolean": pa.bool_(), "date": pa.date32()}
     return pa.timestamp("ms", tz="UTC") if kind == "date-time" else plain.get(kind, pa.string())
 
@@ -77,8 +93,6 @@ def _value(value: Any, field: dict[str, Any]) -> Any:
         return [_value(part, field.get("items", {})) for part in value]
     if kind == "map":
         return [(name, _value(part, field["additionalProperties"])) for name, part in value.items()]
-    if kind == "date-time":
-        return datetime.fromisoformat(value).astimezone(UTC)
-    if kind == "date":
-        return date.fromisoformat(value)
-    return float(value) if kind == "number" else value
+    if kind in _NUMBERS:
+        return _NUMBERS[kind](value)
+    return value if kind in ("boolean", "integer") or isinstance(value, str) else json.dumps(value)

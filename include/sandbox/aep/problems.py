@@ -19,12 +19,15 @@ _TITLES = {
     400: "BadRequestError",
     403: "ForbiddenError",
     404: "NotFoundError",
+    405: "MethodNotAllowedError",
     406: "NotAcceptableError",
     409: "ConflictError",
     412: "PreconditionFailedError",
     413: "PayloadTooLargeError",
     414: "UriTooLongError",
     415: "UnsupportedMediaTypeError",
+    429: "TooManyRequestsError",
+    503: "ServiceUnavailableError",
 }
 
 

@@ -2,74 +2,91 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from typing import Any
 
-from include.sandbox.aep.filters import each, keep, sort_key, value_at
+from include.sandbox.aep.filters import as_text, each, glob, keep, sort_key, value_at
 from include.sandbox.aep.http import Call
 from include.sandbox.aep.problems import problem
 
 _DEFAULT_LIMIT = 20
 _MOST = 100
-_NO_FILTERS = {"limit", "start", "orderBy", "orderby", "properties", "property", "tags"}
-_WILDCARD = re.compile(r"(?<!\*)\*(?!\*)")
+_NO_FILTERS = {"limit", "start", "orderBy", "orderby", "sort", "properties", "property", "tags"}
+_WILD = ("name",)
+_WHOLE = re.compile(r"[0-9]{1,18}")
+
+
+def whole_number(call: Call, name: str) -> int | None:
+    """A parameter that is a whole number, not negative; None where it is not given. Raises Problem 400."""
+    text = call.query(name)
+    if not text:
+        return None
+    if not _WHOLE.fullmatch(text):
+        raise problem(400, f"{name} must be a whole number.")
+    return int(text)
+
+
+def page_of(call: Call, default: int = _DEFAULT_LIMIT) -> tuple[int, int]:
+    """``start`` and ``limit``. Raises Problem 400, which "outlines proper ranges"."""
+    limit, start = whole_number(call, "limit"), whole_number(call, "start")
+    limit = default if limit is None else limit
+    if not 1 <= limit <= _MOST:
+        raise problem(400, f"limit must be a whole number from 1 to {_MOST}.")
+    return start or 0, limit
 
 
 def chosen(
     call: Call, objects: list[tuple[str, dict[str, Any]]], own: frozenset[str] = frozenset()
 ) -> dict[str, dict[str, Any]]:
     """The page that a Catalog query asks for, keyed by id; ``own``: parameters that the caller has dealt with."""
+    start, limit = page_of(call)
+    if "observableSchema" in _names(call):
+        limit = min(limit, _DEFAULT_LIMIT)
+    bodies = filtered(call, objects, own)
+    return {body.pop("@key"): projected(call, body) for body in bodies[start : start + limit]}
+
+
+def filtered(
+    call: Call, objects: list[tuple[str, dict[str, Any]]], own: frozenset[str]
+) -> list[dict[str, Any]]:
+    """All objects that a Catalog query asks for, in its order, with their ids as ``@key``."""
     bodies = [{**body, "@key": key} for key, body in objects]
-    bodies = keep(bodies, call.request.query_params.getlist("property"))
+    bodies = keep(bodies, call.request.query_params.getlist("property"), _WILD)
     for name, wanted in call.request.query_params.multi_items():
         if name not in _NO_FILTERS and name not in own:
             bodies = [body for body in bodies if _matches(body, name, wanted)]
     if tags := call.query("tags"):
         bodies = [body for body in bodies if _has_tags(body, tags)]
-    bodies = _ordered(bodies, call.query("orderBy") or call.query("orderby"))
-    limit, start = _integer(call, "limit", _DEFAULT_LIMIT), _integer(call, "start", 0)
-    if not 1 <= limit <= _MOST:
-        raise problem(400, f"limit must be an integer between 1 and {_MOST}.")
-    return {body.pop("@key"): projected(call, body) for body in bodies[start : start + limit]}
+    # "This was previously called sort" (OAS:catalog.yaml).
+    return _ordered(bodies, call.query("orderBy") or call.query("orderby") or call.query("sort"))
 
 
 def projected(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     """Only the top-level ``properties`` that the query names."""
-    names = call.query("properties")
-    wanted = {name.strip() for name in names.split(",")} | {"@key"}
-    return {key: value for key, value in body.items() if key in wanted} if names else body
+    names = _names(call)
+    return {key: value for key, value in body.items() if key in names or key == "@key"} if names else body
+
+
+def _names(call: Call) -> set[str]:
+    return {name.strip() for name in call.query("properties").split(",")} - {""}
 
 
 def _matches(body: dict[str, Any], name: str, wanted: str) -> bool:
     """A simple filter: ``name=a,b`` for any of them, ``name=!a,b`` for none of them; a name may have wildcards."""
-    values = [str(value) for value in each(value_at(body, name))]
+    values = [as_text(value) for value in each(value_at(body, name))]
     options = wanted.removeprefix("!").split(",")
-    if name == "name":
-        patterns = [
-            re.compile(".*".join(map(re.escape, _WILDCARD.split(option))).replace(re.escape("**"), r"\*"))
-            for option in options
-        ]
-        hit = any(pattern.fullmatch(value) for pattern in patterns for value in values)
+    if name in _WILD:
+        hit = any(glob(option, value) for option in options for value in values)
     else:
         hit = any(value in options for value in values)
     return hit is not wanted.startswith("!")
-
-
-def _integer(call: Call, name: str, default: int) -> int:
-    text = call.query(name)
-    if not text:
-        return default
-    if not text.isdigit():
-        raise problem(400, f"{name} must be an integer.")
-    return int(text)
 
 
 def _has_tags(body: dict[str, Any], wanted: str) -> bool:
     tags = body.get("tags", {})
     return all(
         any(
-            fnmatch.fnmatchcase(str(value), pattern)
+            glob(pattern, as_text(value))
             for name, pattern in _tag_pairs(pair)
             for value in each(tags.get(name))
         )

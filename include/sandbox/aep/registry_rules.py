@@ -11,7 +11,7 @@ from include.sandbox.aep.registry_composition import check_class, check_schema
 from include.sandbox.aep.registry_fields import FieldRules, check_shape
 from include.sandbox.aep.registry_resolve import resolve
 from include.sandbox.aep.registry_types import typed
-from include.sandbox.aep.row_schema import row_schema
+from include.sandbox.aep.row_schema import row_schema, validator_of
 from include.sandbox.aep.settings import AepSettings
 
 Json = dict[str, Any]
@@ -86,10 +86,8 @@ def _field_maps(body: Json) -> Iterator[Json]:
 
 def _check_rows(place: Place, body: Json) -> None:
     """Rows can be held against what it resolves to: a reference or a keyword that nobody understands ends here."""
-    import jsonschema_rs  # late, for a quick start
-
-    schema = row_schema(resolve(place, body), nulls=False)
+    schema = row_schema(resolve(place, body))
     try:
-        jsonschema_rs.Draft7Validator(schema, validate_formats=True)
+        validator_of(schema)
     except ValueError as error:
         raise problem(400, "The resource is not valid JSON Schema.") from error

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.sandbox.aep.row_schema import kind_of
+from include.sandbox.aep.row_words import date_text, type_text
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NAMES = {
-    bool: "Boolean",
-    int: "Integer",
-    float: "Number",
-    str: "String",
-    list: "JSONArray",
-    dict: "JSONObject",
+_EXPECTED = {
+    "string": "String",
+    "number": "Number",
+    "integer": "Integer",
+    "boolean": "Boolean",
+    "array": "JSONArray",
+    "object": "JSONObject",
+    "map": "JSONObject",
 }
 
 
@@ -31,6 +34,8 @@ class Conversion:
     errors: list[tuple[str, str]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     """Pointers of required fields that are null."""
+    unknown: list[str] = field(default_factory=list)
+    """Pointers of fields that are not in the schema."""
 
     def row(self, row: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
         """The row as it is kept: converted, and without fields that the schema does not have [I]."""
@@ -38,8 +43,9 @@ class Conversion:
 
     def _object(self, value: dict[str, Any], schema: dict[str, Any], at: str) -> dict[str, Any]:
         kept: dict[str, Any] = {}
-        required = schema.get("required", [])
-        for name, child in schema.get("properties", {}).items():
+        fields, required = schema.get("properties", {}), schema.get("required", [])
+        self.unknown += [f"{at}/{name}" for name in value if name not in fields]
+        for name, child in fields.items():
             if name not in value:
                 continue
             pointer = f"{at}/{name}"
@@ -72,7 +78,12 @@ class Conversion:
             return [self._item(part, schema.get("items", {}), f"{at}/{n}") for n, part in enumerate(value)]
         converted = _scalar(value, kind)
         if converted is None:
-            self._fail(at, f"expected type: {kind}, found: {_NAMES.get(type(value), type(value).__name__)}")
+            text = (
+                date_text(value)
+                if kind in ("date", "date-time")
+                else type_text(value, _EXPECTED.get(kind, kind))
+            )
+            self._fail(at, text)
             return value
         return converted
 
@@ -106,11 +117,11 @@ def _from_text(value: str, kind: str) -> Any:
         return value
     if kind not in ("integer", "number") or not _NUMBER.fullmatch(value):
         return None
+    if kind == "integer" and re.fullmatch(r"[+-]?[0-9]{1,30}", value):
+        return int(value)
     number = float(value)
     if kind == "number":
-        return number
-    if re.fullmatch(r"[+-]?[0-9]{1,30}", value):
-        return int(value)
+        return number if math.isfinite(number) else None
     return int(number) if number.is_integer() else None
 
 
@@ -118,9 +129,9 @@ def _from_number(value: int | float, kind: str) -> Any:
     if kind == "string":
         return str(value)
     if kind == "number":
-        return value
+        return value if abs(value) <= sys.float_info.max else None
     if kind == "integer":
-        return int(value) if float(value).is_integer() else None
+        return value if isinstance(value, int) else int(value) if value.is_integer() else None
     if kind in ("date", "date-time") and isinstance(value, int):
         return _moment(value, kind)
     return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from include.sandbox.aep.row_schema import DRAFT, kind_of, scalar_schema
+from include.sandbox.aep.row_schema import kind_of, scalar_schema, validator_of
+from include.sandbox.aep.rows_json import Unreadable
 
 
 class ColumnCheck:
@@ -16,7 +17,12 @@ class ColumnCheck:
 
     def suspects(self, batch: Any) -> set[int]:
         """Positions in ``batch``, whose moments are epoch milliseconds."""
-        return self._members(batch.to_struct_array(), self._resolved)
+        import pyarrow as pa
+
+        try:
+            return self._members(batch.to_struct_array(), self._resolved)
+        except pa.ArrowInvalid:
+            return set(range(len(batch)))  # what columns cannot tell, such as of numbers above 2^63, rows can
 
     def _members(self, array: Any, schema: dict[str, Any]) -> set[int]:
         import pyarrow.compute as pc
@@ -37,6 +43,8 @@ class ColumnCheck:
 
         found = _where(pc.is_null(array)) if array.null_count and not nullable else set()
         kind, types = kind_of(field), pa.types
+        if types.is_struct(array.type) and not nullable:
+            found |= _perhaps_empty(array)
         if types.is_null(array.type):
             return found
         if kind == "object":
@@ -45,9 +53,13 @@ class ColumnCheck:
             return found | self._items(array, field.get("items", {}))
         if kind == "map" and types.is_map(array.type):
             pairs = pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])
-            return found | self._items(array.cast(pa.list_(pairs)), field["additionalProperties"], "value")
-        if kind == "map":
-            return set(range(len(array)))
+            lists = array.cast(pa.list_(pairs))
+            _refuse_repeated_keys(lists)
+            return found | self._items(lists, field["additionalProperties"], "value")
+        if kind == "map":  # a struct: each of its members is a key that may not be there
+            for n in range(array.type.num_fields):
+                found |= self._field(pc.struct_field(array, n), field["additionalProperties"], nullable=True)
+            return found - _where(pc.is_null(array)) if nullable else found
         return found | self._scalars(array, field, kind)
 
     def _items(self, array: Any, field: dict[str, Any], member: str = "") -> set[int]:
@@ -85,15 +97,14 @@ class ColumnCheck:
 
     def _by_value(self, array: Any, field: dict[str, Any], schema: dict[str, Any]) -> set[int]:
         """Asks a validator about every distinct value."""
-        import jsonschema_rs
         import pyarrow as pa
         import pyarrow.compute as pc
 
         if id(field) not in self._validators:
-            self._validators[id(field)] = jsonschema_rs.Draft7Validator(
-                {"$schema": DRAFT, **schema}, validate_formats=True
-            )
+            self._validators[id(field)] = validator_of(schema)
         is_valid = self._validators[id(field)].is_valid
+        if pa.types.is_floating(array.type):  # what is not finite has been found, and is no JSON
+            array = pc.if_else(pc.is_finite(array), array, pa.scalar(None, array.type))
         bad = [value for value in pc.unique(array).to_pylist() if value is not None and not is_valid(value)]
         return _where(pc.is_in(array, value_set=pa.array(bad, array.type))) if bad else set()
 
@@ -102,3 +113,26 @@ def _where(mask: Any) -> set[int]:
     import pyarrow.compute as pc
 
     return set(pc.indices_nonzero(mask).to_pylist())
+
+
+def _perhaps_empty(array: Any) -> set[int]:
+    """Where no member that is a plain value is there: what is left may be nothing, which is not what is required."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    absent = pa.array([True] * len(array))
+    for n in range(array.type.num_fields):
+        if not array.type.field(n).type.num_fields:
+            absent = pc.and_(absent, pc.is_null(pc.struct_field(array, n)))
+    return _where(absent)
+
+
+def _refuse_repeated_keys(array: Any) -> None:
+    """[I] Parquet does not forbid them, and nothing that a row could be has room for both values."""
+    import pyarrow.compute as pc
+
+    lengths = pc.list_value_length(array)
+    for position in pc.indices_nonzero(pc.greater(lengths, 1)).to_pylist():
+        keys = [pair["key"] for pair in array[position].as_py()]
+        if len(set(keys)) < len(keys):
+            raise Unreadable("a map has a key twice")

@@ -1,4 +1,4 @@
-"""Reads rows of JSON files: one object per line, or one array of objects. Never more than one row at a time."""
+"""Finds the rows of JSON files: one object per line, or one array of objects. Never more than one row at a time."""
 
 from __future__ import annotations
 
@@ -26,31 +26,32 @@ class Corrupt:
 Row = dict[str, Any] | Corrupt
 
 
-def json_lines(path: Path) -> Iterator[Row]:
-    """One row for each line that is not blank; lines end with the byte LF."""
-    decode = json.JSONDecoder(parse_constant=_no_constant).decode
+def json_lines(path: Path) -> Iterator[bytes]:
+    """Every line that is not blank; lines end with the byte LF. One that is too long ends early, without LF."""
     with path.open("rb") as file:
         while line := file.readline(LONGEST_ROW_BYTES):
             if len(line) == LONGEST_ROW_BYTES and not line.endswith(b"\n"):
                 _skip_line(file)
-                yield Corrupt(line)
-                continue
-            if line.isspace():
-                continue
-            try:
-                row = decode(line.decode("utf-8"))
-            except (ValueError, RecursionError):
-                row = None
-            yield row if isinstance(row, dict) and not _half_pair(line, row) else Corrupt(line)
+            if not line.isspace():
+                yield line
 
 
-def json_array(path: Path) -> Iterator[Row]:
-    """The members of the file's one array. Raises Unreadable where it is none."""
+def json_array(path: Path) -> Iterator[bytes]:
+    """The members of the file's one array, as they are written. Raises Unreadable where it is none."""
     with path.open("rb") as file:
         yield from _members(file)
 
 
-def _members(file: BinaryIO) -> Iterator[Row]:
+def row_of(raw: bytes) -> Row:
+    """A row that was read by one of the two."""
+    try:
+        row = _DECODE(raw.decode("utf-8")) if len(raw) < LONGEST_ROW_BYTES else None
+    except (ValueError, RecursionError):
+        row = None
+    return row if isinstance(row, dict) and not _half_pair(raw, row) else Corrupt(raw)
+
+
+def _members(file: BinaryIO) -> Iterator[bytes]:
     text = _Text(file)
     if text.peek() != "[":
         raise Unreadable("it is not a JSON array of objects")
@@ -59,8 +60,7 @@ def _members(file: BinaryIO) -> Iterator[Row]:
         return
     while True:
         text.peek()
-        row, raw = text.value()
-        yield row if isinstance(row, dict) and not _half_pair(raw, row) else Corrupt(raw)
+        yield text.value()
         mark = text.peek()
         text.take()
         if mark == "]":
@@ -77,7 +77,7 @@ class _Text:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._json = json.JSONDecoder(parse_constant=_no_constant)
+        self._json = _JSON
         self._text, self._at, self._ended = "", 0, False
 
     def peek(self) -> str:
@@ -93,10 +93,10 @@ class _Text:
     def take(self) -> None:
         self._at += 1
 
-    def value(self) -> tuple[Any, bytes]:
+    def value(self) -> bytes:
         while True:
             try:
-                row, end = self._json.raw_decode(self._text, self._at)
+                _, end = self._json.raw_decode(self._text, self._at)
             except (ValueError, RecursionError) as error:
                 if len(self._text) - self._at > LONGEST_ROW_BYTES or not self._more():
                     raise Unreadable("it is not valid JSON") from error
@@ -105,7 +105,7 @@ class _Text:
                 continue  # a number may go on in the next block
             raw = self._text[self._at : end].encode("utf-8", "replace")
             self._at = end
-            return row, raw
+            return raw
 
     def _more(self) -> bool:
         if self._ended:
@@ -140,3 +140,7 @@ def _half_pair(raw: bytes, row: dict[str, Any]) -> bool:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_constant)
+_DECODE = _JSON.decode

@@ -6,58 +6,91 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from include.sandbox.aep.ingest_dates import Dates
+from include.sandbox.aep.row_check import RowChecker
 from include.sandbox.aep.row_schema import kind_of
 from include.sandbox.aep.rows_arrow import ColumnCheck
 from include.sandbox.aep.rows_json import Unreadable
 
-_ROWS = 16384
+_ROWS = 4096
 
 
 class Incompatible(Exception):
     """The columns are no subset of the schema, or a type cannot be converted: the whole batch fails."""
 
 
-def parquet_rows(path: Path, resolved: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def parquet_rows(path: Path, resolved: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
     """Rows, moments as epoch milliseconds. Raises Unreadable or Incompatible."""
     for batch in _batches(path, resolved):
-        yield from batch.to_pylist(maps_as_pydicts="strict")
+        try:
+            yield from batch.to_pylist(maps_as_pydicts="strict")
+        except KeyError as error:
+            raise Unreadable("a map has a key twice") from error
 
 
 def parquet_suspects(
-    path: Path, resolved: dict[str, Any], now_ms: int | None
+    path: Path, resolved: dict[str, Any], checker: RowChecker, dates: Dates
 ) -> Iterator[str | dict[str, Any]]:
     """For every row: its ``_id`` when it is certainly good, else the row. Raises Unreadable or Incompatible.
 
-    ``now_ms``: no ``timestamp`` may be later; None where there need be none.
+    The moments of the good ones go to ``dates``.
     """
     check = ColumnCheck(resolved)
     for batch in _batches(path, resolved):
-        suspects = check.suspects(batch) | _late(batch, now_ms)
+        suspects = check.suspects(batch) | _late(batch, checker.latest_ms)
+        if _leaves(batch.schema) > checker.most_fields:
+            suspects = set(range(len(batch)))
+        _add_dates(batch, suspects, dates)
         keys = batch.column("_id").to_pylist() if "_id" in batch.schema.names else [""] * len(batch)
         rows = iter(batch.take(sorted(suspects)).to_pylist(maps_as_pydicts="strict") if suspects else ())
         for position, key in enumerate(keys):
             yield next(rows) if position in suspects else "" if key is None else str(key)
 
 
-def _late(batch: Any, now_ms: int | None) -> set[int]:
+def _leaves(schema: Any) -> int:
+    """How many plain columns there are."""
+    members = [schema.field(n) for n in range(len(schema.names))]
+    return sum(_leaves_of(member.type) for member in members)
+
+
+def _leaves_of(kind: Any) -> int:
+    return sum(_leaves_of(kind.field(n).type) for n in range(kind.num_fields)) or 1
+
+
+def _late(batch: Any, latest_ms: int | None) -> set[int]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if now_ms is None or "timestamp" not in batch.schema.names:
+    if latest_ms is None or "timestamp" not in batch.schema.names:
         return set()
     stamps = batch.column("timestamp")
     if not pa.types.is_int64(stamps.type):
         return set(range(len(batch)))
-    return set(pc.indices_nonzero(pc.greater(stamps, now_ms)).to_pylist())
+    return set(pc.indices_nonzero(pc.greater(stamps, latest_ms)).to_pylist())
 
 
-def _batches(path: Path, resolved: dict[str, Any]) -> Iterator[Any]:
+def _add_dates(batch: Any, suspects: set[int], dates: Dates) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if "timestamp" not in batch.schema.names or not pa.types.is_int64(batch.column("timestamp").type):
+        return
+    stamps = batch.column("timestamp")
+    if suspects:
+        stamps = stamps.filter(pa.array([position not in suspects for position in range(len(batch))]))
+    ends = pc.min_max(stamps).as_py()
+    if ends["min"] is not None:
+        dates.add_moments(ends["min"], ends["max"])
+
+
+def _batches(path: Path, resolved: dict[str, Any] | None) -> Iterator[Any]:
     import pyarrow as pa  # late, for a quick start
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
-            _check_members(file.schema_arrow, resolved, "")
+            if resolved is not None:
+                _check_members(file.schema_arrow, resolved, "")
             plain = pa.schema([_plain(member) for member in file.schema_arrow])
             for batch in file.iter_batches(batch_size=_ROWS):
                 yield batch.cast(plain)
@@ -92,11 +125,14 @@ def _plain_type(kind: Any) -> Any:
 
 
 def _check_members(members: Any, schema: dict[str, Any], path: str) -> None:
-    fields = schema.get("properties", {})
+    fields, seen = schema.get("properties", {}), set()
     for member in members:
         name = f"{path}{member.name}"
         if member.name not in fields:
             raise Incompatible(f"column {name} is not in the schema")
+        if member.name in seen:
+            raise Incompatible(f"column {name} is there twice")
+        seen.add(member.name)
         _check(member.type, fields[member.name], name)
 
 

@@ -1,10 +1,11 @@
-"""What can be changed while the sandbox runs: the shared settings, and those that only AEP and IMS have."""
+"""What can be changed while the sandbox runs: the shared settings, those of AEP and IMS, and those of ingestion."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from include.sandbox.aep.ingest_settings import KEY, IngestSettings, fits, is_amount
 from include.sandbox.world import Settings, World
 
 _KIND = "aep/settings"
@@ -13,12 +14,6 @@ _SHARED = {field.name: field for field in fields(Settings)}
 
 @dataclass(frozen=True)
 class AepSettings:
-    catalog_lag_seconds: float = 0.0
-    """A new batch is unknown to Catalog for so long."""
-    abandon_seconds: float = 7 * 86400.0
-    """A batch that is not completed for so long is ``abandoned`` [I]: Adobe names no time."""
-    delete_seconds: float = 86400.0
-    """A reverted batch is ``inactive`` for so long, then ``deleted`` [I]."""
     throttle_tokens: int = 0
     """So many of the next token requests are answered with 429."""
     tokens_per_minute: int | None = None
@@ -75,15 +70,13 @@ class AepSettings:
 
 
 _OWN = {field.name for field in fields(AepSettings)}
+_INGESTION = {field.name for field in fields(IngestSettings)}
 _TYPES: dict[str, tuple[type, ...]] = {
     "batch_seconds": (int, float),
     "active_status": (str,),
     "small_file_bytes": (int,),
     "token_seconds": (int,),
     "tenant_id": (str,),
-    "catalog_lag_seconds": (int, float),
-    "abandon_seconds": (int, float),
-    "delete_seconds": (int, float),
     "throttle_tokens": (int,),
     "tokens_per_minute": (int, type(None)),
     "refusal_status": (int, type(None)),
@@ -107,6 +100,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "mapping_division": (str,),
 }
 _CHOICES: dict[str, tuple[Any, ...]] = {
+    "active_status": ("success", "active"),
     "refusal_status": (400, 401, None),
     "unique_titles": ("all", "type"),
     "custom_maps": ("allowed", "refused"),
@@ -131,22 +125,25 @@ def load_overrides(world: World) -> None:
 
 
 def current(world: World) -> dict[str, Any]:
-    return {**asdict(world.settings), **asdict(AepSettings.of(world))}
+    return {**asdict(world.settings), **asdict(AepSettings.of(world)), **asdict(IngestSettings.of(world))}
 
 
 def change(world: World, wanted: dict[str, Any]) -> None:
     """Changes settings, for good. Raises ValueError for a name or a type that there is not."""
     for name, value in wanted.items():
-        if name not in _TYPES:
-            raise ValueError(f"There is no setting {name!r}; there are {', '.join(sorted(_TYPES))}.")
-        if type(value) not in _TYPES[name] or value not in _CHOICES.get(name, (value,)):
+        if name not in _TYPES and name not in _INGESTION:
+            known = ", ".join(sorted({*_TYPES, *_INGESTION}))
+            raise ValueError(f"There is no setting {name!r}; there are {known}.")
+        if not (fits(name, value) if name in _INGESTION else _fits(name, value)):
             raise ValueError(f"Setting {name!r} cannot be {value!r}.")
     with world.store.transaction():
-        own = {**(world.store.get(_KIND, "own") or {}), **{k: v for k, v in wanted.items() if k in _OWN}}
-        shared = {
-            **(world.store.get(_KIND, "shared") or {}),
-            **{k: v for k, v in wanted.items() if k in _SHARED},
-        }
-        world.store.put(_KIND, "own", own)
-        world.store.put(_KIND, "shared", shared)
+        for key, names in (("own", _OWN), ("shared", _SHARED), (KEY, _INGESTION)):
+            before = world.store.get(_KIND, key) or {}
+            world.store.put(_KIND, key, {**before, **{k: v for k, v in wanted.items() if k in names}})
     world.settings = replace(world.settings, **{k: v for k, v in wanted.items() if k in _SHARED})
+
+
+def _fits(name: str, value: Any) -> bool:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and not is_amount(value):
+        return False
+    return type(value) in _TYPES[name] and value in _CHOICES.get(name, (value,))

@@ -17,10 +17,10 @@ from include.sandbox.aep.flows.mappings import mapping_of
 from include.sandbox.aep.flows.mixpanel import Refusal
 from include.sandbox.aep.flows.rows import NoEvent, event_of, source_row
 from include.sandbox.aep.flows.zones import days, zone
-from include.sandbox.aep.ingest import resolved_schema
+from include.sandbox.aep.ingest_files import resolved_schema
 from include.sandbox.aep.place import Place, files_kind
 from include.sandbox.aep.problems import Problem
-from include.sandbox.aep.uploads import disk_path
+from include.sandbox.aep.upload_files import disk_path
 
 COPY, PROCESS, CREATE = "CONNECTOR-1001-500", "CONNECTOR-2001-500", "CONNECTOR-3001-500"
 _FILE = "part-00000.json"

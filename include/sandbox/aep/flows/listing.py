@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import JSONResponse, Response
 
-from include.sandbox.aep.filters import sort_key
+from include.sandbox.aep.filters import SortKey, sort_key
 from include.sandbox.aep.flows.errors import Refused
 from include.sandbox.aep.flows.properties import keep, values_at
 from include.sandbox.aep.http import Call
@@ -97,5 +97,5 @@ def _ordered(bodies: list[Body], order: str) -> list[Body]:
     return bodies
 
 
-def _place(body: Body, field: str) -> tuple[int, float, str]:
+def _place(body: Body, field: str) -> SortKey:
     return sort_key(next(iter(values_at(body, field)), None))

@@ -1,0 +1,95 @@
+"""Switches of Catalog, Identity, Batch Ingestion and Data Access: where the documents are silent or contradict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from include.sandbox.world import World
+
+KIND, KEY = "aep/settings", "ingestion"
+_GB = 1000**3
+_MOST = 10**15
+_SECONDS = {"is": (int, float)}
+_COUNT = {"is": (int,)}
+_LIMIT = {"is": (int, type(None))}
+
+
+def _choice(*values: Any) -> Any:
+    """A field with these values, of which the first is the default."""
+    return field(default=values[0], metadata={"choices": values})
+
+
+@dataclass(frozen=True)
+class IngestSettings:
+    """Times are seconds of the sandbox's clock; None: no limit."""
+
+    catalog_lag_seconds: float = field(default=0.0, metadata=_SECONDS)
+    """A new batch is unknown to Catalog for so long."""
+    abandon_seconds: float = field(default=7 * 86400.0, metadata=_SECONDS)
+    """A batch that is not completed for so long is ``abandoned`` [I]: Adobe names no time."""
+    delete_seconds: float = field(default=86400.0, metadata=_SECONDS)
+    """A reverted batch is ``inactive`` for so long, and then in each state of ``retire_path`` [I]."""
+    retire_path: list[str] = field(default_factory=lambda: ["deleted"], metadata={"is": (list,)})
+    """What an inactive batch becomes, one after the other: also ``retained`` and ``archived`` are documented."""
+    batch_path: list[str] = field(
+        default_factory=lambda: ["loaded", "staging", "processing", "staged"], metadata={"is": (list,)}
+    )
+    """What a completed batch is called on its way; ``queued`` is documented too."""
+    failed_status: str = _choice("failed", "failure")
+    """Synonyms (EP:ingestion/batch-ingestion/troubleshooting.md)."""
+    abort_until: str = _choice("loaded", "finalized")
+    """A batch that is ``loaded`` cannot be aborted (overview), or can until it is finalized (developer guide)."""
+    missing_input_format: str = _choice("refused", "parquet")
+    """``inputFormat`` is required in the specification; samples of the guides go without, and get ``parquet``."""
+    external_ids: str = _choice("repeatable", "unique")
+    """An ``externalId`` "is expected to be unique within your organization": whether that is enforced is open."""
+    duplicates: str = _choice("accepted", "refused")
+    """``refused``: a batch with the very files of an active one fails with error 140, "detected as a duplicate"."""
+    unknown_fields: str = _choice("dropped", "refused")
+    """What becomes of a JSON field that is not in the schema [I]; a Parquet column always fails the batch."""
+    future_timestamps: str = _choice("refused", "accepted")
+    """``timestamp`` "must be in the past" (EP:xdm/classes/experienceevent.md); whether that is enforced is open."""
+    metrics_of_failed: str = _choice("shown", "hidden")
+    """``failedRecordCount`` is "generated on all batches", yet metrics are "available for Active/Success"."""
+    complete_file_status: int = _choice(201, 200)
+    """Of a completed large file: 201 in the guide, 200 in the specification."""
+    namespace_put_answer: str = _choice("object", "array")
+    """The specification's text and its schema differ."""
+    most_files: int = field(default=1500, metadata=_COUNT)
+    """In a batch; newer guardrails (2026) say 25,000."""
+    most_batch_bytes: int = field(default=100 * _GB, metadata=_COUNT)
+    """Of a batch; newer guardrails (2026) say 1 TB."""
+    batch_limits: str = _choice("at upload", "at ingestion")
+    """``at upload``: a file too many is answered with 400. ``at ingestion``: the batch fails, as newer guardrails say."""
+    most_fields: int = field(default=10_000, metadata=_COUNT)
+    """In a row."""
+    batches_per_minute: int | None = field(default=138, metadata=_LIMIT)
+    """Of one user; newer guardrails (2026) say 2000."""
+    bytes_per_hour: int | None = field(default=20 * _GB, metadata=_LIMIT)
+    """Of one organization."""
+    overload_status: int = _choice(429, 503)
+    """What is answered above the two rates [I]."""
+    profile_event_bytes: int = field(default=10_000, metadata=_COUNT)
+    """An event with more JSON than this is not taken into Profile (EP:profile/guardrails.md, 10 KB)."""
+
+    @classmethod
+    def of(cls, world: World) -> IngestSettings:
+        return cls(**(world.store.get(KIND, KEY) or {}))
+
+
+def is_amount(value: float) -> bool:
+    """Not negative, and small enough to reckon with."""
+    return 0 <= value <= _MOST
+
+
+def fits(name: str, value: Any) -> bool:
+    """Whether a setting of this class may have this value."""
+    rules = IngestSettings.__dataclass_fields__[name].metadata
+    if "choices" in rules:
+        return value in rules["choices"] and not isinstance(value, bool)
+    if type(value) not in rules["is"]:
+        return False
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(part, str) and part for part in value)
+    return value is None or is_amount(value)

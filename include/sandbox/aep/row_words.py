@@ -1,0 +1,64 @@
+"""What is wrong with a value, in the words of Adobe's samples (EP:ingestion/quality/retrieve-failed-batches.md).
+
+They are those of a known Java validator of JSON Schema, whose other messages are taken over, too [I].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+_PATTERNS = (
+    "Expected [yyyy-MM-dd'T'HH:mm:ssZ, yyyy-MM-dd'T'HH:mm:ss.[0-9]{1,9}Z,"
+    " yyyy-MM-dd'T'HH:mm:ss[+-]HH:mm, yyyy-MM-dd'T'HH:mm:ss.[0-9]{1,9}[+-]HH:mm]"
+)
+_KINDS = (
+    (bool, "Boolean"),
+    (int, "Long"),
+    (float, "Double"),
+    (str, "String"),
+    (list, "JSONArray"),
+    (dict, "JSONObject"),
+)
+_TEXTS: dict[str, Callable[[Any, Any], str]] = {
+    "enum": lambda value, _: f"{value} is not a valid enum value",
+    "const": lambda value, limit: f"{value} is not {limit}",
+    "pattern": lambda value, limit: f"string [{value}] does not match pattern {limit}",
+    "format": lambda value, limit: f"[{value}] is not a valid {limit}",
+    "minLength": lambda value, limit: f"expected minLength: {limit}, actual: {len(value)}",
+    "maxLength": lambda value, limit: f"expected maxLength: {limit}, actual: {len(value)}",
+    "minimum": lambda value, limit: f"{value} is not greater or equal to {limit}",
+    "maximum": lambda value, limit: f"{value} is not less or equal to {limit}",
+    "exclusiveMinimum": lambda value, limit: f"{value} is not greater than {limit}",
+    "exclusiveMaximum": lambda value, limit: f"{value} is not less than {limit}",
+    "multipleOf": lambda value, limit: f"{value} is not a multiple of {limit}",
+    "minItems": lambda value, limit: f"expected minimum item count: {limit}, found: {len(value)}",
+    "maxItems": lambda value, limit: f"expected maximum item count: {limit}, found: {len(value)}",
+    "uniqueItems": lambda _value, _: "array items are not unique",
+    "minProperties": lambda value, limit: f"minimum size: [{limit}], found: [{len(value)}]",
+}
+
+
+def violation_text(error: Any) -> tuple[str, str]:
+    """Keyword and message of an error of jsonschema-rs."""
+    keyword, value = error.kind.name, error.instance
+    if keyword == "anyOf":  # only dates have alternatives: a text, or milliseconds
+        return "format", date_text(value)
+    text = _TEXTS.get(keyword)
+    return keyword, text(value, error.kind.value) if text else error.message
+
+
+def date_text(value: Any) -> str:
+    return f"[{value}] is not a valid date-time. {_PATTERNS}"
+
+
+def type_text(value: Any, kind: str) -> str:
+    """A value that does not convert to its field's type."""
+    found = next((name for known, name in _KINDS if isinstance(value, known)), "Null")
+    return f"expected type: {kind}, found: {found}"
+
+
+def schema_location(pointer: str) -> str:
+    """Where a field is in its schema; ``#/a/0/b`` is ``#/properties/a/items/properties/b``."""
+    parts = pointer.removeprefix("#").split("/")[1:]
+    return "#" + "".join("/items" if part.isdecimal() else f"/properties/{part}" for part in parts)
