@@ -9,17 +9,8 @@ from typing import Any
 import requests
 
 from include.sandbox import data
-from include.sandbox.aep.constants import (
-    CATALOG,
-    DEMO_CLIENT_ID,
-    DEMO_CLIENT_SECRET,
-    DEMO_ORG,
-    DEMO_SCOPE,
-    EXPERIENCE_EVENT,
-    EXPORT,
-    REGISTRY,
-)
-from tests.sandbox.asking import Sandbox
+from include.sandbox.aep.constants import EXPORT
+from include.sandbox.fixtures import AepSandbox
 
 FLOW = "/data/foundation/flowservice"
 MAPPING_SETS = "/data/foundation/conversion/mappingSets"
@@ -45,48 +36,33 @@ TENANT = "_acmesandbox"
 COMPLETED = [
     {
         "sourceType": "EXPRESSION",
-        "source": 'concat(data.insert_id, "-", data.time, "-", data.mp_processing_time_ms)',
+        "source": 'sha256(concat(data.event_name, "|", data.distinct_id, "|", data.time, "|", data.insert_id), "UTF-8")',
         "destination": "_id",
     },
-    {"sourceType": "ATTRIBUTE", "source": "data.mp_api_timestamp_ms", "destination": "timestamp"},
+    {
+        "sourceType": "EXPRESSION",
+        "source": "dformat(data.mp_api_timestamp_ms, \"yyyy-MM-dd'T'HH:mm:ss.SSSX\")",
+        "destination": "timestamp",
+    },
 ]
 """What an ExperienceEvent needs besides; the tutorial's own mapping has neither."""
 
 
-class Client:
+class Client(AepSandbox):
     """One caller; ``ok`` and ``refused`` send a request and look at what comes back."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        self.session = requests.Session()
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": DEMO_CLIENT_ID,
-            "client_secret": DEMO_CLIENT_SECRET,
-            "scope": DEMO_SCOPE,
-        }
-        token = self.session.post(f"{sandbox.url}/ims/token/v3", data=form, timeout=20).json()["access_token"]
-        self.session.headers.update(
-            {
-                "Authorization": f"Bearer {token}",
-                "x-api-key": DEMO_CLIENT_ID,
-                "x-gw-ims-org-id": DEMO_ORG,
-                "x-sandbox-name": "prod",
-            }
-        )
-        self.settings(batch_seconds=0)
-
-    def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self.session.request(method, self.sandbox.url + path, timeout=30, **options)
+    def ask(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Like ``request``, whatever the answer is."""
+        options["headers"] = self.headers(**options.get("headers", {}))
+        return self._session.request(method, self.url + path, timeout=30, **options)
 
     def ok(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
         answer = self.request(method, path, json=body, **options)
-        assert answer.status_code < 300, (answer.status_code, answer.text)
         return answer.json() if answer.content else None
 
     def refused(self, method: str, path: str, body: Any = None, **options: Any) -> str:
         """The code of a refusal in the Flow Service's own shape, such as ``1403-400``."""
-        answer = self.request(method, path, json=body, **options)
+        answer = self.ask(method, path, json=body, **options)
         told = answer.json()
         code = str(told["type"]).removeprefix("https://ns.adobe.com/aep/errors/FLOW-")
         assert answer.status_code == told["status"] == int(code[-3:]), (answer.status_code, told)
@@ -94,25 +70,29 @@ class Client:
         assert told["report"]["request-id"] == answer.headers["x-request-id"]
         return code
 
-    def settings(self, **wanted: Any) -> None:
-        self.sandbox.control("/aep/settings", wanted)
-
     def item(self, path: str) -> dict[str, Any]:
         (found,) = self.ok("GET", f"{FLOW}{path}")["items"]
         return dict(found)
 
     def connection(self, **params: str) -> str:
+        return str(self.ok("POST", f"{FLOW}/connections", self.connection_body(**params))["id"])
+
+    def connection_body(self, **params: str) -> dict[str, Any]:
         account = {"username": data.SERVICE_ACCOUNT, "password": data.SERVICE_ACCOUNT_SECRET}
-        body = {
+        return {
             "name": "Mixpanel base connection",
             "description": "Mixpanel base connection to authenticate to Platform",
             "connectionSpec": MIXPANEL_SPEC,
             "auth": {"specName": "Basic Authentication", "params": account | params},
         }
-        return str(self.ok("POST", f"{FLOW}/connections", body)["id"])
 
     def source(self, base: str, project: int | str = data.ADOBE_PROJECT_ID, zone: str = ZONE) -> str:
-        body = {
+        return str(self.ok("POST", f"{FLOW}/sourceConnections", self.source_body(base, project, zone))["id"])
+
+    def source_body(
+        self, base: str, project: int | str = data.ADOBE_PROJECT_ID, zone: str = ZONE
+    ) -> dict[str, Any]:
+        return {
             "name": "Mixpanel source connection",
             "description": "Mixpanel source connection",
             "baseConnectionId": base,
@@ -120,42 +100,26 @@ class Client:
             "data": {"format": "json"},
             "params": {"projectId": str(project), "timezone": zone},
         }
-        return str(self.ok("POST", f"{FLOW}/sourceConnections", body)["id"])
 
     def schema(self, title: str = "Mixpanel") -> str:
-        """A field group with the eleven fields, and an ExperienceEvent schema with it."""
+        """An ExperienceEvent schema with the eleven fields."""
         fields: dict[str, Any] = {name: {"type": kind, "title": name} for name, kind in MAPPED.items()}
-        for name, field in fields.items():
+        for field in fields.values():
             if field["type"] == "integer":
-                fields[name] = field | {"minimum": -9007199254740992, "maximum": 9007199254740992}
-        group = {
-            "title": f"{title} fields",
-            "type": "object",
-            "meta:intendedToExtend": [EXPERIENCE_EVENT],
-            "definitions": {
-                "customFields": {"properties": {TENANT: {"type": "object", "properties": fields}}}
-            },
-            "allOf": [{"$ref": "#/definitions/customFields"}],
-        }
-        group_id = self.ok("POST", f"{REGISTRY}/tenant/fieldgroups", group)["$id"]
-        refs = [{"$ref": EXPERIENCE_EVENT}, {"$ref": group_id}]
-        body = {"title": f"{title} events", "type": "object", "allOf": refs}
-        return str(self.ok("POST", f"{REGISTRY}/tenant/schemas", body)["$id"])
-
-    def dataset(self, schema: str, name: str = "Mixpanel events") -> str:
-        reference = {"id": schema, "contentType": "application/vnd.adobe.xed+json;version=1"}
-        (ref,) = self.ok("POST", f"{CATALOG}/dataSets", {"name": name, "schemaRef": reference})
-        return str(ref).removeprefix("@/dataSets/")
+                field |= {"minimum": -9007199254740992, "maximum": 9007199254740992}
+        return self.add_schema(fields, title=f"{title} events")
 
     def target(self, dataset: str, spec: dict[str, str] = MIXPANEL_SPEC) -> str:
-        body = {
+        return str(self.ok("POST", f"{FLOW}/targetConnections", self.target_body(dataset, spec))["id"])
+
+    def target_body(self, dataset: str, spec: dict[str, str] = MIXPANEL_SPEC) -> dict[str, Any]:
+        return {
             "name": "{Mixpanel} Target Connection",
             "description": "{Mixpanel} Target Connection",
             "connectionSpec": spec,
             "data": {"format": "json"},
             "params": {"dataSetId": dataset},
         }
-        return str(self.ok("POST", f"{FLOW}/targetConnections", body)["id"])
 
     def mapping(self, schema: str, *more: dict[str, Any]) -> str:
         """The tutorial's mapping set, and more."""
@@ -192,7 +156,7 @@ class Client:
     def chain(self, *more: dict[str, Any], project: int | str = data.ADOBE_PROJECT_ID) -> dict[str, Any]:
         """Everything that a dataflow needs: its body with a one-time schedule, ready to be sent."""
         schema = self.schema()
-        target = self.target(self.dataset(schema))
+        target = self.target(self.add_dataset(schema=schema))
         source = self.source(self.connection(), project)
         mapping = self.mapping(schema, *(more or COMPLETED))
         return self.flow_body(source, target, mapping, startTime="1625040887", frequency="once")
@@ -215,4 +179,4 @@ class Client:
             "preview": "true",
             "sourceParams": base64.b64encode(json.dumps(params).encode()).decode(),
         }
-        return self.request("GET", f"{FLOW}/connections/{connection}/explore", params=query)
+        return self.ask("GET", f"{FLOW}/connections/{connection}/explore", params=query)

@@ -1,4 +1,4 @@
-"""A client of AEP on the running sandbox, for each test a fresh one."""
+"""A client of AEP on the running sandbox, for each test a fresh one, on the second of July."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ import pytest
 from tests.sandbox.asking import Sandbox
 from tests.sandbox.flows.client import Client
 
+NOW = "2026-07-02T20:00:00Z"
+
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> Client:
-    return Client(sandbox)
+    client = Client(sandbox.url)
+    client.clock.set(NOW, freeze=True)
+    client.settings(batch_seconds=0, token_seconds=10**9)
+    return client

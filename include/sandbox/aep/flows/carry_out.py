@@ -11,7 +11,7 @@ from include.sandbox.aep.batches import complete_batch, create_batch, find_batch
 from include.sandbox.aep.dataprep.mapper import TRANSFORM_ERROR, Mapper
 from include.sandbox.aep.dataprep.settings import language_options
 from include.sandbox.aep.flows.connections import client_of
-from include.sandbox.aep.flows.constants import CONNECTIONS, FLOWS, RUNS, SERVICE_CLIENT, SOURCES, TARGETS
+from include.sandbox.aep.flows.constants import CONNECTIONS, FLOWS, RUNS, SERVICE_CLIENT
 from include.sandbox.aep.flows.entities import Entity, kept_as
 from include.sandbox.aep.flows.mappings import mapping_of
 from include.sandbox.aep.flows.mixpanel import Refusal
@@ -27,30 +27,30 @@ _FILE = "part-00000.json"
 
 
 class Failed(Exception):
-    """The run fails here: a code of the connector, and what is behind it."""
+    """The run fails here: a code of the connector, what is behind it, and what was copied before."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code, self.message = code, message
+        self.copy: Entity | None = None
 
 
 def carry_out(place: Place, run: Entity) -> Entity:
     """What became of a run until its batch was completed: ``copy``, ``batch``, ``mapper``. Raises Failed."""
     flow = place.get(kept_as(FLOWS), run["flowId"])
-    source = place.get(kept_as(SOURCES), run["sources"][0])
-    base = place.get(kept_as(CONNECTIONS), source["baseConnectionId"]) if source else None
-    target = place.get(kept_as(TARGETS), run["targets"][0])
-    if flow is None or source is None or base is None or target is None:
-        raise Failed(COPY, "The dataflow or one of its connections was deleted.")
-    where = zone(source["params"]["timezone"])
+    base = place.get(kept_as(CONNECTIONS), flow["ends"]["base"]) if flow else None
+    if flow is None or base is None:
+        raise Failed(COPY, "The dataflow was deleted, or its base connection.")
+    source = flow["ends"]["source"]
+    where = zone(source["timezone"])
     assert where is not None, "checked when the source connection was made"
     start, end = run["window"]
     span = days(start, end, where, place.now)
     if span is None:
         return {"copy": _copied(place, 0)}
     try:
-        with client_of(place.world, base).export(source["params"]["projectId"], *span) as lines:
-            return _hand_over(place, run, flow, target["params"]["dataSetId"], lines)
+        with client_of(place.world, base).export(source["projectId"], *span) as lines:
+            return _hand_over(place, run, flow, lines)
     except Refusal as refusal:
         status = "" if refusal.status is None else f"Mixpanel answered {refusal.status}: "
         raise Failed(COPY, f"{status}{refusal.text}") from refusal
@@ -58,17 +58,21 @@ def carry_out(place: Place, run: Entity) -> Entity:
         raise Failed(COPY, f"The answer of Mixpanel is not whole: {error}.") from error
 
 
-def _hand_over(place: Place, run: Entity, flow: Entity, dataset: str, lines: BinaryIO) -> Entity:
+def _hand_over(place: Place, run: Entity, flow: Entity, lines: BinaryIO) -> Entity:
     """Maps every line into a file first: a batch is made once the copy is known to be whole."""
-    name = secrets.token_hex(8)
-    mapped = place.world.store.file("flows", run["id"], name)
+    dataset = flow["ends"]["target"]["dataSetId"]
+    copied = _copied(place, lines.seek(0, 2))
+    lines.seek(0)
+    mapped = place.world.store.file("flows", run["id"], secrets.token_hex(8))
     try:
         counts = _map(_mapper(place, flow, dataset), lines, mapped)
-        copied = _copied(place, lines.tell())
         if not counts["rows"]:
             # [I] "0-byte files are not ingestible" (EP:ingestion/guardrails.md): no rows make no batch.
             return {"copy": copied}
         return {"copy": copied, "batch": _batch(place, run, flow, dataset, mapped), "mapper": counts}
+    except Failed as failed:
+        failed.copy = copied
+        raise
     finally:
         mapped.unlink(missing_ok=True)
 

@@ -13,6 +13,8 @@ from include.sandbox.aep.flows.http import FlowRoutes
 from include.sandbox.aep.flows.mappings import check_mapping
 from include.sandbox.aep.flows.plan import forget, last_run, plan
 from include.sandbox.aep.flows.resource import Resource
+from include.sandbox.aep.flows.run_view import details, settled
+from include.sandbox.aep.flows.runner import look
 from include.sandbox.aep.flows.schedule import epoch_ms, read_schedule
 from include.sandbox.aep.flows.specs import spec_of
 from include.sandbox.aep.http import Call
@@ -26,6 +28,8 @@ _NEEDED = ("transformations", "scheduleParams")
 
 
 def add_routes(routes: FlowRoutes) -> None:
+    routes.serve("GET", f"/{FLOWS}", _list)
+    routes.serve("GET", f"/{FLOWS}/{{id}}", _lookup)
     routes.serve("POST", f"/{FLOWS}/{{id}}/action", _act, json=False)
     RESOURCE.add_routes(routes)
 
@@ -90,8 +94,11 @@ def _check_options(options: Any) -> None:
 
 
 def _shown(place: Place, flow: Entity) -> Entity:
-    shown = {name: value for name, value in flow.items() if name != "plan"}
+    shown = {name: value for name, value in flow.items() if name not in ("plan", "ends")}
+    last = last_run(place, flow["id"])
+    # The guide filters by inheritedAttributes.properties.isDestinationFlow, though no sample of a dataflow has it.
     inherited = {
+        "properties": {"isSourceFlow": True},
         "sourceConnections": [_source(place, key) for key in flow.get("sourceConnectionIds", [])],
         "targetConnections": [_spec(place, TARGETS, key) for key in flow.get("targetConnectionIds", [])],
     }
@@ -100,7 +107,7 @@ def _shown(place: Place, flow: Entity) -> Entity:
         "inheritedAttributes": inherited,
         # The update tutorial prints /flows/{id}/runs, the specification this address, which answers.
         "runs": f"/runs?property=flowId=={flow['id']}",
-        "lastRunDetails": last_run(place, flow["id"]),
+        "lastRunDetails": details(settled(place, last)) if last else None,
     }
 
 
@@ -142,7 +149,11 @@ def _changed(place: Place, before: Entity, after: Entity, operations: list[Entit
 
 def _published(place: Place, flow: Entity) -> Entity:
     read_schedule(flow["scheduleParams"], AepSettings.of(place.world), created_ms=place.now)
-    return plan(place, {**flow, "lastOperation": _operation(place, "create", [])})
+    source = referred(place, SOURCES, flow["sourceConnectionIds"][0])
+    target = referred(place, TARGETS, flow["targetConnectionIds"][0])
+    # Of a later change of the two "the changes will not be reflected" (update-dataflows.md); of the account's, they are.
+    ends = {"base": source["baseConnectionId"], "source": source["params"], "target": target["params"]}
+    return plan(place, {**flow, "ends": ends, "lastOperation": _operation(place, "create", [])})
 
 
 def _operation(place: Place, name: str, operations: list[Entity]) -> Entity:
@@ -178,6 +189,16 @@ RESOURCE = Resource(
     changed=_changed,
     published=_published,
 )
+
+
+def _list(call: Call) -> Response:
+    look(call.place)
+    return RESOURCE.list(call)
+
+
+def _lookup(call: Call) -> Response:
+    look(call.place)
+    return RESOURCE.lookup(call)
 
 
 def _act(call: Call) -> Response:

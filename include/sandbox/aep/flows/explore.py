@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
 from starlette.responses import Response
@@ -13,7 +12,7 @@ from starlette.responses import Response
 from include.sandbox.aep.flows.errors import Refused, invalid
 from include.sandbox.aep.flows.mixpanel import MixpanelClient, Refusal
 from include.sandbox.aep.flows.rows import NoEvent, event_of
-from include.sandbox.aep.flows.zones import are_same, zone
+from include.sandbox.aep.flows.zones import are_same, days, zone
 from include.sandbox.aep.http import Call
 from include.sandbox.aep.settings import AepSettings
 
@@ -28,18 +27,15 @@ def explore(call: Call, client: MixpanelClient) -> Response:
     """Format, inferred schema and sample data of a project. Raises Refused."""
     params = _asked(call)
     try:
-        rows = _samples(call, client, params)
         if AepSettings.of(call.place.world).flow_explore_checks_zone:
             _check_zone(client, params)
+        rows = _samples(call, client, params)
     except Refusal as refusal:
         raise provider_error(refusal) from refusal
-    try:
-        schema = inferred(rows) if rows else {"type": "object", "properties": {}}
-        shown = rows if call.query("preview", "true").lower() == "true" else []
-        # ASCII: a property may hold what UTF-8 cannot.
-        text = json.dumps({"format": "hierarchical", "schema": schema, "data": shown})
-    except RecursionError as error:
-        raise invalid("an event of the project is nested too deeply") from error
+    schema = inferred(rows) if rows else {"type": "object", "properties": {}}
+    shown = rows if call.query("preview", "true").lower() == "true" else []
+    # ASCII: a property may hold what UTF-8 cannot.
+    text = json.dumps({"format": "hierarchical", "schema": schema, "data": shown})
     return Response(text, media_type="application/json")
 
 
@@ -116,10 +112,13 @@ def source_params(given: Any) -> dict[str, str]:
 
 
 def _samples(call: Call, client: MixpanelClient, params: dict[str, str]) -> list[Json]:
-    where = zone(params["timezone"])
-    today = call.place.world.clock.now().astimezone(where).date()
-    first = today - timedelta(days=AepSettings.of(call.place.world).flow_backfill_days)
-    with client.export(params["projectId"], first, today, _SAMPLES) as lines:
+    place, where = call.place, zone(params["timezone"])
+    assert where is not None, "checked by source_params"
+    back_ms = AepSettings.of(place.world).flow_backfill_days * 86_400_000
+    span = days(place.now - back_ms, place.now + 1, where, place.now)
+    if span is None:
+        return []
+    with client.export(params["projectId"], *span, _SAMPLES) as lines:
         try:
             return [event_of(line) for line in lines]
         except NoEvent as error:

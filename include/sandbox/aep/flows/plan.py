@@ -13,7 +13,6 @@ from include.sandbox.aep.settings import AepSettings
 CLOCK = "flows/clock"
 """Documents ``{"due": milliseconds}`` under ``flow:{id}`` and ``run:{id}``: all that time has to do something with."""
 _LAST = "flows/last-run"
-_UNFINISHED = ("scheduled", "inProgress")
 
 
 def plan(place: Place, flow: Entity) -> Entity:
@@ -37,7 +36,7 @@ def forget(place: Place, flow_id: str) -> None:
 def make_due_runs(place: Place, flow_id: str) -> None:
     """Makes the runs whose time has come. In a transaction."""
     flow = place.get(kept_as(FLOWS), flow_id)
-    if flow is None or flow["state"] != "enabled":
+    if flow is None or flow["state"] != "enabled" or flow["plan"]["next"] is None:
         place.delete(CLOCK, f"flow:{flow_id}")
         return
     settings = AepSettings.of(place.world)
@@ -64,8 +63,8 @@ def new_run(
         "createdAt": of["createdAt"] if client else due_ms,
         "flowId": flow["id"],
         "flowSpec": flow["flowSpec"],
-        "sources": flow["sourceConnectionIds"],
-        "targets": flow["targetConnectionIds"],
+        "source": flow["sourceConnectionIds"][0],
+        "target": flow["targetConnectionIds"][0],
         "type": "one-time" if is_once else "incremental",
         "due": due_ms,
         "window": list(window),
@@ -78,28 +77,19 @@ def new_run(
 
 
 def last_run(place: Place, flow_id: str) -> Entity | None:
-    """``lastRunDetails`` of a dataflow; None before its first run."""
     last = place.get(_LAST, flow_id)
-    run = place.get(kept_as(RUNS), last["run"]) if last else None
-    if run is None:
-        return None
-    details = {"id": run["id"], "state": run["status"]}
-    times = {"startedAtUTC": run.get("started"), "completedAtUTC": run.get("ended")}
-    return details | {name: value for name, value in times.items() if value is not None}
+    return place.get(kept_as(RUNS), last["run"]) if last else None
+
+
+def due_flows(place: Place) -> list[str]:
+    """The dataflows whose next time has come."""
+    return _due(place, "flow:")
 
 
 def due_runs(place: Place) -> list[Entity]:
     """The runs that nobody has carried out yet and whose time has come, the one that waits longest first."""
-    found = [
-        run
-        for key, _ in _due(place, "run:")
-        if (run := place.get(kept_as(RUNS), key)) and run["status"] in _UNFINISHED
-    ]
+    found = [run for key in _due(place, "run:") if (run := place.get(kept_as(RUNS), key))]
     return sorted(found, key=lambda run: run["due"])
-
-
-def due_flows(place: Place) -> list[str]:
-    return [key for key, _ in _due(place, "flow:")]
 
 
 def is_done(place: Place, run_id: str) -> None:
@@ -107,10 +97,10 @@ def is_done(place: Place, run_id: str) -> None:
     place.delete(CLOCK, f"run:{run_id}")
 
 
-def _due(place: Place, prefix: str) -> list[tuple[str, Any]]:
+def _due(place: Place, prefix: str) -> list[str]:
     now = place.now
     return [
-        (key.removeprefix(prefix), waiting)
+        key.removeprefix(prefix)
         for key, waiting in place.items(CLOCK)
         if key.startswith(prefix) and waiting["due"] <= now
     ]

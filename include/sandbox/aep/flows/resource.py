@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from include.sandbox.aep.flows.constants import FLOW_SERVICE
+from include.sandbox.aep.flows.constants import FLOW_SERVICE, FLOWS
 from include.sandbox.aep.flows.entities import (
     Entity,
     all_of,
@@ -81,7 +81,7 @@ class Resource:
         place = call.place
         if not isinstance(call.body, dict) or not call.body:
             raise Refused("1405-400")
-        if "state" in call.body:
+        if self.kind == FLOWS and call.body.get("state") is not None:
             raise Refused("1410-400")
         draft = call.query("mode").lower() == "draft"
         if call.query("mode") and not draft:

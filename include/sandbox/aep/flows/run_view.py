@@ -9,6 +9,7 @@ from typing import Any
 
 from include.sandbox.aep.catalog_batches import shown as shown_batch
 from include.sandbox.aep.constants import EXPORT
+from include.sandbox.aep.dataprep.mapper import REQUIRED_MISSING, TRANSFORM_ERROR
 from include.sandbox.aep.flows.carry_out import COPY, CREATE, PROCESS
 from include.sandbox.aep.flows.constants import RUNS
 from include.sandbox.aep.flows.entities import Entity, save
@@ -22,8 +23,11 @@ _MESSAGES = {
 }
 _CAUSE = "2200"
 """The one code of a cause that a sample has; used for every cause [I]."""
-_HIDDEN = ("due", "window", "status", "started", "ended", "copy", "batch", "mapper", "failure", "outcome")
-_SHOWN_ALSO = ("sources", "targets", "type")
+_INSIDE = (
+    *("source", "target", "type", "due", "window", "status", "started", "ended"),
+    *("copy", "batch", "mapper", "failure", "outcome"),
+)
+"""What a run is kept with, and shown by its metrics and activities only."""
 _GOOD = ("success", "inactive", "deleted")
 """A batch that was reverted had been ingested."""
 Json = dict[str, Any]
@@ -53,11 +57,20 @@ def settled(place: Place, run: Entity) -> Entity:
 
 def shown(run: Entity, export_url: str) -> Json:
     """``export_url`` is where Data Access answers."""
-    body = {name: value for name, value in run.items() if name not in (*_HIDDEN, *_SHOWN_ALSO)}
-    activities = [_copy(run)] if "copy" in run or run.get("failure", {}).get("code") == COPY else []
-    if "batch" in run:
+    body = {name: value for name, value in run.items() if name not in _INSIDE}
+    activities = []
+    if "copy" in run or "failure" in run:
+        activities.append(_copy(run))
+    if "batch" in run or run.get("failure", {}).get("code") in (PROCESS, CREATE):
         activities.append(_promotion(run, export_url))
     return {**body, "metrics": _metrics(run, activities), "activities": activities}
+
+
+def details(run: Entity) -> Json:
+    """``lastRunDetails`` of a dataflow."""
+    times = {"startedAtUTC": run.get("started"), "completedAtUTC": run.get("ended")}
+    told = {name: value for name, value in times.items() if value is not None}
+    return {"id": run["id"], "state": run["status"], **told}
 
 
 def _metrics(run: Entity, activities: list[Json]) -> Json:
@@ -87,54 +100,54 @@ def _errors(run: Entity) -> list[Json]:
 
 
 def _copy(run: Entity) -> Json:
-    copy, failure = run.get("copy", {}), run.get("failure", {})
-    status: Json = {"status": "success", "extensions": {"type": run["type"]}}
-    records: Json = {} if copy.get("bytes", 1) else {"inputRecordCount": 0, "outputRecordCount": 0}
-    if failure.get("code") == COPY:
-        cause = [{"code": _CAUSE, "message": failure["message"]}]
-        records = {"failedInfo": cause}
-        status = {"status": "failed", "errors": _errors(run), "extensions": {"errors": cause}}
-    ended = copy.get("ended", run.get("ended"))
+    copy = run.get("copy", {"bytes": 0, "files": 0, "ended": run.get("ended")})
     start, end = run["window"]
-    size, files = copy.get("bytes", 0), copy.get("files", 0)
-    reference = {"type": "AdfRunId", "ids": [run["id"]]}
     return {
         "id": "copyActivity",
-        "updatedAtUTC": ended,
+        "updatedAtUTC": copy["ended"],
         "durationSummary": {
-            **_duration(run["started"], ended),
+            **_duration(run["started"], copy["ended"]),
             "extensions": {"windowStart": start, "windowEnd": end},
         },
-        "sizeSummary": {"inputBytes": size, "outputBytes": size},
-        "recordSummary": records,
-        "fileSummary": {"inputFileCount": files, "outputFileCount": files},
-        "statusSummary": status,
-        "sourceInfo": [{"id": run["sources"][0], "type": "SourceConnection", "reference": reference}],
+        "sizeSummary": {"inputBytes": copy["bytes"], "outputBytes": copy["bytes"]},
+        "recordSummary": _copied_records(run),
+        "fileSummary": {"inputFileCount": copy["files"], "outputFileCount": copy["files"]},
+        "statusSummary": _failed(run)
+        if run.get("failure", {}).get("code") == COPY
+        else {"status": "success", "extensions": {"type": run["type"]}},
+        "sourceInfo": [
+            {
+                "id": run["source"],
+                "type": "SourceConnection",
+                "reference": {"type": "AdfRunId", "ids": [run["id"]]},
+            }
+        ],
     }
 
 
+def _copied_records(run: Entity) -> Json:
+    """Empty in the sample of a copy that others follow; a copy of nothing is the whole run."""
+    if run.get("failure", {}).get("code") == COPY:
+        return {"failedInfo": _causes(run)}
+    return {} if run.get("copy", {}).get("bytes") else {"inputRecordCount": 0, "outputRecordCount": 0}
+
+
 def _promotion(run: Entity, export_url: str) -> Json:
-    outcome = run.get("outcome", {"metrics": {}, "errors": []})
-    metrics = outcome["metrics"]
-    meta = f"{export_url}{EXPORT}/batches/{run['batch']}/meta?path="
-    status: Json = {"status": run["status"]}
-    if outcome["errors"]:
-        status |= {
-            "errors": _errors(run),
-            "extensions": {
-                "manifest": {
-                    "failedRecords": f"{meta}row_errors",
-                    "sampleErrors": f"{meta}row_error_samples.json",
-                },
-                "errors": _row_errors(run, outcome["errors"]),
-            },
-        }
+    metrics = run.get("outcome", {}).get("metrics", {})
+    target: Json = {"id": run["target"], "type": "TargetConnection"}
+    files = _counts(metrics, inputFileCount="inputFileCount", outputFileCount="outputFileCount")
+    if "batch" in run:
+        meta = f"{export_url}{EXPORT}/batches/{run['batch']}/meta?path="
+        files["extensions"] = {"manifest": {"fileInfo": f"{meta}input_files"}}
+        target["reference"] = {"type": "Batch", "ids": [run["batch"]]}
+        status = _of_batch(run, meta)
+    else:
+        status = _failed(run)
+    ended = run.get("ended")
     return {
         "id": "promotionActivity",
-        "updatedAtUTC": run.get("ended", run["updatedAt"]),
-        "durationSummary": _duration(
-            run["copy"]["ended"] if "copy" in run else run["started"], run.get("ended")
-        ),
+        "updatedAtUTC": run["updatedAt"] if ended is None else ended,
+        "durationSummary": _duration(run.get("copy", {}).get("ended", run["started"]), ended),
         "sizeSummary": _counts(metrics, inputBytes="inputByteSize", outputBytes="outputByteSize"),
         "recordSummary": _counts(
             metrics,
@@ -142,30 +155,39 @@ def _promotion(run: Entity, export_url: str) -> Json:
             outputRecordCount="outputRecordCount",
             failedRecordCount="failedRecordCount",
         ),
-        "fileSummary": {
-            **_counts(metrics, inputFileCount="inputFileCount", outputFileCount="outputFileCount"),
-            "extensions": {"manifest": {"fileInfo": f"{meta}input_files"}},
-        },
+        "fileSummary": files,
         "statusSummary": status,
-        "targetInfo": [
-            {
-                "id": run["targets"][0],
-                "type": "TargetConnection",
-                "reference": {"type": "Batch", "ids": [run["batch"]]},
-            }
-        ],
+        "targetInfo": [target],
     }
 
 
-def _row_errors(run: Entity, errors: list[Json]) -> list[Json]:
-    """The batch's errors, and how many of its rows a failed transformation has cost a required field."""
-    told = []
+def _of_batch(run: Entity, meta: str) -> Json:
+    """Status, and the batch's errors, among them the rows that a failed transformation has cost a required field."""
+    errors = run.get("outcome", {}).get("errors", [])
+    if not errors:
+        return {"status": run["status"], **({"errors": told} if (told := _errors(run)) else {})}
+    lost = run.get("mapper", {}).get("rejected", 0)
+    behind: list[Json] = []
     for error in errors:
-        count = {"recordCount": error["recordCount"]} if "recordCount" in error else {}
-        told.append({"code": error["code"], **count, "message": error["description"]})
-    mapper = run.get("mapper", {}).get("rejected", 0)
-    lost = {"code": "MAPPER-3700-400", "recordCount": mapper, "message": "Mapper Transform Error"}
-    return [*told, lost] if mapper else told
+        count = error.get("recordCount")
+        if error["code"] == REQUIRED_MISSING and lost:
+            # These rows lack what they require because of their transformation: they are counted there.
+            behind.append({"code": TRANSFORM_ERROR, "recordCount": lost, "message": "Mapper Transform Error"})
+            count = max(count - lost, 0)
+        if count != 0:
+            counted = {} if count is None else {"recordCount": count}
+            behind.append({"code": error["code"], **counted, "message": error["description"]})
+    manifest = {"failedRecords": f"{meta}row_errors", "sampleErrors": f"{meta}row_error_samples.json"}
+    extensions = {"manifest": manifest, "errors": behind}
+    return {"status": run["status"], "errors": _errors(run), "extensions": extensions}
+
+
+def _failed(run: Entity) -> Json:
+    return {"status": "failed", "errors": _errors(run), "extensions": {"errors": _causes(run)}}
+
+
+def _causes(run: Entity) -> list[Json]:
+    return [{"code": _CAUSE, "message": run["failure"]["message"]}]
 
 
 def _counts(metrics: Json, **names: str) -> Json:

@@ -34,13 +34,15 @@ def start_due(place: Place) -> threading.Event | None:
     for flow_id in due_flows(place):
         with place.world.store.transaction():
             make_due_runs(place, flow_id)
-    if not due_runs(place):
-        return None
+    waiting = due_runs(place)
     key = (id(place.world.store), place.org, place.name)
     with _lock:
-        if key in _running:
-            _running[key].again = True
-            return _running[key].over
+        worker = _running.get(key)
+        if worker is not None:
+            worker.again = worker.again or bool(waiting)
+            return worker.over
+        if not waiting:
+            return None
         worker = _running[key] = _Worker()
     threading.Thread(target=_work, args=(place, key, worker), name="flow-runs", daemon=True).start()
     return worker.over
@@ -90,6 +92,7 @@ def _carry(place: Place, run: Entity) -> None:
     except Failed as failed:
         failure = {"code": failed.code, "message": failed.message}
         done = {"failure": failure, "status": "failed", "ended": place.now}
+        done |= {"copy": failed.copy} if failed.copy else {}
     except sqlite3.ProgrammingError:
         raise
     except Exception as error:

@@ -60,7 +60,7 @@ def _create(call: Call) -> Response:
     flow_id = call.body.get("flowId")
     if not isinstance(flow_id, str) or not flow_id:
         raise Refused("1446-400")
-    given = call.body.get("params") or {}
+    given = call.body.get("params", {})
     if not isinstance(given, dict):
         raise invalid("params must be an object")
     params = {name: given[name] for name in _PARAMS if given.get(name) is not None}

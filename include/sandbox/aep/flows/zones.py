@@ -22,7 +22,7 @@ def zone(name: str) -> ZoneInfo | None:
 def are_same(name: str, iana: str) -> bool:
     """Whether a name of either kind is good for a project whose zone has this IANA name.
 
-    A Windows name stands for several IANA zones: Pacific Standard Time for Los Angeles and Vancouver.
+    A Windows name stands for several IANA zones: W. Europe Standard Time for Berlin and Rome.
     """
     known = win_tz.get(name, name)
     return known == iana or (iana in tz_win and tz_win.get(known) == tz_win[iana])
