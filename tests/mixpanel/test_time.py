@@ -218,8 +218,10 @@ def test_a_day_ends_where_its_date_does(name: str, ordinal: int, data: st.DataOb
         near = data.draw(st.sampled_from(transitions(name))).astimezone(zone).date()
         day = near + timedelta(days=data.draw(st.integers(-1, 1)))
     end = day_end(day, zone)
-    for step in (timedelta(microseconds=1), timedelta(minutes=1), HOUR, 3 * HOUR):
+    # No longer before: Casey's clock went back by three hours, from 02:00 to the day before, on 5 March 2010.
+    for step in (timedelta(microseconds=1), timedelta(minutes=1)):
         assert (end - step).astimezone(zone).date() <= day
+    for step in (timedelta(microseconds=1), timedelta(minutes=1), HOUR, 3 * HOUR):
         assert (end - timedelta(microseconds=1) + step).astimezone(zone).date() > day
 
 
