@@ -194,7 +194,7 @@ def test_a_fault_is_told_with_its_place(expression: str, told: str) -> None:
         ("'x' * 2", "no number"),
         ("1 + missing.equals('x')", "Null has no equals(). (at character 5)"),
         ("~1.5", "integer"),
-        ("lower([1])", "lower(): INPUT: An array is no string. (at character 7)"),
+        ("lower([1])", "lower(): INPUT: A value of type array is no string. (at character 7)"),
         ("size(1) && 'maybe'", "boolean"),
         ("get_url_query_str('http://a', 'eat')", "retain, remove or append"),
         ("fpid_to_ecid(b)", "not available in the sandbox"),

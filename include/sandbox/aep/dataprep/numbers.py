@@ -10,7 +10,7 @@ MOST_DIGITS = 4000
 """Of an integer [I]: Java's has no bound, but every evaluation here has one."""
 JAVA_DECIMAL = Context(prec=34, Emax=6144, Emin=-6143)
 """``MathContext.DECIMAL128``, in which JEXL calculates."""
-NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,5})?")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,5})?")
 
 Number = int | float | Decimal
 
@@ -28,7 +28,7 @@ def exact(number: Decimal) -> float | Decimal:
 def number_of(text: str) -> Number | None:
     """The number that a text is, whole or not; None when it is none."""
     stripped = text.strip()
-    if len(stripped) > MOST_DIGITS or not NUMBER.fullmatch(stripped):
+    if len(stripped) > MOST_DIGITS or not _NUMBER.fullmatch(stripped):
         return None
     try:
         return int(stripped) if stripped.lstrip("+-").isdigit() else exact(Decimal(stripped))

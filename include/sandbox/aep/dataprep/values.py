@@ -50,7 +50,7 @@ def text_of(value: Value) -> str:
         return number_text(value)
     if isinstance(value, ZonedDateTime):
         return value.iso()
-    raise EvaluationError(f"An {kind_of_value(value)} is no string.")
+    raise EvaluationError(f"A value of type {kind_of_value(value)} is no string.")
 
 
 def number_from(value: Value) -> Number:

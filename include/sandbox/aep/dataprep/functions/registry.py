@@ -44,7 +44,7 @@ class Function:
     unavailable: str = ""
     """Why the sandbox has it not."""
     for_destinations: bool = False
-    """"Destinations only": no function of what is ingested."""
+    """Adobe marks it "Destinations only": it is no function of what is ingested."""
 
     @property
     def fewest(self) -> int:
