@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from include.sandbox.aep.settings import AepSettings  # noqa: E402
+from include.sandbox.mixpanel.settings import Switches  # noqa: E402
 from include.sandbox.openapi import METHODS, document  # noqa: E402
 from include.sandbox.world import Settings  # noqa: E402
 
@@ -64,6 +65,7 @@ def written(page: str) -> str:
     parts = {
         "routes": routes(),
         "settings": settings(Settings, AepSettings),
+        "switches": settings(Switches),
     }
     for name, lines in parts.items():
         table = "\n".join(lines).strip()

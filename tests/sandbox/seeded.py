@@ -16,6 +16,8 @@ from include.sandbox.openapi import METHODS, document
 from tests.sandbox.seeds import BODIES, NAMED, PLACES, SEEDS, the
 
 _MARK = the("")
+_GATEWAYS = ("x-sandbox-name", "x-sandbox-id", "x-request-id")
+"""Looked at before a service sees the request, and the same everywhere; ``tests/sandbox/test_aep_gateway.py``."""
 
 
 class Seeded:
@@ -37,10 +39,11 @@ class Seeded:
             self._ids[kind] = SEEDS[kind](self)
         return self._ids[kind]
 
-    def headers(self, path: str) -> dict[str, str]:
-        """What the service of a path asks for."""
+    def headers(self, path: str, number: int) -> dict[str, str]:
+        """What the service of a path asks for, and what its ``number``-th request accepts."""
         if path.startswith("/data/"):
-            return self.aep.headers()
+            accepted = ACCEPTED.get(path, ["*/*"])
+            return self.aep.headers(Accept=accepted[number % len(accepted)])
         if path.startswith("/console/"):
             return self.console.headers()
         if path.startswith("/api/"):
@@ -51,7 +54,7 @@ class Seeded:
         """A value with the ids in the place of their marks, and in the places that are known by name."""
         if isinstance(value, dict):
             return {
-                key: self[NAMED[key]] if key in NAMED and isinstance(each, str) else self.filled(each)
+                _shown(key): self[NAMED[key]] if key in NAMED and isinstance(each, str) else self.filled(each)
                 for key, each in value.items()
             }
         if isinstance(value, list):
@@ -69,17 +72,53 @@ def kinds(path: str) -> Iterator[tuple[str, str | None]]:
 
 def with_marks() -> dict[str, Any]:
     """The document, with marks for the parameters of its paths, and with good bodies as examples."""
-    whole = copy.deepcopy(document())
+    whole = _with_hidden_examples(copy.deepcopy(document()))
     for path, item in whole["paths"].items():
         stands_for = dict(kinds(path))
         operations = [item[method] for method in item.keys() & set(METHODS)]
         for holder in (item, *operations):
+            parameters = [_resolved(whole, each) for each in holder.get("parameters", [])]
             holder["parameters"] = [
-                _marked(_resolved(whole, each), stands_for) for each in holder.get("parameters", [])
+                _marked(each, stands_for) for each in parameters if each["name"] not in _GATEWAYS
             ]
-        if path in BODIES and "post" in item:
-            item["post"]["requestBody"]["content"]["application/json"]["example"] = BODIES[path]
+        for method in item.keys() & {"post", "put", "patch"}:
+            body = BODIES.get(path if method != "put" else path.rpartition("/")[0])
+            if body is not None:
+                content = item[method]["requestBody"]["content"]
+                content["application/json"] = {**content["application/json"], "example": _hidden(body)}
     return whole
+
+
+def _with_hidden_examples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _hidden(each) if key in ("example", "examples") else _with_hidden_examples(each)
+            for key, each in value.items()
+        }
+    return [_with_hidden_examples(each) for each in value] if isinstance(value, list) else value
+
+
+def _hidden(value: Any) -> Any:
+    """An example whose ``$ref`` nobody takes for a reference of the document's own."""
+    if isinstance(value, dict):
+        return {_MARK + key if key == "$ref" else key: _hidden(each) for key, each in value.items()}
+    return [_hidden(each) for each in value] if isinstance(value, list) else value
+
+
+def _shown(key: str) -> str:
+    return key.removeprefix(_MARK)
+
+
+def _accepted() -> dict[str, list[str]]:
+    """The examples of each path's Accept header: OpenAPI has it that nobody looks at it."""
+    whole = document()
+    found = {}
+    for path, item in whole["paths"].items():
+        for each in item.get("get", {}).get("parameters", []):
+            parameter = _resolved(whole, each)
+            if parameter["name"] == "Accept":
+                found[path] = parameter["schema"]["examples"]
+    return found
 
 
 def _marked(parameter: dict[str, Any], stands_for: dict[str, str | None]) -> dict[str, Any]:
@@ -93,3 +132,6 @@ def _resolved(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     if "$ref" in part:
         return dict(whole["components"]["parameters"][part["$ref"].rpartition("/")[2]])
     return part
+
+
+ACCEPTED = _accepted()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from include.sandbox import data
 from include.sandbox.aep.constants import (
@@ -128,7 +129,16 @@ BODIES: dict[str, Any] = {
     },
     f"{FLOWS}/runs": {"flowId": the("flow")},
 }
-"""By path. Where a fragment has an example of its own, that is sent too."""
+"""By path of a POST; a PUT of what it makes takes the same."""
+BODIES[f"{REGISTRY}/tenant/schemas/{{id}}"] = [{"op": "replace", "path": "/title", "value": "Other events"}]
+BODIES[f"{REGISTRY}/rpc/import"] = [
+    {
+        **BODIES[f"{REGISTRY}/tenant/datatypes"],
+        "$id": "https://ns.adobe.com/<XDM_TENANTID_PLACEHOLDER>/datatypes/0123456789abcdef",
+        "meta:altId": "_<XDM_TENANTID_PLACEHOLDER>.datatypes.0123456789abcdef",
+        "meta:resourceType": "datatypes",
+    }
+]
 BODIES[f"{REGISTRY}/tenant/mixins"] = BODIES[f"{REGISTRY}/tenant/fieldgroups"]
 BODIES[f"{CONVERSION}/mappingSets/validate"] = BODIES[f"{CONVERSION}/mappingSets"]
 BODIES[f"{CONVERSION}/mappingSets/preview"] = {
@@ -141,8 +151,10 @@ Make = Callable[["Seeded"], str]
 
 def _made(path: str, name: str = "id") -> Make:
     def make(seeded: Seeded) -> str:
-        answer = seeded.aep.request("POST", path, json=seeded.filled(BODIES[path])).json()
-        return str(answer[name])
+        body = seeded.filled(BODIES[path])
+        if "title" in body:  # no two resources of the Registry have one
+            body["title"] += " (seed)"
+        return str(seeded.aep.request("POST", path, json=body).json()[name])
 
     return make
 
@@ -184,6 +196,17 @@ def _mapping(seeded: Seeded) -> str:
     return str(seeded.aep.request("GET", path).json()[0]["id"])
 
 
+def _union(seeded: Seeded) -> str:
+    """The union of the schemas that are enabled for Profile, as soon as there is one."""
+    path = f"{REGISTRY}/tenant/descriptors"
+    seeded.aep.request("POST", path, json={**seeded.filled(BODIES[path]), "xdm:isPrimary": True})
+    enable = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
+    seeded.aep.request(
+        "PATCH", f"{REGISTRY}/tenant/schemas/{quote(seeded['schema-id'], safe='')}", json=enable
+    )
+    return _alt_id(f"{REGISTRY}/tenant/unions")(seeded)
+
+
 def _secret(seeded: Seeded) -> str:
     path = f"{CONSOLE}/{DEMO_ORG_NUMBER}/credentials/{DEMO_CREDENTIAL}/secrets"
     return str(seeded.console.request("POST", path).json()["uuid"])
@@ -209,7 +232,8 @@ SEEDS: dict[str, Make] = {
     "class": _made(f"{REGISTRY}/tenant/classes", "meta:altId"),
     "datatype": _made(f"{REGISTRY}/tenant/datatypes", "meta:altId"),
     "global-class": _alt_id(f"{REGISTRY}/global/classes"),
-    "global-schema": _alt_id(f"{REGISTRY}/global/schemas"),
+    "behavior": _alt_id(f"{REGISTRY}/global/behaviors"),
+    "union": _union,
     "global-field-group": _alt_id(f"{REGISTRY}/global/fieldgroups"),
     "global-datatype": _alt_id(f"{REGISTRY}/global/datatypes"),
     "descriptor": _made(f"{REGISTRY}/tenant/descriptors", "@id"),
@@ -250,7 +274,6 @@ PLACES: list[tuple[str, dict[str, str]]] = [
         f"{REGISTRY}/global",
         {
             "classes": "global-class",
-            "schemas": "global-schema",
             "fieldgroups": "global-field-group",
             "mixins": "global-field-group",
             "datatypes": "global-datatype",
@@ -266,6 +289,10 @@ PLACES: list[tuple[str, dict[str, str]]] = [
             "classes": "class",
             "datatypes": "datatype",
             "descriptors": "descriptor",
+            "unions": "union",
+            "behaviors": "behavior",
+            "export": "schema",
+            "auditlog": "schema",
             "identities": "namespace",
             "views": "view",
             "mappingSets": "mapping-set",

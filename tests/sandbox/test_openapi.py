@@ -16,6 +16,7 @@ from include.sandbox.app import build_app
 from include.sandbox.fault_actions import Action
 from include.sandbox.faults import Fault, Match
 from include.sandbox.openapi import FOLDER, METHODS, document, merge
+from include.sandbox.openapi.page import render
 from include.sandbox.store import Store
 from include.sandbox.world import World
 from tests.sandbox.asking import Sandbox
@@ -154,6 +155,28 @@ def test_the_page_shows_every_route_and_loads_nothing(sandbox: Sandbox) -> None:
     for path in document()["paths"]:
         assert f"<code>{path}</code>" in answer.text
     assert f"curl -s {sandbox.url}/_sandbox/faults" in answer.text
+
+
+def test_the_page_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    evil = "<script>alert('`<i>`')</script>"
+    operation = {
+        "tags": [evil],
+        "summary": evil,
+        "description": evil,
+        "x-source": evil,
+        "responses": {"200": {"description": evil}},
+    }
+    body = {"content": {evil: {"example": evil}}}
+    parameters = [{"name": evil, "in": evil, "description": evil}]
+    paths = {f"/{evil}": {"post": {**operation, "parameters": parameters, "requestBody": body}}}
+    whole = {
+        "info": {"title": evil, "description": evil},
+        "tags": [{"name": evil, "description": evil}],
+        "paths": paths,
+    }
+    monkeypatch.setattr("include.sandbox.openapi.page.document", lambda: whole)
+    page = render(evil)
+    assert "<script" not in page and "<i>" not in page and page.count("&lt;script&gt;") > 10
 
 
 def test_every_fragment_is_small_enough_to_read() -> None:

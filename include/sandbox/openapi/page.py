@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup, escape
 
 from include.sandbox import credentials
 from include.sandbox.openapi import METHODS, Json, document
@@ -36,7 +38,13 @@ def _template() -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["code"] = _code
     return environment.from_string((Path(__file__).parent / "page.html.j2").read_text("utf-8"))
+
+
+def _code(text: str) -> Markup:
+    """A text in which `this` is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just before
 
 
 def _routes(whole: Json, tag: str) -> list[Json]:
@@ -51,7 +59,12 @@ def _routes(whole: Json, tag: str) -> list[Json]:
                 _resolved(whole, each)
                 for each in [*item.get("parameters", []), *operation.get("parameters", [])]
             ],
-            "takes": list(_resolved(whole, operation.get("requestBody", {})).get("content", {})),
+            "takes": [
+                (kind, _example(whole, media))
+                for kind, media in _resolved(whole, operation.get("requestBody", {}))
+                .get("content", {})
+                .items()
+            ],
             "responses": {
                 status: _resolved(whole, each)["description"]
                 for status, each in sorted(operation["responses"].items())
@@ -62,6 +75,16 @@ def _routes(whole: Json, tag: str) -> list[Json]:
         for method, operation in item.items()
         if method in METHODS and tag in operation["tags"]
     ]
+
+
+def _example(whole: Json, media: Json) -> str:
+    """A body that is taken, if the fragment has one."""
+    schema = _resolved(whole, media.get("schema", {}))
+    named = (each["value"] for each in media.get("examples", {}).values())
+    for found in (media.get("example"), *named, *schema.get("examples", [])):
+        if found is not None:
+            return json.dumps(found, ensure_ascii=False)
+    return ""
 
 
 def _resolved(whole: Json, part: Json) -> Any:
