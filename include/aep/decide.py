@@ -1,12 +1,12 @@
-"""What to do next with a partition: a pure function of its ledger and of what AEP says about its batch.
+"""What to do next with a partition: a pure function of its ledger and of what AEP says about its batches.
 
-Two properties hold for every history. No path completes a second batch of the same content while the first may
-still become active. A status that we do not know is not an end.
+Three properties hold for every history. No path completes a batch while another one of the partition may still become
+active. What is loaded beside active batches was chosen beside exactly those. A status that we do not know is no end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -53,6 +53,9 @@ class Action(Enum):
     COMPLETE = "complete"  # repeat COMPLETE: it may not have arrived
     WATCH = "watch"  # AEP is at work; look again later
     RECORD = "record"  # AEP has it; say so in the ledger
+    MARK_GONE = "mark_gone"  # an active batch was taken back in AEP; say so in the ledger
+    RESTAGE = "restage"  # other batches are active than the staged rows were chosen beside
+    MARK_EMPTY = "mark_empty"  # there is nothing to load, and nothing was; say so in the ledger
     DONE = "done"
     FAIL = "fail"  # AEP refused the batch just watched
     STOP = "stop"  # a person has to look
@@ -67,55 +70,103 @@ class Decision:
     reason: str = ""
 
 
-def batch_in_question(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
-    """The newest record that names a batch: the one whose status ``decide`` wants to know."""
-    return next((record for record in reversed(records) if record.batch), None)
+@dataclass(frozen=True)
+class Wanted:
+    """The staged rows that a run wants active.
 
-
-def decide(records: Sequence[LedgerRecord], content: str, status: str | None) -> Decision:
-    """The next action for a partition whose staged content is ``content``.
-
-    ``status`` is AEP's raw status of ``batch_in_question`` (None: there is none, or AEP has no answer).
+    ``beside``: the staged digests of the batches beside which they were chosen, so that no row of those is in them.
+    ``replace``: they take the place of all that is active.
     """
-    if records and records[-1].kind == "empty":
-        return Decision(Action.DONE if records[-1].content == content else Action.CREATE)
-    named = batch_in_question(records)
-    if named is None or (named.kind == "failed" and not _flaps(status)):
-        return Decision(Action.CREATE)
-    return (
-        _after_active(named, content, status)
-        if named.kind == "active"
-        else _with_batch(named, content, status)
-    )
+
+    content: str
+    rows: int
+    beside: frozenset[str] = frozenset()
+    replace: bool = False
 
 
-def _flaps(status: str | None) -> bool:
-    """Whether a batch that AEP called failed may, by what AEP says now, become active after all."""
-    return outlook(status) in (BatchOutlook.OPEN, BatchOutlook.COMMITTED, BatchOutlook.ACTIVE)
+def loads(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
+    """The ``active`` records whose rows are in the dataset: neither replaced nor taken back since."""
+    found: dict[str | None, LedgerRecord] = {}
+    for record in records:
+        if record.kind == "gone":
+            found.pop(record.batch, None)
+        elif record.kind == "active":
+            for batch in record.replaces:
+                found.pop(batch, None)
+            found[record.batch] = record
+    return list(found.values())
 
 
-def _after_active(active: LedgerRecord, content: str, status: str | None) -> Decision:
-    if (
-        outlook(status) is BatchOutlook.GONE
-    ):  # somebody took it back in AEP: nothing of it is there to be doubled
-        return Decision(Action.CREATE)
-    if active.content != content:
-        return Decision(Action.STOP, active.batch, "other content of this partition is active")
-    return Decision(Action.DONE, active.batch)
+def in_flight(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
+    """The newest record of a batch whose end is not in the ledger, or only as ``failed``, which may prove wrong."""
+    named = next((record for record in reversed(records) if record.batch and record.kind != "gone"), None)
+    return named if named is not None and named.kind != "active" else None
 
 
-def _with_batch(last: LedgerRecord, content: str, status: str | None) -> Decision:
-    state = outlook(status)
-    same = last.content == content
+def in_question(records: Sequence[LedgerRecord]) -> list[str]:
+    """The batches whose status ``decide`` wants to know."""
+    flying = in_flight(records)
+    return [str(record.batch) for record in [*loads(records), *([flying] if flying else [])]]
+
+
+def decide(
+    records: Sequence[LedgerRecord], wanted: Wanted, statuses: Mapping[str, str | None]
+) -> Decision:
+    """The next action for a partition. ``statuses``: AEP's raw status of each batch ``in_question`` (None: no answer)."""
+    flying = in_flight(records)
+    if flying is not None:
+        decision = _with_batch(flying, wanted, outlook(statuses.get(str(flying.batch))))
+        if decision is not None:
+            return decision
+    active = loads(records)
+    for record in active:
+        if outlook(statuses.get(str(record.batch))) is BatchOutlook.GONE:
+            return Decision(Action.MARK_GONE, record.batch)
+    return _replacing(active, wanted) if wanted.replace else _beside(records, active, wanted)
+
+
+def _with_batch(last: LedgerRecord, wanted: Wanted, state: BatchOutlook) -> Decision | None:
+    """What to do about the batch in flight; None: nothing can come of it any more."""
     if state is BatchOutlook.ACTIVE:
         return Decision(Action.RECORD, last.batch)
+    if state is BatchOutlook.GONE:
+        return None
+    if last.kind == "failed":
+        # AEP called it failed; only what it says now can tell that it may become active after all.
+        may = state in (BatchOutlook.OPEN, BatchOutlook.COMMITTED)
+        return Decision(Action.WATCH, last.batch) if may else None
     if state is BatchOutlook.REFUSED:
         return Decision(Action.FAIL, last.batch)
-    if state is BatchOutlook.GONE:
-        return Decision(Action.CREATE)
     if state is BatchOutlook.OPEN and last.kind == "created":
         # Nothing of an open batch is visible, and only its owner's `completing` record can commit it.
-        return Decision(Action.UPLOAD, last.batch) if same else Decision(Action.CREATE)
+        same = last.content == wanted.content and bool(last.replaces) == wanted.replace
+        return Decision(Action.UPLOAD, last.batch) if same else None
     if state is BatchOutlook.OPEN and last.kind == "completing":
         return Decision(Action.COMPLETE, last.batch)
     return Decision(Action.WATCH, last.batch)
+
+
+def _beside(records: Sequence[LedgerRecord], active: list[LedgerRecord], wanted: Wanted) -> Decision:
+    there = {record.staged for record in active}
+    for record in active:
+        if record.content == wanted.content and wanted.beside <= there:
+            return Decision(Action.DONE, record.batch)
+    if wanted.beside != there:
+        return Decision(Action.RESTAGE)
+    if wanted.rows:
+        return Decision(Action.CREATE)
+    if active:
+        return Decision(Action.DONE, active[-1].batch)
+    return Decision(Action.DONE if records and records[-1].kind == "empty" else Action.MARK_EMPTY)
+
+
+def _replacing(active: list[LedgerRecord], wanted: Wanted) -> Decision:
+    if [record.content for record in active] == [wanted.content]:
+        return Decision(Action.DONE, active[0].batch)
+    if wanted.beside:
+        return Decision(Action.RESTAGE)
+    if wanted.rows:
+        return Decision(Action.CREATE)
+    if not active:
+        return Decision(Action.MARK_EMPTY)
+    return Decision(Action.STOP, active[-1].batch, "no valid event is left to replace what is active")

@@ -20,11 +20,14 @@ from include.lake.lake import Lake
 VERSION = 1
 _NUMBERED = re.compile(r"/(\d{6,})\.json$")
 _COMPARE = "Compare the partition's batches in AEP with the ledger before anything is run again."
-Kind = Literal["claimed", "created", "completing", "active", "failed", "empty"]
+Kind = Literal["claimed", "created", "completing", "active", "failed", "empty", "gone"]
 
 
 class LedgerRecord(BaseModel):
-    """One thing that happened. ``content`` is the staged manifest's content digest, ``run`` who did it."""
+    """One thing that happened. ``content`` is the staged manifest's content digest, ``run`` who did it.
+
+    ``replaces``: the batches that this one takes the place of when it becomes active.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,6 +39,7 @@ class LedgerRecord(BaseModel):
     content: str
     staged: str
     batch: str | None = None
+    replaces: tuple[str, ...] = ()
     counts: dict[str, int] = {}
     note: str = ""
 

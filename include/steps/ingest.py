@@ -1,4 +1,4 @@
-"""Ingest: the staged files become one active AEP batch, exactly once, whatever was interrupted before.
+"""Ingest: the staged rows become active at AEP, each exactly once, whatever was interrupted before.
 
 ``decide`` says what to do next; this step does it, writes it into the ledger, and asks again. It never waits for AEP:
 when AEP is at work it says so, and whoever called looks again later.
@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from include.aep.client import AepClient
-from include.aep.decide import Action, BatchOutlook, Decision, batch_in_question, decide, outlook
+from include.aep.decide import Action, BatchOutlook, Decision, Wanted, decide, in_flight, in_question, loads, outlook
 from include.errors import BatchFailed, Conflict, CountMismatch, RequestRefused, Terminal, Transient
+from include.lake.keys import PartitionKey
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import Manifest
+from include.steps.stage import stage_partition
 from include.steps.workspace import Workspace
 
 _PATIENCE_SECONDS = 20.0
@@ -24,12 +26,22 @@ _MANY_DECISIONS = 20
 
 @dataclass(frozen=True)
 class Ingested:
-    """The partition is at AEP. ``batch_id`` is None for an empty day, ``active`` the rows that AEP counts."""
+    """The partition is at AEP: ``active`` rows in ``batches``, oldest first; none for an empty day.
 
-    batch_id: str | None
+    ``loaded``: rows that were loaded for this staged content; ``late``: whether beside rows that were there already.
+    """
+
+    batches: tuple[str, ...]
     active: int
+    loaded: int
+    late: bool
     again: bool
     """True when an earlier run had done it all."""
+
+    @property
+    def batch_id(self) -> str | None:
+        """The newest batch."""
+        return self.batches[-1] if self.batches else None
 
 
 @dataclass(frozen=True)
@@ -42,45 +54,64 @@ class Watching:
 
 
 def ingest_partition(
-    workspace: Workspace, staged: Manifest, aep: AepClient, dataset_id: str, run: str
+    workspace: Workspace,
+    staged: Manifest,
+    aep: AepClient,
+    dataset_id: str,
+    run: str,
+    *,
+    replace: bool = False,
 ) -> Ingested | Watching:
     """Takes the partition as far as it goes without waiting. Call it again after a while when it is ``Watching``.
+
+    Rows that are active already stay as they are, and only the others are loaded, in a batch of their own. ``replace``:
+    all rows are loaded, and AEP takes the batches that are active out when the new one is in.
 
     Raises:
         Conflict: another run is at work on this partition.
         BatchFailed: AEP refused the batch; a retry makes a new one.
         CountMismatch: AEP counts other rows than were staged.
     """
-    work = _Ingest(workspace, staged, aep, dataset_id, run)
+    work = _Ingest(workspace, staged, aep, dataset_id, run, replace)
     again = True
     for _ in range(_MANY_DECISIONS):
         decision = work.decide()
+        batch = str(decision.batch)
         match decision.action:
             case Action.DONE:
-                return Ingested(decision.batch, staged.rows, again)
+                return work.ingested(again)
             case Action.WATCH:
-                return Watching(str(decision.batch), work.committed)
-            case Action.CREATE if staged.rows == 0:
+                return Watching(batch, work.committed)
+            case Action.MARK_EMPTY:
                 work.record("empty")
+            case Action.MARK_GONE:
+                work.record("gone", batch, note="taken back in AEP")
+            case Action.RESTAGE:
+                work.restage()
             case Action.CREATE:
                 work.create()
             case Action.UPLOAD:
-                work.upload(str(decision.batch))
+                work.upload(batch)
             case Action.COMPLETE:
-                work.aep.batches.complete(str(decision.batch))
-                return Watching(str(decision.batch), work.committed)
+                work.aep.batches.complete(batch)
+                return Watching(batch, work.committed)
             case Action.RECORD:
-                work.record_active(str(decision.batch))
+                work.record_active(batch)
             case Action.FAIL:
-                work.fail(str(decision.batch))
+                work.fail(batch)
             case Action.STOP:
                 raise Terminal(
                     f"Partition {workspace.partition} of {workspace.pipeline.name} was not loaded: {decision.reason} "
-                    f"(batch {decision.batch}).",
-                    "Loading it again would send events twice. Revert that batch in AEP first, or leave it.",
+                    f"(batch {batch}).",
+                    "Read the report of the task validate; to empty the day, revert that batch in AEP.",
                 )
-        again = False
+        again = again and decision.action in (Action.RESTAGE, Action.MARK_GONE)
     raise Conflict(f"Partition {workspace.partition} changes faster than this run can follow.", "Retry it.")
+
+
+def external_id_prefix(partition: PartitionKey) -> str:
+    """How the ``externalId`` of every batch of a partition begins."""
+    return f"mixpanel-aep-{partition.pipeline}-{partition}-"
 
 
 @dataclass
@@ -90,6 +121,7 @@ class _Ingest:
     aep: AepClient
     dataset_id: str
     run: str
+    replace: bool = False
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.workspace.lake, self.workspace.partition)
@@ -98,15 +130,34 @@ class _Ingest:
         self._let_others_finish()
 
     def decide(self) -> Decision:
-        """Asks AEP about the batch in question, and ``decide`` about the rest."""
-        record = batch_in_question(self.records)
-        batch = self.aep.batches.find(record.batch) if record and record.batch else None
-        return decide(self.records, self.staged.content, batch.status if batch else None)
+        """Asks AEP about the batches in question, and ``decide`` about the rest."""
+        statuses: dict[str, str | None] = {}
+        for batch in in_question(self.records):
+            found = self.aep.batches.find(batch)
+            statuses[batch] = found.status if found else None
+        beside = frozenset(self.staged.details.get("beside", ()))
+        return decide(
+            self.records, Wanted(self.staged.content, self.staged.rows, beside, self.replace), statuses
+        )
 
-    def loaded(self) -> Manifest:
-        """What the batch in question was made of: an earlier run's content, perhaps."""
-        record = batch_in_question(self.records)
-        staged = record.staged if record else self.staged.digest
+    def ingested(self, again: bool) -> Ingested:
+        active = loads(self.records)
+        return Ingested(
+            tuple(str(record.batch) for record in active),
+            sum(record.counts["active"] for record in active),
+            self.staged.rows,
+            bool(self.staged.details.get("beside")),
+            again,
+        )
+
+    def restage(self) -> None:
+        """Stages again, beside what is active by now."""
+        valid = self.workspace.require("validate", self.staged.inputs["validate"])
+        self.staged = stage_partition(self.workspace, valid, replace=self.replace)
+
+    def loaded(self, batch: str) -> Manifest:
+        """What a batch was made of: an earlier run's content, perhaps."""
+        staged = next(record.staged for record in reversed(self.records) if record.batch == batch)
         return self.staged if staged == self.staged.digest else self.workspace.require("stage", staged)
 
     def record(
@@ -126,8 +177,11 @@ class _Ingest:
 
     def create(self) -> None:
         """Claims the partition, then creates its batch, or adopts the one that a crashed run created."""
+        superseded = in_flight(self.records)
         if not (self.records and self.records[-1].kind == "claimed" and self.records[-1].run == self.run):
             self.record("claimed")
+        if superseded is not None and superseded.kind == "created":
+            self._abort(str(superseded.batch))
         external_id = self._external_id()
         alive = [
             batch.id
@@ -135,16 +189,25 @@ class _Ingest:
             if outlook(batch.status) in (BatchOutlook.OPEN, BatchOutlook.COMMITTED, BatchOutlook.ACTIVE)
         ]
         new = not alive
-        tags = {
-            "mixpanel-aep/pipeline": [self.workspace.pipeline.name],
-            "mixpanel-aep/day": [str(self.workspace.partition)],
-        }
-        file_format = self.workspace.pipeline.aep.file_format
+        replaces = tuple(str(record.batch) for record in loads(self.records)) if self.replace else ()
         if new:
-            alive = [self.aep.batches.create(self.dataset_id, file_format, external_id, tags)]
-        self.record("created", alive[0])
+            tags = {
+                "mixpanel-aep/pipeline": [self.workspace.pipeline.name],
+                "mixpanel-aep/day": [str(self.workspace.partition)],
+            }
+            file_format = self.workspace.pipeline.aep.file_format
+            alive = [
+                self.aep.batches.create(self.dataset_id, file_format, external_id, tags, replaces=replaces)
+            ]
+        self.record("created", alive[0], replaces=replaces)
         if new:  # it is open; asking the catalog, which may not know it yet, could only delay it
             self.upload(alive[0])
+
+    def _abort(self, batch: str) -> None:
+        """Ends an open batch of other content. Its run cannot complete it any more: this run's claim fences it out."""
+        found = self.aep.batches.find(batch)
+        if found is not None and outlook(found.status) is BatchOutlook.OPEN:
+            self.aep.batches.abort(batch)
 
     def upload(self, batch: str) -> None:
         """Sends every file under the name of its digest, so that sending it again changes nothing; then commits.
@@ -188,7 +251,7 @@ class _Ingest:
         )
 
     def record_active(self, batch: str) -> None:
-        found, loaded = self.aep.batches.find(batch), self.loaded()
+        found, loaded = self.aep.batches.find(batch), self.loaded(batch)
         rows, failed = (found.output_records, found.failed_records) if found else (None, None)
         if rows is None:
             raise Transient(
@@ -202,10 +265,23 @@ class _Ingest:
                 "Compare the batch's failed rows with the staged files; then revert the batch in AEP, and clear the task: "
                 "the partition is loaded anew.",
             )
-        self.record("active", batch, of=loaded, counts={"active": rows})
+        replaces = next(r.replaces for r in reversed(self.records) if r.batch == batch and r.kind == "created")
+        self._require_gone(batch, replaces)
+        self.record("active", batch, of=loaded, replaces=replaces, counts={"active": rows})
+
+    def _require_gone(self, batch: str, replaced: tuple[str, ...]) -> None:
+        """While AEP still shows what a batch takes the place of, every row of it is there twice."""
+        for other in replaced:
+            found = self.aep.batches.find(other)
+            if found is not None and outlook(found.status) is not BatchOutlook.GONE:
+                raise Transient(
+                    f"AEP still has batch {other} of partition {self.workspace.partition} as {found.status}, which "
+                    f"batch {batch} replaces.",
+                    "This run looks again when it is retried; if it stays so, revert the older batch in AEP.",
+                )
 
     def fail(self, batch: str) -> None:
-        why, loaded, found = self.aep.batches.why_failed(batch), self.loaded(), self.aep.batches.find(batch)
+        why, loaded, found = self.aep.batches.why_failed(batch), self.loaded(batch), self.aep.batches.find(batch)
         if found is not None and found.is_duplicate:
             # Not written down as failed: what follows such a record is a new batch of the same rows.
             raise self._refused(
@@ -228,13 +304,15 @@ class _Ingest:
     def _external_id(self) -> str:
         """The same for the same content, so that a batch whose id was lost in a crash is found again.
 
-        The number tells attempts apart: AEP expects the id to be unique, and a refused batch keeps its own.
+        The number tells attempts apart: AEP expects the id to be unique, and a refused batch keeps its own. A batch
+        that replaces others (``r``) is another one than a batch of the same rows that does not.
         """
         attempts = sum(
             record.kind == "created" and record.content == self.staged.content for record in self.records
         )
         partition = self.workspace.partition
-        return f"mixpanel-aep-{partition.pipeline}-{partition}-{self.staged.content[:16]}-{attempts + 1}"
+        number = f"{attempts + 1}r" if self.replace else f"{attempts + 1}"
+        return f"{external_id_prefix(partition)}{self.staged.content[:16]}-{number}"
 
     def _let_others_finish(self) -> None:
         """Waits while another run's claim is moving. Taking it over too early is safe, merely impolite:

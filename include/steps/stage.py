@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from include.aep.decide import loads
 from include.errors import PayloadTooLarge
 from include.lake.lake import sha256_file
+from include.lake.ledger import Ledger
 from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
 from include.quality.suite import present
+from include.steps.choose import Choice
 from include.steps.workspace import DATA_VERSION, Workspace
 
 FILE_ROWS = 500_000
@@ -19,15 +22,25 @@ MOST_FILES, MOST_BYTES = 1500, 100_000_000_000
 """What AEP takes as one batch (EP:ingestion/guardrails.md)."""
 
 
-def stage_partition(workspace: Workspace, valid: Manifest) -> Manifest:
-    """Stages valid rows, or finds them staged. ``counts``: ``staged``.
+def stage_partition(workspace: Workspace, valid: Manifest, *, replace: bool = False) -> Manifest:
+    """Stages the valid rows that are not active at AEP yet, or finds them staged; with ``replace`` all of them.
+
+    ``counts``: ``staged``; where others are active, how many of the valid rows are (``already_active``), and how many
+    active rows are in no export any more (``vanished``). ``details``: ``beside`` which staged digests.
 
     Raises:
         PayloadTooLarge: they are more than AEP takes in one batch.
     """
+    active = [] if replace else loads(Ledger(workspace.lake, workspace.partition).records())
+    there = [workspace.require("stage", record.staged) for record in active]
+    digests = {manifest.digest for manifest in there}
+    for manifest in there:
+        if manifest.inputs["validate"] == valid.digest and set(manifest.details.get("beside", ())) <= digests:
+            return manifest  # these rows, with those that they were chosen beside, are active
     file_format = workspace.pipeline.aep.file_format
     inputs = {
         "validate": valid.digest,
+        "beside": ",".join(sorted(digests)),
         "format": file_format,
         "file_rows": str(FILE_ROWS),
         "data_version": str(DATA_VERSION),
@@ -38,7 +51,9 @@ def stage_partition(workspace: Workspace, valid: Manifest) -> Manifest:
         return done
     files = []
     with workspace.scratch() as scratch:
-        for path, rows in _write(_tables(workspace.local_files(valid, scratch)), scratch, file_format):
+        paths = workspace.local_files(valid, scratch)
+        choice = Choice(workspace, valid, there, scratch)
+        for path, rows in _write(choice.tables(paths), scratch, file_format):
             name = f"events-{sha256_file(path)[:16]}.{file_format}"
             key = f"{workspace.partition.output('stage', digest)}/{name}"
             files.append(upload_file(workspace.lake, key, path, rows))
@@ -49,7 +64,8 @@ def stage_partition(workspace: Workspace, valid: Manifest) -> Manifest:
         digest=digest,
         inputs=inputs,
         files=tuple(files),
-        counts={"staged": sum(file.rows for file in files)},
+        counts={"staged": sum(file.rows for file in files), **choice.counts},
+        details={"beside": sorted(digests)},
     )
 
 
@@ -61,15 +77,6 @@ def _require_room(workspace: Workspace, files: list[LakeFile]) -> None:
             f"{len(files)} files of {size} bytes, where {MOST_FILES} files and {MOST_BYTES} bytes are allowed.",
             "Stage Parquet if aep.format is json, or leave events out with mixpanel.events or mixpanel.where.",
         )
-
-
-def _tables(paths: list[Path]) -> Iterator[Any]:
-    import pyarrow.parquet as pq
-
-    for path in paths:
-        source = pq.ParquetFile(path)
-        for number in range(source.num_row_groups):
-            yield source.read_row_group(number)
 
 
 class _Writer(Protocol):
