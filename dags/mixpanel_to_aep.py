@@ -28,7 +28,9 @@ it ended. **History:** *Trigger → Backfill*, choose the days. **One day:** tri
 `2026-07-01`.
 
 **Run it again** at any time: a finished step finds its output in the lake and does nothing, and a partition that is
-active in AEP is never loaded twice.
+active in AEP is never loaded twice. **Late events:** *mixpanel_aep_reconcile* loads those of the last {late_days}
+days by itself; for an older day trigger it here with *Export the day again*. **Another mapping:** rows that are active
+stay as they were; trigger the day with *replace*, and AEP takes the old rows out when the new ones are in.
 
 | red task | what it means | what to do |
 |---|---|---|
@@ -38,6 +40,23 @@ active in AEP is never loaded twice.
 | stage | the lake cannot be read or written | mend the lake, clear the task |
 | ingest | AEP refused the batch, lost rows, or is slow | open *AEP batch* of this task and follow the log's hint; no second batch is made while the first may still become active |
 """
+
+PARAMS = {
+    "partition_date": Param(
+        None, type=["null", "string"], format="date", title="Partition",
+        description="The day, when the run has no partition key.",
+    ),
+    "reprocess": Param(
+        "append", type="string", enum=["append", "replace"], title="What is active already",
+        description="append: stays as it is, and only events that are not active yet are loaded. "
+        "replace: is taken out by AEP when the day, mapped anew, is in; use it after a change of the mapping.",
+    ),
+    "export_again": Param(
+        False, type="boolean", title="Export the day again",
+        description="Asks Mixpanel anew, also where the day was exported before: for events that came late.",
+    ),
+}  # fmt: skip
+"""What a person may ask of one run, in the trigger form."""
 
 DEFAULTS = {
     "owner": "data-platform",
@@ -60,6 +79,7 @@ def build(pipeline: Pipeline) -> DAG:
             dataset=pipeline.aep.dataset,
             zone=source.day_zone.key,
             settle_hours=pipeline.settle_hours,
+            late_days=pipeline.late_days,
             mapping=pipeline.mapping,
             max_quarantined=pipeline.quality.max_quarantined,
         ),
@@ -71,8 +91,7 @@ def build(pipeline: Pipeline) -> DAG:
         max_active_runs=4,
         dagrun_timeout=timedelta(hours=36 + pipeline.settle_hours),
         default_args=DEFAULTS,
-        params={"partition_date": Param(None, type=["null", "string"], format="date", title="Partition",
-                                        description="The day, when the run has no partition key.")},
+        params=PARAMS,
         tags=["mixpanel", "aep", pipeline.name],
     ) as dag:  # fmt: skip
         # A large day takes hours to export, and its settling is waited for without a worker slot.

@@ -27,12 +27,9 @@ from include.sandbox.server import SandboxServer
 from include.steps.export import export_partition
 from include.steps.ingest import Ingested, Watching, ingest_partition
 from include.steps.stage import stage_partition
-from include.steps.transform import transform_partition
+from include.steps.transform import schema_and_mapping, transform_partition
 from include.steps.validate import validate_partition
 from include.steps.workspace import Workspace
-from include.xdm.mapping import bind
-from include.xdm.mapping_file import read_mapping_file
-from include.xdm.schema import XdmSchema
 
 PROJECT = Path(__file__).parents[1]
 CONNECTIONS: dict[str, dict[str, Any]] = {
@@ -92,32 +89,33 @@ class Carrier:
     def workspace(self, day: date) -> Workspace:
         return Workspace.of(self.lake, self.pipeline, day, self.clock)
 
-    def export(self, day: date) -> Manifest:
-        return export_partition(self.workspace(day), self.project_id, self.mixpanel)
+    def export(self, day: date, look: str | None = None) -> Manifest:
+        return export_partition(self.workspace(day), self.project_id, self.mixpanel, look=look)
 
     def transform(self, day: date, raw: Manifest) -> Manifest:
-        aep = self.aep
-        dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)
-        schema = XdmSchema(aep.registry.resolved_schema(dataset["schemaRef"]["id"]))
-        rows = read_mapping_file(self.pipeline.mapping)
-        mapping = bind(self.pipeline.mapping, rows, schema, keep_unmapped=self.pipeline.unmapped == "keep")
+        schema, mapping = schema_and_mapping(self.pipeline, self.aep)
         return transform_partition(self.workspace(day), raw, schema, mapping)
 
-    def stage(self, day: date) -> Manifest:
+    def stage(self, day: date, look: str | None = None, *, replace: bool = False) -> Manifest:
         """Export to stage."""
-        mapped = self.transform(day, self.export(day))
-        return stage_partition(self.workspace(day), validate_partition(self.workspace(day), mapped))
+        mapped = self.transform(day, self.export(day, look))
+        valid = validate_partition(self.workspace(day), mapped)
+        return stage_partition(self.workspace(day), valid, replace=replace)
 
-    def advance(self, day: date, staged: Manifest, run: str = "test/run") -> Ingested | Watching:
+    def advance(
+        self, day: date, staged: Manifest, run: str = "test/run", *, replace: bool = False
+    ) -> Ingested | Watching:
         """One look of ingest."""
         aep = self.aep
         dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)
-        return ingest_partition(self.workspace(day), staged, aep, dataset["id"], run)
+        return ingest_partition(self.workspace(day), staged, aep, dataset["id"], run, replace=replace)
 
-    def ingest(self, day: date, staged: Manifest, run: str = "test/run") -> Ingested:
+    def ingest(
+        self, day: date, staged: Manifest, run: str = "test/run", *, replace: bool = False
+    ) -> Ingested:
         """Looks until AEP has finished; the sandbox finishes at once (``batch_seconds`` 0)."""
         for _ in range(10):
-            result = self.advance(day, staged, run)
+            result = self.advance(day, staged, run, replace=replace)
             if isinstance(result, Ingested):
                 return result
         raise AssertionError("AEP did not finish")

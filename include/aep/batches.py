@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from include.aep.access import Access
 from include.aep.catalog import Catalog
@@ -114,3 +114,11 @@ class Batches:
     def why_failed(self, batch_id: str) -> str:
         """AEP's reasons in one sentence: codes, fields and counts of rows, no values."""
         return reasons(self._catalog.batch(batch_id), self._access, batch_id)
+
+    def failed_rows(self, batch_id: str) -> Iterator[bytes]:
+        """The rows of a batch that AEP refused and the errors of those it could not read, as AEP keeps them: a JSON
+        object a line with ``_validationErrors`` or ``_errors``. They are data: not for logs."""
+        for file in self._access.failed_files(batch_id):
+            yield from self._access.failed_rows(batch_id, file.name)
+        for file in self._access.row_error_files(batch_id):
+            yield from self._access.row_errors(batch_id, file.name)

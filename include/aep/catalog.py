@@ -92,6 +92,13 @@ class Catalog:
         ours = [b for b in found if b.external_id == external_id and b.dataset_id in (None, dataset_id)]
         return tuple(sorted(ours, key=lambda batch: batch.created_ms))
 
+    def open_batches(self, dataset_id: str) -> tuple[Batch, ...]:
+        """The batches of a dataset that are being filled, oldest first."""
+        params = {"dataSet": dataset_id, "status": "loading", "orderBy": "desc:created"}
+        found = [Batch.read(key, body) for key, body in self._pages("batches", "find open batches", params)]
+        ours = [batch for batch in found if batch.dataset_id in (None, dataset_id)]
+        return tuple(sorted(ours, key=lambda batch: batch.created_ms))
+
     def _pages(self, kind: str, what: str, params: dict[str, str]) -> Iterator[tuple[str, JsonObject]]:
         seen: set[str] = set()
         for number in range(_MOST_PAGES):

@@ -109,9 +109,7 @@ def in_question(records: Sequence[LedgerRecord]) -> list[str]:
     return [str(record.batch) for record in [*loads(records), *([flying] if flying else [])]]
 
 
-def decide(
-    records: Sequence[LedgerRecord], wanted: Wanted, statuses: Mapping[str, str | None]
-) -> Decision:
+def decide(records: Sequence[LedgerRecord], wanted: Wanted, statuses: Mapping[str, str | None]) -> Decision:
     """The next action for a partition. ``statuses``: AEP's raw status of each batch ``in_question`` (None: no answer)."""
     flying = in_flight(records)
     if flying is not None:

@@ -120,6 +120,11 @@ class Pipeline(_Section):
         """The DAG that carries the pipeline."""
         return f"mixpanel_to_aep_{self.name.replace('-', '_')}"
 
+    @property
+    def reconcile_dag_id(self) -> str:
+        """The DAG that looks at the pipeline's last days again."""
+        return f"mixpanel_aep_reconcile_{self.name.replace('-', '_')}"
+
     @model_validator(mode="after")
     def _days_in_order(self) -> Self:
         if self.end_date is not None and self.end_date < self.start_date:

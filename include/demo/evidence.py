@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import requests
 
+from include.aep.decide import loads
 from include.config.model import Pipeline
 from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey
@@ -112,7 +113,7 @@ def result_of(lake: Lake, partition: PartitionKey, active: Counter[str]) -> Part
     """What became of a partition: counts of its manifests, and ``active`` rows of its batch in AEP."""
     made = newest_manifests(lake, partition)
     counts = {step: manifest.counts for step, manifest in made.items()}
-    batches = [record.batch for record in Ledger(lake, partition).records() if record.kind == "active"]
+    batches = [record.batch for record in loads(Ledger(lake, partition).records())]
     return PartitionResult(
         partition=partition,
         exported=counts.get("export", {}).get("exported", 0),

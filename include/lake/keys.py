@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -43,6 +44,14 @@ class PartitionKey:
 
     def report(self, digest: str) -> str:
         return f"{self.prefix}/report/{_hex(digest)}.html"
+
+    def look(self, name: str) -> str:
+        """Which export answers the question that a run asked anew. ``name`` is hashed: it may hold anything."""
+        return f"{self.looks}/{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
+
+    @property
+    def looks(self) -> str:
+        return f"{self.prefix}/looks"
 
     def ledger(self, number: int) -> str:
         return f"{self.prefix}/ledger/{number:06d}.json"

@@ -29,13 +29,17 @@ class Choice:
         if not self.active:
             yield from _row_groups(paths)
             return
+        import pyarrow as pa
+
         # Only ids are compared, in DuckDB, which spills them; the wide rows pass by in the order they are in.
         with open_duckdb(self.scratch) as db:
             self._collect(db, paths)
             chosen = _Numbers(db, "SELECT number FROM valid ANTI JOIN active USING (_id) ORDER BY number")
             first = 0
             for table in _row_groups(paths):
-                yield table.take(chosen.below(first + table.num_rows, first))
+                numbers = chosen.below(first + table.num_rows, first)
+                if numbers:
+                    yield table.take(pa.array(numbers, pa.int64()))
                 first += table.num_rows
 
     def _collect(self, db: Any, paths: list[Path]) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from datetime import date
-from pathlib import Path
 from typing import Protocol
 
-from include.lake import manifest as manifests
-from include.lake.manifest import Manifest, digest_of, upload_file
-from include.mixpanel.time import require_closed
+from include.lake.manifest import Manifest
+from include.steps.asked import DayFile, Question, stored_day
 from include.steps.jsonl import gzip_writer
-from include.steps.workspace import DATA_VERSION, Workspace
+from include.steps.workspace import Workspace
 
 
 class Exporter(Protocol):
@@ -24,64 +21,78 @@ class Exporter(Protocol):
     ) -> AbstractContextManager[Iterable[bytes]]: ...
 
 
-def export_partition(workspace: Workspace, project_id: int, mixpanel: Exporter) -> Manifest:
+def export_partition(
+    workspace: Workspace, project_id: int, mixpanel: Exporter, *, look: str | None = None
+) -> Manifest:
     """Exports the partition, or finds it exported. ``counts``: ``exported`` lines.
+
+    ``look`` names a run that wants to see the day as it is now, whatever was exported before: it is exported once for
+    every such name, and an answer that did not change is the manifest that is there.
 
     Raises:
         PartitionNotClosed: the day is not over in the project's zone.
         TruncatedExport: Mixpanel's answer was not whole; nothing was published.
     """
-    source, day = workspace.pipeline.mixpanel, workspace.partition.day
-    require_closed(day, source, workspace.clock.now())
-    request = {
-        "project_id": str(project_id),
-        "day": str(day),
-        "events": ",".join(sorted(source.events)),
-        "where": source.where or "",
-        "time_in_ms": str(source.time_in_ms),
-    }
-    asked = digest_of(request)
-    done = latest_export(workspace, asked)
+    question = Question.of(workspace, project_id)
+    done = question.looked(look) if look else question.latest()
     if done is not None:
         return done
+    source, day = workspace.pipeline.mixpanel, workspace.partition.day
     workspace.lake.check_writable()
     with workspace.scratch() as scratch:
         path = scratch / "events.jsonl.gz"
         with mixpanel.export(
             day, day, events=source.events, where=source.where, time_in_ms=source.time_in_ms
         ) as lines:
-            rows, digest = _write(lines, path, asked)
-        key = f"{workspace.partition.output('export', digest)}/{path.name}"
-        files = (upload_file(workspace.lake, key, path, rows),)
-    return workspace.publish(
-        step="export",
-        digest=digest,
-        inputs={"request": asked},
-        files=files,
-        counts={"exported": rows},
-        details={"request": request, "project_id": project_id},
-    )
+            day_file = DayFile(path, question.digest)
+            with gzip_writer(path) as file:
+                for line in lines:
+                    day_file.write(file, line)
+        return question.publish(day_file, look)
 
 
-def latest_export(workspace: Workspace, request: str) -> Manifest | None:
-    """The newest finished export that asked Mixpanel the same question."""
-    found = [
-        manifest
-        for key in workspace.lake.keys(workspace.partition.step("export"))
-        if key.endswith("/manifest.json")
-        and (manifest := manifests.load(workspace.lake, key)) is not None
-        and manifest.inputs["request"] == request
-    ]
-    return max(found, key=lambda manifest: (manifest.created_at, manifest.digest), default=None)
+def export_partitions(
+    workspaces: Sequence[Workspace], project_id: int, mixpanel: Exporter, look: str
+) -> list[Manifest]:
+    """Looks again at days that follow each other, in one export of the whole range: of Mixpanel's 60 an hour it costs
+    one. Where a line does not tell its day, they are exported one by one instead.
+
+    Raises:
+        PartitionNotClosed: one of the days is not over in the project's zone.
+        TruncatedExport: Mixpanel's answer was not whole; nothing was published.
+    """
+    questions = {place.partition.day: Question.of(place, project_id) for place in workspaces}
+    done = {day: question.looked(look) for day, question in questions.items()}
+    if any(manifest is None for manifest in done.values()):
+        split = _export_range(questions, mixpanel, look)
+        if split is None:
+            return [export_partition(place, project_id, mixpanel, look=look) for place in workspaces]
+        done |= split
+    return [manifest for _, manifest in sorted(done.items()) if manifest is not None]
 
 
-def _write(lines: Iterable[bytes], path: Path, asked: str) -> tuple[int, str]:
-    """Writes the lines compressed; returns their number and the digest of the question and of what they say."""
-    rows, content = 0, hashlib.sha256(f"export {DATA_VERSION} {asked}\n".encode())
-    with gzip_writer(path) as file:
-        for line in lines:
-            row = line + b"\n"
-            content.update(row)
-            file.write(row)
-            rows += 1
-    return rows, content.hexdigest()[:32]
+def _export_range(
+    questions: Mapping[date, Question], mixpanel: Exporter, look: str
+) -> dict[date, Manifest] | None:
+    """The manifests of all days out of one export; None where a line belongs to none of them."""
+    first, last = min(questions), max(questions)
+    place = questions[first].workspace
+    source = place.pipeline.mixpanel
+    place.lake.check_writable()
+    with place.scratch() as scratch, ExitStack() as stack:
+        files = {day: DayFile(scratch / f"{day}.jsonl.gz", q.digest) for day, q in questions.items()}
+        open_files = {day: stack.enter_context(gzip_writer(file.path)) for day, file in files.items()}
+        with mixpanel.export(
+            first, last, events=source.events, where=source.where, time_in_ms=source.time_in_ms
+        ) as lines:
+            lost = False
+            for line in lines:  # read to its end all the same: what is not whole must be told first
+                day = stored_day(line, in_ms=source.time_in_ms)
+                if day in files:
+                    files[day].write(open_files[day], line)
+                else:
+                    lost = True
+        if lost:
+            return None
+        stack.close()
+        return {day: question.publish(files[day], look) for day, question in questions.items()}

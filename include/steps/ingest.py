@@ -7,15 +7,27 @@ when AEP is at work it says so, and whoever called looks again later.
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import dataclass
 from functools import partial
 
 from include.aep.client import AepClient
-from include.aep.decide import Action, BatchOutlook, Decision, Wanted, decide, in_flight, in_question, loads, outlook
+from include.aep.decide import (
+    Action,
+    BatchOutlook,
+    Decision,
+    Wanted,
+    decide,
+    in_flight,
+    in_question,
+    loads,
+    outlook,
+)
 from include.errors import BatchFailed, Conflict, CountMismatch, RequestRefused, Terminal, Transient
 from include.lake.keys import PartitionKey
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import Manifest
+from include.steps.jsonl import gzip_writer
 from include.steps.stage import stage_partition
 from include.steps.workspace import Workspace
 
@@ -265,7 +277,9 @@ class _Ingest:
                 "Compare the batch's failed rows with the staged files; then revert the batch in AEP, and clear the task: "
                 "the partition is loaded anew.",
             )
-        replaces = next(r.replaces for r in reversed(self.records) if r.batch == batch and r.kind == "created")
+        replaces = next(
+            r.replaces for r in reversed(self.records) if r.batch == batch and r.kind == "created"
+        )
         self._require_gone(batch, replaces)
         self.record("active", batch, of=loaded, replaces=replaces, counts={"active": rows})
 
@@ -281,7 +295,11 @@ class _Ingest:
                 )
 
     def fail(self, batch: str) -> None:
-        why, loaded, found = self.aep.batches.why_failed(batch), self.loaded(batch), self.aep.batches.find(batch)
+        why, loaded, found = (
+            self.aep.batches.why_failed(batch),
+            self.loaded(batch),
+            self.aep.batches.find(batch),
+        )
         if found is not None and found.is_duplicate:
             # Not written down as failed: what follows such a record is a new batch of the same rows.
             raise self._refused(
@@ -290,13 +308,28 @@ class _Ingest:
                 "Its rows should be active in AEP under another batch: look there. No new batch is made of them, "
                 "however often the task is cleared; ask Adobe if they are missing.",
             )
-        self.record("failed", batch, of=loaded, note=why)
+        kept = self._keep_failed_rows(batch, loaded)
+        self.record("failed", batch, of=loaded, note=why, counts={"refused": kept})
         if loaded.content == self.staged.content:  # else an earlier run's; this one's is still to come
             raise self._refused(
                 batch,
                 why,
                 "Nothing of it is visible. Correct the mapping or the schema, then clear the task transform.",
             )
+
+    def _keep_failed_rows(self, batch: str, loaded: Manifest) -> int:
+        """Brings what AEP tells of the rows that it refused into quarantine, before AEP forgets it after 30 days."""
+        kept = 0
+        with self.workspace.scratch() as scratch:
+            path = scratch / "refused.jsonl.gz"
+            with gzip_writer(path) as file:
+                for row in self.aep.batches.failed_rows(batch):
+                    head = json.dumps({"step": "ingest", "batch": batch})[:-1].encode()
+                    file.write(head + b', "refused": ' + row.strip() + b"}\n")
+                    kept += 1
+            if kept:
+                self.workspace.lake.upload(self.workspace.partition.quarantine("ingest", loaded.digest), path)
+        return kept
 
     def _refused(self, batch: str, why: str, hint: str) -> BatchFailed:
         return BatchFailed(f"AEP refused batch {batch} of partition {self.workspace.partition}: {why}.", hint)

@@ -11,18 +11,34 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from include.aep.client import AepClient
+from include.config.model import Pipeline
 from include.errors import SchemaError
 from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
 from include.steps.jsonl import gzip_writer
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.compile import CompiledMapping, compile_mapping
 from include.xdm.functions.arrow import register
-from include.xdm.mapping import MappingSet
+from include.xdm.mapping import MappingSet, bind
+from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
 from include.xdm.sift import Sieve, SiftedEvent
 from include.xdm.spool import Spool
 
 _CHUNK_ROWS = 10_000
+
+
+def schema_and_mapping(pipeline: Pipeline, aep: AepClient) -> tuple[XdmSchema, MappingSet]:
+    """The dataset's schema as it is now, and the pipeline's mapping set checked against it.
+
+    Raises:
+        DatasetMissing: the pipeline's dataset is not there.
+        ConfigError: the mapping set does not fit the schema; every fault is told.
+    """
+    dataset = aep.catalog.require_dataset(pipeline.aep.dataset)
+    schema = XdmSchema(aep.registry.resolved_schema(dataset["schemaRef"]["id"]))
+    rows = read_mapping_file(pipeline.mapping)
+    return schema, bind(pipeline.mapping, rows, schema, keep_unmapped=pipeline.unmapped == "keep")
 
 
 def transform_partition(

@@ -14,7 +14,7 @@ from include.lake.lake import Lake
 
 LAKE_VARIABLE = "mixpanel_aep_lake"
 _PROJECT = Path(__file__).parents[2]
-_CONF_KEYS = frozenset({"partition_date"})
+_CONF_KEYS = frozenset({"partition_date", "reprocess", "export_again"})
 
 
 def partition_of(context: Mapping[str, Any]) -> date:
@@ -28,7 +28,8 @@ def partition_of(context: Mapping[str, Any]) -> date:
     unknown = sorted(set(conf) - _CONF_KEYS)
     if unknown:
         raise ConfigError(
-            f"This run's conf has unknown keys: {', '.join(unknown)}.", "Only partition_date is known."
+            f"This run's conf has unknown keys: {', '.join(unknown)}.",
+            f"Known are {', '.join(sorted(_CONF_KEYS))}.",
         )
     key = run.partition_key or conf.get("partition_date")
     if not key:
@@ -40,6 +41,34 @@ def partition_of(context: Mapping[str, Any]) -> date:
         return date.fromisoformat(str(key))
     except ValueError:
         raise ConfigError("This run's partition is no day.", "Write it like 2026-07-01.") from None
+
+
+def replaces(context: Mapping[str, Any]) -> bool:
+    """Whether the run loads its partition anew, in place of what is active (``reprocess: replace``).
+
+    Raises:
+        ConfigError: its conf says something else.
+    """
+    asked = dict(context["dag_run"].conf or {}).get("reprocess") or "append"
+    if asked not in ("append", "replace"):
+        raise ConfigError(
+            "This run's reprocess is neither append nor replace.", "Trigger it again with one of them."
+        )
+    return bool(asked == "replace")
+
+
+def look(context: Mapping[str, Any]) -> str | None:
+    """The name under which the run looks at its day again, or None: an export that is there will do.
+
+    Raises:
+        ConfigError: its conf says neither yes nor no.
+    """
+    again = dict(context["dag_run"].conf or {}).get("export_again") or False
+    if not isinstance(again, bool):
+        raise ConfigError(
+            "This run's export_again is neither true nor false.", "Trigger it again with one of them."
+        )
+    return run_name(context) if again else None
 
 
 def run_name(context: Mapping[str, Any]) -> str:

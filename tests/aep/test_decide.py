@@ -154,7 +154,11 @@ def test_an_empty_day_is_told_once() -> None:
 
 def test_an_open_batch_that_replaces_is_not_taken_for_one_that_does_not() -> None:
     before = tail("active", OTHER, "B1")
-    for replaces, replace, action in ((("B1",), True, A.UPLOAD), (("B1",), False, A.RESTAGE), ((), True, A.CREATE)):
+    for replaces, replace, action in (
+        (("B1",), True, A.UPLOAD),
+        (("B1",), False, A.RESTAGE),
+        ((), True, A.CREATE),
+    ):
         records = [*before, *tail("created", MINE, "B2", replaces)]
         assert decide(records, wanted(replace=replace), {"B1": "success", "B2": "loading"}).action is action
 
@@ -349,7 +353,9 @@ TURNS = st.lists(
         ),
         st.tuples(st.just("crash"), st.integers(0, 2)),
         st.tuples(
-            st.just("aep"), st.integers(0, 5), st.sampled_from(["", "success", "failed", "abandoned", "inactive"])
+            st.just("aep"),
+            st.integers(0, 5),
+            st.sampled_from(["", "success", "failed", "abandoned", "inactive"]),
         ),
         st.tuples(st.just("blind"), st.integers(0, 5), st.sampled_from(["unheard of", None])),
     ),
@@ -360,7 +366,9 @@ TURNS = st.lists(
 
 @settings(max_examples=400)
 @given(TURNS)
-def test_three_runs_that_crash_and_overtake_each_other_load_each_id_once(turns: list[tuple[Any, ...]]) -> None:
+def test_three_runs_that_crash_and_overtake_each_other_load_each_id_once(
+    turns: list[tuple[Any, ...]],
+) -> None:
     """Late events come, days are replaced, a person takes batches back; AEP may refuse, abandon, dawdle or answer
     nonsense: no id is ever in two batches that are active or may still become so."""
     world, runs = World(), {}

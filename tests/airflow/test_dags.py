@@ -64,7 +64,7 @@ def test_a_broken_pipeline_file_stops_no_other_pipeline_and_is_shown(tmp_path, m
     (tmp_path / "broken.yaml").write_text(good.replace("late_days", "late_dais"))
     monkeypatch.setenv("MIXPANEL_AEP_PIPELINES", str(tmp_path))
     bag = DagBag(str(PROJECT / "dags"))
-    assert list(bag.dags) == ["mixpanel_to_aep_good"]
+    assert sorted(bag.dags) == ["mixpanel_aep_reconcile_good", "mixpanel_to_aep_good"]
     (error,) = bag.import_errors.values()
     assert "broken.yaml:18 has an unknown key 'late_dais'; did you mean 'late_days'?" in error
 
@@ -76,7 +76,7 @@ def test_dag_files_import_in_half_a_second_and_load_no_heavy_library():
         "airflow.triggers.base\n"
         "import runpy\n"
         "started = time.process_time()\n"
-        f"[runpy.run_path(f'{PROJECT}/dags/' + name) for name in ('mixpanel_to_aep.py', 'mixpanel_aep_setup.py')]\n"
+        f"[runpy.run_path(f'{PROJECT}/dags/' + name) for name in ('mixpanel_to_aep.py', 'mixpanel_aep_reconcile.py', 'mixpanel_aep_setup.py')]\n"
         "heavy = {'pandas', 'great_expectations', 'duckdb', 'pyarrow', 'jsonschema_rs', 'boto3'} & set(sys.modules)\n"
         "print(time.process_time() - started, sorted(heavy))"
     )

@@ -17,12 +17,17 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskD
 from include.errors import ConfigError, Conflict, Terminal, Throttled, Transient
 from include.lake.lake import Lake
 from mixpanel_aep import hooks
-from mixpanel_aep.context import partition_of
+from mixpanel_aep.context import look, partition_of, replaces
 from mixpanel_aep.errors import explained
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
 from mixpanel_aep.operators.export import MixpanelExportOperator
 from mixpanel_aep.operators.ingest import AepIngestOperator, dataset_asset
+from mixpanel_aep.operators.reconcile import (
+    ReconcileCloseOperator,
+    ReconcileDayOperator,
+    ReconcileLookOperator,
+)
 from mixpanel_aep.operators.transform import XdmTransformOperator
 from mixpanel_aep.triggers.batch import BatchTrigger
 from tests.airflow.connections import connection_variables
@@ -206,3 +211,54 @@ def test_a_defect_is_told_by_its_kind_and_place_and_quotes_no_row(caplog: pytest
         int(value)
     assert "kari" not in caplog.text + str(raised.value)
     assert "test_hooks_and_operators" in caplog.text
+
+
+def test_reconcile_looks_again_loads_what_came_late_and_tells_what_lies_about(
+    url: str, tmp_path: Path
+) -> None:
+    pipeline = PIPELINES["hostile"].model_copy(update={"late_days": 2, "end_date": None})
+    carrier = Carrier(url, Lake(f"file://{tmp_path}/lake"), pipeline)
+    carrier.setup()
+    with time_machine.travel(datetime(2026, 7, 2, 12, tzinfo=UTC), tick=True):
+        first = carrier.ingest(DAY, carrier.stage(DAY), "earlier")
+        late = {
+            "time": 1782907300,
+            "distinct_id": "u",
+            "$insert_id": "late",
+            "mp_processing_time_ms": 1782907400000,
+        }
+        body = {"events": [{"event": "Late", "properties": late}]}
+        requests.post(
+            f"{url}/_sandbox/mixpanel/projects/{carrier.project_id}/events", json=body, timeout=10
+        ).raise_for_status()
+        run = context(None)
+        days = ReconcileLookOperator(task_id="look", pipeline=pipeline).execute(run)
+        assert days == ["2026-06-30", "2026-07-01"]
+        events: dict[Any, Any] = {dataset_asset(pipeline): SimpleNamespace(add_partitions=lambda key: None)}
+        summary = {}
+        for day in days:
+            operator = ReconcileDayOperator(task_id="day", pipeline=pipeline, day=day)
+            for _ in range(5):
+                try:
+                    summary = operator.execute({**run, "outlet_events": events})
+                    break
+                except TaskDeferred:
+                    continue
+        assert summary["counts"] == {"staged": 1, "active": first.active + 1, "late": 1, "vanished": 0}
+        closed = ReconcileCloseOperator(task_id="close", pipeline=pipeline).execute(run)
+        assert closed == {"swept": [], "late_beyond_window": {}}
+
+
+@pytest.mark.parametrize(
+    "conf", [{"reprocess": "all"}, {"reprocess": 1}, {"export_again": "yes"}, {"replace": True}]
+)
+def test_what_a_run_may_not_ask_is_refused(conf: dict[str, Any]) -> None:
+    asked = context(conf=conf)
+    with pytest.raises(ConfigError, match="This run's"):
+        (partition_of(asked), replaces(asked), look(asked))
+
+
+def test_what_a_run_asks_is_read_from_its_conf() -> None:
+    assert (replaces(context()), look(context())) == (False, None)
+    asked = context(conf={"reprocess": "replace", "export_again": True})
+    assert (partition_of(asked), replaces(asked), look(asked)) == (DAY, True, "d/r")

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseOperator
 
+from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
 from include.errors import Throttled
 from include.lake.manifest import Manifest
@@ -19,8 +20,8 @@ from mixpanel_aep.errors import explained
 Summary = dict[str, Any]
 
 
-class PartitionOperator(BaseOperator):
-    """A step of a pipeline. A subclass tells its story in ``run_step``; what it returns goes to XCom and the log.
+class PipelineOperator(BaseOperator):
+    """A task of a pipeline. A subclass tells its story in ``run_pipeline``; what it returns goes to XCom.
 
     Where a service asks us to wait for long, or our own budget for it is used up, the task is deferred until then.
 
@@ -33,19 +34,28 @@ class PartitionOperator(BaseOperator):
         super().__init__(**kwargs)
         self.pipeline = pipeline
 
-    def execute(self, context: Mapping[str, Any], event: Any = None) -> Summary:  # noqa: ARG002
+    def execute(self, context: Mapping[str, Any], event: Any = None) -> Any:  # noqa: ARG002
         try:
             with explained(leave=Throttled):
-                workspace = self.workspace(context)
-                return self.run_step(workspace, context)
+                return self.run_pipeline(context)
         except Throttled as throttled:
             self.log.info("%s", throttled)
-            self.come_back(workspace.clock.now() + timedelta(seconds=throttled.wait_seconds))
+            self.come_back(SYSTEM_CLOCK.now() + timedelta(seconds=throttled.wait_seconds))
+
+    def run_pipeline(self, context: Mapping[str, Any]) -> Any:
+        raise NotImplementedError
 
     def come_back(self, moment: datetime) -> NoReturn:
         """Gives the worker up until ``moment``."""
         self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute")
         raise AssertionError("defer does not return")
+
+
+class PartitionOperator(PipelineOperator):
+    """A step of a pipeline, for one partition. A subclass tells its story in ``run_step``; XCom gets a summary."""
+
+    def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+        return self.run_step(self.workspace(context), context)
 
     def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
         raise NotImplementedError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow.sdk import Asset
@@ -14,12 +14,15 @@ from include.config.model import Pipeline
 from include.errors import BatchStuck
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
-from mixpanel_aep.context import run_name
+from mixpanel_aep.context import replaces, run_name
 from mixpanel_aep.errors import explained
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.links import BatchLink
 from mixpanel_aep.operators.base import PartitionOperator, Summary
 from mixpanel_aep.triggers.batch import BatchTrigger
+
+if TYPE_CHECKING:
+    from include.steps.ingest import Ingested
 
 
 def dataset_asset(pipeline: Pipeline) -> Asset:
@@ -59,11 +62,13 @@ class AepIngestOperator(PartitionOperator):
     ) -> Summary:
         from include.steps.ingest import Ingested, ingest_partition
 
-        staged = workspace.require("stage", self.upstream_digest(context, "stage"))
+        staged = self.staged(workspace, context)
         hook = AepHook(self.pipeline.aep.conn_id)
         aep = hook.get_conn()
         dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)
-        result = ingest_partition(workspace, staged, aep, dataset["id"], run_name(context))
+        result = ingest_partition(
+            workspace, staged, aep, dataset["id"], run_name(context), replace=replaces(context)
+        )
         link = BatchLink.href(hook.settings(), result.batch_id) if result.batch_id else None
         context["ti"].xcom_push(BatchLink.KEY, link)
         if isinstance(result, Ingested):
@@ -80,15 +85,22 @@ class AepIngestOperator(PartitionOperator):
         self.defer(trigger=trigger, method_name="look_again", kwargs={"deadline": deadline})
         raise AssertionError("defer does not return")
 
+    def staged(self, workspace: Workspace, context: Mapping[str, Any]) -> Manifest:
+        """What is to be loaded."""
+        return workspace.require("stage", self.upstream_digest(context, "stage"))
+
     def _done(
-        self, workspace: Workspace, context: Mapping[str, Any], staged: Manifest, result: Any
+        self, workspace: Workspace, context: Mapping[str, Any], staged: Manifest, result: Ingested
     ) -> Summary:
-        counts = {"staged": staged.rows, "active": result.active}
+        late = result.loaded if result.late and not result.again else 0
+        vanished = staged.counts.get("vanished", 0)
+        counts = {"staged": result.loaded, "active": result.active, "late": late, "vanished": vanished}
         asset_event = context["outlet_events"][dataset_asset(self.pipeline)]
         asset_event.add_partitions(str(workspace.partition))
         asset_event.extra = {"partition": str(workspace.partition), "batch": result.batch_id, **counts}
         self.log.info(
-            "Partition %s %s: batch %s, %d rows",
-            workspace.partition, "was already active" if result.again else "is active", result.batch_id, result.active,
+            "Partition %s %s: %d rows in %s, %d late, %d vanished",
+            workspace.partition, "was already active" if result.again else "is active", result.active,
+            ", ".join(result.batches) or "no batch", late, vanished,
         )  # fmt: skip
         return {"digest": staged.digest, "batch": result.batch_id, "again": result.again, "counts": counts}

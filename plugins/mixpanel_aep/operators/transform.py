@@ -14,21 +14,10 @@ class XdmTransformOperator(PartitionOperator):
     """Takes a snapshot of the dataset's schema, binds the mapping set to it, and maps the exported day."""
 
     def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
-        from include.steps.transform import transform_partition
-        from include.xdm.mapping import bind
-        from include.xdm.mapping_file import read_mapping_file
-        from include.xdm.schema import XdmSchema
+        from include.steps.transform import schema_and_mapping, transform_partition
 
         raw = workspace.require("export", self.upstream_digest(context, "export"))
-        aep = AepHook(self.pipeline.aep.conn_id).get_conn()
-        dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)
-        schema = XdmSchema(aep.registry.resolved_schema(dataset["schemaRef"]["id"]))
-        mapping = bind(
-            self.pipeline.mapping,
-            read_mapping_file(self.pipeline.mapping),
-            schema,
-            keep_unmapped=self.pipeline.unmapped == "keep",
-        )
+        schema, mapping = schema_and_mapping(self.pipeline, AepHook(self.pipeline.aep.conn_id).get_conn())
         manifest = transform_partition(workspace, raw, schema, mapping)
         if nulled := manifest.details["not_converted"]:
             columns = " ".join(f"{name}={number}" for name, number in nulled.items())

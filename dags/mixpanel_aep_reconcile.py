@@ -1,0 +1,78 @@
+"""One daily DAG for every pipeline file: the last days again, because a day of Mixpanel is never quite over.
+
+What it does: asks Mixpanel for the last ``late_days`` days anew, in one export, and takes each of them through the
+steps. Rows that are active stay; those that are not are loaded beside them. It also ends batches that a crashed run
+left open, and tells which older days have changed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from airflow.sdk import DAG
+
+from include.config.loader import load_readable_pipelines
+from include.config.model import Pipeline
+from mixpanel_aep.operators.reconcile import (
+    ReconcileCloseOperator,
+    ReconcileDayOperator,
+    ReconcileLookOperator,
+)
+
+RUNBOOK = """
+### {name}: what came late
+
+**When.** Daily, an hour after yesterday may be exported. It looks at the last {late_days} days again, in one of
+Mixpanel's 60 exports an hour; it can be run at any other time, and run twice it loads nothing twice.
+
+**What the tasks tell.** *day*: `late` rows were loaded beside the others; `vanished` ones are active in AEP and no
+longer returned by Mixpanel (deleted or merged there): they stay until the day is run with *replace*. *close*:
+`late_beyond_window` names older days that changed; run each of them with *Export the day again* in *{dag_id}*.
+
+| red task | what to do |
+|---|---|
+| look | as for *export* in *{dag_id}*: the first line of the log says it |
+| day | as for the step that the log names; the other days are not affected |
+| close | usually a right that the AEP credential lacks; nothing depends on it |
+"""
+
+
+def build(pipeline: Pipeline) -> DAG:
+    """The reconcile DAG of one pipeline."""
+    hour = int(pipeline.settle_hours + 1) % 24
+    with DAG(
+        pipeline.reconcile_dag_id,
+        description=f"Late events of the last {pipeline.late_days} days of {pipeline.name}",
+        doc_md=RUNBOOK.format(name=pipeline.name, late_days=pipeline.late_days, dag_id=pipeline.dag_id),
+        schedule=f"0 {hour} * * *",
+        start_date=datetime.combine(
+            pipeline.start_date, datetime.min.time(), tzinfo=pipeline.mixpanel.day_zone
+        ),
+        catchup=False,
+        max_active_runs=1,
+        dagrun_timeout=timedelta(hours=20),
+        default_args={
+            "owner": "data-platform",
+            "retries": 4,
+            "retry_delay": timedelta(seconds=30),
+            "retry_exponential_backoff": True,
+            "max_retry_delay": timedelta(minutes=20),
+            "execution_timeout": timedelta(hours=8),
+        },
+        tags=["mixpanel", "aep", "reconcile", pipeline.name],
+    ) as dag:
+        look = ReconcileLookOperator(task_id="look", pipeline=pipeline, pool="mixpanel_export")
+        days = ReconcileDayOperator.partial(
+            task_id="day", pipeline=pipeline, pool="aep_ingest", max_active_tis_per_dagrun=1
+        ).expand(day=look.output)
+        close = ReconcileCloseOperator(
+            task_id="close", pipeline=pipeline, pool="mixpanel_export", trigger_rule="all_done"
+        )
+        days >> close
+    return dag
+
+
+pipelines, _ = load_readable_pipelines()  # mixpanel_aep_setup.py shows the faults of the others
+for each in pipelines:
+    if each.late_days:
+        globals()[each.reconcile_dag_id] = build(each)

@@ -1,0 +1,147 @@
+"""What Mixpanel is asked for a partition, and what it answered: kept by the question, whoever asks again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from include.lake import manifest as manifests
+from include.lake.keys import PartitionKey
+from include.lake.lake import Lake
+from include.lake.manifest import Manifest, digest_of, upload_file
+from include.mixpanel.time import require_closed
+from include.steps.workspace import DATA_VERSION, Workspace
+
+
+class _Line(msgspec.Struct):
+    properties: dict[str, msgspec.Raw]
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def stored_day(line: bytes, *, in_ms: bool) -> date | None:
+    """The day for which Mixpanel returns a line: its ``time`` read as UTC, in old projects the wall clock's reading."""
+    try:
+        seconds = float(bytes(_decode(line).properties["time"])) / (1000 if in_ms else 1)
+        return date(1970, 1, 1) + timedelta(days=math.floor(seconds / 86_400))
+    except (msgspec.MsgspecError, KeyError, ValueError, OverflowError):
+        return None
+
+
+class Writer(Protocol):
+    """Takes the bytes of a file."""
+
+    def write(self, data: bytes, /) -> int: ...
+
+
+@dataclass
+class DayFile:
+    """The lines of one day, and the digest of the question and of what they say."""
+
+    path: Path
+    asked: str
+    rows: int = 0
+
+    def __post_init__(self) -> None:
+        self._content = hashlib.sha256(f"export {DATA_VERSION} {self.asked}\n".encode())
+
+    def write(self, file: Writer, line: bytes) -> None:
+        row = line + b"\n"
+        self._content.update(row)
+        file.write(row)
+        self.rows += 1
+
+    @property
+    def digest(self) -> str:
+        return self._content.hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What Mixpanel is asked for a partition; answers are kept by it."""
+
+    workspace: Workspace
+    project_id: int
+    request: Mapping[str, str]
+
+    @classmethod
+    def of(cls, workspace: Workspace, project_id: int) -> Question:
+        source, day = workspace.pipeline.mixpanel, workspace.partition.day
+        require_closed(day, source, workspace.clock.now())
+        return cls(
+            workspace,
+            project_id,
+            {
+                "project_id": str(project_id),
+                "day": str(day),
+                "events": ",".join(sorted(source.events)),
+                "where": source.where or "",
+                "time_in_ms": str(source.time_in_ms),
+            },
+        )
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.request)
+
+    def latest(self) -> Manifest | None:
+        return latest_export(self.workspace, self.digest)
+
+    def looked(self, look: str) -> Manifest | None:
+        """What a look of this name has found."""
+        body = self.workspace.lake.read(self.workspace.partition.look(f"{look} {self.digest}"))
+        return self.workspace.require("export", json.loads(body)["export"]) if body else None
+
+    def publish(self, day_file: DayFile, look: str | None) -> Manifest:
+        place, digest = self.workspace, day_file.digest
+        done = place.find("export", digest)
+        if done is None:
+            key = f"{place.partition.output('export', digest)}/events.jsonl.gz"
+            done = place.publish(
+                step="export",
+                digest=digest,
+                inputs={"request": self.digest},
+                files=(upload_file(place.lake, key, day_file.path, day_file.rows),),
+                counts={"exported": day_file.rows},
+                details={"request": dict(self.request), "project_id": self.project_id},
+            )
+        if look:
+            at = place.clock.now().isoformat(timespec="milliseconds")
+            body = json.dumps({"export": digest, "at": at, "request": self.digest}).encode()
+            place.lake.create(place.partition.look(f"{look} {self.digest}"), body)
+        return done
+
+
+def latest_export(workspace: Workspace, request: str) -> Manifest | None:
+    """The newest answer to a question: the last look's, also where it was an older one over again."""
+    lake, partition = workspace.lake, workspace.partition
+    found = [
+        (manifest.created_at, manifest.digest)
+        for key in lake.keys(partition.step("export"))
+        if key.endswith("/manifest.json")
+        and (manifest := manifests.load(lake, key)) is not None
+        and manifest.inputs["request"] == request
+    ]
+    looks = [json.loads(lake.read(key) or b"{}") for key in lake.keys(partition.looks)]
+    found += [(look["at"], look["export"]) for look in looks if look.get("request") == request]
+    return workspace.require("export", max(found)[1]) if found else None
+
+
+def newest_look(lake: Lake, partition: PartitionKey) -> datetime | None:
+    """When a partition was last exported or looked at again; None: never."""
+    moments = [
+        manifest.created_at
+        for key in lake.keys(partition.step("export"))
+        if key.endswith("/manifest.json") and (manifest := manifests.load(lake, key)) is not None
+    ]
+    moments += [json.loads(lake.read(key) or b"{}")["at"] for key in lake.keys(partition.looks)]
+    return datetime.fromisoformat(max(moments)) if moments else None

@@ -1,0 +1,85 @@
+"""Reconcile: which days are looked at again, and which older ones have changed beyond that window."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from include.config.model import Pipeline
+from include.lake.keys import PartitionKey
+from include.lake.lake import Lake
+from include.mixpanel.time import settled_at
+from include.steps.asked import newest_look, stored_day
+from include.steps.export import Exporter
+
+_SINCE = timedelta(days=7)
+"""How far back a late arrival is told of: a week of reconcile runs may fail before one goes unseen."""
+
+
+def days_to_reconcile(pipeline: Pipeline, now: datetime) -> list[date]:
+    """The last ``late_days`` days that have settled, oldest first."""
+    today = now.astimezone(pipeline.mixpanel.day_zone).date()
+    days = [today - timedelta(days=number) for number in range(1, pipeline.late_days + 3)]
+    settled = [
+        day
+        for day in days
+        if settled_at(day, pipeline.mixpanel, pipeline.settle_hours) <= now
+        and day >= pipeline.start_date
+        and (pipeline.end_date is None or day <= pipeline.end_date)
+    ]
+    return sorted(settled[: pipeline.late_days])
+
+
+def late_beyond_window(
+    lake: Lake, pipeline: Pipeline, mixpanel: Exporter, before: date, now: datetime
+) -> dict[date, int]:
+    """How many events of the days before ``before`` reached Mixpanel after their day was last looked at.
+
+    One export asks for what Mixpanel processed lately; only days that were exported at all are told.
+    """
+    last = before - timedelta(days=1)
+    if last < pipeline.start_date:
+        return {}
+    source = pipeline.mixpanel
+    since_ms = int((now - _SINCE).timestamp() * 1000)
+    lately = f'number(properties["mp_processing_time_ms"]) >= {since_ms}'
+    where = f"({source.where}) and {lately}" if source.where else lately
+    with mixpanel.export(
+        pipeline.start_date, last, events=source.events, where=where, time_in_ms=source.time_in_ms
+    ) as lines:
+        return _after_their_look(lake, pipeline, lines)
+
+
+def _after_their_look(lake: Lake, pipeline: Pipeline, lines: Iterable[bytes]) -> dict[date, int]:
+    looked: dict[date, datetime | None] = {}
+    late: Counter[date] = Counter()
+    for line in lines:
+        day, processed_ms = stored_day(line, in_ms=pipeline.mixpanel.time_in_ms), _processed_ms(line)
+        if day is None or processed_ms is None:
+            continue
+        if day not in looked:
+            looked[day] = newest_look(lake, PartitionKey(pipeline.name, day))
+        seen = looked[day]
+        late[day] += seen is not None and processed_ms > seen.timestamp() * 1000
+    return {day: count for day, count in sorted(late.items()) if count}
+
+
+class _Processed(msgspec.Struct):
+    mp_processing_time_ms: int | None = None
+
+
+class _Line(msgspec.Struct):
+    properties: _Processed
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def _processed_ms(line: bytes) -> int | None:
+    try:
+        return _decode(line).properties.mp_processing_time_ms
+    except msgspec.MsgspecError:
+        return None

@@ -1,0 +1,90 @@
+"""Reconcile: the last days looked at again, what came late loaded, what has vanished and what lies about told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from include.clock import SYSTEM_CLOCK
+from include.config.model import Pipeline
+from include.lake.manifest import Manifest
+from include.steps.workspace import Workspace
+from mixpanel_aep.context import open_lake, run_name
+from mixpanel_aep.hooks.aep import AepHook
+from mixpanel_aep.hooks.mixpanel import MixpanelHook
+from mixpanel_aep.operators.base import PipelineOperator, Summary
+from mixpanel_aep.operators.ingest import AepIngestOperator
+
+
+class ReconcileLookOperator(PipelineOperator):
+    """Exports the days of the window again, in one request, and tells which they are."""
+
+    def run_pipeline(self, context: Mapping[str, Any]) -> list[str]:
+        from include.steps.export import export_partitions
+        from include.steps.reconcile import days_to_reconcile
+
+        lake = open_lake(self.pipeline)
+        days = days_to_reconcile(self.pipeline, SYSTEM_CLOCK.now())
+        if not days:
+            self.log.info("No day of %s is to be looked at again", self.pipeline.name)
+            return []
+        hook = MixpanelHook(self.pipeline.mixpanel.conn_id, lake)
+        places = [Workspace.of(lake, self.pipeline, day) for day in days]
+        found = export_partitions(places, hook.settings().project_id, hook.get_conn(), run_name(context))
+        for manifest in found:
+            self.log.info("Partition %s: exported=%d", manifest.partition, manifest.counts["exported"])
+        return [str(day) for day in days]
+
+
+class ReconcileDayOperator(AepIngestOperator):
+    """Takes one day that was looked at again through transform, validate, stage and ingest.
+
+    :param day: the partition; one of those that the look names.
+    """
+
+    template_fields = ("day",)
+
+    def __init__(self, *, pipeline: Pipeline, day: str, **kwargs: Any) -> None:
+        super().__init__(pipeline=pipeline, **kwargs)
+        self.day = day
+
+    def workspace(self, context: Mapping[str, Any]) -> Workspace:  # noqa: ARG002
+        return Workspace.of(open_lake(self.pipeline), self.pipeline, date.fromisoformat(self.day))
+
+    def staged(self, workspace: Workspace, context: Mapping[str, Any]) -> Manifest:
+        from include.steps.export import export_partition
+        from include.steps.stage import stage_partition
+        from include.steps.transform import schema_and_mapping, transform_partition
+        from include.steps.validate import validate_partition
+
+        hook = MixpanelHook(self.pipeline.mixpanel.conn_id, workspace.lake)
+        raw = export_partition(workspace, hook.settings().project_id, hook.get_conn(), look=run_name(context))
+        schema, mapping = schema_and_mapping(self.pipeline, AepHook(self.pipeline.aep.conn_id).get_conn())
+        mapped = transform_partition(workspace, raw, schema, mapping)
+        return stage_partition(workspace, validate_partition(workspace, mapped))
+
+
+class ReconcileCloseOperator(PipelineOperator):
+    """Ends orphaned batches, and tells which days beyond the window have changed."""
+
+    def run_pipeline(self, context: Mapping[str, Any]) -> Summary:  # noqa: ARG002
+        from include.steps.reconcile import days_to_reconcile, late_beyond_window
+        from include.steps.sweep import sweep_batches
+
+        lake, now = open_lake(self.pipeline), SYSTEM_CLOCK.now()
+        aep = AepHook(self.pipeline.aep.conn_id).get_conn()
+        dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)
+        swept = sweep_batches(lake, self.pipeline, aep, dataset["id"], now)
+        for batch in swept:
+            self.log.info("Ended batch %s, which no run was going to fill", batch)
+        days = days_to_reconcile(self.pipeline, now)
+        mixpanel = MixpanelHook(self.pipeline.mixpanel.conn_id, lake).get_conn()
+        late = late_beyond_window(lake, self.pipeline, mixpanel, min(days), now) if days else {}
+        for day, count in late.items():
+            self.log.warning(
+                "late_beyond_window: %d events of %s arrived after that day was exported. To load them, trigger %s "
+                "with the partition key %s and export_again.",
+                count, day, self.pipeline.dag_id, day,
+            )  # fmt: skip
+        return {"swept": swept, "late_beyond_window": {str(day): count for day, count in late.items()}}
