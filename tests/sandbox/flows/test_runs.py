@@ -281,6 +281,10 @@ def test_a_failed_copy_is_told_and_tried_again(client: Client, body: dict[str, A
         "count": 1
     }
 
+    client.ok("POST", f"{FLOW}/flows/{flow}/action?op=DISABLE")
+    assert client.refused("POST", f"{RUNS}/{run['id']}/action?op=RE_TRIGGER") == "1444-400"
+    client.ok("POST", f"{FLOW}/flows/{flow}/action?op=ENABLE")
+
     change[0]["value"] = account | {"password": data.SERVICE_ACCOUNT_SECRET}
     client.ok("PATCH", connection, change, headers={"If-Match": "*"})
     again = client.ok("POST", f"{RUNS}/{run['id']}/action?op=re_trigger")

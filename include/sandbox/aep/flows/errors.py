@@ -72,11 +72,6 @@ _CATALOG = {
         " id and version must be used in both mapping and target dataset.",
     ),
     "1430-400": (_INVALID, "Flow not found with id {id}."),
-    "1432-400": (
-        _INVALID,
-        "Sort order specified is not correct, prepend + for ascending order and - for descending order in the"
-        " fieldName.",
-    ),
     "1433-400": (
         _INVALID,
         "Incorrect field= {field} passed in orderBy, example are +name, -name, name.",

@@ -31,7 +31,7 @@ def explore(call: Call, client: MixpanelClient) -> Response:
             _check_zone(client, params)
         rows = _samples(call, client, params)
     except Refusal as refusal:
-        raise provider_error(refusal) from refusal
+        raise _provider_error(refusal) from refusal
     schema = inferred(rows) if rows else {"type": "object", "properties": {}}
     shown = rows if call.query("preview", "true").lower() == "true" else []
     # ASCII: a property may hold what UTF-8 cannot.
@@ -39,7 +39,7 @@ def explore(call: Call, client: MixpanelClient) -> Response:
     return Response(text, media_type="application/json")
 
 
-def provider_error(refusal: Refusal) -> Refused:
+def _provider_error(refusal: Refusal) -> Refused:
     """What the Flow Service makes of Mixpanel's refusal [I]."""
     if refusal.status is None or refusal.status >= _SERVER_ERROR:
         return Refused("1103-503")

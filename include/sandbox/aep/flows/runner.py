@@ -65,7 +65,8 @@ def _work(place: Place, key: tuple[int, str, str], worker: _Worker) -> None:
         pass  # the sandbox was closed in the meantime; a run that had begun begins again after its next start
     finally:
         with _lock:
-            _running.pop(key, None)
+            if _running.get(key) is worker:  # when it was broken off; another one may have begun since
+                del _running[key]
         worker.over.set()
 
 

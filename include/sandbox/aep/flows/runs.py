@@ -30,14 +30,9 @@ def add_routes(routes: FlowRoutes) -> None:
     routes.serve("POST", f"/{RUNS}/{{id}}/action", _act, json=False)
 
 
-def current_runs(place: Place) -> list[Entity]:
-    """All runs, oldest first, after everything that is due was done."""
-    look(place)
-    return [settled(place, run) for run in all_of(place, RUNS)]
-
-
 def _list(call: Call) -> Response:
-    bodies = [_shown(call, run) for run in current_runs(call.place)]
+    look(call.place)
+    bodies = [_shown(call, settled(call.place, run)) for run in all_of(call.place, RUNS)]
     # Runs can be filtered by `state`, says the guide, though no sample of a run has one.
     return listed(call, RUNS, bodies, {"state": lambda body: body["metrics"]["statusSummary"]["status"]})
 
@@ -68,7 +63,9 @@ def _create(call: Call) -> Response:
         flow = place.get(kept_as(FLOWS), flow_id)
         if flow is None:
             raise Refused("1430-400", id=flow_id)
-        _check_flow(flow)
+        _require_enabled(flow)
+        if str(flow["scheduleParams"]["frequency"]).lower() != "once":
+            raise invalid("a run can be created only for a dataflow that is scheduled for one-time ingestion")
         if "deltaColumn" in params:
             flow = _with_delta_column(place, flow, params["deltaColumn"])
         start = epoch_ms(params["startTime"], "params.startTime") if "startTime" in params else place.now
@@ -77,11 +74,9 @@ def _create(call: Call) -> Response:
     return JSONResponse(_answer(call, run), 201)
 
 
-def _check_flow(flow: Entity) -> None:
+def _require_enabled(flow: Entity) -> None:
     if flow["state"] != "enabled":
         raise Refused("1444-400", id=flow["id"], state="enabled")
-    if str(flow["scheduleParams"]["frequency"]).lower() != "once":
-        raise invalid("a run can be created only for a dataflow that is scheduled for one-time ingestion")
 
 
 def _window(place: Place, params: dict[str, Any]) -> tuple[int, int]:
@@ -137,6 +132,7 @@ def _act(call: Call) -> Response:
         flow = place.get(kept_as(FLOWS), run["flowId"])
         if flow is None:
             raise Refused("1430-400", id=run["flowId"])
+        _require_enabled(flow)
         start, end = run["window"]
         again = new_run(place, flow, place.now, (start, end), call.client_id, parentFlowRunId=run["id"])
     return JSONResponse(_shown(call, again))
