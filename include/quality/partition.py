@@ -30,7 +30,8 @@ class PartitionFacts:
     """Rows by event name."""
 
     def share(self, event: str) -> float:
-        return self.by_event.get(event, 0) / self.rows if self.rows else 0.0
+        total = sum(self.by_event.values())
+        return self.by_event.get(event, 0) / total if total else 0.0
 
 
 def partition_specs(

@@ -24,6 +24,8 @@ class Report:
     broken: list[str] = field(default_factory=list)
     """What makes the partition as a whole red."""
     warnings: dict[str, int] = field(default_factory=dict)
+    unmapped: dict[str, int] = field(default_factory=dict)
+    """Events by property that no mapping names."""
     examples: dict[str, list[str]] = field(default_factory=dict)
     """Values by reason; empty unless the pipeline says ``show_values``."""
 

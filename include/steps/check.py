@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,8 +85,12 @@ class Check:
                 for number in range(source.num_row_groups):  # each of bounded bytes, as transform wrote it
                     self._chunk(source.read_row_group(number), runner, valid, quarantine)
 
-    def run_partition(self, history: list[dict[str, int]]) -> None:
-        """The expectations of the whole; of an empty day the one that it may be empty, without GX."""
+    def run_partition(self, history: list[dict[str, int]], by_event: Mapping[str, int]) -> None:
+        """The expectations of the whole; of an empty day the one that it may be empty, without GX.
+
+        ``by_event``: events by name as they came, for schemas that have no ``eventType``.
+        """
+        self.by_event = self.by_event or Counter(by_event)
         quality = self.workspace.pipeline.quality
         facts = PartitionFacts(self.valid, self._double_ids() if self.valid else 0, self.by_event)
         severity = _severity(self.workspace)

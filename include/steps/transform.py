@@ -15,6 +15,7 @@ from include.aep.client import AepClient
 from include.config.model import Pipeline
 from include.errors import SchemaError
 from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
+from include.mixpanel.reading import TimeEvidence, require_agreement
 from include.steps.jsonl import gzip_writer
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.compile import CompiledMapping, compile_mapping
@@ -26,6 +27,8 @@ from include.xdm.sift import Sieve, SiftedEvent
 from include.xdm.spool import Spool
 
 _CHUNK_ROWS = 10_000
+_MOST_NAMES = 500
+"""Names of events and of unmapped properties that a manifest counts one by one."""
 
 
 def schema_and_mapping(pipeline: Pipeline, aep: AepClient) -> tuple[XdmSchema, MappingSet]:
@@ -80,6 +83,8 @@ def transform_partition(
             "quarantine": quarantine,
             "reasons": dict(sorted(work.reasons.items())),
             "not_converted": work.not_converted,
+            "unmapped": dict(itertools.islice(work.unmapped().items(), _MOST_NAMES)),
+            "by_event": dict(work.sieve.by_event.most_common(_MOST_NAMES)),
             "schema_version": schema.version,
         },
     )
@@ -102,9 +107,10 @@ class _Work:
             wall_clock_zone=source.zone if source.time_is == "project_local" else None,
             now_ms=int(workspace.clock.seconds() * 1000),
             mapped=mapping.whole_properties,
+            evidence=TimeEvidence(source.zone),
             time_in_ms=source.time_in_ms,
-            note_unmapped=workspace.pipeline.unmapped == "fail",
         )
+        self.pipeline = workspace.pipeline
         self.named = mapping.named_properties
         self.reasons: Counter[str] = Counter()
         self.not_converted: dict[str, int] = {}
@@ -119,6 +125,7 @@ class _Work:
         ):
             db.register("sieve", self._narrow(quarantine, spool))
             db.execute("CREATE TABLE sifted AS SELECT * FROM sieve")
+            require_agreement(self.sieve.evidence, self.pipeline.mixpanel, self.pipeline.name)
             self._check_unmapped()
             duplicates, twins = self._drop_duplicates(db)
             rows = self._map(db, spool, compiled)
@@ -197,9 +204,14 @@ class _Work:
                 self.reasons[sifted["reason"]] += 1
                 quarantine.write(json.dumps(sifted, ensure_ascii=False).encode() + b"\n")
 
+    def unmapped(self) -> dict[str, int]:
+        """How many events have each property that no mapping names, the most frequent first."""
+        counted = self.sieve.unmapped_names.most_common()
+        return {name: rows for name, rows in counted if name not in self.named and None not in self.named}
+
     def _check_unmapped(self) -> None:
-        names = [name for name, _ in self.sieve.unmapped_names.most_common() if name not in self.named]
-        if names and None not in self.named:
+        names = list(self.unmapped())
+        if names and self.pipeline.unmapped == "fail":
             raise SchemaError(
                 f"{len(names)} properties have no mapping: {', '.join(map(repr, names[:5]))}.",
                 "Map them, or write unmapped: keep in the pipeline file.",

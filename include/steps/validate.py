@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 
 from include.errors import PartitionRefused, TooManyQuarantined
 from include.lake.manifest import Manifest, digest_of, upload_file
@@ -42,7 +43,8 @@ def validate_partition(workspace: Workspace, mapped: Manifest) -> Manifest:
         check = Check(workspace, schema, scratch)
         check.refuse_useless_mappings(mapped)
         check.run(workspace.local_files(mapped, scratch))
-        check.run_partition(events_before(workspace, quality.history_days if check.valid else 0))
+        history = events_before(workspace, quality.history_days if check.valid else 0)
+        check.run_partition(history, mapped.details.get("by_event", {}))
         report = _publish_report(workspace, digest, mapped, schema, check)
         quarantine = check.upload_quarantine(workspace, digest)
         _refuse(workspace, mapped, check, report)
@@ -91,6 +93,7 @@ def _publish_report(
             broken=[reason.sentence for reason in check.broken],
             warnings=_told(check.warned),
             not_converted=mapped.details["not_converted"],
+            unmapped=dict(islice(mapped.details.get("unmapped", {}).items(), 30)),
             expectations=[
                 (spec.name, spec.sentence, spec.severity, failed[f"{spec.name} {spec.sentence}"])
                 for spec in check.specs

@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from include.mixpanel.reading import TimeEvidence
 from include.mixpanel.time import EventTime, Reading, event_time
 from include.xdm.identity import event_id, event_id_without_insert_id
 
@@ -22,6 +23,8 @@ LINE_LIMIT_BYTES = 1_200_000  # Mixpanel takes events up to 1 MB and adds about 
 DEPTH_LIMIT = 64
 _MS_FROM_SECONDS = 10_000_000_000  # later than the year 2286 in seconds: these are milliseconds
 _INTEGER = re.compile(rb"-?\d+")
+ENOUGH_EVIDENCE = 20_000
+"""Live events of a day that are asked how the project keeps time."""
 
 
 REASONS = {
@@ -75,17 +78,21 @@ _decode_properties = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 @dataclass
 class Sieve:
-    """Sifts one partition's lines. ``counts`` and ``quarantined`` fill up while ``sift`` is iterated."""
+    """Sifts one partition's lines. ``counts``, names and ``evidence`` fill up while ``sift`` is iterated.
+
+    ``unmapped_names``: how many events have each property that no mapping carries whole; ``by_event``: events by name.
+    """
 
     project_id: int
     day: date
     wall_clock_zone: ZoneInfo | None
     now_ms: int
     mapped: frozenset[str]
+    evidence: TimeEvidence
     time_in_ms: bool = False
-    note_unmapped: bool = False
     counts: Counter[str] = field(default_factory=Counter)
     unmapped_names: Counter[str] = field(default_factory=Counter)
+    by_event: Counter[str] = field(default_factory=Counter)
 
     def sift(self, lines: Iterable[bytes]) -> Iterator[SiftedEvent | dict[str, Any]]:
         """Events, and for each refused line a quarantine record ``{step, reason, field, line_number, raw}``."""
@@ -104,6 +111,8 @@ class Sieve:
         arrival_ms = _integer(properties.get("$mp_api_timestamp_ms"))
         processed_ms = _integer(properties.get("mp_processing_time_ms"))
         wall_ms = self._time_ms(properties.get("time"))
+        if arrival_ms is not None and self.evidence.rows < ENOUGH_EVIDENCE and _is_live(properties):
+            self.evidence.see(wall_ms, arrival_ms)
         when = self._when(wall_ms, arrival_ms if arrival_ms is not None else processed_ms)
         insert_id = _text(properties.get("$insert_id"))
         if insert_id:
@@ -114,6 +123,7 @@ class Sieve:
         if when.reading is not Reading.EXACT:
             self.counts[f"time_{when.reading.value}"] += 1
         unmapped = self._unmapped(properties)
+        self.by_event[event] += 1
         return SiftedEvent(
             number, identity, when.milliseconds, processed_ms or 0, bool(insert_id), event, raw, unmapped
         )
@@ -152,9 +162,13 @@ class Sieve:
         kept = {name: properties[name] for name in properties if name not in mapped}
         for name in [name for name, value in kept.items() if bytes(value) in (b"null", b'""')]:
             del kept[name]
-        if self.note_unmapped:
-            self.unmapped_names.update(kept.keys())
+        self.unmapped_names.update(kept.keys())
         return msgspec.json.encode(kept).decode()
+
+
+def _is_live(properties: Mapping[str, msgspec.Raw]) -> bool:
+    """Whether an SDK sent the event, and not an import of what happened long before."""
+    return "mp_lib" in properties and "$import" not in properties
 
 
 def quarantine_record(number: int, line: bytes, refused: Refused) -> dict[str, Any]:

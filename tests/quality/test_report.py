@@ -48,7 +48,7 @@ def full(text: str) -> Report:
     """A report with ``text`` in every place that data can reach."""
     return Report(
         text, text, text, text, {**EMPTY.counts, "exported": 5, "refused": 2}, {text: 2}, {text: 3},
-        [(text, text, "critical", 1)], {text: 4}, {text: 5}, [text], {text: 6}, {text: [text]},
+        [(text, text, "critical", 1)], {text: 4}, {text: 5}, [text], {text: 6}, {text: 7}, {text: [text]},
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.errors import BadManifest, SchemaError
+from include.errors import BadManifest, ConfigError, SchemaError
 from include.lake.lake import Lake
 from include.steps.transform import transform_partition
 from include.xdm.mapping import bind
@@ -336,3 +336,26 @@ def test_a_day_mapped_in_slices_is_the_same_day(tmp_path: Path, monkeypatch: pyt
         made.append((rows(place, manifest, tmp_path), manifest.counts, manifest.details["not_converted"]))
     assert made[0] == made[1] == made[2]
     assert made[0][2] == {"_acme.mixpanel.quantity": 3}
+
+
+def test_a_day_that_contradicts_how_the_pipeline_reads_time_is_refused_before_anything_is_published(
+    lake: Lake,
+) -> None:
+    """Rows of an old project in Los Angeles, which reached Mixpanel seven hours after their wall clock's reading."""
+    arrival = {"mp_lib": "web", "$mp_api_timestamp_ms": (NOON + 7 * 3600) * 1000 + 500}
+    rows = [line(event(**arrival, **{"$insert_id": f"{n}"})) for n in range(30)]
+    wrong = workspace(lake, mixpanel={"timezone": "America/Los_Angeles", "time_is": "utc"})
+    with pytest.raises(ConfigError, match="30 of 30 live events reached Mixpanel 7 hours after their `time`"):
+        transformed(wrong, schema(), [row("event", "eventType")], *rows)
+    assert list(lake.keys("shop/2026-07-01/xdm")) == []
+    right = workspace(lake, mixpanel={"timezone": "America/Los_Angeles", "time_is": "project_local"})
+    assert transformed(right, schema(), [row("event", "eventType")], *rows).rows == 30
+
+
+def test_events_and_properties_without_a_mapping_are_counted_by_name(lake: Lake) -> None:
+    rows = [line(event(currency="NOK", **{"$insert_id": "1"})), line(event("View", page="x", currency="SEK"))]
+    made = transformed(
+        workspace(lake), schema(currency=STRING), [row("properties.currency", "currency")], *rows
+    )
+    assert made.details["by_event"] == {"Purchase": 1, "View": 1}
+    assert {"page", "currency"} & made.details["unmapped"].keys() == {"page"}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.mixpanel.reading import TimeEvidence
 from include.steps.transform import open_duckdb
 from include.xdm.compile import compile_mapping
 from include.xdm.convert import ident, quote
@@ -66,7 +68,8 @@ def mapped(
     compiled = compile_mapping(mapping, identities or IDENTITIES)
     register_anew(db, compiled.functions)
     now_ms = int(LATER.timestamp() * 1000)
-    sifting = Sieve(PROJECT_ID, DAY, None, now_ms, mapping.whole_properties | BASE)
+    evidence = TimeEvidence(ZoneInfo("UTC"))
+    sifting = Sieve(PROJECT_ID, DAY, None, now_ms, mapping.whole_properties | BASE, evidence)
     events = [sifted for sifted in sifting.sift(lines) if isinstance(sifted, SiftedEvent)]
     assert len(events) == len(lines)
     columns = {

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.mixpanel.reading import TimeEvidence
 from include.xdm import sift
 from include.xdm.identity import event_id
 from include.xdm.sift import Sieve, SiftedEvent
@@ -32,6 +33,7 @@ def sieve(**changes: Any) -> Sieve:
         "wall_clock_zone": None,
         "now_ms": now_ms,
         "mapped": frozenset(),
+        "evidence": TimeEvidence(ZoneInfo("Europe/Berlin")),
     }
     return Sieve(**{**fields, **changes})
 
@@ -269,7 +271,7 @@ def test_nulls_empty_texts_and_mapped_properties_are_not_kept_twice() -> None:
 
 
 def test_names_of_unmapped_properties_are_noted_when_somebody_asks() -> None:
-    asked = sieve(note_unmapped=True, mapped=frozenset({"time", "distinct_id"}))
+    asked = sieve(mapped=frozenset({"time", "distinct_id"}))
     list(asked.sift([raw_line(b'"a":1,"b":2'), raw_line(b'"a":1')]))
     assert asked.unmapped_names == {"a": 2, "b": 1}
 
@@ -324,3 +326,17 @@ def test_any_damage_to_a_line_ends_in_an_event_or_in_quarantine(
 @given(st.binary(max_size=60))
 def test_any_bytes_end_in_quarantine(body: bytes) -> None:
     assert one(body)["line_number"] == 1
+
+
+def test_events_of_an_sdk_are_asked_how_the_project_keeps_time_and_imports_are_not() -> None:
+    live = {"mp_lib": "web", "$mp_api_timestamp_ms": NOON * 1000 + 500}
+    rows = [
+        event(**live),
+        event(**live, **{"$import": True}),
+        event(**{**live, "mp_lib": None}),
+        event(mp_lib="web"),
+    ]
+    asked = sieve()
+    list(asked.sift(map(line, rows)))
+    assert (asked.evidence.rows, asked.evidence.utc) == (1, 1)
+    assert asked.by_event == {"Purchase": 4}
