@@ -10,6 +10,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from include.sandbox.fault_filters import (
+    AllBut,
+    Before,
+    Filter,
+    FirstBytes,
+    FirstLines,
+    Half,
+    Once,
+    Told,
+    WithoutEnd,
+)
+
 Framing = Literal["chunked", "content-length", "close"]
 """How the end of the body is told: by a last chunk, by its length, or by the end of the connection."""
 Encoding = Literal["as-asked", "gzip", "identity"]
@@ -96,20 +108,19 @@ class _OfBody(_Action):
     encoding: Encoding = "as-asked"
     framing: Framing = "chunked"
     after_bytes: int | None = Field(default=None, ge=0)
-    """Of the body as sent, so after compression. Default: half of it."""
+    """Of the body as sent, so after compression. Default: half of it, and of a large one a megabyte."""
     before_end_bytes: int | None = Field(default=None, ge=0)
     """Counted from the end instead; 8 takes the trailer from a gzip stream."""
     after_lines: int | None = Field(default=None, ge=0)
     """Whole lines of the body before compression; for an uncompressed body only."""
 
-    def cut(self, body: bytes, sent: bytes) -> bytes:
-        """What is sent of ``sent``, which is ``body``, perhaps compressed."""
+    def filter(self) -> Filter:
+        """What lets pass only what is sent."""
         if self.after_lines is not None:
-            lines = body.split(b"\n")[: self.after_lines]
-            return b"".join(line + b"\n" for line in lines)[: len(sent)]
+            return FirstLines(self.after_lines)
         if self.before_end_bytes is not None:
-            return sent[: max(0, len(sent) - self.before_end_bytes)]
-        return sent[: len(sent) // 2 if self.after_bytes is None else self.after_bytes]
+            return AllBut(self.before_end_bytes)
+        return Half() if self.after_bytes is None else FirstBytes(self.after_bytes)
 
 
 class Cut(_OfBody):
@@ -121,8 +132,11 @@ class Cut(_OfBody):
     """
 
     do: Literal["cut"] = "cut"
-    end: Literal["close", "reset"] = "close"
+    end: Literal["close", "reset", "half-close"] = "close"
+    """``half-close``: the server says no more, and keeps the connection open for what the client says."""
     honest: bool = False
+    inside_chunk: bool = False
+    """The last chunk is announced as longer than it is: "237 bytes read, 275 more expected"."""
 
 
 class Hang(_OfBody):
@@ -158,40 +172,42 @@ class Sentinel(_Action):
     """Whether the other rows follow after it."""
     encoding: Encoding = "as-asked"
 
-    def alter(self, body: bytes) -> bytes:
-        lines = body.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        count = len(lines) if self.after_lines is None else min(self.after_lines, len(lines))
-        before, rest = lines[:count], lines[count:]
-        if self.mid_line and before:
-            before[-1] = before[-1][: len(before[-1]) // 2]
+    def filter(self) -> Filter:
         text = self.text.encode() + (b"\n" if self.newline else b"")
-        after = b"".join(line + b"\n" for line in rest) if self.rest else b""
-        return b"".join(line + b"\n" for line in before) + text + after
+        return Told(text, self.after_lines, mid_line=self.mid_line, rest=self.rest)
 
 
 class Alter(_Action):
     """The whole answer in an odd form. All but ``invalid_utf8`` still hold every row."""
 
     do: Literal["alter"] = "alter"
-    how: Literal["bom", "crlf", "blank_lines", "no_final_newline", "gzip_members", "invalid_utf8"]
+    how: Literal[
+        "bom",
+        "crlf",
+        "blank_lines",
+        "no_final_newline",
+        "gzip_members",
+        "invalid_utf8",
+        "close_delimited",
+        "content_length",
+    ]
+    """The last two: the same body, whose end is told by the connection's, or by its length."""
     encoding: Encoding = "as-asked"
 
-    def alter(self, body: bytes) -> bytes:
+    def filter(self) -> Filter:
         match self.how:
             case "bom":
-                return b"\xef\xbb\xbf" + body
+                return Before(b"\xef\xbb\xbf")
             case "crlf":
-                return body.replace(b"\n", b"\r\n")
+                return Before(b"", lambda data: data.replace(b"\n", b"\r\n"))
             case "blank_lines":
-                return b"\n" + body.replace(b"\n", b"\n\n")
+                return Before(b"\n", lambda data: data.replace(b"\n", b"\n\n"))
             case "no_final_newline":
-                return body.removesuffix(b"\n")
+                return WithoutEnd()
             case "invalid_utf8":
-                return body.replace(b'"event":"', b'"event":"\xff\xfe', 1)
-            case "gzip_members":
-                return body
+                return Once(b'"event":"', b'"event":"\xff\xfe')
+            case _:
+                return Filter()
 
     def keeps_rows(self) -> bool:
         return self.how != "invalid_utf8"

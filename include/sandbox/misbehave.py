@@ -1,23 +1,38 @@
-"""Makes planned faults happen, between the client and the services."""
+"""Makes planned faults happen, between the client and the services. Bodies pass through; none is held as a whole."""
 
 from __future__ import annotations
 
 import asyncio
-import zlib
-from collections.abc import MutableMapping
-from dataclasses import dataclass, field
-from typing import Any
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import IO
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from include.sandbox import gzipped
 from include.sandbox.exchange import exchange_of
-from include.sandbox.fault_actions import Alter, Answer, Cut, Drip, Drop, Hang, Pass, Redirect, Sentinel
+from include.sandbox.fault_actions import (
+    Alter,
+    Answer,
+    Cut,
+    Drip,
+    Drop,
+    Encoding,
+    Hang,
+    Pass,
+    Redirect,
+    Sentinel,
+)
+from include.sandbox.fault_filters import Filter, Gzip
 from include.sandbox.faults import FaultPlan
+from include.sandbox.taken import Taken, beginning, through
 from include.sandbox.wire import Wire, gone
 
-_GZIP_ABOVE_BYTES = 1400
 _MEMBERS = 3
+_PIECE_BYTES = 64 * 1024
+_IN_MEMORY_BYTES = 1024 * 1024
 
 
 class FaultMiddleware:
@@ -51,26 +66,6 @@ class FaultMiddleware:
 
 
 @dataclass
-class _Taken:
-    """An answer taken from a service before it reaches the client."""
-
-    status: int = 500
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytes = b""
-    gzip_asked: bool = False
-
-    def encoded(self, encoding: str, *, members: int = 1) -> tuple[bytes, bool]:
-        """The body as sent, and whether that is gzip."""
-        wanted = encoding == "gzip" or members > 1
-        asked = self.gzip_asked and len(self.body) > _GZIP_ABOVE_BYTES
-        if not (wanted or (encoding == "as-asked" and asked)):
-            return self.body, False
-        size = -(-len(self.body) // members) or 1
-        pieces = [self.body[at : at + size] for at in range(0, len(self.body), size)] or [b""]
-        return b"".join(_gzip(piece) for piece in pieces), True
-
-
-@dataclass
 class _Call:
     app: ASGIApp
     scope: Scope
@@ -80,91 +75,153 @@ class _Call:
     async def answer(self, action: Answer) -> None:
         exchange_of(self.scope).whole = False
         if action.after:
-            await self._take()
-        headers, body = action.parts(_header(self.scope, b"authorization"))
-        await self._reply(action.status, headers, body)
+            await self._done()
+        authorization = next((v for k, v in self.scope["headers"] if k == b"authorization"), b"")
+        headers, body = action.parts(authorization.decode("latin-1"))
+        length = [] if action.status in (204, 304) else [("content-length", str(len(body)))]
+        await self.send(_start(action.status, [*headers, *length]))
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def drop(self, action: Drop) -> None:
         exchange = exchange_of(self.scope)
         exchange.whole = False
         if action.after:
-            await self._take()
+            await self._done()
         exchange.end(False)
-        wire = self._wire()
-        await (wire.reset(self.receive) if action.end == "reset" else wire.close(self.receive))
+        await _END[action.end](Wire(self.scope), self.receive)
 
     async def break_off(self, action: Cut | Hang) -> None:
-        exchange = exchange_of(self.scope)
-        exchange.whole = False
-        taken = await self._take()
-        sent, gzip = taken.encoded("identity" if action.after_lines is not None else action.encoding)
-        part = action.cut(taken.body, sent)
-        honest = isinstance(action, Cut) and action.honest
-        claimed = len(part) if honest else max(len(sent), len(part) + 1)
-        wire = self._wire()
-        wire.head(taken.status, taken.headers, action.framing, length=claimed, gzip=gzip, announce=honest)
-        wire.body(part)
-        if honest:
-            wire.finish()
-        exchange.status, exchange.bytes_sent = taken.status, len(part)
-        exchange.end(False)
+        exchange_of(self.scope).whole = False
+        wire = Wire(self.scope)
+        async with self._taken() as taken:
+            encoding = "identity" if action.after_lines is not None else action.encoding
+            gzip, sent = await _encoded(taken, encoding)
+            if action.framing == "content-length":
+                await self._break_off_a_length(action, wire, taken, sent, gzip=gzip)
+            else:
+                honest = isinstance(action, Cut) and action.honest
+                wire.head(taken.status, taken.headers, action.framing, gzip=gzip, announce=honest)
+                await self._write(wire, taken, through(sent, action.filter()), action)
+                if honest:
+                    wire.finish()
+        exchange_of(self.scope).end(False)
         if isinstance(action, Hang):
             await gone(self.receive, action.seconds)
-        reset = isinstance(action, Cut) and action.end == "reset"
-        await (wire.reset(self.receive) if reset else wire.close(self.receive))
+        await _END[action.end if isinstance(action, Cut) else "close"](wire, self.receive)
+
+    async def _break_off_a_length(
+        self, action: Cut | Hang, wire: Wire, taken: Taken, sent: AsyncIterator[bytes], *, gzip: bool
+    ) -> None:
+        """The whole length has to be known before the first byte goes out: the body waits in a file."""
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
+            whole = await _keep(sent, file)
+            part = sum([len(piece) async for piece in through(_read(file), action.filter())])
+            honest = isinstance(action, Cut) and action.honest
+            length = part if honest else max(whole, part + 1)
+            wire.head(
+                taken.status, taken.headers, "content-length", length=length, gzip=gzip, announce=honest
+            )
+            await self._write(wire, taken, through(_read(file), action.filter()), action)
 
     async def drip(self, action: Drip) -> None:
-        taken = await self._take()
-        body, gzip = taken.encoded("as-asked")
-        await self.send(_start(taken.status, taken.headers, gzip=gzip))
-        for at in range(0, len(body), action.bytes_at_a_time):
-            piece = body[at : at + action.bytes_at_a_time]
-            await self.send({"type": "http.response.body", "body": piece, "more_body": True})
-            await asyncio.sleep(action.every_seconds)
-            transport = self.scope.get("sandbox.transport")
-            if transport and transport.is_closing():
-                return
-        await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+        async with self._taken() as taken:
+            gzip, sent = await _encoded(taken, "as-asked")
+            await self.send(_start(taken.status, taken.headers, gzip=gzip))
+            async for data in sent:
+                for at in range(0, len(data), action.bytes_at_a_time):
+                    await self._send(data[at : at + action.bytes_at_a_time])
+                    await asyncio.sleep(action.every_seconds)
+                    if self._client_has_left():
+                        return
+            await self._send(b"", more=False)
 
     async def alter(self, action: Sentinel | Alter) -> None:
-        keeps_rows = isinstance(action, Alter) and action.keeps_rows()
-        exchange_of(self.scope).whole = keeps_rows
-        taken = await self._take()
-        taken.body = action.alter(taken.body)
-        members = _MEMBERS if isinstance(action, Alter) and action.how == "gzip_members" else 1
-        body, gzip = taken.encoded(action.encoding, members=members)
-        headers = [*taken.headers, ("content-encoding", "gzip")] if gzip else taken.headers
-        await self._reply(taken.status, headers, body)
+        exchange = exchange_of(self.scope)
+        exchange.whole = isinstance(action, Alter) and action.keeps_rows()
+        how = action.how if isinstance(action, Alter) else ""
+        encoding = "gzip" if how == "gzip_members" else action.encoding
+        async with self._taken() as taken:
+            members = _MEMBERS if how == "gzip_members" else 1
+            gzip, sent = await _encoded(taken, encoding, action.filter(), members=members)
+            if how == "close_delimited":
+                wire = Wire(self.scope)
+                wire.head(taken.status, taken.headers, "close", gzip=gzip)
+                await self._write(wire, taken, sent)
+                exchange.end(exchange.whole)
+                await wire.close(self.receive)
+            elif how == "content_length":
+                with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
+                    length = ("content-length", str(await _keep(sent, file)))
+                    await self._pass_on(taken, _read(file), [length], gzip=gzip)
+            else:
+                await self._pass_on(taken, sent, [], gzip=gzip)
 
-    async def _take(self) -> _Taken:
-        """Let the service answer, uncompressed, and keep the answer."""
-        taken = _Taken(gzip_asked=b"gzip" in _header(self.scope, b"accept-encoding").encode())
-        inner: MutableMapping[str, Any] = dict(self.scope)
-        inner["headers"] = [pair for pair in self.scope["headers"] if pair[0] != b"accept-encoding"]
-        pieces: list[bytes] = []
+    def _taken(self) -> Taken:
+        return Taken(self.app, self.scope, self.receive)
 
-        async def keep(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                taken.status = message["status"]
-                taken.headers = [
-                    (name.decode("latin-1"), value.decode("latin-1"))
-                    for name, value in message.get("headers", [])
-                    if name.lower() not in (b"content-length", b"content-encoding")
-                ]
-            elif message["type"] == "http.response.body":
-                pieces.append(message.get("body", b""))
+    async def _done(self) -> None:
+        """The service does what it was asked, and nobody hears of it."""
+        async with self._taken() as taken:
+            async for _ in taken.pieces():
+                pass
 
-        await self.app(inner, self.receive, keep)
-        taken.body = b"".join(pieces)
-        return taken
+    async def _pass_on(
+        self, taken: Taken, sent: AsyncIterator[bytes], more: list[tuple[str, str]], *, gzip: bool
+    ) -> None:
+        await self.send(_start(taken.status, [*taken.headers, *more], gzip=gzip))
+        async for piece in sent:
+            await self._send(piece)
+        await self._send(b"", more=False)
 
-    async def _reply(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        length = [] if status in (204, 304) else [("content-length", str(len(body)))]
-        await self.send(_start(status, [*headers, *length]))
-        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+    async def _send(self, piece: bytes, *, more: bool = True) -> None:
+        await self.send({"type": "http.response.body", "body": piece, "more_body": more})
 
-    def _wire(self) -> Wire:
-        return Wire(self.scope["sandbox.transport"])
+    async def _write(
+        self, wire: Wire, taken: Taken, sent: AsyncIterator[bytes], action: Cut | Hang | None = None
+    ) -> None:
+        """Past the server, which would give every answer a proper end."""
+        exchange = exchange_of(self.scope)
+        exchange.status = taken.status
+        last = b""
+        async for piece in sent:
+            await wire.body(last)
+            last = piece
+            exchange.bytes_sent += len(piece)
+            if self._client_has_left():
+                return
+        inside = isinstance(action, Cut) and action.inside_chunk
+        await (wire.half_a_chunk(last) if inside else wire.body(last))
+
+    def _client_has_left(self) -> bool:
+        transport = self.scope.get("sandbox.transport")
+        return bool(transport and transport.is_closing())
+
+
+_END = {"close": Wire.close, "reset": Wire.reset, "half-close": Wire.half_close}
+
+
+async def _encoded(
+    taken: Taken, encoding: Encoding, change: Filter | None = None, *, members: int = 1
+) -> tuple[bool, AsyncIterator[bytes]]:
+    """Whether the body is gzipped, and its bytes as they are sent, changed before."""
+    pieces = through(taken.pieces(), change or Filter())
+    gzip = encoding == "gzip"
+    if encoding == "as-asked" and taken.gzip_asked:
+        head, pieces = await beginning(pieces, gzipped.ABOVE_BYTES)
+        gzip = len(head) > gzipped.ABOVE_BYTES
+    return gzip, through(pieces, Gzip(members)) if gzip else pieces
+
+
+async def _keep(pieces: AsyncIterator[bytes], file: IO[bytes]) -> int:
+    async for piece in pieces:
+        file.write(piece)
+    return file.tell()
+
+
+async def _read(file: IO[bytes]) -> AsyncIterator[bytes]:
+    file.seek(0)
+    while piece := file.read(_PIECE_BYTES):
+        yield piece
 
 
 def _start(status: int, headers: list[tuple[str, str]], *, gzip: bool = False) -> Message:
@@ -172,12 +229,3 @@ def _start(status: int, headers: list[tuple[str, str]], *, gzip: bool = False) -
     if gzip:
         pairs.append((b"content-encoding", b"gzip"))
     return {"type": "http.response.start", "status": status, "headers": pairs}
-
-
-def _header(scope: Scope, name: bytes) -> str:
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
-
-
-def _gzip(data: bytes) -> bytes:
-    packer = zlib.compressobj(level=4, wbits=31)
-    return packer.compress(data) + packer.flush()

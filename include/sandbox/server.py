@@ -39,6 +39,7 @@ class WireProtocol(H11Protocol):
 
         async def lend(scope: Scope, receive: Receive, send: Send) -> None:
             scope["sandbox.transport"] = self.transport
+            scope["sandbox.drain"] = self.flow.drain
             await app(scope, receive, send)
 
         self.app = lend

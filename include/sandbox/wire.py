@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from email.utils import formatdate
 from http import HTTPStatus
 
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from include.sandbox.fault_actions import Framing
 
@@ -19,10 +20,14 @@ Headers = Iterable[tuple[str, str]]
 
 
 class Wire:
-    """One answer on a connection that the server has lent; after it the connection is closed."""
+    """One answer on a connection that the server has lent; after it the connection is closed.
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+    What is written waits until the client takes it, so that nothing piles up.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        self._transport: asyncio.Transport = scope["sandbox.transport"]
+        self._drain: Callable[[], Awaitable[None]] = scope.get("sandbox.drain", _no_wait)
         self._chunked = False
 
     def head(
@@ -52,10 +57,18 @@ class Wire:
             lines.append("connection: close")
         self._transport.write("\r\n".join([*lines, "", ""]).encode("latin-1", "replace"))
 
-    def body(self, data: bytes) -> None:
+    async def body(self, data: bytes) -> None:
         if data and self._chunked:
             data = b"%x\r\n%s\r\n" % (len(data), data)
+        await self._write(data)
+
+    async def half_a_chunk(self, data: bytes) -> None:
+        """A chunk that is announced as twice as long as it is."""
+        await self._write(b"%x\r\n%s" % (2 * len(data) or 1, data) if self._chunked else data)
+
+    async def _write(self, data: bytes) -> None:
         self._transport.write(data)
+        await self._drain()
 
     def finish(self) -> None:
         """The end of a chunked body, as it should be."""
@@ -66,6 +79,16 @@ class Wire:
         await self._flushed()
         self._transport.close()
         await gone(receive, _FLUSH_SECONDS)
+
+    async def half_close(self, receive: Receive) -> None:
+        """Nothing more comes, yet the connection stays open for what the other side has to say."""
+        await self._flushed()
+        connection = self._transport.get_extra_info("socket")
+        if connection is not None:
+            # Not by write_eof: the server may still try to write, and must not be surprised.
+            connection.shutdown(socket.SHUT_WR)
+            await gone(receive, _FLUSH_SECONDS)
+        await self.close(receive)
 
     async def reset(self, receive: Receive) -> None:
         """End with a TCP reset: the other side gets an error, not an end."""
@@ -78,10 +101,16 @@ class Wire:
         await gone(receive, _FLUSH_SECONDS)
 
     async def _flushed(self) -> None:
-        for _ in range(_FLUSH_SECONDS * 100):
-            if self._transport.is_closing() or not self._transport.get_write_buffer_size():
-                return
-            await asyncio.sleep(0.01)
+        """All is with the kernel, or the client takes nothing any more."""
+        if self._drain is _no_wait or self._transport.is_closing():
+            return
+        self._transport.set_write_buffer_limits(high=0)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._drain(), _FLUSH_SECONDS)
+
+
+async def _no_wait() -> None:
+    """Within the process there is no buffer to wait for."""
 
 
 async def gone(receive: Receive, seconds: float) -> None:

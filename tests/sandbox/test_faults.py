@@ -10,15 +10,13 @@ import time
 import zlib
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
-from hypothesis import given
-from hypothesis import strategies as st
 
 from include.sandbox import data
-from include.sandbox.fault_actions import Cut, Sentinel
-from tests.sandbox.asking import Sandbox
+from tests.sandbox.asking import ACCOUNT, Sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -95,17 +93,42 @@ class TestCut:
         assert headers[""] == "HTTP/1.1 200 OK"
         assert rest == b""
 
+    def test_inside_a_chunk(self, sandbox: Sandbox, whole: bytes) -> None:
+        """As in "IncompleteRead(237 bytes read, 275 more expected)"."""
+        sandbox.fault({"do": "cut", "after_bytes": 237, "inside_chunk": True}, match=EXPORT)
+        _, rest = export_raw(sandbox)
+        assert rest == b"%x\r\n" % 474 + whole[:237]
+
+    def test_half_closed(self, sandbox: Sandbox, whole: bytes) -> None:
+        """The body ends, and the other direction stays open."""
+        sandbox.fault({"do": "cut", "after_bytes": 100, "end": "half-close"}, match=EXPORT)
+        parts = urlsplit(sandbox.url)
+        with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5) as wire:
+            query = f"project_id={HOSTILE}&from_date={DAY}&to_date={DAY}"
+            basic = requests.auth._basic_auth_str(*ACCOUNT)
+            head = f"host: x\r\nauthorization: {basic}\r\n\r\n"
+            wire.sendall(f"GET /api/2.0/export?{query} HTTP/1.1\r\n{head}".encode())
+            got = b""
+            while piece := wire.recv(65536):
+                got += piece
+            assert got.endswith(b"64\r\n" + whole[:100] + b"\r\n")
+            for _ in range(20):
+                wire.sendall(b"still there")
+
+    def test_a_weight_of_zero_asks_for_no_gzip(self, sandbox: Sandbox, whole: bytes) -> None:
+        sandbox.fault({"do": "cut", "after_bytes": 50, "honest": True}, match=EXPORT)
+        answer = sandbox.export(HOSTILE, DAY, headers={"accept-encoding": "gzip;q=0"})
+        assert (answer.content, "content-encoding" in answer.headers) == (whole[:50], False)
+
+    @pytest.mark.parametrize("framing", ["chunked", "content-length", "close"])
+    def test_half_of_it_if_nothing_is_said(self, sandbox: Sandbox, whole: bytes, framing: str) -> None:
+        sandbox.fault({"do": "cut", "framing": framing, "honest": True, "encoding": "identity"}, match=EXPORT)
+        assert sandbox.export(HOSTILE, DAY).content == whole[: len(whole) // 2]
+
     def test_with_a_reset(self, sandbox: Sandbox) -> None:
         sandbox.fault({"do": "cut", "after_bytes": 100, "end": "reset"}, match=EXPORT)
         with pytest.raises(ConnectionResetError):
             export_raw(sandbox)
-
-    @given(st.binary(max_size=300), st.integers(0, 400))
-    def test_what_is_cut_is_a_beginning(self, body: bytes, count: int) -> None:
-        sent = zlib.compress(body)
-        assert Cut(after_bytes=count).cut(body, sent) == sent[:count]
-        assert len(Cut(before_end_bytes=count).cut(body, sent)) == max(0, len(sent) - count)
-        assert body.startswith(Cut(after_lines=count).cut(body, body).removesuffix(b"\n"))
 
 
 class TestSilence:
@@ -272,21 +295,15 @@ class TestSentinel:
         assert lines.pop(2) == b"terminated early"
         assert b"\n".join(lines) == whole
 
-    @given(st.lists(st.binary(min_size=1).filter(lambda line: b"\n" not in line)), st.integers(0, 9))
-    def test_all_rows_are_there_with_the_rest(self, lines: list[bytes], count: int) -> None:
-        body = b"".join(line + b"\n" for line in lines)
-        found = Sentinel(after_lines=count, rest=True, text="!").alter(body).split(b"\n")
-        assert found.pop(min(count, len(lines))) == b"!"
-        assert b"\n".join(found) == body
-
 
 class TestOddForms:
     def test_they_hold_every_row(self, sandbox: Sandbox, whole: bytes) -> None:
         rows = whole.split(b"\n")[:-1]
-        for how in ("bom", "crlf", "blank_lines", "no_final_newline", "gzip_members"):
+        same = ("gzip_members", "close_delimited", "content_length")
+        for how in ("bom", "crlf", "blank_lines", "no_final_newline", *same):
             sandbox.fault({"do": "alter", "how": how}, match=EXPORT)
             content = sandbox.export(HOSTILE, DAY).content
-            assert (content != whole) is (how != "gzip_members")
+            assert (content == whole) is (how in same)
             plain = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"").split(b"\n")
             assert [line for line in plain if line] == rows
 
@@ -298,6 +315,25 @@ class TestOddForms:
         assert reader.eof
         assert reader.unused_data.startswith(b"\x1f\x8b")
         assert gzip.decompress(packed) == whole
+
+    @pytest.mark.parametrize("gzipped", [False, True])
+    def test_a_whole_body_that_ends_with_the_connection(
+        self, sandbox: Sandbox, whole: bytes, gzipped: bool
+    ) -> None:
+        sandbox.fault({"do": "alter", "how": "close_delimited"}, match=EXPORT)
+        headers, rest = export_raw(sandbox, gzipped=gzipped)
+        assert not {"content-length", "transfer-encoding"} & set(headers)
+        assert headers["connection"] == "close"
+        assert (gzip.decompress(rest) if gzipped else rest) == whole
+        assert [entry["whole"] for entry in sandbox.transcript(path="/api/2.0/export")] == [True, True]
+        assert len(sandbox.control("/mixpanel/exports", method="GET")) == 2
+
+    def test_a_whole_body_with_its_length(self, sandbox: Sandbox, whole: bytes) -> None:
+        sandbox.fault({"do": "alter", "how": "content_length", "encoding": "identity"}, match=EXPORT)
+        answer = sandbox.export(HOSTILE, DAY)
+        assert int(answer.headers["content-length"]) == len(whole)
+        assert "transfer-encoding" not in answer.headers
+        assert answer.content == whole
 
     def test_no_utf8(self, sandbox: Sandbox) -> None:
         sandbox.fault({"do": "alter", "how": "invalid_utf8"}, match=EXPORT)

@@ -86,8 +86,5 @@ class _Wire:
     def is_closing(self) -> bool:
         return self.closed
 
-    def get_write_buffer_size(self) -> int:
-        return 0
-
     def get_extra_info(self, _name: str) -> None:
         return None
