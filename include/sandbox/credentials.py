@@ -14,6 +14,8 @@ from include.sandbox.aep.constants import (
 MIXPANEL = {
     "service account": data.SERVICE_ACCOUNT,
     "secret": data.SERVICE_ACCOUNT_SECRET,
+    "admin's service account": data.ADMIN_ACCOUNT,
+    "admin's secret": data.ADMIN_ACCOUNT_SECRET,
     "projects": f"{data.SHOP_PROJECT_ID} (shop), {data.ADOBE_PROJECT_ID} (Adobe's tutorial), "
     f"{data.HOSTILE_PROJECT_ID} (hostile lines, EU)",
 }

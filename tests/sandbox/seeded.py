@@ -10,6 +10,7 @@ from typing import Any
 import requests
 from requests.auth import _basic_auth_str as basic_auth
 
+from include.sandbox import data
 from include.sandbox.aep.constants import DEMO_SECRET_SCOPE
 from include.sandbox.fixtures import AepSandbox, MixpanelSandbox
 from include.sandbox.openapi import METHODS, document
@@ -46,6 +47,8 @@ class Seeded:
             return self.aep.headers(Accept=accepted[number % len(accepted)])
         if path.startswith("/console/"):
             return self.console.headers()
+        if path.startswith("/api/app/") and "service-accounts" in path:
+            return {"Authorization": basic_auth(data.ADMIN_ACCOUNT, data.ADMIN_ACCOUNT_SECRET)}
         if path.startswith("/api/"):
             return {"Authorization": basic_auth(*self.mixpanel.auth)}
         return {}
@@ -54,7 +57,9 @@ class Seeded:
         """A value with the ids in the place of their marks, and in the places that are known by name."""
         if isinstance(value, dict):
             return {
-                _shown(key): self[NAMED[key]] if key in NAMED and isinstance(each, str) else self.filled(each)
+                _shown(key): self[NAMED[key]]
+                if key in NAMED and isinstance(each, str | int)
+                else self.filled(each)
                 for key, each in value.items()
             }
         if isinstance(value, list):

@@ -221,6 +221,11 @@ SEEDS: dict[str, Make] = {
     "fault": lambda seeded: seeded.aep.plan_fault("delay", path="/nowhere"),
     "project": lambda seeded: str(data.SHOP_PROJECT_ID),
     "account": lambda seeded: seeded.mixpanel.username,
+    "mixpanel-organization": lambda seeded: str(data.ORGANIZATION_ID),
+    "service-account": lambda seeded: str(seeded.mixpanel.control("GET", "/mixpanel/accounts")[0]["id"]),
+    "annotation": lambda seeded: "1001",
+    "funnel": lambda seeded: "7509",
+    "entity-type": lambda seeded: "event",
     "day": lambda seeded: DAY,
     "org": lambda seeded: DEMO_ORG_NUMBER,
     "credential": lambda seeded: DEMO_CREDENTIAL,
@@ -256,6 +261,7 @@ SEEDS: dict[str, Make] = {
 }
 NAMED = {
     "project_id": "project",
+    "funnel_id": "funnel",
     "from_date": "day",
     "to_date": "day",
     "dataset": "dataset",
@@ -268,6 +274,15 @@ NAMED = {
 """Query parameters and properties of bodies, by name."""
 
 PLACES: list[tuple[str, dict[str, str]]] = [
+    (
+        "/api/app",
+        {
+            "organizations": "mixpanel-organization",
+            "service-accounts": "service-account",
+            "annotations": "annotation",
+            "schemas": "entity-type",
+        },
+    ),
     (IMPORT, {"batches": "open-batch", "files": "open-file"}),
     ("/data/foundation/export/files", {"files": "dataset-file"}),
     (

@@ -300,7 +300,7 @@ class TestServiceAccounts:
         new.control("/clock", {"set": "2026-07-05T00:00:00Z", "freeze": True})
         new.project(NEW, accounts=[{"username": "x", "secret": "s", "expires": "2026-08-01T00:00:00Z"}])
         found = {account["username"]: account for account in told(new, ACCOUNTS, auth=ADMIN)["results"]}
-        assert set(found) == {"boss", "reader", "x", ACCOUNT[0]}
+        assert set(found) == {"boss", "reader", "x", ACCOUNT[0], data.ADMIN_ACCOUNT}
         expected = {"id", "username", "last_used", "expires", "creator", "created", "user"}
         assert set(found["x"]) == expected
         assert found["x"]["expires"] == "2026-08-01T00:00:00+00:00"

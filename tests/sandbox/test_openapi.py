@@ -23,7 +23,7 @@ from tests.sandbox.asking import Sandbox
 
 pytestmark = pytest.mark.sandbox
 
-NOT_WRITTEN_YET = ("/_sandbox/aep", "/_sandbox/mixpanel", "/api/", "/data/", "/ims/")
+NOT_WRITTEN_YET = ("/_sandbox/aep", "/data/", "/ims/")
 
 
 def served(folder: Path) -> set[tuple[str, str]]:

@@ -1,6 +1,6 @@
-"""Demo data: three Mixpanel projects and one service account, all of them obviously made up.
+"""Demo data: three Mixpanel projects and two service accounts, all of them obviously made up.
 
-The account opens nothing anywhere: the sandbox is the only server that knows it.
+The accounts open nothing anywhere: the sandbox is the only server that knows them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,10 @@ from pathlib import Path
 
 SERVICE_ACCOUNT = "demo.5a4d00.mp-service-account"
 SERVICE_ACCOUNT_SECRET = "demo-secret-not-real-0000"  # noqa: S105 - a made-up secret of a made-up account
+
+ADMIN_ACCOUNT = "admin.0d3e75.mp-service-account"
+ADMIN_ACCOUNT_SECRET = "demo-secret-not-real-0001"  # noqa: S105
+"""An admin of the organisation and of its projects: whoever manages service accounts."""
 
 ORGANIZATION_ID = 900001
 ORGANIZATION_NAME = "Demo organisation"

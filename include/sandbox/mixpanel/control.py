@@ -172,18 +172,23 @@ class Control:
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
-    def rewrite(self, project_id: int, rule: Rewrite) -> dict[str, Any]:
-        return self._rule(project_id, rule)
+    async def rewrite(self, project_id: int, request: Request) -> Response:
+        return self._rule(project_id, await request.body(), Rewrite)
 
-    def delete_events(self, project_id: int, rule: Deletion) -> dict[str, Any]:
-        return self._rule(project_id, rule)
+    async def delete_events(self, project_id: int, request: Request) -> Response:
+        return self._rule(project_id, await request.body(), Deletion)
 
-    def compact(self, project_id: int, rule: Compaction) -> dict[str, Any]:
-        return self._rule(project_id, rule)
+    async def compact(self, project_id: int, request: Request) -> Response:
+        return self._rule(project_id, await request.body(), Compaction)
 
-    def _rule(self, project_id: int, rule: AnyRule) -> dict[str, Any]:
-        self._book.rules.add(project_id, rule)
-        return {"rules": len(self._book.rules.of(project_id))}
+    def _rule(self, project_id: int, body: bytes, kind: type[AnyRule]) -> Response:
+        if self._registry.project(project_id) is None:
+            return JSONResponse({"error": f"There is no project {project_id}."}, status_code=404)
+        try:
+            self._book.rules.add(project_id, read_model(body, kind))
+        except Refusal as refusal:
+            return JSONResponse({"error": str(refusal)}, status_code=422)
+        return JSONResponse({"rules": len(self._book.rules.of(project_id))})
 
     def rules(self, project_id: int) -> list[dict[str, Any]]:
         return [rule.model_dump(mode="json", by_alias=True) for rule in self._book.rules.of(project_id)]

@@ -118,14 +118,8 @@ class Registry:
         with self._store.transaction():
             for project in _demo_projects():
                 self.put(project)
-            self.put_account(
-                Account(
-                    username=data.SERVICE_ACCOUNT,
-                    secret=data.SERVICE_ACCOUNT_SECRET,
-                    roles={project.id: "analyst" for project in _demo_projects()},
-                    created=datetime(2026, 1, 1, tzinfo=UTC),
-                )
-            )
+            for account in _demo_accounts():
+                self.put_account(account)
             self._store.put(_SEEDED, "demo", {"seeded": True})
 
     def project(self, project_id: int) -> Project | None:
@@ -182,4 +176,24 @@ def _demo_projects() -> list[Project]:
         Project(id=data.ADOBE_PROJECT_ID, **adobe),
         Project(id=data.HOSTILE_PROJECT_ID, name="Hostile lines", region="eu", source="hostile"),
         Project(id=data.SHOP_PROJECT_ID, name="Demo shop", source="shop"),
+    ]
+
+
+def _demo_accounts() -> list[Account]:
+    projects = [project.id for project in _demo_projects()]
+    created = datetime(2026, 1, 1, tzinfo=UTC)
+    return [
+        Account(
+            username=data.SERVICE_ACCOUNT,
+            secret=data.SERVICE_ACCOUNT_SECRET,
+            roles=dict.fromkeys(projects, "analyst"),
+            created=created,
+        ),
+        Account(
+            username=data.ADMIN_ACCOUNT,
+            secret=data.ADMIN_ACCOUNT_SECRET,
+            organization_role="admin",
+            roles=dict.fromkeys(projects, "admin"),
+            created=created,
+        ),
     ]
