@@ -25,11 +25,11 @@ Handler = Callable[[World, Request], Response]
 
 
 def add_routes(world: World, routes: APIRouter) -> None:
-    secrets = f"{CONSOLE}/{{org}}/credentials/{{id}}/secrets"
+    secrets = f"{CONSOLE}/{{org:key}}/credentials/{{id:key}}/secrets"
     for method, path, handler in (
         ("GET", secrets, _list),
         ("POST", secrets, _add),
-        ("DELETE", secrets + "/{uuid}", _remove),
+        ("DELETE", secrets + "/{uuid:key}", _remove),
     ):
         for each in (path, path + "/"):
             routes.add_route(each, _endpoint(world, handler), methods=[method])

@@ -193,3 +193,13 @@ def test_what_another_schema_uses_is_not_guarded(aep: Adobe) -> None:
         f"{REGISTRY}/tenant/fieldgroups/{other['meta:altId']}",
         json=[{"op": "remove", "path": at}, {"op": "add", "path": at + "2", "value": {"type": "string"}}],
     )
+
+
+def test_a_schema_that_was_ever_used_stays_as_it_is(aep: Adobe) -> None:
+    """EP:xdm/troubleshooting-guide.md: "never been used in the creation of a dataset"."""
+    group, schema = setup(aep)
+    dataset = use(aep, schema)
+    aep.ok("DELETE", f"{CATALOG}/dataSets/{dataset}")
+    assert aep.request("PATCH", group, json=[CHANGES["remove a field"]]).status_code == 400
+    assert aep.request("DELETE", schema).status_code == 204
+    aep.ok("PATCH", group, json=[CHANGES["remove a field"]])

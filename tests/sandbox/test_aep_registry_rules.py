@@ -265,3 +265,56 @@ def test_only_the_tenants_resources_are_written(aep: Adobe) -> None:
 def test_names_of_settings_are_checked(aep: Adobe) -> None:
     for wrong in ({"unique_titles": "some"}, {"custom_maps": True}, {"global_under_tenant": None}):
         assert aep.http.post("/_sandbox/aep/settings", json=wrong).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", "/global/schemas", "GET"),
+        ("POST", "/global/fieldgroups/", "GET"),
+        ("PATCH", "/global/fieldgroups/_xdm.context.experienceevent-web", "GET"),
+        ("PUT", "/global/classes/_xdm.context.profile", "GET"),
+        ("DELETE", "/global/behaviors/_xdm.data.record", "GET"),
+        ("DELETE", "/tenant/unions/x__union", "GET"),
+        ("PATCH", "/tenant/descriptors/x", "GET, PUT, DELETE"),
+        ("POST", "/tenant/schemas/x", "GET, PUT, PATCH, DELETE"),
+        ("DELETE", "/tenant/schemas", "GET, POST"),
+    ],
+)
+def test_what_cannot_be_done_to_a_resource(aep: Adobe, method: str, path: str, allowed: str) -> None:
+    """ "You may only perform list and lookup (GET) requests against the global container." """
+    answer = aep.request(method, REGISTRY + path, json={})
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize("key", ["%0Aa", "a%2Fb", "%00", "%ff", "a" * 1500, "..%2F..", "%F0%9F%98%80"])
+def test_strange_ids_are_not_found(aep: Adobe, key: str) -> None:
+    for path in ("tenant/schemas", "global/classes", "tenant/unions", "tenant/descriptors", "rpc/export"):
+        answer = aep.request("GET", f"{REGISTRY}/{path}/{key}", headers={"Accept": RAW.replace("xed", "xdm")})
+        assert answer.status_code == 404, answer.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"meta:immutableTags": 5},
+        {"meta:immutableTags": [{}]},
+        {"meta:datasetNamespace": {}},
+        {"meta:class": {}},
+        {"meta:extends": 5},
+        {"meta:registryMetadata": 5},
+        {"meta:xdmType": []},
+        {"meta:status": {}},
+    ],
+)
+def test_keys_of_the_registry_with_odd_values_break_nothing(aep: Adobe, change: dict[str, Any]) -> None:
+    made = aep.request(
+        "POST", f"{TENANT}/fieldgroups", json={**field_group({"a": {"type": "string"}}), **change}
+    )
+    assert made.status_code in (201, 400)
+    aep.ok("GET", f"{REGISTRY}/stats")
+    accept = {"Accept": "application/vnd.adobe.xed+json"}
+    for kind in ("fieldgroups", "unions", "schemas"):
+        aep.ok("GET", f"{TENANT}/{kind}", headers=accept)
+    if made.status_code == 201:
+        assert aep.schema(made.json()["$id"])["meta:class"] == EXPERIENCE_EVENT

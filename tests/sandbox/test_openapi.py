@@ -35,7 +35,7 @@ def served(folder: Path) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     for route in app.routes:
         assert isinstance(route, Route)
-        if route.path == "/{path:path}":
+        if route.path == "/{path:path}" or not route.include_in_schema:
             continue
         methods = (route.methods or set()) - ({"HEAD"} if "GET" in (route.methods or ()) else set())
         found |= {(method, shape(route.path)) for method in methods}

@@ -16,7 +16,7 @@ from include.sandbox.aep.constants import AEP_SANDBOXES, CATALOG, DEMO_USER
 from include.sandbox.aep.expirations import expiry_tags
 from include.sandbox.aep.http import Call, Routes
 from include.sandbox.aep.lifecycle import forget_dataset, settle, shown_status
-from include.sandbox.aep.place import BATCHES, DATASETS, Place
+from include.sandbox.aep.place import BATCHES, DATASETS, USED_SCHEMAS, Place
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.query import chosen, projected
 from include.sandbox.world import World
@@ -110,6 +110,7 @@ def _create(call: Call) -> Response:
     if validate_only(call):
         return JSONResponse([])
     place.put(DATASETS, key, body)
+    place.put(USED_SCHEMAS, body["schemaRef"]["id"], {})  # and stays used, whatever becomes of the dataset
     return JSONResponse([f"@/dataSets/{key}"], 201, {"Location": f"{CATALOG}/dataSets/{key}"})
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
@@ -22,6 +23,7 @@ from include.sandbox.world import World
 
 _JSON_TYPES = ("application/json", "application/json-patch+json", "application/merge-patch+json")
 _LONGEST_URL = 2000
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclass
@@ -58,6 +60,22 @@ Json = bool | Literal["whatever the Content-Type says"]
 Handler = Callable[[Call], Response] | Callable[[Call], Awaitable[Response]]
 Shape = Callable[[Problem], Problem]
 """A refusal as one service words it."""
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class _Key(Convertor[str]):
+    """An id in a path, whatever is in it: slashes, and line ends, which ``path`` does not take."""
+
+    regex = r"[\s\S]*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("key", _Key())
 
 
 class Routes:
@@ -78,15 +96,27 @@ class Routes:
         json = method not in ("GET", "HEAD", "DELETE") and json
         atomic = atomic and method not in ("GET", "HEAD")
         endpoint = _endpoint(self.world, handler, self.shape, atomic=atomic, has_json=json)
+        self._serve([method], path, endpoint, described=True)
+
+    def refuse(self, path: str, allowed: str) -> None:
+        """Every method but those ``allowed``, such as ``GET, POST``, is answered with 405."""
+        others = [method for method in _METHODS if method not in allowed]
+
+        def handler(call: Call) -> Response:
+            del call
+            raise problem(405, f"Only {allowed} is allowed here.", {"Allow": allowed})
+
+        endpoint = _endpoint(self.world, handler, self.shape, atomic=False, has_json=False)
+        self._serve(others, path, endpoint, described=False)
+
+    def _serve(self, methods: list[str], path: str, endpoint: Endpoint, *, described: bool) -> None:
+        """``described``: that it is there is to be told, in the sandbox's OpenAPI document."""
         whole = self.base + path
-        self.router.add_route(whole, endpoint, methods=[method])
-        if not path.endswith(":path}"):
-            self.router.add_route(whole + "/", endpoint, methods=[method])
+        for each in (whole,) if path.endswith((":path}", ":key}")) else (whole, whole + "/"):
+            self.router.add_route(each, endpoint, methods=methods, include_in_schema=described)
 
 
-def _endpoint(
-    world: World, handler: Handler, shape: Shape, *, atomic: bool, has_json: Json
-) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(world: World, handler: Handler, shape: Shape, *, atomic: bool, has_json: Json) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         try:
             response = await _answer(world, request, handler, atomic=atomic, has_json=has_json)

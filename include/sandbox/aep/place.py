@@ -10,6 +10,7 @@ from include.sandbox.world import World
 DATASETS = "datasets"
 DESCRIPTORS = "descriptors"
 RESOURCES = "registry"
+USED_SCHEMAS = "used-schemas"
 BATCHES = "batches"
 OUTCOMES = "outcomes"
 """What documents are kept as."""

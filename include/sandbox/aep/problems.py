@@ -31,7 +31,7 @@ _TITLES = {
 }
 
 
-def problem(status: int, detail: str) -> Problem:
+def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Problem:
     """The Schema Registry's shape of an error (EP:xdm/troubleshooting-guide.md), used for all [I]."""
     return Problem(
         status,
@@ -41,6 +41,7 @@ def problem(status: int, detail: str) -> Problem:
             "title": _TITLES.get(status, "Error"),
             "detail": detail,
         },
+        headers,
     )
 
 

@@ -35,30 +35,28 @@ KINDS = {
 def add_routes(world: World, router: APIRouter) -> None:
     routes = Routes(world, router, REGISTRY)
     routes.add("GET", "/stats", stats)
-    routes.add("GET", "/rpc/sampledata/{id:path}", _sample)
-    routes.add("GET", "/rpc/export/{id:path}", _export)
+    routes.add("GET", "/rpc/sampledata/{id:key}", _sample)
+    routes.add("GET", "/rpc/export/{id:key}", _export)
     routes.add("POST", "/rpc/import", import_all, json="whatever the Content-Type says")
-    routes.add("GET", "/rpc/auditlog/{id:path}", _audit_log)
-    _add_reads(routes, "global", "behaviors", "behaviors")
-    _add_reads(routes, "tenant", "unions", "unions")
+    routes.add("GET", "/rpc/auditlog/{id:key}", _audit_log)
+    _add(routes, "global", "behaviors", "behaviors", writable=False)
+    _add(routes, "tenant", "unions", "unions", writable=False)
     for segment, kind in KINDS.items():
-        for container in ("tenant", "global"):
-            _add_reads(routes, container, segment, kind)
-        _add_writes(routes, segment, kind)
+        _add(routes, "tenant", segment, kind, writable=True)
+        _add(routes, "global", segment, kind, writable=False)
 
 
-def _add_reads(routes: Routes, container: str, segment: str, kind: str) -> None:
-    whole, one = f"/{container}/{segment}", f"/{container}/{segment}/{{id:path}}"
+def _add(routes: Routes, container: str, segment: str, kind: str, *, writable: bool) -> None:
+    whole, one = f"/{container}/{segment}", f"/{container}/{segment}/{{id:key}}"
     routes.add("GET", whole, partial(list_resources, container=container, segment=segment, kind=kind))
     routes.add("GET", one, partial(lookup, container=container, kind=kind))
-
-
-def _add_writes(routes: Routes, segment: str, kind: str) -> None:
-    one = f"/tenant/{segment}/{{id:path}}"
-    routes.add("POST", f"/tenant/{segment}", partial(create, kind=kind))
-    routes.add("PUT", one, partial(replace, kind=kind))
-    routes.add("PATCH", one, partial(patch, kind=kind))
-    routes.add("DELETE", one, partial(delete, kind=kind))
+    if writable:
+        routes.add("POST", whole, partial(create, kind=kind))
+        routes.add("PUT", one, partial(replace, kind=kind))
+        routes.add("PATCH", one, partial(patch, kind=kind))
+        routes.add("DELETE", one, partial(delete, kind=kind))
+    routes.refuse(whole, "GET, POST" if writable else "GET")
+    routes.refuse(one, "GET, PUT, PATCH, DELETE" if writable else "GET")
 
 
 def _sample(call: Call) -> Response:

@@ -29,7 +29,7 @@ def check_class(body: Json) -> Json:
         )
     body = {**body, "meta:extends": extends}
     if behaviors != [_AD_HOC]:
-        return {key: value for key, value in body.items() if key != "meta:datasetNamespace"}
+        return body
     namespace = "_" + body["$id"].rpartition("/")[2]
     parts = [_renamed(part, namespace) for part in body["allOf"]]
     return {**body, "allOf": parts, "meta:datasetNamespace": namespace}
@@ -60,7 +60,6 @@ def check_schema(place: Place, body: Json) -> Json:
             _check_compatible(part, of)
     extends = [key for part in parts for key in (*part.get("meta:extends", []), part["$id"])]
     made = {**body, "meta:class": of["$id"], "meta:extends": list(dict.fromkeys(extends))}
-    made.pop("meta:datasetNamespace", None)
     namespace = of.get("meta:datasetNamespace")
     return {**made, "meta:datasetNamespace": namespace} if namespace else made
 

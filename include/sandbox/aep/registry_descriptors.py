@@ -27,13 +27,17 @@ def add_routes(world: World, router: APIRouter) -> None:
     """Descriptors belong to the tenant; the ``global`` container, which may be asked too, has none."""
     routes = Routes(world, router, REGISTRY)
     routes.add("GET", "/global/descriptors", lambda call: _list(call, []))
-    routes.add("GET", "/global/descriptors/{id}", _missing)
     tenant = "/tenant/descriptors"
     routes.add("GET", tenant, lambda call: _list(call, [body for _, body in call.place.items(DESCRIPTORS)]))
     routes.add("POST", tenant, _create)
-    routes.add("GET", tenant + "/{id}", _lookup)
-    routes.add("PUT", tenant + "/{id}", _replace)
-    routes.add("DELETE", tenant + "/{id}", _delete)
+    routes.add("GET", "/global/descriptors/{id:key}", _missing)
+    routes.add("GET", tenant + "/{id:key}", _lookup)
+    routes.add("PUT", tenant + "/{id:key}", _replace)
+    routes.add("DELETE", tenant + "/{id:key}", _delete)
+    routes.refuse(tenant, "GET, POST")
+    routes.refuse(tenant + "/{id:key}", "GET, PUT, DELETE")
+    routes.refuse("/global/descriptors", "GET")
+    routes.refuse("/global/descriptors/{id:key}", "GET")
 
 
 def _found(call: Call) -> Json:

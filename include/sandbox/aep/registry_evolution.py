@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from include.sandbox.aep.place import DATASETS, RESOURCES, Place
+from include.sandbox.aep.place import RESOURCES, USED_SCHEMAS, Place
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.registry_references import dependents
 from include.sandbox.aep.registry_resolve import find, resolve
@@ -15,9 +15,12 @@ Json = dict[str, Any]
 
 
 def in_use(place: Place, key: str) -> dict[str, Json]:
-    """The resolved schemas, by ``$id``, that a dataset or Profile uses and that have the resource ``key`` in them."""
+    """The resolved schemas, by ``$id``, that a dataset ever used, or Profile does, and that have ``key`` in them.
+
+    "As long as it has never been used in the creation of a dataset" (EP:xdm/troubleshooting-guide.md).
+    """
     touched = {key, *(body["$id"] for body in dependents(place, key))}
-    used = {body["schemaRef"]["id"] for _, body in place.items(DATASETS)}
+    used = {name for name, _ in place.items(USED_SCHEMAS)}
     used |= {name for name, body in place.items(RESOURCES) if "union" in body.get("meta:immutableTags", [])}
     found = {name: find(place, name) for name in used & touched}
     return {name: resolve(place, body) for name, body in found.items() if body}

@@ -87,7 +87,7 @@ def _check_keywords(name: str, node: Json) -> None:
         (_NUMBERS, _is_number, "a number"),
         (("properties", "definitions", "meta:enum"), _is_object, "an object"),
         (("allOf",), _is_list, "an array"),
-        (("required", "meta:intendedToExtend"), _are_texts, "an array of strings"),
+        (("required", "meta:intendedToExtend", "meta:immutableTags"), _are_texts, "an array of strings"),
     ):
         for keyword in keywords:
             if keyword in node and not fits(node[keyword]):

@@ -14,6 +14,8 @@ from include.sandbox.aep.registry_types import typed
 from include.sandbox.aep.row_schema import row_schema, validator_of
 from include.sandbox.aep.settings import AepSettings
 
+_DERIVED = ("meta:class", "meta:extends", "meta:datasetNamespace")
+"""What follows from the composition, whatever a body says."""
 Json = dict[str, Any]
 
 
@@ -27,7 +29,7 @@ def checked(place: Place, body: Json) -> Json:
     _check_title(place, body, settings)
     if body.get("type", "object") != "object":
         raise problem(400, "The type of a resource must be object.")
-    body = {**body, "type": "object"}
+    body = {**{name: value for name, value in body.items() if name not in _DERIVED}, "type": "object"}
     if kind == "classes":
         body = check_class(body)
     _check_fields(place, body, FieldRules(maps=settings.custom_maps == "allowed"))

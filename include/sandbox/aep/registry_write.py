@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from include.sandbox.aep.http import Call
 from include.sandbox.aep.patch import json_patch
-from include.sandbox.aep.place import DATASETS, DESCRIPTORS, RESOURCES
+from include.sandbox.aep.place import DATASETS, DESCRIPTORS, RESOURCES, USED_SCHEMAS
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.registry_audit import note_change
 from include.sandbox.aep.registry_evolution import in_use, refuse_breaking
@@ -56,6 +56,7 @@ def delete(call: Call, kind: str) -> Response:
         reason = f"is used by {used_by[0]}" if used_by else "is enabled for Profile"
         raise problem(400, f"{body['$id']} {reason} and cannot be deleted.")
     place.delete(RESOURCES, body["$id"])
+    place.delete(USED_SCHEMAS, body["$id"])
     for key, each in place.items(DESCRIPTORS):
         if body["$id"] in (each["xdm:sourceSchema"], each.get("xdm:destinationSchema")):
             place.delete(DESCRIPTORS, key)
