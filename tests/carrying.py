@@ -15,13 +15,15 @@ import yaml
 from include.aep.client import AepClient
 from include.aep.settings import AepSettings
 from include.aep.setup import setup_pipeline
+from include.aep.upload import UploadLimits
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.loader import load_pipelines
 from include.config.model import Pipeline
 from include.demo.evidence import Comparison, PartitionResult, Sandbox, compare, result_of
+from include.http.call import Patience
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
-from include.mixpanel.client import MixpanelClient
+from include.mixpanel.client import EXPORT_PATIENCE, MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
 from include.sandbox.server import SandboxServer
 from include.steps.export import export_partition
@@ -50,10 +52,12 @@ class Carrier:
     connection: dict[str, Any] = field(default_factory=dict)
     """Fields of the Mixpanel connection to change."""
     aep_connection: dict[str, Any] = field(default_factory=dict)
+    patience: Patience | None = None
+    limits: UploadLimits | None = None
 
     @property
     def mixpanel(self) -> MixpanelClient:
-        return MixpanelClient(self.mixpanel_settings)
+        return MixpanelClient(self.mixpanel_settings, self.clock, patience=self.patience or EXPORT_PATIENCE)
 
     @property
     def mixpanel_settings(self) -> MixpanelSettings:
@@ -64,7 +68,8 @@ class Carrier:
     @property
     def aep(self) -> AepClient:
         fields = self._fields(self.pipeline.aep.conn_id, self.aep_connection)
-        return AepClient(AepSettings.from_connection(**fields))
+        settings = AepSettings.from_connection(**fields)
+        return AepClient(settings, self.clock, patience=self.patience, limits=self.limits)
 
     @property
     def project_id(self) -> int:

@@ -94,13 +94,14 @@ def compare(
     pipeline: Pipeline, project_id: int, sandbox: Sandbox, lake: Lake, results: Iterable[PartitionResult]
 ) -> Comparison:
     """The three sets of a pipeline. A line that is no event counts by its own digest."""
-    returned = {line_id(project_id, line) for line in sandbox.returned(project_id)}
+    in_ms = pipeline.mixpanel.time_in_ms
+    returned = {line_id(project_id, line, in_ms) for line in sandbox.returned(project_id)}
     active = Counter(identity for identity, _ in sandbox.active(pipeline.aep.dataset))
     quarantined = {
         identity
         for result in results
         for manifest in newest_manifests(lake, result.partition).values()
-        for identity in _quarantined(lake, project_id, manifest)
+        for identity in _quarantined(lake, project_id, manifest, in_ms)
     }
     return Comparison(
         lost=len(returned - set(active) - quarantined),
@@ -136,7 +137,7 @@ def newest_manifests(lake: Lake, partition: PartitionKey) -> dict[str, Manifest]
     return found
 
 
-def line_id(project_id: int, line: bytes) -> str:
+def line_id(project_id: int, line: bytes, time_in_ms: bool = False) -> str:
     """The ``_id`` of an exported line, worked out anew from its text; of a line that is no event, its digest."""
     try:
         event = json.loads(line, parse_int=str, parse_float=str)
@@ -147,23 +148,22 @@ def line_id(project_id: int, line: bytes) -> str:
         distinct_id = next((str(text) for text in ids if text and str(text).strip()), "")
         insert_id = properties.get("$insert_id")
         if insert_id:
-            return event_id(
-                project_id, event["event"], distinct_id, int(float(properties["time"])), insert_id
-            )
+            seconds = int(float(properties["time"])) // (1000 if time_in_ms else 1)
+            return event_id(project_id, event["event"], distinct_id, seconds, insert_id)
         plain = {name: bytes(value).decode() for name, value in raw.items()}
         return event_id_without_insert_id(project_id, event["event"], plain)
     except (ValueError, KeyError, TypeError, AttributeError, msgspec.MsgspecError):
         return "line:" + hashlib.sha256(line).hexdigest()
 
 
-def _quarantined(lake: Lake, project_id: int, manifest: Manifest) -> Iterator[str]:
+def _quarantined(lake: Lake, project_id: int, manifest: Manifest, in_ms: bool) -> Iterator[str]:
     file = manifest.details.get("quarantine")
     body = lake.read(file["key"]) if file else None
     for line in gzip.decompress(body).split(b"\n") if body else ():
         if line:
             record = json.loads(line)
             row = record.get("row")
-            yield row["_id"] if row else line_id(project_id, _line(record, "raw"))
+            yield row["_id"] if row else line_id(project_id, _line(record, "raw"), in_ms)
 
 
 def _line(record: dict[str, Any], name: str) -> bytes:

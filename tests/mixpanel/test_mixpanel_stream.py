@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import zlib
-from collections.abc import Iterable
-from itertools import pairwise
 from typing import Any
 
 import pytest
-import urllib3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,9 +18,8 @@ from include.errors import (
     PipelineError,
     TruncatedExport,
 )
-from include.http.answer import Streamed
-from include.mixpanel.export import ExportStream
 from include.mixpanel.stream import GunzipStream, LineSplitter
+from tests.mixpanel.streams import EVENTS, opened, pieces
 
 pytestmark = pytest.mark.unit
 
@@ -33,52 +28,6 @@ HOSTILE = (
     '{"event":"weird \u2028 name","properties":{"time":1,"msg":"Sing\u008599\u0085Luft",'
     '"msg2":"terminated early\\n{\\"event\\":\\"fake\\"}","title":"\ufeffA\u2028B\u2029\u000b"}}'
 ).encode()
-EVENTS = st.lists(
-    st.builds(
-        lambda name, value: json.dumps(
-            {"event": name, "properties": {"v": value}}, ensure_ascii=False, separators=(",", ":")
-        ).encode(),
-        st.text(st.characters(codec="utf-8"), max_size=20),
-        st.text(st.sampled_from('a\x85\u2028\u2029\ufeff"\\{}[]é☕'), max_size=20),
-    ),
-    min_size=1,
-    max_size=6,
-)
-
-
-class Raw:
-    """A body that comes as its chunks do."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._left = filter(None, chunks)
-
-    def read1(self, size: int, *, decode_content: bool) -> bytes:
-        return next(self._left, b"")
-
-
-class Response:
-    """An answer that nobody has to close."""
-
-    def __init__(self, status: int, chunks: Iterable[bytes], headers: dict[str, str]) -> None:
-        self.status_code, self.raw, self.headers = status, Raw(chunks), urllib3.HTTPHeaderDict(headers)
-
-    def close(self) -> None:
-        pass
-
-
-def opened(
-    chunks: Iterable[bytes], *, framed: bool = True, status: int = 200, **headers: Any
-) -> ExportStream:
-    """An export; in chunks, where neither another framing nor none is asked for."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    if framed and not {"Content-Length", "Transfer-Encoding"} & named.keys():
-        named["Transfer-Encoding"] = "chunked"
-    return ExportStream(Streamed.begin(Response(status, chunks, named)))  # type: ignore[arg-type]
-
-
-def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
-    edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    return [data[a:b] for a, b in pairwise(edges)]
 
 
 @given(st.binary(), st.lists(st.integers(0, 10_000)))

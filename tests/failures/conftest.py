@@ -1,0 +1,28 @@
+"""One sandbox for all rows of a module, in a thread, and credentials that nobody may read anywhere."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from include.sandbox.server import SandboxServer
+from tests.failures.carrying_out import SECRETS, Sandbox, assert_no_canary
+
+
+@pytest.fixture(scope="session")
+def _sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with SandboxServer(tmp_path_factory.mktemp("sandbox")) as server:
+        sandbox = Sandbox(server.url)
+        sandbox.post("/aep/settings", {"batch_seconds": 0, "secrets": [SECRETS["aep"]]})
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(_sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> Iterator[Sandbox]:
+    """The control plane; after each row no log may hold what nobody may read."""
+    caplog.set_level(logging.DEBUG)
+    _sandbox.forget()
+    yield _sandbox
+    assert_no_canary(caplog.text)

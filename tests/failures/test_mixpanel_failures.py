@@ -1,0 +1,171 @@
+"""Every known failure of an export, through the real steps: the day is published whole, or not at all and explained."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.demo.evidence import Comparison
+from include.http.call import Patience
+from include.lake.lake import Lake
+from include.lake.ledger import Ledger
+from tests.carrying import PIPELINES, Carrier
+from tests.failures import mixpanel_answers_table, mixpanel_table
+from tests.failures.carrying_out import (
+    SECRETS,
+    Sandbox,
+    assert_waited,
+    made,
+    published_lines,
+    reasons,
+    tries,
+)
+from tests.failures.failure import Elsewhere, NotOurs
+from tests.failures.mixpanel_failure import MixpanelFailure
+from tests.serving import Hands
+
+pytestmark = pytest.mark.sandbox
+TABLES = (mixpanel_table, mixpanel_answers_table)
+ALL = [row for table in TABLES for row in table.ROWS]
+ROWS = [row for row in ALL if isinstance(row, MixpanelFailure)]
+ACCOUNT = "test.mp-service-account"
+_PROJECTS = itertools.count(5_000_001)
+
+
+def test_every_number_has_a_row_and_every_row_a_number_of_its_own() -> None:
+    for table in TABLES:
+        assert {row.id.partition("/")[0] for row in table.ROWS} == set(table.NUMBERS)
+    assert [row for row, count in Counter(row.id for row in ALL).items() if count > 1] == []
+
+
+def test_what_is_shown_elsewhere_is_and_what_is_not_ours_says_why() -> None:
+    here = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    for row in ALL:
+        if isinstance(row, Elsewhere):
+            assert f"\ndef {row.test}(" in here, f"{row.id}: there is no {row.test}"
+        assert row.source
+        assert not isinstance(row, NotOurs) or row.reason
+
+
+class Place:
+    """A row's own project, lake, clock and dataset."""
+
+    def __init__(self, row: MixpanelFailure, sandbox: Sandbox, folder: Path) -> None:
+        self.row, self.sandbox, self.project_id = row, sandbox, next(_PROJECTS)
+        self.hands = Hands(at=datetime.fromisoformat(row.now).timestamp())
+        self.carrier = self._carrier(folder)
+
+    def arrange(self) -> None:
+        row, sandbox = self.row, self.sandbox
+        sandbox.post("/clock", {"set": row.now})
+        account = {"username": ACCOUNT, "secret": SECRETS["mixpanel"]}
+        project = {"id": self.project_id, "limits": {"enabled": False}, "accounts": [account], **row.project}
+        sandbox.post("/mixpanel/projects", project)
+        if row.holds:
+            sandbox.post(f"/mixpanel/projects/{self.project_id}/events", {"events": row.holds})
+        if row.active is not None:
+            self.carrier.setup()
+        own = {"path": "/api/2.0/export", "query": f"project_id={self.project_id}"}
+        for fault in row.faults:
+            sandbox.post("/faults", {"match": own, **fault})
+
+    def _carrier(self, folder: Path) -> Carrier:
+        row, base = self.row, PIPELINES["hostile"]
+        pipeline = base.model_copy(
+            update={
+                "mixpanel": base.mixpanel.model_copy(update=row.source_settings),
+                "aep": base.aep.model_copy(update={"dataset": f"Events of {self.project_id}"}),
+                "quality": base.quality.model_copy(update={"max_quarantined": 1.0}),
+                "start_date": date(2015, 1, 1),
+                "end_date": None,
+            }
+        )
+        own: dict[str, Any] = {"project_id": self.project_id, "region": row.project.get("region", "us")}
+        given = dict(row.connection)
+        extra = own | given.pop("extra", {})
+        return Carrier(
+            self.sandbox.url,
+            Lake(f"file://{folder}/lake"),
+            pipeline,
+            self.hands.clock,
+            {"login": ACCOUNT, "password": SECRETS["mixpanel"], **given, "extra": extra},
+            {"password": SECRETS["aep"]},
+            Patience(5, row.idle_seconds),
+        )
+
+    def run(self) -> None:
+        """What Airflow would run: one step, or all of them, for each day."""
+        for day in self.row.days:
+            if self.row.active is None:
+                self.carrier.export(day)
+            else:
+                self.carrier.ingest(day, self.carrier.stage(day))
+
+    def returned(self) -> list[bytes]:
+        """The lines of the last whole export of each day, as the sandbox wrote them down."""
+        exports = {e["from_date"]: e["export"] for e in self._exports()}
+        kept = self.sandbox.lines("/mixpanel/returned", project_id=self.project_id)
+        return [_line(entry) for entry in kept if entry["export"] in exports.values()]
+
+    def _exports(self) -> list[dict[str, Any]]:
+        return list(self.sandbox.get("/mixpanel/exports", project_id=self.project_id).json())
+
+    def partitions(self) -> list[Any]:
+        return [self.carrier.workspace(day).partition for day in self.row.days]
+
+
+def _line(entry: dict[str, Any]) -> bytes:
+    import base64
+
+    return base64.b64decode(entry["line_base64"]) if "line_base64" in entry else entry["line"].encode()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_a_day_is_published_whole_or_not_at_all_and_explained(
+    row: MixpanelFailure, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    place = Place(row, sandbox, tmp_path)
+    place.arrange()
+    for _ in range(row.runs):
+        tries(row, place.run, place.hands)
+    asked = sandbox.asked(row.requests, f"project_id={place.project_id}&")
+    assert len(asked) == row.requests, [(e["status"], e["fault"]) for e in asked]
+    assert_waited(row, place.hands)
+    published = [published_lines(place.carrier.lake, partition) for partition in place.partitions()]
+    if row.exported is None:
+        assert published == [None] * len(row.days)
+        return
+    lines = [line for day in published for line in day or []]
+    assert len(lines) == row.exported
+    assert sorted(lines) == sorted(place.returned())
+    if row.active is not None:
+        assert_arrived(place)
+
+
+def assert_arrived(place: Place) -> None:
+    """Every event that Mixpanel returned is active once, in quarantine, or a duplicate; and nothing else is active."""
+    row, carrier = place.row, place.carrier
+    results = [carrier.result(day) for day in row.days]
+    assert sum(result.active for result in results) == row.active
+    assert sum(result.duplicates for result in results) == row.duplicates
+    assert sum((reasons(carrier.lake, p) for p in place.partitions()), Counter()) == row.quarantined
+    assert row.exported == row.active + row.duplicates + sum(row.quarantined.values())
+    assert carrier.compare(*row.days) == Comparison(0, 0, 0)
+    rows = place.sandbox.get("/aep/rows", dataset=carrier.pipeline.aep.dataset, limit=1000).text
+    for text in row.kept:
+        assert text in rows
+    if row.instants:
+        kept = place.sandbox.lines("/aep/rows", dataset=carrier.pipeline.aep.dataset, limit=1000)
+        assert sorted(map(_instant, (r["timestamp"] for r in kept))) == sorted(map(_instant, row.instants))
+    for partition in place.partitions():
+        last = Ledger(carrier.lake, partition).records()[-1].kind
+        assert last == ("active" if made(carrier.lake, partition)["stage"].rows else "empty")
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
