@@ -65,7 +65,10 @@ class Batches:
             ServiceUnavailable: AEP does not tell the batch's id.
         """
         if file_format not in _INPUT_FORMATS:
-            raise RequestRefused(f"A batch cannot hold {file_format!r}, only {' or '.join(_INPUT_FORMATS)}.")
+            raise RequestRefused(
+                f"A batch cannot hold {file_format!r}, only {' or '.join(_INPUT_FORMATS)}.",
+                "Correct aep.format in the pipeline file.",
+            )
         body: JsonObject = {
             "datasetId": dataset_id,
             "externalId": external_id,

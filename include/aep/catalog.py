@@ -109,7 +109,7 @@ class Catalog:
             seen |= fresh.keys()
             if len(entries) < _PAGE or not fresh:  # nothing new: this server does not know `start`
                 return
-        raise NotFound(f"AEP's list does not end, when asked to {what}.")
+        raise NotFound(f"AEP's list does not end, when asked to {what}.", "Ask Adobe why its pages repeat.")
 
 
 def _entries(answer: Answer) -> dict[str, JsonObject]:

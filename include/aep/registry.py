@@ -121,7 +121,7 @@ class Registry:
             start, previous = following, start
             if not start or start == previous:
                 return
-        raise SchemaError(f"AEP's list to {what} does not end.")
+        raise SchemaError(f"AEP's list to {what} does not end.", "Ask Adobe why its pages repeat.")
 
     def _look_up(self, kind: str, resource_id: str, accept: str, container: str = "tenant") -> JsonObject:
         path = (*_BASE, container, kind, resource_id)

@@ -8,7 +8,14 @@ from typing import Any, Self
 from urllib.parse import quote_plus
 
 from include.errors import ConfigError
-from include.http.connection import check, check_sandbox_url, flag, refuse_unknown, sandbox_address
+from include.http.connection import (
+    CORRECT_IT,
+    check,
+    check_sandbox_url,
+    flag,
+    refuse_unknown,
+    sandbox_address,
+)
 
 PLATFORM_HOST = "platform.adobe.io"
 IMS_HOST = "ims-na1.adobelogin.com"
@@ -113,4 +120,4 @@ def _scopes(conn_id: str, value: object) -> tuple[str, ...]:
         return tuple(scope.strip() for scope in value.split(",") if scope.strip())
     if isinstance(value, list | tuple):
         return tuple(value)
-    raise ConfigError(f"Connection {conn_id}: extra scopes should be a list of OAuth scopes.")
+    raise ConfigError(f"Connection {conn_id}: extra scopes should be a list of OAuth scopes.", CORRECT_IT)

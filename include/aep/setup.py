@@ -89,7 +89,10 @@ def _field_group(pipeline: Pipeline, registry: Registry, result: SetupResult) ->
         )
     path = FIELD_GROUPS / pipeline.aep.field_group
     if not path.is_file():
-        raise ConfigError(f"There is no file {pipeline.aep.field_group} in include/pipelines/field_groups.")
+        raise ConfigError(
+            f"There is no file {pipeline.aep.field_group} in include/pipelines/field_groups.",
+            f"Correct aep.field_group of pipeline {pipeline.name}, or add the file.",
+        )
     definition = json.loads(path.read_text(encoding="utf-8"))
     title = str(definition["title"])
     found = registry.find_by_title("fieldgroups", title)

@@ -47,7 +47,10 @@ class Answer:
             for piece in _pieces(response, limit):
                 body += piece
                 if len(body) > _LARGEST_BODY_BYTES:
-                    raise ServiceUnavailable(f"An answer is larger than {_LARGEST_BODY_BYTES} bytes.")
+                    raise ServiceUnavailable(
+                        f"An answer is larger than {_LARGEST_BODY_BYTES} bytes.",
+                        "Look for a gateway in the way.",
+                    )
             return cls(response.status_code, response.headers, bytes(body))
 
     def json(self) -> Any:

@@ -14,7 +14,7 @@ from include.errors import ConfigError
 
 ENVIRONMENT_VARIABLE = "MIXPANEL_AEP_ENV"
 _HTTPS_PORT = 443
-_CORRECT_IT = "Correct it under Admin > Connections; README.md says where each value is found."
+CORRECT_IT = "Correct it under Admin > Connections; README.md says where each value is found."
 
 
 def refuse_unknown(conn_id: str, extra: Mapping[str, Any], known: Iterable[str]) -> None:
@@ -42,7 +42,7 @@ def check(conn_id: str, field: str, value: object, pattern: str, meaning: str) -
     """
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
         given = "is empty" if value in ("", None) else "does not look like one"
-        raise ConfigError(f"Connection {conn_id}: {field} should be {meaning}, and {given}.", _CORRECT_IT)
+        raise ConfigError(f"Connection {conn_id}: {field} should be {meaning}, and {given}.", CORRECT_IT)
 
 
 def flag(conn_id: str, name: str, value: object) -> bool:
@@ -53,7 +53,7 @@ def flag(conn_id: str, name: str, value: object) -> bool:
     """
     text = "" if value is None else str(value).lower()
     if text not in ("true", "false", "") or not isinstance(value, bool | str | None):
-        raise ConfigError(f"Connection {conn_id}: {name} should be true or false.", _CORRECT_IT)
+        raise ConfigError(f"Connection {conn_id}: {name} should be true or false.", CORRECT_IT)
     return text == "true"
 
 

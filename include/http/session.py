@@ -113,5 +113,7 @@ def join_path(*segments: str) -> str:
     """
     for segment in segments:
         if segment in ("", ".", ".."):
-            raise RequestRefused(f"{segment!r} cannot be a part of an address.")
+            raise RequestRefused(
+                f"{segment!r} cannot be a part of an address.", "Look where this name comes from."
+            )
     return "".join(f"/{quote(segment, safe='')}" for segment in segments)

@@ -142,9 +142,14 @@ def _export_params(
     time_in_ms: bool,
 ) -> dict[str, str]:
     if to_date < from_date:
-        raise RequestRefused(f"An export cannot end ({to_date}) before it begins ({from_date}).")
+        raise RequestRefused(
+            f"An export cannot end ({to_date}) before it begins ({from_date}).", "Exchange the two days."
+        )
     if limit is not None and not 0 < limit <= _MOST_LIMITED_ROWS:
-        raise RequestRefused(f"An export's limit is between 1 and {_MOST_LIMITED_ROWS} rows, not {limit}.")
+        raise RequestRefused(
+            f"An export's limit is between 1 and {_MOST_LIMITED_ROWS} rows, not {limit}.",
+            "Leave it out for a whole day.",
+        )
     params = {
         "project_id": str(project_id),
         "from_date": f"{from_date:%Y-%m-%d}",

@@ -31,14 +31,14 @@ class Transcript:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "transcript.jsonl"
         self._lock = threading.Lock()
-        self._count = _whole_lines(self._path) if self._path.exists() else 0
+        self._starts = _whole_lines(self._path) if self._path.exists() else []
+        """Where each entry begins, so that whoever has seen the others need not read them again."""
 
     def append(self, exchange: Exchange, *, whole: bool) -> None:
         moment = datetime.fromtimestamp(exchange.at_ms / 1000, UTC)
         with self._lock:
-            self._count += 1
             entry = {
-                "n": self._count,
+                "n": len(self._starts) + 1,
                 "at": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
                 "service": exchange.service,
                 "method": exchange.method,
@@ -50,14 +50,16 @@ class Transcript:
                 "fault": exchange.fault,
                 **exchange.notes,
             }
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            with self._path.open("ab") as file:
+                start = file.tell()
+                file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+            self._starts.append(start)
 
     def entries(self, service: str = "", path: str = "", since: int = 0) -> Iterator[dict[str, Any]]:
         """Entries with ``n > since``; ``path`` is a glob, or a plain text that the path contains."""
         with self._lock:
-            lines = self._path.read_text("utf-8").split("\n")[:-1] if self._path.exists() else []
-        for line in lines[since:]:
+            lines = self._lines(since)
+        for line in lines:
             entry = json.loads(line)
             if service and entry["service"] != service:
                 continue
@@ -68,19 +70,26 @@ class Transcript:
     def clear(self) -> None:
         with self._lock:
             self._path.unlink(missing_ok=True)
-            self._count = 0
+            self._starts.clear()
+
+    def _lines(self, since: int) -> list[bytes]:
+        if since >= len(self._starts):
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._starts[since])
+            return file.read().split(b"\n")[:-1]
 
 
-def _whole_lines(path: Path) -> int:
-    """How many lines there are, after cutting off one that the end of the process left without its end."""
-    count = end = 0
+def _whole_lines(path: Path) -> list[int]:
+    """Where each line begins, after cutting off one that the end of the process left without its end."""
+    starts, end = [], 0
     with path.open("r+b") as file:
         for line in file:
             if line.endswith(b"\n"):
-                count += 1
+                starts.append(end)
                 end += len(line)
         file.truncate(end)
-    return count
+    return starts
 
 
 class TranscriptMiddleware:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.aep.upload import Part, received_ranges
+from include.aep.upload import Part, Uploader, UploadLimits, received_ranges
 from include.errors import LakeError, NotFound, PayloadTooLarge, RequestRefused, ServiceUnavailable
 from tests.aep.fake_aep import FakeAep, Fault, client, lost_answer, small_limits, times
 from tests.serving import Hands, Reply, Request, Served, serving
@@ -229,3 +229,78 @@ def test_a_part_is_its_range_in_any_reads(content: bytes, draw: st.DataObject) -
 def test_ranges_that_have_arrived(header: str, ranges: list[tuple[int, int]]) -> None:
     assert received_ranges({"Range": header}) == ranges
     assert received_ranges({}) == []
+
+
+class Gateway:
+    """AEP's files without a network: loses answers and parts as it is told, and takes no more than it can."""
+
+    def __init__(self, troubles: list[str], most_bytes: int) -> None:
+        self.troubles, self.most_bytes = troubles, most_bytes
+        self.parts: dict[int, bytes] = {}
+        self.whole: bytes | None = None
+
+    def act(self, path: tuple[str, ...], what: str, action: str) -> object:
+        if action == "INITIALIZE":
+            self.parts = {}
+            return None
+        content = b""
+        for at, part in sorted(self.parts.items()):
+            if at != len(content):
+                raise RequestRefused("Chunks are missing or overlap.")
+            content += part
+        if not content:
+            raise RequestRefused("Chunks are missing.")
+        self.whole = content
+        return {"sizeInBytes": len(content)}
+
+    def send_bytes(
+        self,
+        method: str,
+        path: tuple[str, ...],
+        what: str,
+        open_body: Callable[[], Part],
+        headers: dict[str, str] | None = None,
+        **more: bool,
+    ) -> None:
+        body = open_body()
+        if len(body) > self.most_bytes:
+            raise PayloadTooLarge("Too many bytes.")
+        trouble = self.troubles.pop() if self.troubles else ""
+        if trouble == "lost":
+            raise ServiceUnavailable("Nothing arrived.")
+        content = b"".join(body)
+        if method == "PUT":
+            self.whole = content
+        elif trouble != "swallowed":
+            first, last = map(int, (headers or {})["Content-Range"].removeprefix("bytes ").split("-"))
+            assert last - first + 1 == len(content) > 0
+            self.parts[first] = content
+        if trouble == "unheard":
+            raise ServiceUnavailable("It arrived, and nobody heard of it.")
+
+    def head(self, path: tuple[str, ...], what: str) -> dict[str, str]:
+        return {"Range": "bytes=" + ",".join(f"{at}-{at + len(p) - 1}" for at, p in self.parts.items())}
+
+
+@pytest.mark.unit
+@given(
+    st.integers(1, 700),
+    st.integers(1, 800),
+    st.integers(1, 300),
+    st.integers(1, 900),
+    st.lists(st.sampled_from(["", "", "", "lost", "unheard", "swallowed"]), max_size=12),
+)
+def test_a_plan_covers_every_byte_once_for_any_size_and_any_limit(
+    size: int, chunk_from: int, chunk: int, most_bytes: int, troubles: list[str]
+) -> None:
+    """Or it ends in an error; never as if all were there."""
+    content = bytes(number % 251 for number in range(size))
+    gateway = Gateway(list(troubles), most_bytes)
+    limits = UploadLimits(chunk_from_bytes=chunk_from, chunk_bytes=chunk)
+    uploader = Uploader(gateway, Hands().clock, limits)  # type: ignore[arg-type]
+    try:
+        uploader.upload(("f",), lambda: io.BytesIO(content), size)
+    except (RequestRefused, ServiceUnavailable):
+        assert troubles or max(1, chunk // 2) > most_bytes
+    else:
+        assert gateway.whole == content

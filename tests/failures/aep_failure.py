@@ -55,7 +55,7 @@ class AepFailure(Failure):
     limits: UploadLimits | None = None
     lines: tuple[bytes, ...] = ()
     """JSON Lines to load instead of the staged day."""
-    idle_seconds: float = 5.0
+    idle_seconds: float = 30.0
     requests: Mapping[str, int] = field(default_factory=dict)
     """How often each of these ROUTES was asked, all tries together."""
     active: int = STAGED

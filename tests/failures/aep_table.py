@@ -82,7 +82,7 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
     Row("ims/wrong client", _IMS, connection={"login": "nobody"}, raises=(CredentialsRejected,), succeeds=False, active=0),
     Row("ims/throttled", _IMS, settings={"throttle_tokens": 2}, waits=(2, 2)),
     Row("ims/throttled for long", _IMS, settings={"throttle_tokens": 9}, raises=(Throttled,), says="good for 24 hours", waits=(5, 60)),
-    Row("ims/slow", _IMS, (at("token", {"action": {"do": "delay", "delay_seconds": 0.4}}),), idle_seconds=0.15, waits=(2, 7)),
+    Row("ims/slow", _IMS, (at("token", {"action": {"do": "delay", "delay_seconds": 1.2}}),), idle_seconds=0.6, requests={"token": 2}),
     Row("ims/page", _IMS, (at("token", html(None)),), (IdentityServiceUnavailable,), succeeds=False, requests={"token": 6},
         says="answered with something that is not a token", active=0),
     Row("ims/expired", _IMS, (at("token", answer(200, body_json={"access_token": "canary-secret-adobe", "expires_in": 0})),),

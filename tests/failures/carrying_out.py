@@ -23,6 +23,12 @@ from tests.serving import Hands
 
 T = TypeVar("T")
 SECRETS = {"mixpanel": "canary-secret-mixpanel", "aep": "canary-secret-adobe"}
+USUAL: dict[str, Any] = {
+    "batch_seconds": 0, "active_status": "success", "small_file_bytes": 256 * 1024 * 1024, "token_seconds": 86399,
+    "catalog_lag_seconds": 0, "throttle_tokens": 0, "tokens_per_minute": None,
+    "next_batches": [], "secrets": [SECRETS["aep"]],
+}  # fmt: skip
+"""Settings of the sandbox's AEP side, of which each row may change some."""
 _LONGEST_MESSAGE = 700
 
 
@@ -45,20 +51,19 @@ class Sandbox:
     def lines(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         return (json.loads(text) for text in self.get(path, **query).content.split(b"\n") if text)
 
-    def forget(self) -> None:
-        """The faults that are planned, and the requests so far."""
+    def forget_faults(self) -> None:
         self._ask("DELETE", "/faults")
-        self.forget_requests()
 
     def forget_requests(self) -> None:
+        """What was asked so far."""
         self._seen = max((entry["n"] for entry in self._entries()), default=self._seen)
 
-    def asked(self, at_least: int, query: str = "") -> list[dict[str, Any]]:
-        """The services' requests since ``forget``. One that nobody waits for any more is written down at its end."""
+    def asked(self, enough: Callable[[list[dict[str, Any]]], bool] = bool) -> list[dict[str, Any]]:
+        """The services' requests since ``forget_requests``. One that nobody waits for any more is written down at its end."""
         deadline = time.monotonic() + 5
         while True:
-            found = [e for e in self._entries() if e["service"] != "sandbox" and query in e["query"]]
-            if len(found) >= at_least or time.monotonic() > deadline:
+            found = [entry for entry in self._entries() if entry["service"] != "sandbox"]
+            if enough(found) or time.monotonic() > deadline:
                 return found
             time.sleep(0.02)
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from include.sandbox.server import SandboxServer
-from tests.failures.carrying_out import SECRETS, Sandbox, assert_no_canary
+from tests.failures.carrying_out import USUAL, Sandbox, assert_no_canary
 
 
 @pytest.fixture(scope="session")
 def _sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     with SandboxServer(tmp_path_factory.mktemp("sandbox")) as server:
         sandbox = Sandbox(server.url)
-        sandbox.post("/aep/settings", {"batch_seconds": 0, "secrets": [SECRETS["aep"]]})
+        sandbox.post("/aep/settings", USUAL)
         yield sandbox
 
 
@@ -23,6 +23,8 @@ def _sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 def sandbox(_sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> Iterator[Sandbox]:
     """The control plane; after each row no log may hold what nobody may read."""
     caplog.set_level(logging.DEBUG)
-    _sandbox.forget()
+    _sandbox.forget_requests()
     yield _sandbox
+    _sandbox.forget_faults()
+    _sandbox.post("/aep/settings", USUAL)
     assert_no_canary(caplog.text)

@@ -27,7 +27,7 @@ class MixpanelFailure(Failure):
     now: str = NEXT_MORNING
     days: tuple[date, ...] = (DAY,)
     runs: int = 1
-    idle_seconds: float = 5.0
+    idle_seconds: float = 30.0
     requests: int = 1
     exported: int | None = 3
     active: int | None = None

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
+from include.aep.client import AepClient
 from include.aep.upload import Uploader
+from include.demo import evidence
+from include.demo.evidence import Comparison, compare, result_of
 from include.errors import Conflict, PipelineError
 from include.http.call import Patience
 from include.lake.lake import Lake
@@ -32,11 +37,6 @@ pytestmark = pytest.mark.sandbox
 DAY = date(2026, 7, 1)
 ALL = [*aep_table.ROWS, *aep_routes_table.ROWS]
 ROWS = [row for row in ALL if isinstance(row, AepFailure)]
-USUAL = {
-    "batch_seconds": 0, "active_status": "success", "small_file_bytes": 256 * 1024 * 1024, "token_seconds": 86399,
-    "catalog_lag_seconds": 0, "throttle_tokens": 0, "tokens_per_minute": None,
-    "next_batches": [], "secrets": [SECRETS["aep"]],
-}  # fmt: skip
 _DATASETS = itertools.count(1)
 _MOST_LOOKS = 6
 
@@ -56,73 +56,81 @@ def test_what_is_shown_elsewhere_is_and_what_is_not_ours_says_why() -> None:
 
 @dataclass
 class Template:
-    """A day that was staged once, and the schema of the datasets into which the rows load it."""
+    """A day that was staged once, the schema of the datasets into which the rows load it, and what Mixpanel returned."""
 
     carrier: Carrier
+    aep: AepClient
     staged: Manifest
     schema_id: str
-    folder: Path
+    returned: list[bytes]
+
+    def dataset(self, name: str) -> str:
+        content_type = "application/vnd.adobe.xed+json;version=1"
+        body = {"name": name, "schemaRef": {"id": self.schema_id, "contentType": content_type}}
+        return self.aep.catalog.create_dataset(body)
+
+    def delete_dataset(self, dataset_id: str) -> None:
+        """The sandbox shows each dataset with its batches: hundreds of them would make every row slower."""
+        url = f"{self.carrier.url}/data/foundation/catalog/dataSets/{dataset_id}"
+        requests.delete(url, headers=self.aep._http._headers(), timeout=20).raise_for_status()
 
 
 @pytest.fixture(scope="module")
 def template(_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Template:
-    folder = tmp_path_factory.mktemp("template")
-    _sandbox.post("/aep/settings", USUAL)
-    carrier = Carrier(_sandbox.url, Lake(f"file://{folder}"), PIPELINES["hostile"])
+    carrier = Carrier(_sandbox.url, Lake(f"file://{tmp_path_factory.mktemp('lake')}"), PIPELINES["hostile"])
     carrier.aep_connection = {"password": SECRETS["aep"]}
     carrier.setup()
     staged = carrier.stage(DAY)
     assert staged.rows == STAGED
-    dataset = carrier.aep.catalog.require_dataset(carrier.pipeline.aep.dataset)
-    return Template(carrier, staged, dataset["schemaRef"]["id"], folder)
+    aep = carrier.aep
+    dataset = aep.catalog.require_dataset(carrier.pipeline.aep.dataset)
+    returned = list(evidence.Sandbox(_sandbox.url).returned(carrier.project_id))
+    return Template(carrier, aep, staged, dataset["schemaRef"]["id"], returned)
 
 
 class Place:
-    """A row's own lake, clock and dataset."""
+    """A row's own ledger, clock and dataset. The lake is that of all rows: none changes what was staged."""
 
-    def __init__(self, row: AepFailure, sandbox: Sandbox, template: Template, folder: Path) -> None:
-        self.row, self.sandbox, self.hands = row, sandbox, Hands()
-        shutil.copytree(template.folder, folder / "lake")
-        self.carrier = self._carrier(template, folder)
-        sandbox.post("/clock", {"reset": True})
-        sandbox.post("/aep/settings", USUAL)
-        self._dataset(template)
-        self.staged = self._by_hand(folder) if row.lines else template.staged
-        sandbox.post("/aep/settings", {**row.settings, "next_batches": list(row.next_batches)})
+    def __init__(self, row: AepFailure, sandbox: Sandbox, template: Template) -> None:
+        self.row, self.sandbox, self.template, self.hands = row, sandbox, template, Hands()
+        self.carrier = self._carrier(template.carrier)
+        lake = template.carrier.lake
+        assert lake.root
+        shutil.rmtree(lake.root / self.carrier.workspace(DAY).partition.ledger_prefix, ignore_errors=True)
+        self.dataset_id = template.dataset(self.carrier.pipeline.aep.dataset)
+        self.staged = self._by_hand() if row.lines else template.staged
+        if row.settings or row.next_batches:
+            sandbox.post("/aep/settings", {**row.settings, "next_batches": list(row.next_batches)})
         for fault in row.faults:
             sandbox.post("/faults", fault)
         sandbox.forget_requests()
         self._left = list(row.meanwhile)
 
-    def _carrier(self, template: Template, folder: Path) -> Carrier:
-        base = template.carrier.pipeline
-        file_format = "json" if self.row.lines else "parquet"
-        aep = base.aep.model_copy(
-            update={"dataset": f"Failures {next(_DATASETS)}", "file_format": file_format}
-        )
+    def _carrier(self, base: Carrier) -> Carrier:
+        row, name = self.row, f"Failures {next(_DATASETS)}"
+        file_format = "json" if row.lines else "parquet"
+        aep = base.pipeline.aep.model_copy(update={"dataset": name, "file_format": file_format})
         return Carrier(
-            self.sandbox.url,
-            Lake(f"file://{folder}/lake"),
-            base.model_copy(update={"aep": aep}),
+            base.url,
+            base.lake,
+            base.pipeline.model_copy(update={"aep": aep}),
             self.hands.clock,
-            aep_connection={"password": SECRETS["aep"], **self.row.connection},
-            patience=Patience(5, self.row.idle_seconds),
-            limits=self.row.limits,
+            aep_connection={"password": SECRETS["aep"], **row.connection},
+            patience=Patience(5, row.idle_seconds),
+            limits=row.limits,
         )
 
-    def _dataset(self, template: Template) -> None:
-        body = {"name": self.carrier.pipeline.aep.dataset, "schemaRef": {"id": template.schema_id,
-                "contentType": "application/vnd.adobe.xed+json;version=1"}}  # fmt: skip
-        template.carrier.aep.catalog.create_dataset(body)
-
-    def _by_hand(self, folder: Path) -> Manifest:
+    def _by_hand(self) -> Manifest:
         """The row's own lines as a staged file: what validation would never let through."""
-        path = folder / "events-0.json"
-        path.write_bytes(b"".join(line + b"\n" for line in self.row.lines))
-        place, digest = self.carrier.workspace(DAY), "ab" * 16
-        key = f"{place.partition.output('stage', digest)}/{path.name}"
-        files = (upload_file(place.lake, key, path, len(self.row.lines)),)
-        return place.publish(step="stage", digest=digest, inputs={}, files=files, counts={})
+        content = b"".join(line + b"\n" for line in self.row.lines)
+        digest = hashlib.sha256(content).hexdigest()
+        place = self.carrier.workspace(DAY)
+        with place.scratch() as scratch:
+            path = scratch / "events-0.json"
+            path.write_bytes(content)
+            key = f"{place.partition.output('stage', digest[:32])}/{path.name}"
+            files = (upload_file(place.lake, key, path, len(self.row.lines)),)
+        return place.publish(step="stage", digest=digest[:32], inputs={}, files=files, counts={})
 
     def task(self) -> Ingested | Watching:
         """One try of the task: it looks until AEP has finished, or has been watched for long."""
@@ -138,12 +146,51 @@ class Place:
         batch = next((r.batch for r in reversed(self.records()) if r.batch), "")
         self.sandbox.post(happening["path"].format(batch=batch), happening["body"])
 
+    def asked(self) -> Counter[str]:
+        """How often each route was asked."""
+        return asked(self.sandbox.asked(lambda entries: asked(entries) >= Counter(self.row.requests)))
+
     def records(self) -> list[Any]:
         return Ledger(self.carrier.lake, self.carrier.workspace(DAY).partition).records()
 
-    def active(self) -> Counter[str]:
+    def active(self) -> list[tuple[str, str]]:
+        """``_id`` and batch of every row that AEP holds."""
         kept = self.sandbox.lines("/aep/active", dataset=self.carrier.pipeline.aep.dataset)
-        return Counter(row["_id"] for row in kept)
+        return [(row["_id"], row["batch"]) for row in kept]
+
+    def compared(self, active: list[tuple[str, str]]) -> Comparison:
+        """Returned, quarantined and active events, as sets."""
+        results = [result_of(self.carrier.lake, self.carrier.workspace(DAY).partition, Counter())]
+        known = _Known(self.template.returned, active)
+        return compare(self.carrier.pipeline, self.carrier.project_id, known, self.carrier.lake, results)
+
+
+@pytest.fixture
+def arranged(sandbox: Sandbox, template: Template) -> Iterator[Callable[[AepFailure], Place]]:
+    """Arranges a row, and clears up after it."""
+    places: list[Place] = []
+
+    def arrange(row: AepFailure) -> Place:
+        places.append(Place(row, sandbox, template))
+        return places[-1]
+
+    yield arrange
+    sandbox.forget_faults()
+    for place in places:
+        template.delete_dataset(place.dataset_id)
+
+
+class _Known(evidence.Sandbox):
+    """The sandbox's records as they were read a moment ago."""
+
+    def __init__(self, returned: list[bytes], active: list[tuple[str, str]]) -> None:
+        self._returned, self._active = returned, active
+
+    def returned(self, project_id: int) -> Iterator[bytes]:
+        return iter(self._returned)
+
+    def active(self, dataset: str) -> Iterator[tuple[str, str]]:
+        return iter(self._active)
 
 
 def asked(entries: list[dict[str, Any]]) -> Counter[str]:
@@ -164,11 +211,11 @@ def _fits(route: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_a_day_is_active_once_or_its_task_says_why_not(
-    row: AepFailure, sandbox: Sandbox, template: Template, tmp_path: Path
+    row: AepFailure, arranged: Callable[[AepFailure], Place]
 ) -> None:
-    place = Place(row, sandbox, template, tmp_path)
+    place = arranged(row)
     result = tries(row, place.task, place.hands)
-    counted = asked(sandbox.asked(sum(row.requests.values())))
+    counted = place.asked()
     assert counted["?"] == 0
     assert {name: counted[name] for name in row.requests} == row.requests
     assert_waited(row, place.hands)
@@ -184,12 +231,9 @@ def test_a_day_is_active_once_or_its_task_says_why_not(
 def assert_active(place: Place, rows: int) -> None:
     """So many rows, none of them twice, none that was not staged; and all of them when it says so."""
     active = place.active()
-    assert sum(active.values()) == rows
-    assert max(active.values(), default=1) == 1
+    assert (len(active), len({identity for identity, _ in active})) == (rows, rows)
     if not place.row.lines:
-        compared = place.carrier.compare(DAY)
-        assert (compared.duplicate, compared.phantom) == (0, 0)
-        assert compared.lost == STAGED - rows
+        assert place.compared(active) == Comparison(lost=STAGED - rows, duplicate=0, phantom=0)
     done = [record for record in place.records() if record.kind == "active"]
     assert not done or done[-1].counts == {"active": rows}
 
@@ -207,22 +251,20 @@ def assert_cleared(place: Place, rows: int) -> None:
     assert_active(place, rows)
 
 
-def test_a_batch_that_stays_open_is_not_watched_for_ever(
-    sandbox: Sandbox, template: Template, tmp_path: Path
-) -> None:
+def test_a_batch_that_stays_open_is_not_watched_for_ever(arranged: Callable[[AepFailure], Place]) -> None:
     """Say a gateway answers COMPLETE with 200: it is asked again, but no look begins the waiting anew."""
     row = AepFailure("", "", next_batches=({"outcome": "status", "status": "loading"},))
-    place = Place(row, sandbox, template, tmp_path)
+    place = arranged(row)
     looks = [place.carrier.advance(DAY, place.staged) for _ in range(4)]
     assert [isinstance(look, Watching) and look.committed for look in looks] == [True, False, False, False]
-    assert asked(sandbox.asked(4))["create"] == 1
+    assert place.asked()["create"] == 1
 
 
 def test_a_batch_that_is_ended_while_it_is_filled_is_made_anew(
-    sandbox: Sandbox, template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arranged: Callable[[AepFailure], Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A person aborts it in AEP; the next try fills a new one."""
-    place = Place(AepFailure("", ""), sandbox, template, tmp_path)
+    place = arranged(AepFailure("", ""))
     upload = Uploader.upload
 
     def abort_first(uploader: Uploader, *args: Any) -> None:
@@ -236,7 +278,7 @@ def test_a_batch_that_is_ended_while_it_is_filled_is_made_anew(
     ) as told:
         place.task()
     assert_explained(told.value)
-    assert place.active() == Counter()
+    assert place.active() == []
     assert isinstance(place.task(), Ingested)
     assert_active(place, STAGED)
 
@@ -259,4 +301,4 @@ def test_a_client_keeps_its_token_and_is_let_in_with_the_second_secret(
     fields = {**template.carrier.aep_connection, "password": "the-next-secret"}
     later = Carrier(sandbox.url, template.carrier.lake, template.carrier.pipeline, aep_connection=fields)
     assert later.aep.registry.tenant_id()
-    assert asked([e for e in sandbox.asked(2) if e["service"] == "ims"]) == {"token": 2}
+    assert asked(sandbox.asked())["token"] == 2

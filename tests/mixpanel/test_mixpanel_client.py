@@ -12,6 +12,8 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from include.errors import (
     AccessDenied,
@@ -163,6 +165,23 @@ def test_a_storm_that_passes_is_not_noticed(hands: Hands) -> None:
 )
 def test_retry_after_in_both_forms_and_in_none(header: str | None, seconds: float | None) -> None:
     assert retry_after_seconds(header, NOW) == seconds
+
+
+@pytest.mark.unit
+@given(
+    st.text(st.characters(max_codepoint=255), max_size=40)
+    | st.integers().map(str)
+    | st.datetimes(timezones=st.timezones()).map(format_datetime)
+    | st.from_regex(
+        r"[A-Z][a-z]{2}, [0-9]{1,2} [A-Z][a-z]{2} [0-9]{2,5} [0-9:]{2,9} [-+A-Z0-9]{1,6}", fullmatch=True
+    )
+)
+def test_whatever_a_header_says_the_wait_is_bounded(header: str) -> None:
+    """A client waits for two minutes at most; beyond them the task is put off, for an hour at most."""
+    asked = retry_after_seconds(header, NOW)
+    assert asked is None or asked >= 0
+    assert 1 <= deferral_seconds(asked) <= 3600
+    assert Patience().longest_wait_seconds * Patience().attempts <= 720
 
 
 @pytest.mark.unit
