@@ -69,7 +69,10 @@ def day_end(day: date, zone: ZoneInfo) -> datetime:
     St. John's went back at 00:01, to the day before.
     """
     midnight = datetime.combine(day + timedelta(days=1), time(0), tzinfo=zone)
-    return max(midnight.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    first, second = (midnight.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    # A clock that goes back to midnight and no further (Vostok, 18 December 2023) does not show the day again.
+    shown_before_second = (second - timedelta.resolution).astimezone(zone).date() <= day
+    return max(first, second) if shown_before_second else first
 
 
 def latest_instant(day: date, zone: ZoneInfo) -> datetime:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,7 +24,17 @@ from include.aep.decide import (
     loads,
     outlook,
 )
-from include.errors import BatchFailed, Conflict, CountMismatch, RequestRefused, Terminal, Transient
+from include.errors import (
+    AccessDenied,
+    BatchFailed,
+    Conflict,
+    CountMismatch,
+    RequestRefused,
+    ServiceUnavailable,
+    Terminal,
+    Throttled,
+    Transient,
+)
 from include.lake.keys import PartitionKey
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import Manifest
@@ -318,11 +329,14 @@ class _Ingest:
             )
 
     def _keep_failed_rows(self, batch: str, loaded: Manifest) -> int:
-        """Brings what AEP tells of the rows that it refused into quarantine, before AEP forgets it after 30 days."""
+        """Brings what AEP tells of the rows that it refused into quarantine, before AEP forgets it after 30 days.
+
+        Where AEP does not tell it, the batch has failed all the same, and that is what has to be said.
+        """
         kept = 0
         with self.workspace.scratch() as scratch:
             path = scratch / "refused.jsonl.gz"
-            with gzip_writer(path) as file:
+            with gzip_writer(path) as file, suppress(ServiceUnavailable, Throttled, AccessDenied):
                 for row in self.aep.batches.failed_rows(batch):
                     head = json.dumps({"step": "ingest", "batch": batch})[:-1].encode()
                     file.write(head + b', "refused": ' + row.strip() + b"}\n")

@@ -205,5 +205,5 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
     Row("twice/the same content", "EP:collection/event-duplication.md", by_hand=(later(0),), cleared=7, requests={"create": 1},
         ledger=_ALL),
     Elsewhere("twice/three runs at once", "EP:collection/event-duplication.md",
-              "test_three_runs_that_crash_and_overtake_each_other_commit_one_batch"),
+              "test_three_runs_that_crash_and_overtake_each_other_load_each_id_once"),
 )  # fmt: skip
