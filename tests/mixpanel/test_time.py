@@ -237,7 +237,11 @@ def test_a_day_ends_where_its_date_does(name: str, ordinal: int, data: st.DataOb
         ("America/Los_Angeles", "2026-03-08", "2026-03-09T07:00:00Z"),
         ("America/Los_Angeles", "2026-11-01", "2026-11-02T08:00:00Z"),
         ("America/St_Johns", "2010-11-06", "2010-11-07T03:30:00Z"),  # 00:01 went back to 23:01
-        ("Antarctica/Vostok", "2023-12-17", "2023-12-17T17:00:00Z"),  # 02:00 went back to 00:00, and no further
+        (
+            "Antarctica/Vostok",
+            "2023-12-17",
+            "2023-12-17T17:00:00Z",
+        ),  # 02:00 went back to 00:00, and no further
         ("UTC", "2024-02-29", "2024-03-01T00:00:00Z"),
         ("Pacific/Kiritimati", "2026-12-31", "2026-12-31T10:00:00Z"),
     ],
