@@ -35,6 +35,7 @@ CHANGES = {
     "a length": {"op": "replace", "path": f"{AT}/code/maxLength", "value": 1},
     "a minimum": {"op": "add", "path": f"{AT}/price/minimum", "value": 0},
     "items of another type": {"op": "replace", "path": f"{AT}/tags/items/type", "value": "number"},
+    "items that differ": {"op": "add", "path": f"{AT}/tags/uniqueItems", "value": True},
     "a nested field less": {"op": "remove", "path": f"{AT}/place/properties/city"},
     "a field elsewhere": {"op": "move", "from": f"{AT}/plan", "path": f"{AT}/place/properties/plan"},
     "another class of values": {

@@ -172,6 +172,11 @@ def test_schemas_of_strange_parts(aep: Adobe, parts: Any) -> None:
     refused(aep, "schemas", {"title": "T", "type": "object", "allOf": parts})
 
 
+def test_fields_of_a_schemas_own_are_refused_as_such(aep: Adobe) -> None:
+    body = {"title": "T", "allOf": [{"$ref": PROFILE}, {"properties": {}}]}
+    assert "must be a $ref" in refused(aep, "schemas", body)
+
+
 def test_what_the_registry_sets_cannot_be_given(aep: Adobe) -> None:
     body = field_group({"a": {"type": "string"}})
     given = {"$id": "x", "version": "9.9", "imsOrg": "x", "meta:containerId": "global", "meta:altId": 3}

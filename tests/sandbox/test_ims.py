@@ -55,7 +55,9 @@ def test_refusals(aep: Adobe, change: dict[str, str], status: int, error: str) -
 
 
 def test_json_body_is_refused(aep: Adobe) -> None:
-    assert aep.http.post("/ims/token/v3", json=FORM).status_code == 400
+    response = aep.http.post("/ims/token/v3", json=FORM)
+    assert response.status_code == 400
+    assert "application/x-www-form-urlencoded" in response.text
 
 
 def test_token_ends_by_the_sandbox_clock(aep: Adobe) -> None:
