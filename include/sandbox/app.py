@@ -22,6 +22,7 @@ from include.sandbox.faults import FaultPlan
 from include.sandbox.loopback import LoopbackOnly
 from include.sandbox.misbehave import FaultMiddleware
 from include.sandbox.mixpanel import Mixpanel
+from include.sandbox.paths import register_key
 from include.sandbox.targets import Targets
 from include.sandbox.transcript import Transcript, TranscriptMiddleware
 from include.sandbox.world import World
@@ -29,6 +30,7 @@ from include.sandbox.world import World
 
 def build_app(world: World) -> Callable[..., Any]:
     """An ASGI application on ``world``. Everything it remembers is in ``world.store``."""
+    register_key()
     transcript = Transcript(world.store.folder)
     faults = FaultPlan(world.store)
     mixpanel = Mixpanel(world)

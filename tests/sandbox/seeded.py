@@ -34,6 +34,7 @@ class Seeded:
         self._ids.clear()
         self.console.reset()
         self.aep.reset()
+        self.mixpanel.add_project(data.SHOP_PROJECT_ID)  # it is there; now without limits
 
     def __getitem__(self, kind: str) -> str:
         if kind not in self._ids:

@@ -217,10 +217,10 @@ class TestLexicon:
         assert told(new, PROJECT + "/schemas/profile")["results"] == []
 
     def test_one_by_its_name(self, new: Sandbox) -> None:
-        one = PROJECT + "/schemas/event/Page%20%2Fhome%20%E2%98%95"
+        one = PROJECT + "/schemas/event/Page%20%2Fhome%0A%E2%98%95"
         assert told(new, one, "POST", json=self.SCHEMA) == {"status": "ok"}
         assert told(new, one) == self.SCHEMA
-        assert told(new, PROJECT + "/schemas")["results"][0]["name"] == "Page /home ☕"
+        assert told(new, PROJECT + "/schemas")["results"][0]["name"] == "Page /home\n☕"
         new.project(NEW, switches={"schema_by_name": "enveloped"})
         assert told(new, one) == {"results": self.SCHEMA, "status": "ok"}
         assert told(new, one, "DELETE") == {"results": {"delete_count": 1}, "status": "ok"}

@@ -340,7 +340,7 @@ def _cut(sandbox: Sandbox) -> None:
     lines = arrived(sandbox).lines
     sandbox.fault({"do": "cut", "after_bytes": 237, "inside_chunk": True}, match=EXPORT)
     found = arrived(sandbox)
-    assert (found.ended, found.body) == ("cut", b"\n".join(lines)[:237])
+    assert (found.ended, found.body) == ("inside", b"\n".join(lines)[:237])
     for count in (1, 4):
         for honest, ended in ((False, "cut"), (True, "whole")):
             sandbox.fault({"do": "cut", "after_lines": count, "honest": honest}, match=EXPORT)

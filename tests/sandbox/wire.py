@@ -12,9 +12,9 @@ from tests.sandbox.asking import ACCOUNT, Sandbox
 
 
 class Arrived(NamedTuple):
-    """What came over the wire, and how it ended: ``whole``, ``cut``, ``reset``, ``open`` (silence), ``closed``.
+    """What came over the wire, and how it ended: ``whole``, ``cut``, ``inside`` (a chunk), ``reset``, ``open``, ``closed``.
 
-    ``closed``: with the connection, so that nobody can tell whether something is missing.
+    ``open``: in silence; ``closed``: with the connection, so that nobody can tell whether something is missing.
     """
 
     status: int
@@ -61,5 +61,7 @@ def unframed(got: bytes, ended: str) -> Arrived:
         if not count:
             return Arrived(status, headers, body, ended or "whole")
         body += rest[:count]
+        if len(rest) < count:
+            return Arrived(status, headers, body, ended or "inside")
         rest = rest[count + 2 :]
     return Arrived(status, headers, body, ended or "cut")

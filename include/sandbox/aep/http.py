@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
@@ -61,21 +60,6 @@ Handler = Callable[[Call], Response] | Callable[[Call], Awaitable[Response]]
 Shape = Callable[[Problem], Problem]
 """A refusal as one service words it."""
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class _Key(Convertor[str]):
-    """An id in a path, whatever is in it: slashes, and line ends, which ``path`` does not take."""
-
-    regex = r"[\s\S]*"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("key", _Key())
 
 
 class Routes:

@@ -67,7 +67,7 @@ class AppApi:
         router = APIRouter()
         for method, path, answer, *status in routes:
             endpoint = self._endpoint(answer, status[0] if status else 200)
-            for twin in ("",) if path.endswith(":path}") else ("", "/"):
+            for twin in ("",) if path.endswith(":key}") else ("", "/"):
                 router.add_route("/api/app" + path + twin, endpoint, methods=[method])
         return router
 

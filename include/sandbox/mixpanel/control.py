@@ -1,36 +1,6 @@
-"""The control plane of the Mixpanel side, under ``/_sandbox/mixpanel``.
+"""The control plane of the Mixpanel side, under ``/_sandbox/mixpanel``: projects, events, rules, accounts, exports.
 
-======  ================================  ====================================================================
-GET     ``/projects``                     all projects, without secrets
-POST    ``/projects``                     ``{"id": n, ...}``: fields of ``Project``, and ``accounts``: a list of
-                                          ``{"username", "secret", "role", "organization_role", "expires",
-                                          "expired_status", "bearer"}``
-DELETE  ``/projects/{id}``
-POST    ``/projects/{id}/events``         see below
-GET     ``/projects/{id}/events``         ``?from_date=&to_date=``: what an export would return now
-POST    ``/projects/{id}/rewrites``       ``{"from": id, "to": id, "at": when, "keep_before": true,
-                                          "touches_processing": false}``
-POST    ``/projects/{id}/deletions``      ``{"at": when, "purged_at": when, "events", "distinct_ids",
-                                          "insert_ids": [...], "from_date", "to_date"}``; without any of the last
-                                          five everything goes. The raw export has the rows until ``purged_at``
-POST    ``/projects/{id}/compactions``    ``{"at": when, "from_date", "to_date"}``
-GET     ``/projects/{id}/rules``          rewrites, deletions and compactions, by time
-GET     ``/accounts``                     service accounts, without secrets; DELETE ``/accounts/{username}``
-GET     ``/exports``                      complete exports; ``?project_id=&from_date=&to_date=``
-GET     ``/returned``                     their exact lines: JSON Lines ``{"export": n, "line": text}``; same query
-======  ================================  ====================================================================
-
-Times (``at``, ``processed_at``, ``visible_at``, ``expires``) are ISO texts, epoch seconds or epoch milliseconds.
-
-Adding events: ``{"events": [...], "lines": [...]}``. An event is one of
-
-* ``{"event": name, "properties": {...}, "at": when, "processed_at": when, "visible_at": when, "copies": n}``.
-  ``properties.time`` is stored as it is; without it, ``at`` (or now) is an instant, and stored as the project
-  stores instants. ``mp_processing_time_ms`` is ``processed_at``, else what the properties say, else now.
-* ``{"line": text, "at": when, ...}`` or ``{"line_base64": bytes, "at": when, ...}``: sent exactly so, even if it
-  is no JSON.
-
-``lines`` are exported lines, put back in the export's form.
+What each route takes is told in ``include/sandbox/openapi/mixpanel_control.yaml``, and shown at ``/_sandbox/``.
 """
 
 from __future__ import annotations

@@ -1,15 +1,7 @@
-"""The control plane of what a project has beside its events, under ``/_sandbox/mixpanel/projects/{id}``.
+"""The control plane of what a project has beside its events: profiles, cohorts, funnels, annotations, schemas.
 
-=================  ===========================================================================================
-``/profiles``      ``{"distinct_id", "properties": {...}, "data_group_id"}``; the same id replaces
-``/cohorts``       ``{"id", "name", "description", "is_visible", "created", "where", "distinct_ids"}``
-``/funnels``       ``{"id", "name", "steps": [event names], "length_days"}``
-``/annotations``   ``{"date", "description", "tags": [ids]}``; each gets the next id
-``/schemas``       ``{"entityType", "name", "schemaJson"}``
-=================  ===========================================================================================
-
-Each has GET (what is there, made demo profiles included), POST ``{"items": [...]}``, and DELETE (all; a demo
-shop's made profiles stay).
+Each has GET (what is there, made demo profiles included), POST ``{"items": [...]}``, and DELETE (all; a demo shop's
+made profiles stay), under ``/_sandbox/mixpanel/projects/{id}``.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read(body: bytes, project: Project, now_ms: int) -> list[Row]:
-    """The rows of a request to add events; see ``include/sandbox/mixpanel/control.py`` for its form.
+    """The rows of a request to add events; see ``mixpanel_event`` in ``openapi/mixpanel_control.yaml``.
 
     Raises:
         IntakeError: One sentence says which event is wrong.
