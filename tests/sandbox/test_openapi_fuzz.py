@@ -5,9 +5,13 @@ The same requests every time; ``FUZZ_EXAMPLES=200`` sends others, and more of th
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 import schemathesis
@@ -23,7 +27,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from include.sandbox.server import SandboxServer
-from tests.sandbox.seeded import Seeded, with_marks
+from tests.sandbox.seeded import Seeded, kinds, with_marks
+from tests.sandbox.seeds import BODIES
 
 pytestmark = pytest.mark.sandbox
 
@@ -90,3 +95,51 @@ def test_no_request_breaks_a_route(label: str, server: SandboxServer) -> None:
     create_test(operation=OPERATIONS[label], test_func=send, config=config)()
     # Refusals alone would prove little.
     assert (min(statuses) < 400) == (label not in REFUSED), dict(statuses)
+
+
+NASTY = [
+    b"",
+    b"\xff",
+    b"null",
+    b"[]",
+    b'"text"',
+    b"[" * 100_000,
+    b'{"a":' * 5000,
+    b"1" * 5000,
+    b'{"a": NaN, "b": -Infinity, "c": 1e999}',
+    b'{"\\ud800": "\\udfff"}',
+]
+TWISTS: list[Callable[[Any], Any]] = [
+    lambda value: f"{value}\ud800" if isinstance(value, str) else value,
+    lambda value: f"{value}\0" if isinstance(value, str) else value,
+    lambda value: 10**4000 if isinstance(value, (str, int)) else value,
+    lambda value: {} if isinstance(value, (str, bool)) else value,
+    lambda value: [value] if isinstance(value, (str, dict)) else value,
+    lambda value: None if isinstance(value, (str, list)) else value,
+]
+
+
+def twisted(value: Any, twist: Callable[[Any], Any]) -> Any:
+    """A body each of whose values is another one."""
+    if isinstance(value, dict):
+        value = {key: twist(twisted(each, twist)) for key, each in value.items()}
+    elif isinstance(value, list):
+        value = [twist(twisted(each, twist)) for each in value]
+    return value
+
+
+@pytest.mark.parametrize("label", [label for label, operation in OPERATIONS.items() if operation.body])
+def test_no_body_breaks_a_route(label: str, server: SandboxServer) -> None:
+    """What no generator of JSON makes: half of a surrogate pair, numbers without end, brackets without end."""
+    seeded, (method, path) = Seeded(server.url), label.split(" ")
+    seeded.renew()
+    good = seeded.filled(BODIES.get(path, {}))
+    bodies = [*NASTY, *(json.dumps(twisted(good, twist)).encode() for twist in TWISTS)]
+    marks = dict(kinds(path))
+    where = re.sub(r"{([^}]*)}", lambda name: quote(seeded[marks.get(name[1]) or "day"], safe=""), path)
+    for body in bodies:
+        headers = {**seeded.headers(path, 0), "Content-Type": "application/json"}
+        answer = seeded.session.request(
+            method, seeded.aep.url + where, data=body, headers=headers, timeout=60
+        )
+        assert answer.status_code < 500, (body[:80], answer.text)
