@@ -14,6 +14,7 @@ from include.sandbox.aep.constants import (
     DEMO_CREDENTIAL,
     DEMO_ORG_NUMBER,
     EXPERIENCE_EVENT,
+    HYGIENE,
     IMPORT,
     NAMESPACES,
     REGISTRY,
@@ -77,6 +78,7 @@ BODIES: dict[str, Any] = {
         "schemaRef": {"id": the("schema-id"), "contentType": "application/vnd.adobe.xed+json;version=1"},
     },
     f"{IMPORT}/batches": {"datasetId": the("dataset"), "inputFormat": {"format": "json"}},
+    f"{HYGIENE}/ttl": {"datasetId": the("dataset"), "expiry": "2999-12-31T23:59:59Z"},
     f"{CONVERSION}/mappingSets": {
         "name": "Mapping",
         "outputSchema": {
@@ -249,6 +251,7 @@ SEEDS: dict[str, Make] = {
     "open-batch": _made(f"{IMPORT}/batches"),
     "open-file": _open_file,
     "dataset-file": lambda seeded: f"{seeded['batch']}-1",
+    "expiration": _made(f"{HYGIENE}/ttl", "ttlId"),
     "mapping-set": _made(f"{CONVERSION}/mappingSets"),
     "mapping": _mapping,
     "connection": _made(f"{FLOWS}/connections"),
@@ -285,6 +288,17 @@ PLACES: list[tuple[str, dict[str, str]]] = [
     ),
     (IMPORT, {"batches": "open-batch", "files": "open-file"}),
     ("/data/foundation/export/files", {"files": "dataset-file"}),
+    (HYGIENE, {"ttl": "expiration"}),
+    (
+        CATALOG,
+        {
+            "ttl": "dataset",
+            "dataSetFiles": "dataset-file",
+            "datasetFiles": "dataset-file",
+            "dataSetViews": "view",
+            "datasetViews": "view",
+        },
+    ),
     (
         f"{REGISTRY}/global",
         {

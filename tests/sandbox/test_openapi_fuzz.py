@@ -58,6 +58,7 @@ CONFIG = {
 schema = schemathesis.openapi.from_dict(with_marks(), config=SchemathesisConfig.from_dict(CONFIG))
 OPERATIONS = {found.ok().label: found.ok() for found in schema.get_all_operations()}
 REFUSED = {
+    "DELETE /data/core/idnamespace/identities/{id}": "a namespace stays for ever",
     "POST /ims/exchange/jwt": "no credential is of that kind any longer",
     "POST /data/foundation/flowservice/connections/{id}/action": "the seed is no draft",
     "POST /data/foundation/flowservice/sourceConnections/{id}/action": "the seed is no draft",
