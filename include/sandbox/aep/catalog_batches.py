@@ -116,6 +116,8 @@ def _lookup(call: Call) -> Response:
         batch = visible_batch(call.place, keys[0])
         return one(call, batch["id"], batch, projected(call, shown(call.place, batch)))
     wanted = [batch for batch in visible(call.place) if batch["id"] in keys]
+    if not wanted:
+        raise problem(404, f"Batch {call.path('id')} not found.")
     return JSONResponse({batch["id"]: projected(call, shown(call.place, batch)) for batch in wanted})
 
 
