@@ -50,12 +50,14 @@ class ColumnCheck:
         if kind == "object":
             return found | self._members(array, field)
         if kind == "array":
-            return found | self._items(array, field.get("items", {}))
+            return found | _odd_lengths(array, field) | self._items(array, field.get("items", {}))
         if kind == "map" and types.is_map(array.type):
             pairs = pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])
             lists = array.cast(pa.list_(pairs))
             _refuse_repeated_keys(lists)
-            return found | self._items(lists, field["additionalProperties"], "value")
+            return (
+                found | _odd_lengths(lists, {}) | self._items(lists, field["additionalProperties"], "value")
+            )
         if kind == "map":  # a struct: each of its members is a key that may not be there
             for n in range(array.type.num_fields):
                 found |= self._field(pc.struct_field(array, n), field["additionalProperties"], nullable=True)
@@ -65,7 +67,7 @@ class ColumnCheck:
     def _items(self, array: Any, field: dict[str, Any], member: str = "") -> set[int]:
         import pyarrow.compute as pc
 
-        found = _where(pc.equal(pc.list_value_length(array), 0))
+        found: set[int] = set()
         values = array.flatten()
         bad = self._field(pc.struct_field(values, member) if member else values, field, nullable=False)
         if bad:
@@ -113,6 +115,17 @@ def _where(mask: Any) -> set[int]:
     import pyarrow.compute as pc
 
     return set(pc.indices_nonzero(mask).to_pylist())
+
+
+def _odd_lengths(array: Any, field: dict[str, Any]) -> set[int]:
+    """Lists with too few or too many items; where none may be there twice, every list."""
+    import pyarrow.compute as pc
+
+    lengths = pc.list_value_length(array)
+    if field.get("uniqueItems"):
+        return _where(pc.is_valid(lengths))
+    found = _where(pc.less(lengths, max(1, field.get("minItems", 1))))
+    return found | _where(pc.greater(lengths, field["maxItems"])) if "maxItems" in field else found
 
 
 def _perhaps_empty(array: Any) -> set[int]:
