@@ -181,7 +181,7 @@ def _write_parquet(file: Path, rows: Iterator[dict[str, Any]]) -> None:
     while some := list(itertools.islice(rows, _ROW_GROUP)):
         table = pa.Table.from_pylist(some)
         for name, kind in (("timestamp", _MOMENT), ("identityMap", _IDENTITIES)):
-            values = [list(row[name].items()) if name == "identityMap" else row[name] for row in some]
+            values = [list(row[name].items()) if name == "identityMap" else row.get(name) for row in some]
             column = pa.array(values, pa.string() if name == "timestamp" else kind).cast(kind)
             table = table.set_column(table.schema.get_field_index(name), name, column)
         writer = writer or pq.ParquetWriter(file, table.schema)

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from include.sandbox.aep.constants import DEMO_ORG
-from include.sandbox.aep.ingest_dates import Dates
-from include.sandbox.aep.ingest_files import resolved_schema
-from include.sandbox.aep.ingest_settings import IngestSettings
-from include.sandbox.aep.place import Place
-from include.sandbox.aep.row_check import RowChecker
-from include.sandbox.aep.rows_parquet import parquet_rows, parquet_suspects
 from tests.sandbox.adobe import Adobe, adobe
 
 pytestmark = pytest.mark.sandbox
@@ -199,58 +189,3 @@ def test_more_rows_than_a_batch_of_columns(aep: Adobe, dataset: str) -> None:
     body = load(aep, dataset, content, partialIngestionPercent=1)
     assert (body["status"], body["metrics"]["failedRecordCount"]) == ("success", 20)
     assert aep.active(dataset) == [f"id{n}" for n in range(20_000) if n % 1000 != 999]
-
-
-TEXTS = st.none() | st.sampled_from(["", "a", "free", "paid", "AB", "ABC", "5", "1.5", "x y"])
-STRUCT = st.fixed_dictionaries(
-    {
-        "plan": TEXTS,
-        "code": TEXTS,
-        "count": st.none() | st.integers(-(2**63), 2**63 - 1),
-        "small": st.none() | st.integers(-(2**62), 2**62) | st.integers(-5, 5),
-        "price": st.none() | st.floats(),
-        "seen": st.none() | st.integers(-(2**62), 2**62) | st.integers(0, 10**12),
-        "tags": st.none() | st.lists(TEXTS, max_size=3),
-        "labels": st.none()
-        | st.dictionaries(st.sampled_from("kl"), TEXTS).map(lambda pairs: list(pairs.items())),
-        "place": st.none() | st.fixed_dictionaries({"city": TEXTS, "zip": TEXTS}),
-    }
-)
-ROWS = st.fixed_dictionaries(
-    {
-        "_id": TEXTS,
-        "timestamp": st.none() | st.integers(-(2**62), 2**62) | st.just(MOMENT_MS),
-        "_acmesandbox": st.none() | STRUCT,
-    }
-)
-TYPES = tenant(
-    plan=pa.string(),
-    code=pa.string(),
-    count=pa.int64(),
-    small=pa.int64(),
-    price=pa.float64(),
-    seen=pa.int64(),
-    tags=pa.list_(pa.string()),
-    labels=pa.map_(pa.string(), pa.string()),
-    place=pa.struct([("city", pa.string()), ("zip", pa.string())]),
-) | {"timestamp": pa.int64()}
-
-
-@given(st.lists(ROWS, min_size=1, max_size=12))
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_looking_at_columns_finds_every_bad_row(
-    aep: Adobe, tmp_path: Path, rows: list[dict[str, Any]]
-) -> None:
-    """A row that is passed by its columns is a row that its own examination passes."""
-    place = Place(aep.world, DEMO_ORG, "prod")
-    held = [key for key, _ in place.items("datasets")]
-    resolved = resolved_schema(place, held[0] if held else aep.ready())
-    path = tmp_path / "rows.parquet"
-    path.write_bytes(parquet(TYPES, *rows, row_group_size=5))
-    checker = RowChecker(resolved, IngestSettings(), nulls=True, now_ms=MOMENT_MS)
-    for plain, seen in zip(
-        parquet_rows(path, resolved), parquet_suspects(path, resolved, checker, Dates()), strict=True
-    ):
-        if isinstance(seen, str):
-            assert checker.examine(plain)[1] == []
-            assert seen == plain["_id"]

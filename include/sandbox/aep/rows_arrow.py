@@ -21,7 +21,7 @@ class ColumnCheck:
 
         try:
             return self._members(batch.to_struct_array(), self._resolved)
-        except pa.ArrowInvalid:
+        except pa.ArrowException:
             return set(range(len(batch)))  # what columns cannot tell, such as of numbers above 2^63, rows can
 
     def _members(self, array: Any, schema: dict[str, Any]) -> set[int]:
@@ -133,7 +133,7 @@ def _perhaps_empty(array: Any) -> set[int]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    absent = pa.array([True] * len(array))
+    absent = pa.array([True] * len(array), pa.bool_())
     for n in range(array.type.num_fields):
         if not array.type.field(n).type.num_fields:
             absent = pc.and_(absent, pc.is_null(pc.struct_field(array, n)))
@@ -142,10 +142,9 @@ def _perhaps_empty(array: Any) -> set[int]:
 
 def _refuse_repeated_keys(array: Any) -> None:
     """[I] Parquet does not forbid them, and nothing that a row could be has room for both values."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    lengths = pc.list_value_length(array)
-    for position in pc.indices_nonzero(pc.greater(lengths, 1)).to_pylist():
-        keys = [pair["key"] for pair in array[position].as_py()]
-        if len(set(keys)) < len(keys):
-            raise Unreadable("a map has a key twice")
+    pairs = pa.table([pc.list_parent_indices(array), pc.struct_field(array.flatten(), "key")], ["row", "key"])
+    if pairs.group_by(["row", "key"], use_threads=False).aggregate([]).num_rows < pairs.num_rows:
+        raise Unreadable("a map has a key twice")

@@ -22,10 +22,7 @@ class Incompatible(Exception):
 def parquet_rows(path: Path, resolved: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
     """Rows, moments as epoch milliseconds. Raises Unreadable or Incompatible."""
     for batch in _batches(path, resolved):
-        try:
-            yield from batch.to_pylist(maps_as_pydicts="strict")
-        except KeyError as error:
-            raise Unreadable("a map has a key twice") from error
+        yield from _rows_of(batch)
 
 
 def parquet_suspects(
@@ -42,9 +39,16 @@ def parquet_suspects(
             suspects = set(range(len(batch)))
         _add_dates(batch, suspects, dates)
         keys = batch.column("_id").to_pylist() if "_id" in batch.schema.names else [""] * len(batch)
-        rows = iter(batch.take(sorted(suspects)).to_pylist(maps_as_pydicts="strict") if suspects else ())
+        rows = iter(_rows_of(batch.take(sorted(suspects))) if suspects else ())
         for position, key in enumerate(keys):
             yield next(rows) if position in suspects else "" if key is None else str(key)
+
+
+def _rows_of(batch: Any) -> list[dict[str, Any]]:
+    try:
+        return list(batch.to_pylist(maps_as_pydicts="strict"))
+    except (KeyError, ValueError) as error:  # the second for a map within a struct
+        raise Unreadable("a map has a key twice") from error
 
 
 def _leaves(schema: Any) -> int:
