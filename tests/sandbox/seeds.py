@@ -142,6 +142,7 @@ BODIES[f"{REGISTRY}/rpc/import"] = [
     }
 ]
 BODIES[f"{REGISTRY}/tenant/mixins"] = BODIES[f"{REGISTRY}/tenant/fieldgroups"]
+BODIES[f"{CATALOG}/datasets"] = BODIES[f"{CATALOG}/dataSets"]
 BODIES[f"{CONVERSION}/mappingSets/validate"] = BODIES[f"{CONVERSION}/mappingSets"]
 BODIES[f"{CONVERSION}/mappingSets/preview"] = {
     "data": [{"event_name": "A"}],
@@ -215,7 +216,8 @@ def _secret(seeded: Seeded) -> str:
 
 
 def _namespace(seeded: Seeded) -> str:
-    seeded.aep.add_namespace("Seeded")
+    """With the code of the document's example: a PUT does not change it."""
+    seeded.aep.add_namespace("Loyalty")
     return str(seeded.aep.request("GET", NAMESPACES).json()[-1]["id"])
 
 
