@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from include.xdm.cells import text_literal
 from include.xdm.computed import Computed
-from include.xdm.convert import convert, ident, pack, quote, values_inside
+from include.xdm.convert import GUESS, convert, ident, pack, quote, values_inside
+from include.xdm.functions import dates
 from include.xdm.functions.registry import Function
 from include.xdm.mapping import FieldMapping, MappingSet
 from include.xdm.properties import Properties, pointer
@@ -65,10 +66,11 @@ def compile_mapping(
     select = "events"
     for layer in layers:
         select = f"(SELECT {', '.join(['*', *layer])} FROM {select})"
+    guesses = [dates.GUESS] if GUESS in select else []
     return CompiledMapping(
         f"SELECT {', '.join(columns)} FROM {select}",
         ("_id", "timestamp", "identityMap", *tree),
-        tuple(computed.functions),
+        (*computed.functions, *guesses),
     )
 
 

@@ -31,6 +31,9 @@ def ident(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+GUESS = "el_guess_date"
+"""The function (``functions.dates``) that tries Data Prep's date patterns on a text that is not ISO 8601."""
+
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 _WHOLE_NUMBER = r"^\s*[+-]?\d+\.?0*\s*$"
 _DAY = r"^\s*(\d{4}-\d{1,2}-\d{1,2})([T ]00:00(:00(\.0+)?)?Z?)?\s*$"
@@ -53,17 +56,22 @@ def convert(text: str, field: XdmField) -> str:
             f"CASE WHEN {word} IN ('true', 'y', 'yes', 'on', '1') THEN true "
             f"WHEN {word} IN ('false', 'n', 'no', 'off', '0') THEN false END"
         )
-    if field.kind is Kind.DATE:
-        # A date with a time of day is no date, and DuckDB also knows 'infinity' and years before Christ.
-        day = f"TRY_CAST(regexp_extract({text}, '{_DAY}', 1) AS DATE)"
-        return f"CASE WHEN {day} >= DATE '0001-01-01' THEN {day} END"
-    if field.kind is Kind.DATE_TIME:
-        moment = f"TRY_CAST({text} AS TIMESTAMPTZ)"
-        within = (
-            f"{moment} BETWEEN TIMESTAMPTZ '0001-01-01 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 23:59:59+00'"
-        )
-        return f"CASE WHEN regexp_matches({text}, '{_MOMENT}') AND {within} THEN date_trunc('millisecond', {moment}) END"
+    if field.kind in (Kind.DATE, Kind.DATE_TIME):
+        read = _day if field.kind is Kind.DATE else _moment
+        return f"coalesce({read(text)}, {read(f'{GUESS}(CASE WHEN {read(text)} IS NULL THEN {text} END).v')})"
     return _convert_nested(text, field)
+
+
+def _day(text: str) -> str:
+    """A date with a time of day is no date, and DuckDB also knows 'infinity' and years before Christ."""
+    day = f"TRY_CAST(regexp_extract({text}, '{_DAY}', 1) AS DATE)"
+    return f"CASE WHEN {day} >= DATE '0001-01-01' THEN {day} END"
+
+
+def _moment(text: str) -> str:
+    moment = f"TRY_CAST({text} AS TIMESTAMPTZ)"
+    within = f"{moment} BETWEEN TIMESTAMPTZ '0001-01-01 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 23:59:59+00'"
+    return f"CASE WHEN regexp_matches({text}, '{_MOMENT}') AND {within} THEN date_trunc('millisecond', {moment}) END"
 
 
 def _convert_number(text: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import calendar
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from include.xdm.functions.java_dates import pieces, reader, write
-from include.xdm.functions.moments import parse_moment, read, settled
+from include.xdm.functions.moments import guess, parse_moment, read, settled
 from include.xdm.functions.registry import Failure, Function, optional, required
 from include.xdm.functions.zones import zone
 from include.xdm.language.types import Type
@@ -21,6 +22,15 @@ def date(text: str | None, pattern: str | None, default: datetime | None) -> dat
     if text is None:
         return default
     return parse_moment(text) if pattern is None else read(text, pattern)
+
+
+@lru_cache(4096)
+def guess_date(text: str) -> datetime | None:
+    """A text that is mapped to a date field without a pattern (EP:data-prep/data-handling.md#dates), or null."""
+    try:
+        return guess(text)
+    except ValueError:
+        return None
 
 
 def format_date(moment: datetime, pattern: str) -> str:
@@ -94,6 +104,8 @@ def _settable(component: str) -> str:
         raise ValueError(f"{component!r} is none of {', '.join(_SETTABLE)}")
     return part
 
+
+GUESS = Function("", "", (required("DATE", Type.STRING),), Type.DATE, python=guess_date)
 
 _DATE = required("DATE", Type.DATE)
 _FORMAT = required("FORMAT", Type.STRING, check=pieces)

@@ -36,7 +36,16 @@ def parse_moment(text: str) -> datetime:
         micros = int((fraction or "").ljust(6, "0")[:6])
         moment = datetime(year, month, day, hour, minute, second, micros, zone(offset or "UTC"))
         return moment.astimezone(zone(region)) if region else moment
-    for pattern in TRIED:
+    return guess(text)
+
+
+def guess(text: str) -> datetime:
+    """The first of Data Prep's patterns that fits.
+
+    Raises:
+        Failure: none does.
+    """
+    for pattern in TRIED if text[:1].isdecimal() and len(text) < 40 else ():
         try:
             return read(text, pattern)
         except ValueError:
