@@ -21,10 +21,13 @@ NOW = "2021-10-26T10:10:24Z"
 FAILS = "<fails>"
 
 
-def evaluate(
-    db: Any, expressions: Sequence[str], properties: str = "{}", event: str = "Purchase"
-) -> list[Any]:
+def evaluate(db: Any, expressions: Sequence[str], properties: str = "{}") -> list[Any]:
     """What each expression gives for one event: the JSON value, or FAILS."""
+    return evaluate_all(db, expressions, [properties])[0]
+
+
+def evaluate_all(db: Any, expressions: Sequence[str], events: Sequence[str]) -> list[list[Any]]:
+    """What each expression gives for each event; ``events`` are the JSON texts of their properties."""
     field = XdmField(("it",), Kind.STRING, {})
     leaves = [
         FieldMapping("EXPRESSION", ("it",), field, expression=check(parse(text))) for text in expressions
@@ -38,10 +41,16 @@ def evaluate(
     for layer in (computed.structs, *computed.layers):
         select = f"(SELECT {', '.join(['*', *layer])} FROM {select})"
     register_anew(db, computed.functions)
-    db.register("events", pa.table({"_id": ["1"], "properties": [properties], "event": [event]}))
-    found = db.execute(f"SELECT {', '.join(columns)} FROM {select}").fetchall()[0]
-    values = zip(found[::2], found[1::2], strict=True)
-    return [FAILS if failed else None if value is None else json.loads(value) for value, failed in values]
+    ids = [f"{n:06d}" for n in range(len(events))]
+    db.register(
+        "events", pa.table({"_id": ids, "properties": list(events), "event": ["Purchase"] * len(events)})
+    )
+    rows = db.execute(f"SELECT {', '.join(columns)} FROM {select} ORDER BY _id").fetchall()
+    return [[_value(*pair) for pair in zip(row[::2], row[1::2], strict=True)] for row in rows]
+
+
+def _value(text: str | None, failed: bool) -> Any:
+    return FAILS if failed else None if text is None else json.loads(text)
 
 
 def register_anew(db: Any, functions: Sequence[Function]) -> None:

@@ -91,6 +91,11 @@ def _alike(one: str, other: str) -> bool:
     return one == other or one.upper() == other.upper() or one.lower() == other.lower()
 
 
+def _within(count: str) -> str:
+    """DuckDB counts a negative number from the other end, and refuses what is above 32 bits."""
+    return f"least(greatest({count}, 0), {2**31 - 1})"
+
+
 _INPUT = required("INPUT", Type.STRING)
 _COUNT = required("COUNT", Type.INTEGER)
 _BOTH = (required("STRING1", Type.STRING), required("STRING2", Type.STRING))
@@ -147,12 +152,12 @@ FUNCTIONS = [
     ),
     Function(
         "left", CATEGORY, (_INPUT, _COUNT), Type.STRING,
-        sql=lambda text, count: f"left({text}, greatest({count}, 0))",
+        sql=lambda text, count: f"left({text}, {_within(count)})",
         examples=(('left("abcde", 2)', "ab"),),
     ),
     Function(
         "right", CATEGORY, (_INPUT, _COUNT), Type.STRING,
-        sql=lambda text, count: f"right({text}, greatest({count}, 0))",
+        sql=lambda text, count: f"right({text}, {_within(count)})",
         examples=(('right("abcde", 2)', "de"),),
     ),
     Function(
