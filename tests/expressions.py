@@ -48,9 +48,36 @@ VALUES = st.recursive(
     ),
     max_leaves=6,
 )
-EVENTS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=len(NAMES)).map(
-    lambda event: json.dumps(event, ensure_ascii=False)
+DATES = st.sampled_from(["2026-07-01", "2026-07-01T12:01:40Z", "2026-07-01 12:01:40.125", "2026-07-01T14:01:40+02:00", "2024-02-29", "2026-02-30",
+                         "20260701", "12112020", "7/04/2026", "01-Jul-2026", "7/04/2026 11:30:00 pm", "2026-03-29T02:30:00", 1782907200000])  # fmt: skip
+URLS = TEXTS.filter(lambda text: "/" in text or ":" in text)
+OBJECTS = st.fixed_dictionaries(
+    {"a": SCALARS | VALUES},
+    optional={"b": NUMBERS, "type": TEXTS, "user.plan": VALUES, "": SCALARS, "é": VALUES},
 )
+_SHAPES = {
+    "list": st.lists(OBJECTS | SCALARS, max_size=4),
+    "obj": OBJECTS,
+    "when": DATES,
+    "url": URLS,
+    "b": NUMBERS | TEXTS,
+}
+_ABSENT = object()
+
+
+def _without_absent(event: dict[str, object]) -> str:
+    return json.dumps(
+        {name: value for name, value in event.items() if value is not _ABSENT}, ensure_ascii=False
+    )
+
+
+def _any_of(name: str) -> st.SearchStrategy[object]:
+    """Mostly what its name promises; anything else, or nothing, now and then."""
+    usual = _SHAPES.get(name, SCALARS)
+    return st.one_of(usual, usual, usual, VALUES, st.just(_ABSENT))
+
+
+EVENTS = st.fixed_dictionaries({name: _any_of(name) for name in NAMES}).map(_without_absent)
 
 _SMALL = st.integers(-2, 12).map(str)
 _CONSTANTS: dict[str, list[str]] = {
@@ -60,6 +87,7 @@ _CONSTANTS: dict[str, list[str]] = {
     "CHARSET": ["UTF-8", "UTF-16", "ISO-8859-1", "US-ASCII", "utf-8"],
     "ZONE": ["Europe/Paris", "America/Los_Angeles", "UTC", "Asia/Kolkata", "+05:30"],
     "TIMEZONE": ["Europe/Paris", "America/Los_Angeles", "UTC", "Asia/Kolkata"],
+    "NANOSECOND": ["0", "999000", "123456000", "-1"],
     "ANCHOR": ["retain", "remove", "append"],
 }  # fmt: skip
 _DATE_PARTS = ["year", "yyyy", "MM", "day", "hour", "mi", "ss"]
@@ -78,11 +106,11 @@ def _escape(character: str) -> str:
 
 def attribute(name: str) -> str:
     plain = name.replace("$", "").isidentifier() and name not in ("size",)
-    return f"properties.{name}" if plain else f"properties.${{{name}}}"
+    return f"properties.{name}" if plain else f"properties.${{{name.replace('.', chr(92) + '.')}}}"
 
 
 ATTRIBUTES = st.sampled_from(NAMES).map(attribute) | st.sampled_from(
-    ["properties.list[0]", "properties.list[1].a", "properties.obj.a", "properties.obj.${user.plan}", "event"]
+    ["properties.list[0]", "properties.list[1].a", "properties.obj.a", "properties.obj.user\\.plan", "event"]
 )
 
 
@@ -133,11 +161,12 @@ def call(function: Function, depth: int) -> st.SearchStrategy[str]:
 
 def argument(function: Function, parameter: Parameter, depth: int) -> st.SearchStrategy[str]:
     if parameter.names == "only":
-        return st.sampled_from(['"properties.a"', "properties.obj.a", "'data.os'", "event"])
+        return st.sampled_from(['"properties.a"', "properties.obj.a", "'properties.obj.b'", "event"])
     if parameter.name == "COMPONENT":
         return st.sampled_from(_DATE_PARTS if function.name == "set_date_part" else _READ_PARTS).map(literal)
     if parameter.name in _CONSTANTS:
-        return st.sampled_from(_CONSTANTS[parameter.name]).map(literal)
+        constants = st.sampled_from(_CONSTANTS[parameter.name])
+        return constants if parameter.type is Type.INTEGER else constants.map(literal)
     if parameter.type is Type.INTEGER:
         return _SMALL | expressions(Type.INTEGER, depth)
     return expressions(parameter.type, depth)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from include.xdm.functions.registry import Failure, Function, required
 from include.xdm.functions.values import Json, array, json_array, json_object, members
@@ -11,29 +11,37 @@ from include.xdm.language.paths import EACH, Path
 from include.xdm.language.types import Type
 
 _Tree = dict[Any, Any]
+_Source = tuple[Any, ...]
 
 
-def assembly(number: int, parts: Sequence[tuple[Path, Path]]) -> Function:
+def assembly(number: int, parts: Sequence[tuple[Path, Path, str]]) -> Function:
     """A function that takes one value per part and gives the JSON of an array or object, or null.
 
-    ``parts``: the steps from the destination's field to where the part's value goes, and the steps inside the value
-    to what goes there; their ``[*]`` go in step. A value that is not there leaves a gap.
+    ``parts``: the steps from the destination's field to where the part's value goes, the steps inside the value to what
+    goes there, and the member of an object that a single value becomes, or "". The ``[*]`` of the two go in step, a value
+    that is no array counting as an array of one. A value that is not there leaves a gap.
     """
 
     def assemble(*values: Json | None) -> Json | None:
         tree: _Tree = {}
-        for value, (inside, source) in zip(values, parts, strict=True):
+        for value, (inside, source, member) in zip(values, parts, strict=True):
             if value is not None:
-                _put(tree, inside, source, value)
+                _put(tree, inside, (*source, _As(member)) if member else source, value)
         made = _write(tree)
         return None if made == "null" else made
 
     assemble.__name__ = f"assemble_{number}"
-    parameters = tuple(required(f"PART_{n}", Type.ANY) for n in range(len(parts)))
-    return Function("", "", parameters, Type.ANY, python=assemble, nulls=True)
+    parameters = tuple(required(f"PART_{n}", Type.ANY, nullable=True) for n in range(len(parts)))
+    return Function("", "", parameters, Type.ANY, python=assemble)
 
 
-def _put(tree: _Tree, inside: Path, source: Path, value: Json) -> None:
+class _As(NamedTuple):
+    """A last step: a single value becomes a member of this name."""
+
+    member: str
+
+
+def _put(tree: _Tree, inside: Path, source: _Source, value: Json) -> None:
     if EACH not in source:
         found = _descend(value, source)
         if found != "null":
@@ -44,7 +52,7 @@ def _put(tree: _Tree, inside: Path, source: Path, value: Json) -> None:
     if found == "null":
         return
     slots = _slot(tree, inside[:here])
-    for number, item in enumerate(array(found)):
+    for number, item in enumerate(array(found) if found.startswith("[") else [found]):
         rest = inside[here + 1 :]
         if rest:
             _put(slots.setdefault(number, {}), rest, source[at + 1 :], item)
@@ -52,9 +60,11 @@ def _put(tree: _Tree, inside: Path, source: Path, value: Json) -> None:
             slots[number] = part
 
 
-def _descend(value: Json, steps: Path) -> Json:
+def _descend(value: Json, steps: _Source) -> Json:
     for step in steps:
-        if isinstance(step, int):
+        if isinstance(step, _As):
+            value = value if value[0] in "[{n" else json_object({step.member: value})
+        elif isinstance(step, int):
             items = array(value) if value.startswith("[") else []
             value = items[step] if step < len(items) else "null"
         else:

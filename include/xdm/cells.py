@@ -47,20 +47,21 @@ def convert_cell(cell: Cell, wanted: Type) -> Cell:
     """The cell as a value that is stored as ``wanted`` is."""
     if cell.type is wanted:
         return cell
-    if wanted.storage is Storage.TEXT:
-        return Cell(_text(cell), wanted, cell.fails, cell.constant)
     if wanted.storage is Storage.JSON:
         return Cell(as_json(cell), wanted, cell.fails)
-    if cell.type.storage is wanted.storage:
-        return Cell(cell.sql, wanted, cell.fails)
     if cell.type is Type.NULL:
         return Cell(f"NULL::{wanted.storage.value}", wanted, cell.fails)
-    text = _text(cell)
-    sql = _boolean(text) if wanted is Type.BOOLEAN else _integer(text)
-    return Cell(sql, wanted, any_of(cell.fails, f"{cell.sql} IS NOT NULL AND ({sql}) IS NULL"))
+    if wanted is Type.BOOLEAN:
+        sql = _condition(cell)
+        return Cell(sql, wanted, any_of(cell.fails, f"{cell.sql} IS NOT NULL AND ({sql}) IS NULL"))
+    if wanted is Type.INTEGER:  # only of what a Python function gave as JSON
+        return Cell(f"({cell.sql})::BIGINT", wanted, cell.fails)
+    container = f"left({cell.sql}, 1) IN ('[', '{{')" if cell.type is Type.ANY else None
+    return Cell(text_of(cell), wanted, any_of(cell.fails, container), cell.constant)
 
 
-def _text(cell: Cell) -> str:
+def text_of(cell: Cell) -> str:
+    """SQL for the text of a cell, of an array or object its JSON."""
     if cell.type is Type.STRING:
         return cell.sql
     if cell.type is Type.DATE:  # the name of the zone, in brackets, is for date functions alone
@@ -77,7 +78,7 @@ def as_json(cell: Cell) -> str:
     if cell.type is Type.NULL:
         return "NULL::VARCHAR"
     if cell.type.storage is Storage.TEXT:
-        return f"to_json({_text(cell)})::VARCHAR"
+        return f"to_json({text_of(cell)})::VARCHAR"
     if cell.type.storage is Storage.JSON:
         return cell.sql
     return f"{cell.sql}::VARCHAR"
@@ -91,15 +92,15 @@ def json_array(cells: Sequence[Cell]) -> str:
     return f"('[' || {parts} || ']')"
 
 
-def _boolean(text: str) -> str:
-    """Booleans of texts as Data Prep reads them (EP:data-prep/data-handling.md); numbers as JEXL does."""
-    word = f"lower({text})"
+_TRUE = ("true", "TRUE", "y", "Y", "yes", "YES", "on", "ON")
+_FALSE = ("false", "FALSE", "n", "N", "no", "NO", "off", "OFF")
+
+
+def _condition(cell: Cell) -> str:
+    """The words for booleans that Data Prep knows (EP:data-prep/data-handling.md); numbers as in JEXL."""
+    json = as_json(cell)
+    yes, no = (", ".join(f"'\"{word}\"'" for word in words) for words in (_TRUE, _FALSE))
     return (
-        f"CASE WHEN {word} IN ('true', 'y', 'yes', 'on') THEN true "
-        f"WHEN {word} IN ('false', 'n', 'no', 'off') THEN false "
-        f"ELSE TRY_CAST(regexp_extract({text}, '^[-+0-9.eE]+$') AS DOUBLE) <> 0 END"
+        f"CASE WHEN {json} IN ('true', {yes}) THEN true WHEN {json} IN ('false', {no}) THEN false "
+        f"ELSE TRY_CAST(regexp_extract({json}, '^[-+0-9.eE]+$') AS DOUBLE) <> 0 END"
     )
-
-
-def _integer(text: str) -> str:
-    return f"TRY_CAST(regexp_extract({text}, '^(-?\\d{{1,19}})(\\.0*)?$', 1) AS BIGINT)"

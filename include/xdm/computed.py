@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from include.xdm.assemble import assembly
-from include.xdm.cells import Cell, any_of, as_json, convert_cell, text_literal
+from include.xdm.cells import Cell, any_of, as_json, text_literal, text_of
 from include.xdm.expressions import Expressions
 from include.xdm.functions.moments import parse_moment
 from include.xdm.functions.registry import Function
@@ -34,7 +34,7 @@ class Computed:
             if m.expression:
                 self.cells[n] = self._expressions.add(m.expression)
             elif m.kind == "ASSEMBLED":
-                function = assembly(n, [(part.inside, _rest(part)) for part in m.parts])
+                function = assembly(n, [(part.inside, _rest(part), _member(part)) for part in m.parts])
                 cells = [self._part(part) for part in m.parts]
                 assemblies.append(function)
                 last.append(f"{function.sql_name}({', '.join(map(as_json, cells))}) AS a{n}")
@@ -49,7 +49,7 @@ class Computed:
         cell = self.cells.get(n)
         if cell is None:
             return None
-        text, kind = convert_cell(cell, Type.STRING).sql, self._fields[n].kind
+        text, kind = text_of(cell), self._fields[n].kind
         if kind is Kind.DATE and cell.type is Type.DATE:
             text = f"left({text}, 10)"
         if self._is_milliseconds(n, cell):
@@ -91,6 +91,15 @@ class Computed:
 def _rest(part: FieldMapping) -> Path:
     """The steps inside a part's property; an expression or constant is the value itself."""
     return part.sources[0][2:] if part.sources else ()
+
+
+def _member(part: FieldMapping) -> str:
+    """The member of an object field that a single value becomes: the one of the value's own name, if there is one.
+
+    Adobe's sample makes {"names": {"name": ...}} of ``emails[*].name`` to ``pi[*].names`` (EP:data-prep/mapping-set.md).
+    """
+    last = part.sources[0][-1] if part.sources else ""
+    return str(last) if last in part.field.children else ""
 
 
 def _exists(path: str) -> str:

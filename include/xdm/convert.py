@@ -46,7 +46,7 @@ def convert(text: str, field: XdmField) -> str:
         return f"nullif({text}, '')"
     if field.kind in INTEGER_LIMITS:
         low, high = INTEGER_LIMITS[field.kind]
-        number = f"TRY_CAST(regexp_extract({text}, '^\\s*(-?\\d{{1,19}})(\\.0*)?\\s*$', 1) AS BIGINT)"
+        number = f"TRY_CAST(regexp_extract({text}, '^\\s*([-+]?\\d{{1,19}})(\\.0*)?\\s*$', 1) AS BIGINT)"
         return f"CASE WHEN {number} BETWEEN {low} AND {high} THEN {number}::{_SQL_TYPES[field.kind]} END"
     if field.kind is Kind.NUMBER:
         return _convert_number(text)

@@ -85,13 +85,14 @@ class Expressions:
         function = typed.function
         self.functions[function.sql_name] = function
         fixed = len(function.parameters) - function.many
-        given = [_handed(cell, function.parameter(n).type) for n, cell in enumerate(cells[:fixed])]
-        given += ["NULL::VARCHAR"] * (fixed - len(given))
+        handed = [_handed(cell, function.parameter(n).type) for n, cell in enumerate(cells[:fixed])]
+        given = [cell.sql for cell in handed]
+        given += [text_literal(p.default or "") for p in function.parameters[len(given) : fixed]]
         if function.many:
             given.append(json_array(cells[fixed:]))
         called = self._emit(layer, f"{function.sql_name}({', '.join(given)})", function.result)
         name = called.cell.sql
-        earlier = any_of(*(cell.fails for cell in cells))
+        earlier = any_of(*(cell.fails for cell in (*handed, *cells[fixed:])))
         fails = any_of(earlier, f"{name}.x")
         cell = convert_cell(Cell(f"{name}.v", function.result), typed.type)
         if earlier is None and cell.type is function.result:
@@ -99,11 +100,13 @@ class Expressions:
         return self._emit(called.layer, cell.sql, typed.type, fails)
 
 
-def _handed(cell: Cell, wanted: Type) -> str:
-    """An argument as a Python function takes it: text for strings and dates, JSON for all else."""
+def _handed(cell: Cell, wanted: Type) -> Cell:
+    """An argument as a Python function takes it: the text of a string, the JSON of all else; a date with its zone."""
+    if wanted is Type.STRING:
+        return convert_cell(cell, wanted)
     if wanted is Type.DATE and cell.type is Type.DATE:
-        return cell.sql
-    return convert_cell(cell, Type.STRING).sql if wanted in (Type.STRING, Type.DATE) else as_json(cell)
+        return Cell(f"('\"' || {cell.sql} || '\"')", Type.ANY, cell.fails)
+    return Cell(as_json(cell), Type.ANY, cell.fails)
 
 
 def _literal(typed: TypedLiteral) -> Cell:

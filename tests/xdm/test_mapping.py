@@ -191,7 +191,7 @@ def test_any_name_can_be_written_with_a_backslash_before_each_dot(names: list[st
     assert parse_path(".".join(quoted)) == tuple(names)
 
 
-@given(st.lists(st.text(st.characters(exclude_characters="}"), min_size=1), min_size=1, max_size=4))
+@given(st.lists(st.text(st.characters(exclude_characters="}\\"), min_size=1), min_size=1, max_size=4))
 def test_any_name_without_a_brace_can_be_written_in_braces(names: list[str]) -> None:
     wrapped = (f"${{{name}}}" for name in names)
     assert parse_path(".".join(["properties", *wrapped])) == ("properties", *names)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from include.xdm.cells import Cell, Surroundings, any_of, convert_cell
 from include.xdm.functions.comparing import compare
 from include.xdm.functions.registry import Function, optional, required
-from include.xdm.functions.values import Json, array, members, text_of
+from include.xdm.functions.values import Json, array, is_number, is_string, members, number, text_of
 from include.xdm.language.tree import LanguageError
 from include.xdm.language.types import Type, common
 
@@ -28,12 +28,12 @@ def last(items: list[Json]) -> Json | None:
     return next(iter(items_of(items)[-1:]), None)
 
 
-def add_to_array(old: list[Json] | None, items: list[Json]) -> list[Json]:
-    return [*(old or []), *items]
+def add_to_array(old: list[Json], items: list[Json]) -> list[Json]:
+    return [*old, *items]
 
 
-def join_arrays(old: list[Json] | None, arrays: list[Json]) -> list[Json]:
-    return [*(old or []), *(item for more in arrays if more != "null" for item in array(more))]
+def join_arrays(old: list[Json], arrays: list[list[Json] | None]) -> list[Json]:
+    return [*old, *(item for more in arrays if more for item in more)]
 
 
 def to_array(include_nulls: bool, items: list[Json]) -> list[Json]:
@@ -41,18 +41,23 @@ def to_array(include_nulls: bool, items: list[Json]) -> list[Json]:
 
 
 def size_of(value: Json | None) -> int:
-    """Of an array, of an object, or of a text in characters; null has none."""
+    """The items of an array, the members of an object, the characters of a text; null has none, all else is one."""
     if value is None:
         return 0
     if value.startswith("["):
         return len(array(value))
     if value.startswith("{"):
         return len(members(value))
-    return len(text_of(value) or "")
+    return len(text_of(value)) if is_string(value) else 1
 
 
 def is_empty(value: Json | None) -> bool:
     return size_of(value) == 0
+
+
+def empty(value: Json | None) -> bool:
+    """JEXL's: 0 is empty, too."""
+    return is_empty(value) or (is_number(value or "") and number(value or "") == 0)
 
 
 def min_of(items: list[Json]) -> Json | None:
@@ -72,7 +77,11 @@ def _extreme(items: list[Json], sign: int) -> Json | None:
     return best
 
 
-def upsert(items: list[Json], _: Json | None) -> list[Json]:
+def upsert_array_append(items: list[Json]) -> list[Json]:
+    return items
+
+
+def upsert_array_replace(items: list[Json], _: int) -> list[Json]:
     return items
 
 
@@ -111,7 +120,7 @@ def _same(given: Sequence[Type]) -> Type:
 def _aggregate(name: str, python: Callable[..., object], result: int) -> Function:
     return Function(
         name, "Aggregation", (required("OPTIONS", Type.ANY),), _comparable, special=_extreme_date(name), python=python,
-        gives=Type.ANY, many=1, nulls=True, because="natural order, whatever the types",
+        gives=Type.ANY, many=1, because="natural order, whatever the types",
         note="Of the arguments, or of one array's items; nulls are passed over.",
         examples=((f"{name}(3, 1, 4)", result),),
     )  # fmt: skip
@@ -119,6 +128,7 @@ def _aggregate(name: str, python: Callable[..., object], result: int) -> Functio
 
 _ARRAY = required("ARRAY", Type.ARRAY)
 _VALUES = required("VALUES", Type.ANY)
+_NULLABLE = required("INPUT", Type.ANY, nullable=True)
 
 FUNCTIONS = [
     Function(
@@ -130,35 +140,35 @@ FUNCTIONS = [
         note="Of the arguments, or of one array's items.", examples=(('last("1", "2", "3")', "3"),),
     ),
     Function(
-        "add_to_array", CATEGORY, (_ARRAY, _VALUES), Type.ARRAY, python=add_to_array, many=1, nulls=True, because=_JSON,
+        "add_to_array", CATEGORY, (_ARRAY, _VALUES), Type.ARRAY, python=add_to_array, many=1, may_be_empty=True, because=_JSON,
         examples=(("add_to_array(['a', 'b'], 'c', 'd')", ["a", "b", "c", "d"]),),
     ),
     Function(
-        "join_arrays", CATEGORY, (_ARRAY, required("VALUES", Type.ARRAY)), Type.ARRAY, python=join_arrays, many=1, nulls=True,
+        "join_arrays", CATEGORY, (_ARRAY, required("VALUES", Type.ARRAY)), Type.ARRAY, python=join_arrays, many=1, may_be_empty=True,
         because=_JSON, examples=(("join_arrays(['a', 'b'], ['c'], ['d', 'e'])", ["a", "b", "c", "d", "e"]),),
     ),
     Function(
-        "to_array", CATEGORY, (required("INCLUDE_NULLS", Type.BOOLEAN), _VALUES), Type.ARRAY, python=to_array, many=1,
+        "to_array", CATEGORY, (required("INCLUDE_NULLS", Type.BOOLEAN), _VALUES), Type.ARRAY, python=to_array, many=1, may_be_empty=True,
         because=_JSON, examples=(("to_array(false, 1, null, 2, 3)", [1, 2, 3]),),
     ),
     Function(
-        "size_of", CATEGORY, (required("INPUT", Type.ANY),), Type.INTEGER, python=size_of, nulls=True, because=_JSON,
-        other_names=("size",), note="Of null it is 0; of a text, its characters.", examples=(("size_of([1, 2, 3, 4])", 4),),
+        "size_of", CATEGORY, (_NULLABLE,), Type.INTEGER, python=size_of, because=_JSON,
+        other_names=("size",), note="Of null it is 0; of a text its characters; of a number or boolean 1.", examples=(("size_of([1, 2, 3, 4])", 4),),
     ),
     Function(
-        "is_empty", "Hierarchies - Objects", (required("INPUT", Type.ANY),), Type.BOOLEAN, python=is_empty, nulls=True,
-        because=_JSON, other_names=("empty",), note="null is empty.", examples=(("is_empty([1, null, 2, 3])", False),),
+        "is_empty", "Hierarchies - Objects", (_NULLABLE,), Type.BOOLEAN, python=is_empty, because=_JSON, note="null is empty.", examples=(("is_empty([1, null, 2, 3])", False),),
     ),
     Function(
-        "upsert_array_append", CATEGORY, (_ARRAY, optional("INDEX", Type.ANY)), Type.ARRAY, python=upsert, because=_JSON,
+        "upsert_array_append", CATEGORY, (_ARRAY,), Type.ARRAY, python=upsert_array_append, because=_JSON,
         note="Returns its input, as Adobe's does unless a profile is updated.",
         examples=(("upsert_array_append([123, 456])", [123, 456]),),
     ),
     Function(
-        "upsert_array_replace", CATEGORY, (_ARRAY, optional("INDEX", Type.ANY)), Type.ARRAY, python=upsert, because=_JSON,
+        "upsert_array_replace", CATEGORY, (_ARRAY, optional("INDEX", Type.INTEGER, "0")), Type.ARRAY, python=upsert_array_replace, because=_JSON,
         note="Returns its input, as Adobe's does unless a profile is updated.",
         examples=(("upsert_array_replace([123, 456], 1)", [123, 456]),),
     ),
+    Function("empty", "Operators", (_NULLABLE,), Type.BOOLEAN, python=empty, because=_JSON, note="JEXL's: 0 is empty, too."),
     _aggregate("min", min_of, 1),
     _aggregate("max", max_of, 4),
 ]  # fmt: skip

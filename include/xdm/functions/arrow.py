@@ -61,15 +61,18 @@ def _on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
     fixed = len(function.parameters) - function.many
     parameters = function.parameters[:fixed]
     kinds = [p.type for p in parameters] + [Type.ARRAY] * bool(function.many)
-    needed = [not function.nulls and not p.optional for p in parameters] + [False] * bool(function.many)
+    repeated = function.parameters[-1].type if function.many == 1 else Type.ANY
+    needed = [not p.nullable for p in parameters] + [False] * bool(function.many)
 
     def row(*arguments: str | None) -> tuple[Any, bool]:
-        values = []
+        values: list[Any] = []
         try:
-            for value, kind, need in zip(arguments, kinds, needed, strict=True):
-                if value is None and need:
-                    return None, False
+            for value, kind in zip(arguments, kinds, strict=True):
                 values.append(None if value is None else decode(kind, value))
+            if repeated in (Type.ARRAY, Type.OBJECT):
+                values[-1] = [decode(repeated, item) for item in values[-1]]
+            if any(value is None and need for value, need in zip(arguments, needed, strict=True)):
+                return None, False
             answer = call(*values)
             return (None if answer is None else encode(result, answer)), False
         except (ValueError, OverflowError, ZeroDivisionError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from include.xdm.cells import Cell, Surroundings, any_of, as_json, convert_cell, text_literal
+from include.xdm.cells import Cell, Surroundings, any_of, as_json, convert_cell, text_literal, text_of
+from include.xdm.functions.arrays import items_of
 from include.xdm.functions.registry import Function, required
 from include.xdm.language.types import Type, common
 
@@ -32,10 +33,10 @@ def coalesce(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None] |
 
 
 def elvis(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
-    """``value ?: other``: the other one when the value is null, false, 0 or empty."""
+    """``value ?: other``: the other one where JEXL takes the value for false: null, false, 0, "" and "false"."""
     one, other = alike(cells)
     json = as_json(cells[0])
-    empty = f"coalesce({json} IN ('false', '0', '0.0', '-0.0', '\"\"', '[]', '{{}}'), true)"
+    empty = f"coalesce({json} IN ('false', '0', '0.0', '-0.0', '\"\"', '\"false\"'), true)"
     late = f"{empty} AND ({other.fails})" if other.fails else None
     fails = any_of(one.fails, late)
     return f"CASE WHEN {empty} THEN {other.sql} ELSE {one.sql} END", fails
@@ -50,20 +51,18 @@ def decode(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
     tests = [_matches(key, option) for option, _ in pairs]
     other = values[-1].sql if default else "NULL"
     whens = " ".join(f"WHEN {test} THEN {value.sql}" for test, value in zip(tests, values, strict=False))
-    faults = [key.fails, *(option.fails for option, _ in pairs)]
-    if any(value.fails for value in values):
-        late = " ".join(
-            f"WHEN {test} THEN {value.fails or 'false'}" for test, value in zip(tests, values, strict=False)
-        )
-        faults.append(f"CASE {late} ELSE {(values[-1].fails if default else None) or 'false'} END")
-    fails = any_of(*faults)
-    return f"CASE {whens} ELSE {other} END", fails
+    faults = [f"WHEN {key.fails} THEN true"] if key.fails else []
+    for (option, __), test, value in zip(pairs, tests, values, strict=False):
+        faults += [f"WHEN {option.fails} THEN true"] if option.fails else []
+        faults.append(f"WHEN {test} THEN {value.fails or 'false'}")
+    last = (values[-1].fails if default else None) or "false"
+    can_fail = any(cell.fails for cell in cells)
+    return f"CASE {whens} ELSE {other} END", f"CASE {' '.join(faults)} ELSE {last} END" if can_fail else None
 
 
 def _matches(key: Cell, option: Cell) -> str:
     """Keys are texts; null is found by null."""
-    one, other = convert_cell(key, Type.STRING), convert_cell(option, Type.STRING)
-    return f"{one.sql} IS NOT DISTINCT FROM {other.sql}"
+    return f"{text_of(key)} IS NOT DISTINCT FROM {text_of(option)}"
 
 
 def _fails_before_a_value(parts: list[tuple[str | None, str]]) -> str | None:
@@ -81,9 +80,9 @@ def alike(cells: Sequence[Cell]) -> list[Cell]:
     return [convert_cell(cell, kind) for cell in cells]
 
 
-def first_that_is(items: list[str] | None) -> str | None:
-    """coalesce of one array."""
-    return next((item for item in items or [] if item != "null"), None)
+def first_that_is(items: list[str]) -> str | None:
+    """coalesce of one value; an array stands for its items."""
+    return next((item for item in items_of(items) if item != "null"), None)
 
 
 def nullify(_: Surroundings, __: Sequence[Cell]) -> tuple[str, str | None]:
@@ -135,7 +134,7 @@ FUNCTIONS = [
     ),
     Function(
         "?:", "Operators", (_VALUE, required("OTHER", Type.ANY)), lambda given: common(list(given)), special=elvis,
-        note="The other one when the value is null, false, 0 or empty.",
+        note="The other one when the value is null, false, 0, an empty text or \"false\".",
     ),
     Function("nullify", "Hierarchies - Objects", (), Type.NULL, special=nullify, examples=(("nullify()", None),)),
     Function(

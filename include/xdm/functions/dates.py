@@ -8,20 +8,22 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from include.xdm.functions.java_dates import pieces, reader, write
-from include.xdm.functions.moments import guess, parse_moment, read, settled
+from include.xdm.functions.moments import EPOCH, guess, moment, parse_moment, read, settled
 from include.xdm.functions.registry import Failure, Function, optional, required
+from include.xdm.functions.values import Json, is_string, text_of
 from include.xdm.functions.zones import zone
 from include.xdm.language.types import Type
 
 CATEGORY = "Date and time"
 _JAVA = "Java's date patterns and zones"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def date(text: str | None, pattern: str | None, default: datetime | None) -> datetime | None:
-    if text is None:
+def date(value: Json | None, pattern: str, default: datetime | None) -> datetime | None:
+    if value is None:
         return default
-    return parse_moment(text) if pattern is None else read(text, pattern)
+    if pattern:
+        return read(text_of(value).strip(), pattern)
+    return parse_moment(text_of(value), fraction=False) if is_string(value) else moment(value)
 
 
 @lru_cache(4096)
@@ -37,8 +39,8 @@ def format_date(moment: datetime, pattern: str) -> str:
     return write(moment, pattern)
 
 
-def dformat(milliseconds: float, pattern: str) -> str:
-    return write(_EPOCH + timedelta(milliseconds=milliseconds), pattern)
+def dformat(milliseconds: int, pattern: str) -> str:
+    return write(EPOCH + timedelta(milliseconds=milliseconds), pattern)
 
 
 def date_part(component: str, moment: datetime) -> int:
@@ -116,9 +118,11 @@ _LATE = "2019-10-23T11:24:00Z"
 FUNCTIONS = [
     Function(
         "date", CATEGORY,
-        (required("DATE", Type.STRING), optional("FORMAT", Type.STRING, check=reader), optional("DEFAULT_DATE", Type.DATE)),
-        Type.DATE, python=date, nulls=True, because=_JAVA,
-        note="Without FORMAT it is ISO 8601 or the first of Data Prep's 18 patterns that fits; without a zone it is UTC.",
+        (required("DATE", Type.ANY, nullable=True), optional("FORMAT", Type.STRING, "", check=reader),
+         optional("DEFAULT_DATE", Type.DATE, "null", nullable=True)),
+        Type.DATE, python=date, because=_JAVA,
+        note="Without FORMAT: ISO 8601, the first of Data Prep's 18 patterns that fits, or a number of milliseconds. Without a "
+        "zone it is UTC, and a fraction of a second is dropped.",
         examples=(
             ('date("2019-10-23 11:24", "yyyy-MM-dd HH:mm", now())', _LATE),
             ('date("2019-10-23 11:24", "yyyy-MM-dd HH:mm")', _LATE),
@@ -130,7 +134,7 @@ FUNCTIONS = [
         examples=(('format("2019-10-23T11:24:35+00:00", "yyyy-MM-dd HH:mm:ss")', "2019-10-23 11:24:35"),),
     ),
     Function(
-        "dformat", CATEGORY, (required("TIMESTAMP", Type.NUMBER), _FORMAT), Type.STRING, python=dformat, because=_JAVA,
+        "dformat", CATEGORY, (required("TIMESTAMP", Type.INTEGER), _FORMAT), Type.STRING, python=dformat, because=_JAVA,
         note="The timestamp is in milliseconds, the result in UTC.",
         examples=(("dformat(1571829875000, \"yyyy-MM-dd'T'HH:mm:ss.SSSX\")", "2019-10-23T11:24:35.000Z"),),
     ),
@@ -143,7 +147,7 @@ FUNCTIONS = [
         "set_date_part", CATEGORY,
         (required("COMPONENT", Type.STRING, check=_settable), required("VALUE", Type.INTEGER), _DATE), Type.DATE,
         python=set_date_part, because=_JAVA,
-        examples=(('set_date_part("m", 4, date("2016-11-09T11:44:44.797"))', "2016-04-09T11:44:44.797Z"),),
+        examples=(('set_date_part("m", 4, date("2016-11-09T11:44:44.797"))', "2016-04-09T11:44:44Z"),),
     ),
     Function(
         "make_date_time", CATEGORY, (*_NUMBERS, required("TIMEZONE", Type.STRING, check=zone)), Type.DATE,

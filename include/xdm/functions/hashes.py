@@ -21,45 +21,45 @@ _CHARSETS = {
 }
 
 
-def encoded(text: str, charset: str | None) -> bytes:
+def encoded(text: str, charset: str) -> bytes:
     """As Java encodes: UTF-16 begins with a byte order mark, and what a charset lacks becomes a question mark.
 
     Raises:
         ValueError: the charset is not known.
     """
-    name = (charset or "UTF-8").upper()
+    name = charset.upper()
     if name not in _CHARSETS:
         raise ValueError(f"{charset!r} is none of the charsets {', '.join(_CHARSETS)}")
     mark = b"\xfe\xff" if name == "UTF-16" else b""
     return mark + text.encode(_CHARSETS[name], "replace")
 
 
-def md5(text: str, charset: str | None) -> str:
+def md5(text: str, charset: str) -> str:
     return hashlib.md5(encoded(text, charset), usedforsecurity=False).hexdigest()
 
 
-def sha1(text: str, charset: str | None) -> str:
+def sha1(text: str, charset: str) -> str:
     return hashlib.sha1(encoded(text, charset), usedforsecurity=False).hexdigest()
 
 
-def sha256(text: str, charset: str | None) -> str:
+def sha256(text: str, charset: str) -> str:
     return hashlib.sha256(encoded(text, charset)).hexdigest()
 
 
-def sha512(text: str, charset: str | None) -> str:
+def sha512(text: str, charset: str) -> str:
     return hashlib.sha512(encoded(text, charset)).hexdigest()
 
 
-def crc32(text: str, charset: str | None) -> str:
+def crc32(text: str, charset: str) -> str:
     """The lowest byte first, as the documented example has it."""
     return zlib.crc32(encoded(text, charset)).to_bytes(4, "little").hex()
 
 
-def _hash(python: Callable[[str, str | None], str], result: str) -> Function:
+def _hash(python: Callable[[str, str], str], result: str) -> Function:
     name = python.__name__
     parameters = (
         required("INPUT", Type.STRING),
-        optional("CHARSET", Type.STRING, check=lambda charset: encoded("", charset)),
+        optional("CHARSET", Type.STRING, "UTF-8", check=lambda charset: encoded("", charset)),
     )
     return Function(
         name,

@@ -197,9 +197,11 @@ def reader(pattern: str) -> tuple[re.Pattern[str], tuple[Piece, ...]]:
         if not piece.letter:
             expression += re.escape(piece.text)
             continue
-        expression += f"({_readable(piece)})"
+        expression += f"((?i:{_readable(piece)}))"
         groups.append(piece)
-    return re.compile(expression, re.IGNORECASE), tuple(groups)
+    if all(piece.letter != "y" for piece in groups):
+        raise ValueError("a date cannot be read without a year (y)")
+    return re.compile(expression, re.ASCII), tuple(groups)
 
 
 def _readable(piece: Piece) -> str:
@@ -215,16 +217,19 @@ def _readable(piece: Piece) -> str:
         return "|".join([*_DAYS, *(day[:3] for day in _DAYS)])
     if letter == "Z" and count < 4:
         return r"[+-]\d{4}"
+    short = {1: r"[+-]\d{2}(?:\d{2})?", 2: r"[+-]\d{4}", 3: r"[+-]\d{2}:\d{2}"}
+    offset = short.get(count, r"[+-]\d{2}:?\d{2}")
     fixed = {
         "S": rf"\d{{{min(count, 9)}}}",
         "a": "AM|PM",
         "G": "AD|Anno Domini",
-        "x": r"[+-]\d{2}(?::?\d{2})?",
+        "x": offset,
+        "X": f"Z|{offset}",
+        "Z": r"Z|(?:GMT)?[+-]\d{2}:?\d{2}|GMT",
+        "O": r"GMT(?:[+-]\d{1,2}(?::\d{2})?)?",
+        "z": rf"{_ZONE}|Z|[+-]\d{{2}}(?::?\d{{2}})?",
     }
-    fixed["X"] = rf"Z|{fixed['x']}"
-    fixed["Z"] = rf"Z|(?:GMT)?{fixed['x']}|GMT"
-    fixed["O"] = r"GMT(?:[+-]\d{1,2}(?::\d{2})?)?"
-    fixed["z"] = fixed["V"] = rf"{_ZONE}|Z|{fixed['x']}"
+    fixed["V"] = fixed["z"]
     if letter not in fixed:
         raise ValueError(f"{letter!r} can be written but not read")
     return fixed[letter]

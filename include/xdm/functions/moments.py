@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from include.xdm.functions.java_dates import reader
 from include.xdm.functions.registry import Failure
+from include.xdm.functions.values import Json, is_string, number, text_of
 from include.xdm.functions.zones import zone
 
 TRIED = (
@@ -19,21 +20,39 @@ TRIED = (
 # ISO 8601, which the examples of date() and date_part() take without a zone or without seconds, too.
 _ISO = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?"
-    r"\s?(Z|[+-]\d{2}(?::?\d{2}){0,2}|[A-Z]{2,4})?(?:\[([^\]]+)\])?"
+    r"\s?(Z|[+-]\d{2}(?::?\d{2}){0,2}|[A-Z]{2,4})?(?:\[([^\]]+)\])?",
+    re.ASCII,
 )
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def parse_moment(text: str) -> datetime:
+def moment(value: Json) -> datetime:
+    """A value as a moment: a text, or a number of milliseconds, as which XDM reads Long for a date.
+
+    Raises:
+        Failure: it is none.
+    """
+    if is_string(value):
+        return parse_moment(text_of(value))
+    found = number(value)
+    if not isinstance(found, int):
+        raise Failure("it is no date")
+    return EPOCH + timedelta(milliseconds=found)
+
+
+def parse_moment(text: str, *, fraction: bool = True) -> datetime:
     """A moment without a given pattern; without a zone it is in UTC.
+
+    Without ``fraction``, that of a time without a zone is dropped, as date() does (EP:data-prep/data-handling.md#format).
 
     Raises:
         Failure: no pattern fits.
     """
     text = text.strip()
     if match := _ISO.fullmatch(text):
-        *numbers, fraction, offset, region = match.groups()
+        *numbers, digits, offset, region = match.groups()
         year, month, day, hour, minute, second = (int(number or 0) for number in numbers)
-        micros = int((fraction or "").ljust(6, "0")[:6])
+        micros = int((digits or "").ljust(6, "0")[:6]) if fraction or offset else 0
         moment = datetime(year, month, day, hour, minute, second, micros, zone(offset or "UTC"))
         return moment.astimezone(zone(region)) if region else moment
     return guess(text)
@@ -54,7 +73,7 @@ def guess(text: str) -> datetime:
 
 
 def read(text: str, pattern: str) -> datetime:
-    """A moment by a pattern; what the pattern does not say is the first of January 1970, midnight, UTC.
+    """A moment by a pattern; what the pattern does not say is the year's beginning, midnight, UTC.
 
     Raises:
         ValueError: the text does not fit, or is no day of the calendar.
@@ -81,7 +100,7 @@ def settled(moment: datetime) -> datetime:
 
 
 def _year(said: dict[str, str]) -> int:
-    year = said.get("y", "1970")
+    year = said["y"]
     return 2000 + int(year) if len(year) == 2 else int(year)
 
 

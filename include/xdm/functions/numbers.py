@@ -16,9 +16,9 @@ def to_integer(text: str) -> int:
         Failure: it has a fraction, or is larger than Java's Integer.
     """
     found = number(text)
-    if not isinstance(found, int) or not -(2**31) <= found < 2**31:
+    if found != int(found) or not -(2**31) <= found < 2**31:
         raise Failure("it is no Integer")
-    return found
+    return int(found)
 
 
 def to_bigint(text: str) -> int | float:
@@ -26,8 +26,12 @@ def to_bigint(text: str) -> int | float:
     return number(text)
 
 
-def to_decimal(text: str) -> float:
-    return float(number(text))
+def to_decimal(text: str) -> int | float:
+    """A double; an integer that no double is stays one."""
+    found = number(text)
+    if isinstance(found, float):
+        return found
+    return float(found) if abs(found) < 10**300 and int(float(found)) == found else found
 
 
 def to_float(text: str) -> float:

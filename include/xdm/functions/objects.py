@@ -12,6 +12,8 @@ from include.xdm.functions.registry import Failure, Function, in_pairs, optional
 from include.xdm.functions.values import (
     Json,
     array,
+    is_number,
+    is_string,
     json_array,
     json_object,
     json_text,
@@ -19,6 +21,7 @@ from include.xdm.functions.values import (
     number,
     text_of,
 )
+from include.xdm.language.tree import LanguageError
 from include.xdm.language.types import Type
 from include.xdm.sift import DEPTH_LIMIT, deeper_than
 
@@ -43,29 +46,31 @@ def to_map(pairs: list[Json]) -> dict[str, Json] | None:
 
 
 def array_to_map(objects: list[Json], key: str) -> dict[str, Json]:
-    """The first object with a key stays; what has no such key is left out."""
+    """The first object with a key stays, as in add_to_map; what has no such key is left out."""
     made: dict[str, Json] = {}
     for item in objects:
-        name = text_of(members(item).get(key, "null")) if item != "null" else None
-        if name is not None:
-            made.setdefault(name, item)
+        value = members(item).get(key, "null")
+        if value != "null":
+            made.setdefault(text_of(value), item)
     return made
 
 
 def object_to_map(pairs: list[Json]) -> dict[str, Json] | None:
-    if len(pairs) == 2 and pairs[0].startswith("["):
-        return array_to_map(array(pairs[0]), _name(pairs[1]))
+    first = pairs[0]
+    if first == "null":
+        return None
+    if len(pairs) == 2 and first[0] in "[{":
+        return array_to_map(array(first) if first[0] == "[" else [first], text_of(pairs[1]))
     return to_map(pairs)
 
 
 def arrays_to_objects(pairs: list[Json]) -> list[Json]:
-    """One object for each position; where an array is shorter the member is null."""
+    """One object for each position; where an array is shorter the member is left out."""
     names = [_name(name) for name in pairs[::2]]
     columns = [[] if column == "null" else array(column) for column in pairs[1::2]]
     rows = range(max(map(len, columns), default=0))
     return [
-        json_object({n: c[at] if at < len(c) else "null" for n, c in zip(names, columns, strict=True)})
-        for at in rows
+        json_object({n: c[at] for n, c in zip(names, columns, strict=True) if at < len(c)}) for at in rows
     ]
 
 
@@ -74,13 +79,13 @@ def str_to_object(text: str, value_delimiter: str | None, field_delimiter: str |
 
 
 def get_values(text: str, key: str, value_delimiter: str | None, field_delimiter: str | None) -> str | None:
-    return dict(reversed(_pairs(text, value_delimiter, field_delimiter))).get(key)
+    return dict(_pairs(text, value_delimiter, field_delimiter)).get(key)
 
 
 def _pairs(text: str, value_delimiter: str | None, field_delimiter: str | None) -> list[tuple[str, str]]:
-    """Names and values, without the blanks around them; a part without a delimiter names nothing."""
-    parts = [part.split(value_delimiter or ":", 1) for part in text.split(field_delimiter or ",")]
-    return [(part[0].strip(), part[1].strip()) for part in parts if len(part) == 2]
+    """Names and values, without the blanks around them; what has no name or no delimiter is left out."""
+    parts = [part.partition(value_delimiter or ":") for part in text.split(field_delimiter or ",")]
+    return [(name.strip(), value.strip()) for name, delimiter, value in parts if delimiter and name.strip()]
 
 
 def get_keys(value: dict[str, Json]) -> list[Json]:
@@ -90,52 +95,66 @@ def get_keys(value: dict[str, Json]) -> list[Json]:
 def map_get_values(value: dict[str, Json], key: Json) -> Json | None:
     """The value of one key, or an array of the values of those that are there."""
     if key.startswith("["):
-        names = dict.fromkeys(_name(name) for name in array(key))
+        names = dict.fromkeys(text_of(name) for name in array(key))
         return json_array(value[name] for name in names if name in value)
-    return value.get(_name(key))
+    return value.get(text_of(key))
 
 
-def map_has_keys(value: dict[str, Json] | None, key: Json | None) -> bool:
-    if value is None or key is None:
-        return False
+def map_has_keys(value: dict[str, Json], key: Json) -> bool:
     names = array(key) if key.startswith("[") else [key]
-    return any(_name(name) in value for name in names)
+    return any(text_of(name) in value for name in names)
 
 
-def add_to_map(maps: list[Json]) -> dict[str, Json] | None:
+def add_to_map(first: dict[str, Json], maps: list[dict[str, Json] | None]) -> dict[str, Json]:
     """Of one key the first value stays."""
-    made: dict[str, Json] = {}
-    for value in maps:
-        for name, member in members(value).items() if value != "null" else ():
-            made.setdefault(name, member)
-    return made or None
+    made = dict(first)
+    for one in maps:
+        made = {**(one or {}), **made}
+    return made
+
+
+def get(value: dict[str, Json], key: str) -> Json | None:
+    return value.get(key)
 
 
 def inside(container: Json, key: Json) -> Json | None:
     """An item of an array or a member of an object, or null."""
     if container.startswith("["):
-        position, items = number(text_of(key) or ""), array(container)
+        items = array(container)
+        position = number(key) if is_number(key) else -1
         return items[int(position)] if position in range(len(items)) else None
-    return members(container).get(_name(key))
+    return members(container).get(text_of(key)) if container.startswith("{") else None
 
 
-def json_to_object(text: str) -> Json:
-    """
+def json_to_object(value: Json) -> Json:
+    """What a text is as JSON; another value is what it is, as in Adobe's example without quotes.
+
     Raises:
         Failure: the text is no JSON, or nests too deep for an event.
     """
-    body = text.strip().encode()
+    if not is_string(value):
+        return value
+    body = text_of(value).strip().encode()
     if not body or deeper_than(body, DEPTH_LIMIT):
         raise Failure("it is no JSON")
     msgspec.json.decode(body, type=msgspec.Raw)
     return body.decode()
 
 
+def _read_type(given: Sequence[Type]) -> Type:
+    """
+    Raises:
+        LanguageError: a date is no JSON.
+    """
+    if given[0] is Type.DATE:
+        raise LanguageError("argument 1 of json_to_object, STRING, has to be a string, not of type date")
+    return Type.ANY
+
+
 def _name(value: Json) -> str:
-    name = text_of(value)
-    if name is None:
+    if value == "null":
         raise Failure("a key is null")
-    return name
+    return text_of(value)
 
 
 def _array(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
@@ -156,13 +175,16 @@ _OBJECT = required("OBJECT", Type.OBJECT)
 _MAP = required("MAP", Type.OBJECT)
 _BARE = required("KEY", Type.ANY, names="also")
 _PAIRS = (required("KEY", Type.ANY), required("VALUE", Type.ANY))
-_DELIMITERS = (optional("VALUE_DELIMITER", Type.STRING), optional("FIELD_DELIMITER", Type.STRING))
+_DELIMITERS = (
+    optional("VALUE_DELIMITER", Type.STRING, ":", nullable=True),
+    optional("FIELD_DELIMITER", Type.STRING, ",", nullable=True),
+)
 
 FUNCTIONS = [
     Function(
         "arrays_to_object", CATEGORY, (required("KEY", Type.STRING), required("ARRAY", Type.ARRAY)), Type.ARRAY,
         python=arrays_to_objects, many=2, because=_JSON, other_names=("arrays_to_objects",), pairs=in_pairs,
-        note="Where an array is shorter than another one, the member is null.",
+        note="Where an array is shorter than another one, the member is left out.",
         examples=(
             (r"""arrays_to_objects('sku', explode("id1|id2", '\\|'), 'price', [22.5,14.35])""",
              [{"sku": "id1", "price": 22.5}, {"sku": "id2", "price": 14.35}]),
@@ -174,7 +196,7 @@ FUNCTIONS = [
     ),
     Function(
         "str_to_object", CATEGORY, (required("STRING", Type.STRING), *_DELIMITERS), Type.OBJECT,
-        python=str_to_object, because=_JSON, note="A part without a delimiter names nothing.",
+        python=str_to_object, because=_JSON, note="A part without a name or a delimiter is left out.",
         examples=(
             ('str_to_object("firstName - John ; lastName - Doe ; phone - 123 456 7890", "-", ";")',
              {"firstName": "John", "lastName": "Doe", "phone": "123 456 7890"}),
@@ -182,8 +204,11 @@ FUNCTIONS = [
         ),
     ),
     Function(
-        "get", CATEGORY, (required("OBJECT", Type.ANY), _KEY), Type.ANY, python=inside, method=True, because=_JSON,
-        other_names=("[]",), note="Also written object[key] and array[position].",
+        "get", CATEGORY, (_OBJECT, required("KEY", Type.STRING)), Type.ANY, python=get, method=True, because=_JSON,
+    ),
+    Function(
+        "[]", "Operators", (required("CONTAINER", Type.ANY), _KEY), Type.ANY, python=inside, because=_JSON,
+        note="container[key]: a member of an object, an item of an array, or null.",
     ),
     Function(
         "get_keys", CATEGORY, (_OBJECT,), Type.ARRAY, python=get_keys, because=_JSON,
@@ -200,11 +225,11 @@ FUNCTIONS = [
         examples=(('map_get_values({"author": "George R. R. Martin", "price": 17.99}, "author")', "George R. R. Martin"),),
     ),
     Function(
-        "map_has_keys", MAPS, (_MAP, _KEY), Type.BOOLEAN, python=map_has_keys, nulls=True, because=_JSON,
+        "map_has_keys", MAPS, (_MAP, _KEY), Type.BOOLEAN, python=map_has_keys, because=_JSON,
         examples=(('map_has_keys({"author": "George R. R. Martin", "price": 17.99}, "author")', True),),
     ),
     Function(
-        "add_to_map", MAPS, (_MAP,), Type.OBJECT, python=add_to_map, many=1, because=_JSON,
+        "add_to_map", MAPS, (_MAP, _MAP), Type.OBJECT, python=add_to_map, many=1, because=_JSON,
         note="Of one key the first value stays.",
         examples=(
             ('add_to_map({"author": "George R. R. Martin"}, {"author": "Neil Gaiman", "publisher": "William Morrow"})',
@@ -233,7 +258,7 @@ FUNCTIONS = [
         examples=(('to_map("firstName", "John", "lastName", "Doe")', {"firstName": "John", "lastName": "Doe"}),),
     ),
     Function(
-        "json_to_object", "JSON", (required("STRING", Type.STRING),), Type.ANY, python=json_to_object,
+        "json_to_object", "JSON", (required("STRING", Type.ANY),), _read_type, python=json_to_object,
         because="a text that is no JSON fails for its row alone",
         examples=(('json_to_object(\'{"info":{"firstName":"John","lastName": "Doe"}}\')', {"info": {"firstName": "John", "lastName": "Doe"}}),),
     ),

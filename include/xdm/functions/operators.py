@@ -27,14 +27,10 @@ _EXACT = "integers of any size, and numbers in strings"
 
 
 def add(one: Json, other: Json) -> Json:
-    """A sum; when both are strings, or one of them is no number, the two after one another."""
-    if not (is_string(one) and is_string(other)):
-        try:
-            return json_number(number(text_of(one) or "") + number(text_of(other) or ""))
-        except ValueError:
-            if not (is_string(one) or is_string(other)):
-                raise
-    return json_text(f"{text_of(one) or ''}{text_of(other) or ''}")
+    """A sum; when one of the two is a string, the two after one another."""
+    if is_string(one) or is_string(other):
+        return json_text(text_of(one) + text_of(other))
+    return json_number(number(text_of(one)) + number(text_of(other)))
 
 
 def subtract(one: float, other: float) -> float:
@@ -66,7 +62,7 @@ def negate(value: float) -> float:
 
 
 def plus(value: float) -> float:
-    return value
+    return 0 + value
 
 
 def bit_and(one: int, other: int) -> int:
@@ -98,7 +94,10 @@ def lt(one: Json | None, other: Json | None) -> bool:
 
 
 def le(one: Json | None, other: Json | None) -> bool:
-    return one is not None and other is not None and compare(one, other) <= 0
+    """Also of null and null, as in JEXL."""
+    return (one is None and other is None) or (
+        one is not None and other is not None and compare(one, other) <= 0
+    )
 
 
 def gt(one: Json | None, other: Json | None) -> bool:
@@ -106,7 +105,9 @@ def gt(one: Json | None, other: Json | None) -> bool:
 
 
 def ge(one: Json | None, other: Json | None) -> bool:
-    return one is not None and other is not None and compare(one, other) >= 0
+    return (one is None and other is None) or (
+        one is not None and other is not None and compare(one, other) >= 0
+    )
 
 
 def _typed(symbol: str) -> Callable[[Surroundings, Sequence[Cell]], tuple[str, str | None] | None]:
@@ -121,7 +122,8 @@ def _typed(symbol: str) -> Callable[[Surroundings, Sequence[Cell]], tuple[str, s
         if symbol in ("==", "!="):
             value = f"({left} IS {'NOT ' if symbol == '==' else ''}DISTINCT FROM {right})"
         else:
-            value = f"coalesce({left} {symbol} {right}, false)"
+            both = f"{left} IS NULL AND {right} IS NULL" if "=" in symbol else "false"
+            value = f"coalesce({left} {symbol} {right}, {both})"
         return value, fails
 
     return compile_to
@@ -144,13 +146,15 @@ def _comparable(given: Sequence[Type]) -> Type:
 
 def contained(one: Json | None, other: Json | None) -> bool:
     """``value =~ array``, ``value =~ object`` (its keys), ``value =~ "regular expression"``."""
-    if other is None or one is None:
+    if other is None:
         return False
     if other.startswith("["):
-        return any(equal_items(one, item) for item in array(other))
+        return any(equal_items(one or "null", item) for item in array(other))
+    if one is None:
+        return False
     if other.startswith("{"):
-        return text_of(one) in members(other)
-    return compiled(text_of(other) or "").fullmatch(text_of(one) or "") is not None
+        return is_string(one) and text_of(one) in members(other)
+    return compiled(text_of(other)).fullmatch(text_of(one)) is not None
 
 
 def not_contained(one: Json | None, other: Json | None) -> bool:
@@ -176,12 +180,13 @@ def negation(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
 
 
 def _sum_type(given: Sequence[Type]) -> Type:
-    if all(kind is Type.STRING for kind in given):
+    if Type.STRING in given or Type.DATE in given:
         return Type.STRING
     return Type.NUMBER if all(kind.is_numeric for kind in given) else Type.ANY
 
 
 _ANY = (required("ONE", Type.ANY), required("OTHER", Type.ANY))
+_NULLABLE = (required("ONE", Type.ANY, nullable=True), required("OTHER", Type.ANY, nullable=True))
 _NUMBERS = (required("ONE", Type.NUMBER), required("OTHER", Type.NUMBER))
 _INTEGERS = (required("ONE", Type.INTEGER), required("OTHER", Type.INTEGER))
 _STRINGS = (required("ONE", Type.STRING), required("OTHER", Type.STRING))
@@ -198,14 +203,14 @@ def _bitwise(symbol: str, python: Callable[..., object]) -> Function:
 
 def _comparison(symbol: str, python: Callable[..., object]) -> Function:
     return Function(
-        symbol, CATEGORY, _ANY, _comparable, special=_typed(symbol), python=python, gives=Type.BOOLEAN, nulls=True,
+        symbol, CATEGORY, _NULLABLE, _comparable, special=_typed(symbol), python=python, gives=Type.BOOLEAN,
         because="values whose type only the row knows; SQL where both types are known",
     )  # fmt: skip
 
 
 FUNCTIONS = [
     Function("+", CATEGORY, _ANY, _sum_type, python=add, gives=Type.ANY, because=_EXACT,
-             note="Two strings are joined, and so is what is no number.", examples=(("1 + 2", 3),)),
+             note="A string and anything are joined.", examples=(("1 + 2", 3),)),
     _arithmetic("-", subtract),
     _arithmetic("*", multiply),
     _arithmetic("/", divide, ("1 / 2", 0)),
@@ -223,12 +228,12 @@ FUNCTIONS = [
     _comparison("<=", le),
     _comparison(">", gt),
     _comparison(">=", ge),
-    Function("=~", CATEGORY, _ANY, Type.BOOLEAN, python=contained, nulls=True, because="regular expressions and arrays"),
-    Function("!~", CATEGORY, _ANY, Type.BOOLEAN, python=not_contained, nulls=True, because="regular expressions and arrays"),
-    Function("=^", CATEGORY, _STRINGS, Type.BOOLEAN, sql=lambda one, other: f"starts_with({one}, {other})"),
-    Function("!^", CATEGORY, _STRINGS, Type.BOOLEAN, sql=lambda one, other: f"(NOT starts_with({one}, {other}))"),
-    Function("=$", CATEGORY, _STRINGS, Type.BOOLEAN, sql=lambda one, other: f"ends_with({one}, {other})"),
-    Function("!$", CATEGORY, _STRINGS, Type.BOOLEAN, sql=lambda one, other: f"(NOT ends_with({one}, {other}))"),
+    Function("=~", CATEGORY, _NULLABLE, Type.BOOLEAN, python=contained,  because="regular expressions and arrays"),
+    Function("!~", CATEGORY, _NULLABLE, Type.BOOLEAN, python=not_contained,  because="regular expressions and arrays"),
+    Function("=^", CATEGORY, _STRINGS, Type.BOOLEAN, sql=lambda one, other: f"coalesce(starts_with({one}, {other}), false)"),
+    Function("!^", CATEGORY, _STRINGS, Type.BOOLEAN, sql=lambda one, other: f"(NOT coalesce(starts_with({one}, {other}), false))"),
+    Function("=$", CATEGORY, _STRINGS, Type.BOOLEAN, sql=lambda one, other: f"coalesce(ends_with({one}, {other}), false)"),
+    Function("!$", CATEGORY, _STRINGS, Type.BOOLEAN, sql=lambda one, other: f"(NOT coalesce(ends_with({one}, {other}), false))"),
     Function("&&", CATEGORY, _BOOLEANS, Type.BOOLEAN, special=_logical("AND", "{}")),
     Function("||", CATEGORY, _BOOLEANS, Type.BOOLEAN, special=_logical("OR", "NOT {}")),
     Function("!", CATEGORY, (required("VALUE", Type.BOOLEAN),), Type.BOOLEAN, special=negation),

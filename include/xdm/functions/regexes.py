@@ -11,20 +11,20 @@ CATEGORY = "Regular expression"
 _JAVA = "Java's regular expressions are not RE2's"
 
 
-def explode(text: str, pattern: str | None) -> list[Json]:
+def explode(text: str, pattern: str) -> list[Json]:
     """All parts, empty ones too; a match of nothing at the beginning splits off nothing."""
     parts, at = [], 0
-    for match in compiled(pattern or ",").finditer(text):
+    for match in compiled(pattern).finditer(text):
         if match.end() > 0 and not (match.start() == match.end() == len(text)):
             parts.append(text[at : match.start()])
             at = match.end()
     return [json_text(part) for part in [*parts, text[at:]]]
 
 
-def extract_regex(text: str, pattern: str) -> list[Json] | None:
-    """The first match and its groups, or null."""
+def extract_regex(text: str, pattern: str) -> list[Json]:
+    """The first match and its groups."""
     match = compiled(pattern).search(text)
-    return [json_text(group) for group in (match[0], *match.groups())] if match else None
+    return [json_text(group) for group in (match[0], *match.groups(""))] if match else []
 
 
 def matches_regex(text: str, pattern: str) -> bool:
@@ -36,13 +36,13 @@ _REGEX = required("REGEX", Type.STRING, check=compiled)
 
 FUNCTIONS = [
     Function(
-        "explode", "String", (_STRING, optional("REGEX", Type.STRING, check=compiled)), Type.ARRAY,
+        "explode", "String", (_STRING, optional("REGEX", Type.STRING, ",", check=compiled)), Type.ARRAY,
         python=explode, because=_JAVA, note="Without REGEX it splits at commas. Empty parts stay.",
         examples=(('explode("Hi, there!", " ")', ["Hi,", "there!"]),),
     ),
     Function(
         "extract_regex", CATEGORY, (_STRING, _REGEX), Type.ARRAY, python=extract_regex, because=_JAVA,
-        note="Without a match it is null.",
+        note="Without a match it is empty; a group without one is an empty text.",
         examples=(('extract_regex("E259,E259B_009,1_1", "([^,]+),[^,]*,([^,]+)")', ["E259,E259B_009,1_1", "E259", "1_1"]),),
     ),
     Function(

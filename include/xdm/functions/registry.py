@@ -17,15 +17,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parameter:
-    """``names``: "only": the argument is a path, bare or in quotes, and no value of the row; "also": a bare
+    """``default``: what it is when it is not given, as text or JSON; a null that is given stays null, and makes the
+    result null unless the parameter is ``nullable``.
+    ``names``: "only": the argument is a path, bare or in quotes, and no value of the row; "also": a bare
     word that is no source stands for itself.
     ``check``: refuses constants that no row can make right; it raises ValueError with half a sentence."""
 
     name: str
     type: Type
-    optional: bool = False
+    default: str | None = None
+    nullable: bool = False
     names: Literal["", "only", "also"] = ""
     check: Callable[[str], object] | None = None
+
+    @property
+    def optional(self) -> bool:
+        return self.default is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +44,6 @@ class Function:
     ``because`` says why. ``special``: SQL made of the arguments as they are, whatever their types; where it has none
     (None), ``python`` is called.
     ``many`` repeats the last ``many`` parameters without end; ``may_be_empty``: they need not be there at all.
-    Unless ``nulls`` is set, a null for a parameter that is not optional gives null.
     """
 
     name: str
@@ -50,7 +56,6 @@ class Function:
     gives: Type | None = None
     many: int = 0
     may_be_empty: bool = False
-    nulls: bool = False
     method: bool = False
     other_names: tuple[str, ...] = ()
     because: str = ""
@@ -125,8 +130,8 @@ def required(name: str, kind: Type, **options: Any) -> Parameter:
     return Parameter(name, kind, **options)
 
 
-def optional(name: str, kind: Type, **options: Any) -> Parameter:
-    return Parameter(name, kind, optional=True, **options)
+def optional(name: str, kind: Type, default: str, **options: Any) -> Parameter:
+    return Parameter(name, kind, default, **options)
 
 
 def in_pairs(number: int) -> str | None:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from include.xdm.functions.registry import Failure, Function, optional, required
-from include.xdm.functions.values import Json, json_text, text_of
+from include.xdm.functions.values import Json, array, json_text, text_of
 from include.xdm.language.types import Type
 
 CATEGORY = "String"
 _CASE = "DuckDB changes one character for one; Java makes STRASSE of straße"
 _SPACE = "DuckDB trims blanks only"
+_FROM_END = "DuckDB counts negative numbers from the end"
 _CUT = "DuckDB cuts what is longer already"
-_LONGEST = 1_000_000
-
-WHITESPACE = "".join(map(chr, (*range(9, 14), *range(28, 33), 0x1680, *range(0x2000, 0x2007), *range(0x2008, 0x200B),
-                               0x2028, 0x2029, 0x205F, 0x3000)))  # fmt: skip
-"""Java's Character.isWhitespace: no-break spaces are none, and neither is U+0085."""
+_LONGEST = 100_000
 
 
 def lower(text: str) -> str:
@@ -26,15 +23,15 @@ def upper(text: str) -> str:
 
 
 def trim(text: str) -> str:
-    return text.strip(WHITESPACE)
+    return text.strip()
 
 
 def ltrim(text: str) -> str:
-    return text.lstrip(WHITESPACE)
+    return text.lstrip()
 
 
 def rtrim(text: str) -> str:
-    return text.rstrip(WHITESPACE)
+    return text.rstrip()
 
 
 def substr(text: str, start: int, length: int) -> str:
@@ -43,10 +40,20 @@ def substr(text: str, start: int, length: int) -> str:
     return text[start : start + length]
 
 
-def instr(text: str, wanted: str, start: int | None, occurrence: int | None) -> int:
+def left(text: str, count: int) -> str:
+    return text[: max(count, 0)]
+
+
+def right(text: str, count: int) -> str:
+    return text[-count:] if count > 0 else ""
+
+
+def instr(text: str, wanted: str, start: int, occurrence: int) -> int:
     """The position, or -1."""
-    found = (start or 0) - 1
-    for _ in range(1 if occurrence is None else occurrence):
+    if occurrence < 1:
+        raise Failure("an occurrence counts from 1")
+    found = max(start, 0) - 1
+    for _ in range(min(occurrence, len(text) + 2)):
         found = text.find(wanted, found + 1)
         if found < 0:
             return -1
@@ -54,36 +61,42 @@ def instr(text: str, wanted: str, start: int | None, occurrence: int | None) -> 
 
 
 def split(text: str, separators: str) -> list[Json]:
-    """At any of the characters; what is empty is left out, as the documentation's note says."""
+    """At any of the characters; what is empty is left out, as the documentation's note says. The backslash "needs to
+    be escaped": two are one."""
+    separators = separators.replace("\\\\", "\\")
     for separator in separators[1:]:
         text = text.replace(separator, separators[0])
     parts = text.split(separators[0]) if separators else [text]
     return [json_text(part) for part in parts if part]
 
 
-def join(separator: str, items: list[Json]) -> str:
-    return separator.join(text_of(item) or "" for item in items)
+def join(separator: str, items: list[Json]) -> str | None:
+    """Of an array's items or of values; nulls are passed over."""
+    flat = [part for item in items for part in (array(item) if item.startswith("[") else [item])]
+    if items == ["null"]:
+        return None
+    return separator.join(text_of(item) for item in flat if item != "null")
 
 
-def lpad(text: str, count: int, padding: str | None) -> str:
-    return _padding(text, count, padding) + text
+def lpad(text: str | None, count: int, padding: str | None) -> str:
+    return _padding(text, count, padding) + (text or "")
 
 
-def rpad(text: str, count: int, padding: str | None) -> str:
-    return text + _padding(text, count, padding)
+def rpad(text: str | None, count: int, padding: str | None) -> str:
+    return (text or "") + _padding(text, count, padding)
 
 
-def _padding(text: str, count: int, padding: str | None) -> str:
+def _padding(text: str | None, count: int, padding: str | None) -> str:
     if count > _LONGEST:
         raise Failure(f"more than {_LONGEST} characters")
-    missing = max(0, count - len(text))
+    missing = max(0, count - len(text or ""))
     return ((padding or " ") * missing)[:missing]
 
 
-def equals_ignore_case(one: str | None, other: str | None) -> bool:
+def equals_ignore_case(one: str, other: str | None) -> bool:
     """As Java compares: character by character, so that ß and SS differ."""
-    if one is None or other is None:
-        return one is other
+    if other is None:
+        return False
     return len(one) == len(other) and all(map(_alike, one, other))
 
 
@@ -91,26 +104,25 @@ def _alike(one: str, other: str) -> bool:
     return one == other or one.upper() == other.upper() or one.lower() == other.lower()
 
 
-def _within(count: str) -> str:
-    """DuckDB counts a negative number from the other end, and refuses what is above 32 bits."""
-    return f"least(greatest({count}, 0), {2**31 - 1})"
-
-
 _INPUT = required("INPUT", Type.STRING)
 _COUNT = required("COUNT", Type.INTEGER)
-_BOTH = (required("STRING1", Type.STRING), required("STRING2", Type.STRING))
-_PAD = (_INPUT, _COUNT, optional("PADDING", Type.STRING))
+_BOTH = (required("STRING1", Type.STRING), required("STRING2", Type.STRING, nullable=True))
+_PAD = (
+    required("INPUT", Type.STRING, nullable=True),
+    _COUNT,
+    required("PADDING", Type.STRING, nullable=True),
+)
 
 FUNCTIONS = [
     Function(
-        "concat", CATEGORY, (required("STRING", Type.STRING),), Type.STRING,
-        sql=lambda *texts: f"concat({', '.join(texts)})", many=1, nulls=True,
+        "concat", CATEGORY, (required("STRING", Type.STRING, nullable=True),), Type.STRING,
+        sql=lambda *texts: f"concat({', '.join(texts)})" if texts else "''", many=1, may_be_empty=True,
         note="A null adds nothing.",
         examples=(('concat("Hi, ", "there", "!")', "Hi, there!"),),
     ),
     Function(
         "instr", CATEGORY,
-        (_INPUT, required("SUBSTRING", Type.STRING), optional("START_POSITION", Type.INTEGER), optional("OCCURRENCE", Type.INTEGER)),
+        (_INPUT, required("SUBSTRING", Type.STRING), optional("START_POSITION", Type.INTEGER, "0"), optional("OCCURRENCE", Type.INTEGER, "1")),
         Type.INTEGER, python=instr, because="DuckDB knows neither start nor occurrence", note="-1: it is not there.",
         examples=(('instr("adobe.com", "com")', 6),),
     ),
@@ -121,7 +133,7 @@ FUNCTIONS = [
     ),
     Function(
         "substr", CATEGORY, (_INPUT, required("START_INDEX", Type.INTEGER), required("LENGTH", Type.INTEGER)), Type.STRING,
-        python=substr, because="a negative position fails; to DuckDB it counts from the end",
+        python=substr, because=_FROM_END, note="A negative position fails.",
         examples=(('substr("This is a substring test", 7, 8)', " a subst"),),
     ),
     Function(
@@ -138,8 +150,8 @@ FUNCTIONS = [
         examples=(('split("Hello world", " ")', ["Hello", "world"]),),
     ),
     Function(
-        "join", CATEGORY, (required("SEPARATOR", Type.STRING), required("OBJECTS", Type.ARRAY)), Type.STRING,
-        python=join, because="the values are of any type", note="A null joins as nothing.",
+        "join", CATEGORY, (required("SEPARATOR", Type.STRING), required("OBJECTS", Type.ANY)), Type.STRING,
+        python=join, many=1, because="the values are of any type", note="Of an array's items, or of values; nulls are passed over.",
         examples=(('join(" ", to_array(true, "Hello", "world"))', "Hello world"),),
     ),
     Function(
@@ -152,12 +164,12 @@ FUNCTIONS = [
     ),
     Function(
         "left", CATEGORY, (_INPUT, _COUNT), Type.STRING,
-        sql=lambda text, count: f"left({text}, {_within(count)})",
+        python=left, because=_FROM_END,
         examples=(('left("abcde", 2)', "ab"),),
     ),
     Function(
         "right", CATEGORY, (_INPUT, _COUNT), Type.STRING,
-        sql=lambda text, count: f"right({text}, {_within(count)})",
+        python=right, because=_FROM_END,
         examples=(('right("abcde", 2)', "de"),),
     ),
     Function(
@@ -173,12 +185,13 @@ FUNCTIONS = [
         examples=(('trim(" hello ")', "hello"),),
     ),
     Function(
-        "equals", CATEGORY, _BOTH, Type.BOOLEAN, method=True, nulls=True,
-        sql=lambda one, other: f"({one} IS NOT DISTINCT FROM {other})",
+        "equals", CATEGORY, _BOTH, Type.BOOLEAN, method=True,
+        sql=lambda one, other: f"CASE WHEN {one} IS NOT NULL THEN coalesce({one} = {other}, false) END",
+        note="Both as texts.",
         examples=(('"string1".equals("STRING1")', False),),
     ),
     Function(
-        "equalsIgnoreCase", CATEGORY, _BOTH, Type.BOOLEAN, python=equals_ignore_case, method=True, nulls=True,
+        "equalsIgnoreCase", CATEGORY, _BOTH, Type.BOOLEAN, python=equals_ignore_case, method=True,
         because=_CASE, examples=(('"string1".equalsIgnoreCase("STRING1")', True),),
     ),
 ]  # fmt: skip

@@ -1,9 +1,8 @@
-"""URL functions (EP:data-prep/functions.md#url)."""
+"""URL functions (EP:data-prep/functions.md#url). What is no URL has no parts: they are null."""
 
 from __future__ import annotations
 
-import re
-from urllib.parse import quote, unquote
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from include.xdm.functions.registry import Function, optional, required
 from include.xdm.functions.values import Json, json_text
@@ -12,53 +11,60 @@ from include.xdm.language.types import Type
 CATEGORY = "URL"
 _PARSING = "DuckDB does not take URLs apart"
 
-# RFC 3986, appendix B; a URL has a scheme.
-_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?://(?P<authority>[^/?#]*))?(?P<path>[^?#]*)"
-                  r"(?:\?(?P<query>[^#]*))?(?:#(?P<anchor>.*))?", re.DOTALL)  # fmt: skip
-_HOST = re.compile(r"(?:[^@]*@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^:@\[\]]*)(?::(?P<port>\d{0,5}))?")
-
 _PORTS = {"http": 80, "https": 443, "ftp": 21, "ftps": 990, "sftp": 22, "ssh": 22, "ws": 80, "wss": 443}
 _ANCHORS = ("retain", "remove", "append")
 
 
+def _parts(url: str) -> SplitResult | None:
+    """None: it has no protocol, no host, or a port that is none."""
+    try:
+        parts = urlsplit(url.strip())
+        _ = parts.port  # raises when it is no number
+    except ValueError:
+        return None
+    return parts if parts.scheme and parts.hostname else None
+
+
 def get_url_protocol(url: str) -> str | None:
-    parts = _URL.fullmatch(url.strip())
-    return parts["scheme"] if parts else None
+    parts = _parts(url)
+    return parts.scheme if parts else None
 
 
 def get_url_host(url: str) -> str | None:
-    host = _host(url)
-    return (host["host"] or None) if host else None
+    """As it is written, an IPv6 address with its brackets."""
+    parts = _parts(url)
+    if parts is None:
+        return None
+    host = parts.netloc.rpartition("@")[2]
+    return host[: host.index("]") + 1] if host.startswith("[") else host.partition(":")[0]
 
 
 def get_url_port(url: str) -> int | None:
-    """The port that is written, or the scheme's."""
-    host, scheme = _host(url), get_url_protocol(url)
-    if host and host["port"]:
-        return int(host["port"])
-    return _PORTS.get((scheme or "").lower()) if host else None
-
-
-def get_url_path(url: str, full_path: bool | None) -> str | None:
-    parts = _URL.fullmatch(url.strip())
+    """The port that is written, or the protocol's."""
+    parts = _parts(url)
     if parts is None:
         return None
-    return parts["path"] if full_path is not False else parts["path"].rsplit("/", 1)[-1]
+    return _PORTS.get(parts.scheme) if parts.port is None else parts.port
+
+
+def get_url_path(url: str, full_path: bool) -> str | None:
+    parts = _parts(url)
+    if parts is None:
+        return None
+    return parts.path if full_path else parts.path.rpartition("/")[2]
 
 
 def get_url_query_str(url: str, anchor: str) -> dict[str, Json] | None:
     """The values as they are written; of two with one name the later stays."""
     _anchor(anchor)
-    parts = _URL.fullmatch(url.strip())
+    parts = _parts(url)
     if parts is None:
         return None
-    query, fragment = parts["query"] or "", parts["anchor"]
-    if fragment and anchor == "retain":
-        query += f"#{fragment}"
-    pairs = (part.partition("=") for part in query.split("&") if part)
-    made = {name: json_text(value) for name, _, value in pairs}
-    if fragment and anchor == "append":
-        made["_anchor_"] = json_text(fragment)
+    kept = f"#{parts.fragment}" if parts.fragment and anchor == "retain" else ""
+    pairs = (part.partition("=") for part in f"{parts.query}{kept}".split("&"))
+    made = {name: json_text(value) for name, _, value in pairs if name}
+    if parts.fragment and anchor == "append":
+        made["_anchor_"] = json_text(parts.fragment)
     return made
 
 
@@ -68,11 +74,6 @@ def get_url_encoded(url: str) -> str:
 
 def get_url_decoded(url: str) -> str:
     return unquote(url)
-
-
-def _host(url: str) -> re.Match[str] | None:
-    parts = _URL.fullmatch(url.strip())
-    return _HOST.fullmatch(parts["authority"]) if parts and parts["authority"] else None
 
 
 def _anchor(word: str) -> None:
@@ -104,7 +105,7 @@ FUNCTIONS = [
         examples=((f"get_url_port({_SFTP})", 22),),
     ),
     Function(
-        "get_url_path", CATEGORY, (_INPUT, optional("FULL_PATH", Type.BOOLEAN)), Type.STRING, python=get_url_path,
+        "get_url_path", CATEGORY, (_INPUT, optional("FULL_PATH", Type.BOOLEAN, "true")), Type.STRING, python=get_url_path,
         because=_PARSING, examples=((f"get_url_path({_SFTP})", "//home/joe/employee.csv"),),
     ),
     Function(

@@ -8,6 +8,7 @@ import re
 import struct
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -18,8 +19,8 @@ from include.xdm.language.types import Type
 Json = str
 """The JSON text of a value; ``null`` for one that is null."""
 
-_INTEGER = re.compile(r"-?\d{1,4000}")
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_INTEGER = re.compile(r"[-+]?[0-9]{1,4000}")
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,5})?")
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -41,11 +42,33 @@ def number(text: str) -> int | float:
     return value
 
 
-def text_of(value: Json) -> str | None:
-    """A value as text: what a string says, the digits of a number, the JSON of an array or object."""
+def text_of(value: Json) -> str:
+    """A value as text: what a string says, the digits of a number; null is an empty one.
+
+    Raises:
+        Failure: an array or object is no text.
+    """
     if value.startswith('"'):
         return str(json.loads(value))
-    return None if value == "null" else value
+    if value[:1] in ("[", "{"):
+        raise Failure("it is no text")
+    if is_number(value):
+        return number_text(value)
+    return "" if value == "null" else value
+
+
+def number_text(value: Json) -> str:
+    """A number's text as DuckDB's JSON has it: 5.0, 0.000001, 1e-7, 1e21; of an integer its digits."""
+    if _INTEGER.fullmatch(value):
+        return value
+    decimal = Decimal(repr(float(value)))
+    if not decimal.is_finite():
+        return value
+    if -7 < decimal.adjusted() < 21:
+        return f"{decimal:.1f}" if decimal == decimal.to_integral_value() else f"{decimal:f}"
+    sign, digits, _ = decimal.normalize().as_tuple()
+    mantissa = f"{digits[0]}.{''.join(map(str, digits[1:]))}".rstrip(".")
+    return f"{'-' * sign}{mantissa}e{decimal.adjusted()}"
 
 
 def is_string(value: Json) -> bool:
@@ -89,7 +112,7 @@ def json_number(value: int | float) -> Json:
         return str(value)
     if not math.isfinite(value):
         raise Failure("it is no finite number")
-    return repr(value)
+    return number_text(repr(value))
 
 
 def json_array(items: Iterable[Json]) -> Json:
@@ -110,19 +133,28 @@ def float32(value: float) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def _boolean(value: Json) -> bool:
-    if value in ("true", "false"):
-        return value == "true"
-    word = str(text_of(value)).lower()
-    if word in ("y", "yes", "on", "true"):
-        return True
-    if word in ("n", "no", "off", "false"):
-        return False
-    return number(word) != 0
+TRUE = frozenset(("true", "TRUE", "y", "Y", "yes", "YES", "on", "ON"))
+FALSE = frozenset(("false", "FALSE", "n", "N", "no", "NO", "off", "OFF"))
+"""The words for booleans (EP:data-prep/data-handling.md)."""
 
 
-def _whole(value: Json) -> int:
-    found = number(text_of(value) or "")
+def boolean(value: Json) -> bool:
+    """
+    Raises:
+        Failure: it is none of the words.
+    """
+    word = text_of(value)
+    if word not in TRUE and word not in FALSE:
+        raise Failure("it is no boolean")
+    return word in TRUE
+
+
+def whole(value: Json) -> int:
+    """
+    Raises:
+        Failure: it is no number without a fraction.
+    """
+    found = number(text_of(value))
     if isinstance(found, float) and not found.is_integer():
         raise Failure("it is no whole number")
     return int(found)
@@ -130,17 +162,19 @@ def _whole(value: Json) -> int:
 
 def decode(kind: Type, value: str) -> Any:
     """An argument, from the text in which the query hands it over."""
-    from include.xdm.functions.moments import parse_moment
+    if value == "null" and kind is not Type.STRING:
+        return None
+    from include.xdm.functions.moments import moment
 
     match kind:
         case Type.DATE:
-            return parse_moment(value)
+            return moment(value)
         case Type.NUMBER:
-            return number(text_of(value) or "")
+            return number(text_of(value))
         case Type.INTEGER:
-            return _whole(value)
+            return whole(value)
         case Type.BOOLEAN:
-            return _boolean(value)
+            return boolean(value)
         case Type.ARRAY:
             return array(value)
         case Type.OBJECT:

@@ -55,6 +55,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "'": "'", "\\": "\\"}
 _UNICODE = re.compile(r"[0-9a-fA-F]{4}")
 
 
@@ -96,9 +97,9 @@ def _broken(text: str, at: int) -> str:
 
 
 def string_value(token: str) -> str:
-    r"""What a string token says. As in JEXL a backslash stays unless its own quote, a backslash or ``uXXXX`` follows:
-    a regular expression can be written plainly, and a line's end is written ``\u000a``."""
-    quote, inside = token[0], token[1:-1]
+    r"""What a string token says: ``\n``, ``\t``, ``\r``, ``\uXXXX``, quotes and backslashes behind a backslash. Another
+    backslash stays, so that a regular expression can be written plainly."""
+    inside = token[1:-1]
     out: list[str] = []
     at = 0
     while (found := inside.find("\\", at)) >= 0:
@@ -109,10 +110,8 @@ def string_value(token: str) -> str:
         if following == "u" and code:
             out.append(chr(int(code.group(), 16)))
             at = code.end()
-        elif following in (quote, "\\"):
-            out.append(following)
         else:
-            out.append("\\" + following)
+            out.append(_ESCAPED.get(following, "\\" + following))
     value = "".join([*out, inside[at:]])
     try:  # a pair of escaped surrogates is one character
         return value.encode("utf-16", "surrogatepass").decode("utf-16")

@@ -16,12 +16,13 @@ _BINARY: list[dict[str, str]] = [  # from loose to tight, as in JEXL; the words 
     {"|": "|"},
     {"^": "^"},
     {"&": "&"},
-    {"==": "==", "eq": "==", "!=": "!=", "ne": "!=", "=~": "=~", "!~": "!~",
-     "=^": "=^", "!^": "!^", "=$": "=$", "!$": "!$"},
-    {"<": "<", "lt": "<", "<=": "<=", "le": "<=", ">": ">", "gt": ">", ">=": ">=", "ge": ">="},
+    {"==": "==", "eq": "==", "!=": "!=", "ne": "!="},
+    {"<": "<", "lt": "<", "<=": "<=", "le": "<=", ">": ">", "gt": ">", ">=": ">=", "ge": ">=",
+     "=~": "=~", "!~": "!~", "=^": "=^", "!^": "!^", "=$": "=$", "!$": "!$"},
     {"+": "+", "-": "-"},
     {"*": "*", "/": "/", "div": "/", "%": "%", "mod": "%"},
 ]  # fmt: skip
+_UNCHAINED = (5, 6)
 _UNARY = {"!": "!", "not": "!", "-": "unary -", "~": "~", "+": "unary +"}
 _CONSTANTS = {"true": True, "false": False, "null": None}
 
@@ -96,9 +97,12 @@ class _Parser:
     def _binary(self, level: int) -> Node:
         if level == len(_BINARY):
             return self._unary()
-        node = self._binary(level + 1)
+        node, operators = self._binary(level + 1), 0
         while symbol := self._accept(*_BINARY[level]):
             node = Call(_BINARY[level][symbol], (node, self._binary(level + 1)))
+            operators += 1
+            if operators > 1 and level in _UNCHAINED:
+                raise LanguageError(f"two comparisons in a row, the second one {symbol!r}; write brackets")
         return node
 
     def _unary(self) -> Node:

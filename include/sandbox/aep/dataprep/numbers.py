@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Context, Decimal, DecimalException
+from decimal import Context, Decimal
 
 MOST_DIGITS = 4000
 """Of an integer [I]: Java's has no bound, but every evaluation here has one."""
@@ -30,10 +30,10 @@ def number_of(text: str) -> Number | None:
     stripped = text.strip()
     if len(stripped) > MOST_DIGITS or not _NUMBER.fullmatch(stripped):
         return None
-    try:
-        return int(stripped) if stripped.lstrip("+-").isdigit() else exact(Decimal(stripped))
-    except DecimalException:
-        return None
+    if stripped.lstrip("+-").isdigit():
+        return int(stripped)
+    double = float(stripped)
+    return double if math.isfinite(double) else None
 
 
 def whole(number: Number) -> int | None:
@@ -49,11 +49,18 @@ def whole(number: Number) -> int | None:
 
 
 def number_text(number: Number) -> str:
-    """As Java writes it, without an exponent where that is short [I]."""
+    """As JSON writes it, with an exponent only where that is long [I]: 5.0, 0.000001, 1e-7, 1e21."""
     if isinstance(number, int):
         return str(number)
-    if isinstance(number, float):
-        if not math.isfinite(number):
-            return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(number, "NaN")
-        number = Decimal(repr(number))
-    return f"{number:f}" if -20 < number.adjusted() < 40 else str(number)
+    if not math.isfinite(number):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(float(number), "NaN")
+    decimal = Decimal(repr(number)) if isinstance(number, float) else number
+    if -7 < decimal.adjusted() < 21:
+        return (
+            f"{decimal:f}"
+            if decimal != decimal.to_integral_value() or isinstance(number, Decimal)
+            else f"{decimal:.1f}"
+        )
+    digits = "".join(map(str, decimal.normalize().as_tuple().digits))
+    mantissa = digits[0] + (f".{digits[1:]}" if digits[1:] else "")
+    return f"{'-' if decimal < 0 else ''}{mantissa}e{decimal.adjusted()}"

@@ -28,10 +28,9 @@ def groups(text: str, pattern: str) -> list[str] | None:
 
 
 def split(text: str, pattern: str) -> list[str]:
-    """The parts between matches, as Java's ``split``: without empty ones at the end."""
+    """The parts between matches, empty ones too: ``explode`` has "all indices, including nulls", ``split`` has not
+    (EP:data-prep/functions.md#string)."""
     parts: list[str] = [text] if not text else _run("split_pattern_regex", text, pattern, pattern)
-    while len(parts) > 1 and not parts[-1]:
-        parts.pop()
     return parts
 
 
@@ -42,12 +41,20 @@ def _run(function: str, text: str, pattern: str, told: str) -> Any:
     if len(told) > _LONGEST_PATTERN:
         raise EvaluationError(f"A regular expression may have {_LONGEST_PATTERN} characters.")
     try:
-        return getattr(pc, function)(pa.array([text]), pattern=pattern)[0].as_py()
+        return getattr(pc, function)(pa.array([text]), pattern=_stopped(pattern))[0].as_py()
     except UnicodeEncodeError as error:
         raise EvaluationError("Half a character stands alone in the text.") from error
     except pa.ArrowInvalid as error:
         reason = str(error).removeprefix("Invalid regular expression: ")
         raise EvaluationError(f"The sandbox cannot use the regular expression {told!r}: {reason}") from error
+
+
+def _stopped(pattern: str) -> str:
+    """The pattern with Java's dot, which takes no line end; RE2's takes all but ``\\n``."""
+    return "".join(
+        r"[^\n\r\x{85}\x{2028}\x{2029}]" if found[0] == "." else found[0]
+        for found in _PARTS.finditer(pattern)
+    )
 
 
 _PARTS = re.compile(

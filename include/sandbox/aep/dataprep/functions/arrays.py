@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from include.sandbox.aep.dataprep.functions.registry import Parameter, function
+from include.sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form, function
+from include.sandbox.aep.dataprep.language.ast import Node
 from include.sandbox.aep.dataprep.language.errors import EvaluationError
 from include.sandbox.aep.dataprep.language.operators import truth
+from include.sandbox.aep.dataprep.language.scope import Scope
 from include.sandbox.aep.dataprep.values import MOST_ITEMS, Value, text_of
 
 _ARRAYS = "Hierarchies - Arrays"
@@ -21,14 +23,19 @@ def _items(given: tuple[Value, ...]) -> list[Value]:
     return given[0] if len(given) == 1 and isinstance(given[0], list) else list(given)
 
 
-@function(
+@form(
     _ARRAYS,
     "The first value that is not null.",
     _INPUT,
     example=('coalesce(null, null, null, "first", null, "second")', '"first"'),
 )
-def coalesce(*given: Value) -> Value:
-    return next((item for item in _items(given) if item is not None), None)
+def coalesce(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
+    """What stands behind the first value is not evaluated [I]."""
+    if len(arguments) == 1:
+        given: Iterable[Value] = _items((evaluate(arguments[0], scope),))
+    else:
+        given = (evaluate(node, scope) for node in arguments)
+    return next((item for item in given if item is not None), None)
 
 
 @function(_ARRAYS, "The first item.", _INPUT, example=('first("1", "2", "3")', '"1"'))

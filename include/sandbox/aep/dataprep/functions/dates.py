@@ -13,7 +13,7 @@ from include.sandbox.aep.dataprep.language.ast import Node
 from include.sandbox.aep.dataprep.language.errors import EvaluationError
 from include.sandbox.aep.dataprep.language.scope import Scope
 from include.sandbox.aep.dataprep.moments import ZonedDateTime, zone_named
-from include.sandbox.aep.dataprep.values import Value
+from include.sandbox.aep.dataprep.values import Value, text_of
 
 _DATES = "Date / Time"
 _DATE = Parameter("DATE", "date", "The date.")
@@ -72,9 +72,9 @@ def dformat(milliseconds: int, pattern: str) -> str:
 def date(value: Value, pattern: str | None = None, default: ZonedDateTime | None = None) -> Value:
     if value is None:
         return default
-    if not isinstance(value, str):
-        return date_from(value)
-    return guess_without_fraction(value) if pattern is None else parse_date(value.strip(), pattern)
+    if pattern is not None:
+        return parse_date(text_of(value).strip(), pattern)
+    return guess_without_fraction(value) if isinstance(value, str) else date_from(value)
 
 
 _PARTS = {

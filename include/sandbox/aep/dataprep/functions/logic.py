@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from include.sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form, function
 from include.sandbox.aep.dataprep.language.ast import Node
-from include.sandbox.aep.dataprep.language.operators import equal, order, truth
+from include.sandbox.aep.dataprep.language.operators import order, truth
 from include.sandbox.aep.dataprep.language.scope import Scope
-from include.sandbox.aep.dataprep.values import Value
+from include.sandbox.aep.dataprep.values import Value, text_of
 
 _LOGICAL = "Logical Operators"
 _STRING = "String"
@@ -27,32 +27,39 @@ def iif(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
     return evaluate(then if truth(evaluate(condition, scope)) else otherwise, scope)
 
 
-@function(
+@form(
     _LOGICAL,
     "The value beside the first key that is equal; the last argument when there is no such key.",
     Parameter("KEY", "any", "What is looked for.", nullable=True),
     Parameter("OPTIONS", "any", "Keys and values by turns, then a default.", repeated=True, nullable=True),
     example=('decode(stateCode, "ca", "California", "pa", "Pennsylvania", "N/A")', '"California"'),
 )
-def decode(key: Value, *options: Value) -> Value:
+def decode(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
+    """Keys are texts, and null is found by null; only the value beside the key is evaluated [I]."""
+    key, *options = arguments
+    wanted = _key(evaluate(key, scope))
     for position in range(0, len(options) - 1, 2):
-        if equal(key, options[position]):
-            return options[position + 1]
-    return options[-1] if len(options) % 2 else None
+        if wanted == _key(evaluate(options[position], scope)):
+            return evaluate(options[position + 1], scope)
+    return evaluate(options[-1], scope) if len(options) % 2 else None
+
+
+def _key(value: Value) -> Value:
+    return value if value is None or isinstance(value, (list, dict)) else text_of(value)
 
 
 @function(
     _STRING,
     "Whether two texts are the same.",
-    Parameter("STRING1", "any", "One text."),
-    Parameter("STRING2", "any", "The other one.", nullable=True),
+    Parameter("STRING1", "string", "One text."),
+    Parameter("STRING2", "string", "The other one.", nullable=True),
     returns="boolean",
     example=('"string1".equals("STRING1")', "false"),
     method=True,
 )
-def equals(one: Value, two: Value) -> bool:
-    """Java's: a text is equal to no number."""
-    return type(one) is type(two) and equal(one, two)
+def equals(one: str, two: str | None) -> bool:
+    """Of texts, as it is documented: what is a number here and a text there is the same [I]."""
+    return one == two
 
 
 @function(
@@ -66,7 +73,12 @@ def equals(one: Value, two: Value) -> bool:
     method=True,
 )
 def equals_ignore_case(one: str, two: str | None) -> bool:
-    return two is not None and one.casefold() == two.casefold()
+    """Java's goes character by character: ß and SS are two."""
+    return two is not None and len(one) == len(two) and all(map(_alike, one, two))
+
+
+def _alike(one: str, two: str) -> bool:
+    return one.upper() == two.upper() or one.lower() == two.lower()
 
 
 def _extreme(options: tuple[Value, ...], wanted: int) -> Value:

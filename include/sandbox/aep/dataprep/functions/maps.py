@@ -75,7 +75,7 @@ def _keyed(objects: Value, key: str) -> dict[str, Value] | None:
         if not isinstance(item, dict):
             raise EvaluationError(f"A value of type {kind_of_value(item)} is no object.")
         if item.get(key) is not None:
-            found[text_of(item[key])] = item
+            found.setdefault(text_of(item[key]), item)  # the first stays, as in add_to_map [I]
     return found
 
 
@@ -103,21 +103,21 @@ def array_to_map(objects: list[Value], key: str) -> dict[str, Value] | None:
     ),
 )
 def object_to_map(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
-    first = evaluate(arguments[0], scope)
+    first, *more = (evaluate(node, scope) for node in arguments)
     if first is None:
         return None
     if len(arguments) == 2 and isinstance(first, (list, dict)):
         return _keyed(first, _property(arguments[1], scope, evaluate))
     if len(arguments) > 1:
-        return pairs_of((first, *(evaluate(node, scope) for node in arguments[1:])))
+        return pairs_of((first, *more))
     if not isinstance(first, dict):
         raise EvaluationError(f"A value of type {kind_of_value(first)} is no object.")
     return dict(first)
 
 
 def _property(node: Node, scope: Scope, evaluate: Evaluate) -> str:
-    """``object_to_map(addresses,type)`` points to the property as if it were a field; a text names it too."""
+    """``object_to_map(addresses,type)`` points to the property by its bare name; a value names it too."""
     names = path_names(node)
-    if names:
-        return names[-1]
+    if len(names) == 1:
+        return names[0]
     return node.name if isinstance(node, Member) else text_of(evaluate(node, scope))

@@ -69,12 +69,12 @@ class Function:
         values: list[Value] = []
         for position, node in enumerate(arguments):
             parameter, value = self.parameter(position), evaluate(node, scope)
-            if value is None and not parameter.nullable:
-                return None
             try:
                 values.append(value if value is None else coerce(value, parameter.kind))
             except EvaluationError as error:
                 raise EvaluationError(f"{self.name}(): {parameter.name}: {error.message}", node.at) from error
+        if any(value is None and not self.parameter(n).nullable for n, value in enumerate(values)):
+            return None
         return self.does(*values)
 
 

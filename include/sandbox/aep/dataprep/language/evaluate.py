@@ -73,6 +73,8 @@ def _index(node: Index, scope: Scope) -> Value:
 
 def _item(value: Value, index: Value) -> Value:
     """An item by its number, counted from 0, or a property by its name; null where there is none [I]."""
+    if index is None:
+        return None
     if isinstance(value, dict):
         return value.get(text_of(index))
     number = whole(index) if is_number(index) else None
@@ -94,8 +96,6 @@ def _call(node: Call, scope: Scope) -> Value:
 
 def _method(node: Method, scope: Scope) -> Value:
     of = evaluate(node.of, scope)
-    if of is None:
-        raise EvaluationError(f"Null has no {node.name}().")
     return registry.METHODS[node.name].call((Literal(None), *node.arguments), scope, _with(of))
 
 
@@ -122,7 +122,7 @@ _UNARY: dict[str, Callable[[Value], Value]] = {
 def _binary(node: Binary, scope: Scope) -> Value:
     sign, left = node.operator, evaluate(node.left, scope)
     if sign == "?:":
-        return left if left is not None and left is not False else evaluate(node.right, scope)
+        return left if operators.holds(left) else evaluate(node.right, scope)
     if sign in ("&&", "||"):
         decided = operators.truth(left) is (sign == "||")
         return sign == "||" if decided else operators.truth(evaluate(node.right, scope))
@@ -146,7 +146,13 @@ def _conditional(node: Conditional, scope: Scope) -> Value:
 
 
 def _map(node: Map, scope: Scope) -> Value:
-    return {text_of(evaluate(key, scope)): evaluate(value, scope) for key, value in node.entries}
+    made: dict[str, Value] = {}
+    for key, value in node.entries:
+        name = evaluate(key, scope)
+        if name is None:
+            raise EvaluationError("A key is null.", key.at)
+        made[text_of(name)] = evaluate(value, scope)
+    return made
 
 
 def _lambda(node: Lambda, scope: Scope) -> Value:

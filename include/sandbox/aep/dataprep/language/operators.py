@@ -25,15 +25,20 @@ def truth(value: Value) -> bool:
 
 
 def add(left: Value, right: Value) -> Value:
-    """Strings are joined, and one string is enough; null beside it is nothing."""
+    """Strings are joined, and one string is enough."""
+    if left is None or right is None:
+        return None
     if isinstance(left, str) or isinstance(right, str):
         return text_of(left) + text_of(right)
     return calculate("+", left, right)
 
 
-def calculate(sign: str, left: Value, right: Value, *, whole_division: bool = True) -> Number:
-    """Arithmetic: integers stay whole (7 / 2 is 3), a double makes doubles, a decimal decimals."""
+def calculate(sign: str, left: Value, right: Value, *, whole_division: bool = True) -> Number | None:
+    """Arithmetic: integers stay whole (7 / 2 is 3), a double makes doubles, a decimal decimals; null makes null [I],
+    as it does of functions."""
     one, two = _operand(left), _operand(right)
+    if one is None or two is None:
+        return None
     if sign == "/" and not whole_division and isinstance(one, int) and isinstance(two, int):
         one = Decimal(one)
     if sign in "/%" and two == 0:
@@ -42,7 +47,7 @@ def calculate(sign: str, left: Value, right: Value, *, whole_division: bool = Tr
         if isinstance(one, Decimal) or isinstance(two, Decimal):
             return _decimal(sign, one, two)
         if isinstance(one, float) or isinstance(two, float):
-            return _DOUBLE[sign](float(one), float(two))
+            return _finite(_DOUBLE[sign](float(one), float(two)))
     except (ValueError, OverflowError, DecimalException) as error:
         raise EvaluationError("The result is too large, or no number.") from error
     result = _INTEGER[sign](one, two)
@@ -51,10 +56,10 @@ def calculate(sign: str, left: Value, right: Value, *, whole_division: bool = Tr
     return result
 
 
-def _operand(value: Value) -> Number:
-    if value is None:
-        raise EvaluationError("Null cannot be calculated with.")
-    return number_from(value)
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise OverflowError
+    return number
 
 
 def _quotient(left: int, right: int) -> int:
@@ -92,23 +97,35 @@ def _decimal(sign: str, left: Number, right: Number) -> Decimal:
     return does[sign](one, two)
 
 
-def bits(sign: str, left: Value, right: Value) -> int:
+def bits(sign: str, left: Value, right: Value) -> int | None:
     """``&``, ``|`` and ``^`` of integers."""
-    one, two = whole(_operand(left)), whole(_operand(right))
+    one, two = _whole(sign, left), _whole(sign, right)
     if one is None or two is None:
-        raise EvaluationError(f"{sign!r} needs integers.")
+        return None
     return one & two if sign == "&" else one | two if sign == "|" else one ^ two
 
 
-def negate(value: Value) -> Number:
-    return -_operand(value)
+def _operand(value: Value) -> Number | None:
+    return None if value is None else number_from(value)
 
 
-def complement(value: Value) -> int:
-    number = whole(_operand(value))
+def _whole(sign: str, value: Value) -> int | None:
+    if value is None:
+        return None
+    number = whole(number_from(value))
     if number is None:
-        raise EvaluationError("'~' needs an integer.")
-    return ~number
+        raise EvaluationError(f"{sign!r} needs integers.")
+    return number
+
+
+def negate(value: Value) -> Number | None:
+    number = _operand(value)
+    return None if number is None else -number
+
+
+def complement(value: Value) -> int | None:
+    number = _whole("~", value)
+    return None if number is None else ~number
 
 
 def equal(left: Value, right: Value) -> bool:
@@ -116,7 +133,7 @@ def equal(left: Value, right: Value) -> bool:
     if left is None or right is None:
         return left is right
     if isinstance(left, (list, dict)) or isinstance(right, (list, dict)):
-        return bool(type(left) is type(right) and left == right)
+        return bool(exactly(left) == exactly(right))
     if isinstance(left, ZonedDateTime) and isinstance(right, ZonedDateTime):
         return left.instant == right.instant
     if is_number(left) and is_number(right):
@@ -126,6 +143,20 @@ def equal(left: Value, right: Value) -> bool:
     if is_number(left) or is_number(right):
         return bool(number_from(left) == number_from(right))
     return text_of(left) == text_of(right)
+
+
+def exactly(value: Value) -> Value:
+    """A value in which true is not 1."""
+    if isinstance(value, list):
+        return [exactly(item) for item in value]
+    if isinstance(value, dict):
+        return {name: exactly(item) for name, item in value.items()}
+    return (isinstance(value, bool), value)
+
+
+def holds(value: Value) -> bool:
+    """What JEXL's ``?:`` asks: not null, false, 0, "" or "false"."""
+    return value is not None and value not in (False, 0, "", "false")
 
 
 def order(left: Value, right: Value) -> int | None:
@@ -153,6 +184,8 @@ def matches(sign: str, left: Value, right: Value) -> bool:
     """``=~``: in an array, a key of an object, or the whole of a regular expression; ``=^`` begins, ``=$`` ends."""
     if sign in ("=^", "=$"):
         whole_text, part = text_of(left), text_of(right)
+        if left is None or right is None:
+            return False
         return whole_text.startswith(part) if sign == "=^" else whole_text.endswith(part)
     if isinstance(right, list):
         return any(equal(left, item) for item in right)
