@@ -33,10 +33,9 @@ def coalesce(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None] |
 
 
 def elvis(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
-    """``value ?: other``: the other one where JEXL takes the value for false: null, false, 0, "" and "false"."""
+    """``value ?: other``: the value if it is "defined, non-null and non-false" (JEXL's reference)."""
     one, other = alike(cells)
-    json = as_json(cells[0])
-    empty = f"coalesce({json} IN ('false', '0', '0.0', '-0.0', '\"\"', '\"false\"'), true)"
+    empty = f"coalesce({as_json(cells[0])} = 'false', true)"
     late = f"{empty} AND ({other.fails})" if other.fails else None
     fails = any_of(one.fails, late)
     return f"CASE WHEN {empty} THEN {other.sql} ELSE {one.sql} END", fails
@@ -134,7 +133,7 @@ FUNCTIONS = [
     ),
     Function(
         "?:", "Operators", (_VALUE, required("OTHER", Type.ANY)), lambda given: common(list(given)), special=elvis,
-        note="The other one when the value is null, false, 0, an empty text or \"false\".",
+        note="The other one when the value is null or false.",
     ),
     Function("nullify", "Hierarchies - Objects", (), Type.NULL, special=nullify, examples=(("nullify()", None),)),
     Function(

@@ -105,7 +105,6 @@ def test_no_text_gives_anything_but_a_value_or_the_languages_own_error(text: str
         ("-missing", None),
         ("missing | 1", None),
         ("missing =^ 'a'", False),
-        ("0 ?: 'd'", "d"),
         ("'' + 1e-7", "1e-7"),
         ("'' + 5.0", "5.0"),
         ("'' + 1e21", "1e21"),

@@ -122,7 +122,7 @@ _UNARY: dict[str, Callable[[Value], Value]] = {
 def _binary(node: Binary, scope: Scope) -> Value:
     sign, left = node.operator, evaluate(node.left, scope)
     if sign == "?:":
-        return left if operators.holds(left) else evaluate(node.right, scope)
+        return left if left is not None and left is not False else evaluate(node.right, scope)
     if sign in ("&&", "||"):
         decided = operators.truth(left) is (sign == "||")
         return sign == "||" if decided else operators.truth(evaluate(node.right, scope))

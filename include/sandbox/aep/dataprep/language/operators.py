@@ -154,11 +154,6 @@ def exactly(value: Value) -> Value:
     return (isinstance(value, bool), value)
 
 
-def holds(value: Value) -> bool:
-    """What JEXL's ``?:`` asks: not null, false, 0, "" or "false"."""
-    return value is not None and value not in (False, 0, "", "false")
-
-
 def order(left: Value, right: Value) -> int | None:
     """-1, 0 or 1; None when one of the two is null, which is neither less nor greater."""
     if left is None or right is None:
