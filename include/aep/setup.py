@@ -5,13 +5,14 @@ Everything is looked for before it is made, by the name that AEP keeps unique: r
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 from include.aep.catalog import Catalog
 from include.aep.client import AepClient
 from include.aep.identity import Identity
+from include.aep.plan import FieldGroupPlan, apply_field_group, plan_field_group, refers_to
 from include.aep.registry import Registry
 from include.config.model import Pipeline
 from include.errors import ConfigError, SchemaError
@@ -20,7 +21,6 @@ from include.xdm.language.paths import parse_path
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import EXPERIENCE_EVENT
 
-FIELD_GROUPS = Path(__file__).parents[1] / "pipelines" / "field_groups"
 IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"
 
 
@@ -34,15 +34,18 @@ class SetupResult:
 
 
 def setup_pipeline(pipeline: Pipeline, aep: AepClient) -> SetupResult:
-    """Makes what is missing.
+    """Makes what is missing, and adds to the field group what its file has beside it.
 
     Raises:
         ConfigError: the schema is missing and the pipeline names no field group to make it of.
-        SchemaError: the dataset is there with another schema.
+        SchemaError: the dataset is there with another schema; or the field group file changes a field that is there,
+            and then nothing is sent.
     """
     result = SetupResult()
+    group = plan_field_group(pipeline, aep.registry)
     _namespaces(pipeline, aep.identity, result)
-    result.schema_id = _schema(pipeline, aep.registry, result)
+    group_id = _field_group(group, aep.registry, result) if group else None
+    result.schema_id = _schema(pipeline, aep.registry, group_id, result)
     _descriptors(pipeline, aep.registry, result)
     if pipeline.aep.profile:
         _enable_for_profile(pipeline, aep.registry, result)
@@ -60,59 +63,57 @@ def _namespaces(pipeline: Pipeline, identity: Identity, result: SetupResult) -> 
             result.changes.append(f"created identity namespace {code}")
 
 
-def _schema(pipeline: Pipeline, registry: Registry, result: SetupResult) -> str:
+def _schema(pipeline: Pipeline, registry: Registry, group_id: str | None, result: SetupResult) -> str:
     name = pipeline.aep.schema_name
-    if name.startswith("https://"):
-        return name
-    found = registry.find_by_title("schemas", name)
+    found = find_schema(pipeline, registry)
     if found is not None:
-        return str(found["$id"])
-    group = _field_group(pipeline, registry, result)
+        schema_id = str(found["$id"])
+        if group_id and not refers_to(found, group_id):
+            registry.patch(
+                "schemas", schema_id, [{"op": "add", "path": "/allOf/-", "value": {"$ref": group_id}}]
+            )
+            result.changes.append(f"added the field group to schema {name!r}")
+        return schema_id
+    if group_id is None:
+        raise ConfigError(
+            f"AEP has no schema {name!r}, and pipeline {pipeline.name} names no field group.",
+            "Create the schema in AEP, or write aep.field_group with a file of include/pipelines/field_groups.",
+        )
     created = registry.create(
         "schemas",
         {
             "title": name,
             "description": f"Mixpanel events of pipeline {pipeline.name}.",
             "type": "object",
-            "allOf": [{"$ref": EXPERIENCE_EVENT}, {"$ref": IDENTITY_MAP}, {"$ref": group}],
+            "allOf": [{"$ref": EXPERIENCE_EVENT}, {"$ref": IDENTITY_MAP}, {"$ref": group_id}],
         },
     )
     result.changes.append(f"created schema {name!r}")
     return str(created["$id"])
 
 
-def _field_group(pipeline: Pipeline, registry: Registry, result: SetupResult) -> str:
-    if pipeline.aep.field_group is None:
-        raise ConfigError(
-            f"AEP has no schema {pipeline.aep.schema_name!r}, and pipeline {pipeline.name} names no field group.",
-            "Create the schema in AEP, or write aep.field_group with a file of include/pipelines/field_groups.",
-        )
-    path = FIELD_GROUPS / pipeline.aep.field_group
-    if not path.is_file():
-        raise ConfigError(
-            f"There is no file {pipeline.aep.field_group} in include/pipelines/field_groups.",
-            f"Correct aep.field_group of pipeline {pipeline.name}, or add the file.",
-        )
-    definition = json.loads(path.read_text(encoding="utf-8"))
-    title = str(definition["title"])
-    found = registry.find_by_title("fieldgroups", title)
-    if found is not None:
-        return str(found["$id"])
-    tenant = {"type": "object", "properties": definition["properties"]}
-    custom = {"type": "object", "properties": {f"_{registry.tenant_id()}": tenant}}
-    created = registry.create(
-        "fieldgroups",
-        {
-            "title": title,
-            "description": definition.get("description", ""),
-            "type": "object",
-            "meta:intendedToExtend": [EXPERIENCE_EVENT],
-            "definitions": {"customFields": custom},
-            "allOf": [{"$ref": "#/definitions/customFields", "type": "object", "meta:xdmType": "object"}],
-        },
+def find_schema(pipeline: Pipeline, registry: Registry) -> Mapping[str, Any] | None:
+    """The pipeline's schema as it was written, named by its title or its ``$id``; None where a title is not there.
+
+    Raises:
+        NotFound: there is none of this ``$id``.
+    """
+    name = pipeline.aep.schema_name
+    return (
+        registry.get("schemas", name)
+        if name.startswith("https://")
+        else registry.find_by_title("schemas", name)
     )
-    result.changes.append(f"created field group {title!r}")
-    return str(created["$id"])
+
+
+def _field_group(plan: FieldGroupPlan, registry: Registry, result: SetupResult) -> str:
+    group_id = apply_field_group(plan, registry)
+    if plan.group_id is None:
+        result.changes.append(f"created field group {plan.title!r}")
+    elif plan.added:
+        fields = ", ".join(f"{path} ({kind})" for path, kind in plan.added)
+        result.changes.append(f"added to field group {plan.title!r}: {fields}")
+    return group_id
 
 
 def _descriptors(pipeline: Pipeline, registry: Registry, result: SetupResult) -> None:
