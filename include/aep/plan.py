@@ -42,11 +42,14 @@ def read_field_group(name: str) -> dict[str, Any]:
     """
     path = FIELD_GROUPS / name
     if not path.is_file():
-        raise ConfigError(f"There is no file {name} in include/pipelines/field_groups.")
+        raise ConfigError(
+            f"There is no file {name} in include/pipelines/field_groups.",
+            "Correct aep.field_group, or add the file.",
+        )
     try:
         group = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{name} is no JSON: {error}.") from None
+        raise ConfigError(f"{name} is no JSON: {error}.", "Correct the file.") from None
     if not isinstance(group, dict) or not group.get("title") or not isinstance(group.get("properties"), dict):
         raise ConfigError(f"{name} is no field group.", 'Expected {"title": …, "properties": {…}}.')
     return group

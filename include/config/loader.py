@@ -28,8 +28,13 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+def pipelines_folder() -> Path:
+    """Where pipeline files are: ``MIXPANEL_AEP_PIPELINES``, else ``include/pipelines``."""
+    return Path(os.environ.get("MIXPANEL_AEP_PIPELINES", PIPELINES))
+
+
 def load_pipelines(folder: Path | None = None) -> list[Pipeline]:
-    """All pipelines of a folder, by name (``MIXPANEL_AEP_PIPELINES``, else ``include/pipelines``).
+    """All pipelines of a folder, by name; of ``pipelines_folder()`` when none is given.
 
     Raises:
         ConfigError: naming every file that is wrong, and pipelines that write to one dataset.
@@ -42,7 +47,7 @@ def load_pipelines(folder: Path | None = None) -> list[Pipeline]:
 
 def load_readable_pipelines(folder: Path | None = None) -> tuple[list[Pipeline], list[ConfigError]]:
     """The pipelines whose files are right, and what is wrong with the others."""
-    folder = folder or Path(os.environ.get("MIXPANEL_AEP_PIPELINES", PIPELINES))
+    folder = folder or pipelines_folder()
     pipelines: dict[tuple[str, str], Pipeline] = {}
     names: dict[str, str] = {}
     faults: list[ConfigError] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,13 @@ from obstore.store import LocalStore, from_url
 from include.errors import ConfigError, LakeError
 from include.redact import one_line
 
+_PROJECT = Path(__file__).parents[2]
 _SCHEMES = ("file", "s3", "gs", "az", "abfss")
+
+
+def default_lake() -> str:
+    """Where the lake is when nobody says: ``MIXPANEL_AEP_LAKE``, else the folder ``lake`` of the project."""
+    return os.environ.get("MIXPANEL_AEP_LAKE") or f"file://{_PROJECT / 'lake'}"
 
 
 class Lake:

@@ -197,7 +197,7 @@ class _Work:
         return pa.RecordBatchReader.from_batches(schema, batches())
 
     def _events(self, quarantine: gzip.GzipFile) -> Iterator[SiftedEvent]:
-        for sifted in self.sieve.sift(_lines(self.raw_paths)):
+        for sifted in self.sieve.sift(read_lines(self.raw_paths)):
             if isinstance(sifted, SiftedEvent):
                 yield sifted
             else:
@@ -233,7 +233,8 @@ class _Work:
         return int(total), int(twins)
 
 
-def _lines(paths: Iterable[Path]) -> Iterator[bytes]:
+def read_lines(paths: Iterable[Path]) -> Iterator[bytes]:
+    """The lines of gzipped files, without their newlines."""
     for path in paths:
         with gzip.open(path, "rb") as file:
             for line in file:  # splits on the byte \n only: U+2028 and its like are text

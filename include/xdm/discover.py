@@ -149,9 +149,14 @@ def kind_of(value: Any) -> str:
 
 
 def shape_of(text: str) -> str:
-    """A value without what it says: runs of letters as ``a``, of digits as ``9``, spaces and ``-_.:/@+`` as they are."""
-    letters = re.sub(r"[^\W\d_]+", "a", text[:_EXAMPLE_CHARACTERS])
-    return re.sub(r"[^a9 _.:/@+-]", "?", re.sub(r"\d+", "9", letters))
+    """A value without what it says: letters as ``a``, digits as ``9``, both together as ``x``, runs of them as one;
+    spaces and ``-_.:/@+`` as they are."""
+    words = re.sub(r"[^\W_]+", _word, text[:_EXAMPLE_CHARACTERS])
+    return re.sub(r"[^a9x _.:/@+-]", "?", words)
+
+
+def _word(match: re.Match[str]) -> str:
+    return "9" if match[0].isdecimal() else "a" if match[0].isalpha() else "x"
 
 
 def _integer(text: str) -> int | Exact:

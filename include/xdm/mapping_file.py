@@ -9,7 +9,7 @@ from typing import Any
 
 from include.errors import ConfigError
 
-_FILES = Path(__file__).parents[1] / "pipelines" / "mappings"
+MAPPINGS = Path(__file__).parents[1] / "pipelines" / "mappings"
 
 SOURCE_TYPES = {
     "ATTRIBUTE": "ATTRIBUTE",
@@ -22,13 +22,13 @@ SOURCE_TYPES = {
 }
 
 
-def read_mapping_file(name: str, folder: Path = _FILES) -> list[dict[str, Any]]:
+def read_mapping_file(name: str, folder: Path | None = None) -> list[dict[str, Any]]:
     """The mappings of a file, each with ``sourceType``, ``source`` and ``destination``.
 
     Raises:
         ConfigError: there is no such file, or it is no mapping set.
     """
-    path = folder / name
+    path = (folder or MAPPINGS) / name
     if not path.is_file():
         raise ConfigError(
             f"There is no mapping file {name} in include/pipelines/mappings.", "Copy shop.json there."

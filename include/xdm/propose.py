@@ -87,7 +87,9 @@ def mapped_properties(rows: Iterable[Mapping[str, Any]], book: NamesBook) -> set
                     property_of(path) for path in places(parse_path(str(source))) if path[0] == "properties"
                 }
         except LanguageError as fault:
-            raise ConfigError(f"Mapping {number} cannot be read: {fault}.") from None
+            raise ConfigError(
+                f"Mapping {number} cannot be read: {fault}.", "Correct it in the mapping file."
+            ) from None
     return {name for name in found if name is not None}
 
 
@@ -121,7 +123,7 @@ def _give(proposal: Proposal, source: str, place: str, name: str, profile: Profi
         return
     if (given := book.given.get(source)) is not None:
         if definition is not None and not _fits(definition, given.definition):
-            proposal.differing[source] = f"{_told(given.definition)}, and the data hold {_told(definition)}"
+            proposal.differing[source] = f"{told(given.definition)}, and the data hold {told(definition)}"
         return
     each, members = _members(book, source, profile)
     for key, inner in sorted(members.items()):
@@ -166,9 +168,10 @@ def _fits(seen: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
     return seen["type"] in _ACCEPTS[given["type"]]
 
 
-def _told(definition: Mapping[str, Any]) -> str:
+def told(definition: Mapping[str, Any]) -> str:
+    """A type in a word or three, such as ``array of string``."""
     if definition["type"] == "array":
-        return f"array of {_told(definition['items'])}"
+        return f"array of {told(definition['items'])}"
     return str(definition.get("format", definition["type"]))
 
 

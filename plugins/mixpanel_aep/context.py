@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from include.config.model import Pipeline
 from include.errors import ConfigError
-from include.lake.lake import Lake
+from include.lake.lake import Lake, default_lake
 
 LAKE_VARIABLE = "mixpanel_aep_lake"
-_PROJECT = Path(__file__).parents[2]
 _CONF_KEYS = frozenset({"partition_date", "reprocess", "export_again"})
 
 
@@ -82,8 +79,3 @@ def open_lake(pipeline: Pipeline) -> Lake:
     from airflow.sdk import Variable
 
     return Lake(pipeline.lake or Variable.get(LAKE_VARIABLE, default=None) or default_lake())
-
-
-def default_lake() -> str:
-    """Where the lake is when nobody says: ``MIXPANEL_AEP_LAKE``, else the folder ``lake`` of the project."""
-    return os.environ.get("MIXPANEL_AEP_LAKE") or f"file://{_PROJECT / 'lake'}"

@@ -11,8 +11,8 @@ from fastapi.responses import HTMLResponse
 
 from include.config.loader import load_readable_pipelines
 from include.lake.keys import PartitionKey
-from include.lake.lake import Lake
-from mixpanel_aep.context import LAKE_VARIABLE, default_lake
+from include.lake.lake import Lake, default_lake
+from mixpanel_aep.context import LAKE_VARIABLE
 
 app = FastAPI(title="mixpanel-aep", docs_url=None, redoc_url=None, openapi_url=None)
 # Plugin apps are open to everyone unless they ask.

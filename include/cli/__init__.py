@@ -1,0 +1,1 @@
+"""The command line: everything that a person does with a pipeline, without Airflow."""

@@ -1,0 +1,103 @@
+"""``python -m include.cli``: check, discover, preview, plan, apply and run a pipeline without Airflow.
+
+Connections come from a file in the format of airflow_settings.yaml, or from AIRFLOW_CONN_<ID> with JSON.
+Exit codes: 0 fine, 1 refused with a sentence, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+
+from include.cli.checking import check
+from include.cli.discovering import discover
+from include.cli.planning import apply, plan
+from include.cli.project import PROJECT, Project
+from include.cli.running import preview, run
+from include.config.loader import pipelines_folder
+from include.errors import PipelineError
+
+Command = Callable[[Project, argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command; returns its exit code."""
+    arguments = _parser().parse_args(argv)
+    command: Command = arguments.command
+    try:
+        return command(Project.of(arguments), arguments)
+    except PipelineError as error:
+        print(f"Refused: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mixpanel-aep", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add(
+        commands,
+        "check",
+        check,
+        "the pipeline file, its mapping, both connections, and how the project keeps time",
+    )
+    found = _add(
+        commands, "discover", discover, "fields and mappings for the properties that are not mapped yet"
+    )
+    found.add_argument(
+        "--days", type=_count, default=7, help="how many of the newest days in the lake (default 7)"
+    )
+    found.add_argument(
+        "--export", action="store_true", help="read a sample from Mixpanel instead of the lake"
+    )
+    found.add_argument("--limit", type=_count, default=10_000, help="rows of that sample (default 10000)")
+    found.add_argument(
+        "--write", action="store_true", help="write the mapping, the field group and the names"
+    )
+    found.add_argument(
+        "--show-values", action="store_true", help="show examples of values, not only their shapes"
+    )
+    _add(commands, "plan", plan, "what apply would add in AEP; sends nothing")
+    _add(commands, "apply", apply, "make in AEP what is missing, and add new fields to the field group")
+    seen = _add(commands, "preview", preview, "rows of a day as they would be loaded, as JSON")
+    seen.add_argument("day", type=_day, metavar="DAY")
+    seen.add_argument("--rows", type=_count, default=5, help="how many (default 5)")
+    carried = _add(commands, "run", run, "the five steps for a day, or for all days from one to another")
+    carried.add_argument("day", type=_day, metavar="DAY")
+    carried.add_argument("last", type=_day, metavar="DAY", nargs="?")
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, command: Command, text: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(command=command)
+    parser.add_argument("pipeline", metavar="PIPELINE", help="the name of a file in the pipelines folder")
+    parser.add_argument("--connections", type=Path, default=PROJECT / "airflow_settings.yaml", metavar="FILE")
+    parser.add_argument("--pipelines", type=Path, default=pipelines_folder(), metavar="FOLDER")
+    parser.add_argument(
+        "--lake", metavar="URL", help="where the steps' outputs lie, unless the pipeline says it"
+    )
+    return parser
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("a day is written like 2026-07-01") from None
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 100_000:
+        raise argparse.ArgumentTypeError("a whole number from 1 to 100000")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""``check``: whatever can be known to be wrong before the first day is carried."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+from include.aep.setup import find_schema
+from include.cli.printing import say
+from include.cli.project import Project
+from include.errors import ConfigError, PipelineError, WrongProject
+from include.mixpanel.reading import TimeEvidence, require_agreement
+from include.xdm.mapping import bind
+from include.xdm.mapping_file import read_mapping_file
+from include.xdm.schema import XdmSchema
+from include.xdm.sift import ENOUGH_EVIDENCE, Sieve
+
+_DAYS = 3
+
+
+def check(project: Project, arguments: argparse.Namespace) -> int:  # noqa: ARG001
+    """Runs every check and tells each; 1 where one of them refuses."""
+    name = project.pipeline.name
+    say(
+        "ok",
+        "pipeline",
+        f"{name}.yaml: {project.pipeline.mixpanel.timezone}, {project.pipeline.mixpanel.time_is}",
+    )
+    checks: dict[str, Callable[[Project], str]] = {
+        "Mixpanel": _mixpanel,
+        "AEP": _aep,
+        "mapping": _mapping,
+        "time": _time,
+    }
+    refused = 0
+    for what, look in checks.items():
+        try:
+            say("ok", what, look(project))
+        except PipelineError as error:
+            refused += 1
+            say("no", what, str(error))
+    return 1 if refused else 0
+
+
+def _mixpanel(project: Project) -> str:
+    me, source = project.mixpanel.me(), project.pipeline.mixpanel
+    if not me.project_visible:
+        raise WrongProject(
+            f"Mixpanel does not show project {project.mixpanel_settings.project_id} to this account.",
+            "Correct project_id and region of the connection, or give the account a role in the project.",
+        )
+    told = f"project {me.project_name!r} in {me.timezone or 'a zone that Mixpanel does not tell'}"
+    if me.timezone in (None, source.timezone):
+        return told
+    if source.time_is == "project_local":
+        raise ConfigError(
+            f"Mixpanel says that the project's zone is {me.timezone}, the pipeline file says {source.timezone}.",
+            "Write timezone as Mixpanel shows it.",
+        )
+    return f"{told}; the pipeline file says {source.timezone}, which changes nothing where time is UTC"
+
+
+def _aep(project: Project) -> str:
+    aep, target = project.aep, project.pipeline.aep
+    tenant = aep.registry.tenant_id()
+    found = aep.catalog.find_dataset(target.dataset)
+    if found is None:
+        return f"tenant {tenant}; dataset {target.dataset!r} is not there yet, apply makes it"
+    schema = find_schema(project.pipeline, aep.registry)
+    if schema is None or found["schemaRef"]["id"] != schema["$id"]:
+        raise ConfigError(
+            f"Dataset {target.dataset!r} has another schema than {target.schema_name!r}.",
+            "Name the dataset's own schema in the pipeline file, or choose another dataset.",
+        )
+    return f"tenant {tenant}, dataset {target.dataset!r}"
+
+
+def _mapping(project: Project) -> str:
+    pipeline = project.pipeline
+    rows = read_mapping_file(pipeline.mapping)
+    keep = pipeline.unmapped == "keep"
+    found = find_schema(pipeline, project.aep.registry)
+    if found is None:
+        return f"{pipeline.mapping} has {len(rows)} mappings; they are checked once AEP has the schema"
+    schema = XdmSchema(project.aep.registry.resolved_schema(str(found["$id"])))
+    schema.require_event()
+    bound = bind(pipeline.mapping, rows, schema, keep_unmapped=keep)
+    return f"{pipeline.mapping} fits schema {schema.title!r}: {len(bound.mappings)} fields are filled"
+
+
+def _time(project: Project) -> str:
+    source = project.pipeline.mixpanel
+    evidence, place = _evidence(project)
+    require_agreement(evidence, source, project.pipeline.name)
+    numbers = f"{evidence.utc} of {evidence.rows} live events read as utc, {evidence.project_local} as project_local"
+    hours = f", the lowest difference is {evidence.lowest_hours:g} hours" if evidence.rows else ""
+    verdict = "agrees" if evidence.verdict else "is neither confirmed nor contradicted"
+    return f"time_is: {source.time_is} {verdict} ({place}): {numbers}{hours}"
+
+
+def _evidence(project: Project) -> tuple[TimeEvidence, str]:
+    """What live events of the newest days in the lake say, else a sample of Mixpanel's."""
+    evidence = TimeEvidence(project.pipeline.mixpanel.zone)
+    days = project.exported_days(_DAYS)
+    for day in days:
+        with project.raw_lines(day) as lines:
+            _see(project, evidence, lines)
+    if days:
+        return evidence, f"{days[-1]} to {days[0]} in the lake"
+    first, last = project.newest_days(_DAYS)
+    with project.sample(first, last, ENOUGH_EVIDENCE) as lines:
+        _see(project, evidence, lines)
+    return evidence, f"a sample of {first} to {last}"
+
+
+def _see(project: Project, evidence: TimeEvidence, lines: Iterable[bytes]) -> None:
+    """Sifts lines for their times alone; what belongs to another day is evidence as well."""
+    source = project.pipeline.mixpanel
+    sieve = Sieve(
+        project_id=project.mixpanel_settings.project_id,
+        day=project.pipeline.start_date,
+        wall_clock_zone=None,
+        now_ms=int(project.clock.seconds() * 1000),
+        mapped=frozenset(),
+        evidence=evidence,
+        time_in_ms=source.time_in_ms,
+    )
+    for _ in sieve.sift(islice(lines, ENOUGH_EVIDENCE)):
+        pass

@@ -1,0 +1,53 @@
+"""``plan`` and ``apply``: what AEP lacks, told; and made."""
+
+from __future__ import annotations
+
+import argparse
+
+from include.aep.client import AepClient
+from include.aep.plan import plan_field_group, refers_to
+from include.aep.setup import find_schema, setup_pipeline
+from include.cli.printing import say, table, title
+from include.cli.project import Project
+from include.config.model import Pipeline
+
+
+def plan(project: Project, arguments: argparse.Namespace) -> int:  # noqa: ARG001
+    """Tells what apply would do; sends nothing that changes anything."""
+    if not _tell(project.pipeline, project.aep):
+        title("AEP has everything. Nothing to do.")
+    return 0
+
+
+def apply(project: Project, arguments: argparse.Namespace) -> int:  # noqa: ARG001
+    """Makes what is missing, one line for each thing."""
+    result = setup_pipeline(project.pipeline, project.aep)
+    for change in result.changes:
+        say("+", "", change)
+    if not result.changes:
+        title("AEP has everything. Nothing was changed.")
+    return 0
+
+
+def _tell(pipeline: Pipeline, aep: AepClient) -> bool:
+    """Prints what is to be made; whether there is anything."""
+    group = plan_field_group(pipeline, aep.registry)
+    schema = find_schema(pipeline, aep.registry)
+    parts = []
+    if group and group.added:
+        verb = "add to" if group.group_id else "create"
+        title(f"{verb} field group {group.title!r}: {len(group.added)} fields")
+        table("+", group.added)
+    parts += [
+        f"identity namespace {code}"
+        for code in sorted(set(pipeline.identities.values()) - aep.identity.codes())
+    ]
+    if schema is None:
+        parts.append(f"schema {pipeline.aep.schema_name!r}")
+    elif group and (group.group_id is None or not refers_to(schema, group.group_id)):
+        parts.append(f"the field group in schema {pipeline.aep.schema_name!r}")
+    if aep.catalog.find_dataset(pipeline.aep.dataset) is None:
+        parts.append(f"dataset {pipeline.aep.dataset!r}")
+    for part in parts:
+        say("+", "", part)
+    return bool(parts or (group and group.added))

@@ -1,0 +1,32 @@
+"""What a person reads: colours in a terminal, plain text anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+
+_STYLES = {"ok": "green", "no": "bold red", "+": "green", "!": "yellow", "": "default"}
+
+
+def say(mark: str, what: str, text: str) -> None:
+    """One line: a mark, what it is about, and a sentence."""
+    _print(f"[{_STYLES[mark]}]{mark:<3}[/]{escape(f'{what:<10}')}{escape(text)}")
+
+
+def table(mark: str, rows: Sequence[Sequence[str]]) -> None:
+    """Rows in columns, each with a mark before it."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
+    for row in rows:
+        cells = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        _print(f"[{_STYLES[mark]}]{mark:<3}[/]{escape(cells)}")
+
+
+def title(text: str) -> None:
+    _print(f"[bold]{escape(text)}[/]")
+
+
+def _print(markup: str) -> None:
+    # A new console each time: it writes to what standard output is now. No wrapping: lines are for grep too.
+    Console(highlight=False, soft_wrap=True, emoji=False).print(markup)

@@ -1,0 +1,190 @@
+"""What every command works with: the pipeline, its connections, its lake, and lines of raw events."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from include.aep.client import AepClient
+from include.aep.settings import AepSettings
+from include.clock import SYSTEM_CLOCK, Clock
+from include.config.loader import load_pipeline
+from include.config.model import Pipeline
+from include.errors import ConfigError
+from include.lake import manifest as manifests
+from include.lake.keys import PartitionKey
+from include.lake.lake import Lake, default_lake
+from include.lake.manifest import Manifest
+from include.mixpanel.budget import ExportBudget
+from include.mixpanel.client import MixpanelClient
+from include.mixpanel.settings import MixpanelSettings
+from include.steps.transform import read_lines
+from include.steps.workspace import Workspace
+
+PROJECT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A pipeline, and where its connections and its lake are. Mappings, field groups and names are the project's own."""
+
+    pipeline: Pipeline
+    connections: Path
+    lake_url: str
+    clock: Clock = SYSTEM_CLOCK
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> Project:
+        """What the command line names.
+
+        Raises:
+            ConfigError: there is no such pipeline, or its file is wrong.
+        """
+        path = arguments.pipelines / f"{arguments.pipeline}.yaml"
+        if not path.is_file():
+            known = ", ".join(sorted(found.stem for found in arguments.pipelines.glob("*.yaml")))
+            raise ConfigError(
+                f"There is no pipeline {arguments.pipeline!r}.", f"There are: {known or 'none'}."
+            )
+        pipeline = load_pipeline(path)
+        lake = arguments.lake or pipeline.lake or default_lake()
+        return cls(pipeline, arguments.connections, lake)
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.lake_url)
+
+    @property
+    def mixpanel_settings(self) -> MixpanelSettings:
+        return MixpanelSettings.from_connection(**self._connection(self.pipeline.mixpanel.conn_id))
+
+    @property
+    def mixpanel(self) -> MixpanelClient:
+        """A client that keeps to the project's budget of exports."""
+        settings = self.mixpanel_settings
+        return MixpanelClient(settings, self.clock, ExportBudget(self.lake, settings.project_id))
+
+    @property
+    def aep(self) -> AepClient:
+        return AepClient(
+            AepSettings.from_connection(**self._connection(self.pipeline.aep.conn_id)), self.clock
+        )
+
+    def workspace(self, day: date) -> Workspace:
+        return Workspace.of(self.lake, self.pipeline, day, self.clock)
+
+    def newest_days(self, count: int) -> tuple[date, date]:
+        """The first and the last of the newest days that are over in the project's zone, and that the pipeline carries.
+
+        Raises:
+            ConfigError: there is none yet.
+        """
+        yesterday = self.clock.now().astimezone(self.pipeline.mixpanel.day_zone).date() - timedelta(days=1)
+        last = min(yesterday, self.pipeline.end_date or yesterday)
+        if last < self.pipeline.start_date:
+            raise ConfigError(
+                f"No day of pipeline {self.pipeline.name} is over yet.",
+                "Set an earlier start_date in its file.",
+            )
+        return max(last - timedelta(days=count - 1), self.pipeline.start_date), last
+
+    def exported(self, day: date) -> Manifest | None:
+        """The day's newest export in the lake."""
+        keys = self.lake.keys(PartitionKey(self.pipeline.name, day).step("export"))
+        found = [manifests.load(self.lake, key) for key in keys if key.endswith("/manifest.json")]
+        return max(filter(None, found), key=lambda manifest: manifest.created_at, default=None)
+
+    def exported_days(self, most: int) -> list[date]:
+        """The newest days that were exported, newest first."""
+        keys = self.lake.keys(f"{self.pipeline.name}/")
+        days = {key.split("/")[1] for key in keys if "/raw/" in key and key.endswith("/manifest.json")}
+        return [date.fromisoformat(day) for day in sorted(days, reverse=True)[:most]]
+
+    @contextmanager
+    def raw_lines(self, day: date) -> Iterator[Iterator[bytes]]:
+        """The raw events of an exported day, as they came; their bytes are checked first."""
+        manifest = self.exported(day)
+        place = self.workspace(day)
+        with place.scratch() as scratch:
+            yield read_lines(place.local_files(manifest, scratch) if manifest else [])
+
+    @contextmanager
+    def sample(self, first: date, last: date, limit: int) -> Iterator[Iterator[bytes]]:
+        """At most ``limit`` raw events of some days straight from Mixpanel, of the kinds that the pipeline asks for."""
+        source = self.pipeline.mixpanel
+        with self.mixpanel.export(
+            first,
+            last,
+            events=source.events,
+            where=source.where,
+            limit=limit,
+            time_in_ms=source.time_in_ms,
+        ) as lines:
+            yield islice(lines, limit)
+
+    def _connection(self, conn_id: str) -> dict[str, Any]:
+        found = _from_environment(conn_id) or _from_file(self.connections, conn_id)
+        port = str(found.get("port") or "")
+        return {
+            "conn_id": conn_id,
+            "login": found.get("login"),
+            "password": found.get("password"),
+            "host": found.get("host"),
+            "port": int(port) if port.isdecimal() else None,
+            "extra": _extra(conn_id, found.get("extra")),
+        }
+
+
+def _from_environment(conn_id: str) -> Mapping[str, Any] | None:
+    name = f"AIRFLOW_CONN_{conn_id.upper()}"
+    text = os.environ.get(name)
+    if not text:
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):  # never with its text, which holds a secret
+        raise ConfigError(
+            f"The environment variable {name} is no JSON object.", "Write the connection as JSON."
+        )
+    return found
+
+
+def _from_file(path: Path, conn_id: str) -> Mapping[str, Any]:
+    if not path.is_file():
+        raise ConfigError(f"There is no file {path.name} with connections.", "Name one with --connections.")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        rows = (data.get("airflow") or {}).get("connections") or []
+        found = {str(row["conn_id"]): row for row in rows if row.get("conn_id")}
+    except (yaml.YAMLError, ValueError, AttributeError, TypeError):
+        raise ConfigError(
+            f"{path.name} holds no connections.", "It is written like airflow_settings.yaml."
+        ) from None
+    if conn_id not in found:
+        raise ConfigError(
+            f"There is no connection {conn_id!r} in {path.name}.",
+            f"Add it there, or set AIRFLOW_CONN_{conn_id.upper()} to JSON.",
+        )
+    return {key.removeprefix("conn_"): value for key, value in found[conn_id].items()}
+
+
+def _extra(conn_id: str, extra: Any) -> dict[str, Any]:
+    try:
+        found = json.loads(extra) if isinstance(extra, str) and extra else extra or {}
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ConfigError(f"Connection {conn_id}: extra is no object.", "Write it as JSON.")
+    return found

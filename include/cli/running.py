@@ -1,0 +1,124 @@
+"""``preview`` and ``run``: a day's rows as they would be loaded, and the five steps without Airflow."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from include.cli.printing import say, title
+from include.cli.project import Project
+from include.errors import BatchStuck, ConfigError
+from include.lake.lake import Lake
+from include.lake.manifest import Manifest
+from include.quality.suite import present
+from include.steps.export import export_partition
+from include.steps.ingest import Ingested, ingest_partition
+from include.steps.stage import stage_partition
+from include.steps.transform import schema_and_mapping, transform_partition
+from include.steps.validate import validate_partition
+from include.steps.workspace import Workspace
+
+_LOOK_SECONDS = 5.0
+_WATCH_SECONDS = 6 * 3600
+_SAMPLE_ROWS = 1000
+
+
+def run(project: Project, arguments: argparse.Namespace) -> int:
+    """Carries the days one after another, each step a line."""
+    last = arguments.last or arguments.day
+    if last < arguments.day:
+        raise ConfigError(
+            f"A run cannot end ({last}) before it begins ({arguments.day}).", "Give the first day first."
+        )
+    for number in range((last - arguments.day).days + 1):
+        _carry(project, arguments.day + timedelta(days=number))
+    return 0
+
+
+def _carry(project: Project, day: date) -> None:
+    place, aep = project.workspace(day), project.aep
+    raw = _said(day, export_partition(place, project.mixpanel_settings.project_id, project.mixpanel))
+    schema, mapping = schema_and_mapping(project.pipeline, aep)
+    mapped = _said(day, transform_partition(place, raw, schema, mapping))
+    valid = _said(day, validate_partition(place, mapped))
+    staged = _said(day, stage_partition(place, valid))
+    done = _ingest(project, place, staged)
+    batches = ", ".join(done.batches) or "no batch"
+    say(
+        "ok",
+        "ingest",
+        f"{day}: {done.active} rows are active in {batches}, {done.loaded} of them of this content",
+    )
+
+
+def _said(day: date, manifest: Manifest) -> Manifest:
+    counts = ", ".join(f"{count} {name}" for name, count in manifest.counts.items() if count)
+    say("ok", manifest.step, f"{day}: {counts or 'nothing'}")
+    return manifest
+
+
+def _ingest(project: Project, place: Workspace, staged: Manifest) -> Ingested:
+    """Looks until AEP has finished."""
+    aep, clock = project.aep, project.clock
+    dataset = aep.catalog.require_dataset(project.pipeline.aep.dataset)
+    deadline = clock.seconds() + _WATCH_SECONDS
+    while True:
+        result = ingest_partition(place, staged, aep, dataset["id"], f"cli/{place.partition}")
+        if isinstance(result, Ingested):
+            return result
+        if clock.seconds() > deadline:
+            raise BatchStuck(
+                f"AEP has not finished batch {result.batch_id} of partition {place.partition} in six hours.",
+                "It may still become active: look at it in AEP, then run this again.",
+            )
+        clock.sleep(_LOOK_SECONDS)
+
+
+@dataclass(frozen=True)
+class _Sampler:
+    """Exports from the lake where the day is there, else a sample of Mixpanel's."""
+
+    project: Project
+    rows: int
+
+    @contextmanager
+    def export(self, from_date: date, to_date: date, **asked: object) -> Iterator[Iterator[bytes]]:  # noqa: ARG002
+        there = self.project.exported(from_date) is not None
+        lines = (
+            self.project.raw_lines(from_date) if there else self.project.sample(from_date, to_date, self.rows)
+        )
+        with lines as found:
+            yield found
+
+
+def preview(project: Project, arguments: argparse.Namespace) -> int:
+    """Prints rows as JSON Lines, and warnings after them; nothing is kept."""
+    schema, mapping = schema_and_mapping(project.pipeline, project.aep)
+    with TemporaryDirectory(prefix="mixpanel-aep-preview-") as folder:
+        place = Workspace.of(Lake(f"file://{folder}"), project.pipeline, arguments.day, project.clock)
+        sampler = _Sampler(project, max(arguments.rows, _SAMPLE_ROWS))
+        raw = export_partition(place, project.mixpanel_settings.project_id, sampler)
+        mapped = transform_partition(place, raw, schema, mapping)
+        for row in _rows(place, mapped, Path(folder), arguments.rows):
+            print(row)
+    title(f"{mapped.rows} of {raw.rows} events are mapped")
+    for name, count in mapped.details["not_converted"].items():
+        say("!", "", f"{count} values do not fit {name} and would be left out")
+    for reason, count in mapped.details["reasons"].items():
+        say("!", "", f"{count} events would be quarantined: {reason}")
+    return 0
+
+
+def _rows(place: Workspace, mapped: Manifest, scratch: Path, most: int) -> Iterator[str]:
+    import pyarrow.parquet as pq
+
+    for path in place.local_files(mapped, scratch):
+        batch = next(pq.ParquetFile(path).iter_batches(batch_size=most), None)
+        for row in batch.to_pylist(maps_as_pydicts="strict") if batch else ():
+            yield json.dumps(present(row), ensure_ascii=False, default=str)

@@ -1,0 +1,209 @@
+"""The command line, as a person uses it: against a sandbox, without Airflow."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from include.aep import plan as plans
+from include.cli.__main__ import main
+from include.config.loader import PIPELINES
+from include.xdm import field_names, mapping_file
+from tests.carrying import CONNECTIONS, quick_sandbox
+
+pytestmark = pytest.mark.sandbox
+SECRETS = {str(row["conn_password"]) for row in CONNECTIONS.values()}
+Cli = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with quick_sandbox(tmp_path_factory.mktemp("sandbox")) as server:
+        yield urlsplit(server.url).port or 0
+
+
+@pytest.fixture
+def pipelines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the project's pipelines with all that they name."""
+    copy = shutil.copytree(PIPELINES, tmp_path / "pipelines")
+    monkeypatch.setattr(mapping_file, "MAPPINGS", copy / "mappings")
+    monkeypatch.setattr(plans, "FIELD_GROUPS", copy / "field_groups")
+    monkeypatch.setattr(field_names, "NAMES", copy / "names")
+    return copy
+
+
+@pytest.fixture
+def cli(tmp_path: Path, port: int, pipelines: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Runs a command with connections to the sandbox; returns its exit code and all that it printed."""
+    rows = [row | {"conn_port": port} for row in CONNECTIONS.values()]
+    connections = tmp_path / "connections.yaml"
+    connections.write_text(yaml.safe_dump({"airflow": {"connections": rows}}))
+
+    def run(*argv: str) -> tuple[int, str]:
+        options = [
+            "--connections",
+            str(connections),
+            "--pipelines",
+            str(pipelines),
+            "--lake",
+            f"file://{tmp_path}/lake",
+        ]
+        code = main([*argv, *options])
+        printed = capsys.readouterr()
+        text = printed.out + printed.err
+        assert not [secret for secret in SECRETS if secret in text]
+        return code, text
+
+    return run
+
+
+def change(path: Path, *changes: tuple[str, str]) -> None:
+    text = path.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text)
+
+
+def test_a_day_is_carried_and_what_it_holds_is_discovered_planned_and_loaded(
+    cli: Cli, pipelines: Path
+) -> None:
+    """The whole way of a person who sets a pipeline up, in one test, because each command builds on the last."""
+    change(pipelines / "shop.yaml", ("events: [] ", "events: [Searched] "))
+    assert cli("apply", "shop")[0] == 0
+    code, text = cli("plan", "shop")
+    assert (code, text) == (0, "AEP has everything. Nothing to do.\n")
+    code, text = cli("run", "shop", "2026-07-01")
+    assert code == 0
+    assert [line.split()[1] for line in text.splitlines()] == [
+        "export",
+        "transform",
+        "validate",
+        "stage",
+        "ingest",
+    ]
+    code, text = cli("check", "shop")
+    assert code == 0, text
+    assert "time_is: utc agrees (2026-07-01 to 2026-07-01 in the lake)" in text
+
+    before = {path.name: path.read_text() for path in pipelines.rglob("shop.json")}
+    code, text = cli("discover", "shop")
+    assert "Nothing was written" in text
+    assert {path.name: path.read_text() for path in pipelines.rglob("shop.json")} == before
+    assert "u-1" not in text, "a value of a customer's"
+    code, text = cli("discover", "shop", "--write")
+    assert code == 0
+    names = json.loads((pipelines / "names/shop.json").read_text())["fields"]
+    assert names["properties.mp_sent_by_lib_version"]["field"] == "mixpanel.custom.mp_sent_by_lib_version"
+    assert "0 new fields" in cli("discover", "shop", "--write")[1]
+
+    code, text = cli("plan", "shop")
+    assert "+  mixpanel.custom  object" in text
+    assert cli("apply", "shop")[0] == 0
+    assert cli("check", "shop")[0] == 0
+    code, text = cli("preview", "shop", "2026-07-01")
+    (row, *_) = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    assert row["_acmesandbox"]["mixpanel"]["custom"]["mp_event_size_1014d8bf"] > 0
+
+
+def test_values_are_shown_only_when_asked_for(cli: Cli) -> None:
+    code, hidden = cli("discover", "shop", "--export", "--limit", "200")
+    assert code == 0
+    assert "Berlin" not in hidden
+    assert "Berlin" in cli("discover", "shop", "--export", "--limit", "200", "--show-values")[1]
+
+
+def test_check_refuses_a_pipeline_whose_time_the_data_contradict(cli: Cli, pipelines: Path) -> None:
+    change(pipelines / "shop.yaml", ("time_is: utc ", "time_is: project_local "))
+    code, text = cli("check", "shop")
+    assert code == 1
+    assert re.search(
+        r"^no time .*says time_is: project_local, but \d+ of \d+ live events", text, re.MULTILINE
+    )
+
+
+def test_check_refuses_a_zone_that_is_not_the_projects_where_time_is_local(cli: Cli, pipelines: Path) -> None:
+    change(pipelines / "adobe-tutorial.yaml", ("Pacific Standard Time", "Europe/Paris"))
+    code, text = cli("check", "adobe-tutorial")
+    assert code == 1
+    assert "Mixpanel says that the project's zone is America/Los_Angeles" in text
+
+
+def test_every_check_is_told_though_one_refuses(
+    cli: Cli, pipelines: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = CONNECTIONS["aep_default"]
+    wrong: dict[str, Any] = {
+        "conn_type": row["conn_type"],
+        "login": row["conn_login"],
+        "password": "p-wrong-not-real",
+        "host": row["conn_host"],
+        "port": 1,
+        "extra": json.dumps(row["conn_extra"]),
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", json.dumps(wrong | {"extra": "{}"}))
+    code, text = cli("check", "shop")
+    assert code == 1
+    assert [line[:2] for line in text.splitlines()] == ["ok", "ok", "no", "no", "ok"]
+    assert "p-wrong-not-real" not in text
+
+
+def test_a_connection_in_the_environment_is_json_and_never_told(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", "aep://login:p-secret-not-real@host")
+    code, text = cli("plan", "shop")
+    assert code == 1
+    assert "AIRFLOW_CONN_AEP_DEFAULT is no JSON object" in text
+    assert "p-secret-not-real" not in text
+
+
+def test_plan_sends_nothing(cli: Cli) -> None:
+    first = cli("plan", "adobe-tutorial")
+    assert "create field group" in first[1]
+    assert cli("plan", "adobe-tutorial") == first
+
+
+def test_preview_prints_rows_of_a_sample_and_keeps_nothing(cli: Cli, tmp_path: Path) -> None:
+    assert cli("apply", "hostile")[0] == 0
+    code, text = cli("preview", "hostile", "2026-06-28", "--rows", "2")
+    assert code == 0
+    rows = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    assert len(rows) == 1, "the day has one event"
+    assert {"_id", "timestamp", "identityMap"} <= rows[0].keys()
+    assert not list((tmp_path / "lake").rglob("manifest.json"))
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (("check", "nope"), "There is no pipeline 'nope'. There are: adobe-tutorial, hostile, shop."),
+        (("discover", "shop"), "The lake has no exported day of pipeline shop."),
+        (
+            ("run", "shop", "2026-07-02", "2026-07-01"),
+            "A run cannot end (2026-07-01) before it begins (2026-07-02).",
+        ),
+        (("run", "shop", "2020-01-01"), "is before the start_date 2026-06-01"),
+    ],
+)
+def test_a_refusal_is_a_sentence_and_exit_code_1(cli: Cli, argv: tuple[str, ...], sentence: str) -> None:
+    code, text = cli(*argv)
+    assert code == 1
+    assert sentence in text
+
+
+@pytest.mark.parametrize(
+    "argv", [(), ("paint",), ("run", "shop"), ("run", "shop", "today"), ("discover", "shop", "--days", "0")]
+)
+def test_wrong_usage_is_exit_code_2(argv: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(argv)
+    assert stopped.value.code == 2
