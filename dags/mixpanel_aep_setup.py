@@ -1,7 +1,8 @@
 """Makes what the pipelines need in AEP: identity namespaces, field groups, schemas, descriptors, datasets.
 
 What it does: for every pipeline file, looks for each of them by name and makes those that are missing. When: once
-before a pipeline is unpaused, and again whenever a pipeline file was added. Run twice it changes nothing.
+before a pipeline is unpaused, and again whenever a pipeline file or a field of a
+field group was added. Run twice it changes nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ RUNBOOK = """
 ### Setup of the pipelines in AEP
 
 One task a pipeline file. It creates, where missing: identity namespaces, the field group, the schema, identity
-descriptors and the dataset. It never changes or removes what is there, so it can be run at any time.
+descriptors and the dataset; to a field group that is there it adds the fields that only its file has. It never
+changes or removes what is there, so it can be run at any time.
 
 **Red?** The first line of the log says what is wrong and what to do: usually the connection *Adobe Experience
 Platform*, or a right that its product profile lacks (dataset and schema management).
