@@ -11,7 +11,7 @@ from include.config.model import Pipeline
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.ledger import Ledger
-from include.steps.ingest import external_id_prefix
+from include.steps.attempt import external_id_prefix
 
 OLD_ENOUGH = timedelta(hours=6)
 """A run that created a batch a moment ago has not written so into its ledger yet."""

@@ -136,13 +136,13 @@ def test_a_run_that_died_before_complete_is_continued_with_the_same_batch(
 
 
 def test_a_batch_whose_id_was_lost_is_found_again(hostile: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
-    from include.steps.ingest import _Ingest
+    from include.steps.attempt import Attempt
 
     staged = hostile.stage(HOSTILE_DAY)
     record = _Ingest.record
     with monkeypatch.context() as patch:
         patch.setattr(
-            _Ingest,
+            Attempt,
             "record",
             lambda self, kind, *a, **k: _die() if kind == "created" else record(self, kind, *a, **k),
         )
