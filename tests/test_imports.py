@@ -111,10 +111,12 @@ def test_the_steps_can_be_listed() -> None:
     assert set(STEPS) <= found
     assert found - set(STEPS) == {
         "asked",
+        "attempt",
         "check",
         "choose",
         "history",
         "jsonl",
+        "outcome",
         "reconcile",
         "sweep",
         "workspace",

@@ -139,7 +139,7 @@ def test_a_batch_whose_id_was_lost_is_found_again(hostile: Carrier, monkeypatch:
     from include.steps.attempt import Attempt
 
     staged = hostile.stage(HOSTILE_DAY)
-    record = _Ingest.record
+    record = Attempt.record
     with monkeypatch.context() as patch:
         patch.setattr(
             Attempt,
