@@ -53,6 +53,7 @@ def names(aep: Adobe, **params: Any) -> list[str]:
         ("version>=1.0.9", ["[a]", "b", "Äpfel"]),
         ("version<1.0.10", ["test", "te*st", "a", "[a]"]),
         ("version<=1.0.0", ["test"]),
+        ("version>1.0.9-x", []),  # no version: held against them as text
         ("created>0", NAMES),
         ("created<0", []),
     ],
