@@ -131,6 +131,8 @@ def _give(proposal: Proposal, source: str, place: str, name: str, profile: Profi
         _give(proposal, inside, f"{place}{each}.{field_name(key)}", key, inner)
     if book.below(source):
         other = set(profile.kinds) - {"nothing", "list" if each else "object"}
+        if each and profile.items:
+            other |= set(profile.items.kinds) - {"nothing", "object"}
         if other:
             proposal.differing[source] = (
                 f"opened into fields, and the data hold {' and '.join(sorted(other))}"

@@ -214,6 +214,18 @@ def test_data_that_no_longer_fit_are_told() -> None:
     }
 
 
+@pytest.mark.parametrize("first", [{"a": 1}, [{"a": 1}]])
+@pytest.mark.parametrize("then", [{"b": 1}, [{"b": 1}], "x", ["x"], [{"b": {}}]])
+def test_what_was_opened_one_way_is_never_opened_another_way(first: Any, then: Any) -> None:
+    each = "[*]" if isinstance(first, list) else ""
+    book = propose(discovered({"o": first}), NamesBook()).book
+    proposal = propose(discovered({"o": then}), book)
+    same_way = isinstance(then, type(first)) and isinstance(then[0] if each else then, dict)
+    fits = same_way and then != [{"b": {}}]
+    assert proposal.new == ([f"properties.o{each}.b"] if fits else [])
+    assert bool(proposal.differing) == (not same_way)
+
+
 def test_what_a_person_has_mapped_stays_as_it_is() -> None:
     rows = [
         {"sourceType": "ATTRIBUTE", "source": "properties.a", "destination": "x"},
