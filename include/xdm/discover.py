@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -67,14 +68,14 @@ class Profile:
                 self.items.see(item, depth + 1)
         elif kind != "nothing":
             text = str(value.digits if isinstance(value, Exact) else value)
-            self._keep((shape_of(text),), (text[:_EXAMPLE_CHARACTERS],))
+            self._keep((shape_of(text[:_EXAMPLE_CHARACTERS]),), (text[:_EXAMPLE_CHARACTERS],))
 
     def _see_object(self, value: dict[str, Any], depth: int) -> None:
         if depth > OBJECT_DEPTH:
             self.opaque = True
         if not self.opaque:
             for name, inner in value.items():
-                self.keys.setdefault(name, Profile()).see(inner, depth + 1)
+                _profile(self.keys, name).see(inner, depth + 1)
             self._limit()
 
     def merge(self, other: Profile) -> None:
@@ -82,7 +83,7 @@ class Profile:
         self.kinds.update(other.kinds)
         self.opaque |= other.opaque
         for name, inner in other.keys.items():
-            self.keys.setdefault(name, Profile()).merge(inner)
+            _profile(self.keys, name).merge(inner)
         self._limit()
         if other.items is not None:
             self.items = self.items or Profile()
@@ -95,9 +96,8 @@ class Profile:
             self.keys = {}
 
     def _keep(self, shapes: tuple[str, ...], values: tuple[str, ...]) -> None:
-        # The smallest, not the first: the same ones whatever the order.
-        self.shapes = tuple(sorted({*self.shapes, *shapes})[:EXAMPLES])
-        self.values = tuple(sorted({*self.values, *values})[:EXAMPLES])
+        self.shapes = _smallest(self.shapes, shapes)
+        self.values = _smallest(self.values, values)
 
 
 @dataclass
@@ -120,14 +120,28 @@ class Discovery:
                 continue
             self.rows += 1
             for name, value in values.items():
-                self.properties.setdefault(name, Profile()).see(value)
+                _profile(self.properties, name).see(value)
 
     def merge(self, other: Discovery) -> None:
         """Adds what was discovered in another part of the data."""
         self.rows += other.rows
         self.unreadable += other.unreadable
         for name, profile in other.properties.items():
-            self.properties.setdefault(name, Profile()).merge(profile)
+            _profile(self.properties, name).merge(profile)
+
+
+def _profile(profiles: dict[str, Profile], name: str) -> Profile:
+    found = profiles.get(name)
+    if found is None:
+        found = profiles[name] = Profile()
+    return found
+
+
+def _smallest(kept: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    """Examples: the smallest, not the first, so that they are the same ones whatever the order."""
+    if all(text in kept or (len(kept) == EXAMPLES and text > kept[-1]) for text in more):
+        return kept
+    return tuple(sorted({*kept, *more})[:EXAMPLES])
 
 
 def read_value(raw: bytes | msgspec.Raw) -> Any:
@@ -135,7 +149,7 @@ def read_value(raw: bytes | msgspec.Raw) -> Any:
     text = bytes(raw)
     if text[:1] == b'"':
         return msgspec.json.decode(text, type=str)  # refuses lone surrogates, as sifting does
-    return json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=_refuse)
+    return _decode_json(text.decode())
 
 
 def kind_of(value: Any) -> str:
@@ -148,6 +162,7 @@ def kind_of(value: Any) -> str:
     return names[type(value)]
 
 
+@lru_cache(maxsize=10_000)
 def shape_of(text: str) -> str:
     """A value without what it says: letters as ``a``, digits as ``9``, both together as ``x``, runs of them as one;
     spaces and ``-_.:/@+`` as they are."""
@@ -175,6 +190,9 @@ def _number(text: str) -> float | Exact:
 
 def _refuse(text: str) -> Any:
     raise ValueError(f"{text} is no JSON")
+
+
+_decode_json = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=_refuse).decode
 
 
 def _is_moment(text: str) -> bool:
