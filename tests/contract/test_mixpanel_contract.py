@@ -1,0 +1,29 @@
+"""Every documented answer of Mixpanel comes from the sandbox."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.sandbox.fixtures import MixpanelSandbox
+from tests.contract.mixpanel_error_pairs import APP, CHANGES, ERRORS, LIMITS, NEAR_NOW
+from tests.contract.mixpanel_pairs import ANSWERS, CREDENTIALS, PARAMETERS
+from tests.contract.mixpanel_time_pairs import SAMPLES_SHA256, SHAPES, TIMES, samples_sha256
+from tests.contract.pair import Pair
+from tests.contract.stranger import Stranger
+
+pytestmark = pytest.mark.sandbox
+
+PAIRS = [
+    *(PARAMETERS + CREDENTIALS + ANSWERS),
+    *(ERRORS + LIMITS + CHANGES + NEAR_NOW + APP),
+    *(TIMES + SHAPES),
+]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.id)
+def test_mixpanel_answers_as_documented(pair: Pair, mixpanel_sandbox: MixpanelSandbox) -> None:
+    Stranger(mixpanel_sandbox).check(pair)
+
+
+def test_the_sample_lines_are_the_documented_ones() -> None:
+    assert samples_sha256() == SAMPLES_SHA256
