@@ -21,9 +21,10 @@ class Stranger:
         self._session = requests.Session()
         self._session.trust_env = False
         sandbox.clock.set(NOW, freeze=True)
+        self._credentials = self._documented_credentials()
 
     def send(self, call: Call) -> requests.Response:
-        headers = {**self._credentials(), **filled(dict(call.headers), self.names)}
+        headers = {**self._credentials, **filled(dict(call.headers), self.names)}
         return self._session.request(
             call.method,
             self.sandbox.url + url_of(call, self.names),
@@ -50,7 +51,7 @@ class Stranger:
         found = answer_differences(pair, answer, self.names)
         assert not found, "\n".join([f"{pair.call.method} {answer.request.url}", *found])
 
-    def _credentials(self) -> dict[str, str | None]:
+    def _documented_credentials(self) -> dict[str, str | None]:
         match self.sandbox:
             case MixpanelSandbox():
                 return {"Authorization": requests.auth._basic_auth_str(*self.sandbox.auth)}

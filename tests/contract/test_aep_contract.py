@@ -1,0 +1,19 @@
+"""Every documented answer of Adobe IMS and AEP comes from the sandbox."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.sandbox.fixtures import AepSandbox
+from tests.contract.ims_pairs import GATEWAY, IMS
+from tests.contract.pair import Pair
+from tests.contract.stranger import Stranger
+
+pytestmark = pytest.mark.sandbox
+
+PAIRS = [*IMS, *GATEWAY]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.id)
+def test_aep_answers_as_documented(pair: Pair, aep_sandbox: AepSandbox) -> None:
+    Stranger(aep_sandbox).check(pair)
