@@ -48,7 +48,9 @@ def expired(client: Stranger) -> None:
 def console(client: Stranger) -> None:
     """The credential may manage its own secrets, and a token with the scopes for that."""
     scope = f"{SCOPE},read_client_secret,manage_client_secrets"
-    made = client.sandbox.control("POST", "/ims/credentials", json={"client_id": FORM["client_id"], "scope": scope})
+    made = client.sandbox.control(
+        "POST", "/ims/credentials", json={"client_id": FORM["client_id"], "scope": scope}
+    )
     client.names |= {"org_number": made["org_number"], "credential": made["credential_id"]}
     client.names["console"] = client.fine(token(scope=scope))["access_token"]
 

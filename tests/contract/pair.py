@@ -160,7 +160,9 @@ def _body(wanted: Any, answer: requests.Response) -> Any:
     match wanted:
         case bytes():
             return answer.content
-        case Text() | str() | None:
+        case None:
+            return None
+        case Text() | str():
             # Not answer.text: requests takes text without a charset for ISO-8859-1.
             return answer.content.decode()
         case Lines():

@@ -21,7 +21,7 @@ class Stranger:
         self._session = requests.Session()
         self._session.trust_env = False
         sandbox.clock.set(NOW, freeze=True)
-        self._credentials = self._documented_credentials()
+        self.renew()
 
     def send(self, call: Call) -> requests.Response:
         headers = {**self._credentials, **filled(dict(call.headers), self.names)}
@@ -50,6 +50,12 @@ class Stranger:
         answer = self.send(pair.call)
         found = answer_differences(pair, answer, self.names)
         assert not found, "\n".join([f"{pair.call.method} {answer.request.url}", *found])
+
+    def renew(self) -> None:
+        """Credentials that are valid now."""
+        if isinstance(self.sandbox, AepSandbox):
+            self.sandbox = AepSandbox(self.sandbox.url)
+        self._credentials = self._documented_credentials()
 
     def _documented_credentials(self) -> dict[str, str | None]:
         match self.sandbox:

@@ -6,12 +6,17 @@ import pytest
 
 from include.sandbox.fixtures import AepSandbox
 from tests.contract.ims_pairs import GATEWAY, IMS
+from tests.contract.ingestion_pairs import ACTIONS, CREATE, REPLAY, UPLOAD
 from tests.contract.pair import Pair
+from tests.contract.row_pairs import ACCESSED, ROWS
 from tests.contract.stranger import Stranger
 
 pytestmark = pytest.mark.sandbox
 
-PAIRS = [*IMS, *GATEWAY]
+PAIRS = [
+    *(IMS + GATEWAY),
+    *(CREATE + UPLOAD + ACTIONS + REPLAY + ROWS + ACCESSED),
+]
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.id)
