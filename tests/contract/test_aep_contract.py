@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from include.sandbox.fixtures import AepSandbox
+from tests.contract.catalog_pairs import CATALOG_PAIRS, IDENTITY
 from tests.contract.ims_pairs import GATEWAY, IMS
 from tests.contract.ingestion_pairs import ACTIONS, CREATE, REPLAY, UPLOAD
 from tests.contract.pair import Pair
+from tests.contract.registry_pairs import CHANGES, DESCRIPTORS, RESOURCES
 from tests.contract.row_pairs import ACCESSED, ROWS
 from tests.contract.stranger import Stranger
 
@@ -15,6 +17,8 @@ pytestmark = pytest.mark.sandbox
 
 PAIRS = [
     *(IMS + GATEWAY),
+    *(RESOURCES + CHANGES + DESCRIPTORS),
+    *(CATALOG_PAIRS + IDENTITY),
     *(CREATE + UPLOAD + ACTIONS + REPLAY + ROWS + ACCESSED),
 ]
 
