@@ -6,6 +6,9 @@ import pytest
 
 from include.sandbox.fixtures import AepSandbox
 from tests.contract.catalog_pairs import CATALOG_PAIRS, IDENTITY
+from tests.contract.dataprep_pairs import DATAPREP
+from tests.contract.flow_pairs import OPERATING, SOURCES
+from tests.contract.flow_run_pairs import RUN_PAIRS
 from tests.contract.ims_pairs import GATEWAY, IMS
 from tests.contract.ingestion_pairs import ACTIONS, CREATE, REPLAY, UPLOAD
 from tests.contract.pair import Pair
@@ -19,6 +22,7 @@ PAIRS = [
     *(IMS + GATEWAY),
     *(RESOURCES + CHANGES + DESCRIPTORS),
     *(CATALOG_PAIRS + IDENTITY),
+    *(DATAPREP + SOURCES + OPERATING + RUN_PAIRS),
     *(CREATE + UPLOAD + ACTIONS + REPLAY + ROWS + ACCESSED),
 ]
 

@@ -42,9 +42,10 @@ _ALSO = (
 ``zone_date_to_utc`` [I]."""
 
 _RFC_3339 = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2}))(?:\[[A-Za-z0-9_/+-]+\])?"
 )
-"""What a date-time field of XDM takes as it is [I]; the documented list has it with three digits and X only."""
+"""What a date-time field of XDM takes as it is [I]; the documented list has it with three digits and X only. A zone
+in brackets may follow, as in older examples of ``zone_date_to_utc``; the offset says the same."""
 
 
 def guess_date(text: str) -> ZonedDateTime:
@@ -65,6 +66,7 @@ def _guess(text: str) -> tuple[ZonedDateTime, str]:
     found = _RFC_3339.fullmatch(text)
     digits = "S" * (len(found[2] or ".") - 1) if found else ""
     own = [f"yyyy-MM-dd'T'HH:mm:ss{'.' if digits else ''}{digits}XXX"] if found else []
+    text = found[1] if found else text
     for pattern in (*DOCUMENTED, *own, *_ALSO):
         try:
             return parse_date(text, pattern), pattern
