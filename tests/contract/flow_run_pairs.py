@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.contract.flow_pairs import BASE, DAILY, DAY, ONCE, START, flowing
+from include.sandbox.fixtures import MixpanelSandbox
+from tests.contract.dataprep_pairs import SETS, mapping
+from tests.contract.flow_pairs import BASE, DAILY, DAY, MAPPINGS, ONCE, START, chain, change, flow, flowing
 from tests.contract.lake import CATALOG, later, sent
 from tests.contract.pair import Call, Each, Has, Is, Lines, Pair, Preparation
-from tests.contract.stranger import Stranger
+from tests.contract.stranger import NOW, Stranger
 
 RUNS = Call("GET", f"{BASE}/runs", {"property": "flowId==<flow>"})
 WINDOW = {"startTime": str(START), "windowStartTime": "1782777600", "windowEndTime": "1782950400"}
@@ -21,18 +23,64 @@ def ran(schedule: dict[str, Any], seconds: float, *calls: Call) -> Preparation:
     def prepare(client: Stranger) -> None:
         flowing(schedule)(client)
         sent(*calls)(client)
-        later(seconds)(client)
-        for run in client.fine(RUNS)["items"]:
-            client.names["run"] = run["id"]
-            for activity in run.get("activities", []):
-                for info in activity.get("targetInfo", []):
-                    client.names["batch"] = info["reference"]["ids"][0]
+        runs_done(client, seconds)
 
     return prepare
 
 
-DONE = ran({**DAILY, "backfill": "true"}, 60)
+def runs_done(client: Stranger, seconds: float) -> None:
+    """The clock moves on, and the runs that are due by then are done."""
+    later(seconds)(client)
+    for run in client.fine(RUNS)["items"]:
+        client.names["run"] = run["id"]
+        for activity in run.get("activities", []):
+            for info in activity.get("targetInfo", []):
+                client.names["batch"] = info["reference"]["ids"][0]
+
+
+def with_mappings(*mappings: dict[str, Any], **options: Any) -> Preparation:
+    """A dataflow with backfill whose mapping set is this one, after its first run."""
+
+    def prepare(client: Stranger) -> None:
+        chain(client)
+        body = {
+            "version": 0,
+            "xdmSchema": "<schema>",
+            "xdmVersion": "1.0",
+            "id": None,
+            "mappings": list(mappings),
+        }
+        client.names["mapping"] = client.fine(Call("POST", SETS, json=body))["id"]
+        client.names["flow"] = client.fine(flow(BACKFILL, options=options))["id"]
+        runs_done(client, 60)
+
+    return prepare
+
+
+def refused_by_mixpanel(client: Stranger) -> None:
+    """A dataflow whose account has a password that is wrong by now, and its failed run."""
+    flowing(BACKFILL)(client)
+    [account] = client.fine(Call("GET", f"{BASE}/connections/<base>"))["items"]
+    client.names["etag"] = account["etag"]
+    wrong = {"username": "demo.5a4d00.mp-service-account", "password": "wrong"}
+    client.fine(change("replace", "/auth/params", wrong, what="connections/<base>"))
+    runs_done(client, 60)
+
+
+def emptied(client: Stranger) -> None:
+    """The project has no events any more."""
+    MixpanelSandbox(client.sandbox.url).delete_events(int(client.names["project"]), purged_at=NOW)
+
+
+BACKFILL = {**DAILY, "backfill": "true"}
+DONE = ran(BACKFILL, 60)
 STATUS = Has({"status": "success"})
+
+
+def run_is(status: str, **more: Any) -> Has:
+    return Has({"items": [Has({"metrics": Has({"statusSummary": Has({"status": status, **more})})})]})
+
+
 # A row is a line.
 # fmt: off
 RUN_PAIRS = [
@@ -46,6 +94,13 @@ RUN_PAIRS = [
     Pair("aep 1.7 no run", Call("GET", f"{BASE}/runs/00000000-0000-0000-0000-000000000000"), 404),
     Pair("aep 1.7 limit", Call("GET", f"{BASE}/runs", {"property": "flowId==<flow>", "limit": 1}), 200, Has({"items": Is(lambda found: len(found) == 1)}), given=(ran(DAILY, 2 * DAY + 60),)),
     Pair("aep 1.7 lastRunDetails", Call("GET", f"{BASE}/flows/<flow>"), 200, Has({"items": [Has({"lastRunDetails": Has({"id": "<run>", "state": str, "startedAtUTC": int, "completedAtUTC": int})})]}), given=(DONE,)),
+    Pair("aep 1.7 CONNECTOR-1001-500, Mixpanel cannot be read", Call("GET", f"{BASE}/runs/<run>"), 200, run_is("failed", errors=Has([Has({"code": "CONNECTOR-1001-500", "message": str})])), given=(refused_by_mixpanel,)),
+    Pair("aep 1.7 a run of which rows were refused", Call("GET", f"{BASE}/runs/<run>"), 200, run_is("failed"), given=(with_mappings(*MAPPINGS[1:]),)),
+    Pair("aep 12 22 a failed run is tried again", Call("POST", f"{BASE}/runs/<run>/action", {"op": "re-trigger"}), 200, {"id": str, "etag": str}, given=(refused_by_mixpanel,)),
+    Pair("aep 12 22 a run that ingested nothing is tried again", Call("POST", f"{BASE}/runs/<run>/action", {"op": "re-trigger"}), 200, {"id": str, "etag": str}, given=(flowing(DAILY), emptied, lambda client: runs_done(client, 60))),
+    Pair("aep 12 22 a run that ingested rows is not", Call("POST", f"{BASE}/runs/<run>/action", {"op": "re-trigger"}), 400, given=(DONE,)),
+    Pair("aep 12 23 partial ingestion", RUNS, 200, Has({"items": Each(Has({"metrics": Has({"recordSummary": Has({"failedRecordCount": 2})})}))}), given=(with_mappings(*MAPPINGS[1:], errorDiagnosticsEnabled=True, partialIngestionPercent=99),)),
+    Pair("aep 12 25 what fails is null, and the row is there", LAKE_ROWS, 200, Lines(Is(lambda found: len(found) == 2)), given=(with_mappings(*MAPPINGS, mapping("to_integer(event)", "_acmesandbox.count")),)),
     Pair("aep 12 17 one-time ingestion", LAKE_ROWS, 200, Lines(Is(lambda found: len(found) == 2)), given=(ran(ONCE, 60),)),
     Pair("aep 12 18 a run each day", RUNS, 200, Has({"items": Is(lambda found: len(found) == 3)}), given=(ran(DAILY, 2 * DAY + 60),)),
     Pair("aep 12 19 backfill brings what was there", LAKE_ROWS, 200, Lines(Is(lambda found: len(found) == 2)), given=(DONE,)),

@@ -37,7 +37,7 @@ SECTIONS: dict[str, int | str] = {
     "aep 1.4": "A user interface.",
     "aep 1.5": "A user interface.",
     "aep 1.6": 26,
-    "aep 1.7": 7,
+    "aep 1.7": 9,
     "aep 1.8": "Networks.",
     "aep 1.9": "Mixpanel's export, all of it under mixpanel 1.",
     "aep 2.1": 27,
@@ -77,5 +77,5 @@ SECTIONS: dict[str, int | str] = {
     "aep 9": "Complaints.",
     "aep 11": "Consequences for a design.",
     "aep 11b": 19,
-    "aep 12": 13,
+    "aep 12": 18,
 }

@@ -287,9 +287,9 @@ def test_a_failed_copy_is_told_and_tried_again(client: Client, body: dict[str, A
 
     change[0]["value"] = account | {"password": data.SERVICE_ACCOUNT_SECRET}
     client.ok("PATCH", connection, change, headers={"If-Match": "*"})
-    again = client.ok("POST", f"{RUNS}/{run['id']}/action?op=re_trigger")
-    assert again["parentFlowRunId"] == run["id"] != again["id"]
+    again = client.ok("POST", f"{RUNS}/{run['id']}/action?op=re-trigger")
     ended = client.item(f"/runs/{again['id']}")
+    assert ended["parentFlowRunId"] == run["id"] != again["id"]
     assert (status(ended), counts(ended)) == ("success", (1, 1, 0))
     assert ended["activities"][0]["durationSummary"]["extensions"] == {
         "windowStart": 1652770800000,

@@ -120,14 +120,16 @@ def _answer(call: Call, run: Entity) -> dict[str, Any]:
 
 
 def _act(call: Call) -> Response:
-    """``RE_TRIGGER``, the UI's Retry: a new run over the window of one that has failed [I: a new one]."""
-    place, op = call.place, call.query("op").upper()
-    if op != "RE_TRIGGER":
+    """``re-trigger``, the UI's Retry: a new run over the window of one that has failed, or has ingested nothing
+    (EP:sources/tutorials/api/retry-flows.md)."""
+    place, op = call.place, call.query("op").lower().replace("_", "-")
+    if op != "re-trigger":
         raise Refused("1434-400", operation=call.query("op"))
     look(place)
     run = settled(place, find(place, RUNS, call.path("id")))
-    if run["status"] != "failed":
-        raise Refused("1422-400", action="re_trigger", state=run["status"])
+    nothing = not run.get("outcome", {}).get("metrics", {}).get("outputRecordCount")
+    if run["status"] != "failed" and not (run["status"] == "success" and nothing):
+        raise Refused("1422-400", action="re-trigger", state=run["status"])
     with place.world.store.transaction():
         flow = place.get(kept_as(FLOWS), run["flowId"])
         if flow is None:
@@ -135,4 +137,4 @@ def _act(call: Call) -> Response:
         _require_enabled(flow)
         start, end = run["window"]
         again = new_run(place, flow, place.now, (start, end), call.client_id, parentFlowRunId=run["id"])
-    return JSONResponse(_shown(call, again))
+    return JSONResponse(named(again))
