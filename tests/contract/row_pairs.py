@@ -127,7 +127,7 @@ ACCESSED = [
     Pair("aep 5.10 1500 files a batch", put(b"x", "c.json"), 400, settings={"most_files": 2}, given=(batch(), sent(put(b"x", "a.json"), put(b"x", "b.json")))),
     Pair("aep 5.10 as many files as may be", put(b"x", "b.json"), 201, settings={"most_files": 2}, given=(batch(), sent(put(b"x", "a.json")))),
     Pair("aep 5.10 100 GB a batch", put(b"xx", "b.json"), 400, settings={"most_batch_bytes": 3}, given=(batch(), sent(put(b"xx", "a.json")))),
-    Pair("aep 5.10 20 GB an hour", put(b"xx", "b.json"), 429, settings={"bytes_per_hour": 3}, given=(batch(), sent(put(b"xx", "a.json")))),
+    Pair("aep 5.10 20 GB an hour [I: once there are more]", put(b"x", "b.json"), 429, settings={"bytes_per_hour": 3}, given=(batch(), sent(put(b"xxxx", "a.json")))),
     Pair("aep 5.10 138 batches a minute", Call("POST", f"{IMPORT}/batches", json=NEW_BATCH), 429, settings={"batches_per_minute": 1}, given=(batch(),)),
     Pair("aep 5.10 overload by 503", Call("POST", f"{IMPORT}/batches", json=NEW_BATCH), 503, settings={"batches_per_minute": 0, "overload_status": 503}, given=(dataset,)),
     Pair("aep 5.10 10,000 fields a row", SHOW, 200, shown("failed"), settings={"most_fields": 3}, given=(loaded(row(1, text="a", count=1)),)),

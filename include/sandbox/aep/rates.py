@@ -21,7 +21,7 @@ def admit_batch(place: Place, client: str) -> None:
         raise _overload(settings, f"more than {limit} batches in a minute", 60)
 
 
-def admit_bytes(place: Place, coming: int) -> None:
+def admit_bytes(place: Place, coming: int = 0) -> None:
     """Raises Problem 429 when an organization sends more in an hour than the guardrails say."""
     settings = IngestSettings.of(place.world)
     limit = settings.bytes_per_hour

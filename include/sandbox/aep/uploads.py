@@ -68,20 +68,15 @@ def _admit(call: Call) -> str:
         raise problem(415, f"The content type must be {_OCTETS}.")
     if call.request.headers.get("content-encoding", "identity") != "identity":
         raise problem(415, "A content encoding is not supported.")
-    admit_bytes(call.place, _declared(call))
+    admit_bytes(call.place)
     return writable_batch(call)
-
-
-def _declared(call: Call) -> int:
-    """How many bytes the request says that it has; 0 when it does not say."""
-    declared = call.request.headers.get("content-length", "")
-    return int(declared[:20]) if declared.isascii() and declared.isdigit() else 0
 
 
 async def _receive(call: Call, limit: int, excuse: str) -> tuple[str, int]:
     """Streams the body to disk: the name of the file there, and its size. Raises Problem 413."""
-    if (declared := _declared(call)) > limit:
-        raise problem(413, f"{declared} bytes are {excuse}: {limit} bytes.")
+    declared = call.request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
+        raise problem(413, f"{declared[:20]} bytes are {excuse}: {limit} bytes.")
     name = secrets.token_hex(8)
     target = disk_path(call.place, call.path("id"), name)
     size = 0
