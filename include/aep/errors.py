@@ -73,6 +73,13 @@ AEP_RULES = (
     ),
     Rule(
         {400, 409},
+        r"external_?id",  # "expected to be unique": whether and how that is enforced is not documented
+        AlreadyExists,
+        "AEP did not {what}: its externalId is taken (HTTP {status}).",
+        "An earlier run has made that batch; it is found by its externalId when this one is run again.",
+    ),
+    Rule(
+        {400, 409},
         r"title must be unique|already exists",
         AlreadyExists,
         "AEP did not {what}: there is one already (HTTP {status}).",

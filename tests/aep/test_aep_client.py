@@ -59,6 +59,7 @@ EXAMPLES: tuple[tuple[int, str, type[PipelineError], str, int], ...] = (
     (403, '{"error_code":"403025","message":"Profile is not valid"}', CredentialsRejected, "org_id", 1),
     (403, "{}", AccessDenied, "AEP-Default-All-Users", 1),
     (404, "{}", NotFound, "aep_sandbox", 1),
+    (400, '{"detail":"externalId x-1 is not unique"}', AlreadyExists, "found by its externalId", 1),
     (400, '{"title":"BadRequestError","detail":"Title must be unique. An object"}', AlreadyExists, "there is one", 1),
     (409, "{}", AlreadyExists, "conflicts", 1),
     (406, '{"title":"NotAcceptableError"}', SchemaError, "NotAcceptableError", 1),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.aep.client import AepClient
 from include.aep.decide import BatchOutlook, outlook
 from include.aep.model import Batch
 from include.errors import NotFound, SchemaError, ServiceUnavailable
@@ -241,3 +243,37 @@ def test_a_batch_in_full() -> None:
     )  # fmt: skip
     assert (batch.input_records, batch.output_records, batch.failed_records) == (3, 2, 1)
     assert batch.errors[0].rows == 1
+
+
+LOOKUPS: dict[str, Callable[[AepClient], object]] = {
+    "tenant": lambda aep: aep.registry.tenant_id(),
+    "title": lambda aep: aep.registry.find_by_title("schemas", "Events"),
+    "schema": lambda aep: aep.registry.get("schemas", "https://ns.adobe.com/acme/schemas/1"),
+    "resolved": lambda aep: aep.registry.resolved_schema("https://ns.adobe.com/acme/schemas/1"),
+    "descriptors": lambda aep: aep.registry.descriptors(),
+    "namespaces": lambda aep: aep.identity.codes(),
+    "dataset": lambda aep: aep.catalog.find_dataset("Events"),
+    "batches": lambda aep: aep.batches.find_by_external_id("d1", "x-1"),
+}
+ODD = [
+    Reply(200, b"<html>canary</html>"),
+    Reply(200),
+    *map(Reply.json, ([1], None, 7, "text", {"error": "canary"})),
+]
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("look", LOOKUPS.values(), ids=LOOKUPS.keys())
+def test_no_odd_answer_looks_like_a_list_of_nothing(
+    hands: Hands, aep: FakeAep, look: Callable[[AepClient], object]
+) -> None:
+    """What is taken for nothing is made: a second schema, a second batch of the same rows."""
+    for odd in ODD:
+        aep.faults = [times(99, odd, path="/data/")]
+        with serving(aep) as served:
+            if odd.body == b'{"error": "canary"}' and look in (LOOKUPS["schema"], LOOKUPS["resolved"]):
+                continue  # an object is an object
+            with pytest.raises((ServiceUnavailable, SchemaError)) as told:
+                look(client(served, hands))
+        assert "canary" not in str(told.value)
+        assert told.value.hint

@@ -10,6 +10,7 @@ from typing import Any
 
 from include.aep.upload import UploadLimits
 from include.errors import (
+    AlreadyExists,
     BatchFailed,
     CountMismatch,
     CredentialsRejected,
@@ -24,7 +25,7 @@ from tests.failures.aep_failure import at, becomes, control, later
 from tests.failures.failure import CANARY_BODY, CANARY_ROW, Elsewhere, Json, NotOurs, answer, drop, html
 
 NUMBERS = ("gateway", "ims", "status", "code", "counts", "upload", "chunks", "question", "person", "replay", "conversion",
-           "diagnostics", "partial", "guardrail", "twice")  # fmt: skip
+           "diagnostics", "partial", "guardrail", "pages", "twice")  # fmt: skip
 STATUSES = ("loading", "loaded", "staging", "staged", "processing", "queued", "retrying", "stalled", "success", "active", "failed",
             "failure", "aborted", "abandoned", "inactive", "deleted", "archived", "retained")  # fmt: skip
 CODES = ("106", "118", "133", "140", "200", "400", "1401", "INGEST-1401-400", "INGEST-1211-400", "INGEST-1212-400", "INGEST-1554-400",
@@ -105,6 +106,10 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
     *(Row(f"status/{word}", _STATES, settings={"batch_seconds": 30}, meanwhile=(becomes(word), later(1), later(60)),
           requests={"create": 2}, ledger=(*_ALL[:3], *_ALL))
       for word in ("aborted", "abandoned", "inactive", "deleted", "archived", "retained")),
+    Row("status/by other names", _STATES, settings={"failed_status": "failure", "metrics_of_failed": "hidden"}, raises=(BatchFailed,),
+        next_batches=_failed("1401"), succeeds=False, active=0, cleared=7, says="rows cannot be parsed"),
+    Row("status/on its way", _STATES, meanwhile=(later(1), later(10), later(10), later(30)), requests={"create": 1}, ledger=_ALL,
+        settings={"batch_seconds": 40, "batch_path": ["queued", "loaded", "staging", "processing", "retrying", "staged"]}),
     Row("status/retrying, then success", _STATES, next_batches=_ends("retrying", seconds=60), meanwhile=(later(1), later(60)),
         requests={"create": 1}, ledger=_ALL),
     Row("status/stalled, then success", _STATES, next_batches=_ends("stalled", seconds=60), meanwhile=(later(1), later(60)),
@@ -122,6 +127,8 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
           says=rf": {code}\b.*\. Nothing of it is visible", requests={"create": 1}) for code in CODES if code != "140"),
     Row("code/140", "KB:ka-26349", next_batches=_failed("140"), raises=(BatchFailed,), succeeds=False, active=0, cleared=0,
         says="140: taken for a duplicate.*under another batch: look there", requests={"create": 1}, ledger=_ALL[:3]),
+    Row("code/a batch too large", "EP:ingestion/guardrails.md", settings={"most_batch_bytes": 100, "batch_limits": "at ingestion"},
+        raises=(BatchFailed,), succeeds=False, active=0),
     Row("code/several", _STATES, next_batches=_failed("106", "INGEST-1555-400"), raises=(BatchFailed,), succeeds=False, active=0,
         says="106: a file is empty; INGEST-1555-400: a required field"),
     Row("code/no code", _STATES, next_batches=_ends("failed", errors=[{"description": CANARY_BODY}]), raises=(BatchFailed,),
@@ -152,6 +159,7 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
       for route in ("begin", "chunk", "finish")),
     *(Row(f"chunks/{route} busy", _API, (at(route, answer(429, 2, retry_after=4)),), limits=_SMALL, waits=(8, 8))
       for route in ("begin", "chunk", "finish")),
+    Row("chunks/told with 200", _API, limits=_SMALL, settings={"complete_file_status": 200}, requests={"finish": 1}),
     Row("chunks/a lost answer", _API, (at("chunk", drop(after=True)),), limits=_SMALL, requests={"ranges": 1, "begin": 1}),
     Row("chunks/a lost chunk", _API, (at("chunk", drop()),), limits=_SMALL, requests={"ranges": 1, "begin": 1}),
     Row("chunks/a chunk that was never there", _API, (at("chunk", answer(200, body="")),), limits=_SMALL,
@@ -196,14 +204,25 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
                           "odd lines": answer(200, None, body='{"data":[]}\n{"_errors":5,"_validationErrors":true}')}.items()),
     Row("partial/one bad row", "EP:ingestion/batch-ingestion/partial.md", lines=(*(_GOOD % n for n in range(99)), b'{"_id":"2"}'),
         raises=(BatchFailed,), succeeds=False, active=0, says="1 rows"),
+    Row("guardrail/batches a minute", "EP:ingestion/guardrails.md", settings={"batches_per_minute": 0}, raises=(Throttled,),
+        succeeds=False, says="138 batches a minute", requests={"create": 6}, waits=(300, 300), active=0),
+    Row("guardrail/batches a minute, told with 503", "EP:ingestion/guardrails.md", raises=(ServiceUnavailable,), succeeds=False,
+        settings={"batches_per_minute": 0, "overload_status": 503}, requests={"create": 6}, waits=(300, 300), active=0),
+    Row("guardrail/bytes an hour", "EP:ingestion/guardrails.md", settings={"bytes_per_hour": 1}, raises=(Throttled,) * 2,
+        succeeds=False, says="goes on by itself", requests={"create": 1, "upload": 2}, waits=(0, 0), active=0),
     Row("guardrail/138 batches a minute", "EP:ingestion/guardrails.md", (at("create", answer(429, 3, retry_after=20)),),
         requests={"create": 4}, waits=(60, 60)),
     Elsewhere("guardrail/1500 files and 100 GB", "EP:ingestion/guardrails.md",
               "test_more_than_aep_takes_in_one_batch_is_told_before_aep_is_asked"),
-    NotOurs("guardrail/20 GB an hour", "EP:ingestion/guardrails.md", "Airflow's pool aep_ingest bounds what is loaded at once; AEP answers 429"),
     NotOurs("guardrail/10 KB of Profile", "EP:profile/guardrails.md", "Profile drops the event, the data lake keeps it: the counts agree"),
+    Row("twice/an externalId must be unique", _API, (at("create", drop(after=True)),), (ServiceUnavailable, AlreadyExists),
+        succeeds=False, settings={"external_ids": "unique", "catalog_lag_seconds": 60}, requests={"create": 2}, active=0,
+        by_hand=(later(61),), cleared=7, says="found by its externalId"),
     Row("twice/the same content", "EP:collection/event-duplication.md", by_hand=(later(0),), cleared=7, requests={"create": 1},
         ledger=_ALL),
+    Elsewhere("pages/of the catalog", "API:catalog.yaml", "test_a_dataset_is_found_by_its_exact_name_on_any_page"),
+    Elsewhere("pages/without end", "API:catalog.yaml", "test_a_server_that_ignores_paging_does_not_hold_us_forever"),
+    Elsewhere("pages/of another type", "API:catalog.yaml", "test_no_odd_answer_looks_like_a_list_of_nothing"),
     Elsewhere("twice/three runs at once", "EP:collection/event-duplication.md",
               "test_three_runs_that_crash_and_overtake_each_other_load_each_id_once"),
 )  # fmt: skip

@@ -8,15 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from include.sandbox.server import SandboxServer
-from tests.failures.carrying_out import USUAL, Sandbox, assert_no_canary
+from tests.failures.carrying_out import Sandbox, assert_no_canary
 
 
 @pytest.fixture(scope="session")
 def _sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     with SandboxServer(tmp_path_factory.mktemp("sandbox")) as server:
-        sandbox = Sandbox(server.url)
-        sandbox.post("/aep/settings", USUAL)
-        yield sandbox
+        yield Sandbox(server.url)
 
 
 @pytest.fixture
@@ -26,5 +24,5 @@ def sandbox(_sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> Iterator[San
     _sandbox.forget_requests()
     yield _sandbox
     _sandbox.forget_faults()
-    _sandbox.post("/aep/settings", USUAL)
+    _sandbox.usual_settings()
     assert_no_canary(caplog.text)
