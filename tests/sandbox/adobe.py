@@ -27,6 +27,7 @@ from include.sandbox.aep.constants import (
     REGISTRY,
 )
 from include.sandbox.aep.place import Place
+from include.sandbox.paths import register_key
 from include.sandbox.store import Store
 from include.sandbox.world import Settings, World
 
@@ -64,6 +65,7 @@ class Adobe:
     def __init__(self, world: World) -> None:
         self.world = world
         self._made = 0
+        register_key()
         app = FastAPI(openapi_url=None, redirect_slashes=False)
         app.include_router(ims.router(world))
         app.include_router(aep.router(world))
