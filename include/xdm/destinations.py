@@ -101,7 +101,8 @@ def collisions(taken: Mapping[Names, int]) -> Iterator[str]:
 
 
 def missing(root: XdmField, filled: Iterable[Names]) -> Iterator[str]:
-    """The required fields that nothing fills; those of an object only when something inside it is filled."""
+    """For each required field that nothing fills a sentence; those of an object only when something inside it is
+    filled."""
     paths = set(filled)
     inside = {path[:n] for path in paths for n in range(1, len(path))}
 
@@ -109,7 +110,7 @@ def missing(root: XdmField, filled: Iterable[Names]) -> Iterator[str]:
         for name in sorted(field.required):
             path = (*field.path, name)
             if path not in paths and path not in inside and path[0] not in BUILT:
-                yield ".".join(path)
+                yield f"nothing fills {'.'.join(path)}, which the schema requires; add a mapping to it"
         for child in field.children.values():
             if child.path in inside:
                 yield from look(child)

@@ -95,14 +95,10 @@ def bind(name: str, rows: list[dict[str, Any]], schema: XdmSchema, *, keep_unmap
             bound.append(mapping)
         except LanguageError as fault:
             faults.append(f"mapping {number}: {fault}")
-    mappings = _with_copies_spread(bound)
-    faults += collisions({m.destination: m.number for m in mappings})
-    faults += _whole_and_in_parts(taken)
-    if not faults:
-        faults += [
-            f"nothing fills {path}, which the schema requires; add a mapping to it"
-            for path in missing(schema.root, (m.destination for m in mappings))
-        ]
+    mappings = _with_copies_spread(bound, unmapped)
+    faults += [*collisions({m.destination: m.number for m in mappings}), *_whole_and_in_parts(taken)]
+    if not faults:  # else what is missing may be what is wrong
+        faults += missing(schema.root, (m.destination for m in mappings))
     if unmapped and ((field := schema.find(unmapped)) is None or field.kind is not Kind.STRING):
         faults.append(f"unmapped: keep needs a string field {'.'.join(unmapped)} in the schema")
     if faults:
@@ -184,9 +180,9 @@ def _is_copy(mapping: FieldMapping) -> bool:
     return mapping.kind == "ATTRIBUTE" and mapping.field.kind is Kind.OBJECT and not mapping.inside
 
 
-def _with_copies_spread(bound: list[FieldMapping]) -> list[FieldMapping]:
+def _with_copies_spread(bound: list[FieldMapping], unmapped: Names | None) -> list[FieldMapping]:
     """Object copies as one mapping for each field inside; a mapping of the field's own comes first."""
-    explicit = {m.destination for m in bound if not _is_copy(m)}
+    explicit = {m.destination for m in bound if not _is_copy(m)} | ({unmapped} if unmapped else set())
     made = [m for m in bound if not _is_copy(m)]
     for copy in sorted(filter(_is_copy, bound), key=lambda m: -len(m.destination)):
         for field in copy.field.walk():

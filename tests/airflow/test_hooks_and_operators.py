@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -198,6 +199,30 @@ def test_a_step_that_aep_puts_off_gives_its_worker_up(url: str, tmp_path: Path, 
         operator(task_id="step", pipeline=pipeline).execute(run)
     wait = deferred.value.trigger.moment - datetime.now(UTC)
     assert timedelta(seconds=800) < wait <= timedelta(seconds=900)
+
+
+def test_the_transform_tells_how_often_it_set_which_column_to_null(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = PIPELINES["hostile"]
+    carrier = Carrier(url, Lake(f"file://{tmp_path}/lake"), pipeline)
+    carrier.setup()
+    odd = {"time": 1782907300, "distinct_id": "u", "$insert_id": "odd", "$screen_width": "wide"}
+    body = {"events": [{"event": "Odd", "properties": odd}]}
+    requests.post(
+        f"{url}/_sandbox/mixpanel/projects/{carrier.project_id}/events", json=body, timeout=10
+    ).raise_for_status()
+    run = context()
+    digest = carrier.export(DAY).digest
+    run["ti"].xcom_pull = lambda task_ids: {"digest": digest}
+    told: list[str] = []
+    log = SimpleNamespace(info=lambda text, *values: told.append(text % values))
+    log.warning = log.info
+    monkeypatch.setattr(XdmTransformOperator, "log", log)
+    counts = XdmTransformOperator(task_id="transform", pipeline=pipeline).execute(run)["counts"]
+    (warned,) = (text for text in told if "set to null" in text)
+    assert sum(int(number) for number in re.findall(r"=(\d+)", warned)) == counts["warnings"] > 0
+    assert any(f"warnings={counts['warnings']}" in text for text in told)
 
 
 def test_one_asset_stands_for_one_dataset() -> None:

@@ -26,6 +26,7 @@ from include.xdm.mapping import bind
 from include.xdm.schema import XdmSchema
 from tests.making import (
     DAY,
+    INT,
     NOON,
     STRING,
     TENANT,
@@ -94,6 +95,30 @@ def test_failing_rows_are_quarantined_with_reasons_and_the_others_go_on(lake: La
     ]
     assert first["row"][TENANT]["mixpanel"]["currency"] in ("nok", "€")
     assert made.details["reasons"] == {f"{TENANT}.mixpanel.currency must match ^[A-Z]{{3}}$": 2}
+
+
+def test_a_row_whose_required_column_a_failing_transform_left_null_is_quarantined(
+    lake: Lake, tmp_path: Path
+) -> None:
+    """EP:data-prep/troubleshooting-guide.md: the column is null, the row goes on, unless the column is required."""
+    xdm = schema(("amount",), amount=INT, other=INT)
+    mapping = [
+        {**row("to_integer(properties.amount)", field), "sourceType": "EXPRESSION"}
+        for field in ("amount", "other")
+    ]
+    mapping[1]["source"] = "to_integer(properties.other)"
+    bodies = [
+        line(event(**{"$insert_id": f"{n}", "amount": amount, "other": other}))
+        for n, (amount, other) in enumerate([("1", "2"), ("1", "two"), ("one", "2")])
+    ]
+    place = lenient(lake)
+    made = validate_partition(place, transformed(place, xdm, mapping, *bodies))
+    found = [entry[TENANT]["mixpanel"] for entry in rows(place, made, tmp_path)]
+    assert sorted((entry["amount"], entry["other"]) for entry in found if entry["other"]) == [(1, 2)]
+    assert len(found) == 2
+    assert [record["reasons"][0]["field"] for record in quarantined(place, made)] == [
+        f"{TENANT}.mixpanel.amount"
+    ]
 
 
 def test_running_it_again_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

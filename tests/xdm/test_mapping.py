@@ -126,6 +126,27 @@ def test_a_destination_inside_another_one_is_refused() -> None:
     assert "mapping 2: it lies inside what mapping 1 fills" in told
 
 
+def test_a_required_field_that_nothing_fills_is_missing() -> None:
+    """What the pipeline builds itself counts as there, and an object that nothing fills need not be there."""
+    inner = object_of(("street",), street=STRING, zip=STRING)
+    xdm = schema(("city",), city=STRING, home=inner, work=inner)
+    told = faults(row("properties.zip", "home.zip"), xdm=xdm)
+    wanted = [
+        f"nothing fills _acme.mixpanel.{name}, which the schema requires" for name in ("city", "home.street")
+    ]
+    assert [part.split(";")[0] for part in told.split(": ", 1)[1].split("to it; ")] == wanted
+    filled = [row("properties.city", "city"), row("properties.home", "home")]
+    assert bind("x", filled, xdm, keep_unmapped=True)
+
+
+def test_a_copied_object_does_not_take_the_place_of_the_unmapped() -> None:
+    copied = [{**row("properties.all", "x"), "destination": f"{TENANT}.mixpanel"}]
+    for keep in (True, False):
+        filled = {m.field.dotted for m in bind("x", copied, XDM, keep_unmapped=keep).mappings}
+        assert (f"{TENANT}.mixpanel.unmapped" in filled) is not keep
+        assert f"{TENANT}.mixpanel.place.city" in filled
+
+
 def test_unmapped_keep_needs_a_field_to_keep_it_in() -> None:
     from tests.making import document
 

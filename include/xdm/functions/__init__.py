@@ -7,6 +7,7 @@ from include.xdm.functions import (
     choices,
     dates,
     hashes,
+    maps,
     numbers,
     objects,
     operators,
@@ -22,7 +23,7 @@ _DESTINATIONS = "Adobe has it for destinations only"
 
 ALL: list[Function] = [
     function
-    for module in (strings, regexes, hashes, urls, dates, objects, arrays, choices, numbers, operators)
+    for module in (strings, regexes, hashes, urls, dates, objects, maps, arrays, choices, numbers, operators)
     for function in module.FUNCTIONS
 ]
 FUNCTIONS: dict[str, Function] = {

@@ -14,7 +14,6 @@ from include.xdm.functions.values import (
     array,
     is_number,
     is_string,
-    json_array,
     json_object,
     json_text,
     members,
@@ -26,8 +25,7 @@ from include.xdm.language.types import Type
 from include.xdm.sift import DEPTH_LIMIT, deeper_than
 
 CATEGORY = "Hierarchies - Objects"
-MAPS = "Hierarchies - Map"
-_JSON = "objects are JSON, whose members are known at run time"
+BECAUSE = "objects are JSON, whose members are known at run time"
 
 
 def to_object(pairs: list[Json]) -> dict[str, Json]:
@@ -36,32 +34,6 @@ def to_object(pairs: list[Json]) -> dict[str, Json]:
     for name, value in zip(pairs[::2], pairs[1::2], strict=True):
         made[_name(name)] = value
     return made
-
-
-def to_map(pairs: list[Json]) -> dict[str, Json] | None:
-    """Key and value in turn, or one object, or objects and the name of their key."""
-    if len(pairs) == 1:
-        return None if pairs[0] == "null" else members(pairs[0])
-    return to_object(pairs)
-
-
-def array_to_map(objects: list[Json], key: str) -> dict[str, Json]:
-    """The first object with a key stays, as in add_to_map; what has no such key is left out."""
-    made: dict[str, Json] = {}
-    for item in objects:
-        value = members(item).get(key, "null")
-        if value != "null":
-            made.setdefault(text_of(value), item)
-    return made
-
-
-def object_to_map(pairs: list[Json]) -> dict[str, Json] | None:
-    first = pairs[0]
-    if first == "null":
-        return None
-    if len(pairs) == 2 and first[0] in "[{":
-        return array_to_map(array(first) if first[0] == "[" else [first], text_of(pairs[1]))
-    return to_map(pairs)
 
 
 def arrays_to_objects(pairs: list[Json]) -> list[Json]:
@@ -90,27 +62,6 @@ def _pairs(text: str, value_delimiter: str | None, field_delimiter: str | None) 
 
 def get_keys(value: dict[str, Json]) -> list[Json]:
     return [json_text(name) for name in value]
-
-
-def map_get_values(value: dict[str, Json], key: Json) -> Json | None:
-    """The value of one key, or an array of the values of those that are there."""
-    if key.startswith("["):
-        names = dict.fromkeys(text_of(name) for name in array(key))
-        return json_array(value[name] for name in names if name in value)
-    return value.get(text_of(key))
-
-
-def map_has_keys(value: dict[str, Json], key: Json) -> bool:
-    names = array(key) if key.startswith("[") else [key]
-    return any(text_of(name) in value for name in names)
-
-
-def add_to_map(first: dict[str, Json], maps: list[dict[str, Json] | None]) -> dict[str, Json]:
-    """Of one key the first value stays."""
-    made = dict(first)
-    for one in maps:
-        made = {**(one or {}), **made}
-    return made
 
 
 def get(value: dict[str, Json], key: str) -> Json | None:
@@ -162,18 +113,8 @@ def _array(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
     return array_sql(cells), fails
 
 
-def _map_arguments(number: int) -> str | None:
-    return (
-        "takes one object, objects and a key, or keys and values in pairs"
-        if number > 1 and number % 2
-        else None
-    )
-
-
 _KEY = required("KEY", Type.ANY)
 _OBJECT = required("OBJECT", Type.OBJECT)
-_MAP = required("MAP", Type.OBJECT)
-_BARE = required("KEY", Type.ANY, names="also")
 _PAIRS = (required("KEY", Type.ANY), required("VALUE", Type.ANY))
 _DELIMITERS = (
     optional("VALUE_DELIMITER", Type.STRING, ":", nullable=True),
@@ -183,7 +124,7 @@ _DELIMITERS = (
 FUNCTIONS = [
     Function(
         "arrays_to_object", CATEGORY, (required("KEY", Type.STRING), required("ARRAY", Type.ARRAY)), Type.ARRAY,
-        python=arrays_to_objects, many=2, because=_JSON, other_names=("arrays_to_objects",), pairs=in_pairs,
+        python=arrays_to_objects, many=2, because=BECAUSE, other_names=("arrays_to_objects",), pairs=in_pairs,
         note="Where an array is shorter than another one, the member is left out.",
         examples=(
             (r"""arrays_to_objects('sku', explode("id1|id2", '\\|'), 'price', [22.5,14.35])""",
@@ -191,12 +132,12 @@ FUNCTIONS = [
         ),
     ),
     Function(
-        "to_object", CATEGORY, _PAIRS, Type.OBJECT, python=to_object, many=2, because=_JSON, pairs=in_pairs,
+        "to_object", CATEGORY, _PAIRS, Type.OBJECT, python=to_object, many=2, because=BECAUSE, pairs=in_pairs,
         examples=(('to_object("firstName", "John", "lastName", "Doe")', {"firstName": "John", "lastName": "Doe"}),),
     ),
     Function(
         "str_to_object", CATEGORY, (required("STRING", Type.STRING), *_DELIMITERS), Type.OBJECT,
-        python=str_to_object, because=_JSON, note="A part without a name or a delimiter is left out.",
+        python=str_to_object, because=BECAUSE, note="A part without a name or a delimiter is left out.",
         examples=(
             ('str_to_object("firstName - John ; lastName - Doe ; phone - 123 456 7890", "-", ";")',
              {"firstName": "John", "lastName": "Doe", "phone": "123 456 7890"}),
@@ -204,58 +145,20 @@ FUNCTIONS = [
         ),
     ),
     Function(
-        "get", CATEGORY, (_OBJECT, required("KEY", Type.STRING)), Type.ANY, python=get, method=True, because=_JSON,
+        "get", CATEGORY, (_OBJECT, required("KEY", Type.STRING)), Type.ANY, python=get, method=True, because=BECAUSE,
     ),
     Function(
-        "[]", "Operators", (required("CONTAINER", Type.ANY), _KEY), Type.ANY, python=inside, because=_JSON,
+        "[]", "Operators", (required("CONTAINER", Type.ANY), _KEY), Type.ANY, python=inside, because=BECAUSE,
         note="container[key]: a member of an object, an item of an array, or null.",
     ),
     Function(
-        "get_keys", CATEGORY, (_OBJECT,), Type.ARRAY, python=get_keys, because=_JSON,
+        "get_keys", CATEGORY, (_OBJECT,), Type.ARRAY, python=get_keys, because=BECAUSE,
         examples=(('get_keys({"book1": "Pride and Prejudice", "book2": "1984"})', ["book1", "book2"]),),
     ),
     Function(
         "get_values", CATEGORY, (required("STRING", Type.STRING), required("KEY", Type.STRING), *_DELIMITERS), Type.STRING,
-        python=get_values, because=_JSON,
+        python=get_values, because=BECAUSE,
         examples=(('get_values("firstName - John , lastName - Cena , phone - 555 420 8692", "firstName", "-", ",")', "John"),),
-    ),
-    Function(
-        "map_get_values", MAPS, (_MAP, _KEY), Type.ANY, python=map_get_values, because=_JSON,
-        note="The value of one key; for an array of keys the array of the values that are there.",
-        examples=(('map_get_values({"author": "George R. R. Martin", "price": 17.99}, "author")', "George R. R. Martin"),),
-    ),
-    Function(
-        "map_has_keys", MAPS, (_MAP, _KEY), Type.BOOLEAN, python=map_has_keys, because=_JSON,
-        examples=(('map_has_keys({"author": "George R. R. Martin", "price": 17.99}, "author")', True),),
-    ),
-    Function(
-        "add_to_map", MAPS, (_MAP, _MAP), Type.OBJECT, python=add_to_map, many=1, because=_JSON,
-        note="Of one key the first value stays.",
-        examples=(
-            ('add_to_map({"author": "George R. R. Martin"}, {"author": "Neil Gaiman", "publisher": "William Morrow"})',
-             {"author": "George R. R. Martin", "publisher": "William Morrow"}),
-        ),
-    ),
-    Function(
-        "object_to_map", MAPS, (_BARE,), Type.OBJECT, python=object_to_map, many=1, because=_JSON, pairs=_map_arguments,
-        examples=(
-            ('object_to_map("firstName", "John", "lastName", "Doe")', {"firstName": "John", "lastName": "Doe"}),
-            ('object_to_map({"line1": "345 park ave", "type": "office"})', {"line1": "345 park ave", "type": "office"}),
-            ('object_to_map([{"line1": "345 park ave", "type": "home"}, {"line1": "345 park ave", "type": "work"}], type)',
-             {"home": {"line1": "345 park ave", "type": "home"}, "work": {"line1": "345 park ave", "type": "work"}}),
-        ),
-    ),
-    Function(
-        "array_to_map", MAPS, (required("INPUTS", Type.ARRAY), required("KEY", Type.STRING, names="also")), Type.OBJECT,
-        python=array_to_map, because=_JSON, note="Of several objects with one key the first stays.",
-        examples=(
-            ('array_to_map([{"City": "san jose", "type": "home"}, {"City": "san jose", "type": "work"}], "type")',
-             {"home": {"City": "san jose", "type": "home"}, "work": {"City": "san jose", "type": "work"}}),
-        ),
-    ),
-    Function(
-        "to_map", MAPS, (required("KEY", Type.ANY),), Type.OBJECT, python=to_map, many=1, because=_JSON, pairs=_map_arguments,
-        examples=(('to_map("firstName", "John", "lastName", "Doe")', {"firstName": "John", "lastName": "Doe"}),),
     ),
     Function(
         "json_to_object", "JSON", (required("STRING", Type.ANY),), _read_type, python=json_to_object,
@@ -264,5 +167,5 @@ FUNCTIONS = [
     ),
     Function("[...]", "Operators", (required("ITEM", Type.ANY),), Type.ARRAY, special=_array, many=1, may_be_empty=True),
     Function("{...}", "Operators", _PAIRS, Type.OBJECT, python=to_object, many=2, may_be_empty=True,
-             because=_JSON, pairs=in_pairs),
+             because=BECAUSE, pairs=in_pairs),
 ]  # fmt: skip
