@@ -213,3 +213,13 @@ def test_lists_of_batches(aep: Adobe, schema: str) -> None:
     assert aep.request("GET", f"{CATALOG}/batches/none").status_code == 404
     assert aep.batch(first)["relatedObjects"] == [{"type": "dataSet", "id": one}]
     assert list(aep.ok("GET", f"{CATALOG}/batch/{first}")) == [first]
+
+
+def test_a_dataset_tells_how_its_data_behave(aep: Adobe, schema: str) -> None:
+    """Adobe's public Python client reads this of every dataset that it lists."""
+    key = aep.dataset(schema)
+    found = aep.ok("GET", f"{CATALOG}/dataSets/{key}")[key]
+    assert found["classification"] == {"dataBehavior": "time-series", "managedBy": "CUSTOMER"}
+    profiles = aep.schema(title="Profiles", of="https://ns.adobe.com/xdm/context/profile")["$id"]
+    other = aep.dataset(profiles, "Profiles")
+    assert aep.ok("GET", f"{CATALOG}/dataSets/{other}")[other]["classification"]["dataBehavior"] == "record"

@@ -12,13 +12,14 @@ from starlette.responses import JSONResponse, Response
 from include.sandbox.aep.catalog_changes import patch_dataset, patch_deeply, put_dataset, validate_only
 from include.sandbox.aep.catalog_match import one
 from include.sandbox.aep.catalog_rules import READ_ONLY, check_dataset, schema_ref, without_computed
-from include.sandbox.aep.constants import AEP_SANDBOXES, CATALOG, DEMO_USER
+from include.sandbox.aep.constants import AEP_SANDBOXES, CATALOG, DEMO_USER, TIME_SERIES
 from include.sandbox.aep.expirations import expiry_tags
 from include.sandbox.aep.http import Call, Routes
 from include.sandbox.aep.lifecycle import forget_dataset, settle, shown_status
 from include.sandbox.aep.place import BATCHES, DATASETS, USED_SCHEMAS, Place
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.query import chosen, projected
+from include.sandbox.aep.registry_resolve import find
 from include.sandbox.world import World
 
 _OWN = frozenset({"requestDataSource"})
@@ -107,11 +108,21 @@ def _create(call: Call) -> Response:
     if _wants_source(call):
         body.setdefault("dataSourceId", place.count(DATASETS) + 1)
     check_dataset(place, body)
+    # [I] In no reference, but in every answer that clients have been written against.
+    body["classification"] = {
+        "dataBehavior": _behaviour(place, body["schemaRef"]["id"]),
+        "managedBy": "CUSTOMER",
+    }
     if validate_only(call):
         return JSONResponse([])
     place.put(DATASETS, key, body)
     place.put(USED_SCHEMAS, body["schemaRef"]["id"], {})  # and stays used, whatever becomes of the dataset
     return JSONResponse([f"@/dataSets/{key}"], 201, {"Location": f"{CATALOG}/dataSets/{key}"})
+
+
+def _behaviour(place: Place, schema_id: str) -> str:
+    extends = (find(place, schema_id) or {}).get("meta:extends", [])
+    return "time-series" if TIME_SERIES in extends else "record"
 
 
 def _wants_source(call: Call) -> bool:

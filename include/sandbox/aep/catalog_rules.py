@@ -20,6 +20,7 @@ READ_ONLY = (
     "version",
     "updated",
     "basePath",
+    "classification",
 )
 _COMPUTED = ("lastBatchId", "lastBatchStatus", "lastSuccessfulBatch", "lastFailedBatch")
 _CONTENT_TYPE = re.compile(r"application/vnd\.adobe\.(xed|xdm)[a-z-]*\+json;\s*version=1(\.\d+)?")

@@ -32,3 +32,4 @@ CONSOLE: Final = "/console/organizations"
 CONTROL: Final = "/_sandbox/aep"
 
 EXPERIENCE_EVENT: Final = "https://ns.adobe.com/xdm/context/experienceevent"
+TIME_SERIES: Final = "https://ns.adobe.com/xdm/data/time-series"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from include.sandbox.aep.constants import TIME_SERIES
 from include.sandbox.aep.ingest_settings import IngestSettings
 from include.sandbox.aep.row_convert import Conversion
 from include.sandbox.aep.row_schema import row_schema, validator_of
@@ -12,7 +13,6 @@ from include.sandbox.aep.row_time import epoch_ms
 from include.sandbox.aep.row_words import violation_text
 
 PARSING, CONVERSION, VALIDATION = "parsing", "conversion", "validation"
-_TIME_SERIES = "https://ns.adobe.com/xdm/data/time-series"
 CORRUPT, WRONG, MISSING = "1401", "1554", "1555"
 """1401 and 1555 are documented; of 1554 only the number has been seen, so its meaning here is [I]."""
 
@@ -40,7 +40,7 @@ class RowChecker:
         self._schema = resolved
         self._nulls = nulls
         self._validator = validator_of(row_schema(resolved))
-        events = _TIME_SERIES in resolved.get("meta:extends", [])
+        events = TIME_SERIES in resolved.get("meta:extends", [])
         self.latest_ms = now_ms if events and settings.future_timestamps == "refused" else None
         """No event's ``timestamp`` may be later; None where rows are no events."""
         self._known_only = settings.unknown_fields == "refused"
