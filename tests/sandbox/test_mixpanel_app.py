@@ -128,6 +128,7 @@ class TestAnnotations:
         tag = told(new, PROJECT + "/annotations/tags", "POST", json={"name": "t"})
         made = self.made(new, tags=[tag["id"]])
         assert made == {
+            "project_id": NEW,
             "date": "2026-06-01 12:00:00",
             "description": "é",
             "id": made["id"],
@@ -144,6 +145,12 @@ class TestAnnotations:
         for method in ("GET", "PATCH", "DELETE"):
             refused(ask(new, one, method, json={}), 404)
         assert self.made(new)["id"] > made["id"]
+
+    def test_the_project_is_told_as_clients_want_it_or_not_as_documented(self, new: Sandbox) -> None:
+        self.made(new)
+        new.project(NEW, switches={"annotation_entry": "documented"})
+        [entry] = told(new, PROJECT + "/annotations")["results"]
+        assert set(entry) == {"date", "description", "id", "user", "tags"}
 
     def test_from_and_to_are_both_included(self, new: Sandbox) -> None:
         for day in (
@@ -219,7 +226,7 @@ class TestLexicon:
     def test_one_by_its_name(self, new: Sandbox) -> None:
         one = PROJECT + "/schemas/event/Page%20%2Fhome%0A%E2%98%95"
         assert told(new, one, "POST", json=self.SCHEMA) == {"status": "ok"}
-        assert told(new, one) == self.SCHEMA
+        assert told(new, one) == told(new, one + "/") == self.SCHEMA
         assert told(new, PROJECT + "/schemas")["results"][0]["name"] == "Page /home\n☕"
         new.project(NEW, switches={"schema_by_name": "enveloped"})
         assert told(new, one) == {"results": self.SCHEMA, "status": "ok"}

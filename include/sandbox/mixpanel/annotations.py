@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StrictInt, StrictStr
 from include.sandbox.mixpanel.app_api import Visit
 from include.sandbox.mixpanel.bodies import read_model
 from include.sandbox.mixpanel.params import merged
-from include.sandbox.mixpanel.projects import Account
+from include.sandbox.mixpanel.projects import Account, Project
 from include.sandbox.mixpanel.refusal import Refusal
 from include.sandbox.mixpanel.shelf import Shelf
 from include.sandbox.store import Document
@@ -55,22 +55,22 @@ class Annotations:
         first = params.day("fromDate").isoformat() if params.text("fromDate") else ""
         last = params.day("toDate").isoformat() if params.text("toDate") else "9999"
         found = self._shelf.all(project.id, "annotation")
-        return _ok([self._entry(project.id, body) for body in found if first <= body["date"][:10] <= last])
+        return _ok([self._entry(project, body) for body in found if first <= body["date"][:10] <= last])
 
     def create(self, visit: Visit) -> dict[str, Any]:
         project = visit.edited_project()
         given = read_model(visit.body, Annotation)
         self._check_tags(project.id, given.tags)
-        return _ok(self.add(project.id, given, visit.account))
+        return _ok(self._entry(project, self.add(project.id, given, visit.account)))
 
-    def add(self, project_id: int, given: Annotation, account: Account | None = None) -> dict[str, Any]:
+    def add(self, project_id: int, given: Annotation, account: Account | None = None) -> Document:
         user = {"id": account.id if account else 1, "first_name": account.username if account else "Demo"}
         body = {**given.model_dump(), "user": {**user, "last_name": ""}}
-        return self._entry(project_id, self._shelf.add(project_id, "annotation", body))
+        return self._shelf.add(project_id, "annotation", body)
 
     def get(self, visit: Visit) -> dict[str, Any]:
         project = visit.project()
-        return _ok(self._entry(project.id, self._one(visit, project.id)))
+        return _ok(self._entry(project, self._one(visit, project.id)))
 
     def patch(self, visit: Visit) -> dict[str, Any]:
         project = visit.edited_project()
@@ -79,7 +79,7 @@ class Annotations:
         self._check_tags(project.id, change.get("tags", []))
         body = {**body, **change}
         self._shelf.put(project.id, "annotation", str(body["id"]), body)
-        return _ok(self._entry(project.id, body))
+        return _ok(self._entry(project, body))
 
     def delete(self, visit: Visit) -> dict[str, Any]:
         project = visit.edited_project()
@@ -109,10 +109,12 @@ class Annotations:
             if self._shelf.get(project_id, "annotation_tag", str(number)) is None:
                 raise Refusal(400, f"There is no annotation tag {number}.")
 
-    def _entry(self, project_id: int, body: Document) -> dict[str, Any]:
-        names = {tag["id"]: tag["name"] for tag in self._shelf.all(project_id, "annotation_tag")}
+    def _entry(self, project: Project, body: Document) -> dict[str, Any]:
+        names = {tag["id"]: tag["name"] for tag in self._shelf.all(project.id, "annotation_tag")}
         tags = [{"id": number, "name": names[number]} for number in body["tags"] if number in names]
+        with_project = project.switches.annotation_entry == "with_project"
         return {
+            **({"project_id": project.id} if with_project else {}),
             "date": body["date"],
             "description": body["description"],
             "id": body["id"],

@@ -129,7 +129,8 @@ def _entity(visit: Visit) -> EntityType:
 
 
 def _name(visit: Visit) -> str:
-    return str(visit.request.path_params["name"])
+    """The rest of the path, which may hold slashes; one at its end is none of the name's."""
+    return str(visit.request.path_params["name"]).removesuffix("/")
 
 
 def _deleted(count: int) -> dict[str, Any]:

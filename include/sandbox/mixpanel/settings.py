@@ -71,3 +71,5 @@ class Switches(_Settings):
     """What becomes of ``page_size`` in a request for profiles: clients send it, the reference does not list it."""
     schema_by_name: Literal["bare", "enveloped"] = "bare"
     """One Lexicon schema: the reference shows the schema itself, all its neighbours show status and results."""
+    annotation_entry: Literal["with_project", "documented"] = "with_project"
+    """An annotation of ``/api/app``: the reference has no ``project_id``, and Mixpanel's own client demands one."""
