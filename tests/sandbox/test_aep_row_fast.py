@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from include.sandbox.aep.ingest_settings import IngestSettings
@@ -98,6 +98,7 @@ ROOTS = st.fixed_dictionaries(
 
 
 @given(st.none() | TENANTS | VALUES, ROOTS)
+@example({"anything": None}, {})
 @settings(max_examples=400)
 def test_what_the_quick_look_takes_the_close_look_takes(tenant: Any, root: dict[str, Any]) -> None:
     raw = line(tenant, **root)

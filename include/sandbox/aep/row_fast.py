@@ -146,7 +146,7 @@ class _Types:
             types = (int,) if kind == "integer" else (int, float)
             if all(type(bound) in types and abs(bound) <= _LARGEST for bound in bounds.values()):
                 return Annotated[types[-1], Meta(**_narrowed(bounds))]
-        return self._checked(schema) if schema else Any
+        return self._checked(schema or {"not": {"type": "null"}})
 
     def _checked(self, schema: dict[str, Any]) -> Any:
         """For what a type cannot say: formats, patterns, values of an enum that are no texts."""
