@@ -14,11 +14,12 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from include.sandbox.aep.ingest_settings import IngestSettings  # noqa: E402
 from include.sandbox.aep.settings import AepSettings  # noqa: E402
 from include.sandbox.mixpanel.settings import Switches  # noqa: E402
 from include.sandbox.openapi import METHODS, document  # noqa: E402
@@ -40,7 +41,7 @@ def routes() -> Iterator[str]:
 
 
 def settings(*classes: type[Any]) -> Iterator[str]:
-    yield "| setting | default | |\n|---|---|---|"
+    yield "| setting | default, and other values | |\n|---|---|---|"
     for each in classes:
         for name, default, text in fields(each):
             yield f"| `{name}` | {default} | {text} |"
@@ -57,14 +58,23 @@ def fields(of: type[Any]) -> Iterator[tuple[str, str, str]]:
         if not (isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)):
             raise SystemExit(f"{of.__name__}.{name} needs a text below it: what it does, and its source.")
         text = " ".join(str(after.value.value).split()).replace("``", "`").replace("|", "\\|")
-        yield name, f"`{json.dumps(getattr(of(), name))}`", text
+        yield name, " or ".join(f"`{json.dumps(each)}`" for each in _values(of, name)), text
+
+
+def _values(of: type[Any], name: str) -> list[Any]:
+    """The default, and what else there is to choose where the class says so."""
+    default = getattr(of(), name)
+    held = getattr(of, "__dataclass_fields__", {}).get(name)
+    choices = held.metadata.get("choices", ()) if held else get_args(get_type_hints(of)[name])
+    others = [each for each in choices if each != default and not isinstance(each, type)]
+    return [default, *others]
 
 
 def written(page: str) -> str:
     """The page with its tables as they should be."""
     parts = {
         "routes": routes(),
-        "settings": settings(Settings, AepSettings),
+        "settings": settings(Settings, AepSettings, IngestSettings),
         "switches": settings(Switches),
     }
     for name, lines in parts.items():

@@ -223,6 +223,7 @@ def _namespace(seeded: Seeded) -> str:
 
 SEEDS: dict[str, Make] = {
     "fault": lambda seeded: seeded.aep.plan_fault("delay", path="/nowhere"),
+    "small-project": lambda seeded: str(data.HOSTILE_PROJECT_ID),
     "project": lambda seeded: str(data.SHOP_PROJECT_ID),
     "account": lambda seeded: seeded.mixpanel.username,
     "mixpanel-organization": lambda seeded: str(data.ORGANIZATION_ID),
@@ -279,6 +280,7 @@ NAMED = {
 """Query parameters and properties of bodies, by name."""
 
 PLACES: list[tuple[str, dict[str, str]]] = [
+    ("/_sandbox/mixpanel/projects/{project_id}/events", {"projects": "small-project"}),
     (
         "/api/app",
         {

@@ -1,4 +1,4 @@
-"""docs/sandbox.md: every command works as pasted, and every action is told."""
+"""docs/sandbox.md: every command works as pasted, every action and setting is told, and no table is stale."""
 
 from __future__ import annotations
 
@@ -54,3 +54,19 @@ def test_every_action_is_told_with_an_example_that_is_taken(sandbox: Sandbox) ->
         sandbox.fault(example, match={"path": "/nowhere"})
         for option in schemas[f"control_action_{do}"]["properties"]:
             assert option in section("Faults"), f"{do}: {option}"
+
+
+def test_every_setting_is_told(sandbox: Sandbox) -> None:
+    adobes = set(sandbox.control("/aep/settings", method="GET")) - {"next_batches"}
+    for name in adobes | set(sandbox.control("/mixpanel/projects", method="GET")[0]["switches"]):
+        assert f"| `{name}` |" in section("Where the documentation leaves it open"), name
+
+
+def test_the_tables_are_those_of_the_code() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts/sandbox_docs.py"), "--check"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr

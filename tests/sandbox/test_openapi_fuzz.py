@@ -84,7 +84,9 @@ def test_no_request_breaks_a_route(label: str, server: SandboxServer) -> None:
 
     def send(case: schemathesis.Case) -> None:
         fits = case.meta is not None and case.meta.generation.mode.is_positive  # until something is changed
-        case.path_parameters = seeded.filled(case.path_parameters)
+        case.path_parameters = {
+            name: seeded.filled(value) for name, value in (case.path_parameters or {}).items()
+        }
         if fits:
             case.query, case.body = seeded.filled(case.query), seeded.filled(case.body)
         headers = seeded.headers(case.path, sum(statuses.values()))
