@@ -35,15 +35,26 @@ class Sandbox:
         self.url = url
         self._session = requests.Session()
         self._seen = 0
+        self._changed: set[str] = set()
         self._usual = {**self.get("/aep/settings").json(), **_HURRIED}
         self.usual_settings()
 
     def usual_settings(self) -> None:
         """Takes back what a row has changed of the sandbox's AEP side."""
         self.post("/aep/settings", self._usual)
+        self._changed.discard("/aep/settings")
 
     def post(self, path: str, body: Any) -> Any:
+        self._changed.add(path)
         return self._ask("POST", path, json=body)
+
+    def clear_up(self) -> None:
+        """Forgets the faults and settings of a row that had any."""
+        if "/faults" in self._changed:
+            self._ask("DELETE", "/faults")
+        if "/aep/settings" in self._changed:
+            self.usual_settings()
+        self._changed.clear()
 
     def get(self, path: str, **query: Any) -> requests.Response:
         answer = self._session.get(f"{self.url}/_sandbox{path}", params=query, timeout=20)
@@ -52,9 +63,6 @@ class Sandbox:
 
     def lines(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         return (json.loads(text) for text in self.get(path, **query).content.split(b"\n") if text)
-
-    def forget_faults(self) -> None:
-        self._ask("DELETE", "/faults")
 
     def forget_requests(self) -> None:
         """What was asked so far."""

@@ -23,6 +23,5 @@ def sandbox(_sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> Iterator[San
     caplog.set_level(logging.DEBUG)
     _sandbox.forget_requests()
     yield _sandbox
-    _sandbox.forget_faults()
-    _sandbox.usual_settings()
+    _sandbox.clear_up()
     assert_no_canary(caplog.text)

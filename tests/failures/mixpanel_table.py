@@ -1,6 +1,6 @@
 """What went wrong for others who export from Mixpanel, by the issues that they wrote, and what becomes of it here.
 
-Numbers are of this catalogue; ``/`` begins a variant. What Mixpanel's reference and its answers hold beside them is in
+Numbers are of this catalogue; ``+`` joins several that one day shows, ``/`` begins a variant. What Mixpanel's reference and its answers hold beside them is in
 ``mixpanel_answers_table.py``.
 """
 
@@ -49,8 +49,11 @@ _SPELLINGS = ("terminated early", "export terminated early", "[terminated early]
 _TOO_MANY = '{"error":"too many export requests in progress for this project"}'
 
 ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
-    Row("1", _AIRBYTE + "11018", holds=(event("a\u2028b", **{"c\u2029d": "e\u0085f", "g\u000bh": "\u000c\u001c"}), event()),
-        exported=2, active=2, kept=("e\\u0085f",)),
+    Row("1+9+19+30", _AIRBYTE + "11018, #5355, #21837", exported=6, active=6, holds=(
+        event("a\u2028b", **{"c\u2029d": "e\u0085f", "g\u000bh": "\u000c\u001c"}),
+        event(username="a", userName="b"), event(username="c"), event(userName="d"),
+        event(**{"$insert_id": "in no lexicon", "never listed": 1}), event(numbers=list(_BIG))),
+        kept=("e\\u0085f", '\\"username\\":\\"a\\"', '\\"userName\\":\\"b\\"', '\\"never listed\\":1', ",".join(map(str, _BIG)))),
     Row("2", _AIRBYTE + "18846", holds=(event(text="one\u2028two\u2029three\u0085four"),), exported=1),
     Row("3", _ESTUARY + "2586", holds=(event(text="Sing\u008599\u0085Luft"),), exported=1),
     Row("4", _ESTUARY + "1887", holds=tuple(event(f"E{n}", at=MIDNIGHT + n * 7919 % 86400, **{"$user_id": f"u{n % 7}",
@@ -59,11 +62,9 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
         holds=(event(), event() | {"processed_at": MIDNIGHT * 1000 + 3 * 86_400_000})),
     Row("6", _ESTUARY + "3598", days=_FIVE_DAYS, now="2025-06-13T08:00:00Z", holds=(event(),), requests=5, exported=1, active=1),
     Elsewhere("7", _ESTUARY + "2910", "test_a_day_is_never_in_memory"),
-    Row("8", _ESTUARY + "1877", exported=5, active=4, duplicates=1, holds=(
+    Row("8+24c", _ESTUARY + "1877, ak--47/mpMigrate#14", exported=5, active=4, duplicates=1, holds=(
         event("A", **{"$insert_id": "same"}), event("B", **{"$insert_id": "same"}), event("B", **{"$insert_id": "same"}),
         event("C", **{"$insert_id": None}), event("D", **{"$insert_id": None}))),
-    Row("9", _AIRBYTE + "5355", holds=(event(username="a", userName="b"), event(username="c"), event(userName="d")),
-        active=3, kept=('\\"username\\":\\"a\\"', '\\"userName\\":\\"b\\"')),
     Elsewhere("10", _AIRBYTE + "62845", "test_a_day_is_never_in_memory"),
     Row("11", _AIRBYTE + "9410", (answer(429),), requests=2, waits=(2, 7)),
     Row("11/seconds", _AIRBYTE + "9410", (answer(429, retry_after=7),), requests=2, waits=(7, 7)),
@@ -80,7 +81,8 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
     Row("12", _AIRBYTE + "24177", (cut(end="reset", after_bytes=200),), (TruncatedExport,), says="broke off", requests=2),
     Row("13", _AIRBYTE + "45068", days=(DAY, _MORROW), now="2025-06-12T08:00:00Z", requests=2, exported=2,
         holds=(event("last second", at=MIDNIGHT + 86399), event("first second", at=MIDNIGHT + 86400))),
-    Row("14", _AIRBYTE + "15091", runs=3, active=3),
+    Row("14+40", _AIRBYTE + "15091, " + _EMBULK + "54", runs=3, exported=1, active=1, holds=(
+        event(), event() | {"processed_at": MIDNIGHT * 1000, "visible_at": "2025-06-12T00:00:00Z"})),
     Row("15", _AIRBYTE + "55673", now="2025-06-30T08:00:00Z", exported=2,
         holds=(event(), event() | {"processed_at": MIDNIGHT * 1000 + 19 * 86_400_000})),
     Row("16", _AIRBYTE + "23662", project={"timezone": "Pacific/Pago_Pago"}, now="2025-06-10T10:30:00Z", succeeds=False,
@@ -89,8 +91,6 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
     Row("17", _AIRBYTE + "6075", project={"region": "eu"}, connection={"extra": {"region": "us"}}, raises=(WrongProject,),
         succeeds=False, says="does not live in region us.* eu or in", exported=None),
     Row("18", _AIRBYTE + "27252", ({"match": {"path": "/api/query/*"}, **answer(402, None)},)),
-    Row("19", _AIRBYTE + "21837", holds=(event(**{"$insert_id": "in no lexicon", "never listed": 1}),), exported=1, active=1,
-        kept=('\\"never listed\\":1',)),
     Elsewhere("20", _AIRBYTE + "11251", "test_a_run_that_fails_leaves_what_was_there"),
     Row("21", _AIRBYTE + "36724", holds=tuple(event(f"E{n}", utm_medium="mail", text="\u2028" * (n % 3)) for n in range(400)),
         exported=400),
@@ -108,8 +108,6 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
     Row("24/no connection", "ak--47/mixpanel-import#7", connection={"port": 1}, raises=(ServiceUnavailable,) * 2, succeeds=False,
         says=r"could not be reached to export 2025-06-10 \(ConnectionError\)", requests=0, exported=None, waits=(124, 224)),
     NotOurs("24b", _UTILS + "13", "profiles are not exported"),
-    Row("24c", "ak--47/mpMigrate#14", holds=(event("A", **{"$insert_id": None}), event("B", **{"$insert_id": None})), exported=2,
-        active=2),
     Row("25", "PostHog/posthog#46621", days=(_EVE, DAY, _MORROW), now="2025-06-12T08:00:00Z", requests=3, exported=3,
         holds=tuple(event(f"D{n}", at=MIDNIGHT + n * 86400) for n in (-1, 0, 1))),
     *(Row(f"26/{name}", "PostHog/posthog#65049", (cut(**how),), (TruncatedExport,), requests=2)
@@ -129,8 +127,6 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
             "2025-03-09T09:59:59Z", "2025-03-09T10:00:00Z", "2025-11-02T08:59:59Z", "2025-11-02T10:00:00Z"),
         holds=tuple(event(at=None) | {"at": at, "processed_at": at} for at in (
             "2025-03-09T09:59:59Z", "2025-03-09T10:00:00Z", "2025-11-02T08:59:59Z", "2025-11-02T10:00:00Z"))),
-    Row("30", "ak--47/mixpanel-import 3.5.2", holds=(event(numbers=list(_BIG)),), exported=1, active=1,
-        kept=(",".join(map(str, _BIG)),)),
     Row("31", "dragonkhoi/mixpanel-mcp#5", raises=(WrongProject,), succeeds=False, says="Set the region", exported=None, faults=(
         answer(400, None, body='{"request":"/x","error":"request failed with error: invalid project id for cluster."}'),)),
     Row("32", "mixpanel/mixpanel-python#110", connection={"extra": {"project_id": None}}, raises=(ConfigError,), succeeds=False,
@@ -146,8 +142,6 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
     Row("37/half closed", _TAP + "58", (drop(end="close"),), requests=2, waits=(2, 7)),
     Elsewhere("38", _EMBULK + "48", "test_a_silent_connection_is_kept_open"),
     Row("39", _EMBULK + "51", holds=tuple(event(at=NOON + n * 86400) for n in (-1, 0, 1)), exported=1),
-    Row("40", _EMBULK + "54", runs=2, exported=1, active=1, holds=(
-        event(), event() | {"processed_at": MIDNIGHT * 1000, "visible_at": "2025-06-12T00:00:00Z"})),
     *(Row(f"41/{missing} bytes", _EMBULK + "57", (cut(before_end_bytes=missing, framing="content-length", honest=True),),
           (TruncatedExport,), says="last line is not a whole event", requests=2) for missing in (2, 3, 40, 150)),
     Row("42", _EMBULK + "59", project=_INDIA, source_settings=_INDIA, now="2025-06-10T23:30:00Z", holds=(event(at=NOON),), exported=1),
