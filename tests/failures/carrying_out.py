@@ -23,8 +23,14 @@ from tests.serving import Hands
 
 T = TypeVar("T")
 SECRETS = {"mixpanel": "canary-secret-mixpanel", "aep": "canary-secret-adobe"}
-_HURRIED = {"batch_seconds": 0, "batches_per_minute": None, "secrets": [SECRETS["aep"]], "next_batches": []}
-"""Other than usual: hundreds of rows make more batches in a minute than a user of AEP may."""
+_HURRIED = {
+    "batch_seconds": 0,
+    "delete_seconds": 0,
+    "batches_per_minute": None,
+    "secrets": [SECRETS["aep"]],
+    "next_batches": [],
+}
+"""Other than usual: hundreds of rows make more batches in a minute than a user of AEP may, and leave none behind."""
 _LONGEST_MESSAGE = 700
 
 
