@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -80,8 +81,6 @@ def event(name: str = "Purchase", *, at: float | None = NOON, **properties: Any)
 
 def line(content: bytes) -> Json:
     """A line of an export that is sent exactly so."""
-    import base64
-
     return {"line_base64": base64.b64encode(content).decode(), "at": NOON * 1000, "processed_at": NOON * 1000}
 
 

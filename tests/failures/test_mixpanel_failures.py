@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections import Counter
 from datetime import UTC, date, datetime
@@ -127,8 +128,6 @@ class Place:
 
 
 def _line(entry: dict[str, Any]) -> bytes:
-    import base64
-
     return base64.b64decode(entry["line_base64"]) if "line_base64" in entry else entry["line"].encode()
 
 
