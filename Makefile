@@ -6,7 +6,7 @@ PY := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
-.PHONY: help setup demo up down test check format lint types docs lock check-lock clean
+.PHONY: help setup demo up down test faults check format lint types docs lock check-lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,7 +26,10 @@ down: setup ## stops what `make up` started
 	@$(PY) -m include.demo down
 
 test: setup ## the tests
-	@$(PY) -m pytest -n 2
+	@$(PY) -m pytest -n 2 --ignore=tests/faults
+
+faults: setup ## kills every step at every point, and compares what is lost or twice; PLANS=500 SEED=1 choose the random plans
+	@$(PY) -m tests.faults
 
 check: setup check-lock lint types test ## locks, format, lint, types and tests
 

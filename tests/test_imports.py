@@ -13,12 +13,13 @@ import pytest
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[1]
-BASE = {"errors", "clock", "redact"}
+BASE = {"errors", "clock", "redact", "failpoint"}
 BELOW_XDM = BASE | {"config", "lake", "http", "mixpanel"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "clock": set(),
     "redact": set(),
+    "failpoint": set(),
     "config": BASE,
     "lake": BASE | {"config"},
     "http": BASE,

@@ -12,6 +12,7 @@ from include.aep.reasons import reasons
 from include.aep.upload import Opener, Uploader, UploadLimits
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import RequestRefused, ServiceUnavailable
+from include.failpoint import failpoint
 from include.http.answer import Answer
 
 _BASE = ("data", "foundation", "import", "batches")
@@ -79,7 +80,9 @@ class Batches:
             body["tags"] = {name: list(values) for name, values in tags.items()}
         if replaces:
             body["replay"] = {"predecessors": list(replaces), "reason": "replace"}
+        failpoint("batch.create.before")
         batch_id = self._http.send_json("POST", _BASE, "create a batch", body, Answer.json_object).get("id")
+        failpoint("batch.create.after")
         if not isinstance(batch_id, str) or not batch_id:
             raise ServiceUnavailable(
                 "AEP created a batch and did not tell its id.", "Run it again: it is looked for."
@@ -96,11 +99,15 @@ class Batches:
             LakeError: the file has fewer bytes than ``size_bytes``.
         """
         path = (*_BASE, batch_id, "datasets", dataset_id, "files", *name.split("/"))
+        failpoint("batch.upload.before")
         self._uploader.upload(path, open_file, size_bytes)
+        failpoint("batch.upload.after")
 
     def complete(self, batch_id: str) -> None:
         """Commits a batch: accepted, which is not yet active. May be repeated."""
+        failpoint("batch.complete.before")
         self._http.act((*_BASE, batch_id), "complete a batch", "COMPLETE")
+        failpoint("batch.complete.after")
 
     def abort(self, batch_id: str) -> None:
         """Gives up a batch that is not completed.
@@ -108,7 +115,9 @@ class Batches:
         Raises:
             RequestRefused: it is loaded already.
         """
+        failpoint("batch.abort.before")
         self._http.act((*_BASE, batch_id), "abort a batch", "ABORT")
+        failpoint("batch.abort.after")
 
     def revert(self, batch_id: str) -> None:
         """Takes an active batch out of its dataset."""

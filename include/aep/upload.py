@@ -10,6 +10,7 @@ from typing import BinaryIO
 from include.aep.http import AepHttp
 from include.clock import Clock
 from include.errors import LakeError, NotFound, PayloadTooLarge, RequestRefused, Throttled, Transient
+from include.failpoint import failpoint
 
 Opener = Callable[[], BinaryIO]
 _BLOCK_BYTES = 1024 * 1024
@@ -100,6 +101,7 @@ class Uploader:
         self._http.act(path, "begin a large file", "INITIALIZE")
         for start in range(0, size, chunk_bytes):
             self._chunk(path, opener, start, min(chunk_bytes, size - start))
+            failpoint("batch.chunk.after")
         told = self._http.act(path, "complete a large file", "COMPLETE")
         arrived = told.get("sizeInBytes") if isinstance(told, dict) else None
         if isinstance(arrived, int) and arrived != size:

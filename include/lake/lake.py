@@ -15,6 +15,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
 from include.errors import ConfigError, LakeError
+from include.failpoint import failpoint
 from include.redact import one_line
 
 _PROJECT = Path(__file__).parents[2]
@@ -83,11 +84,13 @@ class Lake:
 
     def upload(self, key: str, source: Path) -> None:
         """Streams a local file to the lake; a reader never sees a part of it."""
+        failpoint("lake.upload.before")
         try:
             with source.open("rb") as file:
                 obstore.put(self._store, key, file)
         except (BaseError, OSError) as error:
             raise self._error("write", key, error) from error
+        failpoint("lake.upload.after")
 
     def download(self, key: str, target: Path) -> Path:
         """A local file with the object's bytes: the object itself in a folder lake, else ``target``, streamed."""

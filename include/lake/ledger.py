@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from include.errors import BadManifest, Conflict
+from include.failpoint import failpoint
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 
@@ -71,7 +72,10 @@ class Ledger:
         record = LedgerRecord(number=len(seen) + 1, kind=kind, **fields)
         key = self.partition.ledger(record.number)
         body = record.model_dump_json(indent=1).encode()
-        if not self.lake.create(key, body) and self.lake.read(key) != body:
+        failpoint(f"ledger.{kind}.before")
+        created = self.lake.create(key, body)
+        failpoint(f"ledger.{kind}.after")
+        if not created and self.lake.read(key) != body:
             raise Conflict(
                 f"Another run is loading partition {self.partition} of {self.partition.pipeline} "
                 f"(record {record.number} of its ledger is not this run's).",

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from include.errors import BadManifest, Conflict
+from include.failpoint import failpoint
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, sha256_file
 
@@ -98,7 +99,10 @@ def publish(lake: Lake, partition: PartitionKey, manifest: Manifest) -> Manifest
         Conflict: the same inputs gave other content before.
     """
     key = partition.manifest(manifest.step, manifest.digest)
-    if lake.create(key, manifest.model_dump_json(indent=1).encode()):
+    failpoint(f"manifest.{manifest.step}.before")
+    created = lake.create(key, manifest.model_dump_json(indent=1).encode())
+    failpoint(f"manifest.{manifest.step}.after")
+    if created:
         return manifest
     there = load(lake, key)
     if there is None or there.content != manifest.content:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import RequestRefused
+from include.failpoint import failpoint
 from include.http.answer import Answer
 from include.http.call import Call, Patience, Service
 from include.http.client import HttpClient
@@ -97,6 +98,7 @@ class MixpanelClient:
             before=self._budget.acquire if self._budget else None,
             facts={"to_date": params["to_date"]},
         )
+        failpoint("export.before")
         answer = self._http.stream(call)
         try:
             yield ExportStream(answer, self._clock, self._patience.idle_seconds)

@@ -8,6 +8,7 @@ import urllib3
 
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import NotAnExport, TruncatedExport
+from include.failpoint import failpoint
 from include.http.answer import Streamed
 from include.mixpanel.stream import ExportGuard, GunzipStream, LineSplitter, clean_line
 
@@ -108,6 +109,7 @@ class ExportStream:
                         f"Mixpanel sent only {window_bytes} bytes in {waited:.0f} s.", _AGAIN
                     )
                 waited, window_bytes = 0.0, 0
+            failpoint("export.piece")
             yield data
 
     def _check_end(self) -> None:

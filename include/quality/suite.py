@@ -42,12 +42,9 @@ class SuiteRunner:
             .add_dataframe_asset("chunk")
             .add_batch_definition_whole_dataframe("rows")
         )
-        self._suite = context.suites.add(gx.ExpectationSuite(name="xdm"))
-        for number, spec in enumerate(specs):
-            try:
-                self._suite.add_expectation(_expectation(spec, number))
-            except ValueError:  # a limit that is none
-                raise _broken(spec) from None
+        # Not added to the context, which would write it anew for every expectation, and read it back as text.
+        expectations = [_checkable(spec, number) for number, spec in enumerate(specs)]
+        self._suite = gx.ExpectationSuite(name="xdm", expectations=expectations)
 
     def run(self, table: pa.Table) -> ChunkVerdict:
         """Checks the rows of an Arrow table in the schema's shape.
@@ -75,6 +72,13 @@ class SuiteRunner:
             for row in failing:
                 refused[row] += _reasons(spec, frame, row)
         return ChunkVerdict(dict(refused), +warned)
+
+
+def _checkable(spec: ExpectationSpec, number: int) -> Any:
+    try:
+        return _expectation(spec, number)
+    except ValueError:  # a limit that is none
+        raise _broken(spec) from None
 
 
 def _reasons(spec: ExpectationSpec, frame: pd.DataFrame, row: int) -> list[Reason]:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from include.failpoint import failpoint
 from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
@@ -117,7 +118,9 @@ class Question:
         if look:
             at = place.clock.now().isoformat(timespec="milliseconds")
             body = json.dumps({"export": digest, "at": at, "request": self.digest}).encode()
+            failpoint("look.before")
             place.lake.create(place.partition.look(f"{look} {self.digest}"), body)
+            failpoint("look.after")
         return done
 
 

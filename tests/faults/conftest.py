@@ -1,0 +1,86 @@
+"""One sandbox and one S3 stand-in for all cases of a worker; the last line of ``make faults``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+import pytest
+import requests
+
+from include.sandbox.server import SandboxServer
+from tests.faults.matrix import SHOWN_ELSEWHERE
+from tests.faults.place import Stage
+
+BUCKET = "lake-of-the-faults"
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Mapping[str, str]]:
+    """moto's server, as the environment of a process that is to reach it."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260701/us-east-1/s3/aws4_request"}
+    requests.put(f"http://{host}:{port}/{BUCKET}", headers=headers, timeout=10).raise_for_status()
+    yield {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "canary-s3-key",
+        "AWS_SECRET_ACCESS_KEY": "canary-s3-secret",
+        "AWS_REGION": "us-east-1",
+    }
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def stage_for_all(s3: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with SandboxServer(tmp_path_factory.mktemp("sandbox")) as server:
+        yield Stage(server.url, tmp_path_factory.mktemp("faults"), s3, BUCKET)
+
+
+@pytest.fixture
+def stage(stage_for_all: Stage, s3: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    for name, value in s3.items():
+        monkeypatch.setenv(name, value)
+    yield stage_for_all
+    stage_for_all.clear_up()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Tally(), "faults-tally")
+
+
+class _Tally:
+    """Counts what the tests have shown, and says it in the last line."""
+
+    def __init__(self) -> None:
+        self.count: Counter[str] = Counter()
+        self.cases: dict[str, bool] = {}
+        self.elsewhere: dict[str, list[str]] = {}
+        for case in SHOWN_ELSEWHERE:
+            for test in case.tests:
+                self.elsewhere.setdefault(test, []).append(case.number)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        facts = dict(report.user_properties)
+        if report.when == "call" or report.failed:
+            names = report.nodeid, report.nodeid.partition("[")[0], report.nodeid.partition("::")[0]
+            shown = {number for name in names for number in self.elsewhere.get(name, ())}
+            for number in {*shown, *([str(facts["case"])] if "case" in facts else ())}:
+                self.cases[number] = self.cases.get(number, True) and report.passed
+            if report.when == "call":
+                self.count["plans"] += int(str(facts.get("plans", 0)))
+                self.count.update(
+                    {name: int(str(facts.get(name, 0))) for name in ("lost", "duplicate", "phantom")}
+                )
+
+    def pytest_unconfigure(self) -> None:
+        if self.cases or self.count["plans"]:
+            count = self.count
+            print(
+                f"faults: {len(self.cases)} cases, {sum(self.cases.values())} passed, {count['plans']} random plans, "
+                f"lost {count['lost']}, duplicate {count['duplicate']}, phantom {count['phantom']}"
+            )

@@ -1,0 +1,16 @@
+"""All cases, by the letters of their chapters."""
+
+from __future__ import annotations
+
+from tests.faults.case import Case, Elsewhere
+from tests.faults.cases import load
+
+CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
+    "L": (26, load.CASES),
+}
+"""How many cases a chapter has, and which."""
+
+ALL = [case for _, cases in CHAPTERS.values() for case in cases]
+CASES = [case for case in ALL if isinstance(case, Case)]
+SHOWN_ELSEWHERE = [case for case in ALL if isinstance(case, Elsewhere)]
+ELSEWHERE = {test for case in SHOWN_ELSEWHERE for test in case.tests}

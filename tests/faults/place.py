@@ -1,0 +1,227 @@
+"""Where a case is played: its own Mixpanel project, dataset and lake, in a sandbox that all cases share."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import requests
+
+from include.aep.client import AepClient
+from include.config.model import Pipeline
+from include.demo.evidence import Sandbox
+from include.lake.keys import PartitionKey
+from include.lake.lake import Lake
+from include.lake.ledger import Ledger, LedgerRecord
+from tests.carrying import PIPELINES, Carrier
+from tests.faults.running import DAYS, End, Run, Tasks, Try, Where
+
+LakeKind = Literal["disk", "s3"]
+NOON = 1_782_907_200
+"""12:00 UTC of the first day."""
+ACCOUNT = "faults.mp-service-account"
+SECRETS = {"mixpanel": "canary-secret-mixpanel", "aep": "canary-secret-adobe"}
+_HERE = Path(__file__).parent
+_NUMBERS = itertools.count(6_000_001)
+_TRIES = 8
+"""More than any plan of faults can use up."""
+
+
+def event(
+    name: str = "Purchase", *, day: date = DAYS[0], key: str | None = None, **properties: Any
+) -> dict[str, Any]:
+    """An event at noon of its day; ``key`` is its ``$insert_id``. A property given as None is left out."""
+    at = NOON + 86_400 * (day - DAYS[0]).days
+    base = {"time": at, "distinct_id": "u-1", "$user_id": "u-1", "$insert_id": key or f"i-{next(_NUMBERS)}"}
+    given = {key: value for key, value in (base | properties).items() if value is not None}
+    return {"event": name, "properties": given, "processed_at": (at + 7200) * 1000}
+
+
+@dataclass
+class Stage:
+    """A sandbox, where it can make lakes, and the schema into whose datasets every case loads."""
+
+    url: str
+    folder: Path
+    s3: Mapping[str, str]
+    """Environment of a process that is to reach the S3 stand-in."""
+    bucket: str
+
+    def __post_init__(self) -> None:
+        self.session = requests.Session()
+        self.post(
+            "/aep/settings", {"batch_seconds": 0, "batches_per_minute": None, "secrets": [SECRETS["aep"]]}
+        )
+        base = Carrier(
+            self.url, Lake(f"file://{self.folder}/none"), _base(), aep_connection={"password": SECRETS["aep"]}
+        )
+        base.setup()
+        self.aep: AepClient = base.aep
+        self.schema_id = self.aep.catalog.require_dataset(base.pipeline.aep.dataset)["schemaRef"]["id"]
+        self.settings = self.get("/aep/settings")
+
+    def post(self, path: str, body: Any) -> Any:
+        return self._ask("POST", path, json=body)
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self._ask("GET", path, params=query)
+
+    def clear_up(self) -> None:
+        """Forgets all faults and settings of a case."""
+        self._ask("DELETE", "/faults")
+        self._ask("POST", "/aep/settings", json={**self.settings, "next_batches": []})
+        self._ask("POST", "/clock", json={"reset": True})
+
+    def place(self, name: str, lake: LakeKind = "disk", **changes: Any) -> Place:
+        return Place(self, name, lake, **changes)
+
+    def _ask(self, method: str, path: str, **more: Any) -> Any:
+        answer = self.session.request(method, f"{self.url}/_sandbox{path}", timeout=30, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+def _base() -> Pipeline:
+    base = PIPELINES["hostile"]
+    quality = base.quality.model_copy(update={"max_quarantined": 1.0, "history_days": 0})
+    names = {"dataset": "Faults", "schema_name": "Faults", "field_group": str(_HERE / "field_group.json")}
+    update = {"name": "faults", "mapping": str(_HERE / "mapping.json"), "end_date": None, "quality": quality}
+    return base.model_copy(update={**update, "aep": base.aep.model_copy(update=names)})
+
+
+class Place:
+    """A case's own project, dataset, pipeline and lake; starts runs and looks at what became of them."""
+
+    def __init__(self, stage: Stage, name: str, lake: LakeKind, **changes: Any) -> None:
+        self.stage, self.project_id = stage, next(_NUMBERS)
+        self.folder = stage.folder / name.replace("/", "-").replace(" ", "-")
+        self.folder.mkdir(parents=True)
+        self.lake_kind = lake
+        self.where = Where(
+            url=stage.url,
+            lake=f"file://{self.folder}/lake" if lake == "disk" else f"s3://{stage.bucket}/{self.project_id}",
+            pipeline=self._pipeline(changes),
+            folder=str(self.folder),
+            connection={"login": ACCOUNT, "password": SECRETS["mixpanel"],
+                        "extra": {"project_id": self.project_id, "region": "us"}},
+            aep_connection={"password": SECRETS["aep"]},
+            environment=stage.s3 if lake == "s3" else {},
+        )  # fmt: skip
+        account = {"username": ACCOUNT, "secret": SECRETS["mixpanel"]}
+        stage.post(
+            "/mixpanel/projects", {"id": self.project_id, "limits": {"enabled": False}, "accounts": [account]}
+        )
+        content_type = "application/vnd.adobe.xed+json;version=1"
+        self.dataset_id = stage.aep.catalog.create_dataset(
+            {
+                "name": self.pipeline.aep.dataset,
+                "schemaRef": {"id": stage.schema_id, "contentType": content_type},
+            }
+        )
+        self._tries = itertools.count(1)
+
+    def _pipeline(self, changes: Mapping[str, Any]) -> Pipeline:
+        base, changes = _base(), dict(changes)
+        sections = {
+            section: getattr(base, section).model_copy(update=changes.pop(section, {}))
+            for section in ("mixpanel", "quality", "aep")
+        }
+        sections["aep"] = sections["aep"].model_copy(update={"dataset": f"Events of {self.project_id}"})
+        return base.model_copy(update={"name": f"faults-{self.project_id}", **sections, **changes})
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return self.where.pipeline
+
+    @property
+    def carrier(self) -> Carrier:
+        return self.where.carrier()
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.where.lake)
+
+    def change(self, **fields: Any) -> None:
+        """Another pipeline file, connection or limit from here on."""
+        self.where = replace(self.where, **fields)
+
+    # What happens outside.
+
+    def add(self, *events: Mapping[str, Any]) -> None:
+        self.stage.post(f"/mixpanel/projects/{self.project_id}/events", {"events": list(events)})
+
+    def fault(self, fault: Mapping[str, Any]) -> None:
+        self.stage.post("/faults", dict(fault))
+
+    def settings(self, **settings: Any) -> None:
+        self.stage.post("/aep/settings", settings)
+
+    def forced(self, *plans: Mapping[str, Any]) -> None:
+        """How the next batches of this dataset end."""
+        self.settings(next_batches=[{"dataset": self.dataset_id, **plan} for plan in plans])
+
+    def batch_becomes(self, status: str) -> None:
+        """Somebody, or AEP itself, gives the newest batch another status."""
+        newest = max(self.batches(), key=lambda batch: batch["created"])
+        self.stage.post(f"/aep/batches/{newest['id']}", {"status": status})
+
+    # Runs.
+
+    def start(self, run: Run) -> Try:
+        return Try(self.where, run, next(self._tries))
+
+    def tried(self, run: Run) -> End:
+        """One try, to its end."""
+        return self.start(run).wait()
+
+    def finish(self, run: Run, tries: int = _TRIES) -> End:
+        """Tries the run as Airflow would, without failpoints: again where that may help."""
+        calm = replace(run, failpoints="", inject=None)
+        for _ in range(tries):
+            end = self.tried(calm)
+            if end.outcome not in ("again", "died"):
+                break
+        return end
+
+    def tasks(self, run: Run) -> Tasks:
+        return Tasks(self.folder / f"{run.key}.xcom")
+
+    # What became of them.
+
+    def partition(self, day: date = DAYS[0]) -> PartitionKey:
+        return PartitionKey(self.pipeline.name, day)
+
+    def records(self, day: date = DAYS[0]) -> list[LedgerRecord]:
+        return Ledger(self.lake, self.partition(day)).records()
+
+    def kinds(self, day: date = DAYS[0]) -> list[str]:
+        return [record.kind for record in self.records(day)]
+
+    def active(self) -> list[tuple[str, str]]:
+        """``_id`` and batch of every row that is active."""
+        return list(Sandbox(self.stage.url).active(self.pipeline.aep.dataset))
+
+    def batches(self) -> list[dict[str, Any]]:
+        """The batches of this dataset, as Catalog shows them."""
+        found = self.stage.get("/aep/batches")["batches"]
+        return [
+            {"id": key, **body}
+            for entry in found
+            for key, body in (entry.items() if len(entry) == 1 else [(entry["id"], entry)])
+            if any(related["id"] == self.dataset_id for related in body.get("relatedObjects", ()))
+        ]
+
+    def logs(self) -> str:
+        return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
+
+    def discard(self) -> None:
+        """The dataset, which would make the next cases slower, and the folder."""
+        headers = self.stage.aep._http._headers()
+        url = f"{self.stage.url}/data/foundation/catalog/dataSets/{self.dataset_id}"
+        self.stage.session.delete(url, headers=headers, timeout=30).raise_for_status()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,43 @@
+"""The fault matrix: every case is played with real processes and real deaths, and the same checker looks afterwards."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.faults.case import Case
+from tests.faults.matrix import ALL, CASES, CHAPTERS, SHOWN_ELSEWHERE
+from tests.faults.place import Stage
+from tests.faults.playing import play
+
+pytestmark = pytest.mark.sandbox
+PROJECT = Path(__file__).parents[2]
+
+
+def test_every_number_of_the_matrix_has_a_case_and_every_case_a_name_of_its_own() -> None:
+    numbers = {
+        f"{letter}{number:02}" for letter, (count, _) in CHAPTERS.items() for number in range(1, count + 1)
+    }
+    assert {case.number for case in ALL} == numbers
+    assert [name for name, count in Counter(case.id for case in ALL).items() if count > 1] == []
+
+
+def test_what_is_shown_elsewhere_is_there() -> None:
+    for case in SHOWN_ELSEWHERE:
+        for test in case.tests:
+            path, _, name = test.partition("::")
+            text = (PROJECT / path).read_text()
+            assert not name or f"\ndef {name.partition('[')[0]}(" in text, f"{case.id}: there is no {test}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_a_case(case: Case, stage: Stage, record_property: Callable[[str, object], None]) -> None:
+    record_property("case", case.number)
+    place = stage.place(case.id, case.lake, **case.pipeline)
+    sets = play(case, place)
+    for name in ("lost", "duplicate", "phantom"):
+        record_property(name, getattr(sets, name))
+    place.discard()
