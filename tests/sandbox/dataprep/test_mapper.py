@@ -115,6 +115,34 @@ def test_object_copy_takes_what_has_the_same_name_and_single_mappings_win() -> N
     assert done == Mapped({"addr": expected})
 
 
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [
+        ("ATTRIBUTE", "nowhere"),
+        ("ATTRIBUTE", "address"),
+        ("EXPRESSION", "nullify()"),
+        ("EXPRESSION", "city * 2"),
+    ],
+)
+def test_what_has_a_mapping_of_its_own_is_not_copied_along_though_that_gives_null(
+    kind: str, source: str
+) -> None:
+    """A failing column is null; nullify() is for a field that shall not be copied (EP:data-prep/functions.md)."""
+    row = {"address": {"city": "San Jose", "state": False}, "city": "x"}
+    done = mapped(row, ("ATTRIBUTE", "address", "addr"), (kind, source, "addr.state"))
+    assert done.data == {"addr": {"city": "San Jose"}}
+    assert bool(done.errors) is (source in ("address", "city * 2"))
+
+
+def test_items_have_mappings_of_their_own_too() -> None:
+    one = {"names": {"name": "n", "email": "e"}, "label": "l"}
+    row = {"list": [one, one, {}], "other": ["x"]}
+    done = mapped(row, ("ATTRIBUTE", "list", "pi"), ("ATTRIBUTE", "other[*]", "pi[*].label"))
+    assert done.data == {"pi": [{**one, "label": "x"}, {"names": one["names"]}]}
+    done = mapped(row, ("ATTRIBUTE", "list", "pi"), ("ATTRIBUTE", "no", "pi[1].names"))
+    assert done.data == {"pi": [one, {"label": "l"}]}
+
+
 def test_two_objects_in_one_place_are_put_together() -> None:
     row = {"one": {"city": "San Jose", "state": "CA"}, "two": {"addrLine1": "High", "state": "NY"}}
     done = mapped(row, ("ATTRIBUTE", "one", "addr"), ("ATTRIBUTE", "two", "addr"))

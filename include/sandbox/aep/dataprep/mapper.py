@@ -19,7 +19,7 @@ from include.sandbox.aep.dataprep.language.errors import ExpressionError
 from include.sandbox.aep.dataprep.language.evaluate import evaluate
 from include.sandbox.aep.dataprep.language.options import DEFAULT, Options
 from include.sandbox.aep.dataprep.language.scope import Scope
-from include.sandbox.aep.dataprep.paths import Found, Path, aligned, parse_path, read, write
+from include.sandbox.aep.dataprep.paths import Found, Path, aligned, clear, parse_path, read, write
 from include.sandbox.aep.dataprep.values import Value, plain
 from include.sandbox.aep.row_schema import kind_of
 
@@ -86,6 +86,7 @@ class Mapper:
         self._in_order = [_column(mapping, resolved_schema, options) for mapping in mapping_set.mappings]
         # An object before its attributes: what is mapped by itself takes the place of what was copied along.
         self._columns = sorted(self._in_order, key=lambda column: len(column.destination))
+        self._inside = _inside_others([column.destination for column in self._columns if column.destination])
 
     @property
     def faults(self) -> list[MappingError | None]:
@@ -96,7 +97,11 @@ class Mapper:
         """The row as XDM, and what went wrong. Never raises."""
         data: dict[str, Any] = {}
         errors: list[MappingError] = []
+        inside = set(self._inside)
         for column in self._columns:
+            if column.destination in inside:
+                clear(data, column.destination)
+                inside.discard(column.destination)
             if column.fault is not None:
                 errors.append(column.fault)
                 continue
@@ -139,6 +144,16 @@ class Mapper:
             # Adobe's own sample: `emails[*].name` to the object `names` makes {"names": {"name": ...}}.
             value = {leaf: value} if leaf in column.field.get("properties", {}) else value
         return convert(value, column.field)
+
+
+def _inside_others(destinations: list[Path]) -> set[Path]:
+    """What lies inside another mapping's destination.
+
+    It gets nothing from there, though its own mapping give null: by a failure, or by ``nullify()``, which is for
+    fields that shall not be copied (EP:data-prep/functions.md#objects).
+    """
+    known = set(destinations)
+    return {path for path in known if any(path[:length] in known for length in range(1, len(path)))}
 
 
 def _column(mapping: Mapping, schema: dict[str, Any], options: Options) -> _Column:

@@ -143,6 +143,22 @@ def write(data: dict[str, Any], path: Path, indices: tuple[int, ...], value: Any
         place = _child(place, step, list if isinstance(steps[position + 1], int) else dict)
 
 
+def clear(data: Any, path: Path) -> None:
+    """Makes what is at a path null, in every item where the path says ``[*]``; makes nothing that is not there."""
+    step, rest = path[0], path[1:]
+    places: Any = ()
+    if isinstance(data, dict):
+        places = [step] if step in data else ()
+    elif isinstance(data, list):
+        places = range(len(data))
+        places = places if isinstance(step, Each) else [step] if step in places else ()
+    for place in places:
+        if rest:
+            clear(data[place], rest)
+        else:
+            data[place] = None
+
+
 def _child(place: Any, step: str | int, kind: type) -> Any:
     there = _there(place, step)
     if not isinstance(there, kind):
