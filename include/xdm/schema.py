@@ -203,13 +203,14 @@ def _integer_kind(node: Mapping[str, Any]) -> Kind:
     named = {"long": Kind.LONG, "int": Kind.INTEGER, "short": Kind.SHORT, "byte": Kind.BYTE}
     if node.get("meta:xdmType") in named:
         return named[node["meta:xdmType"]]
-    low, high = node.get("minimum"), node.get("maximum")
-    if low is None and high is None:
-        return Kind.INTEGER
-    # A narrower range is a constraint on the smallest type that holds it.
-    bounds = [abs(bound) for bound in (low, high) if bound is not None]
+    # The smallest type that holds the range; a bound that is not told is that of the plain integer, which is an int
+    # (EP:xdm/schema/field-constraints.md).
+    bounds = [
+        node.get("minimum", INTEGER_LIMITS[Kind.INTEGER][0]),
+        node.get("maximum", INTEGER_LIMITS[Kind.INTEGER][1]),
+    ]
     for kind in (Kind.BYTE, Kind.SHORT, Kind.INTEGER):
-        if len(bounds) == 2 and max(bounds) <= -INTEGER_LIMITS[kind][0]:
+        if max(map(abs, bounds)) <= -INTEGER_LIMITS[kind][0]:
             return kind
     return Kind.LONG
 

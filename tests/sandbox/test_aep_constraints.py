@@ -42,6 +42,8 @@ KINDS: dict[str, tuple[dict[str, Any], list[Any], list[Any], str]] = {
     "byte": ({"type": "integer", "minimum": -128, "maximum": 128}, [-128, 128], [129], "maximum"),
     "short": ({"type": "integer", "minimum": -32768, "maximum": 32768}, [32768], [32769], "maximum"),
     "plainInteger": ({"type": "integer"}, [2147483647, -2147483648], [2147483648], "maximum"),
+    "counted": ({"type": "integer", "minimum": 0}, [0, 2147483647], [2147483648], "maximum"),
+    "longAbove": ({"type": "integer", "minimum": 5_000_000_000}, [2**53], [4_999_999_999], "minimum"),
     "several": ({"type": "array", "items": TEXT, "minItems": 2}, [["a", "b"]], [["a"], []], "minItems"),
     "few": ({"type": "array", "items": TEXT, "maxItems": 2}, [["a", "a"]], [["a", "b", "c"]], "maxItems"),
     "distinct": (

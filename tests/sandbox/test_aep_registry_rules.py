@@ -102,16 +102,22 @@ def test_types_are_the_registrys_own_to_say(aep: Adobe) -> None:
         "d": {"type": "integer", "minimum": -128, "maximum": 128},
         "e": {"type": "object", "meta:xdmType": "map", "additionalProperties": {"type": "string"}},
         "f": {"type": "object", "meta:xdmType": "array", "properties": {"x": {"type": "boolean"}}},
+        "g": {"type": "integer", "minimum": 0},
+        "h": {"type": "integer", "minimum": 5_000_000_000},
+        "i": {"type": "integer", "minimum": 1, "maximum": 32767},
     }
     group = aep.field_group(fields)
     made = group["definitions"]["customFields"]["properties"]["_acmesandbox"]["properties"]
-    assert [made[name]["meta:xdmType"] for name in "abcdef"] == [
+    assert [made[name]["meta:xdmType"] for name in "abcdefghi"] == [
         "int",
         "long",
         "short",
         "byte",
         "map",
         "object",
+        "int",
+        "long",
+        "short",
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from include.errors import SchemaError
+from include.sandbox.aep.registry_types import xdm_type
 from include.xdm.schema import INTEGER_LIMITS, Kind, XdmSchema, parse_schema
 from tests.making import (
     BOOLEAN,
@@ -45,7 +46,12 @@ TYPES: list[tuple[dict[str, Any], Kind]] = [
     ({"type": "integer", "meta:xdmType": "int", "minimum": 0, "maximum": 9}, Kind.INTEGER),
     ({"type": "integer", "meta:xdmType": "short"}, Kind.SHORT),
     ({"type": "integer", "meta:xdmType": "byte"}, Kind.BYTE),
-    ({"type": "integer", "minimum": 0}, Kind.LONG),
+    ({"type": "integer", "minimum": 0}, Kind.INTEGER),
+    ({"type": "integer", "maximum": 100}, Kind.INTEGER),
+    ({"type": "integer", "minimum": 5_000_000_000}, Kind.LONG),
+    ({"type": "integer", "minimum": -5_000_000_000}, Kind.LONG),
+    ({"type": "integer", "minimum": 0, "maximum": 5_000_000_000}, Kind.LONG),
+    ({"type": "integer", "minimum": 1, "maximum": 32767}, Kind.SHORT),
     (BOOLEAN, Kind.BOOLEAN),
     (DATE, Kind.DATE),
     (DATE_TIME, Kind.DATE_TIME),
@@ -70,6 +76,19 @@ def test_integers_have_the_limits_of_their_type_and_longs_those_of_a_double() ->
     assert INTEGER_LIMITS[Kind.LONG] == (-(2**53), 2**53)
     assert INTEGER_LIMITS[Kind.INTEGER] == (-(2**31), 2**31 - 1)
     assert INTEGER_LIMITS[Kind.BYTE] == (-128, 127)
+
+
+BOUNDS = [0, 1, -128, 128, 129, -32768, 32768, 2**31 - 1, 2**31, -(2**31), 2**31 + 1, 2**53, -(2**53)]
+
+
+@pytest.mark.parametrize("low", [None, *BOUNDS])
+def test_an_integer_has_the_type_that_the_registry_gives_it(low: int | None) -> None:
+    """The stand-in for AEP tells it from the bounds by code of its own."""
+    for high in [None, *BOUNDS]:
+        told = {"minimum": low, "maximum": high}
+        node = {"type": "integer", **{name: bound for name, bound in told.items() if bound is not None}}
+        field = schema(it=node).find((TENANT, "mixpanel", "it"))
+        assert field.kind.value == xdm_type(node), node
 
 
 def test_arrays_and_maps_know_what_is_in_them() -> None:

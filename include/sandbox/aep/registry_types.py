@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-_RANGES = (("byte", 128), ("short", 32768), ("int", 2147483648))
+_INT = 2147483648
+_RANGES = (("byte", 128), ("short", 32768), ("int", _INT))
 _INNER = ("properties", "definitions", "items", "additionalProperties", "allOf", "$ref")
 
 
@@ -35,8 +36,9 @@ def xdm_type(field: dict[str, Any]) -> str:
     """
     kind = str(field.get("type"))
     if kind == "integer":
-        low, high = field.get("minimum", -2147483648), field.get("maximum", 2147483648)
-        return next((name for name, bound in _RANGES if -bound <= low and high <= bound), "long")
+        # A bound that is not told is the plain integer's, which is an int (EP:xdm/schema/field-constraints.md).
+        limits = (field.get("minimum", -_INT), field.get("maximum", _INT))
+        return next((name for name, bound in _RANGES if all(-bound <= n <= bound for n in limits)), "long")
     if kind == "string":
         return str(field["format"]) if field.get("format") in ("date", "date-time") else "string"
     return "map" if kind == "object" and field.get("meta:xdmType") == "map" else kind

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from include.sandbox.aep.registry_types import xdm_type
+
 DATE_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
 """The four accepted patterns: with or without a fraction, Z or an offset; never without a zone."""
 EARLIEST_MS, LATEST_MS = -62_135_596_800_000, 253_402_300_799_999
@@ -30,7 +32,8 @@ LIMITS = (
 """The keywords of a field that its values are held against."""
 _DRAFT = "https://json-schema.org/draft/2019-09/schema"
 """The oldest one that knows the format uuid."""
-_INT = 2147483648
+_INT = {"minimum": -2147483648, "maximum": 2147483647}
+_LONG = {"minimum": -9007199254740992, "maximum": 9007199254740992}
 
 
 def row_schema(resolved: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +67,8 @@ def scalar_schema(field: dict[str, Any]) -> dict[str, Any]:
         text = {"type": "string", "format": kind, **({"pattern": DATE_TIME} if kind == "date-time" else {})}
         return {"anyOf": [text, {"type": "integer", "minimum": EARLIEST_MS, "maximum": LATEST_MS}]}
     if kind == "integer":
-        return {"minimum": -_INT, "maximum": _INT - 1, **limits, "type": "integer"}
+        own = _LONG if xdm_type(field) == "long" else _INT
+        return {**own, **limits, "type": "integer"}
     return {**limits, "type": kind} if kind in ("number", "boolean") else {}
 
 
