@@ -18,8 +18,8 @@ RUNBOOK = """
 ### Setup of the pipelines in AEP
 
 One task a pipeline file. It creates, where missing: identity namespaces, the field group, the schema, identity
-descriptors and the dataset; to a field group that is there it adds the fields that only its file has. It never
-changes or removes what is there, so it can be run at any time.
+descriptors and the dataset; a field group that is there grows with its file, as far as AEP allows. It never removes or
+restricts what is there, so it can be run at any time; fields that only AEP has are warned of in the log, and stay.
 
 **Red?** The first line of the log says what is wrong and what to do: usually the connection *Adobe Experience
 Platform*, or a right that its product profile lacks (dataset and schema management).

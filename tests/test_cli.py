@@ -114,6 +114,30 @@ def test_a_day_is_carried_and_what_it_holds_is_discovered_planned_and_loaded(
     assert row["_acmesandbox"]["mixpanel"]["custom"]["mp_event_size_1014d8bf"] > 0
 
 
+def test_plan_tells_what_takes_more_and_what_aep_alone_has(cli: Cli, pipelines: Path) -> None:
+    path = pipelines / "field_groups/mixpanel-defaults.json"
+    group = json.loads(path.read_text()) | {"title": "Growing"}
+
+    def write(**fields: Any) -> None:
+        group["properties"]["mixpanel"]["properties"]["custom"] = {"type": "object", "properties": fields}
+        path.write_text(json.dumps(group))
+
+    write(extra={"type": "string", "maxLength": 5}, spare={"type": "string"})
+    assert cli("apply", "hostile")[0] == 0
+    write(extra={"type": "string"})
+    title = "loosen in field group 'Growing': 1 fields"
+    looser = "+  mixpanel.custom.extra  maxLength 5 is given up"
+    note = "!            AEP has a field mixpanel.custom.spare (string) that the file lacks; it stays."
+    assert cli("plan", "hostile") == (0, f"{title}\n{looser}\n{note}\n")
+    code, text = cli("apply", "hostile")
+    assert (code, text.splitlines()[1:]) == (0, [note])
+    assert text.startswith(
+        "+            loosened in field group 'Growing': mixpanel.custom.extra (maxLength 5"
+    )
+    assert cli("apply", "hostile") == (0, f"{note}\nAEP has everything. Nothing was changed.\n")
+    assert cli("plan", "hostile") == (0, f"{note}\nAEP has everything. Nothing to do.\n")
+
+
 def test_values_are_shown_only_when_asked_for(cli: Cli) -> None:
     code, hidden = cli("discover", "shop", "--export", "--limit", "200")
     assert code == 0

@@ -5,7 +5,7 @@ Everything is looked for before it is made, by the name that AEP keeps unique: r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,15 +26,17 @@ IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"
 
 @dataclass
 class SetupResult:
-    """What was made, one clause each; ``changes`` is empty when everything was there."""
+    """What was made, one clause each; ``changes`` is empty when everything was there. ``notes``: what was left alone,
+    one sentence each."""
 
     dataset_id: str = ""
     schema_id: str = ""
     changes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def setup_pipeline(pipeline: Pipeline, aep: AepClient) -> SetupResult:
-    """Makes what is missing, and adds to the field group what its file has beside it.
+    """Makes what is missing, and lets the field group grow by what its file has beside it.
 
     Raises:
         ConfigError: the schema is missing and the pipeline names no field group to make it of.
@@ -111,9 +113,15 @@ def _field_group(plan: FieldGroupPlan, registry: Registry, result: SetupResult) 
     if plan.group_id is None:
         result.changes.append(f"created field group {plan.title!r}")
     elif plan.added:
-        fields = ", ".join(f"{path} ({kind})" for path, kind in plan.added)
-        result.changes.append(f"added to field group {plan.title!r}: {fields}")
+        result.changes.append(f"added to field group {plan.title!r}: {_listed(plan.added)}")
+    if plan.loosened:
+        result.changes.append(f"loosened in field group {plan.title!r}: {_listed(plan.loosened)}")
+    result.notes += plan.notes
     return group_id
+
+
+def _listed(fields: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{path} ({what})" for path, what in fields)
 
 
 def _descriptors(pipeline: Pipeline, registry: Registry, result: SetupResult) -> None:

@@ -24,6 +24,8 @@ def apply(project: Project, arguments: argparse.Namespace) -> int:  # noqa: ARG0
     result = setup_pipeline(project.pipeline, project.aep)
     for change in result.changes:
         say("+", "", change)
+    for note in result.notes:
+        say("!", "", note)
     if not result.changes:
         title("AEP has everything. Nothing was changed.")
     return 0
@@ -38,6 +40,9 @@ def _tell(pipeline: Pipeline, aep: AepClient) -> bool:
         verb = "add to" if group.group_id else "create"
         title(f"{verb} field group {group.title!r}: {len(group.added)} fields")
         table("+", group.added)
+    if group and group.loosened:
+        title(f"loosen in field group {group.title!r}: {len(group.loosened)} fields")
+        table("+", group.loosened)
     parts += [
         f"identity namespace {code}"
         for code in sorted(set(pipeline.identities.values()) - aep.identity.codes())
@@ -50,4 +55,6 @@ def _tell(pipeline: Pipeline, aep: AepClient) -> bool:
         parts.append(f"dataset {pipeline.aep.dataset!r}")
     for part in parts:
         say("+", "", part)
-    return bool(parts or (group and group.added))
+    for note in group.notes if group else []:
+        say("!", "", note)
+    return bool(parts or (group and (group.added or group.loosened)))

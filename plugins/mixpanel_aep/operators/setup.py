@@ -28,6 +28,8 @@ class AepSetupOperator(BaseOperator):
             result = setup_pipeline(self.pipeline, AepHook(self.pipeline.aep.conn_id).get_conn())
         for change in result.changes:
             self.log.info("%s: %s", self.pipeline.name, change)
+        for note in result.notes:
+            self.log.warning("%s: %s", self.pipeline.name, note)
         if not result.changes:
             self.log.info("%s: everything is there, nothing was changed", self.pipeline.name)
         return {"dataset": result.dataset_id, "schema": result.schema_id, "changes": result.changes}
