@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PermissionDeniedError
 from obstore.store import LocalStore, from_url
 
-from include.errors import ConfigError, LakeError
+from include.errors import AccessDenied, ConfigError, LakeError, PipelineError
 from include.failpoint import failpoint
 from include.redact import one_line
 
@@ -34,6 +34,7 @@ class Lake:
 
     Raises:
         LakeError: from every method, when the store cannot be read or written.
+        AccessDenied: from every method, when it says that this worker may not.
     """
 
     def __init__(self, url: str) -> None:
@@ -126,11 +127,30 @@ class Lake:
             raise self._error("read", key, error) from error
         return moment
 
+    def remove_unfinished(self, before: datetime) -> int:
+        """Removes what a process that died in the middle of a put has left in a folder lake; how many files.
+
+        Bucket stores keep parts of an upload out of sight and end them by a rule of the bucket's life cycle.
+        """
+        found = (
+            []
+            if self.root is None
+            else [path for path in self.root.rglob("*#[0-9]*") if path.stat().st_mtime < before.timestamp()]
+        )
+        for path in found:
+            path.unlink(missing_ok=True)
+        return len(found)
+
     def check_writable(self) -> None:
         """Raises LakeError now rather than after an hour of export."""
         self.create(".writable", b"")
 
-    def _error(self, verb: str, key: str, error: Exception) -> LakeError:
+    def _error(self, verb: str, key: str, error: Exception) -> PipelineError:
+        if isinstance(error, PermissionDeniedError | PermissionError):
+            return AccessDenied(
+                f"The lake {self.url} does not let this worker {verb} {key or 'anything'}.",
+                "Give its role that right (docs/security.md lists all that it needs); nothing was half written.",
+            )
         return LakeError(
             f"The lake {self.url} cannot {verb} {key or 'anything'}: {type(error).__name__}.",
             "Check that the place exists, that it has room and that this worker may write there.",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from include.aep.client import AepClient
 from include.aep.decide import BatchOutlook, Decision, Wanted, decide, in_flight, in_question, loads, outlook
@@ -90,20 +93,25 @@ class Attempt:
             for batch in self.aep.batches.find_by_external_id(self.dataset_id, external_id)
             if outlook(batch.status) in (BatchOutlook.OPEN, BatchOutlook.COMMITTED, BatchOutlook.ACTIVE)
         ]
-        new = not alive
         replaces = tuple(str(record.batch) for record in loads(self.records)) if self.replace else ()
-        if new:
-            tags = {
-                "mixpanel-aep/pipeline": [self.workspace.pipeline.name],
-                "mixpanel-aep/day": [str(self.workspace.partition)],
-            }
-            file_format = self.workspace.pipeline.aep.file_format
-            alive = [
-                self.aep.batches.create(self.dataset_id, file_format, external_id, tags, replaces=replaces)
-            ]
-        self.record("created", alive[0], replaces=replaces)
-        if new:  # it is open; asking the catalog, which may not know it yet, could only delay it
-            self.upload(alive[0])
+        if alive:
+            self.record("created", alive[0], replaces=replaces)
+            return
+        with (
+            self._files() as paths
+        ):  # first: files that somebody has changed must not leave an open batch behind
+            batch = self._open(external_id, replaces)
+            self.record("created", batch, replaces=replaces)
+            # It is open; asking the catalog, which may not know it yet, could only delay it.
+            self._fill(batch, paths)
+
+    def _open(self, external_id: str, replaces: tuple[str, ...]) -> str:
+        tags = {
+            "mixpanel-aep/pipeline": [self.workspace.pipeline.name],
+            "mixpanel-aep/day": [str(self.workspace.partition)],
+        }
+        file_format = self.workspace.pipeline.aep.file_format
+        return self.aep.batches.create(self.dataset_id, file_format, external_id, tags, replaces=replaces)
 
     def _abort(self, batch: str) -> None:
         """Ends an open batch of other content. Its run cannot complete it any more: this run's claim fences it out."""
@@ -116,9 +124,19 @@ class Attempt:
 
         Raises:
             Conflict: AEP takes no more files, because another run completed the batch or a person ended it.
+            BadManifest: a staged file is not what was staged.
         """
+        with self._files() as paths:
+            self._fill(batch, paths)
+
+    @contextmanager
+    def _files(self) -> Iterator[list[Path]]:
+        with self.workspace.scratch() as scratch:
+            yield self.workspace.local_files(self.staged, scratch)
+
+    def _fill(self, batch: str, paths: list[Path]) -> None:
         try:
-            self._send_files(batch)
+            self._send(batch, paths)
             # The record comes first: from here on the batch may become active, whether or not we hear of it.
             self.record("completing", batch)
             self.aep.batches.complete(batch)
@@ -128,13 +146,10 @@ class Attempt:
             raise overtaken from None
         self.committed = True
 
-    def _send_files(self, batch: str) -> None:
-        with self.workspace.scratch() as scratch:
-            paths = self.workspace.local_files(self.staged, scratch)
-            for file, path in zip(self.staged.files, paths, strict=True):
-                name = file.key.rsplit("/", 1)[1]
-                opener = partial(io.FileIO, path)
-                self.aep.batches.upload(batch, self.dataset_id, name, opener, file.bytes)
+    def _send(self, batch: str, paths: list[Path]) -> None:
+        for file, path in zip(self.staged.files, paths, strict=True):
+            name = file.key.rsplit("/", 1)[1]
+            self.aep.batches.upload(batch, self.dataset_id, name, partial(io.FileIO, path), file.bytes)
 
     def _overtaken(self, batch: str) -> Conflict | None:
         """Why AEP may refuse a batch that was open a moment ago."""

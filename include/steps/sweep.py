@@ -38,6 +38,11 @@ def sweep_batches(
     return swept
 
 
+def sweep_lake(lake: Lake, now: datetime) -> int:
+    """Removes what died half written from a folder lake; how many files."""
+    return lake.remove_unfinished(now - OLD_ENOUGH)
+
+
 def _partition_of(pipeline: Pipeline, external_id: str) -> PartitionKey | None:
     match = re.search(r"-(\d{4}-\d{2}-\d{2})-[0-9a-f]{16}-\d+r?\Z", external_id)
     if match is None:

@@ -187,7 +187,7 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
         meanwhile=(becomes("aborted"), later(60), later(60))),
     Elsewhere("person/reverts an active batch", _STATES, "test_a_batch_that_was_taken_back_in_aep_is_loaded_again"),
 
-    NotOurs("replay", "EP:ingestion/batch-ingestion/api-overview.md", "a day is replaced by reverting its batch: no step asks for replay"),
+    Elsewhere("replay", "EP:ingestion/batch-ingestion/api-overview.md", "test_another_mapping_leaves_active_rows_alone_until_the_day_is_replaced"),
     Elsewhere("conversion", "EP:ingestion/batch-ingestion/overview.md",
               "test_the_sandbox_refuses_what_our_own_validation_was_made_to_overlook"),
     Row("conversion/a text that is no date", _STATES, lines=(_GOOD % 1, (_GOOD % 2).replace(b"2026-07-01T12", b"noon")), active=0,

@@ -126,5 +126,8 @@ def becomes(status: str) -> Do:
     return Do(f"the newest batch is {status} from now on", lambda place: place.batch_becomes(status))
 
 
+NO_FAULTS = Do("the services behave again", lambda place: place.no_faults())
+
+
 def settings(**changes: Any) -> Do:
     return Do(f"AEP: {changes}", lambda place: place.settings(**changes))

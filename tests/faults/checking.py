@@ -53,6 +53,8 @@ def leftovers(place: Place, days: tuple[date, ...] = DAYS) -> set[str]:
     found |= {"open batch" for batch in place.batches() if batch["status"] == "loading"}
     if place.lake.root is not None:
         found |= {"unfinished file" for path in place.lake.root.rglob("*") if "#" in path.name}
+    else:
+        found |= {"unfinished upload"} if place.stage.s3.unfinished_uploads(place.where.lake) else set()
     if any((Path(place.where.folder) / "scratch").glob("*")):
         found.add("scratch")
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 import requests
@@ -11,13 +11,14 @@ import requests
 from include.sandbox.server import SandboxServer
 from tests.faults.matrix import SHOWN_ELSEWHERE
 from tests.faults.place import Stage
+from tests.faults.s3 import S3Proxy, proxied
 
 BUCKET = "lake-of-the-faults"
 
 
 @pytest.fixture(scope="session")
-def s3() -> Iterator[Mapping[str, str]]:
-    """moto's server, as the environment of a process that is to reach it."""
+def s3() -> Iterator[S3Proxy]:
+    """moto's server, behind a proxy that can misbehave."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -25,24 +26,30 @@ def s3() -> Iterator[Mapping[str, str]]:
     host, port = server.get_host_and_port()
     headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260701/us-east-1/s3/aws4_request"}
     requests.put(f"http://{host}:{port}/{BUCKET}", headers=headers, timeout=10).raise_for_status()
-    yield {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+    with proxied(f"http://{host}:{port}") as proxy:
+        yield proxy
+    server.stop()
+
+
+def environment(proxy: S3Proxy) -> dict[str, str]:
+    """Of a process that is to reach it."""
+    return {
+        "AWS_ENDPOINT_URL": proxy.url,
         "AWS_ACCESS_KEY_ID": "canary-s3-key",
         "AWS_SECRET_ACCESS_KEY": "canary-s3-secret",
         "AWS_REGION": "us-east-1",
     }
-    server.stop()
 
 
 @pytest.fixture(scope="session")
-def stage_for_all(s3: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage_for_all(s3: S3Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with SandboxServer(tmp_path_factory.mktemp("sandbox")) as server:
-        yield Stage(server.url, tmp_path_factory.mktemp("faults"), s3, BUCKET)
+        yield Stage(server.url, tmp_path_factory.mktemp("faults"), s3, environment(s3), BUCKET)
 
 
 @pytest.fixture
-def stage(stage_for_all: Stage, s3: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    for name, value in s3.items():
+def stage(stage_for_all: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    for name, value in stage_for_all.environment.items():
         monkeypatch.setenv(name, value)
     yield stage_for_all
     stage_for_all.clear_up()

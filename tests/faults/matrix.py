@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tests.faults.case import Case, Elsewhere
-from tests.faults.cases import load
+from tests.faults.cases import load, stage
 
 CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
+    "S": (14, stage.CASES),
     "L": (26, load.CASES),
 }
 """How many cases a chapter has, and which."""

@@ -20,6 +20,7 @@ from include.lake.lake import Lake
 from include.lake.ledger import Ledger, LedgerRecord
 from tests.carrying import PIPELINES, Carrier
 from tests.faults.running import DAYS, End, Run, Tasks, Try, Where
+from tests.faults.s3 import S3Proxy
 
 LakeKind = Literal["disk", "s3"]
 NOON = 1_782_907_200
@@ -48,8 +49,9 @@ class Stage:
 
     url: str
     folder: Path
-    s3: Mapping[str, str]
-    """Environment of a process that is to reach the S3 stand-in."""
+    s3: S3Proxy
+    environment: Mapping[str, str]
+    """Of a process that is to reach S3."""
     bucket: str
 
     def __post_init__(self) -> None:
@@ -73,6 +75,7 @@ class Stage:
 
     def clear_up(self) -> None:
         """Forgets all faults and settings of a case."""
+        self.s3.calm()
         self._ask("DELETE", "/faults")
         self._ask("POST", "/aep/settings", json={**self.settings, "next_batches": []})
         self._ask("POST", "/clock", json={"reset": True})
@@ -110,7 +113,7 @@ class Place:
             connection={"login": ACCOUNT, "password": SECRETS["mixpanel"],
                         "extra": {"project_id": self.project_id, "region": "us"}},
             aep_connection={"password": SECRETS["aep"]},
-            environment=stage.s3 if lake == "s3" else {},
+            environment=stage.environment if lake == "s3" else {},
         )  # fmt: skip
         account = {"username": ACCOUNT, "secret": SECRETS["mixpanel"]}
         stage.post(
@@ -158,6 +161,11 @@ class Place:
     def fault(self, fault: Mapping[str, Any]) -> None:
         self.stage.post("/faults", dict(fault))
 
+    def no_faults(self) -> None:
+        """All services behave again, and S3."""
+        self.stage.s3.calm()
+        self.stage.session.delete(f"{self.stage.url}/_sandbox/faults", timeout=30).raise_for_status()
+
     def settings(self, **settings: Any) -> None:
         self.stage.post("/aep/settings", settings)
 
@@ -167,8 +175,11 @@ class Place:
 
     def batch_becomes(self, status: str) -> None:
         """Somebody, or AEP itself, gives the newest batch another status."""
+        self.change_batch(status=status)
+
+    def change_batch(self, **fields: Any) -> None:
         newest = max(self.batches(), key=lambda batch: batch["created"])
-        self.stage.post(f"/aep/batches/{newest['id']}", {"status": status})
+        self.stage.post(f"/aep/batches/{newest['id']}", fields)
 
     # Runs.
 
@@ -181,7 +192,7 @@ class Place:
 
     def finish(self, run: Run, tries: int = _TRIES) -> End:
         """Tries the run as Airflow would, without failpoints: again where that may help."""
-        calm = replace(run, failpoints="", inject=None)
+        calm = replace(run, failpoints="")
         for _ in range(tries):
             end = self.tried(calm)
             if end.outcome not in ("again", "died"):

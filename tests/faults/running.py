@@ -56,6 +56,9 @@ class Where:
     aep_connection: Mapping[str, Any] = field(default_factory=dict)
     limits: UploadLimits | None = None
     idle_seconds: float = 5.0
+    attempts: int = 3
+    prepare: Callable[[], None] | None = None
+    """A function of a module, called in each process before it works: what cannot be set from outside."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def carrier(self) -> Carrier:
@@ -67,9 +70,17 @@ class Where:
             Clock(seconds=hurried.seconds, sleep=hurried.sleep),
             dict(self.connection),
             dict(self.aep_connection),
-            Patience(2, self.idle_seconds),
+            Patience(2, self.idle_seconds, attempts=self.attempts),
             self.limits,
         )
+
+
+def one_row_a_file() -> None:
+    """Makes the smallest days be of several slices and several files."""
+    import include.steps.stage
+    import include.xdm.spool
+
+    include.xdm.spool.SLICE_ROWS = include.steps.stage.FILE_ROWS = 1
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,6 @@ class Run:
     """A DAG run of a partition: its name, its Params, and at which failpoints its next try dies or stops.
 
     ``looks``: how often ingest looks at AEP before it calls the batch stuck, as the operator does after six hours.
-    ``inject``: a function of a module, called in the process before it works: what only its inside can do to it.
     """
 
     name: str = "scheduled"
@@ -87,7 +97,6 @@ class Run:
     until: str = "ingest"
     failpoints: str = ""
     looks: int = 400
-    inject: Callable[[], None] | None = None
 
     @property
     def key(self) -> str:
@@ -208,8 +217,8 @@ def _carry(where: Where, run: Run, end: str, log: str) -> None:
     if run.failpoints:
         os.environ[VARIABLE] = run.failpoints
     try:
-        if run.inject is not None:
-            run.inject()
+        if where.prepare is not None:
+            where.prepare()
         _steps(where.carrier(), run, Tasks(Path(where.folder) / f"{run.key}.xcom"))
         result = End("green")
     except PipelineError as error:

@@ -70,7 +70,7 @@ class ReconcileCloseOperator(PipelineOperator):
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:  # noqa: ARG002
         from include.steps.reconcile import days_to_reconcile, late_beyond_window
-        from include.steps.sweep import sweep_batches
+        from include.steps.sweep import sweep_batches, sweep_lake
 
         lake, now = open_lake(self.pipeline), SYSTEM_CLOCK.now()
         aep = AepHook(self.pipeline.aep.conn_id).get_conn()
@@ -78,6 +78,8 @@ class ReconcileCloseOperator(PipelineOperator):
         swept = sweep_batches(lake, self.pipeline, aep, dataset["id"], now)
         for batch in swept:
             self.log.info("Ended batch %s, which no run was going to fill", batch)
+        if unfinished := sweep_lake(lake, now):
+            self.log.info("Removed %d files that were never written to their end", unfinished)
         days = days_to_reconcile(self.pipeline, now)
         mixpanel = MixpanelHook(self.pipeline.mixpanel.conn_id, lake).get_conn()
         late = late_beyond_window(lake, self.pipeline, mixpanel, min(days), now) if days else {}

@@ -2,16 +2,135 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from include.aep.upload import UploadLimits
 from tests.failures.aep_failure import at
-from tests.failures.failure import drop
-from tests.faults.case import ALL_OF_IT, Case, Elsewhere, dies, fault
+from tests.failures.failure import answer, drop, html
+from tests.faults.case import (
+    ALL_OF_IT,
+    NO_FAULTS,
+    Case,
+    Do,
+    Elsewhere,
+    Go,
+    Json,
+    becomes,
+    dies,
+    fault,
+    forced,
+    run,
+    settings,
+)
+from tests.faults.place import Place
+from tests.faults.running import one_row_a_file
+
+_AGAIN = "again:ServiceUnavailable"
+_FILES = {"prepare": one_row_a_file}
+_CHUNKS = {"limits": UploadLimits(chunk_from_bytes=1000, chunk_bytes=1500)}
+_EXPIRED = answer(401, body_json={"error_code": "401013"})
+_TWICE = (*ALL_OF_IT[:3], *ALL_OF_IT)
+_ROUTES = ("token", "dataset", "find", "create", "upload", "complete", "look")
+
+
+def _down(route: str, how: Json, ends: str = _AGAIN) -> tuple[Any, ...]:
+    """A route that fails for longer than a try lasts, and then works again."""
+    return fault(at(route, {**how, "times": None})), Go(ends=ends), NO_FAULTS
+
+
+def _grow(place: Place) -> None:
+    """Somebody adds a field to the schema in AEP."""
+    group = place.stage.aep.registry.find_by_title("fieldgroups", "Fault fields")
+    assert group is not None
+    path = f"/definitions/customFields/properties/_acmesandbox/properties/mixpanel/properties/field_{place.project_id}"
+    place.stage.aep.registry.patch(
+        "fieldgroups",
+        group["$id"],
+        [{"op": "add", "path": path, "value": {"title": "New", "type": "string"}}],
+    )
+
 
 CASES: tuple[Case | Elsewhere, ...] = (
-    Case("L01", "kill -9 before POST /batches", "nothing in AEP", (dies("batch.create.before"),),
-         ledger=ALL_OF_IT),
-    Case("L02", "POST succeeds, its answer is lost", "the batch is found again by its externalId",
-         (fault(at("create", drop(after=True))),), ledger=ALL_OF_IT),
+    Case("L01", "kill -9 before POST /batches", "nothing in AEP", (dies("batch.create.before"),), ledger=ALL_OF_IT),
+    # The batch is not orphaned: its externalId follows from the content, and finds it again.
+    Case("L02", "POST succeeds, its answer is lost", "the batch is found again, filled and completed",
+         (fault(at("create", drop(after=True))), Go(ends=_AGAIN)), ledger=ALL_OF_IT),
     Case("L03", "kill -9 after POST, before the ledger's record", "as L02", (dies("batch.create.after"),), ledger=ALL_OF_IT),
     Case("L04", "kill -9 after the ledger's record, before upload", "resumes with the same batch", (dies("ledger.created.after"),),
          ledger=ALL_OF_IT),
+    Case("L04/s3", "the same with a lake in S3", "resumes with the same batch", (dies("ledger.created.after"),), lake="s3",
+         ledger=ALL_OF_IT),
+    *(Case(f"L05/after file {number}", "kill -9 after file k of n", "resumes; every file once, under the same names",
+           (dies("batch.upload.after", number),), place=_FILES, ledger=ALL_OF_IT) for number in (1, 2, 3)),
+    Case("L05/in a chunked file", "kill -9 between two chunks", "the file begins anew under the same name",
+         (dies("batch.chunk.after", 2),), place=_CHUNKS, ledger=ALL_OF_IT),
+    Case("L06", "an upload's answer is lost, its bytes arrived", "the same name again; one file", (fault(at("upload", drop(after=True))),),
+         ledger=ALL_OF_IT),
+    Case("L07", "kill -9 before the record of completing", "resumes, then COMPLETE", (dies("ledger.completing.before"),), ledger=ALL_OF_IT),
+    Case("L08", "kill -9 after the record, before the call", "COMPLETE", (dies("ledger.completing.after"),), ledger=ALL_OF_IT),
+    Case("L08/s3", "the same with a lake in S3", "COMPLETE", (dies("ledger.completing.after"),), lake="s3", ledger=ALL_OF_IT),
+    Case("L09", "kill -9 after COMPLETE was accepted", "watched, or COMPLETE again; one active batch", (dies("batch.complete.after"),),
+         ledger=ALL_OF_IT),
+    Case("L10/500", "COMPLETE answers 500, but is done", "as L09", (fault(at("complete", answer(500, after=True))),), ledger=ALL_OF_IT),
+    Case("L10/silence", "COMPLETE's answer is lost", "as L09", (fault(at("complete", drop(after=True))),), ledger=ALL_OF_IT),
+    *(Case(f"L11/{route}", "the token expires before this call", "a new token, the call again; nothing begins anew",
+           (fault(at(route, _EXPIRED)),), place=_FILES if route == "upload" else {}, ledger=ALL_OF_IT)
+      for route in ("upload", "complete", "look")),
+    Case("L12/down", "IMS is down", "bounded retries; IdentityServiceUnavailable",
+         _down("token", drop(None), "again:IdentityServiceUnavailable"), ledger=ALL_OF_IT),
+    Case("L12/html", "IMS answers a page", "bounded retries; IdentityServiceUnavailable",
+         _down("token", html(None), "again:IdentityServiceUnavailable"), ledger=ALL_OF_IT),
+    Case("L12/expired", "IMS gives a token that has expired already", "bounded retries; IdentityServiceUnavailable",
+         (fault(at("token", answer(200, body_json={"access_token": "canary-secret-adobe", "expires_in": 0}))),), ledger=ALL_OF_IT),
+    Case("L13/401", "401 after a new token too", "red, names what to check",
+         _down("create", _EXPIRED, "red:CredentialsRejected"), ledger=ALL_OF_IT),
+    Case("L13/403", "403", "red, names what to check",
+         _down("create", answer(403, body_json={"error_code": "403027"}), "red:(CredentialsRejected|AccessDenied)"), ledger=ALL_OF_IT),
+    Case("L13/no dataset", "the dataset is gone", "red, names the dataset",
+         _down("dataset", answer(200, body_json={}), "red:DatasetMissing"), ledger=ALL_OF_IT),
+    *(Case(f"L14/{route} {status}", "a storm of refusals", "waits as told, to a deadline; then Airflow's retry",
+           _down(route, answer(status, retry_after=1), "again:.*"), ledger=ALL_OF_IT)
+      for status, routes in ((429, ("create", "look")), (503, _ROUTES[1:])) for route in routes),
+    Case("L15/413", "413 on a file", "sent again in chunks", (settings(small_file_bytes=2000),), ledger=ALL_OF_IT,
+         place={"limits": UploadLimits(chunk_bytes=1500)}),
+    Case("L15/400", "400: chunks overlap or are missing", "the file again, once, in smaller chunks", (fault(at("finish", answer(400))),),
+         place=_CHUNKS, ledger=ALL_OF_IT),
+    Case("L15/for ever", "400 for ever", "red", _down("finish", answer(400), "red:RequestRefused"), place=_CHUNKS, ledger=ALL_OF_IT),
+    Case("L16", "the batch fails", "red with AEP's reasons; the next run makes a new batch",
+         (forced({"outcome": "failed", "errors": [{"code": "INGEST-1401-400", "description": "x", "rows": []}]}),
+          Go(ends="red:BatchFailed", says="rows cannot be parsed")), batches=2, ledger=(*ALL_OF_IT[:3], "failed", *ALL_OF_IT)),
+    # Partial ingestion is off: a batch that is part of a day cannot be made whole beside it, only taken back.
+    *(Case(f"L17/{name}", "the batch succeeds in part", "red with both counts; reverted by a person, the day is loaded anew",
+           (forced({"outcome": "partial", "rows": 1, **more}), Go(ends="red:CountMismatch", says="2 rows .*3 were staged"),
+            becomes("inactive")), batches=2, ledger=_TWICE)
+      for name, more in (("counted", {}), ("silently", {"silent": True}))),
+    *(Case(f"L18/{status}", "the batch is stuck past the deadline", "BatchStuck at every try; never a second batch",
+           (forced({"outcome": "status", "status": status}), *([Go(run(looks=3), "again:BatchStuck", "It may still become active|Look")] * 2),
+            becomes("success")), ledger=ALL_OF_IT) for status in ("loaded", "staged", "retrying", "stalled", "loading")),
+    Case("L19", "the batch turns active after we gave up", "the next run sees it",
+         (forced({"outcome": "stalled"}), Go(run(looks=2), "again:BatchStuck"), becomes("success"), Go()), ledger=ALL_OF_IT),
+    Case("L20", "statuses that nobody knows, and that flap", "keeps waiting",
+         (forced({"outcome": "path", "path": [{"status": word, "seconds": 0.05}
+                                             for word in ("preparing", "retrying", "SUCCESSFUL", "processing", "retrying")]}),),
+         ledger=ALL_OF_IT),
+    Case("L21/lag", "Catalog does not know the new batch yet", "keeps waiting", (settings(catalog_lag_seconds=0.3),), ledger=ALL_OF_IT),
+    Case("L21/vanished", "Catalog has lost the batch", "BatchStuck at every try; never a second batch without a person",
+         (forced({"outcome": "stalled"}), Go(run(looks=2), "again:BatchStuck"),
+          Do("Catalog hides it", lambda place: place.change_batch(vanished=True)), Go(run(looks=3), "again:BatchStuck"),
+          Do("Catalog shows it", lambda place: place.change_batch(vanished=False)), becomes("success")), ledger=ALL_OF_IT),
+    Case("L22", "success, but the counts differ", "red, with both counts; it stays red until a person has looked",
+         (forced({"outcome": "partial", "rows": 2, "silent": True}), *([Go(ends="red:CountMismatch")] * 2)), finally_=None, active=1, lost=2,
+         ledger=ALL_OF_IT[:3]),
+    # What was ended in AEP cannot become active any more: a new batch needs nobody's leave.
+    *(Case(f"L23/{status}", "somebody ends the batch in AEP", "a new batch; the ledger keeps both",
+           (forced({"outcome": "stalled"}), Go(run(looks=2), "again:BatchStuck"), becomes(status)), batches=2, ledger=_TWICE)
+      for status in ("aborted", "deleted")),
+    Case("L23/taken back", "somebody takes the active batch out in AEP", "the day is loaded anew; the ledger keeps both",
+         (Go(), becomes("inactive")), run=run(name="another"), batches=2, ledger=(*ALL_OF_IT, "gone", *ALL_OF_IT)),
+    # AEP's schemas only grow, so that what was staged still fits; what does not fit fails the batch, which is L16.
+    Case("L25", "the dataset's schema has grown since staging", "loaded all the same",
+         (Go(run(until="stage")), Do("a new field", _grow)), ledger=ALL_OF_IT),
+    Case("L26", "AEP takes the batch for a duplicate", "red at every try, no loop, and no second batch",
+         (forced({"outcome": "duplicate"}), *([Go(ends="red:BatchFailed", says="taken for a duplicate")] * 2)), finally_=None, active=0, lost=3,
+         ledger=ALL_OF_IT[:3]),
 )  # fmt: skip
