@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tests.faults.case import Case, Elsewhere
-from tests.faults.cases import load, stage
+from tests.faults.cases import export, load, stage
 
 CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
+    "E": (25, export.CASES),
     "S": (14, stage.CASES),
     "L": (26, load.CASES),
 }

@@ -70,7 +70,7 @@ class Stage:
     def post(self, path: str, body: Any) -> Any:
         return self._ask("POST", path, json=body)
 
-    def get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, /, **query: Any) -> Any:
         return self._ask("GET", path, params=query)
 
     def clear_up(self) -> None:

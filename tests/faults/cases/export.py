@@ -1,0 +1,223 @@
+"""E: the export from Mixpanel."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+from tests.failures.failure import CANARY_BODY, alter, answer, cut, html, sentinel
+from tests.faults.case import ALL_OF_IT, Act, Case, Do, Elsewhere, Go, Json, add, dies, fault, three
+from tests.faults.checking import EXACT, compared
+from tests.faults.looking import (
+    EXPORT,
+    all_of,
+    asked,
+    counted,
+    outputs,
+    refused,
+    rows,
+    silent_about,
+    unmapped,
+)
+from tests.faults.place import NOON, LakeKind, Place, event
+from tests.faults.running import Run
+
+_CUT = "again:TruncatedExport"
+_NOTHING: dict[str, Any] = {"active": 0, "batches": 0}
+_ROW = '{"event":"A","properties":{"time":%d,"distinct_id":"u","$insert_id":"%s"%s}}'
+_MANY = tuple(event(f"E{n % 7}", key=f"many-{n}") for n in range(400))
+_ODD = "a\u2028b\u0085c\u2029d\u0000e\u000bf"
+
+
+def line(text: str | bytes) -> Json:
+    """A line of the day's export that is sent exactly so."""
+    content = text.encode() if isinstance(text, str) else text
+    moment = {"at": NOON * 1000, "processed_at": NOON * 1000 + 7_200_000}
+    return {"line_base64": base64.b64encode(content).decode(), **moment}
+
+
+def with_more(key: str, more: str) -> Json:
+    """An event whose properties end with ``more``."""
+    return line(_ROW % (NOON, key, f",{more}"))
+
+
+def exporting(planned: Json) -> Do:
+    """``planned`` happens to exports alone."""
+    return fault({"match": EXPORT, **planned})
+
+
+def connection(**fields: Any) -> Do:
+    """Somebody changes the Mixpanel connection; None takes a field back."""
+
+    def change(place: Place) -> None:
+        kept = {**place.where.connection, **fields}
+        place.change(connection={name: value for name, value in kept.items() if value is not None})
+
+    return Do(f"the connection changes: {', '.join(fields)}", change)
+
+
+def _storm(place: Place) -> None:
+    own = {**EXPORT, "query": f"project_id={place.project_id}&"}
+    place.fault({"match": own, **answer(429, 12)})
+
+
+def _another_pipeline_is_green(place: Place) -> None:
+    other = place.stage.place(f"{place.folder.name} beside it")
+    other.add(*three())
+    assert str(other.tried(Run())) == "green"
+    assert (compared(other), len(other.active())) == (EXACT, 3)
+    other.discard()
+
+
+def _deleted(place: Place) -> None:
+    place.stage.post(
+        f"/mixpanel/projects/{place.project_id}/deletions", {"insert_ids": ["i-Added-2026-07-01"]}
+    )
+
+
+def _region(place: Place) -> None:
+    place.stage.post("/mixpanel/projects", {"id": place.project_id, "region": "eu"})
+
+
+def _redirected(place: Place) -> None:
+    place.fault({"match": EXPORT, "action": {"do": "redirect", "to": f"{place.stage.url}/elsewhere"}})
+
+
+def _nobody_went_elsewhere(place: Place) -> None:
+    assert place.stage.get("/transcript", path="/elsewhere")["entries"] == []
+
+
+def _odd_values_are_kept(place: Place) -> None:
+    odd = [row for row in rows(place) if row["eventType"].startswith("Odd")]
+    assert [row["eventType"] for row in odd] == ["Odd\u2028event"]
+    kept = unmapped(odd[0])
+    assert (kept["text"], kept["naïve\u0085"]) == (_ODD, ["\u2029"])
+
+
+def _large_numbers_are_kept(place: Place) -> None:
+    assert sorted(unmapped(row).get("big", 0) for row in rows(place)) == [0, 0, 0, 2**63]
+
+
+def _cut(number: str, name: str, planned: Json, says: str, **more: Any) -> Case:
+    """An answer that is not whole: nothing of it is published, and the next try is green."""
+    acts = (exporting(planned), Go(ends=_CUT, says=says))
+    check = all_of(asked(2), outputs("export", 1))
+    return Case(f"{number}/{name}", f"the answer is cut: {name}", "TruncatedExport; green after retry", acts,
+                check=check, ledger=ALL_OF_IT, **more)  # fmt: skip
+
+
+def _refused(id: str, planned: Json, error: str, says: str, fault: str, expected: str) -> Case:
+    """An answer that another try does not mend: red at once, after one request."""
+    acts = (exporting({**planned, "times": None}), Go(ends=f"red:{error}", says=says))
+    check = all_of(asked(2), silent_about(CANARY_BODY))
+    return Case(id, fault, expected, acts, finally_=f"red:{error}", check=check, **_NOTHING)
+
+
+def _killed(lake: LakeKind) -> tuple[Case, ...]:
+    variant = "" if lake == "disk" else f"/{lake}"
+    again, once = (all_of(asked(n), outputs("export", 1)) for n in (2, 1))
+    drip = exporting({"action": {"do": "drip", "bytes_at_a_time": 100, "every_seconds": 0.02}})
+    rows: tuple[tuple[str, str, str, tuple[Act, ...], Callable[[Place], None]], ...] = (
+        ("E01", "kill -9 before the request", "retry exports again; one raw object", (dies("export.before"),), once),
+        ("E02", "kill -9 in mid stream", "nothing is in the lake; retry green", (drip, dies("export.piece", 3)), again),
+        ("E03", "kill -9 after raw upload, before its manifest", "retry exports again, to the same key; one manifest",
+         (dies("manifest.export.before"),), again),
+        ("E04", "kill -9 after the manifest, before task success", "retry finds the manifest and makes no request",
+         (dies("manifest.export.after"),), once),
+    )  # fmt: skip
+    return tuple(
+        Case(f"{number}{variant}", fault, expected, acts, check=check, lake=lake, ledger=ALL_OF_IT)
+        for number, fault, expected, acts, check in rows
+    )
+
+
+CASES: tuple[Case | Elsewhere, ...] = (
+    *_killed("disk"),
+    *_killed("s3"),
+    Case("E03/a late event between the tries", "as E03, and the next export has other content",
+         "retry publishes another hash; one manifest, the first file is unreferenced",
+         (dies("manifest.export.before"), add(event(key="late"))), active=4, left=frozenset({"raw"}),
+         check=all_of(asked(2), outputs("export", 1))),
+    _cut("E05", "gzip without its trailer, with a right Content-Length",
+         cut(before_end_bytes=8, encoding="gzip", framing="content-length", honest=True), "its gzip has no end"),
+    _cut("E05", "140 of 400 rows", cut(encoding="gzip", framing="content-length", honest=True), "gzip", events=_MANY, active=400),
+    _cut("E06", "identity, Connection: close", cut(framing="close", encoding="identity"), "does not say where it ends"),
+    _cut("E06", "the last line is half an event",
+         cut(before_end_bytes=40, encoding="identity", framing="content-length", honest=True), "last line is not a whole event"),
+    _cut("E07", "chunked, and the final chunk never comes", cut(before_end_bytes=0), "broke off"),
+    *(Case(f"E08/{name}", "200 with a line that says that the export died", "ExportTerminatedEarly; green after retry",
+           (exporting(planned), Go(ends="again:ExportTerminatedEarly", says="stopped this export")),
+           check=all_of(asked(2), outputs("export", 1)))
+      for name, planned in {
+          "last": sentinel("terminated early"), "export": sentinel("export terminated early", encoding="gzip"),
+          "a list": sentinel('["terminated early"]'), "upper case": sentinel("TERMINATED EARLY", newline=False),
+          "in the middle": sentinel("terminated early", after_lines=1, rest=True)}.items()),
+    Case("E09", "the last line has no newline", "row kept", (exporting(alter("no_final_newline")),), check=asked(1)),
+    Case("E10", "empty body, 200", "success with 0 rows: no batch, the ledger says empty", (), events=(), ledger=("empty",), **_NOTHING),
+    Case("E10/looked at again", "an empty day gets events later", "reconcile looks again and loads them",
+         (Go(), add(*three())), events=(), run=Run("reconcile", look=True), ledger=("empty", *ALL_OF_IT), check=asked(2)),
+    # The day as a whole is refused by validate, which knows what is expected of it: there is no error of its own.
+    Case("E10/allow_empty: false", "empty body, 200, where no day may be empty", "red PartitionRefused, nothing is staged", (), events=(),
+         pipeline={"quality": {"allow_empty": False}}, finally_="red:PartitionRefused", ledger=(), left=frozenset({"report"}),
+         **_NOTHING),
+    Case("E11", "U+2028, U+0085, NUL, lone surrogates in values", "same number of events; kept, or quarantined with a reason", (),
+         events=(*three(), event("Odd\u2028event", text=_ODD, **{"naïve\u0085": ["\u2029"]}), with_more("s", '"x":"\\ud800"')),
+         active=4, quarantined=1, check=all_of(refused("transform", not_json=1), _odd_values_are_kept)),
+    Case("E12", "one line above 1 MiB, one above the limit", "the one to AEP, the other to quarantine; the rest loads", (),
+         events=(*three(), event(text="x" * 1_100_000), event(text="x" * 1_250_000)), active=4, quarantined=1,
+         check=refused("transform", row_too_large=1)),
+    Case("E13", "JSON that is no object; properties missing; properties a list", "quarantine with reason and line number", (),
+         events=(*three(), *map(line, ("99", "[1]", "null", '{"event":"A"}', '{"event":"A","properties":[]}'))), quarantined=5,
+         check=refused("transform", not_an_event=5)),
+    # A number that JSON has is no fault: 2^63 fits no double, and is kept to the letter.
+    Case("E14", "a key twice, NaN, Infinity, 1e400, 2^63", "strict parser: what is no JSON is quarantined, large integers are kept", (),
+         events=(*three(), with_more("d", '"x":1,"x":2'), with_more("n", '"x":NaN'), with_more("i", '"x":Infinity'),
+                 with_more("b", f'"big":{2**63}')),
+         active=4, quarantined=3, check=all_of(refused("transform", duplicate_key=1, not_json=2), _large_numbers_are_kept)),
+    *(Case(f"E15/{name}", "429 once", "waits as told, and asks again", (exporting(answer(429, **told)),), check=asked(2))
+      for name, told in {"seconds": {"retry_after": 7}, "a date": {"retry_after": "date+30"}, "absent": {}}.items()),
+    Case("E15/absurd", "429 with Retry-After: 10^9", "not slept through: Airflow's retry", (
+         exporting(answer(429, retry_after=10**9)), Go(ends="again:Throttled")), check=asked(2)),
+    Elsewhere("E15/as told", "429 with Retry-After", "the time that was waited is what was told, up to the cap",
+              ("tests/mixpanel/test_mixpanel_client.py::test_it_waits_as_it_is_told",
+               "tests/mixpanel/test_mixpanel_client.py::test_whatever_a_header_says_the_wait_is_bounded")),
+    Case("E16", "429 storm longer than the budget", "transient, with the hint of 60 exports an hour; other pipelines go on", (
+         Do("a storm of 429 for this project", _storm), Go(ends="again:Throttled", says="60 exports an hour"),
+         Do("another pipeline at the same time", _another_pipeline_is_green), Go(ends="again:Throttled")), check=asked(13)),
+    Case("E17", "500, 502, 503, 504, then good", "green; attempts counted",
+         tuple(exporting(answer(status)) for status in (500, 502, 503, 504)), check=asked(5)),
+    Case("E17/storm", "503 for longer than a try lasts", "green with the next try",
+         (exporting(answer(503, 6)), Go(ends="again:ServiceUnavailable", says="HTTP 503")), check=asked(7)),
+    _refused("E18/401", answer(401), "CredentialsRejected", "connection mixpanel_hostile", "401", "red at once, names the connection"),
+    _refused("E18/403", answer(403), "AccessDenied", "connection mixpanel_hostile", "403", "red at once, names the connection"),
+    _refused("E19", answer(400, body_json={"error": "to_date cannot be later than today"}), "PartitionNotClosed", "mixpanel.timezone",
+             "400: to_date cannot be later than today", "red PartitionNotClosed, says where the time zone is configured"),
+    Case("E20/connect", "nobody answers at the port", "transient; green when somebody does",
+         (connection(port=1), Go(ends="again:ServiceUnavailable", says="could not be reached"), connection(port=None)), check=asked(1)),
+    Case("E20/silence", "the server accepts and sends nothing", "bounded by the timeout; asked again",
+         (exporting({"action": {"do": "delay", "delay_seconds": 1.2}}),), place={"idle_seconds": 0.5}, check=asked(2)),
+    Elsewhere("E20/TLS", "TLS fails", "ServiceUnavailable with the network's hint",
+              ("tests/http/test_http_client.py",)),
+    Case("E21/drip", "less than the slowest rate", "given up by the stalled-read deadline; green after retry", (
+         exporting({"action": {"do": "drip", "bytes_at_a_time": 1, "every_seconds": 0.15}}), Go(ends=_CUT, says="Mixpanel sent only")),
+         place={"idle_seconds": 0.5}, check=asked(2)),
+    Case("E21/silence in mid stream", "the stream stops and the connection stays open", "TruncatedExport; green after retry", (
+         exporting({"action": {"do": "hang", "after_bytes": 100, "seconds": 5}}), Go(ends=_CUT, says="ReadTimeoutError")),
+         place={"idle_seconds": 0.5}, check=asked(2)),
+    Case("E22", "redirect to another address", "red RedirectRefused; nobody goes there, with credentials or without",
+         (Do("a redirect", _redirected), Go(ends="red:RedirectRefused")), check=all_of(asked(2), _nobody_went_elsewhere)),
+    # Not even its first characters are told: they may be an event in another form.
+    Case("E23", "an HTML page with 200", "NotAnExport, nothing of the page is told; green after retry",
+         (exporting(html()), Go(ends="again:NotAnExport", says="a web page")), check=all_of(asked(2), silent_about(CANARY_BODY))),
+    Case("E24", "two exports of a day differ: one event vanished, one came late", "the late one is loaded, the other is counted",
+         (Go(), add(event(key="late")), Do("Mixpanel deletes an event", _deleted)), run=Run("reconcile", look=True), active=4, batches=2,
+         check=all_of(counted("stage", staged=1, already_active=2, vanished=1), outputs("export", 2))),
+    # Exported rows hold no project id: whose they are is asked of the request, which always names the project.
+    Case("E25", "the project lives in another region", "red WrongProject, says what to change",
+         (Do("the project is in the EU", _region), Go(ends="red:WrongProject", says="Set the region")), finally_="red:WrongProject",
+         check=asked(2), **_NOTHING),
+    Case("E25/another project's id", "the account does not belong to the project", "red at once, nothing is exported",
+         (connection(extra={"project_id": 6_999_999, "region": "us"}), Go(ends="red:(WrongProject|CredentialsRejected|AccessDenied)")),
+         finally_=None, check=asked(0), **_NOTHING),
+)  # fmt: skip
