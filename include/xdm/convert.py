@@ -89,7 +89,12 @@ def _convert_nested(text: str, field: XdmField) -> str:
     opening = "[" if field.kind is Kind.ARRAY else "{"
     shaped = f"TRY(from_json({text}, {quote(json.dumps(_shape(field), ensure_ascii=False))}))"
     read = f"CASE WHEN left({text}, 1) = '{opening}' THEN {shaped} END"
-    return _shaped(read, field, 0)
+    others = None
+    if field.kind is Kind.ARRAY and field.item and field.item.kind is Kind.OBJECT:
+        # Read in the shape of an object, what is none looks like an empty one.
+        items = f"""TRY(from_json({text}, '["JSON"]'))::VARCHAR[]"""
+        others = f"list_filter({items}, lambda j: left(j, 1) <> '{{' AND j NOT IN ('null', '\"\"'))"
+    return _shaped(read, field, 0, others)
 
 
 def _shape(field: XdmField) -> Any:
@@ -103,13 +108,17 @@ def _shape(field: XdmField) -> Any:
     return "VARCHAR"
 
 
-def _shaped(value: str, field: XdmField, depth: int) -> str:
+def _shaped(value: str, field: XdmField, depth: int, others: str | None = None) -> str:
+    """``others``: the items of an array that are of another kind, where its reading does not show them."""
     x = f"x{depth}"
     if field.kind is Kind.ARRAY:
         inner = _shaped(x, field.item, depth + 1) if field.item else x
         kept = f"list_filter(list_transform({value}, lambda {x}: {inner}), lambda {x}: {x} IS NOT NULL)"
-        # An array is taken whole or not at all: an item that does not convert must not vanish from its midst.
-        whole = f"len({kept}) = len(list_filter({value}, lambda {x}: {x} IS NOT NULL))"
+        # An array is taken whole or not at all: an item that does not convert must not vanish from its midst. Nothing
+        # and emptiness may, as AEP takes neither.
+        whole = f"len({kept}) >= len(list_filter({value}, lambda {x}: NOT ({_nothing(x, field.item, depth + 1)})))"
+        if others:
+            whole += f" AND (len({kept}) = len({value}) OR len({others}) = 0)"
         return f"CASE WHEN len({kept}) > 0 AND {whole} THEN {kept} END"
     if field.kind is Kind.OBJECT:
         parts = {
@@ -124,6 +133,22 @@ def _shaped(value: str, field: XdmField, depth: int) -> str:
         kept = f"list_filter({pairs}, lambda {x}: {x}.value IS NOT NULL)"
         return f"CASE WHEN len({kept}) > 0 THEN map_from_entries({kept}) END"
     return convert(value, field)
+
+
+def _nothing(value: str, field: XdmField | None, depth: int) -> str:
+    """SQL, never null, for whether what was read in the shape of a field holds nothing that the field could."""
+    if field is None or field.kind is Kind.STRING:
+        return f"coalesce({value}, '') = ''"
+    if field.kind.is_scalar:
+        return f"coalesce({value}, '') IN ('', '[]', '{{}}')"
+    if field.kind is Kind.OBJECT:
+        inner = [_nothing(f"{value}.{ident(name)}", child, depth) for name, child in field.children.items()]
+        return " AND ".join(inner) or "true"
+    if field.kind is Kind.MAP:
+        return f"coalesce(cardinality({value}), 0) = 0"
+    x = f"x{depth}"
+    some = f"list_filter({value}, lambda {x}: NOT ({_nothing(x, field.item, depth + 1)}))"
+    return f"coalesce(len({some}), 0) = 0"
 
 
 def pack(parts: Mapping[str, str]) -> str:

@@ -115,6 +115,7 @@ OBJECTS = [{"k": "a", "v": 1}, {"k": "b"}, {"v": 3}]
         ("map_has_keys({'a': 1}, [])", False),
         ("add_to_map({'a': 1}, null, {'a': 2, 'b': 3})", {"a": 1, "b": 3}),
         ("to_map(null)", None),
+        ("to_map(objects[0])", OBJECTS[0]),
         ("object_to_map(missing)", None),
         ("object_to_map(objects, 'k')", {"a": OBJECTS[0], "b": OBJECTS[1]}),
         ("object_to_map(objects[0], k)", {"a": OBJECTS[0]}),

@@ -58,13 +58,15 @@ def add_to_map(*maps: dict[str, Value] | None) -> dict[str, Value]:
 @function(
     _MAPS,
     "A map of keys and values.",
-    Parameter("INPUT", "any", "Keys and values by turns.", repeated=True, nullable=True),
+    Parameter("INPUT", "any", "Keys and values by turns, or an object.", repeated=True, nullable=True),
     returns="map",
     example=('to_map("firstName", "John", "lastName", "Doe")', '{"firstName" : "John", "lastName": "Doe"}'),
 )
 def to_map(*flat: Value) -> dict[str, Value] | None:
-    """ "null if input is null"."""
-    return None if flat == (None,) else pairs_of(flat)
+    """ "null if input is null"; the syntax names an object, the example has pairs (EP:data-prep/functions.md#map)."""
+    if len(flat) == 1 and (flat[0] is None or isinstance(flat[0], dict)):
+        return None if flat[0] is None else dict(flat[0])
+    return pairs_of(flat)
 
 
 def _keyed(objects: Value, key: str) -> dict[str, Value] | None:
