@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from include.redact import one_line
+
+_LONGEST = 20_000
+
 
 class PipelineError(Exception):
     """One sentence that says what is wrong and where, and a hint that says what to do.
 
-    No message holds a secret, a token, a request or response body, or a row's value.
+    No message holds a secret, a token, a request or response body, or a row's value. It stays on one line, without a
+    control character, whatever names it tells: a log can neither be forged nor a terminal be steered by one.
     """
 
     def __init__(self, sentence: str, hint: str = "") -> None:
-        super().__init__(f"{sentence} {hint}".strip())
-        self.sentence = sentence
-        self.hint = hint
+        self.sentence = one_line(sentence, _LONGEST)
+        self.hint = one_line(hint, _LONGEST)
+        super().__init__(f"{self.sentence} {self.hint}".strip())
 
 
 class Terminal(PipelineError):
@@ -117,6 +122,10 @@ class AccessDenied(Terminal):
 
 class RedirectRefused(Terminal):
     """A service pointed to another address; credentials are never sent there."""
+
+
+class AddressRefused(Terminal):
+    """A service's name leads to a machine that cannot be the service; nothing was sent to it."""
 
 
 class AlreadyExists(Conflict):

@@ -8,7 +8,15 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 
 class _Section(BaseModel):
@@ -48,10 +56,21 @@ def _json_file_name(value: str, folder: str) -> str:
     return value
 
 
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("line breaks and characters that cannot be seen may not be in a name")
+    return value
+
+
+# A connection's id becomes the name of an environment variable and a part of an asset's URI.
+ConnectionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,200}$")]
+Title = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
+
+
 class MixpanelSource(_Section):
     """Which Mixpanel project, and how it keeps time."""
 
-    conn_id: str = "mixpanel_default"
+    conn_id: ConnectionId = "mixpanel_default"
     timezone: Annotated[str, BeforeValidator(iana_name)]
     time_is: Literal["utc", "project_local"]
     events: tuple[str, ...] = ()
@@ -71,9 +90,9 @@ class MixpanelSource(_Section):
 class AepTarget(_Section):
     """Which dataset, and what setup makes when it is missing."""
 
-    conn_id: str = "aep_default"
-    dataset: str = Field(min_length=1)
-    schema_name: str = Field(alias="schema", min_length=1)
+    conn_id: ConnectionId = "aep_default"
+    dataset: Title
+    schema_name: Annotated[Title, Field(alias="schema")]
     field_group: str | None = None
     profile: bool = False
     file_format: Literal["parquet", "json"] = Field("parquet", alias="format")

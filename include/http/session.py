@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Callable
 from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +17,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from include.errors import RequestRefused
+from include.http.address import require_loopback, require_public
 from include.http.surroundings import Surroundings
 
 # Load balancers and NAT drop connections that are silent while an export is prepared: treasure-data/
@@ -46,9 +48,33 @@ class _StrictResponse(HTTPResponse):
 class _Connection(HTTPConnection):
     response_class = _StrictResponse
 
+    def _new_conn(self) -> socket.socket:
+        return _checked(super()._new_conn(), lambda peer: require_loopback(self.host, peer))
+
 
 class _SecureConnection(HTTPSConnection):
     response_class = _StrictResponse
+
+    def _new_conn(self) -> socket.socket:
+        if self.proxy is not None:  # it is the proxy that connects to the host
+            return super()._new_conn()
+        private = Surroundings.of_environment().private_network
+        return _checked(
+            super()._new_conn(), lambda peer: require_public(self.host, peer, private_network=private)
+        )
+
+
+def _checked(connected: socket.socket, check: Callable[[str], None]) -> socket.socket:
+    """The socket, before a byte was sent, if ``check`` has nothing against the address of its other end.
+
+    Not the name's addresses but the one that was taken: a second look-up could give another.
+    """
+    try:
+        check(connected.getpeername()[0])
+    except BaseException:
+        connected.close()
+        raise
+    return connected
 
 
 class _Pool(HTTPConnectionPool):

@@ -13,6 +13,7 @@ from include.errors import ConfigError
 
 PROXY_VARIABLE = "MIXPANEL_AEP_PROXY"
 CA_VARIABLE = "MIXPANEL_AEP_CA_BUNDLE"
+PRIVATE_VARIABLE = "MIXPANEL_AEP_PRIVATE_NETWORK"
 _USUAL_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -20,17 +21,19 @@ _USUAL_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"
 class Surroundings:
     """A proxy for https, and a file or folder of certificates that are trusted instead of the public ones.
 
-    Both come from the environment of whoever runs Airflow, under names of this project alone: they are neither in a
+    All come from the environment of whoever runs Airflow, under names of this project alone: they are neither in a
     connection, which others may edit, nor in variables that were meant for other programs.
     """
 
     proxy: str | None = field(default=None, repr=False)
     """May hold a user name and a password."""
     ca_bundle: Path | None = None
+    private_network: bool = False
+    """Whether the services' names may lead to private addresses: those of a company's gateway."""
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """Reads ``MIXPANEL_AEP_PROXY`` and ``MIXPANEL_AEP_CA_BUNDLE``.
+        """Reads ``MIXPANEL_AEP_PROXY``, ``MIXPANEL_AEP_CA_BUNDLE`` and ``MIXPANEL_AEP_PRIVATE_NETWORK``.
 
         Raises:
             ConfigError: the proxy is no URL, or there are no such certificates; the URL is not in the message.
@@ -47,7 +50,12 @@ class Surroundings:
                 f"{CA_VARIABLE} names {bundle!r}, which is not on this machine.",
                 "It should be a PEM file with the certificates of your company's proxy, or leave it out.",
             )
-        return cls(proxy or None, Path(bundle) if bundle else None)
+        private = given.get(PRIVATE_VARIABLE, "").strip().lower()
+        if private not in ("", "allow"):
+            raise ConfigError(
+                f"{PRIVATE_VARIABLE} says something that is not known.", "Write allow, or leave it out."
+            )
+        return cls(proxy or None, Path(bundle) if bundle else None, private == "allow")
 
 
 def network_hint(trouble: str, environment: Mapping[str, str] | None = None) -> str:

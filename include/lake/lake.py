@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PermissionDeniedError
@@ -39,11 +39,7 @@ class Lake:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        parts = urlsplit(self.url)
-        if parts.scheme not in _SCHEMES:
-            raise ConfigError(
-                f"The lake {one_line(url)!r} is of no known kind.", f"Use one of {', '.join(_SCHEMES)}."
-            )
+        parts = _parts(self.url)
         if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
             raise ConfigError(
                 f"The lake {one_line(url)!r} names no absolute folder.",
@@ -155,6 +151,31 @@ class Lake:
             f"The lake {self.url} cannot {verb} {key or 'anything'}: {type(error).__name__}.",
             "Check that the place exists, that it has room and that this worker may write there.",
         )
+
+
+def _parts(url: str) -> SplitResult:
+    """The parts of a lake's address; it is told in logs and manifests, so nothing secret may be in it.
+
+    Raises:
+        ConfigError: it is none; what may hold a secret is not in the message.
+    """
+    try:
+        parts = urlsplit(url)
+        told = parts.password or parts.query or parts.fragment
+    except ValueError:
+        raise ConfigError("The lake's address is none.", "Write it like s3://bucket/prefix.") from None
+    if parts.scheme not in _SCHEMES:
+        raise ConfigError(
+            f"The lake is of no known kind: its address begins with {one_line(parts.scheme, 20) or 'no scheme'}.",
+            f"Use one of {', '.join(_SCHEMES)}.",
+        )
+    # Of abfss://container@account.dfs.core.windows.net the container stands where others have a user.
+    if told or (parts.username and parts.scheme != "abfss"):
+        raise ConfigError(
+            "The lake's address holds more than a place: a user, a password, a signature or the like.",
+            "Write only scheme://bucket/prefix; credentials come from the worker's environment, better from its role.",
+        )
+    return parts
 
 
 def sha256_file(path: Path) -> str:

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
 from include.config.model import Pipeline
 from include.errors import ConfigError
 from include.lake.lake import Lake, default_lake
+from include.redact import one_line
 
 LAKE_VARIABLE = "mixpanel_aep_lake"
 _CONF_KEYS = frozenset({"partition_date", "reprocess", "export_again"})
+
+
+def refuse_conf(context: Mapping[str, Any], known: Collection[str] = ()) -> dict[str, Any]:
+    """What a person asks of the run, once it holds nothing but ``known`` keys: Airflow's own check of params lets
+    any other key pass, and a run that ignores what it was asked looks as if it had done it.
+
+    Raises:
+        ConfigError: naming the unknown keys, and no value.
+    """
+    conf = context["dag_run"].conf or {}
+    unknown = sorted(map(str, set(conf) - set(known)))
+    if unknown:
+        raise ConfigError(
+            f"This run's conf has unknown keys: {one_line(', '.join(unknown), 200)}.",
+            f"Known are {', '.join(sorted(known))}." if known else "This DAG takes none.",
+        )
+    return dict(conf)
 
 
 def partition_of(context: Mapping[str, Any]) -> date:
@@ -21,13 +39,7 @@ def partition_of(context: Mapping[str, Any]) -> date:
         ConfigError: the run names no day, or its conf holds something else.
     """
     run = context["dag_run"]
-    conf = dict(run.conf or {})
-    unknown = sorted(set(conf) - _CONF_KEYS)
-    if unknown:
-        raise ConfigError(
-            f"This run's conf has unknown keys: {', '.join(unknown)}.",
-            f"Known are {', '.join(sorted(_CONF_KEYS))}.",
-        )
+    conf = refuse_conf(context, _CONF_KEYS)
     key = run.partition_key or conf.get("partition_date")
     if not key:
         raise ConfigError(
@@ -35,9 +47,13 @@ def partition_of(context: Mapping[str, Any]) -> date:
             "Trigger it with a partition key or partition_date such as 2026-07-01, or use Backfill for many days.",
         )
     try:
-        return date.fromisoformat(str(key))
+        day = date.fromisoformat(key if isinstance(key, str) else "")
     except ValueError:
-        raise ConfigError("This run's partition is no day.", "Write it like 2026-07-01.") from None
+        day = None
+    # fromisoformat also reads 20260701 and 2026-W27-3: one day would have several names in Airflow.
+    if day is None or day.isoformat() != key:
+        raise ConfigError("This run's partition is no day.", "Write it like 2026-07-01.")
+    return day
 
 
 def replaces(context: Mapping[str, Any]) -> bool:
@@ -46,8 +62,8 @@ def replaces(context: Mapping[str, Any]) -> bool:
     Raises:
         ConfigError: its conf says something else.
     """
-    asked = dict(context["dag_run"].conf or {}).get("reprocess") or "append"
-    if asked not in ("append", "replace"):
+    asked = dict(context["dag_run"].conf or {}).get("reprocess", "append")
+    if not isinstance(asked, str) or asked not in ("append", "replace"):
         raise ConfigError(
             "This run's reprocess is neither append nor replace.", "Trigger it again with one of them."
         )
@@ -60,7 +76,7 @@ def look(context: Mapping[str, Any]) -> str | None:
     Raises:
         ConfigError: its conf says neither yes nor no.
     """
-    again = dict(context["dag_run"].conf or {}).get("export_again") or False
+    again = dict(context["dag_run"].conf or {}).get("export_again", False)
     if not isinstance(again, bool):
         raise ConfigError(
             "This run's export_again is neither true nor false.", "Trigger it again with one of them."

@@ -17,9 +17,14 @@ from mixpanel_aep.context import LAKE_VARIABLE
 app = FastAPI(title="mixpanel-aep", docs_url=None, redoc_url=None, openapi_url=None)
 # Plugin apps are open to everyone unless they ask.
 _may_read = Depends(requires_access_dag("GET"))
+# The page is of Airflow's own origin, and the lake may be written by others than Airflow's admins: whatever lies there,
+# `sandbox` gives it an origin of its own, without scripts and forms.
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'; sandbox",
     "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "private, no-store",
 }
 
 

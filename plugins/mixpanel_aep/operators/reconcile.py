@@ -10,7 +10,7 @@ from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
-from mixpanel_aep.context import open_lake, run_name
+from mixpanel_aep.context import open_lake, refuse_conf, run_name
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
 from mixpanel_aep.operators.base import PipelineOperator, Summary
@@ -24,6 +24,7 @@ class ReconcileLookOperator(PipelineOperator):
         from include.steps.export import export_partitions
         from include.steps.reconcile import days_to_reconcile
 
+        refuse_conf(context)
         lake = open_lake(self.pipeline)
         days = days_to_reconcile(self.pipeline, SYSTEM_CLOCK.now())
         if not days:
@@ -49,7 +50,8 @@ class ReconcileDayOperator(AepIngestOperator):
         super().__init__(pipeline=pipeline, **kwargs)
         self.day = day
 
-    def workspace(self, context: Mapping[str, Any]) -> Workspace:  # noqa: ARG002
+    def workspace(self, context: Mapping[str, Any]) -> Workspace:
+        refuse_conf(context)
         return Workspace.of(open_lake(self.pipeline), self.pipeline, date.fromisoformat(self.day))
 
     def staged(self, workspace: Workspace, context: Mapping[str, Any]) -> Manifest:
@@ -68,10 +70,11 @@ class ReconcileDayOperator(AepIngestOperator):
 class ReconcileCloseOperator(PipelineOperator):
     """Ends orphaned batches, and tells which days beyond the window have changed."""
 
-    def run_pipeline(self, context: Mapping[str, Any]) -> Summary:  # noqa: ARG002
+    def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
         from include.steps.reconcile import days_to_reconcile, late_beyond_window
         from include.steps.sweep import sweep_batches, sweep_lake
 
+        refuse_conf(context)
         lake, now = open_lake(self.pipeline), SYSTEM_CLOCK.now()
         aep = AepHook(self.pipeline.aep.conn_id).get_conn()
         dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)

@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 
 from include.config.model import Pipeline
+from mixpanel_aep.context import refuse_conf
 from mixpanel_aep.errors import explained
 from mixpanel_aep.hooks.aep import AepHook
 
@@ -21,10 +22,11 @@ class AepSetupOperator(BaseOperator):
         super().__init__(**kwargs)
         self.pipeline = pipeline
 
-    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         from include.aep.setup import setup_pipeline
 
         with explained():
+            refuse_conf(context)
             result = setup_pipeline(self.pipeline, AepHook(self.pipeline.aep.conn_id).get_conn())
         for change in result.changes:
             self.log.info("%s: %s", self.pipeline.name, change)

@@ -11,6 +11,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from include.aep.decide import BatchOutlook, outlook
+from include.redact import one_line
 
 _ENDS = (BatchOutlook.ACTIVE, BatchOutlook.REFUSED, BatchOutlook.GONE)
 _OPEN_SECONDS = 60.0
@@ -46,7 +47,7 @@ class BatchTrigger(BaseTrigger):
         while True:
             status, locked_out = await asyncio.to_thread(self._look)
             if status != seen:
-                self.log.info("Batch %s is %s", self.batch_id, status)
+                self.log.info("Batch %s is %s", self.batch_id, one_line(status))
                 seen = status
             state = outlook(status)
             still_open = state is BatchOutlook.OPEN and time.monotonic() - started > _OPEN_SECONDS
