@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from include.redact import one_line
 
 _PROJECT = Path(__file__).parents[2]
 _SCHEMES = ("file", "s3", "gs", "az", "abfss")
+_CODE = re.compile(r"<Code>([A-Za-z]{3,60})</Code>")
 
 
 def default_lake() -> str:
@@ -53,7 +55,7 @@ class Lake:
                 else from_url(self.url, client_options={"allow_http": _loopback_endpoint()})
             )
         except (BaseError, OSError, ValueError) as error:
-            raise self._error("open", "", error) from error
+            raise self._error("open", "", error) from None
         self.root = Path(parts.path) if parts.scheme == "file" else None
 
     def uri(self, key: str) -> str:
@@ -67,7 +69,7 @@ class Lake:
         except (NotFoundError, FileNotFoundError):
             return None
         except (BaseError, OSError) as error:
-            raise self._error("read", key, error) from error
+            raise self._error("read", key, error) from None
 
     def create(self, key: str, body: bytes) -> bool:
         """Puts the object if there is none yet; False when there is one. This is the lake's only lock."""
@@ -76,7 +78,7 @@ class Lake:
         except (AlreadyExistsError, FileExistsError):
             return False
         except (BaseError, OSError) as error:
-            raise self._error("write", key, error) from error
+            raise self._error("write", key, error) from None
         return True
 
     def upload(self, key: str, source: Path) -> None:
@@ -86,7 +88,7 @@ class Lake:
             with source.open("rb") as file:
                 obstore.put(self._store, key, file)
         except (BaseError, OSError) as error:
-            raise self._error("write", key, error) from error
+            raise self._error("write", key, error) from None
         failpoint("lake.upload.after")
 
     def download(self, key: str, target: Path) -> Path:
@@ -102,7 +104,7 @@ class Lake:
                 for chunk in self._store.get(key).stream(min_chunk_size=4 * 1024 * 1024):
                     file.write(chunk)
         except (BaseError, OSError) as error:
-            raise self._error("read", key, error) from error
+            raise self._error("read", key, error) from None
         return target
 
     def keys(self, prefix: str) -> Iterator[str]:
@@ -113,14 +115,14 @@ class Lake:
         except (NotFoundError, FileNotFoundError):
             return
         except (BaseError, OSError) as error:
-            raise self._error("list", prefix, error) from error
+            raise self._error("list", prefix, error) from None
 
     def modified(self, key: str) -> datetime:
         """When the object was written."""
         try:
             moment: datetime = self._store.head(key)["last_modified"]
         except (BaseError, OSError) as error:
-            raise self._error("read", key, error) from error
+            raise self._error("read", key, error) from None
         return moment
 
     def remove_unfinished(self, before: datetime) -> int:
@@ -147,8 +149,11 @@ class Lake:
                 f"The lake {self.url} does not let this worker {verb} {key or 'anything'}.",
                 "Give its role that right (docs/security.md lists all that it needs); nothing was half written.",
             )
+        # Of the store's own text only the code: it quotes the answer, and an answer may quote the request's headers.
+        code = _CODE.search(str(error))
+        what = type(error).__name__ + (f" ({code[1]})" if code else "")
         return LakeError(
-            f"The lake {self.url} cannot {verb} {key or 'anything'}: {type(error).__name__}.",
+            f"The lake {self.url} cannot {verb} {key or 'anything'}: {what}.",
             "Check that the place exists, that it has room and that this worker may write there.",
         )
 

@@ -1,0 +1,255 @@
+"""No secret is in what a run leaves behind or says, whether it succeeds or a service throws our headers back at us."""
+
+from __future__ import annotations
+
+import gzip
+import traceback
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from include.aep.settings import AepSettings
+from include.errors import ConfigError, LakeError, PipelineError, RequestRefused, TooManyQuarantined
+from include.http.answer import Answer
+from include.http.call import Call, Patience, Service
+from include.http.client import HttpClient
+from include.http.rules import SERVER
+from include.http.surroundings import PROXY_VARIABLE, Surroundings
+from include.lake.lake import Lake
+from include.mixpanel.client import MixpanelClient
+from include.mixpanel.settings import MixpanelSettings
+from tests.security import canaries
+from tests.security.canaries import find_canaries, find_in
+from tests.security.running import DAY, Running, all_logs, download, event, lake_texts, running, told
+from tests.serving import Reply, Request, script, serving
+
+pytestmark = pytest.mark.sandbox
+NOON_IN_2100 = 4118212800
+AWS = {
+    "AWS_ACCESS_KEY_ID": canaries.AWS_KEY,
+    "AWS_SECRET_ACCESS_KEY": canaries.AWS_SECRET,
+    "AWS_SESSION_TOKEN": canaries.AWS_TOKEN,
+    "AWS_REGION": "eu-north-1",
+}
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    import requests
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in (AWS | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}).items():
+        monkeypatch.setenv(name, value)
+    requests.put(f"http://{host}:{port}/canary-lake", timeout=10).raise_for_status()
+    yield "s3://canary-lake/prefix"
+    server.stop()
+
+
+@pytest.mark.case("M07")
+def test_m07_the_five_steps_leave_no_secret_behind(
+    s3: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The lake is an S3, so that its keys are at work too; everything is found in it again as files."""
+    with running(tmp_path, s3) as place, all_logs() as logs:
+        place.carrier.setup()
+        result = place.carrier.carry(DAY)
+        assert result.active == 7
+        found = download(place.carrier.lake, tmp_path / "downloaded")
+    assert "HTTP/1.1" in logs.getvalue(), "urllib3 was heard"
+    assert len(list(found.rglob("*"))) > 15
+    assert find_canaries([found]) == []
+    assert find_in(logs.getvalue()) == []
+    assert find_in("".join(capfd.readouterr())) == []
+
+
+@pytest.mark.case("M07")
+def test_m07_what_is_searched_for_was_at_work(tmp_path: Path) -> None:
+    """The same run with other credentials ends at the door: the canaries are what opens it."""
+    with running(tmp_path) as place:
+        place.carrier.connection = {"login": canaries.MIXPANEL_USER, "password": "another"}
+        with pytest.raises(PipelineError, match="does not accept the service account"):
+            place.carrier.export(DAY)
+        place.carrier.aep_connection = {"password": "another"}
+        with pytest.raises(PipelineError, match=r"client secret|credential"):
+            place.carrier.setup()
+
+
+EXPORT, IMS, AEP = {"service": "mixpanel"}, {"service": "ims"}, {"service": "aep"}
+STATUSES = (200, 204, 302, 400, 401, 402, 403, 404, 409, 413, 418, 422, 429, 500, 502, 503, 504)
+STEPS: dict[str, tuple[dict[str, str], Any]] = {
+    "export": (EXPORT, lambda carrier: carrier.export(DAY)),
+    "token": (IMS, lambda carrier: carrier.aep.registry.tenant_id()),
+    "setup": (AEP, lambda carrier: carrier.setup()),
+    "ingest": (AEP, lambda carrier: carrier.ingest(DAY, carrier.stage(DAY))),
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("echoes")) as place:
+        place.carrier.setup()
+        yield place
+
+
+@pytest.mark.case("M08")
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    ("status", "body"), list(zip(STATUSES, cycle(["<html>", '{"title": "no"}', ""]), strict=False))
+)
+def test_m08_an_answer_that_echoes_our_credentials_is_not_quoted(
+    place: Running, step: str, status: int, body: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    match, act = STEPS[step]
+    carrier = place.fresh(f"{step}-{status}-{len(body)}")
+    place.fault(match, {"do": "answer", "status": status, "body": body, "echo_authorization": True})
+    try:
+        with all_logs() as logs, pytest.raises(PipelineError) as refused:
+            act(carrier)
+    finally:
+        place.forget_faults()
+    assert find_in(told(refused.value)) == []
+    assert find_in(logs.getvalue()) == []
+    assert find_in("".join(capfd.readouterr())) == []
+    assert find_canaries([carrier.lake.root or Path()]) == []
+
+
+@pytest.mark.case("M08")
+@pytest.mark.parametrize("key", ["code", "error_code", "title"])
+@pytest.mark.parametrize("status", [400, 401, 403, 500])
+def test_m08_a_secret_in_the_place_of_a_code_is_not_told(key: str, status: int) -> None:
+    """Of an error's body nothing is told but its code; here the code is the secret."""
+    settings = MixpanelSettings(canaries.MIXPANEL_USER, canaries.PROJECT_SECRET, 1)
+
+    def echo(request: Request) -> Reply:
+        return Reply.json({key: canaries.PROJECT_SECRET}, status)
+
+    with serving(echo) as served:
+        local = MixpanelSettings(settings.username, settings.secret, 1, "us", served.url)
+        client = MixpanelClient(local, patience=Patience(5, 5, attempts=1))
+        with pytest.raises(PipelineError) as refused:
+            client.me()
+    assert find_in(told(refused.value)) == []
+
+
+@pytest.mark.case("M08")
+def test_m08_a_secret_in_a_fact_is_masked() -> None:
+    """Whatever a table's sentence is filled with, the service's secrets are taken out of it."""
+    secret = canaries.AEP_SECRET
+    service = Service("The service", (SERVER,), {"conn_id": f"a {secret} b"}, lambda: (secret,), dict)
+    with serving(script(Reply(418))) as served, pytest.raises(RequestRefused, match=r"a \*\*\* b") as refused:
+        HttpClient(service, patience=Patience(5, 5, attempts=1)).send(Call("GET", served.url, "answer"))
+    assert find_in(told(refused.value)) == []
+
+
+@pytest.mark.case("M08")
+@pytest.mark.parametrize("status", [400, 403, 404, 409])  # of a 500 obstore makes ten attempts
+def test_m08_an_object_store_that_echoes_our_headers_is_not_quoted(
+    status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def echo(request: Request) -> Reply:
+        return Reply(
+            status, f"<Error><Code>AccessDenied</Code><Message>{request.headers}</Message></Error>".encode()
+        )
+
+    with serving(echo) as served, all_logs() as logs:
+        for name, value in (AWS | {"AWS_ENDPOINT_URL": served.url}).items():
+            monkeypatch.setenv(name, value)
+        lake, source = Lake("s3://canary-lake/x"), tmp_path / "source"
+        source.write_text("x")
+        for call in (
+            lambda: lake.create("a", b""),
+            lambda: lake.upload("a", source),
+            lambda: lake.download("a", tmp_path / "target"),
+            lambda: lake.modified("a"),
+            lambda: list(lake.keys("a")),
+        ):
+            try:
+                call()
+            except LakeError as error:
+                assert find_in("".join([repr(error), *traceback.format_exception(error)])) == []
+        assert any(canaries.AWS_KEY in str(request.headers) for request in served.requests)
+    assert find_in(logs.getvalue() + "".join(capfd.readouterr())) == []
+
+
+@pytest.mark.case("M07")
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"s3://{quote(canaries.AWS_KEY)}:{quote(canaries.AWS_SECRET, safe='')}@bucket/prefix",
+        f"s3://bucket/prefix?X-Amz-Signature={canaries.SIGNATURE}",
+        f"https://bucket.s3.amazonaws.com/prefix?X-Amz-Signature={canaries.SIGNATURE}",
+        f"az://container/prefix?sig={canaries.SIGNATURE}",
+        f"abfss://container:{canaries.SIGNATURE}@account.dfs.core.windows.net/prefix",
+        f"gs://bucket/prefix#{canaries.SIGNATURE}",
+        f"file:///lake?{canaries.SIGNATURE}",
+        f"http://[{canaries.SIGNATURE}",
+    ],
+    ids=lambda url: url.partition(":")[0],
+)
+def test_m07_a_lakes_address_with_a_secret_is_refused_and_not_shown(url: str) -> None:
+    """It would be told in every manifest, log line and summary."""
+    with pytest.raises(ConfigError, match="lake") as refused:
+        Lake(url)
+    assert find_in(told(refused.value)) == []
+
+
+PII = {
+    "an e-mail address": "kari.nordmann@example.org",
+    "an IP address": "203.0.113.77",
+    "a phone number": "+47 22 33 44 55",
+    "a name": "Kari Zoë Nordmann-Øvrebø",
+}
+
+
+@pytest.mark.case("M13")
+@pytest.mark.parametrize("share", [1.0, 0.0], ids=["green", "red"])
+def test_m13_what_is_personal_stays_in_the_data(
+    tmp_path: Path, share: float, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In rows and in quarantine, of which a person asks; not in manifests, ledger, report, logs, errors and names."""
+    email, ip, phone, name = PII.values()
+    with running(tmp_path) as place, all_logs() as logs:
+        quality = place.carrier.pipeline.quality.model_copy(update={"max_quarantined": share})
+        place.carrier.pipeline = place.carrier.pipeline.model_copy(update={"quality": quality})
+        place.add(
+            event(
+                "Good", 1, **{"$email": email, "ip": ip, "$phone": phone, "$name": name, "$user_id": email}
+            ),
+            event("Not a number", 2, **{"$screen_width": phone, "$screen_height": {"of": email}}),
+            event("Without identity", 3, distinct_id=None, **{"$email": email, "$name": name, "ip": ip}),
+            event("In the future", 4, time=NOON_IN_2100, **{"$email": email, "$phone": phone, "$name": name}),
+        )
+        place.carrier.setup()
+        texts = []
+        try:
+            place.carrier.carry(DAY)
+            assert share
+        except TooManyQuarantined as error:
+            assert not share
+            texts.append(told(error))
+        lake = place.carrier.lake
+        texts += [*lake_texts(lake).values(), *lake.keys(""), logs.getvalue(), *capfd.readouterr()]
+        assert [what for what, value in PII.items() if value in "\n".join(texts)] == []
+        quarantined = [key for key in lake.keys("") if "/quarantine/" in key]
+        assert email.encode() in gzip.decompress(lake.read(quarantined[0]) or b"")
+
+
+@pytest.mark.case("M07")
+def test_m07_nothing_shows_a_secret_by_its_repr() -> None:
+    """A traceback with locals, a debugger or an f-string prints objects as they show themselves."""
+    mixpanel = MixpanelSettings(canaries.MIXPANEL_USER, canaries.MIXPANEL_SECRET, 1)
+    aep = AepSettings(canaries.AEP_CLIENT, canaries.AEP_SECRET, "X@AdobeOrg", "prod")
+    proxy = f"http://proxy:{quote(canaries.PROXY_PASSWORD, safe='')}@proxy.example.com:3128"
+    surroundings = Surroundings.of_environment({PROXY_VARIABLE: proxy})
+    answer = Answer(200, {}, canaries.AEP_SECRET.encode())
+    call = Call("POST", "https://x", "ask", content=canaries.AEP_SECRET.encode())
+    shown = "".join(map(repr, (mixpanel, aep, surroundings, answer, call)))
+    assert find_in(proxy + canaries.AEP_SECRET) != []
+    assert find_in(shown) == []
