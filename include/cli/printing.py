@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 
+from include.redact import one_line
+
+_LONGEST = 20_000
 _STYLES = {"ok": "green", "no": "bold red", "+": "green", "!": "yellow", "": "default"}
 
 
 def say(mark: str, what: str, text: str) -> None:
     """One line: a mark, what it is about, and a sentence."""
-    _print(f"[{_STYLES[mark]}]{mark:<3}[/]{escape(f'{what:<10}')}{escape(text)}")
+    _print(f"[{_STYLES[mark]}]{mark:<3}[/]{escape(f'{what:<10}')}{escape(one_line(text, _LONGEST))}")
 
 
 def table(mark: str, rows: Sequence[Sequence[str]]) -> None:
     """Rows in columns, each with a mark before it."""
+    rows = [[one_line(cell, _LONGEST) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
     for row in rows:
         cells = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -24,7 +28,7 @@ def table(mark: str, rows: Sequence[Sequence[str]]) -> None:
 
 
 def title(text: str) -> None:
-    _print(f"[bold]{escape(text)}[/]")
+    _print(f"[bold]{escape(one_line(text, _LONGEST))}[/]")
 
 
 def _print(markup: str) -> None:

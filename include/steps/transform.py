@@ -16,6 +16,7 @@ from include.config.model import Pipeline
 from include.errors import SchemaError
 from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
 from include.mixpanel.reading import TimeEvidence, require_agreement
+from include.redact import one_line
 from include.steps.jsonl import gzip_writer
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.compile import CompiledMapping, compile_mapping
@@ -213,7 +214,7 @@ class _Work:
         names = list(self.unmapped())
         if names and self.pipeline.unmapped == "fail":
             raise SchemaError(
-                f"{len(names)} properties have no mapping: {', '.join(map(repr, names[:5]))}.",
+                f"{len(names)} properties have no mapping: {', '.join(repr(one_line(name)) for name in names[:5])}.",
                 "Map them, or write unmapped: keep in the pipeline file.",
             )
 

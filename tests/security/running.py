@@ -35,6 +35,8 @@ class Running:
     url: str
     folder: Path
     carrier: Carrier
+    said: str = ""
+    """What was logged while a day was carried."""
 
     def control(self, path: str, body: Any) -> None:
         requests.post(f"{self.url}/_sandbox{path}", json=body, timeout=20).raise_for_status()
@@ -47,6 +49,12 @@ class Running:
 
     def add(self, *events: dict[str, Any]) -> None:
         self.control(f"/mixpanel/projects/{self.carrier.project_id}/events", {"events": events})
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What is active in the dataset."""
+        where = {"dataset": self.carrier.pipeline.aep.dataset}
+        answer = requests.get(f"{self.url}/_sandbox/aep/rows", params=where, timeout=20)
+        return [json.loads(line) for line in answer.content.split(b"\n") if line]
 
     def fresh(self, name: str) -> Carrier:
         """The same pipeline with a lake in which nothing is done yet."""

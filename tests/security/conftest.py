@@ -1,0 +1,25 @@
+"""A day of hostile names, carried through all five steps once for each module that looks at what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.security.hostile import ALL
+from tests.security.running import DAY, Running, all_logs, event, running
+
+
+@pytest.fixture(scope="module")
+def carried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A day whose events, properties and ids have every hostile name there is; ``said``: what was logged meanwhile."""
+    with running(tmp_path_factory.mktemp("names")) as place:
+        place.add(*(
+            event(text, n, **{text: text, "distinct_id": text, "$insert_id": f"{n}{text}", "$user_id": text})
+            for n, text in enumerate(ALL.values())
+        ))  # fmt: skip
+        place.carrier.setup()
+        with all_logs() as logs:
+            place.carrier.carry(DAY)
+        place.said = logs.getvalue()
+        yield place

@@ -1,0 +1,157 @@
+"""Keys in the lake and addresses at the services are made of our own words: no name that others choose enters them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from include.aep.http import AepHttp
+from include.config.loader import load_pipeline
+from include.config.model import Pipeline
+from include.errors import ConfigError, RequestRefused
+from include.http.answer import Answer
+from include.http.session import join_path
+from include.lake.lake import Lake
+from tests.making import pipeline
+from tests.security.hostile import PATHS
+from tests.security.running import DAY, Running, manifests
+from tests.serving import Reply, Request, serving
+
+_DIGEST = r"[0-9a-f]{32}"
+KEY = re.compile(
+    rf"\.writable|hostile/schemas/[0-9a-f]{{16,64}}\.json|hostile/{DAY}/(ledger/\d{{6}}\.json|looks/{_DIGEST}\.json"
+    rf"|report/{_DIGEST}\.html|quarantine/(transform|validate|ingest)-{_DIGEST}\.jsonl\.gz"
+    rf"|(raw|xdm|valid|staged)/{_DIGEST}/(manifest\.json|events\.jsonl\.gz|part-\d{{5}}\.parquet"
+    r"|events-[0-9a-f]{16}\.(parquet|json)))"
+)
+
+
+@pytest.mark.sandbox
+@pytest.mark.case("M01")
+def test_m01_every_key_of_the_lake_is_made_of_our_own_words(carried: Running) -> None:
+    keys = list(carried.carrier.lake.keys(""))
+    assert len(keys) > 8
+    assert [key for key in keys if not KEY.fullmatch(key)] == []
+    root = carried.carrier.lake.root
+    assert root is not None
+    assert sorted(path.name for path in root.iterdir()) == [".writable", "hostile"]
+
+
+@pytest.mark.sandbox
+@pytest.mark.case("M01")
+@pytest.mark.parametrize("name", PATHS, ids=lambda name: f"M01-{name}")
+def test_m01_an_event_of_a_hostile_name_arrives_under_that_name(carried: Running, name: str) -> None:
+    """Refusing it would lose it; it is only never taken for more than a text."""
+    lake = carried.carrier.lake
+    (raw,) = [key for key in lake.keys("") if key.endswith("events.jsonl.gz")]
+    names = [
+        json.loads(line)["event"] for line in gzip.decompress(lake.read(raw) or b"").split(b"\n") if line
+    ]
+    assert PATHS[name] in names
+    mapped = next(manifest for manifest in manifests(lake) if manifest["step"] == "transform")
+    assert mapped["details"]["by_event"][PATHS[name]] == 1
+
+
+HOSTILE_IDS = ["a/b", "..", "a?b", "a#b", "a\r\nX-Evil: 1", "a b", "A", "-a", "a" * 64, "é", "a\x00", ""]
+
+
+@pytest.mark.unit
+@pytest.mark.case("M02")
+@pytest.mark.parametrize("name", HOSTILE_IDS, ids=lambda name: f"M02-{name[:8]!r}")
+def test_m02_a_pipelines_name_is_a_plain_word(name: str) -> None:
+    with pytest.raises(ValueError, match="name"):
+        pipeline(name=name)
+
+
+@pytest.mark.unit
+@pytest.mark.case("M02")
+@pytest.mark.parametrize("file", ["A.yaml", "a b.yaml", "a?b.yaml", "a\nb.yaml", "-.yaml"])
+def test_m02_a_file_of_another_name_is_refused(file: str, tmp_path: Path) -> None:
+    text = "mixpanel: {timezone: UTC, time_is: utc}\naep: {dataset: a, schema: a}\nmapping: a.json\nidentities: {a: A}\n"
+    (tmp_path / file).write_text(text + "start_date: 2026-01-01\n")
+    with pytest.raises(ConfigError, match="name") as refused:
+        load_pipeline(tmp_path / file)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.unit
+@pytest.mark.case("M02")
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("mixpanel", "conn_id", "a/../b"),
+        ("mixpanel", "conn_id", "a\r\nb"),
+        ("mixpanel", "conn_id", "a?b#c"),
+        ("aep", "conn_id", ""),
+        ("aep", "dataset", "a\r\nX-Evil: 1"),
+        ("aep", "dataset", "a\x00"),
+        ("aep", "dataset", "\u202eslatot"),
+        ("aep", "schema", "a\nb"),
+        ("aep", "field_group", "../x.json"),
+        ("aep", "field_group", "a/b.json"),
+    ],
+)
+def test_m02_no_name_of_a_pipeline_file_breaks_a_line_or_a_path(section: str, key: str, value: str) -> None:
+    with pytest.raises(ValueError, match=key):
+        pipeline(**{section: {key: value}})
+
+
+@pytest.mark.unit
+@pytest.mark.case("M02")
+@pytest.mark.parametrize(
+    "value", ["../x.json", "a/b.json", "a.yaml", "a.json\n", "a\x00.json", "/etc/x.json"]
+)
+def test_m02_a_mapping_is_a_file_of_its_folder(value: str) -> None:
+    with pytest.raises(ValueError, match="mapping"):
+        pipeline(mapping=value)
+
+
+@pytest.mark.unit
+@pytest.mark.case("M02")
+def test_m02_a_title_may_hold_what_a_person_writes() -> None:
+    title = "Mixpanel / Événements? #1 (EU) & 'more'"
+    assert pipeline(aep={"dataset": title, "schema": title}).aep.dataset == title
+    assert Pipeline.model_validate(pipeline().model_dump(by_alias=True)) == pipeline()
+
+
+@pytest.mark.unit
+@pytest.mark.case("M02")
+@pytest.mark.parametrize("segment", ["", ".", ".."])
+def test_m02_a_segment_that_clients_resolve_is_refused(segment: str) -> None:
+    with pytest.raises(RequestRefused, match="part of an address"):
+        join_path("a", segment)
+
+
+@pytest.mark.sandbox
+@pytest.mark.case("M02")
+@pytest.mark.parametrize("name", ["a/b", "a?b=c", "a#b", "a\r\nX-Evil: 1", "a%2Fb", "\u0430", "a b"])
+def test_m02_an_id_at_a_service_is_one_segment_whatever_it_holds(name: str) -> None:
+    from include.aep.auth import TokenSource
+    from include.aep.settings import AepSettings
+
+    def answer(request: Request) -> Reply:
+        return Reply.json({"access_token": "t" * 20, "expires_in": 3600, "batches": {}})
+
+    with serving(answer) as served:
+        settings = AepSettings("a", "secret", "X@AdobeOrg", "prod", sandbox_url=served.url)
+        http = AepHttp(settings, TokenSource(settings))
+        http.get(("batches", name, "meta"), "look", Answer.json, {"externalId": name})
+    request = served.requests[-1]
+    assert request.segments == ["batches", name, "meta"]
+    assert request.query == {"externalId": name}
+    assert "X-Evil" not in request.headers
+
+
+@pytest.mark.unit
+@pytest.mark.case("M01")
+@pytest.mark.parametrize("key", ["../outside", "a/../../outside"])
+def test_m01_the_lake_itself_leads_nowhere_else(key: str, tmp_path: Path) -> None:
+    """The second wall: no key of ours looks like this, and obstore would not go there."""
+    lake = Lake(f"file://{tmp_path}/lake")
+    with pytest.raises(ValueError, match="illegal character sequence"):
+        lake.create(key, b"x")
+    assert not (tmp_path / "outside").exists()
