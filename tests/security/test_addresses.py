@@ -1,0 +1,281 @@
+"""Credentials go to the services' own hosts and nowhere else: whatever a connection, a name server or an answer says."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from include.aep.client import AepClient
+from include.aep.settings import AepSettings
+from include.errors import AddressRefused, ConfigError, PipelineError, RedirectRefused, Terminal
+from include.http.address import require_loopback, require_public
+from include.http.call import Call, Patience, Service
+from include.http.client import HttpClient
+from include.http.rules import SERVER
+from include.http.session import _checked
+from include.http.surroundings import PRIVATE_VARIABLE, PROXY_VARIABLE, Surroundings
+from include.mixpanel.client import MixpanelClient
+from include.mixpanel.settings import MixpanelSettings
+from tests.serving import Reply, script, serving
+
+ONCE = Patience(5, 5, attempts=1)
+
+
+def mixpanel(**changes: Any) -> MixpanelSettings:
+    fields: dict[str, Any] = {
+        "conn_id": "a",
+        "login": "user",
+        "password": "secret",
+        "host": None,
+        "port": None,
+    }
+    extra = {"project_id": 1, "region": "us"} | changes.pop("extra", {})
+    return MixpanelSettings.from_connection(**fields | changes, extra=extra)
+
+
+def aep(**changes: Any) -> AepSettings:
+    fields: dict[str, Any] = {
+        "conn_id": "a",
+        "login": "user",
+        "password": "secret",
+        "host": None,
+        "port": None,
+    }
+    extra = {"org_id": "X@AdobeOrg", "aep_sandbox": "prod"} | changes.pop("extra", {})
+    return AepSettings.from_connection(**fields | changes, extra=extra)
+
+
+SERVICES: dict[str, Callable[..., MixpanelSettings | AepSettings]] = {"mixpanel": mixpanel, "aep": aep}
+HOSTS = {
+    "metadata": "169.254.169.254", "metadata-ipv6": "fd00:ec2::254", "metadata-name": "metadata.google.internal",
+    "localhost": "localhost", "loopback": "127.0.0.1", "loopback-short": "127.1", "loopback-number": "2130706433",
+    "loopback-octal": "0177.0.0.1", "loopback-ipv6": "::1", "any": "0.0.0.0", "private": "10.0.0.1",
+    "plain-http": "http://data.mixpanel.com", "https": "https://platform.adobe.io", "file": "file:///etc/passwd",
+    "user": "data.mixpanel.com@evil.example", "user-of-ours": "evil@platform.adobe.io", "path": "platform.adobe.io/x",
+    "look-alike": "d\u0430ta.mixpanel.com", "look-alike-adobe": "pl\u0430tform.adobe.io", "idn": "xn--dta-6cd.mixpanel.com",
+    "suffix": "platform.adobe.io.evil.example", "prefix": "evil-platform.adobe.io", "header": "platform.adobe.io\r\nX: y",
+    "fullwidth": "\uff50latform.adobe.io", "dot": "platform.adobe.io.", "port": "platform.adobe.io:8443",
+}  # fmt: skip
+
+
+@pytest.mark.unit
+@pytest.mark.case("M09")
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("host", HOSTS, ids=lambda host: f"M09-{host}")
+def test_m09_no_connection_names_another_host(service: str, host: str) -> None:
+    with pytest.raises(ConfigError, match="names a host or port"):
+        SERVICES[service](host=HOSTS[host])
+
+
+@pytest.mark.unit
+@pytest.mark.case("M09")
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("host", HOSTS, ids=lambda host: f"M09-{host}")
+def test_m09_under_the_demo_flag_only_this_machine_is_a_host(service: str, host: str) -> None:
+    if HOSTS[host] in ("localhost", "127.0.0.1", "::1"):
+        made = SERVICES[service](host=HOSTS[host], port=8123, extra={"sandbox": True})
+        assert made.sandbox_url in ("http://localhost:8123", "http://127.0.0.1:8123", "http://[::1]:8123")
+    else:
+        with pytest.raises(ConfigError, match="a sandbox has to be on this machine"):
+            SERVICES[service](host=HOSTS[host], port=8123, extra={"sandbox": True})
+
+
+@pytest.mark.unit
+@pytest.mark.case("M09")
+@pytest.mark.parametrize("service", SERVICES)
+def test_m09_the_demo_flag_is_worth_nothing_in_production(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIXPANEL_AEP_ENV", "production")
+    with pytest.raises(ConfigError, match="this is production"):
+        SERVICES[service](host="127.0.0.1", port=8123, extra={"sandbox": True})
+
+
+@pytest.mark.unit
+@pytest.mark.case("M09")
+def test_m09_every_real_address_is_https_and_in_the_table() -> None:
+    urls = [url for region in ("us", "eu", "in") for made in [mixpanel(extra={"region": region})]
+            for url in (made.data_url, made.app_url)]  # fmt: skip
+    urls += [aep().platform_url, aep().ims_url]
+    assert {url.removeprefix("https://") for url in urls} == {
+        "data.mixpanel.com", "data-eu.mixpanel.com", "data-in.mixpanel.com", "mixpanel.com", "eu.mixpanel.com",
+        "in.mixpanel.com", "platform.adobe.io", "ims-na1.adobelogin.com",
+    }  # fmt: skip
+
+
+EXTRAS: dict[str, Any] = {
+    "verify": False, "proxies": {"https": "http://evil.example"}, "endpoint_url": "http://evil.example",
+    "base_url": "https://evil.example", "cert": "/etc/passwd", "timeout": 0, "headers": {"X": "y"}, "trust_env": True,
+    "ims_host": "evil.example", "allow_redirects": True, "__extra__": "{}", "Sandbox": True, "region ": "us", "": 1,
+    "extra__mixpanel__host": "evil.example",
+}  # fmt: skip
+
+
+@pytest.mark.unit
+@pytest.mark.case("M11")
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("key", EXTRAS, ids=lambda key: f"M11-{key}")
+def test_m11_an_extra_field_that_is_not_known_is_refused(service: str, key: str) -> None:
+    with pytest.raises(ConfigError, match="has an extra field") as refused:
+        SERVICES[service](extra={key: EXTRAS[key]})
+    assert "Known: " in str(refused.value)
+    assert "evil" not in str(refused.value).replace(key, "")
+
+
+@pytest.mark.sandbox
+@pytest.mark.case("M10")
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 305, 307, 308])
+@pytest.mark.parametrize("service", SERVICES)
+def test_m10_a_redirect_is_not_followed(service: str, status: int) -> None:
+    with serving(script(Reply.json({}))) as elsewhere:
+        to = {"Location": f"{elsewhere.url}/latest/meta-data/"}
+        with serving(script(Reply(status, headers=to))) as served, pytest.raises(RedirectRefused) as refused:
+            if service == "mixpanel":
+                MixpanelClient(MixpanelSettings("u", "secret", 1, "us", served.url), patience=ONCE).me()
+            else:
+                settings = AepSettings("a", "secret", "X@AdobeOrg", "prod", sandbox_url=served.url)
+                AepClient(settings, patience=ONCE).registry.tenant_id()
+        assert elsewhere.requests == []
+        assert len(served.requests) == 1
+    assert isinstance(refused.value, Terminal)
+
+
+@contextmanager
+def listening() -> Iterator[tuple[int, list[bytes]]]:
+    """A port that takes one connection, and what has come over it by the end."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def listen() -> None:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                heard.append(connection.recv(1000))
+
+        thread = threading.Thread(target=listen, daemon=True)
+        thread.start()
+        yield server.getsockname()[1], heard
+        thread.join(5)  # every test has connected once by then
+
+
+def rebind(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """A name server that sends every name to one address."""
+    real = socket.getaddrinfo
+
+    def answer(host: str, port: int, *rest: Any, **more: Any) -> Any:
+        return real(address, port, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+
+
+def client() -> HttpClient:
+    service = Service(
+        "The service", (SERVER,), {}, lambda: ("secret",), lambda: {"Authorization": "Bearer secret"}
+    )
+    return HttpClient(service, patience=ONCE)
+
+
+@pytest.mark.sandbox
+@pytest.mark.case("M10")
+@pytest.mark.parametrize("private", ["", "allow"])
+def test_m10_a_name_that_leads_to_this_machine_is_told_nothing(
+    private: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address that was connected to is looked at, not one that was asked for before or after."""
+    monkeypatch.setenv(PRIVATE_VARIABLE, private)
+    rebind(monkeypatch, "127.0.0.1")
+    with listening() as (port, heard):
+        call = Call("GET", f"https://data.mixpanel.com:{port}/api/2.0/export", "export a day")
+        with pytest.raises(
+            AddressRefused, match=r"The name data\.mixpanel\.com leads to 127\.0\.0\.1"
+        ) as refused:
+            client().send(call)
+    assert heard == [b""]
+    assert isinstance(refused.value, Terminal)
+
+
+@pytest.mark.sandbox
+@pytest.mark.case("M10")
+def test_m10_a_proxy_of_the_operator_is_where_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy looks names up; its own address may be private, and nobody but the operator can name it."""
+    with listening() as (port, heard):
+        monkeypatch.setenv(PROXY_VARIABLE, f"http://127.0.0.1:{port}")
+        with pytest.raises(PipelineError, match="could not be reached"):
+            client().send(Call("GET", "https://data.mixpanel.com/x", "ask"))
+    assert heard[0].startswith(b"CONNECT data.mixpanel.com:443")
+    assert b"secret" not in heard[0]
+
+
+NEVER = ["127.0.0.1", "127.9.9.9", "::1", "169.254.169.254", "fe80::1", "fe80::1%eth0", "0.0.0.0", "::", "224.0.0.1",
+         "ff02::1", "240.0.0.1", "255.255.255.255", "::ffff:127.0.0.1", "::ffff:169.254.169.254",
+         "64:ff9b::169.254.169.254", "64:ff9b::7f00:1", "2002:7f00:1::", "2002:a9fe:a9fe::1"]  # fmt: skip
+INSIDE = ["10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "198.18.0.1", "fd00:ec2::254", "fc00::1",
+          "::ffff:10.0.0.1", "64:ff9b::10.0.0.1"]  # fmt: skip
+PUBLIC = ["130.211.34.183", "35.186.241.51", "2600:1901:0:94b6::", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"]
+
+
+@pytest.mark.unit
+@pytest.mark.case("M10")
+@pytest.mark.parametrize("peer", NEVER)
+def test_m10_some_addresses_are_never_a_service(peer: str) -> None:
+    for private in (False, True):
+        with pytest.raises(AddressRefused):
+            require_public("platform.adobe.io", peer, private_network=private)
+
+
+@pytest.mark.unit
+@pytest.mark.case("M10")
+@pytest.mark.parametrize("peer", INSIDE)
+def test_m10_an_address_of_this_network_is_one_where_the_operator_says_so(peer: str) -> None:
+    with pytest.raises(AddressRefused, match=PRIVATE_VARIABLE):
+        require_public("platform.adobe.io", peer, private_network=False)
+    require_public("platform.adobe.io", peer, private_network=True)
+
+
+@pytest.mark.unit
+@pytest.mark.case("M10")
+@pytest.mark.parametrize("peer", PUBLIC)
+def test_m10_a_public_address_is_spoken_to(peer: str) -> None:
+    require_public("platform.adobe.io", peer, private_network=False)
+    with pytest.raises(AddressRefused, match="not this machine"):
+        require_loopback("localhost", peer)
+
+
+@pytest.mark.unit
+@pytest.mark.case("M10")
+def test_m10_without_tls_only_this_machine_is_spoken_to() -> None:
+    for peer in ("127.0.0.1", "::1", "::ffff:127.0.0.1"):
+        require_loopback("localhost", peer)
+    for peer in ("10.0.0.1", "169.254.169.254", "0.0.0.0"):
+        with pytest.raises(AddressRefused):
+            require_loopback("localhost", peer)
+
+
+@pytest.mark.sandbox
+@pytest.mark.case("M10")
+def test_m10_what_is_refused_is_closed() -> None:
+    def refuse(peer: str) -> None:
+        raise AddressRefused("No.", "Never.")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connected = socket.create_connection(server.getsockname())
+        with pytest.raises(AddressRefused):
+            _checked(connected, refuse)
+    assert connected.fileno() == -1
+
+
+@pytest.mark.unit
+@pytest.mark.case("M10")
+@pytest.mark.parametrize("value", ["yes", "true", "1", "allow all"])
+def test_m10_the_operator_is_understood_or_told_so(value: str) -> None:
+    with pytest.raises(ConfigError, match=PRIVATE_VARIABLE):
+        Surroundings.of_environment({PRIVATE_VARIABLE: value})
+    assert Surroundings.of_environment({PRIVATE_VARIABLE: "Allow "}).private_network
+    assert not Surroundings.of_environment({}).private_network
