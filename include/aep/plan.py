@@ -6,7 +6,6 @@ changed before would still be another one to what is loaded: so what is no growt
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from include.aep.evolution import Loosening, evolution, field_tree, told
 from include.aep.registry import Registry
+from include.config.json_file import read_json
 from include.config.model import Pipeline
 from include.errors import ConfigError, SchemaError
 from include.xdm.schema import EXPERIENCE_EVENT
@@ -54,10 +54,7 @@ def read_field_group(name: str) -> dict[str, Any]:
             f"There is no file {name} in include/pipelines/field_groups.",
             "Correct aep.field_group, or add the file.",
         )
-    try:
-        group = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{name} is no JSON: {error}.", "Correct the file.") from None
+    group = read_json(path)
     if not isinstance(group, dict) or not group.get("title") or not isinstance(group.get("properties"), dict):
         raise ConfigError(f"{name} is no field group.", 'Expected {"title": …, "properties": {…}}.')
     return group

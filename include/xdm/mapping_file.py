@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from include.config.json_file import read_json
 from include.errors import ConfigError
 
 MAPPINGS = Path(__file__).parents[1] / "pipelines" / "mappings"
@@ -33,10 +33,7 @@ def read_mapping_file(name: str, folder: Path | None = None) -> list[dict[str, A
         raise ConfigError(
             f"There is no mapping file {name} in include/pipelines/mappings.", "Copy shop.json there."
         )
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{name} is no JSON: {error}.") from None
+    data = read_json(path)
     rows = data.get("mappings") if isinstance(data, dict) else data
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ConfigError(

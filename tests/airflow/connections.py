@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from tests.carrying import CONNECTIONS
 
 
-def connection_variables(url: str) -> dict[str, str]:
-    """``AIRFLOW_CONN_*`` for every connection of ``airflow_settings.yaml``."""
+def connection_variables(url: str, **changed: dict[str, str]) -> dict[str, str]:
+    """``AIRFLOW_CONN_*`` for every connection of ``airflow_settings.yaml``; ``changed``: fields, by connection type."""
     place = urlsplit(url)
     return {
         f"AIRFLOW_CONN_{name.upper()}": json.dumps(
@@ -20,6 +20,7 @@ def connection_variables(url: str) -> dict[str, str]:
                 "login": row["conn_login"],
                 "password": row["conn_password"],
                 "extra": row["conn_extra"],
+                **changed.get(row["conn_type"], {}),
             }
         )
         for name, row in CONNECTIONS.items()

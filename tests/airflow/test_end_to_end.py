@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
+import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -18,10 +22,18 @@ from include.demo.evidence import Comparison, Sandbox
 from include.lake.lake import Lake
 from tests.airflow.connections import connection_variables
 from tests.carrying import PIPELINES, Carrier, quick_sandbox
+from tests.security import canaries
+from tests.security.canaries import find_canaries, find_in
+from tests.security.running import download, let_in_canaries
 
 pytestmark = pytest.mark.airflow
 PROJECT = Path(__file__).parents[2]
 DAY = date(2026, 7, 1)
+HOSTILE_PROJECT = 3000001
+CANARY_CONNECTIONS = {
+    "mixpanel": {"login": canaries.MIXPANEL_USER, "password": canaries.MIXPANEL_SECRET},
+    "adobe_experience_platform": {"password": canaries.AEP_SECRET},
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,22 +69,57 @@ def carrier(
     lake = f"file://{tmp_path}/lake"
     if request.param == "s3":
         lake = "s3://test-lake/prefix"
-        aws = {"AWS_ENDPOINT_URL": request.getfixturevalue("s3"), "AWS_ACCESS_KEY_ID": "test",
-               "AWS_SECRET_ACCESS_KEY": "test-not-real", "AWS_REGION": "us-east-1"}  # fmt: skip
+        aws = {"AWS_ENDPOINT_URL": request.getfixturevalue("s3"), "AWS_ACCESS_KEY_ID": canaries.AWS_KEY,
+               "AWS_SECRET_ACCESS_KEY": canaries.AWS_SECRET, "AWS_REGION": "us-east-1"}  # fmt: skip
         for name, value in aws.items():
             monkeypatch.setenv(name, value)
     monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", lake)
     with quick_sandbox(tmp_path / "sandbox") as server:
-        for name, value in connection_variables(server.url).items():
+        let_in_canaries(server.url, HOSTILE_PROJECT)
+        for name, value in connection_variables(server.url, **CANARY_CONNECTIONS).items():
             monkeypatch.setenv(name, value)
         yield Carrier(server.url, Lake(lake), PIPELINES["hostile"])
+
+
+@dataclass
+class Api:
+    """Airflow's API server, asked as a user of some role; as nobody without one."""
+
+    app: Any
+    client: Any
+
+    def ask(
+        self, method: str, path: str, *, role: str | None = "nobody", token: str = "", **body: Any
+    ) -> Any:
+        from airflow.api_fastapi.app import get_auth_manager
+        from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+        if role != "nobody":
+            token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="someone", role=role))
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return self.client.request(method, path, headers=headers, **body)
+
+    def get(self, path: str, *, role: str) -> Any:
+        return self.ask("GET", path, role=role)
+
+
+@pytest.fixture(scope="module")
+def api(database: None) -> Api:
+    from airflow.api_fastapi.app import create_app
+    from starlette.testclient import TestClient
+
+    app = create_app()
+    return Api(app, TestClient(app, raise_server_exceptions=False))
 
 
 def run(dag, conf: dict[str, str] | None = None) -> str:
     return str(dag.test(run_conf=conf or {}).state)
 
 
-def test_a_day_goes_through_airflow_and_again_changes_nothing(carrier: Carrier, dags, caplog) -> None:
+@pytest.mark.case("M07")
+def test_a_day_goes_through_airflow_and_again_changes_nothing(
+    carrier: Carrier, dags, api: Api, tmp_path: Path, caplog, capfd
+) -> None:
     assert run(dags["mixpanel_aep_setup"]) == "success"
     dag, conf = dags["mixpanel_to_aep_hostile"], {"partition_date": str(DAY)}
     assert run(dag, conf) == "success"
@@ -83,6 +130,95 @@ def test_a_day_goes_through_airflow_and_again_changes_nothing(carrier: Carrier, 
     assert run(dag, conf) == "success"
     assert Sandbox(carrier.url).calls() == asked
     assert carrier.result(DAY) == result
-    assert not any(
-        secret in caplog.text for secret in ("not-real", os.environ.get("AWS_SECRET_ACCESS_KEY", "not-real"))
+    page = api.get(f"/mixpanel-aep/report/{dag.dag_id}/{DAY}", role="viewer")
+    assert_no_secret(
+        download(carrier.lake, tmp_path / "downloaded"), caplog.text, *capfd.readouterr(), page.text
     )
+    assert_report(page)
+
+
+def assert_no_secret(lake: Path, *texts: str) -> None:
+    """Not in the lake, not in what was logged or printed, not in Airflow's home: its database and its logs."""
+    home = Path(os.environ["AIRFLOW_HOME"])
+    with sqlite3.connect(home / "airflow.db") as database:
+        for table in ("xcom", "serialized_dag", "dag_run", "task_instance"):
+            (rows,) = database.execute(f"SELECT count(*) FROM {table}").fetchone()
+            assert rows, f"nothing could have leaked into {table}"
+    assert "exported=9" in "".join(texts), "the tasks' own log lines were heard"
+    assert find_canaries([lake, home]) == []
+    assert [leak for text in texts for leak in find_in(text)] == []
+
+
+def assert_report(page: Any) -> None:
+    assert page.status_code == 200
+    assert "7 of 9 exported events are valid" in page.text
+    policy = dict(
+        part.strip().partition(" ")[::2] for part in page.headers["Content-Security-Policy"].split(";")
+    )
+    assert policy["default-src"] == "'none'"
+    assert {"script-src", "connect-src", "img-src"} & set(policy) == set(), "default-src stands for them"
+    assert {"sandbox", "base-uri", "form-action", "frame-ancestors"} <= set(policy)
+    assert policy["sandbox"] == "", "which allows nothing"
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert page.headers["Cache-Control"] == "private, no-store"
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+def our_routes(app: Any) -> list[tuple[str, str]]:
+    """Method and path of every route that the plugin has registered."""
+    from mixpanel_aep_plugin import MixpanelAepPlugin
+
+    found = []
+    for registered in MixpanelAepPlugin.fastapi_apps:
+        for route in registered["app"].routes:
+            for method in sorted(route.methods):
+                path = re.sub(
+                    r"\{partition\}", str(DAY), re.sub(r"\{dag_id\}", "mixpanel_to_aep_hostile", route.path)
+                )
+                found.append((method, registered["url_prefix"] + path))
+    return found
+
+
+def test_no_route_of_ours_answers_who_has_no_token_or_no_role(api: Api) -> None:
+    """Airflow mounts a plugin's app without any login before it."""
+    routes = our_routes(api.app)
+    assert routes == [("GET", "/mixpanel-aep/report/mixpanel_to_aep_hostile/2026-07-01")]
+    for method, path in routes:
+        assert api.ask(method, path).status_code in (401, 403)
+        assert api.ask(method, path, token="a.b.c").status_code in (401, 403)
+        assert api.ask(method, path, role=None).status_code == 403
+    for path in ("/docs", "/redoc", "/openapi.json", "/", "/report", "/report/../report/x/2026-07-01"):
+        assert api.ask("GET", "/mixpanel-aep" + path).status_code in (401, 404), path
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        assert api.ask(method, routes[0][1], role="admin").status_code == 405, "it only reads"
+
+
+@pytest.mark.parametrize(
+    "partition", ["2026-13-01", "..", "2026-07-01%2F..", "%2e%2e", "x", "2026-07-01T01:00"]
+)
+def test_a_report_is_asked_for_by_a_day_and_nothing_else(api: Api, partition: str) -> None:
+    answer = api.get(f"/mixpanel-aep/report/mixpanel_to_aep_hostile/{partition}", role="viewer")
+    assert answer.status_code in (404, 422)
+    assert answer.headers["Content-Type"].startswith("application/json")
+
+
+@pytest.mark.parametrize("dag_id", ["<script>alert(1)</script>", "mixpanel_aep_setup", "..%2f..%2fetc"])
+def test_what_is_no_pipeline_has_no_report(api: Api, dag_id: str) -> None:
+    answer = api.get(f"/mixpanel-aep/report/{dag_id}/2026-07-01", role="admin")
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"].startswith("application/json")
+
+
+@pytest.mark.case("M14")
+@pytest.mark.parametrize(
+    "conf",
+    [{"reprocess": "all"}, {"reprocess": 1}, {"export_again": "yes"}, {"partition_date": 20260701},
+     {"partition_date": "yesterday"}, {"partition_date": "x" * 1024 * 1024}, {"reprocess": ["replace"]}],
+    ids=["M14-word", "M14-number", "M14-text-for-a-flag", "M14-number-for-a-day", "M14-no-day", "M14-a-megabyte",
+         "M14-list"],
+)  # fmt: skip
+def test_a_conf_of_other_types_starts_no_run(api: Api, conf: dict[str, Any]) -> None:
+    """Airflow's own check of the declared params, through its API."""
+    body = {"logical_date": None, "conf": conf}
+    answer = api.ask("POST", "/api/v2/dags/mixpanel_to_aep_hostile/dagRuns", role="admin", json=body)
+    assert answer.status_code in (400, 422), answer.text[:300]

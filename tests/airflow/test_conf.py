@@ -1,0 +1,113 @@
+"""What a run is asked by whoever may trigger it is checked by us too: Airflow lets keys pass that no param declares."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import AirflowFailException
+
+from include.errors import ConfigError
+from mixpanel_aep.context import look, partition_of, refuse_conf, replaces
+from mixpanel_aep.operators.export import MixpanelExportOperator
+from mixpanel_aep.operators.ingest import AepIngestOperator
+from mixpanel_aep.operators.reconcile import (
+    ReconcileCloseOperator,
+    ReconcileDayOperator,
+    ReconcileLookOperator,
+)
+from mixpanel_aep.operators.setup import AepSetupOperator
+from mixpanel_aep.operators.stage import AepStageOperator
+from mixpanel_aep.operators.transform import XdmTransformOperator
+from mixpanel_aep.operators.validate import XdmValidateOperator
+from tests.airflow.conftest import PROJECT
+from tests.carrying import PIPELINES
+
+pytestmark = [pytest.mark.airflow, pytest.mark.case("M14")]
+MEGABYTE = "x" * 1024 * 1024
+OPERATORS = [
+    MixpanelExportOperator, XdmTransformOperator, XdmValidateOperator, AepStageOperator, AepIngestOperator,
+    ReconcileLookOperator, ReconcileDayOperator, ReconcileCloseOperator, AepSetupOperator,
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def no_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """A run that is refused reads no connection: there is none to be read."""
+    monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", f"file://{tmp_path}/lake")
+
+
+def context(conf: Any, key: str | None = "2026-07-01") -> dict[str, Any]:
+    run = SimpleNamespace(partition_key=key, conf=conf, dag_id="d", run_id="r")
+    return {"dag_run": run, "ti": SimpleNamespace(xcom_pull=lambda task_ids: None, xcom_push=lambda *a: None)}
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: f"M14-{operator.__name__}")
+@pytest.mark.parametrize("conf", [{"sql": "drop"}, {"lake": "file:///etc"}, {MEGABYTE: 1}, {"a\r\nb": MEGABYTE}],
+                         ids=["sql", "lake", "megabyte", "line-break"])  # fmt: skip
+def test_a_key_that_nobody_knows_is_refused_by_every_task(operator: Any, conf: dict[str, Any]) -> None:
+    more = {"day": "2026-07-01"} if operator is ReconcileDayOperator else {}
+    task = operator(task_id="step", pipeline=PIPELINES["hostile"], **more)
+    with pytest.raises(AirflowFailException, match="This run's conf has unknown keys") as refused:
+        task.execute(context(conf))
+    assert len(str(refused.value)) < 500
+    assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("key", ["partition_date", "reprocess", "export_again"])
+@pytest.mark.parametrize(
+    "operator", [ReconcileDayOperator, ReconcileCloseOperator, ReconcileLookOperator, AepSetupOperator]
+)
+def test_a_dag_that_takes_no_conf_does_not_look_as_if_it_did(operator: Any, key: str) -> None:
+    more = {"day": "2026-07-01"} if operator is ReconcileDayOperator else {}
+    task = operator(task_id="step", pipeline=PIPELINES["hostile"], **more)
+    with pytest.raises(AirflowFailException, match="This DAG takes none"):
+        task.execute(context({key: "replace"}))
+
+
+@pytest.mark.parametrize(
+    "day",
+    [20260701, "20260701", "2026-W27-3", "2026-07-01T00:00", " 2026-07-01", "2026-07-01\n", "2026-7-1", "../../etc",
+     "\u0662026-07-01", True, ["2026-07-01"], {"a": 1}, MEGABYTE],
+    ids=lambda day: f"M14-{str(day)[:12]!r}",
+)  # fmt: skip
+def test_a_day_has_one_spelling(day: Any) -> None:
+    for asked in (context({"partition_date": day}, key=None), context({}, key=day)):
+        with pytest.raises(ConfigError, match="is no day") as refused:
+            partition_of(asked)
+        assert len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [{"reprocess": value} for value in ("all", "", 1, None, True, ["replace"], {"replace": 1}, MEGABYTE)]
+    + [{"export_again": value} for value in ("yes", "", 0, 1, None, [], MEGABYTE)],
+    ids=lambda conf: f"M14-{str(conf)[:30]}",
+)
+def test_a_value_of_another_kind_is_refused_and_not_told(conf: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="This run's") as refused:
+        (replaces(context(conf)), look(context(conf)))
+    assert len(str(refused.value)) < 200
+
+
+def test_a_conf_may_be_left_out() -> None:
+    assert refuse_conf(context(None)) == refuse_conf(context({})) == {}
+    assert str(partition_of(context({"partition_date": "2026-07-01"}, key=None))) == "2026-07-01"
+
+
+@pytest.mark.case("M05")
+def test_no_task_renders_what_others_wrote() -> None:
+    """The one templated field is a day of our own making, which has to be a day again afterwards."""
+    bag = DagBag(str(PROJECT / "dags"))
+    templated = {
+        (type(task).__name__, field)
+        for dag in bag.dags.values()
+        for task in dag.tasks
+        for field in task.template_fields
+    }
+    assert templated == {("MappedOperator", "day")}
+    task = ReconcileDayOperator(task_id="day", pipeline=PIPELINES["hostile"], day="{{ 7 * 191 }}")
+    with pytest.raises(ValueError, match="Invalid isoformat"):
+        task.workspace(context({}))

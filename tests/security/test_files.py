@@ -1,0 +1,103 @@
+"""Files that configure the project can say what a pipeline is, and nothing else: they run nothing, and end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from include.aep.plan import read_field_group
+from include.config import json_file, loader
+from include.config.loader import load_pipeline
+from include.errors import ConfigError
+from include.xdm.mapping_file import read_mapping_file
+
+pytestmark = [pytest.mark.unit, pytest.mark.case("M12")]
+GOOD = """
+mixpanel: {timezone: UTC, time_is: utc}
+aep: {dataset: Events, schema: Events}
+mapping: shop.json
+identities: {$user_id: MixpanelUser}
+start_date: 2026-01-01
+"""
+TAGS = {
+    "apply": "!!python/object/apply:os.system ['touch {mark}']",
+    "new": "!!python/object/new:subprocess.Popen [['touch', '{mark}']]",
+    "object": "!!python/object:include.config.model.Pipeline {{name: x}}",
+    "name": "!!python/name:os.system",
+    "module": "!!python/module:os",
+    "tuple": "!!python/tuple [1]",
+    "own": "!include /etc/passwd",
+    "set": "!!set {{a, b}}",
+}
+BOMBS = {
+    "laughs": "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{b}: &{b} [*{a},*{a},*{a},*{a},*{a},*{a},*{a},*{a},*{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
+    "itself": "a: &a {b: *a}\n",
+    "merge": "a: &a {b: 1}\nc: {<<: *a}\n",
+    "deep": "a: " + "[" * 5000 + "]" * 5000 + "\n",
+    "deep-mapping": "a: " + "{a: " * 3000 + "1" + "}" * 3000 + "\n",
+}  # fmt: skip
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "shop.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("tag", TAGS, ids=lambda tag: f"M12-{tag}")
+def test_m12_no_tag_makes_an_object(tag: str, tmp_path: Path) -> None:
+    mark = tmp_path / "it-ran"
+    with pytest.raises(ConfigError, match=r"shop\.yaml"):
+        load_pipeline(write(tmp_path, GOOD + f"lake: {TAGS[tag].format(mark=mark)}\n"))
+    assert not mark.exists()
+    assert issubclass(loader._Loader, yaml.SafeLoader)
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=lambda bomb: f"M12-{bomb}")
+def test_m12_a_page_does_not_grow_to_gigabytes(bomb: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"shop\.yaml"):
+        load_pipeline(write(tmp_path, BOMBS[bomb] + GOOD))
+
+
+@pytest.mark.parametrize(
+    "text", ["mapping: other.json\n", "'mapping': other.json\n", "? mapping\n: other.json\n"]
+)
+def test_m12_a_key_is_there_once(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"has the key 'mapping' a second time"):
+        load_pipeline(write(tmp_path, GOOD + text))
+
+
+def test_m12_a_file_has_a_size(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="larger than"):
+        load_pipeline(write(tmp_path, GOOD + "# " + "x" * 300_000))
+
+
+def test_m12_a_file_that_is_right_is_read(tmp_path: Path) -> None:
+    assert load_pipeline(write(tmp_path, GOOD)).name == "shop"
+
+
+JSON_FAULTS = {
+    "twice": ('{"mappings": [], "mappings": [{"source": "x"}]}', "the key 'mappings' is there a second time"),
+    "twice-inside": (
+        '{"mappings": [{"source": "a", "source": "b"}]}',
+        "the key 'source' is there a second time",
+    ),
+    "deep": ("[" * 100_000, "is no JSON"),
+    "large": (f'{{"mappings": [], "x": "{"x" * 5_000_000}"}}', "larger than"),
+}
+
+
+@pytest.mark.parametrize("fault", JSON_FAULTS, ids=lambda fault: f"M12-{fault}")
+def test_m12_the_json_beside_it_too(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, says = JSON_FAULTS[fault]
+    (tmp_path / "m.json").write_text(text)
+    monkeypatch.setattr("include.aep.plan.FIELD_GROUPS", tmp_path)
+    for read in (lambda: read_mapping_file("m.json", tmp_path), lambda: read_field_group("m.json")):
+        with pytest.raises(ConfigError, match=rf"m\.json .*{says}") as refused:
+            read()
+        assert len(str(refused.value)) < 300
+    assert json_file.read_json(
+        Path(read_mapping_file.__code__.co_filename).parents[1] / "pipelines/mappings/shop.json"
+    )
