@@ -14,7 +14,14 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from include.aep.settings import AepSettings
-from include.errors import ConfigError, LakeError, PipelineError, RequestRefused, TooManyQuarantined
+from include.errors import (
+    AccessDenied,
+    ConfigError,
+    LakeError,
+    PipelineError,
+    RequestRefused,
+    TooManyQuarantined,
+)
 from include.http.answer import Answer
 from include.http.call import Call, Patience, Service
 from include.http.client import HttpClient
@@ -172,7 +179,7 @@ def test_m08_an_object_store_that_echoes_our_headers_is_not_quoted(
         ):
             try:
                 call()
-            except LakeError as error:
+            except (LakeError, AccessDenied) as error:
                 assert find_in("".join([repr(error), *traceback.format_exception(error)])) == []
         assert any(canaries.AWS_KEY in str(request.headers) for request in served.requests)
     assert find_in(logs.getvalue() + "".join(capfd.readouterr())) == []
