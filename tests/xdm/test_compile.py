@@ -97,6 +97,7 @@ def properties_line(raw: str) -> bytes:
 LONGEST = "9007199254740992"
 CONVERSIONS: list[tuple[dict[str, Any], str, Any]] = [
     (STRING, '"a"', "a"), (STRING, '""', None), (STRING, "null", None), (STRING, "5", "5"), (STRING, "1.5", "1.5"),
+    (STRING, "1e-07", "1e-07"), (array_of(STRING), "[1e-07,1.5]", ["1e-07", "1.5"]), (map_of(STRING), '{"a":1e-07}', {"a": "1e-07"}),
     (STRING, "true", "true"), (STRING, "3928097563762691601", "3928097563762691601"),
     (STRING, "123456789012345678901234567890", "123456789012345678901234567890"), (STRING, '" a "', " a "),
     (STRING, r'"a\u0000b"', "a\0b"), (STRING, '"Sing\u008599\u0085Luft"', "Sing\u008599\u0085Luft"),
