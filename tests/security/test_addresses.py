@@ -12,7 +12,7 @@ import pytest
 
 from include.aep.client import AepClient
 from include.aep.settings import AepSettings
-from include.errors import AddressRefused, ConfigError, PipelineError, RedirectRefused, Terminal
+from include.errors import AddressRefused, ConfigError, PipelineError, RedirectRefused, SchemaError, Terminal
 from include.http.address import require_loopback, require_public
 from include.http.call import Call, Patience, Service
 from include.http.client import HttpClient
@@ -21,6 +21,7 @@ from include.http.session import _checked
 from include.http.surroundings import PRIVATE_VARIABLE, PROXY_VARIABLE, Surroundings
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
+from tests.making import array_of, map_of, schema
 from tests.serving import Reply, script, serving
 
 ONCE = Patience(5, 5, attempts=1)
@@ -279,3 +280,15 @@ def test_m10_the_operator_is_understood_or_told_so(value: str) -> None:
         Surroundings.of_environment({PRIVATE_VARIABLE: value})
     assert Surroundings.of_environment({PRIVATE_VARIABLE: "Allow "}).private_network
     assert not Surroundings.of_environment({}).private_network
+
+
+@pytest.mark.sandbox
+@pytest.mark.case("M10")
+@pytest.mark.parametrize("inside", ["field", "items", "map"])
+def test_m10_a_schema_that_refers_elsewhere_fetches_nothing(inside: str) -> None:
+    with serving(script(Reply.json({"type": "string"}))) as elsewhere:
+        reference = {"$ref": f"{elsewhere.url}/schema.json"}
+        wrapped = {"field": reference, "items": array_of(reference), "map": map_of(reference)}[inside]
+        with pytest.raises(SchemaError, match="instead of resolving it"):
+            schema(odd=wrapped).require_event()
+        assert elsewhere.requests == []
