@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.airflow.at_work import Airflow, AirflowStage
+    from tests.airflow.processes import Worker
 
 PROJECT = Path(__file__).parents[2]
 
@@ -25,3 +34,52 @@ os.environ |= {
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
 }
+
+
+@pytest.fixture(scope="session")
+def airflow_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStage]:
+    """A metadata database, and a sandbox for all runs of the tests of faults."""
+    from airflow.utils.db import initdb
+
+    from include.sandbox.server import SandboxServer
+    from tests.airflow.at_work import AirflowStage
+
+    logging.disable(logging.WARNING)
+    initdb()
+    logging.disable(logging.NOTSET)
+    with SandboxServer(tmp_path_factory.mktemp("sandbox")) as server:
+        yield AirflowStage(server.url, tmp_path_factory.mktemp("faults"), {}, "")
+
+
+@pytest.fixture(scope="session")
+def worker(airflow_stage: AirflowStage) -> Iterator[Worker]:
+    from tests.airflow.processes import Worker
+
+    worker = Worker()
+    yield worker
+    worker.close()
+
+
+@pytest.fixture
+def airflow(
+    airflow_stage: AirflowStage,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Airflow]:
+    """A pipeline of the test's own, its project with three events, and its DAG."""
+    from tests.airflow.at_work import Airflow, connections
+    from tests.faults.case import three
+
+    # Nobody is polite here: waiting for another run's claim would only take longer.
+    monkeypatch.setattr("include.steps.attempt._PATIENCE_SECONDS", 0.0)
+    place = airflow_stage.place(
+        request.node.name, mapping="mixpanel-defaults.json", aep={"field_group": "mixpanel-defaults.json"}
+    )
+    place.add(*three())
+    for name, value in connections(place).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MIXPANEL_AEP_PIPELINES", str(tmp_path / "pipelines"))
+    yield Airflow(place, tmp_path / "pipelines")
+    place.discard()
+    airflow_stage.clear_up()

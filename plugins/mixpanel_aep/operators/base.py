@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
@@ -42,6 +45,15 @@ class PipelineOperator(BaseOperator):
             self.log.info("%s", throttled)
             self.come_back(SYSTEM_CLOCK.now() + timedelta(seconds=throttled.wait_seconds))
 
+    def on_kill(self) -> None:
+        """Told to stop: by SIGTERM, when a pod is evicted, or when somebody clears the task or marks it.
+
+        Airflow goes on with the task after this unless something is raised, and SIGKILL comes a little later. So the
+        task ends here as by a crash, which every step survives, only tidily; Airflow retries it if it still may.
+        """
+        if not isinstance(sys.exc_info()[1], AirflowTaskTimeout):  # which Airflow raises itself, after this
+            raise SystemExit("Told to stop: what is done so far is found when the task is run again.")
+
     def run_pipeline(self, context: Mapping[str, Any]) -> Any:
         raise NotImplementedError
 
@@ -65,9 +77,13 @@ class PartitionOperator(PipelineOperator):
         return Workspace.of(open_lake(self.pipeline), self.pipeline, partition_of(context))
 
     def upstream_digest(self, context: Mapping[str, Any], task_id: str) -> str:
-        """The digest that the step before has put into XCom; which output it names is read from the lake."""
-        summary = context["ti"].xcom_pull(task_ids=task_id) or {}
-        return str(summary.get("digest") or "0" * 32)
+        """The digest that the step before has put into XCom; which output it names is read from the lake.
+
+        Zeros, which name no output, where XCom holds something else: anybody who may edit XCom can put it there.
+        """
+        summary = context["ti"].xcom_pull(task_ids=task_id)
+        digest = str(summary.get("digest")) if isinstance(summary, Mapping) else ""
+        return digest if re.fullmatch(r"[0-9a-f]{32}", digest) else "0" * 32
 
     def summary(self, workspace: Workspace, manifest: Manifest) -> Summary:
         """URIs and counts, never rows; logged in one line."""

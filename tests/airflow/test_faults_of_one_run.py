@@ -1,0 +1,117 @@
+"""What people, lost events and a lost database do to one run, through Airflow itself (chapter O of the matrix)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.airflow.at_work import Airflow, copy_database
+
+pytestmark = pytest.mark.airflow
+
+
+def test_an_event_is_not_trusted(airflow: Airflow) -> None:
+    """O09: what the event says is not what AEP says; and one that comes after the task was cleared wakes nobody."""
+    run = airflow.watching()
+    run.event("ingest", status="success", in_time=True)
+    assert run.attempt("ingest") == "deferred"
+    late = run.found("ingest").trigger_id
+    run.clear("ingest")
+    run.fire(late, {"status": "success", "in_time": True})
+    assert run.state("ingest") == "none"
+    assert run.attempt("ingest") == "deferred"
+    airflow.an_hour_later()
+    run.event("ingest", status="failed", in_time=True)
+    run.green()
+
+
+def test_a_deferred_task_is_cleared_and_run_again(airflow: Airflow) -> None:
+    """L24: AEP is at work on the batch; another run of the task finds it."""
+    run = airflow.watching()
+    before = airflow.written()
+    run.clear("ingest")
+    airflow.an_hour_later()
+    run.green()
+    assert airflow.written() == before
+
+
+def test_a_deferred_task_is_marked_failed(airflow: Airflow) -> None:
+    """L24: the batch is committed, so nothing is aborted, and nothing is recorded: the next run reads it off AEP."""
+    run, before = airflow.watching(), airflow.written()
+    run.mark_failed("ingest")
+    assert run.state("ingest") == "failed"
+    airflow.an_hour_later()
+    assert airflow.written() == before
+    run.clear("ingest")
+    run.green()
+
+
+def test_airflow_forgets_and_the_ledger_knows(airflow: Airflow, tmp_path: Path) -> None:
+    """O10: the metadata database is yesterday's copy."""
+    copy_database(tmp_path / "yesterday.db")
+    airflow.run("scheduled").carry()
+    before = airflow.written()
+    copy_database(tmp_path / "yesterday.db", back=True)
+    assert airflow.runs() == []
+    run = airflow.run("scheduled")
+    run.green()
+    assert run.xcom("ingest")["again"] is True
+    assert airflow.written() == before
+
+
+def test_a_rerun_of_a_green_date_writes_nothing(airflow: Airflow) -> None:
+    """O12."""
+    run = airflow.run("first").carry()
+    before = airflow.written()
+    run.clear("export", "transform", "validate", "stage", "ingest")
+    run.green()
+    airflow.run("again").green()
+    assert run.xcom("ingest")["again"] is True
+    assert airflow.written() == before
+
+
+def test_xcom_is_not_trusted(airflow: Airflow) -> None:
+    """O18: what names no output of this partition is refused, whatever it is: another digest, a path, nothing."""
+    run = airflow.run("scheduled").carry("stage")
+    value = run.xcom("stage")
+    for tampered in (
+        {"digest": "f" * 32},
+        {"digest": "../../etc", "manifest": "file:///etc/passwd"},
+        [],
+        None,
+    ):
+        run.tamper("stage", tampered)
+        assert run.attempt("ingest") == "failed"
+        assert airflow.place.batches() == []
+        run.clear("ingest")
+    run.tamper("stage", value)
+    run.green()
+
+
+def test_only_the_transform_is_cleared(airflow: Airflow) -> None:
+    """O17: after the mapping changed. What follows keeps to what it was given, or is done anew; no row comes twice."""
+    run = airflow.run("scheduled").carry()
+    given = run.xcom("transform")["digest"]
+    changed = airflow.place.pipeline.model_copy(update={"unmapped": "drop"})
+    airflow.place.change(pipeline=changed)
+    airflow.parse()
+    before = airflow.written()
+    run.clear("transform")
+    run.carry()
+    assert run.xcom("transform")["digest"] != given
+    run.clear("ingest")
+    run.green()
+    run.clear("validate", "stage", "ingest")
+    run.green()
+    assert airflow.written() == before
+
+
+@pytest.mark.parametrize("days", [1, 0, -900], ids=["tomorrow", "today", "before start_date"])
+def test_a_day_that_cannot_be_there(airflow: Airflow, days: int) -> None:
+    """O15: red at once, without a retry, and nobody is asked."""
+    day = datetime.now(UTC).date() + timedelta(days=days)
+    assert airflow.run("manual", day).attempt("export") == "failed"
+    assert not list(airflow.place.lake.keys(f"{airflow.place.pipeline.name}/{day}"))
+    assert airflow.place.batches() == []
