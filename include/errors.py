@@ -80,6 +80,10 @@ class LakeError(Transient):
     """The lake could not be read or written."""
 
 
+class ScratchError(Transient):
+    """The worker's own scratch folder is full, or gone."""
+
+
 class BadManifest(Terminal):
     """A manifest or ledger record is unreadable, or from a newer version of this code."""
 

@@ -84,11 +84,11 @@ class Lake:
     def upload(self, key: str, source: Path) -> None:
         """Streams a local file to the lake; a reader never sees a part of it."""
         failpoint("lake.upload.before")
-        try:
-            with source.open("rb") as file:
+        with source.open("rb") as file:  # that it is not there is no fault of the lake
+            try:
                 obstore.put(self._store, key, file)
-        except (BaseError, OSError) as error:
-            raise self._error("write", key, error) from None
+            except (BaseError, OSError) as error:
+                raise self._error("write", key, error) from None
         failpoint("lake.upload.after")
 
     def download(self, key: str, target: Path) -> Path:

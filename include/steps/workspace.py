@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,6 +15,7 @@ from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey, schema_key
 from include.lake.lake import Lake, sha256_file
 from include.lake.manifest import Manifest, Step
+from include.steps.scratch import scratch_folder
 from include.xdm.schema import XdmSchema, parse_schema
 
 DATA_VERSION = 4
@@ -46,11 +45,13 @@ class Workspace:
             )
         return cls(lake, pipeline, PartitionKey(pipeline.name, day), clock)
 
-    @contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """A local folder for large intermediate files (in ``TMPDIR``), removed at the end."""
-        with tempfile.TemporaryDirectory(prefix=f"mixpanel-aep-{self.pipeline.name}-") as folder:
-            yield Path(folder)
+    def scratch(self) -> AbstractContextManager[Path]:
+        """A local folder for large intermediate files (in ``TMPDIR``), removed at the end.
+
+        Raises:
+            ScratchError: it cannot be made, or it is full or gone when the step fails.
+        """
+        return scratch_folder(f"mixpanel-aep-{self.pipeline.name}-")
 
     def find(self, step: Step, digest: str) -> Manifest | None:
         """The step's manifest, or None when the step has not been done."""
