@@ -43,12 +43,14 @@ def airflow_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowS
 
     from include.sandbox.server import SandboxServer
     from tests.airflow.at_work import AirflowStage
+    from tests.faults.s3 import proxied
 
     logging.disable(logging.WARNING)
     initdb()
     logging.disable(logging.NOTSET)
-    with SandboxServer(tmp_path_factory.mktemp("sandbox")) as server:
-        yield AirflowStage(server.url, tmp_path_factory.mktemp("faults"), {}, "")
+    # The lakes are folders: nobody is behind the S3 that every stage has.
+    with SandboxServer(tmp_path_factory.mktemp("sandbox")) as server, proxied("http://127.0.0.1:9") as s3:
+        yield AirflowStage(server.url, tmp_path_factory.mktemp("faults"), s3, {}, "")
 
 
 @pytest.fixture(scope="session")

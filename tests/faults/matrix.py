@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from tests.faults.case import Case, Elsewhere
-from tests.faults.cases import export, load, stage
+from tests.faults.cases import export, load, orchestration, resources, stage
 
 CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
     "E": (25, export.CASES),
     "S": (14, stage.CASES),
     "L": (26, load.CASES),
+    "O": (18, orchestration.CASES),
+    "R": (7, resources.CASES),
 }
 """How many cases a chapter has, and which."""
 

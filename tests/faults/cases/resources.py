@@ -1,0 +1,111 @@
+"""R: what a worker runs out of, and what stops it."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import signal
+from collections.abc import Iterator
+from functools import partial
+
+from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, run
+from tests.faults.hindrance import can_mount, ends_when_told, few_files, no_scratch, small_disk
+from tests.faults.place import Place
+from tests.faults.running import STEPS
+from tests.serving import Reply, Served
+
+_AGAIN = Do("the worker is as it was", lambda place: place.change(prepare=None))
+_GREEN_LATER = "transient, names the place; nothing half written; green when there is room"
+_PAGE, _NOTHING = "size=4k", "size=4k,nr_inodes=1"
+
+
+def _before(step: str) -> tuple[Go, ...]:
+    number = STEPS.index(step)
+    return (Go(run(until=STEPS[number - 1])),) if number else ()
+
+
+def _full(folder: str, options: str) -> Do:
+    """From now on every process has only this little room at a folder of the place, or of the partition."""
+
+    def change(place: Place) -> None:
+        path = place.folder / folder.replace("lake/", f"lake/{place.partition().prefix}/")
+        place.change(prepare=partial(small_disk, str(path), options))
+
+    return Do(f"{folder}: {options}", change)
+
+
+def _full_disks() -> Iterator[Case]:
+    tries = [
+        *((f"scratch {step}", step, "scratch", _NOTHING) for step in ("export", "transform", "validate", "stage")),
+        *((f"scratch {step} {kilobytes}k", step, "scratch", f"size={kilobytes}k")
+          for step, sizes in (("transform", (4, 16, 40)), ("validate", (4, 12))) for kilobytes in sizes),
+        *((f"lake {folder}", step, f"lake/{folder}", options)
+          for step, folder, options in (
+              ("export", "raw", _NOTHING), ("transform", "xdm", _NOTHING), ("validate", "valid", _NOTHING),
+              ("validate", "report", _NOTHING), ("stage", "staged", _PAGE), ("ingest", "ledger", _NOTHING))),
+    ]  # fmt: skip
+    for name, step, folder, options in tries:
+        error = "LakeError" if folder.startswith("lake") else "ScratchError"
+        says = (
+            f"cannot write .*{folder.partition('/')[2]}"
+            if error == "LakeError"
+            else "scratch.* (has no room|cannot be made)"
+        )
+        acts = (*_before(step), _full(folder, options), Go(run(until=step), f"again:{error}", says), _AGAIN)
+        yield Case(f"R01/{name}", "disk full", _GREEN_LATER, acts, ledger=ALL_OF_IT)
+
+
+def _evicted(place: Place, point: str) -> None:
+    """SIGTERM reaches the process while it is at a failpoint."""
+    place.change(prepare=ends_when_told)
+    one = place.start(run(f"{point}=stop"))
+    assert one.wait_until_stopped()
+    one.signal(signal.SIGTERM)
+    one.wake()
+    assert one.wait(seconds=10).error == "SystemExit"
+
+
+def _tidied(place: Place) -> None:
+    """Scratch is removed while a step works in it."""
+    one = place.start(run("lake.upload.before:2=stop"))
+    assert one.wait_until_stopped()
+    shutil.rmtree(place.folder / "scratch")
+    one.wake()
+    end = one.wait()
+    assert str(end) == "again:ScratchError", end.text
+    assert "was removed while a step worked in it" in end.text
+
+
+def _bombed(place: Place) -> None:
+    """Mixpanel's answer is 16 GB of zeros in 16 MB."""
+    member = gzip.compress(bytes(2**26))
+    headers = {"Content-Encoding": "gzip", "Content-Type": "text/plain"}
+    mixpanel, before = Served(lambda request: Reply(200, member * 256, headers)), place.where.connection
+    host, port = mixpanel.url.removeprefix("http://").split(":")
+    place.change(connection={**before, "host": host, "port": int(port)})
+    end = place.tried(run())
+    mixpanel.close()
+    place.change(connection=before)
+    assert str(end) == "red:ExportTooLarge", end.text
+
+
+CASES: tuple[Case | Elsewhere, ...] = (
+    # Mounting needs a privilege that some machines do not give; the words of the errors are shown without it too.
+    *(_full_disks() if can_mount() else ()),
+    Elsewhere("R01", "disk full", _GREEN_LATER, ("tests/steps/test_scratch.py",)),
+    Elsewhere("R02", "memory limit of 256 MB with a day of 2 GB", "completes; memory does not grow with the day",
+              ("tests/faults/test_large_days.py",)),
+    Elsewhere("R03", "10^7 events", "linear time", ("tests/faults/test_large_days.py",)),
+    Case("R04", "64 file descriptors", "works", (), place={"prepare": few_files}, ledger=ALL_OF_IT),
+    Case("R04/s3", "64 file descriptors, the lake in S3", "works", (), place={"prepare": few_files}, lake="s3", ledger=ALL_OF_IT),
+    *(Case(f"R05/{point} {number}", "SIGTERM in mid step", "ends within 10 s; the next try goes on, as after a kill; tidy",
+           (Do("evicted", partial(_evicted, point=f"{point}:{number}")), _AGAIN), ledger=ALL_OF_IT)
+      for point, number in (("export.piece", 1), ("lake.upload.before", 1), ("lake.upload.before", 2), ("manifest.validate.before", 1),
+                            ("manifest.stage.before", 1), ("batch.upload.before", 1), ("ledger.completing.after", 1))),
+    Case("R06/before", "TMPDIR is gone", "told, with its name; green when it is there again",
+         (Do("removed", lambda place: place.change(prepare=no_scratch)), Go(ends="again:ScratchError", says="scratch cannot be made"), _AGAIN),
+         ledger=ALL_OF_IT),
+    Case("R06/meanwhile", "scratch is removed under a step", "told, with its name; the step begins anew", (Do("tidied up", _tidied),),
+         ledger=ALL_OF_IT),
+    Case("R07", "a gzip bomb: 16 MB that are 16 GB", "red: ExportTooLarge, before it is unpacked", (Do("the bomb", _bombed),), ledger=ALL_OF_IT),
+)  # fmt: skip
