@@ -119,6 +119,7 @@ def test_the_steps_can_be_listed() -> None:
         "jsonl",
         "outcome",
         "reconcile",
+        "scratch",
         "sweep",
         "workspace",
     }, "a new file in include/steps has to be a step or a known helper"
