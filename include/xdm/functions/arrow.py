@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from inspect import Parameter, Signature
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from include.xdm.functions.registry import Function
 from include.xdm.functions.values import decode, encode
 from include.xdm.language.types import Storage, Type
+
+log = logging.getLogger(__name__)
 
 
 def register(db: Any, functions: Iterable[Function]) -> None:
@@ -63,6 +66,7 @@ def _on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
     kinds = [p.type for p in parameters] + [Type.ARRAY] * bool(function.many)
     repeated = function.parameters[-1].type if function.many == 1 else Type.ANY
     needed = [not p.nullable for p in parameters] + [False] * bool(function.many)
+    told: set[str] = set()
 
     def row(*arguments: str | None) -> tuple[Any, bool]:
         values: list[Any] = []
@@ -76,6 +80,16 @@ def _on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
             answer = call(*values)
             return (None if answer is None else encode(result, answer)), False
         except (ValueError, OverflowError, ZeroDivisionError):
+            return None, True
+        except Exception as error:  # noqa: BLE001 - DuckDB would end the whole day, and tell the row's value
+            if (mistake := type(error).__name__) not in told:
+                told.add(mistake)
+                log.warning(
+                    "Function %s has a mistake: it raised %s. The fields that it fills stay null in such rows, "
+                    "and are counted in not_converted.",
+                    function.name,
+                    mistake,
+                )
             return None, True
 
     return row
