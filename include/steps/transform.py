@@ -8,6 +8,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,8 @@ class _Work:
             project_id=int(raw.details["project_id"]),
             day=workspace.partition.day,
             wall_clock_zone=source.zone if source.time_is == "project_local" else None,
-            now_ms=int(workspace.clock.seconds() * 1000),
+            # Not the clock's: whatever is made of the same export again has to be the same.
+            now_ms=int(datetime.fromisoformat(raw.created_at).timestamp() * 1000),
             mapped=mapping.whole_properties,
             evidence=TimeEvidence(source.zone),
             time_in_ms=source.time_in_ms,

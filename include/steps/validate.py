@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from itertools import islice
 
 from include.errors import PartitionRefused, TooManyQuarantined
@@ -40,7 +41,7 @@ def validate_partition(workspace: Workspace, mapped: Manifest) -> Manifest:
         return done
     schema = workspace.schema(inputs["schema"])
     with workspace.scratch() as scratch:
-        check = Check(workspace, schema, scratch)
+        check = Check(workspace, schema, scratch, datetime.fromisoformat(mapped.created_at))
         check.refuse_useless_mappings(mapped)
         check.run(workspace.local_files(mapped, scratch))
         history = events_before(workspace, quality.history_days if check.valid else 0)

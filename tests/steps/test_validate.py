@@ -27,6 +27,7 @@ from include.xdm.schema import XdmSchema
 from tests.making import (
     DAY,
     INT,
+    LATER,
     NOON,
     STRING,
     TENANT,
@@ -175,7 +176,7 @@ def test_at_the_limit_is_green_whatever_the_number(
     mapped = transformed(place, XDM, MAPPING)
     for over in (0, 1):
         counts = {**mapped.counts, "exported": exported, "quarantined": refused + over}
-        check = Check(place, XDM, Path())
+        check = Check(place, XDM, Path(), LATER)
         if over:
             with pytest.raises(TooManyQuarantined, match=f"{refused + 1} of {exported} events"):
                 validate._refuse(place, mapped.model_copy(update={"counts": counts}), check, "report")
