@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from tests.faults.case import Case, Elsewhere
-from tests.faults.cases import export, load, orchestration, resources, stage
+from tests.faults.cases import export, load, orchestration, resources, stage, transform, validate
 
 CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
     "E": (25, export.CASES),
+    "T": (14, transform.CASES),
+    "V": (10, validate.CASES),
     "S": (14, stage.CASES),
     "L": (26, load.CASES),
     "O": (18, orchestration.CASES),

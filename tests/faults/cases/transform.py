@@ -1,0 +1,160 @@
+"""T: mapping to XDM."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from include.xdm.functions import strings
+from include.xdm.identity import event_id
+from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, dies, run, three
+from tests.faults.cases.export import line
+from tests.faults.looking import (
+    Check,
+    all_of,
+    counted,
+    made,
+    outputs,
+    refused,
+    remembered,
+    rows,
+    same,
+    unmapped,
+)
+from tests.faults.place import NOON, LakeKind, Place, event
+from tests.faults.running import Run
+
+_OTHER_MAPPING = str(Path(__file__).parents[1] / "mapping_with_expression.json")
+_NO_ID: dict[str, Any] = {"$insert_id": None}
+_BAD = event(key="bad", distinct_id=None)
+_RESERVED = {"_id": "mine", "timestamp": "1999-01-01T00:00:00Z", "identityMap": {"User": [{"id": "x"}]}, "eventType": "mine",
+             "_{TENANT_ID}.mixpanel.code": "mine", "mixpanel": {"code": "mine"}, "never heard of": [1, {"a": None}]}  # fmt: skip
+_TESTS = "tests/steps/test_transform.py::"
+
+
+def at(time: str, key: str) -> Any:
+    """An event of the day's export whose ``time`` is exactly so."""
+    return line(f'{{"event":"A","properties":{{"time":{time},"distinct_id":"u","$insert_id":"{key}"}}}}')
+
+
+def _another_mapping(place: Place) -> None:
+    place.change(pipeline=place.pipeline.model_copy(update={"mapping": _OTHER_MAPPING}))
+
+
+def _cleared(*steps: str) -> Do:
+    return Do(f"somebody clears {', '.join(steps)}", lambda place: place.tasks(Run()).clear(*steps))
+
+
+def codes(*expected: str | None) -> Check:
+    """The codes that the rows at AEP carry."""
+
+    def check(place: Place) -> None:
+        found = [
+            next(v for v in row.values() if isinstance(v, dict) and "mixpanel" in v) for row in rows(place)
+        ]
+        told = [tenant["mixpanel"].get("code") for tenant in found]
+        assert sorted(told, key=str) == sorted(expected, key=str), told
+
+    return check
+
+
+def _reserved_names_are_only_names(place: Place) -> None:
+    (row,) = (row for row in rows(place) if row["eventType"] == "Odd")
+    assert row["_id"] == event_id(place.project_id, "Odd", "u-1", NOON, "odd")
+    assert row["timestamp"].startswith("2026-07-01T12:00:00")
+    assert {entry["id"] for entries in row["identityMap"].values() for entry in entries} == {"u-1"}
+    kept = unmapped(row)
+    assert {name: kept[name] for name in _RESERVED} == _RESERVED
+
+
+def upper_is_broken() -> None:
+    """A mistake in a function of ours, which one value of the day finds: the error that nobody has planned for."""
+
+    def broken(text: str) -> str:
+        return {"a": "A", "b": "B"}[text]
+
+    function = next(function for function in strings.FUNCTIONS if function.name == "upper")
+    object.__setattr__(function, "python", broken)
+
+
+def _the_mistake_is_told_without_the_value(place: Place) -> None:
+    (destination,) = made(place, "transform").details["not_converted"]
+    assert destination.endswith("mixpanel.code")
+    assert sorted(unmapped(row)["code"] for row in rows(place)) == ["a", "b", "canary-value"]
+    codes("A", "B", None)(place)
+    assert "KeyError" in place.logs()
+    assert "canary-value" not in place.logs()
+
+
+def _killed(lake: LakeKind) -> tuple[Case, ...]:
+    variant = "" if lake == "disk" else f"/{lake}"
+    more: dict[str, Any] = {"lake": lake, "events": (*three(), _BAD), "quarantined": 1, "ledger": ALL_OF_IT}
+    return (
+        Case(f"T01{variant}", "kill -9 between two output parts", "no manifest; rerun writes identical bytes", (
+             dies("lake.upload.after", 2), remembered("transform")),
+             check=all_of(same("transform", touched=True), outputs("transform", 1)), **more),
+        Case(f"T02{variant}", "kill -9 after the manifest", "rerun is a no-op", (
+             dies("manifest.transform.after"), remembered("transform")),
+             check=all_of(same("transform", touched=False), outputs("transform", 1)), **more),
+    )  # fmt: skip
+
+
+CASES: tuple[Case | Elsewhere, ...] = (
+    *_killed("disk"),
+    *_killed("s3"),
+    Elsewhere("T03", "the same raw mapped twice: other process, other hash seed, other locale", "byte-identical",
+              (_TESTS + "test_other_processes_with_other_hash_seeds_write_the_same_bytes",)),
+    Case("T04", "exact duplicates, 2x and 1000x", "one row each; counted", (),
+         events=({**event("Twice"), "copies": 2}, {**event("Often"), "copies": 1000}, event("Once")),
+         check=counted("transform", exported=1003, duplicates=1000, twins=0, mapped=3)),
+    Case("T05", "same 4-tuple, different other properties", "one row, the one processed last; counted", (),
+         events=({**event(key="k", code="new"), "processed_at": (NOON + 9000) * 1000}, event(key="k", code="old")), active=1,
+         check=all_of(counted("transform", duplicates=1), codes("new"))),
+    Elsewhere("T05/a tie", "as T05, processed in the same millisecond", "the tie is broken by canonical bytes",
+              (_TESTS + "test_equally_late_duplicates_are_chosen_by_their_bytes_not_by_their_order",)),
+    Case("T06", "no $insert_id", "id from canonical content; identical twins collapse, counted apart", (),
+         events=(event("Twin", **_NO_ID), event("Twin", **_NO_ID), event("Twin", amount=2, **_NO_ID)), active=2,
+         check=counted("transform", duplicates=1, twins=1)),
+    Case("T07", "missing, blank or null distinct_id", "quarantine no_identity", (),
+         events=(*three(), _BAD, event(distinct_id="  "), event(distinct_id="")), quarantined=3,
+         check=refused("transform", no_identity=3)),
+    Case("T08", "time in s, ms, as text, float, negative, year 1969, 2106, tomorrow's year", "seconds load; the others have a reason", (),
+         events=(*three(), at(f"{NOON}.75", "float"), at(f"{NOON}000", "ms"), at(f'"{NOON}"', "text"), at("-5", "negative"),
+                 at("-1000000", "1969"), at("4294967295", "2106"), at("1e300", "never"), at("null", "null")),
+         active=4, quarantined=7,
+         check=refused("transform", time_is_not_in_seconds=1, time_is_not_a_number=2, wrong_partition=2, time_in_the_future=1,
+                       time_out_of_range=1)),
+    Case("T08/declared ms", "time in ms, as the pipeline asks for it", "milliseconds load", (), pipeline={"mixpanel": {"time_in_ms": True}}),
+    Case("T09", "event time outside the partition's day", "quarantine wrong_partition", (),
+         events=(*three(), at(str(NOON - 86_400), "before"), at(str(NOON + 43_200), "midnight")), quarantined=2,
+         check=refused("transform", wrong_partition=2)),
+    Case("T09/too many", "as T09, and more of them than the pipeline allows", "red TooManyQuarantined, nothing is staged", (),
+         events=(*three(), at(str(NOON - 86_400), "before")), pipeline={"quality": {"max_quarantined": 0.2}},
+         finally_="red:TooManyQuarantined", active=0, batches=0, quarantined=1, lost=3, left=frozenset({"report"})),
+    Elsewhere("T10", "DST days of 23 and 25 hours, leap day, year end", "each event in exactly one partition; sum over days = all",
+              ("tests/faults/test_transform_cases.py::test_odd_days_hold_each_event_once",
+               "tests/mixpanel/test_time.py::test_every_transition_of_every_zone_keeps_each_event_in_one_partition_and_its_instant",
+               "tests/mixpanel/test_time.py::test_days_follow_each_other_without_a_hole")),
+    # Of 100 000 rows, where it takes what it takes in a million: the same day without the poison is what it is held against.
+    Elsewhere("T11", "poison values in a large day: 10 000 levels deep, a text of 5 MB", "one quarantined row each, no crash, memory flat",
+              ("tests/faults/test_transform_cases.py::test_poison_in_a_large_day_is_quarantined_in_flat_memory",)),
+    # The row is not lost to a mistake of ours: the field stays empty, the value is kept among the unmapped, and both are told.
+    Case("T12", "a function of the mapping raises an error that nobody has planned for, in one row",
+         "the field is null and counted, the row loads, the log names function and error without the value", (),
+         events=(event(code="a"), event(code="b"), event(code="canary-value")), pipeline={"mapping": _OTHER_MAPPING},
+         place={"prepare": upper_is_broken}, check=_the_mistake_is_told_without_the_value),
+    Case("T13", "unknown property, reserved name, property equal to an XDM path", "kept as it is; never in the place of a field of XDM", (),
+         events=(*three(), event("Odd", key="odd", **_RESERVED)), active=4, check=_reserved_names_are_only_names),
+    # Every step takes the digest of the step before it, so there is no mix to refuse: a run ends with what it began with.
+    Case("T14", "the mapping changes between transform and stage", "the run ends with the mapping that it began with", (
+         Go(run(until="validate")), Do("another mapping", _another_mapping), Go()), events=(event(code="a"),), active=1,
+         check=all_of(outputs("transform", 1), codes("a"))),
+    Case("T14/cleared", "as T14, and somebody clears transform alone",
+         "transform is made anew, the tasks after it stay with what they were given, or are cleared too and follow", (
+         Go(run(until="validate")), Do("another mapping", _another_mapping), _cleared("transform"), Go(run(until="validate")),
+         _cleared("validate")), events=(event(code="a"),), active=1, check=all_of(outputs("transform", 2), codes("A"))),
+    Case("T14/after it is active", "another mapping, and a run of a day that is active", "nothing is loaded beside the rows that are active", (
+         Go(), Do("another mapping", _another_mapping), Go(replace(run(), name="again", look=True))), events=(event(code="a"),), active=1,
+         check=codes("a")),
+)  # fmt: skip

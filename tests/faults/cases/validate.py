@@ -1,0 +1,136 @@
+"""V: validation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, dies, run, three
+from tests.faults.looking import all_of, counted, made, outputs, remembered, same
+from tests.faults.place import LakeKind, Place, event
+from tests.faults.running import DAYS, Run
+
+_NOTHING: dict[str, Any] = {"active": 0, "batches": 0}
+_TOO_LONG = tuple(event("Bad", key=f"bad-{n}", code="longer than five") for n in range(3))
+_SUITE, _STEPS = "tests/quality/test_suite.py::", "tests/steps/test_validate.py::"
+_SCHEMA = "tests/xdm/test_schema.py::"
+
+
+def _shares(bad: int) -> dict[str, Any]:
+    """A day of ten events, so many of them bad, where a fifth may be."""
+    good = tuple(event("Good", key=f"good-{n}") for n in range(10 - bad))
+    return {
+        "events": (*good, *_TOO_LONG[:bad]),
+        "pipeline": {"quality": {"max_quarantined": 0.2}},
+        "quarantined": bad,
+    }
+
+
+def expectations_are_broken() -> None:
+    """Great Expectations raises inside one metric, which it catches and tells in its result."""
+    from great_expectations.execution_engine import PandasExecutionEngine
+
+    def raising(*_args: object, **_more: object) -> None:
+        raise KeyError("canary-value")
+
+    PandasExecutionEngine.get_domain_records = raising  # type: ignore[method-assign, assignment]
+
+
+def _digest_of_another_day(place: Place) -> None:
+    """The XCom of the task validate holds what the same task of another day gave."""
+    other = Run(day=DAYS[1])
+    place.add(*three(DAYS[1]))
+    assert str(place.tried(Run(day=DAYS[1], until="validate"))) == "green"
+    place.tasks(Run()).succeeded("validate", place.tasks(other).done()["validate"])
+
+
+def _never_validated(place: Place) -> None:
+    """Somebody marks validate a success that never ran: stage is given what transform gave."""
+    place.tasks(Run()).succeeded("validate", place.tasks(Run()).done()["transform"])
+
+
+def _rows_changed(place: Place) -> None:
+    (file,) = made(place, "validate").files
+    assert place.lake.root is not None
+    path = place.lake.root / file.key
+    path.write_bytes(path.read_bytes()[::-1])
+
+
+def _verdict_of_nothing(place: Place) -> None:
+    manifest = made(place, "validate")
+    assert (manifest.rows, manifest.counts["valid"]) == (0, 0)
+    page = place.lake.read(manifest.details["report"])
+    assert page is not None
+    assert b"<html" in page
+
+
+def _nothing_published(place: Place) -> None:
+    assert list(place.lake.keys(place.partition().step("validate"))) == []
+    assert "canary-value" not in "".join(
+        line for line in place.logs().splitlines() if "could not be checked" in line
+    )
+
+
+def _killed(lake: LakeKind) -> tuple[Case, ...]:
+    variant = "" if lake == "disk" else f"/{lake}"
+    more: dict[str, Any] = {
+        "lake": lake,
+        "events": (*three(), _TOO_LONG[0]),
+        "quarantined": 1,
+        "ledger": ALL_OF_IT,
+    }
+    check = all_of(same("validate", touched=True), outputs("validate", 1))
+    return (
+        Case(f"V01{variant}", "kill -9 before the manifest", "rerun; the same bytes over report, quarantine and rows", (
+             dies("manifest.validate.before"), remembered("validate")), check=check, **more),
+    )  # fmt: skip
+
+
+CASES: tuple[Case | Elsewhere, ...] = (
+    *_killed("disk"),
+    *_killed("s3"),
+    Case("V01/between report and quarantine", "kill -9 after the report", "rerun; the report is written again with the same bytes", (
+         Go(run(until="transform")), dies("lake.upload.after"), remembered("validate")), events=(*three(), _TOO_LONG[0]), quarantined=1,
+         ledger=ALL_OF_IT, check=all_of(same("validate", touched=True), outputs("validate", 1))),
+    Case("V01/after the manifest", "kill -9 after the manifest", "rerun is a no-op", (
+         dies("manifest.validate.after"), remembered("validate")), events=(*three(), _TOO_LONG[0]), quarantined=1, ledger=ALL_OF_IT,
+         check=same("validate", touched=False)),
+    Case("V02/below", "reject share below the limit", "pass", (), active=9, **_shares(1)),
+    Case("V02/at", "reject share at the limit", "pass", (), active=8, **_shares(2)),
+    # Quarantine is in no manifest of validate, which has published none: what was refused stays to be read, and is counted as lost.
+    Case("V02/above", "reject share above the limit", "red TooManyQuarantined with the top reasons", (
+         Go(ends="red:TooManyQuarantined", says=r"3 of 10 events .*code must have at most 5 characters \(3\)"),),
+         finally_="red:TooManyQuarantined", lost=10, left=frozenset({"report", "quarantine"}), check=outputs("validate", 0),
+         **_NOTHING, **(_shares(3) | {"quarantined": 0})),
+    Elsewhere("V03", "required XDM field missing in all rows", "red before anything is staged",
+              (_STEPS + "test_a_field_that_every_event_needs_and_no_row_has_is_red_before_any_row_is_checked",)),
+    # Old data is validated anew under the new schema, whose digest is among the inputs: what no longer fits is quarantined
+    # with the field and its limit, and too much of it is red.
+    Elsewhere("V04", "schema gains a required field / narrows an enum / changes a type between runs",
+              "expectations follow; rows that no longer fit are quarantined, their field named",
+              (_STEPS + "test_expectations_follow_the_schema", "tests/quality/test_derive.py::test_a_new_required_field_is_expected_at_once",
+               _STEPS + "test_a_field_that_takes_none_of_a_days_values_is_named_before_anything_is_staged")),
+    Elsewhere("V05", "schema gains an optional field", "green, no code change", (_STEPS + "test_expectations_follow_the_schema",)),
+    Elsewhere("V06", "schema unreadable, cyclic $ref, remote $ref", "red; no network fetch of $ref",
+              (_SCHEMA + "test_what_xdm_does_not_have_is_named_with_its_path", _SCHEMA + "test_a_schema_that_contains_itself_is_refused",
+               _SCHEMA + "test_a_schema_without_fields_is_refused", "tests/lake/test_manifest.py::test_a_damaged_schema_snapshot_is_named",
+               _SUITE + "test_a_reference_inside_a_nested_schema_is_never_fetched")),
+    Case("V07", "zero rows", "an explicit verdict with a report, not a vacuous pass", (), events=(), ledger=("empty",),
+         check=all_of(counted("validate", mapped=0, valid=0, quarantined=0), _verdict_of_nothing), **_NOTHING),
+    Case("V07/all refused", "rows, of which not one is valid", "as V07, and every one is in quarantine", (), events=_TOO_LONG, quarantined=3,
+         ledger=("empty",), check=all_of(counted("validate", mapped=3, valid=0, quarantined=3), _verdict_of_nothing), **_NOTHING),
+    Case("V08", "GX raises inside one expectation", "verdict = error (red), not success", (
+         Go(ends="red:ValidationBroken", says="could not be checked"),), place={"prepare": expectations_are_broken},
+         finally_="red:ValidationBroken", lost=3, check=_nothing_published, **_NOTHING),
+    Case("V09/skipped", "validate is marked a success and never ran", "stage refuses: there is no such output of validate", (
+         Go(run(until="transform")), Do("marked a success", _never_validated), Go(ends="red:BadManifest", says="Clear the task validate"),
+         Do("somebody clears validate", lambda place: place.tasks(Run()).clear("validate"))), ledger=ALL_OF_IT),
+    Case("V09/another day's", "the report belongs to other content", "stage refuses: there is no such output of validate", (
+         Go(run(until="transform")), Do("another day's XCom", _digest_of_another_day), Go(ends="red:BadManifest"),
+         Do("somebody clears validate", lambda place: place.tasks(Run()).clear("validate"))), active=3, lost=3),
+    Case("V09/changed rows", "the validated rows were changed afterwards", "stage refuses: their bytes are not the manifest's", (
+         Go(run(until="validate")), Do("somebody changes the rows", _rows_changed)), finally_="red:BadManifest", lost=3, **_NOTHING),
+    Elsewhere("V10", "an expectation for every schema constraint", "each kind has a row that it catches, and that passes without it",
+              (_SUITE + "test_every_constraint_of_the_table_has_a_row_that_it_catches",
+               _SUITE + "test_without_its_expectation_a_broken_row_passes",
+               _SUITE + "test_each_broken_constraint_is_caught_by_its_own_expectation_and_no_other")),
+)  # fmt: skip
