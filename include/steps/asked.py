@@ -16,10 +16,13 @@ import msgspec
 from include.failpoint import failpoint
 from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey
-from include.lake.lake import Lake
+from include.lake.lake import Lake, sha256_file
 from include.lake.manifest import Manifest, digest_of, upload_file
 from include.mixpanel.time import require_closed
 from include.steps.workspace import DATA_VERSION, Workspace
+
+
+_MODULUS = 2**256
 
 
 class _Line(msgspec.Struct):
@@ -46,24 +49,27 @@ class Writer(Protocol):
 
 @dataclass
 class DayFile:
-    """The lines of one day, and the digest of the question and of what they say."""
+    """The lines of one day, and the digest of the question and of what they say, in whatever order they came.
+
+    Mixpanel promises no order: a day that is looked at again is the same one where every line is there as often as
+    before, and then nothing after it has to be done again. Hence the sum of the lines' hashes, not the hash of them all.
+    """
 
     path: Path
     asked: str
     rows: int = 0
-
-    def __post_init__(self) -> None:
-        self._content = hashlib.sha256(f"export {DATA_VERSION} {self.asked}\n".encode())
+    _sum: int = 0
 
     def write(self, file: Writer, line: bytes) -> None:
-        row = line + b"\n"
-        self._content.update(row)
-        file.write(row)
+        file.write(line + b"\n")
+        self._sum += int.from_bytes(hashlib.sha256(line).digest(), "big")
         self.rows += 1
 
     @property
     def digest(self) -> str:
-        return self._content.hexdigest()[:32]
+        return digest_of(
+            {"export": DATA_VERSION, "asked": self.asked, "rows": self.rows, "sum": self._sum % _MODULUS}
+        )
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,9 @@ class Question:
         place, digest = self.workspace, day_file.digest
         done = place.find("export", digest)
         if done is None:
-            key = f"{place.partition.output('export', digest)}/events.jsonl.gz"
+            # Named by its bytes: two runs may hold the same lines in another order at the same time.
+            name = f"events-{sha256_file(day_file.path)[:16]}.jsonl.gz"
+            key = f"{place.partition.output('export', digest)}/{name}"
             done = place.publish(
                 step="export",
                 digest=digest,

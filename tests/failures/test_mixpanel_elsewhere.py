@@ -93,7 +93,7 @@ def test_a_run_that_dies_before_its_manifest_has_published_nothing(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(manifests, "publish", _die)
         export_partition(place, PROJECT_ID, client(wire.url))
-    assert [key.rsplit("/", 1)[1] for key in lake.keys(place.partition.step("export"))] == ["events.jsonl.gz"]
+    assert len(list(lake.keys(place.partition.step("export")))) == 1
     export_partition(place, PROJECT_ID, client(wire.url))
     assert published_lines(lake, place.partition) == [(ROW % b"a").strip()]
 

@@ -27,11 +27,15 @@ class Go:
 
 @dataclass(frozen=True)
 class Together:
-    """Runs at the same time. One that stops at a failpoint is woken when the others have ended."""
+    """Runs at the same time. Those that stop at a failpoint are woken in turn when the others have ended.
+
+    ``between``: what happens after the first one has stopped.
+    """
 
     runs: tuple[Run, ...]
     ends: tuple[str, ...]
     """Of each run, a regular expression; a run that lost a race may be retried."""
+    between: tuple[Do, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -39,10 +39,13 @@ def play(case: Case, place: Place) -> Comparison:
 def together(place: Place, act: Together) -> list[End]:
     """Starts all, one after the other; wakes the stopped ones in turn when the others have ended."""
     tries = []
-    for run in act.runs:
+    for number, run in enumerate(act.runs):
         tries.append(place.start(run))
         if "=stop" in run.failpoints:
             tries[-1].wait_until_stopped()
+        if not number:
+            for happening in act.between:
+                happening.how(place)
     stopped = [one for one in tries if "=stop" in one.run.failpoints]
     ends = {id(one): one.wait() for one in tries if one not in stopped}
     for one in stopped:

@@ -1,0 +1,43 @@
+"""Random plans of faults. ``PLANS`` says how many, ``SEED`` from which seed on; a plan that fails is made smaller."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.nemesis import carry_out
+from tests.faults.place import Stage
+from tests.faults.plans import Plan, plan_of
+
+pytestmark = pytest.mark.sandbox
+_PLANS, _SEED = int(os.environ.get("PLANS", "500")), int(os.environ.get("SEED", "1"))
+_MOST_SMALLER = 12
+
+
+@pytest.mark.parametrize("seed", range(_SEED, _SEED + _PLANS))
+def test_a_random_plan(seed: int, stage: Stage, record_property: Callable[[str, object], None]) -> None:
+    plan = plan_of(seed)
+    try:
+        sets = carry_out(plan, stage, f"plan-{seed}")
+    except AssertionError as broken:
+        smallest = _shrunk(plan, stage)
+        pytest.fail(f"PLANS=1 SEED={seed} breaks a promise: {broken}\nsmallest plan that does: {smallest}")
+    record_property("plans", 1)
+    for name in ("lost", "duplicate", "phantom"):
+        record_property(name, getattr(sets, name))
+
+
+def _shrunk(plan: Plan, stage: Stage) -> Plan:
+    """Without every fault and run that it does not take."""
+    for number in range(_MOST_SMALLER):
+        for smaller in plan.smaller():
+            try:
+                carry_out(smaller, stage, f"plan-{plan.seed}-smaller-{number}-{id(smaller)}")
+            except AssertionError:
+                plan = smaller
+                break
+        else:
+            break
+    return plan

@@ -1,0 +1,45 @@
+"""The suite can fail: each of three deliberate faults of the product is caught, and the product itself passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.failures.failure import cut
+from tests.faults import broken
+from tests.faults.case import Case, Together, add, fault, run
+from tests.faults.place import Stage, event
+from tests.faults.playing import play
+
+pytestmark = pytest.mark.sandbox
+
+_OVERTAKEN = Together(
+    (
+        run("batch.complete.before:1=stop", name="one"),
+        run("ledger.claimed.after:1=stop", name="two", look=True),
+    ),
+    ("green|again:Conflict", "green|again:.*"),
+    between=(add(event("Late", key="late")),),
+)
+"""A run pauses before COMPLETE; another one, which has seen a later event, claims the partition and pauses too."""
+_CUT = {"match": {"path": "/api/2.0/export"}, **cut(before_end_bytes=40, honest=True, encoding="gzip")}
+_CASES: tuple[tuple[Callable[[], None], Case, str], ...] = (
+    (broken.no_record_before_complete, Case("overtaken", "two runs of one day", "each event once", (_OVERTAKEN,), active=4, batches=2),
+     "duplicate="),
+    (broken.truncated_gzip_is_whole, Case("cut", "a gzip without its end", "the day whole", (fault(_CUT),), active=40,
+                                          events=tuple(event(key=f"k{number}") for number in range(40))), r"assert \d+ == 40"),
+    (broken.insert_id_alone, Case("ids", "two events share an $insert_id", "both", (), active=2,
+                                  events=(event("A", key="same"), event("B", key="same"))), "phantom="),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("breaks", "case", "says"), _CASES, ids=[breaks.__name__ for breaks, _, _ in _CASES])
+def test_a_deliberate_fault_is_caught(
+    breaks: Callable[[], None], case: Case, says: str, stage: Stage
+) -> None:
+    play(case, stage.place(f"sound-{case.id}"))
+    stage.clear_up()
+    with pytest.raises(AssertionError, match=says):
+        play(replace(case, place={"prepare": breaks}), stage.place(f"broken-{case.id}"))
