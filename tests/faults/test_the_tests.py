@@ -29,7 +29,7 @@ _CASES: tuple[tuple[Callable[[], None], Case, str], ...] = (
     (broken.no_record_before_complete, Case("overtaken", "two runs of one day", "each event once", (_OVERTAKEN,), active=4, batches=2),
      "duplicate="),
     (broken.truncated_gzip_is_whole, Case("cut", "a gzip without its end", "the day whole", (fault(_CUT),), active=40,
-                                          events=tuple(event(key=f"k{number}") for number in range(40))), r"assert \d+ == 40"),
+                                          events=tuple(event(key=f"k{number}") for number in range(40))), "phantom="),
     (broken.insert_id_alone, Case("ids", "two events share an $insert_id", "both", (), active=2,
                                   events=(event("A", key="same"), event("B", key="same"))), "phantom="),
 )  # fmt: skip
