@@ -21,7 +21,6 @@ from include.lake.manifest import Manifest, digest_of, upload_file
 from include.mixpanel.time import require_closed
 from include.steps.workspace import DATA_VERSION, Workspace
 
-
 _MODULUS = 2**256
 
 
