@@ -15,9 +15,11 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.jobs.job import Job
 from airflow.models.backfill import AlreadyRunningBackfill, ReprocessBehavior, _create_backfill
 from airflow.models.trigger import Trigger
+from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
+from mixpanel_aep.operators.setup import AepSetupOperator
 from mixpanel_aep.triggers.batch import BatchTrigger
 from tests.airflow.at_work import PROJECT, Airflow
 from tests.airflow.processes import Worker, wait_for
@@ -25,6 +27,34 @@ from tests.carrying import PIPELINES
 from tests.faults.running import DAYS
 
 pytestmark = pytest.mark.airflow
+
+
+def test_a_killed_triggerer_is_replaced(airflow: Airflow, worker: Worker) -> None:
+    """O07: the trigger moves to another one, whose event is the only one."""
+    with worker.triggerer() as first:
+        one = wait_for(_triggerers)[0]
+        run = airflow.watching()
+        trigger_id = run.found("ingest").trigger_id
+        wait_for(lambda: _triggerer_of(trigger_id) == one)
+        with worker.triggerer():
+            (other,) = wait_for(lambda: [job for job in _triggerers() if job != one])
+            os.killpg(first, signal.SIGKILL)
+            wait_for(lambda: _triggerer_of(trigger_id) == other)
+            airflow.an_hour_later()
+            wait_for(lambda: run.state("ingest") == "scheduled")
+            assert run.found("ingest").trigger_id is None
+    run.green()
+
+
+def _triggerers() -> list[int]:
+    with create_session() as session:
+        query = select(Job.id).where(Job.job_type == "TriggererJob", Job.latest_heartbeat.is_not(None))
+        return list(session.scalars(query))
+
+
+def _triggerer_of(trigger_id: int | None) -> int | None:
+    found = Trigger.bulk_fetch([trigger_id]) if trigger_id else {}
+    return found[trigger_id].triggerer_id if trigger_id in found else None
 
 
 def test_two_manual_runs_of_one_partition_at_once(airflow: Airflow, worker: Worker) -> None:
@@ -64,34 +94,6 @@ def test_a_backfill_races_the_scheduled_run(airflow: Airflow) -> None:
         run.event("ingest", status="success", in_time=True)
         run.green()
     runs[1].green()
-
-
-def test_a_killed_triggerer_is_replaced(airflow: Airflow, worker: Worker) -> None:
-    """O07: the trigger moves to another one, whose event is the only one."""
-    with worker.triggerer() as first:
-        one = wait_for(_triggerers)[0]
-        run = airflow.watching()
-        trigger_id = run.found("ingest").trigger_id
-        wait_for(lambda: _triggerer_of(trigger_id) == one)
-        with worker.triggerer():
-            (other,) = wait_for(lambda: [job for job in _triggerers() if job != one])
-            os.killpg(first, signal.SIGKILL)
-            wait_for(lambda: _triggerer_of(trigger_id) == other)
-            airflow.an_hour_later()
-            wait_for(lambda: run.state("ingest") == "scheduled")
-            assert run.found("ingest").trigger_id is None
-    run.green()
-
-
-def _triggerers() -> list[int]:
-    with create_session() as session:
-        query = select(Job.id).where(Job.job_type == "TriggererJob", Job.latest_heartbeat.is_not(None))
-        return list(session.scalars(query))
-
-
-def _triggerer_of(trigger_id: int | None) -> int | None:
-    found = Trigger.bulk_fetch([trigger_id]) if trigger_id else {}
-    return found[trigger_id].triggerer_id if trigger_id in found else None
 
 
 def test_two_triggerers_run_one_trigger(airflow: Airflow) -> None:
@@ -134,6 +136,19 @@ def test_a_worker_is_told_to_stop_in_mid_step(
     assert time.monotonic() - started < 10
     assert run.state(step) == "up_for_retry"
     run.green()
+
+
+def test_a_task_that_takes_too_long_is_told_as_that() -> None:
+    """Airflow calls ``on_kill`` for a timeout too, and then raises it again."""
+    operator = AepSetupOperator(task_id="setup", pipeline=PIPELINES["hostile"])
+    with pytest.raises(SystemExit, match="Told to stop"):
+        operator.on_kill()
+    with pytest.raises(AirflowTaskTimeout):
+        try:
+            raise AirflowTaskTimeout
+        except AirflowTaskTimeout:
+            operator.on_kill()
+            raise
 
 
 def test_two_pipelines_for_one_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,20 @@ from mixpanel_aep.errors import explained
 Summary = dict[str, Any]
 
 
-class PipelineOperator(BaseOperator):
+class EndsWhenTold(BaseOperator):
+    """A task that SIGTERM ends."""
+
+    def on_kill(self) -> None:
+        """Told to stop: by SIGTERM, when a pod is evicted, or when somebody clears the task or marks it.
+
+        Airflow goes on with the task after this unless something is raised, and SIGKILL comes a little later. So the
+        task ends here as by a crash, which every step survives, only tidily; Airflow retries it if it still may.
+        """
+        if not isinstance(sys.exc_info()[1], AirflowTaskTimeout):  # which Airflow raises itself, after this
+            raise SystemExit("Told to stop: what is done so far is found when the task is run again.")
+
+
+class PipelineOperator(EndsWhenTold):
     """A task of a pipeline. A subclass tells its story in ``run_pipeline``; what it returns goes to XCom.
 
     Where a service asks us to wait for long, or our own budget for it is used up, the task is deferred until then.
@@ -44,15 +57,6 @@ class PipelineOperator(BaseOperator):
         except Throttled as throttled:
             self.log.info("%s", throttled)
             self.come_back(SYSTEM_CLOCK.now() + timedelta(seconds=throttled.wait_seconds))
-
-    def on_kill(self) -> None:
-        """Told to stop: by SIGTERM, when a pod is evicted, or when somebody clears the task or marks it.
-
-        Airflow goes on with the task after this unless something is raised, and SIGKILL comes a little later. So the
-        task ends here as by a crash, which every step survives, only tidily; Airflow retries it if it still may.
-        """
-        if not isinstance(sys.exc_info()[1], AirflowTaskTimeout):  # which Airflow raises itself, after this
-            raise SystemExit("Told to stop: what is done so far is found when the task is run again.")
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Any:
         raise NotImplementedError

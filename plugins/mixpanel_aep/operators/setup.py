@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk import BaseOperator
-
 from include.config.model import Pipeline
 from mixpanel_aep.context import refuse_conf
 from mixpanel_aep.errors import explained
 from mixpanel_aep.hooks.aep import AepHook
+from mixpanel_aep.operators.base import EndsWhenTold
 
 
-class AepSetupOperator(BaseOperator):
+class AepSetupOperator(EndsWhenTold):
     """Namespaces, field group, schema, identity descriptors and dataset of one pipeline; run twice changes nothing."""
 
     ui_color = "#f4f0fb"

@@ -16,6 +16,7 @@ from tests.serving import Reply, Served
 
 _AGAIN = Do("the worker is as it was", lambda place: place.change(prepare=None))
 _GREEN_LATER = "transient, names the place; nothing half written; green when there is room"
+_AIRFLOW = "tests/airflow/test_faults_through_airflow.py"
 _PAGE, _NOTHING = "size=4k", "size=4k,nr_inodes=1"
 
 
@@ -102,6 +103,8 @@ CASES: tuple[Case | Elsewhere, ...] = (
            (Do("evicted", partial(_evicted, point=f"{point}:{number}")), _AGAIN), ledger=ALL_OF_IT)
       for point, number in (("export.piece", 1), ("lake.upload.before", 1), ("lake.upload.before", 2), ("manifest.validate.before", 1),
                             ("manifest.stage.before", 1), ("batch.upload.before", 1), ("ledger.completing.after", 1))),
+    Elsewhere("R05/Airflow", "SIGTERM to Airflow's worker", "the task ends at once and is retried",
+              (f"{_AIRFLOW}::test_a_worker_is_told_to_stop_in_mid_step",)),
     Case("R06/before", "TMPDIR is gone", "told, with its name; green when it is there again",
          (Do("removed", lambda place: place.change(prepare=no_scratch)), Go(ends="again:ScratchError", says="scratch cannot be made"), _AGAIN),
          ledger=ALL_OF_IT),
