@@ -12,6 +12,7 @@ from include.sandbox.server import SandboxServer
 from tests.faults.matrix import SHOWN_ELSEWHERE
 from tests.faults.place import Stage
 from tests.faults.s3 import S3Proxy, proxied
+from tests.security.canaries import AWS_KEY, AWS_SECRET
 
 BUCKET = "lake-of-the-faults"
 
@@ -35,8 +36,8 @@ def environment(proxy: S3Proxy) -> dict[str, str]:
     """Of a process that is to reach it."""
     return {
         "AWS_ENDPOINT_URL": proxy.url,
-        "AWS_ACCESS_KEY_ID": "canary-s3-key",
-        "AWS_SECRET_ACCESS_KEY": "canary-s3-secret",
+        "AWS_ACCESS_KEY_ID": AWS_KEY,
+        "AWS_SECRET_ACCESS_KEY": AWS_SECRET,
         "AWS_REGION": "us-east-1",
     }
 

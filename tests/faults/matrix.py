@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.faults.case import Case, Elsewhere
-from tests.faults.cases import export, load, orchestration, resources, stage, transform, validate
+from tests.faults.cases import export, load, malice, orchestration, resources, stage, transform, validate
 
 CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
     "E": (25, export.CASES),
@@ -13,6 +13,7 @@ CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
     "L": (26, load.CASES),
     "O": (18, orchestration.CASES),
     "R": (7, resources.CASES),
+    "M": (14, malice.CASES),
 }
 """How many cases a chapter has, and which."""
 

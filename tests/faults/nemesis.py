@@ -181,5 +181,6 @@ def _held(place: Place, days: set[object]) -> Comparison:
         assert ledger_faults(place.records(day)) == []
         if day not in days:
             assert place.records(day) == []
+    assert place.leaks() == []
     assert leftovers(place) <= _MAY_BE_LEFT, (leftovers(place), swept)
     return sets

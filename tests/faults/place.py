@@ -21,12 +21,12 @@ from include.lake.ledger import Ledger, LedgerRecord
 from tests.carrying import PIPELINES, Carrier
 from tests.faults.running import DAYS, End, Run, Tasks, Try, Where
 from tests.faults.s3 import S3Proxy
+from tests.security.canaries import AEP_SECRET, MIXPANEL_SECRET, find_canaries, find_in
 
 LakeKind = Literal["disk", "s3"]
 NOON = 1_782_907_200
 """12:00 UTC of the first day."""
 ACCOUNT = "faults.mp-service-account"
-SECRETS = {"mixpanel": "canary-secret-mixpanel", "aep": "canary-secret-adobe"}
 _HERE = Path(__file__).parent
 _NUMBERS = itertools.count(6_000_001)
 _TRIES = 8
@@ -56,11 +56,9 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.session = requests.Session()
-        self.post(
-            "/aep/settings", {"batch_seconds": 0, "batches_per_minute": None, "secrets": [SECRETS["aep"]]}
-        )
+        self.post("/aep/settings", {"batch_seconds": 0, "batches_per_minute": None, "secrets": [AEP_SECRET]})
         base = Carrier(
-            self.url, Lake(f"file://{self.folder}/none"), _base(), aep_connection={"password": SECRETS["aep"]}
+            self.url, Lake(f"file://{self.folder}/none"), _base(), aep_connection={"password": AEP_SECRET}
         )
         base.setup()
         self.aep: AepClient = base.aep
@@ -110,12 +108,12 @@ class Place:
             lake=f"file://{self.folder}/lake" if lake == "disk" else f"s3://{stage.bucket}/{self.project_id}",
             pipeline=self._pipeline(changes),
             folder=str(self.folder),
-            connection={"login": ACCOUNT, "password": SECRETS["mixpanel"],
+            connection={"login": ACCOUNT, "password": MIXPANEL_SECRET,
                         "extra": {"project_id": self.project_id, "region": "us"}},
-            aep_connection={"password": SECRETS["aep"]},
+            aep_connection={"password": AEP_SECRET},
             environment=stage.environment if lake == "s3" else {},
         )  # fmt: skip
-        account = {"username": ACCOUNT, "secret": SECRETS["mixpanel"]}
+        account = {"username": ACCOUNT, "secret": MIXPANEL_SECRET}
         stage.post(
             "/mixpanel/projects", {"id": self.project_id, "limits": {"enabled": False}, "accounts": [account]}
         )
@@ -229,6 +227,17 @@ class Place:
 
     def logs(self) -> str:
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
+
+    def leaks(self) -> list[object]:
+        """Secrets of its connections in anything that its runs have left or said."""
+        found: list[object] = list(find_canaries([self.folder]))
+        if self.lake_kind == "s3":
+            found += [
+                (key, leak)
+                for key in self.lake.keys(self.pipeline.name)
+                for leak in find_in(self.lake.read(key) or b"")
+            ]
+        return found
 
     def discard(self) -> None:
         """The dataset, which would make the next cases slower, and the folder."""

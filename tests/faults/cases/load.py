@@ -25,6 +25,7 @@ from tests.faults.case import (
 from tests.faults.place import Place
 from tests.faults.running import one_row_a_file
 
+_ONE_RUN = "tests/airflow/test_faults_of_one_run.py"
 _AGAIN = "again:ServiceUnavailable"
 _FILES = {"prepare": one_row_a_file}
 _CHUNKS = {"limits": UploadLimits(chunk_from_bytes=1000, chunk_bytes=1500)}
@@ -81,7 +82,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("L12/html", "IMS answers a page", "bounded retries; IdentityServiceUnavailable",
          _down("token", html(None), "again:IdentityServiceUnavailable"), ledger=ALL_OF_IT),
     Case("L12/expired", "IMS gives a token that has expired already", "bounded retries; IdentityServiceUnavailable",
-         (fault(at("token", answer(200, body_json={"access_token": "canary-secret-adobe", "expires_in": 0}))),), ledger=ALL_OF_IT),
+         (fault(at("token", answer(200, body_json={"access_token": "sandbox-token-expired-0123456789abcdef", "expires_in": 0}))),), ledger=ALL_OF_IT),
     Case("L13/401", "401 after a new token too", "red, names what to check",
          _down("create", _EXPIRED, "red:CredentialsRejected"), ledger=ALL_OF_IT),
     Case("L13/403", "403", "red, names what to check",
@@ -127,6 +128,10 @@ CASES: tuple[Case | Elsewhere, ...] = (
       for status in ("aborted", "deleted")),
     Case("L23/taken back", "somebody takes the active batch out in AEP", "the day is loaded anew; the ledger keeps both",
          (Go(), becomes("inactive")), run=run(name="another"), batches=2, ledger=(*ALL_OF_IT, "gone", *ALL_OF_IT)),
+    Elsewhere("L24/cleared", "a deferred task is cleared", "watched on; one batch, no row twice",
+              (f"{_ONE_RUN}::test_a_deferred_task_is_cleared_and_run_again",)),
+    Elsewhere("L24/marked failed", "a deferred task is marked failed", "what was committed comes in; the next run records it",
+              (f"{_ONE_RUN}::test_a_deferred_task_is_marked_failed",)),
     # AEP's schemas only grow, so that what was staged still fits; what does not fit fails the batch, which is L16.
     Case("L25", "the dataset's schema has grown since staging", "loaded all the same",
          (Go(run(until="stage")), Do("a new field", _grow)), ledger=ALL_OF_IT),
