@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from include.errors import Terminal
@@ -28,20 +29,24 @@ class ChunkVerdict:
     warned: Counter[Reason] = field(default_factory=Counter)
 
 
+@cache
+def _chunk() -> Any:
+    """Where Great Expectations finds a data frame that it is given: the same place for every suite of a process."""
+    import great_expectations as gx
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    source = context.data_sources.add_pandas("partition")
+    return source.add_dataframe_asset("chunk").add_batch_definition_whole_dataframe("rows")
+
+
 class SuiteRunner:
-    """A GX context and a suite, built once and run for every chunk of a partition."""
+    """A suite, built once and run for every chunk of a partition."""
 
     def __init__(self, specs: list[ExpectationSpec]) -> None:
         import great_expectations as gx
 
         self.specs = specs
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = {"globally": False}
-        self._batch = (
-            context.data_sources.add_pandas("partition")
-            .add_dataframe_asset("chunk")
-            .add_batch_definition_whole_dataframe("rows")
-        )
         # Not added to the context, which would write it anew for every expectation, and read it back as text.
         expectations = [_checkable(spec, number) for number, spec in enumerate(specs)]
         self._suite = gx.ExpectationSuite(name="xdm", expectations=expectations)
@@ -56,8 +61,13 @@ class SuiteRunner:
         with warnings.catch_warnings():
             # pandas tells of every pattern with groups that it could extract them.
             warnings.filterwarnings("ignore", "This pattern is interpreted", UserWarning)
-            result = self._batch.get_batch(batch_parameters={"dataframe": frame}).validate(
-                self._suite, result_format={"result_format": "COMPLETE", "exclude_unexpected_values": True}
+            result = (
+                _chunk()
+                .get_batch(batch_parameters={"dataframe": frame})
+                .validate(
+                    self._suite,
+                    result_format={"result_format": "COMPLETE", "exclude_unexpected_values": True},
+                )
             )
         refused: dict[int, list[Reason]] = defaultdict(list)
         warned: Counter[Reason] = Counter()

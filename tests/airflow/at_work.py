@@ -31,8 +31,9 @@ from sqlalchemy import select, update
 from include.lake.lake import Lake
 from tests.carrying import CONNECTIONS, PIPELINES, Carrier
 from tests.faults.checking import EXACT, compared, ledger_faults, leftovers
-from tests.faults.place import SECRETS, Place, Stage
+from tests.faults.place import Place, Stage
 from tests.faults.running import DAYS, STEPS
+from tests.security.canaries import AEP_SECRET
 
 PROJECT = Path(__file__).parents[2]
 DAG_FILE = "mixpanel_to_aep.py"
@@ -46,7 +47,7 @@ class AirflowStage(Stage):
         super().__post_init__()
         hostile = PIPELINES["hostile"]
         carrier = Carrier(
-            self.url, Lake(f"file://{self.folder}/none"), hostile, aep_connection={"password": SECRETS["aep"]}
+            self.url, Lake(f"file://{self.folder}/none"), hostile, aep_connection={"password": AEP_SECRET}
         )
         carrier.setup()
         self.schema_id = self.aep.catalog.require_dataset(hostile.aep.dataset)["schemaRef"]["id"]

@@ -6,6 +6,7 @@ each is as much a process as any other.
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
@@ -208,6 +209,7 @@ class Try:
 
 def _carry(where: Where, run: Run, end: str, log: str) -> None:
     """The process: its tries write what they did into ``end``, and everything they say into ``log``."""
+    gc.freeze()  # else the first collection touches, and so copies, all that is shared with the server
     with Path(log).open("ab", buffering=0) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

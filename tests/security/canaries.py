@@ -125,10 +125,24 @@ def _search() -> tuple[re.Pattern[bytes], dict[str, tuple[str, str]]]:
     return re.compile(b"|".join(parts)), named
 
 
+@cache
+def _quick() -> tuple[tuple[bytes, ...], re.Pattern[bytes]]:
+    """What the expression of ``_search`` finds: words, and patterns."""
+    words = [text for secret in CANARIES.values() for text in spellings(secret).values()]
+    words += [text for pair in PAIRS.values() for text in _base64(pair.encode()).values()]
+    return tuple(word.encode() for word in words), re.compile(
+        b"|".join(b"(?:%s)" % text for text in PATTERNS.values())
+    )
+
+
 def find_in(data: bytes | str) -> list[tuple[str, str]]:
     """(canary, spelling) of everything in ``data``, each once."""
     expression, named = _search()
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    needles, patterns = _quick()
+    # An expression of hundreds of words is tried at every byte; looking for each word alone is a hundred times quicker.
+    if not any(needle in raw for needle in needles) and not patterns.search(raw):
+        return []
     found = dict.fromkeys(named[str(match.lastgroup)] for match in expression.finditer(raw))
     return list(found)
 
