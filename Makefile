@@ -28,7 +28,7 @@ down: setup ## stops what `make up` started
 test: setup ## the tests
 	@$(PY) -m pytest -n 2 --ignore=tests/faults
 
-faults: setup ## kills every step at every point, and compares what is lost or twice; PLANS=500 SEED=1 choose the random plans
+faults: setup ## kills every step at every point, and compares what is lost or twice; PLANS=500 SEED=1 MINUTES=10 choose the random plans
 	@$(PY) -m tests.faults
 
 check: setup check-lock lint types test ## locks, format, lint, types and tests

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from pathlib import Path
 
 from tests.faults.matrix import ELSEWHERE
 
+HERE = Path(__file__).parent
+NEMESIS = HERE / "test_nemesis.py"
+
 if __name__ == "__main__":
-    # A process of its own: pytest wants to be the first who imports what it rewrites.
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-n",
-        "2",
-        "--dist=load",
-        *sys.argv[1:],
-        "tests/faults",
+    # The nemesis comes last: it plays as many plans as there is time for.
+    files = [
+        *sorted(str(path) for path in HERE.glob("test_*.py") if path != NEMESIS),
         *sorted(ELSEWHERE),
+        str(NEMESIS),
     ]
-    os.execv(sys.executable, command)
+    os.environ["FAULTS_BEGAN"] = str(time.time())
+    # A process of its own: pytest wants to be the first who imports what it rewrites.
+    os.execv(
+        sys.executable, [sys.executable, "-m", "pytest", "-n", "2", "--dist=load", *sys.argv[1:], *files]
+    )

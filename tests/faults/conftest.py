@@ -74,7 +74,9 @@ class _Tally:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         facts = dict(report.user_properties)
-        if report.when == "call" or report.failed:
+        if report.skipped and "time is up" in str(report.longrepr):
+            self.count["not played"] += 1
+        elif report.when == "call" or report.failed:
             names = report.nodeid, report.nodeid.partition("[")[0], report.nodeid.partition("::")[0]
             shown = {number for name in names for number in self.elsewhere.get(name, ())}
             for number in {*shown, *([str(facts["case"])] if "case" in facts else ())}:
@@ -88,6 +90,11 @@ class _Tally:
     def pytest_unconfigure(self) -> None:
         if self.cases or self.count["plans"]:
             count = self.count
+            if count["not played"]:
+                print(
+                    f"Time was up: {count['plans']} of {count['plans'] + count['not played']} random plans were played. "
+                    "MINUTES=30 gives them longer."
+                )
             print(
                 f"faults: {len(self.cases)} cases, {sum(self.cases.values())} passed, {count['plans']} random plans, "
                 f"lost {count['lost']}, duplicate {count['duplicate']}, phantom {count['phantom']}"

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -143,8 +144,9 @@ class Place:
     def carrier(self) -> Carrier:
         return self.where.carrier()
 
-    @property
+    @cached_property
     def lake(self) -> Lake:
+        """Opened once: a store in S3 reads all certificates when it is."""
         return Lake(self.where.lake)
 
     def change(self, **fields: Any) -> None:

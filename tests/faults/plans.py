@@ -107,7 +107,7 @@ class Plan:
 def plan_of(seed: int) -> Plan:
     """The plan of a seed."""
     dice = random.Random(seed)
-    lake: LakeKind = "s3" if dice.random() < 0.35 else "disk"
+    lake: LakeKind = "s3" if dice.random() < 0.2 else "disk"
     # Mostly on one partition: that is where runs meet.
     days = [DAYS[0]] * 6 + [DAYS[1]] * 2 + [DAYS[2]]
     actors = tuple(
@@ -117,7 +117,7 @@ def plan_of(seed: int) -> Plan:
             look=dice.random() < 0.4,
             replace=dice.random() < 0.15,
         )
-        for number in range(dice.choice((1, 1, 2, 2, 3)))
+        for number in range(dice.choice((1, 1, 1, 2, 2, 3)))
     )
     faults = tuple(_trouble(dice, len(actors), lake) for _ in range(dice.randint(1, 4)))
     return Plan(seed, lake, actors, faults, dice.choice((0, 0, 0.05, 0.2)))

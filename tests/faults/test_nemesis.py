@@ -1,8 +1,12 @@
-"""Random plans of faults. ``PLANS`` says how many, ``SEED`` from which seed on; a plan that fails is made smaller."""
+"""Random plans of faults; one that fails is made smaller before it is told.
+
+``PLANS`` says how many, ``SEED`` from which seed on, and ``MINUTES`` how long ``make faults`` may take in all.
+"""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 
 import pytest
@@ -13,11 +17,15 @@ from tests.faults.plans import Plan, plan_of
 
 pytestmark = pytest.mark.sandbox
 _PLANS, _SEED = int(os.environ.get("PLANS", "500")), int(os.environ.get("SEED", "1"))
+_BEGAN, _MINUTES = float(os.environ.get("FAULTS_BEGAN", "inf")), float(os.environ.get("MINUTES", "10"))
 _MOST_SMALLER = 12
+_LAST_SECONDS = 20
 
 
 @pytest.mark.parametrize("seed", range(_SEED, _SEED + _PLANS))
 def test_a_random_plan(seed: int, stage: Stage, record_property: Callable[[str, object], None]) -> None:
+    if time.time() > _BEGAN + 60 * _MINUTES - _LAST_SECONDS:
+        pytest.skip("time is up")
     plan = plan_of(seed)
     try:
         sets = carry_out(plan, stage, f"plan-{seed}")

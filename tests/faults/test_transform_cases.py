@@ -26,7 +26,7 @@ from tests.making import NOON, PROJECT_ID, row, schema, workspace
 
 PROJECT = Path(__file__).parents[2]
 EVENT = b'{"event":"A","properties":{"time":%d,"distinct_id":"u","$insert_id":"%d","x":%s}}'
-ROWS, MOST_MORE_KILOBYTES = 100_000, 60_000
+ROWS, MOST_MORE_KILOBYTES = 30_000, 60_000
 ZONE = "America/Los_Angeles"
 ODD_DAYS = {
     date(2024, 2, 29): (datetime(2024, 2, 29, 8, tzinfo=UTC), 24),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,10 +18,7 @@ _VALID, _STAGED = Go(run(until="validate")), Go(run(until="stage"))
 _PART = r"PUT .*/staged/.*partNumber="
 _FILE = r"PUT .*/staged/.*\.parquet"
 _MANIFEST = r"PUT .*/staged/.*manifest\.json"
-_LARGE = tuple(
-    event(key=f"large-{n}", text="".join(f"{(n * 7919 + k) ** 7 % 10**15:015}" for k in range(40_000)))
-    for n in range(14)
-)
+_LARGE = tuple(event(key=f"large-{n}", text=random.Random(n).randbytes(450_000).hex()) for n in range(14))
 """More than one part of an upload (5 MB), and hard to compress."""
 
 

@@ -134,7 +134,6 @@ CASES: tuple[Case | Elsewhere, ...] = (
          finally_="red:TooManyQuarantined", active=0, batches=0, quarantined=1, lost=3, left=frozenset({"report"})),
     Elsewhere("T10", "DST days of 23 and 25 hours, leap day, year end", "each event in exactly one partition; sum over days = all",
               ("tests/faults/test_transform_cases.py::test_odd_days_hold_each_event_once",
-               "tests/mixpanel/test_time.py::test_every_transition_of_every_zone_keeps_each_event_in_one_partition_and_its_instant",
                "tests/mixpanel/test_time.py::test_days_follow_each_other_without_a_hole")),
     # Of 100 000 rows, where it takes what it takes in a million: the same day without the poison is what it is held against.
     Elsewhere("T11", "poison values in a large day: 10 000 levels deep, a text of 5 MB", "one quarantined row each, no crash, memory flat",
