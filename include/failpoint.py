@@ -2,7 +2,7 @@
 
 ``MIXPANEL_AEP_FAILPOINTS`` holds plans, separated by blanks: ``ledger.created.after:2=exit`` ends the process the
 second time that it passes that point. ``exit`` is death without any cleaning up, as by SIGKILL; ``stop`` is SIGSTOP,
-from which somebody else wakes it. ``point@file`` writes every point that is passed into a file, one a line.
+from which somebody else wakes it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import re
 import signal
 from collections import Counter
-from pathlib import Path
 
 VARIABLE = "MIXPANEL_AEP_FAILPOINTS"
 KILLED = 137
@@ -30,10 +29,6 @@ def failpoint(name: str) -> None:
 def _reached(name: str, plans: str) -> None:
     _passed[name] += 1
     for plan in plans.split():
-        if plan.startswith("point@"):
-            with Path(plan.removeprefix("point@")).open("a") as file:
-                file.write(f"{name}:{_passed[name]}\n")
-            continue
         match = _PLAN.fullmatch(plan)
         if match is None:
             raise ValueError(f"{VARIABLE}: {plan!r} is no plan; write one like ledger.created.after:1=exit")

@@ -6,8 +6,9 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from include.lake.ledger import Kind
 from tests.failures.aep_failure import at
 from tests.failures.failure import answer, cut, drop, html, sentinel
 from tests.faults.place import LakeKind
@@ -18,8 +19,8 @@ Json = Mapping[str, Any]
 POINTS = (
     "export.before", "export.piece", "lake.upload.before", "lake.upload.after", "look.before", "look.after",
     *(f"manifest.{step}.{when}" for step in ("export", "transform", "validate", "stage") for when in ("before", "after")),
-    *(f"ledger.{kind}.{when}" for kind in ("claimed", "created", "completing", "active") for when in ("before", "after")),
-    *(f"batch.{call}.{when}" for call in ("create", "upload", "complete") for when in ("before", "after")),
+    *(f"ledger.{kind}.{when}" for kind in get_args(Kind) for when in ("before", "after")),
+    *(f"batch.{call}.{when}" for call in ("create", "upload", "complete", "abort") for when in ("before", "after")),
 )  # fmt: skip
 _AEP_ROUTES = ("token", "dataset", "find", "create", "upload", "complete", "look")
 _EXPORTS = {"service": "mixpanel", "path": "/api/2.0/export"}

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from include.lake.ledger import Kind
+from include.lake.manifest import Step
 from tests.faults.case import Case
 from tests.faults.matrix import ALL, CASES, CHAPTERS, SHOWN_ELSEWHERE
 from tests.faults.place import Stage
+from tests.faults.plans import POINTS
 from tests.faults.playing import play
 
 pytestmark = pytest.mark.sandbox
@@ -31,6 +36,16 @@ def test_what_is_shown_elsewhere_is_there() -> None:
             path, _, name = test.partition("::")
             text = (PROJECT / path).read_text()
             assert not name or f"\ndef {name.partition('[')[0]}(" in text, f"{case.id}: there is no {test}"
+
+
+def test_every_failpoint_is_died_at_by_a_case_or_a_random_plan() -> None:
+    source = "".join(path.read_text() for path in (PROJECT / "include").rglob("*.py"))
+    written = {name for _, name in re.findall(r'[^"`]failpoint\((f?)"([a-z_.{}]+)"\)', source)}
+    for hole, words in (("{manifest.step}", get_args(Step)), ("{kind}", get_args(Kind))):
+        written = {name.replace(hole, word) for name in written for word in words}
+    died_at = {name for case in CASES for name in re.findall(r"([a-z_.]+):\d+=", repr(case.acts))}
+    assert written - died_at - set(POINTS) == set()
+    assert set(POINTS) <= written
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
