@@ -120,7 +120,8 @@ def test_a_file_that_somebody_changed_is_noticed(lake: Lake, tmp_path: Path, cha
     body = path.read_bytes()
     path.write_bytes(bytes(len(body)) if change == "other bytes" else body[:-1])
     with pytest.raises(
-        BadManifest, match=r"events\.jsonl\.gz is not the file that its manifest describes.*run export again"
+        BadManifest,
+        match=r"events-[0-9a-f]{16}\.jsonl\.gz is not the file that its manifest describes.*run export again",
     ):
         place.local_files(made, tmp_path)
 
@@ -129,7 +130,7 @@ def test_a_file_that_somebody_removed_is_named(lake: Lake, tmp_path: Path) -> No
     place = workspace(lake)
     made = exported(place, line({"event": "A", "properties": {}}))
     (lake.root / made.files[0].key).unlink()
-    with pytest.raises(LakeError, match=r"cannot read shop/2026-07-01/raw/.*/events\.jsonl\.gz"):
+    with pytest.raises(LakeError, match=r"cannot read shop/2026-07-01/raw/.*/events-[0-9a-f]{16}\.jsonl\.gz"):
         place.local_files(made, tmp_path)
 
 
