@@ -10,6 +10,9 @@ import requests
 
 from include.demo.settings import DemoError
 
+_SECONDS = 120
+"""Far longer than two requests of Airflow's can block each other in SQLite (``timeout`` of its address)."""
+
 
 class AirflowApi:
     """An Airflow without login, on this machine."""
@@ -24,7 +27,10 @@ class AirflowApi:
         Raises:
             DemoError: Airflow says no.
         """
-        answer = self._session.request(method, f"{self._url}{path}", timeout=60, **options)
+        try:
+            answer = self._session.request(method, f"{self._url}{path}", timeout=_SECONDS, **options)
+        except requests.RequestException as error:
+            raise DemoError(f"Airflow did not answer {method} {path}: {type(error).__name__}.") from None
         if not answer.ok:
             raise DemoError(f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:300]}")
         return answer.json() if answer.content else {}
