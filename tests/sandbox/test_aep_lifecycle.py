@@ -13,7 +13,7 @@ import pytest
 from include.sandbox.aep import jobs
 from include.sandbox.aep.constants import CATALOG, DEMO_ORG, EXPORT
 from include.sandbox.aep.ingest_files import result_path
-from include.sandbox.aep.place import Place
+from include.sandbox.aep.place import BATCHES, Place
 from tests.sandbox.adobe import Adobe, adobe, lines, row
 
 pytestmark = pytest.mark.sandbox
@@ -267,6 +267,24 @@ def test_rows_are_looked_at_once(aep: Adobe) -> None:
     before = ids.stat()
     assert jobs.start(place, batch).wait(10)
     assert (ids.stat().st_ino, ids.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_batch_that_goes_while_its_rows_are_read_is_no_mistake(
+    aep: Adobe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody resets the sandbox: the files go with the batch, and nobody has to be told."""
+    place, ended = Place(aep.world, DEMO_ORG, "prod"), threading.Event()
+    place.put(BATCHES, "going", {"state": "promoting"})
+
+    def reset(place: Place, batch: dict[str, Any]) -> None:
+        place.delete(BATCHES, "going")
+        ended.set()
+        raise FileNotFoundError
+
+    monkeypatch.setattr("include.sandbox.aep.ingest.ingest", reset)
+    assert jobs.start(place, "going").wait(10)
+    assert ended.is_set()
+    assert place.get(jobs.OUTCOMES, "going") is None
 
 
 def test_forced_ends(aep: Adobe) -> None:

@@ -49,6 +49,8 @@ def _work(place: Place, batch_id: str, key: tuple[int, str], over: threading.Eve
     except Exception as error:
         # A mistake of the sandbox's own must be seen as one, and must not leave a batch on its way for ever.
         try:
+            if place.get(BATCHES, batch_id) is None:
+                return  # the sandbox was reset while it read, and the files are gone with the batch
             place.put(OUTCOMES, batch_id, _broken(error))
         except sqlite3.ProgrammingError:
             return  # closed, and its folder perhaps gone
