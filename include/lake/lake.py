@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -130,14 +131,13 @@ class Lake:
 
         Bucket stores keep parts of an upload out of sight and end them by a rule of the bucket's life cycle.
         """
-        found = (
-            []
-            if self.root is None
-            else [path for path in self.root.rglob("*#[0-9]*") if path.stat().st_mtime < before.timestamp()]
-        )
-        for path in found:
-            path.unlink(missing_ok=True)
-        return len(found)
+        removed = 0
+        for path in self.root.rglob("*#[0-9]*") if self.root else ():
+            with suppress(FileNotFoundError):  # its writer has just finished it
+                if path.stat().st_mtime < before.timestamp():
+                    path.unlink()
+                    removed += 1
+        return removed
 
     def check_writable(self) -> None:
         """Raises LakeError now rather than after an hour of export."""

@@ -48,7 +48,7 @@ class SuiteRunner:
 
         self.specs = specs
         # Not added to the context, which would write it anew for every expectation, and read it back as text.
-        expectations = [_checkable(spec, number) for number, spec in enumerate(specs)]
+        expectations = [_expectation(spec, number) for number, spec in enumerate(specs)]
         self._suite = gx.ExpectationSuite(name="xdm", expectations=expectations)
 
     def run(self, table: pa.Table) -> ChunkVerdict:
@@ -82,13 +82,6 @@ class SuiteRunner:
             for row in failing:
                 refused[row] += _reasons(spec, frame, row)
         return ChunkVerdict(dict(refused), +warned)
-
-
-def _checkable(spec: ExpectationSpec, number: int) -> Any:
-    try:
-        return _expectation(spec, number)
-    except ValueError:  # a limit that is none
-        raise _broken(spec) from None
 
 
 def _reasons(spec: ExpectationSpec, frame: pd.DataFrame, row: int) -> list[Reason]:
@@ -125,7 +118,10 @@ def _expectation(spec: ExpectationSpec, number: int) -> Any:
         factory: Any = ExpectColumnValuesToMatchNestedSchema
     else:
         factory = getattr(gxe, spec.gx_type)
-    return factory(column=spec.column, meta={"spec": number}, severity=spec.severity, **spec.kwargs)
+    try:
+        return factory(column=spec.column, meta={"spec": number}, severity=spec.severity, **spec.kwargs)
+    except ValueError:  # a limit that is none
+        raise _broken(spec) from None
 
 
 def flatten(table: pa.Table, specs: list[ExpectationSpec]) -> pd.DataFrame:

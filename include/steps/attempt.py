@@ -97,9 +97,8 @@ class Attempt:
         if alive:
             self.record("created", alive[0], replaces=replaces)
             return
-        with (
-            self._files() as paths
-        ):  # first: files that somebody has changed must not leave an open batch behind
+        # The files come first: those that somebody has changed must not leave an open batch behind.
+        with self._files() as paths:
             batch = self._open(external_id, replaces)
             self.record("created", batch, replaces=replaces)
             # It is open; asking the catalog, which may not know it yet, could only delay it.

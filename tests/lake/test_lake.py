@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -93,6 +94,18 @@ def test_keys_below_a_folder_are_listed_in_order_and_no_others(lake: Lake) -> No
 def test_an_object_knows_when_it_was_written(lake: Lake) -> None:
     lake.create("a", b"")
     assert lake.modified("a").tzinfo is not None
+
+
+def test_what_died_half_written_is_removed_from_a_folder_and_what_is_being_written_is_not(
+    tmp_path: Path,
+) -> None:
+    lake, now = Lake(f"file://{tmp_path}"), datetime.now(UTC)
+    assert lake.create("a/whole.json", b"1")
+    for name, hours in (("a/old.parquet#1", 9), ("a/young.parquet#1", 0)):
+        (tmp_path / name).write_bytes(b"half")
+        os.utime(tmp_path / name, (now.timestamp() - hours * 3600,) * 2)
+    assert lake.remove_unfinished(now - timedelta(hours=6)) == 1
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {"whole.json", "young.parquet#1"}
 
 
 @pytest.mark.parametrize("look", ["download", "modified"])
