@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import socket
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from airflow.dag_processing.dagbag import DagBag
-from moto.server import ThreadedMotoServer
 
 from include.demo.evidence import Comparison, Sandbox
 from include.lake.lake import Lake
@@ -25,6 +22,7 @@ from tests.carrying import PIPELINES, Carrier, quick_sandbox
 from tests.security import canaries
 from tests.security.canaries import find_canaries, find_in
 from tests.security.running import download, let_in_canaries
+from tests.storing import s3_stand_in
 
 pytestmark = pytest.mark.airflow
 PROJECT = Path(__file__).parents[2]
@@ -52,14 +50,8 @@ def dags():
 
 @pytest.fixture
 def s3() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
-    server.start()
-    requests.put(f"http://127.0.0.1:{port}/test-lake", timeout=10).raise_for_status()
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
+    with s3_stand_in("test-lake") as url:
+        yield url
 
 
 @pytest.fixture(params=["file", "s3"])

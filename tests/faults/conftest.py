@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-import requests
 
 from include.sandbox.server import SandboxServer
 from tests.faults.matrix import SHOWN_ELSEWHERE
 from tests.faults.place import Stage
 from tests.faults.s3 import S3Proxy, proxied
 from tests.security.canaries import AWS_KEY, AWS_SECRET
+from tests.storing import s3_stand_in
 
 BUCKET = "lake-of-the-faults"
 
@@ -20,16 +20,8 @@ BUCKET = "lake-of-the-faults"
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3Proxy]:
     """moto's server, behind a proxy that can misbehave."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260701/us-east-1/s3/aws4_request"}
-    requests.put(f"http://{host}:{port}/{BUCKET}", headers=headers, timeout=10).raise_for_status()
-    with proxied(f"http://{host}:{port}") as proxy:
+    with s3_stand_in(BUCKET) as url, proxied(url) as proxy:
         yield proxy
-    server.stop()
 
 
 def environment(proxy: S3Proxy) -> dict[str, str]:

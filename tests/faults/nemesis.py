@@ -21,7 +21,6 @@ _TRIES = 5
 _DEADLINE_SECONDS = 90.0
 _TICK_SECONDS = 0.005
 _LOOKS = 12
-_MENDED = ("green", "red:BatchFailed", "again:")
 _MAY_BE_LEFT = {"scratch", "unfinished upload", "raw", "xdm", "valid", "staged", "report", "quarantine"}
 """Of a dead or superseded try; none of it can become a row."""
 

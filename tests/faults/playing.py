@@ -16,7 +16,8 @@ ALWAYS_LEFT = {"scratch"}
 
 
 def play(case: Case, place: Place) -> Comparison:
-    """The acts, then tries until the run ends; returns the three sets' sizes after asserting what the case says."""
+    """The acts, then tries until the run ends; returns the three sets' sizes, beyond what the case
+    says is lost, after asserting all that it says."""
     place.add(*case.events)
     if case.place:
         place.change(**case.place)
@@ -80,4 +81,4 @@ def _held(case: Case, place: Place, died: bool) -> Comparison:
     assert place.leaks() == []
     if case.check is not None:
         case.check(place)
-    return Comparison(0, sets.duplicate, sets.phantom)
+    return Comparison(sets.lost - case.lost, sets.duplicate, sets.phantom)

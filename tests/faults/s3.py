@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import requests
 
 from tests.serving import Reply, Request, serving
+from tests.storing import SIGNED
 
 _OWN = {"content-length", "transfer-encoding", "connection", "date", "server"}
 
@@ -55,8 +56,7 @@ class S3Proxy:
     def unfinished_uploads(self, lake: str) -> int:
         """How many uploads of several parts below ``s3://bucket/prefix`` were begun and not ended."""
         bucket, _, prefix = lake.removeprefix("s3://").partition("/")
-        headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260701/us-east-1/s3/aws4_request"}
-        answer = requests.get(f"{self.behind}/{bucket}?uploads", headers=headers, timeout=10)
+        answer = requests.get(f"{self.behind}/{bucket}?uploads", headers=SIGNED, timeout=10)
         answer.raise_for_status()
         return answer.text.count(f"<Key>{prefix}/")
 

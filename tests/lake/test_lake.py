@@ -14,6 +14,7 @@ import pytest
 
 from include.errors import ConfigError, LakeError
 from include.lake.lake import Lake, sha256_file
+from tests.storing import s3_stand_in
 
 pytestmark = pytest.mark.sandbox
 BUCKET = "lake-of-the-tests"
@@ -22,19 +23,12 @@ SECRET = "canary-s3-secret"
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with s3_stand_in(BUCKET) as url:
+        yield url
 
 
 @pytest.fixture
 def s3(moto: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    import requests
-
     for name, value in {
         "AWS_ENDPOINT_URL": moto,
         "AWS_ACCESS_KEY_ID": "canary-s3-key",
@@ -42,8 +36,6 @@ def s3(moto: str, monkeypatch: pytest.MonkeyPatch) -> str:
         "AWS_REGION": "eu-north-1",
     }.items():
         monkeypatch.setenv(name, value)
-    headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260701/us-east-1/s3/aws4_request"}
-    requests.put(f"{moto}/{BUCKET}", headers=headers, timeout=10)
     return f"s3://{BUCKET}/{uuid4().hex}"
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from include.aep.settings import AepSettings
 from include.errors import (
@@ -34,6 +33,7 @@ from tests.security import canaries
 from tests.security.canaries import find_canaries, find_in
 from tests.security.running import DAY, Running, all_logs, download, event, lake_texts, running, told
 from tests.serving import Reply, Request, script, serving
+from tests.storing import s3_stand_in
 
 pytestmark = pytest.mark.sandbox
 NOON_IN_2100 = 4118212800
@@ -47,16 +47,10 @@ AWS = {
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    import requests
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in (AWS | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}).items():
-        monkeypatch.setenv(name, value)
-    requests.put(f"http://{host}:{port}/canary-lake", timeout=10).raise_for_status()
-    yield "s3://canary-lake/prefix"
-    server.stop()
+    with s3_stand_in("canary-lake") as url:
+        for name, value in (AWS | {"AWS_ENDPOINT_URL": url}).items():
+            monkeypatch.setenv(name, value)
+        yield "s3://canary-lake/prefix"
 
 
 @pytest.mark.case("M07")
