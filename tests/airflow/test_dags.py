@@ -69,21 +69,22 @@ def test_a_broken_pipeline_file_stops_no_other_pipeline_and_is_shown(tmp_path, m
     assert "broken.yaml:18 has an unknown key 'late_dais'; did you mean 'late_days'?" in error
 
 
-def test_dag_files_import_in_half_a_second_and_load_no_heavy_library():
-    """Measured in a fresh interpreter, beyond Airflow itself."""
+def test_dag_files_import_in_a_third_of_airflows_own_time_and_load_no_heavy_library():
+    """Measured in one fresh interpreter, as a share of what Airflow itself takes: a slow machine is no failure."""
     code = (
-        "import sys, time, airflow.sdk, airflow.timetables.trigger, airflow.providers.standard.triggers.temporal, "
+        "import sys, time, runpy\n"
+        "begun = time.process_time()\n"
+        "import airflow.sdk, airflow.timetables.trigger, airflow.providers.standard.triggers.temporal, "
         "airflow.triggers.base\n"
-        "import runpy\n"
         "started = time.process_time()\n"
         f"[runpy.run_path(f'{PROJECT}/dags/' + name) for name in ('mixpanel_to_aep.py', 'mixpanel_aep_reconcile.py', 'mixpanel_aep_setup.py')]\n"
         "heavy = {'pandas', 'great_expectations', 'duckdb', 'pyarrow', 'jsonschema_rs', 'boto3'} & set(sys.modules)\n"
-        "print(time.process_time() - started, sorted(heavy))"
+        "print((time.process_time() - started) / (started - begun), sorted(heavy))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    seconds, _, heavy = done.stdout.strip().splitlines()[-1].partition(" ")
+    share, _, heavy = done.stdout.strip().splitlines()[-1].partition(" ")
     assert heavy == "[]"
-    assert float(seconds) < 0.5
+    assert float(share) < 0.33
 
 
 def test_dag_files_read_no_connection_and_no_variable_when_they_are_parsed():
