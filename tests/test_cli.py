@@ -16,6 +16,7 @@ import yaml
 from include.aep import plan as plans
 from include.cli.__main__ import main
 from include.config.loader import PIPELINES
+from include.lake.lake import Lake
 from include.xdm import field_names, mapping_file
 from tests.carrying import CONNECTIONS, quick_sandbox
 
@@ -161,6 +162,14 @@ def test_check_refuses_a_zone_that_is_not_the_projects_where_time_is_local(cli: 
     assert "Mixpanel says that the project's zone is America/Los_Angeles" in text
 
 
+def test_check_refuses_a_lake_that_anyone_can_read(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Lake, "on_this_machine", False)
+    monkeypatch.setattr(Lake, "open_to_anyone", lambda lake: True)
+    code, text = cli("check", "shop")
+    assert code == 1
+    assert re.search(r"^no lake .*Anyone can read the lake file://", text, re.MULTILINE)
+
+
 def test_every_check_is_told_though_one_refuses(
     cli: Cli, pipelines: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,7 +185,7 @@ def test_every_check_is_told_though_one_refuses(
     monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", json.dumps(wrong | {"extra": "{}"}))
     code, text = cli("check", "shop")
     assert code == 1
-    assert [line[:2] for line in text.splitlines()] == ["ok", "ok", "no", "no", "ok"]
+    assert [line[:2] for line in text.splitlines()] == ["ok", "ok", "no", "ok", "no", "ok"]
     assert "p-wrong-not-real" not in text
 
 

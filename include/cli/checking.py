@@ -30,6 +30,7 @@ def check(project: Project, arguments: argparse.Namespace) -> int:  # noqa: ARG0
     checks: dict[str, Callable[[Project], str]] = {
         "Mixpanel": _mixpanel,
         "AEP": _aep,
+        "lake": _lake,
         "mapping": _mapping,
         "time": _time,
     }
@@ -74,6 +75,19 @@ def _aep(project: Project) -> str:
             "Name the dataset's own schema in the pipeline file, or choose another dataset.",
         )
     return f"tenant {tenant}, dataset {target.dataset!r}"
+
+
+def _lake(project: Project) -> str:
+    lake = project.lake
+    if lake.on_this_machine:
+        lake.check_writable()
+        return f"{lake.url} takes files"
+    if lake.open_to_anyone():
+        raise ConfigError(
+            f"Anyone can read the lake {lake.url}, and with it every event, without credentials.",
+            "Block public access of the bucket (docs/security.md says how it has to be).",
+        )
+    return f"{lake.url} takes files, and lets nobody in without credentials"
 
 
 def _mapping(project: Project) -> str:

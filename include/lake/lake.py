@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,13 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PermissionDeniedError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
 from obstore.store import LocalStore, from_url
 
 from include.errors import AccessDenied, ConfigError, LakeError, PipelineError
@@ -22,6 +28,7 @@ from include.redact import one_line
 
 _PROJECT = Path(__file__).parents[2]
 _SCHEMES = ("file", "s3", "gs", "az", "abfss")
+_WRITABLE = ".writable"
 _CODE = re.compile(r"<Code>([A-Za-z]{3,60})</Code>")
 
 
@@ -50,14 +57,15 @@ class Lake:
             )
         try:
             self._store: Any = (
-                LocalStore(parts.path, mkdir=True)
-                if parts.scheme == "file"
-                # A loopback endpoint (moto in tests and demo) is the only one that may speak plain http.
-                else from_url(self.url, client_options={"allow_http": _loopback_endpoint()})
+                LocalStore(parts.path, mkdir=True) if parts.scheme == "file" else self._opened()
             )
         except (BaseError, OSError, ValueError) as error:
             raise self._error("open", "", error) from None
         self.root = Path(parts.path) if parts.scheme == "file" else None
+
+    def _opened(self, **more: Any) -> Any:
+        # A loopback endpoint (moto in tests and demo) is the only one that may speak plain http.
+        return from_url(self.url, client_options={"allow_http": _loopback_endpoint()}, **more)
 
     def uri(self, key: str) -> str:
         """Where an object is, for a person to open."""
@@ -141,10 +149,35 @@ class Lake:
 
     def check_writable(self) -> None:
         """Raises LakeError now rather than after an hour of export."""
-        self.create(".writable", b"")
+        self.create(_WRITABLE, b"")
+
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether it is a folder, or a stand-in for a store that is reached over loopback."""
+        return self.root is not None or _loopback_endpoint()
+
+    def open_to_anyone(self) -> bool:
+        """Whether a store can be listed, or an object of it read, without credentials."""
+        self.check_writable()
+        stranger = self._opened(skip_signature=True)
+        looks: tuple[Callable[[], Any], ...] = (
+            lambda: next(iter(stranger.list()), None),
+            lambda: stranger.head(_WRITABLE),
+        )
+        for look in looks:
+            try:
+                look()
+            except NotFoundError:
+                continue
+            except (BaseError, OSError) as error:
+                if _forbids(error):
+                    continue
+                raise self._error("answer a stranger about", "", error) from None
+            return True
+        return False
 
     def _error(self, verb: str, key: str, error: Exception) -> PipelineError:
-        if isinstance(error, PermissionDeniedError | PermissionError):
+        if _forbids(error):
             return AccessDenied(
                 f"The lake {self.url} does not let this worker {verb} {key or 'anything'}.",
                 "Give its role that right (docs/security.md lists all that it needs); nothing was half written.",
@@ -187,6 +220,13 @@ def sha256_file(path: Path) -> str:
     """Lower-case hex SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _forbids(error: Exception) -> bool:
+    """Whether the store says that this worker may not; for a listing it has no exception of its own for that."""
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError):
+        return True
+    return any(f"status code: {code}" in str(error) for code in (401, 403))
 
 
 def _loopback_endpoint() -> bool:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 @dataclass(frozen=True)
@@ -32,15 +37,20 @@ class Report:
 
 def render(report: Report) -> str:
     """The page, as HTML. Everything that comes from data is escaped by the template."""
-    from jinja2 import Environment, StrictUndefined
-
-    template = (Path(__file__).parent / "report.html.j2").read_text(encoding="utf-8")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(template).render(
+    return _template().render(
         report=report,
         busiest_hour=max(report.by_hour.values(), default=1),
         busiest_event=max(report.by_event.values(), default=1),
         hour_step=max(1, -(-len(report.by_hour) // 8)),  # as many labels as a phone has room for
     )
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+
+    text = (Path(__file__).parent / "report.html.j2").read_text(encoding="utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(text)

@@ -10,6 +10,7 @@ import pytest
 from include.sandbox.server import SandboxServer
 from tests.faults.matrix import SHOWN_ELSEWHERE
 from tests.faults.place import Stage
+from tests.faults.prepared import Prepared
 from tests.faults.s3 import S3Proxy, proxied
 from tests.security.canaries import AWS_KEY, AWS_SECRET
 from tests.storing import s3_stand_in
@@ -38,6 +39,11 @@ def environment(proxy: S3Proxy) -> dict[str, str]:
 def stage_for_all(s3: S3Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with SandboxServer(tmp_path_factory.mktemp("sandbox")) as server:
         yield Stage(server.url, tmp_path_factory.mktemp("faults"), s3, environment(s3), BUCKET)
+
+
+@pytest.fixture(scope="session")
+def prepared(stage_for_all: Stage) -> Prepared:
+    return Prepared(stage_for_all)
 
 
 @pytest.fixture

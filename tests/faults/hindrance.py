@@ -8,6 +8,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -39,6 +40,15 @@ def small_disk(folder: str, options: str) -> None:
 
 def few_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+
+def no_names() -> None:
+    """Name servers know nobody."""
+
+    def nobody(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    socket.getaddrinfo = nobody  # type: ignore[assignment]
 
 
 def no_scratch() -> None:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import psutil
 
 from include.demo.evidence import Comparison
 from include.steps.sweep import sweep_batches, sweep_lake
-from tests.faults.case import three
 from tests.faults.checking import compared, ledger_faults, leftovers
 from tests.faults.place import Place, Stage, event
 from tests.faults.plans import Kill, KillAfter, Late, NextBatch, Person, Plan, Storage, Wire
+from tests.faults.prepared import Prepared, fill
 from tests.faults.running import DAYS, End, Run, Try
 from tests.faults.s3 import S3Fault
 
 _TRIES = 5
 _DEADLINE_SECONDS = 90.0
-_TICK_SECONDS = 0.005
-_LOOKS = 12
+_TICK_SECONDS = 0.01
+_LOOKS, _LOOKS_AGAIN = 12, 3
+"""At a batch, before it counts as stuck: in a run's first try, and in those after."""
 _MAY_BE_LEFT = {"scratch", "unfinished upload", "raw", "xdm", "valid", "staged", "report", "quarantine"}
 """Of a dead or superseded try; none of it can become a row."""
 
@@ -42,16 +43,17 @@ class _Actor:
         return self.at_work is None and (last in ("green", "red", "defect") or len(self.ends) >= _TRIES)
 
 
-def carry_out(plan: Plan, stage: Stage, name: str) -> Comparison:
+def carry_out(plan: Plan, stage: Stage, prepared: Prepared, name: str) -> Comparison:
     """Raises AssertionError where a promise was broken; returns the sets' sizes."""
-    place = stage.place(name, plan.lake)
+    days = {actor.day for actor in plan.actors}
+    place = stage.place(name, plan.lake, prepared.place(days) if plan.prepared else None)
     try:
-        for day in DAYS:
-            place.add(*three(day), three(day)[0])
+        if not plan.prepared:
+            fill(place, DAYS)
         _arrange(plan, place)
         actors = _actors(plan)
         _play(plan, place, actors)
-        sets = _mended(plan, place)
+        sets = _mended(place, days)
         for actor in actors:
             assert all(end.outcome != "defect" for end in actor.ends), actor.ends
     finally:
@@ -114,7 +116,8 @@ def _advance(actor: _Actor, place: Place, now: float) -> None:
         return
     if actor.at_work is None:
         first = not actor.ends
-        actor.at_work = place.start(actor.run if first else replace(actor.run, failpoints=""))
+        again = replace(actor.run, failpoints="", looks=_LOOKS_AGAIN)
+        actor.at_work = place.start(actor.run if first else again)
         actor.began = now
         return
     process = actor.at_work.process
@@ -150,14 +153,13 @@ def _happens(happening: Person | Late, place: Place) -> None:
         place.stage.post(f"/aep/batches/{newest['id']}", {"status": status})
 
 
-def _mended(plan: Plan, place: Place) -> Comparison:
+def _mended(place: Place, days: set[date]) -> Comparison:
     """Everything behaves again, AEP brings what stalled to its end, and each day that was touched is run until green."""
     place.no_faults()
     place.settings(batch_seconds=0, next_batches=[])
     for batch in place.batches():
         if batch["status"] in ("stalled", "retrying", "queued", "preparing"):
             place.stage.post(f"/aep/batches/{batch['id']}", {"status": "success"})
-    days = {actor.day for actor in plan.actors}
     for day in sorted(days):
         healing = Run(name="healing", day=day, look=True)
         end = place.finish(healing)
@@ -170,7 +172,7 @@ def _mended(plan: Plan, place: Place) -> Comparison:
     return _held(place, days)
 
 
-def _held(place: Place, days: set[object]) -> Comparison:
+def _held(place: Place, days: set[date]) -> Comparison:
     now = datetime.now(UTC) + timedelta(hours=7)
     swept = sweep_batches(place.lake, place.pipeline, place.carrier.aep, place.dataset_id, now)
     sweep_lake(place.lake, now)

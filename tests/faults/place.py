@@ -79,8 +79,8 @@ class Stage:
         self._ask("POST", "/aep/settings", json={**self.settings, "next_batches": []})
         self._ask("POST", "/clock", json={"reset": True})
 
-    def place(self, name: str, lake: LakeKind = "disk", **changes: Any) -> Place:
-        return Place(self, name, lake, **changes)
+    def place(self, name: str, lake: LakeKind = "disk", like: Place | None = None, **changes: Any) -> Place:
+        return Place(self, name, lake, like, **changes)
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
         answer = self.session.request(method, f"{self.url}/_sandbox{path}", timeout=30, **more)
@@ -97,27 +97,35 @@ def _base() -> Pipeline:
 
 
 class Place:
-    """A case's own project, dataset, pipeline and lake; starts runs and looks at what became of them."""
+    """A case's own project, dataset, pipeline and lake; starts runs and looks at what became of them.
 
-    def __init__(self, stage: Stage, name: str, lake: LakeKind, **changes: Any) -> None:
-        self.stage, self.project_id = stage, next(_NUMBERS)
+    ``like``: it begins with another place's project and a copy of its lake, and shares only its dataset with nobody.
+    """
+
+    def __init__(
+        self, stage: Stage, name: str, lake: LakeKind, like: Place | None = None, **changes: Any
+    ) -> None:
+        self.stage, number = stage, next(_NUMBERS)
+        self.project_id = like.project_id if like else number
         self.folder = stage.folder / name.replace("/", "-").replace(" ", "-")
         self.folder.mkdir(parents=True)
         self.lake_kind = lake
         self.where = Where(
             url=stage.url,
-            lake=f"file://{self.folder}/lake" if lake == "disk" else f"s3://{stage.bucket}/{self.project_id}",
-            pipeline=self._pipeline(changes),
+            lake=f"file://{self.folder}/lake" if lake == "disk" else f"s3://{stage.bucket}/{number}",
+            pipeline=self._pipeline(number, changes),
             folder=str(self.folder),
             connection={"login": ACCOUNT, "password": MIXPANEL_SECRET,
                         "extra": {"project_id": self.project_id, "region": "us"}},
             aep_connection={"password": AEP_SECRET},
             environment=stage.environment if lake == "s3" else {},
         )  # fmt: skip
-        account = {"username": ACCOUNT, "secret": MIXPANEL_SECRET}
-        stage.post(
-            "/mixpanel/projects", {"id": self.project_id, "limits": {"enabled": False}, "accounts": [account]}
-        )
+        if like:
+            self._copy(like)
+        else:
+            project = {"id": number, "limits": {"enabled": False}}
+            accounts = [{"username": ACCOUNT, "secret": MIXPANEL_SECRET}]
+            stage.post("/mixpanel/projects", {**project, "accounts": accounts})
         content_type = "application/vnd.adobe.xed+json;version=1"
         self.dataset_id = stage.aep.catalog.create_dataset(
             {
@@ -127,13 +135,17 @@ class Place:
         )
         self._tries = itertools.count(1)
 
-    def _pipeline(self, changes: Mapping[str, Any]) -> Pipeline:
+    def _copy(self, other: Place) -> None:
+        for key in other.lake.keys(""):
+            assert self.lake.create(key, other.lake.read(key) or b"")
+
+    def _pipeline(self, number: int, changes: Mapping[str, Any]) -> Pipeline:
         base, changes = _base(), dict(changes)
         sections = {
             section: getattr(base, section).model_copy(update=changes.pop(section, {}))
             for section in ("mixpanel", "quality", "aep")
         }
-        sections["aep"] = sections["aep"].model_copy(update={"dataset": f"Events of {self.project_id}"})
+        sections["aep"] = sections["aep"].model_copy(update={"dataset": f"Events of {number}"})
         return base.model_copy(update={"name": f"faults-{self.project_id}", **sections, **changes})
 
     @property

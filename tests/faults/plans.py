@@ -16,12 +16,16 @@ from tests.faults.running import DAYS, Run
 
 Json = Mapping[str, Any]
 
-POINTS = (
-    "export.before", "export.piece", "lake.upload.before", "lake.upload.after", "look.before", "look.after",
-    *(f"manifest.{step}.{when}" for step in ("export", "transform", "validate", "stage") for when in ("before", "after")),
+POINTS_TO_VALIDATE = (
+    "export.before", "export.piece",
+    *(f"manifest.{step}.{when}" for step in ("export", "transform", "validate") for when in ("before", "after")),
+)  # fmt: skip
+POINTS_FROM_STAGE = (
+    "lake.upload.before", "lake.upload.after", "look.before", "look.after", "manifest.stage.before", "manifest.stage.after",
     *(f"ledger.{kind}.{when}" for kind in get_args(Kind) for when in ("before", "after")),
     *(f"batch.{call}.{when}" for call in ("create", "upload", "complete", "abort") for when in ("before", "after")),
 )  # fmt: skip
+POINTS = POINTS_TO_VALIDATE + POINTS_FROM_STAGE
 _AEP_ROUTES = ("token", "dataset", "find", "create", "upload", "complete", "look")
 _EXPORTS = {"service": "mixpanel", "path": "/api/2.0/export"}
 
@@ -88,13 +92,17 @@ Trouble = Kill | KillAfter | Wire | Storage | NextBatch | Person | Late
 
 @dataclass(frozen=True)
 class Plan:
-    """1 to 3 runs at the same time, on 3 partitions in one of two lakes, and 1 to 4 faults."""
+    """1 to 3 runs at the same time, on 3 partitions in one of two lakes, and 1 to 4 faults.
+
+    ``prepared``: the days were exported, transformed and validated before, and nothing comes late.
+    """
 
     seed: int
     lake: LakeKind
     actors: tuple[Run, ...]
     faults: tuple[Trouble, ...]
     batch_seconds: float
+    prepared: bool
 
     def smaller(self) -> Iterator[Plan]:
         """The plans that lack one fault, or one run."""
@@ -109,6 +117,7 @@ def plan_of(seed: int) -> Plan:
     """The plan of a seed."""
     dice = random.Random(seed)
     lake: LakeKind = "s3" if dice.random() < 0.2 else "disk"
+    prepared = dice.random() < 0.6
     # Mostly on one partition: that is where runs meet.
     days = [DAYS[0]] * 6 + [DAYS[1]] * 2 + [DAYS[2]]
     actors = tuple(
@@ -120,33 +129,28 @@ def plan_of(seed: int) -> Plan:
         )
         for number in range(dice.choice((1, 1, 1, 2, 2, 3)))
     )
-    faults = tuple(_trouble(dice, len(actors), lake) for _ in range(dice.randint(1, 4)))
-    return Plan(seed, lake, actors, faults, dice.choice((0, 0, 0.05, 0.2)))
+    faults = tuple(_trouble(dice, len(actors), lake, prepared) for _ in range(dice.randint(1, 4)))
+    return Plan(seed, lake, actors, faults, dice.choice((0, 0, 0.05, 0.2)), prepared)
 
 
-def _trouble(dice: random.Random, actors: int, lake: LakeKind) -> Trouble:
-    kinds = (
-        ["kill"] * 7
-        + ["stop"] * 4
-        + ["after"] * 3
-        + ["wire"] * 5
-        + ["batch"] * 2
-        + ["person"] * 2
-        + ["late"] * 2
-    )
-    match dice.choice(kinds + (["storage"] * 4 if lake == "s3" else [])):
+def _trouble(dice: random.Random, actors: int, lake: LakeKind, prepared: bool) -> Trouble:
+    kinds = {"kill": 7, "stop": 4, "after": 3, "wire": 5, "batch": 2, "person": 2}
+    kinds |= ({} if prepared else {"late": 2}) | ({"storage": 4} if lake == "s3" else {})
+    points = POINTS_FROM_STAGE if prepared else POINTS
+    lasts = 0.4 if prepared else 1.2
+    match dice.choices(list(kinds), list(kinds.values()))[0]:
         case "kill":
-            return Kill(dice.randrange(actors), dice.choice(POINTS), dice.choice((1, 1, 1, 2, 3)), "exit")
+            return Kill(dice.randrange(actors), dice.choice(points), dice.choice((1, 1, 1, 2, 3)), "exit")
         case "stop":
-            return Kill(dice.randrange(actors), dice.choice(POINTS), dice.choice((1, 1, 2)), "stop")
+            return Kill(dice.randrange(actors), dice.choice(points), dice.choice((1, 1, 2)), "stop")
         case "after":
-            return KillAfter(dice.randrange(actors), dice.uniform(0.02, 1.2))
+            return KillAfter(dice.randrange(actors), dice.uniform(0.02, lasts))
         case "wire":
             return Wire(_wire(dice))
         case "batch":
             return NextBatch(_batch(dice))
         case "person":
-            return Person(dice.uniform(0.1, 1.5))
+            return Person(dice.uniform(0.1, lasts))
         case "late":
             return Late(dice.choice(DAYS), dice.uniform(0, 1.0))
     verb = dice.choice(("PUT", "GET"))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import duckdb
 import obstore.store
 import pandas
 import pyarrow
 import pyarrow.parquet
 
+import include.quality.nested
 import tests.faults.running
 from include.quality.partition import PartitionFacts, facts_table, partition_specs
+from include.quality.report import Report, render
 from include.quality.suite import SuiteRunner
 
-__all__ = ["duckdb", "obstore", "pandas", "pyarrow", "tests"]
+__all__ = ["duckdb", "include", "obstore", "pandas", "pyarrow", "tests"]
 
-# Great Expectations registers and compiles on its first run, which every fork would do anew.
+# Great Expectations and Jinja compile on their first run, which every fork would do anew.
 _FACTS = PartitionFacts(1, 0, {"Warm": 1})
 SuiteRunner(partition_specs(_FACTS, [], {}, allow_empty=True)).run(facts_table(_FACTS, []))
+render(Report("warm", "", "", "", Counter(), {}, {}, [], {}, {}))

@@ -43,6 +43,7 @@ class S3Proxy:
     _planned: list[list[object]] = field(default_factory=list)
     held: threading.Event = field(default_factory=threading.Event)
     let_go: threading.Event = field(default_factory=threading.Event)
+    _session: requests.Session = field(default_factory=requests.Session)
 
     def plan(self, fault: S3Fault) -> None:
         self._planned.append([fault, 0])
@@ -94,7 +95,7 @@ class S3Proxy:
                 b"<Error><Code>XAmzContentSHA256Mismatch</Code></Error>",
                 {"Content-Type": "application/xml"},
             )
-        answer = requests.request(
+        answer = self._session.request(
             request.method,
             self.behind + request.target,
             headers=dict(request.headers.items()),

@@ -14,6 +14,7 @@ import pytest
 from tests.faults.nemesis import carry_out
 from tests.faults.place import Stage
 from tests.faults.plans import Plan, plan_of
+from tests.faults.prepared import Prepared
 
 pytestmark = pytest.mark.sandbox
 _PLANS, _SEED = int(os.environ.get("PLANS", "500")), int(os.environ.get("SEED", "1"))
@@ -23,26 +24,28 @@ _LAST_SECONDS = 20
 
 
 @pytest.mark.parametrize("seed", range(_SEED, _SEED + _PLANS))
-def test_a_random_plan(seed: int, stage: Stage, record_property: Callable[[str, object], None]) -> None:
+def test_a_random_plan(
+    seed: int, stage: Stage, prepared: Prepared, record_property: Callable[[str, object], None]
+) -> None:
     if time.time() > _BEGAN + 60 * _MINUTES - _LAST_SECONDS:
         pytest.skip("time is up")
     plan = plan_of(seed)
     try:
-        sets = carry_out(plan, stage, f"plan-{seed}")
+        sets = carry_out(plan, stage, prepared, f"plan-{seed}")
     except AssertionError as broken:
-        smallest = _shrunk(plan, stage)
+        smallest = _shrunk(plan, stage, prepared)
         pytest.fail(f"PLANS=1 SEED={seed} breaks a promise: {broken}\nsmallest plan that does: {smallest}")
     record_property("plans", 1)
     for name in ("lost", "duplicate", "phantom"):
         record_property(name, getattr(sets, name))
 
 
-def _shrunk(plan: Plan, stage: Stage) -> Plan:
+def _shrunk(plan: Plan, stage: Stage, prepared: Prepared) -> Plan:
     """Without every fault and run that it does not take."""
     for number in range(_MOST_SMALLER):
         for smaller in plan.smaller():
             try:
-                carry_out(smaller, stage, f"plan-{plan.seed}-smaller-{number}-{id(smaller)}")
+                carry_out(smaller, stage, prepared, f"plan-{plan.seed}-smaller-{number}-{id(smaller)}")
             except AssertionError:
                 plan = smaller
                 break

@@ -11,10 +11,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import requests
 
-from include.errors import ConfigError, LakeError
+from include.errors import AccessDenied, ConfigError, LakeError
 from include.lake.lake import Lake, sha256_file
-from tests.storing import s3_stand_in
+from tests.serving import Reply, Request, serving
+from tests.storing import SIGNED, s3_stand_in
 
 pytestmark = pytest.mark.sandbox
 BUCKET = "lake-of-the-tests"
@@ -149,3 +151,28 @@ def test_a_folder_lake_that_names_no_absolute_folder_is_refused(url: str) -> Non
     """file://lake/sub would be /sub: the first name of such a URL is a host."""
     with pytest.raises(ConfigError, match="three slashes"):
         Lake(url)
+
+
+@pytest.mark.parametrize(("lists", "reads"), [(True, True), (False, True), (True, False), (False, False)])
+def test_a_bucket_that_a_stranger_may_list_or_read_is_noticed(
+    lists: bool, reads: bool, moto: str, s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bucket(request: Request) -> Reply:
+        allowed = lists if "list-type" in request.query else reads
+        if "Authorization" not in request.headers and not allowed:
+            return Reply(403, b"<Error><Code>AccessDenied</Code></Error>")
+        headers = {**dict(request.headers.items()), **SIGNED}
+        answer = requests.request(request.method, moto + request.target, headers=headers, data=request.body)
+        told = {name: text for name, text in answer.headers.items() if name in ("ETag", "Last-Modified")}
+        return Reply(answer.status_code, answer.content, told)
+
+    with serving(bucket) as served:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
+        assert Lake(s3).open_to_anyone() is (lists or reads)
+
+
+def test_a_worker_that_may_not_list_is_told_so(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(lambda request: Reply(403, b"<Error><Code>AccessDenied</Code></Error>")) as served:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
+        with pytest.raises(AccessDenied, match="does not let this worker list a"):
+            list(Lake(s3).keys("a"))

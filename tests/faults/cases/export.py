@@ -9,11 +9,13 @@ from typing import Any
 from tests.failures.failure import CANARY_BODY, alter, answer, cut, html, sentinel
 from tests.faults.case import ALL_OF_IT, Act, Case, Do, Elsewhere, Go, Json, add, dies, fault, three
 from tests.faults.checking import EXACT, compared
+from tests.faults.hindrance import no_names
 from tests.faults.looking import (
     EXPORT,
     all_of,
     asked,
     counted,
+    made,
     outputs,
     refused,
     rows,
@@ -96,7 +98,19 @@ def _odd_values_are_kept(place: Place) -> None:
 
 
 def _large_numbers_are_kept(place: Place) -> None:
-    assert sorted(unmapped(row).get("big", 0) for row in rows(place)) == [0, 0, 0, 2**63]
+    assert _kept(place, "big") == [2**63]
+    assert _kept(place, "huge") == ["1e400"]
+
+
+def _the_number_is_left_out(place: Place) -> None:
+    assert _kept(place, "amount") == ["1e400"]
+    (left_out,) = made(place, "transform").details["not_converted"].items()
+    assert left_out == ("_acmesandbox.mixpanel.amount", 1)
+
+
+def _kept(place: Place, name: str) -> list[object]:
+    """What rows carry of a property beside the fields."""
+    return [unmapped(row)[name] for row in rows(place) if name in unmapped(row)]
 
 
 def _cut(number: str, name: str, planned: Json, says: str, **more: Any) -> Case:
@@ -173,8 +187,10 @@ CASES: tuple[Case | Elsewhere, ...] = (
     # A number that JSON has is no fault: 2^63 fits no double, and is kept to the letter.
     Case("E14", "a key twice, NaN, Infinity, 1e400, 2^63", "strict parser: what is no JSON is quarantined, large integers are kept", (),
          events=(*three(), with_more("d", '"x":1,"x":2'), with_more("n", '"x":NaN'), with_more("i", '"x":Infinity'),
-                 with_more("b", f'"big":{2**63}')),
-         active=4, quarantined=3, check=all_of(refused("transform", duplicate_key=1, not_json=2), _large_numbers_are_kept)),
+                 with_more("b", f'"big":{2**63}'), with_more("h", '"huge":1e400')),
+         active=5, quarantined=3, check=all_of(refused("transform", duplicate_key=1, not_json=2), _large_numbers_are_kept)),
+    Case("E14/mapped", "1e400 in a field that takes numbers", "the field stays empty and is counted; the text is kept", (),
+         events=(*three(), with_more("h", '"amount":1e400')), active=4, check=_the_number_is_left_out),
     *(Case(f"E15/{name}", "429 once", "waits as told, and asks again", (exporting(answer(429, **told)),), check=asked(2))
       for name, told in {"seconds": {"retry_after": 7}, "a date": {"retry_after": "date+30"}, "absent": {}}.items()),
     Case("E15/absurd", "429 with Retry-After: 10^9", "not slept through: Airflow's retry", (
@@ -197,6 +213,10 @@ CASES: tuple[Case | Elsewhere, ...] = (
          (connection(port=1), Go(ends="again:ServiceUnavailable", says="could not be reached"), connection(port=None)), check=asked(1)),
     Case("E20/silence", "the server accepts and sends nothing", "bounded by the timeout; asked again",
          (exporting({"action": {"do": "delay", "delay_seconds": 1.2}}),), place={"idle_seconds": 0.5}, check=asked(2)),
+    Case("E20/DNS", "nobody knows the service's name", "transient; green when somebody does",
+         (Do("no name is known", lambda place: place.change(prepare=no_names)),
+          Go(ends="again:ServiceUnavailable", says="could not be reached"), Do("names are known", lambda place: place.change(prepare=None))),
+         check=asked(1)),
     Elsewhere("E20/TLS", "TLS fails", "ServiceUnavailable with the network's hint",
               ("tests/http/test_http_client.py",)),
     Case("E21/drip", "less than the slowest rate", "given up by the stalled-read deadline; green after retry", (
