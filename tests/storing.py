@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import requests
-from moto.server import ThreadedMotoServer
+from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
 
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260701/us-east-1/s3/aws4_request"}
 """By this moto tells that a request is for S3; it checks no more of it."""
@@ -15,11 +17,16 @@ SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260701/us-east-1/s3/
 @contextmanager
 def s3_stand_in(bucket: str) -> Iterator[str]:
     """Its address, for ``AWS_ENDPOINT_URL``."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+    # S3 alone: moto's own server looks through all of AWS at each request, to tell for which service it is.
+    application = create_backend_app("s3")
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}"
     try:
-        host, port = server.get_host_and_port()
-        requests.put(f"http://{host}:{port}/{bucket}", headers=SIGNED, timeout=10).raise_for_status()
-        yield f"http://{host}:{port}"
+        requests.put(f"{url}/{bucket}", headers=SIGNED, timeout=10).raise_for_status()
+        yield url
     finally:
-        server.stop()
+        server.shutdown()
+        server.server_close()
+        thread.join()

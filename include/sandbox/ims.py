@@ -118,14 +118,17 @@ def _throttle(world: World) -> None:
     """Adobe "may throttle" who asks for too many tokens; how is not documented [I]."""
     with world.store.transaction():
         settings = AepSettings.of(world)
-        since = world.clock.milliseconds() - 60_000
-        recent = sum(body["created"] > since for _, body in world.store.items(TOKENS))
         limit = settings.tokens_per_minute
-        if settings.throttle_tokens <= 0 and (limit is None or recent < limit):
+        if settings.throttle_tokens <= 0 and (limit is None or _recent(world) < limit):
             return
         change(world, {"throttle_tokens": max(0, settings.throttle_tokens - 1)})
     body = {"error": "too_many_requests", "error_description": "Too many token requests."}
     raise Problem(429, body, {"Retry-After": "1"})
+
+
+def _recent(world: World) -> int:
+    since = world.clock.milliseconds() - 60_000
+    return sum(body["created"] > since for _, body in world.store.items(TOKENS))
 
 
 def _refusal(status: int, error: str, description: str) -> Problem:

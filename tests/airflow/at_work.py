@@ -142,7 +142,8 @@ class Airflow:
         """A run whose last task is deferred, because AEP is at work."""
         self.slow()
         run = self.run("scheduled").carry("stage")
-        assert run.attempt("ingest") == "deferred"
+        state = run.attempt("ingest")
+        assert state == "deferred", state
         return run
 
 

@@ -31,10 +31,11 @@ pytestmark = pytest.mark.airflow
 
 def test_a_killed_triggerer_is_replaced(airflow: Airflow, worker: Worker) -> None:
     """O07: the trigger moves to another one, whose event is the only one."""
+    # Deferred before anybody beats: SQLite may refuse a request that writes while a triggerer does.
+    run = airflow.watching()
+    trigger_id = run.found("ingest").trigger_id
     with worker.triggerer() as first:
         one = wait_for(_triggerers)[0]
-        run = airflow.watching()
-        trigger_id = run.found("ingest").trigger_id
         wait_for(lambda: _triggerer_of(trigger_id) == one)
         with worker.triggerer():
             (other,) = wait_for(lambda: [job for job in _triggerers() if job != one])

@@ -46,6 +46,7 @@ class _Actor:
 def carry_out(plan: Plan, stage: Stage, prepared: Prepared, name: str) -> Comparison:
     """Raises AssertionError where a promise was broken; returns the sets' sizes."""
     days = {actor.day for actor in plan.actors}
+    prepared.next_plan()
     place = stage.place(name, plan.lake, prepared.place(days) if plan.prepared else None)
     try:
         if not plan.prepared:

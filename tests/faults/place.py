@@ -57,6 +57,11 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.session = requests.Session()
+        self.renew()
+
+    def renew(self) -> None:
+        """Forgets all that was ever made, which every question to the sandbox would have to look through."""
+        self.post("/reset", {})
         self.post("/aep/settings", {"batch_seconds": 0, "batches_per_minute": None, "secrets": [AEP_SECRET]})
         base = Carrier(
             self.url, Lake(f"file://{self.folder}/none"), _base(), aep_connection={"password": AEP_SECRET}

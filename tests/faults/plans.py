@@ -116,8 +116,8 @@ class Plan:
 def plan_of(seed: int) -> Plan:
     """The plan of a seed."""
     dice = random.Random(seed)
-    lake: LakeKind = "s3" if dice.random() < 0.2 else "disk"
-    prepared = dice.random() < 0.6
+    lake: LakeKind = "s3" if dice.random() < 0.15 else "disk"
+    prepared = dice.random() < 0.7
     # Mostly on one partition: that is where runs meet.
     days = [DAYS[0]] * 6 + [DAYS[1]] * 2 + [DAYS[2]]
     actors = tuple(

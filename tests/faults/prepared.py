@@ -10,26 +10,32 @@ from tests.faults.case import three
 from tests.faults.place import Place, Stage
 from tests.faults.running import Run
 
-_MOST_COPIES = 40
-"""Whatever a project ever returned is compared with what is active: the more plans, the longer that takes."""
+_MOST_PLANS = 60
+"""Until the stage is renewed: the more plans it has seen, the longer the next one takes."""
 
 
 class Prepared:
-    """One place for each set of days, made when it is first asked for."""
+    """One place for each set of days, made when it is first asked for; on a stage that is new from time to time."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._made: dict[frozenset[date], tuple[Place, int]] = {}
+        self._made: dict[frozenset[date], Place] = {}
         self._numbers = itertools.count(1)
+        self._plans = 0
+
+    def next_plan(self) -> None:
+        """Renews the stage where many plans have been carried out there."""
+        self._plans = (self._plans + 1) % _MOST_PLANS
+        if not self._plans:
+            self._made.clear()
+            self._stage.renew()
 
     def place(self, days: Iterable[date]) -> Place:
         """A place to begin like, which holds these days and no other."""
         key = frozenset(days)
-        place, copies = self._made.get(key, (None, 0))
-        if place is None or copies >= _MOST_COPIES:
-            place, copies = self._make(key), 0
-        self._made[key] = place, copies + 1
-        return place
+        if key not in self._made:
+            self._made[key] = self._make(key)
+        return self._made[key]
 
     def _make(self, days: Iterable[date]) -> Place:
         place = self._stage.place(f"prepared-{next(self._numbers)}")

@@ -37,7 +37,7 @@ def save(place: Place, batch: dict[str, Any]) -> None:
     """Keeps a batch, and remembers whether time will change it."""
     place.put(BATCHES, batch["id"], batch)
     if batch["state"] in _UNFINISHED:
-        place.put(PENDING, batch["id"], {})
+        place.put(PENDING, batch["id"], {"state": batch["state"], "since": _since(batch)})
     else:
         place.delete(PENDING, batch["id"])
 
@@ -56,19 +56,36 @@ def settle(place: Place) -> None:
     for dataset in expire_due(place):
         forget_dataset(place, dataset)
     settings = IngestSettings.of(place.world)
-    for key, _ in place.items(PENDING):
+    for key, pending in place.items(PENDING):
+        # Told without a look at the batch: most lie here for days.
+        if not _is_due(place, pending["state"], pending["since"], settings):
+            continue
         with place.world.store.transaction():
             batch = place.get(BATCHES, key)
             if batch is None or batch["state"] not in _UNFINISHED:  # another request was quicker
                 place.delete(PENDING, key)
+            elif not _is_due(place, batch["state"], _since(batch), settings):
+                continue
             elif batch["state"] == "loading":
-                if place.now >= batch["created"] + settings.abandon_seconds * 1000:
-                    touch(place, batch, state="abandoned")
+                touch(place, batch, state="abandoned")
             elif batch["state"] == "promoting":
                 _promote(place, batch)
-            elif _retired(place, batch, settings) >= len(settings.retire_path):
+            else:
                 forget_files(place, batch)
                 touch(place, batch, state=settings.retire_path[-1])
+
+
+def _since(batch: dict[str, Any]) -> int:
+    return int(batch["reverted"] if batch["state"] == "inactive" else batch["created"])
+
+
+def _is_due(place: Place, state: str, since: int, settings: IngestSettings) -> bool:
+    """Whether time may have changed a batch that has been in an unfinished state since then."""
+    if state == "loading":
+        return place.now >= since + settings.abandon_seconds * 1000
+    if state == "inactive":
+        return _retired(place, since, settings) >= len(settings.retire_path)
+    return True
 
 
 def shown_status(place: Place, batch: dict[str, Any]) -> str:
@@ -77,7 +94,7 @@ def shown_status(place: Place, batch: dict[str, Any]) -> str:
         return _on_the_way(place, batch)
     settings = IngestSettings.of(place.world)
     if batch["state"] == "inactive":
-        return ["inactive", *settings.retire_path][_retired(place, batch, settings)]
+        return ["inactive", *settings.retire_path][_retired(place, batch["reverted"], settings)]
     synonyms = {"success": place.world.settings.active_status, "failed": settings.failed_status}
     return synonyms.get(batch["state"], str(batch["state"]))
 
@@ -160,7 +177,7 @@ def _replace_predecessors(place: Place, batch: dict[str, Any]) -> None:
             touch(place, old, superseded_by=batch["id"])
 
 
-def _retired(place: Place, batch: dict[str, Any], settings: IngestSettings) -> int:
+def _retired(place: Place, reverted: int, settings: IngestSettings) -> int:
     """How many states of the setting ``retire_path`` an inactive batch has come through."""
     last, step = len(settings.retire_path), settings.delete_seconds * 1000
-    return min(int((place.now - batch["reverted"]) / step), last) if step else last
+    return min(int((place.now - reverted) / step), last) if step else last
