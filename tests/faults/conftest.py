@@ -65,6 +65,7 @@ class _Tally:
     def __init__(self) -> None:
         self.count: Counter[str] = Counter()
         self.cases: dict[str, bool] = {}
+        self.seeds: list[int] = []
         self.elsewhere: dict[str, list[str]] = {}
         for case in SHOWN_ELSEWHERE:
             for test in case.tests:
@@ -81,6 +82,7 @@ class _Tally:
                 self.cases[number] = self.cases.get(number, True) and report.passed
             if report.when == "call":
                 self.count["plans"] += int(str(facts.get("plans", 0)))
+                self.seeds += [int(str(facts["seed"]))] if "seed" in facts else []
                 self.count.update(
                     {name: int(str(facts.get(name, 0))) for name in ("lost", "duplicate", "phantom")}
                 )
@@ -92,6 +94,10 @@ class _Tally:
                 print(
                     f"Time was up: {count['plans']} of {count['plans'] + count['not played']} random plans were played. "
                     "MINUTES=30 gives them longer."
+                )
+            if self.seeds:
+                print(
+                    f"Random plans of seeds {min(self.seeds)} to {max(self.seeds)}; SEED={max(self.seeds) + 1} plays others."
                 )
             print(
                 f"faults: {len(self.cases)} cases, {sum(self.cases.values())} passed, {count['plans']} random plans, "

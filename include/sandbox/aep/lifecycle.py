@@ -58,7 +58,7 @@ def settle(place: Place) -> None:
     settings = IngestSettings.of(place.world)
     for key, pending in place.items(PENDING):
         # Told without a look at the batch: most lie here for days.
-        if not _is_due(place, pending["state"], pending["since"], settings):
+        if pending and not _is_due(place, pending["state"], pending["since"], settings):
             continue
         with place.world.store.transaction():
             batch = place.get(BATCHES, key)
