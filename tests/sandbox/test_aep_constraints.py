@@ -192,6 +192,14 @@ def test_a_wrong_date_is_told_in_the_documented_words(aep: Adobe, dataset: str) 
     ]
 
 
+@pytest.mark.parametrize("wrong", ["2024-05-01T00:00:00Z", 1.5])
+def test_a_wrong_day_is_not_told_to_be_a_moment(aep: Adobe, dataset: str, wrong: str | float) -> None:
+    body = load(aep, dataset, "lines", [row("1", day=wrong)])
+    (refused,) = failed_rows(aep, body["id"])
+    (violation,) = refused["_validationErrors"]
+    assert violation["message"] == f"[{wrong}] is not a valid date. Expected [yyyy-MM-dd]"
+
+
 def test_a_field_that_is_not_in_the_schema_is_dropped_or_refused(aep: Adobe, dataset: str) -> None:
     rows = [row("1", nowhere=1, plain="x"), row("2") | {"extra": {"a": [None]}}, row("3", plain="x")]
     assert load(aep, dataset, "lines", rows)["metrics"]["failedRecordCount"] == 0

@@ -123,6 +123,22 @@ def test_failed_rows(aep: Adobe) -> None:
     assert meta(aep, good, "row_errors").status_code == 404
 
 
+def test_rows_with_numbers_that_json_does_not_have_are_told_in_json(aep: Adobe) -> None:
+    dataset = aep.ready()
+    line = b'{"_id": "1", "timestamp": "2024-05-01T00:00:00Z", "_acmesandbox": {"price": %s}}'
+    batch = aep.load(dataset, line % b"1e400" + b"\n" + line % b"-1e400", enableErrorDiagnostics=True)["id"]
+    url = f"{EXPORT}/batches/{batch}/failed"
+    _, part = names(aep.request("GET", url))
+    for told in (
+        meta(aep, batch, "row_errors/conversion_errors_0.json"),
+        meta(aep, batch, "row_error_samples.json"),
+        aep.request("GET", url, params={"path": part}),
+    ):
+        assert "Infinity" in told.text
+        rows = [json.loads(each, parse_constant=pytest.fail) for each in told.text.splitlines()]
+        assert [row["_acmesandbox"]["price"] for row in rows] == ["Infinity", "-Infinity"]
+
+
 def test_files_of_a_batch(aep: Adobe) -> None:
     dataset = aep.ready()
     sent = [
@@ -150,6 +166,7 @@ def test_files_of_a_batch(aep: Adobe) -> None:
     assert part.headers["content-range"] == f"bytes 0-3/{file['length']}"
     for wrong in (f"{EXPORT}/files/none", f"{EXPORT}/files/{batch}", href + "x"):
         assert aep.request("GET", wrong).status_code == 404
+    assert aep.request("GET", f"{EXPORT}/files/none").json()["detail"] == "File none not found."
 
 
 def test_preview_and_pages(aep: Adobe) -> None:

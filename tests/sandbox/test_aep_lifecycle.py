@@ -86,6 +86,14 @@ def test_loading_until_completed(aep: Adobe) -> None:
     assert aep.act(batch, "COMPLETE").status_code == 400
 
 
+def test_a_late_write_is_told_the_state_that_catalog_shows(aep: Adobe) -> None:
+    dataset = aep.ready()
+    batch = sent(aep, dataset, "1")
+    refused = aep.put(batch, dataset, lines(row("2")))
+    assert (refused.status_code, status(aep, batch)) == (400, "loaded")
+    assert refused.json()["detail"] == f"Batch {batch} is loaded: no file can be written to it."
+
+
 def test_complete_is_idempotent_and_later_calls_change_no_moment(aep: Adobe) -> None:
     dataset = aep.ready()
     batch = sent(aep, dataset, "1")
@@ -131,6 +139,8 @@ def test_actions(aep: Adobe, done: list[str], then: str, code: int, ends: str) -
     response = aep.act(batch, then)
     assert (response.status_code, status(aep, batch)) == (code, ends)
     assert code != 200 or response.content == b""
+    if code == 400 and then != "EXPLODE":
+        assert f"Batch {batch} is {ends} and cannot be" in response.json()["detail"]
     assert aep.active(dataset) == (["id1"] if ends == "success" else [])
 
 

@@ -47,7 +47,15 @@ class Diagnostics:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._open[name] = path.open("w", encoding="utf-8")
         # ASCII only: a row may hold what UTF-8 cannot.
-        self._open[name].write(json.dumps(body, default=str) + "\n")
+        self._open[name].write(_json(body) + "\n")
+
+
+def _json(body: dict[str, Any]) -> str:
+    try:
+        return json.dumps(body, default=str, allow_nan=False)
+    except ValueError:
+        # A row may hold what JSON has no number for: a Parquet NaN, or 1e400. It is told as text.
+        return json.dumps(json.loads(json.dumps(body, default=str), parse_constant=str))
 
 
 def _error(error: RowError) -> dict[str, Any]:

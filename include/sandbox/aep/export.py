@@ -17,7 +17,7 @@ from include.sandbox.aep.export_pages import entry, paged
 from include.sandbox.aep.http import Call, Routes
 from include.sandbox.aep.ingest_files import batch_files, result_path
 from include.sandbox.aep.parquet_files import dataset_file, file_name
-from include.sandbox.aep.place import DATASETS
+from include.sandbox.aep.place import BATCHES, DATASETS
 from include.sandbox.aep.problems import problem
 from include.sandbox.world import World
 
@@ -63,6 +63,8 @@ def _file_facts(call: Call, batch: dict[str, Any], number: int) -> dict[str, Any
 def _file(call: Call) -> Response:
     key = call.path("id")
     batch_id, _, number = key.rpartition("-")
+    if call.place.get(BATCHES, batch_id) is None:
+        raise problem(404, f"File {key} not found.")
     batch = visible_batch(call.place, batch_id)
     known = (
         {str(n) for n in range(1, len(batch.get("files", [])) + 1)} if batch["state"] == "success" else set()
