@@ -15,7 +15,7 @@ from include.sandbox.aep.forced import take_forced
 from include.sandbox.aep.http import Call, Routes
 from include.sandbox.aep.ingest_settings import IngestSettings
 from include.sandbox.aep.jobs import start
-from include.sandbox.aep.lifecycle import deactivate, save, settle, touch
+from include.sandbox.aep.lifecycle import deactivate, save, settle, shown_status, touch
 from include.sandbox.aep.place import BATCHES, DATASETS, Place, files_kind
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.rates import admit_batch
@@ -140,7 +140,7 @@ def complete_batch(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
     if batch["state"] in ("promoting", "success", "failed"):
         # "If the operation actually succeeded, the API will return success, even after retrying."
         return batch
-    _require(batch, "loading", "completed")
+    _require(place, batch, "loading", "completed")
     if any(body["open"] for _, body in place.items(files_kind(batch["id"]))):
         raise problem(400, "A large file of the batch is not complete: there are missing chunks.")
     return promote(place, batch, take_forced(place, batch))
@@ -158,24 +158,25 @@ def _abort(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
     until_finalized = IngestSettings.of(place.world).abort_until == "finalized"
     if not (until_finalized and batch["state"] == "promoting"):
         # "Once a batch is in the Loaded state, the batch cannot be aborted."
-        _require(batch, "loading", "aborted")
+        _require(place, batch, "loading", "aborted")
     return touch(place, batch, state="aborted")
 
 
 def _fail(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
     if batch["state"] == "failed":
         return batch
-    _require(batch, "loading", "failed")
+    _require(place, batch, "loading", "failed")
     return touch(place, batch, state="failed", metrics={}, errors=[], finished=place.now)
 
 
 def _revert(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
     if batch["state"] == "inactive" or batch["state"] in IngestSettings.of(place.world).retire_path:
         return batch
-    _require(batch, "success", "reverted")
+    _require(place, batch, "success", "reverted")
     return deactivate(place, batch)
 
 
-def _require(batch: dict[str, Any], state: str, done: str) -> None:
+def _require(place: Place, batch: dict[str, Any], state: str, done: str) -> None:
     if batch["state"] != state:
-        raise problem(400, f"Batch {batch['id']} is {batch['state']} and cannot be {done}.")  # [I] the status
+        text = f"Batch {batch['id']} is {shown_status(place, batch)} and cannot be {done}."
+        raise problem(400, text)  # [I] the status

@@ -8,7 +8,7 @@ from typing import Any
 from include.sandbox.aep.batches import find_batch
 from include.sandbox.aep.http import Call
 from include.sandbox.aep.ingest_settings import IngestSettings
-from include.sandbox.aep.lifecycle import settle
+from include.sandbox.aep.lifecycle import settle, shown_status
 from include.sandbox.aep.place import DATASETS, Place, files_kind
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.rates import count_bytes
@@ -28,7 +28,7 @@ def writable_batch(call: Call) -> str:
     batch = find_batch(place, key)
     if batch["dataset"] != call.path("dataset") or place.get(DATASETS, batch["dataset"]) is None:
         raise problem(404, f"Batch {key} has no dataset {call.path('dataset')}.")
-    require_loading(batch)
+    require_loading(place, batch)
     path = file_path(call)
     if not path or any(part in ("", ".", "..") for part in path.split("/")) or "\0" in path:
         raise problem(400, "The file path is not valid.")
@@ -45,10 +45,11 @@ def writable_batch(call: Call) -> str:
     return key
 
 
-def require_loading(batch: dict[str, Any]) -> None:
+def require_loading(place: Place, batch: dict[str, Any]) -> None:
     if batch["state"] != "loading":
         # [I] What becomes of a late write is not documented; taking it would lose it silently.
-        raise problem(400, f"Batch {batch['id']} is {batch['state']}: no file can be written to it.")
+        text = f"Batch {batch['id']} is {shown_status(place, batch)}: no file can be written to it."
+        raise problem(400, text)
 
 
 def file_path(call: Call) -> str:

@@ -99,7 +99,7 @@ def _or_dropped(call: Call, name: str) -> Iterator[None]:
     try:
         with call.place.world.store.transaction():
             # The batch may have been completed while the bytes came in.
-            require_loading(find_batch(call.place, call.path("id")))
+            require_loading(call.place, find_batch(call.place, call.path("id")))
             yield
     except BaseException:
         disk_path(call.place, call.path("id"), name).unlink(missing_ok=True)
