@@ -79,7 +79,7 @@ class Conversion:
         converted = _scalar(value, kind)
         if converted is None:
             text = (
-                date_text(value)
+                date_text(value, kind)
                 if kind in ("date", "date-time")
                 else type_text(value, _EXPECTED.get(kind, kind))
             )

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-_PATTERNS = (
-    "Expected [yyyy-MM-dd'T'HH:mm:ssZ, yyyy-MM-dd'T'HH:mm:ss.[0-9]{1,9}Z,"
-    " yyyy-MM-dd'T'HH:mm:ss[+-]HH:mm, yyyy-MM-dd'T'HH:mm:ss.[0-9]{1,9}[+-]HH:mm]"
-)
+_EXPECTED = {
+    "date": "yyyy-MM-dd",
+    "date-time": "yyyy-MM-dd'T'HH:mm:ssZ, yyyy-MM-dd'T'HH:mm:ss.[0-9]{1,9}Z,"
+    " yyyy-MM-dd'T'HH:mm:ss[+-]HH:mm, yyyy-MM-dd'T'HH:mm:ss.[0-9]{1,9}[+-]HH:mm",
+}
 _KINDS = (
     (bool, "Boolean"),
     (int, "Long"),
@@ -43,13 +44,19 @@ def violation_text(error: Any) -> tuple[str, str]:
     """Keyword and message of an error of jsonschema-rs."""
     keyword, value = error.kind.name, error.instance
     if keyword == "anyOf":  # only dates have alternatives: a text, or milliseconds
-        return "format", date_text(value)
+        return "format", date_text(value, "date" if _of_a_date(error) else "date-time")
     text = _TEXTS.get(keyword)
     return keyword, text(value, error.kind.value) if text else error.message
 
 
-def date_text(value: Any) -> str:
-    return f"[{value}] is not a valid date-time. {_PATTERNS}"
+def _of_a_date(error: Any) -> bool:
+    kinds = (why.kind for alternative in error.kind.context for why in alternative)
+    return any(kind.name == "format" and kind.value == "date" for kind in kinds)
+
+
+def date_text(value: Any, kind: str) -> str:
+    """A value of a field of ``kind`` ``date`` or ``date-time``."""
+    return f"[{value}] is not a valid {kind}. Expected [{_EXPECTED[kind]}]"
 
 
 def type_text(value: Any, kind: str) -> str:
