@@ -19,6 +19,7 @@ EVENT: dict[str, Any] = {
         "time": 1782907200,
         "distinct_id": "u-1",
         "n": 5,
+        "huge": 10**4000,
         "f": 2.5,
         "text": "5",
         "word": "blue sky",
@@ -77,6 +78,14 @@ EVENT: dict[str, Any] = {
         ("1 / 0 == 1", False),
         ('"a" + "b" == "ab"', True),
         ("floor(2.5) == 2 and ceil(2.5) == 3 and round(2.6) == 3", True),
+        ("round(2.5) == 3 and round(-2.5) == -3 and round(3.5) == 4", True),
+        ('floor(properties["huge"]) == 1 or round(properties["huge"]) == 1', False),
+        ("- -5 == 5 and --5 == 5 and 3 - -2 == 5", True),
+        ('- -properties["text"] == 5', False),
+        ("true == not false and not -5 == true", True),
+        # Numbers that are larger than any are none.
+        ('number("1e200000") == 1', False),
+        ('string(properties["huge"] * properties["huge"]) == ""', False),
         ("true or false and false", True),
         ("not false and false", False),
         ("not not true", True),
@@ -101,6 +110,21 @@ def test_an_expression(expression: str, expected: bool) -> None:
 @pytest.mark.parametrize(
     "expression",
     [
+        " or ".join(f'properties["n"] == {n}' for n in range(3000, 4, -1)),
+        " + ".join("1" * 3000) + " == 3000",
+        "-" * 3000 + "5 == 5",
+        "not " * 3000 + "true",
+    ],
+    ids=["or", "sum", "minus", "not"],
+)
+def test_a_long_expression_is_no_deep_one(expression: str) -> None:
+    """Clients are told to put many queries into one."""
+    assert parse(expression)(EVENT) is True
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
         'properties["a"',
         "properties[a]",
         'properties["a"] ==',
@@ -115,6 +139,8 @@ def test_an_expression(expression: str, expected: bool) -> None:
         "()",
         "not",
         "1 ===2",
+        pytest.param("9" * 5000, id="nines"),
+        "1e999",
         "\\",
     ],
 )

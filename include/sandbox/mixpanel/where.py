@@ -14,6 +14,7 @@ from typing import Any
 from include.sandbox.mixpanel import where_values as values
 
 Node = Callable[[Mapping[str, Any]], Any]
+Operator = Callable[[Any, Any], Any]
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
@@ -77,17 +78,17 @@ class _Parser:
         return self._left(self._signed, {"*": values.multiply, "/": values.divide, "%": values.remainder})
 
     def _signed(self) -> Node:
-        if self.peek() == "-":
-            self._take()
-            node = self._atom()
-            return lambda event: values.subtract(0, node(event))
-        return self._atom()
+        signs: list[Callable[[Any], Any]] = []
+        while self.peek() in values.SIGNS:
+            signs.insert(0, values.SIGNS[self._take()])
+        node = self._atom()
+        return _signed(node, signs) if signs else node
 
-    def _left(self, part: Callable[[], Node], operators: Mapping[str, Callable[[Any, Any], Any]]) -> Node:
-        node = part()
+    def _left(self, part: Callable[[], Node], operators: Mapping[str, Operator]) -> Node:
+        first, more = part(), []
         while self.peek() in operators:
-            node = _combine(operators[self._take()], node, part())
-        return node
+            more.append((operators[self._take()], part()))
+        return _chain(first, more) if more else first
 
     def _atom(self) -> Node:
         token = self._take()
@@ -100,7 +101,7 @@ class _Parser:
         if token[:1] in "\"'" and token:
             return _constant(_unquote(token))
         if token[:1].isdigit():
-            return _constant(float(token) if re.search(r"[.eE]", token) else int(token))
+            return _constant(_number(token))
         if token in ("true", "false", "null"):
             return _constant({"true": True, "false": False, "null": None}[token])
         if token in ("properties", "event"):
@@ -167,8 +168,33 @@ def _unquote(token: str) -> str:
         raise WhereError("a string has an unknown escape") from error
 
 
-def _combine(operator: Callable[[Any, Any], Any], left: Node, right: Node) -> Node:
-    return lambda event: operator(left(event), right(event))
+def _number(token: str) -> Any:
+    number = values.to_number(token)
+    if number is values.UNDEFINED:
+        raise WhereError("a number is too large")
+    return number
+
+
+def _chain(first: Node, more: list[tuple[Operator, Node]]) -> Node:
+    """From left to right in a loop: a long chain is no deep nesting."""
+
+    def chained(event: Mapping[str, Any]) -> Any:
+        value = first(event)
+        for operator, node in more:
+            value = operator(value, node(event))
+        return value
+
+    return chained
+
+
+def _signed(node: Node, signs: list[Callable[[Any], Any]]) -> Node:
+    def signed(event: Mapping[str, Any]) -> Any:
+        value = node(event)
+        for sign in signs:
+            value = sign(value)
+        return value
+
+    return signed
 
 
 def _constant(value: Any) -> Node:

@@ -7,7 +7,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Final
 
 
@@ -17,6 +17,9 @@ class _Undefined:
 
 
 _FARTHEST = 1e15
+_MOST_DIGITS = 308
+_LARGEST = 10**_MOST_DIGITS
+"""About where numbers of 64 bits end; what is computed beyond is none, and costs no time."""
 UNDEFINED: Final = _Undefined()
 
 
@@ -110,6 +113,10 @@ def subtract(left: Any, right: Any) -> Any:
     return _numbers(operator.sub, left, right)
 
 
+def negative(value: Any) -> Any:
+    return subtract(0, value)
+
+
 def multiply(left: Any, right: Any) -> Any:
     return _numbers(operator.mul, left, right)
 
@@ -126,9 +133,10 @@ def _numbers(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
     if kind(left) != "number" or kind(right) != "number":
         return UNDEFINED
     try:
-        return compute(left, right)
+        found = compute(left, right)
     except (ArithmeticError, ValueError):
         return UNDEFINED
+    return found if abs(found) <= _LARGEST else UNDEFINED
 
 
 def to_number(value: Any) -> Any:
@@ -140,7 +148,7 @@ def to_number(value: Any) -> Any:
         exact = Decimal(value) if isinstance(value, str) else Decimal("NaN")
     except InvalidOperation:
         return UNDEFINED
-    if not exact.is_finite():
+    if not exact.is_finite() or exact.adjusted() >= _MOST_DIGITS:
         return UNDEFINED
     return int(exact) if exact == exact.to_integral_value() else float(exact)
 
@@ -172,9 +180,14 @@ def is_defined(value: Any) -> bool:
 
 def _whole(function: Callable[[Any], int]) -> Callable[[Any], Any]:
     def rounded(value: Any) -> Any:
-        return function(value) if kind(value) == "number" and math.isfinite(value) else UNDEFINED
+        return function(value) if kind(value) == "number" and abs(value) <= _LARGEST else UNDEFINED
 
     return rounded
+
+
+def _nearest(value: Any) -> int:
+    """Halves go away from zero, as everywhere but in Python."""
+    return int(Decimal(value).to_integral_value(ROUND_HALF_UP))
 
 
 COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -187,6 +200,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "in": contains,
 }
 
+SIGNS: dict[str, Callable[[Any], Any]] = {"-": negative, "not": negate}
+
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "number": to_number,
     "string": to_string,
@@ -195,5 +210,5 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "defined": is_defined,
     "floor": _whole(math.floor),
     "ceil": _whole(math.ceil),
-    "round": _whole(round),
+    "round": _whole(_nearest),
 }
