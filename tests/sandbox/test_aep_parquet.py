@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from include.sandbox.aep.constants import EXPORT
 from tests.sandbox.adobe import Adobe, adobe
 
 pytestmark = pytest.mark.sandbox
@@ -122,6 +123,9 @@ def test_every_documented_type(aep: Adobe, dataset: str) -> None:
         ("labels", pa.map_(pa.string(), pa.int64()), True),
         ("labels", pa.map_(pa.int32(), pa.string()), False),
         ("labels", pa.map_(pa.string(), pa.bool_()), False),
+        ("place", pa.map_(pa.string(), pa.string()), True),
+        ("place", pa.map_(pa.string(), pa.bool_()), False),
+        ("place", pa.map_(pa.int32(), pa.string()), False),
         ("place", pa.struct([("town", pa.string())]), False),
         ("place", pa.string(), False),
         ("nowhere", pa.string(), False),
@@ -136,6 +140,28 @@ def test_types_of_columns(aep: Adobe, dataset: str, name: str, kind: Any, fits: 
         (error,) = body["errors"]
         assert (body["status"], error["code"]) == ("failed", "INGEST-1554-400")
         assert error["description"].startswith("TypeCompatibilityException") and name in error["description"]
+
+
+def test_a_map_is_converted_to_an_object(aep: Adobe, dataset: str) -> None:
+    types = tenant(place=pa.map_(pa.string(), pa.int64()))
+    rows = [
+        event("1", place={"city": 1, "zip": 2}),
+        event("2", place={"city": 3, "street": 4}),
+        event("3", place={"zip": 5}),
+        event("4"),
+        event("5", place={}),
+    ]
+    body = load(aep, dataset, parquet(types, *rows), partialIngestionPercent=20)
+    assert {error["code"]: error.get("recordCount") for error in body["errors"]}["INGEST-1555-400"] == 1
+    kept = {row["_id"]: row.get("_acmesandbox") for row in aep.rows(dataset)}
+    assert kept == {
+        "id1": {"place": {"city": "1", "zip": "2"}},
+        "id2": {"place": {"city": "3"}},
+        "id4": None,
+        "id5": None,
+    }
+    (file,) = aep.ok("GET", f"{EXPORT}/batches/{body['id']}/files")["data"]
+    assert file["records"] == "4"
 
 
 def test_a_column_beside_the_schema(aep: Adobe, dataset: str) -> None:

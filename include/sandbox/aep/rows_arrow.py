@@ -47,6 +47,8 @@ class ColumnCheck:
             found |= _perhaps_empty(array)
         if types.is_null(array.type):
             return found
+        if kind == "object" and types.is_map(array.type):  # which keys there are, rows can tell
+            return found | _where(pc.is_valid(array))
         if kind == "object":
             return found | self._members(array, field)
         if kind == "array":

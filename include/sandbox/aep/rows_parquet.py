@@ -156,6 +156,9 @@ def _check(kind: Any, field: dict[str, Any], name: str) -> None:
             _check(member.type, field["additionalProperties"], f"{name}.{member.name}")
     elif types.is_map(kind) and wanted == "map" and _is_text(kind.key_type):
         _check(kind.item_type, field["additionalProperties"], f"{name}.*")
+    elif types.is_map(kind) and wanted == "object" and _is_text(kind.key_type):
+        for child, its in field.get("properties", {}).items():  # [I] any of them may be among the keys
+            _check(kind.item_type, its, f"{name}.{child}")
     elif (types.is_list(kind) or types.is_large_list(kind)) and wanted == "array":
         _check(kind.value_type, field.get("items", {}), f"{name}[]")
     elif not _converts(kind, wanted):
