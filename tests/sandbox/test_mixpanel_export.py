@@ -189,6 +189,26 @@ class TestForm:
         assert [ms // 1000 for ms in milliseconds] == seconds
         assert any(ms % 1000 for ms in milliseconds)
 
+    @pytest.mark.parametrize(
+        ("time", "shown", "in_ms"),
+        [
+            (b"1782907200", b"1782907200", b"1782907200000"),
+            (b"1782907200.5", b"1782907200.5", b"1782907200500"),
+            (b"1.7829072005e9", b"1.7829072005e9", b"1782907200500"),
+        ],
+    )
+    def test_time_in_ms_however_it_was_added(
+        self, sandbox: Sandbox, time: bytes, shown: bytes, in_ms: bytes
+    ) -> None:
+        sandbox.project(NEW, accounts=[_account()])
+        url = f"{sandbox.url}/_sandbox/mixpanel/projects/{NEW}/events"
+        body = b'{"events":[{"event":"a","properties":{"time":%s}}]}' % time
+        assert sandbox.session.post(url, data=body, timeout=9).status_code == 200
+        [line] = sandbox.lines(NEW, "2026-07-01")
+        assert line.startswith(b'{"event":"a","properties":{"time":%s,' % shown)
+        [line] = sandbox.lines(NEW, "2026-07-01", time_in_ms="true")
+        assert line.startswith(b'{"event":"a","properties":{"time":%s,' % in_ms)
+
     def test_limit_is_a_cap(self, sandbox: Sandbox) -> None:
         assert len(sandbox.lines(SHOP, "2026-06-01", limit=7)) == 7
         assert sandbox.lines(SHOP, "2026-06-01", limit=7) == sandbox.lines(SHOP, "2026-06-01")[:7]

@@ -35,7 +35,7 @@ from include.sandbox.mixpanel.shelf import profile_key
 from include.sandbox.world import World
 
 _CHUNK_BYTES = 64 * 1024
-_TIME = re.compile(rb'"time":(-?\d+)(?=[,}])')
+_TIME = re.compile(rb'"time":-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?=[,}])')
 
 
 class Export:
