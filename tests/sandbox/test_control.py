@@ -143,6 +143,27 @@ class TestProjects:
         sandbox.control("/mixpanel/projects/7", method="DELETE")
         assert 7 not in {p["id"] for p in sandbox.control("/mixpanel/projects", method="GET")}
 
+    def test_a_project_of_a_forgotten_id_begins_empty(self, sandbox: Sandbox) -> None:
+        accounts = [{"username": "x", "secret": "s"}]
+        for project in (7, 8):
+            sandbox.project(project, accounts=accounts, limits={"per_hour": 1})
+            sandbox.add(project, {"event": "a", "at": "2026-07-01", "properties": {"distinct_id": "ann"}})
+            sandbox.control(f"/mixpanel/projects/{project}/rewrites", {"from": "ann", "to": "u-1"})
+            items = {"items": [{"distinct_id": "ann"}]}
+            sandbox.control(f"/mixpanel/projects/{project}/profiles", items)
+            assert len(sandbox.lines(project, "2026-07-01", auth=("x", "s"))) == 1
+        sandbox.control("/mixpanel/projects/7", method="DELETE")
+        sandbox.project(7, limits={"per_hour": 1})
+        assert sandbox.export(7, "2026-07-01", auth=("x", "s")).status_code == 403
+        sandbox.project(7, accounts=accounts)
+        assert sandbox.lines(7, "2026-07-01", auth=("x", "s")) == []
+        for kind in ("rules", "profiles"):
+            assert sandbox.control(f"/mixpanel/projects/7/{kind}", method="GET") == []
+        sandbox.control("/mixpanel/projects/7/compactions", {})
+        for kind in ("rules", "profiles"):
+            assert len(sandbox.control(f"/mixpanel/projects/8/{kind}", method="GET")) == 1
+        assert sandbox.export(8, "2026-07-01", auth=("x", "s")).status_code == 429
+
     @pytest.mark.parametrize(
         "project",
         [

@@ -47,7 +47,9 @@ class Mixpanel:
             QueryApi(self.world, self.registry, self.limiter, self._answers()).router(),
         )
         routes.include_router(AppApi(self.world, self.registry).router(self._app_routes()))
-        routes.include_router(Control(self.world, self.registry, self.book, self.returned).router())
+        routes.include_router(
+            Control(self.world, self.registry, self.book, self.returned, self.forget).router()
+        )
         routes.include_router(ShelfControl(self.world, self.registry, self.shelf, self.profiles).router())
         return routes
 
@@ -59,6 +61,13 @@ class Mixpanel:
         self.lexicon.clear()
         self.registry.seed()
         self.shelf.seed()
+
+    def forget(self, project_id: int) -> None:
+        """Removes a project and all that is kept of it, but for what exports have returned."""
+        self.registry.delete(project_id)
+        self.book.forget(project_id)
+        self.shelf.forget(project_id)
+        self.limiter.forget(project_id)
 
     def _answers(self) -> dict[str, Answer]:
         breakdown, saved = Breakdown(self.book), Saved(self.shelf, self.profiles)

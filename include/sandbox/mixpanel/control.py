@@ -5,7 +5,7 @@ What each route takes is told in ``include/sandbox/openapi/mixpanel_control.yaml
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -54,8 +54,16 @@ class ProjectIn(BaseModel):
 class Control:
     """Endpoints; errors are ``{"error": sentence}`` with 404 or 422."""
 
-    def __init__(self, world: World, registry: Registry, book: EventBook, returned: Returned) -> None:
+    def __init__(
+        self,
+        world: World,
+        registry: Registry,
+        book: EventBook,
+        returned: Returned,
+        forget: Callable[[int], None],
+    ) -> None:
         self._world, self._registry, self._book, self._returned = world, registry, book, returned
+        self._forget = forget
 
     def router(self) -> APIRouter:
         routes = APIRouter(prefix="/_sandbox/mixpanel")
@@ -115,7 +123,8 @@ class Control:
         )
 
     def delete_project(self, project_id: int) -> dict[str, Any]:
-        self._registry.delete(project_id)
+        """With all that is in it: a new project of this id begins empty. What exports returned stays written down."""
+        self._forget(project_id)
         return {"deleted": project_id}
 
     async def add_events(self, project_id: int, request: Request) -> Response:

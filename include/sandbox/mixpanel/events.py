@@ -60,6 +60,12 @@ class EventBook:
         with self._lock:
             self._db.execute("DELETE FROM events")
 
+    def forget(self, project_id: int) -> None:
+        """Removes a project's rows, and what was done to them."""
+        with self._lock:
+            self._db.execute("DELETE FROM events WHERE project=?", (project_id,))
+        self.rules.forget(project_id)
+
     def days(self, project: Project, first: date, last: date) -> list[int]:
         """The days (since 1970) of a range that may have rows, in their order."""
         low, high = (first - _EPOCH).days, (last - _EPOCH).days

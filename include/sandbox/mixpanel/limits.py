@@ -71,6 +71,12 @@ class Limiter:
             use.running += 1
         return lambda _whole: self._leave(use)
 
+    def forget(self, project_id: int) -> None:
+        """Of Lexicon nothing: it counts for an organisation."""
+        with self._lock:
+            self._uses.pop(("export", project_id), None)
+            self._uses.pop(("query", project_id), None)
+
     def clear(self) -> None:
         with self._lock:
             self._uses.clear()

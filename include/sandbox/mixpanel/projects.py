@@ -133,7 +133,12 @@ class Registry:
         self._store.put(_PROJECT, str(project.id), project.model_dump(mode="json"))
 
     def delete(self, project_id: int) -> None:
-        self._store.delete(_PROJECT, str(project_id))
+        """Removes a project, and the accounts' roles in it."""
+        with self._store.transaction():
+            self._store.delete(_PROJECT, str(project_id))
+            for account in self.accounts():
+                if account.roles.pop(project_id, None):
+                    self.put_account(account)
 
     def accounts(self) -> list[Account]:
         return [Account.model_validate(body) for _, body in self._store.items(_ACCOUNT)]

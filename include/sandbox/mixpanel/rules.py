@@ -128,8 +128,14 @@ class RuleBook:
     def add(self, project_id: int, rule: AnyRule) -> None:
         rule = rule.model_copy(update={"project_id": project_id, "at": rule.at or self._clock.milliseconds()})
         with self._store.transaction():
-            number = len(self._store.items(_KIND)) + 1
+            number = max((int(key) for key, _ in self._store.items(_KIND)), default=0) + 1
             self._store.put(_KIND, str(number), json.loads(rule.model_dump_json(by_alias=True)))
+
+    def forget(self, project_id: int) -> None:
+        with self._store.transaction():
+            for key, body in self._store.items(_KIND):
+                if body["project_id"] == project_id:
+                    self._store.delete(_KIND, key)
 
     def of(self, project_id: int) -> Rules:
         rules = [_rule.validate_python(body) for _, body in self._store.items(_KIND)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 from include.sandbox import data
 from include.sandbox.store import Document
@@ -62,6 +62,12 @@ class Shelf:
                 self._store.delete(_kind(project_id, kind), key)
             for key, body in more.items():
                 self.put(project_id, kind, key, body)
+
+    def forget(self, project_id: int) -> None:
+        """Removes all documents of a project."""
+        with self._store.transaction():
+            for kind in get_args(Kind):
+                self.clear(project_id, kind)
 
     def clear(self, project_id: int, kind: Kind) -> int:
         """Removes all documents of a kind; returns how many were there."""
