@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -15,6 +16,13 @@ from include.quality.derive import EVENT_BYTES, PRESENT, ExpectationSpec
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+# At INFO it tells two hundred lines of its own before the sentence that a red task's log begins with.
+logging.getLogger("great_expectations").setLevel(logging.WARNING)
+# This one sets its own level when it is imported, which a filter outlives.
+logging.getLogger("great_expectations.data_context.types.base").addFilter(
+    lambda record: record.levelno >= logging.WARNING
+)
 
 
 class ValidationBroken(Terminal):

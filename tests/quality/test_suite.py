@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -287,3 +289,15 @@ def test_a_value_without_its_nulls_is_the_same_value() -> None:
     moment = datetime(2026, 7, 1, tzinfo=UTC)
     value = {"a": None, "b": {"c": None, "d": [1, None, {"e": None}]}, "f": moment, "g": False, "h": 0}
     assert present(value) == {"b": {"d": [1, {}]}, "f": moment, "g": False, "h": 0}
+
+
+def test_what_the_library_tells_of_itself_is_not_in_the_log() -> None:
+    """The first line of a red task's log is the cause: nothing may stand before it."""
+    code = (
+        "import logging, sys\n"
+        "logging.basicConfig(level=logging.INFO, stream=sys.stdout)\n"
+        "from include.quality import suite\n"
+        "suite._chunk()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
