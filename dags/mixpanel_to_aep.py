@@ -28,7 +28,7 @@ it ended. **History:** *Trigger → Backfill*, choose the days. **One day:** tri
 `2026-07-01`.
 
 **Run it again** at any time: a finished step finds its output in the lake and does nothing, and a partition that is
-active in AEP is never loaded twice. **Late events:** *mixpanel_aep_reconcile* loads those of the last {late_days}
+active in AEP is never loaded twice. **Late events:** *{reconcile_dag_id}* loads those of the last {late_days}
 days by itself; for an older day trigger it here with *Export the day again*. **Another mapping:** rows that are active
 stay as they were; trigger the day with *replace*, and AEP takes the old rows out when the new ones are in.
 
@@ -36,9 +36,9 @@ stay as they were; trigger the day with *replace*, and AEP takes the old rows ou
 |---|---|---|
 | export | Mixpanel did not give the whole day, or not to these credentials | read the first line of the log; network and rate limits mend themselves by retry, credentials and region do not |
 | transform | the mapping or the dataset's schema does not fit | correct `include/pipelines/mappings/{mapping}` or the field group, then clear the task |
-| validate | more than {max_quarantined:.2%} of the events were refused | open *Report* of this task; correct the mapping or the schema, then clear *transform* |
+| validate | more than {max_quarantined:.2%} of the events were refused | open *Report* in this task's *Details*; correct the mapping or the schema, then clear *transform* |
 | stage | the lake cannot be read or written | mend the lake, clear the task |
-| ingest | AEP refused the batch, lost rows, or is slow | open *AEP batch* of this task and follow the log's hint; no second batch is made while the first may still become active |
+| ingest | AEP refused the batch, lost rows, or is slow | open *AEP batch* in this task's *Details* and follow the log's hint; no second batch is made while the first may still become active |
 """
 
 PARAMS = {
@@ -80,6 +80,7 @@ def build(pipeline: Pipeline) -> DAG:
             zone=source.day_zone.key,
             settle_hours=pipeline.settle_hours,
             late_days=pipeline.late_days,
+            reconcile_dag_id=pipeline.reconcile_dag_id,
             mapping=pipeline.mapping,
             max_quarantined=pipeline.quality.max_quarantined,
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -40,6 +41,8 @@ def test_every_dag_is_a_runbook(dags):
         assert {"mixpanel", "aep"} <= set(dag.tags)
         assert not dag.catchup
         assert dag.dagrun_timeout
+        named = set(re.findall(r"mixpanel_(?:aep|to)_\w+", dag.doc_md))
+        assert named <= dags.keys(), "a DAG that there is"
 
 
 def test_every_task_retries_and_ends(dags):
