@@ -14,7 +14,9 @@ import pytest
 import yaml
 
 from include.aep import plan as plans
+from include.cli import printing
 from include.cli.__main__ import main
+from include.clock import SYSTEM_CLOCK
 from include.config.loader import PIPELINES
 from include.lake.lake import Lake
 from include.xdm import field_names, mapping_file
@@ -189,6 +191,40 @@ def test_every_check_is_told_though_one_refuses(
     assert "p-wrong-not-real" not in text
 
 
+def test_check_keeps_nobody_waiting_for_a_closed_port_and_names_it(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = CONNECTIONS["mixpanel_shop"]
+    closed = {name.removeprefix("conn_"): value for name, value in row.items() if name != "conn_id"} | {
+        "port": 1
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_MIXPANEL_SHOP", json.dumps(closed))
+    waits: list[float] = []
+    monkeypatch.setitem(vars(SYSTEM_CLOCK), "sleep", waits.append)
+    code, text = cli("check", "shop")
+    assert code == 1
+    assert "no Mixpanel  Mixpanel could not be reached" in text
+    assert "(ConnectionError at 127.0.0.1:1)" in text
+    assert len(waits) == 2, "one for the account, one for the sample"
+    assert sum(waits) < 20
+
+
+def test_a_mapping_that_is_a_bare_list_grows_and_stays_one(cli: Cli, pipelines: Path) -> None:
+    path = pipelines / "mappings" / "mixpanel-defaults.json"
+    before = json.loads(path.read_text())["mappings"]
+    path.write_text(json.dumps(before))
+    code, text = cli("discover", "hostile", "--export", "--days", "60", "--write")
+    assert code == 0, text
+    after = json.loads(path.read_text())
+    assert after[: len(before)] == before
+    assert len(after) > len(before)
+
+
+def test_columns_stay_in_line_beside_wide_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    printing.table("", [("価格", "1"), ("four", "2")])
+    assert capsys.readouterr().out.splitlines() == ["   価格  1", "   four  2"]
+
+
 def test_a_connection_in_the_environment_is_json_and_never_told(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +248,7 @@ def test_preview_prints_rows_of_a_sample_and_keeps_nothing(cli: Cli, tmp_path: P
     rows = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     assert len(rows) == 1, "the day has one event"
     assert {"_id", "timestamp", "identityMap"} <= rows[0].keys()
+    assert re.fullmatch(r"2026-06-28T\d\d:\d\d:\d\d\.\d{3}Z", rows[0]["timestamp"]), "as AEP is sent it"
     assert not list((tmp_path / "lake").rglob("manifest.json"))
 
 

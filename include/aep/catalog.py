@@ -48,7 +48,8 @@ class Catalog:
         dataset = self.find_dataset(name)
         if dataset is None:
             raise DatasetMissing(
-                f"AEP has no dataset named {name!r}.", "Run the setup DAG, which creates it."
+                f"AEP has no dataset named {name!r}.",
+                "Correct aep.dataset of the pipeline file, or run the setup DAG, which creates it.",
             )
         return dataset
 

@@ -112,7 +112,7 @@ def _with_rows(path: Path, proposal: Proposal, rows: Sequence[dict[str, Any]]) -
     there = {row["source"] for row in rows}
     listed = data["mappings"] if isinstance(data, dict) else data
     listed += [row for row in proposal.rows() if row["source"] not in there]
-    if set(data) != {"mappings"}:
+    if isinstance(data, list) or set(data) != {"mappings"}:
         return json.dumps(data, indent=2) + "\n"
     lines = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in listed)
     return f'{{\n  "mappings": [\n{lines}\n  ]\n}}\n'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 
@@ -21,9 +22,11 @@ def say(mark: str, what: str, text: str) -> None:
 def table(mark: str, rows: Sequence[Sequence[str]]) -> None:
     """Rows in columns, each with a mark before it."""
     rows = [[one_line(cell, _LONGEST) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)] if rows else []
     for row in rows:
-        cells = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        # Not by len: what East Asian and emoji characters take in a terminal is two places each.
+        padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+        cells = "  ".join(padded).rstrip()
         _print(f"[{_STYLES[mark]}]{mark:<3}[/]{escape(cells)}")
 
 

@@ -21,12 +21,13 @@ from include.clock import SYSTEM_CLOCK, Clock
 from include.config.loader import load_pipeline
 from include.config.model import Pipeline
 from include.errors import ConfigError
+from include.http.call import Patience
 from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, default_lake
 from include.lake.manifest import Manifest
 from include.mixpanel.budget import ExportBudget
-from include.mixpanel.client import MixpanelClient
+from include.mixpanel.client import EXPORT_PATIENCE, MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
 from include.steps.transform import read_lines
 from include.steps.workspace import Workspace
@@ -42,6 +43,7 @@ class Project:
     connections: Path
     lake_url: str
     clock: Clock = SYSTEM_CLOCK
+    patience: Patience | None = None
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Project:
@@ -72,13 +74,13 @@ class Project:
     def mixpanel(self) -> MixpanelClient:
         """A client that keeps to the project's budget of exports."""
         settings = self.mixpanel_settings
-        return MixpanelClient(settings, self.clock, ExportBudget(self.lake, settings.project_id))
+        budget = ExportBudget(self.lake, settings.project_id)
+        return MixpanelClient(settings, self.clock, budget, self.patience or EXPORT_PATIENCE)
 
     @property
     def aep(self) -> AepClient:
-        return AepClient(
-            AepSettings.from_connection(**self._connection(self.pipeline.aep.conn_id)), self.clock
-        )
+        settings = AepSettings.from_connection(**self._connection(self.pipeline.aep.conn_id))
+        return AepClient(settings, self.clock, patience=self.patience)
 
     def workspace(self, day: date) -> Workspace:
         return Workspace.of(self.lake, self.pipeline, day, self.clock)

@@ -19,7 +19,7 @@ from include.lake.manifest import Manifest
 from include.quality.suite import present
 from include.steps.export import export_partition
 from include.steps.ingest import Ingested, ingest_partition
-from include.steps.stage import stage_partition
+from include.steps.stage import iso, stage_partition
 from include.steps.transform import schema_and_mapping, transform_partition
 from include.steps.validate import validate_partition
 from include.steps.workspace import Workspace
@@ -121,4 +121,4 @@ def _rows(place: Workspace, mapped: Manifest, scratch: Path, most: int) -> Itera
     for path in place.local_files(mapped, scratch):
         batch = next(pq.ParquetFile(path).iter_batches(batch_size=most), None)
         for row in batch.to_pylist(maps_as_pydicts="strict") if batch else ():
-            yield json.dumps(present(row), ensure_ascii=False, default=str)
+            yield json.dumps(present(row), ensure_ascii=False, default=iso)

@@ -67,3 +67,7 @@ class Patience:
     attempts: int = 6
     longest_wait_seconds: float = 120.0
     """A longer Retry-After is not slept through but raised, so that the task gives its place to others."""
+
+
+ASKED_BY_A_PERSON = Patience(attempts=2)
+"""Somebody waits at a button or a terminal: what was a passing fault is seen by asking again."""

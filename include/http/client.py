@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -126,10 +127,12 @@ class HttpClient:
             )
 
     def _unreachable(self, call: Call, fault: Exception) -> ServiceUnavailable:
-        """The error for a fault of the network, of which only the class is told: its text holds the URL."""
+        """The error for a fault of the network, of which class and host are told: its text holds the whole URL."""
         trouble = type(fault).__name__
+        place = urlsplit(call.url).netloc
         return self._service.unavailable(
-            f"{self._service.name} could not be reached to {call.what} ({trouble}).", network_hint(trouble)
+            f"{self._service.name} could not be reached to {call.what} ({trouble} at {place}).",
+            network_hint(trouble),
         )
 
     def _refused(self, call: Call, response: requests.Response, *, may_renew: bool) -> _Failure:

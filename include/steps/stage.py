@@ -104,7 +104,7 @@ class _JsonLinesWriter:
 
     def write(self, table: Any) -> None:
         for row in table.to_pylist(maps_as_pydicts="strict"):
-            self._file.write(json.dumps(present(row), ensure_ascii=False, default=_iso).encode() + b"\n")
+            self._file.write(json.dumps(present(row), ensure_ascii=False, default=iso).encode() + b"\n")
 
     def close(self) -> None:
         self._file.close()
@@ -148,7 +148,7 @@ def _aep_schema(schema: Any) -> Any:
     return pa.schema([(f.name, milliseconds(f.type)) for f in schema])
 
 
-def _iso(value: Any) -> str:
+def iso(value: Any) -> str:
     """Instants as AEP's date-time pattern wants them, with milliseconds and Z; dates as dates."""
     text: str = value.isoformat(timespec="milliseconds") if hasattr(value, "hour") else value.isoformat()
     return text.replace("+00:00", "Z")

@@ -15,6 +15,7 @@ import requests
 import time_machine
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
+from include.clock import SYSTEM_CLOCK
 from include.errors import ConfigError, Conflict, Terminal, Throttled, Transient
 from include.lake.lake import Lake
 from mixpanel_aep import hooks
@@ -67,6 +68,20 @@ def test_the_test_buttons_answer_in_one_sentence(url: str, monkeypatch: pytest.M
     assert not ok
     assert "wrong-0001" not in sentence
     assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("hook", [MixpanelHook("mixpanel_shop"), AepHook("aep_default")])
+def test_the_test_buttons_keep_nobody_waiting_for_a_closed_port_and_name_it(
+    hook: MixpanelHook | AepHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in connection_variables("http://127.0.0.1:1").items():
+        monkeypatch.setenv(name, value)
+    waits: list[float] = []
+    monkeypatch.setitem(vars(SYSTEM_CLOCK), "sleep", waits.append)
+    ok, sentence = hook.test_connection()
+    assert not ok
+    assert "(ConnectionError at 127.0.0.1:1)" in sentence
+    assert len(waits) == 1
 
 
 def test_every_secret_is_masked_as_soon_as_it_exists(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

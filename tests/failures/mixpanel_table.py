@@ -106,7 +106,7 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
     Row("24/longer than patience", "keolo/mixpanel_client#49", ({"action": {"do": "delay", "delay_seconds": 1.2}},),
         idle_seconds=0.6, requests=2),
     Row("24/no connection", "ak--47/mixpanel-import#7", connection={"port": 1}, raises=(ServiceUnavailable,) * 2, succeeds=False,
-        says=r"could not be reached to export 2025-06-10 \(ConnectionError\)", requests=0, exported=None, waits=(124, 224)),
+        says=r"could not be reached to export 2025-06-10 \(ConnectionError at 127\.0\.0\.1:", requests=0, exported=None, waits=(124, 224)),
     NotOurs("24b", _UTILS + "13", "profiles are not exported"),
     Row("25", "PostHog/posthog#46621", days=(_EVE, DAY, _MORROW), now="2025-06-12T08:00:00Z", requests=3, exported=3,
         holds=tuple(event(f"D{n}", at=MIDNIGHT + n * 86400) for n in (-1, 0, 1))),

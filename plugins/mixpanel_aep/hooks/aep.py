@@ -8,6 +8,7 @@ from airflow.sdk.log import mask_secret
 from include.aep.client import AepClient
 from include.aep.settings import AepSettings
 from include.errors import PipelineError
+from include.http.call import ASKED_BY_A_PERSON
 from mixpanel_aep.hooks.connection import read_settings
 
 
@@ -35,7 +36,8 @@ class AepHook(BaseHook):
         """For the Test button: whether Adobe gives a token, and the AEP sandbox answers to it."""
         try:
             settings = self.settings()
-            tenant = AepClient(settings, on_secret=mask_secret).registry.tenant_id()
+            client = AepClient(settings, on_secret=mask_secret, patience=ASKED_BY_A_PERSON)
+            tenant = client.registry.tenant_id()
         except PipelineError as error:
             return False, str(error)
         return True, f"AEP lets this credential into sandbox {settings.aep_sandbox!r} of tenant {tenant!r}."

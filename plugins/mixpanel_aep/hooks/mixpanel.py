@@ -8,6 +8,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from include.errors import PipelineError
+from include.http.call import ASKED_BY_A_PERSON
 from include.lake.lake import Lake
 from include.mixpanel.budget import ExportBudget
 from include.mixpanel.client import MixpanelClient
@@ -41,7 +42,7 @@ class MixpanelHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """For the Test button: whether Mixpanel lets this account see this project, and the project's time zone."""
         try:
-            return _sentence(self.get_conn())
+            return _sentence(MixpanelClient(self.settings(), patience=ASKED_BY_A_PERSON))
         except PipelineError as error:
             return False, str(error)
 
