@@ -252,6 +252,16 @@ def test_preview_prints_rows_of_a_sample_and_keeps_nothing(cli: Cli, tmp_path: P
     assert not list((tmp_path / "lake").rglob("manifest.json"))
 
 
+def test_a_copy_that_still_writes_to_the_first_ones_dataset_is_refused(cli: Cli, pipelines: Path) -> None:
+    shutil.copy(pipelines / "shop.yaml", pipelines / "copy.yaml")
+    (pipelines / "broken.yaml").write_text("nothing: here")
+    sentence = "Pipelines copy.yaml and shop.yaml both write to dataset 'Mixpanel Shop Events'"
+    for name in ("copy", "shop"):
+        code, text = cli("check", name)
+        assert code == 1
+        assert sentence in text
+
+
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [

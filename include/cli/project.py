@@ -18,7 +18,7 @@ import yaml
 from include.aep.client import AepClient
 from include.aep.settings import AepSettings
 from include.clock import SYSTEM_CLOCK, Clock
-from include.config.loader import load_pipeline
+from include.config.loader import load_pipeline, load_readable_pipelines, require_apart
 from include.config.model import Pipeline
 from include.errors import ConfigError
 from include.http.call import Patience
@@ -50,7 +50,7 @@ class Project:
         """What the command line names.
 
         Raises:
-            ConfigError: there is no such pipeline, or its file is wrong.
+            ConfigError: there is no such pipeline, its file is wrong, or another pipeline is in its way.
         """
         path = arguments.pipelines / f"{arguments.pipeline}.yaml"
         if not path.is_file():
@@ -59,6 +59,8 @@ class Project:
                 f"There is no pipeline {arguments.pipeline!r}.", f"There are: {known or 'none'}."
             )
         pipeline = load_pipeline(path)
+        for other in load_readable_pipelines(arguments.pipelines, but=path.stem)[0]:
+            require_apart(*sorted((pipeline, other), key=lambda each: each.name))
         lake = arguments.lake or pipeline.lake or default_lake()
         return cls(pipeline, arguments.connections, lake)
 

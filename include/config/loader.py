@@ -45,32 +45,43 @@ def load_pipelines(folder: Path | None = None) -> list[Pipeline]:
     return pipelines
 
 
-def load_readable_pipelines(folder: Path | None = None) -> tuple[list[Pipeline], list[ConfigError]]:
-    """The pipelines whose files are right, and what is wrong with the others."""
+def load_readable_pipelines(
+    folder: Path | None = None, but: str | None = None
+) -> tuple[list[Pipeline], list[ConfigError]]:
+    """The pipelines whose files are right, and what is wrong with the others; without the one that is named."""
     folder = folder or pipelines_folder()
-    pipelines: dict[tuple[str, str], Pipeline] = {}
-    names: dict[str, str] = {}
+    pipelines: list[Pipeline] = []
     faults: list[ConfigError] = []
     for path in sorted(folder.glob("*.yaml")):
+        if path.stem == but:
+            continue
         try:
             pipeline = load_pipeline(path)
-            target = (pipeline.aep.conn_id, pipeline.aep.dataset)
-            if target in pipelines:
-                raise ConfigError(
-                    f"Pipelines {pipelines[target].name}.yaml and {path.name} both write to dataset "
-                    f"{pipeline.aep.dataset!r} of connection {pipeline.aep.conn_id!r}.",
-                    "Give each pipeline a dataset of its own.",
-                )
-            if pipeline.dag_id in names:
-                raise ConfigError(
-                    f"Pipelines {names[pipeline.dag_id]}.yaml and {path.name} have names that differ in - and _ only.",
-                    "Their DAGs would be one; rename one of them.",
-                )
-            names[pipeline.dag_id] = pipeline.name
-            pipelines[target] = pipeline
+            for other in pipelines:
+                require_apart(other, pipeline)
+            pipelines.append(pipeline)
         except ConfigError as fault:
             faults.append(fault)
-    return list(pipelines.values()), faults
+    return pipelines, faults
+
+
+def require_apart(one: Pipeline, other: Pipeline) -> None:
+    """Whether two pipelines can be carried side by side.
+
+    Raises:
+        ConfigError: they write to one dataset, or their DAGs would be one.
+    """
+    if (one.aep.conn_id, one.aep.dataset) == (other.aep.conn_id, other.aep.dataset):
+        raise ConfigError(
+            f"Pipelines {one.name}.yaml and {other.name}.yaml both write to dataset "
+            f"{one.aep.dataset!r} of connection {one.aep.conn_id!r}.",
+            "Give each pipeline a dataset of its own.",
+        )
+    if one.dag_id == other.dag_id:
+        raise ConfigError(
+            f"Pipelines {one.name}.yaml and {other.name}.yaml have names that differ in - and _ only.",
+            "Their DAGs would be one; rename one of them.",
+        )
 
 
 def load_pipeline(path: Path) -> Pipeline:
