@@ -36,7 +36,7 @@ stay as they were; trigger the day with *replace*, and AEP takes the old rows ou
 |---|---|---|
 | export | Mixpanel did not give the whole day, or not to these credentials | read the first line of the log; network and rate limits mend themselves by retry, credentials and region do not |
 | transform | the mapping or the dataset's schema does not fit | correct `include/pipelines/mappings/{mapping}` or the field group, then clear the task |
-| validate | more than {max_quarantined:.2%} of the events were refused | open *Report* in this task's *Details*; correct the mapping or the schema, then clear *transform* |
+| validate | more than {max_quarantined:.2%} of the events were refused | open *Report* in this task's *Details*; correct the mapping or the schema, or allow more in `quality.max_quarantined`, then clear *transform* |
 | stage | the lake cannot be read or written | mend the lake, clear the task |
 | ingest | AEP refused the batch, lost rows, or is slow | open *AEP batch* in this task's *Details* and follow the log's hint; no second batch is made while the first may still become active |
 """

@@ -102,9 +102,8 @@ def load_pipeline(path: Path) -> Pipeline:
     try:
         return Pipeline.model_validate({"name": path.stem, **data})
     except ValidationError as error:
-        raise ConfigError(
-            "; ".join(_sentence(path, lines, dict(fault)) for fault in error.errors()) + "."
-        ) from None
+        told = "; ".join(_sentence(path, lines, dict(fault)) for fault in error.errors())
+        raise ConfigError(told if told.endswith("?") else f"{told}.") from None
 
 
 def _read_yaml(path: Path) -> tuple[dict[str, Any], _Lines]:

@@ -130,5 +130,6 @@ def _refuse(workspace: Workspace, mapped: Manifest, check: Check, report: str) -
     raise TooManyQuarantined(
         f"{refused} of {exported} events of partition {workspace.partition} were refused, more than the "
         f"{allowed:.2%} that pipeline {workspace.pipeline.name} allows: {top}.",
-        f"Nothing was staged. Read {workspace.lake.uri(report)}, then correct the mapping or the schema.",
+        f"Nothing was staged. Read {workspace.lake.uri(report)}, then correct the mapping or the schema, or allow "
+        "more in quality.max_quarantined of the pipeline file.",
     )

@@ -41,6 +41,7 @@ def test_a_wrong_file_is_refused_with_the_sentence_in_its_first_line(path: Path)
     with pytest.raises(ConfigError) as refused:
         load_pipeline(path)
     assert str(refused.value).startswith(sentence)
+    assert "?." not in str(refused.value)
 
 
 def test_there_are_wrong_files() -> None:

@@ -194,6 +194,7 @@ def test_too_many_are_told_with_their_reasons_and_nothing_goes_on(lake: Lake) ->
     )
     assert sentence.endswith(f"{TENANT}.mixpanel.currency must match ^[A-Z]{{3}}$ (2); not_json (1).")
     assert [key for key in lake.keys("shop/2026-07-01/valid") if key.endswith("manifest.json")] == []
+    assert "quality.max_quarantined" in refused.value.hint
     report = re.search(r"file://\S+\.html", refused.value.hint)
     assert report
     assert (lake.root / report[0].removeprefix(f"{lake.url}/")).is_file(), (
