@@ -43,14 +43,21 @@ class Exchange:
     """What a service adds for the transcript."""
     on_end: list[Callable[[bool], None]] = field(default_factory=list)
     """Called once, with True when the client was given the whole answer."""
+    on_free: list[Callable[[], None]] = field(default_factory=list)
+    """Called once, when it takes up no place any more."""
     ended: bool = False
 
-    def end(self, whole: bool) -> None:
-        """The answer is over: whatever waits for that is told, once."""
+    def end(self, whole: bool, *, hangs: bool = False) -> None:
+        """The answer is over: whatever waits for that is told, once.
+
+        ``hangs``: the client is kept waiting, so it still counts among those that run at a time.
+        """
         if not self.ended:
             self.ended = True
             for callback in self.on_end:
                 callback(whole)
+        while self.on_free and not hangs:
+            self.on_free.pop()()
 
 
 def attach(scope: Scope, exchange: Exchange) -> None:

@@ -104,7 +104,7 @@ class _Call:
                 await self._write(wire, taken, through(sent, action.filter()), action)
                 if honest:
                     wire.finish()
-        exchange_of(self.scope).end(False)
+        exchange_of(self.scope).end(False, hangs=isinstance(action, Hang))
         if isinstance(action, Hang):
             await gone(self.receive, action.seconds)
         await _END[action.end if isinstance(action, Cut) else "close"](wire, self.receive)

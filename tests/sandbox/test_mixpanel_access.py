@@ -173,6 +173,19 @@ class TestLimits:
         assert "retry-after" not in refused.headers
         assert answers == [200]
 
+    def test_an_export_that_hangs_is_still_one_of_them(self, sandbox: Sandbox) -> None:
+        sandbox.project(SHOP, limits={"enabled": True, "concurrent": 1})
+        sandbox.fault({"do": "hang", "after_lines": 1}, match={"query": "limit=2"})
+        hanging = _another(sandbox).export(SHOP, "2026-06-01", limit=2, stream=True)
+        pieces = hanging.iter_content(1)
+        assert next(pieces)
+        assert sandbox.export(SHOP, DAY).status_code == 429
+        hanging.close()
+        freed = time.monotonic() + 10
+        while sandbox.export(SHOP, DAY, limit=1).status_code == 429:
+            assert time.monotonic() < freed
+            time.sleep(0.05)
+
     def test_limits_can_be_switched_off(self, sandbox: Sandbox) -> None:
         assert {sandbox.export(SHOP, DAY).status_code for _ in range(9)} == {200}
 

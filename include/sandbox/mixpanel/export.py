@@ -75,7 +75,7 @@ class Export:
         exchange = exchange_of(request.scope)
         project, wanted = reading.project, reading.wanted
         exchange.notes |= {"from_date": str(wanted.from_date), "to_date": str(wanted.to_date)}
-        exchange.on_end.append(self._limiter.enter("export", project.id, project.limits))
+        exchange.on_free.append(self._limiter.enter("export", project.id, project.limits))
         recording = self._returned.record(project.id, wanted, request.query_params)
         exchange.on_end.append(recording.end)
         exchange.notes["rows"] = 0

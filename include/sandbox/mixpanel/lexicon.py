@@ -88,7 +88,7 @@ class Lexicon:
     def _let_in(self, visit: Visit, *, edit: bool = False) -> Project:
         project = visit.edited_project() if edit else visit.project()
         leave = self._limiter.enter("lexicon", project.organization_id, project.lexicon_limits)
-        exchange_of(visit.request.scope).on_end.append(leave)
+        exchange_of(visit.request.scope).on_free.append(leave)
         return project
 
     def _of(self, project: Project, entity: str = "", name: str = "") -> list[Document]:

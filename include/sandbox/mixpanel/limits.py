@@ -52,7 +52,7 @@ class Limiter:
         self._lock = threading.Lock()
         self._uses: dict[tuple[Pool, int], _Use] = {}
 
-    def enter(self, pool: Pool, key: int, limits: Limits, *, counts: bool = True) -> Callable[[bool], None]:
+    def enter(self, pool: Pool, key: int, limits: Limits, *, counts: bool = True) -> Callable[[], None]:
         """Count one request of a project (Lexicon: of an organisation); call the result at its end.
 
         ``counts``: False for what is limited only in how much runs at a time. Raises Refusal (429).
@@ -69,7 +69,7 @@ class Limiter:
             if counts:
                 use.started.append(_Start(now, real))
             use.running += 1
-        return lambda _whole: self._leave(use)
+        return lambda: self._leave(use)
 
     def forget(self, project_id: int) -> None:
         """Of Lexicon nothing: it counts for an organisation."""

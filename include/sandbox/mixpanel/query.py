@@ -87,7 +87,7 @@ class QueryApi:
             # Further pages of one query run, but are not counted (Mixpanel's own client paces itself so).
             counts = not (path == "/engage" and params.text("session_id"))
             leave = self._limiter.enter("query", project.id, project.query_limits, counts=counts)
-            exchange.on_end.append(leave)
+            exchange.on_free.append(leave)
         # A data view narrows a query; this project has none but "All Project Data".
         params.whole("workspace_id", least=1, most=_MAX_WORKSPACE)
         return Question(project, params, now)
