@@ -164,6 +164,13 @@ def test_check_refuses_a_zone_that_is_not_the_projects_where_time_is_local(cli: 
     assert "Mixpanel says that the project's zone is America/Los_Angeles" in text
 
 
+def test_check_refuses_a_field_group_that_is_no_file(cli: Cli, pipelines: Path) -> None:
+    change(pipelines / "shop.yaml", ("field_group: shop.json", "field_group: shops.json"))
+    code, text = cli("check", "shop")
+    assert code == 1
+    assert "no AEP       There is no file shops.json in include/pipelines/field_groups." in text
+
+
 def test_check_refuses_a_lake_that_anyone_can_read(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Lake, "on_this_machine", False)
     monkeypatch.setattr(Lake, "open_to_anyone", lambda lake: True)

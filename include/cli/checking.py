@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import islice
 
+from include.aep.plan import read_field_group
 from include.aep.setup import find_schema
 from include.cli.printing import say
 from include.cli.project import Project
@@ -67,6 +68,8 @@ def _mixpanel(project: Project) -> str:
 
 def _aep(project: Project) -> str:
     aep, target = project.aep, project.pipeline.aep
+    if target.field_group is not None:
+        read_field_group(target.field_group)
     tenant = aep.registry.tenant_id()
     found = aep.catalog.find_dataset(target.dataset)
     if found is None:
