@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from include.sandbox.aep.dataprep.language.check import compiled
@@ -32,6 +32,7 @@ from tests.making import (
     TENANT,
     event,
     line,
+    row,
     schema,
 )
 from tests.mapping_sets import FIELDS, agree, as_json, can_be_right, field_of, mappings
@@ -76,15 +77,15 @@ def test_every_documented_example_has_its_documented_value(db: Any, monkeypatch:
     monkeypatch.setattr("tests.evaluating.NOW", "2019-10-23T17:10:24.571Z")
     monkeypatch.setattr("tests.evaluating.parse", lambda text: in_properties(parse(text)))
     wrong, seen = {}, 0
-    for example in TABLE["examples"]:
-        text = example["expression"]
+    for shown in TABLE["examples"]:
+        text = shown["expression"]
         name = text.partition("(")[0]
         if name in NOT_HERE:
             continue
-        ((value,),) = evaluate_all(db, [text], [json.dumps(example.get("input", {}))])
+        ((value,),) = evaluate_all(db, [text], [json.dumps(shown.get("input", {}))])
         seen += 1
-        right = example["matches"] if "matches" in example else example["expected"]
-        if "matches" not in example and not same(value, right):
+        right = shown["matches"] if "matches" in shown else shown["expected"]
+        if "matches" not in shown and not same(value, right):
             wrong[text] = (value, right)
     assert wrong.keys() == APART.keys(), wrong
     assert seen > 80
@@ -97,6 +98,9 @@ def same(one: Any, other: Any) -> bool:
 
 @profile
 @given(st.lists(expressions(Type.ANY, 2), min_size=1, max_size=10), st.lists(EVENTS, min_size=1, max_size=4))
+@example(
+    ["to_decimal(properties.a)"], ['{"a": 9223372036854775808}', '{"a": 100000000000000000000}', '{"a": 5}']
+)
 def test_an_expression_has_one_value(db: Any, texts: list[str], events: list[str]) -> None:
     texts = list(filter(can_be_right, texts))
     if not texts:
@@ -111,6 +115,10 @@ def test_an_expression_has_one_value(db: Any, texts: list[str], events: list[str
 
 @profile
 @given(mappings(), st.lists(EVENTS, min_size=1, max_size=4))
+@example(
+    [row("properties.obj", "o"), row("properties.a", "o.a")],
+    ['{"obj": {"b": 9007199254740993, "type": "x"}}', '{"obj": {"a": 1, "b": 2.5}, "a": "y"}'],
+)
 def test_a_mapping_set_makes_one_row(db: Any, rows: list[dict[str, Any]], events: list[str]) -> None:
     xdm = schema(**FIELDS)
     lines = [line(event(**json.loads(text))) for text in events]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from include.xdm.functions.registry import Failure, Function, required
 from include.xdm.functions.values import float32, number
 from include.xdm.language.types import Type
@@ -27,11 +29,11 @@ def to_bigint(text: str) -> int | float:
 
 
 def to_decimal(text: str) -> int | float:
-    """A double; an integer that no double is stays one."""
+    """A double; an integer whose digits no double is written with stays one."""
     found = number(text)
-    if isinstance(found, float):
+    if isinstance(found, float) or abs(found) >= 10**300:
         return found
-    return float(found) if abs(found) < 10**300 and int(float(found)) == found else found
+    return float(found) if Decimal(repr(float(found))) == found else found
 
 
 def to_float(text: str) -> float:
