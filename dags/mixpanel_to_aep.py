@@ -28,8 +28,7 @@ it ended. **History:** *Trigger → Backfill*, choose the days. **One day:** tri
 `2026-07-01`.
 
 **Run it again** at any time: a finished step finds its output in the lake and does nothing, and a partition that is
-active in AEP is never loaded twice. **Late events:** *{reconcile_dag_id}* loads those of the last {late_days}
-days by itself; for an older day trigger it here with *Export the day again*. **Another mapping:** rows that are active
+active in AEP is never loaded twice. **Late events:** {late}. **Another mapping:** rows that are active
 stay as they were; trigger the day with *replace*, and AEP takes the old rows out when the new ones are in.
 
 | red task | what it means | what to do |
@@ -40,6 +39,12 @@ stay as they were; trigger the day with *replace*, and AEP takes the old rows ou
 | stage | the lake cannot be read or written | mend the lake, clear the task |
 | ingest | AEP refused the batch, lost rows, or is slow | open *AEP batch* in this task's *Details* and follow the log's hint; no second batch is made while the first may still become active |
 """
+
+LATE = (
+    "*{pipeline.reconcile_dag_id}* loads those of the last {pipeline.late_days} days by itself; for an older day "
+    "trigger it here with *Export the day again*"
+)
+NO_LATE = "`late_days` is 0, so nobody looks for them; trigger the day here with *Export the day again*"
 
 PARAMS = {
     "partition_date": Param(
@@ -79,8 +84,7 @@ def build(pipeline: Pipeline) -> DAG:
             dataset=pipeline.aep.dataset,
             zone=source.day_zone.key,
             settle_hours=pipeline.settle_hours,
-            late_days=pipeline.late_days,
-            reconcile_dag_id=pipeline.reconcile_dag_id,
+            late=(LATE if pipeline.late_days else NO_LATE).format(pipeline=pipeline),
             mapping=pipeline.mapping,
             max_quarantined=pipeline.quality.max_quarantined,
         ),

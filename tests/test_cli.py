@@ -6,6 +6,8 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -250,9 +252,11 @@ def test_plan_sends_nothing(cli: Cli) -> None:
 
 def test_preview_prints_rows_of_a_sample_and_keeps_nothing(cli: Cli, tmp_path: Path) -> None:
     assert cli("apply", "hostile")[0] == 0
-    code, text = cli("preview", "hostile", "2026-06-28", "--rows", "2")
+    with redirect_stderr(StringIO()) as aside:
+        code, text = cli("preview", "hostile", "2026-06-28", "--rows", "2")
     assert code == 0
-    rows = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    assert "events are mapped" in aside.getvalue()
+    rows = [json.loads(line) for line in text.splitlines()]
     assert len(rows) == 1, "the day has one event"
     assert {"_id", "timestamp", "identityMap"} <= rows[0].keys()
     assert re.fullmatch(r"2026-06-28T\d\d:\d\d:\d\d\.\d{3}Z", rows[0]["timestamp"]), "as AEP is sent it"

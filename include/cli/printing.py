@@ -14,9 +14,10 @@ _LONGEST = 20_000
 _STYLES = {"ok": "green", "no": "bold red", "+": "green", "!": "yellow", "": "default"}
 
 
-def say(mark: str, what: str, text: str) -> None:
-    """One line: a mark, what it is about, and a sentence."""
-    _print(f"[{_STYLES[mark]}]{mark:<3}[/]{escape(f'{what:<10}')}{escape(one_line(text, _LONGEST))}")
+def say(mark: str, what: str, text: str, *, aside: bool = False) -> None:
+    """One line: a mark, what it is about, and a sentence. ``aside``: on standard error, beside what is for programs."""
+    line = f"[{_STYLES[mark]}]{mark:<3}[/]{escape(f'{what:<10}')}{escape(one_line(text, _LONGEST))}"
+    _print(line, aside=aside)
 
 
 def table(mark: str, rows: Sequence[Sequence[str]]) -> None:
@@ -30,10 +31,10 @@ def table(mark: str, rows: Sequence[Sequence[str]]) -> None:
         _print(f"[{_STYLES[mark]}]{mark:<3}[/]{escape(cells)}")
 
 
-def title(text: str) -> None:
-    _print(f"[bold]{escape(one_line(text, _LONGEST))}[/]")
+def title(text: str, *, aside: bool = False) -> None:
+    _print(f"[bold]{escape(one_line(text, _LONGEST))}[/]", aside=aside)
 
 
-def _print(markup: str) -> None:
+def _print(markup: str, *, aside: bool = False) -> None:
     # A new console each time: it writes to what standard output is now. No wrapping: lines are for grep too.
-    Console(highlight=False, soft_wrap=True, emoji=False).print(markup)
+    Console(highlight=False, soft_wrap=True, emoji=False, stderr=aside).print(markup)

@@ -98,7 +98,7 @@ class _Sampler:
 
 
 def preview(project: Project, arguments: argparse.Namespace) -> int:
-    """Prints rows as JSON Lines, and warnings after them; nothing is kept."""
+    """Prints rows as JSON Lines, and warnings beside them, on standard error; nothing is kept."""
     schema, mapping = schema_and_mapping(project.pipeline, project.aep)
     with TemporaryDirectory(prefix="mixpanel-aep-preview-") as folder:
         place = Workspace.of(Lake(f"file://{folder}"), project.pipeline, arguments.day, project.clock)
@@ -107,11 +107,11 @@ def preview(project: Project, arguments: argparse.Namespace) -> int:
         mapped = transform_partition(place, raw, schema, mapping)
         for row in _rows(place, mapped, Path(folder), arguments.rows):
             print(row)
-    title(f"{mapped.rows} of {raw.rows} events are mapped")
+    title(f"{mapped.rows} of {raw.rows} events are mapped", aside=True)
     for name, count in mapped.details["not_converted"].items():
-        say("!", "", f"{count} values do not fit {name} and would be left out")
+        say("!", "", f"{count} values do not fit {name} and would be left out", aside=True)
     for reason, count in mapped.details["reasons"].items():
-        say("!", "", f"{count} events would be quarantined: {reason}")
+        say("!", "", f"{count} events would be quarantined: {reason}", aside=True)
     return 0
 
 
