@@ -81,18 +81,17 @@ class _Tally:
             for number in {*shown, *([str(facts["case"])] if "case" in facts else ())}:
                 self.cases[number] = self.cases.get(number, True) and report.passed
             if report.when == "call":
-                self.count["plans"] += int(str(facts.get("plans", 0)))
                 self.seeds += [int(str(facts["seed"]))] if "seed" in facts else []
                 self.count.update(
                     {name: int(str(facts.get(name, 0))) for name in ("lost", "duplicate", "phantom")}
                 )
 
     def pytest_unconfigure(self) -> None:
-        if self.cases or self.count["plans"]:
-            count = self.count
+        if self.cases or self.seeds:
+            count, plans = self.count, len(self.seeds)
             if count["not played"]:
                 print(
-                    f"Time was up: {count['plans']} of {count['plans'] + count['not played']} random plans were played. "
+                    f"Time was up: {plans} of {plans + count['not played']} random plans were played. "
                     "MINUTES=30 gives them longer."
                 )
             if self.seeds:
@@ -100,6 +99,6 @@ class _Tally:
                     f"Random plans of seeds {min(self.seeds)} to {max(self.seeds)}; SEED={max(self.seeds) + 1} plays others."
                 )
             print(
-                f"faults: {len(self.cases)} cases, {sum(self.cases.values())} passed, {count['plans']} random plans, "
+                f"faults: {len(self.cases)} cases, {sum(self.cases.values())} passed, {plans} random plans, "
                 f"lost {count['lost']}, duplicate {count['duplicate']}, phantom {count['phantom']}"
             )

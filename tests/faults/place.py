@@ -104,7 +104,7 @@ def _base() -> Pipeline:
 class Place:
     """A case's own project, dataset, pipeline and lake; starts runs and looks at what became of them.
 
-    ``like``: it begins with another place's project and a copy of its lake, and shares only its dataset with nobody.
+    ``like``: it begins with another place's project and a copy of its lake; the dataset is its own all the same.
     """
 
     def __init__(
@@ -142,7 +142,9 @@ class Place:
 
     def _copy(self, other: Place) -> None:
         for key in other.lake.keys(""):
-            assert self.lake.create(key, other.lake.read(key) or b"")
+            body = other.lake.read(key)
+            assert body is not None
+            assert self.lake.create(key, body)
 
     def _pipeline(self, number: int, changes: Mapping[str, Any]) -> Pipeline:
         base, changes = _base(), dict(changes)
