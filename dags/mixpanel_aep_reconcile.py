@@ -13,6 +13,7 @@ from airflow.sdk import DAG
 
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
+from mixpanel_aep.operators.ingest import dataset_asset
 from mixpanel_aep.operators.reconcile import (
     ReconcileCloseOperator,
     ReconcileDayOperator,
@@ -63,7 +64,11 @@ def build(pipeline: Pipeline) -> DAG:
     ) as dag:
         look = ReconcileLookOperator(task_id="look", pipeline=pipeline, pool="mixpanel_export")
         days = ReconcileDayOperator.partial(
-            task_id="day", pipeline=pipeline, pool="aep_ingest", max_active_tis_per_dagrun=1
+            task_id="day",
+            pipeline=pipeline,
+            pool="aep_ingest",
+            max_active_tis_per_dagrun=1,
+            outlets=[dataset_asset(pipeline)],
         ).expand(day=look.output)
         close = ReconcileCloseOperator(
             task_id="close", pipeline=pipeline, pool="mixpanel_export", trigger_rule="all_done"

@@ -46,7 +46,9 @@ class AepIngestOperator(PartitionOperator):
     def __init__(
         self, *, pipeline: Pipeline, watch_for: timedelta = timedelta(hours=6), **kwargs: Any
     ) -> None:
-        super().__init__(pipeline=pipeline, outlets=[dataset_asset(pipeline)], **kwargs)
+        # A mapped task brings outlets of its own, if only an empty list: `partial` fills in every argument.
+        outlets = [*(kwargs.pop("outlets", None) or ()), dataset_asset(pipeline)]
+        super().__init__(pipeline=pipeline, outlets=list(dict.fromkeys(outlets)), **kwargs)
         self.watch_for = watch_for
 
     def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
