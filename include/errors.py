@@ -158,3 +158,27 @@ class ExportTerminatedEarly(TruncatedExport):
 
 class ExportTooLarge(Terminal):
     """Mixpanel's answer is larger than any real one: a line, or what its gzip expands to."""
+
+
+class AnotherSource(Terminal):
+    """A dataset holds the events of another Mixpanel project."""
+
+
+class AnotherPipeline(Terminal):
+    """Another pipeline, or another installation, loads into the same dataset."""
+
+
+class UnknownBatch(Terminal):
+    """AEP holds a batch of the partition that the ledger does not know."""
+
+
+class OpenBatchElsewhere(Conflict):
+    """Another installation is filling a batch of the same partition."""
+
+
+class BatchUnconfirmed(Transient):
+    """AEP does not confirm now what the ledger says of a batch."""
+
+
+class LedgerContradicted(Terminal):
+    """A ledger record names a batch that in AEP belongs to another dataset or day."""

@@ -90,6 +90,13 @@ class Lake:
             raise self._error("write", key, error) from None
         return True
 
+    def replace(self, key: str, body: bytes) -> None:
+        """Put an object in place of the one that is there: only for what can be made again, such as an index."""
+        try:
+            self._store.put(key, body, use_multipart=False)
+        except (BaseError, OSError) as error:
+            raise self._error("write", key, error) from None
+
     def upload(self, key: str, source: Path) -> None:
         """Copy a local file to the lake; a reader never sees a part of it."""
         prove_once(self)

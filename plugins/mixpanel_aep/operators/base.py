@@ -21,6 +21,7 @@ from mixpanel_aep.context import open_lake, partition_of
 from mixpanel_aep.errors import explained
 
 Summary = dict[str, Any]
+_SHORTEST_DEFERRAL = timedelta(seconds=6)
 
 
 class EndsWhenTold(BaseOperator):
@@ -62,7 +63,9 @@ class PipelineOperator(EndsWhenTold):
         raise NotImplementedError
 
     def come_back(self, moment: datetime) -> NoReturn:
-        """Gives the worker up until ``moment``."""
+        """Free the worker until ``moment``, or a few seconds longer."""
+        # A task that is resumed within [workers] min_heartbeat_interval of its deferral can lose a try.
+        moment = max(moment, SYSTEM_CLOCK.now() + _SHORTEST_DEFERRAL)
         self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute")
         raise AssertionError("defer does not return")
 

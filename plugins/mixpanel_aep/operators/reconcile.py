@@ -10,11 +10,15 @@ from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
-from mixpanel_aep.context import open_lake, refuse_conf, run_name
+from mixpanel_aep.context import open_lake, refresh_name, refuse_conf, run_name
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
 from mixpanel_aep.operators.base import PipelineOperator, Summary
 from mixpanel_aep.operators.ingest import AepIngestOperator
+
+REFRESH_KEY = "refresh"
+"""Under this key ``look`` leaves the name of its refresh in XCom: ``day`` reads that refresh, however often it is
+cleared, and only clearing ``look`` asks Mixpanel again."""
 
 
 class ReconcileLookOperator(PipelineOperator):
@@ -32,7 +36,9 @@ class ReconcileLookOperator(PipelineOperator):
             return []
         hook = MixpanelHook(self.pipeline.mixpanel.conn_id, lake)
         places = [Workspace.of(lake, self.pipeline, day) for day in days]
-        found = export_partitions(places, hook.settings().project_id, hook.get_conn(), run_name(context))
+        refresh = refresh_name(context)
+        found = export_partitions(places, hook.settings().project_id, hook.get_conn(), refresh)
+        context["ti"].xcom_push(REFRESH_KEY, refresh)
         for manifest in found:
             self.log.info("Partition %s: exported=%d", manifest.partition, manifest.counts["exported"])
         return [str(day) for day in days]
@@ -61,10 +67,17 @@ class ReconcileDayOperator(AepIngestOperator):
         from include.steps.validate import validate_partition
 
         hook = MixpanelHook(self.pipeline.mixpanel.conn_id, workspace.lake)
-        raw = export_partition(workspace, hook.settings().project_id, hook.get_conn(), look=run_name(context))
+        refresh = self._refresh(context)
+        raw = export_partition(workspace, hook.settings().project_id, hook.get_conn(), look=refresh)
         schema, mapping = schema_and_mapping(self.pipeline, AepHook(self.pipeline.aep.conn_id).get_conn())
         mapped = transform_partition(workspace, raw, schema, mapping)
         return stage_partition(workspace, validate_partition(workspace, mapped))
+
+    @staticmethod
+    def _refresh(context: Mapping[str, Any]) -> str:
+        """Return the name of the run's refresh; one that is not of this run was not left by ``look``."""
+        name, run = context["ti"].xcom_pull(task_ids="look", key=REFRESH_KEY), run_name(context)
+        return name if isinstance(name, str) and name.startswith(run) else run
 
 
 class ReconcileCloseOperator(PipelineOperator):
