@@ -80,6 +80,18 @@ class LakeError(Transient):
     """The lake could not be read or written."""
 
 
+class UnsafeStore(Terminal):
+    """The lake's store does not keep create-only puts, so that it cannot lock."""
+
+
+class ForeignLake(Terminal):
+    """The lake and the dataset do not belong together."""
+
+
+class SettingsUnavailable(Transient):
+    """Airflow could not answer whether a variable or connection is set."""
+
+
 class ScratchError(Transient):
     """The worker's own scratch folder is full, or gone."""
 
