@@ -14,7 +14,7 @@ from include.steps.check import Check
 from include.steps.history import events_before
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.schema import XdmSchema
-from include.xdm.sift import REASONS
+from include.xdm.lines import REASONS
 
 _MOST_EVENTS = 500
 """Names of events that a manifest counts one by one."""
