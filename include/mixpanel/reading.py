@@ -120,7 +120,9 @@ class TimeEvidence:
         """``utc`` or ``project_local``; None: too few live events, or they do not agree clearly."""
         if self._enough(UTC_TIME, _CLEARLY):
             return UTC_TIME
-        mine, other = (sum(votes.says(name) for votes in self.libraries.values()) for name in (LOCAL_TIME, UTC_TIME))
+        mine, other = (
+            sum(votes.says(name) for votes in self.libraries.values()) for name in (LOCAL_TIME, UTC_TIME)
+        )
         if self._enough(LOCAL_TIME, _ALL_BUT_UNANIMOUSLY) and mine >= _CLEARLY_MORE_LIBRARIES * other:
             return LOCAL_TIME
         return None

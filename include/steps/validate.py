@@ -13,8 +13,8 @@ from include.quality.report import Report, render
 from include.steps.check import Check
 from include.steps.history import events_before
 from include.steps.workspace import DATA_VERSION, Workspace
-from include.xdm.schema import XdmSchema
 from include.xdm.lines import REASONS
+from include.xdm.schema import XdmSchema
 
 _MOST_EVENTS = 500
 """Names of events that a manifest counts one by one."""

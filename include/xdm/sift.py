@@ -18,7 +18,13 @@ import msgspec
 
 from include.mixpanel.reading import TimeEvidence
 from include.mixpanel.time import EventTime, Reading, event_time
-from include.xdm.identity import RECIPE, content_digest, event_id, event_id_of_content, event_id_without_insert_id
+from include.xdm.identity import (
+    RECIPE,
+    content_digest,
+    event_id,
+    event_id_of_content,
+    event_id_without_insert_id,
+)
 from include.xdm.lines import Refused, parse_line, quarantine_record
 
 log = logging.getLogger(__name__)
@@ -89,7 +95,9 @@ class Sieve:
         place = f"{type(error).__name__} at {at}"
         if place not in self._warned:
             self._warned.add(place)
-            log.warning("An event could not be read (%s). Such events are quarantined as unexpected_error.", place)
+            log.warning(
+                "An event could not be read (%s). Such events are quarantined as unexpected_error.", place
+            )
 
     def _event(self, number: int, line: bytes) -> SiftedEvent:
         event, raw, properties = parse_line(line)
@@ -141,7 +149,9 @@ class Sieve:
         try:  # a double's 1782907200.123 times 1000 may be a millisecond too early
             exact = _ROUND_DOWN.multiply(_ROUND_DOWN.create_decimal(text.decode()), factor)
             return int(exact.to_integral_value(ROUND_FLOOR, _ROUND_DOWN))
-        except DecimalException:  # an exponent that decimal does not take, of a number that is all but nothing
+        except (
+            DecimalException
+        ):  # an exponent that decimal does not take, of a number that is all but nothing
             return math.floor(number * factor)
 
     def _when(self, wall_ms: int, arrival_ms: int | None) -> EventTime:
