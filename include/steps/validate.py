@@ -119,7 +119,7 @@ def _refuse(workspace: Workspace, mapped: Manifest, check: Check, report: str) -
             f"expected: {', '.join(told)} ({check.valid} valid events).",
             f"Nothing was staged. Read {workspace.lake.uri(report)}; what is asked stands in the pipeline file's quality.",
         )
-    exported = mapped.counts["exported"]
+    exported = mapped.counts["exported"] + mapped.counts.get("not_events", 0)
     refused = mapped.counts["quarantined"] + check.quarantined
     allowed = workspace.pipeline.quality.max_quarantined
     # Divided, not multiplied: 0.29 * 100 is less than 29 to a computer.

@@ -45,9 +45,8 @@ def test_published_rows_of_old_projects_are_told_from_utc(
     require_agreement(found, source("project_local", zone), "shop")
     with pytest.raises(ConfigError) as refused:
         require_agreement(found, source("utc", zone), "shop")
-    assert (
-        f"30 of 30 live events reached Mixpanel {hours:g} hours after their `time`" in refused.value.sentence
-    )
+    apart = f"{abs(hours):g} hours {'after' if hours > 0 else 'before'} their `time`"
+    assert f"30 of 30 live events reached Mixpanel {apart}" in refused.value.sentence
     assert refused.value.hint.startswith("Write time_is: project_local in the pipeline file")
 
 
