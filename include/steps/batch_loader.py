@@ -22,7 +22,14 @@ from include.aep.load_id import (
 )
 from include.aep.model import Batch
 from include.aep.witness import Witness
-from include.errors import AlreadyExists, Conflict, LedgerContradicted, OpenBatchElsewhere, RequestRefused, UnknownBatch
+from include.errors import (
+    AlreadyExists,
+    Conflict,
+    LedgerContradicted,
+    OpenBatchElsewhere,
+    RequestRefused,
+    UnknownBatch,
+)
 from include.lake.history import History
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import LakeFile, Manifest
@@ -52,7 +59,14 @@ class BatchLoader:
 
     @classmethod
     def open(
-        cls, workspace: Workspace, history: History, staged: Manifest, aep: AepClient, run: str, *, replace: bool
+        cls,
+        workspace: Workspace,
+        history: History,
+        staged: Manifest,
+        aep: AepClient,
+        run: str,
+        *,
+        replace: bool,
     ) -> BatchLoader:
         """Read the ledger, and wait a little while another run's claim is moving."""
         records = history.ledger(workspace.partition.day).records()
@@ -122,7 +136,9 @@ class BatchLoader:
     def mark_empty(self) -> None:
         """Write down that the day has no rows, once AEP holds none that the ledger does not know."""
         self._require_no_other(self._witnessed())
-        self.history.bind(self.workspace.pipeline.name, self.workspace.clock.now().isoformat(timespec="seconds"))
+        self.history.bind(
+            self.workspace.pipeline.name, self.workspace.clock.now().isoformat(timespec="seconds")
+        )
         self.record("empty")
 
     def create(self) -> None:
@@ -133,7 +149,9 @@ class BatchLoader:
             OpenBatchElsewhere: another installation is filling one.
         """
         superseded = in_flight(self.records)
-        self.history.bind(self.workspace.pipeline.name, self.workspace.clock.now().isoformat(timespec="seconds"))
+        self.history.bind(
+            self.workspace.pipeline.name, self.workspace.clock.now().isoformat(timespec="seconds")
+        )
         if not (self.records and self.records[-1].kind == "claimed" and self.records[-1].run == self.run):
             self.record("claimed")
         if superseded is not None and superseded.kind == "created":

@@ -33,7 +33,9 @@ class OpenedHistory:
     dataset: Dataset
 
 
-def open_history(lake: Lake, pipeline: Pipeline, aep: AepClient, source: Source, day: date) -> OpenedHistory:
+def open_history(
+    lake: Lake, pipeline: Pipeline, aep: AepClient, source: Source, day: date | None = None
+) -> OpenedHistory:
     """Open the history of the pipeline's dataset, ready for a partition. Two requests at most where it is bound.
 
     Raises:
@@ -46,7 +48,8 @@ def open_history(lake: Lake, pipeline: Pipeline, aep: AepClient, source: Source,
     history = History(lake, source, target)
     bound = history.require_source()
     takeover = _Takeover(history, pipeline, aep)
-    takeover.day(day)
+    if day is not None:
+        takeover.day(day)
     if not bound:
         takeover.require_source()
     return OpenedHistory(history, dataset)
@@ -124,4 +127,7 @@ class _Takeover:
 
 def _is_copy(records: Sequence[LedgerRecord], old: Sequence[LedgerRecord]) -> bool:
     """Whether a ledger begins with the records of the old one, as far as it goes."""
-    return all((one.kind, one.run, one.at) == (other.kind, other.run, other.at) for one, other in zip(records, old, strict=False))
+    return all(
+        (one.kind, one.run, one.at) == (other.kind, other.run, other.at)
+        for one, other in zip(records, old, strict=False)
+    )

@@ -20,7 +20,9 @@ from include.steps.workspace import Workspace
 _TYPES = "_id VARCHAR, digest BIGINT"
 
 
-def write_ids(db: Any, query: str, history: History, workspace: Workspace, digest: str, scratch: Path) -> LakeFile:
+def write_ids(
+    db: Any, query: str, history: History, workspace: Workspace, digest: str, scratch: Path
+) -> LakeFile:
     """Publish the ``_id`` and ``digest`` that a DuckDB query returns, as the ids of the load ``digest``."""
     path = scratch / "ids.parquet"
     db.execute(f"COPY ({query} ORDER BY _id) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")

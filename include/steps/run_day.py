@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from include.aep.client import AepClient
@@ -34,7 +34,7 @@ class DayRun:
     run: str
     refresh: str | None = None
     replace: bool = False
-    on_step: Callable[[Manifest], object] = field(default=lambda manifest: None)
+    on_step: Callable[[Manifest], object] | None = None
 
     @cached_property
     def opened(self) -> OpenedHistory:
@@ -76,5 +76,6 @@ class DayRun:
         )
 
     def _done(self, manifest: Manifest) -> Manifest:
-        self.on_step(manifest)
+        if self.on_step is not None:
+            self.on_step(manifest)
         return manifest
