@@ -74,6 +74,14 @@ class Catalog:
             )
         return dataset_id
 
+    def tag_dataset(self, dataset: Dataset, tags: Mapping[str, list[str]]) -> None:
+        """Write tags of a dataset and keep all its others (EP:catalog/api/update-object.md)."""
+        # Whether AEP merges tags or replaces them all is not documented, so all of them are sent.
+        body = {"tags": {**dataset["tags"], **tags}}
+        self._http.send_json(
+            "PATCH", (*_BASE, "dataSets", dataset["id"]), "tag a dataset", body, Answer.acknowledged
+        )
+
     def batch(self, batch_id: str) -> Batch | None:
         """The batch of this id; None where AEP knows of none, which for a new batch may change."""
         body = self._http.find((*_BASE, "batches", batch_id), "look up a batch", _entries)
