@@ -146,3 +146,11 @@ class ExportTerminatedEarly(TruncatedExport):
 
 class ExportTooLarge(Terminal):
     """Mixpanel's answer is larger than any real one: a line, or what its gzip expands to."""
+
+
+class QueryServiceBusy(Transient):
+    """AEP's Query Service has no free session, runs another query, or took longer than it may."""
+
+
+class LakeNotReadable(Terminal):
+    """AEP's data lake cannot be read: permission, licence, login or table are missing."""

@@ -115,9 +115,7 @@ class Engine:
         try:
             connection.execute("SET TimeZone = 'UTC'")
             add_functions(connection)
-            add_tables(
-                connection, self._place, set(words(sql)), with_system_columns=with_system_columns
-            )
+            add_tables(connection, self._place, set(words(sql)), with_system_columns=with_system_columns)
             # Nothing but the sandbox's own files can be read.
             connection.execute(f"SET allowed_directories = [{literal(str(self._files()))}]")
             connection.execute("SET enable_external_access = false")

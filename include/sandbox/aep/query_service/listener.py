@@ -115,9 +115,11 @@ class QueryListener:
         except SqlError as error:
             wire.error(error)
             wire.flush()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is reported, to the client and on stderr
             # A fault of the sandbox's own: the client hears of it, and so does whoever runs the sandbox.
-            wire.error(SqlError(SYSTEM, f"The sandbox itself is at fault: {type(error).__name__}", fatal=True))
+            wire.error(
+                SqlError(SYSTEM, f"The sandbox itself is at fault: {type(error).__name__}", fatal=True)
+            )
             wire.flush()
             if not isinstance(error, OSError):
                 sys.stderr.write(f"Query Service: {type(error).__name__}: {error}\n")
@@ -155,9 +157,7 @@ class QueryListener:
             raise SqlError(NOT_ALLOWED, "Invalid authorization type", fatal=True)
         place = admit(self._world, given.get("user", ""), answer.text(), given.get("database", ""))
         with self._turns.session(place.org):
-            session = Session(
-                wire, place, self._turns, next(self._numbers), secrets.randbits(32)
-            )
+            session = Session(wire, place, self._turns, next(self._numbers), secrets.randbits(32))
             key = (session.process, session.secret)
             with self._lock:
                 self._sessions[key] = session

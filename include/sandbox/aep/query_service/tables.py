@@ -33,9 +33,7 @@ def add_tables(connection: Any, place: Place, names: set[str], *, with_system_co
             _add_table(connection, place, table, dataset, with_system_columns)
 
 
-def _add_table(
-    connection: Any, place: Place, table: str, dataset: str, with_system_columns: bool
-) -> None:
+def _add_table(connection: Any, place: Place, table: str, dataset: str, with_system_columns: bool) -> None:
     empty = _empty_file(place, dataset)
     files = _files(place, dataset)
     columns = _columns(connection, empty)
@@ -111,9 +109,7 @@ def _columns(connection: Any, empty: Path) -> list[str]:
     """The columns, with times as Spark shows them in a session of UTC."""
     described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(str(empty))})").fetchall()  # noqa: S608 - quoted
     return [
-        f"{quoted(name)}::TIMESTAMP AS {quoted(name)}"
-        if kind == "TIMESTAMP WITH TIME ZONE"
-        else quoted(name)
+        f"{quoted(name)}::TIMESTAMP AS {quoted(name)}" if kind == "TIMESTAMP WITH TIME ZONE" else quoted(name)
         for name, kind, *_ in described
     ]
 

@@ -64,9 +64,7 @@ class Turns:
         finally:
             self._change(self._queries, org, -1)
 
-    def _await_turn(
-        self, org: str, running: Running, start: float, statement_seconds: float | None
-    ) -> None:
+    def _await_turn(self, org: str, running: Running, start: float, statement_seconds: float | None) -> None:
         settings = QuerySettings.of(self._world)
         most = settings.query_concurrency
         with self._changed:

@@ -113,9 +113,7 @@ def _numeric(value: Decimal) -> bytes:
     while groups and groups[-1] == 0:
         groups.pop()
     weight = weight if groups else 0
-    return struct.pack(
-        f"!HhHH{len(groups)}H", len(groups), weight, 0x4000 if sign else 0, scale, *groups
-    )
+    return struct.pack(f"!HhHH{len(groups)}H", len(groups), weight, 0x4000 if sign else 0, scale, *groups)
 
 
 def literal_of(data: bytes | None, oid: int, *, binary: bool) -> str:
@@ -142,6 +140,7 @@ def _read(data: bytes, oid: int) -> str:
             return str(struct.unpack(_FORMATS[oid], data)[0])
         except struct.error as error:
             raise ValueError("a number of another length") from error
+    moment: datetime
     if oid == BOOL:
         return "t" if data == b"\x01" else "f"
     if oid in (TIMESTAMP, TIMESTAMPTZ):
