@@ -8,11 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from include.aep.client import AepClient
-from include.aep.data_lake import Bucket, LakeReader, Window, bucket_of
+from include.aep.data_lake import LakeReader, Window, bucket_of
 from include.aep.model import Dataset
 from include.aep.settings import AepSettings
 from include.sandbox.aep.constants import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORG
