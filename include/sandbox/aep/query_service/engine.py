@@ -19,10 +19,34 @@ from include.sandbox.aep.query_service.errors import (
     SqlError,
 )
 from include.sandbox.aep.query_service.functions import add_functions
-from include.sandbox.aep.query_service.statements import explicit_limit, rewritten, words
+from include.sandbox.aep.query_service.statements import explicit_limit, rewritten
 from include.sandbox.aep.query_service.tables import add_tables, literal
 from include.sandbox.aep.query_settings import QuerySettings
 
+_WRITING = frozenset(
+    [
+        "insert",
+        "create",
+        "drop",
+        "alter",
+        "copy",
+        "update",
+        "delete",
+        "truncate",
+        "grant",
+        "revoke",
+        "declare",
+        "fetch",
+        "prepare",
+        "execute",
+        "analyze",
+        "vacuum",
+        "call",
+        "do",
+        "merge",
+        "$$",
+    ]
+)
 _READING = ("select", "with", "values", "describe", "explain")
 
 
@@ -70,8 +94,7 @@ class Engine:
 
     def describe(self, sql: str, value: Callable[[int], str], *, with_system_columns: bool) -> list[Column]:
         """The columns that a query has. Raises SqlError."""
-        with_limit = self._checked(sql)
-        del with_limit
+        self._checked(sql)
         connection = self._open(sql, with_system_columns)
         try:
             rows = _do(connection, "DESCRIBE " + rewritten(sql, value)).fetchall()
@@ -97,9 +120,11 @@ class Engine:
 
     def _checked(self, sql: str) -> int | None:
         """How many rows the result may have. Raises SqlError for what is refused before it is run."""
-        first = re.match(r"[A-Za-z]*", sql.lstrip("( \n\t"))
-        if first is None or first[0].lower() not in _READING:
+        first = (re.findall(r"[a-z]+|[$]+", sql.lower()) or [""])[0]
+        if first in _WRITING:
             raise SqlError(NOT_SUPPORTED, "The command is not supported by this sandbox: it only reads.")
+        if first not in _READING:
+            raise SqlError(SYNTAX, "syntax error: a query begins with SELECT or WITH")
         settings = QuerySettings.of(self._place.world)
         wanted, most = explicit_limit(sql), settings.query_rows
         if wanted is None:
@@ -115,7 +140,7 @@ class Engine:
         try:
             connection.execute("SET TimeZone = 'UTC'")
             add_functions(connection)
-            add_tables(connection, self._place, set(words(sql)), with_system_columns=with_system_columns)
+            add_tables(connection, self._place, sql, with_system_columns=with_system_columns)
             # Nothing but the sandbox's own files can be read.
             connection.execute(f"SET allowed_directories = [{literal(str(self._files()))}]")
             connection.execute("SET enable_external_access = false")
