@@ -69,16 +69,19 @@ class Running:
 
     def __init__(self) -> None:
         self.canceled = threading.Event()
+        self._lock = threading.Lock()
         self._connection: Any = None
 
-    def begin(self, connection: Any) -> None:
-        self._connection = connection
-        self.check()
+    def use(self, connection: Any) -> None:
+        """The connection that the query runs in; None when it has ended, before it is closed."""
+        with self._lock:
+            self._connection = connection
 
     def cancel(self) -> None:
-        self.canceled.set()
-        if self._connection is not None:
-            self._connection.interrupt()
+        with self._lock:
+            self.canceled.set()
+            if self._connection is not None:
+                self._connection.interrupt()
 
     def check(self) -> None:
         """Raises SqlError when the query was canceled."""
@@ -109,13 +112,15 @@ class Engine:
         most = self._checked(sql)
         connection = self._open(sql, with_system_columns)
         try:
-            running.begin(connection)
+            running.use(connection)
+            running.check()
             done = _do(connection, rewritten(sql, value))
             columns = [Column(each[0], str(each[1])) for each in done.description]
             rows = _rows(done, most)
             running.check()
             return Result(columns, rows)
         finally:
+            running.use(None)
             connection.close()
 
     def _checked(self, sql: str) -> int | None:

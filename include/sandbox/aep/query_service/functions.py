@@ -25,8 +25,10 @@ _MACROS = (
 )
 
 
-def conv(number: str, from_base: int, to_base: int) -> str | None:
+def conv(number: str | None, from_base: int | None, to_base: int | None) -> str | None:
     """Spark's ``conv``: the leading digits, as an unsigned number of 64 bits; negative bases are signed."""
+    if number is None or from_base is None or to_base is None:
+        return None
     text = number.strip(" ")
     low, high = 2, 36
     if not text or not low <= abs(from_base) <= high or not low <= abs(to_base) <= high:
@@ -53,10 +55,10 @@ def _written(value: int, base: int) -> str:
     return digits or "0"
 
 
-def sha2(data: bytes, bits: int) -> str | None:
+def sha2(data: bytes | None, bits: int | None) -> str | None:
     """Spark's ``sha2``: lower-case hex; None for a length that there is not."""
-    name = _SHA2.get(bits)
-    return hashlib.new(name, data).hexdigest() if name else None
+    name = None if bits is None else _SHA2.get(bits)
+    return hashlib.new(name, data).hexdigest() if name and data is not None else None
 
 
 def crc32(data: bytes) -> int:
@@ -65,8 +67,12 @@ def crc32(data: bytes) -> int:
 
 def add_functions(connection: Any) -> None:
     """Adds them to a connection of DuckDB."""
-    connection.create_function("spark_conv", conv, ["VARCHAR", "INTEGER", "INTEGER"], "VARCHAR")
-    connection.create_function("spark_sha2", sha2, ["BLOB", "INTEGER"], "VARCHAR")
+    # "special": they are asked about NULL too, and may give it back.
+    for name, function, types in (
+        ("spark_conv", conv, ["VARCHAR", "INTEGER", "INTEGER"]),
+        ("spark_sha2", sha2, ["BLOB", "INTEGER"]),
+    ):
+        connection.create_function(name, function, types, "VARCHAR", null_handling="special")
     connection.create_function("spark_crc32", crc32, ["BLOB"], "BIGINT")
     for macro in _MACROS:
         connection.execute(f"CREATE MACRO {macro}")

@@ -150,4 +150,18 @@ def _read(data: bytes, oid: int) -> str:
         return date.fromordinal(_EPOCH.toordinal() + struct.unpack("!i", data)[0]).isoformat()
     if oid in (0, TEXT, VARCHAR):
         return data.decode()
+    if oid == NUMERIC:
+        return _read_numeric(data)
     raise ValueError("a binary form that is not known")
+
+
+def _read_numeric(data: bytes) -> str:
+    try:
+        count, weight, sign, scale = struct.unpack_from("!HhHH", data)
+        groups = struct.unpack_from(f"!{count}H", data, 8)
+    except struct.error as error:
+        raise ValueError("a number of another length") from error
+    if sign not in (0, 0x4000):
+        raise ValueError("not a finite number")
+    value = sum((Decimal(group).scaleb(4 * (weight - at)) for at, group in enumerate(groups)), Decimal(0))
+    return f"{-value if sign else value:.{scale}f}"
