@@ -12,7 +12,13 @@ import pytest
 import requests
 
 from include.demo.evidence import Sandbox
-from include.errors import AnotherSource, BatchUnconfirmed, LedgerContradicted, OpenBatchElsewhere, UnknownBatch
+from include.errors import (
+    AnotherSource,
+    BatchUnconfirmed,
+    LedgerContradicted,
+    OpenBatchElsewhere,
+    UnknownBatch,
+)
 from include.lake.lake import Lake
 from include.steps.ingest import Ingested
 from tests.carrying import PIPELINES, Carrier, quick_sandbox
@@ -185,12 +191,19 @@ def test_a_ledger_that_names_another_days_batch_harms_nothing(loader: Loader, re
     other_day = date(2026, 7, 2)
     loader.post(
         f"/mixpanel/projects/{loader.project_id}/events",
-        {"events": [{"event": "E", "properties": {"time": 1782993600, "distinct_id": "u", "$insert_id": "i"}}]},
+        {
+            "events": [
+                {"event": "E", "properties": {"time": 1782993600, "distinct_id": "u", "$insert_id": "i"}}
+            ]
+        },
     )
     (victim,) = loader.load(day=other_day).batches
     loader.load()
     ledger = loader.history(DAY).ledger(DAY)
-    forged = {**ledger.records()[-1].model_dump(exclude={"number", "kind", "version", "history"}), "batch": victim}
+    forged = {
+        **ledger.records()[-1].model_dump(exclude={"number", "kind", "version", "history"}),
+        "batch": victim,
+    }
     ledger.append(ledger.records(), "active", **forged)
     before = loader.active()
     with pytest.raises(LedgerContradicted, match=victim):
@@ -219,5 +232,9 @@ def test_the_history_names_its_source_and_target(loader: Loader) -> None:
     loader.load()
     history = loader.history(DAY)
     body = json.loads(loader.lake.read(history.key("history")) or b"")
-    assert (body["region"], body["project_id"], body["dataset_id"]) == ("eu", 3000001, history.target.dataset_id)
+    assert (body["region"], body["project_id"], body["dataset_id"]) == (
+        "eu",
+        3000001,
+        history.target.dataset_id,
+    )
     assert {record.history for record in loader.records(DAY)} == {history.target.digest}
