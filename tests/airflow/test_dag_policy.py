@@ -20,6 +20,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.models.trigger import Trigger
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.mappedoperator import MappedOperator
+from airflow.serialization.encoders import encode_timetable
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.triggers.base import BaseTrigger
 
@@ -70,7 +71,7 @@ def test_every_dag_survives_its_way_to_the_scheduler_and_back(dag: Any) -> None:
     for task in dag.tasks:
         for name in ("owner", "retries", "execution_timeout", "pool", "trigger_rule", "is_mapped"):
             assert getattr(again.get_task(task.task_id), name) == getattr(task, name), (task.task_id, name)
-    assert DagSerialization.to_dict(again)["dag"]["timetable"] == text["dag"]["timetable"]
+    assert encode_timetable(again.timetable) == text["dag"]["timetable"]
     assert {task.task_id: task.downstream_task_ids for task in again.tasks} == {
         task.task_id: task.downstream_task_ids for task in dag.tasks
     }
