@@ -93,6 +93,15 @@ class Catalog:
         ours = [b for b in found if b.external_id == external_id and b.dataset_id in (None, dataset_id)]
         return tuple(sorted(ours, key=lambda batch: batch.created_ms))
 
+    def batches_created_after(self, dataset_id: str, moment_ms: int | None) -> tuple[Batch, ...]:
+        """All batches of a dataset, or those created after ``moment_ms`` (epoch milliseconds), oldest first."""
+        params = {"dataSet": dataset_id, "orderBy": "asc:created"}
+        if moment_ms is not None:
+            params["createdAfter"] = str(moment_ms)
+        found = [Batch.read(key, body) for key, body in self._pages("batches", "list batches", params)]
+        ours = [batch for batch in found if batch.dataset_id in (None, dataset_id)]
+        return tuple(sorted(ours, key=lambda batch: (batch.created_ms, batch.id)))
+
     def open_batches(self, dataset_id: str) -> tuple[Batch, ...]:
         """The batches of a dataset that are being filled, oldest first."""
         params = {"dataSet": dataset_id, "status": "loading", "orderBy": "desc:created"}

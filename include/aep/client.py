@@ -32,6 +32,7 @@ class AepClient:
         patience: Patience | None = None,
         limits: UploadLimits | None = None,
     ) -> None:
+        self.org_id, self.aep_sandbox = settings.org_id, settings.aep_sandbox
         self._tokens = TokenSource(settings, clock, on_secret, patience)
         self._http = AepHttp(settings, self._tokens, clock, patience)
         self.registry = Registry(self._http)

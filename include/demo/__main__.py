@@ -10,18 +10,25 @@ import time
 from collections import Counter
 from types import FrameType
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
+import yaml
 from rich.console import Console
 from rich.table import Table
 
+from include.aep.client import AepClient
+from include.aep.settings import AepSettings
 from include.config.loader import load_pipelines
 from include.config.model import Pipeline
 from include.demo.airflow_api import AirflowApi
 from include.demo.evidence import Comparison, PartitionResult, Sandbox, compare, result_of
 from include.demo.services import Services
 from include.demo.settings import PARTITIONS, PROJECT, DemoError, DemoSettings
+from include.lake.history import History
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
+from include.mixpanel.settings import MixpanelSettings
+from include.steps.binding import open_history
 
 console = Console(highlight=False, width=max(132, shutil.get_terminal_size().columns))
 SETUP = "mixpanel_aep_setup"
@@ -208,12 +215,16 @@ def _show(
         seconds = _seconds(api, pipeline)
         first, last = PARTITIONS[pipeline.name]
         days = [first.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)]
-        results = [result_of(lake, PartitionKey(pipeline.name, day), active) for day in days]
+        history = _history(pipeline, lake, sandbox)
+        results = [
+            result_of(lake, PartitionKey(pipeline.name, day), history.ledger(day).records(), active)
+            for day in days
+        ]
         for result in results:
             _add_row(table, result, seconds.get(str(result.partition), ""))
             total.update(partitions=1, exported=result.exported, duplicates=result.duplicates,
                          quarantined=result.quarantined, active=result.active)  # fmt: skip
-        comparison += compare(pipeline, _project_id(pipeline), sandbox, lake, results)
+        comparison += compare(pipeline, history.source.project_id, sandbox, lake, results)
     console.print(table)
     if not asked:
         console.print("Everything was active already: no export was made and no batch.")
@@ -241,14 +252,26 @@ def _seconds(api: AirflowApi, pipeline: Pipeline) -> dict[str, str]:
     }
 
 
-def _project_id(pipeline: Pipeline) -> int:
-    import yaml
+def _history(pipeline: Pipeline, lake: Lake, sandbox: Sandbox) -> History:
+    """What was loaded into a pipeline's dataset."""
+    source = MixpanelSettings.from_connection(**_connection(pipeline.mixpanel.conn_id, sandbox)).source
+    aep = AepClient(AepSettings.from_connection(**_connection(pipeline.aep.conn_id, sandbox)))
+    return open_history(lake, pipeline, aep, source).history
 
+
+def _connection(conn_id: str, sandbox: Sandbox) -> dict[str, Any]:
+    """A connection of airflow_settings.yaml, to the sandbox where it runs."""
     settings = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())
     rows: list[dict[str, Any]] = settings["airflow"]["connections"]
-    return next(
-        int(row["conn_extra"]["project_id"]) for row in rows if row["conn_id"] == pipeline.mixpanel.conn_id
-    )
+    row, place = next(row for row in rows if row["conn_id"] == conn_id), urlsplit(sandbox.url)
+    return {
+        "conn_id": conn_id,
+        "login": row["conn_login"],
+        "password": row["conn_password"],
+        "host": place.hostname,
+        "port": place.port,
+        "extra": row["conn_extra"],
+    }
 
 
 def _say(text: str) -> None:

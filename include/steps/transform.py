@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from include.aep.client import AepClient
+from include.aep.model import Dataset
 from include.config.model import Pipeline
 from include.errors import SchemaError
 from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
@@ -22,6 +23,7 @@ from include.steps.jsonl import gzip_writer
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.compile import CompiledMapping, compile_mapping
 from include.xdm.functions.arrow import register
+from include.xdm.identity import RECIPE
 from include.xdm.mapping import MappingSet, bind
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
@@ -33,21 +35,25 @@ _MOST_NAMES = 500
 """Names of events and of unmapped properties that a manifest counts one by one."""
 
 
-def schema_and_mapping(pipeline: Pipeline, aep: AepClient) -> tuple[XdmSchema, MappingSet]:
+def schema_and_mapping(
+    pipeline: Pipeline, aep: AepClient, dataset: Dataset | None = None
+) -> tuple[XdmSchema, MappingSet]:
     """The dataset's schema as it is now, and the pipeline's mapping set checked against it.
+
+    ``dataset``: as the catalog shows it; it is looked up where it is not given.
 
     Raises:
         DatasetMissing: the pipeline's dataset is not there.
         ConfigError: the mapping set does not fit the schema; every fault is told.
     """
-    dataset = aep.catalog.require_dataset(pipeline.aep.dataset)
+    dataset = dataset or aep.catalog.require_dataset(pipeline.aep.dataset)
     schema = XdmSchema(aep.registry.resolved_schema(dataset["schemaRef"]["id"]))
     rows = read_mapping_file(pipeline.mapping)
     return schema, bind(pipeline.mapping, rows, schema, keep_unmapped=pipeline.unmapped == "keep")
 
 
 def transform_partition(
-    workspace: Workspace, raw: Manifest, schema: XdmSchema, mapping: MappingSet
+    workspace: Workspace, raw: Manifest, schema: XdmSchema, mapping: MappingSet, *, recipe: int = RECIPE
 ) -> Manifest:
     """Maps an export, or finds it mapped. ``counts``: ``exported = duplicates + quarantined + mapped``, and as
     ``warnings`` how often a column was set to null; ``details["not_converted"]`` has them by destination.

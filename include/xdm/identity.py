@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from json.encoder import encode_basestring as _quote  # what json.dumps does to a string, in C
 
+RECIPE = 1
+
 
 def event_id(project_id: int, event: str, distinct_id: str, seconds: int, insert_id: str) -> str:
     """Lower-case hex SHA-256 over Mixpanel's own de-duplication key and the project.

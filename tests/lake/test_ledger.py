@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.errors import BadManifest, Conflict
-from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.ledger import Ledger, LedgerRecord
 from tests.making import DAY
@@ -29,7 +28,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def ledger_in(folder: Path) -> Ledger:
-    return Ledger(Lake(f"file://{folder}/lake"), PartitionKey("shop", DAY))
+    return Ledger(Lake(f"file://{folder}/lake"), "_histories/x/ledger/2026-07-01", DAY, "x")
 
 
 def three(ledger: Ledger) -> list[LedgerRecord]:
@@ -41,7 +40,7 @@ def three(ledger: Ledger) -> list[LedgerRecord]:
 
 def path_of(ledger: Ledger, number: int) -> Path:
     assert ledger.lake.root is not None
-    return ledger.lake.root / ledger.partition.ledger(number)
+    return ledger.lake.root / ledger.key(number)
 
 
 def test_records_are_read_as_they_were_written(ledger: Ledger) -> None:

@@ -16,7 +16,7 @@ from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.steps.export import export_partition
 from include.steps.workspace import Workspace
-from tests.making import DAY, PROJECT_ID, Hands, Mixpanel, event, frozen, line, pipeline, workspace
+from tests.making import DAY, SOURCE, Hands, Mixpanel, event, frozen, line, pipeline, workspace
 
 pytestmark = pytest.mark.unit
 LINES = [line(event()), "weird\u2028\u0085".encode(), b"\xff\xfe", b"{"]
@@ -28,7 +28,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def export(place: Workspace, client: Any) -> Manifest:
-    return export_partition(place, PROJECT_ID, client)
+    return export_partition(place, SOURCE, client)
 
 
 def content(place: Workspace, manifest: Manifest, scratch: Path) -> bytes:

@@ -17,7 +17,6 @@ from include.aep.batches import Batches
 from include.demo.evidence import Comparison, Sandbox
 from include.errors import BatchFailed, Terminal
 from include.lake.lake import Lake
-from include.lake.ledger import Ledger
 from include.lake.manifest import Manifest
 from include.steps.export import export_partitions, stored_day
 from include.steps.ingest import Ingested
@@ -57,7 +56,7 @@ class Late(Carrier):
         return self.ingest(DAY, staged, run, replace=replace)
 
     def kinds(self, day: date = DAY) -> list[str]:
-        return [record.kind for record in Ledger(self.lake, self.workspace(day).partition).records()]
+        return [record.kind for record in self.records(day)]
 
     def active(self) -> dict[str, str]:
         return dict(Sandbox(self.url).active(self.pipeline.aep.dataset))
@@ -183,7 +182,7 @@ def test_the_rows_that_aep_refuses_are_kept_with_its_reasons(
     monkeypatch.setattr(Batches, "failed_rows", lambda self, batch: iter(rows))
     with pytest.raises(BatchFailed):
         late.load("one")
-    (failed,) = [r for r in Ledger(late.lake, late.workspace(DAY).partition).records() if r.kind == "failed"]
+    (failed,) = [r for r in late.records(DAY) if r.kind == "failed"]
     assert failed.counts == {"refused": 2}
     (key,) = [k for k in late.lake.keys("hostile/2026-07-01/quarantine") if "/ingest-" in k]
     kept = [json.loads(text) for text in gzip.decompress(late.lake.read(key) or b"").splitlines()]

@@ -16,7 +16,6 @@ from include.config.model import Pipeline
 from include.errors import BatchStuck, Transient
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
-from mixpanel_aep.context import replaces, run_name
 from mixpanel_aep.errors import explained
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.links import BatchLink
@@ -25,6 +24,7 @@ from mixpanel_aep.triggers.batch import BatchTrigger
 
 if TYPE_CHECKING:
     from include.steps.ingest import Ingested
+    from include.steps.run_day import DayRun
 
 _POLL_SECONDS = (0.5, 0.5, 1.0, 2.0, 4.0)
 """The waits between polls before the task is deferred, 8 s in all. A small batch is active within seconds; and a task
@@ -72,18 +72,16 @@ class AepIngestOperator(PartitionOperator):
     def _advance(
         self, workspace: Workspace, context: Mapping[str, Any], deadline: float, *, in_time: bool
     ) -> Summary:
-        from include.steps.ingest import Ingested, ingest_partition
+        from include.steps.ingest import Ingested
 
-        staged = self.staged(workspace, context)
-        hook = AepHook(self.pipeline.aep.conn_id)
-        aep = hook.get_conn()
-        dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)
-        run, replace = run_name(context), replaces(context)
-        result = ingest_partition(workspace, staged, aep, dataset["id"], run, replace=replace)
+        steps = self.steps(workspace, context)
+        staged = self.staged(workspace, context, steps)
+        result = steps.ingest(staged)
         committed = not isinstance(result, Ingested) and result.committed
-        if committed and _ends_soon(workspace, aep, str(result.batch_id)):
-            result = ingest_partition(workspace, staged, aep, dataset["id"], run, replace=replace)
-        link = BatchLink.href(hook.settings(), result.batch_id) if result.batch_id else None
+        if committed and _ends_soon(workspace, steps.aep, str(result.batch_id)):
+            result = steps.ingest(staged)
+        settings = AepHook(self.pipeline.aep.conn_id).settings()
+        link = BatchLink.href(settings, result.batch_id) if result.batch_id else None
         context["ti"].xcom_push(BatchLink.KEY, link)
         if isinstance(result, Ingested):
             return self._done(workspace, context, staged, result)
@@ -101,23 +99,23 @@ class AepIngestOperator(PartitionOperator):
         self.defer(trigger=trigger, method_name="look_again", kwargs={"deadline": deadline})
         raise AssertionError("defer does not return")
 
-    def staged(self, workspace: Workspace, context: Mapping[str, Any]) -> Manifest:
-        """What is to be loaded."""
+    def staged(self, workspace: Workspace, context: Mapping[str, Any], steps: DayRun) -> Manifest:  # noqa: ARG002
+        """The rows to load."""
         return workspace.require("stage", self.upstream_digest(context, "stage"))
 
     def _done(
         self, workspace: Workspace, context: Mapping[str, Any], staged: Manifest, result: Ingested
     ) -> Summary:
         late = result.loaded if result.late and not result.again else 0
-        vanished = staged.counts.get("vanished", 0)
-        counts = {"staged": result.loaded, "active": result.active, "late": late, "vanished": vanished}
+        compared = {name: staged.counts.get(name, 0) for name in ("changed", "vanished")}
+        counts = {"staged": result.loaded, "active": result.active, "late": late, **compared}
         asset_event = context["outlet_events"][dataset_asset(self.pipeline)]
         asset_event.add_partitions(str(workspace.partition))
         asset_event.extra = {"partition": str(workspace.partition), "batch": result.batch_id, **counts}
         self.log.info(
-            "Partition %s %s: %d rows in %s, %d late, %d vanished",
+            "Partition %s %s: %d rows in %s, %d late, %d changed, %d vanished",
             workspace.partition, "was already active" if result.again else "is active", result.active,
-            ", ".join(result.batches) or "no batch", late, vanished,
+            ", ".join(result.batches) or "no batch", late, compared["changed"], compared["vanished"],
         )  # fmt: skip
         return {"digest": staged.digest, "batch": result.batch_id, "again": result.again, "counts": counts}
 
