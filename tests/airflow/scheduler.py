@@ -67,8 +67,8 @@ class Project:
         return f"mixpanel_aep_reconcile_{self.name}"
 
     def post(self, path: str, body: Any) -> None:
-        url = f"{self.sandbox_url}/_sandbox{path}"
-        requests.post(url, json=body, timeout=30).raise_for_status()
+        answer = requests.post(f"{self.sandbox_url}/_sandbox{path}", json=body, timeout=30)
+        assert answer.ok, answer.text
 
     def add(self, day: date, *keys: str, **properties: Any) -> None:
         """Events of noon of a day, named by their ``$insert_id``; Mixpanel has processed them now."""

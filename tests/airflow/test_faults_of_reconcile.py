@@ -24,7 +24,7 @@ def retried(projects: dict[str, Project]) -> tuple[Project, str]:
     """A reconcile run whose first export is cut off; Airflow waits half a minute before it tries again."""
     project = projects["retried"]
     project.add(project.days[0], "a", "b")
-    match = {"path": "/api/2.0/export", "query": {"project_id": str(project.project_id)}}
+    match = {"path": "/api/2.0/export", "query": f"project_id={project.project_id}"}
     project.post("/faults", {"match": match, "action": {"do": "cut", "after_lines": 1}})
     return project, project.scheduled_reconcile()
 
