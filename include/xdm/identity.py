@@ -20,10 +20,12 @@ RECIPES = (1, RECIPE)
 
 # Source: Mixpanel's default and reserved properties (docs.mixpanel.com, property reference) and the identity merges of
 # its id management: a merge rewrites distinct_id and adds its own marks; $user_id and $device_id are the SDK's.
-MERGE_PROPERTIES = frozenset({
-    "distinct_id", "$distinct_id_before_identity", "$is_reshuffled", "$preshuffle_distinct_id",
-    "$failure_reason", "$failure_description", "$identity_failure_reason",
-})  # fmt: skip
+BEFORE_MERGE = "$distinct_id_before_identity"
+MERGE_MARKS = frozenset({"$is_reshuffled", "$preshuffle_distinct_id"})
+"""What says that an event went through a merge."""
+MERGE_PROPERTIES = MERGE_MARKS | {
+    "distinct_id", BEFORE_MERGE, "$failure_reason", "$failure_description", "$identity_failure_reason",
+}  # fmt: skip
 """What an identity merge, or a failed one, rewrites or adds."""
 PROCESSING_PROPERTIES = frozenset({
     "mp_processing_time_ms", "$mp_api_timestamp_ms", "$mp_api_endpoint", "$mp_event_size", "$mp_is_forwarded",
