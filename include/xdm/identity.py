@@ -68,6 +68,7 @@ def event_id_of_content(
     return _hash(f"[{project_id},{_quote(event)},{_quote(distinct_id)},{seconds},[{pairs}]]")
 
 
+_NOT_CONTENT = (*sorted(PROCESSING_PROPERTIES), "time")
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -77,8 +78,9 @@ def content_digest(event: str, seconds: int, properties: Mapping[str, msgspec.Ra
     Every property counts, in any order, except processing metadata; ``time`` counts in whole seconds, so that
     ``time_in_ms`` changes nothing. A merge that rewrites ``distinct_id`` is a change.
     """
-    kept = {name: text for name, text in properties.items() if name not in PROCESSING_PROPERTIES}
-    kept.pop("time", None)
+    kept = dict(properties)
+    for name in _NOT_CONTENT:
+        kept.pop(name, None)
     body = f"[{_quote(event)},{seconds}]".encode("utf-8", "surrogatepass") + _encode_sorted(kept)
     return int.from_bytes(hashlib.blake2b(body, digest_size=8).digest(), "big", signed=True)
 
