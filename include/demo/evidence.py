@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from include.config.model import Pipeline
 from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
-from include.lake.ledger import Ledger
+from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest
 from include.xdm.identity import event_id, event_id_of_content
 
@@ -56,7 +56,7 @@ class Sandbox:
     """The sandbox's own records."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = self._url = url
 
     def returned(self, project_id: int) -> Iterator[bytes]:
         """Every line that a complete export returned."""
@@ -111,11 +111,13 @@ def compare(
     )
 
 
-def result_of(lake: Lake, partition: PartitionKey, active: Counter[str]) -> PartitionResult:
-    """What became of a partition: counts of its manifests, and ``active`` rows of its batch in AEP."""
+def result_of(
+    lake: Lake, partition: PartitionKey, records: Sequence[LedgerRecord], active: Counter[str]
+) -> PartitionResult:
+    """What became of a partition: counts of its manifests, and ``active`` rows of its ledger's batches in AEP."""
     made = newest_manifests(lake, partition)
     counts = {step: manifest.counts for step, manifest in made.items()}
-    batches = [record.batch for record in loads(Ledger(lake, partition).records())]
+    batches = [record.batch for record in loads(records)]
     return PartitionResult(
         partition=partition,
         exported=counts.get("export", {}).get("exported", 0),

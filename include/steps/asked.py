@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Protocol
 
 from include.failpoint import failpoint
 from include.lake import manifest as manifests
+from include.lake.history import Source
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, sha256_file
 from include.lake.manifest import Manifest, digest_of, upload_file
@@ -70,18 +71,19 @@ class Question:
     """What Mixpanel is asked for a partition; answers are kept by it."""
 
     workspace: Workspace
-    project_id: int
+    project: Source
     request: Mapping[str, str]
 
     @classmethod
-    def of(cls, workspace: Workspace, project_id: int) -> Question:
+    def of(cls, workspace: Workspace, project: Source) -> Question:
         source, day = workspace.pipeline.mixpanel, workspace.partition.day
         require_closed(day, source, workspace.clock.now())
         return cls(
             workspace,
-            project_id,
+            project,
             {
-                "project_id": str(project_id),
+                "region": project.region,
+                "project_id": str(project.project_id),
                 "day": str(day),
                 "events": ",".join(sorted(source.events)),
                 "where": source.where or "",
@@ -93,12 +95,18 @@ class Question:
     def digest(self) -> str:
         return digest_of(self.request)
 
+    @property
+    def digests(self) -> tuple[str, str]:
+        """Also that of the same question in data version 5 and older, which did not name the region."""
+        return self.digest, digest_of({name: text for name, text in self.request.items() if name != "region"})
+
     def latest(self) -> Manifest | None:
-        return latest_export(self.workspace, self.digest)
+        return latest_export(self.workspace, self.digests)
 
     def looked(self, look: str) -> Manifest | None:
         """What a look of this name has found."""
-        body = self.workspace.lake.read(self.workspace.partition.look(f"{look} {self.digest}"))
+        keys = (self.workspace.partition.look(f"{look} {digest}") for digest in self.digests)
+        body = next(filter(None, map(self.workspace.lake.read, keys)), None)
         return self.workspace.require("export", json.loads(body)["export"]) if body else None
 
     def publish(self, day_file: DayFile, look: str | None) -> Manifest:
@@ -114,7 +122,11 @@ class Question:
                 inputs={"request": self.digest},
                 files=(upload_file(place.lake, key, day_file.path, day_file.rows),),
                 counts=day_file.counts,
-                details={"request": dict(self.request), "project_id": self.project_id},
+                details={
+                    "request": dict(self.request),
+                    "project_id": self.project.project_id,
+                    "region": self.project.region,
+                },
             )
         if look:
             at = place.clock.now().isoformat(timespec="milliseconds")
@@ -125,7 +137,7 @@ class Question:
         return done
 
 
-def latest_export(workspace: Workspace, request: str) -> Manifest | None:
+def latest_export(workspace: Workspace, requests: Collection[str]) -> Manifest | None:
     """The newest answer to a question: the last look's, also where it was an older one over again."""
     lake, partition = workspace.lake, workspace.partition
     found = [
@@ -133,10 +145,10 @@ def latest_export(workspace: Workspace, request: str) -> Manifest | None:
         for key in lake.keys(partition.step("export"))
         if key.endswith("/manifest.json")
         and (manifest := manifests.load(lake, key)) is not None
-        and manifest.inputs["request"] == request
+        and manifest.inputs["request"] in requests
     ]
     looks = [json.loads(lake.read(key) or b"{}") for key in lake.keys(partition.looks)]
-    found += [(look["at"], look["export"]) for look in looks if look.get("request") == request]
+    found += [(look["at"], look["export"]) for look in looks if look.get("request") in requests]
     return workspace.require("export", max(found)[1]) if found else None
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from include.aep.client import AepClient
+from include.aep.model import Dataset
 from include.config.model import Pipeline
 from include.errors import BadManifest, SchemaError
 from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
@@ -36,14 +37,18 @@ _MOST_NAMES = 500
 """Names of events and of unmapped properties that a manifest counts one by one."""
 
 
-def schema_and_mapping(pipeline: Pipeline, aep: AepClient) -> tuple[XdmSchema, MappingSet]:
+def schema_and_mapping(
+    pipeline: Pipeline, aep: AepClient, dataset: Dataset | None = None
+) -> tuple[XdmSchema, MappingSet]:
     """The dataset's schema as it is now, and the pipeline's mapping set checked against it.
+
+    ``dataset``: as the catalog shows it; it is looked up where it is not given.
 
     Raises:
         DatasetMissing: the pipeline's dataset is not there.
         ConfigError: the mapping set does not fit the schema; every fault is told.
     """
-    dataset = aep.catalog.require_dataset(pipeline.aep.dataset)
+    dataset = dataset or aep.catalog.require_dataset(pipeline.aep.dataset)
     schema = XdmSchema(aep.registry.resolved_schema(dataset["schemaRef"]["id"]))
     rows = read_mapping_file(pipeline.mapping)
     return schema, bind(pipeline.mapping, rows, schema, keep_unmapped=pipeline.unmapped == "keep")

@@ -11,7 +11,7 @@ from include.lake.manifest import Manifest, digest_of, upload_file
 from include.quality.constraints import Reason
 from include.quality.report import Report, render
 from include.steps.check import Check
-from include.steps.history import events_before
+from include.steps.previous_days import events_before
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.lines import REASONS
 from include.xdm.schema import XdmSchema
