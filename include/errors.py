@@ -80,6 +80,18 @@ class LakeError(Transient):
     """The lake could not be read or written."""
 
 
+class UnsafeStore(Terminal):
+    """The lake's store does not keep create-only puts, so that it cannot lock."""
+
+
+class ForeignLake(Terminal):
+    """The lake and the dataset do not belong together."""
+
+
+class SettingsUnavailable(Transient):
+    """Airflow could not answer whether a variable or connection is set."""
+
+
 class ScratchError(Transient):
     """The worker's own scratch folder is full, or gone."""
 
@@ -146,6 +158,30 @@ class ExportTerminatedEarly(TruncatedExport):
 
 class ExportTooLarge(Terminal):
     """Mixpanel's answer is larger than any real one: a line, or what its gzip expands to."""
+
+
+class AnotherSource(Terminal):
+    """A dataset holds the events of another Mixpanel project."""
+
+
+class AnotherPipeline(Terminal):
+    """Another pipeline, or another installation, loads into the same dataset."""
+
+
+class UnknownBatch(Terminal):
+    """AEP holds a batch of the partition that the ledger does not know."""
+
+
+class OpenBatchElsewhere(Conflict):
+    """Another installation is filling a batch of the same partition."""
+
+
+class BatchUnconfirmed(Transient):
+    """AEP does not confirm now what the ledger says of a batch."""
+
+
+class LedgerContradicted(Terminal):
+    """A ledger record names a batch that in AEP belongs to another dataset or day."""
 
 
 class QueryServiceBusy(Transient):

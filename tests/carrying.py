@@ -21,16 +21,15 @@ from include.config.loader import load_pipelines
 from include.config.model import Pipeline
 from include.demo.evidence import Comparison, PartitionResult, Sandbox, compare, result_of
 from include.http.call import Patience
+from include.lake.history import History, Source
 from include.lake.lake import Lake
+from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest
 from include.mixpanel.client import EXPORT_PATIENCE, MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
 from include.sandbox.server import SandboxServer
-from include.steps.export import export_partition
-from include.steps.ingest import Ingested, Watching, ingest_partition
-from include.steps.stage import stage_partition
-from include.steps.transform import schema_and_mapping, transform_partition
-from include.steps.validate import validate_partition
+from include.steps.ingest import Ingested, Watching
+from include.steps.run_day import DayRun
 from include.steps.workspace import Workspace
 
 PROJECT = Path(__file__).parents[1]
@@ -94,26 +93,39 @@ class Carrier:
     def workspace(self, day: date) -> Workspace:
         return Workspace.of(self.lake, self.pipeline, day, self.clock)
 
-    def export(self, day: date, look: str | None = None) -> Manifest:
-        return export_partition(self.workspace(day), self.project_id, self.mixpanel, look=look)
+    @property
+    def source(self) -> Source:
+        return self.mixpanel_settings.source
 
-    def transform(self, day: date, raw: Manifest) -> Manifest:
-        schema, mapping = schema_and_mapping(self.pipeline, self.aep)
-        return transform_partition(self.workspace(day), raw, schema, mapping)
+    def steps(
+        self, day: date, run: str = "test/run", look: str | None = None, *, replace: bool = False
+    ) -> DayRun:
+        """The steps of a day, as a new process makes them."""
+        place = self.workspace(day)
+        return DayRun(place, self.source, self.mixpanel, self.aep, run, refresh=look, replace=replace)
+
+    def history(self, day: date) -> History:
+        return self.steps(day).history
+
+    def records(self, day: date) -> list[LedgerRecord]:
+        """The day's ledger."""
+        return self.history(day).ledger(day).records()
+
+    def export(self, day: date, look: str | None = None) -> Manifest:
+        return self.steps(day, look=look).export()
+
+    def transform(self, day: date, raw: Manifest, *, replace: bool = False) -> Manifest:
+        return self.steps(day, replace=replace).transform(raw)
 
     def stage(self, day: date, look: str | None = None, *, replace: bool = False) -> Manifest:
         """Export to stage."""
-        mapped = self.transform(day, self.export(day, look))
-        valid = validate_partition(self.workspace(day), mapped)
-        return stage_partition(self.workspace(day), valid, replace=replace)
+        return self.steps(day, look=look, replace=replace).to_staged()
 
     def advance(
         self, day: date, staged: Manifest, run: str = "test/run", *, replace: bool = False
     ) -> Ingested | Watching:
         """One look of ingest."""
-        aep = self.aep
-        dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)
-        return ingest_partition(self.workspace(day), staged, aep, dataset["id"], run, replace=replace)
+        return self.steps(day, run, replace=replace).ingest(staged)
 
     def ingest(
         self, day: date, staged: Manifest, run: str = "test/run", *, replace: bool = False
@@ -134,7 +146,7 @@ class Carrier:
         from collections import Counter
 
         active = Counter(batch for _, batch in Sandbox(self.url).active(self.pipeline.aep.dataset))
-        return result_of(self.lake, self.workspace(day).partition, active)
+        return result_of(self.lake, self.workspace(day).partition, self.records(day), active)
 
     def compare(self, *days: date) -> Comparison:
         results = [self.result(day) for day in days]

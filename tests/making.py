@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from include.clock import Clock
 from include.config.model import Pipeline
+from include.lake.history import Source
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
 from include.quality.derive import RowRules
@@ -25,6 +26,7 @@ from include.xdm.mapping import bind
 from include.xdm.schema import XdmSchema
 
 PROJECT_ID = 4_000_001
+SOURCE = Source("us", PROJECT_ID)
 DAY = date(2026, 7, 1)
 NOON = 1782907200  # 2026-07-01T12:00:00Z
 LATER = datetime(2026, 7, 3, tzinfo=UTC)
@@ -166,7 +168,7 @@ class Mixpanel:
 
 
 def exported(place: Workspace, *lines: bytes) -> Manifest:
-    return export_partition(place, PROJECT_ID, Mixpanel(*lines))
+    return export_partition(place, SOURCE, Mixpanel(*lines))
 
 
 def transformed(

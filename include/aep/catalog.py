@@ -74,6 +74,14 @@ class Catalog:
             )
         return dataset_id
 
+    def tag_dataset(self, dataset: Dataset, tags: Mapping[str, list[str]]) -> None:
+        """Write tags of a dataset and keep all its others (EP:catalog/api/update-object.md)."""
+        # Whether AEP merges tags or replaces them all is not documented, so all of them are sent.
+        body = {"tags": {**dataset["tags"], **tags}}
+        self._http.send_json(
+            "PATCH", (*_BASE, "dataSets", dataset["id"]), "tag a dataset", body, Answer.acknowledged
+        )
+
     def batch(self, batch_id: str) -> Batch | None:
         """The batch of this id; None where AEP knows of none, which for a new batch may change."""
         body = self._http.find((*_BASE, "batches", batch_id), "look up a batch", _entries)
@@ -92,6 +100,15 @@ class Catalog:
         ]
         ours = [b for b in found if b.external_id == external_id and b.dataset_id in (None, dataset_id)]
         return tuple(sorted(ours, key=lambda batch: batch.created_ms))
+
+    def batches_created_after(self, dataset_id: str, moment_ms: int | None) -> tuple[Batch, ...]:
+        """All batches of a dataset, or those created after ``moment_ms`` (epoch milliseconds), oldest first."""
+        params = {"dataSet": dataset_id, "orderBy": "asc:created"}
+        if moment_ms is not None:
+            params["createdAfter"] = str(moment_ms)
+        found = [Batch.read(key, body) for key, body in self._pages("batches", "list batches", params)]
+        ours = [batch for batch in found if batch.dataset_id in (None, dataset_id)]
+        return tuple(sorted(ours, key=lambda batch: (batch.created_ms, batch.id)))
 
     def open_batches(self, dataset_id: str) -> tuple[Batch, ...]:
         """The batches of a dataset that are being filled, oldest first."""

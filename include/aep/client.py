@@ -36,6 +36,8 @@ class AepClient:
         patience: Patience | None = None,
         limits: UploadLimits | None = None,
     ) -> None:
+        self.org_id, self.aep_sandbox = settings.org_id, settings.aep_sandbox
+
         self._settings = settings
         self._clock = clock
         self._tokens = TokenSource(settings, clock, on_secret, patience)

@@ -1,7 +1,8 @@
 """What to do next with a partition: a pure function of its ledger and of what AEP says about its batches.
 
-Three properties hold for every history. No path completes a batch while another one of the partition may still become
-active. What is loaded beside active batches was chosen beside exactly those. A status that we do not know is no end.
+Four properties hold for every history. No path completes a batch while another one of the partition may still become
+active. What is loaded in addition to active batches was chosen with exactly those excluded. An unknown status is not an
+end. A partition is done only when AEP says now that every load of it is active.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Action(Enum):
     UPLOAD = "upload"  # (again) send the files to the open batch, then complete it
     COMPLETE = "complete"  # repeat COMPLETE: it may not have arrived
     WATCH = "watch"  # AEP is at work; look again later
+    CONFIRM = "confirm"  # AEP does not say now what the ledger says; ask again, then a person decides
     RECORD = "record"  # AEP has it; say so in the ledger
     MARK_GONE = "mark_gone"  # an active batch was taken back in AEP; say so in the ledger
     RESTAGE = "restage"  # other batches are active than the staged rows were chosen beside
@@ -113,18 +115,23 @@ def decide(records: Sequence[LedgerRecord], wanted: Wanted, statuses: Mapping[st
     """The next action for a partition. ``statuses``: AEP's raw status of each batch ``in_question`` (None: no answer)."""
     flying = in_flight(records)
     if flying is not None:
-        decision = _with_batch(flying, wanted, outlook(statuses.get(str(flying.batch))))
+        decision = _with_batch(flying, wanted, statuses.get(str(flying.batch)))
         if decision is not None:
             return decision
     active = loads(records)
-    for record in active:
-        if outlook(statuses.get(str(record.batch))) is BatchOutlook.GONE:
-            return Decision(Action.MARK_GONE, record.batch)
+    states = {str(record.batch): outlook(statuses.get(str(record.batch))) for record in active}
+    for batch, state in states.items():
+        if state is BatchOutlook.GONE:
+            return Decision(Action.MARK_GONE, batch)
+    for batch, state in states.items():
+        if state is not BatchOutlook.ACTIVE:  # what the ledger says is not enough for a green run
+            return Decision(Action.CONFIRM, batch)
     return _replacing(active, wanted) if wanted.replace else _beside(records, active, wanted)
 
 
-def _with_batch(last: LedgerRecord, wanted: Wanted, state: BatchOutlook) -> Decision | None:
+def _with_batch(last: LedgerRecord, wanted: Wanted, status: str | None) -> Decision | None:
     """What to do about the batch in flight; None: nothing can come of it any more."""
+    state = outlook(status)
     if state is BatchOutlook.ACTIVE:
         return Decision(Action.RECORD, last.batch)
     if state is BatchOutlook.GONE:
@@ -141,7 +148,9 @@ def _with_batch(last: LedgerRecord, wanted: Wanted, state: BatchOutlook) -> Deci
         return Decision(Action.UPLOAD, last.batch) if same else None
     if state is BatchOutlook.OPEN and last.kind == "completing":
         return Decision(Action.COMPLETE, last.batch)
-    return Decision(Action.WATCH, last.batch)
+    # No answer is not a state of the batch: it may be a lag of the catalog, or the batch may be gone for good.
+    answered = status is not None
+    return Decision(Action.WATCH if answered else Action.CONFIRM, last.batch)
 
 
 def _beside(records: Sequence[LedgerRecord], active: list[LedgerRecord], wanted: Wanted) -> Decision:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
 from typing import Any, Self, TypedDict
+
+from include.aep.load_id import DAY_TAG, PREFIX, LoadId
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,31 @@ class Batch:
     output_records: int | None = None
     failed_records: int | None = None
     errors: tuple[BatchError, ...] = ()
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def load_id(self) -> LoadId | None:
+        """What the ``externalId`` says, where it has this project's form."""
+        return LoadId.parse(self.external_id)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this project created the batch, under whatever pipeline name."""
+        return (self.external_id or "").startswith(PREFIX)
+
+    @property
+    def day(self) -> date | None:
+        """The partition of a batch of ours; None where neither ``externalId`` nor tags name one."""
+        if self.load_id is not None:
+            return self.load_id.day
+        try:
+            return date.fromisoformat(self.tag(DAY_TAG) or "") if self.is_ours else None
+        except ValueError:
+            return None
+
+    def tag(self, name: str) -> str | None:
+        """The first value of a tag."""
+        return next(iter(self.tags.get(name, ())), None)
 
     @property
     def is_duplicate(self) -> bool:
@@ -51,6 +80,7 @@ class Batch:
             output_records=_rows(counts, "output"),
             failed_records=_count(counts.get("failedRecordCount")),
             errors=tuple(_errors(body.get("errors"))),
+            tags=_tags(body.get("tags")),
         )
 
 
@@ -107,6 +137,14 @@ def _dataset_of(related: object) -> str | None:
     return next(
         (_text(e.get("id")) for e in entries if isinstance(e, dict) and e.get("type") == "dataSet"), None
     )
+
+
+def _tags(value: object) -> dict[str, tuple[str, ...]]:
+    entries = value if isinstance(value, dict) else {}
+    return {
+        str(name): tuple(text for text in (values if isinstance(values, list) else [values]) if _text(text))
+        for name, values in entries.items()
+    }
 
 
 def _errors(value: object) -> list[BatchError]:

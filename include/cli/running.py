@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,10 +19,10 @@ from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.quality.suite import present
 from include.steps.export import export_partition
-from include.steps.ingest import Ingested, ingest_partition
-from include.steps.stage import iso, stage_partition
+from include.steps.ingest import Ingested
+from include.steps.run_day import DayRun
+from include.steps.stage import iso
 from include.steps.transform import schema_and_mapping, transform_partition
-from include.steps.validate import validate_partition
 from include.steps.workspace import Workspace
 
 _LOOK_SECONDS = 5.0
@@ -37,18 +38,15 @@ def run(project: Project, arguments: argparse.Namespace) -> int:
             f"A run cannot end ({last}) before it begins ({arguments.day}).", "Give the first day first."
         )
     for number in range((last - arguments.day).days + 1):
-        _carry(project, arguments.day + timedelta(days=number))
+        _run_day(project, arguments.day + timedelta(days=number))
     return 0
 
 
-def _carry(project: Project, day: date) -> None:
-    place, aep = project.workspace(day), project.aep
-    raw = _said(day, export_partition(place, project.mixpanel_settings.project_id, project.mixpanel))
-    schema, mapping = schema_and_mapping(project.pipeline, aep)
-    mapped = _said(day, transform_partition(place, raw, schema, mapping))
-    valid = _said(day, validate_partition(place, mapped))
-    staged = _said(day, stage_partition(place, valid))
-    done = _ingest(project, place, staged)
+def _run_day(project: Project, day: date) -> None:
+    place = project.workspace(day)
+    source = project.mixpanel_settings.source
+    steps = DayRun(place, source, project.mixpanel, project.aep, f"cli/{day}", on_step=partial(_report, day))
+    done = _ingest(project, steps, steps.to_staged())
     batches = ", ".join(done.batches) or "no batch"
     say(
         "ok",
@@ -57,24 +55,22 @@ def _carry(project: Project, day: date) -> None:
     )
 
 
-def _said(day: date, manifest: Manifest) -> Manifest:
+def _report(day: date, manifest: Manifest) -> None:
     counts = ", ".join(f"{count} {name}" for name, count in manifest.counts.items() if count)
     say("ok", manifest.step, f"{day}: {counts or 'nothing'}")
-    return manifest
 
 
-def _ingest(project: Project, place: Workspace, staged: Manifest) -> Ingested:
-    """Looks until AEP has finished."""
-    aep, clock = project.aep, project.clock
-    dataset = aep.catalog.require_dataset(project.pipeline.aep.dataset)
+def _ingest(project: Project, steps: DayRun, staged: Manifest) -> Ingested:
+    """Poll until AEP has finished."""
+    clock = project.clock
     deadline = clock.seconds() + _WATCH_SECONDS
     while True:
-        result = ingest_partition(place, staged, aep, dataset["id"], f"cli/{place.partition}")
+        result = steps.ingest(staged)
         if isinstance(result, Ingested):
             return result
         if clock.seconds() > deadline:
             raise BatchStuck(
-                f"AEP has not finished batch {result.batch_id} of partition {place.partition} in six hours.",
+                f"AEP has not finished batch {result.batch_id} of partition {staged.partition} in six hours.",
                 "It may still become active: look at it in AEP, then run this again.",
             )
         clock.sleep(_LOOK_SECONDS)
@@ -103,7 +99,7 @@ def preview(project: Project, arguments: argparse.Namespace) -> int:
     with TemporaryDirectory(prefix="mixpanel-aep-preview-") as folder:
         place = Workspace.of(Lake(f"file://{folder}"), project.pipeline, arguments.day, project.clock)
         sampler = _Sampler(project, max(arguments.rows, _SAMPLE_ROWS))
-        raw = export_partition(place, project.mixpanel_settings.project_id, sampler)
+        raw = export_partition(place, project.mixpanel_settings.source, sampler)
         mapped = transform_partition(place, raw, schema, mapping)
         for row in _rows(place, mapped, Path(folder), arguments.rows):
             print(row)

@@ -6,8 +6,9 @@ import base64
 import gzip
 import hashlib
 import json
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +20,9 @@ from include.config.model import Pipeline
 from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
-from include.lake.ledger import Ledger
+from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest
-from include.xdm.identity import event_id, event_id_without_insert_id
+from include.xdm.identity import event_id, event_id_of_content
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Sandbox:
     """The sandbox's own records."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = self._url = url
 
     def returned(self, project_id: int) -> Iterator[bytes]:
         """Every line that a complete export returned."""
@@ -110,11 +111,13 @@ def compare(
     )
 
 
-def result_of(lake: Lake, partition: PartitionKey, active: Counter[str]) -> PartitionResult:
-    """What became of a partition: counts of its manifests, and ``active`` rows of its batch in AEP."""
+def result_of(
+    lake: Lake, partition: PartitionKey, records: Sequence[LedgerRecord], active: Counter[str]
+) -> PartitionResult:
+    """What became of a partition: counts of its manifests, and ``active`` rows of its ledger's batches in AEP."""
     made = newest_manifests(lake, partition)
     counts = {step: manifest.counts for step, manifest in made.items()}
-    batches = [record.batch for record in loads(Ledger(lake, partition).records())]
+    batches = [record.batch for record in loads(records)]
     return PartitionResult(
         partition=partition,
         exported=counts.get("export", {}).get("exported", 0),
@@ -147,11 +150,11 @@ def line_id(project_id: int, line: bytes, time_in_ms: bool = False) -> str:
         ids = (properties.get("$distinct_id_before_identity"), properties.get("distinct_id"))
         distinct_id = next((str(text) for text in ids if text and str(text).strip()), "")
         insert_id = properties.get("$insert_id")
+        seconds = math.floor(float(properties["time"])) // (1000 if time_in_ms else 1)
         if insert_id:
-            seconds = int(float(properties["time"])) // (1000 if time_in_ms else 1)
             return event_id(project_id, event["event"], distinct_id, seconds, insert_id)
         plain = {name: bytes(value).decode() for name, value in raw.items()}
-        return event_id_without_insert_id(project_id, event["event"], plain)
+        return event_id_of_content(project_id, event["event"], distinct_id, seconds, plain)
     except (ValueError, KeyError, TypeError, AttributeError, msgspec.MsgspecError):
         return "line:" + hashlib.sha256(line).hexdigest()
 

@@ -14,6 +14,9 @@ STEP_FOLDERS = {
     "stage": "staged",
 }
 
+HISTORIES = "_histories"
+"""The folder of all histories; no pipeline's name begins with an underscore."""
+
 
 @dataclass(frozen=True, order=True)
 class PartitionKey:
@@ -34,16 +37,16 @@ class PartitionKey:
         return f"{self.prefix}/{STEP_FOLDERS[step]}"
 
     def output(self, step: str, digest: str) -> str:
-        return f"{self.step(step)}/{_hex(digest)}"
+        return f"{self.step(step)}/{digest_part(digest)}"
 
     def manifest(self, step: str, digest: str) -> str:
         return f"{self.output(step, digest)}/manifest.json"
 
     def quarantine(self, step: str, digest: str) -> str:
-        return f"{self.prefix}/quarantine/{step}-{_hex(digest)}.jsonl.gz"
+        return f"{self.prefix}/quarantine/{step}-{digest_part(digest)}.jsonl.gz"
 
     def report(self, digest: str) -> str:
-        return f"{self.prefix}/report/{_hex(digest)}.html"
+        return f"{self.prefix}/report/{digest_part(digest)}.html"
 
     def look(self, name: str) -> str:
         """Which export answers the question that a run asked anew. ``name`` is hashed: it may hold anything."""
@@ -53,19 +56,18 @@ class PartitionKey:
     def looks(self) -> str:
         return f"{self.prefix}/looks"
 
-    def ledger(self, number: int) -> str:
-        return f"{self.prefix}/ledger/{number:06d}.json"
-
     @property
-    def ledger_prefix(self) -> str:
+    def first_ledger(self) -> str:
+        """Where data version 5 and older kept the partition's ledger, whatever dataset it was about."""
         return f"{self.prefix}/ledger"
 
 
 def schema_key(pipeline: str, digest: str) -> str:
-    return f"{pipeline}/schemas/{_hex(digest)}.json"
+    return f"{pipeline}/schemas/{digest_part(digest)}.json"
 
 
-def _hex(digest: str) -> str:
+def digest_part(digest: str) -> str:
+    """The digest, once it is one: it becomes a part of a key."""
     if not re.fullmatch(r"[0-9a-f]{16,64}", digest):
         raise ValueError(f"not a digest: {digest!r}")
     return digest

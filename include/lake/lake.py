@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
 import obstore
 from obstore.exceptions import (
@@ -22,19 +21,15 @@ from obstore.exceptions import (
 )
 from obstore.store import LocalStore, from_url
 
-from include.errors import AccessDenied, ConfigError, LakeError, PipelineError
+from include.errors import AccessDenied, LakeError, PipelineError, UnsafeStore
 from include.failpoint import failpoint
-from include.redact import one_line
+from include.lake import folder
+from include.lake.address import default_lake, lake_address, loopback_endpoint
+from include.lake.probe import PROBE_KEY, prove_create_only, prove_once
 
-_PROJECT = Path(__file__).parents[2]
-_SCHEMES = ("file", "s3", "gs", "az", "abfss")
-_WRITABLE = ".writable"
+__all__ = ["Lake", "default_lake", "sha256_file"]
+
 _CODE = re.compile(r"<Code>([A-Za-z]{3,60})</Code>")
-
-
-def default_lake() -> str:
-    """Where the lake is when nobody says: ``MIXPANEL_AEP_LAKE``, else the folder ``lake`` of the project."""
-    return os.environ.get("MIXPANEL_AEP_LAKE") or f"file://{_PROJECT / 'lake'}"
 
 
 class Lake:
@@ -49,23 +44,18 @@ class Lake:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        parts = _parts(self.url)
-        if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
-            raise ConfigError(
-                f"The lake {one_line(url)!r} names no absolute folder.",
-                "Write it with three slashes: file:///var/lake.",
-            )
+        parts = lake_address(self.url)
+        self.root = Path(parts.path) if parts.scheme == "file" else None
         try:
-            self._store: Any = (
-                LocalStore(parts.path, mkdir=True) if parts.scheme == "file" else self._opened()
-            )
+            if self.root is not None:
+                folder.make_folder(self.root)
+            self._store: Any = LocalStore(parts.path) if self.root is not None else self._opened()
         except (BaseError, OSError, ValueError) as error:
             raise self._error("open", "", error) from None
-        self.root = Path(parts.path) if parts.scheme == "file" else None
 
     def _opened(self, **more: Any) -> Any:
         # A loopback endpoint (moto in tests and demo) is the only one that may speak plain http.
-        return from_url(self.url, client_options={"allow_http": _loopback_endpoint()}, **more)
+        return from_url(self.url, client_options={"allow_http": loopback_endpoint()}, **more)
 
     def uri(self, key: str) -> str:
         """Where an object is, for a person to open."""
@@ -81,21 +71,47 @@ class Lake:
             raise self._error("read", key, error) from None
 
     def create(self, key: str, body: bytes) -> bool:
-        """Puts the object if there is none yet; False when there is one. This is the lake's only lock."""
+        """Put the object if there is none yet; return False when there is one. This is the lake's only lock.
+
+        Raises:
+            UnsafeStore: the store does not keep create-only puts, as the first put of a process proves.
+        """
+        prove_once(self)
+        return self.put_new(key, body)
+
+    def put_new(self, key: str, body: bytes) -> bool:
+        """Put as :meth:`create` does, without the proof; for the proof itself."""
         try:
+            if self.root is not None:
+                return folder.create_file(_path(self.root, key), body)
             self._store.put(key, body, mode="create", use_multipart=False)
-        except (AlreadyExistsError, FileExistsError):
+        except AlreadyExistsError:
             return False
         except (BaseError, OSError) as error:
             raise self._error("write", key, error) from None
         return True
 
+    def replace(self, key: str, body: bytes) -> None:
+        """Put an object in place of the one that is there: only for what can be made again, such as an index."""
+        prove_once(self)
+        try:
+            if self.root is not None:
+                folder.replace_file(_path(self.root, key), BytesIO(body))
+            else:
+                self._store.put(key, body, use_multipart=False)
+        except (BaseError, OSError) as error:
+            raise self._error("write", key, error) from None
+
     def upload(self, key: str, source: Path) -> None:
-        """Streams a local file to the lake; a reader never sees a part of it."""
+        """Copy a local file to the lake; a reader never sees a part of it."""
+        prove_once(self)
         failpoint("lake.upload.before")
-        with source.open("rb") as file:  # that it is not there is no fault of the lake
+        with source.open("rb") as file:  # a missing source is not an error of the lake
             try:
-                obstore.put(self._store, key, file)
+                if self.root is not None:
+                    folder.replace_file(_path(self.root, key), file)
+                else:
+                    obstore.put(self._store, key, file)
             except (BaseError, OSError) as error:
                 raise self._error("write", key, error) from None
         failpoint("lake.upload.after")
@@ -148,13 +164,35 @@ class Lake:
         return removed
 
     def check_writable(self) -> None:
-        """Raises LakeError now rather than after an hour of export."""
-        self.create(_WRITABLE, b"")
+        """Raise now rather than after an hour of export: LakeError, AccessDenied or UnsafeStore."""
+        prove_once(self)
+
+    def prove(self) -> None:
+        """Prove create-only puts again, and that the lake can be listed.
+
+        Raises:
+            UnsafeStore: the store does not keep create-only puts.
+            AccessDenied: the credential may not read, list or write; the sentence says which.
+        """
+        next(self.keys(""), None)
+        self.read(PROBE_KEY)
+        try:
+            prove_create_only(self)
+        except AccessDenied as denied:
+            raise AccessDenied(
+                f"The lake {self.url} lets this credential list and read, but not write; whether it keeps "
+                "create-only puts is not proven.",
+                denied.hint,
+            ) from None
+
+    def mode_for_others(self) -> str | None:
+        """Return a folder lake's mode in octal where other users of the machine may enter it, else None."""
+        return folder.mode_for_others(self.root) if self.root is not None else None
 
     @property
     def on_this_machine(self) -> bool:
         """Whether it is a folder, or a stand-in for a store that is reached over loopback."""
-        return self.root is not None or _loopback_endpoint()
+        return self.root is not None or loopback_endpoint()
 
     def open_to_anyone(self) -> bool:
         """Whether a store can be listed, or an object of it read, without credentials."""
@@ -162,7 +200,7 @@ class Lake:
         stranger = self._opened(skip_signature=True)
         looks: tuple[Callable[[], Any], ...] = (
             lambda: next(iter(stranger.list()), None),
-            lambda: stranger.head(_WRITABLE),
+            lambda: stranger.head(PROBE_KEY),
         )
         for look in looks:
             try:
@@ -177,6 +215,11 @@ class Lake:
         return False
 
     def _error(self, verb: str, key: str, error: Exception) -> PipelineError:
+        if verb == "write" and _unsupported(error):
+            return UnsafeStore(
+                f"The store of lake {self.url} does not implement create-only puts (HTTP 501).",
+                "Use a store that honours If-None-Match: * on PUT.",
+            )
         if _forbids(error):
             return AccessDenied(
                 f"The lake {self.url} does not let this worker {verb} {key or 'anything'}.",
@@ -191,29 +234,11 @@ class Lake:
         )
 
 
-def _parts(url: str) -> SplitResult:
-    """The parts of a lake's address; it is told in logs and manifests, so nothing secret may be in it.
-
-    Raises:
-        ConfigError: it is none; what may hold a secret is not in the message.
-    """
-    try:
-        parts = urlsplit(url)
-        told = parts.password or parts.query or parts.fragment
-    except ValueError:
-        raise ConfigError("The lake's address is none.", "Write it like s3://bucket/prefix.") from None
-    if parts.scheme not in _SCHEMES:
-        raise ConfigError(
-            f"The lake is of no known kind: its address begins with {one_line(parts.scheme, 20) or 'no scheme'}.",
-            f"Use one of {', '.join(_SCHEMES)}.",
-        )
-    # Of abfss://container@account.dfs.core.windows.net the container stands where others have a user.
-    if told or (parts.username and parts.scheme != "abfss"):
-        raise ConfigError(
-            "The lake's address holds more than a place: a user, a password, a signature or the like.",
-            "Write only scheme://bucket/prefix; credentials come from the worker's environment, better from its role.",
-        )
-    return parts
+def _path(root: Path, key: str) -> Path:
+    """The file of a key; a key that leads out of the lake is a defect, refused as obstore refuses it."""
+    if not all(part not in ("", ".", "..") for part in key.split("/")) or "\0" in key:
+        raise ValueError(f"illegal character sequence in the key {key!r}")
+    return root / key
 
 
 def sha256_file(path: Path) -> str:
@@ -229,8 +254,6 @@ def _forbids(error: Exception) -> bool:
     return any(f"status code: {code}" in str(error) for code in (401, 403))
 
 
-def _loopback_endpoint() -> bool:
-    import os
-
-    endpoint = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT") or ""
-    return urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1")
+def _unsupported(error: Exception) -> bool:
+    """Whether the store answers that it does not implement the header of a create-only put."""
+    return "NotImplemented" in str(error) or "status code: 501" in str(error)

@@ -9,25 +9,31 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from include.errors import BadManifest, Conflict
 from include.failpoint import failpoint
-from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
+from include.lake.manifest import LakeFile
 
-VERSION = 1
+VERSION = 2
 _NUMBERED = re.compile(r"/(\d{6,})\.json$")
 _COMPARE = "Compare the partition's batches in AEP with the ledger before anything is run again."
 Kind = Literal["claimed", "created", "completing", "active", "failed", "empty", "gone"]
 
 
 class LedgerRecord(BaseModel):
-    """One thing that happened. ``content`` is the staged manifest's content digest, ``run`` who did it.
+    """One thing that happened. ``content`` is the staged manifest's content digest, ``run`` the run that did it.
 
     ``replaces``: the batches that this one takes the place of when it becomes active.
+    ``ids``: the file with the ``_id``s of the batch; None in records of version 1.
+    ``recipe``: how those ``_id``s were made (``include.xdm.identity``); version 1 knew one recipe only.
+    ``made_of``: digests of the filter, the mapping and the schema.
+    ``history``: the digest of the target; empty in records of version 1.
+    ``note``: the reason, where a person or AEP changed something; ``run`` names the person then.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,6 +49,10 @@ class LedgerRecord(BaseModel):
     replaces: tuple[str, ...] = ()
     counts: dict[str, int] = {}
     note: str = ""
+    ids: LakeFile | None = None
+    recipe: int = 1
+    made_of: dict[str, str] = {}
+    history: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,11 @@ class Ledger:
     """A partition's records, oldest first."""
 
     lake: Lake
-    partition: PartitionKey
+    prefix: str
+    """The folder of the lake in which its records are."""
+    day: date
+    history: str = ""
+    """The digest of the target, which every record repeats."""
 
     def records(self) -> list[LedgerRecord]:
         """All records there are.
@@ -59,7 +73,7 @@ class Ledger:
             BadManifest: a record is unreadable, missing in the row, or of a newer version.
         """
         # The row is listed, not walked: a record that is gone from its midst must not look like its end.
-        found = map(_NUMBERED.search, self.lake.keys(self.partition.ledger_prefix))
+        found = map(_NUMBERED.search, self.lake.keys(self.prefix))
         newest = max((int(match[1]) for match in found if match), default=0)
         return [self._record(number) for number in range(1, newest + 1)]
 
@@ -69,22 +83,25 @@ class Ledger:
         Raises:
             Conflict: somebody else wrote that record since ``seen`` was read; nothing was changed.
         """
-        record = LedgerRecord(number=len(seen) + 1, kind=kind, **fields)
-        key = self.partition.ledger(record.number)
+        record = LedgerRecord(number=len(seen) + 1, kind=kind, history=self.history, **fields)
+        key = self.key(record.number)
         body = record.model_dump_json(indent=1).encode()
         failpoint(f"ledger.{kind}.before")
         created = self.lake.create(key, body)
         failpoint(f"ledger.{kind}.after")
         if not created and self.lake.read(key) != body:
             raise Conflict(
-                f"Another run is loading partition {self.partition} of {self.partition.pipeline} "
+                f"Another run is loading partition {self.day} "
                 f"(record {record.number} of its ledger is not this run's).",
                 "Nothing was lost; this run continues from there when it is retried.",
             )
         return [*seen, record]
 
+    def key(self, number: int) -> str:
+        return f"{self.prefix}/{number:06d}.json"
+
     def _record(self, number: int) -> LedgerRecord:
-        key = self.partition.ledger(number)
+        key = self.key(number)
         body = self.lake.read(key)
         if body is None:
             raise BadManifest(f"{self.lake.uri(key)} is missing; a later record is there.", _COMPARE)
@@ -98,6 +115,6 @@ class Ledger:
             record = LedgerRecord.model_validate(data)
         except (ValueError, TypeError, ValidationError):
             record = None
-        if record is None or record.number != number:
+        if record is None or record.number != number or record.history != self.history:
             raise BadManifest(f"{self.lake.uri(key)} is not a readable ledger record.", _COMPARE)
         return record

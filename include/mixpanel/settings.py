@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from include.errors import ConfigError
 from include.http.connection import check, check_sandbox_url, flag, refuse_unknown, sandbox_address
+from include.lake.history import Source
 
 # docs.mixpanel.com: openapi/export (data hosts), eu-residency and in-residency, openapi/query (app hosts)
 DATA_HOSTS = {"us": "data.mixpanel.com", "eu": "data-eu.mixpanel.com", "in": "data-in.mixpanel.com"}
@@ -88,6 +89,11 @@ class MixpanelSettings:
             ),
             conn_id=conn_id,
         )
+
+    @property
+    def source(self) -> Source:
+        """The project by its ids."""
+        return Source(self.region, self.project_id)
 
     @property
     def data_url(self) -> str:

@@ -4,40 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from include.failpoint import failpoint
 from include.lake import manifest as manifests
+from include.lake.history import Source
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, sha256_file
 from include.lake.manifest import Manifest, digest_of, upload_file
+from include.mixpanel.stored_day import stored_day
+from include.mixpanel.stream import is_event
 from include.mixpanel.time import require_closed
 from include.steps.workspace import DATA_VERSION, Workspace
 
+__all__ = ["DayFile", "Question", "Writer", "latest_export", "newest_look", "stored_day"]
+
 _MODULUS = 2**256
-
-
-class _Line(msgspec.Struct):
-    properties: dict[str, msgspec.Raw]
-
-
-_decode = msgspec.json.Decoder(_Line).decode
-
-
-def stored_day(line: bytes, *, in_ms: bool) -> date | None:
-    """The day for which Mixpanel returns a line: its ``time`` read as UTC, in old projects the wall clock's reading."""
-    try:
-        seconds = float(bytes(_decode(line).properties["time"])) / (1000 if in_ms else 1)
-        return date(1970, 1, 1) + timedelta(days=math.floor(seconds / 86_400))
-    except (msgspec.MsgspecError, KeyError, ValueError, OverflowError):
-        return None
 
 
 class Writer(Protocol):
@@ -57,12 +43,21 @@ class DayFile:
     path: Path
     asked: str
     rows: int = 0
+    not_events: int = 0
+    """Of the rows, those that are something else than an event; the transform step quarantines them."""
     _sum: int = 0
 
     def write(self, file: Writer, line: bytes) -> None:
         file.write(line + b"\n")
         self._sum += int.from_bytes(hashlib.sha256(line).digest(), "big")
         self.rows += 1
+        self.not_events += not is_event(line)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """``exported`` events, and ``not_events`` where there are other lines."""
+        others = {"not_events": self.not_events} if self.not_events else {}
+        return {"exported": self.rows - self.not_events, **others}
 
     @property
     def digest(self) -> str:
@@ -76,18 +71,19 @@ class Question:
     """What Mixpanel is asked for a partition; answers are kept by it."""
 
     workspace: Workspace
-    project_id: int
+    project: Source
     request: Mapping[str, str]
 
     @classmethod
-    def of(cls, workspace: Workspace, project_id: int) -> Question:
+    def of(cls, workspace: Workspace, project: Source) -> Question:
         source, day = workspace.pipeline.mixpanel, workspace.partition.day
         require_closed(day, source, workspace.clock.now())
         return cls(
             workspace,
-            project_id,
+            project,
             {
-                "project_id": str(project_id),
+                "region": project.region,
+                "project_id": str(project.project_id),
                 "day": str(day),
                 "events": ",".join(sorted(source.events)),
                 "where": source.where or "",
@@ -99,12 +95,18 @@ class Question:
     def digest(self) -> str:
         return digest_of(self.request)
 
+    @property
+    def digests(self) -> tuple[str, str]:
+        """Also that of the same question in data version 5 and older, which did not name the region."""
+        return self.digest, digest_of({name: text for name, text in self.request.items() if name != "region"})
+
     def latest(self) -> Manifest | None:
-        return latest_export(self.workspace, self.digest)
+        return latest_export(self.workspace, self.digests)
 
     def looked(self, look: str) -> Manifest | None:
         """What a look of this name has found."""
-        body = self.workspace.lake.read(self.workspace.partition.look(f"{look} {self.digest}"))
+        keys = (self.workspace.partition.look(f"{look} {digest}") for digest in self.digests)
+        body = next(filter(None, map(self.workspace.lake.read, keys)), None)
         return self.workspace.require("export", json.loads(body)["export"]) if body else None
 
     def publish(self, day_file: DayFile, look: str | None) -> Manifest:
@@ -119,8 +121,12 @@ class Question:
                 digest=digest,
                 inputs={"request": self.digest},
                 files=(upload_file(place.lake, key, day_file.path, day_file.rows),),
-                counts={"exported": day_file.rows},
-                details={"request": dict(self.request), "project_id": self.project_id},
+                counts=day_file.counts,
+                details={
+                    "request": dict(self.request),
+                    "project_id": self.project.project_id,
+                    "region": self.project.region,
+                },
             )
         if look:
             at = place.clock.now().isoformat(timespec="milliseconds")
@@ -131,7 +137,7 @@ class Question:
         return done
 
 
-def latest_export(workspace: Workspace, request: str) -> Manifest | None:
+def latest_export(workspace: Workspace, requests: Collection[str]) -> Manifest | None:
     """The newest answer to a question: the last look's, also where it was an older one over again."""
     lake, partition = workspace.lake, workspace.partition
     found = [
@@ -139,10 +145,10 @@ def latest_export(workspace: Workspace, request: str) -> Manifest | None:
         for key in lake.keys(partition.step("export"))
         if key.endswith("/manifest.json")
         and (manifest := manifests.load(lake, key)) is not None
-        and manifest.inputs["request"] == request
+        and manifest.inputs["request"] in requests
     ]
     looks = [json.loads(lake.read(key) or b"{}") for key in lake.keys(partition.looks)]
-    found += [(look["at"], look["export"]) for look in looks if look.get("request") == request]
+    found += [(look["at"], look["export"]) for look in looks if look.get("request") in requests]
     return workspace.require("export", max(found)[1]) if found else None
 
 

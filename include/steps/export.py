@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack
 from datetime import date
 from typing import Protocol
 
+from include.lake.history import Source
 from include.lake.manifest import Manifest
 from include.steps.asked import DayFile, Question, stored_day
 from include.steps.jsonl import gzip_writer
@@ -22,7 +23,7 @@ class Exporter(Protocol):
 
 
 def export_partition(
-    workspace: Workspace, project_id: int, mixpanel: Exporter, *, look: str | None = None
+    workspace: Workspace, project: Source, mixpanel: Exporter, *, look: str | None = None
 ) -> Manifest:
     """Exports the partition, or finds it exported. ``counts``: ``exported`` lines.
 
@@ -33,7 +34,7 @@ def export_partition(
         PartitionNotClosed: the day is not over in the project's zone.
         TruncatedExport: Mixpanel's answer was not whole; nothing was published.
     """
-    question = Question.of(workspace, project_id)
+    question = Question.of(workspace, project)
     done = question.looked(look) if look else question.latest()
     if done is not None:
         return done
@@ -52,7 +53,7 @@ def export_partition(
 
 
 def export_partitions(
-    workspaces: Sequence[Workspace], project_id: int, mixpanel: Exporter, look: str
+    workspaces: Sequence[Workspace], project: Source, mixpanel: Exporter, look: str
 ) -> list[Manifest]:
     """Looks again at days that follow each other, in one export of the whole range: of Mixpanel's 60 an hour it costs
     one. Where a line does not tell its day, they are exported one by one instead.
@@ -61,12 +62,12 @@ def export_partitions(
         PartitionNotClosed: one of the days is not over in the project's zone.
         TruncatedExport: Mixpanel's answer was not whole; nothing was published.
     """
-    questions = {place.partition.day: Question.of(place, project_id) for place in workspaces}
+    questions = {place.partition.day: Question.of(place, project) for place in workspaces}
     done = {day: question.looked(look) for day, question in questions.items()}
     if any(manifest is None for manifest in done.values()):
         split = _export_range(questions, mixpanel, look)
         if split is None:
-            return [export_partition(place, project_id, mixpanel, look=look) for place in workspaces]
+            return [export_partition(place, project, mixpanel, look=look) for place in workspaces]
         done |= split
     return [manifest for _, manifest in sorted(done.items()) if manifest is not None]
 

@@ -9,17 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from include.aep.client import AepClient
-from include.aep.decide import (
-    Action,
-    loads,
-)
-from include.errors import (
-    Conflict,
-    Terminal,
-)
+from include.aep.decide import Action, loads
+from include.errors import Conflict, Terminal
+from include.lake.history import History
 from include.lake.manifest import Manifest
-from include.steps.attempt import Attempt
-from include.steps.outcome import record_active, record_failed
+from include.steps.batch_loader import BatchLoader
+from include.steps.outcome import record_active, record_failed, unconfirmed
 from include.steps.workspace import Workspace
 
 _MANY_DECISIONS = 20
@@ -58,7 +53,7 @@ def ingest_partition(
     workspace: Workspace,
     staged: Manifest,
     aep: AepClient,
-    dataset_id: str,
+    history: History,
     run: str,
     *,
     replace: bool = False,
@@ -72,8 +67,10 @@ def ingest_partition(
         Conflict: another run is at work on this partition.
         BatchFailed: AEP refused the batch; a retry makes a new one.
         CountMismatch: AEP counts other rows than were staged.
+        BatchUnconfirmed: AEP does not confirm now that a batch of the ledger exists and is active.
+        UnknownBatch: AEP holds a batch of the partition that the ledger does not know.
     """
-    work = Attempt(workspace, staged, aep, dataset_id, run, replace)
+    work = BatchLoader.open(workspace, history, staged, aep, run, replace=replace)
     again = True
     for _ in range(_MANY_DECISIONS):
         decision = work.decide()
@@ -83,8 +80,12 @@ def ingest_partition(
                 return _ingested(work, again)
             case Action.WATCH:
                 return Watching(batch, work.committed)
+            case Action.CONFIRM:
+                if work.committed:  # the catalog may lag behind a batch that was completed a moment ago
+                    return Watching(batch, committed=True)
+                raise unconfirmed(workspace, batch)
             case Action.MARK_EMPTY:
-                work.record("empty")
+                work.mark_empty()
             case Action.MARK_GONE:
                 work.record("gone", batch, note="taken back in AEP")
             case Action.RESTAGE:
@@ -110,7 +111,7 @@ def ingest_partition(
     raise Conflict(f"Partition {workspace.partition} changes faster than this run can follow.", "Retry it.")
 
 
-def _ingested(work: Attempt, again: bool) -> Ingested:
+def _ingested(work: BatchLoader, again: bool) -> Ingested:
     active = loads(work.records)
     return Ingested(
         tuple(str(record.batch) for record in active),

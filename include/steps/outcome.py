@@ -9,43 +9,54 @@ from include.aep.decide import BatchOutlook, outlook
 from include.errors import (
     AccessDenied,
     BatchFailed,
+    BatchUnconfirmed,
     CountMismatch,
     ServiceUnavailable,
     Throttled,
     Transient,
 )
-from include.lake.manifest import Manifest
-from include.steps.attempt import Attempt
+from include.steps.batch_loader import BatchLoader
 from include.steps.jsonl import gzip_writer
+from include.steps.workspace import Workspace
 
 
-def record_active(work: Attempt, batch: str) -> None:
+def record_active(work: BatchLoader, batch: str) -> None:
     """Writes down that a batch is active, once AEP counts exactly the rows that were staged for it.
 
     Raises:
         CountMismatch: AEP counts others.
         Transient: it has not counted yet, or still shows what the batch replaces.
     """
-    found, loaded = work.aep.batches.find(batch), work.loaded(batch)
+    found, (_, expected) = work.aep.batches.find(batch), work.loaded(batch)
     rows, failed = (found.output_records, found.failed_records) if found else (None, None)
     if rows is None:
         raise Transient(
             f"AEP says batch {batch} of partition {work.workspace.partition} succeeded, but not yet with how many rows.",
             "This run asks again when it is retried.",
         )
-    if rows != loaded.rows or failed:
+    if rows != expected or failed:
         raise CountMismatch(
             f"AEP says batch {batch} succeeded with {rows} rows and {failed or 0} failed ones, but "
-            f"{loaded.rows} were staged for partition {work.workspace.partition}.",
+            f"{expected} were staged for partition {work.workspace.partition}.",
             "Compare the batch's failed rows with the staged files; then revert the batch in AEP, and clear the task: "
             "the partition is loaded anew.",
         )
     replaces = next(r.replaces for r in reversed(work.records) if r.batch == batch and r.kind == "created")
     _require_gone(work, batch, replaces)
-    work.record("active", batch, of=loaded, replaces=replaces, counts={"active": rows})
+    work.record("active", batch, replaces=replaces, counts={"active": rows})
 
 
-def _require_gone(work: Attempt, batch: str, replaced: tuple[str, ...]) -> None:
+def unconfirmed(workspace: Workspace, batch: str) -> BatchUnconfirmed:
+    """The error for a batch that AEP does not confirm: it is asked again, and then a person decides."""
+    pipeline, day = workspace.pipeline.name, workspace.partition
+    return BatchUnconfirmed(
+        f"The ledger of partition {day} names batch {batch}, but AEP does not say now that it is there and active.",
+        "This run asks again when it is retried. If it stays so, look at the dataset in AEP, then write down what is "
+        f"true: mixpanel-aep ledger release {pipeline} {day} --batch {batch} makes the next run load those rows again.",
+    )
+
+
+def _require_gone(work: BatchLoader, batch: str, replaced: tuple[str, ...]) -> None:
     """While AEP still shows what a batch takes the place of, every row of it is there twice."""
     for other in replaced:
         found = work.aep.batches.find(other)
@@ -57,17 +68,13 @@ def _require_gone(work: Attempt, batch: str, replaced: tuple[str, ...]) -> None:
             )
 
 
-def record_failed(work: Attempt, batch: str) -> None:
+def record_failed(work: BatchLoader, batch: str) -> None:
     """Writes down that AEP refused a batch, and keeps what it tells of the rows.
 
     Raises:
         BatchFailed: it held what this run wants to load.
     """
-    why, loaded, found = (
-        work.aep.batches.why_failed(batch),
-        work.loaded(batch),
-        work.aep.batches.find(batch),
-    )
+    why, found = work.aep.batches.why_failed(batch), work.aep.batches.find(batch)
     if found is not None and found.is_duplicate:
         # Not written down as failed: what follows such a record is a new batch of the same rows.
         raise _refused(
@@ -77,9 +84,10 @@ def record_failed(work: Attempt, batch: str) -> None:
             "Its rows should be active in AEP under another batch: look there. No new batch is made of them, "
             "however often the task is cleared; ask Adobe if they are missing.",
         )
-    kept = _keep_failed_rows(work, batch, loaded)
-    work.record("failed", batch, of=loaded, note=why, counts={"refused": kept})
-    if loaded.content == work.staged.content:  # else an earlier run's; this one's is still to come
+    record = next(record for record in reversed(work.records) if record.batch == batch)
+    kept = _keep_failed_rows(work, batch, record.staged)
+    work.record("failed", batch, note=why, counts={"refused": kept})
+    if record.content == work.staged.content:  # else an earlier run's; this one's is still to come
         raise _refused(
             work,
             batch,
@@ -88,7 +96,7 @@ def record_failed(work: Attempt, batch: str) -> None:
         )
 
 
-def _keep_failed_rows(work: Attempt, batch: str, loaded: Manifest) -> int:
+def _keep_failed_rows(work: BatchLoader, batch: str, staged: str) -> int:
     """Brings what AEP tells of the rows that it refused into quarantine, before AEP forgets it after 30 days.
 
     Where AEP does not tell it, the batch has failed all the same, and that is what has to be said.
@@ -102,9 +110,9 @@ def _keep_failed_rows(work: Attempt, batch: str, loaded: Manifest) -> int:
                 file.write(head + b', "refused": ' + row.strip() + b"}\n")
                 kept += 1
         if kept:
-            work.workspace.lake.upload(work.workspace.partition.quarantine("ingest", loaded.digest), path)
+            work.workspace.lake.upload(work.workspace.partition.quarantine("ingest", staged), path)
     return kept
 
 
-def _refused(work: Attempt, batch: str, why: str, hint: str) -> BatchFailed:
+def _refused(work: BatchLoader, batch: str, why: str, hint: str) -> BatchFailed:
     return BatchFailed(f"AEP refused batch {batch} of partition {work.workspace.partition}: {why}.", hint)

@@ -9,11 +9,14 @@ from typing import Any, Protocol
 
 from include.aep.decide import loads
 from include.errors import PayloadTooLarge
+from include.lake.history import History
 from include.lake.lake import sha256_file
-from include.lake.ledger import Ledger
 from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
 from include.quality.suite import present
-from include.steps.choose import Choice
+from include.steps.choose import unloaded_rows
+from include.steps.id_sets import write_ids
+from include.steps.origin import made_of, require_exported_from, require_one_recipe, source_of
+from include.steps.transform import open_duckdb
 from include.steps.workspace import DATA_VERSION, Workspace
 
 FILE_ROWS = 500_000
@@ -22,51 +25,83 @@ MOST_FILES, MOST_BYTES = 1500, 100_000_000_000
 """What AEP takes as one batch (EP:ingestion/guardrails.md)."""
 
 
-def stage_partition(workspace: Workspace, valid: Manifest, *, replace: bool = False) -> Manifest:
-    """Stages the valid rows that are not active at AEP yet, or finds them staged; with ``replace`` all of them.
+def stage_partition(
+    workspace: Workspace, valid: Manifest, history: History | None = None, *, replace: bool = False
+) -> Manifest:
+    """Stage the valid rows that are not active at AEP yet, or find them staged; with ``replace`` all of them.
 
-    ``counts``: ``staged``; where others are active, how many of the valid rows are (``already_active``), and how many
-    active rows are in no export any more (``vanished``). ``details``: ``beside`` which staged digests.
+    ``counts``: ``staged``; where rows are active already, also ``already_active``, ``changed`` and ``vanished``.
+    ``details``: ``beside`` (the staged digests of the loads that were excluded), ``ids`` (the file of the ``_id``s),
+    ``recipe``, ``made_of``, and the ``source`` of the events. Without a history nothing counts as active.
 
     Raises:
+        AnotherSource: the events are from another project than the history is bound to.
         PayloadTooLarge: they are more than AEP takes in one batch.
     """
-    active = [] if replace else loads(Ledger(workspace.lake, workspace.partition).records())
-    there = [workspace.require("stage", record.staged) for record in active]
-    digests = {manifest.digest for manifest in there}
-    for manifest in there:
-        if manifest.inputs["validate"] == valid.digest and set(manifest.details.get("beside", ())) <= digests:
-            return manifest  # these rows, with those that they were chosen beside, are active
+    mapped = workspace.require("transform", valid.inputs["transform"])
+    raw = workspace.require("export", mapped.inputs["export"])
+    if history is not None:
+        require_exported_from(history, raw)
+    records = history.ledger(workspace.partition.day).records() if history is not None else []
+    active = [] if replace else loads(records)
+    excluded = {record.staged for record in active}
+    if (loaded := _already_loaded(workspace, valid, excluded)) is not None:
+        return loaded
+    recipe = int(mapped.details.get("recipe", 1))
+    require_one_recipe(workspace, active, recipe)
     file_format = workspace.pipeline.aep.file_format
     inputs = {
         "validate": valid.digest,
-        "beside": ",".join(sorted(digests)),
+        "beside": ",".join(sorted(excluded)),
         "format": file_format,
         "file_rows": str(FILE_ROWS),
         "data_version": str(DATA_VERSION),
     }
+    if history is not None:
+        inputs["history"] = history.target.digest
     digest = digest_of(inputs)
     done = workspace.find("stage", digest)
     if done is not None:
         return done
-    files = []
-    with workspace.scratch() as scratch:
+    files, ids = [], None
+    with workspace.scratch() as scratch, open_duckdb(scratch) as db:
         paths = workspace.local_files(valid, scratch)
-        choice = Choice(workspace, valid, there, scratch)
-        for path, rows in _write(choice.tables(paths), scratch, file_format):
+        unloaded = unloaded_rows(db, workspace, mapped, paths, active, scratch)
+        for path, rows in _write(unloaded.tables(), scratch, file_format):
             name = f"events-{sha256_file(path)[:16]}.{file_format}"
             key = f"{workspace.partition.output('stage', digest)}/{name}"
             files.append(upload_file(workspace.lake, key, path, rows))
             path.unlink()
             _require_room(workspace, files)
+        if files and history is not None:
+            ids = write_ids(db, unloaded.ids, history, workspace, digest, scratch)
     return workspace.publish(
         step="stage",
         digest=digest,
         inputs=inputs,
         files=tuple(files),
-        counts={"staged": sum(file.rows for file in files), **choice.counts},
-        details={"beside": sorted(digests)},
+        counts={"staged": sum(file.rows for file in files), **unloaded.counts},
+        details={
+            "beside": sorted(excluded),
+            "ids": ids.model_dump() if ids else None,
+            "recipe": recipe,
+            "made_of": made_of(workspace.pipeline, mapped),
+            "source": source_of(raw),
+        },
     )
+
+
+def _already_loaded(workspace: Workspace, valid: Manifest, active: set[str]) -> Manifest | None:
+    """The staged output of these very rows, where it is active together with all that it was chosen to exclude."""
+    for digest in sorted(active):
+        staged = workspace.find("stage", digest)
+        if (
+            staged is not None
+            and staged.inputs["validate"] == valid.digest
+            and set(staged.details.get("beside", ())) <= active
+        ):
+            return staged
+    return None
 
 
 def _require_room(workspace: Workspace, files: list[LakeFile]) -> None:

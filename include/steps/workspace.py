@@ -18,7 +18,7 @@ from include.lake.manifest import Manifest, Step
 from include.steps.scratch import scratch_folder
 from include.xdm.schema import XdmSchema, parse_schema
 
-DATA_VERSION = 5
+DATA_VERSION = 6
 """Raise it when the same inputs give other rows: outputs of the old code are then made anew."""
 
 
@@ -36,12 +36,17 @@ class Workspace:
         """The workspace of a day.
 
         Raises:
-            ConfigError: the day is before the pipeline's start date.
+            ConfigError: the day is before the pipeline's start date or after its end date.
         """
         if day < pipeline.start_date:
             raise ConfigError(
                 f"Partition {day} is before the start_date {pipeline.start_date} of pipeline {pipeline.name}.",
                 "Set an earlier start_date in the pipeline file, or choose a later day.",
+            )
+        if pipeline.end_date is not None and day > pipeline.end_date:
+            raise ConfigError(
+                f"Partition {day} is after the end_date {pipeline.end_date} of pipeline {pipeline.name}.",
+                "Set a later end_date in the pipeline file or remove it, or choose an earlier day.",
             )
         return cls(lake, pipeline, PartitionKey(pipeline.name, day), clock)
 

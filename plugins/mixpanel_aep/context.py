@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
-from include.config.model import Pipeline
 from include.errors import ConfigError
-from include.lake.lake import Lake, default_lake
 from include.redact import one_line
+from mixpanel_aep.lakes import LAKE_VARIABLE, open_lake
 
-LAKE_VARIABLE = "mixpanel_aep_lake"
+__all__ = ["LAKE_VARIABLE", "open_lake", "partition_of", "refuse_conf", "replaces"]
+
 _CONF_KEYS = frozenset({"partition_date", "reprocess", "export_again"})
 
 
@@ -33,25 +33,34 @@ def refuse_conf(context: Mapping[str, Any], known: Collection[str] = ()) -> dict
 
 
 def partition_of(context: Mapping[str, Any]) -> date:
-    """The partition that a run is for: its key, or ``partition_date`` of its conf where it has no key.
+    """Return the partition of a run: its partition key, else ``partition_date`` of its conf.
 
     Raises:
-        ConfigError: the run names no day, or its conf holds something else.
+        ConfigError: the run names no day or two different days, or its conf has an unknown key.
     """
-    run = context["dag_run"]
     conf = refuse_conf(context, _CONF_KEYS)
-    key = run.partition_key or conf.get("partition_date")
-    if not key:
+    named = [text for text in (context["dag_run"].partition_key, conf.get("partition_date")) if text]
+    if not named:
         raise ConfigError(
             "This run has no partition.",
             "Trigger it with a partition key or partition_date such as 2026-07-01, or use Backfill for many days.",
         )
+    days = [_day(text) for text in named]
+    if days[0] != days[-1]:
+        raise ConfigError(
+            f"This run has the partition key {days[0]}, but its partition_date is {days[-1]}.",
+            "Trigger it again with one of them, or with the same day in both.",
+        )
+    return days[0]
+
+
+def _day(text: object) -> date:
     try:
-        day = date.fromisoformat(key if isinstance(key, str) else "")
+        day = date.fromisoformat(text if isinstance(text, str) else "")
     except ValueError:
         day = None
     # fromisoformat also reads 20260701 and 2026-W27-3: one day would have several names in Airflow.
-    if day is None or day.isoformat() != key:
+    if day is None or day.isoformat() != text:
         raise ConfigError("This run's partition is no day.", "Write it like 2026-07-01.")
     return day
 
@@ -71,7 +80,7 @@ def replaces(context: Mapping[str, Any]) -> bool:
 
 
 def look(context: Mapping[str, Any]) -> str | None:
-    """The name under which the run looks at its day again, or None: an export that is there will do.
+    """Return the refresh name of a run with ``export_again``, or None: an export that is there will do.
 
     Raises:
         ConfigError: its conf says neither yes nor no.
@@ -81,17 +90,20 @@ def look(context: Mapping[str, Any]) -> str | None:
         raise ConfigError(
             "This run's export_again is neither true nor false.", "Trigger it again with one of them."
         )
-    return run_name(context) if again else None
+    return refresh_name(context) if again else None
+
+
+def refresh_name(context: Mapping[str, Any]) -> str:
+    """Return the name of the refresh that this task asks Mixpanel for: one for each time that the task is cleared.
+
+    A retry has the same name, so that it finds the export of the try before it. Clearing a task makes a new name,
+    because Airflow then raises the task's ``max_tries`` by the tries that were made, and at no other time. The run's
+    ``clear_number`` would not do: it also changes when only a later task is cleared.
+    """
+    return f"{run_name(context)}/{context['ti'].max_tries}"
 
 
 def run_name(context: Mapping[str, Any]) -> str:
     """Who is at work, for the ledger: the same for every try of one run."""
     run = context["dag_run"]
     return f"{run.dag_id}/{run.run_id}"
-
-
-def open_lake(pipeline: Pipeline) -> Lake:
-    """The pipeline's lake: its own, else the Airflow variable ``mixpanel_aep_lake``, else the folder ``lake``."""
-    from airflow.sdk import Variable
-
-    return Lake(pipeline.lake or Variable.get(LAKE_VARIABLE, default=None) or default_lake())

@@ -62,15 +62,15 @@ EXPECTED: dict[tuple[str | None, bool], dict[BatchOutlook, Action]] = {
     ("completing", False): every(A.WATCH, open=A.COMPLETE, active=A.RECORD, refused=A.FAIL, gone=A.CREATE),
     ("failed", True): every(A.CREATE, open=A.WATCH, committed=A.WATCH, active=A.RECORD),
     ("failed", False): every(A.CREATE, open=A.WATCH, committed=A.WATCH, active=A.RECORD),
-    ("active", True): every(A.DONE, gone=A.MARK_GONE),
-    ("active", False): every(A.RESTAGE, gone=A.MARK_GONE),
+    ("active", True): every(A.CONFIRM, active=A.DONE, gone=A.MARK_GONE),
+    ("active", False): every(A.CONFIRM, active=A.RESTAGE, gone=A.MARK_GONE),
     ("gone", True): every(A.CREATE),
     ("gone", False): every(A.CREATE),
     ("empty", True): every(A.CREATE),
     ("empty", False): every(A.CREATE),
 }
 PRODUCT = [
-    (kind, same, status, action)
+    (kind, same, status, A.CONFIRM if status is None and kind in ("created", "completing") else action)
     for (kind, same), row in EXPECTED.items()
     for state, action in row.items()
     for status in STATUSES[state]
@@ -220,9 +220,18 @@ def test_an_unknown_status_is_never_an_end(
     records: list[LedgerRecord], want: Wanted, status: str | None
 ) -> None:
     if records and records[-1].kind in ("created", "completing"):
+        action = A.CONFIRM if status is None else A.WATCH
         assert decide(records, want, dict.fromkeys(["B0", "B1", "B2"], status)) == Decision(
-            A.WATCH, records[-1].batch
+            action, records[-1].batch
         )
+
+
+@given(RECORDS, WANTED, st.dictionaries(st.sampled_from(["B0", "B1", "B2"]), STATUS))
+def test_a_partition_is_done_only_when_aep_calls_every_load_active(
+    records: list[LedgerRecord], want: Wanted, statuses: dict[str, str | None]
+) -> None:
+    if decide(records, want, statuses).action is A.DONE:
+        assert all(outlook(statuses.get(str(r.batch))) is O.ACTIVE for r in loads(records))
 
 
 @given(RECORDS, WANTED, st.dictionaries(st.sampled_from(["B0", "B1", "B2"]), STATUS))
@@ -305,7 +314,7 @@ def runner(
         yield
         decision = decide(records, want, statuses)
         batch = decision.batch or ""
-        if decision.action in (A.DONE, A.STOP, A.WATCH):
+        if decision.action in (A.DONE, A.STOP, A.WATCH, A.CONFIRM):
             return
         if decision.action is A.RESTAGE:
             want = stage()

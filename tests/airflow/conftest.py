@@ -31,6 +31,7 @@ os.environ |= {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # for the reason in include/demo/settings.py
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
 }
@@ -74,7 +75,10 @@ def airflow(
     from tests.faults.case import three
 
     # Nobody is polite here: waiting for another run's claim would only take longer.
-    monkeypatch.setattr("include.steps.attempt._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("include.steps.batch_loader._PATIENCE_SECONDS", 0.0)
+    # Nor does AEP do anything here while a task polls it: the sandbox's clock is advanced afterwards.
+    monkeypatch.setattr("mixpanel_aep.operators.ingest._POLL_SECONDS", ())
+    monkeypatch.setattr("mixpanel_aep.operators.ingest._TRIGGER_POLL_SECONDS", 0.5)
     place = airflow_stage.place(
         request.node.name, mapping="mixpanel-defaults.json", aep={"field_group": "mixpanel-defaults.json"}
     )

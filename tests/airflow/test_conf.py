@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from mixpanel_aep.operators.stage import AepStageOperator
 from mixpanel_aep.operators.transform import XdmTransformOperator
 from mixpanel_aep.operators.validate import XdmValidateOperator
 from tests.airflow.conftest import PROJECT
+from tests.airflow.contexts import task_context
 from tests.carrying import PIPELINES
 
 pytestmark = [pytest.mark.airflow, pytest.mark.case("M14")]
@@ -40,8 +40,7 @@ def no_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
 
 
 def context(conf: Any, key: str | None = "2026-07-01") -> dict[str, Any]:
-    run = SimpleNamespace(partition_key=key, conf=conf, dag_id="d", run_id="r")
-    return {"dag_run": run, "ti": SimpleNamespace(xcom_pull=lambda task_ids: None, xcom_push=lambda *a: None)}
+    return task_context(key, conf)
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: f"M14-{operator.__name__}")

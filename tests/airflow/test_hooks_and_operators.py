@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import runpy
 import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import Any
 import pytest
 import requests
 import time_machine
-from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
 from include.clock import SYSTEM_CLOCK
+from include.config.model import Pipeline
 from include.errors import ConfigError, Conflict, Terminal, Throttled, Transient
 from include.lake.lake import Lake
 from mixpanel_aep import hooks
@@ -28,12 +29,13 @@ from mixpanel_aep.operators.export import MixpanelExportOperator
 from mixpanel_aep.operators.ingest import AepIngestOperator, dataset_asset
 from mixpanel_aep.operators.reconcile import (
     ReconcileCloseOperator,
-    ReconcileDayOperator,
     ReconcileLookOperator,
 )
 from mixpanel_aep.operators.transform import XdmTransformOperator
 from mixpanel_aep.triggers.batch import BatchTrigger
 from tests.airflow.connections import connection_variables
+from tests.airflow.contexts import FakeTaskInstance
+from tests.airflow.contexts import task_context as context
 from tests.carrying import PIPELINES, Carrier, quick_sandbox
 
 pytestmark = pytest.mark.airflow
@@ -48,11 +50,6 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", f"file://{tmp_path}/lake")
         yield server.url
-
-
-def context(key: str | None = "2026-07-01", conf: dict[str, Any] | None = None) -> dict[str, Any]:
-    run = SimpleNamespace(partition_key=key, conf=conf, dag_id="d", run_id="r")
-    return {"dag_run": run, "ti": SimpleNamespace(xcom_pull=lambda task_ids: None, xcom_push=lambda *a: None)}
 
 
 def test_the_test_buttons_answer_in_one_sentence(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,9 +107,32 @@ def test_a_run_that_names_no_day_is_told_so(key, conf, says) -> None:
         partition_of(context(key, conf))
 
 
-def test_the_partition_is_the_key_or_else_the_conf() -> None:
-    assert partition_of(context("2026-07-01", {"partition_date": "2026-07-02"})) == DAY
+@pytest.mark.parametrize("conf", [None, {}, {"partition_date": None}, {"partition_date": "2026-07-01"}])
+def test_the_partition_is_the_key_or_else_the_conf(conf: dict[str, Any] | None) -> None:
+    assert partition_of(context("2026-07-01", conf)) == DAY
     assert partition_of(context(None, {"partition_date": "2026-07-01"})) == DAY
+
+
+def test_a_key_and_a_partition_date_that_disagree_are_refused_with_both_days() -> None:
+    asked = context("2026-07-01", {"partition_date": "2026-06-30"})
+    with pytest.raises(ConfigError) as refused:
+        partition_of(asked)
+    assert "partition key 2026-07-01" in str(refused.value)
+    assert "partition_date is 2026-06-30" in str(refused.value)
+    with pytest.raises(AirflowFailException, match="partition_date is 2026-06-30"):
+        MixpanelExportOperator(task_id="export", pipeline=PIPELINES["hostile"]).execute(asked)
+
+
+def test_a_run_for_a_day_after_the_end_date_is_refused(url: str) -> None:
+    with pytest.raises(AirflowFailException, match="Partition 2026-08-01 is after the end_date 2026-07-31"):
+        MixpanelExportOperator(task_id="export", pipeline=PIPELINES["hostile"]).execute(context("2026-08-01"))
+
+
+def test_a_retry_has_the_name_of_its_refresh_and_a_cleared_task_a_new_one() -> None:
+    asked = {"export_again": True}
+    first = look(context(conf=asked, ti=FakeTaskInstance(max_tries=4)))
+    assert look(context(conf=asked, ti=FakeTaskInstance(max_tries=4))) == first
+    assert look(context(conf=asked, ti=FakeTaskInstance(max_tries=5))) != first
 
 
 @pytest.mark.parametrize(
@@ -155,7 +175,10 @@ def test_a_used_up_budget_is_waited_for_without_a_worker(url: str, monkeypatch: 
     assert deferred.value.trigger.moment > datetime.now(UTC) + timedelta(seconds=500)
 
 
-def test_ingest_defers_on_the_batch_and_its_deadline_survives_the_trigger(url: str, tmp_path: Path) -> None:
+def test_ingest_defers_on_the_batch_and_its_deadline_survives_the_trigger(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mixpanel_aep.operators.ingest._POLL_SECONDS", ())
     requests.post(f"{url}/_sandbox/aep/settings", json={"batch_seconds": 3600}, timeout=10).raise_for_status()
     pipeline = PIPELINES["hostile"]
     carrier = Carrier(url, Lake(f"file://{tmp_path}/lake"), pipeline)
@@ -163,7 +186,7 @@ def test_ingest_defers_on_the_batch_and_its_deadline_survives_the_trigger(url: s
     digest = carrier.stage(DAY).digest
     operator = AepIngestOperator(task_id="ingest", pipeline=pipeline)
     run = context()
-    run["ti"].xcom_pull = lambda task_ids: {"digest": digest}
+    run["ti"].xcom = {("stage", "return_value"): {"digest": digest}}
     with pytest.raises(TaskDeferred) as deferred:
         operator.execute(run)
     deadline = deferred.value.kwargs["deadline"]
@@ -181,7 +204,8 @@ def test_the_trigger_serializes_its_init_and_reports_the_end(url: str, tmp_path:
     batch = carrier.carry(DAY).batch
     path, kwargs = BatchTrigger("aep_default", batch, time.time() + 60).serialize()
     assert path == "mixpanel_aep.triggers.batch.BatchTrigger"
-    event = asyncio.run(anext(BatchTrigger(**kwargs).run()))
+    assert BatchTrigger(**kwargs).serialize() == (path, kwargs)
+    event = asyncio.run(anext(BatchTrigger(**{**kwargs, "poll_seconds": 0.05}).run()))
     assert event.payload == {"status": "success", "in_time": True}
 
 
@@ -198,7 +222,8 @@ def test_the_trigger_ends_where_aep_lets_it_in_no_more(url: str) -> None:
     requests.post(
         f"{url}/_sandbox/aep/settings", json={"secrets": ["another"]}, timeout=10
     ).raise_for_status()
-    event = asyncio.run(anext(BatchTrigger("aep_default", "01NONE", time.time() + 60).run()))
+    trigger = BatchTrigger("aep_default", "01NONE", time.time() + 60, poll_seconds=0.05)
+    event = asyncio.run(anext(trigger.run()))
     assert event.payload == {"status": "unknown (CredentialsRejected)", "in_time": True}
 
 
@@ -211,7 +236,7 @@ def test_a_step_that_aep_puts_off_gives_its_worker_up(url: str, tmp_path: Path, 
     busy = {"match": {"path": "/data/*"}, "action": {"do": "answer", "status": 429, "retry_after": 900}}
     requests.post(f"{url}/_sandbox/faults", json=busy, timeout=10).raise_for_status()
     run = context()
-    run["ti"].xcom_pull = lambda task_ids: {"digest": done[task_ids]}
+    run["ti"].xcom = {(step, "return_value"): {"digest": digest} for step, digest in done.items()}
     with pytest.raises(TaskDeferred) as deferred:
         operator(task_id="step", pipeline=pipeline).execute(run)
     wait = deferred.value.trigger.moment - datetime.now(UTC)
@@ -230,8 +255,7 @@ def test_the_transform_tells_how_often_it_set_which_column_to_null(
         f"{url}/_sandbox/mixpanel/projects/{carrier.project_id}/events", json=body, timeout=10
     ).raise_for_status()
     run = context()
-    digest = carrier.export(DAY).digest
-    run["ti"].xcom_pull = lambda task_ids: {"digest": digest}
+    run["ti"].xcom = {("export", "return_value"): {"digest": carrier.export(DAY).digest}}
     told: list[str] = []
     log = SimpleNamespace(info=lambda text, *values: told.append(text % values))
     log.warning = log.info
@@ -253,6 +277,11 @@ def test_a_defect_is_told_by_its_kind_and_place_and_quotes_no_row(caplog: pytest
         int(value)
     assert "kari" not in caplog.text + str(raised.value)
     assert "test_hooks_and_operators" in caplog.text
+
+
+def reconcile_dag(pipeline: Pipeline) -> Any:
+    """The reconcile DAG of a pipeline for which there is no file."""
+    return runpy.run_path(str(PROJECT / "dags/mixpanel_aep_reconcile.py"))["build"](pipeline)
 
 
 def test_reconcile_looks_again_loads_what_came_late_and_tells_what_lies_about(
@@ -277,15 +306,9 @@ def test_reconcile_looks_again_loads_what_came_late_and_tells_what_lies_about(
         days = ReconcileLookOperator(task_id="look", pipeline=pipeline).execute(run)
         assert days == ["2026-06-30", "2026-07-01"]
         events: dict[Any, Any] = {dataset_asset(pipeline): SimpleNamespace(add_partitions=lambda key: None)}
-        summary = {}
+        mapped = reconcile_dag(pipeline).get_task("day")
         for day in days:
-            operator = ReconcileDayOperator(task_id="day", pipeline=pipeline, day=day)
-            for _ in range(5):
-                try:
-                    summary = operator.execute({**run, "outlet_events": events})
-                    break
-                except TaskDeferred:
-                    continue
+            summary = mapped.unmap({"day": day}).execute({**run, "outlet_events": events})
         assert summary["counts"] == {"staged": 1, "active": first.active + 1, "late": 1, "vanished": 0}
         closed = ReconcileCloseOperator(task_id="close", pipeline=pipeline).execute(run)
         assert closed == {"swept": [], "late_beyond_window": {}}
@@ -303,16 +326,4 @@ def test_what_a_run_may_not_ask_is_refused(conf: dict[str, Any]) -> None:
 def test_what_a_run_asks_is_read_from_its_conf() -> None:
     assert (replaces(context()), look(context())) == (False, None)
     asked = context(conf={"reprocess": "replace", "export_again": True})
-    assert (partition_of(asked), replaces(asked), look(asked)) == (DAY, True, "d/r")
-
-
-def test_every_mapped_task_can_be_made_as_airflow_makes_it() -> None:
-    """``partial`` hands the constructor every argument of BaseOperator, including those that nobody named."""
-    bag = DagBag(str(PROJECT / "dags"))
-    mapped = [task for dag in bag.dags.values() for task in dag.tasks if task.is_mapped]
-    assert mapped, "no DAG has a mapped task"
-    for task in mapped:
-        values = dict.fromkeys(task.expand_input.value, "2026-07-01")
-        made = task.unmap(values)
-        # The scheduler knows the mapped task's outlets, the worker those of the task that it makes of it.
-        assert [outlet.uri for outlet in made.outlets] == [outlet.uri for outlet in task.outlets] != []
+    assert (partition_of(asked), replaces(asked), look(asked)) == (DAY, True, "d/r/4")

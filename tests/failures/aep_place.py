@@ -19,8 +19,8 @@ from include.aep.client import AepClient
 from include.demo import evidence
 from include.demo.evidence import Comparison, compare, result_of
 from include.http.call import Patience
+from include.lake.keys import HISTORIES
 from include.lake.lake import Lake
-from include.lake.ledger import Ledger
 from include.lake.manifest import Manifest, upload_file
 from include.steps.ingest import Ingested, Watching
 from tests.carrying import PIPELINES, Carrier
@@ -75,7 +75,7 @@ class Place:
         self.carrier = self._carrier(template.carrier)
         lake = template.carrier.lake
         assert lake.root
-        shutil.rmtree(lake.root / self.carrier.workspace(DAY).partition.ledger_prefix, ignore_errors=True)
+        shutil.rmtree(lake.root / HISTORIES, ignore_errors=True)
         self.dataset_id = template.dataset(self.carrier.pipeline.aep.dataset)
         self.staged = self._by_hand() if row.lines else template.staged
         if row.settings or row.next_batches:
@@ -130,7 +130,7 @@ class Place:
         return asked(self.sandbox.asked(lambda entries: asked(entries) >= Counter(self.row.requests)))
 
     def records(self) -> list[Any]:
-        return Ledger(self.carrier.lake, self.carrier.workspace(DAY).partition).records()
+        return self.carrier.records(DAY)
 
     def active(self) -> list[tuple[str, str]]:
         """``_id`` and batch of every row that AEP holds."""
@@ -139,7 +139,9 @@ class Place:
 
     def compared(self, active: list[tuple[str, str]]) -> Comparison:
         """Returned, quarantined and active events, as sets."""
-        results = [result_of(self.carrier.lake, self.carrier.workspace(DAY).partition, Counter())]
+        results = [
+            result_of(self.carrier.lake, self.carrier.workspace(DAY).partition, self.records(), Counter())
+        ]
         known = _Known(self.template.returned, active)
         return compare(self.carrier.pipeline, self.carrier.project_id, known, self.carrier.lake, results)
 

@@ -24,7 +24,7 @@ from include.mixpanel.settings import MixpanelSettings
 from include.steps.export import export_partition
 from tests.failures.carrying_out import published_lines
 from tests.failures.wire import End, Wire, wired
-from tests.making import PROJECT_ID, Hands, Mixpanel, workspace
+from tests.making import PROJECT_ID, SOURCE, Hands, Mixpanel, workspace
 from tests.mixpanel.streams import EVENTS, opened, pieces
 
 pytestmark = pytest.mark.sandbox
@@ -72,7 +72,7 @@ def wire() -> Iterator[Wire]:
 def export(lake: Lake, url: str, idle_seconds: float) -> Manifest:
     mixpanel = MixpanelSettings("svc", "secret", PROJECT_ID, sandbox_url=url)
     client = MixpanelClient(mixpanel, Hands().clock, patience=Patience(30, idle_seconds, attempts=1))
-    return export_partition(workspace(lake), PROJECT_ID, client)
+    return export_partition(workspace(lake), SOURCE, client)
 
 
 @settings(max_examples=150)
@@ -121,7 +121,7 @@ def test_any_split_into_chunks_gives_the_same_file_and_the_same_manifest(
         chunks = pieces(gzip.compress(body) if zipped else body, cuts)
         with TemporaryDirectory() as folder:
             lake = Lake(f"file://{folder}")
-            manifest = export_partition(workspace(lake), PROJECT_ID, Streaming(chunks, **headers))
+            manifest = export_partition(workspace(lake), SOURCE, Streaming(chunks, **headers))
             files = [Path(folder, file.key).read_bytes() for file in manifest.files]
             made.append((manifest, files))
     assert made.count(made[0]) == len(made)

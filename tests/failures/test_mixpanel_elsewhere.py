@@ -15,6 +15,7 @@ from include.clock import Clock
 from include.errors import Throttled, TruncatedExport
 from include.http.call import Patience
 from include.lake import manifest as manifests
+from include.lake.history import Source
 from include.lake.lake import Lake
 from include.mixpanel.budget import ExportBudget
 from include.mixpanel.client import MixpanelClient
@@ -22,7 +23,7 @@ from include.mixpanel.settings import MixpanelSettings
 from include.steps.export import export_partition
 from tests.failures.carrying_out import SECRETS, Sandbox, published_lines
 from tests.failures.wire import Wire, wired
-from tests.making import DAY, PROJECT_ID, Hands, workspace
+from tests.making import DAY, PROJECT_ID, SOURCE, Hands, workspace
 
 pytestmark = pytest.mark.sandbox
 ROW = b'{"event":"A","properties":{"time":1782907200,"distinct_id":"u","text":"%s"}}\n'
@@ -63,7 +64,7 @@ def test_a_day_is_never_in_memory(wire: Wire, lake: Lake) -> None:
     wire.pieces = pieces()
     tracemalloc.start()
     try:
-        made = export_partition(workspace(lake), PROJECT_ID, client(wire.url))
+        made = export_partition(workspace(lake), SOURCE, client(wire.url))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -74,14 +75,14 @@ def test_a_day_is_never_in_memory(wire: Wire, lake: Lake) -> None:
 def test_a_run_that_fails_leaves_what_was_there(wire: Wire, lake: Lake) -> None:
     """Also when it asks another question: what was exported before is neither replaced nor taken for its answer."""
     wire.pieces = sized(ROW % b"first")
-    first = export_partition(workspace(lake), PROJECT_ID, client(wire.url))
+    first = export_partition(workspace(lake), SOURCE, client(wire.url))
     other = workspace(lake, mixpanel={"events": ["A"]})
     head, body = sized(ROW % b"second")
     wire.pieces = [head, body[:20]]
     with pytest.raises(TruncatedExport):
-        export_partition(other, PROJECT_ID, client(wire.url))
+        export_partition(other, SOURCE, client(wire.url))
     assert published_lines(lake, other.partition) == [(ROW % b"first").strip()]
-    assert export_partition(workspace(lake), PROJECT_ID, client("http://127.0.0.1:1")) == first
+    assert export_partition(workspace(lake), SOURCE, client("http://127.0.0.1:1")) == first
 
 
 def test_a_run_that_dies_before_its_manifest_has_published_nothing(
@@ -92,9 +93,9 @@ def test_a_run_that_dies_before_its_manifest_has_published_nothing(
     wire.pieces = sized(ROW % b"a")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(manifests, "publish", _die)
-        export_partition(place, PROJECT_ID, client(wire.url))
+        export_partition(place, SOURCE, client(wire.url))
     assert len(list(lake.keys(place.partition.step("export")))) == 1
-    export_partition(place, PROJECT_ID, client(wire.url))
+    export_partition(place, SOURCE, client(wire.url))
     assert published_lines(lake, place.partition) == [(ROW % b"a").strip()]
 
 
@@ -122,7 +123,9 @@ def test_more_days_than_an_hour_allows_are_never_turned_away(sandbox: Sandbox, l
         for _ in range(2):
             budget = ExportBudget(lake, project, hands.clock)
             try:
-                export_partition(place, project, client(sandbox.url, hands.clock, project, budget=budget))
+                export_partition(
+                    place, Source("us", project), client(sandbox.url, hands.clock, project, budget=budget)
+                )
                 break
             except Throttled as throttled:
                 assert throttled.wait_seconds <= 3600
@@ -158,5 +161,5 @@ def test_a_stream_that_drips_is_given_up(wire: Wire, lake: Lake) -> None:
     wire.pause = 0.002
     wire.pieces = [*sized(body)[:1], *(bytes([byte]) for byte in body)]
     with pytest.raises(TruncatedExport, match="Mixpanel sent only"):
-        export_partition(workspace(lake), PROJECT_ID, client(wire.url, Hurried().clock, idle_seconds=60.0))
+        export_partition(workspace(lake), SOURCE, client(wire.url, Hurried().clock, idle_seconds=60.0))
     assert published_lines(lake, workspace(lake).partition) is None

@@ -14,7 +14,6 @@ import pytest
 from include.demo.evidence import Comparison
 from include.http.call import Patience
 from include.lake.lake import Lake
-from include.lake.ledger import Ledger
 from tests.carrying import PIPELINES, Carrier
 from tests.failures import mixpanel_answers_table, mixpanel_table
 from tests.failures.carrying_out import (
@@ -169,7 +168,7 @@ def assert_arrived(place: Place) -> None:
         kept = place.sandbox.lines("/aep/rows", dataset=carrier.pipeline.aep.dataset, limit=1000)
         assert sorted(map(_instant, (r["timestamp"] for r in kept))) == sorted(map(_instant, row.instants))
     for partition in place.partitions():
-        last = Ledger(carrier.lake, partition).records()[-1].kind
+        last = carrier.records(partition.day)[-1].kind
         assert last == ("active" if made(carrier.lake, partition)["stage"].rows else "empty")
 
 

@@ -16,9 +16,10 @@ import requests
 from include.aep.client import AepClient
 from include.config.model import Pipeline
 from include.demo.evidence import Sandbox
+from include.lake.history import History, Target
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
-from include.lake.ledger import Ledger, LedgerRecord
+from include.lake.ledger import LedgerRecord
 from tests.carrying import PIPELINES, Carrier
 from tests.faults.running import DAYS, End, Run, Tasks, Try, Where
 from tests.faults.s3 import S3Proxy
@@ -163,6 +164,13 @@ class Place:
     def carrier(self) -> Carrier:
         return self.where.carrier()
 
+    @property
+    def history(self) -> History:
+        """What was loaded into this place's dataset."""
+        aep = self.carrier.aep
+        target = Target(aep.org_id, aep.aep_sandbox, self.dataset_id)
+        return History(self.lake, self.carrier.source, target)
+
     @cached_property
     def lake(self) -> Lake:
         """Opened once: a store in S3 reads all certificates when it is."""
@@ -227,7 +235,7 @@ class Place:
         return PartitionKey(self.pipeline.name, day)
 
     def records(self, day: date = DAYS[0]) -> list[LedgerRecord]:
-        return Ledger(self.lake, self.partition(day)).records()
+        return self.history.ledger(day).records()
 
     def kinds(self, day: date = DAYS[0]) -> list[str]:
         return [record.kind for record in self.records(day)]

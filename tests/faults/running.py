@@ -32,8 +32,6 @@ from include.failpoint import KILLED, VARIABLE
 from include.http.call import Patience
 from include.lake.lake import Lake
 from include.steps.ingest import Ingested
-from include.steps.stage import stage_partition
-from include.steps.validate import validate_partition
 from tests.carrying import Carrier
 
 DAYS = (date(2026, 7, 1), date(2026, 7, 2), date(2026, 7, 3))
@@ -246,20 +244,20 @@ def _log_everything() -> None:
 
 def _steps(carrier: Carrier, run: Run, tasks: Tasks) -> None:
     """The tasks that have not succeeded yet, one after the other, as the DAG has them."""
-    workspace, look = carrier.workspace(run.day), run.name if run.look else None
+    workspace = carrier.workspace(run.day)
+    steps = carrier.steps(run.day, run.name, run.name if run.look else None, replace=run.replace)
     done = tasks.done()
     for step in STEPS[: STEPS.index(run.until) + 1]:
         if step in done:
             continue
         if step == "export":
-            digest = carrier.export(run.day, look).digest
+            digest = steps.export().digest
         elif step == "transform":
-            digest = carrier.transform(run.day, workspace.require("export", done["export"])).digest
+            digest = steps.transform(workspace.require("export", done["export"])).digest
         elif step == "validate":
-            digest = validate_partition(workspace, workspace.require("transform", done["transform"])).digest
+            digest = steps.validate(workspace.require("transform", done["transform"])).digest
         elif step == "stage":
-            valid = workspace.require("validate", done["validate"])
-            digest = stage_partition(workspace, valid, replace=run.replace).digest
+            digest = steps.stage(workspace.require("validate", done["validate"])).digest
         else:
             digest = _ingest(carrier, run, done["stage"])
         done[step] = digest

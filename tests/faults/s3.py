@@ -8,12 +8,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 import requests
 
 from tests.serving import Reply, Request, serving
 from tests.storing import SIGNED
 
+Conditions = Literal["kept", "stripped", "ignored", "overwritten"]
+"""What becomes of ``If-None-Match`` on a PUT: it works; the store never sees it and overwrites; the store keeps the
+first object and answers 200; the store answers 412 and overwrites."""
 _OWN = {"content-length", "transfer-encoding", "connection", "date", "server"}
 
 
@@ -40,6 +44,7 @@ class S3Proxy:
 
     behind: str
     url: str = ""
+    conditions: Conditions = "kept"
     _planned: list[list[object]] = field(default_factory=list)
     held: threading.Event = field(default_factory=threading.Event)
     let_go: threading.Event = field(default_factory=threading.Event)
@@ -50,6 +55,7 @@ class S3Proxy:
 
     def calm(self) -> None:
         self._planned.clear()
+        self.conditions = "kept"
         self.let_go.set()
         self.held.clear()
         self.let_go.clear()
@@ -95,17 +101,26 @@ class S3Proxy:
                 b"<Error><Code>XAmzContentSHA256Mismatch</Code></Error>",
                 {"Content-Type": "application/xml"},
             )
+        sent = {
+            name: value
+            for name, value in request.headers.items()
+            if name.lower() != "if-none-match" or self.conditions in ("kept", "ignored")
+        }
+        conditional = len(sent) < len(request.headers) or "if-none-match" in map(str.lower, sent)
+        there = conditional and self.conditions == "overwritten" and self._holds(request.target)
         answer = self._session.request(
-            request.method,
-            self.behind + request.target,
-            headers=dict(request.headers.items()),
-            data=body,
-            timeout=30,
+            request.method, self.behind + request.target, headers=sent, data=body, timeout=30
         )
+        if conditional and (there or (self.conditions == "ignored" and answer.status_code == 412)):
+            return Reply(412 if there else 200, b"", {"ETag": '"planned"'})
         headers = {name: text for name, text in answer.headers.items() if name.lower() not in _OWN}
         if request.method == "HEAD":
             headers["Content-Length"] = answer.headers.get("Content-Length", "0")
         return Reply(answer.status_code, answer.content, headers)
+
+    def _holds(self, target: str) -> bool:
+        answer = requests.head(self.behind + target, headers=SIGNED, timeout=10)
+        return answer.status_code == 200
 
 
 @contextmanager

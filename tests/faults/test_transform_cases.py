@@ -26,7 +26,7 @@ from include.xdm.mapping import bind
 from tests.faults.checking import EXACT, compared
 from tests.faults.place import Stage
 from tests.faults.running import Run
-from tests.making import NOON, PROJECT_ID, row, schema, workspace
+from tests.making import NOON, SOURCE, row, schema, workspace
 
 PROJECT = Path(__file__).parents[2]
 EVENT = b'{"event":"A","properties":{"time":%d,"distinct_id":"u","$insert_id":"%d","x":%s}}'
@@ -93,7 +93,7 @@ def large_day(poison: bool, folder: str) -> None:
     """Exports and transforms a large day, and tells what became of it; run in a process of its own."""
     place = workspace(Lake(f"file://{folder}/{poison}"))
     mapping = bind("test.json", [row("event", "eventType")], schema(), keep_unmapped=True)
-    raw = export_partition(place, PROJECT_ID, Large(poison))
+    raw = export_partition(place, SOURCE, Large(poison))
     made = transform_partition(place, raw, schema(), mapping)
     counts = [made.counts[name] for name in ("exported", "mapped", "quarantined")]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from include.lake.keys import STEP_FOLDERS, PartitionKey, schema_key
 
@@ -19,7 +17,7 @@ def test_the_layout_of_the_lake() -> None:
     assert KEY.manifest("stage", DIGEST) == f"shop/2026-07-01/staged/{DIGEST}/manifest.json"
     assert KEY.quarantine("validate", DIGEST) == f"shop/2026-07-01/quarantine/validate-{DIGEST}.jsonl.gz"
     assert KEY.report(DIGEST) == f"shop/2026-07-01/report/{DIGEST}.html"
-    assert KEY.ledger(12) == "shop/2026-07-01/ledger/000012.json"
+    assert KEY.first_ledger == "shop/2026-07-01/ledger"
     assert schema_key("shop", DIGEST) == f"shop/schemas/{DIGEST}.json"
 
 
@@ -33,11 +31,6 @@ def test_only_digests_enter_a_key(step: str, text: str) -> None:
             make(step, text)
     with pytest.raises(ValueError, match="not a digest"):
         schema_key("shop", text)
-
-
-@given(st.integers(1, 999_999), st.integers(1, 999_999))
-def test_ledger_keys_sort_as_their_numbers_do(one: int, other: int) -> None:
-    assert (KEY.ledger(one) < KEY.ledger(other)) == (one < other)
 
 
 def test_days_sort_as_their_keys_do() -> None:

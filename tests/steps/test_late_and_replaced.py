@@ -17,7 +17,6 @@ from include.aep.batches import Batches
 from include.demo.evidence import Comparison, Sandbox
 from include.errors import BatchFailed, Terminal
 from include.lake.lake import Lake
-from include.lake.ledger import Ledger
 from include.lake.manifest import Manifest
 from include.steps.export import export_partitions, stored_day
 from include.steps.ingest import Ingested
@@ -57,7 +56,7 @@ class Late(Carrier):
         return self.ingest(DAY, staged, run, replace=replace)
 
     def kinds(self, day: date = DAY) -> list[str]:
-        return [record.kind for record in Ledger(self.lake, self.workspace(day).partition).records()]
+        return [record.kind for record in self.records(day)]
 
     def active(self) -> dict[str, str]:
         return dict(Sandbox(self.url).active(self.pipeline.aep.dataset))
@@ -183,7 +182,7 @@ def test_the_rows_that_aep_refuses_are_kept_with_its_reasons(
     monkeypatch.setattr(Batches, "failed_rows", lambda self, batch: iter(rows))
     with pytest.raises(BatchFailed):
         late.load("one")
-    (failed,) = [r for r in Ledger(late.lake, late.workspace(DAY).partition).records() if r.kind == "failed"]
+    (failed,) = [r for r in late.records(DAY) if r.kind == "failed"]
     assert failed.counts == {"refused": 2}
     (key,) = [k for k in late.lake.keys("hostile/2026-07-01/quarantine") if "/ingest-" in k]
     kept = [json.loads(text) for text in gzip.decompress(late.lake.read(key) or b"").splitlines()]
@@ -196,9 +195,9 @@ def test_a_range_is_exported_in_one_request_and_each_day_gets_its_own_lines(late
     for number, day in enumerate(days):
         late.add(*(f"r{number}-{n}" for n in range(number + 1)), day=day)
     asked_before = Sandbox(late.url).calls()["export"]
-    found = export_partitions([late.workspace(day) for day in days], late.project_id, late.mixpanel, "look")
+    found = export_partitions([late.workspace(day) for day in days], late.source, late.mixpanel, "look")
     assert Sandbox(late.url).calls()["export"] == asked_before + 1
-    again = export_partitions([late.workspace(day) for day in days], late.project_id, late.mixpanel, "look")
+    again = export_partitions([late.workspace(day) for day in days], late.source, late.mixpanel, "look")
     assert again == found
     one_by_one = [late.export(day, "other") for day in days]
     assert [m.counts for m in found] == [m.counts for m in one_by_one]
@@ -220,7 +219,7 @@ def test_lines_that_do_not_tell_their_day_are_exported_day_by_day(late: Late) ->
             return nullcontext([b'{"event":"x","properties":{"distinct_id":"u"}}'])
 
     odd = Odd()
-    found = export_partitions([late.workspace(day) for day in days], late.project_id, odd, "look")
+    found = export_partitions([late.workspace(day) for day in days], late.source, odd, "look")
     assert odd.ranges == [(days[0], days[1]), (days[0], days[0]), (days[1], days[1])]
     assert [m.rows for m in found] == [1, 1]
 
@@ -279,8 +278,8 @@ def test_only_orphans_are_swept(late: Late, monkeypatch: pytest.MonkeyPatch) -> 
     orphan = aep.batches.create(dataset, "json", f"{prefix}{'a' * 16}-1")
     foreign = aep.batches.create(dataset, "json", "somebody-elses")
     now = datetime.now(UTC)
-    assert sweep_batches(late.lake, late.pipeline, aep, dataset, now) == []
-    assert sweep_batches(late.lake, late.pipeline, aep, dataset, now + 2 * OLD_ENOUGH) == [orphan]
+    assert sweep_batches(late.history(DAY), aep, now) == []
+    assert sweep_batches(late.history(DAY), aep, now + 2 * OLD_ENOUGH) == [orphan]
     statuses = {key: aep.batches.find(key) for key in (orphan, foreign)}
     assert [found.status if found else None for found in statuses.values()] == ["aborted", "loading"]
     assert late.ingest(DAY + timedelta(days=2), resumable).active == 1

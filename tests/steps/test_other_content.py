@@ -10,7 +10,6 @@ import pytest
 from include.aep.batches import Batches
 from include.demo.evidence import Comparison
 from include.lake.lake import Lake
-from include.lake.ledger import Ledger
 from tests.carrying import PIPELINES, Carrier, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -43,7 +42,7 @@ def test_a_batch_committed_by_an_earlier_run_is_never_taken_for_another_content(
         assert (later.active, len(later.batches)) == (staged.rows, 1), (
             "its rows are active, in the earlier form"
         )
-        last = Ledger(carrier.lake, carrier.workspace(DAY).partition).records()[-1]
+        last = carrier.records(DAY)[-1]
         assert (last.kind, last.content, last.staged) == ("active", staged.content, staged.digest)
 
         carrier.pipeline = before

@@ -63,8 +63,19 @@ def valid(place: Workspace, scratch: Path, number: int = 2) -> Manifest:
                 number,
             ),
         )
+    raw = place.publish(
+        step="export",
+        digest="ef" * 16,
+        inputs={"request": "x"},
+        files=(),
+        counts={},
+        details={"project_id": 1},
+    )
+    made = {"mapping": "x", "schema": "x", "export": raw.digest}
+    mapped = place.publish(step="transform", digest="cd" * 16, inputs=made, files=(), counts={})
+    inputs = {"transform": mapped.digest}
     return place.publish(
-        step="validate", digest="ab" * 16, inputs={"transform": "x"}, files=files, counts={"valid": number}
+        step="validate", digest="ab" * 16, inputs=inputs, files=files, counts={"valid": number}
     )
 
 

@@ -12,8 +12,8 @@ import requests
 
 from include.demo.evidence import Comparison, Sandbox
 from include.errors import BatchFailed, CountMismatch, PipelineError, Terminal, Transient
+from include.lake.keys import HISTORIES
 from include.lake.lake import Lake
-from include.lake.ledger import Ledger
 from include.sandbox.server import SandboxServer
 from include.steps.ingest import Watching
 from tests.carrying import CONNECTIONS, PIPELINES, Carrier, quick_sandbox
@@ -51,7 +51,7 @@ def test_running_it_again_asks_mixpanel_and_aep_for_nothing_new(hostile: Carrier
     asked = calls(hostile)
     assert hostile.carry(HOSTILE_DAY) == before
     assert calls(hostile) == asked
-    kinds = [r.kind for r in Ledger(hostile.lake, hostile.workspace(HOSTILE_DAY).partition).records()]
+    kinds = [r.kind for r in hostile.records(HOSTILE_DAY)]
     assert kinds == ["claimed", "created", "completing", "active"]
 
 
@@ -76,7 +76,7 @@ def test_an_empty_day_is_an_explicit_verdict_and_no_batch(hostile: Carrier) -> N
     result = hostile.ingest(day, hostile.stage(day))
     assert (result.batch_id, result.active) == (None, 0)
     assert calls(hostile)["batch"] == 0
-    assert [r.kind for r in Ledger(hostile.lake, hostile.workspace(day).partition).records()] == ["empty"]
+    assert [r.kind for r in hostile.records(day)] == ["empty"]
 
 
 def test_json_lines_are_taken_as_parquet_is(hostile: Carrier) -> None:
@@ -101,7 +101,7 @@ def test_the_sandbox_refuses_what_our_own_validation_was_made_to_overlook(
     with pytest.raises(BatchFailed, match=r"AEP refused batch .* of partition 2026-06-28: .*currency"):
         carrier.ingest(day, carrier.stage(day))
     assert list(Sandbox(carrier.url).active(carrier.pipeline.aep.dataset)) == []
-    assert Ledger(carrier.lake, carrier.workspace(day).partition).records()[-1].kind == "failed"
+    assert carrier.records(day)[-1].kind == "failed"
 
 
 def test_fewer_rows_than_were_staged_are_never_green(hostile: Carrier) -> None:
@@ -136,13 +136,13 @@ def test_a_run_that_died_before_complete_is_continued_with_the_same_batch(
 
 
 def test_a_batch_whose_id_was_lost_is_found_again(hostile: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
-    from include.steps.attempt import Attempt
+    from include.steps.batch_loader import BatchLoader
 
     staged = hostile.stage(HOSTILE_DAY)
-    record = Attempt.record
+    record = BatchLoader.record
     with monkeypatch.context() as patch:
         patch.setattr(
-            Attempt,
+            BatchLoader,
             "record",
             lambda self, kind, *a, **k: _die() if kind == "created" else record(self, kind, *a, **k),
         )
@@ -176,7 +176,7 @@ def test_corrected_content_is_loaded_though_aep_refused_the_batch_before(hostile
     hostile.pipeline = hostile.pipeline.model_copy(update={"unmapped": "drop"})
     assert hostile.carry(HOSTILE_DAY).active == 7
     assert hostile.compare(HOSTILE_DAY) == NONE
-    kinds = [r.kind for r in Ledger(hostile.lake, hostile.workspace(HOSTILE_DAY).partition).records()]
+    kinds = [r.kind for r in hostile.records(HOSTILE_DAY)]
     assert kinds == [
         "claimed",
         "created",
@@ -206,7 +206,7 @@ def test_a_new_batch_is_filled_though_the_catalog_does_not_know_it_yet(hostile: 
     lag = {"catalog_lag_seconds": 3600}
     requests.post(f"{hostile.url}/_sandbox/aep/settings", json=lag, timeout=10).raise_for_status()
     hostile.advance(HOSTILE_DAY, hostile.stage(HOSTILE_DAY))
-    kinds = [r.kind for r in Ledger(hostile.lake, hostile.workspace(HOSTILE_DAY).partition).records()]
+    kinds = [r.kind for r in hostile.records(HOSTILE_DAY)]
     assert kinds == ["claimed", "created", "completing"]
 
 
@@ -279,4 +279,4 @@ def assert_readable(error: PipelineError, carrier: Carrier) -> None:
     assert "\n" not in text
     assert "Traceback" not in text
     assert "not-real" not in text
-    assert list(Ledger(carrier.lake, carrier.workspace(HOSTILE_DAY).partition).records()) == []
+    assert list(carrier.lake.keys(HISTORIES)) == []

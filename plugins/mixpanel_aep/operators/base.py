@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseOperator
@@ -17,10 +17,16 @@ from include.config.model import Pipeline
 from include.errors import Throttled
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
-from mixpanel_aep.context import open_lake, partition_of
+from mixpanel_aep.context import look, open_lake, partition_of, replaces, run_name
 from mixpanel_aep.errors import explained
+from mixpanel_aep.hooks.aep import AepHook
+from mixpanel_aep.hooks.mixpanel import MixpanelHook
+
+if TYPE_CHECKING:
+    from include.steps.run_day import DayRun
 
 Summary = dict[str, Any]
+_SHORTEST_DEFERRAL = timedelta(seconds=6)
 
 
 class EndsWhenTold(BaseOperator):
@@ -62,9 +68,28 @@ class PipelineOperator(EndsWhenTold):
         raise NotImplementedError
 
     def come_back(self, moment: datetime) -> NoReturn:
-        """Gives the worker up until ``moment``."""
+        """Free the worker until ``moment``, or a few seconds longer."""
+        # A task that is resumed within [workers] min_heartbeat_interval of its deferral can lose a try.
+        moment = max(moment, SYSTEM_CLOCK.now() + _SHORTEST_DEFERRAL)
         self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute")
         raise AssertionError("defer does not return")
+
+
+def day_run(
+    pipeline: Pipeline,
+    workspace: Workspace,
+    run: str,
+    *,
+    refresh: str | None = None,
+    replace: bool = False,
+) -> DayRun:
+    """The steps of a partition, with clients made of the pipeline's connections."""
+    from include.steps.run_day import DayRun
+
+    mixpanel = MixpanelHook(pipeline.mixpanel.conn_id, workspace.lake)
+    aep = AepHook(pipeline.aep.conn_id).get_conn()
+    source = mixpanel.settings().source
+    return DayRun(workspace, source, mixpanel.get_conn(), aep, run, refresh=refresh, replace=replace)
 
 
 class PartitionOperator(PipelineOperator):
@@ -79,6 +104,12 @@ class PartitionOperator(PipelineOperator):
     def workspace(self, context: Mapping[str, Any]) -> Workspace:
         """The run's partition in the pipeline's lake."""
         return Workspace.of(open_lake(self.pipeline), self.pipeline, partition_of(context))
+
+    def steps(self, workspace: Workspace, context: Mapping[str, Any]) -> DayRun:
+        """The steps of the run's partition, as the run's conf wants them."""
+        return day_run(
+            self.pipeline, workspace, run_name(context), refresh=look(context), replace=replaces(context)
+        )
 
     def upstream_digest(self, context: Mapping[str, Any], task_id: str) -> str:
         """The digest that the step before has put into XCom; which output it names is read from the lake.

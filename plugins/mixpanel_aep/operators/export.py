@@ -7,8 +7,6 @@ from typing import Any
 
 from include.mixpanel.time import require_closed, settled_at
 from include.steps.workspace import Workspace
-from mixpanel_aep.context import look
-from mixpanel_aep.hooks.mixpanel import MixpanelHook
 from mixpanel_aep.operators.base import PartitionOperator, Summary
 
 
@@ -16,16 +14,10 @@ class MixpanelExportOperator(PartitionOperator):
     """Waits (deferred) until the day has settled, then exports it."""
 
     def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
-        from include.steps.export import export_partition
-
         now, source = workspace.clock.now(), self.pipeline.mixpanel
         require_closed(workspace.partition.day, source, now)
         settled = settled_at(workspace.partition.day, source, self.pipeline.settle_hours)
         if now < settled:
             self.log.info("Partition %s settles at %s; waiting until then", workspace.partition, settled)
             self.come_back(settled)
-        hook = MixpanelHook(source.conn_id, workspace.lake)
-        manifest = export_partition(
-            workspace, hook.settings().project_id, hook.get_conn(), look=look(context)
-        )
-        return self.summary(workspace, manifest)
+        return self.summary(workspace, self.steps(workspace, context).export())

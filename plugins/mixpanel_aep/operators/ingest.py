@@ -10,11 +10,12 @@ from urllib.parse import quote
 
 from airflow.sdk import Asset
 
+from include.aep.client import AepClient
+from include.aep.decide import BatchOutlook, outlook
 from include.config.model import Pipeline
-from include.errors import BatchStuck
+from include.errors import BatchStuck, Transient
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
-from mixpanel_aep.context import replaces, run_name
 from mixpanel_aep.errors import explained
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.links import BatchLink
@@ -23,6 +24,15 @@ from mixpanel_aep.triggers.batch import BatchTrigger
 
 if TYPE_CHECKING:
     from include.steps.ingest import Ingested
+    from include.steps.run_day import DayRun
+
+_POLL_SECONDS = (0.5, 0.5, 1.0, 2.0, 4.0)
+"""The waits between polls before the task is deferred, 8 s in all. A small batch is active within seconds; and a task
+that is resumed within ``[workers] min_heartbeat_interval`` (5 s) of its deferral can lose a try: Airflow's supervisor
+may report the first part's end only then, and the scheduler takes it for the end of the second."""
+_TRIGGER_POLL_SECONDS = 6.0
+"""The trigger's first wait: longer than that interval, for the same reason."""
+_ENDED = (BatchOutlook.ACTIVE, BatchOutlook.REFUSED, BatchOutlook.GONE)
 
 
 def dataset_asset(pipeline: Pipeline) -> Asset:
@@ -62,20 +72,20 @@ class AepIngestOperator(PartitionOperator):
     def _advance(
         self, workspace: Workspace, context: Mapping[str, Any], deadline: float, *, in_time: bool
     ) -> Summary:
-        from include.steps.ingest import Ingested, ingest_partition
+        from include.steps.ingest import Ingested
 
-        staged = self.staged(workspace, context)
-        hook = AepHook(self.pipeline.aep.conn_id)
-        aep = hook.get_conn()
-        dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)
-        result = ingest_partition(
-            workspace, staged, aep, dataset["id"], run_name(context), replace=replaces(context)
-        )
-        link = BatchLink.href(hook.settings(), result.batch_id) if result.batch_id else None
+        steps = self.steps(workspace, context)
+        staged = self.staged(workspace, context, steps)
+        result = steps.ingest(staged)
+        committed = not isinstance(result, Ingested) and result.committed
+        if committed and _ends_soon(workspace, steps.aep, str(result.batch_id)):
+            result = steps.ingest(staged)
+        settings = AepHook(self.pipeline.aep.conn_id).settings()
+        link = BatchLink.href(settings, result.batch_id) if result.batch_id else None
         context["ti"].xcom_push(BatchLink.KEY, link)
         if isinstance(result, Ingested):
             return self._done(workspace, context, staged, result)
-        if result.committed:
+        if committed:
             deadline = time.time() + self.watch_for.total_seconds()
         elif not in_time:
             raise BatchStuck(
@@ -83,26 +93,44 @@ class AepIngestOperator(PartitionOperator):
                 f"within {self.watch_for}.",
                 "It may still become active, so no second batch is made: look at it in AEP, then clear this task.",
             )
-        trigger = BatchTrigger(self.pipeline.aep.conn_id, result.batch_id, deadline)
+        trigger = BatchTrigger(
+            self.pipeline.aep.conn_id, result.batch_id, deadline, poll_seconds=_TRIGGER_POLL_SECONDS
+        )
         self.defer(trigger=trigger, method_name="look_again", kwargs={"deadline": deadline})
         raise AssertionError("defer does not return")
 
-    def staged(self, workspace: Workspace, context: Mapping[str, Any]) -> Manifest:
-        """What is to be loaded."""
+    def staged(self, workspace: Workspace, context: Mapping[str, Any], steps: DayRun) -> Manifest:  # noqa: ARG002
+        """The rows to load."""
         return workspace.require("stage", self.upstream_digest(context, "stage"))
 
     def _done(
         self, workspace: Workspace, context: Mapping[str, Any], staged: Manifest, result: Ingested
     ) -> Summary:
         late = result.loaded if result.late and not result.again else 0
-        vanished = staged.counts.get("vanished", 0)
-        counts = {"staged": result.loaded, "active": result.active, "late": late, "vanished": vanished}
+        compared = {name: staged.counts.get(name, 0) for name in ("changed", "vanished")}
+        counts = {"staged": result.loaded, "active": result.active, "late": late, **compared}
         asset_event = context["outlet_events"][dataset_asset(self.pipeline)]
         asset_event.add_partitions(str(workspace.partition))
         asset_event.extra = {"partition": str(workspace.partition), "batch": result.batch_id, **counts}
         self.log.info(
-            "Partition %s %s: %d rows in %s, %d late, %d vanished",
+            "Partition %s %s: %d rows in %s, %d late, %d changed, %d vanished",
             workspace.partition, "was already active" if result.again else "is active", result.active,
-            ", ".join(result.batches) or "no batch", late, vanished,
+            ", ".join(result.batches) or "no batch", late, compared["changed"], compared["vanished"],
         )  # fmt: skip
         return {"digest": staged.digest, "batch": result.batch_id, "again": result.again, "counts": counts}
+
+
+def _ends_soon(workspace: Workspace, aep: AepClient, batch_id: str) -> bool:
+    """Poll a batch that was just completed for a few seconds; return whether AEP has finished it.
+
+    Errors of the service end the polling only: the trigger goes on with it, and no try of the task is lost.
+    """
+    for seconds in _POLL_SECONDS:
+        workspace.clock.sleep(seconds)
+        try:
+            found = aep.batches.find(batch_id)
+        except Transient:
+            return False
+        if found is not None and outlook(found.status) in _ENDED:
+            return True
+    return False

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
-from mixpanel_aep.context import open_lake, refuse_conf, run_name
+from mixpanel_aep.context import open_lake, refresh_name, refuse_conf, run_name
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
-from mixpanel_aep.operators.base import PipelineOperator, Summary
+from mixpanel_aep.operators.base import PipelineOperator, Summary, day_run
 from mixpanel_aep.operators.ingest import AepIngestOperator
+
+if TYPE_CHECKING:
+    from include.steps.run_day import DayRun
+
+REFRESH_KEY = "refresh"
+"""Under this key ``look`` leaves the name of its refresh in XCom: ``day`` reads that refresh, however often it is
+cleared, and only clearing ``look`` asks Mixpanel again."""
 
 
 class ReconcileLookOperator(PipelineOperator):
@@ -32,7 +39,9 @@ class ReconcileLookOperator(PipelineOperator):
             return []
         hook = MixpanelHook(self.pipeline.mixpanel.conn_id, lake)
         places = [Workspace.of(lake, self.pipeline, day) for day in days]
-        found = export_partitions(places, hook.settings().project_id, hook.get_conn(), run_name(context))
+        refresh = refresh_name(context)
+        found = export_partitions(places, hook.settings().source, hook.get_conn(), refresh)
+        context["ti"].xcom_push(REFRESH_KEY, refresh)
         for manifest in found:
             self.log.info("Partition %s: exported=%d", manifest.partition, manifest.counts["exported"])
         return [str(day) for day in days]
@@ -54,38 +63,39 @@ class ReconcileDayOperator(AepIngestOperator):
         refuse_conf(context)
         return Workspace.of(open_lake(self.pipeline), self.pipeline, date.fromisoformat(self.day))
 
-    def staged(self, workspace: Workspace, context: Mapping[str, Any]) -> Manifest:
-        from include.steps.export import export_partition
-        from include.steps.stage import stage_partition
-        from include.steps.transform import schema_and_mapping, transform_partition
-        from include.steps.validate import validate_partition
+    def steps(self, workspace: Workspace, context: Mapping[str, Any]) -> DayRun:
+        return day_run(self.pipeline, workspace, run_name(context), refresh=self._refresh(context))
 
-        hook = MixpanelHook(self.pipeline.mixpanel.conn_id, workspace.lake)
-        raw = export_partition(workspace, hook.settings().project_id, hook.get_conn(), look=run_name(context))
-        schema, mapping = schema_and_mapping(self.pipeline, AepHook(self.pipeline.aep.conn_id).get_conn())
-        mapped = transform_partition(workspace, raw, schema, mapping)
-        return stage_partition(workspace, validate_partition(workspace, mapped))
+    def staged(self, workspace: Workspace, context: Mapping[str, Any], steps: DayRun) -> Manifest:  # noqa: ARG002
+        return steps.to_staged()
+
+    @staticmethod
+    def _refresh(context: Mapping[str, Any]) -> str:
+        """Return the name of the run's refresh; one that is not of this run was not left by ``look``."""
+        name, run = context["ti"].xcom_pull(task_ids="look", key=REFRESH_KEY), run_name(context)
+        return name if isinstance(name, str) and name.startswith(run) else run
 
 
 class ReconcileCloseOperator(PipelineOperator):
     """Ends orphaned batches, and tells which days beyond the window have changed."""
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+        from include.steps.binding import open_history
         from include.steps.reconcile import days_to_reconcile, late_beyond_window
         from include.steps.sweep import sweep_batches, sweep_lake
 
         refuse_conf(context)
         lake, now = open_lake(self.pipeline), SYSTEM_CLOCK.now()
         aep = AepHook(self.pipeline.aep.conn_id).get_conn()
-        dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)
-        swept = sweep_batches(lake, self.pipeline, aep, dataset["id"], now)
+        mixpanel = MixpanelHook(self.pipeline.mixpanel.conn_id, lake)
+        history = open_history(lake, self.pipeline, aep, mixpanel.settings().source).history
+        swept = sweep_batches(history, aep, now)
         for batch in swept:
             self.log.info("Ended batch %s, which no run was going to fill", batch)
         if unfinished := sweep_lake(lake, now):
             self.log.info("Removed %d files that were never written to their end", unfinished)
         days = days_to_reconcile(self.pipeline, now)
-        mixpanel = MixpanelHook(self.pipeline.mixpanel.conn_id, lake).get_conn()
-        late = late_beyond_window(lake, self.pipeline, mixpanel, min(days), now) if days else {}
+        late = late_beyond_window(lake, self.pipeline, mixpanel.get_conn(), min(days), now) if days else {}
         for day, count in late.items():
             self.log.warning(
                 "late_beyond_window: %d events of %s arrived after that day was exported. To load them, trigger %s "

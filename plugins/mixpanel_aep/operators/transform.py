@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.steps.workspace import Workspace
-from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.operators.base import PartitionOperator, Summary
 
 
@@ -14,11 +13,8 @@ class XdmTransformOperator(PartitionOperator):
     """Takes a snapshot of the dataset's schema, binds the mapping set to it, and maps the exported day."""
 
     def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
-        from include.steps.transform import schema_and_mapping, transform_partition
-
         raw = workspace.require("export", self.upstream_digest(context, "export"))
-        schema, mapping = schema_and_mapping(self.pipeline, AepHook(self.pipeline.aep.conn_id).get_conn())
-        manifest = transform_partition(workspace, raw, schema, mapping)
+        manifest = self.steps(workspace, context).transform(raw)
         if nulled := manifest.details["not_converted"]:
             columns = " ".join(f"{name}={number}" for name, number in nulled.items())
             self.log.warning("Columns set to null in partition %s: %s", manifest.partition, columns)

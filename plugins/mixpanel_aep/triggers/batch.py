@@ -45,6 +45,9 @@ class BatchTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         wait, seen, started = self.poll_seconds, "", time.monotonic()
         while True:
+            # The operator has polled a moment ago, and a task that is resumed at once can lose a try (see there).
+            await asyncio.sleep(min(wait, max(0.0, self.deadline - time.time()) + 0.1))
+            wait = min(wait * 1.5, 30.0)
             status, locked_out = await asyncio.to_thread(self._look)
             if status != seen:
                 self.log.info("Batch %s is %s", self.batch_id, one_line(status))
@@ -55,8 +58,6 @@ class BatchTrigger(BaseTrigger):
             if ended or time.time() >= self.deadline:
                 yield TriggerEvent({"status": status, "in_time": ended})  # type: ignore[no-untyped-call]
                 return
-            await asyncio.sleep(min(wait, max(0.0, self.deadline - time.time()) + 0.1))
-            wait = min(wait * 1.5, 30.0)
 
     @cached_property
     def _client(self) -> Any:

@@ -1,0 +1,74 @@
+"""AEP's own account of a partition: every batch of this project in the dataset, whether or not a ledger knows it.
+
+A dataset's batches are listed once; from then on only those created since are asked for. What is stored holds ids and
+days, never a status: how a batch stands is always asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+import msgspec
+
+from include.aep.client import AepClient
+from include.aep.model import Batch
+from include.lake.history import History
+
+_VERSION = 1
+_OVERLAP_MS = 15 * 60 * 1000
+"""The catalog may show a batch later than one that was created after it."""
+
+
+class _Listing(msgspec.Struct):
+    """``until_ms``: the newest creation seen, in epoch milliseconds; ``days``: batch ids by day."""
+
+    version: int = _VERSION
+    until_ms: int = 0
+    days: dict[str, list[str]] = {}
+
+    def add(self, batches: Iterable[Batch]) -> bool:
+        """Add batches of ours; whether that changed anything."""
+        before = (self.until_ms, sum(map(len, self.days.values())))
+        for batch in batches:
+            self.until_ms = max(self.until_ms, batch.created_ms)
+            if batch.day is not None and batch.id not in self.days.get(str(batch.day), ()):
+                self.days.setdefault(str(batch.day), []).append(batch.id)
+        return before != (self.until_ms, sum(map(len, self.days.values())))
+
+
+@dataclass(frozen=True)
+class Witness:
+    """What the catalog says of the history's dataset."""
+
+    history: History
+    aep: AepClient
+
+    def batches(self, day: date, known: Iterable[str] = ()) -> list[Batch]:
+        """The batches of ours of a day as AEP shows them now, oldest first, except the ``known`` ones.
+
+        One request and, for each older batch that is not known, one more.
+        """
+        key = self.history.key("batches")
+        body = self.history.lake.read(key)
+        listing = _read(body)
+        after = listing.until_ms - _OVERLAP_MS if listing.until_ms else None
+        shown = {
+            batch.id: batch
+            for batch in self.aep.catalog.batches_created_after(self.history.target.dataset_id, after)
+        }
+        if listing.add(shown.values()):
+            self.history.lake.replace(key, msgspec.json.encode(listing))
+        left = [batch for batch in listing.days.get(str(day), ()) if batch not in set(known)]
+        found = [shown.get(batch) or self.aep.batches.find(batch) for batch in left]
+        return sorted(filter(None, found), key=lambda batch: (batch.created_ms, batch.id))
+
+
+def _read(body: bytes | None) -> _Listing:
+    """The stored listing; an empty one where it is missing or cannot be read, which costs a full listing."""
+    try:
+        listing = msgspec.json.decode(body or b"{}", type=_Listing)
+    except msgspec.MsgspecError:
+        return _Listing()
+    return listing if listing.version == _VERSION else _Listing()

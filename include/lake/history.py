@@ -1,0 +1,146 @@
+"""The history of a dataset: what was loaded into it, day by day, from one Mixpanel project.
+
+A history belongs to a target, and its place in the lake follows from the target's ids: another dataset, or the same
+name in another AEP sandbox, is another history. The first record written into it binds it to its source.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+from functools import cached_property
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from include.errors import AnotherSource, BadManifest
+from include.lake.keys import HISTORIES, digest_part
+from include.lake.lake import Lake
+from include.lake.ledger import Ledger
+from include.lake.manifest import digest_of
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Source:
+    """A Mixpanel project, by its region (us, eu, in) and its number."""
+
+    region: str
+    project_id: int
+
+    def __str__(self) -> str:
+        return f"{self.region}/{self.project_id}"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A dataset of AEP, by the ids of its organization, AEP sandbox and dataset."""
+
+    org_id: str
+    aep_sandbox: str
+    dataset_id: str
+
+    def __str__(self) -> str:
+        return f"{self.org_id}/{self.aep_sandbox}/{self.dataset_id}"
+
+    @cached_property
+    def digest(self) -> str:
+        """32 hex digits that name the target in keys of the lake."""
+        return digest_of({"target": [self.org_id, self.aep_sandbox, self.dataset_id]})
+
+
+class _Binding(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: int = VERSION
+    org_id: str
+    aep_sandbox: str
+    dataset_id: str
+    region: str
+    project_id: int
+    pipeline: str
+    at: str
+
+
+@dataclass(frozen=True)
+class History:
+    """What was loaded into ``target`` from ``source``; ``lake_id`` names the lake where it has an id."""
+
+    lake: Lake
+    source: Source
+    target: Target
+    lake_id: str | None = None
+
+    @property
+    def prefix(self) -> str:
+        return f"{HISTORIES}/{self.target.digest}"
+
+    @property
+    def ledgers(self) -> str:
+        """The folder of all ledgers: nothing else is below it, so that one listing shows every day's newest record."""
+        return f"{self.prefix}/ledger"
+
+    def ledger(self, day: date) -> Ledger:
+        """The ledger of a day."""
+        return Ledger(self.lake, f"{self.ledgers}/{day.isoformat()}", day, self.target.digest)
+
+    def ids_key(self, day: date, digest: str) -> str:
+        """Where the ``_id``s of one load are."""
+        return f"{self.prefix}/ids/{day.isoformat()}/{digest_part(digest)}.parquet"
+
+    def key(self, name: str) -> str:
+        """Where a file about the whole history is."""
+        return f"{self.prefix}/{name}.json"
+
+    def bound_source(self) -> Source | None:
+        """The source to which the history was bound, or None.
+
+        Raises:
+            BadManifest: the file that says so cannot be read.
+        """
+        key = self.key("history")
+        body = self.lake.read(key)
+        if body is None:
+            return None
+        try:
+            binding = _Binding.model_validate(json.loads(body))
+        except (ValueError, ValidationError):
+            raise BadManifest(
+                f"{self.lake.uri(key)} is not a readable description of a history.",
+                "If it was damaged, restore it from a copy; a newer version may have written it: upgrade this one.",
+            ) from None
+        if Target(binding.org_id, binding.aep_sandbox, binding.dataset_id) != self.target:
+            raise BadManifest(
+                f"{self.lake.uri(key)} describes the history of another dataset.",
+                "A file of the lake was moved or copied by hand; restore the lake from a copy.",
+            )
+        return Source(binding.region, binding.project_id)
+
+    def require_source(self) -> bool:
+        """Whether the history is bound; it is not before the first load.
+
+        Raises:
+            AnotherSource: it is bound to another Mixpanel project.
+        """
+        bound = self.bound_source()
+        if bound is not None and bound != self.source:
+            raise AnotherSource(
+                f"Dataset {self.target.dataset_id} holds events of Mixpanel project {bound}, but the connection "
+                f"names project {self.source}.",
+                "Correct the Mixpanel connection, or give this project a dataset of its own in aep.dataset of the "
+                "pipeline file. Nothing was sent.",
+            )
+        return bound is not None
+
+    def bind(self, pipeline: str, at: str) -> None:
+        """Bind the history to its source, once.
+
+        Raises:
+            AnotherSource: another run has bound it to another Mixpanel project.
+        """
+        if self.require_source():
+            return
+        fields = {**asdict(self.target), **asdict(self.source), "pipeline": pipeline, "at": at}
+        self.lake.create(self.key("history"), _Binding(**fields).model_dump_json(indent=1).encode())
+        self.require_source()

@@ -1,0 +1,358 @@
+"""One run that loads a partition: its ledger, its staged rows, and the batch that it makes of them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from include.aep.client import AepClient
+from include.aep.decide import BatchOutlook, Decision, Wanted, decide, in_flight, in_question, loads, outlook
+from include.aep.load_id import (
+    CONTENT_TAG,
+    DAY_TAG,
+    LAKE_TAG,
+    PIPELINE_TAG,
+    RECIPE_TAG,
+    SOURCE_TAG,
+    LoadId,
+)
+from include.aep.model import Batch
+from include.aep.witness import Witness
+from include.errors import (
+    AlreadyExists,
+    Conflict,
+    LedgerContradicted,
+    OpenBatchElsewhere,
+    RequestRefused,
+    UnknownBatch,
+)
+from include.lake.history import History
+from include.lake.ledger import Kind, Ledger, LedgerRecord
+from include.lake.manifest import LakeFile, Manifest
+from include.steps.stage import stage_partition
+from include.steps.workspace import Workspace
+
+_PATIENCE_SECONDS = 20.0
+_POLL_SECONDS = 2.0
+_MOST_NUMBERS = 5
+"""So many ``externalId``s are tried where AEP says that one is taken."""
+_MAY_BECOME_ACTIVE = (BatchOutlook.OPEN, BatchOutlook.COMMITTED, BatchOutlook.ACTIVE, BatchOutlook.UNKNOWN)
+
+
+@dataclass
+class BatchLoader:
+    """One run at work on a partition. ``records`` is the ledger as far as this run has seen it."""
+
+    workspace: Workspace
+    history: History
+    staged: Manifest
+    aep: AepClient
+    run: str
+    replace: bool
+    records: list[LedgerRecord]
+    committed: bool = False
+    """Whether this run has completed a batch."""
+
+    @classmethod
+    def open(
+        cls,
+        workspace: Workspace,
+        history: History,
+        staged: Manifest,
+        aep: AepClient,
+        run: str,
+        *,
+        replace: bool,
+    ) -> BatchLoader:
+        """Read the ledger, and wait a little while another run's claim is moving."""
+        records = history.ledger(workspace.partition.day).records()
+        loader = cls(workspace, history, staged, aep, run, replace, records)
+        loader._let_others_finish()
+        return loader
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.history.ledger(self.workspace.partition.day)
+
+    def decide(self) -> Decision:
+        """Ask AEP for the statuses that matter, and ``decide`` for the next action."""
+        statuses: dict[str, str | None] = {}
+        for batch in in_question(self.records):
+            found = self.aep.batches.find(batch)
+            if found is not None:
+                self._require_ours(found)
+            statuses[batch] = found.status if found else None
+        excluded = frozenset(self.staged.details.get("beside", ()))
+        wanted = Wanted(self.staged.content, self.staged.rows, excluded, self.replace)
+        return decide(self.records, wanted, statuses)
+
+    def _require_ours(self, batch: Batch) -> None:
+        """Compare a batch in AEP with what the ledger says of it, before it is trusted, aborted or replaced.
+
+        Raises:
+            LedgerContradicted: it belongs to another dataset or day, or another producer created it.
+        """
+        day, dataset = self.workspace.partition.day, self.history.target.dataset_id
+        if batch.is_ours and batch.day == day and batch.dataset_id == dataset:
+            return
+        raise LedgerContradicted(
+            f"The ledger of partition {day} names batch {batch.id}, but in AEP that batch is not a load of this "
+            f"partition into dataset {dataset}.",
+            f"Nothing was changed in AEP. See mixpanel-aep ledger show {self.workspace.pipeline.name} {day}; restore "
+            "the ledger from a copy, or rebuild it with mixpanel-aep recover.",
+        )
+
+    def restage(self) -> None:
+        """Stage again, without the rows that are active by now."""
+        valid = self.workspace.require("validate", self.staged.inputs["validate"])
+        self.staged = stage_partition(self.workspace, valid, self.history, replace=self.replace)
+
+    def loaded(self, batch: str) -> tuple[str, int]:
+        """The content digest and the number of rows of a batch, perhaps of an earlier run's content."""
+        record = next(record for record in reversed(self.records) if record.batch == batch)
+        if record.staged == self.staged.digest:
+            return self.staged.content, self.staged.rows
+        if record.ids is not None:
+            return record.content, record.ids.rows
+        return record.content, self.workspace.require("stage", record.staged).rows
+
+    def record(self, kind: Kind, batch: str | None = None, **fields: object) -> None:
+        """Write the next record. About a batch of an earlier run it repeats what that run wrote."""
+        before = next((r for r in reversed(self.records) if batch and r.batch == batch), None)
+        about = before.model_dump(include=_ABOUT) if before else _about(self.staged)
+        self.records = self.ledger.append(
+            self.records,
+            kind,
+            run=self.run,
+            at=self.workspace.clock.now().isoformat(timespec="milliseconds"),
+            batch=batch,
+            **{**about, **fields},
+        )
+
+    def mark_empty(self) -> None:
+        """Write down that the day has no rows, once AEP holds none that the ledger does not know."""
+        self._require_no_other(self._witnessed())
+        self.history.bind(
+            self.workspace.pipeline.name, self.workspace.clock.now().isoformat(timespec="seconds")
+        )
+        self.record("empty")
+
+    def create(self) -> None:
+        """Claim the partition, then create its batch, or adopt the one that a crashed run created.
+
+        Raises:
+            UnknownBatch: AEP holds a batch of the partition that the ledger does not know.
+            OpenBatchElsewhere: another installation is filling one.
+        """
+        superseded = in_flight(self.records)
+        self.history.bind(
+            self.workspace.pipeline.name, self.workspace.clock.now().isoformat(timespec="seconds")
+        )
+        if not (self.records and self.records[-1].kind == "claimed" and self.records[-1].run == self.run):
+            self.record("claimed")
+        if superseded is not None and superseded.kind == "created":
+            self._abort(str(superseded.batch))
+        replaces = tuple(str(record.batch) for record in loads(self.records)) if self.replace else ()
+        seen = self._witnessed()
+        if (lost := self._find_lost(seen)) is not None:
+            self.record("created", lost.id, replaces=replaces)
+            return
+        self._require_no_other(seen)
+        # The files come first: a changed one must not leave an open batch behind.
+        with self._files() as paths:
+            batch, is_new = self._open(replaces, seen)
+            self.record("created", batch, replaces=replaces)
+            if is_new:  # it is open; asking the catalog, which may not know it yet, could only delay it
+                self._fill(batch, paths)
+
+    def _witnessed(self) -> list[Batch]:
+        """The partition's batches that the ledger does not know, as AEP shows them now."""
+        known = {str(record.batch) for record in self.records if record.batch}
+        return Witness(self.history, self.aep).batches(self.workspace.partition.day, known)
+
+    def _find_lost(self, seen: list[Batch]) -> Batch | None:
+        """A batch of this very content that may be or become active, and whose record was lost.
+
+        An open one is adopted only where it comes from this lake: another installation may be filling it.
+        """
+        wanted = self._load_id(1)
+        for batch in seen:
+            state, content = outlook(batch.status), batch.tag(CONTENT_TAG)
+            if not wanted.is_same_load(batch.load_id) or content not in (None, self.staged.content):
+                continue
+            if state in (BatchOutlook.COMMITTED, BatchOutlook.ACTIVE) or (
+                state is BatchOutlook.OPEN and batch.tag(LAKE_TAG) == self.history.lake_id
+            ):
+                return batch
+        return None
+
+    def _require_no_other(self, seen: list[Batch], own: Batch | None = None) -> None:
+        """Stop before two batches of the partition can be active at once.
+
+        An open batch from this lake that no record names is an orphan of a crash: no run can complete it without a
+        record, so it is aborted. Of an open batch from elsewhere and ``own`` the older one continues.
+        """
+        for batch in seen:
+            state = outlook(batch.status)
+            if state not in _MAY_BECOME_ACTIVE:
+                continue
+            if state is BatchOutlook.OPEN:
+                if self.history.lake_id is not None and batch.tag(LAKE_TAG) == self.history.lake_id:
+                    self.aep.batches.abort(batch.id)
+                    continue
+                if own is not None and (own.created_ms, own.id) < (batch.created_ms, batch.id):
+                    continue
+                raise OpenBatchElsewhere(
+                    f"AEP has an open batch {batch.id} of partition {self.workspace.partition} that this lake does "
+                    "not know: another installation is loading the day, or a run on another lake ended in a crash.",
+                    "Make sure that only one installation loads into this dataset; abort the batch in AEP if no run "
+                    "is filling it. Nothing of it is visible yet.",
+                )
+            raise UnknownBatch(
+                f"AEP holds batch {batch.id} ({batch.status or 'without a status'}) of partition "
+                f"{self.workspace.partition}, which the ledger in {self.workspace.lake.url} does not know: it was "
+                "loaded from another lake, or this lake is an older copy.",
+                f"Nothing was loaded. Correct the lake's address; or read the ledger back from AEP: mixpanel-aep "
+                f"recover {self.workspace.pipeline.name} {self.workspace.partition}.",
+            )
+
+    def _open(self, replaces: tuple[str, ...], seen: list[Batch]) -> tuple[str, bool]:
+        """Open a batch under an ``externalId`` that is free; its id, and whether this call made it."""
+        numbers = [batch.load_id.number for batch in seen if self._load_id(1).is_same_load(batch.load_id)]  # type: ignore[union-attr]
+        mine = [r for r in self.records if r.kind == "created" and r.content == self.staged.content]
+        first = max([len(mine), *numbers]) + 1
+        for number in range(first, first + _MOST_NUMBERS):
+            try:
+                return self._create_batch(number, replaces), True
+            except AlreadyExists:
+                # Created by a request whose answer was lost. It is adopted if it lives; else its number is used up.
+                if (lost := self._find_lost(self._witnessed())) is not None:
+                    return lost.id, False
+        raise Conflict(
+            f"AEP says that the externalIds of partition {self.workspace.partition} are taken, up to number "
+            f"{first + _MOST_NUMBERS - 1}.",
+            "Another installation may be loading the day; look at the dataset's batches in AEP.",
+        )
+
+    def _create_batch(self, number: int, replaces: tuple[str, ...]) -> str:
+        tags = {
+            PIPELINE_TAG: [self.workspace.pipeline.name],
+            DAY_TAG: [str(self.workspace.partition)],
+            SOURCE_TAG: [str(self.history.source)],
+            RECIPE_TAG: [str(self.staged.details.get("recipe", 1))],
+            CONTENT_TAG: [self.staged.content],
+        }
+        if self.history.lake_id is not None:
+            tags[LAKE_TAG] = [self.history.lake_id]
+        file_format = self.workspace.pipeline.aep.file_format
+        dataset_id, external_id = self.history.target.dataset_id, str(self._load_id(number))
+        return self.aep.batches.create(dataset_id, file_format, external_id, tags, replaces=replaces)
+
+    def _load_id(self, number: int) -> LoadId:
+        partition = self.workspace.partition
+        return LoadId.of(
+            partition.pipeline, partition.day, self.staged.content, number, replaces=self.replace
+        )
+
+    def _abort(self, batch: str) -> None:
+        """End an open batch of other content. Its run cannot complete it any more: this run's claim fences it out."""
+        found = self.aep.batches.find(batch)
+        if found is not None and outlook(found.status) is BatchOutlook.OPEN:
+            self._require_ours(found)
+            self.aep.batches.abort(batch)
+
+    def upload(self, batch: str) -> None:
+        """Send every file under the name of its digest, so that sending it again changes nothing; then commit.
+
+        Raises:
+            Conflict: AEP takes no more files, because another run completed the batch or a person ended it.
+            BadManifest: a staged file is not what was staged.
+            UnknownBatch: AEP holds a batch of the partition that the ledger does not know.
+        """
+        with self._files() as paths:
+            self._fill(batch, paths)
+
+    @contextmanager
+    def _files(self) -> Iterator[list[Path]]:
+        with self.workspace.scratch() as scratch:
+            yield self.workspace.local_files(self.staged, scratch)
+
+    def _fill(self, batch: str, paths: list[Path]) -> None:
+        try:
+            self._send(batch, paths)
+            self._require_alone(batch)
+            # The record comes first: from here on the batch may become active, whether or not we hear of it.
+            self.record("completing", batch)
+            self.aep.batches.complete(batch)
+        except RequestRefused:
+            if (overtaken := self._overtaken(batch)) is None:
+                raise
+            raise overtaken from None
+        self.committed = True
+
+    def _send(self, batch: str, paths: list[Path]) -> None:
+        for file, path in zip(self.staged.files, paths, strict=True):
+            name = file.key.rsplit("/", 1)[1]
+            dataset_id = self.history.target.dataset_id
+            self.aep.batches.upload(batch, dataset_id, name, partial(io.FileIO, path), file.bytes)
+
+    def _require_alone(self, batch: str) -> None:
+        """Ask AEP once more, between creation and COMPLETE; where another batch has come first, this one is ended."""
+        seen = self._witnessed()
+        others = [other for other in seen if outlook(other.status) in _MAY_BECOME_ACTIVE]
+        if not others:
+            return
+        try:
+            self._require_no_other(others, self.aep.batches.find(batch))
+        except (UnknownBatch, OpenBatchElsewhere):
+            self._abort(batch)
+            raise
+
+    def _overtaken(self, batch: str) -> Conflict | None:
+        """Why AEP may refuse a batch that was open a moment ago."""
+        partition = self.workspace.partition
+        if len(self.ledger.records()) > len(self.records):
+            return Conflict(
+                f"Another run completed batch {batch} of partition {partition} concurrently.",
+                "Nothing was lost; this run finds it when it is retried.",
+            )
+        found = self.aep.batches.find(batch)
+        if found is None or outlook(found.status) is not BatchOutlook.GONE:
+            return None
+        return Conflict(
+            f"Batch {batch} of partition {partition} was ended in AEP while it was being filled.",
+            "Nothing of it is visible; a new batch is made when this run is retried.",
+        )
+
+    def _let_others_finish(self) -> None:
+        """Wait while another run's claim is moving. Taking it over too early is safe, merely impolite:
+        the ledger fences the other run out at its next write."""
+        waited = 0.0
+        while self._others_claim() and waited < _PATIENCE_SECONDS:
+            self.workspace.clock.sleep(_POLL_SECONDS)
+            waited += _POLL_SECONDS
+            seen, self.records = len(self.records), self.ledger.records()
+            waited = 0.0 if len(self.records) > seen else waited
+
+    def _others_claim(self) -> bool:
+        last = self.records[-1] if self.records else None
+        return last is not None and last.kind in ("claimed", "created") and last.run != self.run
+
+
+_ABOUT = {"content", "staged", "ids", "recipe", "made_of"}
+
+
+def _about(staged: Manifest) -> dict[str, object]:
+    """What every record says of the rows that it is about."""
+    ids = staged.details.get("ids")
+    return {
+        "content": staged.content,
+        "staged": staged.digest,
+        "ids": LakeFile.model_validate(ids) if ids else None,
+        "recipe": staged.details.get("recipe", 1),
+        "made_of": staged.details.get("made_of", {}),
+    }

@@ -1,0 +1,133 @@
+"""Opens the history that a run works on: the dataset as AEP knows it now, the project, and what was loaded before.
+
+Data version 5 and older kept a partition's ledger below the pipeline's name, for whatever dataset it was about. Such a
+ledger is taken over into the history of the dataset that AEP names for its batches, once, by the first run that needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from include.aep.client import AepClient
+from include.aep.decide import loads
+from include.aep.model import Dataset
+from include.config.model import Pipeline
+from include.errors import AnotherSource, BatchUnconfirmed
+from include.lake import manifest as manifests
+from include.lake.history import History, Source, Target
+from include.lake.keys import PartitionKey
+from include.lake.lake import Lake
+from include.lake.ledger import Ledger, LedgerRecord
+
+_DAYS_ASKED = 10
+"""Of an old lake so many days, the newest first, are asked which dataset and project they are about."""
+
+
+@dataclass(frozen=True)
+class OpenedHistory:
+    """A history, and the dataset as the catalog shows it."""
+
+    history: History
+    dataset: Dataset
+
+
+def open_history(
+    lake: Lake, pipeline: Pipeline, aep: AepClient, source: Source, day: date | None = None
+) -> OpenedHistory:
+    """Open the history of the pipeline's dataset, ready for a partition. Two requests at most where it is bound.
+
+    Raises:
+        DatasetMissing: AEP has no dataset of that name, or several.
+        AnotherSource: the history is bound to another Mixpanel project.
+        BatchUnconfirmed: AEP does not answer about a batch that an old ledger names.
+    """
+    dataset = aep.catalog.require_dataset(pipeline.aep.dataset)
+    target = Target(aep.org_id, aep.aep_sandbox, dataset["id"])
+    history = History(lake, source, target)
+    bound = history.require_source()
+    takeover = _Takeover(history, pipeline, aep)
+    if day is not None:
+        takeover.day(day)
+    if not bound:
+        takeover.require_source()
+    return OpenedHistory(history, dataset)
+
+
+@dataclass(frozen=True)
+class _Takeover:
+    """The old ledgers of a pipeline, as far as they are about the history's dataset."""
+
+    history: History
+    pipeline: Pipeline
+    aep: AepClient
+
+    def day(self, day: date) -> bool:
+        """Copy a day's old ledger into the history, unless that has been done; whether it belongs there."""
+        partition, ledger = PartitionKey(self.pipeline.name, day), self.history.ledger(day)
+        old = Ledger(self.history.lake, partition.first_ledger, day).records()
+        records = ledger.records()
+        if not old or (records and not _is_copy(records, old)):
+            return False
+        if len(records) >= len(old):
+            return True
+        if not records and not self._is_about_dataset(old):
+            return False
+        source = self._source(partition, old)
+        if source is not None and source != self.history.source.project_id:
+            raise AnotherSource(
+                f"Partition {day} was loaded into dataset {self.history.target.dataset_id} from Mixpanel project "
+                f"{source}, but the connection names project {self.history.source}.",
+                "Correct the Mixpanel connection, or give this project a dataset of its own. Nothing was sent.",
+            )
+        self.history.bind(self.pipeline.name, old[-1].at)
+        for record in old[len(records) :]:
+            fields = record.model_dump(exclude={"number", "kind", "version", "history"})
+            records = ledger.append(records, record.kind, **fields)
+        return True
+
+    def require_source(self) -> None:
+        """Bind a history that has no record yet by the newest old day that is about its dataset."""
+        for day in self._old_days():
+            if self.day(day):
+                return
+
+    def _old_days(self) -> Iterator[date]:
+        found = {
+            date.fromisoformat(parts[1])
+            for key in self.history.lake.keys(f"{self.pipeline.name}/")
+            if len(parts := key.split("/")) == 4 and parts[2] == "ledger"
+        }
+        yield from sorted(found, reverse=True)[:_DAYS_ASKED]
+
+    def _is_about_dataset(self, old: Sequence[LedgerRecord]) -> bool:
+        """Whether AEP says that the ledger's batches are in the history's dataset; a day without batches is not."""
+        for batch in dict.fromkeys(record.batch for record in reversed(old) if record.batch):
+            found = self.aep.batches.find(batch)
+            if found is not None and found.dataset_id is None:
+                raise BatchUnconfirmed(
+                    f"AEP does not say to which dataset batch {batch} belongs.",
+                    "It is asked again when this run is retried.",
+                )
+            if found is not None:
+                return found.dataset_id == self.history.target.dataset_id
+        # Where none of them is in this AEP sandbox they are about a dataset elsewhere. An empty day is empty for all.
+        return old[-1].kind == "empty"
+
+    def _source(self, partition: PartitionKey, old: Sequence[LedgerRecord]) -> int | None:
+        """The project of which the day was exported, by its manifests; None where they are gone."""
+        digest: str | None = (loads(old) or old)[-1].staged
+        for step, before in (("stage", "validate"), ("validate", "transform"), ("transform", "export")):
+            found = manifests.load(self.history.lake, partition.manifest(step, digest)) if digest else None
+            digest = found.inputs.get(before) if found else None
+        raw = manifests.load(self.history.lake, partition.manifest("export", digest)) if digest else None
+        return int(raw.details["project_id"]) if raw else None
+
+
+def _is_copy(records: Sequence[LedgerRecord], old: Sequence[LedgerRecord]) -> bool:
+    """Whether a ledger begins with the records of the old one, as far as it goes."""
+    return all(
+        (one.kind, one.run, one.at) == (other.kind, other.run, other.at)
+        for one, other in zip(records, old, strict=False)
+    )

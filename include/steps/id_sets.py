@@ -1,0 +1,78 @@
+"""The ``_id``s of a load: a Parquet file of its own, the only row data that a finished day still needs.
+
+Columns: ``_id`` (text) and ``digest`` (64-bit integer: of the event as Mixpanel held it, NULL where that is unknown),
+sorted by ``_id``. A load of data version 5 or older has none; its ids are read from the staged files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from include.errors import BadManifest
+from include.lake.history import History
+from include.lake.lake import sha256_file
+from include.lake.ledger import LedgerRecord
+from include.lake.manifest import LakeFile, upload_file
+from include.steps.workspace import Workspace
+
+_TYPES = "_id VARCHAR, digest BIGINT"
+
+
+def write_ids(
+    db: Any, query: str, history: History, workspace: Workspace, digest: str, scratch: Path
+) -> LakeFile:
+    """Publish the ``_id`` and ``digest`` that a DuckDB query returns, as the ids of the load ``digest``."""
+    path = scratch / "ids.parquet"
+    db.execute(f"COPY ({query} ORDER BY _id) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+    (rows,) = db.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()
+    file = upload_file(history.lake, history.ids_key(workspace.partition.day, digest), path, int(rows))
+    path.unlink()
+    return file
+
+
+def read_ids(
+    db: Any, table: str, workspace: Workspace, records: Iterable[LedgerRecord], scratch: Path
+) -> None:
+    """Make the DuckDB table of the ``_id``s of some loads, with their digests.
+
+    Raises:
+        BadManifest: a file of ids is missing or was changed.
+    """
+    db.execute(f"CREATE TABLE {table} ({_TYPES})")
+    for number, record in enumerate(records):
+        folder = scratch / f"{table}-{number}"
+        folder.mkdir()
+        for path, columns in _files(workspace, record, folder):
+            db.execute(f"INSERT INTO {table} SELECT {columns} FROM {_reader(path)}", [str(path)])
+
+
+def _files(workspace: Workspace, record: LedgerRecord, folder: Path) -> Iterable[tuple[Path, str]]:
+    if record.ids is not None:
+        yield _checked(workspace, record.ids, folder / "ids.parquet"), "_id, digest"
+        return
+    staged = workspace.find("stage", record.staged)
+    if staged is None:
+        raise BadManifest(
+            f"The ids of batch {record.batch} of partition {workspace.partition} are not in {workspace.lake.url}.",
+            f"Read them from AEP: mixpanel-aep recover {workspace.pipeline.name} {workspace.partition}.",
+        )
+    for path in workspace.local_files(staged, folder):
+        yield path, "_id, NULL"
+
+
+def _checked(workspace: Workspace, file: LakeFile, target: Path) -> Path:
+    path = workspace.lake.download(file.key, target)
+    if sha256_file(path) != file.sha256:
+        raise BadManifest(
+            f"{workspace.lake.uri(file.key)} is not the file that the ledger names.",
+            f"Read the ids from AEP: mixpanel-aep recover {workspace.pipeline.name} {workspace.partition}.",
+        )
+    return path
+
+
+def _reader(path: Path) -> str:
+    if path.suffix == ".json":
+        return "read_json(?, format='newline_delimited', columns={'_id': 'VARCHAR'})"
+    return "read_parquet(?)"

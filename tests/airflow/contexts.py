@@ -1,0 +1,30 @@
+"""The part of Airflow's task context that operators read, for tests that run one operator alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+
+@dataclass
+class FakeTaskInstance:
+    """A task instance with an XCom store of its own. ``max_tries``: Airflow raises it when the task is cleared."""
+
+    max_tries: int = 4
+    xcom: dict[tuple[str, str], Any] = field(default_factory=dict)
+    task_id: str = "look"
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcom[self.task_id, key] = value
+
+    def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
+        return self.xcom.get((task_ids, key))
+
+
+def task_context(
+    key: str | None = "2026-07-01", conf: Any = None, ti: FakeTaskInstance | None = None
+) -> dict[str, Any]:
+    """The context of a task in run ``r`` of DAG ``d``."""
+    run = SimpleNamespace(partition_key=key, conf=conf, dag_id="d", run_id="r")
+    return {"dag_run": run, "ti": ti or FakeTaskInstance()}
