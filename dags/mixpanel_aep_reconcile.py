@@ -7,6 +7,11 @@ left open, and tells which older days have changed.
 
 from __future__ import annotations
 
+from include.version import require_package
+
+# Before the other imports: an older package may not have what they name.
+require_package(dags="0.1.0")
+
 from datetime import datetime, timedelta
 
 from airflow.sdk import DAG
@@ -23,8 +28,9 @@ from mixpanel_aep.operators.reconcile import (
 RUNBOOK = """
 ### {name}: what came late
 
-**When.** Daily, an hour after yesterday may be exported. It looks at the last {late_days} days again, in one of
-Mixpanel's 60 exports an hour; it can be run at any other time, and run twice it loads nothing twice.
+**When.** Daily, an hour after yesterday may be exported; {window} It can be run at any other time, and run twice it
+loads nothing twice. Clearing *look* with its downstream tasks asks Mixpanel again; clearing a *day* alone repeats it with
+what *look* has found.
 
 **What the tasks tell.** *day*: `late` rows were loaded beside the others; `vanished` ones are active in AEP and no
 longer returned by Mixpanel (deleted or merged there): they stay until the day is run with *replace*. *close*:
@@ -38,13 +44,21 @@ longer returned by Mixpanel (deleted or merged there): they stay until the day i
 """
 
 
+WINDOW = (
+    "it exports the last {late_days} days of the pipeline again, in one of Mixpanel's 60 exports an hour, and loads "
+    "the events that came late."
+)
+NO_WINDOW = "`late_days` is 0 in the pipeline file, so *look* exports no day again and *day* is skipped; *close* does its work."
+
+
 def build(pipeline: Pipeline) -> DAG:
-    """The reconcile DAG of one pipeline."""
+    """Return the reconcile DAG of one pipeline."""
+    window = (WINDOW if pipeline.late_days else NO_WINDOW).format(late_days=pipeline.late_days)
     hour = int(pipeline.settle_hours + 1) % 24
     with DAG(
         pipeline.reconcile_dag_id,
         description=f"Late events of the last {pipeline.late_days} days of {pipeline.name}",
-        doc_md=RUNBOOK.format(name=pipeline.name, late_days=pipeline.late_days, dag_id=pipeline.dag_id),
+        doc_md=RUNBOOK.format(name=pipeline.name, window=window, dag_id=pipeline.dag_id),
         schedule=f"0 {hour} * * *",
         start_date=datetime.combine(
             pipeline.start_date, datetime.min.time(), tzinfo=pipeline.mixpanel.day_zone
@@ -68,6 +82,7 @@ def build(pipeline: Pipeline) -> DAG:
             pipeline=pipeline,
             pool="aep_ingest",
             max_active_tis_per_dagrun=1,
+            map_index_template="{{ task.day }}",
             outlets=[dataset_asset(pipeline)],
         ).expand(day=look.output)
         close = ReconcileCloseOperator(
@@ -79,5 +94,4 @@ def build(pipeline: Pipeline) -> DAG:
 
 pipelines, _ = load_readable_pipelines()  # mixpanel_aep_setup.py shows the faults of the others
 for each in pipelines:
-    if each.late_days:
-        globals()[each.reconcile_dag_id] = build(each)
+    globals()[each.reconcile_dag_id] = build(each)

@@ -7,6 +7,11 @@ field group was added. Run twice it changes nothing.
 
 from __future__ import annotations
 
+from include.version import require_package
+
+# Before the other imports: an older package may not have what they name.
+require_package(dags="0.1.0")
+
 from datetime import datetime, timedelta
 
 from airflow.sdk import DAG

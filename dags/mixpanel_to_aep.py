@@ -6,6 +6,11 @@ run's partition key. Every task can be run again at any time: what is done is fo
 
 from __future__ import annotations
 
+from include.version import require_package
+
+# Before the other imports: an older package may not have what they name.
+require_package(dags="0.1.0")
+
 import logging
 from datetime import datetime, timedelta
 
@@ -44,7 +49,7 @@ LATE = (
     "*{pipeline.reconcile_dag_id}* loads those of the last {pipeline.late_days} days by itself; for an older day "
     "trigger it here with *Export the day again*"
 )
-NO_LATE = "`late_days` is 0, so nobody looks for them; trigger the day here with *Export the day again*"
+NO_LATE = "`late_days` is 0, so *{pipeline.reconcile_dag_id}* loads none; trigger the day here with *Export the day again*"
 
 PARAMS = {
     "partition_date": Param(

@@ -282,7 +282,8 @@ def test_a_copy_that_still_writes_to_the_first_ones_dataset_is_refused(cli: Cli,
             ("run", "shop", "2026-07-02", "2026-07-01"),
             "A run cannot end (2026-07-01) before it begins (2026-07-02).",
         ),
-        (("run", "shop", "2020-01-01"), "is before the start_date 2026-06-01"),
+        (("run", "shop", "2020-01-01"), "is before the start_date 2026-06-30"),
+        (("run", "shop", "2026-07-03"), "is after the end_date 2026-07-02"),
     ],
 )
 def test_a_refusal_is_a_sentence_and_exit_code_1(cli: Cli, argv: tuple[str, ...], sentence: str) -> None:

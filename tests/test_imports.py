@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clock": set(),
     "redact": set(),
     "failpoint": set(),
+    "version": {"errors"},
     "config": BASE,
     "lake": BASE | {"config"},
     "http": BASE,

@@ -117,6 +117,17 @@ class Catalog:
         ours = [batch for batch in found if batch.dataset_id in (None, dataset_id)]
         return tuple(sorted(ours, key=lambda batch: batch.created_ms))
 
+    def active_batch_ids(self, dataset_id: str) -> list[str]:
+        """The ids of the batches of a dataset whose rows can be read, in no particular order."""
+        found: dict[str, None] = {}
+        for status in ("success", "active"):  # synonyms (EP:ingestion/batch-ingestion/troubleshooting.md)
+            params = {"dataSet": dataset_id, "status": status, "orderBy": "desc:created"}
+            for key, body in self._pages("batches", "list active batches", params):
+                batch = Batch.read(key, body)
+                if batch.dataset_id in (None, dataset_id) and batch.status == status:
+                    found[key] = None
+        return list(found)
+
     def _pages(self, kind: str, what: str, params: dict[str, str]) -> Iterator[tuple[str, JsonObject]]:
         seen: set[str] = set()
         for number in range(_MOST_PAGES):

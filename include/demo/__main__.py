@@ -9,26 +9,20 @@ import sys
 import time
 from collections import Counter
 from types import FrameType
-from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from typing import NoReturn
 
-import yaml
 from rich.console import Console
-from rich.table import Table
 
-from include.aep.client import AepClient
-from include.aep.settings import AepSettings
 from include.config.loader import load_pipelines
 from include.config.model import Pipeline
+from include.demo import late_events
 from include.demo.airflow_api import AirflowApi
-from include.demo.evidence import Comparison, PartitionResult, Sandbox, compare, result_of
+from include.demo.evidence import Sandbox
+from include.demo.late_events import LateEvents
+from include.demo.report import project_source, show
 from include.demo.services import Services
 from include.demo.settings import PARTITIONS, PROJECT, DemoError, DemoSettings
-from include.lake.history import History
-from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
-from include.mixpanel.settings import MixpanelSettings
-from include.steps.binding import open_history
 
 console = Console(highlight=False, width=max(132, shutil.get_terminal_size().columns))
 SETUP = "mixpanel_aep_setup"
@@ -66,7 +60,11 @@ def run(settings: DemoSettings) -> int:
         pipelines = _demo_pipelines()
         _backfill(api, pipelines)
         asked = sandbox.calls() - before
-        return _show(api, pipelines, sandbox, Lake(settings.lake_url), asked)
+        late = _reconcile(api, pipelines, sandbox)
+        console.print(str(late), soft_wrap=True)
+        if not asked:
+            console.print("Everything was active already: no export was made and no batch.")
+        return show(console, api, pipelines, sandbox, Lake(settings.lake_url))
     finally:
         services.stop()
 
@@ -112,7 +110,9 @@ def _start(services: Services) -> AirflowApi:
     services.start_airflow()
     services.load_airflow_settings()
     api = AirflowApi(settings.airflow_url)
-    api.await_dags({SETUP, *(pipeline.dag_id for pipeline in _demo_pipelines())})
+    pipelines = _demo_pipelines()
+    dag_ids = {dag_id for each in pipelines for dag_id in (each.dag_id, each.reconcile_dag_id)}
+    api.await_dags({SETUP, *dag_ids})
     _say("setup: identity namespaces, field groups, schemas, datasets")
     api.unpause(SETUP)
     run_id = api.trigger(SETUP)
@@ -137,6 +137,19 @@ def _backfill(api: AirflowApi, pipelines: list[Pipeline]) -> None:
             api.backfill(dag_id, first, last)
         waiting |= _unfinished(api, dag_id, missing)
     _await_runs(api, waiting, "partitions")
+
+
+def _reconcile(api: AirflowApi, pipelines: list[Pipeline], sandbox: Sandbox) -> LateEvents:
+    """Late events arrive, and the scheduler runs the reconcile DAG that loads them."""
+    pipeline = next(each for each in pipelines if each.name == late_events.PIPELINE)
+    source = project_source(pipeline, sandbox)
+    arrived = late_events.add_late_events(sandbox.url, source.project_id)
+    _say(
+        f"late events of {pipeline.name}: {arrived} arrive for {late_events.DAY}; running {pipeline.reconcile_dag_id}"
+    )
+    runs = late_events.start_reconcile(api, pipeline)
+    _await_runs(api, runs, "reconcile")
+    return LateEvents(arrived, late_events.loaded_late(api, runs), pipeline.reconcile_dag_id)
 
 
 def _unfinished(api: AirflowApi, dag_id: str, at_least: int) -> set[tuple[str, str]]:
@@ -192,86 +205,6 @@ def _why(api: AirflowApi, dag_id: str, run_id: str) -> str:
     task = failed[0]
     tail = api.log_tail(dag_id, run_id, task["task_id"], task["try_number"])
     return f"task {task['task_id']} of {dag_id}, run {run_id}, failed: {tail}"
-
-
-def _show(
-    api: AirflowApi, pipelines: list[Pipeline], sandbox: Sandbox, lake: Lake, asked: Counter[str]
-) -> int:
-    table = Table()
-    for name in (
-        "partition",
-        "exported",
-        "duplicates",
-        "quarantined",
-        "staged",
-        "active in AEP",
-        "batch",
-        "seconds",
-    ):
-        table.add_column(name, justify="left" if name in ("partition", "batch") else "right", no_wrap=True)
-    total, comparison = Counter[str](), Comparison(0, 0, 0)
-    for pipeline in pipelines:
-        active = Counter(batch for _, batch in sandbox.active(pipeline.aep.dataset))
-        seconds = _seconds(api, pipeline)
-        first, last = PARTITIONS[pipeline.name]
-        days = [first.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)]
-        history = _history(pipeline, lake, sandbox)
-        results = [
-            result_of(lake, PartitionKey(pipeline.name, day), history.ledger(day).records(), active)
-            for day in days
-        ]
-        for result in results:
-            _add_row(table, result, seconds.get(str(result.partition), ""))
-            total.update(partitions=1, exported=result.exported, duplicates=result.duplicates,
-                         quarantined=result.quarantined, active=result.active)  # fmt: skip
-        comparison += compare(pipeline, history.source.project_id, sandbox, lake, results)
-    console.print(table)
-    if not asked:
-        console.print("Everything was active already: no export was made and no batch.")
-    console.print(
-        f"demo: {total['partitions']} partitions, {total['exported']} exported, {total['duplicates']} duplicates, "
-        f"{total['quarantined']} quarantined, {total['active']} active, lost {comparison.lost}, "
-        f"duplicate {comparison.duplicate}, phantom {comparison.phantom}",
-        soft_wrap=True,
-    )
-    return 1 if comparison != Comparison(0, 0, 0) else 0
-
-
-def _add_row(table: Table, result: PartitionResult, seconds: str) -> None:
-    name = f"{result.partition.pipeline} {result.partition}"
-    numbers = (result.exported, result.duplicates, result.quarantined, result.staged, result.active)
-    table.add_row(name, *(f"{number:,}" for number in numbers), result.batch or "none: an empty day", seconds)
-
-
-def _seconds(api: AirflowApi, pipeline: Pipeline) -> dict[str, str]:
-    """How long the newest run of each partition took."""
-    return {
-        run["partition_key"]: f"{run['duration']:.0f}"
-        for run in reversed(api.runs(pipeline.dag_id))
-        if run.get("partition_key") and run.get("duration")
-    }
-
-
-def _history(pipeline: Pipeline, lake: Lake, sandbox: Sandbox) -> History:
-    """What was loaded into a pipeline's dataset."""
-    source = MixpanelSettings.from_connection(**_connection(pipeline.mixpanel.conn_id, sandbox)).source
-    aep = AepClient(AepSettings.from_connection(**_connection(pipeline.aep.conn_id, sandbox)))
-    return open_history(lake, pipeline, aep, source).history
-
-
-def _connection(conn_id: str, sandbox: Sandbox) -> dict[str, Any]:
-    """A connection of airflow_settings.yaml, to the sandbox where it runs."""
-    settings = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())
-    rows: list[dict[str, Any]] = settings["airflow"]["connections"]
-    row, place = next(row for row in rows if row["conn_id"] == conn_id), urlsplit(sandbox.url)
-    return {
-        "conn_id": conn_id,
-        "login": row["conn_login"],
-        "password": row["conn_password"],
-        "host": place.hostname,
-        "port": place.port,
-        "extra": row["conn_extra"],
-    }
 
 
 def _say(text: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from include.version import VERSION
+
 _SANDBOX_FIELD = {
     "label": "Local sandbox",
     "description": "Only for the stand-in of this project on this machine; host and port then say where it is.",
@@ -17,7 +19,7 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "mixpanel-aep",
         "name": "Mixpanel to Adobe Experience Platform",
         "description": "Raw Mixpanel events into an AEP dataset, one calendar day at a time.",
-        "versions": ["0.1.0"],
+        "versions": [VERSION],
         "connection-types": [_mixpanel(), _aep()],
         "extra-links": ["mixpanel_aep.links.BatchLink", "mixpanel_aep.links.ReportLink"],
     }
@@ -73,6 +75,16 @@ def _aep() -> dict[str, Any]:
                 "label": "Scopes",
                 "description": "Comma-separated; empty for the ones that AEP's console gives.",
                 "schema": {"type": ["string", "null"]},
+            },
+            "query_account": {
+                "label": "Query Service account",
+                "description": "Only for verify, where Query Service refuses access tokens: technicalAccountId.",
+                "schema": {"type": ["string", "null"]},
+            },
+            "query_secret": {
+                "label": "Query Service secret",
+                "description": "The non-expiring credential of that account; AEP: Queries, Credentials.",
+                "schema": {"type": ["string", "null"], "format": "password"},
             },
             "sandbox": _SANDBOX_FIELD,
         },

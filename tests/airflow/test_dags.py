@@ -72,14 +72,18 @@ def test_a_broken_pipeline_file_stops_no_other_pipeline_and_is_shown(tmp_path, m
     assert "broken.yaml:18 has an unknown key 'late_dais'; did you mean 'late_days'?" in error
 
 
-def test_a_runbook_names_no_dag_that_is_not_there(tmp_path, monkeypatch):
+def test_a_pipeline_without_late_days_has_its_reconcile_dag_and_says_that_it_loads_none(
+    tmp_path, monkeypatch
+):
     good = (PROJECT / "include/pipelines/shop.yaml").read_text()
     (tmp_path / "shop.yaml").write_text(re.sub(r"late_days: \d+", "late_days: 0", good))
     monkeypatch.setenv("MIXPANEL_AEP_PIPELINES", str(tmp_path))
     dags = DagBag(str(PROJECT / "dags")).dags
-    assert "mixpanel_aep_reconcile_shop" not in dags
-    assert "reconcile" not in dags["mixpanel_to_aep_shop"].doc_md
-    assert "`late_days` is 0" in dags["mixpanel_to_aep_shop"].doc_md
+    assert [task.task_id for task in dags["mixpanel_aep_reconcile_shop"].tasks] == ["look", "day", "close"]
+    for dag in dags.values():
+        if dag.dag_id != "mixpanel_aep_setup":
+            assert "`late_days` is 0" in dag.doc_md
+            assert "{" not in dag.doc_md, "a field that was not filled in"
 
 
 def test_dag_files_import_in_a_third_of_airflows_own_time_and_load_no_heavy_library():

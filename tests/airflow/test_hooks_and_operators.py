@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import requests
 import time_machine
-from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
 from include.clock import SYSTEM_CLOCK
@@ -328,15 +327,3 @@ def test_what_a_run_asks_is_read_from_its_conf() -> None:
     assert (replaces(context()), look(context())) == (False, None)
     asked = context(conf={"reprocess": "replace", "export_again": True})
     assert (partition_of(asked), replaces(asked), look(asked)) == (DAY, True, "d/r/4")
-
-
-def test_every_mapped_task_can_be_made_as_airflow_makes_it() -> None:
-    """``partial`` hands the constructor every argument of BaseOperator, including those that nobody named."""
-    bag = DagBag(str(PROJECT / "dags"))
-    mapped = [task for dag in bag.dags.values() for task in dag.tasks if task.is_mapped]
-    assert mapped, "no DAG has a mapped task"
-    for task in mapped:
-        values = dict.fromkeys(task.expand_input.value, "2026-07-01")
-        made = task.unmap(values)
-        # The scheduler knows the mapped task's outlets, the worker those of the task that it makes of it.
-        assert [outlet.uri for outlet in made.outlets] == [outlet.uri for outlet in task.outlets] != []

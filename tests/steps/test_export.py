@@ -146,3 +146,12 @@ def test_a_day_before_the_pipeline_begins_is_refused(lake: Lake) -> None:
         ConfigError, match=r"Partition 2019-12-31 is before the start_date 2020-01-01 of pipeline shop\."
     ):
         Workspace.of(lake, pipeline(), date(2019, 12, 31))
+
+
+def test_a_day_after_the_pipeline_ends_is_refused(lake: Lake) -> None:
+    ended = pipeline(end_date="2026-06-30")
+    Workspace.of(lake, ended, date(2026, 6, 30))
+    with pytest.raises(
+        ConfigError, match=r"Partition 2026-07-01 is after the end_date 2026-06-30 of pipeline shop\."
+    ):
+        Workspace.of(lake, ended, date(2026, 7, 1))

@@ -1,0 +1,104 @@
+"""The demo's table and its last line: what became of each partition, read from the lake and from AEP."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from include.aep.client import AepClient
+from include.aep.settings import AepSettings
+from include.config.model import Pipeline
+from include.demo.airflow_api import AirflowApi
+from include.demo.evidence import Comparison, PartitionResult, Sandbox, compare, result_of
+from include.demo.settings import PARTITIONS, PROJECT
+from include.lake.history import History, Source
+from include.lake.keys import PartitionKey
+from include.lake.lake import Lake
+from include.mixpanel.settings import MixpanelSettings
+from include.steps.binding import open_history
+
+
+def show(console: Console, api: AirflowApi, pipelines: list[Pipeline], sandbox: Sandbox, lake: Lake) -> int:
+    """Print what became of each partition, and the sum; return 0 if nothing is lost, twice or a phantom, else 1."""
+    table = Table()
+    for name in (
+        "partition",
+        "exported",
+        "duplicates",
+        "quarantined",
+        "staged",
+        "active in AEP",
+        "batch",
+        "seconds",
+    ):
+        table.add_column(name, justify="left" if name in ("partition", "batch") else "right", no_wrap=True)
+    total, comparison = Counter[str](), Comparison(0, 0, 0)
+    for pipeline in pipelines:
+        active = Counter(batch for _, batch in sandbox.active(pipeline.aep.dataset))
+        seconds = _seconds(api, pipeline)
+        first, last = PARTITIONS[pipeline.name]
+        days = [first.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)]
+        history = _history(pipeline, lake, sandbox)
+        results = [
+            result_of(lake, PartitionKey(pipeline.name, day), history.ledger(day).records(), active)
+            for day in days
+        ]
+        for result in results:
+            _add_row(table, result, seconds.get(str(result.partition), ""))
+            total.update(partitions=1, exported=result.exported, duplicates=result.duplicates,
+                         quarantined=result.quarantined, active=result.active)  # fmt: skip
+        comparison += compare(pipeline, history.source.project_id, sandbox, lake, results)
+    console.print(table)
+    console.print(
+        f"demo: {total['partitions']} partitions, {total['exported']} exported, {total['duplicates']} duplicates, "
+        f"{total['quarantined']} quarantined, {total['active']} active, lost {comparison.lost}, "
+        f"duplicate {comparison.duplicate}, phantom {comparison.phantom}",
+        soft_wrap=True,
+    )
+    return 1 if comparison != Comparison(0, 0, 0) else 0
+
+
+def _add_row(table: Table, result: PartitionResult, seconds: str) -> None:
+    name = f"{result.partition.pipeline} {result.partition}"
+    numbers = (result.exported, result.duplicates, result.quarantined, result.staged, result.active)
+    table.add_row(name, *(f"{number:,}" for number in numbers), result.batch or "none: an empty day", seconds)
+
+
+def _seconds(api: AirflowApi, pipeline: Pipeline) -> dict[str, str]:
+    """How long the newest run of each partition took."""
+    return {
+        run["partition_key"]: f"{run['duration']:.0f}"
+        for run in reversed(api.runs(pipeline.dag_id))
+        if run.get("partition_key") and run.get("duration")
+    }
+
+
+def _history(pipeline: Pipeline, lake: Lake, sandbox: Sandbox) -> History:
+    """What was loaded into a pipeline's dataset."""
+    aep = AepClient(AepSettings.from_connection(**_connection(pipeline.aep.conn_id, sandbox)))
+    return open_history(lake, pipeline, aep, project_source(pipeline, sandbox)).history
+
+
+def project_source(pipeline: Pipeline, sandbox: Sandbox) -> Source:
+    """Return the Mixpanel project of a pipeline's connection."""
+    return MixpanelSettings.from_connection(**_connection(pipeline.mixpanel.conn_id, sandbox)).source
+
+
+def _connection(conn_id: str, sandbox: Sandbox) -> dict[str, Any]:
+    """A connection of airflow_settings.yaml, to the sandbox where it runs."""
+    settings = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())
+    rows: list[dict[str, Any]] = settings["airflow"]["connections"]
+    row, place = next(row for row in rows if row["conn_id"] == conn_id), urlsplit(sandbox.url)
+    return {
+        "conn_id": conn_id,
+        "login": row["conn_login"],
+        "password": row["conn_password"],
+        "host": place.hostname,
+        "port": place.port,
+        "extra": row["conn_extra"],
+    }
