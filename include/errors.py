@@ -182,3 +182,11 @@ class BatchUnconfirmed(Transient):
 
 class LedgerContradicted(Terminal):
     """A ledger record names a batch that in AEP belongs to another dataset or day."""
+
+
+class QueryServiceBusy(Transient):
+    """AEP's Query Service has no free session, runs another query, or took longer than it may."""
+
+
+class LakeNotReadable(Terminal):
+    """AEP's data lake cannot be read: permission, licence, login or table are missing."""

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from include.sandbox.aep.ingest_settings import IngestSettings  # noqa: E402
+from include.sandbox.aep.query_settings import QuerySettings  # noqa: E402
 from include.sandbox.aep.settings import AepSettings  # noqa: E402
 from include.sandbox.mixpanel.settings import Switches  # noqa: E402
 from include.sandbox.openapi import METHODS, document  # noqa: E402
@@ -74,7 +75,7 @@ def written(page: str) -> str:
     """The page with its tables as they should be."""
     parts = {
         "routes": routes(),
-        "settings": settings(Settings, AepSettings, IngestSettings),
+        "settings": settings(Settings, AepSettings, IngestSettings, QuerySettings),
         "switches": settings(Switches),
     }
     for name, lines in parts.items():

@@ -74,6 +74,14 @@ class Catalog:
             )
         return dataset_id
 
+    def tag_dataset(self, dataset: Dataset, tags: Mapping[str, list[str]]) -> None:
+        """Write tags of a dataset and keep all its others (EP:catalog/api/update-object.md)."""
+        # Whether AEP merges tags or replaces them all is not documented, so all of them are sent.
+        body = {"tags": {**dataset["tags"], **tags}}
+        self._http.send_json(
+            "PATCH", (*_BASE, "dataSets", dataset["id"]), "tag a dataset", body, Answer.acknowledged
+        )
+
     def batch(self, batch_id: str) -> Batch | None:
         """The batch of this id; None where AEP knows of none, which for a new batch may change."""
         body = self._http.find((*_BASE, "batches", batch_id), "look up a batch", _entries)
@@ -108,6 +116,17 @@ class Catalog:
         found = [Batch.read(key, body) for key, body in self._pages("batches", "find open batches", params)]
         ours = [batch for batch in found if batch.dataset_id in (None, dataset_id)]
         return tuple(sorted(ours, key=lambda batch: batch.created_ms))
+
+    def active_batch_ids(self, dataset_id: str) -> list[str]:
+        """The ids of the batches of a dataset whose rows can be read, in no particular order."""
+        found: dict[str, None] = {}
+        for status in ("success", "active"):  # synonyms (EP:ingestion/batch-ingestion/troubleshooting.md)
+            params = {"dataSet": dataset_id, "status": status, "orderBy": "desc:created"}
+            for key, body in self._pages("batches", "list active batches", params):
+                batch = Batch.read(key, body)
+                if batch.dataset_id in (None, dataset_id) and batch.status == status:
+                    found[key] = None
+        return list(found)
 
     def _pages(self, kind: str, what: str, params: dict[str, str]) -> Iterator[tuple[str, JsonObject]]:
         seen: set[str] = set()

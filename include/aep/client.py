@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from include.aep.access import Access
 from include.aep.auth import TokenSource
 from include.aep.batches import Batches
 from include.aep.catalog import Catalog
+from include.aep.data_lake import DataAccessReader, LakeReader, QueryServiceReader
+from include.aep.data_lake.connection import QueryConnection, QueryLimits
+from include.aep.data_lake.login import logins
 from include.aep.http import AepHttp
 from include.aep.identity import Identity
 from include.aep.registry import Registry
@@ -33,6 +37,9 @@ class AepClient:
         limits: UploadLimits | None = None,
     ) -> None:
         self.org_id, self.aep_sandbox = settings.org_id, settings.aep_sandbox
+
+        self._settings = settings
+        self._clock = clock
         self._tokens = TokenSource(settings, clock, on_secret, patience)
         self._http = AepHttp(settings, self._tokens, clock, patience)
         self.registry = Registry(self._http)
@@ -40,6 +47,19 @@ class AepClient:
         self.identity = Identity(self._http)
         self.access = Access(self._http)
         self.batches = Batches(self._http, self.catalog, self.access, clock, limits)
+
+    def lake_reader(
+        self,
+        verify_with: Literal["query_service", "data_access"] = "query_service",
+        limits: QueryLimits | None = None,
+    ) -> LakeReader:
+        """A reader of what the data lake holds; to be used in a ``with`` block. It connects when first asked."""
+        if verify_with == "data_access":
+            return DataAccessReader(self._http, self.catalog.active_batch_ids)
+        connection = QueryConnection(
+            lambda: logins(self._settings, self._http, self._tokens), self._clock, limits
+        )
+        return QueryServiceReader(connection)
 
     def close(self) -> None:
         """Closes the connections."""

@@ -19,7 +19,7 @@ from include.http.connection import (
 
 PLATFORM_HOST = "platform.adobe.io"
 IMS_HOST = "ims-na1.adobelogin.com"
-EXTRA_FIELDS = ("org_id", "aep_sandbox", "scopes", "sandbox")
+EXTRA_FIELDS = ("org_id", "aep_sandbox", "scopes", "sandbox", "query_account", "query_secret")
 DEFAULT_SCOPES = (
     "openid",
     "AdobeID",
@@ -44,6 +44,10 @@ class AepSettings:
     scopes: tuple[str, ...] = DEFAULT_SCOPES
     sandbox_url: str | None = None
     conn_id: str = "aep"
+    query_account: str | None = None
+    """The technical account id of a non-expiring credential of Query Service."""
+    query_secret: str | None = field(default=None, repr=False)
+    """That credential; used where Query Service does not accept an access token."""
 
     def __post_init__(self) -> None:
         name = self.conn_id
@@ -61,6 +65,11 @@ class AepSettings:
             )
         for scope in self.scopes:
             check(name, "extra scopes", scope, r"[A-Za-z0-9_.:/-]{1,200}", "a list of OAuth scopes")
+        if self.query_account is not None or self.query_secret is not None:
+            meaning = "the technicalAccountId of a non-expiring credential"
+            check(name, "extra query_account", self.query_account, r"[A-Za-z0-9@._-]{1,200}", meaning)
+            meaning = "the credential that belongs to query_account"
+            check(name, "extra query_secret", self.query_secret, r"[\x21-\x7e]{1,2000}", meaning)
         check_sandbox_url(name, self.sandbox_url)
 
     @classmethod
@@ -74,7 +83,7 @@ class AepSettings:
         port: int | None,
         extra: Mapping[str, Any],
     ) -> Self:
-        """Reads a connection: login, password, and extra ``org_id``, ``aep_sandbox``, ``scopes``, ``sandbox``.
+        """Reads a connection: login, password, and the extra fields of ``EXTRA_FIELDS``.
 
         Raises:
             ConfigError: an unknown extra field, an address that is not Adobe's, or a field that is wrong.
@@ -94,6 +103,8 @@ class AepSettings:
                 own_hosts=[PLATFORM_HOST],
             ),
             conn_id=conn_id,
+            query_account=_text(extra.get("query_account")),
+            query_secret=_text(extra.get("query_secret")),
         )
 
     @property
@@ -108,8 +119,14 @@ class AepSettings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must appear nowhere: the client secret, as it is and as a form field."""
-        return (self.client_secret, quote_plus(self.client_secret))
+        """What must appear nowhere: the client secret, as it is and as a form field, and Query Service's credential."""
+        own = (self.client_secret, quote_plus(self.client_secret))
+        return own if self.query_secret is None else (*own, self.query_secret)
+
+
+def _text(value: object) -> str | None:
+    """A field that may be left out or empty."""
+    return None if value in (None, "") else str(value)
 
 
 def _scopes(conn_id: str, value: object) -> tuple[str, ...]:

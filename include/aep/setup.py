@@ -12,10 +12,12 @@ from typing import Any
 from include.aep.catalog import Catalog
 from include.aep.client import AepClient
 from include.aep.identity import Identity
+from include.aep.ownership import Ownership
 from include.aep.plan import FieldGroupPlan, apply_field_group, plan_field_group, refers_to
 from include.aep.registry import Registry
 from include.config.model import Pipeline
 from include.errors import ConfigError, SchemaError
+from include.lake.lake import Lake
 from include.xdm.destinations import TENANT
 from include.xdm.language.paths import parse_path
 from include.xdm.mapping_file import read_mapping_file
@@ -35,15 +37,28 @@ class SetupResult:
     notes: list[str] = field(default_factory=list)
 
 
-def setup_pipeline(pipeline: Pipeline, aep: AepClient) -> SetupResult:
+def setup_pipeline(
+    pipeline: Pipeline,
+    aep: AepClient,
+    lake: Lake | None = None,
+    *,
+    source: str | None = None,
+    pipelines: Iterable[str] = (),
+) -> SetupResult:
     """Makes what is missing, and lets the field group grow by what its file has beside it.
+
+    With a ``lake`` it gets an id, and the dataset a tag with it. ``source`` is the Mixpanel project as
+    ``<region>/<project id>``, ``pipelines`` the names of all pipeline files; see :class:`Ownership`.
 
     Raises:
         ConfigError: the schema is missing and the pipeline names no field group to make it of.
         SchemaError: the dataset is there with another schema; or the field group file changes a field that is there,
             and then nothing is sent.
+        ForeignLake, AnotherSource, AnotherPipeline: the dataset's tags name another owner; nothing is sent.
     """
     result = SetupResult()
+    owner = Ownership(pipeline.name, lake, source, frozenset(pipelines))
+    owner.require(aep.catalog.find_dataset(pipeline.aep.dataset))
     group = plan_field_group(pipeline, aep.registry)
     _namespaces(pipeline, aep.identity, result)
     group_id = _field_group(group, aep.registry, result) if group else None
@@ -51,7 +66,7 @@ def setup_pipeline(pipeline: Pipeline, aep: AepClient) -> SetupResult:
     _descriptors(pipeline, aep.registry, result)
     if pipeline.aep.profile:
         _enable_for_profile(pipeline, aep.registry, result)
-    _dataset(pipeline, aep.catalog, result)
+    _dataset(pipeline, aep.catalog, result, owner)
     return result
 
 
@@ -165,7 +180,7 @@ def _identity_fields(pipeline: Pipeline, tenant: str) -> dict[str, str]:
     return fields
 
 
-def _dataset(pipeline: Pipeline, catalog: Catalog, result: SetupResult) -> None:
+def _dataset(pipeline: Pipeline, catalog: Catalog, result: SetupResult, owner: Ownership) -> None:
     found = catalog.find_dataset(pipeline.aep.dataset)
     if found is not None:
         if found["schemaRef"]["id"] != result.schema_id:
@@ -174,6 +189,7 @@ def _dataset(pipeline: Pipeline, catalog: Catalog, result: SetupResult) -> None:
                 "Name the dataset's own schema in the pipeline file, or choose another dataset.",
             )
         result.dataset_id = found["id"]
+        result.changes += owner.tag(catalog, found)
         return
     profile = {"unifiedProfile": ["enabled:true"], "unifiedIdentity": ["enabled:true"]}
     result.dataset_id = catalog.create_dataset(
@@ -183,7 +199,7 @@ def _dataset(pipeline: Pipeline, catalog: Catalog, result: SetupResult) -> None:
             "schemaRef": {"id": result.schema_id, "contentType": "application/vnd.adobe.xed+json;version=1"},
             "fileDescription": {"persisted": True, "containerFormat": "parquet", "format": "parquet"},
             "enableErrorDiagnostics": True,
-            "tags": profile if pipeline.aep.profile else {},
+            "tags": (profile if pipeline.aep.profile else {}) | owner.new_tags({}),
         }
     )
     result.changes.append(f"created dataset {pipeline.aep.dataset!r}")

@@ -33,6 +33,11 @@ def pipelines_folder() -> Path:
     return Path(os.environ.get("MIXPANEL_AEP_PIPELINES", PIPELINES))
 
 
+def pipeline_names(folder: Path | None = None) -> list[str]:
+    """Return the names of all pipeline files of a folder, readable or not."""
+    return sorted(path.stem for path in (folder or pipelines_folder()).glob("*.yaml"))
+
+
 def load_pipelines(folder: Path | None = None) -> list[Pipeline]:
     """All pipelines of a folder, by name; of ``pipelines_folder()`` when none is given.
 

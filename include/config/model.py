@@ -96,6 +96,8 @@ class AepTarget(_Section):
     field_group: str | None = None
     profile: bool = False
     file_format: Literal["parquet", "json"] = Field("parquet", alias="format")
+    verify_with: Literal["query_service", "data_access"] = "query_service"
+    """How verify reads AEP's data lake; Data Access downloads whole files, and Adobe calls it deprecated."""
 
     @field_validator("field_group")
     @classmethod

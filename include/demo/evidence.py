@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest
-from include.xdm.identity import event_id, event_id_without_insert_id
+from include.xdm.identity import event_id, event_id_of_content
 
 
 @dataclass(frozen=True)
@@ -149,11 +150,11 @@ def line_id(project_id: int, line: bytes, time_in_ms: bool = False) -> str:
         ids = (properties.get("$distinct_id_before_identity"), properties.get("distinct_id"))
         distinct_id = next((str(text) for text in ids if text and str(text).strip()), "")
         insert_id = properties.get("$insert_id")
+        seconds = math.floor(float(properties["time"])) // (1000 if time_in_ms else 1)
         if insert_id:
-            seconds = int(float(properties["time"])) // (1000 if time_in_ms else 1)
             return event_id(project_id, event["event"], distinct_id, seconds, insert_id)
         plain = {name: bytes(value).decode() for name, value in raw.items()}
-        return event_id_without_insert_id(project_id, event["event"], plain)
+        return event_id_of_content(project_id, event["event"], distinct_id, seconds, plain)
     except (ValueError, KeyError, TypeError, AttributeError, msgspec.MsgspecError):
         return "line:" + hashlib.sha256(line).hexdigest()
 

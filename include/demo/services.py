@@ -81,7 +81,7 @@ class Services:
         """Connections, pools and variables of the demo, with this demo's sandbox port and lake."""
         done = subprocess.run(
             [
-                sys.executable, "-m", "mixpanel_aep.settings", str(PROJECT / "airflow_settings.yaml"),
+                sys.executable, "-m", "mixpanel_aep.settings", str(PROJECT / "airflow_settings.yaml"), "--overwrite",
                 "--sandbox-port", str(self.settings.ports["SANDBOX_PORT"]),
                 "--variable", f"mixpanel_aep_lake={self.settings.lake_url}",
             ],

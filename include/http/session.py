@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable
-from http.client import HTTPResponse
+from http.client import BadStatusLine, HTTPResponse, parse_headers
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -34,8 +34,23 @@ _SOCKET_OPTIONS = [
 _LONGEST_CHUNK_HEAD_BYTES = 4096
 
 
+_MOST_INTERIM = 20
+
+
 class _StrictResponse(HTTPResponse):
-    """A response whose chunk sizes are whole lines: of ``00a0`` cut after its first digit Python makes a last chunk."""
+    """A response that is the final one, and whose chunk sizes are whole lines.
+
+    Of 1xx, Python passes over 100 only, and takes 103 Early Hints for the answer. Of ``00a0`` cut after its first digit
+    it makes a last chunk.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(_MOST_INTERIM):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 100 <= status < 200:
+                return version, status, reason
+            parse_headers(self.fp)  # RFC 9110 section 15.2: ended by the empty line after its headers
+        raise BadStatusLine("more interim responses than any server sends")
 
     def _read_next_chunk_size(self) -> int:
         line = self.fp.readline(_LONGEST_CHUNK_HEAD_BYTES)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,12 @@ class Lake:
 
     def replace(self, key: str, body: bytes) -> None:
         """Put an object in place of the one that is there: only for what can be made again, such as an index."""
+        prove_once(self)
         try:
-            self._store.put(key, body, use_multipart=False)
+            if self.root is not None:
+                folder.replace_file(_path(self.root, key), BytesIO(body))
+            else:
+                self._store.put(key, body, use_multipart=False)
         except (BaseError, OSError) as error:
             raise self._error("write", key, error) from None
 

@@ -49,7 +49,7 @@ class ExportStream:
             TruncatedExport: the answer ended before the day did, in whichever form.
             ExportTerminatedEarly: Mixpanel says so itself, in a line of the answer.
             NotAnExport: it is something else than events.
-            ExportTooLarge: a line, or what the gzip expands to, is larger than any real one.
+            ExportTooLarge: a line, the number of blank lines, or what the gzip expands to, is larger than any real one.
         """
         if self._answer.status != 200:  # 206 is a part of something, 203 what a proxy made of it
             raise NotAnExport(
@@ -59,7 +59,8 @@ class ExportStream:
             raise NotAnExport("Mixpanel's answer has a Content-Encoding that was not asked for.", _AGAIN)
         for data in self._pieces():
             yield from self._checked(self._splitter.feed(data))
-        yield from self._checked([self._splitter.finish()])
+        last = self._splitter.finish()
+        yield from self._checked([last] if last else [])
         self._check_end()
         self._guard.finish()
         self.whole = True
@@ -71,10 +72,12 @@ class ExportStream:
     def _checked(self, lines: list[bytes]) -> Iterator[bytes]:
         for raw in lines:
             line = clean_line(raw, first=self.lines == 0)
-            if line and not line.isspace():
-                self._guard.see(line)
-                self.lines += 1
-                yield line
+            if not line or line.isspace():
+                self._guard.see_blank()
+                continue
+            self._guard.see(line)
+            self.lines += 1
+            yield line
 
     def _pieces(self) -> Iterator[bytes]:
         for data in self._received():

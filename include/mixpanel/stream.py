@@ -11,19 +11,31 @@ from typing import Any
 from include.errors import ExportTerminatedEarly, ExportTooLarge, NotAnExport, TruncatedExport
 from include.http.lines import LineSplitter
 
-__all__ = ["ExportGuard", "GunzipStream", "LineSplitter", "clean_line"]
+__all__ = ["ExportGuard", "GunzipStream", "LineSplitter", "clean_line", "is_event"]
 
 _GZIP = 16 + zlib.MAX_WBITS
 _PIECE_BYTES = 1024 * 1024
 _BOMB_BYTES = 1024**3
 _BOMB_RATIO = 1000  # events compress 10 to 30 times; deflate's own limit is 1032
+_MOST_BLANK = 100_000
+_MOST_OTHERS = 10_000
+_MEMBERS = {"event", "properties"}
 _BOM = b"\xef\xbb\xbf"
 _AGAIN = "Nothing of it was published; the day is exported again."
 
 # Airbyte's source-mixpanel, mixpanel/mixpanel-utils#5 and michaelcarter/mixpanel-data-export-js#31 saw it as plain
-# text, in brackets, as a JSON array and after "export".
-_SENTINEL = re.compile(rb"[\W_]*(?:export\s+)?terminated\s+early[\W_]*", re.IGNORECASE)
-_SENTINEL_AT_END = re.compile(rb"terminated\s+early[\W_]*\Z", re.IGNORECASE)
+# text, in brackets, as a JSON array and after "export"; a gateway may wrap it in a page or a JSON object.
+_GAP = rb"(?:[\W_]|nbsp|20)*"
+_ENDED = rb"(?:terminat\w*?|ended|stopped|aborted|interrupted)"
+_SENTINEL_WORDS = re.compile(
+    _ENDED + _GAP + rb"(?:too" + _GAP + rb")?(?:early|prematurely)|early" + _GAP + rb"terminat", re.IGNORECASE
+)
+# Glued to half an event, whose own text may say anything: only what nothing but the sentinel can follow counts.
+_SENTINEL_AT_END = re.compile(rb"terminated" + _GAP + rb"early(?:[\W_]*|[^\"{}]{0,200})\Z", re.IGNORECASE)
+_WEB_PAGE = re.compile(
+    rb"\s*<(?:!doctype|\?xml|!--|/?(?:html|head|title|body|h[1-6]|p|div|center|hr|pre)\b)", re.IGNORECASE
+)
+_EVENT_BEGUN = re.compile(rb'\s*\{\s*"(?:event|properties)"\s*:')
 _ERROR_TEXT = re.compile(rb"\W*api error", re.IGNORECASE)
 
 
@@ -94,36 +106,67 @@ def clean_line(line: bytes, *, first: bool) -> bytes:
     return line.removeprefix(_BOM) if first else line
 
 
+def is_event(line: bytes) -> bool:
+    """Whether a line has the shape of an event, whatever its values are."""
+    if _looks_like_event(line):
+        return True
+    value = _parsed(line)
+    return value is _TOO_DEEP or (isinstance(value, dict) and value.keys() >= _MEMBERS)
+
+
+def _looks_like_event(line: bytes) -> bool:
+    return line.startswith(b'{"event":') and line.endswith(b"}") and b'"properties"' in line
+
+
 class ExportGuard:
     """Sees every line of an export and raises unless they can be all of it.
 
-    A line in the middle that is no event is let through: the transform step quarantines it with its reason.
+    A line in the middle that is not an event is let through: the transform step quarantines it with its reason.
     """
 
     def __init__(self) -> None:
         self._lines = 0
+        self._blank = 0
+        self._others = 0
         self._last = b""
 
+    def see_blank(self) -> None:
+        """Counts a blank line.
+
+        Raises:
+            ExportTooLarge: there are more of them than in any export; gzip packs a billion into a megabyte.
+        """
+        self._blank += 1
+        if self._blank > _MOST_BLANK + 2 * self._lines:
+            raise ExportTooLarge(
+                f"Mixpanel's answer has more than {_MOST_BLANK} blank lines, which no export has.",
+                "Nothing was published; ask Mixpanel what it sends.",
+            )
+
     def see(self, line: bytes) -> None:
-        """Looks at the next line that is not blank.
+        """Checks the next line that is not blank.
 
         Raises:
             ExportTerminatedEarly: it says that Mixpanel gave up.
-            NotAnExport: it is an error message or a web page.
+            NotAnExport: it is an error message or a web page; or most lines are something else than events.
         """
         self._lines += 1
         self._last = line
-        if line.startswith(b'{"event":') and line.endswith(b"}"):
-            return  # parsed by the transform step; text inside such a line proves nothing
-        if self._lines == 1 and line.lstrip().startswith(b"<"):
-            raise _not_an_export("a web page")
-        value = _parsed(line)
-        if isinstance(value, dict) and "event" in value:
+        # Parsed by the transform step; text inside such a line proves nothing, unless the line is not what it seems.
+        if _looks_like_event(line) and not any(word in line for word in (b"early", b"EARLY", b"Early")):
             return
-        if _SENTINEL.fullmatch(line) or (value is _UNPARSABLE and _SENTINEL_AT_END.search(line)):
+        value = _parsed(line)
+        if value is _TOO_DEEP or (isinstance(value, dict) and value.keys() >= _MEMBERS):
+            return
+        if _says_terminated(line, value):
             raise ExportTerminatedEarly("Mixpanel stopped this export before its end.", _AGAIN)
+        if _WEB_PAGE.match(line) or (self._lines == 1 and line.lstrip().startswith(b"<")):
+            raise _not_an_export("a web page")
         if _ERROR_TEXT.match(line) or (isinstance(value, dict) and "error" in value):
             raise _not_an_export("an error message")
+        self._others += 1
+        if self._others > max(_MOST_OTHERS, self._lines // 2):
+            raise _not_an_export("something else than events")
 
     def finish(self) -> None:
         """Called after the last line.
@@ -135,11 +178,27 @@ class ExportGuard:
         if not self._lines:
             return
         value = _parsed(self._last)
-        if value is _TOO_DEEP or (isinstance(value, dict) and {"event", "properties"} <= value.keys()):
+        if value is _TOO_DEEP or (isinstance(value, dict) and value.keys() >= _MEMBERS):
             return
         if self._lines == 1 and not self._last.startswith(b"{"):
             raise _not_an_export("something else than events")
         raise TruncatedExport("Mixpanel's answer broke off: its last line is not a whole event.", _AGAIN)
+
+
+def _says_terminated(line: bytes, value: Any) -> bool:
+    """Whether a line that is not an event says that the export ended early."""
+    if value is _UNPARSABLE and _EVENT_BEGUN.match(line):
+        return _SENTINEL_AT_END.search(line) is not None
+    if isinstance(value, dict) and isinstance(value.get("properties"), dict):
+        return False  # an event that has lost its name, and may say anything
+    if _SENTINEL_WORDS.search(line):
+        return True
+    # JSON may write any character as an escape.
+    return (
+        b"\\u" in line
+        and value is not _UNPARSABLE
+        and bool(_SENTINEL_WORDS.search(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")))
+    )
 
 
 def _not_an_export(what: str) -> NotAnExport:

@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     if os.environ.get("MIXPANEL_AEP_ENV", "").strip().lower() == "production":
         return _refuse("The sandbox does not start where MIXPANEL_AEP_ENV is production.")
     # Imported late, so that a refusal costs nothing.
+    from include.sandbox.aep.query_service.listener import QueryListener
     from include.sandbox.server import listen, make_server, url_of
     from include.sandbox.store import Store
     from include.sandbox.world import World
@@ -39,6 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(f"The sandbox cannot use {given.state}: another one does.")
     except OSError as error:
         return _refuse(f"The sandbox cannot keep its state in {given.state}: {error}.")
+    try:
+        queries = QueryListener(world, given.query_port)
+    except (OSError, OverflowError) as error:
+        return _refuse(f"The sandbox cannot listen on 127.0.0.1 port {given.query_port}: {error}.")
     url = url_of(listener)
     line = json.dumps({"url": url, "state": str(given.state.resolve())})
 
@@ -47,7 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
         if sys.stderr.isatty():
             sys.stderr.write(_welcome(url))
 
+    queries.start()
     make_server(world, tell).run(sockets=[listener])
+    queries.stop()
     world.store.close()
     lock.close()
     return 0
@@ -57,6 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m include.sandbox", description=_ABOUT, epilog=_MORE)
     parser.add_argument(
         "--port", type=int, default=0, help="port to listen on; any free one when it is 0 (the default)"
+    )
+    parser.add_argument(
+        "--query-port",
+        type=int,
+        default=0,
+        help="port of 127.0.0.1 for Query Service (PostgreSQL's protocol); any free one when it is 0 (the default)",
     )
     parser.add_argument(
         "--host",

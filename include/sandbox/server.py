@@ -20,6 +20,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from include.sandbox.aep.query_service.listener import QueryListener
 from include.sandbox.app import build_app
 from include.sandbox.store import Store
 from include.sandbox.world import World
@@ -163,6 +164,8 @@ class SandboxServer:
             target=self._server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True
         )
         self._thread.start()
+        self._queries = QueryListener(self.world)
+        self._queries.start()
         if not ready.wait(20):
             raise RuntimeError("The sandbox did not start within 20 seconds.")
         return self
@@ -173,6 +176,7 @@ class SandboxServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._queries.stop()
         self._server.should_exit = True
         self._thread.join(20)
         self.world.store.close()

@@ -80,6 +80,8 @@ class World:
     """Called after the store was emptied, for what a service keeps in memory or seeds."""
     on_look: list[Callable[[Any], object]] = field(default_factory=list)
     """Called with the ``Place`` before anybody is told of its batches: what is due there is started."""
+    query_address: tuple[str, int] | None = None
+    """Host and port of Query Service while it takes connections."""
     app: Callable[..., Any] | None = None
     """The whole sandbox as an ASGI application, once it is built: one service can ask another."""
 

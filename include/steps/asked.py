@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
-
-import msgspec
 
 from include.failpoint import failpoint
 from include.lake import manifest as manifests
@@ -19,26 +16,14 @@ from include.lake.history import Source
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, sha256_file
 from include.lake.manifest import Manifest, digest_of, upload_file
+from include.mixpanel.stored_day import stored_day
+from include.mixpanel.stream import is_event
 from include.mixpanel.time import require_closed
 from include.steps.workspace import DATA_VERSION, Workspace
 
+__all__ = ["DayFile", "Question", "Writer", "latest_export", "newest_look", "stored_day"]
+
 _MODULUS = 2**256
-
-
-class _Line(msgspec.Struct):
-    properties: dict[str, msgspec.Raw]
-
-
-_decode = msgspec.json.Decoder(_Line).decode
-
-
-def stored_day(line: bytes, *, in_ms: bool) -> date | None:
-    """The day for which Mixpanel returns a line: its ``time`` read as UTC, in old projects the wall clock's reading."""
-    try:
-        seconds = float(bytes(_decode(line).properties["time"])) / (1000 if in_ms else 1)
-        return date(1970, 1, 1) + timedelta(days=math.floor(seconds / 86_400))
-    except (msgspec.MsgspecError, KeyError, ValueError, OverflowError):
-        return None
 
 
 class Writer(Protocol):
@@ -58,12 +43,21 @@ class DayFile:
     path: Path
     asked: str
     rows: int = 0
+    not_events: int = 0
+    """Of the rows, those that are something else than an event; the transform step quarantines them."""
     _sum: int = 0
 
     def write(self, file: Writer, line: bytes) -> None:
         file.write(line + b"\n")
         self._sum += int.from_bytes(hashlib.sha256(line).digest(), "big")
         self.rows += 1
+        self.not_events += not is_event(line)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """``exported`` events, and ``not_events`` where there are other lines."""
+        others = {"not_events": self.not_events} if self.not_events else {}
+        return {"exported": self.rows - self.not_events, **others}
 
     @property
     def digest(self) -> str:
@@ -127,7 +121,7 @@ class Question:
                 digest=digest,
                 inputs={"request": self.digest},
                 files=(upload_file(place.lake, key, day_file.path, day_file.rows),),
-                counts={"exported": day_file.rows},
+                counts=day_file.counts,
                 details={
                     "request": dict(self.request),
                     "project_id": self.project.project_id,

@@ -60,11 +60,16 @@ class Check:
         return self.scratch / "quarantine.jsonl.gz"
 
     def refuse_useless_mappings(self, mapped: Manifest) -> None:
-        """A field into which not one value of a day goes is mapped wrongly: told before anything is staged."""
+        """A field into which not one value of a day goes is mapped wrongly: reported before anything is staged.
+
+        A number that its field cannot hold exactly, a fraction above all, stays in the unmapped JSON and is counted;
+        it may be true of every value of a day, and is not a mistake of the mapping.
+        """
+        inexact = mapped.details.get("inexact", {})
         never = [
             name
             for name, count in mapped.details["not_converted"].items()
-            if count == mapped.rows >= _ENOUGH_ROWS
+            if count - inexact.get(name, 0) == mapped.rows >= _ENOUGH_ROWS
         ]
         if never:
             raise SchemaError(

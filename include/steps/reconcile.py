@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
-import msgspec
-
 from include.config.model import Pipeline
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
+from include.mixpanel.stored_day import property_text
 from include.mixpanel.time import settled_at
 from include.steps.asked import newest_look, stored_day
 from include.steps.export import Exporter
 
+_WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 _SINCE = timedelta(days=7)
 """How far back a late arrival is told of: a week of reconcile runs may fail before one goes unseen."""
 
@@ -67,19 +68,7 @@ def _after_their_look(lake: Lake, pipeline: Pipeline, lines: Iterable[bytes]) ->
     return {day: count for day, count in sorted(late.items()) if count}
 
 
-class _Processed(msgspec.Struct):
-    mp_processing_time_ms: int | None = None
-
-
-class _Line(msgspec.Struct):
-    properties: _Processed
-
-
-_decode = msgspec.json.Decoder(_Line).decode
-
-
 def _processed_ms(line: bytes) -> int | None:
-    try:
-        return _decode(line).properties.mp_processing_time_ms
-    except msgspec.MsgspecError:
-        return None
+    """``mp_processing_time_ms`` of a line; None where it has none that is a whole number."""
+    text = property_text(line, "mp_processing_time_ms") or ""
+    return int(text) if _WHOLE.fullmatch(text) else None

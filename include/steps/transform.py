@@ -20,10 +20,12 @@ from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
 from include.mixpanel.reading import TimeEvidence, require_agreement
 from include.redact import one_line
 from include.steps.jsonl import gzip_writer
+from include.steps.mapped_rows import RowMapper, write_event_digests
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.compile import CompiledMapping, compile_mapping
 from include.xdm.functions.arrow import register
 from include.xdm.identity import RECIPE
+from include.xdm.lines import Refused, quarantine_record
 from include.xdm.mapping import MappingSet, bind
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
@@ -55,8 +57,12 @@ def schema_and_mapping(
 def transform_partition(
     workspace: Workspace, raw: Manifest, schema: XdmSchema, mapping: MappingSet, *, recipe: int = RECIPE
 ) -> Manifest:
-    """Maps an export, or finds it mapped. ``counts``: ``exported = duplicates + quarantined + mapped``, and as
-    ``warnings`` how often a column was set to null; ``details["not_converted"]`` has them by destination.
+    """Maps an export, or finds it mapped; ``recipe`` is that of ``_id`` (``include.xdm.identity``).
+
+    ``counts``: ``exported + not_events = duplicates + quarantined + mapped``, and as ``warnings`` how often a column
+    was set to null; ``details["not_converted"]`` has them by destination, and ``details["inexact"]`` those of them that
+    are numbers. ``details["events"]`` is a Parquet file with ``_id`` and ``digest`` (``identity.content_digest``) of
+    every mapped row, by ``_id``; None where there are no rows.
 
     Raises:
         SchemaError: the schema is none for events; or ``unmapped: fail``, and no mapping names some property.
@@ -68,6 +74,7 @@ def transform_partition(
         "schema": schema.digest,
         "mapping": mapping.digest,
         "settings": digest_of(pipeline.model_dump(include={"mixpanel", "identities", "unmapped"})),
+        "recipe": str(recipe),
         "data_version": str(DATA_VERSION),
     }
     digest = digest_of(inputs)
@@ -76,26 +83,38 @@ def transform_partition(
         return done
     workspace.save_schema(schema)
     with workspace.scratch() as scratch:
-        work = _Work(workspace, raw, mapping, scratch)
+        work = _Work(workspace, raw, mapping, scratch, recipe)
         rows = work.run(compile_mapping(mapping, pipeline.identities, now=raw.created_at))
-        files = [upload_file(workspace.lake, f"{workspace.partition.output('transform', digest)}/part-00000.parquet",
-                             work.parquet, rows)] if rows else []  # fmt: skip
+        folder = workspace.partition.output("transform", digest)
+        files, events = [], None
+        if rows:
+            files.append(upload_file(workspace.lake, f"{folder}/part-00000.parquet", work.parquet, rows))
+            events = upload_file(workspace.lake, f"{folder}/events.parquet", work.digests, rows).model_dump()
         quarantine = work.quarantine_file(workspace, digest)
     return workspace.publish(
         step="transform",
         digest=digest,
         inputs=inputs,
         files=tuple(files),
-        counts={"exported": raw.rows, "mapped": rows, **work.counts},
+        counts={**_exported(raw), "mapped": rows, **work.counts},
         details={
+            "recipe": recipe,
+            "events": events,
             "quarantine": quarantine,
             "reasons": dict(sorted(work.reasons.items())),
             "not_converted": work.not_converted,
+            "inexact": work.inexact,
             "unmapped": dict(itertools.islice(work.unmapped().items(), _MOST_NAMES)),
             "by_event": dict(work.sieve.by_event.most_common(_MOST_NAMES)),
             "schema_version": schema.version,
         },
     )
+
+
+def _exported(raw: Manifest) -> dict[str, int]:
+    """Lines of an export that are events, and others; exports of earlier versions did not tell them apart."""
+    others = raw.counts.get("not_events", 0)
+    return {"exported": raw.rows - others, **({"not_events": others} if others else {})}
 
 
 class _Work:
@@ -104,9 +123,15 @@ class _Work:
     DuckDB sorts and compares narrow rows, and spills them; the wide ones pass through it a slice at a time.
     """
 
-    def __init__(self, workspace: Workspace, raw: Manifest, mapping: MappingSet, scratch: Path) -> None:
+    def __init__(
+        self, workspace: Workspace, raw: Manifest, mapping: MappingSet, scratch: Path, recipe: int
+    ) -> None:
         source = workspace.pipeline.mixpanel
-        self.scratch, self.parquet = scratch, scratch / "mapped.parquet"
+        self.scratch, self.parquet, self.digests = (
+            scratch,
+            scratch / "mapped.parquet",
+            scratch / "events.parquet",
+        )
         self.quarantined_path = scratch / "quarantine.jsonl.gz"
         self.raw_paths = workspace.local_files(raw, scratch)
         self.sieve = Sieve(
@@ -118,11 +143,13 @@ class _Work:
             mapped=mapping.whole_properties,
             evidence=TimeEvidence(source.zone),
             time_in_ms=source.time_in_ms,
+            recipe=recipe,
         )
         self.pipeline = workspace.pipeline
         self.named = mapping.named_properties
         self.reasons: Counter[str] = Counter()
         self.not_converted: dict[str, int] = {}
+        self.inexact: dict[str, int] = {}
         self.counts: dict[str, int] = {}
 
     def run(self, compiled: CompiledMapping) -> int:
@@ -137,7 +164,9 @@ class _Work:
             require_agreement(self.sieve.evidence, self.pipeline.mixpanel, self.pipeline.name)
             self._check_unmapped()
             duplicates, twins = self._drop_duplicates(db)
-            rows = self._map(db, spool, compiled)
+            rows = self._map(db, spool, compiled, quarantine)
+            if rows:
+                write_event_digests(db, self.digests)
         self.counts = {
             "duplicates": duplicates,
             "twins": twins,
@@ -147,26 +176,24 @@ class _Work:
         }
         return rows
 
-    def _map(self, db: Any, spool: Spool, compiled: CompiledMapping) -> int:
+    def _map(self, db: Any, spool: Spool, compiled: CompiledMapping, quarantine: gzip.GzipFile) -> int:
         """Maps the rows that stay, in the order of their time and id, which no order of the export can change."""
-        import pyarrow.compute as pc
-        import pyarrow.parquet as pq
-
-        writer, rows, failed = None, 0, Counter[str]()
         register(db, compiled.functions)
-        mapper = quiet(db.cursor())
-        for events in spool.slices(self._places(db)):
-            mapper.register("events", events)
-            mapped = mapper.sql(compiled.select).to_arrow_table()
-            failures = pc.value_counts(pc.list_flatten(mapped["failed"])).to_pylist()
-            failed.update({str(entry["values"]): int(entry["counts"]) for entry in failures})
-            kept = mapped.select(list(compiled.columns))
-            writer = writer or pq.ParquetWriter(self.parquet, kept.schema, compression="zstd")
-            writer.write_table(kept.cast(writer.schema))
-            rows += kept.num_rows
-        if writer is not None:
-            writer.close()
-        self.not_converted = dict(sorted(failed.items()))
+        rejected: list[int] = []
+
+        def reject(identity: str, event: str, line: bytes) -> None:
+            query = "SELECT line_number FROM sifted ANTI JOIN losers USING (line_number) WHERE _id = ?"
+            ((number,),) = quiet(db.cursor()).execute(query, [identity]).fetchall()
+            rejected.append(number)
+            self.sieve.by_event[event] -= 1
+            self._quarantine(quarantine, quarantine_record(number, line, Refused("unexpected_error")))
+
+        mapper = RowMapper(quiet(db.cursor()), compiled, reject)
+        rows = mapper.write(spool.slices(self._places(db)), self.parquet)
+        for number in rejected:
+            db.execute("DELETE FROM sifted WHERE line_number = ?", [number])
+        self.not_converted = dict(sorted(mapper.failed.items()))
+        self.inexact = dict(sorted(mapper.inexact.items()))
         return rows
 
     @staticmethod
@@ -193,7 +220,7 @@ class _Work:
             ("line_number", pa.int64()), ("_id", pa.string()), ("timestamp", pa.int64()),
             ("processed_ms", pa.int64()), ("has_insert_id", pa.bool_()), ("digest", pa.binary()),
             ("offset", pa.int64()), ("event_bytes", pa.int64()), ("properties_bytes", pa.int64()),
-            ("unmapped_bytes", pa.int64()),
+            ("unmapped_bytes", pa.int64()), ("content", pa.int64()),
         ])  # fmt: skip
 
         def batches() -> Iterator[Any]:
@@ -210,8 +237,11 @@ class _Work:
             if isinstance(sifted, SiftedEvent):
                 yield sifted
             else:
-                self.reasons[sifted["reason"]] += 1
-                quarantine.write(json.dumps(sifted, ensure_ascii=False).encode() + b"\n")
+                self._quarantine(quarantine, sifted)
+
+    def _quarantine(self, quarantine: gzip.GzipFile, record: dict[str, Any]) -> None:
+        self.reasons[record["reason"]] += 1
+        quarantine.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
 
     def unmapped(self) -> dict[str, int]:
         """How many events have each property that no mapping names, the most frequent first."""

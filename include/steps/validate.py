@@ -13,8 +13,8 @@ from include.quality.report import Report, render
 from include.steps.check import Check
 from include.steps.previous_days import events_before
 from include.steps.workspace import DATA_VERSION, Workspace
+from include.xdm.lines import REASONS
 from include.xdm.schema import XdmSchema
-from include.xdm.sift import REASONS
 
 _MOST_EVENTS = 500
 """Names of events that a manifest counts one by one."""
@@ -119,7 +119,7 @@ def _refuse(workspace: Workspace, mapped: Manifest, check: Check, report: str) -
             f"expected: {', '.join(told)} ({check.valid} valid events).",
             f"Nothing was staged. Read {workspace.lake.uri(report)}; what is asked stands in the pipeline file's quality.",
         )
-    exported = mapped.counts["exported"]
+    exported = mapped.counts["exported"] + mapped.counts.get("not_events", 0)
     refused = mapped.counts["quarantined"] + check.quarantined
     allowed = workspace.pipeline.quality.max_quarantined
     # Divided, not multiplied: 0.29 * 100 is less than 29 to a computer.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from include.xdm.cells import text_literal
 from include.xdm.computed import Computed
-from include.xdm.convert import GUESS, convert, ident, pack, quote, values_inside
+from include.xdm.convert import GUESS, convert, ident, number_pattern, pack, quote, values_inside
 from include.xdm.functions import dates
 from include.xdm.functions.registry import Function
 from include.xdm.mapping import FieldMapping, MappingSet
@@ -27,7 +27,8 @@ BLOCKED_IDENTITIES = ("null", "anonymous", "invalid")
 @dataclass(frozen=True)
 class CompiledMapping:
     """``select`` reads table ``events(_id, timestamp, properties, event, unmapped)``; the rows it gives have the
-    schema's shape and, last, ``failed``: the destinations whose source did not convert or whose expression failed.
+    schema's shape and, last, ``failed``: the destinations whose source did not convert or whose expression failed; and
+    ``inexact``: those of them whose source is a number that the field's type cannot hold exactly, such as a fraction.
     ``functions`` are to be registered on the connection before (``functions.arrow.register``)."""
 
     select: str
@@ -53,7 +54,13 @@ def compile_mapping(
     failed = [
         f"CASE WHEN f{n} THEN {quote(m.field.dotted)} END" for n, m in enumerate(leaves) if m.kind != "STATIC"
     ]
-    columns.append(f"list_filter([{', '.join(failed)}]::VARCHAR[], lambda x: x IS NOT NULL) AS failed")
+    columns.append(f"{_present(failed)} AS failed")
+    inexact = [
+        f"CASE WHEN f{n} AND regexp_matches(s{n}, '{pattern}') THEN {quote(m.field.dotted)} END"
+        for n, m in enumerate(leaves)
+        if m.kind != "STATIC" and (pattern := number_pattern(m.field))
+    ]
+    columns.append(f"{_present(inexact)} AS inexact")
     # One layer each, so that what the next one uses several times is computed once.
     layers = [
         [*read.structs, *computed.structs],
@@ -72,6 +79,10 @@ def compile_mapping(
         ("_id", "timestamp", "identityMap", *tree),
         (*computed.functions, *guesses),
     )
+
+
+def _present(cells: Sequence[str]) -> str:
+    return f"list_filter([{', '.join(cells)}]::VARCHAR[], lambda x: x IS NOT NULL)"
 
 
 def _text(m: FieldMapping, read: Properties) -> str:

@@ -53,7 +53,9 @@ class Computed:
         if kind is Kind.DATE and cell.type is Type.DATE:
             text = f"left({text}, 10)"
         if self._is_milliseconds(n, cell):
-            whole = f"TRY_CAST(regexp_extract({text}, '^(-?\\d{{1,15}})(\\.0)?$', 1) AS BIGINT)"
+            # What is finer than a millisecond is rounded down, as in an event's time: it must not make the value no date.
+            number = f"TRY_CAST({text} AS DOUBLE)"
+            whole = f"CASE WHEN abs({number}) < 1e15 THEN floor({number})::BIGINT END"
             text = f"TRY(make_timestamp({whole} * 1000))::VARCHAR"
         return f"CASE WHEN {cell.fails} THEN NULL ELSE {text} END" if cell.fails else text
 

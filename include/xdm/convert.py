@@ -40,6 +40,13 @@ _DAY = r"^\s*(\d{4}-\d{1,2}-\d{1,2})([T ]00:00(:00(\.0+)?)?Z?)?\s*$"
 _MOMENT = r"^\s*\d{4}-\d{1,2}-\d{1,2}([T ][^(]*)?$"
 
 
+def number_pattern(field: XdmField) -> str | None:
+    """What a number, or an array of numbers, looks like as text; None where the field does not take numbers."""
+    if field.kind is Kind.ARRAY and field.item and field.item.kind.is_numeric:
+        return r"^\s*\[[-+0-9.eE,\s]*\]\s*$"
+    return _NUMBER if field.kind.is_numeric else None
+
+
 def convert(text: str, field: XdmField) -> str:
     """SQL that converts ``text`` to the field's type, or to NULL where that would not be exact."""
     if field.kind is Kind.STRING:

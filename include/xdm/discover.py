@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from include.xdm.lines import DEPTH_LIMIT, deeper_than
 from include.xdm.schema import INTEGER_LIMITS, Kind
-from include.xdm.sift import DEPTH_LIMIT, deeper_than
 
 OBJECT_DEPTH = 3
 """Objects are looked into so far; what nests deeper is one JSON text."""

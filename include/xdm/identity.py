@@ -1,4 +1,9 @@
-"""The identity of an event: the same ``_id`` whenever and however often the event is exported."""
+"""The identity of an event: the same ``_id`` whenever and however often the event is exported.
+
+The recipe is a contract: what is active in AEP has an ``_id`` of the recipe of its day, and another ``_id`` for the same
+event would load the event a second time. So a recipe never changes; a better one gets the next number, and a day keeps
+the recipe it was begun with until the day is replaced.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +12,73 @@ import json
 from collections.abc import Mapping
 from json.encoder import encode_basestring as _quote  # what json.dumps does to a string, in C
 
-RECIPE = 1
+import msgspec
+
+RECIPE = 2
+"""The current recipe. Days whose ledger names no recipe were begun with recipe 1."""
+RECIPES = (1, RECIPE)
+
+# Source: Mixpanel's default and reserved properties (docs.mixpanel.com, property reference) and the identity merges of
+# its id management: a merge rewrites distinct_id and adds its own marks; $user_id and $device_id are the SDK's.
+MERGE_PROPERTIES = frozenset({
+    "distinct_id", "$distinct_id_before_identity", "$is_reshuffled", "$preshuffle_distinct_id",
+    "$failure_reason", "$failure_description", "$identity_failure_reason",
+})  # fmt: skip
+"""What an identity merge, or a failed one, rewrites or adds."""
+PROCESSING_PROPERTIES = frozenset({
+    "mp_processing_time_ms", "$mp_api_timestamp_ms", "$mp_api_endpoint", "$mp_event_size", "$mp_is_forwarded",
+    "$import", "mp_sent_by_lib_version",
+})  # fmt: skip
+"""What says how an event reached Mixpanel and was processed there, and not what happened."""
+_NOT_HASHED = MERGE_PROPERTIES | PROCESSING_PROPERTIES | {"time", "$insert_id"}
 
 
 def event_id(project_id: int, event: str, distinct_id: str, seconds: int, insert_id: str) -> str:
-    """Lower-case hex SHA-256 over Mixpanel's own de-duplication key and the project.
+    """Lower-case hex SHA-256 over Mixpanel's own de-duplication key and the project, in every recipe.
 
     The parts are hashed as a canonical JSON array, so that no choice of texts can make two keys alike.
-    ``distinct_id`` is the id as ingested; ``$insert_id`` alone is not unique, in Adobe's own sample either.
+    ``distinct_id`` is the id as ingested, empty where the event has none; ``seconds`` is ``time`` as Mixpanel keeps
+    it. ``$insert_id`` alone is not unique, in Adobe's own sample either.
     """
     return _hash(f"[{project_id},{_quote(event)},{_quote(distinct_id)},{seconds},{_quote(insert_id)}]")
 
 
 def event_id_without_insert_id(project_id: int, event: str, properties: Mapping[str, str]) -> str:
-    """For events of old SDKs: over the whole event, ``properties`` being JSON texts by name, in any order.
+    """Recipe 1 for events without ``$insert_id``: over every property, JSON texts by name, in any order.
 
-    Byte-identical events collapse into one, which is all that can be known of them.
+    An identity merge, and ``time_in_ms``, give the event another ``_id``. Byte-identical events are one event.
     """
     parts = [project_id, event, sorted(properties.items())]
     return _hash(json.dumps(parts, ensure_ascii=False, separators=(",", ":")))
+
+
+def event_id_of_content(
+    project_id: int, event: str, distinct_id: str, seconds: int, properties: Mapping[str, str]
+) -> str:
+    """Recipe 2 for events without ``$insert_id``: over what Mixpanel does not rewrite, in any order.
+
+    ``properties`` are JSON texts by name, spelled as Mixpanel spells them; of them the properties of identity merges,
+    processing metadata and ``time`` do not count. ``distinct_id`` and ``seconds`` are as for ``event_id``. Events that
+    differ in nothing else are one event.
+    """
+    kept = sorted((name, text) for name, text in properties.items() if name not in _NOT_HASHED)
+    pairs = ",".join(f"[{_quote(name)},{_quote(text)}]" for name, text in kept)
+    return _hash(f"[{project_id},{_quote(event)},{_quote(distinct_id)},{seconds},[{pairs}]]")
+
+
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
+
+
+def content_digest(event: str, seconds: int, properties: Mapping[str, msgspec.Raw]) -> int:
+    """A signed 64-bit number for an event's content as Mixpanel holds it: equal content, equal number.
+
+    Every property counts, in any order, except processing metadata; ``time`` counts in whole seconds, so that
+    ``time_in_ms`` changes nothing. A merge that rewrites ``distinct_id`` is a change.
+    """
+    kept = {name: text for name, text in properties.items() if name not in PROCESSING_PROPERTIES}
+    kept.pop("time", None)
+    body = f"[{_quote(event)},{seconds}]".encode("utf-8", "surrogatepass") + _encode_sorted(kept)
+    return int.from_bytes(hashlib.blake2b(body, digest_size=8).digest(), "big", signed=True)
 
 
 def _hash(text: str) -> str:

@@ -37,6 +37,10 @@ class Kind(Enum):
         return self in INTEGER_LIMITS
 
     @property
+    def is_numeric(self) -> bool:
+        return self is Kind.NUMBER or self in INTEGER_LIMITS
+
+    @property
     def is_scalar(self) -> bool:
         return self not in (Kind.OBJECT, Kind.ARRAY, Kind.MAP)
 

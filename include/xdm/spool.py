@@ -31,6 +31,7 @@ class NarrowRow(NamedTuple):
     event_bytes: int
     properties_bytes: int
     unmapped_bytes: int
+    content: int
 
 
 class Spool:
@@ -60,7 +61,10 @@ class Spool:
             sifted.has_insert_id,
             hashlib.blake2b(texts[1], digest_size=16).digest(),
             offset,
-            *map(len, texts),
+            len(texts[0]),
+            len(texts[1]),
+            len(texts[2]),
+            sifted.content,
         )
 
     def slices(self, places: Iterable[tuple[str, int, int, int, int, int]]) -> Iterator[Any]:

@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
-from include.config.model import Pipeline
 from include.errors import ConfigError
-from include.lake.lake import Lake, default_lake
 from include.redact import one_line
+from mixpanel_aep.lakes import LAKE_VARIABLE, open_lake
 
-LAKE_VARIABLE = "mixpanel_aep_lake"
+__all__ = ["LAKE_VARIABLE", "open_lake", "partition_of", "refuse_conf", "replaces"]
+
 _CONF_KEYS = frozenset({"partition_date", "reprocess", "export_again"})
 
 
@@ -107,10 +107,3 @@ def run_name(context: Mapping[str, Any]) -> str:
     """Who is at work, for the ledger: the same for every try of one run."""
     run = context["dag_run"]
     return f"{run.dag_id}/{run.run_id}"
-
-
-def open_lake(pipeline: Pipeline) -> Lake:
-    """The pipeline's lake: its own, else the Airflow variable ``mixpanel_aep_lake``, else the folder ``lake``."""
-    from airflow.sdk import Variable
-
-    return Lake(pipeline.lake or Variable.get(LAKE_VARIABLE, default=None) or default_lake())

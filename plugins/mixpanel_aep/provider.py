@@ -76,6 +76,16 @@ def _aep() -> dict[str, Any]:
                 "description": "Comma-separated; empty for the ones that AEP's console gives.",
                 "schema": {"type": ["string", "null"]},
             },
+            "query_account": {
+                "label": "Query Service account",
+                "description": "Only for verify, where Query Service refuses access tokens: technicalAccountId.",
+                "schema": {"type": ["string", "null"]},
+            },
+            "query_secret": {
+                "label": "Query Service secret",
+                "description": "The non-expiring credential of that account; AEP: Queries, Credentials.",
+                "schema": {"type": ["string", "null"], "format": "password"},
+            },
             "sandbox": _SANDBOX_FIELD,
         },
         "ui-field-behaviour": {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
@@ -10,9 +9,10 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse
 
 from include.config.loader import load_readable_pipelines
+from include.errors import SettingsUnavailable
 from include.lake.keys import PartitionKey
-from include.lake.lake import Lake, default_lake
-from mixpanel_aep.context import LAKE_VARIABLE
+from include.lake.lake import Lake
+from mixpanel_aep.lakes import lake_url
 
 app = FastAPI(title="mixpanel-aep", docs_url=None, redoc_url=None, openapi_url=None)
 # Plugin apps are open to everyone unless they ask.
@@ -34,18 +34,12 @@ def report(dag_id: str, partition: date) -> HTMLResponse:
     pipeline = next((p for p in load_readable_pipelines()[0] if p.dag_id == dag_id), None)
     if pipeline is None:
         raise HTTPException(404, f"There is no pipeline of DAG {dag_id}.")
-    lake = Lake(pipeline.lake or _lake_variable() or default_lake())
+    try:
+        lake = Lake(lake_url(pipeline))
+    except SettingsUnavailable as unavailable:
+        raise HTTPException(503, str(unavailable)) from None
     pages = list(lake.keys(f"{PartitionKey(pipeline.name, partition).prefix}/report"))
     if not pages:
         raise HTTPException(404, f"Partition {partition} has no report yet.")
     newest = max(pages, key=lake.modified)
     return HTMLResponse(lake.read(newest) or b"", headers=_HEADERS)
-
-
-def _lake_variable() -> str | None:
-    """The Airflow variable, read as the API server may: from the environment or the database."""
-    from airflow.models.variable import Variable
-
-    return os.environ.get(f"AIRFLOW_VAR_{LAKE_VARIABLE.upper()}") or Variable.get(
-        LAKE_VARIABLE, default_var=None
-    )

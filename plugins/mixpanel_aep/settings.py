@@ -1,21 +1,28 @@
-"""Loads ``airflow_settings.yaml`` (the Astro CLI's format) into a plain Airflow.
+"""Add what a file in the Astro CLI's format holds (airflow_pools.yaml, airflow_settings.yaml) to a plain Airflow.
 
-``python -m mixpanel_aep.settings airflow_settings.yaml [--sandbox-port N] [--variable NAME=VALUE]``
+``python -m mixpanel_aep.settings FILE [--overwrite] [--sandbox-port N] [--variable NAME=VALUE]``
+
+What Airflow has already is kept, unless ``--overwrite`` is given: the file may hold the demo's credentials, and Airflow
+those of production. An empty variable of the file never empties one of Airflow's, not even with ``--overwrite``.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 _Rows = dict[str, Any]
+_SINGULAR = {"connections": "connection", "pools": "pool", "variables": "variable"}
 
 
 def convert(settings: Mapping[str, Any], sandbox_port: int | None = None) -> dict[str, _Rows]:
@@ -62,13 +69,58 @@ def _connection(row: Mapping[str, Any], sandbox_port: int | None) -> dict[str, A
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def load(converted: Mapping[str, _Rows]) -> None:
-    """Writes them into Airflow's database, over what is there; one process for all three."""
+@dataclass(frozen=True)
+class Difference:
+    """What a file has and Airflow has not (``added``), what both have (``kept``), by kind; ``replaced`` on request."""
+
+    added: Mapping[str, _Rows]
+    replaced: Mapping[str, _Rows]
+    kept: Mapping[str, list[str]]
+
+    def lines(self) -> Iterator[str]:
+        """Return one line for each entry; it holds names and no values."""
+        for verb, rows in (("added", self.added), ("replaced", self.replaced), ("kept", self.kept)):
+            for kind, names in rows.items():
+                yield from (f"{verb:<9}{_SINGULAR[kind]} {name}" for name in names)
+
+
+def compare(
+    converted: Mapping[str, _Rows], there: Mapping[str, Mapping[str, Any]], *, overwrite: bool
+) -> Difference:
+    """Compare a file's entries with Airflow's, which are ``there``."""
+    added: dict[str, _Rows] = {}
+    replaced: dict[str, _Rows] = {}
+    kept: dict[str, list[str]] = {}
+    for kind, rows in converted.items():
+        for name, row in rows.items():
+            if name not in there[kind]:
+                added.setdefault(kind, {})[name] = row
+            elif overwrite and row != "":
+                replaced.setdefault(kind, {})[name] = row
+            else:
+                kept.setdefault(kind, []).append(name)
+    return Difference(added, replaced, kept)
+
+
+def existing() -> dict[str, dict[str, None]]:
+    """Return the names that Airflow's metadata database has, by kind."""
+    from airflow.models import Connection, Pool, Variable
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    columns = {"connections": Connection.conn_id, "pools": Pool.pool, "variables": Variable.key}
+    with create_session() as session:
+        return {kind: dict.fromkeys(session.scalars(select(column))) for kind, column in columns.items()}
+
+
+def load(difference: Difference) -> None:
+    """Write what is added and replaced into Airflow's database; one process for all kinds."""
     from airflow.cli.cli_parser import get_parser
 
     parser = get_parser()
-    with tempfile.TemporaryDirectory() as folder:
-        for kind, rows in converted.items():
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+        for kind in _SINGULAR:
+            rows = {**difference.added.get(kind, {}), **difference.replaced.get(kind, {})}
             if not rows:
                 continue
             path = Path(folder) / f"{kind}.json"
@@ -81,8 +133,18 @@ def load(converted: Mapping[str, _Rows]) -> None:
 
 
 def main(argv: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="python -m mixpanel_aep.settings", description=__doc__)
+    """Load a file and print what was added, replaced and kept."""
+    about, _, more = (__doc__ or "").partition("\n")
+    parser = argparse.ArgumentParser(
+        prog="python -m mixpanel_aep.settings",
+        description=about,
+        epilog=more,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("file", type=Path)
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace what Airflow has; only for the demo and for tests"
+    )
     parser.add_argument("--sandbox-port", type=int)
     parser.add_argument("--variable", action="append", default=[], metavar="NAME=VALUE")
     arguments = parser.parse_args(argv)
@@ -90,7 +152,12 @@ def main(argv: list[str]) -> None:
     for assignment in arguments.variable:
         name, _, value = assignment.partition("=")
         converted["variables"][name] = value
-    load(converted)
+    difference = compare(converted, existing(), overwrite=arguments.overwrite)
+    load(difference)
+    for line in difference.lines():
+        print(line)  # noqa: T201 - what a person at a terminal reads
+    if difference.kept and not arguments.overwrite:
+        print("Airflow's own were kept; --overwrite replaces them by the file's.")  # noqa: T201
 
 
 if __name__ == "__main__":

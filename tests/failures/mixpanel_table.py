@@ -29,6 +29,7 @@ from tests.failures.failure import (
     cut,
     drop,
     event,
+    line,
     sentinel,
 )
 from tests.failures.mixpanel_failure import MixpanelFailure as Row
@@ -45,7 +46,13 @@ _LEGACY = {"time_is": "project_local", "timezone": "America/Los_Angeles"}
 _INDIA = {"time_is": "project_local", "timezone": "Asia/Kolkata"}
 _FIVE_DAYS = tuple(DAY + timedelta(n) for n in range(-2, 3))
 _BIG = (3928097563762691601, 2**53 + 1, 2**64, 10**30)
-_SPELLINGS = ("terminated early", "export terminated early", "[terminated early]")
+_SPELLINGS = (
+    "terminated early",
+    "export terminated early",
+    "[terminated early]",
+    "terminated early: timeout",
+    "EXPORT_TERMINATED_EARLY",
+)
 _TOO_MANY = '{"error":"too many export requests in progress for this project"}'
 
 ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
@@ -116,7 +123,7 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
     Row("26/at every try", "PostHog/posthog#65049", (cut(None),), (TruncatedExport,) * 5, succeeds=False, says="broke off",
         requests=5, exported=None),
     Row("26b", "PostHog/posthog#28651", source_settings={"time_in_ms": True}, exported=2, active=1,
-        holds=(event(at=NOON), event(distinct_id=None)), quarantined={"no_identity": 1}),
+        holds=(event(at=NOON), line(b'{"event":"A","properties":{}}')), quarantined={"time_missing": 1}),
     Row("27", "keolo/mixpanel_client#60", (answer(429, body=_TOO_MANY, headers={"Content-Type": "text/plain"}),), requests=2),
     Row("28/an error as a 200", "michaelcarter/mixpanel-data-export-js#31", (answer(200, body_json={"error": CANARY_ROW}),),
         (NotAnExport,), says="an error message in place of events", requests=2),

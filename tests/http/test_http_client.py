@@ -42,6 +42,39 @@ def chunked(body: bytes, *, status: int = 200, pad: int = 0) -> bytes:
     return b"HTTP/1.1 %d x\r\nTransfer-Encoding: chunked\r\n\r\n%s0\r\n\r\n" % (status, pieces)
 
 
+_FINAL = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nContent-Length: 5\r\n\r\n"
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    "interim",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        _HINTS,
+        b"HTTP/1.1 102 Processing\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: odd\r\n\r\n",
+        b"HTTP/1.1 199 Whatever\r\n\r\n",
+        _HINTS + b"HTTP/1.1 100 Continue\r\n\r\n" + _HINTS,
+    ],
+)
+def test_a_1xx_is_not_an_answer(interim: bytes) -> None:
+    with serving(script(Reply(wire=interim + _FINAL))) as served:
+        assert ask(served.url) == b"ok"
+        streamed = client(Hands().clock).stream(Call("GET", served.url, "answer"))
+        assert (streamed.status, b"".join(streamed.chunks()), streamed.length) == (200, b"ok", 2)
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("interim", [_HINTS, _HINTS * 1000], ids=["and then nothing", "without end"])
+def test_a_1xx_that_no_answer_follows_is_no_answer(interim: bytes) -> None:
+    with (
+        serving(script(Reply(wire=interim))) as served,
+        pytest.raises(ServiceUnavailable, match="could not be reached"),
+    ):
+        ask(served.url)
+
+
 class Hurried(Hands):
     """A clock that moves four seconds whenever somebody looks at it."""
 

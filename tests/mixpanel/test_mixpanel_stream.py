@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import time
 import zlib
 from typing import Any
 
@@ -92,6 +93,24 @@ def test_a_gzip_bomb_is_refused_in_bounded_memory() -> None:
     assert max(sizes) <= 1024 * 1024
     assert sum(sizes) <= 4_000_000
     assert len(b"".join(GunzipStream().feed(gzip.compress(b"\0" * 20_000_000)))) == 20_000_000
+
+
+@pytest.mark.parametrize("blank", [b"\n", b"\r\n", b" \n"])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_bomb_of_blank_lines_is_refused_in_seconds(blank: bytes, zipped: bool) -> None:
+    """A gigabyte of newlines is a megabyte of gzip; what follows the first thousands is not even unpacked."""
+    body = ROW + b"\n" + blank * 50_000_000
+    wire = gzip.compress(body, 1) if zipped else body
+    headers: dict[str, Any] = {"Content_Encoding": "gzip"} if zipped else {}
+    began = time.process_time()
+    with pytest.raises(ExportTooLarge, match="blank lines"):
+        list(opened((wire[at : at + 65536] for at in range(0, len(wire), 65536)), **headers))
+    assert time.process_time() - began < 3
+
+
+def test_a_blank_line_after_every_event_is_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("include.mixpanel.stream._MOST_BLANK", 2)
+    assert len(list(opened([(ROW + b"\n\n") * 20]))) == 20
 
 
 @given(EVENTS, st.lists(st.integers(0, 10_000)), st.booleans())
@@ -194,6 +213,20 @@ SENTINELS = (
     b"Terminated Early",
     b"EXPORT TERMINATED EARLY",
     b"terminated early.\r",
+    b"terminated early: timeout",
+    b"EXPORT_TERMINATED_EARLY",
+    b"exportTerminatedEarly",
+    b"export-terminated-early (code 7)",
+    b"The export was terminated too early",
+    b"export ended early",
+    b"early termination of the export",
+    b'{"status":"terminated early"}',
+    b'{"event":"export terminated early"}',
+    b'{"error":{"reason":"terminated\\u0020early"}}',
+    b'["export terminated early"]',
+    b"<p>export terminated&nbsp;early</p>",
+    b"<html><body>Export terminated early</body></html>",
+    b"  <!-- terminated early -->",
 )
 
 
@@ -212,9 +245,20 @@ def test_mixpanel_giving_up_is_heard_in_every_spelling(sentinel: bytes, place: s
     assert not stream.whole
 
 
-def test_a_sentinel_that_is_glued_to_half_an_event_is_heard() -> None:
+@pytest.mark.parametrize(
+    "sentinel",
+    [
+        b"terminated early",
+        b"terminated early: timeout",
+        b"EXPORT_TERMINATED_EARLY",
+        b'["terminated early"]',
+        b'{"status":"terminated early"}',
+        b"<html>export terminated early</html>",
+    ],
+)
+def test_a_sentinel_that_is_glued_to_half_an_event_is_heard(sentinel: bytes) -> None:
     with pytest.raises(ExportTerminatedEarly):
-        list(opened([ROW + b'\n{"event":"B","properties":{"time":17829terminated early\n' + ROW]))
+        list(opened([ROW + b'\n{"event":"B","properties":{"time":17829' + sentinel + b"\n" + ROW]))
 
 
 @pytest.mark.parametrize(
@@ -234,7 +278,8 @@ def test_an_event_may_say_whatever_it_likes(line: bytes) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b'{"note":"terminated early"}',
+        b'{"note":"will be terminated"}',
+        b'{"properties":{"note":"terminated early"}}',
         b"99",
         b"[1,2]",
         b"null",
@@ -288,6 +333,9 @@ def test_a_last_line_that_is_no_event_ends_nothing(line: bytes) -> None:
         (b'{"error": "too many"}', "an error message"),
         (ROW + b'\n{"request":"/x","error":"broken"}\n' + ROW, "an error message"),
         (ROW + b"\nApi error: broken\n", "an error message"),
+        (ROW + b"\n<h1>502 Bad Gateway</h1>\n" + ROW, "a web page"),
+        (ROW + b"\n <!DOCTYPE html>\n" + ROW, "a web page"),
+        (ROW + b"\n" + b"0\n" * 20_000, "something else"),
         (b"unknown error", "something else"),
     ],
 )

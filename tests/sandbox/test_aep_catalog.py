@@ -121,7 +121,9 @@ def test_filters_order_and_projection(aep: Adobe, schema: str) -> None:
     assert names(property="lastBatchId") == [] and len(names(property="!lastBatchId")) == 3
     assert names(state="DRAFT", name="a") == ["a"]
     one = aep.ok("GET", DATASETS, params={"name": "a", "properties": "name,tags"})
-    assert list(one.values()) == [{"name": "a", "tags": {"team": ["blue"], "x:y": ["on:off"]}}]
+    assert list(one.values()) == [
+        {"name": "a", "tags": {"team": ["blue"], "x:y": ["on:off"], "adobe/pqs/table": ["a"]}}
+    ]
     key = next(iter(one))
     assert aep.ok("GET", f"{DATASETS}/{key}", params={"properties": "name"}) == {key: {"name": "a"}}
 
@@ -133,7 +135,7 @@ def test_patch_in_three_ways(aep: Adobe, schema: str) -> None:
     body = aep.ok("GET", url)[key]
     assert (body["description"], body["tags"], body["version"]) == (
         "d",
-        {"team": ["red"], "more": ["1"]},
+        {"team": ["red"], "more": ["1"], "adobe/pqs/table": ["events"]},
         "1.0.1",
     )
     operation = {"op": "add", "path": "/tags/team", "value": ["blue"]}

@@ -11,6 +11,8 @@ from httpx import Response
 from include.sandbox.aep.constants import CATALOG, REGISTRY
 from tests.sandbox.adobe import Adobe, adobe
 
+TABLE = {"adobe/pqs/table": ["events"]}
+"""Catalog's own tag, which names the table in Query Service."""
 pytestmark = pytest.mark.sandbox
 DATASETS = f"{CATALOG}/dataSets"
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
@@ -51,11 +53,11 @@ def test_a_dataset_that_is_replaced_keeps_what_catalog_wrote(aep: Adobe, key: st
     }
     assert change(aep, key, body, "PUT").json() == [f"@/dataSets/{key}"]
     after = read(aep, key)
-    assert (after["name"], after["tags"], after["version"]) == ("New", {"a": ["b"]}, "1.0.1")
+    assert (after["name"], after["tags"], after["version"]) == ("New", {**TABLE, "a": ["b"]}, "1.0.1")
     for name in ("schemaRef", "viewId", "created", "imsOrg", "sandboxId"):
         assert after[name] == before[name]
     assert change(aep, key, {"name": "Newer"}, "PUT").status_code == 200
-    assert "description" not in read(aep, key) and read(aep, key)["tags"] == {}
+    assert "description" not in read(aep, key) and read(aep, key)["tags"] == TABLE
 
 
 def test_what_was_read_can_be_sent_back(aep: Adobe, key: str) -> None:
@@ -194,7 +196,7 @@ def test_profile_needs_a_schema_with_a_union(aep: Adobe, value: str) -> None:
     union = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
     aep.ok("PATCH", f"{REGISTRY}/tenant/schemas/{found}", json=union)
     assert change(aep, key, patch, **JSON_PATCH).status_code == 200
-    assert read(aep, key)["tags"] == {"unifiedProfile": [value]}
+    assert read(aep, key)["tags"]["unifiedProfile"] == [value]
     assert change(aep, key, {"tags": {"unifiedProfile": ["enabled:false"]}}).status_code == 200
 
 

@@ -11,6 +11,7 @@ import pytest
 from include.sandbox.aep.constants import CATALOG, HYGIENE, IMPORT
 from tests.sandbox.adobe import Adobe, adobe, lines, row
 
+TABLE = {"adobe/pqs/table": ["events"]}
 pytestmark = pytest.mark.sandbox
 TTL = f"{HYGIENE}/ttl"
 NOON = 1_750_000_000.0  # 2025-06-15T15:06:40Z
@@ -49,7 +50,7 @@ def test_a_dataset_that_has_expired_takes_nothing_in(aep: Adobe) -> None:
         "Events",
     )
     tags = aep.ok("GET", f"{CATALOG}/dataSets/{dataset}")[dataset]["tags"]
-    assert tags == {"adobe/hygiene/ttl": ["1750377600000"]}
+    assert tags == {**TABLE, "adobe/hygiene/ttl": ["1750377600000"]}
     later(aep, 4)
     assert (status(aep, dataset), aep.active(dataset)) == ("pending", ["id1"])
     later(aep, 5)
@@ -77,7 +78,7 @@ def test_an_expiration_can_be_changed_cancelled_and_made_again(aep: Adobe) -> No
     assert aep.request("DELETE", f"{TTL}/{made['ttlId']}").status_code == 204
     assert aep.request("DELETE", f"{TTL}/{made['ttlId']}").status_code == 404
     assert aep.request("PUT", f"{TTL}/{made['ttlId']}", json={"description": "d"}).status_code == 404
-    assert aep.ok("GET", f"{CATALOG}/dataSets/{dataset}")[dataset]["tags"] == {}
+    assert aep.ok("GET", f"{CATALOG}/dataSets/{dataset}")[dataset]["tags"] == TABLE
     later(aep, 365)
     assert status(aep, dataset) == "cancelled"
     aep.create(dataset)
@@ -131,4 +132,4 @@ def test_the_shown_tag_is_no_tag_of_the_dataset(aep: Adobe) -> None:
     url = f"{CATALOG}/dataSets/{dataset}"
     aep.ok("PUT", url, json=aep.ok("GET", url)[dataset])
     aep.ok("DELETE", f"{TTL}/{made['ttlId']}")
-    assert aep.ok("GET", url)[dataset]["tags"] == {}
+    assert aep.ok("GET", url)[dataset]["tags"] == TABLE

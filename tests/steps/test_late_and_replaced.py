@@ -195,9 +195,9 @@ def test_a_range_is_exported_in_one_request_and_each_day_gets_its_own_lines(late
     for number, day in enumerate(days):
         late.add(*(f"r{number}-{n}" for n in range(number + 1)), day=day)
     asked_before = Sandbox(late.url).calls()["export"]
-    found = export_partitions([late.workspace(day) for day in days], late.project_id, late.mixpanel, "look")
+    found = export_partitions([late.workspace(day) for day in days], late.source, late.mixpanel, "look")
     assert Sandbox(late.url).calls()["export"] == asked_before + 1
-    again = export_partitions([late.workspace(day) for day in days], late.project_id, late.mixpanel, "look")
+    again = export_partitions([late.workspace(day) for day in days], late.source, late.mixpanel, "look")
     assert again == found
     one_by_one = [late.export(day, "other") for day in days]
     assert [m.counts for m in found] == [m.counts for m in one_by_one]
@@ -219,7 +219,7 @@ def test_lines_that_do_not_tell_their_day_are_exported_day_by_day(late: Late) ->
             return nullcontext([b'{"event":"x","properties":{"distinct_id":"u"}}'])
 
     odd = Odd()
-    found = export_partitions([late.workspace(day) for day in days], late.project_id, odd, "look")
+    found = export_partitions([late.workspace(day) for day in days], late.source, odd, "look")
     assert odd.ranges == [(days[0], days[1]), (days[0], days[0]), (days[1], days[1])]
     assert [m.rows for m in found] == [1, 1]
 
@@ -278,8 +278,8 @@ def test_only_orphans_are_swept(late: Late, monkeypatch: pytest.MonkeyPatch) -> 
     orphan = aep.batches.create(dataset, "json", f"{prefix}{'a' * 16}-1")
     foreign = aep.batches.create(dataset, "json", "somebody-elses")
     now = datetime.now(UTC)
-    assert sweep_batches(late.lake, late.pipeline, aep, dataset, now) == []
-    assert sweep_batches(late.lake, late.pipeline, aep, dataset, now + 2 * OLD_ENOUGH) == [orphan]
+    assert sweep_batches(late.history(DAY), aep, now) == []
+    assert sweep_batches(late.history(DAY), aep, now + 2 * OLD_ENOUGH) == [orphan]
     statuses = {key: aep.batches.find(key) for key in (orphan, foreign)}
     assert [found.status if found else None for found in statuses.values()] == ["aborted", "loading"]
     assert late.ingest(DAY + timedelta(days=2), resumable).active == 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,10 +27,13 @@ from include.xdm import spool
 from include.xdm.mapping import bind
 from include.xdm.schema import XdmSchema
 from tests.making import (
+    BYTE,
     DAY,
     INT,
     LATER,
+    LONG,
     NOON,
+    NUMBER,
     STRING,
     TENANT,
     event,
@@ -337,6 +342,52 @@ def test_a_field_that_takes_none_of_a_days_values_is_named_before_anything_is_st
     other = lenient(Lake(f"file://{tmp_path}/other"))
     made = validate_partition(other, transformed(other, xdm, MAPPING[:2], *some))
     assert made.counts["valid"] == 12
+
+
+def fractions(lake: Lake, kind: dict[str, Any], values: Sequence[Any]) -> Manifest:
+    xdm = schema(quantity=kind)
+    rows = [line(event(quantity=value, **{"$insert_id": f"{n}"})) for n, value in enumerate(values)]
+    return transformed(lenient(lake), xdm, [row("properties.quantity", "quantity")], *rows)
+
+
+@pytest.mark.parametrize("kind", [LONG, INT, BYTE], ids=["long", "int", "byte"])
+def test_a_day_of_fractions_in_a_whole_number_is_loaded_and_counted(
+    lake: Lake, tmp_path: Path, kind: dict[str, Any]
+) -> None:
+    """That is true of every value of an app, and no mistake of the mapping; the digits stay among the unmapped."""
+    mapped = fractions(lake, kind, [n + 0.25 for n in range(12)])
+    assert mapped.details["not_converted"] == mapped.details["inexact"] == {f"{TENANT}.mixpanel.quantity": 12}
+    made = validate_partition(lenient(lake), mapped)
+    assert (made.counts["valid"], made.counts["quarantined"]) == (12, 0)
+    kept = [
+        json.loads(found[TENANT]["mixpanel"]["unmapped"]) for found in rows(lenient(lake), made, tmp_path)
+    ]
+    assert sorted(found["quantity"] for found in kept) == [n + 0.25 for n in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (LONG, 10**30),
+        (NUMBER, 2**63 + 1),
+        (INT, "1.5"),
+        (INT, 1e40),
+        ({"type": "array", "items": INT}, [1.5, 2]),
+    ],
+    ids=["too large", "more digits than a double has", "a text", "an exponent", "an array"],
+)
+def test_so_is_a_day_of_numbers_that_a_field_cannot_hold(
+    lake: Lake, kind: dict[str, Any], value: Any
+) -> None:
+    assert validate_partition(lenient(lake), fractions(lake, kind, [value] * 12)).counts["valid"] == 12
+
+
+@pytest.mark.parametrize("other", ["many", True, {"a": 1}])
+def test_a_field_into_which_no_value_goes_is_still_refused_where_they_are_not_numbers(
+    lake: Lake, other: Any
+) -> None:
+    with pytest.raises(SchemaError, match="None of 12 values"):
+        validate_partition(lenient(lake), fractions(lake, INT, [other] * 12))
 
 
 def test_a_day_unlike_those_before_it_is_a_warning_in_manifest_and_report(lake: Lake) -> None:

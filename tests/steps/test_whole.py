@@ -12,6 +12,7 @@ import requests
 
 from include.demo.evidence import Comparison, Sandbox
 from include.errors import BatchFailed, CountMismatch, PipelineError, Terminal, Transient
+from include.lake.keys import HISTORIES
 from include.lake.lake import Lake
 from include.sandbox.server import SandboxServer
 from include.steps.ingest import Watching
@@ -135,13 +136,13 @@ def test_a_run_that_died_before_complete_is_continued_with_the_same_batch(
 
 
 def test_a_batch_whose_id_was_lost_is_found_again(hostile: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
-    from include.steps.batch_loader import Attempt
+    from include.steps.batch_loader import BatchLoader
 
     staged = hostile.stage(HOSTILE_DAY)
-    record = Attempt.record
+    record = BatchLoader.record
     with monkeypatch.context() as patch:
         patch.setattr(
-            Attempt,
+            BatchLoader,
             "record",
             lambda self, kind, *a, **k: _die() if kind == "created" else record(self, kind, *a, **k),
         )
@@ -278,4 +279,4 @@ def assert_readable(error: PipelineError, carrier: Carrier) -> None:
     assert "\n" not in text
     assert "Traceback" not in text
     assert "not-real" not in text
-    assert list(carrier.records(HOSTILE_DAY)) == []
+    assert list(carrier.lake.keys(HISTORIES)) == []

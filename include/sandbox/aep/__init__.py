@@ -23,6 +23,7 @@ from include.sandbox.aep import (
     registry_descriptors,
     uploads,
 )
+from include.sandbox.aep.query_service import rest as query_service
 from include.sandbox.aep.settings import load_overrides
 from include.sandbox.world import World
 
@@ -40,6 +41,7 @@ _PARTS = (
     batches,
     preview,
     export,
+    query_service,
     dataprep,
     flows,
     control,

@@ -33,7 +33,7 @@ def active_rows(place: Place, batch: dict[str, Any], only: int | None = None) ->
     form = batch["inputFormat"]["format"]
     settings = IngestSettings.of(place.world)
     checker = RowChecker(resolved, settings, nulls=form == "parquet", now_ms=batch["completed"])
-    rejected = _rejected(place, batch["id"])
+    rejected = rejected_rows(place, batch["id"])
     out = next(rejected, None)
     for number, body in enumerate(batch_files(place, batch["id"])):
         if only is not None and number != only:
@@ -47,7 +47,8 @@ def active_rows(place: Place, batch: dict[str, Any], only: int | None = None) ->
                 yield row if form == "csv" else checker.kept(row)
 
 
-def _rejected(place: Place, batch_id: str) -> Iterator[tuple[int, int]]:
+def rejected_rows(place: Place, batch_id: str) -> Iterator[tuple[int, int]]:
+    """Number of the file and of the row, both from 0, of every row that did not get in, in order."""
     with result_path(place, batch_id, "rejected").open(encoding="ascii") as file:
         for line in file:
             number, _, index = line.partition(" ")

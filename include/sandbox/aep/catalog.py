@@ -20,6 +20,7 @@ from include.sandbox.aep.place import BATCHES, DATASETS, USED_SCHEMAS, Place
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.query import chosen, projected
 from include.sandbox.aep.registry_resolve import find
+from include.sandbox.aep.table_names import TABLE_TAG, table_name
 from include.sandbox.world import World
 
 _OWN = frozenset({"requestDataSource"})
@@ -113,6 +114,7 @@ def _create(call: Call) -> Response:
         "dataBehavior": _behaviour(place, body["schemaRef"]["id"]),
         "managedBy": "CUSTOMER",
     }
+    body["tags"] = {**body["tags"], TABLE_TAG: [table_name(place, str(body["name"]))]}
     if validate_only(call):
         return JSONResponse([])
     place.put(DATASETS, key, body)

@@ -14,6 +14,7 @@ from include.sandbox.aep.http import Call
 from include.sandbox.aep.patch import deep_merge, json_patch
 from include.sandbox.aep.place import DATASETS
 from include.sandbox.aep.problems import problem
+from include.sandbox.aep.table_names import TABLE_TAG
 
 _KEPT = (*READ_ONLY, "schemaRef", "namespace", "updatedUser", "dataSourceId")
 """What a dataset keeps when it is replaced: the guide's own sample names no schema."""
@@ -41,13 +42,19 @@ def put_dataset(call: Call) -> Response:
     return _save(
         call,
         lambda before: {
-            "tags": {},
             "observableSchema": {},
             **{name: before[name] for name in _KEPT if name in before},
             **derived,
             **given,
+            "tags": _replaced_tags(before, given.get("tags")),
         },
     )
+
+
+def _replaced_tags(before: dict[str, Any], given: Any) -> Any:
+    """The name of the table is Catalog's own tag, and stays."""
+    own = {name: values for name, values in before.get("tags", {}).items() if name == TABLE_TAG}
+    return {**own, **given} if isinstance(given, dict) else (own if given is None else given)
 
 
 def merge_fields(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from include.sandbox.aep.jobs import start
 from include.sandbox.aep.lifecycle import deactivate, settle, touch
 from include.sandbox.aep.place import BATCHES, DATASETS, Place
 from include.sandbox.aep.profile import profile_of
+from include.sandbox.aep.query_service.logins import new_credential
 from include.sandbox.aep.settings import change, current
 from include.sandbox.ims_credentials import replace_secrets
 from include.sandbox.world import World
@@ -74,6 +75,7 @@ def add_routes(world: World, router: APIRouter) -> None:
     add("GET", "/batches", _batches)
     add("POST", "/batches/{id}", _change_batch)
     add("GET", "/profile", _profile)
+    add("POST", "/query-credentials", _query_credential)
     add("GET", "/settings", _settings)
     add("POST", "/settings", _change_settings)
 
@@ -136,6 +138,10 @@ def _end(place: Place, batch: dict[str, Any], errors: list[Any]) -> dict[str, An
 
 def _profile(ask: Ask) -> Response:
     return JSONResponse(profile_of(ask.place, ask.dataset()))
+
+
+def _query_credential(ask: Ask) -> Response:
+    return JSONResponse(new_credential(ask.world, ask.place.org))
 
 
 def _settings(ask: Ask) -> Response:

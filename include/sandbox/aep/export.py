@@ -19,6 +19,7 @@ from include.sandbox.aep.ingest_files import batch_files, result_path
 from include.sandbox.aep.parquet_files import dataset_file, file_name
 from include.sandbox.aep.place import BATCHES, DATASETS
 from include.sandbox.aep.problems import problem
+from include.sandbox.aep.query_settings import QuerySettings
 from include.sandbox.world import World
 
 _PREVIEW_ROWS = 100
@@ -37,8 +38,15 @@ def add_routes(world: World, router: APIRouter) -> None:
     routes.add("GET", "/datasets/{id}/preview", _preview)
 
 
+def _check_served(call: Call) -> None:
+    """Raises Problem 410 where the API is retired."""
+    if QuerySettings.of(call.place.world).data_access == "retired":
+        raise problem(410, "The Data Access API has been retired. Use dataset export instead.")
+
+
 def _batch_files(call: Call) -> Response:
     """One for each file that was uploaded [I: as "DataSetFile entries are created for the completed files"]."""
+    _check_served(call)
     batch = visible_batch(call.place, call.path("id"))
     numbers = range(1, len(batch["files"]) + 1) if batch["state"] == "success" else range(0)
     return paged(call, numbers, lambda number: _file_facts(call, batch, number))
@@ -61,6 +69,7 @@ def _file_facts(call: Call, batch: dict[str, Any], number: int) -> dict[str, Any
 
 
 def _file(call: Call) -> Response:
+    _check_served(call)
     key = call.path("id")
     batch_id, _, number = key.rpartition("-")
     if call.place.get(BATCHES, batch_id) is None:

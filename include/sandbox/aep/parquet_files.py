@@ -43,7 +43,7 @@ def _write(place: Place, batch: dict[str, Any], number: int, path: Path) -> None
     import pyarrow.parquet as pq
 
     resolved = resolved_schema(place, batch["dataset"])
-    schema = pa.schema([_field(name, field) for name, field in resolved.get("properties", {}).items()])
+    schema = arrow_schema(resolved)
     rows = active_rows(place, batch, number - 1)
     unfinished = path.with_suffix(".tmp")
     with pq.ParquetWriter(unfinished, schema) as writer:
@@ -51,6 +51,13 @@ def _write(place: Place, batch: dict[str, Any], number: int, path: Path) -> None
             plain = [_value(row, resolved) for row in some]
             writer.write_batch(pa.RecordBatch.from_pylist(plain, schema=schema))
     unfinished.rename(path)
+
+
+def arrow_schema(resolved: dict[str, Any]) -> Any:
+    """The columns of a resolved schema."""
+    import pyarrow as pa
+
+    return pa.schema([_field(name, field) for name, field in resolved.get("properties", {}).items()])
 
 
 def _field(name: str, field: dict[str, Any]) -> Any:

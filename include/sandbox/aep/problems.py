@@ -22,6 +22,7 @@ _TITLES = {
     405: "MethodNotAllowedError",
     406: "NotAcceptableError",
     409: "ConflictError",
+    410: "GoneError",
     412: "PreconditionFailedError",
     413: "PayloadTooLargeError",
     414: "UriTooLongError",

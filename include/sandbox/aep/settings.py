@@ -1,4 +1,4 @@
-"""What can be changed while the sandbox runs: the shared settings, those of AEP and IMS, and those of ingestion."""
+"""What can be changed while the sandbox runs: shared settings, those of AEP and IMS, of ingestion and of queries."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from include.sandbox.aep.ingest_settings import KEY, IngestSettings, fits, is_amount
+from include.sandbox.aep.query_settings import QUERY_KEY, QuerySettings, fits_query
 from include.sandbox.world import Settings, World
 
 _KIND = "aep/settings"
@@ -71,6 +72,7 @@ class AepSettings:
 
 _OWN = {field.name for field in fields(AepSettings)}
 _INGESTION = {field.name for field in fields(IngestSettings)}
+_QUERIES = {field.name for field in fields(QuerySettings)}
 _TYPES: dict[str, tuple[type, ...]] = {
     "batch_seconds": (int, float),
     "active_status": (str,),
@@ -125,22 +127,29 @@ def load_overrides(world: World) -> None:
 
 
 def current(world: World) -> dict[str, Any]:
-    return {**asdict(world.settings), **asdict(AepSettings.of(world)), **asdict(IngestSettings.of(world))}
+    parts = (world.settings, AepSettings.of(world), IngestSettings.of(world), QuerySettings.of(world))
+    return {name: value for part in parts for name, value in asdict(part).items()}
 
 
 def change(world: World, wanted: dict[str, Any]) -> None:
     """Changes settings, for good. Raises ValueError for a name or a type that there is not."""
     for name, value in wanted.items():
-        if name not in _TYPES and name not in _INGESTION:
-            known = ", ".join(sorted({*_TYPES, *_INGESTION}))
+        if name not in {*_TYPES, *_INGESTION, *_QUERIES}:
+            known = ", ".join(sorted({*_TYPES, *_INGESTION, *_QUERIES}))
             raise ValueError(f"There is no setting {name!r}; there are {known}.")
-        if not (fits(name, value) if name in _INGESTION else _fits(name, value)):
+        if not _allowed(name, value):
             raise ValueError(f"Setting {name!r} cannot be {value!r}.")
     with world.store.transaction():
-        for key, names in (("own", _OWN), ("shared", _SHARED), (KEY, _INGESTION)):
+        for key, names in (("own", _OWN), ("shared", _SHARED), (KEY, _INGESTION), (QUERY_KEY, _QUERIES)):
             before = world.store.get(_KIND, key) or {}
             world.store.put(_KIND, key, {**before, **{k: v for k, v in wanted.items() if k in names}})
     world.settings = replace(world.settings, **{k: v for k, v in wanted.items() if k in _SHARED})
+
+
+def _allowed(name: str, value: Any) -> bool:
+    if name in _QUERIES:
+        return fits_query(name, value)
+    return fits(name, value) if name in _INGESTION else _fits(name, value)
 
 
 def _fits(name: str, value: Any) -> bool:

@@ -22,7 +22,7 @@ from include.xdm.functions.values import (
 )
 from include.xdm.language.tree import LanguageError
 from include.xdm.language.types import Type
-from include.xdm.sift import DEPTH_LIMIT, deeper_than
+from include.xdm.lines import DEPTH_LIMIT, deeper_than
 
 CATEGORY = "Hierarchies - Objects"
 BECAUSE = "objects are JSON, whose members are known at run time"

@@ -9,7 +9,7 @@ from include.aep.client import AepClient
 from include.aep.settings import AepSettings
 from include.errors import PipelineError
 from include.http.call import ASKED_BY_A_PERSON
-from mixpanel_aep.hooks.connection import read_settings
+from mixpanel_aep.hooks.connection import failed_test, read_settings, tested_connection
 
 
 class AepHook(BaseHook):
@@ -34,10 +34,11 @@ class AepHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """For the Test button: whether Adobe gives a token, and the AEP sandbox answers to it."""
+        name = tested_connection(self.aep_conn_id)
         try:
-            settings = self.settings()
+            settings = read_settings(AepSettings, self.aep_conn_id, mask_secret, name)
             client = AepClient(settings, on_secret=mask_secret, patience=ASKED_BY_A_PERSON)
             tenant = client.registry.tenant_id()
         except PipelineError as error:
-            return False, str(error)
+            return failed_test(name, error)
         return True, f"AEP lets this credential into sandbox {settings.aep_sandbox!r} of tenant {tenant!r}."

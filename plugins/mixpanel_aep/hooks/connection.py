@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Protocol, TypeVar
 
-from airflow.sdk import BaseHook
-
 from include.aep.settings import AepSettings
+from include.clock import SYSTEM_CLOCK, Clock
+from include.errors import PipelineError
 from include.mixpanel.settings import MixpanelSettings
+from mixpanel_aep.lookup import read_connection
 
 Settings = TypeVar("Settings", AepSettings, MixpanelSettings)
 
@@ -18,15 +20,20 @@ class Mask(Protocol):
     def __call__(self, secret: str) -> None: ...
 
 
-def read_settings(kind: type[Settings], conn_id: str, mask: Mask) -> Settings:
-    """The connection, checked; its secrets are masked in every log from here on.
+def read_settings(
+    kind: type[Settings], conn_id: str, mask: Mask, name: str | None = None, clock: Clock = SYSTEM_CLOCK
+) -> Settings:
+    """Return the connection's settings, checked; its secrets are masked in every log from here on.
+
+    ``name``: what sentences call the connection, where it is not its id.
 
     Raises:
-        ConfigError: a field is wrong or unknown.
+        ConfigError: there is no such connection, or a field of it is wrong or unknown.
+        SettingsUnavailable: Airflow could not say whether there is one.
     """
-    conn = BaseHook.get_connection(conn_id)
+    conn = read_connection(conn_id, clock)
     settings = kind.from_connection(
-        conn_id=conn_id,
+        conn_id=name or conn_id,
         login=conn.login,
         password=conn.password,
         host=conn.host,
@@ -36,3 +43,24 @@ def read_settings(kind: type[Settings], conn_id: str, mask: Mask) -> Settings:
     for secret in settings.secrets:
         mask(secret)
     return settings
+
+
+def tested_connection(conn_id: str) -> str:
+    """Return the id of the connection whose Test button was pressed.
+
+    Airflow gives the hook a temporary id for the test, and passes the real one to nobody: it is in the body of the
+    request, which the route that called us holds. Where no such route is on the stack, ``conn_id`` is the real one.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        body = frame.f_locals.get("test_body") if frame.f_code.co_name == "test_connection" else None
+        if isinstance(found := getattr(body, "connection_id", None), str):
+            return found
+        frame = frame.f_back
+    return conn_id
+
+
+def failed_test(name: str, error: PipelineError) -> tuple[bool, str]:
+    """Return the answer of a Test button whose test failed; it names the connection."""
+    text = str(error)
+    return False, text if name in text else f"Connection {name}: {text}"

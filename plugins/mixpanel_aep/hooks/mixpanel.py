@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
@@ -13,7 +11,7 @@ from include.lake.lake import Lake
 from include.mixpanel.budget import ExportBudget
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
-from mixpanel_aep.hooks.connection import read_settings
+from mixpanel_aep.hooks.connection import failed_test, read_settings, tested_connection
 
 
 class MixpanelHook(BaseHook):
@@ -41,18 +39,21 @@ class MixpanelHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """For the Test button: whether Mixpanel lets this account see this project, and the project's time zone."""
+        name = tested_connection(self.mixpanel_conn_id)
         try:
-            return _sentence(MixpanelClient(self.settings(), patience=ASKED_BY_A_PERSON))
+            settings = read_settings(MixpanelSettings, self.mixpanel_conn_id, mask_secret, name)
+            return _sentence(MixpanelClient(settings, patience=ASKED_BY_A_PERSON), name)
         except PipelineError as error:
-            return False, str(error)
+            return failed_test(name, error)
 
 
-def _sentence(client: Any) -> tuple[bool, str]:
+def _sentence(client: MixpanelClient, name: str) -> tuple[bool, str]:
     me = client.me()
     if not me.project_visible:
         return (
             False,
-            "Mixpanel accepts the account, but the account does not see this project id in this region.",
+            f"Mixpanel accepts the account of connection {name}, but the account does not see this project id in "
+            "this region.",
         )
     return (
         True,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from include.config.loader import pipeline_names
 from include.config.model import Pipeline
-from mixpanel_aep.context import refuse_conf
+from mixpanel_aep.context import open_lake, refuse_conf
 from mixpanel_aep.errors import explained
 from mixpanel_aep.hooks.aep import AepHook
+from mixpanel_aep.hooks.mixpanel import MixpanelHook
 from mixpanel_aep.operators.base import EndsWhenTold
 
 
@@ -26,7 +28,13 @@ class AepSetupOperator(EndsWhenTold):
 
         with explained():
             refuse_conf(context)
-            result = setup_pipeline(self.pipeline, AepHook(self.pipeline.aep.conn_id).get_conn())
+            result = setup_pipeline(
+                self.pipeline,
+                AepHook(self.pipeline.aep.conn_id).get_conn(),
+                open_lake(self.pipeline),
+                source=str(MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source),
+                pipelines=pipeline_names(),
+            )
         for change in result.changes:
             self.log.info("%s: %s", self.pipeline.name, change)
         for note in result.notes:

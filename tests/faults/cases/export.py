@@ -183,7 +183,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
          check=refused("transform", row_too_large=1)),
     Case("E13", "JSON that is no object; properties missing; properties a list", "quarantine with reason and line number", (),
          events=(*three(), *map(line, ("99", "[1]", "null", '{"event":"A"}', '{"event":"A","properties":[]}'))), quarantined=5,
-         check=refused("transform", not_an_event=5)),
+         check=all_of(refused("transform", not_an_event=5), counted("export", exported=4, not_events=4))),
     # A number that JSON has is no fault: 2^63 fits no double, and is kept to the letter.
     Case("E14", "a key twice, NaN, Infinity, 1e400, 2^63", "strict parser: what is no JSON is quarantined, large integers are kept", (),
          events=(*three(), with_more("d", '"x":1,"x":2'), with_more("n", '"x":NaN'), with_more("i", '"x":Infinity'),

@@ -27,7 +27,10 @@ from tests.faults.running import Run
 
 _OTHER_MAPPING = str(Path(__file__).parents[1] / "mapping_with_expression.json")
 _NO_ID: dict[str, Any] = {"$insert_id": None}
-_BAD = event(key="bad", distinct_id=None)
+_NOBODY = tuple(
+    event("Ad spend", distinct_id=who, key=key, **{"$user_id": None})
+    for key, who in (("missing", None), ("blank", "  "), ("empty", ""))
+)
 _RESERVED = {"_id": "mine", "timestamp": "1999-01-01T00:00:00Z", "identityMap": {"User": [{"id": "x"}]}, "eventType": "mine",
              "_{TENANT_ID}.mixpanel.code": "mine", "mixpanel": {"code": "mine"}, "never heard of": [1, {"a": None}]}  # fmt: skip
 _TESTS = "tests/steps/test_transform.py::"
@@ -36,6 +39,9 @@ _TESTS = "tests/steps/test_transform.py::"
 def at(time: str, key: str) -> Any:
     """An event of the day's export whose ``time`` is exactly so."""
     return line(f'{{"event":"A","properties":{{"time":{time},"distinct_id":"u","$insert_id":"{key}"}}}}')
+
+
+_BAD = at("null", "bad")
 
 
 def _another_mapping(place: Place) -> None:
@@ -66,6 +72,13 @@ def _reserved_names_are_only_names(place: Place) -> None:
     assert {entry["id"] for entries in row["identityMap"].values() for entry in entries} == {"u-1"}
     kept = unmapped(row)
     assert {name: kept[name] for name in _RESERVED} == _RESERVED
+
+
+def _nobody_has_no_identity(place: Place) -> None:
+    nobody = [row for row in rows(place) if row["eventType"] == "Ad spend"]
+    assert [row.get("identityMap") for row in nobody] == [None, None, None]
+    assert made(place, "transform").details["reasons"] == {}
+    assert made(place, "validate").details["warnings"] == {"identityMap must hold an identity": 3}
 
 
 def upper_is_broken() -> None:
@@ -116,9 +129,9 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("T06", "no $insert_id", "id from canonical content; identical twins collapse, counted apart", (),
          events=(event("Twin", **_NO_ID), event("Twin", **_NO_ID), event("Twin", amount=2, **_NO_ID)), active=2,
          check=counted("transform", duplicates=1, twins=1)),
-    Case("T07", "missing, blank or null distinct_id", "quarantine no_identity", (),
-         events=(*three(), _BAD, event(distinct_id="  "), event(distinct_id="")), quarantined=3,
-         check=refused("transform", no_identity=3)),
+    # Documented use in Mixpanel: server-side events, ad spend. They were refused as no_identity once.
+    Case("T07", "missing, blank or null distinct_id", "loaded without an identity, which the rule identity counts", (),
+         events=(*three(), *_NOBODY), active=6, check=_nobody_has_no_identity),
     Case("T08", "time in s, ms, as text, float, negative, year 1969, 2106, tomorrow's year", "seconds load; the others have a reason", (),
          events=(*three(), at(f"{NOON}.75", "float"), at(f"{NOON}000", "ms"), at(f'"{NOON}"', "text"), at("-5", "negative"),
                  at("-1000000", "1969"), at("4294967295", "2106"), at("1e300", "never"), at("null", "null")),

@@ -1,0 +1,14 @@
+"""What AEP's data lake holds, read back: fingerprints of a day's ``_id``s, and the ids themselves.
+
+Two ways lead there: ``QueryServiceReader`` (SQL over PostgreSQL's protocol) and ``DataAccessReader`` (the Parquet
+files of batches).
+"""
+
+from __future__ import annotations
+
+from include.aep.data_lake.data_access import DataAccessReader
+from include.aep.data_lake.fingerprint import Bucket, bucket_of
+from include.aep.data_lake.query_service import QueryServiceReader
+from include.aep.data_lake.reader import LakeReader, Window
+
+__all__ = ["Bucket", "DataAccessReader", "LakeReader", "QueryServiceReader", "Window", "bucket_of"]

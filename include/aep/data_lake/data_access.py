@@ -1,0 +1,194 @@
+"""The lake by files: the Parquet files of batches, through Data Access (OAS:data-access.yaml).
+
+One of Adobe's pages calls this API deprecated: it is used only where a pipeline asks for it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import urllib3
+
+from include.aep.data_lake.fingerprint import BUCKET_DIGITS, Bucket, bucket_of
+from include.aep.data_lake.reader import Window, in_order, prefixes_of
+from include.aep.http import AepHttp, JsonObject, items
+from include.aep.model import Dataset
+from include.errors import AccessDenied, LakeNotReadable, RequestRefused, ServiceUnavailable
+from include.http.answer import Answer
+
+_BASE = ("data", "foundation", "export")
+_PAGE = 100
+_MOST_PAGES = 1000
+_ROWS = 65_536
+_HINT = "Let verify use Query Service (aep.verify_with: query_service); Adobe calls Data Access deprecated."
+
+
+class DataAccessReader:
+    """A ``LakeReader`` over files: reads every active batch of the dataset, or those that it is given, whole.
+
+    ``active_batches``: the ids of a dataset's active batches, by the dataset's id.
+    """
+
+    def __init__(self, http: AepHttp, active_batches: Callable[[str], Iterable[str]]) -> None:
+        self._http = http
+        self._active_batches = active_batches
+
+    def batch_ids(self, batch_id: str) -> Iterator[str]:
+        """Yield the ``_id`` of every row of an active batch, file by file.
+
+        Raises:
+            LakeNotReadable: the files are not served.
+            ServiceUnavailable: a download broke off, or AEP does not answer.
+        """
+        return (key for key, _ in self.batch_rows(batch_id))
+
+    def batch_rows(self, batch_id: str) -> Iterator[tuple[str, datetime]]:
+        """Yield ``_id`` and ``timestamp`` of every row of an active batch; errors as of ``batch_ids``."""
+        for file in self._pages((*_BASE, "batches", batch_id, "files"), "list the files of a batch"):
+            key = file.get("dataSetFileId")
+            if not isinstance(key, str) or not key:
+                raise ServiceUnavailable(
+                    "AEP lists a file of a batch without an id.", "The task may be run again."
+                )
+            for part in self._pages((*_BASE, "files", key), "list the parts of a file"):
+                name = part.get("name")
+                if isinstance(name, str) and name.endswith(".parquet"):
+                    yield from self._rows_of(key, name)
+
+    def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> dict[str, int]:
+        """See ``LakeReader``."""
+        found: dict[str, int] = {}
+        for _, batch in self.ids(dataset, start, end):
+            found[batch] = found.get(batch, 0) + 1
+        return found
+
+    def fingerprints(
+        self,
+        dataset: Dataset,
+        start: datetime,
+        end: datetime,
+        *,
+        batches: Collection[str] | None = None,
+        digits: int = BUCKET_DIGITS,
+    ) -> dict[str, Bucket]:
+        """See ``LakeReader``."""
+        return bucket_of((key for key, _ in self.ids(dataset, start, end, batches=batches)), digits=digits)
+
+    def fingerprints_of(
+        self,
+        dataset: Dataset,
+        windows: Mapping[str, Window],
+        *,
+        batches: Collection[str] | None = None,
+        digits: int = BUCKET_DIGITS,
+    ) -> dict[str, dict[str, Bucket]]:
+        """See ``LakeReader``; every file is read once for all windows."""
+        names = in_order(windows)
+        keys: dict[str, list[str]] = {name: [] for name in windows}
+        for batch in self._wanted(dataset, batches):
+            for key, moment in self.batch_rows(batch):
+                name = next((each for each in names if windows[each].holds(moment)), None)
+                if name is not None:
+                    keys[name].append(key)
+        return {name: bucket_of(found, digits=digits) for name, found in keys.items()}
+
+    def ids(
+        self,
+        dataset: Dataset,
+        start: datetime,
+        end: datetime,
+        prefix: str | Collection[str] = "",
+        *,
+        batches: Collection[str] | None = None,
+    ) -> Iterator[tuple[str, str]]:
+        """See ``LakeReader``."""
+        window = Window(start, end)
+        length, prefixes = prefixes_of(prefix)
+        for batch in self._wanted(dataset, batches):
+            for key, moment in self.batch_rows(batch):
+                if window.holds(moment) and (not length or key[:length] in prefixes):
+                    yield key, batch
+
+    def close(self) -> None:
+        """Nothing is open between calls."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _wanted(self, dataset: Dataset, batches: Collection[str] | None) -> list[str]:
+        active = self._active_batches(dataset["id"])
+        return [batch for batch in active if batches is None or batch in batches]
+
+    def _pages(self, path: tuple[str, ...], what: str) -> Iterator[JsonObject]:
+        seen = 0
+        for _ in range(_MOST_PAGES):
+            page = {"limit": str(_PAGE), "start": str(seen)}
+            body = self._read(path, what, page)
+            entries = list(items(body.get("data")))
+            yield from entries
+            seen += len(entries)
+            links = body.get("_links")
+            if not entries or not isinstance(links, dict) or "next" not in links:
+                return
+        raise ServiceUnavailable(f"AEP's list does not end, when asked to {what}.", "Ask Adobe why.")
+
+    def _read(self, path: tuple[str, ...], what: str, params: dict[str, str]) -> JsonObject:
+        try:
+            return self._http.get(path, what, Answer.json_object, params)
+        except (AccessDenied, RequestRefused) as error:
+            raise LakeNotReadable(f"Data Access cannot be used: {error.sentence}", _HINT) from error
+
+    def _rows_of(self, key: str, name: str) -> Iterator[tuple[str, datetime]]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with tempfile.TemporaryDirectory(prefix="data-lake-") as folder:
+            path = Path(folder) / "part.parquet"
+            self._download(key, name, path)
+            try:
+                with pq.ParquetFile(path) as file:
+                    for some in file.iter_batches(batch_size=_ROWS, columns=["_id", "timestamp"]):
+                        columns = some.to_pydict()
+                        for each, moment in zip(columns["_id"], columns["timestamp"], strict=True):
+                            yield str(each), _aware(moment)
+            except (pa.ArrowInvalid, KeyError) as error:
+                raise ServiceUnavailable(
+                    f"A file of the data lake is not a Parquet file with _id and timestamp ({type(error).__name__}).",
+                    "The task may be run again.",
+                ) from error
+
+    def _download(self, key: str, name: str, path: Path) -> None:
+        trouble = ""
+        try:
+            with (
+                closing(
+                    self._http.stream((*_BASE, "files", key), "give a file of a batch", {"path": name})
+                ) as answer,
+                path.open("wb") as file,
+            ):
+                for piece in answer.chunks():
+                    file.write(piece)
+                trouble = "" if answer.length in (None, file.tell()) else "too few bytes"
+        except (AccessDenied, RequestRefused) as error:
+            raise LakeNotReadable(f"Data Access cannot be used: {error.sentence}", _HINT) from error
+        except urllib3.exceptions.HTTPError as fault:
+            trouble = type(fault).__name__
+        if trouble:
+            raise ServiceUnavailable(
+                f"A file of a batch broke off ({trouble}).", "It may be asked for again."
+            )
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

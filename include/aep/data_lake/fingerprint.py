@@ -1,0 +1,68 @@
+"""Fingerprints of sets of ids: counts and sums that are equal where the sets are, computed here and in the lake."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+BUCKET_DIGITS = 2
+"""The first hex digits of an ``_id`` that name its bucket: 2 for 256 buckets, 3 for 4096."""
+_CHECKSUM_FROM, _CHECKSUM_TO = 2, 14
+_LEADING_HEX = re.compile(r"[0-9A-Fa-f]*")
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The ids that begin with the same hex digits.
+
+    ``rows``: how many there are, repeated ones included; ``ids``: how many different ones; ``checksum``: the sum of
+    ``conv(substr(_id, 3, 12), 16, 10)`` over all rows, exact.
+    """
+
+    rows: int
+    ids: int
+    checksum: int
+
+    @property
+    def duplicates(self) -> int:
+        """Rows whose id is in the bucket more than once, without the first of each."""
+        return self.rows - self.ids
+
+
+def bucket_of(
+    ids: Iterable[str], *, digits: int = BUCKET_DIGITS, is_sorted: bool = False
+) -> dict[str, Bucket]:
+    """Return the fingerprint of ids, by bucket; buckets without an id are left out.
+
+    ``is_sorted``: the ids come in ascending order, so that memory does not grow with their number.
+
+    Raises:
+        ValueError: ``is_sorted``, and they are not in order.
+    """
+    rows: dict[str, int] = defaultdict(int)
+    sums: dict[str, int] = defaultdict(int)
+    different: dict[str, int] = defaultdict(int)
+    seen: set[str] = set()
+    before: str | None = None
+    for key in ids:
+        bucket = key[:digits]
+        rows[bucket] += 1
+        sums[bucket] += checksum_of(key)
+        if is_sorted:
+            if before is not None and key < before:
+                raise ValueError("the ids are not in ascending order")
+            is_new = key != before
+            before = key
+        else:
+            is_new = key not in seen
+            seen.add(key)
+        different[bucket] += is_new
+    return {name: Bucket(count, different[name], sums[name]) for name, count in rows.items()}
+
+
+def checksum_of(key: str) -> int:
+    """Return what one id adds to the checksum: its hex digits 3 to 14, or as many of them as are hex digits."""
+    digits = _LEADING_HEX.match(key[_CHECKSUM_FROM:_CHECKSUM_TO])
+    return int(digits[0], 16) if digits and digits[0] else 0

@@ -1,0 +1,251 @@
+"""The lake by SQL: small fingerprints first, ids only where they are asked for, no result as large as the limit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from include.aep.data_lake.connection import QueryConnection
+from include.aep.data_lake.fingerprint import BUCKET_DIGITS, Bucket
+from include.aep.data_lake.reader import Window, in_order, prefixes_of, utc_text
+from include.aep.model import Dataset
+from include.errors import LakeNotReadable
+
+TABLE_TAG = "adobe/pqs/table"
+_WINDOWS_PER_QUERY = 31
+_MOST_BATCHES = 200
+"""A longer list of batches is first reduced to those that have rows in the window."""
+_LONGEST_ID = 256
+_SOURCE = "coalesce(_acp_system_metadata.acp_sourceBatchId, '')"
+_MOMENT = "CAST(%s AS timestamp)"
+
+
+class QueryServiceReader:
+    """A ``LakeReader`` over Query Service."""
+
+    def __init__(self, connection: QueryConnection) -> None:
+        self._connection = connection
+
+    @property
+    def query_seconds(self) -> float:
+        """How long queries took so far."""
+        return self._connection.query_seconds
+
+    def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> dict[str, int]:
+        """See ``LakeReader``."""
+        where, values = _within(start, end)
+        found = self._rows(dataset, f"{_SOURCE} AS b, count(*) AS n", f"{where} GROUP BY 1", values)
+        return {str(batch): int(count) for batch, count in found.rows}
+
+    def fingerprints(
+        self,
+        dataset: Dataset,
+        start: datetime,
+        end: datetime,
+        *,
+        batches: Collection[str] | None = None,
+        digits: int = BUCKET_DIGITS,
+    ) -> dict[str, Bucket]:
+        """See ``LakeReader``."""
+        return self.fingerprints_of(dataset, {"": Window(start, end)}, batches=batches, digits=digits)[""]
+
+    def fingerprints_of(
+        self,
+        dataset: Dataset,
+        windows: Mapping[str, Window],
+        *,
+        batches: Collection[str] | None = None,
+        digits: int = BUCKET_DIGITS,
+    ) -> dict[str, dict[str, Bucket]]:
+        """See ``LakeReader``; 31 windows are one query of 256 rows each.
+
+        Raises:
+            ValueError: two windows overlap.
+        """
+        names = in_order(windows)
+        found: dict[str, dict[str, Bucket]] = {name: {} for name in windows}
+        size = max(1, min(_WINDOWS_PER_QUERY, self._connection.limits.rows // 16**digits))
+        for at in range(0, len(names), size):
+            some = names[at : at + size]
+            for number, bucket, counts in self._buckets(
+                dataset, [windows[name] for name in some], batches, digits
+            ):
+                found[some[number]][bucket] = counts
+        return found
+
+    def ids(
+        self,
+        dataset: Dataset,
+        start: datetime,
+        end: datetime,
+        prefix: str | Collection[str] = "",
+        *,
+        batches: Collection[str] | None = None,
+    ) -> Iterator[tuple[str, str]]:
+        """See ``LakeReader``: one query that counts, then one for every 45,000 rows."""
+        length, prefixes = prefixes_of(prefix)
+        present = self._present(dataset, start, end, batches)
+        if (length and not prefixes) or (present is not None and not present):
+            return
+        scope = _Scope(dataset, *_within(start, end, present))
+        yield from self._ids_below(scope, length, prefixes, max(length, BUCKET_DIGITS))
+
+    def close(self) -> None:
+        """End the session."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _buckets(
+        self, dataset: Dataset, windows: Sequence[Window], batches: Collection[str] | None, digits: int
+    ) -> Iterator[tuple[int, str, Bucket]]:
+        """The number of the window, the bucket's name, and the bucket."""
+        start, end = windows[0].start, windows[-1].end
+        present = self._present(dataset, start, end, batches)
+        if present is not None and not present:
+            return
+        cases = " ".join(
+            f"WHEN timestamp >= {_MOMENT} AND timestamp < {_MOMENT} THEN {number}"
+            for number in range(len(windows))
+        )
+        columns = (
+            f"CASE {cases} ELSE -1 END AS w, substr(_id, 1, {int(digits)}) AS b, count(*) AS n, "
+            "count(DISTINCT _id) AS d, sum(CAST(conv(substr(_id, 3, 12), 16, 10) AS decimal(38,0))) AS s"
+        )
+        bounds = [utc_text(bound) for each in windows for bound in (each.start, each.end)]
+        where, values = _within(start, end, present)
+        answer = self._rows(dataset, columns, f"{where} GROUP BY 1, 2", [*bounds, *values])
+        for number, name, rows, different, checksum in answer.complete():
+            if int(number) >= 0:
+                yield int(number), str(name), Bucket(int(rows), int(different), int(checksum or 0))
+
+    def _ids_below(
+        self, scope: _Scope, length: int, prefixes: Collection[str], digits: int
+    ) -> Iterator[tuple[str, str]]:
+        """The rows of some prefixes: counted by their first ``digits``, then read in groups below the limit."""
+        if digits > _LONGEST_ID:
+            raise LakeNotReadable(
+                f"More than {self._connection.limits.rows} rows of the dataset have the same _id.",
+                "Count them in AEP by hand: they cannot be listed.",
+            )
+        where, values = scope.below(length, prefixes)
+        columns = f"substr(_id, 1, {int(digits)}) AS p, count(*) AS n"
+        counted = self._rows(scope.dataset, columns, f"{where} GROUP BY 1", values).complete()
+        most = self._connection.limits.rows
+        counts = {str(name): int(count) for name, count in counted}
+        for group in _groups(counts, most):
+            if len(group) == 1 and counts[group[0]] > most:
+                yield from self._ids_below(scope, digits, group, digits + 1)
+                continue
+            where, values = scope.below(digits, group)
+            answer = self._rows(scope.dataset, f"_id, {_SOURCE} AS b", where, values)
+            if answer.is_complete:
+                yield from ((str(key), str(batch)) for key, batch in answer.rows)
+            elif answer.rows:
+                # A limit that is lower than the documented one: smaller pieces from here on.
+                self._connection.limits = replace(self._connection.limits, rows=max(1, len(answer.rows) - 1))
+                yield from self._ids_below(scope, digits, group, digits)
+
+    def _present(
+        self, dataset: Dataset, start: datetime, end: datetime, batches: Collection[str] | None
+    ) -> Collection[str] | None:
+        if batches is None or len(batches) <= _MOST_BATCHES:
+            return batches
+        return set(batches) & self.rows_by_batch(dataset, start, end).keys()
+
+    def _rows(self, dataset: Dataset, columns: str, rest: str, values: Sequence[str]) -> _Rows:
+        """The rows of a SELECT over the dataset's table, and how many there were before any limit cut them."""
+        from psycopg import sql
+
+        text = f"SELECT {columns}, count(*) OVER () AS total FROM {{table}} {rest}"  # noqa: S608 - constants only
+        query = sql.SQL(text).format(table=sql.Identifier(table_of(dataset)))
+        rows = self._connection.rows(query, values)
+        return _Rows([row[:-1] for row in rows], int(rows[0][-1]) if rows else 0)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    rows: list[tuple[Any, ...]]
+    total: int
+
+    @property
+    def is_complete(self) -> bool:
+        return len(self.rows) == self.total
+
+    def complete(self) -> list[tuple[Any, ...]]:
+        """Raises LakeNotReadable where the result was cut."""
+        if not self.is_complete:
+            raise LakeNotReadable(
+                f"Query Service cut a result of {self.total} rows after {len(self.rows)}.",
+                "Its limit is lower than the documented 50,000 rows; let verify use Data Access.",
+            )
+        return self.rows
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """The rows of a window and of some batches."""
+
+    dataset: Dataset
+    where: str
+    values: list[str]
+
+    def below(self, length: int, prefixes: Collection[str]) -> tuple[str, list[str]]:
+        """Those whose id begins with one of the prefixes of this length; all for length 0."""
+        if not length:
+            return self.where, self.values
+        marks = ", ".join(["%s"] * len(prefixes))
+        return f"{self.where} AND substr(_id, 1, {int(length)}) IN ({marks})", [
+            *self.values,
+            *sorted(prefixes),
+        ]
+
+
+def table_of(dataset: Dataset) -> str:
+    """Return the name of the dataset's table in Query Service: the tag ``adobe/pqs/table``.
+
+    Raises:
+        LakeNotReadable: the dataset has no such tag, or one that cannot be the name of a table.
+    """
+    values = dataset["tags"].get(TABLE_TAG)
+    name = values[0] if isinstance(values, list) and values else None
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_]{1,255}", name):
+        raise LakeNotReadable(
+            f"The dataset has no table in Query Service: its tag {TABLE_TAG} is missing or invalid.",
+            "Look at the dataset in AEP, Datasets: the page names the table.",
+        )
+    return name
+
+
+def _within(start: datetime, end: datetime, batches: Collection[str] | None = None) -> tuple[str, list[str]]:
+    """The condition for a window and for source batches, and its values."""
+    where = f"WHERE timestamp >= {_MOMENT} AND timestamp < {_MOMENT}"
+    values = [utc_text(start), utc_text(end)]
+    if batches is None:
+        return where, values
+    marks = ", ".join(["%s"] * len(batches))
+    return f"{where} AND {_SOURCE} IN ({marks})", [*values, *sorted(batches)]
+
+
+def _groups(counts: Mapping[str, int], most: int) -> Iterable[list[str]]:
+    """Names in groups whose counts stay within ``most``; a name that exceeds it alone is a group of its own."""
+    group: list[str] = []
+    size = 0
+    for name in sorted(counts):
+        if group and size + counts[name] > most:
+            yield group
+            group, size = [], 0
+        group.append(name)
+        size += counts[name]
+    if group:
+        yield group

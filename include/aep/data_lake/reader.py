@@ -1,0 +1,128 @@
+"""What both ways to the lake have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from types import TracebackType
+from typing import Protocol, Self
+
+from include.aep.data_lake.fingerprint import BUCKET_DIGITS, Bucket
+from include.aep.model import Dataset
+
+
+@dataclass(frozen=True)
+class Window:
+    """The rows whose ``timestamp`` is in ``start <= timestamp < end``; both have a time zone.
+
+    Raises:
+        ValueError: a bound has no time zone, or they are not in order.
+    """
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None or self.start >= self.end:
+            raise ValueError("a window needs two moments with a time zone, in order")
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether a row of this moment is in the window."""
+        return self.start <= moment < self.end
+
+
+def utc_text(moment: datetime) -> str:
+    """Return a moment as ISO 8601 in UTC, with ``Z`` and no more digits than it needs."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+class LakeReader(Protocol):
+    """Reads the active rows of a dataset. One at a time; to be closed, or used in a ``with`` block.
+
+    ``batches``: ids of source batches; only their rows count. None: every row counts, also those of other producers.
+    All methods raise:
+        QueryServiceBusy: another session or query is in the way, or the query took too long; retry later.
+        ServiceUnavailable: AEP could not be reached or does not answer.
+        LakeNotReadable: permission, licence, login or table are missing; retrying does not help.
+    """
+
+    def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> Mapping[str, int]:
+        """Return how many rows each source batch has in a window; "" is for rows without a source batch."""
+        ...
+
+    def fingerprints(
+        self,
+        dataset: Dataset,
+        start: datetime,
+        end: datetime,
+        *,
+        batches: Collection[str] | None = None,
+        digits: int = BUCKET_DIGITS,
+    ) -> Mapping[str, Bucket]:
+        """Return the fingerprint of a window's ids by bucket, as ``bucket_of`` does."""
+        ...
+
+    def fingerprints_of(
+        self,
+        dataset: Dataset,
+        windows: Mapping[str, Window],
+        *,
+        batches: Collection[str] | None = None,
+        digits: int = BUCKET_DIGITS,
+    ) -> Mapping[str, Mapping[str, Bucket]]:
+        """Return the fingerprints of several windows, such as days, by their names; one without rows is empty."""
+        ...
+
+    def ids(
+        self,
+        dataset: Dataset,
+        start: datetime,
+        end: datetime,
+        prefix: str | Collection[str] = "",
+        *,
+        batches: Collection[str] | None = None,
+    ) -> Iterator[tuple[str, str]]:
+        """Yield ``_id`` and source batch of every row of a window, repeated ids included, in no particular order.
+
+        ``prefix``: only ids that begin so; several prefixes have the same length, such as the buckets that differ.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def prefixes_of(prefix: str | Collection[str]) -> tuple[int, frozenset[str]]:
+    """Return the length of the prefixes, and the prefixes; none of them for "", which every id has.
+
+    Raises:
+        ValueError: they differ in length.
+    """
+    found = frozenset([prefix] if isinstance(prefix, str) else prefix)
+    lengths = {len(each) for each in found}
+    if len(lengths) > 1:
+        raise ValueError("prefixes have to have the same length")
+    length = lengths.pop() if lengths else 0
+    return length, found if length else frozenset()
+
+
+def in_order(windows: Mapping[str, Window]) -> list[str]:
+    """Return the names of windows by their start.
+
+    Raises:
+        ValueError: two windows overlap.
+    """
+    names = sorted(windows, key=lambda name: windows[name].start)
+    for one, other in pairwise(names):
+        if windows[one].end > windows[other].start:
+            raise ValueError("windows must not overlap")
+    return names

@@ -1,0 +1,103 @@
+"""The dataset's tags that say whose it is: which lake, which Mixpanel source, which pipeline.
+
+They are read before setup changes anything, and written as its last change. Tags of others are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from include.aep.catalog import Catalog
+from include.aep.model import Dataset
+from include.errors import AnotherPipeline, AnotherSource, ForeignLake
+from include.lake.lake import Lake
+from include.lake.lake_id import LAKE_TAG, check_lake_id, ensure_lake_id, read_lake_id, tagged_lake_id
+
+SOURCE_TAG = "mixpanel-aep/source"
+"""``<region>/<project id>`` of the Mixpanel project that the dataset is loaded from."""
+PIPELINE_TAG = "mixpanel-aep/pipeline"
+"""The pipeline's name, which changes when its file is renamed."""
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """Who asks for a dataset. ``lake`` and ``source`` (``<region>/<project id>``) are None where they are not known.
+
+    ``pipelines``: the names of all pipeline files that are there.
+    """
+
+    pipeline: str
+    lake: Lake | None = None
+    source: str | None = None
+    pipelines: frozenset[str] = frozenset()
+
+    def require(self, dataset: Dataset | None) -> None:
+        """Refuse a dataset that belongs to another lake, source or pipeline; change nothing.
+
+        Raises:
+            ForeignLake: the dataset's tag names another lake than this one.
+            AnotherSource: it is tagged with another Mixpanel project.
+            AnotherPipeline: it is tagged with another pipeline, whose file is still there.
+        """
+        if dataset is None:
+            return
+        source = _single(dataset["tags"], SOURCE_TAG)
+        if self.source is not None and source not in (None, self.source):
+            raise AnotherSource(
+                f"Dataset {dataset['name']!r} is loaded from Mixpanel project {source} (its tag {SOURCE_TAG}), but "
+                f"pipeline {self.pipeline} reads project {self.source}.",
+                "Correct the Mixpanel connection, or give the pipeline a dataset of its own. Nothing was changed.",
+            )
+        other = _single(dataset["tags"], PIPELINE_TAG)
+        if other is not None and other in self.pipelines - {self.pipeline}:
+            raise AnotherPipeline(
+                f"Dataset {dataset['name']!r} belongs to pipeline {other} (its tag {PIPELINE_TAG}), not to pipeline "
+                f"{self.pipeline}.",
+                f"Give pipeline {self.pipeline} a dataset of its own; if {other} was renamed, remove {other}.yaml.",
+            )
+        if self.lake is not None and tagged_lake_id(dataset) is not None:
+            check_lake_id(self.lake, dataset)
+
+    def missing(self, tags: Mapping[str, Any]) -> dict[str, str]:
+        """Return the tags that setup would write, each with a clause that says its value; write nothing."""
+        found = {}
+        if self.lake is not None:
+            lake_id = read_lake_id(self.lake)
+            if lake_id is None or _single(tags, LAKE_TAG) != lake_id:
+                found[LAKE_TAG] = f"the id of lake {self.lake.url}"
+        if self.source is not None and _single(tags, SOURCE_TAG) != self.source:
+            found[SOURCE_TAG] = self.source
+        if _single(tags, PIPELINE_TAG) != self.pipeline:
+            found[PIPELINE_TAG] = self.pipeline
+        return found
+
+    def new_tags(self, tags: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Return the tags to write over a dataset's; gives the lake its id where it has none."""
+        found = {name: [clause] for name, clause in self.missing(tags).items()}
+        if self.lake is not None and LAKE_TAG in found:
+            found[LAKE_TAG] = [ensure_lake_id(self.lake)]
+        return found
+
+    def tag(self, catalog: Catalog, dataset: Dataset) -> list[str]:
+        """Write the missing tags of an existing dataset; return a clause for each."""
+        clauses = self.missing(dataset["tags"])
+        if clauses:
+            catalog.tag_dataset(dataset, self.new_tags(dataset["tags"]))
+        return [f"tagged dataset {dataset['name']!r} with {name}: {what}" for name, what in clauses.items()]
+
+
+def _single(tags: Mapping[str, Any], name: str) -> str | None:
+    """The tag's only value, None where it has none.
+
+    Raises:
+        ForeignLake: it has several.
+    """
+    values = tags.get(name) or []
+    if not isinstance(values, list) or len(values) > 1:
+        raise ForeignLake(
+            f"The dataset's tag {name} has several values.",
+            "Keep the right one in AEP and remove the others.",
+        )
+    return str(values[0]) if values else None

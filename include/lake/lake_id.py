@@ -1,0 +1,125 @@
+"""The lake's id: which lake a dataset was loaded through, so that an empty or foreign one is recognised.
+
+Setup and ``recover`` write it, once, and tag the AEP dataset with it. A run only compares the two.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from include.errors import BadManifest, ForeignLake, LakeError
+from include.lake.lake import Lake
+
+LAKE_ID_KEY = "mixpanel-aep.json"
+LAKE_TAG = "mixpanel-aep/lake"
+"""The dataset's tag that holds the id."""
+VERSION = 1
+_ID = re.compile(r"[0-9a-f]{32}")
+_SHOWN = 8
+_CORRECT = (
+    "Correct the lake of the pipeline (lake: of its file, the variable mixpanel_aep_lake, or --lake): each command "
+    "and each task names the lake that it uses."
+)
+
+
+def read_lake_id(lake: Lake) -> str | None:
+    """Return the lake's id, 32 hex digits, or None where the lake has none.
+
+    Raises:
+        BadManifest: the object is unreadable, or from a newer version of this code.
+    """
+    body = lake.read(LAKE_ID_KEY)
+    if body is None:
+        return None
+    try:
+        data = json.loads(body)
+        version, found = data["version"], data["id"]
+    except (ValueError, TypeError, KeyError):
+        version, found = VERSION, None
+    if isinstance(version, int) and version > VERSION:
+        raise BadManifest(
+            f"{lake.uri(LAKE_ID_KEY)} was written by a newer version of mixpanel-aep.", "Upgrade this one."
+        )
+    if not isinstance(found, str) or not _ID.fullmatch(found):
+        raise BadManifest(
+            f"{lake.uri(LAKE_ID_KEY)} does not hold a lake id.",
+            f"Restore it from a copy of the lake, or write the id of the dataset's tag {LAKE_TAG} back into it.",
+        )
+    return found
+
+
+def ensure_lake_id(lake: Lake, wanted: str | None = None) -> str:
+    """Return the lake's id and write one where there is none; of concurrent callers one wins and all return its id.
+
+    ``wanted``: the id to write, for ``recover``, which rebuilds the lake that a dataset's tag names; else a random one.
+
+    Raises:
+        ValueError: ``wanted`` is not 32 hex digits.
+    """
+    if wanted is not None and not _ID.fullmatch(wanted):
+        raise ValueError("a lake id is 32 hex digits")
+    new = wanted or secrets.token_hex(16)
+    found = read_lake_id(lake)
+    if found is None:
+        lake.create(LAKE_ID_KEY, json.dumps({"version": VERSION, "id": new}).encode())
+        found = read_lake_id(lake)
+    if found is None:
+        raise LakeError(
+            f"The lake {lake.url} has lost {LAKE_ID_KEY}, which was just written.",
+            "Check that nothing removes objects of the lake, then run it again.",
+        )
+    return found
+
+
+def tagged_lake_id(dataset: Mapping[str, Any]) -> str | None:
+    """Return the lake id of a dataset's tags, or None where it has none.
+
+    Raises:
+        ForeignLake: the tag holds something else than one id.
+    """
+    values = dict(dataset["tags"]).get(LAKE_TAG) or []
+    if not values:
+        return None
+    if not isinstance(values, list) or len(values) != 1 or not _ID.fullmatch(str(values[0])):
+        raise ForeignLake(
+            f"The tag {LAKE_TAG} of dataset {dataset['name']!r} does not hold one lake id.",
+            "Set it to the id in mixpanel-aep.json of the lake through which the dataset was loaded.",
+        )
+    return str(values[0])
+
+
+def check_lake_id(lake: Lake, dataset: Mapping[str, Any]) -> None:
+    """Compare the lake's id with the dataset's tag; both absent is allowed: set up before lake ids existed.
+
+    Raises:
+        ForeignLake: they differ, or only one of them is there.
+    """
+    tag, own = tagged_lake_id(dataset), read_lake_id(lake)
+    if tag == own:
+        return
+    name = dataset["name"]
+    if own is None:
+        raise ForeignLake(
+            f"Dataset {name!r} was loaded through the lake of id {_short(tag)}, but the lake {lake.url} has no id: "
+            "it is empty, lost, or another one.",
+            f"{_CORRECT} If the lake is lost, run `mixpanel-aep recover PIPELINE`, which rebuilds it from AEP.",
+        )
+    if tag is None:
+        raise ForeignLake(
+            f"The lake {lake.url} has the id {_short(own)}, but dataset {name!r} has no tag {LAKE_TAG}: the dataset "
+            "was made again, or setup never ran with this lake.",
+            "Run setup (`mixpanel-aep apply PIPELINE` or the setup DAG) with this lake.",
+        )
+    raise ForeignLake(
+        f"Dataset {name!r} was loaded through the lake of id {_short(tag)}, but the lake {lake.url} has the id "
+        f"{_short(own)}.",
+        f"{_CORRECT} Loading through two lakes would load events twice.",
+    )
+
+
+def _short(lake_id: str | None) -> str:
+    return (lake_id or "")[:_SHOWN]

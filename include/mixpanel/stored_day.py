@@ -1,0 +1,58 @@
+"""The day of an exported line, without reading the rest of it: whatever a line is, it gives a day or None."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import date, timedelta
+
+import msgspec
+
+_EPOCH = date(1970, 1, 1)
+_DAY_SECONDS = 86_400
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+_NUMBER = re.compile(rb"\s*:\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
+
+
+class _Line(msgspec.Struct):
+    properties: dict[str, msgspec.Raw]
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def stored_day(line: bytes, *, in_ms: bool) -> date | None:
+    """The day for which Mixpanel returns a line: its ``time`` read as UTC, in old projects the wall clock's reading.
+
+    None where the line has no ``time`` that is a number and a date.
+    """
+    text = property_text(line, "time")
+    try:
+        seconds = float(text or "") / (1000 if in_ms else 1)
+        return _EPOCH + timedelta(days=math.floor(seconds / _DAY_SECONDS))
+    except (ValueError, OverflowError):
+        return None
+
+
+def property_text(line: bytes, name: str) -> str | None:
+    """The JSON text of one property of a line; of a line that nests too deep for a parser, if it is a number."""
+    try:
+        value = _decode(line).properties.get(name)
+    except RecursionError:
+        return _number_at_the_top(line, f'"{name}"'.encode())
+    except (msgspec.MsgspecError, ValueError):
+        return None
+    return bytes(value).decode("utf-8", "replace") if value is not None else None
+
+
+def _number_at_the_top(line: bytes, key: bytes) -> str | None:
+    """The number under ``key`` directly inside an object of the line's outermost object."""
+    depth = 0
+    for token in _TOKEN.finditer(line):
+        if token[0] in (b"{", b"["):
+            depth += 1
+        elif token[0] in (b"}", b"]"):
+            depth -= 1
+        elif depth == 2 and token[0] == key and (number := _NUMBER.match(line, token.end())):
+            return number[1].decode()
+    return None

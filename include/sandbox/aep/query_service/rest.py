@@ -1,0 +1,38 @@
+"""``/data/foundation/query``: where Query Service's port is, and the password (EP:query-service/api)."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from include.sandbox.aep.constants import QUERY
+from include.sandbox.aep.http import Call, Routes
+from include.sandbox.aep.problems import problem
+from include.sandbox.aep.query_service.logins import why_not
+from include.sandbox.world import World
+
+
+def add_routes(world: World, router: APIRouter) -> None:
+    Routes(world, router, QUERY).add("GET", "/connection_parameters", _connection_parameters)
+
+
+def _connection_parameters(call: Call) -> Response:
+    """The token is the one that the request showed; the compressed one is the same here [I]."""
+    if reason := why_not(call.place.world):
+        raise problem(403, reason)  # [I] neither status nor body is documented
+    if call.place.world.query_address is None:
+        raise problem(503, "Query Service is not running in this sandbox.")
+    host, port = call.place.world.query_address
+    token = call.request.headers["authorization"].partition(" ")[2].strip()
+    return JSONResponse(
+        {
+            "username": call.place.org,
+            "dbName": f"{call.place.name}:all",
+            "host": host,
+            "version": 1,
+            "port": port,
+            "token": token,
+            "compressedToken": token,
+            "websocketHost": f"ws://{host}:{port}",
+        }
+    )

@@ -1,0 +1,76 @@
+"""SQL as text: statements, what kind each is, values in the place of parameters, and Spark's quotes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+_TOKENS = re.compile(
+    r"[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|--[^\n]*|/\*.*?\*/|\$(\d+)|;|[A-Za-z_][A-Za-z0-9_]*|.",
+    re.DOTALL,
+)
+_LIMIT = re.compile(r"\blimit\s+(\d+)\s*(?:offset\s+\d+\s*)?\Z", re.IGNORECASE)
+
+
+def _tokens(sql: str) -> Iterator[re.Match[str]]:
+    return _TOKENS.finditer(sql)
+
+
+def split(sql: str) -> list[str]:
+    """The statements of a text, without comments and without empty ones."""
+    found, current = [], ""
+    for token in _tokens(sql):
+        text = token[0]
+        if text == ";":
+            found.append(current)
+            current = ""
+        else:
+            current += " " if text.startswith(("--", "/*")) else text
+    return [part.strip() for part in [*found, current] if part.strip()]
+
+
+def words(sql: str) -> list[str]:
+    """The plain words of a statement in lower case, and its quoted names as they are; no text in quotes."""
+    found = []
+    for token in _tokens(sql):
+        text = token[0]
+        if text[0] in '"`':
+            found.append(text[1:-1])
+        elif (text[0].isalpha() or text[0] == "_") and "'" not in text:
+            found.append(text.lower())
+    return found
+
+
+def rewritten(sql: str, value: Callable[[int], str]) -> str:
+    """The statement in DuckDB's quotes, with ``value(n)`` as SQL in the place of ``$n``."""
+    parts = []
+    for token in _tokens(sql):
+        text = token[0]
+        if token[1]:
+            parts.append(value(int(token[1])))
+        elif text[0] == "`":
+            parts.append('"' + text[1:-1].replace('"', '""') + '"')
+        else:
+            parts.append(text)
+    return "".join(parts)
+
+
+def parameter_count(sql: str) -> int:
+    """The highest ``$n``."""
+    return max((int(token[1]) for token in _tokens(sql) if token[1]), default=0)
+
+
+def explicit_limit(sql: str) -> int | None:
+    """The ``LIMIT`` at the end of a statement."""
+    match = _LIMIT.search(sql)
+    return int(match[1]) if match else None
+
+
+def assignment(statement: str) -> tuple[str, str]:
+    """Name and value of ``SET name = value`` or ``SET name TO value``, both in lower case. Raises ValueError."""
+    match = re.fullmatch(
+        r"set\s+(?:session\s+|local\s+)?([\w.]+)\s*(=|\bto\b)\s*(.+)", statement, re.IGNORECASE | re.DOTALL
+    )
+    if match is None:
+        raise ValueError("not an assignment")
+    return match[1].lower(), match[3].strip().strip("'\"").lower()

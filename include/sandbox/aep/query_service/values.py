@@ -1,0 +1,167 @@
+"""Values of DuckDB as PostgreSQL's clients expect them: type numbers, texts, and the common binary forms."""
+
+from __future__ import annotations
+
+import json
+import struct
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+BOOL, BYTEA, INT8, INT2, INT4, TEXT, FLOAT4, FLOAT8 = 16, 17, 20, 21, 23, 25, 700, 701
+VARCHAR, DATE, TIMESTAMP, TIMESTAMPTZ, NUMERIC = 1043, 1082, 1114, 1184, 1700
+_TYPES = {
+    "BOOLEAN": BOOL,
+    "TINYINT": INT2,
+    "SMALLINT": INT2,
+    "INTEGER": INT4,
+    "BIGINT": INT8,
+    "UTINYINT": INT2,
+    "USMALLINT": INT4,
+    "UINTEGER": INT8,
+    "UBIGINT": NUMERIC,
+    "HUGEINT": NUMERIC,
+    "UHUGEINT": NUMERIC,
+    "FLOAT": FLOAT4,
+    "DOUBLE": FLOAT8,
+    "DATE": DATE,
+    "TIMESTAMP": TIMESTAMP,
+    "TIMESTAMP_S": TIMESTAMP,
+    "TIMESTAMP_MS": TIMESTAMP,
+    "TIMESTAMP_NS": TIMESTAMP,
+    "TIMESTAMP WITH TIME ZONE": TIMESTAMPTZ,
+    "BLOB": BYTEA,
+}
+_SIZES = {BOOL: 1, INT2: 2, INT4: 4, INT8: 8, FLOAT4: 4, FLOAT8: 8, DATE: 4, TIMESTAMP: 8, TIMESTAMPTZ: 8}
+_FORMATS = {INT2: "!h", INT4: "!i", INT8: "!q", FLOAT4: "!f", FLOAT8: "!d"}
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def type_of(kind: str) -> int:
+    """The number of the type; structs, lists and maps are shown as JSON text [I]."""
+    return NUMERIC if kind.startswith("DECIMAL") else _TYPES.get(kind, TEXT)
+
+
+def size_of(oid: int) -> int:
+    """How many bytes a value has, -1 where that varies."""
+    return _SIZES.get(oid, -1)
+
+
+def as_text(value: Any, oid: int) -> bytes | None:
+    """A value in text form, None for NULL."""
+    if value is None:
+        return None
+    if oid == BOOL:
+        return b"t" if value else b"f"
+    if oid == BYTEA:
+        return b"\\x" + bytes(value).hex().encode()
+    if oid in (TIMESTAMP, TIMESTAMPTZ):
+        return _moment(value, oid).encode()
+    return _plain(value).encode()
+
+
+def _moment(value: datetime, oid: int) -> str:
+    text = value.astimezone(UTC) if value.tzinfo else value
+    return text.replace(tzinfo=None).isoformat(" ") + ("+00" if oid == TIMESTAMPTZ else "")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    return str(value)
+
+
+def as_binary(value: Any, oid: int) -> bytes | None:
+    """A value in binary form, None for NULL."""
+    if value is None:
+        return None
+    if oid in _FORMATS:
+        return struct.pack(_FORMATS[oid], value)
+    if oid == BOOL:
+        return b"\x01" if value else b"\x00"
+    if oid == BYTEA:
+        return bytes(value)
+    if oid == DATE:
+        return struct.pack("!i", (value - _EPOCH.date()).days)
+    if oid in (TIMESTAMP, TIMESTAMPTZ):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return struct.pack("!q", (aware - _EPOCH) // _MICROSECOND)
+    return _numeric(Decimal(value)) if oid == NUMERIC else _plain(value).encode()
+
+
+_MICROSECOND = datetime(2000, 1, 1, 0, 0, 0, 1, tzinfo=UTC) - _EPOCH
+
+
+def _numeric(value: Decimal) -> bytes:
+    """PostgreSQL's numeric: groups of four decimal digits around the point."""
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
+        return struct.pack("!HhHH", 0, 0, 0xC000, 0)  # NaN
+    scale = max(0, -exponent)
+    text = "".join(map(str, digits)) + "0" * max(0, exponent)
+    whole, part = (text[: len(text) - scale], text[len(text) - scale :]) if scale else (text, "")
+    part = part.rjust(scale, "0")
+    whole = whole.rjust(-(-len(whole) // 4) * 4, "0")
+    part = part.ljust(-(-len(part) // 4) * 4, "0")
+    groups = [int((whole + part)[at : at + 4]) for at in range(0, len(whole + part), 4)]
+    weight = len(whole) // 4 - 1
+    while groups and groups[0] == 0:
+        groups.pop(0)
+        weight -= 1
+    while groups and groups[-1] == 0:
+        groups.pop()
+    weight = weight if groups else 0
+    return struct.pack(f"!HhHH{len(groups)}H", len(groups), weight, 0x4000 if sign else 0, scale, *groups)
+
+
+def literal_of(data: bytes | None, oid: int, *, binary: bool) -> str:
+    """A bound parameter as SQL: numbers bare, everything else as a text that the other side's type decides.
+
+    Raises ValueError for a value that is not one of its type, or a binary form that is not known.
+    """
+    if data is None:
+        return "NULL"
+    value = _read(data, oid) if binary else data.decode()
+    if oid in (INT2, INT4, INT8, FLOAT4, FLOAT8, NUMERIC):
+        Decimal(value)  # nothing but a number is written without quotes
+        return f"({value})"
+    if oid == BOOL:
+        return "true" if value.lower() in ("t", "true", "1") else "false"
+    quoted = "'" + value.replace("'", "''") + "'"
+    kinds = {DATE: "DATE", TIMESTAMP: "TIMESTAMP", TIMESTAMPTZ: "TIMESTAMPTZ"}
+    return f"CAST({quoted} AS {kinds[oid]})" if oid in kinds else quoted
+
+
+def _read(data: bytes, oid: int) -> str:
+    if oid in _FORMATS:
+        try:
+            return str(struct.unpack(_FORMATS[oid], data)[0])
+        except struct.error as error:
+            raise ValueError("a number of another length") from error
+    moment: datetime
+    if oid == BOOL:
+        return "t" if data == b"\x01" else "f"
+    if oid in (TIMESTAMP, TIMESTAMPTZ):
+        moment = _EPOCH + struct.unpack("!q", data)[0] * _MICROSECOND
+        return moment.isoformat() if oid == TIMESTAMPTZ else moment.replace(tzinfo=None).isoformat(" ")
+    if oid == DATE:
+        return date.fromordinal(_EPOCH.toordinal() + struct.unpack("!i", data)[0]).isoformat()
+    if oid in (0, TEXT, VARCHAR):
+        return data.decode()
+    if oid == NUMERIC:
+        return _read_numeric(data)
+    raise ValueError("a binary form that is not known")
+
+
+def _read_numeric(data: bytes) -> str:
+    try:
+        count, weight, sign, scale = struct.unpack_from("!HhHH", data)
+        groups = struct.unpack_from(f"!{count}H", data, 8)
+    except struct.error as error:
+        raise ValueError("a number of another length") from error
+    if sign not in (0, 0x4000):
+        raise ValueError("not a finite number")
+    value = sum((Decimal(group).scaleb(4 * (weight - at)) for at, group in enumerate(groups)), Decimal(0))
+    return f"{-value if sign else value:.{scale}f}"

@@ -1,0 +1,75 @@
+"""Which lake a pipeline has in this Airflow, and whether every task can reach the same one."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from airflow.configuration import conf
+
+from include.clock import SYSTEM_CLOCK, Clock
+from include.config.model import Pipeline
+from include.errors import ConfigError
+from include.lake.lake import Lake, default_lake
+from mixpanel_aep.lookup import read_variable
+
+LAKE_VARIABLE = "mixpanel_aep_lake"
+SHARED_VARIABLE = "mixpanel_aep_lake_shared"
+"""``yes``: the lake's folder is the same on every machine. Also the environment variable ``MIXPANEL_AEP_LAKE_SHARED``."""
+_ONE_MACHINE = {"LocalExecutor", "SequentialExecutor"}
+
+
+def open_lake(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> Lake:
+    """Return the pipeline's lake: its own, else the Airflow variable, else ``default_lake()``.
+
+    Raises:
+        SettingsUnavailable: Airflow could not say whether the variable is set; the default is not taken then.
+        ConfigError: it is a folder, and the executor may run tasks on several machines.
+    """
+    lake = Lake(lake_url(pipeline, clock))
+    if lake.root is not None:
+        require_shared(lake.url, clock)
+    return lake
+
+
+def lake_url(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> str:
+    """Return where the pipeline's lake is; the command line decides in the same order."""
+    return pipeline.lake or read_variable(LAKE_VARIABLE, clock) or default_lake()
+
+
+def require_shared(url: str, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Refuse a folder lake where tasks may run on several machines, unless a setting says that the folder is shared.
+
+    Raises:
+        ConfigError: naming the executor.
+    """
+    elsewhere = distributed_executors(conf.get("core", "executor"))
+    if not elsewhere or _says_shared(os.environ.get("MIXPANEL_AEP_LAKE_SHARED")):
+        return
+    if _says_shared(read_variable(SHARED_VARIABLE, clock)):
+        return
+    raise ConfigError(
+        f"The lake {url} is a folder of one machine, but the executor {', '.join(elsewhere)} may run tasks on several.",
+        f"Set the Airflow variable {LAKE_VARIABLE} to a bucket (s3://, gs://, az://). If the folder is the same on "
+        f"every machine, set the variable {SHARED_VARIABLE} or the environment variable MIXPANEL_AEP_LAKE_SHARED to yes.",
+    )
+
+
+def distributed_executors(setting: str) -> list[str]:
+    """Return the executors of ``[core] executor`` that may run tasks on several machines, by their class names.
+
+    The setting holds one or several, as class name, as module path, with an alias (``alias:path``) or for teams
+    (``team=One,Two;Three``). An unknown one counts: nothing is known of where it runs tasks.
+    """
+    found = []
+    for entry in re.split(r"[,;]", setting):
+        parts = [part.strip() for part in entry.rpartition("=")[2].split(":") if part.strip()]
+        paths = [part for part in parts if "." in part] or parts  # an alias has no dot and says nothing
+        names = [path.rpartition(".")[2] for path in paths]
+        if names and not _ONE_MACHINE & set(names):
+            found.append(names[0])
+    return found
+
+
+def _says_shared(text: str | None) -> bool:
+    return (text or "").strip().lower() in ("yes", "true", "1")

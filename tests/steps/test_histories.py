@@ -1,0 +1,240 @@
+"""A history belongs to one source and one target, and AEP has the last word about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from include.demo.evidence import Sandbox
+from include.errors import (
+    AnotherSource,
+    BatchUnconfirmed,
+    LedgerContradicted,
+    OpenBatchElsewhere,
+    UnknownBatch,
+)
+from include.lake.lake import Lake
+from include.steps.ingest import Ingested
+from tests.carrying import PIPELINES, Carrier, quick_sandbox
+
+pytestmark = pytest.mark.sandbox
+DAY = date(2026, 7, 1)
+
+
+class Loader(Carrier):
+    """The hostile project, loaded day by day."""
+
+    def load(self, run: str = "run", *, replace: bool = False, day: date = DAY) -> Ingested:
+        return self.ingest(day, self.stage(day, replace=replace), run, replace=replace)
+
+    def post(self, path: str, body: Any) -> None:
+        requests.post(f"{self.url}/_sandbox{path}", json=body, timeout=20).raise_for_status()
+
+    def active(self) -> list[str]:
+        """The ``_id``s that AEP holds, each as often as it is there."""
+        return [identity for identity, _ in Sandbox(self.url).active(self.pipeline.aep.dataset)]
+
+    def with_dataset(self, name: str) -> None:
+        aep = self.pipeline.aep.model_copy(update={"dataset": name})
+        self.pipeline = self.pipeline.model_copy(update={"aep": aep})
+        self.setup()
+
+
+@pytest.fixture
+def loader(tmp_path: Path) -> Iterator[Loader]:
+    with quick_sandbox(tmp_path / "sandbox") as server:
+        made = Loader(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
+        made.setup()
+        yield made
+
+
+def test_another_dataset_is_another_history_in_which_nothing_is_loaded(loader: Loader) -> None:
+    first = loader.load()
+    loader.with_dataset("Another dataset")
+    assert loader.load("two").active == first.active
+    assert len(loader.active()) == first.active
+    loader.with_dataset("A third one")
+    assert loader.load("three", replace=True).active == first.active
+    assert len(loader.active()) == first.active
+
+
+def test_another_aep_sandbox_is_another_history(loader: Loader) -> None:
+    first = loader.load()
+    loader.aep_connection = {"extra": {"aep_sandbox": "dev"}}
+    loader.setup()
+    second = loader.load("two")
+    assert (second.active, second.again) == (first.active, False)
+    assert set(second.batches) & set(first.batches) == set()
+    loader.aep_connection = {}
+    assert loader.load("three").again
+
+
+def test_a_dataset_never_gets_the_events_of_another_project(loader: Loader) -> None:
+    before = loader.load()
+    loader.connection = {"extra": {"project_id": 3000002, "region": "us"}}
+    with pytest.raises(AnotherSource, match=r"eu/3000001.*us/3000002.*Nothing was sent"):
+        loader.load("two")
+    assert len(loader.active()) == before.active
+
+
+def test_an_export_of_another_project_is_not_staged(loader: Loader) -> None:
+    """The connection was changed between two tasks of a run."""
+    raw = loader.export(DAY)
+    mapped = loader.transform(DAY, raw)
+    valid = loader.steps(DAY).validate(mapped)
+    loader.connection = {"extra": {"project_id": 3000002, "region": "us"}}
+    with pytest.raises(AnotherSource, match="Clear the task export"):
+        loader.steps(DAY).stage(valid)
+
+
+def test_a_batch_that_aep_does_not_know_is_not_success(loader: Loader) -> None:
+    (batch,) = loader.load().batches
+    loader.post(f"/aep/batches/{batch}", {"vanished": True})
+    with pytest.raises(BatchUnconfirmed, match=rf"{batch}.*ledger release hostile 2026-07-01"):
+        loader.load("two")
+    loader.post(f"/aep/batches/{batch}", {"vanished": False})
+    assert loader.load("three").again
+
+
+def test_a_second_lake_does_not_load_what_aep_holds(loader: Loader, tmp_path: Path) -> None:
+    first = loader.load()
+    # Other content than the first lake's, as after a change of the mapping: the same content would be adopted.
+    loader.pipeline = loader.pipeline.model_copy(update={"unmapped": "drop"})
+    loader.lake = Lake(f"file://{tmp_path}/another")
+    with pytest.raises(UnknownBatch, match=rf"{first.batches[0]}.*recover hostile 2026-07-01"):
+        loader.load("two")
+    with pytest.raises(UnknownBatch):
+        loader.load("two", replace=True)
+    assert len(loader.active()) == len(set(loader.active())) == first.active
+
+
+def test_a_lake_restored_from_an_older_copy_adopts_the_same_content(loader: Loader, tmp_path: Path) -> None:
+    first = loader.load()
+    loader.lake = Lake(f"file://{tmp_path}/another")
+    assert loader.load("two").batches == first.batches
+    assert len(loader.active()) == first.active
+
+
+def test_a_renamed_pipeline_continues_its_history(loader: Loader) -> None:
+    first = loader.load()
+    loader.pipeline = loader.pipeline.model_copy(update={"name": "renamed"})
+    again = loader.load("two")
+    assert (again.batches, again.active) == (first.batches, first.active)
+
+
+def test_an_open_batch_of_another_installation_stops_the_run(loader: Loader) -> None:
+    dataset = loader.aep.catalog.require_dataset(loader.pipeline.aep.dataset)["id"]
+    other = loader.aep.batches.create(dataset, "json", f"mixpanel-aep-other-{DAY}-{'a' * 16}-1")
+    with pytest.raises(OpenBatchElsewhere, match=other):
+        loader.load()
+    loader.aep.batches.abort(other)
+    assert loader.load("two").active == 7
+
+
+def test_of_two_open_batches_the_older_one_continues(
+    loader: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two installations that share nothing but AEP create a batch of the same day at the same moment."""
+    from include.steps.batch_loader import BatchLoader
+
+    other = Loader(loader.url, Lake(f"file://{tmp_path}/other"), loader.pipeline)
+    other.pipeline = other.pipeline.model_copy(update={"unmapped": "drop"})
+    staged, theirs = loader.stage(DAY), other.stage(DAY)
+    send, ends = BatchLoader._send, []
+
+    def send_after_the_other(self: BatchLoader, batch: str, paths: list[Path]) -> None:
+        monkeypatch.setattr(BatchLoader, "_send", send)
+        monkeypatch.setattr(BatchLoader, "_require_no_other", lambda *a, **k: None)
+        try:
+            monkeypatch.setattr(BatchLoader, "_require_no_other", require)
+            other.ingest(DAY, theirs, "theirs")
+        except (OpenBatchElsewhere, UnknownBatch) as refused:
+            ends.append(type(refused))
+        send(self, batch, paths)
+
+    require = BatchLoader._require_no_other
+    monkeypatch.setattr(BatchLoader, "_send", send_after_the_other)
+    assert loader.ingest(DAY, staged, "ours").active == 7
+    assert ends == [OpenBatchElsewhere]
+    assert len(loader.active()) == len(set(loader.active())) == 7
+
+
+def test_a_lost_answer_does_not_use_up_the_day_where_external_ids_are_unique(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from include.aep.batches import Batches
+
+    loader.post("/aep/settings", {"external_ids": "unique"})
+    staged, create = loader.stage(DAY), Batches.create
+
+    def lose_the_answer(self: Batches, *args: Any, **more: Any) -> str:
+        create(self, *args, **more)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Batches, "create", lose_the_answer)
+        loader.ingest(DAY, staged, "one")
+    (orphan,) = loader.aep.catalog.open_batches(loader.history(DAY).target.dataset_id)
+    loader.aep.batches.abort(orphan.id)
+    assert loader.ingest(DAY, staged, "two").active == 7
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_ledger_that_names_another_days_batch_harms_nothing(loader: Loader, replace: bool) -> None:
+    """A record was forged, or copied by hand from another day's ledger."""
+    other_day = date(2026, 7, 2)
+    loader.post(
+        f"/mixpanel/projects/{loader.project_id}/events",
+        {
+            "events": [
+                {"event": "E", "properties": {"time": 1782993600, "distinct_id": "u", "$insert_id": "i"}}
+            ]
+        },
+    )
+    (victim,) = loader.load(day=other_day).batches
+    loader.load()
+    ledger = loader.history(DAY).ledger(DAY)
+    forged = {
+        **ledger.records()[-1].model_dump(exclude={"number", "kind", "version", "history"}),
+        "batch": victim,
+    }
+    ledger.append(ledger.records(), "active", **forged)
+    before = loader.active()
+    with pytest.raises(LedgerContradicted, match=victim):
+        loader.load("two", replace=replace)
+    assert loader.active() == before
+
+
+def test_a_forged_created_record_aborts_no_batch_of_another_dataset(loader: Loader) -> None:
+    loader.load()
+    elsewhere = Loader(loader.url, loader.lake, loader.pipeline)
+    elsewhere.with_dataset("Another dataset")
+    target = elsewhere.history(DAY).target.dataset_id
+    victim = loader.aep.batches.create(target, "json", f"mixpanel-aep-hostile-{DAY}-{'a' * 16}-1")
+    ledger = loader.history(DAY).ledger(DAY)
+    fields = ledger.records()[-1].model_dump(exclude={"number", "kind", "version", "history"})
+    ledger.append(ledger.records(), "created", **{**fields, "batch": victim, "content": "b" * 32})
+    loader.pipeline = loader.pipeline.model_copy(update={"unmapped": "drop"})
+    with pytest.raises(LedgerContradicted, match=victim):
+        loader.load("two")
+    found = loader.aep.batches.find(victim)
+    assert found is not None
+    assert found.status == "loading"
+
+
+def test_the_history_names_its_source_and_target(loader: Loader) -> None:
+    loader.load()
+    history = loader.history(DAY)
+    body = json.loads(loader.lake.read(history.key("history")) or b"")
+    assert (body["region"], body["project_id"], body["dataset_id"]) == (
+        "eu",
+        3000001,
+        history.target.dataset_id,
+    )
+    assert {record.history for record in loader.records(DAY)} == {history.target.digest}
