@@ -11,15 +11,19 @@ from typing import Any
 import pytest
 import requests
 
+from include.aep.setup import setup_pipeline
 from include.demo.evidence import Sandbox
 from include.errors import (
+    AnotherPipeline,
     AnotherSource,
     BatchUnconfirmed,
+    ForeignLake,
     LedgerContradicted,
     OpenBatchElsewhere,
     UnknownBatch,
 )
 from include.lake.lake import Lake
+from include.lake.lake_id import ensure_lake_id
 from include.steps.ingest import Ingested
 from tests.carrying import PIPELINES, Carrier, quick_sandbox
 
