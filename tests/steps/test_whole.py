@@ -97,8 +97,8 @@ def test_the_sandbox_refuses_what_our_own_validation_was_made_to_overlook(
     monkeypatch.setattr(SuiteRunner, "run", lambda self, table: ChunkVerdict({}))
     carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["shop"])
     carrier.setup()
-    day = date(2026, 6, 28)
-    with pytest.raises(BatchFailed, match=r"AEP refused batch .* of partition 2026-06-28: .*currency"):
+    day = date(2026, 6, 30)
+    with pytest.raises(BatchFailed, match=r"AEP refused batch .* of partition 2026-06-30: .*currency"):
         carrier.ingest(day, carrier.stage(day))
     assert list(Sandbox(carrier.url).active(carrier.pipeline.aep.dataset)) == []
     assert carrier.records(day)[-1].kind == "failed"
