@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr
+from contextlib import nullcontext, redirect_stderr
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import yaml
 from include.aep import plan as plans
 from include.cli import printing
 from include.cli.__main__ import main
+from include.cli.project import Project
 from include.clock import SYSTEM_CLOCK
 from include.config.loader import PIPELINES
 from include.lake.lake import Lake
@@ -160,6 +161,50 @@ def test_values_are_shown_only_when_asked_for(cli: Cli) -> None:
     assert code == 0
     assert "Berlin" not in hidden
     assert "Berlin" in cli("discover", "shop", "--export", "--limit", "200", "--show-values")[1]
+
+
+ODD_LINES = [
+    *(
+        b'{"event":"A","properties":{"time":%s,"mp_lib":"unity","$mp_api_timestamp_ms":%s,"$insert_id":"%d"}}'
+        % (time, arrival, number)
+        for number, time in enumerate((b"1782907200", b"1782907200.5", b"1e300", b"-1", b'"x"', b"[]"))
+        for arrival in (
+            b"1782907200000000000",
+            b"1782907200000000",
+            b"-1",
+            b"253402300800000",
+            b"1e400",
+            b"null",
+        )
+    ),
+    b'{"event":"A","properties":{"time":1782907200,"x":%s%s}}' % (b"[" * 1200, b"]" * 1200),
+    b"\xff",
+    b"{",
+]
+
+
+def test_what_an_event_says_of_its_times_stops_neither_check_nor_preview_nor_discover(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Project, "sample", lambda *arguments: nullcontext(iter(ODD_LINES)))
+    code, text = cli("check", "hostile")
+    assert code == 0
+    assert "0 of 0 live events" in text
+    # As many events as there are differences: none of these is common.
+    spread = [
+        b'{"event":"A","properties":{"time":%d,"mp_lib":"web","$mp_api_timestamp_ms":1782907200000}}'
+        % (1782907200 - 900 * number)
+        for number in range(40)
+    ]
+    monkeypatch.setattr(Project, "sample", lambda *arguments: nullcontext(iter(spread)))
+    assert "is neither confirmed nor contradicted" in cli("check", "hostile")[1]
+    monkeypatch.setattr(Project, "sample", lambda *arguments: nullcontext(iter(ODD_LINES)))
+    assert cli("apply", "hostile")[0] == 0
+    with redirect_stderr(StringIO()) as aside:
+        code, _ = cli("preview", "hostile", "2026-07-01")
+    assert code == 0
+    assert "2 of 39 events are mapped" in aside.getvalue()
+    assert cli("discover", "hostile", "--export")[0] == 0
 
 
 def test_check_refuses_a_pipeline_whose_time_the_data_contradict(cli: Cli, pipelines: Path) -> None:

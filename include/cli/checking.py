@@ -114,7 +114,8 @@ def _time(project: Project) -> str:
     evidence, place = _evidence(project)
     require_agreement(evidence, source, project.pipeline.name)
     numbers = f"{evidence.utc} of {evidence.rows} live events read as utc, {evidence.project_local} as project_local"
-    hours = f", the lowest difference is {evidence.lowest_hours:g} hours" if evidence.rows else ""
+    lowest = evidence.lowest_hours  # None too where no difference is common
+    hours = f", the lowest common difference is {lowest:g} hours" if lowest is not None else ""
     verdict = "agrees" if evidence.verdict else "is neither confirmed nor contradicted"
     return f"time_is: {source.time_is} {verdict} ({place}): {numbers}{hours}"
 
