@@ -6,15 +6,21 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from include.cli.__main__ import main
 from include.cli.sources import Airflow, find_connection, find_lake
 from include.config.loader import PIPELINES as FOLDER
 from include.errors import ConfigError, SettingsUnavailable
+from include.lake.lake import Lake
+from include.lake.lake_id import LAKE_TAG, read_lake_id
 from mixpanel_aep import lakes
+from mixpanel_aep.hooks.aep import AepHook
+from mixpanel_aep.operators.setup import AepSetupOperator
 from tests.airflow.connections import connection_variables
 from tests.carrying import PIPELINES, PROJECT, quick_sandbox
 
@@ -153,3 +159,23 @@ def test_without_an_airflow_the_settings_file_serves(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("HOME", str(tmp_path))
     assert find_connection("aep_default", None, FILE, fresh())["login"] == "demo-client-0000"
     assert find_lake(HOSTILE, None, fresh()).origin.startswith("the default")
+
+
+def test_setup_in_airflow_gives_the_lake_its_id_and_tags_the_dataset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = f"file://{tmp_path}/lake"
+    monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", lake)
+    with quick_sandbox(tmp_path / "sandbox") as server:
+        for name, value in connection_variables(server.url).items():
+            monkeypatch.setenv(name, value)
+        run = {"dag_run": SimpleNamespace(conf=None)}
+        operator = AepSetupOperator(task_id="hostile", pipeline=HOSTILE)
+        assert operator.execute(run)["changes"]
+        assert operator.execute(run)["changes"] == []
+        dataset = AepHook("aep_default").get_conn().catalog.require_dataset(HOSTILE.aep.dataset)
+        assert dataset["tags"][LAKE_TAG] == [read_lake_id(Lake(lake))]
+        assert dataset["tags"]["mixpanel-aep/source"] == ["eu/3000001"]
+        monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", f"file://{tmp_path}/another")
+        with pytest.raises(AirflowFailException, match=r"but the lake file://.*/another has no id"):
+            operator.execute(run)
