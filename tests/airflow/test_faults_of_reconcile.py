@@ -91,7 +91,9 @@ def test_a_second_reconcile_run_changes_nothing(reconciled: tuple[Project, str])
     assert (project.active(), project.batches()) == (active, batches)
 
 
-def test_a_replaced_day_is_there_once_and_a_cleared_run_exports_it_again(projects: dict[str, Project]) -> None:
+def test_a_replaced_day_is_there_once_and_a_cleared_run_exports_it_again(
+    projects: dict[str, Project],
+) -> None:
     project = projects["replaced"]
     day = project.days[0]
     project.add(day, "a", "b")
