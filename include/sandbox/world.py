@@ -82,6 +82,8 @@ class World:
     """Called with the ``Place`` before anybody is told of its batches: what is due there is started."""
     query_address: tuple[str, int] | None = None
     """Host and port of Query Service while it takes connections."""
+    query_counts: Callable[[], dict[str, int]] = field(default=dict)
+    """Query Service's open sessions, and the queries that run or wait for their turn."""
     app: Callable[..., Any] | None = None
     """The whole sandbox as an ASGI application, once it is built: one service can ask another."""
 

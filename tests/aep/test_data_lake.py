@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from include.aep.client import AepClient
-from include.aep.data_lake import LakeReader, Window, bucket_of
+from include.aep.data_lake import Bucket, DataAccessReader, LakeReader, Window, bucket_of
+from include.aep.data_lake.connection import QueryLimits
 from include.aep.model import Dataset
 from include.aep.settings import AepSettings
+from include.errors import LakeNotReadable
 from include.sandbox.aep.constants import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORG
 from include.sandbox.fixtures import AepSandbox
 from include.sandbox.server import SandboxServer
@@ -105,3 +109,149 @@ def test_several_days_are_read_at_once(client: AepClient, sandbox: AepSandbox, r
         "day 2": bucket_of(map(event_id, (4, 5))),
         "day 3": {},
     }
+
+
+ids_of_rows = st.lists(
+    st.one_of(
+        st.integers(0, 40).map(event_id),
+        st.text("0123456789abcdef", min_size=1, max_size=20),
+        st.text("0123456789ABCDEFxyzé ", min_size=1, max_size=20).map(str.strip).filter(bool),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+def test_a_fingerprint_here_is_the_fingerprint_in_the_lake(client: AepClient, sandbox: AepSandbox) -> None:
+    """For ids of any kind, repeated ones included."""
+    key = sandbox.add_dataset("Shop events")
+    dataset = client.catalog.require_dataset("Shop events")
+    with client.lake_reader() as reader:
+
+        @settings(max_examples=12, suppress_health_check=list(HealthCheck))
+        @given(ids_of_rows, st.sampled_from([2, 3]))
+        def check(keys: list[str], digits: int) -> None:
+            done = sandbox.load(key, [row(each) for each in keys])
+            assert done["status"] == "success", done
+            batch = sandbox.batches()[-1]["id"]
+            found = reader.fingerprints(dataset, DAY, NEXT, batches=[batch], digits=digits)
+            assert found == bucket_of(keys, digits=digits)
+            assert sorted(reader.ids(dataset, DAY, NEXT, batches=[batch])) == sorted(
+                (each, batch) for each in keys
+            )
+
+        check()
+
+
+@given(ids_of_rows)
+def test_ids_in_order_need_no_memory_and_have_the_same_fingerprint(keys: list[str]) -> None:
+    assert bucket_of(sorted(keys), is_sorted=True) == bucket_of(keys)
+    assert sum(bucket.rows for bucket in bucket_of(keys).values()) == len(keys)
+    assert sum(bucket.ids for bucket in bucket_of(keys).values()) == len(set(keys))
+
+
+def test_ids_that_are_not_in_order_are_refused() -> None:
+    with pytest.raises(ValueError, match="ascending"):
+        bucket_of(["b" * 64, "a" * 64], is_sorted=True)
+
+
+@given(ids_of_rows, st.data())
+def test_a_lost_a_doubled_and_a_foreign_row_change_the_fingerprint(
+    keys: list[str], data: st.DataObject
+) -> None:
+    before = bucket_of(keys)
+    one = data.draw(st.sampled_from(keys))
+    assert bucket_of([*keys, one]) != before
+    without = list(keys)
+    without.remove(one)
+    assert bucket_of(without) != before
+    assert bucket_of([*keys, event_id(1000)]) != before
+
+
+def test_bucket_counts_are_plain_numbers() -> None:
+    one, other = "00" + "0" * 11 + "1" + "f" * 50, "00" + "f" * 12 + "0" * 50
+    assert bucket_of([one, other, other]) == {"00": Bucket(rows=3, ids=2, checksum=1 + 2 * (16**12 - 1))}
+    assert bucket_of([one, other, other])["00"].duplicates == 1
+
+
+@pytest.mark.parametrize("most", [2, 7, 100])
+def test_every_row_is_listed_though_a_result_holds_few(
+    client: AepClient, sandbox: AepSandbox, most: int
+) -> None:
+    keys = [event_id(n) for n in range(40)] + [event_id(0)]
+    dataset, (batch,) = dataset_of(client, sandbox, [row(key) for key in keys])
+    with client.lake_reader(limits=QueryLimits(rows=most)) as reader:
+        assert sorted(reader.ids(dataset, DAY, NEXT)) == sorted((key, batch) for key in keys)
+        buckets = {key[:2] for key in keys[:5]}
+        found = sorted(key for key, _ in reader.ids(dataset, DAY, NEXT, buckets))
+        assert found == sorted(key for key in keys if key[:2] in buckets)
+        assert list(reader.ids(dataset, DAY, NEXT, ())) == []
+
+
+def test_a_lower_limit_than_the_documented_one_is_seen_and_overcome(
+    client: AepClient, sandbox: AepSandbox
+) -> None:
+    """The server cuts without an error: no cut result is taken for the whole."""
+    keys = [event_id(n) for n in range(200)]
+    dataset, (batch,) = dataset_of(client, sandbox, [row(key) for key in keys])
+    with client.lake_reader() as reader:
+        prefix = keys[0][:1]
+        sandbox.settings(query_rows=30)
+        assert sorted(reader.ids(dataset, DAY, NEXT, prefix)) == sorted(
+            (key, batch) for key in keys if key.startswith(prefix)
+        )
+        with pytest.raises(LakeNotReadable, match=r"cut a result of \d+ rows after 30"):
+            reader.fingerprints(dataset, DAY, NEXT)
+        with pytest.raises(LakeNotReadable, match="cut a result"):
+            list(reader.ids(dataset, DAY, NEXT))
+
+
+def test_more_rows_of_one_id_than_a_result_holds_are_listed(client: AepClient, sandbox: AepSandbox) -> None:
+    keys = [event_id(1)] * 20 + [event_id(2)] * 15
+    dataset, (batch,) = dataset_of(client, sandbox, [row(key) for key in keys])
+    with client.lake_reader(limits=QueryLimits(rows=10)) as reader:
+        assert sorted(reader.ids(dataset, DAY, NEXT)) == sorted((key, batch) for key in keys)
+
+
+def test_a_long_list_of_batches_is_reduced_to_those_with_rows(client: AepClient, sandbox: AepSandbox) -> None:
+    dataset, (first, _) = dataset_of(client, sandbox, [row(event_id(1))], [row(event_id(2))])
+    ours = [first, *(f"01{n:024}" for n in range(1000))]
+    with client.lake_reader() as reader:
+        assert reader.fingerprints(dataset, DAY, NEXT, batches=ours) == bucket_of([event_id(1)])
+        assert list(reader.ids(dataset, DAY, NEXT, batches=ours)) == [(event_id(1), first)]
+        assert reader.fingerprints(dataset, DAY, NEXT, batches=ours[1:]) == {}
+        assert reader.fingerprints(dataset, DAY, NEXT, batches=[]) == {}
+
+
+def test_windows_have_a_zone_and_do_not_overlap(
+    reader: LakeReader, client: AepClient, sandbox: AepSandbox
+) -> None:
+    dataset, _ = dataset_of(client, sandbox)
+    with pytest.raises(ValueError, match="time zone"):
+        Window(datetime(2026, 7, 1), NEXT)
+    with pytest.raises(ValueError, match="overlap"):
+        reader.fingerprints_of(dataset, {"a": Window(DAY, NEXT), "b": Window(DAY + timedelta(hours=1), NEXT)})
+
+
+def test_a_day_of_another_zone_is_read_by_its_own_bounds(
+    reader: LakeReader, client: AepClient, sandbox: AepSandbox
+) -> None:
+    zone = timezone(timedelta(hours=9))
+    start = datetime(2026, 7, 1, tzinfo=zone)
+    moments = [
+        start - timedelta(milliseconds=1),
+        start,
+        start + timedelta(days=1, milliseconds=-1),
+        start + timedelta(days=1),
+    ]
+    dataset, _ = dataset_of(client, sandbox, [row(event_id(n), moment) for n, moment in enumerate(moments)])
+    found = reader.fingerprints(dataset, start, start + timedelta(days=1))
+    assert found == bucket_of([event_id(1), event_id(2)])
+
+
+def test_files_of_a_batch_give_every_id(client: AepClient, sandbox: AepSandbox) -> None:
+    keys = [event_id(n) for n in range(5)]
+    _, (batch,) = dataset_of(client, sandbox, [row(key) for key in [*keys, keys[0]]])
+    with client.lake_reader("data_access") as reader:
+        assert isinstance(reader, DataAccessReader)
+        assert list(reader.batch_ids(batch)) == [*keys, keys[0]]

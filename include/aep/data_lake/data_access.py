@@ -39,6 +39,11 @@ class DataAccessReader:
         self._http = http
         self._active_batches = active_batches
 
+    @property
+    def query_seconds(self) -> float:
+        """No query is run."""
+        return 0.0
+
     def batch_ids(self, batch_id: str) -> Iterator[str]:
         """Yield the ``_id`` of every row of an active batch, file by file.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,6 @@ TABLE_TAG = "adobe/pqs/table"
 _WINDOWS_PER_QUERY = 31
 _MOST_BATCHES = 200
 """A longer list of batches is first reduced to those that have rows in the window."""
-_LONGEST_ID = 256
 _SOURCE = "coalesce(_acp_system_metadata.acp_sourceBatchId, '')"
 _MOMENT = "CAST(%s AS timestamp)"
 
@@ -39,7 +39,7 @@ class QueryServiceReader:
         """See ``LakeReader``."""
         where, values = _within(start, end)
         found = self._rows(dataset, f"{_SOURCE} AS b, count(*) AS n", f"{where} GROUP BY 1", values)
-        return {str(batch): int(count) for batch, count in found.rows}
+        return {str(batch): int(count) for batch, count in found.complete()}
 
     def fingerprints(
         self,
@@ -133,19 +133,18 @@ class QueryServiceReader:
         self, scope: _Scope, length: int, prefixes: Collection[str], digits: int
     ) -> Iterator[tuple[str, str]]:
         """The rows of some prefixes: counted by their first ``digits``, then read in groups below the limit."""
-        if digits > _LONGEST_ID:
-            raise LakeNotReadable(
-                f"More than {self._connection.limits.rows} rows of the dataset have the same _id.",
-                "Count them in AEP by hand: they cannot be listed.",
-            )
         where, values = scope.below(length, prefixes)
-        columns = f"substr(_id, 1, {int(digits)}) AS p, count(*) AS n"
+        columns = f"substr(_id, 1, {int(digits)}) AS p, count(*) AS n, count(DISTINCT _id) AS d"
         counted = self._rows(scope.dataset, columns, f"{where} GROUP BY 1", values).complete()
         most = self._connection.limits.rows
-        counts = {str(name): int(count) for name, count in counted}
+        counts = {str(name): int(count) for name, count, _ in counted}
+        alike = {str(name) for name, _, different in counted if different == 1}
         for group in _groups(counts, most):
             if len(group) == 1 and counts[group[0]] > most:
-                yield from self._ids_below(scope, digits, group, digits + 1)
+                if group[0] in alike:
+                    yield from self._repeated(scope, digits, group)
+                else:
+                    yield from self._ids_below(scope, digits, group, digits + 1)
                 continue
             where, values = scope.below(digits, group)
             answer = self._rows(scope.dataset, f"_id, {_SOURCE} AS b", where, values)
@@ -155,6 +154,15 @@ class QueryServiceReader:
                 # A limit that is lower than the documented one: smaller pieces from here on.
                 self._connection.limits = replace(self._connection.limits, rows=max(1, len(answer.rows) - 1))
                 yield from self._ids_below(scope, digits, group, digits)
+
+    def _repeated(self, scope: _Scope, digits: int, prefix: list[str]) -> Iterator[tuple[str, str]]:
+        """One id in more rows than a result may have: counted by batch."""
+        where, values = scope.below(digits, prefix)
+        columns = f"_id, {_SOURCE} AS b, count(*) AS n"
+        for key, batch, count in self._rows(
+            scope.dataset, columns, f"{where} GROUP BY 1, 2", values
+        ).complete():
+            yield from itertools.repeat((str(key), str(batch)), int(count))
 
     def _present(
         self, dataset: Dataset, start: datetime, end: datetime, batches: Collection[str] | None

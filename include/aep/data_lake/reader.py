@@ -48,6 +48,11 @@ class LakeReader(Protocol):
         LakeNotReadable: permission, licence, login or table are missing; retrying does not help.
     """
 
+    @property
+    def query_seconds(self) -> float:
+        """How long queries took so far, for a budget; 0 where files are read."""
+        ...
+
     def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> Mapping[str, int]:
         """Return how many rows each source batch has in a window; "" is for rows without a source batch."""
         ...
@@ -102,7 +107,9 @@ class LakeReader(Protocol):
 
 
 def prefixes_of(prefix: str | Collection[str]) -> tuple[int, frozenset[str]]:
-    """Return the length of the prefixes, and the prefixes; none of them for "", which every id has.
+    """Return the length of the prefixes, and the prefixes: length 0 for "", which every id has.
+
+    No prefix at all fits no id, and has a length that is not 0.
 
     Raises:
         ValueError: they differ in length.
@@ -111,7 +118,7 @@ def prefixes_of(prefix: str | Collection[str]) -> tuple[int, frozenset[str]]:
     lengths = {len(each) for each in found}
     if len(lengths) > 1:
         raise ValueError("prefixes have to have the same length")
-    length = lengths.pop() if lengths else 0
+    length = lengths.pop() if lengths else 1
     return length, found if length else frozenset()
 
 

@@ -75,6 +75,7 @@ def add_routes(world: World, router: APIRouter) -> None:
     add("GET", "/batches", _batches)
     add("POST", "/batches/{id}", _change_batch)
     add("GET", "/profile", _profile)
+    add("GET", "/queries", _queries)
     add("POST", "/query-credentials", _query_credential)
     add("GET", "/settings", _settings)
     add("POST", "/settings", _change_settings)
@@ -138,6 +139,10 @@ def _end(place: Place, batch: dict[str, Any], errors: list[Any]) -> dict[str, An
 
 def _profile(ask: Ask) -> Response:
     return JSONResponse(profile_of(ask.place, ask.dataset()))
+
+
+def _queries(ask: Ask) -> Response:
+    return JSONResponse({"sessions": 0, "running": 0, "waiting": 0, **ask.world.query_counts()})
 
 
 def _query_credential(ask: Ask) -> Response:

@@ -32,6 +32,7 @@ from include.sandbox.world import World
 
 _LOGIN_SECONDS = 60
 _END_SECONDS = 10
+_LINGER_SECONDS = 2
 
 
 class QueryListener:
@@ -55,6 +56,7 @@ class QueryListener:
 
     def start(self) -> None:
         self._world.query_address = self.address
+        self._world.query_counts = self._turns.counts
         self._world.on_reset.append(self.end_sessions)
         self._thread = threading.Thread(target=self._accept, name="query-service", daemon=True)
         self._thread.start()
@@ -113,16 +115,15 @@ class QueryListener:
             if body is not None:
                 self._session(connection, wire, body)
         except SqlError as error:
-            wire.error(error)
-            wire.flush()
+            _last_word(connection, wire, error)
+        except (Closed, OSError):
+            raise
         except Exception as error:  # noqa: BLE001 - it is reported, to the client and on stderr
-            # A fault of the sandbox's own: the client hears of it, and so does whoever runs the sandbox.
-            wire.error(
-                SqlError(SYSTEM, f"The sandbox itself is at fault: {type(error).__name__}", fatal=True)
+            name = type(error).__name__
+            sys.stderr.write(f"Query Service: {name}: {error}\n")
+            _last_word(
+                connection, wire, SqlError(SYSTEM, f"The sandbox itself is at fault: {name}", fatal=True)
             )
-            wire.flush()
-            if not isinstance(error, OSError):
-                sys.stderr.write(f"Query Service: {type(error).__name__}: {error}\n")
 
     def _startup(self, wire: Wire) -> Body | None:
         """The body of the start-up message; None for a request to cancel, which is carried out."""
@@ -169,3 +170,13 @@ class QueryListener:
                     self._sessions.pop(key, None)
         if self._stopped:
             raise SqlError(SHUTDOWN, "terminating connection due to administrator command", fatal=True)
+
+
+def _last_word(connection: socket.socket, wire: Wire, error: SqlError) -> None:
+    """Sends the error, and reads what the client still sends: else the connection is reset, and the error lost."""
+    wire.error(error)
+    wire.flush()
+    connection.shutdown(socket.SHUT_WR)
+    connection.settimeout(_LINGER_SECONDS)
+    while connection.recv(65536):
+        pass

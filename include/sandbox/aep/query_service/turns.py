@@ -32,6 +32,13 @@ class Turns:
         self._changed = threading.Condition()
         self._sessions: Counter[str] = Counter()
         self._queries: Counter[str] = Counter()
+        self._waiting = 0
+
+    def counts(self) -> dict[str, int]:
+        """Open sessions, and queries that run or wait for their turn, of all organizations."""
+        with self._changed:
+            running, sessions = self._queries.total(), self._sessions.total()
+            return {"sessions": sessions, "running": running, "waiting": self._waiting}
 
     @contextmanager
     def session(self, org: str) -> Iterator[None]:
@@ -72,7 +79,9 @@ class Turns:
                 if settings.query_over_concurrency == "refused":
                     raise SqlError(TOO_MANY_QUERIES, "Query concurrency limit reached")
                 self._check(running, start, statement_seconds)
+                self._waiting += 1
                 self._changed.wait(_POLL_SECONDS)
+                self._waiting -= 1
             self._queries[org] += 1
 
     def _check(self, running: Running, start: float, statement_seconds: float | None) -> None:
