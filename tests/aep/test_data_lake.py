@@ -115,7 +115,7 @@ ids_of_rows = st.lists(
     st.one_of(
         st.integers(0, 40).map(event_id),
         st.text("0123456789abcdef", min_size=1, max_size=20),
-        st.text("0123456789ABCDEFxyzé ", min_size=1, max_size=20).map(str.strip).filter(bool),
+        st.text("0Fz-._~", min_size=1, max_size=20),
     ),
     min_size=1,
     max_size=60,
