@@ -38,7 +38,7 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def type_of(kind: str) -> int:
-    """The number of the type; structs, lists and maps are shown as JSON text [I]."""
+    """The number of the type; structs, lists and maps are shown as text."""
     return NUMERIC if kind.startswith("DECIMAL") else _TYPES.get(kind, TEXT)
 
 
@@ -68,9 +68,27 @@ def _moment(value: datetime, oid: int) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, (dict, list, tuple)):
-        return json.dumps(value, default=str, ensure_ascii=False)
+    if isinstance(value, dict):
+        return "(" + ",".join(_part(each, "(),", null="") for each in value.values()) + ")"
+    if isinstance(value, (list, tuple)):
+        return "{" + ",".join(_part(each, "{},", null="NULL") for each in value) + "}"
+    if isinstance(value, bool):
+        return "t" if value else "f"
     return str(value)
+
+
+def _part(value: Any, special: str, *, null: str) -> str:
+    """A member of a struct or list, in quotes where it could be taken for something else.
+
+    Structs look like ``(4816,"(ECID)",true)`` (EP:query-service/best-practices/writing-queries.md); lists as in
+    PostgreSQL [I].
+    """
+    if value is None:
+        return null
+    text = json.dumps(value) if isinstance(value, bool) else _plain(value)
+    if text and not any(letter in special + '"\\ \t\n' for letter in text) and text.upper() != "NULL":
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def as_binary(value: Any, oid: int) -> bytes | None:
