@@ -88,7 +88,7 @@ class Carrier:
         return fields | changes | {"extra": extra}
 
     def setup(self) -> list[str]:
-        return setup_pipeline(self.pipeline, self.aep).changes
+        return setup_pipeline(self.pipeline, self.aep, self.lake, source=str(self.source)).changes
 
     def workspace(self, day: date) -> Workspace:
         return Workspace.of(self.lake, self.pipeline, day, self.clock)

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 import yaml
 
 from include.aep import plan as plans
@@ -47,12 +48,18 @@ def pipelines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def cli(tmp_path: Path, port: int, pipelines: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Runs a command with connections to the sandbox; returns its exit code and all that it printed."""
+    """Runs a command with connections to the sandbox; returns its exit code and all that it printed.
+
+    AEP is empty at first: a dataset that another test's lake has tagged would be refused, the lake being lost.
+    """
+    for path, body in (("reset", None), ("aep/settings", {"batch_seconds": 0})):
+        requests.post(f"http://127.0.0.1:{port}/_sandbox/{path}", json=body, timeout=20).raise_for_status()
     rows = [row | {"conn_port": port} for row in CONNECTIONS.values()]
     connections = tmp_path / "connections.yaml"
     connections.write_text(yaml.safe_dump({"airflow": {"connections": rows}}))
 
     def run(*argv: str) -> tuple[int, str]:
+        """The line that names the lake is checked here, and taken off."""
         options = [
             "--connections",
             str(connections),
@@ -65,7 +72,12 @@ def cli(tmp_path: Path, port: int, pipelines: Path, capsys: pytest.CaptureFixtur
         printed = capsys.readouterr()
         text = printed.out + printed.err
         assert not [secret for secret in SECRETS if secret in text]
-        return code, text
+        named = f"   lake      file://{tmp_path}/lake (from --lake)\n"
+        if named in text:
+            assert named in (printed.err if argv[0] == "preview" else printed.out)
+        else:
+            assert code == 1, "every command names its lake"
+        return code, text.replace(named, "", 1)
 
     return run
 

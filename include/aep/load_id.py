@@ -12,8 +12,9 @@ PREFIX = "mixpanel-aep-"
 
 DAY_TAG = "mixpanel-aep/day"
 PIPELINE_TAG = "mixpanel-aep/pipeline"
+"""Of a batch and of a dataset: the pipeline's name, which changes when its file is renamed."""
 SOURCE_TAG = "mixpanel-aep/source"
-LAKE_TAG = "mixpanel-aep/lake"
+"""Of a batch and of a dataset: ``<region>/<project id>`` of the Mixpanel project."""
 CONTENT_TAG = "mixpanel-aep/content"
 RECIPE_TAG = "mixpanel-aep/recipe"
 

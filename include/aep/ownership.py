@@ -10,15 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.aep.catalog import Catalog
+from include.aep.load_id import PIPELINE_TAG, SOURCE_TAG
 from include.aep.model import Dataset
 from include.errors import AnotherPipeline, AnotherSource, ForeignLake
 from include.lake.lake import Lake
 from include.lake.lake_id import LAKE_TAG, check_lake_id, ensure_lake_id, read_lake_id, tagged_lake_id
-
-SOURCE_TAG = "mixpanel-aep/source"
-"""``<region>/<project id>`` of the Mixpanel project that the dataset is loaded from."""
-PIPELINE_TAG = "mixpanel-aep/pipeline"
-"""The pipeline's name, which changes when its file is renamed."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """``python -m include.cli``: check, discover, preview, plan, apply and run a pipeline without Airflow.
 
-Connections come from a file in the format of airflow_settings.yaml, or from AIRFLOW_CONN_<ID> with JSON.
+Lake and connections come from where Airflow's tasks take them. Lake: the pipeline file, --lake, Airflow's variable
+mixpanel_aep_lake, MIXPANEL_AEP_LAKE, the project's folder lake. Connections: AIRFLOW_CONN_<ID> with JSON, --connections,
+Airflow, and airflow_settings.yaml where no Airflow is configured.
 Exit codes: 0 fine, 1 refused with a sentence, 2 wrong usage.
 """
 
@@ -15,7 +17,8 @@ from pathlib import Path
 from include.cli.checking import check
 from include.cli.discovering import discover
 from include.cli.planning import apply, plan
-from include.cli.project import PROJECT, Project
+from include.cli.printing import say
+from include.cli.project import Project
 from include.cli.running import preview, run
 from include.config.loader import pipelines_folder
 from include.errors import PipelineError
@@ -28,7 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     command: Command = arguments.command
     try:
-        return command(Project.of(arguments), arguments)
+        project = Project.of(arguments)
+        lake = project.lake_setting
+        # On standard error for preview, whose standard output is for programs.
+        say("", "lake", f"{lake.url} (from {lake.origin})", aside=command is preview)
+        return command(project, arguments)
     except PipelineError as error:
         print(f"Refused: {error}", file=sys.stderr)
         return 1
@@ -78,10 +85,12 @@ def _add(
     parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     parser.set_defaults(command=command)
     parser.add_argument("pipeline", metavar="PIPELINE", help="the name of a file in the pipelines folder")
-    parser.add_argument("--connections", type=Path, default=PROJECT / "airflow_settings.yaml", metavar="FILE")
+    parser.add_argument(
+        "--connections", type=Path, metavar="FILE", help="a file in the format of airflow_settings.yaml"
+    )
     parser.add_argument("--pipelines", type=Path, default=pipelines_folder(), metavar="FOLDER")
     parser.add_argument(
-        "--lake", metavar="URL", help="where the steps' outputs lie, unless the pipeline says it"
+        "--lake", metavar="URL", help="where the steps' outputs lie, unless the pipeline file says it"
     )
     return parser
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,18 +11,24 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from include.aep.client import AepClient
+from include.aep.ownership import Ownership
 from include.aep.settings import AepSettings
+from include.cli.sources import Airflow, LakeSetting, find_connection, find_lake
 from include.clock import SYSTEM_CLOCK, Clock
-from include.config.loader import load_pipeline, load_readable_pipelines, require_apart
+from include.config.loader import (
+    PIPELINES,
+    load_pipeline,
+    load_readable_pipelines,
+    pipeline_names,
+    require_apart,
+)
 from include.config.model import Pipeline
 from include.errors import ConfigError
 from include.http.call import Patience
 from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey
-from include.lake.lake import Lake, default_lake
+from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.mixpanel.budget import ExportBudget
 from include.mixpanel.client import EXPORT_PATIENCE, MixpanelClient
@@ -40,8 +44,11 @@ class Project:
     """A pipeline, and where its connections and its lake are. Mappings, field groups and names are the project's own."""
 
     pipeline: Pipeline
-    connections: Path
-    lake_url: str
+    connections: Path | None
+    """The file that --connections names."""
+    lake_setting: LakeSetting
+    airflow: Airflow
+    pipelines: Path = PIPELINES
     clock: Clock = SYSTEM_CLOCK
     patience: Patience | None = None
 
@@ -51,6 +58,7 @@ class Project:
 
         Raises:
             ConfigError: there is no such pipeline, its file is wrong, or another pipeline is in its way.
+            SettingsUnavailable: Airflow on this machine could not be asked for the lake.
         """
         path = arguments.pipelines / f"{arguments.pipeline}.yaml"
         if not path.is_file():
@@ -61,12 +69,13 @@ class Project:
         pipeline = load_pipeline(path)
         for other in load_readable_pipelines(arguments.pipelines, but=path.stem)[0]:
             require_apart(*sorted((pipeline, other), key=lambda each: each.name))
-        lake = arguments.lake or pipeline.lake or default_lake()
-        return cls(pipeline, arguments.connections, lake)
+        airflow = Airflow((pipeline.mixpanel.conn_id, pipeline.aep.conn_id))
+        lake = find_lake(pipeline, arguments.lake, airflow)
+        return cls(pipeline, arguments.connections, lake, airflow, arguments.pipelines)
 
     @property
     def lake(self) -> Lake:
-        return Lake(self.lake_url)
+        return Lake(self.lake_setting.url)
 
     @property
     def mixpanel_settings(self) -> MixpanelSettings:
@@ -83,6 +92,12 @@ class Project:
     def aep(self) -> AepClient:
         settings = AepSettings.from_connection(**self._connection(self.pipeline.aep.conn_id))
         return AepClient(settings, self.clock, patience=self.patience)
+
+    @property
+    def owner(self) -> Ownership:
+        """Who asks for the pipeline's dataset."""
+        source, names = str(self.mixpanel_settings.source), pipeline_names(self.pipelines)
+        return Ownership(self.pipeline.name, self.lake, source, frozenset(names))
 
     def workspace(self, day: date) -> Workspace:
         return Workspace.of(self.lake, self.pipeline, day, self.clock)
@@ -137,58 +152,4 @@ class Project:
             yield islice(lines, limit)
 
     def _connection(self, conn_id: str) -> dict[str, Any]:
-        found = _from_environment(conn_id) or _from_file(self.connections, conn_id)
-        port = str(found.get("port") or "")
-        return {
-            "conn_id": conn_id,
-            "login": found.get("login"),
-            "password": found.get("password"),
-            "host": found.get("host"),
-            "port": int(port) if port.isdecimal() else None,
-            "extra": _extra(conn_id, found.get("extra")),
-        }
-
-
-def _from_environment(conn_id: str) -> Mapping[str, Any] | None:
-    name = f"AIRFLOW_CONN_{conn_id.upper()}"
-    text = os.environ.get(name)
-    if not text:
-        return None
-    try:
-        found = json.loads(text)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):  # never with its text, which holds a secret
-        raise ConfigError(
-            f"The environment variable {name} is no JSON object.", "Write the connection as JSON."
-        )
-    return found
-
-
-def _from_file(path: Path, conn_id: str) -> Mapping[str, Any]:
-    if not path.is_file():
-        raise ConfigError(f"There is no file {path.name} with connections.", "Name one with --connections.")
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        rows = (data.get("airflow") or {}).get("connections") or []
-        found = {str(row["conn_id"]): row for row in rows if row.get("conn_id")}
-    except (yaml.YAMLError, ValueError, AttributeError, TypeError):
-        raise ConfigError(
-            f"{path.name} holds no connections.", "It is written like airflow_settings.yaml."
-        ) from None
-    if conn_id not in found:
-        raise ConfigError(
-            f"There is no connection {conn_id!r} in {path.name}.",
-            f"Add it there, or set AIRFLOW_CONN_{conn_id.upper()} to JSON.",
-        )
-    return {key.removeprefix("conn_"): value for key, value in found[conn_id].items()}
-
-
-def _extra(conn_id: str, extra: Any) -> dict[str, Any]:
-    try:
-        found = json.loads(extra) if isinstance(extra, str) and extra else extra or {}
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise ConfigError(f"Connection {conn_id}: extra is no object.", "Write it as JSON.")
-    return found
+        return find_connection(conn_id, self.connections, PROJECT / "airflow_settings.yaml", self.airflow)

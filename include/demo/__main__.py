@@ -60,10 +60,10 @@ def run(settings: DemoSettings) -> int:
         pipelines = _demo_pipelines()
         _backfill(api, pipelines)
         asked = sandbox.calls() - before
-        late = _reconcile(api, pipelines, sandbox)
-        console.print(str(late), soft_wrap=True)
         if not asked:
             console.print("Everything was active already: no export was made and no batch.")
+        late = _reconcile(api, pipelines, sandbox)
+        console.print(str(late), soft_wrap=True)
         return show(console, api, pipelines, sandbox, Lake(settings.lake_url))
     finally:
         services.stop()

@@ -117,13 +117,15 @@ def result_of(
     """What became of a partition: counts of its manifests, and ``active`` rows of its ledger's batches in AEP."""
     made = newest_manifests(lake, partition)
     counts = {step: manifest.counts for step, manifest in made.items()}
-    batches = [record.batch for record in loads(records)]
+    active_records = loads(records)
+    batches = [record.batch for record in active_records]
+    staged = [manifests.load(lake, partition.manifest("stage", record.staged)) for record in active_records]
     return PartitionResult(
         partition=partition,
         exported=counts.get("export", {}).get("exported", 0),
         duplicates=counts.get("transform", {}).get("duplicates", 0),
         quarantined=sum(counts.get(step, {}).get("quarantined", 0) for step in ("transform", "validate")),
-        staged=counts.get("stage", {}).get("staged", 0),
+        staged=sum(manifest.rows for manifest in staged if manifest),
         active=sum(active[batch] for batch in batches if batch),
         batch=" ".join(filter(None, batches)),
     )

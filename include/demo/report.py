@@ -66,7 +66,11 @@ def show(console: Console, api: AirflowApi, pipelines: list[Pipeline], sandbox: 
 def _add_row(table: Table, result: PartitionResult, seconds: str) -> None:
     name = f"{result.partition.pipeline} {result.partition}"
     numbers = (result.exported, result.duplicates, result.quarantined, result.staged, result.active)
-    table.add_row(name, *(f"{number:,}" for number in numbers), result.batch or "none: an empty day", seconds)
+    batches = result.batch.split()
+    batch = batches[-1] if batches else "none: an empty day"
+    if len(batches) > 1:
+        batch += f" +{len(batches) - 1}"
+    table.add_row(name, *(f"{number:,}" for number in numbers), batch, seconds)
 
 
 def _seconds(api: AirflowApi, pipeline: Pipeline) -> dict[str, str]:

@@ -10,6 +10,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jinja2 import Template
 
+LIMITS = {
+    "not_events": "lines of the export are not events; they are in quarantine and are not counted as exported.",
+    "twins": "events without $insert_id equal another one in everything that Mixpanel does not rewrite; they count as one.",
+    "merged_without_before": "events were merged into another user without keeping the id from before; if they were "
+    "loaded before the merge, they are loaded a second time under their new id.",
+    "compacted_by_day": "events have the name, distinct_id and $insert_id of another one at another second of the day; "
+    "Mixpanel may merge such events, and here they stay.",
+}
+"""Counts of what this project cannot know better, and what they mean."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -41,6 +51,7 @@ def render(report: Report) -> str:
         report=report,
         busiest_hour=max(report.by_hour.values(), default=1),
         busiest_event=max(report.by_event.values(), default=1),
+        limits=LIMITS,
         hour_step=max(1, -(-len(report.by_hour) // 8)),  # as many labels as a phone has room for
     )
 

@@ -53,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stderr.write(_welcome(url))
 
     queries.start()
-    make_server(world, tell).run(sockets=[listener])
+    own_name = f"[{given.host}]" if ":" in given.host else given.host
+    make_server(world, tell, [own_name, *given.host_name]).run(sockets=[listener])
     queries.stop()
     world.store.close()
     lock.close()
@@ -76,6 +77,15 @@ def _parser() -> argparse.ArgumentParser:
         default="127.0.0.1",
         help="address to listen on (default: %(default)s). On any other one the services answer to whoever reaches"
         " it; the control plane still answers to this computer only",
+    )
+    parser.add_argument(
+        "--host-name",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name by which the control plane may be called, such as the one of a container; may be given several"
+        " times. Requests whose Host is another name than this, --host or one of loopback are refused, so that no web"
+        " page can drive the control plane",
     )
     parser.add_argument(
         "--state",

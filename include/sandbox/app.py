@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,11 @@ from include.sandbox.transcript import Transcript, TranscriptMiddleware
 from include.sandbox.world import World
 
 
-def build_app(world: World) -> Callable[..., Any]:
-    """An ASGI application on ``world``. Everything it remembers is in ``world.store``."""
+def build_app(world: World, host_names: Iterable[str] = ()) -> Callable[..., Any]:
+    """An ASGI application on ``world``. Everything it remembers is in ``world.store``.
+
+    ``host_names``: names by which its control plane may be called, in addition to those of loopback.
+    """
     register_key()
     transcript = Transcript(world.store.folder)
     faults = FaultPlan(world.store)
@@ -46,7 +49,7 @@ def build_app(world: World) -> Callable[..., Any]:
     app.add_exception_handler(HTTPException, _turned_down)
     app.add_exception_handler(Exception, _broken)
     app.router.default = _unknown
-    guarded = LoopbackOnly(FaultMiddleware(app, faults))
+    guarded = LoopbackOnly(FaultMiddleware(app, faults), host_names)
     world.app = Targets(TranscriptMiddleware(guarded, world, transcript))
     return world.app
 

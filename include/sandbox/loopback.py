@@ -1,34 +1,64 @@
-"""Keeps the control plane to this computer, whatever address the sandbox listens on."""
+"""Keeps the control plane to this computer and to its own names, whatever address the sandbox listens on.
+
+The address of a request is not enough: a page in a browser on this computer comes from loopback as well, and reaches
+the sandbox under the page's own name once that name leads to 127.0.0.1 (DNS rebinding). Its ``Host`` gives it away.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from ipaddress import ip_address
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+CONTROL_PLANE = "/_sandbox"
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:@/\s\[\]]+)(?::[0-9]{1,5})?")
+
 
 class LoopbackOnly:
-    """403 for anyone from elsewhere who asks for ``/_sandbox/*``."""
+    """403 for a caller from elsewhere who asks for ``/_sandbox/*``, 421 for one who calls it by another name."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, host_names: Iterable[str] = ()) -> None:
         self.app = app
+        self.host_names = {"localhost", *(name.lower() for name in host_names)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (
-            scope["type"] == "http"
-            and scope["path"].startswith("/_sandbox")
-            and not is_loopback(scope.get("client"))
-        ):
-            refusal = JSONResponse(
-                {"error": "The control plane answers only to this computer."}, status_code=403
-            )
-            await refusal(scope, receive, send)
-            return
+        if scope["type"] == "http" and scope["path"].startswith(CONTROL_PLANE):
+            if not is_loopback(scope.get("client")):
+                refusal = _refusal(403, "The control plane answers only to this computer.")
+            elif not self._is_named(scope):
+                refusal = _refusal(
+                    421,
+                    "The control plane answers only requests whose Host is 127.0.0.1, localhost or [::1], or a name "
+                    "given with --host-name when the sandbox was started.",
+                )
+            else:
+                refusal = None
+            if refusal is not None:
+                await refusal(scope, receive, send)
+                return
         await self.app(scope, receive, send)
+
+    def _is_named(self, scope: Scope) -> bool:
+        """Whether the request calls us by a name of ours, or by none, as HTTP/1.0 may and no browser does."""
+        hosts = [value.decode("latin-1").strip() for name, value in scope["headers"] if name == b"host"]
+        if not hosts:
+            return True
+        match = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+        if match is None:
+            return False
+        name = match[1].lower().removesuffix(".")
+        return name in self.host_names or is_loopback((name.strip("[]"), 0))
+
+
+def _refusal(status: int, sentence: str) -> JSONResponse:
+    return JSONResponse({"error": sentence}, status_code=status)
 
 
 def is_loopback(client: tuple[str, int] | None) -> bool:
+    """Whether a caller's address is one of this computer's loopback addresses."""
     try:
         address = ip_address(client[0] if client else "")
     except ValueError:

@@ -9,7 +9,7 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -125,11 +125,11 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def make_server(world: World, on_ready: Callable[[], None]) -> QuietServer:
+def make_server(world: World, on_ready: Callable[[], None], host_names: Iterable[str] = ()) -> QuietServer:
     # uvicorn explains every cut or cancelled answer with a trace; here they are made on purpose.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
-        build_app(world),
+        build_app(world, host_names),
         http=WireProtocol,
         ws="none",
         loop="asyncio",
@@ -150,7 +150,10 @@ class SandboxServer:
     ``url`` and ``world`` are there inside the block.
     """
 
-    def __init__(self, state: Path | None = None, *, world: World | None = None) -> None:
+    def __init__(
+        self, state: Path | None = None, *, world: World | None = None, host_names: Iterable[str] = ()
+    ) -> None:
+        self._host_names = tuple(host_names)
         self._forget = tempfile.TemporaryDirectory(prefix="sandbox-") if not (state or world) else None
         self.world = world or World(Store(state or Path(self._forget.name if self._forget else ".")))
         self.url = ""
@@ -159,7 +162,7 @@ class SandboxServer:
         listener = listen("127.0.0.1", 0)
         self.url = url_of(listener)
         ready = threading.Event()
-        self._server = make_server(self.world, ready.set)
+        self._server = make_server(self.world, ready.set, self._host_names)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True
         )

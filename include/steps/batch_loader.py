@@ -14,7 +14,6 @@ from include.aep.decide import BatchOutlook, Decision, Wanted, decide, in_flight
 from include.aep.load_id import (
     CONTENT_TAG,
     DAY_TAG,
-    LAKE_TAG,
     PIPELINE_TAG,
     RECIPE_TAG,
     SOURCE_TAG,
@@ -31,6 +30,7 @@ from include.errors import (
     UnknownBatch,
 )
 from include.lake.history import History
+from include.lake.lake_id import LAKE_TAG
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import LakeFile, Manifest
 from include.steps.stage import stage_partition

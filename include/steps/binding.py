@@ -13,12 +13,15 @@ from datetime import date
 from include.aep.client import AepClient
 from include.aep.decide import loads
 from include.aep.model import Dataset
+from include.aep.ownership import Ownership
+from include.config.loader import pipeline_names
 from include.config.model import Pipeline
 from include.errors import AnotherSource, BatchUnconfirmed
 from include.lake import manifest as manifests
 from include.lake.history import History, Source, Target
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
+from include.lake.lake_id import check_lake_id, tagged_lake_id
 from include.lake.ledger import Ledger, LedgerRecord
 
 _DAYS_ASKED = 10
@@ -40,12 +43,16 @@ def open_history(
 
     Raises:
         DatasetMissing: AEP has no dataset of that name, or several.
-        AnotherSource: the history is bound to another Mixpanel project.
+        ForeignLake: the dataset was loaded through another lake.
+        AnotherSource: the dataset holds events of another Mixpanel project.
+        AnotherPipeline: another pipeline loads into it.
         BatchUnconfirmed: AEP does not answer about a batch that an old ledger names.
     """
     dataset = aep.catalog.require_dataset(pipeline.aep.dataset)
+    check_lake_id(lake, dataset)
+    Ownership(pipeline.name, lake, str(source), frozenset(pipeline_names())).require(dataset)
     target = Target(aep.org_id, aep.aep_sandbox, dataset["id"])
-    history = History(lake, source, target)
+    history = History(lake, source, target, tagged_lake_id(dataset))
     bound = history.require_source()
     takeover = _Takeover(history, pipeline, aep)
     if day is not None:

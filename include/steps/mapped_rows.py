@@ -115,3 +115,15 @@ def write_event_digests(db: Any, path: Path) -> int:
             writer.write_table(pa.Table.from_batches([batch]).cast(schema))
             rows += batch.num_rows
     return rows
+
+
+def compacted_by_day(db: Any) -> int:
+    """How many rows that stay Mixpanel's compaction may merge into another one of their day.
+
+    It merges events of one name, ``distinct_id`` and ``$insert_id``; our ``_id`` holds the second, too.
+    """
+    query = (
+        "SELECT coalesce(sum(events - 1), 0) FROM (SELECT count(*) AS events FROM sifted "
+        "ANTI JOIN losers USING (line_number) WHERE has_insert_id GROUP BY compacted HAVING count(*) > 1)"
+    )
+    return int(db.execute(query).fetchall()[0][0])

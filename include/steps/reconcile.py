@@ -21,17 +21,14 @@ _SINCE = timedelta(days=7)
 
 
 def days_to_reconcile(pipeline: Pipeline, now: datetime) -> list[date]:
-    """The last ``late_days`` days that have settled, oldest first."""
-    today = now.astimezone(pipeline.mixpanel.day_zone).date()
-    days = [today - timedelta(days=number) for number in range(1, pipeline.late_days + 3)]
-    settled = [
-        day
-        for day in days
-        if settled_at(day, pipeline.mixpanel, pipeline.settle_hours) <= now
-        and day >= pipeline.start_date
-        and (pipeline.end_date is None or day <= pipeline.end_date)
-    ]
-    return sorted(settled[: pipeline.late_days])
+    """Return the last ``late_days`` days of the pipeline that have settled, oldest first."""
+    last = now.astimezone(pipeline.mixpanel.day_zone).date() - timedelta(days=1)
+    if pipeline.end_date is not None:
+        last = min(last, pipeline.end_date)
+    while settled_at(last, pipeline.mixpanel, pipeline.settle_hours) > now:
+        last -= timedelta(days=1)
+    days = [last - timedelta(days=number) for number in reversed(range(pipeline.late_days))]
+    return [day for day in days if day >= pipeline.start_date]
 
 
 def late_beyond_window(

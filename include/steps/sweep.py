@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from include.aep.client import AepClient
 from include.aep.decide import BatchOutlook, in_flight, outlook
-from include.aep.load_id import LAKE_TAG
 from include.lake.history import History
 from include.lake.lake import Lake
+from include.lake.lake_id import LAKE_TAG
 
 OLD_ENOUGH = timedelta(hours=6)
 """A run that created a batch a moment ago has not written so into its ledger yet."""

@@ -15,16 +15,16 @@ from typing import Any
 from include.aep.client import AepClient
 from include.aep.model import Dataset
 from include.config.model import Pipeline
-from include.errors import SchemaError
+from include.errors import BadManifest, SchemaError
 from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
 from include.mixpanel.reading import TimeEvidence, require_agreement
 from include.redact import one_line
 from include.steps.jsonl import gzip_writer
-from include.steps.mapped_rows import RowMapper, write_event_digests
+from include.steps.mapped_rows import RowMapper, compacted_by_day, write_event_digests
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.compile import CompiledMapping, compile_mapping
 from include.xdm.functions.arrow import register
-from include.xdm.identity import RECIPE
+from include.xdm.identity import RECIPE, RECIPES
 from include.xdm.lines import Refused, quarantine_record
 from include.xdm.mapping import MappingSet, bind
 from include.xdm.mapping_file import read_mapping_file
@@ -61,12 +61,15 @@ def transform_partition(
 
     ``counts``: ``exported + not_events = duplicates + quarantined + mapped``, and as ``warnings`` how often a column
     was set to null; ``details["not_converted"]`` has them by destination, and ``details["inexact"]`` those of them that
-    are numbers. ``details["events"]`` is a Parquet file with ``_id`` and ``digest`` (``identity.content_digest``) of
+    are numbers. Limits, where a day meets them: ``merged_without_before`` (see ``Sieve``), and ``compacted_by_day``, the
+    events that Mixpanel may merge into others of their day. ``details["events"]`` is a Parquet file with ``_id`` and ``digest`` (``identity.content_digest``) of
     every mapped row, by ``_id``; None where there are no rows.
 
     Raises:
+        BadManifest: the recipe is of a newer version of this program.
         SchemaError: the schema is none for events; or ``unmapped: fail``, and no mapping names some property.
     """
+    _require_recipe(recipe)
     schema.require_event()
     pipeline = workspace.pipeline
     inputs = {
@@ -109,6 +112,14 @@ def transform_partition(
             "schema_version": schema.version,
         },
     )
+
+
+def _require_recipe(recipe: int) -> None:
+    if recipe not in RECIPES:
+        raise BadManifest(
+            f"This day's ids follow recipe {recipe}, which this version of mixpanel-aep does not know.",
+            "A newer version loaded the day; upgrade this one.",
+        )
 
 
 def _exported(raw: Manifest) -> dict[str, int]:
@@ -164,6 +175,7 @@ class _Work:
             require_agreement(self.sieve.evidence, self.pipeline.mixpanel, self.pipeline.name)
             self._check_unmapped()
             duplicates, twins = self._drop_duplicates(db)
+            compacted = compacted_by_day(db)
             rows = self._map(db, spool, compiled, quarantine)
             if rows:
                 write_event_digests(db, self.digests)
@@ -173,6 +185,7 @@ class _Work:
             "quarantined": self.reasons.total(),
             "warnings": sum(self.not_converted.values()),
             **dict(sorted(self.sieve.counts.items())),
+            **({"compacted_by_day": compacted} if compacted else {}),
         }
         return rows
 
@@ -220,7 +233,7 @@ class _Work:
             ("line_number", pa.int64()), ("_id", pa.string()), ("timestamp", pa.int64()),
             ("processed_ms", pa.int64()), ("has_insert_id", pa.bool_()), ("digest", pa.binary()),
             ("offset", pa.int64()), ("event_bytes", pa.int64()), ("properties_bytes", pa.int64()),
-            ("unmapped_bytes", pa.int64()), ("content", pa.int64()),
+            ("unmapped_bytes", pa.int64()), ("content", pa.int64()), ("compacted", pa.int64()),
         ])  # fmt: skip
 
         def batches() -> Iterator[Any]:

@@ -20,10 +20,12 @@ RECIPES = (1, RECIPE)
 
 # Source: Mixpanel's default and reserved properties (docs.mixpanel.com, property reference) and the identity merges of
 # its id management: a merge rewrites distinct_id and adds its own marks; $user_id and $device_id are the SDK's.
-MERGE_PROPERTIES = frozenset({
-    "distinct_id", "$distinct_id_before_identity", "$is_reshuffled", "$preshuffle_distinct_id",
-    "$failure_reason", "$failure_description", "$identity_failure_reason",
-})  # fmt: skip
+BEFORE_MERGE = "$distinct_id_before_identity"
+MERGE_MARKS = frozenset({"$is_reshuffled", "$preshuffle_distinct_id"})
+"""What says that an event went through a merge."""
+MERGE_PROPERTIES = MERGE_MARKS | {
+    "distinct_id", BEFORE_MERGE, "$failure_reason", "$failure_description", "$identity_failure_reason",
+}  # fmt: skip
 """What an identity merge, or a failed one, rewrites or adds."""
 PROCESSING_PROPERTIES = frozenset({
     "mp_processing_time_ms", "$mp_api_timestamp_ms", "$mp_api_endpoint", "$mp_event_size", "$mp_is_forwarded",
@@ -66,6 +68,7 @@ def event_id_of_content(
     return _hash(f"[{project_id},{_quote(event)},{_quote(distinct_id)},{seconds},[{pairs}]]")
 
 
+_NOT_CONTENT = (*sorted(PROCESSING_PROPERTIES), "time")
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -75,8 +78,9 @@ def content_digest(event: str, seconds: int, properties: Mapping[str, msgspec.Ra
     Every property counts, in any order, except processing metadata; ``time`` counts in whole seconds, so that
     ``time_in_ms`` changes nothing. A merge that rewrites ``distinct_id`` is a change.
     """
-    kept = {name: text for name, text in properties.items() if name not in PROCESSING_PROPERTIES}
-    kept.pop("time", None)
+    kept = dict(properties)
+    for name in _NOT_CONTENT:
+        kept.pop(name, None)
     body = f"[{_quote(event)},{seconds}]".encode("utf-8", "surrogatepass") + _encode_sorted(kept)
     return int.from_bytes(hashlib.blake2b(body, digest_size=8).digest(), "big", signed=True)
 

@@ -19,6 +19,8 @@ import msgspec
 from include.mixpanel.reading import TimeEvidence
 from include.mixpanel.time import EventTime, Reading, event_time
 from include.xdm.identity import (
+    BEFORE_MERGE,
+    MERGE_MARKS,
     RECIPE,
     content_digest,
     event_id,
@@ -49,12 +51,16 @@ class SiftedEvent(NamedTuple):
     unmapped: str
     content: int = 0
     """The event's content as a number: ``identity.content_digest``."""
+    compacted: int = 0
+    """Equal, within this process, for events that Mixpanel's compaction merges: those that differ in the time of day."""
 
 
 @dataclass
 class Sieve:
     """Sifts one partition's lines. ``counts``, names and ``evidence`` fill up while ``sift`` is iterated.
 
+    ``counts``: ``time_fold`` and ``time_gap`` (``mixpanel.time.Reading``), and as ``merged_without_before`` the events that
+    a merge has marked without leaving the id from before, which get another ``_id`` than they had before it.
     ``unmapped_names``: how many events have each property that no mapping carries whole; ``by_event``: events by name;
     ``recipe``: of ``_id``.
     """
@@ -107,29 +113,36 @@ class Sieve:
         if arrival_ms is not None and self.evidence.rows < ENOUGH_EVIDENCE and _is_live(properties):
             self.evidence.see(wall_ms, arrival_ms, _text(properties["mp_lib"]))
         when = self._when(wall_ms, arrival_ms if arrival_ms is not None else processed_ms)
-        has_insert_id, identity = self._identity(event, wall_ms // 1000, properties)
+        insert_id, distinct_id = _text(properties.get("$insert_id")), distinct_id_as_ingested(properties)
+        identity = self._identity(event, distinct_id, wall_ms // 1000, insert_id, properties)
         content = content_digest(event, wall_ms // 1000, properties)
         unmapped = self._unmapped(properties)
         # From here on nothing can fail: what is counted is an event that goes on.
         if when.reading is not Reading.EXACT:
             self.counts[f"time_{when.reading.value}"] += 1
         self.unmapped_names.update(unmapped.keys())
+        if MERGE_MARKS & properties.keys() and BEFORE_MERGE not in properties:
+            self.counts["merged_without_before"] += 1
         self.by_event[event] += 1
-        text = msgspec.json.encode(unmapped).decode()
         return SiftedEvent(
-            number, identity, when.milliseconds, processed_ms or 0, has_insert_id, event, raw, text, content
-        )
+            number, identity, when.milliseconds, processed_ms or 0, bool(insert_id), event, raw,
+            msgspec.json.encode(unmapped).decode(), content, hash((event, distinct_id, insert_id)),
+        )  # fmt: skip
 
-    def _identity(self, event: str, seconds: int, properties: Mapping[str, msgspec.Raw]) -> tuple[bool, str]:
-        """Whether the event has an ``$insert_id``, and its ``_id``."""
-        insert_id = _text(properties.get("$insert_id"))
-        distinct_id = distinct_id_as_ingested(properties)
+    def _identity(
+        self,
+        event: str,
+        distinct_id: str,
+        seconds: int,
+        insert_id: str,
+        properties: Mapping[str, msgspec.Raw],
+    ) -> str:
         if insert_id:
-            return True, event_id(self.project_id, event, distinct_id, seconds, insert_id)
+            return event_id(self.project_id, event, distinct_id, seconds, insert_id)
         texts = {name: bytes(value).decode() for name, value in properties.items()}
         if self.recipe == 1:
-            return False, event_id_without_insert_id(self.project_id, event, texts)
-        return False, event_id_of_content(self.project_id, event, distinct_id, seconds, texts)
+            return event_id_without_insert_id(self.project_id, event, texts)
+        return event_id_of_content(self.project_id, event, distinct_id, seconds, texts)
 
     def _time_ms(self, value: msgspec.Raw | None) -> int:
         """``time`` in milliseconds; what is finer than a millisecond is rounded down."""
@@ -176,7 +189,7 @@ class Sieve:
 
 def distinct_id_as_ingested(properties: Mapping[str, msgspec.Raw]) -> str:
     """The id under which Mixpanel took the event, before any merge; empty where it has none."""
-    ids = (_text(properties.get(name)) for name in ("$distinct_id_before_identity", "distinct_id"))
+    ids = (_text(properties.get(name)) for name in (BEFORE_MERGE, "distinct_id"))
     return next((text for text in ids if text.strip()), "")
 
 

@@ -32,6 +32,7 @@ class NarrowRow(NamedTuple):
     properties_bytes: int
     unmapped_bytes: int
     content: int
+    compacted: int
 
 
 class Spool:
@@ -65,6 +66,7 @@ class Spool:
             len(texts[1]),
             len(texts[2]),
             sifted.content,
+            sifted.compacted,
         )
 
     def slices(self, places: Iterable[tuple[str, int, int, int, int, int]]) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from tests.sandbox.asking import Sandbox
 
 pytestmark = pytest.mark.sandbox
 
-HOST = "host: sandbox\r\n"
+HOST = "host: localhost\r\n"
 
 
 def answer(sandbox: Sandbox, request: str | bytes) -> tuple[int, dict[str, str], bytes]:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.errors import BadManifest, ConfigError, SchemaError
 from include.lake.lake import Lake
+from include.lake.manifest import Manifest
 from include.steps.transform import transform_partition
+from include.steps.workspace import Workspace
+from include.xdm.compile import CompiledMapping, compile_mapping
 from include.xdm.mapping import bind
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
@@ -243,7 +250,7 @@ def test_the_hostile_lines_become_rows_with_their_default_properties(lake: Lake,
         datetime.fromtimestamp(json.loads(text)["properties"]["time"], UTC).date() != DAY for text in lines
     )
     assert made.counts["exported"] == 12
-    assert made.details["reasons"] == {"no_identity": 1, "wrong_partition": elsewhere}
+    assert made.details["reasons"] == {"wrong_partition": elsewhere}
     found = {found["eventType"]: found for found in rows(place, made, tmp_path)}
     assert json.loads(found["weird \u2028 name"][TENANT]["mixpanel"]["unmapped"])["nul"] == "a\0b"
     bought = found["Purchase"]
@@ -252,6 +259,107 @@ def test_the_hostile_lines_become_rows_with_their_default_properties(lake: Lake,
     assert bought["identityMap"]["User"] == [
         {"id": "u-1001", "authenticatedState": "ambiguous", "primary": True}
     ]
+
+
+def digests(place: Workspace, made: Manifest) -> list[tuple[str, int]]:
+    """The published ``_id`` and digest of every mapped row."""
+    kept = made.details["events"]
+    if kept is None:
+        return []
+    table = pq.read_table(io.BytesIO(place.lake.read(kept["key"]) or b""))
+    assert table.schema.equals(pa.schema([("_id", pa.string()), ("digest", pa.int64())]))
+    assert kept["rows"] == table.num_rows
+    return list(zip(*table.to_pydict().values(), strict=True))
+
+
+def test_the_digests_of_a_day_show_which_events_have_changed(tmp_path: Path) -> None:
+    def of(name: str, *events: dict[str, Any]) -> dict[str, int]:
+        place = workspace(Lake(f"file://{tmp_path}/{name}"))
+        return dict(digests(place, transformed(place, XDM, MAPPING, *map(line, events))))
+
+    day = [event(**{"$insert_id": f"{n}", "x": n, "mp_processing_time_ms": n}) for n in range(9)]
+    before = of("before", *day)
+    assert list(before) == sorted(before)
+    again = [
+        {**e, "properties": dict(reversed((e["properties"] | {"mp_processing_time_ms": 99}).items()))}
+        for e in day
+    ]
+    assert of("again", *again[::-1]) == before, "neither processing nor order is a change"
+    changed = of("changed", event(**{"$insert_id": "0", "x": 1, "mp_processing_time_ms": 0}), *day[1:])
+    assert changed.keys() == before.keys()
+    assert sum(changed[identity] != digest for identity, digest in before.items()) == 1
+
+
+def test_a_day_without_rows_has_no_digests(lake: Lake) -> None:
+    assert transformed(workspace(lake), XDM, MAPPING, b"bad").details["events"] is None
+
+
+@pytest.mark.parametrize("insert_id", ["i-1", None])
+def test_a_day_keeps_the_recipe_that_it_is_given(lake: Lake, tmp_path: Path, insert_id: str | None) -> None:
+    place, mapping = workspace(lake), bind("test.json", MAPPING, XDM, keep_unmapped=True)
+    raw = exported(place, line(event(**{"$insert_id": insert_id})))
+    made = {recipe: transform_partition(place, raw, XDM, mapping, recipe=recipe) for recipe in (1, 2)}
+    assert {manifest.details["recipe"] for manifest in made.values()} == {1, 2}
+    assert made[1].digest != made[2].digest
+    assert transform_partition(place, raw, XDM, mapping) == made[2], "a day that begins takes the newest"
+    ids = {rows(place, manifest, tmp_path)[0]["_id"] for manifest in made.values()}
+    assert len(ids) == (1 if insert_id else 2)
+    with pytest.raises(BadManifest, match=r"recipe 3, which this version .* does not know"):
+        transform_partition(place, raw, XDM, mapping, recipe=3)
+
+
+def test_a_value_that_makes_the_query_fail_is_quarantined_and_the_others_are_mapped(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """DuckDB ends a whole query for one value; the event is found and the day goes on."""
+    fails = "CASE WHEN properties LIKE '%canary%' THEN error(properties)::VARCHAR ELSE _id END AS _id"
+    good = compile_mapping
+
+    def fragile(*arguments: Any, **more: Any) -> CompiledMapping:
+        made = good(*arguments, **more)
+        assert made.select.startswith("SELECT _id, ")
+        return replace(made, select=made.select.replace("SELECT _id, ", f"SELECT {fails}, ", 1))
+
+    monkeypatch.setattr("include.steps.transform.compile_mapping", fragile)
+    bodies = [
+        line(event(**{"$insert_id": f"{n}", "$city": "canary" if n in (3, 70) else "Oslo"}))
+        for n in range(100)
+    ]
+    place = workspace(lake)
+    made = transformed(place, XDM, MAPPING, *bodies)
+    assert (made.counts["mapped"], made.counts["quarantined"]) == (98, 2)
+    assert made.details["reasons"] == {"unexpected_error": 2}
+    assert made.details["by_event"] == {"Purchase": 98}
+    kept = quarantined(place, made)
+    assert [record["line_number"] for record in sorted(kept, key=lambda r: r["line_number"])] == [4, 71]
+    assert {record["raw"].encode() for record in kept} == {bodies[3], bodies[70]}
+    assert sorted(i for i, _ in digests(place, made)) == sorted(r["_id"] for r in rows(place, made, tmp_path))
+    assert "could not be mapped" in caplog.text
+    assert "canary" not in caplog.text
+
+
+def test_a_mapping_that_fails_for_every_event_is_a_mistake_and_is_found_soon(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.steps.mapped_rows._MOST_REJECTED", 3)
+    broken = CompiledMapping(
+        "SELECT error('canary') AS _id, [] AS failed, [] AS inexact FROM events", ("_id",)
+    )
+    monkeypatch.setattr("include.steps.transform.compile_mapping", lambda *arguments, **more: broken)
+    with pytest.raises(SchemaError, match="More than 3 events cannot be mapped") as told:
+        transformed(workspace(lake), XDM, MAPPING, *(line(event(**{"$insert_id": f"{n}"})) for n in range(9)))
+    assert "canary" not in str(told.value)
+
+
+def test_what_a_day_cannot_know_better_is_counted(lake: Lake) -> None:
+    """Compaction merges by the day and our key holds the second; some merges leave no id from before."""
+    sent = [event(time=NOON + n) for n in (0, 1, 1, 2)]  # the third is a duplicate of the second
+    sent += [event("Other"), event(distinct_id="u-2")]
+    merged = [event("Merged", **{"$insert_id": f"{n}", "$is_reshuffled": True}) for n in range(2)]
+    merged[0]["properties"]["$distinct_id_before_identity"] = "anon"
+    made = transformed(workspace(lake), XDM, MAPPING, *map(line, [*sent, *merged]))
+    assert (made.counts["duplicates"], made.counts["compacted_by_day"]) == (1, 2)
+    assert made.counts["merged_without_before"] == 1
 
 
 GARBAGE = st.sampled_from(
@@ -275,14 +383,14 @@ EVENTS = st.builds(
 @settings(max_examples=12)
 @given(st.lists(EVENTS | GARBAGE, max_size=60))
 def test_every_exported_line_is_accounted_for(lines: list[bytes]) -> None:
-    """exported = duplicates + quarantined + mapped, each id once, and no id that Mixpanel did not return."""
+    """exported + not_events = duplicates + quarantined + mapped, each id once, none that Mixpanel did not return."""
     with TemporaryDirectory() as folder:
         place = workspace(Lake(f"file://{folder}/lake"))
         made = transformed(place, XDM, MAPPING, *lines)
         found = rows(place, made, Path(folder))
         counts = made.counts
         assert (
-            counts["exported"]
+            counts["exported"] + counts.get("not_events", 0)
             == len(lines)
             == counts["duplicates"] + counts["quarantined"] + counts["mapped"]
         )
@@ -290,6 +398,7 @@ def test_every_exported_line_is_accounted_for(lines: list[bytes]) -> None:
         assert counts["quarantined"] == len(quarantined(place, made))
         assert max(Counter(row["_id"] for row in found).values(), default=1) == 1
         assert [row["timestamp"] for row in found] == sorted(row["timestamp"] for row in found)
+        assert [identity for identity, _ in digests(place, made)] == sorted(row["_id"] for row in found)
 
 
 def test_other_processes_with_other_hash_seeds_write_the_same_bytes(tmp_path: Path) -> None:

@@ -1,0 +1,64 @@
+"""Tells the command line what Airflow on this machine has: ``python -m mixpanel_aep.answers CONN_ID...``
+
+The command line cannot import Airflow (nothing below include/ does) and must not guess: a lake or a project other than
+that of the tasks would load every event a second time. The answer is one JSON object on standard output:
+``{"lake": url or null, "connections": {id: fields or null}}`` or ``{"error": [sentence, hint]}``. It holds secrets, so
+it is meant for a pipe alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+
+def answer(conn_ids: Sequence[str]) -> dict[str, Any]:
+    """Return the lake variable and the connections as Airflow's own processes see them.
+
+    Raises:
+        PipelineError: Airflow could not say it, or the lake's folder is not for several machines.
+    """
+    from urllib.parse import urlsplit
+
+    from include.errors import ConfigError
+    from include.lake.lake import default_lake
+    from mixpanel_aep.lakes import LAKE_VARIABLE, require_shared
+    from mixpanel_aep.lookup import read_connection, read_variable
+
+    lake = read_variable(LAKE_VARIABLE)
+    if urlsplit(lake or default_lake()).scheme == "file":
+        require_shared(lake or default_lake())
+    connections: dict[str, Any] = {}
+    for conn_id in conn_ids:
+        try:
+            conn = read_connection(conn_id)
+        except ConfigError:
+            connections[conn_id] = None
+            continue
+        connections[conn_id] = {
+            name: getattr(conn, name) for name in ("login", "password", "host", "port", "extra")
+        }
+    return {"lake": lake, "connections": connections}
+
+
+def main(conn_ids: Sequence[str]) -> None:
+    """Print the answer; whatever else is printed on the way goes to standard error."""
+    out = os.dup(1)
+    os.dup2(2, 1)
+    # A process of this kind may read the metadata database, which a task may not.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    from include.errors import PipelineError
+
+    try:
+        found = answer(conn_ids)
+    except PipelineError as error:
+        found = {"error": [error.sentence, error.hint]}
+    with os.fdopen(out, "w") as file:
+        json.dump(found, file)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
