@@ -242,6 +242,7 @@ def test_a_table_is_called_only_by_a_plain_name(dataset: Dataset, tag: object) -
         table_of(cast(Dataset, {**dataset, "tags": tags}))
 
 
+@pytest.mark.case("M15")
 def test_without_tls_no_password_is_sent_to_a_real_host(
     client: AepClient, sandbox: AepSandbox, dataset: Dataset
 ) -> None:
@@ -288,6 +289,7 @@ def found(
     )
 
 
+@pytest.mark.case("M15")
 def test_a_real_host_is_spoken_to_with_verified_tls_only() -> None:
     [login] = found()
     given = login.parameters()
@@ -311,15 +313,35 @@ def test_a_real_host_is_spoken_to_with_verified_tls_only() -> None:
         "a/../b.platform-query.adobe.io",
     ],
 )
+@pytest.mark.case("M15")
 def test_no_other_host_gets_a_password(host: str) -> None:
     with pytest.raises(LakeNotReadable, match="nothing was sent there"):
         found(host=host)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "0.0.0.0"])
+@pytest.mark.case("M15")
 def test_a_real_name_that_leads_into_this_network_is_refused(address: str) -> None:
     with pytest.raises(AddressRefused):
         found(address)
+
+
+@pytest.mark.case("M15")
+def test_the_environment_changes_neither_address_nor_tls(
+    client: AepClient, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (
+        ("PGHOSTADDR", "192.0.2.1"),
+        ("PGPORT", "1"),
+        ("PGSSLMODE", "require"),
+        ("PGOPTIONS", "-c nothing"),
+        ("PGTARGETSESSIONATTRS", "standby"),
+        ("PGCLIENTENCODING", "LATIN1"),
+        ("PGREQUIREAUTH", "scram-sha-256"),
+    ):
+        monkeypatch.setenv(name, value)
+    with client.lake_reader() as reader:
+        assert len(reader.fingerprints(dataset, DAY, NEXT)) == 1
 
 
 def test_a_sandbox_is_on_this_machine() -> None:
