@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -282,3 +286,30 @@ def test_an_unknown_message_ends_the_session(aep: AepSandbox) -> None:
     )
     assert b"C34000" in got and got.endswith(b"I")
     await_queries(aep, sessions=0)
+
+
+def start(state: Path, port: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "include.sandbox", "--state", str(state), "--query-port", str(port)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_process_takes_the_port_that_it_is_given_and_ends_with_sessions_open(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with start(tmp_path, port) as refused:
+            _, told = refused.communicate(timeout=60)
+        assert refused.returncode == 2 and f"port {port}" in told
+    with start(tmp_path, port) as running:
+        assert running.stdout
+        found = AepSandbox(json.loads(running.stdout.readline())["url"])
+        found.add_dataset("Events")
+        assert found.query_parameters()["port"] == port
+        found.settings(query_takes_seconds=10_000)
+        session = connect(found)
+        query = Asking(session)
+        await_queries(found, running=1)
+        running.terminate()
+        _, told = running.communicate(timeout=60)
+    assert (running.returncode, told) == (0, "")
+    assert query.end().error is not None
+    session.close()
