@@ -53,7 +53,7 @@ def setup(carrier: Carrier, lake: Lake | None, pipeline: Pipeline = PIPELINE, **
 
 
 def tags(carrier: Carrier) -> dict[str, Any]:
-    """Without those that AEP makes itself."""
+    """Without Catalog's own, whose names begin with adobe."""
     found = carrier.aep.catalog.require_dataset(PIPELINE.aep.dataset)["tags"]
     return {name: values for name, values in found.items() if not name.startswith("adobe/")}
 
