@@ -131,6 +131,12 @@ class Airflow:
             and not entry["path"].startswith(("/ims/", "/_sandbox/"))
         ]
 
+    def exports(self) -> int:
+        """How many exports of the place's project Mixpanel was asked for so far."""
+        entries = self.place.stage.get("/transcript")["entries"]
+        project = f"project_id={self.place.project_id}"
+        return sum(entry["path"].endswith("/export") and project in entry["query"] for entry in entries)
+
     def slow(self) -> None:
         """AEP takes an hour over a batch, which ``an_hour_later`` is over."""
         self.place.settings(batch_seconds=3600)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.airflow.at_work import Airflow, copy_database
+from tests.faults.running import DAYS
 
 pytestmark = pytest.mark.airflow
 
@@ -115,3 +116,18 @@ def test_a_day_that_cannot_be_there(airflow: Airflow, days: int) -> None:
     assert airflow.run("manual", day).attempt("export") == "failed"
     assert not list(airflow.place.lake.keys(f"{airflow.place.pipeline.name}/{day}"))
     assert airflow.place.batches() == []
+
+
+def test_a_run_whose_days_disagree_or_whose_day_is_after_the_end_is_refused(airflow: Airflow) -> None:
+    """O15: red at once, without a retry, and no service is asked."""
+    ends = airflow.place.pipeline.model_copy(update={"end_date": DAYS[0]})
+    airflow.place.change(pipeline=ends)
+    airflow.parse()
+    asked = airflow.place.stage.get("/transcript")["entries"]
+    runs = [airflow.run("two-days", DAYS[0], partition_date=str(DAYS[1])), airflow.run("after", DAYS[1])]
+    for run in runs:
+        assert run.attempt("export") == "failed"
+        assert run.found("export").try_number == 1
+    assert airflow.place.stage.get("/transcript")["entries"] == asked
+    same = airflow.run("same", DAYS[0], partition_date=str(DAYS[0]))
+    same.carry()

@@ -24,7 +24,8 @@ from mixpanel_aep.triggers.batch import BatchTrigger
 from tests.airflow.at_work import PROJECT, Airflow
 from tests.airflow.processes import Worker, wait_for
 from tests.carrying import PIPELINES
-from tests.faults.running import DAYS
+from tests.faults.place import event
+from tests.faults.running import DAYS, STEPS
 
 pytestmark = pytest.mark.airflow
 
@@ -137,6 +138,29 @@ def test_a_worker_is_told_to_stop_in_mid_step(
     assert time.monotonic() - started < 10
     assert run.state(step) == "up_for_retry"
     run.green()
+
+
+def test_a_retry_finds_the_refresh_of_its_run_and_a_cleared_run_asks_mixpanel_again(
+    airflow: Airflow, worker: Worker
+) -> None:
+    """The first try of *export* with ``export_again`` ends after its refresh was written down."""
+    run = airflow.run("again", export_again=True)
+    worker.start(run, "export", "look.after:1=stop")
+    task = worker.stopped_task()
+    os.kill(worker.process.pid, signal.SIGTERM)
+    task.resume()
+    worker.wait(seconds=10)
+    assert run.state("export") == "up_for_retry"
+    run.green()
+    assert (run.found("export").try_number, airflow.exports()) == (2, 1)
+    run.clear("transform")
+    run.green()
+    assert airflow.exports() == 1, "only a cleared export asks Mixpanel"
+    airflow.place.add(event("Late", key="late"))
+    run.clear(*STEPS)
+    run.carry()
+    assert airflow.exports() == 2
+    airflow.exact()
 
 
 def test_a_task_that_takes_too_long_is_told_as_that() -> None:

@@ -309,7 +309,13 @@ def test_reconcile_looks_again_loads_what_came_late_and_tells_what_lies_about(
         mapped = reconcile_dag(pipeline).get_task("day")
         for day in days:
             summary = mapped.unmap({"day": day}).execute({**run, "outlet_events": events})
-        assert summary["counts"] == {"staged": 1, "active": first.active + 1, "late": 1, "vanished": 0}
+        assert summary["counts"] == {
+            "staged": 1,
+            "active": first.active + 1,
+            "late": 1,
+            "changed": 0,
+            "vanished": 0,
+        }
         closed = ReconcileCloseOperator(task_id="close", pipeline=pipeline).execute(run)
         assert closed == {"swept": [], "late_beyond_window": {}}
 

@@ -20,7 +20,7 @@ if __name__ == "__main__":
         str(NEMESIS),
     ]
     os.environ["FAULTS_BEGAN"] = str(time.time())
-    # A process of its own: pytest wants to be the first who imports what it rewrites.
-    os.execv(
-        sys.executable, [sys.executable, "-m", "pytest", "-n", "2", "--dist=load", *sys.argv[1:], *files]
-    )
+    # A process of its own: pytest wants to be the first who imports what it rewrites. Tests of one xdist_group share a
+    # worker, because they share an Airflow; all others go to whichever worker is free.
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist=loadgroup", *sys.argv[1:], *files]
+    os.execv(sys.executable, command)

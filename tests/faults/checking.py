@@ -70,7 +70,7 @@ def _unreferenced(lake: Lake, partition: PartitionKey) -> Iterator[str]:
             manifest = manifests.load(lake, key)
             assert manifest is not None
             known |= {key, *(file.key for file in manifest.files)}
-            for name in ("quarantine", "report"):
+            for name in ("quarantine", "report", "events"):
                 value = manifest.details.get(name)
                 known.add(value["key"] if isinstance(value, dict) else str(value))
     yield from sorted(key for key in keys - known if "/quarantine/ingest-" not in key)

@@ -11,7 +11,7 @@ CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
     "V": (10, validate.CASES),
     "S": (14, stage.CASES),
     "L": (26, load.CASES),
-    "O": (18, orchestration.CASES),
+    "O": (19, orchestration.CASES),
     "R": (7, resources.CASES),
     "M": (14, malice.CASES),
 }

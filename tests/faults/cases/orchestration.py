@@ -107,4 +107,6 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Elsewhere("O17", "one task is cleared alone", "what follows keeps to its inputs, or is done anew; no row twice",
               (f"{_ONE_RUN}::test_only_the_transform_is_cleared",)),
     Elsewhere("O18", "XCom is missing or tampered with", "refused; never trusted", (f"{_ONE_RUN}::test_xcom_is_not_trusted",)),
+    Elsewhere("O19", "late, changed and vanished events; clear, retry and replace; all through a real scheduler",
+              "reconcile loads what is late, once; a cleared task asks again", ("tests/airflow/test_faults_of_reconcile.py",)),
 )  # fmt: skip
