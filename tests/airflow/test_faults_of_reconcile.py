@@ -10,7 +10,7 @@ from tests.airflow.scheduler import Project, running_airflow
 
 # One Airflow, so one worker of pytest-xdist.
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("scheduler")]
-PIPELINES = {"retried": {}, "late": {}, "replaced": {"late_days": 0}}
+PIPELINES = {"retried": {}, "late": {}, "quiet": {"late_days": 0}}
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +91,22 @@ def test_a_second_reconcile_run_changes_nothing(reconciled: tuple[Project, str])
     assert (project.active(), project.batches()) == (active, batches)
 
 
-def test_a_replaced_day_is_there_once_and_a_cleared_run_exports_it_again(
-    projects: dict[str, Project],
+def test_a_look_whose_export_was_cut_off_is_retried_and_loads_every_event_once(
+    retried: tuple[Project, str],
 ) -> None:
-    project = projects["replaced"]
+    project, run = retried
+    assert project.finish(project.reconcile_id, run) == "success"
+    assert project.tasks(run)["look"]["try_number"] == 2
+    active = project.active()
+    assert len(active) == len(set(active)) == 2
+
+
+def test_a_replaced_day_is_there_once_and_a_cleared_run_exports_it_again(
+    retried: tuple[Project, str],
+) -> None:
+    project, loaded = retried
+    assert project.finish(project.reconcile_id, loaded) == "success"
     day = project.days[0]
-    project.add(day, "a", "b")
-    first = project.trigger(project.dag_id, partition_key=str(day))
-    assert project.finish(project.dag_id, first) == "success"
     project.delete("b")
     project.add(day, "c")
     conf = {"reprocess": "replace", "export_again": True}
@@ -118,20 +126,10 @@ def test_a_replaced_day_is_there_once_and_a_cleared_run_exports_it_again(
 
 
 def test_without_late_days_the_reconcile_dag_exports_no_day_and_closes(projects: dict[str, Project]) -> None:
-    project = projects["replaced"]
+    project = projects["quiet"]
     exports = project.exports()
     run = project.scheduled_reconcile()
     project.finish(project.reconcile_id, run)
     states = {task: found["state"] for task, found in project.tasks(run).items()}
     assert states == states | {"look": "success", "day": "skipped", "close": "success"}
     assert project.exports() == exports
-
-
-def test_a_look_whose_export_was_cut_off_is_retried_and_loads_every_event_once(
-    retried: tuple[Project, str],
-) -> None:
-    project, run = retried
-    assert project.finish(project.reconcile_id, run) == "success"
-    assert project.tasks(run)["look"]["try_number"] == 2
-    active = project.active()
-    assert len(active) == len(set(active)) == 2
