@@ -14,12 +14,14 @@ require_package(dags="0.1.0")
 
 from datetime import datetime, timedelta
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
 from mixpanel_aep.operators.ingest import dataset_asset
 from mixpanel_aep.operators.reconcile import (
+    AuditOperator,
     ReconcileCloseOperator,
     ReconcileDayOperator,
     ReconcileLookOperator,
@@ -35,12 +37,16 @@ what *look* has found.
 **What the tasks tell.** *day*: `late` rows were loaded beside the others; `vanished` ones are active in AEP and no
 longer returned by Mixpanel (deleted or merged there): they stay until the day is run with *replace*. *close*:
 `late_beyond_window` names older days that changed; run each of them with *Export the day again* in *{dag_id}*.
+*audit* accounts for every day from the first to the last settled one: active, empty, or missing with its reason. It also
+lists days that were loaded under another filter, mapping or schema than today's: backfill them with *replace* to renew
+them.
 
 | red task | what to do |
 |---|---|
 | look | as for *export* in *{dag_id}*: the first line of the log says it |
 | day | as for the step that the log names; the other days are not affected |
 | close | usually a right that the AEP credential lacks; nothing depends on it |
+| audit | days are missing in AEP for longer than `missing_grace_hours`: its log names each with the reason; backfill them |
 """
 
 
@@ -88,7 +94,11 @@ def build(pipeline: Pipeline) -> DAG:
         close = ReconcileCloseOperator(
             task_id="close", pipeline=pipeline, pool="mixpanel_export", trigger_rule="all_done"
         )
-        days >> close
+        audit = AuditOperator(task_id="audit", pipeline=pipeline, trigger_rule="all_done")
+        # Airflow takes the state of a run from its last tasks: this one makes it red when any task before it is.
+        finish = EmptyOperator(task_id="finish", trigger_rule="none_failed")
+        days >> close >> audit
+        [look, days, close, audit] >> finish
     return dag
 
 

@@ -190,3 +190,7 @@ class QueryServiceBusy(Transient):
 
 class LakeNotReadable(Terminal):
     """AEP's data lake cannot be read: permission, licence, login or table are missing."""
+
+
+class DaysMissing(Terminal):
+    """Days of a pipeline are not in AEP, for longer than the pipeline file allows."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr
+from contextlib import nullcontext, redirect_stderr
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,14 @@ import yaml
 from include.aep import plan as plans
 from include.cli import printing
 from include.cli.__main__ import main
+from include.cli.project import Project
 from include.clock import SYSTEM_CLOCK
 from include.config.loader import PIPELINES
 from include.lake.lake import Lake
 from include.xdm import field_names, mapping_file
 from tests.carrying import CONNECTIONS, quick_sandbox
+from tests.faults.s3 import proxied
+from tests.storing import s3_stand_in
 
 pytestmark = pytest.mark.sandbox
 SECRETS = {str(row["conn_password"]) for row in CONNECTIONS.values()}
@@ -58,7 +63,7 @@ def cli(tmp_path: Path, port: int, pipelines: Path, capsys: pytest.CaptureFixtur
     connections = tmp_path / "connections.yaml"
     connections.write_text(yaml.safe_dump({"airflow": {"connections": rows}}))
 
-    def run(*argv: str) -> tuple[int, str]:
+    def run(*argv: str, lake: str = f"file://{tmp_path}/lake") -> tuple[int, str]:
         """The line that names the lake is checked here, and taken off."""
         options = [
             "--connections",
@@ -66,17 +71,17 @@ def cli(tmp_path: Path, port: int, pipelines: Path, capsys: pytest.CaptureFixtur
             "--pipelines",
             str(pipelines),
             "--lake",
-            f"file://{tmp_path}/lake",
+            lake,
         ]
         code = main([*argv, *options])
         printed = capsys.readouterr()
         text = printed.out + printed.err
         assert not [secret for secret in SECRETS if secret in text]
-        named = f"   lake      file://{tmp_path}/lake (from --lake)\n"
+        named = f"   lake      {lake} (from --lake)\n"
         if named in text:
             assert named in (printed.err if argv[0] == "preview" else printed.out)
         else:
-            assert code == 1, "every command names its lake"
+            assert code == 1 or argv[0] == "preview", "every command names its lake"
         return code, text.replace(named, "", 1)
 
     return run
@@ -162,6 +167,50 @@ def test_values_are_shown_only_when_asked_for(cli: Cli) -> None:
     assert "Berlin" in cli("discover", "shop", "--export", "--limit", "200", "--show-values")[1]
 
 
+ODD_LINES = [
+    *(
+        b'{"event":"A","properties":{"time":%s,"mp_lib":"unity","$mp_api_timestamp_ms":%s,"$insert_id":"%d"}}'
+        % (time, arrival, number)
+        for number, time in enumerate((b"1782907200", b"1782907200.5", b"1e300", b"-1", b'"x"', b"[]"))
+        for arrival in (
+            b"1782907200000000000",
+            b"1782907200000000",
+            b"-1",
+            b"253402300800000",
+            b"1e400",
+            b"null",
+        )
+    ),
+    b'{"event":"A","properties":{"time":1782907200,"x":%s%s}}' % (b"[" * 1200, b"]" * 1200),
+    b"\xff",
+    b"{",
+]
+
+
+def test_what_an_event_says_of_its_times_stops_neither_check_nor_preview_nor_discover(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Project, "sample", lambda *arguments: nullcontext(iter(ODD_LINES)))
+    code, text = cli("check", "hostile")
+    assert code == 0
+    assert "0 of 0 live events" in text
+    # As many events as there are differences: none of these is common.
+    spread = [
+        b'{"event":"A","properties":{"time":%d,"mp_lib":"web","$mp_api_timestamp_ms":1782907200000}}'
+        % (1782907200 - 900 * number)
+        for number in range(40)
+    ]
+    monkeypatch.setattr(Project, "sample", lambda *arguments: nullcontext(iter(spread)))
+    assert "is neither confirmed nor contradicted" in cli("check", "hostile")[1]
+    monkeypatch.setattr(Project, "sample", lambda *arguments: nullcontext(iter(ODD_LINES)))
+    assert cli("apply", "hostile")[0] == 0
+    with redirect_stderr(StringIO()) as aside:
+        code, _ = cli("preview", "hostile", "2026-07-01")
+    assert code == 0
+    assert "2 of 39 events are mapped" in aside.getvalue()
+    assert cli("discover", "hostile", "--export")[0] == 0
+
+
 def test_check_refuses_a_pipeline_whose_time_the_data_contradict(cli: Cli, pipelines: Path) -> None:
     change(pipelines / "shop.yaml", ("time_is: utc ", "time_is: project_local "))
     code, text = cli("check", "shop")
@@ -193,6 +242,92 @@ def test_check_refuses_a_lake_that_anyone_can_read(cli: Cli, monkeypatch: pytest
     assert re.search(r"^no lake .*Anyone can read the lake file://", text, re.MULTILINE)
 
 
+def test_check_refuses_a_lake_that_other_users_can_enter_and_names_the_command(
+    cli: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "lake").mkdir(mode=0o755)
+    (tmp_path / "lake").chmod(0o755)
+    code, text = cli("check", "shop")
+    assert code == 1
+    assert re.search(r"^no lake .*\(mode 0755\).* Run: chmod -R go-rwx /", text, re.MULTILINE)
+    subprocess.run(shlex.split(text.partition("Run: ")[2].splitlines()[0]), check=True)
+    assert cli("check", "shop")[0] == 0
+
+
+def test_check_refuses_a_store_that_does_not_keep_create_only_puts(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with s3_stand_in("lake") as behind, proxied(behind) as s3:
+        s3.conditions = "stripped"
+        for name, value in (
+            ("AWS_ENDPOINT_URL", s3.url),
+            ("AWS_ACCESS_KEY_ID", "k"),
+            ("AWS_SECRET_ACCESS_KEY", "s"),
+            ("AWS_REGION", "eu-north-1"),
+        ):
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(Lake, "open_to_anyone", lambda lake: False)
+        code, text = cli("check", "shop", lake="s3://lake/x")
+        assert code == 1
+        assert re.search(
+            r"^no lake .*s3://lake/x does not keep create-only puts: it accepted", text, re.MULTILINE
+        )
+        s3.conditions = "kept"
+        assert cli("check", "shop", lake="s3://lake/x")[0] == 0
+
+
+def test_check_names_an_event_that_mixpanel_does_not_have(cli: Cli, pipelines: Path, port: int) -> None:
+    today = {"time": int(SYSTEM_CLOCK.seconds()) - 3600, "distinct_id": "u", "$insert_id": "today"}
+    project = CONNECTIONS["mixpanel_shop"]["conn_extra"]["project_id"]
+    requests.post(
+        f"http://127.0.0.1:{port}/_sandbox/mixpanel/projects/{project}/events",
+        json={"events": [{"event": "Searched", "properties": today}]},
+        timeout=10,
+    ).raise_for_status()
+    change(pipelines / "shop.yaml", ("events: [] ", "events: [Searched, serched, Searchd] "))
+    code, text = cli("check", "shop")
+    assert code == 1
+    assert re.search(
+        r"^no events .*Mixpanel has no event 'serched', 'Searchd' from 2026-06-30 to 2026-07-02",
+        text,
+        re.MULTILINE,
+    )
+    assert "Similar names: 'serched': 'Searched', 'Searchd': 'Searched'." in text
+    change(pipelines / "shop.yaml", ("serched, Searchd", "Signed up"))
+    assert "Mixpanel has" in cli("check", "shop")[1]
+
+
+def test_check_finds_a_rare_event_without_the_query_api(cli: Cli, pipelines: Path, port: int) -> None:
+    """A plan without the Query API answers 402; an event may also be older than its 31 days."""
+    requests.post(
+        f"http://127.0.0.1:{port}/_sandbox/faults",
+        json={"match": {"path": "/api/query/*"}, "action": {"do": "answer", "status": 402}},
+        timeout=10,
+    ).raise_for_status()
+    change(pipelines / "shop.yaml", ("events: [] ", "events: [Searched] "))
+    code, text = cli("check", "shop")
+    assert code == 0, text
+    assert "ok events    Mixpanel has 1 of 1 events" in " ".join(text.split(" ")).replace(
+        "ok  events", "ok events"
+    )
+
+
+def test_check_has_mixpanel_judge_where(cli: Cli, pipelines: Path) -> None:
+    path = pipelines / "shop.yaml"
+    path.write_text(
+        path.read_text().replace("events: [] ", 'where: \'properties["x"] == "y"\'\n  events: [] ')
+    )
+    code, text = cli("check", "shop")
+    assert code == 0, text
+    assert "accepts where" in text
+    path.write_text(path.read_text().replace('== \\"y\\"', "=== (").replace('== "y"', "=== ("))
+    code, text = cli("check", "shop")
+    assert code == 1
+    assert re.search(
+        r"^no events .*Mixpanel refused to export .*HTTP 400.*mixpanel\.where", text, re.MULTILINE
+    )
+
+
 def test_every_check_is_told_though_one_refuses(
     cli: Cli, pipelines: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,7 +343,7 @@ def test_every_check_is_told_though_one_refuses(
     monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", json.dumps(wrong | {"extra": "{}"}))
     code, text = cli("check", "shop")
     assert code == 1
-    assert [line[:2] for line in text.splitlines()] == ["ok", "ok", "no", "ok", "no", "ok"]
+    assert [line[:2] for line in text.splitlines()] == ["ok", "ok", "ok", "no", "no", "ok", "no", "ok"]
     assert "p-wrong-not-real" not in text
 
 
@@ -268,6 +403,7 @@ def test_preview_prints_rows_of_a_sample_and_keeps_nothing(cli: Cli, tmp_path: P
         code, text = cli("preview", "hostile", "2026-06-28", "--rows", "2")
     assert code == 0
     assert "events are mapped" in aside.getvalue()
+    assert f"lake      file://{tmp_path}/lake (from --lake)" in aside.getvalue()
     rows = [json.loads(line) for line in text.splitlines()]
     assert len(rows) == 1, "the day has one event"
     assert {"_id", "timestamp", "identityMap"} <= rows[0].keys()

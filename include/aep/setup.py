@@ -55,10 +55,13 @@ def setup_pipeline(
         SchemaError: the dataset is there with another schema; or the field group file changes a field that is there,
             and then nothing is sent.
         ForeignLake, AnotherSource, AnotherPipeline: the dataset's tags name another owner; nothing is sent.
+        UnsafeStore, LakeError, AccessDenied: the lake cannot be written safely; nothing is sent.
     """
     result = SetupResult()
     owner = Ownership(pipeline.name, lake, source, frozenset(pipelines))
     owner.require(aep.catalog.find_dataset(pipeline.aep.dataset))
+    if lake is not None:
+        lake.check_writable()
     group = plan_field_group(pipeline, aep.registry)
     _namespaces(pipeline, aep.identity, result)
     group_id = _field_group(group, aep.registry, result) if group else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import islice
@@ -13,6 +14,8 @@ from include.cli.printing import say
 from include.cli.project import Project
 from include.errors import ConfigError, PipelineError, WrongProject
 from include.http.call import ASKED_BY_A_PERSON
+from include.lake.lake_id import check_lake_id
+from include.mixpanel.event_filter import check_events, check_where
 from include.mixpanel.reading import TimeEvidence, require_agreement
 from include.xdm.mapping import bind
 from include.xdm.mapping_file import read_mapping_file
@@ -33,7 +36,9 @@ def check(project: Project, arguments: argparse.Namespace) -> int:  # noqa: ARG0
     )
     checks: dict[str, Callable[[Project], str]] = {
         "Mixpanel": _mixpanel,
+        "events": _events,
         "AEP": _aep,
+        "owner": _owner,
         "lake": _lake,
         "mapping": _mapping,
         "time": _time,
@@ -66,6 +71,23 @@ def _mixpanel(project: Project) -> str:
     return f"{told}; the pipeline file says {source.timezone}, which changes nothing where time is UTC"
 
 
+def _events(project: Project) -> str:
+    source, client = project.pipeline.mixpanel, project.mixpanel
+    if not source.events and not source.where:
+        return "all events are exported"
+    last = project.newest_days(1)[1]
+    told = "all events"
+    if source.events:
+        found = check_events(client, source, project.pipeline.start_date, last)
+        told = f"Mixpanel has {len(found.found)} of {len(source.events)} events"
+        if found.unchecked:
+            told += f"; {len(found.unchecked)} were not asked for, to spare the export budget"
+    if source.where:
+        check_where(client, source, last)
+        told += ", and accepts where"
+    return told
+
+
 def _aep(project: Project) -> str:
     aep, target = project.aep, project.pipeline.aep
     if target.field_group is not None:
@@ -83,17 +105,37 @@ def _aep(project: Project) -> str:
     return f"tenant {tenant}, dataset {target.dataset!r}"
 
 
+def _owner(project: Project) -> str:
+    name = project.pipeline.aep.dataset
+    dataset = project.aep.catalog.find_dataset(name)
+    if dataset is None:
+        return f"dataset {name!r} is not there yet"
+    project.owner.require(dataset)
+    check_lake_id(project.lake, dataset)
+    if project.owner.missing(dataset["tags"]):
+        return f"dataset {name!r} was set up before datasets were tagged; apply tags it"
+    return f"dataset {name!r} belongs to this pipeline, lake and Mixpanel project"
+
+
 def _lake(project: Project) -> str:
     lake = project.lake
+    lake.prove()
+    mode = lake.mode_for_others()
+    if mode is not None:
+        raise ConfigError(
+            f"Other users of this machine can enter the lake's folder {lake.root} (mode {mode}), which holds personal "
+            "data.",
+            f"Run: chmod -R go-rwx {shlex.quote(str(lake.root))}",
+        )
+    told = f"{lake.url} keeps create-only puts"
     if lake.on_this_machine:
-        lake.check_writable()
-        return f"{lake.url} takes files"
+        return told
     if lake.open_to_anyone():
         raise ConfigError(
             f"Anyone can read the lake {lake.url}, and with it every event, without credentials.",
             "Block public access of the bucket (docs/security.md says how it has to be).",
         )
-    return f"{lake.url} takes files, and lets nobody in without credentials"
+    return f"{told}, and lets nobody in without credentials"
 
 
 def _mapping(project: Project) -> str:
@@ -114,7 +156,8 @@ def _time(project: Project) -> str:
     evidence, place = _evidence(project)
     require_agreement(evidence, source, project.pipeline.name)
     numbers = f"{evidence.utc} of {evidence.rows} live events read as utc, {evidence.project_local} as project_local"
-    hours = f", the lowest difference is {evidence.lowest_hours:g} hours" if evidence.rows else ""
+    lowest = evidence.lowest_hours  # None too where no difference is common
+    hours = f", the lowest common difference is {lowest:g} hours" if lowest is not None else ""
     verdict = "agrees" if evidence.verdict else "is neither confirmed nor contradicted"
     return f"time_is: {source.time_is} {verdict} ({place}): {numbers}{hours}"
 

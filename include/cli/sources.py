@@ -27,7 +27,7 @@ from include.lake.address import LAKE_ENVIRONMENT, default_lake
 _VARIABLE = "mixpanel_aep_lake"
 _IN_ENVIRONMENT = f"AIRFLOW_VAR_{_VARIABLE.upper()}"
 _ANSWER_SECONDS = 120
-_OTHERWISE = "Start what it needs, or name --lake and --connections yourself, as Airflow has them."
+_OTHERWISE = "Or name --lake and --connections yourself, as Airflow has them."
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ class Airflow:
             ) from None
         if "error" in found:
             sentence, hint = found["error"]
-            raise SettingsUnavailable(sentence, f"{hint} {_OTHERWISE}")
+            kind = ConfigError if found["terminal"] else SettingsUnavailable
+            raise kind(sentence, f"{hint} {_OTHERWISE}")
         return dict(found)
 
 

@@ -132,6 +132,8 @@ class Pipeline(_Section):
     quality: Quality = Quality()
     late_days: int = Field(5, ge=0, le=60)
     settle_hours: float = Field(6, ge=0, le=240)
+    missing_grace_hours: float = Field(24, ge=0, le=24 * 60)
+    catch_up_days: int = Field(0, ge=0, le=60)
     start_date: date
     end_date: date | None = None
     lake: str | None = None

@@ -88,6 +88,11 @@ class Lake:
         except AlreadyExistsError:
             return False
         except (BaseError, OSError) as error:
+            if self.root is None and _unsupported(error):
+                raise UnsafeStore(
+                    f"The store of lake {self.url} does not implement create-only puts (HTTP 501).",
+                    "Use a store that honours If-None-Match: * on PUT.",
+                ) from None
             raise self._error("write", key, error) from None
         return True
 
@@ -215,11 +220,6 @@ class Lake:
         return False
 
     def _error(self, verb: str, key: str, error: Exception) -> PipelineError:
-        if verb == "write" and _unsupported(error):
-            return UnsafeStore(
-                f"The store of lake {self.url} does not implement create-only puts (HTTP 501).",
-                "Use a store that honours If-None-Match: * on PUT.",
-            )
         if _forbids(error):
             return AccessDenied(
                 f"The lake {self.url} does not let this worker {verb} {key or 'anything'}.",

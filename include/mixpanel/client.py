@@ -122,6 +122,24 @@ class MixpanelClient:
         )
         return _me(self._http.ask(call, Answer.json_object), self._settings.project_id)
 
+    def event_names(self) -> list[str]:
+        """The names of the project's events of the last 31 days, at most 5000; costs nothing of the export budget.
+
+        Source: docs.mixpanel.com/reference/list-recent-events, which not every plan includes.
+
+        Raises:
+            PipelineError: see ``include.mixpanel.errors.RULES``.
+        """
+        call = Call(
+            "GET",
+            f"{self._settings.app_url}/api/query/events/names",
+            "list the names of recent events",
+            params={"project_id": str(self._settings.project_id), "type": "general", "limit": "5000"},
+            headers={"Accept": "application/json"} | self._original_host(APP_HOSTS),
+            idle_seconds=min(_QUICK_SECONDS, self._patience.idle_seconds),
+        )
+        return self._http.ask(call, _names)
+
     def close(self) -> None:
         """Closes the connections."""
         self._http.close()
@@ -166,6 +184,13 @@ def _export_params(
     if time_in_ms:
         params["time_in_ms"] = "true"
     return params
+
+
+def _names(answer: Answer) -> list[str]:
+    found = answer.json()
+    if isinstance(found, list) and all(isinstance(name, str) for name in found):
+        return found
+    raise answer.unexpected("JSON that is not a list of names")
 
 
 def _me(answer: Mapping[str, Any], project_id: int) -> Me:

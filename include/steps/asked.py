@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -21,9 +21,11 @@ from include.mixpanel.stream import is_event
 from include.mixpanel.time import require_closed
 from include.steps.workspace import DATA_VERSION, Workspace
 
-__all__ = ["DayFile", "Question", "Writer", "latest_export", "newest_look", "stored_day"]
+__all__ = ["DayFile", "Question", "Writer", "latest_export", "seen_until", "stored_day"]
 
 _MODULUS = 2**256
+_VISIBILITY_LAG = timedelta(minutes=45)
+"""An event may be missing from exports for so long after Mixpanel has processed it (observed; there is no SLA)."""
 
 
 class Writer(Protocol):
@@ -109,8 +111,13 @@ class Question:
         body = next(filter(None, map(self.workspace.lake.read, keys)), None)
         return self.workspace.require("export", json.loads(body)["export"]) if body else None
 
-    def publish(self, day_file: DayFile, look: str | None) -> Manifest:
+    def publish(self, day_file: DayFile, look: str | None, asked_at: datetime) -> Manifest:
+        """Publish what an export returned. ``asked_at``: the moment before it was requested.
+
+        An export shows what Mixpanel had processed by then, less its lag: later events may be in it or not.
+        """
         place, digest = self.workspace, day_file.digest
+        seen_until = (asked_at - _VISIBILITY_LAG).isoformat(timespec="milliseconds")
         done = place.find("export", digest)
         if done is None:
             # Named by its bytes: two runs may hold the same lines in another order at the same time.
@@ -126,11 +133,13 @@ class Question:
                     "request": dict(self.request),
                     "project_id": self.project.project_id,
                     "region": self.project.region,
+                    "seen_until": seen_until,
                 },
             )
         if look:
             at = place.clock.now().isoformat(timespec="milliseconds")
-            body = json.dumps({"export": digest, "at": at, "request": self.digest}).encode()
+            record = {"export": digest, "at": at, "seen_until": seen_until, "request": self.digest}
+            body = json.dumps(record).encode()
             failpoint("look.before")
             place.lake.create(place.partition.look(f"{look} {self.digest}"), body)
             failpoint("look.after")
@@ -152,12 +161,12 @@ def latest_export(workspace: Workspace, requests: Collection[str]) -> Manifest |
     return workspace.require("export", max(found)[1]) if found else None
 
 
-def newest_look(lake: Lake, partition: PartitionKey) -> datetime | None:
-    """When a partition was last exported or looked at again; None: never."""
-    moments = [
-        manifest.created_at
-        for key in lake.keys(partition.step("export"))
-        if key.endswith("/manifest.json") and (manifest := manifests.load(lake, key)) is not None
-    ]
-    moments += [json.loads(lake.read(key) or b"{}")["at"] for key in lake.keys(partition.looks)]
-    return datetime.fromisoformat(max(moments)) if moments else None
+def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:
+    """Up to which moment of processing the partition's exports show every event; None: it was never exported."""
+    manifest_keys = (key for key in lake.keys(partition.step("export")) if key.endswith("/manifest.json"))
+    found = [manifest for key in manifest_keys if (manifest := manifests.load(lake, key)) is not None]
+    # Data version 5 and older stamped an export when it ended.
+    moments = [str(manifest.details.get("seen_until", manifest.created_at)) for manifest in found]
+    looks = [json.loads(lake.read(key) or b"{}") for key in lake.keys(partition.looks)]
+    moments += [str(look.get("seen_until", look["at"])) for look in looks]
+    return max(map(datetime.fromisoformat, moments), default=None)

@@ -6,7 +6,7 @@ ledger is taken over into the history of the dataset that AEP names for its batc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -37,9 +37,17 @@ class OpenedHistory:
 
 
 def open_history(
-    lake: Lake, pipeline: Pipeline, aep: AepClient, source: Source, day: date | None = None
+    lake: Lake,
+    pipeline: Pipeline,
+    aep: AepClient,
+    source: Source,
+    day: date | None = None,
+    *,
+    all_days: bool = False,
 ) -> OpenedHistory:
-    """Open the history of the pipeline's dataset, ready for a partition. Two requests at most where it is bound.
+    """Open the history of the pipeline's dataset, ready for a partition, or with ``all_days`` for all of them.
+
+    One request to AEP, and more only where ledgers of data version 5 or older are taken over.
 
     Raises:
         DatasetMissing: AEP has no dataset of that name, or several.
@@ -57,7 +65,9 @@ def open_history(
     takeover = _Takeover(history, pipeline, aep)
     if day is not None:
         takeover.day(day)
-    if not bound:
+    if all_days:
+        takeover.all_days()
+    elif not bound:
         takeover.require_source()
     return OpenedHistory(history, dataset)
 
@@ -96,17 +106,25 @@ class _Takeover:
 
     def require_source(self) -> None:
         """Bind a history that has no record yet by the newest old day that is about its dataset."""
-        for day in self._old_days():
+        for day in self._old_days()[:_DAYS_ASKED]:
             if self.day(day):
                 return
 
-    def _old_days(self) -> Iterator[date]:
+    def all_days(self) -> None:
+        """Take over every old day, once: the lake is listed for them only until that has been done."""
+        done = self.history.key(f"taken-over-{self.pipeline.name}")
+        if self.history.lake.read(done) is None:
+            for day in self._old_days():
+                self.day(day)
+            self.history.lake.create(done, b"{}")
+
+    def _old_days(self) -> list[date]:
         found = {
             date.fromisoformat(parts[1])
             for key in self.history.lake.keys(f"{self.pipeline.name}/")
             if len(parts := key.split("/")) == 4 and parts[2] == "ledger"
         }
-        yield from sorted(found, reverse=True)[:_DAYS_ASKED]
+        return sorted(found, reverse=True)
 
     def _is_about_dataset(self, old: Sequence[LedgerRecord]) -> bool:
         """Whether AEP says that the ledger's batches are in the history's dataset; a day without batches is not."""

@@ -40,6 +40,7 @@ def export_partition(
         return done
     source, day = workspace.pipeline.mixpanel, workspace.partition.day
     workspace.lake.check_writable()
+    asked_at = workspace.clock.now()
     with workspace.scratch() as scratch:
         path = scratch / "events.jsonl.gz"
         with mixpanel.export(
@@ -49,7 +50,7 @@ def export_partition(
             with gzip_writer(path) as file:
                 for line in lines:
                     day_file.write(file, line)
-        return question.publish(day_file, look)
+        return question.publish(day_file, look, asked_at)
 
 
 def export_partitions(
@@ -80,6 +81,7 @@ def _export_range(
     place = questions[first].workspace
     source = place.pipeline.mixpanel
     place.lake.check_writable()
+    asked_at = place.clock.now()
     with place.scratch() as scratch, ExitStack() as stack:
         files = {day: DayFile(scratch / f"{day}.jsonl.gz", q.digest) for day, q in questions.items()}
         open_files = {day: stack.enter_context(gzip_writer(file.path)) for day, file in files.items()}
@@ -96,4 +98,4 @@ def _export_range(
         if lost:
             return None
         stack.close()
-        return {day: question.publish(files[day], look) for day, question in questions.items()}
+        return {day: question.publish(files[day], look, asked_at) for day, question in questions.items()}

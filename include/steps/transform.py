@@ -20,12 +20,12 @@ from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
 from include.mixpanel.reading import TimeEvidence, require_agreement
 from include.redact import one_line
 from include.steps.jsonl import gzip_writer
-from include.steps.mapped_rows import RowMapper, compacted_by_day, write_event_digests
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.compile import CompiledMapping, compile_mapping
 from include.xdm.functions.arrow import register
 from include.xdm.identity import RECIPE, RECIPES
 from include.xdm.lines import Refused, quarantine_record
+from include.xdm.mapped_rows import RowMapper, compacted_by_day, write_event_digests
 from include.xdm.mapping import MappingSet, bind
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema

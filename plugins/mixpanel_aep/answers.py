@@ -2,7 +2,7 @@
 
 The command line cannot import Airflow (nothing below include/ does) and must not guess: a lake or a project other than
 that of the tasks would load every event a second time. The answer is one JSON object on standard output:
-``{"lake": url or null, "connections": {id: fields or null}}`` or ``{"error": [sentence, hint]}``. It holds secrets, so
+``{"lake": url or null, "connections": {id: fields or null}}`` or ``{"error": [sentence, hint], "terminal": bool}``. It holds secrets, so
 it is meant for a pipe alone.
 """
 
@@ -50,12 +50,12 @@ def main(conn_ids: Sequence[str]) -> None:
     os.dup2(2, 1)
     # A process of this kind may read the metadata database, which a task may not.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    from include.errors import PipelineError
+    from include.errors import PipelineError, Terminal
 
     try:
         found = answer(conn_ids)
     except PipelineError as error:
-        found = {"error": [error.sentence, error.hint]}
+        found = {"error": [error.sentence, error.hint], "terminal": isinstance(error, Terminal)}
     with os.fdopen(out, "w") as file:
         json.dump(found, file)
 

@@ -53,7 +53,9 @@ def setup(carrier: Carrier, lake: Lake | None, pipeline: Pipeline = PIPELINE, **
 
 
 def tags(carrier: Carrier) -> dict[str, Any]:
-    return dict(carrier.aep.catalog.require_dataset(PIPELINE.aep.dataset)["tags"])
+    """Without Catalog's own, whose names begin with adobe."""
+    found = carrier.aep.catalog.require_dataset(PIPELINE.aep.dataset)["tags"]
+    return {name: values for name, values in found.items() if not name.startswith("adobe/")}
 
 
 def changes_of(url: str) -> list[str]:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 import requests
 
+from include.aep.setup import setup_pipeline
 from include.errors import AccessDenied, UnsafeStore
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
@@ -160,7 +161,10 @@ def test_no_step_loads_through_a_store_that_overwrites(proxy: S3Proxy, s3: str, 
     proxy.conditions = "stripped"
     with quick_sandbox(tmp_path / "sandbox") as server:
         carrier = Carrier(server.url, Lake(s3), PIPELINES["hostile"])
-        carrier.setup()
+        with pytest.raises(UnsafeStore):
+            carrier.setup()
+        assert carrier.aep.catalog.find_dataset(PIPELINES["hostile"].aep.dataset) is None
+        setup_pipeline(PIPELINES["hostile"], carrier.aep)
         with pytest.raises(UnsafeStore):
             carrier.carry(date(2026, 7, 1))
     assert list(Lake(s3).keys(PartitionKey("hostile", date(2026, 7, 1)).prefix)) == []

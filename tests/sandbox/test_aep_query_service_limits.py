@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from include.sandbox.fixtures import AepSandbox
 from include.sandbox.fixtures.control import SandboxError
@@ -282,3 +288,66 @@ def test_an_unknown_message_ends_the_session(aep: AepSandbox) -> None:
     )
     assert b"C34000" in got and got.endswith(b"I")
     await_queries(aep, sessions=0)
+
+
+def bound(oid: int, value: bytes) -> bytes:
+    """Parse, Bind and Execute with one binary parameter of this type."""
+    parse = message(b"P", b"\0select $1\0" + struct.pack("!hi", 1, oid))
+    bind = struct.pack("!hhhi", 1, 1, 1, len(value)) + value + struct.pack("!h", 0)
+    return parse + message(b"B", b"\0\0" + bind) + message(b"E", b"\0\0\0\0\0")
+
+
+PIECES = st.one_of(
+    st.builds(
+        message, st.sampled_from([b"P", b"B", b"D", b"E", b"C", b"H", b"S", b"Q"]), st.binary(max_size=20)
+    ),
+    st.builds(
+        bound,
+        st.sampled_from([0, 16, 20, 21, 23, 25, 700, 701, 1043, 1082, 1114, 1184, 1700, 7]),
+        st.binary(max_size=12),
+    ),
+    st.builds(
+        lambda text: message(b"Q", text.encode() + b"\0"), st.text("select '\"`$1;()*-/ \\E", max_size=20)
+    ),
+)
+
+
+def test_no_message_is_a_fault_of_the_sandbox(aep: AepSandbox) -> None:
+    aep.settings(query_sessions=None)
+    password = message(b"p", aep.token().encode() + b"\0")
+
+    @settings(max_examples=150, suppress_health_check=list(HealthCheck))
+    @given(st.lists(PIECES, max_size=6))
+    def check(pieces: list[bytes]) -> None:
+        got = raw(aep, STARTUP, password, *pieces, message(b"S", b""), message(b"X", b""))
+        assert got and b"sandbox itself" not in got
+
+    check()
+    await_queries(aep, sessions=0)
+
+
+def start(state: Path, port: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "include.sandbox", "--state", str(state), "--query-port", str(port)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_process_takes_the_port_that_it_is_given_and_ends_with_sessions_open(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with start(tmp_path, port) as refused:
+            _, told = refused.communicate(timeout=60)
+        assert refused.returncode == 2 and f"port {port}" in told
+    with start(tmp_path, port) as running:
+        assert running.stdout
+        found = AepSandbox(json.loads(running.stdout.readline())["url"])
+        found.add_dataset("Events")
+        assert found.query_parameters()["port"] == port
+        found.settings(query_takes_seconds=10_000)
+        session = connect(found)
+        query = Asking(session)
+        await_queries(found, running=1)
+        running.terminate()
+        _, told = running.communicate(timeout=60)
+    assert (running.returncode, told) == (0, "")
+    assert query.end().error is not None
+    session.close()

@@ -28,6 +28,7 @@ def test_help_says_what_it_is_and_where_to_read_on() -> None:
         "Mixpanel",
         "Adobe Experience Platform",
         "--port",
+        "--query-port",
         "--host",
         "--state",
         "docs/sandbox.md",

@@ -61,7 +61,7 @@ def test_m07_the_five_steps_leave_no_secret_behind(
     with running(tmp_path, s3) as place, all_logs() as logs:
         place.carrier.setup()
         result = place.carrier.carry(DAY)
-        assert result.active == 7
+        assert result.active == 8
         found = download(place.carrier.lake, tmp_path / "downloaded")
     assert "HTTP/1.1" in logs.getvalue(), "urllib3 was heard"
     assert len(list(found.rglob("*"))) > 15

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import requests
 
 from include.demo.evidence import Comparison, Sandbox
 from include.lake.lake import Lake
+from include.steps.export import export_partitions
+from include.steps.reconcile import late_beyond_window
 from include.steps.validate import validate_partition
 from tests.carrying import PIPELINES, Carrier, quick_sandbox
 from tests.making import Hands
@@ -100,7 +102,7 @@ def test_an_event_without_insert_id_stays_one_when_its_user_logs_in(project: Pro
     assert project.load("one")["staged"] == 3
     project.merge("$device:d-1", "user-9")
     project.merge("$device:d-2", "user-9", touches_processing=True)
-    assert project.load("two") == {"staged": 0, "already_active": 3, "vanished": 0}
+    assert project.load("two") == {"staged": 0, "already_active": 3, "vanished": 0, "changed": 3}
     assert len(project.active()) == len(set(project.active())) == 3
     assert project.compare(DAY) == EXACT
 
@@ -112,7 +114,7 @@ def test_two_users_events_that_are_equal_otherwise_stay_two_when_they_become_one
     assert project.load("one")["staged"] == 2
     for n in (1, 2):
         project.merge(f"$device:d-{n}", "user-9")
-    assert project.load("two") == {"staged": 0, "already_active": 2, "vanished": 0}
+    assert project.load("two") == {"staged": 0, "already_active": 2, "vanished": 0, "changed": 2}
     assert len(set(project.active())) == 2
 
 
@@ -120,7 +122,57 @@ def test_a_merge_that_leaves_no_id_from_before_is_a_limit_that_is_counted(projec
     project.hold(event(distinct_id="$device:d-1", **NO_ID))
     project.load("one")
     project.merge("$device:d-1", "user-9", keep_before=False)
-    assert project.load("two") == {"staged": 1, "already_active": 0, "vanished": 1}
+    assert project.load("two") == {"staged": 1, "already_active": 0, "vanished": 1, "changed": 0}
+
+
+def test_an_event_without_insert_id_stays_one_when_milliseconds_are_asked_for(project: Project) -> None:
+    project.hold(event(**NO_ID), event("Other", **NO_ID, time=NOON + 0.25), event())
+    assert project.load("one")["staged"] == 3
+    source = project.pipeline.mixpanel.model_copy(update={"time_in_ms": True})
+    project.pipeline = project.pipeline.model_copy(update={"mixpanel": source})
+    assert project.load("two") == {"staged": 0, "already_active": 3, "vanished": 0, "changed": 0}
+
+
+@pytest.mark.parametrize("time_is", ["utc", "project_local"])
+def test_an_arrival_that_is_no_date_stops_no_day(project: Project, time_is: str) -> None:
+    zone = {"time_is": time_is, "timezone": "America/New_York"}
+    project.control("/mixpanel/projects", {"id": PROJECT, **zone})
+    source = project.pipeline.mixpanel.model_copy(update=zone)
+    project.pipeline = project.pipeline.model_copy(update={"mixpanel": source})
+    arrivals = [
+        NOON * 1_000_000,
+        -NOON * 1000,
+        253402300799999,
+        253402300800000,
+        10**30,
+        NOON + 0.5,
+        "x",
+        None,
+        [],
+    ]
+    body = '{"event":"E","properties":{"time":%d,"distinct_id":"u","$insert_id":"%d","mp_lib":"unity","$mp_api_timestamp_ms":%s}}'
+    lines = [body % (NOON, n, json.dumps(arrival)) for n, arrival in enumerate(arrivals)]
+    project.hold(*(raw(text.encode()) for text in lines))
+    project.control("/clock", {"set": "2025-06-12T08:00:00Z"})
+    mapped = project.transform(DAY, project.export(DAY))
+    assert (mapped.counts["mapped"], mapped.counts["quarantined"]) == (9, 0)
+
+
+def test_a_refresh_of_a_range_copes_with_an_event_that_nests_too_deep(project: Project) -> None:
+    deep = b"[" * 1200 + b"]" * 1200
+    project.hold(event(), raw(b'{"event":"Deep","properties":{"time":%d,"x":%s}}' % (NOON, deep)))
+    days = [DAY, DAY + timedelta(1)]
+    project.control("/clock", {"set": "2025-06-13T08:00:00Z"})
+    project.clock = Hands(at=datetime(2025, 6, 13, 8, tzinfo=UTC).timestamp()).clock
+    before = Sandbox(project.url).calls()["export"]
+    found = export_partitions(
+        [project.workspace(day) for day in days], project.source, project.mixpanel, "look"
+    )
+    assert [manifest.rows for manifest in found] == [2, 0]
+    assert Sandbox(project.url).calls()["export"] == before + 1, "one request for the range"
+    assert project.transform(DAY, found[0]).details["reasons"] == {"nested_too_deep": 1}
+    now = datetime(2025, 6, 13, 8, tzinfo=UTC)
+    assert late_beyond_window(project.lake, project.pipeline, project.mixpanel, DAY + timedelta(2), now) == {}
 
 
 def test_events_without_distinct_id_are_active_without_an_identity(project: Project) -> None:

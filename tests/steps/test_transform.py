@@ -341,7 +341,7 @@ def test_a_value_that_makes_the_query_fail_is_quarantined_and_the_others_are_map
 def test_a_mapping_that_fails_for_every_event_is_a_mistake_and_is_found_soon(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("include.steps.mapped_rows._MOST_REJECTED", 3)
+    monkeypatch.setattr("include.xdm.mapped_rows._MOST_REJECTED", 3)
     broken = CompiledMapping(
         "SELECT error('canary') AS _id, [] AS failed, [] AS inexact FROM events", ("_id",)
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 BUCKET_DIGITS = 2
 """The first hex digits of an ``_id`` that name its bucket: 2 for 256 buckets, 3 for 4096."""
 _CHECKSUM_FROM, _CHECKSUM_TO = 2, 14
-_LEADING_HEX = re.compile(r"[0-9A-Fa-f]*")
+_LEADING_HEX = re.compile(r"(-?)([0-9A-Fa-f]*)")
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,12 @@ def bucket_of(
 
 
 def checksum_of(key: str) -> int:
-    """Return what one id adds to the checksum: its hex digits 3 to 14, or as many of them as are hex digits."""
+    """Return what one id adds to the checksum: its hex digits 3 to 14, or as many of them as are hex digits.
+
+    As Spark's ``conv`` reads ids that are not this project's: a number after a minus sign wraps around at 64 bits.
+    """
     digits = _LEADING_HEX.match(key[_CHECKSUM_FROM:_CHECKSUM_TO])
-    return int(digits[0], 16) if digits and digits[0] else 0
+    if digits is None or not digits[2]:
+        return 0
+    value = int(digits[2], 16)
+    return -value % 2**64 if digits[1] else value

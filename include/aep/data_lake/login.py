@@ -44,7 +44,6 @@ class Login:
         with_tls = {
             "sslmode": "verify-full",
             "sslrootcert": self.certificates or "",
-            "require_auth": "password",
         }
         return {
             "host": self.host,
@@ -57,6 +56,8 @@ class Login:
             "gssencmode": "disable",
             "target_session_attrs": "any",
             "client_encoding": "UTF8",
+            # The documented kind of login; a server that asks for another one learns nothing.
+            "require_auth": "password",
             "application_name": "mixpanel-aep",
             **(with_tls if self.certificates else {"sslmode": "disable"}),
         }

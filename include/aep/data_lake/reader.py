@@ -33,6 +33,10 @@ class Window:
         return self.start <= moment < self.end
 
 
+EVER = Window(datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+"""Every row, for reading whole batches: a lake that is divided by time has to look everywhere."""
+
+
 def utc_text(moment: datetime) -> str:
     """Return a moment as ISO 8601 in UTC, with ``Z`` and no more digits than it needs."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

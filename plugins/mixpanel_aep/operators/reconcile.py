@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
+from include.lake.history import Source
+from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
 from mixpanel_aep.context import open_lake, refresh_name, refuse_conf, run_name
@@ -32,19 +34,29 @@ class ReconcileLookOperator(PipelineOperator):
         from include.steps.reconcile import days_to_reconcile
 
         refuse_conf(context)
-        lake = open_lake(self.pipeline)
+        lake, refresh = open_lake(self.pipeline), refresh_name(context)
         days = days_to_reconcile(self.pipeline, SYSTEM_CLOCK.now())
-        if not days:
-            self.log.info("No day of %s is to be looked at again", self.pipeline.name)
-            return []
         hook = MixpanelHook(self.pipeline.mixpanel.conn_id, lake)
-        places = [Workspace.of(lake, self.pipeline, day) for day in days]
-        refresh = refresh_name(context)
-        found = export_partitions(places, hook.settings().source, hook.get_conn(), refresh)
+        if days:
+            places = [Workspace.of(lake, self.pipeline, day) for day in days]
+            for manifest in export_partitions(places, hook.settings().source, hook.get_conn(), refresh):
+                self.log.info("Partition %s: exported=%d", manifest.partition, manifest.counts["exported"])
         context["ti"].xcom_push(REFRESH_KEY, refresh)
-        for manifest in found:
-            self.log.info("Partition %s: exported=%d", manifest.partition, manifest.counts["exported"])
-        return [str(day) for day in days]
+        missing = self._missing_days(lake, hook.settings().source) if self.pipeline.catch_up_days else []
+        late = [day for day in missing if day not in days][: self.pipeline.catch_up_days]
+        if late:
+            self.log.info("Missing days to load now: %s", ", ".join(map(str, late)))
+        return [str(day) for day in sorted({*days, *late})]
+
+    def _missing_days(self, lake: Lake, source: Source) -> list[date]:
+        """The days that the audit calls missing, the newest first."""
+        from include.steps.audit import audit_days
+        from include.steps.binding import open_history
+
+        aep = AepHook(self.pipeline.aep.conn_id).get_conn()
+        history = open_history(lake, self.pipeline, aep, source, all_days=True).history
+        audit = audit_days(history, self.pipeline, aep, SYSTEM_CLOCK.now())
+        return [audited.day for audited in reversed(audit.missing)]
 
 
 class ReconcileDayOperator(AepIngestOperator):
@@ -74,6 +86,42 @@ class ReconcileDayOperator(AepIngestOperator):
         """Return the name of the run's refresh; one that is not of this run was not left by ``look``."""
         name, run = context["ti"].xcom_pull(task_ids="look", key=REFRESH_KEY), run_name(context)
         return name if isinstance(name, str) and name.startswith(run) else run
+
+
+class AuditOperator(PipelineOperator):
+    """Accounts for every day from the pipeline's first to the last settled one."""
+
+    def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+        from include.steps.audit import audit_days
+        from include.steps.binding import open_history
+        from include.steps.origin import filter_digest
+        from include.steps.transform import schema_and_mapping
+
+        refuse_conf(context)
+        lake, now = open_lake(self.pipeline), SYSTEM_CLOCK.now()
+        aep = AepHook(self.pipeline.aep.conn_id).get_conn()
+        source = MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source
+        opened = open_history(lake, self.pipeline, aep, source, all_days=True)
+        schema, mapping = schema_and_mapping(self.pipeline, aep, opened.dataset)
+        current = {
+            "filter": filter_digest(self.pipeline), "mapping": mapping.digest, "schema": schema.digest,
+        }  # fmt: skip
+        audit = audit_days(opened.history, self.pipeline, aep, now, current)
+        self.log.info("%d days of %s: %s", len(audit.days), self.pipeline.name, audit.counts)
+        for day in audit.missing:
+            self.log.warning("%s is missing: %s", day.day, day.reason)
+        for day in audit.outdated:
+            self.log.info("%s was loaded under another %s", day.day, ", ".join(day.outdated))
+        if audit.outdated:
+            self.log.info(
+                "To renew such days, backfill %s over them with reprocess: replace.", self.pipeline.dag_id
+            )
+        audit.require_complete(now, self.pipeline.missing_grace_hours)
+        return {
+            "counts": audit.counts,
+            "missing": {str(day.day): day.reason for day in audit.missing},
+            "outdated": {str(day.day): list(day.outdated) for day in audit.outdated},
+        }
 
 
 class ReconcileCloseOperator(PipelineOperator):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from include.sandbox.aep.place import Place
+from include.sandbox.aep.place import DATASETS, Place
 from include.sandbox.aep.query_service.engine import Column, Result
 from include.sandbox.aep.query_service.errors import IN_FAILED_TRANSACTION, SYNTAX, SqlError
 from include.sandbox.aep.query_service.statements import assignment
@@ -91,7 +91,16 @@ class Commands:
 
     def _show(self, name: str) -> Result:
         if name == "tables":
-            return Result([Column("name", "VARCHAR")], [(each,) for each in sorted(tables_of(self._place))])
+            return self._tables()
         if name not in self._values:
             raise SqlError(SYNTAX, f'unrecognized configuration parameter "{name}"')
         return Result([Column(name, "VARCHAR")], [(self._values[name],)])
+
+    def _tables(self) -> Result:
+        """As in EP:query-service/best-practices/writing-queries.md, "Detailed table view"."""
+        names = ("name", "dataSetId", "dataSet", "description", "resolved")
+        rows: list[tuple[str, ...]] = []
+        for table, key in sorted(tables_of(self._place).items()):
+            body = self._place.get(DATASETS, key) or {}
+            rows.append((table, key, str(body.get("name", "")), str(body.get("description") or ""), "false"))
+        return Result([Column(name, "VARCHAR") for name in names], rows)

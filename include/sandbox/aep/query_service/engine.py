@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from include.sandbox.aep.query_service.errors import (
 )
 from include.sandbox.aep.query_service.functions import add_functions
 from include.sandbox.aep.query_service.statements import explicit_limit, rewritten
-from include.sandbox.aep.query_service.tables import add_tables, literal
+from include.sandbox.aep.query_service.tables import add_tables, literal, remove_tables
 from include.sandbox.aep.query_settings import QuerySettings
 
 _WRITING = frozenset(
@@ -73,7 +74,7 @@ class Running:
         self._connection: Any = None
 
     def use(self, connection: Any) -> None:
-        """The connection that the query runs in; None when it has ended, before it is closed."""
+        """The connection that the query runs in; None when it has ended."""
         with self._lock:
             self._connection = connection
 
@@ -90,38 +91,39 @@ class Running:
 
 
 class Engine:
-    """Queries over the tables of one AEP sandbox."""
+    """Queries over the tables of one AEP sandbox, one after the other, in a database of its own in memory."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
+        self._connection: Any = None
 
     def describe(self, sql: str, value: Callable[[int], str], *, with_system_columns: bool) -> list[Column]:
         """The columns that a query has. Raises SqlError."""
         self._checked(sql)
-        connection = self._open(sql, with_system_columns)
-        try:
+        with self._tables(sql, with_system_columns) as connection:
             rows = _do(connection, "DESCRIBE " + rewritten(sql, value)).fetchall()
             return [Column(name, kind) for name, kind, *_ in rows]
-        finally:
-            connection.close()
 
     def run(
         self, sql: str, value: Callable[[int], str], running: Running, *, with_system_columns: bool
     ) -> Result:
         """The rows of a query, cut where Query Service cuts them. Raises SqlError."""
         most = self._checked(sql)
-        connection = self._open(sql, with_system_columns)
-        try:
+        with self._tables(sql, with_system_columns) as connection:
             running.use(connection)
-            running.check()
-            done = _do(connection, rewritten(sql, value))
-            columns = [Column(each[0], str(each[1])) for each in done.description]
-            rows = _rows(done, most)
-            running.check()
-            return Result(columns, rows)
-        finally:
-            running.use(None)
-            connection.close()
+            try:
+                running.check()
+                done = _do(connection, rewritten(sql, value))
+                columns = [Column(each[0], str(each[1])) for each in done.description]
+                rows = _rows(done, most)
+                running.check()
+                return Result(columns, rows)
+            finally:
+                running.use(None)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
 
     def _checked(self, sql: str) -> int | None:
         """How many rows the result may have. Raises SqlError for what is refused before it is run."""
@@ -138,21 +140,27 @@ class Engine:
             raise SqlError(OVER_LIMIT, f"LIMIT exceeds max value {settings.query_largest_limit}")
         return None if settings.query_explicit_limit == "honoured" else most
 
-    def _open(self, sql: str, with_system_columns: bool) -> Any:
+    @contextmanager
+    def _tables(self, sql: str, with_system_columns: bool) -> Iterator[Any]:
+        """The database, with the tables that a query names as they are now."""
+        if self._connection is None:
+            self._connection = self._open()
+        tables = add_tables(self._connection, self._place, sql, with_system_columns=with_system_columns)
+        try:
+            yield self._connection
+        finally:
+            remove_tables(self._connection, tables)
+
+    def _open(self) -> Any:
         import duckdb  # late, for a quick start
 
         connection = duckdb.connect(":memory:", config={"threads": 2})
-        try:
-            connection.execute("SET TimeZone = 'UTC'")
-            add_functions(connection)
-            add_tables(connection, self._place, sql, with_system_columns=with_system_columns)
-            # Nothing but the sandbox's own files can be read.
-            connection.execute(f"SET allowed_directories = [{literal(str(self._files()))}]")
-            connection.execute("SET enable_external_access = false")
-            connection.execute("SET lock_configuration = true")
-        except BaseException:
-            connection.close()
-            raise
+        connection.execute("SET TimeZone = 'UTC'")
+        add_functions(connection)
+        # Nothing but the sandbox's own files can be read.
+        connection.execute(f"SET allowed_directories = [{literal(str(self._files()))}]")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
         return connection
 
     def _files(self) -> str:

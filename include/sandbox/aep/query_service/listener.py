@@ -166,6 +166,7 @@ class QueryListener:
                 connection.settimeout(None)
                 session.serve()
             finally:
+                session.close()
                 with self._lock:
                     self._sessions.pop(key, None)
         if self._stopped:

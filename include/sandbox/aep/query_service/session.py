@@ -92,6 +92,10 @@ class Session:
             elif not skipping:
                 skipping = not self._extended(kind, body)
 
+    def close(self) -> None:
+        """Ends what the session holds; its connection is closed by the listener."""
+        self._engine.close()
+
     def cancel(self) -> None:
         """Ends what runs now, as another connection asks for."""
         self.running.cancel()

@@ -31,9 +31,9 @@ class BatchFile:
     rows_before: int
 
 
-def add_tables(connection: Any, place: Place, sql: str, *, with_system_columns: bool) -> None:
-    """Makes views of those tables of an AEP sandbox that a query names; their files are the store's."""
-    names = words(sql)
+def add_tables(connection: Any, place: Place, sql: str, *, with_system_columns: bool) -> list[str]:
+    """Makes views of those tables of an AEP sandbox that a query names; their names."""
+    names, made = words(sql), []
     for table, dataset in tables_of(place).items():
         if table in names:
             resolved = resolved_schema(place, dataset)
@@ -41,6 +41,15 @@ def add_tables(connection: Any, place: Place, sql: str, *, with_system_columns: 
             narrow = not others & {name.lower() for name in names} and not _STAR.search(sql)
             source = _Source(place, dataset, resolved, narrow)
             _add_table(connection, source, table, with_system_columns)
+            made.append(table)
+    return made
+
+
+def remove_tables(connection: Any, tables: list[str]) -> None:
+    """Removes what ``add_tables`` made: the next query sees what is active then."""
+    for table in tables:
+        connection.execute(f"DROP VIEW {quoted(table)}")
+        connection.execute(f"DROP TABLE {quoted(table + '/files')}")
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def type_of(kind: str) -> int:
-    """The number of the type; structs, lists and maps are shown as JSON text [I]."""
+    """The number of the type; structs, lists and maps are shown as text."""
     return NUMERIC if kind.startswith("DECIMAL") else _TYPES.get(kind, TEXT)
 
 
@@ -68,9 +68,27 @@ def _moment(value: datetime, oid: int) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, (dict, list, tuple)):
-        return json.dumps(value, default=str, ensure_ascii=False)
+    if isinstance(value, dict):
+        return "(" + ",".join(_part(each, "(),", null="") for each in value.values()) + ")"
+    if isinstance(value, (list, tuple)):
+        return "{" + ",".join(_part(each, "{},", null="NULL") for each in value) + "}"
+    if isinstance(value, bool):
+        return "t" if value else "f"
     return str(value)
+
+
+def _part(value: Any, special: str, *, null: str) -> str:
+    """A member of a struct or list, in quotes where it could be taken for something else.
+
+    Structs look like ``(4816,"(ECID)",true)`` (EP:query-service/best-practices/writing-queries.md); lists as in
+    PostgreSQL [I].
+    """
+    if value is None:
+        return null
+    text = json.dumps(value) if isinstance(value, bool) else _plain(value)
+    if text and not any(letter in special + '"\\ \t\n' for letter in text) and text.upper() != "NULL":
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def as_binary(value: Any, oid: int) -> bytes | None:
@@ -135,32 +153,33 @@ def literal_of(data: bytes | None, oid: int, *, binary: bool) -> str:
 
 
 def _read(data: bytes, oid: int) -> str:
-    if oid in _FORMATS:
-        try:
-            return str(struct.unpack(_FORMATS[oid], data)[0])
-        except struct.error as error:
-            raise ValueError("a number of another length") from error
-    moment: datetime
-    if oid == BOOL:
-        return "t" if data == b"\x01" else "f"
-    if oid in (TIMESTAMP, TIMESTAMPTZ):
-        moment = _EPOCH + struct.unpack("!q", data)[0] * _MICROSECOND
-        return moment.isoformat() if oid == TIMESTAMPTZ else moment.replace(tzinfo=None).isoformat(" ")
-    if oid == DATE:
-        return date.fromordinal(_EPOCH.toordinal() + struct.unpack("!i", data)[0]).isoformat()
     if oid in (0, TEXT, VARCHAR):
         return data.decode()
+    try:
+        return _read_number(data, oid)
+    except struct.error as error:
+        raise ValueError("a value of another length") from error
+
+
+def _read_number(data: bytes, oid: int) -> str:
+    if oid in _FORMATS:
+        return str(struct.unpack(_FORMATS[oid], data)[0])
+    if oid == BOOL:
+        return "t" if data == b"\x01" else "f"
+    if oid == DATE:
+        days = int(struct.unpack("!i", data)[0])
+        return date.fromordinal(_EPOCH.toordinal() + days).isoformat()
+    if oid in (TIMESTAMP, TIMESTAMPTZ):
+        moment: datetime = _EPOCH + int(struct.unpack("!q", data)[0]) * _MICROSECOND
+        return moment.isoformat() if oid == TIMESTAMPTZ else moment.replace(tzinfo=None).isoformat(" ")
     if oid == NUMERIC:
         return _read_numeric(data)
     raise ValueError("a binary form that is not known")
 
 
 def _read_numeric(data: bytes) -> str:
-    try:
-        count, weight, sign, scale = struct.unpack_from("!HhHH", data)
-        groups = struct.unpack_from(f"!{count}H", data, 8)
-    except struct.error as error:
-        raise ValueError("a number of another length") from error
+    count, weight, sign, scale = struct.unpack_from("!HhHH", data)
+    groups = struct.unpack_from(f"!{count}H", data, 8)
     if sign not in (0, 0x4000):
         raise ValueError("not a finite number")
     value = sum((Decimal(group).scaleb(4 * (weight - at)) for at, group in enumerate(groups)), Decimal(0))

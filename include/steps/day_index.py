@@ -1,0 +1,89 @@
+"""The state of every day of a history, out of its ledgers: one listing, and only ledgers that changed are read.
+
+The index is a file that can be made again at any time: records are never changed, so a day whose newest record has the
+number that the index knows is as the index says.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Literal
+
+import msgspec
+
+from include.aep.decide import in_flight, loads
+from include.lake.history import History
+from include.lake.ledger import LedgerRecord
+
+_VERSION = 1
+_RECORD = re.compile(r"/(\d{4}-\d{2}-\d{2})/(\d{6,})\.json\Z")
+Progress = Literal["none", "waiting", "failed", "empty"]
+
+
+class Load(msgspec.Struct, frozen=True):
+    """One batch that the ledger calls active."""
+
+    batch: str
+    rows: int
+    made_of: dict[str, str] = {}
+
+
+class DayState(msgspec.Struct, frozen=True):
+    """What a ledger says of a day: its newest record, the active loads, and what was begun after them."""
+
+    number: int
+    at: str
+    loads: list[Load] = []
+    progress: Progress = "none"
+    """``waiting``: a run claimed the day or filled a batch and has not ended; ``failed``: AEP refused the last batch."""
+
+
+class _Index(msgspec.Struct):
+    version: int = _VERSION
+    days: dict[str, DayState] = {}
+
+
+def read_days(history: History) -> dict[date, DayState]:
+    """The state of every day that has a ledger, by day."""
+    key = history.key("index")
+    body = history.lake.read(key)
+    index = _read(body)
+    newest: dict[str, int] = {}
+    for found in map(_RECORD.search, history.lake.keys(history.ledgers)):
+        if found:
+            newest[found[1]] = max(newest.get(found[1], 0), int(found[2]))
+    days = {
+        day: known
+        if (known := index.days.get(day)) is not None and known.number == number
+        else state_of(history.ledger(date.fromisoformat(day)).records())
+        for day, number in sorted(newest.items())
+    }
+    if days != index.days:
+        history.lake.replace(key, msgspec.json.encode(_Index(days=days)))
+    return {date.fromisoformat(day): state for day, state in days.items()}
+
+
+def state_of(records: list[LedgerRecord]) -> DayState:
+    """The state that a ledger's records describe."""
+    last = records[-1]
+    active = [Load(str(r.batch), r.counts.get("active", 0), r.made_of) for r in loads(records)]
+    return DayState(last.number, last.at, active, _progress(records))
+
+
+def _progress(records: list[LedgerRecord]) -> Progress:
+    last, flying = records[-1], in_flight(records)
+    if last.kind == "claimed" or (flying is not None and flying.kind in ("created", "completing")):
+        return "waiting"
+    if flying is not None:
+        return "failed"
+    return "empty" if last.kind == "empty" else "none"
+
+
+def _read(body: bytes | None) -> _Index:
+    """The stored index; an empty one where it is missing or cannot be read, which costs reading every ledger."""
+    try:
+        index = msgspec.json.decode(body or b"{}", type=_Index)
+    except msgspec.MsgspecError:
+        return _Index()
+    return index if index.version == _VERSION else _Index()
