@@ -198,3 +198,7 @@ class DaysMissing(Terminal):
 
 class VerificationFailed(Terminal):
     """AEP's data lake does not hold what the ledger says: rows are lost, duplicate or unknown."""
+
+
+class AmendmentRefused(Terminal):
+    """What a person wants to write into a ledger is not what AEP says."""

@@ -170,8 +170,10 @@ class BatchLoader:
                 self._fill(batch, paths)
 
     def _witnessed(self) -> list[Batch]:
-        """The partition's batches that the ledger does not know, as AEP shows them now."""
-        known = {str(record.batch) for record in self.records if record.batch}
+        """The partition's batches that the ledger does not know, or calls gone, as AEP shows them now."""
+        newest = {str(record.batch): record.kind for record in self.records if record.batch}
+        # One that was gone may be there again, where AEP only did not answer when a person released it.
+        known = [batch for batch, kind in newest.items() if kind != "gone"]
         return Witness(self.history, self.aep).batches(self.workspace.partition.day, known)
 
     def _find_lost(self, seen: list[Batch]) -> Batch | None:

@@ -27,9 +27,9 @@ DAYS = (date(2026, 6, 30), DAY, date(2026, 7, 2))
 class Verifier(Carrier):
     """A pipeline whose days are loaded and then compared."""
 
-    def load(self, *days: date, run: str = "run") -> None:
+    def load(self, *days: date, run: str = "run", look: str | None = None) -> None:
         for day in days or (DAY,):
-            self.ingest(day, self.stage(day), run)
+            self.ingest(day, self.stage(day, look), run)
 
     def verify(
         self,

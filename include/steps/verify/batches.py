@@ -44,6 +44,11 @@ class DatasetBatches:
         """Days of which AEP holds an active batch of this project."""
         return {day for day in self._by_day if day is not None and self.active_of(day)}
 
+    @cached_property
+    def recorded_days(self) -> set[date]:
+        """Days of which AEP lists a batch of this project, whatever its status."""
+        return {day for day in self._by_day if day is not None}
+
     def of_day(self, day: date | None) -> list[Batch]:
         """This project's batches of a day, whatever their status; None: those that name no day."""
         return self._by_day.get(day, [])

@@ -6,7 +6,7 @@ A row belongs to the day of its source batch. The fingerprints go by timestamp, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -87,7 +87,7 @@ class DayComparer:
             self._read(db, "", undated)
             return _result(db, None, "true")
 
-    def _day(self, day: date, records: list[LedgerRecord], found: dict[str, Bucket]) -> DayResult:
+    def _day(self, day: date, records: list[LedgerRecord], found: Mapping[str, Bucket]) -> DayResult:
         with self._tables() as (db, scratch):
             try:
                 self._read_ledger(db, day, records, scratch)
