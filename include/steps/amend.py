@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date
 
 from include.aep.client import AepClient
 from include.aep.decide import BatchOutlook, in_question, loads, outlook
 from include.aep.load_id import SOURCE_TAG
 from include.aep.model import Batch
-from include.errors import AmendmentRefused
+from include.errors import AmendmentRefused, LakeNotReadable
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
 from include.steps.aep_ids import AepIds
+from include.steps.verify.compare import EVER
 
 _ENDED = (BatchOutlook.REFUSED, BatchOutlook.GONE, BatchOutlook.UNKNOWN)
 
@@ -47,7 +49,8 @@ def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerReco
     """Write down that a batch of the ledger is gone, so that the next run loads its rows again.
 
     Raises:
-        AmendmentRefused: the ledger does not count on it, or AEP holds it, so that its rows would be there twice.
+        AmendmentRefused: the ledger does not count on it, or AEP's catalog or its data lake shows it, so that its rows
+            would be there twice. A data lake that cannot be read hinders nothing.
     """
     ledger = ids.history.ledger(day)
     records = ledger.records()
@@ -62,9 +65,22 @@ def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerReco
             f"AEP calls batch {batch_id} {found.status}; released, its rows would be loaded a second time.",
             "Run the day: it continues with that batch. To be rid of it, revert or abort it in AEP first.",
         )
+    if rows := _rows_shown(ids, batch_id):
+        raise AmendmentRefused(
+            f"AEP's data lake shows {rows} rows of batch {batch_id}; released, they would be loaded a second time.",
+            "Its catalog may show the batch again later: wait, or ask Adobe about the batch.",
+        )
     about = next(record for record in reversed(records) if record.batch == batch_id)
     fields = about.model_dump(include={"content", "staged", "ids", "recipe", "made_of"})
     return ids.record(ledger, records, "gone", batch_id, **fields)[-1]
+
+
+def _rows_shown(ids: AepIds, batch_id: str) -> int:
+    """How many rows of a batch AEP's data lake shows; 0 where it cannot be read."""
+    with suppress(LakeNotReadable):
+        found = ids.reader.fingerprints(ids.dataset, EVER.start, EVER.end, batches=[batch_id])
+        return sum(bucket.rows for bucket in found.values())
+    return 0
 
 
 def _is_load_of(history: History, batch: Batch, day: date) -> bool:
