@@ -18,6 +18,8 @@ from pydantic import (
     model_validator,
 )
 
+from include.config.cron import cron
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -121,9 +123,7 @@ class Quality(_Section):
 class Verify(_Section):
     """How AEP's data lake is compared with the ledgers."""
 
-    schedule: Annotated[str, Field(pattern=r"^[0-9A-Za-z*/,#?-]+( [0-9A-Za-z*/,#?-]+){4}$")] | None = (
-        "0 12 * * 0"
-    )
+    schedule: Annotated[str, AfterValidator(cron)] | None = "0 12 * * 0"
     """Cron in the zone in which Mixpanel counts the project's days; None: only when it is triggered."""
     budget_seconds: int = Field(default=1800, ge=1, le=10 * 3600)
     """How long the queries of one run may take together."""
