@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from include.aep.data_lake import LakeReader, Window
+from include.aep.decide import loads
 from include.aep.load_id import CONTENT_TAG, RECIPE_TAG
 from include.aep.model import Batch, Dataset
 from include.clock import Clock
 from include.config.model import Pipeline
-from include.errors import CountMismatch
+from include.errors import AmendmentRefused, CountMismatch
 from include.lake.history import History
 from include.lake.keys import PartitionKey
 from include.lake.ledger import Kind, Ledger, LedgerRecord
@@ -59,10 +60,12 @@ class AepIds:
 
         Raises:
             CountMismatch: AEP's data lake has other numbers of rows than AEP's catalog.
+            AmendmentRefused: the day would hold ids of two recipes.
             Conflict: a run wrote into the ledger at the same time.
         """
         ledger = self.history.ledger(day)
         records = ledger.records()
+        _require_one_recipe(day, records, batches)
         place = self.workspace(day)
         with place.scratch() as scratch, open_duckdb(scratch) as db:
             db.execute("CREATE TABLE found (_id VARCHAR, batch VARCHAR)")
@@ -108,12 +111,12 @@ class AepIds:
         staged = digest_of({"read_from_aep": batch.id})
         query = f"SELECT DISTINCT _id, CAST(NULL AS BIGINT) AS digest FROM found WHERE batch = '{batch.id}'"
         ids: LakeFile = write_ids(db, query, self.history, place, staged, scratch)
-        content, recipe = batch.tag(CONTENT_TAG) or "", batch.tag(RECIPE_TAG) or ""
+        content = batch.tag(CONTENT_TAG) or ""
         return {
             "content": content if _DIGEST.fullmatch(content) else staged,
             "staged": staged,
             "ids": ids,
-            "recipe": int(recipe) if recipe.isdecimal() else 1,
+            "recipe": recipe_of(batch),
         }
 
     def _write(
@@ -136,3 +139,21 @@ class AepIds:
         for kind in before:
             records = self.record(ledger, records, kind, None if kind == "claimed" else batch.id, **about)
         return self.record(ledger, records, "active", batch.id, **about, counts={"active": rows})
+
+
+def recipe_of(batch: Batch) -> int:
+    """The recipe of a batch's ids, by its tag; batches without one were made by recipe 1."""
+    text = batch.tag(RECIPE_TAG) or ""
+    return int(text) if text.isdecimal() else 1
+
+
+def _require_one_recipe(day: date, records: Sequence[LedgerRecord], batches: Sequence[Batch]) -> None:
+    """Runs compare ids only within a recipe, so that a day of two recipes could never be run again."""
+    recipes = {str(record.batch): record.recipe for record in loads(records)}
+    recipes |= {batch.id: recipe_of(batch) for batch in batches}
+    if len(set(recipes.values())) > 1:
+        named = ", ".join(f"{batch} (recipe {recipe})" for batch, recipe in sorted(recipes.items()))
+        raise AmendmentRefused(
+            f"The active batches of partition {day} have ids of different recipes: {named}.",
+            "The same event may be in several of them. Revert in AEP the batches of one recipe, then try again.",
+        )

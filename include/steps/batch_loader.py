@@ -219,7 +219,8 @@ class BatchLoader:
                 f"{self.workspace.partition}, which the ledger in {self.workspace.lake.url} does not know: it was "
                 "loaded from another lake, or this lake is an older copy.",
                 f"Nothing was loaded. Correct the lake's address; or read the ledger back from AEP: mixpanel-aep "
-                f"recover {self.workspace.pipeline.name} {self.workspace.partition}.",
+                f"recover {self.workspace.pipeline.name} {self.workspace.partition}; or this batch alone: mixpanel-aep "
+                f"ledger adopt {self.workspace.pipeline.name} {self.workspace.partition} --batch {batch.id} --why TEXT.",
             )
 
     def _open(self, replaces: tuple[str, ...], seen: list[Batch]) -> tuple[str, bool]:

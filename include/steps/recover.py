@@ -17,7 +17,7 @@ from include.aep.load_id import SOURCE_TAG
 from include.aep.model import Batch, Dataset
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.model import Pipeline
-from include.errors import AnotherSource, BadManifest, CountMismatch
+from include.errors import AmendmentRefused, AnotherSource, BadManifest, CountMismatch
 from include.lake.history import History
 from include.lake.lake_id import LAKE_TAG, ensure_lake_id, tagged_lake_id
 from include.lake.ledger import LedgerRecord
@@ -74,7 +74,7 @@ def recover(
         history.bind(pipeline.name, clock.now().isoformat(timespec="seconds"))
         try:
             _Day(ids, day, batches, result).recover()
-        except CountMismatch as error:
+        except (CountMismatch, AmendmentRefused) as error:
             result.refused[day] = str(error)
     # Last, so that a lake that is only partly rebuilt is not yet the dataset's.
     own = ensure_lake_id(history.lake, tagged_lake_id(dataset))

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.aep.data_lake.connection import QueryLimits
+from include.aep.load_id import RECIPE_TAG
 from include.errors import QueryServiceBusy, VerificationFailed
 from include.lake.lake import Lake
 from include.steps.binding import open_history
@@ -54,10 +55,10 @@ class Verifier(Carrier):
     def post(self, path: str, body: Any) -> None:
         requests.post(f"{self.url}/_sandbox{path}", json=body, timeout=20).raise_for_status()
 
-    def add_batch(self, external_id: str, rows: list[dict[str, Any]]) -> str:
+    def add_batch(self, external_id: str, rows: list[dict[str, Any]], recipe: int = 2) -> str:
         """A batch that some other installation, or a person, has loaded."""
         batches, dataset = self.aep.batches, self.dataset_id
-        batch = batches.create(dataset, "json", external_id)
+        batch = batches.create(dataset, "json", external_id, {RECIPE_TAG: [str(recipe)]})
         body = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
         def opened() -> Any:
