@@ -16,6 +16,7 @@ from tests.security.canaries import AWS_KEY, AWS_SECRET
 from tests.storing import s3_stand_in
 
 BUCKET = "lake-of-the-faults"
+_COUNTED = ("lost", "duplicate", "phantom", "unexplained")
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +84,7 @@ class _Tally:
             if report.when == "call":
                 self.seeds += [int(str(facts["seed"]))] if "seed" in facts else []
                 self.count.update(
-                    {name: int(str(facts.get(name, 0))) for name in ("lost", "duplicate", "phantom")}
+                    {name: int(str(facts.get(name, 0))) for name in _COUNTED}
                 )
 
     def pytest_unconfigure(self) -> None:
@@ -100,5 +101,5 @@ class _Tally:
                 )
             print(
                 f"faults: {len(self.cases)} cases, {sum(self.cases.values())} passed, {plans} random plans, "
-                f"lost {count['lost']}, duplicate {count['duplicate']}, phantom {count['phantom']}"
+                + ", ".join(f"{name} {count[name]}" for name in _COUNTED)
             )
