@@ -57,7 +57,9 @@ def compared(place: Place, *, read: bool = True) -> Comparison:
         mine, theirs = sorted(place.active()), sorted(place.read_lake())
         assert mine == theirs, f"AEP's data lake shows {len(theirs)} rows, the sandbox has {len(mine)}"
     results = [
-        PartitionResult(place.partition(day), exported=0, duplicates=0, quarantined=0, staged=0, active=0, batch="")
+        PartitionResult(
+            place.partition(day), exported=0, duplicates=0, quarantined=0, staged=0, active=0, batch=""
+        )
         for day in days_of(place)
     ]
     return compare(place.pipeline, place.project_id, _World(place), place.lake, results)

@@ -83,9 +83,7 @@ class _Tally:
                 self.cases[number] = self.cases.get(number, True) and report.passed
             if report.when == "call":
                 self.seeds += [int(str(facts["seed"]))] if "seed" in facts else []
-                self.count.update(
-                    {name: int(str(facts.get(name, 0))) for name in _COUNTED}
-                )
+                self.count.update({name: int(str(facts.get(name, 0))) for name in _COUNTED})
 
     def pytest_unconfigure(self) -> None:
         if self.cases or self.seeds:

@@ -130,7 +130,7 @@ class Place:
         **changes: Any,
     ) -> None:
         self.stage, number, self.tagged = stage, next(_NUMBERS), tagged
-        self.project_id = like.project_id if like else number
+        self.project_id: int = like.project_id if like else number
         self.folder = stage.folder / name.replace("/", "-").replace(" ", "-")
         self.folder.mkdir(parents=True)
         self.lake_kind = lake
@@ -279,7 +279,10 @@ class Place:
 
     def active_in(self, dataset: str) -> list[tuple[str, str]]:
         """The same of another dataset, by its name or id."""
-        url, query = f"{self.stage.url}/_sandbox/aep/active", {"dataset": dataset, "sandbox": self.aep_sandbox}
+        url, query = (
+            f"{self.stage.url}/_sandbox/aep/active",
+            {"dataset": dataset, "sandbox": self.aep_sandbox},
+        )
         answer = self.stage.session.get(url, params=query, timeout=30)
         answer.raise_for_status()
         rows = [json.loads(line) for line in answer.content.split(b"\n") if line]
@@ -324,9 +327,13 @@ class Place:
             ]
         return found
 
-    def discard(self) -> None:
-        """The dataset, which would make the next cases slower, and the folder."""
-        headers = self.stage.aep._http._headers()
+    def delete_dataset(self) -> None:
+        """As a person does in AEP."""
+        headers = self.carrier.aep._http._headers()
         url = f"{self.stage.url}/data/foundation/catalog/dataSets/{self.dataset_id}"
         self.stage.session.delete(url, headers=headers, timeout=30).raise_for_status()
+
+    def discard(self) -> None:
+        """The dataset, which would make the next cases slower, and the folder."""
+        self.delete_dataset()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -122,7 +122,8 @@ class End:
     def is_unexplained(self) -> bool:
         """Whether it ended red without a cause, or without a way out."""
         return self.outcome == "defect" or (
-            self.outcome in ("red", "again") and not (self.hint.strip() and self.text.strip() != self.hint.strip())
+            self.outcome in ("red", "again")
+            and not (self.hint.strip() and self.text.strip() != self.hint.strip())
         )
 
     def __str__(self) -> str:

@@ -13,12 +13,12 @@ from tests.carrying import Carrier
 TaskName = Literal["setup", "audit", "catch_up"]
 
 
-def setup(carrier: Carrier, run: str) -> None:  # noqa: ARG001
+def setup(carrier: Carrier, run: str) -> None:
     """The setup DAG."""
     carrier.setup()
 
 
-def audit(carrier: Carrier, run: str) -> None:  # noqa: ARG001
+def audit(carrier: Carrier, run: str) -> None:
     """Reconcile's last task."""
     now = carrier.clock.now()
     _audited(carrier).require_complete(now, carrier.pipeline.missing_grace_hours)
