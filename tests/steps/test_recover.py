@@ -164,12 +164,10 @@ def test_recover_that_was_killed_at_any_write_ends_well_when_it_is_run_again(
         left[0] -= 1
         return append(self, *arguments, **fields)
 
-    def dies(*_: Any) -> str:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
         patch.setattr(Ledger, "append", dies_after)
-        patch.setattr("include.steps.recover.ensure_lake_id", dies)
+        if writes == 4:
+            patch.setattr("include.steps.recover.ensure_lake_id", dies)
         with pytest.raises(KeyboardInterrupt):
             loaded.recover()
     with pytest.raises(ForeignLake):
