@@ -35,7 +35,8 @@ loads nothing twice. Clearing *look* with its downstream tasks asks Mixpanel aga
 what *look* has found.
 
 **What the tasks tell.** *day*: `late` rows were loaded beside the others; `vanished` ones are active in AEP and no
-longer returned by Mixpanel (deleted or merged there): they stay until the day is run with *replace*. *close*:
+longer returned by Mixpanel (deleted or merged there): they stay until the day is run with *replace*; `changed` ones came back with
+other properties, and stay as they were loaded until then, too. *close*:
 `late_beyond_window` names older days that changed; run each of them with *Export the day again* in *{dag_id}*.
 *audit* accounts for every day from the first to the last settled one: active, empty, or missing with its reason. It also
 lists days that were loaded under another filter, mapping or schema than today's: backfill them with *replace* to renew

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from airflow.sdk import DAG
 
+from include.config.bundle import require_bundled_pipelines
 from include.config.loader import load_pipelines
 from mixpanel_aep.operators.setup import AepSetupOperator
 
@@ -29,6 +30,8 @@ restricts what is there, so it can be run at any time; fields that only AEP has 
 **Red?** The first line of the log says what is wrong and what to do: usually the connection *Adobe Experience
 Platform*, or a right that its product profile lacks (dataset and schema management).
 """
+
+require_bundled_pipelines(__file__)  # here and not in the other DAG files, which go on with what is read
 
 with DAG(
     "mixpanel_aep_setup",

@@ -63,7 +63,8 @@ PARAMS = {
     ),
     "export_again": Param(
         False, type="boolean", title="Export the day again",
-        description="Asks Mixpanel anew, also where the day was exported before: for events that came late.",
+        description="Asks Mixpanel again, also where the day was exported before: for events that came late. "
+        "Clearing the task export of such a run asks once more; a retry does not.",
     ),
 }  # fmt: skip
 """What a person may ask of one run, in the trigger form."""

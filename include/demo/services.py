@@ -90,16 +90,16 @@ class Services:
         if done.returncode:
             raise DemoError(f"Airflow did not take airflow_settings.yaml: {done.stderr.strip()[-300:]}")
 
-    def stop(self) -> None:
-        """Ends every process that was started, children included: TERM first, KILL for what stays.
+    def stop(self, patience_seconds: float = _STOP_SECONDS) -> None:
+        """End every process that was started, children included: TERM first, KILL for what stays after a while.
 
         A second Ctrl-C does not cut this short: it would leave behind what it was pressed to end.
         """
         for sign in (signal.SIGINT, signal.SIGTERM):
             signal.signal(sign, signal.SIG_IGN)
         entries = self.running()
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            deadline = time.monotonic() + _STOP_SECONDS
+        for sign, seconds in ((signal.SIGTERM, patience_seconds), (signal.SIGKILL, _STOP_SECONDS)):
+            deadline = time.monotonic() + seconds
             members = [process for entry in entries for process in _session_members(entry)]
             for process in members:
                 try:

@@ -27,7 +27,8 @@ def write_ids(
 ) -> LakeFile:
     """Publish the ``_id`` and ``digest`` that a DuckDB query returns, as the ids of the load ``digest``."""
     path = scratch / "ids.parquet"
-    db.execute(f"COPY ({query} ORDER BY _id) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+    target = str(path).replace("'", "''")
+    db.execute(f"COPY ({query} ORDER BY _id) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
     (rows,) = db.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()
     file = upload_file(history.lake, history.ids_key(workspace.partition.day, digest), path, int(rows))
     path.unlink()

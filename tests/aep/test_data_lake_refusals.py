@@ -116,7 +116,7 @@ def test_a_query_over_ten_minutes_is_busy_and_the_session_goes_on(
 ) -> None:
     sandbox.settings(query_limit_seconds=0)
     with client.lake_reader() as reader:
-        refusal(reader, dataset, QueryServiceBusy)
+        assert "time limit" in str(refusal(reader, dataset, QueryServiceBusy))
         sandbox.settings(query_limit_seconds=600)
         assert len(reader.fingerprints(dataset, DAY, NEXT)) == 1
 
@@ -386,3 +386,15 @@ def test_a_file_that_breaks_off_is_transient(
         refusal(reader, dataset, ServiceUnavailable)
         sandbox.forget_faults()
         assert len(reader.fingerprints(dataset, DAY, NEXT)) == 1
+
+
+def test_a_file_of_another_kind_is_not_passed_over(
+    client: AepClient, sandbox: AepSandbox, dataset: Dataset
+) -> None:
+    """Rows that cannot be read must not look like rows that are lost."""
+    listed = {"data": [{"name": "_SUCCESS"}, {"name": "part-0.csv"}], "_page": {"limit": 100, "count": 2}}
+    sandbox.plan_fault(
+        "answer", path_regex=r"/data/foundation/export/files/", status=200, body_json=listed, times=None
+    )
+    with client.lake_reader("data_access") as reader:
+        assert "not Parquet" in str(refusal(reader, dataset, LakeNotReadable))

@@ -171,7 +171,7 @@ def running_airflow(folder: Path, pipelines: dict[str, dict[str, Any]]) -> Itera
             _write(folder / "pipelines", name, days, pipelines[name])
         # Only the processes of this Airflow see them.
         services = Services(TestSettings("file", free_ports(), folder, environment))
-        stack.callback(services.stop)
+        stack.callback(services.stop, patience_seconds=1.0)
         services.start_airflow()
         api = AirflowApi(services.settings.airflow_url)
         for pool in ("mixpanel_export", "aep_ingest", "aep_query"):

@@ -31,7 +31,7 @@ from mixpanel_aep.triggers.batch import BatchTrigger
 
 pytestmark = pytest.mark.airflow
 PROJECT = Path(__file__).parents[2]
-DAGS = DagBag(str(PROJECT / "dags")).dags
+DAGS = dict(sorted(DagBag(str(PROJECT / "dags")).dags.items()))  # one order in every worker of a test run
 TASKS = [pytest.param(task, id=f"{dag.dag_id}.{task.task_id}") for dag in DAGS.values() for task in dag.tasks]
 TRIGGERS = [BatchTrigger("aep_default", "01BATCH", 1_782_907_200.0, 6.0)]
 POOLS = {

@@ -10,7 +10,7 @@ from tests.airflow.scheduler import Project, running_airflow
 
 # One Airflow, so one worker of pytest-xdist.
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("scheduler")]
-PIPELINES = {"retried": {}, "late": {}, "replaced": {"late_days": 0}}
+PIPELINES = {"retried": {}, "late": {}, "quiet": {"late_days": 0, "missing_grace_hours": 240}}
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +52,8 @@ def test_late_changed_and_vanished_events_of_a_backfill_go_through_the_scheduler
 ) -> None:
     project, run = reconciled
     first, last = project.days
-    tasks = {name: task["state"] for name, task in project.tasks(run).items() if name != "audit"}
-    assert tasks == dict.fromkeys(("look", str(first), str(last), "close"), "success")
+    tasks = {name: task["state"] for name, task in project.tasks(run).items()}
+    assert tasks == dict.fromkeys(("look", str(first), str(last), "close", "audit", "finish"), "success")
     assert project.result(run, first)["counts"] == {
         "staged": 2, "active": 5, "late": 2, "changed": 1, "vanished": 1,
     }  # fmt: skip
@@ -91,14 +91,22 @@ def test_a_second_reconcile_run_changes_nothing(reconciled: tuple[Project, str])
     assert (project.active(), project.batches()) == (active, batches)
 
 
-def test_a_replaced_day_is_there_once_and_a_cleared_run_exports_it_again(
-    projects: dict[str, Project],
+def test_a_look_whose_export_was_cut_off_is_retried_and_loads_every_event_once(
+    retried: tuple[Project, str],
 ) -> None:
-    project = projects["replaced"]
+    project, run = retried
+    assert project.finish(project.reconcile_id, run) == "success"
+    assert project.tasks(run)["look"]["try_number"] == 2
+    active = project.active()
+    assert len(active) == len(set(active)) == 2
+
+
+def test_a_replaced_day_is_there_once_and_a_cleared_run_exports_it_again(
+    retried: tuple[Project, str],
+) -> None:
+    project, loaded = retried
+    assert project.finish(project.reconcile_id, loaded) == "success"
     day = project.days[0]
-    project.add(day, "a", "b")
-    first = project.trigger(project.dag_id, partition_key=str(day))
-    assert project.finish(project.dag_id, first) == "success"
     project.delete("b")
     project.add(day, "c")
     conf = {"reprocess": "replace", "export_again": True}
@@ -118,20 +126,11 @@ def test_a_replaced_day_is_there_once_and_a_cleared_run_exports_it_again(
 
 
 def test_without_late_days_the_reconcile_dag_exports_no_day_and_closes(projects: dict[str, Project]) -> None:
-    project = projects["replaced"]
+    project = projects["quiet"]
     exports = project.exports()
     run = project.scheduled_reconcile()
-    project.finish(project.reconcile_id, run)
-    states = {task: found["state"] for task, found in project.tasks(run).items()}
-    assert states == states | {"look": "success", "day": "skipped", "close": "success"}
-    assert project.exports() == exports
-
-
-def test_a_look_whose_export_was_cut_off_is_retried_and_loads_every_event_once(
-    retried: tuple[Project, str],
-) -> None:
-    project, run = retried
     assert project.finish(project.reconcile_id, run) == "success"
-    assert project.tasks(run)["look"]["try_number"] == 2
-    active = project.active()
-    assert len(active) == len(set(active)) == 2
+    states = {task: found["state"] for task, found in project.tasks(run).items()}
+    assert states.pop("day") == "skipped"
+    assert states == dict.fromkeys(("look", "close", "audit", "finish"), "success")
+    assert project.exports() == exports

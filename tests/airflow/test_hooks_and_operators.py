@@ -205,8 +205,10 @@ def test_the_trigger_serializes_its_init_and_reports_the_end(url: str, tmp_path:
     path, kwargs = BatchTrigger("aep_default", batch, time.time() + 60).serialize()
     assert path == "mixpanel_aep.triggers.batch.BatchTrigger"
     assert BatchTrigger(**kwargs).serialize() == (path, kwargs)
-    event = asyncio.run(anext(BatchTrigger(**{**kwargs, "poll_seconds": 0.05}).run()))
+    started = time.monotonic()
+    event = asyncio.run(anext(BatchTrigger(**{**kwargs, "poll_seconds": 0.3}).run()))
     assert event.payload == {"status": "success", "in_time": True}
+    assert time.monotonic() - started >= 0.3, "it waits before its first poll"
 
 
 def test_the_trigger_ends_at_its_deadline_also_when_aep_is_away(

@@ -63,6 +63,8 @@ class Case:
     """Changes to the pipeline file, by section."""
     place: Mapping[str, Any] = field(default_factory=dict)
     """Changes to ``Where``: limits, connections."""
+    tagged: bool = True
+    """False: an earlier version has set it up, so that neither the lake nor the dataset has an id."""
     finally_: str | None = "green"
     """How the same run ends when it is tried until it does; None: it is left as the acts have left it."""
     run: Run = field(default_factory=Run)

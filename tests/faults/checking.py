@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from include.demo.evidence import Comparison
+from include.demo.evidence import Comparison, PartitionResult, Sandbox, compare
 from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
 from tests.faults.place import Place
-from tests.faults.running import DAYS
+from tests.faults.running import DAYS, End
 
 EXACT = Comparison(0, 0, 0)
 _AFTER = {
@@ -26,11 +28,53 @@ _AFTER = {
     "gone": {"claimed", "gone", "empty"},
 }
 """Which kind of record may follow which."""
+_SECONDS = re.compile(rb'"time": ?\d+')
 
 
-def compared(place: Place, days: tuple[date, ...] = DAYS) -> Comparison:
-    """Returned by Mixpanel, quarantined, active at AEP: as sets of ``_id``."""
-    return place.carrier.compare(*days)
+class _World(Sandbox):
+    """What Mixpanel holds now counts as well as what it has returned: a day that never ran is lost, not unknown."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place.stage.url)
+        self._place = place
+
+    def returned(self, project_id: int) -> Iterator[bytes]:
+        yield from super().returned(project_id)
+        for line in self._place.events_now():
+            yield _SECONDS.sub(rb"\g<0>000", line) if self._place.pipeline.mixpanel.time_in_ms else line
+
+    def active(self, dataset: str) -> Iterator[tuple[str, str]]:
+        yield from self._place.active_in(dataset)
+
+
+def compared(place: Place, *, read: bool = True) -> Comparison:
+    """At Mixpanel, quarantined, active at AEP: as sets of ``_id``, of all days.
+
+    ``read``: what AEP holds is read through its data lake as well, as ``verify`` reads it, and must be what the
+    sandbox's own store holds.
+    """
+    if read:
+        mine, theirs = sorted(place.active()), sorted(place.read_lake())
+        assert mine == theirs, f"AEP's data lake shows {len(theirs)} rows, the sandbox has {len(mine)}"
+    results = [
+        PartitionResult(
+            place.partition(day), exported=0, duplicates=0, quarantined=0, staged=0, active=0, batch=""
+        )
+        for day in days_of(place)
+    ]
+    return compare(place.pipeline, place.project_id, _World(place), place.lake, results)
+
+
+def days_of(place: Place) -> set[date]:
+    """The days that have anything in the lake."""
+    parts = (key.split("/")[1] for key in place.lake.keys(f"{place.pipeline.name}/"))
+    return {date.fromisoformat(part) for part in parts if re.fullmatch(r"\d{4}-\d{2}-\d{2}", part)}
+
+
+def unexplained(place: Place) -> list[End]:
+    """The tries that ended red without naming a cause and a way out."""
+    ends = (End(**json.loads(path.read_text())) for path in sorted(place.folder.glob("*.end")))
+    return [end for end in ends if end.is_unexplained]
 
 
 def ledger_faults(records: list[LedgerRecord]) -> list[str]:

@@ -16,6 +16,7 @@ from tests.security.canaries import AWS_KEY, AWS_SECRET
 from tests.storing import s3_stand_in
 
 BUCKET = "lake-of-the-faults"
+_COUNTED = ("lost", "duplicate", "phantom", "unexplained")
 
 
 @pytest.fixture(scope="session")
@@ -82,9 +83,7 @@ class _Tally:
                 self.cases[number] = self.cases.get(number, True) and report.passed
             if report.when == "call":
                 self.seeds += [int(str(facts["seed"]))] if "seed" in facts else []
-                self.count.update(
-                    {name: int(str(facts.get(name, 0))) for name in ("lost", "duplicate", "phantom")}
-                )
+                self.count.update({name: int(str(facts.get(name, 0))) for name in _COUNTED})
 
     def pytest_unconfigure(self) -> None:
         if self.cases or self.seeds:
@@ -100,5 +99,5 @@ class _Tally:
                 )
             print(
                 f"faults: {len(self.cases)} cases, {sum(self.cases.values())} passed, {plans} random plans, "
-                f"lost {count['lost']}, duplicate {count['duplicate']}, phantom {count['phantom']}"
+                + ", ".join(f"{name} {count[name]}" for name in _COUNTED)
             )

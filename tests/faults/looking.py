@@ -84,7 +84,7 @@ def outputs(step: str, count: int) -> Check:
 
 def rows(place: Place) -> list[dict[str, Any]]:
     """The rows that AEP holds, as they were loaded."""
-    query = {"dataset": place.pipeline.aep.dataset, "limit": 2000}
+    query = {"dataset": place.pipeline.aep.dataset, "limit": "2000"}
     answer = place.stage.session.get(f"{place.stage.url}/_sandbox/aep/rows", params=query, timeout=30)
     answer.raise_for_status()
     return [json.loads(line) for line in answer.content.split(b"\n") if line]

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from tests.faults.case import Case, Elsewhere
-from tests.faults.cases import export, load, malice, orchestration, resources, stage, transform, validate
+from tests.faults.cases import (
+    export,
+    load,
+    malice,
+    orchestration,
+    resources,
+    stage,
+    transform,
+    validate,
+    world,
+)
 
 CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
     "E": (25, export.CASES),
@@ -14,6 +24,7 @@ CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
     "O": (19, orchestration.CASES),
     "R": (7, resources.CASES),
     "M": (14, malice.CASES),
+    "W": (17, world.CASES),
 }
 """How many cases a chapter has, and which."""
 

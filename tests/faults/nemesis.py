@@ -10,7 +10,7 @@ import psutil
 
 from include.demo.evidence import Comparison
 from include.steps.sweep import sweep_batches, sweep_lake
-from tests.faults.checking import compared, ledger_faults, leftovers
+from tests.faults.checking import compared, ledger_faults, leftovers, unexplained
 from tests.faults.place import Place, Stage, event
 from tests.faults.plans import Kill, KillAfter, Late, NextBatch, Person, Plan, Storage, Wire
 from tests.faults.prepared import Prepared, fill
@@ -175,8 +175,9 @@ def _mended(place: Place, days: set[date]) -> Comparison:
 
 def _held(place: Place, days: set[date]) -> Comparison:
     now = datetime.now(UTC) + timedelta(hours=7)
-    swept = sweep_batches(place.lake, place.pipeline, place.carrier.aep, place.dataset_id, now)
+    swept = sweep_batches(place.history, place.carrier.aep, now)
     sweep_lake(place.lake, now)
+    assert unexplained(place) == []
     sets = compared(place)
     assert sets == Comparison(0, 0, 0), sets
     for day in DAYS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,8 +15,9 @@ from typing import Any, Literal
 import requests
 
 from include.aep.client import AepClient
+from include.aep.data_lake import EVER
+from include.aep.ownership import Ownership
 from include.config.model import Pipeline
-from include.demo.evidence import Sandbox
 from include.lake.history import History, Target
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
@@ -85,8 +87,16 @@ class Stage:
         self._ask("POST", "/aep/settings", json={**self.settings, "next_batches": []})
         self._ask("POST", "/clock", json={"reset": True})
 
-    def place(self, name: str, lake: LakeKind = "disk", like: Place | None = None, **changes: Any) -> Place:
-        return Place(self, name, lake, like, **changes)
+    def place(
+        self,
+        name: str,
+        lake: LakeKind = "disk",
+        like: Place | None = None,
+        *,
+        tagged: bool = True,
+        **changes: Any,
+    ) -> Place:
+        return Place(self, name, lake, like, tagged=tagged, **changes)
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
         answer = self.session.request(method, f"{self.url}/_sandbox{path}", timeout=30, **more)
@@ -106,13 +116,21 @@ class Place:
     """A case's own project, dataset, pipeline and lake; starts runs and looks at what became of them.
 
     ``like``: it begins with another place's project and a copy of its lake; the dataset is its own all the same.
+    ``tagged``: setup has given the lake its id and the dataset its tags; False: it was set up by an earlier version.
     """
 
     def __init__(
-        self, stage: Stage, name: str, lake: LakeKind, like: Place | None = None, **changes: Any
+        self,
+        stage: Stage,
+        name: str,
+        lake: LakeKind,
+        like: Place | None = None,
+        *,
+        tagged: bool = True,
+        **changes: Any,
     ) -> None:
-        self.stage, number = stage, next(_NUMBERS)
-        self.project_id = like.project_id if like else number
+        self.stage, number, self.tagged = stage, next(_NUMBERS), tagged
+        self.project_id: int = like.project_id if like else number
         self.folder = stage.folder / name.replace("/", "-").replace(" ", "-")
         self.folder.mkdir(parents=True)
         self.lake_kind = lake
@@ -132,17 +150,23 @@ class Place:
             project = {"id": number, "limits": {"enabled": False}}
             accounts = [{"username": ACCOUNT, "secret": MIXPANEL_SECRET}]
             stage.post("/mixpanel/projects", {**project, "accounts": accounts})
+        self._tries = itertools.count(1)
+        self.dataset_id = self.create_dataset()
+
+    def create_dataset(self) -> str:
+        """Create the pipeline's dataset with the tags that setup writes; its id."""
         content_type = "application/vnd.adobe.xed+json;version=1"
-        self.dataset_id = stage.aep.catalog.create_dataset(
+        owner = Ownership(self.pipeline.name, self.lake, str(self.carrier.source))
+        return self.stage.aep.catalog.create_dataset(
             {
                 "name": self.pipeline.aep.dataset,
-                "schemaRef": {"id": stage.schema_id, "contentType": content_type},
+                "schemaRef": {"id": self.stage.schema_id, "contentType": content_type},
+                "tags": owner.new_tags({}) if self.tagged else {},
             }
         )
-        self._tries = itertools.count(1)
 
     def _copy(self, other: Place) -> None:
-        for key in other.lake.keys(""):
+        for key in other.lake.keys(f"{other.pipeline.name}/"):
             body = other.lake.read(key)
             assert body is not None
             assert self.lake.create(key, body)
@@ -176,9 +200,18 @@ class Place:
         """Opened once: a store in S3 reads all certificates when it is."""
         return Lake(self.where.lake)
 
+    @property
+    def aep_sandbox(self) -> str:
+        return str(self.carrier.aep.aep_sandbox)
+
     def change(self, **fields: Any) -> None:
-        """Another pipeline file, connection or limit from here on."""
+        """Another pipeline file, connection, lake or limit from here on."""
         self.where = replace(self.where, **fields)
+        self.forget_lake()
+
+    def forget_lake(self) -> None:
+        """Opens the lake again when it is next asked for: it has another address, or its folder is another one."""
+        self.__dict__.pop("lake", None)
 
     # What happens outside.
 
@@ -242,11 +275,37 @@ class Place:
 
     def active(self) -> list[tuple[str, str]]:
         """``_id`` and batch of every row that is active."""
-        return list(Sandbox(self.stage.url).active(self.pipeline.aep.dataset))
+        return self.active_in(self.pipeline.aep.dataset)
+
+    def active_in(self, dataset: str) -> list[tuple[str, str]]:
+        """The same of another dataset, by its name or id."""
+        url, query = (
+            f"{self.stage.url}/_sandbox/aep/active",
+            {"dataset": dataset, "sandbox": self.aep_sandbox},
+        )
+        answer = self.stage.session.get(url, params=query, timeout=30)
+        answer.raise_for_status()
+        rows = [json.loads(line) for line in answer.content.split(b"\n") if line]
+        return [(str(row["_id"]), str(row["batch"])) for row in rows]
+
+    def read_lake(self) -> list[tuple[str, str]]:
+        """The same as AEP's Query Service shows it, over the wire, as ``verify`` reads it."""
+        aep = self.carrier.aep
+        dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)
+        with aep.lake_reader() as reader:
+            return list(reader.ids(dataset, EVER.start, EVER.end))
+
+    def events_now(self) -> list[bytes]:
+        """The lines that Mixpanel would return now, of all days."""
+        url = f"{self.stage.url}/_sandbox/mixpanel/projects/{self.project_id}/events"
+        query = {"from_date": "2026-01-01", "to_date": "2026-12-31"}
+        answer = self.stage.session.get(url, params=query, timeout=30)
+        answer.raise_for_status()
+        return [line for line in answer.content.split(b"\n") if line]
 
     def batches(self) -> list[dict[str, Any]]:
         """The batches of this dataset, as Catalog shows them."""
-        found = self.stage.get("/aep/batches")["batches"]
+        found = self.stage.get("/aep/batches", sandbox=self.aep_sandbox)["batches"]
         return [
             {"id": key, **body}
             for entry in found
@@ -268,9 +327,13 @@ class Place:
             ]
         return found
 
-    def discard(self) -> None:
-        """The dataset, which would make the next cases slower, and the folder."""
-        headers = self.stage.aep._http._headers()
+    def delete_dataset(self) -> None:
+        """As a person does in AEP."""
+        headers = self.carrier.aep._http._headers()
         url = f"{self.stage.url}/data/foundation/catalog/dataSets/{self.dataset_id}"
         self.stage.session.delete(url, headers=headers, timeout=30).raise_for_status()
+
+    def discard(self) -> None:
+        """The dataset, which would make the next cases slower, and the folder."""
+        self.delete_dataset()
         shutil.rmtree(self.folder, ignore_errors=True)

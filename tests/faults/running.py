@@ -33,6 +33,7 @@ from include.http.call import Patience
 from include.lake.lake import Lake
 from include.steps.ingest import Ingested
 from tests.carrying import Carrier
+from tests.faults.tasks import TASKS, TaskName
 
 DAYS = (date(2026, 7, 1), date(2026, 7, 2), date(2026, 7, 3))
 STEPS = ("export", "transform", "validate", "stage", "ingest")
@@ -87,6 +88,7 @@ def one_row_a_file() -> None:
 class Run:
     """A DAG run of a partition: its name, its Params, and at which failpoints its next try dies or stops.
 
+    ``task``: not a partition's steps but this task, about the whole pipeline.
     ``looks``: how often ingest looks at AEP before it calls the batch stuck, as the operator does after six hours.
     ``ahead``: by how many seconds the clock of its worker is wrong.
     """
@@ -99,10 +101,11 @@ class Run:
     failpoints: str = ""
     looks: int = 400
     ahead: float = 0.0
+    task: TaskName | None = None
 
     @property
     def key(self) -> str:
-        return f"{self.name}-{self.day}"
+        return f"{self.name}-{self.task or self.day}"
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,16 @@ class End:
     outcome: str
     error: str = ""
     text: str = ""
+    hint: str = ""
+    """What the error says is to be done."""
+
+    @property
+    def is_unexplained(self) -> bool:
+        """Whether it ended red without a cause, or without a way out."""
+        return self.outcome == "defect" or (
+            self.outcome in ("red", "again")
+            and not (self.hint.strip() and self.text.strip() != self.hint.strip())
+        )
 
     def __str__(self) -> str:
         return f"{self.outcome}:{self.error}" if self.error else self.outcome
@@ -222,11 +235,15 @@ def _carry(where: Where, run: Run, end: str, log: str) -> None:
     try:
         if where.prepare is not None:
             where.prepare()
-        _steps(where.carrier(run.ahead), run, Tasks(Path(where.folder) / f"{run.key}.xcom"))
+        carrier = where.carrier(run.ahead)
+        if run.task is None:
+            _steps(carrier, run, Tasks(Path(where.folder) / f"{run.key}.xcom"))
+        else:
+            TASKS[run.task](carrier, run.name)
         result = End("green")
     except PipelineError as error:
         outcome = "red" if isinstance(error, Terminal) else "again"
-        result = End(outcome, type(error).__name__, str(error))
+        result = End(outcome, type(error).__name__, str(error), error.hint)
         print(error, file=sys.stderr)
     except BaseException as error:  # noqa: BLE001 - told to the test, which fails
         traceback.print_exc()

@@ -13,6 +13,7 @@ import pytest
 from include.lake.ledger import Kind
 from include.lake.manifest import Step
 from tests.faults.case import Case
+from tests.faults.checking import unexplained
 from tests.faults.matrix import ALL, CASES, CHAPTERS, SHOWN_ELSEWHERE
 from tests.faults.place import Stage
 from tests.faults.plans import POINTS
@@ -51,8 +52,11 @@ def test_every_failpoint_is_died_at_by_a_case_or_a_random_plan() -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_a_case(case: Case, stage: Stage, record_property: Callable[[str, object], None]) -> None:
     record_property("case", case.number)
-    place = stage.place(case.id, case.lake, **case.pipeline)
-    sets = play(case, place)
+    place = stage.place(case.id, case.lake, tagged=case.tagged, **case.pipeline)
+    try:
+        sets = play(case, place)
+    finally:
+        record_property("unexplained", len(unexplained(place)))
     for name in ("lost", "duplicate", "phantom"):
         record_property(name, getattr(sets, name))
     place.discard()

@@ -209,6 +209,13 @@ PII = {
 }
 
 
+def nested(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 @pytest.mark.case("M13")
 @pytest.mark.parametrize("share", [1.0, 0.0], ids=["green", "red"])
 def test_m13_what_is_personal_stays_in_the_data(
@@ -224,7 +231,7 @@ def test_m13_what_is_personal_stays_in_the_data(
                 "Good", 1, **{"$email": email, "ip": ip, "$phone": phone, "$name": name, "$user_id": email}
             ),
             event("Not a number", 2, **{"$screen_width": phone, "$screen_height": {"of": email}}),
-            event("Without identity", 3, distinct_id=None, **{"$email": email, "$name": name, "ip": ip}),
+            event("Nested too deep", 3, **{"$email": email, "$name": name, "ip": ip, "deep": nested(70)}),
             event("In the future", 4, time=NOON_IN_2100, **{"$email": email, "$phone": phone, "$name": name}),
         )
         place.carrier.setup()

@@ -62,8 +62,6 @@ class QueryConnection:
             refusal = query_error(error, timed_out=is_over.is_set())
         finally:
             self.query_seconds += self._clock.seconds() - started
-        if connection.closed or connection.broken:
-            self.close()
         raise refusal
 
     def close(self) -> None:

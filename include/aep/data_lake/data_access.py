@@ -32,6 +32,7 @@ _HINT = "Let verify use Query Service (verify.reader: query_service); Adobe call
 class DataAccessReader:
     """A ``LakeReader`` over files: reads every active batch of the dataset, or those that it is given, whole.
 
+    ``fingerprints_of`` keeps the ids of all its windows in memory: a few days at once.
     ``active_batches``: the ids of a dataset's active batches, by the dataset's id.
     """
 
@@ -62,9 +63,14 @@ class DataAccessReader:
                     "AEP lists a file of a batch without an id.", "The task may be run again."
                 )
             for part in self._pages((*_BASE, "files", key), "list the parts of a file"):
-                name = part.get("name")
-                if isinstance(name, str) and name.endswith(".parquet"):
-                    yield from self._rows_of(key, name)
+                name = str(part.get("name") or "")
+                if name.startswith("_"):  # Spark's _SUCCESS
+                    continue
+                if not name.endswith(".parquet"):
+                    raise LakeNotReadable(
+                        "Data Access gives a file of the dataset that is not Parquet.", _HINT
+                    )
+                yield from self._rows_of(key, name)
 
     def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> dict[str, int]:
         """See ``LakeReader``."""

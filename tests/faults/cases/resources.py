@@ -11,7 +11,7 @@ from functools import partial
 from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, run
 from tests.faults.hindrance import can_mount, ends_when_told, few_files, no_scratch, small_disk
 from tests.faults.place import Place
-from tests.faults.running import STEPS
+from tests.faults.running import DAYS, STEPS
 from tests.serving import Reply, Served
 
 _AGAIN = Do("the worker is as it was", lambda place: place.change(prepare=None))
@@ -30,6 +30,8 @@ def _full(folder: str, options: str) -> Do:
 
     def change(place: Place) -> None:
         path = place.folder / folder.replace("lake/", f"lake/{place.partition().prefix}/")
+        if folder in ("lake/ledger", "lake/ids"):
+            path = place.folder / f"lake/{place.history.prefix}/{folder.removeprefix('lake/')}/{DAYS[0]}"
         place.change(prepare=partial(small_disk, str(path), options))
 
     return Do(f"{folder}: {options}", change)
@@ -43,7 +45,7 @@ def _full_disks() -> Iterator[Case]:
         *((f"lake {folder}", step, f"lake/{folder}", options)
           for step, folder, options in (
               ("export", "raw", _NOTHING), ("transform", "xdm", _NOTHING), ("validate", "valid", _NOTHING),
-              ("validate", "report", _NOTHING), ("stage", "staged", _PAGE), ("ingest", "ledger", _NOTHING))),
+              ("validate", "report", _NOTHING), ("stage", "staged", _PAGE), ("stage", "ids", _NOTHING), ("ingest", "ledger", _NOTHING))),
     ]  # fmt: skip
     for name, step, folder, options in tries:
         error = "LakeError" if folder.startswith("lake") else "ScratchError"
