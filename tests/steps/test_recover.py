@@ -24,10 +24,8 @@ from include.errors import (
 from include.lake.lake import Lake
 from include.lake.lake_id import ensure_lake_id, read_lake_id
 from include.lake.ledger import Ledger
-from include.steps.aep_ids import AepIds, Writer
-from include.steps.amend import adopt, release
 from include.steps.binding import open_history
-from include.steps.recover import Recovery, recover
+from include.steps.recover import AepIds, Recovery, Writer, adopt, recover, release
 from tests.carrying import PIPELINES, quick_sandbox
 from tests.steps.test_verify import DAY, NOON, Verifier, row
 
@@ -167,7 +165,7 @@ def test_recover_that_was_killed_at_any_write_ends_well_when_it_is_run_again(
     with monkeypatch.context() as patch:
         patch.setattr(Ledger, "append", dies_after)
         if writes == 4:
-            patch.setattr("include.steps.recover.ensure_lake_id", dies)
+            patch.setattr("include.steps.recover.rebuild.ensure_lake_id", dies)
         with pytest.raises(KeyboardInterrupt):
             loaded.recover()
     with pytest.raises(ForeignLake):

@@ -21,9 +21,9 @@ from include.errors import AmendmentRefused, AnotherSource, BadManifest, CountMi
 from include.lake.history import History
 from include.lake.lake_id import LAKE_TAG, ensure_lake_id, tagged_lake_id
 from include.lake.ledger import LedgerRecord
-from include.steps.aep_ids import AepIds, Writer
 from include.steps.id_sets import read_ids
-from include.steps.person import person
+from include.steps.recover.aep_ids import AepIds, Writer
+from include.steps.recover.person import person
 from include.steps.transform import open_duckdb
 from include.steps.verify.batches import DatasetBatches
 

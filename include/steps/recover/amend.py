@@ -12,7 +12,7 @@ from include.aep.model import Batch
 from include.errors import AmendmentRefused, LakeNotReadable
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
-from include.steps.aep_ids import AepIds
+from include.steps.recover.aep_ids import AepIds
 from include.steps.verify.compare import EVER
 
 _ENDED = (BatchOutlook.REFUSED, BatchOutlook.GONE, BatchOutlook.UNKNOWN)
