@@ -416,3 +416,54 @@ def test_ids_of_two_recipes_are_not_mixed_in_a_day(loaded: Recoverer, tmp_path: 
     loaded.recover()
     loaded.load(run="after")
     loaded.check(8)
+
+
+def left_at_aep(loaded: Recoverer, plan: dict[str, Any]) -> str:
+    """A run has completed a batch of late rows, and ended before AEP decided it."""
+    loaded.late("late-1")
+    staged = loaded.stage(DAY, "again")
+    loaded.post("/aep/settings", {"next_batches": [plan]})
+    loaded.advance(DAY, staged, "again")
+    return str(loaded.records(DAY)[-1].batch)
+
+
+STAGING = {"outcome": "status", "status": "staging"}
+
+
+@pytest.mark.parametrize("vanished", [False, True])
+def test_a_batch_that_a_run_has_at_aep_is_not_forgotten(loaded: Recoverer, vanished: bool) -> None:
+    """A later record about another batch would let it become active unseen, and its rows be loaded twice."""
+    flying = left_at_aep(loaded, STAGING)
+    other = loaded.add_batch(f"mixpanel-aep-hostile-{DAY}-{'b' * 16}-1", [row("f" * 64, NOON)])
+    loaded.post(f"/aep/batches/{flying}", {"vanished": vanished})
+    before = loaded.records(DAY)
+    with pytest.raises(AmendmentRefused, match=f"A run has batch {flying}"):
+        loaded.adopt(other)
+    assert flying in loaded.recover().refused[DAY]
+    assert loaded.records(DAY) == before
+    loaded.post(f"/aep/batches/{flying}", {"vanished": False, "status": "success"})
+    assert loaded.recover().written == {DAY: [flying, other]}
+    loaded.load(run="after", look="again")
+    loaded.check(10)
+
+
+def test_of_several_missing_batches_the_one_in_flight_is_written_first(
+    loaded: Recoverer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = loaded.add_batch(f"mixpanel-aep-hostile-{DAY}-{'b' * 16}-1", [row("f" * 64, NOON)])
+    monkeypatch.setattr("include.steps.batch_loader.BatchLoader._require_no_other", lambda *_: None)
+    flying = left_at_aep(loaded, STAGING)
+    loaded.post(f"/aep/batches/{flying}", {"status": "success"})
+    before = loaded.records(DAY)
+    assert loaded.recover().written == {DAY: [older, flying]}
+    written = [(record.kind, record.batch) for record in loaded.records(DAY)[len(before) :]]
+    assert written == [
+        ("active", flying), ("claimed", None), ("created", older), ("completing", older), ("active", older),
+    ]  # fmt: skip
+    loaded.check(10)
+
+
+def test_a_batch_with_a_status_that_is_in_no_document_is_not_released(loaded: Recoverer) -> None:
+    flying = left_at_aep(loaded, {"outcome": "status", "status": "an unknown word"})
+    with pytest.raises(AmendmentRefused, match="an unknown word; released"):
+        loaded.release(flying)
