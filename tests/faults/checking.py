@@ -77,6 +77,20 @@ def unexplained(place: Place) -> list[End]:
     return [end for end in ends if end.is_unexplained]
 
 
+class Unexplained(AssertionError):
+    """Runs ended red without naming a cause and a way out."""
+
+    def __init__(self, ends: list[End]) -> None:
+        super().__init__(ends)
+        self.ends = ends
+
+
+def require_explained(place: Place) -> None:
+    """Raise Unexplained where a try of the place ended red without a cause and a way out."""
+    if ends := unexplained(place):
+        raise Unexplained(ends)
+
+
 def ledger_faults(records: list[LedgerRecord]) -> list[str]:
     """What is not well formed in a partition's ledger."""
     faults, last, created = [], None, set()
