@@ -194,3 +194,11 @@ class LakeNotReadable(Terminal):
 
 class DaysMissing(Terminal):
     """Days of a pipeline are not in AEP, for longer than the pipeline file allows."""
+
+
+class VerificationFailed(Terminal):
+    """AEP's data lake does not hold what the ledger says: rows are lost, duplicate or unknown."""
+
+
+class AmendmentRefused(Terminal):
+    """What a person wants to write into a ledger is not what AEP says."""

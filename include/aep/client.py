@@ -50,11 +50,11 @@ class AepClient:
 
     def lake_reader(
         self,
-        verify_with: Literal["query_service", "data_access"] = "query_service",
+        reader: Literal["query_service", "data_access"] = "query_service",
         limits: QueryLimits | None = None,
     ) -> LakeReader:
         """A reader of what the data lake holds; to be used in a ``with`` block. It connects when first asked."""
-        if verify_with == "data_access":
+        if reader == "data_access":
             return DataAccessReader(self._http, self.catalog.active_batch_ids)
         connection = QueryConnection(
             lambda: logins(self._settings, self._http, self._tokens), self._clock, limits

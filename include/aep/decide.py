@@ -102,7 +102,13 @@ def loads(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
 def in_flight(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
     """The newest record of a batch whose end is not in the ledger, or only as ``failed``, which may prove wrong."""
     named = next((record for record in reversed(records) if record.batch and record.kind != "gone"), None)
-    return named if named is not None and named.kind != "active" else None
+    if named is None or named.kind == "active":
+        return None
+    # A person may have released a batch that was never active.
+    is_released = any(
+        r.kind == "gone" and r.batch == named.batch and r.number > named.number for r in records
+    )
+    return None if is_released else named
 
 
 def in_question(records: Sequence[LedgerRecord]) -> list[str]:

@@ -1,4 +1,4 @@
-"""``python -m include.cli``: check, discover, preview, plan, apply and run a pipeline without Airflow.
+"""``python -m include.cli``: check, discover, preview, plan, apply, run, verify and recover a pipeline without Airflow.
 
 Lake and connections come from where Airflow's tasks take them. Lake: the pipeline file, --lake, Airflow's variable
 mixpanel_aep_lake, MIXPANEL_AEP_LAKE, the project's folder lake. Connections: AIRFLOW_CONN_<ID> with JSON, --connections,
@@ -16,13 +16,16 @@ from pathlib import Path
 
 from include.cli.checking import check
 from include.cli.discovering import discover
+from include.cli.ledgers import adopt_batch, release_batch, show
 from include.cli.planning import apply, plan
 from include.cli.printing import say
 from include.cli.project import Project
 from include.cli.running import preview, run
+from include.cli.verifying import DayRange, recover_days, verify_days
 from include.config.loader import pipelines_folder
 from include.errors import PipelineError
 
+_LONGEST_REASON = 500
 Command = Callable[[Project, argparse.Namespace], int]
 
 
@@ -76,7 +79,33 @@ def _parser() -> argparse.ArgumentParser:
     carried = _add(commands, "run", run, "the five steps for a day, or for all days from one to another")
     carried.add_argument("day", type=_day, metavar="DAY")
     carried.add_argument("last", type=_day, metavar="DAY", nargs="?")
+    verified = _add(commands, "verify", verify_days, "compare what AEP's data lake holds with the ledgers")
+    verified.add_argument(
+        "days", type=_days, metavar="DAY..DAY", nargs="?", help="default: as the weekly task chooses them"
+    )
+    rebuilt = _add(commands, "recover", recover_days, "rebuild a lost lake's ledgers from AEP")
+    rebuilt.add_argument("days", type=_days, metavar="DAY..DAY", nargs="?", help="default: all days")
+    rebuilt.add_argument("--why", type=_reason, metavar="TEXT", help="for the records of the ledger")
+    _add_ledger(commands)
     return parser
+
+
+def _add_ledger(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "the ledger of a day: show it, adopt a batch, release one"
+    parser = commands.add_parser("ledger", help=text, description=text[0].upper() + text[1:] + ".")
+    inner = parser.add_subparsers(required=True, metavar="COMMAND")
+    shown = _add(inner, "show", show, "the records, and AEP's status of each batch now")
+    changes = (
+        _add(
+            inner, "adopt", adopt_batch, "make an active batch known to the ledger; its ids are read from AEP"
+        ),
+        _add(inner, "release", release_batch, "call a batch gone; the next run loads its rows again"),
+    )
+    for each in (shown, *changes):
+        each.add_argument("day", type=_day, metavar="DAY")
+    for each in changes:
+        each.add_argument("--batch", required=True, metavar="ID", help="the batch's id in AEP")
+        each.add_argument("--why", required=True, type=_reason, metavar="TEXT", help="kept in the record")
 
 
 def _add(
@@ -100,6 +129,20 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError("a day is written like 2026-07-01") from None
+
+
+def _days(text: str) -> DayRange:
+    first, dots, last = text.partition("..")
+    days = (_day(first), _day(last if dots else first))
+    if days[1] < days[0]:
+        raise argparse.ArgumentTypeError("the first day comes first, as in 2026-07-01..2026-07-31")
+    return days
+
+
+def _reason(text: str) -> str:
+    if not text.strip() or len(text) > _LONGEST_REASON or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"a line of at most {_LONGEST_REASON} characters that says why")
+    return text.strip()
 
 
 def _count(text: str) -> int:

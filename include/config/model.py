@@ -18,6 +18,8 @@ from pydantic import (
     model_validator,
 )
 
+from include.config.cron import cron
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -96,8 +98,6 @@ class AepTarget(_Section):
     field_group: str | None = None
     profile: bool = False
     file_format: Literal["parquet", "json"] = Field("parquet", alias="format")
-    verify_with: Literal["query_service", "data_access"] = "query_service"
-    """How verify reads AEP's data lake; Data Access downloads whole files, and Adobe calls it deprecated."""
 
     @field_validator("field_group")
     @classmethod
@@ -120,6 +120,17 @@ class Quality(_Section):
     show_values: bool = False
 
 
+class Verify(_Section):
+    """How AEP's data lake is compared with the ledgers."""
+
+    schedule: Annotated[str, AfterValidator(cron)] | None = "0 12 * * 0"
+    """Cron in the zone in which Mixpanel counts the project's days; None: only when it is triggered."""
+    budget_seconds: int = Field(default=1800, ge=1, le=10 * 3600)
+    """How long the queries of one run may take together."""
+    reader: Literal["query_service", "data_access"] = "query_service"
+    """Data Access downloads whole files, and Adobe calls it deprecated."""
+
+
 class Pipeline(_Section):
     """One Mixpanel project into one AEP dataset: a pipeline file, read and checked."""
 
@@ -130,6 +141,7 @@ class Pipeline(_Section):
     unmapped: Literal["keep", "drop", "fail"] = "keep"
     identities: dict[str, str] = Field(min_length=1)
     quality: Quality = Quality()
+    verify: Verify = Verify()
     late_days: int = Field(5, ge=0, le=60)
     settle_hours: float = Field(6, ge=0, le=240)
     missing_grace_hours: float = Field(24, ge=0, le=24 * 60)
@@ -147,6 +159,11 @@ class Pipeline(_Section):
     def reconcile_dag_id(self) -> str:
         """The DAG that looks at the pipeline's last days again."""
         return f"mixpanel_aep_reconcile_{self.name.replace('-', '_')}"
+
+    @property
+    def verify_dag_id(self) -> str:
+        """The DAG that compares AEP's data lake with the pipeline's ledgers."""
+        return f"mixpanel_aep_verify_{self.name.replace('-', '_')}"
 
     @model_validator(mode="after")
     def _days_in_order(self) -> Self:

@@ -8,8 +8,9 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -22,7 +23,9 @@ from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest
-from include.xdm.identity import event_id, event_id_of_content
+from include.mixpanel.stored_day import stored_day
+from include.steps.origin import recipe_for
+from include.xdm.identity import RECIPE, event_id, event_id_of_content, event_id_without_insert_id
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class PartitionResult:
     staged: int
     active: int
     batch: str
+    recipe: int = RECIPE
+    """How the ``_id``s of what is active were made."""
 
 
 class Sandbox:
@@ -95,14 +100,18 @@ def compare(
     pipeline: Pipeline, project_id: int, sandbox: Sandbox, lake: Lake, results: Iterable[PartitionResult]
 ) -> Comparison:
     """The three sets of a pipeline. A line that is no event counts by its own digest."""
-    in_ms = pipeline.mixpanel.time_in_ms
-    returned = {line_id(project_id, line, in_ms) for line in sandbox.returned(project_id)}
+    results, in_ms = list(results), pipeline.mixpanel.time_in_ms
+    recipes = {result.partition.day: result.recipe for result in results}
+    returned = {
+        line_id(project_id, line, in_ms, recipe_of_line(line, recipes, in_ms))
+        for line in sandbox.returned(project_id)
+    }
     active = Counter(identity for identity, _ in sandbox.active(pipeline.aep.dataset))
     quarantined = {
         identity
         for result in results
         for manifest in newest_manifests(lake, result.partition).values()
-        for identity in _quarantined(lake, project_id, manifest, in_ms)
+        for identity in _quarantined(lake, project_id, manifest, in_ms, result.recipe)
     }
     return Comparison(
         lost=len(returned - set(active) - quarantined),
@@ -128,6 +137,7 @@ def result_of(
         staged=sum(manifest.rows for manifest in staged if manifest),
         active=sum(active[batch] for batch in batches if batch),
         batch=" ".join(filter(None, batches)),
+        recipe=recipe_for(records, replace=False),
     )
 
 
@@ -142,8 +152,14 @@ def newest_manifests(lake: Lake, partition: PartitionKey) -> dict[str, Manifest]
     return found
 
 
-def line_id(project_id: int, line: bytes, time_in_ms: bool = False) -> str:
-    """The ``_id`` of an exported line, worked out anew from its text; of a line that is no event, its digest."""
+def recipe_of_line(line: bytes, recipes: Mapping[date, int], time_in_ms: bool) -> int:
+    """The id recipe of the day that a line belongs to."""
+    day = stored_day(line, in_ms=time_in_ms)
+    return recipes.get(day, RECIPE) if day else RECIPE
+
+
+def line_id(project_id: int, line: bytes, time_in_ms: bool = False, recipe: int = RECIPE) -> str:
+    """The ``_id`` of an exported line, computed again from its text; of a line that is not an event, its digest."""
     try:
         event = json.loads(line, parse_int=str, parse_float=str)
         properties = event["properties"]
@@ -156,19 +172,21 @@ def line_id(project_id: int, line: bytes, time_in_ms: bool = False) -> str:
         if insert_id:
             return event_id(project_id, event["event"], distinct_id, seconds, insert_id)
         plain = {name: bytes(value).decode() for name, value in raw.items()}
+        if recipe == 1:
+            return event_id_without_insert_id(project_id, event["event"], plain)
         return event_id_of_content(project_id, event["event"], distinct_id, seconds, plain)
     except (ValueError, KeyError, TypeError, AttributeError, msgspec.MsgspecError):
         return "line:" + hashlib.sha256(line).hexdigest()
 
 
-def _quarantined(lake: Lake, project_id: int, manifest: Manifest, in_ms: bool) -> Iterator[str]:
+def _quarantined(lake: Lake, project_id: int, manifest: Manifest, in_ms: bool, recipe: int) -> Iterator[str]:
     file = manifest.details.get("quarantine")
     body = lake.read(file["key"]) if file else None
     for line in gzip.decompress(body).split(b"\n") if body else ():
         if line:
             record = json.loads(line)
             row = record.get("row")
-            yield row["_id"] if row else line_id(project_id, _line(record, "raw"), in_ms)
+            yield row["_id"] if row else line_id(project_id, _line(record, "raw"), in_ms, recipe)
 
 
 def _line(record: dict[str, Any], name: str) -> bytes:

@@ -21,6 +21,7 @@ from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.mixpanel.settings import MixpanelSettings
 from include.steps.binding import open_history
+from include.steps.verify import Verification, verify
 
 
 def show(console: Console, api: AirflowApi, pipelines: list[Pipeline], sandbox: Sandbox, lake: Lake) -> int:
@@ -53,14 +54,17 @@ def show(console: Console, api: AirflowApi, pipelines: list[Pipeline], sandbox: 
             total.update(partitions=1, exported=result.exported, duplicates=result.duplicates,
                          quarantined=result.quarantined, active=result.active)  # fmt: skip
         comparison += compare(pipeline, history.source.project_id, sandbox, lake, results)
+    verification = verify_all(pipelines, sandbox, lake)
     console.print(table)
+    console.print(str(verification), soft_wrap=True)
     console.print(
         f"demo: {total['partitions']} partitions, {total['exported']} exported, {total['duplicates']} duplicates, "
         f"{total['quarantined']} quarantined, {total['active']} active, lost {comparison.lost}, "
         f"duplicate {comparison.duplicate}, phantom {comparison.phantom}",
         soft_wrap=True,
     )
-    return 1 if comparison != Comparison(0, 0, 0) else 0
+    is_equal = verification.is_verified and not verification.differing
+    return 0 if is_equal and comparison == Comparison(0, 0, 0) else 1
 
 
 def _add_row(table: Table, result: PartitionResult, seconds: str) -> None:
@@ -82,10 +86,30 @@ def _seconds(api: AirflowApi, pipeline: Pipeline) -> dict[str, str]:
     }
 
 
+def verify_all(pipelines: list[Pipeline], sandbox: Sandbox, lake: Lake) -> Verification:
+    """Compare every loaded day with what AEP's data lake holds, read over Query Service's own protocol."""
+    found = []
+    for pipeline in pipelines:
+        aep = _aep(pipeline, sandbox)
+        opened = open_history(lake, pipeline, aep, project_source(pipeline, sandbox))
+        with aep.lake_reader() as reader:
+            found.append(verify(opened.history, opened.dataset, reader, aep, pipeline))
+    return Verification(
+        "all",
+        tuple(day for each in found for day in each.days),
+        others=sum(each.others for each in found),
+        reason=next((each.reason for each in found if each.reason), ""),
+    )
+
+
 def _history(pipeline: Pipeline, lake: Lake, sandbox: Sandbox) -> History:
     """What was loaded into a pipeline's dataset."""
-    aep = AepClient(AepSettings.from_connection(**_connection(pipeline.aep.conn_id, sandbox)))
+    aep = _aep(pipeline, sandbox)
     return open_history(lake, pipeline, aep, project_source(pipeline, sandbox)).history
+
+
+def _aep(pipeline: Pipeline, sandbox: Sandbox) -> AepClient:
+    return AepClient(AepSettings.from_connection(**_connection(pipeline.aep.conn_id, sandbox)))
 
 
 def project_source(pipeline: Pipeline, sandbox: Sandbox) -> Source:

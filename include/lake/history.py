@@ -94,7 +94,7 @@ class History:
         return f"{self.prefix}/{name}.json"
 
     def bound_source(self) -> Source | None:
-        """The source to which the history was bound, or None.
+        """The source to which the history was bound, or None before its first load.
 
         Raises:
             BadManifest: the file that says so cannot be read.

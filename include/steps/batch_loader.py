@@ -170,8 +170,10 @@ class BatchLoader:
                 self._fill(batch, paths)
 
     def _witnessed(self) -> list[Batch]:
-        """The partition's batches that the ledger does not know, as AEP shows them now."""
-        known = {str(record.batch) for record in self.records if record.batch}
+        """The partition's batches that the ledger does not know, or calls gone, as AEP shows them now."""
+        newest = {str(record.batch): record.kind for record in self.records if record.batch}
+        # One that was gone may be there again, where AEP only did not answer when a person released it.
+        known = [batch for batch, kind in newest.items() if kind != "gone"]
         return Witness(self.history, self.aep).batches(self.workspace.partition.day, known)
 
     def _find_lost(self, seen: list[Batch]) -> Batch | None:
@@ -217,7 +219,8 @@ class BatchLoader:
                 f"{self.workspace.partition}, which the ledger in {self.workspace.lake.url} does not know: it was "
                 "loaded from another lake, or this lake is an older copy.",
                 f"Nothing was loaded. Correct the lake's address; or read the ledger back from AEP: mixpanel-aep "
-                f"recover {self.workspace.pipeline.name} {self.workspace.partition}.",
+                f"recover {self.workspace.pipeline.name} {self.workspace.partition}; or this batch alone: mixpanel-aep "
+                f"ledger adopt {self.workspace.pipeline.name} {self.workspace.partition} --batch {batch.id} --why TEXT.",
             )
 
     def _open(self, replaces: tuple[str, ...], seen: list[Batch]) -> tuple[str, bool]:

@@ -44,10 +44,12 @@ def open_history(
     day: date | None = None,
     *,
     all_days: bool = False,
+    any_lake: bool = False,
 ) -> OpenedHistory:
     """Open the history of the pipeline's dataset, ready for a partition, or with ``all_days`` for all of them.
 
-    One request to AEP, and more only where ledgers of data version 5 or older are taken over.
+    One request to AEP, and more only where ledgers of data version 5 or older are taken over. ``any_lake``: also where
+    lake and dataset do not belong together, for ``recover``, which mends that.
 
     Raises:
         DatasetMissing: AEP has no dataset of that name, or several.
@@ -57,8 +59,10 @@ def open_history(
         BatchUnconfirmed: AEP does not answer about a batch that an old ledger names.
     """
     dataset = aep.catalog.require_dataset(pipeline.aep.dataset)
-    check_lake_id(lake, dataset)
-    Ownership(pipeline.name, lake, str(source), frozenset(pipeline_names())).require(dataset)
+    if not any_lake:
+        check_lake_id(lake, dataset)
+    owned = None if any_lake else lake
+    Ownership(pipeline.name, owned, str(source), frozenset(pipeline_names())).require(dataset)
     target = Target(aep.org_id, aep.aep_sandbox, dataset["id"])
     history = History(lake, source, target, tagged_lake_id(dataset))
     bound = history.require_source()

@@ -6,11 +6,12 @@ sorted by ``_id``. A load of data version 5 or older has none; its ids are read 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from include.errors import BadManifest
+from include.errors import BadManifest, LakeError
 from include.lake.history import History
 from include.lake.lake import sha256_file
 from include.lake.ledger import LedgerRecord
@@ -18,6 +19,7 @@ from include.lake.manifest import LakeFile, upload_file
 from include.steps.workspace import Workspace
 
 _TYPES = "_id VARCHAR, digest BIGINT"
+_INSERTED_ROWS = 50_000
 
 
 def write_ids(
@@ -49,6 +51,18 @@ def read_ids(
             db.execute(f"INSERT INTO {table} SELECT {columns} FROM {_reader(path)}", [str(path)])
 
 
+def insert_ids(db: Any, table: str, rows: Iterator[tuple[str, str]], *more: str) -> None:
+    """Insert pairs of ``_id`` and batch into a DuckDB table; ``more``: expressions for further columns."""
+    import pyarrow as pa
+
+    columns = ", ".join(("_id", "batch", *more))
+    while some := list(islice(rows, _INSERTED_ROWS)):
+        keys, batches = zip(*some, strict=True)
+        db.register("some_ids", pa.table({"_id": list(keys), "batch": list(batches)}))
+        db.execute(f"INSERT INTO {table} SELECT {columns} FROM some_ids")
+        db.unregister("some_ids")
+
+
 def _files(workspace: Workspace, record: LedgerRecord, folder: Path) -> Iterable[tuple[Path, str]]:
     if record.ids is not None:
         yield _checked(workspace, record.ids, folder / "ids.parquet"), "_id, digest"
@@ -64,7 +78,15 @@ def _files(workspace: Workspace, record: LedgerRecord, folder: Path) -> Iterable
 
 
 def _checked(workspace: Workspace, file: LakeFile, target: Path) -> Path:
-    path = workspace.lake.download(file.key, target)
+    try:
+        path = workspace.lake.download(file.key, target)
+    except LakeError:
+        if file.key in workspace.lake.keys(file.key.rpartition("/")[0]):
+            raise
+        raise BadManifest(
+            f"{workspace.lake.uri(file.key)}, which the ledger names, is missing.",
+            f"Read the ids from AEP: mixpanel-aep recover {workspace.pipeline.name} {workspace.partition}.",
+        ) from None
     if sha256_file(path) != file.sha256:
         raise BadManifest(
             f"{workspace.lake.uri(file.key)} is not the file that the ledger names.",

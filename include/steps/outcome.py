@@ -52,7 +52,8 @@ def unconfirmed(workspace: Workspace, batch: str) -> BatchUnconfirmed:
     return BatchUnconfirmed(
         f"The ledger of partition {day} names batch {batch}, but AEP does not say now that it is there and active.",
         "This run asks again when it is retried. If it stays so, look at the dataset in AEP, then write down what is "
-        f"true: mixpanel-aep ledger release {pipeline} {day} --batch {batch} makes the next run load those rows again.",
+        f"true: mixpanel-aep ledger release {pipeline} {day} --batch {batch} --why TEXT makes the next run load those "
+        "rows again.",
     )
 
 

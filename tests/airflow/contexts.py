@@ -12,6 +12,7 @@ class FakeTaskInstance:
     """A task instance with an XCom store of its own. ``max_tries``: Airflow raises it when the task is cleared."""
 
     max_tries: int = 4
+    try_number: int = 1
     xcom: dict[tuple[str, str], Any] = field(default_factory=dict)
     task_id: str = "look"
 

@@ -17,7 +17,7 @@ PROJECT = Path(__file__).parents[2]
 SETTINGS, POOLS = PROJECT / "airflow_settings.yaml", PROJECT / "airflow_pools.yaml"
 OURS = {
     "connections": ["aep_default", "mixpanel_shop", "mixpanel_hostile", "mixpanel_adobe_tutorial"],
-    "pools": ["mixpanel_export", "aep_ingest"],
+    "pools": ["mixpanel_export", "aep_ingest", "aep_query"],
     "variables": ["mixpanel_aep_lake", "another"],
 }
 

@@ -24,7 +24,7 @@ def test_the_settings_hold_what_the_pipelines_name():
     assert {"aep_default", "mixpanel_shop", "mixpanel_hostile", "mixpanel_adobe_tutorial"} == set(
         converted["connections"]
     )
-    assert set(converted["pools"]) == {"mixpanel_export", "aep_ingest"}
+    assert set(converted["pools"]) == {"mixpanel_export", "aep_ingest", "aep_query"}
     assert "mixpanel_aep_lake" in converted["variables"]
 
 

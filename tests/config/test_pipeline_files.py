@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.config.cron import cron
 from include.config.loader import PIPELINES, load_pipeline, load_pipelines, load_readable_pipelines
 from include.config.model import share
 from include.errors import ConfigError
@@ -62,6 +63,29 @@ def test_a_right_file_has_its_defaults(tmp_path: Path) -> None:
         0.005,
         "parquet",
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["0 12 * * 0", "*/15 0-6 1,15 * mon-fri", "5 4 * JAN-mar 7", "0 0 1-31/2 1 *"]
+)
+def test_a_cron_expression_is_taken_as_it_is(text: str) -> None:
+    assert cron(text.replace(" ", "  ")) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "@weekly", "* * * *", "60 * * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "* * * * son", "5-1 * * * *",
+     "*/0 * * * *", "1- * * * *", "1,,2 * * * *", "* * * * * *", "\u0663 * * * *"],
+)  # fmt: skip
+def test_what_airflow_would_refuse_is_not_a_cron_expression(text: str) -> None:
+    with pytest.raises(ValueError, match="cron expression"):
+        cron(text)
+
+
+def test_a_pipeline_may_have_no_schedule_for_verify(tmp_path: Path) -> None:
+    text = f"{GOOD}verify: {{schedule: null, reader: data_access, budget_seconds: 60}}\n"
+    assert load_pipeline(write(tmp_path, text=text)).verify.schedule is None
+    assert load_pipeline(write(tmp_path, "other")).verify.schedule == "0 12 * * 0"
 
 
 def test_a_windows_time_zone_is_understood(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.evidence import Comparison
+from include.demo.evidence import Comparison, Sandbox
+from include.demo.report import verify_all
 from include.demo.settings import DemoError, DemoSettings
 from include.lake.lake import Lake
 from tests.carrying import PIPELINES, Carrier, quick_sandbox
@@ -54,6 +55,16 @@ def test_a_row_that_nobody_returned_is_a_phantom(carried: Carrier) -> None:
     row = {"_id": "made-up", "timestamp": "2026-07-01T00:00:00Z"}
     load_behind_its_back(carried, "json", json.dumps(row).encode() + b"\n")
     assert carried.compare(DAY) == Comparison(lost=0, duplicate=0, phantom=1)
+
+
+@pytest.mark.sandbox
+def test_the_verify_line_counts_what_aeps_data_lake_holds(carried: Carrier) -> None:
+    def line() -> str:
+        return str(verify_all([carried.pipeline], Sandbox(carried.url), carried.lake))
+
+    assert line() == "verify: 1 partitions, 8 ids, lost 0, duplicate 0, phantom 0"
+    carried.aep.batches.revert(carried.result(DAY).batch)
+    assert line() == "verify: 1 partitions, 8 ids, lost 8, duplicate 0, phantom 0"
 
 
 @pytest.mark.unit

@@ -25,6 +25,7 @@ from include.errors import (
 from include.lake.lake import Lake
 from include.lake.lake_id import ensure_lake_id
 from include.steps.ingest import Ingested
+from include.steps.transform import schema_and_mapping, transform_partition
 from tests.carrying import PIPELINES, Carrier, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -278,3 +279,49 @@ def test_the_history_names_its_source_and_target(loader: Loader) -> None:
         history.target.dataset_id,
     )
     assert {record.history for record in loader.records(DAY)} == {history.target.digest}
+
+
+def test_a_green_day_again_asks_aep_for_little(loader: Loader) -> None:
+    """Every step is a process of its own and asks for the dataset; ingest also for each active batch."""
+    loader.load()
+    before = requests.get(f"{loader.url}/_sandbox/transcript", timeout=20).json()["entries"]
+    assert loader.load("two").again
+    after = requests.get(f"{loader.url}/_sandbox/transcript", timeout=20).json()["entries"][len(before) :]
+    asked = [entry["path"].removeprefix("/data/foundation/") for entry in after if "ims" not in entry["path"]]
+    assert [path.split("/")[1] for path in asked].count("dataSets") <= 3
+    assert len(asked) <= 5
+    assert {entry["method"] for entry in after if "ims" not in entry["path"]} == {"GET"}
+
+
+def test_a_day_keeps_the_id_recipe_it_was_begun_with_until_it_is_replaced(loader: Loader) -> None:
+    """An event without $insert_id has other ids under recipe 1 and 2: a new recipe alone makes nothing look late."""
+    loader.post(
+        f"/mixpanel/projects/{loader.project_id}/events",
+        {"events": [{"event": "Old SDK", "properties": {"time": 1782907200, "distinct_id": "u", "n": 1}}]},
+    )
+    steps = loader.steps(DAY)
+    schema, mapping = schema_and_mapping(loader.pipeline, loader.aep)
+    old = transform_partition(loader.workspace(DAY), steps.export(), schema, mapping, recipe=1)
+    first = loader.ingest(DAY, steps.stage(steps.validate(old)), "one")
+    assert loader.records(DAY)[-1].recipe == 1
+    again = loader.load("two")
+    assert (again.again, again.batches) == (True, first.batches)
+    replaced = loader.load("three", replace=True)
+    assert (replaced.active, loader.records(DAY)[-1].recipe) == (first.active, 2)
+    assert loader.load("four").again
+
+
+def test_what_changed_in_mixpanel_is_counted_and_not_loaded_again(loader: Loader) -> None:
+    path = f"/mixpanel/projects/{loader.project_id}/events"
+    event = {
+        "event": "E",
+        "properties": {"time": 1782907200, "distinct_id": "u", "$insert_id": "i-1", "plan": "a"},
+    }
+    loader.post(path, {"events": [event]})
+    first = loader.load()
+    changed = {**event, "properties": {**event["properties"], "plan": "b"}}  # type: ignore[dict-item]
+    late = {**event, "properties": {**event["properties"], "$insert_id": "i-2"}}  # type: ignore[dict-item]
+    loader.post(path, {"events": [changed, late]})
+    staged = loader.stage(DAY, "refresh")
+    assert (staged.counts["changed"], staged.counts["vanished"], staged.rows) == (1, 0, 1)
+    assert loader.ingest(DAY, staged, "two").active == first.active + 1

@@ -26,7 +26,7 @@ _BASE = ("data", "foundation", "export")
 _PAGE = 100
 _MOST_PAGES = 1000
 _ROWS = 65_536
-_HINT = "Let verify use Query Service (aep.verify_with: query_service); Adobe calls Data Access deprecated."
+_HINT = "Let verify use Query Service (verify.reader: query_service); Adobe calls Data Access deprecated."
 
 
 class DataAccessReader:

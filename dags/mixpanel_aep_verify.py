@@ -1,0 +1,76 @@
+"""One weekly DAG for every pipeline file: what AEP's data lake holds, compared with the ledgers, as sets of ``_id``.
+
+What it does: reads fingerprints of each day's ids from AEP's data lake, and ids where they differ. It writes nothing
+into AEP.
+"""
+
+from __future__ import annotations
+
+from include.version import require_package
+
+# Before the other imports: an older package may not have what they name.
+require_package(dags="0.1.0")
+
+from datetime import datetime, timedelta
+
+from airflow.sdk import DAG
+
+from include.config.loader import load_readable_pipelines
+from include.config.model import Pipeline
+from mixpanel_aep.operators.verify import VerifyOperator
+
+RUNBOOK = """
+### {name}: does AEP hold what was loaded?
+
+**When.** {when} It can be triggered at any other time. It compares every day that changed since it was last verified,
+then the days that were not verified for the longest time, as long as the queries of one run take less than
+{budget} seconds.
+
+**What it compares.** The `_id`s in AEP's data lake with those that the ledger calls active, by day. Rows of every batch
+of this project count, whether or not a ledger knows it; rows of other producers are left out and counted.
+
+| task *verify* is | what it means, and what to do |
+|---|---|
+| green | the days that were compared are equal; the log has the counts |
+| red | rows are *lost*, *duplicate* or *phantom* (not known to the ledger): the log names days, counts and batches. `mixpanel-aep verify {name} DAY` compares a day again, `mixpanel-aep ledger show {name} DAY` shows what was loaded. Adopt a batch that is right, revert one that is not, run a day with lost rows again with *replace* in *{dag_id}* |
+| skipped | not verified, with the reason: the credential lacks the permission *Manage Queries*, the organization lacks Query Service, or it was busy until the last try |
+"""
+SCHEDULED = "On the schedule `{schedule}` (`verify.schedule` of the pipeline file)."
+NOT_SCHEDULED = "Only when it is triggered: `verify.schedule` is null in the pipeline file."
+
+
+def build(pipeline: Pipeline) -> DAG:
+    """Return the verify DAG of one pipeline."""
+    settings = pipeline.verify
+    when = SCHEDULED.format(schedule=settings.schedule) if settings.schedule else NOT_SCHEDULED
+    with DAG(
+        pipeline.verify_dag_id,
+        description=f"AEP's data lake compared with the ledgers of {pipeline.name}",
+        doc_md=RUNBOOK.format(
+            name=pipeline.name, when=when, budget=settings.budget_seconds, dag_id=pipeline.dag_id
+        ),
+        schedule=settings.schedule,
+        start_date=datetime.combine(
+            pipeline.start_date, datetime.min.time(), tzinfo=pipeline.mixpanel.day_zone
+        ),
+        catchup=False,
+        max_active_runs=1,
+        dagrun_timeout=timedelta(hours=20),
+        default_args={
+            "owner": "data-platform",
+            "retries": 6,
+            "retry_delay": timedelta(minutes=2),
+            "retry_exponential_backoff": True,
+            "max_retry_delay": timedelta(hours=1),
+            "execution_timeout": timedelta(hours=12),
+        },
+        tags=["mixpanel", "aep", "verify", pipeline.name],
+    ) as dag:
+        # Query Service may allow an organization a single session (EP:query-service/packaging.md).
+        VerifyOperator(task_id="verify", pipeline=pipeline, pool="aep_query")
+    return dag
+
+
+pipelines, _ = load_readable_pipelines()  # mixpanel_aep_setup.py shows the faults of the others
+for each in pipelines:
+    globals()[each.verify_dag_id] = build(each)

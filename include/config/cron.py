@@ -1,0 +1,48 @@
+"""Cron expressions of pipeline files, checked before Airflow reads them: one that it refuses stops every DAG of a file."""
+
+from __future__ import annotations
+
+import re
+
+_FIELDS = (
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day of the month", 1, 31, ()),
+    ("month", 1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
+    ("day of the week", 0, 7, ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
+)
+_PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>[1-9]\d?))?", re.ASCII)
+
+
+def cron(text: str) -> str:
+    """Return a cron expression of five fields, with one space between them.
+
+    Raises:
+        ValueError: naming the field that is wrong.
+    """
+    fields = text.split()
+    if len(fields) != len(_FIELDS):
+        raise ValueError("a schedule is a cron expression of five fields such as '0 12 * * 0'")
+    for field, (name, low, high, names) in zip(fields, _FIELDS, strict=True):
+        if not all(_is_part(part, low, high, names) for part in field.split(",")):
+            raise ValueError(f"{field!r} is not valid as the {name} of a cron expression")
+    return " ".join(fields)
+
+
+def _is_part(part: str, low: int, high: int, names: tuple[str, ...]) -> bool:
+    match = _PART.fullmatch(part.lower())
+    if match is None:
+        return False
+    bounds = [_number(text, low, names) for text in (match["first"], match["last"]) if text is not None]
+    numbers = [number for number in bounds if number is not None]
+    return (
+        len(numbers) == len(bounds)
+        and all(low <= number <= high for number in numbers)
+        and numbers == sorted(numbers)
+    )
+
+
+def _number(text: str, low: int, names: tuple[str, ...]) -> int | None:
+    if text in names:
+        return names.index(text) + low
+    return int(text) if text.isdecimal() else None

@@ -1,0 +1,159 @@
+"""The ``_id``s of batches, read back from AEP, and the ledger records that make such a batch known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from include.aep.data_lake import LakeReader, Window
+from include.aep.decide import loads
+from include.aep.load_id import CONTENT_TAG, RECIPE_TAG
+from include.aep.model import Batch, Dataset
+from include.clock import Clock
+from include.config.model import Pipeline
+from include.errors import AmendmentRefused, CountMismatch
+from include.lake.history import History
+from include.lake.keys import PartitionKey
+from include.lake.ledger import Kind, Ledger, LedgerRecord
+from include.lake.manifest import LakeFile, digest_of
+from include.mixpanel.time import day_start, latest_instant
+from include.steps.id_sets import insert_ids, write_ids
+from include.steps.transform import open_duckdb
+from include.steps.verify.compare import EVER
+from include.steps.workspace import Workspace
+
+_DIGEST = re.compile(r"[0-9a-f]{16,64}")
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Who writes records, and why: both are in every record."""
+
+    run: str
+    """``recover/<user>@<host>``, ``adopt/...`` or ``release/...``."""
+    why: str
+
+
+@dataclass(frozen=True)
+class AepIds:
+    """Reads batches of a dataset and writes them into the history as active."""
+
+    history: History
+    dataset: Dataset
+    reader: LakeReader
+    pipeline: Pipeline
+    clock: Clock
+    writer: Writer
+
+    def workspace(self, day: date) -> Workspace:
+        """The day's workspace, also of a day outside the pipeline's bounds."""
+        return Workspace(self.history.lake, self.pipeline, PartitionKey(self.pipeline.name, day), self.clock)
+
+    def make_known(self, day: date, batches: Sequence[Batch]) -> list[LedgerRecord]:
+        """Read the ids of active batches and write each as active; return the ledger.
+
+        Interrupted, it continues where it stopped when it is called again.
+
+        Raises:
+            CountMismatch: AEP's data lake has other numbers of rows than AEP's catalog.
+            AmendmentRefused: the day would hold ids of two recipes.
+            Conflict: a run wrote into the ledger at the same time.
+        """
+        ledger = self.history.ledger(day)
+        records = ledger.records()
+        _require_one_recipe(day, records, batches)
+        place = self.workspace(day)
+        with place.scratch() as scratch, open_duckdb(scratch) as db:
+            db.execute("CREATE TABLE found (_id VARCHAR, batch VARCHAR)")
+            counts = {batch.id: self._read(db, day, batch) for batch in batches}
+            for batch in batches:
+                about = self._about(db, place, batch, scratch)
+                records = self._write(ledger, records, batch, about, counts[batch.id])
+        return records
+
+    def record(
+        self, ledger: Ledger, records: list[LedgerRecord], kind: Kind, batch: str | None, **fields: object
+    ) -> list[LedgerRecord]:
+        """Write one record, with who and why."""
+        at = self.clock.now().isoformat(timespec="milliseconds")
+        return ledger.append(
+            records, kind, run=self.writer.run, note=self.writer.why, at=at, batch=batch, **fields
+        )
+
+    def _read(self, db: Any, day: date, batch: Batch) -> int:
+        """Read a batch's ids; first within its day, which costs least, and the whole lake where rows are missing."""
+        zone = self.pipeline.mixpanel.day_zone
+        start, end = day_start(day, zone), latest_instant(day, zone)
+        windows = [Window(start, end), EVER] if start < end else [EVER]
+        rows = 0
+        for window in windows:
+            db.execute("DELETE FROM found WHERE batch = ?", [batch.id])
+            found = self.reader.ids(self.dataset, window.start, window.end, batches=[batch.id])
+            insert_ids(db, "found", found)
+            (rows,) = db.execute("SELECT count(*) FROM found WHERE batch = ?", [batch.id]).fetchone()
+            if rows == batch.output_records:
+                return int(rows)
+        if batch.output_records is not None:
+            raise CountMismatch(
+                f"AEP counts {batch.output_records} rows in batch {batch.id} of partition {day}, but its data lake "
+                f"shows {rows}.",
+                "Nothing was written about this day. Rows may become visible later: run it again. Where rows were "
+                "deleted in AEP, run the day with reprocess: replace after the batch was reverted.",
+            )
+        return int(rows)
+
+    def _about(self, db: Any, place: Workspace, batch: Batch, scratch: Path) -> dict[str, object]:
+        """What the records say of the batch: its ids as a file, content and recipe as its tags say."""
+        staged = digest_of({"read_from_aep": batch.id})
+        query = f"SELECT DISTINCT _id, CAST(NULL AS BIGINT) AS digest FROM found WHERE batch = '{batch.id}'"
+        ids: LakeFile = write_ids(db, query, self.history, place, staged, scratch)
+        content = batch.tag(CONTENT_TAG) or ""
+        return {
+            "content": content if _DIGEST.fullmatch(content) else staged,
+            "staged": staged,
+            "ids": ids,
+            "recipe": recipe_of(batch),
+        }
+
+    def _write(
+        self,
+        ledger: Ledger,
+        records: list[LedgerRecord],
+        batch: Batch,
+        about: dict[str, object],
+        rows: int,
+    ) -> list[LedgerRecord]:
+        """Write the records that lead to ``active``, as a run would have, from where they end."""
+        newest = next((r for r in reversed(records) if r.batch == batch.id), None)
+        before: list[Kind] = ["claimed", "created", "completing"]
+        if newest is not None and newest.kind in before:
+            before = before[before.index(newest.kind) + 1 :]
+        elif newest is not None and newest.kind == "active":
+            before = []  # only its ids are written again
+        elif records and records[-1].kind == "claimed" and records[-1].run == self.writer.run:
+            before = before[1:]
+        for kind in before:
+            records = self.record(ledger, records, kind, None if kind == "claimed" else batch.id, **about)
+        return self.record(ledger, records, "active", batch.id, **about, counts={"active": rows})
+
+
+def recipe_of(batch: Batch) -> int:
+    """The recipe of a batch's ids, by its tag; batches without one were made by recipe 1."""
+    text = batch.tag(RECIPE_TAG) or ""
+    return int(text) if text.isdecimal() else 1
+
+
+def _require_one_recipe(day: date, records: Sequence[LedgerRecord], batches: Sequence[Batch]) -> None:
+    """Runs compare ids only within a recipe, so that a day of two recipes could never be run again."""
+    recipes = {str(record.batch): record.recipe for record in loads(records)}
+    recipes |= {batch.id: recipe_of(batch) for batch in batches}
+    if len(set(recipes.values())) > 1:
+        named = ", ".join(f"{batch} (recipe {recipe})" for batch, recipe in sorted(recipes.items()))
+        raise AmendmentRefused(
+            f"The active batches of partition {day} have ids of different recipes: {named}.",
+            "The same event may be in several of them. Revert in AEP the batches of one recipe, then try again.",
+        )

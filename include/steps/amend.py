@@ -1,0 +1,98 @@
+"""Changes of a ledger that only a person can decide: a batch is adopted, or released."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import date
+
+from include.aep.client import AepClient
+from include.aep.decide import BatchOutlook, in_question, loads, outlook
+from include.aep.load_id import SOURCE_TAG
+from include.aep.model import Batch
+from include.errors import AmendmentRefused, LakeNotReadable
+from include.lake.history import History
+from include.lake.ledger import LedgerRecord
+from include.steps.aep_ids import AepIds
+from include.steps.verify.compare import EVER
+
+_ENDED = (BatchOutlook.REFUSED, BatchOutlook.GONE, BatchOutlook.UNKNOWN)
+
+
+def adopt(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> list[LedgerRecord]:
+    """Write down that an active batch of this project is a load of ``day``; return the new records.
+
+    Its ids are read from AEP; no record is returned where the ledger calls it active already.
+
+    Raises:
+        AmendmentRefused: AEP does not know it, does not call it active, or it is not a load of this day.
+        CountMismatch: AEP's data lake has other numbers of rows than AEP's catalog.
+    """
+    history = ids.history
+    found = aep.batches.find(batch_id)
+    if found is None:
+        raise AmendmentRefused(f"AEP knows no batch {batch_id}.", "Compare the id with the dataset in AEP.")
+    _require_load_of(history, found, day)
+    if outlook(found.status) is not BatchOutlook.ACTIVE:
+        raise AmendmentRefused(
+            f"AEP calls batch {batch_id} {found.status or 'nothing'}, not active.",
+            "Only what can be read from AEP's data lake can be adopted.",
+        )
+    before = history.ledger(day).records()
+    if any(record.batch == batch_id for record in loads(before)):
+        return []
+    at = ids.clock.now().isoformat(timespec="seconds")
+    history.bind(ids.pipeline.name, at)
+    return ids.make_known(day, [found])[len(before) :]
+
+
+def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerRecord:
+    """Write down that a batch of the ledger is gone, so that the next run loads its rows again.
+
+    Raises:
+        AmendmentRefused: the ledger does not count on it, or AEP's catalog or its data lake shows it, so that its rows
+            would be there twice. A data lake that cannot be read hinders nothing.
+    """
+    ledger = ids.history.ledger(day)
+    records = ledger.records()
+    if batch_id not in in_question(records):
+        raise AmendmentRefused(
+            f"The ledger of partition {day} does not count on batch {batch_id}.",
+            f"See mixpanel-aep ledger show {ids.pipeline.name} {day}.",
+        )
+    found = aep.batches.find(batch_id)
+    if found is not None and outlook(found.status) not in _ENDED and _is_load_of(ids.history, found, day):
+        raise AmendmentRefused(
+            f"AEP calls batch {batch_id} {found.status}; released, its rows would be loaded a second time.",
+            "Run the day: it continues with that batch. To be rid of it, revert or abort it in AEP first.",
+        )
+    if rows := _rows_shown(ids, batch_id):
+        raise AmendmentRefused(
+            f"AEP's data lake shows {rows} rows of batch {batch_id}; released, they would be loaded a second time.",
+            "Its catalog may show the batch again later: wait, or ask Adobe about the batch.",
+        )
+    about = next(record for record in reversed(records) if record.batch == batch_id)
+    fields = about.model_dump(include={"content", "staged", "ids", "recipe", "made_of"})
+    return ids.record(ledger, records, "gone", batch_id, **fields)[-1]
+
+
+def _rows_shown(ids: AepIds, batch_id: str) -> int:
+    """How many rows of a batch AEP's data lake shows; 0 where it cannot be read."""
+    with suppress(LakeNotReadable):
+        found = ids.reader.fingerprints(ids.dataset, EVER.start, EVER.end, batches=[batch_id])
+        return sum(bucket.rows for bucket in found.values())
+    return 0
+
+
+def _is_load_of(history: History, batch: Batch, day: date) -> bool:
+    return batch.is_ours and batch.day == day and batch.dataset_id == history.target.dataset_id
+
+
+def _require_load_of(history: History, batch: Batch, day: date) -> None:
+    source = batch.tag(SOURCE_TAG)
+    if not _is_load_of(history, batch, day) or source not in (None, str(history.source)):
+        what = "of another producer" if not batch.is_ours else f"of partition {batch.day or 'without a day'}"
+        raise AmendmentRefused(
+            f"Batch {batch.id} is not a load of partition {day} into dataset {history.target.dataset_id}: it is {what} "
+            f"in dataset {batch.dataset_id or 'without a name'}, from {source or 'a source that no tag names'}.",
+            "Nothing was written. Compare day and batch id.",
+        )

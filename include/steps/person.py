@@ -1,0 +1,16 @@
+"""Who changes a ledger by hand, for its records."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+
+
+def person() -> str:
+    """The operating system's user and host, as ``user@host``."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container's user that has no name
+        user = f"uid-{os.getuid()}"
+    return f"{user}@{socket.gethostname()}"

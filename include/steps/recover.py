@@ -1,0 +1,157 @@
+"""Recover: ledgers and id sets that were lost with a lake, or are missing in an older copy, rebuilt from AEP.
+
+AEP's active batches of this project are what was loaded. Runs that follow compare with them and load what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from include.aep.client import AepClient
+from include.aep.data_lake import LakeReader
+from include.aep.decide import BatchOutlook, loads, outlook
+from include.aep.load_id import SOURCE_TAG
+from include.aep.model import Batch, Dataset
+from include.clock import SYSTEM_CLOCK, Clock
+from include.config.model import Pipeline
+from include.errors import AmendmentRefused, AnotherSource, BadManifest, CountMismatch
+from include.lake.history import History
+from include.lake.lake_id import LAKE_TAG, ensure_lake_id, tagged_lake_id
+from include.lake.ledger import LedgerRecord
+from include.steps.aep_ids import AepIds, Writer
+from include.steps.id_sets import read_ids
+from include.steps.person import person
+from include.steps.transform import open_duckdb
+from include.steps.verify.batches import DatasetBatches
+
+_UNDECIDED = (BatchOutlook.OPEN, BatchOutlook.COMMITTED, BatchOutlook.UNKNOWN)
+
+
+@dataclass
+class Recovery:
+    """What was done. ``written``: batches that are known now, by day; ``ended``: batches that AEP does not hold any more.
+
+    ``refused``: days that were left as they are, each with its reason; ``known``: days that needed nothing.
+    ``tagged``: whether the dataset has a new lake id.
+    """
+
+    written: dict[date, list[str]] = field(default_factory=dict)
+    ended: dict[date, list[str]] = field(default_factory=dict)
+    refused: dict[date, str] = field(default_factory=dict)
+    known: list[date] = field(default_factory=list)
+    tagged: bool = False
+
+
+def recover(
+    history: History,
+    dataset: Dataset,
+    reader: LakeReader,
+    aep: AepClient,
+    pipeline: Pipeline,
+    days: Sequence[date] | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    *,
+    why: str = "the lake is rebuilt from AEP",
+) -> Recovery:
+    """Write what the history lacks of the active batches of ``days`` (None: all); then tie lake and dataset by id.
+
+    ``history`` is opened without comparing lake ids (``open_history(..., any_lake=True)``).
+
+    Raises:
+        AnotherSource: batches of the dataset hold events of another Mixpanel project. Nothing was written.
+        LakeNotReadable, QueryServiceBusy: AEP's data lake cannot be read. It may be called again.
+        Conflict: a run wrote into a ledger at the same time.
+    """
+    batches = DatasetBatches.of(history, aep)
+    _require_source(history, batches.all)
+    ids = AepIds(history, dataset, reader, pipeline, clock, Writer(f"recover/{person()}", why))
+    chosen = sorted(batches.recorded_days if days is None else set(days) & batches.recorded_days)
+    result = Recovery()
+    for day in chosen:
+        history.bind(pipeline.name, clock.now().isoformat(timespec="seconds"))
+        try:
+            _Day(ids, day, batches, result).recover()
+        except (CountMismatch, AmendmentRefused) as error:
+            result.refused[day] = str(error)
+    # Last, so that a lake that is only partly rebuilt is not yet the dataset's.
+    own = ensure_lake_id(history.lake, tagged_lake_id(dataset))
+    if tagged_lake_id(dataset) != own:
+        aep.catalog.tag_dataset(dataset, {LAKE_TAG: [own]})
+        result.tagged = True
+    return result
+
+
+def _require_source(history: History, batches: Iterable[Batch]) -> None:
+    own = str(history.source)
+    for batch in batches:
+        source = batch.tag(SOURCE_TAG)
+        if batch.is_ours and source not in (None, own) and outlook(batch.status) is BatchOutlook.ACTIVE:
+            raise AnotherSource(
+                f"Batch {batch.id} of dataset {history.target.dataset_id} holds events of Mixpanel project {source}, "
+                f"but the connection names project {own}.",
+                "Correct the Mixpanel connection. Nothing was written.",
+            )
+
+
+@dataclass(frozen=True)
+class _Day:
+    ids: AepIds
+    day: date
+    batches: DatasetBatches
+    result: Recovery
+
+    def recover(self) -> None:
+        ledger = self.ids.history.ledger(self.day)
+        records = ledger.records()
+        active = loads(records)
+        if (reason := self._contradiction(active)) is not None:
+            self.result.refused[self.day] = reason
+            return
+        gone = [record for record in active if self._outlook(str(record.batch)) is BatchOutlook.GONE]
+        for record in gone:
+            about = record.model_dump(include={"content", "staged", "ids", "recipe", "made_of"})
+            records = self.ids.record(ledger, records, "gone", record.batch, **about)
+            self.result.ended.setdefault(self.day, []).append(str(record.batch))
+        readable = {str(record.batch) for record in active if self._is_readable(record)}
+        missing = [batch for batch in self.batches.active_of(self.day) if batch.id not in readable]
+        if missing:
+            self.ids.make_known(self.day, missing)
+            self.result.written[self.day] = [batch.id for batch in missing]
+        elif not gone:
+            self.result.known.append(self.day)
+
+    def _contradiction(self, active: Sequence[LedgerRecord]) -> str | None:
+        """Why the day cannot be recovered now."""
+        undecided = [b for b in self.batches.of_day(self.day) if outlook(b.status) in _UNDECIDED]
+        if undecided:
+            batch = undecided[0]
+            return (
+                f"AEP has batch {batch.id} of the day as {batch.status or 'without a status'}: a run is loading it, or "
+                "ended in a crash. Wait until AEP has decided it, or abort it in AEP if it stays loading, then run "
+                "recover again."
+            )
+        for record in active:
+            state = self._outlook(str(record.batch))
+            if state not in (BatchOutlook.ACTIVE, BatchOutlook.GONE):
+                return (
+                    f"the ledger calls batch {record.batch} active, but AEP does not. mixpanel-aep ledger show says "
+                    "how it stands; if it is gone for good, mixpanel-aep ledger release."
+                )
+        return None
+
+    def _outlook(self, batch: str) -> BatchOutlook:
+        found = self.batches.by_id.get(batch)
+        return outlook(found.status if found is not None else None)
+
+    def _is_readable(self, record: LedgerRecord) -> bool:
+        """Whether the ids of a load are in the lake."""
+        place = self.ids.workspace(self.day)
+        with place.scratch() as scratch, open_duckdb(scratch) as db:
+            try:
+                read_ids(db, "load", place, [record], Path(scratch))
+            except BadManifest:
+                return False
+        return True

@@ -1,0 +1,8 @@
+"""Verify: what AEP's data lake holds, compared day by day with what the ledger says, as sets of ``_id``."""
+
+from __future__ import annotations
+
+from include.steps.verify.results import DayResult, Verification
+from include.steps.verify.run import verify
+
+__all__ = ["DayResult", "Verification", "verify"]

@@ -1,0 +1,89 @@
+"""The dataset's batches of this project, by day: from one listing of the catalog, and from the ledgers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+
+from include.aep.client import AepClient
+from include.aep.decide import BatchOutlook, in_flight, loads, outlook
+from include.aep.model import Batch
+from include.lake.history import History
+from include.lake.ledger import LedgerRecord
+
+_MAY_SHOW_ROWS = (BatchOutlook.COMMITTED, BatchOutlook.ACTIVE, BatchOutlook.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class DatasetBatches:
+    """All batches of a dataset as the catalog shows them at one moment."""
+
+    all: tuple[Batch, ...]
+
+    @classmethod
+    def of(cls, history: History, aep: AepClient) -> DatasetBatches:
+        """List them."""
+        return cls(aep.catalog.batches_created_after(history.target.dataset_id, None))
+
+    @cached_property
+    def by_id(self) -> dict[str, Batch]:
+        return {batch.id: batch for batch in self.all}
+
+    @cached_property
+    def _by_day(self) -> dict[date | None, list[Batch]]:
+        found: dict[date | None, list[Batch]] = {}
+        for batch in self.all:
+            if batch.is_ours:
+                found.setdefault(batch.day, []).append(batch)
+        return found
+
+    @cached_property
+    def days(self) -> set[date]:
+        """Days of which AEP holds an active batch of this project."""
+        return {day for day in self._by_day if day is not None and self.active_of(day)}
+
+    @cached_property
+    def recorded_days(self) -> set[date]:
+        """Days of which AEP lists a batch of this project, whatever its status."""
+        return {day for day in self._by_day if day is not None}
+
+    def of_day(self, day: date | None) -> list[Batch]:
+        """This project's batches of a day, whatever their status; None: those that name no day."""
+        return self._by_day.get(day, [])
+
+    def active_of(self, day: date | None) -> list[Batch]:
+        """This project's active batches of a day, oldest first."""
+        return [batch for batch in self.of_day(day) if outlook(batch.status) is BatchOutlook.ACTIVE]
+
+    def near(self, day: date) -> set[str]:
+        """This project's batches of a day and of the days before and after it."""
+        around = (day + timedelta(days=offset) for offset in (-1, 0, 1))
+        return {batch.id for each in around for batch in self.of_day(each)}
+
+    def rows_of_others(self) -> int:
+        """Rows in active batches of other producers, as the catalog counts them."""
+        return sum(
+            batch.output_records or 0
+            for batch in self.all
+            if not batch.is_ours and outlook(batch.status) is BatchOutlook.ACTIVE
+        )
+
+    def is_loading(self, records: Sequence[LedgerRecord]) -> bool:
+        """Whether a run has a batch at AEP whose rows may appear before its ledger says so."""
+        flying = in_flight(records)
+        if flying is None or flying.kind == "failed":
+            return False
+        found = self.by_id.get(str(flying.batch))
+        return found is not None and outlook(found.status) in _MAY_SHOW_ROWS
+
+    def unexpected(self, day: date, records: Sequence[LedgerRecord]) -> set[str]:
+        """Active batches of a day that the ledger does not call active, or with another number of rows."""
+        rows = {str(each.batch): each.counts.get("active") for each in loads(records)}
+        return {
+            batch.id
+            for batch in self.active_of(day)
+            if batch.id not in rows
+            or (None not in (batch.output_records, rows[batch.id]) and batch.output_records != rows[batch.id])
+        }

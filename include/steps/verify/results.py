@@ -1,0 +1,119 @@
+"""The result of a verification: counts by day, and the batches that rows came from. No ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from include.errors import VerificationFailed
+
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class DayResult:
+    """One day. ``day`` is None for batches of this project that name no day.
+
+    ``ids``: different ids that the ledger calls active. ``lost``: of these, how many have no row in AEP.
+    ``duplicate``: how many ids have several rows. ``phantom``: how many ids have a row that the ledger does not know.
+    ``lost_from``: lost ids by the batch that should hold them; ``strays``: rows too many by their source batch.
+    ``trouble``: why the day could not be compared.
+    """
+
+    day: date | None
+    ids: int = 0
+    lost: int = 0
+    duplicate: int = 0
+    phantom: int = 0
+    lost_from: Mapping[str, int] = field(default_factory=dict)
+    strays: Mapping[str, int] = field(default_factory=dict)
+    trouble: str = ""
+
+    @property
+    def is_equal(self) -> bool:
+        return not (self.lost or self.duplicate or self.phantom or self.trouble)
+
+    def __str__(self) -> str:
+        name = str(self.day) if self.day is not None else "batches without a day"
+        if self.trouble:
+            return f"{name}: not compared: {self.trouble}"
+        parts = [f"{name}: lost {self.lost}, duplicate {self.duplicate}, phantom {self.phantom}"]
+        if self.lost_from:
+            parts.append(f"lost from {_named(self.lost_from)}")
+        if self.strays:
+            parts.append(f"rows too many in {_named(self.strays)}")
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was compared. ``others``: rows of other producers in the same days, which do not count.
+
+    ``postponed``: days that a run is loading now. ``left``: days for which the budget was too small.
+    ``reason``: why days were not compared; ``is_busy``: the reason passes by itself.
+    """
+
+    pipeline: str
+    days: tuple[DayResult, ...] = ()
+    others: int = 0
+    postponed: tuple[date, ...] = ()
+    left: int = 0
+    reason: str = ""
+    is_busy: bool = False
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether any day was compared."""
+        return bool(self.days)
+
+    @property
+    def differing(self) -> tuple[DayResult, ...]:
+        return tuple(day for day in self.days if not day.is_equal)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Sums over all days."""
+        return {
+            "partitions": sum(day.day is not None for day in self.days),
+            **{name: sum(getattr(day, name) for day in self.days) for name in _COUNTS},
+        }
+
+    def __str__(self) -> str:
+        if not self.is_verified:
+            return f"verify: not verified: {self.reason}"
+        counts = self.counts
+        return f"verify: {counts['partitions']} partitions, {counts['ids']} ids, " + ", ".join(
+            f"{name} {counts[name]}" for name in _COUNTS[1:]
+        )
+
+    def require_equal(self) -> None:
+        """Refuse a difference.
+
+        Raises:
+            VerificationFailed: naming counts, days and batches.
+        """
+        differing = self.differing
+        if not differing:
+            return
+        named = "; ".join(map(str, differing[:_MOST_NAMED]))
+        more = f"; and {len(differing) - _MOST_NAMED} more days" if len(differing) > _MOST_NAMED else ""
+        day = next((each.day for each in differing if each.day is not None), "DAY")
+        raise VerificationFailed(
+            f"AEP does not hold what the ledger of pipeline {self.pipeline} says: {named}{more}.",
+            f"See mixpanel-aep ledger show {self.pipeline} {day}. A batch that AEP holds rightly and the ledger does not "
+            "know: mixpanel-aep ledger adopt. Any other batch with rows too many: revert it in AEP. For lost rows, run "
+            "the day again with reprocess: replace. Then run verify again.",
+        )
+
+
+_COUNTS = ("ids", "lost", "duplicate", "phantom")
+
+
+def _named(batches: Mapping[str, int]) -> str:
+    largest = sorted(batches.items(), key=lambda item: (-item[1], item[0]))
+    named = ", ".join(
+        f"batch {batch or 'without a name'} ({count})" for batch, count in largest[:_MOST_NAMED]
+    )
+    more = len(largest) - _MOST_NAMED
+    return f"{named} and {more} more batches" if more > 0 else named

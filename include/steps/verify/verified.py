@@ -1,0 +1,76 @@
+"""When each day was verified last, and at which record of its ledger: an index that can be made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+import msgspec
+
+from include.lake.history import History
+from include.steps.verify.results import DayResult
+
+_VERSION = 1
+
+
+class VerifiedDay(msgspec.Struct, frozen=True):
+    """``at``: when, in ISO 8601; ``number``: the newest record of the ledger then."""
+
+    at: str
+    number: int
+    ids: int = 0
+    lost: int = 0
+    duplicate: int = 0
+    phantom: int = 0
+    trouble: bool = False
+
+    @property
+    def is_equal(self) -> bool:
+        return not (self.lost or self.duplicate or self.phantom or self.trouble)
+
+
+class _Index(msgspec.Struct):
+    version: int = _VERSION
+    days: dict[str, VerifiedDay] = {}
+
+
+def read_verified(history: History) -> dict[date, VerifiedDay]:
+    """The last verification of each day; empty where the index is missing, unreadable or of another version."""
+    return {date.fromisoformat(day): found for day, found in _read(history).days.items()}
+
+
+def write_verified(
+    history: History, results: Iterable[DayResult], numbers: Mapping[date, int], at: str
+) -> None:
+    """Add results to the index."""
+    index = _read(history)
+    for result in results:
+        if result.day is not None:
+            index.days[str(result.day)] = VerifiedDay(
+                at, numbers.get(result.day, 0), result.ids, result.lost, result.duplicate, result.phantom,
+                bool(result.trouble),
+            )  # fmt: skip
+    history.lake.replace(history.key("verified"), msgspec.json.encode(index))
+
+
+def days_to_verify(numbers: Mapping[date, int], verified: Mapping[date, VerifiedDay]) -> list[date]:
+    """Days in the order of their need: changed since their last verification or different then, then the oldest.
+
+    ``numbers``: the newest record of each day's ledger, 0 for a day without one.
+    """
+
+    def is_due(day: date) -> bool:
+        found = verified.get(day)
+        return found is None or found.number != numbers[day] or not found.is_equal
+
+    due = sorted(day for day in numbers if is_due(day))
+    rest = sorted(numbers.keys() - set(due), key=lambda day: (verified[day].at, day))
+    return [*due, *rest]
+
+
+def _read(history: History) -> _Index:
+    try:
+        index = msgspec.json.decode(history.lake.read(history.key("verified")) or b"{}", type=_Index)
+    except msgspec.MsgspecError:
+        return _Index()
+    return index if index.version == _VERSION else _Index()

@@ -1,0 +1,64 @@
+"""Verify: AEP's data lake compared with a pipeline's ledgers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.clock import SYSTEM_CLOCK
+from include.errors import QueryServiceBusy
+from mixpanel_aep.context import open_lake, refuse_conf
+from mixpanel_aep.hooks.aep import AepHook
+from mixpanel_aep.hooks.mixpanel import MixpanelHook
+from mixpanel_aep.operators.base import PipelineOperator, Summary
+
+
+class VerifyOperator(PipelineOperator):
+    """Compares the days that changed since their last verification, then those longest unverified.
+
+    Green: they are equal. Red: rows are lost, duplicate or unknown. Skipped: AEP's data lake could not be read, or was
+    busy until the last try.
+    """
+
+    def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+        from include.steps.binding import open_history
+        from include.steps.verify import verify
+
+        refuse_conf(context)
+        lake, settings = open_lake(self.pipeline), self.pipeline.verify
+        aep = AepHook(self.pipeline.aep.conn_id).get_conn()
+        source = MixpanelHook(self.pipeline.mixpanel.conn_id, lake).settings().source
+        opened = open_history(lake, self.pipeline, aep, source, all_days=True)
+        with aep.lake_reader(settings.reader) as reader:
+            found = verify(
+                opened.history,
+                opened.dataset,
+                reader,
+                aep,
+                self.pipeline,
+                clock=SYSTEM_CLOCK,
+                budget_seconds=settings.budget_seconds,
+            )
+        self.log.info("%s; postponed=%d left=%d", found, len(found.postponed), found.left)
+        for result in found.differing:
+            self.log.error("%s", result)
+        found.require_equal()
+        if found.is_busy and not self._is_last_try(context):
+            raise QueryServiceBusy(found.reason, "What was compared so far is kept.")
+        if not found.is_verified:
+            raise AirflowSkipException(str(found))
+        if found.reason:
+            self.log.warning("%d days are not verified: %s", found.left, found.reason)
+        return {
+            "counts": found.counts,
+            "rows_of_others": found.others,
+            "postponed": [str(day) for day in found.postponed],
+            "left": found.left,
+        }
+
+    @staticmethod
+    def _is_last_try(context: Mapping[str, Any]) -> bool:
+        ti = context["ti"]
+        return int(ti.try_number) > int(ti.max_tries)
