@@ -75,7 +75,8 @@ def _held(case: Case, place: Place, died: bool) -> Comparison:
         if day == case.run.day:
             assert sum(manifest.counts.get("quarantined", 0) for manifest in made) == case.quarantined
             if case.ledger is not None:
-                assert tuple(record.kind for record in records) == case.ledger
+                kinds = tuple(record.kind for record in records)
+                assert kinds == case.ledger, kinds
     if case.batches is not None:
         assert len(place.batches()) == case.batches, [batch["status"] for batch in place.batches()]
     left = leftovers(place)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from include.lake.lake_id import ensure_lake_id
 from tests.faults import changing
 from tests.faults.place import Place, event
 from tests.faults.plans import Change
@@ -49,22 +50,22 @@ def _older_lake(turn: Turn) -> None:
     ends = turn.tries("restored")
     turn.expect(ends, "UnknownBatch", *_OF_A_REFUSED_BATCH)
     if any(end.error == "UnknownBatch" for end in ends):
-        _recover(turn, newest)
+        _recover(turn)
 
 
 def _lost_lake(turn: Turn) -> None:
     """An empty lake is in the place of the one that was lost."""
-    newest = turn.place.where.lake
     changing.use_lake(turn.place, f"lost-{turn.name}")
     ends = turn.tries("lost")
     assert {end.error for end in ends} == {"ForeignLake"}, ends
-    _recover(turn, newest)
+    _recover(turn)
 
 
 def _second_lake(turn: Turn) -> None:
-    """For a while runs use another lake, which an empty dataset of another name has given its id."""
+    """For a while runs use another lake, which has the id of another dataset's."""
     newest = turn.place.where.lake
-    changing.use_lake(turn.place, f"second-{turn.name}", copy=False)
+    changing.use_lake(turn.place, f"second-{turn.name}")
+    ensure_lake_id(turn.place.lake)
     ends = turn.tries("second")
     assert {end.error for end in ends} == {"ForeignLake"}, ends
     turn.place.change(lake=newest)
@@ -113,9 +114,13 @@ def _during_export(turn: Turn) -> None:
     turn.expect([attempt.wait()], *_OF_A_REFUSED_BATCH)
 
 
-def _recover(turn: Turn, newest: str) -> None:
-    """A person brings the newest lake back."""
-    turn.place.change(lake=newest)
+def _recover(turn: Turn) -> None:
+    """A person ends what lies open, and rebuilds from AEP what the lake lacks."""
+    aep, place = turn.place.carrier.aep, turn.place
+    for batch in aep.catalog.open_batches(place.dataset_id):
+        aep.batches.abort(batch.id)
+    end = place.tried(Run(name=f"recover-{turn.name}", task="recover"))
+    assert end.outcome == "green", end
 
 
 _OF_A_REFUSED_BATCH = ("BatchFailed",)
