@@ -11,11 +11,13 @@ from include.steps.aep_ids import AepIds, Writer
 from include.steps.amend import release
 from include.steps.audit import Audit, audit_days
 from include.steps.binding import open_history
+from include.steps.export import export_partitions
 from include.steps.origin import filter_digest
+from include.steps.reconcile import days_to_reconcile
 from include.steps.recover import recover
 from tests.carrying import Carrier
 
-TaskName = Literal["setup", "audit", "catch_up", "recover", "release"]
+TaskName = Literal["setup", "audit", "reconcile", "recover", "release"]
 
 
 def setup(carrier: Carrier, run: str) -> None:
@@ -29,10 +31,14 @@ def audit(carrier: Carrier, run: str) -> None:
     _audited(carrier).require_complete(now, carrier.pipeline.missing_grace_hours)
 
 
-def catch_up(carrier: Carrier, run: str) -> None:
-    """Reconcile, which loads the days that the audit calls missing, the newest first, within its limit."""
-    missing = [audited.day for audited in reversed(_audited(carrier).missing)]
-    for day in missing[: carrier.pipeline.catch_up_days]:
+def reconcile(carrier: Carrier, run: str) -> None:
+    """Reconcile: the days of the window in one export, and the days that the audit calls missing, within the limit."""
+    days = days_to_reconcile(carrier.pipeline, carrier.clock.now())
+    if days:
+        export_partitions([carrier.workspace(day) for day in days], carrier.source, carrier.mixpanel, run)
+    limit = carrier.pipeline.catch_up_days
+    missing = [audited.day for audited in reversed(_audited(carrier).missing)] if limit else []
+    for day in (*days, *[day for day in missing if day not in days][:limit]):
         carrier.ingest(day, carrier.steps(day, run, run).to_staged(), run)
 
 
@@ -66,7 +72,7 @@ def _audited(carrier: Carrier) -> Audit:
 TASKS: Mapping[TaskName, Callable[[Carrier, str], None]] = {
     "setup": setup,
     "audit": audit,
-    "catch_up": catch_up,
+    "reconcile": reconcile,
     "recover": recover_lake,
     "release": release_batches,
 }

@@ -36,7 +36,8 @@ _UNTAGGED: dict[str, Any] = {"tagged": False}
 _FOREIGN = "red:ForeignLake"
 _RECOVER = "mixpanel-aep recover"
 _OUTAGE = tuple(DAYS[0] + timedelta(days=number) for number in range(8))
-_OFF = {"start_date": _OUTAGE[0], "end_date": _OUTAGE[-1], "catch_up_days": 10}
+_OFF = {"start_date": _OUTAGE[0], "end_date": _OUTAGE[-1], "late_days": 0, "catch_up_days": 10}
+_WINDOW = {"start_date": DAYS[0], "end_date": DAYS[2], "late_days": 3}
 _LATE = add(event("Late", key="late"))
 
 
@@ -157,6 +158,11 @@ def _arrives(place: Place) -> None:
 
 _DURING = Together((run("export.piece:1=stop"),), ("green",), between=(Do("an event arrives", _arrives),))
 """An event is processed while the export of its day is on its way."""
+_DURING_RECONCILE = Together(
+    (run("export.piece:1=stop", name="reconcile", task="reconcile"),),
+    ("green",),
+    between=(Do("an event arrives", _arrives),),
+)
 
 
 def _conditions(conditions: Conditions) -> Do:
@@ -277,15 +283,15 @@ CASES: tuple[Case | Elsewhere, ...] = (
     # Days without runs.
     Case("W10", "the scheduler was off for a week", "audit names every day; reconcile loads them",
          (_loaded(_OUTAGE[0], _OUTAGE[-1]), Go(_AUDIT, "red:DaysMissing", r"6 of 8 days.*2026-07-02 \(never run\).*(backfill|catch_up_days)"),
-          Go(run(name="reconcile", task="catch_up"))), tuple(each for day in _OUTAGE for each in three(day)), pipeline=_OFF, run=_AUDIT,
+          Go(run(name="reconcile", task="reconcile"))), tuple(each for day in _OUTAGE for each in three(day)), pipeline=_OFF, run=_AUDIT,
          active=24, batches=8),
     Case("W10/limit", "the same, and reconcile may load three days a run", "the newest first; the others stay named",
-         (_loaded(_OUTAGE[0], _OUTAGE[-1]), Go(run(name="reconcile", task="catch_up")),
+         (_loaded(_OUTAGE[0], _OUTAGE[-1]), Go(run(name="reconcile", task="reconcile")),
           Go(_AUDIT, "red:DaysMissing", r"3 of 8 days.*2026-07-02 \(never run\)")), tuple(each for day in _OUTAGE for each in three(day)),
          pipeline={**_OFF, "catch_up_days": 3}, finally_=None, active=15, batches=5, lost=9),
     Case("W10/half way", "a day's run ended after its export", "audit says how far it came",
          (_loaded(_OUTAGE[0]), Go(run(day=DAYS[1], until="export")), Go(_AUDIT, "red:DaysMissing", "export is its last finished step"),
-          Go(run(name="reconcile", task="catch_up"))), (*three(), *three(DAYS[1])), pipeline={**_OFF, "end_date": DAYS[1]}, run=_AUDIT,
+          Go(run(name="reconcile", task="reconcile"))), (*three(), *three(DAYS[1])), pipeline={**_OFF, "end_date": DAYS[1]}, run=_AUDIT,
          active=6, batches=2),
     # The store.
     *(Case(f"W11/{conditions}", "a store without conditional puts", "red before anything is sent, says which store does",
@@ -307,6 +313,13 @@ CASES: tuple[Case | Elsewhere, ...] = (
          batches=None),
     Case("W13/beyond the window", "the same, and its day is not refreshed any more", "reconcile names the day; one command loads it",
          (_DURING, Do("reconcile counts it", _reported)), run=run(name="look", look=True), active=4, batches=None),
+    Case("W13/reconcile", "an event is processed while reconcile exports all days of its window at once", "the next reconcile loads it",
+         (_loaded(*DAYS), _DURING_RECONCILE, Go(run(name="next", task="reconcile"))), (*three(), *three(DAYS[1]), *three(DAYS[2])),
+         pipeline=_WINDOW, run=run(name="next"), active=10, batches=None),
+    Case("W13/killed", "reconcile dies on its way, and is tried again", "what is late is loaded once",
+         (_loaded(*DAYS), _LATE, dies("ledger.completing.after", name="reconcile", task="reconcile"),
+          Go(run(name="reconcile", task="reconcile"))), (*three(), *three(DAYS[1]), *three(DAYS[2])), pipeline=_WINDOW, run=run(name="next"),
+         active=10, batches=4),
     # The ledger.
     *(Case(f"W14/{kind} {name}", "a ledger record names another day's batch", "red, names the batch; the other day's rows stay",
            (Go(), _forge(kind), Go(again, "red:LedgerContradicted", "ledger show"),
