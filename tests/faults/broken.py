@@ -1,4 +1,4 @@
-"""Three deliberate faults of the product, as a process can be given them before it works."""
+"""Deliberate faults of the product, as a process can be given them before it works."""
 
 from __future__ import annotations
 
@@ -35,4 +35,73 @@ def insert_id_alone() -> None:
     def alone(project_id: int, event: str, distinct_id: str, seconds: int, insert_id: str) -> str:
         return hashlib.sha256(insert_id.encode()).hexdigest()
 
-    include.xdm.sift.event_id = alone  # type: ignore[assignment]
+    include.xdm.sift.event_id = alone  # type: ignore[attr-defined]
+
+
+def no_binding() -> None:
+    """The ledger does not know which dataset it speaks for, and a batch's dataset is not compared."""
+    from include.lake.history import History, Target
+    from include.steps.batch_loader import BatchLoader
+
+    Target.digest = "0" * 32  # type: ignore[assignment]
+    History.bound_source = lambda self: self.source  # type: ignore[method-assign]
+    BatchLoader._require_ours = lambda self, batch: None  # type: ignore[method-assign]
+
+
+def one_ledger_for_all_datasets() -> None:
+    """Only the target's digest is the same for all; what is written into the history still names its dataset."""
+    from include.lake.history import Target
+
+    Target.digest = "0" * 32  # type: ignore[assignment]
+
+
+def no_answer_is_active() -> None:
+    """A batch that AEP does not know counts as active: it was so when the ledger was written."""
+    import include.aep.decide
+
+    outlook = include.aep.decide.outlook
+
+    def hopeful(status: str | None) -> include.aep.decide.BatchOutlook:
+        return include.aep.decide.BatchOutlook.ACTIVE if status is None else outlook(status)
+
+    include.aep.decide.outlook = hopeful
+
+
+def audit_skips_a_day() -> None:
+    """One day is nobody's."""
+    import include.steps.audit
+
+    expected = include.steps.audit.expected_days
+    include.steps.audit.expected_days = lambda pipeline, now: [
+        day for day in expected(pipeline, now) if day.day != 2
+    ]
+
+
+def witness_sees_nothing() -> None:
+    """What the ledger does not know is not there."""
+    from include.aep.witness import Witness
+
+    Witness.batches = lambda self, day, known=(): []  # type: ignore[method-assign]
+
+
+def newest_recipe_for_all() -> None:
+    """Ids of a day are made by the newest recipe, whatever is active."""
+    import include.steps.run_day
+    import include.steps.stage
+    import include.xdm.identity
+
+    newest = include.xdm.identity.RECIPE
+    include.steps.run_day.recipe_for = lambda records, *, replace: newest  # type: ignore[attr-defined]
+    include.steps.stage.require_one_recipe = lambda *_: None  # type: ignore[attr-defined]
+
+
+def no_way_out() -> None:
+    """An error says what happened, and nothing about what to do."""
+    from include.errors import PipelineError
+
+    made = PipelineError.__init__
+
+    def silent(self: PipelineError, sentence: str, hint: str = "") -> None:
+        made(self, sentence)
+
+    PipelineError.__init__ = silent  # type: ignore[method-assign]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
-from include.demo.evidence import Comparison, PartitionResult, Sandbox, compare
+import msgspec
+
+from include.demo.evidence import Comparison, PartitionResult, Sandbox, compare, line_id
 from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
+from include.xdm.identity import RECIPE, event_id_without_insert_id
 from tests.faults.place import Place
 from tests.faults.running import DAYS, End
 
@@ -44,7 +47,25 @@ class _World(Sandbox):
             yield _SECONDS.sub(rb"\g<0>000", line) if self._place.pipeline.mixpanel.time_in_ms else line
 
     def active(self, dataset: str) -> Iterator[tuple[str, str]]:
-        yield from self._place.active_in(dataset)
+        newer = _newer_ids(self._place, self.returned(self._place.project_id))
+        for identity, batch in self._place.active_in(dataset):
+            yield newer.get(identity, identity), batch
+
+
+def _newer_ids(place: Place, lines: Iterable[bytes]) -> dict[str, str]:
+    """The current ``_id`` of an event by the one that recipe 1 gave it, where a day was loaded with recipe 1."""
+    if all(record.recipe == RECIPE for day in days_of(place) for record in place.records(day)):
+        return {}
+    found = {}
+    for line in set(lines):
+        event = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+        properties = msgspec.json.decode(event["properties"], type=dict[str, msgspec.Raw])
+        if "$insert_id" not in properties:
+            name = msgspec.json.decode(event["event"], type=str)
+            plain = {key: bytes(text).decode() for key, text in properties.items()}
+            old = event_id_without_insert_id(place.project_id, name, plain)
+            found[old] = line_id(place.project_id, line)
+    return found
 
 
 def compared(place: Place, *, read: bool = True) -> Comparison:
@@ -75,6 +96,20 @@ def unexplained(place: Place) -> list[End]:
     """The tries that ended red without naming a cause and a way out."""
     ends = (End(**json.loads(path.read_text())) for path in sorted(place.folder.glob("*.end")))
     return [end for end in ends if end.is_unexplained]
+
+
+class Unexplained(AssertionError):
+    """Runs ended red without naming a cause and a way out."""
+
+    def __init__(self, ends: list[End]) -> None:
+        super().__init__(ends)
+        self.ends = ends
+
+
+def require_explained(place: Place) -> None:
+    """Raise Unexplained where a try of the place ended red without a cause and a way out."""
+    if ends := unexplained(place):
+        raise Unexplained(ends)
 
 
 def ledger_faults(records: list[LedgerRecord]) -> list[str]:

@@ -237,9 +237,10 @@ class Place:
         """Somebody, or AEP itself, gives the newest batch another status."""
         self.change_batch(status=status)
 
-    def change_batch(self, **fields: Any) -> None:
-        newest = max(self.batches(), key=lambda batch: batch["created"])
-        self.stage.post(f"/aep/batches/{newest['id']}", fields)
+    def change_batch(self, batch: str | None = None, **fields: Any) -> None:
+        """Change a batch, the newest one where none is named."""
+        found = batch or max(self.batches(), key=lambda batch: batch["created"])["id"]
+        self.stage.post(f"/aep/batches/{found}", fields)
 
     # Runs.
 

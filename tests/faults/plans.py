@@ -87,6 +87,12 @@ class Late:
     seconds: float
 
 
+Change = Literal[
+    "older lake", "lost lake", "dataset", "hidden batch", "second lake", "merge", "during export"
+]
+"""How the world changes between two runs; the last two only where the project is the plan's own."""
+_OF_THE_PROJECT = ("merge", "during export")
+
 Trouble = Kill | KillAfter | Wire | Storage | NextBatch | Person | Late
 
 
@@ -95,6 +101,7 @@ class Plan:
     """1 to 3 runs at the same time, on 3 partitions in one of two lakes, and 1 to 4 faults.
 
     ``prepared``: the days were exported, transformed and validated before, and nothing comes late.
+    ``changes``: how the world changes when the runs have ended; each is healed before the next one.
     """
 
     seed: int
@@ -103,9 +110,18 @@ class Plan:
     faults: tuple[Trouble, ...]
     batch_seconds: float
     prepared: bool
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def days(self) -> set[date]:
+        """The days that are run, or to which an event comes late."""
+        late = {fault.day for fault in self.faults if isinstance(fault, Late)}
+        return {actor.day for actor in self.actors} | late
 
     def smaller(self) -> Iterator[Plan]:
-        """The plans that lack one fault, or one run."""
+        """The plans that lack one change, one fault, or one run."""
+        for number in range(len(self.changes)):
+            yield replace(self, changes=self.changes[:number] + self.changes[number + 1 :])
         for number in range(len(self.faults)):
             yield replace(self, faults=self.faults[:number] + self.faults[number + 1 :])
         for number in range(len(self.actors)):
@@ -130,7 +146,14 @@ def plan_of(seed: int) -> Plan:
         for number in range(dice.choice((1, 1, 1, 2, 2, 3)))
     )
     faults = tuple(_trouble(dice, len(actors), lake, prepared) for _ in range(dice.randint(1, 4)))
-    return Plan(seed, lake, actors, faults, dice.choice((0, 0, 0.05, 0.2)), prepared)
+    seconds = dice.choice((0, 0, 0.05, 0.2))
+    return Plan(seed, lake, actors, faults, seconds, prepared, _changes(dice, prepared))
+
+
+def _changes(dice: random.Random, prepared: bool) -> tuple[Change, ...]:
+    """None, one or two; drawn last, so that what was drawn before stays what a seed has always meant."""
+    possible = [change for change in get_args(Change) if not (prepared and change in _OF_THE_PROJECT)]
+    return tuple(dice.sample(possible, dice.choice((0, 0, 0, 1, 1, 2))))
 
 
 def _trouble(dice: random.Random, actors: int, lake: LakeKind, prepared: bool) -> Trouble:

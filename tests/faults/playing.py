@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from include.demo.evidence import Comparison, newest_manifests
 from tests.faults.case import Case, Do, Go, Together
-from tests.faults.checking import compared, ledger_faults, leftovers, unexplained
+from tests.faults.checking import compared, ledger_faults, leftovers, require_explained
 from tests.faults.place import Place
 from tests.faults.running import DAYS, End
 
@@ -62,7 +62,7 @@ def _expect(end: End, expected: str, says: str) -> None:
 
 def _held(case: Case, place: Place, died: bool) -> Comparison:
     place.no_faults()
-    assert unexplained(place) == []
+    require_explained(place)
     sets = compared(place)
     assert (sets.duplicate, sets.phantom) == (0, 0), sets
     assert sets.lost == case.lost, sets
@@ -75,7 +75,8 @@ def _held(case: Case, place: Place, died: bool) -> Comparison:
         if day == case.run.day:
             assert sum(manifest.counts.get("quarantined", 0) for manifest in made) == case.quarantined
             if case.ledger is not None:
-                assert tuple(record.kind for record in records) == case.ledger
+                kinds = tuple(record.kind for record in records)
+                assert kinds == case.ledger, kinds
     if case.batches is not None:
         assert len(place.batches()) == case.batches, [batch["status"] for batch in place.batches()]
     left = leftovers(place)

@@ -245,6 +245,8 @@ def _carry(where: Where, run: Run, end: str, log: str) -> None:
         outcome = "red" if isinstance(error, Terminal) else "again"
         result = End(outcome, type(error).__name__, str(error), error.hint)
         print(error, file=sys.stderr)
+    except SystemExit as error:
+        result = End("died", type(error).__name__)
     except BaseException as error:  # noqa: BLE001 - told to the test, which fails
         traceback.print_exc()
         result = End("defect", type(error).__name__, "".join(traceback.format_exception(error)))

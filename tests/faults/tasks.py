@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Literal
 
+from include.aep.decide import loads
+from include.steps.aep_ids import AepIds, Writer
+from include.steps.amend import release
 from include.steps.audit import Audit, audit_days
 from include.steps.binding import open_history
+from include.steps.export import export_partitions
 from include.steps.origin import filter_digest
+from include.steps.reconcile import days_to_reconcile
+from include.steps.recover import recover
 from tests.carrying import Carrier
 
-TaskName = Literal["setup", "audit", "catch_up"]
+TaskName = Literal["setup", "audit", "reconcile", "recover", "release"]
 
 
 def setup(carrier: Carrier, run: str) -> None:
@@ -24,11 +31,36 @@ def audit(carrier: Carrier, run: str) -> None:
     _audited(carrier).require_complete(now, carrier.pipeline.missing_grace_hours)
 
 
-def catch_up(carrier: Carrier, run: str) -> None:
-    """Reconcile, which loads the days that the audit calls missing, the newest first, within its limit."""
-    missing = [audited.day for audited in reversed(_audited(carrier).missing)]
-    for day in missing[: carrier.pipeline.catch_up_days]:
+def reconcile(carrier: Carrier, run: str) -> None:
+    """Reconcile: the days of the window in one export, and the days that the audit calls missing, within the limit."""
+    days = days_to_reconcile(carrier.pipeline, carrier.clock.now())
+    if days:
+        export_partitions([carrier.workspace(day) for day in days], carrier.source, carrier.mixpanel, run)
+    limit = carrier.pipeline.catch_up_days
+    missing = [audited.day for audited in reversed(_audited(carrier).missing)] if limit else []
+    for day in (*days, *[day for day in missing if day not in days][:limit]):
         carrier.ingest(day, carrier.steps(day, run, run).to_staged(), run)
+
+
+def recover_lake(carrier: Carrier, run: str) -> None:
+    """``mixpanel-aep recover``, where no batch is open any more."""
+    aep = carrier.aep
+    opened = open_history(carrier.lake, carrier.pipeline, aep, carrier.source, any_lake=True, all_days=True)
+    with aep.lake_reader() as reader:
+        done = recover(opened.history, opened.dataset, reader, aep, carrier.pipeline)
+    assert not done.refused, (run, done.refused)
+
+
+def release_batches(carrier: Carrier, run: str) -> None:
+    """``mixpanel-aep ledger release`` for every batch of a day that the catalog does not know."""
+    aep, day = carrier.aep, date(2026, 7, 1)
+    opened = open_history(carrier.lake, carrier.pipeline, aep, carrier.source, day)
+    with aep.lake_reader() as reader:
+        writer = Writer("release/a person", "it is gone for good")
+        ids = AepIds(opened.history, opened.dataset, reader, carrier.pipeline, carrier.clock, writer)
+        for record in loads(opened.history.ledger(day).records()):
+            if aep.batches.find(str(record.batch)) is None:
+                release(ids, aep, day, str(record.batch))
 
 
 def _audited(carrier: Carrier) -> Audit:
@@ -40,5 +72,7 @@ def _audited(carrier: Carrier) -> Audit:
 TASKS: Mapping[TaskName, Callable[[Carrier, str], None]] = {
     "setup": setup,
     "audit": audit,
-    "catch_up": catch_up,
+    "reconcile": reconcile,
+    "recover": recover_lake,
+    "release": release_batches,
 }

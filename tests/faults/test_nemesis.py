@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.faults.checking import Unexplained
 from tests.faults.nemesis import carry_out
 from tests.faults.place import Stage
 from tests.faults.plans import Plan, plan_of
@@ -33,6 +34,7 @@ def test_a_random_plan(
     try:
         sets = carry_out(plan, stage, prepared, f"plan-{seed}")
     except AssertionError as broken:
+        record_property("unexplained", len(broken.ends) if isinstance(broken, Unexplained) else 0)
         smallest = _shrunk(plan, stage, prepared)
         pytest.fail(f"PLANS=1 SEED={seed} breaks a promise: {broken}\nsmallest plan that does: {smallest}")
     record_property("seed", seed)

@@ -1,7 +1,8 @@
-"""The suite can fail: each of three deliberate faults of the product is caught, and the product itself passes."""
+"""The suite can fail: each deliberate fault of the product is caught, and the product itself passes."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,7 +11,8 @@ import pytest
 from tests.failures.failure import cut
 from tests.faults import broken
 from tests.faults.case import Case, Together, add, fault, run
-from tests.faults.place import Stage, event
+from tests.faults.matrix import CASES
+from tests.faults.place import Place, Stage, event
 from tests.faults.playing import play
 
 pytestmark = pytest.mark.sandbox
@@ -25,6 +27,18 @@ _OVERTAKEN = Together(
 )
 """A run pauses before COMPLETE; another one, which has seen a later event, claims the partition and pauses too."""
 _CUT = {"match": {"path": "/api/2.0/export"}, **cut(before_end_bytes=40, honest=True, encoding="gzip")}
+
+
+def _case(name: str) -> Case:
+    """A case of the matrix."""
+    return next(case for case in CASES if case.id == name)
+
+
+_OUTAGE = _case("W10")
+_UNAUDITED = replace(
+    _OUTAGE, acts=tuple(act for act in _OUTAGE.acts if getattr(act, "ends", "green") == "green")
+)
+"""The outage, without a word about which days the audit has to name."""
 _CASES: tuple[tuple[Callable[[], None], Case, str], ...] = (
     (broken.no_record_before_complete, Case("overtaken", "two runs of one day", "each event once", (_OVERTAKEN,), active=4, batches=2),
      "duplicate="),
@@ -32,6 +46,13 @@ _CASES: tuple[tuple[Callable[[], None], Case, str], ...] = (
                                           events=tuple(event(key=f"k{number}") for number in range(40))), "phantom="),
     (broken.insert_id_alone, Case("ids", "two events share an $insert_id", "both", (), active=2,
                                   events=(event("A", key="same"), event("B", key="same"))), "phantom="),
+    (broken.no_binding, _case("W01/append"), "lost="),
+    (broken.one_ledger_for_all_datasets, _case("W01/append"), "not green"),
+    (broken.no_answer_is_active, _case("W08/active"), "green, not again:BatchUnconfirmed"),
+    (broken.audit_skips_a_day, _UNAUDITED, "lost="),
+    (broken.witness_sees_nothing, _case("W07/untagged"), "green, not red:UnknownBatch"),
+    (broken.newest_recipe_for_all, _case("W18"), "duplicate="),
+    (broken.no_way_out, _case("L16"), "hint=''"),
 )  # fmt: skip
 
 
@@ -39,7 +60,11 @@ _CASES: tuple[tuple[Callable[[], None], Case, str], ...] = (
 def test_a_deliberate_fault_is_caught(
     breaks: Callable[[], None], case: Case, says: str, stage: Stage
 ) -> None:
-    play(case, stage.place(f"sound-{case.id}"))
+    play(case, _place(stage, "sound", case))
     stage.clear_up()
     with pytest.raises(AssertionError, match=says):
-        play(replace(case, place={"prepare": breaks}), stage.place(f"broken-{case.id}"))
+        play(replace(case, place={"prepare": breaks}), _place(stage, breaks.__name__, case))
+
+
+def _place(stage: Stage, name: str, case: Case) -> Place:
+    return stage.place(f"{name}-{case.id}-{time.monotonic_ns()}", tagged=case.tagged, **case.pipeline)

@@ -27,6 +27,8 @@ from tests.faults.running import Run
 
 _CUT = "again:TruncatedExport"
 _NOTHING: dict[str, Any] = {"active": 0, "batches": 0}
+_MISSING: dict[str, Any] = {**_NOTHING, "lost": 3}
+"""Nothing is loaded, and Mixpanel has the day."""
 _ROW = '{"event":"A","properties":{"time":%d,"distinct_id":"u","$insert_id":"%s"%s}}'
 _MANY = tuple(event(f"E{n % 7}", key=f"many-{n}") for n in range(400))
 _ODD = "a\u2028b\u0085c\u2029d\u0000e\u000bf"
@@ -125,7 +127,7 @@ def _refused(id: str, planned: Json, error: str, says: str, fault: str, expected
     """An answer that another try does not mend: red at once, after one request."""
     acts = (exporting({**planned, "times": None}), Go(ends=f"red:{error}", says=says))
     check = all_of(asked(2), silent_about(CANARY_BODY))
-    return Case(id, fault, expected, acts, finally_=f"red:{error}", check=check, **_NOTHING)
+    return Case(id, fault, expected, acts, finally_=f"red:{error}", check=check, **_MISSING)
 
 
 def _killed(lake: LakeKind) -> tuple[Case, ...]:
@@ -236,8 +238,8 @@ CASES: tuple[Case | Elsewhere, ...] = (
     # Exported rows hold no project id: whose they are is asked of the request, which always names the project.
     Case("E25", "the project lives in another region", "red WrongProject, says what to change",
          (Do("the project is in the EU", _region), Go(ends="red:WrongProject", says="Set the region")), finally_="red:WrongProject",
-         check=asked(2), **_NOTHING),
+         check=asked(2), **_MISSING),
     Case("E25/another project's id", "the account does not belong to the project", "red at once, nothing is exported",
          (connection(extra={"project_id": 6_999_999, "region": "us"}), Go(ends="red:(WrongProject|CredentialsRejected|AccessDenied)")),
-         finally_=None, check=asked(0), **_NOTHING),
+         finally_=None, check=asked(0), **_MISSING),
 )  # fmt: skip

@@ -24,6 +24,7 @@ from tests.faults.case import (
     settings,
     three,
 )
+from tests.faults.hindrance import recipe_1
 from tests.faults.looking import Check, counted
 from tests.faults.place import Place, event
 from tests.faults.running import DAYS, End
@@ -35,7 +36,8 @@ _UNTAGGED: dict[str, Any] = {"tagged": False}
 _FOREIGN = "red:ForeignLake"
 _RECOVER = "mixpanel-aep recover"
 _OUTAGE = tuple(DAYS[0] + timedelta(days=number) for number in range(8))
-_OFF = {"start_date": _OUTAGE[0], "end_date": _OUTAGE[-1], "catch_up_days": 10}
+_OFF = {"start_date": _OUTAGE[0], "end_date": _OUTAGE[-1], "late_days": 0, "catch_up_days": 10}
+_WINDOW = {"start_date": DAYS[0], "end_date": DAYS[2], "late_days": 3}
 _LATE = add(event("Late", key="late"))
 
 
@@ -59,6 +61,7 @@ _SECOND_LAKE = _do("another lake is used", changing.use_lake, "second")
 _FIRST_LAKE = _do("the first lake is used again", changing.use_lake)
 _HIDDEN = _do("Catalog has lost the batch", changing.hide_newest_batch)
 _SHOWN = _do("Catalog shows the batch", changing.hide_newest_batch, hidden=False)
+_REBUILT = Go(run(name="recover", task="recover"))
 _REMADE = _do("the dataset is made again", changing.remake_dataset)
 
 
@@ -155,6 +158,11 @@ def _arrives(place: Place) -> None:
 
 _DURING = Together((run("export.piece:1=stop"),), ("green",), between=(Do("an event arrives", _arrives),))
 """An event is processed while the export of its day is on its way."""
+_DURING_RECONCILE = Together(
+    (run("export.piece:1=stop", name="reconcile", task="reconcile"),),
+    ("green",),
+    between=(Do("an event arrives", _arrives),),
+)
 
 
 def _conditions(conditions: Conditions) -> Do:
@@ -175,6 +183,24 @@ def _still_same(place: Place) -> None:
     assert place.kinds() == list(ALL_OF_IT)
 
 
+def _begin_with_recipe_1(place: Place) -> None:
+    """A version that knew recipe 1 only loads the day."""
+    now = place.where.prepare
+    place.change(prepare=recipe_1)
+    _expect(place.tried(run()), "green")
+    place.change(prepare=now)
+
+
+def _recipes(*recipes: int) -> Check:
+    """The recipes of the day's loads, oldest first."""
+
+    def check(place: Place) -> None:
+        assert tuple(record.recipe for record in place.records() if record.kind == "active") == recipes
+
+    return check
+
+
+_BEGUN = Do("a day begun with recipe 1", _begin_with_recipe_1)
 _MERGED = _do("an identity merge", changing.merge_identities)
 _OLD_FORMAT = _do("the lake is of data version 5", changing.as_version_5, DAYS[0])
 _REPLACE = run(name="replace", replace=True)
@@ -212,6 +238,14 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("W05/untagged, other content", "a lake of an earlier version is lost; the mapping has changed", "red, names the batch and the way out",
          (Go(), _EMPTY_LAKE, _OTHER_MAPPING, Go(_AGAIN, "red:UnknownBatch", _RECOVER), Go(_REPLACE, "red:UnknownBatch", _RECOVER),
           _FIRST_MAPPING, _FOUND_LAKE), run=run(name="found"), ledger=ALL_OF_IT, **_UNTAGGED),
+    Case("W05/recovered", "the lake is lost, and rebuilt from AEP; events came late", "the days are known again; only what is late is loaded",
+         (Go(), _loaded(DAYS[1]), _LATE, _EMPTY_LAKE, Go(_AGAIN, _FOREIGN, _RECOVER), _REBUILT), (*three(), *three(DAYS[1])), run=_LOOK, active=7,
+         batches=3, ledger=ALL_OF_IT * 2),
+    Case("W05/recovered, untagged", "the same, set up by an earlier version", "the days are known again; nothing is loaded twice",
+         (Go(), _EMPTY_LAKE, _OTHER_MAPPING, Go(_AGAIN, "red:UnknownBatch", _RECOVER), _REBUILT), run=run(name="rebuilt", look=True),
+         ledger=None, **_UNTAGGED),
+    Case("W06/recovered", "the lake is restored from a copy from before late events were loaded, and completed from AEP", "nothing is loaded twice",
+         (Go(), _COPY, _LATE, Go(_LOOK), _RESTORED, _REBUILT), run=run(name="again", look=True), active=4, batches=2),
     Case("W06/before the day", "the lake is restored from a copy from before the day", "the batch in AEP is found again",
          (_COPY, Go(), _RESTORED), run=_AGAIN, ledger=("claimed", "created", "active")),
     Case("W06/other content", "the same, and the mapping has changed", "red, names the batch and the way out",
@@ -240,21 +274,24 @@ CASES: tuple[Case | Elsewhere, ...] = (
          (dies("batch.complete.after"), _HIDDEN, Go(ends="again:BatchUnconfirmed", says="ledger release"), _SHOWN), ledger=ALL_OF_IT),
     Case("W08/created", "AEP does not know a batch that was created", "unconfirmed, with the way out",
          (dies("ledger.created.after"), _HIDDEN, Go(ends="again:BatchUnconfirmed", says="ledger release"), _SHOWN), ledger=ALL_OF_IT),
+    Case("W08/for good", "a batch is taken out of AEP and of its catalog", "unconfirmed; released by a person, the day is loaded again",
+         (Go(), becomes("inactive"), _HIDDEN, Go(_AGAIN, "again:BatchUnconfirmed", "ledger release"), Go(run(name="release", task="release"))),
+         run=run(name="released"), batches=2, ledger=(*ALL_OF_IT, "gone", *ALL_OF_IT)),
     Case("W09/tagged", "the dataset is deleted and made again under its name", "red, names setup; then everything is loaded",
          (Go(), _REMADE, Go(_AGAIN, _FOREIGN, "Run setup"), _SETUP), run=run(name="after"), ledger=ALL_OF_IT),
     Case("W09/untagged", "the same, set up by an earlier version", "everything is loaded", (Go(), _REMADE), run=_AGAIN, ledger=ALL_OF_IT, **_UNTAGGED),
     # Days without runs.
     Case("W10", "the scheduler was off for a week", "audit names every day; reconcile loads them",
          (_loaded(_OUTAGE[0], _OUTAGE[-1]), Go(_AUDIT, "red:DaysMissing", r"6 of 8 days.*2026-07-02 \(never run\).*(backfill|catch_up_days)"),
-          Go(run(name="reconcile", task="catch_up"))), tuple(each for day in _OUTAGE for each in three(day)), pipeline=_OFF, run=_AUDIT,
+          Go(run(name="reconcile", task="reconcile"))), tuple(each for day in _OUTAGE for each in three(day)), pipeline=_OFF, run=_AUDIT,
          active=24, batches=8),
     Case("W10/limit", "the same, and reconcile may load three days a run", "the newest first; the others stay named",
-         (_loaded(_OUTAGE[0], _OUTAGE[-1]), Go(run(name="reconcile", task="catch_up")),
+         (_loaded(_OUTAGE[0], _OUTAGE[-1]), Go(run(name="reconcile", task="reconcile")),
           Go(_AUDIT, "red:DaysMissing", r"3 of 8 days.*2026-07-02 \(never run\)")), tuple(each for day in _OUTAGE for each in three(day)),
          pipeline={**_OFF, "catch_up_days": 3}, finally_=None, active=15, batches=5, lost=9),
     Case("W10/half way", "a day's run ended after its export", "audit says how far it came",
          (_loaded(_OUTAGE[0]), Go(run(day=DAYS[1], until="export")), Go(_AUDIT, "red:DaysMissing", "export is its last finished step"),
-          Go(run(name="reconcile", task="catch_up"))), (*three(), *three(DAYS[1])), pipeline={**_OFF, "end_date": DAYS[1]}, run=_AUDIT,
+          Go(run(name="reconcile", task="reconcile"))), (*three(), *three(DAYS[1])), pipeline={**_OFF, "end_date": DAYS[1]}, run=_AUDIT,
          active=6, batches=2),
     # The store.
     *(Case(f"W11/{conditions}", "a store without conditional puts", "red before anything is sent, says which store does",
@@ -276,6 +313,13 @@ CASES: tuple[Case | Elsewhere, ...] = (
          batches=None),
     Case("W13/beyond the window", "the same, and its day is not refreshed any more", "reconcile names the day; one command loads it",
          (_DURING, Do("reconcile counts it", _reported)), run=run(name="look", look=True), active=4, batches=None),
+    Case("W13/reconcile", "an event is processed while reconcile exports all days of its window at once", "the next reconcile loads it",
+         (_loaded(*DAYS), _DURING_RECONCILE, Go(run(name="next", task="reconcile"))), (*three(), *three(DAYS[1]), *three(DAYS[2])),
+         pipeline=_WINDOW, run=run(name="next"), active=10, batches=None),
+    Case("W13/killed", "reconcile dies on its way, and is tried again", "what is late is loaded once",
+         (_loaded(*DAYS), _LATE, dies("ledger.completing.after", name="reconcile", task="reconcile"),
+          Go(run(name="reconcile", task="reconcile"))), (*three(), *three(DAYS[1]), *three(DAYS[2])), pipeline=_WINDOW, run=run(name="next"),
+         active=10, batches=4),
     # The ledger.
     *(Case(f"W14/{kind} {name}", "a ledger record names another day's batch", "red, names the batch; the other day's rows stay",
            (Go(), _forge(kind), Go(again, "red:LedgerContradicted", "ledger show"),
@@ -298,6 +342,11 @@ CASES: tuple[Case | Elsewhere, ...] = (
          run=run(name="corrected"), ledger=ALL_OF_IT, **_UNTAGGED),
     Case("W16/set up again", "the same, and setup of this version has run", "its ledgers are taken over; nothing is loaded twice",
          (Go(), _OLD_FORMAT, _SETUP), run=_AGAIN, ledger=ALL_OF_IT, **_UNTAGGED),
+    # The recipe of an _id is a contract.
+    Case("W18", "a day was begun with recipe 1, events without an $insert_id; one comes late", "only the late one is loaded",
+         (_BEGUN, _LATE), _plain(key=False), run=_LOOK, active=4, batches=2, ledger=ALL_OF_IT * 2, check=_recipes(1, 1)),
+    Case("W18/replaced", "the same, and the day is replaced", "the day has the current recipe", (_BEGUN, Go(_LOOK)), _plain(key=False), run=_REPLACE,
+         batches=2, ledger=ALL_OF_IT * 2, check=_recipes(1, 2)),
     # AEP enforces what it recommends.
     Case("W17/swept", "externalIds are unique, create's answer is lost, the orphan is swept", "a new batch under the next number",
          (settings(external_ids="unique"), dies("batch.create.after"), becomes("aborted")), batches=2, ledger=ALL_OF_IT),
