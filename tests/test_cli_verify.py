@@ -1,3 +1,4 @@
+# ruff: noqa: F811 - fixtures of another module
 """verify, recover and ledger, as a person uses them."""
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ EQUAL = "verify: 1 partitions, 8 ids, lost 0, duplicate 0, phantom 0"
 
 
 @pytest.fixture
-def carried(cli: Cli) -> str:  # noqa: F811
+def carried(cli: Cli) -> str:
     """The hostile project's day is loaded; the id of its batch."""
     assert cli("apply", "hostile")[0] == 0
     code, text = cli("run", "hostile", DAY)
@@ -27,16 +28,16 @@ def carried(cli: Cli) -> str:  # noqa: F811
     return found[1]
 
 
-def post(port: int, path: str, body: object) -> None:  # noqa: F811
+def post(port: int, path: str, body: object) -> None:
     requests.post(f"http://127.0.0.1:{port}/_sandbox/{path}", json=body, timeout=20).raise_for_status()
 
 
 @pytest.mark.parametrize("days", [(), (DAY,), ("2026-06-30..2026-07-03",)])
-def test_verify_ends_with_the_counts(cli: Cli, carried: str, days: tuple[str, ...]) -> None:  # noqa: F811, ARG001
+def test_verify_ends_with_the_counts(cli: Cli, carried: str, days: tuple[str, ...]) -> None:
     assert cli("verify", "hostile", *days) == (0, f"{EQUAL}\n")
 
 
-def test_verify_of_days_that_were_never_loaded_is_not_green(cli: Cli, carried: str) -> None:  # noqa: F811, ARG001
+def test_verify_of_days_that_were_never_loaded_is_not_green(cli: Cli, carried: str) -> None:
     code, text = cli("verify", "hostile", "2026-07-03")
     assert (code, text) == (1, "verify: not verified: no day of it was loaded\n")
 
@@ -44,7 +45,7 @@ def test_verify_of_days_that_were_never_loaded_is_not_green(cli: Cli, carried: s
 def test_verify_without_the_permission_says_that_it_is_not_verified_and_why(
     cli: Cli,
     carried: str,
-    port: int,  # noqa: F811, ARG001
+    port: int,
 ) -> None:
     post(port, "aep/settings", {"query_permission": "missing"})
     code, text = cli("verify", "hostile")
@@ -52,7 +53,7 @@ def test_verify_without_the_permission_says_that_it_is_not_verified_and_why(
     assert re.fullmatch(r"verify: not verified: Query Service .*Manage Queries.*\n", text)
 
 
-def test_a_lost_batch_is_shown_released_and_loaded_again(cli: Cli, carried: str, port: int) -> None:  # noqa: F811
+def test_a_lost_batch_is_shown_released_and_loaded_again(cli: Cli, carried: str, port: int) -> None:
     post(port, f"aep/batches/{carried}", {"vanished": True})
     code, text = cli("run", "hostile", DAY)
     assert code == 1
@@ -72,7 +73,7 @@ def test_a_lost_batch_is_shown_released_and_loaded_again(cli: Cli, carried: str,
     assert re.search(r"^ +5 +gone .*release/\S+@\S+ .*TEXT$", cli("ledger", "show", "hostile", DAY)[1], re.M)
 
 
-def test_a_batch_that_aep_holds_is_not_released(cli: Cli, carried: str) -> None:  # noqa: F811
+def test_a_batch_that_aep_holds_is_not_released(cli: Cli, carried: str) -> None:
     code, text = cli("ledger", "release", "hostile", DAY, "--batch", carried, "--why", "no reason")
     assert code == 1
     assert f"AEP calls batch {carried} success; released, its rows would be loaded a second time" in text
@@ -81,7 +82,7 @@ def test_a_batch_that_aep_holds_is_not_released(cli: Cli, carried: str) -> None:
     )[1]  # fmt: skip
 
 
-def test_a_lost_lake_is_recovered_and_verified(cli: Cli, carried: str, tmp_path: Path) -> None:  # noqa: F811
+def test_a_lost_lake_is_recovered_and_verified(cli: Cli, carried: str, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "lake")
     assert "mixpanel-aep recover" in cli("run", "hostile", DAY)[1]
     code, text = cli("recover", "hostile", "--why", "the disk broke")
@@ -106,7 +107,7 @@ def test_a_lost_lake_is_recovered_and_verified(cli: Cli, carried: str, tmp_path:
         ("ledger", "adopt", "hostile", "--batch", "01X", "--why", "x"),
     ],
 )
-def test_what_is_not_said_well_is_wrong_usage(cli: Cli, words: tuple[str, ...]) -> None:  # noqa: F811
+def test_what_is_not_said_well_is_wrong_usage(cli: Cli, words: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit) as left:
         cli(*words)
     assert left.value.code == 2

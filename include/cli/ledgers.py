@@ -9,10 +9,8 @@ from include.aep.client import AepClient
 from include.cli.printing import say, table, title
 from include.cli.project import Project
 from include.lake.ledger import LedgerRecord
-from include.steps.aep_ids import AepIds, Writer
-from include.steps.amend import adopt, release
 from include.steps.binding import OpenedHistory, open_history
-from include.steps.person import person
+from include.steps.recover import AepIds, Writer, adopt, person, release
 
 _HEAD = ("record", "kind", "at", "run", "batch", "rows", "AEP says", "why")
 

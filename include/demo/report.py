@@ -33,9 +33,9 @@ def show(console: Console, api: AirflowApi, pipelines: list[Pipeline], sandbox: 
         "duplicates",
         "quarantined",
         "staged",
-        "active in AEP",
+        "active",
         "batch",
-        "seconds",
+        "s",
     ):
         table.add_column(name, justify="left" if name in ("partition", "batch") else "right", no_wrap=True)
     total, comparison = Counter[str](), Comparison(0, 0, 0)

@@ -24,10 +24,8 @@ from include.errors import (
 from include.lake.lake import Lake
 from include.lake.lake_id import ensure_lake_id, read_lake_id
 from include.lake.ledger import Ledger
-from include.steps.aep_ids import AepIds, Writer
-from include.steps.amend import adopt, release
 from include.steps.binding import open_history
-from include.steps.recover import Recovery, recover
+from include.steps.recover import AepIds, Recovery, Writer, adopt, recover, release
 from tests.carrying import PIPELINES, quick_sandbox
 from tests.steps.test_verify import DAY, NOON, Verifier, row
 
@@ -164,12 +162,10 @@ def test_recover_that_was_killed_at_any_write_ends_well_when_it_is_run_again(
         left[0] -= 1
         return append(self, *arguments, **fields)
 
-    def dies(*_: Any) -> str:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
         patch.setattr(Ledger, "append", dies_after)
-        patch.setattr("include.steps.recover.ensure_lake_id", dies)
+        if writes == 4:
+            patch.setattr("include.steps.recover.rebuild.ensure_lake_id", dies)
         with pytest.raises(KeyboardInterrupt):
             loaded.recover()
     with pytest.raises(ForeignLake):
@@ -420,3 +416,54 @@ def test_ids_of_two_recipes_are_not_mixed_in_a_day(loaded: Recoverer, tmp_path: 
     loaded.recover()
     loaded.load(run="after")
     loaded.check(8)
+
+
+def left_at_aep(loaded: Recoverer, plan: dict[str, Any]) -> str:
+    """A run has completed a batch of late rows, and ended before AEP decided it."""
+    loaded.late("late-1")
+    staged = loaded.stage(DAY, "again")
+    loaded.post("/aep/settings", {"next_batches": [plan]})
+    loaded.advance(DAY, staged, "again")
+    return str(loaded.records(DAY)[-1].batch)
+
+
+STAGING = {"outcome": "status", "status": "staging"}
+
+
+@pytest.mark.parametrize("vanished", [False, True])
+def test_a_batch_that_a_run_has_at_aep_is_not_forgotten(loaded: Recoverer, vanished: bool) -> None:
+    """A later record about another batch would let it become active unseen, and its rows be loaded twice."""
+    flying = left_at_aep(loaded, STAGING)
+    other = loaded.add_batch(f"mixpanel-aep-hostile-{DAY}-{'b' * 16}-1", [row("f" * 64, NOON)])
+    loaded.post(f"/aep/batches/{flying}", {"vanished": vanished})
+    before = loaded.records(DAY)
+    with pytest.raises(AmendmentRefused, match=f"A run has batch {flying}"):
+        loaded.adopt(other)
+    assert flying in loaded.recover().refused[DAY]
+    assert loaded.records(DAY) == before
+    loaded.post(f"/aep/batches/{flying}", {"vanished": False, "status": "success"})
+    assert loaded.recover().written == {DAY: [flying, other]}
+    loaded.load(run="after", look="again")
+    loaded.check(10)
+
+
+def test_of_several_missing_batches_the_one_in_flight_is_written_first(
+    loaded: Recoverer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = loaded.add_batch(f"mixpanel-aep-hostile-{DAY}-{'b' * 16}-1", [row("f" * 64, NOON)])
+    monkeypatch.setattr("include.steps.batch_loader.BatchLoader._require_no_other", lambda *_: None)
+    flying = left_at_aep(loaded, STAGING)
+    loaded.post(f"/aep/batches/{flying}", {"status": "success"})
+    before = loaded.records(DAY)
+    assert loaded.recover().written == {DAY: [older, flying]}
+    written = [(record.kind, record.batch) for record in loaded.records(DAY)[len(before) :]]
+    assert written == [
+        ("active", flying), ("claimed", None), ("created", older), ("completing", older), ("active", older),
+    ]  # fmt: skip
+    loaded.check(10)
+
+
+def test_a_batch_with_a_status_that_is_in_no_document_is_not_released(loaded: Recoverer) -> None:
+    flying = left_at_aep(loaded, {"outcome": "status", "status": "an unknown word"})
+    with pytest.raises(AmendmentRefused, match="an unknown word; released"):
+        loaded.release(flying)

@@ -233,18 +233,24 @@ def test_a_day_that_a_run_is_loading_is_no_difference(
 def test_a_day_that_changes_while_it_is_compared_is_no_difference(
     loaded: Verifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from include.steps.verify import run
+    """The run begins after the ledger was read, and ends before AEP's data lake is."""
+    from include.aep.data_lake import QueryServiceReader
 
-    read_days = run.read_days
+    real = QueryServiceReader.fingerprints_of
 
-    def read_and_load(history: Any) -> Any:
-        found = read_days(history)
-        loaded.add_event("late-1", int(NOON.timestamp()))
-        loaded.load(run="again", look="again")
-        return found
+    def late(self: QueryServiceReader, *arguments: Any, **more: Any) -> Any:
+        if loaded.records(DAY)[-1].run == "run":
+            loaded.add_event("late-1", int(NOON.timestamp()))
+            loaded.add_batch(OURS, [row("f" * 64, NOON)])
+            loaded.history(DAY).ledger(DAY).append(
+                loaded.records(DAY), "claimed", run="another", at="now", content="", staged=""
+            )
+        more["batches"] = None
+        return real(self, *arguments, **more)
 
-    monkeypatch.setattr(run, "read_days", read_and_load)
-    assert loaded.verify().postponed == (DAY,)
+    monkeypatch.setattr(QueryServiceReader, "fingerprints_of", late)
+    found = loaded.verify()
+    assert (found.days, found.postponed) == ((), (DAY,))
 
 
 @pytest.mark.parametrize(

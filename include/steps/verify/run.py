@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -13,6 +13,7 @@ from include.clock import SYSTEM_CLOCK, Clock
 from include.config.model import Pipeline
 from include.errors import LakeNotReadable, QueryServiceBusy
 from include.lake.history import History
+from include.lake.ledger import LedgerRecord
 from include.steps.day_index import read_days
 from include.steps.verify.batches import DatasetBatches
 from include.steps.verify.compare import DayComparer, window_of
@@ -110,7 +111,7 @@ class _Run:
         # What a run has changed since the batches were listed is no difference.
         changed = {day for day in quiet if len(history.ledger(day).records()) != self.numbers.get(day, 0)}
         results = [result for day, result in found.items() if day not in changed]
-        others = self._rows_of_others(quiet)
+        others = self._rows_of_others(quiet, records)
         write_verified(
             history, results, self.numbers, self.comparer.clock.now().isoformat(timespec="seconds")
         )
@@ -118,7 +119,7 @@ class _Run:
         self.postponed += [day for day in days if day not in quiet or day in changed]
         self.others += others
 
-    def _rows_of_others(self, days: Sequence[date]) -> int:
+    def _rows_of_others(self, days: Sequence[date], records: Mapping[date, list[LedgerRecord]]) -> int:
         comparer = self.comparer
         if isinstance(comparer.reader, DataAccessReader):  # it would download their files
             return comparer.batches.rows_of_others() if not self.results else 0
@@ -126,7 +127,7 @@ class _Run:
         if not windows:
             return 0
         first, last = min(each.start for each in windows), max(each.end for each in windows)
-        known = {str(r.batch) for day in days for r in comparer.history.ledger(day).records() if r.batch}
+        known = {str(r.batch) for day in days for r in records[day] if r.batch}
         ours = known | {batch.id for batch in comparer.batches.all if batch.is_ours}
         found = comparer.reader.rows_by_batch(comparer.dataset, first, last)
         return sum(count for batch, count in found.items() if batch not in ours)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from include.aep.client import AepClient
 from include.aep.data_lake import LakeReader
-from include.aep.decide import BatchOutlook, loads, outlook
+from include.aep.decide import BatchOutlook, in_flight, loads, outlook
 from include.aep.load_id import SOURCE_TAG
 from include.aep.model import Batch, Dataset
 from include.clock import SYSTEM_CLOCK, Clock
@@ -21,9 +21,9 @@ from include.errors import AmendmentRefused, AnotherSource, BadManifest, CountMi
 from include.lake.history import History
 from include.lake.lake_id import LAKE_TAG, ensure_lake_id, tagged_lake_id
 from include.lake.ledger import LedgerRecord
-from include.steps.aep_ids import AepIds, Writer
 from include.steps.id_sets import read_ids
-from include.steps.person import person
+from include.steps.recover.aep_ids import AepIds, Writer, may_become_active
+from include.steps.recover.person import person
 from include.steps.transform import open_duckdb
 from include.steps.verify.batches import DatasetBatches
 
@@ -107,7 +107,7 @@ class _Day:
         ledger = self.ids.history.ledger(self.day)
         records = ledger.records()
         active = loads(records)
-        if (reason := self._contradiction(active)) is not None:
+        if (reason := self._contradiction(active) or self._in_flight(records)) is not None:
             self.result.refused[self.day] = reason
             return
         gone = [record for record in active if self._outlook(str(record.batch)) is BatchOutlook.GONE]
@@ -141,6 +141,18 @@ class _Day:
                     "how it stands; if it is gone for good, mixpanel-aep ledger release."
                 )
         return None
+
+    def _in_flight(self, records: list[LedgerRecord]) -> str | None:
+        """Why a batch at AEP would be forgotten: a run continues with the batch that the ledger names last."""
+        flying = in_flight(records)
+        if flying is None or flying.batch in {batch.id for batch in self.batches.active_of(self.day)}:
+            return None
+        if not may_become_active(flying, self.batches.by_id.get(str(flying.batch))):
+            return None
+        return (
+            f"a run has batch {flying.batch} at AEP, which does not list it as a load of this day. Run the day, or "
+            "release it with mixpanel-aep ledger release; then run recover again."
+        )
 
     def _outlook(self, batch: str) -> BatchOutlook:
         found = self.batches.by_id.get(batch)

@@ -6,16 +6,16 @@ from contextlib import suppress
 from datetime import date
 
 from include.aep.client import AepClient
-from include.aep.decide import BatchOutlook, in_question, loads, outlook
+from include.aep.decide import BatchOutlook, in_flight, in_question, loads, outlook
 from include.aep.load_id import SOURCE_TAG
 from include.aep.model import Batch
 from include.errors import AmendmentRefused, LakeNotReadable
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
-from include.steps.aep_ids import AepIds
+from include.steps.recover.aep_ids import AepIds, may_become_active
 from include.steps.verify.compare import EVER
 
-_ENDED = (BatchOutlook.REFUSED, BatchOutlook.GONE, BatchOutlook.UNKNOWN)
+_ENDED = (BatchOutlook.REFUSED, BatchOutlook.GONE)
 
 
 def adopt(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> list[LedgerRecord]:
@@ -24,7 +24,8 @@ def adopt(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> list[LedgerR
     Its ids are read from AEP; no record is returned where the ledger calls it active already.
 
     Raises:
-        AmendmentRefused: AEP does not know it, does not call it active, or it is not a load of this day.
+        AmendmentRefused: AEP does not know it, does not call it active, it is not a load of this day, or a run has
+            another batch at AEP.
         CountMismatch: AEP's data lake has other numbers of rows than AEP's catalog.
     """
     history = ids.history
@@ -40,6 +41,7 @@ def adopt(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> list[LedgerR
     before = history.ledger(day).records()
     if any(record.batch == batch_id for record in loads(before)):
         return []
+    _require_nothing_in_flight(aep, day, before, found)
     at = ids.clock.now().isoformat(timespec="seconds")
     history.bind(ids.pipeline.name, at)
     return ids.make_known(day, [found])[len(before) :]
@@ -62,7 +64,7 @@ def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerReco
     found = aep.batches.find(batch_id)
     if found is not None and outlook(found.status) not in _ENDED and _is_load_of(ids.history, found, day):
         raise AmendmentRefused(
-            f"AEP calls batch {batch_id} {found.status}; released, its rows would be loaded a second time.",
+            f"AEP calls batch {batch_id} {found.status or 'nothing'}; released, its rows would be loaded a second time.",
             "Run the day: it continues with that batch. To be rid of it, revert or abort it in AEP first.",
         )
     if rows := _rows_shown(ids, batch_id):
@@ -73,6 +75,22 @@ def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerReco
     about = next(record for record in reversed(records) if record.batch == batch_id)
     fields = about.model_dump(include={"content", "staged", "ids", "recipe", "made_of"})
     return ids.record(ledger, records, "gone", batch_id, **fields)[-1]
+
+
+def _require_nothing_in_flight(
+    aep: AepClient, day: date, records: list[LedgerRecord], adopted: Batch
+) -> None:
+    """A run continues with the batch that the ledger names last: it would forget another one that may become active."""
+    flying = in_flight(records)
+    if flying is None or flying.batch == adopted.id:
+        return
+    found = aep.batches.find(str(flying.batch))
+    if may_become_active(flying, found):
+        raise AmendmentRefused(
+            f"A run has batch {flying.batch} of partition {day} at AEP, and its end is not in the ledger.",
+            "Run the day until AEP has decided that batch, or release it if AEP does not know it any more; then try "
+            "again.",
+        )
 
 
 def _rows_shown(ids: AepIds, batch_id: str) -> int:

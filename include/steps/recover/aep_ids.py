@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from include.aep.data_lake import LakeReader, Window
-from include.aep.decide import loads
+from include.aep.decide import BatchOutlook, in_flight, loads, outlook
 from include.aep.load_id import CONTENT_TAG, RECIPE_TAG
 from include.aep.model import Batch, Dataset
 from include.clock import Clock
@@ -70,7 +70,9 @@ class AepIds:
         with place.scratch() as scratch, open_duckdb(scratch) as db:
             db.execute("CREATE TABLE found (_id VARCHAR, batch VARCHAR)")
             counts = {batch.id: self._read(db, day, batch) for batch in batches}
-            for batch in batches:
+            # A batch in flight comes first: a run that followed a later record would forget it.
+            flying = in_flight(records)
+            for batch in sorted(batches, key=lambda each: flying is None or each.id != flying.batch):
                 about = self._about(db, place, batch, scratch)
                 records = self._write(ledger, records, batch, about, counts[batch.id])
         return records
@@ -139,6 +141,13 @@ class AepIds:
         for kind in before:
             records = self.record(ledger, records, kind, None if kind == "claimed" else batch.id, **about)
         return self.record(ledger, records, "active", batch.id, **about, counts={"active": rows})
+
+
+def may_become_active(flying: LedgerRecord, found: Batch | None) -> bool:
+    """Whether a batch in flight, as AEP shows it now, may be or become active."""
+    if found is None:  # the catalog may lag; one that AEP had called failed is none of these
+        return flying.kind != "failed"
+    return outlook(found.status) not in (BatchOutlook.REFUSED, BatchOutlook.GONE)
 
 
 def recipe_of(batch: Batch) -> int:
