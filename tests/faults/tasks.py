@@ -7,14 +7,14 @@ from datetime import date
 from typing import Literal
 
 from include.aep.decide import loads
-from include.steps.aep_ids import AepIds, Writer
-from include.steps.amend import release
 from include.steps.audit import Audit, audit_days
 from include.steps.binding import open_history
 from include.steps.export import export_partitions
 from include.steps.origin import filter_digest
 from include.steps.reconcile import days_to_reconcile
-from include.steps.recover import recover
+from include.steps.recover.aep_ids import AepIds, Writer
+from include.steps.recover.amend import release
+from include.steps.recover.rebuild import recover
 from tests.carrying import Carrier
 
 TaskName = Literal["setup", "audit", "reconcile", "recover", "release"]
