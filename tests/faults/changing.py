@@ -179,6 +179,7 @@ def second_pipeline(place: Place, name: str) -> None:
     place.change(environment=environment, pipeline=place.pipeline.model_copy(update={"name": name}))
 
 
-def rename_pipeline(place: Place, name: str) -> None:
-    """The pipeline file gets another name."""
+def rename_pipeline(place: Place, name: str = "") -> None:
+    """The pipeline file gets another name; without one its first name again."""
+    name = name or f"faults-{place.project_id}"
     place.change(pipeline=place.pipeline.model_copy(update={"name": name}))

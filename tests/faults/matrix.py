@@ -24,7 +24,7 @@ CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
     "O": (19, orchestration.CASES),
     "R": (7, resources.CASES),
     "M": (14, malice.CASES),
-    "W": (18, world.CASES),
+    "W": (21, world.CASES),
 }
 """How many cases a chapter has, and which."""
 

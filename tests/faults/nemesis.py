@@ -59,7 +59,7 @@ def carry_out(plan: Plan, stage: Stage, prepared: Prepared, name: str) -> Compar
         _play(plan, place, actors)
         _mended(place)
         for number, change in enumerate(plan.changes):
-            turn(change, place, sorted(days), str(number))
+            turn(change, place, sorted(days), str(number), plan.point)
         _heal(place, days)
         sets = _held(place, days, read=bool(plan.changes) or plan.seed % _READ_EVERY == 0)
         for actor in actors:

@@ -111,6 +111,8 @@ class Plan:
     batch_seconds: float
     prepared: bool
     changes: tuple[Change, ...] = ()
+    point: str | None = None
+    """Where runs die that a restored lake does not know of."""
 
     @property
     def days(self) -> set[date]:
@@ -147,7 +149,10 @@ def plan_of(seed: int) -> Plan:
     )
     faults = tuple(_trouble(dice, len(actors), lake, prepared) for _ in range(dice.randint(1, 4)))
     seconds = dice.choice((0, 0, 0.05, 0.2))
-    return Plan(seed, lake, actors, faults, seconds, prepared, _changes(dice, prepared))
+    changes = _changes(dice, prepared)
+    return Plan(
+        seed, lake, actors, faults, seconds, prepared, changes, dice.choice((None, *POINTS_FROM_STAGE))
+    )
 
 
 def _changes(dice: random.Random, prepared: bool) -> tuple[Change, ...]:

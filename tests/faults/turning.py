@@ -22,21 +22,23 @@ class Turn:
     place: Place
     days: Sequence[date]
     name: str
+    point: str | None
 
-    def tries(self, step: str, *, look: bool = False) -> list[End]:
+    def tries(self, step: str, *, look: bool = False, dies: bool = False) -> list[End]:
         """One try of every day, in the world as it is; whatever it ends with has to be explained."""
-        name = f"{step}-{self.name}"
-        return [self.place.tried(Run(name=name, day=day, look=look, looks=_LOOKS)) for day in self.days]
+        name, failpoints = f"{step}-{self.name}", f"{self.point}:1=exit" if dies and self.point else ""
+        runs = (Run(name=name, day=day, look=look, looks=_LOOKS, failpoints=failpoints) for day in self.days)
+        return [self.place.tried(run) for run in runs]
 
     def expect(self, ends: Sequence[End], *allowed: str) -> None:
-        """Every try was green or ended with one of these errors."""
-        wrong = [end for end in ends if end.outcome != "green" and end.error not in allowed]
+        """Every try was green, died at a failpoint, or ended with one of these errors."""
+        wrong = [end for end in ends if end.outcome not in ("green", "died") and end.error not in allowed]
         assert not wrong, wrong
 
 
-def turn(change: Change, place: Place, days: Sequence[date], name: str) -> None:
+def turn(change: Change, place: Place, days: Sequence[date], name: str, point: str | None) -> None:
     """Change the world, try every day in it, and heal it."""
-    _TURNS[change](Turn(place, days, f"{change.replace(' ', '-')}-{name}"))
+    _TURNS[change](Turn(place, days, f"{change.replace(' ', '-')}-{name}", point))
 
 
 def _older_lake(turn: Turn) -> None:
@@ -45,7 +47,7 @@ def _older_lake(turn: Turn) -> None:
     changing.use_lake(place, f"older-{turn.name}", copy=True)
     older = place.where.lake
     place.change(lake=newest)
-    turn.expect(turn.tries("before"), *_OF_A_REFUSED_BATCH)
+    turn.expect(turn.tries("before", look=True, dies=True), *_OF_A_REFUSED_BATCH)
     place.change(lake=older)
     ends = turn.tries("restored")
     turn.expect(ends, "UnknownBatch", *_OF_A_REFUSED_BATCH)

@@ -328,6 +328,12 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("W15", "a second pipeline file names the same dataset", "red, names both pipelines; nothing is sent",
          (Go(), _do("a second pipeline", changing.second_pipeline, "second"), Go(_AGAIN, "red:AnotherPipeline", "a dataset of its own"),
           Do("it is removed", lambda place: changing.second_pipeline(place, f"faults-{place.project_id}"))), run=run(name="first"), ledger=ALL_OF_IT),
+    *(Case(f"W15/{name}", "a second pipeline in another installation, which shares only AEP, names the same dataset",
+           "red, names what AEP holds and the way out", (Go(), _do("a second pipeline", changing.rename_pipeline, "second"), _SECOND_LAKE,
+            _OTHER_MAPPING, Go(_AGAIN, error, says), _do("it is removed", changing.rename_pipeline), _FIRST_MAPPING, _FIRST_LAKE),
+           run=run(name="first"), ledger=ALL_OF_IT, **more)
+      for name, error, says, more in (("elsewhere", _FOREIGN, "Correct the lake", {}),
+                                      ("elsewhere, untagged", "red:UnknownBatch", _RECOVER, _UNTAGGED))),
     Case("W15/renamed", "the pipeline file is renamed", "its history goes on; nothing is loaded twice",
          (Go(), _do("it is renamed", changing.rename_pipeline, "renamed")), run=_AGAIN, ledger=ALL_OF_IT),
     # What earlier versions wrote.
@@ -347,6 +353,12 @@ CASES: tuple[Case | Elsewhere, ...] = (
          (_BEGUN, _LATE), _plain(key=False), run=_LOOK, active=4, batches=2, ledger=ALL_OF_IT * 2, check=_recipes(1, 1)),
     Case("W18/replaced", "the same, and the day is replaced", "the day has the current recipe", (_BEGUN, Go(_LOOK)), _plain(key=False), run=_REPLACE,
          batches=2, ledger=ALL_OF_IT * 2, check=_recipes(1, 2)),
+    Elsewhere("W19", "time_in_ms is switched on", "events without an $insert_id keep their ids",
+              ("tests/steps/test_odd_events.py::test_an_event_without_insert_id_stays_one_when_milliseconds_are_asked_for",)),
+    Elsewhere("W20", "an event comes back with other properties", "not loaded again, and counted as changed",
+              ("tests/steps/test_odd_events.py::test_an_event_without_insert_id_stays_one_when_its_user_logs_in",)),
+    Elsewhere("W21", "days settle later than the window is long", "the window counts back from the last settled day",
+              ("tests/steps/test_audit.py::test_the_window_counts_back_from_the_last_settled_day",)),
     # AEP enforces what it recommends.
     Case("W17/swept", "externalIds are unique, create's answer is lost, the orphan is swept", "a new batch under the next number",
          (settings(external_ids="unique"), dies("batch.create.after"), becomes("aborted")), batches=2, ledger=ALL_OF_IT),
