@@ -1,0 +1,143 @@
+"""W, the second part: what a pipeline speaks about changes: days, store, identities, ledgers, versions."""
+
+from __future__ import annotations
+
+from tests.failures.aep_failure import at
+from tests.failures.failure import drop
+from tests.faults import changing
+from tests.faults.acts import (
+    AGAIN,
+    AUDIT,
+    BEGUN,
+    DURING,
+    DURING_RECONCILE,
+    FIRST_LAKE,
+    FIRST_MAPPING,
+    FIRST_PROJECT,
+    FOREIGN,
+    LATE,
+    LOOK,
+    MERGED,
+    NEW_DATASET,
+    OFF,
+    OLD_FORMAT,
+    OTHER_MAPPING,
+    OTHER_PROJECT,
+    OUTAGE,
+    RECOVER,
+    REPLACE,
+    SECOND_LAKE,
+    SETUP,
+    UNTAGGED,
+    WINDOW,
+    do,
+    forge,
+    holds,
+    loaded,
+    plain,
+    recipes,
+    reported,
+    still_same,
+)
+from tests.faults.case import (
+    ALL_OF_IT,
+    Case,
+    Do,
+    Elsewhere,
+    Go,
+    becomes,
+    dies,
+    fault,
+    run,
+    settings,
+    three,
+)
+from tests.faults.looking import counted
+from tests.faults.running import DAYS
+
+CASES: tuple[Case | Elsewhere, ...] = (
+    # Days without runs.
+    Case("W10", "the scheduler was off for a week", "audit names every day; reconcile loads them",
+         (loaded(OUTAGE[0], OUTAGE[-1]), Go(AUDIT, "red:DaysMissing", r"6 of 8 days.*2026-07-02 \(never run\).*(backfill|catch_up_days)"),
+          Go(run(name="reconcile", task="reconcile"))), tuple(each for day in OUTAGE for each in three(day)), pipeline=OFF, run=AUDIT,
+         active=24, batches=8),
+    Case("W10/limit", "the same, and reconcile may load three days a run", "the newest first; the others stay named",
+         (loaded(OUTAGE[0], OUTAGE[-1]), Go(run(name="reconcile", task="reconcile")),
+          Go(AUDIT, "red:DaysMissing", r"3 of 8 days.*2026-07-02 \(never run\)")), tuple(each for day in OUTAGE for each in three(day)),
+         pipeline={**OFF, "catch_up_days": 3}, finally_=None, active=15, batches=5, lost=9),
+    Case("W10/half way", "a day's run ended after its export", "audit says how far it came",
+         (loaded(OUTAGE[0]), Go(run(day=DAYS[1], until="export")), Go(AUDIT, "red:DaysMissing", "export is its last finished step"),
+          Go(run(name="reconcile", task="reconcile"))), (*three(), *three(DAYS[1])), pipeline={**OFF, "end_date": DAYS[1]}, run=AUDIT,
+         active=6, batches=2),
+    # The store.
+    *(Case(f"W11/{how}", "a store without conditional puts", "red before anything is sent, says which store does",
+           (conditions(how), Go(ends="red:UnsafeStore", says="If-None-Match"), conditions("kept")), lake="s3", ledger=ALL_OF_IT)
+      for how in ("stripped", "ignored", "overwritten")),
+    # Identities.
+    *(Case(f"W12/{name}", "an identity merge rewrites distinct_id", "nothing is loaded again", (Go(), MERGED, Go(LOOK)),
+           plain(key=key), run=run(name="look-2", look=True), check=still_same) for name, key in (("insert id", True), ("no insert id", False))),
+    Case("W12/processing time", "the merge also gives the rows a new processing time", "nothing is loaded again",
+         (Go(), do("an identity merge", changing.merge_identities, touches_processing=True)), plain(key=False), run=LOOK, check=still_same),
+    Case("W12/before the first load", "the merge came before the first export, a second one after it", "nothing is loaded again",
+         (MERGED, Go(), do("another merge", changing.merge_identities, "u-merged", "u-again")), plain(key=False), run=LOOK, check=still_same),
+    # A stated limit: such a row cannot be told from another user's event. It is counted.
+    Case("W12/no before-id", "a merge leaves no id of before", "loaded under the new id, and counted as vanished under the old",
+         (Go(), do("an identity merge", changing.merge_identities, keep_before=False)), plain(key=False), run=LOOK, active=6, batches=2,
+         check=counted("stage", vanished=3)),
+    # Late events.
+    Case("W13/refreshed", "an event is processed while its day is exported", "the next refresh loads it", (DURING,), run=LOOK, active=4,
+         batches=None),
+    Case("W13/beyond the window", "the same, and its day is not refreshed any more", "reconcile names the day; one command loads it",
+         (DURING, Do("reconcile counts it", reported)), run=run(name="look", look=True), active=4, batches=None),
+    Case("W13/reconcile", "an event is processed while reconcile exports all days of its window at once", "the next reconcile loads it",
+         (loaded(*DAYS), DURING_RECONCILE, Go(run(name="next", task="reconcile"))), (*three(), *three(DAYS[1]), *three(DAYS[2])),
+         pipeline=WINDOW, run=run(name="next"), active=10, batches=None),
+    Case("W13/killed", "reconcile dies on its way, and is tried again", "what is late is loaded once",
+         (loaded(*DAYS), LATE, dies("ledger.completing.after", name="reconcile", task="reconcile"),
+          Go(run(name="reconcile", task="reconcile"))), (*three(), *three(DAYS[1]), *three(DAYS[2])), pipeline=WINDOW, run=run(name="next"),
+         active=10, batches=4),
+    # The ledger.
+    *(Case(f"W14/{kind} {name}", "a ledger record names another day's batch", "red, names the batch; the other day's rows stay",
+           (Go(), forge(kind), Go(again, "red:LedgerContradicted", "ledger show"),
+            do("the record is removed", changing.remove_newest_record)), (*three(), *three(DAYS[1])), run=run(name="restored"), active=6, batches=2,
+           ledger=ALL_OF_IT) for kind in ("active", "created") for name, again in (("append", AGAIN), ("replace", REPLACE))),
+    Case("W15", "a second pipeline file names the same dataset", "red, names both pipelines; nothing is sent",
+         (Go(), do("a second pipeline", changing.second_pipeline, "second"), Go(AGAIN, "red:AnotherPipeline", "a dataset of its own"),
+          Do("it is removed", lambda place: changing.second_pipeline(place, f"faults-{place.project_id}"))), run=run(name="first"), ledger=ALL_OF_IT),
+    *(Case(f"W15/{name}", "a second pipeline in another installation, which shares only AEP, names the same dataset",
+           "red, names what AEP holds and the way out", (Go(), do("a second pipeline", changing.rename_pipeline, "second"), SECOND_LAKE,
+            OTHER_MAPPING, Go(AGAIN, error, says), do("it is removed", changing.rename_pipeline), FIRST_MAPPING, FIRST_LAKE),
+           run=run(name="first"), ledger=ALL_OF_IT, **more)
+      for name, error, says, more in (("elsewhere", FOREIGN, "Correct the lake", {}),
+                                      ("elsewhere, untagged", "red:UnknownBatch", RECOVER, UNTAGGED))),
+    Case("W15/renamed", "the pipeline file is renamed", "its history goes on; nothing is loaded twice",
+         (Go(), do("it is renamed", changing.rename_pipeline, "renamed")), run=AGAIN, ledger=ALL_OF_IT),
+    # What earlier versions wrote.
+    Case("W16", "a lake of data version 5", "its ledgers are taken over; nothing is loaded twice", (Go(), OLD_FORMAT), run=AGAIN,
+         ledger=ALL_OF_IT, **UNTAGGED),
+    Case("W16/late events", "the same, and events came late", "only they are loaded", (Go(), OLD_FORMAT, LATE),
+         run=LOOK, active=4, batches=2, ledger=ALL_OF_IT * 2, **UNTAGGED),
+    Case("W16/another dataset", "the same, and the pipeline names a new dataset", "everything is loaded into the new one",
+         (Go(), OLD_FORMAT, NEW_DATASET), run=AGAIN, check=holds("", 3), ledger=ALL_OF_IT, **UNTAGGED),
+    Case("W16/another project", "the same, and the connection names another project", "red, names both; nothing is sent",
+         (Go(), OLD_FORMAT, OTHER_PROJECT, Go(AGAIN, "red:AnotherSource", "Correct the Mixpanel connection"), FIRST_PROJECT),
+         run=run(name="corrected"), ledger=ALL_OF_IT, **UNTAGGED),
+    Case("W16/set up again", "the same, and setup of this version has run", "its ledgers are taken over; nothing is loaded twice",
+         (Go(), OLD_FORMAT, SETUP), run=AGAIN, ledger=ALL_OF_IT, **UNTAGGED),
+    # The recipe of an _id is a contract.
+    Case("W18", "a day was begun with recipe 1, events without an $insert_id; one comes late", "only the late one is loaded",
+         (BEGUN, LATE), plain(key=False), run=LOOK, active=4, batches=2, ledger=ALL_OF_IT * 2, check=recipes(1, 1)),
+    Case("W18/replaced", "the same, and the day is replaced", "the day has the current recipe", (BEGUN, Go(LOOK)), plain(key=False), run=REPLACE,
+         batches=2, ledger=ALL_OF_IT * 2, check=recipes(1, 2)),
+    Elsewhere("W19", "time_in_ms is switched on", "events without an $insert_id keep their ids",
+              ("tests/steps/test_odd_events.py::test_an_event_without_insert_id_stays_one_when_milliseconds_are_asked_for",)),
+    Elsewhere("W20", "an event comes back with other properties", "not loaded again, and counted as changed",
+              ("tests/steps/test_odd_events.py::test_an_event_without_insert_id_stays_one_when_its_user_logs_in",)),
+    Elsewhere("W21", "days settle later than the window is long", "the window counts back from the last settled day",
+              ("tests/steps/test_audit.py::test_the_window_counts_back_from_the_last_settled_day",)),
+    # AEP enforces what it recommends.
+    Case("W17/swept", "externalIds are unique, create's answer is lost, the orphan is swept", "a new batch under the next number",
+         (settings(external_ids="unique"), dies("batch.create.after"), becomes("aborted")), batches=2, ledger=ALL_OF_IT),
+    Case("W17/answer lost", "externalIds are unique, and create's answer is lost", "the batch is found again",
+         (settings(external_ids="unique"), fault(at("create", drop(after=True)))), ledger=ALL_OF_IT),
+)  # fmt: skip
