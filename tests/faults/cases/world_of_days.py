@@ -30,6 +30,7 @@ from tests.faults.acts import (
     SETUP,
     UNTAGGED,
     WINDOW,
+    conditions,
     do,
     forge,
     holds,
