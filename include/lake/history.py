@@ -94,10 +94,20 @@ class History:
         return f"{self.prefix}/{name}.json"
 
     def bound_source(self) -> Source | None:
-        """The source to which the history was bound, or None before its first load.
+        """The source to which the history was bound, or None before its first load."""
+        binding = self._binding()
+        return Source(binding.region, binding.project_id) if binding else None
+
+    def bound_pipeline(self) -> str | None:
+        """The pipeline that made the history's first load, under the name of that time."""
+        binding = self._binding()
+        return binding.pipeline if binding else None
+
+    def _binding(self) -> _Binding | None:
+        """The file that binds the history.
 
         Raises:
-            BadManifest: the file that says so cannot be read.
+            BadManifest: it cannot be read.
         """
         key = self.key("history")
         body = self.lake.read(key)
@@ -115,7 +125,7 @@ class History:
                 f"{self.lake.uri(key)} describes the history of another dataset.",
                 "A file of the lake was moved or copied by hand; restore the lake from a copy.",
             )
-        return Source(binding.region, binding.project_id)
+        return binding
 
     def require_source(self) -> bool:
         """Whether the history is bound; it is not before the first load.

@@ -16,7 +16,7 @@ from include.aep.model import Dataset
 from include.aep.ownership import Ownership
 from include.config.loader import pipeline_names
 from include.config.model import Pipeline
-from include.errors import AnotherSource, BatchUnconfirmed
+from include.errors import AnotherPipeline, AnotherSource, BatchUnconfirmed
 from include.lake import manifest as manifests
 from include.lake.history import History, Source, Target
 from include.lake.keys import PartitionKey
@@ -66,6 +66,13 @@ def open_history(
     target = Target(aep.org_id, aep.aep_sandbox, dataset["id"])
     history = History(lake, source, target, tagged_lake_id(dataset))
     bound = history.require_source()
+    first = history.bound_pipeline()
+    if first is not None and first != pipeline.name and first in pipeline_names():
+        # Also where the dataset has no tags: it was set up by an earlier version.
+        raise AnotherPipeline(
+            f"Dataset {dataset['name']!r} is loaded by pipeline {first}, not by pipeline {pipeline.name}.",
+            f"Give pipeline {pipeline.name} a dataset of its own; if {first} was renamed, remove {first}.yaml.",
+        )
     takeover = _Takeover(history, pipeline, aep)
     if day is not None:
         takeover.day(day)

@@ -432,3 +432,17 @@ def step_on(runs: dict[int, Iterator[None]], number: int, fresh: Iterator[None],
             next(run)
     except (StopIteration, FencedOutError):
         del runs[number]
+
+
+@pytest.mark.parametrize("kind", ["created", "completing", "failed"])
+def test_a_batch_that_a_person_has_released_is_not_waited_for(kind: Kind) -> None:
+    """Also where AEP still does not answer about it; what was active before stays."""
+    records = [*tail("active", OTHER, "B1"), record(5, "created", MINE, "B2")]
+    if kind != "created":
+        records.append(record(6, kind, MINE, "B2"))
+    assert in_flight(records) == records[-1]
+    released = [*records, record(7, "gone", MINE, "B2")]
+    assert in_flight(released) is None
+    assert [found.batch for found in loads(released)] == ["B1"]
+    beside = frozenset(found.staged for found in loads(released))
+    assert decide(released, Wanted(MINE, 3, beside), {"B1": "success"}).action is Action.CREATE

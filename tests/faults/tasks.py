@@ -12,9 +12,9 @@ from include.steps.binding import open_history
 from include.steps.export import export_partitions
 from include.steps.origin import filter_digest
 from include.steps.reconcile import days_to_reconcile
+from include.steps.recover import recover
 from include.steps.recover.aep_ids import AepIds, Writer
 from include.steps.recover.amend import release
-from include.steps.recover.rebuild import recover
 from tests.carrying import Carrier
 
 TaskName = Literal["setup", "audit", "reconcile", "recover", "release"]

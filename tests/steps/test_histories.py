@@ -160,11 +160,15 @@ def test_a_renamed_pipeline_continues_its_history(
     assert (again.batches, again.active) == (first.batches, first.active)
 
 
-def test_two_pipelines_do_not_load_into_one_dataset(loader: Loader) -> None:
+@pytest.mark.parametrize("tagged", [True, False])
+def test_two_pipelines_do_not_load_into_one_dataset(untagged: Loader, tagged: bool) -> None:
     """Whose files differ in the connection's name, so that nothing shows it when they are parsed."""
+    loader = untagged
+    if tagged:
+        loader.setup()
     loader.load()
     loader.pipeline = loader.pipeline.model_copy(update={"name": "copy"})
-    with pytest.raises(AnotherPipeline, match="belongs to pipeline hostile"):
+    with pytest.raises(AnotherPipeline, match="pipeline hostile"):
         loader.load("two")
 
 

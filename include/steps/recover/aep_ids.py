@@ -111,7 +111,8 @@ class AepIds:
     def _about(self, db: Any, place: Workspace, batch: Batch, scratch: Path) -> dict[str, object]:
         """What the records say of the batch: its ids as a file, content and recipe as its tags say."""
         staged = digest_of({"read_from_aep": batch.id})
-        query = f"SELECT DISTINCT _id, CAST(NULL AS BIGINT) AS digest FROM found WHERE batch = '{batch.id}'"
+        name = batch.id.replace("'", "''")
+        query = f"SELECT DISTINCT _id, CAST(NULL AS BIGINT) AS digest FROM found WHERE batch = '{name}'"
         ids: LakeFile = write_ids(db, query, self.history, place, staged, scratch)
         content = batch.tag(CONTENT_TAG) or ""
         return {
