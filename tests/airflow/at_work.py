@@ -32,8 +32,8 @@ from include.lake.lake import Lake
 from tests.carrying import CONNECTIONS, PIPELINES, Carrier
 from tests.faults.checking import EXACT, compared, ledger_faults, leftovers
 from tests.faults.place import Place
-from tests.faults.stage import Stage
 from tests.faults.running import DAYS, STEPS
+from tests.faults.stage import Stage
 from tests.security.canaries import AEP_SECRET
 
 PROJECT = Path(__file__).parents[2]
