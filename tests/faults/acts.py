@@ -132,6 +132,21 @@ def forge(kind: str) -> Do:
     return Do(f"a record `{kind}` names another day's batch", how)
 
 
+def forge_of_open_batch(place: Place) -> None:
+    """A record written by hand names a batch that another dataset's run is filling."""
+    changing.use_dataset(place, "other")
+    expect(place.tried(run("ledger.created.after:1=exit", name="elsewhere")), "died")
+    batch = str(place.records()[-1].batch)
+    changing.use_dataset(place)
+    changing.forge(place, "created", batch)
+
+
+def other_batch_is_open(place: Place) -> None:
+    """Nothing has ended the other dataset's batch."""
+    changing.use_dataset(place, "other")
+    assert [batch["status"] for batch in place.batches()] == ["loading"]
+
+
 def loaded(*days: date) -> Do:
     """The runs of these days, to their green ends."""
 
