@@ -112,8 +112,8 @@ def _owner(project: Project) -> str:
         return f"dataset {name!r} is not there yet"
     project.owner.require(dataset)
     check_lake_id(project.lake, dataset)
-    if project.owner.missing(dataset["tags"]):
-        return f"dataset {name!r} was set up before datasets were tagged; apply tags it"
+    if missing := project.owner.missing(dataset["tags"]):
+        return f"dataset {name!r} is not tagged with {', '.join(missing)} of this pipeline; apply tags it"
     return f"dataset {name!r} belongs to this pipeline, lake and Mixpanel project"
 
 

@@ -76,8 +76,9 @@ def recover(
             _Day(ids, day, batches, result).recover()
         except (CountMismatch, AmendmentRefused) as error:
             result.refused[day] = str(error)
-    # Last, so that a lake that is only partly rebuilt is not yet the dataset's.
-    own = ensure_lake_id(history.lake, tagged_lake_id(dataset))
+    # Last, so that a lake that is only partly rebuilt is not yet the dataset's. A lake without an id gets a new one: if
+    # the old lake was not lost after all, its runs are refused from here on, instead of loading beside this one's.
+    own = ensure_lake_id(history.lake)
     if tagged_lake_id(dataset) != own:
         aep.catalog.tag_dataset(dataset, {LAKE_TAG: [own]})
         result.tagged = True
