@@ -9,7 +9,7 @@ from typing import Any
 from include.aep.upload import UploadLimits
 from tests.failures.failure import Failure, Json
 
-STAGED = 7
+STAGED = 8
 """Rows of the day that all rows of the table load."""
 
 

@@ -16,9 +16,11 @@ from typing import Any, Self
 import requests
 
 from include.aep.client import AepClient
+from include.aep.setup import setup_pipeline
 from include.demo import evidence
 from include.demo.evidence import Comparison, compare, result_of
 from include.http.call import Patience
+from include.lake.history import History, Target
 from include.lake.keys import HISTORIES
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
@@ -48,7 +50,7 @@ class Template:
         """Carries the day as far as staging, in a lake of its own."""
         carrier = Carrier(sandbox.url, Lake(f"file://{folder}"), PIPELINES["hostile"])
         carrier.aep_connection = {"password": SECRETS["aep"]}
-        carrier.setup()
+        setup_pipeline(carrier.pipeline, carrier.aep)
         staged = carrier.stage(DAY)
         assert staged.rows == STAGED
         aep = carrier.aep
@@ -130,7 +132,10 @@ class Place:
         return asked(self.sandbox.asked(lambda entries: asked(entries) >= Counter(self.row.requests)))
 
     def records(self) -> list[Any]:
-        return self.carrier.records(DAY)
+        """The day's ledger, without a request to AEP."""
+        aep = self.template.aep
+        target = Target(aep.org_id, aep.aep_sandbox, self.dataset_id)
+        return History(self.carrier.lake, self.carrier.source, target).ledger(DAY).records()
 
     def active(self) -> list[tuple[str, str]]:
         """``_id`` and batch of every row that AEP holds."""

@@ -128,7 +128,7 @@ def _row(
     else:
         requests = {} if times is None else {route: times}
         more["active"] = (
-            7 if route == "look" else 0
+            8 if route == "look" else 0
         )  # AEP has finished all the same; nobody was let in to see it
     return Row(f"{route}/{trouble}", _DOCS, (at(route, fault),), raises, requests=requests, **more)
 
@@ -139,7 +139,8 @@ def _passing(
     """What passes: asked again at once, unless a second batch could come of it; then the next try looks first."""
     faults = (at(route, fault),)
     if route != "create":
-        again = {} if route == "look" else {route: 2}
+        # The dataset's batches are listed before a batch is created, and again before COMPLETE.
+        again = {} if route == "look" else {route: 3 if route == "find" else 2}
         requests = {"create": 1, **again}
         return Row(f"{route}/{trouble}", _DOCS, faults, requests=requests, waits=_BACK_OFF)
     requests = {"create": 1 if adopts else 2}

@@ -123,7 +123,7 @@ def test_a_batch_that_is_ended_while_it_is_filled_is_made_anew(
 
     monkeypatch.setattr(Uploader, "upload", abort_first)
     with pytest.raises(
-        Conflict, match=r"Somebody ended batch .* of partition 2026-07-01 in AEP while it was"
+        Conflict, match=r"Batch .* of partition 2026-07-01 was ended in AEP while it was"
     ) as told:
         place.task()
     assert_explained(told.value)

@@ -105,8 +105,8 @@ def test_a_lost_lake_is_rebuilt_and_runs_load_exactly_what_is_missing(
         shop.load(run="lost")
     found = shop.recover(reader=reader)
     assert sorted(found.written) == list(DAYS)
-    assert (found.refused, found.tagged) == ({}, False)
-    assert read_lake_id(shop.lake) == identity
+    assert (found.refused, found.tagged) == ({}, True)
+    assert read_lake_id(shop.lake) not in (None, identity)
     shop.late("late-1")
     shop.load(*DAYS, run="after", look="after")
     after = shop.active()
@@ -467,3 +467,13 @@ def test_a_batch_with_a_status_that_is_in_no_document_is_not_released(loaded: Re
     flying = left_at_aep(loaded, {"outcome": "status", "status": "an unknown word"})
     with pytest.raises(AmendmentRefused, match="an unknown word; released"):
         loaded.release(flying)
+
+
+def test_the_old_lake_is_refused_once_another_was_rebuilt(loaded: Recoverer, tmp_path: Path) -> None:
+    """The lake was not lost, only its address mistyped: from now on one of the two must not load."""
+    old = loaded.lake
+    loaded.lake = Lake(f"file://{tmp_path}/another")
+    assert loaded.recover().tagged
+    loaded.lake = old
+    with pytest.raises(ForeignLake, match="was loaded through the lake of id"):
+        loaded.load(run="old")
