@@ -33,6 +33,7 @@ from include.lake.history import History
 from include.lake.lake_id import LAKE_TAG
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import LakeFile, Manifest
+from include.steps.day_index import progress_of
 from include.steps.stage import stage_partition
 from include.steps.workspace import Workspace
 
@@ -141,6 +142,17 @@ class BatchLoader:
         )
         self.record("empty")
 
+    def settle(self) -> None:
+        """Repeat the newest load where an earlier run began another that is not needed any more.
+
+        The ledger would else say for ever that a run has not ended, or that AEP refused rows of the day.
+        """
+        active = loads(self.records)
+        if active and progress_of(self.records) != "none":
+            self.record(
+                "active", str(active[-1].batch), counts=active[-1].counts, note="nothing else is to be loaded"
+            )
+
     def create(self) -> None:
         """Claim the partition, then create its batch, or adopt the one that a crashed run created.
 
@@ -170,11 +182,11 @@ class BatchLoader:
                 self._fill(batch, paths)
 
     def _witnessed(self) -> list[Batch]:
-        """The partition's batches that the ledger does not know, or calls gone, as AEP shows them now."""
-        newest = {str(record.batch): record.kind for record in self.records if record.batch}
-        # One that was gone may be there again, where AEP only did not answer when a person released it.
-        known = [batch for batch, kind in newest.items() if kind != "gone"]
-        return Witness(self.history, self.aep).batches(self.workspace.partition.day, known)
+        """The partition's batches that the ledger does not count on, as AEP shows them now."""
+        # One that was gone, replaced or refused may be there again: AEP may have been wrong about it.
+        return Witness(self.history, self.aep).batches(
+            self.workspace.partition.day, in_question(self.records)
+        )
 
     def _find_lost(self, seen: list[Batch]) -> Batch | None:
         """A batch of this very content that may be or become active, and whose record was lost.
