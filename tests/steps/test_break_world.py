@@ -11,7 +11,7 @@ import pytest
 
 from include.aep.model import Batch
 from include.aep.setup import setup_pipeline
-from include.errors import AmendmentRefused, AnotherSource, BatchFailed, BatchUnconfirmed
+from include.errors import AmendmentRefused, AnotherSource, BatchFailed, BatchUnconfirmed, UnknownBatch
 from include.lake.lake import Lake
 from include.steps.audit import AuditedDay, DayStatus, audit_days
 from include.steps.binding import open_history
@@ -152,6 +152,16 @@ def test_a_ledger_with_a_hole_does_not_stop_the_recovery_of_other_days(
     assert list(loaded.recover().written) == [DAY]
     loaded.load(run="after")
     loaded.check(9)
+
+
+@pytest.mark.parametrize("until_ms", [-1, 9_999_999_999_999, 9_999_999_999_999_999, 10**30])
+def test_a_damaged_listing_does_not_blind_the_witness(loaded: Breaker, until_ms: int) -> None:
+    loaded.late("late-1")
+    batch = loaded.add_batch(OURS, [row("f" * 64, NOON)])
+    key = loaded.history(DAY).key("batches")
+    loaded.lake.replace(key, b'{"version": 1, "until_ms": %d, "days": {}}' % until_ms)
+    with pytest.raises(UnknownBatch, match=batch):
+        loaded.load(run="again", look="again")
 
 
 def test_a_refused_batch_that_is_active_after_all_is_found_before_the_next_one(loaded: Breaker) -> None:
