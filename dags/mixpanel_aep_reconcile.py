@@ -47,6 +47,7 @@ them.
 | look | as for *export* in *{dag_id}*: the first line of the log says it |
 | day | as for the step that the log names; the other days are not affected |
 | close | usually a right that the AEP credential lacks; nothing depends on it |
+| finish | it does nothing itself: it is red when a task before it is, and makes the run red |
 | audit | days are missing in AEP for longer than `missing_grace_hours`: its log names each with the reason; backfill them |
 """
 

@@ -124,6 +124,7 @@ def test_the_steps_can_be_listed() -> None:
         "id_sets",
         "jsonl",
         "origin",
+        "other_batches",
         "outcome",
         "previous_days",
         "reconcile",

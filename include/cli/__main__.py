@@ -79,6 +79,14 @@ def _parser() -> argparse.ArgumentParser:
     carried = _add(commands, "run", run, "the five steps for a day, or for all days from one to another")
     carried.add_argument("day", type=_day, metavar="DAY")
     carried.add_argument("last", type=_day, metavar="DAY", nargs="?")
+    carried.add_argument(
+        "--again", action="store_true", help="export the days again, also where they were exported"
+    )
+    carried.add_argument(
+        "--replace",
+        action="store_true",
+        help="load the days in place of what is active, after a change of the mapping",
+    )
     verified = _add(commands, "verify", verify_days, "compare what AEP's data lake holds with the ledgers")
     verified.add_argument(
         "days", type=_days, metavar="DAY..DAY", nargs="?", help="default: as the weekly task chooses them"

@@ -60,15 +60,15 @@ def _mixpanel(project: Project) -> str:
             f"Mixpanel does not show project {project.mixpanel_settings.project_id} to this account.",
             "Correct project_id and region of the connection, or give the account a role in the project.",
         )
-    told = f"project {me.project_name!r} in {me.timezone or 'a zone that Mixpanel does not tell'}"
+    sentence = f"project {me.project_name!r} in {me.timezone or 'a zone that Mixpanel does not tell'}"
     if me.timezone in (None, source.timezone):
-        return told
+        return sentence
     if source.time_is == "project_local":
         raise ConfigError(
             f"Mixpanel says that the project's zone is {me.timezone}, the pipeline file says {source.timezone}.",
             "Write timezone as Mixpanel shows it.",
         )
-    return f"{told}; the pipeline file says {source.timezone}, which changes nothing where time is UTC"
+    return f"{sentence}; the pipeline file says {source.timezone}, which changes nothing where time is UTC"
 
 
 def _events(project: Project) -> str:
@@ -76,16 +76,16 @@ def _events(project: Project) -> str:
     if not source.events and not source.where:
         return "all events are exported"
     last = project.newest_days(1)[1]
-    told = "all events"
+    sentence = "all events"
     if source.events:
         found = check_events(client, source, project.pipeline.start_date, last)
-        told = f"Mixpanel has {len(found.found)} of {len(source.events)} events"
+        sentence = f"Mixpanel has {len(found.found)} of {len(source.events)} events"
         if found.unchecked:
-            told += f"; {len(found.unchecked)} were not asked for, to spare the export budget"
+            sentence += f"; {len(found.unchecked)} were not asked for, to spare the export budget"
     if source.where:
         check_where(client, source, last)
-        told += ", and accepts where"
-    return told
+        sentence += "; it accepts where"
+    return sentence
 
 
 def _aep(project: Project) -> str:
@@ -112,8 +112,8 @@ def _owner(project: Project) -> str:
         return f"dataset {name!r} is not there yet"
     project.owner.require(dataset)
     check_lake_id(project.lake, dataset)
-    if project.owner.missing(dataset["tags"]):
-        return f"dataset {name!r} was set up before datasets were tagged; apply tags it"
+    if missing := project.owner.missing(dataset["tags"]):
+        return f"dataset {name!r} is not tagged with {', '.join(missing)} of this pipeline; apply tags it"
     return f"dataset {name!r} belongs to this pipeline, lake and Mixpanel project"
 
 
@@ -127,15 +127,15 @@ def _lake(project: Project) -> str:
             "data.",
             f"Run: chmod -R go-rwx {shlex.quote(str(lake.root))}",
         )
-    told = f"{lake.url} keeps create-only puts"
+    sentence = f"{lake.url} keeps create-only puts"
     if lake.on_this_machine:
-        return told
+        return sentence
     if lake.open_to_anyone():
         raise ConfigError(
             f"Anyone can read the lake {lake.url}, and with it every event, without credentials.",
             "Block public access of the bucket (docs/security.md says how it has to be).",
         )
-    return f"{told}, and lets nobody in without credentials"
+    return f"{sentence}, and is not publicly readable"
 
 
 def _mapping(project: Project) -> str:

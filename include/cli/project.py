@@ -96,7 +96,9 @@ class Project:
     @property
     def owner(self) -> Ownership:
         """Who asks for the pipeline's dataset."""
-        source, names = str(self.mixpanel_settings.source), pipeline_names(self.pipelines)
+        source = str(self.mixpanel_settings.source)
+        # Also those of the usual folder, as every run has it: a file of another folder may be a copy of one of them.
+        names = {*pipeline_names(self.pipelines), *pipeline_names()}
         return Ownership(self.pipeline.name, self.lake, source, frozenset(names))
 
     def workspace(self, day: date) -> Workspace:

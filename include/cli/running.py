@@ -38,20 +38,29 @@ def run(project: Project, arguments: argparse.Namespace) -> int:
             f"A run cannot end ({last}) before it begins ({arguments.day}).", "Give the first day first."
         )
     for number in range((last - arguments.day).days + 1):
-        _run_day(project, arguments.day + timedelta(days=number))
+        _run_day(project, arguments.day + timedelta(days=number), arguments)
     return 0
 
 
-def _run_day(project: Project, day: date) -> None:
+def _run_day(project: Project, day: date, arguments: argparse.Namespace) -> None:
     place = project.workspace(day)
-    source = project.mixpanel_settings.source
-    steps = DayRun(place, source, project.mixpanel, project.aep, f"cli/{day}", on_step=partial(_report, day))
+    name = f"cli/{day}"
+    steps = DayRun(
+        place,
+        project.mixpanel_settings.source,
+        project.mixpanel,
+        project.aep,
+        name,
+        refresh=f"{name}/{project.clock.now().isoformat()}" if arguments.again else None,
+        replace=arguments.replace,
+        on_step=partial(_report, day),
+    )
     done = _ingest(project, steps, steps.to_staged())
     batches = ", ".join(done.batches) or "no batch"
     say(
         "ok",
         "ingest",
-        f"{day}: {done.active} rows are active in {batches}, {done.loaded} of them of this content",
+        f"{day}: {done.active} rows are active in {batches}; this run added {0 if done.again else done.loaded}",
     )
 
 

@@ -83,6 +83,10 @@ def up(settings: DemoSettings) -> int:
     console.print(f"Airflow  {settings.airflow_url}  (no login)")
     console.print(f"Sandbox  {settings.sandbox_url}  (Mixpanel, IMS and AEP)")
     console.print(f"Lake     {settings.lake_url}")
+    environment = settings.write_command_line_environment()
+    console.print(
+        f"Command line  set -a; . {environment}; set +a; .venv/bin/mixpanel-aep check shop", soft_wrap=True
+    )
     console.print("Choose a DAG mixpanel_to_aep_…, Trigger, Backfill; `make down` stops everything.")
     return 0
 
@@ -106,7 +110,7 @@ def _start(services: Services) -> AirflowApi:
     services.start_sandbox()
     if settings.lake == "s3":
         services.start_s3()
-    _say("starting Airflow (20 to 60 seconds)")
+    _say("starting Airflow (20 seconds to 3 minutes)")
     services.start_airflow()
     services.load_airflow_settings()
     api = AirflowApi(settings.airflow_url)

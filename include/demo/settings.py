@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import secrets
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -122,6 +123,26 @@ class DemoSettings:
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "MIXPANEL_AEP_LAKE": self.lake_url,
         }
+
+    def write_command_line_environment(self) -> Path:
+        """Write what the command line needs to use this demo's Airflow and lake, to be read by a shell; return the file.
+
+        It holds the key of the demo's Airflow: readable by its owner alone.
+        """
+        path = self.folder / "command-line.env"
+        names = (
+            "AIRFLOW_HOME",
+            "AIRFLOW__CORE__FERNET_KEY",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+            "MIXPANEL_AEP_LAKE",
+        )
+        values = {
+            **{n: v for n, v in self.airflow_environment().items() if n in names},
+            **self.lake_environment(),
+        }
+        path.touch(mode=0o600)
+        path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()))
+        return path
 
     @staticmethod
     def _secret(home: Path, name: str) -> str:

@@ -20,7 +20,6 @@ from include.aep.load_id import (
     LoadId,
 )
 from include.aep.model import Batch
-from include.aep.witness import Witness
 from include.errors import (
     AlreadyExists,
     Conflict,
@@ -34,6 +33,7 @@ from include.lake.lake_id import LAKE_TAG
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import LakeFile, Manifest
 from include.steps.day_index import progress_of
+from include.steps.other_batches import MAY_BECOME_ACTIVE, OtherBatches
 from include.steps.stage import stage_partition
 from include.steps.workspace import Workspace
 
@@ -41,7 +41,6 @@ _PATIENCE_SECONDS = 20.0
 _POLL_SECONDS = 2.0
 _MOST_NUMBERS = 5
 """So many ``externalId``s are tried where AEP says that one is taken."""
-_MAY_BECOME_ACTIVE = (BatchOutlook.OPEN, BatchOutlook.COMMITTED, BatchOutlook.ACTIVE, BatchOutlook.UNKNOWN)
 
 
 @dataclass
@@ -136,7 +135,7 @@ class BatchLoader:
 
     def mark_empty(self) -> None:
         """Write down that the day has no rows, once AEP holds none that the ledger does not know."""
-        self._require_no_other(self._witnessed())
+        self._others.require_none(self._others.seen(self.records))
         self.history.bind(
             self.workspace.pipeline.name, self.workspace.clock.now().isoformat(timespec="seconds")
         )
@@ -149,9 +148,9 @@ class BatchLoader:
         """
         active = loads(self.records)
         if active and progress_of(self.records) != "none":
-            self.record(
-                "active", str(active[-1].batch), counts=active[-1].counts, note="nothing else is to be loaded"
-            )
+            newest = active[-1]
+            note = "nothing else is to be loaded"
+            self.record("active", str(newest.batch), counts=newest.counts, note=note)
 
     def create(self) -> None:
         """Claim the partition, then create its batch, or adopt the one that a crashed run created.
@@ -169,11 +168,11 @@ class BatchLoader:
         if superseded is not None and superseded.kind == "created":
             self._abort(str(superseded.batch))
         replaces = tuple(str(record.batch) for record in loads(self.records)) if self.replace else ()
-        seen = self._witnessed()
-        if (lost := self._find_lost(seen)) is not None:
+        seen = self._others.seen(self.records)
+        if (lost := self._others.find_lost(seen, self._load_id(1), self.staged.content)) is not None:
             self.record("created", lost.id, replaces=replaces)
             return
-        self._require_no_other(seen)
+        self._others.require_none(seen)
         # The files come first: a changed one must not leave an open batch behind.
         with self._files() as paths:
             batch, is_new = self._open(replaces, seen)
@@ -181,59 +180,9 @@ class BatchLoader:
             if is_new:  # it is open; asking the catalog, which may not know it yet, could only delay it
                 self._fill(batch, paths)
 
-    def _witnessed(self) -> list[Batch]:
-        """The partition's batches that the ledger does not count on, as AEP shows them now."""
-        # One that was gone, replaced or refused may be there again: AEP may have been wrong about it.
-        return Witness(self.history, self.aep).batches(
-            self.workspace.partition.day, in_question(self.records)
-        )
-
-    def _find_lost(self, seen: list[Batch]) -> Batch | None:
-        """A batch of this very content that may be or become active, and whose record was lost.
-
-        An open one is adopted only where it comes from this lake: another installation may be filling it.
-        """
-        wanted = self._load_id(1)
-        for batch in seen:
-            state, content = outlook(batch.status), batch.tag(CONTENT_TAG)
-            if not wanted.is_same_load(batch.load_id) or content not in (None, self.staged.content):
-                continue
-            if state in (BatchOutlook.COMMITTED, BatchOutlook.ACTIVE) or (
-                state is BatchOutlook.OPEN and batch.tag(LAKE_TAG) == self.history.lake_id
-            ):
-                return batch
-        return None
-
-    def _require_no_other(self, seen: list[Batch], own: Batch | None = None) -> None:
-        """Stop before two batches of the partition can be active at once.
-
-        An open batch from this lake that no record names is an orphan of a crash: no run can complete it without a
-        record, so it is aborted. Of an open batch from elsewhere and ``own`` the older one continues.
-        """
-        for batch in seen:
-            state = outlook(batch.status)
-            if state not in _MAY_BECOME_ACTIVE:
-                continue
-            if state is BatchOutlook.OPEN:
-                if self.history.lake_id is not None and batch.tag(LAKE_TAG) == self.history.lake_id:
-                    self.aep.batches.abort(batch.id)
-                    continue
-                if own is not None and (own.created_ms, own.id) < (batch.created_ms, batch.id):
-                    continue
-                raise OpenBatchElsewhere(
-                    f"AEP has an open batch {batch.id} of partition {self.workspace.partition} that this lake does "
-                    "not know: another installation is loading the day, or a run on another lake ended in a crash.",
-                    "Make sure that only one installation loads into this dataset; abort the batch in AEP if no run "
-                    "is filling it. Nothing of it is visible yet.",
-                )
-            raise UnknownBatch(
-                f"AEP holds batch {batch.id} ({batch.status or 'without a status'}) of partition "
-                f"{self.workspace.partition}, which the ledger in {self.workspace.lake.url} does not know: it was "
-                "loaded from another lake, or this lake is an older copy.",
-                f"Nothing was loaded. Correct the lake's address; or read the ledger back from AEP: mixpanel-aep "
-                f"recover {self.workspace.pipeline.name} {self.workspace.partition}; or this batch alone: mixpanel-aep "
-                f"ledger adopt {self.workspace.pipeline.name} {self.workspace.partition} --batch {batch.id} --why TEXT.",
-            )
+    @property
+    def _others(self) -> OtherBatches:
+        return OtherBatches(self.workspace, self.history, self.aep)
 
     def _open(self, replaces: tuple[str, ...], seen: list[Batch]) -> tuple[str, bool]:
         """Open a batch under an ``externalId`` that is free; its id, and whether this call made it."""
@@ -245,7 +194,8 @@ class BatchLoader:
                 return self._create_batch(number, replaces), True
             except AlreadyExists:
                 # Created by a request whose answer was lost. It is adopted if it lives; else its number is used up.
-                if (lost := self._find_lost(self._witnessed())) is not None:
+                seen = self._others.seen(self.records)
+                if (lost := self._others.find_lost(seen, self._load_id(1), self.staged.content)) is not None:
                     return lost.id, False
         raise Conflict(
             f"AEP says that the externalIds of partition {self.workspace.partition} are taken, up to number "
@@ -317,12 +267,12 @@ class BatchLoader:
 
     def _require_alone(self, batch: str) -> None:
         """Ask AEP once more, between creation and COMPLETE; where another batch has come first, this one is ended."""
-        seen = self._witnessed()
-        others = [other for other in seen if outlook(other.status) in _MAY_BECOME_ACTIVE]
+        seen = self._others.seen(self.records)
+        others = [other for other in seen if outlook(other.status) in MAY_BECOME_ACTIVE]
         if not others:
             return
         try:
-            self._require_no_other(others, self.aep.batches.find(batch))
+            self._others.require_none(others, self.aep.batches.find(batch))
         except (UnknownBatch, OpenBatchElsewhere):
             self._abort(batch)
             raise

@@ -66,7 +66,8 @@ class DayRun:
         return self._done(stage_partition(self.workspace, valid, self.history, replace=self.replace))
 
     def to_staged(self) -> Manifest:
-        """The first four steps; returns the staged manifest."""
+        """The first four steps; returns the staged manifest. The target is checked before an export is requested."""
+        _ = self.opened
         return self.stage(self.validate(self.transform(self.export())))
 
     def ingest(self, staged: Manifest) -> Ingested | Watching:

@@ -31,8 +31,9 @@ from sqlalchemy import select, update
 from include.lake.lake import Lake
 from tests.carrying import CONNECTIONS, PIPELINES, Carrier
 from tests.faults.checking import EXACT, compared, ledger_faults, leftovers
-from tests.faults.place import Place, Stage
+from tests.faults.place import Place
 from tests.faults.running import DAYS, STEPS
+from tests.faults.stage import Stage
 from tests.security.canaries import AEP_SECRET
 
 PROJECT = Path(__file__).parents[2]

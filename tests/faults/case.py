@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from tests.faults.place import LakeKind, Place, event
+from tests.faults.observing import LakeKind
+from tests.faults.place import Place, event
 from tests.faults.running import DAYS, Run
 
 Json = Mapping[str, Any]

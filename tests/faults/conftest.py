@@ -9,9 +9,9 @@ import pytest
 
 from include.sandbox.server import SandboxServer
 from tests.faults.matrix import SHOWN_ELSEWHERE
-from tests.faults.place import Stage
 from tests.faults.prepared import Prepared
 from tests.faults.s3 import S3Proxy, proxied
+from tests.faults.stage import Stage
 from tests.security.canaries import AWS_KEY, AWS_SECRET
 from tests.storing import s3_stand_in
 

@@ -13,6 +13,7 @@ from tests.faults.cases import (
     transform,
     validate,
     world,
+    world_of_days,
 )
 
 CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
@@ -24,7 +25,7 @@ CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
     "O": (19, orchestration.CASES),
     "R": (7, resources.CASES),
     "M": (14, malice.CASES),
-    "W": (21, world.CASES),
+    "W": (21, (*world.CASES, *world_of_days.CASES)),
 }
 """How many cases a chapter has, and which."""
 

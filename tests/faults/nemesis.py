@@ -11,11 +11,12 @@ import psutil
 from include.demo.evidence import Comparison
 from include.steps.sweep import sweep_batches, sweep_lake
 from tests.faults.checking import compared, ledger_faults, leftovers, require_explained
-from tests.faults.place import Place, Stage, event
+from tests.faults.place import Place, event
 from tests.faults.plans import Kill, KillAfter, Late, NextBatch, Person, Plan, Storage, Wire
 from tests.faults.prepared import Prepared, fill
 from tests.faults.running import DAYS, End, Run, Try
 from tests.faults.s3 import S3Fault
+from tests.faults.stage import Stage
 from tests.faults.turning import turn
 
 _TRIES = 5

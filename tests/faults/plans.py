@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from include.lake.ledger import Kind
 from tests.failures.aep_failure import at
 from tests.failures.failure import answer, cut, drop, html, sentinel
-from tests.faults.place import LakeKind
+from tests.faults.observing import LakeKind
 from tests.faults.running import DAYS, Run
 
 Json = Mapping[str, Any]

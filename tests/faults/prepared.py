@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from datetime import date
 
 from tests.faults.case import three
-from tests.faults.place import Place, Stage
+from tests.faults.place import Place
 from tests.faults.running import Run
+from tests.faults.stage import Stage
 
 _MOST_PLANS = 60
 """Until the stage is renewed: the more plans it has seen, the longer the next one takes."""

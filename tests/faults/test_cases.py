@@ -15,9 +15,9 @@ from include.lake.manifest import Step
 from tests.faults.case import Case
 from tests.faults.checking import unexplained
 from tests.faults.matrix import ALL, CASES, CHAPTERS, SHOWN_ELSEWHERE
-from tests.faults.place import Stage
 from tests.faults.plans import POINTS
 from tests.faults.playing import play
+from tests.faults.stage import Stage
 
 pytestmark = pytest.mark.sandbox
 PROJECT = Path(__file__).parents[2]

@@ -19,7 +19,8 @@ import psutil
 import pytest
 
 from tests.faults.case import run
-from tests.faults.place import NOON, Place, Stage
+from tests.faults.place import NOON, Place
+from tests.faults.stage import Stage
 
 pytestmark = pytest.mark.sandbox
 _NIGHTLY = float(os.environ.get("NIGHTLY") or 0)

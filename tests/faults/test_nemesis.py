@@ -13,9 +13,9 @@ import pytest
 
 from tests.faults.checking import Unexplained
 from tests.faults.nemesis import carry_out
-from tests.faults.place import Stage
 from tests.faults.plans import Plan, plan_of
 from tests.faults.prepared import Prepared
+from tests.faults.stage import Stage
 
 pytestmark = pytest.mark.sandbox
 _PLANS, _SEED = int(os.environ.get("PLANS", "500")), int(os.environ.get("SEED", "1"))

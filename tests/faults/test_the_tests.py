@@ -12,8 +12,9 @@ from tests.failures.failure import cut
 from tests.faults import broken
 from tests.faults.case import Case, Together, add, fault, run
 from tests.faults.matrix import CASES
-from tests.faults.place import Place, Stage, event
+from tests.faults.place import Place, event
 from tests.faults.playing import play
+from tests.faults.stage import Stage
 
 pytestmark = pytest.mark.sandbox
 

@@ -24,8 +24,8 @@ from include.steps.export import export_partition
 from include.steps.transform import transform_partition
 from include.xdm.mapping import bind
 from tests.faults.checking import EXACT, compared
-from tests.faults.place import Stage
 from tests.faults.running import Run
+from tests.faults.stage import Stage
 from tests.making import NOON, SOURCE, row, schema, workspace
 
 PROJECT = Path(__file__).parents[2]

@@ -15,6 +15,7 @@ from include.errors import AmendmentRefused, AnotherSource, BatchFailed, BatchUn
 from include.lake.lake import Lake
 from include.steps.audit import AuditedDay, DayStatus, audit_days
 from include.steps.binding import open_history
+from include.steps.other_batches import OtherBatches
 from tests.carrying import PIPELINES, quick_sandbox
 from tests.steps.test_recover import Recoverer
 from tests.steps.test_verify import NOON, OURS, row
@@ -177,8 +178,5 @@ def test_a_refused_batch_that_is_active_after_all_is_found_before_the_next_one(l
 
 
 def _witnessed(loaded: Breaker) -> list[Batch]:
-    from include.steps.batch_loader import BatchLoader
-
-    place, staged = loaded.workspace(DAY), loaded.stage(DAY)
-    work = BatchLoader.open(place, loaded.history(DAY), staged, loaded.aep, "look", replace=False)
-    return work._witnessed()
+    steps = loaded.steps(DAY)
+    return OtherBatches(steps.workspace, steps.history, steps.aep).seen(loaded.records(DAY))

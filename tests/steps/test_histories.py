@@ -187,6 +187,7 @@ def test_of_two_open_batches_the_older_one_continues(
     """Two installations that share nothing but AEP create a batch of the same day at the same moment."""
     loader = untagged
     from include.steps.batch_loader import BatchLoader
+    from include.steps.other_batches import OtherBatches
 
     other = Loader(loader.url, Lake(f"file://{tmp_path}/other"), loader.pipeline)
     other.pipeline = other.pipeline.model_copy(update={"unmapped": "drop"})
@@ -195,15 +196,15 @@ def test_of_two_open_batches_the_older_one_continues(
 
     def send_after_the_other(self: BatchLoader, batch: str, paths: list[Path]) -> None:
         monkeypatch.setattr(BatchLoader, "_send", send)
-        monkeypatch.setattr(BatchLoader, "_require_no_other", lambda *a, **k: None)
+        monkeypatch.setattr(OtherBatches, "require_none", lambda *a, **k: None)
         try:
-            monkeypatch.setattr(BatchLoader, "_require_no_other", require)
+            monkeypatch.setattr(OtherBatches, "require_none", require)
             other.ingest(DAY, theirs, "theirs")
         except (OpenBatchElsewhere, UnknownBatch) as refused:
             ends.append(type(refused))
         send(self, batch, paths)
 
-    require = BatchLoader._require_no_other
+    require = OtherBatches.require_none
     monkeypatch.setattr(BatchLoader, "_send", send_after_the_other)
     assert loader.ingest(DAY, staged, "ours").active == 8
     assert ends == [OpenBatchElsewhere]

@@ -451,7 +451,7 @@ def test_of_several_missing_batches_the_one_in_flight_is_written_first(
     loaded: Recoverer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older = loaded.add_batch(f"mixpanel-aep-hostile-{DAY}-{'b' * 16}-1", [row("f" * 64, NOON)])
-    monkeypatch.setattr("include.steps.batch_loader.BatchLoader._require_no_other", lambda *_: None)
+    monkeypatch.setattr("include.steps.other_batches.OtherBatches.require_none", lambda *_: None)
     flying = left_at_aep(loaded, STAGING)
     loaded.post(f"/aep/batches/{flying}", {"status": "success"})
     before = loaded.records(DAY)

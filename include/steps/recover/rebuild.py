@@ -79,8 +79,9 @@ def recover(
         except BadManifest as error:
             folder = history.lake.uri(history.ledger(day).prefix)
             result.refused[day] = f"{error} Move the folder {folder} out of the lake, then run recover again."
-    # Last, so that a lake that is only partly rebuilt is not yet the dataset's.
-    own = ensure_lake_id(history.lake, tagged_lake_id(dataset))
+    # Last, so that a lake that is only partly rebuilt is not yet the dataset's. A lake without an id gets a new one: if
+    # the old lake was not lost after all, its runs are refused from here on, instead of loading beside this one's.
+    own = ensure_lake_id(history.lake)
     if tagged_lake_id(dataset) != own:
         aep.catalog.tag_dataset(dataset, {LAKE_TAG: [own]})
         result.tagged = True

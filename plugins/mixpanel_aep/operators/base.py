@@ -103,7 +103,9 @@ class PartitionOperator(PipelineOperator):
 
     def workspace(self, context: Mapping[str, Any]) -> Workspace:
         """The run's partition in the pipeline's lake."""
-        return Workspace.of(open_lake(self.pipeline), self.pipeline, partition_of(context))
+        workspace = Workspace.of(open_lake(self.pipeline), self.pipeline, partition_of(context))
+        self.log.info("Partition %s in the lake %s", workspace.partition, workspace.lake.url)
+        return workspace
 
     def steps(self, workspace: Workspace, context: Mapping[str, Any]) -> DayRun:
         """The steps of the run's partition, as the run's conf wants them."""

@@ -22,7 +22,8 @@ from tests.faults.looking import (
     silent_about,
     unmapped,
 )
-from tests.faults.place import NOON, LakeKind, Place, event
+from tests.faults.observing import LakeKind
+from tests.faults.place import NOON, Place, event
 from tests.faults.running import Run
 
 _CUT = "again:TruncatedExport"

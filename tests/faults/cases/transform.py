@@ -22,7 +22,8 @@ from tests.faults.looking import (
     same,
     unmapped,
 )
-from tests.faults.place import NOON, LakeKind, Place, event
+from tests.faults.observing import LakeKind
+from tests.faults.place import NOON, Place, event
 from tests.faults.running import Run
 
 _OTHER_MAPPING = str(Path(__file__).parents[1] / "mapping_with_expression.json")

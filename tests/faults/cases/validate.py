@@ -6,7 +6,8 @@ from typing import Any
 
 from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, dies, run, three
 from tests.faults.looking import all_of, counted, made, outputs, remembered, same
-from tests.faults.place import LakeKind, Place, event
+from tests.faults.observing import LakeKind
+from tests.faults.place import Place, event
 from tests.faults.running import DAYS, Run
 
 _NOTHING: dict[str, Any] = {"active": 0, "batches": 0}
