@@ -132,7 +132,7 @@ def decide(records: Sequence[LedgerRecord], wanted: Wanted, statuses: Mapping[st
     for batch, state in states.items():
         if state is not BatchOutlook.ACTIVE:  # what the ledger says is not enough for a green run
             return Decision(Action.CONFIRM, batch)
-    return _replacing(active, wanted) if wanted.replace else _beside(records, active, wanted)
+    return _replacing(records, active, wanted) if wanted.replace else _beside(records, active, wanted)
 
 
 def _with_batch(last: LedgerRecord, wanted: Wanted, status: str | None) -> Decision | None:
@@ -170,10 +170,14 @@ def _beside(records: Sequence[LedgerRecord], active: list[LedgerRecord], wanted:
         return Decision(Action.CREATE)
     if active:
         return Decision(Action.DONE, active[-1].batch)
+    return _empty(records)
+
+
+def _empty(records: Sequence[LedgerRecord]) -> Decision:
     return Decision(Action.DONE if records and records[-1].kind == "empty" else Action.MARK_EMPTY)
 
 
-def _replacing(active: list[LedgerRecord], wanted: Wanted) -> Decision:
+def _replacing(records: Sequence[LedgerRecord], active: list[LedgerRecord], wanted: Wanted) -> Decision:
     if [record.content for record in active] == [wanted.content]:
         return Decision(Action.DONE, active[0].batch)
     if wanted.beside:
@@ -181,5 +185,5 @@ def _replacing(active: list[LedgerRecord], wanted: Wanted) -> Decision:
     if wanted.rows:
         return Decision(Action.CREATE)
     if not active:
-        return Decision(Action.MARK_EMPTY)
+        return _empty(records)
     return Decision(Action.STOP, active[-1].batch, "no valid event is left to replace what is active")

@@ -13,12 +13,19 @@ from datetime import date
 import msgspec
 
 from include.aep.client import AepClient
+from include.aep.decide import BatchOutlook, outlook
+from include.aep.load_id import SOURCE_TAG
 from include.aep.model import Batch
+from include.errors import AnotherSource
 from include.lake.history import History
 
 _VERSION = 1
 _OVERLAP_MS = 15 * 60 * 1000
 """The catalog may show a batch later than one that was created after it."""
+
+_LAST_MS = 253_402_300_799_000
+"""The end of year 9999."""
+_ENDED = (BatchOutlook.REFUSED, BatchOutlook.GONE)
 
 
 class _Listing(msgspec.Struct):
@@ -49,20 +56,45 @@ class Witness:
         """The batches of ours of a day as AEP shows them now, oldest first, except the ``known`` ones.
 
         One request and, for each older batch that is not known, one more.
+
+        Raises:
+            AnotherSource: a batch that the request shows holds events of another Mixpanel project.
         """
         key = self.history.key("batches")
         body = self.history.lake.read(key)
         listing = _read(body)
-        after = listing.until_ms - _OVERLAP_MS if listing.until_ms else None
-        shown = {
-            batch.id: batch
-            for batch in self.aep.catalog.batches_created_after(self.history.target.dataset_id, after)
-        }
+        shown = self._created_after(listing.until_ms - _OVERLAP_MS if listing.until_ms else None)
+        if listing.until_ms and all(batch.created_ms < listing.until_ms for batch in shown.values()):
+            # The newest batch that the stored listing knows must be among them: it is damaged, or of another dataset.
+            listing, shown = _Listing(), self._created_after(None)
+        require_source(self.history, shown.values())
         if listing.add(shown.values()):
             self.history.lake.replace(key, msgspec.json.encode(listing))
         left = [batch for batch in listing.days.get(str(day), ()) if batch not in set(known)]
         found = [shown.get(batch) or self.aep.batches.find(batch) for batch in left]
         return sorted(filter(None, found), key=lambda batch: (batch.created_ms, batch.id))
+
+    def _created_after(self, moment_ms: int | None) -> dict[str, Batch]:
+        listed = self.aep.catalog.batches_created_after(self.history.target.dataset_id, moment_ms)
+        return {batch.id: batch for batch in listed}
+
+
+def require_source(history: History, batches: Iterable[Batch]) -> None:
+    """Compare the tags of batches that are or may become active with the history's source.
+
+    Raises:
+        AnotherSource: one holds events of another Mixpanel project.
+    """
+    own = str(history.source)
+    for batch in batches:
+        source = batch.tag(SOURCE_TAG)
+        if batch.is_ours and source not in (None, own) and outlook(batch.status) not in _ENDED:
+            raise AnotherSource(
+                f"Batch {batch.id} of dataset {history.target.dataset_id} holds events of Mixpanel project {source}, "
+                f"but the connection names project {own}.",
+                "Correct the Mixpanel connection, or give this project a dataset of its own in aep.dataset of the "
+                "pipeline file. Nothing was sent.",
+            )
 
 
 def _read(body: bytes | None) -> _Listing:
@@ -71,4 +103,5 @@ def _read(body: bytes | None) -> _Listing:
         listing = msgspec.json.decode(body or b"{}", type=_Listing)
     except msgspec.MsgspecError:
         return _Listing()
-    return listing if listing.version == _VERSION else _Listing()
+    is_usable = listing.version == _VERSION and 0 <= listing.until_ms <= _LAST_MS
+    return listing if is_usable else _Listing()

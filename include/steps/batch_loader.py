@@ -32,6 +32,7 @@ from include.lake.history import History
 from include.lake.lake_id import LAKE_TAG
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import LakeFile, Manifest
+from include.steps.day_index import progress_of
 from include.steps.other_batches import MAY_BECOME_ACTIVE, OtherBatches
 from include.steps.stage import stage_partition
 from include.steps.workspace import Workspace
@@ -139,6 +140,17 @@ class BatchLoader:
             self.workspace.pipeline.name, self.workspace.clock.now().isoformat(timespec="seconds")
         )
         self.record("empty")
+
+    def settle(self) -> None:
+        """Repeat the newest load where an earlier run began another that is not needed any more.
+
+        The ledger would else say for ever that a run has not ended, or that AEP refused rows of the day.
+        """
+        active = loads(self.records)
+        if active and progress_of(self.records) != "none":
+            newest = active[-1]
+            note = "nothing else is to be loaded"
+            self.record("active", str(newest.batch), counts=newest.counts, note=note)
 
     def create(self) -> None:
         """Claim the partition, then create its batch, or adopt the one that a crashed run created.

@@ -94,13 +94,13 @@ class _Takeover:
     def day(self, day: date) -> bool:
         """Copy a day's old ledger into the history, unless that has been done; whether it belongs there."""
         partition, ledger = PartitionKey(self.pipeline.name, day), self.history.ledger(day)
-        old = Ledger(self.history.lake, partition.first_ledger, day).records()
+        old = self._old(day)
         records = ledger.records()
         if not old or (records and not _is_copy(records, old)):
             return False
         if len(records) >= len(old):
             return True
-        if not records and not self._is_about_dataset(old):
+        if not records and not self._is_about_dataset(day, old):
             return False
         source = self._source(partition, old)
         if source is not None and source != self.history.source.project_id:
@@ -137,8 +137,27 @@ class _Takeover:
         }
         return sorted(found, reverse=True)
 
-    def _is_about_dataset(self, old: Sequence[LedgerRecord]) -> bool:
-        """Whether AEP says that the ledger's batches are in the history's dataset; a day without batches is not."""
+    def _old(self, day: date) -> list[LedgerRecord]:
+        return Ledger(self.history.lake, PartitionKey(self.pipeline.name, day).first_ledger, day).records()
+
+    def _is_about_dataset(self, day: date, old: Sequence[LedgerRecord]) -> bool:
+        """Whether the ledger's batches are in the history's dataset; an empty day is empty for every dataset."""
+        own, named = self.history.target.dataset_id, self._dataset_of(old)
+        if named is not None:
+            return named == own
+        if old[-1].kind == "empty" or not any(record.batch for record in old):
+            return old[-1].kind == "empty"
+        # AEP knows none of its batches: they are about a dataset in another AEP sandbox, or AEP does not answer now.
+        # The latter, where other days are about this dataset; then the run asks again, and a person decides.
+        others = [other for other in self._old_days() if other != day][:_DAYS_ASKED]
+        return any(self._dataset_of(self._old(other)) == own for other in others)
+
+    def _dataset_of(self, old: Sequence[LedgerRecord]) -> str | None:
+        """The dataset of the newest batch that AEP knows; None where it knows none of them.
+
+        Raises:
+            BatchUnconfirmed: AEP shows the batch without its dataset.
+        """
         for batch in dict.fromkeys(record.batch for record in reversed(old) if record.batch):
             found = self.aep.batches.find(batch)
             if found is not None and found.dataset_id is None:
@@ -147,9 +166,8 @@ class _Takeover:
                     "It is asked again when this run is retried.",
                 )
             if found is not None:
-                return found.dataset_id == self.history.target.dataset_id
-        # Where none of them is in this AEP sandbox they are about a dataset elsewhere. An empty day is empty for all.
-        return old[-1].kind == "empty"
+                return found.dataset_id
+        return None
 
     def _source(self, partition: PartitionKey, old: Sequence[LedgerRecord]) -> int | None:
         """The project of which the day was exported, by its manifests; None where they are gone."""

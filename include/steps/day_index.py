@@ -68,10 +68,11 @@ def state_of(records: list[LedgerRecord]) -> DayState:
     """The state that a ledger's records describe."""
     last = records[-1]
     active = [Load(str(r.batch), r.counts.get("active", 0), r.made_of) for r in loads(records)]
-    return DayState(last.number, last.at, active, _progress(records))
+    return DayState(last.number, last.at, active, progress_of(records))
 
 
-def _progress(records: list[LedgerRecord]) -> Progress:
+def progress_of(records: list[LedgerRecord]) -> Progress:
+    """What was begun after the active loads and has not ended well."""
     last, flying = records[-1], in_flight(records)
     if last.kind == "claimed" or (flying is not None and flying.kind in ("created", "completing")):
         return "waiting"

@@ -77,6 +77,7 @@ def ingest_partition(
         batch = str(decision.batch)
         match decision.action:
             case Action.DONE:
+                work.settle()
                 return _ingested(work, again)
             case Action.WATCH:
                 return Watching(batch, work.committed)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from include.aep.client import AepClient
-from include.aep.decide import BatchOutlook, outlook
+from include.aep.decide import BatchOutlook, in_question, outlook
 from include.aep.load_id import CONTENT_TAG, LoadId
 from include.aep.model import Batch
 from include.aep.witness import Witness
@@ -28,11 +28,9 @@ class OtherBatches:
     aep: AepClient
 
     def seen(self, records: Sequence[LedgerRecord]) -> list[Batch]:
-        """The partition's batches that the ledger does not know, or calls gone, as AEP shows them now."""
-        newest = {str(record.batch): record.kind for record in records if record.batch}
-        # One that was gone may be there again, where AEP only did not answer when a person released it.
-        known = [batch for batch, kind in newest.items() if kind != "gone"]
-        return Witness(self.history, self.aep).batches(self.workspace.partition.day, known)
+        """The partition's batches that the ledger does not count on, as AEP shows them now."""
+        # One that was gone, replaced or refused may be there again: AEP may have been wrong about it.
+        return Witness(self.history, self.aep).batches(self.workspace.partition.day, in_question(records))
 
     def find_lost(self, seen: Sequence[Batch], wanted: LoadId, content: str) -> Batch | None:
         """A batch of this very content that may be or become active, and whose record was lost.

@@ -21,7 +21,7 @@ from include.lake.keys import PartitionKey
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import LakeFile, digest_of
 from include.mixpanel.time import day_start, latest_instant
-from include.steps.id_sets import insert_ids, write_ids
+from include.steps.id_sets import insert_ids, read_ids, write_ids
 from include.steps.transform import open_duckdb
 from include.steps.verify.compare import EVER
 from include.steps.workspace import Workspace
@@ -60,7 +60,7 @@ class AepIds:
 
         Raises:
             CountMismatch: AEP's data lake has other numbers of rows than AEP's catalog.
-            AmendmentRefused: the day would hold ids of two recipes.
+            AmendmentRefused: the day would hold ids of two recipes, or an id twice.
             Conflict: a run wrote into the ledger at the same time.
         """
         ledger = self.history.ledger(day)
@@ -70,6 +70,7 @@ class AepIds:
         with place.scratch() as scratch, open_duckdb(scratch) as db:
             db.execute("CREATE TABLE found (_id VARCHAR, batch VARCHAR)")
             counts = {batch.id: self._read(db, day, batch) for batch in batches}
+            self._require_once(db, day, records, batches, scratch)
             # A batch in flight comes first: a run that followed a later record would forget it.
             flying = in_flight(records)
             for batch in sorted(batches, key=lambda each: flying is None or each.id != flying.batch):
@@ -99,14 +100,31 @@ class AepIds:
             (rows,) = db.execute("SELECT count(*) FROM found WHERE batch = ?", [batch.id]).fetchone()
             if rows == batch.output_records:
                 return int(rows)
-        if batch.output_records is not None:
-            raise CountMismatch(
-                f"AEP counts {batch.output_records} rows in batch {batch.id} of partition {day}, but its data lake "
-                f"shows {rows}.",
-                "Nothing was written about this day. Rows may become visible later: run it again. Where rows were "
-                "deleted in AEP, run the day with reprocess: replace after the batch was reverted.",
+        counted = "does not count the" if batch.output_records is None else f"counts {batch.output_records}"
+        raise CountMismatch(
+            f"AEP {counted} rows in batch {batch.id} of partition {day}, but its data lake shows {rows}.",
+            "Nothing was written about this day. Rows may become visible later: run it again. Where rows were "
+            "deleted in AEP, run the day with reprocess: replace after the batch was reverted.",
+        )
+
+    def _require_once(
+        self, db: Any, day: date, records: Sequence[LedgerRecord], batches: Sequence[Batch], scratch: Path
+    ) -> None:
+        """Refuse to call a day loaded whose events are in AEP twice: every run of it would be green."""
+        named = sorted(batch.id for batch in batches)
+        rest = [record for record in loads(records) if record.batch not in named]
+        read_ids(db, "known", self.workspace(day), rest, scratch)
+        (twice,) = db.execute(
+            "SELECT count(*) FROM (SELECT _id FROM (FROM (SELECT _id FROM found) UNION ALL (SELECT _id FROM known)) "
+            "GROUP BY _id HAVING count(*) > 1)"
+        ).fetchone()
+        if twice:
+            others = ", ".join([*named, *(str(record.batch) for record in rest)])
+            raise AmendmentRefused(
+                f"{twice} events of partition {day} are active in AEP more than once, in batches {others}.",
+                "Nothing was written about this day. Revert in AEP the batch that repeats the others, then try again; "
+                "a run loads what is missing then.",
             )
-        return int(rows)
 
     def _about(self, db: Any, place: Workspace, batch: Batch, scratch: Path) -> dict[str, object]:
         """What the records say of the batch: its ids as a file, content and recipe as its tags say."""

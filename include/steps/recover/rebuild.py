@@ -5,7 +5,7 @@ AEP's active batches of this project are what was loaded. Runs that follow compa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -13,11 +13,11 @@ from pathlib import Path
 from include.aep.client import AepClient
 from include.aep.data_lake import LakeReader
 from include.aep.decide import BatchOutlook, in_flight, loads, outlook
-from include.aep.load_id import SOURCE_TAG
-from include.aep.model import Batch, Dataset
+from include.aep.model import Dataset
+from include.aep.witness import require_source
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.model import Pipeline
-from include.errors import AmendmentRefused, AnotherSource, BadManifest, CountMismatch
+from include.errors import AmendmentRefused, BadManifest, CountMismatch
 from include.lake.history import History
 from include.lake.lake_id import LAKE_TAG, ensure_lake_id, tagged_lake_id
 from include.lake.ledger import LedgerRecord
@@ -66,7 +66,7 @@ def recover(
         Conflict: a run wrote into a ledger at the same time.
     """
     batches = DatasetBatches.of(history, aep)
-    _require_source(history, batches.all)
+    require_source(history, batches.all)
     ids = AepIds(history, dataset, reader, pipeline, clock, Writer(f"recover/{person()}", why))
     chosen = sorted(batches.recorded_days if days is None else set(days) & batches.recorded_days)
     result = Recovery()
@@ -76,6 +76,9 @@ def recover(
             _Day(ids, day, batches, result).recover()
         except (CountMismatch, AmendmentRefused) as error:
             result.refused[day] = str(error)
+        except BadManifest as error:
+            folder = history.lake.uri(history.ledger(day).prefix)
+            result.refused[day] = f"{error} Move the folder {folder} out of the lake, then run recover again."
     # Last, so that a lake that is only partly rebuilt is not yet the dataset's. A lake without an id gets a new one: if
     # the old lake was not lost after all, its runs are refused from here on, instead of loading beside this one's.
     own = ensure_lake_id(history.lake)
@@ -83,18 +86,6 @@ def recover(
         aep.catalog.tag_dataset(dataset, {LAKE_TAG: [own]})
         result.tagged = True
     return result
-
-
-def _require_source(history: History, batches: Iterable[Batch]) -> None:
-    own = str(history.source)
-    for batch in batches:
-        source = batch.tag(SOURCE_TAG)
-        if batch.is_ours and source not in (None, own) and outlook(batch.status) is BatchOutlook.ACTIVE:
-            raise AnotherSource(
-                f"Batch {batch.id} of dataset {history.target.dataset_id} holds events of Mixpanel project {source}, "
-                f"but the connection names project {own}.",
-                "Correct the Mixpanel connection. Nothing was written.",
-            )
 
 
 @dataclass(frozen=True)
