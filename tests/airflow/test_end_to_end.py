@@ -70,7 +70,13 @@ def carrier(
         let_in_canaries(server.url, HOSTILE_PROJECT)
         for name, value in connection_variables(server.url, **CANARY_CONNECTIONS).items():
             monkeypatch.setenv(name, value)
-        yield Carrier(server.url, Lake(lake), PIPELINES["hostile"])
+        yield Carrier(
+            server.url,
+            Lake(lake),
+            PIPELINES["hostile"],
+            connection=CANARY_CONNECTIONS["mixpanel"],
+            aep_connection=CANARY_CONNECTIONS["adobe_experience_platform"],
+        )
 
 
 @dataclass

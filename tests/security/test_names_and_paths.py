@@ -23,9 +23,10 @@ from tests.serving import Reply, Request, serving
 
 _DIGEST = r"[0-9a-f]{32}"
 KEY = re.compile(
-    rf"\.writable|hostile/schemas/[0-9a-f]{{16,64}}\.json|hostile/{DAY}/(ledger/\d{{6}}\.json|looks/{_DIGEST}\.json"
+    rf"\.writable|mixpanel-aep\.json|_histories/{_DIGEST}/((history|batches|index)\.json|ledger/{DAY}/\d{{6}}\.json"
+    rf"|ids/{DAY}/{_DIGEST}\.parquet)|hostile/schemas/[0-9a-f]{{16,64}}\.json|hostile/{DAY}/(looks/{_DIGEST}\.json"
     rf"|report/{_DIGEST}\.html|quarantine/(transform|validate|ingest)-{_DIGEST}\.jsonl\.gz"
-    rf"|(raw|xdm|valid|staged)/{_DIGEST}/(manifest\.json|part-\d{{5}}\.parquet"
+    rf"|(raw|xdm|valid|staged)/{_DIGEST}/(manifest\.json|events\.parquet|part-\d{{5}}\.parquet"
     r"|events-[0-9a-f]{16}\.(parquet|json|jsonl\.gz)))"
 )
 
@@ -38,7 +39,12 @@ def test_m01_every_key_of_the_lake_is_made_of_our_own_words(carried: Running) ->
     assert [key for key in keys if not KEY.fullmatch(key)] == []
     root = carried.carrier.lake.root
     assert root is not None
-    assert sorted(path.name for path in root.iterdir()) == [".writable", "hostile"]
+    assert sorted(path.name for path in root.iterdir()) == [
+        ".writable",
+        "_histories",
+        "hostile",
+        "mixpanel-aep.json",
+    ]
 
 
 @pytest.mark.sandbox
