@@ -54,6 +54,10 @@ class LedgerRecord(BaseModel):
     made_of: dict[str, str] = {}
     history: str = ""
 
+    def about(self) -> dict[str, Any]:
+        """The fields that say which rows the record is about: every later record of its batch repeats them."""
+        return self.model_dump(include={"content", "staged", "ids", "recipe", "made_of"})
+
 
 @dataclass(frozen=True)
 class Ledger:

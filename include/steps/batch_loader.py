@@ -111,19 +111,19 @@ class BatchLoader:
         valid = self.workspace.require("validate", self.staged.inputs["validate"])
         self.staged = stage_partition(self.workspace, valid, self.history, replace=self.replace)
 
-    def loaded(self, batch: str) -> tuple[str, int]:
-        """The content digest and the number of rows of a batch, perhaps of an earlier run's content."""
+    def expected_rows(self, batch: str) -> int:
+        """The number of rows staged for a batch, perhaps by an earlier run."""
         record = next(record for record in reversed(self.records) if record.batch == batch)
         if record.staged == self.staged.digest:
-            return self.staged.content, self.staged.rows
+            return self.staged.rows
         if record.ids is not None:
-            return record.content, record.ids.rows
-        return record.content, self.workspace.require("stage", record.staged).rows
+            return record.ids.rows
+        return self.workspace.require("stage", record.staged).rows
 
     def record(self, kind: Kind, batch: str | None = None, **fields: object) -> None:
         """Write the next record. About a batch of an earlier run it repeats what that run wrote."""
         before = next((r for r in reversed(self.records) if batch and r.batch == batch), None)
-        about = before.model_dump(include=_ABOUT) if before else _about(self.staged)
+        about = before.about() if before else _about(self.staged)
         self.records = self.ledger.append(
             self.records,
             kind,
@@ -294,8 +294,8 @@ class BatchLoader:
         )
 
     def _let_others_finish(self) -> None:
-        """Wait while another run's claim is moving. Taking it over too early is safe, merely impolite:
-        the ledger fences the other run out at its next write."""
+        """Wait while another run's claim is moving. Taking it over too early is safe: the ledger fences the other run
+        out at its next write."""
         waited = 0.0
         while self._others_claim() and waited < _PATIENCE_SECONDS:
             self.workspace.clock.sleep(_POLL_SECONDS)
@@ -306,9 +306,6 @@ class BatchLoader:
     def _others_claim(self) -> bool:
         last = self.records[-1] if self.records else None
         return last is not None and last.kind in ("claimed", "created") and last.run != self.run
-
-
-_ABOUT = {"content", "staged", "ids", "recipe", "made_of"}
 
 
 def _about(staged: Manifest) -> dict[str, object]:

@@ -27,7 +27,7 @@ def record_active(work: BatchLoader, batch: str) -> None:
         CountMismatch: AEP counts others.
         Transient: it has not counted yet, or still shows what the batch replaces.
     """
-    found, (_, expected) = work.aep.batches.find(batch), work.loaded(batch)
+    found, expected = work.aep.batches.find(batch), work.expected_rows(batch)
     rows, failed = (found.output_records, found.failed_records) if found else (None, None)
     if rows is None:
         raise Transient(

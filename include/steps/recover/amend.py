@@ -73,8 +73,7 @@ def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerReco
             "Its catalog may show the batch again later: wait, or ask Adobe about the batch.",
         )
     about = next(record for record in reversed(records) if record.batch == batch_id)
-    fields = about.model_dump(include={"content", "staged", "ids", "recipe", "made_of"})
-    return ids.record(ledger, records, "gone", batch_id, **fields)[-1]
+    return ids.record(ledger, records, "gone", batch_id, **about.about())[-1]
 
 
 def _require_nothing_in_flight(

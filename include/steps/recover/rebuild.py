@@ -104,8 +104,7 @@ class _Day:
             return
         gone = [record for record in active if self._outlook(str(record.batch)) is BatchOutlook.GONE]
         for record in gone:
-            about = record.model_dump(include={"content", "staged", "ids", "recipe", "made_of"})
-            records = self.ids.record(ledger, records, "gone", record.batch, **about)
+            records = self.ids.record(ledger, records, "gone", record.batch, **record.about())
             self.result.ended.setdefault(self.day, []).append(str(record.batch))
         readable = {str(record.batch) for record in active if self._is_readable(record)}
         missing = [batch for batch in self.batches.active_of(self.day) if batch.id not in readable]
