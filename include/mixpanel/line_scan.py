@@ -102,8 +102,8 @@ def _ordinary(piece: bytes, first: int, text: Any, starts: Any, stops: Any) -> A
 def _lines_with_early(text: Any, ends: Any) -> Any:
     """The numbers of the lines that hold the word early in any case; ``ends``: where their newlines are."""
     small = text | _SMALL
-    places = np.flatnonzero((small[3:-1] == _L) & (small[4:] == _Y))
-    if not len(places):
-        return places
+    found = small[4:] == _Y
+    found &= small[3:-1] == _L
+    places = np.flatnonzero(found)
     places = places[(small[places] == _E) & (small[places + 1] == _A) & (small[places + 2] == _R)]
     return np.searchsorted(ends, places)

@@ -15,6 +15,7 @@ from include.mixpanel.stream import clean_line, is_event
 
 _GZIP = 16 + isal_zlib.MAX_WBITS
 _QUICKEST = 1
+_BLOCK_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -54,19 +55,26 @@ class HashedFile:
 
 
 class Gzipped:
-    """Compresses into a file: one member, whose header holds no time and no name."""
+    """Compresses into a file: one member, whose header holds no time and no name.
+
+    isal gives other bytes for other pieces of the same content, so it gets blocks of one size.
+    """
 
     def __init__(self, file: HashedFile) -> None:
         self._file = file
         self._packer = isal_zlib.compressobj(_QUICKEST, wbits=_GZIP)
+        self._held = bytearray()
 
     def write(self, data: bytes) -> None:
         """Append bytes, compressed."""
-        self._file.write(self._packer.compress(data))
+        self._held += data
+        while len(self._held) >= _BLOCK_BYTES:
+            self._file.write(self._packer.compress(self._held[:_BLOCK_BYTES]))
+            del self._held[:_BLOCK_BYTES]
 
     def finish(self) -> None:
         """Ends the member."""
-        self._file.write(self._packer.flush())
+        self._file.write(self._packer.compress(self._held) + self._packer.flush())
 
 
 class RawLines:
