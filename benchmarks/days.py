@@ -13,9 +13,9 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
+from benchmarks.place import DAY
 from include.sandbox.data import shop
 
-DAY = date(2026, 7, 1)
 _EPOCH = date(1970, 1, 1)
 _FIRST_SECOND = (DAY - _EPOCH).days * 86_400
 _BLOCK_EVENTS = 2_000
@@ -29,7 +29,6 @@ _MARKS = (
     (re.compile(rb"[0-9a-f]{13}-[0-9a-f]{15}-26011f51-1fa400-[0-9a-f]{15}"),
      b"%(person)013x-%(person)015x-26011f51-1fa400-%(person)015x"),
 )  # fmt: skip
-_ARRAYS = b',"cart":[{"sku":"GR-%d","price":19.5,"quantity":2},{"sku":"GF-%d","price":5,"quantity":1}],"labels":{"a":"x","b":"y"}}}'
 _ODD = (
     b'{"event":"Odd","properties":{"time":%d,"distinct_id":"u-1","$insert_id":"odd-%d","early":"terminated early","n":-0}}',
     b'{"properties":{"time":%d,"$insert_id":"odd-%d","distinct_id":"u-2","text":"\\u00e9\\/"},"event":"Odd"}',
@@ -39,9 +38,10 @@ _ODD = (
 """Events that no fast path may take for ordinary ones: each has to be read by itself."""
 
 
-def lines(events: int, *, odd: float = 0.0, nested: bool = False, first: int = 0) -> Iterator[bytes]:
-    """Blocks of whole lines, newlines included. ``odd``: share of unusual lines; ``nested``: arrays and objects, too;
+def lines(events: int, *, odd: float = 0.0, more: bytes = b"", first: int = 0) -> Iterator[bytes]:
+    """Blocks of whole lines, newlines included. ``odd``: share of unusual lines; ``more``: JSON members for the others;
     ``first``: the number of the first event, for events that are in no other day."""
+    tail = b"," + more + b"}}" if more else b"}}"
     templates, every = _templates(), round(1 / odd) if odd else 0
     for start in range(first, first + events, _BLOCK_EVENTS):
         block = []
@@ -54,16 +54,16 @@ def lines(events: int, *, odd: float = 0.0, nested: bool = False, first: int = 0
             line = templates[mixed % len(templates)] % {
                 b"seconds": seconds, b"insert": mixed, b"ms": n % 1000, b"late": seconds + 1, b"person": mixed % 65_521 + 10_000,
             }  # fmt: skip
-            block.append(line[:-2] + _ARRAYS % (n % 50, n % 7) if nested else line)
+            block.append(line[:-2] + tail)
         block.append(b"")
         yield b"\n".join(block)
 
 
-def write_day(path: Path, events: int, *, odd: float = 0.0, nested: bool = False, late: int = 0) -> None:
+def write_day(path: Path, events: int, *, odd: float = 0.0, more: bytes = b"", late: int = 0) -> None:
     """Writes a day as Mixpanel would send it: one gzip member. ``late``: more events at its end."""
     packer = zlib.compressobj(level=4, wbits=31)
     with path.open("wb") as file:
-        for block in lines(events, odd=odd, nested=nested):
+        for block in lines(events, odd=odd, more=more):
             file.write(packer.compress(block))
         for block in lines(late, first=events + 1_000_003):
             file.write(packer.compress(block))
