@@ -32,8 +32,8 @@ from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.mixpanel.budget import ExportBudget
 from include.mixpanel.client import EXPORT_PATIENCE, MixpanelClient
+from include.mixpanel.raw_file import read_lines
 from include.mixpanel.settings import MixpanelSettings
-from include.steps.transform import read_lines
 from include.steps.workspace import Workspace
 
 PROJECT = Path(__file__).parents[2]

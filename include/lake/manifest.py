@@ -63,10 +63,10 @@ def digest_of(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def upload_file(lake: Lake, key: str, path: Path, rows: int) -> LakeFile:
-    """Puts a local file into the lake and says what was put."""
+def upload_file(lake: Lake, key: str, path: Path, rows: int, *, sha256: str | None = None) -> LakeFile:
+    """Puts a local file into the lake and says what was put. ``sha256``: of the file, where the caller knows it."""
     lake.upload(key, path)
-    return LakeFile(key=key, bytes=path.stat().st_size, sha256=sha256_file(path), rows=rows)
+    return LakeFile(key=key, bytes=path.stat().st_size, sha256=sha256 or sha256_file(path), rows=rows)
 
 
 def load(lake: Lake, key: str) -> Manifest | None:
@@ -105,9 +105,7 @@ def publish(lake: Lake, partition: PartitionKey, manifest: Manifest) -> Manifest
     if created:
         return manifest
     there = load(lake, key)
-    # An export's digest is made of its lines: whoever was first has put the same ones there, perhaps in another order.
-    same = there is not None and (manifest.step == "export" or there.content == manifest.content)
-    if there is None or not same:
+    if there is None or there.content != manifest.content:
         raise Conflict(
             f"{lake.uri(key)} already describes other content than this run made of the same inputs.",
             "The code changed what it writes without a new data version; keep one of the two.",

@@ -1,8 +1,9 @@
-"""An export under way: its lines, and the proof at the end that there are no more."""
+"""An export under way: its bytes or its lines, and the proof at the end that there are no more."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import urllib3
 
@@ -10,18 +11,20 @@ from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import NotAnExport, TruncatedExport
 from include.failpoint import failpoint
 from include.http.answer import Streamed
-from include.mixpanel.stream import ExportGuard, GunzipStream, LineSplitter, clean_line
+from include.mixpanel.line_scan import LineScan
+from include.mixpanel.raw_file import Gzipped, RawFile, hashed_file
+from include.mixpanel.stream import GunzipStream
 
 _SLOWEST_BYTES_PER_SECOND = 16
 _AGAIN = "Nothing of it was published; the day is exported again."
 
 
 class ExportStream:
-    """The lines of one export, to be iterated once.
+    """One export, to be taken once: ``save`` keeps its bytes, iterating gives its lines.
 
-    Every line comes as bytes, as Mixpanel sent it: without its newline, without the carriage return of CRLF,
-    without a byte order mark at the start; blank lines are left out. An export may be taken for the whole day if
-    and only if iterating it ended by itself, after which ``whole`` is true.
+    Every line comes as Mixpanel sent it: without its newline, without the carriage return of CRLF, without a byte
+    order mark at the start; blank lines are left out. An export may be taken for the whole day if and only if ``save``
+    returned or iterating ended by itself, after which ``whole`` is true.
     """
 
     def __init__(
@@ -33,14 +36,16 @@ class ExportStream:
         self._answer = answer
         self._clock = clock
         self._idle_seconds = idle_seconds
-        self._guard = ExportGuard()
-        self._splitter = LineSplitter()
-        self._gunzip = GunzipStream() if self._encoding() == "gzip" else None
+        self._scan = LineScan()
+        self._gunzip = GunzipStream()
         self.bytes_received = 0
         """Bytes of the body so far, as they came over the wire."""
-        self.lines = 0
-        """Lines given out so far."""
         self.whole = False
+
+    @property
+    def lines(self) -> int:
+        """Lines so far, without blank ones."""
+        return self._scan.rows
 
     def __iter__(self) -> Iterator[bytes]:
         """Gives out the lines, and at the end proves that they are all.
@@ -51,38 +56,54 @@ class ExportStream:
             NotAnExport: it is something else than events.
             ExportTooLarge: a line, the number of blank lines, or what the gzip expands to, is larger than any real one.
         """
-        if self._answer.status != 200:  # 206 is a part of something, 203 what a proxy made of it
-            raise NotAnExport(
-                f"Mixpanel answered HTTP {self._answer.status}, which is no whole export.", _AGAIN
-            )
-        if self._encoding() not in ("gzip", "identity"):
-            raise NotAnExport("Mixpanel's answer has a Content-Encoding that was not asked for.", _AGAIN)
-        for data in self._pieces():
-            yield from self._checked(self._splitter.feed(data))
-        last = self._splitter.finish()
-        yield from self._checked([last] if last else [])
-        self._check_end()
-        self._guard.finish()
-        self.whole = True
+        for piece in self._pieces():
+            yield from self._scan.lines(piece)
+        yield from self._scan.last_line()
+        self._prove_whole()
 
+    def save(self, path: Path) -> RawFile:
+        """Writes the export to a file as it came, and proves that it is whole.
+
+        The file is gzip: the members that Mixpanel sent, byte for byte, or one member of what came uncompressed.
+        Its lines may end in CRLF or be blank, and it may begin with a byte order mark: ``raw_file.read_lines`` reads it.
+
+        Raises:
+            PipelineError: what iterating raises.
+        """
+        with hashed_file(path) as file:
+            gzipped = Gzipped(file)
+            self._gunzip = GunzipStream(keep=file.write)
+            for piece in self._pieces():
+                if not self._is_gzip:
+                    gzipped.write(piece)
+                self._scan.scan(piece)
+            for _ in self._scan.last_line():
+                pass
+            self._prove_whole()
+            if not self._is_gzip or not file.bytes:  # of an empty day nothing comes, and that is no gzip
+                gzipped.finish()
+            return RawFile(path, self._scan.rows, self._scan.not_events, file.sha256)
+
+    @property
     def _encoding(self) -> str:
         encoding = self._answer.headers.get("Content-Encoding", "").strip().lower()
         return {"": "identity", "x-gzip": "gzip"}.get(encoding, encoding)
 
-    def _checked(self, lines: list[bytes]) -> Iterator[bytes]:
-        for raw in lines:
-            line = clean_line(raw, first=self.lines == 0)
-            if not line or line.isspace():
-                self._guard.see_blank()
-                continue
-            self._guard.see(line)
-            self.lines += 1
-            yield line
+    @property
+    def _is_gzip(self) -> bool:
+        return self._encoding == "gzip"
 
     def _pieces(self) -> Iterator[bytes]:
+        """The body, inflated."""
+        if self._answer.status != 200:  # 206 is a part of something, 203 what a proxy made of it
+            raise NotAnExport(
+                f"Mixpanel answered HTTP {self._answer.status}, which is no whole export.", _AGAIN
+            )
+        if self._encoding not in ("gzip", "identity"):
+            raise NotAnExport("Mixpanel's answer has a Content-Encoding that was not asked for.", _AGAIN)
         for data in self._received():
             self.bytes_received += len(data)
-            if self._gunzip:
+            if self._is_gzip:
                 yield from self._gunzip.feed(data)
             else:
                 yield data
@@ -115,6 +136,11 @@ class ExportStream:
             failpoint("export.piece")
             yield data
 
+    def _prove_whole(self) -> None:
+        self._check_end()
+        self._scan.finish()
+        self.whole = True
+
     def _check_end(self) -> None:
         declared = self._answer.length
         if not self._answer.framed:
@@ -128,5 +154,5 @@ class ExportStream:
             raise TruncatedExport(
                 f"Mixpanel announced {declared} bytes and sent {self.bytes_received}.", _AGAIN
             )
-        if self._gunzip and self.bytes_received and not self._gunzip.finished:
+        if self._is_gzip and self.bytes_received and not self._gunzip.finished:
             raise TruncatedExport("Mixpanel's answer broke off: its gzip has no end.", _AGAIN)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+
+from isal import isal_zlib
+from isal.igzip_lib import IsalError
 
 from include.errors import ExportTerminatedEarly, ExportTooLarge, NotAnExport, TruncatedExport
 from include.http.lines import LineSplitter
 
 __all__ = ["ExportGuard", "GunzipStream", "LineSplitter", "clean_line", "is_event"]
 
-_GZIP = 16 + zlib.MAX_WBITS
-_PIECE_BYTES = 1024 * 1024
+_GZIP = 16 + isal_zlib.MAX_WBITS
+_MAGIC = 0x1F
+_PIECE_BYTES = 256 * 1024  # with what is computed from it, it fits the cache of a core
 _BOMB_BYTES = 1024**3
 _BOMB_RATIO = 1000  # events compress 10 to 30 times; deflate's own limit is 1032
 _MOST_BLANK = 100_000
@@ -42,12 +45,18 @@ _ERROR_TEXT = re.compile(rb"\W*api error", re.IGNORECASE)
 class GunzipStream:
     """Decompresses gzip of any number of members, in any pieces, a bounded amount at a time.
 
-    requests and urllib3 take a gzip stream without its trailer for a complete one.
+    requests and urllib3 take a gzip stream without its trailer for a complete one. ``keep`` is called with the bytes of
+    the members as they are read, and not with the padding between and after them.
     """
 
-    def __init__(self, bomb_bytes: int = _BOMB_BYTES, bomb_ratio: int = _BOMB_RATIO) -> None:
-        self._bomb_bytes, self._bomb_ratio = bomb_bytes, bomb_ratio
-        self._member = zlib.decompressobj(_GZIP)
+    def __init__(
+        self,
+        bomb_bytes: int = _BOMB_BYTES,
+        bomb_ratio: int = _BOMB_RATIO,
+        keep: Callable[[bytes], object] | None = None,
+    ) -> None:
+        self._bomb_bytes, self._bomb_ratio, self._keep = bomb_bytes, bomb_ratio, keep
+        self._member = isal_zlib.decompressobj(_GZIP)
         self._inside = False
         self._members = 0
         self._received = 0
@@ -72,9 +81,14 @@ class GunzipStream:
                 data = data.lstrip(b"\0") if self._members else data
                 if not data:
                     return
-                self._member, self._inside = zlib.decompressobj(_GZIP), True
+                if data[0] != _MAGIC:  # of a few bytes isal does not say yet that they begin no member
+                    raise _damaged()
+                self._member, self._inside = isal_zlib.decompressobj(_GZIP), True
             piece = self._expand(data)
-            data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+            left = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+            if self._keep is not None:
+                self._keep(data[: len(data) - len(left)])
+            data = left
             if self._member.eof:
                 self._inside, self._members = False, self._members + 1
             if piece:
@@ -85,12 +99,12 @@ class GunzipStream:
     def _expand(self, data: bytes) -> bytes:
         try:
             piece = self._member.decompress(data, _PIECE_BYTES)
-        except zlib.error:
+        except IsalError:  # type: ignore[misc]  # its stub declares an instance
             damaged = True
         else:
             damaged = False
         if damaged:
-            raise TruncatedExport("Mixpanel's answer is damaged: its gzip cannot be read.", _AGAIN)
+            raise _damaged()
         self._produced += len(piece)
         if self._produced > self._bomb_bytes and self._produced > self._bomb_ratio * self._received:
             raise ExportTooLarge(
@@ -98,6 +112,10 @@ class GunzipStream:
                 "Nothing was published; ask Mixpanel what it sends.",
             )
         return piece
+
+
+def _damaged() -> TruncatedExport:
+    return TruncatedExport("Mixpanel's answer is damaged: its gzip cannot be read.", _AGAIN)
 
 
 def clean_line(line: bytes, *, first: bool) -> bytes:
@@ -143,8 +161,18 @@ class ExportGuard:
                 "Nothing was published; ask Mixpanel what it sends.",
             )
 
-    def see(self, line: bytes) -> None:
-        """Checks the next line that is not blank.
+    @property
+    def lines(self) -> int:
+        """Lines seen so far, without blank ones."""
+        return self._lines
+
+    def see_ordinary(self, lines: int, last: bytes) -> None:
+        """Counts lines of which ``see`` would find at once that they are events; ``last`` is the last of them."""
+        self._lines += lines
+        self._last = last
+
+    def see(self, line: bytes) -> bool:
+        """Checks the next line that is not blank. Returns whether it has the shape of an event (``is_event``).
 
         Raises:
             ExportTerminatedEarly: it says that Mixpanel gave up.
@@ -153,11 +181,12 @@ class ExportGuard:
         self._lines += 1
         self._last = line
         # Parsed by the transform step; text inside such a line proves nothing, unless the line is not what it seems.
-        if _looks_like_event(line) and not (b"early" in line or b"EARLY" in line or b"Early" in line):
-            return
+        looks_like_event = _looks_like_event(line)
+        if looks_like_event and not (b"early" in line or b"EARLY" in line or b"Early" in line):
+            return True
         value = _parsed(line)
         if value is _TOO_DEEP or (isinstance(value, dict) and value.keys() >= _MEMBERS):
-            return
+            return True
         if _says_terminated(line, value):
             raise ExportTerminatedEarly("Mixpanel stopped this export before its end.", _AGAIN)
         if _WEB_PAGE.match(line) or (self._lines == 1 and line.lstrip().startswith(b"<")):
@@ -167,6 +196,7 @@ class ExportGuard:
         self._others += 1
         if self._others > max(_MOST_OTHERS, self._lines // 2):
             raise _not_an_export("something else than events")
+        return looks_like_event
 
     def finish(self) -> None:
         """Called after the last line.

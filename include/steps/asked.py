@@ -2,70 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Collection, Mapping
+import logging
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Protocol
+from typing import Any
 
+from include.errors import BadManifest, LakeError
 from include.failpoint import failpoint
 from include.lake import manifest as manifests
 from include.lake.history import Source
 from include.lake.keys import PartitionKey
-from include.lake.lake import Lake, sha256_file
+from include.lake.lake import Lake
 from include.lake.manifest import Manifest, digest_of, upload_file
+from include.mixpanel.raw_file import RawFile, read_lines
 from include.mixpanel.stored_day import stored_day
-from include.mixpanel.stream import is_event
 from include.mixpanel.time import require_closed
-from include.steps.workspace import DATA_VERSION, Workspace
+from include.steps.line_sum import line_sum
+from include.steps.workspace import Workspace
 
-__all__ = ["DayFile", "Question", "Writer", "latest_export", "seen_until", "stored_day"]
+__all__ = ["Question", "latest_export", "seen_until", "stored_day"]
 
-_MODULUS = 2**256
+log = logging.getLogger(__name__)
 _VISIBILITY_LAG = timedelta(minutes=45)
 """An event may be missing from exports for so long after Mixpanel has processed it (observed; there is no SLA)."""
-
-
-class Writer(Protocol):
-    """Takes the bytes of a file."""
-
-    def write(self, data: bytes, /) -> int: ...
-
-
-@dataclass
-class DayFile:
-    """The lines of one day, and the digest of the question and of what they say, in whatever order they came.
-
-    Mixpanel promises no order: a day that is looked at again is the same one where every line is there as often as
-    before, and then nothing after it has to be done again. Hence the sum of the lines' hashes, not the hash of them all.
-    """
-
-    path: Path
-    asked: str
-    rows: int = 0
-    not_events: int = 0
-    """Of the rows, those that are something else than an event; the transform step quarantines them."""
-    _sum: int = 0
-
-    def write(self, file: Writer, line: bytes) -> None:
-        file.write(line + b"\n")
-        self._sum += int.from_bytes(hashlib.sha256(line).digest(), "big")
-        self.rows += 1
-        self.not_events += not is_event(line)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """``exported`` events, and ``not_events`` where there are other lines."""
-        others = {"not_events": self.not_events} if self.not_events else {}
-        return {"exported": self.rows - self.not_events, **others}
-
-    @property
-    def digest(self) -> str:
-        return digest_of(
-            {"export": DATA_VERSION, "asked": self.asked, "rows": self.rows, "sum": self._sum % _MODULUS}
-        )
 
 
 @dataclass(frozen=True)
@@ -111,62 +72,107 @@ class Question:
         body = next(filter(None, map(self.workspace.lake.read, keys)), None)
         return self.workspace.require("export", json.loads(body)["export"]) if body else None
 
-    def publish(self, day_file: DayFile, look: str | None, asked_at: datetime) -> Manifest:
+    def publish(self, raw: RawFile, look: str | None, asked_at: datetime) -> Manifest:
         """Publish what an export returned. ``asked_at``: the moment before it was requested.
 
-        An export shows what Mixpanel had processed by then, less its lag: later events may be in it or not.
+        An export shows what Mixpanel had processed by then, less its lag: later events may be in it or not. It is named
+        by its bytes. Where the same lines were published before, in another order or another coding, that export is
+        returned, and nothing after it has to be done again.
         """
-        place, digest = self.workspace, day_file.digest
+        place = self.workspace
         seen_until = (asked_at - _VISIBILITY_LAG).isoformat(timespec="milliseconds")
-        done = place.find("export", digest)
+        digest = digest_of({"export": "bytes", "asked": self.digest, "sha256": raw.sha256})
+        done, lines = place.find("export", digest), None
         if done is None:
-            # Named by its bytes: two runs may hold the same lines in another order at the same time.
-            name = f"events-{sha256_file(day_file.path)[:16]}.jsonl.gz"
-            key = f"{place.partition.output('export', digest)}/{name}"
+            done, lines = self._same_lines(raw)
+        if done is None:
+            key = f"{place.partition.output('export', digest)}/events-{raw.sha256[:16]}.jsonl.gz"
             done = place.publish(
                 step="export",
                 digest=digest,
                 inputs={"request": self.digest},
-                files=(upload_file(place.lake, key, day_file.path, day_file.rows),),
-                counts=day_file.counts,
+                files=(upload_file(place.lake, key, raw.path, raw.rows, sha256=raw.sha256),),
+                counts=raw.counts,
                 details={
                     "request": dict(self.request),
                     "project_id": self.project.project_id,
                     "region": self.project.region,
                     "seen_until": seen_until,
+                    **({"lines": lines} if lines else {}),
                 },
             )
         if look:
-            at = place.clock.now().isoformat(timespec="milliseconds")
-            record = {"export": digest, "at": at, "seen_until": seen_until, "request": self.digest}
-            body = json.dumps(record).encode()
-            failpoint("look.before")
-            place.lake.create(place.partition.look(f"{look} {self.digest}"), body)
-            failpoint("look.after")
+            self._record(look, done, seen_until, lines)
         return done
+
+    def _record(self, look: str, done: Manifest, seen_until: str, lines: str | None) -> None:
+        """Keep what a refresh found, and the sum of its lines where it was needed."""
+        place = self.workspace
+        at = place.clock.now().isoformat(timespec="milliseconds")
+        record = {"export": done.digest, "at": at, "seen_until": seen_until, "request": self.digest}
+        body = json.dumps({**record, **({"lines": lines} if lines else {})}).encode()
+        failpoint("look.before")
+        place.lake.create(place.partition.look(f"{look} {self.digest}"), body)
+        failpoint("look.after")
+
+    def _same_lines(self, raw: RawFile) -> tuple[Manifest | None, str | None]:
+        """The newest earlier export with exactly these lines, and the sum of the lines if it had to be computed.
+
+        Hashing every line costs as much as the rest of the export, so it is done only where an earlier export has as
+        many lines. Of that one the sum is read from where it was recorded, or computed from its file.
+        """
+        place = self.workspace
+        found = [
+            each for each in _exports(place.lake, place.partition, self.digests) if each.rows == raw.rows
+        ]
+        if not found:
+            return None, None
+        lines = line_sum(read_lines([raw.path]))
+        known = {look["export"]: look.get("lines") for look in _looks(place.lake, place.partition)}
+        for manifest in sorted(found, key=lambda each: each.created_at, reverse=True):
+            earlier = manifest.details.get("lines") or known.get(manifest.digest) or self._line_sum(manifest)
+            if earlier == lines:
+                return manifest, lines
+        return None, lines
+
+    def _line_sum(self, manifest: Manifest) -> str | None:
+        """The sum of an export's lines, from its file; None where the file is damaged or missing."""
+        place = self.workspace
+        try:
+            with place.scratch() as scratch:
+                return line_sum(read_lines(place.local_files(manifest, scratch)))
+        except (BadManifest, LakeError) as error:
+            log.warning("An earlier export cannot be compared, so this one is kept as another: %s", error)
+            return None
 
 
 def latest_export(workspace: Workspace, requests: Collection[str]) -> Manifest | None:
     """The newest answer to a question: the last look's, also where it was an older one over again."""
     lake, partition = workspace.lake, workspace.partition
-    found = [
-        (manifest.created_at, manifest.digest)
-        for key in lake.keys(partition.step("export"))
-        if key.endswith("/manifest.json")
-        and (manifest := manifests.load(lake, key)) is not None
-        and manifest.inputs["request"] in requests
-    ]
-    looks = [json.loads(lake.read(key) or b"{}") for key in lake.keys(partition.looks)]
+    found = [(each.created_at, each.digest) for each in _exports(lake, partition, requests)]
+    looks = _looks(lake, partition)
     found += [(look["at"], look["export"]) for look in looks if look.get("request") in requests]
     return workspace.require("export", max(found)[1]) if found else None
 
 
 def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:
     """Up to which moment of processing the partition's exports show every event; None: it was never exported."""
-    manifest_keys = (key for key in lake.keys(partition.step("export")) if key.endswith("/manifest.json"))
-    found = [manifest for key in manifest_keys if (manifest := manifests.load(lake, key)) is not None]
     # Data version 5 and older stamped an export when it ended.
-    moments = [str(manifest.details.get("seen_until", manifest.created_at)) for manifest in found]
-    looks = [json.loads(lake.read(key) or b"{}") for key in lake.keys(partition.looks)]
-    moments += [str(look.get("seen_until", look["at"])) for look in looks]
+    moments = [str(each.details.get("seen_until", each.created_at)) for each in _exports(lake, partition)]
+    moments += [str(look.get("seen_until", look["at"])) for look in _looks(lake, partition)]
     return max(map(datetime.fromisoformat, moments), default=None)
+
+
+def _exports(
+    lake: Lake, partition: PartitionKey, requests: Collection[str] | None = None
+) -> Iterator[Manifest]:
+    """The partition's exports; with ``requests``, those that answer one of them."""
+    for key in lake.keys(partition.step("export")):
+        manifest = manifests.load(lake, key) if key.endswith("/manifest.json") else None
+        if manifest is not None and (requests is None or manifest.inputs["request"] in requests):
+            yield manifest
+
+
+def _looks(lake: Lake, partition: PartitionKey) -> list[dict[str, Any]]:
+    """What the partition's refreshes found."""
+    return [json.loads(lake.read(key) or b"{}") for key in lake.keys(partition.looks)]

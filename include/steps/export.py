@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import date
+from pathlib import Path
 from typing import Protocol
 
 from include.lake.history import Source
 from include.lake.manifest import Manifest
-from include.steps.asked import DayFile, Question, stored_day
-from include.steps.jsonl import gzip_writer
+from include.mixpanel.export import ExportStream
+from include.mixpanel.raw_file import RawFile, RawLines, hashed_file, write_lines
+from include.steps.asked import Question, stored_day
 from include.steps.workspace import Workspace
 
 
 class Exporter(Protocol):
-    """What the step needs of a Mixpanel client: lines without their newline, or an error."""
+    """What the step needs of a Mixpanel client: an export, or lines without their newline."""
 
     def export(
         self, from_date: date, to_date: date, *, events: tuple[str, ...], where: str | None, time_in_ms: bool
@@ -42,15 +44,16 @@ def export_partition(
     workspace.lake.check_writable()
     asked_at = workspace.clock.now()
     with workspace.scratch() as scratch:
-        path = scratch / "events.jsonl.gz"
         with mixpanel.export(
             day, day, events=source.events, where=source.where, time_in_ms=source.time_in_ms
-        ) as lines:
-            day_file = DayFile(path, question.digest)
-            with gzip_writer(path) as file:
-                for line in lines:
-                    day_file.write(file, line)
-        return question.publish(day_file, look, asked_at)
+        ) as answer:
+            raw = _saved(answer, scratch / "events.jsonl.gz")
+        return question.publish(raw, look, asked_at)
+
+
+def _saved(answer: Iterable[bytes], path: Path) -> RawFile:
+    """An export's bytes as they came; of a sample, which is no whole answer, its lines."""
+    return answer.save(path) if isinstance(answer, ExportStream) else write_lines(path, answer)
 
 
 def export_partitions(
@@ -83,8 +86,8 @@ def _export_range(
     place.lake.check_writable()
     asked_at = place.clock.now()
     with place.scratch() as scratch, ExitStack() as stack:
-        files = {day: DayFile(scratch / f"{day}.jsonl.gz", q.digest) for day, q in questions.items()}
-        open_files = {day: stack.enter_context(gzip_writer(file.path)) for day, file in files.items()}
+        paths = {day: scratch / f"{day}.jsonl.gz" for day in questions}
+        files = {day: RawLines(path, stack.enter_context(hashed_file(path))) for day, path in paths.items()}
         with mixpanel.export(
             first, last, events=source.events, where=source.where, time_in_ms=source.time_in_ms
         ) as lines:
@@ -92,10 +95,11 @@ def _export_range(
             for line in lines:  # read to its end all the same: what is not whole must be told first
                 day = stored_day(line, in_ms=source.time_in_ms)
                 if day in files:
-                    files[day].write(open_files[day], line)
+                    files[day].write(line)
                 else:
                     lost = True
         if lost:
             return None
+        found = {day: file.finish() for day, file in files.items()}
         stack.close()
-        return {day: question.publish(files[day], look, asked_at) for day, question in questions.items()}
+        return {day: question.publish(found[day], look, asked_at) for day, question in questions.items()}

@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from include.aep.model import Dataset
 from include.config.model import Pipeline
 from include.errors import BadManifest, SchemaError
 from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
+from include.mixpanel.raw_file import read_lines
 from include.mixpanel.reading import TimeEvidence, require_agreement
 from include.redact import one_line
 from include.steps.jsonl import gzip_writer
@@ -283,14 +284,6 @@ class _Work:
             "SELECT count(*), count(*) FILTER (NOT has_insert_id) FROM losers"
         ).fetchall()[0]
         return int(total), int(twins)
-
-
-def read_lines(paths: Iterable[Path]) -> Iterator[bytes]:
-    """The lines of gzipped files, without their newlines."""
-    for path in paths:
-        with gzip.open(path, "rb") as file:
-            for line in file:  # splits on the byte \n only: U+2028 and its like are text
-                yield line[:-1]
 
 
 def open_duckdb(scratch: Path) -> Any:

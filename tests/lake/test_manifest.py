@@ -67,14 +67,6 @@ def test_other_content_of_the_same_inputs_is_a_conflict_and_changes_nothing(lake
     assert load(lake, partition.manifest("stage", DIGEST)) == first
 
 
-def test_an_export_of_the_same_lines_in_another_order_is_the_one_that_is_there(lake: Lake) -> None:
-    """Two runs look at a day at once, and Mixpanel answers each in its own order."""
-    partition = workspace(lake).partition
-    first = publish(lake, partition, manifest().model_copy(update={"step": "export"}))
-    again = publish(lake, partition, manifest(sha256="2" * 64).model_copy(update={"step": "export"}))
-    assert again == first
-
-
 def test_a_manifest_that_is_not_there_is_none(lake: Lake) -> None:
     assert load(lake, workspace(lake).partition.manifest("stage", DIGEST)) is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -14,9 +15,12 @@ import pytest
 from include.errors import ConfigError, LakeError, PartitionNotClosed, TruncatedExport
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
+from include.mixpanel.raw_file import read_lines
 from include.steps.export import export_partition
+from include.steps.line_sum import line_sum
 from include.steps.workspace import Workspace
 from tests.making import DAY, SOURCE, Hands, Mixpanel, event, frozen, line, pipeline, workspace
+from tests.mixpanel.streams import opened
 
 pytestmark = pytest.mark.unit
 LINES = [line(event()), "weird\u2028\u0085".encode(), b"\xff\xfe", b"{"]
@@ -155,3 +159,112 @@ def test_a_day_after_the_pipeline_ends_is_refused(lake: Lake) -> None:
         ConfigError, match=r"Partition 2026-07-01 is after the end_date 2026-06-30 of pipeline shop\."
     ):
         Workspace.of(lake, ended, date(2026, 7, 1))
+
+
+class Answering(Mixpanel):
+    """A Mixpanel whose answer has this body, gzipped in members or not at all."""
+
+    def __init__(self, *members: bytes, plain: bool = False) -> None:
+        super().__init__()
+        self.body = b"".join(members) if plain else b"".join(gzip.compress(each) for each in members)
+        self.headers = {} if plain else {"Content_Encoding": "gzip"}
+
+    @contextmanager
+    def export(self, from_date: date, to_date: date, **options: Any) -> Iterator[Iterable[bytes]]:
+        self.asked += 1
+        yield opened([self.body], **self.headers)
+
+
+ROWS = [line(event(**{"$insert_id": f"i-{n}"})) for n in range(4)]
+TEXT = b"\xef\xbb\xbf" + b"\r\n".join([ROWS[0], b"", *ROWS[1:], LINES[1]])
+
+
+@pytest.mark.parametrize("members", [(TEXT,), (TEXT[:70], b"", TEXT[70:])], ids=["one member", "members"])
+def test_what_mixpanel_gzipped_is_stored_byte_for_byte(lake: Lake, members: tuple[bytes, ...]) -> None:
+    client = Answering(*members)
+    client.body += gzip.compress(b"\n" + ROWS[0], mtime=7)
+    made = export(workspace(lake), client)
+    (file,) = made.files
+    assert lake.read(file.key) == client.body
+    assert (file.sha256, file.bytes) == (hashlib.sha256(client.body).hexdigest(), len(client.body))
+
+
+def test_what_came_plain_is_stored_gzipped_and_otherwise_as_it_came(lake: Lake, tmp_path: Path) -> None:
+    made = export(workspace(lake), Answering(TEXT + b"\n", ROWS[0], plain=True))
+    assert content(workspace(lake), made, tmp_path) == TEXT + b"\n" + ROWS[0]
+    assert made.counts == {"exported": 5, "not_events": 1}
+
+
+def test_the_padding_of_a_gzip_is_not_stored(lake: Lake) -> None:
+    """Other readers may take it for a damaged member."""
+    client = Answering(ROWS[0] + b"\n")
+    member, client.body = client.body, client.body + b"\0" * 512
+    assert lake.read(export(workspace(lake), client).files[0].key) == member
+
+
+def test_readers_get_clean_lines(lake: Lake, tmp_path: Path) -> None:
+    made = export(workspace(lake), Answering(TEXT + b"\n", b"\n \r\n" + ROWS[0]))
+    lines = list(read_lines(workspace(lake).local_files(made, tmp_path)))
+    assert lines == [*ROWS, LINES[1], ROWS[0]]
+    assert made.rows == len(lines)
+
+
+def test_an_empty_answer_is_a_gzip_of_nothing(lake: Lake) -> None:
+    client = Answering()
+    client.headers["Content_Length"] = "0"
+    made = export(workspace(lake), client)
+    assert (made.rows, gzip.decompress(lake.read(made.files[0].key) or b"x")) == (0, b"")
+
+
+def test_a_refresh_hashes_lines_only_where_their_number_is_the_same(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[int] = []
+
+    def counted(lines: Iterable[bytes]) -> str:
+        kept = list(lines)
+        hashed.append(len(kept))
+        return line_sum(kept)
+
+    monkeypatch.setattr("include.steps.asked.line_sum", counted)
+    place = workspace(lake)
+
+    def refresh(name: str, *rows: bytes) -> Manifest:
+        return export_partition(place, SOURCE, Answering(b"\n".join(rows)), look=name)
+
+    first = refresh("1", *ROWS)
+    later = refresh("2", *ROWS, ROWS[0])
+    assert (first == later, hashed) == (False, [])
+    assert refresh("3", *reversed(ROWS)) == first
+    assert hashed == [4, 4]
+    assert refresh("4", ROWS[1], ROWS[0], *ROWS[2:]) == first
+    assert hashed == [4, 4, 4]  # the first one's sum is on record now
+    changed = refresh("5", *ROWS[:3], ROWS[0])
+    assert changed not in (first, later)
+    assert refresh("6", ROWS[0], *ROWS[:3]) == changed
+    assert len([key for key in published(lake) if key.endswith("/manifest.json")]) == 3
+
+
+def test_an_export_of_the_code_before_is_recognised(lake: Lake, tmp_path: Path) -> None:
+    """It wrote its own gzip and named the export by the sum of its lines."""
+    place = workspace(lake)
+    first = export_partition(place, SOURCE, Mixpanel(*ROWS))
+    old = place.publish(
+        step="export", digest="ab" * 16, inputs=first.inputs, files=first.files,
+        counts=first.counts, details=first.details,
+    )  # fmt: skip
+    (lake.root or tmp_path).joinpath(place.partition.manifest("export", first.digest)).unlink()
+    assert export_partition(place, SOURCE, Answering(b"\n".join(ROWS)), look="new code") == old
+
+
+@pytest.mark.parametrize("damage", [b"", b"not gzip", None], ids=["empty", "other bytes", "missing"])
+def test_an_earlier_export_that_is_damaged_does_not_stop_a_refresh(lake: Lake, damage: bytes | None) -> None:
+    place = workspace(lake)
+    first = export_partition(place, SOURCE, Answering(b"\n".join(ROWS)), look="1")
+    file = (lake.root or Path()) / first.files[0].key
+    file.unlink()
+    if damage is not None:
+        file.write_bytes(damage)
+    second = export_partition(place, SOURCE, Answering(b"\n".join(reversed(ROWS))), look="2")
+    assert second != first
+    assert list(read_lines([(lake.root or Path()) / second.files[0].key])) == list(reversed(ROWS))

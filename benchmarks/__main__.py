@@ -1,0 +1,171 @@
+"""How fast are the steps? ``make bench``: a day of a million events; ``make bench-large``: of ten million, too.
+
+    python -m benchmarks [--events N] [--large N] [--variant NAME] [--runs N] [--output FOLDER] [--keep-results]
+
+Each step runs in a process of its own against a sandbox over HTTP, on a lake in a folder, and is measured from outside.
+A baseline reads the same raw file in every round (``benchmarks/baseline.py``); ratios are of medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import requests
+
+from benchmarks.days import write_day
+from benchmarks.measure import Measured, measured
+from benchmarks.place import DAY, ROOT
+from benchmarks.report import picture, table
+from benchmarks.variants import VARIANTS, Variant
+
+STEPS = ("export", "transform", "validate", "stage")
+_LATE = 3
+_MB = 1_000_000
+_ENOUGH_SECONDS = 200
+"""A round more is only made while all rounds together have taken less than this."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--large", type=int, default=0, help="also a day of so many events, for growth")
+    parser.add_argument("--variant", choices=sorted(VARIANTS), default="shipped")
+    parser.add_argument("--runs", type=int, default=3, help="rounds, of which the median counts")
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks")
+    given = parser.parse_args()
+    result = benchmark(given.variant, given.events, given.runs)
+    print(table(result))
+    if given.large:
+        large = benchmark(given.variant, given.large, 1)
+        print(table(large))
+        result |= _growth(result, large) | {"large": large}
+    (given.output / "latest.json").write_text(json.dumps(result, indent=1) + "\n")
+    (given.output / "latest.svg").write_text(picture(result))
+
+
+def benchmark(variant: str, events: int, runs: int) -> dict[str, Any]:
+    """Measures all steps on a day of ``events`` events."""
+    with tempfile.TemporaryDirectory(prefix="mixpanel-aep-benchmark-") as name:
+        folder = Path(name)
+        kind = VARIANTS[variant]
+        kind.write_files(folder)
+        write_day(folder / "answer.gz", events, odd=kind.odd, more=kind.more)
+        with sandbox(folder) as url:
+            measured("benchmarks.step", name, url, "setup")
+            rounds = _rounds(folder, url, runs)
+            more = _afterwards(folder, url, events, kind, rounds[-1])
+        return _result(variant, events, rounds, more)
+
+
+@contextmanager
+def sandbox(folder: Path) -> Iterator[str]:
+    """A sandbox in a process of its own that answers exports with ``answer.gz``; yields its URL."""
+    command = [sys.executable, "-m", "benchmarks.serve", str(folder / "state"), str(folder / "answer.gz")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)  # noqa: S603 - our own module
+    try:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        settings = {"batch_seconds": 0}
+        requests.post(f"{url}/_sandbox/aep/settings", json=settings, timeout=30).raise_for_status()
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _rounds(folder: Path, url: str, runs: int) -> list[dict[str, Measured]]:
+    """The baseline and all steps up to stage, several times."""
+    rounds: list[dict[str, Measured]] = []
+    while len(rounds) < runs:
+        shutil.rmtree(folder / f"lake/shop/{DAY}", ignore_errors=True)
+        found = {"baseline": measured("benchmarks.baseline", str(folder / "answer.gz"))}
+        before: tuple[str, ...] = ()
+        for step in STEPS:
+            found[step] = measured("benchmarks.step", str(folder), url, step, *before)
+            before = (found[step].said["digest"],)
+            print(f"round {len(rounds) + 1}: {step} {found[step].seconds:.1f} s", file=sys.stderr)
+        rounds.append(found)
+        if sum(each.seconds for one in rounds for each in one.values()) > _ENOUGH_SECONDS:
+            break
+    return rounds
+
+
+def _afterwards(
+    folder: Path, url: str, events: int, kind: Variant, last: Mapping[str, Measured]
+) -> dict[str, Measured]:
+    """Ingest; the day once more; and a refresh that finds three late events."""
+    place = (str(folder), url)
+    ingest = measured("benchmarks.step", *place, "ingest", last["stage"].said["digest"])
+    again = measured("benchmarks.step", *place, "day")
+    write_day(folder / "late.gz", events, odd=kind.odd, more=kind.more, late=_LATE)
+    (folder / "late.gz").replace(folder / "answer.gz")
+    late = measured("benchmarks.step", *place, "day", "--refresh", "late")
+    if late.said["counts"]["staged"] != _LATE:
+        raise RuntimeError(f"The refresh staged {late.said['counts']['staged']} rows, not {_LATE}.")
+    return {"ingest": ingest, "a green day again": again, "3 late rows": late}
+
+
+def _result(
+    variant: str, events: int, rounds: list[dict[str, Measured]], more: Mapping[str, Measured]
+) -> dict[str, Any]:
+    baseline = [one["baseline"] for one in rounds]
+    together = [
+        Measured(
+            sum(one[step].seconds for step in STEPS),
+            sum(one[step].cpu_seconds for step in STEPS),
+            max(one[step].peak_bytes for step in STEPS),
+            {},
+        )
+        for one in rounds
+    ]
+
+    def row(found: list[Measured]) -> dict[str, Any]:
+        seconds, cpu = median(m.seconds for m in found), median(m.cpu_seconds for m in found)
+        return {
+            "events_per_s": round(events / seconds),
+            "ratio": round(median(m.seconds for m in baseline) / seconds, 4),
+            "cpu_ratio": round(median(m.cpu_seconds for m in baseline) / cpu, 4),
+            "peak_rss_mb": round(max(m.peak_bytes for m in found) / _MB),
+            "seconds": round(seconds, 3),
+            "cpu_seconds": round(cpu, 3),
+            "runs": len(found),
+        }
+
+    return {
+        "variant": variant,
+        "events": events,
+        "megabytes": round(rounds[0]["baseline"].said["bytes"] / _MB),
+        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
+        "baseline": row(baseline),
+        "steps": {step: row([one[step] for one in rounds]) for step in STEPS},
+        "export_to_staged": row(together),
+        "more": {name: row([found]) for name, found in more.items()},
+        "memory_growth_1m_to_10m": None,
+        "time_growth_1m_to_10m": None,
+    }
+
+
+def _growth(small: Mapping[str, Any], large: Mapping[str, Any]) -> dict[str, float]:
+    """Memory, and processor time per event, of the larger day as a multiple of the smaller one's."""
+    one, ten = small["export_to_staged"], large["export_to_staged"]
+    times = large["events"] / small["events"]
+    return {
+        "memory_growth_1m_to_10m": round(ten["peak_rss_mb"] / one["peak_rss_mb"], 3),
+        "time_growth_1m_to_10m": round(ten["cpu_seconds"] / one["cpu_seconds"] / times, 3),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""One step of a benchmark's day in a process of its own, as a task of Airflow runs it.
+
+    python -m benchmarks.step FOLDER URL STEP [DIGEST of the step before] [--refresh NAME]
+
+Prints the manifest's digest and counts, and the seconds of the step itself without imports, as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.place import Place
+
+_POLL_SECONDS = 0.2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("url")
+    parser.add_argument("step", choices=sorted(_STEPS))
+    parser.add_argument("before", nargs="?")
+    parser.add_argument("--refresh")
+    given = parser.parse_args()
+    place = Place(given.folder, given.url)
+    place.use_variant()
+    step = _STEPS[given.step](place, given.before, given.refresh)
+    began, cpu = time.perf_counter(), _cpu_seconds()
+    found = step()
+    seconds = {"seconds": time.perf_counter() - began, "cpu_seconds": _cpu_seconds() - cpu}
+    print(json.dumps(found | seconds))
+
+
+def _cpu_seconds() -> float:
+    """Processor time of this process and of its children that have ended."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def _export(place: Place, _before: str | None, refresh: str | None) -> Callable[[], dict[str, Any]]:
+    from include.steps.export import export_partition
+
+    return lambda: _of(export_partition(place.workspace, place.source, place.mixpanel, look=refresh))
+
+
+def _transform(place: Place, before: str | None, _refresh: str | None) -> Callable[[], dict[str, Any]]:
+    from include.steps.run_day import DayRun
+
+    raw = place.workspace.require("export", str(before))
+    run = DayRun(place.workspace, place.source, place.mixpanel, place.aep, "benchmark")
+    return lambda: _of(run.transform(raw))
+
+
+def _validate(place: Place, before: str | None, _refresh: str | None) -> Callable[[], dict[str, Any]]:
+    import great_expectations  # noqa: F401 - the step imports it when it begins
+
+    from include.steps.validate import validate_partition
+
+    mapped = place.workspace.require("transform", str(before))
+    return lambda: _of(validate_partition(place.workspace, mapped))
+
+
+def _stage(place: Place, before: str | None, _refresh: str | None) -> Callable[[], dict[str, Any]]:
+    from include.steps.run_day import DayRun
+
+    valid = place.workspace.require("validate", str(before))
+    run = DayRun(place.workspace, place.source, place.mixpanel, place.aep, "benchmark")
+    return lambda: _of(run.stage(valid))
+
+
+def _ingest(place: Place, before: str | None, _refresh: str | None) -> Callable[[], dict[str, Any]]:
+    from include.steps.ingest import Ingested
+    from include.steps.run_day import DayRun
+
+    staged = place.workspace.require("stage", str(before))
+    run = DayRun(place.workspace, place.source, place.mixpanel, place.aep, "benchmark")
+
+    def load() -> dict[str, Any]:
+        while not isinstance(done := run.ingest(staged), Ingested):
+            time.sleep(_POLL_SECONDS)  # as the trigger of the task does between two looks
+        return {"digest": "", "counts": {"active": done.active, "loaded": done.loaded}}
+
+    return load
+
+
+def _day(place: Place, _before: str | None, refresh: str | None) -> Callable[[], dict[str, Any]]:
+    """All five steps in one process."""
+    from include.steps.ingest import Ingested
+    from include.steps.run_day import DayRun
+
+    run = DayRun(place.workspace, place.source, place.mixpanel, place.aep, "benchmark", refresh=refresh)
+
+    def load() -> dict[str, Any]:
+        staged = run.to_staged()
+        while not isinstance(done := run.ingest(staged), Ingested):
+            time.sleep(_POLL_SECONDS)
+        return {"digest": staged.digest, "counts": {"active": done.active, **staged.counts}}
+
+    return load
+
+
+def _setup(place: Place, _before: str | None, _refresh: str | None) -> Callable[[], dict[str, Any]]:
+    from include.aep.setup import setup_pipeline
+
+    def make() -> dict[str, Any]:
+        setup_pipeline(place.pipeline, place.aep, place.lake, source=str(place.source))
+        return {"digest": "", "counts": {}}
+
+    return make
+
+
+def _of(manifest: Any) -> dict[str, Any]:
+    return {"digest": manifest.digest, "counts": manifest.counts}
+
+
+_STEPS = {
+    "setup": _setup, "export": _export, "transform": _transform, "validate": _validate, "stage": _stage,
+    "ingest": _ingest, "day": _day,
+}  # fmt: skip
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Sees every line of an export: ordinary ones many at a time, every other one by itself, with the same verdict.
+
+Nearly every line of a real export is ``{"event":...,"properties":...}``, of which ``ExportGuard.see`` finds without
+parsing that it is an event. Finding that out for a line at a time takes longer than inflating it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise, repeat
+from typing import Any
+
+import numpy as np
+
+from include.http.lines import LineSplitter
+from include.mixpanel.stream import ExportGuard, clean_line
+
+_HEAD = int.from_bytes(b'{"event"', "little")
+_PROPERTIES = b'"properties"'
+_SHORTEST = len(b'{"event":') + len(_PROPERTIES) + len(b"}")
+_LINE_FEED, _RETURN, _COLON, _CLOSE, _SMALL = b"\n\r:} "
+_E, _A, _R, _L, _Y = b"early"
+
+
+class LineScan:
+    """Takes an export in pieces and counts its lines; raises what ``ExportGuard`` and ``LineSplitter`` raise."""
+
+    def __init__(self) -> None:
+        self._guard = ExportGuard()
+        self._splitter = LineSplitter()
+        self.not_events = 0
+        """Of the rows, those that are something else than an event; the transform step quarantines them."""
+
+    @property
+    def rows(self) -> int:
+        """Lines so far, without blank ones."""
+        return self._guard.lines
+
+    def scan(self, piece: bytes) -> None:
+        """Sees the lines that ``piece`` completes."""
+        first, last = piece.find(b"\n") + 1, piece.rfind(b"\n") + 1
+        for _ in self.lines(piece[:first]):
+            pass
+        if last > first:
+            self._see_block(piece, first, last)
+        self._splitter.feed(piece[last:])
+
+    def lines(self, piece: bytes) -> Iterator[bytes]:
+        """The lines that ``piece`` completes, seen one at a time: clean, and without blank ones."""
+        return filter(None, map(self._seen, self._splitter.feed(piece)))
+
+    def last_line(self) -> Iterator[bytes]:
+        """The line that no newline ends, if there is one; call it before ``finish``."""
+        last = self._splitter.finish()
+        return filter(None, map(self._seen, [last] if last else []))
+
+    def finish(self) -> None:
+        """Raises unless the last line can be the export's last (``ExportGuard.finish``)."""
+        self._guard.finish()
+
+    def _seen(self, raw: bytes) -> bytes:
+        line = clean_line(raw, first=self._guard.lines == 0)
+        if not line or line.isspace():
+            self._guard.see_blank()
+            return b""
+        self.not_events += not self._guard.see(line)
+        return line
+
+    def _see_block(self, piece: bytes, first: int, last: int) -> None:
+        """Sees the whole lines in ``piece[first:last]``."""
+        text = np.frombuffer(piece, np.uint8, last - first, first)
+        ends = np.flatnonzero(text == _LINE_FEED)
+        starts = np.concatenate(([0], ends[:-1] + 1))
+        stops = ends - (text[ends - 1] == _RETURN)
+        ordinary = _ordinary(piece, first, text, starts, stops)
+        ordinary[_lines_with_early(text, ends)] = False
+        odd = np.flatnonzero(~ordinary).tolist()
+        for before, here in pairwise([-1, *odd, len(ends)]):
+            if here > before + 1:
+                line = piece[first + starts[here - 1] : first + stops[here - 1]]
+                self._guard.see_ordinary(here - before - 1, line)
+            if here < len(ends):
+                self._seen(piece[first + starts[here] : first + ends[here]])
+
+
+def _ordinary(piece: bytes, first: int, text: Any, starts: Any, stops: Any) -> Any:
+    """Of each line whether it begins, goes on and ends like an event: a boolean array.
+
+    ``text``: the bytes from ``first`` on; ``starts`` and ``stops``: where lines begin and end in it.
+    """
+    if len(text) < _SHORTEST:
+        return np.zeros(len(starts), bool)
+    heads: Any = np.ndarray((len(text) - 7,), "<u8", text, 0, (1,))  # eight bytes from every place on
+    inside = np.minimum(starts, len(text) - 9)  # a line that begins later is too short in any case
+    ordinary = stops - starts >= _SHORTEST
+    ordinary &= (heads[inside] == _HEAD) & (text[inside + 8] == _COLON) & (text[stops - 1] == _CLOSE)
+    found = map(piece.find, repeat(_PROPERTIES), (starts + first).tolist(), (stops + first).tolist())
+    ordinary &= np.fromiter(found, np.int64, len(starts)) >= 0
+    return ordinary
+
+
+def _lines_with_early(text: Any, ends: Any) -> Any:
+    """The numbers of the lines that hold the word early in any case; ``ends``: where their newlines are."""
+    small = text | _SMALL
+    found = small[4:] == _Y
+    found &= small[3:-1] == _L
+    places = np.flatnonzero(found)
+    places = places[(small[places] == _E) & (small[places + 1] == _A) & (small[places + 2] == _R)]
+    return np.searchsorted(ends, places)

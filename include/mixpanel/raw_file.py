@@ -1,0 +1,127 @@
+"""Raw events on disk: gzipped JSON Lines, as Mixpanel sent them, and the one way to read them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from isal import igzip, isal_zlib
+
+from include.mixpanel.stream import clean_line, is_event
+
+_GZIP = 16 + isal_zlib.MAX_WBITS
+_QUICKEST = 1
+_BLOCK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A file of raw events. ``rows``: its lines without blank ones; ``not_events``: those of them that are no events."""
+
+    path: Path
+    rows: int
+    not_events: int
+    sha256: str
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """``exported`` events, and ``not_events`` where there are other lines."""
+        others = {"not_events": self.not_events} if self.not_events else {}
+        return {"exported": self.rows - self.not_events, **others}
+
+
+class HashedFile:
+    """A file being written, and the digest of its bytes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+
+    def write(self, data: bytes) -> None:
+        """Append bytes as they are."""
+        self._file.write(data)
+        self._hash.update(data)
+        self.bytes += len(data)
+
+    @property
+    def sha256(self) -> str:
+        """Lower-case hex SHA-256 of the bytes so far."""
+        return self._hash.hexdigest()
+
+
+class Gzipped:
+    """Compresses into a file: one member, whose header holds no time and no name.
+
+    isal gives other bytes for other pieces of the same content, so it gets blocks of one size.
+    """
+
+    def __init__(self, file: HashedFile) -> None:
+        self._file = file
+        self._packer = isal_zlib.compressobj(_QUICKEST, wbits=_GZIP)
+        self._held = bytearray()
+
+    def write(self, data: bytes) -> None:
+        """Append bytes, compressed."""
+        self._held += data
+        while len(self._held) >= _BLOCK_BYTES:
+            self._file.write(self._packer.compress(self._held[:_BLOCK_BYTES]))
+            del self._held[:_BLOCK_BYTES]
+
+    def finish(self) -> None:
+        """Ends the member."""
+        self._file.write(self._packer.compress(self._held) + self._packer.flush())
+
+
+class RawLines:
+    """Writes lines, one at a time, to a file of raw events."""
+
+    def __init__(self, path: Path, file: HashedFile) -> None:
+        self._path, self._file = path, file
+        self._gzip = Gzipped(file)
+        self._rows = self._not_events = 0
+
+    def write(self, line: bytes) -> None:
+        """Append a line, which comes without its newline."""
+        self._gzip.write(line + b"\n")
+        self._rows += 1
+        self._not_events += not is_event(line)
+
+    def finish(self) -> RawFile:
+        """Ends the file."""
+        self._gzip.finish()
+        return RawFile(self._path, self._rows, self._not_events, self._file.sha256)
+
+
+@contextmanager
+def hashed_file(path: Path) -> Iterator[HashedFile]:
+    """A new file."""
+    with path.open("wb") as file:
+        yield HashedFile(file)
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> RawFile:
+    """Writes lines that come without their newlines."""
+    with hashed_file(path) as file:
+        raw = RawLines(path, file)
+        for line in lines:
+            raw.write(line)
+        return raw.finish()
+
+
+def read_lines(paths: Iterable[Path]) -> Iterator[bytes]:
+    """The events of raw files, a line each: without the newline or CRLF, without a byte order mark at the start of a
+    file, without blank lines. Lines end at the byte ``\\n`` only: U+2028 and its like are text.
+    """
+    for path in paths:
+        first = True
+        with igzip.IGzipFile(path, "rb") as file:  # type: ignore[no-untyped-call]
+            for raw in file:
+                line = clean_line(raw.removesuffix(b"\n"), first=first)
+                if line and not line.isspace():
+                    first = False
+                    yield line
