@@ -18,8 +18,8 @@ from include.errors import PartitionRefused, SchemaError, TooManyQuarantined
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.quality.constraints import ValidationBroken
-from include.steps import validate
 from include.quality.view import leaf_paths
+from include.steps import validate
 from include.steps.partition_validator import PartitionValidator
 from include.steps.transform import transform_partition
 from include.steps.validate import validate_partition
