@@ -17,11 +17,10 @@ from include.cli.project import Project
 from include.errors import BatchStuck, ConfigError
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
-from include.quality.suite import present
+from include.quality.rows import iso, present
 from include.steps.export import export_partition
 from include.steps.ingest import Ingested
 from include.steps.run_day import DayRun
-from include.steps.stage import iso
 from include.steps.transform import schema_and_mapping, transform_partition
 from include.steps.workspace import Workspace
 

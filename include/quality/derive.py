@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -13,59 +12,74 @@ from include.quality.constraints import (
     BETWEEN,
     CONSTRAINTS,
     IN_SET,
+    JSON_SCHEMA,
     LENGTHS,
-    NESTED,
     NOT_NULL,
-    REGEX,
     Reason,
     Severity,
+    cannot_check,
     expected,
 )
+from include.quality.view import BYTES, Part, Path, View
 from include.xdm.schema import Kind, XdmField, XdmSchema
 
-PRESENT = "?"
-"""Suffix of the helper column that says whether a field, required inside an optional object, is there with it."""
-EVENT_BYTES = "#bytes"
-"""The helper column with the size of a row as JSON."""
 PROFILE_EVENT_BYTES = 10_240
 """What Real-Time Customer Profile takes of an ExperienceEvent; larger ones are dropped (EP:profile/guardrails.md)."""
-
-FORMATS = {
-    "uri-reference": r"^[^\s<>\"{}|\\^`]*$",
-    "uri": r"^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]*$",
-    "email": r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
-    "uuid": r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
-    "ipv4": r"^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$",
-    "ipv6": r"^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$",
+_BOUNDS = {
+    "minimum": ("min_value", False), "maximum": ("max_value", False),
+    "exclusiveMinimum": ("min_value", True), "exclusiveMaximum": ("max_value", True),
+}  # fmt: skip
+_SIZES = {
+    Kind.ARRAY: {"minItems": "min_value", "maxItems": "max_value"},
+    Kind.MAP: {"minProperties": "min_value", "maxProperties": "max_value"},
 }
+_COMBINED = ("allOf", "anyOf", "oneOf", "not")
+_WHOLE = {
+    Kind.ARRAY: ("enum", "const", "contains", *_COMBINED),
+    Kind.MAP: ("enum", "const", "patternProperties", "dependencies", *_COMBINED),
+    Kind.OBJECT: (
+        "enum", "const", "minProperties", "maxProperties", "propertyNames", "patternProperties", "dependencies",
+        *_COMBINED,
+    ),
+}  # fmt: skip
+"""Keywords that only the whole array, map or object can be held against."""
+_WORDS = ("pattern", "format")
+_SHOWN = ("pattern", "format", "multipleOf", "minProperties", "maxProperties")
+"""Keywords whose value is short enough to be a part of the reason."""
 
 
 @dataclass(frozen=True)
 class ExpectationSpec:
-    """One expectation: what it stands for, and how GX checks it."""
+    """One expectation: what it looks at, what it stands for, and how GX checks it."""
 
-    column: str
+    view: View
     constraint: str
     limit: Any
     gx_type: str
     kwargs: dict[str, Any] = field(default_factory=dict)
     severity: Severity = "critical"
     label: str = ""
-    """What people call the column, where that is not its name."""
+    """What people call the field, where that is not its path."""
 
     @property
     def reason(self) -> Reason:
-        limit = tuple(self.limit) if isinstance(self.limit, list) else self.limit
-        return Reason(self.name, self.constraint, limit)
+        return Reason(self.name, self.constraint, _hashable(self.limit))
 
     @property
     def name(self) -> str:
-        return self.label or self.column.removesuffix(PRESENT)
+        return self.label or self.view.name
 
     @property
     def sentence(self) -> str:
         """For the report: what is expected of the field."""
         return expected(self.constraint, self.limit)
+
+
+def _hashable(limit: Any) -> Any:
+    """A limit as a reason that can be counted holds it."""
+    if isinstance(limit, list):
+        return tuple(map(_hashable, limit))
+    return json.dumps(limit, sort_keys=True) if isinstance(limit, dict) else limit
 
 
 @dataclass(frozen=True)
@@ -81,128 +95,160 @@ class RowRules:
     """The pipeline's own severities, by rule."""
 
 
-def derive(schema: XdmSchema, columns: set[str], rules: RowRules) -> list[ExpectationSpec]:
-    """The expectations for rows that have ``columns`` (dotted paths), in schema order, then those of ``rules``."""
-    specs: list[ExpectationSpec] = []
-    for node in schema.root.walk():
-        if not node.path:
-            continue
-        specs += _required(schema, node, columns)
-        if node.dotted in columns:
-            specs += _nested(node) if not node.kind.is_scalar else _scalar(node)
+def derive(schema: XdmSchema, columns: set[Path], rules: RowRules) -> list[ExpectationSpec]:
+    """The expectations for rows that have the leaf ``columns``, in schema order, then those of ``rules``.
+
+    ``columns``: the path of every column that is not an object, an array or a map, with ``*`` for the items of an array
+    and for the values of a map (``include.quality.view.leaf_paths``).
+    """
+    held = {(), *(path[:length] for path in columns for length in range(1, len(path) + 1))}
+    specs = [spec for node in _walk(schema.root) if node.path in held for spec in _of_field(node, held)]
     return [*specs, *_of_every_event(schema, rules)]
+
+
+def _walk(node: XdmField) -> Iterator[XdmField]:
+    """A field and all below it, also inside arrays and maps, in schema order."""
+    yield node
+    for child in node.children.values():
+        yield from _walk(child)
+    if node.item is not None:
+        yield from _walk(node.item)
+
+
+def _of_field(node: XdmField, held: set[Path]) -> Iterator[ExpectationSpec]:
+    if node.kind.is_scalar:
+        yield from _of_scalar(node)
+    else:
+        yield from _of_whole(node)
+    if node.kind is Kind.OBJECT:
+        yield from _of_members(node)
+    elif node.item is not None and (*node.path, "*") in held:
+        yield from _of_items(node, node.item)
+
+
+def _of_members(node: XdmField) -> Iterator[ExpectationSpec]:
+    """The members that an object must have; a row's own are those of the root."""
+    # Inside an array the object is an item, and which one of them is incomplete cannot be told.
+    name = "required" if not node.path or "*" in node.path else "required_inside"
+    for member in [
+        *(m for m in node.children if m in node.required),
+        *sorted(node.required - set(node.children)),
+    ]:
+        yield ExpectationSpec(View((*node.path, member), Part.PRESENCE), name, None, NOT_NULL)
+
+
+def _of_items(node: XdmField, item: XdmField) -> Iterator[ExpectationSpec]:
+    kind = item.kind.value if item.kind is not Kind.MAP else "object"
+    yield ExpectationSpec(View(item.path, Part.PRESENCE), "type", kind, NOT_NULL)
+    names = node.constraints.get("propertyNames")
+    if node.kind is Kind.MAP and names is not None:
+        yield _fits(View(node.path, Part.KEYS), "propertyNames", None, names)
+
+
+def _of_scalar(node: XdmField) -> Iterator[ExpectationSpec]:
+    limits, view = node.constraints, View(node.path, Part.VALUE)
+    if "enum" in limits:
+        yield _member_of(view, "enum", limits["enum"], limits["enum"], node.kind)
+    if "const" in limits:
+        yield _member_of(view, "const", limits["const"], [limits["const"]], node.kind)
+    if node.kind is Kind.STRING:
+        yield from (_fits(view, name, limits[name]) for name in _WORDS if name in limits)
+        for name, argument in (("minLength", "min_value"), ("maxLength", "max_value")):
+            if name in limits:
+                kwargs = {argument: _length(view, name, limits[name])}
+                yield ExpectationSpec(view, name, limits[name], LENGTHS, kwargs)
+    if node.kind.is_numeric:
+        yield from (_bound(view, name, limits[name]) for name in _BOUNDS if name in limits)
+        if "multipleOf" in limits:
+            yield _fits(view, "multipleOf", limits["multipleOf"])
+    if node.kind not in (Kind.DATE, Kind.DATE_TIME):  # which are instants, and have no text of their own
+        yield from (_fits(view, name, limits[name]) for name in _COMBINED if name in limits)
+
+
+def _of_whole(node: XdmField) -> Iterator[ExpectationSpec]:
+    limits, whole = node.constraints, View(node.path, Part.JSON)
+    label = "" if node.path else "the event"
+    for name, argument in _SIZES.get(node.kind, {}).items():
+        if name in limits:
+            kwargs = {argument: _length(whole, name, limits[name])}
+            yield ExpectationSpec(View(node.path, Part.SIZE), name, limits[name], BETWEEN, kwargs)
+    if limits.get("uniqueItems") is True and node.kind is Kind.ARRAY:
+        yield _fits(whole, "uniqueItems", True)
+    for name in _WHOLE[node.kind]:
+        if name in limits:
+            yield _fits(whole, name, limits[name], label=label)
+    if node.kind is Kind.MAP:
+        for key in sorted(node.required):
+            named = ".".join((*node.path, key))
+            yield _fits(whole, "required", [key], label=named)
+
+
+def _fits(view: View, name: str, limit: Any, names: Any = None, *, label: str = "") -> ExpectationSpec:
+    """An expectation of JSON Schema: the keyword ``name`` with ``limit``, or the whole schema ``names``."""
+    document = json.dumps({name: limit} if names is None else names, sort_keys=True)
+    kwargs = {"json_schema": document, "is_json": view.part is Part.JSON}
+    shown = limit if name in _SHOWN or (name in ("enum", "const") and view.part is not Part.JSON) else None
+    return ExpectationSpec(view, name, shown, JSON_SCHEMA, kwargs, label=label)
+
+
+def _bound(view: View, name: str, limit: Any) -> ExpectationSpec:
+    """GX compares with a double: a limit that is not one would be another limit."""
+    if isinstance(limit, int) and not isinstance(limit, bool) and float(limit) != limit:
+        return _fits(view, name, limit)
+    argument, strict = _BOUNDS[name]
+    if isinstance(limit, bool) or not isinstance(limit, int | float):
+        raise cannot_check(view.name, name)
+    kwargs = {argument: limit} | ({f"strict_{argument[:3]}": True} if strict else {})
+    return ExpectationSpec(view, name, limit, BETWEEN, kwargs)
+
+
+def _member_of(view: View, name: str, limit: Any, members: Any, kind: Kind) -> ExpectationSpec:
+    if not isinstance(members, list):
+        raise cannot_check(view.name, name)
+    if kind.is_numeric and any(isinstance(value, float) for value in members):
+        return _fits(view, name, limit)  # pandas would turn the whole numbers among them into doubles
+    values = [kept for value in members if (kept := _as_kept(value, kind)) is not None]
+    return ExpectationSpec(view, name, limit, IN_SET, {"value_set": values})
+
+
+def _as_kept(value: Any, kind: Kind) -> Any:
+    """A member of an enum as the column keeps it, or None where the column cannot keep it."""
+    if kind is Kind.BOOLEAN or isinstance(value, bool):
+        return value if kind is Kind.BOOLEAN and isinstance(value, bool) else None
+    if kind.is_numeric:
+        return value if isinstance(value, int | float) else None
+    if not isinstance(value, str):
+        return None
+    try:
+        if kind is Kind.DATE:
+            return date.fromisoformat(value)
+        return datetime.fromisoformat(value) if kind is Kind.DATE_TIME else value
+    except ValueError:  # which no date equals
+        return None
+
+
+def _length(view: View, name: str, limit: Any) -> int:
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or limit != int(limit):
+        raise cannot_check(view.name, name)
+    return int(limit)
 
 
 def _of_every_event(schema: XdmSchema, rules: RowRules) -> Iterator[ExpectationSpec]:
     def rule(
-        column: str, name: str, limit: Any, severity: Severity | None = None, label: str = "", **kwargs: Any
+        view: View, name: str, limit: Any, severity: Severity | None = None, label: str = "", **kwargs: Any
     ) -> ExpectationSpec:
         table = CONSTRAINTS[name]
         chosen = rules.severity.get(name) or severity or table.severity
-        return ExpectationSpec(column, name, limit, table.expectation, kwargs, chosen, label)
+        return ExpectationSpec(view, name, limit, table.expectation, kwargs, chosen, label)
 
-    yield rule("timestamp", "in_the_past", rules.now.isoformat(), max_value=rules.now)
+    moment = View(("timestamp",), Part.VALUE)
+    yield rule(moment, "in_the_past", rules.now.isoformat(), max_value=rules.now)
     yield rule(
-        "timestamp", "in_the_partition", f"{rules.first.isoformat()} to {rules.latest.isoformat()}",
+        moment, "in_the_partition", f"{rules.first.isoformat()} to {rules.latest.isoformat()}",
         min_value=rules.first, max_value=rules.latest, strict_max=True,
     )  # fmt: skip
     if "identityMap" in schema.root.children:
-        yield rule("identityMap", "identity", None, "critical" if rules.profile else None)
+        identity = View(("identityMap",), Part.PRESENCE)
+        yield rule(identity, "identity", None, "critical" if rules.profile else None)
     if rules.profile:
-        limit = PROFILE_EVENT_BYTES
-        yield rule(EVENT_BYTES, "event_size", limit, label="the event", max_value=limit)
-
-
-def _required(schema: XdmSchema, node: XdmField, columns: set[str]) -> Iterator[ExpectationSpec]:
-    parent = schema.find(node.path[:-1]) if len(node.path) > 1 else schema.root
-    if parent is None or node.path[-1] not in parent.required:
-        return
-    present = {"value_set": [True]}
-    if not parent.path and node.kind is Kind.OBJECT:
-        yield ExpectationSpec(node.dotted + PRESENT, "required", None, IN_SET, present)
-    elif not parent.path:
-        yield ExpectationSpec(node.dotted, "required", None, NOT_NULL)
-    elif any(column.startswith(parent.dotted + ".") for column in columns):
-        yield ExpectationSpec(node.dotted + PRESENT, "required_inside", None, IN_SET, present)
-
-
-def _scalar(node: XdmField) -> Iterator[ExpectationSpec]:
-    limits = node.constraints
-    if "enum" in limits:
-        values = [_as_kept(value, node.kind) for value in limits["enum"]]
-        yield ExpectationSpec(node.dotted, "enum", limits["enum"], IN_SET, {"value_set": values})
-    if node.kind is Kind.STRING:
-        yield from _text(node)
-    elif node.kind.is_integer or node.kind is Kind.NUMBER:
-        for name, argument, strict in (
-            ("minimum", "min_value", False),
-            ("maximum", "max_value", False),
-            ("exclusiveMinimum", "min_value", True),
-            ("exclusiveMaximum", "max_value", True),
-        ):
-            if name in limits:
-                kwargs = {argument: limits[name]} | ({f"strict_{argument[:3]}": True} if strict else {})
-                yield ExpectationSpec(node.dotted, name, limits[name], BETWEEN, kwargs)
-
-
-def _text(node: XdmField) -> Iterator[ExpectationSpec]:
-    limits = node.constraints
-    if "pattern" in limits:
-        regex = _python_regex(limits["pattern"])
-        if _python_reads(regex):
-            yield ExpectationSpec(node.dotted, "pattern", limits["pattern"], REGEX, {"regex": regex})
-        else:  # \p{L}, say: JSON Schema's own expressions are left to the JSON Schema library
-            only = {"nested_schema": json.dumps({"pattern": limits["pattern"]})}
-            yield ExpectationSpec(node.dotted, "pattern", limits["pattern"], NESTED, only)
-    if limits.get("format") in FORMATS:
-        regex = _python_regex(FORMATS[limits["format"]])
-        yield ExpectationSpec(node.dotted, "format", limits["format"], REGEX, {"regex": regex})
-    for name, argument in (("minLength", "min_value"), ("maxLength", "max_value")):
-        if name in limits:
-            yield ExpectationSpec(node.dotted, name, limits[name], LENGTHS, {argument: limits[name]})
-
-
-def _as_kept(value: Any, kind: Kind) -> Any:
-    """A member of an enum as the column keeps it."""
-    if kind is Kind.DATE and isinstance(value, str):
-        return date.fromisoformat(value)
-    if kind is Kind.DATE_TIME and isinstance(value, str):
-        return datetime.fromisoformat(value)
-    return value
-
-
-def _python_regex(pattern: str) -> str:
-    """A JSON Schema pattern as Python reads it: there ``$`` would also match before a line break at the end."""
-    return _DOLLAR.sub(lambda token: r"\Z" if token[0] == "$" else token[0], pattern)
-
-
-_DOLLAR = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
-
-
-def _python_reads(regex: str) -> bool:
-    try:
-        re.compile(regex)
-    except re.error:
-        return False
-    return True
-
-
-def _nested(node: XdmField) -> Iterator[ExpectationSpec]:
-    document = json.dumps(nested_schema(node), sort_keys=True)
-    yield ExpectationSpec(node.dotted, "nested", None, NESTED, {"nested_schema": document})
-
-
-def nested_schema(node: XdmField) -> dict[str, Any]:
-    """The JSON Schema of a field and all inside it, without what only describes."""
-    keywords = {
-        key: value
-        for key, value in node.constraints.items()
-        if not key.startswith("meta:")
-        and key not in ("title", "description", "default", "examples", "$id", "$schema")
-    }
-    if node.children:
-        keywords["properties"] = {name: nested_schema(child) for name, child in node.children.items()}
-        keywords["required"] = sorted(node.required)
-    if node.item is not None:
-        keywords["items" if node.kind is Kind.ARRAY else "additionalProperties"] = nested_schema(node.item)
-    return keywords
+        yield rule(BYTES, "event_size", PROFILE_EVENT_BYTES, label="the event", max_value=PROFILE_EVENT_BYTES)

@@ -1,21 +1,26 @@
-"""Runs the derived expectations over a chunk of rows: all of them in one Great Expectations suite run."""
+"""Runs expectations in Great Expectations, which decides; at a cost that is linear in expectations and rows.
+
+A partition is screened first: each view's sample (``include.quality.sample``) against all that is expected of the view,
+in one suite for the whole partition. Only what fails there is looked at row by row, on the distinct values of a chunk.
+"""
 
 from __future__ import annotations
 
 import logging
-import warnings
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from include.errors import Terminal
-from include.quality.constraints import NESTED, Reason
-from include.quality.derive import EVENT_BYTES, PRESENT, ExpectationSpec
+from include.quality.check import Check, merged_checks, single_checks
+from include.quality.constraints import BETWEEN, JSON_SCHEMA, LENGTHS, NOT_NULL, cannot_check
+from include.quality.derive import ExpectationSpec
+from include.quality.sample import Distinct, Extremes, Lengths, Presence, Sample
+from include.quality.view import RowChunk, View
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
+    import numpy as np
 
 # At INFO it tells two hundred lines of its own before the sentence that a red task's log begins with.
 logging.getLogger("great_expectations").setLevel(logging.WARNING)
@@ -23,89 +28,157 @@ logging.getLogger("great_expectations").setLevel(logging.WARNING)
 logging.getLogger("great_expectations.data_context.types.base").addFilter(
     lambda record: record.levelno >= logging.WARNING
 )
-
-
-class ValidationBroken(Terminal):
-    """An expectation could not be checked; that is never taken for "all rows are fine"."""
+_FRAME_COLUMNS = 16
+"""GX copies the frame for every expectation, and takes a millisecond for every frame."""
 
 
 @dataclass(frozen=True)
-class ChunkVerdict:
-    """For each refused row of a chunk (by position) why; and how many rows were only warned about, by reason."""
+class Question:
+    """A check, and the values that it is about."""
 
-    refused: dict[int, list[Reason]]
-    warned: Counter[Reason] = field(default_factory=Counter)
+    check: Check
+    values: list[Any]
+
+
+class Screen:
+    """Whether all rows of a partition pass, chunk by chunk; of each expectation that some row fails, its number."""
+
+    def __init__(self, specs: Sequence[ExpectationSpec]) -> None:
+        self._open = [(check, _sample(check)) for check in merged_checks(specs)]
+        self._failed: set[int] = set()
+
+    @property
+    def views(self) -> list[View]:
+        """What the chunks have to show."""
+        return [check.view for check, _ in self._open]
+
+    def add(self, chunk: RowChunk) -> None:
+        """Look at the next rows.
+
+        Raises:
+            ValidationBroken: an expectation could not be checked.
+        """
+        for check, sample in self._open:
+            sample.add(chunk.see(check.view).values)
+        if full := [(check, sample) for check, sample in self._open if sample.is_full]:
+            self._judge(full)
+            again = {id(sample) for _, sample in full}
+            self._open = [
+                (check, _sample(check) if id(sample) in again else sample)
+                for check, sample in self._open
+                if not self._failed & set(check.specs)
+            ]
+
+    def failed(self) -> set[int]:
+        """The numbers of the expectations that some row may fail; those of one check fail together here.
+
+        Raises:
+            ValidationBroken: an expectation could not be checked.
+        """
+        self._judge(self._open)
+        self._open = []
+        return self._failed
+
+    def _judge(self, samples: list[tuple[Check, Sample]]) -> None:
+        questions = [Question(check, sample.values()) for check, sample in samples]
+        for question, failing in zip(questions, failures(questions), strict=True):
+            if failing:
+                self._failed.update(question.check.specs)
+
+
+def failing_rows(
+    chunk: RowChunk, specs: Sequence[ExpectationSpec], numbers: Iterable[int]
+) -> dict[int, np.ndarray[Any, Any]]:
+    """The rows of a chunk that fail each of some expectations, given by number; ascending, and without a row twice.
+
+    Raises:
+        ValidationBroken: an expectation could not be checked.
+    """
+    import numpy as np
+
+    checks = single_checks(specs, numbers)
+    encoded = {view: chunk.see(view).values.dictionary_encode() for view in {check.view for check in checks}}
+    values = {view: array.dictionary.to_pylist() for view, array in encoded.items()}
+    questions = [
+        Question(check, [value or None for value in values[check.view]] if check.gx_type == NOT_NULL else values[check.view])
+        for check in checks
+    ]  # fmt: skip
+    found = {}
+    for question, failing in zip(questions, failures(questions, complete=True), strict=True):
+        if failing:
+            codes = encoded[question.check.view].indices.to_numpy()
+            (number,) = question.check.specs
+            found[number] = np.unique(chunk.see(question.check.view).rows()[np.isin(codes, failing)])
+    return found
+
+
+def failures(questions: Sequence[Question], *, complete: bool = False) -> list[list[int]]:
+    """The positions of each question's values that fail it; without ``complete`` only that there are some.
+
+    Raises:
+        ValidationBroken: an expectation could not be checked.
+    """
+    found: list[list[int]] = [[] for _ in questions]
+    for numbers in _frames(questions):
+        outcomes = _run([questions[number] for number in numbers], complete)
+        for number, failing in zip(numbers, outcomes, strict=True):
+            found[number] = failing
+    return found
+
+
+def _frames(questions: Sequence[Question]) -> Iterator[list[int]]:
+    """The questions of each frame: of values of one length, since a column that is shorter would hold nulls."""
+    some = (number for number, question in enumerate(questions) if question.values)
+    by_length = sorted(some, key=lambda number: len(questions[number].values))
+    for _, same in groupby(by_length, key=lambda number: len(questions[number].values)):
+        while numbers := list(islice(same, _FRAME_COLUMNS)):
+            yield numbers
+
+
+def _run(questions: list[Question], complete: bool) -> list[list[int]]:
+    """One frame, one suite, one run."""
+    import great_expectations as gx
+    import pandas as pd
+
+    columns = {f"c{n}": pd.Series(question.values, dtype=object) for n, question in enumerate(questions)}
+    suite = gx.ExpectationSuite(
+        name="xdm",
+        # Not added to the context, which would write it again for every expectation, and read it back as text.
+        expectations=[_expectation(question.check, n) for n, question in enumerate(questions)],
+    )
+    form = {"result_format": "COMPLETE", "exclude_unexpected_values": True} if complete else "BOOLEAN_ONLY"
+    batch = _rows().get_batch(batch_parameters={"dataframe": pd.DataFrame(columns)})
+    found: list[list[int]] = [[] for _ in questions]
+    answered = set()
+    for outcome in batch.validate(suite, result_format=form).results:
+        number = outcome.expectation_config.meta["question"]
+        if _raised(outcome.exception_info):
+            raise cannot_check(questions[number].check.name, questions[number].check.constraint)
+        answered.add(number)
+        if not outcome.success:
+            found[number] = list(map(int, outcome.result["unexpected_index_list"])) if complete else [0]
+    if len(answered) != len(questions):
+        unanswered = questions[min(set(range(len(questions))) - answered)].check
+        raise cannot_check(unanswered.name, unanswered.constraint)
+    return found
+
+
+def load() -> None:
+    """Import Great Expectations and set it up, which takes two seconds of processor time; once for each process."""
+    _rows()
 
 
 @cache
-def _chunk() -> Any:
+def _rows() -> Any:
     """Where Great Expectations finds a data frame that it is given: the same place for every suite of a process."""
     import great_expectations as gx
+
+    import include.quality.fit  # noqa: F401 - registers its metric
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_pandas("partition")
-    return source.add_dataframe_asset("chunk").add_batch_definition_whole_dataframe("rows")
-
-
-class SuiteRunner:
-    """A suite, built once and run for every chunk of a partition."""
-
-    def __init__(self, specs: list[ExpectationSpec]) -> None:
-        import great_expectations as gx
-
-        self.specs = specs
-        # Not added to the context, which would write it anew for every expectation, and read it back as text.
-        expectations = [_expectation(spec, number) for number, spec in enumerate(specs)]
-        self._suite = gx.ExpectationSuite(name="xdm", expectations=expectations)
-
-    def run(self, table: pa.Table) -> ChunkVerdict:
-        """Checks the rows of an Arrow table in the schema's shape.
-
-        Raises:
-            ValidationBroken: an expectation raised.
-        """
-        frame = flatten(table, self.specs)
-        with warnings.catch_warnings():
-            # pandas tells of every pattern with groups that it could extract them.
-            warnings.filterwarnings("ignore", "This pattern is interpreted", UserWarning)
-            result = (
-                _chunk()
-                .get_batch(batch_parameters={"dataframe": frame})
-                .validate(
-                    self._suite,
-                    result_format={"result_format": "COMPLETE", "exclude_unexpected_values": True},
-                )
-            )
-        refused: dict[int, list[Reason]] = defaultdict(list)
-        warned: Counter[Reason] = Counter()
-        for outcome in result.results:
-            spec = self.specs[outcome.expectation_config.meta["spec"]]
-            if _raised(outcome.exception_info):
-                raise _broken(spec)
-            failing = [] if outcome.success else [int(row) for row in outcome.result["unexpected_index_list"]]
-            if spec.severity == "warning":
-                warned[spec.reason] += len(failing)
-                continue
-            for row in failing:
-                refused[row] += _reasons(spec, frame, row)
-        return ChunkVerdict(dict(refused), +warned)
-
-
-def _reasons(spec: ExpectationSpec, frame: pd.DataFrame, row: int) -> list[Reason]:
-    """Why a row fails an expectation: of an array or a map, what inside it does."""
-    if spec.constraint != "nested":
-        return [spec.reason]
-    from include.quality.nested import inside
-
-    return inside(spec.kwargs["nested_schema"], spec.name, frame[spec.column].iloc[row]) or [spec.reason]
-
-
-def _broken(spec: ExpectationSpec) -> ValidationBroken:
-    return ValidationBroken(
-        f"The expectation {spec.constraint!r} of field {spec.column!r} could not be checked.",
-        "The schema asks something of this field that its type cannot have; correct the field group.",
-    )
+    return source.add_dataframe_asset("values").add_batch_definition_whole_dataframe("values")
 
 
 def _raised(info: Any) -> bool:
@@ -117,100 +190,25 @@ def _raised(info: Any) -> bool:
     )
 
 
-def _expectation(spec: ExpectationSpec, number: int) -> Any:
+def _expectation(check: Check, number: int) -> Any:
     import great_expectations.expectations as gxe
 
-    if spec.gx_type == NESTED:
-        from include.quality.nested import ExpectColumnValuesToMatchNestedSchema
+    from include.quality.fit import ExpectColumnValuesToFitJsonSchema, validator
 
-        factory: Any = ExpectColumnValuesToMatchNestedSchema
-    else:
-        factory = getattr(gxe, spec.gx_type)
+    factory: Any = (
+        ExpectColumnValuesToFitJsonSchema if check.gx_type == JSON_SCHEMA else getattr(gxe, check.gx_type)
+    )
     try:
-        return factory(column=spec.column, meta={"spec": number}, severity=spec.severity, **spec.kwargs)
-    except ValueError:  # a limit that is none
-        raise _broken(spec) from None
+        if check.gx_type == JSON_SCHEMA:
+            validator(check.kwargs["json_schema"])
+        return factory(column=f"c{number}", meta={"question": number}, **check.kwargs)
+    except ValueError:  # a limit or a pattern that is none
+        raise cannot_check(check.name, check.constraint) from None
 
 
-def flatten(table: pa.Table, specs: list[ExpectationSpec]) -> pd.DataFrame:
-    """The columns that ``specs`` name, by dotted path; arrays and maps as JSON text.
-
-    Helper columns are made: ``a.b?`` for a field that is required inside an object (true where that object is absent
-    or the field is there), ``#bytes`` for the size of the row as JSON.
-    """
-    import pandas as pd
-
-    wanted = {spec.column for spec in specs}
-    nested = {spec.column for spec in specs if spec.gx_type == NESTED}
-    columns: dict[str, Any] = {}
-    for name in sorted(wanted):
-        if name == EVENT_BYTES:
-            columns[name] = pd.Series(_row_bytes(table), dtype="int64")
-            continue
-        column, parent_valid = _reach(table, name.removesuffix(PRESENT).split("."))
-        if name.endswith(PRESENT):
-            columns[name] = _there(table, column, parent_valid)
-        elif column is None:
-            columns[name] = pd.Series([None] * table.num_rows, dtype=object)
-        elif name in nested:
-            columns[name] = pd.Series(_json_texts(column), dtype=object)
-        else:
-            columns[name] = _series(column)
-    return pd.DataFrame(columns)
-
-
-def _series(column: Any) -> Any:
-    import pandas as pd
-    import pyarrow as pa
-
-    if pa.types.is_timestamp(column.type):
-        return column.to_pandas()
-    return pd.Series(column.to_pandas(types_mapper=pd.ArrowDtype))
-
-
-def _reach(table: pa.Table, path: list[str]) -> tuple[Any, Any]:
-    """The column at a path of struct fields, null where any struct around it is, and its parent's validity."""
-    import pyarrow.compute as pc
-
-    if path[0] not in table.column_names:
-        return None, None
-    column, valid = table[path[0]], None
-    for name in path[1:]:
-        valid = pc.is_valid(column)
-        if column.type.get_field_index(name) < 0:
-            return None, valid
-        column = pc.struct_field(column, name)
-    return column, valid
-
-
-def _there(table: pa.Table, column: Any, parent_valid: Any) -> Any:
-    """Whether a required field is there, or the object that it is required in is not; the row itself always is."""
-    import pandas as pd
-    import pyarrow.compute as pc
-
-    there = pc.is_valid(column).to_pandas() if column is not None else pd.Series([False] * table.num_rows)
-    return there if parent_valid is None else there | ~parent_valid.to_pandas()
-
-
-def _row_bytes(table: pa.Table) -> list[int]:
-    import msgspec
-
-    return [len(msgspec.json.encode(present(row))) for row in table.to_pylist(maps_as_pydicts="strict")]
-
-
-def _json_texts(column: Any) -> list[str | None]:
-    import msgspec
-
-    return [
-        None if value is None else msgspec.json.encode(present(value)).decode()
-        for value in column.to_pylist(maps_as_pydicts="strict")
-    ]
-
-
-def present(value: Any) -> Any:
-    """A row value without its nulls: for AEP null is not absent, so absent it must be."""
-    if isinstance(value, dict):
-        return {key: present(inner) for key, inner in value.items() if inner is not None}
-    if isinstance(value, list):
-        return [present(inner) for inner in value if inner is not None]
-    return value
+def _sample(check: Check) -> Sample:
+    if check.gx_type == NOT_NULL:
+        return Presence()
+    if check.gx_type == BETWEEN:
+        return Extremes()
+    return Lengths() if check.gx_type == LENGTHS else Distinct()

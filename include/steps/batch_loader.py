@@ -261,7 +261,8 @@ class BatchLoader:
 
     def _send(self, batch: str, paths: list[Path]) -> None:
         for file, path in zip(self.staged.files, paths, strict=True):
-            name = file.key.rsplit("/", 1)[1]
+            # By content: a staged file may be one of transform's or of validate's, whose own names may be the same.
+            name = f"events-{file.sha256[:16]}{Path(file.key).suffix}"
             dataset_id = self.history.target.dataset_id
             self.aep.batches.upload(batch, dataset_id, name, partial(io.FileIO, path), file.bytes)
 

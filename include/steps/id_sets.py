@@ -1,7 +1,7 @@
 """The ``_id``s of a load: a Parquet file of its own, the only row data that a finished day still needs.
 
 Columns: ``_id`` (text) and ``digest`` (64-bit integer: of the event as Mixpanel held it, NULL where that is unknown),
-sorted by ``_id``. A load of data version 5 or older has none; its ids are read from the staged files.
+in any order. A load of data version 5 or older has none; its ids are read from the staged files.
 """
 
 from __future__ import annotations
@@ -33,6 +33,19 @@ def write_ids(
     file = upload_file(history.lake, history.ids_key(workspace.partition.day, digest), path, int(rows))
     path.unlink()
     return file
+
+
+def copy_ids(
+    listed: LakeFile, history: History, workspace: Workspace, digest: str, scratch: Path
+) -> LakeFile:
+    """Publish the list of the day's mapped events as the ids of the load ``digest``, which holds all of them.
+
+    Raises:
+        BadManifest: the list is not the file that transform wrote.
+    """
+    path = workspace.local_file(listed, scratch / "events-copied.parquet", "transform")
+    key = history.ids_key(workspace.partition.day, digest)
+    return upload_file(history.lake, key, path, listed.rows)
 
 
 def read_ids(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @contextmanager
-def gzip_writer(path: Path) -> Iterator[gzip.GzipFile]:
-    """A gzip file whose header holds no time and no name."""
-    with path.open("wb") as raw, gzip.GzipFile("", "wb", 4, raw, mtime=0) as file:
+def gzip_writer(path: Path, *, append: bool = False) -> Iterator[gzip.GzipFile]:
+    """A gzip file whose header holds no time and no name; ``append`` adds a member to one that is there."""
+    with path.open("ab" if append else "wb") as raw, gzip.GzipFile("", "wb", 4, raw, mtime=0) as file:
         yield file

@@ -1,9 +1,10 @@
-"""Stage: files exactly as AEP takes them, sized for AEP and named by what is in them."""
+"""Stage: files exactly as AEP takes them: the valid files themselves, or new ones without the rows that are active."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,12 +13,12 @@ from include.errors import PayloadTooLarge
 from include.lake.history import History
 from include.lake.lake import sha256_file
 from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
-from include.quality.suite import present
-from include.steps.choose import unloaded_rows
-from include.steps.id_sets import write_ids
+from include.quality.rows import iso, present
+from include.steps.choose import UnloadedRows
+from include.steps.id_sets import copy_ids, write_ids
 from include.steps.origin import made_of, require_exported_from, require_one_recipe, source_of
-from include.steps.transform import open_duckdb
 from include.steps.workspace import DATA_VERSION, Workspace
+from include.xdm.aep_parquet import AEP_FORM, AepParquetWriter
 
 FILE_ROWS = 500_000
 """Rows of one staged file: some 100 MB, below AEP's 256 MB for a single upload; a larger file is sent in chunks."""
@@ -63,24 +64,23 @@ def stage_partition(
     done = workspace.find("stage", digest)
     if done is not None:
         return done
-    files, ids = [], None
-    with workspace.scratch() as scratch, open_duckdb(scratch) as db:
-        paths = workspace.local_files(valid, scratch)
-        unloaded = unloaded_rows(db, workspace, mapped, paths, active, scratch)
-        for path, rows in _write(unloaded.tables(), scratch, file_format):
-            name = f"events-{sha256_file(path)[:16]}.{file_format}"
-            key = f"{workspace.partition.output('stage', digest)}/{name}"
-            files.append(upload_file(workspace.lake, key, path, rows))
-            path.unlink()
+    with (
+        workspace.scratch() as scratch,
+        closing(UnloadedRows(workspace, mapped, valid, active, scratch)) as unloaded,
+    ):
+        if unloaded.is_everything and _can_be_sent(valid, file_format):
+            files = list(valid.files)
             _require_room(workspace, files)
-        if files and history is not None:
-            ids = write_ids(db, unloaded.ids, history, workspace, digest, scratch)
+        else:
+            files = _written(workspace, unloaded, scratch, digest)
+        ids = _publish_ids(workspace, unloaded, history, digest, scratch) if files and history else None
+        counts = {"staged": sum(file.rows for file in files), **unloaded.counts}
     return workspace.publish(
         step="stage",
         digest=digest,
         inputs=inputs,
         files=tuple(files),
-        counts={"staged": sum(file.rows for file in files), **unloaded.counts},
+        counts=counts,
         details={
             "beside": sorted(excluded),
             "ids": ids.model_dump() if ids else None,
@@ -89,6 +89,36 @@ def stage_partition(
             "source": source_of(raw),
         },
     )
+
+
+def _can_be_sent(valid: Manifest, file_format: str) -> bool:
+    """Whether the valid files are what would be written: then the staged output names them, and nothing is copied."""
+    return (
+        file_format == "parquet"
+        and valid.details.get("form") == AEP_FORM
+        and all(file.rows <= FILE_ROWS for file in valid.files)
+    )
+
+
+def _written(workspace: Workspace, unloaded: UnloadedRows, scratch: Path, digest: str) -> list[LakeFile]:
+    """New files with the rows that are not active, in the lake."""
+    files: list[LakeFile] = []
+    file_format = workspace.pipeline.aep.file_format
+    for path, rows in _write(unloaded.tables(), scratch, file_format):
+        name = f"events-{sha256_file(path)[:16]}.{file_format}"
+        key = f"{workspace.partition.output('stage', digest)}/{name}"
+        files.append(upload_file(workspace.lake, key, path, rows))
+        path.unlink()
+        _require_room(workspace, files)
+    return files
+
+
+def _publish_ids(
+    workspace: Workspace, unloaded: UnloadedRows, history: History, digest: str, scratch: Path
+) -> LakeFile:
+    if (listed := unloaded.listed_ids) is not None:
+        return copy_ids(listed, history, workspace, digest, scratch)
+    return write_ids(unloaded.db, unloaded.ids, history, workspace, digest, scratch)
 
 
 def _already_loaded(workspace: Workspace, valid: Manifest, active: set[str]) -> Manifest | None:
@@ -119,22 +149,8 @@ class _Writer(Protocol):
     def close(self) -> None: ...
 
 
-class _ParquetWriter:
-    def __init__(self, path: Path, first: Any) -> None:
-        import pyarrow.parquet as pq
-
-        self._schema = _aep_schema(first.schema)
-        self._file = pq.ParquetWriter(path, self._schema, compression="snappy", store_schema=False)
-
-    def write(self, table: Any) -> None:
-        self._file.write_table(table.cast(self._schema))
-
-    def close(self) -> None:
-        self._file.close()
-
-
 class _JsonLinesWriter:
-    def __init__(self, path: Path, first: Any) -> None:  # noqa: ARG002 - JSON Lines need no schema
+    def __init__(self, path: Path, schema: Any) -> None:  # noqa: ARG002 - JSON Lines need no schema
         self._file = path.open("wb")
 
     def write(self, table: Any) -> None:
@@ -145,14 +161,14 @@ class _JsonLinesWriter:
         self._file.close()
 
 
-_WRITERS: dict[str, Callable[[Path, Any], _Writer]] = {"parquet": _ParquetWriter, "json": _JsonLinesWriter}
+_WRITERS: dict[str, Callable[[Path, Any], _Writer]] = {"parquet": AepParquetWriter, "json": _JsonLinesWriter}
 
 
 def _write(tables: Iterator[Any], scratch: Path, file_format: str) -> Iterator[tuple[Path, int]]:
     """Files of at least ``FILE_ROWS`` rows, the last one excepted, with their number of rows."""
     path, writer, rows = scratch / "staged", None, 0
     for table in tables:
-        writer = writer or _WRITERS[file_format](path, table)
+        writer = writer or _WRITERS[file_format](path, table.schema)
         writer.write(table)
         rows += table.num_rows
         if rows >= FILE_ROWS:
@@ -162,28 +178,3 @@ def _write(tables: Iterator[Any], scratch: Path, file_format: str) -> Iterator[t
     if writer is not None:
         writer.close()
         yield path, rows
-
-
-def _aep_schema(schema: Any) -> Any:
-    """AEP wants INT64 TIMESTAMP_MILLIS (facts: XDM field types), DuckDB writes microseconds."""
-    import pyarrow as pa
-
-    def milliseconds(kind: Any) -> Any:
-        if pa.types.is_timestamp(kind):
-            return pa.timestamp("ms", tz="UTC")
-        if pa.types.is_struct(kind):
-            return pa.struct([(f.name, milliseconds(f.type)) for f in kind])
-        if pa.types.is_list(kind):
-            return pa.list_(pa.field("element", milliseconds(kind.value_type)))
-        if pa.types.is_map(kind):
-            return pa.map_(kind.key_type, milliseconds(kind.item_type))
-        return kind
-
-    # Every column may be null: which ones happen to be full on a day is no part of the format.
-    return pa.schema([(f.name, milliseconds(f.type)) for f in schema])
-
-
-def iso(value: Any) -> str:
-    """Instants as AEP's date-time pattern wants them, with milliseconds and Z; dates as dates."""
-    text: str = value.isoformat(timespec="milliseconds") if hasattr(value, "hour") else value.isoformat()
-    return text.replace("+00:00", "Z")

@@ -7,17 +7,17 @@ from datetime import datetime
 from itertools import islice
 
 from include.errors import PartitionRefused, TooManyQuarantined
-from include.lake.manifest import Manifest, digest_of, upload_file
+from include.lake.manifest import Manifest, digest_of
 from include.quality.constraints import Reason
 from include.quality.report import Report, render
-from include.steps.check import Check
-from include.steps.previous_days import events_before
+from include.steps.partition_validator import PartitionValidator
+from include.steps.previous_days import events_before, events_of
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.lines import REASONS
 from include.xdm.schema import XdmSchema
 
-_MOST_EVENTS = 500
-"""Names of events that a manifest counts one by one."""
+_MOST_EVENTS = 10_000
+"""Names of events that a manifest counts one by one; the events of all others are one number."""
 
 
 def validate_partition(workspace: Workspace, mapped: Manifest) -> Manifest:
@@ -41,16 +41,17 @@ def validate_partition(workspace: Workspace, mapped: Manifest) -> Manifest:
         return done
     schema = workspace.schema(inputs["schema"])
     with workspace.scratch() as scratch:
-        check = Check(workspace, schema, scratch, datetime.fromisoformat(mapped.created_at))
-        check.refuse_useless_mappings(mapped)
-        check.run(workspace.local_files(mapped, scratch))
-        history = events_before(workspace, quality.history_days if check.valid else 0)
-        check.run_partition(history, mapped.details.get("by_event", {}))
-        report = _publish_report(workspace, digest, mapped, schema, check)
-        quarantine = check.upload_quarantine(workspace, digest)
-        _refuse(workspace, mapped, check, report)
-        key = f"{workspace.partition.output('validate', digest)}/part-00000.parquet"
-        files = (upload_file(workspace.lake, key, check.valid_path, check.valid),) if check.valid else ()
+        validator = PartitionValidator(workspace, schema, scratch, datetime.fromisoformat(mapped.created_at))
+        validator.refuse_useless_mappings(mapped)
+        validator.run(mapped, workspace.local_files(mapped, scratch))
+        history = events_before(workspace, quality.history_days if validator.valid else 0)
+        came = mapped.rows + mapped.counts.get("duplicates", 0)
+        validator.run_partition(history, events_of(mapped, came))
+        report = _publish_report(workspace, digest, mapped, schema, validator)
+        quarantine = validator.refused.upload(workspace, digest)
+        _refuse(workspace, mapped, validator, report)
+        files = validator.upload(workspace.partition.output("validate", digest))
+    by_event = Counter(validator.by_event.by_event).most_common(_MOST_EVENTS)
     return workspace.publish(
         step="validate",
         digest=digest,
@@ -58,74 +59,76 @@ def validate_partition(workspace: Workspace, mapped: Manifest) -> Manifest:
         files=files,
         counts={
             "mapped": mapped.rows,
-            "valid": check.valid,
-            "quarantined": check.quarantined,
-            "warnings": check.warned.total(),
+            "valid": validator.valid,
+            "quarantined": validator.refused.rows,
+            "warnings": validator.warned.total(),
         },
         details={
             "quarantine": quarantine,
-            "reasons": _told(check.reasons),
-            "warnings": _told(check.warned),
+            "reasons": _by_sentence(validator.refused.reasons),
+            "warnings": _by_sentence(validator.warned),
             "report": report,
-            "expectations": len(check.specs),
-            "by_event": dict(check.by_event.most_common(_MOST_EVENTS)),
+            "expectations": len(validator.specs),
+            "by_event": dict(by_event),
+            "other_events": validator.by_event.total - sum(count for _, count in by_event),
+            "form": validator.form,
         },
     )
 
 
-def _told(reasons: Counter[Reason]) -> dict[str, int]:
+def _by_sentence(reasons: Counter[Reason]) -> dict[str, int]:
     return {reason.sentence: count for reason, count in reasons.most_common()}
 
 
 def _publish_report(
-    workspace: Workspace, digest: str, mapped: Manifest, schema: XdmSchema, check: Check
+    workspace: Workspace, digest: str, mapped: Manifest, schema: XdmSchema, validator: PartitionValidator
 ) -> str:
+    refused = validator.refused
     reasons = {f"{reason}: {REASONS[reason]}": n for reason, n in mapped.details["reasons"].items()}
-    failed = Counter({reason.sentence: n for reason, n in (check.reasons + check.warned).items()})
     page = render(
         Report(
             pipeline=workspace.pipeline.name,
             partition=str(workspace.partition),
             schema_title=schema.title,
             schema_version=schema.version,
-            counts={**mapped.counts, "valid": check.valid, "refused": check.quarantined},
-            reasons={**reasons, **_told(check.reasons)},
-            examples={reason.sentence: shown for reason, shown in check.examples.items()},
-            broken=[reason.sentence for reason in check.broken],
-            warnings=_told(check.warned),
+            counts={**mapped.counts, "valid": validator.valid, "refused": refused.rows},
+            reasons={**reasons, **_by_sentence(refused.reasons)},
+            examples={reason.sentence: shown for reason, shown in refused.examples.items()},
+            broken=[reason.sentence for reason in validator.broken],
+            warnings=_by_sentence(validator.warned),
             not_converted=mapped.details["not_converted"],
             unmapped=dict(islice(mapped.details.get("unmapped", {}).items(), 30)),
             expectations=[
-                (spec.name, spec.sentence, spec.severity, failed[f"{spec.name} {spec.sentence}"])
-                for spec in check.specs
+                (spec.name, spec.sentence, spec.severity, validator.failed[number])
+                for number, spec in enumerate(validator.specs)
             ],
-            by_hour=dict(sorted(check.by_hour.items())),
-            by_event=dict(check.by_event.most_common(20)),
+            by_hour=dict(sorted((+validator.counts.by_hour).items())),
+            by_event=dict(Counter(validator.by_event.by_event).most_common(20)),
         )
     )
     path = workspace.partition.report(digest)
-    local = check.scratch / "report.html"
+    local = validator.scratch / "report.html"
     local.write_text(page, encoding="utf-8")
     workspace.lake.upload(path, local)
     return path
 
 
-def _refuse(workspace: Workspace, mapped: Manifest, check: Check, report: str) -> None:
+def _refuse(workspace: Workspace, mapped: Manifest, validator: PartitionValidator, report: str) -> None:
     """The two ways in which a day of which every row could be checked is red all the same."""
-    if check.broken:
-        told = sorted({reason.constraint for reason in check.broken})
+    if validator.broken:
+        told = sorted({reason.constraint for reason in validator.broken})
         raise PartitionRefused(
             f"Partition {workspace.partition} of pipeline {workspace.pipeline.name} as a whole is not what is "
-            f"expected: {', '.join(told)} ({check.valid} valid events).",
+            f"expected: {', '.join(told)} ({validator.valid} valid events).",
             f"Nothing was staged. Read {workspace.lake.uri(report)}; what is asked stands in the pipeline file's quality.",
         )
     exported = mapped.counts["exported"] + mapped.counts.get("not_events", 0)
-    refused = mapped.counts["quarantined"] + check.quarantined
+    refused = mapped.counts["quarantined"] + validator.refused.rows
     allowed = workspace.pipeline.quality.max_quarantined
     # Divided, not multiplied: 0.29 * 100 is less than 29 to a computer.
     if not exported or refused / exported <= allowed:
         return
-    reasons = Counter(mapped.details["reasons"]) + Counter(_told(check.reasons))
+    reasons = Counter(mapped.details["reasons"]) + Counter(_by_sentence(validator.refused.reasons))
     top = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
     raise TooManyQuarantined(
         f"{refused} of {exported} events of partition {workspace.partition} were refused, more than the "

@@ -14,7 +14,7 @@ from include.errors import BadManifest, ConfigError
 from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey, schema_key
 from include.lake.lake import Lake, sha256_file
-from include.lake.manifest import Manifest, Step
+from include.lake.manifest import LakeFile, Manifest, Step
 from include.steps.scratch import scratch_folder
 from include.xdm.schema import XdmSchema, parse_schema
 
@@ -92,16 +92,24 @@ class Workspace:
         Raises:
             BadManifest: a file is not what the manifest says.
         """
-        paths = []
-        for number, file in enumerate(manifest.files):
-            path = self.lake.download(file.key, scratch / f"input-{number}-{Path(file.key).name}")
-            if path.stat().st_size != file.bytes or sha256_file(path) != file.sha256:
-                raise BadManifest(
-                    f"{self.lake.uri(file.key)} is not the file that its manifest describes.",
-                    f"Somebody changed it; remove the folder and run {manifest.step} again.",
-                )
-            paths.append(path)
-        return paths
+        return [
+            self.local_file(file, scratch / f"input-{number}-{Path(file.key).name}", manifest.step)
+            for number, file in enumerate(manifest.files)
+        ]
+
+    def local_file(self, file: LakeFile, target: Path, step: str) -> Path:
+        """A file of a step on local disk, at ``target`` where the lake is not a folder, its bytes checked.
+
+        Raises:
+            BadManifest: it is not what the manifest says.
+        """
+        path = self.lake.download(file.key, target)
+        if path.stat().st_size != file.bytes or sha256_file(path) != file.sha256:
+            raise BadManifest(
+                f"{self.lake.uri(file.key)} is not the file that its manifest describes.",
+                f"The file was changed; remove its folder and run {step} again.",
+            )
+        return path
 
     def save_schema(self, schema: XdmSchema) -> None:
         """Keeps the schema that a run uses, by digest, for every later step and for whoever asks later."""

@@ -10,7 +10,7 @@ import pandas
 import pyarrow
 import pyarrow.parquet
 
-import include.quality.nested
+import include.quality.fit
 import tests.faults.running
 from include.quality.partition import PartitionFacts, facts_table, partition_specs
 from include.quality.report import Report, render

@@ -16,6 +16,7 @@ import pytest
 from include.errors import BadManifest, PayloadTooLarge
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
+from include.quality.rows import iso
 from include.steps import stage
 from include.steps.stage import stage_partition
 from include.steps.workspace import Workspace
@@ -206,7 +207,7 @@ def test_rows_that_somebody_changed_are_not_staged(lake: Lake, tmp_path: Path) -
 @pytest.mark.parametrize("value", [Decimal(1), b"bytes", object()])
 def test_what_has_no_json_form_is_no_json_by_chance(value: Any) -> None:
     with pytest.raises(AttributeError):
-        stage._iso(value)
+        iso(value)
 
 
 @pytest.mark.parametrize(("name", "most"), [("MOST_FILES", 2), ("MOST_BYTES", 1000)])

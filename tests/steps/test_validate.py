@@ -17,9 +17,10 @@ import pytest
 from include.errors import PartitionRefused, SchemaError, TooManyQuarantined
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
-from include.quality.suite import ValidationBroken
+from include.quality.constraints import ValidationBroken
+from include.quality.view import leaf_paths
 from include.steps import validate
-from include.steps.check import Check, leaf_paths
+from include.steps.partition_validator import PartitionValidator
 from include.steps.transform import transform_partition
 from include.steps.validate import validate_partition
 from include.steps.workspace import Workspace
@@ -130,7 +131,7 @@ def test_a_row_whose_required_column_a_failing_transform_left_null_is_quarantine
 def test_running_it_again_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     mapped = transformed(lenient(lake), XDM, MAPPING, *lines("NOK", "nok"))
     first = validate_partition(lenient(lake), mapped)
-    monkeypatch.setattr(Check, "run", lambda *args: pytest.fail("it worked again"))
+    monkeypatch.setattr(PartitionValidator, "run", lambda *args: pytest.fail("it worked again"))
     assert validate_partition(lenient(lake), mapped) == first
 
 
@@ -181,7 +182,7 @@ def test_at_the_limit_is_green_whatever_the_number(
     mapped = transformed(place, XDM, MAPPING)
     for over in (0, 1):
         counts = {**mapped.counts, "exported": exported, "quarantined": refused + over}
-        check = Check(place, XDM, Path(), LATER)
+        check = PartitionValidator(place, XDM, Path(), LATER)
         if over:
             with pytest.raises(TooManyQuarantined, match=f"{refused + 1} of {exported} events"):
                 validate._refuse(place, mapped.model_copy(update={"counts": counts}), check, "report")
@@ -313,7 +314,7 @@ def test_leaf_paths_name_what_expectations_are_derived_for() -> None:
         ("a", pa.struct([("b", pa.struct([("c", pa.string())])), ("d", pa.list_(pa.struct([("e", pa.int8())])))])),
         ("m", pa.map_(pa.string(), pa.string())),
     ])  # fmt: skip
-    assert leaf_paths(arrow) == {"a.b.c", "a.d", "m"}
+    assert leaf_paths(arrow) == [("a", "b", "c"), ("a", "d", "*", "e"), ("m", "*")]
 
 
 def test_a_day_that_may_not_be_empty_is_red_with_its_rule(lake: Lake) -> None:

@@ -1,0 +1,75 @@
+"""Checks: what Great Expectations is asked at once. Several expectations of one view are one check where that means
+the same, since GX takes milliseconds for each."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from include.quality.constraints import BETWEEN, JSON_SCHEMA, LENGTHS, NOT_NULL
+from include.quality.derive import ExpectationSpec
+from include.quality.view import View
+
+
+@dataclass(frozen=True)
+class Check:
+    """One GX expectation on the values of a view. ``specs``: the numbers of the expectations that it stands for."""
+
+    view: View
+    gx_type: str
+    kwargs: dict[str, Any]
+    specs: tuple[int, ...]
+    name: str
+    constraint: str
+    """Of the first one, for an error."""
+
+
+def single_checks(specs: Sequence[ExpectationSpec], numbers: Iterable[int]) -> list[Check]:
+    """A check for each of some expectations."""
+    return [_check(specs[number], number) for number in sorted(numbers)]
+
+
+def merged_checks(specs: Sequence[ExpectationSpec]) -> list[Check]:
+    """As few checks as possible that pass exactly where all expectations do."""
+    merged: dict[tuple[View, str], list[Check]] = defaultdict(list)
+    for number, spec in enumerate(specs):
+        check = _check(spec, number)
+        those = merged[check.view, check.gx_type]
+        for place, other in enumerate(those):
+            if (both := _both(other, check)) is not None:
+                those[place] = both
+                break
+        else:
+            those.append(check)
+    return [check for checks in merged.values() for check in checks]
+
+
+def _check(spec: ExpectationSpec, number: int) -> Check:
+    return Check(spec.view, spec.gx_type, spec.kwargs, (number,), spec.name, spec.constraint)
+
+
+def _both(first: Check, second: Check) -> Check | None:
+    """One check in place of two of one view, or None where there is none that means the same."""
+    kwargs: dict[str, Any] | None = None
+    if first.gx_type == NOT_NULL:
+        kwargs = {}
+    elif first.gx_type in (BETWEEN, LENGTHS):
+        kwargs = _range(first.kwargs, second.kwargs)
+    elif first.gx_type == JSON_SCHEMA:
+        one, other = (json.loads(check.kwargs["json_schema"]) for check in (first, second))
+        if not one.keys() & other.keys():
+            kwargs = {**first.kwargs, "json_schema": json.dumps({**one, **other}, sort_keys=True)}
+    if kwargs is None:
+        return None
+    return Check(first.view, first.gx_type, kwargs, first.specs + second.specs, first.name, first.constraint)
+
+
+def _range(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any] | None:
+    """A lower and an upper limit as one; GX refuses a range that is empty, such as that of a contradictory schema."""
+    both = {**one, **other}
+    if one.keys() & other.keys() or not {"min_value", "max_value"} <= both.keys():
+        return None
+    return both if both["min_value"] <= both["max_value"] else None

@@ -1,0 +1,273 @@
+"""What expectations look at: the values at one path of the rows, read out of Arrow columns without a row in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from include.quality.rows import row_bytes, row_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+Path = tuple[str, ...]
+"""Names of fields from the root on; ``*`` stands for the items of an array and for the values of a map."""
+ANY = "*"
+
+
+class Part(Enum):
+    """What of the things at a path is looked at."""
+
+    VALUE = "value"
+    """Their values, those that are there."""
+    PRESENCE = "presence"
+    """Whether each is there, for every object, array, map or row that may hold one."""
+    SIZE = "size"
+    """The number of items of arrays, or of keys of maps."""
+    KEYS = "keys"
+    """The keys of maps."""
+    JSON = "json"
+    """Their JSON texts, without nulls."""
+    BYTES = "bytes"
+    """The size of a whole row as JSON."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One part of what is at one path."""
+
+    path: Path
+    part: Part
+
+    @property
+    def name(self) -> str:
+        return ".".join(self.path)
+
+
+BYTES = View((), Part.BYTES)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The values of a view in some rows: an Arrow array without nulls, and on demand the row of each value."""
+
+    values: pa.Array
+    rows: Callable[[], np.ndarray[Any, Any]]
+
+
+@dataclass(frozen=True)
+class _Level:
+    """Everything at a path, nulls included. ``inside``: of each, whether what is around it is there; None: all are."""
+
+    array: pa.Array
+    rows: Callable[[], np.ndarray[Any, Any]]
+    inside: pa.Array | None = None
+
+
+class RowChunk:
+    """Some rows as Arrow columns, and what views show of them. Columns that no view looks at may be missing."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table.combine_chunks()
+        self._levels: dict[Path, _Level | None] = {}
+        self._seen: dict[View, Seen] = {}
+
+    @property
+    def num_rows(self) -> int:
+        return int(self._table.num_rows)
+
+    def see(self, view: View) -> Seen:
+        """The values of a view; of a column that is missing, only that nothing is present."""
+        if view not in self._seen:
+            self._seen[view] = self._look(view)
+        return self._seen[view]
+
+    def _look(self, view: View) -> Seen:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if view.part is Part.BYTES:
+            return Seen(pa.array(row_bytes(self._table)), self._all_rows)
+        if view.part is Part.PRESENCE:
+            return self._presence(view.path)
+        level = self._level(view.path)
+        if level is None:
+            return Seen(pa.array([], pa.null()), lambda: _positions(0))
+        array, rows = level.array, level.rows
+        if array.null_count:
+            there = array.is_valid()
+            array, rows = array.filter(there), _picked(rows, there)
+        match view.part:
+            case Part.SIZE:
+                return Seen(pc.list_value_length(_as_list(array)), rows)
+            case Part.KEYS:
+                entries = _as_list(array)
+                return Seen(entries.flatten().field("key"), _repeated(rows, entries))
+            case Part.JSON:
+                return Seen(pa.array(row_json(array), pa.string()), rows)
+        return Seen(array, rows)
+
+    def _presence(self, path: Path) -> Seen:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        level = self._level(path)
+        if level is None:
+            around = self._level(path[:-1])
+            if around is None:
+                return Seen(pa.array([], pa.bool_()), lambda: _positions(0))
+            there = around.array.is_valid()
+            nothing = pa.array(_zeros(pc.sum(there).as_py() or 0))
+            return Seen(nothing, _picked(around.rows, there))
+        present = level.array.is_valid()
+        if level.inside is None:
+            return Seen(present, level.rows)
+        return Seen(present.filter(level.inside), _picked(level.rows, level.inside))
+
+    def _level(self, path: Path) -> _Level | None:
+        if path not in self._levels:
+            self._levels[path] = self._made(path)
+        return self._levels[path]
+
+    def _made(self, path: Path) -> _Level | None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if not path:
+            return _Level(_whole(self._table.to_struct_array()), self._all_rows)
+        if len(path) == 1:
+            known = path[0] in self._table.column_names
+            return _Level(_whole(self._table[path[0]]), self._all_rows) if known else None
+        around = self._level(path[:-1])
+        if around is None:
+            return None
+        array, name = around.array, path[-1]
+        if name == ANY and not pa.types.is_struct(array.type):
+            entries = _as_list(array)
+            inner = entries.flatten()
+            inner = inner.field("value") if pa.types.is_map(array.type) else inner
+            return _Level(inner, _repeated(around.rows, entries))
+        if not pa.types.is_struct(array.type) or array.type.get_field_index(name) < 0:
+            return None
+        return _Level(
+            pc.struct_field(array, name), around.rows, array.is_valid() if array.null_count else None
+        )
+
+    def _all_rows(self) -> np.ndarray[Any, Any]:
+        return _positions(self.num_rows)
+
+
+def leaf_paths(arrow_schema: Any) -> list[Path]:
+    """The path of every leaf column, in the order of Parquet's columns; the keys of a map have none of their own."""
+    return [path for path in _leaves(arrow_schema) if path[-1] != _KEY]
+
+
+class ParquetColumns:
+    """Which columns of a Parquet file a view needs."""
+
+    def __init__(self, file: Any) -> None:
+        schema = file.metadata.schema
+        names = [schema.column(number).path for number in range(len(schema))]
+        self._leaves = list(zip(_leaves(file.schema_arrow), names, strict=True))
+
+    @cached_property
+    def first(self) -> list[str]:
+        """One column, for the number of rows alone."""
+        return [name for _, name in self._leaves[:1]]
+
+    def needed(self, views: Iterable[View]) -> list[str]:
+        """The names of the columns that these views look at, in the order of the file."""
+        wanted = {leaf for view in views for leaf in self._of(view)}
+        # A map is read whole: Arrow cannot read its keys or its values alone.
+        maps = {leaf[:-1] for leaf, _ in self._leaves if leaf[-1] == _KEY}
+        whole = {around for around in maps if any(_below(leaf, around) for leaf in wanted)}
+        return [
+            name
+            for leaf, name in self._leaves
+            if leaf in wanted or any(_below(leaf, around) for around in whole)
+        ]
+
+    def _of(self, view: View) -> list[Path]:
+        if view.part is Part.BYTES:
+            return [leaf for leaf, _ in self._leaves]
+        below = [leaf for leaf, _ in self._leaves if _below(leaf, view.path)]
+        if view.part is Part.PRESENCE:
+            return below[:1] or [leaf for leaf, _ in self._leaves if _below(leaf, view.path[:-1])][:1]
+        return below[:1] if view.part in (Part.SIZE, Part.KEYS) else below
+
+
+_KEY = "*key"
+
+
+def _leaves(arrow_schema: Any) -> Iterator[Path]:
+    for column in arrow_schema:
+        yield from _inside((column.name,), column.type)
+
+
+def _inside(path: Path, kind: Any) -> Iterator[Path]:
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind):
+        for child in kind:
+            yield from _inside((*path, child.name), child.type)
+    elif pa.types.is_map(kind):
+        yield (*path, _KEY)
+        yield from _inside((*path, ANY), kind.item_type)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        yield from _inside((*path, ANY), kind.value_type)
+    else:
+        yield path
+
+
+def _below(leaf: Path, path: Path) -> bool:
+    return leaf[: len(path)] == path
+
+
+def _whole(array: Any) -> pa.Array:
+    """A chunked array as one array; a table whose chunks are combined has at most one, and none when it is empty."""
+    import pyarrow as pa
+
+    if not isinstance(array, pa.ChunkedArray):
+        return array
+    return array.chunk(0) if array.num_chunks == 1 else array.combine_chunks()
+
+
+def _as_list(array: Any) -> pa.Array:
+    """A map as the list of its entries, which Arrow's functions can read; a list as it is."""
+    import pyarrow as pa
+
+    if not pa.types.is_map(array.type):
+        return array
+    entry = pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])
+    return array.cast(pa.list_(entry))
+
+
+def _positions(number: int) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    return np.arange(number)
+
+
+def _zeros(number: int) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    return np.zeros(number, dtype=bool)
+
+
+def _picked(rows: Callable[[], Any], mask: Any) -> Callable[[], Any]:
+    return lambda: rows()[mask.to_numpy(zero_copy_only=False)]
+
+
+def _repeated(rows: Callable[[], Any], lists: Any) -> Callable[[], Any]:
+    def repeated() -> Any:
+        import numpy as np
+        import pyarrow.compute as pc
+
+        sizes = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+        return np.repeat(rows(), sizes)
+
+    return repeated

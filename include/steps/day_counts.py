@@ -1,0 +1,105 @@
+"""What is counted of the valid rows of a day while its columns pass by: hours, event names, and ids that stand twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from include.quality.view import Part, RowChunk, View
+
+_HOUR_MS = 3_600_000
+_TIMESTAMP, _EVENT_TYPE, _ID = (View((name,), Part.VALUE) for name in ("timestamp", "eventType", "_id"))
+COUNTED = (_TIMESTAMP, _EVENT_TYPE, _ID)
+"""The views that are counted."""
+_ID_BYTES = 64
+_WORD_BYTES = 8
+
+
+class DayCounts:
+    """``by_hour`` and ``by_event`` of the rows that are added less those that are taken out; hours in UTC."""
+
+    def __init__(self) -> None:
+        self.by_hour: Counter[str] = Counter()
+        self.by_event: Counter[str] = Counter()
+        self._ids: list[Any] = []
+
+    def add(self, chunk: RowChunk) -> None:
+        """Count the rows of a chunk."""
+        self._count(chunk, 1)
+        self._ids.append(_keys(chunk.see(_ID).values))
+
+    def take_out(self, refused: RowChunk) -> None:
+        """Count rows out again that were added before."""
+        self._count(refused, -1)
+
+    def _count(self, chunk: RowChunk, sign: int) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        moments = chunk.see(_TIMESTAMP).values.cast(pa.timestamp("ms", tz="UTC"), safe=False)
+        hours = moments.cast(pa.int64()).to_numpy(zero_copy_only=False) // _HOUR_MS
+        for entry in pc.value_counts(pa.array(hours)).to_pylist():
+            name = datetime.fromtimestamp(entry["values"] * _HOUR_MS // 1000, UTC).strftime("%m-%d %H:00")
+            self.by_hour[name] += sign * entry["counts"]
+        names = chunk.see(_EVENT_TYPE).values
+        if pa.types.is_null(names.type):  # the schema or the mapping has no such column
+            return
+        for entry in pc.value_counts(names).to_pylist():
+            self.by_event[str(entry["values"])] += sign * entry["counts"]
+        without = chunk.num_rows - len(names)
+        if without:
+            self.by_event[str(None)] += sign * without
+
+    def double_ids(self, valid_paths: Iterable[Path]) -> int:
+        """How many ``_id``s stand more than once in some Parquet files, all of whose rows were added.
+
+        Eight bytes are kept for each id; only ids that agree in them are compared.
+        """
+        import numpy as np
+        import pyarrow.parquet as pq
+
+        keys = np.concatenate(self._ids) if self._ids else np.zeros(0, np.uint64)
+        keys.sort()
+        double = np.unique(keys[1:][keys[1:] == keys[:-1]])
+        if not len(double):
+            return 0
+        found: Counter[str] = Counter()
+        for path in valid_paths:
+            file = pq.ParquetFile(path)
+            for number in range(file.num_row_groups):
+                ids = RowChunk(file.read_row_group(number, columns=["_id"])).see(_ID).values
+                found.update(ids.filter(np.isin(_keys(ids), double)).to_pylist())
+        return sum(count > 1 for count in found.values())
+
+
+def _keys(ids: Any) -> Any:
+    """A number of 64 bits for each id of an Arrow array: equal ids have equal ones."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    sizes = pc.binary_length(ids).to_numpy(zero_copy_only=False)
+    usual = sizes == _ID_BYTES
+    keys = np.zeros(len(ids), np.uint64)
+    keys[usual] = _mixed(ids if usual.all() else ids.filter(usual))
+    others = [] if usual.all() else ids.filter(~usual).to_pylist()
+    keys[~usual] = np.array([hash(text) & 0xFFFFFFFFFFFFFFFF for text in others], np.uint64)
+    return keys
+
+
+def _mixed(ids: Any) -> Any:
+    """Of texts of 64 bytes, read from Arrow's buffer as eight words each."""
+    import numpy as np
+
+    if not len(ids):
+        return np.zeros(0, np.uint64)
+    _, offsets, data = ids.buffers()
+    start = int(np.frombuffer(offsets, np.int32, 1, offset=4 * ids.offset)[0])
+    words = np.frombuffer(data, np.uint64, len(ids) * _ID_BYTES // _WORD_BYTES, offset=start)
+    mixed = np.zeros(len(ids), np.uint64)
+    for column in words.reshape(len(ids), -1).T:
+        mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    return mixed

@@ -1,0 +1,101 @@
+"""The rows that validation refuses: into quarantine, each with its reasons, and out of the file that they were in."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from include.lake.manifest import upload_file
+from include.quality.constraints import Reason
+from include.quality.rows import present
+from include.quality.view import RowChunk
+from include.steps.day_counts import DayCounts
+from include.steps.jsonl import gzip_writer
+from include.steps.workspace import Workspace
+from include.xdm.aep_parquet import AepParquetWriter
+
+_EXAMPLES = 3
+
+
+class RefusedRows:
+    """``rows``: how many; ``reasons``: rows by reason; ``examples``: some values by reason, where they may be shown."""
+
+    def __init__(self, scratch: Path, *, show_values: bool) -> None:
+        self.rows = 0
+        self.reasons: Counter[Reason] = Counter()
+        self.examples: dict[Reason, list[str]] = {}
+        self._path = scratch / "quarantine.jsonl.gz"
+        self._show_values = show_values
+
+    def split(self, source: Any, target: Path, reasons: Mapping[Reason, Any], counts: DayCounts) -> int:
+        """Write the rows of an open Parquet file that are refused to quarantine, the others to ``target``.
+
+        ``reasons``: the rows of the file that each refuses, as ascending arrays. ``counts`` hold all rows of the file
+        before, and the valid ones after. Returns how many rows stay.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        writer = AepParquetWriter(target, source.schema_arrow)
+        first = kept = 0
+        with gzip_writer(self._path, append=True) as quarantine:
+            for number in range(source.num_row_groups):  # each of bounded bytes, as transform wrote it
+                table = source.read_row_group(number)
+                here = {
+                    reason: rows[np.searchsorted(rows, first) : np.searchsorted(rows, first + len(table))]
+                    - first
+                    for reason, rows in reasons.items()
+                }
+                first += len(table)
+                refused = np.unique(np.concatenate(list(here.values())))
+                mask = np.ones(len(table), dtype=bool)
+                mask[refused] = False
+                valid = table.filter(pa.array(mask))
+                if len(valid):
+                    writer.write(valid)
+                kept += len(valid)
+                self._quarantine(table.take(refused), refused, here, quarantine)
+                counts.take_out(RowChunk(table.take(refused)))
+        writer.close()
+        return kept
+
+    def _quarantine(
+        self, table: Any, positions: Any, reasons: Mapping[Reason, Any], quarantine: gzip.GzipFile
+    ) -> None:
+        why: dict[int, list[Reason]] = {int(position): [] for position in positions}
+        for reason, rows in reasons.items():
+            for row in rows.tolist():
+                why[row].append(reason)
+        for body, found in zip(table.to_pylist(maps_as_pydicts="strict"), why.values(), strict=True):
+            row = present(body)
+            self.rows += 1
+            self.reasons.update(found)
+            record = {
+                "step": "validate",
+                "reasons": [self._record(reason, row) for reason in found],
+                "row": row,
+            }
+            quarantine.write(json.dumps(record, ensure_ascii=False, default=str).encode() + b"\n")
+
+    def _record(self, reason: Reason, row: dict[str, Any]) -> dict[str, Any]:
+        """A reason for quarantine; with the value only where the pipeline says so, and then in the report too."""
+        if not self._show_values:
+            return reason.record
+        value: Any = row
+        for name in reason.field.split(".*")[0].split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        shown = self.examples.setdefault(reason, [])
+        if len(shown) < _EXAMPLES:
+            shown.append(json.dumps(value, ensure_ascii=False, default=str)[:100])
+        return {**reason.record, "value": value}
+
+    def upload(self, workspace: Workspace, digest: str) -> dict[str, Any] | None:
+        """Upload the quarantined rows, if any, and return the description of their file."""
+        if not self.rows:
+            return None
+        key = workspace.partition.quarantine("validate", digest)
+        return upload_file(workspace.lake, key, self._path, self.rows).model_dump()

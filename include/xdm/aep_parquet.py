@@ -1,0 +1,80 @@
+"""Parquet in the form that AEP takes: snappy, instants as INT64 milliseconds, list items named ``element``, no Arrow schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+AEP_FORM = "aep-parquet-1"
+"""How a manifest says that its files have this form."""
+
+
+def aep_schema(schema: Any) -> Any:
+    """The Arrow schema of the same columns in AEP's form (facts: XDM field types: INT64 TIMESTAMP_MILLIS)."""
+    import pyarrow as pa
+
+    def in_form(kind: Any) -> Any:
+        if pa.types.is_timestamp(kind):
+            return pa.timestamp("ms", tz="UTC")
+        if pa.types.is_struct(kind):
+            return pa.struct([(f.name, in_form(f.type)) for f in kind])
+        if pa.types.is_list(kind):
+            return pa.list_(pa.field("element", in_form(kind.value_type)))
+        if pa.types.is_map(kind):
+            return pa.map_(kind.key_type, in_form(kind.item_type))
+        return kind
+
+    # Every column may be null: which ones happen to be full on a day is no part of the format.
+    return pa.schema([(f.name, in_form(f.type)) for f in schema])
+
+
+class AepParquetWriter:
+    """Writes Arrow tables, cast to AEP's form, into one file. ``first`` is a table or a schema with all columns."""
+
+    def __init__(self, path: Path, schema: Any) -> None:
+        import pyarrow.parquet as pq
+
+        self._schema = aep_schema(schema)
+        self._file = pq.ParquetWriter(path, self._schema, compression="snappy", store_schema=False)
+
+    def write(self, table: Any) -> None:
+        """Append a table as a row group."""
+        self._file.write_table(table.cast(self._schema))
+
+    def close(self) -> None:
+        """Write the footer."""
+        self._file.close()
+
+
+def has_aep_form(file: Any) -> bool:
+    """Whether an open ``pyarrow.parquet.ParquetFile`` can be sent to AEP as it is."""
+    metadata, columns = file.metadata, file.metadata.schema
+    schema = file.schema_arrow
+    names = [columns.column(number).path for number in range(len(columns))]
+    return (
+        b"ARROW:schema" not in (metadata.metadata or {})
+        and schema.equals(aep_schema(schema))
+        and names == [".".join(path) for field in schema for path in _leaves((field.name,), field.type)]
+        and all(
+            metadata.row_group(group).column(number).compression == "SNAPPY"
+            for group in range(metadata.num_row_groups)
+            for number in range(len(columns))
+        )
+    )
+
+
+def _leaves(path: tuple[str, ...], kind: Any) -> Iterator[tuple[str, ...]]:
+    """The names of Parquet's columns below a field, as the format's own rules for lists and maps give them."""
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind):
+        for child in kind:
+            yield from _leaves((*path, child.name), child.type)
+    elif pa.types.is_map(kind):
+        yield (*path, "key_value", "key")
+        yield from _leaves((*path, "key_value", "value"), kind.item_type)
+    elif pa.types.is_list(kind):
+        yield from _leaves((*path, "list", "element"), kind.value_type)
+    else:
+        yield path

@@ -1,0 +1,41 @@
+"""The verdict of validation on Arrow tables, for tests: the chunks screened together, then what failed row by row."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from include.quality.constraints import Reason
+from include.quality.derive import ExpectationSpec
+from include.quality.suite import Screen, failing_rows
+from include.quality.view import RowChunk
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """For each refused row, by position over all chunks, why; and how many rows were only warned about, by reason."""
+
+    refused: dict[int, list[Reason]] = field(default_factory=dict)
+    warned: Counter[Reason] = field(default_factory=Counter)
+
+
+def verdict(specs: Sequence[ExpectationSpec], *tables: Any) -> Verdict:
+    """What becomes of the rows of some chunks."""
+    screen, chunks = Screen(specs), [RowChunk(table) for table in tables]
+    for chunk in chunks:
+        screen.add(chunk)
+    suspects = screen.failed()
+    refused: dict[int, list[Reason]] = defaultdict(list)
+    warned: Counter[Reason] = Counter()
+    first = 0
+    for chunk in chunks:
+        for number, rows in sorted(failing_rows(chunk, specs, suspects).items()):
+            if specs[number].severity == "warning":
+                warned[specs[number].reason] += len(rows)
+                continue
+            for row in rows.tolist():
+                refused[first + row].append(specs[number].reason)
+        first += chunk.num_rows
+    return Verdict(dict(sorted(refused.items())), warned)
