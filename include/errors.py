@@ -96,6 +96,10 @@ class ScratchError(Transient):
     """The worker's own scratch folder is full, or gone."""
 
 
+class WorkerFailed(Transient):
+    """A process that a step has started ended before its work was done."""
+
+
 class BadManifest(Terminal):
     """A manifest or ledger record is unreadable, or from a newer version of this code."""
 

@@ -14,10 +14,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from include.config.model import MixpanelSource
 from include.errors import ConfigError
+
+if TYPE_CHECKING:
+    from include.config.model import MixpanelSource
 
 QUARTER_SECONDS = 900
 """Zones lie whole quarters of an hour apart, and live events arrive within a few minutes."""
@@ -91,7 +94,7 @@ class TimeEvidence:
 
         Values that are not a date between 1970 and 2100 say nothing and are left out.
         """
-        if not (0 < wall_ms < _LATEST_MS and 0 < arrival_ms < _LATEST_MS):
+        if not is_evidence(wall_ms, arrival_ms):
             return
         quarter = round((arrival_ms - wall_ms) / (QUARTER_SECONDS * 1000))
         arrived = datetime.fromtimestamp(arrival_ms / 1000, UTC).astimezone(self.zone).utcoffset()
@@ -130,6 +133,11 @@ class TimeEvidence:
     def _enough(self, name: str, clearly: int) -> bool:
         mine, against = self.total.of(name)
         return mine >= max(_ENOUGH_ROWS, self.rows * _ENOUGH_SHARE) and mine >= clearly * against
+
+
+def is_evidence(wall_ms: int, arrival_ms: int) -> bool:
+    """Return whether both values are dates between 1970 and 2100; others say nothing."""
+    return 0 < wall_ms < _LATEST_MS and 0 < arrival_ms < _LATEST_MS
 
 
 def require_agreement(evidence: TimeEvidence, source: MixpanelSource, pipeline: str) -> None:

@@ -18,7 +18,7 @@ from include.lake.manifest import LakeFile, Manifest, Step
 from include.steps.scratch import scratch_folder
 from include.xdm.schema import XdmSchema, parse_schema
 
-DATA_VERSION = 6
+DATA_VERSION = 7
 """Raise it when the same inputs give other rows: outputs of the old code are then made anew."""
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from include.xdm.functions.registry import Failure, Function, required
 from include.xdm.functions.values import Json, array, json_array, json_object, members
+from include.xdm.mapping import FieldMapping
 from include.xdm.language.paths import EACH, Path
 from include.xdm.language.types import Type
 
@@ -14,13 +16,45 @@ _Tree = dict[Any, Any]
 _Source = tuple[Any, ...]
 
 
-def assembly(number: int, parts: Sequence[tuple[Path, Path, str]]) -> Function:
-    """A function that takes one value per part and gives the JSON of an array or object, or null.
+@dataclass(frozen=True)
+class Part:
+    """One value of an array or map that several mappings fill.
 
-    ``parts``: the steps from the destination's field to where the part's value goes, the steps inside the value to what
-    goes there, and the member of an object that a single value becomes, or "". The ``[*]`` of the two go in step, a value
-    that is no array counting as an array of one. A value that is not there leaves a gap.
+    ``inside``: the steps from the destination's field to where the value goes; ``source``: the steps inside the property
+    to what goes there; ``member``: the member of an object that a single value becomes, or ""; ``candidates``: the places
+    of the property, the first that is there; ``constant``: the value itself, for a part that is not read from an event.
     """
+
+    inside: Path
+    source: Path
+    member: str
+    candidates: tuple[Path, ...] = ()
+    constant: str | None = None
+
+
+def part_of(part: FieldMapping) -> Part:
+    """Return what is needed of a mapping to assemble its value.
+
+    A single value becomes the member of an object field that has the value's own name, if there is one: Adobe's sample
+    makes {"names": {"name": ...}} of ``emails[*].name`` to ``pi[*].names`` (EP:data-prep/mapping-set.md).
+    """
+    last = str(part.sources[0][-1]) if part.sources else ""
+    return Part(
+        part.inside,
+        part.sources[0][2:] if part.sources else (),
+        last if last in part.field.children else "",
+        tuple(path[:2] for path in part.sources),
+        part.constant if part.kind == "STATIC" else None,
+    )
+
+
+def assembly(number: int, wanted: Sequence[Part]) -> Function:
+    """Return a function that takes one value per part and gives the JSON of an array or object, or null.
+
+    The ``[*]`` of a part's two paths go in step; a value that is not an array counts as an array of one. A value that is
+    not there leaves a gap.
+    """
+    parts = [(part.inside, part.source, part.member) for part in wanted]
 
     def assemble(*values: Json | None) -> Json | None:
         tree: _Tree = {}

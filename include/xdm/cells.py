@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from include.xdm.convert import quote
+from include.xdm.sql import quote
 from include.xdm.language.types import Storage, Type
 
 

@@ -88,16 +88,11 @@ def can_hold(field: XdmField, kind: Type) -> bool:
 
 
 def collisions(taken: Mapping[Names, int]) -> Iterator[str]:
-    """Destinations that lie inside one another, and such as differ in case only: to DuckDB those are one."""
-    spelled: dict[Names, Names] = {}
+    """Destinations that lie inside one another."""
     for path, number in taken.items():
-        for n in range(1, len(path) + 1):
-            if n < len(path) and path[:n] in taken:
+        for n in range(1, len(path)):
+            if path[:n] in taken:
                 yield f"mapping {number}: {'.'.join(path)} lies inside what mapping {taken[path[:n]]} fills"
-            other = spelled.setdefault(tuple(name.lower() for name in path[:n]), path[:n])
-            if other != path[:n]:
-                yield f"mapping {number}: {'.'.join(path[:n])} and {'.'.join(other)} differ in case only"
-                break
 
 
 def missing(root: XdmField, filled: Iterable[Names]) -> Iterator[str]:

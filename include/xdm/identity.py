@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from json.encoder import encode_basestring as _quote  # what json.dumps does to a string, in C
 
 import msgspec
@@ -68,7 +68,8 @@ def event_id_of_content(
     return _hash(f"[{project_id},{_quote(event)},{_quote(distinct_id)},{seconds},[{pairs}]]")
 
 
-_NOT_CONTENT = (*sorted(PROCESSING_PROPERTIES), "time")
+NOT_CONTENT = (*sorted(PROCESSING_PROPERTIES), "time")
+"""Properties that do not count in a content digest."""
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -79,10 +80,55 @@ def content_digest(event: str, seconds: int, properties: Mapping[str, msgspec.Ra
     ``time_in_ms`` changes nothing. A merge that rewrites ``distinct_id`` is a change.
     """
     kept = dict(properties)
-    for name in _NOT_CONTENT:
+    for name in NOT_CONTENT:
         kept.pop(name, None)
     body = f"[{_quote(event)},{seconds}]".encode("utf-8", "surrogatepass") + _encode_sorted(kept)
     return int.from_bytes(hashlib.blake2b(body, digest_size=8).digest(), "big", signed=True)
+
+
+def event_ids(
+    project_id: int, events: Sequence[str], distinct_ids: Sequence[str], seconds: Sequence[int],
+    insert_ids: Sequence[str], *, is_plain: bool,
+) -> list[bytes]:
+    """Return ``event_id`` of many events, as 32 bytes each.
+
+    ``is_plain``: no text holds a character that JSON escapes.
+    """  # fmt: skip
+    rows = zip(events, distinct_ids, seconds, insert_ids, strict=True)
+    sha256 = hashlib.sha256
+    if is_plain:
+        return [
+            sha256(f'[{project_id},"{event}","{who}",{second},"{insert_id}"]'.encode()).digest()
+            for event, who, second, insert_id in rows
+        ]
+    return [
+        sha256(f"[{project_id},{_quote(event)},{_quote(who)},{second},{_quote(insert_id)}]".encode()).digest()
+        for event, who, second, insert_id in rows
+    ]
+
+
+_encode_sorted_lines = msgspec.json.Encoder(order="sorted").encode_lines
+
+
+def content_digests(
+    events: Sequence[str], seconds: Sequence[int], properties: Sequence[dict[str, msgspec.Raw]],
+    not_content: Sequence[str], *, is_plain: bool,
+) -> bytes:
+    """Return ``content_digest`` of many events, 8 bytes each, most significant first.
+
+    ``not_content``: those of the properties that do not count which some event may have (``NOT_CONTENT``).
+    """  # fmt: skip
+    kept = [each.copy() for each in properties]
+    for name in not_content:
+        for each in kept:
+            each.pop(name, None)
+    bodies = _encode_sorted_lines(kept).split(b"\n")
+    quoted = [f'"{event}"' for event in events] if is_plain else map(_quote, events)
+    blake2b = hashlib.blake2b
+    return b"".join([
+        blake2b(b"".join((f"[{event},{second}]".encode(), body)), digest_size=8).digest()
+        for event, second, body in zip(quoted, seconds, bodies, strict=False)  # nothing follows the last newline
+    ])  # fmt: skip
 
 
 def _hash(text: str) -> str:

@@ -50,8 +50,8 @@ _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_properties = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def parse_line(line: bytes) -> tuple[str, str, dict[str, msgspec.Raw]]:
-    """An event's name, its properties as one JSON text, and the JSON text of each by name.
+def parse_line(line: bytes) -> tuple[str, dict[str, msgspec.Raw]]:
+    """Return an event's name, and the JSON text of each property by name.
 
     Raises:
         Refused: the line is not an event, or not one that can be read in only one way.
@@ -76,8 +76,44 @@ def parse_line(line: bytes) -> tuple[str, str, dict[str, msgspec.Raw]]:
         properties = _decode_properties(raw)
     except msgspec.DecodeError:
         raise Refused("not_an_event", "properties") from None
-    _refuse_double_keys(raw, properties)
-    return parsed.event, raw.decode(), properties
+    if not is_plain(line, properties):
+        _refuse_double_keys(line)
+    return parsed.event, properties
+
+
+def is_plain(line: bytes, properties: dict[str, msgspec.Raw]) -> bool:
+    """Return whether it is certain, without parsing the line again, that no key is in it twice.
+
+    Every key has a ``":`` after it unless white space stands between; the other ``":`` are inside strings, behind a
+    backslash, or belong to keys of nested values. Where the sum is not right, or a nested value does not have the length
+    of its compact form, the line has to be parsed.
+    """
+    if any(space in line for space in _SPACES) and _SPACED.search(line):
+        return False
+    others = line.count(b'":') - len(properties) - 2
+    if not others:
+        return True
+    if b'\\\\"' in line or (escaped := line.count(b'\\":')) > others:
+        return False
+    bodies = [body for value in properties.values() if (body := bytes(value))[:1] in (b"{", b"[")]
+    nested = sum(body.count(b'":') - body.count(b'\\":') for body in bodies)
+    return others - escaped == nested and all(map(_is_compact, bodies))
+
+
+_SPACES = (b'" ', b'"\t', b'"\r')
+_SPACED = re.compile(rb'"[ \t\r]+:')
+_decode_nested = msgspec.json.Decoder(float_hook=msgspec.Raw).decode
+_encode_nested = msgspec.json.Encoder().encode
+
+
+def _is_compact(body: bytes) -> bool:
+    """Whether a nested value is as long as what was read of it: a key that stands twice would be lost."""
+    if body.count(b'":') < 2:
+        return True
+    try:
+        return len(_encode_nested(_decode_nested(body))) == len(body)
+    except (msgspec.DecodeError, RecursionError):
+        return False
 
 
 def quarantine_record(number: int, line: bytes, refused: Refused) -> dict[str, Any]:
@@ -108,16 +144,10 @@ def deeper_than(raw: bytes, limit: int) -> bool:
     return False
 
 
-def _refuse_double_keys(raw: bytes, properties: dict[str, msgspec.Raw]) -> None:
-    """Of two equal keys a parser keeps one; which one must not be left to chance."""
-    # Every pair has a `":` unless white space stands between; most rows hold no other one, and end here.
-    if raw.count(b'":') == len(properties) and not any(space in raw for space in (b'" ', b'"\t', b'"\r')):
-        return
-    least = 1 + sum([len(name.encode()) + len(bytes(value)) + 4 for name, value in properties.items()])
-    if least == len(raw):  # compact JSON, as Mixpanel writes it: nothing is hidden between the pairs
-        return
+def _refuse_double_keys(line: bytes) -> None:
+    """Of two equal keys, at whatever depth, a parser keeps one; which one must not be left to chance."""
     try:
-        json.loads(raw, object_pairs_hook=_no_double, parse_int=str, parse_float=str)
+        json.loads(line, object_pairs_hook=_no_double, parse_int=str, parse_float=str)
     except RecursionError:
         raise Refused("nested_too_deep") from None
 

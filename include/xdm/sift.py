@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_FLOOR, Context, DecimalException
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from include.mixpanel.reading import TimeEvidence
 from include.mixpanel.time import EventTime, Reading, event_time
 from include.xdm.identity import (
     BEFORE_MERGE,
@@ -39,60 +38,71 @@ ENOUGH_EVIDENCE = 20_000
 
 
 class SiftedEvent(NamedTuple):
-    """One event that can be mapped. ``properties`` and ``unmapped`` are JSON texts."""
+    """One event that can be mapped."""
 
     line_number: int
-    id: str
+    id: bytes
+    """``_id`` as 32 bytes."""
     timestamp_ms: int
+    wall_second: int
+    """``time`` in whole seconds, which rows with one ``_id`` share."""
     processed_ms: int
     has_insert_id: bool
     event: str
-    properties: str
-    unmapped: str
-    content: int = 0
+    properties: dict[str, msgspec.Raw]
+    """JSON texts by name, as received."""
+    content: int
     """The event's content as a number: ``identity.content_digest``."""
-    compacted: int = 0
-    """Equal, within this process, for events that Mixpanel's compaction merges: those that differ in the time of day."""
+    compacted: int
+    """Equal, within this run, for events that Mixpanel's compaction merges: those that differ in the time of day."""
+
+
+class Evidence(Protocol):
+    """Takes what live events say about how the project keeps time."""
+
+    @property
+    def rows(self) -> int: ...
+    def see(self, wall_ms: int, arrival_ms: int, library: str = "") -> None: ...
 
 
 @dataclass
 class Sieve:
-    """Sifts one partition's lines. ``counts``, names and ``evidence`` fill up while ``sift`` is iterated.
+    """Reads one partition's lines, one by one. ``counts``, ``by_event`` and ``evidence`` fill up.
 
     ``counts``: ``time_fold`` and ``time_gap`` (``mixpanel.time.Reading``), and as ``merged_without_before`` the events that
     a merge has marked without leaving the id from before, which get another ``_id`` than they had before it.
-    ``unmapped_names``: how many events have each property that no mapping carries whole; ``by_event``: events by name;
-    ``recipe``: of ``_id``.
+    ``by_event``: events by name; ``recipe``: of ``_id``.
     """
 
     project_id: int
     day: date
     wall_clock_zone: ZoneInfo | None
     now_ms: int
-    mapped: frozenset[str]
-    evidence: TimeEvidence
+    evidence: Evidence
     time_in_ms: bool = False
     recipe: int = RECIPE
     counts: Counter[str] = field(default_factory=Counter)
-    unmapped_names: Counter[str] = field(default_factory=Counter)
     by_event: Counter[str] = field(default_factory=Counter)
     _warned: set[str] = field(default_factory=set)
 
     def sift(self, lines: Iterable[bytes]) -> Iterator[SiftedEvent | dict[str, Any]]:
         """Events, and for each refused line a quarantine record ``{step, reason, field, line_number, raw}``."""
         for number, line in enumerate(lines, 1):
-            try:
-                sifted: SiftedEvent | dict[str, Any] = self._event(number, line)
-            except Refused as refused:
-                sifted = quarantine_record(number, line, refused)
-            except MemoryError:  # not of the row's making
-                raise
-            except Exception as error:  # noqa: BLE001 - one row of a kind that this code does not foresee stops no day
-                self._warn(error)
-                sifted = quarantine_record(number, line, Refused("unexpected_error"))
-            yield sifted
+            yield self.event(number, line)
 
-    def _warn(self, error: Exception) -> None:
+    def event(self, number: int, line: bytes) -> SiftedEvent | dict[str, Any]:
+        """The event of a line, or its quarantine record."""
+        try:
+            return self._event(number, line)
+        except Refused as refused:
+            return quarantine_record(number, line, refused)
+        except MemoryError:  # not of the row's making
+            raise
+        except Exception as error:  # noqa: BLE001 - one row of a kind that this code does not foresee stops no day
+            self.warn(error)
+            return quarantine_record(number, line, Refused("unexpected_error"))
+
+    def warn(self, error: Exception) -> None:
         """Reports the class and the place of an error, once for each place; its text may hold a row's value."""
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
@@ -106,30 +116,32 @@ class Sieve:
             )
 
     def _event(self, number: int, line: bytes) -> SiftedEvent:
-        event, raw, properties = parse_line(line)
-        arrival_ms = _integer(properties.get("$mp_api_timestamp_ms"))
-        processed_ms = _integer(properties.get("mp_processing_time_ms"))
+        event, properties = parse_line(line)
+        arrival_ms = integer_of(properties.get("$mp_api_timestamp_ms"))
+        processed_ms = integer_of(properties.get("mp_processing_time_ms"))
         wall_ms = self._time_ms(properties.get("time"))
-        if arrival_ms is not None and self.evidence.rows < ENOUGH_EVIDENCE and _is_live(properties):
-            self.evidence.see(wall_ms, arrival_ms, _text(properties["mp_lib"]))
-        when = self._when(wall_ms, arrival_ms if arrival_ms is not None else processed_ms)
-        insert_id, distinct_id = _text(properties.get("$insert_id")), distinct_id_as_ingested(properties)
-        identity = self._identity(event, distinct_id, wall_ms // 1000, insert_id, properties)
+        if arrival_ms is not None and self.evidence.rows < ENOUGH_EVIDENCE and is_live(properties):
+            self.evidence.see(wall_ms, arrival_ms, string_of(properties["mp_lib"]))
+        when = self.when(wall_ms, arrival_ms if arrival_ms is not None else processed_ms)
+        insert_id, distinct_id = string_of(properties.get("$insert_id")), distinct_id_as_ingested(properties)
+        identity = self.identity(event, distinct_id, wall_ms // 1000, insert_id, properties)
         content = content_digest(event, wall_ms // 1000, properties)
-        unmapped = self._unmapped(properties)
         # From here on nothing can fail: what is counted is an event that goes on.
         if when.reading is not Reading.EXACT:
             self.counts[f"time_{when.reading.value}"] += 1
-        self.unmapped_names.update(unmapped.keys())
-        if MERGE_MARKS & properties.keys() and BEFORE_MERGE not in properties:
-            self.counts["merged_without_before"] += 1
+        self.count_merge(properties)
         self.by_event[event] += 1
         return SiftedEvent(
-            number, identity, when.milliseconds, processed_ms or 0, bool(insert_id), event, raw,
-            msgspec.json.encode(unmapped).decode(), content, hash((event, distinct_id, insert_id)),
+            number, bytes.fromhex(identity), when.milliseconds, wall_ms // 1000, processed_ms or 0, bool(insert_id),
+            event, properties, content, hash((event, distinct_id, insert_id)),
         )  # fmt: skip
 
-    def _identity(
+    def count_merge(self, properties: Mapping[str, msgspec.Raw]) -> None:
+        """Counts an event that a merge has marked without leaving the id from before."""
+        if MERGE_MARKS & properties.keys() and BEFORE_MERGE not in properties:
+            self.counts["merged_without_before"] += 1
+
+    def identity(
         self,
         event: str,
         distinct_id: str,
@@ -167,7 +179,7 @@ class Sieve:
         ):  # an exponent that decimal does not take, of a number that is all but nothing
             return math.floor(number * factor)
 
-    def _when(self, wall_ms: int, arrival_ms: int | None) -> EventTime:
+    def when(self, wall_ms: int, arrival_ms: int | None) -> EventTime:
         try:
             when = event_time(wall_ms, self.wall_clock_zone, arrival_ms)
         except OverflowError:
@@ -178,27 +190,19 @@ class Sieve:
             raise Refused("wrong_partition", "time")
         return when
 
-    def _unmapped(self, properties: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
-        """The properties that no mapping carries whole, as they came; nulls and empty strings are nothing."""
-        mapped = self.mapped
-        kept = {name: properties[name] for name in properties if name not in mapped}
-        for name in [name for name, value in kept.items() if bytes(value) in (b"null", b'""')]:
-            del kept[name]
-        return kept
-
 
 def distinct_id_as_ingested(properties: Mapping[str, msgspec.Raw]) -> str:
     """The id under which Mixpanel took the event, before any merge; empty where it has none."""
-    ids = (_text(properties.get(name)) for name in (BEFORE_MERGE, "distinct_id"))
+    ids = (string_of(properties.get(name)) for name in (BEFORE_MERGE, "distinct_id"))
     return next((text for text in ids if text.strip()), "")
 
 
-def _is_live(properties: Mapping[str, msgspec.Raw]) -> bool:
-    """Whether an SDK sent the event, and not an import of what happened long before."""
+def is_live(properties: Mapping[str, msgspec.Raw]) -> bool:
+    """Return whether an SDK sent the event, and not an import of what happened long before."""
     return "mp_lib" in properties and "$import" not in properties
 
 
-def _text(value: msgspec.Raw | None) -> str:
+def string_of(value: msgspec.Raw | None) -> str:
     """A property as text: a string's content, a number's digits; nothing for null."""
     if value is None:
         return ""
@@ -208,6 +212,6 @@ def _text(value: msgspec.Raw | None) -> str:
     return "" if raw == b"null" else raw.decode()
 
 
-def _integer(value: msgspec.Raw | None) -> int | None:
+def integer_of(value: msgspec.Raw | None) -> int | None:
     raw = bytes(value) if value is not None else b""
     return int(raw) if _INTEGER.fullmatch(raw) and len(raw) < 19 else None

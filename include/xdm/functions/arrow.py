@@ -41,7 +41,7 @@ def argument_count(function: Function) -> int:
 def _on_batches(function: Function) -> Callable[..., Any]:
     import pyarrow as pa
 
-    row = _on_row(function)
+    row = on_row(function)
     storage = function.result.storage
     value = {Storage.BOOLEAN: pa.bool_(), Storage.INTEGER: pa.int64()}.get(storage, pa.string())
 
@@ -58,7 +58,8 @@ def _on_batches(function: Function) -> Callable[..., Any]:
     return batch
 
 
-def _on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
+def on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
+    """Return a function of one row's texts that gives the value, or None, and whether it failed."""
     call, result = function.python, function.result
     assert call is not None
     fixed = len(function.parameters) - function.many

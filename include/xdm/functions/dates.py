@@ -107,8 +107,6 @@ def _settable(component: str) -> str:
     return part
 
 
-GUESS = Function("", "", (required("DATE", Type.STRING),), Type.DATE, python=guess_date)
-
 _DATE = required("DATE", Type.DATE)
 _FORMAT = required("FORMAT", Type.STRING, check=pieces)
 _COMPONENT = required("COMPONENT", Type.STRING, check=_part)

@@ -1,0 +1,25 @@
+"""DuckDB as the steps use it: sorts and joins spill to scratch, and nothing is printed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+
+def open_duckdb(scratch: Path) -> Any:
+    """Return a DuckDB whose tables, sorts and joins spill to scratch beyond ``MIXPANEL_AEP_MEMORY`` (default 1GB)."""
+    import duckdb
+
+    db = duckdb.connect(
+        str(scratch / "work.duckdb"),
+        config={
+            "memory_limit": os.environ.get("MIXPANEL_AEP_MEMORY", "1GB"),
+            "temp_directory": str(scratch / "spill"),
+            "TimeZone": "UTC",
+            "autoinstall_known_extensions": False,
+        },
+    )
+    # DuckDB's progress bar would print a slow query's progress on standard output.
+    db.execute("SET enable_progress_bar = false")
+    return db

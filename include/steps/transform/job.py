@@ -1,0 +1,104 @@
+"""What the processes of one transform have to know, and how its rows are divided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from include.xdm.compile import CompiledMapping
+from include.xdm.event_block import EvidenceLog
+from include.xdm.sift import Sieve
+
+_DAY_SECONDS = 86_400
+_MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes that bound memory, whatever the day is. They shape the output, so they depend on nothing but the code.
+
+    ``flush_*``: what a process collects before it writes to its spill files. ``bucket_rows``: what a bucket should hold.
+    ``piece_*``: what is de-duplicated and sorted at once; a larger bucket is divided. ``group_*``: a row group.
+    ``file_rows``: about the most rows of a file; ``small_rows``: with fewer, all go into one file.
+    """
+
+    flush_rows: int = 40_000
+    flush_bytes: int = 24 * _MEGABYTE
+    bucket_rows: int = 40_000
+    most_buckets: int = 240
+    piece_rows: int = 120_000
+    piece_bytes: int = 80 * _MEGABYTE
+    group_rows: int = 50_000
+    group_bytes: int = 48 * _MEGABYTE
+    file_rows: int = 500_000
+    small_rows: int = 100_000
+
+
+@dataclass(frozen=True)
+class Job:
+    """One transform. ``zone``: of a project whose ``time`` is a wall clock, else None. ``rows``: lines of the export."""
+
+    paths: tuple[Path, ...]
+    scratch: Path
+    compiled: CompiledMapping
+    project_id: int
+    day: date
+    zone: str | None
+    now_ms: int
+    time_in_ms: bool
+    recipe: int
+    rows: int
+    limits: Limits = field(default_factory=Limits)
+
+    def sieve(self, log: EvidenceLog) -> Sieve:
+        """Return a new sieve for this day."""
+        return Sieve(
+            project_id=self.project_id,
+            day=self.day,
+            wall_clock_zone=ZoneInfo(self.zone) if self.zone else None,
+            now_ms=self.now_ms,
+            evidence=log,
+            time_in_ms=self.time_in_ms,
+            recipe=self.recipe,
+        )
+
+    @property
+    def midnight_seconds(self) -> int:
+        """The day's first ``time``, in seconds."""
+        return (self.day - date(1970, 1, 1)).days * _DAY_SECONDS
+
+    @cached_property
+    def bucket_of_second(self) -> Any:
+        """By second of the day the bucket, a number that grows with the instant (numpy, 16-bit integers)."""
+        import numpy as np
+
+        wanted = -(-self.rows // self.limits.bucket_rows)
+        width = -(-_DAY_SECONDS // max(1, min(wanted, self.limits.most_buckets)))
+        table = (np.arange(_DAY_SECONDS) // width).astype(np.int16)
+        for first, last in _turns(self.day, self.zone):
+            together = (table >= table[first]) & (table <= table[last])
+            table[together] = table[first]
+        return table
+
+
+def _turns(day: date, zone: str | None) -> list[tuple[int, int]]:
+    """Spans of seconds of the day in which a later wall clock is not a later instant: where the clock is changed."""
+    if zone is None:
+        return []
+    midnight, place = datetime(day.year, day.month, day.day), ZoneInfo(zone)  # noqa: DTZ001 - a wall clock
+    odd: list[int] = []
+    longest = timedelta()
+    for minute in range(1440):
+        wall = midnight + timedelta(minutes=minute)
+        one, other = (wall.replace(tzinfo=place, fold=fold).utcoffset() or timedelta() for fold in (0, 1))
+        if one != other:
+            odd.append(minute * 60)
+            longest = max(longest, other - one)
+    if not odd:
+        return []
+    # Of a gap, the wall clocks after it are the same instants as those in it.
+    return [(odd[0], min(odd[-1] + 59 + int(longest.total_seconds()), _DAY_SECONDS - 1))]

@@ -1,0 +1,51 @@
+"""Counts of names, bounded: a hostile day has as many names as events."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MOST_NAMES = 10_000
+_LONGEST = 1000
+
+
+@dataclass
+class NameCounter:
+    """Counts names. Of more than ``most`` those with the smallest hashes stay, whose counts are exact.
+
+    Which ones stay depends on the names alone, and not on the order or the process in which they were seen.
+    """
+
+    most: int = MOST_NAMES
+    counts: Counter[str] = field(default_factory=Counter)
+    is_partial: bool = False
+
+    def add(self, counts: Mapping[str, int]) -> None:
+        """Adds counts by name; a name longer than 1,000 characters is cut."""
+        for name, count in counts.items():
+            self.counts[name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"] += count
+        if len(self.counts) > 2 * self.most:
+            self._prune()
+
+    def merge(self, other: NameCounter) -> None:
+        """Adds what another process counted."""
+        self.is_partial |= other.is_partial
+        self.add(other.counts)
+
+    def most_common(self) -> dict[str, int]:
+        """Return the counts, the largest first, those of one count by name."""
+        if len(self.counts) > self.most:
+            self._prune()
+        found = sorted(((name, n) for name, n in self.counts.items() if n > 0), key=lambda pair: (-pair[1], pair[0]))
+        return dict(found)
+
+    def _prune(self) -> None:
+        self.is_partial = True
+        kept = sorted(self.counts, key=_hash)[: self.most]
+        self.counts = Counter({name: self.counts[name] for name in kept})
+
+
+def _hash(name: str) -> bytes:
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()

@@ -1,0 +1,87 @@
+"""De-duplication and order of a piece: which rows stay, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Order:
+    """``rows``: places of the rows that stay, by time and then ``_id``. ``twins``: duplicates without ``$insert_id``."""
+
+    rows: Any
+    duplicates: int
+    twins: int
+
+
+def in_order(table: Any, *, compare_all: bool) -> Order:
+    """Return the order of a piece's rows. ``table``: spilled rows, in one chunk.
+
+    Of the rows with one ``_id`` the one processed last stays; of those the one with the smallest content digest. Rows
+    that are alike in that are alike in all but what Mixpanel rewrites: then the smallest unmapped JSON decides and, with
+    ``compare_all``, every column, so that the order of an export decides nothing that can be seen.
+    """
+    import numpy as np
+
+    ids = _id_words(table)
+    losers = _losers(table, ids[:, 0], compare_all)
+    kept = np.ones(table.num_rows, bool)
+    kept[losers] = False
+    rows = np.flatnonzero(kept)
+    stamps = table["timestamp"].to_numpy()[rows]
+    words = ids[rows]
+    rows = rows[np.lexsort((*(words[:, n] for n in (3, 2, 1, 0)), stamps))]
+    has_insert_id = table["has_insert_id"].take(losers).to_pylist() if losers else []
+    return Order(rows, len(losers), has_insert_id.count(False))
+
+
+def _id_words(table: Any) -> Any:
+    """``_id`` as four big-endian numbers, which sort as its bytes do."""
+    import numpy as np
+
+    column = table["id"].combine_chunks() if table["id"].num_chunks != 1 else table["id"].chunk(0)
+    data = np.frombuffer(column.buffers()[1], ">u8", 4 * len(column), 32 * column.offset)
+    return data.astype(np.uint64).reshape(-1, 4)
+
+
+def _losers(table: Any, first_words: Any, compare_all: bool) -> list[int]:
+    import numpy as np
+
+    order = np.argsort(first_words, kind="stable")
+    ordered = first_words[order]
+    again = np.flatnonzero(ordered[1:] == ordered[:-1])
+    if not len(again):
+        return []
+    suspects = np.unique(np.concatenate([order[again], order[again + 1]]))
+    groups: dict[bytes, list[int]] = {}
+    keys = _keys(table.take(suspects))
+    for place, identity in enumerate(table["id"].take(suspects).to_pylist()):
+        groups.setdefault(identity, []).append(place)
+    losers: list[int] = []
+    for places in groups.values():
+        if len(places) > 1:
+            stays = _first(table, suspects, places, keys, compare_all)
+            losers += [int(suspects[place]) for place in places if place != stays]
+    return sorted(losers)
+
+
+def _keys(rows: Any) -> list[tuple[Any, ...]]:
+    columns = [rows["processed"].to_pylist(), rows["content"].to_pylist(), rows["timestamp"].to_pylist()]
+    texts = rows["unmapped"].to_pylist() if "unmapped" in rows.column_names else [None] * rows.num_rows
+    return [
+        (-processed, content, stamp, text or "")
+        for processed, content, stamp, text in zip(*columns, texts, strict=True)
+    ]
+
+
+def _first(
+    table: Any, suspects: Any, places: Sequence[int], keys: Sequence[tuple[Any, ...]], compare_all: bool
+) -> int:
+    best = min(keys[place] for place in places)
+    equal = [place for place in places if keys[place] == best]
+    if len(equal) == 1 or not compare_all:
+        return equal[0]  # what is left to choose from cannot be told apart
+    rows = table.drop_columns(["line"]).take(suspects[equal]).to_pylist()
+    return min(zip(map(repr, rows), equal, strict=True))[1]

@@ -1,0 +1,162 @@
+"""The first pass: blocks of lines are read, converted, and spilled by bucket; what is refused goes to quarantine."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isal import igzip
+
+from include.steps.transform.job import Job
+from include.steps.transform.names import NameCounter
+from include.steps.transform.reader import Block, read_blocks
+from include.steps.transform.spill import SpillWriter, record_batch, spill_schema
+from include.xdm.columns import ColumnBuilder
+from include.xdm.event_block import BlockReader, EventRows, EvidenceLog
+from include.xdm.lines import Refused, quarantine_record
+from include.xdm.sift import SiftedEvent
+
+
+@dataclass
+class Parsed:
+    """What one process has read. ``rows`` and ``bytes``: by bucket. ``evidence``: see ``EvidenceLog``."""
+
+    rows: Counter[int]
+    bytes: Counter[int]
+    counts: Counter[str]
+    reasons: Counter[str]
+    by_event: NameCounter
+    names: NameCounter
+    evidence: list[tuple[int, int, int, str]]
+    quarantined: Path | None
+
+
+def parse(job: Job, name: str, claim: Callable[[], int]) -> Parsed:
+    """Read the blocks that this process claims; ``name`` sets its files apart.
+
+    ``claim`` gives the number of the next block that no process has taken. Every process inflates the whole file, which
+    costs less than to hand blocks over.
+    """
+    parser = _Parser(job, name)
+    was_enabled = gc.isenabled()
+    gc.disable()  # a block makes ten thousand objects, and no cycles
+    try:
+        wanted = claim()
+        for block in read_blocks(job.paths):
+            if block.number == wanted:
+                parser.block(block)
+                wanted = claim()
+        return parser.finish()
+    finally:
+        parser.close()
+        if was_enabled:
+            gc.enable()
+
+
+@dataclass
+class _Quarantine:
+    """The refused lines of one process, in their order: ``<line number>\\t<record>``, compressed."""
+
+    path: Path
+    reasons: Counter[str] = field(default_factory=Counter)
+    _file: Any = None
+
+    def add(self, record: dict[str, Any]) -> None:
+        if self._file is None:
+            self._file = igzip.open(self.path, "wb", compresslevel=1)
+        self.reasons[record["reason"]] += 1
+        self._file.write(f"{record['line_number']}\t{json.dumps(record, ensure_ascii=False)}\n".encode())
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class _Parser:
+    def __init__(self, job: Job, name: str) -> None:
+        self._job = job
+        self._log = EvidenceLog()
+        self._sieve = job.sieve(self._log)
+        self._reader = BlockReader(self._sieve, self._log)
+        self._builder = ColumnBuilder(job.compiled)
+        self._schema = spill_schema(job.compiled)
+        limits, buckets = job.limits, job.bucket_of_second
+        self._spill = SpillWriter(
+            job.scratch, name, self._schema, lambda table: buckets[table["second"].to_numpy()],
+            limits.flush_rows, limits.flush_bytes,
+        )  # fmt: skip
+        self._quarantine = _Quarantine(job.scratch / f"quarantine-{name}.gz")
+        self._by_event, self._names = NameCounter(), NameCounter()
+
+    def block(self, block: Block) -> None:
+        """Reads one block."""
+        rows, refused = self._reader.read(block.data, block.first_line)
+        if len(rows):
+            try:
+                batch = self._batch(rows)
+            except MemoryError:
+                raise
+            except Exception:  # noqa: BLE001 - the row is found, and reported, alone
+                refused += self._one_by_one(block, rows.line_numbers)
+            else:
+                self._spill.write(batch)
+        for record in sorted(refused, key=lambda record: record["line_number"]):
+            self._quarantine.add(record)
+        self._by_event.add(self._sieve.by_event)
+        self._sieve.by_event.clear()
+        self._names.add(self._builder.names)
+        self._builder.names.clear()
+
+    def _batch(self, rows: EventRows) -> Any:
+        columns = self._builder.build(rows.events, rows.properties)
+        return record_batch(self._schema, self._job, rows, columns)
+
+    def _one_by_one(self, block: Block, line_numbers: list[int]) -> list[dict[str, Any]]:
+        """Converts the events of a block in which one cannot be converted; returns the records of those."""
+        self._builder.names.clear()
+        lines = block.data.split(b"\n")
+        refused = []
+        again = self._job.sieve(EvidenceLog())
+        for number in line_numbers:
+            line = lines[number - block.first_line]
+            event = again.event(number, line)
+            assert isinstance(event, SiftedEvent)  # it was read before
+            rows = EventRows()
+            rows.add(event)
+            before = self._builder.names.copy()
+            try:
+                batch = self._batch(rows)
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one row stops no day
+                self._builder.names = before
+                self._sieve.warn(error)
+                self._sieve.by_event[event.event] -= 1
+                refused.append(quarantine_record(number, line, Refused("unexpected_error")))
+            else:
+                self._spill.write(batch)
+        return refused
+
+    def finish(self) -> Parsed:
+        """Ends the files and returns the counts."""
+        self._spill.close()
+        self.close()
+        reasons = self._quarantine.reasons
+        return Parsed(
+            rows=self._spill.rows,
+            bytes=self._spill.bytes,
+            counts=self._sieve.counts,
+            reasons=reasons,
+            by_event=self._by_event,
+            names=self._names,
+            evidence=self._log.entries,
+            quarantined=self._quarantine.path if reasons else None,
+        )
+
+    def close(self) -> None:
+        self._quarantine.close()

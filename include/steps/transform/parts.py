@@ -1,0 +1,225 @@
+"""The second pass: the buckets of a part are de-duplicated, sorted, nested and written as one Parquet file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from include.steps.transform.compute import Evaluator
+from include.steps.transform.job import Job
+from include.steps.transform.nest import nested_rows
+from include.steps.transform.order import in_order
+from include.steps.transform.pieces import read_pieces
+from include.xdm.columns import code_of
+from include.xdm.compile import CompiledMapping
+from include.xdm.identity import PROCESSING_PROPERTIES
+
+
+@dataclass(frozen=True)
+class Part:
+    """Buckets that go into one file, in order, each with its number of spilled rows and bytes."""
+
+    number: int
+    buckets: tuple[tuple[int, int, int], ...]
+
+
+@dataclass
+class WrittenPart:
+    """What became of a part. ``failed``: by code (``columns.code_of``) how many rows; ``rejected``: line numbers."""
+
+    number: int
+    path: Path
+    rows: int = 0
+    duplicates: int = 0
+    twins: int = 0
+    failed: Counter[int] = field(default_factory=Counter)
+    rejected: list[int] = field(default_factory=list)
+
+
+def plan_parts(rows: Mapping[int, int], sizes: Mapping[int, int], job: Job) -> list[Part]:
+    """Return the parts of a day: as many buckets to a file as make files of about one size, by the rows alone."""
+    limits, total = job.limits, sum(rows.values())
+    # An even number, so that two processes end together.
+    files = 1 if total < limits.small_rows else 2 * -(-total // (2 * limits.file_rows))
+    parts: list[list[tuple[int, int, int]]] = [[]]
+    done = 0
+    for bucket in sorted(rows):
+        if parts[-1] and len(parts) < files and done >= len(parts) * total / files:
+            parts.append([])
+        parts[-1].append((bucket, rows[bucket], sizes[bucket]))
+        done += rows[bucket]
+    return [Part(number, tuple(buckets)) for number, buckets in enumerate(parts) if buckets]
+
+
+def digests_path(job: Job, part: int) -> Path:
+    """Return the file of ``_id`` (32 bytes) and content digest (8 bytes, as this machine has them) of a part's rows."""
+    return job.scratch / f"digests-{part}.bin"
+
+
+def compacted_path(job: Job, part: int) -> Path:
+    """Return the file of the numbers that are equal for events that Mixpanel may merge; 8 bytes each."""
+    return job.scratch / f"compacted-{part}.bin"
+
+
+class PartWriter:
+    """Writes parts, one after the other."""
+
+    def __init__(self, job: Job, name: str) -> None:
+        self._job = job
+        compiled = job.compiled
+        self._compare_all = reads_processing(compiled)
+        self._evaluator = (
+            Evaluator(compiled.expressions, job.scratch, name) if compiled.expressions is not None else None
+        )
+
+    def write(self, part: Part) -> WrittenPart:
+        """Write the Parquet file of a part, and its files of digests."""
+        written = WrittenPart(part.number, self._job.scratch / f"part-{part.number:05d}.parquet")
+        with (
+            RowGroups(written.path, self._job) as groups,
+            digests_path(self._job, part.number).open("wb") as digests,
+            compacted_path(self._job, part.number).open("wb") as compacted,
+        ):
+            for bucket, rows, size in part.buckets:
+                for piece in read_pieces(self._job, bucket, rows, size):
+                    order = in_order(piece, compare_all=self._compare_all)
+                    written.duplicates += order.duplicates
+                    written.twins += order.twins
+                    kept = self._kept(piece, order.rows, groups, written)
+                    _write_digests(kept, digests, compacted)
+        written.rows = groups.rows
+        return written
+
+    def close(self) -> None:
+        """Closes what the expressions needed."""
+        if self._evaluator is not None:
+            self._evaluator.close()
+
+    def _kept(self, piece: Any, order: Any, groups: RowGroups, written: WrittenPart) -> list[Any]:
+        """The rows of a piece that are written, in tables of at most a row group."""
+        import pyarrow as pa
+
+        limits = self._job.limits
+        size = max(1, piece.nbytes // max(1, piece.num_rows))
+        step = max(1, min(limits.group_rows, limits.group_bytes // size))
+        kept = []
+        for first in range(0, len(order), step):
+            rows = piece.take(pa.array(order[first : first + step])).combine_chunks()
+            rows, computed = self._computed(rows, written)
+            if rows.num_rows:
+                written.failed.update(_codes(rows))
+                groups.add(nested_rows(self._job.compiled, rows, computed))
+                kept.append(rows.select(["id", "content", "has_insert_id", "compacted"]))
+        return kept
+
+    def _computed(self, rows: Any, written: WrittenPart) -> tuple[Any, dict[int, Any]]:
+        """The rows that their expressions can be evaluated for, and those columns."""
+        import pyarrow as pa
+
+        if self._evaluator is None:
+            return rows, {}
+        found, rejected = self._evaluator.evaluate(rows)
+        if rejected:
+            written.rejected += rows["line"].take(pa.array(rejected)).to_pylist()
+            gone = set(rejected)
+            rows = rows.take(pa.array([row for row in range(rows.num_rows) if row not in gone], pa.int64()))
+        made = {}
+        for leaf in self._job.compiled.computed if found is not None else ():
+            made[leaf.number], failures = leaf.converter.from_values(found[f"s{leaf.number}"].to_pylist())
+            failed = {failure.row: failure.inexact for failure in failures}
+            fails = found[f"x{leaf.number}"].to_pylist()
+            failed.update({row: failed.get(row, False) for row, has_failed in enumerate(fails) if has_failed})
+            written.failed.update(code_of(leaf.number, inexact=inexact) for inexact in failed.values())
+        return rows, made
+
+
+def reads_processing(compiled: CompiledMapping) -> bool:
+    """Return whether a field can show what Mixpanel rewrites, which is no part of an event's content digest."""
+    names = {*compiled.whole, *compiled.read_properties}
+    return compiled.reads_everything or bool(names & PROCESSING_PROPERTIES)
+
+
+def _codes(rows: Any) -> dict[int, int]:
+    import pyarrow.compute as pc
+
+    if rows["failed"].null_count == rows.num_rows:
+        return {}
+    counts = pc.value_counts(pc.list_flatten(rows["failed"])).to_pylist()
+    return {entry["values"]: entry["counts"] for entry in counts}
+
+
+def _write_digests(kept: Sequence[Any], digests: Any, compacted: Any) -> None:
+    import numpy as np
+
+    for rows in kept:
+        ids = rows["id"].chunk(0)
+        both = np.empty((rows.num_rows, 40), np.uint8)
+        data = np.frombuffer(ids.buffers()[1], np.uint8, 32 * len(ids), 32 * ids.offset)
+        both[:, :32] = data.reshape(-1, 32)
+        both[:, 32:] = rows["content"].to_numpy().view(np.uint8).reshape(-1, 8)
+        digests.write(both.tobytes())
+        has_insert_id = rows["has_insert_id"].to_numpy()
+        compacted.write(rows["compacted"].to_numpy()[has_insert_id].tobytes())
+
+
+class RowGroups:
+    """Writes tables to a Parquet file in row groups of at most ``group_rows`` rows and about ``group_bytes`` bytes."""
+
+    def __init__(self, path: Path, job: Job) -> None:
+        self._path, self._limits = path, job.limits
+        self._unmapped = ".".join(job.compiled.unmapped or ())
+        self._writer: Any = None
+        self._held: list[Any] = []
+        self.rows = 0
+
+    def __enter__(self) -> RowGroups:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None:
+            self._flush()
+        if self._writer is not None:
+            self._writer.close()
+
+    def add(self, table: Any) -> None:
+        """Takes a table of at most a row group."""
+        rows, size = (sum(getattr(held, name) for held in self._held) for name in ("num_rows", "nbytes"))
+        if rows + table.num_rows > self._limits.group_rows or size + table.nbytes > self._limits.group_bytes:
+            self._flush()
+        self._held.append(table)
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if not self._held:
+            return
+        table = pa.concat_tables(self._held).combine_chunks()
+        self._held = []
+        if self._writer is None:
+            self._writer = open_parquet(self._path, table.schema, {"_id", self._unmapped})
+        self._writer.write_table(table, row_group_size=table.num_rows)
+        self.rows += table.num_rows
+
+
+def open_parquet(path: Path, schema: Any, distinct: set[str]) -> Any:
+    """Return a writer of a Parquet file as AEP takes it. ``distinct``: columns whose values hardly repeat."""
+    import pyarrow.parquet as pq
+
+    repeating = [name for name in _leaf_paths(schema) if name not in distinct]
+    return pq.ParquetWriter(path, schema, compression="snappy", store_schema=False, use_dictionary=repeating or False)
+
+
+def _leaf_paths(schema: Any) -> list[str]:
+    """The paths of the Parquet columns of an Arrow schema."""
+    import pyarrow.parquet as pq
+
+    empty = BytesIO()
+    pq.write_table(schema.empty_table(), empty)
+    columns = pq.ParquetFile(empty).schema
+    return [columns.column(n).path for n in range(len(columns))]
+
+

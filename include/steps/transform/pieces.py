@@ -1,0 +1,84 @@
+"""The rows of a bucket in pieces that fit into memory: rows with one ``_id`` in one piece, pieces in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from include.steps.transform.job import Job
+from include.steps.transform.spill import SpillWriter, read_batches, spill_schema, spilled_files
+
+_PARTS = 64
+_DEEPEST = 30
+"""An ``_id`` has 32 bytes; rows that agree in more are one event, of which the first megabytes are enough to compare."""
+
+
+def read_pieces(job: Job, bucket: int, rows: int, size: int) -> Iterator[Any]:
+    """Yield the spilled rows of a bucket as Arrow tables; its files are removed.
+
+    A bucket that is too large is divided by seconds of the day, and a second that is too large by the bytes of ``_id``;
+    rows of one such second are then in the order of those bytes, and of their time only within a piece.
+    """
+    yield from _pieces(job, spilled_files(job.scratch, bucket), rows, size, 0)
+
+
+def _pieces(job: Job, paths: Sequence[Path], rows: int, size: int, depth: int) -> Iterator[Any]:
+    import pyarrow as pa
+
+    limits = job.limits
+    if (rows <= limits.piece_rows and size <= limits.piece_bytes) or depth > _DEEPEST:
+        table = pa.Table.from_batches(list(read_batches(paths)), spill_schema(job.compiled))
+        _remove(paths)
+        yield table.combine_chunks()
+        return
+    folder = job.scratch / f"pieces-{paths[0].stem}-{depth}"
+    folder.mkdir()
+    writer = _divide(job, folder, paths, depth)
+    _remove(paths)
+    for part in sorted(writer.rows):
+        # A part that holds all of them has one second, or one more byte of _id, in common: go one level deeper.
+        inner = spilled_files(folder, part)
+        yield from _pieces(job, inner, writer.rows[part], writer.bytes[part], depth + 1)
+    folder.rmdir()
+
+
+def _divide(job: Job, folder: Path, paths: Sequence[Path], depth: int) -> SpillWriter:
+    limits = job.limits
+    first, last = _seconds(paths)
+    if first < last:
+        width = -(-(last - first + 1) // _PARTS)
+
+        def part_of(table: Any) -> Any:
+            return (table["second"].to_numpy() - first) // width
+    else:
+
+        def part_of(table: Any) -> Any:
+            return _byte_of_id(table, depth)
+
+    writer = SpillWriter(folder, "0", spill_schema(job.compiled), part_of, limits.flush_rows, limits.flush_bytes)
+    for batch in read_batches(paths):
+        writer.write(batch)
+    writer.close()
+    return writer
+
+
+def _seconds(paths: Sequence[Path]) -> tuple[int, int]:
+    import pyarrow.compute as pc
+
+    found = [pc.min_max(batch["second"]).as_py() for batch in read_batches(paths)]
+    return min(each["min"] for each in found), max(each["max"] for each in found)
+
+
+def _byte_of_id(table: Any, depth: int) -> Any:
+    """A byte of ``_id`` for each row: the first on the first level on which the second does not divide rows."""
+    import numpy as np
+
+    column = table["id"].combine_chunks()
+    data = np.frombuffer(column.buffers()[1], np.uint8, 32 * len(column), 32 * column.offset).reshape(-1, 32)
+    return data[:, min(max(depth - 1, 0), 31)].astype(np.int32)
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink()

@@ -1,0 +1,65 @@
+"""Reads raw files: whole lines, cleaned, in blocks of about one size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from isal import igzip
+
+BLOCK_BYTES = 256 * 1024
+"""A block, and what is made of it, stay in a core's cache."""
+_BOM = b"\xef\xbb\xbf"
+
+
+class Block(NamedTuple):
+    """Whole lines, each with its newline and none of them blank, and the number of the first one, from 1."""
+
+    number: int
+    first_line: int
+    data: bytes
+
+
+def read_blocks(paths: Iterable[Path], block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+    """Yield the lines of gzipped files; lines are what the byte \\n ends, U+2028 and its like are text.
+
+    A carriage return before the newline, a byte order mark before the first line and blank lines are left out.
+    """
+    first_line = 1
+    for number, data in enumerate(filter(None, _cleaned(paths, block_bytes))):
+        yield Block(number, first_line, data)
+        first_line += data.count(b"\n")
+
+
+def read_lines(paths: Iterable[Path]) -> Iterator[bytes]:
+    """Yield the lines of gzipped files one by one, without their newlines."""
+    for block in read_blocks(paths):
+        yield from block.data.split(b"\n")[:-1]
+
+
+def _cleaned(paths: Iterable[Path], block_bytes: int) -> Iterator[bytes]:
+    is_first = True
+    for path in paths:
+        for data in _whole_lines(path, block_bytes):
+            if is_first:
+                data, is_first = data.removeprefix(_BOM), False
+            if b"\r\n" in data:
+                data = data.replace(b"\r\n", b"\n")
+            if data.startswith(b"\n") or b"\n\n" in data:
+                data = b"".join(line + b"\n" for line in data.split(b"\n") if line)
+            yield data
+
+
+def _whole_lines(path: Path, block_bytes: int) -> Iterator[bytes]:
+    rest: list[bytes] = []
+    with igzip.open(path, "rb") as file:
+        while piece := file.read(block_bytes):
+            end = piece.rfind(b"\n") + 1
+            if end:
+                yield b"".join((*rest, piece[:end]))
+                rest = []
+            if end < len(piece):
+                rest.append(piece[end:])
+    if rest:
+        yield b"".join((*rest, b"\n"))

@@ -1,0 +1,156 @@
+"""Spill files: what has been read of the events, by bucket, as Arrow record batches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from include.steps.transform.job import Job
+from include.xdm.columns import Columns
+from include.xdm.compile import CompiledMapping
+from include.xdm.event_block import EventRows
+
+ROW_COLUMNS = ("line", "id", "timestamp", "second", "processed", "content", "has_insert_id", "compacted", "failed")
+
+
+def spill_schema(compiled: CompiledMapping) -> Any:
+    """Return the Arrow schema of spilled rows.
+
+    ``line``; ``id``: 32 bytes; ``timestamp`` in ms; ``second`` of the day; ``processed`` in ms; ``content``;
+    ``has_insert_id``; ``compacted``; ``failed``: codes of ``columns.code_of``. Then ``i<n>``, the text of identity n;
+    ``c<n>``, the field of leaf n; the inputs of expressions; ``unmapped``.
+    """
+    import pyarrow as pa
+
+    number = pa.int64()
+    fields = [
+        ("line", number), ("id", pa.binary(32)), ("timestamp", number), ("second", pa.int32()), ("processed", number),
+        ("content", number), ("has_insert_id", pa.bool_()), ("compacted", number), ("failed", pa.list_(pa.int32())),
+    ]  # fmt: skip
+    fields += [(f"i{n}", pa.string()) for n in range(len(compiled.identities))]
+    fields += [(f"c{leaf.number}", leaf.converter.type) for leaf in compiled.leaves]
+    if (expressions := compiled.expressions) is not None:
+        fields += [(name, pa.string()) for name in {**expressions.inputs, **expressions.raw_inputs}.values()]
+        fields += [(name, pa.bool_()) for name in expressions.exists.values()]
+        fields += [("event", pa.string())] if expressions.reads_event else []
+    if compiled.unmapped is not None:
+        fields.append(("unmapped", pa.string()))
+    return pa.schema(list(dict(fields).items()))
+
+
+def record_batch(schema: Any, job: Job, rows: EventRows, columns: Columns) -> Any:
+    """Return the events of a block as a record batch."""
+    import numpy as np
+    import pyarrow as pa
+
+    def numbers(values: Sequence[int], kind: Any = np.int64) -> Any:
+        return pa.array(np.array(values, kind))
+
+    count = len(rows)
+    made: dict[str, Any] = {
+        "line": numbers(rows.line_numbers),
+        "id": pa.FixedSizeBinaryArray.from_buffers(pa.binary(32), count, [None, pa.py_buffer(b"".join(rows.ids))]),
+        "timestamp": numbers(rows.timestamps_ms),
+        "second": pa.array((np.array(rows.wall_seconds, np.int64) - job.midnight_seconds).astype(np.int32)),
+        "processed": numbers(rows.processed_ms),
+        "content": pa.array(np.frombuffer(rows.contents, ">i8").astype(np.int64)),
+        "has_insert_id": pa.array(np.array(rows.has_insert_id, bool)),
+        "compacted": numbers(rows.compacted),
+        "failed": _failed(columns.failed, count),
+        **{f"i{n}": array for n, array in enumerate(columns.identities)},
+        **{f"c{number}": array for number, array in columns.fields.items()},
+        **columns.inputs,
+    }
+    if columns.unmapped is not None:
+        made["unmapped"] = columns.unmapped
+    return pa.RecordBatch.from_arrays([made[name] for name in schema.names], schema=schema)
+
+
+def _failed(failed: dict[int, list[int]], count: int) -> Any:
+    import pyarrow as pa
+
+    kind = pa.list_(pa.int32())
+    return pa.array([failed.get(row) for row in range(count)], kind) if failed else pa.nulls(count, kind)
+
+
+class SpillWriter:
+    """Writes record batches to a file for each bucket, a few megabytes at a time.
+
+    ``rows`` and ``bytes``: by bucket what was written. ``name`` sets the files apart from those of other processes.
+    """
+
+    def __init__(self, folder: Path, name: str, schema: Any, bucket_of: Any, flush_rows: int, flush_bytes: int) -> None:
+        self._folder, self._name, self._schema, self._bucket_of = folder, name, schema, bucket_of
+        self._flush_rows, self._flush_bytes = flush_rows, flush_bytes
+        self._writers: dict[int, Any] = {}
+        self._held: list[Any] = []
+        self._held_rows = self._held_bytes = 0
+        self.rows: Counter[int] = Counter()
+        self.bytes: Counter[int] = Counter()
+
+    def write(self, batch: Any) -> None:
+        """Takes a record batch."""
+        self._held.append(batch)
+        self._held_rows += batch.num_rows
+        self._held_bytes += batch.nbytes
+        if self._held_rows >= self._flush_rows or self._held_bytes >= self._flush_bytes:
+            self._flush()
+
+    def close(self) -> None:
+        """Writes what is held and ends the files."""
+        self._flush()
+        for writer in self._writers.values():
+            writer.close()
+        self._writers = {}
+
+    def _flush(self) -> None:
+        import numpy as np
+        import pyarrow as pa
+
+        if not self._held:
+            return
+        table = pa.Table.from_batches(self._held, self._schema).combine_chunks()
+        self._held, self._held_rows, self._held_bytes = [], 0, 0
+        buckets = self._bucket_of(table)
+        if len(buckets) and buckets[0] == buckets[-1] and (buckets == buckets[0]).all():
+            self._add(int(buckets[0]), table)
+            return
+        if (buckets[1:] < buckets[:-1]).any():
+            order = np.argsort(buckets, kind="stable")
+            table, buckets = table.take(pa.array(order)), buckets[order]
+        edges = [0, *(np.flatnonzero(buckets[1:] != buckets[:-1]) + 1).tolist(), len(buckets)]
+        for first, last in zip(edges, edges[1:], strict=False):
+            self._add(int(buckets[first]), table.slice(first, last - first))
+
+    def _add(self, bucket: int, table: Any) -> None:
+        import pyarrow as pa
+
+        writer = self._writers.get(bucket)
+        if writer is None:
+            options = pa.ipc.IpcWriteOptions(compression="lz4")
+            writer = pa.ipc.new_stream(str(spill_path(self._folder, bucket, self._name)), self._schema, options=options)
+            self._writers[bucket] = writer
+        writer.write_table(table)
+        self.rows[bucket] += table.num_rows
+        self.bytes[bucket] += table.nbytes
+
+
+def spill_path(folder: Path, bucket: int, name: str) -> Path:
+    """Return the file of a bucket and a process."""
+    return folder / f"bucket-{bucket}-{name}.arrow"
+
+
+def spilled_files(folder: Path, bucket: int) -> list[Path]:
+    """Return the files of a bucket, of every process."""
+    return sorted(folder.glob(f"bucket-{bucket}-*.arrow"))
+
+
+def read_batches(paths: Sequence[Path]) -> Iterator[Any]:
+    """Yield the record batches of spill files."""
+    import pyarrow as pa
+
+    for path in paths:
+        with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as reader:
+            yield from reader

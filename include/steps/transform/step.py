@@ -1,0 +1,203 @@
+"""Transform: raw events become rows in the XDM schema's shape, each ``_id`` once; what cannot is quarantined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from include.aep.client import AepClient
+from include.aep.model import Dataset
+from include.config.model import Pipeline
+from include.errors import BadManifest, SchemaError
+from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
+from include.mixpanel.reading import TimeEvidence, require_agreement
+from include.redact import one_line
+from include.steps.transform.job import Job
+from include.steps.workspace import DATA_VERSION, Workspace
+from include.xdm.compile import compile_mapping
+from include.xdm.identity import RECIPE, RECIPES
+from include.xdm.mapping import MappingSet, bind
+from include.xdm.mapping_file import read_mapping_file
+from include.xdm.schema import XdmSchema
+
+_MOST_PROPERTIES = 500
+"""Names of unmapped properties that a manifest counts one by one."""
+
+
+def schema_and_mapping(
+    pipeline: Pipeline, aep: AepClient, dataset: Dataset | None = None
+) -> tuple[XdmSchema, MappingSet]:
+    """The dataset's schema as it is now, and the pipeline's mapping set checked against it.
+
+    ``dataset``: as the catalog shows it; it is looked up where it is not given.
+
+    Raises:
+        DatasetMissing: the pipeline's dataset is not there.
+        ConfigError: the mapping set does not fit the schema; every fault is reported.
+    """
+    dataset = dataset or aep.catalog.require_dataset(pipeline.aep.dataset)
+    schema = XdmSchema(aep.registry.resolved_schema(dataset["schemaRef"]["id"]))
+    rows = read_mapping_file(pipeline.mapping)
+    return schema, bind(pipeline.mapping, rows, schema, keep_unmapped=pipeline.unmapped == "keep")
+
+
+def transform_partition(
+    workspace: Workspace, raw: Manifest, schema: XdmSchema, mapping: MappingSet, *, recipe: int = RECIPE
+) -> Manifest:
+    """Maps an export, or finds it mapped; ``recipe`` is that of ``_id`` (``include.xdm.identity``).
+
+    ``counts``: ``exported + not_events = duplicates + quarantined + mapped``, and as ``warnings`` how often a column
+    was set to null; ``details["not_converted"]`` has them by destination, and ``details["inexact"]`` those of them that
+    are numbers. Limits, where a day meets them: ``merged_without_before`` (see ``Sieve``), and ``compacted_by_day``, the
+    events that Mixpanel may merge into others of their day. ``details["events"]`` is a Parquet file with ``_id`` and
+    ``digest`` (``identity.content_digest``) of every mapped row; None where there are no rows. ``details["partial"]``
+    names those of ``by_event`` and ``unmapped`` that do not have every name.
+
+    Raises:
+        BadManifest: the recipe is of a newer version of this program.
+        SchemaError: the schema is not for events; or ``unmapped: fail``, and no mapping names some property.
+        WorkerFailed: a process of the step ended before its work was done.
+    """
+    _require_recipe(recipe)
+    schema.require_event()
+    pipeline = workspace.pipeline
+    inputs = {
+        "export": raw.digest,
+        "schema": schema.digest,
+        "mapping": mapping.digest,
+        "settings": digest_of(pipeline.model_dump(include={"mixpanel", "identities", "unmapped"})),
+        "recipe": str(recipe),
+        "data_version": str(DATA_VERSION),
+    }
+    digest = digest_of(inputs)
+    done = workspace.find("transform", digest)
+    if done is not None:
+        return done
+    workspace.save_schema(schema)
+    with workspace.scratch() as scratch:
+        fields = _transformed(workspace, raw, mapping, recipe, scratch, digest)
+    fields["details"]["schema_version"] = schema.version
+    return workspace.publish(step="transform", digest=digest, inputs=inputs, **fields)
+
+
+def _transformed(
+    workspace: Workspace, raw: Manifest, mapping: MappingSet, recipe: int, scratch: Path, digest: str
+) -> dict[str, Any]:
+    """The manifest's files, counts and details; the files are in the lake."""
+    from include.steps.transform import day
+    from include.steps.transform.processes import helpers, wanted_processes
+
+    job = _job(workspace, raw, mapping, recipe, scratch)
+    pipeline = workspace.pipeline
+    with helpers(job, wanted_processes(raw.rows) - 1) as others:
+        found = day.first_pass(job, others)
+        evidence = TimeEvidence(pipeline.mixpanel.zone)
+        found.see(evidence)
+        require_agreement(evidence, pipeline.mixpanel, pipeline.name)
+        unmapped = _unmapped(found.names.most_common(), mapping)
+        _check_unmapped(pipeline, unmapped)
+        written = day.second_pass(job, others, found)
+    rejected = day.reject(job, found, written)
+    not_converted, inexact = day.not_converted(job, written)
+    compacted = day.compacted_by_day(job, written)
+    rows = sum(part.rows for part in written)
+    folder = workspace.partition.output("transform", digest)
+    files = _upload(workspace, folder, [(part.path, part.rows) for part in written if part.rows])
+    events = None
+    if rows:
+        day.write_events(job, written, scratch / "events.parquet")
+        events = upload_file(workspace.lake, f"{folder}/events.parquet", scratch / "events.parquet", rows)
+    partial = {"by_event": found.by_event.is_partial, "unmapped": found.names.is_partial}
+    return {
+        "files": files,
+        "counts": {
+            **_exported(raw),
+            "mapped": rows,
+            "duplicates": sum(part.duplicates for part in written),
+            "twins": sum(part.twins for part in written),
+            "quarantined": found.reasons.total(),
+            "warnings": sum(not_converted.values()),
+            **dict(sorted(found.counts.items())),
+            **({"compacted_by_day": compacted} if compacted else {}),
+        },
+        "details": {
+            "recipe": recipe,
+            "events": events.model_dump() if events else None,
+            "quarantine": _quarantine(workspace, digest, found, rejected, scratch / "quarantine.jsonl.gz"),
+            "reasons": dict(sorted(found.reasons.items())),
+            "not_converted": not_converted,
+            "inexact": inexact,
+            "unmapped": dict(islice(unmapped.items(), _MOST_PROPERTIES)),
+            "by_event": found.by_event.most_common(),
+            **({"partial": sorted(name for name, is_so in partial.items() if is_so)} if any(partial.values()) else {}),
+        },
+    }
+
+
+def _job(workspace: Workspace, raw: Manifest, mapping: MappingSet, recipe: int, scratch: Path) -> Job:
+    pipeline, source = workspace.pipeline, workspace.pipeline.mixpanel
+    return Job(
+        paths=tuple(workspace.local_files(raw, scratch)),
+        scratch=scratch,
+        compiled=compile_mapping(mapping, pipeline.identities, now=raw.created_at),
+        project_id=int(raw.details["project_id"]),
+        day=workspace.partition.day,
+        zone=source.zone.key if source.time_is == "project_local" else None,
+        # Not the clock's: what is made of the same export again has to be the same.
+        now_ms=int(datetime.fromisoformat(raw.created_at).timestamp() * 1000),
+        time_in_ms=source.time_in_ms,
+        recipe=recipe,
+        rows=raw.rows,
+    )
+
+
+def _require_recipe(recipe: int) -> None:
+    if recipe not in RECIPES:
+        raise BadManifest(
+            f"This day's ids follow recipe {recipe}, which this version of mixpanel-aep does not know.",
+            "A newer version loaded the day; upgrade this one.",
+        )
+
+
+def _exported(raw: Manifest) -> dict[str, int]:
+    """Lines of an export that are events, and others; exports of earlier versions did not count them apart."""
+    others = raw.counts.get("not_events", 0)
+    return {"exported": raw.rows - others, **({"not_events": others} if others else {})}
+
+
+def _unmapped(names: dict[str, int], mapping: MappingSet) -> dict[str, int]:
+    """How many events have each property that no mapping names, the most frequent first."""
+    named = mapping.named_properties
+    return {name: rows for name, rows in names.items() if name not in named and None not in named}
+
+
+def _check_unmapped(pipeline: Pipeline, unmapped: dict[str, int]) -> None:
+    if unmapped and pipeline.unmapped == "fail":
+        raise SchemaError(
+            f"{len(unmapped)} properties have no mapping: {', '.join(repr(one_line(name)) for name in list(unmapped)[:5])}.",
+            "Map them, or write unmapped: keep in the pipeline file.",
+        )
+
+
+def _upload(workspace: Workspace, folder: str, parts: Sequence[tuple[Path, int]]) -> tuple[LakeFile, ...]:
+    files = []
+    for number, (path, rows) in enumerate(parts):
+        files.append(upload_file(workspace.lake, f"{folder}/part-{number:05d}.parquet", path, rows))
+        path.unlink()
+    return tuple(files)
+
+
+def _quarantine(
+    workspace: Workspace, digest: str, found: Any, rejected: Sequence[dict[str, Any]], path: Path
+) -> dict[str, Any] | None:
+    """Uploads the quarantined lines, if any, and says where they are."""
+    from include.steps.transform import day
+
+    if not found.reasons:
+        return None
+    day.write_quarantine(path, found, rejected)
+    key = workspace.partition.quarantine("transform", digest)
+    return upload_file(workspace.lake, key, path, found.reasons.total()).model_dump()

@@ -1,0 +1,50 @@
+"""The work of one process: it reads the blocks, and then writes the parts, that it claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from include.steps.transform.claims import SharedCounter, own_counter
+from include.steps.transform.job import Job
+from include.steps.transform.parse import Parsed, parse
+from include.steps.transform.parts import Part, PartWriter, WrittenPart
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Work:
+    """One process's share of a transform. ``name`` sets its files apart; ``is_alone``: there is no other process."""
+
+    job: Job
+    name: str
+    is_alone: bool
+
+    def parse(self) -> Parsed:
+        """Read the blocks that no other process reads."""
+        return self._claiming("blocks", lambda claim: parse(self.job, self.name, claim))
+
+    def write(self, parts: Sequence[Part]) -> list[WrittenPart]:
+        """Write the parts that no other process writes."""
+        return self._claiming("parts", lambda claim: self._write(parts, claim))
+
+    def _write(self, parts: Sequence[Part], claim: Callable[[], int]) -> list[WrittenPart]:
+        writer = PartWriter(self.job, self.name)
+        written = []
+        try:
+            while (number := claim()) < len(parts):
+                written.append(writer.write(parts[number]))
+        finally:
+            writer.close()
+        return written
+
+    def _claiming(self, what: str, work: Callable[[Callable[[], int]], _T]) -> _T:
+        if self.is_alone:
+            return work(own_counter())
+        counter = SharedCounter(self.job.scratch / f"next-{what}")
+        try:
+            return work(counter)
+        finally:
+            counter.close()

@@ -1,0 +1,195 @@
+"""Converters of a column: many values of one field at once, the ordinary ones without a step for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from include.xdm.convert.arrow_types import arrow_type
+from include.xdm.convert.dates import cast_all
+from include.xdm.convert.nested import nested
+from include.xdm.convert.scalars import looks_like_a_number, looks_like_numbers, scalar
+from include.xdm.convert.values import EMPTY_TEXTS, Value, count_values, decode_value, parse_text, text_of
+from include.xdm.schema import INTEGER_LIMITS, Kind, XdmField
+
+NULL = msgspec.Raw(b"null")
+"""A property that an event does not have."""
+_EXACT = 2**53
+
+_strings = msgspec.json.Decoder(list[str | None]).decode
+_plain = msgspec.json.Decoder().decode
+_values = msgspec.json.Decoder(list[Any], float_hook=msgspec.Raw).decode
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A value of a row that did not convert whole. ``inexact``: it is a number that the field cannot hold exactly."""
+
+    row: int
+    inexact: bool
+
+
+Converted = tuple[Any, list[Failure]]
+
+
+def decode_values(column: Sequence[msgspec.Raw], joined: bytes | None = None) -> list[Value]:
+    """Return the values of JSON texts; ``joined``: the texts as one JSON array, where the caller has it."""
+    joined = joined or b"[" + b",".join(column) + b"]"
+    if b"-0" not in joined:
+        try:
+            return _values(joined)
+        except msgspec.ValidationError:
+            pass
+    return list(map(decode_value, column))
+
+
+@dataclass(frozen=True)
+class ColumnConverter:
+    """Converts the values of one field. The two ways in give the same: JSON texts as received, and JSON values."""
+
+    field: XdmField
+
+    @cached_property
+    def type(self) -> Any:
+        import pyarrow as pa
+
+        return arrow_type(self.field) or pa.string()
+
+    def from_raw(self, column: Sequence[msgspec.Raw]) -> Converted:
+        """Return the Arrow array of JSON texts, and which of them did not convert."""
+        joined = b"[" + b",".join(column) + b"]"
+        fast = _FAST.get(self.field.kind)
+        try:
+            if fast is not None and (array := fast(joined, self.type)) is not None:
+                return array, []
+        except msgspec.ValidationError:  # a value of another kind, or a number beyond what Python reads
+            pass
+        return self.from_values(decode_values(column, joined))
+
+    def from_values(self, values: Sequence[Value]) -> Converted:
+        """Return the Arrow array of JSON values, and which of them did not convert; a text is a string's content."""
+        import pyarrow as pa
+
+        if self.field.kind is Kind.DATE_TIME:
+            cast_all(text for value in values if isinstance(value, str) and (text := value))
+        convert, failures, made = self._convert, [], []
+        for row, value in enumerate(values):
+            if value is None or value == "":
+                made.append(None)
+                continue
+            converted, is_whole = convert(value)
+            made.append(converted)
+            if not is_whole:
+                failures.append(Failure(row, self._is_inexact(value)))
+        return pa.array(made, self.type), failures
+
+    @cached_property
+    def _convert(self) -> Callable[[Value], tuple[Any, bool]]:
+        """A value to what the field holds, and whether that is all of it."""
+        if self.field.kind.is_scalar:
+            return _whole_scalar(scalar(self.field.kind))
+        return _whole_nested(self.field)
+
+    def _is_inexact(self, value: Value) -> bool:
+        field = self.field
+        if field.kind is Kind.ARRAY and field.item and field.item.kind.is_numeric:
+            return looks_like_numbers(text_of(value) or "")
+        return field.kind.is_numeric and looks_like_a_number(text_of(value) or "")
+
+
+def _whole_scalar(convert: Callable[[Value], Any]) -> Callable[[Value], tuple[Any, bool]]:
+    def whole(value: Value) -> tuple[Any, bool]:
+        converted = convert(value)
+        return converted, converted is not None or _is_nothing(value)
+
+    return whole
+
+
+def _is_nothing(value: Value) -> bool:
+    return value in ("", "[]", "{}") if isinstance(value, str) else value == [] or value == {}
+
+
+def _whole_nested(field: XdmField) -> Callable[[Value], tuple[Any, bool]]:
+    convert = nested(field, is_top=True)
+    opening = "[" if field.kind is Kind.ARRAY else "{"
+
+    def whole(value: Value) -> tuple[Any, bool]:
+        if isinstance(value, str):
+            if value in EMPTY_TEXTS:
+                return None, True
+            if not value.startswith(opening):
+                return None, False
+            try:
+                value = parse_text(value)
+            except (ValueError, RecursionError):
+                return None, False
+        tally = [0]
+        converted = convert(value, tally)
+        if converted is None:
+            return None, _is_nothing(value)
+        # What is inside may be more than the schema has fields for.
+        return converted, tally[0] == count_values(value)
+
+    return whole
+
+
+def _fast_strings(joined: bytes, kind: Any) -> Any:
+    import pyarrow as pa
+
+    values = _strings(joined)
+    if "" in values:
+        values = [value or None for value in values]
+    return pa.array(values, kind)
+
+
+def _fast_integers(low: int, high: int) -> Callable[[bytes, Any], Any]:
+    def fast(joined: bytes, kind: Any) -> Any:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        values = _plain(joined)
+        # Checked first: Arrow takes true and 1.5 for integers without a word.
+        if not set(map(type, values)) <= {int, type(None)}:
+            return None
+        try:
+            array = pa.array(values, pa.int64())
+        except (OverflowError, pa.ArrowInvalid):
+            return None
+        least, most = pc.min_max(array).as_py().values()
+        if least is not None and (least < low or most > high):
+            return None
+        return array if kind == array.type else array.cast(kind)
+
+    return fast
+
+
+def _fast_numbers(joined: bytes, kind: Any) -> Any:
+    import pyarrow as pa
+
+    if b"-0" in joined:
+        return None
+    values = _plain(joined)
+    if not set(map(type, values)) <= {int, float, type(None)}:
+        return None
+    if max(map(abs, filter(None, values)), default=0) >= _EXACT:
+        return None
+    return pa.array(values, kind)
+
+
+def _fast_booleans(joined: bytes, kind: Any) -> Any:
+    import pyarrow as pa
+
+    values = _plain(joined)
+    return pa.array(values, kind) if set(map(type, values)) <= {bool, type(None)} else None
+
+
+_FAST: dict[Kind, Callable[[bytes, Any], Any]] = {
+    Kind.STRING: _fast_strings,
+    Kind.NUMBER: _fast_numbers,
+    Kind.BOOLEAN: _fast_booleans,
+    **{kind: _fast_integers(low, high) for kind, (low, high) in INTEGER_LIMITS.items()},
+}

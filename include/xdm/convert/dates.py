@@ -1,0 +1,130 @@
+"""Texts to dates and instants: ISO 8601 here, other spellings by DuckDB or by Data Prep's date patterns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from functools import cache, lru_cache
+from typing import Any
+
+from include.xdm.functions.dates import guess_date
+from include.xdm.functions.values import write_moment
+
+_SPACE = r"[\t\n\f\r ]*"
+_DAY = re.compile(rf"{_SPACE}([0-9]{{4}})-([0-9]{{1,2}})-([0-9]{{1,2}})(?:[T ]00:00(?::00(?:\.0+)?)?Z?)?{_SPACE}")
+_ISO = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
+    r"(?:[T ]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])(?:\.([0-9]{1,6}))?(Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?)?"
+)
+"""What every reader of ISO 8601 reads alike."""
+_MOMENT = re.compile(rf"{_SPACE}[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}(?:[T ][^(]*)?", re.DOTALL)
+"""What DuckDB is asked about; it also knows 'infinity', 'epoch' and years before Christ."""
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_LATEST_MS = 253_402_300_799_000
+"""9999-12-31T23:59:59Z"""
+_EARLIEST_MS = -62_135_596_800_000
+_LONGEST = 64
+
+
+def day_of(text: str) -> date | None:
+    """Return the date that a text is; a text with a time of day other than midnight is not a date."""
+    return _day_cached(text) if len(text) <= _LONGEST else None
+
+
+def milliseconds_of(text: str) -> int | None:
+    """Return the instant that a text is, in milliseconds since 1970, rounded down; without a zone it is UTC."""
+    return _instant_cached(text) if len(text) <= _LONGEST else None
+
+
+def cast_all(texts: Iterable[str]) -> None:
+    """Read all texts that only DuckDB can read with one query, so that ``milliseconds_of`` finds them."""
+    odd = [t for t in dict.fromkeys(texts) if len(t) <= _LONGEST and not _ISO.fullmatch(t) and _MOMENT.fullmatch(t)]
+    unknown = [text for text in odd if text not in _cast]
+    if unknown:
+        if len(_cast) + len(unknown) > _MOST_CAST:
+            _cast.clear()
+        _cast.update(zip(unknown, _by_duckdb(unknown), strict=True))
+
+
+_MOST_CAST = 200_000
+_cast: dict[str, int | None] = {}
+
+
+@lru_cache(65_536)
+def _day_cached(text: str) -> date | None:
+    found = _plain_day(text)
+    if found is None and (guessed := _guess(text)) is not None:
+        found = _plain_day(guessed)
+    return found
+
+
+def _plain_day(text: str) -> date | None:
+    match = _DAY.fullmatch(text)
+    try:
+        return date(*map(int, match.groups())) if match else None
+    except ValueError:
+        return None
+
+
+@lru_cache(65_536)
+def _instant_cached(text: str) -> int | None:
+    found = _iso(text)
+    if found is None and not _ISO.fullmatch(text) and _MOMENT.fullmatch(text):
+        if text not in _cast:
+            cast_all([text])
+        found = _cast[text]
+    if found is None and (guessed := _guess(text)) is not None:
+        found = _iso(guessed)
+    return found
+
+
+def _iso(text: str) -> int | None:
+    match = _ISO.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    try:
+        days = date(int(year), int(month), int(day)).toordinal() - _EPOCH_DAY
+    except ValueError:
+        return None
+    seconds = days * 86_400
+    if hour is not None:
+        seconds += int(hour) * 3600 + int(minute) * 60 + int(second)
+        if zone not in (None, "Z"):
+            offset = int(zone[1:3]) * 3600 + int(zone[4:6]) * 60
+            seconds += offset if zone[0] == "-" else -offset
+    digits = (fraction or "").ljust(6, "0")
+    if not _EARLIEST_MS <= seconds * 1000 or (seconds * 1000, int(digits)) > (_LATEST_MS, 0):
+        return None
+    return seconds * 1000 + int(digits[:3])
+
+
+def _guess(text: str) -> str | None:
+    try:
+        guessed = guess_date(text)
+        return None if guessed is None else write_moment(guessed)
+    except (ValueError, OverflowError, ZeroDivisionError):
+        return None
+
+
+@cache
+def _connection() -> Any:
+    import duckdb
+
+    return duckdb.connect(
+        ":memory:", config={"TimeZone": "UTC", "threads": 1, "autoinstall_known_extensions": False}
+    )
+
+
+def _by_duckdb(texts: list[str]) -> list[int | None]:
+    import pyarrow as pa
+
+    db = _connection()
+    db.register("odd_moments", pa.table({"n": range(len(texts)), "t": texts}))
+    moment = "TRY_CAST(t AS TIMESTAMPTZ)"
+    within = f"{moment} BETWEEN TIMESTAMPTZ '0001-01-01 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 23:59:59+00'"
+    query = f"SELECT CASE WHEN {within} THEN epoch_ms(date_trunc('millisecond', {moment})) END FROM odd_moments ORDER BY n"
+    found = [value for (value,) in db.execute(query).fetchall()]
+    db.unregister("odd_moments")
+    return found

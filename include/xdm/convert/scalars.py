@@ -1,0 +1,109 @@
+"""Converters of single values: from a text to the value of a scalar field, exactly or to None."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from include.xdm.convert.dates import day_of, milliseconds_of
+from include.xdm.convert.values import Value, number_of, text_of
+from include.xdm.schema import INTEGER_LIMITS, Kind
+
+Scalar = Callable[[Value], Any]
+
+_SPACE = r"[\t\n\f\r ]*"
+_WHOLE = re.compile(rf"{_SPACE}([-+]?[0-9]{{1,19}})(?:\.0*)?{_SPACE}")
+_NUMBER = re.compile(rf"{_SPACE}[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?{_SPACE}")
+_WHOLE_NUMBER = re.compile(rf"{_SPACE}([+-]?[0-9]+)\.?0*{_SPACE}")
+_NUMBERS = re.compile(r"[\t\n\f\r ]*\[[-+0-9.eE,\t\n\f\r ]*\][\t\n\f\r ]*")
+_EXACT = 2**53
+_TRUE = frozenset(("true", "y", "yes", "on", "1"))
+_FALSE = frozenset(("false", "n", "no", "off", "0"))
+
+
+def scalar(kind: Kind) -> Scalar:
+    """Return the converter of a scalar kind: a JSON value to the field's value, or None where it is not exact."""
+    if kind is Kind.STRING:
+        return to_string
+    if kind in INTEGER_LIMITS:
+        return _to_integer(*INTEGER_LIMITS[kind])
+    return {
+        Kind.NUMBER: to_number, Kind.BOOLEAN: to_boolean, Kind.DATE: to_date, Kind.DATE_TIME: to_milliseconds,
+    }[kind]  # fmt: skip
+
+
+def looks_like_a_number(text: str) -> bool:
+    """Return whether a text is a number: a field that does not take it has lost digits, and is not mapped wrongly."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+def looks_like_numbers(text: str) -> bool:
+    """Return whether a text is an array of numbers."""
+    return _NUMBERS.fullmatch(text) is not None
+
+
+def to_string(value: Value) -> str | None:
+    return text_of(value) or None
+
+
+def _to_integer(low: int, high: int) -> Scalar:
+    def to_integer(value: Value) -> int | None:
+        if type(value) is not int:
+            text = number_of(value)
+            match = _WHOLE.fullmatch(text) if text else None
+            if match is None:
+                return None
+            value = int(match[1])
+        return value if low <= value <= high else None
+
+    return to_integer
+
+
+def to_number(value: Value) -> float | None:
+    """A double: the nearest one of a fraction, of a whole number only where it holds every digit."""
+    if type(value) is int:
+        return float(value) if -_EXACT < value < _EXACT or _is_exact(str(value)) else None
+    text = number_of(value)
+    if not text or not _NUMBER.fullmatch(text):
+        return None
+    number = float(text)
+    if not math.isfinite(number):
+        return None
+    if abs(number) >= _EXACT and (match := _WHOLE_NUMBER.fullmatch(text)):
+        return number if _is_exact(match[1]) else None
+    return number
+
+
+def _is_exact(digits: str) -> bool:
+    """Whether a double holds a whole number; none has more than 309 digits."""
+    return len(digits) < 320 and math.isfinite(float(digits)) and int(digits) == int(float(digits))
+
+
+def to_boolean(value: Value) -> bool | None:
+    if type(value) is bool:
+        return value
+    text = number_of(value)
+    if not text or len(text) > 1000:
+        return None
+    word = text.strip(" ").lower()
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+def to_date(value: Value) -> Any:
+    text = number_of(value)
+    return day_of(text) if text else None
+
+
+def to_milliseconds(value: Value) -> int | None:
+    """Milliseconds since 1970. A number is not an instant: its unit is not known."""
+    text = number_of(value)
+    return milliseconds_of(text) if text else None
+
+
+def is_number(value: Value) -> bool:
+    """Return whether a value is a number in JSON."""
+    return type(value) is int or isinstance(value, msgspec.Raw)

@@ -1,0 +1,103 @@
+"""JSON values with their digits: what a converter reads.
+
+A value is None, bool, str, int, ``msgspec.Raw`` (a number whose digits an int does not keep), list or dict.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from include.xdm.functions.values import number_text
+
+Value = Any
+
+EMPTY_TEXTS = frozenset(("", "[]", "{}"))
+"""Texts of nothing: neither a value nor a failure to convert one."""
+
+_decode = msgspec.json.Decoder(float_hook=msgspec.Raw).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def decode_value(raw: bytes | msgspec.Raw) -> Value:
+    """Return the value of a JSON text that is known to be valid.
+
+    Raises:
+        msgspec.DecodeError: the text is not JSON.
+        RecursionError: it nests too deep.
+    """
+    body = bytes(raw)
+    if b"-0" not in body:  # as an int, the number -0 would lose its sign
+        try:
+            return _decode(body)
+        except msgspec.ValidationError:  # an integer of more digits than Python reads
+            pass
+    return json.loads(body, parse_int=_integer, parse_float=_digits)
+
+
+def parse_text(text: str) -> Value:
+    """Return the value of a text that may be JSON: the content of a string, or the result of an expression.
+
+    Raises:
+        ValueError: the text is not JSON, or holds a key twice.
+        RecursionError: it nests too deep.
+    """
+    return json.loads(
+        text, parse_int=_integer, parse_float=_digits, object_pairs_hook=_unique, parse_constant=_not_json
+    )
+
+
+def encode_value(value: Value) -> str:
+    """Return the compact JSON text of a value; numbers keep their digits."""
+    return _encode(value).decode()
+
+
+def text_of(value: Value) -> str | None:
+    """Return a value as text: the content of a string, the digits of a number, an array's or object's JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    if value is True or value is False:
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, msgspec.Raw):
+        return bytes(value).decode()
+    return encode_value(value)
+
+
+def number_of(value: Value) -> str | None:
+    """Return a value as text in which a number is written without an exponent where that is short."""
+    text = text_of(value)
+    if isinstance(value, msgspec.Raw) and text is not None and ("e" in text or "E" in text):
+        return number_text(text)
+    return text
+
+
+def count_values(value: Value) -> int:
+    """Return how many values are inside, at any depth; null and empty strings do not count."""
+    if isinstance(value, dict):
+        return sum(map(count_values, value.values()))
+    if isinstance(value, list):
+        return sum(map(count_values, value))
+    return value is not None and value != ""
+
+
+def _digits(text: str) -> msgspec.Raw:
+    return msgspec.Raw(text.encode())
+
+
+def _integer(text: str) -> int | msgspec.Raw:
+    return _digits(text) if text == "-0" or len(text) > 4000 else int(text)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("duplicate key")
+    return found
+
+
+def _not_json(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")

@@ -1,0 +1,150 @@
+"""How the sources of a mapping are read from events: JSON values by path, and JSON texts for expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from include.xdm.convert.column import NULL, decode_values
+from include.xdm.convert.values import Value, decode_value, encode_value, parse_text
+from include.xdm.functions.values import number_text
+from include.xdm.language.paths import Path, Step
+
+_encode_lines = msgspec.json.Encoder().encode_lines
+_normal = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(number_text(text).encode())).decode
+MISSING: Any = object()
+
+
+class Sources:
+    """What the events of a block say at the paths of a mapping set; each property is taken out once, and read once.
+
+    ``properties`` are JSON texts by name, an event each; those of ``whole`` are removed from them.
+    """
+
+    def __init__(
+        self,
+        events: Sequence[str],
+        properties: Sequence[dict[str, msgspec.Raw]],
+        whole: Sequence[str],
+        read: Sequence[str],
+        *,
+        everything: bool = False,
+    ) -> None:
+        self._events = events
+        self.rows = len(events)
+        self._whole_objects = _lines(properties) if everything else []
+        self._raw = {name: [p.get(name, NULL) for p in properties] for name in read}
+        self._raw.update({name: [p.pop(name, NULL) for p in properties] for name in whole})
+        self._values: dict[str, list[Value]] = {}
+
+    def raw(self, name: str) -> list[msgspec.Raw]:
+        """The JSON texts of a property."""
+        return self._raw[name]
+
+    def values(self, path: Path) -> Sequence[Value]:
+        """The values at a path; None where it is not there. A text that holds JSON is read for the steps inside."""
+        if path == ("event",):
+            return self._events
+        if len(path) == 1:
+            return list(map(decode_value, self._whole_objects))
+        top = self._top(str(path[1]))
+        return top if len(path) == 2 else [_inside(value, path[2:]) for value in top]
+
+    def texts(self, path: Path, *, raw: bool = False) -> list[str | None]:
+        """The JSON texts at a path as expressions read them; null is None. ``raw``: numbers keep their digits."""
+        text = _raw_text if raw else _input_text
+        if path == ("event",):
+            return [encode_value(event) for event in self._events]
+        if len(path) == 1:
+            return [text(line) for line in self._whole_objects]
+        column = self._raw[str(path[1])]
+        if len(path) == 2:
+            return [text(value) for value in column]
+        return [_text_inside(value, path[2:], text) for value in self._top(str(path[1]))]
+
+    def exists(self, path: Path) -> list[bool]:
+        """Whether a path is there, whatever its value is."""
+        column = self._raw[str(path[1])]
+        if len(path) == 2:
+            return [value is not NULL for value in column]
+        return [descend(value, path[2:]) is not MISSING for value in self._top(str(path[1]))]
+
+    def _top(self, name: str) -> list[Value]:
+        if name not in self._values:
+            self._values[name] = decode_values(self._raw[name])
+        return self._values[name]
+
+
+def is_present(value: Value) -> bool:
+    """Return whether a source has a value: neither null nor an empty text."""
+    return value is not None and value != ""
+
+
+def descend(value: Value, steps: Sequence[Step]) -> Value:
+    """Return what is inside a value, or MISSING."""
+    for step in steps:
+        if isinstance(value, dict):
+            value = value.get(str(step), MISSING)
+        elif isinstance(value, list):
+            place = _position(step)
+            value = value[place] if 0 <= place < len(value) else MISSING
+        else:
+            return MISSING
+    return value
+
+
+def _position(step: Step) -> int:
+    if isinstance(step, int):
+        return step
+    text = str(step)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 and text == str(int(text)) else -1
+
+
+def _inside(value: Value, steps: Sequence[Step]) -> Value:
+    if isinstance(value, str):
+        if not value.startswith(("{", "[")):
+            return None
+        try:
+            value = parse_text(value)
+        except (ValueError, RecursionError):
+            return None
+    found = descend(value, steps)
+    return None if found is MISSING else found
+
+
+def _text_inside(
+    value: Value, steps: Sequence[Step], text: Callable[[bytes], str | None]
+) -> str | None:
+    found = descend(value, steps)
+    return None if found is MISSING or found is None else text(encode_value(found).encode())
+
+
+def _raw_text(raw: msgspec.Raw | bytes) -> str | None:
+    body = bytes(raw)
+    return None if body == b"null" else body.decode()
+
+
+def _input_text(raw: msgspec.Raw | bytes) -> str | None:
+    """A JSON text as DuckDB writes it, so that equal values are equal texts."""
+    body = bytes(raw)
+    if body == b"null":
+        return None
+    text = body.decode()
+    if body[:1] == b'"':
+        return text if b"\\" not in body else encode_value(msgspec.json.decode(body))
+    if body[:1] in (b"{", b"["):
+        try:
+            return encode_value(_normal(body))
+        except msgspec.ValidationError:  # an integer of more digits than Python reads
+            return text
+    if body[:1].isdigit() or body[:1] == b"-":
+        if any(sign in body for sign in (b".", b"e", b"E")):
+            return number_text(text)
+        return "0" if text == "-0" else text
+    return text
+
+
+def _lines(properties: Sequence[dict[str, msgspec.Raw]]) -> list[bytes]:
+    return _encode_lines(properties).split(b"\n")[:-1]
