@@ -123,6 +123,7 @@ def test_the_steps_can_be_listed() -> None:
         "day_index",
         "id_sets",
         "jsonl",
+        "line_sum",
         "origin",
         "other_batches",
         "outcome",

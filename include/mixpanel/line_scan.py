@@ -22,12 +22,30 @@ _LINE_FEED, _RETURN, _COLON, _CLOSE, _SMALL = b"\n\r:} "
 _E, _A, _R, _L, _Y = b"early"
 
 
+class _Room:
+    """Arrays as long as a block, kept from one block to the next: to allocate them takes as long as to fill them."""
+
+    def __init__(self) -> None:
+        self.bytes: Any = np.empty(0, np.uint8)
+        self.first: Any = np.empty(0, bool)
+        self.second: Any = np.empty(0, bool)
+        self._all = (self.bytes, self.first, self.second)
+
+    def for_bytes(self, size: int) -> _Room:
+        """The arrays, ``size`` long."""
+        if len(self._all[0]) < size:
+            self._all = (np.empty(size, np.uint8), np.empty(size, bool), np.empty(size, bool))
+        self.bytes, self.first, self.second = (each[:size] for each in self._all)
+        return self
+
+
 class LineScan:
     """Takes an export in pieces and counts its lines; raises what ``ExportGuard`` and ``LineSplitter`` raise."""
 
     def __init__(self) -> None:
         self._guard = ExportGuard()
         self._splitter = LineSplitter()
+        self._room = _Room()
         self.not_events = 0
         """Of the rows, those that are something else than an event; the transform step quarantines them."""
 
@@ -69,11 +87,12 @@ class LineScan:
     def _see_block(self, piece: bytes, first: int, last: int) -> None:
         """Sees the whole lines in ``piece[first:last]``."""
         text = np.frombuffer(piece, np.uint8, last - first, first)
-        ends = np.flatnonzero(text == _LINE_FEED)
+        room = self._room.for_bytes(len(text))
+        ends = np.flatnonzero(np.equal(text, _LINE_FEED, out=room.first))
         starts = np.concatenate(([0], ends[:-1] + 1))
         stops = ends - (text[ends - 1] == _RETURN)
         ordinary = _ordinary(piece, first, text, starts, stops)
-        ordinary[_lines_with_early(text, ends)] = False
+        ordinary[_lines_with_early(text, ends, room)] = False
         odd = np.flatnonzero(~ordinary).tolist()
         for before, here in pairwise([-1, *odd, len(ends)]):
             if here > before + 1:
@@ -99,11 +118,13 @@ def _ordinary(piece: bytes, first: int, text: Any, starts: Any, stops: Any) -> A
     return ordinary
 
 
-def _lines_with_early(text: Any, ends: Any) -> Any:
+def _lines_with_early(text: Any, ends: Any, room: _Room) -> Any:
     """The numbers of the lines that hold the word early in any case; ``ends``: where their newlines are."""
-    small = text | _SMALL
-    found = small[4:] == _Y
-    found &= small[3:-1] == _L
+    if len(text) < len(b"early"):
+        return np.zeros(0, np.int64)
+    small = np.bitwise_or(text, _SMALL, out=room.bytes)
+    found = np.equal(small[4:], _Y, out=room.first[4:])
+    found &= np.equal(small[3:-1], _L, out=room.second[4:])
     places = np.flatnonzero(found)
     places = places[(small[places] == _E) & (small[places + 1] == _A) & (small[places + 2] == _R)]
     return np.searchsorted(ends, places)

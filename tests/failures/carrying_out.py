@@ -147,9 +147,12 @@ def published_lines(lake: Lake, partition: PartitionKey) -> list[bytes] | None:
     if manifest is None:
         return None
     text = b"".join(gzip.decompress(lake.read(file.key) or b"") for file in files)
-    assert len(text.split(b"\n")) - 1 == manifest.rows
+    # Stored as received: with a byte order mark, CRLF, blank lines, and with or without a last newline.
+    lines = [each.removesuffix(b"\r") for each in text.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
+    lines = [each for each in lines if each.strip()]
+    assert len(lines) == manifest.rows
     assert manifest.rows == manifest.counts["exported"] + manifest.counts.get("not_events", 0)
-    return text.split(b"\n")[:-1]
+    return lines
 
 
 def reasons(lake: Lake, partition: PartitionKey) -> Counter[str]:
