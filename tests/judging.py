@@ -25,7 +25,7 @@ def verdict(specs: Sequence[ExpectationSpec], *tables: Any) -> Verdict:
     """What becomes of the rows of some chunks."""
     screen, chunks = Screen(specs), [RowChunk(table) for table in tables]
     for chunk in chunks:
-        screen.add(chunk)
+        screen.add(chunk, screen.views)
     suspects = screen.failed()
     refused: dict[int, list[Reason]] = defaultdict(list)
     warned: Counter[Reason] = Counter()

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 MOST_VALUES = 100_000
 MOST_BYTES = 32 * 1024 * 1024
 _FEW = 4096
-"""Fewer values are looked through whether or not they repeat."""
+"""So many values of a chunk show whether they repeat."""
 
 
 class Sample(Protocol):
@@ -90,20 +90,26 @@ class Lengths:
 class Distinct:
     """Each value once; or, where most values are distinct, every value, which costs less than to find that out."""
 
-    def __init__(self) -> None:
+    def __init__(self, same: str = "") -> None:
+        """``same``: a regular expression (RE2); of the texts that match it one stands for all."""
         self.is_full = False
+        self._same = same
         self._arrays: list[Any] = []
         self._repeats = True
 
     def add(self, values: Any) -> None:
         """Add values of any type that Arrow can compare."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         if not len(values):
             return
-        if self._repeats:
-            found = values.unique()
-            self._repeats = len(values) < _FEW or len(found) <= len(values) / 2
-            values = found if self._repeats else values
-        self._arrays.append(values)
+        if self._same:
+            others = values.filter(pc.invert(pc.match_substring_regex(values, self._same)))
+            values = pa.concat_arrays([values[:1], others])
+        if self._repeats and len(values) >= _FEW:
+            self._repeats = len(values[:_FEW].unique()) <= _FEW / 2
+        self._arrays.append(values.unique() if self._repeats else values)
         if self._is_over(1):
             self._compact()
             # Half full after that means that nearly every chunk brings new values.

@@ -7,7 +7,7 @@ in one suite for the whole partition. Only what fails there is looked at row by 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby, islice
@@ -31,6 +31,10 @@ logging.getLogger("great_expectations.data_context.types.base").addFilter(
 _FRAME_COLUMNS = 16
 """GX copies the frame for every expectation, and takes a millisecond for every frame."""
 
+_REFERENCES = {"json_schema": '{"format": "uri-reference"}', "is_json": False}
+_SEGMENT = r"\A[A-Za-z0-9_~-]+\z"
+"""A path segment of unreserved characters is a relative reference (RFC 3986, 4.2), as every ``_id`` of ours is."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -48,18 +52,19 @@ class Screen:
         self._failed: set[int] = set()
 
     @property
-    def views(self) -> list[View]:
+    def views(self) -> set[View]:
         """What the chunks have to show."""
-        return [check.view for check, _ in self._open]
+        return {check.view for check, _ in self._open}
 
-    def add(self, chunk: RowChunk) -> None:
-        """Look at the next rows.
+    def add(self, chunk: RowChunk, views: Collection[View]) -> None:
+        """Look at some views of the next rows.
 
         Raises:
             ValidationBroken: an expectation could not be checked.
         """
         for check, sample in self._open:
-            sample.add(chunk.see(check.view).values)
+            if check.view in views:
+                sample.add(chunk.see(check.view).values)
         if full := [(check, sample) for check, sample in self._open if sample.is_full]:
             self._judge(full)
             again = {id(sample) for _, sample in full}
@@ -207,6 +212,8 @@ def _expectation(check: Check, number: int) -> Any:
 
 
 def _sample(check: Check) -> Sample:
+    if check.kwargs == _REFERENCES:
+        return Distinct(_SEGMENT)
     if check.gx_type == NOT_NULL:
         return Presence()
     if check.gx_type == BETWEEN:

@@ -69,9 +69,13 @@ class _Level:
 
 
 class RowChunk:
-    """Some rows as Arrow columns, and what views show of them. Columns that no view looks at may be missing."""
+    """Some rows as Arrow columns, and what views show of them. Columns that no view looks at may be missing.
 
-    def __init__(self, table: pa.Table) -> None:
+    ``first``: the number of the first row in its file.
+    """
+
+    def __init__(self, table: pa.Table, first: int = 0) -> None:
+        self.first = first
         self._table = table.combine_chunks()
         self._levels: dict[Path, _Level | None] = {}
         self._seen: dict[View, Seen] = {}

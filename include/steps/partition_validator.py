@@ -28,8 +28,12 @@ from include.xdm.schema import XdmSchema
 
 _ENOUGH_ROWS = 10
 """From how many rows on a field without any value is a mistake and no chance."""
-CHUNK_ROWS, CHUNK_BYTES = 300_000, 512 * 1024 * 1024
-"""So much is read at once, whole row groups; bytes as the columns of a row group take them uncompressed."""
+SCREENED_ROWS, EXPLAINED_ROWS = 100_000, 300_000
+"""So many rows are read at once, in whole row groups: a chunk that is looked at row by row costs a run of GX."""
+_CHUNK_BYTES = 512 * 1024 * 1024
+"""Of a chunk's columns, as Parquet counts them without compression."""
+_CHUNK_VIEWS = 32
+"""So many views are read at once, so that the width of a schema does not bring up the memory."""
 
 
 @dataclass
@@ -96,15 +100,15 @@ class PartitionValidator:
         with _loading():
             screen = Screen(self.specs)
             for source in sources:
-                for chunk in _chunks(source, {*screen.views, *COUNTED}):
-                    screen.add(chunk)
-                    self.counts.add(chunk)
-                    self.mapped_rows += chunk.num_rows
+                for chunk, views in _chunks(source, {*screen.views, *COUNTED}, SCREENED_ROWS):
+                    screen.add(chunk, views)
+                    if views.issuperset(COUNTED):
+                        self.counts.add(chunk)
+                        self.mapped_rows += chunk.num_rows
         suspects = screen.failed()
         for path, source, file in zip(paths, sources, mapped.files, strict=True):
             self._settle(path, source, file, suspects)
-        unexplained = suspects - self.failed.keys()
-        self._require_explained(unexplained)
+        self._require_explained(suspects - self.failed.keys())
         if all(
             has_aep_form(source) or not isinstance(kept, LakeFile)
             for source, kept in zip(sources, self._kept, strict=True)
@@ -116,11 +120,10 @@ class PartitionValidator:
         import numpy as np
 
         by_spec: dict[int, list[Any]] = {number: [] for number in sorted(suspects)}
-        first = 0
-        for chunk in _chunks(source, {self.specs[number].view for number in suspects}) if suspects else ():
-            for number, rows in failing_rows(chunk, self.specs, suspects).items():
-                by_spec[number].append(rows + first)
-            first += chunk.num_rows
+        for chunk, views in _chunks(source, {self.specs[n].view for n in suspects}, EXPLAINED_ROWS):
+            here = [number for number in by_spec if self.specs[number].view in views]
+            for number, rows in failing_rows(chunk, self.specs, here).items():
+                by_spec[number].append(rows + chunk.first)
         refused: dict[int, Any] = {}
         for number, parts in by_spec.items():
             if not parts:
@@ -222,23 +225,32 @@ def _loading() -> Iterator[None]:
         raise trouble[0]
 
 
-def _chunks(source: Any, views: Iterable[View]) -> Iterator[RowChunk]:
-    """The rows of a Parquet file, some row groups at a time, with the columns that the views look at."""
-    columns = ParquetColumns(source)
-    names = columns.needed(views) or columns.first
+def _chunks(source: Any, views: Iterable[View], most_rows: int) -> Iterator[tuple[RowChunk, frozenset[View]]]:
+    """The rows of a Parquet file, some row groups and some views at a time; what is counted is in one of them."""
+    columns, first = ParquetColumns(source), 0
+    others = sorted({*views} - {*COUNTED}, key=lambda view: (view.path, view.part.value))
+    parts = [others[start : start + _CHUNK_VIEWS] for start in range(0, len(others), _CHUNK_VIEWS)]
+    if counted := {*views} & {*COUNTED}:
+        parts.insert(0, list(counted))
+    for groups in _row_groups(source.metadata, most_rows):
+        for part in parts:
+            table = source.read_row_groups(groups, columns=columns.needed(part) or columns.first)
+            yield RowChunk(table, first), frozenset(part)
+        first += sum(source.metadata.row_group(number).num_rows for number in groups)
+
+
+def _row_groups(metadata: Any, most_rows: int) -> Iterator[list[int]]:
     groups: list[int] = []
     rows = size = 0
-    for number in range(source.num_row_groups):
-        metadata = source.metadata.row_group(number)
-        if groups and (
-            rows + metadata.num_rows > CHUNK_ROWS or size + metadata.total_byte_size > CHUNK_BYTES
-        ):
-            yield RowChunk(source.read_row_groups(groups, columns=names))
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        if groups and (rows + group.num_rows > most_rows or size + group.total_byte_size > _CHUNK_BYTES):
+            yield groups
             groups, rows, size = [], 0, 0
         groups.append(number)
-        rows, size = rows + metadata.num_rows, size + metadata.total_byte_size
+        rows, size = rows + group.num_rows, size + group.total_byte_size
     if groups:
-        yield RowChunk(source.read_row_groups(groups, columns=names))
+        yield groups
 
 
 def _rules(workspace: Workspace, now: datetime) -> RowRules:
