@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from include.xdm.cells import as_json
@@ -16,6 +17,7 @@ from include.xdm.language.check import check
 from include.xdm.language.parser import parse
 from include.xdm.mapping import FieldMapping
 from include.xdm.schema import Kind, XdmField
+from include.xdm.sources import Sources
 
 NOW = "2021-10-26T10:10:24Z"
 FAILS = "<fails>"
@@ -29,24 +31,34 @@ def evaluate(db: Any, expressions: Sequence[str], properties: str = "{}") -> lis
 def evaluate_all(db: Any, expressions: Sequence[str], events: Sequence[str]) -> list[list[Any]]:
     """What each expression gives for each event; ``events`` are the JSON texts of their properties."""
     field = XdmField(("it",), Kind.STRING, {})
-    leaves = [
-        FieldMapping("EXPRESSION", ("it",), field, expression=check(parse(text))) for text in expressions
-    ]
+    leaves = {
+        n: FieldMapping("EXPRESSION", ("it",), field, expression=check(parse(text)))
+        for n, text in enumerate(expressions)
+    }
     computed = Computed(leaves, NOW)
     columns = []
-    for n in range(len(leaves)):
+    for n in leaves:
         cell = computed.cells[n]
         columns.append(f"{as_json(cell)} AS v{n}, coalesce({cell.fails or 'false'}, false) AS x{n}")
     select = "events"
-    for layer in (computed.structs, *computed.layers):
+    for layer in computed.layers:
         select = f"(SELECT {', '.join(['*', *layer])} FROM {select})"
     register_anew(db, computed.functions)
-    ids = [f"{n:06d}" for n in range(len(events))]
-    db.register(
-        "events", pa.table({"_id": ids, "properties": list(events), "event": ["Purchase"] * len(events)})
-    )
+    db.register("events", _events(computed, events))
     rows = db.execute(f"SELECT {', '.join(columns)} FROM {select} ORDER BY _id").fetchall()
     return [[_value(*pair) for pair in zip(row[::2], row[1::2], strict=True)] for row in rows]
+
+
+def _events(computed: Computed, events: Sequence[str]) -> Any:
+    """The columns that expressions read, of events that are given as the JSON texts of their properties."""
+    properties = [msgspec.json.decode(text.encode("utf-8", "surrogatepass"), type=dict[str, msgspec.Raw]) for text in events]
+    paths = [*computed.inputs, *computed.exists]
+    names = tuple({str(path[1]) for path in paths if len(path) > 1})
+    sources = Sources(["Purchase"] * len(events), properties, (), names, everything=True)
+    columns = {name: pa.array(sources.texts(path), pa.string()) for path, name in computed.inputs.items()}
+    columns |= {name: pa.array(sources.exists(path)) for path, name in computed.exists.items()}
+    ids = [f"{n:06d}" for n in range(len(events))]
+    return pa.table({"_id": ids, "event": ["Purchase"] * len(events), **columns})
 
 
 def _value(text: str | None, failed: bool) -> Any:

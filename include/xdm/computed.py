@@ -40,7 +40,14 @@ class CompiledExpressions:
 
     @property
     def paths(self) -> tuple[Path, ...]:
+        """What the query reads of an event."""
         return (*self.inputs, *self.raw_inputs, *self.exists)
+
+    @property
+    def columns(self) -> dict[str, bool]:
+        """The columns that the query reads, each with whether it is a boolean; all others are texts."""
+        texts = [*self.inputs.values(), *self.raw_inputs.values(), *(["event"] if self.reads_event else [])]
+        return {**dict.fromkeys(texts, False), **dict.fromkeys(self.exists.values(), True)}
 
     @property
     def functions(self) -> list[Function]:

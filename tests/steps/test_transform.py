@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,8 +25,10 @@ from include.errors import BadManifest, ConfigError, SchemaError
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.steps.transform import transform_partition
+from include.steps.transform.job import Limits
 from include.steps.workspace import Workspace
 from include.xdm.compile import CompiledMapping, compile_mapping
+from include.xdm.convert.column import ColumnConverter
 from include.xdm.mapping import bind
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
@@ -85,7 +88,7 @@ def test_a_row_has_the_shape_of_the_schema(lake: Lake, tmp_path: Path) -> None:
 
 def test_running_it_again_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     first = transformed(workspace(lake), XDM, MAPPING, line(event()))
-    monkeypatch.setattr("include.steps.transform._Work.run", lambda *args: pytest.fail("it worked again"))
+    monkeypatch.setattr("include.steps.transform.day.first_pass", lambda *args: pytest.fail("it worked again"))
     assert transformed(workspace(lake), XDM, MAPPING, line(event())) == first
 
 
@@ -279,7 +282,7 @@ def test_the_digests_of_a_day_show_which_events_have_changed(tmp_path: Path) -> 
 
     day = [event(**{"$insert_id": f"{n}", "x": n, "mp_processing_time_ms": n}) for n in range(9)]
     before = of("before", *day)
-    assert list(before) == sorted(before)
+    assert len(before) == 9
     again = [
         {**e, "properties": dict(reversed((e["properties"] | {"mp_processing_time_ms": 99}).items()))}
         for e in day
@@ -308,46 +311,72 @@ def test_a_day_keeps_the_recipe_that_it_is_given(lake: Lake, tmp_path: Path, ins
         transform_partition(place, raw, XDM, mapping, recipe=3)
 
 
+def fragile(select: Callable[[str], str]) -> Callable[..., CompiledMapping]:
+    """A compiler whose query of expressions is changed."""
+
+    def compiler(*arguments: Any, **more: Any) -> CompiledMapping:
+        made = compile_mapping(*arguments, **more)
+        assert made.expressions is not None
+        return replace(made, expressions=replace(made.expressions, select=select(made.expressions.select)))
+
+    return compiler
+
+
+UPPER = [MAPPING[0], {**row("upper(properties.$city)", "city"), "sourceType": "EXPRESSION"}]
+
+
 def test_a_value_that_makes_the_query_fail_is_quarantined_and_the_others_are_mapped(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """DuckDB ends a whole query for one value; the event is found and the day goes on."""
-    fails = "CASE WHEN properties LIKE '%canary%' THEN error(properties)::VARCHAR ELSE _id END AS _id"
-    good = compile_mapping
+    fails = "CASE WHEN a0 LIKE '%canary%' THEN error(a0)::BIGINT ELSE row END AS row"
+    changed = fragile(lambda select: select.replace("SELECT row, ", f"SELECT {fails}, ", 1))
+    monkeypatch.setattr("include.steps.transform.step.compile_mapping", changed)
+    assert_two_of_a_hundred_are_quarantined(lake, tmp_path, caplog, UPPER)
 
-    def fragile(*arguments: Any, **more: Any) -> CompiledMapping:
-        made = good(*arguments, **more)
-        assert made.select.startswith("SELECT _id, ")
-        return replace(made, select=made.select.replace("SELECT _id, ", f"SELECT {fails}, ", 1))
 
-    monkeypatch.setattr("include.steps.transform.compile_mapping", fragile)
+def test_a_value_on_which_a_converter_fails_is_quarantined_and_the_others_are_mapped(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from_raw = ColumnConverter.from_raw
+
+    def failing(self: ColumnConverter, column: Sequence[Any]) -> Any:
+        if any(b"canary" in bytes(value) for value in column):
+            raise RuntimeError("canary")
+        return from_raw(self, column)
+
+    monkeypatch.setattr(ColumnConverter, "from_raw", failing)
+    assert_two_of_a_hundred_are_quarantined(lake, tmp_path, caplog, MAPPING)
+
+
+def assert_two_of_a_hundred_are_quarantined(
+    lake: Lake, tmp_path: Path, caplog: pytest.LogCaptureFixture, mapping: Sequence[dict[str, Any]]
+) -> None:
     bodies = [
         line(event(**{"$insert_id": f"{n}", "$city": "canary" if n in (3, 70) else "Oslo"}))
         for n in range(100)
     ]
     place = workspace(lake)
-    made = transformed(place, XDM, MAPPING, *bodies)
+    made = transformed(place, XDM, mapping, *bodies)
     assert (made.counts["mapped"], made.counts["quarantined"]) == (98, 2)
     assert made.details["reasons"] == {"unexpected_error": 2}
     assert made.details["by_event"] == {"Purchase": 98}
     kept = quarantined(place, made)
-    assert [record["line_number"] for record in sorted(kept, key=lambda r: r["line_number"])] == [4, 71]
+    assert [record["line_number"] for record in kept] == [4, 71]
     assert {record["raw"].encode() for record in kept} == {bodies[3], bodies[70]}
     assert sorted(i for i, _ in digests(place, made)) == sorted(r["_id"] for r in rows(place, made, tmp_path))
-    assert "could not be mapped" in caplog.text
+    assert "unexpected_error" in caplog.text
     assert "canary" not in caplog.text
 
 
 def test_a_mapping_that_fails_for_every_event_is_a_mistake_and_is_found_soon(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("include.xdm.mapped_rows._MOST_REJECTED", 3)
-    broken = CompiledMapping(
-        "SELECT error('canary') AS _id, [] AS failed, [] AS inexact FROM events", ("_id",)
-    )
-    monkeypatch.setattr("include.steps.transform.compile_mapping", lambda *arguments, **more: broken)
+    monkeypatch.setattr("include.steps.transform.compute.MOST_REJECTED", 3)
+    broken = fragile(lambda select: select.replace("SELECT row, ", "SELECT error('canary')::BIGINT AS row, ", 1))
+    monkeypatch.setattr("include.steps.transform.step.compile_mapping", broken)
     with pytest.raises(SchemaError, match="More than 3 events cannot be mapped") as told:
-        transformed(workspace(lake), XDM, MAPPING, *(line(event(**{"$insert_id": f"{n}"})) for n in range(9)))
+        transformed(workspace(lake), XDM, UPPER, *(line(event(**{"$insert_id": f"{n}"})) for n in range(9)))
     assert "canary" not in str(told.value)
 
 
@@ -364,7 +393,6 @@ def test_what_a_day_cannot_know_better_is_counted(lake: Lake) -> None:
 
 GARBAGE = st.sampled_from(
     [
-        b"",
         b"{",
         b"99",
         b"\xff",
@@ -398,7 +426,7 @@ def test_every_exported_line_is_accounted_for(lines: list[bytes]) -> None:
         assert counts["quarantined"] == len(quarantined(place, made))
         assert max(Counter(row["_id"] for row in found).values(), default=1) == 1
         assert [row["timestamp"] for row in found] == sorted(row["timestamp"] for row in found)
-        assert [identity for identity, _ in digests(place, made)] == sorted(row["_id"] for row in found)
+        assert [identity for identity, _ in digests(place, made)] == [row["_id"] for row in found]
 
 
 def test_other_processes_with_other_hash_seeds_write_the_same_bytes(tmp_path: Path) -> None:
@@ -430,21 +458,28 @@ def test_other_processes_with_other_hash_seeds_write_the_same_bytes(tmp_path: Pa
     assert len(told) == 1
 
 
-def test_a_day_mapped_in_slices_is_the_same_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Large days are mapped a slice at a time; which slice a row is in decides nothing."""
+LIMITS = [
+    Limits(),
+    Limits(flush_rows=3, group_rows=4, bucket_rows=2),
+    Limits(flush_bytes=1, group_bytes=1, piece_rows=1),
+    Limits(piece_bytes=1, bucket_rows=5),
+]
+
+
+def test_a_day_mapped_in_pieces_is_the_same_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large days are mapped a piece at a time; which piece a row is in decides nothing."""
     lines = [
-        line(event(**{"$insert_id": f"{n}", "quantity": [n, "many", None][n % 3], "$city": "ÅØ"[n % 2]}))
-        for n in range(10)
+        line(event(time=NOON + n % 3 * 7200, **{"$insert_id": f"{n}", "quantity": [n, "many", None][n % 3]}))
+        for n in range(30)
     ]
     made = []
-    for number, limits in enumerate([{}, {"SLICE_ROWS": 3}, {"SLICE_BYTES": 1}]):
-        for name, limit in limits.items():
-            monkeypatch.setattr(f"include.xdm.spool.{name}", limit)
+    for number, limits in enumerate(LIMITS):
+        monkeypatch.setattr("include.steps.transform.step.LIMITS", limits)
         place = workspace(Lake(f"file://{tmp_path}/{number}"))
         manifest = transformed(place, XDM, MAPPING, *lines, lines[0])
         made.append((rows(place, manifest, tmp_path), manifest.counts, manifest.details["not_converted"]))
-    assert made[0] == made[1] == made[2]
-    assert made[0][2] == {"_acme.mixpanel.quantity": 3}
+    assert made[0] == made[1] == made[2] == made[3]
+    assert made[0][2] == {"_acme.mixpanel.quantity": 10}
 
 
 def test_a_day_that_contradicts_how_the_pipeline_reads_time_is_refused_before_anything_is_published(

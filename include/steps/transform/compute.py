@@ -63,12 +63,9 @@ class Evaluator:
     def _events(self, rows: Any) -> Any:
         import pyarrow as pa
 
-        expressions = self.expressions
-        columns = {**expressions.inputs, **expressions.raw_inputs, **expressions.exists}
-        names = [*columns.values(), *(["event"] if expressions.reads_event else [])]
         ids = pa.array([each.hex() for each in rows["id"].to_pylist()], pa.string())
         made = {"row": pa.array(range(rows.num_rows), pa.int64()), "_id": ids}
-        return pa.table({**made, **{name: rows[name] for name in names}})
+        return pa.table({**made, **{name: rows[name] for name in self.expressions.columns}})
 
     def _evaluated(self, events: Any) -> Iterator[Any]:
         """Tables of results; a row whose value makes the query fail is a number: the slice is halved until it is alone."""

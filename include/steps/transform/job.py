@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -52,7 +52,7 @@ class Job:
     time_in_ms: bool
     recipe: int
     rows: int
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
 
     def sieve(self, log: EvidenceLog) -> Sieve:
         """Return a new sieve for this day."""

@@ -32,12 +32,10 @@ def spill_schema(compiled: CompiledMapping) -> Any:
     fields += [(f"i{n}", pa.string()) for n in range(len(compiled.identities))]
     fields += [(f"c{leaf.number}", leaf.converter.type) for leaf in compiled.leaves]
     if (expressions := compiled.expressions) is not None:
-        fields += [(name, pa.string()) for name in {**expressions.inputs, **expressions.raw_inputs}.values()]
-        fields += [(name, pa.bool_()) for name in expressions.exists.values()]
-        fields += [("event", pa.string())] if expressions.reads_event else []
+        fields += [(name, pa.bool_() if is_boolean else pa.string()) for name, is_boolean in expressions.columns.items()]
     if compiled.unmapped is not None:
         fields.append(("unmapped", pa.string()))
-    return pa.schema(list(dict(fields).items()))
+    return pa.schema(fields)
 
 
 def record_batch(schema: Any, job: Job, rows: EventRows, columns: Columns) -> Any:

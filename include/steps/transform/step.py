@@ -15,7 +15,7 @@ from include.errors import BadManifest, SchemaError
 from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
 from include.mixpanel.reading import TimeEvidence, require_agreement
 from include.redact import one_line
-from include.steps.transform.job import Job
+from include.steps.transform.job import Job, Limits
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.compile import compile_mapping
 from include.xdm.identity import RECIPE, RECIPES
@@ -23,6 +23,7 @@ from include.xdm.mapping import MappingSet, bind
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
 
+LIMITS = Limits()
 _MOST_PROPERTIES = 500
 """Names of unmapped properties that a manifest counts one by one."""
 
@@ -151,6 +152,7 @@ def _job(workspace: Workspace, raw: Manifest, mapping: MappingSet, recipe: int, 
         time_in_ms=source.time_in_ms,
         recipe=recipe,
         rows=raw.rows,
+        limits=LIMITS,
     )
 
 

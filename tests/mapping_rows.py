@@ -1,0 +1,100 @@
+"""The rows that a mapping set makes of lines, by the code that a day goes through, without its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from include.steps.transform.compute import Evaluator
+from include.steps.transform.job import Job
+from include.steps.transform.nest import nested_rows
+from include.steps.transform.spill import record_batch, spill_schema
+from include.xdm.columns import ColumnBuilder, leaf_of
+from include.xdm.compile import CompiledMapping
+from include.xdm.computed import CompiledExpressions
+from include.xdm.event_block import BlockReader, EventRows, EvidenceLog
+from tests.evaluating import register_anew
+from tests.making import DAY, LATER, PROJECT_ID
+
+
+def job(compiled: CompiledMapping, **changes: Any) -> Job:
+    """A job for lines of DAY."""
+    fields: dict[str, Any] = {
+        "paths": (), "scratch": Path("/nonexistent"), "compiled": compiled, "project_id": PROJECT_ID, "day": DAY,
+        "zone": None, "now_ms": int(LATER.timestamp() * 1000), "time_in_ms": False, "recipe": 2, "rows": 1,
+    }  # fmt: skip
+    return Job(**{**fields, **changes})
+
+
+def read(lines: Sequence[bytes]) -> EventRows:
+    """The events of lines, none of which may be refused."""
+    log = EvidenceLog()
+    rows, refused = BlockReader(job(NOTHING).sieve(log), log).read(b"".join(text + b"\n" for text in lines), 1)
+    assert not refused
+    return rows
+
+
+class SharedDatabase(Evaluator):
+    """Evaluates on a connection that other tests use as well."""
+
+    def __init__(self, expressions: CompiledExpressions, db: Any) -> None:
+        super().__init__(expressions, Path("/nonexistent"), "test")
+        register_anew(db, expressions.functions)
+        self.__dict__["_db"] = db
+
+
+def mapped_rows(
+    db: Any, compiled: CompiledMapping, lines: Sequence[bytes], ignored: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """A row for each line, in order, with ``failed`` and ``inexact``: the fields whose values did not convert.
+
+    ``ignored``: properties that count as mapped whole. Lines are read together and one by one, with one result.
+    """
+    compiled = replace(compiled, whole={**compiled.whole, **{name: () for name in ignored if name not in compiled.whole}})
+    together = _rows(db, compiled, lines)
+    if compiled.expressions is None:
+        assert repr([row for line in lines for row in _rows(db, compiled, [line])]) == repr(together)
+    return together
+
+
+def _rows(db: Any, compiled: CompiledMapping, lines: Sequence[bytes]) -> list[dict[str, Any]]:
+    events = read(lines)
+    columns = ColumnBuilder(compiled).build(events.events, events.properties)
+    batch = record_batch(spill_schema(compiled), job(compiled), events, columns)
+    spilled = pa.Table.from_batches([batch])
+    found, fails = _computed(db, compiled, spilled)
+    table = nested_rows(compiled, spilled, found)
+    made = table.to_pylist(maps_as_pydicts="strict")
+    names = {leaf.number: leaf.name for leaf in (*compiled.leaves, *compiled.computed)}
+    for place, row in enumerate(made):
+        codes = [*map(leaf_of, spilled["failed"][place].as_py() or ()), *fails.get(place, ())]
+        row["failed"] = [names[leaf] for leaf, _ in sorted(codes)]
+        row["inexact"] = [names[leaf] for leaf, inexact in sorted(codes) if inexact]
+        row["line"] = events.line_numbers[place] if len(lines) > 1 else 0
+    made = sorted(made, key=lambda row: row["line"])
+    for row in made:
+        del row["line"]
+    return made
+
+
+def _computed(db: Any, compiled: CompiledMapping, spilled: Any) -> tuple[dict[int, Any], dict[int, Any]]:
+    columns: dict[int, Any] = {}
+    fails: dict[int, list[tuple[int, bool]]] = {}
+    if compiled.expressions is None:
+        return columns, fails
+    found, rejected = SharedDatabase(compiled.expressions, db).evaluate(spilled)
+    assert not rejected
+    for leaf in compiled.computed:
+        columns[leaf.number], failures = leaf.converter.from_values(found[f"s{leaf.number}"].to_pylist())
+        failed: Mapping[int, bool] = {failure.row: failure.inexact for failure in failures}
+        said = {row: False for row, has_failed in enumerate(found[f"x{leaf.number}"].to_pylist()) if has_failed}
+        for row, inexact in {**said, **failed}.items():
+            fails.setdefault(row, []).append((leaf.number, inexact))
+    return columns, fails
+
+
+NOTHING = CompiledMapping((), (), (), None, {}, (), None, ())
