@@ -88,7 +88,7 @@ class LineScan:
         """Sees the whole lines in ``piece[first:last]``."""
         text = np.frombuffer(piece, np.uint8, last - first, first)
         room = self._room.for_bytes(len(text))
-        ends = np.flatnonzero(np.equal(text, _LINE_FEED, out=room.first))
+        ends = _places(np.equal(text, _LINE_FEED, out=room.first))
         starts = np.concatenate(([0], ends[:-1] + 1))
         stops = ends - (text[ends - 1] == _RETURN)
         ordinary = _ordinary(piece, first, text, starts, stops)
@@ -100,6 +100,17 @@ class LineScan:
                 self._guard.see_ordinary(here - before - 1, line)
             if here < len(ends):
                 self._seen(piece[first + starts[here] : first + ends[here]])
+
+
+def _places(found: Any) -> Any:
+    """Where a boolean array is true, as ``np.flatnonzero`` says it, in half the time where that is seldom."""
+    words: Any = np.packbits(found[: len(found) // 64 * 64], bitorder="little").view("<u8")
+    at = np.flatnonzero(words)
+    bits = words[at]
+    if (bits & (bits - 1)).any():  # a word with more than one bit
+        return np.flatnonzero(found)
+    rest = np.flatnonzero(found[len(words) * 64 :]) + len(words) * 64
+    return np.concatenate((at * 64 + np.bitwise_count((bits - 1) & ~bits), rest))
 
 
 def _ordinary(piece: bytes, first: int, text: Any, starts: Any, stops: Any) -> Any:
@@ -125,6 +136,6 @@ def _lines_with_early(text: Any, ends: Any, room: _Room) -> Any:
     small = np.bitwise_or(text, _SMALL, out=room.bytes)
     found = np.equal(small[4:], _Y, out=room.first[4:])
     found &= np.equal(small[3:-1], _L, out=room.second[4:])
-    places = np.flatnonzero(found)
+    places = _places(found)
     places = places[(small[places] == _E) & (small[places + 1] == _A) & (small[places + 2] == _R)]
     return np.searchsorted(ends, places)
