@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from include.errors import SchemaError
+from include.xdm.merge import merged
 
 Json = Mapping[str, Any]
 Fetch = Callable[[str], Json]
@@ -35,7 +36,8 @@ def resolve(document: Json, fetch: Fetch) -> dict[str, Any]:
     """The schema with everything that it refers to in place. ``document`` is not changed.
 
     Raises:
-        SchemaError: it refers to itself in a circle, to a place that is not there, or nests too deep.
+        SchemaError: it refers to itself in a circle, to a place that is not there, or nests too deep; or parts of it
+            contradict each other.
     """
     resolved = _Resolver(fetch).node(document, document, (), "its root")
     resolved.pop("definitions", None)
@@ -66,7 +68,7 @@ class _Resolver:
         for part in node.get("allOf") or ():
             parts.append(self._inner(part, home, way, place))
         for part in parts:
-            own = _merged(own, part)
+            own = merged(own, part, place)
         return own
 
     def _inner(self, node: Any, home: Json, way: tuple[str, ...], place: str) -> dict[str, Any]:
@@ -102,19 +104,6 @@ def _at(document: Json, pointer: str, reference: str, place: str) -> Json:
     if not isinstance(node, Mapping):
         raise SchemaError(f"The schema refers at {place} to {reference!r}, which is not there.")
     return node
-
-
-def _merged(own: Json, part: Json) -> dict[str, Any]:
-    """Two descriptions of one node as one: fields and requirements of both; where both say something, ``own`` wins."""
-    merged = {**part, **own}
-    if "properties" in own and "properties" in part:
-        both = dict(part["properties"])
-        for name, child in own["properties"].items():
-            both[name] = _merged(child, both[name]) if name in both else child
-        merged["properties"] = both
-    if "required" in own or "required" in part:
-        merged["required"] = sorted({*(own.get("required") or ()), *(part.get("required") or ())})
-    return merged
 
 
 def _nodes(node: Any) -> Any:

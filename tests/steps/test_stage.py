@@ -14,13 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.errors import BadManifest, PayloadTooLarge
+from include.lake.history import History, Target
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
 from include.quality.rows import iso
 from include.steps import stage
 from include.steps.stage import stage_partition
 from include.steps.workspace import Workspace
-from tests.making import TENANT, instants, workspace
+from include.xdm.aep_parquet import AEP_FORM, AepParquetWriter
+from tests.making import SOURCE, TENANT, instants, workspace
 
 pytestmark = pytest.mark.unit
 MIXPANEL = pa.struct([
@@ -222,3 +224,104 @@ def test_more_than_aep_takes_in_one_batch_is_told_before_aep_is_asked(
     ):
         stage_partition(place, valid(place, tmp_path, 9))
     assert not [key for key in lake.keys(place.partition.step("stage")) if key.endswith("manifest.json")]
+
+
+def as_aep_takes_it(place: Workspace, scratch: Path, *parts: int, form: str | None = AEP_FORM) -> Manifest:
+    """A validated day of files in AEP's form, one for each number of rows; all mapped rows are valid."""
+    raw = place.publish(
+        step="export",
+        digest="ef" * 16,
+        inputs={"request": "x"},
+        files=(),
+        counts={},
+        details={"project_id": 4000001},
+    )
+    made = {"mapping": "x", "schema": "x", "export": raw.digest}
+    folder = place.partition.output("transform", "cd" * 16)
+    files, first, rows = [], 0, table(sum(parts))
+    for number, size in enumerate(parts):
+        path = scratch / f"form-{number}.parquet"
+        writer = AepParquetWriter(path, rows.schema)
+        writer.write(rows.slice(first, size))
+        writer.close()
+        files.append(upload_file(place.lake, f"{folder}/part-{number:05}.parquet", path, size))
+        first += size
+    events = scratch / "events.parquet"
+    pq.write_table(pa.table({"_id": rows["_id"], "digest": pa.array(range(len(rows)), pa.int64())}), events)
+    listed = upload_file(place.lake, f"{folder}/events.parquet", events, len(rows))
+    mapped = place.publish(
+        step="transform", digest="cd" * 16, inputs=made, files=tuple(files), counts={},
+        details={"recipe": 2, "events": listed.model_dump()},
+    )  # fmt: skip
+    return place.publish(
+        step="validate", digest="ab" * 16, inputs={"transform": mapped.digest}, files=tuple(files),
+        counts={"valid": len(rows)}, details={"form": form},
+    )  # fmt: skip
+
+
+HISTORY = Target("org", "prod", "dataset")
+
+
+def test_valid_files_in_aeps_form_are_staged_as_they_are_and_not_even_read(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = workspace(lake)
+    made = as_aep_takes_it(place, tmp_path, 3, 2)
+    read: list[str] = []
+    download = Lake.download
+    monkeypatch.setattr(
+        Lake, "download", lambda lake, key, target: read.append(key) or download(lake, key, target)
+    )
+    history = History(lake, SOURCE, HISTORY)
+    done = stage_partition(place, made, history)
+    assert done.files == made.files
+    assert done.counts == {"staged": 5}
+    assert [key.rpartition("/")[2] for key in read] == ["events.parquet"]
+    ids = pq.read_table(lake.root / done.details["ids"]["key"])
+    assert ids["_id"].to_pylist() == [f"{n:064x}" for n in range(5)]
+    assert ids["digest"].to_pylist() == list(range(5))
+    assert [key for key in lake.keys(place.partition.step("stage")) if key.endswith(".parquet")] == []
+
+
+@pytest.mark.parametrize("change", ["another form", "json", "too many rows"])
+def test_files_that_aep_would_not_take_so_are_written_again(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    place = in_json(lake) if change == "json" else workspace(lake)
+    if change == "too many rows":
+        monkeypatch.setattr(stage, "FILE_ROWS", 4)
+    made = as_aep_takes_it(place, tmp_path, 5, form=None if change == "another form" else AEP_FORM)
+    done = stage_partition(place, made)
+    assert done.rows == 5
+    assert not {file.key for file in done.files} & {file.key for file in made.files}
+
+
+def test_rows_that_are_active_are_left_out_of_files_that_would_else_be_staged_as_they_are(
+    lake: Lake, tmp_path: Path
+) -> None:
+    place, history = workspace(lake), History(lake, SOURCE, HISTORY)
+    made = as_aep_takes_it(place, tmp_path, 3, 2)
+    active = tmp_path / "active.parquet"
+    pq.write_table(
+        pa.table({"_id": [f"{n:064x}" for n in (1, 4, 9)], "digest": pa.array([1, 7, 9], pa.int64())}), active
+    )
+    ids = upload_file(lake, history.ids_key(place.partition.day, "12" * 16), active, 3)
+    ledger = history.ledger(place.partition.day)
+    records: list[Any] = []
+    about = {"content": "34" * 16, "staged": "12" * 16, "ids": ids, "recipe": 2, "counts": {"active": 3}}
+    for kind in ("created", "completing", "active"):
+        records = ledger.append(records, kind, run="r", at="2026-07-02T00:00:00Z", batch="B", **about)
+    done = stage_partition(place, made, history)
+    assert done.counts == {"staged": 3, "already_active": 2, "changed": 1, "vanished": 1}
+    (path,) = place.local_files(done, tmp_path)
+    assert pq.read_table(path)["_id"].to_pylist() == [f"{n:064x}" for n in (0, 2, 3)]
+    kept = pq.read_table(lake.root / done.details["ids"]["key"])
+    assert sorted(zip(kept["_id"].to_pylist(), kept["digest"].to_pylist(), strict=True)) == [
+        (f"{n:064x}", n) for n in (0, 2, 3)
+    ]
+    whole = stage_partition(place, made, history, replace=True)
+    assert whole.files == made.files
+    with pytest.raises(PayloadTooLarge), pytest.MonkeyPatch.context() as few:
+        few.setattr(stage, "MOST_FILES", 1)
+        few.setattr(stage, "DATA_VERSION", 99)
+        stage_partition(place, made, history, replace=True)
