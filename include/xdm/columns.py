@@ -20,6 +20,7 @@ from include.xdm.schema import Kind, XdmField
 from include.xdm.sources import Sources, is_present
 
 _encode = msgspec.json.Encoder()
+_COLON, _N, _QUOTE = b':n"'
 _NOTHING = (b"null", b'""')
 _TEXT = ColumnConverter(XdmField((), Kind.STRING, {}))
 
@@ -138,8 +139,9 @@ class ColumnBuilder:
         """The unmapped JSON of each event, with what has to go back into it; nulls and empty texts are left out."""
         import pyarrow as pa
 
-        lines = _encode.encode_lines(properties).split(b"\n")[:-1]
-        for row, line in enumerate(lines):
+        encoded = _encode.encode_lines(properties)
+        lines = encoded.split(b"\n")[:-1]
+        for row, line in enumerate(lines) if _may_hold_nothing(encoded) else ():
             if b':null' in line or b':""' in line:
                 kept = properties[row]
                 for name in [name for name, value in kept.items() if bytes(value) in _NOTHING]:
@@ -158,6 +160,16 @@ class ColumnBuilder:
         if more == b"{}":
             return line
         return more if line == b"{}" else line[:-1] + b"," + more[1:]
+
+
+def _may_hold_nothing(encoded: bytes) -> bool:
+    """Whether some value may be null or an empty text: what follows a colon is looked at, in a string too."""
+    import numpy as np
+
+    characters = np.frombuffer(encoded, np.uint8)
+    after_colon = np.flatnonzero(characters[:-2] == _COLON) + 1
+    first, second = characters[after_colon], characters[after_colon + 1]
+    return bool(((first == _N) | ((first == _QUOTE) & (second == _QUOTE))).any())
 
 
 def _part_texts(part: Part, sources: Sources) -> Sequence[str | None]:

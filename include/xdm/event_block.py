@@ -12,7 +12,7 @@ import msgspec
 
 from include.mixpanel.reading import is_evidence
 from include.mixpanel.time import Reading
-from include.xdm.identity import BEFORE_MERGE, MERGE_MARKS, NOT_CONTENT, content_digests, event_ids
+from include.xdm.identity import BEFORE_MERGE, MERGE_MARKS, NOT_CONTENT, content_digests, content_lines, event_ids
 from include.xdm.lines import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper_than, is_plain
 from include.xdm.sift import (
     ENOUGH_EVIDENCE,
@@ -26,7 +26,9 @@ from include.xdm.sift import (
 
 _NULL = msgspec.Raw(b"null")
 _LONGEST_LIBRARY = 200
-_ODD_SPACES = (b'" ', b'"\t', b'"\r')
+_FEW_BRACKETS = DEPTH_LIMIT - 2
+"""With so few in a line, none of them can be too deep."""
+_NEWLINE, _BRACKET, _OPENING, _CLOSING = b"\n[{}"
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -35,6 +37,7 @@ class _Event(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Event)
+_encode = msgspec.json.Encoder().encode
 _strings = msgspec.json.Decoder(list[str | None]).decode
 _values = msgspec.json.Decoder(list[Any]).decode
 
@@ -78,6 +81,10 @@ class _Parsed(NamedTuple):
     places: Sequence[int]
     events: list[str]
     properties: list[dict[str, msgspec.Raw]]
+    contents: list[bytes]
+    """By event a line of ``identity.content_lines``."""
+    names: set[str]
+    """Of all their properties."""
     odd: list[int]
 
 
@@ -138,6 +145,8 @@ class BlockReader:
             [parsed.places[n] for n in keep],
             [parsed.events[n] for n in keep],
             [parsed.properties[n] for n in keep],
+            [parsed.contents[n] for n in keep],
+            parsed.names,
             [],
         )
         return self._rows(kept, [times[n] for n in keep], block, first_line), odd
@@ -153,7 +162,7 @@ class BlockReader:
             self._see(parsed, wall_ms, first_line)
         is_plain = b"\\" not in block
         insert_ids = _texts([p.get("$insert_id", _NULL) for p in properties])
-        distinct_ids = self._distinct_ids(properties, block)
+        distinct_ids = self._distinct_ids(properties, parsed.names)
         rows = EventRows(
             line_numbers=[first_line + place for place in parsed.places],
             ids=event_ids(sieve.project_id, events, distinct_ids, seconds, insert_ids, is_plain=is_plain),
@@ -164,7 +173,7 @@ class BlockReader:
             events=events,
             properties=properties,
             contents=content_digests(
-                events, seconds, properties, [n for n in NOT_CONTENT if _may_hold(block, n)], is_plain=is_plain
+                events, seconds, parsed.contents, is_plain=is_plain
             ),
             compacted=list(map(hash, zip(events, distinct_ids, insert_ids, strict=True))),
         )
@@ -172,7 +181,7 @@ class BlockReader:
             for n in [n for n, insert_id in enumerate(insert_ids) if not insert_id]:
                 identity = sieve.identity(events[n], distinct_ids[n], seconds[n], "", properties[n])
                 rows.ids[n] = bytes.fromhex(identity)
-        if any(_may_hold(block, name) for name in MERGE_MARKS):
+        if MERGE_MARKS & parsed.names:
             for each in properties:
                 sieve.count_merge(each)
         sieve.by_event.update(events)
@@ -186,8 +195,8 @@ class BlockReader:
                 log.line_number = first_line + place
                 log.see(wall, arrival_ms, string_of(each["mp_lib"]))
 
-    def _distinct_ids(self, properties: Sequence[dict[str, msgspec.Raw]], block: bytes) -> list[str]:
-        if _may_hold(block, BEFORE_MERGE):
+    def _distinct_ids(self, properties: Sequence[dict[str, msgspec.Raw]], names: set[str]) -> list[str]:
+        if BEFORE_MERGE in names:
             return list(map(distinct_id_as_ingested, properties))
         texts = _texts([p.get("distinct_id", _NULL) for p in properties])
         return [text if text.strip() else "" for text in texts]
@@ -238,35 +247,54 @@ class BlockReader:
 
 def _read_together(block: bytes) -> _Parsed | None:
     """All lines with one call; None where it is not certain that this reads them as one by one."""
-    lines = block.count(b"\n")
+    import numpy as np
+
+    characters = np.frombuffer(block, np.uint8)
+    ends = np.flatnonzero(characters == _NEWLINE)
     # A newline between "}" and "{" can only stand between two values, so that each line holds one.
-    if len(block) > LINE_LIMIT_BYTES or block.count(b"}\n{") != lines - 1 or not block.startswith(b"{"):
+    are_objects = (characters[ends - 1] == _CLOSING).all() and (characters[ends[:-1] + 1] == _OPENING).all()
+    if len(block) > LINE_LIMIT_BYTES or not are_objects or not block.startswith(b"{"):
         return None
     try:
         block.decode()
         found = _decode.decode_lines(block)
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         return None
-    properties = [each.properties for each in found]
-    if len(found) != lines or not block.endswith(b"}\n") or not _has_no_nested_keys(block, properties):
+    if len(found) != len(ends):
         return None
-    return _Parsed(range(lines), [each.event for each in found], properties, [])
+    events, properties = [each.event for each in found], [each.properties for each in found]
+    names = set().union(*properties)
+    contents = content_lines(properties, names)
+    if _length(block, events, properties, names, contents) != len(block) or not _is_flat(block, characters, ends):
+        return None
+    return _Parsed(range(len(ends)), events, properties, contents.split(b"\n")[:-1], names, [])
 
 
-def _has_no_nested_keys(block: bytes, properties: Sequence[dict[str, msgspec.Raw]]) -> bool:
-    """Whether it is certain that every key is the event's or a property's, that none is there twice, and no value is deep.
+def _length(
+    block: bytes, events: list[str], properties: Sequence[dict[str, msgspec.Raw]], names: set[str], contents: bytes
+) -> int:
+    """The length of a block that holds what was read of it, compactly, and nothing else.
 
-    For the reasons see ``lines.is_plain``.
+    A key that stands twice, a member that is not read, white space or a name in another spelling makes a block longer.
     """
+    together = "".join(events)
+    texts = together.encode() if b"\\" not in block else _encode(together)[1:-1]
+    length = len(contents) + len(texts) + len('{"event":"","properties":}') * len(events)
+    for name in NOT_CONTENT:
+        if name in names:
+            values = [each[name] for each in properties if name in each]
+            length += len(b"".join(values)) + len(f',"{name}":') * len(values)
+    return length
+
+
+def _is_flat(block: bytes, characters: Any, ends: Any) -> bool:
+    """Whether it is certain that no value holds an object, nor is deep. ``ends``: the places of the newlines."""
     import numpy as np
 
-    characters = np.frombuffer(block, np.uint8)
-    pairs = np.count_nonzero((characters[:-1] == 34) & (characters[1:] == 58))
-    if pairs != sum(map(len, properties)) + 2 * len(properties):
+    if block.count(b"{") != 2 * len(ends):
         return False
-    if block.count(b"[") + block.count(b"{") - 2 * len(properties) >= DEPTH_LIMIT - 2:
-        return False
-    return not any(space in block for space in _ODD_SPACES)
+    brackets = np.flatnonzero(characters == _BRACKET)
+    return len(brackets) <= _FEW_BRACKETS or int(np.bincount(np.searchsorted(ends, brackets)).max()) <= _FEW_BRACKETS
 
 
 def _read_apart(block: bytes) -> _Parsed:
@@ -288,7 +316,9 @@ def _read_apart(block: bytes) -> _Parsed:
         places.append(place)
         events.append(found.event)
         properties.append(found.properties)
-    return _Parsed(places, events, properties, odd)
+    names = set().union(*properties)
+    contents = content_lines(properties, names).split(b"\n")[:-1]
+    return _Parsed(places, events, properties, contents, names, odd)
 
 
 def _joined(column: Iterable[msgspec.Raw]) -> bytes:
@@ -318,8 +348,3 @@ def _texts(column: Sequence[msgspec.Raw]) -> list[str]:
     except msgspec.ValidationError:
         return list(map(string_of, column))
     return [text or "" for text in texts] if None in texts else texts
-
-
-def _may_hold(block: bytes, name: str) -> bool:
-    """Whether some event of a block may have a property, however its name is spelled."""
-    return f'"{name}"'.encode() in block or b"\\u" in block

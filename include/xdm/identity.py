@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from json.encoder import encode_basestring as _quote  # what json.dumps does to a string, in C
 
 import msgspec
@@ -110,24 +110,29 @@ def event_ids(
 _encode_sorted_lines = msgspec.json.Encoder(order="sorted").encode_lines
 
 
-def content_digests(
-    events: Sequence[str], seconds: Sequence[int], properties: Sequence[dict[str, msgspec.Raw]],
-    not_content: Sequence[str], *, is_plain: bool,
-) -> bytes:
+def content_lines(properties: Sequence[dict[str, msgspec.Raw]], names: Collection[str]) -> bytes:
+    """Return for each event a line with the JSON of the properties that count in a content digest, sorted by name.
+
+    ``names``: of all the properties that some event has.
+    """
+    kept = [each.copy() for each in properties]
+    for name in NOT_CONTENT:
+        if name in names:
+            for each in kept:
+                each.pop(name, None)
+    return _encode_sorted_lines(kept)
+
+
+def content_digests(events: Sequence[str], seconds: Sequence[int], lines: Sequence[bytes], *, is_plain: bool) -> bytes:
     """Return ``content_digest`` of many events, 8 bytes each, most significant first.
 
-    ``not_content``: those of the properties that do not count which some event may have (``NOT_CONTENT``).
-    """  # fmt: skip
-    kept = [each.copy() for each in properties]
-    for name in not_content:
-        for each in kept:
-            each.pop(name, None)
-    bodies = _encode_sorted_lines(kept).split(b"\n")
+    ``lines``: see ``content_lines``. ``is_plain``: no event's name holds a character that JSON escapes.
+    """
     quoted = [f'"{event}"' for event in events] if is_plain else map(_quote, events)
     blake2b = hashlib.blake2b
     return b"".join([
-        blake2b(b"".join((f"[{event},{second}]".encode(), body)), digest_size=8).digest()
-        for event, second, body in zip(quoted, seconds, bodies, strict=False)  # nothing follows the last newline
+        blake2b(b"".join((f"[{event},{second}]".encode(), line)), digest_size=8).digest()
+        for event, second, line in zip(quoted, seconds, lines, strict=True)
     ])  # fmt: skip
 
 

@@ -104,7 +104,7 @@ class _Parser:
             except Exception:  # noqa: BLE001 - the row is found, and reported, alone
                 refused += self._one_by_one(block, rows.line_numbers)
             else:
-                self._spill.write(batch)
+                self._spill.write(batch, len(block.data))
         for record in sorted(refused, key=lambda record: record["line_number"]):
             self._quarantine.add(record)
         self._by_event.add(self._sieve.by_event)
@@ -139,7 +139,7 @@ class _Parser:
                 self._sieve.by_event[event.event] -= 1
                 refused.append(quarantine_record(number, line, Refused("unexpected_error")))
             else:
-                self._spill.write(batch)
+                self._spill.write(batch, len(line))
         return refused
 
     def finish(self) -> Parsed:

@@ -58,7 +58,7 @@ def _divide(job: Job, folder: Path, paths: Sequence[Path], depth: int) -> SpillW
 
     writer = SpillWriter(folder, "0", spill_schema(job.compiled), part_of, limits.flush_rows, limits.flush_bytes)
     for batch in read_batches(paths):
-        writer.write(batch)
+        writer.write(batch, batch.nbytes)
     writer.close()
     return writer
 

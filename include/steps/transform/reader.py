@@ -11,6 +11,7 @@ from isal import igzip
 BLOCK_BYTES = 256 * 1024
 """A block, and what is made of it, stay in a core's cache."""
 _BOM = b"\xef\xbb\xbf"
+_NEWLINE = 10
 
 
 class Block(NamedTuple):
@@ -44,11 +45,18 @@ def _cleaned(paths: Iterable[Path], block_bytes: int) -> Iterator[bytes]:
         for data in _whole_lines(path, block_bytes):
             if is_first:
                 data, is_first = data.removeprefix(_BOM), False
-            if b"\r\n" in data:
+            if b"\r" in data:
                 data = data.replace(b"\r\n", b"\n")
-            if data.startswith(b"\n") or b"\n\n" in data:
+            if data and _has_blank_lines(data):
                 data = b"".join(line + b"\n" for line in data.split(b"\n") if line)
             yield data
+
+
+def _has_blank_lines(data: bytes) -> bool:
+    import numpy as np
+
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _NEWLINE)
+    return bool(data[0] == _NEWLINE or (np.diff(ends) == 1).any())
 
 
 def _whole_lines(path: Path, block_bytes: int) -> Iterator[bytes]:

@@ -88,11 +88,11 @@ class SpillWriter:
         self.rows: Counter[int] = Counter()
         self.bytes: Counter[int] = Counter()
 
-    def write(self, batch: Any) -> None:
-        """Takes a record batch."""
+    def write(self, batch: Any, size: int) -> None:
+        """Takes a record batch of about ``size`` bytes."""
         self._held.append(batch)
         self._held_rows += batch.num_rows
-        self._held_bytes += batch.nbytes
+        self._held_bytes += size
         if self._held_rows >= self._flush_rows or self._held_bytes >= self._flush_bytes:
             self._flush()
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from include.xdm.convert.arrow_types import arrow_type
-from include.xdm.convert.dates import cast_all
+from include.xdm.convert.dates import cast_all, iso_milliseconds
 from include.xdm.convert.nested import nested
 from include.xdm.convert.scalars import looks_like_a_number, looks_like_numbers, scalar
 from include.xdm.convert.values import EMPTY_TEXTS, Value, count_values, decode_value, parse_text, text_of
@@ -74,17 +74,17 @@ class ColumnConverter:
         """Return the Arrow array of JSON values, and which of them did not convert; a text is a string's content."""
         import pyarrow as pa
 
+        if self.field.kind is Kind.STRING and set(map(type, values)) <= {str}:
+            return pa.array(values if "" not in values else [value or None for value in values], self.type), []
         if self.field.kind is Kind.DATE_TIME:
-            cast_all(text for value in values if isinstance(value, str) and (text := value))
-        convert, failures, made = self._convert, [], []
+            cast_all(value for value in values if type(value) is str)
+        convert, failures = self._convert, []
+        made: list[Any] = [None] * len(values)
         for row, value in enumerate(values):
-            if value is None or value == "":
-                made.append(None)
-                continue
-            converted, is_whole = convert(value)
-            made.append(converted)
-            if not is_whole:
-                failures.append(Failure(row, self._is_inexact(value)))
+            if value is not None and value != "":
+                made[row], is_whole = convert(value)
+                if not is_whole:
+                    failures.append(Failure(row, self._is_inexact(value)))
         return pa.array(made, self.type), failures
 
     @cached_property
@@ -187,9 +187,18 @@ def _fast_booleans(joined: bytes, kind: Any) -> Any:
     return pa.array(values, kind) if set(map(type, values)) <= {bool, type(None)} else None
 
 
+def _fast_instants(joined: bytes, kind: Any) -> Any:
+    import pyarrow as pa
+
+    values = _strings(joined)
+    made = list(map(iso_milliseconds, values))
+    return pa.array(made, kind) if made.count(None) == values.count(None) else None
+
+
 _FAST: dict[Kind, Callable[[bytes, Any], Any]] = {
     Kind.STRING: _fast_strings,
     Kind.NUMBER: _fast_numbers,
     Kind.BOOLEAN: _fast_booleans,
+    Kind.DATE_TIME: _fast_instants,
     **{kind: _fast_integers(low, high) for kind, (low, high) in INTEGER_LIMITS.items()},
 }

@@ -37,6 +37,11 @@ def milliseconds_of(text: str) -> int | None:
     return _instant_cached(text) if len(text) <= _LONGEST else None
 
 
+def iso_milliseconds(text: str | None) -> int | None:
+    """``milliseconds_of`` a text in the usual form of ISO 8601, else None."""
+    return None if text is None else _iso(text)
+
+
 def cast_all(texts: Iterable[str]) -> None:
     """Read all texts that only DuckDB can read with one query, so that ``milliseconds_of`` finds them."""
     odd = [t for t in dict.fromkeys(texts) if len(t) <= _LONGEST and not _ISO.fullmatch(t) and _MOMENT.fullmatch(t)]
