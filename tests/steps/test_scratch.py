@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from include.errors import ScratchError, TruncatedExport
 from include.steps import scratch
-from include.steps.scratch import scratch_folder
+from include.steps.scratch import remove_abandoned, scratch_folder
 
 pytestmark = pytest.mark.unit
 
@@ -62,3 +65,65 @@ def test_other_errors_stay_what_they_are() -> None:
         with pytest.raises(type(error)) as raised, scratch_folder("x-"):
             raise error
         assert raised.value is error
+
+
+HOLD = """
+import sys, time
+from include.steps.scratch import remove_abandoned, scratch_folder
+with scratch_folder("x-") as folder:
+    (folder / "inner").mkdir()
+    (folder / "inner" / "large").write_bytes(b"x" * 1000)
+    print(folder, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_run_and_a_live_one_is_left_alone(base: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(base), "PYTHONPATH": str(Path(scratch.__file__).parents[2])}
+    holders = [
+        subprocess.Popen([sys.executable, "-c", HOLD], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    try:
+        killed, alive = (Path(holder.stdout.readline().strip()) for holder in holders if holder.stdout)
+        with scratch_folder("x-"):
+            assert killed.is_dir(), "its owner is alive"
+        holders[0].kill()
+        holders[0].wait()
+        assert killed.is_dir()
+        with scratch_folder("x-") as mine, scratch_folder("x-"):
+            assert not killed.exists()
+            assert (alive / "inner" / "large").exists()
+            assert mine.is_dir()
+        assert remove_abandoned("x-") == 0
+    finally:
+        for holder in holders:
+            holder.kill()
+            holder.communicate()
+
+
+def test_only_folders_that_a_step_made_are_removed(base: Path) -> None:
+    for name in ("x-anything", "x-linked"):
+        (base / name).mkdir()
+    (base / "x-anything" / "kept").write_text("x")
+    (base / "y").mkdir()
+    (base / "y" / ".owner").write_text("")
+    (base / "x-linked").rmdir()
+    (base / "x-linked").symlink_to(base / "y")
+    (base / "x-file").write_text("x")
+    assert remove_abandoned("x-") == 0
+    assert {path.name for path in base.iterdir()} == {"x-anything", "x-linked", "x-file", "y"}
+    assert remove_abandoned("y") == 1
+
+
+def test_what_cannot_be_removed_stays_recognisable(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (base / "x-1" / "inner").mkdir(parents=True)
+    (base / "x-1" / ".owner").write_text("")
+
+    def refuse(path: object) -> None:
+        raise OSError(errno.ENOTEMPTY, "a process that is about to end writes there")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scratch.shutil, "rmtree", refuse)
+        assert remove_abandoned("x-") == 0
+    assert remove_abandoned("x-") == 1
