@@ -19,6 +19,7 @@ from airflow.sdk import DAG
 
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
+from mixpanel_aep.operators.clean import CleanOperator
 from mixpanel_aep.operators.ingest import dataset_asset
 from mixpanel_aep.operators.reconcile import (
     AuditOperator,
@@ -40,7 +41,8 @@ other properties, and stay as they were loaded until then, too. *close*:
 `late_beyond_window` names older days that changed; run each of them with *Export the day again* in *{dag_id}*.
 *audit* accounts for every day from the first to the last settled one: active, empty, or missing with its reason. It also
 lists days that were loaded under another filter, mapping or schema than today's: backfill them with *replace* to renew
-them.
+them. *clean* removes copies that no load needs any more, and what is older than `retention` of the pipeline file keeps;
+it is skipped where the lake forbids it and the file says nothing of retention.
 
 | red task | what to do |
 |---|---|
@@ -48,6 +50,7 @@ them.
 | day | as for the step that the log names; the other days are not affected |
 | close | usually a right that the AEP credential lacks; nothing depends on it |
 | finish | it does nothing itself: it is red when a task before it is, and makes the run red |
+| clean | the lake's role may not remove objects (`docs/security.md`), or a manifest cannot be read; nothing depends on it |
 | audit | days are missing in AEP for longer than `missing_grace_hours`: its log names each with the reason; backfill them |
 """
 
@@ -97,10 +100,11 @@ def build(pipeline: Pipeline) -> DAG:
             task_id="close", pipeline=pipeline, pool="mixpanel_export", trigger_rule="all_done"
         )
         audit = AuditOperator(task_id="audit", pipeline=pipeline, trigger_rule="all_done")
+        clean = CleanOperator(task_id="clean", pipeline=pipeline, trigger_rule="all_done")
         # Airflow takes the state of a run from its last tasks: this one makes it red when any task before it is.
         finish = EmptyOperator(task_id="finish", trigger_rule="none_failed")
-        days >> close >> audit
-        [look, days, close, audit] >> finish
+        days >> close >> audit >> clean
+        [look, days, close, audit, clean] >> finish
     return dag
 
 

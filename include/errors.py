@@ -80,6 +80,10 @@ class LakeError(Transient):
     """The lake could not be read or written."""
 
 
+class FilesRemoved(Transient):
+    """The files of a step's output are not in the lake any more; its manifest is."""
+
+
 class UnsafeStore(Terminal):
     """The lake's store does not keep create-only puts, so that it cannot lock."""
 

@@ -1,4 +1,4 @@
-"""``python -m include.cli``: check, discover, preview, plan, apply, run, verify and recover a pipeline without Airflow.
+"""``python -m include.cli``: check, discover, preview, plan, apply, run, verify, recover and clean a pipeline without Airflow.
 
 Lake and connections come from where Airflow's tasks take them. Lake: the pipeline file, --lake, Airflow's variable
 mixpanel_aep_lake, MIXPANEL_AEP_LAKE, the project's folder lake. Connections: AIRFLOW_CONN_<ID> with JSON, --connections,
@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 
 from include.cli.checking import check
+from include.cli.cleaning import clean_lake
 from include.cli.discovering import discover
 from include.cli.ledgers import adopt_batch, release_batch, show
 from include.cli.planning import apply, plan
@@ -94,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     rebuilt = _add(commands, "recover", recover_days, "rebuild a lost lake's ledgers from AEP")
     rebuilt.add_argument("days", type=_days, metavar="DAY..DAY", nargs="?", help="default: all days")
     rebuilt.add_argument("--why", type=_reason, metavar="TEXT", help="for the records of the ledger")
+    cleaned = _add(commands, "clean", clean_lake, "remove what the pipeline's retention does not keep in the lake")
+    cleaned.add_argument("--dry-run", action="store_true", help="only count what would be removed")
     _add_ledger(commands)
     return parser
 

@@ -131,6 +131,23 @@ class Verify(_Section):
     """Data Access downloads whole files, and Adobe calls it deprecated."""
 
 
+Days = Annotated[int, Field(ge=1, le=36_500)]
+
+
+class Retention(_Section):
+    """How many days objects of the lake are kept, each counted from when it was written; None: for ever.
+
+    Ledgers, ids, manifests and schemas are always kept.
+    """
+
+    raw_days: Days | None = None
+    """Exports. The export of a day that is not loaded yet stays."""
+    quarantine_days: Days | None = None
+    report_days: Days | None = None
+    superseded_days: Days | None = 7
+    """Copies that no load needs any more, counted from the load or from the newer copy."""
+
+
 class Pipeline(_Section):
     """One Mixpanel project into one AEP dataset: a pipeline file, read and checked."""
 
@@ -142,6 +159,7 @@ class Pipeline(_Section):
     identities: dict[str, str] = Field(min_length=1)
     quality: Quality = Quality()
     verify: Verify = Verify()
+    retention: Retention = Retention()
     late_days: int = Field(5, ge=0, le=60)
     settle_hours: float = Field(6, ge=0, le=240)
     missing_grace_hours: float = Field(24, ge=0, le=24 * 60)
@@ -149,6 +167,11 @@ class Pipeline(_Section):
     start_date: date
     end_date: date | None = None
     lake: str | None = None
+
+    @property
+    def asks_for_retention(self) -> bool:
+        """Whether the pipeline file has ``retention``, so that a lake that cannot be cleaned is an error."""
+        return "retention" in self.model_fields_set
 
     @property
     def dag_id(self) -> str:

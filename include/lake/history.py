@@ -74,12 +74,12 @@ class History:
 
     @property
     def prefix(self) -> str:
-        return f"{HISTORIES}/{self.target.digest}"
+        return history_prefix(self.target.digest)
 
     @property
     def ledgers(self) -> str:
         """The folder of all ledgers: nothing else is below it, so that one listing shows every day's newest record."""
-        return f"{self.prefix}/ledger"
+        return ledgers_prefix(self.target.digest)
 
     def ledger(self, day: date) -> Ledger:
         """The ledger of a day."""
@@ -113,13 +113,7 @@ class History:
         body = self.lake.read(key)
         if body is None:
             return None
-        try:
-            binding = _Binding.model_validate(json.loads(body))
-        except (ValueError, ValidationError):
-            raise BadManifest(
-                f"{self.lake.uri(key)} is not a readable description of a history.",
-                "If it was damaged, restore it from a copy; a newer version may have written it: upgrade this one.",
-            ) from None
+        binding = _read_binding(self.lake, key, body)
         if Target(binding.org_id, binding.aep_sandbox, binding.dataset_id) != self.target:
             raise BadManifest(
                 f"{self.lake.uri(key)} describes the history of another dataset.",
@@ -154,3 +148,42 @@ class History:
         fields = {**asdict(self.target), **asdict(self.source), "pipeline": pipeline, "at": at}
         self.lake.create(self.key("history"), _Binding(**fields).model_dump_json(indent=1).encode())
         self.require_source()
+
+
+def history_prefix(target: str) -> str:
+    """The folder of a history; ``target``: the digest of its target."""
+    return f"{HISTORIES}/{digest_part(target)}"
+
+
+def ledgers_prefix(target: str) -> str:
+    """The folder of a history's ledgers."""
+    return f"{history_prefix(target)}/ledger"
+
+
+def ledger_of(lake: Lake, target: str, day: date) -> Ledger:
+    """The ledger of a day in any history of the lake."""
+    return Ledger(lake, f"{ledgers_prefix(target)}/{day.isoformat()}", day, target)
+
+
+def bound_pipelines(lake: Lake) -> dict[str, str]:
+    """The digests of the targets of all histories in a lake, each with the pipeline that made its first load.
+
+    Raises:
+        BadManifest: a file that binds a history cannot be read.
+    """
+    found = {}
+    for target in lake.folders(HISTORIES):
+        body = lake.read(f"{history_prefix(target)}/history.json")
+        if body is not None:
+            found[target] = _read_binding(lake, f"{history_prefix(target)}/history.json", body).pipeline
+    return found
+
+
+def _read_binding(lake: Lake, key: str, body: bytes) -> _Binding:
+    try:
+        return _Binding.model_validate(json.loads(body))
+    except (ValueError, ValidationError):
+        raise BadManifest(
+            f"{lake.uri(key)} is not a readable description of a history.",
+            "If it was damaged, restore it from a copy; a newer version may have written it: upgrade this one.",
+        ) from None

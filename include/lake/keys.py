@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import date
+from enum import Enum
 
 STEP_FOLDERS = {
     "export": "raw",
@@ -14,6 +15,8 @@ STEP_FOLDERS = {
     "stage": "staged",
 }
 
+MANIFEST_NAME = "manifest.json"
+REMOVAL_NAME = "removed.json"
 HISTORIES = "_histories"
 """The folder of all histories; no pipeline's name begins with an underscore."""
 
@@ -40,7 +43,11 @@ class PartitionKey:
         return f"{self.step(step)}/{digest_part(digest)}"
 
     def manifest(self, step: str, digest: str) -> str:
-        return f"{self.output(step, digest)}/manifest.json"
+        return f"{self.output(step, digest)}/{MANIFEST_NAME}"
+
+    def removal(self, step: str, digest: str) -> str:
+        """Where the record is that the files of an output are removed, or will be soon."""
+        return f"{self.output(step, digest)}/{REMOVAL_NAME}"
 
     def quarantine(self, step: str, digest: str) -> str:
         return f"{self.prefix}/quarantine/{step}-{digest_part(digest)}.jsonl.gz"
@@ -71,3 +78,65 @@ def digest_part(digest: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{16,64}", digest):
         raise ValueError(f"not a digest: {digest!r}")
     return digest
+
+
+class KeyKind(Enum):
+    """What a key below a pipeline's day is. Only the first three may ever be removed."""
+
+    OUTPUT_FILE = "output file"
+    QUARANTINE = "quarantine"
+    REPORT = "report"
+    MANIFEST = "manifest"
+    REMOVAL = "removal"
+    KEPT = "kept"
+
+
+_REMOVABLE = (KeyKind.OUTPUT_FILE, KeyKind.QUARANTINE, KeyKind.REPORT)
+_STEPS = {folder: step for step, folder in STEP_FOLDERS.items()}
+_DIGEST = "[0-9a-f]{16,64}"
+_PIPELINE_DAY = r"(?P<pipeline>[a-z][a-z0-9_-]{0,62})/(?P<day>\d{4}-\d{2}-\d{2})/"
+_OUTPUT = re.compile(
+    rf"{_PIPELINE_DAY}(?P<folder>{'|'.join(_STEPS)})/(?P<digest>{_DIGEST})/(?P<name>[A-Za-z0-9_-][A-Za-z0-9._-]*)",
+    re.ASCII,
+)
+_QUARANTINE = re.compile(rf"{_PIPELINE_DAY}quarantine/[a-z]+-{_DIGEST}\.jsonl\.gz", re.ASCII)
+_REPORT = re.compile(rf"{_PIPELINE_DAY}report/{_DIGEST}\.html", re.ASCII)
+
+
+@dataclass(frozen=True)
+class DayKey:
+    """A key, read: ``step`` and ``digest`` are those of the output in whose folder it is, else empty."""
+
+    pipeline: str
+    day: date
+    kind: KeyKind
+    step: str = ""
+    digest: str = ""
+
+    @property
+    def is_removable(self) -> bool:
+        """Whether a cleaning may remove the object."""
+        return self.kind in _REMOVABLE
+
+
+def read_key(key: str) -> DayKey | None:
+    """Read a key of a pipeline's day. None: it is not one. A key of a form that is not known is ``KEPT``."""
+    if (found := _OUTPUT.fullmatch(key)) is not None:
+        kinds = {MANIFEST_NAME: KeyKind.MANIFEST, REMOVAL_NAME: KeyKind.REMOVAL}
+        kind = kinds.get(found["name"], KeyKind.OUTPUT_FILE)
+        step, digest = _STEPS[found["folder"]], found["digest"]
+    else:
+        step = digest = ""
+        if (found := _QUARANTINE.fullmatch(key)) is not None:
+            kind = KeyKind.QUARANTINE
+        elif (found := _REPORT.fullmatch(key)) is not None:
+            kind = KeyKind.REPORT
+        elif (found := re.match(_PIPELINE_DAY, key, re.ASCII)) is not None:
+            kind = KeyKind.KEPT
+        else:
+            return None
+    try:
+        day = date.fromisoformat(found["day"])
+    except ValueError:
+        return None
+    return DayKey(found["pipeline"], day, kind, step, digest)

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -25,11 +26,21 @@ from include.errors import AccessDenied, LakeError, PipelineError, UnsafeStore
 from include.failpoint import failpoint
 from include.lake import folder
 from include.lake.address import default_lake, lake_address, loopback_endpoint
+from include.lake.keys import read_key
 from include.lake.probe import PROBE_KEY, prove_create_only, prove_once
 
-__all__ = ["Lake", "default_lake", "sha256_file"]
+__all__ = ["Lake", "LakeObject", "default_lake", "sha256_file"]
 
 _CODE = re.compile(r"<Code>([A-Za-z]{3,60})</Code>")
+
+
+@dataclass(frozen=True)
+class LakeObject:
+    """An object as a listing shows it; ``modified`` is the store's own time of the last put."""
+
+    key: str
+    bytes: int
+    modified: datetime
 
 
 class Lake:
@@ -139,13 +150,60 @@ class Lake:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys below a folder-like prefix, in order."""
+        for found in self.objects(prefix):
+            yield found.key
+
+    def objects(self, prefix: str) -> Iterator[LakeObject]:
+        """All objects below a folder-like prefix, in the order of their keys within each page of the listing."""
         try:
             for page in self._store.list(prefix):
-                yield from sorted(item["path"] for item in page)
+                for item in sorted(page, key=lambda each: str(each["path"])):
+                    yield LakeObject(item["path"], item["size"], item["last_modified"])
         except (NotFoundError, FileNotFoundError):
             return
         except (BaseError, OSError) as error:
             raise self._error("list", prefix, error) from None
+
+    def folders(self, prefix: str) -> list[str]:
+        """The names of the folders directly below a prefix, in order."""
+        try:
+            found = self._store.list_with_delimiter(prefix)["common_prefixes"]
+        except (NotFoundError, FileNotFoundError):
+            return []
+        except (BaseError, OSError) as error:
+            raise self._error("list", prefix, error) from None
+        return sorted(str(path).rstrip("/").rpartition("/")[2] for path in found)
+
+    def has(self, key: str) -> bool:
+        """Whether there is such an object."""
+        try:
+            self._store.head(key)
+        except (NotFoundError, FileNotFoundError):
+            return False
+        except (BaseError, OSError) as error:
+            raise self._error("read", key, error) from None
+        return True
+
+    def remove(self, key: str) -> None:
+        """Remove an object that can be made again, or that a retention ends; one that is not there is removed already.
+
+        Only ``include.steps.clean`` calls it, and no other object can be removed: not a ledger, ids, or a manifest.
+
+        Raises:
+            ValueError: the key is of another kind, which is a defect of the caller.
+        """
+        found = read_key(key)
+        if found is None or not found.is_removable:
+            raise ValueError(f"the key {key!r} is never removed")
+        try:
+            if self.root is not None:
+                _path(self.root, key).unlink(missing_ok=True)
+            else:
+                self._store.delete(key)
+        except (NotFoundError, FileNotFoundError):
+            return
+        except (BaseError, OSError) as error:
+            raise self._error("remove", key, error) from None
 
     def modified(self, key: str) -> datetime:
         """When the object was written."""
@@ -251,7 +309,8 @@ def _forbids(error: Exception) -> bool:
     """Whether the store says that this worker may not; for a listing it has no exception of its own for that."""
     if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError):
         return True
-    return any(f"status code: {code}" in str(error) for code in (401, 403))
+    # The answer to a deletion of several objects has its codes in the body.
+    return any(text in str(error) for text in ("status code: 401", "status code: 403", "AccessDenied"))
 
 
 def _unsupported(error: Exception) -> bool:

@@ -52,6 +52,12 @@ class Manifest(_Record):
         return sum(file.rows for file in self.files)
 
     @property
+    def keys(self) -> set[str]:
+        """The keys of all files that a later step reads; they may be in the folder of an earlier step."""
+        events = self.details.get("events")  # of transform
+        return {file.key for file in self.files} | ({str(events["key"])} if events else set())
+
+    @property
     def content(self) -> str:
         """The digest of the files alone: equal content, equal digest, however it was made."""
         return digest_of({"files": sorted(file.sha256 for file in self.files)})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from include.errors import BadManifest, LakeError
+from include.errors import BadManifest, FilesRemoved, LakeError
 from include.failpoint import failpoint
 from include.lake import manifest as manifests
 from include.lake.history import Source
@@ -72,24 +72,27 @@ class Question:
         body = next(filter(None, map(self.workspace.lake.read, keys)), None)
         return self.workspace.require("export", json.loads(body)["export"]) if body else None
 
-    def publish(self, raw: RawFile, look: str | None, asked_at: datetime) -> Manifest:
+    def publish(
+        self, raw: RawFile, look: str | None, asked_at: datetime, *, with_files: bool = False
+    ) -> Manifest:
         """Publish what an export returned. ``asked_at``: the moment before it was requested.
 
         An export shows what Mixpanel had processed by then, less its lag: later events may be in it or not. It is named
         by its bytes. Where the same lines were published before, in another order or another coding, that export is
-        returned, and nothing after it has to be done again.
+        returned, and nothing after it has to be done again; ``with_files``: only if its file is there.
         """
         place = self.workspace
         seen_until = (asked_at - _VISIBILITY_LAG).isoformat(timespec="milliseconds")
-        digest = digest_of({"export": "bytes", "asked": self.digest, "sha256": raw.sha256})
-        done, lines = place.find("export", digest), None
+        named = {"export": "bytes", "asked": self.digest, "sha256": raw.sha256}
+        output = place.find_output("export", named, with_files=with_files)
+        done, lines = output.manifest, None
         if done is None:
-            done, lines = self._same_lines(raw)
+            done, lines = self._same_lines(raw, with_files=with_files)
         if done is None:
-            key = f"{place.partition.output('export', digest)}/events-{raw.sha256[:16]}.jsonl.gz"
+            key = f"{place.partition.output('export', output.digest)}/events-{raw.sha256[:16]}.jsonl.gz"
             done = place.publish(
                 step="export",
-                digest=digest,
+                digest=output.digest,
                 inputs={"request": self.digest},
                 files=(upload_file(place.lake, key, raw.path, raw.rows, sha256=raw.sha256),),
                 counts=raw.counts,
@@ -115,7 +118,7 @@ class Question:
         place.lake.create(place.partition.look(f"{look} {self.digest}"), body)
         failpoint("look.after")
 
-    def _same_lines(self, raw: RawFile) -> tuple[Manifest | None, str | None]:
+    def _same_lines(self, raw: RawFile, *, with_files: bool) -> tuple[Manifest | None, str | None]:
         """The newest earlier export with exactly these lines, and the sum of the lines if it had to be computed.
 
         Hashing every line costs as much as the rest of the export, so it is done only where an earlier export has as
@@ -123,12 +126,14 @@ class Question:
         """
         place = self.workspace
         found = [
-            each for each in _exports(place.lake, place.partition, self.digests) if each.rows == raw.rows
+            each
+            for each in exports(place.lake, place.partition, self.digests)
+            if each.rows == raw.rows and (not with_files or place.has_files(each))
         ]
         if not found:
             return None, None
         lines = line_sum(read_lines([raw.path]))
-        known = {look["export"]: look.get("lines") for look in _looks(place.lake, place.partition)}
+        known = {look["export"]: look.get("lines") for look in looks_of(place.lake, place.partition)}
         for manifest in sorted(found, key=lambda each: each.created_at, reverse=True):
             earlier = manifest.details.get("lines") or known.get(manifest.digest) or self._line_sum(manifest)
             if earlier == lines:
@@ -141,7 +146,7 @@ class Question:
         try:
             with place.scratch() as scratch:
                 return line_sum(read_lines(place.local_files(manifest, scratch)))
-        except (BadManifest, LakeError) as error:
+        except (BadManifest, FilesRemoved, LakeError) as error:
             log.warning("An earlier export cannot be compared, so this one is kept as another: %s", error)
             return None
 
@@ -149,8 +154,8 @@ class Question:
 def latest_export(workspace: Workspace, requests: Collection[str]) -> Manifest | None:
     """The newest answer to a question: the last look's, also where it was an older one over again."""
     lake, partition = workspace.lake, workspace.partition
-    found = [(each.created_at, each.digest) for each in _exports(lake, partition, requests)]
-    looks = _looks(lake, partition)
+    found = [(each.created_at, each.digest) for each in exports(lake, partition, requests)]
+    looks = looks_of(lake, partition)
     found += [(look["at"], look["export"]) for look in looks if look.get("request") in requests]
     return workspace.require("export", max(found)[1]) if found else None
 
@@ -158,12 +163,12 @@ def latest_export(workspace: Workspace, requests: Collection[str]) -> Manifest |
 def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:
     """Up to which moment of processing the partition's exports show every event; None: it was never exported."""
     # Data version 5 and older stamped an export when it ended.
-    moments = [str(each.details.get("seen_until", each.created_at)) for each in _exports(lake, partition)]
-    moments += [str(look.get("seen_until", look["at"])) for look in _looks(lake, partition)]
+    moments = [str(each.details.get("seen_until", each.created_at)) for each in exports(lake, partition)]
+    moments += [str(look.get("seen_until", look["at"])) for look in looks_of(lake, partition)]
     return max(map(datetime.fromisoformat, moments), default=None)
 
 
-def _exports(
+def exports(
     lake: Lake, partition: PartitionKey, requests: Collection[str] | None = None
 ) -> Iterator[Manifest]:
     """The partition's exports; with ``requests``, those that answer one of them."""
@@ -173,6 +178,6 @@ def _exports(
             yield manifest
 
 
-def _looks(lake: Lake, partition: PartitionKey) -> list[dict[str, Any]]:
+def looks_of(lake: Lake, partition: PartitionKey) -> list[dict[str, Any]]:
     """What the partition's refreshes found."""
     return [json.loads(lake.read(key) or b"{}") for key in lake.keys(partition.looks)]

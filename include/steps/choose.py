@@ -33,7 +33,7 @@ class UnloadedRows:
         scratch: Path,
     ) -> None:
         """``active``: the loads to exclude; ``mapped`` names all events of the day."""
-        self._workspace, self._mapped, self._valid = workspace, mapped, valid
+        self._workspace, self.mapped, self._valid = workspace, mapped, valid
         self._active, self._scratch = active, scratch
 
     ids = "SELECT _id, digest FROM unloaded"
@@ -113,7 +113,7 @@ class UnloadedRows:
     @property
     def _events(self) -> LakeFile | None:
         """Transform's list of all events of the day that could be mapped, also those that validation refused."""
-        listed = self._mapped.details.get("events")
+        listed = self.mapped.details.get("events")
         return LakeFile.model_validate(listed) if listed else None
 
     @property
@@ -123,13 +123,13 @@ class UnloadedRows:
     def _event_files(self) -> Iterator[tuple[Path, str]]:
         if (listed := self._events) is not None:
             yield (
-                self._workspace.local_file(listed, self._scratch / "events.parquet", "transform"),
+                self._workspace.local_file(listed, self._scratch / "events.parquet", self.mapped),
                 "_id, digest",
             )
             return
         folder = self._scratch / "mapped"
         folder.mkdir()
-        for path in self._workspace.local_files(self._mapped, folder):
+        for path in self._workspace.local_files(self.mapped, folder):
             yield path, "_id, NULL"
 
     def _number_rows(self) -> None:

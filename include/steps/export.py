@@ -25,12 +25,18 @@ class Exporter(Protocol):
 
 
 def export_partition(
-    workspace: Workspace, project: Source, mixpanel: Exporter, *, look: str | None = None
+    workspace: Workspace,
+    project: Source,
+    mixpanel: Exporter,
+    *,
+    look: str | None = None,
+    with_files: bool = False,
 ) -> Manifest:
     """Exports the partition, or finds it exported. ``counts``: ``exported`` lines.
 
     ``look`` names a run that wants to see the day as it is now, whatever was exported before: it is exported once for
-    every such name, and an answer that did not change is the manifest that is there.
+    every such name, and an answer that did not change is the manifest that is there. ``with_files``: the newest export
+    is to be read, and the day is exported again if its file is not in the lake any more.
 
     Raises:
         PartitionNotClosed: the day is not over in the project's zone.
@@ -38,7 +44,7 @@ def export_partition(
     """
     question = Question.of(workspace, project)
     done = question.looked(look) if look else question.latest()
-    if done is not None:
+    if done is not None and (not with_files or workspace.has_files(done)):
         return done
     source, day = workspace.pipeline.mixpanel, workspace.partition.day
     workspace.lake.check_writable()
@@ -48,7 +54,7 @@ def export_partition(
             day, day, events=source.events, where=source.where, time_in_ms=source.time_in_ms
         ) as answer:
             raw = _saved(answer, scratch / "events.jsonl.gz")
-        return question.publish(raw, look, asked_at)
+        return question.publish(raw, look, asked_at, with_files=with_files)
 
 
 def _saved(answer: Iterable[bytes], path: Path) -> RawFile:

@@ -11,11 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from include.errors import BadManifest, LakeError
+from include.errors import BadManifest, FilesRemoved, LakeError
 from include.lake.history import History
 from include.lake.lake import sha256_file
 from include.lake.ledger import LedgerRecord
-from include.lake.manifest import LakeFile, upload_file
+from include.lake.manifest import LakeFile, Manifest, upload_file
 from include.steps.workspace import Workspace
 
 _TYPES = "_id VARCHAR, digest BIGINT"
@@ -36,14 +36,17 @@ def write_ids(
 
 
 def copy_ids(
-    listed: LakeFile, history: History, workspace: Workspace, digest: str, scratch: Path
+    listed: LakeFile, mapped: Manifest, history: History, workspace: Workspace, digest: str, scratch: Path
 ) -> LakeFile:
     """Publish the list of the day's mapped events as the ids of the load ``digest``, which holds all of them.
 
+    ``listed``: the file, which belongs to the output ``mapped``.
+
     Raises:
+        FilesRemoved: the list is not in the lake any more.
         BadManifest: the list is not the file that transform wrote.
     """
-    path = workspace.local_file(listed, scratch / "events-copied.parquet", "transform")
+    path = workspace.local_file(listed, scratch / "events-copied.parquet", mapped)
     key = history.ids_key(workspace.partition.day, digest)
     return upload_file(history.lake, key, path, listed.rows)
 
@@ -81,12 +84,16 @@ def _files(workspace: Workspace, record: LedgerRecord, folder: Path) -> Iterable
         yield _checked(workspace, record.ids, folder / "ids.parquet"), "_id, digest"
         return
     staged = workspace.find("stage", record.staged)
-    if staged is None:
+    try:
+        paths = workspace.local_files(staged, folder) if staged is not None else None
+    except FilesRemoved:  # by hand: a cleaning keeps them
+        paths = None
+    if paths is None:
         raise BadManifest(
             f"The ids of batch {record.batch} of partition {workspace.partition} are not in {workspace.lake.url}.",
             f"Read them from AEP: mixpanel-aep recover {workspace.pipeline.name} {workspace.partition}.",
         )
-    for path in workspace.local_files(staged, folder):
+    for path in paths:
         yield path, "_id, NULL"
 
 

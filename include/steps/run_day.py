@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from include.aep.client import AepClient
+from include.errors import FilesRemoved
 from include.lake.history import History, Source
 from include.lake.manifest import Manifest
 from include.steps.binding import OpenedHistory, open_history
@@ -18,10 +21,16 @@ from include.steps.transform import schema_and_mapping, transform_partition
 from include.steps.validate import validate_partition
 from include.steps.workspace import Workspace
 
+log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
 
 @dataclass(frozen=True)
 class DayRun:
     """The steps of one partition.
+
+    Each step finds what it made before, also where a cleaning has removed the files: a day that is loaded needs none of
+    them. Where a step has to read such files, the outputs before it are made again, as far back as they are removed.
 
     ``run`` names the run in the ledger; ``refresh`` names a request to export the day again; ``replace`` loads the day
     in place of what is active. ``on_step`` is called with the manifest of every step.
@@ -52,18 +61,15 @@ class DayRun:
 
     def transform(self, raw: Manifest) -> Manifest:
         """Map an export with the id recipe of what is active."""
-        pipeline, day = self.workspace.pipeline, self.workspace.partition.day
-        schema, mapping = schema_and_mapping(pipeline, self.aep, self.opened.dataset)
-        recipe = recipe_for(self.history.ledger(day).records(), replace=self.replace)
-        return self._done(transform_partition(self.workspace, raw, schema, mapping, recipe=recipe))
+        return self._done(self._reading(raw, self._transform))
 
     def validate(self, mapped: Manifest) -> Manifest:
         """Validate mapped rows."""
-        return self._done(validate_partition(self.workspace, mapped))
+        return self._done(self._reading(mapped, self._validate))
 
     def stage(self, valid: Manifest) -> Manifest:
         """Stage the valid rows that are not active yet."""
-        return self._done(stage_partition(self.workspace, valid, self.history, replace=self.replace))
+        return self._done(self._reading(valid, self._stage))
 
     def to_staged(self) -> Manifest:
         """The first four steps; returns the staged manifest. The target is checked before an export is requested."""
@@ -72,9 +78,55 @@ class DayRun:
 
     def ingest(self, staged: Manifest) -> Ingested | Watching:
         """Load staged rows as far as it goes without waiting."""
+        return self._reading(staged, self._ingest)
+
+    def _transform(self, raw: Manifest, *, with_files: bool = False) -> Manifest:
+        pipeline, day = self.workspace.pipeline, self.workspace.partition.day
+        schema, mapping = schema_and_mapping(pipeline, self.aep, self.opened.dataset)
+        recipe = recipe_for(self.history.ledger(day).records(), replace=self.replace)
+        return transform_partition(self.workspace, raw, schema, mapping, recipe=recipe, with_files=with_files)
+
+    def _validate(self, mapped: Manifest, *, with_files: bool = False) -> Manifest:
+        return validate_partition(self.workspace, mapped, with_files=with_files)
+
+    def _stage(self, valid: Manifest, *, with_files: bool = False) -> Manifest:
+        return stage_partition(
+            self.workspace, valid, self.history, replace=self.replace, with_files=with_files
+        )
+
+    def _ingest(self, staged: Manifest) -> Ingested | Watching:
         return ingest_partition(
             self.workspace, staged, self.aep, self.history, self.run, replace=self.replace
         )
+
+    def _reading(self, read: Manifest, step: Callable[[Manifest], _Result]) -> _Result:
+        """The result of a step that reads an output; if files of that are gone, of one that is made in its place."""
+        try:
+            return step(read)
+        except FilesRemoved as removed:
+            log.info("%s They are made again.", removed.sentence)
+            return step(self._with_files(read))
+
+    def _with_files(self, manifest: Manifest) -> Manifest:
+        """An output in the lake with all files that later steps read: the one that was given, or one in its place.
+
+        It is made of what is there now: of the newest export, under today's mapping and schema.
+        """
+        place = self.workspace
+        if manifest.step == "export":
+            if place.has_files(manifest):
+                return manifest
+            return export_partition(place, self.source, self.mixpanel, with_files=True)
+        if manifest.step == "transform":
+            if place.has_files(manifest):
+                return manifest
+            raw = self._with_files(place.require("export", manifest.inputs["export"]))
+            return self._transform(raw, with_files=True)
+        if manifest.step == "validate":  # stage also reads the list of events, which is transform's
+            mapped = self._with_files(place.require("transform", manifest.inputs["transform"]))
+            return self._validate(mapped, with_files=True)
+        valid = self._with_files(place.require("validate", manifest.inputs["validate"]))
+        return self._stage(valid, with_files=True)
 
     def _done(self, manifest: Manifest) -> Manifest:
         if self.on_step is not None:

@@ -12,7 +12,7 @@ from include.aep.decide import loads
 from include.errors import PayloadTooLarge
 from include.lake.history import History
 from include.lake.lake import sha256_file
-from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
+from include.lake.manifest import LakeFile, Manifest, upload_file
 from include.quality.rows import iso, present
 from include.steps.choose import UnloadedRows
 from include.steps.id_sets import copy_ids, write_ids
@@ -27,15 +27,22 @@ MOST_FILES, MOST_BYTES = 1500, 100_000_000_000
 
 
 def stage_partition(
-    workspace: Workspace, valid: Manifest, history: History | None = None, *, replace: bool = False
+    workspace: Workspace,
+    valid: Manifest,
+    history: History | None = None,
+    *,
+    replace: bool = False,
+    with_files: bool = False,
 ) -> Manifest:
     """Stage the valid rows that are not active at AEP yet, or find them staged; with ``replace`` all of them.
 
     ``counts``: ``staged``; where rows are active already, also ``already_active``, ``changed`` and ``vanished``.
     ``details``: ``beside`` (the staged digests of the loads that were excluded), ``ids`` (the file of the ``_id``s),
     ``recipe``, ``made_of``, and the ``source`` of the events. Without a history nothing counts as active.
+    ``with_files``: also where they were staged before, if those files are not in the lake any more.
 
     Raises:
+        FilesRemoved: the valid rows are not in the lake any more.
         AnotherSource: the events are from another project than the history is bound to.
         PayloadTooLarge: they are more than AEP takes in one batch.
     """
@@ -46,7 +53,7 @@ def stage_partition(
     records = history.ledger(workspace.partition.day).records() if history is not None else []
     active = [] if replace else loads(records)
     excluded = {record.staged for record in active}
-    if (loaded := _already_loaded(workspace, valid, excluded)) is not None:
+    if not with_files and (loaded := _already_loaded(workspace, valid, excluded)) is not None:
         return loaded
     recipe = int(mapped.details.get("recipe", 1))
     require_one_recipe(workspace, active, recipe)
@@ -60,10 +67,10 @@ def stage_partition(
     }
     if history is not None:
         inputs["history"] = history.target.digest
-    digest = digest_of(inputs)
-    done = workspace.find("stage", digest)
-    if done is not None:
-        return done
+    output = workspace.find_output("stage", inputs, with_files=with_files)
+    if output.manifest is not None:
+        return output.manifest
+    digest = output.digest
     with (
         workspace.scratch() as scratch,
         closing(UnloadedRows(workspace, mapped, valid, active, scratch)) as unloaded,
@@ -78,7 +85,7 @@ def stage_partition(
     return workspace.publish(
         step="stage",
         digest=digest,
-        inputs=inputs,
+        inputs=output.inputs,
         files=tuple(files),
         counts=counts,
         details={
@@ -117,7 +124,7 @@ def _publish_ids(
     workspace: Workspace, unloaded: UnloadedRows, history: History, digest: str, scratch: Path
 ) -> LakeFile:
     if (listed := unloaded.listed_ids) is not None:
-        return copy_ids(listed, history, workspace, digest, scratch)
+        return copy_ids(listed, unloaded.mapped, history, workspace, digest, scratch)
     return write_ids(unloaded.db, unloaded.ids, history, workspace, digest, scratch)
 
 

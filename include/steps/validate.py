@@ -20,10 +20,13 @@ _MOST_EVENTS = 10_000
 """Names of events that a manifest counts one by one; the events of all others are one number."""
 
 
-def validate_partition(workspace: Workspace, mapped: Manifest) -> Manifest:
+def validate_partition(workspace: Workspace, mapped: Manifest, *, with_files: bool = False) -> Manifest:
     """Validates mapped rows, or finds them validated. ``counts``: ``mapped = valid + quarantined``.
 
+    ``with_files``: also where they were validated before, if those files are not in the lake any more.
+
     Raises:
+        FilesRemoved: the mapped rows are not in the lake any more.
         SchemaError: a field that every event needs is in no row at all, or a field's every value was left out.
         PartitionRefused: the partition as a whole is not what is expected; the report says why.
         TooManyQuarantined: more was refused, here and in transform, than the pipeline allows; the report says why.
@@ -35,10 +38,10 @@ def validate_partition(workspace: Workspace, mapped: Manifest) -> Manifest:
         "quality": digest_of({**quality.model_dump(mode="json"), "profile": workspace.pipeline.aep.profile}),
         "data_version": str(DATA_VERSION),
     }
-    digest = digest_of(inputs)
-    done = workspace.find("validate", digest)
-    if done is not None:
-        return done
+    output = workspace.find_output("validate", inputs, with_files=with_files)
+    if output.manifest is not None:
+        return output.manifest
+    digest = output.digest
     schema = workspace.schema(inputs["schema"])
     with workspace.scratch() as scratch:
         validator = PartitionValidator(workspace, schema, scratch, datetime.fromisoformat(mapped.created_at))
@@ -55,7 +58,7 @@ def validate_partition(workspace: Workspace, mapped: Manifest) -> Manifest:
     return workspace.publish(
         step="validate",
         digest=digest,
-        inputs=inputs,
+        inputs=output.inputs,
         files=files,
         counts={
             "mapped": mapped.rows,

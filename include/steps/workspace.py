@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.model import Pipeline
-from include.errors import BadManifest, ConfigError
+from include.errors import BadManifest, ConfigError, FilesRemoved, LakeError
 from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey, schema_key
 from include.lake.lake import Lake, sha256_file
-from include.lake.manifest import LakeFile, Manifest, Step
+from include.lake.manifest import LakeFile, Manifest, Step, digest_of
 from include.steps.scratch import scratch_folder
 from include.xdm.schema import XdmSchema, parse_schema
 
 DATA_VERSION = 7
 """Raise it when the same inputs give other rows: outputs of the old code are then made anew."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a step's output of some inputs is, or is to be made (``manifest`` is None then)."""
+
+    inputs: dict[str, str]
+    digest: str
+    manifest: Manifest | None
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,37 @@ class Workspace:
         """The step's manifest, or None when the step has not been done."""
         return manifests.load(self.lake, self.partition.manifest(step, digest))
 
+    def find_output(self, step: Step, inputs: Mapping[str, str], *, with_files: bool = False) -> Output:
+        """The output that a step has made of these inputs, or the place for it.
+
+        Where files were removed, the manifest is found all the same: a day that is loaded needs no more. ``with_files``:
+        the output is to be read, so that one without its files does not count, and its successor has another digest:
+        what is made again may differ in its bytes from what was removed.
+        """
+        last: Output | None = None
+        for generation in count(1):
+            these = {**inputs, **({"generation": str(generation)} if generation > 1 else {})}
+            digest = digest_of(these)
+            output = Output(these, digest, self.find(step, digest))
+            is_removed = self._is_removed(step, digest)
+            if output.manifest is None and not is_removed:
+                return output if last is None or with_files else last
+            if output.manifest is not None:
+                if not is_removed and (not with_files or self.has_files(output.manifest)):
+                    return output
+                last = output
+        raise AssertionError("count does not end")
+
+    def has_files(self, manifest: Manifest) -> bool:
+        """Whether all files of an output are there, and stay for as long as a step may take."""
+        if self._is_removed(manifest.step, manifest.digest):
+            return False
+        return all(self.lake.has(key) for key in manifest.keys)
+
+    def _is_removed(self, step: Step, digest: str) -> bool:
+        """Whether a cleaning has removed the files of an output, or will soon."""
+        return self.lake.has(self.partition.removal(step, digest))
+
     def require(self, step: Step, digest: str) -> Manifest:
         """The manifest that a later step builds on.
 
@@ -90,24 +132,48 @@ class Workspace:
         """The manifest's files on local disk, their bytes checked against it.
 
         Raises:
+            FilesRemoved: a cleaning has removed them, or they are missing.
             BadManifest: a file is not what the manifest says.
         """
+        self._require_not_removed(manifest)
         return [
-            self.local_file(file, scratch / f"input-{number}-{Path(file.key).name}", manifest.step)
+            self._local_file(file, scratch / f"input-{number}-{Path(file.key).name}", manifest)
             for number, file in enumerate(manifest.files)
         ]
 
-    def local_file(self, file: LakeFile, target: Path, step: str) -> Path:
-        """A file of a step on local disk, at ``target`` where the lake is not a folder, its bytes checked.
+    def local_file(self, file: LakeFile, target: Path, manifest: Manifest) -> Path:
+        """A file of an output on local disk, at ``target`` where the lake is not a folder, its bytes checked.
 
         Raises:
+            FilesRemoved: a cleaning has removed it, or it is missing.
             BadManifest: it is not what the manifest says.
         """
-        path = self.lake.download(file.key, target)
+        self._require_not_removed(manifest)
+        return self._local_file(file, target, manifest)
+
+    def _require_not_removed(self, manifest: Manifest) -> None:
+        # Also where they are still there: a cleaning removes them when this step may be in the middle of them.
+        if self._is_removed(manifest.step, manifest.digest):
+            raise self._removed(manifest)
+
+    def _removed(self, manifest: Manifest) -> FilesRemoved:
+        return FilesRemoved(
+            f"The files of the {manifest.step} output {manifest.digest} of partition {self.partition} are not in "
+            f"{self.lake.url} any more.",
+            f"Clear the task {manifest.step} of this run and those after it: they are made again.",
+        )
+
+    def _local_file(self, file: LakeFile, target: Path, manifest: Manifest) -> Path:
+        try:
+            path = self.lake.download(file.key, target)
+        except LakeError:
+            if self.lake.has(file.key):
+                raise
+            raise self._removed(manifest) from None
         if path.stat().st_size != file.bytes or sha256_file(path) != file.sha256:
             raise BadManifest(
                 f"{self.lake.uri(file.key)} is not the file that its manifest describes.",
-                f"The file was changed; remove its folder and run {step} again.",
+                f"The file was changed; remove its folder and run {manifest.step} again.",
             )
         return path
 

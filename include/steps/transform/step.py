@@ -46,9 +46,17 @@ def schema_and_mapping(
 
 
 def transform_partition(
-    workspace: Workspace, raw: Manifest, schema: XdmSchema, mapping: MappingSet, *, recipe: int = RECIPE
+    workspace: Workspace,
+    raw: Manifest,
+    schema: XdmSchema,
+    mapping: MappingSet,
+    *,
+    recipe: int = RECIPE,
+    with_files: bool = False,
 ) -> Manifest:
     """Maps an export, or finds it mapped; ``recipe`` is that of ``_id`` (``include.xdm.identity``).
+
+    ``with_files``: also where it was mapped before, if those files are not in the lake any more.
 
     ``counts``: ``exported + not_events = duplicates + quarantined + mapped``, and as ``warnings`` how often a column
     was set to null; ``details["not_converted"]`` has them by destination, and ``details["inexact"]`` those of them that
@@ -58,6 +66,7 @@ def transform_partition(
     names those of ``by_event`` and ``unmapped`` that do not have every name.
 
     Raises:
+        FilesRemoved: the export is not in the lake any more.
         BadManifest: the recipe is of a newer version of this program.
         SchemaError: the schema is not for events; or ``unmapped: fail``, and no mapping names some property.
         WorkerFailed: a process of the step ended before its work was done.
@@ -73,15 +82,15 @@ def transform_partition(
         "recipe": str(recipe),
         "data_version": str(DATA_VERSION),
     }
-    digest = digest_of(inputs)
-    done = workspace.find("transform", digest)
-    if done is not None:
-        return done
+    output = workspace.find_output("transform", inputs, with_files=with_files)
+    if output.manifest is not None:
+        return output.manifest
+    digest = output.digest
     workspace.save_schema(schema)
     with workspace.scratch() as scratch:
         fields = _transformed(workspace, raw, mapping, recipe, scratch, digest)
     fields["details"]["schema_version"] = schema.version
-    return workspace.publish(step="transform", digest=digest, inputs=inputs, **fields)
+    return workspace.publish(step="transform", digest=digest, inputs=output.inputs, **fields)
 
 
 def _transformed(
@@ -133,7 +142,11 @@ def _transformed(
             "inexact": inexact,
             "unmapped": dict(islice(unmapped.items(), _MOST_PROPERTIES)),
             "by_event": found.by_event.most_common(),
-            **({"partial": sorted(name for name, is_so in partial.items() if is_so)} if any(partial.values()) else {}),
+            **(
+                {"partial": sorted(name for name, is_so in partial.items() if is_so)}
+                if any(partial.values())
+                else {}
+            ),
         },
     }
 

@@ -16,9 +16,7 @@ class XdmValidateOperator(PartitionOperator):
     operator_extra_links = (ReportLink(),)
 
     def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
-        from include.steps.validate import validate_partition
-
         mapped = workspace.require("transform", self.upstream_digest(context, "transform"))
         context["ti"].xcom_push(ReportLink.KEY, ReportLink.href(self.dag_id, workspace.partition))
-        manifest = validate_partition(workspace, mapped)
+        manifest = self.steps(workspace, context).validate(mapped)
         return {**self.summary(workspace, manifest), "report": workspace.lake.uri(manifest.details["report"])}

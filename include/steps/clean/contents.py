@@ -1,0 +1,157 @@
+"""What the lake holds of one day of a pipeline: its outputs with their files, its ledgers, and what else may go."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, cast
+
+from include.errors import BadManifest
+from include.lake import manifest as manifests
+from include.lake.history import bound_pipelines, ledger_of
+from include.lake.keys import KeyKind, PartitionKey, read_key
+from include.lake.lake import Lake, LakeObject
+from include.lake.ledger import LedgerRecord
+from include.lake.manifest import Manifest, Step
+from include.steps.asked import looks_of
+
+OutputKey = tuple[str, str]
+"""Step and digest."""
+
+
+@dataclass(frozen=True)
+class StoredOutput:
+    """The folder of an output. Without a manifest it is what a run that crashed has left, or writes now."""
+
+    step: Step
+    digest: str
+    manifest: Manifest | None
+    files: tuple[LakeObject, ...]
+    written: datetime
+    """When its manifest was written, else its newest file."""
+    removed_at: datetime | None = None
+    """When a cleaning wrote down that its files go."""
+
+    @property
+    def key(self) -> OutputKey:
+        return self.step, self.digest
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+
+@dataclass(frozen=True)
+class DayContents:
+    """One day. ``ledgers``: of every history that the pipeline has loaded the day into; none of them is empty."""
+
+    outputs: tuple[StoredOutput, ...] = ()
+    ledgers: tuple[Sequence[LedgerRecord], ...] = ()
+    refreshes: tuple[tuple[datetime, str], ...] = ()
+    """When a refresh found which export."""
+    has_unmoved_ledger: bool = False
+    """Whether a ledger of data version 5 or older is there, and not in any history yet."""
+
+
+@dataclass
+class DayListing:
+    """What a listing shows of a day."""
+
+    files: defaultdict[OutputKey, list[LakeObject]] = field(default_factory=lambda: defaultdict(list))
+    manifests: set[OutputKey] = field(default_factory=set)
+    removals: set[OutputKey] = field(default_factory=set)
+    quarantine: list[LakeObject] = field(default_factory=list)
+    reports: list[LakeObject] = field(default_factory=list)
+    has_first_ledger: bool = False
+
+
+def list_days(lake: Lake, pipeline: str) -> dict[date, DayListing]:
+    """Every day of a pipeline in the lake, out of one listing."""
+    days: defaultdict[date, DayListing] = defaultdict(DayListing)
+    for found in lake.objects(pipeline):
+        key = read_key(found.key)
+        if key is None or key.pipeline != pipeline:
+            continue
+        day = days[key.day]
+        match key.kind:
+            case KeyKind.OUTPUT_FILE:
+                day.files[key.step, key.digest].append(found)
+            case KeyKind.MANIFEST:
+                day.manifests.add((key.step, key.digest))
+            case KeyKind.REMOVAL:
+                day.removals.add((key.step, key.digest))
+            case KeyKind.QUARANTINE:
+                day.quarantine.append(found)
+            case KeyKind.REPORT:
+                day.reports.append(found)
+            case KeyKind.KEPT:
+                first_ledger = PartitionKey(pipeline, key.day).first_ledger
+                day.has_first_ledger |= found.key.startswith(f"{first_ledger}/")
+    return dict(sorted(days.items()))
+
+
+@dataclass(frozen=True)
+class ContentsReader:
+    """Reads days of a pipeline. ``bound``: the histories of the lake, each with the pipeline that began it."""
+
+    lake: Lake
+    pipeline: str
+    bound: Mapping[str, str]
+
+    @classmethod
+    def of(cls, lake: Lake, pipeline: str) -> ContentsReader:
+        """A reader of a lake as it is now."""
+        return cls(lake, pipeline, bound_pipelines(lake))
+
+    def read(self, day: date, listing: DayListing) -> DayContents:
+        """Read the manifests and ledgers of a day.
+
+        Raises:
+            BadManifest: one of them cannot be read; a day that is not understood is not cleaned.
+        """
+        partition = PartitionKey(self.pipeline, day)
+        keys = listing.manifests | listing.removals | listing.files.keys()
+        outputs = tuple(self._output(partition, key, listing) for key in sorted(keys))
+        ledgers = tuple(self._ledgers(day, outputs))
+        looks = tuple(_refreshes(looks_of(self.lake, partition)))
+        return DayContents(outputs, ledgers, looks, listing.has_first_ledger and not ledgers)
+
+    def _output(self, partition: PartitionKey, key: OutputKey, listing: DayListing) -> StoredOutput:
+        step, digest = key
+        found = (
+            manifests.load(self.lake, partition.manifest(step, digest)) if key in listing.manifests else None
+        )
+        removed = self._removed_at(partition.removal(step, digest)) if key in listing.removals else None
+        files = tuple(listing.files.get(key, ()))
+        moments = [datetime.fromisoformat(found.created_at)] if found else [file.modified for file in files]
+        written = max(moments, default=removed)
+        if written is None:
+            raise AssertionError("an output has a manifest, a removal or a file")
+        return StoredOutput(cast("Step", step), digest, found, files, written, removed)
+
+    def _removed_at(self, key: str) -> datetime:
+        try:
+            return datetime.fromisoformat(json.loads(self.lake.read(key) or b"")["at"])
+        except (ValueError, TypeError, KeyError):
+            raise BadManifest(
+                f"{self.lake.uri(key)} is not a readable record of a removal.",
+                "Remove it; the next cleaning writes it again if it is due.",
+            ) from None
+
+    def _ledgers(self, day: date, outputs: Iterable[StoredOutput]) -> Iterator[Sequence[LedgerRecord]]:
+        """Of the histories that the pipeline began, and of those for which something of the day was staged."""
+        targets = {target for target, pipeline in self.bound.items() if pipeline == self.pipeline}
+        staged = (
+            each.manifest.inputs.get("history") for each in outputs if each.manifest and each.step == "stage"
+        )
+        for target in sorted(targets | set(filter(None, staged))):
+            if records := ledger_of(self.lake, target, day).records():
+                yield records
+
+
+def _refreshes(looks: Iterable[Mapping[str, Any]]) -> Iterator[tuple[datetime, str]]:
+    for look in looks:
+        yield datetime.fromisoformat(look["at"]), str(look["export"])

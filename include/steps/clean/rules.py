@@ -1,0 +1,167 @@
+"""Which outputs of a day no run needs any more, and which of their files may be removed: pure functions.
+
+Files go in two steps, so that no run loses a file that it is reading. First a record beside the manifest says that they
+go; from then on every step that would read them makes them again instead. They are removed by a cleaning ``GRACE`` later,
+when every step that may have begun before has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from include.aep.decide import in_flight, loads
+from include.config.model import Retention
+from include.lake.lake import LakeObject
+from include.lake.ledger import LedgerRecord
+from include.lake.manifest import digest_of
+from include.steps.clean.contents import DayContents, OutputKey, StoredOutput
+from include.steps.day_index import progress_of
+
+GRACE = timedelta(hours=18)
+"""Longer than any task of a DAG may run (12 hours)."""
+_BEFORE = {"transform": "export", "validate": "transform", "stage": "validate"}
+_LATER_FIRST = ("stage", "validate", "transform")
+
+
+def outputs_to_remove(day: DayContents, retention: Retention, now: datetime) -> dict[OutputKey, str]:
+    """The outputs whose files are not needed any more, each with the name of the setting that ends them.
+
+    Files of transform, validate and stage end ``superseded_days`` after the day was loaded, or, on a day that is not
+    loaded, after the same step made newer ones. An output is never ended before what was made of it.
+    """
+    if day.has_unmoved_ledger:
+        return {}
+    there = {each.key: each for each in day.outputs if each.removed_at is None}
+    kept = _named_by_a_run(day, there)
+    found: dict[OutputKey, str] = {}
+    for step in _LATER_FIRST if retention.superseded_days is not None else ():
+        least = timedelta(days=retention.superseded_days or 0)
+        for output in (each for each in there.values() if each.step == step):
+            held = kept | {key for other in _left(there, found) if (key := _made_of(other)) is not None}
+            if output.key not in held and now - _spare_since(day, output) >= least:
+                found[output.key] = "superseded_days"
+    raw = [each for each in there.values() if each.step == "export" and each.key not in kept]
+    return found | {each.key: setting for each in raw if (setting := _ended_raw(day, each, retention, now))}
+
+
+def removable_files(day: DayContents, now: datetime) -> list[LakeObject]:
+    """The files of ended outputs that no other output names, ``GRACE`` after that was written down."""
+    ended = {
+        each.key for each in day.outputs if each.removed_at is not None and now - each.removed_at >= GRACE
+    }
+    named = {
+        key
+        for each in day.outputs
+        if each.manifest is not None and each.key not in ended
+        for key in each.manifest.keys
+    }
+    return [file for each in day.outputs if each.key in ended for file in each.files if file.key not in named]
+
+
+def _named_by_a_run(day: DayContents, there: dict[OutputKey, StoredOutput]) -> set[OutputKey]:
+    """The outputs that an unfinished run names, or would find, with all that they were made of; and staged rows that
+    are the only list of a load's ids, as of data version 5."""
+    roots = {("stage", digest) for records in day.ledgers if (digest := _flying(records))}
+    if _loaded_at(day) is None:
+        roots |= {each.key for each in there.values() if _is_newest(day, each)}
+    kept: set[OutputKey] = set()
+    left = list(roots)
+    while left:
+        key = left.pop()
+        if key in kept or key not in there:
+            continue
+        kept.add(key)
+        if (before := _made_of(there[key])) is not None:
+            left.append(before)
+    without_ids = {
+        ("stage", record.staged) for records in day.ledgers for record in loads(records) if record.ids is None
+    }
+    return kept | without_ids
+
+
+def _flying(records: Sequence[LedgerRecord]) -> str | None:
+    """The staged digest that an unfinished run has written into the ledger."""
+    if progress_of(list(records)) in ("none", "empty"):
+        return None
+    flying = records[-1] if records[-1].kind == "claimed" else in_flight(records)
+    return flying.staged if flying is not None else None
+
+
+def _loaded_at(day: DayContents) -> datetime | None:
+    """When the day was loaded as far as its ledgers say; None: a run has not ended, or none has loaded it."""
+    if not day.ledgers or any(progress_of(list(records)) not in ("none", "empty") for records in day.ledgers):
+        return None
+    return max(datetime.fromisoformat(records[-1].at) for records in day.ledgers)
+
+
+def _spare_since(day: DayContents, output: StoredOutput) -> datetime:
+    """Since when no run needs an output of transform, validate or stage that is not named by a run."""
+    loaded_at = _loaded_at(day)
+    if loaded_at is not None:
+        return max(output.written, loaded_at)
+    return min(_later(day, output), default=output.written)
+
+
+def _is_newest(day: DayContents, output: StoredOutput) -> bool:
+    """Whether the next run of a day that is not loaded would find this output."""
+    if output.manifest is None:
+        return False
+    if output.step == "export":
+        return _superseded_at(day, output) is None
+    return not any(_later(day, output))
+
+
+def _later(day: DayContents, output: StoredOutput) -> Iterator[datetime]:
+    """When newer outputs of the same step were written."""
+    for other in day.outputs:
+        if other.step == output.step and other.manifest is not None:
+            if (other.written, other.digest) > (output.written, output.digest):
+                yield other.written
+
+
+def _made_of(output: StoredOutput) -> OutputKey | None:
+    before = _BEFORE.get(output.step)
+    if before is None or output.manifest is None or before not in output.manifest.inputs:
+        return None
+    return before, output.manifest.inputs[before]
+
+
+def _left(there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]) -> list[StoredOutput]:
+    return [each for key, each in there.items() if key not in ended]
+
+
+def _ended_raw(day: DayContents, raw: StoredOutput, retention: Retention, now: datetime) -> str | None:
+    """The setting that ends an export which no unfinished run names."""
+    if retention.superseded_days is not None:
+        least = timedelta(days=retention.superseded_days)
+        superseded = _superseded_at(day, raw) if raw.manifest is not None else raw.written
+        if superseded is not None and now - superseded >= least:
+            return "superseded_days"
+    if retention.raw_days is not None and now - raw.written >= timedelta(days=retention.raw_days):
+        return "raw_days"
+    return None
+
+
+def _superseded_at(day: DayContents, raw: StoredOutput) -> datetime | None:
+    """When another answer to the same request came, after this one had been found for the last time."""
+    request = _request(raw)
+    found = [
+        (each.written, each.digest)
+        for each in day.outputs
+        if each.step == "export" and _request(each) == request
+    ]
+    digests = {digest for _, digest in found}
+    found += [(at, digest) for at, digest in day.refreshes if digest in digests]
+    last = max(at for at, digest in found if digest == raw.digest)
+    return min((at for at, digest in found if digest != raw.digest and at > last), default=None)
+
+
+def _request(raw: StoredOutput) -> str | None:
+    """What was asked for; data version 5 and older did not name the region."""
+    if raw.manifest is None:
+        return None
+    asked = raw.manifest.details.get("request")
+    if not asked:
+        return str(raw.manifest.inputs["request"])
+    return digest_of({name: text for name, text in asked.items() if name != "region"})

@@ -1,0 +1,150 @@
+"""One cleaning of a pipeline's part of the lake. It can be ended anywhere, and run again at any time."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from include.config.model import Pipeline, Retention
+from include.errors import AccessDenied
+from include.failpoint import failpoint
+from include.lake.keys import PartitionKey
+from include.lake.lake import Lake, LakeObject
+from include.steps.clean.contents import ContentsReader, DayListing, StoredOutput, list_days
+from include.steps.clean.rules import outputs_to_remove, removable_files
+
+VERSION = 1
+_PROBE_DIGEST = "0" * 32
+
+
+@dataclass
+class Cleaned:
+    """What was done, or would be. ``ended``: outputs whose files go with a later cleaning, by setting; ``removed``:
+    objects by kind; ``bytes``: of those objects; ``days``: of which something was done."""
+
+    ended: Counter[str] = field(default_factory=Counter)
+    removed: Counter[str] = field(default_factory=Counter)
+    bytes: int = 0
+    ended_bytes: int = 0
+    days: set[date] = field(default_factory=set)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Numbers for a summary."""
+        return {
+            "days": len(self.days),
+            "ended_outputs": self.ended.total(),
+            "ended_bytes": self.ended_bytes,
+            **{f"removed_{kind}": self.removed[kind] for kind in ("files", "quarantine", "reports")},
+            "removed_bytes": self.bytes,
+        }
+
+    def __str__(self) -> str:
+        return (
+            f"{self.removed.total()} objects of {self.bytes} bytes removed ({self.removed['files']} files of outputs, "
+            f"{self.removed['quarantine']} of quarantine, {self.removed['reports']} reports); {self.ended.total()} "
+            f"outputs of {self.ended_bytes} bytes ended, to be removed by a later cleaning; {len(self.days)} days"
+        )
+
+
+def clean(lake: Lake, pipeline: Pipeline, now: datetime, *, dry_run: bool = False) -> Cleaned:
+    """Remove what the pipeline's retention does not keep. ``dry_run``: only count it.
+
+    Raises:
+        AccessDenied: the credential may not remove objects; nothing was changed.
+        BadManifest: a manifest or a ledger of a day cannot be read; that day was not changed.
+    """
+    cleaning = _Cleaning(lake, pipeline.name, pipeline.retention, now, dry_run)
+    days = list_days(lake, pipeline.name)
+    reader = ContentsReader.of(lake, pipeline.name)
+    for day, listing in days.items():
+        cleaning.remove_old(day, listing.quarantine, "quarantine", pipeline.retention.quarantine_days)
+        cleaning.remove_old(day, listing.reports, "reports", pipeline.retention.report_days)
+        if _may_hold_ended(listing, pipeline.retention):
+            cleaning.clean_outputs(reader, day, listing)
+    return cleaning.result
+
+
+def _may_hold_ended(listing: DayListing, retention: Retention) -> bool:
+    """Whether manifests and ledgers have to be read: not of days of which only one export is left, and is kept."""
+    if any(key in listing.removals for key in listing.files):
+        return True
+    raw = [key for key in listing.files if key[0] == "export"]
+    if retention.superseded_days is not None and (len(raw) > 1 or len(raw) < len(listing.files)):
+        return True
+    return retention.raw_days is not None and bool(raw)
+
+
+@dataclass
+class _Cleaning:
+    lake: Lake
+    pipeline: str
+    retention: Retention
+    now: datetime
+    dry_run: bool
+    result: Cleaned = field(default_factory=Cleaned)
+    _is_allowed: bool = False
+
+    def remove_old(self, day: date, objects: Iterable[LakeObject], kind: str, days: int | None) -> None:
+        """Remove objects that were written more than ``days`` ago."""
+        for found in objects if days is not None else ():
+            limit = self.now - timedelta(days=days or 0)
+            # Asked again: a run of the day may have written it since the listing.
+            if found.modified <= limit and (self.dry_run or self.lake.modified(found.key) <= limit):
+                self._remove(day, found, kind)
+
+    def clean_outputs(self, reader: ContentsReader, day: date, listing: DayListing) -> None:
+        """Remove the files of outputs that ended before, and end those that are not needed any more."""
+        contents = reader.read(day, listing)
+        for file in removable_files(contents, self.now):
+            self._remove(day, file, "files")
+        ended = outputs_to_remove(contents, self.retention, self.now)
+        for output in contents.outputs:
+            if output.key in ended:
+                self._end(day, output, ended[output.key])
+
+    def _end(self, day: date, output: StoredOutput, setting: str) -> None:
+        """Write down that the files of an output go."""
+        self.result.ended[setting] += 1
+        self.result.ended_bytes += output.bytes
+        self.result.days.add(day)
+        if self.dry_run:
+            return
+        self._require_right()
+        key = PartitionKey(self.pipeline, day).removal(output.step, output.digest)
+        record = {"version": VERSION, "at": self.now.isoformat(timespec="seconds"), "setting": setting}
+        failpoint("clean.end.before")
+        self.lake.create(
+            key, json.dumps({**record, "files": len(output.files), "bytes": output.bytes}).encode()
+        )
+        failpoint("clean.end.after")
+
+    def _remove(self, day: date, found: LakeObject, kind: str) -> None:
+        self.result.removed[kind] += 1
+        self.result.bytes += found.bytes
+        self.result.days.add(day)
+        if self.dry_run:
+            return
+        self._require_right()
+        failpoint("clean.remove.before")
+        self.lake.remove(found.key)
+        failpoint("clean.remove.after")
+
+    def _require_right(self) -> None:
+        """Try, once, to remove an object that is not there: a store that forbids it says so before anything changes."""
+        if self._is_allowed:
+            return
+        output = PartitionKey(self.pipeline, date.min).output("export", _PROBE_DIGEST)
+        try:
+            self.lake.remove(f"{output}/none")
+        except AccessDenied:
+            raise AccessDenied(
+                f"The lake {self.lake.url} does not let this worker remove objects, which cleaning needs.",
+                "Give its role the right to remove files below raw/, xdm/, valid/, staged/, quarantine/ and report/ "
+                "(docs/security.md), or write superseded_days: null under retention of the pipeline file. Nothing was "
+                "changed.",
+            ) from None
+        self._is_allowed = True

@@ -1,0 +1,33 @@
+"""Clean: the lake kept within the pipeline's retention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.clock import SYSTEM_CLOCK
+from include.errors import AccessDenied
+from mixpanel_aep.context import open_lake, refuse_conf
+from mixpanel_aep.operators.base import PipelineOperator, Summary
+
+
+class CleanOperator(PipelineOperator):
+    """Removes superseded copies and what is older than the pipeline file keeps; the only task that removes anything.
+
+    Where the store forbids it, the task is skipped, unless the pipeline file has ``retention``.
+    """
+
+    def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+        from include.steps.clean import clean
+
+        refuse_conf(context)
+        try:
+            cleaned = clean(open_lake(self.pipeline), self.pipeline, SYSTEM_CLOCK.now())
+        except AccessDenied as denied:
+            if self.pipeline.asks_for_retention:
+                raise
+            raise AirflowSkipException(str(denied)) from None
+        self.log.info("Lake of %s: %s", self.pipeline.name, cleaned)
+        return {"counts": cleaned.counts}
