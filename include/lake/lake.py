@@ -184,7 +184,7 @@ class Lake:
             raise self._error("read", key, error) from None
         return True
 
-    def remove(self, key: str) -> None:
+    def remove_object(self, key: str) -> None:
         """Remove an object that can be made again, or that a retention ends; one that is not there is removed already.
 
         Only ``include.steps.clean`` calls it, and no other object can be removed: not a ledger, ids, or a manifest.

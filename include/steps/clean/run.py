@@ -130,7 +130,7 @@ class _Cleaning:
             return
         self._require_right()
         failpoint("clean.remove.before")
-        self.lake.remove(found.key)
+        self.lake.remove_object(found.key)
         failpoint("clean.remove.after")
 
     def _require_right(self) -> None:
@@ -139,7 +139,7 @@ class _Cleaning:
             return
         output = PartitionKey(self.pipeline, date.min).output("export", _PROBE_DIGEST)
         try:
-            self.lake.remove(f"{output}/none")
+            self.lake.remove_object(f"{output}/none")
         except AccessDenied:
             raise AccessDenied(
                 f"The lake {self.lake.url} does not let this worker remove objects, which cleaning needs.",
