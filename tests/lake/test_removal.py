@@ -1,0 +1,192 @@
+"""The one deletion of the lake: what it can reach, who may call it, and a store that forbids it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import requests
+
+from include.config.model import Retention
+from include.errors import AccessDenied, BadManifest
+from include.lake.keys import PartitionKey, read_key, schema_key
+from include.lake.lake import Lake
+from include.lake.lake_id import LAKE_ID_KEY
+from include.steps.clean import clean
+from tests.making import pipeline
+from tests.serving import Reply, Request, serving
+from tests.storing import SIGNED, s3_stand_in
+
+pytestmark = pytest.mark.sandbox
+ROOT = Path(__file__).parents[2]
+BUCKET = "lake-of-the-removals"
+DIGEST, OTHER = "ab" * 16, "cd" * 16
+PLACE = PartitionKey("shop", date(2026, 7, 1))
+
+KEYS = {
+    # Every kind of key that a lake has: whether a cleaning may ever remove it.
+    f"{PLACE.output('export', DIGEST)}/events-0123456789abcdef.jsonl.gz": True,
+    f"{PLACE.output('transform', DIGEST)}/part-00000.parquet": True,
+    f"{PLACE.output('transform', DIGEST)}/events.parquet": True,
+    f"{PLACE.output('validate', DIGEST)}/part-00000.parquet": True,
+    f"{PLACE.output('stage', DIGEST)}/events-0123456789abcdef.parquet": True,
+    f"{PLACE.output('stage', DIGEST)}/events-0123456789abcdef.json": True,
+    PLACE.quarantine("transform", DIGEST): True,
+    PLACE.quarantine("validate", DIGEST): True,
+    PLACE.quarantine("ingest", DIGEST): True,
+    PLACE.report(DIGEST): True,
+    **{PLACE.manifest(step, DIGEST): False for step in ("export", "transform", "validate", "stage")},
+    **{PLACE.removal(step, DIGEST): False for step in ("export", "transform", "validate", "stage")},
+    PLACE.look("a run"): False,
+    f"{PLACE.first_ledger}/000001.json": False,
+    schema_key("shop", DIGEST): False,
+    f"_histories/{DIGEST}/history.json": False,
+    f"_histories/{DIGEST}/index.json": False,
+    f"_histories/{DIGEST}/batches.json": False,
+    f"_histories/{DIGEST}/verified.json": False,
+    f"_histories/{DIGEST}/ledger/2026-07-01/000001.json": False,
+    f"_histories/{DIGEST}/ids/2026-07-01/{OTHER}.parquet": False,
+    "_budget/mixpanel-4000001/000000001.json": False,
+    LAKE_ID_KEY: False,
+    ".writable": False,
+    # And what is none of ours, or leads elsewhere.
+    "shop/2026-07-01/raw/notes.txt": False,
+    "shop/2026-07-01/other/abababababababab/part-00000.parquet": False,
+    "shop/2026-02-30/raw/abababababababab/events.jsonl.gz": False,
+    f"shop/2026-07-01/raw/{DIGEST}/../../../../_histories/x.json": False,
+    f"shop/2026-07-01/raw/{DIGEST}/.hidden": False,
+    f"shop/2026-07-01/raw/{DIGEST}/inner/file.parquet": False,
+    f"/shop/2026-07-01/report/{DIGEST}.html": False,
+    f"shop/2026-07-01/report/{DIGEST}.html\n": False,
+}
+
+
+@pytest.mark.parametrize(("key", "may"), KEYS.items())
+def test_the_lake_removes_what_can_be_made_again_or_is_ended_by_a_retention_and_nothing_else(
+    tmp_path: Path, key: str, may: bool
+) -> None:
+    found = read_key(key)
+    assert (found is not None and found.is_removable) is may
+    lake = Lake(f"file://{tmp_path}/lake")
+    path = tmp_path / "lake" / key.lstrip("/")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    if may:
+        lake.remove_object(key)
+        lake.remove_object(key)
+    else:
+        with pytest.raises(ValueError, match="is never removed"):
+            lake.remove_object(key)
+    assert path.exists() is not may
+
+
+def test_only_the_cleaning_removes_objects() -> None:
+    callers = {
+        str(path.relative_to(ROOT).parent)
+        for folder in ("include", "plugins", "dags")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute | ast.Name | ast.Constant)
+        and "remove_object" in {getattr(node, name, None) for name in ("attr", "id", "value")}
+    }
+    assert callers == {"include/steps/clean"}
+
+
+def test_only_one_place_of_the_lake_asks_a_store_to_delete() -> None:
+    calls = [
+        (path.name, node.lineno)
+        for path in (ROOT / "include/lake").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("delete", "delete_async", "rmtree")
+    ]
+    assert [name for name, _ in calls] == ["lake.py"]
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    with s3_stand_in(BUCKET) as url:
+        yield url
+
+
+def s3_lake(url: str, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    for name, value in {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "canary-s3-key",
+        "AWS_SECRET_ACCESS_KEY": "canary-s3-secret",
+        "AWS_REGION": "eu-north-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return Lake(f"s3://{BUCKET}/{uuid4().hex}")
+
+
+def test_an_object_of_a_bucket_is_removed_and_one_that_is_not_there_is_removed_already(
+    moto: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, key = s3_lake(moto, monkeypatch), PLACE.report(DIGEST)
+    lake.create(key, b"x")
+    lake.create(PLACE.report(OTHER), b"xyz")
+    assert lake.has(key)
+    assert [(found.key, found.bytes) for found in lake.objects("shop")] == [(key, 1), (PLACE.report(OTHER), 3)]
+    lake.remove_object(key)
+    lake.remove_object(key)
+    assert list(lake.keys("shop")) == [PLACE.report(OTHER)]
+    assert (lake.has(key), lake.folders("shop"), lake.folders("nowhere")) == (False, ["2026-07-01"], [])
+
+
+DENIED = b"""<?xml version="1.0" encoding="UTF-8"?><DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+<Error><Key>%s</Key><Code>AccessDenied</Code><Message>canary-text</Message></Error></DeleteResult>"""
+WHOLE = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>canary-text</Message></Error>'
+
+
+@pytest.mark.parametrize("each", [True, False])
+def test_a_store_that_forbids_removals_is_named_and_nothing_is_changed(
+    moto: str, monkeypatch: pytest.MonkeyPatch, each: bool
+) -> None:
+    def forbid(request: Request) -> Reply:
+        if "delete" in request.query or request.target.endswith("?delete"):
+            key = request.body.partition(b"<Key>")[2].partition(b"</Key>")[0]
+            return Reply(200, DENIED % key) if each else Reply(403, WHOLE)
+        answer = requests.request(
+            request.method, f"{moto}{request.target}", data=request.body, headers=dict(request.headers), timeout=20
+        )
+        kept = ("etag", "content-type", "last-modified", "content-range")
+        headers = {name: value for name, value in answer.headers.items() if name.lower() in kept}
+        return Reply(answer.status_code, answer.content, headers)
+
+    with serving(forbid) as proxy:
+        lake = s3_lake(proxy.url, monkeypatch)
+        prefix = lake.url.removeprefix(f"s3://{BUCKET}/")
+        lake.create(PLACE.report(DIGEST), b"x")
+        part = f"{PLACE.output('transform', DIGEST)}/part-00000.parquet"
+        lake.create(part, b"x")
+        before = set(lake.keys(""))
+        asked = pipeline(retention={"report_days": 1})
+        with pytest.raises(AccessDenied, match="does not let this worker remove objects") as refused:
+            clean(lake, asked, datetime.now(UTC) + timedelta(days=30))
+        assert "docs/security.md" in refused.value.hint
+        assert "canary" not in str(refused.value)
+        assert set(lake.keys("")) == before
+        later = datetime.now(UTC) + timedelta(days=30)
+        assert clean(lake, asked, later, dry_run=True).counts["removed_reports"] == 1
+    listed = requests.get(f"{moto}/{BUCKET}?list-type=2&prefix={prefix}", headers=SIGNED, timeout=20).text
+    assert part in listed
+
+
+def test_a_lake_with_nothing_to_remove_needs_no_right(moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = s3_lake(moto, monkeypatch)
+    lake.create(PLACE.report(DIGEST), b"x")
+    monkeypatch.setattr(Lake, "remove_object", lambda *_: pytest.fail("nothing was due"))
+    done = clean(lake, pipeline(retention=Retention(report_days=5)), datetime.now(UTC))
+    assert done.counts["days"] == 0
+
+
+def test_a_record_of_a_removal_that_cannot_be_read_stops_the_cleaning_of_its_day(tmp_path: Path) -> None:
+    lake = Lake(f"file://{tmp_path}/lake")
+    lake.create(PLACE.removal("transform", DIGEST), b"half")
+    lake.create(f"{PLACE.output('transform', DIGEST)}/part-00000.parquet", b"x")
+    with pytest.raises(BadManifest, match="is not a readable record of a removal"):
+        clean(lake, pipeline(), datetime.now(UTC))

@@ -1,0 +1,217 @@
+"""Which outputs and files of a day may go: for every mixture of outputs, loads and ages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.config.model import Retention
+from include.lake.lake import LakeObject
+from include.lake.ledger import LedgerRecord
+from include.lake.manifest import LakeFile, Manifest, Step
+from include.steps.clean.contents import DayContents, StoredOutput
+from include.steps.clean.rules import GRACE, outputs_to_remove, removable_files
+
+pytestmark = pytest.mark.unit
+START = datetime(2026, 7, 2, tzinfo=UTC)
+BEFORE: dict[Step, Step] = {"transform": "export", "validate": "transform", "stage": "validate"}
+STEPS: tuple[Step, ...] = ("export", "transform", "validate", "stage")
+WEEK = Retention(superseded_days=7)
+
+
+def digest(step: str, number: int) -> str:
+    return f"{STEPS.index(step):x}{number:x}".ljust(32, "0")  # type: ignore[arg-type]
+
+
+def output(
+    step: Step, number: int, days: float, made_of: int = 0, *, shared: bool = False, removed: float | None = None
+) -> StoredOutput:
+    """An output with one file, or naming the file of what it was made of."""
+    written = START + timedelta(days=days)
+    key = f"shop/2026-07-01/{step}/{digest(step, number)}/file"
+    named = f"shop/2026-07-01/{BEFORE[step]}/{digest(BEFORE[step], made_of)}/file" if shared else key
+    manifest = Manifest(
+        step=step,
+        pipeline="shop",
+        partition="2026-07-01",
+        digest=digest(step, number),
+        inputs={BEFORE[step]: digest(BEFORE[step], made_of)} if step in BEFORE else {"request": "r"},
+        files=(LakeFile(key=named, bytes=1, sha256="0", rows=1),),
+        counts={},
+        created_at=written.isoformat(),
+    )
+    files = () if shared else (LakeObject(key, 1, written),)
+    ended = None if removed is None else START + timedelta(days=removed)
+    return StoredOutput(step, digest(step, number), manifest, files, written, ended)
+
+
+def record(number: int, kind: str, staged: int, days: float, **fields: Any) -> LedgerRecord:
+    ids = LakeFile(key="ids", bytes=1, sha256="0", rows=1)
+    at = (START + timedelta(days=days)).isoformat()
+    return LedgerRecord(
+        number=number, kind=kind, run="r", at=at, content="c", staged=digest("stage", staged), batch=f"b{staged}",
+        **{"ids": ids, **fields},
+    )  # type: ignore[arg-type]  # fmt: skip
+
+
+def loaded(staged: int, days: float, **fields: Any) -> tuple[LedgerRecord, ...]:
+    return record(1, "created", staged, days, **fields), record(2, "active", staged, days, **fields)
+
+
+CHAIN = tuple(output(step, 0, 0) for step in STEPS)
+
+
+def ended(day: DayContents, days: float, retention: Retention = WEEK) -> set[str]:
+    """The steps whose outputs end, each with the number of its output."""
+    found = outputs_to_remove(day, retention, START + timedelta(days=days))
+    return {f"{step} {key[1]}" for step, key in found}
+
+
+def test_a_week_counts_from_the_load_and_not_from_when_the_rows_were_made() -> None:
+    day = DayContents(CHAIN, (loaded(0, 30),))
+    assert ended(day, 36.9) == set()
+    assert ended(day, 37) == {"transform 0", "validate 0", "stage 0"}
+
+
+def test_an_export_ends_a_week_after_a_newer_answer_to_the_same_request() -> None:
+    other = replace(output("export", 2, 0), manifest=output("export", 2, 0).manifest.model_copy(update={"inputs": {"request": "other"}}))  # type: ignore[union-attr]  # fmt: skip
+    outputs = (output("export", 0, 0), output("export", 1, 10), other)
+    day = DayContents(outputs, (loaded(0, 10),))
+    assert ended(day, 16.9) == set()
+    assert ended(day, 17) == {"export 0"}
+    found_again = replace(day, refreshes=((START + timedelta(days=12), digest("export", 0)),))
+    assert ended(found_again, 19) == {"export 1"}, "the newest answer was the older export over again"
+
+
+def test_the_export_ends_by_its_own_age_only_where_the_day_is_loaded() -> None:
+    raw = Retention(raw_days=30, superseded_days=None)
+    assert ended(DayContents(CHAIN, (loaded(0, 0),)), 29.9, raw) == set()
+    assert ended(DayContents(CHAIN, (loaded(0, 0),)), 30, raw) == {"export 0"}
+    assert ended(DayContents(CHAIN), 3000, raw) == set()
+    assert ended(DayContents(CHAIN, (loaded(0, 0)[:1],)), 3000, raw) == set()
+
+
+def test_rows_that_are_the_only_list_of_a_loads_ids_stay_for_ever() -> None:
+    shared = (*CHAIN[:2], output("validate", 0, 0, shared=True), output("stage", 0, 0, shared=True))
+    day = DayContents(shared, (loaded(0, 0, ids=None),))
+    assert "stage 0" not in ended(day, 4000)
+    gone = replace(day, outputs=tuple(replace(each, removed_at=START) if each.step != "stage" else each for each in shared))
+    left = {file.key for file in removable_files(gone, START + timedelta(days=4000))}
+    (named,) = shared[-1].manifest.files  # type: ignore[union-attr]
+    assert named.key not in left
+    assert left
+    replaced = (*loaded(0, 0, ids=None), record(3, "active", 1, 9, replaces=("b0",)))
+    assert "stage 0" in ended(replace(day, ledgers=(replaced,)), 4000)
+
+
+def test_a_ledger_that_no_history_has_yet_keeps_everything() -> None:
+    assert ended(DayContents(CHAIN, (), has_unmoved_ledger=True), 4000) == set()
+
+
+def test_what_a_crashed_run_left_without_a_manifest_ends_by_its_age() -> None:
+    left = replace(output("transform", 5, 3), manifest=None)
+    for day in (DayContents((*CHAIN, left)), DayContents((*CHAIN, left), (loaded(0, 0),))):
+        assert "transform 5" not in {each for each in ended(day, 9.9)}
+        assert "transform 5" in ended(day, 10)
+    assert "export 5" in ended(DayContents((*CHAIN, replace(output("export", 5, 3), manifest=None))), 10)
+
+
+@st.composite
+def days(draw: st.DrawFn) -> DayContents:
+    """Any mixture of outputs, made of each other or of what is not there, and of any ledger."""
+    age = st.floats(0, 40)
+    outputs: dict[tuple[str, str], StoredOutput] = {}
+    for step in STEPS:
+        for number in range(draw(st.integers(0, 3))):
+            made = output(
+                step, number, draw(age), draw(st.integers(0, 3)), shared=step in ("validate", "stage") and draw(st.booleans()),
+                removed=draw(st.none() | age),
+            )  # fmt: skip
+            if not draw(st.integers(0, 8)):
+                made = replace(made, manifest=None)
+            outputs[made.key] = made
+    ledgers = []
+    for _ in range(draw(st.integers(0, 2))):
+        kinds = draw(st.lists(st.sampled_from(["claimed", "created", "completing", "active", "failed", "empty", "gone"]), min_size=1, max_size=6))  # fmt: skip
+        ledgers.append(
+            tuple(
+                record(n + 1, kind, draw(st.integers(0, 3)), draw(age), **({"ids": None} if draw(st.booleans()) else {}))
+                for n, kind in enumerate(kinds)
+            )
+        )
+    refreshes = draw(st.lists(st.tuples(age, st.integers(0, 3)), max_size=3))
+    found = tuple((START + timedelta(days=at), digest("export", number)) for at, number in refreshes)
+    return DayContents(tuple(outputs.values()), tuple(ledgers), found, draw(st.integers(0, 9)) == 0)
+
+
+RETENTIONS = st.builds(
+    Retention, raw_days=st.none() | st.integers(1, 20), superseded_days=st.none() | st.integers(1, 20)
+)
+
+
+@given(days(), RETENTIONS, st.floats(40, 90))
+def test_nothing_ends_before_its_time_or_before_what_was_made_of_it(
+    day: DayContents, retention: Retention, at: float
+) -> None:
+    now = START + timedelta(days=at)
+    ends = outputs_to_remove(day, retention, now)
+    by_key = {each.key: each for each in day.outputs}
+    assert ends.keys() <= {each.key for each in day.outputs if each.removed_at is None}
+    for key, setting in ends.items():
+        least = getattr(retention, setting)
+        assert now - by_key[key].written >= timedelta(days=least)
+        for other in day.outputs:
+            is_left = other.key not in ends and other.removed_at is None and other.manifest is not None
+            if is_left and key[0] != "export" and other.manifest.inputs.get(key[0]) == key[1]:
+                raise AssertionError(f"{other.key} was made of {key} and stays")
+
+
+@given(days(), RETENTIONS, st.floats(40, 90))
+def test_what_the_newest_record_of_a_run_in_progress_names_stays_with_all_it_was_made_of(
+    day: DayContents, retention: Retention, at: float
+) -> None:
+    ends = outputs_to_remove(day, retention, START + timedelta(days=at))
+    by_key = {each.key: each for each in day.outputs if each.removed_at is None}
+    for records in day.ledgers:
+        if records[-1].kind not in ("claimed", "created", "completing", "failed"):
+            continue
+        key: tuple[str, str] | None = ("stage", records[-1].staged)
+        while key in by_key:
+            assert key not in ends
+            manifest = by_key[key].manifest  # type: ignore[index]
+            before = BEFORE.get(key[0])  # type: ignore[index, call-overload]
+            key = (before, manifest.inputs[before]) if manifest is not None and before else None
+
+
+@given(days(), st.floats(0, 90))
+def test_files_go_only_after_the_grace_and_where_no_output_that_stays_names_them(day: DayContents, at: float) -> None:
+    now = START + timedelta(days=at)
+    gone = {file.key for file in removable_files(day, now)}
+    for each in day.outputs:
+        if each.removed_at is not None and now - each.removed_at >= GRACE:
+            continue
+        assert not gone & {file.key for file in each.files}
+        if each.manifest is not None:
+            assert not gone & each.manifest.keys
+
+
+@given(days(), st.integers(1, 20))
+def test_a_day_that_is_loaded_ends_up_with_its_newest_exports_alone(day: DayContents, least: int) -> None:
+    loaded_day = replace(day, ledgers=(loaded(0, 20),), has_unmoved_ledger=False)
+    retention, now = Retention(superseded_days=least), START + timedelta(days=40 + least)
+    ends = outputs_to_remove(loaded_day, retention, now)
+    left = [each for each in day.outputs if each.key not in ends and each.removed_at is None]
+    assert {each.step for each in left} <= {"export"}
+    assert len(left) <= 1
+    finished = replace(
+        loaded_day,
+        outputs=tuple(replace(each, removed_at=each.removed_at or now) if each not in left else each for each in day.outputs),
+    )
+    assert outputs_to_remove(finished, retention, now + timedelta(days=400)) == {}
+    files = {file.key for each in day.outputs if each not in left for file in each.files}
+    assert {file.key for file in removable_files(finished, now + GRACE)} == files
