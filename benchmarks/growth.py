@@ -1,0 +1,101 @@
+"""How large is the lake of a loaded day? Bytes by kind, as multiples of the export's, before and after a cleaning.
+
+    python -m benchmarks.growth [--events N]
+
+A day is loaded, refreshed with three more events, and replaced under another mapping; then a week passes and the lake is
+cleaned twice, a day apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+from benchmarks.__main__ import sandbox
+from benchmarks.days import write_day
+from benchmarks.place import DAY, Place
+from benchmarks.variants import VARIANTS
+from include.aep.setup import setup_pipeline
+from include.clock import SYSTEM_CLOCK
+from include.config.model import Pipeline
+from include.lake.keys import STEP_FOLDERS, read_key
+from include.lake.lake import Lake
+from include.steps.clean import clean
+from include.steps.ingest import Ingested
+from include.steps.run_day import DayRun
+from include.steps.workspace import Workspace
+
+_LATE = 3
+_MOMENTS = ("loaded", "refreshed and replaced", "cleaned")
+Sizes = dict[str, int]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument("--events", type=int, default=200_000)
+    found = lake_growth(parser.parse_args().events)
+    print(json.dumps({moment: ratios(sizes) for moment, sizes in found.items()}, indent=1))
+
+
+def ratios(sizes: Sizes) -> dict[str, float]:
+    """Bytes by kind, and of all together, as multiples of one export's."""
+    found = {kind: size / sizes["one export"] for kind, size in sizes.items() if kind != "one export"}
+    return {name: round(ratio, 4) for name, ratio in {**found, "all": sum(found.values())}.items()}
+
+
+def lake_growth(events: int) -> dict[str, Sizes]:
+    """Load, refresh, replace and clean a day of so many events; bytes by kind after each."""
+    with tempfile.TemporaryDirectory(prefix="mixpanel-aep-growth-") as name:
+        folder = Path(name)
+        VARIANTS["shipped"].write_files(folder)
+        write_day(folder / "answer.gz", events)
+        with sandbox(folder) as url:
+            place = Place(folder, url)
+            place.use_variant()
+            setup_pipeline(place.pipeline, place.aep, place.lake, source=str(place.source))
+            found = [_load(place, place.pipeline, "one")]
+            write_day(folder / "late.gz", events, late=_LATE)
+            (folder / "late.gz").replace(folder / "answer.gz")
+            _load(place, place.pipeline, "two", refresh=True)
+            other = place.pipeline.model_copy(update={"unmapped": "drop"})
+            found.append(_load(place, other, "three", replace=True))
+            for days in (8, 9):
+                clean(place.lake, place.pipeline, SYSTEM_CLOCK.now() + timedelta(days=days))
+            found.append(_sizes(place.lake))
+        return dict(zip(_MOMENTS, found, strict=True))
+
+
+def _load(
+    place: Place, pipeline: Pipeline, run: str, *, refresh: bool = False, replace: bool = False
+) -> Sizes:
+    workspace = Workspace.of(place.lake, pipeline, DAY)
+    steps = DayRun(
+        workspace, place.source, place.mixpanel, place.aep, run, refresh=run if refresh else None, replace=replace
+    )
+    staged = steps.to_staged()
+    while not isinstance(steps.ingest(staged), Ingested):
+        SYSTEM_CLOCK.sleep(0.2)
+    return _sizes(place.lake)
+
+
+def _sizes(lake: Lake) -> Sizes:
+    """Bytes by kind, and those of one export."""
+    sizes: Counter[str] = Counter()
+    exports = []
+    for found in lake.objects(""):
+        key = read_key(found.key)
+        if key is not None and key.is_removable:
+            kind = STEP_FOLDERS.get(key.step, key.kind.value)
+            exports += [found.bytes] if kind == "raw" else []
+        else:
+            kind = "ids" if "/ids/" in found.key else "records"
+        sizes[kind] += found.bytes
+    return {"one export": max(exports), **dict(sorted(sizes.items()))}
+
+
+if __name__ == "__main__":
+    main()
