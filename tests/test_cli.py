@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, redirect_stderr
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+import time_machine
 import yaml
 
 from include.aep import plan as plans
@@ -93,6 +95,28 @@ def change(path: Path, *changes: tuple[str, str]) -> None:
         assert old in text
         text = text.replace(old, new)
     path.write_text(text)
+
+
+def test_a_lake_is_cleaned_and_an_export_that_is_gone_is_not_discovered(
+    cli: Cli, pipelines: Path, tmp_path: Path
+) -> None:
+    change(pipelines / "shop.yaml", ("events: [] ", "events: [Searched] "))
+    with (pipelines / "shop.yaml").open("a") as file:
+        file.write("retention: {raw_days: 30}\n")
+    assert cli("apply", "shop")[0] == 0
+    assert cli("run", "shop", "2026-07-01")[0] == 0
+    files = {path for path in tmp_path.glob("lake/shop/*/*/*/*") if path.name != "manifest.json"}
+    assert cli("clean", "shop")[1].startswith("ok clean     0 objects of 0 bytes removed")
+    for days in (31, 32):
+        with time_machine.travel(datetime.now(UTC) + timedelta(days=days), tick=True):
+            code, text = cli("clean", "shop", "--dry-run")
+            assert (code, text.startswith("ok would ")) == (0, True)
+            assert cli("clean", "shop")[1] == text.replace("would", "clean")
+    assert files
+    assert not any(path.exists() for path in files)
+    code, text = cli("discover", "shop")
+    assert (code, "The lake has no exported day of pipeline shop." in text) == (1, True)
+    assert cli("preview", "shop", "2026-07-01", "--rows", "1")[0] == 0
 
 
 def test_a_day_is_carried_and_what_it_holds_is_discovered_planned_and_loaded(

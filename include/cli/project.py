@@ -26,14 +26,14 @@ from include.config.loader import (
 from include.config.model import Pipeline
 from include.errors import ConfigError
 from include.http.call import Patience
-from include.lake import manifest as manifests
-from include.lake.keys import PartitionKey
+from include.lake.keys import KeyKind, PartitionKey, read_key
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.mixpanel.budget import ExportBudget
 from include.mixpanel.client import EXPORT_PATIENCE, MixpanelClient
 from include.mixpanel.raw_file import read_lines
 from include.mixpanel.settings import MixpanelSettings
+from include.steps.asked import exports
 from include.steps.workspace import Workspace
 
 PROJECT = Path(__file__).parents[2]
@@ -120,16 +120,17 @@ class Project:
         return max(last - timedelta(days=count - 1), self.pipeline.start_date), last
 
     def exported(self, day: date) -> Manifest | None:
-        """The day's newest export in the lake."""
-        keys = self.lake.keys(PartitionKey(self.pipeline.name, day).step("export"))
-        found = [manifests.load(self.lake, key) for key in keys if key.endswith("/manifest.json")]
-        return max(filter(None, found), key=lambda manifest: manifest.created_at, default=None)
+        """The day's newest export whose file is in the lake."""
+        place = Workspace(self.lake, self.pipeline, PartitionKey(self.pipeline.name, day), self.clock)
+        found = sorted(exports(self.lake, place.partition), key=lambda each: each.created_at, reverse=True)
+        return next(filter(place.has_files, found), None)
 
     def exported_days(self, most: int) -> list[date]:
-        """The newest days that were exported, newest first."""
-        keys = self.lake.keys(f"{self.pipeline.name}/")
-        days = {key.split("/")[1] for key in keys if "/raw/" in key and key.endswith("/manifest.json")}
-        return [date.fromisoformat(day) for day in sorted(days, reverse=True)[:most]]
+        """The newest days that were exported and whose exports are kept, newest first."""
+        found = map(read_key, self.lake.keys(self.pipeline.name))
+        days = {key.day for key in found if key and key.step == "export" and key.kind is KeyKind.OUTPUT_FILE}
+        kept = (day for day in sorted(days, reverse=True) if self.exported(day) is not None)
+        return list(islice(kept, most))
 
     @contextmanager
     def raw_lines(self, day: date) -> Iterator[Iterator[bytes]]:

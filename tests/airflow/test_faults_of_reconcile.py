@@ -53,7 +53,7 @@ def test_late_changed_and_vanished_events_of_a_backfill_go_through_the_scheduler
     project, run = reconciled
     first, last = project.days
     tasks = {name: task["state"] for name, task in project.tasks(run).items()}
-    assert tasks == dict.fromkeys(("look", str(first), str(last), "close", "audit", "finish"), "success")
+    assert tasks == dict.fromkeys(("look", str(first), str(last), "close", "audit", "clean", "finish"), "success")
     assert project.result(run, first)["counts"] == {
         "staged": 2, "active": 5, "late": 2, "changed": 1, "vanished": 1,
     }  # fmt: skip
@@ -132,5 +132,5 @@ def test_without_late_days_the_reconcile_dag_exports_no_day_and_closes(projects:
     assert project.finish(project.reconcile_id, run) == "success"
     states = {task: found["state"] for task, found in project.tasks(run).items()}
     assert states.pop("day") == "skipped"
-    assert states == dict.fromkeys(("look", "close", "audit", "finish"), "success")
+    assert states == dict.fromkeys(("look", "close", "audit", "clean", "finish"), "success")
     assert project.exports() == exports

@@ -14,17 +14,24 @@ from typing import Any
 import pytest
 import requests
 import time_machine
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    TaskDeferred,
+)
 
 from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
-from include.errors import ConfigError, Conflict, Terminal, Throttled, Transient
+from include.errors import AccessDenied, ConfigError, Conflict, Terminal, Throttled, Transient
+from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from mixpanel_aep import hooks
 from mixpanel_aep.context import look, partition_of, replaces
 from mixpanel_aep.errors import explained
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
+from mixpanel_aep.operators.clean import CleanOperator
 from mixpanel_aep.operators.export import MixpanelExportOperator
 from mixpanel_aep.operators.ingest import AepIngestOperator, dataset_asset
 from mixpanel_aep.operators.reconcile import (
@@ -329,6 +336,35 @@ def test_what_a_run_may_not_ask_is_refused(conf: dict[str, Any]) -> None:
     asked = context(conf=conf)
     with pytest.raises(ConfigError, match="This run's"):
         (partition_of(asked), replaces(asked), look(asked))
+
+
+def test_a_lake_that_forbids_removals_skips_the_cleaning_unless_the_pipeline_asks_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = f"file://{tmp_path}/lake"
+    usual = PIPELINES["hostile"].model_copy(update={"lake": lake})
+    asked = Pipeline.model_validate({**usual.model_dump(by_alias=True), "retention": {"report_days": 1}})
+    partition = PartitionKey("hostile", DAY)
+    key = partition.report("ab" * 16)
+    for each in (key, f"{partition.output('transform', 'ab' * 16)}/part-00000.parquet"):
+        Lake(lake).create(each, b"x")
+
+    def forbid(self: Lake, key: str) -> None:  # noqa: ARG001
+        raise AccessDenied("The lake does not let this worker remove it.", "Give its role that right.")
+
+    def clean(pipeline: Pipeline) -> Any:
+        return CleanOperator(task_id="clean", pipeline=pipeline).execute(context(None))
+
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=30), tick=True):
+        with monkeypatch.context() as patch:
+            patch.setattr(Lake, "remove_object", forbid)
+            with pytest.raises(AirflowSkipException, match="does not let this worker remove objects"):
+                clean(usual)
+            with pytest.raises(AirflowFailException, match="does not let this worker remove objects"):
+                clean(asked)
+        assert Lake(lake).has(key)
+        assert clean(asked)["counts"]["removed_reports"] == 1
+    assert not Lake(lake).has(key)
 
 
 def test_what_a_run_asks_is_read_from_its_conf() -> None:

@@ -115,9 +115,9 @@ def _is_newest(day: DayContents, output: StoredOutput) -> bool:
 def _later(day: DayContents, output: StoredOutput) -> Iterator[datetime]:
     """When newer outputs of the same step were written."""
     for other in day.outputs:
-        if other.step == output.step and other.manifest is not None:
-            if (other.written, other.digest) > (output.written, output.digest):
-                yield other.written
+        is_rival = other.step == output.step and other.manifest is not None
+        if is_rival and (other.written, other.digest) > (output.written, output.digest):
+            yield other.written
 
 
 def _made_of(output: StoredOutput) -> OutputKey | None:
