@@ -12,7 +12,15 @@ import msgspec
 
 from include.mixpanel.reading import is_evidence
 from include.mixpanel.time import Reading
-from include.xdm.identity import BEFORE_MERGE, MERGE_MARKS, NOT_CONTENT, content_digests, content_lines, event_ids
+from include.xdm.identity import (
+    BEFORE_MERGE,
+    MERGE_MARKS,
+    NOT_CONTENT,
+    compaction_key,
+    content_digests,
+    content_lines,
+    event_ids,
+)
 from include.xdm.lines import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper_than, is_plain
 from include.xdm.sift import (
     ENOUGH_EVIDENCE,
@@ -175,7 +183,7 @@ class BlockReader:
             contents=content_digests(
                 events, seconds, parsed.contents, is_plain=is_plain
             ),
-            compacted=list(map(hash, zip(events, distinct_ids, insert_ids, strict=True))),
+            compacted=list(map(compaction_key, events, distinct_ids, insert_ids)),
         )
         if not all(insert_ids):
             for n in [n for n, insert_id in enumerate(insert_ids) if not insert_id]:

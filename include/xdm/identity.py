@@ -136,5 +136,14 @@ def content_digests(events: Sequence[str], seconds: Sequence[int], lines: Sequen
     ])  # fmt: skip
 
 
+def compaction_key(event: str, distinct_id: str, insert_id: str) -> int:
+    """A 61-bit number that is equal for events of a day that Mixpanel's compaction may merge, in every process.
+
+    Not ``hash`` of the texts, which is another one in each process.
+    """
+    text = "\0".join((event, distinct_id, insert_id))
+    return hash(int.from_bytes(text.encode("utf-8", "surrogatepass"), "big"))  # the remainder by 2^61 - 1
+
+
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

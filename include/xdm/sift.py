@@ -21,6 +21,7 @@ from include.xdm.identity import (
     BEFORE_MERGE,
     MERGE_MARKS,
     RECIPE,
+    compaction_key,
     content_digest,
     event_id,
     event_id_of_content,
@@ -133,7 +134,7 @@ class Sieve:
         self.by_event[event] += 1
         return SiftedEvent(
             number, bytes.fromhex(identity), when.milliseconds, wall_ms // 1000, processed_ms or 0, bool(insert_id),
-            event, properties, content, hash((event, distinct_id, insert_id)),
+            event, properties, content, compaction_key(event, distinct_id, insert_id),
         )  # fmt: skip
 
     def count_merge(self, properties: Mapping[str, msgspec.Raw]) -> None:

@@ -18,7 +18,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import include
 from include import errors
 from include.errors import ConfigError, PipelineError, WorkerFailed
 from include.steps.transform.job import Job
@@ -28,7 +27,7 @@ VARIABLE = "MIXPANEL_AEP_PROCESSES"
 USUAL = 2
 _ROWS_FOR_ANOTHER = 60_000
 """To start a process takes as long as to map about half of that."""
-_ROOT = Path(include.__file__).parents[1]
+_ROOT = Path(errors.__file__).parents[1]
 _START = (
     "import sys; sys.path[:] = {path!r}; from include.steps.transform.worker import main; main({connection}, {life})"
 )
@@ -58,13 +57,10 @@ class Helper:
         life, its_life = socket.socketpair()
         with its, its_life:
             code = _START.format(path=[str(_ROOT), *sys.path], connection=its.fileno(), life=its_life.fileno())
-            # Equal events have equal hashes in all processes of this step.
-            environment = {**os.environ, "PYTHONHASHSEED": "0"}
             self._process = subprocess.Popen(
                 [sys.executable, "-c", code],
                 pass_fds=(its.fileno(), its_life.fileno()),
                 stdin=subprocess.DEVNULL,
-                env=environment,
             )
         self._life = life
         self._connection: Connection[Any, Any] = Connection(mine.detach())
