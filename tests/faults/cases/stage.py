@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from include.demo.evidence import newest_manifests
+from include.lake.keys import step_of
 from tests.faults.case import ALL_OF_IT, NO_FAULTS, Case, Do, Elsewhere, Go, Together, dies, run
 from tests.faults.place import Place, event
 from tests.faults.s3 import S3Fault
@@ -74,8 +75,9 @@ def _manifest(make: Callable[[dict[str, Any]], str]) -> Do:
 def _removed_and_cleared(place: Place) -> None:
     """A person does what the message says: the folder goes, and the task is cleared."""
     assert place.lake.root is not None
-    shutil.rmtree(place.lake.root / place.partition().step("stage"))
-    place.tasks(run()).clear("stage")
+    (file,) = newest_manifests(place.lake, place.partition())["stage"].files
+    shutil.rmtree((place.lake.root / file.key).parent)
+    place.tasks(run()).clear(step_of(file.key))
 
 
 _BY_HAND = Do("the folder is removed and the task stage cleared", _removed_and_cleared)
