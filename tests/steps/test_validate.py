@@ -20,7 +20,7 @@ from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
 from include.quality.constraints import ValidationBroken
 from include.quality.view import leaf_paths
-from include.steps import partition_validator, validate
+from include.steps import partition_validator, refused_rows, validate
 from include.steps.partition_validator import PartitionValidator
 from include.steps.transform import transform_partition
 from include.steps.validate import validate_partition
@@ -137,9 +137,12 @@ def test_running_it_again_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPat
     assert validate_partition(lenient(lake), mapped) == first
 
 
+@pytest.mark.parametrize("chunk_rows", [1, 6, 100])
 def test_rows_are_checked_in_chunks_and_none_is_lost(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_rows: int
 ) -> None:
+    for name in ("SCREENED_ROWS", "EXPLAINED_ROWS"):
+        monkeypatch.setattr(partition_validator, name, chunk_rows)
     monkeypatch.setattr(spool, "SLICE_ROWS", 3)
     made = validated(lenient(lake), *lines(*["NOK", "nok", "SEK"] * 3, "x"))
     assert made.counts == {"mapped": 10, "valid": 6, "quarantined": 4, "warnings": 0}
@@ -452,7 +455,10 @@ def part(first: int, *currencies: str | None, ids: Sequence[str] = ()) -> pa.Tab
     })  # fmt: skip
 
 
-def test_files_without_a_refused_row_are_published_as_they_are(lake: Lake, tmp_path: Path) -> None:
+def test_files_without_a_refused_row_are_published_as_they_are(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refused_rows, "_WRITTEN_ROWS", 1)
     place = lenient(lake)
     parts = (
         part(0, "NOK", "SEK", None),
