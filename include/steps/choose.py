@@ -123,7 +123,7 @@ class UnloadedRows:
     def _event_files(self) -> Iterator[tuple[Path, str]]:
         if (listed := self._events) is not None:
             yield (
-                self._workspace.local_file(listed, self._scratch / "events.parquet", "transform"),
+                self._workspace.local_file(listed, self._scratch / "events.parquet"),
                 "_id, digest",
             )
             return

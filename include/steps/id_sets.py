@@ -43,7 +43,7 @@ def copy_ids(
     Raises:
         BadManifest: the list is not the file that transform wrote.
     """
-    path = workspace.local_file(listed, scratch / "events-copied.parquet", "transform")
+    path = workspace.local_file(listed, scratch / "events-copied.parquet")
     key = history.ids_key(workspace.partition.day, digest)
     return upload_file(history.lake, key, path, listed.rows)
 

@@ -12,7 +12,7 @@ from include.clock import SYSTEM_CLOCK, Clock
 from include.config.model import Pipeline
 from include.errors import BadManifest, ConfigError
 from include.lake import manifest as manifests
-from include.lake.keys import PartitionKey, schema_key
+from include.lake.keys import PartitionKey, schema_key, step_of
 from include.lake.lake import Lake, sha256_file
 from include.lake.manifest import LakeFile, Manifest, Step
 from include.steps.scratch import scratch_folder
@@ -93,11 +93,11 @@ class Workspace:
             BadManifest: a file is not what the manifest says.
         """
         return [
-            self.local_file(file, scratch / f"input-{number}-{Path(file.key).name}", manifest.step)
+            self.local_file(file, scratch / f"input-{number}-{Path(file.key).name}")
             for number, file in enumerate(manifest.files)
         ]
 
-    def local_file(self, file: LakeFile, target: Path, step: str) -> Path:
+    def local_file(self, file: LakeFile, target: Path) -> Path:
         """A file of a step on local disk, at ``target`` where the lake is not a folder, its bytes checked.
 
         Raises:
@@ -107,7 +107,7 @@ class Workspace:
         if path.stat().st_size != file.bytes or sha256_file(path) != file.sha256:
             raise BadManifest(
                 f"{self.lake.uri(file.key)} is not the file that its manifest describes.",
-                f"The file was changed; remove its folder and run {step} again.",
+                f"The file was changed; remove the folder and run {step_of(file.key)} again.",
             )
         return path
 
