@@ -18,7 +18,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import include
 from include import errors
 from include.errors import ConfigError, PipelineError, WorkerFailed
 from include.steps.transform.job import Job
@@ -28,7 +27,7 @@ VARIABLE = "MIXPANEL_AEP_PROCESSES"
 USUAL = 2
 _ROWS_FOR_ANOTHER = 60_000
 """To start a process takes as long as to map about half of that."""
-_ROOT = Path(include.__file__).parents[1]
+_ROOT = Path(__file__).parents[3]
 _START = (
     "import sys; sys.path[:] = {path!r}; from include.steps.transform.worker import main; main({connection}, {life})"
 )
@@ -97,10 +96,6 @@ class Helper:
         if kind == "done":
             return value
         raise _error(*value)
-
-    def has_ended(self) -> bool:
-        """Return whether the process is gone, or has something to say: an error, before its work is done."""
-        return self._process.poll() is not None
 
     def end(self) -> None:
         """End the process, at once, if it has not ended."""
