@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from include.errors import ConfigError, SchemaError, WorkerFailed
 from include.lake.lake import Lake
 from include.steps.transform import processes
 from include.steps.transform.job import Limits
+from include.steps.transform.work import Work
 from tests.making import (
     DATE_TIME,
     INT,
@@ -49,7 +50,9 @@ MAPPING: list[dict[str, Any]] = [
     row("properties.seen", "seen"), row("properties.items", "items"), row("properties.more", "more"),
     {**row("upper(properties.$city)", "upper"), "sourceType": "EXPRESSION"},
 ]  # fmt: skip
-SMALL = Limits(flush_rows=300, bucket_rows=400, piece_rows=500, group_rows=200, small_rows=1000, file_rows=1500)
+SMALL = Limits(
+    flush_rows=300, bucket_rows=400, piece_rows=500, group_rows=200, small_rows=1000, file_rows=1500
+)
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +79,11 @@ def day() -> list[bytes]:
     """Some blocks of lines: duplicates, odd ones, refused ones, values that do not fit, and many of one second."""
     made = []
     for n in range(4000):
-        extra: dict[str, Any] = {"$insert_id": f"{n % 3900}", "$city": ["Oslo", "Ålesund", 5][n % 3], "pad": "x" * 150}
+        extra: dict[str, Any] = {
+            "$insert_id": f"{n % 3900}",
+            "$city": ["Oslo", "Ålesund", 5][n % 3],
+            "pad": "x" * 150,
+        }
         extra["time"] = NOON + (n * 7 % 20_000 if n % 2 else 0)
         extra["mp_processing_time_ms"] = n
         if n % 5 == 0:
@@ -92,7 +99,27 @@ def day() -> list[bytes]:
     return made
 
 
-def test_any_number_of_processes_writes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes this process begin each pass after another one has taken something."""
+
+    def patient(work: Callable[..., Any], what: str) -> Callable[..., Any]:
+        def waits(self: Work, *arguments: Any) -> Any:
+            deadline = time.monotonic() + 60
+            while not self.is_alone and not (self.job.scratch / f"next-{what}").exists():
+                assert time.monotonic() < deadline
+                threading.Event().wait(0.01)
+            return work(self, *arguments)
+
+        return waits
+
+    monkeypatch.setattr(Work, "parse", patient(Work.parse, "blocks"))
+    monkeypatch.setattr(Work, "write", patient(Work.write, "parts"))
+
+
+def test_any_number_of_processes_writes_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_for_others(monkeypatch)
     lines, found = day(), []
     for number in (1, 2, 3):
         monkeypatch.setenv(processes.VARIABLE, f"{number}")
@@ -100,11 +127,14 @@ def test_any_number_of_processes_writes_the_same_bytes(tmp_path: Path, monkeypat
         made = transformed(place, XDM, MAPPING, *lines)
         assert made.counts["exported"] + made.counts["not_events"] == len(lines)
         assert len(made.files) > 1
+        assert made.counts["compacted_by_day"] > 0
         found.append((made.model_dump(), quarantined(place, made)))
     assert found[0] == found[1] == found[2]
 
 
-def test_rows_do_not_depend_on_the_order_of_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_do_not_depend_on_the_order_of_the_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nor does it matter of which size blocks, pieces and row groups are."""
     monkeypatch.setenv(processes.VARIABLE, "1")
     lines, found = day(), []
@@ -150,7 +180,9 @@ def test_what_another_process_raises_is_raised_here(tmp_path: Path, monkeypatch:
     monkeypatch.setenv(processes.VARIABLE, "2")
     send = processes.Helper.send
     monkeypatch.setattr(
-        processes.Helper, "send", lambda self, message: send(self, ("unknown",) if message[0] == "parse" else message)
+        processes.Helper,
+        "send",
+        lambda self, message: send(self, ("unknown",) if message[0] == "parse" else message),
     )
     with pytest.raises(WorkerFailed, match=r"failed \(TypeError at worker\.py:\d+\)"):
         transformed(workspace(Lake(f"file://{tmp_path}/lake")), XDM, MAPPING, *day())
@@ -161,7 +193,9 @@ def test_what_another_process_raises_is_raised_here(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "many", "65", ""])
-def test_a_wrong_number_of_processes_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: str) -> None:
+def test_a_wrong_number_of_processes_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
     monkeypatch.setenv(processes.VARIABLE, number)
     with pytest.raises(ConfigError, match="MIXPANEL_AEP_PROCESSES is not a whole number"):
         transformed(workspace(Lake(f"file://{tmp_path}/lake")), XDM, MAPPING, line(event()))

@@ -44,12 +44,18 @@ def sieve(**changes: Any) -> Sieve:
 def in_a_block(bodies: Sequence[bytes], **changes: Any) -> list[SiftedEvent | dict[str, Any]]:
     """What the reader of whole blocks makes of lines, in their order."""
     log = EvidenceLog()
-    rows, refused = BlockReader(sieve(**{**changes, "evidence": log}), log).read(b"".join(b + b"\n" for b in bodies), 1)
-    contents = [int.from_bytes(rows.contents[n : n + 8], "big", signed=True) for n in range(0, len(rows.contents), 8)]
+    rows, refused = BlockReader(sieve(**{**changes, "evidence": log}), log).read(
+        b"".join(b + b"\n" for b in bodies), 1
+    )
+    contents = [
+        int.from_bytes(rows.contents[n : n + 8], "big", signed=True) for n in range(0, len(rows.contents), 8)
+    ]
     columns = (rows.line_numbers, rows.ids, rows.timestamps_ms, rows.wall_seconds, rows.processed_ms,
                rows.has_insert_id, rows.events, rows.properties, contents, rows.compacted)  # fmt: skip
     found = [SiftedEvent(*row) for row in zip(*columns, strict=True)]
-    numbered = [(row.line_number, row) for row in found] + [(record["line_number"], record) for record in refused]
+    numbered = [(row.line_number, row) for row in found] + [
+        (record["line_number"], record) for record in refused
+    ]
     return [row for _, row in sorted(numbered, key=lambda pair: pair[0])]
 
 
@@ -88,7 +94,7 @@ def kept(body: bytes, **changes: Any) -> SiftedEvent:
 
 def unmapped(sifted: SiftedEvent, mapped: Iterable[str] = ()) -> str:
     """The unmapped JSON of an event, where a mapping set takes some properties whole."""
-    compiled = replace(NOTHING, whole={name: () for name in mapped}, unmapped=("_acme", "unmapped"))
+    compiled = replace(NOTHING, whole=dict.fromkeys(mapped, ()), unmapped=("_acme", "unmapped"))
     (text,) = ColumnBuilder(compiled).build([sifted.event], [dict(sifted.properties)]).unmapped.to_pylist()
     return str(text)
 
@@ -239,7 +245,9 @@ def test_one_insert_id_on_two_events_is_two_events() -> None:
 @pytest.mark.parametrize("nothing", [None, "", " \u2003"])
 def test_an_event_without_distinct_id_is_an_event_of_nobody(nothing: str | None) -> None:
     """Server-side events and ad spend have none; whether that is right is for the rule ``identity`` to say."""
-    assert kept(line(event(distinct_id=nothing))).id.hex() == event_id(PROJECT_ID, "Purchase", "", NOON, "i-1")
+    assert kept(line(event(distinct_id=nothing))).id.hex() == event_id(
+        PROJECT_ID, "Purchase", "", NOON, "i-1"
+    )
     first, second = (kept(line(event(distinct_id=nothing, cost=cost, **NO_ID))).id for cost in (1, 2))
     assert first != second
     null = line(event()).replace(b'"distinct_id":"u-1"', b'"distinct_id":null')

@@ -28,9 +28,7 @@ USUAL = 2
 _ROWS_FOR_ANOTHER = 60_000
 """To start a process takes as long as to map about half of that."""
 _ROOT = Path(__file__).parents[3]
-_START = (
-    "import sys; sys.path[:] = {path!r}; from include.steps.transform.worker import main; main({connection}, {life})"
-)
+_START = "import sys; sys.path[:] = {path!r}; from include.steps.transform.worker import main; main({connection}, {life})"
 
 
 def wanted_processes(rows: int) -> int:
@@ -41,7 +39,9 @@ def wanted_processes(rows: int) -> int:
     """
     text = os.environ.get(VARIABLE, str(USUAL))
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 64):
-        raise ConfigError(f"{VARIABLE} is not a whole number from 1 to 64.", "Set it to 1 or 2, or remove it.")
+        raise ConfigError(
+            f"{VARIABLE} is not a whole number from 1 to 64.", "Set it to 1 or 2, or remove it."
+        )
     return max(1, min(int(text), _cores(), rows // _ROWS_FOR_ANOTHER))
 
 
@@ -56,14 +56,13 @@ class Helper:
         mine, its = socket.socketpair()
         life, its_life = socket.socketpair()
         with its, its_life:
-            code = _START.format(path=[str(_ROOT), *sys.path], connection=its.fileno(), life=its_life.fileno())
-            # Equal events have equal hashes in all processes of this step.
-            environment = {**os.environ, "PYTHONHASHSEED": "0"}
-            self._process = subprocess.Popen(
+            code = _START.format(
+                path=[str(_ROOT), *sys.path], connection=its.fileno(), life=its_life.fileno()
+            )
+            self._process = subprocess.Popen(  # noqa: S603 - this program, with no one's text
                 [sys.executable, "-c", code],
                 pass_fds=(its.fileno(), its_life.fileno()),
                 stdin=subprocess.DEVNULL,
-                env=environment,
             )
         self._life = life
         self._connection: Connection[Any, Any] = Connection(mine.detach())
