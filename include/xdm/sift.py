@@ -55,7 +55,7 @@ class SiftedEvent(NamedTuple):
     content: int
     """The event's content as a number: ``identity.content_digest``."""
     compacted: int
-    """Equal, within this run, for events that Mixpanel's compaction merges: those that differ in the time of day."""
+    """``identity.compaction_key``."""
 
 
 class Evidence(Protocol):

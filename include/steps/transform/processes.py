@@ -27,10 +27,8 @@ VARIABLE = "MIXPANEL_AEP_PROCESSES"
 USUAL = 2
 _ROWS_FOR_ANOTHER = 60_000
 """To start a process takes as long as to map about half of that."""
-_ROOT = Path(errors.__file__).parents[1]
-_START = (
-    "import sys; sys.path[:] = {path!r}; from include.steps.transform.worker import main; main({connection}, {life})"
-)
+_ROOT = Path(__file__).parents[3]
+_START = "import sys; sys.path[:] = {path!r}; from include.steps.transform.worker import main; main({connection}, {life})"
 
 
 def wanted_processes(rows: int) -> int:
@@ -41,7 +39,9 @@ def wanted_processes(rows: int) -> int:
     """
     text = os.environ.get(VARIABLE, str(USUAL))
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 64):
-        raise ConfigError(f"{VARIABLE} is not a whole number from 1 to 64.", "Set it to 1 or 2, or remove it.")
+        raise ConfigError(
+            f"{VARIABLE} is not a whole number from 1 to 64.", "Set it to 1 or 2, or remove it."
+        )
     return max(1, min(int(text), _cores(), rows // _ROWS_FOR_ANOTHER))
 
 
@@ -56,8 +56,10 @@ class Helper:
         mine, its = socket.socketpair()
         life, its_life = socket.socketpair()
         with its, its_life:
-            code = _START.format(path=[str(_ROOT), *sys.path], connection=its.fileno(), life=its_life.fileno())
-            self._process = subprocess.Popen(
+            code = _START.format(
+                path=[str(_ROOT), *sys.path], connection=its.fileno(), life=its_life.fileno()
+            )
+            self._process = subprocess.Popen(  # noqa: S603 - this program, with no one's text
                 [sys.executable, "-c", code],
                 pass_fds=(its.fileno(), its_life.fileno()),
                 stdin=subprocess.DEVNULL,
@@ -93,10 +95,6 @@ class Helper:
         if kind == "done":
             return value
         raise _error(*value)
-
-    def has_ended(self) -> bool:
-        """Return whether the process is gone, or has something to say: an error, before its work is done."""
-        return self._process.poll() is not None
 
     def end(self) -> None:
         """End the process, at once, if it has not ended."""

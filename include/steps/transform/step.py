@@ -133,7 +133,11 @@ def _transformed(
             "inexact": inexact,
             "unmapped": dict(islice(unmapped.items(), _MOST_PROPERTIES)),
             "by_event": found.by_event.most_common(),
-            **({"partial": sorted(name for name, is_so in partial.items() if is_so)} if any(partial.values()) else {}),
+            **(
+                {"partial": sorted(name for name, is_so in partial.items() if is_so)}
+                if any(partial.values())
+                else {}
+            ),
         },
     }
 
