@@ -6,7 +6,7 @@ PY := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
-.PHONY: help setup demo up down test faults check format lint types docs lock check-lock clean
+.PHONY: help setup demo up down test faults bench bench-large check format lint types docs lock check-lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,12 @@ test: setup ## the tests; those that kill are `make faults`
 
 faults: setup ## kills every step at every point, and compares what is lost or twice; PLANS=500 SEED=1 MINUTES=10 choose the random plans
 	@$(PY) -m tests.faults
+
+bench: setup ## how fast the steps are: a day of a million events, some 3 minutes; benchmarks/latest.json and .svg
+	@$(PY) -m benchmarks
+
+bench-large: setup ## the same, and a day of ten million events, for growth; half an hour and 15 GB of TMPDIR
+	@$(PY) -m benchmarks --large 10000000
 
 check: setup check-lock lint types test ## locks, format, lint, types and tests
 

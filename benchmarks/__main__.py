@@ -1,6 +1,6 @@
 """How fast are the steps? ``make bench``: a day of a million events; ``make bench-large``: of ten million, too.
 
-    python -m benchmarks [--events N] [--large N] [--variant NAME] [--runs N] [--output FOLDER] [--keep-results]
+    python -m benchmarks [--events N] [--large N] [--variant NAME] [--runs N] [--until STEP] [--output FOLDER]
 
 Each step runs in a process of its own against a sandbox over HTTP, on a lake in a folder, and is measured from outside.
 A baseline reads the same raw file in every round (``benchmarks/baseline.py``); ratios are of medians.
@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -33,8 +33,8 @@ from benchmarks.variants import VARIANTS, Variant
 STEPS = ("export", "transform", "validate", "stage")
 _LATE = 3
 _MB = 1_000_000
-_ENOUGH_SECONDS = 200
-"""A round more is only made while all rounds together have taken less than this."""
+_ENOUGH_SECONDS = 120
+"""Another round is only made while all rounds together have taken less than this."""
 
 
 def main() -> None:
@@ -43,20 +43,24 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=0, help="also a day of so many events, for growth")
     parser.add_argument("--variant", choices=sorted(VARIANTS), default="shipped")
     parser.add_argument("--runs", type=int, default=3, help="rounds, of which the median counts")
+    parser.add_argument(
+        "--until", choices=STEPS, default=STEPS[-1], help="leave out the steps after this one"
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks")
     given = parser.parse_args()
-    result = benchmark(given.variant, given.events, given.runs)
+    steps = STEPS[: STEPS.index(given.until) + 1]
+    result = benchmark(given.variant, given.events, given.runs, steps)
     print(table(result))
     if given.large:
-        large = benchmark(given.variant, given.large, 1)
+        large = benchmark(given.variant, given.large, 1, steps)
         print(table(large))
         result |= _growth(result, large) | {"large": large}
     (given.output / "latest.json").write_text(json.dumps(result, indent=1) + "\n")
     (given.output / "latest.svg").write_text(picture(result))
 
 
-def benchmark(variant: str, events: int, runs: int) -> dict[str, Any]:
-    """Measures all steps on a day of ``events`` events."""
+def benchmark(variant: str, events: int, runs: int, steps: Sequence[str] = STEPS) -> dict[str, Any]:
+    """Measures steps on a day of ``events`` events; where they are all, also what comes after them."""
     with tempfile.TemporaryDirectory(prefix="mixpanel-aep-benchmark-") as name:
         folder = Path(name)
         kind = VARIANTS[variant]
@@ -64,8 +68,9 @@ def benchmark(variant: str, events: int, runs: int) -> dict[str, Any]:
         write_day(folder / "answer.gz", events, odd=kind.odd, more=kind.more)
         with sandbox(folder) as url:
             measured("benchmarks.step", name, url, "setup")
-            rounds = _rounds(folder, url, runs)
-            more = _afterwards(folder, url, events, kind, rounds[-1])
+            rounds = list(_rounds(folder, url, runs, steps))
+            whole = tuple(steps) == STEPS
+            more = _afterwards(folder, url, events, kind, rounds[-1]) if whole else {}
         return _result(variant, events, rounds, more)
 
 
@@ -85,21 +90,27 @@ def sandbox(folder: Path) -> Iterator[str]:
         process.wait(30)
 
 
-def _rounds(folder: Path, url: str, runs: int) -> list[dict[str, Measured]]:
-    """The baseline and all steps up to stage, several times."""
-    rounds: list[dict[str, Measured]] = []
-    while len(rounds) < runs:
-        shutil.rmtree(folder / f"lake/shop/{DAY}", ignore_errors=True)
-        found = {"baseline": measured("benchmarks.baseline", str(folder / "answer.gz"))}
-        before: tuple[str, ...] = ()
-        for step in STEPS:
-            found[step] = measured("benchmarks.step", str(folder), url, step, *before)
-            before = (found[step].said["digest"],)
-            print(f"round {len(rounds) + 1}: {step} {found[step].seconds:.1f} s", file=sys.stderr)
-        rounds.append(found)
-        if sum(each.seconds for one in rounds for each in one.values()) > _ENOUGH_SECONDS:
-            break
-    return rounds
+def _rounds(folder: Path, url: str, runs: int, steps: Sequence[str]) -> Iterator[dict[str, Measured]]:
+    """The baseline and the steps up to stage, several times; fewer where that takes too long."""
+    spent = 0.0
+    for number in range(runs):
+        if spent > _ENOUGH_SECONDS:
+            return
+        yield (found := one_round(folder, url, steps))
+        spent += sum(each.seconds for each in found.values())
+        told = ", ".join(f"{step} {each.seconds:.1f} s" for step, each in found.items())
+        print(f"round {number + 1}: {told}", file=sys.stderr)
+
+
+def one_round(folder: Path, url: str, steps: Sequence[str] = STEPS) -> dict[str, Measured]:
+    """The baseline, and the steps on a day that nothing was done for."""
+    shutil.rmtree(folder / f"lake/shop/{DAY}", ignore_errors=True)
+    found = {"baseline": measured("benchmarks.baseline", str(folder / "answer.gz"))}
+    before: tuple[str, ...] = ()
+    for step in steps:
+        found[step] = measured("benchmarks.step", str(folder), url, step, *before)
+        before = (found[step].said["digest"],)
+    return found
 
 
 def _afterwards(
@@ -121,11 +132,12 @@ def _result(
     variant: str, events: int, rounds: list[dict[str, Measured]], more: Mapping[str, Measured]
 ) -> dict[str, Any]:
     baseline = [one["baseline"] for one in rounds]
+    steps = [step for step in STEPS if step in rounds[0]]
     together = [
         Measured(
-            sum(one[step].seconds for step in STEPS),
-            sum(one[step].cpu_seconds for step in STEPS),
-            max(one[step].peak_bytes for step in STEPS),
+            sum(one[step].seconds for step in steps),
+            sum(one[step].cpu_seconds for step in steps),
+            max(one[step].peak_bytes for step in steps),
             {},
         )
         for one in rounds
@@ -149,7 +161,7 @@ def _result(
         "megabytes": round(rounds[0]["baseline"].said["bytes"] / _MB),
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
         "baseline": row(baseline),
-        "steps": {step: row([one[step] for one in rounds]) for step in STEPS},
+        "steps": {step: row([one[step] for one in rounds]) for step in steps},
         "export_to_staged": row(together),
         "more": {name: row([found]) for name, found in more.items()},
         "memory_growth_1m_to_10m": None,

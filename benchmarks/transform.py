@@ -176,7 +176,7 @@ def mapping_rows(computed: bool) -> list[dict[str, Any]]:
 
 def write_day(path: Path, events: int, odd: float) -> int:
     total = 0
-    chance = random.Random(2)
+    chance = random.Random(2)  # noqa: S311
     with gzip.open(path, "wb", 6) as file:
         for number, text in enumerate(lines(events)):
             if chance.random() < odd:
@@ -188,7 +188,7 @@ def write_day(path: Path, events: int, odd: float) -> int:
 
 def lines(events: int) -> Iterator[bytes]:
     """Events of 21 to 31 properties, spread over the day in its order."""
-    r = random.Random(1)
+    r = random.Random(1)  # noqa: S311
     for n in range(events):
         at = MIDNIGHT + n * 86_400 // events
         properties: dict[str, Any] = {

@@ -51,7 +51,10 @@ def evaluate_all(db: Any, expressions: Sequence[str], events: Sequence[str]) -> 
 
 def _events(computed: Computed, events: Sequence[str]) -> Any:
     """The columns that expressions read, of events that are given as the JSON texts of their properties."""
-    properties = [msgspec.json.decode(text.encode("utf-8", "surrogatepass"), type=dict[str, msgspec.Raw]) for text in events]
+    properties = [
+        msgspec.json.decode(text.encode("utf-8", "surrogatepass"), type=dict[str, msgspec.Raw])
+        for text in events
+    ]
     paths = [*computed.inputs, *computed.exists]
     names = tuple({str(path[1]) for path in paths if len(path) > 1})
     sources = Sources(["Purchase"] * len(events), properties, (), names, everything=True)

@@ -33,7 +33,9 @@ def job(compiled: CompiledMapping, **changes: Any) -> Job:
 def read(lines: Sequence[bytes]) -> EventRows:
     """The events of lines, none of which may be refused."""
     log = EvidenceLog()
-    rows, refused = BlockReader(job(NOTHING).sieve(log), log).read(b"".join(text + b"\n" for text in lines), 1)
+    rows, refused = BlockReader(job(NOTHING).sieve(log), log).read(
+        b"".join(text + b"\n" for text in lines), 1
+    )
     assert not refused
     return rows
 
@@ -54,7 +56,9 @@ def mapped_rows(
 
     ``ignored``: properties that count as mapped whole. Lines are read together and one by one, with one result.
     """
-    compiled = replace(compiled, whole={**compiled.whole, **{name: () for name in ignored if name not in compiled.whole}})
+    compiled = replace(
+        compiled, whole={**compiled.whole, **{name: () for name in ignored if name not in compiled.whole}}
+    )
     together = _rows(db, compiled, lines)
     if compiled.expressions is None:
         assert repr([row for line in lines for row in _rows(db, compiled, [line])]) == repr(together)
@@ -91,7 +95,9 @@ def _computed(db: Any, compiled: CompiledMapping, spilled: Any) -> tuple[dict[in
     for leaf in compiled.computed:
         columns[leaf.number], failures = leaf.converter.from_values(found[f"s{leaf.number}"].to_pylist())
         failed: Mapping[int, bool] = {failure.row: failure.inexact for failure in failures}
-        said = {row: False for row, has_failed in enumerate(found[f"x{leaf.number}"].to_pylist()) if has_failed}
+        said = {
+            row: False for row, has_failed in enumerate(found[f"x{leaf.number}"].to_pylist()) if has_failed
+        }
         for row, inexact in {**said, **failed}.items():
             fails.setdefault(row, []).append((leaf.number, inexact))
     return columns, fails

@@ -185,7 +185,6 @@ def _see(project: Project, evidence: TimeEvidence, lines: Iterable[bytes]) -> No
         day=project.pipeline.start_date,
         wall_clock_zone=None,
         now_ms=int(project.clock.seconds() * 1000),
-        mapped=frozenset(),
         evidence=evidence,
         time_in_ms=source.time_in_ms,
     )

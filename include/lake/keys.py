@@ -69,6 +69,12 @@ class PartitionKey:
         return f"{self.prefix}/ledger"
 
 
+def step_of(key: str) -> str:
+    """The step that wrote a file of a partition: an output may name files of the steps before it."""
+    folder = key.split("/")[2]
+    return next((step for step, name in STEP_FOLDERS.items() if name == folder), folder)
+
+
 def schema_key(pipeline: str, digest: str) -> str:
     return f"{pipeline}/schemas/{digest_part(digest)}.json"
 

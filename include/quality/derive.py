@@ -20,11 +20,10 @@ from include.quality.constraints import (
     cannot_check,
     expected,
 )
+from include.quality.rows import PROFILE_EVENT_BYTES
 from include.quality.view import BYTES, Part, Path, View
 from include.xdm.schema import Kind, XdmField, XdmSchema
 
-PROFILE_EVENT_BYTES = 10_240
-"""What Real-Time Customer Profile takes of an ExperienceEvent; larger ones are dropped (EP:profile/guardrails.md)."""
 _BOUNDS = {
     "minimum": ("min_value", False), "maximum": ("max_value", False),
     "exclusiveMinimum": ("min_value", True), "exclusiveMaximum": ("max_value", True),

@@ -19,6 +19,8 @@ from include.steps.workspace import Workspace
 from include.xdm.aep_parquet import AepParquetWriter
 
 _EXAMPLES = 3
+_WRITTEN_ROWS = 2_000
+"""Rows that are Python objects at once."""
 
 
 class RefusedRows:
@@ -58,8 +60,11 @@ class RefusedRows:
                 if len(valid):
                     writer.write(valid)
                 kept += len(valid)
-                self._quarantine(table.take(refused), refused, here, quarantine)
-                counts.take_out(RowChunk(table.take(refused)))
+                for start in range(0, len(refused), _WRITTEN_ROWS):
+                    some = refused[start : start + _WRITTEN_ROWS]
+                    rows = table.take(some)
+                    self._quarantine(rows, some, here, quarantine)
+                    counts.take_out(RowChunk(rows))
         writer.close()
         return kept
 
@@ -68,7 +73,8 @@ class RefusedRows:
     ) -> None:
         why: dict[int, list[Reason]] = {int(position): [] for position in positions}
         for reason, rows in reasons.items():
-            for row in rows.tolist():
+            first, end = rows.searchsorted([positions[0], positions[-1] + 1])
+            for row in rows[first:end].tolist():
                 why[row].append(reason)
         for body, found in zip(table.to_pylist(maps_as_pydicts="strict"), why.values(), strict=True):
             row = present(body)

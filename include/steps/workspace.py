@@ -14,7 +14,7 @@ from include.clock import SYSTEM_CLOCK, Clock
 from include.config.model import Pipeline
 from include.errors import BadManifest, ConfigError, FilesRemoved, LakeError
 from include.lake import manifest as manifests
-from include.lake.keys import PartitionKey, schema_key
+from include.lake.keys import PartitionKey, schema_key, step_of
 from include.lake.lake import Lake, sha256_file
 from include.lake.manifest import LakeFile, Manifest, Step, digest_of
 from include.steps.scratch import scratch_folder
@@ -173,7 +173,7 @@ class Workspace:
         if path.stat().st_size != file.bytes or sha256_file(path) != file.sha256:
             raise BadManifest(
                 f"{self.lake.uri(file.key)} is not the file that its manifest describes.",
-                f"The file was changed; remove its folder and run {manifest.step} again.",
+                f"The file was changed; remove the folder and run {step_of(file.key)} again.",
             )
         return path
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from include.xdm.functions.registry import Failure, Function, required
 from include.xdm.functions.values import Json, array, json_array, json_object, members
-from include.xdm.mapping import FieldMapping
 from include.xdm.language.paths import EACH, Path
 from include.xdm.language.types import Type
+from include.xdm.mapping import FieldMapping
 
 _Tree = dict[Any, Any]
 _Source = tuple[Any, ...]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from include.xdm.sql import quote
 from include.xdm.language.types import Storage, Type
+from include.xdm.sql import quote
 
 
 @dataclass(frozen=True)

@@ -62,12 +62,16 @@ class ColumnBuilder:
         """Return the columns of events; takes the mapped properties out of ``properties``."""
         compiled = self.compiled
         sources = Sources(
-            events, properties, tuple(compiled.whole), compiled.read_properties, everything=compiled.reads_everything
+            events,
+            properties,
+            tuple(compiled.whole),
+            compiled.read_properties,
+            everything=compiled.reads_everything,
         )
         fields: dict[int, Any] = {}
         failed: dict[int, list[int]] = {}
         back: dict[int, set[str]] = {}
-        for index, leaf in enumerate(compiled.leaves):
+        for _index, leaf in enumerate(compiled.leaves):
             fields[leaf.number], failures, chosen = self._leaf(leaf, sources)
             for failure in failures:
                 failed.setdefault(failure.row, []).append(code_of(leaf.number, inexact=failure.inexact))
@@ -93,7 +97,9 @@ class ColumnBuilder:
         self, leaf: Leaf, failures: Sequence[int], there: list[list[bool]] | None, back: dict[int, set[str]]
     ) -> None:
         """Notes the properties that a leaf took out and did not carry: they failed, or an earlier source was there."""
-        names = [(place, str(s[1])) for place, s in enumerate(leaf.sources) if s[0] == "properties" and len(s) == 2]
+        names = [
+            (place, str(s[1])) for place, s in enumerate(leaf.sources) if s[0] == "properties" and len(s) == 2
+        ]
         for _, name in names:
             for row in failures:
                 back.setdefault(row, set()).add(name)
@@ -142,7 +148,7 @@ class ColumnBuilder:
         encoded = _encode.encode_lines(properties)
         lines = encoded.split(b"\n")[:-1]
         for row, line in enumerate(lines) if _may_hold_nothing(encoded) else ():
-            if b':null' in line or b':""' in line:
+            if b":null" in line or b':""' in line:
                 kept = properties[row]
                 for name in [name for name, value in kept.items() if bytes(value) in _NOTHING]:
                     del kept[name]
@@ -178,4 +184,6 @@ def _part_texts(part: Part, sources: Sources) -> Sequence[str | None]:
     found = [sources.texts(path, raw=True) for path in part.candidates]
     if len(found) == 1:
         return found[0]
-    return [next((t for t in texts if t is not None and t != '""'), None) for texts in zip(*found, strict=True)]
+    return [
+        next((t for t in texts if t is not None and t != '""'), None) for texts in zip(*found, strict=True)
+    ]

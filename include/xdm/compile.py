@@ -151,7 +151,9 @@ def _along(field: XdmField, paths: Sequence[tuple[Path, XdmField]]) -> XdmField:
         children = {name: _along(field.children[name], inner) for name, inner in below.items()}
         return replace(field, children=children, constraints={})
     assert field.item is not None  # find_destination goes into arrays and maps with an item only
-    return replace(field, item=_along(field.item, [(path[1:], target) for path, target in paths]), constraints={})
+    return replace(
+        field, item=_along(field.item, [(path[1:], target) for path, target in paths]), constraints={}
+    )
 
 
 def _bare(field: XdmField) -> XdmField:

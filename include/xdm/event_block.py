@@ -12,7 +12,15 @@ import msgspec
 
 from include.mixpanel.reading import is_evidence
 from include.mixpanel.time import Reading
-from include.xdm.identity import BEFORE_MERGE, MERGE_MARKS, NOT_CONTENT, content_digests, content_lines, event_ids
+from include.xdm.identity import (
+    BEFORE_MERGE,
+    MERGE_MARKS,
+    NOT_CONTENT,
+    compaction_key,
+    content_digests,
+    content_lines,
+    event_ids,
+)
 from include.xdm.lines import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper_than, is_plain
 from include.xdm.sift import (
     ENOUGH_EVIDENCE,
@@ -38,7 +46,7 @@ class _Event(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder(_Event)
 _encode = msgspec.json.Encoder().encode
-_strings = msgspec.json.Decoder(list[str | None]).decode
+_only_strings = msgspec.json.Decoder(list[str]).decode
 _values = msgspec.json.Decoder(list[Any]).decode
 
 
@@ -168,14 +176,14 @@ class BlockReader:
             ids=event_ids(sieve.project_id, events, distinct_ids, seconds, insert_ids, is_plain=is_plain),
             timestamps_ms=self._timestamps(properties, wall_ms),
             wall_seconds=seconds,
-            processed_ms=[n or 0 for n in _whole([p.get("mp_processing_time_ms", _NULL) for p in properties])],
+            processed_ms=[
+                n or 0 for n in _whole([p.get("mp_processing_time_ms", _NULL) for p in properties])
+            ],
             has_insert_id=list(map(bool, insert_ids)),
             events=events,
             properties=properties,
-            contents=content_digests(
-                events, seconds, parsed.contents, is_plain=is_plain
-            ),
-            compacted=list(map(hash, zip(events, distinct_ids, insert_ids, strict=True))),
+            contents=content_digests(events, seconds, parsed.contents, is_plain=is_plain),
+            compacted=list(map(compaction_key, events, distinct_ids, insert_ids)),
         )
         if not all(insert_ids):
             for n in [n for n, insert_id in enumerate(insert_ids) if not insert_id]:
@@ -237,7 +245,9 @@ class BlockReader:
             return 0
         midnight = datetime(sieve.day.year, sieve.day.month, sieve.day.day)  # noqa: DTZ001 - a wall clock
         offsets = {
-            (midnight + timedelta(minutes=minute)).replace(tzinfo=sieve.wall_clock_zone, fold=fold).utcoffset()
+            (midnight + timedelta(minutes=minute))
+            .replace(tzinfo=sieve.wall_clock_zone, fold=fold)
+            .utcoffset()
             for minute in range(1441)
             for fold in (0, 1)
         }
@@ -265,13 +275,19 @@ def _read_together(block: bytes) -> _Parsed | None:
     events, properties = [each.event for each in found], [each.properties for each in found]
     names = set().union(*properties)
     contents = content_lines(properties, names)
-    if _length(block, events, properties, names, contents) != len(block) or not _is_flat(block, characters, ends):
+    if _length(block, events, properties, names, contents) != len(block) or not _is_flat(
+        block, characters, ends
+    ):
         return None
     return _Parsed(range(len(ends)), events, properties, contents.split(b"\n")[:-1], names, [])
 
 
 def _length(
-    block: bytes, events: list[str], properties: Sequence[dict[str, msgspec.Raw]], names: set[str], contents: bytes
+    block: bytes,
+    events: list[str],
+    properties: Sequence[dict[str, msgspec.Raw]],
+    names: set[str],
+    contents: bytes,
 ) -> int:
     """The length of a block that holds what was read of it, compactly, and nothing else.
 
@@ -294,7 +310,10 @@ def _is_flat(block: bytes, characters: Any, ends: Any) -> bool:
     if block.count(b"{") != 2 * len(ends):
         return False
     brackets = np.flatnonzero(characters == _BRACKET)
-    return len(brackets) <= _FEW_BRACKETS or int(np.bincount(np.searchsorted(ends, brackets)).max()) <= _FEW_BRACKETS
+    return (
+        len(brackets) <= _FEW_BRACKETS
+        or int(np.bincount(np.searchsorted(ends, brackets)).max()) <= _FEW_BRACKETS
+    )
 
 
 def _read_apart(block: bytes) -> _Parsed:
@@ -310,7 +329,11 @@ def _read_apart(block: bytes) -> _Parsed:
             odd.append(place)
             continue
         # One level more: the depth of an event is that of its properties.
-        if len(line) > LINE_LIMIT_BYTES or deeper_than(line, DEPTH_LIMIT) or not is_plain(line, found.properties):
+        if (
+            len(line) > LINE_LIMIT_BYTES
+            or deeper_than(line, DEPTH_LIMIT)
+            or not is_plain(line, found.properties)
+        ):
             odd.append(place)
             continue
         places.append(place)
@@ -344,7 +367,6 @@ def _whole(column: Sequence[msgspec.Raw]) -> list[int | None]:
 def _texts(column: Sequence[msgspec.Raw]) -> list[str]:
     """``string_of`` of each."""
     try:
-        texts = _strings(_joined(column))
+        return _only_strings(_joined(column))
     except msgspec.ValidationError:
         return list(map(string_of, column))
-    return [text or "" for text in texts] if None in texts else texts

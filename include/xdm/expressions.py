@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from include.xdm.cells import Cell, Surroundings, any_of, as_json, convert_cell, json_array, text_literal
-from include.xdm.sql import quote
 from include.xdm.functions.registry import Function
 from include.xdm.language.check import Typed, TypedAttribute, TypedCall, TypedLiteral
 from include.xdm.language.tree import Number
 from include.xdm.language.types import Type
+from include.xdm.sql import quote
 
 
 @dataclass(frozen=True)

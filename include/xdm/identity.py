@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from binascii import crc32
 from collections.abc import Collection, Mapping, Sequence
 from json.encoder import encode_basestring as _quote  # what json.dumps does to a string, in C
 
@@ -87,8 +88,13 @@ def content_digest(event: str, seconds: int, properties: Mapping[str, msgspec.Ra
 
 
 def event_ids(
-    project_id: int, events: Sequence[str], distinct_ids: Sequence[str], seconds: Sequence[int],
-    insert_ids: Sequence[str], *, is_plain: bool,
+    project_id: int,
+    events: Sequence[str],
+    distinct_ids: Sequence[str],
+    seconds: Sequence[int],
+    insert_ids: Sequence[str],
+    *,
+    is_plain: bool,
 ) -> list[bytes]:
     """Return ``event_id`` of many events, as 32 bytes each.
 
@@ -110,6 +116,14 @@ def event_ids(
 _encode_sorted_lines = msgspec.json.Encoder(order="sorted").encode_lines
 
 
+def compaction_key(event: str, distinct_id: str, insert_id: str) -> int:
+    """Return a number below 2^63 that is equal for events that Mixpanel's compaction merges within a day.
+
+    It serves to count them, so checksums are enough; it does not depend on the process, as Python's hashes do.
+    """
+    return crc32(insert_id.encode()) << 31 ^ crc32(f"{event}\0{distinct_id}".encode())
+
+
 def content_lines(properties: Sequence[dict[str, msgspec.Raw]], names: Collection[str]) -> bytes:
     """Return for each event a line with the JSON of the properties that count in a content digest, sorted by name.
 
@@ -123,7 +137,9 @@ def content_lines(properties: Sequence[dict[str, msgspec.Raw]], names: Collectio
     return _encode_sorted_lines(kept)
 
 
-def content_digests(events: Sequence[str], seconds: Sequence[int], lines: Sequence[bytes], *, is_plain: bool) -> bytes:
+def content_digests(
+    events: Sequence[str], seconds: Sequence[int], lines: Sequence[bytes], *, is_plain: bool
+) -> bytes:
     """Return ``content_digest`` of many events, 8 bytes each, most significant first.
 
     ``lines``: see ``content_lines``. ``is_plain``: no event's name holds a character that JSON escapes.

@@ -21,6 +21,7 @@ from include.xdm.identity import (
     BEFORE_MERGE,
     MERGE_MARKS,
     RECIPE,
+    compaction_key,
     content_digest,
     event_id,
     event_id_of_content,
@@ -54,7 +55,7 @@ class SiftedEvent(NamedTuple):
     content: int
     """The event's content as a number: ``identity.content_digest``."""
     compacted: int
-    """Equal, within this run, for events that Mixpanel's compaction merges: those that differ in the time of day."""
+    """``identity.compaction_key``."""
 
 
 class Evidence(Protocol):
@@ -133,7 +134,7 @@ class Sieve:
         self.by_event[event] += 1
         return SiftedEvent(
             number, bytes.fromhex(identity), when.milliseconds, wall_ms // 1000, processed_ms or 0, bool(insert_id),
-            event, properties, content, hash((event, distinct_id, insert_id)),
+            event, properties, content, compaction_key(event, distinct_id, insert_id),
         )  # fmt: skip
 
     def count_merge(self, properties: Mapping[str, msgspec.Raw]) -> None:

@@ -99,7 +99,9 @@ def _position(step: Step) -> int:
     if isinstance(step, int):
         return step
     text = str(step)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 and text == str(int(text)) else -1
+    return (
+        int(text) if text.isascii() and text.isdigit() and len(text) < 10 and text == str(int(text)) else -1
+    )
 
 
 def _inside(value: Value, steps: Sequence[Step]) -> Value:
@@ -114,9 +116,7 @@ def _inside(value: Value, steps: Sequence[Step]) -> Value:
     return None if found is MISSING else found
 
 
-def _text_inside(
-    value: Value, steps: Sequence[Step], text: Callable[[bytes], str | None]
-) -> str | None:
+def _text_inside(value: Value, steps: Sequence[Step], text: Callable[[bytes], str | None]) -> str | None:
     found = descend(value, steps)
     return None if found is MISSING or found is None else text(encode_value(found).encode())
 

@@ -30,12 +30,17 @@ def insert_id_alone() -> None:
     """As the name suggests, and the documentation of other tools."""
     import hashlib
 
+    import include.xdm.event_block
     import include.xdm.sift
 
     def alone(project_id: int, event: str, distinct_id: str, seconds: int, insert_id: str) -> str:
         return hashlib.sha256(insert_id.encode()).hexdigest()
 
-    include.xdm.sift.event_id = alone  # type: ignore[attr-defined]
+    def all_alone(*columns: Any, **more: Any) -> list[bytes]:
+        return [hashlib.sha256(insert_id.encode()).digest() for insert_id in columns[-1]]
+
+    include.xdm.sift.event_id = alone
+    include.xdm.event_block.event_ids = all_alone
 
 
 def no_binding() -> None:

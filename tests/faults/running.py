@@ -77,11 +77,13 @@ class Where:
 
 
 def one_row_a_file() -> None:
-    """Makes the smallest days be of several slices and several files."""
+    """Makes the smallest days be of several row groups and several files."""
     import include.steps.stage
-    import include.xdm.spool
+    import include.steps.transform.step
+    from include.steps.transform.job import Limits
 
-    include.xdm.spool.SLICE_ROWS = include.steps.stage.FILE_ROWS = 1
+    include.steps.transform.step.LIMITS = Limits(bucket_rows=1, group_rows=1, small_rows=1)
+    include.steps.stage.FILE_ROWS = 1
 
 
 @dataclass(frozen=True)

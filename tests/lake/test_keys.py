@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from include.lake.keys import STEP_FOLDERS, PartitionKey, schema_key
+from include.lake.keys import STEP_FOLDERS, PartitionKey, schema_key, step_of
 
 pytestmark = pytest.mark.unit
 KEY = PartitionKey("shop", date(2026, 7, 1))
@@ -19,6 +19,11 @@ def test_the_layout_of_the_lake() -> None:
     assert KEY.report(DIGEST) == f"shop/2026-07-01/report/{DIGEST}.html"
     assert KEY.first_ledger == "shop/2026-07-01/ledger"
     assert schema_key("shop", DIGEST) == f"shop/schemas/{DIGEST}.json"
+
+
+@pytest.mark.parametrize("step", STEP_FOLDERS)
+def test_a_file_says_which_step_wrote_it(step: str) -> None:
+    assert step_of(f"{KEY.output(step, DIGEST)}/part-00000.parquet") == step
 
 
 @pytest.mark.parametrize("step", STEP_FOLDERS)

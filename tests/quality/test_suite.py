@@ -6,14 +6,16 @@ import socket
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
+from time import process_time
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from include.quality.check import merged_checks
 from include.quality.constraints import CONSTRAINTS, ValidationBroken
-from include.quality.derive import PROFILE_EVENT_BYTES, ExpectationSpec, derive
-from include.quality.rows import present
+from include.quality.derive import ExpectationSpec, derive
+from include.quality.rows import PROFILE_EVENT_BYTES, present
 from include.quality.view import Part, RowChunk, View, leaf_paths
 from tests.judging import Verdict, verdict
 from tests.making import (
@@ -373,3 +375,53 @@ def test_what_the_library_tells_of_itself_is_not_in_the_log() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == ""
+
+
+def wide(number: int) -> tuple[list[ExpectationSpec], pa.Table]:
+    """A schema with so many expectations, and rows that fit it."""
+    nodes = [
+        {"type": "string", "enum": ["a", "b"]},
+        {"type": "string", "pattern": "^[a-z]$"},
+        {"type": "string", "maxLength": 3},
+    ]
+    names = [f"f{n}" for n in range(number)]
+    fields = {name: nodes[n % len(nodes)] for n, name in enumerate(names)}
+    texts = pa.array(["a", "b"] * 500)
+    rows = one_text().take([0] * len(texts)).set_column(2, TENANT, pa.StructArray.from_arrays(
+        [pa.StructArray.from_arrays([texts] * number, names)], ["mixpanel"]))  # fmt: skip
+    return derive(schema(**fields), set(leaf_paths(rows.schema)), row_rules()), rows
+
+
+def test_the_cost_is_linear_in_the_number_of_expectations() -> None:
+    """Great Expectations copies the frame of a suite for each of its expectations: of one wide frame the square."""
+    verdict(*wide(8))
+    seconds = {}
+    for number in (100, 400):
+        specs, rows = wide(number)
+        began = process_time()
+        assert verdict(specs, rows).refused == {}
+        seconds[number] = process_time() - began
+    assert seconds[400] < 6 * seconds[100]
+
+
+def test_one_check_stands_for_all_expectations_of_a_column_where_that_means_the_same() -> None:
+    node = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 9,
+        "pattern": "^a",
+        "format": "uri-reference",
+        "enum": ["a"],
+    }
+    number = {"type": "number", "minimum": 1, "maximum": 3, "exclusiveMinimum": 0, "multipleOf": 1}
+    empty = {"type": "integer", "minimum": 3, "maximum": 1}
+    columns = {(TENANT, "mixpanel", name) for name in ("a", "b", "c")}
+    specs = derive(schema(a=node, b=number, c=empty), columns, row_rules())
+    by_name: dict[str, list[set[str]]] = {}
+    for check in merged_checks(specs):
+        by_name.setdefault(check.view.path[-1], []).append({specs[n].constraint for n in check.specs})
+    assert {frozenset(those) for those in by_name["a"]} == {
+        frozenset({"enum"}), frozenset({"minLength", "maxLength"}), frozenset({"pattern", "format"}),
+    }  # fmt: skip
+    assert {"minimum", "maximum"} in by_name["b"]
+    assert by_name["c"] == [{"minimum"}, {"maximum"}], "GX refuses a range that is empty"

@@ -59,7 +59,8 @@ def test_m01_an_event_of_a_hostile_name_arrives_under_that_name(carried: Running
     ]
     assert PATHS[name] in names
     mapped = next(manifest for manifest in manifests(lake) if manifest["step"] == "transform")
-    assert mapped["details"]["by_event"][PATHS[name]] == 1
+    counted = PATHS[name] if len(PATHS[name]) <= 1000 else f"{PATHS[name][:1000]}…"
+    assert mapped["details"]["by_event"][counted] == 1
 
 
 HOSTILE_IDS = ["a/b", "..", "a?b", "a#b", "a\r\nX-Evil: 1", "a b", "A", "-a", "a" * 64, "é", "a\x00", ""]

@@ -281,6 +281,9 @@ def test_valid_files_in_aeps_form_are_staged_as_they_are_and_not_even_read(
     assert ids["_id"].to_pylist() == [f"{n:064x}" for n in range(5)]
     assert ids["digest"].to_pylist() == list(range(5))
     assert [key for key in lake.keys(place.partition.step("stage")) if key.endswith(".parquet")] == []
+    (lake.root / done.files[0].key).write_bytes(b"PAR1")
+    with pytest.raises(BadManifest, match="run transform again"):
+        place.local_files(done, tmp_path)
 
 
 @pytest.mark.parametrize("change", ["another form", "json", "too many rows"])

@@ -88,7 +88,9 @@ def test_a_row_has_the_shape_of_the_schema(lake: Lake, tmp_path: Path) -> None:
 
 def test_running_it_again_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     first = transformed(workspace(lake), XDM, MAPPING, line(event()))
-    monkeypatch.setattr("include.steps.transform.day.first_pass", lambda *args: pytest.fail("it worked again"))
+    monkeypatch.setattr(
+        "include.steps.transform.day.first_pass", lambda *args: pytest.fail("it worked again")
+    )
     assert transformed(workspace(lake), XDM, MAPPING, line(event())) == first
 
 
@@ -373,7 +375,9 @@ def test_a_mapping_that_fails_for_every_event_is_a_mistake_and_is_found_soon(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("include.steps.transform.compute.MOST_REJECTED", 3)
-    broken = fragile(lambda select: select.replace("SELECT row, ", "SELECT error('canary')::BIGINT AS row, ", 1))
+    broken = fragile(
+        lambda select: select.replace("SELECT row, ", "SELECT error('canary')::BIGINT AS row, ", 1)
+    )
     monkeypatch.setattr("include.steps.transform.step.compile_mapping", broken)
     with pytest.raises(SchemaError, match="More than 3 events cannot be mapped") as told:
         transformed(workspace(lake), XDM, UPPER, *(line(event(**{"$insert_id": f"{n}"})) for n in range(9)))

@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from include.errors import PartitionRefused, SchemaError, TooManyQuarantined
 from include.lake.lake import Lake
-from include.lake.manifest import Manifest
+from include.lake.manifest import Manifest, upload_file
 from include.quality.constraints import ValidationBroken
 from include.quality.view import leaf_paths
-from include.steps import validate
+from include.steps import partition_validator, refused_rows, validate
 from include.steps.partition_validator import PartitionValidator
 from include.steps.transform import transform_partition
 from include.steps.validate import validate_partition
 from include.steps.workspace import Workspace
 from include.xdm import spool
+from include.xdm.aep_parquet import AEP_FORM, aep_schema, has_aep_form
 from include.xdm.mapping import bind
 from include.xdm.schema import XdmSchema
 from tests.making import (
@@ -135,9 +137,12 @@ def test_running_it_again_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPat
     assert validate_partition(lenient(lake), mapped) == first
 
 
+@pytest.mark.parametrize("chunk_rows", [1, 6, 100])
 def test_rows_are_checked_in_chunks_and_none_is_lost(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_rows: int
 ) -> None:
+    for name in ("SCREENED_ROWS", "EXPLAINED_ROWS"):
+        monkeypatch.setattr(partition_validator, name, chunk_rows)
     monkeypatch.setattr(spool, "SLICE_ROWS", 3)
     made = validated(lenient(lake), *lines(*["NOK", "nok", "SEK"] * 3, "x"))
     assert made.counts == {"mapped": 10, "valid": 6, "quarantined": 4, "warnings": 0}
@@ -419,3 +424,133 @@ def test_values_are_told_only_where_the_pipeline_says_so(lake: Lake) -> None:
         assert [reason.get("value") for reason in quarantined(place, made)[0]["reasons"]] == [
             SECRET if show else None
         ]
+
+
+def several_files(place: Workspace, scratch: Path, *parts: pa.Table, form: bool = True) -> Manifest:
+    """A transform's manifest whose files hold the parts, in row groups of two rows."""
+    xdm = schema(currency=CURRENCY, method={"type": "string", "enum": ["email", "apple"]})
+    place.save_schema(xdm)
+    folder, files = place.partition.output("transform", "ab" * 16), []
+    for number, part in enumerate(parts):
+        path = scratch / f"several-{number}.parquet"
+        shape = aep_schema(part.schema) if form else part.schema
+        how = {"compression": "snappy", "store_schema": False} if form else {"compression": "zstd"}
+        pq.write_table(part.cast(shape), path, row_group_size=2, **how)
+        files.append(upload_file(place.lake, f"{folder}/part-{number:05}.parquet", path, part.num_rows))
+    rows = sum(part.num_rows for part in parts)
+    return place.publish(
+        step="transform", digest="ab" * 16, inputs={"schema": xdm.digest}, files=tuple(files),
+        counts={"exported": rows, "duplicates": 0, "quarantined": 0},
+        details={"quarantine": None, "reasons": {}, "not_converted": {}},
+    )  # fmt: skip
+
+
+def part(first: int, *currencies: str | None, ids: Sequence[str] = ()) -> pa.Table:
+    fields = pa.StructArray.from_arrays([pa.array(currencies, pa.string())], ["currency"])
+    return pa.table({
+        "_id": list(ids) or [f"{n:064x}" for n in range(first, first + len(currencies))],
+        "timestamp": pa.array(instants(len(currencies)), pa.timestamp("us", "UTC")),
+        "eventType": ["Purchase"] * len(currencies),
+        TENANT: pa.StructArray.from_arrays([fields], ["mixpanel"]),
+    })  # fmt: skip
+
+
+def test_files_without_a_refused_row_are_published_as_they_are(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refused_rows, "_WRITTEN_ROWS", 1)
+    place = lenient(lake)
+    parts = (
+        part(0, "NOK", "SEK", None),
+        part(3, "NOK", "x", "SEK", "y", None),
+        part(8, "z", "z"),
+        part(10, "DKK"),
+    )
+    mapped = several_files(place, tmp_path, *parts)
+    made = validate_partition(place, mapped)
+    assert made.counts == {"mapped": 11, "valid": 7, "quarantined": 4, "warnings": 11}
+    assert [file.rows for file in made.files] == [3, 3, 1]
+    assert (made.files[0], made.files[2]) == (mapped.files[0], mapped.files[3])
+    assert made.files[1].key == f"{place.partition.output('validate', made.digest)}/part-00001.parquet"
+    assert made.details["form"] == AEP_FORM
+    files = place.local_files(made, tmp_path)
+    assert all(has_aep_form(pq.ParquetFile(path)) for path in files)
+    ids = [found for path in files for found in pq.read_table(path)["_id"].to_pylist()]
+    assert ids == [f"{n:064x}" for n in (0, 1, 2, 3, 5, 7, 10)]
+    refused = quarantined(place, made)
+    assert [int(record["row"]["_id"], 16) for record in refused] == [4, 6, 8, 9]
+    assert {json.dumps(record["reasons"]) for record in refused} == {
+        json.dumps(
+            [{"field": f"{TENANT}.mixpanel.currency", "expectation": "pattern", "limit": "^[A-Z]{3}$"}]
+        )
+    }
+    assert made.details["by_event"] == {"Purchase": 7}
+    assert ">7<" in page(place, made)
+
+
+def test_files_of_another_form_are_published_as_they_are_and_said_to_be_of_another(
+    lake: Lake, tmp_path: Path
+) -> None:
+    mapped = several_files(lenient(lake), tmp_path, part(0, "NOK"), form=False)
+    made = validate_partition(lenient(lake), mapped)
+    assert (made.files, made.details["form"]) == (mapped.files, None)
+    mixed = several_files(
+        lenient(Lake(f"file://{tmp_path}/mixed")), tmp_path, part(0, "NOK", "x"), form=False
+    )
+    again = validate_partition(lenient(Lake(f"file://{tmp_path}/mixed")), mixed)
+    assert (again.rows, again.details["form"]) == (1, AEP_FORM), "what is written again is in AEP's form"
+
+
+@pytest.mark.parametrize(("currency", "stands"), [("NOK", "twice"), ("x", "once")])
+def test_an_id_that_stands_in_two_files_is_found_unless_one_of_the_rows_is_refused(
+    lake: Lake, tmp_path: Path, currency: str, stands: str
+) -> None:
+    for number, same in enumerate(("5" * 64, "short", "")):
+        place = lenient(Lake(f"file://{tmp_path}/{number}"))
+        mapped = several_files(
+            place, tmp_path, part(0, "NOK", "SEK", ids=[same, "a" * 64]), part(0, currency, ids=[same])
+        )
+        if stands == "once":
+            assert validate_partition(place, mapped).rows == 2
+            continue
+        with pytest.raises(PartitionRefused, match="id_unique"):
+            validate_partition(place, mapped)
+
+
+def test_a_row_that_a_sample_does_not_explain_is_red(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails as a sample has to fail as a row: a day of which nothing was refused must not be published."""
+    monkeypatch.setattr(partition_validator, "failing_rows", lambda *args: {})
+    mapped = several_files(lenient(lake), tmp_path, part(0, "x"))
+    with pytest.raises(ValidationBroken, match="could not be checked"):
+        validate_partition(lenient(lake), mapped)
+
+
+def test_when_great_expectations_cannot_be_loaded_the_step_says_so(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise ImportError("no such library")
+
+    monkeypatch.setattr(partition_validator, "load", broken)
+    with pytest.raises(ImportError, match="no such library"):
+        validate_partition(lenient(lake), several_files(lenient(lake), tmp_path, part(0, "NOK")))
+
+
+def test_a_day_of_very_many_event_names_is_listed_whole_and_above_the_cap_warns_of_nothing(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validate, "_MOST_EVENTS", 20)
+    for number in range(8, -1, -1):
+        place = workspace(lake, DAY - timedelta(days=number), quality={"max_quarantined": "100%"})
+        # The most frequent one stays; which of the rare ones are listed changes from day to day.
+        bodies = [
+            line(event(name, time=NOON - 86400 * number, **{"$insert_id": f"{n}-{name}"}))
+            for name in ["Top", *(f"Rare {(n * 7 + number) % 40}" for n in range(40))]
+            for n in range(200 if name == "Top" else 1 + (len(name) + number) % 2)
+        ]
+        made = validated(place, *bodies)
+    assert len(made.details["by_event"]) == 20
+    assert sum(made.details["by_event"].values()) + made.details["other_events"] == made.rows
+    assert made.details["warnings"] == {}

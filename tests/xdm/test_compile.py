@@ -15,7 +15,6 @@ from include.xdm.compile import compile_mapping
 from include.xdm.mapping import bind
 from include.xdm.schema import XdmSchema
 from include.xdm.sql import ident, quote
-from tests.mapping_rows import mapped_rows
 from tests.making import (
     BOOLEAN,
     BYTE,
@@ -35,6 +34,7 @@ from tests.making import (
     row,
     schema,
 )
+from tests.mapping_rows import mapped_rows
 
 pytestmark = pytest.mark.unit
 IDENTITIES = {"$user_id": "User", "$device_id": "Device", "distinct_id": "User"}

@@ -114,9 +114,11 @@ def test_every_fault_is_told_at_once() -> None:
     ]
 
 
-def test_destinations_that_differ_in_case_only_are_refused() -> None:
-    told = faults(row("event", "city"), row("properties.y", "City"), xdm=schema(city=STRING, City=STRING))
-    assert "mapping 2: _acme.mixpanel.City and _acme.mixpanel.city differ in case only" in told
+def test_destinations_that_differ_in_case_only_are_two_fields() -> None:
+    """Adobe's own place context has POIID beside poiID."""
+    rows = [row("event", "city"), row("properties.y", "City")]
+    bound = bind("x", rows, schema(city=STRING, City=STRING), keep_unmapped=True)
+    assert [m.destination[-1] for m in bound.mappings] == ["city", "City"]
 
 
 def test_a_destination_inside_another_one_is_refused() -> None:

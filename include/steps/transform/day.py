@@ -10,16 +10,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from isal import igzip
-
 from include.mixpanel.reading import TimeEvidence
 from include.steps.jsonl import gzip_writer
 from include.steps.transform.job import Job
 from include.steps.transform.names import NameCounter
 from include.steps.transform.parse import Parsed
-from include.steps.transform.parts import Part, WrittenPart, compacted_path, digests_path, open_parquet, plan_parts
+from include.steps.transform.parts import (
+    Part,
+    WrittenPart,
+    compacted_path,
+    digests_path,
+    open_parquet,
+    plan_parts,
+)
 from include.steps.transform.processes import Helper
-from include.steps.transform.reader import read_blocks
+from include.steps.transform.reader import open_gzip, read_blocks
 from include.steps.transform.work import Work
 from include.xdm.columns import leaf_of
 from include.xdm.lines import Refused, parse_line, quarantine_record
@@ -126,7 +131,7 @@ def write_quarantine(path: Path, found: FirstPass, last: Sequence[dict[str, Any]
 
 
 def _records(path: Path) -> Iterator[tuple[int, bytes]]:
-    with igzip.open(path, "rb") as file:
+    with open_gzip(path) as file:
         for line in file:
             number, _, record = line.partition(b"\t")
             yield int(number), record
@@ -182,5 +187,3 @@ def _chunks(path: Path) -> Iterator[Any]:
     with path.open("rb") as file:
         while chunk := file.read(8 * _CHUNK_ROWS):
             yield np.frombuffer(chunk, np.int64)
-
-

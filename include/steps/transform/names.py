@@ -38,7 +38,9 @@ class NameCounter:
         """Return the counts, the largest first, those of one count by name."""
         if len(self.counts) > self.most:
             self._prune()
-        found = sorted(((name, n) for name, n in self.counts.items() if n > 0), key=lambda pair: (-pair[1], pair[0]))
+        found = sorted(
+            ((name, n) for name, n in self.counts.items() if n > 0), key=lambda pair: (-pair[1], pair[0])
+        )
         return dict(found)
 
     def _prune(self) -> None:

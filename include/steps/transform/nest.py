@@ -112,7 +112,9 @@ def identity_map(compiled: CompiledMapping, rows: Any) -> Any:
     ids = pa.concat_arrays(texts).take(pa.array(number * count + row))
     flags = np.stack(primary, axis=1)[row, number]
     ambiguous = pa.repeat(pa.scalar("ambiguous"), len(row))
-    items = pa.StructArray.from_arrays([ids, ambiguous, pa.array(flags)], fields=list(kind.item_type.value_type))
+    items = pa.StructArray.from_arrays(
+        [ids, ambiguous, pa.array(flags)], fields=list(kind.item_type.value_type)
+    )
     per_namespace, start = [], 0
     for numbers in places.values():
         per_namespace.append(kept[:, start : start + len(numbers)].sum(axis=1))
@@ -143,7 +145,9 @@ def _clean(text: Any) -> Any:
     return pc.if_else(pc.and_not(good, blocked), clean, pa.scalar(None, pa.string()))
 
 
-def _said_before(texts: Sequence[Any], places: Mapping[str, list[int]], compiled: CompiledMapping, n: int) -> Any:
+def _said_before(
+    texts: Sequence[Any], places: Mapping[str, list[int]], compiled: CompiledMapping, n: int
+) -> Any:
     """Where an identity repeats one of the same namespace that is named before it."""
     import numpy as np
     import pyarrow.compute as pc

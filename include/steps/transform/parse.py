@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from isal import igzip
-
 from include.steps.transform.job import Job
 from include.steps.transform.names import NameCounter
-from include.steps.transform.reader import Block, read_blocks
+from include.steps.transform.reader import Block, open_gzip, read_blocks
 from include.steps.transform.spill import SpillWriter, record_batch, spill_schema
 from include.xdm.columns import ColumnBuilder
 from include.xdm.event_block import BlockReader, EventRows, EvidenceLog
@@ -68,7 +66,7 @@ class _Quarantine:
 
     def add(self, record: dict[str, Any]) -> None:
         if self._file is None:
-            self._file = igzip.open(self.path, "wb", compresslevel=1)
+            self._file = open_gzip(self.path, "wb")
         self.reasons[record["reason"]] += 1
         self._file.write(f"{record['line_number']}\t{json.dumps(record, ensure_ascii=False)}\n".encode())
 

@@ -210,7 +210,9 @@ def open_parquet(path: Path, schema: Any, distinct: set[str]) -> Any:
     import pyarrow.parquet as pq
 
     repeating = [name for name in _leaf_paths(schema) if name not in distinct]
-    return pq.ParquetWriter(path, schema, compression="snappy", store_schema=False, use_dictionary=repeating or False)
+    return pq.ParquetWriter(
+        path, schema, compression="snappy", store_schema=False, use_dictionary=repeating or False
+    )
 
 
 def _leaf_paths(schema: Any) -> list[str]:
@@ -221,5 +223,3 @@ def _leaf_paths(schema: Any) -> list[str]:
     pq.write_table(schema.empty_table(), empty)
     columns = pq.ParquetFile(empty).schema
     return [columns.column(n).path for n in range(len(columns))]
-
-

@@ -56,7 +56,9 @@ def _divide(job: Job, folder: Path, paths: Sequence[Path], depth: int) -> SpillW
         def part_of(table: Any) -> Any:
             return _byte_of_id(table, depth)
 
-    writer = SpillWriter(folder, "0", spill_schema(job.compiled), part_of, limits.flush_rows, limits.flush_bytes)
+    writer = SpillWriter(
+        folder, "0", spill_schema(job.compiled), part_of, limits.flush_rows, limits.flush_bytes
+    )
     for batch in read_batches(paths):
         writer.write(batch, batch.nbytes)
     writer.close()

@@ -18,7 +18,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import include
 from include import errors
 from include.errors import ConfigError, PipelineError, WorkerFailed
 from include.steps.transform.job import Job
@@ -28,10 +27,8 @@ VARIABLE = "MIXPANEL_AEP_PROCESSES"
 USUAL = 2
 _ROWS_FOR_ANOTHER = 60_000
 """To start a process takes as long as to map about half of that."""
-_ROOT = Path(include.__file__).parents[1]
-_START = (
-    "import sys; sys.path[:] = {path!r}; from include.steps.transform.worker import main; main({connection}, {life})"
-)
+_ROOT = Path(__file__).parents[3]
+_START = "import sys; sys.path[:] = {path!r}; from include.steps.transform.worker import main; main({connection}, {life})"
 
 
 def wanted_processes(rows: int) -> int:
@@ -42,7 +39,9 @@ def wanted_processes(rows: int) -> int:
     """
     text = os.environ.get(VARIABLE, str(USUAL))
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 64):
-        raise ConfigError(f"{VARIABLE} is not a whole number from 1 to 64.", "Set it to 1 or 2, or remove it.")
+        raise ConfigError(
+            f"{VARIABLE} is not a whole number from 1 to 64.", "Set it to 1 or 2, or remove it."
+        )
     return max(1, min(int(text), _cores(), rows // _ROWS_FOR_ANOTHER))
 
 
@@ -57,14 +56,13 @@ class Helper:
         mine, its = socket.socketpair()
         life, its_life = socket.socketpair()
         with its, its_life:
-            code = _START.format(path=[str(_ROOT), *sys.path], connection=its.fileno(), life=its_life.fileno())
-            # Equal events have equal hashes in all processes of this step.
-            environment = {**os.environ, "PYTHONHASHSEED": "0"}
-            self._process = subprocess.Popen(
+            code = _START.format(
+                path=[str(_ROOT), *sys.path], connection=its.fileno(), life=its_life.fileno()
+            )
+            self._process = subprocess.Popen(  # noqa: S603 - this program, with no one's text
                 [sys.executable, "-c", code],
                 pass_fds=(its.fileno(), its_life.fileno()),
                 stdin=subprocess.DEVNULL,
-                env=environment,
             )
         self._life = life
         self._connection: Connection[Any, Any] = Connection(mine.detach())
@@ -97,10 +95,6 @@ class Helper:
         if kind == "done":
             return value
         raise _error(*value)
-
-    def has_ended(self) -> bool:
-        """Return whether the process is gone, or has something to say: an error, before its work is done."""
-        return self._process.poll() is not None
 
     def end(self) -> None:
         """End the process, at once, if it has not ended."""

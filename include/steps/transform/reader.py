@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from isal import igzip
 
@@ -52,6 +52,11 @@ def _cleaned(paths: Iterable[Path], block_bytes: int) -> Iterator[bytes]:
             yield data
 
 
+def open_gzip(path: Path, mode: str = "rb") -> Any:
+    """Open a gzipped file with isal, which inflates in a third of zlib's time; it writes on its lowest level."""
+    return igzip.open(path, mode, compresslevel=1)  # type: ignore[no-untyped-call]
+
+
 def _has_blank_lines(data: bytes) -> bool:
     import numpy as np
 
@@ -61,7 +66,7 @@ def _has_blank_lines(data: bytes) -> bool:
 
 def _whole_lines(path: Path, block_bytes: int) -> Iterator[bytes]:
     rest: list[bytes] = []
-    with igzip.open(path, "rb") as file:
+    with open_gzip(path) as file:
         while piece := file.read(block_bytes):
             end = piece.rfind(b"\n") + 1
             if end:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +13,17 @@ from include.xdm.columns import Columns
 from include.xdm.compile import CompiledMapping
 from include.xdm.event_block import EventRows
 
-ROW_COLUMNS = ("line", "id", "timestamp", "second", "processed", "content", "has_insert_id", "compacted", "failed")
+ROW_COLUMNS = (
+    "line",
+    "id",
+    "timestamp",
+    "second",
+    "processed",
+    "content",
+    "has_insert_id",
+    "compacted",
+    "failed",
+)
 
 
 def spill_schema(compiled: CompiledMapping) -> Any:
@@ -32,7 +43,10 @@ def spill_schema(compiled: CompiledMapping) -> Any:
     fields += [(f"i{n}", pa.string()) for n in range(len(compiled.identities))]
     fields += [(f"c{leaf.number}", leaf.converter.type) for leaf in compiled.leaves]
     if (expressions := compiled.expressions) is not None:
-        fields += [(name, pa.bool_() if is_boolean else pa.string()) for name, is_boolean in expressions.columns.items()]
+        fields += [
+            (name, pa.bool_() if is_boolean else pa.string())
+            for name, is_boolean in expressions.columns.items()
+        ]
     if compiled.unmapped is not None:
         fields.append(("unmapped", pa.string()))
     return pa.schema(fields)
@@ -49,7 +63,9 @@ def record_batch(schema: Any, job: Job, rows: EventRows, columns: Columns) -> An
     count = len(rows)
     made: dict[str, Any] = {
         "line": numbers(rows.line_numbers),
-        "id": pa.FixedSizeBinaryArray.from_buffers(pa.binary(32), count, [None, pa.py_buffer(b"".join(rows.ids))]),
+        "id": pa.FixedSizeBinaryArray.from_buffers(
+            pa.binary(32), count, [None, pa.py_buffer(b"".join(rows.ids))]
+        ),
         "timestamp": numbers(rows.timestamps_ms),
         "second": pa.array((np.array(rows.wall_seconds, np.int64) - job.midnight_seconds).astype(np.int32)),
         "processed": numbers(rows.processed_ms),
@@ -79,7 +95,9 @@ class SpillWriter:
     ``rows`` and ``bytes``: by bucket what was written. ``name`` sets the files apart from those of other processes.
     """
 
-    def __init__(self, folder: Path, name: str, schema: Any, bucket_of: Any, flush_rows: int, flush_bytes: int) -> None:
+    def __init__(
+        self, folder: Path, name: str, schema: Any, bucket_of: Any, flush_rows: int, flush_bytes: int
+    ) -> None:
         self._folder, self._name, self._schema, self._bucket_of = folder, name, schema, bucket_of
         self._flush_rows, self._flush_bytes = flush_rows, flush_bytes
         self._writers: dict[int, Any] = {}
@@ -119,7 +137,7 @@ class SpillWriter:
             order = np.argsort(buckets, kind="stable")
             table, buckets = table.take(pa.array(order)), buckets[order]
         edges = [0, *(np.flatnonzero(buckets[1:] != buckets[:-1]) + 1).tolist(), len(buckets)]
-        for first, last in zip(edges, edges[1:], strict=False):
+        for first, last in itertools.pairwise(edges):
             self._add(int(buckets[first]), table.slice(first, last - first))
 
     def _add(self, bucket: int, table: Any) -> None:
@@ -128,7 +146,9 @@ class SpillWriter:
         writer = self._writers.get(bucket)
         if writer is None:
             options = pa.ipc.IpcWriteOptions(compression="lz4")
-            writer = pa.ipc.new_stream(str(spill_path(self._folder, bucket, self._name)), self._schema, options=options)
+            writer = pa.ipc.new_stream(
+                str(spill_path(self._folder, bucket, self._name)), self._schema, options=options
+            )
             self._writers[bucket] = writer
         writer.write_table(table)
         self.rows[bucket] += table.num_rows

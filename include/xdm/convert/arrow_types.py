@@ -15,13 +15,17 @@ def arrow_type(field: XdmField) -> Any:
     import pyarrow as pa
 
     if field.kind is Kind.OBJECT:
-        members = [(name, kind) for name, child in field.children.items() if (kind := arrow_type(child)) is not None]
+        members = [
+            (name, kind) for name, child in field.children.items() if (kind := arrow_type(child)) is not None
+        ]
         return pa.struct(members) if members else None
     if field.kind in (Kind.ARRAY, Kind.MAP):
         inner = arrow_type(field.item) if field.item else pa.string()
         if inner is None:
             inner = pa.string()
-        return pa.list_(pa.field("element", inner)) if field.kind is Kind.ARRAY else pa.map_(pa.string(), inner)
+        return (
+            pa.list_(pa.field("element", inner)) if field.kind is Kind.ARRAY else pa.map_(pa.string(), inner)
+        )
     return _scalars()[field.kind]
 
 

@@ -75,7 +75,9 @@ class ColumnConverter:
         import pyarrow as pa
 
         if self.field.kind is Kind.STRING and set(map(type, values)) <= {str}:
-            return pa.array(values if "" not in values else [value or None for value in values], self.type), []
+            return pa.array(
+                values if "" not in values else [value or None for value in values], self.type
+            ), []
         if self.field.kind is Kind.DATE_TIME:
             cast_all(value for value in values if type(value) is str)
         convert, failures = self._convert, []

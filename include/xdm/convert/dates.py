@@ -12,7 +12,9 @@ from include.xdm.functions.dates import guess_date
 from include.xdm.functions.values import write_moment
 
 _SPACE = r"[\t\n\f\r ]*"
-_DAY = re.compile(rf"{_SPACE}([0-9]{{4}})-([0-9]{{1,2}})-([0-9]{{1,2}})(?:[T ]00:00(?::00(?:\.0+)?)?Z?)?{_SPACE}")
+_DAY = re.compile(
+    rf"{_SPACE}([0-9]{{4}})-([0-9]{{1,2}})-([0-9]{{1,2}})(?:[T ]00:00(?::00(?:\.0+)?)?Z?)?{_SPACE}"
+)
 _ISO = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"(?:[T ]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])(?:\.([0-9]{1,6}))?(Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?)?"
@@ -44,7 +46,11 @@ def iso_milliseconds(text: str | None) -> int | None:
 
 def cast_all(texts: Iterable[str]) -> None:
     """Read all texts that only DuckDB can read with one query, so that ``milliseconds_of`` finds them."""
-    odd = [t for t in dict.fromkeys(texts) if len(t) <= _LONGEST and not _ISO.fullmatch(t) and _MOMENT.fullmatch(t)]
+    odd = [
+        t
+        for t in dict.fromkeys(texts)
+        if len(t) <= _LONGEST and not _ISO.fullmatch(t) and _MOMENT.fullmatch(t)
+    ]
     unknown = [text for text in odd if text not in _cast]
     if unknown:
         if len(_cast) + len(unknown) > _MOST_CAST:
@@ -100,7 +106,7 @@ def _iso(text: str) -> int | None:
             offset = int(zone[1:3]) * 3600 + int(zone[4:6]) * 60
             seconds += offset if zone[0] == "-" else -offset
     digits = (fraction or "").ljust(6, "0")
-    if not _EARLIEST_MS <= seconds * 1000 or (seconds * 1000, int(digits)) > (_LATEST_MS, 0):
+    if not seconds * 1000 >= _EARLIEST_MS or (seconds * 1000, int(digits)) > (_LATEST_MS, 0):
         return None
     return seconds * 1000 + int(digits[:3])
 
@@ -129,7 +135,7 @@ def _by_duckdb(texts: list[str]) -> list[int | None]:
     db.register("odd_moments", pa.table({"n": range(len(texts)), "t": texts}))
     moment = "TRY_CAST(t AS TIMESTAMPTZ)"
     within = f"{moment} BETWEEN TIMESTAMPTZ '0001-01-01 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 23:59:59+00'"
-    query = f"SELECT CASE WHEN {within} THEN epoch_ms(date_trunc('millisecond', {moment})) END FROM odd_moments ORDER BY n"
+    query = f"SELECT CASE WHEN {within} THEN epoch_ms(date_trunc('millisecond', {moment})) END FROM odd_moments ORDER BY n"  # noqa: S608
     found = [value for (value,) in db.execute(query).fetchall()]
     db.unregister("odd_moments")
     return found

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from include.demo.evidence import newest_manifests
+from include.lake.keys import step_of
 from tests.faults.case import ALL_OF_IT, NO_FAULTS, Case, Do, Elsewhere, Go, Together, dies, run
 from tests.faults.place import Place, event
 from tests.faults.s3 import S3Fault
 
 _VALID, _STAGED = Go(run(until="validate")), Go(run(until="stage"))
 _PART = r"PUT .*/staged/.*partNumber="
-_FILE = r"PUT .*/staged/.*\.parquet"
+_FILE = r"PUT .*/staged/.*/events-"
 _MANIFEST = r"PUT .*/staged/.*manifest\.json"
+_WRITES = {"aep": {"format": "json"}}
+"""A pipeline whose stage always writes files; Parquet of validate or transform is staged as it is."""
 _LARGE = tuple(event(key=f"large-{n}", text=random.Random(n).randbytes(450_000).hex()) for n in range(14))
 """More than one part of an upload (5 MB), and hard to compress."""
 
@@ -71,14 +74,23 @@ def _manifest(make: Callable[[dict[str, Any]], str]) -> Do:
     return _staged(how)
 
 
-def _removed_and_cleared(place: Place) -> None:
+def _output_removed(place: Place) -> None:
     """A person does what the message says: the folder goes, and the task is cleared."""
     assert place.lake.root is not None
     shutil.rmtree(place.lake.root / place.partition().step("stage"))
     place.tasks(run()).clear("stage")
 
 
-_BY_HAND = Do("the folder is removed and the task stage cleared", _removed_and_cleared)
+def _file_removed(place: Place) -> None:
+    """The same for a file, which the step that the message names has written."""
+    assert place.lake.root is not None
+    (file,) = newest_manifests(place.lake, place.partition())["stage"].files
+    shutil.rmtree((place.lake.root / file.key).parent)
+    place.tasks(run()).clear(step_of(file.key))
+
+
+_BY_HAND = Do("the folder is removed and the task stage cleared", _output_removed)
+_FILE_BY_HAND = Do("the file's folder is removed and its task cleared", _file_removed)
 
 
 def _another_code(place: Place) -> None:
@@ -97,45 +109,47 @@ def _another_code(place: Place) -> None:
 
 CASES: tuple[Case | Elsewhere, ...] = (
     Case("S01/before the file", "kill -9 before the file's upload", "no manifest; the rerun stages", (_VALID, dies("lake.upload.before")),
-         ledger=ALL_OF_IT),
-    Case("S01/after the file", "kill -9 after it", "no manifest; the rerun stages", (_VALID, dies("lake.upload.after")), ledger=ALL_OF_IT),
+         pipeline=_WRITES, ledger=ALL_OF_IT),
+    Case("S01/after the file", "kill -9 after it", "no manifest; the rerun stages", (_VALID, dies("lake.upload.after")),
+         pipeline=_WRITES, ledger=ALL_OF_IT),
     # No key of ours can see the parts; the bucket's life cycle rule ends them (docs/security.md).
     Case("S01/between parts", "kill -9 between two parts of an upload", "no file, no manifest; the rerun stages",
-         (_VALID, Do("SIGKILL in the second part", _killed_at_part)), _LARGE, "s3", active=14, left=frozenset({"unfinished upload", "scratch"}),
+         (_VALID, Do("SIGKILL in the second part", _killed_at_part)), _LARGE, "s3", pipeline=_WRITES, active=14, left=frozenset({"unfinished upload", "scratch"}),
          ledger=ALL_OF_IT),
     Case("S02", "kill -9 after all files, before the manifest", "the same files again, then the manifest", (dies("manifest.stage.before"),),
          ledger=ALL_OF_IT),
     Case("S02/s3", "the same in S3", "the same files again, then the manifest", (dies("manifest.stage.before"),), lake="s3", ledger=ALL_OF_IT),
     Case("S03", "kill -9 after the manifest", "the rerun finds it", (dies("manifest.stage.after"),), ledger=ALL_OF_IT),
     *(Case(f"S04/{code} {times}", "S3 is busy or fails on a part", "retried by the store's client; then by Airflow",
-           (_VALID, _s3(_PART, status, code, times=times, skip=1)), _LARGE, "s3", active=14, ledger=ALL_OF_IT)
+           (_VALID, _s3(_PART, status, code, times=times, skip=1)), _LARGE, "s3", pipeline=_WRITES, active=14, ledger=ALL_OF_IT)
       for code, status, times in (("SlowDown", 503, 1), ("InternalError", 500, 3))),
     Case("S04/for ever", "S3 is busy for longer than its client has patience", "again: LakeError; nothing half published",
          (_VALID, _s3(_FILE, 400, "RequestTimeout", times=99), Go(run(until="stage"), "again:LakeError"), NO_FAULTS), lake="s3",
-         ledger=ALL_OF_IT),
+         pipeline=_WRITES, ledger=ALL_OF_IT),
     Case("S05", "200 with an error in CompleteMultipartUpload", "no success", (
         _VALID, _s3(r"POST .*/staged/.*uploadId=", 200, "InternalError", times=99), Go(run(until="stage"), "again:LakeError"), NO_FAULTS),
-        _LARGE, "s3", active=14, ledger=ALL_OF_IT, left=frozenset({"unfinished upload"})),
+        _LARGE, "s3", pipeline=_WRITES, active=14, ledger=ALL_OF_IT, left=frozenset({"unfinished upload"})),
     # Each request carries the SHA-256 of its body, so that S3 itself refuses what is not what was sent.
-    Case("S06", "a byte changes in transit", "S3 refuses it; again", (_VALID, _s3(_FILE, damage=True)), lake="s3", ledger=ALL_OF_IT),
+    Case("S06", "a byte changes in transit", "S3 refuses it; again", (_VALID, _s3(_FILE, damage=True)), lake="s3", pipeline=_WRITES,
+         ledger=ALL_OF_IT),
     Case("S07", "the manifest is there already, of the same content", "success",
          (_VALID, Together((run("manifest.stage.before:1=stop"), run(name="other")), ("green", "green"))), ledger=None),
     Case("S08", "the manifest is there already, of other content", "Conflict, names it",
-         (_VALID, Do("other code publishes first", _another_code)), finally_=None, active=0, lost=3, batches=0, left=frozenset({"staged"})),
+         (_VALID, Do("other code publishes first", _another_code)), pipeline=_WRITES, finally_=None, active=0, lost=3, batches=0, left=frozenset({"staged"})),
     Case("S09", "409 ConditionalRequestConflict on the manifest", "again", (
         _VALID, _s3(_MANIFEST, 409, "ConditionalRequestConflict"), Go(run(until="stage"), "again:.*|green")), lake="s3", ledger=ALL_OF_IT),
     Case("S09/ledger", "409 on a ledger record", "again", (_s3(r"PUT .*/ledger/000001", 409, "ConditionalRequestConflict"),), lake="s3",
          ledger=ALL_OF_IT),
     *(Case(f"S10/{code}", "the lake says no", f"{ends.partition(':')[2]}, names the lake and what was to be done", (
         _VALID, _s3(_FILE, status, code, times=99), Go(run(until="stage"), ends, "lake s3://.*(write|Check|Give)"), NO_FAULTS), lake="s3",
-        ledger=ALL_OF_IT)
+        pipeline=_WRITES, ledger=ALL_OF_IT)
       for code, status, ends in (("AccessDenied", 403, "red:AccessDenied"), ("NoSuchBucket", 404, "again:LakeError"),
                                  ("ExpiredToken", 400, "again:LakeError"), ("KMS.DisabledException", 400, "again:LakeError"))),
     Case("S11/overwritten", "a staged file is overwritten", "red before anything is sent; staged anew, it is loaded",
          (_STAGED, _files(_replace), Go(ends="red:BadManifest", says="not the file that its manifest describes.*remove the folder"),
-          _BY_HAND), ledger=ALL_OF_IT),
+          _FILE_BY_HAND), ledger=ALL_OF_IT),
     Case("S11/deleted", "a staged file is deleted", "not loaded; staged anew, it is",
-         (_STAGED, _files(Path.unlink), Go(ends="again:LakeError"), _BY_HAND), ledger=ALL_OF_IT),
+         (_STAGED, _files(Path.unlink), Go(ends="again:LakeError"), _FILE_BY_HAND), ledger=ALL_OF_IT),
     *(Case(f"S12/{name}", "the manifest is damaged", "red, never taken for nothing; moved away, it is made anew",
            (_STAGED, _manifest(make), Go(ends="red:BadManifest", says=says), _BY_HAND), ledger=ALL_OF_IT)
       for name, says, make in (("cut", "not a readable manifest", lambda m: json.dumps(m)[:100]),
