@@ -18,7 +18,6 @@ from pathlib import Path
 from benchmarks.__main__ import sandbox
 from benchmarks.days import write_day
 from benchmarks.place import DAY, Place
-from benchmarks.variants import VARIANTS
 from include.aep.setup import setup_pipeline
 from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
@@ -51,11 +50,9 @@ def lake_growth(events: int) -> dict[str, Sizes]:
     """Load, refresh, replace and clean a day of so many events; bytes by kind after each."""
     with tempfile.TemporaryDirectory(prefix="mixpanel-aep-growth-") as name:
         folder = Path(name)
-        VARIANTS["shipped"].write_files(folder)
         write_day(folder / "answer.gz", events)
         with sandbox(folder) as url:
             place = Place(folder, url)
-            place.use_variant()
             setup_pipeline(place.pipeline, place.aep, place.lake, source=str(place.source))
             found = [_load(place, place.pipeline, "one")]
             write_day(folder / "late.gz", events, late=_LATE)
@@ -74,7 +71,13 @@ def _load(
 ) -> Sizes:
     workspace = Workspace.of(place.lake, pipeline, DAY)
     steps = DayRun(
-        workspace, place.source, place.mixpanel, place.aep, run, refresh=run if refresh else None, replace=replace
+        workspace,
+        place.source,
+        place.mixpanel,
+        place.aep,
+        run,
+        refresh=run if refresh else None,
+        replace=replace,
     )
     staged = steps.to_staged()
     while not isinstance(steps.ingest(staged), Ingested):

@@ -52,7 +52,10 @@ class Aging(Carrier):
         """Add events that come late."""
         at = NOON + 86_400 * (day - DAY).days
         rows = [
-            {"event": "Late", "properties": {"time": at, "distinct_id": "u", "$insert_id": key, "$user_id": "u"}}
+            {
+                "event": "Late",
+                "properties": {"time": at, "distinct_id": "u", "$insert_id": key, "$user_id": "u"},
+            }
             for key in keys
         ]
         self._post(f"/mixpanel/projects/{self.project_id}/events", {"events": rows})

@@ -95,7 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     rebuilt = _add(commands, "recover", recover_days, "rebuild a lost lake's ledgers from AEP")
     rebuilt.add_argument("days", type=_days, metavar="DAY..DAY", nargs="?", help="default: all days")
     rebuilt.add_argument("--why", type=_reason, metavar="TEXT", help="for the records of the ledger")
-    cleaned = _add(commands, "clean", clean_lake, "remove what the pipeline's retention does not keep in the lake")
+    cleaned = _add(
+        commands, "clean", clean_lake, "remove what the pipeline's retention does not keep in the lake"
+    )
     cleaned.add_argument("--dry-run", action="store_true", help="only count what would be removed")
     _add_ledger(commands)
     return parser

@@ -53,7 +53,9 @@ def test_late_changed_and_vanished_events_of_a_backfill_go_through_the_scheduler
     project, run = reconciled
     first, last = project.days
     tasks = {name: task["state"] for name, task in project.tasks(run).items()}
-    assert tasks == dict.fromkeys(("look", str(first), str(last), "close", "audit", "clean", "finish"), "success")
+    assert tasks == dict.fromkeys(
+        ("look", str(first), str(last), "close", "audit", "clean", "finish"), "success"
+    )
     assert project.result(run, first)["counts"] == {
         "staged": 2, "active": 5, "late": 2, "changed": 1, "vanished": 1,
     }  # fmt: skip

@@ -349,7 +349,7 @@ def test_a_lake_that_forbids_removals_skips_the_cleaning_unless_the_pipeline_ask
     for each in (key, f"{partition.output('transform', 'ab' * 16)}/part-00000.parquet"):
         Lake(lake).create(each, b"x")
 
-    def forbid(self: Lake, key: str) -> None:  # noqa: ARG001
+    def forbid(self: Lake, key: str) -> None:
         raise AccessDenied("The lake does not let this worker remove it.", "Give its role that right.")
 
     def clean(pipeline: Pipeline) -> Any:

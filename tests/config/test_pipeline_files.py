@@ -57,10 +57,18 @@ def test_every_pipeline_that_ships_is_right() -> None:
 
 def test_a_file_that_names_retention_asks_for_it_and_superseded_copies_have_a_default(tmp_path: Path) -> None:
     usual = load_pipeline(write(tmp_path))
-    assert (usual.asks_for_retention, usual.retention.superseded_days, usual.retention.raw_days) == (False, 7, None)
+    assert (usual.asks_for_retention, usual.retention.superseded_days, usual.retention.raw_days) == (
+        False,
+        7,
+        None,
+    )
     text = f"{GOOD}retention: {{raw_days: 30, superseded_days: null}}\n"
     asked = load_pipeline(write(tmp_path, text=text))
-    assert (asked.asks_for_retention, asked.retention.superseded_days, asked.retention.raw_days) == (True, None, 30)
+    assert (asked.asks_for_retention, asked.retention.superseded_days, asked.retention.raw_days) == (
+        True,
+        None,
+        30,
+    )
 
 
 def test_a_right_file_has_its_defaults(tmp_path: Path) -> None:

@@ -130,7 +130,9 @@ def test_a_file_that_somebody_removed_is_named(lake: Lake, tmp_path: Path) -> No
     place = workspace(lake)
     made = exported(place, line({"event": "A", "properties": {}}))
     (lake.root / made.files[0].key).unlink()
-    with pytest.raises(FilesRemoved, match=f"The files of the export output {made.digest} of partition 2026-07-01"):
+    with pytest.raises(
+        FilesRemoved, match=f"The files of the export output {made.digest} of partition 2026-07-01"
+    ):
         place.local_files(made, tmp_path)
     assert not place.has_files(made)
 

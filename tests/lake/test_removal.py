@@ -130,7 +130,10 @@ def test_an_object_of_a_bucket_is_removed_and_one_that_is_not_there_is_removed_a
     lake.create(key, b"x")
     lake.create(PLACE.report(OTHER), b"xyz")
     assert lake.has(key)
-    assert [(found.key, found.bytes) for found in lake.objects("shop")] == [(key, 1), (PLACE.report(OTHER), 3)]
+    assert [(found.key, found.bytes) for found in lake.objects("shop")] == [
+        (key, 1),
+        (PLACE.report(OTHER), 3),
+    ]
     lake.remove_object(key)
     lake.remove_object(key)
     assert list(lake.keys("shop")) == [PLACE.report(OTHER)]
@@ -151,7 +154,11 @@ def test_a_store_that_forbids_removals_is_named_and_nothing_is_changed(
             key = request.body.partition(b"<Key>")[2].partition(b"</Key>")[0]
             return Reply(200, DENIED % key) if each else Reply(403, WHOLE)
         answer = requests.request(
-            request.method, f"{moto}{request.target}", data=request.body, headers=dict(request.headers), timeout=20
+            request.method,
+            f"{moto}{request.target}",
+            data=request.body,
+            headers=dict(request.headers),
+            timeout=20,
         )
         kept = ("etag", "content-type", "last-modified", "content-range")
         headers = {name: value for name, value in answer.headers.items() if name.lower() in kept}

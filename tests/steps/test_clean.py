@@ -249,4 +249,7 @@ def test_days_are_cleaned_each_by_its_own_load(project: Aging) -> None:
     project.load("two", day=later)
     project.wait(days=1)
     project.clean_for_good()
-    assert (project.steps_with_files(), project.steps_with_files(later) >= {"transform"}) == ({"export"}, True)
+    assert (project.steps_with_files(), project.steps_with_files(later) >= {"transform"}) == (
+        {"export"},
+        True,
+    )

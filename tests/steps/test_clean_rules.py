@@ -29,7 +29,13 @@ def digest(step: str, number: int) -> str:
 
 
 def output(
-    step: Step, number: int, days: float, made_of: int = 0, *, shared: bool = False, removed: float | None = None
+    step: Step,
+    number: int,
+    days: float,
+    made_of: int = 0,
+    *,
+    shared: bool = False,
+    removed: float | None = None,
 ) -> StoredOutput:
     """An output with one file, or naming the file of what it was made of."""
     written = START + timedelta(days=days)
@@ -100,7 +106,10 @@ def test_rows_that_are_the_only_list_of_a_loads_ids_stay_for_ever() -> None:
     shared = (*CHAIN[:2], output("validate", 0, 0, shared=True), output("stage", 0, 0, shared=True))
     day = DayContents(shared, (loaded(0, 0, ids=None),))
     assert "stage 0" not in ended(day, 4000)
-    gone = replace(day, outputs=tuple(replace(each, removed_at=START) if each.step != "stage" else each for each in shared))
+    gone = replace(
+        day,
+        outputs=tuple(replace(each, removed_at=START) if each.step != "stage" else each for each in shared),
+    )
     left = {file.key for file in removable_files(gone, START + timedelta(days=4000))}
     (named,) = shared[-1].manifest.files  # type: ignore[union-attr]
     assert named.key not in left
@@ -140,7 +149,13 @@ def days(draw: st.DrawFn) -> DayContents:
         kinds = draw(st.lists(st.sampled_from(["claimed", "created", "completing", "active", "failed", "empty", "gone"]), min_size=1, max_size=6))  # fmt: skip
         ledgers.append(
             tuple(
-                record(n + 1, kind, draw(st.integers(0, 3)), draw(age), **({"ids": None} if draw(st.booleans()) else {}))
+                record(
+                    n + 1,
+                    kind,
+                    draw(st.integers(0, 3)),
+                    draw(age),
+                    **({"ids": None} if draw(st.booleans()) else {}),
+                )
                 for n, kind in enumerate(kinds)
             )
         )
@@ -189,7 +204,9 @@ def test_what_the_newest_record_of_a_run_in_progress_names_stays_with_all_it_was
 
 
 @given(days(), st.floats(0, 90))
-def test_files_go_only_after_the_grace_and_where_no_output_that_stays_names_them(day: DayContents, at: float) -> None:
+def test_files_go_only_after_the_grace_and_where_no_output_that_stays_names_them(
+    day: DayContents, at: float
+) -> None:
     now = START + timedelta(days=at)
     gone = {file.key for file in removable_files(day, now)}
     for each in day.outputs:
@@ -210,7 +227,10 @@ def test_a_day_that_is_loaded_ends_up_with_its_newest_exports_alone(day: DayCont
     assert len(left) <= 1
     finished = replace(
         loaded_day,
-        outputs=tuple(replace(each, removed_at=each.removed_at or now) if each not in left else each for each in day.outputs),
+        outputs=tuple(
+            replace(each, removed_at=each.removed_at or now) if each not in left else each
+            for each in day.outputs
+        ),
     )
     assert outputs_to_remove(finished, retention, now + timedelta(days=400)) == {}
     files = {file.key for each in day.outputs if each not in left for file in each.files}

@@ -78,7 +78,9 @@ with scratch_folder("x-") as folder:
 """
 
 
-def test_what_a_killed_process_left_is_removed_by_the_next_run_and_a_live_one_is_left_alone(base: Path) -> None:
+def test_what_a_killed_process_left_is_removed_by_the_next_run_and_a_live_one_is_left_alone(
+    base: Path,
+) -> None:
     environment = {**os.environ, "TMPDIR": str(base), "PYTHONPATH": str(Path(scratch.__file__).parents[2])}
     holders = [
         subprocess.Popen([sys.executable, "-c", HOLD], env=environment, stdout=subprocess.PIPE, text=True)
