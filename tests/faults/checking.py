@@ -12,7 +12,7 @@ import msgspec
 
 from include.demo.evidence import Comparison, PartitionResult, Sandbox, compare, line_id
 from include.lake import manifest as manifests
-from include.lake.keys import PartitionKey
+from include.lake.keys import REMOVAL_NAME, PartitionKey
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
 from include.xdm.identity import RECIPE, event_id_without_insert_id
@@ -142,7 +142,11 @@ def leftovers(place: Place, days: tuple[date, ...] = DAYS) -> set[str]:
 def _unreferenced(lake: Lake, partition: PartitionKey) -> Iterator[str]:
     keys = set(lake.keys(partition.prefix))
     known = {
-        key for key in keys if f"{partition.prefix}/ledger/" in key or f"{partition.prefix}/looks/" in key
+        key
+        for key in keys
+        if f"{partition.prefix}/ledger/" in key
+        or f"{partition.prefix}/looks/" in key
+        or key.endswith(f"/{REMOVAL_NAME}")
     }
     for key in keys:
         if key.endswith("/manifest.json"):

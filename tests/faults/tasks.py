@@ -9,6 +9,7 @@ from typing import Literal
 from include.aep.decide import loads
 from include.steps.audit import Audit, audit_days
 from include.steps.binding import open_history
+from include.steps.clean import clean
 from include.steps.export import export_partitions
 from include.steps.origin import filter_digest
 from include.steps.reconcile import days_to_reconcile
@@ -17,7 +18,7 @@ from include.steps.recover.aep_ids import AepIds, Writer
 from include.steps.recover.amend import release
 from tests.carrying import Carrier
 
-TaskName = Literal["setup", "audit", "reconcile", "recover", "release"]
+TaskName = Literal["setup", "audit", "reconcile", "recover", "release", "clean"]
 
 
 def setup(carrier: Carrier, run: str) -> None:
@@ -63,6 +64,11 @@ def release_batches(carrier: Carrier, run: str) -> None:
                 release(ids, aep, day, str(record.batch))
 
 
+def clean_lake(carrier: Carrier, run: str) -> None:
+    """Reconcile's task that removes what the retention does not keep."""
+    clean(carrier.lake, carrier.pipeline, carrier.clock.now())
+
+
 def _audited(carrier: Carrier) -> Audit:
     opened = open_history(carrier.lake, carrier.pipeline, carrier.aep, carrier.source, all_days=True)
     current = {"filter": filter_digest(carrier.pipeline)}
@@ -75,4 +81,5 @@ TASKS: Mapping[TaskName, Callable[[Carrier, str], None]] = {
     "reconcile": reconcile,
     "recover": recover_lake,
     "release": release_batches,
+    "clean": clean_lake,
 }

@@ -7,7 +7,9 @@ import shutil
 import signal
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
+from include.lake.keys import step_of
 from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, run
 from tests.faults.hindrance import can_mount, ends_when_told, few_files, no_scratch, small_disk
 from tests.faults.place import Place
@@ -92,6 +94,21 @@ def _bombed(place: Place) -> None:
     assert str(end) == "red:ExportTooLarge", end.text
 
 
+_DAY_SECONDS = 86_400.0
+
+
+def _cleaning(days: float, failpoints: str = "", **more: Any) -> Go:
+    """A cleaning so many days later."""
+    ends = "died" if failpoints else "green"
+    return Go(run(failpoints, name="cleaning", task="clean", ahead=days * _DAY_SECONDS, **more), ends)
+
+
+def _cleaned(place: Place) -> None:
+    """Of the day's rows the lake has the export alone."""
+    rows = [key for key in place.lake.keys(place.partition().prefix) if key.endswith((".parquet", ".gz"))]
+    assert [step_of(key) for key in rows] == ["export"], rows
+
+
 CASES: tuple[Case | Elsewhere, ...] = (
     # Mounting needs a privilege that some machines do not give; the words of the errors are shown without it too.
     *(_full_disks() if can_mount() else ()),
@@ -112,5 +129,10 @@ CASES: tuple[Case | Elsewhere, ...] = (
          ledger=ALL_OF_IT),
     Case("R06/meanwhile", "scratch is removed under a step", "told, with its name; the step begins anew", (Do("tidied up", _tidied),),
          ledger=ALL_OF_IT),
+    *(Case(f"R08/{lake}", "kill -9 while the lake is cleaned", "the next cleaning ends it; the day stays loaded, once",
+           (Go(), *(_cleaning(8, f"clean.end.{at}:{number}=exit") for at, number in (("before", 1), ("after", 1), ("before", 2))),
+            _cleaning(8), *(_cleaning(9, f"clean.remove.{at}:1=exit") for at in ("before", "after")),
+            Go(run(name="between", look=True)), _cleaning(9)), lake=lake, check=_cleaned, ledger=ALL_OF_IT)
+      for lake in ("disk", "s3")),
     Case("R07", "a gzip bomb: 16 MB that are 16 GB", "red: ExportTooLarge, before it is unpacked", (Do("the bomb", _bombed),), ledger=ALL_OF_IT),
 )  # fmt: skip
