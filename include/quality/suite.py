@@ -7,10 +7,12 @@ in one suite for the whole partition. Only what fails there is looked at row by 
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby, islice
+from itertools import accumulate, groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from include.quality.check import Check, merged_checks, single_checks
@@ -31,6 +33,8 @@ logging.getLogger("great_expectations.data_context.types.base").addFilter(
 _FRAME_COLUMNS = 16
 """GX copies the frame for every expectation, and takes a millisecond for every frame."""
 
+_MOST_BYTES, _LITTLE_BYTES = 128 * 1024 * 1024, 64 * 1024
+"""Beyond the first, which all samples together take, those that are not little are judged and begun again."""
 _REFERENCES = {"json_schema": '{"format": "uri-reference"}', "is_json": False}
 _SEGMENT = r"\A[A-Za-z0-9_~-]+\z"
 """A path segment of unreserved characters is a relative reference (RFC 3986, 4.2), as every ``_id`` of ours is."""
@@ -65,7 +69,12 @@ class Screen:
         for check, sample in self._open:
             if check.view in views:
                 sample.add(chunk.see(check.view).values)
-        if full := [(check, sample) for check, sample in self._open if sample.is_full]:
+        is_full = sum(sample.size_bytes for _, sample in self._open) > _MOST_BYTES
+        if full := [
+            (check, sample)
+            for check, sample in self._open
+            if sample.is_full or (is_full and sample.size_bytes > _LITTLE_BYTES)
+        ]:
             self._judge(full)
             again = {id(sample) for _, sample in full}
             self._open = [
@@ -118,15 +127,42 @@ def failing_rows(
 
 
 def failures(questions: Sequence[Question], *, complete: bool = False) -> list[list[int]]:
-    """The positions of each question's values that fail it; without ``complete`` only that there are some.
+    """The positions of each question's values that fail it; without ``complete`` perhaps only some of them.
+
+    What is asked of several columns alike, such as the range of an integer, is one expectation on all their values.
 
     Raises:
         ValidationBroken: an expectation could not be checked.
     """
+    alike: dict[str, list[int]] = defaultdict(list)
+    for number, question in enumerate(questions):
+        alike[question.check.asks].append(number)
+    groups = list(alike.values())
+    together = [
+        Question(questions[group[0]].check, [v for number in group for v in questions[number].values])
+        for group in groups
+    ]
+    outcomes = _outcomes(together, complete)
+    if not complete:  # which of the columns it is
+        again = [place for place, failing in enumerate(outcomes) if failing and len(groups[place]) > 1]
+        exact = _outcomes([together[place] for place in again], complete=True)
+        outcomes = [*outcomes]
+        for place, failing in zip(again, exact, strict=True):
+            outcomes[place] = failing
+    found: list[list[int]] = [[] for _ in questions]
+    for group, failing in zip(groups, outcomes, strict=True):
+        if failing:
+            ends = list(accumulate(len(questions[number].values) for number in group))
+            for position in failing:
+                place = bisect_right(ends, position)
+                found[group[place]].append(position - (ends[place - 1] if place else 0))
+    return found
+
+
+def _outcomes(questions: Sequence[Question], complete: bool) -> list[list[int]]:
     found: list[list[int]] = [[] for _ in questions]
     for numbers in _frames(questions):
-        outcomes = _run([questions[number] for number in numbers], complete)
-        for number, failing in zip(numbers, outcomes, strict=True):
+        for number, failing in zip(numbers, _run([questions[n] for n in numbers], complete), strict=True):
             found[number] = failing
     return found
 
