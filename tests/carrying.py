@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -163,3 +167,26 @@ def quick_sandbox(folder: Path) -> Iterator[SandboxServer]:
             f"{server.url}/_sandbox/aep/settings", json={"batch_seconds": 0}, timeout=10
         ).raise_for_status()
         yield server
+
+
+@contextmanager
+def loaded_sandbox(folder: Path, *days: date) -> Iterator[SandboxServer]:
+    """A quick sandbox in which days of the hostile pipeline are loaded, with their lake at ``folder/lake``.
+
+    It is a copy: the days are loaded once in each process, not once in each test.
+    """
+    shutil.copytree(_loaded(days), folder, dirs_exist_ok=True)
+    with SandboxServer(folder / "sandbox") as server:
+        yield server
+
+
+@cache
+def _loaded(days: tuple[date, ...]) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="mixpanel-aep-loaded-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with quick_sandbox(folder / "sandbox") as server:
+        carrier = Carrier(server.url, Lake(f"file://{folder}/lake"), PIPELINES["hostile"])
+        carrier.setup()
+        for day in days:
+            carrier.ingest(day, carrier.stage(day))
+    return folder

@@ -73,6 +73,20 @@ def test_a_lost_batch_is_shown_released_and_loaded_again(cli: Cli, carried: str,
     assert re.search(r"^ +5 +gone .*release/\S+@\S+ .*TEXT$", cli("ledger", "show", "hostile", DAY)[1], re.M)
 
 
+def test_a_batch_that_no_record_names_is_shown(cli: Cli, carried: str, tmp_path: Path) -> None:
+    assert "no record names" not in cli("ledger", "show", "hostile", DAY)[1]
+    for ledger in (tmp_path / "lake").glob(f"_histories/*/ledger/{DAY}"):
+        shutil.rmtree(ledger)
+    code, text = cli("ledger", "show", "hostile", DAY)
+    assert (code, text.splitlines()) == (
+        0,
+        [
+            f"The ledger of hostile {DAY} has no record.",
+            f"!  unknown   AEP has batch {carried} of this day (success), which no record names",
+        ],
+    )
+
+
 def test_a_batch_that_aep_holds_is_not_released(cli: Cli, carried: str) -> None:
     code, text = cli("ledger", "release", "hostile", DAY, "--batch", carried, "--why", "no reason")
     assert code == 1

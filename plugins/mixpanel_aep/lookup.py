@@ -86,7 +86,8 @@ def _ask(kind: Kind, name: str, ask: Callable[[], T | None], clock: Clock) -> T 
             clock.sleep(wait)
     raise SettingsUnavailable(
         f"Airflow could not say whether the {kind} {name!r} is set ({reason}).",
-        "Its API server, metadata database or secrets backend is away. Nothing was done; the task may be run again.",
+        "Its API server, metadata database or secrets backend is away, or AIRFLOW__CORE__FERNET_KEY is not the key that "
+        "encrypted the value. Nothing was done; the task may be run again.",
     )
 
 

@@ -15,8 +15,8 @@ from include.lake.lake import Lake
 from mixpanel_aep.operators.verify import VerifyOperator
 from tests.airflow.connections import connection_variables
 from tests.airflow.contexts import FakeTaskInstance, task_context
-from tests.carrying import PIPELINES, quick_sandbox
-from tests.steps.test_verify import NOON, OURS, Verifier, row
+from tests.carrying import PIPELINES, loaded_sandbox
+from tests.steps.test_verify import DAY, NOON, OURS, Verifier, row
 
 pytestmark = pytest.mark.airflow
 PROJECT = Path(__file__).parents[2]
@@ -24,14 +24,11 @@ PROJECT = Path(__file__).parents[2]
 
 @pytest.fixture
 def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Verifier]:
-    with quick_sandbox(tmp_path / "sandbox") as server:
+    with loaded_sandbox(tmp_path, DAY) as server:
         for name, value in connection_variables(server.url).items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", f"file://{tmp_path}/lake")
-        made = Verifier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
-        made.setup()
-        made.load()
-        yield made
+        yield Verifier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
 
 
 def run(ti: FakeTaskInstance | None = None) -> Any:

@@ -14,18 +14,15 @@ from include.demo.evidence import Comparison, Sandbox
 from include.demo.report import verify_all
 from include.demo.settings import DemoError, DemoSettings
 from include.lake.lake import Lake
-from tests.carrying import PIPELINES, Carrier, quick_sandbox
+from tests.carrying import PIPELINES, Carrier, loaded_sandbox
 
 DAY = date(2026, 7, 1)
 
 
 @pytest.fixture
 def carried(tmp_path: Path) -> Iterator[Carrier]:
-    with quick_sandbox(tmp_path / "sandbox") as server:
-        carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
-        carrier.setup()
-        carrier.carry(DAY)
-        yield carrier
+    with loaded_sandbox(tmp_path, DAY) as server:
+        yield Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
 
 
 def load_behind_its_back(carrier: Carrier, file_format: str, body: bytes) -> None:

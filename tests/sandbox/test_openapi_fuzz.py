@@ -45,7 +45,7 @@ MODES = [HypothesisTestMode.EXAMPLES, HypothesisTestMode.FUZZING]
 if EXAMPLES:  # every boundary of every parameter: many, whatever the number of examples
     MODES.append(HypothesisTestMode.COVERAGE)
 SETTINGS = settings(
-    max_examples=int(EXAMPLES or 5),
+    max_examples=int(EXAMPLES or 3),
     derandomize=EXAMPLES is None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),

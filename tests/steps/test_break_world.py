@@ -16,7 +16,7 @@ from include.lake.lake import Lake
 from include.steps.audit import AuditedDay, DayStatus, audit_days
 from include.steps.binding import open_history
 from include.steps.other_batches import OtherBatches
-from tests.carrying import PIPELINES, quick_sandbox
+from tests.carrying import PIPELINES, loaded_sandbox, quick_sandbox
 from tests.steps.test_recover import Recoverer
 from tests.steps.test_verify import NOON, OURS, row
 
@@ -41,21 +41,22 @@ class Breaker(Recoverer):
         self.pipeline = self.pipeline.model_copy(update={"mixpanel": source})
 
 
+PIPELINE = PIPELINES["hostile"].model_copy(update={"start_date": date(2026, 6, 30), "end_date": None})
+
+
 @pytest.fixture
 def untagged(tmp_path: Path) -> Iterator[Breaker]:
     """Set up by an earlier version: neither the lake nor the dataset has an id of the lake."""
     with quick_sandbox(tmp_path / "sandbox") as server:
-        pipeline = PIPELINES["hostile"].model_copy(update={"start_date": date(2026, 6, 30), "end_date": None})
-        made = Breaker(server.url, Lake(f"file://{tmp_path}/lake"), pipeline)
+        made = Breaker(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINE)
         setup_pipeline(made.pipeline, made.aep)
         yield made
 
 
 @pytest.fixture
-def loaded(untagged: Breaker) -> Breaker:
-    untagged.setup()
-    untagged.load()
-    return untagged
+def loaded(tmp_path: Path) -> Iterator[Breaker]:
+    with loaded_sandbox(tmp_path, DAY) as server:
+        yield Breaker(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINE)
 
 
 def test_replacing_a_day_by_nothing_ends(loaded: Breaker) -> None:

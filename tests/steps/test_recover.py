@@ -26,7 +26,7 @@ from include.lake.lake_id import ensure_lake_id, read_lake_id
 from include.lake.ledger import Ledger
 from include.steps.binding import open_history
 from include.steps.recover import AepIds, Recovery, Writer, adopt, recover, release
-from tests.carrying import PIPELINES, quick_sandbox
+from tests.carrying import PIPELINES, loaded_sandbox
 from tests.steps.test_verify import DAY, NOON, Verifier, row
 
 pytestmark = pytest.mark.sandbox
@@ -78,44 +78,41 @@ class Recoverer(Verifier):
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Recoverer]:
-    with quick_sandbox(tmp_path / "sandbox") as server:
-        made = Recoverer(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["shop"])
-        made.setup()
-        made.load(*DAYS)
-        yield made
+def loaded(tmp_path: Path) -> Iterator[Recoverer]:
+    with loaded_sandbox(tmp_path, DAY) as server:
+        yield Recoverer(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
 
 
 @pytest.fixture
-def loaded(tmp_path: Path) -> Iterator[Recoverer]:
-    with quick_sandbox(tmp_path / "sandbox") as server:
-        made = Recoverer(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
-        made.setup()
-        made.load()
-        yield made
+def several(loaded: Recoverer) -> Recoverer:
+    """Days of one event stand before and after the hostile one."""
+    for day in (DAYS[0], DAYS[2]):
+        loaded.late(f"of-{day}", day)
+        loaded.load(day)
+    return loaded
 
 
 @pytest.mark.parametrize("reader", ["query_service", "data_access"])
 def test_a_lost_lake_is_rebuilt_and_runs_load_exactly_what_is_missing(
-    shop: Recoverer, tmp_path: Path, reader: Reader
+    several: Recoverer, tmp_path: Path, reader: Reader
 ) -> None:
-    before, identity = sorted(shop.active()), read_lake_id(shop.lake)
-    shop.lose_lake(tmp_path)
+    before, identity = sorted(several.active()), read_lake_id(several.lake)
+    several.lose_lake(tmp_path)
     with pytest.raises(ForeignLake, match="recover"):
-        shop.load(run="lost")
-    found = shop.recover(reader=reader)
+        several.load(run="lost")
+    found = several.recover(reader=reader)
     assert sorted(found.written) == list(DAYS)
     assert (found.refused, found.tagged) == ({}, True)
-    assert read_lake_id(shop.lake) not in (None, identity)
-    shop.late("late-1")
-    shop.load(*DAYS, run="after", look="after")
-    after = shop.active()
+    assert read_lake_id(several.lake) not in (None, identity)
+    several.late("late-1")
+    several.load(*DAYS, run="after", look="after")
+    after = several.active()
     assert len(after) == len(set(after)) == len(before) + 1
     assert set(before) < set(after)
-    verified = shop.verify()
+    verified = several.verify()
     assert verified.counts == {"partitions": 3, "ids": len(after), "lost": 0, "duplicate": 0, "phantom": 0}
-    assert {record.run.split("/")[0] for record in shop.records(DAYS[0])} == {"recover"}
-    assert all(record.note for record in shop.records(DAYS[0]))
+    assert {record.run.split("/")[0] for record in several.records(DAYS[0])} == {"recover"}
+    assert all(record.note for record in several.records(DAYS[0]))
 
 
 def test_a_lake_that_is_an_older_copy_gets_what_it_lacks_and_keeps_what_it_has(

@@ -22,7 +22,7 @@ from include.steps.binding import open_history
 from include.steps.id_sets import insert_ids
 from include.steps.verify import Verification, compare, verify
 from include.steps.verify.verified import VerifiedDay, days_to_verify, read_verified
-from tests.carrying import PIPELINES, Carrier, quick_sandbox
+from tests.carrying import PIPELINES, Carrier, loaded_sandbox
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2026, 7, 1)
@@ -90,11 +90,8 @@ class Verifier(Carrier):
 @pytest.fixture
 def loaded(tmp_path: Path) -> Iterator[Verifier]:
     """The hostile project's day, loaded."""
-    with quick_sandbox(tmp_path / "sandbox") as server:
-        made = Verifier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
-        made.setup()
-        made.load()
-        yield made
+    with loaded_sandbox(tmp_path, DAY) as server:
+        yield Verifier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
 
 
 def row(key: str, moment: datetime) -> dict[str, Any]:
@@ -239,7 +236,7 @@ def test_a_day_that_changes_while_it_is_compared_is_no_difference(
     real = QueryServiceReader.fingerprints_of
 
     def late(self: QueryServiceReader, *arguments: Any, **more: Any) -> Any:
-        if loaded.records(DAY)[-1].run == "run":
+        if loaded.records(DAY)[-1].run == "test/run":
             loaded.add_event("late-1", int(NOON.timestamp()))
             loaded.add_batch(OURS, [row("f" * 64, NOON)])
             loaded.history(DAY).ledger(DAY).append(
