@@ -16,9 +16,10 @@ from include.quality import suite as suite_module
 from include.quality.check import merged_checks
 from include.quality.constraints import CONSTRAINTS, ValidationBroken
 from include.quality.derive import ExpectationSpec, derive
+from include.quality.leaves import leaf_paths
 from include.quality.rows import PROFILE_EVENT_BYTES, present
 from include.quality.suite import Screen
-from include.quality.view import Part, RowChunk, View, leaf_paths
+from include.quality.view import Part, RowChunk, View
 from tests.judging import Verdict, verdict
 from tests.making import (
     LATER,
@@ -353,6 +354,22 @@ def test_a_reference_inside_a_schema_is_never_fetched(monkeypatch: pytest.Monkey
     assert asked == []
 
 
+def test_items_are_found_in_their_row_also_behind_arrays_and_maps_that_are_not_there_or_empty() -> None:
+    rows = [
+        {},
+        None,
+        {"tags": []},
+        {"tags": ["x", "z"]},
+        {},
+        {"prices": {"a": -1}},
+        {"items": None},
+        {"items": [{"sku": None}]},
+    ]
+    assert refused(suite(), table(rows)) == {
+        3: [("tags.*", "enum")], 5: [("prices.*", "minimum")], 7: [("items.*.sku", "required")],
+    }  # fmt: skip
+
+
 def test_presence_is_looked_at_only_where_the_object_around_is() -> None:
     chunk = RowChunk(table([GOOD, {**GOOD, "place": None}, None, {"place": {"city": None, "zip": "1"}}]))
     seen = chunk.see(View((TENANT, "mixpanel", "place", "city"), Part.PRESENCE))
@@ -372,8 +389,8 @@ def test_what_the_library_tells_of_itself_is_not_in_the_log() -> None:
     code = (
         "import logging, sys\n"
         "logging.basicConfig(level=logging.INFO, stream=sys.stdout)\n"
-        "from include.quality import suite\n"
-        "suite.load()\n"
+        "from include.quality import gx\n"
+        "gx.load()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == ""

@@ -19,7 +19,7 @@ from include.errors import PartitionRefused, SchemaError, TooManyQuarantined
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
 from include.quality.constraints import ValidationBroken
-from include.quality.view import leaf_paths
+from include.quality.leaves import leaf_paths
 from include.steps import partition_validator, refused_rows, validate
 from include.steps.partition_validator import PartitionValidator
 from include.steps.transform import transform_partition
