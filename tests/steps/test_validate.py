@@ -21,9 +21,9 @@ from include.quality.suite import ValidationBroken
 from include.steps import validate
 from include.steps.check import Check, leaf_paths
 from include.steps.transform import transform_partition
+from include.steps.transform.job import Limits
 from include.steps.validate import validate_partition
 from include.steps.workspace import Workspace
-from include.xdm import spool
 from include.xdm.mapping import bind
 from include.xdm.schema import XdmSchema
 from tests.making import (
@@ -137,7 +137,7 @@ def test_running_it_again_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPat
 def test_rows_are_checked_in_chunks_and_none_is_lost(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spool, "SLICE_ROWS", 3)
+    monkeypatch.setattr("include.steps.transform.step.LIMITS", Limits(group_rows=3))
     made = validated(lenient(lake), *lines(*["NOK", "nok", "SEK"] * 3, "x"))
     assert made.counts == {"mapped": 10, "valid": 6, "quarantined": 4, "warnings": 0}
     found = rows(lenient(lake), made, tmp_path)
