@@ -29,7 +29,7 @@ def table(result: Mapping[str, Any]) -> str:
 def picture(result: Mapping[str, Any]) -> str:
     """An SVG with two bars for each step: how many times as fast as the baseline, on a logarithmic scale."""
     rows = {**result["steps"], "export to staged": result["export_to_staged"]}
-    height = 96 + _ROW * len(rows)
+    height = 112 + _ROW * len(rows)
     about = f"{result['events']:,} events, {result['megabytes']:,.0f} MB of JSON, {result['variant']}; {result['machine']}"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}" '

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -130,11 +131,13 @@ def _shop(folder: Path, rows: int) -> list[bytes]:
 
 
 def _wide(folder: Path, rows: int) -> list[bytes]:
-    kinds: list[dict[str, Any]] = [
-        {"type": "string", "enum": [f"v{n}" for n in range(20)]}, {"type": "string", "pattern": "^v[0-9]+$"},
-        {"type": "string", "maxLength": 9}, {"type": "integer", "minimum": 0},
-    ]  # fmt: skip
-    schema = XdmSchema(document(**{f"f{n}": kinds[n % 4] for n in range(_FIELDS)}))
+    kinds: list[Callable[[int], dict[str, Any]]] = [  # no two alike
+        lambda n: {"type": "string", "enum": [*(f"v{k}" for k in range(20)), str(n)]},
+        lambda n: {"type": "string", "pattern": f"^v[0-9]{{1,{n + 2}}}$"},
+        lambda n: {"type": "string", "maxLength": 9 + n},
+        lambda n: {"type": "integer", "minimum": -n},
+    ]
+    schema = XdmSchema(document(**{f"f{n}": kinds[n % 4](n) for n in range(_FIELDS)}))
     number = min(rows, _MAPPED)
     texts = pa.array([f"v{n % 20}" for n in range(number)])
     whole = pa.array(range(number), pa.int64())
@@ -173,7 +176,9 @@ def _mapped(folder: Path, schema: XdmSchema, small: pa.Table, rows: int, inputs:
         writer.close()
         files.append(upload_file(work.lake, f"{output}/part-{len(files):05}.parquet", path, count))
     events = folder / "events.parquet"
-    pq.write_table(pa.table({"_id": ids, "digest": pa.array(range(rows), pa.int64())}), events, compression="zstd")
+    pq.write_table(
+        pa.table({"_id": ids, "digest": pa.array(range(rows), pa.int64())}), events, compression="zstd"
+    )
     listed = upload_file(work.lake, f"{output}/events.parquet", events, rows)
     manifest = work.publish(
         step="transform", digest="cd" * 16, inputs=inputs, files=tuple(files),

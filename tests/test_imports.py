@@ -133,6 +133,7 @@ def test_the_steps_can_be_listed() -> None:
         "previous_days",
         "reconcile",
         "refused_rows",
+        "row_chunks",
         "run_day",
         "scratch",
         "sweep",

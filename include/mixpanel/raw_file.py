@@ -86,7 +86,9 @@ class RawLines:
         self._rows = self._not_events = 0
 
     def write(self, line: bytes) -> None:
-        """Append a line, which comes without its newline."""
+        """Append a line, which comes without its newline; a blank one is left out, as readers leave it out."""
+        if not line or line.isspace():
+            return
         self._gzip.write(line + b"\n")
         self._rows += 1
         self._not_events += not is_event(line)

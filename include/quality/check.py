@@ -26,6 +26,11 @@ class Check:
     constraint: str
     """Of the first one, for an error."""
 
+    @property
+    def asks(self) -> str:
+        """What is asked of the values: equal for checks that ask the same."""
+        return f"{self.gx_type} {json.dumps(self.kwargs, sort_keys=True, default=repr)}"
+
 
 def single_checks(specs: Sequence[ExpectationSpec], numbers: Iterable[int]) -> list[Check]:
     """A check for each of some expectations."""

@@ -98,7 +98,7 @@ def derive(schema: XdmSchema, columns: set[Path], rules: RowRules) -> list[Expec
     """The expectations for rows that have the leaf ``columns``, in schema order, then those of ``rules``.
 
     ``columns``: the path of every column that is not an object, an array or a map, with ``*`` for the items of an array
-    and for the values of a map (``include.quality.view.leaf_paths``).
+    and for the values of a map (``include.quality.leaves.leaf_paths``).
     """
     held = {(), *(path[:length] for path in columns for length in range(1, len(path) + 1))}
     specs = [spec for node in _walk(schema.root) if node.path in held for spec in _of_field(node, held)]

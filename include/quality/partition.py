@@ -9,7 +9,8 @@ from typing import Any
 from include.quality.check import single_checks
 from include.quality.constraints import CONSTRAINTS, Reason, Severity
 from include.quality.derive import ExpectationSpec
-from include.quality.suite import Question, failures
+from include.quality.gx import Question
+from include.quality.suite import failures
 from include.quality.view import Part, View
 
 ENOUGH_DAYS = 7

@@ -19,6 +19,7 @@ class Sample(Protocol):
     """Collects chunk by chunk. ``is_full``: it has to be judged and begun again, so that memory stays bounded."""
 
     is_full: bool
+    size_bytes: int
 
     def add(self, values: Any) -> None:
         """Add an Arrow array without nulls."""
@@ -31,7 +32,7 @@ class Presence:
     """Of booleans: None where one is false, so that an expectation of "not null" means "always there"."""
 
     def __init__(self) -> None:
-        self.is_full = False
+        self.is_full, self.size_bytes = False, 0
         self._seen = self._missing = False
 
     def add(self, values: Any) -> None:
@@ -48,7 +49,7 @@ class Extremes:
     """The smallest and the largest of numbers or instants: a range holds all of them where it holds both."""
 
     def __init__(self) -> None:
-        self.is_full = False
+        self.is_full, self.size_bytes = False, 0
         self._ends: list[Any] = []
 
     def add(self, values: Any) -> None:
@@ -68,7 +69,7 @@ class Lengths:
     """A shortest and a longest text, in code points."""
 
     def __init__(self) -> None:
-        self.is_full = False
+        self.is_full, self.size_bytes = False, 0
         self._ends: list[str] = []
 
     def add(self, values: Any) -> None:
@@ -92,7 +93,7 @@ class Distinct:
 
     def __init__(self, same: str = "") -> None:
         """``same``: a regular expression (RE2); of the texts that match it one stands for all."""
-        self.is_full = False
+        self.is_full, self.size_bytes = False, 0
         self._same = same
         self._arrays: list[Any] = []
         self._repeats = True
@@ -114,6 +115,7 @@ class Distinct:
             self._compact()
             # Half full after that means that nearly every chunk brings new values.
             self.is_full = self._is_over(2)
+        self.size_bytes = sum(array.nbytes for array in self._arrays)
 
     def values(self) -> list[Any]:
         """Every distinct value, in the order of the rows; some perhaps more than once."""

@@ -6,42 +6,30 @@ in one suite for the whole partition. Only what fails there is looked at row by 
 
 from __future__ import annotations
 
-import logging
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
-from itertools import groupby, islice
+from itertools import accumulate, groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from include.quality.check import Check, merged_checks, single_checks
-from include.quality.constraints import BETWEEN, JSON_SCHEMA, LENGTHS, NOT_NULL, cannot_check
+from include.quality.constraints import BETWEEN, LENGTHS, NOT_NULL
 from include.quality.derive import ExpectationSpec
+from include.quality.gx import Question, run
 from include.quality.sample import Distinct, Extremes, Lengths, Presence, Sample
 from include.quality.view import RowChunk, View
 
 if TYPE_CHECKING:
     import numpy as np
 
-# At INFO it tells two hundred lines of its own before the sentence that a red task's log begins with.
-logging.getLogger("great_expectations").setLevel(logging.WARNING)
-# This one sets its own level when it is imported, which a filter outlives.
-logging.getLogger("great_expectations.data_context.types.base").addFilter(
-    lambda record: record.levelno >= logging.WARNING
-)
 _FRAME_COLUMNS = 16
 """GX copies the frame for every expectation, and takes a millisecond for every frame."""
 
+_MOST_BYTES, _LITTLE_BYTES = 128 * 1024 * 1024, 64 * 1024
+"""Beyond the first, which all samples together take, those that are not little are judged and begun again."""
 _REFERENCES = {"json_schema": '{"format": "uri-reference"}', "is_json": False}
 _SEGMENT = r"\A[A-Za-z0-9_~-]+\z"
 """A path segment of unreserved characters is a relative reference (RFC 3986, 4.2), as every ``_id`` of ours is."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """A check, and the values that it is about."""
-
-    check: Check
-    values: list[Any]
 
 
 class Screen:
@@ -65,7 +53,12 @@ class Screen:
         for check, sample in self._open:
             if check.view in views:
                 sample.add(chunk.see(check.view).values)
-        if full := [(check, sample) for check, sample in self._open if sample.is_full]:
+        is_full = sum(sample.size_bytes for _, sample in self._open) > _MOST_BYTES
+        if full := [
+            (check, sample)
+            for check, sample in self._open
+            if sample.is_full or (is_full and sample.size_bytes > _LITTLE_BYTES)
+        ]:
             self._judge(full)
             again = {id(sample) for _, sample in full}
             self._open = [
@@ -118,15 +111,42 @@ def failing_rows(
 
 
 def failures(questions: Sequence[Question], *, complete: bool = False) -> list[list[int]]:
-    """The positions of each question's values that fail it; without ``complete`` only that there are some.
+    """The positions of each question's values that fail it; without ``complete`` perhaps only some of them.
+
+    What is asked of several columns alike, such as the range of an integer, is one expectation on all their values.
 
     Raises:
         ValidationBroken: an expectation could not be checked.
     """
+    alike: dict[str, list[int]] = defaultdict(list)
+    for number, question in enumerate(questions):
+        alike[question.check.asks].append(number)
+    groups = list(alike.values())
+    together = [
+        Question(questions[group[0]].check, [v for number in group for v in questions[number].values])
+        for group in groups
+    ]
+    outcomes = _outcomes(together, complete)
+    if not complete:  # which of the columns it is
+        again = [place for place, failing in enumerate(outcomes) if failing and len(groups[place]) > 1]
+        exact = _outcomes([together[place] for place in again], complete=True)
+        outcomes = [*outcomes]
+        for place, failing in zip(again, exact, strict=True):
+            outcomes[place] = failing
+    found: list[list[int]] = [[] for _ in questions]
+    for group, failing in zip(groups, outcomes, strict=True):
+        if failing:
+            ends = list(accumulate(len(questions[number].values) for number in group))
+            for position in failing:
+                place = bisect_right(ends, position)
+                found[group[place]].append(position - (ends[place - 1] if place else 0))
+    return found
+
+
+def _outcomes(questions: Sequence[Question], complete: bool) -> list[list[int]]:
     found: list[list[int]] = [[] for _ in questions]
     for numbers in _frames(questions):
-        outcomes = _run([questions[number] for number in numbers], complete)
-        for number, failing in zip(numbers, outcomes, strict=True):
+        for number, failing in zip(numbers, run([questions[n] for n in numbers], complete), strict=True):
             found[number] = failing
     return found
 
@@ -138,77 +158,6 @@ def _frames(questions: Sequence[Question]) -> Iterator[list[int]]:
     for _, same in groupby(by_length, key=lambda number: len(questions[number].values)):
         while numbers := list(islice(same, _FRAME_COLUMNS)):
             yield numbers
-
-
-def _run(questions: list[Question], complete: bool) -> list[list[int]]:
-    """One frame, one suite, one run."""
-    import great_expectations as gx
-    import pandas as pd
-
-    columns = {f"c{n}": pd.Series(question.values, dtype=object) for n, question in enumerate(questions)}
-    suite = gx.ExpectationSuite(
-        name="xdm",
-        # Not added to the context, which would write it again for every expectation, and read it back as text.
-        expectations=[_expectation(question.check, n) for n, question in enumerate(questions)],
-    )
-    form = {"result_format": "COMPLETE", "exclude_unexpected_values": True} if complete else "BOOLEAN_ONLY"
-    batch = _rows().get_batch(batch_parameters={"dataframe": pd.DataFrame(columns)})
-    found: list[list[int]] = [[] for _ in questions]
-    answered = set()
-    for outcome in batch.validate(suite, result_format=form).results:
-        number = outcome.expectation_config.meta["question"]
-        if _raised(outcome.exception_info):
-            raise cannot_check(questions[number].check.name, questions[number].check.constraint)
-        answered.add(number)
-        if not outcome.success:
-            found[number] = list(map(int, outcome.result["unexpected_index_list"])) if complete else [0]
-    if len(answered) != len(questions):
-        unanswered = questions[min(set(range(len(questions))) - answered)].check
-        raise cannot_check(unanswered.name, unanswered.constraint)
-    return found
-
-
-def load() -> None:
-    """Import Great Expectations and set it up, which takes two seconds of processor time; once for each process."""
-    _rows()
-
-
-@cache
-def _rows() -> Any:
-    """Where Great Expectations finds a data frame that it is given: the same place for every suite of a process."""
-    import great_expectations as gx
-
-    import include.quality.fit  # noqa: F401 - registers its metric
-
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    source = context.data_sources.add_pandas("partition")
-    return source.add_dataframe_asset("values").add_batch_definition_whole_dataframe("values")
-
-
-def _raised(info: Any) -> bool:
-    """Whether GX caught an exception; it tells so at the top or, for a metric, one level down under the metric's id."""
-    if not isinstance(info, dict):
-        return False
-    return any(
-        part.get("raised_exception", False) for part in (info, *info.values()) if isinstance(part, dict)
-    )
-
-
-def _expectation(check: Check, number: int) -> Any:
-    import great_expectations.expectations as gxe
-
-    from include.quality.fit import ExpectColumnValuesToFitJsonSchema, validator
-
-    factory: Any = (
-        ExpectColumnValuesToFitJsonSchema if check.gx_type == JSON_SCHEMA else getattr(gxe, check.gx_type)
-    )
-    try:
-        if check.gx_type == JSON_SCHEMA:
-            validator(check.kwargs["json_schema"])
-        return factory(column=f"c{number}", meta={"question": number}, **check.kwargs)
-    except ValueError:  # a limit or a pattern that is none
-        raise cannot_check(check.name, check.constraint) from None
 
 
 def _sample(check: Check) -> Sample:

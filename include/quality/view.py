@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from include.quality.rows import row_bytes, row_json
@@ -163,72 +162,6 @@ class RowChunk:
 
     def _all_rows(self) -> np.ndarray[Any, Any]:
         return _positions(self.num_rows)
-
-
-def leaf_paths(arrow_schema: Any) -> list[Path]:
-    """The path of every leaf column, in the order of Parquet's columns; the keys of a map have none of their own."""
-    return [path for path in _leaves(arrow_schema) if path[-1] != _KEY]
-
-
-class ParquetColumns:
-    """Which columns of a Parquet file a view needs."""
-
-    def __init__(self, file: Any) -> None:
-        schema = file.metadata.schema
-        names = [schema.column(number).path for number in range(len(schema))]
-        self._leaves = list(zip(_leaves(file.schema_arrow), names, strict=True))
-
-    @cached_property
-    def first(self) -> list[str]:
-        """One column, for the number of rows alone."""
-        return [name for _, name in self._leaves[:1]]
-
-    def needed(self, views: Iterable[View]) -> list[str]:
-        """The names of the columns that these views look at, in the order of the file."""
-        wanted = {leaf for view in views for leaf in self._of(view)}
-        # A map is read whole: Arrow cannot read its keys or its values alone.
-        maps = {leaf[:-1] for leaf, _ in self._leaves if leaf[-1] == _KEY}
-        whole = {around for around in maps if any(_below(leaf, around) for leaf in wanted)}
-        return [
-            name
-            for leaf, name in self._leaves
-            if leaf in wanted or any(_below(leaf, around) for around in whole)
-        ]
-
-    def _of(self, view: View) -> list[Path]:
-        if view.part is Part.BYTES:
-            return [leaf for leaf, _ in self._leaves]
-        below = [leaf for leaf, _ in self._leaves if _below(leaf, view.path)]
-        if view.part is Part.PRESENCE:
-            return below[:1] or [leaf for leaf, _ in self._leaves if _below(leaf, view.path[:-1])][:1]
-        return below[:1] if view.part in (Part.SIZE, Part.KEYS) else below
-
-
-_KEY = "*key"
-
-
-def _leaves(arrow_schema: Any) -> Iterator[Path]:
-    for column in arrow_schema:
-        yield from _inside((column.name,), column.type)
-
-
-def _inside(path: Path, kind: Any) -> Iterator[Path]:
-    import pyarrow as pa
-
-    if pa.types.is_struct(kind):
-        for child in kind:
-            yield from _inside((*path, child.name), child.type)
-    elif pa.types.is_map(kind):
-        yield (*path, _KEY)
-        yield from _inside((*path, ANY), kind.item_type)
-    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        yield from _inside((*path, ANY), kind.value_type)
-    else:
-        yield path
-
-
-def _below(leaf: Path, path: Path) -> bool:
-    return leaf[: len(path)] == path
 
 
 def _whole(array: Any) -> pa.Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,11 +17,13 @@ from include.lake.manifest import LakeFile, Manifest, upload_file
 from include.mixpanel.time import day_start, latest_instant
 from include.quality.constraints import Reason, Severity, cannot_check
 from include.quality.derive import ExpectationSpec, RowRules, derive
+from include.quality.gx import load
+from include.quality.leaves import leaf_paths
 from include.quality.partition import DayEvents, PartitionFacts, failing, partition_expectations
-from include.quality.suite import Screen, failing_rows, load
-from include.quality.view import ParquetColumns, RowChunk, View, leaf_paths
+from include.quality.suite import Screen, failing_rows
 from include.steps.day_counts import COUNTED, DayCounts
 from include.steps.refused_rows import RefusedRows
+from include.steps.row_chunks import row_chunks
 from include.steps.workspace import Workspace
 from include.xdm.aep_parquet import AEP_FORM, has_aep_form
 from include.xdm.schema import XdmSchema
@@ -30,10 +32,6 @@ _ENOUGH_ROWS = 10
 """From how many rows on a field without any value is a mistake and no chance."""
 SCREENED_ROWS, EXPLAINED_ROWS = 100_000, 300_000
 """So many rows are read at once, in whole row groups: a chunk that is looked at row by row costs a run of GX."""
-_CHUNK_BYTES = 512 * 1024 * 1024
-"""Of a chunk's columns, as Parquet counts them without compression."""
-_CHUNK_VIEWS = 32
-"""So many views are read at once, so that the width of a schema does not bring up the memory."""
 
 
 @dataclass
@@ -100,7 +98,7 @@ class PartitionValidator:
         with _loading():
             screen = Screen(self.specs)
             for source in sources:
-                for chunk, views in _chunks(source, {*screen.views, *COUNTED}, SCREENED_ROWS):
+                for chunk, views in row_chunks(source, {*screen.views, *COUNTED}, SCREENED_ROWS):
                     screen.add(chunk, views)
                     if views.issuperset(COUNTED):
                         self.counts.add(chunk)
@@ -120,7 +118,7 @@ class PartitionValidator:
         import numpy as np
 
         by_spec: dict[int, list[Any]] = {number: [] for number in sorted(suspects)}
-        for chunk, views in _chunks(source, {self.specs[n].view for n in suspects}, EXPLAINED_ROWS):
+        for chunk, views in row_chunks(source, {self.specs[n].view for n in suspects}, EXPLAINED_ROWS):
             here = [number for number in by_spec if self.specs[number].view in views]
             for number, rows in failing_rows(chunk, self.specs, here).items():
                 by_spec[number].append(rows + chunk.first)
@@ -223,34 +221,6 @@ def _loading() -> Iterator[None]:
         thread.join()
     if trouble:
         raise trouble[0]
-
-
-def _chunks(source: Any, views: Iterable[View], most_rows: int) -> Iterator[tuple[RowChunk, frozenset[View]]]:
-    """The rows of a Parquet file, some row groups and some views at a time; what is counted is in one of them."""
-    columns, first = ParquetColumns(source), 0
-    others = sorted({*views} - {*COUNTED}, key=lambda view: (view.path, view.part.value))
-    parts = [others[start : start + _CHUNK_VIEWS] for start in range(0, len(others), _CHUNK_VIEWS)]
-    if counted := {*views} & {*COUNTED}:
-        parts.insert(0, list(counted))
-    for groups in _row_groups(source.metadata, most_rows):
-        for part in parts:
-            table = source.read_row_groups(groups, columns=columns.needed(part) or columns.first)
-            yield RowChunk(table, first), frozenset(part)
-        first += sum(source.metadata.row_group(number).num_rows for number in groups)
-
-
-def _row_groups(metadata: Any, most_rows: int) -> Iterator[list[int]]:
-    groups: list[int] = []
-    rows = size = 0
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        if groups and (rows + group.num_rows > most_rows or size + group.total_byte_size > _CHUNK_BYTES):
-            yield groups
-            groups, rows, size = [], 0, 0
-        groups.append(number)
-        rows, size = rows + group.num_rows, size + group.total_byte_size
-    if groups:
-        yield groups
 
 
 def _rules(workspace: Workspace, now: datetime) -> RowRules:

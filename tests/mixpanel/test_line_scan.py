@@ -25,6 +25,8 @@ ODD = (
     ROW + b"\r\r", *(EARLY % word for word in (b"early", b"EARLY", b"eArLy", b"yearly", b"lyly", b"earl")),
     b'{"event":"B","properties":{"time":17829terminated early}', b'{"event":"B","properties":{"time":1{"status":"terminated early"}',
     b'{"event":"export terminated early"}', b"terminated early", b"export terminated early\r", b"<html>", b'{"error":"x"}', b"Api error: x",
+    b'{"event":"no members beyond the name","x":1}', b'{"event":"A","properties":{"x":1,"y":"broken off",',
+    b'{"other":"A","properties":{"x":1}}', b'{"event" :"A","properties":{"x":1}}', b'{"event";"A","properties":{"x":1}}',
     b'{"event":"A","properties":{"x":"\xff"}}', b'{"event":"A","properties":{"d":%s%s}}' % (b'{"a":[' * 2000, b"]}" * 2000),
 )  # fmt: skip
 ONE_LINE = st.sampled_from([ROW] * 40 + list(ODD)) | st.binary(max_size=30) | EVENTS.map(b"\n".join)

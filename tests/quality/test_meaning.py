@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from include.quality.derive import derive
-from include.quality.view import leaf_paths
+from include.quality.leaves import leaf_paths
 from include.sandbox.aep.ingest_settings import IngestSettings
 from include.sandbox.aep.row_check import RowChecker
 from tests.judging import verdict

@@ -12,11 +12,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from include.quality import suite as suite_module
 from include.quality.check import merged_checks
 from include.quality.constraints import CONSTRAINTS, ValidationBroken
 from include.quality.derive import ExpectationSpec, derive
+from include.quality.leaves import leaf_paths
 from include.quality.rows import PROFILE_EVENT_BYTES, present
-from include.quality.view import Part, RowChunk, View, leaf_paths
+from include.quality.suite import Screen
+from include.quality.view import Part, RowChunk, View
 from tests.judging import Verdict, verdict
 from tests.making import (
     LATER,
@@ -351,6 +354,22 @@ def test_a_reference_inside_a_schema_is_never_fetched(monkeypatch: pytest.Monkey
     assert asked == []
 
 
+def test_items_are_found_in_their_row_also_behind_arrays_and_maps_that_are_not_there_or_empty() -> None:
+    rows = [
+        {},
+        None,
+        {"tags": []},
+        {"tags": ["x", "z"]},
+        {},
+        {"prices": {"a": -1}},
+        {"items": None},
+        {"items": [{"sku": None}]},
+    ]
+    assert refused(suite(), table(rows)) == {
+        3: [("tags.*", "enum")], 5: [("prices.*", "minimum")], 7: [("items.*.sku", "required")],
+    }  # fmt: skip
+
+
 def test_presence_is_looked_at_only_where_the_object_around_is() -> None:
     chunk = RowChunk(table([GOOD, {**GOOD, "place": None}, None, {"place": {"city": None, "zip": "1"}}]))
     seen = chunk.see(View((TENANT, "mixpanel", "place", "city"), Part.PRESENCE))
@@ -370,22 +389,23 @@ def test_what_the_library_tells_of_itself_is_not_in_the_log() -> None:
     code = (
         "import logging, sys\n"
         "logging.basicConfig(level=logging.INFO, stream=sys.stdout)\n"
-        "from include.quality import suite\n"
-        "suite.load()\n"
+        "from include.quality import gx\n"
+        "gx.load()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == ""
 
 
 def wide(number: int) -> tuple[list[ExpectationSpec], pa.Table]:
-    """A schema with so many expectations, and rows that fit it."""
-    nodes = [
-        {"type": "string", "enum": ["a", "b"]},
-        {"type": "string", "pattern": "^[a-z]$"},
-        {"type": "string", "maxLength": 3},
-    ]
+    """A schema with so many expectations, no two alike, and rows that fit it."""
     names = [f"f{n}" for n in range(number)]
-    fields = {name: nodes[n % len(nodes)] for n, name in enumerate(names)}
+    fields = {
+        name: {
+            "type": "string",
+            **({"enum": ["a", "b", name]}, {"pattern": f"^[a-z]{{1,{n + 1}}}$"}, {"maxLength": n + 1})[n % 3],
+        }
+        for n, name in enumerate(names)
+    }
     texts = pa.array(["a", "b"] * 500)
     rows = one_text().take([0] * len(texts)).set_column(2, TENANT, pa.StructArray.from_arrays(
         [pa.StructArray.from_arrays([texts] * number, names)], ["mixpanel"]))  # fmt: skip
@@ -425,3 +445,55 @@ def test_one_check_stands_for_all_expectations_of_a_column_where_that_means_the_
     }  # fmt: skip
     assert {"minimum", "maximum"} in by_name["b"]
     assert by_name["c"] == [{"minimum"}, {"maximum"}], "GX refuses a range that is empty"
+
+
+def test_what_is_asked_of_many_columns_alike_is_one_expectation_and_told_apart_again() -> None:
+    node = {"type": "string", "pattern": "^[a-z]$"}
+    names = [f"f{n}" for n in range(50)]
+    columns = [pa.array(["a", "A" if n in (3, 40) else "b", "é" if n == 40 else None]) for n in range(50)]
+    rows = one_text().take([0] * 3).set_column(2, TENANT, pa.StructArray.from_arrays(
+        [pa.StructArray.from_arrays(columns, names)], ["mixpanel"]))  # fmt: skip
+    specs = derive(schema(**dict.fromkeys(names, node)), set(leaf_paths(rows.schema)), row_rules())
+    found = {
+        row: {reason.field.rpartition(".")[2] for reason in why}
+        for row, why in verdict(specs, rows).refused.items()
+    }
+    assert found == {1: {"f3", "f40"}, 2: {"f40"}}
+    chunk, screen = RowChunk(rows), Screen(specs)
+    screen.add(chunk, screen.views)
+    assert {specs[number].name.rpartition(".")[2] for number in screen.failed() if specs[number].severity == "critical"} == {
+        "f3", "f40",
+    }  # fmt: skip
+
+
+def test_samples_are_judged_before_all_of_them_together_grow_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A schema of any width, whose columns hold distinct texts."""
+    node = {"type": "string", "pattern": "^[a-z0-9]+$"}
+    names = [f"f{n}" for n in range(20)]
+    monkeypatch.setattr(suite_module, "_MOST_BYTES", 100_000)
+    monkeypatch.setattr(suite_module, "_LITTLE_BYTES", 100)
+    sizes = []
+    specs = derive(
+        schema(**dict.fromkeys(names, node)), {(TENANT, "mixpanel", name) for name in names}, row_rules()
+    )
+    screen = Screen(specs)
+    for first in range(0, 3000, 300):
+        texts = pa.array([f"v{n}" for n in range(first, first + 300)])
+        odd = pa.array(["V" if first == 1200 else "v"] * 300)
+        fields = pa.StructArray.from_arrays([odd if name == "f9" else texts for name in names], names)
+        rows = (
+            one_text()
+            .take([0] * 300)
+            .set_column(2, TENANT, pa.StructArray.from_arrays([fields], ["mixpanel"]))
+        )
+        screen.add(RowChunk(rows), screen.views)
+        sizes.append(sum(sample.size_bytes for _, sample in screen._open))
+    assert max(sizes) <= 100_000
+    failed = {
+        specs[number].name.rpartition(".")[2]
+        for number in screen.failed()
+        if specs[number].severity == "critical"
+    }
+    assert failed == {"f9"}

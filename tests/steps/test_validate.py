@@ -19,13 +19,12 @@ from include.errors import PartitionRefused, SchemaError, TooManyQuarantined
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
 from include.quality.constraints import ValidationBroken
-from include.quality.view import leaf_paths
+from include.quality.leaves import leaf_paths
 from include.steps import partition_validator, refused_rows, validate
 from include.steps.partition_validator import PartitionValidator
 from include.steps.transform import transform_partition
 from include.steps.validate import validate_partition
 from include.steps.workspace import Workspace
-from include.xdm import spool
 from include.xdm.aep_parquet import AEP_FORM, aep_schema, has_aep_form
 from include.xdm.mapping import bind
 from include.xdm.schema import XdmSchema
@@ -143,14 +142,13 @@ def test_rows_are_checked_in_chunks_and_none_is_lost(
 ) -> None:
     for name in ("SCREENED_ROWS", "EXPLAINED_ROWS"):
         monkeypatch.setattr(partition_validator, name, chunk_rows)
-    monkeypatch.setattr(spool, "SLICE_ROWS", 3)
-    made = validated(lenient(lake), *lines(*["NOK", "nok", "SEK"] * 3, "x"))
-    assert made.counts == {"mapped": 10, "valid": 6, "quarantined": 4, "warnings": 0}
+    mapped = several_files(lenient(lake), tmp_path, part(0, *["NOK", "nok", "SEK"] * 3, "x"))
+    made = validate_partition(lenient(lake), mapped)
+    assert made.counts == {"mapped": 10, "valid": 6, "quarantined": 4, "warnings": 10}
     found = rows(lenient(lake), made, tmp_path)
-    ids = [row["_id"] for row in found] + [
-        record["row"]["_id"] for record in quarantined(lenient(lake), made)
-    ]
-    assert (len(found), len(set(ids))) == (6, 10)
+    refused = [record["row"]["_id"] for record in quarantined(lenient(lake), made)]
+    assert refused == [f"{n:064x}" for n in (1, 4, 7, 9)]
+    assert sorted([row["_id"] for row in found] + refused) == [f"{n:064x}" for n in range(10)]
 
 
 @pytest.mark.parametrize(
@@ -217,7 +215,7 @@ def test_too_many_are_told_with_their_reasons_and_nothing_goes_on(lake: Lake) ->
 
 def test_what_transform_quarantined_counts_too(lake: Lake) -> None:
     with pytest.raises(TooManyQuarantined, match=r"2 of 3 events .*: not_json \(2\)"):
-        validated(lenient(lake, "50%"), *lines("NOK"), b"no json", b"")
+        validated(lenient(lake, "50%"), *lines("NOK"), b"no json", b"{")
 
 
 def test_an_empty_day_is_an_explicit_verdict(lake: Lake) -> None:

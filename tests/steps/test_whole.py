@@ -93,7 +93,7 @@ def test_the_sandbox_refuses_what_our_own_validation_was_made_to_overlook(
     from include.quality.suite import Screen
 
     rows = [{"source": "event", "destination": "_{TENANT_ID}.mixpanel.currency"}]
-    monkeypatch.setattr("include.steps.transform.read_mapping_file", lambda name: rows)
+    monkeypatch.setattr("include.steps.transform.step.read_mapping_file", lambda name: rows)
     monkeypatch.setattr(Screen, "failed", lambda self: set())
     carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["shop"])
     carrier.setup()

@@ -75,8 +75,14 @@ def test_a_hundred_mappings_into_a_large_schema_compile_at_once() -> None:
     assert len(pickle.dumps(compile_mapping(mapping, IDENTITIES))) < MOST_BYTES
 
 
-ITEM_ROWS = [row("properties.cart[*].id", "items[*].SKU"), row("properties.cart[*].value", "items[*].event1.value")]
-CART = [line(event(cart=[{"id": f"s{n}", "value": n} for n in range(3)], **{"$insert_id": f"{k}"})) for k in range(300)]
+ITEM_ROWS = [
+    row("properties.cart[*].id", "items[*].SKU"),
+    row("properties.cart[*].value", "items[*].event1.value"),
+]
+CART = [
+    line(event(cart=[{"id": f"s{n}", "value": n} for n in range(3)], **{"$insert_id": f"{k}"}))
+    for k in range(300)
+]
 
 
 def cost_of_rows(compiled: CompiledMapping) -> float:
@@ -121,7 +127,9 @@ def test_maps_of_objects_arrays_and_maps_are_filled() -> None:
         "segments": map_of(map_of(member)), "lists": map_of(array_of(INT)), "consents": map_of(object_of(val=STRING)),
     }  # fmt: skip
     body = {
-        "segments": {"ups": {"s1": {"status": "realized", "lastQualificationTime": "2026-07-01T00:00:00Z", "more": 1}}},
+        "segments": {
+            "ups": {"s1": {"status": "realized", "lastQualificationTime": "2026-07-01T00:00:00Z", "more": 1}}
+        },
         "lists": {"a": [1, 2], "b": [], "c": ["x"]},
         "consents": {"collect": {"val": "y"}},
     }
@@ -144,12 +152,16 @@ def test_names_that_differ_in_case_are_two_members() -> None:
     assert (inside["pois"], inside["id"], inside["ID"]) == ([{"poiID": "1", "POIID": "2"}], "x", "y")
 
 
-@pytest.mark.parametrize("digits", ["883406386745030.3", "0.1234567890123456789", "1e-400", "1.10", "-0", "1E5", "9" * 5000])
+@pytest.mark.parametrize(
+    "digits", ["883406386745030.3", "0.1234567890123456789", "1e-400", "1.10", "-0", "1E5", "9" * 5000]
+)
 def test_digits_stay_as_they_came(digits: str) -> None:
     """In a text, inside an array of texts, and put back where they do not fit; also beside ordinary values."""
     fields = {"text": STRING, "texts": array_of(STRING), "date": DATE_TIME}
     rows = [row("properties.p", "text"), row("properties.l", "texts"), row("properties.d", "date")]
-    raw = line(event()).replace(b'"distinct_id"', f'"p":{digits},"l":[{digits}],"d":{digits},"distinct_id"'.encode())
+    raw = line(event()).replace(
+        b'"distinct_id"', f'"p":{digits},"l":[{digits}],"d":{digits},"distinct_id"'.encode()
+    )
     made = mapped_rows(None, compiled_of(schema(**fields), *rows), [raw, line(event(p="x", l=["y"]))])
     inside = made[0]["_acme"]["mixpanel"]
     assert (inside["text"], inside["texts"]) == (digits, [digits])

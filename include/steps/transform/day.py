@@ -137,27 +137,34 @@ def _records(path: Path) -> Iterator[tuple[int, bytes]]:
             yield int(number), record
 
 
-def write_events(job: Job, written: Sequence[WrittenPart], path: Path) -> int:
-    """Write ``_id`` and ``digest`` of every row, in the order of the files; returns the number of rows."""
-    import numpy as np
-    import pyarrow as pa
+class EventsFile:
+    """A Parquet file of ``_id`` and ``digest`` of every row, in the order of the parts."""
 
-    rows = 0
-    schema = pa.schema([("_id", pa.string()), ("digest", pa.int64())])
-    with open_parquet(path, schema, {"_id", "digest"}) as writer:
-        for part in written:
-            source = digests_path(job, part.number)
-            with source.open("rb") as file:
-                while chunk := file.read(40 * _CHUNK_ROWS):
-                    both = np.frombuffer(chunk, np.uint8).reshape(-1, 40)
-                    text = pa.py_buffer(both[:, :32].tobytes().hex().encode())
-                    offsets = pa.py_buffer(np.arange(len(both) + 1, dtype=np.int32) * 64)
-                    ids = pa.StringArray.from_buffers(len(both), offsets, text)
-                    digests = pa.array(both[:, 32:].copy().view(np.int64).reshape(-1))
-                    writer.write_table(pa.table([ids, digests], schema=schema))
-                    rows += len(both)
-            source.unlink()
-    return rows
+    def __init__(self, job: Job, path: Path) -> None:
+        import pyarrow as pa
+
+        self._job = job
+        self._schema = pa.schema([("_id", pa.string()), ("digest", pa.int64())])
+        self._file = open_parquet(path, self._schema, {"_id", "digest"}, compression="zstd")
+
+    def __enter__(self) -> EventsFile:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def add(self, part: WrittenPart) -> None:
+        """Adds the rows of a part."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        source = digests_path(self._job, part.number)
+        with source.open("rb") as file, pq.ParquetFile(part.path) as rows:
+            for batch in rows.iter_batches(_CHUNK_ROWS, columns=["_id"], use_threads=False):
+                digests = np.frombuffer(file.read(8 * batch.num_rows), np.int64)
+                self._file.write_table(pa.table([batch["_id"], digests], schema=self._schema))
+        source.unlink()
 
 
 def compacted_by_day(job: Job, written: Sequence[WrittenPart]) -> int:

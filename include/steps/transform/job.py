@@ -26,14 +26,14 @@ class Limits:
     ``file_rows``: about the most rows of a file; ``small_rows``: with fewer, all go into one file.
     """
 
-    flush_rows: int = 40_000
-    flush_bytes: int = 24 * _MEGABYTE
-    bucket_rows: int = 40_000
+    flush_rows: int = 20_000
+    flush_bytes: int = 12 * _MEGABYTE
+    bucket_rows: int = 20_000
     most_buckets: int = 240
-    piece_rows: int = 120_000
-    piece_bytes: int = 80 * _MEGABYTE
-    group_rows: int = 50_000
-    group_bytes: int = 48 * _MEGABYTE
+    piece_rows: int = 60_000
+    piece_bytes: int = 40 * _MEGABYTE
+    group_rows: int = 25_000
+    group_bytes: int = 24 * _MEGABYTE
     file_rows: int = 500_000
     small_rows: int = 100_000
 

@@ -56,7 +56,7 @@ def plan_parts(rows: Mapping[int, int], sizes: Mapping[int, int], job: Job) -> l
 
 
 def digests_path(job: Job, part: int) -> Path:
-    """Return the file of ``_id`` (32 bytes) and content digest (8 bytes, as this machine has them) of a part's rows."""
+    """Return the file of the content digests of a part's rows, in their order; 8 bytes each, as this machine has them."""
     return job.scratch / f"digests-{part}.bin"
 
 
@@ -113,7 +113,7 @@ class PartWriter:
             if rows.num_rows:
                 written.failed.update(_codes(rows))
                 groups.add(nested_rows(self._job.compiled, rows, computed))
-                kept.append(rows.select(["id", "content", "has_insert_id", "compacted"]))
+                kept.append(rows.select(["content", "has_insert_id", "compacted"]))
         return kept
 
     def _computed(self, rows: Any, written: WrittenPart) -> tuple[Any, dict[int, Any]]:
@@ -153,17 +153,9 @@ def _codes(rows: Any) -> dict[int, int]:
 
 
 def _write_digests(kept: Sequence[Any], digests: Any, compacted: Any) -> None:
-    import numpy as np
-
     for rows in kept:
-        ids = rows["id"].chunk(0)
-        both = np.empty((rows.num_rows, 40), np.uint8)
-        data = np.frombuffer(ids.buffers()[1], np.uint8, 32 * len(ids), 32 * ids.offset)
-        both[:, :32] = data.reshape(-1, 32)
-        both[:, 32:] = rows["content"].to_numpy().view(np.uint8).reshape(-1, 8)
-        digests.write(both.tobytes())
-        has_insert_id = rows["has_insert_id"].to_numpy()
-        compacted.write(rows["compacted"].to_numpy()[has_insert_id].tobytes())
+        digests.write(rows["content"].to_numpy().tobytes())
+        compacted.write(rows["compacted"].to_numpy()[rows["has_insert_id"].to_numpy()].tobytes())
 
 
 class RowGroups:
@@ -205,13 +197,13 @@ class RowGroups:
         self.rows += table.num_rows
 
 
-def open_parquet(path: Path, schema: Any, distinct: set[str]) -> Any:
+def open_parquet(path: Path, schema: Any, distinct: set[str], compression: str = "snappy") -> Any:
     """Return a writer of a Parquet file as AEP takes it. ``distinct``: columns whose values hardly repeat."""
     import pyarrow.parquet as pq
 
     repeating = [name for name in _leaf_paths(schema) if name not in distinct]
     return pq.ParquetWriter(
-        path, schema, compression="snappy", store_schema=False, use_dictionary=repeating or False
+        path, schema, compression=compression, store_schema=False, use_dictionary=repeating or False
     )
 
 

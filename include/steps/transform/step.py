@@ -115,11 +115,7 @@ def _transformed(
     compacted = day.compacted_by_day(job, written)
     rows = sum(part.rows for part in written)
     folder = workspace.partition.output("transform", digest)
-    files = _upload(workspace, folder, [(part.path, part.rows) for part in written if part.rows])
-    events = None
-    if rows:
-        day.write_events(job, written, scratch / "events.parquet")
-        events = upload_file(workspace.lake, f"{folder}/events.parquet", scratch / "events.parquet", rows)
+    files, events = _upload(workspace, folder, job, [part for part in written if part.rows])
     partial = {"by_event": found.by_event.is_partial, "unmapped": found.names.is_partial}
     return {
         "files": files,
@@ -197,12 +193,24 @@ def _check_unmapped(pipeline: Pipeline, unmapped: dict[str, int]) -> None:
         )
 
 
-def _upload(workspace: Workspace, folder: str, parts: Sequence[tuple[Path, int]]) -> tuple[LakeFile, ...]:
-    files = []
-    for number, (path, rows) in enumerate(parts):
-        files.append(upload_file(workspace.lake, f"{folder}/part-{number:05d}.parquet", path, rows))
-        path.unlink()
-    return tuple(files)
+def _upload(
+    workspace: Workspace, folder: str, job: Job, parts: Sequence[Any]
+) -> tuple[tuple[LakeFile, ...], LakeFile | None]:
+    """Uploads the parts, each gone from scratch at once, and the file of their ``_id``s."""
+    from include.steps.transform.day import EventsFile
+
+    if not parts:
+        return (), None
+    files, path = [], job.scratch / "events.parquet"
+    with EventsFile(job, path) as events:
+        for number, part in enumerate(parts):
+            events.add(part)
+            files.append(
+                upload_file(workspace.lake, f"{folder}/part-{number:05d}.parquet", part.path, part.rows)
+            )
+            part.path.unlink()
+    rows = sum(part.rows for part in parts)
+    return tuple(files), upload_file(workspace.lake, f"{folder}/events.parquet", path, rows)
 
 
 def _quarantine(

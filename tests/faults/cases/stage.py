@@ -19,7 +19,7 @@ _VALID, _STAGED = Go(run(until="validate")), Go(run(until="stage"))
 _PART = r"PUT .*/staged/.*partNumber="
 _FILE = r"PUT .*/staged/.*/events-"
 _MANIFEST = r"PUT .*/staged/.*manifest\.json"
-_WRITES = {"aep": {"format": "json"}}
+_WRITES = {"aep": {"file_format": "json"}}
 """A pipeline whose stage always writes files; Parquet of validate or transform is staged as it is."""
 _LARGE = tuple(event(key=f"large-{n}", text=random.Random(n).randbytes(450_000).hex()) for n in range(14))
 """More than one part of an upload (5 MB), and hard to compress."""
