@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,25 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import obstore
-from obstore.exceptions import (
-    AlreadyExistsError,
-    BaseError,
-    NotFoundError,
-    PermissionDeniedError,
-    UnauthenticatedError,
-)
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
-from include.errors import AccessDenied, LakeError, PipelineError, UnsafeStore
+from include.errors import AccessDenied, PipelineError, UnsafeStore
 from include.failpoint import failpoint
 from include.lake import folder
 from include.lake.address import default_lake, lake_address, loopback_endpoint
 from include.lake.keys import read_key
 from include.lake.probe import PROBE_KEY, prove_create_only, prove_once
+from include.lake.store_errors import forbids, store_error, unsupported
 
 __all__ = ["Lake", "LakeObject", "default_lake", "sha256_file"]
-
-_CODE = re.compile(r"<Code>([A-Za-z]{3,60})</Code>")
 
 
 @dataclass(frozen=True)
@@ -99,7 +91,7 @@ class Lake:
         except AlreadyExistsError:
             return False
         except (BaseError, OSError) as error:
-            if self.root is None and _unsupported(error):
+            if self.root is None and unsupported(error):
                 raise UnsafeStore(
                     f"The store of lake {self.url} does not implement create-only puts (HTTP 501).",
                     "Use a store that honours If-None-Match: * on PUT.",
@@ -271,25 +263,14 @@ class Lake:
             except NotFoundError:
                 continue
             except (BaseError, OSError) as error:
-                if _forbids(error):
+                if forbids(error):
                     continue
                 raise self._error("answer a stranger about", "", error) from None
             return True
         return False
 
     def _error(self, verb: str, key: str, error: Exception) -> PipelineError:
-        if _forbids(error):
-            return AccessDenied(
-                f"The lake {self.url} does not let this worker {verb} {key or 'anything'}.",
-                "Give its role that right (docs/security.md lists all that it needs); nothing was half written.",
-            )
-        # Of the store's own text only the code: it quotes the answer, and an answer may quote the request's headers.
-        code = _CODE.search(str(error))
-        what = type(error).__name__ + (f" ({code[1]})" if code else "")
-        return LakeError(
-            f"The lake {self.url} cannot {verb} {key or 'anything'}: {what}.",
-            "Check that the place exists, that it has room and that this worker may write there.",
-        )
+        return store_error(self.url, verb, key, error)
 
 
 def _path(root: Path, key: str) -> Path:
@@ -303,16 +284,3 @@ def sha256_file(path: Path) -> str:
     """Lower-case hex SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _forbids(error: Exception) -> bool:
-    """Whether the store says that this worker may not; for a listing it has no exception of its own for that."""
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError):
-        return True
-    # The answer to a deletion of several objects has its codes in the body.
-    return any(text in str(error) for text in ("status code: 401", "status code: 403", "AccessDenied"))
-
-
-def _unsupported(error: Exception) -> bool:
-    """Whether the store answers that it does not implement the header of a create-only put."""
-    return "NotImplemented" in str(error) or "status code: 501" in str(error)
