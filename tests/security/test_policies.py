@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from include.lake.lake_id import LAKE_ID_KEY
+from tests.lake.test_removal import KEYS
+
 pytestmark = pytest.mark.unit
 _PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
-_ROLE, _BUCKET, _LIFE_CYCLE = (
+_ROLE, _BUCKET, _LIFE_CYCLE, _CLEANING = (
     json.loads(text) for text in re.findall(r"```json\n(.*?)```", _PAGE, re.DOTALL)
 )
 
@@ -40,8 +44,38 @@ def test_the_bucket_refuses_plain_http_and_overwriting_what_is_published() -> No
     assert {name.rpartition("/PREFIX/*/")[2] for name in overwriting["Resource"]} == {
         "ledger/*",
         "manifest.json",
+        "removed.json",
     }
 
 
 def test_unfinished_uploads_are_ended() -> None:
     assert _LIFE_CYCLE["Rules"][0]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
+
+
+def may_delete(key: str) -> bool:
+    """What IAM says of a deletion: ``*`` stands for any characters, slashes too, and a denial comes first."""
+    said = {
+        statement["Effect"]
+        for statement in statements(_CLEANING)
+        if "s3:DeleteObject" in statement["Action"]
+        for resource in statement["Resource"]
+        if fnmatchcase(f"arn:aws:s3:::BUCKET/PREFIX/{key}", resource)
+    }
+    return said == {"Allow"}
+
+
+@pytest.mark.parametrize(("key", "may"), KEYS.items())
+def test_the_cleaning_may_delete_what_the_lake_removes_and_no_other_kind_of_key(key: str, may: bool) -> None:
+    assert may_delete(key) is may
+
+
+def test_the_cleaning_has_no_other_right() -> None:
+    allowed = [s["Action"] for s in statements(_CLEANING) if s["Effect"] == "Allow"]
+    assert allowed == ["s3:DeleteObject"]
+    for key in (
+        LAKE_ID_KEY,
+        ".writable",
+        "_histories/a/ids/2026-07-01/b.parquet",
+        "_histories/a/raw/manifest.json",
+    ):
+        assert not may_delete(key)
