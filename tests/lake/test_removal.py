@@ -179,6 +179,9 @@ def test_a_store_that_forbids_removals_is_named_and_nothing_is_changed(
         assert "docs/security.md" in refused.value.hint
         assert "canary" not in str(refused.value)
         assert set(lake.keys("")) == before
+        with pytest.raises(AccessDenied, match="Nothing was changed"):
+            clean(lake, pipeline(), datetime.now(UTC) + timedelta(days=30))
+        assert set(lake.keys("")) == before, "no record of a removal that cannot follow"
         later = datetime.now(UTC) + timedelta(days=30)
         assert clean(lake, asked, later, dry_run=True).counts["removed_reports"] == 1
     listed = requests.get(f"{moto}/{BUCKET}?list-type=2&prefix={prefix}", headers=SIGNED, timeout=20).text

@@ -84,6 +84,13 @@ def test_a_week_counts_from_the_load_and_not_from_when_the_rows_were_made() -> N
     assert ended(day, 37) == {"transform 0", "validate 0", "stage 0"}
 
 
+def test_an_output_stays_as_long_as_what_was_made_of_it() -> None:
+    later = output("stage", 1, 30, made_of=0)
+    day = DayContents((*CHAIN, later), (loaded(0, 1),))
+    assert ended(day, 36) == {"stage 0"}
+    assert ended(day, 37) == {"transform 0", "validate 0", "stage 0", "stage 1"}
+
+
 def test_an_export_ends_a_week_after_a_newer_answer_to_the_same_request() -> None:
     other = replace(output("export", 2, 0), manifest=output("export", 2, 0).manifest.model_copy(update={"inputs": {"request": "other"}}))  # type: ignore[union-attr]  # fmt: skip
     outputs = (output("export", 0, 0), output("export", 1, 10), other)

@@ -118,6 +118,15 @@ def test_only_folders_that_a_step_made_are_removed(base: Path) -> None:
     assert remove_abandoned("y") == 1
 
 
+def test_a_process_leaves_its_own_folders_alone_also_where_a_lock_is_granted_to_it_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As NFS does, whose locks belong to processes."""
+    monkeypatch.setattr(scratch.fcntl, "flock", lambda *_: None)
+    with scratch_folder("x-") as outer, scratch_folder("x-") as inner:
+        assert (outer.is_dir(), inner.is_dir()) == (True, True)
+
+
 def test_what_cannot_be_removed_stays_recognisable(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (base / "x-1" / "inner").mkdir(parents=True)
     (base / "x-1" / ".owner").write_text("")
