@@ -153,8 +153,9 @@ def _superseded_at(day: DayContents, raw: StoredOutput) -> datetime | None:
     ]
     digests = {digest for _, digest in found}
     found += [(at, digest) for at, digest in day.refreshes if digest in digests]
-    last = max(at for at, digest in found if digest == raw.digest)
-    return min((at for at, digest in found if digest != raw.digest and at > last), default=None)
+    # Of two answers at the same moment the one that a run would take (``latest_export``) is the newer one.
+    last = max(each for each in found if each[1] == raw.digest)
+    return min((each[0] for each in found if each[1] != raw.digest and each > last), default=None)
 
 
 def _request(raw: StoredOutput) -> str | None:
