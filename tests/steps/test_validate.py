@@ -211,7 +211,7 @@ def test_too_many_are_told_with_their_reasons_and_nothing_goes_on(lake: Lake) ->
 
 def test_what_transform_quarantined_counts_too(lake: Lake) -> None:
     with pytest.raises(TooManyQuarantined, match=r"2 of 3 events .*: not_json \(2\)"):
-        validated(lenient(lake, "50%"), *lines("NOK"), b"no json", b"")
+        validated(lenient(lake, "50%"), *lines("NOK"), b"no json", b"bad")
 
 
 def test_an_empty_day_is_an_explicit_verdict(lake: Lake) -> None:
