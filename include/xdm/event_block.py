@@ -207,7 +207,7 @@ class BlockReader:
         sieve = self.sieve
         midnight = datetime(sieve.day.year, sieve.day.month, sieve.day.day)  # noqa: DTZ001 - a wall clock
         low = (midnight - datetime(1970, 1, 1)) // timedelta(milliseconds=1)  # noqa: DTZ001
-        # In whatever zone: no wall clock is more than a day ahead of UTC. Later ones are judged one by one.
+        # In every zone: no wall clock is more than a day ahead of UTC. Later ones are judged one by one.
         last = sieve.now_ms + 1 if sieve.wall_clock_zone is None else sieve.now_ms - 86_400_000
         high = min(low + 86_400_000, last)
         return (low, high) if sieve.time_in_ms else (low // 1000, -(-high // 1000))

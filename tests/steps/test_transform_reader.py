@@ -1,4 +1,4 @@
-"""Raw files are read as whole lines, in blocks of any size, whatever their line ends are."""
+"""Raw files are read as whole lines, in blocks of any size, with any line ends."""
 
 from __future__ import annotations
 

@@ -125,12 +125,12 @@ def _transformed(
             "not_converted": not_converted,
             "inexact": inexact,
             "unmapped": dict(islice(unmapped.items(), _MOST_PROPERTIES)),
-            **_told(found),
+            **_first_pass_details(found),
         },
     }
 
 
-def _told(found: Any) -> dict[str, Any]:
+def _first_pass_details(found: Any) -> dict[str, Any]:
     """What the first pass has counted."""
     partial = {"by_event": found.by_event.is_partial, "unmapped": found.names.is_partial}
     names = sorted(name for name, is_partial in partial.items() if is_partial)
