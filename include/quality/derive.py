@@ -43,7 +43,7 @@ _WHOLE = {
 }  # fmt: skip
 """Keywords that only the whole array, map or object can be held against."""
 _WORDS = ("pattern", "format")
-_SHOWN = ("pattern", "format", "multipleOf", "minProperties", "maxProperties")
+_SHOWN = ("pattern", "format", "multipleOf", "minProperties", "maxProperties", *_BOUNDS)
 """Keywords whose value is short enough to be a part of the reason."""
 
 
@@ -186,7 +186,7 @@ def _fits(view: View, name: str, limit: Any, names: Any = None, *, label: str = 
     """An expectation of JSON Schema: the keyword ``name`` with ``limit``, or the whole schema ``names``."""
     document = json.dumps({name: limit} if names is None else names, sort_keys=True)
     kwargs = {"json_schema": document, "is_json": view.part is Part.JSON}
-    shown = limit if name in _SHOWN or (name in ("enum", "const") and view.part is not Part.JSON) else None
+    shown = limit if name in _SHOWN else None
     return ExpectationSpec(view, name, shown, JSON_SCHEMA, kwargs, label=label)
 
 
@@ -204,8 +204,6 @@ def _bound(view: View, name: str, limit: Any) -> ExpectationSpec:
 def _member_of(view: View, name: str, limit: Any, members: Any, kind: Kind) -> ExpectationSpec:
     if not isinstance(members, list):
         raise cannot_check(view.name, name)
-    if kind.is_numeric and any(isinstance(value, float) for value in members):
-        return _fits(view, name, limit)  # pandas would turn the whole numbers among them into doubles
     values = [kept for value in members if (kept := _as_kept(value, kind)) is not None]
     return ExpectationSpec(view, name, limit, IN_SET, {"value_set": values})
 

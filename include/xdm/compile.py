@@ -61,7 +61,7 @@ class CompiledMapping:
 
     @cached_property
     def read_properties(self) -> tuple[str, ...]:
-        """Properties that are read besides those of ``whole``."""
+        """Properties that are read, excluding those of ``whole``."""
         paths = [path for leaf in self.leaves for path in leaf.sources]
         paths += [path for leaf in self.leaves for part in leaf.parts for path in part.candidates]
         paths += self.expressions.paths if self.expressions else ()

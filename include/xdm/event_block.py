@@ -6,22 +6,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from include.mixpanel.reading import is_evidence
 from include.mixpanel.time import Reading
+from include.xdm.block_lines import ParsedLines, read_apart, read_together
 from include.xdm.identity import (
     BEFORE_MERGE,
     MERGE_MARKS,
-    NOT_CONTENT,
     compaction_key,
     content_digests,
-    content_lines,
     event_ids,
 )
-from include.xdm.lines import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper_than, is_plain
 from include.xdm.sift import (
     ENOUGH_EVIDENCE,
     Sieve,
@@ -34,18 +32,8 @@ from include.xdm.sift import (
 
 _NULL = msgspec.Raw(b"null")
 _LONGEST_LIBRARY = 200
-_FEW_BRACKETS = DEPTH_LIMIT - 2
-"""With so few in a line, none of them can be too deep."""
-_NEWLINE, _BRACKET, _OPENING, _CLOSING = b"\n[{}"
 
 
-class _Event(msgspec.Struct, gc=False):
-    event: str
-    properties: dict[str, msgspec.Raw]
-
-
-_decode = msgspec.json.Decoder(_Event)
-_encode = msgspec.json.Encoder().encode
 _only_strings = msgspec.json.Decoder(list[str]).decode
 _values = msgspec.json.Decoder(list[Any]).decode
 
@@ -83,19 +71,6 @@ class EventRows:
         self.compacted.append(row.compacted)
 
 
-class _Parsed(NamedTuple):
-    """Ordinary lines, read but not judged: their places in the block, names and properties; and the other places."""
-
-    places: Sequence[int]
-    events: list[str]
-    properties: list[dict[str, msgspec.Raw]]
-    contents: list[bytes]
-    """By event a line of ``identity.content_lines``."""
-    names: set[str]
-    """Of all their properties."""
-    odd: list[int]
-
-
 @dataclass
 class EvidenceLog:
     """Keeps what the first live events say about time, with their lines: another process may have those before them."""
@@ -126,7 +101,7 @@ class BlockReader:
 
         ``block``: whole lines, each ending in a newline, none of them blank. ``first_line``: the number of its first line.
         """
-        parsed = _read_together(block) or _read_apart(block)
+        parsed = read_together(block) or read_apart(block)
         rows, odd = self._judge(parsed, block, first_line)
         refused = []
         if odd := sorted([*parsed.odd, *odd]):
@@ -140,7 +115,7 @@ class BlockReader:
                     refused.append(found)
         return rows, refused
 
-    def _judge(self, parsed: _Parsed, block: bytes, first_line: int) -> tuple[EventRows, list[int]]:
+    def _judge(self, parsed: ParsedLines, block: bytes, first_line: int) -> tuple[EventRows, list[int]]:
         """The rows of events whose time is an ordinary one of the day, and the places of the others."""
         times = _ints([p.get("time", _NULL) for p in parsed.properties])
         low, high = self._limits
@@ -149,7 +124,7 @@ class BlockReader:
             return self._rows(parsed, times, block, first_line), []
         keep = [n for n, is_good in enumerate(good) if is_good]
         odd = [parsed.places[n] for n, is_good in enumerate(good) if not is_good]
-        kept = _Parsed(
+        kept = ParsedLines(
             [parsed.places[n] for n in keep],
             [parsed.events[n] for n in keep],
             [parsed.properties[n] for n in keep],
@@ -159,7 +134,7 @@ class BlockReader:
         )
         return self._rows(kept, [times[n] for n in keep], block, first_line), odd
 
-    def _rows(self, parsed: _Parsed, times: list[int], block: bytes, first_line: int) -> EventRows:
+    def _rows(self, parsed: ParsedLines, times: list[int], block: bytes, first_line: int) -> EventRows:
         sieve, events, properties = self.sieve, parsed.events, parsed.properties
         if not events:
             return EventRows()
@@ -195,7 +170,7 @@ class BlockReader:
         sieve.by_event.update(events)
         return rows
 
-    def _see(self, parsed: _Parsed, wall_ms: list[int], first_line: int) -> None:
+    def _see(self, parsed: ParsedLines, wall_ms: list[int], first_line: int) -> None:
         log = self.log
         for place, each, wall in zip(parsed.places, parsed.properties, wall_ms, strict=True):
             arrival_ms = integer_of(each.get("$mp_api_timestamp_ms"))
@@ -232,7 +207,7 @@ class BlockReader:
         sieve = self.sieve
         midnight = datetime(sieve.day.year, sieve.day.month, sieve.day.day)  # noqa: DTZ001 - a wall clock
         low = (midnight - datetime(1970, 1, 1)) // timedelta(milliseconds=1)  # noqa: DTZ001
-        # In whatever zone: no wall clock is more than a day ahead of UTC. Later ones are judged one by one.
+        # In every zone: no wall clock is more than a day ahead of UTC. Later ones are judged one by one.
         last = sieve.now_ms + 1 if sieve.wall_clock_zone is None else sieve.now_ms - 86_400_000
         high = min(low + 86_400_000, last)
         return (low, high) if sieve.time_in_ms else (low // 1000, -(-high // 1000))
@@ -253,95 +228,6 @@ class BlockReader:
         }
         (first, *others) = offsets
         return None if others or first is None else first // timedelta(milliseconds=1)
-
-
-def _read_together(block: bytes) -> _Parsed | None:
-    """All lines with one call; None where it is not certain that this reads them as one by one."""
-    import numpy as np
-
-    characters = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero(characters == _NEWLINE)
-    # A newline between "}" and "{" can only stand between two values, so that each line holds one.
-    are_objects = (characters[ends - 1] == _CLOSING).all() and (characters[ends[:-1] + 1] == _OPENING).all()
-    if len(block) > LINE_LIMIT_BYTES or not are_objects or not block.startswith(b"{"):
-        return None
-    try:
-        block.decode()
-        found = _decode.decode_lines(block)
-    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
-        return None
-    if len(found) != len(ends):
-        return None
-    events, properties = [each.event for each in found], [each.properties for each in found]
-    names = set().union(*properties)
-    contents = content_lines(properties, names)
-    if _length(block, events, properties, names, contents) != len(block) or not _is_flat(
-        block, characters, ends
-    ):
-        return None
-    return _Parsed(range(len(ends)), events, properties, contents.split(b"\n")[:-1], names, [])
-
-
-def _length(
-    block: bytes,
-    events: list[str],
-    properties: Sequence[dict[str, msgspec.Raw]],
-    names: set[str],
-    contents: bytes,
-) -> int:
-    """The length of a block that holds what was read of it, compactly, and nothing else.
-
-    A key that stands twice, a member that is not read, white space or a name in another spelling makes a block longer.
-    """
-    together = "".join(events)
-    texts = together.encode() if b"\\" not in block else _encode(together)[1:-1]
-    length = len(contents) + len(texts) + len('{"event":"","properties":}') * len(events)
-    for name in NOT_CONTENT:
-        if name in names:
-            values = [each[name] for each in properties if name in each]
-            length += len(b"".join(values)) + len(f',"{name}":') * len(values)
-    return length
-
-
-def _is_flat(block: bytes, characters: Any, ends: Any) -> bool:
-    """Whether it is certain that no value holds an object, nor is deep. ``ends``: the places of the newlines."""
-    import numpy as np
-
-    if block.count(b"{") != 2 * len(ends):
-        return False
-    brackets = np.flatnonzero(characters == _BRACKET)
-    return (
-        len(brackets) <= _FEW_BRACKETS
-        or int(np.bincount(np.searchsorted(ends, brackets)).max()) <= _FEW_BRACKETS
-    )
-
-
-def _read_apart(block: bytes) -> _Parsed:
-    places, odd, events, properties = [], [], [], []
-    decode = _decode.decode
-    is_ascii = block.isascii()
-    for place, line in enumerate(block.split(b"\n")[:-1]):
-        try:
-            found = decode(line)
-            if not is_ascii:
-                line.decode()
-        except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
-            odd.append(place)
-            continue
-        # One level more: the depth of an event is that of its properties.
-        if (
-            len(line) > LINE_LIMIT_BYTES
-            or deeper_than(line, DEPTH_LIMIT)
-            or not is_plain(line, found.properties)
-        ):
-            odd.append(place)
-            continue
-        places.append(place)
-        events.append(found.event)
-        properties.append(found.properties)
-    names = set().union(*properties)
-    contents = content_lines(properties, names).split(b"\n")[:-1]
-    return _Parsed(places, events, properties, contents, names, odd)
 
 
 def _joined(column: Iterable[msgspec.Raw]) -> bytes:

@@ -145,7 +145,7 @@ def deeper_than(raw: bytes, limit: int) -> bool:
 
 
 def _refuse_double_keys(line: bytes) -> None:
-    """Of two equal keys, at whatever depth, a parser keeps one; which one must not be left to chance."""
+    """Of two equal keys, at any depth, a parser keeps one; which one must not be left to chance."""
     try:
         json.loads(line, object_pairs_hook=_no_double, parse_int=str, parse_float=str)
     except RecursionError:

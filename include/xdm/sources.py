@@ -65,7 +65,7 @@ class Sources:
         return [_text_inside(value, path[2:], text) for value in self._top(str(path[1]))]
 
     def exists(self, path: Path) -> list[bool]:
-        """Whether a path is there, whatever its value is."""
+        """Whether a path is there, with any value or null."""
         column = self._raw[str(path[1])]
         if len(path) == 2:
             return [value is not NULL for value in column]

@@ -120,6 +120,14 @@ def test_a_reason_names_field_and_limit_and_never_a_value() -> None:
     assert spec.sentence == "must be at least 3"
 
 
+@pytest.mark.parametrize(
+    "limits", [{"maximum": 2**53 + 1}, {"minimum": 0.5}, {"multipleOf": 0.1}, {"exclusiveMaximum": 3}]
+)
+def test_however_a_limit_is_checked_the_reason_has_it(limits: dict[str, Any]) -> None:
+    (spec,) = [spec for spec in specs({IT}, it={"type": "number", **limits}) if spec.view.path == IT]
+    assert (spec.constraint, spec.reason.limit) == next(iter(limits.items()))
+
+
 def test_every_expectation_stands_in_the_table() -> None:
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     made = {

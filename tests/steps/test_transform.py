@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -484,6 +484,28 @@ def test_a_day_mapped_in_pieces_is_the_same_day(tmp_path: Path, monkeypatch: pyt
         made.append((rows(place, manifest, tmp_path), manifest.counts, manifest.details["not_converted"]))
     assert made[0] == made[1] == made[2] == made[3]
     assert made[0][2] == {"_acme.mixpanel.quantity": 10}
+
+
+@pytest.mark.parametrize("day", [date(2025, 11, 2), date(2026, 3, 8)], ids=["autumn", "spring"])
+def test_rows_are_in_order_where_the_clock_is_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: date
+) -> None:
+    """Buckets are cut by the wall clock; where it goes back, or leaves an hour out, that is not the order of instants."""
+    midnight = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+    sent = []
+    for n in range(0, 86_400, 600):
+        for later in (0, 3600):  # the hour that comes twice is known by the arrival
+            arrival = (midnight + n + 7 * 3600 + later) * 1000
+            more = {"$insert_id": f"{n}-{later}", "$mp_api_timestamp_ms": arrival}
+            sent.append(line(event(time=midnight + n, **more)))
+    monkeypatch.setattr("include.steps.transform.step.LIMITS", Limits(bucket_rows=3, group_rows=7))
+    source = {"time_is": "project_local", "timezone": "America/Los_Angeles"}
+    place = workspace(Lake(f"file://{tmp_path}/lake"), day, mixpanel=source)
+    made = transformed(place, XDM, MAPPING, *sent)
+    stamps = [found["timestamp"] for found in rows(place, made, tmp_path)]
+    assert len(stamps) == len(sent)
+    assert stamps == sorted(stamps)
+    assert made.counts["time_fold" if day.month == 11 else "time_gap"] == 12
 
 
 def test_a_day_that_contradicts_how_the_pipeline_reads_time_is_refused_before_anything_is_published(

@@ -20,8 +20,10 @@ from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
 from include.quality.constraints import ValidationBroken
 from include.quality.leaves import leaf_paths
+from include.quality.partition import DayEvents
 from include.steps import partition_validator, refused_rows, validate
 from include.steps.partition_validator import PartitionValidator
+from include.steps.previous_days import events_of
 from include.steps.transform import transform_partition
 from include.steps.validate import validate_partition
 from include.steps.workspace import Workspace
@@ -552,3 +554,17 @@ def test_a_day_of_very_many_event_names_is_listed_whole_and_above_the_cap_warns_
     assert len(made.details["by_event"]) == 20
     assert sum(made.details["by_event"].values()) + made.details["other_events"] == made.rows
     assert made.details["warnings"] == {}
+
+
+@pytest.mark.parametrize(
+    ("details", "others"),
+    [
+        ({"by_event": {"A": 6}}, 4),
+        ({"by_event": {"A": 10}}, 0),
+        ({"by_event": {"A": 6}, "other_events": 3}, 3),
+    ],
+    ids=["an old manifest that was cut", "an old one that was not", "one that says it"],
+)
+def test_how_many_events_a_manifest_does_not_list(lake: Lake, details: dict[str, Any], others: int) -> None:
+    made = validated(workspace(lake)).model_copy(update={"details": details})
+    assert events_of(made, 10) == DayEvents(details["by_event"], others)

@@ -156,7 +156,7 @@ def test_names_that_differ_in_case_are_two_members() -> None:
     "digits", ["883406386745030.3", "0.1234567890123456789", "1e-400", "1.10", "-0", "1E5", "9" * 5000]
 )
 def test_digits_stay_as_they_came(digits: str) -> None:
-    """In a text, inside an array of texts, and put back where they do not fit; also beside ordinary values."""
+    """In a text, inside an array of texts, and put back where they do not fit; also next to ordinary values."""
     fields = {"text": STRING, "texts": array_of(STRING), "date": DATE_TIME}
     rows = [row("properties.p", "text"), row("properties.l", "texts"), row("properties.d", "date")]
     raw = line(event()).replace(

@@ -106,3 +106,19 @@ def test_items_of_one_array_from_two_groups_stand_together() -> None:
     parts = [{"properties": {"cart": array_of(object_of([name], **{name: STRING}))}} for name in "ab"]
     item = resolve({"allOf": parts}, dict.__getitem__)["properties"]["cart"]["items"]
     assert (sorted(item["properties"]), item["required"]) == (["a", "b"], ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("keyword", "loose", "tight"),
+    [
+        *((name, 1, 2) for name in ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")),
+        *((name, 2, 1) for name in ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")),
+        ("uniqueItems", False, True),
+        ("enum", [1, 2], [2]),
+        ("required", ["a"], ["a", "b"]),
+        ("additionalProperties", True, False),
+    ],
+)  # fmt: skip
+def test_the_tighter_limit_holds_whichever_part_has_it(keyword: str, loose: Any, tight: Any) -> None:
+    for one, other in ((loose, tight), (tight, loose)):
+        assert merged({keyword: one}, {keyword: other}, "it") == {keyword: tight}

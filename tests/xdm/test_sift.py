@@ -184,6 +184,15 @@ def test_a_line_that_cannot_be_mapped_is_kept_with_its_reason(reason: str, field
     json.dumps(record)
 
 
+def test_lines_that_are_short_of_content_hide_no_double_key() -> None:
+    """A block is proven ordinary by its length; what one line lacks must not make up for what another one has."""
+    short = b'{"event":"A","properties":{"time":%d}}' % NOON
+    bodies = [*[short] * 6, raw_line(b'"x":1,"x":2'), ORDINARY]
+    expected = list(map(told, sieve(evidence=EvidenceLog()).sift(bodies)))
+    assert list(map(told, in_a_block(bodies))) == expected
+    assert expected[6]["reason"] == "duplicate_key"
+
+
 def test_every_reason_has_a_line() -> None:
     source = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (sift, lines))
     known = set(re.findall(r'Refused\("(\w+)"', source))

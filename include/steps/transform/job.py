@@ -19,7 +19,7 @@ _MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes that bound memory, whatever the day is. They shape the output, so they depend on nothing but the code.
+    """Sizes that bound memory, however large a day is. They shape the output, so they depend on nothing but the code.
 
     ``flush_*``: what a process collects before it writes to its spill files. ``bucket_rows``: what a bucket should hold.
     ``piece_*``: what is de-duplicated and sorted at once; a larger bucket is divided. ``group_*``: a row group.

@@ -115,6 +115,15 @@ def identity_map(compiled: CompiledMapping, rows: Any) -> Any:
     items = pa.StructArray.from_arrays(
         [ids, ambiguous, pa.array(flags)], fields=list(kind.item_type.value_type)
     )
+    return _maps(kept, places, items)
+
+
+def _maps(kept: Any, places: Mapping[str, list[int]], items: Any) -> Any:
+    """Maps of ``items``; ``kept``: by row and identity, in the order of ``places``, whether there is one."""
+    import numpy as np
+    import pyarrow as pa
+
+    kind = identity_map_type()
     per_namespace, start = [], 0
     for numbers in places.values():
         per_namespace.append(kept[:, start : start + len(numbers)].sum(axis=1))

@@ -82,6 +82,6 @@ def _first(
     best = min(keys[place] for place in places)
     equal = [place for place in places if keys[place] == best]
     if len(equal) == 1 or not compare_all:
-        return equal[0]  # what is left to choose from cannot be told apart
+        return equal[0]  # what is left to choose from looks the same
     rows = table.drop_columns(["line"]).take(suspects[equal]).to_pylist()
     return min(zip(map(repr, rows), equal, strict=True))[1]

@@ -1,6 +1,6 @@
 """The processes of a transform: this one, and others that it starts, feeds and ends.
 
-They are started anew and not forked: Arrow's threads do not survive a fork. Another process holds one end of two sockets;
+They are started as new programs and not forked: Arrow's threads do not survive a fork. Another process holds one end of two sockets;
 when this process ends, however it ends, the other's ends are closed and it ends itself.
 """
 

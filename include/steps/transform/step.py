@@ -113,15 +113,13 @@ def _transformed(
     rejected = day.reject(job, found, written)
     not_converted, inexact = day.not_converted(job, written)
     compacted = day.compacted_by_day(job, written)
-    rows = sum(part.rows for part in written)
     folder = workspace.partition.output("transform", digest)
     files, events = _upload(workspace, folder, job, [part for part in written if part.rows])
-    partial = {"by_event": found.by_event.is_partial, "unmapped": found.names.is_partial}
     return {
         "files": files,
         "counts": {
             **_exported(raw),
-            "mapped": rows,
+            "mapped": sum(file.rows for file in files),
             "duplicates": sum(part.duplicates for part in written),
             "twins": sum(part.twins for part in written),
             "quarantined": found.reasons.total(),
@@ -133,17 +131,22 @@ def _transformed(
             "recipe": recipe,
             "events": events.model_dump() if events else None,
             "quarantine": _quarantine(workspace, digest, found, rejected, scratch / "quarantine.jsonl.gz"),
-            "reasons": dict(sorted(found.reasons.items())),
             "not_converted": not_converted,
             "inexact": inexact,
             "unmapped": dict(islice(unmapped.items(), _MOST_PROPERTIES)),
-            "by_event": found.by_event.most_common(),
-            **(
-                {"partial": sorted(name for name, is_so in partial.items() if is_so)}
-                if any(partial.values())
-                else {}
-            ),
+            **_first_pass_details(found),
         },
+    }
+
+
+def _first_pass_details(found: Any) -> dict[str, Any]:
+    """What the first pass has counted."""
+    partial = {"by_event": found.by_event.is_partial, "unmapped": found.names.is_partial}
+    names = sorted(name for name, is_partial in partial.items() if is_partial)
+    return {
+        "reasons": dict(sorted(found.reasons.items())),
+        "by_event": found.by_event.most_common(),
+        **({"partial": names} if names else {}),
     }
 
 

@@ -49,7 +49,7 @@ def _answer(work: Work, verb: str, arguments: list[Any]) -> tuple[str, Any]:
 
 
 def _end_with(life: int) -> None:
-    """Ends this process when the other end of a socket is closed: nobody waits for its work any more."""
+    """Ends this process when the other end of a socket is closed: no process waits for its work any more."""
     with socket.socket(fileno=life) as other:
         other.recv(1)
     os._exit(1)
