@@ -85,7 +85,7 @@ def _owned(folder: Path) -> Iterator[None]:
     with unlocked.open("wb") as file:
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
-            unlocked.rename(folder / _OWNER)  # only now: nobody may see it without its lock
+            unlocked.rename(folder / _OWNER)  # only now: no process may see it without its lock
         _held.add(str(folder))
         try:
             yield

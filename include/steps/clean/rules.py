@@ -1,6 +1,6 @@
 """Which outputs of a day no run needs any more, and which of their files may be removed: pure functions.
 
-Files go in two steps, so that no run loses a file that it is reading. First a record beside the manifest says that they
+Files go in two steps, so that no run loses a file that it is reading. First a record next to the manifest says that they
 go; from then on every step that would read them makes them again instead. They are removed by a cleaning ``GRACE`` later,
 when every step that may have begun before has ended.
 """
