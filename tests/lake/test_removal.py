@@ -202,3 +202,15 @@ def test_a_record_of_a_removal_that_cannot_be_read_stops_the_cleaning_of_its_day
     lake.create(f"{PLACE.output('transform', DIGEST)}/part-00000.parquet", b"x")
     with pytest.raises(BadManifest, match="is not a readable record of a removal"):
         clean(lake, pipeline(), datetime.now(UTC))
+
+
+def test_a_day_of_which_only_the_export_is_left_is_not_read_again(tmp_path: Path) -> None:
+    """A cleaning costs what there is to clean, and one listing: these manifests could not be read."""
+    lake = Lake(f"file://{tmp_path}/lake")
+    for step in ("transform", "validate", "stage"):
+        lake.create(PLACE.manifest(step, DIGEST), b"half")
+        lake.create(PLACE.removal(step, DIGEST), b"half")
+    lake.create(PLACE.manifest("export", DIGEST), b"half")
+    lake.create(f"{PLACE.output('export', DIGEST)}/events-0123456789abcdef.jsonl.gz", b"x")
+    done = clean(lake, pipeline(), datetime.now(UTC) + timedelta(days=900))
+    assert done.counts["days"] == 0
