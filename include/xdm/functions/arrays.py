@@ -153,7 +153,7 @@ FUNCTIONS = [
     ),
     Function(
         "size_of", CATEGORY, (_NULLABLE,), Type.INTEGER, python=size_of, because=_JSON,
-        other_names=("size",), note="Of null it is 0; of a text its characters; of a number or boolean 1.", examples=(("size_of([1, 2, 3, 4])", 4),),
+        other_names=("size",), note="Of null it is 0; of a text or a date its characters; of a number or boolean 1.", examples=(("size_of([1, 2, 3, 4])", 4),),
     ),
     Function(
         "is_empty", "Hierarchies - Objects", (_NULLABLE,), Type.BOOLEAN, python=is_empty, because=_JSON, note="null is empty.", examples=(("is_empty([1, null, 2, 3])", False),),

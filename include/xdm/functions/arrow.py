@@ -47,7 +47,14 @@ def _on_batches(function: Function) -> Callable[..., Any]:
 
     def batch(*columns: Any) -> Any:
         lists = [column.to_pylist() for column in columns]
-        answers = [row(*arguments) for arguments in zip(*lists, strict=True)]
+        # Equal arguments have equal answers, and most properties have few values.
+        known: dict[tuple[str | None, ...], tuple[Any, bool]] = {}
+        answers = []
+        for arguments in zip(*lists, strict=True):
+            answer = known.get(arguments)
+            if answer is None:
+                answer = known[arguments] = row(*arguments)
+            answers.append(answer)
         values, failed = zip(*answers, strict=True) if answers else ((), ())
         return pa.StructArray.from_arrays([pa.array(values, value), pa.array(failed, pa.bool_())], ["v", "x"])
 

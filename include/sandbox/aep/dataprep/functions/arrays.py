@@ -9,6 +9,7 @@ from include.sandbox.aep.dataprep.language.ast import Node
 from include.sandbox.aep.dataprep.language.errors import EvaluationError
 from include.sandbox.aep.dataprep.language.operators import truth
 from include.sandbox.aep.dataprep.language.scope import Scope
+from include.sandbox.aep.dataprep.moments import ZonedDateTime
 from include.sandbox.aep.dataprep.values import MOST_ITEMS, Value, text_of
 
 _ARRAYS = "Hierarchies - Arrays"
@@ -92,6 +93,8 @@ def to_array(nulls: bool, *values: Value) -> list[Value]:
     example=("size_of([1, 2, 3, 4])", "4"),
 )
 def size_of(value: Value) -> int:
+    if isinstance(value, ZonedDateTime):
+        return len(text_of(value))
     return 0 if value is None else len(value) if isinstance(value, (list, dict, str)) else 1
 
 
