@@ -10,8 +10,8 @@ from typing import Any
 
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, Manifest
+from include.steps.duckdb import open_duckdb
 from include.steps.id_sets import read_ids
-from include.steps.transform import open_duckdb
 from include.steps.workspace import Workspace
 
 _CHUNK_ROWS = 100_000

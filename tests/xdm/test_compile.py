@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.steps.transform import open_duckdb
+from include.steps.duckdb import open_duckdb
 from include.xdm.compile import compile_mapping
 from include.xdm.mapping import bind
 from include.xdm.schema import XdmSchema

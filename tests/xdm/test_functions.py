@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from include.steps.transform import open_duckdb
+from include.steps.duckdb import open_duckdb
 from include.xdm.functions import ALL, FUNCTIONS, NOT_HERE
 from include.xdm.functions.table import PAGE, tables, with_tables
 from tests.evaluating import evaluate

@@ -21,8 +21,8 @@ from include.lake.keys import PartitionKey
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import LakeFile, digest_of
 from include.mixpanel.time import day_start, latest_instant
+from include.steps.duckdb import open_duckdb
 from include.steps.id_sets import insert_ids, read_ids, write_ids
-from include.steps.transform import open_duckdb
 from include.steps.verify.compare import EVER
 from include.steps.workspace import Workspace
 

@@ -10,23 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from include.steps.duckdb import open_duckdb
-    from include.steps.transform.reader import read_lines
     from include.steps.transform.step import schema_and_mapping, transform_partition
 
-__all__ = ["open_duckdb", "read_lines", "schema_and_mapping", "transform_partition"]
-_HOMES = {
-    "open_duckdb": "include.steps.duckdb",
-    "read_lines": "include.steps.transform.reader",
-    "schema_and_mapping": "include.steps.transform.step",
-    "transform_partition": "include.steps.transform.step",
-}
+__all__ = ["schema_and_mapping", "transform_partition"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what is asked for: the processes of a step start sooner without what only the first one needs."""
-    from importlib import import_module
-
-    if name not in _HOMES:
+    """Import what is asked for: the processes of a step start sooner without what only the first one needs."""
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    from include.steps.transform import step
+
+    return getattr(step, name)

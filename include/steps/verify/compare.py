@@ -24,8 +24,8 @@ from include.lake.history import History
 from include.lake.keys import PartitionKey
 from include.lake.ledger import LedgerRecord
 from include.mixpanel.time import day_start, latest_instant
+from include.steps.duckdb import open_duckdb
 from include.steps.id_sets import insert_ids, read_ids
-from include.steps.transform import open_duckdb
 from include.steps.verify.batches import DatasetBatches
 from include.steps.verify.results import DayResult
 from include.steps.workspace import Workspace
