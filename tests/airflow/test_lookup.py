@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.utils.session import create_session
-from sqlalchemy import text
 
 from include.clock import Clock
 from include.errors import ConfigError, SettingsUnavailable, Transient
@@ -19,65 +14,11 @@ from include.lake.lake import Lake
 from mixpanel_aep import lakes, lookup
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
-from mixpanel_aep.lakes import LAKE_VARIABLE, distributed_executors, open_lake
-from tests.airflow.at_work import Airflow
+from mixpanel_aep.lakes import distributed_executors, open_lake
 from tests.airflow.connections import connection_variables
 from tests.carrying import PIPELINES, quick_sandbox
 
 pytestmark = pytest.mark.airflow
-
-
-@contextmanager
-def table_away(name: str) -> Iterator[None]:
-    """Airflow's API server cannot read a table: it answers 500, as when its database is away."""
-    with create_session() as session:
-        session.execute(text(f"ALTER TABLE {name} RENAME TO {name}_away"))
-    try:
-        yield
-    finally:
-        with create_session() as session:
-            session.execute(text(f"ALTER TABLE {name}_away RENAME TO {name}"))
-
-
-@pytest.fixture
-def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The default lake, into which nothing may be written; and no waiting between tries."""
-    monkeypatch.setenv("MIXPANEL_AEP_LAKE", f"file://{tmp_path}/default-lake")
-    monkeypatch.setattr(lookup, "_WAIT_SECONDS", (0.0, 0.0))
-    return tmp_path / "default-lake"
-
-
-@pytest.fixture
-def variable_lake(airflow: Airflow) -> Iterator[Airflow]:
-    """A pipeline whose file names no lake: the Airflow variable does."""
-    from airflow.models import Variable
-
-    where = airflow.place.where
-    Variable.set(LAKE_VARIABLE, where.lake)
-    airflow.place.where = replace(where, lake=None)  # type: ignore[arg-type]
-    airflow.parse()
-    airflow.place.where = where
-    yield airflow
-    Variable.delete(LAKE_VARIABLE)
-
-
-def test_a_task_that_cannot_ask_for_the_lake_is_retried_and_writes_nowhere(
-    variable_lake: Airflow, trap: Path
-) -> None:
-    run = variable_lake.run("scheduled")
-    with table_away("variable"):
-        assert run.attempt("export") == "up_for_retry"
-    assert not trap.exists(), "the default lake was taken for the variable's"
-    run.green()
-    assert not trap.exists()
-
-
-def test_a_variable_that_is_not_set_is_the_default_lake(variable_lake: Airflow, trap: Path) -> None:
-    from airflow.models import Variable
-
-    Variable.delete(LAKE_VARIABLE)
-    assert variable_lake.run("scheduled").attempt("export") == "success"
-    assert list(trap.rglob("raw/*/manifest.json"))
 
 
 def comms(answers: list[Any]) -> SimpleNamespace:
@@ -206,6 +147,7 @@ def test_a_folder_lake_under_celery_is_refused_unless_it_is_said_to_be_shared(
     assert open_lake(bucket).url == "s3://bucket/lake"
 
 
+@pytest.mark.usefixtures("airflow_stage")  # Airflow looks for the connection in its database
 @pytest.mark.parametrize(
     ("conn_id", "changed"), [("mixpanel_shop", {"project_id": 42}), ("aep_default", {"aep_sandbox": "none"})]
 )

@@ -22,7 +22,7 @@ CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
     "V": (10, validate.CASES),
     "S": (14, stage.CASES),
     "L": (26, load.CASES),
-    "O": (19, orchestration.CASES),
+    "O": (20, orchestration.CASES),
     "R": (8, resources.CASES),
     "M": (14, malice.CASES),
     "W": (21, (*world.CASES, *world_of_days.CASES)),

@@ -197,7 +197,8 @@ def test_every_event_of_a_day_lies_between_its_start_and_its_latest_instant(
 def test_every_transition_of_every_zone_keeps_each_event_in_one_partition_and_its_instant() -> None:
     """Around each change of each zone's clock since 2010, minute by minute: instant, wall clock, and back."""
     seen = 0
-    for name in ZONES:
+    # Of zones with the same changes, of which most are other names of one place, one.
+    for name in {tuple(transitions(name)): name for name in ZONES}.values():
         zone = ZoneInfo(name)
         for change in transitions(name):
             for minutes in (-1500, -61, -60, -59, -31, -1, 0, 1, 29, 30, 59, 60, 61, 1500):
@@ -207,7 +208,7 @@ def test_every_transition_of_every_zone_keeps_each_event_in_one_partition_and_it
                 assert happened.day == moment.astimezone(zone).date()
                 assert day_start(happened.day, zone) <= moment < day_end(happened.day, zone)
                 seen += 1
-    assert seen > 100_000
+    assert seen > 30_000
 
 
 @given(st.sampled_from(ZONES), st.sampled_from(DAYS), st.data())

@@ -247,9 +247,8 @@ def test_chunks_are_checked_alike_however_the_rows_are_cut() -> None:
     reasons = verdict(suite(), rows)
     assert reasons.refused.keys() == expected.keys()
     assert verdict(suite(), rows.slice(0, 0)) == Verdict()
-    for size in (7, 25):
-        cut = [rows.slice(first, size) for first in range(0, len(rows), size)]
-        assert verdict(suite(), *cut) == reasons
+    cut = [rows.slice(first, 11) for first in range(0, len(rows), 11)]
+    assert verdict(suite(), *cut) == reasons
     assert verdict(suite(), table([GOOD])) == Verdict()
 
 

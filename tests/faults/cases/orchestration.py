@@ -109,4 +109,6 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Elsewhere("O18", "XCom is missing or tampered with", "refused; never trusted", (f"{_ONE_RUN}::test_xcom_is_not_trusted",)),
     Elsewhere("O19", "late, changed and vanished events; clear, retry and replace; all through a real scheduler",
               "reconcile loads what is late, once; a cleared task asks again", ("tests/airflow/test_faults_of_reconcile.py",)),
+    Elsewhere("O20", "Airflow cannot say which lake its variable names", "again; nothing is written to the default lake",
+              ("tests/airflow/test_faults_of_lookup.py",)),
 )  # fmt: skip
