@@ -4,6 +4,8 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 # It doubles the start of every Airflow process, and some machines set it.
 unexport PYTHONDONTWRITEBYTECODE
+# Tests of services that fail, of every route's odd requests, and of several processes: too long for `make test`.
+LONG := tests/failures tests/sandbox/test_openapi_fuzz.py tests/steps/test_transform_processes.py
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
 .PHONY: help setup demo up down test faults bench bench-large check format lint types docs lock check-lock clean
@@ -25,11 +27,11 @@ up: setup ## the demo's Airflow and sandbox, left running
 down: setup ## stops what `make up` started
 	@$(PY) -m include.demo down
 
-test: setup ## the tests; those that kill, and the fuzzing of every route, are `make faults`
-	@$(PY) -m pytest -n 2 --ignore=tests/faults --ignore-glob='tests/airflow/test_faults_*.py' --ignore=tests/sandbox/test_openapi_fuzz.py
+test: setup ## the tests; those that break something, or take long, are `make faults`
+	@$(PY) -m pytest -n 2 --ignore=tests/faults --ignore-glob='tests/airflow/test_faults_*.py' $(addprefix --ignore=,$(LONG))
 
 faults: setup ## kills every step at every point, and compares what is lost or twice; PLANS=500 SEED=1 MINUTES=10 choose the random plans
-	@$(PY) -m tests.faults
+	@$(PY) -m tests.faults $(LONG)
 
 bench: setup ## how fast the steps are: a day of a million events, some 3 minutes; benchmarks/latest.json and .svg
 	@$(PY) -m benchmarks

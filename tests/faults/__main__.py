@@ -1,4 +1,7 @@
-"""``make faults``: the matrix, the tests that show its other cases, and the nemesis; the last line tells the sum."""
+"""``make faults``: the matrix, the tests that show its other cases, and the nemesis; the last line tells the sum.
+
+Arguments are for pytest: further files, for example.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,12 @@ from tests.faults.matrix import ELSEWHERE
 
 HERE = Path(__file__).parent
 NEMESIS = HERE / "test_nemesis.py"
-FUZZING = HERE.parent / "sandbox/test_openapi_fuzz.py"
 
 if __name__ == "__main__":
     # The nemesis comes last: it plays as many plans as there is time for.
     files = [
         *sorted(str(path) for path in HERE.glob("test_*.py") if path != NEMESIS),
         *sorted(ELSEWHERE),
-        str(FUZZING),
         str(NEMESIS),
     ]
     os.environ["FAULTS_BEGAN"] = str(time.time())

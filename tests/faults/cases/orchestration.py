@@ -110,5 +110,5 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Elsewhere("O19", "late, changed and vanished events; clear, retry and replace; all through a real scheduler",
               "reconcile loads what is late, once; a cleared task asks again", ("tests/airflow/test_faults_of_reconcile.py",)),
     Elsewhere("O20", "Airflow cannot say which lake its variable names", "again; nothing is written to the default lake",
-              ("tests/airflow/test_faults_of_lookup.py",)),
+              ("tests/airflow/test_faults_of_lookup.py", "tests/airflow/test_faults_of_one_lake.py")),
 )  # fmt: skip
