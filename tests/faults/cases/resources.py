@@ -19,7 +19,7 @@ from tests.serving import Reply, Served
 _AGAIN = Do("the worker is as it was", lambda place: place.change(prepare=None))
 _GREEN_LATER = "transient, names the place; nothing half written; green when there is room"
 _AIRFLOW = "tests/airflow/test_faults_through_airflow.py"
-_PAGE, _NOTHING = "size=4k", "size=4k,nr_inodes=1"
+_NOTHING = "size=4k,nr_inodes=1"
 
 
 def _before(step: str) -> tuple[Go, ...]:
@@ -43,11 +43,11 @@ def _full_disks() -> Iterator[Case]:
     tries = [
         *((f"scratch {step}", step, "scratch", _NOTHING) for step in ("export", "transform", "validate", "stage")),
         *((f"scratch {step} {kilobytes}k", step, "scratch", f"size={kilobytes}k")
-          for step, sizes in (("transform", (4, 16, 40)), ("validate", (4, 12))) for kilobytes in sizes),
+          for step, sizes in (("transform", (4, 8)), ("validate", (4,))) for kilobytes in sizes),
         *((f"lake {folder}", step, f"lake/{folder}", options)
           for step, folder, options in (
               ("export", "raw", _NOTHING), ("transform", "xdm", _NOTHING), ("validate", "valid", _NOTHING),
-              ("validate", "report", _NOTHING), ("stage", "staged", _PAGE), ("stage", "ids", _NOTHING), ("ingest", "ledger", _NOTHING))),
+              ("validate", "report", _NOTHING), ("stage", "staged", _NOTHING), ("stage", "ids", _NOTHING), ("ingest", "ledger", _NOTHING))),
     ]  # fmt: skip
     for name, step, folder, options in tries:
         error = "LakeError" if folder.startswith("lake") else "ScratchError"
