@@ -36,8 +36,10 @@ class Leaf:
     @cached_property
     def property(self) -> str | None:
         """The one property that the field takes whole, if it is as simple as that."""
-        one = len(self.sources) == 1 and len(self.sources[0]) == 2 and not self.parts
-        return str(self.sources[0][1]) if one else None
+        if len(self.sources) != 1 or self.parts:
+            return None
+        root, *steps = self.sources[0]
+        return str(steps[0]) if root == "properties" and len(steps) == 1 else None
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,8 @@ class Sources:
         """The values at a path; None where it is not there. A text that holds JSON is read for the steps inside."""
         if path == ("event",):
             return self._events
+        if path[0] == "event":  # copied onto an object, member by member
+            return [_inside(event, path[1:]) for event in self._events]
         if len(path) == 1:
             return list(map(decode_value, self._whole_objects))
         top = self._top(str(path[1]))

@@ -120,6 +120,7 @@ def test_an_expression_has_one_value(db: Any, texts: list[str], events: list[str
     [row("properties.obj", "o"), row("properties.a", "o.a")],
     ['{"obj": {"b": 9007199254740993, "type": "x"}}', '{"obj": {"a": 1, "b": 2.5}, "a": "y"}'],
 )
+@example([row("event", "o")], ['{"a": "y"}'])
 def test_a_mapping_set_makes_one_row(db: Any, rows: list[dict[str, Any]], events: list[str]) -> None:
     xdm = schema(**FIELDS)
     lines = [line(event(**json.loads(text))) for text in events]
