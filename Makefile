@@ -4,8 +4,9 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 # It doubles the start of every Airflow process, and some machines set it.
 unexport PYTHONDONTWRITEBYTECODE
-# Tests of services that fail, of every route's odd requests, and of several processes: too long for `make test`.
-LONG := tests/failures tests/sandbox/test_openapi_fuzz.py tests/steps/test_transform_processes.py
+# What breaks services, lakes and processes, compares with other programs, or measures: too long for `make test`.
+LONG := tests/failures tests/benchmarks tests/quality/test_meaning.py tests/sandbox/test_openapi_fuzz.py \
+	$(addprefix tests/steps/test_,$(addsuffix .py,break_world clean_plans recover transform_processes))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
 .PHONY: help setup demo up down test faults bench bench-large check format lint types docs lock check-lock clean
