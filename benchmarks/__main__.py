@@ -98,8 +98,8 @@ def _rounds(folder: Path, url: str, runs: int, steps: Sequence[str]) -> Iterator
             return
         yield (found := one_round(folder, url, steps))
         spent += sum(each.seconds for each in found.values())
-        told = ", ".join(f"{step} {each.seconds:.1f} s" for step, each in found.items())
-        print(f"round {number + 1}: {told}", file=sys.stderr)
+        times = ", ".join(f"{step} {each.seconds:.1f} s" for step, each in found.items())
+        print(f"round {number + 1}: {times}", file=sys.stderr)
 
 
 def one_round(folder: Path, url: str, steps: Sequence[str] = STEPS) -> dict[str, Measured]:

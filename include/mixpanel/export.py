@@ -80,7 +80,7 @@ class ExportStream:
             for _ in self._scan.last_line():
                 pass
             self._prove_whole()
-            if not self._is_gzip or not file.bytes:  # of an empty day nothing comes, and that is no gzip
+            if not self._is_gzip or not file.bytes:  # of an empty day nothing comes, which is not gzip
                 gzipped.finish()
             return RawFile(path, self._scan.rows, self._scan.not_events, file.sha256)
 
@@ -97,7 +97,7 @@ class ExportStream:
         """The body, inflated."""
         if self._answer.status != 200:  # 206 is a part of something, 203 what a proxy made of it
             raise NotAnExport(
-                f"Mixpanel answered HTTP {self._answer.status}, which is no whole export.", _AGAIN
+                f"Mixpanel answered HTTP {self._answer.status}, which is not a whole export.", _AGAIN
             )
         if self._encoding not in ("gzip", "identity"):
             raise NotAnExport("Mixpanel's answer has a Content-Encoding that was not asked for.", _AGAIN)

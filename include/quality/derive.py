@@ -127,7 +127,7 @@ def _of_field(node: XdmField, held: set[Path]) -> Iterator[ExpectationSpec]:
 
 def _of_members(node: XdmField) -> Iterator[ExpectationSpec]:
     """The members that an object must have; a row's own are those of the root."""
-    # Inside an array the object is an item, and which one of them is incomplete cannot be told.
+    # Inside an array the object is an item, and which one of them is incomplete is not visible.
     name = "required" if not node.path or "*" in node.path else "required_inside"
     for member in [
         *(m for m in node.children if m in node.required),

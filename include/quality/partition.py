@@ -1,4 +1,4 @@
-"""What is expected of a partition as a whole, beside its rows: also checked by Great Expectations."""
+"""What is expected of a partition as a whole, in addition to its rows: also checked by Great Expectations."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def failing(expectations: Sequence[PartitionExpectation]) -> list[tuple[Expectat
 
 
 def usual_shares(facts: PartitionFacts, history: Sequence[DayEvents]) -> EventShares:
-    """The shares of a day's events, and between which ones an event is no surprise after the days before it.
+    """The shares of a day's events, and between which ones an event is usual after the days before it.
 
     Three standard deviations of those days, but at least a quarter of the mean and one point, and on top the chance
     of a small day. A name that is among a day's ``others`` has an unknown share there, and nothing is said about it.

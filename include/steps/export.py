@@ -58,7 +58,7 @@ def export_partition(
 
 
 def _saved(answer: Iterable[bytes], path: Path) -> RawFile:
-    """An export's bytes as they came; of a sample, which is no whole answer, its lines."""
+    """An export's bytes as they came; of a sample, which is not a whole answer, its lines."""
     return answer.save(path) if isinstance(answer, ExportStream) else write_lines(path, answer)
 
 

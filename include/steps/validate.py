@@ -119,10 +119,10 @@ def _publish_report(
 def _refuse(workspace: Workspace, mapped: Manifest, validator: PartitionValidator, report: str) -> None:
     """The two ways in which a day of which every row could be checked is red all the same."""
     if validator.broken:
-        told = sorted({reason.constraint for reason in validator.broken})
+        constraints = sorted({reason.constraint for reason in validator.broken})
         raise PartitionRefused(
             f"Partition {workspace.partition} of pipeline {workspace.pipeline.name} as a whole is not what is "
-            f"expected: {', '.join(told)} ({validator.valid} valid events).",
+            f"expected: {', '.join(constraints)} ({validator.valid} valid events).",
             f"Nothing was staged. Read {workspace.lake.uri(report)}; what is asked stands in the pipeline file's quality.",
         )
     exported = mapped.counts["exported"] + mapped.counts.get("not_events", 0)

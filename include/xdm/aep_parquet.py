@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +25,29 @@ def aep_schema(schema: Any) -> Any:
             return pa.map_(kind.key_type, in_form(kind.item_type))
         return kind
 
-    # Every column may be null: which ones happen to be full on a day is no part of the format.
+    # Every column may be null: which ones happen to be full on a day does not belong to the format.
     return pa.schema([(f.name, in_form(f.type)) for f in schema])
 
 
+def open_parquet(path: Path, schema: Any, distinct: Collection[str] = (), compression: str = "snappy") -> Any:
+    """Open a ``pyarrow.parquet.ParquetWriter`` that keeps no Arrow schema, as AEP takes it.
+
+    ``distinct``: paths of columns whose values hardly repeat, which get no dictionary.
+    """
+    import pyarrow.parquet as pq
+
+    repeating = [name for name in _column_paths(schema) if name not in distinct]
+    return pq.ParquetWriter(
+        path, schema, compression=compression, store_schema=False, use_dictionary=repeating or False
+    )
+
+
 class AepParquetWriter:
-    """Writes Arrow tables, cast to AEP's form, into one file. ``first`` is a table or a schema with all columns."""
+    """Writes Arrow tables, cast to AEP's form, into one file. ``schema`` is an Arrow schema with all columns."""
 
     def __init__(self, path: Path, schema: Any) -> None:
-        import pyarrow.parquet as pq
-
         self._schema = aep_schema(schema)
-        self._file = pq.ParquetWriter(path, self._schema, compression="snappy", store_schema=False)
+        self._file = open_parquet(path, self._schema)
 
     def write(self, table: Any) -> None:
         """Append a table as a row group."""
@@ -55,13 +66,18 @@ def has_aep_form(file: Any) -> bool:
     return (
         b"ARROW:schema" not in (metadata.metadata or {})
         and schema.equals(aep_schema(schema))
-        and names == [".".join(path) for field in schema for path in _leaves((field.name,), field.type)]
+        and names == _column_paths(schema)
         and all(
             metadata.row_group(group).column(number).compression == "SNAPPY"
             for group in range(metadata.num_row_groups)
             for number in range(len(columns))
         )
     )
+
+
+def _column_paths(schema: Any) -> list[str]:
+    """The paths of the Parquet columns of an Arrow schema in AEP's form."""
+    return [".".join(path) for field in schema for path in _leaves((field.name,), field.type)]
 
 
 def _leaves(path: tuple[str, ...], kind: Any) -> Iterator[tuple[str, ...]]:

@@ -71,7 +71,7 @@ class ColumnBuilder:
         fields: dict[int, Any] = {}
         failed: dict[int, list[int]] = {}
         back: dict[int, set[str]] = {}
-        for _index, leaf in enumerate(compiled.leaves):
+        for leaf in compiled.leaves:
             fields[leaf.number], failures, chosen = self._leaf(leaf, sources)
             for failure in failures:
                 failed.setdefault(failure.row, []).append(code_of(leaf.number, inexact=failure.inexact))

@@ -1,4 +1,4 @@
-"""Parquet in AEP's form is written, and told from every other form."""
+"""Parquet in AEP's form is written, and every other form is recognised."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_what_the_writer_writes_has_the_form_and_the_same_rows(tmp_path: Path) -
     ],
     ids=["microseconds", "zstd", "one column in zstd", "arrow schema", "list names", "not nullable", "without a zone"],
 )  # fmt: skip
-def test_every_other_form_is_told_apart(tmp_path: Path, change: dict[str, Any]) -> None:
+def test_every_other_form_is_recognised(tmp_path: Path, change: dict[str, Any]) -> None:
     assert not has_aep_form(written(tmp_path / "a.parquet", **change))
 
 

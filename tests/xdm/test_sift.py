@@ -59,7 +59,7 @@ def in_a_block(bodies: Sequence[bytes], **changes: Any) -> list[SiftedEvent | di
     return [row for _, row in sorted(numbered, key=lambda pair: pair[0])]
 
 
-def told(found: SiftedEvent | dict[str, Any]) -> Any:
+def seen_as(found: SiftedEvent | dict[str, Any]) -> Any:
     """A verdict that can be compared."""
     if isinstance(found, dict):
         return found
@@ -74,10 +74,10 @@ def assert_read_alike(body: bytes, **changes: Any) -> None:
     if body and b"\n" not in body:
         bodies = [ORDINARY, body, ORDINARY]
         one_by_one = sieve(**{**changes, "evidence": EvidenceLog()})
-        expected = list(map(told, one_by_one.sift(bodies)))
-        assert list(map(told, in_a_block(bodies, **changes))) == expected
+        expected = list(map(seen_as, one_by_one.sift(bodies)))
+        assert list(map(seen_as, in_a_block(bodies, **changes))) == expected
         alone = sieve(**{**changes, "evidence": EvidenceLog()}).sift([body])
-        assert list(map(told, in_a_block([body], **changes))) == list(map(told, alone))
+        assert list(map(seen_as, in_a_block([body], **changes))) == list(map(seen_as, alone))
 
 
 def one(body: bytes, **changes: Any) -> SiftedEvent | dict[str, Any]:
@@ -188,8 +188,8 @@ def test_lines_that_are_short_of_content_hide_no_double_key() -> None:
     """A block is proven ordinary by its length; what one line lacks must not make up for what another one has."""
     short = b'{"event":"A","properties":{"time":%d}}' % NOON
     bodies = [*[short] * 6, raw_line(b'"x":1,"x":2'), ORDINARY]
-    expected = list(map(told, sieve(evidence=EvidenceLog()).sift(bodies)))
-    assert list(map(told, in_a_block(bodies))) == expected
+    expected = list(map(seen_as, sieve(evidence=EvidenceLog()).sift(bodies)))
+    assert list(map(seen_as, in_a_block(bodies))) == expected
     assert expected[6]["reason"] == "duplicate_key"
 
 
@@ -540,8 +540,8 @@ def test_an_error_that_nobody_foresees_ends_with_its_row(
     assert set(reasons) == {"unexpected_error"}
     assert len(reasons) + sifting.by_event["Purchase"] == 4, "what is counted is an event that goes on"
     assert [row["raw"].encode() for row in sifted if isinstance(row, dict)] == [body] * len(reasons)
-    (told,) = {record.getMessage() for record in caplog.records}
-    assert "LookupError at test_sift.py:" in told
+    (message,) = {record.getMessage() for record in caplog.records}
+    assert "LookupError at test_sift.py:" in message
     assert "canary" not in caplog.text
 
 

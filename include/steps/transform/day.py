@@ -20,12 +20,12 @@ from include.steps.transform.parts import (
     WrittenPart,
     compacted_path,
     digests_path,
-    open_parquet,
     plan_parts,
 )
 from include.steps.transform.processes import Helper
 from include.steps.transform.reader import open_gzip, read_blocks
 from include.steps.transform.work import Work
+from include.xdm.aep_parquet import open_parquet
 from include.xdm.columns import leaf_of
 from include.xdm.lines import Refused, parse_line, quarantine_record
 from include.xdm.sift import ENOUGH_EVIDENCE

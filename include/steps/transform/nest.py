@@ -141,7 +141,7 @@ def _maps(kept: Any, places: Mapping[str, list[int]], items: Any) -> Any:
 
 
 def _clean(text: Any) -> Any:
-    """Identities without blanks around them and without the prefix that is no part of the id; null if blocked."""
+    """Identities without blanks around them and without the prefix that does not belong to the id; null if blocked."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from include.steps.transform.job import Job
 from include.steps.transform.nest import nested_rows
 from include.steps.transform.order import in_order
 from include.steps.transform.pieces import read_pieces
+from include.xdm.aep_parquet import open_parquet
 from include.xdm.columns import code_of
 from include.xdm.compile import CompiledMapping
 from include.xdm.identity import PROCESSING_PROPERTIES
@@ -195,23 +195,3 @@ class RowGroups:
             self._writer = open_parquet(self._path, table.schema, {"_id", self._unmapped})
         self._writer.write_table(table, row_group_size=table.num_rows)
         self.rows += table.num_rows
-
-
-def open_parquet(path: Path, schema: Any, distinct: set[str], compression: str = "snappy") -> Any:
-    """Return a writer of a Parquet file as AEP takes it. ``distinct``: columns whose values hardly repeat."""
-    import pyarrow.parquet as pq
-
-    repeating = [name for name in _leaf_paths(schema) if name not in distinct]
-    return pq.ParquetWriter(
-        path, schema, compression=compression, store_schema=False, use_dictionary=repeating or False
-    )
-
-
-def _leaf_paths(schema: Any) -> list[str]:
-    """The paths of the Parquet columns of an Arrow schema."""
-    import pyarrow.parquet as pq
-
-    empty = BytesIO()
-    pq.write_table(schema.empty_table(), empty)
-    columns = pq.ParquetFile(empty).schema
-    return [columns.column(n).path for n in range(len(columns))]
