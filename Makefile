@@ -7,6 +7,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # What breaks services, lakes and processes, compares with other programs, or measures: too long for `make test`.
 LONG := tests/failures tests/benchmarks tests/quality/test_meaning.py tests/sandbox/test_openapi_fuzz.py \
 	$(addprefix tests/steps/test_,$(addsuffix .py,break_world clean_plans recover transform_processes))
+# One more than the cores, because tests wait for processes and servers that they start.
+WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
 .PHONY: help setup demo up down test faults bench bench-large check format lint types docs lock check-lock clean
@@ -29,7 +31,7 @@ down: setup ## stops what `make up` started
 	@$(PY) -m include.demo down
 
 test: setup ## the tests; those that break something, or take long, are `make faults`
-	@$(PY) -m pytest -n 2 --ignore=tests/faults --ignore-glob='tests/airflow/test_faults_*.py' $(addprefix --ignore=,$(LONG))
+	@$(PY) -m pytest -n $(WORKERS) --ignore=tests/faults --ignore-glob='tests/airflow/test_faults_*.py' $(addprefix --ignore=,$(LONG))
 
 faults: setup ## kills every step at every point, and compares what is lost or twice; PLANS=500 SEED=1 MINUTES=10 choose the random plans
 	@$(PY) -m tests.faults $(LONG)

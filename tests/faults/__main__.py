@@ -14,6 +14,8 @@ from tests.faults.matrix import ELSEWHERE
 
 HERE = Path(__file__).parent
 NEMESIS = HERE / "test_nemesis.py"
+#: One more than the cores, because the cases wait for the processes that they start.
+WORKERS = (os.cpu_count() or 1) + 1
 
 if __name__ == "__main__":
     # The nemesis comes last: it plays as many plans as there is time for.
@@ -25,5 +27,5 @@ if __name__ == "__main__":
     os.environ["FAULTS_BEGAN"] = str(time.time())
     # A process of its own: pytest wants to be the first who imports what it rewrites. Tests of one xdist_group share a
     # worker, because they share an Airflow; all others go to whichever worker is free.
-    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist=loadgroup", *sys.argv[1:], *files]
+    command = [sys.executable, "-m", "pytest", "-n", str(WORKERS), "--dist=loadgroup", *sys.argv[1:], *files]
     os.execv(sys.executable, command)
