@@ -20,7 +20,7 @@ import requests
 import time_machine
 import yaml
 
-from include.aep import plan as plans
+from include.aep.setup import field_group as plans
 from include.cli import printing
 from include.cli.__main__ import main
 from include.cli.project import Project
@@ -152,7 +152,7 @@ def test_a_day_is_carried_and_what_it_holds_is_discovered_planned_and_loaded(
     assert "0 new fields" in cli("discover", "shop", "--write")[1]
 
     code, text = cli("plan", "shop")
-    assert "+  mixpanel.custom  object" in text
+    assert "  mixpanel.custom  object\n" in text
     assert cli("apply", "shop")[0] == 0
     assert cli("check", "shop")[0] == 0
     code, text = cli("preview", "shop", "2026-07-01")
@@ -171,8 +171,8 @@ def test_plan_tells_what_takes_more_and_what_aep_alone_has(cli: Cli, pipelines: 
     write(extra={"type": "string", "maxLength": 5}, spare={"type": "string"})
     assert cli("apply", "hostile")[0] == 0
     write(extra={"type": "string"})
-    title = "loosen in field group 'Growing': 1 fields"
-    looser = "+  mixpanel.custom.extra  maxLength 5 is given up"
+    title = "+            loosen in field group 'Growing': 1 field (cannot be undone; from aep.field_group)"
+    looser = "     mixpanel.custom.extra  maxLength 5 is given up"
     note = "!            AEP has a field mixpanel.custom.spare (string) that the file lacks; it stays."
     assert cli("plan", "hostile") == (0, f"{title}\n{looser}\n{note}\n")
     code, text = cli("apply", "hostile")
@@ -367,7 +367,7 @@ def test_every_check_is_told_though_one_refuses(
     monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", json.dumps(wrong | {"extra": "{}"}))
     code, text = cli("check", "shop")
     assert code == 1
-    assert [line[:2] for line in text.splitlines()] == ["ok", "ok", "ok", "no", "no", "ok", "no", "ok"]
+    assert [line[:2] for line in text.splitlines()] == ["ok", "ok", "ok", "no", "no", "ok", "no", "no", "ok"]
     assert "p-wrong-not-real" not in text
 
 

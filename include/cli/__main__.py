@@ -37,8 +37,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         project = Project.of(arguments)
         lake = project.lake_setting
-        # On standard error for preview, whose standard output is for programs.
-        say("", "lake", f"{lake.url} (from {lake.origin})", aside=command is preview)
+        # On standard error where standard output is for programs.
+        say(
+            "",
+            "lake",
+            f"{lake.url} (from {lake.origin})",
+            aside=command is preview or getattr(arguments, "json", False),
+        )
         return command(project, arguments)
     except PipelineError as error:
         print(f"Refused: {error}", file=sys.stderr)
@@ -72,8 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--show-values", action="store_true", help="show examples of values, not only their shapes"
     )
-    _add(commands, "plan", plan, "what apply would add in AEP; sends nothing")
-    _add(commands, "apply", apply, "make in AEP what is missing, and add new fields to the field group")
+    planned = _add(commands, "plan", plan, "every change that apply would make in AEP; sends nothing")
+    applied = _add(commands, "apply", apply, "make in AEP the changes that plan shows")
+    for each in (planned, applied):
+        each.add_argument("--json", action="store_true", help="the plan as JSON, on standard output")
     seen = _add(commands, "preview", preview, "rows of a day as they would be loaded, as JSON")
     seen.add_argument("day", type=_day, metavar="DAY")
     seen.add_argument("--rows", type=_count, default=5, help="how many (default 5)")

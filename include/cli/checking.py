@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import islice
 
-from include.aep.plan import read_field_group
-from include.aep.setup import find_schema
+from include.aep.profile import dataset_schema, is_enabled
+from include.aep.setup import read_field_group
 from include.cli.printing import say
 from include.cli.project import Project
 from include.errors import ConfigError, PipelineError, WrongProject
@@ -17,6 +17,7 @@ from include.http.call import ASKED_BY_A_PERSON
 from include.lake.lake_id import check_lake_id
 from include.mixpanel.event_filter import check_events, check_where
 from include.mixpanel.reading import TimeEvidence, require_agreement
+from include.quality.rows import PROFILE_EVENT_BYTES
 from include.xdm.mapping import bind
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
@@ -41,6 +42,7 @@ def check(project: Project, arguments: argparse.Namespace) -> int:  # noqa: ARG0
         "owner": _owner,
         "lake": _lake,
         "mapping": _mapping,
+        "Profile": _profile,
         "time": _time,
     }
     refused = 0
@@ -96,7 +98,7 @@ def _aep(project: Project) -> str:
     found = aep.catalog.find_dataset(target.dataset)
     if found is None:
         return f"tenant {tenant}; dataset {target.dataset!r} is not there yet, apply makes it"
-    schema = find_schema(project.pipeline, aep.registry)
+    schema = aep.registry.find_schema(target.schema_name)
     if schema is None or found["schemaRef"]["id"] != schema["$id"]:
         raise ConfigError(
             f"Dataset {target.dataset!r} has another schema than {target.schema_name!r}.",
@@ -142,13 +144,49 @@ def _mapping(project: Project) -> str:
     pipeline = project.pipeline
     rows = read_mapping_file(pipeline.mapping)
     keep = pipeline.unmapped == "keep"
-    found = find_schema(pipeline, project.aep.registry)
-    if found is None:
+    schema = _schema(project)
+    if schema is None:
         return f"{pipeline.mapping} has {len(rows)} mappings; they are checked once AEP has the schema"
-    schema = XdmSchema(project.aep.registry.resolved_schema(str(found["$id"])))
     schema.require_event()
     bound = bind(pipeline.mapping, rows, schema, keep_unmapped=keep)
     return f"{pipeline.mapping} fits schema {schema.title!r}: {len(bound.mappings)} fields are filled"
+
+
+def _schema(project: Project) -> XdmSchema | None:
+    """The schema as runs will take it: with what Profile wants, where the dataset is there."""
+    pipeline, aep = project.pipeline, project.aep
+    dataset = aep.catalog.find_dataset(pipeline.aep.dataset)
+    if dataset is not None:
+        return dataset_schema(aep, dataset, profile=pipeline.aep.profile)
+    found = aep.registry.find_schema(pipeline.aep.schema_name)
+    return XdmSchema(aep.registry.resolved_schema(str(found["$id"]))) if found is not None else None
+
+
+def _profile(project: Project) -> str:
+    target = project.pipeline.aep
+    dataset = project.aep.catalog.find_dataset(target.dataset)
+    wants = "has aep.profile: true" if target.profile else "does not have aep.profile: true"
+    if dataset is None:
+        return f"dataset {target.dataset!r} is not there yet, and the pipeline file {wants}"
+    if not is_enabled(dataset["tags"]):
+        more = "; apply enables it" if target.profile else ""
+        return f"dataset {target.dataset!r} is not enabled for Profile, and the pipeline file {wants}{more}"
+    if target.profile is False:
+        raise ConfigError(
+            f"Dataset {target.dataset!r} is enabled for Profile (its tag unifiedProfile), but the pipeline file has "
+            "profile: false.",
+            "Remove aep.profile, or write true; or choose a dataset that is not enabled.",
+        )
+    use = dataset_schema(project.aep, dataset, profile=True).profile
+    primary = (
+        "an identity"
+        if use is None or use.primary is None
+        else f"{'.'.join(use.primary)}, their primary identity"
+    )
+    return (
+        f"dataset {target.dataset!r} is enabled for Profile: events without {primary}, and events above "
+        f"{PROFILE_EVENT_BYTES} bytes, are quarantined"
+    )
 
 
 def _time(project: Project) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from include.aep import plan as plans
+from include.aep.setup import field_group as plans
 from include.cli.printing import say, table, title
 from include.cli.project import Project
 from include.errors import ConfigError

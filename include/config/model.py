@@ -52,9 +52,10 @@ def share(value: Any) -> float:
     return float(number)
 
 
-def _json_file_name(value: str, folder: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+\.json", value):
-        raise ValueError(f"give the name of a .json file in include/pipelines/{folder}")
+def _file_name(value: str, folder: str, *endings: str) -> str:
+    if not re.fullmatch(rf"[A-Za-z0-9_.-]+\.({'|'.join(endings)})", value):
+        kinds = " or ".join(f".{ending}" for ending in endings)
+        raise ValueError(f"give the name of a {kinds} file in include/pipelines/{folder}")
     return value
 
 
@@ -94,19 +95,36 @@ class AepTarget(_Section):
 
     conn_id: ConnectionId = "aep_default"
     dataset: Title
+    """Its name, or its id of 24 hex digits."""
     schema_name: Annotated[Title, Field(alias="schema")]
+    """Its title, ``$id`` or ``meta:altId``."""
+    field_groups: tuple[Title, ...] = ()
+    """What the schema is composed of in addition to ``field_group``: titles or ``$id``s, Adobe's own or the company's."""
     field_group: str | None = None
-    profile: bool = False
+    """The file of the pipeline's own field group."""
+    profile: bool | None = None
+    """True: setup enables schema and dataset for Profile, for good. False: a dataset that is enabled is refused."""
+    primary_identity: str | None = None
+    """The entry of ``identities`` whose field setup marks as the schema's primary identity, for good."""
+    new_namespaces: tuple[str, ...] = ()
+    """Namespace codes that setup creates although AEP has one that is nearly the same."""
     file_format: Literal["parquet", "json"] = Field("parquet", alias="format")
 
     @field_validator("field_group")
     @classmethod
     def _plain_file_name(cls, value: str | None) -> str | None:
-        return value if value is None else _json_file_name(value, "field_groups")
+        return value if value is None else _file_name(value, "field_groups", "json")
 
 
 Rule = Literal[
-    "in_the_past", "in_the_partition", "identity", "event_size", "rows", "id_unique", "event_share"
+    "in_the_past",
+    "in_the_partition",
+    "identity",
+    "primary_identity",
+    "event_size",
+    "rows",
+    "id_unique",
+    "event_share",
 ]
 
 
@@ -194,6 +212,15 @@ class Pipeline(_Section):
             raise ValueError(f"end_date {self.end_date} is before start_date {self.start_date}")
         return self
 
+    @model_validator(mode="after")
+    def _known_primary_identity(self) -> Self:
+        name = self.aep.primary_identity
+        if name is not None and name not in self.identities:
+            raise ValueError(
+                f"aep.primary_identity {name!r} is not one of identities: {', '.join(self.identities)}"
+            )
+        return self
+
     @field_validator("identities")
     @classmethod
     def _namespace_codes(cls, value: dict[str, str]) -> dict[str, str]:
@@ -205,4 +232,4 @@ class Pipeline(_Section):
     @field_validator("mapping")
     @classmethod
     def _plain_file_name(cls, value: str) -> str:
-        return _json_file_name(value, "mappings")
+        return _file_name(value, "mappings", "json", "csv")

@@ -230,7 +230,7 @@ def _rules(workspace: Workspace, now: datetime) -> RowRules:
         now=now,
         first=day_start(day, zone),
         latest=latest_instant(day, zone),
-        profile=pipeline.aep.profile,
+        profile=bool(pipeline.aep.profile),
         severity=_severity(workspace),
     )
 

@@ -35,7 +35,9 @@ def validate_partition(workspace: Workspace, mapped: Manifest, *, with_files: bo
     inputs = {
         "transform": mapped.digest,
         "schema": mapped.inputs["schema"],
-        "quality": digest_of({**quality.model_dump(mode="json"), "profile": workspace.pipeline.aep.profile}),
+        "quality": digest_of(
+            {**quality.model_dump(mode="json"), "profile": bool(workspace.pipeline.aep.profile)}
+        ),
         "data_version": str(DATA_VERSION),
     }
     output = workspace.find_output("validate", inputs, with_files=with_files)

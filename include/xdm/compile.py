@@ -60,6 +60,8 @@ class CompiledMapping:
     unmapped: tuple[str, ...] | None
     tops: tuple[str, ...]
     """The first names of all destinations, in the mapping set's order."""
+    primary_in_map: bool = True
+    """Whether ``identityMap`` names the primary identity; else a field does."""
 
     @cached_property
     def read_properties(self) -> tuple[str, ...]:
@@ -106,6 +108,7 @@ def compile_mapping(
         tops=tuple(
             dict.fromkeys([m.destination[0] for m in mapping.mappings] + list((mapping.unmapped or ())[:1]))
         ),
+        primary_in_map=mapping.primary is None,
     )
 
 

@@ -56,6 +56,8 @@ class MappingSet:
     mappings: tuple[FieldMapping, ...]
     digest: str
     unmapped: Names | None = None
+    primary: Names | None = None
+    """The primary identity field that every event of a Profile dataset needs; None: ``identityMap`` names it."""
 
     @cached_property
     def whole_properties(self) -> frozenset[str]:
@@ -99,13 +101,31 @@ def bind(name: str, rows: list[dict[str, Any]], schema: XdmSchema, *, keep_unmap
     faults += [*collisions({m.destination: m.number for m in mappings}), *_whole_and_in_parts(taken)]
     if not faults:  # else what is missing may be what is wrong
         faults += missing(schema.root, (m.destination for m in mappings))
+        faults += _no_primary(schema, {m.destination for m in mappings})
     if unmapped and ((field := schema.find(unmapped)) is None or field.kind is not Kind.STRING):
         faults.append(f"unmapped: keep needs a string field {'.'.join(unmapped)} in the schema")
     if faults:
         raise ConfigError(f"Mapping {name} does not fit schema {schema.title!r}: {'; '.join(faults)}.")
     return MappingSet(
-        tuple(_assembled(mappings, schema)), digest_of({"rows": rows, "unmapped": unmapped}), unmapped
+        tuple(_assembled(mappings, schema)),
+        digest_of({"rows": rows, "unmapped": unmapped}),
+        unmapped,
+        schema.profile.primary if schema.profile else None,
     )
+
+
+def _no_primary(schema: XdmSchema, filled: set[Names]) -> Iterable[str]:
+    """What Profile lacks where the dataset is enabled for it: one primary identity for every event."""
+    use = schema.profile
+    if use is None:
+        return
+    if use.primary is None and "identityMap" not in schema.root.children:
+        yield "the dataset is enabled for Profile, but the schema has neither a primary identity nor identityMap"
+    if use.primary is not None and use.primary not in filled:
+        yield (
+            f"nothing fills {'.'.join(use.primary)}, the schema's primary identity ({use.namespace}), which every event "
+            "of a dataset enabled for Profile needs; add a mapping to it"
+        )
 
 
 def _mapping(row: Mapping[str, Any], schema: XdmSchema) -> FieldMapping:

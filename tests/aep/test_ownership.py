@@ -89,8 +89,7 @@ def test_a_dataset_from_before_lake_ids_is_tagged_and_keeps_its_other_tags(
     check_lake_id(lake, dataset)
     result = setup(carrier, lake)
     assert [change.split(" with ")[1] for change in result.changes] == [
-        f"{LAKE_TAG}: the id of lake {lake.url}",
-        f"{SOURCE_TAG}: {SOURCE}",
+        f"{LAKE_TAG}: the id of lake {lake.url}; {SOURCE_TAG}: {SOURCE}"
     ]
     assert tags(carrier)["team/owner"] == ["growth"]
     check_lake_id(lake, carrier.aep.catalog.require_dataset(PIPELINE.aep.dataset))

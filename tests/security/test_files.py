@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from include.aep.plan import read_field_group
+from include.aep.setup import read_field_group
 from include.config import json_file, loader
 from include.config.loader import load_pipeline
 from include.errors import ConfigError

@@ -7,6 +7,7 @@ from typing import Any
 from include.sandbox.aep.namespaces import find_namespace
 from include.sandbox.aep.place import DESCRIPTORS, RESOURCES, Place
 from include.sandbox.aep.problems import problem
+from include.sandbox.aep.registry_resolve import resolve
 
 Json = dict[str, Any]
 
@@ -19,7 +20,12 @@ def check_union(place: Place, before: Json | None, body: Json) -> None:
         raise problem(400, "A schema that is enabled for Profile cannot be disabled.")
     if "union" not in tags or had:
         return
-    if primary_identity(place, body["$id"]) is None:
+    # "If the schema does not explicitly define a primary identity, UPS treats identityMap as the primary identifier"
+    # (experienceleague.adobe.com, ka-29740).
+    if (
+        primary_identity(place, body["$id"]) is None
+        and "identityMap" not in resolve(place, body)["properties"]
+    ):
         raise problem(400, "A schema needs a primary identity before it can be enabled for Profile.")
     _check_relationships(
         place, [each for _, each in place.items(DESCRIPTORS) if each["xdm:sourceSchema"] == body["$id"]]

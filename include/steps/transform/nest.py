@@ -88,7 +88,10 @@ def _nested(branch: Any) -> Any:
 
 
 def identity_map(compiled: CompiledMapping, rows: Any) -> Any:
-    """Return ``identityMap``: of the identities that are there, the first named in the pipeline file is primary."""
+    """Return ``identityMap``: of the identities that are there, the first named in the pipeline file is primary.
+
+    None of them is, where a field of the schema is the primary identity.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -100,7 +103,7 @@ def identity_map(compiled: CompiledMapping, rows: Any) -> Any:
     taken = np.zeros(count, bool)
     primary = []
     for each in there:
-        primary.append(each & ~taken)
+        primary.append(each & ~taken & compiled.primary_in_map)
         taken |= each
     places: dict[str, list[int]] = {}
     for n, (_, namespace) in enumerate(compiled.identities):

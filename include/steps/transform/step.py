@@ -10,6 +10,7 @@ from typing import Any
 
 from include.aep.client import AepClient
 from include.aep.model import Dataset
+from include.aep.profile import dataset_schema
 from include.config.model import Pipeline
 from include.errors import BadManifest, SchemaError
 from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
@@ -40,7 +41,7 @@ def schema_and_mapping(
         ConfigError: the mapping set does not fit the schema; every fault is reported.
     """
     dataset = dataset or aep.catalog.require_dataset(pipeline.aep.dataset)
-    schema = XdmSchema(aep.registry.resolved_schema(dataset["schemaRef"]["id"]))
+    schema = dataset_schema(aep, dataset, profile=pipeline.aep.profile)
     rows = read_mapping_file(pipeline.mapping)
     return schema, bind(pipeline.mapping, rows, schema, keep_unmapped=pipeline.unmapped == "keep")
 

@@ -1,0 +1,87 @@
+"""The schema as it will be once a plan is executed, composed here, so that the whole can be checked before the first change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from include.aep.setup.state import IDENTITY_MAP, AepState
+from include.aep.setup.wanted import Wanted
+from include.errors import SchemaError
+from include.xdm.merge import merged
+from include.xdm.schema import EXPERIENCE_EVENT, XdmSchema
+
+_BEHAVIOR = "https://ns.adobe.com/xdm/data/time-series"
+
+
+def parts_of(state: AepState, wanted: Wanted) -> tuple[str, ...]:
+    """Return the ``$id``s that the schema shall have in addition to what it has, the pipeline's own group excluded.
+
+    Raises:
+        SchemaError: a field group is missing, ambiguous, or for schemas of another class.
+    """
+    there = state.references
+    new = [] if state.schema is not None else [EXPERIENCE_EVENT, IDENTITY_MAP]
+    for name in wanted.pipeline.aep.field_groups:
+        found = _only(state, name)
+        if found not in there and found not in new:
+            _require_class(state, found, name)
+            new.append(found)
+    return tuple(new)
+
+
+def future_schema(state: AepState, wanted: Wanted, parts: Sequence[str]) -> XdmSchema:
+    """Return the schema with ``parts`` and the pipeline's own field group in it.
+
+    Raises:
+        SchemaError: two of its parts contradict each other.
+    """
+    document: dict[str, Any] = dict(state.parts[str(state.schema["$id"])]) if state.schema is not None else {}
+    own = str(state.group["$id"]) if state.group is not None else None
+    for part in (*parts, *([own] if own is not None and own not in state.references else [])):
+        document = merged(document, _fields(state.parts[part]), "its root")
+    tenant = f"_{state.tenant}"
+    if wanted.group is not None:
+        fields = {"type": "object", "properties": wanted.group["properties"]}
+        document = merged({"properties": {tenant: fields}}, document, "its root")
+    title = state.schema["title"] if state.schema is not None else wanted.pipeline.aep.schema_name
+    return XdmSchema({**document, "type": "object", "title": title, "meta:tenantNamespace": tenant})
+
+
+def _fields(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: part[key] for key in ("properties", "required", "allOf", "anyOf", "oneOf") if key in part}
+
+
+def _only(state: AepState, name: str) -> str:
+    found = state.named[name]
+    if len(found) > 1:
+        raise SchemaError(
+            f"AEP has {len(found)} field groups named {name!r}: {', '.join(found)}.",
+            "Write the $id of the right one in aep.field_groups.",
+        )
+    if not found or (found[0] not in state.parts and found[0] not in state.references):
+        raise SchemaError(
+            f"AEP has no field group {name!r}, which aep.field_groups names.",
+            "Write the title as AEP's schema editor shows it, or the $id. Adobe's own field groups need no installation.",
+        )
+    return found[0]
+
+
+def _require_class(state: AepState, part: str, name: str) -> None:
+    """A field group names the classes that it is for, or their behavior; with none named it is for all [I]."""
+    meant = tuple(state.parts[part].get("meta:intendedToExtend") or ())
+    has = {EXPERIENCE_EVENT, _BEHAVIOR}
+    if state.schema is not None:
+        extends = state.schema.get("meta:extends") or ()
+        has = {str(state.schema.get("meta:class")), *map(str, extends)}
+    if meant and not has & set(meant):
+        raise SchemaError(
+            f"Field group {name!r} is for schemas of {', '.join(meant)}, but schema "
+            f"{wanted_title(state)} is of the class {(state.schema or {}).get('meta:class', EXPERIENCE_EVENT)}.",
+            "Remove it from aep.field_groups, or name the field group of events.",
+        )
+
+
+def wanted_title(state: AepState) -> str:
+    """The schema's title in quotes, for a message."""
+    return repr(str(state.schema["title"])) if state.schema is not None else "that is to be created"
