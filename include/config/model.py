@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -31,7 +32,7 @@ def iana_name(name: Any) -> str:
 
     if not isinstance(name, str):
         raise ValueError(f"{name!r} is no time zone; write a name like 'Europe/Berlin'")  # noqa: TRY004 - pydantic's way
-    known = available_timezones()
+    known = _known_zones()
     if name in known:
         return name
     if name in win_tz:
@@ -40,6 +41,12 @@ def iana_name(name: Any) -> str:
 
     near = get_close_matches(name, [*known, *win_tz], n=1, cutoff=0.5)
     raise ValueError(f"{name!r} is no time zone" + (f"; did you mean {near[0]!r}?" if near else ""))
+
+
+@cache
+def _known_zones() -> frozenset[str]:
+    """The zones of this machine; to list them takes longer than to read a pipeline file."""
+    return frozenset(available_timezones())
 
 
 def share(value: Any) -> float:

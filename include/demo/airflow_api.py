@@ -15,6 +15,9 @@ _SECONDS = 120
 """Far longer than two requests of Airflow's can block each other in SQLite (``timeout`` of its address)."""
 
 
+_TRIES = 6
+
+
 class AirflowApi:
     """An Airflow without login, on this machine."""
 
@@ -25,13 +28,19 @@ class AirflowApi:
     def call(self, method: str, path: str, **options: Any) -> Any:
         """The JSON answer.
 
+        Where another process holds the lock of Airflow's SQLite database, the request is repeated.
+
         Raises:
-            DemoError: Airflow says no.
+            DemoError: Airflow refused the request.
         """
-        try:
-            answer = self._session.request(method, f"{self._url}{path}", timeout=_SECONDS, **options)
-        except requests.RequestException as error:
-            raise DemoError(f"Airflow did not answer {method} {path}: {type(error).__name__}.") from None
+        for attempt in range(1, _TRIES + 1):
+            try:
+                answer = self._session.request(method, f"{self._url}{path}", timeout=_SECONDS, **options)
+            except requests.RequestException as error:
+                raise DemoError(f"Airflow did not answer {method} {path}: {type(error).__name__}.") from None
+            if attempt == _TRIES or not _is_locked(answer):
+                break
+            time.sleep(attempt / 2)
         if not answer.ok:
             raise DemoError(f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:300]}")
         return answer.json() if answer.content else {}
@@ -100,6 +109,11 @@ class AirflowApi:
     def backfill(self, dag_id: str, first: date, last: date) -> None:
         """Starts a backfill over those partitions; both days included."""
         self.call("POST", "/backfills", json={**_backfill(dag_id, first, last), "max_active_runs": 3})
+
+
+def _is_locked(answer: requests.Response) -> bool:
+    """Whether Airflow rolled the request back: SQLite refuses to write over what another process has just written."""
+    return answer.status_code == 500 and "Database error" in answer.text
 
 
 def _backfill(dag_id: str, first: date, last: date) -> dict[str, Any]:

@@ -1,0 +1,36 @@
+"""The demo's client of Airflow repeats what a locked database rolled back, and nothing else."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from include.demo.airflow_api import AirflowApi
+from include.demo.settings import DemoError
+from tests.serving import Reply, serving
+
+pytestmark = pytest.mark.unit
+LOCKED = Reply.json({"detail": {"reason": "Database error"}}, 500)
+
+
+@pytest.mark.parametrize(
+    ("answers", "requests"),
+    [
+        ([LOCKED, LOCKED, Reply.json({"dag_run_id": "r"})], 3),
+        ([Reply.json({"detail": "broken"}, 500)], 1),
+        ([LOCKED] * 9, 6),
+    ],
+)
+def test_a_request_that_a_locked_database_rolled_back_is_repeated(
+    monkeypatch: pytest.MonkeyPatch, answers: list[Reply], requests: int
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    left = iter(answers)
+    with serving(lambda _: next(left)) as server:
+        if answers[-1].status == 200:
+            assert AirflowApi(server.url).trigger("dag") == "r"
+        else:
+            with pytest.raises(DemoError, match="Airflow answered 500"):
+                AirflowApi(server.url).trigger("dag")
+        assert len(server.requests) == requests
