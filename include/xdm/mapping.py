@@ -99,6 +99,7 @@ def bind(name: str, rows: list[dict[str, Any]], schema: XdmSchema, *, keep_unmap
             faults.append(f"mapping {number}: {fault}")
     mappings = _with_copies_spread(bound, unmapped)
     faults += [*collisions({m.destination: m.number for m in mappings}), *_whole_and_in_parts(taken)]
+    faults += _without_items(mappings)
     if not faults:  # else what is missing may be what is wrong
         faults += missing(schema.root, (m.destination for m in mappings))
         faults += _no_primary(schema, {m.destination for m in mappings})
@@ -143,11 +144,12 @@ def _mapping(row: Mapping[str, Any], schema: XdmSchema) -> FieldMapping:
     plain = FieldMapping("ATTRIBUTE", destination.names, destination.field, inside=destination.inside)
     if kind == "ATTRIBUTE":
         return _attribute(plain, source, destination)
-    if EACH in destination.inside:
-        raise LanguageError(
-            f"{destination} is for every item; only sourceType ATTRIBUTE with [*] can fill that"
-        )
+    plain = replace(plain, inside=_single(plain.inside))
     if kind == "STATIC":
+        if destination.field.kind is Kind.ARRAY:
+            raise LanguageError(
+                f"{destination} is an array; write {destination}[*] for an array of one value"
+            )
         if not _is_value(_static(source), destination.field):
             field = destination.field
             raise LanguageError(
@@ -169,9 +171,23 @@ def _attribute(plain: FieldMapping, source: str, destination: Destination) -> Fi
     if each == wanted + 1 and destination.field.kind is Kind.ARRAY and destination.field.item:
         inside, wanted = (*inside, EACH), each  # emails[*].email to an array of texts
         plain = replace(plain, field=destination.field.item)
-    if each != wanted:
-        raise LanguageError(f"the source has {each} [*] and the destination {wanted}; they go in step")
+    if each == 0 and wanted == 1 and inside[-1:] == (EACH,):
+        sources, each = tuple((*path, EACH) for path in sources), 1  # a single value is an array of one
+    if each not in (0, wanted):
+        raise LanguageError(
+            f"the source has {each} [*] and the destination {wanted}; they go in step, and a source without [*] goes into "
+            "every item"
+        )
+    if each == 0 and inside[-1:] == (EACH,):
+        raise LanguageError(
+            f"{destination} would get one value in place of each item; name a member of the items"
+        )
     return replace(plain, sources=sources, inside=inside)
+
+
+def _single(inside: Path) -> Path:
+    """The place of one value in an array of values: the first."""
+    return (*inside[:-1], 0) if inside[-1:] == (EACH,) else inside
 
 
 def _static(source: Any) -> str:
@@ -228,6 +244,31 @@ def _whole_and_in_parts(taken: Mapping[tuple[Names, Path], int]) -> Iterable[str
         for n in range(len(inside)):
             if (names, inside[:n]) in taken:
                 yield f"mapping {number}: it lies inside what mapping {taken[names, inside[:n]]} fills"
+
+
+def _without_items(mappings: list[FieldMapping]) -> Iterable[str]:
+    """Mappings into every item of an array whose items no mapping makes."""
+    made = {
+        (m.destination, m.inside[:n])
+        for m in mappings
+        for n, step in enumerate(m.inside)
+        if isinstance(step, int) or (step is EACH and _goes_in_step(m))
+    }
+    for m in mappings:
+        if (
+            EACH in m.inside
+            and not _goes_in_step(m)
+            and (m.destination, m.inside[: m.inside.index(EACH)]) not in made
+        ):
+            path = write_path((*m.destination, *m.inside[: m.inside.index(EACH)]))
+            yield (
+                f"mapping {m.number}: it goes into every item of {path}, but no mapping makes items; map an array with [*], "
+                f"or write {path}[0]"
+            )
+
+
+def _goes_in_step(mapping: FieldMapping) -> bool:
+    return any(EACH in source for source in mapping.sources)
 
 
 def _assembled(mappings: list[FieldMapping], schema: XdmSchema) -> list[FieldMapping]:

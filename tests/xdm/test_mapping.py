@@ -31,7 +31,13 @@ from tests.making import (
 
 pytestmark = pytest.mark.unit
 XDM = schema(
-    browser=STRING, os=STRING, city=STRING, quantity=INT, tags=array_of(STRING), place=object_of(city=STRING)
+    browser=STRING,
+    os=STRING,
+    city=STRING,
+    quantity=INT,
+    tags=array_of(STRING),
+    place=object_of(city=STRING),
+    items=array_of(object_of(sku=STRING)),
 )
 
 
@@ -58,8 +64,8 @@ def sources(text: str) -> tuple[tuple[str, ...], ...]:
         (row("event", "tags.x"), "_acme.mixpanel.tags is an array; write _acme.mixpanel.tags[*].x or _acme.mixpanel.tags[0].x"),
         (row("event", "city[0]"), "_acme.mixpanel.city is no array; remove [0]"),
         (row("event", "tags[1001]"), "_acme.mixpanel.tags[1001] has a position above 1000"),
-        (row("event", "tags[*]"), "the source has 0 [*] and the destination 1; they go in step"),
-        (row("properties.a[*].b[*]", "tags"), "the source has 2 [*] and the destination 0; they go in step"),
+        (row("properties.a", "items[*].sku"), "it goes into every item of _acme.mixpanel.items, but no mapping makes items; map an array with [*], or write _acme.mixpanel.items[0]"),
+        (row("properties.a[*].b[*]", "tags"), "the source has 2 [*] and the destination 0; they go in step, and a source without [*] goes into every item"),
         (row("properties.a[x]", "city"), "path 'properties.a[x]' has no [0] or [*] at position 13; a name with a bracket is written ${...}"),
         (row("event", "_id"), "_id is built by the pipeline; remove this mapping"),
         (row("event", "_id.x"), "_id is built by the pipeline; remove this mapping"),
@@ -77,7 +83,7 @@ def sources(text: str) -> tuple[tuple[str, ...], ...]:
         (formula("upper([1])", "city"), "argument 1 of upper, INPUT, has to be a string, not of type array"),
         (formula("true", "tags"), "_acme.mixpanel.tags is of type array, but the expression is of type boolean"),
         (formula("now()", "quantity"), "_acme.mixpanel.quantity is of type int, but the expression is of type date"),
-        (formula("event", "tags[*]"), "_acme.mixpanel.tags[*] is for every item; only sourceType ATTRIBUTE with [*] can fill that"),
+        (formula("upper(event)", "items[*].sku"), "it goes into every item of _acme.mixpanel.items, but no mapping makes items; map an array with [*], or write _acme.mixpanel.items[0]"),
         (formula("1" * 5000, "quantity"), "it has 5000 characters; Data Prep takes 4096"),
         ({**row("event", "city"), "identity": "ECID"}, "it marks an identity (ECID); name the property under identities in the pipeline file"),
         ({"source": "event"}, "it needs a source and a destination"),
@@ -93,7 +99,7 @@ def sources(text: str) -> tuple[tuple[str, ...], ...]:
         ({**row("event", "x"), "destination": ""}, "path '' has an empty name at position 1"),
         (row("event", "unmapped"), "_acme.mixpanel.unmapped is filled by unmapped: keep; remove this mapping"),
         ({**row("x", "quantity"), "sourceType": "STATIC"}, "'x' is no value for _acme.mixpanel.quantity, which is of type int"),
-        ({**row("x", "tags"), "sourceType": "STATIC"}, "'x' is no value for _acme.mixpanel.tags, which is of type array"),
+        ({**row("x", "tags"), "sourceType": "STATIC"}, "_acme.mixpanel.tags is an array; write _acme.mixpanel.tags[*] for an array of one value"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
