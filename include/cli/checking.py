@@ -18,7 +18,7 @@ from include.lake.lake_id import check_lake_id
 from include.mixpanel.event_filter import check_events, check_where
 from include.mixpanel.reading import TimeEvidence, require_agreement
 from include.quality.rows import PROFILE_EVENT_BYTES
-from include.xdm.mapping import bind
+from include.xdm.mapping import bind_for
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
 from include.xdm.sift import ENOUGH_EVIDENCE, Sieve
@@ -143,12 +143,11 @@ def _lake(project: Project) -> str:
 def _mapping(project: Project) -> str:
     pipeline = project.pipeline
     rows = read_mapping_file(pipeline.mapping)
-    keep = pipeline.unmapped == "keep"
     schema = _schema(project)
     if schema is None:
         return f"{pipeline.mapping} has {len(rows)} mappings; they are checked once AEP has the schema"
     schema.require_event()
-    bound = bind(pipeline.mapping, rows, schema, keep_unmapped=keep)
+    bound = bind_for(pipeline, rows, schema)
     return f"{pipeline.mapping} fits schema {schema.title!r}: {len(bound.mappings)} fields are filled"
 
 

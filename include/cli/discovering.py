@@ -96,6 +96,11 @@ def _write(project: Project, proposal: Proposal, rows: Sequence[dict[str, Any]])
         raise ConfigError(
             f"Pipeline {pipeline.name} names no field group.", "Write aep.field_group, a file's name."
         )
+    if not pipeline.mapping.endswith(".json"):
+        raise ConfigError(
+            f"discover writes mappings as JSON, but pipeline {pipeline.name} has {pipeline.mapping}.",
+            "Copy its mappings to a .json file of include/pipelines/mappings and write that in mapping.",
+        )
     group = plans.read_field_group(pipeline.aep.field_group)
     names, mapping = _names_path(project), mapping_file.MAPPINGS / pipeline.mapping
     fields = plans.FIELD_GROUPS / pipeline.aep.field_group

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from math import isfinite
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from include.errors import ConfigError
 from include.lake.manifest import digest_of
+from include.xdm.built import BuiltRules, require_same, require_same_identity
 from include.xdm.destinations import Destination, Names, can_hold, collisions, find_destination, missing
 from include.xdm.language.check import Typed, check, places, properties_in, property_of
 from include.xdm.language.parser import parse
@@ -19,6 +20,10 @@ from include.xdm.language.tree import LanguageError
 from include.xdm.mapping_file import SOURCE_TYPES
 from include.xdm.schema import INTEGER_LIMITS, Kind, XdmField, XdmSchema
 
+if TYPE_CHECKING:  # the processes of a step read no pipeline file
+    from include.config.model import Pipeline
+
+_REBUILT = ("_id", "timestamp")
 UNMAPPED = ("mixpanel", "unmapped")
 """Below the tenant: the JSON text of every property that no mapping names."""
 
@@ -72,8 +77,26 @@ class MappingSet:
         return frozenset().union(*(m.properties() for m in self.mappings))
 
 
-def bind(name: str, rows: list[dict[str, Any]], schema: XdmSchema, *, keep_unmapped: bool) -> MappingSet:
+def bind_for(pipeline: Pipeline, rows: Sequence[Mapping[str, Any]], schema: XdmSchema) -> MappingSet:
+    """Check a pipeline's mappings against the schema, as ``bind`` does, with what the pipeline builds itself."""
+    source = pipeline.mixpanel
+    rules = BuiltRules(pipeline.identities, source.time_is == "project_local", source.time_in_ms)
+    keep = pipeline.unmapped == "keep"
+    return bind(pipeline.mapping, rows, schema, keep_unmapped=keep, built=rules)
+
+
+def bind(
+    name: str,
+    rows: Sequence[Mapping[str, Any]],
+    schema: XdmSchema,
+    *,
+    keep_unmapped: bool,
+    built: BuiltRules | None = None,
+) -> MappingSet:
     """Checks the mappings of a file against the schema: every fault of them in one go.
+
+    ``built``: what the pipeline builds itself; mappings that mean the same are accepted and make nothing. None: they are
+    refused.
 
     Raises:
         ConfigError: naming each mapping that is wrong, and the nearest path or function that is not.
@@ -84,7 +107,10 @@ def bind(name: str, rows: list[dict[str, Any]], schema: XdmSchema, *, keep_unmap
     taken: dict[tuple[Names, Path], int] = {}
     for number, row in enumerate(rows, 1):
         try:
-            mapping = replace(_mapping(row, schema), number=number)
+            if built is not None and row.get("destination") in _REBUILT:
+                require_same(row, row["destination"], built)
+                continue
+            mapping = replace(_mapping(row, schema, built), number=number)
             place = (mapping.destination, mapping.inside)
             if mapping.destination == unmapped:
                 raise LanguageError(
@@ -109,7 +135,7 @@ def bind(name: str, rows: list[dict[str, Any]], schema: XdmSchema, *, keep_unmap
         raise ConfigError(f"Mapping {name} does not fit schema {schema.title!r}: {'; '.join(faults)}.")
     return MappingSet(
         tuple(_assembled(mappings, schema)),
-        digest_of({"rows": rows, "unmapped": unmapped}),
+        digest_of({"rows": [dict(row) for row in rows], "unmapped": unmapped}),
         unmapped,
         schema.profile.primary if schema.profile else None,
     )
@@ -129,7 +155,7 @@ def _no_primary(schema: XdmSchema, filled: set[Names]) -> Iterable[str]:
         )
 
 
-def _mapping(row: Mapping[str, Any], schema: XdmSchema) -> FieldMapping:
+def _mapping(row: Mapping[str, Any], schema: XdmSchema, built: BuiltRules | None) -> FieldMapping:
     kind = str(row.get("sourceType", "ATTRIBUTE")).upper()
     if kind not in SOURCE_TYPES:
         raise LanguageError(f"sourceType {kind} is not supported; write ATTRIBUTE, EXPRESSION or STATIC")
@@ -137,9 +163,7 @@ def _mapping(row: Mapping[str, Any], schema: XdmSchema) -> FieldMapping:
     if not isinstance(text, str) or source is None or (not isinstance(source, str) and kind != "STATIC"):
         raise LanguageError("it needs a source and a destination")
     if "identity" in row:
-        raise LanguageError(
-            f"it marks an identity ({row['identity']}); name the property under identities in the pipeline file"
-        )
+        require_same_identity(row, built)
     destination = find_destination(text, schema)
     plain = FieldMapping("ATTRIBUTE", destination.names, destination.field, inside=destination.inside)
     if kind == "ATTRIBUTE":

@@ -18,7 +18,7 @@ from include.aep.setup.state import AepState
 from include.aep.setup.wanted import Wanted
 from include.errors import ConfigError, DatasetMissing, SchemaError
 from include.xdm.destinations import Names
-from include.xdm.mapping import bind
+from include.xdm.mapping import bind_for
 from include.xdm.schema import XdmSchema
 
 
@@ -65,18 +65,13 @@ def plan_setup(state: AepState, wanted: Wanted, tags: Mapping[str, str] | None =
     parts = parts_of(state, wanted)
     schema = future_schema(state, wanted, parts)
     schema.require_event()
-    bound = bind(
-        wanted.pipeline.mapping,
-        [dict(row) for row in wanted.rows],
-        schema,
-        keep_unmapped=wanted.pipeline.unmapped == "keep",
-    )
+    bound = bind_for(wanted.pipeline, wanted.rows, schema)
     marked = {names_of(descriptor): namespace_of(descriptor) for descriptor in state.identities}
     fields = identity_fields(bound, wanted.pipeline.identities, marked)
     profile = plan_profile(state, wanted, fields, has_map="identityMap" in schema.root.children)
     if profile.use is not None:
         schema = schema.for_profile(profile.use)
-        bind(wanted.pipeline.mapping, [dict(row) for row in wanted.rows], schema, keep_unmapped=False)
+        bind_for(wanted.pipeline, wanted.rows, schema)
     changes = (
         *new_namespaces(state, wanted),
         *_field_group(group),

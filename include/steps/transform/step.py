@@ -20,7 +20,7 @@ from include.steps.transform.job import Job, Limits
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.compile import compile_mapping
 from include.xdm.identity import RECIPE, RECIPES
-from include.xdm.mapping import MappingSet, bind
+from include.xdm.mapping import MappingSet, bind_for
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
 
@@ -43,7 +43,7 @@ def schema_and_mapping(
     dataset = dataset or aep.catalog.require_dataset(pipeline.aep.dataset)
     schema = dataset_schema(aep, dataset, profile=pipeline.aep.profile)
     rows = read_mapping_file(pipeline.mapping)
-    return schema, bind(pipeline.mapping, rows, schema, keep_unmapped=pipeline.unmapped == "keep")
+    return schema, bind_for(pipeline, rows, schema)
 
 
 def transform_partition(
