@@ -90,7 +90,10 @@ def digest_part(digest: str) -> str:
         NotADigest: it is something else.
     """
     if not re.fullmatch(DIGEST, digest):
-        raise NotADigest(f"{one_line(digest)!r}, which names an output of the lake, is not a digest.")
+        raise NotADigest(
+            f"{one_line(digest)!r}, which names an output of the lake, is not a digest.",
+            "A record was changed by hand; restore it from a copy.",
+        )
     return digest
 
 

@@ -12,7 +12,7 @@ import logging
 from include.errors import ForgedRecord
 from include.lake.inventory import is_listed
 from include.lake.lake import Lake
-from include.lake.seal import SEAL_ENVIRONMENT, Signed, split
+from include.lake.seal import SEAL_ENVIRONMENT, SEAL_VARIABLE, Signed, split
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def _without_key(lake: Lake, key: str) -> ForgedRecord:
     return ForgedRecord(
         f"{lake.uri(key)} is signed, but this process has no key of the lake, so that it cannot tell a true record "
         "from a forged one.",
-        f"Set {SEAL_ENVIRONMENT}, or the Airflow variable mixpanel_aep_lake_secret, as the workers have it.",
+        f"Set {SEAL_ENVIRONMENT}, or the Airflow variable {SEAL_VARIABLE}, as the workers have it.",
     )
 
 

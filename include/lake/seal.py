@@ -20,6 +20,8 @@ from typing import Self
 from include.errors import ConfigError
 
 SEAL_ENVIRONMENT = "MIXPANEL_AEP_LAKE_SECRET"
+SEAL_VARIABLE = "mixpanel_aep_lake_secret"
+"""The Airflow variable, best in a secrets backend; Airflow masks variables with such a name."""
 _CONTEXT = b"mixpanel-aep lake record 1"
 _LEAST_BYTES = 32
 _LEAST_DIFFERENT = 12
