@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 DIGEST = "[0-9a-f]{16,64}"
 PIPELINE = "[a-z][a-z0-9_-]{0,62}"
@@ -37,7 +38,12 @@ _UNFINISHED = re.compile(r"(.+)#\d{1,18}", re.ASCII | re.DOTALL)
 
 def is_own_key(key: str) -> bool:
     """Whether a key has a form that this project writes."""
-    return _OWN.fullmatch(key) is not None
+    if _OWN.fullmatch(key) is None:
+        return False
+    try:
+        return all(date.fromisoformat(part) for part in key.split("/") if re.fullmatch(DAY, part))
+    except ValueError:
+        return False
 
 
 def unfinished_of(name: str) -> str | None:
