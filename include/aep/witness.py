@@ -18,6 +18,7 @@ from include.aep.load_id import SOURCE_TAG
 from include.aep.model import Batch
 from include.errors import AnotherSource
 from include.lake.history import History
+from include.lake.records import read_index, replace_index
 
 _VERSION = 1
 _OVERLAP_MS = 15 * 60 * 1000
@@ -61,7 +62,7 @@ class Witness:
             AnotherSource: a batch that the request shows holds events of another Mixpanel project.
         """
         key = self.history.key("batches")
-        body = self.history.lake.read(key)
+        body = read_index(self.history.lake, key)
         listing = _read(body)
         shown = self._created_after(listing.until_ms - _OVERLAP_MS if listing.until_ms else None)
         if listing.until_ms and all(batch.created_ms < listing.until_ms for batch in shown.values()):
@@ -69,7 +70,7 @@ class Witness:
             listing, shown = _Listing(), self._created_after(None)
         require_source(self.history, shown.values())
         if listing.add(shown.values()):
-            self.history.lake.replace(key, msgspec.json.encode(listing))
+            replace_index(self.history.lake, key, msgspec.json.encode(listing))
         left = [batch for batch in listing.days.get(str(day), ()) if batch not in set(known)]
         found = [shown.get(batch) or self.aep.batches.find(batch) for batch in left]
         return sorted(filter(None, found), key=lambda batch: (batch.created_ms, batch.id))

@@ -22,6 +22,7 @@ from include.cli.planning import apply, plan
 from include.cli.printing import say
 from include.cli.project import Project
 from include.cli.running import preview, run
+from include.cli.signing import sign
 from include.cli.verifying import DayRange, recover_days, verify_days
 from include.config.loader import pipelines_folder
 from include.errors import PipelineError
@@ -107,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     cleaned.add_argument("--dry-run", action="store_true", help="only count what would be removed")
     _add_ledger(commands)
+    _add_lake(commands)
     return parser
 
 
@@ -126,6 +128,15 @@ def _add_ledger(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     for each in changes:
         each.add_argument("--batch", required=True, metavar="ID", help="the batch's id in AEP")
         each.add_argument("--why", required=True, type=_reason, metavar="TEXT", help="kept in the record")
+
+
+def _add_lake(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("lake", help="the lake as a whole", description="The lake as a whole.")
+    inner = parser.add_subparsers(required=True, metavar="COMMAND")
+    signed = _add(
+        inner, "sign", sign, "believe the records from before the lake had a key, and no other unsigned ones"
+    )
+    signed.add_argument("--why", type=_reason, metavar="TEXT", help="needed where records were listed before")
 
 
 def _add(

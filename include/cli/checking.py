@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import islice
@@ -14,7 +13,10 @@ from include.cli.printing import say
 from include.cli.project import Project
 from include.errors import ConfigError, PipelineError, WrongProject
 from include.http.call import ASKED_BY_A_PERSON
-from include.lake.lake_id import check_lake_id
+from include.lake.guard import require_private
+from include.lake.lake import Lake
+from include.lake.lake_id import check_lake_id, read_lake_id
+from include.lake.seal import SEAL_ENVIRONMENT
 from include.mixpanel.event_filter import check_events, check_where
 from include.mixpanel.reading import TimeEvidence, require_agreement
 from include.quality.rows import PROFILE_EVENT_BYTES
@@ -121,23 +123,30 @@ def _owner(project: Project) -> str:
 
 def _lake(project: Project) -> str:
     lake = project.lake
+    if not lake.exists:
+        return f"{lake.url} is not there yet; apply makes it. {_signing(lake)}"
+    if lake.root is not None:
+        require_private(lake.root)
     lake.prove()
-    mode = lake.mode_for_others()
-    if mode is not None:
-        raise ConfigError(
-            f"Other users of this machine can enter the lake's folder {lake.root} (mode {mode}), which holds personal "
-            "data.",
-            f"Run: chmod -R go-rwx {shlex.quote(str(lake.root))}",
-        )
     sentence = f"{lake.url} keeps create-only puts"
     if lake.on_this_machine:
-        return sentence
+        return f"{sentence}; {_signing(lake)}"
     if lake.open_to_anyone():
         raise ConfigError(
             f"Anyone can read the lake {lake.url}, and with it every event, without credentials.",
             "Block public access of the bucket (docs/security.md says how it has to be).",
         )
-    return f"{sentence}, and is not publicly readable"
+    return f"{sentence}, and is not publicly readable; {_signing(lake)}"
+
+
+def _signing(lake: Lake) -> str:
+    if lake.seal is not None:
+        read_lake_id(lake)
+        return f"records are signed with the key {next(iter(lake.seal.keys))}"
+    return (
+        f"records are not signed, as {SEAL_ENVIRONMENT} is not set: what else writes there can have rows of its own "
+        "loaded"
+    )
 
 
 def _mapping(project: Project) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from include.aep.client import AepClient
 from include.aep.ownership import Ownership
 from include.aep.settings import AepSettings
-from include.cli.sources import Airflow, LakeSetting, find_connection, find_lake
+from include.cli.sources import Airflow, LakeSetting, find_connection, find_lake, find_seal
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.loader import (
     PIPELINES,
@@ -75,7 +75,7 @@ class Project:
 
     @property
     def lake(self) -> Lake:
-        return Lake(self.lake_setting.url)
+        return Lake(self.lake_setting.url, find_seal(self.airflow))
 
     @property
     def mixpanel_settings(self) -> MixpanelSettings:

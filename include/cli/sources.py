@@ -23,6 +23,7 @@ import yaml
 from include.config.model import Pipeline
 from include.errors import ConfigError, SettingsUnavailable
 from include.lake.address import LAKE_ENVIRONMENT, default_lake
+from include.lake.seal import SEAL_ENVIRONMENT, SEAL_VARIABLE, Seal
 
 _VARIABLE = "mixpanel_aep_lake"
 _IN_ENVIRONMENT = f"AIRFLOW_VAR_{_VARIABLE.upper()}"
@@ -56,6 +57,10 @@ class Airflow:
     @property
     def lake(self) -> str | None:
         return self._answers["lake"] or None
+
+    @property
+    def lake_secret(self) -> str | None:
+        return self._answers["lake_secret"] or None
 
     def connection(self, conn_id: str) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = self._answers["connections"][conn_id]
@@ -107,6 +112,17 @@ def find_lake(pipeline: Pipeline, given: str | None, airflow: Airflow) -> LakeSe
     if os.environ.get(LAKE_ENVIRONMENT):
         return LakeSetting(default_lake(), f"the environment variable {LAKE_ENVIRONMENT}")
     return LakeSetting(default_lake(), "the default, because no setting names one")
+
+
+def find_seal(airflow: Airflow) -> Seal | None:
+    """Return the keys that sign the lake's records, None where no setting has any.
+
+    Raises:
+        ConfigError: a key is too short, or in another coding.
+        SettingsUnavailable: Airflow, whose variable may hold them, could not be asked.
+    """
+    found = os.environ.get(SEAL_ENVIRONMENT) or os.environ.get(f"AIRFLOW_VAR_{SEAL_VARIABLE.upper()}")
+    return Seal.parse(found or (airflow.lake_secret if airflow.is_here else None))
 
 
 def find_connection(conn_id: str, given: Path | None, otherwise: Path, airflow: Airflow) -> dict[str, Any]:

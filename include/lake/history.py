@@ -18,6 +18,7 @@ from include.lake.keys import HISTORIES, digest_part
 from include.lake.lake import Lake
 from include.lake.ledger import Ledger
 from include.lake.manifest import digest_of
+from include.lake.records import create_record, read_record
 
 VERSION = 1
 
@@ -110,7 +111,7 @@ class History:
             BadManifest: it cannot be read.
         """
         key = self.key("history")
-        body = self.lake.read(key)
+        body = read_record(self.lake, key)
         if body is None:
             return None
         binding = _read_binding(self.lake, key, body)
@@ -146,7 +147,7 @@ class History:
         if self.require_source():
             return
         fields = {**asdict(self.target), **asdict(self.source), "pipeline": pipeline, "at": at}
-        self.lake.create(self.key("history"), _Binding(**fields).model_dump_json(indent=1).encode())
+        create_record(self.lake, self.key("history"), _Binding(**fields).model_dump_json(indent=1).encode())
         self.require_source()
 
 
@@ -173,7 +174,7 @@ def bound_pipelines(lake: Lake) -> dict[str, str]:
     """
     found = {}
     for target in lake.folders(HISTORIES):
-        body = lake.read(f"{history_prefix(target)}/history.json")
+        body = read_record(lake, f"{history_prefix(target)}/history.json")
         if body is not None:
             found[target] = _read_binding(lake, f"{history_prefix(target)}/history.json", body).pipeline
     return found

@@ -18,6 +18,8 @@ from include.errors import BadManifest, Conflict
 from include.failpoint import failpoint
 from include.lake.lake import Lake
 from include.lake.manifest import LakeFile
+from include.lake.own_keys import DIGEST
+from include.lake.records import create_record, read_record
 
 VERSION = 2
 _NUMBERED = re.compile(r"/(\d{6,})\.json$")
@@ -91,9 +93,9 @@ class Ledger:
         key = self.key(record.number)
         body = record.model_dump_json(indent=1).encode()
         failpoint(f"ledger.{kind}.before")
-        created = self.lake.create(key, body)
+        created = create_record(self.lake, key, body)
         failpoint(f"ledger.{kind}.after")
-        if not created and self.lake.read(key) != body:
+        if not created and read_record(self.lake, key) != body:
             raise Conflict(
                 f"Another run is loading partition {self.day} "
                 f"(record {record.number} of its ledger is not this run's).",
@@ -106,7 +108,7 @@ class Ledger:
 
     def _record(self, number: int) -> LedgerRecord:
         key = self.key(number)
-        body = self.lake.read(key)
+        body = read_record(self.lake, key)
         if body is None:
             raise BadManifest(f"{self.lake.uri(key)} is missing; a later record is there.", _COMPARE)
         try:
@@ -121,4 +123,11 @@ class Ledger:
             record = None
         if record is None or record.number != number or record.history != self.history:
             raise BadManifest(f"{self.lake.uri(key)} is not a readable ledger record.", _COMPARE)
+        if record.ids is not None and not self._holds_ids(record.ids.key):
+            raise BadManifest(
+                f"{self.lake.uri(key)} names ids that are not those of this day's loads.", _COMPARE
+            )
         return record
+
+    def _holds_ids(self, key: str) -> bool:
+        return re.fullmatch(rf"_histories/{self.history}/ids/{self.day}/{DIGEST}\.parquet", key) is not None

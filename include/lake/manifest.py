@@ -14,6 +14,8 @@ from include.errors import BadManifest, Conflict
 from include.failpoint import failpoint
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, sha256_file
+from include.lake.places import require_place
+from include.lake.records import create_record, read_record
 
 VERSION = 1
 Step = Literal["export", "transform", "validate", "stage"]
@@ -79,9 +81,10 @@ def load(lake: Lake, key: str) -> Manifest | None:
     """The manifest at ``key``, or None.
 
     Raises:
-        BadManifest: it is unreadable or of a newer version; it is never taken for "nothing there".
+        BadManifest: it is unreadable, of a newer version, or about another output or files of another partition; it is
+            never taken for "nothing there".
     """
-    body = lake.read(key)
+    body = read_record(lake, key)
     if body is None:
         return None
     try:
@@ -90,12 +93,14 @@ def load(lake: Lake, key: str) -> Manifest | None:
             raise BadManifest(
                 f"{lake.uri(key)} was written by a newer version of mixpanel-aep.", "Upgrade this one."
             )
-        return Manifest.model_validate(data)
+        manifest = Manifest.model_validate(data)
     except (ValueError, TypeError, ValidationError):
         raise BadManifest(
             f"{lake.uri(key)} is not a readable manifest.",
             "If it was damaged, move it away and run the partition again; every step before it is kept.",
         ) from None
+    require_place(lake, key, manifest)
+    return manifest
 
 
 def publish(lake: Lake, partition: PartitionKey, manifest: Manifest) -> Manifest:
@@ -106,7 +111,7 @@ def publish(lake: Lake, partition: PartitionKey, manifest: Manifest) -> Manifest
     """
     key = partition.manifest(manifest.step, manifest.digest)
     failpoint(f"manifest.{manifest.step}.before")
-    created = lake.create(key, manifest.model_dump_json(indent=1).encode())
+    created = create_record(lake, key, manifest.model_dump_json(indent=1).encode())
     failpoint(f"manifest.{manifest.step}.after")
     if created:
         return manifest

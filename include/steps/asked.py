@@ -16,6 +16,8 @@ from include.lake.history import Source
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, digest_of, upload_file
+from include.lake.records import create_record
+from include.lake.refreshes import read_refresh
 from include.mixpanel.raw_file import RawFile, read_lines
 from include.mixpanel.stored_day import stored_day
 from include.mixpanel.time import require_closed
@@ -69,8 +71,8 @@ class Question:
     def looked(self, look: str) -> Manifest | None:
         """What a look of this name has found."""
         keys = (self.workspace.partition.look(f"{look} {digest}") for digest in self.digests)
-        body = next(filter(None, map(self.workspace.lake.read, keys)), None)
-        return self.workspace.require("export", json.loads(body)["export"]) if body else None
+        found = next(filter(None, (read_refresh(self.workspace.lake, key) for key in keys)), None)
+        return self.workspace.require("export", found["export"]) if found else None
 
     def publish(
         self, raw: RawFile, look: str | None, asked_at: datetime, *, with_files: bool = False
@@ -115,7 +117,7 @@ class Question:
         record = {"export": done.digest, "at": at, "seen_until": seen_until, "request": self.digest}
         body = json.dumps({**record, **({"lines": lines} if lines else {})}).encode()
         failpoint("look.before")
-        place.lake.create(place.partition.look(f"{look} {self.digest}"), body)
+        create_record(place.lake, place.partition.look(f"{look} {self.digest}"), body)
         failpoint("look.after")
 
     def _same_lines(self, raw: RawFile, *, with_files: bool) -> tuple[Manifest | None, str | None]:
@@ -180,4 +182,4 @@ def exports(
 
 def looks_of(lake: Lake, partition: PartitionKey) -> list[dict[str, Any]]:
     """What the partition's refreshes found."""
-    return [json.loads(lake.read(key) or b"{}") for key in lake.keys(partition.looks)]
+    return [found for key in lake.keys(partition.looks) if (found := read_refresh(lake, key)) is not None]

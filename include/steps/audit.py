@@ -122,7 +122,7 @@ def audit_days(
         if state is None:
             days.append(AuditedDay(day, DayStatus.NEVER_RUN, _unloaded(history, pipeline, day), settled))
             continue
-        status, reason = _judge(state, batches)
+        status, reason = _judge(day, state, batches)
         if status in _COMPLETE and (strays := _strays(history, day, state, active[day])):
             status = DayStatus.UNKNOWN_BATCH
             reason = (
@@ -140,7 +140,12 @@ def expected_days(pipeline: Pipeline, now: datetime) -> list[date]:
     return [pipeline.start_date + timedelta(days=number) for number in range(count)]
 
 
-def _judge(state: DayState, batches: Mapping[str, Batch]) -> tuple[DayStatus, str]:
+def _judge(day: date, state: DayState, batches: Mapping[str, Batch]) -> tuple[DayStatus, str]:
+    for load in state.loads:
+        found = batches.get(load.batch)
+        if found is not None and (found.day != day or found.output_records not in (None, load.rows)):
+            reason = f"the ledger names batch {load.batch}, which in AEP is a load of {found.day or 'no day'} with {found.output_records} rows"
+            return DayStatus.NOT_ACTIVE, reason
     not_active = [load.batch for load in state.loads if not _is_active(batches.get(load.batch))]
     if not_active:
         one = not_active[0]

@@ -23,7 +23,6 @@ from include.aep.model import Batch
 from include.errors import (
     AlreadyExists,
     Conflict,
-    LedgerContradicted,
     OpenBatchElsewhere,
     RequestRefused,
     UnknownBatch,
@@ -32,6 +31,7 @@ from include.lake.history import History
 from include.lake.lake_id import LAKE_TAG
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import LakeFile, Manifest
+from include.steps.agreement import require_rows_of_day, require_same_load
 from include.steps.day_index import progress_of
 from include.steps.other_batches import MAY_BECOME_ACTIVE, OtherBatches
 from include.steps.stage import stage_partition
@@ -84,27 +84,16 @@ class BatchLoader:
         for batch in in_question(self.records):
             found = self.aep.batches.find(batch)
             if found is not None:
-                self._require_ours(found)
+                self._require_same_load(found)
             statuses[batch] = found.status if found else None
         excluded = frozenset(self.staged.details.get("beside", ()))
         wanted = Wanted(self.staged.content, self.staged.rows, excluded, self.replace)
         return decide(self.records, wanted, statuses)
 
-    def _require_ours(self, batch: Batch) -> None:
-        """Compare a batch in AEP with what the ledger says of it, before it is trusted, aborted or replaced.
-
-        Raises:
-            LedgerContradicted: it belongs to another dataset or day, or another producer created it.
-        """
-        day, dataset = self.workspace.partition.day, self.history.target.dataset_id
-        if batch.is_ours and batch.day == day and batch.dataset_id == dataset:
-            return
-        raise LedgerContradicted(
-            f"The ledger of partition {day} names batch {batch.id}, but in AEP that batch is not a load of this "
-            f"partition into dataset {dataset}.",
-            f"Nothing was changed in AEP. See mixpanel-aep ledger show {self.workspace.pipeline.name} {day}; restore "
-            "the ledger from a copy, or rebuild it with mixpanel-aep recover.",
-        )
+    def _require_same_load(self, batch: Batch) -> None:
+        """Compare a batch in AEP with the newest record of it."""
+        record = next(record for record in reversed(self.records) if record.batch == batch.id)
+        require_same_load(self.workspace, self.history, batch, record)
 
     def restage(self) -> None:
         """Stage again, without the rows that are active by now."""
@@ -227,7 +216,7 @@ class BatchLoader:
         """End an open batch of other content. Its run cannot complete it any more: this run's claim fences it out."""
         found = self.aep.batches.find(batch)
         if found is not None and outlook(found.status) is BatchOutlook.OPEN:
-            self._require_ours(found)
+            self._require_same_load(found)
             self.aep.batches.abort(batch)
 
     def upload(self, batch: str) -> None:
@@ -235,7 +224,7 @@ class BatchLoader:
 
         Raises:
             Conflict: AEP takes no more files, because another run completed the batch or a person ended it.
-            BadManifest: a staged file is not what was staged.
+            BadManifest: a staged file is not what was staged, or has rows of another day.
             UnknownBatch: AEP holds a batch of the partition that the ledger does not know.
         """
         with self._files() as paths:
@@ -244,7 +233,9 @@ class BatchLoader:
     @contextmanager
     def _files(self) -> Iterator[list[Path]]:
         with self.workspace.scratch() as scratch:
-            yield self.workspace.local_files(self.staged, scratch)
+            paths = self.workspace.local_files(self.staged, scratch)
+            require_rows_of_day(self.workspace, self.staged, paths)
+            yield paths
 
     def _fill(self, batch: str, paths: list[Path]) -> None:
         try:

@@ -23,6 +23,7 @@ from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.lake_id import check_lake_id, tagged_lake_id
 from include.lake.ledger import Ledger, LedgerRecord
+from include.lake.records import create_record, read_record
 
 _DAYS_ASKED = 10
 """Of an old lake so many days, the newest first, are asked which dataset and project they are about."""
@@ -124,10 +125,10 @@ class _Takeover:
     def all_days(self) -> None:
         """Take over every old day, once: the lake is listed for them only until that has been done."""
         done = self.history.key(f"taken-over-{self.pipeline.name}")
-        if self.history.lake.read(done) is None:
+        if read_record(self.history.lake, done) is None:
             for day in self._old_days():
                 self.day(day)
-            self.history.lake.create(done, b"{}")
+            create_record(self.history.lake, done, b'{"version": 1}')
 
     def _old_days(self) -> list[date]:
         found = {

@@ -15,6 +15,7 @@ import msgspec
 from include.aep.decide import in_flight, loads
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
+from include.lake.records import read_index, replace_index
 
 _VERSION = 1
 _RECORD = re.compile(r"/(\d{4}-\d{2}-\d{2})/(\d{6,})\.json\Z")
@@ -47,7 +48,7 @@ class _Index(msgspec.Struct):
 def read_days(history: History) -> dict[date, DayState]:
     """The state of every day that has a ledger, by day."""
     key = history.key("index")
-    body = history.lake.read(key)
+    body = read_index(history.lake, key)
     index = _read(body)
     newest: dict[str, int] = {}
     for found in map(_RECORD.search, history.lake.keys(history.ledgers)):
@@ -60,7 +61,7 @@ def read_days(history: History) -> dict[date, DayState]:
         for day, number in sorted(newest.items())
     }
     if days != index.days:
-        history.lake.replace(key, msgspec.json.encode(_Index(days=days)))
+        replace_index(history.lake, key, msgspec.json.encode(_Index(days=days)))
     return {date.fromisoformat(day): state for day, state in days.items()}
 
 

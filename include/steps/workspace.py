@@ -15,8 +15,9 @@ from include.config.model import Pipeline
 from include.errors import BadManifest, ConfigError, FilesRemoved, LakeError
 from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey, schema_key, step_of
-from include.lake.lake import Lake, sha256_file
+from include.lake.lake import Lake
 from include.lake.manifest import LakeFile, Manifest, Step, digest_of
+from include.lake.records import read_record
 from include.steps.scratch import scratch_folder
 from include.xdm.schema import XdmSchema, parse_schema
 
@@ -102,7 +103,7 @@ class Workspace:
 
     def _is_removed(self, step: Step, digest: str) -> bool:
         """Whether a cleaning has removed the files of an output, or will soon."""
-        return self.lake.has(self.partition.removal(step, digest))
+        return read_record(self.lake, self.partition.removal(step, digest)) is not None
 
     def require(self, step: Step, digest: str) -> Manifest:
         """The manifest that a later step builds on.
@@ -142,7 +143,7 @@ class Workspace:
         ]
 
     def local_file(self, file: LakeFile, target: Path, manifest: Manifest) -> Path:
-        """A file of an output on local disk, at ``target`` where the lake is not a folder, its bytes checked.
+        """A file of an output on local disk, at ``target``, its bytes checked as they were copied.
 
         Raises:
             FilesRemoved: a cleaning has removed it, or it is missing.
@@ -165,17 +166,17 @@ class Workspace:
 
     def _local_file(self, file: LakeFile, target: Path, manifest: Manifest) -> Path:
         try:
-            path = self.lake.download(file.key, target)
+            found = self.lake.download(file.key, target)
         except LakeError:
             if self.lake.has(file.key):
                 raise
             raise self._removed(manifest) from None
-        if path.stat().st_size != file.bytes or sha256_file(path) != file.sha256:
+        if (found.bytes, found.sha256) != (file.bytes, file.sha256):
             raise BadManifest(
                 f"{self.lake.uri(file.key)} is not the file that its manifest describes.",
                 f"The file was changed; remove the folder and run {step_of(file.key)} again.",
             )
-        return path
+        return found.path
 
     def save_schema(self, schema: XdmSchema) -> None:
         """Keeps the schema that a run uses, by digest, for every later step and for whoever asks later."""
