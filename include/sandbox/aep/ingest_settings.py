@@ -46,8 +46,13 @@ class IngestSettings:
     """An ``externalId`` "is expected to be unique within your organization": whether that is enforced is open."""
     duplicates: str = _choice("accepted", "refused")
     """``refused``: a batch with the very files of an active one fails with error 140, "detected as a duplicate"."""
-    unknown_fields: str = _choice("dropped", "refused")
-    """What becomes of a JSON field that is not in the schema [I]; a Parquet column always fails the batch."""
+    unknown_fields: str = _choice("refused", "dropped")
+    """What becomes of a JSON field that is not in the schema: the row is ``refused``, as "sending data that does not
+    conform to the structure of a pre-defined XDM schema will cause ingestion to fail" (EP:ingestion/streaming-ingestion,
+    troubleshooting), or only the field is ``dropped`` [I]. A Parquet column always fails the batch."""
+    primary_identity: str = _choice("required", "optional")
+    """Of a row in a dataset that is enabled for Profile: ``required``, as identity fields are "required by default"
+    (EP:xdm/ui/fields/identity.md), or ``optional``: the row is in the lake and not in Profile."""
     future_timestamps: str = _choice("refused", "accepted")
     """``timestamp`` "must be in the past" (EP:xdm/classes/experienceevent.md); whether that is enforced is open."""
     metrics_of_failed: str = _choice("shown", "hidden")

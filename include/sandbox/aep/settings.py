@@ -26,6 +26,11 @@ class AepSettings:
     in EP:xdm/tutorials/create-schema-api.md, where a field group and a data type are both called Loyalty Tier."""
     custom_maps: str = "allowed"
     """``allowed`` (EP:xdm/tutorials/custom-fields-api.md) or ``refused`` (older EP:xdm/schema/field-constraints.md)."""
+    longest_field_name: int = 128
+    """How many characters the name of a custom field may have [I]: no document says."""
+    profile_needs: str = "descriptor"
+    """What a schema needs to be enabled for Profile: a primary identity ``descriptor`` (EP:xdm/troubleshooting-guide.md),
+    or ``identityMap``: also a schema with that field, as a check box of the UI allows."""
     paging_without_orderby: str = "allowed"
     """``limit`` and ``start`` "cannot be used" so (EP:xdm/api/appendix.md: ``refused``), but Adobe's own Python client
     does, always: ``allowed``, in the order ``updated`` that lists have by themselves."""
@@ -84,6 +89,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "refusal_status": (int, type(None)),
     "unique_titles": (str,),
     "custom_maps": (str,),
+    "longest_field_name": (int,),
+    "profile_needs": (str,),
     "paging_without_orderby": (str,),
     "global_under_tenant": (str,),
     "primary_identity_locked_by": (str,),
@@ -106,6 +113,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "refusal_status": (400, 401, None),
     "unique_titles": ("all", "type"),
     "custom_maps": ("allowed", "refused"),
+    "profile_needs": ("descriptor", "identityMap"),
     "paging_without_orderby": ("allowed", "refused"),
     "global_under_tenant": ("found", "missing"),
     "primary_identity_locked_by": ("data", "profile"),
