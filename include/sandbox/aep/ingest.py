@@ -104,12 +104,13 @@ def _judged(work: Work) -> dict[str, Any]:
     lost = 0 if work.forced.get("silent") else work.lost
     if lost:
         work.codes["1554"] += lost
+    listed: list[Error] = work.forced.get("listed", [])
     if not work.bad + lost:
-        return _outcome(work, "success", [])
+        return _outcome(work, "success", listed)
     allowed = work.batch["percent"] or 0
     state = "success" if work.bad * 100 <= allowed * work.rows else "failed"
     good = work.rows - work.bad - lost if state == "success" else 0
-    return _outcome(work, state, _row_errors(work, work.bad + lost, good))
+    return _outcome(work, state, [*_row_errors(work, work.bad + lost, good), *listed])
 
 
 def _row_errors(work: Work, bad: int, good: int) -> list[Error]:

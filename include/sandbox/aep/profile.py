@@ -16,20 +16,24 @@ from include.sandbox.aep.place import DATASETS, Place
 from include.sandbox.aep.registry_profile import primary_identity
 from include.sandbox.aep.row_identity import IDENTITY_MAP, has_primary
 
+_DAY_MS = 86_400_000
+
 
 def profile_of(place: Place, dataset: str) -> dict[str, Any]:
     """``ids`` of the events in Profile, in the order in which they came, and how many were not taken, and why."""
     body = place.get(DATASETS, dataset)
+    settings = IngestSettings.of(place.world)
     answer: dict[str, Any] = {
         "enabled": bool(body and profile_enabled(body)),
         "ids": [],
         "too_large": 0,
         "repeated": 0,
         "without_identity": 0,
+        "batches_above_guardrail": max(0, _batches_of_a_day(place) - settings.profile_batches_per_day),
     }
     if not answer["enabled"]:
         return answer
-    most = IngestSettings.of(place.world).profile_event_bytes
+    most = settings.profile_event_bytes
     primary = primary_identity(place, body["schemaRef"]["id"]) if body else None
     path = primary["xdm:sourceProperty"] if primary else f"/{IDENTITY_MAP}"
     taken: dict[str, None] = {}
@@ -44,6 +48,13 @@ def profile_of(place: Place, dataset: str) -> dict[str, Any]:
             else:
                 taken[row.get("_id", "")] = None
     return {**answer, "ids": list(taken)}
+
+
+def _batches_of_a_day(place: Place) -> int:
+    """How many batches of the AEP sandbox's Profile datasets have been ingested in the last 24 hours."""
+    enabled = {key for key, body in place.items(DATASETS) if profile_enabled(body)}
+    since = place.now - _DAY_MS
+    return sum(batch["finished"] > since for dataset in enabled for batch in active_batches(place, dataset))
 
 
 def _identified(row: dict[str, Any], path: str) -> bool:
