@@ -141,6 +141,18 @@ BODIES[f"{REGISTRY}/rpc/import"] = [
         "meta:resourceType": "datatypes",
     }
 ]
+BODIES[f"PATCH {IMPORT}/batches"] = {
+    **BODIES[f"{IMPORT}/batches"],
+    "replay": {"predecessors": [the("batch")], "reason": "replace"},
+}
+for _views in ("dataSetViews", "datasetViews"):
+    BODIES[f"{CATALOG}/{_views}"] = {"dataSetId": the("dataset"), "status": "enabled"}
+BODIES["/import"] = [
+    {
+        "event": "Sign up",
+        "properties": {"time": 1782864000, "distinct_id": "ann", "$insert_id": "0m5q10ooiui3hwc2"},
+    }
+]
 BODIES[f"{REGISTRY}/tenant/mixins"] = BODIES[f"{REGISTRY}/tenant/fieldgroups"]
 BODIES[f"{CATALOG}/datasets"] = BODIES[f"{CATALOG}/dataSets"]
 BODIES[f"{CONVERSION}/mappingSets/validate"] = BODIES[f"{CONVERSION}/mappingSets"]
