@@ -59,7 +59,7 @@ def _add(world: World, routes: APIRouter, path: str, answer: Answer) -> None:
 
 
 async def _form(world: World, request: Request) -> dict[str, str]:
-    """Parameters of the body, or where the settings say so of the query; the body wins."""
+    """Parameters of the body or, unless the settings say otherwise, of the query; the body wins."""
     body = await request.body()
     from_query = AepSettings.of(world).ims_parameters == "body or query"
     found = dict(request.query_params) if from_query else {}

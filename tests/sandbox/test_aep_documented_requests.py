@@ -248,10 +248,11 @@ class TestChunks:
 class TestIms:
     @pytest.mark.parametrize("path", ["/ims/token/v3", "/ims/token/v2"])
     def test_parameters_in_the_query_are_a_switch(self, aep: Adobe, path: str) -> None:
+        assert aep.http.post(path, params=FORM).status_code == 200
+        settings(aep, ims_parameters="body")
         assert aep.http.post(path, params=FORM).status_code == 400
         assert aep.http.post(path, params=FORM, data={"scope": FORM["scope"]}).status_code == 400
-        settings(aep, ims_parameters="body or query")
-        assert aep.http.post(path, params=FORM).status_code == 200
+        assert aep.http.post(path, data=FORM).status_code == 200
 
     def test_scopes_that_spaces_divide_are_a_switch(self, aep: Adobe) -> None:
         form = {**FORM, "scope": FORM["scope"].replace(",", " ")}

@@ -21,9 +21,9 @@ class AepSettings:
     """More token requests than this in a minute are answered with 429; None: no limit."""
     refusal_status: int | None = None
     """What IMS answers a wrong client id or secret with [I]; None: 400 for the id, 401 for the secret."""
-    ims_parameters: str = "body"
-    """Where IMS reads the parameters of a token request: in its ``body`` (dev-console:
-    ServerToServerAuthentication/implementation.md), or ``body or query`` [I], as older samples write them."""
+    ims_parameters: str = "body or query"
+    """Where IMS reads the parameters of a token request: in its ``body or query``, of which the body is recommended
+    (dev-console: ServerToServerAuthentication/ims.md), or in the ``body`` alone, as all samples have them."""
     ims_scopes: str = "comma"
     """What divides scopes: a ``comma``, as in all samples, or ``comma or space`` [I: RFC 6749 has spaces]."""
     unique_titles: str = "all"
