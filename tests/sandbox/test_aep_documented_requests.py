@@ -360,7 +360,10 @@ class TestRegistry:
 
 class TestMappingSets:
     def body(self, aep: Adobe, expression: str) -> dict[str, Any]:
-        schema = {"id": aep.schema()["$id"], "contentType": "application/vnd.adobe.xed-full+json;version=1"}
+        schema = {
+            "id": aep.schema(title="Mapped")["$id"],
+            "contentType": "application/vnd.adobe.xed-full+json;version=1",
+        }
         mapping = {"sourceType": "EXPRESSION", "source": expression, "destination": "_id"}
         return {"outputSchema": {"schemaRef": schema}, "mappings": [mapping]}
 
@@ -368,6 +371,35 @@ class TestMappingSets:
         aep.ok("POST", f"{CONVERSION}/mappingSets", json=self.body(aep, "upper(id)"))
         (listed,) = aep.ok("GET", f"{CONVERSION}/mappingSets", params={"start": 0, "limit": 1})["data"]
         assert listed["inputSchema"] == {}
+
+    def test_a_batch_is_converted_into_another_dataset(self, aep: Adobe) -> None:
+        url = f"{CONVERSION}/xdmBatchConversions"
+        source, target = aep.ready(), aep.ready()
+        batch = aep.load(source, lines(row("1", plan="free"), row("2", plan="paid")))["id"]
+        body = self.body(aep, "concat(_id, '-again')")
+        body["mappings"].append(
+            {"sourceType": "ATTRIBUTE", "source": "timestamp", "destination": "timestamp"}
+        )
+        mapping = aep.ok("POST", f"{CONVERSION}/mappingSets", json=body)["id"]
+        wanted = {"destinationDataSetId": target, "sourceBatchId": batch, "mappingSetId": mapping}
+        made = aep.request("POST", url, json=wanted)
+        assert made.status_code == 201
+        aep.ended(made.json()["destinationBatchId"])
+        assert aep.active(target) == ["id1-again", "id2-again"] and len(aep.active(source)) == 2
+        shown = aep.ok("GET", f"{url}/{made.json()['id']}")
+        assert (shown["status"], shown["sourceBatchId"]) == ("success", batch)
+        assert aep.ok("GET", url, params={"sourceBatchId": batch, "limit": 5})["data"] == [shown]
+        assert aep.ok("GET", url, params={"destinationDataSetId": source})["data"] == []
+        (activity,) = aep.ok("GET", f"{url}/{shown['id']}/activities")
+        assert aep.ok("GET", f"{url}/{shown['id']}/activities/{activity['id']}") == activity
+        for path in ("none", f"{shown['id']}/activities/none"):
+            assert aep.request("GET", f"{url}/{path}").status_code == 404
+        for wrong, status in (
+            ({}, 400),
+            ({**wanted, "mappingSetId": "none"}, 404),
+            ({**wanted, "sourceBatchId": "none"}, 404),
+        ):
+            assert aep.request("POST", url, json=wrong).status_code == status
 
     @pytest.mark.parametrize("expression", ["epoch_to_date()", "upper(epoch_to_date(id))", "id.nothing()"])
     def test_an_unknown_function_is_refused_or_left_to_validation(self, aep: Adobe, expression: str) -> None:
