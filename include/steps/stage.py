@@ -22,8 +22,8 @@ from include.xdm.aep_parquet import AEP_FORM, AepParquetWriter
 
 FILE_ROWS = 500_000
 """Rows of one staged file: some 100 MB, below AEP's 256 MB for a single upload; a larger file is sent in chunks."""
-MOST_FILES, MOST_BYTES = 1500, 100_000_000_000
-"""What AEP takes as one batch (EP:ingestion/guardrails.md)."""
+MOST_FILES, MOST_BYTES = 25_000, 1_000_000_000_000
+"""What AEP ingests as one batch, 1 TB; it recommends less than 10,000 files and 100 GB (EP:ingestion/guardrails.md)."""
 
 
 def stage_partition(

@@ -46,30 +46,47 @@ class IngestSettings:
     """An ``externalId`` "is expected to be unique within your organization": whether that is enforced is open."""
     duplicates: str = _choice("accepted", "refused")
     """``refused``: a batch with the very files of an active one fails with error 140, "detected as a duplicate"."""
-    unknown_fields: str = _choice("dropped", "refused")
-    """What becomes of a JSON field that is not in the schema [I]; a Parquet column always fails the batch."""
+    unknown_fields: str = _choice("refused", "dropped")
+    """What becomes of a JSON field that is not in the schema: the row is ``refused``, as "sending data that does not
+    conform to the structure of a pre-defined XDM schema will cause ingestion to fail" (EP:ingestion/streaming-ingestion,
+    troubleshooting), or only the field is ``dropped`` [I]. A Parquet column always fails the batch."""
+    primary_identity: str = _choice("required", "optional")
+    """Of a row in a dataset that is enabled for Profile: ``required``, as identity fields are "required by default"
+    (EP:xdm/ui/fields/identity.md), or ``optional``: the row is in the lake and not in Profile."""
     future_timestamps: str = _choice("refused", "accepted")
     """``timestamp`` "must be in the past" (EP:xdm/classes/experienceevent.md); whether that is enforced is open."""
     metrics_of_failed: str = _choice("shown", "hidden")
     """``failedRecordCount`` is "generated on all batches", yet metrics are "available for Active/Success"."""
+    file_status: int = _choice(201, 200)
+    """Of a file that is new in its batch: 201 in the specification, 200 in the guide (EP:ingestion/batch-ingestion)."""
+    content_range: str = _choice("bytes 0-99", "any")
+    """The form of Content-Range: ``bytes 0-99``, as documented, or ``any``: also with ``=``, a total or ``/*`` [I]."""
+    chunk_ranges: str = _choice("at completion", "at upload")
+    """When gaps and overlaps of chunks are found: ``at completion``, as "range validations are done at the time of file
+    completion" (EP:ingestion/batch-ingestion/troubleshooting.md), or ``at upload``: a chunk that does not begin where the
+    ones before it end is answered with 400 [I]."""
     complete_file_status: int = _choice(201, 200)
     """Of a completed large file: 201 in the guide, 200 in the specification."""
     namespace_put_answer: str = _choice("object", "array")
     """The specification's text and its schema differ."""
-    most_files: int = field(default=1500, metadata=_COUNT)
-    """In a batch; newer guardrails (2026) say 25,000."""
-    most_batch_bytes: int = field(default=100 * _GB, metadata=_COUNT)
-    """Of a batch; newer guardrails (2026) say 1 TB."""
-    batch_limits: str = _choice("at upload", "at ingestion")
-    """``at upload``: a file too many is answered with 400. ``at ingestion``: the batch fails, as newer guardrails say."""
+    most_files: int = field(default=25_000, metadata=_COUNT)
+    """In a batch (EP:ingestion/guardrails.md); older guardrails said 1,500."""
+    most_batch_bytes: int = field(default=1000 * _GB, metadata=_COUNT)
+    """Of a batch (EP:ingestion/guardrails.md: 1 TB); older guardrails said 100 GB."""
+    batch_limits: str = _choice("at ingestion", "at upload")
+    """``at ingestion``: a batch with too much in it fails (EP:ingestion/guardrails.md). ``at upload``: a file too many is
+    answered with 400 [I]."""
     most_fields: int = field(default=10_000, metadata=_COUNT)
     """In a row."""
-    batches_per_minute: int | None = field(default=138, metadata=_LIMIT)
-    """Of one user; newer guardrails (2026) say 2000."""
+    batches_per_minute: int | None = field(default=2000, metadata=_LIMIT)
+    """Of one user (EP:ingestion/guardrails.md); older guardrails said 138."""
     bytes_per_hour: int | None = field(default=20 * _GB, metadata=_LIMIT)
     """Of one organization."""
     overload_status: int = _choice(429, 503)
     """What is answered above the two rates [I]."""
+    profile_batches_per_day: int = field(default=90, metadata=_COUNT)
+    """Of all datasets of an AEP sandbox that are enabled for Profile (EP:ingestion/guardrails.md). More are ingested all the
+    same; ``/_sandbox/aep/profile`` counts them."""
     profile_event_bytes: int = field(default=10_000, metadata=_COUNT)
     """An event with more JSON than this is not taken into Profile (EP:profile/guardrails.md, 10 KB)."""
 

@@ -8,6 +8,7 @@ from include.sandbox.aep.namespaces import find_namespace
 from include.sandbox.aep.place import DESCRIPTORS, RESOURCES, Place
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.registry_resolve import resolve
+from include.sandbox.aep.settings import AepSettings
 
 Json = dict[str, Any]
 
@@ -22,14 +23,18 @@ def check_union(place: Place, before: Json | None, body: Json) -> None:
         return
     # "If the schema does not explicitly define a primary identity, UPS treats identityMap as the primary identifier"
     # (experienceleague.adobe.com, ka-29740).
-    if (
-        primary_identity(place, body["$id"]) is None
-        and "identityMap" not in resolve(place, body)["properties"]
-    ):
+    if primary_identity(place, body["$id"]) is None and not _has_identity_map(place, body):
         raise problem(400, "A schema needs a primary identity before it can be enabled for Profile.")
     _check_relationships(
         place, [each for _, each in place.items(DESCRIPTORS) if each["xdm:sourceSchema"] == body["$id"]]
     )
+
+
+def _has_identity_map(place: Place, body: Json) -> bool:
+    """Whether rows may have their primary identity in ``identityMap``, and that is taken for one."""
+    if AepSettings.of(place.world).profile_needs != "identityMap":
+        return False
+    return "identityMap" in resolve(place, body)["properties"]
 
 
 def _check_relationships(place: Place, own: list[Json]) -> None:

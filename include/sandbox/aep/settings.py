@@ -21,11 +21,27 @@ class AepSettings:
     """More token requests than this in a minute are answered with 429; None: no limit."""
     refusal_status: int | None = None
     """What IMS answers a wrong client id or secret with [I]; None: 400 for the id, 401 for the secret."""
+    ims_parameters: str = "body or query"
+    """Where IMS reads the parameters of a token request: in its ``body or query``, of which the body is recommended
+    (dev-console: ServerToServerAuthentication/ims.md), or in the ``body`` alone, as all samples have them."""
+    ims_scopes: str = "comma"
+    """What divides scopes: a ``comma``, as in all samples, or ``comma or space`` [I: RFC 6749 has spaces]."""
     unique_titles: str = "all"
     """``all``: no two resources have one title (EP:xdm/troubleshooting-guide.md); ``type``: no two of one type, as
     in EP:xdm/tutorials/create-schema-api.md, where a field group and a data type are both called Loyalty Tier."""
     custom_maps: str = "allowed"
     """``allowed`` (EP:xdm/tutorials/custom-fields-api.md) or ``refused`` (older EP:xdm/schema/field-constraints.md)."""
+    registry_write_names: str = "lookup"
+    """The metadata in the answer to a schema or class that is created or changed: ``lookup``, as look-ups show it
+    (``repo:createdDate``, ``xdm:createdUserId``), or ``guide``: ``repo:createDate``, ``xdm:repositoryCreatedBy``
+    (EP:xdm/api/schemas.md, EP:xdm/api/classes.md)."""
+    version_after_put: str = "kept"
+    """Of a resource that is replaced: ``kept``, as in every example (EP:xdm/api/schemas.md#put), or ``raised`` [I]."""
+    longest_field_name: int = 128
+    """How many characters the name of a custom field may have [I]: no document says."""
+    profile_needs: str = "descriptor"
+    """What a schema needs to be enabled for Profile: a primary identity ``descriptor`` (EP:xdm/troubleshooting-guide.md),
+    or ``identityMap``: also a schema with that field, as a check box of the UI allows."""
     paging_without_orderby: str = "allowed"
     """``limit`` and ``start`` "cannot be used" so (EP:xdm/api/appendix.md: ``refused``), but Adobe's own Python client
     does, always: ``allowed``, in the order ``updated`` that lists have by themselves."""
@@ -62,6 +78,9 @@ class AepSettings:
     ``allowed``: not so (EP:data-prep/troubleshooting-guide.md)."""
     mapping_destination_functions: str = "refused"
     """Functions that EP:data-prep/functions.md marks "Destinations only", in a mapping: ``refused`` or ``allowed``."""
+    mapping_unknown_functions: str = "refused"
+    """A new mapping set with a function that there is not: ``refused`` with 400, or ``accepted``, so that only
+    ``/mappingSets/validate`` finds it [I]; no document says."""
     mapping_division: str = "integer"
     """1 / 2 in an expression: ``integer`` is 0, ``decimal`` is 0.5 [I]; no document says."""
 
@@ -82,8 +101,15 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "throttle_tokens": (int,),
     "tokens_per_minute": (int, type(None)),
     "refusal_status": (int, type(None)),
+    "ims_parameters": (str,),
+    "ims_scopes": (str,),
+    "registry_write_names": (str,),
+    "version_after_put": (str,),
+    "mapping_unknown_functions": (str,),
     "unique_titles": (str,),
     "custom_maps": (str,),
+    "longest_field_name": (int,),
+    "profile_needs": (str,),
     "paging_without_orderby": (str,),
     "global_under_tenant": (str,),
     "primary_identity_locked_by": (str,),
@@ -104,8 +130,14 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "active_status": ("success", "active"),
     "refusal_status": (400, 401, None),
+    "ims_parameters": ("body", "body or query"),
+    "ims_scopes": ("comma", "comma or space"),
+    "registry_write_names": ("lookup", "guide"),
+    "version_after_put": ("kept", "raised"),
+    "mapping_unknown_functions": ("refused", "accepted"),
     "unique_titles": ("all", "type"),
     "custom_maps": ("allowed", "refused"),
+    "profile_needs": ("descriptor", "identityMap"),
     "paging_without_orderby": ("allowed", "refused"),
     "global_under_tenant": ("found", "missing"),
     "primary_identity_locked_by": ("data", "profile"),

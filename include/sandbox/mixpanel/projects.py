@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from include.sandbox import data
 from include.sandbox.mixpanel import settings
@@ -44,6 +45,8 @@ class Project(BaseModel):
     organization_name: str = data.ORGANIZATION_NAME
     secret: str | None = None
     """The project's own (deprecated) API secret."""
+    token: str = ""
+    """The project's token, by which clients track events; one that follows from the id, unless it is given."""
     secret_until: date | None = date(2027, 3, 3)
     """From when on the secret opens nothing more: Mixpanel retires project secrets on 3 March 2027."""
     source: Literal["", "adobe", "hostile", "shop"] = ""
@@ -61,6 +64,11 @@ class Project(BaseModel):
     query_limits: Limits = Field(default_factory=settings.query_limits)
     lexicon_limits: Limits = Field(default_factory=settings.lexicon_limits)
     switches: Switches = Field(default_factory=Switches)
+
+    @model_validator(mode="after")
+    def _with_token(self) -> Project:
+        self.token = self.token or hashlib.sha256(f"token of project {self.id}".encode()).hexdigest()[:32]
+        return self
 
     def today(self, now: datetime) -> date:
         """The day in the project's zone; a project in UTC mode has its zone too, and it decides."""
