@@ -24,6 +24,7 @@ from include.cli.project import Project
 from include.cli.running import preview, run
 from include.cli.verifying import DayRange, recover_days, verify_days
 from include.config.loader import pipelines_folder
+from include.environment import UnknownEnvironment, is_production
 from include.errors import PipelineError
 
 _LONGEST_REASON = 500
@@ -35,12 +36,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     command: Command = arguments.command
     try:
+        is_production()  # an unknown value of MIXPANEL_AEP_ENV ends every command here
         project = Project.of(arguments)
         lake = project.lake_setting
         # On standard error for preview, whose standard output is for programs.
         say("", "lake", f"{lake.url} (from {lake.origin})", aside=command is preview)
         return command(project, arguments)
-    except PipelineError as error:
+    except (PipelineError, UnknownEnvironment) as error:
         print(f"Refused: {error}", file=sys.stderr)
         return 1
 
