@@ -25,6 +25,7 @@ from include.cli.running import preview, run
 from include.cli.signing import sign
 from include.cli.verifying import DayRange, recover_days, verify_days
 from include.config.loader import pipelines_folder
+from include.environment import UnknownEnvironment, is_production
 from include.errors import PipelineError
 
 _LONGEST_REASON = 500
@@ -36,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     command: Command = arguments.command
     try:
+        is_production()  # an unknown value of MIXPANEL_AEP_ENV ends every command here
         project = Project.of(arguments)
         lake = project.lake_setting
         # On standard error where standard output is for programs.
@@ -46,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             aside=command is preview or getattr(arguments, "json", False),
         )
         return command(project, arguments)
-    except PipelineError as error:
+    except (PipelineError, UnknownEnvironment) as error:
         print(f"Refused: {error}", file=sys.stderr)
         return 1
 

@@ -23,10 +23,11 @@ import yaml
 from include.config.model import Pipeline
 from include.errors import ConfigError, SettingsUnavailable
 from include.lake.address import LAKE_ENVIRONMENT, default_lake
+from include.lake.allowed import VARIABLE_IN_ENVIRONMENT, require_allowed_lake
 from include.lake.seal import SEAL_ENVIRONMENT, SEAL_VARIABLE, Seal
 
 _VARIABLE = "mixpanel_aep_lake"
-_IN_ENVIRONMENT = f"AIRFLOW_VAR_{_VARIABLE.upper()}"
+_OF_VARIABLE = f"Airflow's variable {_VARIABLE}"
 _ANSWER_SECONDS = 120
 _OTHERWISE = "Or name --lake and --connections yourself, as Airflow has them."
 
@@ -93,9 +94,15 @@ def find_lake(pipeline: Pipeline, given: str | None, airflow: Airflow) -> LakeSe
     """Return the pipeline's lake and the setting that names it.
 
     Raises:
-        ConfigError: ``--lake`` and the pipeline file name two lakes.
+        ConfigError: ``--lake`` and the pipeline file name two lakes, or this deployment does not allow the lake.
         SettingsUnavailable: Airflow, whose variable may name it, could not be asked.
     """
+    found = _lake_setting(pipeline, given, airflow)
+    require_allowed_lake(found.url, of_variable=found.origin == _OF_VARIABLE)
+    return found
+
+
+def _lake_setting(pipeline: Pipeline, given: str | None, airflow: Airflow) -> LakeSetting:
     if pipeline.lake and given and given.rstrip("/") != pipeline.lake.rstrip("/"):
         raise ConfigError(
             f"The file of pipeline {pipeline.name} names the lake {pipeline.lake}, --lake another one.",
@@ -105,10 +112,10 @@ def find_lake(pipeline: Pipeline, given: str | None, airflow: Airflow) -> LakeSe
         return LakeSetting(pipeline.lake, "lake: of the pipeline file")
     if given:
         return LakeSetting(given, "--lake")
-    if text := os.environ.get(_IN_ENVIRONMENT):
-        return LakeSetting(text, f"the environment variable {_IN_ENVIRONMENT}")
+    if text := os.environ.get(VARIABLE_IN_ENVIRONMENT):
+        return LakeSetting(text, f"the environment variable {VARIABLE_IN_ENVIRONMENT}")
     if airflow.is_here and (text := airflow.lake):
-        return LakeSetting(text, f"Airflow's variable {_VARIABLE}")
+        return LakeSetting(text, _OF_VARIABLE)
     if os.environ.get(LAKE_ENVIRONMENT):
         return LakeSetting(default_lake(), f"the environment variable {LAKE_ENVIRONMENT}")
     return LakeSetting(default_lake(), "the default, because no setting names one")

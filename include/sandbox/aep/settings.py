@@ -39,7 +39,7 @@ class AepSettings:
     """Of a resource that is replaced: ``kept``, as in every example (EP:xdm/api/schemas.md#put), or ``raised`` [I]."""
     longest_field_name: int = 128
     """How many characters the name of a custom field may have [I]: no document says."""
-    profile_needs: str = "descriptor"
+    profile_needs: str = "identityMap"
     """What a schema needs to be enabled for Profile: a primary identity ``descriptor`` (EP:xdm/troubleshooting-guide.md),
     or ``identityMap``: also a schema with that field, as a check box of the UI allows."""
     paging_without_orderby: str = "allowed"

@@ -22,6 +22,27 @@ _PIECE = re.compile(
 )
 
 
+MOST_CHARACTERS = 10_000
+"""Of a text that an expression is tried on, and of an expression: Python's take the square of a text's length, or worse."""
+
+
+class TooLong(ValueError):
+    """A text or an expression has more than ``MOST_CHARACTERS``."""
+
+
+def limited(text: str) -> str:
+    """Return a text that an expression may be tried on.
+
+    Raises:
+        TooLong: it is longer than ``MOST_CHARACTERS``.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise TooLong(
+            f"the text has more than {MOST_CHARACTERS} characters, too many for a regular expression"
+        )
+    return text
+
+
 @lru_cache(256)
 def compiled(pattern: str) -> re.Pattern[str]:
     """The Python expression that matches what the Java one does.
@@ -32,7 +53,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
         ValueError: it is none, or has something that Python lacks.
     """
     try:
-        return re.compile(_translated(pattern), re.ASCII)
+        return re.compile(_translated(limited(pattern)), re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
 
