@@ -105,7 +105,7 @@ def _can_be_sent(workspace: Workspace, valid: Manifest, file_format: str) -> boo
     return file_format == "parquet" and all(
         each.details.get("form") == AEP_FORM and all(file.rows <= FILE_ROWS for file in each.files)
         for each in (valid, base)
-        if each is not None
+        if each is not None and (each is valid or each.files)
     )
 
 

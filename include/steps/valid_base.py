@@ -48,8 +48,7 @@ class ValidBase:
         mapped = self.day.manifest
         validator.mapped_rows += mapped.rows - mapped.own_rows
         validator.refused.keep(records)
-        rows = self.valid.rows - superseded.mapped_rows + validator.valid_own
-        if superseded.refused.rows or rows != validator.valid:
+        if validator.valid != self.valid.rows - superseded.valid + validator.valid_own:
             return False
         counts = validator.counts
         counts.by_hour.update(counted["by_hour"])
@@ -89,13 +88,11 @@ class ValidBase:
             return [line for line in file if not gone or json.loads(line)["row"]["_id"] not in gone]
 
     def _superseded_file(self) -> RowFile | None:
-        """The base's valid rows that are not rows of the day any more, in a file; None where there are none."""
+        """The base's rows that are not rows of the day any more, valid or not, in a file; None where there are none."""
         if not len(self.day.superseded):
             return None
         path, rows, writer = self.scratch / "superseded-rows.parquet", 0, None
-        for table in rows_among(
-            self.day.workspace.local_files(self.valid, self.scratch), self.day.superseded
-        ):
+        for table in rows_among(self.day.base_paths, self.day.superseded):
             writer = writer or AepParquetWriter(path, table.schema)
             writer.write(table)
             rows += table.num_rows
