@@ -94,7 +94,9 @@ def test_a_refresh_maps_the_day_that_all_of_its_lines_are(first: list[bytes], ch
             lines = later(lines, change)
             (raw, found), (_, expected) = (route.mapped(lines) for route in routes)
             assert expected.delta is None
-            note(f"export: {'delta' if raw.delta else 'whole'}, transform: {'delta' if found.delta else 'whole'}")
+            note(
+                f"export: {'delta' if raw.delta else 'whole'}, transform: {'delta' if found.delta else 'whole'}"
+            )
             require_same_mapping(*routes, found, expected)
 
 
@@ -120,7 +122,9 @@ def test_a_refresh_validates_and_stages_the_day_that_all_of_its_lines_are(
             events = routes[1].events(mapped[1])
             there = {
                 key: digest + is_changed
-                for (key, digest), (is_active, is_changed) in zip(sorted(events.items()), active, strict=False)
+                for (key, digest), (is_active, is_changed) in zip(
+                    sorted(events.items()), active, strict=False
+                )
                 if is_active
             } | ({"f" * 64: 1} if active else {})
             for some in (there, events, {}, None):

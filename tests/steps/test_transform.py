@@ -300,7 +300,9 @@ def test_the_list_of_events_says_how_many_lines_each_row_is_of_and_when_it_was_p
     """By which a refresh knows which rows its lines take the place of."""
     moments = {"a": [3, 9, 5], "b": [7], "c": [None, 2]}
     events = [
-        event(**{"$insert_id": key, "mp_processing_time_ms": at}) for key, ats in moments.items() for at in ats
+        event(**{"$insert_id": key, "mp_processing_time_ms": at})
+        for key, ats in moments.items()
+        for at in ats
     ]
     place = workspace(lake)
     made = transformed(place, XDM, MAPPING, *map(line, events))

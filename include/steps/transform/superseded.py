@@ -106,7 +106,7 @@ def _among(db: Any, rows: Any, condition: str) -> Any:
     import pyarrow.compute as pc
 
     db.register("some_rows", pa.table({"id": hex_ids(rows)}))
-    query = f"SELECT id FROM ids SEMI JOIN some_rows USING (id) WHERE {condition}"  # noqa: S608 - constants
+    query = f"SELECT id FROM ids SEMI JOIN some_rows USING (id) WHERE {condition}"
     found = db.sql(query).to_arrow_table()
     db.unregister("some_rows")
     return pc.is_in(hex_ids(rows), value_set=found["id"].combine_chunks().cast(pa.string()))
