@@ -31,9 +31,9 @@ from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.mixpanel.budget import ExportBudget
 from include.mixpanel.client import EXPORT_PATIENCE, MixpanelClient
-from include.mixpanel.raw_file import read_lines
 from include.mixpanel.settings import MixpanelSettings
 from include.steps.asked import exports
+from include.steps.export_delta import read_day
 from include.steps.workspace import Workspace
 
 PROJECT = Path(__file__).parents[2]
@@ -138,7 +138,7 @@ class Project:
         manifest = self.exported(day)
         place = self.workspace(day)
         with place.scratch() as scratch:
-            yield read_lines(place.local_files(manifest, scratch) if manifest else [])
+            yield read_day(place, manifest, scratch) if manifest else iter(())
 
     @contextmanager
     def sample(self, first: date, last: date, limit: int) -> Iterator[Iterator[bytes]]:

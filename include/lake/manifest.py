@@ -17,7 +17,9 @@ from include.lake.lake import Lake, sha256_file
 from include.lake.places import require_place
 from include.lake.records import create_record, read_record
 
-VERSION = 1
+VERSION = 2
+"""The newest version that this program reads. Only deltas have it: programs that do not know them must not read them."""
+_DELTA_VERSION = 2
 Step = Literal["export", "transform", "validate", "stage"]
 
 
@@ -34,10 +36,25 @@ class LakeFile(_Record):
     rows: int
 
 
-class Manifest(_Record):
-    """What one step made of one partition. ``counts`` are numbers of events; ``inputs`` name what it was made of."""
+class Delta(_Record):
+    """How a day differs from an output of the same step: it is that one's rows without some, and the delta's own files.
 
-    version: int = VERSION
+    ``base``: the digest of that output, which is not a delta. ``rows``: of the whole day. ``without``: what of the base
+    does not belong to the day: a gzip of lines, in the base's order, for an export; else a Parquet file of ``_id``.
+    """
+
+    base: str
+    rows: int
+    without: LakeFile | None = None
+
+
+class Manifest(_Record):
+    """What one step made of one partition. ``counts`` are numbers of events; ``inputs`` name what it was made of.
+
+    ``files`` are all rows of the day, or what a ``delta`` has in addition to its base; counts are those of the day.
+    """
+
+    version: int = 1
     step: Step
     pipeline: str
     partition: str
@@ -49,20 +66,44 @@ class Manifest(_Record):
     created_at: str
 
     @property
+    def delta(self) -> Delta | None:
+        """How the output differs from its base; None: its files are the whole day."""
+        found = self.details.get("delta")
+        return Delta.model_validate(found) if found else None
+
+    @property
     def rows(self) -> int:
-        """Rows that go on to the next step."""
+        """Rows of the day that go on to the next step."""
+        return self.delta.rows if self.delta else self.own_rows
+
+    @property
+    def own_rows(self) -> int:
+        """Rows of the output's own files."""
         return sum(file.rows for file in self.files)
 
     @property
     def keys(self) -> set[str]:
-        """The keys of all files that a later step reads; they may be in the folder of an earlier step."""
+        """The keys of all files of its own that a later step reads; they may be in the folder of an earlier step."""
         events = self.details.get("events")  # of transform
-        return {file.key for file in self.files} | ({str(events["key"])} if events else set())
+        without = self.delta.without if self.delta else None
+        return (
+            {file.key for file in self.files}
+            | ({str(events["key"])} if events else set())
+            | ({without.key} if without else set())
+        )
 
     @property
     def content(self) -> str:
         """The digest of the files alone: equal content, equal digest, however it was made."""
-        return digest_of({"files": sorted(file.sha256 for file in self.files)})
+        files = {"files": sorted(file.sha256 for file in self.files)}
+        if (delta := self.delta) is None:
+            return digest_of(files)
+        return digest_of({**files, "base": delta.base, "without": delta.without and delta.without.sha256})
+
+
+def delta_fields(delta: Delta, details: Mapping[str, Any]) -> dict[str, Any]:
+    """The version and the details of the manifest of a delta."""
+    return {"version": _DELTA_VERSION, "details": {**details, "delta": delta.model_dump()}}
 
 
 def digest_of(parts: Mapping[str, Any]) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from include.errors import BadManifest, FilesRemoved, LakeError
 from include.failpoint import failpoint
 from include.lake import manifest as manifests
 from include.lake.history import Source
@@ -18,15 +17,15 @@ from include.lake.lake import Lake
 from include.lake.manifest import Manifest, digest_of, upload_file
 from include.lake.records import create_record
 from include.lake.refreshes import read_refresh
-from include.mixpanel.raw_file import RawFile, read_lines
+from include.mixpanel.raw_file import RawFile
 from include.mixpanel.stored_day import stored_day
 from include.mixpanel.time import require_closed
-from include.steps.line_sum import line_sum
+from include.steps.compare_exports import ComparedExport, ExportComparer
+from include.steps.export_delta import publish_delta
 from include.steps.workspace import Workspace
 
 __all__ = ["Question", "latest_export", "seen_until", "stored_day"]
 
-log = logging.getLogger(__name__)
 _VISIBILITY_LAG = timedelta(minutes=45)
 """An event may be missing from exports for so long after Mixpanel has processed it (observed; there is no SLA)."""
 
@@ -81,15 +80,23 @@ class Question:
 
         An export shows what Mixpanel had processed by then, less its lag: later events may be in it or not. It is named
         by its bytes. Where the same lines were published before, in another order or another coding, that export is
-        returned, and nothing after it has to be done again; ``with_files``: only if its file is there.
+        returned, and nothing after it has to be done again; ``with_files``: only if its file is there. Where few lines
+        differ from the newest whole export, only those are published, as a delta.
         """
         place = self.workspace
         seen_until = (asked_at - _VISIBILITY_LAG).isoformat(timespec="milliseconds")
         named = {"export": "bytes", "asked": self.digest, "sha256": raw.sha256}
         output = place.find_output("export", named, with_files=with_files)
-        done, lines = output.manifest, None
+        done, compared = output.manifest, ComparedExport()
         if done is None:
-            done, lines = self._same_lines(raw, with_files=with_files)
+            with place.scratch() as scratch:
+                compared = self._compare(raw, scratch, with_files=with_files)
+                done = compared.same
+                if done is None and compared.difference is not None:
+                    details = self._details(seen_until, compared)
+                    done = publish_delta(
+                        place, raw, compared, self.digest, details, scratch, with_files=with_files
+                    )
         if done is None:
             key = f"{place.partition.output('export', output.digest)}/events-{raw.sha256[:16]}.jsonl.gz"
             done = place.publish(
@@ -98,59 +105,44 @@ class Question:
                 inputs={"request": self.digest},
                 files=(upload_file(place.lake, key, raw.path, raw.rows, sha256=raw.sha256),),
                 counts=raw.counts,
-                details={
-                    "request": dict(self.request),
-                    "project_id": self.project.project_id,
-                    "region": self.project.region,
-                    "seen_until": seen_until,
-                    **({"lines": lines} if lines else {}),
-                },
+                details=self._details(seen_until, compared),
             )
         if look:
-            self._record(look, done, seen_until, lines)
+            self._record(look, done, seen_until, compared)
         return done
 
-    def _record(self, look: str, done: Manifest, seen_until: str, lines: str | None) -> None:
-        """Keep what a refresh found, and the sum of its lines where it was needed."""
+    def _details(self, seen_until: str, compared: ComparedExport) -> dict[str, Any]:
+        return {
+            "request": dict(self.request),
+            "project_id": self.project.project_id,
+            "region": self.project.region,
+            "seen_until": seen_until,
+            **({"lines": compared.lines} if compared.lines else {}),
+        }
+
+    def _record(self, look: str, done: Manifest, seen_until: str, compared: ComparedExport) -> None:
+        """Keep what a refresh found, and the sums of lines that were computed for it."""
         place = self.workspace
         at = place.clock.now().isoformat(timespec="milliseconds")
         record = {"export": done.digest, "at": at, "seen_until": seen_until, "request": self.digest}
-        body = json.dumps({**record, **({"lines": lines} if lines else {})}).encode()
+        lines = {"lines": compared.lines} if compared.lines else {}
+        sums = {"sums": compared.sums} if compared.sums else {}
         failpoint("look.before")
+        body = json.dumps({**record, **lines, **sums}).encode()
         create_record(place.lake, place.partition.look(f"{look} {self.digest}"), body)
         failpoint("look.after")
 
-    def _same_lines(self, raw: RawFile, *, with_files: bool) -> tuple[Manifest | None, str | None]:
-        """The newest earlier export with exactly these lines, and the sum of the lines if it had to be computed.
-
-        Hashing every line costs as much as the rest of the export, so it is done only where an earlier export has as
-        many lines. Of that one the sum is read from where it was recorded, or computed from its file.
-        """
+    def _compare(self, raw: RawFile, scratch: Path, *, with_files: bool) -> ComparedExport:
+        """Compare an export with the earlier ones of the same request."""
         place = self.workspace
-        found = [
-            each
-            for each in exports(place.lake, place.partition, self.digests)
-            if each.rows == raw.rows and (not with_files or place.has_files(each))
-        ]
-        if not found:
-            return None, None
-        lines = line_sum(read_lines([raw.path]))
-        known = {look["export"]: look.get("lines") for look in looks_of(place.lake, place.partition)}
-        for manifest in sorted(found, key=lambda each: each.created_at, reverse=True):
-            earlier = manifest.details.get("lines") or known.get(manifest.digest) or self._line_sum(manifest)
-            if earlier == lines:
-                return manifest, lines
-        return None, lines
-
-    def _line_sum(self, manifest: Manifest) -> str | None:
-        """The sum of an export's lines, from its file; None where the file is damaged or missing."""
-        place = self.workspace
-        try:
-            with place.scratch() as scratch:
-                return line_sum(read_lines(place.local_files(manifest, scratch)))
-        except (BadManifest, FilesRemoved, LakeError) as error:
-            log.warning("An earlier export cannot be compared, so this one is kept as another: %s", error)
-            return None
+        earlier = sorted(
+            exports(place.lake, place.partition, self.digests), key=lambda each: each.created_at, reverse=True
+        )
+        sums: dict[str, str] = {}
+        for look in looks_of(place.lake, place.partition) if earlier else ():
+            sums |= look.get("sums", {})
+            sums |= {look["export"]: look["lines"]} if look.get("lines") else {}
+        return ExportComparer(place, raw, earlier, sums, scratch, with_files).compare()
 
 
 def latest_export(workspace: Workspace, requests: Collection[str]) -> Manifest | None:

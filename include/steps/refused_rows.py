@@ -18,6 +18,13 @@ from include.steps.jsonl import gzip_writer
 from include.steps.workspace import Workspace
 from include.xdm.aep_parquet import AepParquetWriter
 
+
+def reason_of(record: Mapping[str, Any]) -> Reason:
+    """Return the reason of a record that ``Reason.record`` made."""
+    limit = record["limit"]
+    return Reason(record["field"], record["expectation"], tuple(limit) if isinstance(limit, list) else limit)
+
+
 _EXAMPLES = 3
 _WRITTEN_ROWS = 2_000
 """Rows that are Python objects at once."""
@@ -67,6 +74,17 @@ class RefusedRows:
                     counts.take_out(RowChunk(rows))
         writer.close()
         return kept
+
+    def keep(self, records: list[bytes]) -> None:
+        """Take quarantine records of rows that were refused before."""
+        if not records:
+            return
+        with gzip_writer(self._path, append=True) as quarantine:
+            quarantine.writelines(records)
+        self.rows += len(records)
+        self.reasons.update(
+            map(reason_of, (each for line in records for each in json.loads(line)["reasons"]))
+        )
 
     def _quarantine(
         self, table: Any, positions: Any, reasons: Mapping[Reason, Any], quarantine: gzip.GzipFile

@@ -96,10 +96,21 @@ class Workspace:
         raise AssertionError("count does not end")
 
     def has_files(self, manifest: Manifest) -> bool:
-        """Whether all files of an output are there, and stay for as long as a step may take."""
+        """Whether all files of an output, and of its base, are there, and stay for as long as a step may take."""
         if self._is_removed(manifest.step, manifest.digest):
             return False
-        return all(self.lake.has(key) for key in manifest.keys)
+        if not all(self.lake.has(key) for key in manifest.keys):
+            return False
+        base = self.base_of(manifest)
+        return base is None or self.has_files(base)
+
+    def base_of(self, manifest: Manifest) -> Manifest | None:
+        """The output that a delta is based on; None: the output is the whole day.
+
+        Raises:
+            BadManifest: it is not there.
+        """
+        return self.require(manifest.step, manifest.delta.base) if manifest.delta else None
 
     def _is_removed(self, step: Step, digest: str) -> bool:
         """Whether a cleaning has removed the files of an output, or will soon."""
@@ -130,7 +141,7 @@ class Workspace:
         return manifests.publish(self.lake, self.partition, manifest)
 
     def local_files(self, manifest: Manifest, scratch: Path) -> list[Path]:
-        """The manifest's files on local disk, their bytes checked against it.
+        """The manifest's own files on local disk, their bytes checked against it; of a delta they are not the day.
 
         Raises:
             FilesRemoved: a cleaning has removed them, or they are missing.

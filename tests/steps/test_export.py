@@ -17,7 +17,7 @@ from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.mixpanel.raw_file import read_lines
 from include.steps.export import export_partition
-from include.steps.line_sum import line_sum
+from include.steps.line_digests import LineDigests
 from include.steps.workspace import Workspace
 from tests.making import DAY, SOURCE, Hands, Mixpanel, event, frozen, line, pipeline, workspace
 from tests.mixpanel.streams import opened
@@ -216,17 +216,18 @@ def test_an_empty_answer_is_a_gzip_of_nothing(lake: Lake) -> None:
     assert (made.rows, gzip.decompress(lake.read(made.files[0].key) or b"x")) == (0, b"")
 
 
-def test_a_refresh_hashes_lines_only_where_their_number_is_the_same(
+def test_a_refresh_of_a_small_day_hashes_lines_only_where_their_number_is_the_same(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[int] = []
+    read = LineDigests.of
 
-    def counted(lines: Iterable[bytes]) -> str:
-        kept = list(lines)
-        hashed.append(len(kept))
-        return line_sum(kept)
+    def counted(raw: Iterable[Path], path: Path) -> LineDigests:
+        found = read(raw, path)
+        hashed.append(found.rows)
+        return found
 
-    monkeypatch.setattr("include.steps.asked.line_sum", counted)
+    monkeypatch.setattr(LineDigests, "of", counted)
     place = workspace(lake)
 
     def refresh(name: str, *rows: bytes) -> Manifest:

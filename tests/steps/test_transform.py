@@ -272,9 +272,10 @@ def digests(place: Workspace, made: Manifest) -> list[tuple[str, int]]:
     if kept is None:
         return []
     table = pq.read_table(io.BytesIO(place.lake.read(kept["key"]) or b""))
-    assert table.schema.equals(pa.schema([("_id", pa.string()), ("digest", pa.int64())]))
+    columns = [("_id", pa.string()), ("digest", pa.int64()), ("processed", pa.int64()), ("lines", pa.int32())]
+    assert table.schema.equals(pa.schema(columns))
     assert kept["rows"] == table.num_rows
-    return list(zip(*table.to_pydict().values(), strict=True))
+    return list(zip(*table.select(["_id", "digest"]).to_pydict().values(), strict=True))
 
 
 def test_the_digests_of_a_day_show_which_events_have_changed(tmp_path: Path) -> None:
@@ -293,6 +294,22 @@ def test_the_digests_of_a_day_show_which_events_have_changed(tmp_path: Path) -> 
     changed = of("changed", event(**{"$insert_id": "0", "x": 1, "mp_processing_time_ms": 0}), *day[1:])
     assert changed.keys() == before.keys()
     assert sum(changed[identity] != digest for identity, digest in before.items()) == 1
+
+
+def test_the_list_of_events_says_how_many_lines_each_row_is_of_and_when_it_was_processed(lake: Lake) -> None:
+    """By which a refresh knows which rows its lines take the place of."""
+    moments = {"a": [3, 9, 5], "b": [7], "c": [None, 2]}
+    events = [
+        event(**{"$insert_id": key, "mp_processing_time_ms": at})
+        for key, ats in moments.items()
+        for at in ats
+    ]
+    place = workspace(lake)
+    made = transformed(place, XDM, MAPPING, *map(line, events))
+    table = pq.read_table(io.BytesIO(place.lake.read(made.details["events"]["key"]) or b""))
+    assert sorted(zip(*(table[name].to_pylist() for name in ("processed", "lines")), strict=True)) == [
+        (2, 2), (7, 1), (9, 3),
+    ]  # fmt: skip
 
 
 def test_a_day_without_rows_has_no_digests(lake: Lake) -> None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import heapq
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from include.lake.manifest import LakeFile, upload_file
+from include.mixpanel.raw_blocks import lines_at, open_gzip
 from include.mixpanel.reading import TimeEvidence
 from include.steps.jsonl import gzip_writer
 from include.steps.transform.job import Job
 from include.steps.transform.names import NameCounter
 from include.steps.transform.parse import Parsed
 from include.steps.transform.parts import (
+    EVENT_RECORD,
     Part,
     WrittenPart,
     compacted_path,
@@ -23,8 +26,8 @@ from include.steps.transform.parts import (
     plan_parts,
 )
 from include.steps.transform.processes import Helper
-from include.steps.transform.reader import open_gzip, read_blocks
 from include.steps.transform.work import Work
+from include.steps.workspace import Workspace
 from include.xdm.aep_parquet import open_parquet
 from include.xdm.columns import leaf_of
 from include.xdm.lines import Refused, parse_line, quarantine_record
@@ -87,22 +90,30 @@ def second_pass(job: Job, others: Sequence[Helper], found: FirstPass) -> list[Wr
 
 def not_converted(job: Job, written: Sequence[WrittenPart]) -> tuple[dict[str, int], dict[str, int]]:
     """Return by destination how many values did not convert, and how many of those are numbers."""
+    codes = Counter[int]()
+    for part in written:
+        codes.update(part.failed)
+    failed, inexact = by_destination(job, codes)
+    return dict(sorted(failed.items())), {name: n for name, n in sorted(inexact.items()) if n}
+
+
+def by_destination(job: Job, codes: Mapping[int, int]) -> tuple[Counter[str], Counter[str]]:
+    """Return counts of failures by destination, and those of numbers. ``codes``: counts by ``columns.code_of``."""
     compiled = job.compiled
     names = {leaf.number: leaf.name for leaf in (*compiled.leaves, *compiled.computed)}
     failed, inexact = Counter[str](), Counter[str]()
-    for part in written:
-        for code, count in part.failed.items():
-            leaf, is_number = leaf_of(code)
-            failed[names[leaf]] += count
-            inexact[names[leaf]] += count * is_number
-    return dict(sorted(failed.items())), {name: n for name, n in sorted(inexact.items()) if n}
+    for code, count in codes.items():
+        leaf, is_number = leaf_of(code)
+        failed[names[leaf]] += count
+        inexact[names[leaf]] += count * is_number
+    return failed, inexact
 
 
 def reject(job: Job, found: FirstPass, written: Sequence[WrittenPart]) -> list[dict[str, Any]]:
     """Return quarantine records of the rows whose expressions could not be evaluated; their events do not count."""
     wanted = sorted(number for part in written for number in part.rejected)
     records = []
-    for number, line in _lines(job.paths, wanted):
+    for number, line in lines_at(job.paths, wanted):
         event, _ = parse_line(line)
         found.by_event.add({event: -1})
         found.reasons["unexpected_error"] += 1
@@ -110,27 +121,19 @@ def reject(job: Job, found: FirstPass, written: Sequence[WrittenPart]) -> list[d
     return records
 
 
-def _lines(paths: Sequence[Path], wanted: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-    left = list(reversed(wanted))
-    for block in read_blocks(paths) if left else ():
-        lines = block.data.split(b"\n")
-        while left and left[-1] < block.first_line + len(lines) - 1:
-            number = left.pop()
-            yield number, lines[number - block.first_line]
-        if not left:
-            return
-
-
-def write_quarantine(path: Path, found: FirstPass, last: Sequence[dict[str, Any]]) -> None:
+def write_quarantine(
+    path: Path, found: FirstPass, last: Sequence[dict[str, Any]], *, append: bool = False
+) -> None:
     """Write the records of all processes in the order of their lines, and then ``last``."""
-    with gzip_writer(path) as file:
-        for _, record in heapq.merge(*map(_records, found.quarantined), key=lambda each: each[0]):
+    with gzip_writer(path, append=append) as file:
+        for _, record in heapq.merge(*map(read_records, found.quarantined), key=lambda each: each[0]):
             file.write(record)
         for each in last:
             file.write(json.dumps(each, ensure_ascii=False).encode() + b"\n")
 
 
-def _records(path: Path) -> Iterator[tuple[int, bytes]]:
+def read_records(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the quarantine records of one process with their line numbers."""
     with open_gzip(path) as file:
         for line in file:
             number, _, record = line.partition(b"\t")
@@ -138,14 +141,19 @@ def _records(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 class EventsFile:
-    """A Parquet file of ``_id`` and ``digest`` of every row, in the order of the parts."""
+    """A Parquet file of ``_id``, ``digest``, ``processed`` and ``lines`` of every row, in the order of the parts.
+
+    See ``EVENT_RECORD``. The last two say which row a line of a later export would take the place of.
+    """
 
     def __init__(self, job: Job, path: Path) -> None:
         import pyarrow as pa
 
         self._job = job
-        self._schema = pa.schema([("_id", pa.string()), ("digest", pa.int64())])
-        self._file = open_parquet(path, self._schema, {"_id", "digest"}, compression="zstd")
+        self._schema = pa.schema(
+            [("_id", pa.string()), ("digest", pa.int64()), ("processed", pa.int64()), ("lines", pa.int32())]
+        )
+        self._file = open_parquet(path, self._schema, {"_id", "digest", "processed"}, compression="zstd")
 
     def __enter__(self) -> EventsFile:
         return self
@@ -162,9 +170,28 @@ class EventsFile:
         source = digests_path(self._job, part.number)
         with source.open("rb") as file, pq.ParquetFile(part.path) as rows:
             for batch in rows.iter_batches(_CHUNK_ROWS, columns=["_id"], use_threads=False):
-                digests = np.frombuffer(file.read(8 * batch.num_rows), np.int64)
-                self._file.write_table(pa.table([batch["_id"], digests], schema=self._schema))
+                records = np.fromfile(file, EVENT_RECORD, batch.num_rows)
+                columns = [records[name].copy() for name, _ in EVENT_RECORD]
+                self._file.write_table(pa.table([batch["_id"], *columns], schema=self._schema))
         source.unlink()
+
+
+def upload_parts(
+    workspace: Workspace, folder: str, job: Job, parts: Sequence[WrittenPart]
+) -> tuple[tuple[LakeFile, ...], LakeFile | None]:
+    """Upload the parts, each gone from scratch at once, and the list of their events."""
+    if not parts:
+        return (), None
+    files, path = [], job.scratch / "events.parquet"
+    with EventsFile(job, path) as events:
+        for number, part in enumerate(parts):
+            events.add(part)
+            files.append(
+                upload_file(workspace.lake, f"{folder}/part-{number:05d}.parquet", part.path, part.rows)
+            )
+            part.path.unlink()
+    rows = sum(part.rows for part in parts)
+    return tuple(files), upload_file(workspace.lake, f"{folder}/events.parquet", path, rows)
 
 
 def compacted_by_day(job: Job, written: Sequence[WrittenPart]) -> int:

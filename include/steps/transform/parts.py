@@ -18,6 +18,9 @@ from include.xdm.columns import code_of
 from include.xdm.compile import CompiledMapping
 from include.xdm.identity import PROCESSING_PROPERTIES
 
+EVENT_RECORD = [("digest", "<i8"), ("processed", "<i8"), ("lines", "<i4")]
+"""The content digest, the moment of processing in ms, and how many lines of the day have the ``_id``."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -56,7 +59,7 @@ def plan_parts(rows: Mapping[int, int], sizes: Mapping[int, int], job: Job) -> l
 
 
 def digests_path(job: Job, part: int) -> Path:
-    """Return the file of the content digests of a part's rows, in their order; 8 bytes each, as this machine has them."""
+    """Return the file of what ``events.parquet`` says of a part's rows, in their order: records of ``EVENT_RECORD``."""
     return job.scratch / f"digests-{part}.bin"
 
 
@@ -89,6 +92,7 @@ class PartWriter:
                     order = in_order(piece, compare_all=self._compare_all)
                     written.duplicates += order.duplicates
                     written.twins += order.twins
+                    piece = piece.append_column("lines", [order.lines])
                     kept = self._kept(piece, order.rows, groups, written)
                     _write_digests(kept, digests, compacted)
         written.rows = groups.rows
@@ -113,7 +117,7 @@ class PartWriter:
             if rows.num_rows:
                 written.failed.update(_codes(rows))
                 groups.add(nested_rows(self._job.compiled, rows, computed))
-                kept.append(rows.select(["content", "has_insert_id", "compacted"]))
+                kept.append(rows.select(["content", "processed", "lines", "has_insert_id", "compacted"]))
         return kept
 
     def _computed(self, rows: Any, written: WrittenPart) -> tuple[Any, dict[int, Any]]:
@@ -153,8 +157,13 @@ def _codes(rows: Any) -> dict[int, int]:
 
 
 def _write_digests(kept: Sequence[Any], digests: Any, compacted: Any) -> None:
+    import numpy as np
+
     for rows in kept:
-        digests.write(rows["content"].to_numpy().tobytes())
+        records = np.empty(rows.num_rows, EVENT_RECORD)
+        records["digest"], records["processed"] = rows["content"], rows["processed"]
+        records["lines"] = rows["lines"]
+        digests.write(records.tobytes())
         compacted.write(rows["compacted"].to_numpy()[rows["has_insert_id"].to_numpy()].tobytes())
 
 
