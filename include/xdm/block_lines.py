@@ -7,15 +7,16 @@ a member that is not read and white space make a line longer. Of the same length
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import compress
 from typing import Any, NamedTuple
 
 import msgspec
 
-from include.xdm.convert.values import Value
-from include.xdm.identity import NOT_CONTENT, content_lines
+from include.xdm.identity import NOT_CONTENT
 from include.xdm.lines import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper_than, is_plain
+from include.xdm.shape_writer import whole_objects
 from include.xdm.shapes import Properties, by_shape, encode, encode_lines
 
 _FEW_BRACKETS = DEPTH_LIMIT - 2
@@ -44,7 +45,7 @@ class ParsedLines(NamedTuple):
     events: list[str]
     properties: Properties
     contents: list[bytes]
-    """By event a line of ``identity.content_lines``."""
+    """By event the JSON of the properties that count in its content digest, sorted by name."""
     odd: list[int]
 
     def only(self, chosen: Sequence[bool]) -> ParsedLines:
@@ -76,43 +77,38 @@ def read_together(block: bytes) -> ParsedLines | None:
         return None
     if len(found) != len(ends):
         return None
-    parsed, length = _by_shape(range(len(ends)), found, _with_objects(characters, ends))
+    parsed, length = _by_shape(range(len(ends)), found)
     return parsed if length == len(block) else None
 
 
 def _by_shape(
-    places: Sequence[int],
-    found: Sequence[_Event | _RawEvent],
-    with_objects: Iterable[int],
-    *,
-    is_raw: bool = False,
+    places: Sequence[int], found: Sequence[_Event | _RawEvent], *, is_raw: bool = False
 ) -> tuple[ParsedLines, int]:
-    """Events by shape, and their length when they are written again, each with a newline.
-
-    ``with_objects``: numbers of the events of which a value may be or hold an object.
-    """
-    objects = [each.properties for each in found]
-    properties, order = by_shape(objects, is_raw=is_raw)
-    _freeze_objects(objects[n] for n in with_objects)
-    contents = content_lines([objects[n] for n in order], properties)
+    """Events by shape, and their length when they are written again, each with a newline."""
+    properties, order = by_shape([each.properties for each in found], is_raw=is_raw)
     events = [found[n].event for n in order]
-    length = len(contents) + len(encode_lines(events)) + (len('{"event":,"properties":}') - 1) * len(events)
+    length = len(encode_lines(events)) + (len('{"event":,"properties":}') - 1) * len(events)
+    objects: list[Any] = []
     for shape in properties.shapes:
-        others = [place for place, name in enumerate(shape.names) if name in NOT_CONTENT]
+        counts, others = _places(shape.names)
+        objects += whole_objects(
+            tuple(shape.names[n] for n in counts), [shape.columns[n] for n in counts], shape.rows
+        )
         for place in others:
             length += len(encode(shape.columns[place])) - 1 + len(f'"{shape.names[place]}":') * shape.rows
-        if others and len(others) == len(shape.names):  # without content, one comma less
+        if others and not counts:  # one comma less
             length -= shape.rows
+    contents = encode_lines(objects)
     lines = contents.split(b"\n")[:-1]
-    return ParsedLines([places[n] for n in order], events, properties, lines, []), length
+    return ParsedLines([places[n] for n in order], events, properties, lines, []), length + len(contents)
 
 
-def _freeze_objects(events: Iterable[dict[str, Value]]) -> None:
-    """Replaces arrays and objects by their texts: the members of an object in them are not sorted in a digest."""
-    for each in events:
-        for name, value in each.items():
-            if isinstance(value, (dict, list)):
-                each[name] = msgspec.Raw(encode(value))
+@lru_cache(2_000)
+def _places(names: tuple[str, ...]) -> tuple[list[int], list[int]]:
+    """The places of the names that count in a content digest, sorted by name, and of the others."""
+    places = sorted(range(len(names)), key=lambda place: names[place])
+    counts = [place for place in places if names[place] not in NOT_CONTENT]
+    return counts, [place for place in places if names[place] in NOT_CONTENT]
 
 
 def _is_utf8(block: bytes) -> bool:
@@ -127,17 +123,6 @@ def _is_utf8(block: bytes) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
-
-
-def _with_objects(characters: Any, ends: Any) -> Sequence[int]:
-    """The numbers of the lines with more objects than an event and its properties."""
-    import numpy as np
-
-    opening = characters == _OPENING
-    if np.count_nonzero(opening) <= 2 * len(ends):
-        return ()
-    numbers: list[int] = np.flatnonzero(_in_lines(opening, ends) > 2).tolist()
-    return numbers
 
 
 def _in_lines(marks: Any, ends: Any) -> Any:
@@ -178,8 +163,8 @@ def read_apart(block: bytes) -> ParsedLines:
             spelled.append((place, raw))
         else:
             odd.append(place)
-    one, _ = _by_shape([n for n, _ in exact], [each for _, each in exact], range(len(exact)))
-    other, _ = _by_shape([n for n, _ in spelled], [each for _, each in spelled], (), is_raw=True)
+    one, _ = _by_shape([n for n, _ in exact], [each for _, each in exact])
+    other, _ = _by_shape([n for n, _ in spelled], [each for _, each in spelled], is_raw=True)
     return ParsedLines(
         one.places + other.places,
         one.events + other.events,

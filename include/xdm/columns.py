@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,11 +16,12 @@ from include.xdm.convert.values import Value, parse_text
 from include.xdm.functions.arrow import on_row
 from include.xdm.functions.values import json_text
 from include.xdm.schema import Kind, XdmField
+from include.xdm.shape_writer import sparse_objects
 from include.xdm.shapes import Properties, Shape, encode, encode_lines
 from include.xdm.sources import Sources
 
-_COLON, _N, _QUOTE = b':n"'
 _NOTHING = (b"null", b'""')
+_MOST_SHAPES = 10_000
 _TEXT = ColumnConverter(XdmField((), Kind.STRING, {}))
 
 
@@ -63,6 +63,7 @@ class ColumnBuilder:
 
     compiled: CompiledMapping
     names: Counter[str] = field(default_factory=Counter)
+    _unmapped_places: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
     _assemblers: dict[int, Callable[..., tuple[Any, bool]]] = field(default_factory=dict)
 
     def build(self, events: Sequence[str], properties: Properties) -> Columns:
@@ -147,33 +148,35 @@ class ColumnBuilder:
         """The unmapped JSON of each event, with what has to go back into it; nulls and empty texts are left out."""
         import pyarrow as pa
 
-        objects: list[dict[str, Value]] = []
-        counts, without = Counter[str](), Counter[str]()
+        objects: list[Any] = []
         for shape in properties.shapes:
             names, columns = self._unmapped_columns(shape)
-            rows = zip(*columns, strict=True) if names else [()] * shape.rows
-            objects += map(dict, map(zip, repeat(names), rows))
-            counts.update(dict.fromkeys(names, shape.rows))
-        encoded = encode_lines(objects)
-        lines = encoded.split(b"\n")[:-1]
-        for row, line in enumerate(lines) if _may_hold_nothing(encoded) else ():
-            if b":null" in line or b':""' in line:
-                nothing = [name for name, value in objects[row].items() if _is_nothing(value)]
-                without.update(nothing)
-                for name in nothing:
-                    del objects[row][name]
-                lines[row] = encode(objects[row])
-        self.names.update(counts - without)
+            objects += sparse_objects(names, columns, shape.rows)
+            for name, column in zip(names, columns, strict=True):
+                if rows := shape.rows - column.count(None):
+                    self.names[name] += rows
         if self.compiled.unmapped is None:
             return None
+        lines = encode_lines(objects).split(b"\n")[:-1]
         for row, again in back.items():
             lines[row] = self._with(lines[row], row, again, properties)
         return pa.array([None if line == b"{}" else line for line in lines], pa.string())
 
-    def _unmapped_columns(self, shape: Shape) -> tuple[list[str], list[Sequence[Value]]]:
-        whole = self.compiled.whole
-        kept = [place for place, name in enumerate(shape.names) if name not in whole]
-        return [shape.names[place] for place in kept], [shape.columns[place] for place in kept]
+    def _unmapped_columns(self, shape: Shape) -> tuple[tuple[str, ...], list[Sequence[Value]]]:
+        """The names and columns of what is not mapped whole; what is nothing is None."""
+        if shape.names not in self._unmapped_places:
+            if len(self._unmapped_places) >= _MOST_SHAPES:
+                self._unmapped_places.clear()
+            self._unmapped_places[shape.names] = [
+                place for place, name in enumerate(shape.names) if name not in self.compiled.whole
+            ]
+        places = self._unmapped_places[shape.names]
+        columns = [shape.columns[place] for place in places]
+        if shape.is_raw:
+            columns = [[None if bytes(v) in _NOTHING else v for v in column] for column in columns]
+        else:
+            columns = [[v if v != "" else None for v in c] if "" in c else c for c in columns]
+        return tuple(shape.names[place] for place in places), columns
 
     def _with(self, line: bytes, row: int, names: set[str], properties: Properties) -> bytes:
         found = {name: properties.texts(name)[row] for name in self.compiled.whole if name in names}
@@ -185,16 +188,6 @@ class ColumnBuilder:
 
 def _is_nothing(value: Value) -> bool:
     return value is None or value == "" or (isinstance(value, msgspec.Raw) and bytes(value) in _NOTHING)
-
-
-def _may_hold_nothing(encoded: bytes) -> bool:
-    """Whether some value may be null or an empty text: what follows a colon is looked at, in a string too."""
-    import numpy as np
-
-    characters = np.frombuffer(encoded, np.uint8)
-    after_colon = np.flatnonzero(characters[:-2] == _COLON) + 1
-    first, second = characters[after_colon], characters[after_colon + 1]
-    return bool(((first == _N) | ((first == _QUOTE) & (second == _QUOTE))).any())
 
 
 def _part_texts(part: Part, sources: Sources) -> Sequence[str | None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from binascii import crc32
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from json.encoder import encode_basestring as _quote  # what json.dumps does to a string, in C
 from typing import Any
@@ -71,10 +71,9 @@ def event_id_of_content(
     return _hash(f"[{project_id},{_quote(event)},{_quote(distinct_id)},{seconds},[{pairs}]]")
 
 
-NOT_CONTENT = (*sorted(PROCESSING_PROPERTIES), "time")
+NOT_CONTENT = PROCESSING_PROPERTIES | {"time"}
 """Properties that do not count in a content digest."""
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
-_encode_sorted_lines = msgspec.json.Encoder(order="sorted").encode_lines
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
@@ -115,20 +114,11 @@ def compaction_keys(
     return [one << 31 ^ other for one, other in zip(first, second, strict=True)]
 
 
-def content_lines(objects: Sequence[dict[str, Any]], names: Container[object]) -> bytes:
-    """Return for each event a line with the JSON of the properties that count in a content digest, sorted by name.
-
-    The others are removed from ``objects``. ``names``: of all the properties that some event has.
-    """
-    for name in NOT_CONTENT:
-        if name in names:
-            for each in objects:
-                each.pop(name, None)
-    return _encode_sorted_lines(objects)
-
-
 def content_digests(events: Sequence[str], seconds: Sequence[int], lines: Sequence[bytes]) -> bytes:
-    """Return ``content_digest`` of many events, 8 bytes each, most significant first. ``lines``: ``content_lines``."""
+    """Return ``content_digest`` of many events, 8 bytes each, most significant first.
+
+    ``lines``: for each event the JSON of the properties that count, sorted by name.
+    """
     blake2b = hashlib.blake2b
     heads = _lines(zip(events, seconds, strict=True))
     return b"".join([
