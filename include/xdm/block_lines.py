@@ -7,7 +7,7 @@ a member that is not read and white space make a line longer. Of the same length
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import compress
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from include.xdm.shapes import Properties, by_shape, encode, encode_lines
 
 _FEW_BRACKETS = DEPTH_LIMIT - 2
 """With so few in a line, in addition to the two of every event, none of them can be too deep."""
+_EVENTS_AT_ONCE = 64
 _NEWLINE, _BRACKET, _OPENING, _CLOSING, _BACKSLASH, _U = b"\n[{}\\u"
 
 
@@ -72,21 +73,31 @@ def read_together(block: bytes) -> ParsedLines | None:
     if not _is_utf8(block) or _may_be_deep(characters, ends) or _may_escape(block, characters):
         return None
     try:
-        found = _decoder.decode_lines(block)
+        parsed, length = _by_shape(_decoded(block, ends))
     except (msgspec.DecodeError, RecursionError):
         return None
-    if len(found) != len(ends):
-        return None
-    parsed, length = _by_shape(range(len(ends)), found)
-    return parsed if length == len(block) else None
+    return parsed if length == len(block) and len(parsed.events) == len(ends) else None
 
 
-def _by_shape(
-    places: Sequence[int], found: Sequence[_Event | _RawEvent], *, is_raw: bool = False
-) -> tuple[ParsedLines, int]:
+def _decoded(block: bytes, ends: Any) -> Iterator[_Event]:
+    """Events, decoded a few at a time: their dicts, which are large, stay in the cache until they are shapes."""
+    first = 0
+    for end in [*(ends[_EVENTS_AT_ONCE - 1 :: _EVENTS_AT_ONCE] + 1).tolist(), len(block)]:
+        yield from _decoder.decode_lines(block[first:end])
+        first = end
+
+
+def _by_shape(found: Iterable[_Event | _RawEvent], *, is_raw: bool = False) -> tuple[ParsedLines, int]:
     """Events by shape, and their length when they are written again, each with a newline."""
-    properties, order = by_shape([each.properties for each in found], is_raw=is_raw)
-    events = [found[n].event for n in order]
+    names: list[str] = []
+
+    def properties_of() -> Iterator[dict[str, Any]]:
+        for each in found:
+            names.append(each.event)
+            yield each.properties
+
+    properties, order = by_shape(properties_of(), is_raw=is_raw)
+    events = [names[n] for n in order]
     length = len(encode_lines(events)) + (len('{"event":,"properties":}') - 1) * len(events)
     objects: list[Any] = []
     for shape in properties.shapes:
@@ -100,7 +111,7 @@ def _by_shape(
             length -= shape.rows
     contents = encode_lines(objects)
     lines = contents.split(b"\n")[:-1]
-    return ParsedLines([places[n] for n in order], events, properties, lines, []), length + len(contents)
+    return ParsedLines(order, events, properties, lines, []), length + len(contents)
 
 
 @lru_cache(2_000)
@@ -163,10 +174,10 @@ def read_apart(block: bytes) -> ParsedLines:
             spelled.append((place, raw))
         else:
             odd.append(place)
-    one, _ = _by_shape([n for n, _ in exact], [each for _, each in exact])
-    other, _ = _by_shape([n for n, _ in spelled], [each for _, each in spelled], is_raw=True)
+    one, _ = _by_shape([each for _, each in exact])
+    other, _ = _by_shape([each for _, each in spelled], is_raw=True)
     return ParsedLines(
-        one.places + other.places,
+        [exact[n][0] for n in one.places] + [spelled[n][0] for n in other.places],
         one.events + other.events,
         one.properties + other.properties,
         one.contents + other.contents,

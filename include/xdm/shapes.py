@@ -109,20 +109,20 @@ class Properties:
         return Properties([*self.shapes, *other.shapes])
 
 
-def by_shape(events: Sequence[Mapping[str, Value]], *, is_raw: bool) -> tuple[Properties, list[int]]:
+def by_shape(events: Iterable[Mapping[str, Value]], *, is_raw: bool) -> tuple[Properties, list[int]]:
     """Return the properties of events, and in their order the place of each event in ``events``."""
-    groups: dict[tuple[str, ...], list[int]] = {}
+    groups: dict[tuple[str, ...], tuple[list[int], list[tuple[Value, ...]]]] = {}
     for place, each in enumerate(events):
         names = tuple(each)
-        if names in groups:
-            groups[names].append(place)
-        else:
-            groups[names] = [place]
+        group = groups.get(names)
+        if group is None:
+            group = groups[names] = ([], [])
+        group[0].append(place)
+        group[1].append(tuple(each.values()))
     shapes = [
-        Shape(names, list(zip(*[events[n].values() for n in places], strict=True)), len(places), is_raw)
-        for names, places in groups.items()
+        Shape(names, list(zip(*rows, strict=True)), len(rows), is_raw) for names, (_, rows) in groups.items()
     ]
-    return Properties(shapes), [place for places in groups.values() for place in places]
+    return Properties(shapes), [place for places, _ in groups.values() for place in places]
 
 
 def rows_of(shape: Shape) -> Iterable[tuple[Value, ...]]:
