@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from isal import igzip
 
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 512 * 1024
 """A block, and what is made of it, stay in a core's cache."""
 _BOM = b"\xef\xbb\xbf"
 _NEWLINE, _SPACE = 10, 32

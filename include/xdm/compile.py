@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from include.xdm.assemble import Part, part_of
 from include.xdm.computed import CompiledExpressions, compile_expressions
@@ -62,6 +63,26 @@ class CompiledMapping:
     """The first names of all destinations, in the mapping set's order."""
     primary_in_map: bool = True
     """Whether ``identityMap`` names the primary identity; else a field does."""
+
+    @cached_property
+    def columns(self) -> dict[int, str]:
+        """By leaf the name of its spilled column; leaves that read one source as one kind of value share it."""
+        owners: dict[tuple[Any, ...], int] = {}
+        return {
+            leaf.number: f"c{owners.setdefault((leaf.sources, kind) if kind.is_scalar else (leaf.number,), leaf.number)}"
+            for leaf in self.leaves
+            for kind in [leaf.converter.field.kind]
+        }
+
+    @cached_property
+    def identity_columns(self) -> tuple[str, ...]:
+        """By identity the name of the spilled column of its texts: that of a leaf, if there is one."""
+        texts = {
+            leaf.property: self.columns[leaf.number]
+            for leaf in self.leaves
+            if leaf.converter.field.kind is Kind.STRING
+        }
+        return tuple(texts.get(name, f"i{n}") for n, (name, _) in enumerate(self.identities))
 
     @cached_property
     def read_properties(self) -> tuple[str, ...]:

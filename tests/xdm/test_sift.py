@@ -21,6 +21,7 @@ from include.xdm import lines, sift
 from include.xdm.columns import ColumnBuilder
 from include.xdm.event_block import BlockReader, EvidenceLog
 from include.xdm.identity import event_id
+from include.xdm.shapes import by_shape
 from include.xdm.sift import Sieve, SiftedEvent
 from tests.making import DAY, LATER, NOON, PROJECT_ID, event, line
 from tests.mapping_rows import NOTHING
@@ -50,8 +51,9 @@ def in_a_block(bodies: Sequence[bytes], **changes: Any) -> list[SiftedEvent | di
     contents = [
         int.from_bytes(rows.contents[n : n + 8], "big", signed=True) for n in range(0, len(rows.contents), 8)
     ]
+    properties = list(map(rows.properties.row, range(len(rows))))
     columns = (rows.line_numbers, rows.ids, rows.timestamps_ms, rows.wall_seconds, rows.processed_ms,
-               rows.has_insert_id, rows.events, rows.properties, contents, rows.compacted)  # fmt: skip
+               rows.has_insert_id, rows.events, properties, contents, rows.compacted)  # fmt: skip
     found = [SiftedEvent(*row) for row in zip(*columns, strict=True)]
     numbered = [(row.line_number, row) for row in found] + [
         (record["line_number"], record) for record in refused
@@ -95,7 +97,8 @@ def kept(body: bytes, **changes: Any) -> SiftedEvent:
 def unmapped(sifted: SiftedEvent, mapped: Iterable[str] = ()) -> str:
     """The unmapped JSON of an event, where a mapping set takes some properties whole."""
     compiled = replace(NOTHING, whole=dict.fromkeys(mapped, ()), unmapped=("_acme", "unmapped"))
-    (text,) = ColumnBuilder(compiled).build([sifted.event], [dict(sifted.properties)]).unmapped.to_pylist()
+    properties, _ = by_shape([sifted.properties], is_raw=True)
+    (text,) = ColumnBuilder(compiled).build([sifted.event], properties).unmapped.to_pylist()
     return str(text)
 
 
@@ -401,7 +404,7 @@ def test_nulls_empty_texts_and_mapped_properties_are_not_kept_twice() -> None:
 def test_names_of_unmapped_properties_are_counted() -> None:
     builder = ColumnBuilder(replace(NOTHING, whole={"time": (), "distinct_id": ()}))
     for body in (raw_line(b'"a":1,"b":2,"c":null'), raw_line(b'"a":1')):
-        builder.build(["A"], [kept(body).properties])
+        builder.build(["A"], by_shape([kept(body).properties], is_raw=True)[0])
     assert builder.names == {"a": 2, "b": 1}
 
 

@@ -21,7 +21,7 @@ def nested_rows(compiled: CompiledMapping, rows: Any, computed: Mapping[int, Any
 
     tree: _Tree = {}
     for leaf in compiled.leaves:
-        _plant(tree, leaf.destination, _one_chunk(rows[f"c{leaf.number}"]))
+        _plant(tree, leaf.destination, _one_chunk(rows[compiled.columns[leaf.number]]))
     for leaf in compiled.constants:
         _plant(tree, leaf.destination, _constant(leaf, rows.num_rows))
     for leaf in compiled.computed:
@@ -98,7 +98,7 @@ def identity_map(compiled: CompiledMapping, rows: Any) -> Any:
     count, kind = rows.num_rows, identity_map_type()
     if not compiled.identities:
         return pa.nulls(count, kind)
-    texts = [_clean(_one_chunk(rows[f"i{n}"])) for n in range(len(compiled.identities))]
+    texts = [_clean(_one_chunk(rows[name])) for name in compiled.identity_columns]
     there = [text.is_valid().to_numpy(zero_copy_only=False) for text in texts]
     taken = np.zeros(count, bool)
     primary = []

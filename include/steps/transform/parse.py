@@ -125,7 +125,7 @@ class _Parser:
             event = again.event(number, line)
             assert isinstance(event, SiftedEvent)  # it was read before
             rows = EventRows()
-            rows.add(event)
+            rows.add([event])
             before = self._builder.names.copy()
             try:
                 batch = self._batch(rows)
