@@ -389,7 +389,7 @@ class TestImport:
 
 class TestRate:
     @pytest.mark.parametrize(
-        "limit", [{"ingestion_events_per_minute": 3}, {"ingestion_bytes_per_minute": 700}]
+        "limit", [{"ingestion_events_per_minute": 3}, {"ingestion_bytes_per_minute": 550}]
     )
     def test_more_than_a_project_may_send_in_a_minute(self, mixpanel: Sandbox, limit: dict[str, int]) -> None:
         mixpanel.project(NEW, **limit)
