@@ -18,7 +18,8 @@ from starlette.responses import JSONResponse, Response
 from include.sandbox import ims_console, ims_control
 from include.sandbox.aep.gateway import CREDENTIALS, TOKENS, token_key
 from include.sandbox.aep.problems import Problem
-from include.sandbox.aep.settings import AepSettings, change
+from include.sandbox.aep.service_settings import AepSettings
+from include.sandbox.aep.settings import change
 from include.sandbox.ims_credentials import scopes_of, seed, use_secret
 from include.sandbox.store import Document
 from include.sandbox.world import World

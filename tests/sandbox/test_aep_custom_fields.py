@@ -74,6 +74,17 @@ def one_schema(schema: dict[str, Any]) -> str:
     return f"{TENANT}/schemas/{quote(schema['$id'], safe='')}"
 
 
+def test_a_field_group_may_extend_a_standard_one(aep: Adobe) -> None:
+    """As the UI makes one that adds a field to a standard object, and as EP:xdm/api/csv-to-schema.md shows it."""
+    body = standard_extension("commerce", "order")
+    own = body.pop("definitions")["customFields"]
+    group = aep.ok("POST", f"{TENANT}/fieldgroups", json={**body, "allOf": [own, {"$ref": COMMERCE}]})
+    full = aep.ok("GET", one_schema(aep.schema(group["$id"])), headers={"Accept": FULL})["properties"]
+    order = full["commerce"]["properties"]["order"]["properties"]
+    assert "gift" in order["_acmesandbox"]["properties"] and "priceTotal" in order
+    assert "productListItems" in full
+
+
 @pytest.mark.parametrize(
     "body",
     [

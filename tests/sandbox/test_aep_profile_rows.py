@@ -11,8 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from include.sandbox.aep.constants import EXPORT, REGISTRY
+from include.sandbox.aep.row_identity import has_primary
+from include.sandbox.aep.rows_identity import without_primary
 from tests.sandbox.adobe import Adobe, adobe, lines, row
 
 pytestmark = pytest.mark.sandbox
@@ -98,7 +102,6 @@ def test_the_primary_identity_field_is_required_with_what_is_above_it(
 def test_without_such_a_field_identity_map_needs_a_primary_identity(
     aep: Adobe, schema: dict[str, Any], form: str
 ) -> None:
-    settings(aep, profile_needs="identityMap")
     assert enable(aep, schema).status_code == 200
     dataset = aep.dataset(schema["$id"], **PROFILE)
     rows = [
@@ -113,7 +116,25 @@ def test_without_such_a_field_identity_map_needs_a_primary_identity(
     assert set(columns(aep, body["id"])) == {("1555", "identityMap")}
 
 
+LISTS = st.dictionaries(
+    st.sampled_from(["Email", "Phone", "x"]),
+    st.lists(st.fixed_dictionaries({"id": st.just("a"), "primary": st.none() | st.booleans()}), max_size=3),
+    max_size=3,
+)
+
+
+@given(maps=st.lists(st.none() | LISTS, min_size=1, max_size=8), start=st.integers(0, 3))
+def test_columns_tell_who_has_a_primary_identity_as_rows_do(maps: list[Any], start: int) -> None:
+    identity = pa.struct([("id", pa.string()), ("primary", pa.bool_())])
+    kind = pa.map_(pa.string(), pa.list_(identity))
+    column = pa.array([None if each is None else list(each.items()) for each in maps], kind)
+    batch = pa.record_batch({"identityMap": column}).slice(min(start, len(maps) - 1))
+    expected = {n for n, each in enumerate(maps[min(start, len(maps) - 1) :]) if not has_primary(each)}
+    assert without_primary(batch) == expected
+
+
 def test_a_schema_needs_a_descriptor_unless_identity_map_will_do(aep: Adobe, schema: dict[str, Any]) -> None:
+    settings(aep, profile_needs="descriptor")
     assert "primary identity" in enable(aep, schema).json()["detail"]
     settings(aep, profile_needs="identityMap")
     assert enable(aep, schema).status_code == 200

@@ -387,6 +387,35 @@ class TestImport:
         assert values.json() == ["paid"], "the latest one ingested"
 
 
+class TestRate:
+    @pytest.mark.parametrize(
+        "limit", [{"ingestion_events_per_minute": 3}, {"ingestion_bytes_per_minute": 550}]
+    )
+    def test_more_than_a_project_may_send_in_a_minute(self, mixpanel: Sandbox, limit: dict[str, int]) -> None:
+        mixpanel.project(NEW, **limit)
+
+        def sent() -> list[int]:
+            options: dict[str, Any] = {"json": [event()], "auth": ACCOUNT, "params": {"project_id": NEW}}
+            update = {"$token": TOKEN, "$distinct_id": "ann", "$set": {"x": "y" * 100}}
+            answers = [post(mixpanel, "/import", **options), post(mixpanel, "/track", json=event())]
+            answers += [
+                post(mixpanel, "/engage", json=update),
+                post(mixpanel, "/track?verbose=1", json=event()),
+            ]
+            return [answer.status_code for answer in answers]
+
+        assert sent() == [200, 200, 200, 429]
+        refused = post(mixpanel, "/track", json=event())
+        assert refused.json() == {
+            "code": 429,
+            "error": "Project exceeded rate limits. Please retry the request with exponential backoff.",
+            "status": "Too Many Requests",
+        }
+        assert len(exported(mixpanel)) == 2
+        mixpanel.control("/clock", {"advance_seconds": 60})
+        assert sent() == [200, 200, 200, 429]
+
+
 class TestProfiles:
     def update(self, sandbox: Sandbox, *updates: dict[str, Any], path: str = "/engage", **query: Any) -> Any:
         who = {"$token": TOKEN, "$distinct_id": "ann"}

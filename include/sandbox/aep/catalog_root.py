@@ -95,7 +95,7 @@ class _Handlers:
     def _handle(self, call: Call, part: Json, resource: str, body: Any) -> Response:
         address = urlsplit(resource)
         for route in self._router.routes:
-            handler = getattr(getattr(route, "endpoint", None), "catalog_handler", None)
+            handler = getattr(getattr(route, "endpoint", None), "handler", None)
             methods: Any = getattr(route, "methods", None) or ()
             match = getattr(route, "path_regex", None)
             found = match.match(CATALOG + unquote(address.path)) if match is not None else None

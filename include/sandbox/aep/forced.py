@@ -5,8 +5,8 @@ from __future__ import annotations
 import fnmatch
 from typing import Any
 
-from include.sandbox.aep.ingest_settings import is_amount
 from include.sandbox.aep.place import Place
+from include.sandbox.aep.setting_fields import is_amount
 from include.sandbox.store import Store
 
 _KIND = "aep/forced"

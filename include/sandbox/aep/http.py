@@ -115,7 +115,7 @@ def _endpoint(world: World, handler: Handler, shape: Shape, *, atomic: bool, has
         return response
 
     # Several requests in one call the handlers themselves.
-    endpoint.catalog_handler = None if inspect.iscoroutinefunction(handler) else handler  # type: ignore[attr-defined]
+    endpoint.handler = None if inspect.iscoroutinefunction(handler) else handler  # type: ignore[attr-defined]
     return endpoint
 
 

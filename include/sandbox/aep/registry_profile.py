@@ -8,7 +8,7 @@ from include.sandbox.aep.namespaces import find_namespace
 from include.sandbox.aep.place import DESCRIPTORS, RESOURCES, Place
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.registry_resolve import resolve
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 
 Json = dict[str, Any]
 

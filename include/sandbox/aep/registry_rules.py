@@ -13,7 +13,7 @@ from include.sandbox.aep.registry_resolve import resolve
 from include.sandbox.aep.registry_standard import standard_objects
 from include.sandbox.aep.registry_types import typed
 from include.sandbox.aep.row_schema import row_schema, validator_of
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 
 _DERIVED = ("meta:class", "meta:extends", "meta:datasetNamespace")
 """What follows from the composition, whatever a body says."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from include.sandbox.aep.constants import AEP_SANDBOXES, DEMO_USER
 from include.sandbox.aep.http import Call
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 from include.sandbox.aep.standard.notation import LIBRARY_VERSION
 
 _GUIDE_NAMES = {"repo:createdDate": "repo:createDate", "xdm:createdUserId": "xdm:repositoryCreatedBy"}

@@ -19,7 +19,7 @@ from include.sandbox.aep.registry_references import references
 from include.sandbox.aep.registry_rules import checked
 from include.sandbox.aep.registry_system import identified, stamped, written
 from include.sandbox.aep.registry_transfer import imported
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 
 _READ_ONLY = ("$id", "meta:altId", "meta:resourceType")
 Json = dict[str, Any]

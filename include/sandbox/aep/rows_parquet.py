@@ -11,6 +11,7 @@ from include.sandbox.aep.row_check import RowChecker
 from include.sandbox.aep.row_identity import RowRules
 from include.sandbox.aep.row_schema import kind_of
 from include.sandbox.aep.rows_arrow import ColumnCheck
+from include.sandbox.aep.rows_identity import without_primary
 from include.sandbox.aep.rows_json import Unreadable
 
 _ROWS = 4096
@@ -36,7 +37,9 @@ def parquet_suspects(
     check = ColumnCheck(rules.schema)
     for batch in _batches(path, rules.schema):
         suspects = check.suspects(batch) | _late(batch, checker.latest_ms)
-        if rules.primary_in_map or _leaves(batch.schema) > checker.most_fields:
+        if rules.primary_in_map:
+            suspects |= without_primary(batch)
+        if _leaves(batch.schema) > checker.most_fields:
             suspects = set(range(len(batch)))
         _add_dates(batch, suspects, dates)
         keys = batch.column("_id").to_pylist() if "_id" in batch.schema.names else [""] * len(batch)

@@ -37,6 +37,7 @@ class Mixpanel:
         self.limiter = Limiter(world)
         self.returned = Returned(world)
         self.engage = Engage(self.profiles)
+        self.ingestion = Ingestion(world, self.registry, self.book, self.profiles)
         self.lexicon = Lexicon(self.shelf, self.limiter)
 
     def router(self) -> APIRouter:
@@ -47,7 +48,7 @@ class Mixpanel:
         routes.include_router(
             QueryApi(self.world, self.registry, self.limiter, self._answers()).router(),
         )
-        routes.include_router(Ingestion(self.world, self.registry, self.book, self.profiles).router())
+        routes.include_router(self.ingestion.router())
         routes.include_router(AppApi(self.world, self.registry).router(self._app_routes()))
         routes.include_router(
             Control(self.world, self.registry, self.book, self.returned, self.forget).router()
@@ -60,6 +61,7 @@ class Mixpanel:
         self.book.clear()
         self.limiter.clear()
         self.engage.clear()
+        self.ingestion.rate.clear()
         self.lexicon.clear()
         self.registry.seed()
         self.shelf.seed()

@@ -60,6 +60,10 @@ class Project(BaseModel):
     classified_properties: list[str] = Field(default_factory=list)
     """Event properties that only an account with access to classified data may see."""
     engage_page_size: int = Field(default=1000, ge=1, le=100_000)
+    ingestion_events_per_minute: int | None = Field(default=30_000 * 60, ge=0)
+    """More records than this in a minute are 429, for all ways of sending together; null: no limit."""
+    ingestion_bytes_per_minute: int | None = Field(default=2_000_000_000, ge=0)
+    """The same for uncompressed bytes."""
     limits: Limits = Field(default_factory=settings.export_limits)
     query_limits: Limits = Field(default_factory=settings.query_limits)
     lexicon_limits: Limits = Field(default_factory=settings.lexicon_limits)

@@ -18,7 +18,7 @@ from include.sandbox.aep.dataprep.schemas import output_schema
 from include.sandbox.aep.http import Call, Routes
 from include.sandbox.aep.place import Place
 from include.sandbox.aep.problems import problem
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 from include.sandbox.world import World
 
 SETS = "mapping-sets"

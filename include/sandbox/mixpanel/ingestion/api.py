@@ -17,6 +17,7 @@ from include.sandbox.mixpanel.ingestion.access import import_project, project_of
 from include.sandbox.mixpanel.ingestion.answers import Failed, imported, plain, refusal
 from include.sandbox.mixpanel.ingestion.payload import Payload, PayloadError, read_payload
 from include.sandbox.mixpanel.ingestion.profile_writer import ProfileWriter
+from include.sandbox.mixpanel.ingestion.rate import Rate
 from include.sandbox.mixpanel.ingestion.stored import Arrival, is_ignored, stored_row
 from include.sandbox.mixpanel.ingestion.updates import update_fault
 from include.sandbox.mixpanel.ingestion.validation import Fault, import_fault, track_fault
@@ -39,6 +40,7 @@ class Ingestion:
     def __init__(self, world: World, registry: Registry, book: EventBook, profiles: ProfileBook) -> None:
         self._world, self._registry, self._book = world, registry, book
         self._profiles = ProfileWriter(world, profiles)
+        self.rate = Rate(world)
 
     def router(self) -> APIRouter:
         routes = APIRouter()
@@ -63,6 +65,7 @@ class Ingestion:
         for token, records in by_token.items():
             # "This does not signify a valid project token": what has another one is taken, and gone.
             if project := project_of_token(request, self._registry, token):
+                self.rate.admit(project, len(records), _share(payload, records))
                 self._keep(request, project, records, imported=False)
         return _answer(payload, len(good), failed, "insert_id")
 
@@ -71,6 +74,7 @@ class Ingestion:
             project = import_project(request, self._registry, self._world.clock.now(), payload.params)
         except Refusal as refused:
             return refusal(refused.status, refused.error)
+        self.rate.admit(project, len(payload.records), payload.size)
         now_ms = self._world.clock.milliseconds()
         good, failed = _sorted_out(payload.records, lambda record: import_fault(record, now_ms))
         self._keep(request, project, good, imported=True)
@@ -105,6 +109,7 @@ class Ingestion:
             by_token[str(record["$token"])].append(record)
         for token, records in by_token.items():
             if project := project_of_token(request, self._registry, token):
+                self.rate.admit(project, len(records), _share(payload, records))
                 self._profiles.update(project, records, group=group)
         return _answer(payload, len(good), failed, "insert_id")
 
@@ -112,11 +117,9 @@ class Ingestion:
 def _endpoint(path: str, handler: Handler) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         try:
-            payload = await read_payload(request)
+            response = await run_in_threadpool(handler, request, await read_payload(request))
         except PayloadError as error:
             response = _refused(path, error)
-        else:
-            response = await run_in_threadpool(handler, request, payload)
         response.headers.update(_ANY_ORIGIN)
         return response
 
@@ -159,6 +162,11 @@ def _answer(payload: Payload, good: int, failed: Sequence[Failed], key: str) -> 
         return imported(good, failed, key)
     error = failed[0].fault.message if failed and not good else None
     return plain(payload.params, error)
+
+
+def _share(payload: Payload, records: Sequence[Any]) -> int:
+    """The bytes of these records, as far as it matters."""
+    return payload.size * len(records) // max(1, len(payload.records))
 
 
 def _host(request: Request, project: Project) -> str:

@@ -42,6 +42,8 @@ class Payload:
     """Parameters of the query, and over them those of a form."""
     in_data: bool
     """Whether the records came in a parameter ``data``, as older clients and most SDKs send them."""
+    size: int
+    """Bytes, uncompressed."""
 
     def flag(self, name: str) -> bool:
         return self.params.get(name, "") in ("1", "true")
@@ -67,15 +69,17 @@ def _read(body: bytes, content_type: str, params: dict[str, str]) -> Payload:
         except ValueError as error:
             raise PayloadError(400, "the form has too many fields") from error
         body = b""
+    size = len(body)
     if not body and "data" in params:
-        records, in_data = _decoded(_from_data(params["data"])), True
+        plain = _from_data(params["data"])
+        records, in_data, size = _decoded(plain), True, len(plain)
     elif kind in _NDJSON:
         records, in_data = [_json(line) for line in body.split(b"\n") if line.strip()], False
     else:
         records, in_data = _decoded(body), False
     if len(records) > MOST_RECORDS:
         raise PayloadError(413, f"request exceeds max limit of {MOST_RECORDS} records")
-    return Payload(records, params, in_data)
+    return Payload(records, params, in_data, size)
 
 
 async def _body(request: Request) -> bytes:
