@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from include.errors import AccessDenied, ConfigError, DatasetMissing, SchemaError
+from include.errors import AccessDenied, ConfigError, DatasetMissing, PipelineError, SchemaError
 from tests.aep.company import (
     COMMERCE,
     ENABLED,
@@ -291,6 +291,30 @@ def test_a_right_that_is_missing_is_named_and_the_next_run_continues(
     assert f"{len(made)} of {len(plan.changes)} changes were made" in str(denied.value)
     assert company.apply(pipeline).changes == [change.done for change in left]
     assert company.plan(pipeline).changes == ()
+
+
+@pytest.mark.parametrize("path", RIGHTS, ids=[path.rpartition("/")[2] for path in RIGHTS])
+def test_a_change_whose_answer_is_lost_is_not_made_twice(company: Company, path: str) -> None:
+    code = f"L{abs(hash(company.name)) % 10**9}"
+    pipeline = company.pipeline([USER], own(company), aep={"profile": True}, identities={"$user_id": code})
+    planned = company.plan(pipeline).changes
+    refuse(company, path, {"do": "drop", "end": "reset", "after": True})
+    with pytest.raises(PipelineError):
+        company.apply(pipeline)
+    left = company.plan(pipeline).changes
+    made = [change for change in planned if change.what not in {each.what for each in left}]
+    assert path.rpartition("/")[2] in " ".join(company.writes()[-len(made) :])
+    company.apply(pipeline)
+    assert company.plan(pipeline).changes == ()
+    assert len([line for line in company.writes() if line.endswith(path)]) == sum(
+        line_of(change.kind) == path for change in left
+    )
+
+
+def line_of(kind: str) -> str:
+    """Where a change of a kind is sent."""
+    words = {"namespace": 0, "field_group": 1, "create_schema": 2, "mark": 3, "create_dataset": 4}
+    return next((list(RIGHTS)[place] for word, place in words.items() if word in kind), "")
 
 
 def refuse(company: Company, path: str, action: dict[str, Any], times: int = 1) -> None:
