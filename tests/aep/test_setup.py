@@ -187,6 +187,27 @@ def test_what_cannot_succeed_is_refused_before_the_first_change(
     assert company.writes() == []
 
 
+def test_all_reasons_against_a_plan_are_told_at_once(company: Company) -> None:
+    company.dataset(company.schema(title=" other"))
+    target = {"field_groups": ["Web Detail"]}
+    pipeline = company.pipeline([TYPE], own(company), aep=target, identities={"$user_id": "ecid"})
+    with pytest.raises(SchemaError) as refused:
+        company.plan(pipeline)
+    told = str(refused.value)
+    assert all(
+        part in told
+        for part in ("has another schema than", "no field group 'Web Detail'", "namespace 'ecid'")
+    )
+
+
+@pytest.mark.parametrize("name", ["1st", "_acme", "a b", "ä", ""])
+def test_a_field_name_that_aep_refuses_is_refused_before(company: Company, name: str) -> None:
+    fields = {"place": {"type": "object", "properties": {name: STRING}}}
+    pipeline = company.pipeline([TYPE], {"title": "t", "properties": fields})
+    with pytest.raises(ConfigError, match=rf"has field names that AEP refuses: '{name}'"):
+        company.plan(pipeline)
+
+
 @pytest.mark.parametrize("code", ["ecid", "Emails", "PHONE"])
 def test_a_namespace_that_may_be_a_slip_of_the_pen_wants_a_word(company: Company, code: str) -> None:
     target = {"field_groups": ["Web Details"]}
