@@ -55,7 +55,7 @@ def _taken(title: str, holder: str) -> SchemaError:
     return SchemaError(
         f"The title {title!r} cannot be given: AEP keeps titles unique over schemas, field groups, data types and "
         f"classes, and {holder} has it.",
-        "Choose another title in aep.schema or in the field group file. Nothing was changed.",
+        "Choose another title in aep.schema or in the field group file, or have it renamed by who manages schemas in AEP.",
     )
 
 
