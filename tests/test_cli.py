@@ -81,7 +81,8 @@ def cli(tmp_path: Path, port: int, pipelines: Path, capsys: pytest.CaptureFixtur
         assert not [secret for secret in SECRETS if secret in text]
         named = f"   lake      {lake} (from --lake)\n"
         if named in text:
-            assert named in (printed.err if argv[0] == "preview" else printed.out)
+            aside = argv[0] == "preview" or "--json" in argv
+            assert named in (printed.err if aside else printed.out)
         else:
             assert code == 1 or argv[0] == "preview", "every command names its lake"
         return code, text.replace(named, "", 1)
@@ -158,6 +159,28 @@ def test_a_day_is_carried_and_what_it_holds_is_discovered_planned_and_loaded(
     code, text = cli("preview", "shop", "2026-07-01")
     (row, *_) = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     assert row["_acmesandbox"]["mixpanel"]["custom"]["mp_event_size_1014d8bf"] > 0
+
+
+def test_plan_and_apply_print_the_same_plan_as_json(cli: Cli) -> None:
+    def printed(*argv: str) -> dict[str, Any]:
+        code, text = cli(*argv, "--json")
+        assert code == 0
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    planned, applied = printed("plan", "shop"), printed("apply", "shop")
+    assert planned["changes"] == applied["changes"]
+    assert {change["kind"] for change in planned["changes"] if change["permanent"]} == {
+        "create_namespace",
+        "create_field_group",
+    }
+    assert (planned["schema"], planned["dataset"]) == (None, None)
+    again = printed("plan", "shop")
+    assert (again["changes"], again["schema"], again["dataset"]) == (
+        [],
+        applied["schema"],
+        applied["dataset"],
+    )
 
 
 def test_plan_tells_what_takes_more_and_what_aep_alone_has(cli: Cli, pipelines: Path) -> None:

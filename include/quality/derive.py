@@ -248,7 +248,9 @@ def _of_every_event(schema: XdmSchema, rules: RowRules) -> Iterator[ExpectationS
     if "identityMap" in schema.root.children:
         identity = View(("identityMap",), Part.PRESENCE)
         yield rule(identity, "identity", None, "critical" if profile and not primary else None)
-    if primary:
-        yield rule(View(primary, Part.PRESENCE), "primary_identity", None)
+    for length in range(1, len(primary or ()) + 1):
+        # Presence is that of a member where its object is there, so each object around it is wanted too.
+        path = (primary or ())[:length]
+        yield rule(View(path, Part.PRESENCE), "primary_identity", None, label=".".join(primary or ()))
     if profile:
         yield rule(BYTES, "event_size", PROFILE_EVENT_BYTES, label="the event", max_value=PROFILE_EVENT_BYTES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -17,6 +17,7 @@ from include.xdm.language.check import Typed, check, places, properties_in, prop
 from include.xdm.language.parser import parse
 from include.xdm.language.paths import EACH, Path, parse_path, write_path
 from include.xdm.language.tree import LanguageError
+from include.xdm.mapping_faults import no_primary, whole_and_in_parts, without_items
 from include.xdm.mapping_file import SOURCE_TYPES
 from include.xdm.schema import INTEGER_LIMITS, Kind, XdmField, XdmSchema
 
@@ -124,11 +125,11 @@ def bind(
         except LanguageError as fault:
             faults.append(f"mapping {number}: {fault}")
     mappings = _with_copies_spread(bound, unmapped)
-    faults += [*collisions({m.destination: m.number for m in mappings}), *_whole_and_in_parts(taken)]
-    faults += _without_items(mappings)
+    faults += [*collisions({m.destination: m.number for m in mappings}), *whole_and_in_parts(taken)]
+    faults += without_items(mappings)
     if not faults:  # else what is missing may be what is wrong
         faults += missing(schema.root, (m.destination for m in mappings))
-        faults += _no_primary(schema, {m.destination for m in mappings})
+        faults += no_primary(schema, {m.destination for m in mappings})
     if unmapped and ((field := schema.find(unmapped)) is None or field.kind is not Kind.STRING):
         faults.append(f"unmapped: keep needs a string field {'.'.join(unmapped)} in the schema")
     if faults:
@@ -139,20 +140,6 @@ def bind(
         unmapped,
         schema.profile.primary if schema.profile else None,
     )
-
-
-def _no_primary(schema: XdmSchema, filled: set[Names]) -> Iterable[str]:
-    """What Profile lacks where the dataset is enabled for it: one primary identity for every event."""
-    use = schema.profile
-    if use is None:
-        return
-    if use.primary is None and "identityMap" not in schema.root.children:
-        yield "the dataset is enabled for Profile, but the schema has neither a primary identity nor identityMap"
-    if use.primary is not None and use.primary not in filled:
-        yield (
-            f"nothing fills {'.'.join(use.primary)}, the schema's primary identity ({use.namespace}), which every event "
-            "of a dataset enabled for Profile needs; add a mapping to it"
-        )
 
 
 def _mapping(row: Mapping[str, Any], schema: XdmSchema, built: BuiltRules | None) -> FieldMapping:
@@ -260,39 +247,6 @@ def _with_copies_spread(bound: list[FieldMapping], unmapped: Names | None) -> li
                 )
             )
     return made
-
-
-def _whole_and_in_parts(taken: Mapping[tuple[Names, Path], int]) -> Iterable[str]:
-    """An array that one mapping fills as a whole and another one item by item."""
-    for (names, inside), number in taken.items():
-        for n in range(len(inside)):
-            if (names, inside[:n]) in taken:
-                yield f"mapping {number}: it lies inside what mapping {taken[names, inside[:n]]} fills"
-
-
-def _without_items(mappings: list[FieldMapping]) -> Iterable[str]:
-    """Mappings into every item of an array whose items no mapping makes."""
-    made = {
-        (m.destination, m.inside[:n])
-        for m in mappings
-        for n, step in enumerate(m.inside)
-        if isinstance(step, int) or (step is EACH and _goes_in_step(m))
-    }
-    for m in mappings:
-        if (
-            EACH in m.inside
-            and not _goes_in_step(m)
-            and (m.destination, m.inside[: m.inside.index(EACH)]) not in made
-        ):
-            path = write_path((*m.destination, *m.inside[: m.inside.index(EACH)]))
-            yield (
-                f"mapping {m.number}: it goes into every item of {path}, but no mapping makes items; map an array with [*], "
-                f"or write {path}[0]"
-            )
-
-
-def _goes_in_step(mapping: FieldMapping) -> bool:
-    return any(EACH in source for source in mapping.sources)
 
 
 def _assembled(mappings: list[FieldMapping], schema: XdmSchema) -> list[FieldMapping]:

@@ -209,16 +209,15 @@ def test_without_its_expectation_a_broken_row_passes(part: int) -> None:
 
 
 def without_primary() -> dict[int, list[tuple[str, str]]]:
-    """What is refused of two rows: the second has an identity, but not in the schema's primary identity field."""
+    """What is refused where the last two rows have an identity, but not in the schema's primary identity field."""
     use = ProfileUse((TENANT, "mixpanel", "enum"), "CRMID")
     specs = derive(schema(**FIELDS).for_profile(use), COLUMNS, row_rules())
-    return refused(
-        specs, table([GOOD, {**GOOD, "enum": None}], identities=[None, [("Email", [{"id": "1"}])]])
-    )
+    there = [("Email", [{"id": "1"}])]
+    return refused(specs, table([GOOD, {**GOOD, "enum": None}, None], identities=[None, there, there]))
 
 
 def test_in_a_profile_dataset_the_schemas_primary_identity_is_required_and_no_other_one() -> None:
-    assert without_primary() == {1: [("enum", "primary_identity")]}
+    assert without_primary() == {row: [("enum", "primary_identity")] for row in (1, 2)}
 
 
 def test_every_constraint_of_the_table_has_a_row_that_it_catches() -> None:

@@ -6,7 +6,8 @@ changed before would still be another one to what is loaded: so what is no growt
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from include.xdm.schema import EXPERIENCE_EVENT
 
 FIELD_GROUPS = Path(__file__).parents[2] / "pipelines" / "field_groups"
 _MOST_FAULTS = 5
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # EP:xdm/schema/field-constraints.md
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,25 @@ def read_field_group(name: str) -> dict[str, Any]:
     group = read_json(path)
     if not isinstance(group, dict) or not group.get("title") or not isinstance(group.get("properties"), dict):
         raise ConfigError(f"{name} is no field group.", 'Expected {"title": …, "properties": {…}}.')
+    if wrong := [each for each in _names(group) if not _NAME.fullmatch(each)]:
+        raise ConfigError(
+            f"{name} has field names that AEP refuses: {', '.join(map(repr, wrong[:_MOST_FAULTS]))}.",
+            "A name begins with a letter and holds letters, digits, dashes and underscores; tenant and title are no part "
+            "of the file's properties.",
+        )
     return group
+
+
+def _names(node: Any) -> Iterator[str]:
+    """The names of all fields below a node."""
+    if not isinstance(node, Mapping):
+        return
+    fields = node.get("properties")
+    for name, inner in fields.items() if isinstance(fields, Mapping) else ():
+        yield str(name)
+        yield from _names(inner)
+    for key in ("items", "additionalProperties"):
+        yield from _names(node.get(key))
 
 
 def plan_field_group(

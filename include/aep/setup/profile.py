@@ -48,7 +48,8 @@ def plan_profile(
         raise ConfigError(
             f"Dataset {target.dataset!r} is enabled for Profile (its tag unifiedProfile), but the pipeline file has "
             "profile: false.",
-            "Remove aep.profile, or write true; or have a data engineer choose a dataset that is not enabled.",
+            "Remove aep.profile, or write true. Who manages datasets in AEP can also disable it there, or name another "
+            "dataset for aep.dataset.",
         )
     primary = _own_primary(state, wanted, fields)
     use = _use(state, wanted, fields, primary, has_map=has_map) if enabled or target.profile else None
@@ -78,7 +79,7 @@ def _own_primary(state: AepState, wanted: Wanted, fields: Mapping[str, Names]) -
         raise SchemaError(
             f"Field {pointer_of(fields[name])} of schema {wanted.pipeline.aep.schema_name!r} is an identity already, "
             "and not the primary one.",
-            "Make it the primary identity in AEP's schema editor, or remove aep.primary_identity.",
+            "Who manages schemas in AEP can make it the primary identity there; or remove aep.primary_identity.",
         )
     if state.is_union:
         raise SchemaError(
@@ -103,7 +104,7 @@ def _use(
     raise SchemaError(
         f"Profile needs a primary identity in every event, but schema {schema!r} has no primary identity field and no "
         "identityMap.",
-        "Write IdentityMap in aep.field_groups, or name in aep.primary_identity one of identities that every event has "
+        "Write IdentityMap in aep.field_groups; or name in aep.primary_identity one of identities that every event has "
         "and that is mapped to a string field.",
     )
 
