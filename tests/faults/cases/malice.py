@@ -31,6 +31,12 @@ CASES: tuple[Case | Elsewhere, ...] = (
         "M14", "conf with other keys, types, sizes", "refused by every task", ("tests/airflow/test_conf.py",)
     ),
     Elsewhere(
+        "M15",
+        "a password of Query Service for another machine",
+        "refused",
+        ("tests/aep/test_data_lake_refusals.py",),
+    ),
+    Elsewhere(
         "M16",
         "records and files of the lake forged",
         "red before AEP changes, or harmless",
