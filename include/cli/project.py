@@ -75,7 +75,7 @@ class Project:
 
     @property
     def lake(self) -> Lake:
-        return Lake(self.lake_setting.url, find_seal(self.airflow))
+        return Lake(self.lake_setting.url, find_seal(self.lake_setting, self.airflow))
 
     @property
     def mixpanel_settings(self) -> MixpanelSettings:
@@ -83,9 +83,9 @@ class Project:
 
     @property
     def mixpanel(self) -> MixpanelClient:
-        """A client that keeps to the project's budget of exports."""
-        settings = self.mixpanel_settings
-        budget = ExportBudget(self.lake, settings.project_id)
+        """A client that keeps to the project's budget of exports, which is in the lake, once that is there."""
+        settings, lake = self.mixpanel_settings, self.lake
+        budget = ExportBudget(lake, settings.project_id) if lake.exists else None
         return MixpanelClient(settings, self.clock, budget, self.patience or EXPORT_PATIENCE)
 
     @property

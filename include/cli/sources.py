@@ -29,6 +29,7 @@ from include.lake.seal import SEAL_ENVIRONMENT, SEAL_VARIABLE, Seal
 _VARIABLE = "mixpanel_aep_lake"
 _OF_VARIABLE = f"Airflow's variable {_VARIABLE}"
 _ANSWER_SECONDS = 120
+_ON_COMMAND_LINE = "--lake"
 _OTHERWISE = "Or name --lake and --connections yourself, as Airflow has them."
 
 
@@ -111,7 +112,7 @@ def _lake_setting(pipeline: Pipeline, given: str | None, airflow: Airflow) -> La
     if pipeline.lake:
         return LakeSetting(pipeline.lake, "lake: of the pipeline file")
     if given:
-        return LakeSetting(given, "--lake")
+        return LakeSetting(given, _ON_COMMAND_LINE)
     if text := os.environ.get(VARIABLE_IN_ENVIRONMENT):
         return LakeSetting(text, f"the environment variable {VARIABLE_IN_ENVIRONMENT}")
     if airflow.is_here and (text := airflow.lake):
@@ -121,15 +122,19 @@ def _lake_setting(pipeline: Pipeline, given: str | None, airflow: Airflow) -> La
     return LakeSetting(default_lake(), "the default, because no setting names one")
 
 
-def find_seal(airflow: Airflow) -> Seal | None:
+def find_seal(lake: LakeSetting, airflow: Airflow) -> Seal | None:
     """Return the keys that sign the lake's records, None where no setting has any.
+
+    For a lake that ``--lake`` names they are those of the environment; without them, records that are signed are refused.
 
     Raises:
         ConfigError: a key is too short, or in another coding.
         SettingsUnavailable: Airflow, whose variable may hold them, could not be asked.
     """
     found = os.environ.get(SEAL_ENVIRONMENT) or os.environ.get(f"AIRFLOW_VAR_{SEAL_VARIABLE.upper()}")
-    return Seal.parse(found or (airflow.lake_secret if airflow.is_here else None))
+    if not found and lake.origin != _ON_COMMAND_LINE and airflow.is_here:
+        found = airflow.lake_secret
+    return Seal.parse(found)
 
 
 def find_connection(conn_id: str, given: Path | None, otherwise: Path, airflow: Airflow) -> dict[str, Any]:

@@ -25,7 +25,7 @@ CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
     "L": (26, load.CASES),
     "O": (21, (*orchestration.CASES, *refresh.CASES)),
     "R": (8, resources.CASES),
-    "M": (14, malice.CASES),
+    "M": (18, malice.CASES),
     "W": (21, (*world.CASES, *world_of_days.CASES)),
 }
 """How many cases a chapter has, and which."""

@@ -138,6 +138,9 @@ CASES = {
         lambda f: first_record(f, STAGED, kind="completing"), ("load staged",), RED
     ),
     "a created batch of another day": Case(lambda f: first_record(f, STAGED, kind="created"), ("load staged",), RED),
+    "a day that was never loaded, called empty": Case(
+        lambda f: first_record(f, STAGED, kind="empty", batch=None), ("audit",), OPEN
+    ),
     # Manifests and their files.
     "rows of 1999 in a valid file": Case(
         lambda f: f.rows(VALID, "xdm", dated_1999, VALID_LIST, MAPPED_LIST), ("load valid",), RED
@@ -239,6 +242,12 @@ def test_m16_with_a_key_no_record_that_a_writer_changes_is_believed(
     signed: Finished, case: str, keeps: bool
 ) -> None:
     judge(signed, CASES[case], CASES[case].signed, is_signed=keeps)
+
+
+def test_m16_what_a_writer_can_do_without_a_key_is_on_the_page() -> None:
+    page = " ".join((Path(__file__).parents[2] / "docs/security.md").read_text(encoding="utf-8").split())
+    for name in (name for name, case in CASES.items() if case.plain == OPEN):
+        assert f"*{name}*" in page
 
 
 def test_m16_every_kind_of_file_of_a_lake_is_forged_and_known_by_its_name(plain: Finished) -> None:
