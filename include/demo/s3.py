@@ -6,21 +6,21 @@ demo's lake.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-_OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_OWN_HOST = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
 
 
 def without_web_pages(app: Wsgi) -> Wsgi:
     """Return ``app`` behind a check: 403 for what a browser sends for a page, and for another ``Host`` than loopback."""
 
     def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        host = str(environ.get("HTTP_HOST", "")).lower()
-        name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
-        if {"HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE"} & environ.keys() or name not in _OWN_NAMES:
+        of_page = {"HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE"} & environ.keys()
+        if of_page or not _OWN_HOST.fullmatch(environ.get("HTTP_HOST", "")):
             start_response("403 Forbidden", [("Content-Type", "text/plain")])
             return [b"This S3 stand-in takes no requests of web pages."]
         return app(environ, start_response)

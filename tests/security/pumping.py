@@ -25,9 +25,8 @@ _LITTLE_SECONDS = 0.02
 """Of a text of some thousand characters a linear expression takes a hundredth of it."""
 
 
-def is_slow(pattern: re.Pattern[Any], methods: tuple[str, ...], characters: int = 8000) -> list[str]:
-    """Return the texts of which twice as much takes more than twice as long, in processor time."""
-    found = []
+def slow_text(pattern: re.Pattern[Any], methods: tuple[str, ...], characters: int = 8000) -> str | None:
+    """Return the first text of which twice as much takes more than twice as long, in processor time; None: there is none."""
     for prefix, pump, end in sorted(set(attacks(pattern))):
         for name in methods:
             seconds = _Seconds(pattern, name, prefix, pump, end)
@@ -36,8 +35,8 @@ def is_slow(pattern: re.Pattern[Any], methods: tuple[str, ...], characters: int 
                 continue
             once, twice = min(once, seconds(characters)), min(seconds(2 * characters) for _ in range(2))
             if twice > _LITTLE_SECONDS and twice > 2.7 * once:
-                found.append(f"{name}: {prefix!r} + {pump!r} * n + {end!r}: {twice:.3f} s after {once:.3f} s")
-    return found
+                return f"{name}: {prefix!r} + {pump!r} * n + {end!r}: {twice:.3f} s after {once:.3f} s"
+    return None
 
 
 @dataclass(frozen=True)

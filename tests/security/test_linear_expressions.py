@@ -17,10 +17,12 @@ from include.http.wait import retry_after_seconds
 from include.mixpanel.json_tokens import JSON_TOKEN
 from include.quality.fit import validator
 from include.xdm.convert.scalars import looks_like_a_number, to_number
-from include.xdm.functions.java_regex import MOST_CHARACTERS
+from include.xdm.functions.graph import loops
+from include.xdm.functions.java_regex import MOST_CHARACTERS, compiled
+from include.xdm.functions.operators import contained
 from include.xdm.functions.regexes import explode, extract_regex, matches_regex
 from include.xdm.lines import deeper_than
-from tests.security.pumping import is_slow
+from tests.security.pumping import slow_text
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[2]
@@ -82,15 +84,15 @@ def test_the_expressions_of_the_product_are_found() -> None:
 @pytest.mark.parametrize("name", EXPRESSIONS)
 def test_twice_the_text_takes_twice_the_time(name: str) -> None:
     pattern, methods = EXPRESSIONS[name]
-    assert is_slow(pattern, methods) == []
+    assert slow_text(pattern, methods) is None
 
 
 @pytest.mark.parametrize(
-    ("expression", "method", "characters"),
-    [(r"([0-9]+\.?[0-9]*)", "fullmatch", 1500), (rb'"(?:[^"\\]|\\.)*"', "finditer", 1500), ("[ab]+c", "finditer", 4000)],
+    ("expression", "method"),
+    [(r"([0-9]+\.?[0-9]*)", "fullmatch"), (rb'"(?:[^"\\]|\\.)*"', "finditer"), ("[ab]+c", "finditer")],
 )  # fmt: skip
-def test_a_slow_expression_is_noticed(expression: Any, method: str, characters: int) -> None:
-    assert is_slow(re.compile(expression), (method,), characters)
+def test_a_slow_expression_is_noticed(expression: Any, method: str) -> None:
+    assert slow_text(re.compile(expression), (method,), 2500)
 
 
 def ratio(call: Callable[[str], object], make: Callable[[int], str], length: int) -> float:
@@ -172,6 +174,42 @@ def test_an_expression_of_a_mapping_set_is_tried_on_a_text_of_bounded_length(fun
         function("a" * (MOST_CHARACTERS + 1), "a+")
     with pytest.raises(ValueError, match="too many for a regular expression"):
         function("a", "a" * (MOST_CHARACTERS + 1))
+
+
+EXPLODES = [
+    r"(a+)+$", r"(a*)*b", r"(a|aa)+b", r"(\w+\s?)*$", r"([a-z]+)*@", r"(?:\d+|\w)+x", r"(.*,)*x", r"(a?){30}b", r"(?i)(ab|AB)+c",
+    r"((a|b)*c?)*d", r"(?:a{1,30}){1,30}$", r"(a+){2,}b", r"(?=x)(a+)+", r"(?<name>a+)+b", r"(\p{Alpha}+)*1", r"(\d|12)*x",
+]  # fmt: skip
+HARMLESS = [
+    r"([^,]+),[^,]*,([^,]+)", r"a+b+c", r"([^,]+,)*x", r"(\d+\.)*\d+", r"\w+@\w+\.com", r'"(?:[^"\\]|\\.)*"', r".*foo.*",
+    r"(ab|cd)*e", r"[a-z]+(?:_[a-z]+)*", r"(https?://)?[^/]+(/.*)?", r"\s*,\s*", r"(?:a|b|c)+d", r"([A-Z][a-z]*)+", r"(a|b)*a",
+    r"(\+\d{1,3}[- ]?)?\d{3}[- ]?\d{4}", r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==)?$", "x" * 9000,
+    r"(?=x)*a", r"()*a", r"(?:){3,}b", r"a{0}b", r"(\d{2}){1,9}", r"(?:a?){3}b",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", EXPLODES)
+def test_an_expression_that_may_take_exponentially_long_is_refused(pattern: str) -> None:
+    """Of a mapping set, or of a property: ``one =~ other`` takes it from an event."""
+    with pytest.raises(ValueError, match="may take exponentially long"):
+        compiled(pattern)
+    assert contained('"a"', '"a"')
+    with pytest.raises(ValueError, match="may take exponentially long"):
+        contained(json.dumps("a" * 40 + "!"), json.dumps(pattern))
+
+
+@pytest.mark.parametrize("pattern", HARMLESS)
+def test_an_expression_that_does_not_is_taken(pattern: str) -> None:
+    found = compiled(pattern)
+    for part in ("a", "1", "ab", "a,", "a1.", "aB", "A/", "http://"):
+        began = time.process_time()
+        found.fullmatch((part * 40)[:40] + "!")
+        assert time.process_time() - began < 0.1
+
+
+def test_loops_of_a_graph() -> None:
+    steps = {1: [2], 2: [3, 4], 3: [1], 4: [5], 5: [5, 6], 6: [7], 7: [], 8: [8, 1]}
+    assert sorted(map(sorted, loops(steps))) == [[1, 2, 3], [5], [8]]
 
 
 def test_a_header_is_read_up_to_a_length() -> None:
