@@ -93,8 +93,9 @@ class UnloadedRows:
         for table in row_groups(paths):
             numbers = chosen.below(first + table.num_rows, first)
             if numbers:
-                # Of a list Arrow would ask pandas, which takes a second to import.
-                yield table.take(pa.array(np.array(numbers, np.int64)))
+                data = pa.py_buffer(np.array(numbers, np.int64))
+                # pa.array would import pandas, which takes a second.
+                yield table.take(pa.Array.from_buffers(pa.int64(), len(numbers), [None, data]))
             first += table.num_rows
 
     @cached_property

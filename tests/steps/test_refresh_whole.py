@@ -47,7 +47,9 @@ def require_verified(project: Aging) -> None:
     aep = project.aep
     opened = open_history(project.lake, project.pipeline, aep, project.source, all_days=True)
     with aep.lake_reader() as reader:
-        verify(opened.history, opened.dataset, reader, aep, project.pipeline, [DAY], project.clock).require_equal()
+        verify(
+            opened.history, opened.dataset, reader, aep, project.pipeline, [DAY], project.clock
+        ).require_equal()
 
 
 def test_late_and_deleted_events_of_a_hostile_day_are_read_alone(project: Aging) -> None:
