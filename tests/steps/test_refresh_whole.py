@@ -101,7 +101,7 @@ def test_what_a_delta_needs_is_cleaned_with_it_and_made_again_from_raw(project: 
     assert project.clean().counts["days"] == 0
 
 
-@pytest.mark.parametrize("step", ["transform", "validate"])
+@pytest.mark.parametrize("step", STEPS)
 def test_a_base_that_a_person_removed_is_not_missed(project: Aging, step: str) -> None:
     first = project.load("one")
     base = newest(project)[step]
