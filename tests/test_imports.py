@@ -131,6 +131,7 @@ def test_the_steps_can_be_listed() -> None:
         "export_delta",
         "id_sets",
         "jsonl",
+        "line_alignment",
         "line_digests",
         "origin",
         "other_batches",

@@ -85,6 +85,7 @@ class UnloadedRows:
 
     def _chosen(self, numbered: str, paths: Sequence[Path]) -> Iterator[Any]:
         """Those rows of some files that are not active."""
+        import numpy as np
         import pyarrow as pa
 
         query = f"SELECT number FROM {numbered} ANTI JOIN active USING (_id) ORDER BY number"
@@ -92,7 +93,9 @@ class UnloadedRows:
         for table in row_groups(paths):
             numbers = chosen.below(first + table.num_rows, first)
             if numbers:
-                yield table.take(pa.array(numbers, pa.int64()))
+                data = pa.py_buffer(np.array(numbers, np.int64))
+                # pa.array would import pandas, which takes a second.
+                yield table.take(pa.Array.from_buffers(pa.int64(), len(numbers), [None, data]))
             first += table.num_rows
 
     @cached_property
@@ -104,21 +107,21 @@ class UnloadedRows:
         self._drop_superseded(db, "events")
         self._read_ids(db, "events", ", digest BIGINT", self._event_files(self.mapped))
         if self._all_are_valid:
-            db.execute("CREATE VIEW valid AS SELECT _id FROM events")
+            db.execute("CREATE TEMP VIEW valid AS SELECT _id FROM events")
         else:
             self._read_ids(db, "valid", "", [(path, "_id") for path in self.day.base_paths])
             self._drop_superseded(db, "valid")
             self._read_ids(db, "valid", "", [(path, "_id") for path in self.day.own_paths])
         read_ids(db, "active", self._workspace, self._active, self._scratch)
         db.execute(
-            "CREATE VIEW unloaded AS SELECT valid._id, events.digest "
+            "CREATE TEMP VIEW unloaded AS SELECT valid._id, events.digest "
             "FROM valid ANTI JOIN active USING (_id) LEFT JOIN events USING (_id)"
         )
         return db
 
     @staticmethod
     def _read_ids(db: Any, table: str, more: str, files: Iterable[tuple[Path, str]]) -> None:
-        db.execute(f"CREATE TABLE IF NOT EXISTS {table} (_id VARCHAR{more})")
+        db.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} (_id VARCHAR{more})")
         for path, columns in files:
             db.execute(f"INSERT INTO {table} SELECT {columns} FROM read_parquet(?)", [str(path)])
 
@@ -157,7 +160,7 @@ class UnloadedRows:
 
     def _number(self, table: str, paths: Sequence[Path]) -> None:
         """Make a table of the ids of some files with the numbers of their rows."""
-        self.db.execute(f"CREATE TABLE {table} (_id VARCHAR, number BIGINT)")
+        self.db.execute(f"CREATE TEMP TABLE {table} (_id VARCHAR, number BIGINT)")
         for path in paths:
             self.db.execute(
                 f"INSERT INTO {table} SELECT _id, file_row_number + (SELECT count(*) FROM {table}) "

@@ -10,6 +10,7 @@ from pathlib import Path
 from include.errors import BadManifest, FilesRemoved, LakeError
 from include.lake.manifest import Manifest
 from include.mixpanel.raw_file import RawFile
+from include.steps.line_alignment import unaligned_lines
 from include.steps.line_digests import LineDifference, LineDigests, difference
 from include.steps.workspace import Workspace
 
@@ -41,9 +42,10 @@ class ComparedExport:
 class ExportComparer:
     """Compares an export in ``scratch`` with ``earlier`` ones of the same request, the newest first.
 
-    Hashing every line costs as much as the rest of the export, so it is done only where an earlier export has as many
-    lines, or may be the base of a delta. ``sums``: the sums of lines that were recorded, by digest. ``with_files``: only
-    an earlier export whose files are in the lake is the same one.
+    The newest whole one is read next to it, and only lines that are not in the same order in both are hashed. Without
+    such a base, and where too much differs from it, every line is hashed where an earlier export has as many lines.
+    ``sums``: the sums of lines that were recorded, by digest. ``with_files``: only an earlier export whose files are in
+    the lake is the same one.
     """
 
     workspace: Workspace
@@ -52,26 +54,35 @@ class ExportComparer:
     sums: Mapping[str, str]
     scratch: Path
     with_files: bool = False
-    _read: dict[str, tuple[Sequence[Path], LineDigests] | None] = field(default_factory=dict)
 
     def compare(self) -> ComparedExport:
         """Compare the export."""
         base = self._base()
-        as_many = [each for each in self.earlier if self._may_be_same(each)]
-        found = ComparedExport()
-        if base is None and not as_many:
+        found = self._difference(base) if base is not None else ComparedExport()
+        if found.same is not None or found.difference is not None:
             return found
-        new = LineDigests.of([self.raw.path], self.scratch / "lines-new.bin")
-        found.lines = new.sum
+        as_many = [each for each in self.earlier if each != base and self._may_be_same(each)]
+        if not as_many:
+            return found
+        found.lines = LineDigests.of([self.raw.path], self.scratch / "lines-new.bin").sum
         for each in as_many:
-            if self._sum_of(each, found) == new.sum:
+            if self._sum_of(each, found) == found.lines:
                 found.same = each
                 return found
-        if base is not None and (read := self._digests(base, found)) is not None:
-            paths, old = read
-            found.difference = difference(old, new, int(MOST_CHANGED * old.rows))
-            found.base, found.base_paths = base, paths
         return found
+
+    def _difference(self, base: Manifest) -> ComparedExport:
+        """How the export differs from its base; nothing where too much does, or the base cannot be read."""
+        paths = self._paths(base)
+        if paths is None:
+            return ComparedExport()
+        old, new = unaligned_lines(paths, [self.raw.path], self.scratch)
+        found = difference(old, new, int(MOST_CHANGED * base.rows))
+        if found is None:
+            return ComparedExport()
+        if not found.rows:
+            return ComparedExport(same=base)
+        return ComparedExport(base=base, base_paths=paths, difference=found)
 
     def _base(self) -> Manifest | None:
         """The newest whole export whose files are in the lake."""
@@ -87,32 +98,22 @@ class ExportComparer:
     def _sum_of(self, earlier: Manifest, found: ComparedExport) -> str | None:
         """The sum of an earlier export's lines; None where it is not known and its file cannot be read.
 
-        A delta is read for it in no case: the difference to its base, which is computed then, names the same delta.
+        A delta is not read for it: the difference to its base names the same delta.
         """
         known = earlier.details.get("lines") or self.sums.get(earlier.digest)
         if known is not None:
             return str(known)
-        if earlier.delta is not None:
+        if earlier.delta is not None or (paths := self._paths(earlier)) is None:
             return None
-        read = self._digests(earlier, found)
-        return read[1].sum if read else None
+        found.sums[earlier.digest] = LineDigests.of(paths, self.scratch / "lines-earlier.bin").sum
+        return found.sums[earlier.digest]
 
-    def _digests(self, earlier: Manifest, found: ComparedExport) -> tuple[Sequence[Path], LineDigests] | None:
-        """The files of an earlier export and their lines' digests; None where a file is damaged or missing."""
-        if earlier.digest not in self._read:
-            self._read[earlier.digest] = self._read_lines(earlier, found)
-        return self._read[earlier.digest]
-
-    def _read_lines(
-        self, earlier: Manifest, found: ComparedExport
-    ) -> tuple[Sequence[Path], LineDigests] | None:
+    def _paths(self, earlier: Manifest) -> list[Path] | None:
+        """The files of an earlier export; None where one is damaged or missing."""
         folder = self.scratch / f"earlier-{earlier.digest}"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         try:
-            paths = self.workspace.local_files(earlier, folder)
+            return self.workspace.local_files(earlier, folder)
         except (BadManifest, FilesRemoved, LakeError) as error:
             log.warning("An earlier export cannot be compared, so this one is kept as another: %s", error)
             return None
-        digests = LineDigests.of(paths, folder / "lines.bin")
-        found.sums[earlier.digest] = digests.sum
-        return paths, digests

@@ -58,7 +58,7 @@ def read_ids(
     Raises:
         BadManifest: a file of ids is missing or was changed.
     """
-    db.execute(f"CREATE TABLE {table} ({_TYPES})")
+    db.execute(f"CREATE TEMP TABLE {table} ({_TYPES})")  # not compressed, as what stays in a file is
     for number, record in enumerate(records):
         folder = scratch / f"{table}-{number}"
         folder.mkdir()

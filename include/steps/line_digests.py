@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ _KEPT_BYTES = 16
 """Of each SHA-256: two of ten million different lines have the same 128 bits with a probability of 2^-81."""
 _PASS_LINES = 1_500_000
 """So many lines of an export are compared at once."""
-_READ_BYTES = 1_000_000 * _KEPT_BYTES
+_READ_BYTES = 1_000_000 * (_KEPT_BYTES + 8)
 
 
 class LineSum:
@@ -47,7 +47,7 @@ class LineSum:
 
 @dataclass(frozen=True)
 class LineDigests:
-    """The digests of an export's lines in a scratch file, in their order. ``sum``: see ``LineSum``."""
+    """The digests of lines of an export in a scratch file, each with its place. ``sum``: see ``LineSum``."""
 
     path: Path
     rows: int
@@ -55,23 +55,50 @@ class LineDigests:
 
     @classmethod
     def of(cls, raw: Iterable[Path], path: Path) -> LineDigests:
-        """Read the lines of gzipped files. ``path``: of the scratch file."""
-        total, rows = LineSum(), 0
-        with path.open("wb") as file:
+        """Read all lines of gzipped files. ``path``: of the scratch file."""
+        with DigestWriter(path) as writer:
             for block in read_blocks(raw):
                 lines = block.data.split(b"\n")
                 lines.pop()
-                file.write(total.add(lines))
-                rows += len(lines)
-        return cls(path, rows, total.text)
+                writer.add(lines, block.first_line - 1)
+        return writer.digests
 
     def chunks(self) -> Iterator[Any]:
-        """Yield arrays of two 64-bit numbers for each line."""
+        """Yield arrays of three 64-bit numbers for each line: two of its digest, and its place from 0."""
         import numpy as np
 
         with self.path.open("rb") as file:
             while data := file.read(_READ_BYTES):
-                yield np.frombuffer(data, np.uint64).reshape(-1, 2)
+                yield np.frombuffer(data, np.uint64).reshape(-1, 3)
+
+
+class DigestWriter:
+    """Writes the digests of lines; ``digests`` are there when the context is left."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._sum, self._rows = path, LineSum(), 0
+
+    def __enter__(self) -> DigestWriter:
+        self._file = self._path.open("wb")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def add(self, lines: Sequence[bytes], place: int) -> None:
+        """Add lines that follow each other, the first one at ``place``."""
+        import numpy as np
+
+        records = np.empty((len(lines), 3), np.uint64)
+        records[:, :2] = np.frombuffer(self._sum.add(lines), np.uint64).reshape(-1, 2)
+        records[:, 2] = np.arange(place, place + len(lines))
+        self._file.write(records.tobytes())
+        self._rows += len(lines)
+
+    @property
+    def digests(self) -> LineDigests:
+        """The digests that were written."""
+        return LineDigests(self._path, self._rows, self._sum.text)
 
 
 @dataclass(frozen=True)
@@ -111,22 +138,18 @@ def _part(digests: LineDigests, turn: int, passes: int) -> tuple[Any, Any]:
     """The digests of one pass, and their places."""
     import numpy as np
 
-    kept, places, first = [np.zeros((0, 2), np.uint64)], [np.zeros(0, np.int64)], 0
+    kept = [np.zeros((0, 3), np.uint64)]
     for chunk in digests.chunks():
-        here = (
-            np.flatnonzero(chunk[:, 0] % np.uint64(passes) == turn) if passes > 1 else np.arange(len(chunk))
-        )
-        kept.append(chunk[here])
-        places.append(here + first)
-        first += len(chunk)
-    return np.concatenate(kept), np.concatenate(places)
+        kept.append(chunk[chunk[:, 0] % np.uint64(passes) == turn] if passes > 1 else chunk)
+    found = np.concatenate(kept)
+    return found[:, :2], found[:, 2].astype(np.int64)
 
 
 def _compare(ours: tuple[Any, Any], theirs: tuple[Any, Any]) -> tuple[Any, Any]:
     """The places of what is only in one of two parts, of what is there more often as many as that."""
     import numpy as np
 
-    (old, old_places), (new, new_places) = _without_common_start(ours, theirs)
+    (old, old_places), (new, new_places) = ours, theirs
     words = np.concatenate([old, new])
     if not len(words):
         return old_places, new_places
@@ -141,14 +164,3 @@ def _compare(ours: tuple[Any, Any], theirs: tuple[Any, Any]) -> tuple[Any, Any]:
     gone = order[is_old & (rank >= in_both)]
     come = order[~is_old & (rank - in_old >= in_both)] - len(old)
     return old_places[gone], new_places[come]
-
-
-def _without_common_start(ours: tuple[Any, Any], theirs: tuple[Any, Any]) -> tuple[Any, Any]:
-    """Two parts without the lines with which both begin: often the order of an export is that of the one before."""
-    import numpy as np
-
-    (old, old_places), (new, new_places) = ours, theirs
-    shared = min(len(old), len(new))
-    differ = (old[:shared] != new[:shared]).any(axis=1)
-    first = int(np.argmax(differ)) if differ.any() else shared
-    return (old[first:], old_places[first:]), (new[first:], new_places[first:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +75,13 @@ class RefusedRows:
         writer.close()
         return kept
 
-    def keep(self, records: list[bytes]) -> None:
+    def keep(self, records: Iterable[bytes]) -> None:
         """Take quarantine records of rows that were refused before."""
-        if not records:
-            return
         with gzip_writer(self._path, append=True) as quarantine:
-            quarantine.writelines(records)
-        self.rows += len(records)
-        self.reasons.update(
-            map(reason_of, (each for line in records for each in json.loads(line)["reasons"]))
-        )
+            for record in records:
+                quarantine.write(record)
+                self.rows += 1
+                self.reasons.update(map(reason_of, json.loads(record)["reasons"]))
 
     def _quarantine(
         self, table: Any, positions: Any, reasons: Mapping[Reason, Any], quarantine: gzip.GzipFile

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,16 +38,16 @@ class ValidBase:
         Raises:
             FilesRemoved: files of the base's output are not in the lake any more.
         """
-        records = self._quarantined()
+        quarantine = self._quarantine()
         counted = self.valid.details.get("rows")
-        if records is None or counted is None:
+        if quarantine is None or counted is None:
             return False
         gone = self._superseded_file()
         if gone is not None:
             superseded.run([gone])
         mapped = self.day.manifest
         validator.mapped_rows += mapped.rows - mapped.own_rows
-        validator.refused.keep(records)
+        validator.refused.keep(self._left(quarantine))
         if validator.valid != self.valid.rows - superseded.valid + validator.valid_own:
             return False
         counts = validator.counts
@@ -73,19 +73,25 @@ class ValidBase:
         by_event.subtract(lost)
         return others
 
-    def _quarantined(self) -> list[bytes] | None:
-        """The base's quarantine records whose rows are rows of the day; None where they were removed."""
+    def _quarantine(self) -> list[Path] | None:
+        """The base's quarantine, as files; None where it was removed."""
         kept = self.valid.details["quarantine"]
         if not kept:
             return []
         target = self.scratch / "base-quarantine.jsonl.gz"
         try:
-            path = self.day.workspace.local_file(LakeFile.model_validate(kept), target, self.valid)
+            return [self.day.workspace.local_file(LakeFile.model_validate(kept), target, self.valid)]
         except FilesRemoved:  # quarantine has an age of its own
             return None
-        gone = set(self.day.superseded.to_pylist())
-        with gzip.open(path) as file:
-            return [line for line in file if not gone or json.loads(line)["row"]["_id"] not in gone]
+
+    def _left(self, quarantine: list[Path]) -> Iterator[bytes]:
+        """The base's quarantine records whose rows are rows of the day."""
+        gone = set(self.day.superseded.to_pylist()) if quarantine else set()
+        for path in quarantine:
+            with gzip.open(path) as file:
+                for line in file:
+                    if not gone or json.loads(line)["row"]["_id"] not in gone:
+                        yield line
 
     def _superseded_file(self) -> RowFile | None:
         """The base's rows that are not rows of the day any more, valid or not, in a file; None where there are none."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from include.errors import PartitionRefused, TooManyQuarantined
 from include.lake.manifest import Delta, Manifest, delta_fields, digest_of
@@ -68,26 +69,13 @@ def validate_partition(workspace: Workspace, mapped: Manifest, *, with_files: bo
         came = mapped.rows + mapped.counts.get("duplicates", 0)
         validator.run_partition(history, events_of(mapped, came))
         report = _publish_report(workspace, output.digest, mapped, schema, validator, base)
-        quarantine = validator.refused.upload(workspace, output.digest)
+        details = {
+            "quarantine": validator.refused.upload(workspace, output.digest),
+            "report": report,
+            **_details(validator),
+        }
         _refuse(workspace, mapped, validator, report)
         files = validator.upload(workspace.partition.output("validate", output.digest))
-    by_event = Counter(validator.by_event.by_event).most_common(_MOST_EVENTS)
-    details = {
-        "quarantine": quarantine,
-        "reasons": _by_sentence(validator.refused.reasons),
-        "warnings": _by_sentence(+validator.warned),
-        "report": report,
-        "expectations": len(validator.specs),
-        "by_event": dict(by_event),
-        "other_events": validator.by_event.total - sum(count for _, count in by_event),
-        "form": validator.form,
-        "rows": {
-            "by_hour": +validator.counts.by_hour,
-            "warnings": warning_records(validator.row_warned),
-            "has_event_type": bool(+validator.counts.by_event),
-        },
-    }
-    without = mapped.delta.without if mapped.delta else None
     return workspace.publish(
         step="validate",
         digest=output.digest,
@@ -99,12 +87,34 @@ def validate_partition(workspace: Workspace, mapped: Manifest, *, with_files: bo
             "quarantined": validator.refused.rows,
             "warnings": (+validator.warned).total(),
         },
-        **(
-            delta_fields(Delta(base=base.digest, rows=validator.valid, without=without), details)
-            if base is not None
-            else {"details": details}
-        ),
+        **_about(mapped, base, validator.valid, details),
     )
+
+
+def _about(mapped: Manifest, base: Manifest | None, valid: int, details: dict[str, Any]) -> dict[str, Any]:
+    """The details of the manifest; those of a delta say what of its base is not in the day."""
+    if base is None:
+        return {"details": details}
+    without = mapped.delta.without if mapped.delta else None
+    return delta_fields(Delta(base=base.digest, rows=valid, without=without), details)
+
+
+def _details(validator: PartitionValidator) -> dict[str, Any]:
+    """What the verdict says by name; ``rows`` is what a refresh of the day adds its own rows to."""
+    by_event = Counter(validator.by_event.by_event).most_common(_MOST_EVENTS)
+    return {
+        "reasons": _by_sentence(validator.refused.reasons),
+        "warnings": _by_sentence(+validator.warned),
+        "expectations": len(validator.specs),
+        "by_event": dict(by_event),
+        "other_events": validator.by_event.total - sum(count for _, count in by_event),
+        "form": validator.form,
+        "rows": {
+            "by_hour": +validator.counts.by_hour,
+            "warnings": warning_records(validator.row_warned),
+            "has_event_type": bool(+validator.counts.by_event),
+        },
+    }
 
 
 def _validated_base(workspace: Workspace, mapped: Manifest, inputs: Mapping[str, str]) -> Manifest | None:

@@ -100,6 +100,50 @@ def test_a_refresh_maps_the_day_that_all_of_its_lines_are(first: list[bytes], ch
             require_same_mapping(*routes, found, expected)
 
 
+DAY = [made(n, processed=n) for n in range(6)]
+TWICE = [made(7, processed=1), made(7, processed=2, content=1)]
+DECIDED: dict[str, tuple[list[bytes], list[bytes]]] = {
+    "late events": (DAY, [*DAY, made(20), made(21, kind="anonymous")]),
+    "a deleted event": (DAY, DAY[1:]),
+    "a changed event": (DAY, [*DAY[1:], made(0, processed=9, kind="merged")]),
+    "an event that is processed again": (DAY, [*DAY, made(0, processed=9, content=1)]),
+    "an event that was processed before": (DAY, [*DAY, made(5, processed=1, content=1)]),
+    "an event processed at the same moment": (DAY, [*DAY, made(5, processed=5, content=1)]),
+    "a duplicate goes": ([*DAY, *TWICE], [*DAY, TWICE[1]]),
+    "all lines of an event go": ([*DAY, *TWICE], DAY),
+    "the line that stays goes, and a later one comes": (
+        [*DAY, *TWICE],
+        [*DAY, TWICE[0], made(7, processed=3)],
+    ),
+    "an event that is another user's now": (DAY, [*DAY[1:], made(0, kind="merged without before")]),
+    "refused lines come and go": ([*DAY, made(kind="broken")], [*DAY, made(1, kind="another day")]),
+    "values that do not fit": ([*DAY, made(8, kind="not converted")], [*DAY, made(9, kind="not converted")]),
+    "properties without a mapping": ([*DAY, made(8, kind="unmapped")], [*DAY, made(9, kind="unmapped")]),
+    "events without an insert id": (
+        [*DAY, made(8, kind="anonymous")] * 2,
+        [*DAY, made(9, kind="anonymous")] * 2,
+    ),
+    "every event goes": (DAY, [made(20)]),
+    "a day that had no events": ([made(kind="broken")], DAY),
+}
+UNDECIDED = {
+    "the line that stays goes": ([*DAY, *TWICE], [*DAY, TWICE[0]]),
+    "a line comes twice": (DAY, [*DAY, DAY[3]]),
+}
+
+
+@pytest.mark.parametrize("case", [*DECIDED, *UNDECIDED])
+def test_what_a_few_lines_change_is_read_off_them_alone(tmp_path: Path, case: str) -> None:
+    first, second = {**DECIDED, **UNDECIDED}[case]
+    routes = Refreshed(tmp_path / "delta", True), Refreshed(tmp_path / "whole", False)
+    for route in routes:
+        route.mapped(first)
+    (raw, found), (_, expected) = (route.mapped(second) for route in routes)
+    assert raw.delta is not None
+    assert (found.delta is not None) == (case in DECIDED)
+    require_same_mapping(*routes, found, expected)
+
+
 ACTIVE = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12)
 
 

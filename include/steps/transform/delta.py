@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from include.lake.manifest import Delta, LakeFile, Manifest, delta_fields, uploa
 from include.steps.duckdb import open_duckdb
 from include.steps.jsonl import gzip_writer
 from include.steps.transform import day
+from include.steps.transform.day_totals import DayTotals, unmapped_counts
 from include.steps.transform.job import Job
 from include.steps.transform.parts import WrittenPart
 from include.steps.transform.processes import helpers, wanted_processes
@@ -32,12 +32,6 @@ from include.steps.workspace import Workspace
 _CANNOT_TELL = {"time_in_the_future", "unexpected_error"}
 """Why a line of the base may have been refused that would be mapped today, or the reverse."""
 _EVENT_COLUMNS = {"_id", "digest", "processed", "lines"}
-_OF_ALL_ROWS = {
-    "exported", "not_events", "mapped", "duplicates", "twins", "quarantined", "warnings", "compacted_by_day",
-}  # fmt: skip
-"""Counts that are computed for the day; all others are of its lines."""
-MOST_PROPERTIES = 500
-"""Names of unmapped properties that a manifest counts one by one."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,7 @@ class DeltaMapping:
         if events is None or quarantine is None or _CANNOT_TELL & self.base.details["reasons"].keys():
             return None
         with self._read("removed") as (removed, _), self._read("added") as (added, others):
-            check_unmapped(self._unmapped_counts(added.found.names.most_common()))
+            check_unmapped(unmapped_counts(added.found.names.most_common(), self.named))
             with self._database() as db:
                 superseded = find_superseded(db, events, added.spilled, removed.spilled)
                 if superseded is None:
@@ -89,10 +83,15 @@ class DeltaMapping:
             written = day.second_pass(added.job, others, added.found)
         if any(part.rejected for part in written):
             return None
-        records = _left(quarantine, removed)
-        if records is None:
+        path = self.job.scratch / "quarantine.jsonl.gz"
+        left = _write_left(path, quarantine, removed)
+        if left is None:
             return None
-        return self._publishable(added, removed, superseded, written, records, without)
+        day.write_quarantine(path, added.found, [], append=True)
+        totals = DayTotals(
+            self.raw, self.base, added.job, self.named, added.found, removed.found, superseded, tuple(written)
+        )
+        return self._publishable(totals, written, left, without)
 
     @contextmanager
     def _read(self, name: str) -> Iterator[tuple[_Lines, list[Any]]]:
@@ -149,129 +148,30 @@ class DeltaMapping:
         return upload_file(self.workspace.lake, f"{folder}/superseded.parquet", path, rows)
 
     def _publishable(
-        self,
-        added: _Lines,
-        removed: _Lines,
-        superseded: Superseded,
-        written: list[WrittenPart],
-        records: list[bytes],
-        without: LakeFile | None,
+        self, totals: DayTotals, written: list[WrittenPart], left: int, without: LakeFile | None
     ) -> dict[str, Any]:
         """The manifest's fields."""
-        base, job = self.base, added.job
-        not_converted, inexact = self._not_converted(job, written, superseded)
+        job = totals.job
+        compacted = day.compacted_by_day(job, written)
         folder = self.workspace.partition.output("transform", self.digest)
-        compacted = day.compacted_by_day(job, written) + base.counts.get("compacted_by_day", 0)
         files, events = day.upload_parts(self.workspace, folder, job, [part for part in written if part.rows])
-        rows = base.rows - superseded.rows + sum(file.rows for file in files)
-        reasons = Counter(base.details["reasons"])
-        reasons.subtract(removed.found.reasons)
-        reasons.update(added.found.reasons)
-        lines = Counter({name: n for name, n in base.counts.items() if name not in _OF_ALL_ROWS})
-        lines.subtract(removed.found.counts)
-        lines.update(added.found.counts)
-        quarantined = (+reasons).total()
-        counts = {
-            **self.raw.counts,
-            "mapped": rows,
-            "duplicates": self.raw.rows - quarantined - rows,
-            "twins": base.counts.get("twins", 0) + superseded.twins,
-            "quarantined": quarantined,
-            "warnings": sum(not_converted.values()),
-            **dict(sorted((+lines).items())),
-            **({"compacted_by_day": compacted} if compacted else {}),
-        }
+        rows = self.base.rows - totals.superseded.rows + sum(file.rows for file in files)
         details = {
             "recipe": job.recipe,
             "events": events.model_dump() if events else None,
-            "quarantine": self._quarantine(records, added),
-            "not_converted": not_converted,
-            "inexact": inexact,
-            **({"at_most": ["not_converted"]} if self._is_at_most(superseded) else {}),
-            **self._names(added, removed),
-            "reasons": dict(sorted((+reasons).items())),
+            "quarantine": self._quarantine(left + totals.added.reasons.total()),
+            **totals.details(),
         }
-        delta = Delta(base=base.digest, rows=rows, without=without)
-        return {"files": files, "counts": counts, **delta_fields(delta, details)}
+        delta = Delta(base=self.base.digest, rows=rows, without=without)
+        return {"files": files, "counts": totals.counts(rows, compacted), **delta_fields(delta, details)}
 
-    def _not_converted(
-        self, job: Job, written: list[WrittenPart], superseded: Superseded
-    ) -> tuple[dict[str, int], dict[str, int]]:
-        """Values of the day's rows that did not convert; at most: which ones a superseded row had is not always known."""
-        own = day.not_converted(job, written)
-        gone = day.by_destination(job, superseded.failed)
-        found = []
-        for name, mine, lost in zip(("not_converted", "inexact"), own, gone, strict=True):
-            total = Counter(self.base.details.get(name, {}))
-            total.update(mine)
-            total.subtract(lost)
-            found.append(dict(sorted((+total).items())))
-        return found[0], found[1]
-
-    def _is_at_most(self, superseded: Superseded) -> bool:
-        """Whether some superseded row may have had values that did not convert, which are still counted."""
-        computed = {leaf.name for leaf in self.job.compiled.computed}
-        before = self.base.details["not_converted"].keys()
-        return bool(superseded.unknown and before) or bool(superseded.rows and computed & before)
-
-    def _names(self, added: _Lines, removed: _Lines) -> dict[str, Any]:
-        """Events by name and unmapped properties. Of a list that does not have every name, the listed ones are counted."""
-        was_partial = set(self.base.details.get("partial", ()))
-        unmapped = self.base.details.get("unmapped", {})
-        is_cut = "unmapped" in was_partial or len(unmapped) >= MOST_PROPERTIES
-        named = {
-            "by_event": _changed(
-                self.base.details["by_event"],
-                added.found.by_event.counts,
-                removed.found.by_event.counts,
-                is_cut="by_event" in was_partial,
-            ),
-            "unmapped": _changed(
-                unmapped,
-                self._unmapped_counts(added.found.names.counts),
-                self._unmapped_counts(removed.found.names.counts),
-                is_cut=is_cut,
-            ),
-        }
-        partial = was_partial | {
-            name
-            for name, counter in (("by_event", added.found.by_event), ("unmapped", added.found.names))
-            if counter.is_partial
-        }
-        named["unmapped"] = dict(islice(named["unmapped"].items(), MOST_PROPERTIES))
-        return {**named, **({"partial": sorted(partial)} if partial else {})}
-
-    def _unmapped_counts(self, names: Mapping[str, int]) -> dict[str, int]:
-        return unmapped_counts(names, self.named)
-
-    def _quarantine(self, records: list[bytes], added: _Lines) -> dict[str, Any] | None:
+    def _quarantine(self, rows: int) -> dict[str, Any] | None:
         """Upload the quarantine of the whole day: the base's records that are left, then those of added lines."""
-        rows = len(records) + added.found.reasons.total()
         if not rows:
             return None
-        path = self.job.scratch / "quarantine.jsonl.gz"
-        with gzip_writer(path) as file:
-            file.writelines(records)
-        day.write_quarantine(path, added.found, [], append=True)
         key = self.workspace.partition.quarantine("transform", self.digest)
+        path = self.job.scratch / "quarantine.jsonl.gz"
         return upload_file(self.workspace.lake, key, path, rows).model_dump()
-
-
-def unmapped_counts(names: Mapping[str, int], named: frozenset[str | None]) -> dict[str, int]:
-    """How many events have each property that no mapping names."""
-    return {name: rows for name, rows in names.items() if name not in named and None not in named}
-
-
-def _changed(
-    base: Mapping[str, int], added: Mapping[str, int], removed: Mapping[str, int], *, is_cut: bool
-) -> dict[str, int]:
-    """Counts by name, the largest first."""
-    total = Counter(base)
-    for name, count in added.items():
-        total[name] += count if name in base or not is_cut else 0
-    for name, count in removed.items():
-        total[name] -= count if name in base or not is_cut else 0
-    return dict(sorted((+total).items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def _drop(added: _Lines, superseded: Superseded) -> None:
@@ -287,21 +187,25 @@ def _drop(added: _Lines, superseded: Superseded) -> None:
             del added.found.rows[bucket], added.found.bytes[bucket]
 
 
-def _left(quarantine: list[Path], removed: _Lines) -> list[bytes] | None:
-    """The base's quarantine records without those of removed lines; None where one of these is not among them."""
+def _write_left(path: Path, quarantine: list[Path], removed: _Lines) -> int | None:
+    """Write the base's quarantine records without those of removed lines; returns how many are left.
+
+    None: a removed line is not among them.
+    """
     gone: Counter[tuple[str, str]] = Counter()
-    for path in removed.found.quarantined:
-        gone.update(_key(record) for _, record in day.read_records(path))
-    left = []
-    for path in quarantine:
-        with gzip.open(path) as file:
-            for line in file:
-                if gone and (key := _key(line)) in gone:
-                    gone[key] -= 1
-                    gone += Counter()
-                else:
-                    left.append(line)
-    return None if gone else left
+    for each in removed.found.quarantined:
+        gone.update(_key(record) for _, record in day.read_records(each))
+    left = 0
+    with gzip_writer(path) as target:
+        for each in quarantine:
+            with gzip.open(each) as file:
+                for line in file:
+                    if gone and gone[key := _key(line)] > 0:
+                        gone[key] -= 1
+                        continue
+                    target.write(line)
+                    left += 1
+    return None if +gone else left
 
 
 def _key(record: bytes) -> tuple[str, str]:

@@ -64,7 +64,8 @@ def transform_partition(
     are numbers. Limits, where a day meets them: ``merged_without_before`` (see ``Sieve``), and ``compacted_by_day``, the
     events that Mixpanel may merge into others of their day. ``details["events"]`` is a Parquet file with ``_id`` and
     ``digest`` (``identity.content_digest``) of every mapped row; None where there are no rows. ``details["partial"]``
-    names those of ``by_event`` and ``unmapped`` that do not have every name.
+    names those of ``by_event`` and ``unmapped`` that do not have every name. Of a delta of an export only the lines that
+    differ are mapped, where the output of its base decides the rest (``include.steps.transform.delta``).
 
     Raises:
         FilesRemoved: the export is not in the lake any more.
@@ -91,14 +92,14 @@ def transform_partition(
         return found
     workspace.save_schema(schema)
     fields = None
-    with workspace.scratch() as scratch:
-        if base is not None and as_delta is not None and workspace.has_files(base):
+    if base is not None and as_delta is not None and workspace.has_files(base):
+        with workspace.scratch() as scratch:
             fields = _delta(workspace, raw, base, mapping, recipe, scratch, as_delta.digest)
-    if fields is None or as_delta is None:
+    if fields is not None and as_delta is not None:
+        output = as_delta
+    else:
         with workspace.scratch() as scratch:
             fields = _transformed(workspace, raw, mapping, recipe, scratch, output.digest)
-    else:
-        output = as_delta
     fields["details"]["schema_version"] = schema.version
     return workspace.publish(step="transform", digest=output.digest, inputs=output.inputs, **fields)
 
@@ -150,7 +151,7 @@ def _transformed(
 ) -> dict[str, Any]:
     """The manifest's files, counts and details; the files are in the lake."""
     from include.steps.transform import day
-    from include.steps.transform.delta import MOST_PROPERTIES, unmapped_counts
+    from include.steps.transform.day_totals import MOST_PROPERTIES, unmapped_counts
     from include.steps.transform.processes import helpers, wanted_processes
 
     job = _job(workspace, raw, mapping, recipe, scratch, whole_file(workspace, raw, scratch))

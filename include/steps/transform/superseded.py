@@ -22,7 +22,7 @@ _ROWS_OF_LINES = """
     FROM {table} GROUP BY id
 """
 _IDS = """
-    CREATE TABLE ids AS
+    CREATE TEMP TABLE ids AS
     SELECT id, coalesce(b.lines, 0) AS before, coalesce(r.lines, 0) AS removed, coalesce(a.lines, 0) AS added,
         coalesce(a.has_insert_id, r.has_insert_id) AS has_insert_id,
         before > removed AS survives,
@@ -60,12 +60,12 @@ def find_superseded(db: Any, events: list[Path], added: list[Path], removed: lis
     ``db``: a DuckDB without tables, in which ``superseded_ids`` is a view afterwards.
     """
     for name, paths in (("added", added), ("removed", removed)):
-        db.execute(f"CREATE TABLE {name} {_LINES}")
+        db.execute(f"CREATE TEMP TABLE {name} {_LINES}")
         for rows in _spilled(paths):
             _insert(db, name, rows)
-        db.execute(f"CREATE TABLE {name}_rows AS {_ROWS_OF_LINES.format(table=name)}")
-    db.execute("CREATE TABLE touched AS SELECT id FROM added_rows UNION SELECT id FROM removed_rows")
-    db.execute("CREATE TABLE base (id VARCHAR, processed BIGINT, content BIGINT, lines INTEGER)")
+        db.execute(f"CREATE TEMP TABLE {name}_rows AS {_ROWS_OF_LINES.format(table=name)}")
+    db.execute("CREATE TEMP TABLE touched AS SELECT id FROM added_rows UNION SELECT id FROM removed_rows")
+    db.execute("CREATE TEMP TABLE base (id VARCHAR, processed BIGINT, content BIGINT, lines INTEGER)")
     for path in events:
         db.execute(
             "INSERT INTO base SELECT _id, processed, digest, lines FROM read_parquet(?) "
@@ -73,7 +73,7 @@ def find_superseded(db: Any, events: list[Path], added: list[Path], removed: lis
             [str(path)],
         )
     db.execute(_IDS)
-    db.execute("CREATE VIEW superseded_ids AS SELECT id AS _id FROM ids WHERE superseded ORDER BY id")
+    db.execute("CREATE TEMP VIEW superseded_ids AS SELECT id AS _id FROM ids WHERE superseded ORDER BY id")
     if _number(db, f"SELECT count(*) FROM ids WHERE {_UNDECIDED}"):
         return None
     twins = "greatest(before - removed + added - 1, 0) - greatest(before - 1, 0)"
@@ -150,8 +150,7 @@ def _insert(db: Any, table: str, rows: Any) -> None:
 def _binary(db: Any, query: str) -> Any:
     import pyarrow as pa
 
-    found = db.sql(query).to_arrow_table()["id"].combine_chunks()
-    return pa.array(found.to_pylist(), pa.binary(32))
+    return db.sql(query).to_arrow_table()["id"].combine_chunks().cast(pa.binary(32))
 
 
 def _number(db: Any, query: str) -> int:
