@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any
 
 from include.errors import SchemaError
-from include.lake.manifest import digest_of
 
 EXPERIENCE_EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 _LONG = 9007199254740992  # XDM's long is what a double holds exactly
@@ -122,6 +121,10 @@ class XdmSchema:
 
     @cached_property
     def digest(self) -> str:
+        from include.lake.manifest import (
+            digest_of,
+        )  # the processes of the transform step start sooner without
+
         return digest_of({"schema": _without_metadata(self.document)})
 
     def find(self, path: tuple[str, ...]) -> XdmField | None:
