@@ -25,9 +25,8 @@ _EVENTS_AT_ONCE = 64
 _NEWLINE, _BRACKET, _OPENING, _CLOSING, _BACKSLASH, _U = b"\n[{}\\u"
 
 
-class _Event(msgspec.Struct, gc=False):
-    event: str
-    properties: dict[str, Any]
+# A dict without a type is read sooner than one of Any.
+_Event: Any = msgspec.defstruct("_Event", [("event", str), ("properties", dict)], gc=False)
 
 
 class _RawEvent(msgspec.Struct, gc=False):
@@ -79,7 +78,7 @@ def read_together(block: bytes) -> ParsedLines | None:
     return parsed if length == len(block) and len(parsed.events) == len(ends) else None
 
 
-def _decoded(block: bytes, ends: Any) -> Iterator[_Event]:
+def _decoded(block: bytes, ends: Any) -> Iterator[Any]:
     """Events, decoded a few at a time: their dicts, which are large, stay in the cache until they are shapes."""
     first = 0
     for end in [*(ends[_EVENTS_AT_ONCE - 1 :: _EVENTS_AT_ONCE] + 1).tolist(), len(block)]:
@@ -87,7 +86,7 @@ def _decoded(block: bytes, ends: Any) -> Iterator[_Event]:
         first = end
 
 
-def _by_shape(found: Iterable[_Event | _RawEvent], *, is_raw: bool = False) -> tuple[ParsedLines, int]:
+def _by_shape(found: Iterable[Any], *, is_raw: bool = False) -> tuple[ParsedLines, int]:
     """Events by shape, and their length when they are written again, each with a newline."""
     names: list[str] = []
 
@@ -164,7 +163,7 @@ def _may_escape(block: bytes, characters: Any) -> bool:
 
 def read_apart(block: bytes) -> ParsedLines:
     """Parse the lines one by one."""
-    exact: list[tuple[int, _Event]] = []
+    exact: list[tuple[int, Any]] = []
     spelled: list[tuple[int, _RawEvent]] = []
     odd: list[int] = []
     for place, line in enumerate(block.split(b"\n")[:-1]):
@@ -185,8 +184,8 @@ def read_apart(block: bytes) -> ParsedLines:
     )
 
 
-def _exact(line: bytes) -> _Event | None:
-    """An event that is written again as it was received."""
+def _exact(line: bytes) -> Any:
+    """An event that is written again as it was received, else None."""
     try:
         found = _decoder.decode(line)
         if len(encode(found)) != len(line) or b"\\u" in line or len(line) > LINE_LIMIT_BYTES:

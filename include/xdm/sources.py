@@ -14,6 +14,8 @@ from include.xdm.shapes import Properties, encode_lines, types_of
 
 _normal = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(number_text(text).encode())).decode
 MISSING: Any = object()
+_READ_AS_WRITTEN = {str, int, bool, type(None)}
+"""What expressions read as ``msgspec`` writes it; of other numbers the digits may have to be changed."""
 
 
 class Sources:
@@ -137,7 +139,7 @@ def _input_text(raw: msgspec.Raw | bytes) -> str | None:
 
 
 def _texts(column: Sequence[Value], text: Callable[[bytes], str | None]) -> list[str | None]:
-    if types_of(column) <= {str, type(None)}:  # which expressions read as they are
+    if types_of(column) <= _READ_AS_WRITTEN:
         return [None if line == "null" else line for line in encode_lines(column).decode().split("\n")[:-1]]
     return list(map(text, _lines(column)))
 
