@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.xdm.functions.registry import Failure, Function, required
 from include.xdm.functions.values import Json, array, json_array, json_object, members
 from include.xdm.language.paths import EACH, Path
 from include.xdm.language.types import Type
-from include.xdm.mapping import FieldMapping
+
+if TYPE_CHECKING:
+    from include.xdm.mapping import FieldMapping
 
 _Tree = dict[Any, Any]
 _Source = tuple[Any, ...]

@@ -18,7 +18,7 @@ from include.xdm.functions.values import json_text
 from include.xdm.schema import Kind, XdmField
 from include.xdm.shape_writer import sparse_objects
 from include.xdm.shapes import Properties, Shape, encode, encode_lines
-from include.xdm.sources import Sources
+from include.xdm.sources import Sources, is_present
 
 _NOTHING = (b"null", b'""')
 _MOST_SHAPES = 10_000
@@ -83,7 +83,7 @@ class ColumnBuilder:
         fields = {name: each.array for name, each in made.items()}
         for (source, _), name in zip(compiled.identities, compiled.identity_columns, strict=True):
             if name not in fields:
-                fields[name], _ = _TEXT.from_present(sources.property(source))
+                fields[name], _ = _TEXT.from_values(sources.property(source))
         return Columns(fields, failed, self._inputs(sources), self._unmapped(properties, back))
 
     def _leaf(self, leaf: Leaf, sources: Sources) -> _Made:
@@ -93,10 +93,10 @@ class ColumnBuilder:
             return _Made(*self._assembled(leaf, sources))
         found = [sources.values(path) for path in leaf.sources]
         if len(found) == 1:
-            return _Made(*leaf.converter.from_present(found[0]))
-        there = [[value is not None for value in values] for values in found]
-        values = [next((v for v in each if v is not None), None) for each in zip(*found, strict=True)]
-        return _Made(*leaf.converter.from_present(values), there)
+            return _Made(*leaf.converter.from_values(found[0]))
+        there = [list(map(is_present, values)) for values in found]
+        values = [next(filter(is_present, each), None) for each in zip(*found, strict=True)]
+        return _Made(*leaf.converter.from_values(values), there)
 
     def _put_back(self, leaf: Leaf, made: _Made, back: dict[int, set[str]]) -> None:
         """Notes the properties that a leaf took out and did not carry: they failed, or an earlier source was there."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.xdm.assemble import Part, part_of
-from include.xdm.computed import CompiledExpressions, compile_expressions
 from include.xdm.convert.column import ColumnConverter
 from include.xdm.language.paths import Path
-from include.xdm.mapping import FieldMapping, MappingSet
 from include.xdm.schema import Kind, XdmField
+
+if TYPE_CHECKING:  # the other processes of a step, which start sooner without, are sent what is compiled
+    from include.xdm.computed import CompiledExpressions
+    from include.xdm.mapping import FieldMapping, MappingSet
 
 PROPERTIES: Path = ("properties",)
 """All properties together."""
@@ -115,6 +117,8 @@ def compile_mapping(
     ``now`` is what the function ``now()`` gives, ISO 8601.
     """
     made = {n: _leaf(n, m) for n, m in enumerate(mapping.mappings)}
+    from include.xdm.computed import compile_expressions
+
     by_sql = [n for n, m in enumerate(mapping.mappings) if _needs_sql(m)]
     expressions = compile_expressions({n: mapping.mappings[n] for n in by_sql}, now) if by_sql else None
     leaves = tuple(leaf for n, leaf in made.items() if n not in by_sql and leaf.kind != "STATIC")

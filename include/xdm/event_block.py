@@ -10,7 +10,7 @@ from typing import Any
 
 from include.mixpanel.reading import is_evidence
 from include.mixpanel.time import Reading
-from include.xdm.block_lines import ParsedLines, read_apart, read_together
+from include.xdm.block_lines import ParsedLines, parse_lines
 from include.xdm.convert.values import Value
 from include.xdm.identity import BEFORE_MERGE, compaction_keys, content_digests, event_ids
 from include.xdm.shapes import Properties, as_raw, by_shape, types_of
@@ -85,7 +85,7 @@ class BlockReader:
 
         ``block``: whole lines, each ending in a newline, none of them blank. ``first_line``: the number of its first line.
         """
-        parsed, times, odd = self._judged(read_together(block) or read_apart(block))
+        parsed, times, odd = self._judged(parse_lines(block))
         rows = self._rows(parsed, times, first_line) if parsed.events else EventRows()
         found, refused = [], []
         lines = block.split(b"\n") if odd else []

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any
 
 from include.errors import SchemaError
-from include.lake.manifest import digest_of
 from include.xdm.nearest import NameIndex
 
 EXPERIENCE_EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
@@ -137,6 +136,8 @@ class XdmSchema:
 
     @cached_property
     def digest(self) -> str:
+        from include.lake.manifest import digest_of  # transform's processes start sooner without
+
         return digest_of({"schema": _without_metadata(self.document)})
 
     @cached_property

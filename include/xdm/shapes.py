@@ -60,13 +60,11 @@ class Properties:
         return name in self._runs
 
     def values(self, name: str) -> list[Value]:
-        """The values of a property; None also for an empty text, and where an event does not have it."""
+        """The values of a property; None also where an event does not have it."""
         found: list[Value] = [None] * self.rows
         for first, shape, place in self._runs.get(name, ()):
-            column = decode_values(shape.columns[place]) if shape.is_raw else shape.columns[place]
-            if "" in column:
-                column = [None if value == "" else value for value in column]
-            found[first : first + shape.rows] = column
+            column = shape.columns[place]
+            found[first : first + shape.rows] = decode_values(column) if shape.is_raw else column
         return found
 
     def texts(self, name: str) -> list[Value]:

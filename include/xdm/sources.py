@@ -14,6 +14,8 @@ from include.xdm.shapes import Properties, encode_lines, types_of
 
 _normal = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(number_text(text).encode())).decode
 MISSING: Any = object()
+_READ_AS_WRITTEN = {str, int, bool, type(None)}
+"""What expressions read as ``msgspec`` writes it; of other numbers the digits may have to be changed."""
 
 
 class Sources:
@@ -29,18 +31,15 @@ class Sources:
         return name in self._properties
 
     def property(self, name: str) -> list[Value]:
-        """The values of a property; None where it is not there or empty."""
+        """The values of a property; None where it is not there."""
         if name not in self._values:
             self._values[name] = self._properties.values(name)
         return self._values[name]
 
     def values(self, path: Path) -> Sequence[Value]:
-        """The values at a path; None where nothing is there, or an empty text.
-
-        A text that holds JSON is read for the steps inside.
-        """
+        """The values at a path; None where it is not there. A text that holds JSON is read for the steps inside."""
         if path == ("event",):
-            return [event or None for event in self._events]
+            return self._events
         if path[0] == "event":  # copied onto an object, member by member
             return [_inside(event, path[1:]) for event in self._events]
         if len(path) == 1:
@@ -68,6 +67,11 @@ class Sources:
         if len(path) == 2:
             return self._properties.has(name)
         return [descend(value, path[2:]) is not MISSING for value in self.property(name)]
+
+
+def is_present(value: Value) -> bool:
+    """Return whether a source has a value: neither null nor an empty text."""
+    return value is not None and value != ""
 
 
 def descend(value: Value, steps: Sequence[Step]) -> Value:
@@ -101,7 +105,7 @@ def _inside(value: Value, steps: Sequence[Step]) -> Value:
         except (ValueError, RecursionError):
             return None
     found = descend(value, steps)
-    return None if found is MISSING or found == "" else found
+    return None if found is MISSING else found
 
 
 def _text_inside(value: Value, steps: Sequence[Step], text: Callable[[bytes], str | None]) -> str | None:
@@ -135,7 +139,7 @@ def _input_text(raw: msgspec.Raw | bytes) -> str | None:
 
 
 def _texts(column: Sequence[Value], text: Callable[[bytes], str | None]) -> list[str | None]:
-    if types_of(column) <= {str, type(None)}:  # which expressions read as they are
+    if types_of(column) <= _READ_AS_WRITTEN:
         return [None if line == "null" else line for line in encode_lines(column).decode().split("\n")[:-1]]
     return list(map(text, _lines(column)))
 

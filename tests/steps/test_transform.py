@@ -357,14 +357,14 @@ def test_a_value_that_makes_the_query_fail_is_quarantined_and_the_others_are_map
 def test_a_value_on_which_a_converter_fails_is_quarantined_and_the_others_are_mapped(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from_present = ColumnConverter.from_present
+    from_values = ColumnConverter.from_values
 
     def failing(self: ColumnConverter, column: Sequence[Any]) -> Any:
         if "canary" in column:
             raise RuntimeError("canary")
-        return from_present(self, column)
+        return from_values(self, column)
 
-    monkeypatch.setattr(ColumnConverter, "from_present", failing)
+    monkeypatch.setattr(ColumnConverter, "from_values", failing)
     assert_two_of_a_hundred_are_quarantined(lake, tmp_path, caplog, MAPPING)
 
 

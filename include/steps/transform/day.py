@@ -71,7 +71,7 @@ def first_pass(job: Job, others: Sequence[Helper]) -> FirstPass:
     for helper in others:
         helper.send(("parse",))
     found = FirstPass()
-    found.add(Work(job, "0", is_alone=not others).parse())
+    found.add(_own_work(job, others).parse())
     for helper in others:
         found.add(helper.receive())
     return found
@@ -82,10 +82,20 @@ def second_pass(job: Job, others: Sequence[Helper], found: FirstPass) -> list[Wr
     parts: list[Part] = plan_parts(found.rows, found.bytes, job)
     for helper in others:
         helper.send(("write", parts))
-    written = Work(job, "0", is_alone=not others).write(parts)
+    written = _own_work(job, others).write(parts)
     for helper in others:
         written += helper.receive()
     return sorted(written, key=lambda part: part.number)
+
+
+def _own_work(job: Job, others: Sequence[Helper]) -> Work:
+    """This process's share, which ends soon after one of ``others`` has ended: its part would be missing."""
+
+    def check() -> None:
+        for helper in others:
+            helper.check()
+
+    return Work(job, "0", is_alone=not others, check=check)
 
 
 def not_converted(job: Job, written: Sequence[WrittenPart]) -> tuple[dict[str, int], dict[str, int]]:

@@ -26,6 +26,7 @@ from include.steps.transform.day_totals import DayTotals, unmapped_counts
 from include.steps.transform.job import Job
 from include.steps.transform.parts import WrittenPart
 from include.steps.transform.processes import helpers, wanted_processes
+from include.steps.transform.spill import spill_schema
 from include.steps.transform.superseded import Superseded, find_superseded, without_ids
 from include.steps.workspace import Workspace
 
@@ -75,7 +76,8 @@ class DeltaMapping:
         with self._read("removed") as (removed, _), self._read("added") as (added, others):
             check_unmapped(unmapped_counts(added.found.names.most_common(), self.named))
             with self._database() as db:
-                superseded = find_superseded(db, events, added.spilled, removed.spilled)
+                schema = spill_schema(self.job.compiled)
+                superseded = find_superseded(db, events, added.spilled, removed.spilled, schema)
                 if superseded is None:
                     return None
                 without = self._superseded_file(db, superseded.rows) if superseded.rows else None
@@ -180,7 +182,7 @@ def _drop(added: _Lines, superseded: Superseded) -> None:
         return
     for path in added.spilled:
         bucket = int(path.name.split("-")[1])
-        rows, size = without_ids(path, superseded.losers)
+        rows, size = without_ids(path, spill_schema(added.job.compiled), superseded.losers)
         added.found.rows[bucket] -= rows
         added.found.bytes[bucket] -= size
         if not added.found.rows[bucket]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,10 +69,10 @@ def compacted_path(job: Job, part: int) -> Path:
 
 
 class PartWriter:
-    """Writes parts, one after the other."""
+    """Writes parts, one after the other. ``check`` is called before each bucket."""
 
-    def __init__(self, job: Job, name: str) -> None:
-        self._job = job
+    def __init__(self, job: Job, name: str, check: Callable[[], object] = bool) -> None:
+        self._job, self._check = job, check
         compiled = job.compiled
         self._compare_all = reads_processing(compiled)
         self._evaluator = (
@@ -88,6 +88,7 @@ class PartWriter:
             compacted_path(self._job, part.number).open("wb") as compacted,
         ):
             for bucket, rows, size in part.buckets:
+                self._check()
                 for piece in read_pieces(self._job, bucket, rows, size):
                     order = in_order(piece, compare_all=self._compare_all)
                     written.duplicates += order.duplicates

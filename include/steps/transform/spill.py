@@ -105,12 +105,9 @@ class SpillWriter:
     def __init__(
         self, folder: Path, name: str, schema: Any, bucket_of: Any, flush_rows: int, flush_bytes: int
     ) -> None:
-        import pyarrow as pa
-
         self._folder, self._name, self._schema, self._bucket_of = folder, name, schema, bucket_of
         self._flush_rows, self._flush_bytes = flush_rows, flush_bytes
         self._files: dict[int, Any] = {}
-        self._codec = pa.Codec(_CODEC)
         self._held: list[Any] = []
         self._held_rows = self._held_bytes = 0
         self.rows: Counter[int] = Counter()
@@ -155,11 +152,7 @@ class SpillWriter:
         if file is None:
             file = self._files[bucket] = spill_path(self._folder, bucket, self._name).open("wb")
         for batch in table.to_batches():
-            message = batch.serialize()
-            packed = self._codec.compress(message)
-            lengths = (each.size.to_bytes(_LENGTH_BYTES, "big") for each in (message, packed))
-            file.write(b"".join(lengths))
-            file.write(packed)
+            write_batch(file, batch)
         self.rows[bucket] += table.num_rows
         self.bytes[bucket] += table.nbytes
 
@@ -172,6 +165,16 @@ def spill_path(folder: Path, bucket: int, name: str) -> Path:
 def spilled_files(folder: Path, bucket: int) -> list[Path]:
     """Return the files of a bucket, of every process."""
     return sorted(folder.glob(f"bucket-{bucket}-*.arrow"))
+
+
+def write_batch(file: Any, batch: Any) -> None:
+    """Append a record batch to an open spill file, compressed as a whole, with both lengths before it."""
+    import pyarrow as pa
+
+    message = batch.serialize()
+    packed = pa.Codec(_CODEC).compress(message)
+    file.write(b"".join(each.size.to_bytes(_LENGTH_BYTES, "big") for each in (message, packed)))
+    file.write(packed)
 
 
 def read_batches(paths: Sequence[Path], schema: Any) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from include.steps.transform.nest import hex_ids
-from include.steps.transform.spill import read_batches
+from include.steps.transform.spill import read_batches, write_batch
 
 _LINES = "(id VARCHAR, processed BIGINT, content BIGINT, has_insert_id BOOLEAN)"
 _ROWS_OF_LINES = """
@@ -54,14 +54,16 @@ class Superseded:
     unknown: int
 
 
-def find_superseded(db: Any, events: list[Path], added: list[Path], removed: list[Path]) -> Superseded | None:
+def find_superseded(
+    db: Any, events: list[Path], added: list[Path], removed: list[Path], schema: Any
+) -> Superseded | None:
     """Compare spilled rows with the base's list of events; None where that cannot decide which row stays.
 
-    ``db``: a DuckDB without tables, in which ``superseded_ids`` is a view afterwards.
+    ``schema``: of the spilled rows. ``db``: a DuckDB without tables, in which ``superseded_ids`` is a view afterwards.
     """
     for name, paths in (("added", added), ("removed", removed)):
         db.execute(f"CREATE TEMP TABLE {name} {_LINES}")
-        for rows in _spilled(paths):
+        for rows in _spilled(paths, schema):
             _insert(db, name, rows)
         db.execute(f"CREATE TEMP TABLE {name}_rows AS {_ROWS_OF_LINES.format(table=name)}")
     db.execute("CREATE TEMP TABLE touched AS SELECT id FROM added_rows UNION SELECT id FROM removed_rows")
@@ -81,17 +83,17 @@ def find_superseded(db: Any, events: list[Path], added: list[Path], removed: lis
         rows=_number(db, "SELECT count(*) FROM superseded_ids"),
         losers=_binary(db, "SELECT unhex(id) AS id FROM ids WHERE kept_off"),
         twins=_number(db, f"SELECT coalesce(sum({twins}), 0) FROM ids WHERE NOT has_insert_id"),
-        failed=_failed(db, removed),
+        failed=_failed(db, removed, schema),
         unknown=_number(db, f"SELECT count(*) FROM ids WHERE superseded AND NOT ({_ALONE})"),
     )
 
 
-def _failed(db: Any, removed: list[Path]) -> Counter[int]:
+def _failed(db: Any, removed: list[Path], schema: Any) -> Counter[int]:
     """Failures of removed lines that were the only ones of their ``_id``; which of others count is not known."""
     import pyarrow.compute as pc
 
     codes: Counter[int] = Counter()
-    for rows in _spilled(removed):
+    for rows in _spilled(removed, schema):
         rows = rows.filter(pc.is_valid(rows["failed"]))
         if not rows.num_rows:
             continue
@@ -112,29 +114,24 @@ def _among(db: Any, rows: Any, condition: str) -> Any:
     return pc.is_in(hex_ids(rows), value_set=found["id"].combine_chunks().cast(pa.string()))
 
 
-def without_ids(path: Path, ids: Any) -> tuple[int, int]:
+def without_ids(path: Path, schema: Any, ids: Any) -> tuple[int, int]:
     """Rewrite a spill file without some ids; returns how many rows and bytes it has lost."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     target, rows, size = path.with_suffix(".left"), 0, 0
-    options = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
-    writer: Any = None
-    for batch in read_batches([path]):
-        left = batch.filter(pc.invert(pc.is_in(batch["id"], value_set=ids)))
-        rows, size = rows + batch.num_rows - left.num_rows, size + batch.nbytes - left.nbytes
-        writer = writer or pa.ipc.new_stream(str(target), batch.schema, options=options)
-        writer.write_batch(left)
-    if writer is not None:
-        writer.close()
-        target.replace(path)
+    with target.open("wb") as file:
+        for batch in read_batches([path], schema):
+            left = batch.filter(pc.invert(pc.is_in(batch["id"], value_set=ids)))
+            rows, size = rows + batch.num_rows - left.num_rows, size + batch.nbytes - left.nbytes
+            write_batch(file, left)
+    target.replace(path)
     return rows, size
 
 
-def _spilled(paths: list[Path]) -> Iterator[Any]:
+def _spilled(paths: list[Path], schema: Any) -> Iterator[Any]:
     import pyarrow as pa
 
-    for batch in read_batches(paths):
+    for batch in read_batches(paths, schema):
         yield pa.Table.from_batches([batch])
 
 

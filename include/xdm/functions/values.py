@@ -162,12 +162,14 @@ def whole(value: Json) -> int:
 
 def decode(kind: Type, value: str) -> Any:
     """An argument, from the text in which the query hands it over."""
-    if value == "null" and kind is not Type.STRING:
+    if kind is Type.STRING:
+        return value
+    if value == "null":
         return None
-    from include.xdm.functions.moments import moment
-
     match kind:
         case Type.DATE:
+            from include.xdm.functions.moments import moment
+
             return moment(value)
         case Type.NUMBER:
             return number(text_of(value))
@@ -184,6 +186,8 @@ def decode(kind: Type, value: str) -> Any:
 
 def encode(kind: Type, value: Any) -> Any:
     """A result, as the query takes it."""
+    if kind is Type.STRING:
+        return value
     match kind:
         case Type.DATE:
             return write_moment(value)
