@@ -61,17 +61,28 @@ def _only(state: AepState, name: str) -> str:
         )
     fitting = [each for each in found if each in state.references or _fits_class(state, each)]
     if not fitting:
-        raise SchemaError(
-            f"Field group {name!r} is for schemas of {', '.join(_classes(state, found[0]))}, but "
-            f"{_title(state)} is of the class {(state.schema or {}).get('meta:class', EXPERIENCE_EVENT)}.",
-            "Remove it from aep.field_groups, or name the field group of events.",
-        )
+        require_class(state, found[0], name)
     if len(fitting) > 1:
         raise SchemaError(
             f"AEP has {len(fitting)} field groups named {name!r}: {', '.join(fitting)}.",
             "Write the $id of the right one in aep.field_groups.",
         )
     return fitting[0]
+
+
+def require_class(state: AepState, part: str, name: str) -> None:
+    """Refuse a field group that is not for schemas of the class.
+
+    Raises:
+        SchemaError: naming both classes.
+    """
+    if part in state.references or _fits_class(state, part):
+        return
+    raise SchemaError(
+        f"Field group {name!r} is for schemas of {', '.join(_classes(state, part))}, but {_title(state)} is of the class "
+        f"{state.schema_class}.",
+        "Name a field group for events of that class. Who manages schemas in AEP can also extend this one to the class.",
+    )
 
 
 def _fits_class(state: AepState, part: str) -> bool:

@@ -45,6 +45,11 @@ class AepState:
         return tuple(str(part["$ref"]) for part in parts if isinstance(part, Mapping) and "$ref" in part)
 
     @property
+    def schema_class(self) -> str:
+        """The ``$id`` of the schema's class."""
+        return str((self.schema or {}).get("meta:class") or EXPERIENCE_EVENT)
+
+    @property
     def is_union(self) -> bool:
         """Whether the schema is enabled for Profile."""
         return "union" in ((self.schema or {}).get("meta:immutableTags") or ())
