@@ -391,7 +391,18 @@ def test_every_check_is_told_though_one_refuses(
     monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", json.dumps(wrong | {"extra": "{}"}))
     code, text = cli("check", "shop")
     assert code == 1
-    assert [line[:2] for line in text.splitlines()] == ["ok", "ok", "ok", "no", "no", "ok", "no", "no", "ok"]
+    assert [line[:2] for line in text.splitlines()] == [
+        "ok",
+        "ok",
+        "ok",
+        "no",
+        "no",
+        "no",
+        "ok",
+        "no",
+        "no",
+        "ok",
+    ]
     assert "p-wrong-not-real" not in text
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import islice
 
 from include.aep.profile import dataset_schema, is_enabled
-from include.aep.setup import read_field_group
+from include.aep.setup import Wanted, plan_setup, read_field_group, read_state
 from include.cli.printing import say
 from include.cli.project import Project
 from include.errors import ConfigError, PipelineError, WrongProject
@@ -42,6 +42,7 @@ def check(project: Project, arguments: argparse.Namespace) -> int:  # noqa: ARG0
         "events": _events,
         "AEP": _aep,
         "owner": _owner,
+        "setup": _setup,
         "lake": _lake,
         "mapping": _mapping,
         "Profile": _profile,
@@ -119,6 +120,14 @@ def _owner(project: Project) -> str:
     if missing := project.owner.missing(dataset["tags"]):
         return f"dataset {name!r} is not tagged with {', '.join(missing)} of this pipeline; apply tags it"
     return f"dataset {name!r} belongs to this pipeline, lake and Mixpanel project"
+
+
+def _setup(project: Project) -> str:
+    wanted = Wanted.of(project.pipeline)
+    missing = plan_setup(read_state(project.aep, wanted), wanted).changes
+    if not missing:
+        return "AEP has everything that the pipeline needs"
+    return f"AEP lacks what {len(missing)} changes make; plan shows them, apply makes them"
 
 
 def _lake(project: Project) -> str:

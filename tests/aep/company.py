@@ -148,6 +148,7 @@ class Company:
     def events(self, *properties: Mapping[str, Any]) -> None:
         """Events of noon in the Mixpanel project of the connection, in place of all that it had."""
         project = CONNECTIONS["mixpanel_shop"]["conn_extra"]["project_id"]
+        self.control("mixpanel/projects", {"id": project, "limits": {"enabled": False}})
         self.control(
             f"mixpanel/projects/{project}/deletions", {"from_date": "2000-01-01", "to_date": "2030-01-01"}
         )

@@ -64,6 +64,26 @@ def test_a_schema_is_composed_of_field_groups_by_title_and_id(company: Company) 
     assert row[company.tenant] == {"userId": "u1", "crmId": "c"}
 
 
+def test_a_schema_of_a_class_of_the_company_gets_the_own_field_group(company: Company) -> None:
+    company.schema(of=company.event_class())
+    pipeline = company.pipeline([USER], own(company))
+    assert f"added the field group to schema {company.name!r}" in company.apply(pipeline).changes
+    assert company.plan(pipeline).changes == ()
+
+
+def test_an_own_field_group_for_another_class_is_refused(company: Company) -> None:
+    company.schema(of=company.event_class())
+    group = own(company)
+    other = company.pipeline(
+        [USER], group, aep={"schema": f"{company.name} new", "dataset": f"{company.name} new"}
+    )
+    company.apply(other)
+    with pytest.raises(
+        SchemaError, match=r"is for schemas of https://ns\.adobe\.com/xdm/context/experienceevent, but schema"
+    ):
+        company.plan(company.pipeline([USER], group))
+
+
 def test_a_schema_that_is_there_gets_the_field_groups_that_it_lacks(company: Company) -> None:
     company.schema(WEB)
     pipeline = company.pipeline(

@@ -20,6 +20,8 @@ from include.sandbox.aep.standard import standard_by_id
 
 EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 _FILE = Path(__file__).parent / "adobe-xdm.json.xz"
+_JSON_LD = "https://ns.adobe.com/xdm/common/extensible"
+"""What describes JSON-LD's context: no field of a row, and nothing that the registry shows."""
 _OF_ADOBE = "https://ns.adobe.com/"
 Json = dict[str, Any]
 
@@ -28,7 +30,8 @@ Json = dict[str, Any]
 def documents() -> dict[str, Json]:
     """What Adobe publishes, by ``$id``, in standard notation."""
     found = json.loads(lzma.decompress(_FILE.read_bytes()))
-    return {document["$id"]: document for document in found}
+    # One of Adobe's ids ends with a slash, which no path of a request can say.
+    return {key: {**document, "$id": key} for document in found if (key := document["$id"].rstrip("/"))}
 
 
 def groups() -> list[str]:
@@ -42,15 +45,16 @@ def _is_group(document: Json) -> bool:
 
 @contextmanager
 def in_the_sandbox() -> Iterator[None]:
-    """Adobe's resources in every sandbox of this process, except those that it has of itself."""
+    """Adobe's resources in every sandbox of this process, in place of the sandbox's own; classes and behaviors stay."""
     known = standard_by_id()
-    added = {key: body for key, body in _resources().items() if key not in known}
-    known.update(added)
+    before = dict(known)
+    stay = {key for key, body in before.items() if body["meta:resourceType"] in ("classes", "behaviors")}
+    known.update({key: body for key, body in _resources().items() if key not in stay})
     try:
         yield
     finally:
-        for key in added:
-            del known[key]
+        known.clear()
+        known.update(before)
 
 
 @cache
@@ -86,12 +90,21 @@ def _node(node: Any) -> Any:
         elif key == "definitions":
             made[key] = {name: _node(each) for name, each in value.items()}
         elif key == "required":
-            made[key] = [_path(name)[-1] for name in value]
+            continue
         elif key in ("allOf", "anyOf", "oneOf"):
-            made[key] = [_node(each) for each in value]
+            made[key] = [_node(each) for each in value if not str(each.get("$ref")).startswith(_JSON_LD)]
         else:
             made[key] = _node(value) if key in ("items", "additionalProperties", "not") else value
+    for name in node.get("required", ()):
+        _require(made, _path(name))
     return made
+
+
+def _require(node: Json, path: list[str]) -> None:
+    """A member is required of the object that it moves into."""
+    for part in path[:-1]:
+        node = node.setdefault("properties", {}).setdefault(part, {"type": "object"})
+    node.setdefault("required", []).append(path[-1])
 
 
 def _properties(fields: Mapping[str, Any]) -> Json:

@@ -6,21 +6,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from include.config.model import Pipeline
 from include.steps.binding import open_history
 from include.steps.verify import verify
+from include.xdm.language.paths import parse_path
 from include.xdm.schema import EXPERIENCE_EVENT, Kind, XdmField, XdmSchema
 from tests.aep.company import DAY, Company, attribute, company, constant
 from tests.carrying import quick_sandbox
 from tests.field_groups import adobe
 
 pytestmark = pytest.mark.sandbox
+Path = tuple[str, ...]
+DRAFT = "http://json-schema.org/draft-07/schema#"
 __all__ = ["company"]
 _TEN = (
     "context/experienceevent-web", "context/experienceevent-commerce", "context/experienceevent-environment-details",
@@ -52,61 +55,81 @@ def test_the_ten_are_there() -> None:
     assert len([key for key in adobe.groups() if key in TEN]) == 10
 
 
-def rows_of(schema: XdmSchema, known: set[tuple[str, ...]]) -> list[dict[str, str]]:
-    """A mapping to the first field that values of an event can fill, with all that has to stand beside it."""
-    for field in schema.root.walk():
-        if field.path in known or field.kind not in SOURCES:
-            continue
-        rows = [row for each in (field, *_beside(schema, field)) if (row := _row(each)) is not None]
-        if len(rows) == 1 + len(_beside(schema, field)) and not _is_choice(schema, field):
-            return rows
+def rows_of(part: Mapping[str, Any], known: set[Path]) -> list[dict[str, str]]:
+    """A mapping to the first field that a value can fill, with what has to stand beside it; none where none can."""
+    fits = jsonschema_rs.Draft7Validator(
+        {**part, "type": "object", "$schema": DRAFT}, validate_formats=True
+    ).is_valid
+    schema = XdmSchema({**part, "type": "object"})
+    for field in _leaves(schema.root):
+        rows = [_row(each) for each in (field, *_beside(schema, field))]
+        if field.path not in known and all(rows) and fits(_instance([row for row in rows if row])):
+            return [row for row in rows if row]
     return []
+
+
+def _leaves(field: XdmField) -> Iterator[XdmField]:
+    """The fields that are no objects, first those outside arrays and maps."""
+    inner = [*field.children.values(), *([field.item] if field.item else [])]
+    for each in sorted(inner, key=lambda child: child.kind in (Kind.ARRAY, Kind.MAP)):
+        if each.kind in SOURCES:
+            yield each
+        yield from _leaves(each)
 
 
 def _beside(schema: XdmSchema, field: XdmField) -> list[XdmField]:
     """The required members of the objects that a field is in, and of those that are objects what they require."""
-    found: dict[tuple[str, ...], XdmField] = {}
+    found: dict[Path, XdmField] = {}
 
     def look(here: XdmField) -> None:
         for name in sorted(here.required & here.children.keys()):
             child = here.children[name]
             if child.kind is Kind.OBJECT:
                 look(child)
-            elif child.path != field.path and child.path not in (("_id",), ("timestamp",)):
+            elif child.path != field.path[: len(child.path)] and child.path not in (("_id",), ("timestamp",)):
                 found[child.path] = child
 
-    for length in range(len(field.path)):
-        above = schema.find(field.path[:length])
-        assert above is not None
-        look(above)
+    here: XdmField | None = schema.root
+    for name in field.path:
+        assert here is not None
+        look(here)
+        here = here.item if name == "*" else here.children[name]
     return list(found.values())
 
 
-def _is_choice(schema: XdmSchema, field: XdmField) -> bool:
-    """Whether an object that a field is in fits one of several alternatives only."""
-    above = [schema.find(field.path[:length]) for length in range(1, len(field.path))]
-    return any(each and {"oneOf", "anyOf", "not"} & each.constraints.keys() for each in above)
-
-
 def _row(field: XdmField) -> dict[str, str] | None:
-    """A mapping; a constant where the schema takes certain texts only; None where neither will do."""
-    allowed, destination = field.constraints.get("enum"), ".".join(map(_named, field.path))
-    if allowed:
-        return constant(str(allowed[0]), destination)
-    limits = {"pattern", "format", "minLength", "maximum", "minimum", "oneOf", "anyOf", "const"}
-    if field.kind not in SOURCES or limits & field.constraints.keys() - _of_type(field):
-        return None
-    return attribute(f"properties.{SOURCES[field.kind]}", destination)
-
-
-def _of_type(field: XdmField) -> set[str]:
-    return (
-        {"format"}
-        if field.kind in (Kind.DATE, Kind.DATE_TIME)
-        else {"minimum", "maximum"}
-        if field.kind.is_integer
-        else set()
+    """A mapping; a constant where the schema takes certain texts only; None where the field holds no single value."""
+    destination = ""
+    for part in field.path:
+        destination += "[0]" if part == "*" else f".{_named(part)}"
+    allowed = field.constraints.get("enum") or (
+        [field.constraints["const"]] if "const" in field.constraints else None
     )
+    if allowed:
+        return constant(str(allowed[0]), destination[1:])
+    return attribute(f"properties.{SOURCES[field.kind]}", destination[1:]) if field.kind in SOURCES else None
+
+
+def _instance(rows: list[dict[str, str]]) -> Any:
+    """The event that a mapping makes, as JSON."""
+    made: dict[str, Any] = {}
+    for row in rows:
+        value = row["source"]
+        value = EVENT[value.removeprefix("properties.")] if row["sourceType"] == "ATTRIBUTE" else value
+        here: Any = made
+        *outer, last = parse_path(row["destination"])
+        for step, following in zip(outer, [*outer, last][1:], strict=True):
+            empty: Any = [] if following == 0 else {}
+            if isinstance(here, list):
+                here[:] = here or [empty]
+                here = here[0]
+            else:
+                here = here.setdefault(str(step), empty)
+        if isinstance(here, list):
+            here[:] = [value]
+        else:
+            here[str(last)] = value
+    return made
 
 
 def _named(part: str) -> str:
@@ -117,16 +140,13 @@ def composed(company: Company, group: str) -> tuple[Pipeline, list[dict[str, str
     """A pipeline whose schema setup composes of the field group, with a mapping to fields of it."""
     bare = XdmSchema(company.aep.registry.resolved("classes", EXPERIENCE_EVENT))
     known = {field.path for field in bare.root.walk()}
-    part = XdmSchema({**company.aep.registry.resolved("fieldgroups", group), "type": "object"})
+    part = company.aep.registry.resolved("fieldgroups", group)
     rows = rows_of(part, known) or [attribute("event", "eventType")]
-    title = adobe.documents()[group]["title"]
-    return company.pipeline(rows, aep={"field_groups": [title]}), rows
+    return company.pipeline(rows, aep={"field_groups": [adobe.documents()[group]["title"]]}), rows
 
 
 @pytest.mark.parametrize("group", CHOSEN, ids=lambda key: key.removeprefix("https://ns.adobe.com/"))
-def test_a_field_group_is_composed_applied_mapped_loaded_and_verified(
-    company: Company, group: str, tmp_path: Path
-) -> None:
+def test_a_field_group_is_composed_applied_mapped_loaded_and_verified(company: Company, group: str) -> None:
     pipeline, rows = composed(company, group)
     plan = company.plan(pipeline)
     assert company.apply(pipeline).changes == [change.done for change in plan.changes]
@@ -148,6 +168,6 @@ def test_a_field_group_is_composed_applied_mapped_loaded_and_verified(
 
 
 def _has(row: Any, destination: str) -> bool:
-    for name in destination.split("."):
-        row = row.get(name.strip("${}")) if isinstance(row, dict) else None
+    for step in parse_path(destination):
+        row = row[0] if step == 0 else row.get(step) if isinstance(row, dict) else None
     return row is not None

@@ -25,7 +25,6 @@ def parts_of(state: AepState, wanted: Wanted) -> tuple[str, ...]:
     for name in wanted.pipeline.aep.field_groups:
         found = _only(state, name)
         if found not in there and found not in new:
-            _require_class(state, found, name)
             new.append(found)
     return tuple(new)
 
@@ -53,35 +52,53 @@ def _fields(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _only(state: AepState, name: str) -> str:
-    found = state.named[name]
-    if len(found) > 1:
-        raise SchemaError(
-            f"AEP has {len(found)} field groups named {name!r}: {', '.join(found)}.",
-            "Write the $id of the right one in aep.field_groups.",
-        )
-    if not found or (found[0] not in state.parts and found[0] not in state.references):
+    """The ``$id`` of the field group that ``aep.field_groups`` names."""
+    found = [each for each in state.named[name] if each in state.parts or each in state.references]
+    if not found:
         raise SchemaError(
             f"AEP has no field group {name!r}, which aep.field_groups names.",
             "Write the title as AEP's schema editor shows it, or the $id. Adobe's own field groups need no installation.",
         )
-    return found[0]
+    fitting = [each for each in found if each in state.references or _fits_class(state, each)]
+    if not fitting:
+        require_class(state, found[0], name)
+    if len(fitting) > 1:
+        raise SchemaError(
+            f"AEP has {len(fitting)} field groups named {name!r}: {', '.join(fitting)}.",
+            "Write the $id of the right one in aep.field_groups.",
+        )
+    return fitting[0]
 
 
-def _require_class(state: AepState, part: str, name: str) -> None:
+def require_class(state: AepState, part: str, name: str) -> None:
+    """Refuse a field group that is not for schemas of the class.
+
+    Raises:
+        SchemaError: naming both classes.
+    """
+    if part in state.references or _fits_class(state, part):
+        return
+    raise SchemaError(
+        f"Field group {name!r} is for schemas of {', '.join(_classes(state, part))}, but {_title(state)} is of the class "
+        f"{state.schema_class}.",
+        "Name a field group for events of that class. Who manages schemas in AEP can also extend this one to the class.",
+    )
+
+
+def _fits_class(state: AepState, part: str) -> bool:
     """A field group names the classes that it is for, or their behavior; with none named it is for all [I]."""
-    meant = tuple(state.parts[part].get("meta:intendedToExtend") or ())
     has = {EXPERIENCE_EVENT, _BEHAVIOR}
     if state.schema is not None:
-        extends = state.schema.get("meta:extends") or ()
-        has = {str(state.schema.get("meta:class")), *map(str, extends)}
-    if meant and not has & set(meant):
-        raise SchemaError(
-            f"Field group {name!r} is for schemas of {', '.join(meant)}, but schema "
-            f"{wanted_title(state)} is of the class {(state.schema or {}).get('meta:class', EXPERIENCE_EVENT)}.",
-            "Remove it from aep.field_groups, or name the field group of events.",
-        )
+        has = {str(state.schema.get("meta:class")), *map(str, state.schema.get("meta:extends") or ())}
+    meant = _classes(state, part)
+    return not meant or bool(has & set(meant))
 
 
-def wanted_title(state: AepState) -> str:
-    """The schema's title in quotes, for a message."""
-    return repr(str(state.schema["title"])) if state.schema is not None else "that is to be created"
+def _classes(state: AepState, part: str) -> tuple[str, ...]:
+    return tuple(map(str, state.parts.get(part, {}).get("meta:intendedToExtend") or ()))
+
+
+def _title(state: AepState) -> str:
+    return (
+        f"schema {str(state.schema['title'])!r}" if state.schema is not None else "the schema to be created"
+    )

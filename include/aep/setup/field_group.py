@@ -79,11 +79,15 @@ def _names(node: Any) -> Iterator[str]:
 
 
 def plan_field_group(
-    file: Mapping[str, Any], name: str, found: Mapping[str, Any] | None, tenant: str
+    file: Mapping[str, Any],
+    name: str,
+    found: Mapping[str, Any] | None,
+    tenant: str,
+    of: str = EXPERIENCE_EVENT,
 ) -> FieldGroupPlan:
     """Compare a field group file with AEP's field group ``found``, None where AEP has none; pure.
 
-    ``name`` is the file's, ``tenant`` the tenant's field with its underscore.
+    ``name`` is the file's, ``tenant`` the tenant's field with its underscore, ``of`` the class of the schema.
 
     Raises:
         SchemaError: a change is not growth; such fields are named with the reason.
@@ -92,7 +96,7 @@ def plan_field_group(
     if found is None:
         new = field_tree(file["properties"]).walk()
         added = tuple((field.dotted, told(field)) for field in new if field.path)
-        return FieldGroupPlan(title, None, _body(file, tenant), (), added)
+        return FieldGroupPlan(title, None, _body(file, tenant, of), (), added)
     at, there = _tenant_part(found, tenant)
     changes = evolution(file["properties"], there)
     if changes.faults:
@@ -116,13 +120,13 @@ def plan_field_group(
     )
 
 
-def _body(file: Mapping[str, Any], tenant: str) -> dict[str, Any]:
+def _body(file: Mapping[str, Any], tenant: str, of: str) -> dict[str, Any]:
     custom = {tenant: {"type": "object", "properties": file["properties"]}}
     return {
         "title": file["title"],
         "description": file.get("description", ""),
         "type": "object",
-        "meta:intendedToExtend": [EXPERIENCE_EVENT],
+        "meta:intendedToExtend": [of],
         "definitions": {"customFields": {"type": "object", "properties": custom}},
         "allOf": [{"$ref": "#/definitions/customFields", "type": "object", "meta:xdmType": "object"}],
     }

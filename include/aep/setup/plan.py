@@ -8,7 +8,7 @@ from typing import Any
 
 from include.aep.profile import names_of, namespace_of
 from include.aep.setup import changes as made
-from include.aep.setup.compose import future_schema, parts_of
+from include.aep.setup.compose import future_schema, parts_of, require_class
 from include.aep.setup.dataset_changes import dataset_changes, require_target
 from include.aep.setup.field_group import FieldGroupPlan, plan_field_group
 from include.aep.setup.identities import identity_fields
@@ -102,5 +102,7 @@ def plan_setup(state: AepState, wanted: Wanted, tags: Mapping[str, str] | None =
 def _planned_group(state: AepState, wanted: Wanted) -> FieldGroupPlan | None:
     if wanted.group is None:
         return None
-    file = str(wanted.pipeline.aep.field_group)
-    return plan_field_group(wanted.group, file, state.group, f"_{state.tenant}")
+    if state.group is not None:
+        require_class(state, str(state.group["$id"]), str(wanted.group_title))
+    file, tenant = str(wanted.pipeline.aep.field_group), f"_{state.tenant}"
+    return plan_field_group(wanted.group, file, state.group, tenant, state.schema_class)

@@ -45,6 +45,11 @@ class AepState:
         return tuple(str(part["$ref"]) for part in parts if isinstance(part, Mapping) and "$ref" in part)
 
     @property
+    def schema_class(self) -> str:
+        """The ``$id`` of the schema's class."""
+        return str((self.schema or {}).get("meta:class") or EXPERIENCE_EVENT)
+
+    @property
     def is_union(self) -> bool:
         """Whether the schema is enabled for Profile."""
         return "union" in ((self.schema or {}).get("meta:immutableTags") or ())
@@ -109,7 +114,8 @@ def _parts(registry: Registry, state: AepState) -> dict[str, Json]:
         wanted = [("schemas", str(state.schema["$id"]))]
     else:
         wanted = [("classes", EXPERIENCE_EVENT), ("fieldgroups", IDENTITY_MAP)]
-    added = [found[0] for found in state.named.values() if len(found) == 1]
+    # Several of one title are told apart by the classes that they are for.
+    added = [each for found in state.named.values() for each in found]
     if state.group is not None:
         added.append(str(state.group["$id"]))
     wanted += [("fieldgroups", each) for each in added if each not in state.references]
@@ -117,6 +123,6 @@ def _parts(registry: Registry, state: AepState) -> dict[str, Json]:
     for kind, resource_id in wanted:
         try:
             found[resource_id] = registry.resolved(kind, resource_id)
-        except NotFound:
+        except NotFound:  # the plan refuses it by name
             continue
     return found
