@@ -76,12 +76,12 @@ def test_m16_a_lake_gets_a_key_when_days_are_loaded_already(
     assert cli("run", "hostile", DAY)[0] == 0
     assert cli("check", "hostile")[0] == 0
 
-    look = next((tmp_path / "lake/hostile" / DAY / "valid").glob("*/manifest.json"))
-    look.write_bytes(look.read_bytes() + b" ")
+    changed = next((tmp_path / "lake/hostile" / DAY / "valid").glob("*/manifest.json"))
+    changed.write_bytes(changed.read_bytes() + b" ")
     assert cli("run", "hostile", DAY)[0] == 1
     code, text = cli("lake", "sign", "hostile")
     assert code == 1, "a second list needs a reason"
-    assert f"unsigned  file://{look}" in text
+    assert f"unsigned  file://{changed}" in text
     assert "--why TEXT" in text
     assert cli("lake", "sign", "hostile", "--why", "white space")[0] == 0
     assert cli("run", "hostile", DAY)[0] == 0

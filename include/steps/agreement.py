@@ -1,5 +1,5 @@
 """Compares what the lake says with what can be known elsewhere, before anything is changed in AEP: a ledger's record with
-its batch in AEP, and staged rows with their day. Who can write to the lake can write what he likes there."""
+its batch in AEP, and staged rows with their day. A record that is readable need not be true."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class BatchLink(BaseOperatorLink):
 
 
 class ReportLink(BaseOperatorLink):
-    """The report page of the run's partition, served by the plugin to whoever may see the DAG."""
+    """The report page of the run's partition, served by the plugin to users who may see the DAG."""
 
     name = "Report"
 

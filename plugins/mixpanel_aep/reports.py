@@ -1,4 +1,4 @@
-"""Serves the report page of a partition to whoever may see its DAG. It only reads."""
+"""Serves the report page of a partition to users who may see its DAG. It only reads."""
 
 from __future__ import annotations
 

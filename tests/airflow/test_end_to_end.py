@@ -18,6 +18,7 @@ from airflow.dag_processing.dagbag import DagBag
 
 from include.demo.evidence import Comparison, Sandbox
 from include.lake.lake import Lake
+from include.lake.seal import SEAL_ENVIRONMENT
 from tests.airflow.connections import connection_variables
 from tests.carrying import PIPELINES, Carrier, quick_sandbox
 from tests.security import canaries
@@ -67,6 +68,7 @@ def carrier(
         for name, value in aws.items():
             monkeypatch.setenv(name, value)
     monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", lake)
+    monkeypatch.setenv(SEAL_ENVIRONMENT, canaries.LAKE_SECRET)
     with quick_sandbox(tmp_path / "sandbox") as server:
         let_in_canaries(server.url, HOSTILE_PROJECT)
         for name, value in connection_variables(server.url, **CANARY_CONNECTIONS).items():

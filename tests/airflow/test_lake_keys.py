@@ -44,7 +44,7 @@ def ids(*texts: str) -> list[str]:
 def test_m16_the_environment_comes_before_the_variable(
     variables: dict[str, str], masked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else whoever may edit variables could add a key of his own."""
+    """Otherwise a user who may edit variables could add a key."""
     assert lakes.lake_seal() is None
     variables[SEAL_VARIABLE] = f"{ONE}, {TWO}"
     seal = lakes.lake_seal()

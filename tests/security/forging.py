@@ -1,4 +1,4 @@
-"""A lake with days at every stage, and what somebody who can write there may change in it."""
+"""A lake with days at every stage, and what a program that can write there may change in it."""
 
 from __future__ import annotations
 

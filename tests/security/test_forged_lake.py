@@ -1,5 +1,5 @@
-"""Who can write to the lake can stop a day, and with keys do no more: each kind of file is forged once, alone and with the
-record that names it. A run then stops with a sentence before anything changes in AEP, or is right all the same."""
+"""A writer of the lake can stop a day, and where there is a key no more: each kind of file is forged once, alone and with
+the record that names it. A run then stops with a sentence before anything changes in AEP, or is right all the same."""
 
 from __future__ import annotations
 
