@@ -78,7 +78,7 @@ def _repeated(items: Any, before: str, chance: random.Random) -> Iterator[tuple[
     for kind, value in items:
         if kind in _REPEATS:
             if value[1] > 50:
-                yield from ((before, _sample(value[2], chance)) for _ in range(3))
+                yield from ((before, pump) for pump in _pumps(value[2], chance))
             yield from _repeated(value[2], before, chance)
         elif kind in (code.SUBPATTERN, code.ATOMIC_GROUP):
             yield from _repeated(value[-1] if kind is code.SUBPATTERN else value, before, chance)
@@ -86,6 +86,20 @@ def _repeated(items: Any, before: str, chance: random.Random) -> Iterator[tuple[
             for branch in value[1]:
                 yield from _repeated(branch, before, chance)
         before += _one(kind, value, chance)
+
+
+def _pumps(items: Any, chance: random.Random) -> Iterator[str]:
+    """Yield what a repetition repeats: of a choice, each that there is."""
+    kind, value = items[0] if len(items) == 1 else (None, None)
+    if kind is code.SUBPATTERN:
+        yield from _pumps(value[-1], chance)
+    elif kind is code.BRANCH:
+        for branch in value[1]:
+            yield from _pumps(branch, chance)
+    elif kind is code.IN and value[0][0] is not code.NEGATE:
+        yield from _characters(value)
+    else:
+        yield from (_sample(items, chance) for _ in range(3))
 
 
 def _sample(items: Any, chance: random.Random) -> str:
@@ -114,6 +128,13 @@ def _one(kind: Any, value: Any, chance: random.Random) -> str:
 
 
 def _character(choices: Any, chance: random.Random) -> str:
+    found = _characters(choices)
+    if choices[0][0] is code.NEGATE:
+        return next((text for text in "a1 .-_\n\x00é" if text not in found), "é")
+    return chance.choice(found)
+
+
+def _characters(choices: Any) -> str:
     found = ""
     for kind, value in choices:
         if kind is code.LITERAL:
@@ -122,6 +143,4 @@ def _character(choices: Any, chance: random.Random) -> str:
             found += chr(value[0])
         elif kind is code.CATEGORY:
             found += _CATEGORIES.get(value, "a")
-    if choices[0][0] is code.NEGATE:
-        return next((text for text in "a1 .-_\n\x00é" if text not in found), "é")
-    return chance.choice(found)
+    return found
