@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from include.errors import BadManifest
+from include.errors import BadManifest, Conflict
 from include.lake.manifest import Delta, Manifest, delta_fields, upload_file
 from include.mixpanel.raw_blocks import lines_at
 from include.mixpanel.raw_file import RawFile, read_lines, write_lines
@@ -52,14 +52,17 @@ def publish_delta(
         for name, file in (("added", added), ("removed", removed))
     )
     delta = Delta(base=base.digest, rows=raw.rows, without=without[0] if without else None)
-    return workspace.publish(
-        step="export",
-        digest=output.digest,
-        inputs={"request": request},
-        files=tuple(files),
-        counts=raw.counts,
-        **delta_fields(delta, details),
-    )
+    try:
+        return workspace.publish(
+            step="export",
+            digest=output.digest,
+            inputs={"request": request},
+            files=tuple(files),
+            counts=raw.counts,
+            **delta_fields(delta, details),
+        )
+    except Conflict:  # another run has published the same lines, which name the output, in another order
+        return workspace.require("export", output.digest)
 
 
 def _lines(paths: Iterable[Path], places: Any) -> Iterator[bytes]:

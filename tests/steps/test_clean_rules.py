@@ -115,6 +115,13 @@ def test_what_a_refresh_is_based_on_stays_as_long_as_the_refresh() -> None:
     assert ended(loaded_late, 16.9) == set()
     assert ended(loaded_late, 17) == all_steps, "the export is the base of the newest one"
     assert ended(loaded_late, 4000) == all_steps
+    made_later = (
+        output("export", 1, 30, based_on=0), output("transform", 1, 30, 1, based_on=0),
+        output("validate", 1, 30, 1, based_on=0),
+    )  # fmt: skip
+    not_loaded_yet = DayContents((*CHAIN, *made_later), (loaded(0, 10),))
+    assert ended(not_loaded_yet, 36.9) == {"stage 0"}
+    assert ended(not_loaded_yet, 37) == all_steps - {"stage 1"}
     without_load = DayContents((*CHAIN, *refreshed))
     assert ended(without_load, 4000) == {"stage 0"}, "the next run reads the others"
     superseded = replace(loaded_late, outputs=(*loaded_late.outputs, output("export", 2, 20)))
