@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import compress
+from itertools import chain, compress
 from typing import Any, NamedTuple
 
 import msgspec
@@ -58,7 +58,7 @@ def parse_lines(block: bytes) -> ParsedLines:
             spelled.append((place, raw))
     if not spelled:
         return one._replace(odd=odd)
-    other = _by_shape(spelled, is_raw=True)
+    other = _by_shape([spelled], is_raw=True)
     return ParsedLines(
         one.places + other.places,
         one.events + other.events,
@@ -68,13 +68,13 @@ def parse_lines(block: bytes) -> ParsedLines:
     )
 
 
-def _by_shape(found: Iterable[tuple[int, Any]], *, is_raw: bool) -> ParsedLines:
+def _by_shape(pieces: Iterable[Iterable[tuple[int, Any]]], *, is_raw: bool) -> ParsedLines:
     """Events with their places, by shape."""
     places: list[int] = []
     names: list[str] = []
 
     def properties_of() -> Iterator[dict[str, Any]]:
-        for place, each in found:
+        for place, each in chain.from_iterable(pieces):
             places.append(place)
             names.append(each.event)
             yield each.properties

@@ -158,8 +158,9 @@ class ColumnBuilder:
         if self.compiled.unmapped is None:
             return None
         lines = encode_lines(objects).split(b"\n")[:-1]
+        texts = {name: properties.texts(name) for name in set().union(*back.values())}
         for row, again in back.items():
-            lines[row] = self._with(lines[row], row, again, properties)
+            lines[row] = self._with(lines[row], {name: texts[name][row] for name in again})
         return pa.array([None if line == b"{}" else line for line in lines], pa.string())
 
     def _unmapped_columns(self, shape: Shape) -> tuple[tuple[str, ...], list[Sequence[Value]]]:
@@ -178,8 +179,9 @@ class ColumnBuilder:
             columns = [[v if v != "" else None for v in c] if "" in c else c for c in columns]
         return tuple(shape.names[place] for place in places), columns
 
-    def _with(self, line: bytes, row: int, names: set[str], properties: Properties) -> bytes:
-        found = {name: properties.texts(name)[row] for name in self.compiled.whole if name in names}
+    def _with(self, line: bytes, texts: dict[str, Value]) -> bytes:
+        """The unmapped JSON with more properties, in the mapping set's order."""
+        found = {name: texts[name] for name in self.compiled.whole if name in texts}
         more = encode({name: value for name, value in found.items() if not _is_nothing(value)})
         if more == b"{}":
             return line

@@ -7,7 +7,8 @@ a member that is not read and white space make a line longer. Of the same length
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import compress
 from typing import Any
 
 import msgspec
@@ -30,7 +31,8 @@ class ExactLines:
         self._block = block
         self.others: list[tuple[int, bytes]] = []
 
-    def __iter__(self) -> Iterator[tuple[int, Any]]:
+    def __iter__(self) -> Iterator[Iterable[tuple[int, Any]]]:
+        """Yield some events at a time."""
         import numpy as np
 
         block = self._block
@@ -48,32 +50,26 @@ class ExactLines:
         for first in range(0, len(ends), _LINES_AT_ONCE):
             last = min(first + _LINES_AT_ONCE, len(ends))
             end = int(ends[last - 1]) + 1
-            yield from self._piece(block[start:end], range(first, last), suspects, together=together)
+            yield self._piece(block[start:end], range(first, last), suspects, together=together)
             start = end
 
     def _piece(
         self, piece: bytes, places: range, suspects: set[int], *, together: bool
-    ) -> Iterator[tuple[int, Any]]:
+    ) -> Iterable[tuple[int, Any]]:
         found, written = _rewritten(piece) if together else ([], b"")
-        if len(found) != len(places):
-            yield from self._one_by_one(piece, places)
-            return
-        if len(written) == len(piece) and suspects.isdisjoint(places):
-            yield from zip(places, found, strict=True)
-            return
-        lines, texts = piece.split(b"\n"), written.split(b"\n")
-        for place, each, line, text in zip(places, found, lines[:-1], texts[:-1], strict=True):
-            if len(line) == len(text) and place not in suspects:
-                yield place, each
-            else:
-                self.others.append((place, line))
-
-    def _one_by_one(self, piece: bytes, places: range) -> Iterator[tuple[int, Any]]:
-        for place, line in zip(places, piece.split(b"\n")[:-1], strict=True):
-            if (found := _exact(line)) is not None:
-                yield place, found
-            else:
-                self.others.append((place, line))
+        if len(found) == len(places) and len(written) == len(piece) and suspects.isdisjoint(places):
+            return zip(places, found, strict=True)
+        lines = piece.split(b"\n")[:-1]
+        if len(found) == len(places):
+            texts = written.split(b"\n")
+            is_exact = [
+                len(lines[n]) == len(texts[n]) and place not in suspects for n, place in enumerate(places)
+            ]
+        else:
+            found = list(map(_exact, lines))
+            is_exact = [each is not None for each in found]
+        self.others += [(places[n], line) for n, line in enumerate(lines) if not is_exact[n]]
+        return compress(zip(places, found, strict=True), is_exact)
 
 
 def _rewritten(piece: bytes) -> tuple[list[Any], bytes]:

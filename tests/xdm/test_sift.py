@@ -401,6 +401,30 @@ def test_nulls_empty_texts_and_mapped_properties_are_not_kept_twice() -> None:
     assert unmapped(kept(body), ("time", "distinct_id")) == '{"c":0,"d":false,"e":[],"f":{}}'
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'"a":{"z":1,"b":{"y":2,"x":[{"d":1,"c":1.10}]}}', b'"a":[{"z":1,"b":2}]', b'"a":"\\u001F"', b'"a":"\\u001f"',
+        b'"a":"\\u00e9\\/"', b'"a":-0', b'"a":-0.0', b'"a":1E5,"b":1e400', b'"a":123456789012345678901234567890',
+        b'"a":{"b":1,"b":2}', b'"a" :1', b'"a":null,"b":"","c":[null,""],"d":{"e":null}', b'"q\\"":1,"a":""',
+        b'"back\\\\slash":null', b'"a":"\\ud800"', "\"é\":\"\u2028\"".encode(), b'"":1', b'"a":9007199254740993',
+    ],
+)  # fmt: skip
+def test_a_frequent_shape_is_read_and_kept_as_a_line_alone_is(text: bytes) -> None:
+    body = raw_line(text)
+    alone = seen_as(one(body))
+    found = in_a_block([ORDINARY, *[body] * 20])[1:]
+    if not isinstance(alone, SiftedEvent):
+        assert [each["reason"] for each in found if isinstance(each, dict)] == [alone["reason"]] * 20
+    else:
+        assert [seen_as(each)[1:] for each in found] == [alone[1:]] * 20
+        compiled = replace(NOTHING, whole={"time": ()}, unmapped=("_acme", "unmapped"))
+        log = EvidenceLog()
+        rows, _ = BlockReader(sieve(evidence=log), log).read((body + b"\n") * 20, 1)
+        kept_texts = ColumnBuilder(compiled).build(rows.events, rows.properties).unmapped.to_pylist()
+        assert kept_texts == [unmapped(kept(body), ["time"])] * 20
+
+
 def test_names_of_unmapped_properties_are_counted() -> None:
     builder = ColumnBuilder(replace(NOTHING, whole={"time": (), "distinct_id": ()}))
     for body in (raw_line(b'"a":1,"b":2,"c":null'), raw_line(b'"a":1')):
