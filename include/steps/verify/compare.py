@@ -88,6 +88,8 @@ class DayComparer:
             return _result(db, None, "true")
 
     def _day(self, day: date, records: list[LedgerRecord], found: Mapping[str, Bucket]) -> DayResult:
+        if (contradiction := self.batches.contradiction(self.pipeline.name, day, records)) is not None:
+            return DayResult(day, trouble=contradiction)
         with self._tables() as (db, scratch):
             try:
                 self._read_ledger(db, day, records, scratch)
