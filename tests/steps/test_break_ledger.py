@@ -17,8 +17,8 @@ from include.errors import (
 )
 from include.lake.lake import Lake
 from include.steps.audit import DayStatus, Remedy
-from include.steps.verify.verified import VerifiedDay, write_verified
 from include.steps.verify.results import DayResult
+from include.steps.verify.verified import VerifiedDay, write_verified
 from tests.carrying import loaded_sandbox
 from tests.steps.test_break_world import PIPELINE, Breaker
 

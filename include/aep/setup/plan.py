@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.aep.catalog import is_dataset_id
+from include.aep.load_id import PIPELINE_TAG
 from include.aep.profile import enabled_tags, names_of, namespace_of
 from include.aep.setup import changes as made
 from include.aep.setup.compose import future_schema, parts_of
@@ -269,7 +270,9 @@ def _dataset(
         yield made.TagDataset(
             f"tag {what}",
             f"tagged {what} with " + "; ".join(f"{tag}: {clause}" for tag, clause in tags.items()),
-            "the name, lake and Mixpanel connection of the pipeline",
+            "aep.formerly"
+            if found["tags"].get(PIPELINE_TAG) and PIPELINE_TAG in tags
+            else "the name, lake and Mixpanel connection of the pipeline",
             tuple((f"tag {tag}", clause) for tag, clause in tags.items()),
             dataset=found,
         )

@@ -68,7 +68,7 @@ class _Run:
         left = list(days)
         reason, is_busy = ("" if days else "no day of it was loaded"), False
         try:
-            if (undated := self.comparer.compare_undated()) is not None:
+            if (undated := self.comparer.compare_undated(sorted(self.numbers))) is not None:
                 self.results.append(undated)
             for chunk in _chunks(days):
                 # Where no query is run, the time that reading files takes counts.
@@ -82,7 +82,7 @@ class _Run:
         except LakeNotReadable as error:
             reason = str(error)
         if not self.results and not reason:
-            reason = "runs are loading these days now"
+            reason = f"runs are loading {', '.join(map(str, sorted(self.postponed)))} now"
         return Verification(
             self.comparer.pipeline.name,
             tuple(sorted(self.results, key=lambda result: (result.day is None, result.day or date.max))),
