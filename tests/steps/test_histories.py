@@ -202,6 +202,22 @@ def test_two_pipelines_do_not_load_into_one_dataset(untagged: Loader, tagged: bo
         loader.load("two")
 
 
+def test_every_command_sees_the_pipelines_of_its_own_folder(
+    untagged: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIXPANEL_AEP_PIPELINES", str(tmp_path / "usual"))
+    folder = tmp_path / "pipelines"
+    folder.mkdir()
+    for name in ("mine", "yours"):
+        (folder / f"{name}.yaml").touch()
+    own = untagged.pipeline.of_folder(folder)
+    untagged.pipeline = own.model_copy(update={"name": "mine"})
+    untagged.load()
+    untagged.pipeline = own.model_copy(update={"name": "yours"})
+    with pytest.raises(AnotherPipeline, match="is loaded by pipeline mine"):
+        untagged.load("two")
+
+
 def test_an_open_batch_of_another_installation_stops_the_run(loader: Loader) -> None:
     dataset = loader.aep.catalog.require_dataset(loader.pipeline.aep.dataset)["id"]
     other = loader.aep.batches.create(dataset, "json", f"mixpanel-aep-other-{DAY}-{'a' * 16}-1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from include.clock import SYSTEM_CLOCK
@@ -130,7 +130,7 @@ class ReconcileCloseOperator(PipelineOperator):
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
         from include.steps.binding import open_history
-        from include.steps.reconcile import days_to_reconcile, last_settled_day, late_beyond_window
+        from include.steps.reconcile import late_beyond_window, window_start
         from include.steps.sweep import sweep_batches, sweep_lake
 
         refuse_conf(context)
@@ -143,8 +143,7 @@ class ReconcileCloseOperator(PipelineOperator):
             self.log.info("Ended batch %s, which no run was going to fill", batch)
         if unfinished := sweep_lake(lake, now):
             self.log.info("Removed %d files that were never written to their end", unfinished)
-        days = days_to_reconcile(self.pipeline, now)
-        first = min(days, default=last_settled_day(self.pipeline, now) + timedelta(days=1))
+        first = window_start(self.pipeline, now)
         late = late_beyond_window(lake, self.pipeline, mixpanel.get_conn(), first, now)
         for day, count in late.items():
             self.log.warning(
