@@ -450,6 +450,37 @@ def test_a_connection_in_the_environment_is_json_and_never_told(
     assert "p-secret-not-real" not in text
 
 
+def test_a_run_before_its_day_has_settled_says_so(cli: Cli) -> None:
+    assert cli("apply", "hostile")[0] == 0
+    with time_machine.travel(datetime(2026, 7, 2, 0, 5, tzinfo=UTC)):
+        code, text = cli("run", "hostile", "2026-07-01")
+    assert code == 0, text
+    assert "!  run       2026-07-01 settles at 2026-07-02 06:00 UTC" in text
+
+
+def test_a_pipeline_of_another_folder_takes_no_rows_out_and_setup_names_the_former_owner(
+    cli: Cli, pipelines: Path
+) -> None:
+    """Two folders, one lake, one dataset."""
+    mine, yours = pipelines / "mine.yaml", pipelines / "yours.yaml"
+    shutil.move(pipelines / "hostile.yaml", mine)
+    assert cli("apply", "mine")[0] == 0
+    assert cli("run", "mine", "2026-07-01")[0] == 0
+    shutil.move(mine, yours)
+    for command in (("check", "yours"), ("apply", "yours"), ("plan", "yours")):
+        code, text = cli(*command)
+        assert (code, "belongs to pipeline mine" in text) == (1, True), text
+        assert "write formerly: mine below aep in yours.yaml" in text
+    code, text = cli("run", "yours", "2026-07-01", "--replace")
+    assert (code, "may add rows and not replace any" in text) == (1, True)
+    assert "this run added 0" in cli("run", "yours", "2026-07-01")[1]
+    change(yours, ("\naep:\n", "\naep:\n  formerly: mine\n"))
+    assert "aep.formerly says; apply gives it" in cli("check", "yours")[1]
+    assert "yours, instead of mine" in cli("plan", "yours")[1]
+    assert cli("apply", "yours")[0] == 0
+    assert cli("run", "yours", "2026-07-01", "--replace")[0] == 0
+
+
 def test_plan_sends_nothing(cli: Cli) -> None:
     first = cli("plan", "adobe-tutorial")
     assert "create field group" in first[1]

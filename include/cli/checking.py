@@ -117,6 +117,12 @@ def _owner(project: Project) -> str:
         return f"dataset {name!r} is not there yet"
     project.owner.require(dataset)
     check_lake_id(project.lake, dataset)
+    project.owner.require_retagging(dataset, project.pipeline.aep.formerly)
+    if (former := project.owner.former(dataset)) is not None:
+        return (
+            f"dataset {name!r} is tagged with pipeline {former}, as aep.formerly says; apply gives it to this pipeline, "
+            "and until then runs replace nothing"
+        )
     if missing := project.owner.missing(dataset["tags"]):
         return f"dataset {name!r} is not tagged with {', '.join(missing)} of this pipeline; apply tags it"
     return f"dataset {name!r} belongs to this pipeline, lake and Mixpanel project"

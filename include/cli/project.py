@@ -20,7 +20,7 @@ from include.config.loader import (
     PIPELINES,
     load_pipeline,
     load_readable_pipelines,
-    pipeline_names,
+    neighbour_names,
     require_apart,
 )
 from include.config.model import Pipeline
@@ -97,9 +97,7 @@ class Project:
     def owner(self) -> Ownership:
         """Who asks for the pipeline's dataset."""
         source = str(self.mixpanel_settings.source)
-        # Also those of the usual folder, as every run has it: a file of another folder may be a copy of one of them.
-        names = {*pipeline_names(self.pipelines), *pipeline_names()}
-        return Ownership(self.pipeline.name, self.lake, source, frozenset(names))
+        return Ownership(self.pipeline.name, self.lake, source, neighbour_names(self.pipeline))
 
     def workspace(self, day: date) -> Workspace:
         return Workspace.of(self.lake, self.pipeline, day, self.clock)

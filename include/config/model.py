@@ -6,6 +6,7 @@ import re
 from datetime import date
 from decimal import Decimal
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -15,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     field_validator,
     model_validator,
 )
@@ -113,6 +115,8 @@ class AepTarget(_Section):
     """True: setup enables schema and dataset for Profile, for good. False: a dataset that is enabled is refused."""
     primary_identity: str | None = None
     """The entry of ``identities`` whose field setup marks as the schema's primary identity, for good."""
+    formerly: str | None = None
+    """The pipeline that the dataset belongs to by its tag, where setup shall give it to this one: its former name."""
     new_namespaces: tuple[str, ...] = ()
     """Namespace codes that setup creates although AEP has one that is nearly the same."""
     file_format: Literal["parquet", "json"] = Field("parquet", alias="format")
@@ -139,6 +143,8 @@ class Quality(_Section):
     """How much may be refused before a partition is, and what is asked beside the schema (docs/quality.md)."""
 
     max_quarantined: Annotated[float, BeforeValidator(share)] = 0.005
+    max_removed: Annotated[float, BeforeValidator(share)] = 0.2
+    """How large a share of a day's active rows a replacement may take out."""
     allow_empty: bool = True
     history_days: int = Field(default=28, ge=0, le=90)
     severity: dict[Rule, Literal["critical", "warning"]] = {}
@@ -192,6 +198,18 @@ class Pipeline(_Section):
     start_date: date
     end_date: date | None = None
     lake: str | None = None
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the pipeline file; None where it was not read from one."""
+        return self._folder
+
+    def of_folder(self, folder: Path) -> Self:
+        """The same pipeline, as read from a folder."""
+        copy = self.model_copy()
+        copy._folder = folder
+        return copy
 
     @property
     def asks_for_retention(self) -> bool:

@@ -180,6 +180,18 @@ def bound_pipelines(lake: Lake) -> dict[str, str]:
     return found
 
 
+def targets_of(lake: Lake, pipeline: str) -> list[Target]:
+    """The targets of the histories to which a pipeline, under this name, made the first load."""
+    found = []
+    for target in lake.folders(HISTORIES):
+        key = f"{history_prefix(target)}/history.json"
+        body = read_record(lake, key)
+        binding = _read_binding(lake, key, body) if body is not None else None
+        if binding is not None and binding.pipeline == pipeline:
+            found.append(Target(binding.org_id, binding.aep_sandbox, binding.dataset_id))
+    return found
+
+
 def _read_binding(lake: Lake, key: str, body: bytes) -> _Binding:
     try:
         return _Binding.model_validate(json.loads(body))

@@ -23,7 +23,6 @@ from include.lake.records import create_record, read_record
 
 VERSION = 2
 _NUMBERED = re.compile(r"/(\d{6,})\.json$")
-_COMPARE = "Compare the partition's batches in AEP with the ledger before anything is run again."
 Kind = Literal["claimed", "created", "completing", "active", "failed", "empty", "gone"]
 
 
@@ -33,7 +32,7 @@ class LedgerRecord(BaseModel):
     ``replaces``: the batches that this one takes the place of when it becomes active.
     ``ids``: the file with the ``_id``s of the batch; None in records of version 1.
     ``recipe``: how those ``_id``s were made (``include.xdm.identity``); version 1 knew one recipe only.
-    ``made_of``: digests of the filter, the mapping and the schema.
+    ``made_of``: digests of the filter, the mapping, the schema and the account of time.
     ``history``: the digest of the target; empty in records of version 1.
     ``note``: the reason, where a person or AEP changed something; ``run`` names the person then.
     """
@@ -106,11 +105,18 @@ class Ledger:
     def key(self, number: int) -> str:
         return f"{self.prefix}/{number:06d}.json"
 
+    @property
+    def _rebuild(self) -> str:
+        return (
+            f"Move the folder {self.lake.uri(self.prefix)} out of the lake, then run mixpanel-aep recover PIPELINE "
+            f"{self.day}: it reads from AEP what was loaded."
+        )
+
     def _record(self, number: int) -> LedgerRecord:
         key = self.key(number)
         body = read_record(self.lake, key)
         if body is None:
-            raise BadManifest(f"{self.lake.uri(key)} is missing; a later record is there.", _COMPARE)
+            raise BadManifest(f"{self.lake.uri(key)} is missing; a later record is there.", self._rebuild)
         try:
             data = json.loads(body)
             if isinstance(data, dict) and data.get("version", 0) > VERSION:
@@ -122,10 +128,10 @@ class Ledger:
         except (ValueError, TypeError, ValidationError):
             record = None
         if record is None or record.number != number or record.history != self.history:
-            raise BadManifest(f"{self.lake.uri(key)} is not a readable ledger record.", _COMPARE)
+            raise BadManifest(f"{self.lake.uri(key)} is not a readable ledger record.", self._rebuild)
         if record.ids is not None and not self._holds_ids(record.ids.key):
             raise BadManifest(
-                f"{self.lake.uri(key)} names ids that are not those of this day's loads.", _COMPARE
+                f"{self.lake.uri(key)} names ids that are not those of this day's loads.", self._rebuild
             )
         return record
 

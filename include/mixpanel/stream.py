@@ -196,7 +196,7 @@ class ExportGuard:
             raise _not_an_export("an error message")
         self._others += 1
         if self._others > max(_MOST_OTHERS, self._lines // 2):
-            raise _not_an_export("something else than events")
+            raise _not_events()
         return looks_like_event
 
     def finish(self) -> None:
@@ -212,7 +212,7 @@ class ExportGuard:
         if value is _TOO_DEEP or (isinstance(value, dict) and value.keys() >= _MEMBERS):
             return
         if self._lines == 1 and not self._last.startswith(b"{"):
-            raise _not_an_export("something else than events")
+            raise _not_events()
         raise TruncatedExport("Mixpanel's answer broke off: its last line is not a whole event.", _AGAIN)
 
 
@@ -229,6 +229,14 @@ def _says_terminated(line: bytes, value: Any) -> bool:
         b"\\u" in line
         and value is not _UNPARSABLE
         and bool(_SENTINEL_WORDS.search(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")))
+    )
+
+
+def _not_events() -> NotAnExport:
+    return NotAnExport(
+        "Mixpanel's answer is not a list of events.",
+        "Nothing was published; it is tried again. If it happens every time, look for a gateway or a login page "
+        "between this machine and Mixpanel.",
     )
 
 

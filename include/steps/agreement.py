@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import msgspec
@@ -32,9 +32,17 @@ def require_same_load(workspace: Workspace, history: History, batch: Batch, reco
         LedgerContradicted: it belongs to another dataset or day, holds other content or another number of rows, is
             being filled from another lake, or another producer created it.
     """
-    day, dataset = workspace.partition.day, history.target.dataset_id
-    if not (batch.is_ours and batch.day == day and batch.dataset_id == dataset):
-        what = f"that batch is not a load of this partition into dataset {dataset}"
+    pipeline, day = workspace.pipeline.name, workspace.partition.day
+    hint = (
+        f"See mixpanel-aep ledger show {pipeline} {day}; restore the ledger from a copy, or move its folder out of the "
+        f"lake and run mixpanel-aep recover {pipeline} {day}."
+    )
+    if not is_load_of(history, batch, day):
+        what = f"that batch is not a load of this partition into dataset {history.target.dataset_id}"
+        hint = (
+            f"Nothing of this day is in it: mixpanel-aep ledger release {pipeline} {day} --batch {batch.id} --why TEXT, "
+            "then run the day again."
+        )
     elif not _is_content_of(batch, record):
         what = "that batch holds other content than the record says"
     elif record.kind == "active" and batch.output_records not in (None, record.counts.get("active")):
@@ -45,9 +53,13 @@ def require_same_load(workspace: Workspace, history: History, batch: Batch, reco
         return
     raise LedgerContradicted(
         f"The ledger of partition {day} names batch {batch.id}, but in AEP {what}.",
-        f"Nothing was changed in AEP. See mixpanel-aep ledger show {workspace.pipeline.name} {day}; restore the ledger "
-        "from a copy, or rebuild it with mixpanel-aep recover.",
+        f"Nothing was changed in AEP. {hint}",
     )
+
+
+def is_load_of(history: History, batch: Batch, day: date) -> bool:
+    """Whether AEP says that a batch is this project's, of this day, in the history's dataset."""
+    return batch.is_ours and batch.day == day and batch.dataset_id == history.target.dataset_id
 
 
 def _is_content_of(batch: Batch, record: LedgerRecord) -> bool:

@@ -19,13 +19,15 @@ from include.lake.records import create_record
 from include.lake.refreshes import read_refresh
 from include.mixpanel.raw_file import RawFile
 from include.mixpanel.stored_day import stored_day
-from include.mixpanel.time import require_closed
+from include.mixpanel.time import require_closed, settled_at
 from include.steps.compare_exports import ComparedExport, ExportComparer
 from include.steps.export_delta import publish_delta
 from include.steps.workspace import Workspace
 
 __all__ = ["Question", "latest_export", "seen_until", "stored_day"]
 
+_SETTLED = "settled"
+"""The look of a run after the day had settled, where its answer was one from before."""
 _VISIBILITY_LAG = timedelta(minutes=45)
 """An event may be missing from exports for so long after Mixpanel has processed it (observed; there is no SLA)."""
 
@@ -64,14 +66,22 @@ class Question:
         """Also that of the same question in data version 5 and older, which did not name the region."""
         return self.digest, digest_of({name: text for name, text in self.request.items() if name != "region"})
 
+    @property
+    def settled(self) -> datetime:
+        """From when on an export of the day counts."""
+        pipeline = self.workspace.pipeline
+        return settled_at(self.workspace.partition.day, pipeline.mixpanel, pipeline.settle_hours)
+
     def latest(self) -> Manifest | None:
-        return latest_export(self.workspace, self.digests)
+        """The newest answer; once the day has settled, of those that were requested since."""
+        is_settled = self.workspace.clock.now() >= self.settled
+        return latest_export(self.workspace, self.digests, self.settled if is_settled else None)
 
     def looked(self, look: str) -> Manifest | None:
-        """What a look of this name has found."""
+        """What a look of this name has found; None where its export is gone."""
         keys = (self.workspace.partition.look(f"{look} {digest}") for digest in self.digests)
         found = next(filter(None, (read_refresh(self.workspace.lake, key) for key in keys)), None)
-        return self.workspace.require("export", found["export"]) if found else None
+        return _found(self.workspace, found["export"]) if found else None
 
     def publish(
         self, raw: RawFile, look: str | None, asked_at: datetime, *, with_files: bool = False
@@ -107,6 +117,8 @@ class Question:
                 counts=raw.counts,
                 details=self._details(seen_until, compared),
             )
+        if not look and _requested_at(done) < self.settled <= asked_at:
+            look = _SETTLED  # the answer is one from before the day had settled: it counts from now on
         if look:
             self._record(look, done, seen_until, compared)
         return done
@@ -145,13 +157,51 @@ class Question:
         return ExportComparer(place, raw, earlier, sums, scratch, with_files).compare()
 
 
-def latest_export(workspace: Workspace, requests: Collection[str]) -> Manifest | None:
-    """The newest answer to a question: the last look's, also where it was an older one over again."""
+def latest_export(
+    workspace: Workspace, requests: Collection[str], since: datetime | None = None
+) -> Manifest | None:
+    """The newest answer to a question: the last look's, also where it was an older one over again.
+
+    ``since``: of those that were requested then or later. A look or a delta whose export is gone is no answer.
+    """
     lake, partition = workspace.lake, workspace.partition
-    found = [(each.created_at, each.digest) for each in exports(lake, partition, requests)]
-    looks = looks_of(lake, partition)
-    found += [(look["at"], look["export"]) for look in looks if look.get("request") in requests]
-    return workspace.require("export", max(found)[1]) if found else None
+    found = [
+        (each.created_at, each.digest)
+        for each in exports(lake, partition, requests)
+        if since is None or _requested_at(each) >= since
+    ]
+    found += [
+        (look["at"], look["export"])
+        for look in looks_of(lake, partition)
+        if look.get("request") in requests and (since is None or _looked_at(look) >= since)
+    ]
+    newest_first = (_found(workspace, digest) for _, digest in sorted(found, reverse=True))
+    return next(filter(None, newest_first), None)
+
+
+def _found(workspace: Workspace, digest: str) -> Manifest | None:
+    """An export that is there, with its base; a person may have removed a damaged one."""
+    done = workspace.find("export", digest)
+    if done is not None and done.delta is not None and workspace.find("export", done.delta.base) is None:
+        return None
+    return done
+
+
+def _requested_at(export: Manifest) -> datetime:
+    # Data version 5 and older stamped an export when it ended.
+    stamped = export.details.get("seen_until")
+    return (
+        datetime.fromisoformat(stamped) + _VISIBILITY_LAG
+        if stamped
+        else datetime.fromisoformat(export.created_at)
+    )
+
+
+def _looked_at(look: Mapping[str, Any]) -> datetime:
+    stamped = look.get("seen_until")
+    return (
+        datetime.fromisoformat(stamped) + _VISIBILITY_LAG if stamped else datetime.fromisoformat(look["at"])
+    )
 
 
 def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:

@@ -124,7 +124,10 @@ def test_a_renamed_pipeline_keeps_its_dataset_and_a_second_pipeline_does_not_get
     renamed = PIPELINE.model_copy(update={"name": "renamed"})
     with pytest.raises(AnotherPipeline, match=r"belongs to pipeline hostile .*, not to pipeline renamed"):
         setup(carrier, lake, renamed, pipelines=["hostile", "renamed"])
-    setup(carrier, lake, renamed, pipelines=["renamed"])
+    with pytest.raises(AnotherPipeline, match=r"write formerly: hostile below aep in renamed\.yaml"):
+        setup(carrier, lake, renamed, pipelines=["renamed"])
+    renamed = renamed.model_copy(update={"aep": renamed.aep.model_copy(update={"formerly": "hostile"})})
+    assert any("renamed, instead of hostile" in done for done in setup(carrier, lake, renamed).changes)
     assert tags(carrier)[PIPELINE_TAG] == ["renamed"]
 
 

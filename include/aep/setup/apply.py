@@ -31,12 +31,14 @@ def plan_pipeline(pipeline: Pipeline, aep: AepClient, owner: Ownership) -> Plan:
     """Read AEP's state and return the plan; send nothing that changes anything.
 
     Raises:
-        ForeignLake, AnotherSource, AnotherPipeline: the dataset's tags name another owner.
+        ForeignLake, AnotherSource, AnotherPipeline: the dataset's tags name another owner; of a pipeline, one that
+            ``aep.formerly`` does not name.
         ConfigError, SchemaError, DatasetMissing: the plan could not succeed as a whole; see ``plan_setup``.
     """
     wanted = Wanted.of(pipeline)
     state = read_state(aep, wanted)
     owner.require(state.dataset)
+    owner.require_retagging(state.dataset, pipeline.aep.formerly)
     return plan_setup(state, wanted, owner.missing(state.dataset["tags"] if state.dataset else {}))
 
 

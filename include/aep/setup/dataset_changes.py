@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from include.aep.catalog import is_dataset_id
+from include.aep.load_id import PIPELINE_TAG
 from include.aep.profile import enabled_tags
 from include.aep.setup import changes as made
 from include.aep.setup.profile import ProfilePlan
@@ -93,7 +94,9 @@ def dataset_changes(
         yield made.TagDataset(
             f"tag {what}",
             f"tagged {what} with " + "; ".join(f"{tag}: {clause}" for tag, clause in tags.items()),
-            "the name, lake and Mixpanel connection of the pipeline",
+            "aep.formerly"
+            if found["tags"].get(PIPELINE_TAG) and PIPELINE_TAG in tags
+            else "the name, lake and Mixpanel connection of the pipeline",
             tuple((f"tag {tag}", clause) for tag, clause in tags.items()),
             dataset=found,
         )
