@@ -9,11 +9,6 @@ from hypothesis import HealthCheck, settings
 
 KINDS = {"unit", "sandbox", "airflow"}
 
-# The tests' sandboxes take any free port.
-os.environ["MIXPANEL_AEP_SANDBOXES"] = ",".join(
-    f"http://{host}:*" for host in ("127.0.0.1", "localhost", "[::1]")
-)
-
 # Machines that run tests are busy: a slow example is no fault. In CI the same examples every time.
 settings.register_profile(
     "here",

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 
+from include.environment import is_production
 from include.errors import ConfigError
 from include.lake.address import LAKE_ENVIRONMENT, default_lake, lake_address
 from include.redact import one_line
@@ -24,7 +25,7 @@ def require_allowed_lake(
 
     Allowed are the lakes of ``MIXPANEL_AEP_LAKES``, of ``MIXPANEL_AEP_LAKE`` and of ``AIRFLOW_VAR_MIXPANEL_AEP_LAKE``, and
     what is below them. Without ``MIXPANEL_AEP_LAKES`` also the default lake, and every lake of a pipeline file or of the
-    command line: both are the deployment's own.
+    command line: both are the deployment's own; and outside production any lake.
 
     Args:
         url: the lake's address.
@@ -36,7 +37,7 @@ def require_allowed_lake(
     """
     given = os.environ if environment is None else environment
     listed = [entry.strip() for entry in given.get(LAKES_VARIABLE, "").split(",") if entry.strip()]
-    if not listed and not of_variable:
+    if not listed and not (of_variable and is_production(given)):
         return
     named = [given.get(VARIABLE_IN_ENVIRONMENT, ""), given.get(LAKE_ENVIRONMENT, "")]
     if not listed and not named[1]:

@@ -127,6 +127,7 @@ def test_every_command_is_refused(
     )
 
 
+PRODUCTION = {ENVIRONMENT_VARIABLE: "production"}
 LISTED = "s3://company-lake/mixpanel, file:///srv/lake/,abfss://raw@company.dfs.core.windows.net/mixpanel"
 BELOW = [
     "s3://company-lake/mixpanel", "s3://company-lake/mixpanel/", "s3://company-lake/mixpanel/eu/one", "file:///srv/lake",
@@ -159,10 +160,10 @@ def test_a_lake_outside_the_list_is_refused(url: str, of_variable: bool) -> None
 
 
 @pytest.mark.unit
-def test_without_a_list_a_form_names_no_other_lake_than_the_environment() -> None:
+def test_without_a_list_a_form_of_production_names_no_other_lake_than_the_environment() -> None:
     def refused(url: str, **environment: str) -> bool:
         try:
-            require_allowed_lake(url, of_variable=True, environment=environment)
+            require_allowed_lake(url, of_variable=True, environment={**PRODUCTION, **environment})
         except ConfigError as error:
             assert LAKES_VARIABLE in str(error)
             return True
@@ -175,7 +176,9 @@ def test_without_a_list_a_form_names_no_other_lake_than_the_environment() -> Non
     assert not refused("s3://own/lake/part", MIXPANEL_AEP_LAKE="s3://own/lake")
     assert refused("s3://own/lakes", MIXPANEL_AEP_LAKE="s3://own/lake")
     # What the deployment itself names needs no list: the pipeline file, the command line, the default.
-    require_allowed_lake("s3://of/a/pipeline/file", of_variable=False, environment={})
+    require_allowed_lake("s3://of/a/pipeline/file", of_variable=False, environment=PRODUCTION)
+    # On a laptop a form is as trusted as the command line.
+    require_allowed_lake("s3://mine/lake", of_variable=True, environment={})
 
 
 @pytest.mark.unit
@@ -191,6 +194,7 @@ def test_a_list_holds_for_the_default_too() -> None:
 def test_the_command_line_takes_no_other_lake_of_a_variable_either(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (VARIABLE_IN_ENVIRONMENT, "MIXPANEL_AEP_LAKE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "production")
     airflow: Any = SimpleNamespace(is_here=True, lake="s3://mine/lake")
     with pytest.raises(ConfigError, match="not one that this deployment allows"):
         find_lake(PIPELINES["shop"], None, airflow)
@@ -252,6 +256,15 @@ def test_an_allowed_sandbox_is_spoken_to(service: str, allowed: str, monkeypatch
         SERVICES[service](host="127.0.0.1", port=8123, extra={"sandbox": True}).sandbox_url
         == "http://127.0.0.1:8123"
     )
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("service", SERVICES)
+def test_without_a_list_development_may_use_any_sandbox_of_this_machine(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(SANDBOXES_VARIABLE, raising=False)
+    assert SERVICES[service](host="127.0.0.1", port=8123, extra={"sandbox": True}).sandbox_url
 
 
 @pytest.mark.unit

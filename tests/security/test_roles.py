@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import tests.airflow.conftest  # noqa: F401 - gives Airflow a home before it is imported
+from include.environment import ENVIRONMENT_VARIABLE
 from include.errors import ConfigError
 from include.http.sandbox_address import SANDBOXES_VARIABLE
 from include.lake.allowed import LAKES_VARIABLE, VARIABLE_IN_ENVIRONMENT
@@ -148,6 +149,7 @@ def test_a_lake_that_a_form_names_is_refused_unless_the_environment_allows_it(
     monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")  # here this process may read the database
     for name in (VARIABLE_IN_ENVIRONMENT, "MIXPANEL_AEP_LAKE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "production")
     variable = {"key": "mixpanel_aep_lake", "value": f"file://{tmp_path}/mine"}
     assert api.ask("POST", "/api/v2/variables", variable, role=role).status_code == 201
     try:
