@@ -11,7 +11,7 @@ LONG := tests/failures tests/benchmarks tests/quality/test_meaning.py tests/sand
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
-.PHONY: help setup demo up down test test-schemas faults bench bench-large check format lint types docs lock check-lock audit clean
+.PHONY: help setup demo up down test test-schemas faults bench bench-large check format lint types docs lock check-lock audit-packages clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -70,7 +70,7 @@ lock: setup ## compiles requirements*.in to requirements*.txt with hashes, and l
 	@scripts/setup.sh
 	@$(PY) scripts/licences.py
 
-audit: setup ## known vulnerabilities of what requirements.txt pins; "not checked" where their database cannot be reached
+audit-packages: setup ## known vulnerabilities of what requirements.txt pins; "not checked" where their database cannot be reached
 	@$(PY) scripts/audit.py
 
 clean: down ## removes what the demo left behind: its Airflow, its sandbox, its lake

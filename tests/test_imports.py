@@ -120,6 +120,7 @@ def test_the_steps_can_be_listed() -> None:
         "agreement",
         "asked",
         "audit",
+        "audited_day",
         "batch_loader",
         "binding",
         "choose",
