@@ -75,6 +75,8 @@ class BatchLoader:
         """Read the ledger, and wait a little while another run's claim is moving."""
         records = history.ledger(workspace.partition.day).records()
         loader = cls(workspace, history, staged, aep, run, replace, records)
+        if staged.inputs.get("history", history.target.digest) != history.target.digest:
+            loader.restage()  # aep.dataset was changed since: the ids of its loads belong to the other history
         loader._let_others_finish()
         return loader
 

@@ -95,7 +95,7 @@ class OtherBatches:
                 "batch in AEP, and load rows of your own under an externalId that does not begin with mixpanel-aep-.",
             )
         if (record := next((r for r in reversed(records) if r.batch == batch.id), None)) is not None:
-            was = "replaced" if record.kind == "active" else record.kind
+            was = {"failed": "failed", "gone": "gone", "active": "replaced"}.get(record.kind, "given up")
             return UnknownBatch(
                 f"Record {record.number} of the ledger of partition {day} calls batch {batch.id} {was}; AEP now calls "
                 f"it {status}.",
