@@ -12,7 +12,7 @@ from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, Manifest
 from include.steps.day_rows import DayRows, row_groups
 from include.steps.duckdb import open_duckdb
-from include.steps.id_sets import read_ids
+from include.steps.id_sets import view_ids
 from include.steps.workspace import Workspace
 
 _CHUNK_ROWS = 100_000
@@ -100,7 +100,7 @@ class UnloadedRows:
 
     @cached_property
     def db(self) -> Any:
-        """A DuckDB with the views ``valid``, ``events`` and ``unloaded``, and the table ``active``."""
+        """A DuckDB with the views ``valid``, ``events``, ``active`` and ``unloaded``."""
         db = open_duckdb(self._scratch)
         # Views: a copy of a day's ids in DuckDB takes several hundred megabytes.
         _view(db, "superseded", "_id", [*filter(None, [self._mapped_day.superseded_path])])
@@ -115,7 +115,7 @@ class UnloadedRows:
             db.execute(
                 f"CREATE TEMP VIEW valid AS SELECT _id FROM base_valid{base} UNION ALL SELECT _id FROM own_valid"
             )
-        read_ids(db, "active", self._workspace, self._active, self._scratch)
+        view_ids(db, "active", self._workspace, self._active, self._scratch)
         db.execute(
             "CREATE TEMP VIEW unloaded AS SELECT valid._id, events.digest "
             "FROM valid ANTI JOIN active USING (_id) LEFT JOIN events USING (_id)"
