@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, Manifest
 from include.steps.day_rows import DayRows, row_groups
 from include.steps.duckdb import open_duckdb
-from include.steps.id_sets import read_ids
+from include.steps.id_sets import view_ids
 from include.steps.workspace import Workspace
 
 _CHUNK_ROWS = 100_000
@@ -100,34 +100,27 @@ class UnloadedRows:
 
     @cached_property
     def db(self) -> Any:
-        """A DuckDB with the tables ``valid``, ``events`` and ``active``, and the view ``unloaded``."""
+        """A DuckDB with the views ``valid``, ``events``, ``active`` and ``unloaded``."""
         db = open_duckdb(self._scratch)
-        self._read_ids(db, "superseded", "", [(path, "_id") for path in self._superseded_paths()])
-        self._read_ids(db, "events", ", digest BIGINT", self._event_files(self._mapped_day.base))
-        self._drop_superseded(db, "events")
-        self._read_ids(db, "events", ", digest BIGINT", self._event_files(self.mapped))
+        # Views: a copy of a day's ids in DuckDB takes several hundred megabytes.
+        _view(db, "superseded", "_id", [*filter(None, [self._mapped_day.superseded_path])])
+        base = " ANTI JOIN superseded USING (_id)"
+        events = [self._events_query(self._mapped_day.base, base), self._events_query(self.mapped)]
+        db.execute(f"CREATE TEMP VIEW events AS {' UNION ALL '.join(filter(None, events))}")
         if self._all_are_valid:
             db.execute("CREATE TEMP VIEW valid AS SELECT _id FROM events")
         else:
-            self._read_ids(db, "valid", "", [(path, "_id") for path in self.day.base_paths])
-            self._drop_superseded(db, "valid")
-            self._read_ids(db, "valid", "", [(path, "_id") for path in self.day.own_paths])
-        read_ids(db, "active", self._workspace, self._active, self._scratch)
+            _view(db, "base_valid", "_id", self.day.base_paths)
+            _view(db, "own_valid", "_id", self.day.own_paths)
+            db.execute(
+                f"CREATE TEMP VIEW valid AS SELECT _id FROM base_valid{base} UNION ALL SELECT _id FROM own_valid"
+            )
+        view_ids(db, "active", self._workspace, self._active, self._scratch)
         db.execute(
             "CREATE TEMP VIEW unloaded AS SELECT valid._id, events.digest "
             "FROM valid ANTI JOIN active USING (_id) LEFT JOIN events USING (_id)"
         )
         return db
-
-    @staticmethod
-    def _read_ids(db: Any, table: str, more: str, files: Iterable[tuple[Path, str]]) -> None:
-        db.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} (_id VARCHAR{more})")
-        for path, columns in files:
-            db.execute(f"INSERT INTO {table} SELECT {columns} FROM read_parquet(?)", [str(path)])
-
-    @staticmethod
-    def _drop_superseded(db: Any, table: str) -> None:
-        db.execute(f"DELETE FROM {table} WHERE _id IN (SELECT _id FROM superseded)")
 
     def close(self) -> None:
         """Close the DuckDB, if it was opened."""
@@ -142,21 +135,18 @@ class UnloadedRows:
             _events_of(each) is not None or not each.own_rows for each in lists
         )
 
-    def _superseded_paths(self) -> list[Path]:
-        path = self._mapped_day.superseded_path
-        return [path] if path is not None else []
-
-    def _event_files(self, mapped: Manifest | None) -> Iterator[tuple[Path, str]]:
-        """The list of all events that a transform mapped, also those that validation refused; its rows if it has none."""
-        if mapped is None or not mapped.own_rows:
-            return
+    def _events_query(self, mapped: Manifest | None, rest: str = "") -> str:
+        """The query for all events of a transform's own rows, also those that validation refused."""
+        if mapped is None:
+            return ""
         folder = self._scratch / f"events-{mapped.digest}"
         folder.mkdir(exist_ok=True)
         if (listed := _events_of(mapped)) is not None:
-            yield self._workspace.local_file(listed, folder / "events.parquet", mapped), "_id, digest"
-            return
-        for path in self._workspace.local_files(mapped, folder):
-            yield path, "_id, NULL"
+            path = self._workspace.local_file(listed, folder / "events.parquet", mapped)
+            found = _select("_id, digest", [path])
+        else:
+            found = _select("_id, NULL::BIGINT AS digest", self._workspace.local_files(mapped, folder))
+        return f"SELECT _id, digest FROM ({found}){rest}"
 
     def _number(self, table: str, paths: Sequence[Path]) -> None:
         """Make a table of the ids of some files with the numbers of their rows."""
@@ -199,6 +189,19 @@ class _Numbers:
             inside = [number - first for number in self._left if number < limit]
             self._left = self._left[len(inside) :]
             return found + inside
+
+
+def _view(db: Any, name: str, columns: str, paths: Sequence[Path]) -> None:
+    db.execute(f"CREATE TEMP VIEW {name} AS {_select(columns, paths)}")
+
+
+def _select(columns: str, paths: Sequence[Path]) -> str:
+    """A query over Parquet files; of no files one without rows."""
+    if not paths:
+        none = "NULL::VARCHAR AS _id, NULL::BIGINT AS digest"
+        return f"SELECT {columns.replace('NULL::BIGINT AS ', '')} FROM (SELECT {none}) WHERE false"
+    files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    return f"SELECT {columns} FROM read_parquet([{files}])"
 
 
 def _events_of(mapped: Manifest) -> LakeFile | None:

@@ -66,6 +66,24 @@ def read_ids(
             db.execute(f"INSERT INTO {table} SELECT {columns} FROM {_reader(path)}", [str(path)])
 
 
+def view_ids(
+    db: Any, view: str, workspace: Workspace, records: Iterable[LedgerRecord], scratch: Path
+) -> None:
+    """Make a DuckDB view of the ``_id``s of some loads, with their digests: they are not copied.
+
+    Raises:
+        BadManifest: a file of ids is missing or was changed.
+    """
+    selects = ["SELECT NULL::VARCHAR AS _id, NULL::BIGINT AS digest WHERE false"]
+    for number, record in enumerate(records):
+        folder = scratch / f"{view}-{number}"
+        folder.mkdir()
+        for path, columns in _files(workspace, record, folder):
+            text = "'" + str(path).replace("'", "''") + "'"
+            selects.append(f"SELECT {columns} FROM {_reader(path).replace('?', text, 1)}")
+    db.execute(f"CREATE TEMP VIEW {view} AS {' UNION ALL '.join(selects)}")
+
+
 def insert_ids(db: Any, table: str, rows: Iterator[tuple[str, str]], *more: str) -> None:
     """Insert pairs of ``_id`` and batch into a DuckDB table; ``more``: expressions for further columns."""
     import pyarrow as pa

@@ -147,7 +147,7 @@ def test_what_a_few_lines_change_is_read_off_them_alone(tmp_path: Path, case: st
 ACTIVE = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12)
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(st.lists(LINES, max_size=9), CHANGES, CHANGES, ACTIVE)
 def test_a_refresh_validates_and_stages_the_day_that_all_of_its_lines_are(
     first: list[bytes], change: Any, again: Any, active: list[tuple[bool, bool]]
