@@ -22,7 +22,7 @@ from include.aep.setup.schema_changes import (
     profile_changes,
     schema_changes,
 )
-from include.aep.setup.state import AepState
+from include.aep.setup.state import IDENTITY_MAP, AepState
 from include.aep.setup.wanted import Wanted
 from include.xdm.mapping import bind_for
 from include.xdm.schema import XdmSchema
@@ -76,7 +76,7 @@ def plan_setup(state: AepState, wanted: Wanted, tags: Mapping[str, str] | None =
     bound = bind_for(wanted.pipeline, wanted.rows, schema)
     marked = {names_of(descriptor): namespace_of(descriptor) for descriptor in state.identities}
     fields = identity_fields(bound, wanted.pipeline.identities, marked)
-    profile = plan_profile(state, wanted, fields, has_map="identityMap" in schema.root.children)
+    profile = plan_profile(state, wanted, fields, has_map=IDENTITY_MAP in {*state.references, *parts})
     if profile.use is not None:
         schema = schema.for_profile(profile.use)
         bind_for(wanted.pipeline, wanted.rows, schema)

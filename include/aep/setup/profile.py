@@ -35,7 +35,8 @@ class ProfilePlan:
 def plan_profile(
     state: AepState, wanted: Wanted, fields: Mapping[str, Names], *, has_map: bool
 ) -> ProfilePlan:
-    """Decide about Profile. ``fields``: the field of each identity; ``has_map``: the schema will have ``identityMap``.
+    """Decide about Profile. ``fields``: the field of each identity; ``has_map``: the schema will have the field group
+    IdentityMap.
 
     Raises:
         ConfigError: the pipeline file contradicts AEP, or names a primary identity that cannot be one.
@@ -102,8 +103,8 @@ def _use(
         return ProfileUse()
     schema = wanted.pipeline.aep.schema_name
     raise SchemaError(
-        f"Profile needs a primary identity in every event, but schema {schema!r} has no primary identity field and no "
-        "identityMap.",
+        f"Profile needs a primary identity in every event, but schema {schema!r} has neither a primary identity field nor "
+        "the field group IdentityMap.",
         "Write IdentityMap in aep.field_groups; or name in aep.primary_identity one of identities that every event has "
         "and that is mapped to a string field.",
     )

@@ -7,9 +7,9 @@ from typing import Any
 from include.sandbox.aep.namespaces import find_namespace
 from include.sandbox.aep.place import DESCRIPTORS, RESOURCES, Place
 from include.sandbox.aep.problems import problem
-from include.sandbox.aep.registry_resolve import resolve
 from include.sandbox.aep.service_settings import AepSettings
 
+IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"
 Json = dict[str, Any]
 
 
@@ -31,10 +31,10 @@ def check_union(place: Place, before: Json | None, body: Json) -> None:
 
 
 def _has_identity_map(place: Place, body: Json) -> bool:
-    """Whether rows may have their primary identity in ``identityMap``, and that is taken for one."""
+    """Whether the schema has the field group IdentityMap, and the setting says that this will do."""
     if AepSettings.of(place.world).profile_needs != "identityMap":
         return False
-    return "identityMap" in resolve(place, body)["properties"]
+    return any(part.get("$ref") == IDENTITY_MAP for part in body.get("allOf", []))
 
 
 def _check_relationships(place: Place, own: list[Json]) -> None:

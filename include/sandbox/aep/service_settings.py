@@ -40,7 +40,7 @@ class AepSettings:
     """How many characters the name of a custom field may have [I]: no document says."""
     profile_needs: str = choice("identityMap", "descriptor")
     """What a schema needs to be enabled for Profile: a primary identity ``descriptor`` (EP:xdm/troubleshooting-guide.md),
-    or ``identityMap``: also a schema with that field (experienceleague.adobe.com, ka-29740)."""
+    or ``identityMap``: also a schema with the field group IdentityMap (experienceleague.adobe.com, ka-29740)."""
     paging_without_orderby: str = choice("allowed", "refused")
     """``limit`` and ``start`` "cannot be used" so (EP:xdm/api/appendix.md: ``refused``), but Adobe's own Python client
     does, always: ``allowed``, in the order ``updated`` that lists have by themselves."""
