@@ -11,7 +11,7 @@ import pytest
 from include.aep.setup import Plan
 from include.aep.setup.changes import CreateDataset, EnableDataset, EnableSchema, MarkIdentity
 from include.errors import ConfigError, SchemaError
-from tests.aep.company import ENABLED, EVENT, STRING, Company, attribute, company, url
+from tests.aep.company import ENABLED, EVENT, IDENTITY_MAP, STRING, Company, attribute, company, url
 
 pytestmark = pytest.mark.sandbox
 __all__ = ["company", "url"]
@@ -104,7 +104,8 @@ def made(company: Company, case: Case) -> Any:
     group = company.group("fields", {"userId": STRING, "crmId": STRING})
     if case.schema == "new":
         return company.pipeline(rows, aep={**target, "field_groups": [group]})
-    schema = company.schema(group, of=EVENT if case.has_map else company.event_class())
+    parts = (group, IDENTITY_MAP) if case.has_map else (group,)
+    schema = company.schema(*parts, of=EVENT if case.has_map else company.event_class())
     if case.primary in ("own", "both"):
         company.mark(schema, f"/{company.tenant}/crmId", "CRMID", primary=True)
     if case.schema == "union":

@@ -11,6 +11,7 @@ from tests.aep.company import (
     COMMERCE,
     ENABLED,
     EVENT,
+    IDENTITY_MAP,
     STRING,
     WEB,
     Company,
@@ -293,7 +294,7 @@ def test_without_a_primary_identity_field_every_event_names_exactly_one_in_the_i
 
 
 def test_a_dataset_that_the_company_enabled_gets_the_rules_of_profile(company: Company) -> None:
-    schema = company.schema(company.group("g", {"text": STRING}))
+    schema = company.schema(company.group("g", {"text": STRING}), IDENTITY_MAP)
     company.enable(schema)
     company.dataset(schema, tags=ENABLED)
     pipeline = company.pipeline([attribute("properties.text", "_{TENANT_ID}.text")])

@@ -20,6 +20,7 @@ from include.sandbox.aep.rows_identity import without_primary
 from tests.sandbox.adobe import Adobe, adobe, lines, row
 
 pytestmark = pytest.mark.sandbox
+IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"
 PROFILE = {"tags": {"unifiedProfile": ["enabled:true"]}}
 MAP = {"Email": [{"id": "a@example.com", "primary": True}, {"id": "b@example.com"}]}
 NESTED = {"keys": {"type": "object", "properties": {"crm": {"type": "string"}, "other": {"type": "string"}}}}
@@ -42,7 +43,7 @@ def enable(aep: Adobe, schema: dict[str, Any]) -> Any:
 
 @pytest.fixture
 def schema(aep: Adobe) -> dict[str, Any]:
-    return aep.schema(aep.field_group(NESTED)["$id"])
+    return aep.schema(aep.field_group(NESTED)["$id"], IDENTITY_MAP)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from include.clock import Clock
 from include.errors import BadManifest, ConfigError, LakeError, PartitionNotClosed, TruncatedExport
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
@@ -22,7 +24,7 @@ from include.steps.export import export_partition
 from include.steps.export_delta import read_day
 from include.steps.line_digests import LineDigests
 from include.steps.workspace import Output, Workspace
-from tests.making import DAY, SOURCE, Hands, Mixpanel, event, frozen, line, pipeline, workspace
+from tests.making import DAY, LATER, SOURCE, Hands, Mixpanel, event, frozen, line, pipeline, workspace
 from tests.mixpanel.streams import opened
 
 pytestmark = pytest.mark.unit
@@ -291,7 +293,8 @@ MANY = [line(event(**{"$insert_id": f"m-{n}"})) for n in range(10)]
 def test_a_refresh_keeps_the_lines_that_differ_and_counts_the_day(
     lake: Lake, tmp_path: Path, few_differ: None
 ) -> None:
-    place = workspace(lake)
+    ticks = itertools.count(LATER.timestamp())
+    place = workspace(lake, clock=Clock(seconds=lambda: next(ticks)))
     first = refreshed(place, "1", *MANY)
     later = [MANY[3], *MANY[5:], b"no event", *MANY[:3], ROWS[0]]
     found = refreshed(place, "2", *later)
