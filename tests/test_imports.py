@@ -117,8 +117,10 @@ def test_the_steps_can_be_listed() -> None:
     found = {path.stem for path in steps.glob("*.py")} - {"__init__"} | (folders & set(STEPS))
     assert set(STEPS) <= found
     assert found - set(STEPS) == {
+        "agreement",
         "asked",
         "audit",
+        "audited_day",
         "batch_loader",
         "binding",
         "choose",

@@ -335,8 +335,8 @@ def test_a_last_line_that_is_no_event_ends_nothing(line: bytes) -> None:
         (ROW + b"\nApi error: broken\n", "an error message"),
         (ROW + b"\n<h1>502 Bad Gateway</h1>\n" + ROW, "a web page"),
         (ROW + b"\n <!DOCTYPE html>\n" + ROW, "a web page"),
-        (ROW + b"\n" + b"0\n" * 20_000, "something else"),
-        (b"unknown error", "something else"),
+        (ROW + b"\n" + b"0\n" * 20_000, "not a list of events"),
+        (b"unknown error", "not a list of events"),
     ],
 )
 def test_a_200_that_holds_something_else_is_no_export(body: bytes, words: str) -> None:
