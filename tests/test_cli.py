@@ -259,6 +259,7 @@ def test_check_refuses_a_field_group_that_is_no_file(cli: Cli, pipelines: Path) 
 
 
 def test_check_refuses_a_lake_that_anyone_can_read(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cli("apply", "shop")[0] == 0
     monkeypatch.setattr(Lake, "on_this_machine", False)
     monkeypatch.setattr(Lake, "open_to_anyone", lambda lake: True)
     code, text = cli("check", "shop")
