@@ -20,7 +20,8 @@ EQUAL = "verify: 1 partitions, 8 ids, lost 0, duplicate 0, phantom 0"
 @pytest.fixture
 def carried(cli: Cli) -> str:
     """The hostile project's day is loaded; the id of its batch."""
-    assert cli("apply", "hostile")[0] == 0
+    code, text = cli("apply", "hostile")
+    assert code == 0, text
     code, text = cli("run", "hostile", DAY)
     assert code == 0, text
     found = re.search(r"8 rows are active in (\w+);", text)

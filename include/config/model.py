@@ -143,7 +143,7 @@ class Quality(_Section):
     """How much may be refused before a partition is, and what is asked beside the schema (docs/quality.md)."""
 
     max_quarantined: Annotated[float, BeforeValidator(share)] = 0.005
-    max_removed: Annotated[float, BeforeValidator(share)] = 0.2
+    max_removed: Annotated[float, BeforeValidator(share)] = 0.5
     """How large a share of a day's active rows a replacement may take out."""
     allow_empty: bool = True
     history_days: int = Field(default=28, ge=0, le=90)

@@ -97,6 +97,8 @@ class Question:
         seen_until = (asked_at - _VISIBILITY_LAG).isoformat(timespec="milliseconds")
         named = {"export": "bytes", "asked": self.digest, "sha256": raw.sha256}
         output = place.find_output("export", named, with_files=with_files)
+        if output.manifest is not None and _found(place, output.manifest.digest) is None:
+            output = place.find_output("export", named, with_files=True)
         done, compared = output.manifest, ComparedExport()
         if done is None:
             with place.scratch() as scratch:
@@ -215,10 +217,16 @@ def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:
 def exports(
     lake: Lake, partition: PartitionKey, requests: Collection[str] | None = None
 ) -> Iterator[Manifest]:
-    """The partition's exports; with ``requests``, those that answer one of them."""
-    for key in lake.keys(partition.step("export")):
-        manifest = manifests.load(lake, key) if key.endswith("/manifest.json") else None
-        if manifest is not None and (requests is None or manifest.inputs["request"] in requests):
+    """The partition's exports; with ``requests``, those that answer one of them.
+
+    A delta whose base a person has removed is none.
+    """
+    there = {key for key in lake.keys(partition.step("export")) if key.endswith("/manifest.json")}
+    for key in sorted(there):
+        manifest = manifests.load(lake, key)
+        if manifest is None or (requests is not None and manifest.inputs["request"] not in requests):
+            continue
+        if manifest.delta is None or partition.manifest("export", manifest.delta.base) in there:
             yield manifest
 
 

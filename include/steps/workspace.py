@@ -101,8 +101,10 @@ class Workspace:
             return False
         if not all(self.lake.has(key) for key in manifest.keys):
             return False
-        base = self.base_of(manifest)
-        return base is None or self.has_files(base)
+        if manifest.delta is None:
+            return True
+        base = self.find(manifest.step, manifest.delta.base)
+        return base is not None and self.has_files(base)
 
     def base_of(self, manifest: Manifest) -> Manifest | None:
         """The output that a delta is based on; None: the output is the whole day.

@@ -446,3 +446,33 @@ def test_a_batch_that_a_person_has_released_is_not_waited_for(kind: Kind) -> Non
     assert [found.batch for found in loads(released)] == ["B1"]
     beside = frozenset(found.staged for found in loads(released))
     assert decide(released, Wanted(MINE, 3, beside), {"B1": "success"}).action is Action.CREATE
+
+
+@pytest.mark.parametrize(
+    ("rows", "most", "action"),
+    [
+        (80, 0.2, Action.CREATE),
+        (79, 0.2, Action.STOP),
+        (1, 1.0, Action.CREATE),
+        (0, 1.0, Action.STOP),
+        (200, 0.0, Action.CREATE),
+        (91, 0.0, Action.CREATE),
+        (90, 0.0, Action.STOP),
+    ],
+)
+def test_a_replacement_takes_out_no_more_rows_than_are_allowed(
+    rows: int, most: float, action: Action
+) -> None:
+    active = tail("active", OTHER)
+    active[-1] = active[-1].model_copy(update={"counts": {"active": 100}})
+    found = decide(active, Wanted(MINE, rows, replace=True, most_removed=most), {"B": "success"})
+    assert found.action is action
+    assert bool(found.hint) == (action is Action.STOP)
+
+
+def test_the_same_content_is_loaded_again_only_where_aep_lost_rows_of_it() -> None:
+    active = tail("active", MINE)
+    for renew, action in ((False, Action.DONE), (True, Action.CREATE)):
+        wanted = Wanted(MINE, 3, replace=True, renew=renew)
+        assert decide(active, wanted, {"B": "success"}).action is action
+    assert decide(active, Wanted(MINE, 3, renew=True), {"B": "success"}).action is Action.DONE

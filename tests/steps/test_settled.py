@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ EARLY, LATER = datetime(2026, 7, 3, 0, 5, tzinfo=UTC), datetime(2026, 7, 3, 12, 
 
 
 def at(moment: datetime) -> Clock:
-    return Clock(moment.timestamp, lambda _: None)
+    return Clock(moment.timestamp, lambda seconds: time.sleep(min(seconds, 1.0)))
 
 
 @pytest.fixture
@@ -52,15 +53,37 @@ def test_the_same_answer_counts_from_then_on(breaker: Breaker) -> None:
     assert breaker.export(DAY) == early
 
 
-def test_an_export_that_a_person_has_removed_is_no_answer(breaker: Breaker) -> None:
-    """A refresh has found it damaged, and the error said to remove its folder."""
+@pytest.mark.parametrize("removed", ["first", "second"])
+def test_an_export_that_a_person_has_removed_is_no_answer(breaker: Breaker, removed: str) -> None:
+    """A refresh has found it damaged, and the error said to remove its folder; it may be the base of a delta."""
+    early = breaker.export(DAY)
     breaker.clock = at(LATER)
     breaker.late("second", DAY)
     found = breaker.export(DAY, "look")
+    digest = early.digest if removed == "first" else found.digest
     assert breaker.lake.root is not None
-    shutil.rmtree(breaker.lake.root / breaker.workspace(DAY).partition.output("export", found.digest))
+    shutil.rmtree(breaker.lake.root / breaker.workspace(DAY).partition.output("export", digest))
     breaker.load(DAY, run="plain")
     breaker.load(DAY, run="refresh", look="look")
     assert len(breaker.records(DAY)[-1].model_dump()) > 0
     assert sorted(breaker.ids(DAY)) == sorted(set(breaker.ids(DAY)))
     assert len(breaker.ids(DAY)) == 2
+
+
+def test_the_answer_of_a_delta_whose_base_was_removed_is_published_again(
+    breaker: Breaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.steps.compare_exports.SMALL_LINES", 0)
+    for number in range(40):
+        breaker.late(f"more-{number}", DAY)
+    breaker.clock = at(LATER)
+    base = breaker.export(DAY)
+    breaker.late("second", DAY)
+    delta = breaker.export(DAY, "look")
+    assert delta.delta is not None
+    assert delta.delta.base == base.digest
+    assert breaker.lake.root is not None
+    shutil.rmtree(breaker.lake.root / breaker.workspace(DAY).partition.output("export", base.digest))
+    for name in ("plain", "refresh"):
+        breaker.load(DAY, run=name, look="look" if name == "refresh" else None)
+    assert len(breaker.ids(DAY)) == len(set(breaker.ids(DAY))) == 42

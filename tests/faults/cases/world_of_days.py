@@ -119,6 +119,9 @@ CASES: tuple[Case | Elsewhere, ...] = (
                                       ("elsewhere, untagged", "red:UnknownBatch", RECOVER, UNTAGGED))),
     Case("W15/renamed", "the pipeline file is renamed", "its history goes on; nothing is loaded twice",
          (Go(), do("it is renamed", changing.rename_pipeline, "renamed")), run=AGAIN, ledger=ALL_OF_IT),
+    Case("W15/renamed, replace", "it replaces a day before setup has given it the dataset", "red, names the former owner and the word",
+         (Go(), do("it is renamed", changing.rename_pipeline, "renamed"), Go(REPLACE, "red:AnotherPipeline", "formerly: "),
+          do("it has its name again", changing.rename_pipeline)), run=AGAIN, ledger=ALL_OF_IT),
     # What earlier versions wrote.
     Case("W16", "a lake of data version 5", "its ledgers are taken over; nothing is loaded twice", (Go(), OLD_FORMAT), run=AGAIN,
          ledger=ALL_OF_IT, **UNTAGGED),
