@@ -75,7 +75,7 @@ def setup_pipeline(
 
 def _namespaces(pipeline: Pipeline, identity: Identity, result: SetupResult) -> None:
     there = identity.codes()
-    for source, code in pipeline.identities.items():
+    for source, code in pipeline.namespaces.items():
         if code not in there:
             kind = "DEVICE" if "device" in source else "CROSS_DEVICE"
             identity.create(code, code, kind, f"Mixpanel {source}")
@@ -146,7 +146,7 @@ def _descriptors(pipeline: Pipeline, registry: Registry, result: SetupResult) ->
     """An identity descriptor for each field that carries an identity; primary only where Profile needs one."""
     there = {str(found.get("xdm:sourceProperty")) for found in registry.descriptors(result.schema_id)}
     fields = _identity_fields(pipeline, f"_{registry.tenant_id()}")
-    for number, (source, code) in enumerate(pipeline.identities.items()):
+    for number, (source, code) in enumerate(pipeline.namespaces.items()):
         pointer = fields.get(source)
         if pointer is None or pointer in there:
             continue

@@ -54,7 +54,7 @@ def _tell(pipeline: Pipeline, aep: AepClient, owner: Ownership) -> bool:
         table("+", group.loosened)
     parts += [
         f"identity namespace {code}"
-        for code in sorted(set(pipeline.identities.values()) - aep.identity.codes())
+        for code in sorted(set(pipeline.namespaces.values()) - aep.identity.codes())
     ]
     if schema is None:
         parts.append(f"schema {pipeline.aep.schema_name!r}")

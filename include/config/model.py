@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from include.config.cron import cron
+from include.config.identities import Identities, IdentityPlaceholders
 
 
 class _Section(BaseModel):
@@ -156,7 +157,8 @@ class Pipeline(_Section):
     aep: AepTarget
     mapping: str
     unmapped: Literal["keep", "drop", "fail"] = "keep"
-    identities: dict[str, str] = Field(min_length=1)
+    identities: Identities
+    identity_placeholders: IdentityPlaceholders = IdentityPlaceholders()
     quality: Quality = Quality()
     verify: Verify = Verify()
     retention: Retention = Retention()
@@ -172,6 +174,11 @@ class Pipeline(_Section):
     def asks_for_retention(self) -> bool:
         """Whether the pipeline file has ``retention``, so that a lake that cannot be cleaned is an error."""
         return "retention" in self.model_fields_set
+
+    @property
+    def namespaces(self) -> dict[str, str]:
+        """The namespace code of each identity, by its name in the pipeline file."""
+        return {name: source.namespace for name, source in self.identities.items()}
 
     @property
     def dag_id(self) -> str:
@@ -193,14 +200,6 @@ class Pipeline(_Section):
         if self.end_date is not None and self.end_date < self.start_date:
             raise ValueError(f"end_date {self.end_date} is before start_date {self.start_date}")
         return self
-
-    @field_validator("identities")
-    @classmethod
-    def _namespace_codes(cls, value: dict[str, str]) -> dict[str, str]:
-        for code in value.values():
-            if not re.fullmatch(r"[A-Za-z0-9]+", code):
-                raise ValueError(f"namespace code {code!r} may hold only letters and digits")
-        return value
 
     @field_validator("mapping")
     @classmethod

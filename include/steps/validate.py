@@ -12,6 +12,7 @@ from include.quality.constraints import Reason
 from include.quality.report import Report, render
 from include.steps.partition_validator import PartitionValidator
 from include.steps.previous_days import events_before, events_of
+from include.steps.transform.dropped import dropped_by_reason
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.lines import REASONS
 from include.xdm.schema import XdmSchema
@@ -100,6 +101,7 @@ def _publish_report(
             broken=[reason.sentence for reason in validator.broken],
             warnings=_by_sentence(validator.warned),
             not_converted=mapped.details["not_converted"],
+            dropped_identities=dropped_by_reason(mapped),
             unmapped=dict(islice(mapped.details.get("unmapped", {}).items(), 30)),
             expectations=[
                 (spec.name, spec.sentence, spec.severity, validator.failed[number])

@@ -12,17 +12,16 @@ import msgspec
 
 from include.xdm.assemble import Part, assembly
 from include.xdm.compile import CompiledMapping, Leaf
-from include.xdm.convert.column import ColumnConverter, Failure
+from include.xdm.convert.column import Failure
 from include.xdm.convert.values import Value, parse_text
 from include.xdm.functions.arrow import on_row
 from include.xdm.functions.values import json_text
-from include.xdm.schema import Kind, XdmField
+from include.xdm.identity_columns import IdentityTexts, texts_of
 from include.xdm.sources import Sources, is_present
 
 _encode = msgspec.json.Encoder()
 _COLON, _N, _QUOTE = b':n"'
 _NOTHING = (b"null", b'""')
-_TEXT = ColumnConverter(XdmField((), Kind.STRING, {}))
 
 
 @dataclass
@@ -30,12 +29,12 @@ class Columns:
     """The columns of some events, all of one length.
 
     ``fields``: by leaf number the converted values; ``failed``: by row the codes (``code_of``) of what did not convert.
-    ``identities``: a text for each identity; ``inputs``: by name what the expressions read. ``unmapped``: JSON texts.
+    ``identities``: by number the texts of identities that are properties; ``inputs``: by name what the expressions read. ``unmapped``: JSON texts.
     """
 
     fields: dict[int, Any]
     failed: dict[int, list[int]]
-    identities: list[Any]
+    identities: dict[int, IdentityTexts]
     inputs: dict[str, Any]
     unmapped: Any
 
@@ -76,7 +75,11 @@ class ColumnBuilder:
             for failure in failures:
                 failed.setdefault(failure.row, []).append(code_of(leaf.number, inexact=failure.inexact))
             self._put_back(leaf, [failure.row for failure in failures], chosen, back)
-        identities = [_TEXT.from_raw(sources.raw(name))[0] for name, _ in compiled.identities]
+        identities = {
+            n: texts_of(sources.raw(identity.property))
+            for n, identity in enumerate(compiled.identities)
+            if identity.property is not None
+        }
         inputs = self._inputs(sources)
         return Columns(fields, failed, identities, inputs, self._unmapped(properties, sources, back))
 

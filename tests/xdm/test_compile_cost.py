@@ -23,6 +23,7 @@ from tests.making import (
     array_of,
     document,
     event,
+    identities,
     line,
     map_of,
     object_of,
@@ -48,7 +49,9 @@ def wide(fields: int) -> dict[str, Any]:
 
 
 def compiled_of(xdm: XdmSchema, *rows: dict[str, str]) -> CompiledMapping:
-    return compile_mapping(bind("test", list(map(dict, rows)), xdm, keep_unmapped=True), IDENTITIES)
+    return compile_mapping(
+        bind("test", list(map(dict, rows)), xdm, keep_unmapped=True), identities(**IDENTITIES)
+    )
 
 
 def seconds(work: Any) -> float:
@@ -71,8 +74,8 @@ def test_a_hundred_mappings_into_a_large_schema_compile_at_once() -> None:
     rows = [row(f"properties.p{n}", f"group{n % 30}.f{n // 30}") for n in range(100)]
     rows = [{**each, "destination": each["destination"].rsplit("mixpanel.", 1)[-1]} for each in rows]
     mapping = bind("test", rows, xdm, keep_unmapped=True)
-    assert seconds(lambda: compile_mapping(mapping, IDENTITIES)) < 0.2
-    assert len(pickle.dumps(compile_mapping(mapping, IDENTITIES))) < MOST_BYTES
+    assert seconds(lambda: compile_mapping(mapping, identities(**IDENTITIES))) < 0.2
+    assert len(pickle.dumps(compile_mapping(mapping, identities(**IDENTITIES)))) < MOST_BYTES
 
 
 ITEM_ROWS = [

@@ -98,6 +98,15 @@ def not_converted(job: Job, written: Sequence[WrittenPart]) -> tuple[dict[str, i
     return dict(sorted(failed.items())), {name: n for name, n in sorted(inexact.items()) if n}
 
 
+def dropped_identities(written: Sequence[WrittenPart]) -> dict[str, dict[str, int]]:
+    """Return by namespace and reason how many identities of the written rows were dropped."""
+    counts: Counter[tuple[str, str]] = sum((part.dropped for part in written), Counter())
+    found: dict[str, dict[str, int]] = {}
+    for (namespace, reason), count in sorted(counts.items()):
+        found.setdefault(namespace, {})[reason] = count
+    return found
+
+
 def reject(job: Job, found: FirstPass, written: Sequence[WrittenPart]) -> list[dict[str, Any]]:
     """Return quarantine records of the rows whose expressions could not be evaluated; their events do not count."""
     wanted = sorted(number for part in written for number in part.rejected)

@@ -33,8 +33,8 @@ def spill_schema(compiled: CompiledMapping) -> Any:
     """Return the Arrow schema of spilled rows.
 
     ``line``; ``id``: 32 bytes; ``timestamp`` in ms; ``second`` of the day; ``processed`` in ms; ``content``;
-    ``has_insert_id``; ``compacted``; ``failed``: codes of ``columns.code_of``. Then ``i<n>``, the text of identity n;
-    ``c<n>``, the field of leaf n; the inputs of expressions; ``unmapped``.
+    ``has_insert_id``; ``compacted``; ``failed``: codes of ``columns.code_of``. Then ``i<n>``, the text of identity n, and
+    ``d<n>``, why there is none; ``c<n>``, the field of leaf n; the inputs of expressions; ``unmapped``.
     """
     import pyarrow as pa
 
@@ -43,7 +43,9 @@ def spill_schema(compiled: CompiledMapping) -> Any:
         ("line", number), ("id", pa.binary(32)), ("timestamp", number), ("second", pa.int32()), ("processed", number),
         ("content", number), ("has_insert_id", pa.bool_()), ("compacted", number), ("failed", pa.list_(pa.int32())),
     ]  # fmt: skip
-    fields += [(f"i{n}", pa.string()) for n in range(len(compiled.identities))]
+    for n, identity in enumerate(compiled.identities):
+        if identity.property is not None:
+            fields += [(f"i{n}", pa.string()), (f"d{n}", pa.int8())]
     fields += [(f"c{leaf.number}", leaf.converter.type) for leaf in compiled.leaves]
     if (expressions := compiled.expressions) is not None:
         fields += [
@@ -76,7 +78,8 @@ def record_batch(schema: Any, job: Job, rows: EventRows, columns: Columns) -> An
         "has_insert_id": pa.array(np.array(rows.has_insert_id, bool)),
         "compacted": numbers(rows.compacted),
         "failed": _failed(columns.failed, count),
-        **{f"i{n}": array for n, array in enumerate(columns.identities)},
+        **{f"i{n}": column.texts for n, column in columns.identities.items()},
+        **{f"d{n}": column.reasons for n, column in columns.identities.items()},
         **{f"c{number}": array for number, array in columns.fields.items()},
         **columns.inputs,
     }

@@ -19,6 +19,7 @@ from include.steps.transform.job import Job, Limits
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.compile import compile_mapping
 from include.xdm.identity import RECIPE, RECIPES
+from include.xdm.identity_bind import bind_identities
 from include.xdm.mapping import MappingSet, bind
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
@@ -31,14 +32,15 @@ _MOST_PROPERTIES = 500
 def schema_and_mapping(
     pipeline: Pipeline, aep: AepClient, dataset: Dataset | None = None
 ) -> tuple[XdmSchema, MappingSet]:
-    """The dataset's schema as it is now, and the pipeline's mapping set checked against it.
+    """The dataset's schema as it is now, and the pipeline's mapping set checked against it; identities are checked, too.
 
     ``dataset``: as the catalog shows it; it is looked up where it is not given.
 
     Raises:
         DatasetMissing: the pipeline's dataset is not there.
-        ConfigError: the mapping set does not fit the schema; every fault is reported.
+        ConfigError: the mapping set does not fit the schema, or an identity's expression is wrong; every fault is reported.
     """
+    bind_identities(pipeline.identities, pipeline.identity_placeholders)
     dataset = dataset or aep.catalog.require_dataset(pipeline.aep.dataset)
     schema = XdmSchema(aep.registry.resolved_schema(dataset["schemaRef"]["id"]))
     rows = read_mapping_file(pipeline.mapping)
@@ -60,7 +62,8 @@ def transform_partition(
 
     ``counts``: ``exported + not_events = duplicates + quarantined + mapped``, and as ``warnings`` how often a column
     was set to null; ``details["not_converted"]`` has them by destination, and ``details["inexact"]`` those of them that
-    are numbers. Limits, where a day meets them: ``merged_without_before`` (see ``Sieve``), and ``compacted_by_day``, the
+    are numbers. As ``dropped_identities`` how many values were not identities; the detail has them by namespace and
+    reason (``include.xdm.identity_rules``). Limits, where a day meets them: ``merged_without_before`` (see ``Sieve``), and ``compacted_by_day``, the
     events that Mixpanel may merge into others of their day. ``details["events"]`` is a Parquet file with ``_id`` and
     ``digest`` (``identity.content_digest``) of every mapped row; None where there are no rows. ``details["partial"]``
     names those of ``by_event`` and ``unmapped`` that do not have every name.
@@ -78,7 +81,7 @@ def transform_partition(
         "export": raw.digest,
         "schema": schema.digest,
         "mapping": mapping.digest,
-        "settings": digest_of(pipeline.model_dump(include={"mixpanel", "identities", "unmapped"})),
+        "settings": digest_of(_settings(pipeline)),
         "recipe": str(recipe),
         "data_version": str(DATA_VERSION),
     }
@@ -112,6 +115,7 @@ def _transformed(
         written = day.second_pass(job, others, found)
     rejected = day.reject(job, found, written)
     not_converted, inexact = day.not_converted(job, written)
+    dropped = day.dropped_identities(written)
     compacted = day.compacted_by_day(job, written)
     folder = workspace.partition.output("transform", digest)
     files, events = _upload(workspace, folder, job, [part for part in written if part.rows])
@@ -124,6 +128,7 @@ def _transformed(
             "twins": sum(part.twins for part in written),
             "quarantined": found.reasons.total(),
             "warnings": sum(not_converted.values()),
+            **_total("dropped_identities", dropped),
             **dict(sorted(found.counts.items())),
             **({"compacted_by_day": compacted} if compacted else {}),
         },
@@ -133,10 +138,21 @@ def _transformed(
             "quarantine": _quarantine(workspace, digest, found, rejected, scratch / "quarantine.jsonl.gz"),
             "not_converted": not_converted,
             "inexact": inexact,
+            "dropped_identities": dropped,
             "unmapped": dict(islice(unmapped.items(), _MOST_PROPERTIES)),
             **_first_pass_details(found),
         },
     }
+
+
+def _settings(pipeline: Pipeline) -> dict[str, Any]:
+    """What of a pipeline file shapes the rows."""
+    return pipeline.model_dump(include={"mixpanel", "identities", "identity_placeholders", "unmapped"})
+
+
+def _total(name: str, counts: dict[str, dict[str, int]]) -> dict[str, int]:
+    total = sum(sum(inside.values()) for inside in counts.values())
+    return {name: total} if total else {}
 
 
 def _first_pass_details(found: Any) -> dict[str, Any]:
@@ -155,7 +171,11 @@ def _job(workspace: Workspace, raw: Manifest, mapping: MappingSet, recipe: int, 
     return Job(
         paths=tuple(workspace.local_files(raw, scratch)),
         scratch=scratch,
-        compiled=compile_mapping(mapping, pipeline.identities, now=raw.created_at),
+        compiled=compile_mapping(
+            mapping,
+            bind_identities(pipeline.identities, pipeline.identity_placeholders),
+            now=raw.created_at,
+        ),
         project_id=int(raw.details["project_id"]),
         day=workspace.partition.day,
         zone=source.zone.key if source.time_is == "project_local" else None,

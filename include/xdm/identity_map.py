@@ -1,0 +1,171 @@
+"""``identityMap`` of many rows: the identities by namespace, which of them is primary, and what was dropped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from include.xdm.convert.arrow_types import identity_map_type
+from include.xdm.convert.column import NULL
+from include.xdm.identity_bind import STATES
+from include.xdm.identity_columns import IdentityTexts, judged, texts_of, with_failures
+from include.xdm.identity_rules import REASONS, IdentityRules
+
+
+@dataclass(frozen=True)
+class CompiledIdentity:
+    """One identity. ``property``: what it is read from, or None where expression ``number`` gives it.
+
+    ``state``: its ``authenticatedState``, or the number of an expression.
+    """
+
+    rules: IdentityRules
+    property: str | None
+    number: int | None = None
+    state: str | int = STATES[0]
+
+
+@dataclass(frozen=True)
+class IdentityColumn:
+    """What ``identity_map`` reads of one identity. ``states``: a text for each row, or one for all."""
+
+    column: IdentityTexts
+    states: Any
+
+
+def identity_inputs(identities: Sequence[CompiledIdentity], rows: Any, found: Any) -> list[IdentityColumn]:
+    """Return the identities of spilled rows, by the rules of their namespaces.
+
+    ``rows``: has ``i<n>`` and ``d<n>`` for each property. ``found``: for each expression ``s<number>``, a JSON text, and
+    ``x<number>``, whether it failed; in the order of ``rows``.
+    """
+    made = []
+    for n, identity in enumerate(identities):
+        if identity.number is None:
+            column = IdentityTexts(_one_chunk(rows[f"i{n}"]), _one_chunk(rows[f"d{n}"]))
+        else:
+            column = with_failures(
+                texts_of(_json_texts(found[f"s{identity.number}"])), found[f"x{identity.number}"]
+            )
+        state: Any = identity.state
+        if isinstance(state, int):
+            state = _states(found[f"s{state}"])
+        made.append(IdentityColumn(judged(column, identity.rules), state))
+    return made
+
+
+def _json_texts(column: Any) -> list[msgspec.Raw]:
+    return [NULL if text is None else msgspec.Raw(text.encode()) for text in column.to_pylist()]
+
+
+def _states(column: Any) -> Any:
+    """States, ``ambiguous`` where an expression gives no other."""
+    import pyarrow as pa
+
+    known = {f'"{state}"': state for state in STATES}
+    return pa.array([known.get(text, STATES[0]) for text in column.to_pylist()], pa.string())
+
+
+def count_dropped(
+    identities: Sequence[CompiledIdentity], inputs: Sequence[IdentityColumn]
+) -> Counter[tuple[str, str]]:
+    """Return how many identities were dropped, by namespace and reason."""
+    import numpy as np
+
+    counts = Counter[tuple[str, str]]()
+    for identity, found in zip(identities, inputs, strict=True):
+        reasons = found.column.reasons
+        if reasons.null_count < len(reasons):
+            numbers = np.bincount(reasons.drop_null().to_numpy(), minlength=len(REASONS))
+            for reason, number in zip(REASONS, numbers.tolist(), strict=True):
+                if number:
+                    counts[identity.rules.namespace, reason] += number
+    return counts
+
+
+def identity_map(identities: Sequence[CompiledIdentity], inputs: Sequence[IdentityColumn], count: int) -> Any:
+    """Return ``identityMap`` of ``count`` rows: the first of the identities that a row has is primary."""
+    import numpy as np
+    import pyarrow as pa
+
+    kind = identity_map_type()
+    if not identities:
+        return pa.nulls(count, kind)
+    texts = [each.column.texts for each in inputs]
+    there = [text.is_valid().to_numpy(zero_copy_only=False) for text in texts]
+    taken = np.zeros(count, bool)
+    primary = []
+    for each in there:
+        primary.append(each & ~taken)
+        taken |= each
+    places: dict[str, list[int]] = {}
+    for n, identity in enumerate(identities):
+        places.setdefault(identity.rules.namespace, []).append(n)
+    order = [n for numbers in places.values() for n in numbers]
+    kept = np.stack(
+        [there[n] & ~_said_before(texts, places[identities[n].rules.namespace], n) for n in order], axis=1
+    )
+    row, column = np.nonzero(kept)
+    number = np.array(order)[column]
+    ids = pa.concat_arrays(texts).take(pa.array(number * count + row))
+    flags = np.stack(primary, axis=1)[row, number]
+    items = pa.StructArray.from_arrays(
+        [ids, _states_of(inputs, count, number, row), pa.array(flags)], fields=list(kind.item_type.value_type)
+    )
+    return _maps(kept, places, items)
+
+
+def _states_of(inputs: Sequence[IdentityColumn], count: int, number: Any, row: Any) -> Any:
+    """The states of items, each of an identity and a row."""
+    import pyarrow as pa
+
+    states = [each.states for each in inputs]
+    if all(isinstance(state, str) for state in states):
+        if len(set(states)) == 1:
+            return pa.repeat(pa.scalar(states[0]), len(row))
+        return pa.array(states, pa.string()).take(pa.array(number))
+    columns = [pa.repeat(pa.scalar(state), count) if isinstance(state, str) else state for state in states]
+    return pa.concat_arrays(columns).take(pa.array(number * count + row))
+
+
+def _maps(kept: Any, places: Mapping[str, list[int]], items: Any) -> Any:
+    """Maps of ``items``; ``kept``: by row and identity, in the order of ``places``, whether there is one."""
+    import numpy as np
+    import pyarrow as pa
+
+    kind = identity_map_type()
+    per_namespace, start = [], 0
+    for numbers in places.values():
+        per_namespace.append(kept[:, start : start + len(numbers)].sum(axis=1))
+        start += len(numbers)
+    counts = np.stack(per_namespace, axis=1)
+    entry_row, entry_namespace = np.nonzero(counts)
+    keys = pa.array(list(places), pa.string()).take(pa.array(entry_namespace))
+    item_offsets = np.concatenate([[0], np.cumsum(counts[entry_row, entry_namespace])]).astype(np.int32)
+    lists = pa.ListArray.from_arrays(pa.array(item_offsets), items, type=kind.item_type)
+    per_row = (counts > 0).sum(axis=1)
+    offsets = np.concatenate([[0], np.cumsum(per_row)]).astype(np.int32)
+    # A null offset makes a null map: AEP takes no empty ones.
+    starts = pa.array(offsets, mask=np.append(per_row == 0, False))
+    return pa.MapArray.from_arrays(starts, keys, lists).cast(kind)
+
+
+def _said_before(texts: Sequence[Any], same: Sequence[int], n: int) -> Any:
+    """Where identity ``n`` repeats one of the same namespace that is named before it."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    again = np.zeros(len(texts[n]), bool)
+    for other in same:
+        if other < n:
+            equal = pc.fill_null(pc.equal(texts[n], texts[other]), False)
+            again |= equal.to_numpy(zero_copy_only=False)
+    return again
+
+
+def _one_chunk(column: Any) -> Any:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
