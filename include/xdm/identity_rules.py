@@ -79,6 +79,7 @@ REASONS = tuple(dict.fromkeys(rule.reason for rule in RULES))
 PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "Mixpanel refuses them as ids (MD:reference/import-events.mdx)": (
         "anon", "nil", "none", "n/a", "na", "undefined", "unknown", "<nil>", "true", "false", "[]", "{}",
+        "-1",
     ),
     "how languages and tools write that there is nothing": (
         "nan", "infinity", "-infinity", "(null)", "<null>", "(nil)", "<none>", "(none)", "nsnull", "\\n", "[object object]",
