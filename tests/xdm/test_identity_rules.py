@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from include.config.identities import IdentityPlaceholders
 from include.xdm.identity_columns import IdentityTexts, judged, texts_of
 from include.xdm.identity_rules import BLANKS, PLACEHOLDERS, REASONS, IdentityRules, identity_rules
+from include.xdm.mapping_page import PAGE, with_tables
 
 pytestmark = pytest.mark.unit
 DEFAULT = IdentityPlaceholders()
@@ -209,3 +210,10 @@ def test_a_pipeline_file_extends_replaces_or_switches_off_the_placeholders(
     assert column(rules, *dropped) == [(None, "placeholder")] * len(dropped)
     assert column(rules, *kept) == [(text, None) for text in kept]
     assert column(rules, "null", "\t", "x" * 1025) == [(None, "blocked"), (None, "blank"), (None, "too_long")]
+
+
+def test_the_page_has_the_rules_and_the_ready_mappings() -> None:
+    """Otherwise: python -m include.xdm.mapping_page"""
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == with_tables(page)
+    assert all(f"| `{reason}` | " in page for reason in REASONS)
