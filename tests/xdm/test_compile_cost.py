@@ -6,12 +6,16 @@ import pickle
 import time
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 
+from include.config.identities import IdentityPlaceholders
 from include.steps.transform.spill import spill_schema
 from include.xdm.columns import ColumnBuilder
 from include.xdm.compile import CompiledMapping, compile_mapping
+from include.xdm.identity_columns import judged, texts_of
+from include.xdm.identity_rules import identity_rules
 from include.xdm.mapping import bind
 from include.xdm.schema import XdmSchema
 from tests.making import (
@@ -171,3 +175,14 @@ def test_digits_stay_as_they_came(digits: str) -> None:
     assert (inside["text"], inside["texts"]) == (digits, [digits])
     assert f'"d":{digits}' in inside["unmapped"]
     assert made[0]["failed"] == ["_acme.mixpanel.date"]
+
+
+def test_the_rules_of_identities_cost_less_than_reading_their_values() -> None:
+    """A column at a time: 20,000 different identities, half of them with Mixpanel's prefix."""
+    column = [
+        msgspec.Raw(f'"{"$device:" * (n % 2)}{n * 7919:032x}-26011f51"'.encode()) for n in range(20_000)
+    ]
+    rules = identity_rules("MixpanelDevice", IdentityPlaceholders())
+    texts = texts_of(column)
+    assert judged(texts, rules).texts.null_count == 0
+    assert seconds(lambda: judged(texts, rules)) < 2 * seconds(lambda: texts_of(column))
