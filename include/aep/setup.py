@@ -176,7 +176,7 @@ def _identity_fields(pipeline: Pipeline, tenant: str) -> dict[str, str]:
     fields: dict[str, str] = {}
     for row in read_mapping_file(pipeline.mapping):
         source = str(row.get("source", ""))
-        for name in pipeline.identities:
+        for name in pipeline.identity_properties:
             if source in (f"properties.{name}", f"data.{name.removeprefix('$')}"):
                 path = parse_path(str(row["destination"]).replace(TENANT, tenant))
                 fields[name] = "/" + "/".join(map(str, path))

@@ -181,6 +181,11 @@ class Pipeline(_Section):
         return {name: source.namespace for name, source in self.identities.items()}
 
     @property
+    def identity_properties(self) -> tuple[str, ...]:
+        """Properties that are identities as they are; a computed one is not what its property's field holds."""
+        return tuple(name for name, source in self.identities.items() if source.value is None)
+
+    @property
     def dag_id(self) -> str:
         """The DAG that carries the pipeline."""
         return f"mixpanel_to_aep_{self.name.replace('-', '_')}"

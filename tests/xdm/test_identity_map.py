@@ -203,3 +203,9 @@ def test_a_pipeline_file_writes_an_identity_short_or_in_full() -> None:
     with pytest.raises(ValueError, match="at most 20"):
         pipeline(identities={f"p{n}": "User" for n in range(21)})
     assert isinstance(short, Pipeline)
+
+
+def test_the_field_of_a_property_that_an_identity_is_computed_from_is_not_that_identity() -> None:
+    """Setup would else mark the field of the raw address as an identity of hashed ones."""
+    made = pipeline(identities={"$user_id": "User", "email": HASHED})
+    assert made.identity_properties == ("$user_id",)
