@@ -69,6 +69,13 @@ WITHOUT_JUNK = [f"ECID {ECID}", "MixpanelDevice d-2", "MixpanelDevice kiosk"]
 def test_only_identities_arrive_and_the_next_one_is_primary(made: Carrier) -> None:
     assert made.carry(DAY).active == len(EVENTS)
     assert identities(made) == WITHOUT_JUNK
+    steps = made.steps(DAY)
+    mapped = steps.transform(steps.export())
+    page = made.lake.read(steps.validate(mapped).details["report"])
+    for reason in ("ECID: wrong_format", "ECID: wrong_type", "ECID: blocked", "MixpanelDevice: placeholder"):
+        assert page is not None
+        assert f'<tr><td>{reason}</td><td class="n">1</td></tr>'.encode() in page
+    assert mapped.counts["dropped_identities"] == 4
 
 
 def test_a_new_data_version_loads_nothing_a_second_time(
