@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from include.config.model import Quality
 from include.lake.lake import Lake
 from include.sandbox.fixtures import AepSandbox, MixpanelSandbox
 from include.steps.ingest import Ingested
@@ -201,3 +202,36 @@ def test_each_property_is_in_its_standard_field(url: str, tmp_path: Path, mappin
     unmapped = {name: json.loads(fields.get("unmapped", "{}")) for name, fields in own.items()}
     assert unmapped["click"]["mp_country_code"] == "Norway"
     assert unmapped["bought"]["Cart"] == BOUGHT["properties"]["Cart"]
+
+
+def test_the_defaults_keep_every_property_in_a_field_of_our_own(url: str, tmp_path: Path) -> None:
+    mixpanel = MixpanelSandbox(url)
+    project = mixpanel.add_project(timezone="Europe/Berlin", time_is="utc")
+    mixpanel.add_events(project, PAGE)
+    made = carrier(url, tmp_path, "mixpanel-defaults", project)
+    load(made)
+    (row,) = in_aep(made)
+    own = row[f"_{made.aep.registry.tenant_id()}"]["mixpanel"]
+    of_mixpanel = {"time", "apiEndpoint", "apiTimestampMs", "processingTimeMs"}
+    unmapped = json.loads(own.pop("unmapped"))
+    assert unmapped.keys() - {"$mp_event_size"} == {"$viewportWidth", "$viewportHeight"}
+    assert {name: value for name, value in own.items() if name not in of_mixpanel} == {
+        "event": "$mp_web_page_view", "insertId": "page", "distinctId": "u-1", "userId": "u-1", "browser": "Chrome", "browserVersion": "138",
+        "os": "Mac OS X", "screenWidth": 1920, "screenHeight": 1080, "city": "Oslo", "region": "Oslo County", "country": "NO", "currentUrl": URL,
+        "referrer": "$direct", "utmSource": "news", "utmCampaign": "summer", "utmId": "c-7", "pageTitle": "Cups", "pageDomain": "shop.example.com",
+    }  # fmt: skip
+
+
+def test_a_product_without_its_sku_is_refused_and_named(url: str, tmp_path: Path) -> None:
+    """AEP requires it in every item."""
+    mixpanel = MixpanelSandbox(url)
+    project = mixpanel.add_project(timezone="Europe/Berlin", time_is="utc")
+    mixpanel.add_events(
+        project, VIEWED, event("Purchase", **{"$insert_id": "no sku", "Cart": [{"name": "Cup"}]})
+    )
+    made = carrier(url, tmp_path, "commerce", project)
+    made.pipeline = made.pipeline.model_copy(update={"quality": Quality(max_quarantined=1.0)})
+    steps = made.steps(DAY)
+    valid = steps.validate(steps.transform(steps.export()))
+    assert (valid.counts["valid"], len(valid.details["reasons"])) == (1, 1)
+    assert "productListItems" in next(iter(valid.details["reasons"]))
