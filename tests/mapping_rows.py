@@ -17,7 +17,8 @@ from include.xdm.columns import ColumnBuilder, leaf_of
 from include.xdm.compile import CompiledMapping
 from include.xdm.computed import CompiledExpressions
 from include.xdm.event_block import BlockReader, EventRows, EvidenceLog
-from include.xdm.identity_map import identity_inputs, identity_map
+from include.xdm.identity_inputs import identity_inputs
+from include.xdm.identity_map import identity_map
 from tests.evaluating import register_anew
 from tests.making import DAY, LATER, PROJECT_ID
 

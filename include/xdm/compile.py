@@ -10,7 +10,7 @@ from include.xdm.assemble import Part, part_of
 from include.xdm.computed import CompiledExpressions, compile_expressions
 from include.xdm.convert.column import ColumnConverter
 from include.xdm.identity_bind import BoundIdentity
-from include.xdm.identity_map import CompiledIdentity
+from include.xdm.identity_inputs import CompiledIdentity
 from include.xdm.language.check import Typed
 from include.xdm.language.paths import Path
 from include.xdm.mapping import FieldMapping, MappingSet

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from include.xdm.convert.column import decode_values
+from include.xdm.identity_placeholders import ZERO_CHARACTERS
 from include.xdm.identity_rules import (
     BLANKS,
     BLOCKED,
     LONGEST,
     PREFIX,
     REASONS,
-    ZERO_CHARACTERS,
     IdentityRules,
     text_of_identity,
 )

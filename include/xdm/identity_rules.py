@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from include.config.identities import IdentityPlaceholders
+from include.xdm.identity_placeholders import PLACEHOLDERS, ZERO_CHARACTERS
 
 LONGEST = 1024
 """Characters of an identity."""
@@ -25,9 +25,6 @@ BLANKS = (
     "\u2028\u2029\u202f\u205f\u3000" + "\0\xad\u180e\u200b\u200c\u200d\u2060\ufeff"
 )
 """Unicode's white space, and characters without a width; removed at both ends."""
-ZERO_CHARACTERS = "0-:"
-"""A value of these alone is a zero: of a number, a UUID, an advertising id, a network address."""
-
 _GUARDRAILS = "EP:identity-service/guardrails.md"
 _NAMESPACES = "EP:identity-service/features/namespaces.md"
 _IMPORT = "MD:reference/import-events.mdx"
@@ -75,25 +72,6 @@ RULES = (
     Rule("expression_failed", "computed", "the expression of the identity failed", "docs: Expressions"),
 )
 REASONS = tuple(dict.fromkeys(rule.reason for rule in RULES))
-
-PLACEHOLDERS: dict[str, tuple[str, ...]] = {
-    "Mixpanel refuses them as ids (MD:reference/import-events.mdx)": (
-        "anon", "nil", "none", "n/a", "na", "undefined", "unknown", "<nil>", "true", "false", "[]", "{}",
-        "-1",
-    ),
-    "how languages and tools write that there is nothing": (
-        "nan", "infinity", "-infinity", "(null)", "<null>", "(nil)", "<none>", "(none)", "nsnull", "\\n", "[object object]",
-        "not set", "(not set)", "not_set", "empty", "(empty)",
-    ),
-    "test ids": (
-        "test", "tester", "testuser", "test_user", "test-user", "test user", "test@test.com", "test@example.com",
-        "user@example.com", "12345678-1234-1234-1234-123456789012", "ffffffff-ffff-ffff-ffff-ffffffffffff",
-    ),
-    "ids that many devices share: Android's emulator and a faulty Android 2.2; phones that hide their network address": (
-        "9774d56d682e549c", "02:00:00:00:00:00",
-    ),
-}  # fmt: skip
-"""The placeholders of the default list by what they are; values of ``ZERO_CHARACTERS`` alone are placeholders, too."""
 
 
 def _at_most(number: str) -> str:
@@ -158,15 +136,10 @@ def identity_rules(namespace: str, placeholders: IdentityPlaceholders) -> Identi
     allowed = frozenset(map(_folded, placeholders.allow))
     listed = [word for words in PLACEHOLDERS.values() for word in words] if placeholders.defaults else []
     words = {*listed, *map(_folded, placeholders.values)} - allowed - {""}
-    return IdentityRules(
-        namespace, frozenset(words | set(_hashes(words, placeholders))), placeholders.defaults, allowed
-    )
-
-
-def _hashes(words: Iterable[str], placeholders: IdentityPlaceholders) -> Iterable[str]:
-    """SHA-256 of what is not an identity: hashed by an SDK, or by an expression of the pipeline file."""
-    nothing = ("", *BLOCKED, "0") if placeholders.defaults else ()
-    return (hashlib.sha256(word.encode()).hexdigest() for word in (*nothing, *words))
+    nothing = {"", *BLOCKED, "0"} if placeholders.defaults else set()
+    # Hashed by an SDK, or by an expression of the pipeline file.
+    hashes = {hashlib.sha256(word.encode()).hexdigest() for word in words | nothing}
+    return IdentityRules(namespace, frozenset(words | hashes), placeholders.defaults, allowed)
 
 
 def _folded(word: str) -> str:

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from include.xdm.identity_rules import PLACEHOLDERS, RULES, ZERO_CHARACTERS
+from include.xdm.identity_placeholders import PLACEHOLDERS, ZERO_CHARACTERS
+from include.xdm.identity_rules import RULES
 from include.xdm.mapping_file import read_mapping_file
 
 PAGE = Path(__file__).parents[2] / "docs" / "mapping.md"

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from include.config.identities import IdentityPlaceholders
 from include.xdm.identity_columns import IdentityTexts, judged, texts_of
-from include.xdm.identity_rules import BLANKS, PLACEHOLDERS, REASONS, IdentityRules, identity_rules
+from include.xdm.identity_placeholders import PLACEHOLDERS
+from include.xdm.identity_rules import BLANKS, REASONS, IdentityRules, identity_rules
 from include.xdm.mapping_page import PAGE, with_tables
 
 pytestmark = pytest.mark.unit

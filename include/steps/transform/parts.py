@@ -17,7 +17,8 @@ from include.xdm.aep_parquet import open_parquet
 from include.xdm.columns import code_of
 from include.xdm.compile import CompiledMapping
 from include.xdm.identity import PROCESSING_PROPERTIES
-from include.xdm.identity_map import count_dropped, identity_inputs, identity_map
+from include.xdm.identity_inputs import count_dropped, identity_inputs
+from include.xdm.identity_map import identity_map
 
 
 @dataclass(frozen=True)
