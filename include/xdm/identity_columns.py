@@ -65,7 +65,7 @@ def with_failures(column: IdentityTexts, failed: Any) -> IdentityTexts:
 
 
 def judged(column: IdentityTexts, rules: IdentityRules) -> IdentityTexts:
-    """Return the identities of texts by the rules of their namespace."""
+    """Return the identities of texts by the rules of their namespace; a text with a reason is not one."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -82,6 +82,7 @@ def judged(column: IdentityTexts, rules: IdentityRules) -> IdentityTexts:
         reasons = pc.replace_with_mask(reasons, others, numbers)
     if column.reasons.null_count < len(column.reasons):
         reasons = pc.coalesce(column.reasons, reasons)
+        clean = pc.if_else(column.reasons.is_null(), clean, pa.scalar(None, pa.string()))
     return IdentityTexts(clean, reasons)
 
 

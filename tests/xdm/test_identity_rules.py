@@ -218,3 +218,13 @@ def test_the_page_has_the_rules_and_the_ready_mappings() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert page == with_tables(page)
     assert all(f"| `{reason}` | " in page for reason in REASONS)
+
+
+def test_a_text_that_has_a_reason_already_is_not_an_identity() -> None:
+    """A column that a field has converted holds the JSON of a list as text."""
+    given = IdentityTexts(
+        pa.array(['["a"]', "b", "null"]), pa.array([REASONS.index("wrong_type"), None, None], pa.int8())
+    )
+    found = judged(given, identity_rules("User", DEFAULT))
+    assert found.texts.to_pylist() == [None, "b", None]
+    assert found.reasons.to_pylist() == [REASONS.index("wrong_type"), None, REASONS.index("blocked")]
