@@ -13,11 +13,19 @@ FROM ${ASTRO_RUNTIME}
 USER root
 WORKDIR /usr/local/airflow
 COPY requirements.txt requirements-build.txt ./
-RUN pip install --no-cache-dir --require-hashes -r requirements.txt \
- && pip install --no-cache-dir --require-hashes --no-deps -r requirements-build.txt
-COPY --chown=astro:0 . .
+# Wheels only: building a source distribution would run its code, and install what no lock names.
+RUN pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements.txt \
+ && pip install --no-cache-dir --require-hashes --only-binary :all: --no-deps -r requirements-build.txt
+COPY --chown=root:0 . .
 # In place: registers the provider (without it the connection types are missing from the UI) and puts `include` and
 # `mixpanel_aep` on the path of every Airflow process.
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --no-index -e . \
- && python -c "import include, mixpanel_aep"
+ && python -c "import include, mixpanel_aep" \
+ && python -m compileall -q dags include plugins
+# The code is root's, so that no task changes what the next one runs; the copy of a runtime image (ONBUILD) made it
+# astro's. Airflow writes its configuration and logs below the same folder: the sticky bit lets astro add files, and
+# neither remove nor rename root's.
+RUN find . -path ./logs -prune -o -exec chown -h root:0 {} + \
+ && find . -path ./logs -prune -o ! -type l -exec chmod go-w {} + \
+ && chmod 1775 . && mkdir -p logs && chown astro:0 logs && chmod 775 logs
 USER astro

@@ -11,7 +11,7 @@ LONG := tests/failures tests/benchmarks tests/quality/test_meaning.py tests/sand
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
-.PHONY: help setup demo up down test faults bench bench-large check format lint types docs lock check-lock clean
+.PHONY: help setup demo up down test test-schemas faults bench bench-large check format lint types docs lock check-lock audit-packages clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ down: setup ## stops what `make up` started
 
 test: setup ## the tests; those that break something, or take long, are `make faults`
 	@$(PY) -m pytest -n $(WORKERS) --ignore=tests/faults --ignore-glob='tests/airflow/test_faults_*.py' $(addprefix --ignore=,$(LONG))
+
+test-schemas: setup ## setup, a day and verify with every field group for events that Adobe publishes; make test takes ten of them
+	@ALL_FIELD_GROUPS=1 $(PY) -m pytest -n $(WORKERS) --dist=load tests/field_groups
 
 faults: setup ## kills every step at every point, and compares what is lost or twice; PLANS=500 SEED=1 MINUTES=10 choose the random plans
 	@$(PY) -m tests.faults $(LONG)
@@ -58,11 +61,17 @@ types: setup ## mypy, strict
 docs: setup ## the tables of docs/sandbox.md, after its routes or settings changed
 	@$(PY) scripts/sandbox_docs.py
 
-check-lock: setup ## requirements.in and requirements.txt agree
+check-lock: setup ## requirements.in and requirements.txt agree, and docs/licences.md with them
 	@$(PY) scripts/check_lock.py
+	@$(PY) scripts/licences.py --check
 
-lock: setup ## compiles requirements*.in to requirements*.txt with hashes
+lock: setup ## compiles requirements*.in to requirements*.txt with hashes, and lists the licences
 	@scripts/lock.sh
+	@scripts/setup.sh
+	@$(PY) scripts/licences.py
+
+audit-packages: setup ## known vulnerabilities of what requirements.txt pins; "not checked" where their database cannot be reached
+	@$(PY) scripts/audit.py
 
 clean: down ## removes what the demo left behind: its Airflow, its sandbox, its lake
 	@rm -rf .run

@@ -29,7 +29,7 @@ from include.steps.run_day import DayRun
 from include.steps.workspace import Workspace
 
 _LATE = 3
-_MOMENTS = ("loaded", "refreshed and replaced", "cleaned")
+_MOMENTS = ("loaded", "refreshed", "refreshed and replaced", "cleaned")
 Sizes = dict[str, int]
 
 
@@ -57,7 +57,7 @@ def lake_growth(events: int) -> dict[str, Sizes]:
             found = [_load(place, place.pipeline, "one")]
             write_day(folder / "late.gz", events, late=_LATE)
             (folder / "late.gz").replace(folder / "answer.gz")
-            _load(place, place.pipeline, "two", refresh=True)
+            found.append(_load(place, place.pipeline, "two", refresh=True))
             other = place.pipeline.model_copy(update={"unmapped": "drop"})
             found.append(_load(place, other, "three", replace=True))
             for days in (8, 9):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 
 from include.config.loader import load_pipeline
 from include.config.model import Pipeline
+from include.http.sandbox_address import SANDBOXES_VARIABLE
 from include.lake.history import Source
 from include.lake.lake import Lake
 from include.mixpanel.client import MixpanelClient
@@ -76,6 +78,7 @@ class Place:
         known = yaml.safe_load((ROOT / "airflow_settings.yaml").read_text())["airflow"]["connections"]
         (row,) = (each for each in known if each["conn_id"] == conn_id)
         address = urlsplit(self.url)
+        os.environ[SANDBOXES_VARIABLE] = self.url
         return {
             "conn_id": conn_id, "login": row["conn_login"], "password": row["conn_password"],
             "host": address.hostname, "port": address.port, "extra": dict(row["conn_extra"]),

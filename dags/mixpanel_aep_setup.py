@@ -1,8 +1,8 @@
-"""Makes what the pipelines need in AEP: identity namespaces, field groups, schemas, descriptors, datasets.
+"""Makes what the pipelines need in AEP: identity namespaces, field groups, schemas, identities, datasets.
 
-What it does: for every pipeline file, looks for each of them by name and makes those that are missing. When: once
-before a pipeline is unpaused, and again whenever a pipeline file or a field of a
-field group was added. Run twice it changes nothing.
+What it does: for every pipeline file, reads AEP's state, plans every change, and makes exactly these. When: once before
+a pipeline is unpaused, and again whenever a pipeline file or a field of a field group was added. Run twice it changes
+nothing. What it would do can be read before: ``mixpanel-aep plan PIPELINE``.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from mixpanel_aep.operators.setup import AepSetupOperator
 RUNBOOK = """
 ### Setup of the pipelines in AEP
 
-One task a pipeline file. It creates, where missing: identity namespaces, the field group, the schema, identity
-descriptors and the dataset; a field group that is there grows with its file, as far as AEP allows. It never removes or
-restricts what is there, so it can be run at any time; fields that only AEP has are warned of in the log, and stay.
+One task a pipeline file. It reads AEP's state, logs the plan with every change in order, and makes exactly these
+changes: identity namespaces, field groups, schema, identities, Profile and dataset. `mixpanel-aep plan PIPELINE` shows the
+same plan before. Nothing is removed or restricted, so it can be run at any time; fields that only AEP has stay.
 
-**Red?** The first line of the log says what is wrong and what to do: usually the connection *Adobe Experience
-Platform*, or a right that its product profile lacks (dataset and schema management).
+**Red?** The first line of the log says what is wrong and what to do. A plan that cannot succeed as a whole is refused
+before its first change. Where a right is missing the line names it; run the task again then: it continues with what is
+missing. `docs/setup.md` has the rights, and the changes that cannot be undone.
 """
 
 require_bundled_pipelines(__file__)  # here and not in the other DAG files, which go on with what is read

@@ -88,6 +88,10 @@ class UnsafeStore(Terminal):
     """The lake's store does not keep create-only puts, so that it cannot lock."""
 
 
+class ForeignObject(Terminal):
+    """Something in the lake was not written by this project, or is not where this project would write it."""
+
+
 class ForeignLake(Terminal):
     """The lake and the dataset do not belong together."""
 
@@ -106,6 +110,14 @@ class WorkerFailed(Transient):
 
 class BadManifest(Terminal):
     """A manifest or ledger record is unreadable, or from a newer version of this code."""
+
+
+class NotADigest(BadManifest, ValueError):
+    """A record names an output by something else than a digest."""
+
+
+class ForgedRecord(BadManifest):
+    """A record of the lake has no valid signature."""
 
 
 class BatchFailed(Terminal):

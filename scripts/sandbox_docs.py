@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from include.sandbox.aep.ingest_settings import IngestSettings  # noqa: E402
 from include.sandbox.aep.query_settings import QuerySettings  # noqa: E402
-from include.sandbox.aep.settings import AepSettings  # noqa: E402
+from include.sandbox.aep.service_settings import AepSettings  # noqa: E402
 from include.sandbox.mixpanel.settings import Switches  # noqa: E402
 from include.sandbox.openapi import METHODS, document  # noqa: E402
 from include.sandbox.world import Settings  # noqa: E402

@@ -17,6 +17,7 @@ from include.xdm.language.check import check
 from include.xdm.language.parser import parse
 from include.xdm.mapping import FieldMapping
 from include.xdm.schema import Kind, XdmField
+from include.xdm.shapes import Properties, by_shape
 from include.xdm.sources import Sources
 
 NOW = "2021-10-26T10:10:24Z"
@@ -55,9 +56,8 @@ def _events(computed: Computed, events: Sequence[str]) -> Any:
         msgspec.json.decode(text.encode("utf-8", "surrogatepass"), type=dict[str, msgspec.Raw])
         for text in events
     ]
-    paths = [*computed.inputs, *computed.exists]
-    names = tuple({str(path[1]) for path in paths if len(path) > 1})
-    sources = Sources(["Purchase"] * len(events), properties, (), names, everything=True)
+    shapes = [shape for each in properties for shape in by_shape([each], is_raw=True)[0].shapes]
+    sources = Sources(["Purchase"] * len(events), Properties(shapes))
     columns = {name: pa.array(sources.texts(path), pa.string()) for path, name in computed.inputs.items()}
     columns |= {name: pa.array(sources.exists(path)) for path, name in computed.exists.items()}
     ids = [f"{n:06d}" for n in range(len(events))]

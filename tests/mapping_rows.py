@@ -74,8 +74,10 @@ def _rows(db: Any, compiled: CompiledMapping, lines: Sequence[bytes]) -> list[di
     spilled = pa.Table.from_batches([batch])
     evaluated = _evaluated(db, compiled, spilled)
     found, fails = _computed(compiled, evaluated)
-    inputs = identity_inputs(compiled.identities, spilled, evaluated)
-    identities = identity_map(compiled.identities, inputs, spilled.num_rows)
+    inputs = identity_inputs(compiled.identities, compiled.identity_columns, spilled, evaluated)
+    identities = identity_map(
+        compiled.identities, inputs, spilled.num_rows, primary_in_map=compiled.primary_in_map
+    )
     table = nested_rows(compiled, spilled, found, identities)
     made = table.to_pylist(maps_as_pydicts="strict")
     names = {leaf.number: leaf.name for leaf in (*compiled.leaves, *compiled.computed)}

@@ -20,7 +20,7 @@ import requests
 import time_machine
 import yaml
 
-from include.aep import plan as plans
+from include.aep.setup import field_group as plans
 from include.cli import printing
 from include.cli.__main__ import main
 from include.cli.project import Project
@@ -81,7 +81,8 @@ def cli(tmp_path: Path, port: int, pipelines: Path, capsys: pytest.CaptureFixtur
         assert not [secret for secret in SECRETS if secret in text]
         named = f"   lake      {lake} (from --lake)\n"
         if named in text:
-            assert named in (printed.err if argv[0] == "preview" else printed.out)
+            aside = argv[0] == "preview" or "--json" in argv
+            assert named in (printed.err if aside else printed.out)
         else:
             assert code == 1 or argv[0] == "preview", "every command names its lake"
         return code, text.replace(named, "", 1)
@@ -152,12 +153,34 @@ def test_a_day_is_carried_and_what_it_holds_is_discovered_planned_and_loaded(
     assert "0 new fields" in cli("discover", "shop", "--write")[1]
 
     code, text = cli("plan", "shop")
-    assert "+  mixpanel.custom  object" in text
+    assert "  mixpanel.custom  object\n" in text
     assert cli("apply", "shop")[0] == 0
     assert cli("check", "shop")[0] == 0
     code, text = cli("preview", "shop", "2026-07-01")
     (row, *_) = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     assert row["_acmesandbox"]["mixpanel"]["custom"]["mp_event_size_1014d8bf"] > 0
+
+
+def test_plan_and_apply_print_the_same_plan_as_json(cli: Cli) -> None:
+    def printed(*argv: str) -> dict[str, Any]:
+        code, text = cli(*argv, "--json")
+        assert code == 0
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    planned, applied = printed("plan", "shop"), printed("apply", "shop")
+    assert planned["changes"] == applied["changes"]
+    assert {change["kind"] for change in planned["changes"] if change["permanent"]} == {
+        "create_namespace",
+        "create_field_group",
+    }
+    assert (planned["schema"], planned["dataset"]) == (None, None)
+    again = printed("plan", "shop")
+    assert (again["changes"], again["schema"], again["dataset"]) == (
+        [],
+        applied["schema"],
+        applied["dataset"],
+    )
 
 
 def test_plan_tells_what_takes_more_and_what_aep_alone_has(cli: Cli, pipelines: Path) -> None:
@@ -171,8 +194,8 @@ def test_plan_tells_what_takes_more_and_what_aep_alone_has(cli: Cli, pipelines: 
     write(extra={"type": "string", "maxLength": 5}, spare={"type": "string"})
     assert cli("apply", "hostile")[0] == 0
     write(extra={"type": "string"})
-    title = "loosen in field group 'Growing': 1 fields"
-    looser = "+  mixpanel.custom.extra  maxLength 5 is given up"
+    title = "+            loosen in field group 'Growing': 1 field (cannot be undone; from aep.field_group)"
+    looser = "     mixpanel.custom.extra  maxLength 5 is given up"
     note = "!            AEP has a field mixpanel.custom.spare (string) that the file lacks; it stays."
     assert cli("plan", "hostile") == (0, f"{title}\n{looser}\n{note}\n")
     code, text = cli("apply", "hostile")
@@ -259,6 +282,7 @@ def test_check_refuses_a_field_group_that_is_no_file(cli: Cli, pipelines: Path) 
 
 
 def test_check_refuses_a_lake_that_anyone_can_read(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cli("apply", "shop")[0] == 0
     monkeypatch.setattr(Lake, "on_this_machine", False)
     monkeypatch.setattr(Lake, "open_to_anyone", lambda lake: True)
     code, text = cli("check", "shop")
@@ -367,7 +391,18 @@ def test_every_check_is_told_though_one_refuses(
     monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", json.dumps(wrong | {"extra": "{}"}))
     code, text = cli("check", "shop")
     assert code == 1
-    assert [line[:2] for line in text.splitlines()] == ["ok", "ok", "ok", "no", "no", "ok", "no", "ok"]
+    assert [line[:2] for line in text.splitlines()] == [
+        "ok",
+        "ok",
+        "ok",
+        "no",
+        "no",
+        "no",
+        "ok",
+        "no",
+        "no",
+        "ok",
+    ]
     assert "p-wrong-not-real" not in text
 
 
@@ -413,6 +448,37 @@ def test_a_connection_in_the_environment_is_json_and_never_told(
     assert code == 1
     assert "AIRFLOW_CONN_AEP_DEFAULT is no JSON object" in text
     assert "p-secret-not-real" not in text
+
+
+def test_a_run_before_its_day_has_settled_says_so(cli: Cli) -> None:
+    assert cli("apply", "hostile")[0] == 0
+    with time_machine.travel(datetime(2026, 7, 2, 0, 5, tzinfo=UTC)):
+        code, text = cli("run", "hostile", "2026-07-01")
+    assert code == 0, text
+    assert "!  run       2026-07-01 settles at 2026-07-02 06:00 UTC" in text
+
+
+def test_a_pipeline_of_another_folder_takes_no_rows_out_and_setup_names_the_former_owner(
+    cli: Cli, pipelines: Path
+) -> None:
+    """Two folders, one lake, one dataset."""
+    mine, yours = pipelines / "mine.yaml", pipelines / "yours.yaml"
+    shutil.move(pipelines / "hostile.yaml", mine)
+    assert cli("apply", "mine")[0] == 0
+    assert cli("run", "mine", "2026-07-01")[0] == 0
+    shutil.move(mine, yours)
+    for command in (("check", "yours"), ("apply", "yours"), ("plan", "yours")):
+        code, text = cli(*command)
+        assert (code, "belongs to pipeline mine" in text) == (1, True), text
+        assert "write formerly: mine below aep in yours.yaml" in text
+    code, text = cli("run", "yours", "2026-07-01", "--replace")
+    assert (code, "may add rows and not replace any" in text) == (1, True)
+    assert "this run added 0" in cli("run", "yours", "2026-07-01")[1]
+    change(yours, ("\naep:\n", "\naep:\n  formerly: mine\n"))
+    assert "aep.formerly says; apply gives it" in cli("check", "yours")[1]
+    assert "yours, instead of mine" in cli("plan", "yours")[1]
+    assert cli("apply", "yours")[0] == 0
+    assert cli("run", "yours", "2026-07-01", "--replace")[0] == 0
 
 
 def test_plan_sends_nothing(cli: Cli) -> None:

@@ -42,6 +42,11 @@ def test_verify_of_days_that_were_never_loaded_is_not_green(cli: Cli, carried: s
     assert (code, text) == (1, "verify: not verified: no day of it was loaded\n")
 
 
+def test_recover_of_days_without_batches_says_so(cli: Cli, carried: str) -> None:
+    code, text = cli("recover", "hostile", "2026-07-03")
+    assert (code, text) == (0, "recover: AEP holds no batches of this pipeline for these days\n")
+
+
 def test_verify_without_the_permission_says_that_it_is_not_verified_and_why(
     cli: Cli,
     carried: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,11 +23,13 @@ class Catalog:
         self._http = http
 
     def find_dataset(self, name: str) -> Dataset | None:
-        """The dataset of exactly this name.
+        """The dataset of exactly this name, or of this id.
 
         Raises:
             DatasetMissing: several have it, so that none of them is meant.
         """
+        if is_dataset_id(name) and (found := self.dataset(name)) is not None:
+            return found
         same = [
             dataset
             for key, body in self._pages("dataSets", "find a dataset by name", {"name": name})
@@ -40,7 +43,7 @@ class Catalog:
         return same[0] if same else None
 
     def require_dataset(self, name: str) -> Dataset:
-        """The dataset of exactly this name.
+        """The dataset of exactly this name, or of this id.
 
         Raises:
             DatasetMissing: there is none, or there are several.
@@ -139,6 +142,11 @@ class Catalog:
             if len(entries) < _PAGE or not fresh:  # nothing new: this server does not know `start`
                 return
         raise NotFound(f"AEP's list does not end, when asked to {what}.", "Ask Adobe why its pages repeat.")
+
+
+def is_dataset_id(name: str) -> bool:
+    """Whether a text has the form of a dataset's id: 24 hex digits."""
+    return re.fullmatch(r"[0-9a-f]{24}", name) is not None
 
 
 def _entries(answer: Answer) -> dict[str, JsonObject]:

@@ -65,11 +65,12 @@ class Action(Enum):
 
 @dataclass(frozen=True)
 class Decision:
-    """An action, the batch it is about, and for STOP the reason."""
+    """An action, the batch it is about, and for STOP the reason and what a person can do."""
 
     action: Action
     batch: str | None = None
     reason: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,21 @@ class Wanted:
     """The staged rows that a run wants active.
 
     ``beside``: the staged digests of the batches beside which they were chosen, so that no row of those is in them.
-    ``replace``: they take the place of all that is active.
+    ``replace``: they take the place of all that is active. ``renew``: also where the same content is active, because
+    AEP's data lake was found not to hold all of it, or to hold it twice. ``most_removed``: how large a share of the
+    active rows a replacement may take out.
     """
 
     content: str
     rows: int
     beside: frozenset[str] = frozenset()
     replace: bool = False
+    renew: bool = False
+    most_removed: float = 1.0
+
+
+FEWEST_REMOVED = 10
+"""Fewer rows than this may always go."""
 
 
 def loads(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
@@ -178,12 +187,27 @@ def _empty(records: Sequence[LedgerRecord]) -> Decision:
 
 
 def _replacing(records: Sequence[LedgerRecord], active: list[LedgerRecord], wanted: Wanted) -> Decision:
-    if [record.content for record in active] == [wanted.content]:
+    if [record.content for record in active] == [wanted.content] and not wanted.renew:
         return Decision(Action.DONE, active[0].batch)
     if wanted.beside:
         return Decision(Action.RESTAGE)
-    if wanted.rows:
-        return Decision(Action.CREATE)
     if not active:
-        return _empty(records)
-    return Decision(Action.STOP, active[-1].batch, "no valid event is left to replace what is active")
+        return Decision(Action.CREATE) if wanted.rows else _empty(records)
+    if not wanted.rows:
+        return Decision(
+            Action.STOP,
+            active[-1].batch,
+            "no valid event is left to replace what is active",
+            "Read the report of the task validate; to empty the day, revert that batch in AEP.",
+        )
+    rows = sum(record.counts.get("active", 0) for record in active)
+    removed = rows - wanted.rows
+    if removed >= FEWEST_REMOVED and removed > wanted.most_removed * rows:
+        return Decision(
+            Action.STOP,
+            active[-1].batch,
+            f"{wanted.rows} rows would replace {rows} active ones",
+            "Export the day again: Mixpanel's answer may have been short. If so many rows are to go, set "
+            "quality.max_removed of the pipeline file to 100%, run the day, and set it back.",
+        )
+    return Decision(Action.CREATE)

@@ -118,7 +118,7 @@ AEP_RULES = (
         "",
         Throttled,
         "AEP asks to be called less often, when asked to {what} (HTTP 429).",
-        "Batch ingestion allows 138 batches a minute; it goes on by itself.",
+        "Batch ingestion allows 2,000 batches a minute of one user; it goes on by itself.",
         Then.SLOW_DOWN,
     ),
     SERVER_BUSY,

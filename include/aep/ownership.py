@@ -56,6 +56,28 @@ class Ownership:
         if self.lake is not None and tagged_lake_id(dataset) is not None:
             check_lake_id(self.lake, dataset)
 
+    def former(self, dataset: Dataset | None) -> str | None:
+        """The other pipeline that a dataset is tagged with; None where it has no such tag, or this pipeline's."""
+        other = _single(dataset["tags"], PIPELINE_TAG) if dataset is not None else None
+        return other if other != self.pipeline else None
+
+    def require_retagging(self, dataset: Dataset | None, formerly: str | None) -> None:
+        """Refuse to give another pipeline's dataset to this one, unless ``aep.formerly`` of its file names that one.
+
+        Raises:
+            AnotherPipeline: naming both.
+        """
+        other = self.former(dataset)
+        if dataset is None or other in (None, formerly):
+            return
+        raise AnotherPipeline(
+            f"Dataset {dataset['name']!r} belongs to pipeline {other} (its tag {PIPELINE_TAG}); setup would give it to "
+            f"pipeline {self.pipeline}.",
+            f"If {other} was renamed to {self.pipeline}, write formerly: {other} below aep in {self.pipeline}.yaml and "
+            f"run setup; until then runs add rows and replace none. Else give pipeline {self.pipeline} a dataset of its "
+            "own. Nothing was changed.",
+        )
+
     def missing(self, tags: Mapping[str, Any]) -> dict[str, str]:
         """Return the tags that setup would write, each with a clause that says its value; write nothing."""
         found = {}
@@ -65,13 +87,18 @@ class Ownership:
                 found[LAKE_TAG] = f"the id of lake {self.lake.url}"
         if self.source is not None and _single(tags, SOURCE_TAG) != self.source:
             found[SOURCE_TAG] = self.source
-        if _single(tags, PIPELINE_TAG) != self.pipeline:
-            found[PIPELINE_TAG] = self.pipeline
+        other = _single(tags, PIPELINE_TAG)
+        if other != self.pipeline:
+            found[PIPELINE_TAG] = (
+                f"{self.pipeline}, instead of {other}" if other is not None else self.pipeline
+            )
         return found
 
     def new_tags(self, tags: Mapping[str, Any]) -> dict[str, list[str]]:
         """Return the tags to write over a dataset's; gives the lake its id where it has none."""
         found = {name: [clause] for name, clause in self.missing(tags).items()}
+        if PIPELINE_TAG in found:
+            found[PIPELINE_TAG] = [self.pipeline]
         if self.lake is not None and LAKE_TAG in found:
             found[LAKE_TAG] = [ensure_lake_id(self.lake)]
         return found

@@ -8,14 +8,8 @@ from typing import Any, Self
 from urllib.parse import quote_plus
 
 from include.errors import ConfigError
-from include.http.connection import (
-    CORRECT_IT,
-    check,
-    check_sandbox_url,
-    flag,
-    refuse_unknown,
-    sandbox_address,
-)
+from include.http.connection import CORRECT_IT, check, flag, refuse_unknown
+from include.http.sandbox_address import check_sandbox_url, sandbox_address
 
 PLATFORM_HOST = "platform.adobe.io"
 IMS_HOST = "ims-na1.adobelogin.com"

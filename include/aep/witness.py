@@ -18,8 +18,10 @@ from include.aep.load_id import SOURCE_TAG
 from include.aep.model import Batch
 from include.errors import AnotherSource
 from include.lake.history import History
+from include.lake.records import read_index, replace_index
 
-_VERSION = 1
+_VERSION = 2
+_UNDATED = ""
 _OVERLAP_MS = 15 * 60 * 1000
 """The catalog may show a batch later than one that was created after it."""
 
@@ -29,7 +31,7 @@ _ENDED = (BatchOutlook.REFUSED, BatchOutlook.GONE)
 
 
 class _Listing(msgspec.Struct):
-    """``until_ms``: the newest creation seen, in epoch milliseconds; ``days``: batch ids by day."""
+    """``until_ms``: the newest creation seen, in epoch milliseconds; ``days``: batch ids by day, "" where none is named."""
 
     version: int = _VERSION
     until_ms: int = 0
@@ -40,8 +42,9 @@ class _Listing(msgspec.Struct):
         before = (self.until_ms, sum(map(len, self.days.values())))
         for batch in batches:
             self.until_ms = max(self.until_ms, batch.created_ms)
-            if batch.day is not None and batch.id not in self.days.get(str(batch.day), ()):
-                self.days.setdefault(str(batch.day), []).append(batch.id)
+            day = str(batch.day) if batch.day is not None else _UNDATED
+            if batch.is_ours and batch.id not in self.days.get(day, ()):
+                self.days.setdefault(day, []).append(batch.id)
         return before != (self.until_ms, sum(map(len, self.days.values())))
 
 
@@ -52,16 +55,17 @@ class Witness:
     history: History
     aep: AepClient
 
-    def batches(self, day: date, known: Iterable[str] = ()) -> list[Batch]:
-        """The batches of ours of a day as AEP shows them now, oldest first, except the ``known`` ones.
+    def batches(self, day: date, known: Iterable[str] = (), named: Iterable[str] = ()) -> list[Batch]:
+        """The batches of ours of a day, or of no day, as AEP shows them now, oldest first, except the ``known`` ones.
 
+        ``named``: further ids that may be of the day: AEP may not have listed a batch when others were listed.
         One request and, for each older batch that is not known, one more.
 
         Raises:
             AnotherSource: a batch that the request shows holds events of another Mixpanel project.
         """
         key = self.history.key("batches")
-        body = self.history.lake.read(key)
+        body = read_index(self.history.lake, key)
         listing = _read(body)
         shown = self._created_after(listing.until_ms - _OVERLAP_MS if listing.until_ms else None)
         if listing.until_ms and all(batch.created_ms < listing.until_ms for batch in shown.values()):
@@ -69,10 +73,17 @@ class Witness:
             listing, shown = _Listing(), self._created_after(None)
         require_source(self.history, shown.values())
         if listing.add(shown.values()):
-            self.history.lake.replace(key, msgspec.json.encode(listing))
-        left = [batch for batch in listing.days.get(str(day), ()) if batch not in set(known)]
+            replace_index(self.history.lake, key, msgspec.json.encode(listing))
+        listed = (*listing.days.get(str(day), ()), *listing.days.get(_UNDATED, ()), *named)
+        left = [batch for batch in dict.fromkeys(listed) if batch not in set(known)]
         found = [shown.get(batch) or self.aep.batches.find(batch) for batch in left]
-        return sorted(filter(None, found), key=lambda batch: (batch.created_ms, batch.id))
+        ours = [batch for batch in found if batch is not None and self._is_of(batch, day)]
+        return sorted(ours, key=lambda batch: (batch.created_ms, batch.id))
+
+    def _is_of(self, batch: Batch, day: date) -> bool:
+        """Whether a batch is this project's, in this dataset, and not of another day."""
+        in_dataset = batch.dataset_id in (None, self.history.target.dataset_id)
+        return batch.is_ours and in_dataset and batch.day in (None, day)
 
     def _created_after(self, moment_ms: int | None) -> dict[str, Batch]:
         listed = self.aep.catalog.batches_created_after(self.history.target.dataset_id, moment_ms)

@@ -22,8 +22,10 @@ from include.cli.planning import apply, plan
 from include.cli.printing import say
 from include.cli.project import Project
 from include.cli.running import preview, run
+from include.cli.signing import sign
 from include.cli.verifying import DayRange, recover_days, verify_days
 from include.config.loader import pipelines_folder
+from include.environment import UnknownEnvironment, is_production
 from include.errors import PipelineError
 
 _LONGEST_REASON = 500
@@ -35,12 +37,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     command: Command = arguments.command
     try:
+        is_production()  # an unknown value of MIXPANEL_AEP_ENV ends every command here
         project = Project.of(arguments)
         lake = project.lake_setting
-        # On standard error for preview, whose standard output is for programs.
-        say("", "lake", f"{lake.url} (from {lake.origin})", aside=command is preview)
+        # On standard error where standard output is for programs.
+        say(
+            "",
+            "lake",
+            f"{lake.url} (from {lake.origin})",
+            aside=command is preview or getattr(arguments, "json", False),
+        )
         return command(project, arguments)
-    except PipelineError as error:
+    except (PipelineError, UnknownEnvironment) as error:
         print(f"Refused: {error}", file=sys.stderr)
         return 1
 
@@ -72,8 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--show-values", action="store_true", help="show examples of values, not only their shapes"
     )
-    _add(commands, "plan", plan, "what apply would add in AEP; sends nothing")
-    _add(commands, "apply", apply, "make in AEP what is missing, and add new fields to the field group")
+    planned = _add(commands, "plan", plan, "every change that apply would make in AEP; sends nothing")
+    applied = _add(commands, "apply", apply, "make in AEP the changes that plan shows")
+    for each in (planned, applied):
+        each.add_argument("--json", action="store_true", help="the plan as JSON, on standard output")
     seen = _add(commands, "preview", preview, "rows of a day as they would be loaded, as JSON")
     seen.add_argument("day", type=_day, metavar="DAY")
     seen.add_argument("--rows", type=_count, default=5, help="how many (default 5)")
@@ -100,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     cleaned.add_argument("--dry-run", action="store_true", help="only count what would be removed")
     _add_ledger(commands)
+    _add_lake(commands)
     return parser
 
 
@@ -119,6 +130,15 @@ def _add_ledger(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     for each in changes:
         each.add_argument("--batch", required=True, metavar="ID", help="the batch's id in AEP")
         each.add_argument("--why", required=True, type=_reason, metavar="TEXT", help="kept in the record")
+
+
+def _add_lake(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("lake", help="the lake as a whole", description="The lake as a whole.")
+    inner = parser.add_subparsers(required=True, metavar="COMMAND")
+    signed = _add(
+        inner, "sign", sign, "believe the records from before the lake had a key, and no other unsigned ones"
+    )
+    signed.add_argument("--why", type=_reason, metavar="TEXT", help="needed where records were listed before")
 
 
 def _add(

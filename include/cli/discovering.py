@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from include.aep import plan as plans
+from include.aep.setup import field_group as plans
 from include.cli.printing import say, table, title
 from include.cli.project import Project
 from include.errors import ConfigError
@@ -95,6 +95,11 @@ def _write(project: Project, proposal: Proposal, rows: Sequence[dict[str, Any]])
     if pipeline.aep.field_group is None:
         raise ConfigError(
             f"Pipeline {pipeline.name} names no field group.", "Write aep.field_group, a file's name."
+        )
+    if not pipeline.mapping.endswith(".json"):
+        raise ConfigError(
+            f"discover writes mappings as JSON, but pipeline {pipeline.name} has {pipeline.mapping}.",
+            "Copy its mappings to a .json file of include/pipelines/mappings and write that in mapping.",
         )
     group = plans.read_field_group(pipeline.aep.field_group)
     names, mapping = _names_path(project), mapping_file.MAPPINGS / pipeline.mapping

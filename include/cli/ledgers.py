@@ -30,7 +30,8 @@ def show(project: Project, arguments: argparse.Namespace) -> int:
     else:
         title(f"The ledger of {project.pipeline.name} {day} has no record.")
     for batch in Witness(history, aep).batches(day, named):
-        say("!", "unknown", f"AEP has batch {batch.id} of this day ({batch.status}), which no record names")
+        of = "of this day" if batch.day is not None else "of ours that names no day"
+        say("!", "unknown", f"AEP has batch {batch.id} {of} ({batch.status}), which no record names")
     return 0
 
 

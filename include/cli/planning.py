@@ -1,71 +1,51 @@
-"""``plan`` and ``apply``: what AEP lacks, told; and made."""
+"""``plan`` and ``apply``: the changes that a pipeline needs in AEP, shown before they happen; and made as they were shown."""
 
 from __future__ import annotations
 
 import argparse
+import json
 
-from include.aep.client import AepClient
-from include.aep.ownership import Ownership
-from include.aep.plan import plan_field_group, refers_to
-from include.aep.setup import find_schema, setup_pipeline
+from include.aep.setup import Change, Plan, apply_plan, plan_pipeline
 from include.cli.printing import say, table, title
 from include.cli.project import Project
-from include.config.model import Pipeline
 
 
-def plan(project: Project, arguments: argparse.Namespace) -> int:  # noqa: ARG001
-    """Tells what apply would do; sends nothing that changes anything."""
-    if not _tell(project.pipeline, project.aep, project.owner):
+def plan(project: Project, arguments: argparse.Namespace) -> int:
+    """Show every change that apply would make, in its order; send nothing that changes anything."""
+    found = plan_pipeline(project.pipeline, project.aep, project.owner)
+    if arguments.json:
+        print(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
+        return 0
+    _show(found)
+    if not found.changes:
         title("AEP has everything. Nothing to do.")
     return 0
 
 
-def apply(project: Project, arguments: argparse.Namespace) -> int:  # noqa: ARG001
-    """Makes what is missing, one line for each thing."""
-    result = setup_pipeline(
-        project.pipeline,
-        project.aep,
-        project.lake,
-        source=project.owner.source,
-        pipelines=project.owner.pipelines,
-    )
-    for change in result.changes:
-        say("+", "", change)
-    for note in result.notes:
+def apply(project: Project, arguments: argparse.Namespace) -> int:
+    """Make the changes, one line for each."""
+    aep, owner = project.aep, project.owner
+    found = plan_pipeline(project.pipeline, aep, owner)
+    if arguments.json:
+        result = apply_plan(found, aep, owner)
+        ids = {"schema": result.schema_id, "dataset": result.dataset_id}
+        print(json.dumps(found.to_json() | ids, indent=2, ensure_ascii=False))
+        return 0
+    apply_plan(found, aep, owner, lambda change: say("+", "", change.done))
+    for note in found.notes:
         say("!", "", note)
-    if not result.changes:
+    if not found.changes:
         title("AEP has everything. Nothing was changed.")
     return 0
 
 
-def _tell(pipeline: Pipeline, aep: AepClient, owner: Ownership) -> bool:
-    """Prints what is to be made; whether there is anything."""
-    dataset = aep.catalog.find_dataset(pipeline.aep.dataset)
-    owner.require(dataset)
-    group = plan_field_group(pipeline, aep.registry)
-    schema = find_schema(pipeline, aep.registry)
-    parts = []
-    if group and group.added:
-        verb = "add to" if group.group_id else "create"
-        title(f"{verb} field group {group.title!r}: {len(group.added)} fields")
-        table("+", group.added)
-    if group and group.loosened:
-        title(f"loosen in field group {group.title!r}: {len(group.loosened)} fields")
-        table("+", group.loosened)
-    parts += [
-        f"identity namespace {code}"
-        for code in sorted(set(pipeline.namespaces.values()) - aep.identity.codes())
-    ]
-    if schema is None:
-        parts.append(f"schema {pipeline.aep.schema_name!r}")
-    elif group and (group.group_id is None or not refers_to(schema, group.group_id)):
-        parts.append(f"the field group in schema {pipeline.aep.schema_name!r}")
-    if dataset is None:
-        parts.append(f"dataset {pipeline.aep.dataset!r}")
-    tags = owner.missing(dataset["tags"] if dataset else {})
-    parts += [f"tag {name} of dataset {pipeline.aep.dataset!r}: {value}" for name, value in tags.items()]
-    for part in parts:
-        say("+", "", part)
-    for note in group.notes if group else []:
+def _show(found: Plan) -> None:
+    for change in found.changes:
+        say("+", "", _told(change))
+        table("", [("   ", *row) for row in change.details])
+    for note in found.notes:
         say("!", "", note)
-    return bool(parts or (group and (group.added or group.loosened)))
+
+
+def _told(change: Change) -> str:
+    return f"{change.what} (cannot be undone; from {change.word})" if change.permanent else change.what

@@ -14,13 +14,13 @@ from typing import Any
 from include.aep.client import AepClient
 from include.aep.ownership import Ownership
 from include.aep.settings import AepSettings
-from include.cli.sources import Airflow, LakeSetting, find_connection, find_lake
+from include.cli.sources import Airflow, LakeSetting, find_connection, find_lake, find_seal
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.loader import (
     PIPELINES,
     load_pipeline,
     load_readable_pipelines,
-    pipeline_names,
+    neighbour_names,
     require_apart,
 )
 from include.config.model import Pipeline
@@ -31,9 +31,9 @@ from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.mixpanel.budget import ExportBudget
 from include.mixpanel.client import EXPORT_PATIENCE, MixpanelClient
-from include.mixpanel.raw_file import read_lines
 from include.mixpanel.settings import MixpanelSettings
 from include.steps.asked import exports
+from include.steps.export_delta import read_day
 from include.steps.workspace import Workspace
 
 PROJECT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ class Project:
 
     @property
     def lake(self) -> Lake:
-        return Lake(self.lake_setting.url)
+        return Lake(self.lake_setting.url, find_seal(self.lake_setting, self.airflow))
 
     @property
     def mixpanel_settings(self) -> MixpanelSettings:
@@ -83,9 +83,9 @@ class Project:
 
     @property
     def mixpanel(self) -> MixpanelClient:
-        """A client that keeps to the project's budget of exports."""
-        settings = self.mixpanel_settings
-        budget = ExportBudget(self.lake, settings.project_id)
+        """A client that keeps to the project's budget of exports, which is in the lake, once that is there."""
+        settings, lake = self.mixpanel_settings, self.lake
+        budget = ExportBudget(lake, settings.project_id) if lake.exists else None
         return MixpanelClient(settings, self.clock, budget, self.patience or EXPORT_PATIENCE)
 
     @property
@@ -97,9 +97,7 @@ class Project:
     def owner(self) -> Ownership:
         """Who asks for the pipeline's dataset."""
         source = str(self.mixpanel_settings.source)
-        # Also those of the usual folder, as every run has it: a file of another folder may be a copy of one of them.
-        names = {*pipeline_names(self.pipelines), *pipeline_names()}
-        return Ownership(self.pipeline.name, self.lake, source, frozenset(names))
+        return Ownership(self.pipeline.name, self.lake, source, neighbour_names(self.pipeline))
 
     def workspace(self, day: date) -> Workspace:
         return Workspace.of(self.lake, self.pipeline, day, self.clock)
@@ -138,7 +136,7 @@ class Project:
         manifest = self.exported(day)
         place = self.workspace(day)
         with place.scratch() as scratch:
-            yield read_lines(place.local_files(manifest, scratch) if manifest else [])
+            yield read_day(place, manifest, scratch) if manifest else iter(())
 
     @contextmanager
     def sample(self, first: date, last: date, limit: int) -> Iterator[Iterator[bytes]]:

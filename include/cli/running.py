@@ -17,6 +17,7 @@ from include.cli.project import Project
 from include.errors import BatchStuck, ConfigError
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
+from include.mixpanel.time import settled_at
 from include.quality.rows import iso, present
 from include.steps.export import export_partition
 from include.steps.ingest import Ingested
@@ -27,6 +28,7 @@ from include.steps.workspace import Workspace
 
 _LOOK_SECONDS = 5.0
 _WATCH_SECONDS = 6 * 3600
+_SAY_SECONDS = 60.0
 _SAMPLE_ROWS = 1000
 
 
@@ -44,6 +46,14 @@ def run(project: Project, arguments: argparse.Namespace) -> int:
 
 def _run_day(project: Project, day: date, arguments: argparse.Namespace) -> None:
     place = project.workspace(day)
+    settled = settled_at(day, project.pipeline.mixpanel, project.pipeline.settle_hours)
+    if project.clock.now() < settled:
+        say(
+            "!",
+            "run",
+            f"{day} settles at {settled:%Y-%m-%d %H:%M} UTC: what Mixpanel receives until then may be missing; the first "
+            "run after that exports the day again",
+        )
     name = f"cli/{day}"
     steps = DayRun(
         place,
@@ -74,7 +84,7 @@ def _report(day: date, manifest: Manifest) -> None:
 def _ingest(project: Project, steps: DayRun, staged: Manifest) -> Ingested:
     """Poll until AEP has finished."""
     clock = project.clock
-    deadline = clock.seconds() + _WATCH_SECONDS
+    deadline, said = clock.seconds() + _WATCH_SECONDS, clock.seconds()
     while True:
         result = steps.ingest(staged)
         if isinstance(result, Ingested):
@@ -84,6 +94,10 @@ def _ingest(project: Project, steps: DayRun, staged: Manifest) -> Ingested:
                 f"AEP has not finished batch {result.batch_id} of partition {staged.partition} in six hours.",
                 "It may still become active: look at it in AEP, then run this again.",
             )
+        if clock.seconds() - said >= _SAY_SECONDS:
+            found, said = steps.aep.batches.find(result.batch_id), clock.seconds()
+            says = f"is {found.status!r}" if found is not None else "is not listed"
+            say("", "ingest", f"waiting for AEP: batch {result.batch_id} {says}")
         clock.sleep(_LOOK_SECONDS)
 
 

@@ -23,10 +23,13 @@ import yaml
 from include.config.model import Pipeline
 from include.errors import ConfigError, SettingsUnavailable
 from include.lake.address import LAKE_ENVIRONMENT, default_lake
+from include.lake.allowed import VARIABLE_IN_ENVIRONMENT, require_allowed_lake
+from include.lake.seal import SEAL_ENVIRONMENT, SEAL_VARIABLE, Seal
 
 _VARIABLE = "mixpanel_aep_lake"
-_IN_ENVIRONMENT = f"AIRFLOW_VAR_{_VARIABLE.upper()}"
+_OF_VARIABLE = f"Airflow's variable {_VARIABLE}"
 _ANSWER_SECONDS = 120
+_ON_COMMAND_LINE = "--lake"
 _OTHERWISE = "Or name --lake and --connections yourself, as Airflow has them."
 
 
@@ -56,6 +59,10 @@ class Airflow:
     @property
     def lake(self) -> str | None:
         return self._answers["lake"] or None
+
+    @property
+    def lake_secret(self) -> str | None:
+        return self._answers["lake_secret"] or None
 
     def connection(self, conn_id: str) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = self._answers["connections"][conn_id]
@@ -88,9 +95,15 @@ def find_lake(pipeline: Pipeline, given: str | None, airflow: Airflow) -> LakeSe
     """Return the pipeline's lake and the setting that names it.
 
     Raises:
-        ConfigError: ``--lake`` and the pipeline file name two lakes.
+        ConfigError: ``--lake`` and the pipeline file name two lakes, or this deployment does not allow the lake.
         SettingsUnavailable: Airflow, whose variable may name it, could not be asked.
     """
+    found = _lake_setting(pipeline, given, airflow)
+    require_allowed_lake(found.url, of_variable=found.origin == _OF_VARIABLE)
+    return found
+
+
+def _lake_setting(pipeline: Pipeline, given: str | None, airflow: Airflow) -> LakeSetting:
     if pipeline.lake and given and given.rstrip("/") != pipeline.lake.rstrip("/"):
         raise ConfigError(
             f"The file of pipeline {pipeline.name} names the lake {pipeline.lake}, --lake another one.",
@@ -99,14 +112,29 @@ def find_lake(pipeline: Pipeline, given: str | None, airflow: Airflow) -> LakeSe
     if pipeline.lake:
         return LakeSetting(pipeline.lake, "lake: of the pipeline file")
     if given:
-        return LakeSetting(given, "--lake")
-    if text := os.environ.get(_IN_ENVIRONMENT):
-        return LakeSetting(text, f"the environment variable {_IN_ENVIRONMENT}")
+        return LakeSetting(given, _ON_COMMAND_LINE)
+    if text := os.environ.get(VARIABLE_IN_ENVIRONMENT):
+        return LakeSetting(text, f"the environment variable {VARIABLE_IN_ENVIRONMENT}")
     if airflow.is_here and (text := airflow.lake):
-        return LakeSetting(text, f"Airflow's variable {_VARIABLE}")
+        return LakeSetting(text, _OF_VARIABLE)
     if os.environ.get(LAKE_ENVIRONMENT):
         return LakeSetting(default_lake(), f"the environment variable {LAKE_ENVIRONMENT}")
     return LakeSetting(default_lake(), "the default, because no setting names one")
+
+
+def find_seal(lake: LakeSetting, airflow: Airflow) -> Seal | None:
+    """Return the keys that sign the lake's records, None where no setting has any.
+
+    For a lake that ``--lake`` names they are those of the environment; without them, records that are signed are refused.
+
+    Raises:
+        ConfigError: a key is too short, or in another coding.
+        SettingsUnavailable: Airflow, whose variable may hold them, could not be asked.
+    """
+    found = os.environ.get(SEAL_ENVIRONMENT) or os.environ.get(f"AIRFLOW_VAR_{SEAL_VARIABLE.upper()}")
+    if not found and lake.origin != _ON_COMMAND_LINE and airflow.is_here:
+        found = airflow.lake_secret
+    return Seal.parse(found)
 
 
 def find_connection(conn_id: str, given: Path | None, otherwise: Path, airflow: Airflow) -> dict[str, Any]:

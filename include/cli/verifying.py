@@ -85,6 +85,9 @@ def _report_recovery(found: Recovery, name: str) -> None:
         say("no", "recover", f"{day}: {reason}")
     if found.tagged:
         say("ok", "recover", "the dataset has the id of this lake now")
+    if not (found.written or found.ended or found.refused or found.known):
+        title("recover: AEP holds no batches of this pipeline for these days")
+        return
     title(
         f"recover: {len(found.written)} days written, {len(found.known)} known already, "
         f"{len(found.refused)} refused; then run mixpanel-aep verify {name}"

@@ -38,6 +38,15 @@ def pipeline_names(folder: Path | None = None) -> list[str]:
     return sorted(path.stem for path in (folder or pipelines_folder()).glob("*.yaml"))
 
 
+def neighbour_names(pipeline: Pipeline) -> frozenset[str]:
+    """Return the names of all pipeline files in the pipeline's own folder and in the usual one, its own included.
+
+    A file of another folder may be a copy of one of the usual folder, which Airflow runs.
+    """
+    own = pipeline_names(pipeline.folder) if pipeline.folder is not None else []
+    return frozenset({*own, *pipeline_names()})
+
+
 def load_pipelines(folder: Path | None = None) -> list[Pipeline]:
     """All pipelines of a folder, by name; of ``pipelines_folder()`` when none is given.
 
@@ -105,7 +114,7 @@ def load_pipeline(path: Path) -> Pipeline:
         )
     data, lines = _read_yaml(path)
     try:
-        return Pipeline.model_validate({"name": path.stem, **data})
+        return Pipeline.model_validate({"name": path.stem, **data}).of_folder(path.parent)
     except ValidationError as error:
         told = "; ".join(_sentence(path, lines, dict(fault)) for fault in error.errors())
         raise ConfigError(told if told.endswith("?") else f"{told}.") from None

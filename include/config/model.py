@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
+from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -14,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     field_validator,
     model_validator,
 )
@@ -32,7 +35,7 @@ def iana_name(name: Any) -> str:
 
     if not isinstance(name, str):
         raise ValueError(f"{name!r} is no time zone; write a name like 'Europe/Berlin'")  # noqa: TRY004 - pydantic's way
-    known = available_timezones()
+    known = _known_zones()
     if name in known:
         return name
     if name in win_tz:
@@ -41,6 +44,12 @@ def iana_name(name: Any) -> str:
 
     near = get_close_matches(name, [*known, *win_tz], n=1, cutoff=0.5)
     raise ValueError(f"{name!r} is no time zone" + (f"; did you mean {near[0]!r}?" if near else ""))
+
+
+@cache
+def _known_zones() -> frozenset[str]:
+    """The zones of this machine; to list them takes longer than to read a pipeline file."""
+    return frozenset(available_timezones())
 
 
 def share(value: Any) -> float:
@@ -53,9 +62,10 @@ def share(value: Any) -> float:
     return float(number)
 
 
-def _json_file_name(value: str, folder: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+\.json", value):
-        raise ValueError(f"give the name of a .json file in include/pipelines/{folder}")
+def _file_name(value: str, folder: str, *endings: str) -> str:
+    if not re.fullmatch(rf"[A-Za-z0-9_.-]+\.({'|'.join(endings)})", value):
+        kinds = " or ".join(f".{ending}" for ending in endings)
+        raise ValueError(f"give the name of a {kinds} file in include/pipelines/{folder}")
     return value
 
 
@@ -95,19 +105,38 @@ class AepTarget(_Section):
 
     conn_id: ConnectionId = "aep_default"
     dataset: Title
+    """Its name, or its id of 24 hex digits."""
     schema_name: Annotated[Title, Field(alias="schema")]
+    """Its title, ``$id`` or ``meta:altId``."""
+    field_groups: tuple[Title, ...] = ()
+    """What the schema is composed of in addition to ``field_group``: titles or ``$id``s, Adobe's own or the company's."""
     field_group: str | None = None
-    profile: bool = False
+    """The file of the pipeline's own field group."""
+    profile: bool | None = None
+    """True: setup enables schema and dataset for Profile, for good. False: a dataset that is enabled is refused."""
+    primary_identity: str | None = None
+    """The entry of ``identities`` whose field setup marks as the schema's primary identity, for good."""
+    formerly: str | None = None
+    """The pipeline that the dataset belongs to by its tag, where setup shall give it to this one: its former name."""
+    new_namespaces: tuple[str, ...] = ()
+    """Namespace codes that setup creates although AEP has one that is nearly the same."""
     file_format: Literal["parquet", "json"] = Field("parquet", alias="format")
 
     @field_validator("field_group")
     @classmethod
     def _plain_file_name(cls, value: str | None) -> str | None:
-        return value if value is None else _json_file_name(value, "field_groups")
+        return value if value is None else _file_name(value, "field_groups", "json")
 
 
 Rule = Literal[
-    "in_the_past", "in_the_partition", "identity", "event_size", "rows", "id_unique", "event_share"
+    "in_the_past",
+    "in_the_partition",
+    "identity",
+    "primary_identity",
+    "event_size",
+    "rows",
+    "id_unique",
+    "event_share",
 ]
 
 
@@ -115,6 +144,8 @@ class Quality(_Section):
     """How much may be refused before a partition is, and what is asked beside the schema (docs/quality.md)."""
 
     max_quarantined: Annotated[float, BeforeValidator(share)] = 0.005
+    max_removed: Annotated[float, BeforeValidator(share)] = 0.2
+    """How large a share of a day's active rows a replacement may take out."""
     allow_empty: bool = True
     history_days: int = Field(default=28, ge=0, le=90)
     severity: dict[Rule, Literal["critical", "warning"]] = {}
@@ -169,6 +200,18 @@ class Pipeline(_Section):
     start_date: date
     end_date: date | None = None
     lake: str | None = None
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the pipeline file; None where it was not read from one."""
+        return self._folder
+
+    def of_folder(self, folder: Path) -> Self:
+        """The same pipeline, as read from a folder."""
+        copy = self.model_copy()
+        copy._folder = folder
+        return copy
 
     @property
     def asks_for_retention(self) -> bool:
@@ -206,7 +249,23 @@ class Pipeline(_Section):
             raise ValueError(f"end_date {self.end_date} is before start_date {self.start_date}")
         return self
 
+    @model_validator(mode="after")
+    def _known_primary_identity(self) -> Self:
+        name = self.aep.primary_identity
+        if name is None:
+            return self
+        if name not in self.identities:
+            raise ValueError(
+                f"aep.primary_identity {name!r} is not one of identities: {', '.join(self.identities)}"
+            )
+        if name not in self.identity_properties:
+            raise ValueError(
+                f"aep.primary_identity {name!r} is a computed identity, which no field of the schema holds; name one "
+                "that is a property"
+            )
+        return self
+
     @field_validator("mapping")
     @classmethod
     def _plain_file_name(cls, value: str) -> str:
-        return _json_file_name(value, "mappings")
+        return _file_name(value, "mappings", "json", "csv")

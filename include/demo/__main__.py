@@ -21,7 +21,8 @@ from include.demo.evidence import Sandbox
 from include.demo.late_events import LateEvents
 from include.demo.report import project_source, show
 from include.demo.services import Services
-from include.demo.settings import PARTITIONS, PROJECT, DemoError, DemoSettings
+from include.demo.settings import PARTITIONS, PROJECT, USER, DemoError, DemoSettings
+from include.http.sandbox_address import SANDBOXES_VARIABLE
 from include.lake.lake import Lake
 
 console = Console(highlight=False, width=max(132, shutil.get_terminal_size().columns))
@@ -39,7 +40,7 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         settings = DemoSettings.from_environment(os.environ)
-        os.environ.update(settings.lake_environment())
+        os.environ.update({**settings.lake_environment(), SANDBOXES_VARIABLE: settings.sandbox_url})
         return commands[argv[0]](settings)
     except DemoError as error:
         console.print(f"demo: {error}", markup=False)
@@ -80,7 +81,9 @@ def up(settings: DemoSettings) -> int:
     finally:
         if not started:
             services.stop()
-    console.print(f"Airflow  {settings.airflow_url}  (no login)")
+    console.print(
+        f"Airflow  {settings.airflow_url}  (user {USER}, password {settings.password})", soft_wrap=True
+    )
     console.print(f"Sandbox  {settings.sandbox_url}  (Mixpanel, IMS and AEP)")
     console.print(f"Lake     {settings.lake_url}")
     environment = settings.write_command_line_environment()
@@ -113,7 +116,7 @@ def _start(services: Services) -> AirflowApi:
     _say("starting Airflow (20 seconds to 3 minutes)")
     services.start_airflow()
     services.load_airflow_settings()
-    api = AirflowApi(settings.airflow_url)
+    api = AirflowApi(settings.airflow_url, settings.password)
     pipelines = _demo_pipelines()
     dag_ids = {dag_id for each in pipelines for dag_id in (each.dag_id, each.reconcile_dag_id)}
     api.await_dags({SETUP, *dag_ids})

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from include.demo.settings import DemoError
+from include.demo.settings import USER, DemoError
 
 _SECONDS = 120
 """Far longer than two requests of Airflow's can block each other in SQLite (``timeout`` of its address)."""
@@ -19,11 +19,20 @@ _TRIES = 6
 
 
 class AirflowApi:
-    """An Airflow without login, on this machine."""
+    """The demo's Airflow. ``password``: that of its user; without one, an Airflow without a login is expected."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, password: str | None = None) -> None:
         self._url = f"{url}/api/v2"
         self._session = requests.Session()
+        self._session.trust_env = False  # .netrc would replace the token
+        if password is not None:
+            self._log_in(f"{url}/auth/token", password)
+
+    def _log_in(self, url: str, password: str) -> None:
+        answer = self._session.post(url, json={"username": USER, "password": password}, timeout=_SECONDS)
+        if not answer.ok:
+            raise DemoError(f"Airflow answered {answer.status_code} to the login of user {USER}.")
+        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def call(self, method: str, path: str, **options: Any) -> Any:
         """The JSON answer.

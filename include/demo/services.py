@@ -62,7 +62,7 @@ class Services:
     def start_s3(self) -> None:
         """moto's server; it keeps everything in memory, so this lake is new each time."""
         port = str(self.settings.ports["S3_PORT"])
-        self._start("s3", [str(Path(sys.executable).parent / "moto_server"), "-H", "127.0.0.1", "-p", port])
+        self._start("s3", [sys.executable, "-m", "include.demo.s3", port])
         bucket = f"{self.settings.s3_url}/mixpanel-aep-lake"
         self._await("the S3 stand-in", lambda: requests.put(bucket, timeout=5).ok)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import secrets
 import shlex
@@ -11,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+
+from include.http.sandbox_address import SANDBOXES_VARIABLE
 
 PROJECT = Path(__file__).parents[2]
 
@@ -28,6 +31,10 @@ PORTS = {
     "WORKER_LOG_PORT": 8793,
     "TRIGGER_LOG_PORT": 8794,
 }
+
+
+USER = "demo"
+"""The one user of the demo's Airflow, an admin."""
 
 
 class DemoError(Exception):
@@ -92,7 +99,7 @@ class DemoSettings:
         }
 
     def airflow_environment(self) -> dict[str, str]:
-        """An Airflow of its own: SQLite, loopback, no examples, no login, no telemetry."""
+        """An Airflow of its own: SQLite, loopback, one user, no examples, no telemetry."""
         home = self.folder / "airflow"
         return {
             **_clean_environment(),
@@ -104,7 +111,10 @@ class DemoSettings:
             # SQLite's own five seconds are short when eight processes start at once on a busy machine.
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=20",
             "AIRFLOW__CORE__PARALLELISM": str(max(2, min(4, (os.cpu_count() or 2) + 1))),
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            # With a login, because web pages reach this port too, by DNS rebinding as Airflow's own origin.
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords_file(home)),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.airflow_url}/execution/",
             # The Test button makes the server call the connection's host, which here can only be this machine.
             "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
@@ -122,6 +132,7 @@ class DemoSettings:
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "MIXPANEL_AEP_LAKE": self.lake_url,
+            SANDBOXES_VARIABLE: self.sandbox_url,
         }
 
     def write_command_line_environment(self) -> Path:
@@ -135,6 +146,7 @@ class DemoSettings:
             "AIRFLOW__CORE__FERNET_KEY",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
             "MIXPANEL_AEP_LAKE",
+            SANDBOXES_VARIABLE,
         )
         values = {
             **{n: v for n, v in self.airflow_environment().items() if n in names},
@@ -142,6 +154,20 @@ class DemoSettings:
         }
         path.touch(mode=0o600)
         path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()))
+        return path
+
+    @property
+    def password(self) -> str:
+        """The password of the demo's one Airflow user."""
+        return self._secret(self.folder / "airflow", "password")
+
+    def _passwords_file(self, home: Path) -> Path:
+        """The file in which Airflow's simple auth manager looks for passwords, readable by its owner alone."""
+        path = home / "passwords.json"
+        text = json.dumps({USER: self.password})
+        if not path.exists() or path.read_text() != text:
+            path.touch(mode=0o600)
+            path.write_text(text)
         return path
 
     @staticmethod

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address
 
 from include.errors import AddressRefused
+from include.http.networks import Reach, reach
 from include.http.surroundings import PRIVATE_VARIABLE
-
-_NAT64 = ip_network("64:ff9b::/96")
 
 
 def require_public(host: str, peer: str, *, private_network: bool) -> None:
     """Refuses a peer that is not on the internet, whatever a name server said; ``localhost`` is meant as it is written.
 
-    Loopback and link-local addresses (a cloud's metadata service) are refused always, other private ones unless
-    ``private_network``: some companies' gateways have such an address.
+    Addresses of this machine and its link (a cloud's metadata service), and those that no machine has, are refused always,
+    those of this network unless ``private_network``: some companies' gateways have such an address.
 
     Raises:
         AddressRefused: naming the host.
     """
-    address = _address(peer)
-    if host == "localhost" or (address.is_global and not address.is_multicast):
+    address = ip_address(peer.partition("%")[0])
+    leads = reach(address)
+    if host == "localhost" or leads is Reach.PUBLIC:
         return
-    nobodys = (
-        address.is_loopback
-        or address.is_link_local
-        or address.is_unspecified
-        or address.is_multicast
-        or address.is_reserved
-    )
-    if nobodys or not private_network:
+    if leads is Reach.NEVER or not private_network:
         raise AddressRefused(
             f"The name {host} leads to {address}, which is not on the internet; nothing was sent there.",
             f"Look at this machine's name server and its hosts file; where a gateway of your company has such an "
@@ -43,18 +36,9 @@ def require_loopback(host: str, peer: str) -> None:
     Raises:
         AddressRefused: naming the host.
     """
-    if not _address(peer).is_loopback:
+    address = ip_address(peer.partition("%")[0])
+    if not (getattr(address, "ipv4_mapped", None) or address).is_loopback:
         raise AddressRefused(
             f"The name {host} leads to {peer}, which is not this machine; nothing was sent there.",
             "Write 127.0.0.1 as the sandbox's host, and look at this machine's hosts file.",
         )
-
-
-def _address(peer: str) -> IPv4Address | IPv6Address:
-    """The address that is meant, where an IPv6 one stands for an IPv4 one."""
-    address = ip_address(peer.partition("%")[0])
-    if isinstance(address, IPv6Address):
-        if address in _NAT64:
-            return IPv4Address(int(address) & 0xFFFFFFFF)
-        return address.ipv4_mapped or address.sixtofour or address
-    return address

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from include.errors import ConfigError
 
-ENVIRONMENT_VARIABLE = "MIXPANEL_AEP_ENV"
-_HTTPS_PORT = 443
 CORRECT_IT = "Correct it under Admin > Connections; README.md says where each value is found."
 
 
@@ -57,63 +53,6 @@ def flag(conn_id: str, name: str, value: object) -> bool:
     return text == "true"
 
 
-def sandbox_address(
-    conn_id: str, *, sandbox: bool, host: str | None, port: int | None, own_hosts: Iterable[str]
-) -> str | None:
-    """The URL of a sandbox, or None for the real service.
-
-    Raises:
-        ConfigError: an address is given that is neither the service's own nor a sandbox's.
-    """
-    if sandbox:
-        if not host or not port:
-            raise ConfigError(
-                f"Connection {conn_id} is a sandbox connection and needs a host and a port.",
-                "`python -m include.sandbox` says which.",
-            )
-        bare = host.removeprefix("[").removesuffix("]")
-        return f"http://[{bare}]:{port}" if ":" in bare else f"http://{bare}:{port}"
-    if (host or "") not in ("", *own_hosts) or port not in (None, 0, _HTTPS_PORT):
-        raise ConfigError(
-            f"Connection {conn_id} names a host or port; the address follows from its other fields.",
-            "Leave host and port empty. Only a sandbox connection (extra sandbox: true) has an address of its own.",
-        )
-    return None
-
-
-def check_sandbox_url(conn_id: str, url: str | None, environment: Mapping[str, str] | None = None) -> None:
-    """Refuses a sandbox that is not on this machine, and every sandbox in production.
-
-    Raises:
-        ConfigError: saying which of the two it is.
-    """
-    if url is None:
-        return
-    if (os.environ if environment is None else environment).get(
-        ENVIRONMENT_VARIABLE, ""
-    ).lower() == "production":
-        raise ConfigError(
-            f"Connection {conn_id} points to a sandbox, and {ENVIRONMENT_VARIABLE} says that this is production.",
-            "Remove sandbox, host and port from the connection.",
-        )
-    match = re.fullmatch(r"http://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})", url)
-    if match is None or not _is_loopback(match[1].strip("[]")) or not 0 < int(match[2]) < 65536:
-        raise ConfigError(
-            f"Connection {conn_id}: a sandbox has to be on this machine (127.0.0.1, ::1 or localhost, with a port).",
-            "To reach the real service, leave sandbox, host and port empty.",
-        )
-
-
 def real_host(url: str) -> str:
     """The host of one of the table's own URLs."""
     return urlsplit(url).hostname or ""
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from tenacity import RetryCallState, wait_exponential, wait_random
 
 SHORTEST_SECONDS = 1.0  # a Retry-After of 0 must not become a busy loop
+_LONGEST_RETRY_AFTER = 64  # characters; an HTTP date has 29
 LONGEST_DEFERRAL_SECONDS = 3600.0  # the longest window that Mixpanel counts in is an hour
 
 # "Backoff from 2 s doubling to 60 s plus 1-5 s jitter": docs.mixpanel.com/reference/import-events
@@ -22,6 +23,8 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
     Both forms of RFC 9110 section 10.2.3 are read: seconds, and an HTTP date (a past one means 0).
     """
     text = (header or "").strip()
+    if len(text) > _LONGEST_RETRY_AFTER:
+        return None
     if re.fullmatch(r"[0-9]+", text):
         return float(text)
     try:

@@ -18,6 +18,7 @@ from include.lake.keys import HISTORIES, digest_part
 from include.lake.lake import Lake
 from include.lake.ledger import Ledger
 from include.lake.manifest import digest_of
+from include.lake.records import create_record, read_record
 
 VERSION = 1
 
@@ -110,7 +111,7 @@ class History:
             BadManifest: it cannot be read.
         """
         key = self.key("history")
-        body = self.lake.read(key)
+        body = read_record(self.lake, key)
         if body is None:
             return None
         binding = _read_binding(self.lake, key, body)
@@ -146,7 +147,7 @@ class History:
         if self.require_source():
             return
         fields = {**asdict(self.target), **asdict(self.source), "pipeline": pipeline, "at": at}
-        self.lake.create(self.key("history"), _Binding(**fields).model_dump_json(indent=1).encode())
+        create_record(self.lake, self.key("history"), _Binding(**fields).model_dump_json(indent=1).encode())
         self.require_source()
 
 
@@ -173,9 +174,21 @@ def bound_pipelines(lake: Lake) -> dict[str, str]:
     """
     found = {}
     for target in lake.folders(HISTORIES):
-        body = lake.read(f"{history_prefix(target)}/history.json")
+        body = read_record(lake, f"{history_prefix(target)}/history.json")
         if body is not None:
             found[target] = _read_binding(lake, f"{history_prefix(target)}/history.json", body).pipeline
+    return found
+
+
+def targets_of(lake: Lake, pipeline: str) -> list[Target]:
+    """The targets of the histories to which a pipeline, under this name, made the first load."""
+    found = []
+    for target in lake.folders(HISTORIES):
+        key = f"{history_prefix(target)}/history.json"
+        body = read_record(lake, key)
+        binding = _read_binding(lake, key, body) if body is not None else None
+        if binding is not None and binding.pipeline == pipeline:
+            found.append(Target(binding.org_id, binding.aep_sandbox, binding.dataset_id))
     return found
 
 

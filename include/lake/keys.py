@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
+from include.errors import NotADigest
+from include.lake.own_keys import DAY, DIGEST, OUTPUT_FILES, PIPELINE
+from include.redact import one_line
+
 STEP_FOLDERS = {
     "export": "raw",
     "transform": "xdm",
@@ -80,9 +84,16 @@ def schema_key(pipeline: str, digest: str) -> str:
 
 
 def digest_part(digest: str) -> str:
-    """The digest, once it is one: it becomes a part of a key."""
-    if not re.fullmatch(r"[0-9a-f]{16,64}", digest):
-        raise ValueError(f"not a digest: {digest!r}")
+    """The digest, once it is one: it becomes a part of a key.
+
+    Raises:
+        NotADigest: it is something else.
+    """
+    if not re.fullmatch(DIGEST, digest):
+        raise NotADigest(
+            f"{one_line(digest)!r}, which names an output of the lake, is not a digest.",
+            "A record was changed by hand; restore it from a copy.",
+        )
     return digest
 
 
@@ -99,14 +110,12 @@ class KeyKind(Enum):
 
 _REMOVABLE = (KeyKind.OUTPUT_FILE, KeyKind.QUARANTINE, KeyKind.REPORT)
 _STEPS = {folder: step for step, folder in STEP_FOLDERS.items()}
-_DIGEST = "[0-9a-f]{16,64}"
-_PIPELINE_DAY = r"(?P<pipeline>[a-z][a-z0-9_-]{0,62})/(?P<day>\d{4}-\d{2}-\d{2})/"
+_PIPELINE_DAY = rf"(?P<pipeline>{PIPELINE})/(?P<day>{DAY})/"
 _OUTPUT = re.compile(
-    rf"{_PIPELINE_DAY}(?P<folder>{'|'.join(_STEPS)})/(?P<digest>{_DIGEST})/(?P<name>[A-Za-z0-9_-][A-Za-z0-9._-]*)",
-    re.ASCII,
+    rf"{_PIPELINE_DAY}(?P<folder>{'|'.join(_STEPS)})/(?P<digest>{DIGEST})/(?P<name>[^/]+)", re.ASCII
 )
-_QUARANTINE = re.compile(rf"{_PIPELINE_DAY}quarantine/[a-z]+-{_DIGEST}\.jsonl\.gz", re.ASCII)
-_REPORT = re.compile(rf"{_PIPELINE_DAY}report/{_DIGEST}\.html", re.ASCII)
+_QUARANTINE = re.compile(rf"{_PIPELINE_DAY}quarantine/[a-z]+-{DIGEST}\.jsonl\.gz", re.ASCII)
+_REPORT = re.compile(rf"{_PIPELINE_DAY}report/{DIGEST}\.html", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -129,7 +138,8 @@ def read_key(key: str) -> DayKey | None:
     """Read a key of a pipeline's day. None: it is not one. A key of a form that is not known is ``KEPT``."""
     if (found := _OUTPUT.fullmatch(key)) is not None:
         kinds = {MANIFEST_NAME: KeyKind.MANIFEST, REMOVAL_NAME: KeyKind.REMOVAL}
-        kind = kinds.get(found["name"], KeyKind.OUTPUT_FILE)
+        is_ours = re.fullmatch(OUTPUT_FILES[found["folder"]], found["name"], re.ASCII)
+        kind = kinds.get(found["name"], KeyKind.OUTPUT_FILE if is_ours else KeyKind.KEPT)
         step, digest = _STEPS[found["folder"]], found["digest"]
     else:
         step = digest = ""

@@ -13,6 +13,7 @@ from typing import Any
 
 from include.errors import BadManifest, ForeignLake, LakeError
 from include.lake.lake import Lake
+from include.lake.records import create_record, read_record
 
 LAKE_ID_KEY = "mixpanel-aep.json"
 LAKE_TAG = "mixpanel-aep/lake"
@@ -32,7 +33,7 @@ def read_lake_id(lake: Lake) -> str | None:
     Raises:
         BadManifest: the object is unreadable, or from a newer version of this code.
     """
-    body = lake.read(LAKE_ID_KEY)
+    body = read_record(lake, LAKE_ID_KEY)
     if body is None:
         return None
     try:
@@ -65,7 +66,7 @@ def ensure_lake_id(lake: Lake, wanted: str | None = None) -> str:
     new = wanted or secrets.token_hex(16)
     found = read_lake_id(lake)
     if found is None:
-        lake.create(LAKE_ID_KEY, json.dumps({"version": VERSION, "id": new}).encode())
+        create_record(lake, LAKE_ID_KEY, json.dumps({"version": VERSION, "id": new}).encode())
         found = read_lake_id(lake)
     if found is None:
         raise LakeError(

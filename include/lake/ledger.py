@@ -18,10 +18,11 @@ from include.errors import BadManifest, Conflict
 from include.failpoint import failpoint
 from include.lake.lake import Lake
 from include.lake.manifest import LakeFile
+from include.lake.own_keys import DIGEST
+from include.lake.records import create_record, read_record
 
 VERSION = 2
 _NUMBERED = re.compile(r"/(\d{6,})\.json$")
-_COMPARE = "Compare the partition's batches in AEP with the ledger before anything is run again."
 Kind = Literal["claimed", "created", "completing", "active", "failed", "empty", "gone"]
 
 
@@ -31,7 +32,7 @@ class LedgerRecord(BaseModel):
     ``replaces``: the batches that this one takes the place of when it becomes active.
     ``ids``: the file with the ``_id``s of the batch; None in records of version 1.
     ``recipe``: how those ``_id``s were made (``include.xdm.identity``); version 1 knew one recipe only.
-    ``made_of``: digests of the filter, the mapping and the schema.
+    ``made_of``: digests of the filter, the mapping, the schema and the account of time.
     ``history``: the digest of the target; empty in records of version 1.
     ``note``: the reason, where a person or AEP changed something; ``run`` names the person then.
     """
@@ -91,9 +92,9 @@ class Ledger:
         key = self.key(record.number)
         body = record.model_dump_json(indent=1).encode()
         failpoint(f"ledger.{kind}.before")
-        created = self.lake.create(key, body)
+        created = create_record(self.lake, key, body)
         failpoint(f"ledger.{kind}.after")
-        if not created and self.lake.read(key) != body:
+        if not created and read_record(self.lake, key) != body:
             raise Conflict(
                 f"Another run is loading partition {self.day} "
                 f"(record {record.number} of its ledger is not this run's).",
@@ -104,11 +105,18 @@ class Ledger:
     def key(self, number: int) -> str:
         return f"{self.prefix}/{number:06d}.json"
 
+    @property
+    def _rebuild(self) -> str:
+        return (
+            f"Move the folder {self.lake.uri(self.prefix)} out of the lake, then run mixpanel-aep recover PIPELINE "
+            f"{self.day}: it reads from AEP what was loaded."
+        )
+
     def _record(self, number: int) -> LedgerRecord:
         key = self.key(number)
-        body = self.lake.read(key)
+        body = read_record(self.lake, key)
         if body is None:
-            raise BadManifest(f"{self.lake.uri(key)} is missing; a later record is there.", _COMPARE)
+            raise BadManifest(f"{self.lake.uri(key)} is missing; a later record is there.", self._rebuild)
         try:
             data = json.loads(body)
             if isinstance(data, dict) and data.get("version", 0) > VERSION:
@@ -120,5 +128,12 @@ class Ledger:
         except (ValueError, TypeError, ValidationError):
             record = None
         if record is None or record.number != number or record.history != self.history:
-            raise BadManifest(f"{self.lake.uri(key)} is not a readable ledger record.", _COMPARE)
+            raise BadManifest(f"{self.lake.uri(key)} is not a readable ledger record.", self._rebuild)
+        if record.ids is not None and not self._holds_ids(record.ids.key):
+            raise BadManifest(
+                f"{self.lake.uri(key)} names ids that are not those of this day's loads.", self._rebuild
+            )
         return record
+
+    def _holds_ids(self, key: str) -> bool:
+        return re.fullmatch(rf"_histories/{self.history}/ids/{self.day}/{DIGEST}\.parquet", key) is not None

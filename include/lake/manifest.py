@@ -14,8 +14,12 @@ from include.errors import BadManifest, Conflict
 from include.failpoint import failpoint
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, sha256_file
+from include.lake.places import require_place
+from include.lake.records import create_record, read_record
 
-VERSION = 1
+VERSION = 2
+"""The newest version that this program reads. Only deltas have it: programs that do not know them must not read them."""
+_DELTA_VERSION = 2
 Step = Literal["export", "transform", "validate", "stage"]
 
 
@@ -32,10 +36,25 @@ class LakeFile(_Record):
     rows: int
 
 
-class Manifest(_Record):
-    """What one step made of one partition. ``counts`` are numbers of events; ``inputs`` name what it was made of."""
+class Delta(_Record):
+    """How a day differs from an output of the same step: it is that one's rows without some, and the delta's own files.
 
-    version: int = VERSION
+    ``base``: the digest of that output, which is not a delta. ``rows``: of the whole day. ``without``: what of the base
+    does not belong to the day: a gzip of lines, in the base's order, for an export; else a Parquet file of ``_id``.
+    """
+
+    base: str
+    rows: int
+    without: LakeFile | None = None
+
+
+class Manifest(_Record):
+    """What one step made of one partition. ``counts`` are numbers of events; ``inputs`` name what it was made of.
+
+    ``files`` are all rows of the day, or what a ``delta`` has in addition to its base; counts are those of the day.
+    """
+
+    version: int = 1
     step: Step
     pipeline: str
     partition: str
@@ -47,20 +66,44 @@ class Manifest(_Record):
     created_at: str
 
     @property
+    def delta(self) -> Delta | None:
+        """How the output differs from its base; None: its files are the whole day."""
+        found = self.details.get("delta")
+        return Delta.model_validate(found) if found else None
+
+    @property
     def rows(self) -> int:
-        """Rows that go on to the next step."""
+        """Rows of the day that go on to the next step."""
+        return self.delta.rows if self.delta else self.own_rows
+
+    @property
+    def own_rows(self) -> int:
+        """Rows of the output's own files."""
         return sum(file.rows for file in self.files)
 
     @property
     def keys(self) -> set[str]:
-        """The keys of all files that a later step reads; they may be in the folder of an earlier step."""
+        """The keys of all files of its own that a later step reads; they may be in the folder of an earlier step."""
         events = self.details.get("events")  # of transform
-        return {file.key for file in self.files} | ({str(events["key"])} if events else set())
+        without = self.delta.without if self.delta else None
+        return (
+            {file.key for file in self.files}
+            | ({str(events["key"])} if events else set())
+            | ({without.key} if without else set())
+        )
 
     @property
     def content(self) -> str:
         """The digest of the files alone: equal content, equal digest, however it was made."""
-        return digest_of({"files": sorted(file.sha256 for file in self.files)})
+        files = {"files": sorted(file.sha256 for file in self.files)}
+        if (delta := self.delta) is None:
+            return digest_of(files)
+        return digest_of({**files, "base": delta.base, "without": delta.without and delta.without.sha256})
+
+
+def delta_fields(delta: Delta, details: Mapping[str, Any]) -> dict[str, Any]:
+    """The version and the details of the manifest of a delta."""
+    return {"version": _DELTA_VERSION, "details": {**details, "delta": delta.model_dump()}}
 
 
 def digest_of(parts: Mapping[str, Any]) -> str:
@@ -79,9 +122,10 @@ def load(lake: Lake, key: str) -> Manifest | None:
     """The manifest at ``key``, or None.
 
     Raises:
-        BadManifest: it is unreadable or of a newer version; it is never taken for "nothing there".
+        BadManifest: it is unreadable, of a newer version, or about another output or files of another partition; it is
+            never taken for "nothing there".
     """
-    body = lake.read(key)
+    body = read_record(lake, key)
     if body is None:
         return None
     try:
@@ -90,12 +134,14 @@ def load(lake: Lake, key: str) -> Manifest | None:
             raise BadManifest(
                 f"{lake.uri(key)} was written by a newer version of mixpanel-aep.", "Upgrade this one."
             )
-        return Manifest.model_validate(data)
+        manifest = Manifest.model_validate(data)
     except (ValueError, TypeError, ValidationError):
         raise BadManifest(
             f"{lake.uri(key)} is not a readable manifest.",
             "If it was damaged, move it away and run the partition again; every step before it is kept.",
         ) from None
+    require_place(lake, key, manifest)
+    return manifest
 
 
 def publish(lake: Lake, partition: PartitionKey, manifest: Manifest) -> Manifest:
@@ -106,7 +152,7 @@ def publish(lake: Lake, partition: PartitionKey, manifest: Manifest) -> Manifest
     """
     key = partition.manifest(manifest.step, manifest.digest)
     failpoint(f"manifest.{manifest.step}.before")
-    created = lake.create(key, manifest.model_dump_json(indent=1).encode())
+    created = create_record(lake, key, manifest.model_dump_json(indent=1).encode())
     failpoint(f"manifest.{manifest.step}.after")
     if created:
         return manifest

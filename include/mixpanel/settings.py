@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from include.errors import ConfigError
-from include.http.connection import check, check_sandbox_url, flag, refuse_unknown, sandbox_address
+from include.http.connection import check, flag, refuse_unknown
+from include.http.sandbox_address import check_sandbox_url, sandbox_address
 from include.lake.history import Source
 
 # docs.mixpanel.com: openapi/export (data hosts), eu-residency and in-residency, openapi/query (app hosts)

@@ -8,9 +8,10 @@ from datetime import date, timedelta
 
 import msgspec
 
+from include.mixpanel.json_tokens import JSON_TOKEN
+
 _EPOCH = date(1970, 1, 1)
 _DAY_SECONDS = 86_400
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 _NUMBER = re.compile(rb"\s*:\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 
 
@@ -48,7 +49,7 @@ def property_text(line: bytes, name: str) -> str | None:
 def _number_at_the_top(line: bytes, key: bytes) -> str | None:
     """The number under ``key`` directly inside an object of the line's outermost object."""
     depth = 0
-    for token in _TOKEN.finditer(line):
+    for token in JSON_TOKEN.finditer(line):
         if token[0] in (b"{", b"["):
             depth += 1
         elif token[0] in (b"}", b"]"):

@@ -12,6 +12,7 @@ from isal.igzip_lib import IsalError
 
 from include.errors import ExportTerminatedEarly, ExportTooLarge, NotAnExport, TruncatedExport
 from include.http.lines import LineSplitter
+from include.mixpanel.json_tokens import JSON_TOKEN
 
 __all__ = ["ExportGuard", "GunzipStream", "LineSplitter", "clean_line", "is_event"]
 
@@ -29,7 +30,7 @@ _AGAIN = "Nothing of it was published; the day is exported again."
 # Airbyte's source-mixpanel, mixpanel/mixpanel-utils#5 and michaelcarter/mixpanel-data-export-js#31 saw it as plain
 # text, in brackets, as a JSON array and after "export"; a gateway may wrap it in a page or a JSON object.
 _GAP = rb"(?:[\W_]|nbsp|20)*"
-_ENDED = rb"(?:terminat\w*?|ended|stopped|aborted|interrupted)"
+_ENDED = rb"(?:terminat[a-z]{0,10}?|ended|stopped|aborted|interrupted)"
 _SENTINEL_WORDS = re.compile(
     _ENDED + _GAP + rb"(?:too" + _GAP + rb")?(?:early|prematurely)|early" + _GAP + rb"terminat", re.IGNORECASE
 )
@@ -195,7 +196,7 @@ class ExportGuard:
             raise _not_an_export("an error message")
         self._others += 1
         if self._others > max(_MOST_OTHERS, self._lines // 2):
-            raise _not_an_export("something else than events")
+            raise _not_events()
         return looks_like_event
 
     def finish(self) -> None:
@@ -211,7 +212,7 @@ class ExportGuard:
         if value is _TOO_DEEP or (isinstance(value, dict) and value.keys() >= _MEMBERS):
             return
         if self._lines == 1 and not self._last.startswith(b"{"):
-            raise _not_an_export("something else than events")
+            raise _not_events()
         raise TruncatedExport("Mixpanel's answer broke off: its last line is not a whole event.", _AGAIN)
 
 
@@ -228,6 +229,14 @@ def _says_terminated(line: bytes, value: Any) -> bool:
         b"\\u" in line
         and value is not _UNPARSABLE
         and bool(_SENTINEL_WORDS.search(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")))
+    )
+
+
+def _not_events() -> NotAnExport:
+    return NotAnExport(
+        "Mixpanel's answer is not a list of events.",
+        "Nothing was published; it is tried again. If it happens every time, look for a gateway or a login page "
+        "between this machine and Mixpanel.",
     )
 
 
@@ -255,15 +264,12 @@ def _parsed(line: bytes) -> Any:
         return _TOO_DEEP if _balanced(line) else _UNPARSABLE
 
 
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]"]', re.DOTALL)
-
-
 def _balanced(line: bytes) -> bool:
     """Whether every bracket outside strings is closed; no proper beginning of a JSON object is."""
     depth = 0
-    for token in _TOKENS.finditer(line):
-        if token[0] == b'"':
+    for token in JSON_TOKEN.finditer(line):
+        if token[1] == b"":
             return False
-        if not token[0].startswith(b'"'):
+        if token[1] is None:
             depth += 1 if token[0] in b"{[" else -1
     return depth == 0 and line.startswith(b"{")

@@ -76,6 +76,10 @@ CONSTRAINTS: dict[str, Constraint] = {
         "pipeline: an event belongs to one day of the project", BETWEEN, "must lie in the partition's day, {limit}"
     ),
     "identity": Constraint("pipeline: `identities`", NOT_NULL, "must hold an identity", "warning"),
+    "primary_identity": Constraint(
+        "AEP: Profile drops events without the schema's primary identity", NOT_NULL,
+        "must be there: it is the primary identity of a dataset enabled for Profile",
+    ),
     "event_size": Constraint(
         "AEP: Profile drops larger events (Profile guardrails)", BETWEEN, "must be at most {limit} bytes of JSON"
     ),

@@ -244,8 +244,13 @@ def _of_every_event(schema: XdmSchema, rules: RowRules) -> Iterator[ExpectationS
         moment, "in_the_partition", f"{rules.first.isoformat()} to {rules.latest.isoformat()}",
         min_value=rules.first, max_value=rules.latest, strict_max=True,
     )  # fmt: skip
+    profile, primary = rules.profile or schema.profile is not None, schema.profile and schema.profile.primary
     if "identityMap" in schema.root.children:
         identity = View(("identityMap",), Part.PRESENCE)
-        yield rule(identity, "identity", None, "critical" if rules.profile else None)
-    if rules.profile:
+        yield rule(identity, "identity", None, "critical" if profile and not primary else None)
+    for length in range(1, len(primary or ()) + 1):
+        # Presence is that of a member where its object is there, so each object around it is wanted too.
+        path = (primary or ())[:length]
+        yield rule(View(path, Part.PRESENCE), "primary_identity", None, label=".".join(primary or ()))
+    if profile:
         yield rule(BYTES, "event_size", PROFILE_EVENT_BYTES, label="the event", max_value=PROFILE_EVENT_BYTES)

@@ -43,6 +43,10 @@ class Report:
     """Values that are not identities, by ``<namespace>: <reason>``."""
     unmapped: dict[str, int] = field(default_factory=dict)
     """Events by property that no mapping names."""
+    base: str = ""
+    """The output from which the verdict on all rows but ``checked`` is taken; empty: all rows were checked."""
+    checked: int = 0
+    """Rows that were checked for this report."""
     examples: dict[str, list[str]] = field(default_factory=dict)
     """Values by reason; empty unless the pipeline says ``show_values``."""
 

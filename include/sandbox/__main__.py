@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import fcntl
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TextIO
+
+from include.environment import UnknownEnvironment, is_production
 
 _REFUSED = 2
 _ABOUT = """Local stand-ins for Mixpanel's raw event export, Adobe IMS and Adobe Experience Platform, after their
@@ -21,8 +22,11 @@ tells the rest. Exit code 2: it did not start, and one sentence on stderr says w
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; one JSON line on stdout says where. Returns the exit code."""
     given = _parser().parse_args(arguments)
-    if os.environ.get("MIXPANEL_AEP_ENV", "").strip().lower() == "production":
-        return _refuse("The sandbox does not start where MIXPANEL_AEP_ENV is production.")
+    try:
+        if is_production():
+            return _refuse("The sandbox does not start where MIXPANEL_AEP_ENV is production.")
+    except UnknownEnvironment as unknown:
+        return _refuse(str(unknown))
     # Imported late, so that a refusal costs nothing.
     from include.sandbox.aep.query_service.listener import QueryListener
     from include.sandbox.server import listen, make_server, url_of

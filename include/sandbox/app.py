@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from include.sandbox import aep, ims
+from include.sandbox.browsers import NoForeignPages
 from include.sandbox.control import Control
 from include.sandbox.faults import FaultPlan
 from include.sandbox.loopback import LoopbackOnly
@@ -31,7 +32,8 @@ from include.sandbox.world import World
 def build_app(world: World, host_names: Iterable[str] = ()) -> Callable[..., Any]:
     """An ASGI application on ``world``. Everything it remembers is in ``world.store``.
 
-    ``host_names``: names by which its control plane may be called, in addition to those of loopback.
+    ``host_names``: names by which its control plane, and pages of its own, may call it, in addition to those of
+    loopback.
     """
     register_key()
     transcript = Transcript(world.store.folder)
@@ -49,7 +51,8 @@ def build_app(world: World, host_names: Iterable[str] = ()) -> Callable[..., Any
     app.add_exception_handler(HTTPException, _turned_down)
     app.add_exception_handler(Exception, _broken)
     app.router.default = _unknown
-    guarded = LoopbackOnly(FaultMiddleware(app, faults), host_names)
+    names = tuple(host_names)
+    guarded = LoopbackOnly(NoForeignPages(FaultMiddleware(app, faults), names), names)
     world.app = Targets(TranscriptMiddleware(guarded, world, transcript))
     return world.app
 

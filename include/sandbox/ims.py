@@ -18,7 +18,8 @@ from starlette.responses import JSONResponse, Response
 from include.sandbox import ims_console, ims_control
 from include.sandbox.aep.gateway import CREDENTIALS, TOKENS, token_key
 from include.sandbox.aep.problems import Problem
-from include.sandbox.aep.settings import AepSettings, change
+from include.sandbox.aep.service_settings import AepSettings
+from include.sandbox.aep.settings import change
 from include.sandbox.ims_credentials import scopes_of, seed, use_secret
 from include.sandbox.store import Document
 from include.sandbox.world import World
@@ -48,7 +49,7 @@ def _add(world: World, routes: APIRouter, path: str, answer: Answer) -> None:
     async def endpoint(request: Request) -> Response:
         try:
             return JSONResponse(
-                await run_in_threadpool(answer, world, await _form(request)),
+                await run_in_threadpool(answer, world, await _form(world, request)),
                 headers={"Cache-Control": "no-store"},
             )
         except Problem as refusal:
@@ -58,10 +59,11 @@ def _add(world: World, routes: APIRouter, path: str, answer: Answer) -> None:
         routes.add_route(each, endpoint, methods=["POST"])
 
 
-async def _form(request: Request) -> dict[str, str]:
-    """Parameters of the body or the query; the body wins."""
+async def _form(world: World, request: Request) -> dict[str, str]:
+    """Parameters of the body or, unless the settings say otherwise, of the query; the body wins."""
     body = await request.body()
-    found = dict(request.query_params)
+    from_query = AepSettings.of(world).ims_parameters == "body or query"
+    found = dict(request.query_params) if from_query else {}
     if body:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/x-www-form-urlencoded":
@@ -103,7 +105,8 @@ def _credential(world: World, form: dict[str, str]) -> Document:
         raise _refusal(status or 400, "invalid_client", "invalid client_id parameter")
     if not use_secret(world, form["client_id"], credential, form["client_secret"]):
         raise _refusal(status or 401, "invalid_client", "invalid client_secret parameter")
-    wanted = scopes_of(form["scope"])
+    spaces = AepSettings.of(world).ims_scopes == "comma or space"
+    wanted = scopes_of(form["scope"], spaces=spaces)
     if not wanted or wanted - scopes_of(credential["scope"]):
         raise _refusal(400, "invalid_scope", "invalid scope parameter")
     return credential

@@ -37,9 +37,10 @@ def seed(world: World) -> None:
         world.store.put(CREDENTIALS, DEMO_CLIENT_ID, body)
 
 
-def scopes_of(text: str) -> set[str]:
-    """The scopes in a list of them; commas and spaces divide it."""
-    return set(text.replace(",", " ").split())
+def scopes_of(text: str, *, spaces: bool = True) -> set[str]:
+    """The scopes in a list of them; commas divide it, and ``spaces`` too."""
+    parts = text.replace(",", " ").split() if spaces else text.split(",")
+    return {part.strip() for part in parts if part.strip()}
 
 
 def use_secret(world: World, client_id: str, credential: Document, secret: str) -> bool:

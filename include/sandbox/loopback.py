@@ -7,7 +7,7 @@ the sandbox under the page's own name once that name leads to 127.0.0.1 (DNS reb
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from ipaddress import ip_address
 
 from starlette.responses import JSONResponse
@@ -22,7 +22,7 @@ class LoopbackOnly:
 
     def __init__(self, app: ASGIApp, host_names: Iterable[str] = ()) -> None:
         self.app = app
-        self.host_names = {"localhost", *(name.lower() for name in host_names)}
+        self.host_names = frozenset(name.lower() for name in host_names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(CONTROL_PLANE):
@@ -43,18 +43,26 @@ class LoopbackOnly:
 
     def _is_named(self, scope: Scope) -> bool:
         """Whether the request calls us by a name of ours, or by none, as HTTP/1.0 may and no browser does."""
-        hosts = [value.decode("latin-1").strip() for name, value in scope["headers"] if name == b"host"]
-        if not hosts:
-            return True
-        match = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
-        if match is None:
-            return False
-        name = match[1].lower().removesuffix(".")
-        return name in self.host_names or is_loopback((name.strip("[]"), 0))
+        hosts = header_values(scope, b"host")
+        return not hosts or (len(hosts) == 1 and is_own_host(hosts[0], self.host_names))
 
 
 def _refusal(status: int, sentence: str) -> JSONResponse:
     return JSONResponse({"error": sentence}, status_code=status)
+
+
+def header_values(scope: Scope, wanted: bytes) -> list[str]:
+    """Return every value of a header, whose name is in lower case."""
+    return [value.decode("latin-1").strip() for name, value in scope["headers"] if name == wanted]
+
+
+def is_own_host(host: str, host_names: Collection[str]) -> bool:
+    """Return whether a ``Host``, with or without a port, is a name of loopback or one of ``host_names``."""
+    match = _HOST.fullmatch(host)
+    if match is None:
+        return False
+    name = match[1].lower().removesuffix(".")
+    return name == "localhost" or name in host_names or is_loopback((name.strip("[]"), 0))
 
 
 def is_loopback(client: tuple[str, int] | None) -> bool:

@@ -16,13 +16,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from include.sandbox.exchange import Exchange, attach, service_of
 from include.sandbox.world import World
 
+_UNKEPT = ("data",)
+"""Parameters that hold what a body holds elsewhere."""
 _SECRET_WORDS = ("secret", "token", "password", "assertion", "authorization", "api_key", "sig", "jwt", "code")
 
 
 def safe_query(query: str) -> str:
     """A query string with the values of secret-looking parameters masked."""
     pairs = parse_qsl(query, keep_blank_values=True)
-    return urlencode([(k, "***" if any(w in k.lower() for w in _SECRET_WORDS) else v) for k, v in pairs])
+    return urlencode([(name, "***" if _is_masked(name.lower()) else value) for name, value in pairs])
+
+
+def _is_masked(name: str) -> bool:
+    return name in _UNKEPT or any(word in name for word in _SECRET_WORDS)
 
 
 class Transcript:

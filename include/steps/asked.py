@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from include.errors import BadManifest, FilesRemoved, LakeError
 from include.failpoint import failpoint
 from include.lake import manifest as manifests
 from include.lake.history import Source
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, digest_of, upload_file
-from include.mixpanel.raw_file import RawFile, read_lines
+from include.lake.records import create_record
+from include.lake.refreshes import read_refresh
+from include.mixpanel.raw_file import RawFile
 from include.mixpanel.stored_day import stored_day
-from include.mixpanel.time import require_closed
-from include.steps.line_sum import line_sum
+from include.mixpanel.time import require_closed, settled_at
+from include.steps.compare_exports import ComparedExport, ExportComparer
+from include.steps.export_delta import publish_delta
 from include.steps.workspace import Workspace
 
 __all__ = ["Question", "latest_export", "seen_until", "stored_day"]
 
-log = logging.getLogger(__name__)
+_SETTLED = "settled"
+"""The look of a run after the day had settled, where its answer was one from before."""
 _VISIBILITY_LAG = timedelta(minutes=45)
 """An event may be missing from exports for so long after Mixpanel has processed it (observed; there is no SLA)."""
 
@@ -63,14 +66,22 @@ class Question:
         """Also that of the same question in data version 5 and older, which did not name the region."""
         return self.digest, digest_of({name: text for name, text in self.request.items() if name != "region"})
 
+    @property
+    def settled(self) -> datetime:
+        """From when on an export of the day counts."""
+        pipeline = self.workspace.pipeline
+        return settled_at(self.workspace.partition.day, pipeline.mixpanel, pipeline.settle_hours)
+
     def latest(self) -> Manifest | None:
-        return latest_export(self.workspace, self.digests)
+        """The newest answer; once the day has settled, of those that were requested since."""
+        is_settled = self.workspace.clock.now() >= self.settled
+        return latest_export(self.workspace, self.digests, self.settled if is_settled else None)
 
     def looked(self, look: str) -> Manifest | None:
-        """What a look of this name has found."""
+        """What a look of this name has found; None where its export is gone."""
         keys = (self.workspace.partition.look(f"{look} {digest}") for digest in self.digests)
-        body = next(filter(None, map(self.workspace.lake.read, keys)), None)
-        return self.workspace.require("export", json.loads(body)["export"]) if body else None
+        found = next(filter(None, (read_refresh(self.workspace.lake, key) for key in keys)), None)
+        return _found(self.workspace, found["export"]) if found else None
 
     def publish(
         self, raw: RawFile, look: str | None, asked_at: datetime, *, with_files: bool = False
@@ -79,15 +90,23 @@ class Question:
 
         An export shows what Mixpanel had processed by then, less its lag: later events may be in it or not. It is named
         by its bytes. Where the same lines were published before, in another order or another coding, that export is
-        returned, and nothing after it has to be done again; ``with_files``: only if its file is there.
+        returned, and nothing after it has to be done again; ``with_files``: only if its file is there. Where few lines
+        differ from the newest whole export, only those are published, as a delta.
         """
         place = self.workspace
         seen_until = (asked_at - _VISIBILITY_LAG).isoformat(timespec="milliseconds")
         named = {"export": "bytes", "asked": self.digest, "sha256": raw.sha256}
         output = place.find_output("export", named, with_files=with_files)
-        done, lines = output.manifest, None
+        done, compared = output.manifest, ComparedExport()
         if done is None:
-            done, lines = self._same_lines(raw, with_files=with_files)
+            with place.scratch() as scratch:
+                compared = self._compare(raw, scratch, with_files=with_files)
+                done = compared.same
+                if done is None and compared.difference is not None:
+                    details = self._details(seen_until, compared)
+                    done = publish_delta(
+                        place, raw, compared, self.digest, details, scratch, with_files=with_files
+                    )
         if done is None:
             key = f"{place.partition.output('export', output.digest)}/events-{raw.sha256[:16]}.jsonl.gz"
             done = place.publish(
@@ -96,68 +115,93 @@ class Question:
                 inputs={"request": self.digest},
                 files=(upload_file(place.lake, key, raw.path, raw.rows, sha256=raw.sha256),),
                 counts=raw.counts,
-                details={
-                    "request": dict(self.request),
-                    "project_id": self.project.project_id,
-                    "region": self.project.region,
-                    "seen_until": seen_until,
-                    **({"lines": lines} if lines else {}),
-                },
+                details=self._details(seen_until, compared),
             )
+        if not look and _requested_at(done) < self.settled <= asked_at:
+            look = _SETTLED  # the answer is one from before the day had settled: it counts from now on
         if look:
-            self._record(look, done, seen_until, lines)
+            self._record(look, done, seen_until, compared)
         return done
 
-    def _record(self, look: str, done: Manifest, seen_until: str, lines: str | None) -> None:
-        """Keep what a refresh found, and the sum of its lines where it was needed."""
+    def _details(self, seen_until: str, compared: ComparedExport) -> dict[str, Any]:
+        return {
+            "request": dict(self.request),
+            "project_id": self.project.project_id,
+            "region": self.project.region,
+            "seen_until": seen_until,
+            **({"lines": compared.lines} if compared.lines else {}),
+        }
+
+    def _record(self, look: str, done: Manifest, seen_until: str, compared: ComparedExport) -> None:
+        """Keep what a refresh found, and the sums of lines that were computed for it."""
         place = self.workspace
         at = place.clock.now().isoformat(timespec="milliseconds")
         record = {"export": done.digest, "at": at, "seen_until": seen_until, "request": self.digest}
-        body = json.dumps({**record, **({"lines": lines} if lines else {})}).encode()
+        lines = {"lines": compared.lines} if compared.lines else {}
+        sums = {"sums": compared.sums} if compared.sums else {}
         failpoint("look.before")
-        place.lake.create(place.partition.look(f"{look} {self.digest}"), body)
+        body = json.dumps({**record, **lines, **sums}).encode()
+        create_record(place.lake, place.partition.look(f"{look} {self.digest}"), body)
         failpoint("look.after")
 
-    def _same_lines(self, raw: RawFile, *, with_files: bool) -> tuple[Manifest | None, str | None]:
-        """The newest earlier export with exactly these lines, and the sum of the lines if it had to be computed.
-
-        Hashing every line costs as much as the rest of the export, so it is done only where an earlier export has as
-        many lines. Of that one the sum is read from where it was recorded, or computed from its file.
-        """
+    def _compare(self, raw: RawFile, scratch: Path, *, with_files: bool) -> ComparedExport:
+        """Compare an export with the earlier ones of the same request."""
         place = self.workspace
-        found = [
-            each
-            for each in exports(place.lake, place.partition, self.digests)
-            if each.rows == raw.rows and (not with_files or place.has_files(each))
-        ]
-        if not found:
-            return None, None
-        lines = line_sum(read_lines([raw.path]))
-        known = {look["export"]: look.get("lines") for look in looks_of(place.lake, place.partition)}
-        for manifest in sorted(found, key=lambda each: each.created_at, reverse=True):
-            earlier = manifest.details.get("lines") or known.get(manifest.digest) or self._line_sum(manifest)
-            if earlier == lines:
-                return manifest, lines
-        return None, lines
-
-    def _line_sum(self, manifest: Manifest) -> str | None:
-        """The sum of an export's lines, from its file; None where the file is damaged or missing."""
-        place = self.workspace
-        try:
-            with place.scratch() as scratch:
-                return line_sum(read_lines(place.local_files(manifest, scratch)))
-        except (BadManifest, FilesRemoved, LakeError) as error:
-            log.warning("An earlier export cannot be compared, so this one is kept as another: %s", error)
-            return None
+        earlier = sorted(
+            exports(place.lake, place.partition, self.digests), key=lambda each: each.created_at, reverse=True
+        )
+        sums: dict[str, str] = {}
+        for look in looks_of(place.lake, place.partition) if earlier else ():
+            sums |= look.get("sums", {})
+            sums |= {look["export"]: look["lines"]} if look.get("lines") else {}
+        return ExportComparer(place, raw, earlier, sums, scratch, with_files).compare()
 
 
-def latest_export(workspace: Workspace, requests: Collection[str]) -> Manifest | None:
-    """The newest answer to a question: the last look's, also where it was an older one over again."""
+def latest_export(
+    workspace: Workspace, requests: Collection[str], since: datetime | None = None
+) -> Manifest | None:
+    """The newest answer to a question: the last look's, also where it was an older one over again.
+
+    ``since``: of those that were requested then or later. A look or a delta whose export is gone is no answer.
+    """
     lake, partition = workspace.lake, workspace.partition
-    found = [(each.created_at, each.digest) for each in exports(lake, partition, requests)]
-    looks = looks_of(lake, partition)
-    found += [(look["at"], look["export"]) for look in looks if look.get("request") in requests]
-    return workspace.require("export", max(found)[1]) if found else None
+    found = [
+        (each.created_at, each.digest)
+        for each in exports(lake, partition, requests)
+        if since is None or _requested_at(each) >= since
+    ]
+    found += [
+        (look["at"], look["export"])
+        for look in looks_of(lake, partition)
+        if look.get("request") in requests and (since is None or _looked_at(look) >= since)
+    ]
+    newest_first = (_found(workspace, digest) for _, digest in sorted(found, reverse=True))
+    return next(filter(None, newest_first), None)
+
+
+def _found(workspace: Workspace, digest: str) -> Manifest | None:
+    """An export that is there, with its base; a person may have removed a damaged one."""
+    done = workspace.find("export", digest)
+    if done is not None and done.delta is not None and workspace.find("export", done.delta.base) is None:
+        return None
+    return done
+
+
+def _requested_at(export: Manifest) -> datetime:
+    # Data version 5 and older stamped an export when it ended.
+    stamped = export.details.get("seen_until")
+    return (
+        datetime.fromisoformat(stamped) + _VISIBILITY_LAG
+        if stamped
+        else datetime.fromisoformat(export.created_at)
+    )
+
+
+def _looked_at(look: Mapping[str, Any]) -> datetime:
+    stamped = look.get("seen_until")
+    return (
+        datetime.fromisoformat(stamped) + _VISIBILITY_LAG if stamped else datetime.fromisoformat(look["at"])
+    )
 
 
 def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:
@@ -180,4 +224,4 @@ def exports(
 
 def looks_of(lake: Lake, partition: PartitionKey) -> list[dict[str, Any]]:
     """What the partition's refreshes found."""
-    return [json.loads(lake.read(key) or b"{}") for key in lake.keys(partition.looks)]
+    return [found for key in lake.keys(partition.looks) if (found := read_refresh(lake, key)) is not None]

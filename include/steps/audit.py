@@ -6,61 +6,31 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import Enum
 
 from include.aep.client import AepClient
-from include.aep.decide import BatchOutlook, loads, outlook
-from include.aep.model import Batch
+from include.aep.decide import loads
 from include.config.model import Pipeline
 from include.errors import DaysMissing
 from include.lake.history import History
 from include.lake.keys import STEP_FOLDERS, PartitionKey
 from include.mixpanel.time import settled_at
+from include.steps.audited_day import COMPLETE, AuditedDay, DayStatus, Remedy, is_active, judge
 from include.steps.day_index import DayState, read_days
 from include.steps.reconcile import last_settled_day
 
+__all__ = ["Audit", "AuditedDay", "DayStatus", "Remedy", "audit_days", "expected_days"]
+
 _MOST_NAMED = 10
-
-
-class DayStatus(Enum):
-    """What became of a day."""
-
-    ACTIVE = "active"
-    EMPTY = "empty"
-    NEVER_RUN = "never run"
-    FAILED = "failed"
-    WAITING = "waiting"
-    PARTLY_LOADED = "partly loaded"
-    NOT_ACTIVE = "not active in AEP"
-    UNKNOWN_BATCH = "batch that the ledger does not know"
-
-
-_COMPLETE = (DayStatus.ACTIVE, DayStatus.EMPTY)
-
-
-@dataclass(frozen=True)
-class AuditedDay:
-    """One day. ``settled``: when it could first be exported; ``rows``: active in AEP."""
-
-    day: date
-    status: DayStatus
-    reason: str
-    settled: datetime
-    rows: int = 0
-    outdated: tuple[str, ...] = ()
-    """Which of ``filter``, ``mapping`` and ``schema`` have changed since the day was loaded."""
-
-    @property
-    def is_missing(self) -> bool:
-        return self.status not in _COMPLETE
+_NEVER_RUN = "never run"
 
 
 @dataclass(frozen=True)
 class Audit:
-    """All days of a pipeline, oldest first."""
+    """All days of a pipeline, oldest first. ``undated``: active batches of this project that name no day."""
 
     pipeline: str
     days: tuple[AuditedDay, ...]
+    undated: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[AuditedDay, ...]:
@@ -68,7 +38,7 @@ class Audit:
 
     @property
     def outdated(self) -> tuple[AuditedDay, ...]:
-        """Days that were loaded under another filter, mapping or schema than today's."""
+        """Days that were loaded under another filter, mapping, schema or account of time than today's."""
         return tuple(day for day in self.days if day.outdated)
 
     @property
@@ -77,12 +47,29 @@ class Audit:
         statuses = Counter(day.status.value for day in self.days)
         return {**dict(sorted(statuses.items())), "rows": sum(day.rows for day in self.days)}
 
+    def to_catch_up(self, count: int, now: datetime, but: Sequence[date] = ()) -> list[date]:
+        """Choose at most ``count`` missing days that a run may load: days that were never tried, the newest first.
+
+        Of those that were tried before, each day's turn comes: what fails again and again does not keep others out.
+        """
+        loadable = [day for day in reversed(self.missing) if day.is_loadable and day.day not in but]
+        fresh = [day.day for day in loadable if day.reason == _NEVER_RUN]
+        tried = [day.day for day in loadable if day.reason != _NEVER_RUN]
+        turn = now.date().toordinal() * count % len(tried) if tried else 0
+        return [*fresh, *tried[turn:], *tried[:turn]][:count]
+
     def require_complete(self, now: datetime, grace_hours: float) -> None:
         """Refuse days that are missing for longer than the grace.
 
         Raises:
-            DaysMissing: naming them, each with its reason.
+            DaysMissing: naming them, each with its reason, and what to do by reason.
         """
+        if self.undated:
+            raise DaysMissing(
+                f"AEP calls batches {', '.join(self.undated[:_MOST_NAMED])} active, whose externalIds are this project's "
+                "but name no day: their rows may be there twice.",
+                f"mixpanel-aep verify {self.pipeline} says which rows are; revert the batches in AEP.",
+            )
         overdue = [day for day in self.missing if now - day.settled > timedelta(hours=grace_hours)]
         if not overdue:
             return
@@ -91,8 +78,22 @@ class Audit:
         raise DaysMissing(
             f"{len(overdue)} of {len(self.days)} days of pipeline {self.pipeline} are missing in AEP for more than "
             f"{grace_hours:g} hours: {named}{more}.",
-            "Run a backfill of these days; catch_up_days of the pipeline file lets reconcile do that by itself.",
+            _remedies(self.pipeline, overdue),
         )
+
+
+def _remedies(pipeline: str, days: Sequence[AuditedDay]) -> str:
+    """What to do, by reason."""
+    by_remedy: defaultdict[Remedy, list[str]] = defaultdict(list)
+    for day in days:
+        by_remedy[day.remedy].append(str(day.day))
+    clauses = []
+    for remedy, named in by_remedy.items():
+        more = f" and {len(named) - _MOST_NAMED} more days" if len(named) > _MOST_NAMED else ""
+        text = remedy.value.replace("PIPELINE", pipeline)
+        text = text.replace("DAY", named[0]) if len(named) == 1 else text
+        clauses.append(f"For {', '.join(named[:_MOST_NAMED])}{more}: {text}.")
+    return " ".join(clauses)
 
 
 def audit_days(
@@ -104,8 +105,8 @@ def audit_days(
 ) -> Audit:
     """Compare every day's ledger with one listing of the dataset's batches.
 
-    ``current``: digests of today's ``filter``, ``mapping`` and ``schema``; days that were loaded under others are
-    listed as outdated.
+    ``current``: digests of what shapes a day today (``origin.made_of``); days that were loaded under others are listed
+    as outdated. A ledger that cannot be read makes its own day missing.
     """
     states = read_days(history)
     batches = {
@@ -113,25 +114,31 @@ def audit_days(
     }
     active: defaultdict[date | None, list[str]] = defaultdict(list)
     for batch in batches.values():
-        if batch.is_ours and _is_active(batch):
+        if batch.is_ours and is_active(batch):
             active[batch.day].append(batch.id)
     days = []
     for day in expected_days(pipeline, now):
         settled = settled_at(day, pipeline.mixpanel, pipeline.settle_hours)
         state = states.get(day)
-        if state is None:
-            days.append(AuditedDay(day, DayStatus.NEVER_RUN, _unloaded(history, pipeline, day), settled))
+        if state is None and active[day]:
+            reason = f"AEP calls batch {active[day][0]} of the day active, and the day has no ledger"
+            days.append(AuditedDay(day, DayStatus.UNKNOWN_BATCH, reason, settled, remedy=Remedy.RECOVER))
             continue
-        status, reason = _judge(state, batches)
-        if status in _COMPLETE and (strays := _strays(history, day, state, active[day])):
-            status = DayStatus.UNKNOWN_BATCH
+        if state is None:
+            reason = _unloaded(history, pipeline, day)
+            days.append(AuditedDay(day, DayStatus.NEVER_RUN, reason, settled, remedy=Remedy.RUN))
+            continue
+        status, reason, remedy = judge(day, state, batches)
+        if status in COMPLETE and (strays := _strays(history, day, state, active[day])):
+            status, remedy = DayStatus.UNKNOWN_BATCH, Remedy.REVERT
             reason = (
                 f"AEP calls batch {strays[0]} of the day active, the ledger does not; compare them with mixpanel-aep "
                 f"verify {pipeline.name} {day}"
             )
         rows = sum(load.rows for load in state.loads)
-        days.append(AuditedDay(day, status, reason, settled, rows, _outdated(state, current or {})))
-    return Audit(pipeline.name, tuple(days))
+        outdated = _outdated(state, current or {})
+        days.append(AuditedDay(day, status, reason, settled, rows, outdated, remedy))
+    return Audit(pipeline.name, tuple(days), tuple(active[None]))
 
 
 def expected_days(pipeline: Pipeline, now: datetime) -> list[date]:
@@ -140,39 +147,12 @@ def expected_days(pipeline: Pipeline, now: datetime) -> list[date]:
     return [pipeline.start_date + timedelta(days=number) for number in range(count)]
 
 
-def _judge(state: DayState, batches: Mapping[str, Batch]) -> tuple[DayStatus, str]:
-    not_active = [load.batch for load in state.loads if not _is_active(batches.get(load.batch))]
-    if not_active:
-        one = not_active[0]
-        found = batches.get(one)
-        says = f"calls it {found.status}" if found and found.status else "does not list it"
-        reason = f"the ledger says that batch {one} is active, AEP {says}"
-        part = len(not_active) < len(state.loads)
-        return (DayStatus.PARTLY_LOADED if part else DayStatus.NOT_ACTIVE), reason
-    if state.progress in ("waiting", "failed"):
-        reason = (
-            "a run has begun and not ended" if state.progress == "waiting" else "AEP refused the last batch"
-        )
-        if state.loads:
-            return DayStatus.PARTLY_LOADED, f"late rows are not loaded: {reason}"
-        return (DayStatus.WAITING if state.progress == "waiting" else DayStatus.FAILED), reason
-    if state.loads:
-        return DayStatus.ACTIVE, "active"
-    if state.progress == "empty":
-        return DayStatus.EMPTY, "no events"
-    return DayStatus.NOT_ACTIVE, "its batch was taken back in AEP"
-
-
 def _strays(history: History, day: date, state: DayState, active: Sequence[str]) -> list[str]:
     """Active batches of ours that are no loads of the day by its ledger: their rows may be there twice."""
     strays = set(active) - {load.batch for load in state.loads}
     if strays:  # a run may have ended since the index was read
         strays -= {str(record.batch) for record in loads(history.ledger(day).records())}
     return sorted(strays)
-
-
-def _is_active(batch: Batch | None) -> bool:
-    return batch is not None and outlook(batch.status) is BatchOutlook.ACTIVE
 
 
 def _outdated(state: DayState, current: Mapping[str, str]) -> tuple[str, ...]:
@@ -191,4 +171,4 @@ def _unloaded(history: History, pipeline: Pipeline, day: date) -> str:
         for step in STEP_FOLDERS
         if any(key.endswith("/manifest.json") for key in history.lake.keys(partition.step(step)))
     ]
-    return f"never loaded; {done[-1]} is its last finished step" if done else "never run"
+    return f"never loaded; {done[-1]} is its last finished step" if done else _NEVER_RUN

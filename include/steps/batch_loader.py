@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -22,9 +22,10 @@ from include.aep.load_id import (
 from include.aep.model import Batch
 from include.errors import (
     AlreadyExists,
+    BatchUnconfirmed,
     Conflict,
-    LedgerContradicted,
     OpenBatchElsewhere,
+    PipelineError,
     RequestRefused,
     UnknownBatch,
 )
@@ -32,6 +33,7 @@ from include.lake.history import History
 from include.lake.lake_id import LAKE_TAG
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import LakeFile, Manifest
+from include.steps.agreement import require_rows_of_day, require_same_load
 from include.steps.day_index import progress_of
 from include.steps.other_batches import MAY_BECOME_ACTIVE, OtherBatches
 from include.steps.stage import stage_partition
@@ -56,6 +58,8 @@ class BatchLoader:
     records: list[LedgerRecord]
     committed: bool = False
     """Whether this run has completed a batch."""
+    statuses: dict[str, str | None] = field(default_factory=dict)
+    """AEP's statuses of the batches that the last decision was about; None: AEP does not list it."""
 
     @classmethod
     def open(
@@ -71,6 +75,8 @@ class BatchLoader:
         """Read the ledger, and wait a little while another run's claim is moving."""
         records = history.ledger(workspace.partition.day).records()
         loader = cls(workspace, history, staged, aep, run, replace, records)
+        if staged.inputs.get("history", history.target.digest) != history.target.digest:
+            loader.restage()  # aep.dataset was changed since: the ids of its loads belong to the other history
         loader._let_others_finish()
         return loader
 
@@ -84,27 +90,43 @@ class BatchLoader:
         for batch in in_question(self.records):
             found = self.aep.batches.find(batch)
             if found is not None:
-                self._require_ours(found)
+                self._require_same_load(found)
             statuses[batch] = found.status if found else None
+        self.statuses = statuses
         excluded = frozenset(self.staged.details.get("beside", ()))
-        wanted = Wanted(self.staged.content, self.staged.rows, excluded, self.replace)
+        most = self.workspace.pipeline.quality.max_removed
+        wanted = Wanted(
+            self.staged.content, self.staged.rows, excluded, self.replace, self._is_incomplete(), most
+        )
         return decide(self.records, wanted, statuses)
 
-    def _require_ours(self, batch: Batch) -> None:
-        """Compare a batch in AEP with what the ledger says of it, before it is trusted, aborted or replaced.
+    def _is_incomplete(self) -> bool:
+        """Whether the last verification found rows of the active batches lost or doubled: a replacement mends that."""
+        from include.steps.verify.verified import read_verified
+
+        active = loads(self.records) if self.replace else []
+        found = read_verified(self.history).get(self.workspace.partition.day) if active else None
+        if found is None or found.number < max(record.number for record in active):
+            return False
+        return bool(found.lost or found.duplicate)
+
+    def is_alone(self) -> bool:
+        """Whether AEP holds the day once; False where another run has changed the ledger since it was read.
 
         Raises:
-            LedgerContradicted: it belongs to another dataset or day, or another producer created it.
+            UnknownBatch: AEP holds a batch whose rows may be there twice.
         """
-        day, dataset = self.workspace.partition.day, self.history.target.dataset_id
-        if batch.is_ours and batch.day == day and batch.dataset_id == dataset:
-            return
-        raise LedgerContradicted(
-            f"The ledger of partition {day} names batch {batch.id}, but in AEP that batch is not a load of this "
-            f"partition into dataset {dataset}.",
-            f"Nothing was changed in AEP. See mixpanel-aep ledger show {self.workspace.pipeline.name} {day}; restore "
-            "the ledger from a copy, or rebuild it with mixpanel-aep recover.",
-        )
+        strays = self._others.visible(self.records)
+        if strays and len(records := self.ledger.records()) > len(self.records):
+            self.records = records
+            return False
+        self._others.require_none(strays, self.records)
+        return True
+
+    def _require_same_load(self, batch: Batch) -> None:
+        """Compare a batch in AEP with the newest record of it."""
+        record = next(record for record in reversed(self.records) if record.batch == batch.id)
+        require_same_load(self.workspace, self.history, batch, record)
 
     def restage(self) -> None:
         """Stage again, without the rows that are active by now."""
@@ -135,11 +157,18 @@ class BatchLoader:
 
     def mark_empty(self) -> None:
         """Write down that the day has no rows, once AEP holds none that the ledger does not know."""
-        self._others.require_none(self._others.seen(self.records))
+        self._others.require_none(self._others.seen(self.records), self.records)
         self.history.bind(
             self.workspace.pipeline.name, self.workspace.clock.now().isoformat(timespec="seconds")
         )
-        self.record("empty")
+        refused = self._quarantined()
+        self.record("empty", counts={"quarantined": refused} if refused else {})
+
+    def _quarantined(self) -> int:
+        """How many of the day's events are in quarantine."""
+        valid = self.workspace.find("validate", self.staged.inputs["validate"])
+        mapped = self.workspace.find("transform", valid.inputs["transform"]) if valid else None
+        return sum(each.counts.get("quarantined", 0) for each in (valid, mapped) if each is not None)
 
     def settle(self) -> None:
         """Repeat the newest load where an earlier run began another that is not needed any more.
@@ -172,7 +201,7 @@ class BatchLoader:
         if (lost := self._others.find_lost(seen, self._load_id(1), self.staged.content)) is not None:
             self.record("created", lost.id, replaces=replaces)
             return
-        self._others.require_none(seen)
+        self._others.require_none(seen, self.records)
         # The files come first: a changed one must not leave an open batch behind.
         with self._files() as paths:
             batch, is_new = self._open(replaces, seen)
@@ -227,7 +256,7 @@ class BatchLoader:
         """End an open batch of other content. Its run cannot complete it any more: this run's claim fences it out."""
         found = self.aep.batches.find(batch)
         if found is not None and outlook(found.status) is BatchOutlook.OPEN:
-            self._require_ours(found)
+            self._require_same_load(found)
             self.aep.batches.abort(batch)
 
     def upload(self, batch: str) -> None:
@@ -235,7 +264,7 @@ class BatchLoader:
 
         Raises:
             Conflict: AEP takes no more files, because another run completed the batch or a person ended it.
-            BadManifest: a staged file is not what was staged.
+            BadManifest: a staged file is not what was staged, or has rows of another day.
             UnknownBatch: AEP holds a batch of the partition that the ledger does not know.
         """
         with self._files() as paths:
@@ -244,7 +273,9 @@ class BatchLoader:
     @contextmanager
     def _files(self) -> Iterator[list[Path]]:
         with self.workspace.scratch() as scratch:
-            yield self.workspace.local_files(self.staged, scratch)
+            paths = self.workspace.local_files(self.staged, scratch)
+            require_rows_of_day(self.workspace, self.staged, paths)
+            yield paths
 
     def _fill(self, batch: str, paths: list[Path]) -> None:
         try:
@@ -273,12 +304,12 @@ class BatchLoader:
         if not others:
             return
         try:
-            self._others.require_none(others, self.aep.batches.find(batch))
+            self._others.require_none(others, self.records, self.aep.batches.find(batch))
         except (UnknownBatch, OpenBatchElsewhere):
             self._abort(batch)
             raise
 
-    def _overtaken(self, batch: str) -> Conflict | None:
+    def _overtaken(self, batch: str) -> PipelineError | None:
         """Why AEP may refuse a batch that was open a moment ago."""
         partition = self.workspace.partition
         if len(self.ledger.records()) > len(self.records):
@@ -287,6 +318,12 @@ class BatchLoader:
                 "Nothing was lost; this run finds it when it is retried.",
             )
         found = self.aep.batches.find(batch)
+        if found is not None and outlook(found.status) is BatchOutlook.UNKNOWN:
+            return BatchUnconfirmed(
+                f"AEP calls batch {batch} of partition {partition} {found.status or 'nothing'}, a status that is in no "
+                "document, and did not take it as complete.",
+                "This run asks again when it is retried. If it stays so for a day, ask Adobe about the batch.",
+            )
         if found is None or outlook(found.status) is not BatchOutlook.GONE:
             return None
         return Conflict(

@@ -6,34 +6,55 @@ ledger is taken over into the history of the dataset that AEP names for its batc
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from include.aep.client import AepClient
 from include.aep.decide import loads
+from include.aep.load_id import PIPELINE_TAG
 from include.aep.model import Dataset
 from include.aep.ownership import Ownership
-from include.config.loader import pipeline_names
+from include.config.loader import neighbour_names
 from include.config.model import Pipeline
-from include.errors import AnotherPipeline, AnotherSource, BatchUnconfirmed
+from include.errors import AnotherPipeline, AnotherSource, BatchUnconfirmed, DatasetMissing
 from include.lake import manifest as manifests
-from include.lake.history import History, Source, Target
+from include.lake.history import History, Source, Target, targets_of
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.lake_id import check_lake_id, tagged_lake_id
 from include.lake.ledger import Ledger, LedgerRecord
+from include.lake.records import create_record, read_record
 
+log = logging.getLogger(__name__)
 _DAYS_ASKED = 10
 """Of an old lake so many days, the newest first, are asked which dataset and project they are about."""
 
 
 @dataclass(frozen=True)
 class OpenedHistory:
-    """A history, and the dataset as the catalog shows it."""
+    """A history, and the dataset as the catalog shows it. ``former``: the other pipeline that it belongs to by its tag or,
+    where it has none, by its first load."""
 
     history: History
     dataset: Dataset
+    former: str | None = None
+
+    def require_may_replace(self, pipeline: str) -> None:
+        """Refuse to take active rows out of a dataset that belongs to another pipeline.
+
+        Raises:
+            AnotherPipeline: naming both.
+        """
+        if self.former is None:
+            return
+        raise AnotherPipeline(
+            f"Dataset {self.dataset['name']!r} belongs to pipeline {self.former}, so that pipeline {pipeline} may add rows "
+            "and not replace any.",
+            f"If {self.former} was renamed to {pipeline}, write formerly: {self.former} below aep in {pipeline}.yaml and "
+            f"run setup. Else give pipeline {pipeline} a dataset of its own. Nothing was sent.",
+        )
 
 
 def open_history(
@@ -58,16 +79,18 @@ def open_history(
         AnotherPipeline: another pipeline loads into it.
         BatchUnconfirmed: AEP does not answer about a batch that an old ledger names.
     """
-    dataset = aep.catalog.require_dataset(pipeline.aep.dataset)
+    dataset = _require_dataset(lake, pipeline, aep)
     if not any_lake:
         check_lake_id(lake, dataset)
     owned = None if any_lake else lake
-    Ownership(pipeline.name, owned, str(source), frozenset(pipeline_names())).require(dataset)
+    neighbours = neighbour_names(pipeline)
+    owner = Ownership(pipeline.name, owned, str(source), neighbours)
+    owner.require(dataset)
     target = Target(aep.org_id, aep.aep_sandbox, dataset["id"])
     history = History(lake, source, target, tagged_lake_id(dataset))
     bound = history.require_source()
     first = history.bound_pipeline()
-    if first is not None and first != pipeline.name and first in pipeline_names():
+    if first is not None and first != pipeline.name and first in neighbours:
         # Also where the dataset has no tags: it was set up by an earlier version.
         raise AnotherPipeline(
             f"Dataset {dataset['name']!r} is loaded by pipeline {first}, not by pipeline {pipeline.name}.",
@@ -80,7 +103,29 @@ def open_history(
         takeover.all_days()
     elif not bound:
         takeover.require_source()
-    return OpenedHistory(history, dataset)
+    former = owner.former(dataset) if PIPELINE_TAG in dataset["tags"] else first
+    if former in (None, pipeline.name):
+        return OpenedHistory(history, dataset)
+    log.warning("Dataset %s belongs to pipeline %s; rows are added to its history", dataset["name"], former)
+    return OpenedHistory(history, dataset, former)
+
+
+def _require_dataset(lake: Lake, pipeline: Pipeline, aep: AepClient) -> Dataset:
+    """The pipeline's dataset; where it was renamed in AEP, its new name is in the error."""
+    try:
+        return aep.catalog.require_dataset(pipeline.aep.dataset)
+    except DatasetMissing:
+        for target in targets_of(lake, pipeline.name):
+            if (target.org_id, target.aep_sandbox) != (aep.org_id, aep.aep_sandbox):
+                continue
+            found = aep.catalog.dataset(target.dataset_id)
+            if found is not None and found["name"] != pipeline.aep.dataset:
+                raise DatasetMissing(
+                    f"AEP has no dataset named {pipeline.aep.dataset!r}. Pipeline {pipeline.name} loaded into dataset "
+                    f"{found['id']}, which AEP now calls {found['name']!r}.",
+                    "Write that name into aep.dataset. Setup would make a new, empty dataset.",
+                ) from None
+        raise
 
 
 @dataclass(frozen=True)
@@ -124,10 +169,10 @@ class _Takeover:
     def all_days(self) -> None:
         """Take over every old day, once: the lake is listed for them only until that has been done."""
         done = self.history.key(f"taken-over-{self.pipeline.name}")
-        if self.history.lake.read(done) is None:
+        if read_record(self.history.lake, done) is None:
             for day in self._old_days():
                 self.day(day)
-            self.history.lake.create(done, b"{}")
+            create_record(self.history.lake, done, b'{"version": 1}')
 
     def _old_days(self) -> list[date]:
         found = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, Manifest
+from include.steps.day_rows import DayRows, row_groups
 from include.steps.duckdb import open_duckdb
 from include.steps.id_sets import read_ids
 from include.steps.workspace import Workspace
@@ -20,8 +21,8 @@ _CHUNK_ROWS = 100_000
 class UnloadedRows:
     """The valid rows that are not active: ids are compared in DuckDB, which spills them; the wide rows pass by in order.
 
-    What is not needed is not downloaded: without active loads no id is compared, and where all mapped rows are valid
-    the list of the day's events names them.
+    What is not needed is not downloaded: without active loads no id is compared, where all mapped rows are valid the
+    list of the day's events names them, and of the base of a delta no row is read unless one has to be loaded.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class UnloadedRows:
         """``active``: the loads to exclude; ``mapped`` names all events of the day."""
         self._workspace, self.mapped, self._valid = workspace, mapped, valid
         self._active, self._scratch = active, scratch
+        self.day, self._mapped_day = (DayRows(workspace, each, scratch) for each in (valid, mapped))
 
     ids = "SELECT _id, digest FROM unloaded"
     """The query, in ``db``, for their ``_id``s and digests."""
@@ -42,7 +44,8 @@ class UnloadedRows:
     @property
     def listed_ids(self) -> LakeFile | None:
         """The file that names exactly these rows already, if there is one."""
-        return self._events if self.is_everything and self._all_are_valid else None
+        is_list_of_day = self.mapped.delta is None and self._all_are_valid
+        return _events_of(self.mapped) if self.is_everything and is_list_of_day else None
 
     @property
     def is_everything(self) -> bool:
@@ -64,80 +67,103 @@ class UnloadedRows:
         }
 
     def tables(self) -> Iterator[Any]:
-        """The rows as Arrow tables, a row group of the valid files at a time."""
+        """The rows as Arrow tables, at most a row group of the valid files at a time."""
         if self.is_everything:
-            yield from _row_groups(self._paths)
+            yield from self.day.base_tables()
+            yield from row_groups(self.day.own_paths)
             return
         if self.counts["already_active"] == self._valid.rows:
             return
+        self._number("own_rows", self.day.own_paths)
+        own = self._count("FROM own_rows ANTI JOIN active USING (_id)")
+        if self._count("FROM unloaded") > own:
+            self._number("base_rows", self.day.base_paths)
+            self.db.execute("DELETE FROM base_rows WHERE _id IN (SELECT _id FROM superseded)")
+            yield from self._chosen("base_rows", self.day.base_paths)
+        if own:
+            yield from self._chosen("own_rows", self.day.own_paths)
+
+    def _chosen(self, numbered: str, paths: Sequence[Path]) -> Iterator[Any]:
+        """Those rows of some files that are not active."""
+        import numpy as np
         import pyarrow as pa
 
-        self._number_rows()
-        chosen = _Numbers(self.db, "SELECT number FROM numbered ANTI JOIN active USING (_id) ORDER BY number")
-        first = 0
-        for table in _row_groups(self._paths):
+        query = f"SELECT number FROM {numbered} ANTI JOIN active USING (_id) ORDER BY number"
+        chosen, first = _Numbers(self.db, query), 0
+        for table in row_groups(paths):
             numbers = chosen.below(first + table.num_rows, first)
             if numbers:
-                yield table.take(pa.array(numbers, pa.int64()))
+                data = pa.py_buffer(np.array(numbers, np.int64))
+                # pa.array would import pandas, which takes a second.
+                yield table.take(pa.Array.from_buffers(pa.int64(), len(numbers), [None, data]))
             first += table.num_rows
 
     @cached_property
     def db(self) -> Any:
         """A DuckDB with the tables ``valid``, ``events`` and ``active``, and the view ``unloaded``."""
         db = open_duckdb(self._scratch)
-        db.execute("CREATE TABLE events (_id VARCHAR, digest BIGINT)")
-        for path, columns in self._event_files():
-            db.execute(f"INSERT INTO events SELECT {columns} FROM read_parquet(?)", [str(path)])
+        self._read_ids(db, "superseded", "", [(path, "_id") for path in self._superseded_paths()])
+        self._read_ids(db, "events", ", digest BIGINT", self._event_files(self._mapped_day.base))
+        self._drop_superseded(db, "events")
+        self._read_ids(db, "events", ", digest BIGINT", self._event_files(self.mapped))
         if self._all_are_valid:
-            db.execute("CREATE VIEW valid AS SELECT _id FROM events")
+            db.execute("CREATE TEMP VIEW valid AS SELECT _id FROM events")
         else:
-            db.execute("CREATE TABLE valid (_id VARCHAR)")
-            for path in self._paths:
-                db.execute("INSERT INTO valid SELECT _id FROM read_parquet(?)", [str(path)])
+            self._read_ids(db, "valid", "", [(path, "_id") for path in self.day.base_paths])
+            self._drop_superseded(db, "valid")
+            self._read_ids(db, "valid", "", [(path, "_id") for path in self.day.own_paths])
         read_ids(db, "active", self._workspace, self._active, self._scratch)
         db.execute(
-            "CREATE VIEW unloaded AS SELECT valid._id, events.digest "
+            "CREATE TEMP VIEW unloaded AS SELECT valid._id, events.digest "
             "FROM valid ANTI JOIN active USING (_id) LEFT JOIN events USING (_id)"
         )
         return db
+
+    @staticmethod
+    def _read_ids(db: Any, table: str, more: str, files: Iterable[tuple[Path, str]]) -> None:
+        db.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} (_id VARCHAR{more})")
+        for path, columns in files:
+            db.execute(f"INSERT INTO {table} SELECT {columns} FROM read_parquet(?)", [str(path)])
+
+    @staticmethod
+    def _drop_superseded(db: Any, table: str) -> None:
+        db.execute(f"DELETE FROM {table} WHERE _id IN (SELECT _id FROM superseded)")
 
     def close(self) -> None:
         """Close the DuckDB, if it was opened."""
         if "db" in self.__dict__:
             self.db.close()
 
-    @cached_property
-    def _paths(self) -> list[Path]:
-        return self._workspace.local_files(self._valid, self._scratch)
-
-    @property
-    def _events(self) -> LakeFile | None:
-        """Transform's list of all events of the day that could be mapped, also those that validation refused."""
-        listed = self.mapped.details.get("events")
-        return LakeFile.model_validate(listed) if listed else None
-
     @property
     def _all_are_valid(self) -> bool:
-        return self._events is not None and self._valid.rows == self._events.rows
+        """Whether all rows of the day are valid, so that transform's lists of events name the valid ones."""
+        lists = [each for each in (self.mapped, self._mapped_day.base) if each is not None]
+        return self._valid.rows == self.mapped.rows and all(
+            _events_of(each) is not None or not each.own_rows for each in lists
+        )
 
-    def _event_files(self) -> Iterator[tuple[Path, str]]:
-        if (listed := self._events) is not None:
-            yield (
-                self._workspace.local_file(listed, self._scratch / "events.parquet", self.mapped),
-                "_id, digest",
-            )
+    def _superseded_paths(self) -> list[Path]:
+        path = self._mapped_day.superseded_path
+        return [path] if path is not None else []
+
+    def _event_files(self, mapped: Manifest | None) -> Iterator[tuple[Path, str]]:
+        """The list of all events that a transform mapped, also those that validation refused; its rows if it has none."""
+        if mapped is None or not mapped.own_rows:
             return
-        folder = self._scratch / "mapped"
-        folder.mkdir()
-        for path in self._workspace.local_files(self.mapped, folder):
+        folder = self._scratch / f"events-{mapped.digest}"
+        folder.mkdir(exist_ok=True)
+        if (listed := _events_of(mapped)) is not None:
+            yield self._workspace.local_file(listed, folder / "events.parquet", mapped), "_id, digest"
+            return
+        for path in self._workspace.local_files(mapped, folder):
             yield path, "_id, NULL"
 
-    def _number_rows(self) -> None:
-        """Make the table of all valid ids with the numbers of their rows."""
-        self.db.execute("CREATE TABLE numbered (_id VARCHAR, number BIGINT)")
-        for path in self._paths:
+    def _number(self, table: str, paths: Sequence[Path]) -> None:
+        """Make a table of the ids of some files with the numbers of their rows."""
+        self.db.execute(f"CREATE TEMP TABLE {table} (_id VARCHAR, number BIGINT)")
+        for path in paths:
             self.db.execute(
-                "INSERT INTO numbered SELECT _id, file_row_number + (SELECT count(*) FROM numbered) "
+                f"INSERT INTO {table} SELECT _id, file_row_number + (SELECT count(*) FROM {table}) "
                 "FROM read_parquet(?, file_row_number=true)",
                 [str(path)],
             )
@@ -175,10 +201,7 @@ class _Numbers:
             return found + inside
 
 
-def _row_groups(paths: Sequence[Path]) -> Iterator[Any]:
-    import pyarrow.parquet as pq
-
-    for path in paths:
-        source = pq.ParquetFile(path)
-        for number in range(source.num_row_groups):
-            yield source.read_row_group(number)
+def _events_of(mapped: Manifest) -> LakeFile | None:
+    """The list of the events of a transform's own rows."""
+    listed = mapped.details.get("events")
+    return LakeFile.model_validate(listed) if listed else None

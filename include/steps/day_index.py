@@ -13,12 +13,14 @@ from typing import Literal
 import msgspec
 
 from include.aep.decide import in_flight, loads
+from include.errors import BadManifest
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
+from include.lake.records import read_index, replace_index
 
-_VERSION = 1
+_VERSION = 2
 _RECORD = re.compile(r"/(\d{4}-\d{2}-\d{2})/(\d{6,})\.json\Z")
-Progress = Literal["none", "waiting", "failed", "empty"]
+Progress = Literal["none", "waiting", "failed", "empty", "unreadable"]
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -36,7 +38,11 @@ class DayState(msgspec.Struct, frozen=True):
     at: str
     loads: list[Load] = []
     progress: Progress = "none"
-    """``waiting``: a run claimed the day or filled a batch and has not ended; ``failed``: AEP refused the last batch."""
+    """``waiting``: a run claimed the day or filled a batch and has not ended; ``failed``: AEP refused the last batch;
+    ``unreadable``: ``trouble`` says which record of the ledger cannot be read."""
+    trouble: str = ""
+    quarantined: int = 0
+    """Of a day without valid events: how many are in quarantine."""
 
 
 class _Index(msgspec.Struct):
@@ -47,7 +53,7 @@ class _Index(msgspec.Struct):
 def read_days(history: History) -> dict[date, DayState]:
     """The state of every day that has a ledger, by day."""
     key = history.key("index")
-    body = history.lake.read(key)
+    body = read_index(history.lake, key)
     index = _read(body)
     newest: dict[str, int] = {}
     for found in map(_RECORD.search, history.lake.keys(history.ledgers)):
@@ -56,19 +62,29 @@ def read_days(history: History) -> dict[date, DayState]:
     days = {
         day: known
         if (known := index.days.get(day)) is not None and known.number == number
-        else state_of(history.ledger(date.fromisoformat(day)).records())
+        else _read_state(history, date.fromisoformat(day), number)
         for day, number in sorted(newest.items())
     }
-    if days != index.days:
-        history.lake.replace(key, msgspec.json.encode(_Index(days=days)))
+    # A ledger that cannot be read may be mended under the same number.
+    kept = {day: state for day, state in days.items() if state.progress != "unreadable"}
+    if kept != index.days:
+        replace_index(history.lake, key, msgspec.json.encode(_Index(days=kept)))
     return {date.fromisoformat(day): state for day, state in days.items()}
+
+
+def _read_state(history: History, day: date, number: int) -> DayState:
+    try:
+        return state_of(history.ledger(day).records())
+    except BadManifest as error:
+        return DayState(number, "", progress="unreadable", trouble=str(error))
 
 
 def state_of(records: list[LedgerRecord]) -> DayState:
     """The state that a ledger's records describe."""
     last = records[-1]
     active = [Load(str(r.batch), r.counts.get("active", 0), r.made_of) for r in loads(records)]
-    return DayState(last.number, last.at, active, progress_of(records))
+    quarantined = last.counts.get("quarantined", 0) if last.kind == "empty" else 0
+    return DayState(last.number, last.at, active, progress_of(records), quarantined=quarantined)
 
 
 def progress_of(records: list[LedgerRecord]) -> Progress:

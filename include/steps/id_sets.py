@@ -13,7 +13,6 @@ from typing import Any
 
 from include.errors import BadManifest, FilesRemoved, LakeError
 from include.lake.history import History
-from include.lake.lake import sha256_file
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, Manifest, upload_file
 from include.steps.workspace import Workspace
@@ -59,7 +58,7 @@ def read_ids(
     Raises:
         BadManifest: a file of ids is missing or was changed.
     """
-    db.execute(f"CREATE TABLE {table} ({_TYPES})")
+    db.execute(f"CREATE TEMP TABLE {table} ({_TYPES})")  # not compressed, as what stays in a file is
     for number, record in enumerate(records):
         folder = scratch / f"{table}-{number}"
         folder.mkdir()
@@ -99,7 +98,7 @@ def _files(workspace: Workspace, record: LedgerRecord, folder: Path) -> Iterable
 
 def _checked(workspace: Workspace, file: LakeFile, target: Path) -> Path:
     try:
-        path = workspace.lake.download(file.key, target)
+        found = workspace.lake.download(file.key, target)
     except LakeError:
         if file.key in workspace.lake.keys(file.key.rpartition("/")[0]):
             raise
@@ -107,12 +106,12 @@ def _checked(workspace: Workspace, file: LakeFile, target: Path) -> Path:
             f"{workspace.lake.uri(file.key)}, which the ledger names, is missing.",
             f"Read the ids from AEP: mixpanel-aep recover {workspace.pipeline.name} {workspace.partition}.",
         ) from None
-    if sha256_file(path) != file.sha256:
+    if (found.bytes, found.sha256) != (file.bytes, file.sha256):
         raise BadManifest(
             f"{workspace.lake.uri(file.key)} is not the file that the ledger names.",
             f"Read the ids from AEP: mixpanel-aep recover {workspace.pipeline.name} {workspace.partition}.",
         )
-    return path
+    return found.path
 
 
 def _reader(path: Path) -> str:

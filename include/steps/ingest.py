@@ -77,6 +77,8 @@ def ingest_partition(
         batch = str(decision.batch)
         match decision.action:
             case Action.DONE:
+                if not work.is_alone():
+                    continue
                 work.settle()
                 return _ingested(work, again)
             case Action.WATCH:
@@ -84,7 +86,7 @@ def ingest_partition(
             case Action.CONFIRM:
                 if work.committed:  # the catalog may lag behind a batch that was completed a moment ago
                     return Watching(batch, committed=True)
-                raise unconfirmed(workspace, batch)
+                raise unconfirmed(workspace, batch, work.statuses[batch])
             case Action.MARK_EMPTY:
                 work.mark_empty()
             case Action.MARK_GONE:
@@ -106,7 +108,7 @@ def ingest_partition(
                 raise Terminal(
                     f"Partition {workspace.partition} of {workspace.pipeline.name} was not loaded: {decision.reason} "
                     f"(batch {batch}).",
-                    "Read the report of the task validate; to empty the day, revert that batch in AEP.",
+                    decision.hint,
                 )
         again = again and decision.action in (Action.RESTAGE, Action.MARK_GONE)
     raise Conflict(f"Partition {workspace.partition} changes faster than this run can follow.", "Retry it.")

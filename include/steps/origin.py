@@ -42,12 +42,15 @@ def filter_digest(pipeline: Pipeline) -> str:
 
 
 def made_of(pipeline: Pipeline, mapped: Manifest) -> dict[str, str]:
-    """Digests of the filter, the mapping and the schema that shaped a day."""
-    return {
-        "filter": filter_digest(pipeline),
-        "mapping": mapped.inputs["mapping"],
-        "schema": mapped.inputs["schema"],
-    }
+    """Digests of the filter, the mapping, the schema and the account of time that shaped a day."""
+    return today(pipeline, mapped.inputs["mapping"], mapped.inputs["schema"])
+
+
+def today(pipeline: Pipeline, mapping: str, schema: str) -> dict[str, str]:
+    """The same digests for a day that would be loaded now; ``mapping`` and ``schema`` are digests."""
+    source = pipeline.mixpanel
+    time = digest_of({"time_is": source.time_is, "zone": str(source.day_zone)})
+    return {"filter": filter_digest(pipeline), "mapping": mapping, "schema": schema, "time": time}
 
 
 def recipe_for(records: Sequence[LedgerRecord], *, replace: bool) -> int:

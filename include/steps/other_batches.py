@@ -16,6 +16,7 @@ from include.lake.lake_id import LAKE_TAG
 from include.lake.ledger import LedgerRecord
 from include.steps.workspace import Workspace
 
+_VISIBLE = (BatchOutlook.COMMITTED, BatchOutlook.ACTIVE, BatchOutlook.UNKNOWN)
 MAY_BECOME_ACTIVE = (BatchOutlook.OPEN, BatchOutlook.COMMITTED, BatchOutlook.ACTIVE, BatchOutlook.UNKNOWN)
 
 
@@ -30,7 +31,13 @@ class OtherBatches:
     def seen(self, records: Sequence[LedgerRecord]) -> list[Batch]:
         """The partition's batches that the ledger does not count on, as AEP shows them now."""
         # One that was gone, replaced or refused may be there again: AEP may have been wrong about it.
-        return Witness(self.history, self.aep).batches(self.workspace.partition.day, in_question(records))
+        named = [str(record.batch) for record in records if record.batch]
+        day = self.workspace.partition.day
+        return Witness(self.history, self.aep).batches(day, in_question(records), named)
+
+    def visible(self, records: Sequence[LedgerRecord]) -> list[Batch]:
+        """Those of ``seen`` whose rows are in AEP or may appear there without a further record of ours."""
+        return [batch for batch in self.seen(records) if outlook(batch.status) in _VISIBLE]
 
     def find_lost(self, seen: Sequence[Batch], wanted: LoadId, content: str) -> Batch | None:
         """A batch of this very content that may be or become active, and whose record was lost.
@@ -47,15 +54,17 @@ class OtherBatches:
                 return batch
         return None
 
-    def require_none(self, seen: Sequence[Batch], own: Batch | None = None) -> None:
-        """Stop before two batches of the partition can be active at once.
+    def require_none(
+        self, seen: Sequence[Batch], records: Sequence[LedgerRecord] = (), own: Batch | None = None
+    ) -> None:
+        """Stop before two batches of the partition can be active at once, or where they are.
 
         An open batch from this lake that no record names is an orphan of a crash: no run can complete it without a
         record, so it is aborted. Of an open batch from elsewhere and ``own`` the older one continues.
         """
         for batch in seen:
             state = outlook(batch.status)
-            if state not in MAY_BECOME_ACTIVE:
+            if state not in MAY_BECOME_ACTIVE or (state is BatchOutlook.OPEN and batch.day is None):
                 continue
             if state is BatchOutlook.OPEN:
                 if self.history.lake_id is not None and batch.tag(LAKE_TAG) == self.history.lake_id:
@@ -69,11 +78,32 @@ class OtherBatches:
                     "Make sure that only one installation loads into this dataset; abort the batch in AEP if no run "
                     "is filling it. Nothing of it is visible yet.",
                 )
-            raise UnknownBatch(
-                f"AEP holds batch {batch.id} ({batch.status or 'without a status'}) of partition "
-                f"{self.workspace.partition}, which the ledger in {self.workspace.lake.url} does not know: it was "
-                "loaded from another lake, or this lake is an older copy.",
-                f"Nothing was loaded. Correct the lake's address; or read the ledger back from AEP: mixpanel-aep "
-                f"recover {self.workspace.pipeline.name} {self.workspace.partition}; or this batch alone: mixpanel-aep "
-                f"ledger adopt {self.workspace.pipeline.name} {self.workspace.partition} --batch {batch.id} --why TEXT.",
+            raise self._unknown(batch, records)
+
+    def _unknown(self, batch: Batch, records: Sequence[LedgerRecord]) -> UnknownBatch:
+        pipeline, day, status = (
+            self.workspace.pipeline.name,
+            self.workspace.partition,
+            batch.status or "nothing",
+        )
+        adopt = f"mixpanel-aep ledger adopt {pipeline} {day} --batch {batch.id} --why TEXT"
+        if batch.day is None:
+            return UnknownBatch(
+                f"AEP holds batch {batch.id} ({status}), whose externalId begins as this project's do but names no day: "
+                f"its rows may be rows of any day of pipeline {pipeline}.",
+                f"Nothing was loaded. mixpanel-aep verify {pipeline} says which of its rows are there twice. Revert the "
+                "batch in AEP, and load rows of your own under an externalId that does not begin with mixpanel-aep-.",
             )
+        if (record := next((r for r in reversed(records) if r.batch == batch.id), None)) is not None:
+            was = {"failed": "failed", "gone": "gone", "active": "replaced"}.get(record.kind, "given up")
+            return UnknownBatch(
+                f"Record {record.number} of the ledger of partition {day} calls batch {batch.id} {was}; AEP now calls "
+                f"it {status}.",
+                f"Nothing was loaded. Its rows may be there twice: revert it in AEP. If they are not: {adopt}.",
+            )
+        return UnknownBatch(
+            f"AEP holds batch {batch.id} ({status}) of partition {day}, which the ledger in "
+            f"{self.workspace.lake.url} does not know: it was loaded from another lake, or this lake is an older copy.",
+            f"Nothing was loaded. Correct the lake's address; or read the ledger back from AEP: mixpanel-aep recover "
+            f"{pipeline} {day}; or this batch alone: {adopt}.",
+        )

@@ -46,14 +46,26 @@ def record_active(work: BatchLoader, batch: str) -> None:
     work.record("active", batch, replaces=replaces, counts={"active": rows})
 
 
-def unconfirmed(workspace: Workspace, batch: str) -> BatchUnconfirmed:
-    """The error for a batch that AEP does not confirm: it is asked again, and then a person decides."""
+def unconfirmed(workspace: Workspace, batch: str, status: str | None) -> BatchUnconfirmed:
+    """The error for a batch that AEP does not confirm: it is asked again, and then a person decides.
+
+    ``status``: what AEP calls it; None where AEP does not list it.
+    """
     pipeline, day = workspace.pipeline.name, workspace.partition
+    if status is None or outlook(status) is BatchOutlook.REFUSED:
+        hint = (
+            "If it stays so, look at the dataset in AEP, then write down what is true: mixpanel-aep ledger release "
+            f"{pipeline} {day} --batch {batch} --why TEXT makes the next run load those rows again."
+        )
+    else:
+        hint = (
+            "If it stays so for a day, ask Adobe about the batch, or end it in AEP (abort it, or delete it); the next run "
+            "then loads its rows again."
+        )
+    says = "does not list it" if status is None else f"calls it {status or 'nothing'}"
     return BatchUnconfirmed(
-        f"The ledger of partition {day} names batch {batch}, but AEP does not say now that it is there and active.",
-        "This run asks again when it is retried. If it stays so, look at the dataset in AEP, then write down what is "
-        f"true: mixpanel-aep ledger release {pipeline} {day} --batch {batch} --why TEXT makes the next run load those "
-        "rows again.",
+        f"The ledger of partition {day} names batch {batch}; AEP {says}.",
+        f"This run asks again when it is retried. {hint}",
     )
 
 
@@ -82,18 +94,23 @@ def record_failed(work: BatchLoader, batch: str) -> None:
             work,
             batch,
             why,
-            "Its rows should be active in AEP under another batch: look there. No new batch is made of them, "
-            "however often the task is cleared; ask Adobe if they are missing.",
+            "Its rows should be active in AEP under another batch: look there. No new batch is made of them, however "
+            "often the task is cleared. If they are missing: mixpanel-aep ledger release "
+            f"{work.workspace.pipeline.name} {work.workspace.partition} --batch {batch} --why TEXT; the next run then "
+            "loads the day.",
         )
     record = next(record for record in reversed(work.records) if record.batch == batch)
     kept = _keep_failed_rows(work, batch, record.staged)
     work.record("failed", batch, note=why, counts={"refused": kept})
     if record.content == work.staged.content:  # else an earlier run's; this one's is still to come
+        named = bool(kept) or " at " in why or "rows" in why
         raise _refused(
             work,
             batch,
             why,
-            "Nothing of it is visible. Correct the mapping or the schema, then clear the task transform.",
+            "Nothing of it is visible. Correct the mapping or the schema, then clear the task transform."
+            if named
+            else "Nothing of it is visible. AEP failed without naming a row; clear ingest once, then ask Adobe.",
         )
 
 

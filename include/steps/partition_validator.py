@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +22,7 @@ from include.quality.leaves import leaf_paths
 from include.quality.partition import DayEvents, PartitionFacts, failing, partition_expectations
 from include.quality.suite import Screen, failing_rows
 from include.steps.day_counts import COUNTED, DayCounts
+from include.steps.day_rows import RowFile
 from include.steps.refused_rows import RefusedRows
 from include.steps.row_chunks import row_chunks
 from include.steps.workspace import Workspace
@@ -54,8 +55,12 @@ class PartitionValidator:
     form: str | None = None
     """``AEP_FORM`` where every valid file has it."""
     mapped_rows: int = 0
-    _kept: list[LakeFile | tuple[Path, int]] = field(default_factory=list)
-    """The valid files: those of transform, and those that were written again, with their rows."""
+    other_events: int = 0
+    """Valid rows whose event names are not in ``counts``."""
+    row_warned: Counter[Reason] = field(default_factory=Counter)
+    """What rows alone were warned about."""
+    _kept: list[RowFile] = field(default_factory=list)
+    """The valid files: those of transform, and those that were written again."""
     _valid_paths: list[Path] = field(default_factory=list)
 
     @cached_property
@@ -67,12 +72,20 @@ class PartitionValidator:
     def valid(self) -> int:
         return self.mapped_rows - self.refused.rows
 
+    @property
+    def valid_own(self) -> int:
+        """The valid rows of the files that were checked."""
+        return sum(each.rows for each in self._kept)
+
     def refuse_useless_mappings(self, mapped: Manifest) -> None:
         """A field into which not one value of a day goes is mapped wrongly: reported before anything is staged.
 
         A number that its field cannot hold exactly, a fraction above all, stays in the unmapped JSON and is counted;
-        it may be true of every value of a day, and is not a mistake of the mapping.
+        it may be true of every value of a day, and is not a mistake of the mapping. Where a delta cannot tell how many
+        values do not fit, its base has shown that some do.
         """
+        if "not_converted" in mapped.details.get("at_most", ()):
+            return
         inexact = mapped.details.get("inexact", {})
         never = [
             name
@@ -85,13 +98,13 @@ class PartitionValidator:
                 f"Map it to a field of another type in {self.workspace.pipeline.mapping}, or correct the field group.",
             )
 
-    def run(self, mapped: Manifest, paths: list[Path]) -> None:
-        """Validate the rows of transform's files. ``paths``: the files on local disk, in the manifest's order."""
+    def run(self, files: Sequence[RowFile]) -> None:
+        """Validate the rows of transform's files."""
         import pyarrow.parquet as pq
 
-        if not paths:  # an empty day: nothing to check, and Great Expectations is not even loaded
+        if not files:  # an empty day: nothing to check, and Great Expectations is not even loaded
             return
-        sources = [pq.ParquetFile(path) for path in paths]
+        sources = [pq.ParquetFile(file.path) for file in files]
         columns = {path for source in sources for path in leaf_paths(source.schema_arrow)}
         self.specs = derive(self.schema, columns, _rules(self.workspace, self.now))
         self._require_columns({path[0] for path in columns})
@@ -104,16 +117,16 @@ class PartitionValidator:
                         self.counts.add(chunk)
                         self.mapped_rows += chunk.num_rows
         suspects = screen.failed()
-        for path, source, file in zip(paths, sources, mapped.files, strict=True):
-            self._settle(path, source, file, suspects)
+        for source, file in zip(sources, files, strict=True):
+            self._settle(source, file, suspects)
         self._require_explained(suspects - self.failed.keys())
         if all(
-            has_aep_form(source) or not isinstance(kept, LakeFile)
-            for source, kept in zip(sources, self._kept, strict=True)
+            has_aep_form(source) or kept != file
+            for source, file, kept in zip(sources, files, self._kept, strict=True)
         ):
             self.form = AEP_FORM
 
-    def _settle(self, path: Path, source: Any, file: LakeFile, suspects: set[int]) -> None:
+    def _settle(self, source: Any, file: RowFile, suspects: set[int]) -> None:
         """Find the rows of a file that fail; write it again without those that are refused."""
         import numpy as np
 
@@ -134,13 +147,13 @@ class PartitionValidator:
                 refused[number] = rows
         if not refused:
             self._kept.append(file)
-            self._valid_paths.append(path)
+            self._valid_paths.append(file.path)
             return
         target = self.scratch / f"valid-{len(self._kept):05}.parquet"
         kept = self.refused.split(
             source, target, {self.specs[n].reason: rows for n, rows in refused.items()}, self.counts
         )
-        self._kept.append((target, kept))
+        self._kept.append(RowFile(target, kept, None))
         if kept:
             self._valid_paths.append(target)
 
@@ -159,7 +172,8 @@ class PartitionValidator:
         ``as_exported``: events by name as they came, for schemas that have no ``eventType``.
         """
         by_event = +self.counts.by_event
-        self.by_event = DayEvents(by_event) if by_event else as_exported
+        self.row_warned = +self.warned
+        self.by_event = DayEvents(by_event, self.other_events) if by_event else as_exported
         quality = self.workspace.pipeline.quality
         double = self.counts.double_ids(self._valid_paths) if self.valid else 0
         facts = PartitionFacts(self.valid, double, self.by_event)
@@ -182,11 +196,11 @@ class PartitionValidator:
         """The valid files: transform's own where all their rows are valid, and the others uploaded into ``folder``."""
         files = []
         for number, kept in enumerate(self._kept):
-            if isinstance(kept, LakeFile):
-                files.append(kept)
-            elif kept[1]:
+            if kept.stored is not None:
+                files.append(kept.stored)
+            elif kept.rows:
                 key = f"{folder}/part-{number:05}.parquet"
-                files.append(upload_file(self.workspace.lake, key, *kept))
+                files.append(upload_file(self.workspace.lake, key, kept.path, kept.rows))
         return tuple(files)
 
     def _require_columns(self, names: set[str]) -> None:
@@ -230,7 +244,7 @@ def _rules(workspace: Workspace, now: datetime) -> RowRules:
         now=now,
         first=day_start(day, zone),
         latest=latest_instant(day, zone),
-        profile=pipeline.aep.profile,
+        profile=bool(pipeline.aep.profile),
         severity=_severity(workspace),
     )
 

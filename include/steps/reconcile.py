@@ -37,6 +37,11 @@ def days_to_reconcile(pipeline: Pipeline, now: datetime) -> list[date]:
     return [day for day in days if day >= pipeline.start_date]
 
 
+def window_start(pipeline: Pipeline, now: datetime) -> date:
+    """Return the first day that is refreshed; with ``late_days: 0`` the day after the last settled one."""
+    return min(days_to_reconcile(pipeline, now), default=last_settled_day(pipeline, now) + timedelta(days=1))
+
+
 def late_beyond_window(
     lake: Lake, pipeline: Pipeline, mixpanel: Exporter, before: date, now: datetime
 ) -> dict[date, int]:

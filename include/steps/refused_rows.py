@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,13 @@ from include.steps.day_counts import DayCounts
 from include.steps.jsonl import gzip_writer
 from include.steps.workspace import Workspace
 from include.xdm.aep_parquet import AepParquetWriter
+
+
+def reason_of(record: Mapping[str, Any]) -> Reason:
+    """Return the reason of a record that ``Reason.record`` made."""
+    limit = record["limit"]
+    return Reason(record["field"], record["expectation"], tuple(limit) if isinstance(limit, list) else limit)
+
 
 _EXAMPLES = 3
 _WRITTEN_ROWS = 2_000
@@ -67,6 +74,14 @@ class RefusedRows:
                     counts.take_out(RowChunk(rows))
         writer.close()
         return kept
+
+    def keep(self, records: Iterable[bytes]) -> None:
+        """Take quarantine records of rows that were refused before."""
+        with gzip_writer(self._path, append=True) as quarantine:
+            for record in records:
+                quarantine.write(record)
+                self.rows += 1
+                self.reasons.update(map(reason_of, json.loads(record)["reasons"]))
 
     def _quarantine(
         self, table: Any, positions: Any, reasons: Mapping[Reason, Any], quarantine: gzip.GzipFile

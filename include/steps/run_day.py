@@ -49,7 +49,10 @@ class DayRun:
     def opened(self) -> OpenedHistory:
         """The history of the pipeline's dataset; asked for once."""
         place = self.workspace
-        return open_history(place.lake, place.pipeline, self.aep, self.source, place.partition.day)
+        opened = open_history(place.lake, place.pipeline, self.aep, self.source, place.partition.day)
+        if self.replace:
+            opened.require_may_replace(place.pipeline.name)
+        return opened
 
     @property
     def history(self) -> History:

@@ -15,6 +15,7 @@ from include.lake.lake import sha256_file
 from include.lake.manifest import LakeFile, Manifest, upload_file
 from include.quality.rows import iso, present
 from include.steps.choose import UnloadedRows
+from include.steps.day_rows import DayRows
 from include.steps.id_sets import copy_ids, write_ids
 from include.steps.origin import made_of, require_exported_from, require_one_recipe, source_of
 from include.steps.workspace import DATA_VERSION, Workspace
@@ -22,8 +23,8 @@ from include.xdm.aep_parquet import AEP_FORM, AepParquetWriter
 
 FILE_ROWS = 500_000
 """Rows of one staged file: some 100 MB, below AEP's 256 MB for a single upload; a larger file is sent in chunks."""
-MOST_FILES, MOST_BYTES = 1500, 100_000_000_000
-"""What AEP takes as one batch (EP:ingestion/guardrails.md)."""
+MOST_FILES, MOST_BYTES = 25_000, 1_000_000_000_000
+"""What AEP ingests as one batch, 1 TB; it recommends less than 10,000 files and 100 GB (EP:ingestion/guardrails.md)."""
 
 
 def stage_partition(
@@ -75,8 +76,8 @@ def stage_partition(
         workspace.scratch() as scratch,
         closing(UnloadedRows(workspace, mapped, valid, active, scratch)) as unloaded,
     ):
-        if unloaded.is_everything and _can_be_sent(valid, file_format):
-            files = list(valid.files)
+        if unloaded.is_everything and _can_be_sent(workspace, valid, file_format):
+            files = _as_they_are(unloaded.day, digest)
             _require_room(workspace, files)
         else:
             files = _written(workspace, unloaded, scratch, digest)
@@ -98,13 +99,31 @@ def stage_partition(
     )
 
 
-def _can_be_sent(valid: Manifest, file_format: str) -> bool:
+def _can_be_sent(workspace: Workspace, valid: Manifest, file_format: str) -> bool:
     """Whether the valid files are what would be written: then the staged output names them, and nothing is copied."""
-    return (
-        file_format == "parquet"
-        and valid.details.get("form") == AEP_FORM
-        and all(file.rows <= FILE_ROWS for file in valid.files)
+    base = workspace.base_of(valid)
+    return file_format == "parquet" and all(
+        each.details.get("form") == AEP_FORM and all(file.rows <= FILE_ROWS for file in each.files)
+        for each in (valid, base)
+        if each is not None and (each is valid or each.files)
     )
+
+
+def _as_they_are(day: DayRows, digest: str) -> list[LakeFile]:
+    """The valid files; of a base, those with superseded rows are written again without them."""
+    if day.manifest.delta is None:
+        return list(day.manifest.files)
+    folder = day.workspace.partition.output("stage", digest)
+    return [
+        file.stored
+        or upload_file(
+            day.workspace.lake,
+            f"{folder}/events-{sha256_file(file.path)[:16]}.parquet",
+            file.path,
+            file.rows,
+        )
+        for file in day.files()
+    ]
 
 
 def _written(workspace: Workspace, unloaded: UnloadedRows, scratch: Path, digest: str) -> list[LakeFile]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 from include.errors import PartitionRefused, TooManyQuarantined
-from include.lake.manifest import Manifest, digest_of
+from include.lake.manifest import Delta, Manifest, delta_fields, digest_of
 from include.quality.constraints import Reason
 from include.quality.report import Report, render
+from include.steps.day_rows import DayRows, RowFile
 from include.steps.partition_validator import PartitionValidator
 from include.steps.previous_days import events_before, events_of
 from include.steps.transform.dropped import dropped_by_reason
+from include.steps.valid_base import ValidBase, warning_records
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.lines import REASONS
 from include.xdm.schema import XdmSchema
@@ -36,48 +41,112 @@ def validate_partition(workspace: Workspace, mapped: Manifest, *, with_files: bo
     inputs = {
         "transform": mapped.digest,
         "schema": mapped.inputs["schema"],
-        "quality": digest_of({**quality.model_dump(mode="json"), "profile": workspace.pipeline.aep.profile}),
+        "quality": digest_of(
+            {**quality.model_dump(mode="json"), "profile": bool(workspace.pipeline.aep.profile)}
+        ),
         "data_version": str(DATA_VERSION),
     }
     output = workspace.find_output("validate", inputs, with_files=with_files)
-    if output.manifest is not None:
-        return output.manifest
-    digest = output.digest
+    base = None if output.manifest else _validated_base(workspace, mapped, inputs)
+    as_delta = (
+        workspace.find_output("validate", {**inputs, "base": base.digest}, with_files=with_files)
+        if base is not None
+        else None
+    )
+    found = output.manifest or (as_delta.manifest if as_delta else None)
+    if found is not None:
+        return found
     schema = workspace.schema(inputs["schema"])
     with workspace.scratch() as scratch:
-        validator = PartitionValidator(workspace, schema, scratch, datetime.fromisoformat(mapped.created_at))
-        validator.refuse_useless_mappings(mapped)
-        validator.run(mapped, workspace.local_files(mapped, scratch))
+        day = DayRows(workspace, mapped, scratch)
+        validator = _validate_delta(day, base, schema, scratch) if base is not None else None
+        if validator is not None and as_delta is not None:
+            output = as_delta
+        else:
+            base, validator = None, _validator(workspace, mapped, schema, scratch / "day")
+            validator.refuse_useless_mappings(mapped)
+            validator.run(day.files())
         history = events_before(workspace, quality.history_days if validator.valid else 0)
         came = mapped.rows + mapped.counts.get("duplicates", 0)
         validator.run_partition(history, events_of(mapped, came))
-        report = _publish_report(workspace, digest, mapped, schema, validator)
-        quarantine = validator.refused.upload(workspace, digest)
+        report = _publish_report(workspace, output.digest, mapped, schema, validator, base)
+        details = {
+            "quarantine": validator.refused.upload(workspace, output.digest),
+            "report": report,
+            **_details(validator),
+        }
         _refuse(workspace, mapped, validator, report)
-        files = validator.upload(workspace.partition.output("validate", digest))
-    by_event = Counter(validator.by_event.by_event).most_common(_MOST_EVENTS)
+        files = validator.upload(workspace.partition.output("validate", output.digest))
     return workspace.publish(
         step="validate",
-        digest=digest,
+        digest=output.digest,
         inputs=output.inputs,
         files=files,
         counts={
             "mapped": mapped.rows,
             "valid": validator.valid,
             "quarantined": validator.refused.rows,
-            "warnings": validator.warned.total(),
+            "warnings": (+validator.warned).total(),
         },
-        details={
-            "quarantine": quarantine,
-            "reasons": _by_sentence(validator.refused.reasons),
-            "warnings": _by_sentence(validator.warned),
-            "report": report,
-            "expectations": len(validator.specs),
-            "by_event": dict(by_event),
-            "other_events": validator.by_event.total - sum(count for _, count in by_event),
-            "form": validator.form,
-        },
+        **_about(mapped, base, validator.valid, details),
     )
+
+
+def _about(mapped: Manifest, base: Manifest | None, valid: int, details: dict[str, Any]) -> dict[str, Any]:
+    """The details of the manifest; those of a delta say what of its base is not in the day."""
+    if base is None:
+        return {"details": details}
+    without = mapped.delta.without if mapped.delta else None
+    return delta_fields(Delta(base=base.digest, rows=valid, without=without), details)
+
+
+def _details(validator: PartitionValidator) -> dict[str, Any]:
+    """What the verdict says by name; ``rows`` is what a refresh of the day adds its own rows to."""
+    by_event = Counter(validator.by_event.by_event).most_common(_MOST_EVENTS)
+    return {
+        "reasons": _by_sentence(validator.refused.reasons),
+        "warnings": _by_sentence(+validator.warned),
+        "expectations": len(validator.specs),
+        "by_event": dict(by_event),
+        "other_events": validator.by_event.total - sum(count for _, count in by_event),
+        "form": validator.form,
+        "rows": {
+            "by_hour": +validator.counts.by_hour,
+            "warnings": warning_records(validator.row_warned),
+            "has_event_type": bool(+validator.counts.by_event),
+        },
+    }
+
+
+def _validated_base(workspace: Workspace, mapped: Manifest, inputs: Mapping[str, str]) -> Manifest | None:
+    """What the base of mapped rows was validated to, by the same rules; its files may have been removed."""
+    if mapped.delta is None:
+        return None
+    return workspace.find_output("validate", {**inputs, "transform": mapped.delta.base}).manifest
+
+
+def _validator(
+    workspace: Workspace, mapped: Manifest, schema: XdmSchema, scratch: Path
+) -> PartitionValidator:
+    scratch.mkdir()
+    return PartitionValidator(workspace, schema, scratch, datetime.fromisoformat(mapped.created_at))
+
+
+def _validate_delta(
+    day: DayRows, base: Manifest, schema: XdmSchema, scratch: Path
+) -> PartitionValidator | None:
+    """The verdict on a day whose base is validated; None where the base does not tell enough, and all rows are read."""
+    workspace, mapped = day.workspace, day.manifest
+    if not workspace.has_files(base):
+        return None
+    validator, superseded = (
+        _validator(workspace, mapped, schema, scratch / name) for name in ("delta", "superseded")
+    )
+    validator.refuse_useless_mappings(mapped)
+    own = zip(day.own_paths, mapped.files, strict=True)
+    validator.run([RowFile(path, file.rows, file) for path, file in own])
+    known = ValidBase(base, day, superseded.scratch).add_to(validator, superseded)
+    return validator if known else None
 
 
 def _by_sentence(reasons: Counter[Reason]) -> dict[str, int]:
@@ -85,7 +154,12 @@ def _by_sentence(reasons: Counter[Reason]) -> dict[str, int]:
 
 
 def _publish_report(
-    workspace: Workspace, digest: str, mapped: Manifest, schema: XdmSchema, validator: PartitionValidator
+    workspace: Workspace,
+    digest: str,
+    mapped: Manifest,
+    schema: XdmSchema,
+    validator: PartitionValidator,
+    base: Manifest | None,
 ) -> str:
     refused = validator.refused
     reasons = {f"{reason}: {REASONS[reason]}": n for reason, n in mapped.details["reasons"].items()}
@@ -99,7 +173,9 @@ def _publish_report(
             reasons={**reasons, **_by_sentence(refused.reasons)},
             examples={reason.sentence: shown for reason, shown in refused.examples.items()},
             broken=[reason.sentence for reason in validator.broken],
-            warnings=_by_sentence(validator.warned),
+            warnings=_by_sentence(+validator.warned),
+            base=base.digest if base is not None else "",
+            checked=sum(file.rows for file in mapped.files) if base is not None else mapped.rows,
             not_converted=mapped.details["not_converted"],
             dropped_identities=dropped_by_reason(mapped),
             unmapped=dict(islice(mapped.details.get("unmapped", {}).items(), 30)),

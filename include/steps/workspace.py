@@ -15,8 +15,9 @@ from include.config.model import Pipeline
 from include.errors import BadManifest, ConfigError, FilesRemoved, LakeError
 from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey, schema_key, step_of
-from include.lake.lake import Lake, sha256_file
+from include.lake.lake import Lake
 from include.lake.manifest import LakeFile, Manifest, Step, digest_of
+from include.lake.records import read_record
 from include.steps.scratch import scratch_folder
 from include.xdm.schema import XdmSchema, parse_schema
 
@@ -95,14 +96,25 @@ class Workspace:
         raise AssertionError("count does not end")
 
     def has_files(self, manifest: Manifest) -> bool:
-        """Whether all files of an output are there, and stay for as long as a step may take."""
+        """Whether all files of an output, and of its base, are there, and stay for as long as a step may take."""
         if self._is_removed(manifest.step, manifest.digest):
             return False
-        return all(self.lake.has(key) for key in manifest.keys)
+        if not all(self.lake.has(key) for key in manifest.keys):
+            return False
+        base = self.base_of(manifest)
+        return base is None or self.has_files(base)
+
+    def base_of(self, manifest: Manifest) -> Manifest | None:
+        """The output that a delta is based on; None: the output is the whole day.
+
+        Raises:
+            BadManifest: it is not there.
+        """
+        return self.require(manifest.step, manifest.delta.base) if manifest.delta else None
 
     def _is_removed(self, step: Step, digest: str) -> bool:
         """Whether a cleaning has removed the files of an output, or will soon."""
-        return self.lake.has(self.partition.removal(step, digest))
+        return read_record(self.lake, self.partition.removal(step, digest)) is not None
 
     def require(self, step: Step, digest: str) -> Manifest:
         """The manifest that a later step builds on.
@@ -129,7 +141,7 @@ class Workspace:
         return manifests.publish(self.lake, self.partition, manifest)
 
     def local_files(self, manifest: Manifest, scratch: Path) -> list[Path]:
-        """The manifest's files on local disk, their bytes checked against it.
+        """The manifest's own files on local disk, their bytes checked against it; of a delta they are not the day.
 
         Raises:
             FilesRemoved: a cleaning has removed them, or they are missing.
@@ -142,7 +154,7 @@ class Workspace:
         ]
 
     def local_file(self, file: LakeFile, target: Path, manifest: Manifest) -> Path:
-        """A file of an output on local disk, at ``target`` where the lake is not a folder, its bytes checked.
+        """A file of an output on local disk, at ``target``, its bytes checked as they were copied.
 
         Raises:
             FilesRemoved: a cleaning has removed it, or it is missing.
@@ -165,17 +177,17 @@ class Workspace:
 
     def _local_file(self, file: LakeFile, target: Path, manifest: Manifest) -> Path:
         try:
-            path = self.lake.download(file.key, target)
+            found = self.lake.download(file.key, target)
         except LakeError:
             if self.lake.has(file.key):
                 raise
             raise self._removed(manifest) from None
-        if path.stat().st_size != file.bytes or sha256_file(path) != file.sha256:
+        if (found.bytes, found.sha256) != (file.bytes, file.sha256):
             raise BadManifest(
                 f"{self.lake.uri(file.key)} is not the file that its manifest describes.",
                 f"The file was changed; remove the folder and run {step_of(file.key)} again.",
             )
-        return path
+        return found.path
 
     def save_schema(self, schema: XdmSchema) -> None:
         """Keeps the schema that a run uses, by digest, for every later step and for whoever asks later."""

@@ -30,7 +30,7 @@ def aep_schema(schema: Any) -> Any:
 
 
 def open_parquet(path: Path, schema: Any, distinct: Collection[str] = (), compression: str = "snappy") -> Any:
-    """Open a ``pyarrow.parquet.ParquetWriter`` that keeps no Arrow schema, as AEP takes it.
+    """Open a ``pyarrow.parquet.ParquetWriter`` that keeps no Arrow schema, as AEP takes it, and no statistics.
 
     ``distinct``: paths of columns whose values hardly repeat, which get no dictionary.
     """
@@ -38,8 +38,9 @@ def open_parquet(path: Path, schema: Any, distinct: Collection[str] = (), compre
 
     repeating = [name for name in _column_paths(schema) if name not in distinct]
     return pq.ParquetWriter(
-        path, schema, compression=compression, store_schema=False, use_dictionary=repeating or False
-    )
+        path, schema, compression=compression, store_schema=False, use_dictionary=repeating or False,
+        write_statistics=False,
+    )  # fmt: skip
 
 
 class AepParquetWriter:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.xdm.functions.registry import Failure, Function, required
 from include.xdm.functions.values import Json, array, json_array, json_object, members
 from include.xdm.language.paths import EACH, Path
 from include.xdm.language.types import Type
-from include.xdm.mapping import FieldMapping
+
+if TYPE_CHECKING:
+    from include.xdm.mapping import FieldMapping
 
 _Tree = dict[Any, Any]
 _Source = tuple[Any, ...]
@@ -52,15 +54,20 @@ def assembly(number: int, wanted: Sequence[Part]) -> Function:
     """Return a function that takes one value per part and gives the JSON of an array or object, or null.
 
     The ``[*]`` of a part's two paths go in step; a value that is not an array counts as an array of one. A value that is
-    not there leaves a gap.
+    not there leaves a gap. A part without ``[*]`` in its source goes into every item that other parts have made.
     """
-    parts = [(part.inside, part.source, part.member) for part in wanted]
+    parts = [
+        (part.inside, (*part.source, _As(part.member)) if part.member else part.source) for part in wanted
+    ]
+    # Those that go into every item come last, because they make none.
+    order = sorted(range(len(parts)), key=lambda n: _is_for_all(*parts[n]))
 
     def assemble(*values: Json | None) -> Json | None:
         tree: _Tree = {}
-        for value, (inside, source, member) in zip(values, parts, strict=True):
+        for n in order:
+            (inside, source), value = parts[n], values[n]
             if value is not None:
-                _put(tree, inside, (*source, _As(member)) if member else source, value)
+                _put(tree, inside, source, value)
         made = _write(tree)
         return None if made == "null" else made
 
@@ -75,7 +82,18 @@ class _As(NamedTuple):
     member: str
 
 
+def _is_for_all(inside: Path, source: _Source) -> bool:
+    return EACH in inside and EACH not in source
+
+
 def _put(tree: _Tree, inside: Path, source: _Source, value: Json) -> None:
+    if _is_for_all(inside, source):
+        found, here = _descend(value, source), inside.index(EACH)
+        items = _there(tree, inside[:here])
+        for item in items.values() if found != "null" else ():
+            if isinstance(item, dict):
+                _put(item, inside[here + 1 :], (), found)
+        return
     if EACH not in source:
         found = _descend(value, source)
         if found != "null":
@@ -104,6 +122,14 @@ def _descend(value: Json, steps: _Source) -> Json:
         else:
             value = members(value).get(str(step), "null") if value.startswith("{") else "null"
     return value
+
+
+def _there(tree: _Tree, steps: Path) -> _Tree:
+    """The items that are at a place; none are made."""
+    here: Any = tree
+    for step in steps:
+        here = here.get(step) if isinstance(here, dict) else None
+    return here if isinstance(here, dict) else {}
 
 
 def _slot(tree: _Tree, steps: Path) -> _Tree:

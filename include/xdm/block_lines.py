@@ -1,131 +1,110 @@
-"""Parses a block of lines: all at once where it is certain that this reads each as by itself, else one by one."""
+"""Parses a block of lines: their values where those can be written again as received, else their texts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain, compress
 from typing import Any, NamedTuple
 
 import msgspec
 
-from include.xdm.identity import NOT_CONTENT, content_lines
+from include.xdm.exact_lines import ExactLines
+from include.xdm.identity import NOT_CONTENT
 from include.xdm.lines import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper_than, is_plain
-
-_FEW_BRACKETS = DEPTH_LIMIT - 2
-"""With so few in a line, none of them can be too deep."""
-_NEWLINE, _BRACKET, _OPENING, _CLOSING = b"\n[{}"
+from include.xdm.shape_writer import whole_objects
+from include.xdm.shapes import Properties, by_shape, encode_lines
 
 
-class _Event(msgspec.Struct, gc=False):
+class _RawEvent(msgspec.Struct, gc=False):
     event: str
     properties: dict[str, msgspec.Raw]
 
 
-_decode = msgspec.json.Decoder(_Event)
-_encode = msgspec.json.Encoder().encode
+_raw_decoder = msgspec.json.Decoder(_RawEvent)
 
 
 class ParsedLines(NamedTuple):
-    """Ordinary lines, read but not judged: their places in the block, names and properties; and the other places."""
+    """Ordinary lines, read but not judged, in the order of their shapes; and the places of the other lines."""
 
-    places: Sequence[int]
+    places: list[int]
     events: list[str]
-    properties: list[dict[str, msgspec.Raw]]
+    properties: Properties
     contents: list[bytes]
-    """By event a line of ``identity.content_lines``."""
-    names: set[str]
-    """Of all their properties."""
+    """By event the JSON of the properties that count in its content digest, sorted by name."""
     odd: list[int]
 
+    def only(self, chosen: Sequence[bool]) -> ParsedLines:
+        """The chosen ones of the ordinary lines."""
+        return ParsedLines(
+            list(compress(self.places, chosen)),
+            list(compress(self.events, chosen)),
+            self.properties.only(chosen),
+            list(compress(self.contents, chosen)),
+            self.odd,
+        )
 
-def read_together(block: bytes) -> ParsedLines | None:
-    """All lines with one call; None where it is not certain that this reads them as one by one."""
-    import numpy as np
 
-    characters = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero(characters == _NEWLINE)
-    # A newline between "}" and "{" can only stand between two values, so that each line holds one.
-    are_objects = (characters[ends - 1] == _CLOSING).all() and (characters[ends[:-1] + 1] == _OPENING).all()
-    if len(block) > LINE_LIMIT_BYTES or not are_objects or not block.startswith(b"{"):
-        return None
+def parse_lines(block: bytes) -> ParsedLines:
+    """Parse whole lines, each ending in a newline, none of them blank."""
+    exact = ExactLines(block)
+    one = _by_shape(exact, is_raw=False)
+    spelled: list[tuple[int, _RawEvent]] = []
+    odd: list[int] = []
+    for place, line in exact.others:
+        if (raw := _spelled(line)) is None:
+            odd.append(place)
+        else:
+            spelled.append((place, raw))
+    if not spelled:
+        return one._replace(odd=odd)
+    other = _by_shape([spelled], is_raw=True)
+    return ParsedLines(
+        one.places + other.places,
+        one.events + other.events,
+        one.properties + other.properties,
+        one.contents + other.contents,
+        odd,
+    )
+
+
+def _by_shape(pieces: Iterable[Iterable[tuple[int, Any]]], *, is_raw: bool) -> ParsedLines:
+    """Events with their places, by shape."""
+    places: list[int] = []
+    names: list[str] = []
+
+    def properties_of() -> Iterator[dict[str, Any]]:
+        for place, each in chain.from_iterable(pieces):
+            places.append(place)
+            names.append(each.event)
+            yield each.properties
+
+    properties, order = by_shape(properties_of(), is_raw=is_raw)
+    objects: list[Any] = []
+    for shape in properties.shapes:
+        kept = _content_places(shape.names)
+        objects += whole_objects(
+            tuple(shape.names[n] for n in kept), [shape.columns[n] for n in kept], shape.rows
+        )
+    contents = encode_lines(objects).split(b"\n")[:-1]
+    return ParsedLines([places[n] for n in order], [names[n] for n in order], properties, contents, [])
+
+
+@lru_cache(2_000)
+def _content_places(names: tuple[str, ...]) -> list[int]:
+    """The places of the names that count in a content digest, sorted by name."""
+    return sorted(
+        (place for place, name in enumerate(names) if name not in NOT_CONTENT), key=lambda place: names[place]
+    )
+
+
+def _spelled(line: bytes) -> _RawEvent | None:
+    """An event of which each property's text is kept."""
     try:
-        block.decode()
-        found = _decode.decode_lines(block)
+        found = _raw_decoder.decode(line)
+        line.decode()
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         return None
-    if len(found) != len(ends):
-        return None
-    events, properties = [each.event for each in found], [each.properties for each in found]
-    names = set().union(*properties)
-    contents = content_lines(properties, names)
-    lines = contents.split(b"\n")[:-1]
-    if _length(block, events, properties, names, contents) != len(block) or b"{}" in lines:
-        return None
-    return (
-        ParsedLines(range(len(ends)), events, properties, lines, names, [])
-        if _is_flat(block, characters, ends)
-        else None
-    )
-
-
-def _length(
-    block: bytes,
-    events: list[str],
-    properties: Sequence[dict[str, msgspec.Raw]],
-    names: set[str],
-    contents: bytes,
-) -> int:
-    """The length of a block that holds what was read of it, compactly, and nothing else.
-
-    A key that stands twice, a member that is not read, white space or a name in another spelling makes a block longer.
-    Every event has a property that counts in its content digest.
-    """
-    together = "".join(events)
-    texts = together.encode() if b"\\" not in block else _encode(together)[1:-1]
-    length = len(contents) + len(texts) + len('{"event":"","properties":}') * len(events)
-    for name in NOT_CONTENT:
-        if name in names:
-            values = [each[name] for each in properties if name in each]
-            length += len(b"".join(values)) + len(f',"{name}":') * len(values)
-    return length
-
-
-def _is_flat(block: bytes, characters: Any, ends: Any) -> bool:
-    """Whether it is certain that no value holds an object, nor is deep. ``ends``: the places of the newlines."""
-    import numpy as np
-
-    if block.count(b"{") != 2 * len(ends):
-        return False
-    brackets = np.flatnonzero(characters == _BRACKET)
-    return (
-        len(brackets) <= _FEW_BRACKETS
-        or int(np.bincount(np.searchsorted(ends, brackets)).max()) <= _FEW_BRACKETS
-    )
-
-
-def read_apart(block: bytes) -> ParsedLines:
-    """Parse the lines one by one."""
-    places, odd, events, properties = [], [], [], []
-    decode = _decode.decode
-    is_ascii = block.isascii()
-    for place, line in enumerate(block.split(b"\n")[:-1]):
-        try:
-            found = decode(line)
-            if not is_ascii:
-                line.decode()
-        except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
-            odd.append(place)
-            continue
-        # One level more: the depth of an event is that of its properties.
-        if (
-            len(line) > LINE_LIMIT_BYTES
-            or deeper_than(line, DEPTH_LIMIT)
-            or not is_plain(line, found.properties)
-        ):
-            odd.append(place)
-            continue
-        places.append(place)
-        events.append(found.event)
-        properties.append(found.properties)
-    names = set().union(*properties)
-    contents = content_lines(properties, names).split(b"\n")[:-1]
-    return ParsedLines(places, events, properties, contents, names, odd)
+    # One level more: the depth of an event is that of its properties.
+    is_odd = len(line) > LINE_LIMIT_BYTES or deeper_than(line, DEPTH_LIMIT)
+    return found if not is_odd and is_plain(line, found.properties) else None

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,25 +15,26 @@ from include.xdm.convert.column import Failure
 from include.xdm.convert.values import Value, parse_text
 from include.xdm.functions.arrow import on_row
 from include.xdm.functions.values import json_text
-from include.xdm.identity_columns import IdentityTexts, texts_of
+from include.xdm.identity_columns import reasons_of, texts_of
+from include.xdm.shape_writer import sparse_objects
+from include.xdm.shapes import Properties, Shape, encode, encode_lines
 from include.xdm.sources import Sources, is_present
 
-_encode = msgspec.json.Encoder()
-_COLON, _N, _QUOTE = b':n"'
 _NOTHING = (b"null", b'""')
+_MOST_SHAPES = 10_000
 
 
 @dataclass
 class Columns:
     """The columns of some events, all of one length.
 
-    ``fields``: by leaf number the converted values; ``failed``: by row the codes (``code_of``) of what did not convert.
-    ``identities``: by number the texts of identities that are properties; ``inputs``: by name what the expressions read. ``unmapped``: JSON texts.
+    ``fields``: by name of the spill (``CompiledMapping.columns`` and ``identity_columns``) the converted values, and what
+    the identities are; ``failed``: by row the codes (``code_of``) of what did not convert. ``inputs``: by name what the
+    expressions read. ``unmapped``: JSON texts.
     """
 
-    fields: dict[int, Any]
+    fields: dict[str, Any]
     failed: dict[int, list[int]]
-    identities: dict[int, IdentityTexts]
     inputs: dict[str, Any]
     unmapped: Any
 
@@ -49,66 +49,76 @@ def leaf_of(code: int) -> tuple[int, bool]:
     return code >> 1, bool(code & 1)
 
 
+class _Made(NamedTuple):
+    """The column of a leaf, its failures, and for each of several sources whether it is there."""
+
+    array: Any
+    failures: list[Failure]
+    there: list[list[bool]] | None = None
+
+
 @dataclass
 class ColumnBuilder:
     """Builds columns as a compiled mapping wants them. ``names`` counts the events that have an unmapped property."""
 
     compiled: CompiledMapping
     names: Counter[str] = field(default_factory=Counter)
+    _unmapped_places: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
     _assemblers: dict[int, Callable[..., tuple[Any, bool]]] = field(default_factory=dict)
 
-    def build(self, events: Sequence[str], properties: Sequence[dict[str, msgspec.Raw]]) -> Columns:
-        """Return the columns of events; takes the mapped properties out of ``properties``."""
+    def build(self, events: Sequence[str], properties: Properties) -> Columns:
+        """Return the columns of events."""
         compiled = self.compiled
-        sources = Sources(
-            events,
-            properties,
-            tuple(compiled.whole),
-            compiled.read_properties,
-            everything=compiled.reads_everything,
-        )
-        fields: dict[int, Any] = {}
+        sources = Sources(events, properties)
+        made: dict[str, _Made] = {}
         failed: dict[int, list[int]] = {}
         back: dict[int, set[str]] = {}
         for leaf in compiled.leaves:
-            fields[leaf.number], failures, chosen = self._leaf(leaf, sources)
-            for failure in failures:
+            name = compiled.columns[leaf.number]
+            if name not in made:
+                made[name] = self._leaf(leaf, sources)
+            for failure in made[name].failures:
                 failed.setdefault(failure.row, []).append(code_of(leaf.number, inexact=failure.inexact))
-            self._put_back(leaf, [failure.row for failure in failures], chosen, back)
-        identities = {
-            n: texts_of(sources.raw(identity.property))
-            for n, identity in enumerate(compiled.identities)
-            if identity.property is not None
-        }
-        inputs = self._inputs(sources)
-        return Columns(fields, failed, identities, inputs, self._unmapped(properties, sources, back))
+            self._put_back(leaf, made[name], back)
+        fields = {name: each.array for name, each in made.items()}
+        self._add_identities(fields, sources)
+        return Columns(fields, failed, self._inputs(sources), self._unmapped(properties, back))
 
-    def _leaf(self, leaf: Leaf, sources: Sources) -> tuple[Any, list[Failure], list[list[bool]] | None]:
-        """The column of a leaf, its failures, and for each of several sources whether it is there."""
-        if leaf.property is not None:
-            return *leaf.converter.from_raw(sources.raw(leaf.property)), None
+    def _add_identities(self, fields: dict[str, Any], sources: Sources) -> None:
+        """Adds the texts of identities that are properties, where no leaf has them, and why some are dropped."""
+        for n, name in self.compiled.identity_columns.items():
+            values = sources.property(str(self.compiled.identities[n].property))
+            if name in fields:
+                fields[f"d{n}"] = reasons_of(values)
+            else:
+                found = texts_of(values)
+                fields |= {name: found.texts, f"d{n}": found.reasons}
+
+    def _leaf(self, leaf: Leaf, sources: Sources) -> _Made:
+        if leaf.property is not None and leaf.property not in sources:
+            return _Made(leaf.converter.nulls(sources.rows), [])
         if leaf.parts:
-            return *self._assembled(leaf, sources), None
+            return _Made(*self._assembled(leaf, sources))
         found = [sources.values(path) for path in leaf.sources]
         if len(found) == 1:
-            return *leaf.converter.from_values(found[0]), None
+            return _Made(*leaf.converter.from_values(found[0]))
         there = [list(map(is_present, values)) for values in found]
         values = [next(filter(is_present, each), None) for each in zip(*found, strict=True)]
-        return *leaf.converter.from_values(values), there
+        return _Made(*leaf.converter.from_values(values), there)
 
-    def _put_back(
-        self, leaf: Leaf, failures: Sequence[int], there: list[list[bool]] | None, back: dict[int, set[str]]
-    ) -> None:
+    def _put_back(self, leaf: Leaf, made: _Made, back: dict[int, set[str]]) -> None:
         """Notes the properties that a leaf took out and did not carry: they failed, or an earlier source was there."""
+        if not made.failures and made.there is None:
+            return
         names = [
             (place, str(s[1])) for place, s in enumerate(leaf.sources) if s[0] == "properties" and len(s) == 2
         ]
         for _, name in names:
-            for row in failures:
-                back.setdefault(row, set()).add(name)
-        for place, name in names if there else ():
+            for failure in made.failures:
+                back.setdefault(failure.row, set()).add(name)
+        for place, name in names if made.there else ():
             if place and leaf.sources[place] not in self.compiled.carried:
-                for row, earlier in enumerate(zip(*(there or [])[:place], strict=True)):
+                for row, earlier in enumerate(zip(*(made.there or [])[:place], strict=True)):
                     if any(earlier):
                         back.setdefault(row, set()).add(name)
 
@@ -142,43 +152,52 @@ class ColumnBuilder:
             made["event"] = pa.array(sources.values(("event",)), pa.string())
         return made
 
-    def _unmapped(
-        self, properties: Sequence[dict[str, msgspec.Raw]], sources: Sources, back: dict[int, set[str]]
-    ) -> Any:
+    def _unmapped(self, properties: Properties, back: dict[int, set[str]]) -> Any:
         """The unmapped JSON of each event, with what has to go back into it; nulls and empty texts are left out."""
         import pyarrow as pa
 
-        encoded = _encode.encode_lines(properties)
-        lines = encoded.split(b"\n")[:-1]
-        for row, line in enumerate(lines) if _may_hold_nothing(encoded) else ():
-            if b":null" in line or b':""' in line:
-                kept = properties[row]
-                for name in [name for name, value in kept.items() if bytes(value) in _NOTHING]:
-                    del kept[name]
-                lines[row] = _encode.encode(kept)
-        self.names.update(chain.from_iterable(properties))
+        objects: list[Any] = []
+        for shape in properties.shapes:
+            names, columns = self._unmapped_columns(shape)
+            objects += sparse_objects(names, columns, shape.rows)
+            for name, column in zip(names, columns, strict=True):
+                if rows := shape.rows - column.count(None):
+                    self.names[name] += rows
         if self.compiled.unmapped is None:
             return None
-        for row, names in back.items():
-            lines[row] = self._with(lines[row], row, names, sources)
+        lines = encode_lines(objects).split(b"\n")[:-1]
+        texts = {name: properties.texts(name) for name in set().union(*back.values())}
+        for row, again in back.items():
+            lines[row] = self._with(lines[row], {name: texts[name][row] for name in again})
         return pa.array([None if line == b"{}" else line for line in lines], pa.string())
 
-    def _with(self, line: bytes, row: int, names: set[str], sources: Sources) -> bytes:
-        found = {name: sources.raw(name)[row] for name in self.compiled.whole if name in names}
-        more = _encode.encode({name: value for name, value in found.items() if bytes(value) not in _NOTHING})
+    def _unmapped_columns(self, shape: Shape) -> tuple[tuple[str, ...], list[Sequence[Value]]]:
+        """The names and columns of what is not mapped whole; what is nothing is None."""
+        if shape.names not in self._unmapped_places:
+            if len(self._unmapped_places) >= _MOST_SHAPES:
+                self._unmapped_places.clear()
+            self._unmapped_places[shape.names] = [
+                place for place, name in enumerate(shape.names) if name not in self.compiled.whole
+            ]
+        places = self._unmapped_places[shape.names]
+        columns = [shape.columns[place] for place in places]
+        if shape.is_raw:
+            columns = [[None if bytes(v) in _NOTHING else v for v in column] for column in columns]
+        else:
+            columns = [[v if v != "" else None for v in c] if "" in c else c for c in columns]
+        return tuple(shape.names[place] for place in places), columns
+
+    def _with(self, line: bytes, texts: dict[str, Value]) -> bytes:
+        """The unmapped JSON with more properties, in the mapping set's order."""
+        found = {name: texts[name] for name in self.compiled.whole if name in texts}
+        more = encode({name: value for name, value in found.items() if not _is_nothing(value)})
         if more == b"{}":
             return line
         return more if line == b"{}" else line[:-1] + b"," + more[1:]
 
 
-def _may_hold_nothing(encoded: bytes) -> bool:
-    """Whether some value may be null or an empty text: what follows a colon is looked at, in a string too."""
-    import numpy as np
-
-    characters = np.frombuffer(encoded, np.uint8)
-    after_colon = np.flatnonzero(characters[:-2] == _COLON) + 1
-    first, second = characters[after_colon], characters[after_colon + 1]
-    return bool(((first == _N) | ((first == _QUOTE) & (second == _QUOTE))).any())
+def _is_nothing(value: Value) -> bool:
+    return value is None or value == "" or (isinstance(value, msgspec.Raw) and bytes(value) in _NOTHING)
 
 
 def _part_texts(part: Part, sources: Sources) -> Sequence[str | None]:

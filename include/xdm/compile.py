@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from include.xdm.assemble import Part, part_of
-from include.xdm.computed import CompiledExpressions, compile_expressions
 from include.xdm.convert.column import ColumnConverter
-from include.xdm.identity_bind import BoundIdentity
 from include.xdm.identity_inputs import CompiledIdentity
-from include.xdm.language.check import Typed
 from include.xdm.language.paths import Path
-from include.xdm.mapping import FieldMapping, MappingSet
 from include.xdm.schema import Kind, XdmField
+
+if TYPE_CHECKING:  # the other processes of a step, which start sooner without, are sent what is compiled
+    from include.xdm.computed import CompiledExpressions
+    from include.xdm.identity_bind import BoundIdentity
+    from include.xdm.language.check import Typed
+    from include.xdm.mapping import FieldMapping, MappingSet
 
 PROPERTIES: Path = ("properties",)
 """All properties together."""
@@ -63,6 +66,29 @@ class CompiledMapping:
     unmapped: tuple[str, ...] | None
     tops: tuple[str, ...]
     """The first names of all destinations, in the mapping set's order."""
+    primary_in_map: bool = True
+    """Whether ``identityMap`` names the primary identity; else a field does."""
+
+    @cached_property
+    def columns(self) -> dict[int, str]:
+        """By leaf the name of its spilled column; leaves that read one source as one kind of value share it."""
+        owners: dict[tuple[Any, ...], int] = {}
+        return {
+            leaf.number: f"c{owners.setdefault((leaf.sources, kind) if kind.is_scalar else (leaf.number,), leaf.number)}"
+            for leaf in self.leaves
+            for kind in [leaf.converter.field.kind]
+        }
+
+    @cached_property
+    def identity_columns(self) -> dict[int, str]:
+        """By identity that is a property the name of the spilled column of its texts: that of a leaf, if there is one."""
+        texts = {
+            leaf.property: self.columns[leaf.number]
+            for leaf in self.leaves
+            if leaf.converter.field.kind is Kind.STRING
+        }
+        names = {n: each.property for n, each in enumerate(self.identities) if each.property is not None}
+        return {n: texts.get(name, f"i{n}") for n, name in names.items()}
 
     @cached_property
     def read_properties(self) -> tuple[str, ...]:
@@ -92,6 +118,8 @@ def compile_mapping(
 ) -> CompiledMapping:
     """Compile a mapping set and the identities of its pipeline. ``now`` is what the function ``now()`` gives, ISO 8601."""
     made = {n: _leaf(n, m) for n, m in enumerate(mapping.mappings)}
+    from include.xdm.computed import compile_expressions
+
     by_sql = [n for n, m in enumerate(mapping.mappings) if _needs_sql(m)]
     compiled, of_identities = _identities(identities, len(made))
     computed = {**{n: mapping.mappings[n] for n in by_sql}, **of_identities}
@@ -108,6 +136,7 @@ def compile_mapping(
         tops=tuple(
             dict.fromkeys([m.destination[0] for m in mapping.mappings] + list((mapping.unmapped or ())[:1]))
         ),
+        primary_in_map=mapping.primary is None,
     )
 
 
@@ -115,6 +144,8 @@ def _identities(
     identities: Sequence[BoundIdentity], first: int
 ) -> tuple[tuple[CompiledIdentity, ...], dict[int, FieldMapping]]:
     """The identities, and their expressions, numbered from ``first``."""
+    from include.xdm.mapping import FieldMapping
+
     expressions: dict[int, FieldMapping] = {}
 
     def numbered(typed: Typed) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from include.xdm.language.paths import Path, parse_path, write_path
 from include.xdm.language.tree import LanguageError
@@ -63,9 +62,9 @@ def _not_found(steps: Path, number: int, here: XdmField, schema: XdmSchema) -> s
         return f"{before} is an array; write {before}[*].{step} or {before}[0].{step}"
     if not isinstance(step, str) and here.kind is not Kind.ARRAY:
         return f"{before} is no array; remove {write_path(steps[number : number + 1])}"
-    known = [f.dotted for f in schema.root.walk() if f.path and f.path[0] not in BUILT]
-    near = get_close_matches(path, known, n=1, cutoff=0.4)
-    return f"the schema has no field {path}" + (f"; nearest is {near[0]}" if near else "")
+    near = schema.names.nearest(path)
+    is_built = near is not None and near.partition(".")[0] in BUILT
+    return f"the schema has no field {path}" + (f"; nearest is {near}" if near and not is_built else "")
 
 
 _DATES = {Type.DATE, Type.STRING, Type.ANY}

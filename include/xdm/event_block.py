@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-import msgspec
-
 from include.mixpanel.reading import is_evidence
 from include.mixpanel.time import Reading
-from include.xdm.block_lines import ParsedLines, read_apart, read_together
-from include.xdm.identity import (
-    BEFORE_MERGE,
-    MERGE_MARKS,
-    compaction_key,
-    content_digests,
-    event_ids,
-)
-from include.xdm.sift import (
-    ENOUGH_EVIDENCE,
-    Sieve,
-    SiftedEvent,
-    distinct_id_as_ingested,
-    integer_of,
-    is_live,
-    string_of,
-)
+from include.xdm.block_lines import ParsedLines, parse_lines
+from include.xdm.convert.values import Value
+from include.xdm.identity import BEFORE_MERGE, compaction_keys, content_digests, event_ids
+from include.xdm.shapes import Properties, as_raw, by_shape, types_of
+from include.xdm.sift import ENOUGH_EVIDENCE, Sieve, SiftedEvent, integer_of, is_live, string_of
 
-_NULL = msgspec.Raw(b"null")
 _LONGEST_LIBRARY = 200
-
-
-_only_strings = msgspec.json.Decoder(list[str]).decode
-_values = msgspec.json.Decoder(list[Any]).decode
+_PLAIN_INTEGER = 10**17
 
 
 @dataclass
 class EventRows:
-    """Events that can be mapped, column by column; ``properties`` are JSON texts by name, as received."""
+    """Events that can be mapped, column by column, in the order of the shapes of ``properties``."""
 
     line_numbers: list[int] = field(default_factory=list)
     ids: list[bytes] = field(default_factory=list)
@@ -49,7 +31,7 @@ class EventRows:
     processed_ms: list[int] = field(default_factory=list)
     has_insert_id: list[bool] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
-    properties: list[dict[str, msgspec.Raw]] = field(default_factory=list)
+    properties: Properties = field(default_factory=Properties)
     contents: bytes = b""
     """8 bytes each, signed, most significant first."""
     compacted: list[int] = field(default_factory=list)
@@ -57,18 +39,20 @@ class EventRows:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def add(self, row: SiftedEvent) -> None:
-        """Appends one event."""
-        self.line_numbers.append(row.line_number)
-        self.ids.append(row.id)
-        self.timestamps_ms.append(row.timestamp_ms)
-        self.wall_seconds.append(row.wall_second)
-        self.processed_ms.append(row.processed_ms)
-        self.has_insert_id.append(row.has_insert_id)
-        self.events.append(row.event)
-        self.properties.append(row.properties)
-        self.contents += row.content.to_bytes(8, "big", signed=True)
-        self.compacted.append(row.compacted)
+    def add(self, events: Sequence[SiftedEvent]) -> None:
+        """Appends events that were read one by one."""
+        properties, order = by_shape([row.properties for row in events], is_raw=True)
+        rows = [events[n] for n in order]
+        self.line_numbers += [row.line_number for row in rows]
+        self.ids += [row.id for row in rows]
+        self.timestamps_ms += [row.timestamp_ms for row in rows]
+        self.wall_seconds += [row.wall_second for row in rows]
+        self.processed_ms += [row.processed_ms for row in rows]
+        self.has_insert_id += [row.has_insert_id for row in rows]
+        self.events += [row.event for row in rows]
+        self.properties += properties
+        self.contents += b"".join(row.content.to_bytes(8, "big", signed=True) for row in rows)
+        self.compacted += [row.compacted for row in rows]
 
 
 @dataclass
@@ -101,101 +85,92 @@ class BlockReader:
 
         ``block``: whole lines, each ending in a newline, none of them blank. ``first_line``: the number of its first line.
         """
-        parsed = read_together(block) or read_apart(block)
-        rows, odd = self._judge(parsed, block, first_line)
-        refused = []
-        if odd := sorted([*parsed.odd, *odd]):
-            lines = block.split(b"\n")
-            for place in odd:
-                self.log.line_number = first_line + place
-                found = self.sieve.event(first_line + place, lines[place])
-                if isinstance(found, SiftedEvent):
-                    rows.add(found)
-                else:
-                    refused.append(found)
+        parsed, times, odd = self._judged(parse_lines(block))
+        rows = self._rows(parsed, times, first_line) if parsed.events else EventRows()
+        found, refused = [], []
+        lines = block.split(b"\n") if odd else []
+        for place in odd:
+            self.log.line_number = first_line + place
+            verdict = self.sieve.event(first_line + place, lines[place])
+            if isinstance(verdict, SiftedEvent):
+                found.append(verdict)
+            else:
+                refused.append(verdict)
+        if found:
+            rows.add(found)
         return rows, refused
 
-    def _judge(self, parsed: ParsedLines, block: bytes, first_line: int) -> tuple[EventRows, list[int]]:
-        """The rows of events whose time is an ordinary one of the day, and the places of the others."""
-        times = _ints([p.get("time", _NULL) for p in parsed.properties])
+    def _judged(self, parsed: ParsedLines) -> tuple[ParsedLines, list[int], list[int]]:
+        """The events whose time is an ordinary one of the day, their times, and the places of all other lines."""
+        times = _integers(parsed.properties.texts("time"))
         low, high = self._limits
-        good = [low <= time < high if type(time) is int else False for time in times]
-        if all(good):
-            return self._rows(parsed, times, block, first_line), []
-        keep = [n for n, is_good in enumerate(good) if is_good]
-        odd = [parsed.places[n] for n, is_good in enumerate(good) if not is_good]
-        kept = ParsedLines(
-            [parsed.places[n] for n in keep],
-            [parsed.events[n] for n in keep],
-            [parsed.properties[n] for n in keep],
-            [parsed.contents[n] for n in keep],
-            parsed.names,
-            [],
-        )
-        return self._rows(kept, [times[n] for n in keep], block, first_line), odd
+        good = [time is not None and low <= time < high for time in times]
+        if not all(good):
+            odd = [place for place, is_good in zip(parsed.places, good, strict=True) if not is_good]
+            parsed = parsed.only(good)._replace(odd=[*parsed.odd, *odd])
+        kept = [time for time, is_good in zip(times, good, strict=True) if time is not None and is_good]
+        return parsed, kept, sorted(parsed.odd)
 
-    def _rows(self, parsed: ParsedLines, times: list[int], block: bytes, first_line: int) -> EventRows:
+    def _rows(self, parsed: ParsedLines, times: list[int], first_line: int) -> EventRows:
         sieve, events, properties = self.sieve, parsed.events, parsed.properties
-        if not events:
-            return EventRows()
         per_ms = 1 if sieve.time_in_ms else 1000
         wall_ms = [time * per_ms for time in times]
         seconds = [time // 1000 for time in times] if sieve.time_in_ms else times
+        numbers = [first_line + place for place in parsed.places]
         if self.log.rows < ENOUGH_EVIDENCE:
-            self._see(parsed, wall_ms, first_line)
-        is_plain = b"\\" not in block
-        insert_ids = _texts([p.get("$insert_id", _NULL) for p in properties])
-        distinct_ids = self._distinct_ids(properties, parsed.names)
-        rows = EventRows(
-            line_numbers=[first_line + place for place in parsed.places],
-            ids=event_ids(sieve.project_id, events, distinct_ids, seconds, insert_ids, is_plain=is_plain),
+            self._see(properties, wall_ms, numbers)
+        insert_ids = _strings(properties.texts("$insert_id"))
+        distinct_ids = _distinct_ids(properties)
+        ids = event_ids(sieve.project_id, events, distinct_ids, seconds, insert_ids)
+        if not all(insert_ids):
+            for n in [n for n, insert_id in enumerate(insert_ids) if not insert_id]:
+                identity = sieve.identity(events[n], distinct_ids[n], seconds[n], "", properties.row(n))
+                ids[n] = bytes.fromhex(identity)
+        for shape in properties.shapes:
+            sieve.count_merge(shape.names, shape.rows)
+        sieve.by_event.update(events)
+        return EventRows(
+            line_numbers=numbers,
+            ids=ids,
             timestamps_ms=self._timestamps(properties, wall_ms),
             wall_seconds=seconds,
-            processed_ms=[
-                n or 0 for n in _whole([p.get("mp_processing_time_ms", _NULL) for p in properties])
-            ],
+            processed_ms=[n or 0 for n in _integers(properties.texts("mp_processing_time_ms"))],
             has_insert_id=list(map(bool, insert_ids)),
             events=events,
             properties=properties,
-            contents=content_digests(events, seconds, parsed.contents, is_plain=is_plain),
-            compacted=list(map(compaction_key, events, distinct_ids, insert_ids)),
+            contents=content_digests(events, seconds, parsed.contents),
+            compacted=compaction_keys(events, distinct_ids, insert_ids),
         )
-        if not all(insert_ids):
-            for n in [n for n, insert_id in enumerate(insert_ids) if not insert_id]:
-                identity = sieve.identity(events[n], distinct_ids[n], seconds[n], "", properties[n])
-                rows.ids[n] = bytes.fromhex(identity)
-        if MERGE_MARKS & parsed.names:
-            for each in properties:
-                sieve.count_merge(each)
-        sieve.by_event.update(events)
-        return rows
 
-    def _see(self, parsed: ParsedLines, wall_ms: list[int], first_line: int) -> None:
+    def _see(self, properties: Properties, wall_ms: list[int], numbers: list[int]) -> None:
+        """Logs live events, in the order of their lines."""
         log = self.log
-        for place, each, wall in zip(parsed.places, parsed.properties, wall_ms, strict=True):
-            arrival_ms = integer_of(each.get("$mp_api_timestamp_ms"))
-            if arrival_ms is not None and is_live(each) and log.rows < ENOUGH_EVIDENCE:
-                log.line_number = first_line + place
-                log.see(wall, arrival_ms, string_of(each["mp_lib"]))
+        arrivals = _integers(properties.texts("$mp_api_timestamp_ms"))
+        libraries = properties.texts("mp_lib")
+        live = [
+            (numbers[n], wall_ms[n], arrived, _string(libraries[n]))
+            for first, shape in properties.placed()
+            if is_live(shape.names)
+            for n in range(first, first + shape.rows)
+            if (arrived := arrivals[n]) is not None
+        ]
+        for number, wall, arrived, library in sorted(live):
+            if log.rows < ENOUGH_EVIDENCE:
+                log.line_number = number
+                log.see(wall, arrived, library)
 
-    def _distinct_ids(self, properties: Sequence[dict[str, msgspec.Raw]], names: set[str]) -> list[str]:
-        if BEFORE_MERGE in names:
-            return list(map(distinct_id_as_ingested, properties))
-        texts = _texts([p.get("distinct_id", _NULL) for p in properties])
-        return [text if text.strip() else "" for text in texts]
-
-    def _timestamps(self, properties: Sequence[dict[str, msgspec.Raw]], wall_ms: list[int]) -> list[int]:
+    def _timestamps(self, properties: Properties, wall_ms: list[int]) -> list[int]:
         offset = self._offset_ms
         if offset == 0:
             return wall_ms
         if offset is not None:
             return [wall - offset for wall in wall_ms]
         found = []
-        for each, wall in zip(properties, wall_ms, strict=True):
-            arrival_ms = integer_of(each.get("$mp_api_timestamp_ms"))
-            if arrival_ms is None:
-                arrival_ms = integer_of(each.get("mp_processing_time_ms"))
-            when = self.sieve.when(wall, arrival_ms)
+        arrived, processed = (
+            _integers(properties.texts(name)) for name in ("$mp_api_timestamp_ms", "mp_processing_time_ms")
+        )
+        for wall, arrival_ms, processed_ms in zip(wall_ms, arrived, processed, strict=True):
+            when = self.sieve.when(wall, arrival_ms if arrival_ms is not None else processed_ms)
             if when.reading is not Reading.EXACT:
                 self.sieve.counts[f"time_{when.reading.value}"] += 1
             found.append(when.milliseconds)
@@ -230,29 +205,33 @@ class BlockReader:
         return None if others or first is None else first // timedelta(milliseconds=1)
 
 
-def _joined(column: Iterable[msgspec.Raw]) -> bytes:
-    return b"[" + b",".join(column) + b"]"
-
-
-def _ints(column: Sequence[msgspec.Raw]) -> list[Any]:
-    """The values of a column that are integers; what is not is something else than an int."""
-    try:
-        return _values(_joined(column))
-    except msgspec.DecodeError:
-        return [value if (value := integer_of(raw)) is not None else raw for raw in column]
-
-
-def _whole(column: Sequence[msgspec.Raw]) -> list[int | None]:
-    """``integer_of`` of each."""
-    found = _ints(column)
-    if set(map(type, found)) <= {int, type(None)} and max(map(abs, filter(None, found)), default=0) < 10**17:
+def _distinct_ids(properties: Properties) -> list[str]:
+    """``distinct_id_as_ingested`` of each event."""
+    found = [text if text.strip() else "" for text in _strings(properties.texts("distinct_id"))]
+    if BEFORE_MERGE not in properties:
         return found
-    return list(map(integer_of, column))
+    before = _strings(properties.texts(BEFORE_MERGE))
+    return [text if text.strip() else later for text, later in zip(before, found, strict=True)]
 
 
-def _texts(column: Sequence[msgspec.Raw]) -> list[str]:
+def _integers(column: Sequence[Value]) -> list[int | None]:
+    """``integer_of`` of each."""
+    if (
+        types_of(column) <= {int, type(None)}
+        and max(map(abs, filter(None, column)), default=0) < _PLAIN_INTEGER
+    ):
+        return list(column)
+    return [None if value is None else integer_of(as_raw(value)) for value in column]
+
+
+def _strings(column: Sequence[Value]) -> list[str]:
     """``string_of`` of each."""
-    try:
-        return _only_strings(_joined(column))
-    except msgspec.ValidationError:
-        return list(map(string_of, column))
+    if types_of(column) <= {str, type(None)}:
+        return [text or "" for text in column]
+    return list(map(_string, column))
+
+
+def _string(value: Value) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else string_of(as_raw(value))

@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 from binascii import crc32
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from json.encoder import encode_basestring as _quote  # what json.dumps does to a string, in C
+from typing import Any
 
 import msgspec
 
@@ -69,9 +71,10 @@ def event_id_of_content(
     return _hash(f"[{project_id},{_quote(event)},{_quote(distinct_id)},{seconds},[{pairs}]]")
 
 
-NOT_CONTENT = (*sorted(PROCESSING_PROPERTIES), "time")
+NOT_CONTENT = PROCESSING_PROPERTIES | {"time"}
 """Properties that do not count in a content digest."""
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 
 def content_digest(event: str, seconds: int, properties: Mapping[str, msgspec.Raw]) -> int:
@@ -93,63 +96,39 @@ def event_ids(
     distinct_ids: Sequence[str],
     seconds: Sequence[int],
     insert_ids: Sequence[str],
-    *,
-    is_plain: bool,
 ) -> list[bytes]:
-    """Return ``event_id`` of many events, as 32 bytes each.
-
-    ``is_plain``: no text holds a character that JSON escapes.
-    """  # fmt: skip
-    rows = zip(events, distinct_ids, seconds, insert_ids, strict=True)
+    """Return ``event_id`` of many events, as 32 bytes each."""
+    keys = _lines(zip(repeat(project_id), events, distinct_ids, seconds, insert_ids))
     sha256 = hashlib.sha256
-    if is_plain:
-        return [
-            sha256(f'[{project_id},"{event}","{who}",{second},"{insert_id}"]'.encode()).digest()
-            for event, who, second, insert_id in rows
-        ]
-    return [
-        sha256(f"[{project_id},{_quote(event)},{_quote(who)},{second},{_quote(insert_id)}]".encode()).digest()
-        for event, who, second, insert_id in rows
-    ]
+    return [sha256(key).digest() for key in keys]
 
 
-_encode_sorted_lines = msgspec.json.Encoder(order="sorted").encode_lines
-
-
-def compaction_key(event: str, distinct_id: str, insert_id: str) -> int:
-    """Return a number below 2^63 that is equal for events that Mixpanel's compaction merges within a day.
+def compaction_keys(
+    events: Sequence[str], distinct_ids: Sequence[str], insert_ids: Sequence[str]
+) -> list[int]:
+    """Return for each event a number below 2^63 that is equal for events that Mixpanel's compaction merges within a day.
 
     It serves to count them, so checksums are enough; it does not depend on the process, as Python's hashes do.
     """
-    return crc32(insert_id.encode()) << 31 ^ crc32(f"{event}\0{distinct_id}".encode())
+    first, second = map(crc32, _lines(insert_ids)), map(crc32, _lines(zip(events, distinct_ids, strict=True)))
+    return [one << 31 ^ other for one, other in zip(first, second, strict=True)]
 
 
-def content_lines(properties: Sequence[dict[str, msgspec.Raw]], names: Collection[str]) -> bytes:
-    """Return for each event a line with the JSON of the properties that count in a content digest, sorted by name.
-
-    ``names``: of all the properties that some event has.
-    """
-    kept = [each.copy() for each in properties]
-    for name in NOT_CONTENT:
-        if name in names:
-            for each in kept:
-                each.pop(name, None)
-    return _encode_sorted_lines(kept)
-
-
-def content_digests(
-    events: Sequence[str], seconds: Sequence[int], lines: Sequence[bytes], *, is_plain: bool
-) -> bytes:
+def content_digests(events: Sequence[str], seconds: Sequence[int], lines: Sequence[bytes]) -> bytes:
     """Return ``content_digest`` of many events, 8 bytes each, most significant first.
 
-    ``lines``: see ``content_lines``. ``is_plain``: no event's name holds a character that JSON escapes.
+    ``lines``: for each event the JSON of the properties that count, sorted by name.
     """
-    quoted = [f'"{event}"' for event in events] if is_plain else map(_quote, events)
     blake2b = hashlib.blake2b
+    heads = _lines(zip(events, seconds, strict=True))
     return b"".join([
-        blake2b(b"".join((f"[{event},{second}]".encode(), line)), digest_size=8).digest()
-        for event, second, line in zip(quoted, seconds, lines, strict=True)
+        blake2b(head + line, digest_size=8).digest() for head, line in zip(heads, lines, strict=True)
     ])  # fmt: skip
+
+
+def _lines(values: Iterable[Any]) -> list[bytes]:
+    """JSON texts of values, which ``msgspec`` writes as ``json`` without ``ensure_ascii`` does."""
+    return _encode_lines(list(values)).split(b"\n")[:-1]
 
 
 def _hash(text: str) -> str:

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 from include.config.identities import IdentityPlaceholders, IdentitySource
 from include.errors import ConfigError
-from include.xdm.identity_rules import IdentityRules, identity_rules
+from include.xdm.identity_rules import STATES, IdentityRules, identity_rules
 from include.xdm.language.check import Typed, check
 from include.xdm.language.parser import parse
 from include.xdm.language.tree import LanguageError
 from include.xdm.language.types import Type
 
-STATES = ("ambiguous", "authenticated", "loggedOut")
-"""Values of ``authenticatedState`` (adobe/xdm identityitem)."""
 _NO_IDENTITY = (Type.ARRAY, Type.OBJECT, Type.BOOLEAN, Type.NULL)
 
 

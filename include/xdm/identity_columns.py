@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import msgspec
-
-from include.xdm.convert.column import decode_values
+from include.xdm.convert.values import Value
 from include.xdm.identity_placeholders import ZERO_CHARACTERS
 from include.xdm.identity_rules import (
     BLANKS,
@@ -20,10 +18,11 @@ from include.xdm.identity_rules import (
     IdentityRules,
     text_of_identity,
 )
+from include.xdm.shapes import types_of
 
 _ASCII_BLANKS = "".join(blank for blank in BLANKS if blank.isascii())
 _NUMBER = {reason: number for number, reason in enumerate(REASONS)}
-_strings = msgspec.json.Decoder(list[str | None]).decode
+_TEXTS = {str, type(None)}
 
 
 @dataclass(frozen=True)
@@ -35,20 +34,23 @@ class IdentityTexts:
     reasons: Any
 
 
-def texts_of(column: Sequence[msgspec.Raw]) -> IdentityTexts:
+def texts_of(values: Sequence[Value]) -> IdentityTexts:
     """Return the texts of JSON values, whatever they say; what cannot be an identity by its type is dropped."""
     import pyarrow as pa
 
-    joined = b"[" + b",".join(column) + b"]"
-    try:
-        values = _strings(joined)
-    except msgspec.ValidationError:
-        found = list(map(text_of_identity, decode_values(column, joined)))
-        texts = pa.array([text for text, _ in found], pa.string())
-        return IdentityTexts(texts, pa.array([_NUMBER[why] if why else None for _, why in found], pa.int8()))
-    if "" in values:
-        values = [value or None for value in values]
-    return IdentityTexts(pa.array(values, pa.string()), pa.nulls(len(values), pa.int8()))
+    if types_of(values) <= _TEXTS:
+        values = [value or None for value in values] if "" in values else values
+        return IdentityTexts(pa.array(values, pa.string()), pa.nulls(len(values), pa.int8()))
+    found = list(map(text_of_identity, values))
+    texts = pa.array([text for text, _ in found], pa.string())
+    return IdentityTexts(texts, pa.array([_NUMBER[why] if why else None for _, why in found], pa.int8()))
+
+
+def reasons_of(values: Sequence[Value]) -> Any:
+    """Return the reasons of ``texts_of`` alone, where a column of a field has the texts."""
+    import pyarrow as pa
+
+    return pa.nulls(len(values), pa.int8()) if types_of(values) <= _TEXTS else texts_of(values).reasons
 
 
 def with_failures(column: IdentityTexts, failed: Any) -> IdentityTexts:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from include.xdm.convert.column import NULL
-from include.xdm.identity_bind import STATES
+from include.xdm.convert.column import decode_values
+from include.xdm.convert.values import Value
 from include.xdm.identity_columns import IdentityTexts, judged, texts_of, with_failures
-from include.xdm.identity_rules import REASONS, IdentityRules
+from include.xdm.identity_rules import REASONS, STATES, IdentityRules
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,22 @@ class IdentityColumn:
     states: Any
 
 
-def identity_inputs(identities: Sequence[CompiledIdentity], rows: Any, found: Any) -> list[IdentityColumn]:
+def identity_inputs(
+    identities: Sequence[CompiledIdentity], names: Mapping[int, str], rows: Any, found: Any
+) -> list[IdentityColumn]:
     """Return the identities of spilled rows, by the rules of their namespaces.
 
-    ``rows``: has ``i<n>`` and ``d<n>`` for each property. ``found``: for each expression ``s<number>``, a JSON text, and
-    ``x<number>``, whether it failed; in the order of ``rows``.
+    ``names``: of ``rows`` the column of the texts of each identity that is a property; ``d<n>`` is that of the reasons.
+    ``found``: for each expression ``s<number>``, a JSON text, and ``x<number>``, whether it failed; in the order of
+    ``rows``.
     """
     made = []
     for n, identity in enumerate(identities):
         if identity.number is None:
-            column = IdentityTexts(_one_chunk(rows[f"i{n}"]), _one_chunk(rows[f"d{n}"]))
+            column = _of_property(n, names, rows)
         else:
             column = with_failures(
-                texts_of(_json_texts(found[f"s{identity.number}"])), found[f"x{identity.number}"]
+                texts_of(_json_values(found[f"s{identity.number}"])), found[f"x{identity.number}"]
             )
         state: Any = identity.state
         if isinstance(state, int):
@@ -57,8 +60,12 @@ def identity_inputs(identities: Sequence[CompiledIdentity], rows: Any, found: An
     return made
 
 
-def _json_texts(column: Any) -> list[msgspec.Raw]:
-    return [NULL if text is None else msgspec.Raw(text.encode()) for text in column.to_pylist()]
+def _of_property(n: int, names: Mapping[int, str], rows: Any) -> IdentityTexts:
+    return IdentityTexts(_one_chunk(rows[names[n]]), _one_chunk(rows[f"d{n}"]))
+
+
+def _json_values(column: Any) -> list[Value]:
+    return decode_values([msgspec.Raw((text or "null").encode()) for text in column.to_pylist()])
 
 
 def _states(column: Any) -> Any:
@@ -73,17 +80,33 @@ def count_dropped(
     identities: Sequence[CompiledIdentity], inputs: Sequence[IdentityColumn]
 ) -> Counter[tuple[str, str]]:
     """Return how many identities were dropped, by namespace and reason."""
-    import numpy as np
-
     counts = Counter[tuple[str, str]]()
     for identity, found in zip(identities, inputs, strict=True):
-        reasons = found.column.reasons
-        if reasons.null_count < len(reasons):
-            numbers = np.bincount(reasons.drop_null().to_numpy(), minlength=len(REASONS))
-            for reason, number in zip(REASONS, numbers.tolist(), strict=True):
-                if number:
-                    counts[identity.rules.namespace, reason] += number
+        counts.update(_by_reason(identity, found.column))
     return counts
+
+
+def count_dropped_properties(
+    identities: Sequence[CompiledIdentity], names: Mapping[int, str], rows: Any
+) -> Counter[tuple[str, str]]:
+    """Return ``count_dropped`` of spilled rows without computed identities. ``names``: as in ``identity_inputs``."""
+    counts = Counter[tuple[str, str]]()
+    for n in names:
+        counts.update(_by_reason(identities[n], judged(_of_property(n, names, rows), identities[n].rules)))
+    return counts
+
+
+def _by_reason(identity: CompiledIdentity, column: IdentityTexts) -> dict[tuple[str, str], int]:
+    import numpy as np
+
+    if column.reasons.null_count == len(column.reasons):
+        return {}
+    numbers = np.bincount(column.reasons.drop_null().to_numpy(), minlength=len(REASONS)).tolist()
+    return {
+        (identity.rules.namespace, reason): number
+        for reason, number in zip(REASONS, numbers, strict=True)
+        if number
+    }
 
 
 def _one_chunk(column: Any) -> Any:

@@ -9,8 +9,17 @@ from include.xdm.convert.arrow_types import identity_map_type
 from include.xdm.identity_inputs import CompiledIdentity, IdentityColumn
 
 
-def identity_map(identities: Sequence[CompiledIdentity], inputs: Sequence[IdentityColumn], count: int) -> Any:
-    """Return ``identityMap`` of ``count`` rows: the first of the identities that a row has is primary."""
+def identity_map(
+    identities: Sequence[CompiledIdentity],
+    inputs: Sequence[IdentityColumn],
+    count: int,
+    *,
+    primary_in_map: bool,
+) -> Any:
+    """Return ``identityMap`` of ``count`` rows: the first of the identities that a row has is primary.
+
+    ``primary_in_map``: False where a field of the schema is the primary identity, and none of the map's is.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -22,7 +31,7 @@ def identity_map(identities: Sequence[CompiledIdentity], inputs: Sequence[Identi
     taken = np.zeros(count, bool)
     primary = []
     for each in there:
-        primary.append(each & ~taken)
+        primary.append(each & ~taken & primary_in_map)
         taken |= each
     places: dict[str, list[int]] = {}
     for n, identity in enumerate(identities):

@@ -9,10 +9,15 @@ import hashlib
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from include.config.identities import IdentityPlaceholders
 from include.xdm.identity_placeholders import PLACEHOLDERS, ZERO_CHARACTERS
+
+if TYPE_CHECKING:  # the other processes of a step start sooner without
+    from include.config.identities import IdentityPlaceholders
+
+STATES = ("ambiguous", "authenticated", "loggedOut")
+"""Values of ``authenticatedState`` (adobe/xdm identityitem)."""
 
 LONGEST = 1024
 """Characters of an identity."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from include.mixpanel.json_tokens import JSON_TOKEN
+
 LINE_LIMIT_BYTES = 1_200_000  # Mixpanel takes events up to 1 MB and adds about ten properties of its own
 DEPTH_LIMIT = 64
 
@@ -136,7 +138,7 @@ def deeper_than(raw: bytes, limit: int) -> bool:
     if raw.count(b"{") + raw.count(b"[") <= limit:
         return False
     depth = 0
-    for opening in re.finditer(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', raw):
+    for opening in JSON_TOKEN.finditer(raw):
         token = opening[0]
         depth += 1 if token in (b"{", b"[") else -1 if token in (b"}", b"]") else 0
         if depth > limit:

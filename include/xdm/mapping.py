@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from math import isfinite
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from include.errors import ConfigError
 from include.lake.manifest import digest_of
+from include.xdm.built import BuiltRules, require_same, require_same_identity
 from include.xdm.destinations import Destination, Names, can_hold, collisions, find_destination, missing
 from include.xdm.language.check import Typed, check, places, properties_in, property_of
 from include.xdm.language.parser import parse
 from include.xdm.language.paths import EACH, Path, parse_path, write_path
 from include.xdm.language.tree import LanguageError
+from include.xdm.mapping_faults import no_primary, whole_and_in_parts, without_items
 from include.xdm.mapping_file import SOURCE_TYPES
 from include.xdm.schema import INTEGER_LIMITS, Kind, XdmField, XdmSchema
 
+if TYPE_CHECKING:  # the processes of a step read no pipeline file
+    from include.config.model import Pipeline
+
+_REBUILT = ("_id", "timestamp")
 UNMAPPED = ("mixpanel", "unmapped")
 """Below the tenant: the JSON text of every property that no mapping names."""
 
@@ -56,6 +62,8 @@ class MappingSet:
     mappings: tuple[FieldMapping, ...]
     digest: str
     unmapped: Names | None = None
+    primary: Names | None = None
+    """The primary identity field that every event of a Profile dataset needs; None: ``identityMap`` names it."""
 
     @cached_property
     def whole_properties(self) -> frozenset[str]:
@@ -70,8 +78,27 @@ class MappingSet:
         return frozenset().union(*(m.properties() for m in self.mappings))
 
 
-def bind(name: str, rows: list[dict[str, Any]], schema: XdmSchema, *, keep_unmapped: bool) -> MappingSet:
+def bind_for(pipeline: Pipeline, rows: Sequence[Mapping[str, Any]], schema: XdmSchema) -> MappingSet:
+    """Check a pipeline's mappings against the schema, as ``bind`` does, with what the pipeline builds itself."""
+    source = pipeline.mixpanel
+    identities = {name: pipeline.namespaces[name] for name in pipeline.identity_properties}
+    rules = BuiltRules(identities, source.time_is == "project_local", source.time_in_ms)
+    keep = pipeline.unmapped == "keep"
+    return bind(pipeline.mapping, rows, schema, keep_unmapped=keep, built=rules)
+
+
+def bind(
+    name: str,
+    rows: Sequence[Mapping[str, Any]],
+    schema: XdmSchema,
+    *,
+    keep_unmapped: bool,
+    built: BuiltRules | None = None,
+) -> MappingSet:
     """Checks the mappings of a file against the schema: every fault of them in one go.
+
+    ``built``: what the pipeline builds itself; mappings that mean the same are accepted and make nothing. None: they are
+    refused.
 
     Raises:
         ConfigError: naming each mapping that is wrong, and the nearest path or function that is not.
@@ -82,7 +109,10 @@ def bind(name: str, rows: list[dict[str, Any]], schema: XdmSchema, *, keep_unmap
     taken: dict[tuple[Names, Path], int] = {}
     for number, row in enumerate(rows, 1):
         try:
-            mapping = replace(_mapping(row, schema), number=number)
+            if built is not None and row.get("destination") in _REBUILT:
+                require_same(row, row["destination"], built)
+                continue
+            mapping = replace(_mapping(row, schema, built), number=number)
             place = (mapping.destination, mapping.inside)
             if mapping.destination == unmapped:
                 raise LanguageError(
@@ -96,19 +126,24 @@ def bind(name: str, rows: list[dict[str, Any]], schema: XdmSchema, *, keep_unmap
         except LanguageError as fault:
             faults.append(f"mapping {number}: {fault}")
     mappings = _with_copies_spread(bound, unmapped)
-    faults += [*collisions({m.destination: m.number for m in mappings}), *_whole_and_in_parts(taken)]
+    faults += [*collisions({m.destination: m.number for m in mappings}), *whole_and_in_parts(taken)]
+    faults += without_items(mappings)
     if not faults:  # else what is missing may be what is wrong
         faults += missing(schema.root, (m.destination for m in mappings))
+        faults += no_primary(schema, {m.destination for m in mappings})
     if unmapped and ((field := schema.find(unmapped)) is None or field.kind is not Kind.STRING):
         faults.append(f"unmapped: keep needs a string field {'.'.join(unmapped)} in the schema")
     if faults:
         raise ConfigError(f"Mapping {name} does not fit schema {schema.title!r}: {'; '.join(faults)}.")
     return MappingSet(
-        tuple(_assembled(mappings, schema)), digest_of({"rows": rows, "unmapped": unmapped}), unmapped
+        tuple(_assembled(mappings, schema)),
+        digest_of({"rows": [dict(row) for row in rows], "unmapped": unmapped}),
+        unmapped,
+        schema.profile.primary if schema.profile else None,
     )
 
 
-def _mapping(row: Mapping[str, Any], schema: XdmSchema) -> FieldMapping:
+def _mapping(row: Mapping[str, Any], schema: XdmSchema, built: BuiltRules | None) -> FieldMapping:
     kind = str(row.get("sourceType", "ATTRIBUTE")).upper()
     if kind not in SOURCE_TYPES:
         raise LanguageError(f"sourceType {kind} is not supported; write ATTRIBUTE, EXPRESSION or STATIC")
@@ -116,18 +151,17 @@ def _mapping(row: Mapping[str, Any], schema: XdmSchema) -> FieldMapping:
     if not isinstance(text, str) or source is None or (not isinstance(source, str) and kind != "STATIC"):
         raise LanguageError("it needs a source and a destination")
     if "identity" in row:
-        raise LanguageError(
-            f"it marks an identity ({row['identity']}); name the property under identities in the pipeline file"
-        )
+        require_same_identity(row, built)
     destination = find_destination(text, schema)
     plain = FieldMapping("ATTRIBUTE", destination.names, destination.field, inside=destination.inside)
     if kind == "ATTRIBUTE":
         return _attribute(plain, source, destination)
-    if EACH in destination.inside:
-        raise LanguageError(
-            f"{destination} is for every item; only sourceType ATTRIBUTE with [*] can fill that"
-        )
+    plain = replace(plain, inside=_single(plain.inside))
     if kind == "STATIC":
+        if destination.field.kind is Kind.ARRAY:
+            raise LanguageError(
+                f"{destination} is an array; write {destination}[*] for an array of one value"
+            )
         if not _is_value(_static(source), destination.field):
             field = destination.field
             raise LanguageError(
@@ -149,9 +183,23 @@ def _attribute(plain: FieldMapping, source: str, destination: Destination) -> Fi
     if each == wanted + 1 and destination.field.kind is Kind.ARRAY and destination.field.item:
         inside, wanted = (*inside, EACH), each  # emails[*].email to an array of texts
         plain = replace(plain, field=destination.field.item)
-    if each != wanted:
-        raise LanguageError(f"the source has {each} [*] and the destination {wanted}; they go in step")
+    if each == 0 and wanted == 1 and inside[-1:] == (EACH,):
+        sources, each = tuple((*path, EACH) for path in sources), 1  # a single value is an array of one
+    if each not in (0, wanted):
+        raise LanguageError(
+            f"the source has {each} [*] and the destination {wanted}; they go in step, and a source without [*] goes into "
+            "every item"
+        )
+    if each == 0 and inside[-1:] == (EACH,):
+        raise LanguageError(
+            f"{destination} would get one value in place of each item; name a member of the items"
+        )
     return replace(plain, sources=sources, inside=inside)
+
+
+def _single(inside: Path) -> Path:
+    """The place of one value in an array of values: the first."""
+    return (*inside[:-1], 0) if inside[-1:] == (EACH,) else inside
 
 
 def _static(source: Any) -> str:
@@ -200,14 +248,6 @@ def _with_copies_spread(bound: list[FieldMapping], unmapped: Names | None) -> li
                 )
             )
     return made
-
-
-def _whole_and_in_parts(taken: Mapping[tuple[Names, Path], int]) -> Iterable[str]:
-    """An array that one mapping fills as a whole and another one item by item."""
-    for (names, inside), number in taken.items():
-        for n in range(len(inside)):
-            if (names, inside[:n]) in taken:
-                yield f"mapping {number}: it lies inside what mapping {taken[names, inside[:n]]} fills"
 
 
 def _assembled(mappings: list[FieldMapping], schema: XdmSchema) -> list[FieldMapping]:

@@ -1,13 +1,19 @@
-"""Reads a mapping set's file: as AEP exports it now, as it did before, or the bare list of mappings."""
+"""Reads a mapping set's file: as AEP's API and UI export it now, as they did before, or the bare list of mappings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from include.config.json_file import read_json
 from include.errors import ConfigError
+from include.xdm.language.check import places
+from include.xdm.language.paths import parse_path
+from include.xdm.language.tree import LanguageError
 
 MAPPINGS = Path(__file__).parents[1] / "pipelines" / "mappings"
 
@@ -38,6 +44,8 @@ def read_mapping_file(
         raise ConfigError(
             f"There is no mapping file {name} in include/pipelines/mappings.", "Copy shop.json there."
         )
+    if path.suffix == ".csv":
+        return [_current(row) for row in _csv_rows(path)]
     data = read_json(path)
     rows = data.get("mappings") if isinstance(data, dict) else data
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -77,5 +85,63 @@ def _current(row: Mapping[str, Any]) -> dict[str, Any]:
         "sourceType": SOURCE_TYPES.get(kind.upper(), kind),
         "source": row.get("source", row.get("sourceAttribute")),
         "destination": row.get("destination", row.get("destinationXdmPath")),
-        **({"identity": row.get("namespaceCode") or "…"} if row.get("identity") else {}),
+        **({"identity": row.get("namespaceCode") or ""} if row.get("identity") else {}),
     }
+
+
+_HEADERS = {
+    "sourceType": ("sourcetype", "mappingtype", "type"),
+    "source": ("source", "sourcefield", "sourceattribute", "sourcedata", "sourcepath"),
+    "destination": ("destination", "targetfield", "destinationxdmpath", "target", "targetxdmfield", "xdmfield", "targetpath"),
+    "identity": ("identity", "isidentity"),
+    "namespaceCode": ("namespacecode", "identitynamespace", "namespace"),
+}  # fmt: skip
+_MOST_BYTES = 5_000_000
+
+
+def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a CSV file, as AEP's mapping screen downloads it (EP:data-prep/ui/mapping.md#import-mapping).
+
+    [I] Adobe shows its columns in a picture only: they are told apart by their names in any spelling, and where there is
+    no column for the source type, a source that is a path is an attribute, and any other one an expression.
+    """
+    if path.stat().st_size > _MOST_BYTES:
+        raise ConfigError(
+            f"{path.name} is larger than {_MOST_BYTES} bytes.", "A mapping set is a few pages long."
+        )
+    try:
+        lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        raise ConfigError(
+            f"{path.name} cannot be read as CSV.", "Save it as UTF-8, separated by commas."
+        ) from None
+    columns = _columns(lines[0] if lines else [])
+    if not columns.keys() >= {"source", "destination"}:
+        raise ConfigError(
+            f"{path.name} has no columns for source and destination in its first line.",
+            "Name them source and destination, or as AEP's mapping screen downloads them.",
+        )
+    for cells in lines[1:]:
+        row: dict[str, Any] = {key: cells[at].strip() for key, at in columns.items() if at < len(cells)}
+        if not row.get("source") and not row.get("destination"):
+            continue
+        row["identity"] = row.get("identity", "").lower() in ("true", "yes", "1")
+        if not row.get("sourceType"):
+            row["sourceType"] = "ATTRIBUTE" if _is_path(row.get("source", "")) else "EXPRESSION"
+        yield row
+
+
+def _columns(header: list[str]) -> dict[str, int]:
+    """Where each column is, by what a mapping calls it."""
+    plain = [re.sub(r"[^a-z]", "", name.lower()) for name in header]
+    return {
+        key: plain.index(name) for key, names in _HEADERS.items() for name in names[::-1] if name in plain
+    }
+
+
+def _is_path(source: str) -> bool:
+    try:
+        places(parse_path(source))
+    except LanguageError:
+        return False
+    return re.search(r"[()'\"+]", source) is None

@@ -64,7 +64,11 @@ class _Resolver:
                 own[key] = self._inner(own[key], home, way, f"{place}.*")
         parts = []
         if "$ref" in node:
-            parts.append(self._target(str(node["$ref"]), home, way, place))
+            target = self._target(str(node["$ref"]), home, way, place)
+            if own.get("type") == "object" and target.get("type", "object") != "object":
+                # The registry writes every reference as an object, also one to a scalar.
+                own = {key: value for key, value in own.items() if key not in ("type", "meta:xdmType")}
+            parts.append(target)
         for part in node.get("allOf") or ():
             parts.append(self._inner(part, home, way, place))
         for part in parts:

@@ -10,9 +10,11 @@ from functools import cached_property
 from typing import Any
 
 from include.errors import SchemaError
-from include.lake.manifest import digest_of
+from include.xdm.nearest import NameIndex
 
 EXPERIENCE_EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
+PROFILE_KEY = "mixpanel-aep:profile"
+"""Of a schema document: what Real-Time Customer Profile wants of the dataset's rows; missing where it is not enabled."""
 _LONG = 9007199254740992  # XDM's long is what a double holds exactly
 
 
@@ -76,6 +78,18 @@ class XdmField:
 
 
 @dataclass(frozen=True)
+class ProfileUse:
+    """The dataset is enabled for Real-Time Customer Profile.
+
+    ``primary`` leads to the schema's primary identity field, in the namespace ``namespace``; with None the primary
+    identity is in ``identityMap`` (experienceleague.adobe.com, ka-29740).
+    """
+
+    primary: tuple[str, ...] | None = None
+    namespace: str = ""
+
+
+@dataclass(frozen=True)
 class XdmSchema:
     """A resolved schema. ``document`` is the registry's answer, ``digest`` identifies it."""
 
@@ -122,7 +136,28 @@ class XdmSchema:
 
     @cached_property
     def digest(self) -> str:
+        from include.lake.manifest import digest_of  # transform's processes start sooner without
+
         return digest_of({"schema": _without_metadata(self.document)})
+
+    @cached_property
+    def profile(self) -> ProfileUse | None:
+        """What Profile wants of the rows; None where the dataset is not enabled for it."""
+        found = self.document.get(PROFILE_KEY)
+        if not isinstance(found, Mapping):
+            return None
+        primary = found.get("primary")
+        return ProfileUse(tuple(primary) if primary else None, str(found.get("namespace", "")))
+
+    def for_profile(self, use: ProfileUse) -> XdmSchema:
+        """Return the schema of a dataset that is enabled for Profile."""
+        primary = list(use.primary) if use.primary else None
+        return XdmSchema({**self.document, PROFILE_KEY: {"primary": primary, "namespace": use.namespace}})
+
+    @cached_property
+    def names(self) -> NameIndex:
+        """The dotted paths of all fields, for finding the one that a wrong path may mean."""
+        return NameIndex(field.dotted for field in self.root.walk() if field.path)
 
     def find(self, path: tuple[str, ...]) -> XdmField | None:
         """The field at ``path`` through objects, or None."""

@@ -6,7 +6,7 @@ import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_FLOOR, Context, DecimalException
@@ -21,7 +21,7 @@ from include.xdm.identity import (
     BEFORE_MERGE,
     MERGE_MARKS,
     RECIPE,
-    compaction_key,
+    compaction_keys,
     content_digest,
     event_id,
     event_id_of_content,
@@ -55,7 +55,7 @@ class SiftedEvent(NamedTuple):
     content: int
     """The event's content as a number: ``identity.content_digest``."""
     compacted: int
-    """``identity.compaction_key``."""
+    """``identity.compaction_keys``."""
 
 
 class Evidence(Protocol):
@@ -134,13 +134,13 @@ class Sieve:
         self.by_event[event] += 1
         return SiftedEvent(
             number, bytes.fromhex(identity), when.milliseconds, wall_ms // 1000, processed_ms or 0, bool(insert_id),
-            event, properties, content, compaction_key(event, distinct_id, insert_id),
+            event, properties, content, *compaction_keys([event], [distinct_id], [insert_id]),
         )  # fmt: skip
 
-    def count_merge(self, properties: Mapping[str, msgspec.Raw]) -> None:
-        """Counts an event that a merge has marked without leaving the id from before."""
-        if MERGE_MARKS & properties.keys() and BEFORE_MERGE not in properties:
-            self.counts["merged_without_before"] += 1
+    def count_merge(self, names: Collection[str], events: int = 1) -> None:
+        """Counts events with such properties, if a merge has marked them without leaving the id from before."""
+        if not MERGE_MARKS.isdisjoint(names) and BEFORE_MERGE not in names:
+            self.counts["merged_without_before"] += events
 
     def identity(
         self,
@@ -198,9 +198,9 @@ def distinct_id_as_ingested(properties: Mapping[str, msgspec.Raw]) -> str:
     return next((text for text in ids if text.strip()), "")
 
 
-def is_live(properties: Mapping[str, msgspec.Raw]) -> bool:
-    """Return whether an SDK sent the event, and not an import of what happened long before."""
-    return "mp_lib" in properties and "$import" not in properties
+def is_live(names: Collection[str]) -> bool:
+    """Return whether an SDK sent an event with such properties, and not an import of what happened long before."""
+    return "mp_lib" in names and "$import" not in names
 
 
 def string_of(value: msgspec.Raw | None) -> str:

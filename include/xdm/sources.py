@@ -7,41 +7,34 @@ from typing import Any
 
 import msgspec
 
-from include.xdm.convert.column import NULL, decode_values
 from include.xdm.convert.values import Value, decode_value, encode_value, parse_text
 from include.xdm.functions.values import number_text
 from include.xdm.language.paths import Path, Step
+from include.xdm.shapes import Properties, encode_lines, types_of
 
-_encode_lines = msgspec.json.Encoder().encode_lines
 _normal = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(number_text(text).encode())).decode
 MISSING: Any = object()
+_READ_AS_WRITTEN = {str, int, bool, type(None)}
+"""What expressions read as ``msgspec`` writes it; of other numbers the digits may have to be changed."""
 
 
 class Sources:
-    """What the events of a block say at the paths of a mapping set; each property is taken out once, and read once.
+    """What the events of a block say at the paths of a mapping set; each property is read once."""
 
-    ``properties`` are JSON texts by name, an event each; those of ``whole`` are removed from them.
-    """
-
-    def __init__(
-        self,
-        events: Sequence[str],
-        properties: Sequence[dict[str, msgspec.Raw]],
-        whole: Sequence[str],
-        read: Sequence[str],
-        *,
-        everything: bool = False,
-    ) -> None:
-        self._events = events
+    def __init__(self, events: Sequence[str], properties: Properties) -> None:
+        self._events, self._properties = events, properties
         self.rows = len(events)
-        self._whole_objects = _lines(properties) if everything else []
-        self._raw = {name: [p.get(name, NULL) for p in properties] for name in read}
-        self._raw.update({name: [p.pop(name, NULL) for p in properties] for name in whole})
         self._values: dict[str, list[Value]] = {}
 
-    def raw(self, name: str) -> list[msgspec.Raw]:
-        """The JSON texts of a property."""
-        return self._raw[name]
+    def __contains__(self, name: str) -> bool:
+        """Whether some event has a property."""
+        return name in self._properties
+
+    def property(self, name: str) -> list[Value]:
+        """The values of a property; None where it is not there."""
+        if name not in self._values:
+            self._values[name] = self._properties.values(name)
+        return self._values[name]
 
     def values(self, path: Path) -> Sequence[Value]:
         """The values at a path; None where it is not there. A text that holds JSON is read for the steps inside."""
@@ -50,9 +43,11 @@ class Sources:
         if path[0] == "event":  # copied onto an object, member by member
             return [_inside(event, path[1:]) for event in self._events]
         if len(path) == 1:
-            return list(map(decode_value, self._whole_objects))
-        top = self._top(str(path[1]))
-        return top if len(path) == 2 else [_inside(value, path[2:]) for value in top]
+            return list(map(decode_value, _lines(self._properties.objects())))
+        top = self.property(str(path[1]))
+        if len(path) == 2:
+            return top
+        return [None if value is None else _inside(value, path[2:]) for value in top]
 
     def texts(self, path: Path, *, raw: bool = False) -> list[str | None]:
         """The JSON texts at a path as expressions read them; null is None. ``raw``: numbers keep their digits."""
@@ -60,23 +55,18 @@ class Sources:
         if path == ("event",):
             return [encode_value(event) for event in self._events]
         if len(path) == 1:
-            return [text(line) for line in self._whole_objects]
-        column = self._raw[str(path[1])]
-        if len(path) == 2:
-            return [text(value) for value in column]
-        return [_text_inside(value, path[2:], text) for value in self._top(str(path[1]))]
+            return list(map(text, _lines(self._properties.objects())))
+        name = str(path[1])
+        if len(path) > 2:
+            return [_text_inside(value, path[2:], text) for value in self.property(name)]
+        return _texts(self._properties.texts(name), text)
 
     def exists(self, path: Path) -> list[bool]:
         """Whether a path is there, with any value or null."""
-        column = self._raw[str(path[1])]
+        name = str(path[1])
         if len(path) == 2:
-            return [value is not NULL for value in column]
-        return [descend(value, path[2:]) is not MISSING for value in self._top(str(path[1]))]
-
-    def _top(self, name: str) -> list[Value]:
-        if name not in self._values:
-            self._values[name] = decode_values(self._raw[name])
-        return self._values[name]
+            return self._properties.has(name)
+        return [descend(value, path[2:]) is not MISSING for value in self.property(name)]
 
 
 def is_present(value: Value) -> bool:
@@ -148,5 +138,11 @@ def _input_text(raw: msgspec.Raw | bytes) -> str | None:
     return text
 
 
-def _lines(properties: Sequence[dict[str, msgspec.Raw]]) -> list[bytes]:
-    return _encode_lines(properties).split(b"\n")[:-1]
+def _texts(column: Sequence[Value], text: Callable[[bytes], str | None]) -> list[str | None]:
+    if types_of(column) <= _READ_AS_WRITTEN:
+        return [None if line == "null" else line for line in encode_lines(column).decode().split("\n")[:-1]]
+    return list(map(text, _lines(column)))
+
+
+def _lines(values: Sequence[Value]) -> list[bytes]:
+    return encode_lines(values).split(b"\n")[:-1]

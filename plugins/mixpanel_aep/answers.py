@@ -2,7 +2,7 @@
 
 The command line cannot import Airflow (nothing below include/ does) and must not guess: a lake or a project other than
 that of the tasks would load every event a second time. The answer is one JSON object on standard output:
-``{"lake": url or null, "connections": {id: fields or null}}`` or ``{"error": [sentence, hint], "terminal": bool}``. It holds secrets, so
+``{"lake": url or null, "lake_secret": keys or null, "connections": {id: fields or null}}`` or ``{"error": [sentence, hint], "terminal": bool}``. It holds secrets, so
 it is meant for a pipe alone.
 """
 
@@ -25,6 +25,7 @@ def answer(conn_ids: Sequence[str]) -> dict[str, Any]:
 
     from include.errors import ConfigError
     from include.lake.lake import default_lake
+    from include.lake.seal import SEAL_ENVIRONMENT, SEAL_VARIABLE
     from mixpanel_aep.lakes import LAKE_VARIABLE, require_shared
     from mixpanel_aep.lookup import read_connection, read_variable
 
@@ -41,7 +42,8 @@ def answer(conn_ids: Sequence[str]) -> dict[str, Any]:
         connections[conn_id] = {
             name: getattr(conn, name) for name in ("login", "password", "host", "port", "extra")
         }
-    return {"lake": lake, "connections": connections}
+    secret = None if os.environ.get(SEAL_ENVIRONMENT) else read_variable(SEAL_VARIABLE)
+    return {"lake": lake, "lake_secret": secret, "connections": connections}
 
 
 def main(conn_ids: Sequence[str]) -> None:

@@ -6,11 +6,14 @@ import os
 import re
 
 from airflow.configuration import conf
+from airflow.sdk.log import mask_secret
 
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.model import Pipeline
 from include.errors import ConfigError
+from include.lake.allowed import require_allowed_lake
 from include.lake.lake import Lake, default_lake
+from include.lake.seal import SEAL_ENVIRONMENT, SEAL_VARIABLE, Seal
 from mixpanel_aep.lookup import read_variable
 
 LAKE_VARIABLE = "mixpanel_aep_lake"
@@ -24,17 +27,42 @@ def open_lake(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> Lake:
 
     Raises:
         SettingsUnavailable: Airflow could not say whether the variable is set; the default is not taken then.
-        ConfigError: it is a folder, and the executor may run tasks on several machines.
+        ConfigError: the deployment does not allow it, or it is a folder and the executor may run tasks on several
+            machines.
     """
-    lake = Lake(lake_url(pipeline, clock))
+    lake = Lake(lake_url(pipeline, clock), lake_seal(clock))
     if lake.root is not None:
         require_shared(lake.url, clock)
     return lake
 
 
 def lake_url(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> str:
-    """Return where the pipeline's lake is; the command line decides in the same order."""
-    return pipeline.lake or read_variable(LAKE_VARIABLE, clock) or default_lake()
+    """Return where the pipeline's lake is; the command line decides in the same order.
+
+    Raises:
+        SettingsUnavailable: Airflow could not say whether the variable is set.
+        ConfigError: the deployment does not allow this lake.
+    """
+    of_variable = None if pipeline.lake else read_variable(LAKE_VARIABLE, clock)
+    url = pipeline.lake or of_variable or default_lake()
+    require_allowed_lake(url, of_variable=of_variable is not None)
+    return url
+
+
+def lake_seal(clock: Clock = SYSTEM_CLOCK) -> Seal | None:
+    """Return the keys that sign the lake's records, masked in every log from here on; None where there are none.
+
+    Those of the environment come first: a variable of the same name cannot add a key to them.
+
+    Raises:
+        SettingsUnavailable: Airflow could not say whether the variable is set.
+        ConfigError: a key is too short, or in another coding.
+    """
+    text = os.environ.get(SEAL_ENVIRONMENT) or read_variable(SEAL_VARIABLE, clock)
+    for part in re.split(r"[,\s]+", text or ""):
+        if part:
+            mask_secret(part)
+    return Seal.parse(text)
 
 
 def require_shared(url: str, clock: Clock = SYSTEM_CLOCK) -> None:

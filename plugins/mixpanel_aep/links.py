@@ -1,47 +1,79 @@
-"""Links from a task to what it made: the batch in AEP, the report of its partition."""
+"""Links from a task to what it made: the batch in AEP, the report of its partition.
+
+Airflow's API server shows what a link that a plugin registers with its operators returns, instead of the text that the
+task has left in XCom, which others may edit. So a report's link is made of the task's identity alone, and a batch's link
+is shown only if it has the form that this project writes.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
+from airflow.sdk.bases.operator import BaseOperator
 from airflow.sdk.bases.xcom import BaseXCom
 
 from include.aep.settings import AepSettings
-from include.lake.keys import PartitionKey
+
+_SEGMENT = r"[A-Za-z0-9._~%-]{1,300}"
+_BATCH = re.compile(
+    rf"https://experience\.adobe\.com/#/sname:{_SEGMENT}/platform/batch/{_SEGMENT}"
+    r"|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?/_sandbox/aep/batches",
+    re.ASCII,
+)
 
 
-class _XComLink(BaseOperatorLink):
-    KEY = ""
-
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002
-        return str(BaseXCom.get_value(key=self.KEY, ti_key=ti_key) or "")
-
-    @property
-    def xcom_key(self) -> str:
-        return self.KEY
-
-
-class BatchLink(_XComLink):
+class BatchLink(BaseOperatorLink):
     """The batch in AEP's own pages, or in the local sandbox."""
 
     KEY = "batch_link"
     name = "AEP batch"
 
+    @property
+    def operators(self) -> list[type]:  # type: ignore[override]
+        """The operators that have it; imported late, because they import this module."""
+        from mixpanel_aep.operators.ingest import AepIngestOperator
+        from mixpanel_aep.operators.reconcile import ReconcileDayOperator
+
+        return [AepIngestOperator, ReconcileDayOperator]
+
+    @property
+    def xcom_key(self) -> str:
+        return self.KEY
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the link that the task has left, if it is one."""
+        if isinstance(operator, BaseOperator):  # in the task's own process
+            text = BaseXCom.get_value(key=self.KEY, ti_key=ti_key)
+        else:
+            from airflow.serialization.definitions.operatorlink import XComOperatorLink
+
+            text = XComOperatorLink(name=self.name, xcom_key=self.KEY).get_link(operator, ti_key=ti_key)
+        return text if isinstance(text, str) and _BATCH.fullmatch(text) else ""
+
     @staticmethod
     def href(settings: AepSettings, batch_id: str) -> str:
+        """Return the address of a batch."""
         if settings.sandbox_url:
             return f"{settings.sandbox_url}/_sandbox/aep/batches"
-        return f"https://experience.adobe.com/#/sname:{quote(settings.aep_sandbox)}/platform/batch/{quote(batch_id)}"
+        place = f"sname:{quote(settings.aep_sandbox, safe='')}/platform/batch/{quote(batch_id, safe='')}"
+        return f"https://experience.adobe.com/#/{place}"
 
 
-class ReportLink(_XComLink):
-    """The report page of the partition, served by the plugin to whoever may see the DAG."""
+class ReportLink(BaseOperatorLink):
+    """The report page of the run's partition, served by the plugin to users who may see the DAG."""
 
-    KEY = "report_link"
     name = "Report"
 
-    @staticmethod
-    def href(dag_id: str, partition: PartitionKey) -> str:
-        return f"/mixpanel-aep/report/{quote(dag_id)}/{partition}"
+    @property
+    def operators(self) -> list[type]:  # type: ignore[override]
+        """The operator that has it; imported late, because it imports this module."""
+        from mixpanel_aep.operators.validate import XdmValidateOperator
+
+        return [XdmValidateOperator]
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002
+        """Return the address of the report of the task's run."""
+        return f"/mixpanel-aep/report/{quote(ti_key.dag_id, safe='')}?run_id={quote(ti_key.run_id, safe='')}"

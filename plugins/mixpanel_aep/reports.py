@@ -1,22 +1,36 @@
-"""Serves the report page of a partition to whoever may see its DAG. It only reads."""
+"""Serves the report page of a partition to users who may see its DAG. It only reads."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date
+from typing import Annotated
 
+from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_dag
-from fastapi import Depends, FastAPI, HTTPException
-from fastapi.responses import HTMLResponse
+from airflow.models.dagrun import DagRun
+from fastapi import Depends, FastAPI, HTTPException, Query
+from fastapi.responses import StreamingResponse
+from sqlalchemy import select
+from starlette.background import BackgroundTask
 
 from include.config.loader import load_readable_pipelines
-from include.errors import SettingsUnavailable
-from include.lake.keys import PartitionKey
+from include.config.model import Pipeline
+from include.errors import ConfigError, PipelineError
+from include.lake.keys import KeyKind, PartitionKey, read_key
 from include.lake.lake import Lake
+from include.lake.store import OpenedObject
+from mixpanel_aep.context import partition_of
 from mixpanel_aep.lakes import lake_url
 
 app = FastAPI(title="mixpanel-aep", docs_url=None, redoc_url=None, openapi_url=None)
 # Plugin apps are open to everyone unless they ask.
 _may_read = Depends(requires_access_dag("GET"))
+LARGEST_BYTES = 16 * 1024 * 1024
+"""A report of some 5,000 expectations has 2 MB; what is larger is not one of ours."""
+_LONGEST_RUN_ID = 250
+"""Airflow's own limit."""
 # The page is of Airflow's own origin, and the lake may be written by others than Airflow's admins: whatever lies there,
 # `sandbox` gives it an origin of its own, without scripts and forms.
 _HEADERS = {
@@ -29,17 +43,71 @@ _HEADERS = {
 
 
 @app.get("/report/{dag_id}/{partition}", dependencies=[_may_read])
-def report(dag_id: str, partition: date) -> HTMLResponse:
+def report(dag_id: str, partition: date) -> StreamingResponse:
     """The newest report of a partition."""
+    pipeline = _pipeline(dag_id)
+    with _sentences():
+        return _newest(Lake(lake_url(pipeline)), PartitionKey(pipeline.name, partition))
+
+
+@app.get("/report/{dag_id}", dependencies=[_may_read])
+def report_of_run(
+    dag_id: str, run_id: Annotated[str, Query(max_length=_LONGEST_RUN_ID)], session: SessionDep
+) -> StreamingResponse:
+    """The newest report of a run's partition; a task's link leads here, and names nothing but the task's run."""
+    pipeline = _pipeline(dag_id)
+    run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
+    if run is None:
+        raise HTTPException(404, "This DAG has no such run.")
+    try:
+        partition = partition_of({"dag_run": run})
+    except ConfigError as error:
+        raise HTTPException(404, str(error)) from None
+    return report(pipeline.dag_id, partition)
+
+
+def _pipeline(dag_id: str) -> Pipeline:
     pipeline = next((p for p in load_readable_pipelines()[0] if p.dag_id == dag_id), None)
     if pipeline is None:
         raise HTTPException(404, f"There is no pipeline of DAG {dag_id}.")
+    return pipeline
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """What is wrong with the lake or its setting, as a sentence: a viewer cannot correct it, but can pass it on."""
     try:
-        lake = Lake(lake_url(pipeline))
-    except SettingsUnavailable as unavailable:
-        raise HTTPException(503, str(unavailable)) from None
-    pages = list(lake.keys(f"{PartitionKey(pipeline.name, partition).prefix}/report"))
+        yield
+    except PipelineError as error:
+        raise HTTPException(503, str(error)) from None
+
+
+def _newest(lake: Lake, partition: PartitionKey) -> StreamingResponse:
+    found = lake.objects(f"{partition.prefix}/report")
+    pages = [page for page in found if (key := read_key(page.key)) and key.kind is KeyKind.REPORT]
     if not pages:
         raise HTTPException(404, f"Partition {partition} has no report yet.")
-    newest = max(pages, key=lake.modified)
-    return HTMLResponse(lake.read(newest) or b"", headers=_HEADERS)
+    newest = max(pages, key=lambda page: page.modified)
+    with ExitStack() as stack:
+        page = stack.enter_context(lake.opened(newest.key))
+        if page is None:
+            raise HTTPException(404, f"Partition {partition} has no report any more.")
+        if page.size > LARGEST_BYTES:
+            raise HTTPException(
+                413, f"{newest.key} has {page.size} bytes, more than a report has; it is not shown."
+            )
+        headers = {**_HEADERS, "Content-Length": str(page.size)}
+        keep = stack.pop_all()
+        return StreamingResponse(
+            _body(page), media_type="text/html", headers=headers, background=BackgroundTask(keep.close)
+        )
+
+
+def _body(page: OpenedObject) -> Iterator[bytes]:
+    """The page, and no byte more than it had when it was opened."""
+    left = page.size
+    for chunk in page.chunks:
+        yield chunk[:left]
+        left -= len(chunk)
+        if left <= 0:
+            return

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from include.aep import plan as plans
 from include.aep.client import AepClient
-from include.aep.plan import read_field_group
+from include.aep.ownership import Ownership
+from include.aep.setup import changes, plan_pipeline, read_field_group
+from include.aep.setup import field_group as plans
 from include.config.model import Pipeline
 from include.lake.lake import Lake
 from include.xdm.schema import XdmSchema
@@ -76,3 +77,9 @@ def resolved(aep: AepClient, schema_id: str, *path: str) -> str | None:
     schema = XdmSchema(aep.registry.resolved_schema(schema_id))
     found = schema.find((schema.tenant, "mixpanel", "custom", *path))
     return found.kind.value if found else None
+
+
+def group_plan(pipeline: Pipeline, aep: AepClient) -> plans.FieldGroupPlan | None:
+    """What the plan does to the pipeline's own field group; None where it changes nothing."""
+    plan = plan_pipeline(pipeline, aep, Ownership(pipeline.name))
+    return next((each.plan for each in plan.changes if isinstance(each, changes.GrowFieldGroup)), None)

@@ -90,8 +90,7 @@ def test_a_dataset_from_before_lake_ids_is_tagged_and_keeps_its_other_tags(
     check_lake_id(lake, dataset)
     result = setup(carrier, lake)
     assert [change.split(" with ")[1] for change in result.changes] == [
-        f"{LAKE_TAG}: the id of lake {lake.url}",
-        f"{SOURCE_TAG}: {SOURCE}",
+        f"{LAKE_TAG}: the id of lake {lake.url}; {SOURCE_TAG}: {SOURCE}"
     ]
     assert tags(carrier)["team/owner"] == ["growth"]
     check_lake_id(lake, carrier.aep.catalog.require_dataset(PIPELINE.aep.dataset))
@@ -132,7 +131,10 @@ def test_a_renamed_pipeline_keeps_its_dataset_and_a_second_pipeline_does_not_get
     renamed = PIPELINE.model_copy(update={"name": "renamed"})
     with pytest.raises(AnotherPipeline, match=r"belongs to pipeline hostile .*, not to pipeline renamed"):
         setup(carrier, lake, renamed, pipelines=["hostile", "renamed"])
-    setup(carrier, lake, renamed, pipelines=["renamed"])
+    with pytest.raises(AnotherPipeline, match=r"write formerly: hostile below aep in renamed\.yaml"):
+        setup(carrier, lake, renamed, pipelines=["renamed"])
+    renamed = renamed.model_copy(update={"aep": renamed.aep.model_copy(update={"formerly": "hostile"})})
+    assert any("renamed, instead of hostile" in done for done in setup(carrier, lake, renamed).changes)
     assert tags(carrier)[PIPELINE_TAG] == ["renamed"]
 
 

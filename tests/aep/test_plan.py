@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from include.aep.client import AepClient
-from include.aep.plan import plan_field_group, read_field_group
-from include.aep.setup import setup_pipeline
+from include.aep.ownership import Ownership
+from include.aep.setup import plan_pipeline, read_field_group, setup_pipeline
 from include.config.model import Pipeline
 from include.errors import ConfigError, SchemaError
-from tests.aep.growing import BASE, Write, aep, pipeline, resolved, url, write
+from tests.aep.growing import BASE, Write, aep, group_plan, pipeline, resolved, url, write
 
 pytestmark = pytest.mark.sandbox
 __all__ = ["aep", "pipeline", "url", "write"]
@@ -28,7 +28,7 @@ def test_new_fields_are_added_wherever_they_are(aep: AepClient, pipeline: Pipeli
     grown["cart"]["items"]["properties"]["price"] = {"type": "number"}
     grown["device"] = {"type": "object", "properties": {"os": {"type": "string"}}}
     write(grown)
-    plan = plan_field_group(pipeline, aep.registry)
+    plan = group_plan(pipeline, aep)
     assert plan is not None
     assert {operation["op"] for operation in plan.operations} == {"add"}
     assert dict(plan.added) == {
@@ -46,10 +46,14 @@ def test_new_fields_are_added_wherever_they_are(aep: AepClient, pipeline: Pipeli
 
 def test_a_plan_sends_nothing(aep: AepClient, pipeline: Pipeline, write: Write) -> None:
     write(BASE)
-    plan = plan_field_group(pipeline, aep.registry)
-    assert plan is not None
-    assert (plan.group_id, plan.operations) == (None, ())
-    assert aep.registry.find_by_title("fieldgroups", plan.title) is None
+    plan = plan_pipeline(pipeline, aep, Ownership(pipeline.name))
+    kinds = [change.kind for change in plan.changes]
+    assert [kind for kind in kinds if kind not in ("create_namespace", "mark_identity", "tag_dataset")] == [
+        "create_field_group",
+        "create_schema",
+        "create_dataset",
+    ]
+    assert aep.registry.find_by_title("fieldgroups", str(read_field_group("shop.json")["title"])) is None
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

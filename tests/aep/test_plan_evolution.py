@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from include.aep.client import AepClient
-from include.aep.plan import plan_field_group
-from include.aep.setup import setup_pipeline
+from include.aep.setup import read_field_group, setup_pipeline
 from include.config.model import Pipeline
 from include.xdm.schema import XdmSchema
-from tests.aep.growing import BASE, CART, PLACE, Write, aep, pipeline, resolved, url, write
+from tests.aep.growing import BASE, CART, PLACE, Write, aep, group_plan, pipeline, resolved, url, write
 
 pytestmark = pytest.mark.sandbox
 __all__ = ["aep", "pipeline", "url", "write"]
@@ -76,7 +75,7 @@ def test_what_becomes_less_restrictive_is_sent_and_taken_by_a_schema_in_use(
     write(BASE)
     setup_pipeline(pipeline, aep)
     write(BASE | change)
-    plan = plan_field_group(pipeline, aep.registry)
+    plan = group_plan(pipeline, aep)
     assert plan is not None
     assert plan.loosened == ((f"mixpanel.custom.{name}", told),)
     assert (plan.added, plan.kept) == ((), ())
@@ -95,8 +94,10 @@ def test_a_field_that_somebody_added_in_aep_is_told_and_stays(
 ) -> None:
     write(BASE)
     setup_pipeline(pipeline, aep)
-    plan = plan_field_group(pipeline, aep.registry)
-    assert plan is not None and plan.group_id is not None
+    assert group_plan(pipeline, aep) is None
+    title = str(read_field_group("shop.json")["title"])
+    group = aep.registry.find_by_title("fieldgroups", title)
+    assert group is not None
     tenant = f"_{aep.registry.tenant_id()}"
     custom = f"/definitions/customFields/properties/{tenant}/properties/mixpanel/properties/custom/properties"
     added: dict[str, Any] = {
@@ -107,11 +108,11 @@ def test_a_field_that_somebody_added_in_aep_is_told_and_stays(
     }
     aep.registry.patch(
         "fieldgroups",
-        plan.group_id,
+        group["$id"],
         [{"op": "add", "path": f"{custom}/{path}", "value": node} for path, node in added.items()],
     )
     write({name: node for name, node in BASE.items() if name != "tags"} | {"more": {"type": "string"}})
-    grown = plan_field_group(pipeline, aep.registry)
+    grown = group_plan(pipeline, aep)
     assert grown is not None
     assert sorted(grown.kept) == [
         ("mixpanel.custom.address", "object"),
@@ -121,7 +122,7 @@ def test_a_field_that_somebody_added_in_aep_is_told_and_stays(
         ("mixpanel.custom.theirs", "int"),
     ]
     result = setup_pipeline(pipeline, aep)
-    assert result.changes == [f"added to field group {plan.title!r}: mixpanel.custom.more (string)"]
+    assert result.changes == [f"added to field group {title!r}: mixpanel.custom.more (string)"]
     assert "AEP has a field mixpanel.custom.theirs (int) that the file lacks; it stays." in result.notes
     assert resolved(aep, result.schema_id, "theirs") == "int"
     assert resolved(aep, result.schema_id, "tags") == "array"

@@ -173,7 +173,7 @@ def running_airflow(folder: Path, pipelines: dict[str, dict[str, Any]]) -> Itera
         services = Services(TestSettings("file", free_ports(), folder, environment))
         stack.callback(services.stop, patience_seconds=1.0)
         services.start_airflow()
-        api = AirflowApi(services.settings.airflow_url)
+        api = AirflowApi(services.settings.airflow_url, services.settings.password)
         for pool in ("mixpanel_export", "aep_ingest", "aep_query"):
             api.call("POST", "/pools", json={"name": pool, "slots": 3})
         found = {
@@ -201,6 +201,7 @@ def _environment(url: str, folder: Path, projects: dict[str, int]) -> dict[str, 
         "AIRFLOW_CONN_AEP_DEFAULT": place["AIRFLOW_CONN_AEP_DEFAULT"],
         "AIRFLOW_VAR_MIXPANEL_AEP_LAKE": f"file://{folder}/lake",
         "MIXPANEL_AEP_PIPELINES": str(folder / "pipelines"),
+        "MIXPANEL_AEP_SANDBOXES": url,
         **{
             f"AIRFLOW_CONN_TESTS_{name.upper()}": json.dumps(
                 mixpanel | {"extra": {"project_id": number, "region": "us", "sandbox": True}}

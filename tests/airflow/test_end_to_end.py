@@ -18,6 +18,7 @@ from airflow.dag_processing.dagbag import DagBag
 
 from include.demo.evidence import Comparison, Sandbox
 from include.lake.lake import Lake
+from include.lake.seal import SEAL_ENVIRONMENT
 from tests.airflow.connections import connection_variables
 from tests.carrying import PIPELINES, Carrier, quick_sandbox
 from tests.security import canaries
@@ -67,6 +68,7 @@ def carrier(
         for name, value in aws.items():
             monkeypatch.setenv(name, value)
     monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", lake)
+    monkeypatch.setenv(SEAL_ENVIRONMENT, canaries.LAKE_SECRET)
     with quick_sandbox(tmp_path / "sandbox") as server:
         let_in_canaries(server.url, HOSTILE_PROJECT)
         for name, value in connection_variables(server.url, **CANARY_CONNECTIONS).items():
@@ -185,7 +187,10 @@ def our_routes(app: Any) -> list[tuple[str, str]]:
 def test_no_route_of_ours_answers_who_has_no_token_or_no_role(api: Api) -> None:
     """Airflow mounts a plugin's app without any login before it."""
     routes = our_routes(api.app)
-    assert routes == [("GET", "/mixpanel-aep/report/mixpanel_to_aep_hostile/2026-07-01")]
+    assert routes == [
+        ("GET", "/mixpanel-aep/report/mixpanel_to_aep_hostile/2026-07-01"),
+        ("GET", "/mixpanel-aep/report/mixpanel_to_aep_hostile"),
+    ]
     for method, path in routes:
         assert api.ask(method, path).status_code in (401, 403)
         assert api.ask(method, path, token="a.b.c").status_code in (401, 403)

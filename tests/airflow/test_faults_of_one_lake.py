@@ -62,6 +62,7 @@ def test_a_day_run_from_the_command_line_lies_in_the_lake_of_airflows_variable(
     """Without this the command line took its default folder, and the day was loaded a second time by Airflow."""
     pipelines = shutil.copytree(FOLDER, tmp_path / "pipelines")
     monkeypatch.setenv("MIXPANEL_AEP_LAKE", f"file://{tmp_path}/default")
+    monkeypatch.setenv("MIXPANEL_AEP_LAKES", f"file://{tmp_path}")
     monkeypatch.setattr("include.cli.project.PROJECT", tmp_path)  # no airflow_settings.yaml there
     with quick_sandbox(tmp_path / "sandbox") as server:
         rows = {
@@ -100,6 +101,9 @@ def test_every_setting_of_the_lake_is_the_same_for_both_and_says_where_it_is_fro
     database("")
     assert both()[0] == "environment", "an empty variable is not set"
     database("s3://of/variable")
+    with pytest.raises(ConfigError, match="'s3://of/variable' is not one that this deployment allows"):
+        lakes.lake_url(HOSTILE)
+    monkeypatch.setenv("MIXPANEL_AEP_LAKES", "s3://of")
     assert both() == ("variable", "Airflow's variable mixpanel_aep_lake")
     monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", "s3://of/airflow-environment")
     assert both()[0] == "airflow-environment"

@@ -10,13 +10,16 @@ pytestmark = pytest.mark.sandbox
 LOADED, REPLACED, CLEANED = 4.5, 11.0, 2.6
 """Most bytes of the lake for each byte of the export: after the load; after a refresh and a replacement; cleaned."""
 IDS_OF_A_LOAD = 0.8
+REFRESHED = 0.01
+"""How much of a day's bytes a refresh that finds three late events adds."""
 SMALL = 0.1
 """Manifests, ledgers, schemas and reports of a day of a few megabytes."""
 
 
 def test_the_lake_of_a_day_is_bounded_and_cleaned_it_is_the_export_and_the_ids() -> None:
-    loaded, replaced, cleaned = map(ratios, lake_growth(20_000).values())
+    loaded, refreshed, replaced, cleaned = map(ratios, lake_growth(20_000).values())
     assert loaded["all"] < LOADED
+    assert refreshed["all"] < loaded["all"] * (1 + REFRESHED)
     assert replaced["all"] < REPLACED
     assert cleaned["all"] < CLEANED
     assert cleaned.keys() == {"raw", "ids", "records", "report", "all"}

@@ -73,6 +73,7 @@ def gone(client: Stranger) -> None:
 IMS = [
     Pair("aep 2.1 a token", token(), 200, TOKEN),
     Pair("aep 2.1 a token, fields in the query", Call("POST", "/ims/token/v3", FORM, headers=NO_HEADERS), 200, TOKEN),
+    Pair("aep 2.1 a token, fields in the query where only the body is read", Call("POST", "/ims/token/v3", FORM, headers=NO_HEADERS), 400, Has({"error": "invalid_request"}), settings={"ims_parameters": "body"}),
     Pair("aep 2.1 a token from the older path", token("/ims/token/v2"), 200, TOKEN),
     *(Pair(f"aep 2.1 {name} is mandatory", token(**{name: None}), 400, Has({"error": str})) for name in FORM),
     Pair("aep 2.1 [I] a client that is not known", token(client_id="nobody"), 400, Has({"error": "invalid_client"})),

@@ -152,7 +152,7 @@ def _unreferenced(lake: Lake, partition: PartitionKey) -> Iterator[str]:
         if key.endswith("/manifest.json"):
             manifest = manifests.load(lake, key)
             assert manifest is not None
-            known |= {key, *(file.key for file in manifest.files)}
+            known |= {key, *manifest.keys}
             for name in ("quarantine", "report", "events"):
                 value = manifest.details.get(name)
                 known.add(value["key"] if isinstance(value, dict) else str(value))

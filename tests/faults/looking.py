@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from include.demo.evidence import newest_manifests
-from include.lake.lake import sha256_file
 from include.lake.manifest import Manifest
 from tests.faults.case import Do
 from tests.faults.place import Place
@@ -134,6 +133,6 @@ def _put(place: Place, step: str) -> dict[str, list[str]]:
     folders = (partition.step(step), f"{partition.prefix}/quarantine", f"{partition.prefix}/report")
     found = {}
     for key in (key for folder in folders for key in place.lake.keys(folder)):
-        path = place.lake.download(key, place.folder / "looked-at" / key)
-        found[key] = [sha256_file(path), place.lake.modified(key).isoformat()]
+        copied = place.lake.download(key, place.folder / "looked-at" / key)
+        found[key] = [copied.sha256, place.lake.modified(key).isoformat()]
     return found

@@ -8,6 +8,7 @@ from tests.faults.cases import (
     load,
     malice,
     orchestration,
+    refresh,
     resources,
     stage,
     transform,
@@ -22,9 +23,9 @@ CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
     "V": (10, validate.CASES),
     "S": (14, stage.CASES),
     "L": (26, load.CASES),
-    "O": (20, orchestration.CASES),
+    "O": (21, (*orchestration.CASES, *refresh.CASES)),
     "R": (8, resources.CASES),
-    "M": (14, malice.CASES),
+    "M": (18, malice.CASES),
     "W": (21, (*world.CASES, *world_of_days.CASES)),
 }
 """How many cases a chapter has, and which."""

@@ -11,6 +11,7 @@ import psutil
 from include.demo.evidence import Comparison
 from include.steps.sweep import sweep_batches, sweep_lake
 from tests.faults.checking import compared, ledger_faults, leftovers, require_explained
+from tests.faults.hindrance import differences_alone
 from tests.faults.place import Place, event
 from tests.faults.plans import Kill, KillAfter, Late, NextBatch, Person, Plan, Storage, Wire
 from tests.faults.prepared import Prepared, fill
@@ -52,6 +53,7 @@ def carry_out(plan: Plan, stage: Stage, prepared: Prepared, name: str) -> Compar
     days = plan.days
     prepared.next_plan()
     place = stage.place(name, plan.lake, prepared.place(days) if plan.prepared else None)
+    place.change(prepare=differences_alone)  # as a refresh of a large day does
     try:
         if not plan.prepared:
             fill(place, days)

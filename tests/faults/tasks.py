@@ -38,8 +38,8 @@ def reconcile(carrier: Carrier, run: str) -> None:
     if days:
         export_partitions([carrier.workspace(day) for day in days], carrier.source, carrier.mixpanel, run)
     limit = carrier.pipeline.catch_up_days
-    missing = [audited.day for audited in reversed(_audited(carrier).missing)] if limit else []
-    for day in (*days, *[day for day in missing if day not in days][:limit]):
+    missing = _audited(carrier).to_catch_up(limit, carrier.clock.now(), days) if limit else []
+    for day in (*days, *missing):
         carrier.ingest(day, carrier.steps(day, run, run).to_staged(), run)
 
 

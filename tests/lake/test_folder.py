@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from include.errors import LakeError
+from include.errors import ConfigError, LakeError
+from include.lake.guard import require_private
 from include.lake.lake import Lake
 
 pytestmark = pytest.mark.unit
@@ -47,7 +48,7 @@ def test_only_the_owner_can_read_what_was_put(tmp_path: Path) -> None:
         "shop/2026-07-01/raw": "700",
         "shop/2026-07-01/raw/part": "600",
     }
-    assert lake.mode_for_others() is None
+    require_private(root)
 
 
 def test_a_lake_of_an_earlier_version_is_read_as_it_is_and_its_mode_reported(tmp_path: Path) -> None:
@@ -58,7 +59,8 @@ def test_a_lake_of_an_earlier_version_is_read_as_it_is_and_its_mode_reported(tmp
     lake = Lake(f"file://{tmp_path}/lake")
     assert lake.read("shop/2026-07-01/raw/manifest.json") == b"{}"
     assert list(lake.keys("shop")) == ["shop/2026-07-01/raw/manifest.json"]
-    assert lake.mode_for_others() == "0755"
+    with pytest.raises(ConfigError, match=r"Other users of this machine can enter .* \(mode 0755\)"):
+        require_private(tmp_path / "lake")
     assert lake.create("shop/2026-07-01/raw/other", b"")
 
 
@@ -90,9 +92,9 @@ sync, link = os.fsync, os.link
 def fsync(descriptor):
     calls.append("sync " + Path(os.readlink(f"/proc/self/fd/{descriptor}")).name.split("#")[0])
     sync(descriptor)
-def linked(source, target):
+def linked(source, target, **folders):
     calls.append("link " + Path(target).name)
-    link(source, target)
+    link(source, target, **folders)
 lake = Lake("file://" + sys.argv[1])
 lake.check_writable()
 os.fsync, os.link = fsync, linked

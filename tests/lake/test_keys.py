@@ -32,9 +32,9 @@ def test_a_file_says_which_step_wrote_it(step: str) -> None:
 )
 def test_only_digests_enter_a_key(step: str, text: str) -> None:
     for make in (KEY.output, KEY.manifest, KEY.quarantine):
-        with pytest.raises(ValueError, match="not a digest"):
+        with pytest.raises(ValueError, match="is not a digest"):
             make(step, text)
-    with pytest.raises(ValueError, match="not a digest"):
+    with pytest.raises(ValueError, match="is not a digest"):
         schema_key("shop", text)
 
 

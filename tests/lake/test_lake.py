@@ -75,7 +75,7 @@ def test_a_file_comes_back_as_it_was_put(lake: Lake, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(os.urandom(6_000_000))  # more than one part of a multipart upload
     lake.upload("day/part", source)
-    assert sha256_file(lake.download("day/part", tmp_path / "far" / "target")) == sha256_file(source)
+    assert lake.download("day/part", tmp_path / "far" / "target").sha256 == sha256_file(source)
 
 
 def test_keys_below_a_folder_are_listed_in_order_and_no_others(lake: Lake) -> None:
@@ -94,12 +94,16 @@ def test_what_died_half_written_is_removed_from_a_folder_and_what_is_being_writt
     tmp_path: Path,
 ) -> None:
     lake, now = Lake(f"file://{tmp_path}"), datetime.now(UTC)
-    assert lake.create("a/whole.json", b"1")
-    for name, hours in (("a/old.parquet#1", 9), ("a/young.parquet#1", 0)):
-        (tmp_path / name).write_bytes(b"half")
-        os.utime(tmp_path / name, (now.timestamp() - hours * 3600,) * 2)
+    folder = f"shop/2026-07-01/xdm/{'ab' * 16}"
+    assert lake.create(f"{folder}/manifest.json", b"1")
+    for name, hours in (("part-00000.parquet#1", 9), ("part-00001.parquet#1", 0)):
+        (tmp_path / folder / name).write_bytes(b"half")
+        os.utime(tmp_path / folder / name, (now.timestamp() - hours * 3600,) * 2)
     assert lake.remove_unfinished(now - timedelta(hours=6)) == 1
-    assert {path.name for path in (tmp_path / "a").iterdir()} == {"whole.json", "young.parquet#1"}
+    assert {path.name for path in (tmp_path / folder).iterdir()} == {
+        "manifest.json",
+        "part-00001.parquet#1",
+    }
 
 
 @pytest.mark.parametrize("look", ["download", "modified"])
@@ -128,6 +132,7 @@ def test_a_folder_that_cannot_be_made_is_named_before_anything_runs(tmp_path: Pa
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     lake = Lake(f"file://{tmp_path}/lake")
+    (tmp_path / "lake").mkdir()
     (tmp_path / "lake" / "day").write_text("a file where a folder has to be")
     with pytest.raises(LakeError, match=r"cannot write day/a"):
         lake.create("day/a", b"")

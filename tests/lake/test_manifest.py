@@ -19,6 +19,7 @@ from tests.making import DAY, PROJECT_ID, exported, line, schema, workspace
 
 pytestmark = pytest.mark.unit
 DIGEST = "ab" * 16
+FILE = f"shop/{DAY}/staged/{DIGEST}/events-0123456789abcdef.parquet"
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def manifest(sha256: str = "1" * 64, created_at: str = "2026-07-02T00:00:00.000+00:00") -> Manifest:
-    file = LakeFile(key="a", bytes=1, sha256=sha256, rows=3)
+    file = LakeFile(key=FILE, bytes=1, sha256=sha256, rows=3)
     return Manifest(
         step="stage", pipeline="shop", partition=str(DAY), digest=DIGEST, inputs={"validate": DIGEST},
         files=(file,), counts={"staged": 3}, created_at=created_at,
@@ -83,7 +84,7 @@ def test_a_damaged_manifest_is_never_taken_for_none(lake: Lake, body: bytes) -> 
 
 
 def test_a_manifest_of_a_newer_version_is_named_as_that(lake: Lake) -> None:
-    data = {**json.loads(manifest().model_dump_json()), "version": 2, "more": {}}
+    data = {**json.loads(manifest().model_dump_json()), "version": 3, "more": {}}
     with pytest.raises(
         BadManifest, match=r"was written by a newer version of mixpanel-aep\. Upgrade this one"
     ):

@@ -19,6 +19,7 @@ from include.quality.derive import derive
 from include.quality.leaves import leaf_paths
 from include.sandbox.aep.ingest_settings import IngestSettings
 from include.sandbox.aep.row_check import RowChecker
+from include.sandbox.aep.row_identity import RowRules
 from tests.judging import verdict
 from tests.making import TENANT, array_of, document, instants, map_of, object_of, row_rules, schema
 
@@ -107,7 +108,7 @@ def python_says(node: dict[str, Any], values: list[Any]) -> set[int]:
 def sandbox_says(node: dict[str, Any], values: list[Any]) -> set[int]:
     resolved = document(it=node)
     later = int(datetime(2027, 1, 1, tzinfo=UTC).timestamp() * 1000)
-    checker = RowChecker(resolved, IngestSettings(), nulls=True, now_ms=later)
+    checker = RowChecker(RowRules(resolved), IngestSettings(), nulls=True, now_ms=later)
     rows = [
         {"_id": "1", "timestamp": "2026-07-01T12:00:00Z", TENANT: {"mixpanel": {"it": value}}}
         for value in values

@@ -20,6 +20,7 @@ from include.quality.leaves import leaf_paths
 from include.quality.rows import PROFILE_EVENT_BYTES, present
 from include.quality.suite import Screen
 from include.quality.view import Part, RowChunk, View
+from include.xdm.schema import ProfileUse
 from tests.judging import Verdict, verdict
 from tests.making import (
     LATER,
@@ -207,10 +208,23 @@ def test_without_its_expectation_a_broken_row_passes(part: int) -> None:
     assert still.keys() | alone.keys() | of_time == expected.keys()
 
 
+def without_primary() -> dict[int, list[tuple[str, str]]]:
+    """What is refused where the last two rows have an identity, but not in the schema's primary identity field."""
+    use = ProfileUse((TENANT, "mixpanel", "enum"), "CRMID")
+    specs = derive(schema(**FIELDS).for_profile(use), COLUMNS, row_rules())
+    there = [("Email", [{"id": "1"}])]
+    return refused(specs, table([GOOD, {**GOOD, "enum": None}, None], identities=[None, there, there]))
+
+
+def test_in_a_profile_dataset_the_schemas_primary_identity_is_required_and_no_other_one() -> None:
+    assert without_primary() == {row: [("enum", "primary_identity")] for row in (1, 2)}
+
+
 def test_every_constraint_of_the_table_has_a_row_that_it_catches() -> None:
     """Those of a whole partition are tested beside it."""
     rows, _ = broken_rows()
     caught = {constraint for why in refused(suite(), rows).values() for _, constraint in why}
+    caught |= {constraint for why in without_primary().values() for _, constraint in why}
     missing = {name for name, c in CONSTRAINTS.items() if c.scope == "row"} - caught
     assert missing == set()
 

@@ -48,7 +48,7 @@ class Seeded:
             return self.aep.headers(Accept=accepted[number % len(accepted)])
         if path.startswith("/console/"):
             return self.console.headers()
-        if path.startswith("/api/app/") and "service-accounts" in path:
+        if path == "/import" or (path.startswith("/api/app/") and "service-accounts" in path):
             return {"Authorization": basic_auth(data.ADMIN_ACCOUNT, data.ADMIN_ACCOUNT_SECRET)}
         if path.startswith("/api/"):
             return {"Authorization": basic_auth(*self.mixpanel.auth)}
@@ -88,7 +88,8 @@ def with_marks() -> dict[str, Any]:
                 _marked(each, stands_for) for each in parameters if each["name"] not in _GATEWAYS
             ]
         for method in item.keys() & {"post", "put", "patch"}:
-            body = BODIES.get(path if method != "put" else path.rpartition("/")[0])
+            of_path = BODIES.get(path if method != "put" else path.rpartition("/")[0])
+            body = BODIES.get(f"{method.upper()} {path}", of_path)
             if body is not None:
                 content = item[method]["requestBody"]["content"]
                 content["application/json"] = {**content["application/json"], "example": _hidden(body)}

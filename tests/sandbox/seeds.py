@@ -141,6 +141,23 @@ BODIES[f"{REGISTRY}/rpc/import"] = [
         "meta:resourceType": "datatypes",
     }
 ]
+BODIES[f"{CONVERSION}/xdmBatchConversions"] = {
+    "destinationDatasetId": the("dataset"),
+    "sourceBatchId": the("batch"),
+    "mappingSetId": the("mapping-set"),
+}
+BODIES[f"PATCH {IMPORT}/batches"] = {
+    **BODIES[f"{IMPORT}/batches"],
+    "replay": {"predecessors": [the("batch")], "reason": "replace"},
+}
+for _views in ("dataSetViews", "datasetViews"):
+    BODIES[f"{CATALOG}/{_views}"] = {"dataSetId": the("dataset"), "status": "enabled"}
+BODIES["/import"] = [
+    {
+        "event": "Sign up",
+        "properties": {"time": 1782864000, "distinct_id": "ann", "$insert_id": "0m5q10ooiui3hwc2"},
+    }
+]
 BODIES[f"{REGISTRY}/tenant/mixins"] = BODIES[f"{REGISTRY}/tenant/fieldgroups"]
 BODIES[f"{CATALOG}/datasets"] = BODIES[f"{CATALOG}/dataSets"]
 BODIES[f"{CONVERSION}/mappingSets/validate"] = BODIES[f"{CONVERSION}/mappingSets"]
@@ -257,6 +274,8 @@ SEEDS: dict[str, Make] = {
     "expiration": _made(f"{HYGIENE}/ttl", "ttlId"),
     "mapping-set": _made(f"{CONVERSION}/mappingSets"),
     "mapping": _mapping,
+    "conversion": _made(f"{CONVERSION}/xdmBatchConversions"),
+    "conversion-activity": lambda seeded: f"{seeded['conversion']}-1",
     "connection": _made(f"{FLOWS}/connections"),
     "source-connection": _made(f"{FLOWS}/sourceConnections"),
     "target-connection": _made(f"{FLOWS}/targetConnections"),
@@ -330,6 +349,8 @@ PLACES: list[tuple[str, dict[str, str]]] = [
             "views": "view",
             "mappingSets": "mapping-set",
             "mappings": "mapping",
+            "xdmBatchConversions": "conversion",
+            "activities": "conversion-activity",
             "connections": "connection",
             "sourceConnections": "source-connection",
             "targetConnections": "target-connection",

@@ -79,7 +79,7 @@ def test_a_file_in_part(aep: Adobe) -> None:
     assert aep.request("GET", url, headers={"Range": "lines=0-3"}).status_code in (200, 400)
     head = aep.request("HEAD", url)
     assert (head.status_code, head.headers["content-length"], head.content) == (200, str(size), b"")
-    assert aep.request("HEAD", f"{EXPORT}/files/{batch}-1").status_code == 404
+    assert aep.request("HEAD", f"{EXPORT}/files/{batch}-2").status_code == 404
 
 
 @pytest.mark.parametrize("suffix", ["", "-", "-0", "-2", "-1-1", "-x", "-²"])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from include.sandbox.aep.constants import IMPORT, REGISTRY
+from include.steps.stage import MOST_BYTES, MOST_FILES
 from tests.sandbox.adobe import Adobe, adobe, lines, row
 
 pytestmark = pytest.mark.sandbox
@@ -41,14 +42,19 @@ def test_batches_in_a_minute(aep: Adobe, status: int) -> None:
     assert tried() == 201
 
 
-def test_the_documented_number_of_batches_in_a_minute(aep: Adobe) -> None:
-    dataset = aep.ready()
-    for _ in range(138):
-        aep.create(dataset)
-    body = {"datasetId": dataset, "inputFormat": {"format": "json"}}
-    assert aep.request("POST", f"{IMPORT}/batches", json=body).status_code == 429
+def test_the_documented_limits(aep: Adobe) -> None:
+    """EP:ingestion/guardrails.md."""
+    found = aep.http.get("/_sandbox/aep/settings").json()
+    assert (found["most_files"], found["most_batch_bytes"]) == (MOST_FILES, MOST_BYTES) == (25_000, 10**12)
+    assert (found["batches_per_minute"], found["bytes_per_hour"]) == (2000, 20 * 10**9)
+    assert (found["profile_batches_per_day"], found["batch_limits"]) == (90, "at ingestion")
+
+
+def test_batches_without_a_limit(aep: Adobe) -> None:
     settings(aep, batches_per_minute=None)
-    aep.create(dataset)
+    dataset = aep.ready()
+    for _ in range(3):
+        aep.create(dataset)
 
 
 def test_bytes_in_an_hour(aep: Adobe) -> None:
@@ -65,7 +71,7 @@ def test_bytes_in_an_hour(aep: Adobe) -> None:
 
 
 def test_files_and_bytes_of_a_batch_at_upload(aep: Adobe) -> None:
-    settings(aep, most_files=2, most_batch_bytes=1000)
+    settings(aep, most_files=2, most_batch_bytes=1000, batch_limits="at upload")
     dataset = aep.ready()
     batch = aep.create(dataset)
     assert [aep.put(batch, dataset, b"x" * 400, name).status_code for name in "abca"] == [201, 201, 400, 200]
@@ -76,7 +82,7 @@ def test_files_and_bytes_of_a_batch_at_upload(aep: Adobe) -> None:
 
 
 def test_files_and_bytes_of_a_batch_at_ingestion(aep: Adobe) -> None:
-    settings(aep, most_files=2, most_batch_bytes=100, batch_limits="at ingestion")
+    settings(aep, most_files=2, most_batch_bytes=100)
     dataset = aep.ready()
     batch = aep.create(dataset)
     for name in "abc":
@@ -112,7 +118,12 @@ def test_events_that_are_too_large_for_profile_are_ingested_all_the_same(aep: Ad
     def profile(name: str) -> Any:
         return aep.http.get("/_sandbox/aep/profile", params={"dataset": name}).json()
 
-    assert profile(dataset) == {"enabled": True, "ids": ["idsmall"], "too_large": 1, "repeated": 1}
+    counts = {"too_large": 1, "repeated": 1, "without_identity": 0, "batches_above_guardrail": 0}
+    assert profile(dataset) == {"enabled": True, "ids": ["idsmall"], **counts}
     plain = aep.dataset(schema["$id"], "Plain")
     aep.load(plain, lines(row("1")))
-    assert profile(plain) == {"enabled": False, "ids": [], "too_large": 0, "repeated": 0}
+    assert profile(plain) == {"enabled": False, "ids": [], **dict.fromkeys(counts, 0)}
+    settings(aep, profile_batches_per_day=0)
+    assert profile(plain)["batches_above_guardrail"] == 1, "of the AEP sandbox, whatever the dataset"
+    aep.world.clock.advance(86_401)
+    assert profile(plain)["batches_above_guardrail"] == 0

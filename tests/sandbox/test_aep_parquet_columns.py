@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from include.sandbox.aep.ingest_dates import Dates
 from include.sandbox.aep.ingest_settings import IngestSettings
 from include.sandbox.aep.row_check import RowChecker
+from include.sandbox.aep.row_identity import RowRules
 from include.sandbox.aep.rows_json import Unreadable
 from include.sandbox.aep.rows_parquet import parquet_rows, parquet_suspects
 from tests.sandbox.test_aep_constraints import BAD, GOOD
 from tests.sandbox.test_aep_row_fast import NOW_MS, SCHEMA
 
 pytestmark = pytest.mark.sandbox
-CHECKER = RowChecker(SCHEMA, IngestSettings(), nulls=True, now_ms=NOW_MS)
+CHECKER = RowChecker(RowRules(SCHEMA), IngestSettings(), nulls=True, now_ms=NOW_MS)
 MOMENT = pa.timestamp("ms", tz="UTC")
 IDENTITIES = pa.map_(pa.string(), pa.list_(pa.struct([("id", pa.string()), ("primary", pa.bool_())])))
 TEXTS = st.none() | st.sampled_from(["", "a", "free", "paid", "AB", "ABC", "5", "1.5", "x y"])
@@ -80,7 +81,7 @@ def tables(draw: st.DrawFn) -> pa.Table:
 
 def looked_at(path: Path, table: pa.Table) -> list[str | dict[str, Any]]:
     pq.write_table(table, path, row_group_size=5)
-    return list(parquet_suspects(path, SCHEMA, CHECKER, Dates()))
+    return list(parquet_suspects(path, RowRules(SCHEMA), CHECKER, Dates()))
 
 
 def column(name: str, value: Any) -> pa.Table:

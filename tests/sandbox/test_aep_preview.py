@@ -67,7 +67,6 @@ def test_no_more_rows_than_asked_for(aep: Adobe) -> None:
 @pytest.mark.parametrize(
     "params",
     [
-        {},
         {"format": "xml"},
         {"format": "parquet"},
         {"format": "json", "isMultiLineJson": "true"},

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from include.sandbox.aep.ingest_settings import IngestSettings
 from include.sandbox.aep.row_check import RowChecker
 from include.sandbox.aep.row_fast import FastRows
+from include.sandbox.aep.row_identity import RowRules
 from include.sandbox.aep.rows_json import row_of
 from tests.sandbox.adobe import FIELDS
 from tests.sandbox.test_aep_constraints import BAD, DEEP, GOOD, KINDS
@@ -39,8 +40,8 @@ SCHEMA: dict[str, Any] = {
         },
     },
 }
-CHECKER = RowChecker(SCHEMA, IngestSettings(), nulls=False, now_ms=NOW_MS)
-FAST = FastRows(SCHEMA, latest_ms=CHECKER.latest_ms, known_only=False, most_fields=10_000)
+CHECKER = RowChecker(RowRules(SCHEMA), IngestSettings(), nulls=False, now_ms=NOW_MS)
+FAST = FastRows(RowRules(SCHEMA), latest_ms=CHECKER.latest_ms, known_only=True, most_fields=10_000)
 
 
 def line(tenant: Any, **root: Any) -> bytes:
@@ -167,9 +168,9 @@ def test_milliseconds_are_quick_too() -> None:
 
 
 def test_fields_beside_the_schema_are_left_to_the_close_look_where_they_are_refused() -> None:
-    strict = FastRows(SCHEMA, latest_ms=None, known_only=True, most_fields=10_000)
+    strict = FastRows(RowRules(SCHEMA), latest_ms=None, known_only=True, most_fields=10_000)
     assert strict.take(line({"distinctId": "a"}, timestamp="2999-05-01T10:00:00Z")) is not None
     assert strict.take(line({"distinctId": "a", "beside": 1})) is None
     assert strict.take(line(None, beside=1)) is None
-    few = FastRows(SCHEMA, latest_ms=None, known_only=False, most_fields=3)
+    few = FastRows(RowRules(SCHEMA), latest_ms=None, known_only=False, most_fields=3)
     assert few.take(b'{"_id": "a", "timestamp": 1}') and few.take(line({"distinctId": "a"})) is None

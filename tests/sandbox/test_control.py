@@ -375,9 +375,8 @@ class TestProcess:
         assert (process.returncode, rest, errors) == (0, "", "")
         assert time.monotonic() - start < 6
 
-    @pytest.mark.parametrize("value", ["production", " Production "])
-    def test_it_refuses_production(self, tmp_path: Path, value: str) -> None:
-        process = self.start("--state", str(tmp_path / "s"), MIXPANEL_AEP_ENV=value)
+    def test_it_refuses_production(self, tmp_path: Path) -> None:
+        process = self.start("--state", str(tmp_path / "s"), MIXPANEL_AEP_ENV="production")
         out, errors = process.communicate(timeout=10)
         assert (process.returncode, out) == (2, "")
         assert errors == "The sandbox does not start where MIXPANEL_AEP_ENV is production.\n"

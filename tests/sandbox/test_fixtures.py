@@ -87,6 +87,7 @@ def test_projects_accounts_and_events(mixpanel_sandbox: MixpanelSandbox) -> None
     ann = {"event": "A", "properties": {"distinct_id": "ann"}, "at": "2026-07-01T12:00:00Z"}
     assert mixpanel_sandbox.add_events(one, ann, {**ann, "copies": 2}) == 3
     assert [event["event"] for event in mixpanel_sandbox.events(one, "2026-07-01")] == ["A", "A", "A"]
+    assert mixpanel_sandbox.token(one) != mixpanel_sandbox.token(other)
     mixpanel_sandbox.merge_identity(one, "ann", "anna")
     found = {event["properties"]["distinct_id"] for event in mixpanel_sandbox.events(one, "2026-07-01")}
     assert found == {"anna"}

@@ -26,7 +26,7 @@ def test_token_as_documented(aep: Adobe) -> None:
     response = aep.http.post("/ims/token/v3", data=FORM)
     body = response.json()
     assert (response.status_code, body["token_type"], body["expires_in"]) == (200, "bearer", 86399)
-    assert aep.http.post("/ims/token/v2", params=FORM).status_code == 200
+    assert aep.http.post("/ims/token/v2", data=FORM).status_code == 200
 
 
 def test_every_token_is_new_and_good(aep: Adobe) -> None:

@@ -67,7 +67,7 @@ class Caller:
         path, content = self._file(batch), _content(rows)
         self.aep.request("POST", f"{path}?action=INITIALIZE")
         for first, last in ((1000, len(content)), (0, 1000)):
-            span = {"Content-Range": f"bytes {first}-{last - 1}/{len(content)}"}
+            span = {"Content-Range": f"bytes {first}-{last - 1}"}
             self.aep.request("PATCH", path, data=content[first:last], headers={**OCTETS, **span})
         self.aep.request("POST", f"{path}?action=COMPLETE")
         self._complete(batch, rows)

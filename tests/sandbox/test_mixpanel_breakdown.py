@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -38,7 +39,8 @@ def new(sandbox: Sandbox) -> Sandbox:
     sandbox.project(NEW, accounts=[account], query_limits={"enabled": False})
 
     def event(name: str, who: str, at: str = "2026-06-30T10:00Z", **properties: Any) -> dict[str, Any]:
-        return {"event": name, "at": at, "properties": {"distinct_id": who, "$insert_id": "i", **properties}}
+        own = {"distinct_id": who, "$insert_id": f"i{properties.get('n', '')}", **properties}
+        return {"event": name, "at": at, "properties": own}
 
     sandbox.add(
         NEW,
@@ -143,7 +145,15 @@ class TestProperties:
         lines = sandbox.lines(SHOP, "2026-06-01", "2026-06-02")
         params = {"project_id": SHOP, "limit": 5000}
         found = sandbox.get(TOP, params=params, auth=ACCOUNT).json()
-        assert found["order_id"]["count"] == sum(b'"order_id":' in line for line in lines)
+        orders = [json.loads(line) for line in lines if b'"order_id":' in line]
+        once = {
+            (
+                order["event"],
+                *(order["properties"].get(name) for name in ("time", "distinct_id", "$insert_id")),
+            )
+            for order in orders
+        }
+        assert found["order_id"]["count"] == len(once) < len(orders), "what was sent twice is counted once"
 
 
 class TestFunnels:

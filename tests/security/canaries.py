@@ -30,6 +30,7 @@ AWS_KEY = "AK" + "IACNRYQ7T3X9WZ5LB2"
 AWS_SECRET = "cnryAwS/k3Y+qz8Lm2Vb5Nx7Rt1Yp4Wd6Hs9Jf0G"
 AWS_TOKEN = "FwoGcnryZXIvYXdzE/J8a+session=="
 FERNET_KEY = "cnryRk5Jq2hWm8xTz4Lp7Vb1Nd6Ys9Gf3Ha0Kc5Ee8I="
+LAKE_SECRET = "cnryLk3Wm8xTz4Lp7Vb1Nd6Ys9Gf3Ha0Kc5Ee8Iq2Rt7Uo1X"
 SIGNATURE = "cnry9c0f5a1b7d3e2468ace013579bdf02468ace13579bdf02468ace1357"
 
 
@@ -52,6 +53,7 @@ CANARIES = {
     "AWS secret key": AWS_SECRET,
     "AWS session token": AWS_TOKEN,
     "Fernet key": FERNET_KEY,
+    "key of the lake": LAKE_SECRET,
     "signature of a presigned URL": SIGNATURE,
 }
 PAIRS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from include.aep.plan import read_field_group
+from include.aep.setup import read_field_group
 from include.config import json_file, loader
 from include.config.loader import load_pipeline
 from include.errors import ConfigError
@@ -93,7 +93,7 @@ JSON_FAULTS = {
 def test_m12_the_json_beside_it_too(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text, says = JSON_FAULTS[fault]
     (tmp_path / "m.json").write_text(text)
-    monkeypatch.setattr("include.aep.plan.FIELD_GROUPS", tmp_path)
+    monkeypatch.setattr("include.aep.setup.field_group.FIELD_GROUPS", tmp_path)
     for read in (lambda: read_mapping_file("m.json", tmp_path), lambda: read_field_group("m.json")):
         with pytest.raises(ConfigError, match=rf"m\.json .*{says}") as refused:
             read()

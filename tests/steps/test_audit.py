@@ -12,11 +12,11 @@ import requests
 from include.aep.setup import setup_pipeline
 from include.errors import DaysMissing
 from include.lake.lake import Lake
-from include.steps.audit import Audit, DayStatus, audit_days
+from include.steps.audit import Audit, AuditedDay, DayStatus, Remedy, audit_days
 from include.steps.binding import open_history
 from include.steps.day_index import read_days
-from include.steps.origin import filter_digest
-from include.steps.reconcile import days_to_reconcile
+from include.steps.origin import today
+from include.steps.reconcile import days_to_reconcile, window_start
 from tests.carrying import PIPELINES, Carrier, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -29,7 +29,7 @@ class Audited(Carrier):
 
     def audit(self, now: datetime = NOW) -> Audit:
         opened = open_history(self.lake, self.pipeline, self.aep, self.source, all_days=True)
-        current = {"filter": filter_digest(self.pipeline)}
+        current = {name: digest for name, digest in today(self.pipeline, "", "").items() if digest}
         return audit_days(opened.history, self.pipeline, self.aep, now, current)
 
     def statuses(self, now: datetime = NOW) -> list[DayStatus]:
@@ -148,6 +148,53 @@ def test_the_window_counts_back_from_the_last_settled_day(settle_hours: float, l
     days = days_to_reconcile(pipeline, NOW)
     assert len(days) == late_days
     assert days[-1] <= (NOW - timedelta(hours=settle_hours)).date() - timedelta(days=1)
+
+
+def test_without_a_window_late_events_of_every_settled_day_are_reported() -> None:
+    pipeline = PIPELINES["hostile"].model_copy(update={"late_days": 0, "end_date": None})
+    assert window_start(pipeline, NOW) == date(2026, 7, 4)
+    assert window_start(pipeline.model_copy(update={"late_days": 2}), NOW) == date(2026, 7, 2)
+
+
+def audited_day(number: int, status: DayStatus, remedy: Remedy, reason: str = "reason") -> AuditedDay:
+    day = FIRST + timedelta(days=number)
+    return AuditedDay(day, status, reason, NOW - timedelta(days=30), remedy=remedy)
+
+
+def test_days_that_need_a_person_or_fail_again_and_again_keep_no_other_day_from_its_turn() -> None:
+    days = [audited_day(number, DayStatus.NEVER_RUN, Remedy.RUN, "never run") for number in range(2)]
+    days += [audited_day(number, DayStatus.FAILED, Remedy.CORRECT) for number in range(2, 6)]
+    days += [audited_day(number, DayStatus.UNKNOWN_BATCH, Remedy.REVERT) for number in range(6, 9)]
+    chosen = Audit("p", tuple(days)).to_catch_up(3, NOW)
+    assert chosen[:2] == [FIRST + timedelta(days=1), FIRST]
+    tried = Audit("p", tuple(days[2:]))
+    turns = {day for number in range(4) for day in tried.to_catch_up(1, NOW + timedelta(days=number))}
+    assert turns == {FIRST + timedelta(days=number) for number in range(2, 6)}
+    assert tried.to_catch_up(9, NOW, [day.day for day in days]) == []
+
+
+def test_what_to_do_follows_from_the_reason() -> None:
+    days = (
+        audited_day(0, DayStatus.NEVER_RUN, Remedy.RUN),
+        audited_day(1, DayStatus.UNKNOWN_BATCH, Remedy.REVERT),
+        audited_day(2, DayStatus.NEVER_RUN, Remedy.RUN),
+    )
+    with pytest.raises(DaysMissing) as refused:
+        Audit("shop", days).require_complete(NOW, 1)
+    assert "For 2026-06-30, 2026-07-02: run a backfill" in refused.value.hint
+    assert "For 2026-07-01: mixpanel-aep verify shop 2026-07-01 says" in refused.value.hint
+    with pytest.raises(DaysMissing) as refused:
+        Audit("shop", days[1:2]).require_complete(NOW, 1)
+    assert "backfill" not in refused.value.hint
+
+
+def test_days_that_were_loaded_under_another_account_of_time_are_listed(audited: Audited) -> None:
+    day = date(2026, 7, 1)
+    audited.load(day)
+    local = {"time_is": "project_local", "timezone": "America/New_York"}
+    source = audited.pipeline.mixpanel.model_copy(update=local)
+    audited.pipeline = audited.pipeline.model_copy(update={"mixpanel": source})
+    assert [each.outdated for each in audited.audit().outdated if each.day == day] == [("time",)]
 
 
 def test_an_old_lake_is_audited_as_a_new_one(tmp_path: Path) -> None:

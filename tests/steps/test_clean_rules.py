@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from include.config.model import Retention
 from include.lake.lake import LakeObject
 from include.lake.ledger import LedgerRecord
-from include.lake.manifest import LakeFile, Manifest, Step
+from include.lake.manifest import Delta, LakeFile, Manifest, Step
 from include.steps.clean.contents import DayContents, StoredOutput
 from include.steps.clean.rules import GRACE, outputs_to_remove, removable_files
 
@@ -36,6 +36,7 @@ def output(
     *,
     shared: bool = False,
     removed: float | None = None,
+    based_on: int | None = None,
 ) -> StoredOutput:
     """An output with one file, or naming the file of what it was made of."""
     written = START + timedelta(days=days)
@@ -50,6 +51,9 @@ def output(
         files=(LakeFile(key=named, bytes=1, sha256="0", rows=1),),
         counts={},
         created_at=written.isoformat(),
+        details={}
+        if based_on is None
+        else {"delta": Delta(base=digest(step, based_on), rows=1).model_dump()},
     )
     files = () if shared else (LakeObject(key, 1, written),)
     ended = None if removed is None else START + timedelta(days=removed)
@@ -101,6 +105,34 @@ def test_an_export_ends_a_week_after_a_newer_answer_to_the_same_request() -> Non
     assert ended(found_again, 19) == {"export 1"}, "the newest answer was the older export over again"
 
 
+def test_what_a_refresh_is_based_on_stays_as_long_as_the_refresh() -> None:
+    refreshed = (
+        output("export", 1, 10, based_on=0), output("transform", 1, 10, 1, based_on=0),
+        output("validate", 1, 10, 1, based_on=0), output("stage", 1, 10, 1),
+    )  # fmt: skip
+    all_steps = {f"{step} {number}" for step in STEPS[1:] for number in (0, 1)}
+    loaded_late = DayContents((*CHAIN, *refreshed), (loaded(1, 10),))
+    assert ended(loaded_late, 16.9) == set()
+    assert ended(loaded_late, 17) == all_steps, "the export is the base of the newest one"
+    assert ended(loaded_late, 4000) == all_steps
+    made_later = (
+        output("export", 1, 30, based_on=0), output("transform", 1, 30, 1, based_on=0),
+        output("validate", 1, 30, 1, based_on=0),
+    )  # fmt: skip
+    not_loaded_yet = DayContents((*CHAIN, *made_later), (loaded(0, 10),))
+    assert ended(not_loaded_yet, 36.9) == {"stage 0"}
+    assert ended(not_loaded_yet, 37) == all_steps - {"stage 1"}
+    without_load = DayContents((*CHAIN, *refreshed))
+    assert ended(without_load, 4000) == {"stage 0"}, "the next run reads the others"
+    superseded = replace(loaded_late, outputs=(*loaded_late.outputs, output("export", 2, 20)))
+    assert ended(superseded, 27) == {*all_steps, "export 0", "export 1"}
+    again = replace(superseded, outputs=(*superseded.outputs, output("export", 3, 21, based_on=0)))
+    assert ended(again, 28) == {*all_steps, "export 1", "export 2"}
+    by_age = Retention(raw_days=15, superseded_days=None)
+    assert ended(loaded_late, 24.9, by_age) == set(), "the base is older, and stays"
+    assert ended(loaded_late, 25, by_age) == {"export 0", "export 1"}
+
+
 def test_the_export_ends_by_its_own_age_only_where_the_day_is_loaded() -> None:
     raw = Retention(raw_days=30, superseded_days=None)
     assert ended(DayContents(CHAIN, (loaded(0, 0),)), 29.9, raw) == set()
@@ -143,11 +175,13 @@ def days(draw: st.DrawFn) -> DayContents:
     age = st.floats(0, 40)
     outputs: dict[tuple[str, str], StoredOutput] = {}
     for step in STEPS:
+        whole: list[int] = []
         for number in range(draw(st.integers(0, 3))):
             made = output(
                 step, number, draw(age), draw(st.integers(0, 3)), shared=step in ("validate", "stage") and draw(st.booleans()),
-                removed=draw(st.none() | age),
+                removed=draw(st.none() | age), based_on=draw(st.sampled_from([None, *whole])),
             )  # fmt: skip
+            whole += [number] if made.manifest is not None and made.manifest.delta is None else []
             if not draw(st.integers(0, 8)):
                 made = replace(made, manifest=None)
             outputs[made.key] = made
@@ -191,6 +225,13 @@ def test_nothing_ends_before_its_time_or_before_what_was_made_of_it(
             is_left = other.key not in ends and other.removed_at is None and other.manifest is not None
             if is_left and key[0] != "export" and other.manifest.inputs.get(key[0]) == key[1]:
                 raise AssertionError(f"{other.key} was made of {key} and stays")
+            if (
+                is_left
+                and other.step == key[0]
+                and other.manifest.delta
+                and other.manifest.delta.base == key[1]
+            ):
+                raise AssertionError(f"{other.key} is based on {key} and stays")
 
 
 @given(days(), RETENTIONS, st.floats(40, 90))
@@ -231,7 +272,8 @@ def test_a_day_that_is_loaded_ends_up_with_its_newest_exports_alone(day: DayCont
     ends = outputs_to_remove(loaded_day, retention, now)
     left = [each for each in day.outputs if each.key not in ends and each.removed_at is None]
     assert {each.step for each in left} <= {"export"}
-    assert len(left) <= 1
+    newest = {each.manifest.delta.base for each in left if each.manifest is not None and each.manifest.delta}
+    assert len([each for each in left if each.digest not in newest]) <= 1
     finished = replace(
         loaded_day,
         outputs=tuple(

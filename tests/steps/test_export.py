@@ -6,19 +6,22 @@ import gzip
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from include.errors import ConfigError, LakeError, PartitionNotClosed, TruncatedExport
+from include.errors import BadManifest, ConfigError, LakeError, PartitionNotClosed, TruncatedExport
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.mixpanel.raw_file import read_lines
+from include.steps import compare_exports
 from include.steps.export import export_partition
-from include.steps.line_sum import line_sum
-from include.steps.workspace import Workspace
+from include.steps.export_delta import read_day
+from include.steps.line_digests import LineDigests
+from include.steps.workspace import Output, Workspace
 from tests.making import DAY, SOURCE, Hands, Mixpanel, event, frozen, line, pipeline, workspace
 from tests.mixpanel.streams import opened
 
@@ -216,17 +219,18 @@ def test_an_empty_answer_is_a_gzip_of_nothing(lake: Lake) -> None:
     assert (made.rows, gzip.decompress(lake.read(made.files[0].key) or b"x")) == (0, b"")
 
 
-def test_a_refresh_hashes_lines_only_where_their_number_is_the_same(
+def test_a_refresh_of_a_small_day_hashes_lines_only_where_their_number_is_the_same(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[int] = []
+    read = LineDigests.of
 
-    def counted(lines: Iterable[bytes]) -> str:
-        kept = list(lines)
-        hashed.append(len(kept))
-        return line_sum(kept)
+    def counted(raw: Iterable[Path], path: Path) -> LineDigests:
+        found = read(raw, path)
+        hashed.append(found.rows)
+        return found
 
-    monkeypatch.setattr("include.steps.asked.line_sum", counted)
+    monkeypatch.setattr(LineDigests, "of", counted)
     place = workspace(lake)
 
     def refresh(name: str, *rows: bytes) -> Manifest:
@@ -268,3 +272,79 @@ def test_an_earlier_export_that_is_damaged_does_not_stop_a_refresh(lake: Lake, d
     second = export_partition(place, SOURCE, Answering(b"\n".join(reversed(ROWS))), look="2")
     assert second != first
     assert list(read_lines([(lake.root or Path()) / second.files[0].key])) == list(reversed(ROWS))
+
+
+@pytest.fixture
+def few_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refresh keeps what differs, however small the day is."""
+    monkeypatch.setattr(compare_exports, "SMALL_LINES", 0)
+    monkeypatch.setattr(compare_exports, "MOST_CHANGED", 0.5)
+
+
+def refreshed(place: Workspace, name: str, *lines: bytes) -> Manifest:
+    return export_partition(place, SOURCE, Answering(b"\n".join(lines)), look=name)
+
+
+MANY = [line(event(**{"$insert_id": f"m-{n}"})) for n in range(10)]
+
+
+def test_a_refresh_keeps_the_lines_that_differ_and_counts_the_day(
+    lake: Lake, tmp_path: Path, few_differ: None
+) -> None:
+    place = workspace(lake)
+    first = refreshed(place, "1", *MANY)
+    later = [MANY[3], *MANY[5:], b"no event", *MANY[:3], ROWS[0]]
+    found = refreshed(place, "2", *later)
+    assert found.delta is not None
+    assert found.delta.base == first.digest
+    assert (found.rows, found.own_rows, found.counts) == (11, 2, {"exported": 10, "not_events": 1})
+    assert found.delta.without is not None
+    assert found.delta.without.rows == 1
+    assert sorted(read_day(place, found, tmp_path)) == sorted(later)
+    assert refreshed(place, "3", *later[3:], *later[:3]) == found, "the same lines in any order"
+    assert refreshed(place, "4", *MANY[::-1]) == first, "as it was before"
+    third = refreshed(place, "5", *later, ROWS[1])
+    assert third.delta is not None
+    assert third.delta.base == first.digest, "never based on a delta"
+    whole = refreshed(place, "6", *ROWS, *MANY[:2])
+    assert whole.delta is None, "too much differs"
+    newest = refreshed(place, "7", *ROWS, *MANY[:3])
+    assert newest.delta is not None
+    assert newest.delta.base == whole.digest, "the newest whole export"
+
+
+def test_two_refreshes_at_once_that_find_the_same_lines_are_one(
+    lake: Lake, few_differ: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = workspace(lake)
+    refreshed(place, "1", *MANY)
+    found = refreshed(place, "2", *MANY, *ROWS[:2])
+    find = Workspace.find_output
+
+    def too_early(self: Workspace, *arguments: Any, **options: Any) -> Output:
+        """As if the other run had not published it yet."""
+        return replace(find(self, *arguments, **options), manifest=None)
+
+    monkeypatch.setattr(Workspace, "find_output", too_early)
+    assert refreshed(place, "3", ROWS[1], *MANY, ROWS[0]) == found
+
+
+def test_an_export_whose_base_was_changed_is_not_read(lake: Lake, tmp_path: Path, few_differ: None) -> None:
+    place = workspace(lake)
+    base = refreshed(place, "1", *MANY)
+    found = refreshed(place, "2", *MANY[1:])
+    ((lake.root or Path()) / base.files[0].key).write_bytes(gzip.compress(b"\n".join(MANY[1:])))
+    with pytest.raises(BadManifest, match="is not the file that its manifest describes"):
+        list(read_day(place, found, tmp_path))
+
+
+def test_a_day_whose_base_is_gone_is_exported_again_when_it_is_to_be_read(
+    lake: Lake, few_differ: None
+) -> None:
+    place = workspace(lake)
+    base = refreshed(place, "1", *MANY)
+    found = refreshed(place, "2", *MANY, ROWS[0])
+    ((lake.root or Path()) / base.files[0].key).unlink()
+    assert not place.has_files(found)
+    again = export_partition(place, SOURCE, Answering(b"\n".join([*MANY, ROWS[0]])), with_files=True)
+    assert (again.delta, again.rows, place.has_files(again)) == (None, 11, True)

@@ -272,9 +272,10 @@ def digests(place: Workspace, made: Manifest) -> list[tuple[str, int]]:
     if kept is None:
         return []
     table = pq.read_table(io.BytesIO(place.lake.read(kept["key"]) or b""))
-    assert table.schema.equals(pa.schema([("_id", pa.string()), ("digest", pa.int64())]))
+    columns = [("_id", pa.string()), ("digest", pa.int64()), ("processed", pa.int64()), ("lines", pa.int32())]
+    assert table.schema.equals(pa.schema(columns))
     assert kept["rows"] == table.num_rows
-    return list(zip(*table.to_pydict().values(), strict=True))
+    return list(zip(*table.select(["_id", "digest"]).to_pydict().values(), strict=True))
 
 
 def test_the_digests_of_a_day_show_which_events_have_changed(tmp_path: Path) -> None:
@@ -293,6 +294,22 @@ def test_the_digests_of_a_day_show_which_events_have_changed(tmp_path: Path) -> 
     changed = of("changed", event(**{"$insert_id": "0", "x": 1, "mp_processing_time_ms": 0}), *day[1:])
     assert changed.keys() == before.keys()
     assert sum(changed[identity] != digest for identity, digest in before.items()) == 1
+
+
+def test_the_list_of_events_says_how_many_lines_each_row_is_of_and_when_it_was_processed(lake: Lake) -> None:
+    """By which a refresh knows which rows its lines take the place of."""
+    moments = {"a": [3, 9, 5], "b": [7], "c": [None, 2]}
+    events = [
+        event(**{"$insert_id": key, "mp_processing_time_ms": at})
+        for key, ats in moments.items()
+        for at in ats
+    ]
+    place = workspace(lake)
+    made = transformed(place, XDM, MAPPING, *map(line, events))
+    table = pq.read_table(io.BytesIO(place.lake.read(made.details["events"]["key"]) or b""))
+    assert sorted(zip(*(table[name].to_pylist() for name in ("processed", "lines")), strict=True)) == [
+        (2, 2), (7, 1), (9, 3),
+    ]  # fmt: skip
 
 
 def test_a_day_without_rows_has_no_digests(lake: Lake) -> None:
@@ -340,14 +357,14 @@ def test_a_value_that_makes_the_query_fail_is_quarantined_and_the_others_are_map
 def test_a_value_on_which_a_converter_fails_is_quarantined_and_the_others_are_mapped(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from_raw = ColumnConverter.from_raw
+    from_values = ColumnConverter.from_values
 
     def failing(self: ColumnConverter, column: Sequence[Any]) -> Any:
-        if any(b"canary" in bytes(value) for value in column):
+        if "canary" in column:
             raise RuntimeError("canary")
-        return from_raw(self, column)
+        return from_values(self, column)
 
-    monkeypatch.setattr(ColumnConverter, "from_raw", failing)
+    monkeypatch.setattr(ColumnConverter, "from_values", failing)
     assert_two_of_a_hundred_are_quarantined(lake, tmp_path, caplog, MAPPING)
 
 

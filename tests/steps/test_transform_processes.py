@@ -19,6 +19,7 @@ import pytest
 from include.errors import ConfigError, SchemaError, WorkerFailed
 from include.lake.lake import Lake
 from include.steps.transform import processes
+from include.steps.transform.claims import SharedCounter
 from include.steps.transform.job import Limits
 from include.steps.transform.work import Work
 from tests.making import (
@@ -174,6 +175,30 @@ def test_a_process_that_is_killed_ends_the_step_with_a_sentence(
     with pytest.raises(WorkerFailed, match=r"ended before its work was done \(signal SIGKILL\)\. .*memory"):
         transformed(workspace(lake), XDM, MAPPING, *day())
     assert not list(lake.keys("shop/2026-07-01/xdm"))
+
+
+@pytest.mark.parametrize("work", ["parse", "write"])
+def test_a_process_that_is_killed_at_work_is_noticed_before_anything_else_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str
+) -> None:
+    monkeypatch.setenv(processes.VARIABLE, "2")
+    started: list[processes.Helper] = []
+    start, do = processes.Helper.__init__, getattr(Work, work)
+
+    def start_and_keep(self: processes.Helper, *arguments: Any) -> None:
+        start(self, *arguments)
+        started.append(self)
+
+    def kill_the_other(self: Work, *arguments: Any) -> Any:
+        monkeypatch.setattr(SharedCounter, "__call__", lambda _: pytest.fail("it went on"))
+        started[0]._process.kill()
+        started[0]._process.wait()
+        return do(self, *arguments)
+
+    monkeypatch.setattr(processes.Helper, "__init__", start_and_keep)
+    monkeypatch.setattr(Work, work, kill_the_other)
+    with pytest.raises(WorkerFailed, match=r"ended before its work was done \(signal SIGKILL\)"):
+        transformed(workspace(Lake(f"file://{tmp_path}/lake")), XDM, MAPPING, *day())
 
 
 def test_what_another_process_raises_is_raised_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

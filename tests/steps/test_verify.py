@@ -163,13 +163,18 @@ def test_rows_far_from_their_day_are_found_by_their_batch(loaded: Verifier) -> N
     assert (found.phantom, found.strays) == (1, {batch: 1})
 
 
-def test_a_batch_of_ours_that_names_no_day_is_a_phantom(loaded: Verifier) -> None:
-    batch = loaded.add_batch("mixpanel-aep-", [row("f" * 64, NOON)])
+def test_rows_of_a_batch_of_ours_that_names_no_day_are_duplicate_or_phantom(loaded: Verifier) -> None:
+    batch = loaded.add_batch("mixpanel-aep-", [row(key, NOON) for key in ["f" * 64, *loaded.ids()[:2]]])
     found = loaded.verify()
-    assert [(result.day, result.phantom, dict(result.strays)) for result in found.differing] == [
-        (None, 1, {batch: 1})
+    assert [(r.day, r.duplicate, r.phantom, dict(r.strays)) for r in found.differing] == [
+        (None, 2, 1, {batch: 3})
     ]
-    assert found.counts["partitions"] == 1
+    assert (found.counts["partitions"], found.counts["ids"]) == (1, 8)
+    with pytest.raises(VerificationFailed) as refused:
+        found.require_equal()
+    assert refused.value.hint == (
+        "A batch without a day cannot be adopted: revert it in AEP. Then run verify again."
+    )
 
 
 def test_an_event_of_a_skipped_hour_belongs_to_the_day_of_its_batch(loaded: Verifier) -> None:
@@ -222,7 +227,7 @@ def test_a_day_that_a_run_is_loading_is_no_difference(
             loaded.ingest(DAY, staged, "again")
     found = loaded.verify()
     assert (found.postponed, found.is_verified) == ((DAY,), False)
-    assert str(found) == "verify: not verified: runs are loading these days now"
+    assert str(found) == f"verify: not verified: runs are loading {DAY} now"
     loaded.ingest(DAY, staged, "again")
     assert loaded.verify().counts["ids"] == 9
 

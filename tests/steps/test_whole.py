@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from include.demo.evidence import Comparison, Sandbox
-from include.errors import BatchFailed, CountMismatch, PipelineError, Terminal, Transient
+from include.errors import BadManifest, BatchFailed, CountMismatch, PipelineError, Terminal, Transient
 from include.lake.keys import HISTORIES
 from include.lake.lake import Lake
 from include.sandbox.server import SandboxServer
@@ -104,9 +104,15 @@ def test_the_sandbox_refuses_what_our_own_validation_was_made_to_overlook(
     assert carrier.records(day)[-1].kind == "failed"
 
 
-def test_fewer_rows_than_were_staged_are_never_green(hostile: Carrier) -> None:
+def test_fewer_rows_than_were_staged_are_never_green(
+    hostile: Carrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     staged = hostile.stage(HOSTILE_DAY)
     more = staged.model_copy(update={"files": (staged.files[0].model_copy(update={"rows": 9}),)})
+    with pytest.raises(BadManifest, match="has 8 rows, where its manifest says 9"):
+        hostile.ingest(HOSTILE_DAY, more)
+    assert hostile.records(HOSTILE_DAY)[-1].kind == "claimed", "no batch was made"
+    monkeypatch.setattr("include.steps.batch_loader.require_rows_of_day", lambda *_: None)
     with pytest.raises(CountMismatch, match="succeeded with 8 rows and 0 failed ones, but 9 were staged"):
         hostile.ingest(HOSTILE_DAY, more)
 

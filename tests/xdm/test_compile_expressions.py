@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -166,6 +167,62 @@ def test_the_items_of_an_array_are_mapped_one_by_one(db: Any) -> None:
     assert (made["it"]["brands"], made["it"]["second"]) == (["Puma", "Adidas", "Nike"], "Adidas")
     assert made["failed"] == ["_acme.mixpanel.items"]
     assert json.loads(made["unmapped"]) == json.loads(f"{{{CART}}}")
+
+
+STATIC = {"sourceType": "STATIC"}
+
+
+@pytest.mark.parametrize(
+    ("more", "given"),
+    [
+        (row("properties.currency", "items[*].tags[0]"), {"tags": ["EUR"]}),
+        ({**row("shop", "items[*].tags[*]"), **STATIC}, {"tags": ["shop"]}),
+        (formula("upper(properties.currency)", "items[*].sku"), {"sku": "EUR"}),
+        ({**row("2.5", "items[*].price"), **STATIC}, {"price": 2.5}),
+    ],
+    ids=["a value", "a constant in a list", "an expression", "a constant"],
+)
+def test_one_value_goes_into_every_item_that_there_is(
+    db: Any, more: dict[str, str], given: dict[str, Any]
+) -> None:
+    """Whichever comes first in the mapping set; an event without items gets none."""
+    item = object_of(name=STRING, sku=STRING, price=NUMBER, tags=array_of(STRING))
+    for rows in permutations([row("properties.Cart[*].Brand", "items[*].name"), more]):
+        xdm = schema(items=array_of(item))
+        made = one(db, xdm, list(rows), f'{CART},"currency":"EUR"')
+        items = [
+            {key: value for key, value in each.items() if value is not None} for each in made["it"]["items"]
+        ]
+        assert items == [{"name": name, **given} for name in ("Puma", "Adidas", "Nike")]
+        assert one(db, xdm, list(rows), '"currency":"EUR"')["it"] == {}
+
+
+def test_one_value_goes_into_the_items_of_items(db: Any) -> None:
+    order = object_of(lines=array_of(object_of(sku=STRING, currency=STRING)))
+    rows = [row("properties.currency", "orders[*].lines[*].currency"), row("properties.orders[*].lines[*].id", "orders[*].lines[*].sku")]  # fmt: skip
+    text = '"currency":"EUR","orders":[{"lines":[{"id":1},{"id":2}]},{}]'
+    made = one(db, schema(orders=array_of(order)), rows, text)
+    assert made["it"]["orders"][0]["lines"] == [
+        {"sku": "1", "currency": "EUR"},
+        {"sku": "2", "currency": "EUR"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "text", "list_"),
+    [
+        (row("properties.a", "list[*]"), '"a":"x"', ["x"]),
+        (row("properties.a", "list[*]"), '"a":["x","y"]', ["x", "y"]),
+        (row("properties.a", "list[*]"), '"b":1', None),
+        ({**row("x", "list[*]"), **STATIC}, '"b":1', ["x"]),
+        (formula("upper(properties.a)", "list[*]"), '"a":"x"', ["X"]),
+    ],
+    ids=["a value", "a list", "nothing", "a constant", "an expression"],
+)
+def test_one_value_becomes_an_array_of_one(
+    db: Any, mapping: dict[str, str], text: str, list_: list[str] | None
+) -> None:
+    assert one(db, schema(list=array_of(STRING)), [mapping], text)["it"].get("list") == list_
 
 
 def test_arrays_inside_arrays_go_in_step(db: Any) -> None:

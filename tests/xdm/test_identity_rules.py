@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.config.identities import IdentityPlaceholders
+from include.xdm.convert.column import decode_values
 from include.xdm.identity_columns import IdentityTexts, judged, texts_of
 from include.xdm.identity_placeholders import PLACEHOLDERS
 from include.xdm.identity_rules import BLANKS, REASONS, IdentityRules, identity_rules
@@ -38,7 +39,7 @@ def column(rules: IdentityRules, *values: Any) -> list[tuple[str | None, str | N
         else msgspec.Raw(json.dumps(value, ensure_ascii=False).encode())
         for value in values
     ]
-    found = judged(texts_of(raw), rules)
+    found = judged(texts_of(decode_values(raw)), rules)
     reasons = [None if number is None else REASONS[number] for number in found.reasons.to_pylist()]
     return list(zip(found.texts.to_pylist(), reasons, strict=True))
 

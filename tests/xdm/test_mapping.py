@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.errors import ConfigError
+from include.xdm.built import BuiltRules
 from include.xdm.language.paths import parse_path
 from include.xdm.mapping import bind
 from include.xdm.mapping_file import MAPPINGS, read_mapping_file
@@ -32,7 +33,13 @@ from tests.making import (
 
 pytestmark = pytest.mark.unit
 XDM = schema(
-    browser=STRING, os=STRING, city=STRING, quantity=INT, tags=array_of(STRING), place=object_of(city=STRING)
+    browser=STRING,
+    os=STRING,
+    city=STRING,
+    quantity=INT,
+    tags=array_of(STRING),
+    place=object_of(city=STRING),
+    items=array_of(object_of(sku=STRING)),
 )
 
 
@@ -59,8 +66,8 @@ def sources(text: str) -> tuple[tuple[str, ...], ...]:
         (row("event", "tags.x"), "_acme.mixpanel.tags is an array; write _acme.mixpanel.tags[*].x or _acme.mixpanel.tags[0].x"),
         (row("event", "city[0]"), "_acme.mixpanel.city is no array; remove [0]"),
         (row("event", "tags[1001]"), "_acme.mixpanel.tags[1001] has a position above 1000"),
-        (row("event", "tags[*]"), "the source has 0 [*] and the destination 1; they go in step"),
-        (row("properties.a[*].b[*]", "tags"), "the source has 2 [*] and the destination 0; they go in step"),
+        (row("properties.a", "items[*].sku"), "it goes into every item of _acme.mixpanel.items, but no mapping makes items; map an array with [*], or write _acme.mixpanel.items[0]"),
+        (row("properties.a[*].b[*]", "tags"), "the source has 2 [*] and the destination 0; they go in step, and a source without [*] goes into every item"),
         (row("properties.a[x]", "city"), "path 'properties.a[x]' has no [0] or [*] at position 13; a name with a bracket is written ${...}"),
         (row("event", "_id"), "_id is built by the pipeline; remove this mapping"),
         (row("event", "_id.x"), "_id is built by the pipeline; remove this mapping"),
@@ -78,9 +85,9 @@ def sources(text: str) -> tuple[tuple[str, ...], ...]:
         (formula("upper([1])", "city"), "argument 1 of upper, INPUT, has to be a string, not of type array"),
         (formula("true", "tags"), "_acme.mixpanel.tags is of type array, but the expression is of type boolean"),
         (formula("now()", "quantity"), "_acme.mixpanel.quantity is of type int, but the expression is of type date"),
-        (formula("event", "tags[*]"), "_acme.mixpanel.tags[*] is for every item; only sourceType ATTRIBUTE with [*] can fill that"),
+        (formula("upper(event)", "items[*].sku"), "it goes into every item of _acme.mixpanel.items, but no mapping makes items; map an array with [*], or write _acme.mixpanel.items[0]"),
         (formula("1" * 5000, "quantity"), "it has 5000 characters; Data Prep takes 4096"),
-        ({**row("event", "city"), "identity": "ECID"}, "it marks an identity (ECID); name the property under identities in the pipeline file"),
+        ({**row("event", "city"), "identity": "ECID"}, "it marks an identity (ECID); write identities: {property: ECID} in the pipeline file"),
         ({"source": "event"}, "it needs a source and a destination"),
         ({"destination": "eventType"}, "it needs a source and a destination"),
         ({"source": "event", "destination": 5}, "it needs a source and a destination"),
@@ -94,7 +101,7 @@ def sources(text: str) -> tuple[tuple[str, ...], ...]:
         ({**row("event", "x"), "destination": ""}, "path '' has an empty name at position 1"),
         (row("event", "unmapped"), "_acme.mixpanel.unmapped is filled by unmapped: keep; remove this mapping"),
         ({**row("x", "quantity"), "sourceType": "STATIC"}, "'x' is no value for _acme.mixpanel.quantity, which is of type int"),
-        ({**row("x", "tags"), "sourceType": "STATIC"}, "'x' is no value for _acme.mixpanel.tags, which is of type array"),
+        ({**row("x", "tags"), "sourceType": "STATIC"}, "_acme.mixpanel.tags is an array; write _acme.mixpanel.tags[*] for an array of one value"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
@@ -307,3 +314,104 @@ def test_an_include_that_is_wrong_is_named(tmp_path: Path, include: Any, sentenc
 @pytest.mark.parametrize("name", sorted(path.name for path in MAPPINGS.glob("*.json")))
 def test_every_mapping_file_that_ships_can_be_read(name: str) -> None:
     assert read_mapping_file(name)
+
+
+SAME_TIME = [
+    row("data.time", "x"),
+    row("properties.time", "x"),
+    formula("data.time * 1000", "x"),
+    formula("date(1000 * properties.time)", "x"),
+    formula("dformat(data.time*1000, \"yyyy-MM-dd'T'HH:mm:ss.SSSX\")", "x"),
+]
+SAME_ID = (
+    "sha256(concat(data.event_name, '|', data.distinct_id, '|', data.time, '|', data.insert_id), 'UTF-8')"
+)
+RULES = BuiltRules({"$user_id": "CRMID"})
+
+
+@pytest.mark.parametrize("mapping", SAME_TIME)
+def test_a_timestamp_of_adobes_source_that_is_the_events_time_is_accepted(mapping: dict[str, Any]) -> None:
+    rows = [{**mapping, "destination": "timestamp"}, {**formula(SAME_ID, "x"), "destination": "_id"}]
+    bound = bind("x", [*rows, row("event", "city")], XDM, keep_unmapped=False, built=RULES)
+    assert [(m.number, m.destination[-1]) for m in bound.mappings] == [(3, "city")]
+
+
+@pytest.mark.parametrize(
+    ("destination", "mapping", "difference"),
+    [
+        ("timestamp", formula("date(data.time)", "x"), "it reads time as milliseconds, but Mixpanel's time is in seconds"),
+        ("timestamp", row("data.mp_processing_time_ms", "x"), "it is made of mp_processing_time_ms; the pipeline takes the event's time"),
+        ("timestamp", formula("now()", "x"), "it is made of constants; the pipeline takes the event's time"),
+        ("timestamp", formula("dformat(data.time*1000, 'yyyy-MM-dd')", "x"), "it is not the event's time in full"),
+        ("timestamp", {**row("2026-01-01", "x"), "sourceType": "STATIC"}, "it gives every event one timestamp"),
+        ("_id", row("data.insert_id", "x"), "it leaves out distinct_id, event, time, without which two events can have one _id"),
+        ("_id", formula("uuid()", "x"), "it is random, so that an event loaded again would be another one"),
+        ("_id", formula("concat(event, data.distinct_id, data.time, data.insert_id)", "x"), "it has no hash"),
+        ("_id", formula("md5(properties.order)", "x"), "it is made of order; the pipeline makes it of distinct_id, event, insert_id, time and"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_row_that_differs_from_what_the_pipeline_builds_is_refused_with_the_difference(
+    destination: str, mapping: dict[str, Any], difference: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(difference)):
+        bind("x", [{**mapping, "destination": destination}], XDM, keep_unmapped=False, built=RULES)
+
+
+def test_in_a_project_of_wall_clocks_a_timestamp_as_utc_is_refused() -> None:
+    rules = BuiltRules({}, wall_clock=True)
+    with pytest.raises(ConfigError, match="it is a wall clock of the project's zone"):
+        bind("x", [{**SAME_TIME[2], "destination": "timestamp"}], XDM, keep_unmapped=False, built=rules)
+    bind("x", [{**SAME_TIME[0], "destination": "timestamp"}], XDM, keep_unmapped=False, built=rules)
+
+
+def test_a_row_marked_as_identity_is_accepted_where_the_pipeline_file_has_the_same() -> None:
+    def bound(source: str, code: str) -> int:
+        rows = [{**row(source, "city"), "identity": code}]
+        return len(bind("x", rows, XDM, keep_unmapped=False, built=RULES).mappings)
+
+    assert (bound("data.user_id", "CRMID"), bound("properties.$user_id", "")) == (1, 1)
+    with pytest.raises(
+        ConfigError, match=r"it marks \$user_id as identity ECID, but identities .* has CRMID"
+    ):
+        bound("data.user_id", "ECID")
+    with pytest.raises(ConfigError, match=r"write identities: \{\$email: Email\}"):
+        bound("data.email", "Email")
+
+
+CSV_FORMS = {
+    "as the API names them": "sourceType,source,destination\nATTRIBUTE,data.a,x.b\nEXPRESSION,upper(data.a),x.c\n",
+    "as people name them": "Target field,Source field\r\nx.b,data.a\r\nx.c,upper(data.a)\r\n,\r\n",
+    "with a byte order mark": "\ufeffsource,destination\ndata.a,x.b\nupper(data.a),x.c\n",
+    "with what else there is": "Name,Source Type,Source,Destination,Description\nn,attribute,data.a,x.b,\n,expression,upper(data.a),x.c,d\n",
+}
+
+
+@pytest.mark.parametrize("text", CSV_FORMS.values(), ids=CSV_FORMS.keys())
+def test_a_mapping_file_is_csv_as_aeps_mapping_screen_downloads_it(tmp_path: Path, text: str) -> None:
+    (tmp_path / "m.csv").write_bytes(text.encode())
+    assert read_mapping_file("m.csv", tmp_path) == [
+        {"sourceType": "ATTRIBUTE", "source": "data.a", "destination": "x.b"},
+        {"sourceType": "EXPRESSION", "source": "upper(data.a)", "destination": "x.c"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b"a,b\n1,2\n", "m.csv has no columns for source and destination in its first line."),
+        (b"", "m.csv has no columns for source and destination"),
+        (b"\xff\xfe", "m.csv cannot be read as CSV. Save it as UTF-8"),
+        (b'source,destination\n"a', "m.csv cannot be read as CSV."),
+    ],
+)
+def test_a_csv_file_that_is_no_mapping_set_is_refused(tmp_path: Path, body: bytes, sentence: str) -> None:
+    (tmp_path / "m.csv").write_bytes(body)
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        read_mapping_file("m.csv", tmp_path)
+
+
+def test_a_csv_row_may_mark_an_identity(tmp_path: Path) -> None:
+    text = "source,destination,identity,namespaceCode\ndata.user_id,x.b,true,CRMID\ndata.a,x.c,false,\n"
+    (tmp_path / "m.csv").write_text(text)
+    assert [row.get("identity") for row in read_mapping_file("m.csv", tmp_path)] == ["CRMID", None]

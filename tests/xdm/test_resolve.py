@@ -154,3 +154,28 @@ def test_however_a_schema_is_taken_apart_it_resolves_to_the_same(
 
     whole = object_of(**fields)
     assert resolve(taken_apart(whole), parts.__getitem__) == whole
+
+
+@pytest.mark.parametrize("first", ["one", "two"])
+def test_items_of_one_array_from_two_field_groups_stand_together(first: str) -> None:
+    """As of ``productListItems``, which several of Adobe's field groups describe."""
+    item = {"$id": "https://ns.adobe.com/xdm/item", "type": "object", "properties": {"SKU": STRING}}
+    groups = {
+        name: {"properties": {"items": array_of(object_of(**{name: STRING}))}} for name in ("one", "two")
+    }
+    groups["one"]["properties"]["items"]["items"]["$ref"] = item["$id"]
+    second = "two" if first == "one" else "one"
+    document = resolve({"allOf": [groups[first], groups[second]]}, lambda _: item)
+    assert set(document["properties"]["items"]["items"]["properties"]) == {"one", "two", "SKU"}
+
+
+@pytest.mark.parametrize("written", [{}, {"type": "object", "meta:xdmType": "object"}])
+def test_a_reference_to_a_scalar_is_a_scalar(written: dict[str, Any]) -> None:
+    document = resolve(
+        {
+            "definitions": {"amount": {"type": "number", "meta:xdmType": "number"}},
+            "properties": {"total": {"$ref": "#/definitions/amount", **written}},
+        },
+        fetch,
+    )
+    assert document["properties"]["total"] == {"type": "number", "meta:xdmType": "number"}

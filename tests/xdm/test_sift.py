@@ -21,6 +21,7 @@ from include.xdm import lines, sift
 from include.xdm.columns import ColumnBuilder
 from include.xdm.event_block import BlockReader, EvidenceLog
 from include.xdm.identity import event_id
+from include.xdm.shapes import by_shape
 from include.xdm.sift import Sieve, SiftedEvent
 from tests.making import DAY, LATER, NOON, PROJECT_ID, event, line
 from tests.mapping_rows import NOTHING
@@ -50,8 +51,9 @@ def in_a_block(bodies: Sequence[bytes], **changes: Any) -> list[SiftedEvent | di
     contents = [
         int.from_bytes(rows.contents[n : n + 8], "big", signed=True) for n in range(0, len(rows.contents), 8)
     ]
+    properties = list(map(rows.properties.row, range(len(rows))))
     columns = (rows.line_numbers, rows.ids, rows.timestamps_ms, rows.wall_seconds, rows.processed_ms,
-               rows.has_insert_id, rows.events, rows.properties, contents, rows.compacted)  # fmt: skip
+               rows.has_insert_id, rows.events, properties, contents, rows.compacted)  # fmt: skip
     found = [SiftedEvent(*row) for row in zip(*columns, strict=True)]
     numbered = [(row.line_number, row) for row in found] + [
         (record["line_number"], record) for record in refused
@@ -95,7 +97,8 @@ def kept(body: bytes, **changes: Any) -> SiftedEvent:
 def unmapped(sifted: SiftedEvent, mapped: Iterable[str] = ()) -> str:
     """The unmapped JSON of an event, where a mapping set takes some properties whole."""
     compiled = replace(NOTHING, whole=dict.fromkeys(mapped, ()), unmapped=("_acme", "unmapped"))
-    (text,) = ColumnBuilder(compiled).build([sifted.event], [dict(sifted.properties)]).unmapped.to_pylist()
+    properties, _ = by_shape([sifted.properties], is_raw=True)
+    (text,) = ColumnBuilder(compiled).build([sifted.event], properties).unmapped.to_pylist()
     return str(text)
 
 
@@ -398,10 +401,38 @@ def test_nulls_empty_texts_and_mapped_properties_are_not_kept_twice() -> None:
     assert unmapped(kept(body), ("time", "distinct_id")) == '{"c":0,"d":false,"e":[],"f":{}}'
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'"a":{"z":1,"b":{"y":2,"x":[{"d":1,"c":1.10}]}}', b'"a":[{"z":1,"b":2}]', b'"a":"\\u001F"', b'"a":"\\u001f"',
+        b'"a":"\\u00e9\\/"', b'"a":-0', b'"a":-0.0', b'"a":1E5,"b":1e400', b'"a":123456789012345678901234567890',
+        b'"a":{"b":1,"b":2}', b'"a" :1', b'"a":null,"b":"","c":[null,""],"d":{"e":null}', b'"q\\"":1,"a":""',
+        b'"back\\\\slash":null', b'"a":"\\ud800"', "\"é\":\"\u2028\"".encode(), b'"":1', b'"a":9007199254740993',
+    ],
+)  # fmt: skip
+def test_a_frequent_shape_is_read_and_kept_as_a_line_alone_is(text: bytes) -> None:
+    body = raw_line(text)
+    alone = seen_as(one(body))
+    found = in_a_block([ORDINARY, *[body] * 20])[1:]
+    if not isinstance(alone, SiftedEvent):
+        assert [each["reason"] for each in found if isinstance(each, dict)] == [alone["reason"]] * 20
+    else:
+        assert [seen_as(each)[1:] for each in found] == [alone[1:]] * 20
+        compiled = replace(NOTHING, whole={"time": ()}, unmapped=("_acme", "unmapped"))
+        log = EvidenceLog()
+        rows, _ = BlockReader(sieve(evidence=log), log).read((body + b"\n") * 20, 1)
+        kept_texts = ColumnBuilder(compiled).build(rows.events, rows.properties).unmapped.to_pylist()
+        members = [
+            (name, bytes(raw).decode()) for name, raw in kept(body).properties.items() if name != "time"
+        ]
+        there = [f"{line(name).decode()}:{raw}" for name, raw in members if raw not in ("null", '""')]
+        assert kept_texts == [f"{{{','.join(there)}}}"] * 20
+
+
 def test_names_of_unmapped_properties_are_counted() -> None:
     builder = ColumnBuilder(replace(NOTHING, whole={"time": (), "distinct_id": ()}))
     for body in (raw_line(b'"a":1,"b":2,"c":null'), raw_line(b'"a":1')):
-        builder.build(["A"], [kept(body).properties])
+        builder.build(["A"], by_shape([kept(body).properties], is_raw=True)[0])
     assert builder.names == {"a": 2, "b": 1}
 
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 _SESSIONS = re.compile(r"session limit|too many (sessions|connections)", re.IGNORECASE)
 _LOGIN = re.compile(r"password|authenticat|authoriz|token|credential|expired", re.IGNORECASE)
 _ALLOWED = re.compile(r"permission|licen[cs]e|entitle|not allowed|access denied", re.IGNORECASE)
-_DATABASE = re.compile(r"no tables? found|dbname|database .*does not exist", re.IGNORECASE)
+_DATABASE = re.compile(r"no tables? found|dbname|database .{0,200}?does not exist", re.IGNORECASE)
 _CERTIFICATE = re.compile(r"certificate|SSL|TLS", re.IGNORECASE)
+_LONGEST_REASON = 4000  # characters
 _LATER = "Nothing is wrong on this side; it is tried again later."
 
 
@@ -25,7 +26,7 @@ class LoginRefused(LakeNotReadable):
 
 def opening_error(error: psycopg.Error, kind: str) -> PipelineError:
     """Return why a session could not be opened. libpq gives no SQLSTATE then, so the text decides."""
-    said = str(error)
+    said = str(error)[:_LONGEST_REASON]
     if _SESSIONS.search(said):
         return QueryServiceBusy("Query Service has no free session (Session Limit Reached).", _LATER)
     if "FATAL" not in said:

@@ -11,6 +11,7 @@ from include.sandbox.aep.ingest_settings import IngestSettings
 from include.sandbox.aep.lifecycle import batches_of, settle
 from include.sandbox.aep.place import Place
 from include.sandbox.aep.row_check import RowChecker
+from include.sandbox.aep.row_identity import RowRules
 from include.sandbox.aep.rows_json import Corrupt
 
 
@@ -32,7 +33,7 @@ def active_rows(place: Place, batch: dict[str, Any], only: int | None = None) ->
     resolved = resolved_schema(place, batch["dataset"])
     form = batch["inputFormat"]["format"]
     settings = IngestSettings.of(place.world)
-    checker = RowChecker(resolved, settings, nulls=form == "parquet", now_ms=batch["completed"])
+    checker = RowChecker(RowRules(resolved), settings, nulls=form == "parquet", now_ms=batch["completed"])
     rejected = rejected_rows(place, batch["id"])
     out = next(rejected, None)
     for number, body in enumerate(batch_files(place, batch["id"])):

@@ -29,7 +29,7 @@ def given_batch(place: Place, given: dict[str, Any], dataset: dict[str, Any]) ->
         # "Opt in to generating diagnostic files for the errors while ingesting data" (OAS:catalog.yaml, dataset).
         "diagnostics": _flag(given, "enableErrorDiagnostics", dataset.get("enableErrorDiagnostics") is True),
         "percent": _percent(given),
-        "replay": _replay(place, given.get("replay"), given["datasetId"]),
+        "replay": given_replay(place, given.get("replay"), given["datasetId"]),
         "tags": _tags(given.get("tags")),
     }
 
@@ -87,7 +87,8 @@ def _tags(value: Any) -> dict[str, Any]:
     return tags
 
 
-def _replay(place: Place, replay: Any, dataset: str) -> dict[str, Any] | None:
+def given_replay(place: Place, replay: Any, dataset: str) -> dict[str, Any] | None:
+    """What a batch of ``dataset`` replaces. Raises Problem 400."""
     if replay is None:
         return None
     lists = [replay.get(name, []) if isinstance(replay, dict) else None for name in _PREDECESSORS]

@@ -28,6 +28,8 @@ _PATIENCE_SECONDS = 10
 def add_routes(world: World, router: APIRouter) -> None:
     routes = Routes(world, router, f"{IMPORT}/batches")
     routes.add("POST", "", _create)
+    # [I] In no document; a public client replays batches by it, with the body of a new one.
+    routes.add("PATCH", "", _replay)
     routes.add("POST", "/{id}", _act, atomic=False, json=False)
 
 
@@ -48,6 +50,13 @@ def new_ulid(milliseconds: int) -> str:
 def _create(call: Call) -> Response:
     batch = create_batch(call.place, call.object(), call.client_id)
     return JSONResponse(_answer(call.place, batch), 201)
+
+
+def _replay(call: Call) -> Response:
+    given = call.object()
+    if given.get("replay") is None:
+        raise problem(400, "replay is required.")
+    return JSONResponse(_answer(call.place, create_batch(call.place, given, call.client_id)), 201)
 
 
 def create_batch(place: Place, given: dict[str, Any], client: str) -> dict[str, Any]:

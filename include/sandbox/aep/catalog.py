@@ -104,7 +104,8 @@ def _create(call: Call) -> Response:
         "updatedUser": DEMO_USER,
         "namespace": "ACP",
     }
-    body.setdefault("observableSchema", {})
+    for name in ("observableSchema", "dule", "statsCache"):
+        body.setdefault(name, {})
     body["tags"] = {} if body["tags"] is None else body["tags"]
     if _wants_source(call):
         body.setdefault("dataSourceId", place.count(DATASETS) + 1)

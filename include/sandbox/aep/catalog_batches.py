@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
+from include.sandbox.aep.batch_body import given_replay
 from include.sandbox.aep.batches import shown_tags
 from include.sandbox.aep.catalog_changes import merge_fields
 from include.sandbox.aep.catalog_match import check_match, one
@@ -182,16 +183,22 @@ def _last(call: Call) -> Response:
 
 
 def _patch(call: Call) -> Response:
-    """A caller's tags; whatever else a batch has, ingestion decides [I]."""
+    """A caller's tags, and until it is complete what it replaces; whatever else a batch has, ingestion decides [I]."""
     batch = visible_batch(call.place, call.path("id"))
     check_match(call, batch)
-    before = {"tags": batch["tags"]}
+    before: dict[str, Any] = {
+        "tags": batch["tags"],
+        **({"replay": batch["replay"]} if batch["replay"] else {}),
+    }
     if call.content_type == "application/json-patch+json" or isinstance(call.body, list):
         changed = json_patch(before, call.body)
     else:
         changed = merge_fields(before, call.object())
-    if changed.keys() - {"tags"}:
-        raise problem(400, "Only the tags of a batch can be changed here.")
+    if changed.keys() - {"tags", "replay"}:
+        raise problem(400, "Only the tags of a batch and its replay can be changed here.")
     check_tags(changed.get("tags", {}))
-    touch(call.place, batch, tags=changed.get("tags", {}))
+    replay = given_replay(call.place, changed.get("replay"), batch["dataset"])
+    if replay != batch["replay"] and batch["state"] != "loading":
+        raise problem(400, f"Batch {batch['id']} is complete: what it replaces cannot be changed.")  # [I]
+    touch(call.place, batch, tags=changed.get("tags", {}), replay=replay)
     return JSONResponse([f"@/batches/{batch['id']}"])

@@ -81,6 +81,7 @@ def _save(call: Call, change: Change) -> Response:
         if body.get(name) != before.get(name):
             raise problem(400, f"{name} is read-only.")
     check_dataset(call.place, body)
+    body["tags"] = _replaced_tags(before, body.get("tags"))
     if body["schemaRef"]["id"] != before["schemaRef"]["id"]:
         raise problem(400, "The schema of a dataset cannot be changed.")
     if not validate_only(call):

@@ -43,6 +43,16 @@ def add_routes(world: World, router: APIRouter) -> None:
     for name in ("dataSetViews", "datasetViews"):
         routes.add("GET", f"/{name}", lambda call: _listed(call, _all_views(call)))
         routes.add("GET", f"/{name}/{{id}}", lambda call: _looked_up(call, _all_views(call), "id"))
+        routes.add("POST", f"/{name}", _create_view)
+
+
+def _create_view(call: Call) -> Response:
+    """The view that the dataset has already: there is one for each [I]."""
+    key = call.object().get("dataSetId")
+    dataset = call.place.get(DATASETS, key) if isinstance(key, str) else None
+    if dataset is None:
+        raise problem(400, f"Dataset {key} not found.")
+    return JSONResponse([f"@/dataSetViews/{dataset['viewId']}"], 201)
 
 
 def _listed(call: Call, objects: Objects, *own: str) -> Response:

@@ -10,12 +10,13 @@ from typing import Any
 
 from include.sandbox.aep.problems import problem
 
-_RANGE = re.compile(r"bytes[ =](\d{1,18})-(\d{1,18})(/(\d{1,18}|\*))?")
+_DOCUMENTED = re.compile(r"bytes (\d{1,18})-(\d{1,18})")
+_ANY = re.compile(r"bytes[ =](\d{1,18})-(\d{1,18})(/(\d{1,18}|\*))?")
 
 
-def content_range(header: str | None) -> tuple[int, int]:
-    """First and last byte of ``Content-Range: bytes 0-99``. Raises Problem 400."""
-    match = _RANGE.fullmatch((header or "").strip())
+def content_range(header: str | None, *, documented: bool) -> tuple[int, int]:
+    """First and last byte of ``Content-Range: bytes 0-99``; ``documented``: in no other form. Raises Problem 400."""
+    match = (_DOCUMENTED if documented else _ANY).fullmatch((header or "").strip())
     if match is None:
         raise problem(400, "Content-Range must look like bytes 0-99.")
     first, last = int(match.group(1)), int(match.group(2))
@@ -36,6 +37,13 @@ def gaps(chunks: Sequence[Sequence[Any]]) -> str:
             return f"overlap at byte {first}"
         expected = last + 1
     return ""
+
+
+def check_next(chunks: Sequence[Sequence[Any]], first: int) -> None:
+    """Raises Problem 400 for a chunk that does not begin where those before it end."""
+    expected = max((chunk[1] + 1 for chunk in chunks), default=0)
+    if first != expected:
+        raise problem(400, f"The chunk begins at byte {first}, and byte {expected} is the next one.")
 
 
 def stitch(chunks: Sequence[Path], target: Path) -> int:

@@ -83,10 +83,10 @@ def _file(call: Call) -> Response:
     path = dataset_file(call.place, batch, int(number))
     name = file_name(call.place, batch, int(number))
     wanted = call.query("path")
-    if wanted == name:
+    if wanted == name or (call.request.method == "HEAD" and not wanted):
         legacy = batch["inputFormat"]["format"] == "csv"
         return FileResponse(path, media_type="application/csv" if legacy else "application/parquet")
-    if wanted or call.request.method == "HEAD":
+    if wanted:
         raise problem(404, f"File {wanted} not found.")
     return paged(call, [name], lambda _: entry(call, f"{EXPORT}/files/{key}", name, path.stat().st_size))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import fnmatch
 from typing import Any
 
-from include.sandbox.aep.ingest_settings import is_amount
 from include.sandbox.aep.place import Place
+from include.sandbox.aep.setting_fields import is_amount
 from include.sandbox.store import Store
 
 _KIND = "aep/forced"
-OUTCOMES = ("failed", "duplicate", "stalled", "retrying", "status", "path", "partial", "delay")
-"""``failed``: no row gets in. ``duplicate``: the same, with Adobe's error 140. ``stalled``, ``retrying`` and ``status``
+OUTCOMES = ("failed", "duplicate", "success", "stalled", "retrying", "status", "path", "partial", "delay")
+"""``failed``: no row gets in. ``duplicate``: the same, with Adobe's error 140. ``success``: as it would end without a plan,
+and its ``errors`` are listed beside those that its rows have. ``stalled``, ``retrying`` and ``status``
 (with ``status``: any word): shown at the end instead of it, for ``seconds`` or for good. ``path``: a list of
 ``{"status": word, "seconds": n}`` from COMPLETE on, instead of the usual way; the last may have no seconds, and is then
 for good. ``partial``: ``rows`` of the good rows are lost; with ``silent`` they are not counted as failed. ``delay``:
@@ -96,4 +97,6 @@ def _effect(plan: dict[str, Any]) -> dict[str, Any]:
     if outcome == "partial":
         rows = plan.get("rows")
         return {"lose": 1 if rows is None else rows, "silent": bool(plan.get("silent"))}
+    if outcome == "success":
+        return {"listed": plan.get("errors") or []}
     return {"fail": True, "duplicate": outcome == "duplicate", "errors": plan.get("errors")}

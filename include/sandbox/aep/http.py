@@ -114,6 +114,8 @@ def _endpoint(world: World, handler: Handler, shape: Shape, *, atomic: bool, has
         response.headers.setdefault("x-request-id", request.headers.get("x-request-id") or uuid.uuid4().hex)
         return response
 
+    # Several requests in one call the handlers themselves.
+    endpoint.handler = None if inspect.iscoroutinefunction(handler) else handler  # type: ignore[attr-defined]
     return endpoint
 
 

@@ -43,7 +43,7 @@ def _list(call: Call) -> Response:
     for name in _TEXTS:
         found = [body for body in found if call.query(name).lower() in body[name].lower()]
     _, limit = page_of(call, _DEFAULT_LIMIT)
-    page, pages = whole_number(call, "page") or 0, -(-len(found) // limit)
+    page, pages = whole_number(call, "page") or 0, max(1, -(-len(found) // limit))
     shown = found[page * limit : (page + 1) * limit]
     return JSONResponse(
         {"results": shown, "current_page": page, "total_pages": pages, "total_count": len(found)}

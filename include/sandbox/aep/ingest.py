@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from include.sandbox.aep.batch_limits import duplicate_of, exceeded
-from include.sandbox.aep.ingest_files import batch_files, resolved_schema
+from include.sandbox.aep.ingest_files import batch_files
+from include.sandbox.aep.ingest_rules import row_rules
 from include.sandbox.aep.ingest_settings import IngestSettings
 from include.sandbox.aep.ingest_work import Work
 from include.sandbox.aep.place import DATASETS, Place
+from include.sandbox.aep.row_identity import RowRules
 from include.sandbox.aep.rows_csv import EmptyHeader
 from include.sandbox.aep.rows_json import Unreadable
 from include.sandbox.aep.rows_parquet import Incompatible
@@ -44,7 +46,7 @@ def ingest(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
     with Work(place, batch, files) as work:
         try:
             _check_whole(place, batch, files)
-            _read(work, files, resolved_schema(place, batch["dataset"]))
+            _read(work, files, row_rules(place, batch["dataset"]))
             if forced.get("fail"):
                 return _outcome(work, "failed", _forced_errors(batch))
             return _judged(work)
@@ -81,11 +83,11 @@ def _forced_errors(batch: dict[str, Any]) -> list[Error]:
     return [{"code": "500", "description": "The batch failed, as asked for."}]
 
 
-def _read(work: Work, files: list[dict[str, Any]], resolved: dict[str, Any]) -> None:
+def _read(work: Work, files: list[dict[str, Any]], rules: RowRules) -> None:
     for number, body in enumerate(files):
         path = body["path"]
         try:
-            rows = work.read(number, body, resolved) if body["size"] else 0
+            rows = work.read(number, body, rules) if body["size"] else 0
         except Unreadable as error:
             raise _Failed("INGEST-1401-400", f"File {path} is unreadable: {error}.") from error
         except Incompatible as error:
@@ -102,12 +104,13 @@ def _judged(work: Work) -> dict[str, Any]:
     lost = 0 if work.forced.get("silent") else work.lost
     if lost:
         work.codes["1554"] += lost
+    listed: list[Error] = work.forced.get("listed", [])
     if not work.bad + lost:
-        return _outcome(work, "success", [])
+        return _outcome(work, "success", listed)
     allowed = work.batch["percent"] or 0
     state = "success" if work.bad * 100 <= allowed * work.rows else "failed"
     good = work.rows - work.bad - lost if state == "success" else 0
-    return _outcome(work, state, _row_errors(work, work.bad + lost, good))
+    return _outcome(work, state, [*_row_errors(work, work.bad + lost, good), *listed])
 
 
 def _row_errors(work: Work, bad: int, good: int) -> list[Error]:

@@ -15,6 +15,7 @@ from include.sandbox.aep.ingest_files import disk_path, raw_rows, result_path
 from include.sandbox.aep.ingest_settings import IngestSettings
 from include.sandbox.aep.place import Place
 from include.sandbox.aep.row_check import CORRUPT, PARSING, RowChecker, RowError
+from include.sandbox.aep.row_identity import RowRules
 from include.sandbox.aep.row_schema import kind_of
 from include.sandbox.aep.rows_csv import csv_rows
 from include.sandbox.aep.rows_json import Corrupt, Row, row_of
@@ -49,10 +50,10 @@ class Work:
         self._rejected.close()
         self._diagnostics.close()
 
-    def read(self, number: int, body: dict[str, Any], resolved: dict[str, Any]) -> int:
+    def read(self, number: int, body: dict[str, Any], rules: RowRules) -> int:
         """All rows of one file; how many there are."""
         rows = kept = 0
-        for rows, key in enumerate(self._keys(number, body, resolved), 1):
+        for rows, key in enumerate(self._keys(number, body, rules), 1):
             if key is None:
                 self._rejected.write(f"{number} {rows - 1}\n")
             elif self.lost < self.forced.get("lose", 0):
@@ -65,22 +66,22 @@ class Work:
         self.per_file.append((rows, kept))
         return rows
 
-    def _keys(self, number: int, body: dict[str, Any], resolved: dict[str, Any]) -> Iterator[str | None]:
+    def _keys(self, number: int, body: dict[str, Any], rules: RowRules) -> Iterator[str | None]:
         """For every row its ``_id`` as JSON text, or None when it was rejected."""
         if self.batch["inputFormat"]["format"] == "csv":
-            return self._csv_keys(body, resolved)
+            return self._csv_keys(body, rules.schema)
         parquet = self.batch["inputFormat"]["format"] == "parquet"
-        checker = RowChecker(resolved, self._settings, nulls=parquet, now_ms=self.batch["completed"])
+        checker = RowChecker(rules, self._settings, nulls=parquet, now_ms=self.batch["completed"])
         read = self._parquet_keys if parquet else self._json_keys
-        return read(number, body, resolved, checker)
+        return read(number, body, rules, checker)
 
     def _json_keys(
-        self, number: int, body: dict[str, Any], resolved: dict[str, Any], checker: RowChecker
+        self, number: int, body: dict[str, Any], rules: RowRules, checker: RowChecker
     ) -> Iterator[str | None]:
         from include.sandbox.aep.row_fast import FastRows  # late, for a quick start
 
         fast = FastRows(
-            resolved,
+            rules,
             latest_ms=checker.latest_ms,
             known_only=self._settings.unknown_fields == "refused",
             most_fields=self._settings.most_fields,
@@ -95,10 +96,10 @@ class Work:
                 yield taken[0]
 
     def _parquet_keys(
-        self, number: int, body: dict[str, Any], resolved: dict[str, Any], checker: RowChecker
+        self, number: int, body: dict[str, Any], rules: RowRules, checker: RowChecker
     ) -> Iterator[str | None]:
         path = disk_path(self.place, body)
-        for row in parquet_suspects(path, resolved, checker, self.dates):
+        for row in parquet_suspects(path, rules, checker, self.dates):
             yield (
                 encode_basestring_ascii(row) if isinstance(row, str) else self._examined(number, row, checker)
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -45,7 +46,7 @@ _STANDARD = (
 
 
 def add_routes(world: World, router: APIRouter) -> None:
-    routes = Routes(world, router, NAMESPACES, _shape)
+    routes = Routes(world, router, NAMESPACES, partial(_shape, world))
     routes.add("GET", "", lambda call: JSONResponse(namespaces(call.place)))
     routes.add("POST", "", _create)
     routes.add("GET", "/{id}", lambda call: JSONResponse(_found(call)))
@@ -81,7 +82,7 @@ def _found(call: Call) -> dict[str, Any]:
     body = find_namespace(call.place, call.path("id"), by_id=True)
     if body is None:
         text = f"Namespace id not found for given IMS Org {call.place.org}"
-        raise _refusal(404, "NAMESPACE_NOT_FOUND", text, error="NAMESPACE_NOT_FOUND")
+        raise _refusal(call.place, 404, "NAMESPACE_NOT_FOUND", text, error="NAMESPACE_NOT_FOUND")
     return body
 
 
@@ -90,7 +91,7 @@ def _create(call: Call) -> Response:
     # Codes differing only in case are one code [I]: identityMap's keys would be too close to tell apart.
     if any(given["code"].lower() == body["code"].lower() for body in namespaces(place)):
         text = "Namespace code already exists. Please use a different code"
-        raise _refusal(409, "INTEGRATION_CODE_EXISTS", text, title="NAMESPACE_CODE_CONFLICT")
+        raise _refusal(place, 409, "INTEGRATION_CODE_EXISTS", text, title="NAMESPACE_CODE_CONFLICT")
     now = place.now
     body = {
         "id": _FIRST_CUSTOM_ID + len(place.items(_KIND)) + 1,
@@ -110,9 +111,9 @@ def _create(call: Call) -> Response:
 def _update(call: Call) -> Response:
     before, given = _found(call), _checked(call)
     if not before["custom"]:
-        raise _invalid("A standard namespace cannot be changed.")  # [I]
+        raise _invalid(call.place, "A standard namespace cannot be changed.")  # [I]
     if given["code"] != before["code"] or given["idType"].upper() != before["idType"].upper():
-        raise _invalid("code and idType are non editable fields", error="INVALID_REQUEST_PARAMS")
+        raise _invalid(call.place, "code and idType are non editable fields", error="INVALID_REQUEST_PARAMS")
     body = {**before, "name": given["name"], "updateTime": call.place.now}
     body["description"] = given.get("description", "")  # "essentially replacing the existing namespace"
     call.place.put(_KIND, str(body["id"]), body)
@@ -124,47 +125,53 @@ def _update(call: Call) -> Response:
 def _delete(call: Call) -> Response:
     """ "Once a namespace has been created, it cannot be deleted": [I] the status."""
     _found(call)
-    raise _refusal(405, "NOT_SUPPORTED", "A namespace cannot be deleted.")
+    raise _refusal(call.place, 405, "NOT_SUPPORTED", "A namespace cannot be deleted.")
 
 
 def _checked(call: Call) -> dict[str, Any]:
     given: Any = call.body
     if not isinstance(given, dict):
-        raise _invalid("The body must be a JSON object.")
+        raise _invalid(call.place, "The body must be a JSON object.")
     for name in ("name", "code", "idType"):
         if not isinstance(given.get(name), str) or not given[name].strip():
-            raise _invalid(f"Please provide a valid value of {name}.")
+            raise _invalid(call.place, f"Please provide a valid value of {name}.")
     if not isinstance(given.get("description", ""), str):
-        raise _invalid("Please provide a valid value of description.")
+        raise _invalid(call.place, "Please provide a valid value of description.")
     if not _CODE.fullmatch(given["code"]):
-        raise _invalid("Please provide a valid value of code. It may contain only letters and numbers.")
+        raise _invalid(
+            call.place, "Please provide a valid value of code. It may contain only letters and numbers."
+        )
     if given["idType"].upper() not in _ID_TYPES:
         known = ", ".join(_ID_TYPES)
-        raise _invalid(f"Please provide a valid value of idType. Valid values are: [{known}]")
+        raise _invalid(call.place, f"Please provide a valid value of idType. Valid values are: [{known}]")
     return given
 
 
-def _invalid(description: str, **more: str) -> Problem:
-    return _refusal(400, "INVALID_REQUEST_PARAMS", description, **more)
+def _invalid(place: Place, description: str, **more: str) -> Problem:
+    return _refusal(place, 400, "INVALID_REQUEST_PARAMS", description, **more)
 
 
-def _refusal(status: int, code: str, description: str, **more: Any) -> Problem:
-    body = {
-        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+def _refusal(place: Place, status: int, code: str, description: str, **more: Any) -> Problem:
+    return Problem(status, {**_body(place.world, status, code, description), **more})
+
+
+def _body(world: World, status: int, code: str, description: str) -> dict[str, Any]:
+    moment = datetime.fromtimestamp(world.clock.milliseconds() / 1000, UTC)
+    return {
+        "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "type": _TYPE,
         "status": status,
         "title": "Namespace Validation",
         "description": description,
         "report": {"code": code},
     }
-    return Problem(status, {**body, **more})
 
 
-def _shape(refusal: Problem) -> Problem:
+def _shape(world: World, refusal: Problem) -> Problem:
     """The gateway's refusal of a token as this service words it; the gateway's own keys stay beside it."""
     if refusal.status != 401:
         return refusal
     message = f"Authorization failed - {refusal.body['message']}."
-    made = _refusal(401, "", "", error="INVALID_IMS_TOKEN", report={"message": message})
-    del made.body["description"]
-    return Problem(401, {**made.body, **refusal.body}, refusal.headers)
+    made = {**_body(world, 401, "", ""), "error": "INVALID_IMS_TOKEN", "report": {"message": message}}
+    del made["description"]
+    return Problem(401, {**made, **refusal.body}, refusal.headers)

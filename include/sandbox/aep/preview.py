@@ -37,7 +37,7 @@ def _preview(call: Call) -> Response:
     batch = find_batch(place, call.path("id"))
     if batch["dataset"] != call.path("dataset"):
         raise problem(404, f"Batch {batch['id']} has no dataset {call.path('dataset')}.")
-    wanted = _format(call)
+    wanted = _format(call, batch["inputFormat"])
     most = min(whole_number(call, "nrow") or _DEFAULT_ROWS, _MOST_ROWS)
     try:
         rows = list(itertools.islice(_rows(call, {**batch, "inputFormat": wanted}), most))
@@ -49,8 +49,9 @@ def _preview(call: Call) -> Response:
     return JSONResponse({"formatParams": wanted, "preview": {"columns": named, "rows": shown}})
 
 
-def _format(call: Call) -> dict[str, Any]:
-    given: dict[str, Any] = {"format": call.query("format")}
+def _format(call: Call, of_batch: dict[str, Any]) -> dict[str, Any]:
+    """As the query says; where it names no format, as the batch was made [I]: the specification requires one."""
+    given: dict[str, Any] = {"format": call.query("format")} if call.query("format") else dict(of_batch)
     given |= {name: call.query(name) for name in _TEXTS if call.query(name)}
     for name in _FLAGS:
         text = call.query(name).lower()

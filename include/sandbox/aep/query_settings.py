@@ -3,65 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from include.sandbox.aep.ingest_settings import KIND, is_amount
+from include.sandbox.aep.setting_fields import KIND, LIMIT, SECONDS, choice
 from include.sandbox.world import World
 
 QUERY_KEY = "query"
-_SECONDS = {"is": (int, float)}
-_LIMIT = {"is": (int, type(None))}
-
-
-def _choice(*values: Any) -> Any:
-    """A field with these values, of which the first is the default."""
-    return field(default=values[0], metadata={"choices": values})
 
 
 @dataclass(frozen=True)
 class QuerySettings:
     """Times are seconds of the sandbox's clock; None: no limit."""
 
-    query_permission: str = _choice("granted", "missing")
+    query_permission: str = choice("granted", "missing")
     """Whether the credential's role has the permission Manage Queries (EP:query-service/ui/credentials.md)."""
-    query_licence: str = _choice("granted", "missing")
+    query_licence: str = choice("granted", "missing")
     """Whether the organization's licence includes Query Service [I: what is answered without it]."""
-    query_logins: str = _choice("both", "token", "credential", "none")
+    query_logins: str = choice("both", "token", "credential", "none")
     """The passwords that are accepted: an access token of IMS, a non-expiring credential, both or none."""
-    query_credential_days: int | None = field(default=90, metadata=_LIMIT)
+    query_credential_days: int | None = field(default=90, metadata=LIMIT)
     """A non-expiring credential that is not used for so long is dropped (EP:query-service/ui/credentials.md)."""
-    query_sessions: int | None = field(default=1, metadata=_LIMIT)
+    query_sessions: int | None = field(default=1, metadata=LIMIT)
     """Concurrent sessions of an organization: 1 with RT-CDP and AJO, 5 with CJA (EP:query-service/packaging.md)."""
-    query_concurrency: int | None = field(default=1, metadata=_LIMIT)
+    query_concurrency: int | None = field(default=1, metadata=LIMIT)
     """Queries of an organization that run at once (EP:query-service/packaging.md)."""
-    query_over_concurrency: str = _choice("queued", "refused")
+    query_over_concurrency: str = choice("queued", "refused")
     """A query more waits for its turn (EP:query-service/guardrails.md), or is refused with 53000 [I]."""
     query_limit_seconds: float | None = field(default=600.0, metadata={"is": (int, float, type(None))})
     """A query that takes longer ends with error 53400 (EP:query-service/guardrails.md: 10 minutes)."""
-    query_takes_seconds: float = field(default=0.0, metadata=_SECONDS)
+    query_takes_seconds: float = field(default=0.0, metadata=SECONDS)
     """A query takes at least so long; with a stopped clock it ends when the clock is advanced."""
-    query_rows: int | None = field(default=50_000, metadata=_LIMIT)
+    query_rows: int | None = field(default=50_000, metadata=LIMIT)
     """A result is cut after so many rows, without an error (EP:query-service/guardrails.md)."""
-    query_explicit_limit: str = _choice("honoured", "capped")
+    query_explicit_limit: str = choice("honoured", "capped")
     """A ``LIMIT`` above ``query_rows``: ``honoured``, as the cut is there "unless an explicit limit is specified"
     (EP:query-service/troubleshooting-guide.md), or ``capped``, as guardrails.md calls it system-enforced."""
-    query_largest_limit: int | None = field(default=100_000, metadata=_LIMIT)
+    query_largest_limit: int | None = field(default=100_000, metadata=LIMIT)
     """A larger ``LIMIT`` is refused with 53400 (EP:query-service/troubleshooting-guide.md)."""
-    query_physical_batches: str = _choice("each", "merged")
+    query_physical_batches: str = choice("each", "merged")
     """``_acp_batchid``, the batch after the lake's own merging: one for ``each`` source batch, or all of a dataset
     ``merged`` into one (EP:query-service/use-cases/data-exploration.md shows both)."""
-    data_access: str = _choice("served", "retired")
+    data_access: str = choice("served", "retired")
     """``retired``: files of batches are answered with 410 [I]; a page calls the API deprecated, without a date.
     Lists of failed rows are still served."""
 
     @classmethod
     def of(cls, world: World) -> QuerySettings:
         return cls(**(world.store.get(KIND, QUERY_KEY) or {}))
-
-
-def fits_query(name: str, value: Any) -> bool:
-    """Whether a setting of this class may have this value."""
-    rules = QuerySettings.__dataclass_fields__[name].metadata
-    if "choices" in rules:
-        return value in rules["choices"] and not isinstance(value, bool)
-    return type(value) in rules["is"] and (value is None or is_amount(value))

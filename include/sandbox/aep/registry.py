@@ -18,6 +18,7 @@ from include.sandbox.aep.registry_lookup import find_anywhere, lookup
 from include.sandbox.aep.registry_samples import sample
 from include.sandbox.aep.registry_stats import stats
 from include.sandbox.aep.registry_transfer import exported
+from include.sandbox.aep.registry_unions import unions
 from include.sandbox.aep.registry_view import show
 from include.sandbox.aep.registry_write import create, delete, import_all, patch, replace
 from include.sandbox.world import World
@@ -40,6 +41,8 @@ def add_routes(world: World, router: APIRouter) -> None:
     routes.add("POST", "/rpc/import", import_all, json="whatever the Content-Type says")
     routes.add("GET", "/rpc/auditlog/{id:key}", _audit_log)
     _add(routes, "global", "behaviors", "behaviors", writable=False)
+    # A tenant has no behaviors of its own; clients look up Adobe's there too.
+    _add(routes, "tenant", "behaviors", "behaviors", writable=False)
     _add(routes, "tenant", "unions", "unions", writable=False)
     for segment, kind in KINDS.items():
         _add(routes, "tenant", segment, kind, writable=True)
@@ -60,9 +63,11 @@ def _add(routes: Routes, container: str, segment: str, kind: str, *, writable: b
 
 
 def _sample(call: Call) -> Response:
-    resource = find_anywhere(call.place, call.path("id"))
-    if resource["meta:resourceType"] != "schemas":
-        raise problem(404, f"Schema {call.path('id')} not found")
+    key = call.path("id")
+    union = next((each for each in unions(call.place) if key in (each["$id"], each["meta:altId"])), None)
+    resource = union or find_anywhere(call.place, key)
+    if resource["meta:resourceType"] not in ("schemas", "unions"):
+        raise problem(404, f"Schema {key} not found")
     standard = accept.sample(call.request.headers.get("accept"))
     return JSONResponse(sample(show(call.place, resource, accept.View(resolved=True, standard=standard))))
 

@@ -21,7 +21,10 @@ def audit_log(place: Place, key: str) -> list[Json]:
 
 
 def note_change(call: Call, before: Json, after: Json) -> None:
-    """Remembers what an update changed, for the resource itself and for those that refer to it."""
+    """Remembers what an update changed, for the resource itself and for those that refer to it.
+
+    ``before`` is empty for a resource that is new.
+    """
     place, key = call.place, after["$id"]
     updates = [
         {"id": key, "xdmType": after["meta:resourceType"], "action": action, "path": path, "value": value}

@@ -58,7 +58,8 @@ def check_schema(place: Place, body: Json) -> Json:
     for part in parts:
         if part is not of:
             _check_compatible(part, of)
-    extends = [key for part in parts for key in (*part.get("meta:extends", []), part["$id"])]
+    groups = [part for part in parts if part is not of]
+    extends = [key for part in (of, *groups) for key in (part["$id"], *part.get("meta:extends", []))]
     made = {**body, "meta:class": of["$id"], "meta:extends": list(dict.fromkeys(extends))}
     namespace = of.get("meta:datasetNamespace")
     return {**made, "meta:datasetNamespace": namespace} if namespace else made

@@ -10,7 +10,7 @@ from include.sandbox.aep.place import BATCHES, DATASETS, DESCRIPTORS, RESOURCES,
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.registry_resolve import resolve
 from include.sandbox.aep.registry_view import field_at
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 
 IDENTITY = "xdm:descriptorIdentity"
 _VERSIONED = ("xdm:sourceSchema", "xdm:sourceVersion", "xdm:sourceProperty")

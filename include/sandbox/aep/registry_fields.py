@@ -7,7 +7,7 @@ from typing import Any
 
 from include.sandbox.aep.problems import problem
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _TYPES = {"string", "number", "integer", "boolean", "object", "array"}
 _COUNTS = ("minLength", "maxLength", "minItems", "maxItems")
 _NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
@@ -19,9 +19,10 @@ Json = dict[str, Any]
 class FieldRules:
     """Raises Problem 400 for what is no XDM field. What it is given has passed ``check_shape``."""
 
-    def __init__(self, *, maps: bool) -> None:
+    def __init__(self, *, maps: bool, longest_name: int) -> None:
         self._maps = maps
         """Whether an organization may define maps: Adobe's documents contradict each other."""
+        self._longest_name = longest_name
 
     def check(self, name: str, field: Json) -> None:
         """A field below the tenant's root, or of a data type."""
@@ -29,7 +30,11 @@ class FieldRules:
             raise problem(
                 400,
                 f"The field name '{name}' is not valid: letters, digits, dashes and underscores,"
-                " and no underscore first.",
+                " and a letter first.",
+            )
+        if len(name) > self._longest_name:
+            raise problem(
+                400, f"The field name '{name[:40]}…' is longer than {self._longest_name} characters."
             )
         self.check_type(name, field)
 

@@ -16,7 +16,7 @@ from include.sandbox.aep.place import RESOURCES
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.registry_unions import summarized, unions
 from include.sandbox.aep.registry_view import show
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 from include.sandbox.aep.standard import standard_by_id
 
 _MOST = 300

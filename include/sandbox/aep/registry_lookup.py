@@ -12,7 +12,7 @@ from include.sandbox.aep.place import RESOURCES, Place
 from include.sandbox.aep.problems import problem
 from include.sandbox.aep.registry_unions import unions
 from include.sandbox.aep.registry_view import show
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 from include.sandbox.aep.standard import standard_by_alt_id, standard_by_id
 
 Json = dict[str, Any]

@@ -7,6 +7,8 @@ from typing import Any
 from include.sandbox.aep.namespaces import find_namespace
 from include.sandbox.aep.place import DESCRIPTORS, RESOURCES, Place
 from include.sandbox.aep.problems import problem
+from include.sandbox.aep.registry_resolve import resolve
+from include.sandbox.aep.service_settings import AepSettings
 
 Json = dict[str, Any]
 
@@ -19,11 +21,20 @@ def check_union(place: Place, before: Json | None, body: Json) -> None:
         raise problem(400, "A schema that is enabled for Profile cannot be disabled.")
     if "union" not in tags or had:
         return
-    if primary_identity(place, body["$id"]) is None:
+    # "If the schema does not explicitly define a primary identity, UPS treats identityMap as the primary identifier"
+    # (experienceleague.adobe.com, ka-29740).
+    if primary_identity(place, body["$id"]) is None and not _has_identity_map(place, body):
         raise problem(400, "A schema needs a primary identity before it can be enabled for Profile.")
     _check_relationships(
         place, [each for _, each in place.items(DESCRIPTORS) if each["xdm:sourceSchema"] == body["$id"]]
     )
+
+
+def _has_identity_map(place: Place, body: Json) -> bool:
+    """Whether rows may have their primary identity in ``identityMap``, and that is taken for one."""
+    if AepSettings.of(place.world).profile_needs != "identityMap":
+        return False
+    return "identityMap" in resolve(place, body)["properties"]
 
 
 def _check_relationships(place: Place, own: list[Json]) -> None:

@@ -11,6 +11,7 @@ from include.sandbox.aep.registry_types import typed
 from include.sandbox.aep.standard import standard_by_id
 
 _COMPOSING = ("allOf", "definitions", "properties", "required", "$ref")
+_HELD = ("items", "additionalProperties")
 _DEEPEST = 32
 _MOST_NODES = 20_000
 """Far more than a schema that AEP takes: a few data types that refer to each other could be endless."""
@@ -54,15 +55,19 @@ class _Resolver:
         merged: dict[str, Any] = {}
         for part in node.get("allOf", []):
             _merge(merged, self.content(part, root, depth + 1))
-        if "$ref" in node:
-            _merge(merged, self._referred(node["$ref"], root, depth, composing=composing))
         own = {key: value for key, value in node.items() if key not in ("allOf", "$ref", "definitions")}
+        if "$ref" in node:
+            referred = self._referred(node["$ref"], root, depth, composing=composing)
+            if referred.get("type", "object") != "object":
+                # A reference is written as an object, whatever it refers to.
+                own = {key: value for key, value in own.items() if key not in ("type", "meta:xdmType")}
+            _merge(merged, referred)
         if "properties" in own:
             own["properties"] = {
                 name: self.content(field, root, depth + 1, composing=False)
                 for name, field in own["properties"].items()
             }
-        for key in ("items", "additionalProperties"):
+        for key in _HELD:
             if isinstance(own.get(key), dict):
                 own[key] = self.content(own[key], root, depth + 1, composing=False)
         _merge(merged, own)
@@ -110,5 +115,7 @@ def _merge(base: dict[str, Any], more: dict[str, Any]) -> None:
                     fields[name] = copy.deepcopy(field)
         elif key == "required":
             base[key] = base.get(key, []) + [name for name in value if name not in base.get(key, [])]
+        elif key in _HELD and isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
         else:
             base[key] = copy.deepcopy(value)

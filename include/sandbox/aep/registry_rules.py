@@ -10,9 +10,10 @@ from include.sandbox.aep.problems import problem
 from include.sandbox.aep.registry_composition import check_class, check_schema
 from include.sandbox.aep.registry_fields import FieldRules, check_shape
 from include.sandbox.aep.registry_resolve import resolve
+from include.sandbox.aep.registry_standard import standard_objects
 from include.sandbox.aep.registry_types import typed
 from include.sandbox.aep.row_schema import row_schema, validator_of
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 
 _DERIVED = ("meta:class", "meta:extends", "meta:datasetNamespace")
 """What follows from the composition, whatever a body says."""
@@ -32,7 +33,7 @@ def checked(place: Place, body: Json) -> Json:
     body = {**{name: value for name, value in body.items() if name not in _DERIVED}, "type": "object"}
     if kind == "classes":
         body = check_class(body)
-    _check_fields(place, body, FieldRules(maps=settings.custom_maps == "allowed"))
+    _check_fields(place, body, _rules(settings))
     if kind == "schemas":
         body = check_schema(place, body)
     elif "allOf" not in body and not any(fields for fields in _field_maps(body)):
@@ -44,6 +45,10 @@ def checked(place: Place, body: Json) -> Json:
             400, "A field group needs meta:intendedToExtend, the ids of the classes that it is for."
         )
     return body
+
+
+def _rules(settings: AepSettings) -> FieldRules:
+    return FieldRules(maps=settings.custom_maps == "allowed", longest_name=settings.longest_field_name)
 
 
 def _check_title(place: Place, body: Json, settings: AepSettings) -> None:
@@ -65,12 +70,38 @@ def _check_fields(place: Place, body: Json, rules: FieldRules) -> None:
                 _check_root(name, field, rules)
             elif body["meta:resourceType"] == "datatypes":
                 rules.check(name, field)
-            else:
+            elif not _extends_standard(place, name, field, roots, rules):
                 raise problem(
                     400,
                     f"For custom fields, you must use a top level field named {root} and all the other fields"
                     f" must be defined under it. Found '{name}'.",
                 )
+
+
+def _extends_standard(place: Place, name: str, field: Json, roots: set[str], rules: FieldRules) -> bool:
+    """Whether a field is one of Adobe's objects with nothing in it but custom fields under the tenant's name.
+
+    "Custom fields extending standard field groups" have their own place within each object (EP:xdm/api/csv-to-schema.md).
+    """
+    standard = [each for each in standard_objects(place, name) if each]
+    return bool(standard) and _extends(field, standard, roots, rules)
+
+
+def _extends(field: Json, standard: list[Json], roots: set[str], rules: FieldRules) -> bool:
+    while isinstance(field.get("items"), dict):
+        field = field["items"]
+        standard = [each["items"] for each in standard if isinstance(each.get("items"), dict)]
+    fields = field.get("properties", {})
+    if not fields or "$ref" in field or not any("properties" in each for each in standard):
+        return False
+    for name, child in fields.items():
+        if name in roots:
+            _check_root(name, child, rules)
+            continue
+        same = [each["properties"][name] for each in standard if name in each.get("properties", {})]
+        if not same or not _extends(child, same, roots, rules):
+            return False
+    return True
 
 
 def _check_root(name: str, field: Json, rules: FieldRules) -> None:

@@ -8,8 +8,11 @@ from typing import Any
 
 from include.sandbox.aep.constants import AEP_SANDBOXES, DEMO_USER
 from include.sandbox.aep.http import Call
+from include.sandbox.aep.service_settings import AepSettings
 from include.sandbox.aep.standard.notation import LIBRARY_VERSION
 
+_GUIDE_NAMES = {"repo:createdDate": "repo:createDate", "xdm:createdUserId": "xdm:repositoryCreatedBy"}
+_GUIDE_WITHOUT = ("xdm:lastModifiedClientId", "xdm:lastModifiedUserId", "eTag", "meta:globalLibVersion")
 Json = dict[str, Any]
 
 
@@ -26,10 +29,10 @@ def identified(call: Call, body: Json, kind: str, token: str) -> Json:
     }
 
 
-def stamped(call: Call, body: Json, before: Json | None) -> Json:
-    """``body`` with its new version and what the registry knows about it."""
+def stamped(call: Call, body: Json, before: Json | None, *, raised: bool = True) -> Json:
+    """``body`` with its version, ``raised`` above that of ``before``, and what the registry knows about it."""
     place, kind = call.place, body["meta:resourceType"]
-    minor = int(before["version"].split(".")[1]) + 1 if before else 0
+    minor = int(before["version"].split(".")[1]) + raised if before else 0
     body = {
         **body,
         "version": f"1.{minor}",
@@ -43,6 +46,18 @@ def stamped(call: Call, body: Json, before: Json | None) -> Json:
     }
     body.pop("meta:registryMetadata", None)
     return {**body, "meta:registryMetadata": _metadata(call, body, before)}
+
+
+def written(call: Call, body: Json) -> Json:
+    """A resource as the answer to its creation or its change shows it."""
+    guide = AepSettings.of(call.place.world).registry_write_names == "guide"
+    if not guide or body["meta:resourceType"] not in ("schemas", "classes"):
+        return body
+    metadata = body["meta:registryMetadata"]
+    shown = {
+        _GUIDE_NAMES.get(name, name): value for name, value in metadata.items() if name not in _GUIDE_WITHOUT
+    }
+    return {**body, "meta:registryMetadata": shown}
 
 
 def _metadata(call: Call, body: Json, before: Json | None) -> Json:

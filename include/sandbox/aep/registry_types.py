@@ -9,24 +9,46 @@ _RANGES = (("byte", 128), ("short", 32768), ("int", _INT))
 _INNER = ("properties", "definitions", "items", "additionalProperties", "allOf", "$ref")
 
 
-def typed(node: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a resource or a field with ``meta:xdmType`` everywhere; what refers to a data type is an object."""
+def typed(node: dict[str, Any], root: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A copy of a resource or a field with ``meta:xdmType`` everywhere.
+
+    What refers to a data type is an object; what refers to a definition of its own resource, ``root``, has that
+    definition's type.
+    """
+    root = node if root is None else root
     copied = {key: value for key, value in node.items() if key not in _INNER}
+    referred = _referred(str(node["$ref"]), root) if "$ref" in node else None
     if "$ref" in node:
         copied["$ref"] = node["$ref"]
-        copied.setdefault("type", "object")
+        copied["type"] = referred["type"] if referred else copied.get("type", "object")
     for holder in ("properties", "definitions"):
         if holder in node:
-            copied[holder] = {name: typed(part) for name, part in node[holder].items()}
+            copied[holder] = {name: typed(part, root) for name, part in node[holder].items()}
     for holder in ("items", "additionalProperties"):
         if holder in node:
             part = node[holder]
-            copied[holder] = typed(part) if isinstance(part, dict) else part
+            copied[holder] = typed(part, root) if isinstance(part, dict) else part
     if "allOf" in node:
-        copied["allOf"] = [typed({**part, "type": part.get("type", "object")}) for part in node["allOf"]]
+        copied["allOf"] = [typed(_part(part, node), root) for part in node["allOf"]]
     if "type" in copied:
-        copied["meta:xdmType"] = xdm_type(copied)
+        copied["meta:xdmType"] = xdm_type(referred or copied)
     return copied
+
+
+def _part(part: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """A member of ``allOf`` with a type: what only narrows a value has the type of the value."""
+    if "$ref" in part or "type" in part:
+        return part
+    return {**part, "type": "object" if "properties" in part else whole.get("type", "object")}
+
+
+def _referred(ref: str, root: dict[str, Any]) -> dict[str, Any] | None:
+    """The definition of ``root`` that ``ref`` refers to, if it describes a scalar or an array."""
+    node: Any = root
+    for token in ref.split("/")[1:] if ref.startswith("#/") else ():
+        node = node.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
+    is_object = not isinstance(node, dict) or node is root or node.get("type", "object") == "object"
+    return None if is_object else node
 
 
 def xdm_type(field: dict[str, Any]) -> str:

@@ -17,8 +17,9 @@ from include.sandbox.aep.registry_lookup import find_by_key
 from include.sandbox.aep.registry_profile import check_union
 from include.sandbox.aep.registry_references import references
 from include.sandbox.aep.registry_rules import checked
-from include.sandbox.aep.registry_system import identified, stamped
+from include.sandbox.aep.registry_system import identified, stamped, written
 from include.sandbox.aep.registry_transfer import imported
+from include.sandbox.aep.service_settings import AepSettings
 
 _READ_ONLY = ("$id", "meta:altId", "meta:resourceType")
 Json = dict[str, Any]
@@ -26,7 +27,7 @@ Json = dict[str, Any]
 
 def create(call: Call, kind: str) -> Response:
     body = identified(call, call.object(), kind, secrets.token_hex(24))
-    return JSONResponse(_save(call, body, None), 201)
+    return JSONResponse(written(call, _save(call, body, None)), 201)
 
 
 def replace(call: Call, kind: str) -> Response:
@@ -34,7 +35,8 @@ def replace(call: Call, kind: str) -> Response:
     body = {**call.object(), **{name: before[name] for name in _READ_ONLY}}
     if "meta:immutableTags" in before:
         body.setdefault("meta:immutableTags", before["meta:immutableTags"])
-    return JSONResponse(_save(call, body, before))
+    raised = AepSettings.of(call.place.world).version_after_put == "raised"
+    return JSONResponse(written(call, _save(call, body, before, raised=raised)))
 
 
 def patch(call: Call, kind: str) -> Response:
@@ -43,7 +45,7 @@ def patch(call: Call, kind: str) -> Response:
     for name in _READ_ONLY:
         if body.get(name) != before[name]:
             raise problem(400, f"{name} is read-only.")
-    return JSONResponse(_save(call, body, before))
+    return JSONResponse(written(call, _save(call, body, before)))
 
 
 def delete(call: Call, kind: str) -> Response:
@@ -71,15 +73,14 @@ def import_all(call: Call) -> Response:
     return JSONResponse(made)
 
 
-def _save(call: Call, body: Json, before: Json | None) -> Json:
+def _save(call: Call, body: Json, before: Json | None, *, raised: bool = True) -> Json:
     place = call.place
     guarded = in_use(place, body["$id"]) if before else {}
     body = checked(place, body)
     if body["meta:resourceType"] == "schemas":
         check_union(place, before, body)
-    body = stamped(call, body, before)
+    body = stamped(call, body, before, raised=raised)
     place.put(RESOURCES, body["$id"], body)
     refuse_breaking(guarded, place)
-    if before:
-        note_change(call, before, body)
+    note_change(call, before or {}, body)
     return body

@@ -8,6 +8,7 @@ from typing import Any
 from include.sandbox.aep.constants import TIME_SERIES
 from include.sandbox.aep.ingest_settings import IngestSettings
 from include.sandbox.aep.row_convert import Conversion
+from include.sandbox.aep.row_identity import IDENTITY_MAP, RowRules, has_primary
 from include.sandbox.aep.row_schema import row_schema, validator_of
 from include.sandbox.aep.row_time import epoch_ms
 from include.sandbox.aep.row_words import violation_text
@@ -33,11 +34,10 @@ class RowError:
 class RowChecker:
     """``examine`` says whether a row gets in, as what, and why not."""
 
-    def __init__(
-        self, resolved: dict[str, Any], settings: IngestSettings, *, nulls: bool, now_ms: int
-    ) -> None:
+    def __init__(self, rules: RowRules, settings: IngestSettings, *, nulls: bool, now_ms: int) -> None:
         """``nulls``: a null is a field that is not there, as in a Parquet column."""
-        self._schema = resolved
+        resolved = self._schema = rules.schema
+        self._primary_in_map = rules.primary_in_map
         self._nulls = nulls
         self._validator = validator_of(row_schema(resolved))
         events = TIME_SERIES in resolved.get("meta:extends", [])
@@ -68,6 +68,9 @@ class RowChecker:
             errors = self._violations(kept)
         if not errors and not self._is_past(kept):
             errors = [RowError(VALIDATION, WRONG, "#/timestamp", "is not in the past", "timestamp")]
+        if not errors and self._primary_in_map and not has_primary(kept.get(IDENTITY_MAP)):
+            text = "required key [primary] not found in any identity"  # [I] the words; the code is that of what is missing
+            errors = [RowError(VALIDATION, MISSING, f"#/{IDENTITY_MAP}", text, "required")]
         if not errors and _fields_of(row) > self.most_fields:
             text = f"a row has at most {self.most_fields} fields"
             errors = [RowError(VALIDATION, WRONG, "#", text, "maxProperties")]

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Union
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from include.sandbox.aep.row_identity import IDENTITY_MAP, RowRules
 from include.sandbox.aep.row_schema import EARLIEST_MS, LATEST_MS, kind_of, scalar_schema, validator_of
 
 _DAYS = (
@@ -44,14 +45,14 @@ class _Checked:
 class FastRows:
     """``latest_ms``: no ``timestamp`` may be later; None where there need be none."""
 
-    def __init__(
-        self, resolved: dict[str, Any], *, latest_ms: int | None, known_only: bool, most_fields: int
-    ) -> None:
+    def __init__(self, rules: RowRules, *, latest_ms: int | None, known_only: bool, most_fields: int) -> None:
+        resolved = rules.schema
         self._types = _Types(known_only)
         self._decode = msgspec.json.Decoder(self._types.object(resolved, "Row"), dec_hook=_hook).decode
         names = list(resolved.get("properties", {}))
         self._key = f"f{names.index('_id')}" if "_id" in names else ""
         self._stamp = f"f{names.index('timestamp')}" if "timestamp" in names else ""
+        self._primary = _primary_at(resolved) if rules.primary_in_map else None
         self._latest_ms, self._most_fields = latest_ms, most_fields
         self._latest = "" if latest_ms is None else seconds_text(latest_ms)
 
@@ -70,9 +71,28 @@ class FastRows:
             return None
         if self._latest_ms is not None and isinstance(stamp, str) and stamp[:19] >= self._latest:
             return None
+        if self._primary and not _has_primary(row, *self._primary):
+            return None
         key = getattr(row, self._key) if self._key else UNSET
         text = '""' if key is UNSET else encode_basestring_ascii(key if isinstance(key, str) else key.text)
         return text, None if stamp is UNSET else stamp
+
+
+def _primary_at(resolved: dict[str, Any]) -> tuple[str, str]:
+    """Where a row has its identities, and an identity has whether it is primary; two empty texts for nowhere."""
+    names = list(resolved.get("properties", {}))
+    identities = resolved["properties"][IDENTITY_MAP] if IDENTITY_MAP in names else {}
+    items = identities.get("additionalProperties", {}).get("items", {}).get("properties", {})
+    if "primary" not in items:
+        return "", ""
+    return f"f{names.index(IDENTITY_MAP)}", f"f{list(items).index('primary')}"
+
+
+def _has_primary(row: Any, identities: str, primary: str) -> bool:
+    held = getattr(row, identities) if identities else UNSET
+    if held is UNSET:
+        return False
+    return any(getattr(each, primary) is True for listed in held.values() for each in listed)
 
 
 def _hook(kind: type[_Checked], value: Any) -> Any:

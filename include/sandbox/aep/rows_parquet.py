@@ -8,8 +8,10 @@ from typing import Any
 
 from include.sandbox.aep.ingest_dates import Dates
 from include.sandbox.aep.row_check import RowChecker
+from include.sandbox.aep.row_identity import RowRules
 from include.sandbox.aep.row_schema import kind_of
 from include.sandbox.aep.rows_arrow import ColumnCheck
+from include.sandbox.aep.rows_identity import without_primary
 from include.sandbox.aep.rows_json import Unreadable
 
 _ROWS = 4096
@@ -26,15 +28,17 @@ def parquet_rows(path: Path, resolved: dict[str, Any] | None) -> Iterator[dict[s
 
 
 def parquet_suspects(
-    path: Path, resolved: dict[str, Any], checker: RowChecker, dates: Dates
+    path: Path, rules: RowRules, checker: RowChecker, dates: Dates
 ) -> Iterator[str | dict[str, Any]]:
     """For every row: its ``_id`` when it is certainly good, else the row. Raises Unreadable or Incompatible.
 
     The moments of the good ones go to ``dates``.
     """
-    check = ColumnCheck(resolved)
-    for batch in _batches(path, resolved):
+    check = ColumnCheck(rules.schema)
+    for batch in _batches(path, rules.schema):
         suspects = check.suspects(batch) | _late(batch, checker.latest_ms)
+        if rules.primary_in_map:
+            suspects |= without_primary(batch)
         if _leaves(batch.schema) > checker.most_fields:
             suspects = set(range(len(batch)))
         _add_dates(batch, suspects, dates)

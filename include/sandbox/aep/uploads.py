@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from include.sandbox.aep.batches import find_batch
-from include.sandbox.aep.chunks import content_range, gaps, received, stitch
+from include.sandbox.aep.chunks import check_next, content_range, gaps, received, stitch
 from include.sandbox.aep.constants import IMPORT
 from include.sandbox.aep.http import Call, Routes
 from include.sandbox.aep.ingest_settings import IngestSettings
@@ -50,13 +50,15 @@ async def _put(call: Call) -> Response:
     await run_in_threadpool(_admit, call)
     name, size = await _receive(call, limit, "larger than a file may be that is not sent in chunks")
     new = await run_in_threadpool(_keep_whole, call, name, size)
-    return Response(status_code=201 if new else 200)
+    status = IngestSettings.of(call.place.world).file_status
+    return Response(status_code=status if new else 200)
 
 
 async def _patch(call: Call) -> Response:
     batch_id = await run_in_threadpool(_admit, call)
     await run_in_threadpool(open_file, call.place, batch_id, file_path(call))
-    first, last = content_range(call.request.headers.get("content-range"))
+    documented = IngestSettings.of(call.place.world).content_range != "any"
+    first, last = content_range(call.request.headers.get("content-range"), documented=documented)
     name, size = await _receive(call, _LARGEST_CHUNK_BYTES, "larger than a chunk may be")
     ranges = await run_in_threadpool(_keep_chunk, call, name, size, (first, last))
     return Response(status_code=200, headers={"Range": ranges})
@@ -125,6 +127,8 @@ def _keep_chunk(call: Call, name: str, size: int, span: tuple[int, int]) -> str:
         body = open_file(place, key, path)
         # [I] The very same range again is a repetition; overlapping ones are found at COMPLETE, as documented.
         again = [chunk for chunk in body["chunks"] if chunk[:2] == [first, last]]
+        if not again and IngestSettings.of(place.world).chunk_ranges == "at upload":
+            check_next(body["chunks"], first)
         body["chunks"] = [chunk for chunk in body["chunks"] if chunk not in again] + [[first, last, name]]
         place.put(files_kind(key), path, body)
     drop_bytes(place, {"batch": key, "name": None, "chunks": again})

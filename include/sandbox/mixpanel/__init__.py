@@ -13,6 +13,7 @@ from include.sandbox.mixpanel.engage import Engage
 from include.sandbox.mixpanel.events import EventBook
 from include.sandbox.mixpanel.export import Export
 from include.sandbox.mixpanel.funnels import Funnels
+from include.sandbox.mixpanel.ingestion import Ingestion
 from include.sandbox.mixpanel.lexicon import Lexicon
 from include.sandbox.mixpanel.limits import Limiter
 from include.sandbox.mixpanel.me import me, workspaces
@@ -36,6 +37,7 @@ class Mixpanel:
         self.limiter = Limiter(world)
         self.returned = Returned(world)
         self.engage = Engage(self.profiles)
+        self.ingestion = Ingestion(world, self.registry, self.book, self.profiles)
         self.lexicon = Lexicon(self.shelf, self.limiter)
 
     def router(self) -> APIRouter:
@@ -46,6 +48,7 @@ class Mixpanel:
         routes.include_router(
             QueryApi(self.world, self.registry, self.limiter, self._answers()).router(),
         )
+        routes.include_router(self.ingestion.router())
         routes.include_router(AppApi(self.world, self.registry).router(self._app_routes()))
         routes.include_router(
             Control(self.world, self.registry, self.book, self.returned, self.forget).router()
@@ -58,6 +61,7 @@ class Mixpanel:
         self.book.clear()
         self.limiter.clear()
         self.engage.clear()
+        self.ingestion.rate.clear()
         self.lexicon.clear()
         self.registry.seed()
         self.shelf.seed()

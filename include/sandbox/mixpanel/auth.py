@@ -25,6 +25,10 @@ _REGIONS: dict[str, Region] = {
     "data.mixpanel.com": "us",
     "data-eu.mixpanel.com": "eu",
     "data-in.mixpanel.com": "in",
+    "api.mixpanel.com": "us",
+    "api-js.mixpanel.com": "us",
+    "api-eu.mixpanel.com": "eu",
+    "api-in.mixpanel.com": "in",
     "mixpanel.com": "us",
     "eu.mixpanel.com": "eu",
     "in.mixpanel.com": "in",
@@ -79,7 +83,7 @@ def _recognise(authorization: str, registry: Registry, now: datetime) -> Caller 
     if scheme.lower() == "bearer":
         holders = (a for a in registry.accounts() if a.bearer and _same(a.bearer, rest))
         return next((Caller(account, None) for account in holders), None)
-    for user, secret in _spellings(rest) if scheme.lower() == "basic" else ():
+    for user, secret in spellings(rest) if scheme.lower() == "basic" else ():
         account = registry.account(user)
         if account and _same(account.secret, secret):
             return Caller(account, None)
@@ -143,7 +147,7 @@ def hidden_properties(caller: Caller, project: Project) -> frozenset[str]:
     return frozenset(() if caller.role(project) == "classified" else project.classified_properties)
 
 
-def _spellings(given: str) -> list[tuple[str, str]]:
+def spellings(given: str) -> list[tuple[str, str]]:
     """(user, secret) as base64 and as plain text, both with and without a colon: Mixpanel takes all four.
 
     Some clients encode with the URL-safe alphabet.

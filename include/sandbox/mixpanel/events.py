@@ -89,8 +89,13 @@ class EventBook:
             yield from self._piece(project, day, copy, shown_ms, due)
 
     def sample(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
-        """The rows of a day as the Query API sees them; of a project with a ``scale``, the first piece."""
-        yield from self._piece(project, day, 0, now_ms, self.rules.due(project.id, now_ms, raw=False))
+        """The rows of a day as the Query API sees them; of a project with a ``scale``, the first piece.
+
+        Of rows with the same event, time, ``distinct_id`` and ``$insert_id`` the one that came last
+        (mixpanel/docs: reference/import-events.mdx); the raw export has them all.
+        """
+        rows = self._piece(project, day, 0, now_ms, self.rules.due(project.id, now_ms, raw=False))
+        yield from _latest(rows)
 
     def _piece(self, project: Project, day: int, copy: int, shown_ms: int, due: Rules) -> list[Row]:
         rows = [row for row in demo_rows(project.source, day, copy) if row.visible_ms <= shown_ms]
@@ -108,6 +113,16 @@ class EventBook:
                 (project_id, day, now_ms),
             ).fetchall()
         return [Row(*values) for values in found]
+
+
+def _latest(rows: Iterable[Row]) -> Iterator[Row]:
+    """Rows without an ``$insert_id`` match none."""
+    last: dict[tuple[str, int, str, str] | int, Row] = {}
+    for number, row in enumerate(rows):
+        key = (row.event, row.time_ms // 1000, row.distinct_id, row.insert_id) if row.insert_id else number
+        if key not in last or last[key].processed_ms <= row.processed_ms:
+            last[key] = row
+    yield from last.values()
 
 
 def _place(row: Row) -> tuple[int, int]:

@@ -21,6 +21,7 @@ class Profile(BaseModel):
     properties: dict[str, Any] = Field(default_factory=dict)
     data_group_id: str = ""
     """The group key's id of a group profile; empty: a user."""
+    deleted: bool = False
 
     def as_row(self) -> dict[str, Any]:
         return {"$distinct_id": self.distinct_id, "$properties": self.properties}
@@ -69,13 +70,23 @@ class ProfileBook:
                 )
         for body in self._shelf.all(project.id, "profile"):
             profile = Profile.model_validate(body)
-            if profile.data_group_id == group:
-                found[profile_key(group, profile.distinct_id)] = profile
+            if profile.data_group_id != group:
+                continue
+            key = profile_key(group, profile.distinct_id)
+            if profile.deleted:
+                found.pop(key, None)
+            else:
+                found[key] = profile
         return found
 
     def add(self, project_id: int, profile: Profile) -> None:
         key = profile_key(profile.data_group_id, profile.distinct_id)
         self._shelf.put(project_id, "profile", key, profile.model_dump(mode="json"))
+
+    def remove(self, project_id: int, group: str, distinct_id: str | int) -> None:
+        """A profile is gone; also one that is made up, which would be there again otherwise."""
+        gone = Profile(distinct_id=distinct_id, data_group_id=group, deleted=True)
+        self.add(project_id, gone)
 
     def cohorts(self, project_id: int) -> list[Cohort]:
         return [Cohort.model_validate(body) for body in self._shelf.all(project_id, "cohort")]

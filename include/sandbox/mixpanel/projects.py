@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from include.sandbox import data
 from include.sandbox.mixpanel import settings
@@ -44,6 +45,8 @@ class Project(BaseModel):
     organization_name: str = data.ORGANIZATION_NAME
     secret: str | None = None
     """The project's own (deprecated) API secret."""
+    token: str = ""
+    """The project's token, by which clients track events; one that follows from the id, unless it is given."""
     secret_until: date | None = date(2027, 3, 3)
     """From when on the secret opens nothing more: Mixpanel retires project secrets on 3 March 2027."""
     source: Literal["", "adobe", "hostile", "shop"] = ""
@@ -57,10 +60,19 @@ class Project(BaseModel):
     classified_properties: list[str] = Field(default_factory=list)
     """Event properties that only an account with access to classified data may see."""
     engage_page_size: int = Field(default=1000, ge=1, le=100_000)
+    ingestion_events_per_minute: int | None = Field(default=30_000 * 60, ge=0)
+    """More records than this in a minute are 429, for all ways of sending together; null: no limit."""
+    ingestion_bytes_per_minute: int | None = Field(default=2_000_000_000, ge=0)
+    """The same for uncompressed bytes."""
     limits: Limits = Field(default_factory=settings.export_limits)
     query_limits: Limits = Field(default_factory=settings.query_limits)
     lexicon_limits: Limits = Field(default_factory=settings.lexicon_limits)
     switches: Switches = Field(default_factory=Switches)
+
+    @model_validator(mode="after")
+    def _with_token(self) -> Project:
+        self.token = self.token or hashlib.sha256(f"token of project {self.id}".encode()).hexdigest()[:32]
+        return self
 
     def today(self, now: datetime) -> date:
         """The day in the project's zone; a project in UTC mode has its zone too, and it decides."""

@@ -16,6 +16,7 @@ from include.lake.keys import KeyKind, PartitionKey, read_key
 from include.lake.lake import Lake, LakeObject
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest, Step
+from include.lake.records import read_record
 from include.steps.asked import looks_of
 
 OutputKey = tuple[str, str]
@@ -134,7 +135,7 @@ class ContentsReader:
 
     def _removed_at(self, key: str) -> datetime:
         try:
-            return datetime.fromisoformat(json.loads(self.lake.read(key) or b"")["at"])
+            return datetime.fromisoformat(json.loads(read_record(self.lake, key) or b"")["at"])
         except (ValueError, TypeError, KeyError):
             raise BadManifest(
                 f"{self.lake.uri(key)} is not a readable record of a removal.",

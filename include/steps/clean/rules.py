@@ -28,7 +28,7 @@ def outputs_to_remove(day: DayContents, retention: Retention, now: datetime) -> 
     """The outputs whose files are not needed any more, each with the name of the setting that ends them.
 
     Files of transform, validate and stage end ``superseded_days`` after the day was loaded, or, on a day that is not
-    loaded, after the same step made newer ones. An output is never ended before what was made of it.
+    loaded, after the same step made newer ones. An output is never ended before what was made of it, or is based on it.
     """
     if day.has_unmoved_ledger:
         return {}
@@ -37,12 +37,28 @@ def outputs_to_remove(day: DayContents, retention: Retention, now: datetime) -> 
     found: dict[OutputKey, str] = {}
     for step in _LATER_FIRST if retention.superseded_days is not None else ():
         least = timedelta(days=retention.superseded_days or 0)
-        for output in (each for each in there.values() if each.step == step):
-            held = kept | {key for other in _left(there, found) if (key := _made_of(other)) is not None}
-            if output.key not in held and now - _spare_since(day, output) >= least:
+        for output in _deltas_first(there, step):
+            if output.key not in kept | _held(there, found) and now - _spare_since(day, output) >= least:
                 found[output.key] = "superseded_days"
-    raw = [each for each in there.values() if each.step == "export" and each.key not in kept]
-    return found | {each.key: setting for each in raw if (setting := _ended_raw(day, each, retention, now))}
+    for output in _deltas_first(there, "export"):
+        if output.key in kept or output.key in {_base_of(other) for other in _left(there, found)}:
+            continue
+        if setting := _ended_raw(day, output, retention, now):
+            found[output.key] = setting
+    return found
+
+
+def _deltas_first(there: dict[OutputKey, StoredOutput], step: str) -> list[StoredOutput]:
+    """The outputs of a step, those that are based on others before these."""
+    return sorted(
+        (each for each in there.values() if each.step == step), key=lambda each: _base_of(each) is None
+    )
+
+
+def _held(there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]) -> set[OutputKey]:
+    """What the outputs that stay were made of or are based on."""
+    left = _left(there, ended)
+    return {key for each in left for key in (_made_of(each), _base_of(each)) if key is not None}
 
 
 def removable_files(day: DayContents, now: datetime) -> list[LakeObject]:
@@ -72,8 +88,7 @@ def _named_by_a_run(day: DayContents, there: dict[OutputKey, StoredOutput]) -> s
         if key in kept or key not in there:
             continue
         kept.add(key)
-        if (before := _made_of(there[key])) is not None:
-            left.append(before)
+        left += [before for before in (_made_of(there[key]), _base_of(there[key])) if before is not None]
     without_ids = {
         ("stage", record.staged) for records in day.ledgers for record in loads(records) if record.ids is None
     }
@@ -125,6 +140,11 @@ def _made_of(output: StoredOutput) -> OutputKey | None:
     if before is None or output.manifest is None or before not in output.manifest.inputs:
         return None
     return before, output.manifest.inputs[before]
+
+
+def _base_of(output: StoredOutput) -> OutputKey | None:
+    delta = output.manifest.delta if output.manifest is not None else None
+    return (output.step, delta.base) if delta is not None else None
 
 
 def _left(there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]) -> list[StoredOutput]:

@@ -13,6 +13,7 @@ from include.errors import AccessDenied
 from include.failpoint import failpoint
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, LakeObject
+from include.lake.records import create_record
 from include.steps.clean.contents import ContentsReader, DayListing, StoredOutput, list_days
 from include.steps.clean.rules import outputs_to_remove, removable_files
 
@@ -117,8 +118,8 @@ class _Cleaning:
         key = PartitionKey(self.pipeline, day).removal(output.step, output.digest)
         record = {"version": VERSION, "at": self.now.isoformat(timespec="seconds"), "setting": setting}
         failpoint("clean.end.before")
-        self.lake.create(
-            key, json.dumps({**record, "files": len(output.files), "bytes": output.bytes}).encode()
+        create_record(
+            self.lake, key, json.dumps({**record, "files": len(output.files), "bytes": output.bytes}).encode()
         )
         failpoint("clean.end.after")
 
@@ -139,7 +140,7 @@ class _Cleaning:
             return
         output = PartitionKey(self.pipeline, date.min).output("export", _PROBE_DIGEST)
         try:
-            self.lake.remove_object(f"{output}/none")
+            self.lake.remove_object(f"{output}/events.jsonl.gz")
         except AccessDenied:
             raise AccessDenied(
                 f"The lake {self.lake.url} does not let this worker remove objects, which cleaning needs.",

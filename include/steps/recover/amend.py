@@ -12,10 +12,19 @@ from include.aep.model import Batch
 from include.errors import AmendmentRefused, LakeNotReadable
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
+from include.steps.agreement import is_load_of
 from include.steps.recover.aep_ids import AepIds, may_become_active
 from include.steps.verify.compare import EVER
 
 _ENDED = (BatchOutlook.REFUSED, BatchOutlook.GONE)
+_INSTEAD = {
+    BatchOutlook.OPEN: "Abort it in AEP first; a run then loads its rows again.",
+    BatchOutlook.COMMITTED: "AEP is at work on it: wait. If it stays so for a day, ask Adobe about the batch.",
+    BatchOutlook.ACTIVE: "Run the day: it continues with that batch. To be rid of it, revert it in AEP; the next run then "
+    "loads its rows again.",
+    BatchOutlook.UNKNOWN: "Wait until AEP has decided it. If it stays so for a day, delete the batch in AEP or ask Adobe "
+    "about it; then release it.",
+}
 
 
 def adopt(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> list[LedgerRecord]:
@@ -52,7 +61,8 @@ def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerReco
 
     Raises:
         AmendmentRefused: the ledger does not count on it, or AEP's catalog or its data lake shows it, so that its rows
-            would be there twice. A data lake that cannot be read hinders nothing.
+            would be there twice. A data lake that cannot be read hinders nothing; a batch that AEP calls a load of
+            another day or dataset has no rows of this day.
     """
     ledger = ids.history.ledger(day)
     records = ledger.records()
@@ -62,12 +72,13 @@ def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerReco
             f"See mixpanel-aep ledger show {ids.pipeline.name} {day}.",
         )
     found = aep.batches.find(batch_id)
-    if found is not None and outlook(found.status) not in _ENDED and _is_load_of(ids.history, found, day):
+    is_of_day = found is None or found.dataset_id is None or is_load_of(ids.history, found, day)
+    if found is not None and is_of_day and outlook(found.status) not in _ENDED:
         raise AmendmentRefused(
             f"AEP calls batch {batch_id} {found.status or 'nothing'}; released, its rows would be loaded a second time.",
-            "Run the day: it continues with that batch. To be rid of it, revert or abort it in AEP first.",
+            _INSTEAD[outlook(found.status)],
         )
-    if rows := _rows_shown(ids, batch_id):
+    if is_of_day and (rows := _rows_shown(ids, batch_id)):
         raise AmendmentRefused(
             f"AEP's data lake shows {rows} rows of batch {batch_id}; released, they would be loaded a second time.",
             "Its catalog may show the batch again later: wait, or ask Adobe about the batch.",
@@ -100,13 +111,9 @@ def _rows_shown(ids: AepIds, batch_id: str) -> int:
     return 0
 
 
-def _is_load_of(history: History, batch: Batch, day: date) -> bool:
-    return batch.is_ours and batch.day == day and batch.dataset_id == history.target.dataset_id
-
-
 def _require_load_of(history: History, batch: Batch, day: date) -> None:
     source = batch.tag(SOURCE_TAG)
-    if not _is_load_of(history, batch, day) or source not in (None, str(history.source)):
+    if not is_load_of(history, batch, day) or source not in (None, str(history.source)):
         what = "of another producer" if not batch.is_ours else f"of partition {batch.day or 'without a day'}"
         raise AmendmentRefused(
             f"Batch {batch.id} is not a load of partition {day} into dataset {history.target.dataset_id}: it is {what} "

@@ -124,12 +124,16 @@ class _Day:
                 "ended in a crash. Wait until AEP has decided it, or abort it in AEP if it stays loading, then run "
                 "recover again."
             )
+        name = self.ids.pipeline.name
+        if (elsewhere := self.batches.contradiction(name, self.day, active)) is not None:
+            return elsewhere
         for record in active:
-            state = self._outlook(str(record.batch))
+            state, found = self._outlook(str(record.batch)), self.batches.by_id.get(str(record.batch))
             if state not in (BatchOutlook.ACTIVE, BatchOutlook.GONE):
+                says = "does not list it" if found is None else f"calls it {found.status or 'nothing'}"
                 return (
-                    f"the ledger calls batch {record.batch} active, but AEP does not. mixpanel-aep ledger show says "
-                    "how it stands; if it is gone for good, mixpanel-aep ledger release."
+                    f"the ledger calls batch {record.batch} active, but AEP does not: it {says}. If it is gone for good: "
+                    f"mixpanel-aep ledger release {name} {self.day} --batch {record.batch} --why TEXT"
                 )
         return None
 

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.errors import SchemaError
 from include.steps.duckdb import open_duckdb
-from include.xdm.computed import CompiledExpressions
 from include.xdm.functions.arrow import register
+
+if TYPE_CHECKING:
+    from include.xdm.computed import CompiledExpressions
 
 log = logging.getLogger(__name__)
 MOST_REJECTED = 1000

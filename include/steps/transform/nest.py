@@ -19,7 +19,7 @@ def nested_rows(compiled: CompiledMapping, rows: Any, computed: Mapping[int, Any
 
     tree: _Tree = {}
     for leaf in compiled.leaves:
-        _plant(tree, leaf.destination, _one_chunk(rows[f"c{leaf.number}"]))
+        _plant(tree, leaf.destination, _one_chunk(rows[compiled.columns[leaf.number]]))
     for leaf in compiled.constants:
         _plant(tree, leaf.destination, _constant(leaf, rows.num_rows))
     for leaf in compiled.computed:

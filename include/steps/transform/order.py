@@ -9,9 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Order:
-    """``rows``: places of the rows that stay, by time and then ``_id``. ``twins``: duplicates without ``$insert_id``."""
+    """``rows``: places of the rows that stay, by time and then ``_id``. ``twins``: duplicates without ``$insert_id``.
+
+    ``lines``: for each row of the piece how many rows with its ``_id`` there are, where it stays.
+    """
 
     rows: Any
+    lines: Any
     duplicates: int
     twins: int
 
@@ -26,7 +30,9 @@ def in_order(table: Any, *, compare_all: bool) -> Order:
     import numpy as np
 
     ids = _id_words(table)
-    losers = _losers(table, ids[:, 0], compare_all)
+    losers, winners = _losers(table, ids[:, 0], compare_all)
+    lines = np.ones(table.num_rows, np.int32)
+    lines[list(winners)] = list(winners.values())
     kept = np.ones(table.num_rows, bool)
     kept[losers] = False
     rows = np.flatnonzero(kept)
@@ -34,7 +40,7 @@ def in_order(table: Any, *, compare_all: bool) -> Order:
     words = ids[rows]
     rows = rows[np.lexsort((*(words[:, n] for n in (3, 2, 1, 0)), stamps))]
     has_insert_id = table["has_insert_id"].take(losers).to_pylist() if losers else []
-    return Order(rows, len(losers), has_insert_id.count(False))
+    return Order(rows, lines, len(losers), has_insert_id.count(False))
 
 
 def _id_words(table: Any) -> Any:
@@ -46,25 +52,28 @@ def _id_words(table: Any) -> Any:
     return data.astype(np.uint64).reshape(-1, 4)
 
 
-def _losers(table: Any, first_words: Any, compare_all: bool) -> list[int]:
+def _losers(table: Any, first_words: Any, compare_all: bool) -> tuple[list[int], dict[int, int]]:
+    """The rows that go; and those that stay in place of others, with the number of rows of their ``_id``."""
     import numpy as np
 
     order = np.argsort(first_words, kind="stable")
     ordered = first_words[order]
     again = np.flatnonzero(ordered[1:] == ordered[:-1])
     if not len(again):
-        return []
+        return [], {}
     suspects = np.unique(np.concatenate([order[again], order[again + 1]]))
     groups: dict[bytes, list[int]] = {}
     keys = _keys(table.take(suspects))
     for place, identity in enumerate(table["id"].take(suspects).to_pylist()):
         groups.setdefault(identity, []).append(place)
     losers: list[int] = []
+    winners: dict[int, int] = {}
     for places in groups.values():
         if len(places) > 1:
             stays = _first(table, suspects, places, keys, compare_all)
             losers += [int(suspects[place]) for place in places if place != stays]
-    return sorted(losers)
+            winners[int(suspects[stays])] = len(places)
+    return sorted(losers), winners
 
 
 def _keys(rows: Any) -> list[tuple[Any, ...]]:

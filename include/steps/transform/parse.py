@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from include.mixpanel.raw_blocks import Block, open_gzip, read_blocks
 from include.steps.transform.job import Job
 from include.steps.transform.names import NameCounter
-from include.steps.transform.reader import Block, open_gzip, read_blocks
 from include.steps.transform.spill import SpillWriter, record_batch, spill_schema
 from include.xdm.columns import ColumnBuilder
 from include.xdm.event_block import BlockReader, EventRows, EvidenceLog
@@ -125,7 +125,7 @@ class _Parser:
             event = again.event(number, line)
             assert isinstance(event, SiftedEvent)  # it was read before
             rows = EventRows()
-            rows.add(event)
+            rows.add([event])
             before = self._builder.names.copy()
             try:
                 batch = self._batch(rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from include.xdm.compile import CompiledMapping
 from include.xdm.identity import PROCESSING_PROPERTIES
 from include.xdm.identity_inputs import count_dropped, identity_inputs
 from include.xdm.identity_map import identity_map
+
+EVENT_RECORD = [("digest", "<i8"), ("processed", "<i8"), ("lines", "<i4")]
+"""The content digest, the moment of processing in ms, and how many lines of the day have the ``_id``."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def plan_parts(rows: Mapping[int, int], sizes: Mapping[int, int], job: Job) -> l
 
 
 def digests_path(job: Job, part: int) -> Path:
-    """Return the file of the content digests of a part's rows, in their order; 8 bytes each, as this machine has them."""
+    """Return the file of what ``events.parquet`` says of a part's rows, in their order: records of ``EVENT_RECORD``."""
     return job.scratch / f"digests-{part}.bin"
 
 
@@ -70,10 +73,10 @@ def compacted_path(job: Job, part: int) -> Path:
 
 
 class PartWriter:
-    """Writes parts, one after the other."""
+    """Writes parts, one after the other. ``check`` is called before each bucket."""
 
-    def __init__(self, job: Job, name: str) -> None:
-        self._job = job
+    def __init__(self, job: Job, name: str, check: Callable[[], object] = bool) -> None:
+        self._job, self._check = job, check
         compiled = job.compiled
         self._compare_all = reads_processing(compiled)
         self._evaluator = (
@@ -89,10 +92,12 @@ class PartWriter:
             compacted_path(self._job, part.number).open("wb") as compacted,
         ):
             for bucket, rows, size in part.buckets:
+                self._check()
                 for piece in read_pieces(self._job, bucket, rows, size):
                     order = in_order(piece, compare_all=self._compare_all)
                     written.duplicates += order.duplicates
                     written.twins += order.twins
+                    piece = piece.append_column("lines", [order.lines])
                     kept = self._kept(piece, order.rows, groups, written)
                     _write_digests(kept, digests, compacted)
         written.rows = groups.rows
@@ -119,7 +124,7 @@ class PartWriter:
                 computed = self._computed(found, written)
                 identities = self._identity_map(rows, found, written)
                 groups.add(nested_rows(self._job.compiled, rows, computed, identities))
-                kept.append(rows.select(["content", "has_insert_id", "compacted"]))
+                kept.append(rows.select(["content", "processed", "lines", "has_insert_id", "compacted"]))
         return kept
 
     def _evaluated(self, rows: Any, written: WrittenPart) -> tuple[Any, Any]:
@@ -148,10 +153,12 @@ class PartWriter:
 
     def _identity_map(self, rows: Any, found: Any, written: WrittenPart) -> Any:
         """The column ``identityMap``."""
-        identities = self._job.compiled.identities
-        inputs = identity_inputs(identities, rows, found)
-        written.dropped += count_dropped(identities, inputs)
-        return identity_map(identities, inputs, rows.num_rows)
+        compiled = self._job.compiled
+        inputs = identity_inputs(compiled.identities, compiled.identity_columns, rows, found)
+        written.dropped += count_dropped(compiled.identities, inputs)
+        return identity_map(
+            compiled.identities, inputs, rows.num_rows, primary_in_map=compiled.primary_in_map
+        )
 
 
 def reads_processing(compiled: CompiledMapping) -> bool:
@@ -170,8 +177,13 @@ def _codes(rows: Any) -> dict[int, int]:
 
 
 def _write_digests(kept: Sequence[Any], digests: Any, compacted: Any) -> None:
+    import numpy as np
+
     for rows in kept:
-        digests.write(rows["content"].to_numpy().tobytes())
+        records = np.empty(rows.num_rows, EVENT_RECORD)
+        records["digest"], records["processed"] = rows["content"], rows["processed"]
+        records["lines"] = rows["lines"]
+        digests.write(records.tobytes())
         compacted.write(rows["compacted"].to_numpy()[rows["has_insert_id"].to_numpy()].tobytes())
 
 

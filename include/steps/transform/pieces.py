@@ -28,7 +28,8 @@ def _pieces(job: Job, paths: Sequence[Path], rows: int, size: int, depth: int) -
 
     limits = job.limits
     if (rows <= limits.piece_rows and size <= limits.piece_bytes) or depth > _DEEPEST:
-        table = pa.Table.from_batches(list(read_batches(paths)), spill_schema(job.compiled))
+        schema = spill_schema(job.compiled)
+        table = pa.Table.from_batches(list(read_batches(paths, schema)), schema)
         _remove(paths)
         yield table.combine_chunks()
         return
@@ -45,7 +46,8 @@ def _pieces(job: Job, paths: Sequence[Path], rows: int, size: int, depth: int) -
 
 def _divide(job: Job, folder: Path, paths: Sequence[Path], depth: int) -> SpillWriter:
     limits = job.limits
-    first, last = _seconds(paths)
+    schema = spill_schema(job.compiled)
+    first, last = _seconds(paths, schema)
     if first < last:
         width = -(-(last - first + 1) // _PARTS)
 
@@ -56,19 +58,17 @@ def _divide(job: Job, folder: Path, paths: Sequence[Path], depth: int) -> SpillW
         def part_of(table: Any) -> Any:
             return _byte_of_id(table, depth)
 
-    writer = SpillWriter(
-        folder, "0", spill_schema(job.compiled), part_of, limits.flush_rows, limits.flush_bytes
-    )
-    for batch in read_batches(paths):
+    writer = SpillWriter(folder, "0", schema, part_of, limits.flush_rows, limits.flush_bytes)
+    for batch in read_batches(paths, schema):
         writer.write(batch, batch.nbytes)
     writer.close()
     return writer
 
 
-def _seconds(paths: Sequence[Path]) -> tuple[int, int]:
+def _seconds(paths: Sequence[Path], schema: Any) -> tuple[int, int]:
     import pyarrow.compute as pc
 
-    found = [pc.min_max(batch["second"]).as_py() for batch in read_batches(paths)]
+    found = [pc.min_max(batch["second"]).as_py() for batch in read_batches(paths, schema)]
     return min(each["min"] for each in found), max(each["max"] for each in found)
 
 

@@ -96,6 +96,15 @@ class Helper:
             return value
         raise _error(*value)
 
+    def check(self) -> None:
+        """Raise if the process has ended.
+
+        Raises:
+            WorkerFailed: it has.
+        """
+        if self._process.poll() is not None:
+            raise self._died()
+
     def end(self) -> None:
         """End the process, at once, if it has not ended."""
         self._connection.close()

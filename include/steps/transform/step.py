@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from include.aep.client import AepClient
 from include.aep.model import Dataset
+from include.aep.profile import dataset_schema
 from include.config.model import Pipeline
 from include.errors import BadManifest, SchemaError
-from include.lake.manifest import LakeFile, Manifest, digest_of, upload_file
+from include.lake.manifest import Manifest, digest_of, upload_file
 from include.mixpanel.reading import TimeEvidence, require_agreement
 from include.redact import one_line
+from include.steps.export_delta import whole_file
+from include.steps.transform.dropped import by_namespace
 from include.steps.transform.job import Job, Limits
-from include.steps.workspace import DATA_VERSION, Workspace
-from include.xdm.compile import compile_mapping
+from include.steps.workspace import DATA_VERSION, Output, Workspace
+from include.xdm.compile import CompiledMapping, compile_mapping
 from include.xdm.identity import RECIPE, RECIPES
 from include.xdm.identity_bind import bind_identities
-from include.xdm.mapping import MappingSet, bind
+from include.xdm.mapping import MappingSet, bind_for
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
 
 LIMITS = Limits()
-_MOST_PROPERTIES = 500
-"""Names of unmapped properties that a manifest counts one by one."""
 
 
 def schema_and_mapping(
@@ -42,9 +45,9 @@ def schema_and_mapping(
     """
     bind_identities(pipeline.identities, pipeline.identity_placeholders)
     dataset = dataset or aep.catalog.require_dataset(pipeline.aep.dataset)
-    schema = XdmSchema(aep.registry.resolved_schema(dataset["schemaRef"]["id"]))
+    schema = dataset_schema(aep, dataset, profile=pipeline.aep.profile)
     rows = read_mapping_file(pipeline.mapping)
-    return schema, bind(pipeline.mapping, rows, schema, keep_unmapped=pipeline.unmapped == "keep")
+    return schema, bind_for(pipeline, rows, schema)
 
 
 def transform_partition(
@@ -63,10 +66,11 @@ def transform_partition(
     ``counts``: ``exported + not_events = duplicates + quarantined + mapped``, and as ``warnings`` how often a column
     was set to null; ``details["not_converted"]`` has them by destination, and ``details["inexact"]`` those of them that
     are numbers. As ``dropped_identities`` how many values were not identities; the detail has them by namespace and
-    reason (``include.xdm.identity_rules``). Limits, where a day meets them: ``merged_without_before`` (see ``Sieve``), and ``compacted_by_day``, the
-    events that Mixpanel may merge into others of their day. ``details["events"]`` is a Parquet file with ``_id`` and
+    reason (``include.xdm.identity_rules``). Limits, where a day meets them: ``merged_without_before`` (see ``Sieve``),
+    and ``compacted_by_day``, the events that Mixpanel may merge into others of their day. ``details["events"]`` is a Parquet file with ``_id`` and
     ``digest`` (``identity.content_digest``) of every mapped row; None where there are no rows. ``details["partial"]``
-    names those of ``by_event`` and ``unmapped`` that do not have every name.
+    names those of ``by_event`` and ``unmapped`` that do not have every name. Of a delta of an export only the lines that
+    differ are mapped, where the output of its base decides the rest (``include.steps.transform.delta``).
 
     Raises:
         FilesRemoved: the export is not in the lake any more.
@@ -86,14 +90,65 @@ def transform_partition(
         "data_version": str(DATA_VERSION),
     }
     output = workspace.find_output("transform", inputs, with_files=with_files)
-    if output.manifest is not None:
-        return output.manifest
-    digest = output.digest
+    base = None if output.manifest else _mapped_base(workspace, raw, inputs)
+    as_delta = _find_delta(workspace, base, inputs, with_files=with_files)
+    found = output.manifest or (as_delta.manifest if as_delta else None)
+    if found is not None:
+        return found
     workspace.save_schema(schema)
-    with workspace.scratch() as scratch:
-        fields = _transformed(workspace, raw, mapping, recipe, scratch, digest)
+    fields = None
+    if base is not None and as_delta is not None and workspace.has_files(base):
+        with workspace.scratch() as scratch:
+            fields = _delta(workspace, raw, base, mapping, recipe, scratch, as_delta.digest)
+    if fields is not None and as_delta is not None:
+        output = as_delta
+    else:
+        with workspace.scratch() as scratch:
+            fields = _transformed(workspace, raw, mapping, recipe, scratch, output.digest)
     fields["details"]["schema_version"] = schema.version
-    return workspace.publish(step="transform", digest=digest, inputs=output.inputs, **fields)
+    return workspace.publish(step="transform", digest=output.digest, inputs=output.inputs, **fields)
+
+
+def _mapped_base(workspace: Workspace, raw: Manifest, inputs: Mapping[str, str]) -> Manifest | None:
+    """What the base of a delta was mapped to, with otherwise the same inputs; its files may have been removed."""
+    if raw.delta is None:
+        return None
+    return workspace.find_output("transform", {**inputs, "export": raw.delta.base}).manifest
+
+
+def _base_of(workspace: Workspace, raw: Manifest) -> Manifest:
+    base = workspace.base_of(raw)
+    assert base is not None  # only deltas are mapped as such
+    return base
+
+
+def _find_delta(
+    workspace: Workspace, base: Manifest | None, inputs: Mapping[str, str], *, with_files: bool
+) -> Output | None:
+    """The output that is based on ``base``, or the place for it."""
+    if base is None:
+        return None
+    return workspace.find_output("transform", {**inputs, "base": base.digest}, with_files=with_files)
+
+
+def _delta(
+    workspace: Workspace,
+    raw: Manifest,
+    base: Manifest,
+    mapping: MappingSet,
+    recipe: int,
+    scratch: Path,
+    digest: str,
+) -> dict[str, Any] | None:
+    """The fields of a manifest that is based on another one; None where that does not decide what the day's rows are."""
+    from include.steps.transform.delta import DeltaMapping
+
+    job = _job(workspace, raw, mapping, recipe, scratch, ())
+    of_base = _compiled(workspace.pipeline, mapping, _base_of(workspace, raw))
+    if of_base.expressions != job.compiled.expressions:  # they read the clock: every row is another one today
+        return None
+    work = DeltaMapping(workspace, raw, base, job, mapping.named_properties, digest)
+    return work.run(partial(_check_unmapped, workspace.pipeline))
 
 
 def _transformed(
@@ -101,24 +156,25 @@ def _transformed(
 ) -> dict[str, Any]:
     """The manifest's files, counts and details; the files are in the lake."""
     from include.steps.transform import day
+    from include.steps.transform.day_totals import MOST_PROPERTIES, unmapped_counts
     from include.steps.transform.processes import helpers, wanted_processes
 
-    job = _job(workspace, raw, mapping, recipe, scratch)
+    job = _job(workspace, raw, mapping, recipe, scratch, whole_file(workspace, raw, scratch))
     pipeline = workspace.pipeline
     with helpers(job, wanted_processes(raw.rows) - 1) as others:
         found = day.first_pass(job, others)
         evidence = TimeEvidence(pipeline.mixpanel.zone)
         found.see(evidence)
         require_agreement(evidence, pipeline.mixpanel, pipeline.name)
-        unmapped = _unmapped(found.names.most_common(), mapping)
+        unmapped = unmapped_counts(found.names.most_common(), mapping.named_properties)
         _check_unmapped(pipeline, unmapped)
         written = day.second_pass(job, others, found)
     rejected = day.reject(job, found, written)
     not_converted, inexact = day.not_converted(job, written)
-    dropped = day.dropped_identities(written)
+    dropped = sum((part.dropped for part in written), Counter())
     compacted = day.compacted_by_day(job, written)
     folder = workspace.partition.output("transform", digest)
-    files, events = _upload(workspace, folder, job, [part for part in written if part.rows])
+    files, events = day.upload_parts(workspace, folder, job, [part for part in written if part.rows])
     return {
         "files": files,
         "counts": {
@@ -128,7 +184,7 @@ def _transformed(
             "twins": sum(part.twins for part in written),
             "quarantined": found.reasons.total(),
             "warnings": sum(not_converted.values()),
-            **_total("dropped_identities", dropped),
+            **({"dropped_identities": dropped.total()} if dropped else {}),
             **dict(sorted(found.counts.items())),
             **({"compacted_by_day": compacted} if compacted else {}),
         },
@@ -138,8 +194,8 @@ def _transformed(
             "quarantine": _quarantine(workspace, digest, found, rejected, scratch / "quarantine.jsonl.gz"),
             "not_converted": not_converted,
             "inexact": inexact,
-            "dropped_identities": dropped,
-            "unmapped": dict(islice(unmapped.items(), _MOST_PROPERTIES)),
+            "dropped_identities": by_namespace(dropped),
+            "unmapped": dict(islice(unmapped.items(), MOST_PROPERTIES)),
             **_first_pass_details(found),
         },
     }
@@ -148,11 +204,6 @@ def _transformed(
 def _settings(pipeline: Pipeline) -> dict[str, Any]:
     """What of a pipeline file shapes the rows."""
     return pipeline.model_dump(include={"mixpanel", "identities", "identity_placeholders", "unmapped"})
-
-
-def _total(name: str, counts: dict[str, dict[str, int]]) -> dict[str, int]:
-    total = sum(sum(inside.values()) for inside in counts.values())
-    return {name: total} if total else {}
 
 
 def _first_pass_details(found: Any) -> dict[str, Any]:
@@ -166,16 +217,19 @@ def _first_pass_details(found: Any) -> dict[str, Any]:
     }
 
 
-def _job(workspace: Workspace, raw: Manifest, mapping: MappingSet, recipe: int, scratch: Path) -> Job:
+def _job(
+    workspace: Workspace,
+    raw: Manifest,
+    mapping: MappingSet,
+    recipe: int,
+    scratch: Path,
+    paths: Sequence[Path],
+) -> Job:
     pipeline, source = workspace.pipeline, workspace.pipeline.mixpanel
     return Job(
-        paths=tuple(workspace.local_files(raw, scratch)),
+        paths=tuple(paths),
         scratch=scratch,
-        compiled=compile_mapping(
-            mapping,
-            bind_identities(pipeline.identities, pipeline.identity_placeholders),
-            now=raw.created_at,
-        ),
+        compiled=_compiled(pipeline, mapping, raw),
         project_id=int(raw.details["project_id"]),
         day=workspace.partition.day,
         zone=source.zone.key if source.time_is == "project_local" else None,
@@ -186,6 +240,11 @@ def _job(workspace: Workspace, raw: Manifest, mapping: MappingSet, recipe: int, 
         rows=raw.rows,
         limits=LIMITS,
     )
+
+
+def _compiled(pipeline: Pipeline, mapping: MappingSet, raw: Manifest) -> CompiledMapping:
+    identities = bind_identities(pipeline.identities, pipeline.identity_placeholders)
+    return compile_mapping(mapping, identities, now=raw.created_at)
 
 
 def _require_recipe(recipe: int) -> None:
@@ -202,38 +261,12 @@ def _exported(raw: Manifest) -> dict[str, int]:
     return {"exported": raw.rows - others, **({"not_events": others} if others else {})}
 
 
-def _unmapped(names: dict[str, int], mapping: MappingSet) -> dict[str, int]:
-    """How many events have each property that no mapping names, the most frequent first."""
-    named = mapping.named_properties
-    return {name: rows for name, rows in names.items() if name not in named and None not in named}
-
-
 def _check_unmapped(pipeline: Pipeline, unmapped: dict[str, int]) -> None:
     if unmapped and pipeline.unmapped == "fail":
         raise SchemaError(
             f"{len(unmapped)} properties have no mapping: {', '.join(repr(one_line(name)) for name in list(unmapped)[:5])}.",
             "Map them, or write unmapped: keep in the pipeline file.",
         )
-
-
-def _upload(
-    workspace: Workspace, folder: str, job: Job, parts: Sequence[Any]
-) -> tuple[tuple[LakeFile, ...], LakeFile | None]:
-    """Uploads the parts, each gone from scratch at once, and the file of their ``_id``s."""
-    from include.steps.transform.day import EventsFile
-
-    if not parts:
-        return (), None
-    files, path = [], job.scratch / "events.parquet"
-    with EventsFile(job, path) as events:
-        for number, part in enumerate(parts):
-            events.add(part)
-            files.append(
-                upload_file(workspace.lake, f"{folder}/part-{number:05d}.parquet", part.path, part.rows)
-            )
-            part.path.unlink()
-    rows = sum(part.rows for part in parts)
-    return tuple(files), upload_file(workspace.lake, f"{folder}/events.parquet", path, rows)
 
 
 def _quarantine(

@@ -16,11 +16,15 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Work:
-    """One process's share of a transform. ``name`` sets its files apart; ``is_alone``: there is no other process."""
+    """One process's share of a transform. ``name`` sets its files apart; ``is_alone``: there is no other process.
+
+    ``check`` is called often, and raises where it is useless to go on.
+    """
 
     job: Job
     name: str
     is_alone: bool
+    check: Callable[[], object] = bool
 
     def parse(self) -> Parsed:
         """Read the blocks that no other process reads."""
@@ -31,7 +35,7 @@ class Work:
         return self._claiming("parts", lambda claim: self._write(parts, claim))
 
     def _write(self, parts: Sequence[Part], claim: Callable[[], int]) -> list[WrittenPart]:
-        writer = PartWriter(self.job, self.name)
+        writer = PartWriter(self.job, self.name, self.check)
         written = []
         try:
             while (number := claim()) < len(parts):
@@ -44,7 +48,12 @@ class Work:
         if self.is_alone:
             return work(own_counter())
         counter = SharedCounter(self.job.scratch / f"next-{what}")
+
+        def claim() -> int:
+            self.check()
+            return counter()
+
         try:
-            return work(counter)
+            return work(claim)
         finally:
             counter.close()

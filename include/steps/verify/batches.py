@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -21,11 +21,13 @@ class DatasetBatches:
     """All batches of a dataset as the catalog shows them at one moment."""
 
     all: tuple[Batch, ...]
+    find: Callable[[str], Batch | None]
+    """Asks for one batch, also of another dataset."""
 
     @classmethod
     def of(cls, history: History, aep: AepClient) -> DatasetBatches:
         """List them."""
-        return cls(aep.catalog.batches_created_after(history.target.dataset_id, None))
+        return cls(aep.catalog.batches_created_after(history.target.dataset_id, None), aep.batches.find)
 
     @cached_property
     def by_id(self) -> dict[str, Batch]:
@@ -77,6 +79,18 @@ class DatasetBatches:
             return False
         found = self.by_id.get(str(flying.batch))
         return found is not None and outlook(found.status) in _MAY_SHOW_ROWS
+
+    def contradiction(self, pipeline: str, day: date, records: Sequence[LedgerRecord]) -> str | None:
+        """Which batch of a day's ledger is in AEP of another day or dataset: nothing of this day is in it."""
+        for record in loads(records):
+            listed = self.by_id.get(str(record.batch))
+            found = listed or self.find(str(record.batch))
+            if found is not None and not (listed and found.is_ours and found.day == day):
+                return (
+                    f"the ledger names batch {found.id}, which in AEP is a load of {found.day or 'no day'} into dataset "
+                    f"{found.dataset_id or 'without a name'}; release it with mixpanel-aep ledger release {pipeline} {day} --batch {found.id} --why TEXT"
+                )
+        return None
 
     def unexpected(self, day: date, records: Sequence[LedgerRecord]) -> set[str]:
         """Active batches of a day that the ledger does not call active, or with another number of rows."""

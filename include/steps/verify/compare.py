@@ -6,9 +6,9 @@ A row belongs to the day of its source batch. The fingerprints go by timestamp, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -78,16 +78,26 @@ class DayComparer:
         found = self.reader.fingerprints_of(self.dataset, windows, batches=near) if windows and near else {}
         return [self._day(day, ledgers[day], found.get(str(day)) or {}) for day in days]
 
-    def compare_undated(self) -> DayResult | None:
-        """Count the rows of active batches of this project that name no day; None where there are none."""
+    def compare_undated(self, days: Iterable[date]) -> DayResult | None:
+        """Count the rows of active batches of this project that name no day; None where there are none.
+
+        ``days``: all that have a ledger. A row that one of their loads has is a duplicate, any other a phantom.
+        """
         undated = {batch.id for batch in self.batches.active_of(None)}
         if not undated:
             return None
-        with self._tables() as (db, _):
+        with self._tables() as (db, scratch):
             self._read(db, "", undated)
-            return _result(db, None, "true")
+            for day in days:
+                with suppress(BadManifest):  # that day has a result of its own, which says so
+                    self._read_ledger(db, day, self.history.ledger(day).records(), scratch)
+                db.execute("DELETE FROM expected WHERE _id NOT IN (SELECT _id FROM actual)")
+            db.execute("INSERT INTO actual SELECT _id, batch, true FROM expected")
+            return replace(_result(db, None, "true"), ids=0)
 
     def _day(self, day: date, records: list[LedgerRecord], found: Mapping[str, Bucket]) -> DayResult:
+        if (contradiction := self.batches.contradiction(self.pipeline.name, day, records)) is not None:
+            return DayResult(day, trouble=contradiction)
         with self._tables() as (db, scratch):
             try:
                 self._read_ledger(db, day, records, scratch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -98,13 +98,25 @@ class Verification:
             return
         named = "; ".join(map(str, differing[:_MOST_NAMED]))
         more = f"; and {len(differing) - _MOST_NAMED} more days" if len(differing) > _MOST_NAMED else ""
-        day = next((each.day for each in differing if each.day is not None), "DAY")
         raise VerificationFailed(
             f"AEP does not hold what the ledger of pipeline {self.pipeline} says: {named}{more}.",
-            f"See mixpanel-aep ledger show {self.pipeline} {day}. A batch that AEP holds rightly and the ledger does not "
-            "know: mixpanel-aep ledger adopt. Any other batch with rows too many: revert it in AEP. For lost rows, run "
-            "the day again with reprocess: replace. Then run verify again.",
+            " ".join([*self._remedies(), "Then run verify again."]),
         )
+
+    def _remedies(self) -> Iterator[str]:
+        """What to do about the differences that there are."""
+        dated = [day for day in self.differing if day.day is not None]
+        if dated:
+            yield f"See mixpanel-aep ledger show {self.pipeline} {dated[0].day}."
+        if any(day.strays for day in dated):
+            yield (
+                "A batch that AEP holds rightly and the ledger does not know: mixpanel-aep ledger adopt. Any other batch "
+                "with rows too many: revert it in AEP."
+            )
+        if any(day.strays for day in self.differing if day.day is None):
+            yield "A batch without a day cannot be adopted: revert it in AEP."
+        if any(day.lost or day.duplicate for day in dated):
+            yield "For lost rows, or rows that are doubled within a load, run the day again with reprocess: replace."
 
 
 _COUNTS = ("ids", "lost", "duplicate", "phantom")

@@ -11,7 +11,7 @@ from include.aep.data_lake import DataAccessReader, LakeReader
 from include.aep.model import Dataset
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.model import Pipeline
-from include.errors import LakeNotReadable, QueryServiceBusy
+from include.errors import BadManifest, LakeNotReadable, QueryServiceBusy
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
 from include.steps.day_index import read_days
@@ -68,7 +68,7 @@ class _Run:
         left = list(days)
         reason, is_busy = ("" if days else "no day of it was loaded"), False
         try:
-            if (undated := self.comparer.compare_undated()) is not None:
+            if (undated := self.comparer.compare_undated(sorted(self.numbers))) is not None:
                 self.results.append(undated)
             for chunk in _chunks(days):
                 # Where no query is run, the time that reading files takes counts.
@@ -82,7 +82,7 @@ class _Run:
         except LakeNotReadable as error:
             reason = str(error)
         if not self.results and not reason:
-            reason = "runs are loading these days now"
+            reason = f"runs are loading {', '.join(map(str, sorted(self.postponed)))} now"
         return Verification(
             self.comparer.pipeline.name,
             tuple(sorted(self.results, key=lambda result: (result.day is None, result.day or date.max))),
@@ -105,19 +105,29 @@ class _Run:
 
     def _compare_together(self, days: list[date]) -> None:
         history, batches = self.comparer.history, self.comparer.batches
-        records = {day: history.ledger(day).records() for day in days}
-        quiet = [day for day in days if not batches.is_loading(records[day])]
+        records, unreadable = self._ledgers(days)
+        quiet = [day for day in records if not batches.is_loading(records[day])]
         found = {result.day: result for result in self.comparer.compare(quiet)} if quiet else {}
         # What a run has changed since the batches were listed is no difference.
         changed = {day for day in quiet if len(history.ledger(day).records()) != self.numbers.get(day, 0)}
-        results = [result for day, result in found.items() if day not in changed]
+        results = [*unreadable, *(result for day, result in found.items() if day not in changed)]
         others = self._rows_of_others(quiet, records)
         write_verified(
             history, results, self.numbers, self.comparer.clock.now().isoformat(timespec="seconds")
         )
         self.results += results
-        self.postponed += [day for day in days if day not in quiet or day in changed]
+        self.postponed += [day for day in records if day not in quiet or day in changed]
         self.others += others
+
+    def _ledgers(self, days: Sequence[date]) -> tuple[dict[date, list[LedgerRecord]], list[DayResult]]:
+        """The ledgers of some days, and a result for each that cannot be read: one does not stop the others."""
+        records, unreadable = {}, []
+        for day in days:
+            try:
+                records[day] = self.comparer.history.ledger(day).records()
+            except BadManifest as error:
+                unreadable.append(DayResult(day, trouble=str(error)))
+        return records, unreadable
 
     def _rows_of_others(self, days: Sequence[date], records: Mapping[date, list[LedgerRecord]]) -> int:
         comparer = self.comparer

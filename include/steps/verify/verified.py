@@ -8,6 +8,7 @@ from datetime import date
 import msgspec
 
 from include.lake.history import History
+from include.lake.records import read_index, replace_index
 from include.steps.verify.results import DayResult
 
 _VERSION = 1
@@ -50,7 +51,7 @@ def write_verified(
                 at, numbers.get(result.day, 0), result.ids, result.lost, result.duplicate, result.phantom,
                 bool(result.trouble),
             )  # fmt: skip
-    history.lake.replace(history.key("verified"), msgspec.json.encode(index))
+    replace_index(history.lake, history.key("verified"), msgspec.json.encode(index))
 
 
 def days_to_verify(numbers: Mapping[date, int], verified: Mapping[date, VerifiedDay]) -> list[date]:
@@ -70,7 +71,7 @@ def days_to_verify(numbers: Mapping[date, int], verified: Mapping[date, Verified
 
 def _read(history: History) -> _Index:
     try:
-        index = msgspec.json.decode(history.lake.read(history.key("verified")) or b"{}", type=_Index)
+        index = msgspec.json.decode(read_index(history.lake, history.key("verified")) or b"{}", type=_Index)
     except msgspec.MsgspecError:
         return _Index()
     return index if index.version == _VERSION else _Index()

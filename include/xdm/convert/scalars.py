@@ -17,8 +17,8 @@ Scalar = Callable[[Value], Any]
 
 _SPACE = r"[\t\n\f\r ]*"
 _WHOLE = re.compile(rf"{_SPACE}([-+]?[0-9]{{1,19}})(?:\.0*)?{_SPACE}")
-_NUMBER = re.compile(rf"{_SPACE}[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?{_SPACE}")
-_WHOLE_NUMBER = re.compile(rf"{_SPACE}([+-]?[0-9]+)\.?0*{_SPACE}")
+_NUMBER = re.compile(rf"{_SPACE}[+-]?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?{_SPACE}")
+_WHOLE_NUMBER = re.compile(rf"{_SPACE}([+-]?[0-9]+)(?:\.0*)?{_SPACE}")
 _NUMBERS = re.compile(r"[\t\n\f\r ]*\[[-+0-9.eE,\t\n\f\r ]*\][\t\n\f\r ]*")
 _EXACT = 2**53
 _TRUE = frozenset(("true", "y", "yes", "on", "1"))

@@ -77,11 +77,16 @@ def number_of(value: Value) -> str | None:
 
 def count_values(value: Value) -> int:
     """Return how many values are inside, at any depth; null and empty strings do not count."""
-    if isinstance(value, dict):
-        return sum(map(count_values, value.values()))
-    if isinstance(value, list):
-        return sum(map(count_values, value))
-    return value is not None and value != ""
+    kind = type(value)
+    if kind is not dict and kind is not list:
+        return value is not None and value != ""
+    count = 0
+    for inner in value.values() if kind is dict else value:
+        if isinstance(inner, (dict, list)):
+            count += count_values(inner)
+        elif inner is not None and inner != "":
+            count += 1
+    return count
 
 
 def _digits(text: str) -> msgspec.Raw:

@@ -73,7 +73,7 @@ def on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
     parameters = function.parameters[:fixed]
     kinds = [p.type for p in parameters] + [Type.ARRAY] * bool(function.many)
     repeated = function.parameters[-1].type if function.many == 1 else Type.ANY
-    needed = [not p.nullable for p in parameters] + [False] * bool(function.many)
+    needed = [place for place, p in enumerate(parameters) if not p.nullable]
     told: set[str] = set()
 
     def row(*arguments: str | None) -> tuple[Any, bool]:
@@ -83,8 +83,9 @@ def on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
                 values.append(None if value is None else decode(kind, value))
             if repeated in (Type.ARRAY, Type.OBJECT):
                 values[-1] = [decode(repeated, item) for item in values[-1]]
-            if any(value is None and need for value, need in zip(arguments, needed, strict=True)):
-                return None, False
+            for place in needed:
+                if arguments[place] is None:
+                    return None, False
             answer = call(*values)
             return (None if answer is None else encode(result, answer)), False
         except (ValueError, OverflowError, ZeroDivisionError):

@@ -7,6 +7,8 @@ import sys
 import unicodedata
 from functools import lru_cache
 
+from include.xdm.functions.regex_cost import may_explode
+
 _POSIX = {
     "Lower": "a-z", "Upper": "A-Z", "ASCII": r"\x00-\x7f", "Alpha": "a-zA-Z", "Digit": "0-9", "Alnum": "a-zA-Z0-9",
     "Punct": r"!-/:-@\[-`{-~", "Graph": "!-~", "Print": " -~", "Blank": r" \t", "Cntrl": r"\x00-\x1f\x7f",
@@ -22,6 +24,27 @@ _PIECE = re.compile(
 )
 
 
+MOST_CHARACTERS = 10_000
+"""Of a text that an expression is tried on, and of an expression: Python's take the square of a text's length, or worse."""
+
+
+class TooLong(ValueError):
+    """A text or an expression has more than ``MOST_CHARACTERS``."""
+
+
+def limited(text: str) -> str:
+    """Return a text that an expression may be tried on.
+
+    Raises:
+        TooLong: it is longer than ``MOST_CHARACTERS``.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise TooLong(
+            f"the text has more than {MOST_CHARACTERS} characters, too many for a regular expression"
+        )
+    return text
+
+
 @lru_cache(256)
 def compiled(pattern: str) -> re.Pattern[str]:
     """The Python expression that matches what the Java one does.
@@ -29,12 +52,20 @@ def compiled(pattern: str) -> re.Pattern[str]:
     ``\\d``, ``\\w``, ``\\s`` and ignoring case are about ASCII, and the dot stops at every line end of Java's.
 
     Raises:
-        ValueError: it is none, or has something that Python lacks.
+        ValueError: it is none, has something that Python lacks, or may take exponentially long.
     """
     try:
-        return re.compile(_translated(pattern), re.ASCII)
+        translated = _translated(limited(pattern))
+        compiled_pattern = re.compile(translated, re.ASCII)
+        explodes = may_explode(translated, re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+    if explodes:
+        raise ValueError(
+            f"the regular expression {pattern[:200]!r} may take exponentially long: a repetition in it reads the same text in "
+            "more than one way, as (a+)+ does"
+        )
+    return compiled_pattern
 
 
 def _translated(pattern: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from include.xdm.cells import Cell, Surroundings, any_of, convert_cell
 from include.xdm.functions.comparing import compare, equal, equal_items
-from include.xdm.functions.java_regex import compiled
+from include.xdm.functions.java_regex import compiled, limited
 from include.xdm.functions.registry import Function, required
 from include.xdm.functions.values import (
     Json,
@@ -154,7 +154,7 @@ def contained(one: Json | None, other: Json | None) -> bool:
         return False
     if other.startswith("{"):
         return is_string(one) and text_of(one) in members(other)
-    return compiled(text_of(other)).fullmatch(text_of(one)) is not None
+    return compiled(text_of(other)).fullmatch(limited(text_of(one))) is not None
 
 
 def not_contained(one: Json | None, other: Json | None) -> bool:

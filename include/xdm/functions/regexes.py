@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.xdm.functions.java_regex import compiled
+from include.xdm.functions.java_regex import compiled, limited
 from include.xdm.functions.registry import Function, optional, required
 from include.xdm.functions.values import Json, json_text
 from include.xdm.language.types import Type
@@ -14,7 +14,7 @@ _JAVA = "Java's regular expressions are not RE2's"
 def explode(text: str, pattern: str) -> list[Json]:
     """All parts, empty ones too; a match of nothing at the beginning splits off nothing."""
     parts, at = [], 0
-    for match in compiled(pattern).finditer(text):
+    for match in compiled(pattern).finditer(limited(text)):
         if match.end() > 0 and not (match.start() == match.end() == len(text)):
             parts.append(text[at : match.start()])
             at = match.end()
@@ -23,12 +23,12 @@ def explode(text: str, pattern: str) -> list[Json]:
 
 def extract_regex(text: str, pattern: str) -> list[Json]:
     """The first match and its groups."""
-    match = compiled(pattern).search(text)
+    match = compiled(pattern).search(limited(text))
     return [json_text(group) for group in (match[0], *match.groups(""))] if match else []
 
 
 def matches_regex(text: str, pattern: str) -> bool:
-    return compiled(pattern).fullmatch(text) is not None
+    return compiled(pattern).fullmatch(limited(text)) is not None
 
 
 _STRING = required("STRING", Type.STRING)

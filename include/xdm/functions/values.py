@@ -20,7 +20,7 @@ Json = str
 """The JSON text of a value; ``null`` for one that is null."""
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,4000}")
-_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,5})?")
+_NUMBER = re.compile(r"[-+]?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,5})?")
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -162,12 +162,14 @@ def whole(value: Json) -> int:
 
 def decode(kind: Type, value: str) -> Any:
     """An argument, from the text in which the query hands it over."""
-    if value == "null" and kind is not Type.STRING:
+    if kind is Type.STRING:
+        return value
+    if value == "null":
         return None
-    from include.xdm.functions.moments import moment
-
     match kind:
         case Type.DATE:
+            from include.xdm.functions.moments import moment
+
             return moment(value)
         case Type.NUMBER:
             return number(text_of(value))
@@ -184,6 +186,8 @@ def decode(kind: Type, value: str) -> Any:
 
 def encode(kind: Type, value: Any) -> Any:
     """A result, as the query takes it."""
+    if kind is Type.STRING:
+        return value
     match kind:
         case Type.DATE:
             return write_moment(value)

@@ -42,21 +42,24 @@ class ReconcileLookOperator(PipelineOperator):
             for manifest in export_partitions(places, hook.settings().source, hook.get_conn(), refresh):
                 self.log.info("Partition %s: exported=%d", manifest.partition, manifest.counts["exported"])
         context["ti"].xcom_push(REFRESH_KEY, refresh)
-        missing = self._missing_days(lake, hook.settings().source) if self.pipeline.catch_up_days else []
-        late = [day for day in missing if day not in days][: self.pipeline.catch_up_days]
+        late = self._missing_days(lake, hook.settings().source, days) if self.pipeline.catch_up_days else []
         if late:
             self.log.info("Missing days to load now: %s", ", ".join(map(str, late)))
         return [str(day) for day in sorted({*days, *late})]
 
-    def _missing_days(self, lake: Lake, source: Source) -> list[date]:
-        """The days that the audit calls missing, the newest first."""
+    def _missing_days(self, lake: Lake, source: Source, window: list[date]) -> list[date]:
+        """The missing days outside the window that this run is to load; those that need a person are logged."""
         from include.steps.audit import audit_days
         from include.steps.binding import open_history
 
         aep = AepHook(self.pipeline.aep.conn_id).get_conn()
         history = open_history(lake, self.pipeline, aep, source, all_days=True).history
-        audit = audit_days(history, self.pipeline, aep, SYSTEM_CLOCK.now())
-        return [audited.day for audited in reversed(audit.missing)]
+        now = SYSTEM_CLOCK.now()
+        audit = audit_days(history, self.pipeline, aep, now)
+        for day in audit.missing:
+            if not day.is_loadable:
+                self.log.warning("%s is missing and needs a person: %s", day.day, day.reason)
+        return audit.to_catch_up(self.pipeline.catch_up_days, now, window)
 
 
 class ReconcileDayOperator(AepIngestOperator):
@@ -94,7 +97,7 @@ class AuditOperator(PipelineOperator):
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
         from include.steps.audit import audit_days
         from include.steps.binding import open_history
-        from include.steps.origin import filter_digest
+        from include.steps.origin import today
         from include.steps.transform import schema_and_mapping
 
         refuse_conf(context)
@@ -103,9 +106,7 @@ class AuditOperator(PipelineOperator):
         source = MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source
         opened = open_history(lake, self.pipeline, aep, source, all_days=True)
         schema, mapping = schema_and_mapping(self.pipeline, aep, opened.dataset)
-        current = {
-            "filter": filter_digest(self.pipeline), "mapping": mapping.digest, "schema": schema.digest,
-        }  # fmt: skip
+        current = today(self.pipeline, mapping.digest, schema.digest)
         audit = audit_days(opened.history, self.pipeline, aep, now, current)
         self.log.info("%d days of %s: %s", len(audit.days), self.pipeline.name, audit.counts)
         for day in audit.missing:
@@ -129,7 +130,7 @@ class ReconcileCloseOperator(PipelineOperator):
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
         from include.steps.binding import open_history
-        from include.steps.reconcile import days_to_reconcile, late_beyond_window
+        from include.steps.reconcile import late_beyond_window, window_start
         from include.steps.sweep import sweep_batches, sweep_lake
 
         refuse_conf(context)
@@ -142,8 +143,8 @@ class ReconcileCloseOperator(PipelineOperator):
             self.log.info("Ended batch %s, which no run was going to fill", batch)
         if unfinished := sweep_lake(lake, now):
             self.log.info("Removed %d files that were never written to their end", unfinished)
-        days = days_to_reconcile(self.pipeline, now)
-        late = late_beyond_window(lake, self.pipeline, mixpanel.get_conn(), min(days), now) if days else {}
+        first = window_start(self.pipeline, now)
+        late = late_beyond_window(lake, self.pipeline, mixpanel.get_conn(), first, now)
         for day, count in late.items():
             self.log.warning(
                 "late_beyond_window: %d events of %s arrived after that day was exported. To load them, trigger %s "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from include.config.loader import pipeline_names
+from include.config.loader import neighbour_names
 from include.config.model import Pipeline
 from mixpanel_aep.context import open_lake, refuse_conf
 from mixpanel_aep.errors import explained
@@ -24,21 +24,22 @@ class AepSetupOperator(EndsWhenTold):
         self.pipeline = pipeline
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        from include.aep.setup import setup_pipeline
+        from include.aep.ownership import Ownership
+        from include.aep.setup import apply_plan, plan_pipeline
 
+        name = self.pipeline.name
         with explained():
             refuse_conf(context)
-            result = setup_pipeline(
-                self.pipeline,
-                AepHook(self.pipeline.aep.conn_id).get_conn(),
-                open_lake(self.pipeline),
-                source=str(MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source),
-                pipelines=pipeline_names(),
-            )
-        for change in result.changes:
-            self.log.info("%s: %s", self.pipeline.name, change)
-        for note in result.notes:
-            self.log.warning("%s: %s", self.pipeline.name, note)
+            aep = AepHook(self.pipeline.aep.conn_id).get_conn()
+            source = str(MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source)
+            owner = Ownership(name, open_lake(self.pipeline), source, neighbour_names(self.pipeline))
+            plan = plan_pipeline(self.pipeline, aep, owner)
+            for change in plan.changes:
+                undone = " (cannot be undone)" if change.permanent else ""
+                self.log.info("%s, planned: %s%s", name, change.what, undone)
+            for note in plan.notes:
+                self.log.warning("%s: %s", name, note)
+            result = apply_plan(plan, aep, owner, lambda made: self.log.info("%s: %s", name, made.done))
         if not result.changes:
-            self.log.info("%s: everything is there, nothing was changed", self.pipeline.name)
+            self.log.info("%s: everything is there, nothing was changed", name)
         return {"dataset": result.dataset_id, "schema": result.schema_id, "changes": result.changes}

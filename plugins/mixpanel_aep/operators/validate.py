@@ -17,6 +17,5 @@ class XdmValidateOperator(PartitionOperator):
 
     def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
         mapped = workspace.require("transform", self.upstream_digest(context, "transform"))
-        context["ti"].xcom_push(ReportLink.KEY, ReportLink.href(self.dag_id, workspace.partition))
         manifest = self.steps(workspace, context).validate(mapped)
         return {**self.summary(workspace, manifest), "report": workspace.lake.uri(manifest.details["report"])}

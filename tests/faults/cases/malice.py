@@ -30,4 +30,25 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Elsewhere(
         "M14", "conf with other keys, types, sizes", "refused by every task", ("tests/airflow/test_conf.py",)
     ),
+    Elsewhere(
+        "M15",
+        "a password of Query Service for another machine",
+        "refused",
+        ("tests/aep/test_data_lake_refusals.py",),
+    ),
+    Elsewhere(
+        "M16",
+        "records and files of the lake forged",
+        "red before AEP changes, or harmless",
+        ("tests/security/test_forged_lake.py", "tests/lake/test_seal.py", "tests/test_cli_lake.py"),
+    ),
+    Elsewhere(
+        "M17", "the report's route and links", "read-only, bounded", ("tests/airflow/test_reports.py",)
+    ),
+    Elsewhere(
+        "M18",
+        "links, modes, names in a folder lake",
+        "not followed, refused, not removed",
+        ("tests/lake/test_links.py", "tests/security/test_deletions.py"),
+    ),
 )

@@ -155,7 +155,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
       for name, says, make in (("cut", "not a readable manifest", lambda m: json.dumps(m)[:100]),
                                ("no JSON", "not a readable manifest", lambda m: "<html>"),
                                ("newer", "newer version", lambda m: json.dumps({**m, "version": 99})))),
-    Elsewhere("S13", "1501 files, 100 GB", "red before AEP is asked",
+    Elsewhere("S13", "more than 25,000 files or 1 TB", "red before AEP is asked",
               ("tests/steps/test_stage.py::test_more_than_aep_takes_in_one_batch_is_told_before_aep_is_asked",)),
     Elsewhere("S14/public", "the bucket is public", "red on check",
               ("tests/lake/test_lake.py::test_a_bucket_that_a_stranger_may_list_or_read_is_noticed",

@@ -18,7 +18,7 @@ from include.sandbox.aep.dataprep.operator_list import OPERATORS
 from include.sandbox.aep.dataprep.settings import language_options
 from include.sandbox.aep.http import Call, Routes
 from include.sandbox.aep.problems import problem
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 from include.sandbox.world import World
 
 _JAVA: dict[Kind, str] = {

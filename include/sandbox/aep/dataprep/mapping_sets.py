@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,12 +12,13 @@ from starlette.responses import JSONResponse, Response
 
 from include.sandbox.aep.constants import CONVERSION, DEMO_USER
 from include.sandbox.aep.dataprep.forms import FormFault, Mapping, MappingSet, read_mapping_set
+from include.sandbox.aep.dataprep.language.check import unknown_function
 from include.sandbox.aep.dataprep.requests import flag, number
 from include.sandbox.aep.dataprep.schemas import output_schema
 from include.sandbox.aep.http import Call, Routes
 from include.sandbox.aep.place import Place
 from include.sandbox.aep.problems import problem
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 from include.sandbox.world import World
 
 SETS = "mapping-sets"
@@ -98,6 +100,8 @@ def _kept(call: Call, key: str, before: dict[str, Any] | None) -> dict[str, Any]
     if not asked.schema_id:
         raise problem(400, "outputSchema.schemaRef.id is required.")
     output_schema(call.place, asked.schema_id)
+    if AepSettings.of(call.place.world).mapping_unknown_functions == "refused":
+        _check_functions(asked.mappings)
     now = call.place.now
     body = asked.body
     reference = {"id": asked.schema_id, "contentType": asked.content_type}
@@ -112,6 +116,7 @@ def _kept(call: Call, key: str, before: dict[str, Any] | None) -> dict[str, Any]
         "createdBy": before["createdBy"] if before else DEMO_USER,
         "modifiedBy": DEMO_USER,
         "supportVersion": body.get("supportVersion") or "1.1",
+        "inputSchema": {},
         **given,
         "outputSchema": {
             "id": hashlib.sha256(asked.schema_id.encode()).hexdigest()[:32],
@@ -126,6 +131,15 @@ def _kept(call: Call, key: str, before: dict[str, Any] | None) -> dict[str, Any]
         "schemaRef": reference,
         "xdmSchema": asked.schema_id,
     }
+
+
+def _check_functions(mappings: Iterable[Mapping]) -> None:
+    """Raises Problem 400 for a function that there is not."""
+    for mapping in mappings:
+        if mapping.source_type == "EXPRESSION" and (name := unknown_function(str(mapping.source))):
+            raise problem(
+                400, f"The mapping of {mapping.destination} uses {name}(): there is no such function."
+            )
 
 
 def _stored(mapping: Mapping, now: int) -> dict[str, Any]:

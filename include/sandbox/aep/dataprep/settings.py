@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from include.sandbox.aep.dataprep.language.options import Options
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 from include.sandbox.world import World
 
 

@@ -7,7 +7,6 @@ import secrets
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from include.sandbox.aep.batches import complete_batch, create_batch, find_batch
 from include.sandbox.aep.dataprep.mapper import TRANSFORM_ERROR, Mapper
 from include.sandbox.aep.dataprep.settings import language_options
 from include.sandbox.aep.flows.connections import client_of
@@ -18,12 +17,11 @@ from include.sandbox.aep.flows.mixpanel import Refusal
 from include.sandbox.aep.flows.rows import NoEvent, event_of, source_row
 from include.sandbox.aep.flows.zones import days, zone
 from include.sandbox.aep.ingest_files import resolved_schema
-from include.sandbox.aep.place import Place, files_kind
+from include.sandbox.aep.made_batches import make_batch
+from include.sandbox.aep.place import Place
 from include.sandbox.aep.problems import Problem
-from include.sandbox.aep.upload_files import disk_path
 
 COPY, PROCESS, CREATE = "CONNECTOR-1001-500", "CONNECTOR-2001-500", "CONNECTOR-3001-500"
-_FILE = "part-00000.json"
 
 
 class Failed(Exception):
@@ -117,22 +115,9 @@ def _batch(place: Place, run: Entity, flow: Entity, dataset: str, mapped: Path) 
     }
     with place.world.store.transaction():
         try:
-            batch = create_batch(place, given, SERVICE_CLIENT)
+            batch = make_batch(place, given, SERVICE_CLIENT, mapped)
         except Problem as problem:
             raise Failed(CREATE, problem.body["detail"]) from problem
-        size = mapped.stat().st_size
-        mapped.replace(disk_path(place, batch["id"], mapped.name))
-        body = {
-            "batch": batch["id"],
-            "path": _FILE,
-            "name": mapped.name,
-            "size": size,
-            "open": False,
-            "chunks": [],
-            "at": place.now,
-        }
-        place.put(files_kind(batch["id"]), _FILE, body)
-        complete_batch(place, find_batch(place, batch["id"]))
         # With it, or a crash between the two would make the rows come twice.
-        place.put(kept_as(RUNS), run["id"], {**run, "batch": batch["id"]})
-    return str(batch["id"])
+        place.put(kept_as(RUNS), run["id"], {**run, "batch": batch})
+    return batch

@@ -14,7 +14,7 @@ from include.sandbox.aep.flows.resource import Resource
 from include.sandbox.aep.flows.specs import spec_of
 from include.sandbox.aep.http import Call
 from include.sandbox.aep.place import Place
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 from include.sandbox.world import World
 
 _AUTH = "Basic Authentication"

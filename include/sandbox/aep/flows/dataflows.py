@@ -19,7 +19,7 @@ from include.sandbox.aep.flows.schedule import epoch_ms, read_schedule
 from include.sandbox.aep.flows.specs import spec_of
 from include.sandbox.aep.http import Call
 from include.sandbox.aep.place import Place
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 
 _ENDS = (("sourceConnectionIds", SOURCES), ("targetConnectionIds", TARGETS))
 _LOCKED = ("flowSpec", "sourceConnectionIds", "targetConnectionIds")

@@ -14,7 +14,7 @@ from include.sandbox.aep.flows.mixpanel import MixpanelClient, Refusal
 from include.sandbox.aep.flows.rows import NoEvent, event_of
 from include.sandbox.aep.flows.zones import are_same, days, zone
 from include.sandbox.aep.http import Call
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 
 _SAMPLES = 100
 """Rows that are looked at [I]: as many as the UI previews of a mapping."""

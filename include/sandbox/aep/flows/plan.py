@@ -8,7 +8,7 @@ from include.sandbox.aep.flows.constants import FLOWS, RUNS, SERVICE_CLIENT, SER
 from include.sandbox.aep.flows.entities import Entity, all_of, envelope, kept_as, save
 from include.sandbox.aep.flows.schedule import Window, kept_schedule
 from include.sandbox.aep.place import Place
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 
 CLOCK = "flows/clock"
 """Documents ``{"due": milliseconds}`` under ``flow:{id}`` and ``run:{id}``: all that time has to do something with."""

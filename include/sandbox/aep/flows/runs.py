@@ -17,7 +17,7 @@ from include.sandbox.aep.flows.runner import look
 from include.sandbox.aep.flows.schedule import epoch_ms
 from include.sandbox.aep.http import Call
 from include.sandbox.aep.place import Place
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 
 _DAY_MS = 86_400_000
 _PARAMS = ("startTime", "windowStartTime", "windowEndTime", "deltaColumn")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.sandbox.aep.flows.errors import invalid
-from include.sandbox.aep.settings import AepSettings
+from include.sandbox.aep.service_settings import AepSettings
 
 Window = tuple[int, int]
 """Epoch milliseconds; the end is exclusive."""

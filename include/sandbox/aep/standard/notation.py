@@ -41,6 +41,7 @@ def resource(given: Json) -> Json:
     refs = [*includes, f"#/definitions/{name}"]
     body = {
         "$id": key,
+        "$schema": "http://json-schema.org/draft-06/schema#",
         "meta:altId": "_" + re.sub(r"^https?://(ns\.adobe\.com/)?", "", key).replace("/", "."),
         "meta:resourceType": kind,
         "version": LIBRARY_VERSION,

@@ -27,6 +27,19 @@ def compiled(text: str, options: Options = DEFAULT) -> Node:
     return tree
 
 
+def unknown_function(text: str) -> str:
+    """The name of the first function of an expression that there is not; empty for none, or for no expression."""
+    try:
+        tree = parse(text)
+    except SyntaxFault:
+        return ""
+    for node, _ in walk(tree):
+        known = registry.FUNCTIONS if isinstance(node, Call) else registry.METHODS
+        if isinstance(node, Call | Method) and node.name not in known:
+            return node.name
+    return ""
+
+
 def _check_field(node: Field) -> None:
     if node.name in registry.FUNCTIONS:
         message = f"{node.name!r} is a function; a field of this name is written ${{{node.name}}}."

@@ -1,4 +1,4 @@
-"""What a pipeline's field group file has beside AEP's, sent as a patch; what AEP forbids is refused.
+"""What a pipeline's field group file has in addition to AEP's, as a patch; what AEP forbids is refused.
 
 AEP lets schemas only grow once a dataset uses them (EP:xdm/schema/composition.md#evolution), and a field that was
 changed before would still be another one to what is loaded: so what is no growth is refused at any time.
@@ -6,20 +6,20 @@ changed before would still be another one to what is loaded: so what is no growt
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from include.aep.evolution import Loosening, evolution, field_tree, told
-from include.aep.registry import Registry
 from include.config.json_file import read_json
-from include.config.model import Pipeline
 from include.errors import ConfigError, SchemaError
 from include.xdm.schema import EXPERIENCE_EVENT
 
-FIELD_GROUPS = Path(__file__).parents[1] / "pipelines" / "field_groups"
+FIELD_GROUPS = Path(__file__).parents[2] / "pipelines" / "field_groups"
 _MOST_FAULTS = 5
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # EP:xdm/schema/field-constraints.md
 
 
 @dataclass(frozen=True)
@@ -57,25 +57,46 @@ def read_field_group(name: str) -> dict[str, Any]:
     group = read_json(path)
     if not isinstance(group, dict) or not group.get("title") or not isinstance(group.get("properties"), dict):
         raise ConfigError(f"{name} is no field group.", 'Expected {"title": …, "properties": {…}}.')
+    if wrong := [each for each in _names(group) if not _NAME.fullmatch(each)]:
+        raise ConfigError(
+            f"{name} has field names that AEP refuses: {', '.join(map(repr, wrong[:_MOST_FAULTS]))}.",
+            "A name begins with a letter and holds letters, digits, dashes and underscores; tenant and title are no part "
+            "of the file's properties.",
+        )
     return group
 
 
-def plan_field_group(pipeline: Pipeline, registry: Registry) -> FieldGroupPlan | None:
-    """Compares the pipeline's field group file with AEP's; None where the pipeline names none. Sends nothing.
+def _names(node: Any) -> Iterator[str]:
+    """The names of all fields below a node."""
+    if not isinstance(node, Mapping):
+        return
+    fields = node.get("properties")
+    for name, inner in fields.items() if isinstance(fields, Mapping) else ():
+        yield str(name)
+        yield from _names(inner)
+    for key in ("items", "additionalProperties"):
+        yield from _names(node.get(key))
+
+
+def plan_field_group(
+    file: Mapping[str, Any],
+    name: str,
+    found: Mapping[str, Any] | None,
+    tenant: str,
+    of: str = EXPERIENCE_EVENT,
+) -> FieldGroupPlan:
+    """Compare a field group file with AEP's field group ``found``, None where AEP has none; pure.
+
+    ``name`` is the file's, ``tenant`` the tenant's field with its underscore, ``of`` the class of the schema.
 
     Raises:
-        ConfigError: the file is not there, or is no field group.
-        SchemaError: a change is no growth; such fields are named with the reason.
+        SchemaError: a change is not growth; such fields are named with the reason.
     """
-    if pipeline.aep.field_group is None:
-        return None
-    file = read_field_group(pipeline.aep.field_group)
-    title, tenant = str(file["title"]), f"_{registry.tenant_id()}"
-    found = registry.find_by_title("fieldgroups", title)
+    title = str(file["title"])
     if found is None:
         new = field_tree(file["properties"]).walk()
         added = tuple((field.dotted, told(field)) for field in new if field.path)
-        return FieldGroupPlan(title, None, _body(file, tenant), (), added)
+        return FieldGroupPlan(title, None, _body(file, tenant, of), (), added)
     at, there = _tenant_part(found, tenant)
     changes = evolution(file["properties"], there)
     if changes.faults:
@@ -83,7 +104,7 @@ def plan_field_group(pipeline: Pipeline, registry: Registry) -> FieldGroupPlan |
             f"; and {len(changes.faults) - _MOST_FAULTS} more" if len(changes.faults) > _MOST_FAULTS else ""
         )
         raise SchemaError(
-            f"Field group {title!r} can only grow in AEP, but {pipeline.aep.field_group} changes it: "
+            f"Field group {title!r} can only grow in AEP, but {name} changes it: "
             f"{'; '.join(changes.faults[:_MOST_FAULTS])}{more}.",
             "Give what has changed a field of a new name, and keep the old one in the file.",
         )
@@ -99,27 +120,13 @@ def plan_field_group(pipeline: Pipeline, registry: Registry) -> FieldGroupPlan |
     )
 
 
-def apply_field_group(plan: FieldGroupPlan, registry: Registry) -> str:
-    """Creates the field group, or sends what it grows by if there is anything; returns its ``$id``."""
-    if plan.group_id is None:
-        return str(registry.create("fieldgroups", plan.body)["$id"])
-    if plan.operations:
-        registry.patch("fieldgroups", plan.group_id, plan.operations)
-    return plan.group_id
-
-
-def refers_to(schema: Mapping[str, Any], group_id: str) -> bool:
-    """Whether a schema, as it was written, holds a field group."""
-    return any(part.get("$ref") == group_id for part in schema.get("allOf") or [])
-
-
-def _body(file: Mapping[str, Any], tenant: str) -> dict[str, Any]:
+def _body(file: Mapping[str, Any], tenant: str, of: str) -> dict[str, Any]:
     custom = {tenant: {"type": "object", "properties": file["properties"]}}
     return {
         "title": file["title"],
         "description": file.get("description", ""),
         "type": "object",
-        "meta:intendedToExtend": [EXPERIENCE_EVENT],
+        "meta:intendedToExtend": [of],
         "definitions": {"customFields": {"type": "object", "properties": custom}},
         "allOf": [{"$ref": "#/definitions/customFields", "type": "object", "meta:xdmType": "object"}],
     }

@@ -1,0 +1,66 @@
+"""What Real-Time Customer Profile wants of a dataset's rows, by the tags that the dataset has now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from include.aep.client import AepClient
+from include.aep.model import Dataset
+from include.xdm.destinations import Names
+from include.xdm.schema import ProfileUse, XdmSchema
+
+PROFILE_TAGS = ("unifiedProfile", "unifiedIdentity")
+"""The tags that enable a dataset for Profile and for Identity Service (EP:profile/tutorials/dataset-configuration.md)."""
+ENABLED = "enabled:true"
+Json = Mapping[str, Any]
+
+
+def is_enabled(tags: Json, name: str = PROFILE_TAGS[0]) -> bool:
+    """Whether a dataset's tags enable it; Adobe's specification writes ``enabled: true``, with a space, too."""
+    values = tags.get(name) or ()
+    return isinstance(values, list) and ENABLED in [str(value).replace(" ", "") for value in values]
+
+
+def enabled_tags(tags: Json) -> dict[str, list[str]]:
+    """Return the tags to write to enable a dataset that has ``tags``; empty where it is enabled."""
+    return {name: [ENABLED] for name in PROFILE_TAGS if not is_enabled(tags, name)}
+
+
+def identities_of(descriptors: Sequence[Json]) -> tuple[Json, ...]:
+    """Return those descriptors that are identities."""
+    return tuple(d for d in descriptors if d.get("@type") == "xdm:descriptorIdentity")
+
+
+def primary_of(descriptors: Sequence[Json]) -> Json | None:
+    """Return the descriptor of the primary identity; a schema has one at most."""
+    return next((d for d in identities_of(descriptors) if d.get("xdm:isPrimary") is True), None)
+
+
+def names_of(descriptor: Json) -> Names:
+    """Return the names that lead to a descriptor's field; ``xdm:plan`` is ``plan`` in Compatibility Mode."""
+    path = str(descriptor.get("xdm:sourceProperty", ""))
+    return tuple(part.removeprefix("xdm:") for part in path.strip("/").split("/"))
+
+
+def namespace_of(descriptor: Json) -> str:
+    """Return the namespace of an identity, as its descriptor names it."""
+    return str(descriptor.get("xdm:namespace", ""))
+
+
+def profile_use(descriptors: Sequence[Json]) -> ProfileUse:
+    """Return where the primary identity is, by a schema's descriptors."""
+    primary = primary_of(descriptors)
+    return ProfileUse(names_of(primary), namespace_of(primary)) if primary is not None else ProfileUse()
+
+
+def dataset_schema(aep: AepClient, dataset: Dataset, *, profile: bool | None) -> XdmSchema:
+    """Return a dataset's schema as it is now, with what Profile wants of it where the dataset is enabled.
+
+    ``profile``: the pipeline's word, for a dataset that is to be enabled.
+    """
+    schema_id = dataset["schemaRef"]["id"]
+    schema = XdmSchema(aep.registry.resolved_schema(schema_id))
+    if not profile and not is_enabled(dataset["tags"]):
+        return schema
+    return schema.for_profile(profile_use(aep.registry.descriptors(schema_id)))

@@ -1,0 +1,27 @@
+"""Setup: what a pipeline needs in AEP, as one plan that can be read before it happens, and that is executed as it is.
+
+``read_state`` reads AEP, ``plan_setup`` is a pure function of what was read and what is wanted, ``apply_plan`` executes.
+"""
+
+from __future__ import annotations
+
+from include.aep.setup.apply import SetupResult, apply_plan, plan_pipeline, setup_pipeline
+from include.aep.setup.changes import Change
+from include.aep.setup.field_group import read_field_group
+from include.aep.setup.plan import Plan, plan_setup
+from include.aep.setup.state import AepState, read_state
+from include.aep.setup.wanted import Wanted
+
+__all__ = [
+    "AepState",
+    "Change",
+    "Plan",
+    "SetupResult",
+    "Wanted",
+    "apply_plan",
+    "plan_pipeline",
+    "plan_setup",
+    "read_field_group",
+    "read_state",
+    "setup_pipeline",
+]

@@ -1,0 +1,104 @@
+"""The schema as it will be once a plan is executed, composed here, so that the whole can be checked before the first change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from include.aep.setup.state import IDENTITY_MAP, AepState
+from include.aep.setup.wanted import Wanted
+from include.errors import SchemaError
+from include.xdm.merge import merged
+from include.xdm.schema import EXPERIENCE_EVENT, XdmSchema
+
+_BEHAVIOR = "https://ns.adobe.com/xdm/data/time-series"
+
+
+def parts_of(state: AepState, wanted: Wanted) -> tuple[str, ...]:
+    """Return the ``$id``s that the schema shall have in addition to what it has, the pipeline's own group excluded.
+
+    Raises:
+        SchemaError: a field group is missing, ambiguous, or for schemas of another class.
+    """
+    there = state.references
+    new = [] if state.schema is not None else [EXPERIENCE_EVENT, IDENTITY_MAP]
+    for name in wanted.pipeline.aep.field_groups:
+        found = _only(state, name)
+        if found not in there and found not in new:
+            new.append(found)
+    return tuple(new)
+
+
+def future_schema(state: AepState, wanted: Wanted, parts: Sequence[str]) -> XdmSchema:
+    """Return the schema with ``parts`` and the pipeline's own field group in it.
+
+    Raises:
+        SchemaError: two of its parts contradict each other.
+    """
+    document: dict[str, Any] = dict(state.parts[str(state.schema["$id"])]) if state.schema is not None else {}
+    own = str(state.group["$id"]) if state.group is not None else None
+    for part in (*parts, *([own] if own is not None and own not in state.references else [])):
+        document = merged(document, _fields(state.parts[part]), "its root")
+    tenant = f"_{state.tenant}"
+    if wanted.group is not None:
+        fields = {"type": "object", "properties": wanted.group["properties"]}
+        document = merged({"properties": {tenant: fields}}, document, "its root")
+    title = state.schema["title"] if state.schema is not None else wanted.pipeline.aep.schema_name
+    return XdmSchema({**document, "type": "object", "title": title, "meta:tenantNamespace": tenant})
+
+
+def _fields(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: part[key] for key in ("properties", "required", "allOf", "anyOf", "oneOf") if key in part}
+
+
+def _only(state: AepState, name: str) -> str:
+    """The ``$id`` of the field group that ``aep.field_groups`` names."""
+    found = [each for each in state.named[name] if each in state.parts or each in state.references]
+    if not found:
+        raise SchemaError(
+            f"AEP has no field group {name!r}, which aep.field_groups names.",
+            "Write the title as AEP's schema editor shows it, or the $id. Adobe's own field groups need no installation.",
+        )
+    fitting = [each for each in found if each in state.references or _fits_class(state, each)]
+    if not fitting:
+        require_class(state, found[0], name)
+    if len(fitting) > 1:
+        raise SchemaError(
+            f"AEP has {len(fitting)} field groups named {name!r}: {', '.join(fitting)}.",
+            "Write the $id of the right one in aep.field_groups.",
+        )
+    return fitting[0]
+
+
+def require_class(state: AepState, part: str, name: str) -> None:
+    """Refuse a field group that is not for schemas of the class.
+
+    Raises:
+        SchemaError: naming both classes.
+    """
+    if part in state.references or _fits_class(state, part):
+        return
+    raise SchemaError(
+        f"Field group {name!r} is for schemas of {', '.join(_classes(state, part))}, but {_title(state)} is of the class "
+        f"{state.schema_class}.",
+        "Name a field group for events of that class. Who manages schemas in AEP can also extend this one to the class.",
+    )
+
+
+def _fits_class(state: AepState, part: str) -> bool:
+    """A field group names the classes that it is for, or their behavior; with none named it is for all [I]."""
+    has = {EXPERIENCE_EVENT, _BEHAVIOR}
+    if state.schema is not None:
+        has = {str(state.schema.get("meta:class")), *map(str, state.schema.get("meta:extends") or ())}
+    meant = _classes(state, part)
+    return not meant or bool(has & set(meant))
+
+
+def _classes(state: AepState, part: str) -> tuple[str, ...]:
+    return tuple(map(str, state.parts.get(part, {}).get("meta:intendedToExtend") or ()))
+
+
+def _title(state: AepState) -> str:
+    return (
+        f"schema {str(state.schema['title'])!r}" if state.schema is not None else "the schema to be created"
+    )

@@ -1,0 +1,102 @@
+"""The changes to the dataset, and the refusal of a target that is not what the pipeline names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from include.aep.catalog import is_dataset_id
+from include.aep.load_id import PIPELINE_TAG
+from include.aep.profile import enabled_tags
+from include.aep.setup import changes as made
+from include.aep.setup.profile import ProfilePlan
+from include.aep.setup.state import AepState
+from include.aep.setup.wanted import Wanted
+from include.errors import ConfigError, DatasetMissing, SchemaError
+
+
+def require_target(state: AepState, wanted: Wanted) -> None:
+    """Refuse a dataset of another schema, an id that AEP does not have, and titles that cannot be given.
+
+    Raises:
+        ConfigError: the schema is missing, and the pipeline names nothing to compose it of.
+        SchemaError: the dataset has another schema, or a title is taken.
+        DatasetMissing: there is no dataset of the id that the pipeline names.
+    """
+    target = wanted.pipeline.aep
+    if state.dataset is None and is_dataset_id(target.dataset):
+        raise DatasetMissing(
+            f"AEP has no dataset of the id {target.dataset}.",
+            "Copy the id from AEP again, or write the name of a dataset, which setup creates.",
+        )
+    schema_id = state.schema["$id"] if state.schema is not None else None
+    if state.dataset is not None and state.dataset["schemaRef"]["id"] != schema_id:
+        has = state.dataset["schemaRef"]["id"] or "none"
+        raise SchemaError(
+            f"Dataset {target.dataset!r} has another schema than {target.schema_name!r}: {has}. A dataset keeps its "
+            "schema for ever.",
+            "Write the dataset's schema in aep.schema (its $id will do), or choose another dataset. Nothing was changed.",
+        )
+    if state.schema is None and wanted.group is None and not target.field_groups:
+        raise ConfigError(
+            f"AEP has no schema {target.schema_name!r}, and pipeline {wanted.pipeline.name} names no field group.",
+            "Correct aep.schema; or name in aep.field_groups what setup shall compose the schema of, or in "
+            "aep.field_group a file of include/pipelines/field_groups.",
+        )
+    new = [target.schema_name] if state.schema is None else []
+    if wanted.group_title is not None and state.group is None:
+        if wanted.group_title in new:
+            raise _taken(wanted.group_title, "the field group of the same file set")
+        new.append(wanted.group_title)
+    for title in new:
+        if holders := state.titles.get(title):
+            raise _taken(title, " and ".join(f"one of the {kind}" for kind in holders))
+
+
+def _taken(title: str, holder: str) -> SchemaError:
+    return SchemaError(
+        f"The title {title!r} cannot be given: AEP keeps titles unique over schemas, field groups, data types and "
+        f"classes, and {holder} has it.",
+        "Choose another title in aep.schema or in the field group file, or have it renamed by who manages schemas in AEP.",
+    )
+
+
+def dataset_changes(
+    state: AepState, wanted: Wanted, profile: ProfilePlan, tags: Mapping[str, str]
+) -> Iterator[made.Change]:
+    """Yield the creation of the dataset, or what it lacks. ``tags``: see ``plan_setup``."""
+    name, found = wanted.pipeline.aep.dataset, state.dataset
+    profile_tags = enabled_tags(found["tags"] if found is not None else {}) if profile.enable_dataset else {}
+    what = f"dataset {name!r}"
+    if found is None:
+        also = ", enabled for Profile" if profile_tags else ""
+        details = tuple((f"tag {tag}", clause) for tag, clause in tags.items())
+        yield made.CreateDataset(
+            f"create {what}{also}",
+            f"created {what}{also}",
+            "aep.dataset",
+            details,
+            name=name,
+            description=f"Mixpanel events of pipeline {wanted.pipeline.name}.",
+            tags=profile_tags,
+        )
+        return
+    if profile_tags:
+        yield made.EnableDataset(
+            f"enable {what} for Profile",
+            f"enabled {what} for Profile",
+            "aep.profile",
+            tuple((f"tag {tag}", "enabled:true") for tag in profile_tags),
+            dataset=found,
+            tags=profile_tags,
+        )
+        found = {**found, "tags": {**found["tags"], **profile_tags}}
+    if tags:
+        yield made.TagDataset(
+            f"tag {what}",
+            f"tagged {what} with " + "; ".join(f"{tag}: {clause}" for tag, clause in tags.items()),
+            "aep.formerly"
+            if found["tags"].get(PIPELINE_TAG) and PIPELINE_TAG in tags
+            else "the name, lake and Mixpanel connection of the pipeline",
+            tuple((f"tag {tag}", clause) for tag, clause in tags.items()),
+            dataset=found,
+        )

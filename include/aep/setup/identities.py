@@ -1,0 +1,59 @@
+"""Which field of the schema holds each identity, and which of them cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from include.errors import SchemaError
+from include.xdm.destinations import Names
+from include.xdm.language.paths import write_path
+from include.xdm.mapping import FieldMapping, MappingSet
+from include.xdm.schema import Kind
+
+
+def pointer_of(names: Names) -> str:
+    """A field's path as a descriptor writes it."""
+    return "/" + "/".join(names)
+
+
+def identity_fields(
+    bound: MappingSet, identities: Iterable[str], marked: Mapping[Names, str]
+) -> dict[str, Names]:
+    """Return the field of each identity that is mapped to one, by property (a computed one is in none); ``marked`` are the schema's identities.
+
+    Of several fields one that is marked comes first, then the order of the mapping set.
+
+    Raises:
+        SchemaError: an identity is mapped to fields that cannot hold one only.
+    """
+    found: dict[str, Names] = {}
+    for source in identities:
+        placed = [each for each in _flat(bound.mappings) if ("properties", source) in each.sources]
+        able = [each.destination for each in placed if not each.inside and each.field.kind is Kind.STRING]
+        if able:
+            found[source] = min(able, key=lambda names: (names not in marked, able.index(names)))
+        elif placed:
+            raise SchemaError(_cannot(source, placed[0]), _remedy(source, placed[0]))
+    return found
+
+
+def _flat(mappings: tuple[FieldMapping, ...]) -> Iterator[FieldMapping]:
+    for mapping in mappings:
+        yield from mapping.parts or (mapping,)
+
+
+def _cannot(source: str, mapping: FieldMapping) -> str:
+    where = write_path((*mapping.destination, *mapping.inside))
+    if mapping.inside:
+        why = "which is inside an array or a map: an identity must be in one field that an event has once"
+    else:
+        why = f"which is of type {mapping.field.kind.value}: AEP takes identities from string fields only"
+    return f"Mapping {mapping.number} maps the identity {source} to {where}, {why}."
+
+
+def _remedy(source: str, mapping: FieldMapping) -> str:
+    kept = "an array or a map" if mapping.inside else f"a {mapping.field.kind.value}"
+    return (
+        f"Add a mapping of {source} to a string field outside arrays, which becomes the identity; the mapping to {kept} "
+        f"may stay. Or remove {source} from identities."
+    )

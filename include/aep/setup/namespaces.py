@@ -1,0 +1,53 @@
+"""Identity namespaces that AEP lacks. They can never be deleted, so a code that may be a slip of the pen is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+
+from include.aep.setup.changes import CreateNamespace
+from include.aep.setup.state import AepState
+from include.aep.setup.wanted import Wanted
+from include.errors import ConfigError
+
+_ALIKE = 0.85
+
+
+def new_namespaces(state: AepState, wanted: Wanted) -> Iterator[CreateNamespace]:
+    """Return a change for each namespace of ``identities`` that AEP lacks.
+
+    Raises:
+        ConfigError: AEP has one of nearly the same code, and ``aep.new_namespaces`` does not name the new one.
+    """
+    seen = set(state.namespaces)
+    for source, code in wanted.pipeline.namespaces.items():
+        if code in seen:
+            continue
+        near = _near(code, state)
+        if near is not None and code not in wanted.pipeline.aep.new_namespaces:
+            is_plain = source in wanted.pipeline.identity_properties
+            written = near if is_plain else f"{{namespace: {near}, …}}"
+            raise ConfigError(
+                f"AEP has no identity namespace {code!r}, but it has {near!r}; a namespace can never be deleted.",
+                f"Write identities: {{{source}: {written}}}; or, where a new one is meant, aep.new_namespaces: [{code}].",
+            )
+        seen.add(code)
+        yield CreateNamespace(
+            f"create identity namespace {code}",
+            f"created identity namespace {code}",
+            "identities",
+            code=code,
+            id_type="DEVICE" if "device" in source else "CROSS_DEVICE",
+            description=f"Mixpanel {source}",
+        )
+
+
+def _near(code: str, state: AepState) -> str | None:
+    """A namespace whose code differs in case only, or one of Adobe's that differs in a letter or two."""
+    for found in state.namespaces.values():
+        if found.code.lower() == code.lower():
+            return found.code
+    adobes = [found.code for found in state.namespaces.values() if not found.custom]
+    alike = {other: SequenceMatcher(None, other.lower(), code.lower()).ratio() for other in adobes}
+    best = max(alike, key=lambda other: alike[other], default=None)
+    return best if best is not None and alike[best] >= _ALIKE else None

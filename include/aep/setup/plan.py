@@ -1,0 +1,108 @@
+"""The plan: every change that a pipeline needs in AEP, in order; or why it cannot succeed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from include.aep.profile import names_of, namespace_of
+from include.aep.setup import changes as made
+from include.aep.setup.compose import future_schema, parts_of, require_class
+from include.aep.setup.dataset_changes import dataset_changes, require_target
+from include.aep.setup.field_group import FieldGroupPlan, plan_field_group
+from include.aep.setup.identities import identity_fields
+from include.aep.setup.namespaces import new_namespaces
+from include.aep.setup.profile import plan_profile
+from include.aep.setup.refusals import Refusals
+from include.aep.setup.schema_changes import (
+    field_group_changes,
+    identity_changes,
+    namespace_notes,
+    profile_changes,
+    schema_changes,
+)
+from include.aep.setup.state import AepState
+from include.aep.setup.wanted import Wanted
+from include.xdm.mapping import bind_for
+from include.xdm.schema import XdmSchema
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``changes`` in the order in which they are made. ``notes``: what is left as it is, one sentence each.
+
+    ``schema`` is the schema as it will be. ``schema_id``, ``group_id`` and ``dataset_id`` are empty where the plan
+    creates the object.
+    """
+
+    pipeline: str
+    changes: tuple[made.Change, ...]
+    notes: tuple[str, ...]
+    schema: XdmSchema
+    schema_id: str
+    group_id: str
+    dataset_id: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``--json`` prints."""
+        return {
+            "pipeline": self.pipeline,
+            "schema": self.schema_id or None,
+            "dataset": self.dataset_id or None,
+            "changes": [change.to_json() for change in self.changes],
+            "notes": list(self.notes),
+        }
+
+
+def plan_setup(state: AepState, wanted: Wanted, tags: Mapping[str, str] | None = None) -> Plan:
+    """Return every change in order, or every reason against them.
+
+    ``tags``: the dataset's missing tags that say whose it is, each with a clause.
+
+    Raises:
+        ConfigError: the pipeline file, its mapping or its identities cannot be as AEP is.
+        SchemaError: schema, field groups, dataset or Profile contradict each other or the pipeline.
+        DatasetMissing: there is no dataset of the id that the pipeline names.
+    """
+    refusals = Refusals()
+    refusals.gather(lambda: require_target(state, wanted))
+    group = refusals.gather(lambda: _planned_group(state, wanted))
+    parts = refusals.gather(lambda: parts_of(state, wanted)) or ()
+    namespaces = refusals.gather(lambda: tuple(new_namespaces(state, wanted))) or ()
+    refusals.require_none()
+    schema = future_schema(state, wanted, parts)
+    schema.require_event()
+    bound = bind_for(wanted.pipeline, wanted.rows, schema)
+    marked = {names_of(descriptor): namespace_of(descriptor) for descriptor in state.identities}
+    fields = identity_fields(bound, wanted.pipeline.identity_properties, marked)
+    profile = plan_profile(state, wanted, fields, has_map="identityMap" in schema.root.children)
+    if profile.use is not None:
+        schema = schema.for_profile(profile.use)
+        bind_for(wanted.pipeline, wanted.rows, schema)
+    changes = (
+        *namespaces,
+        *field_group_changes(group),
+        *schema_changes(state, wanted, parts, group),
+        *identity_changes(wanted, fields, marked, profile),
+        *profile_changes(wanted, profile),
+        *dataset_changes(state, wanted, profile, tags or {}),
+    )
+    return Plan(
+        pipeline=wanted.pipeline.name,
+        changes=changes,
+        notes=(*(group.notes if group else ()), *namespace_notes(wanted, fields, marked), *profile.notes),
+        schema=schema,
+        schema_id=str(state.schema["$id"]) if state.schema is not None else "",
+        group_id=str(group.group_id or "") if group else "",
+        dataset_id=state.dataset["id"] if state.dataset is not None else "",
+    )
+
+
+def _planned_group(state: AepState, wanted: Wanted) -> FieldGroupPlan | None:
+    if wanted.group is None:
+        return None
+    if state.group is not None:
+        require_class(state, str(state.group["$id"]), str(wanted.group_title))
+    file, tenant = str(wanted.pipeline.aep.field_group), f"_{state.tenant}"
+    return plan_field_group(wanted.group, file, state.group, tenant, state.schema_class)

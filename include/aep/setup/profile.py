@@ -1,0 +1,142 @@
+"""Whether schema and dataset are to be enabled for Profile, and where the one primary identity of every event is.
+
+Either the schema has a primary identity field, which every event then needs, and ``identityMap`` names no primary one;
+or it has none, and ``identityMap`` names exactly one (experienceleague.adobe.com, ka-29740; EP:xdm/ui/fields/identity.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from include.aep.profile import PROFILE_TAGS, enabled_tags, is_enabled, names_of, namespace_of
+from include.aep.setup.identities import pointer_of
+from include.aep.setup.state import AepState
+from include.aep.setup.wanted import Wanted
+from include.errors import ConfigError, SchemaError
+from include.xdm.destinations import Names
+from include.xdm.schema import ProfileUse
+
+
+@dataclass(frozen=True)
+class ProfilePlan:
+    """``use``: what Profile wants of the rows once the plan is executed; None where the dataset is not enabled.
+
+    ``primary``: the property whose field becomes the schema's primary identity.
+    """
+
+    use: ProfileUse | None
+    enable_schema: bool
+    enable_dataset: bool
+    primary: str | None
+    notes: tuple[str, ...]
+
+
+def plan_profile(
+    state: AepState, wanted: Wanted, fields: Mapping[str, Names], *, has_map: bool
+) -> ProfilePlan:
+    """Decide about Profile. ``fields``: the field of each identity; ``has_map``: the schema will have ``identityMap``.
+
+    Raises:
+        ConfigError: the pipeline file contradicts AEP, or names a primary identity that cannot be one.
+        SchemaError: an event would have no primary identity, or two.
+    """
+    target = wanted.pipeline.aep
+    tags = state.dataset["tags"] if state.dataset is not None else {}
+    enabled = is_enabled(tags)
+    if target.profile is False and enabled:
+        raise ConfigError(
+            f"Dataset {target.dataset!r} is enabled for Profile (its tag unifiedProfile), but the pipeline file has "
+            "profile: false.",
+            "Remove aep.profile, or write true. Who manages datasets in AEP can also disable it there, or name another "
+            "dataset for aep.dataset.",
+        )
+    primary = _own_primary(state, wanted, fields)
+    use = _use(state, wanted, fields, primary, has_map=has_map) if enabled or target.profile else None
+    wants = target.profile is True
+    return ProfilePlan(
+        use=use,
+        enable_schema=wants and not state.is_union,
+        enable_dataset=wants and bool(enabled_tags(tags)),
+        primary=primary,
+        notes=(*_primary_notes(state, wanted, fields), *_notes(state, wanted, use)),
+    )
+
+
+def _own_primary(state: AepState, wanted: Wanted, fields: Mapping[str, Names]) -> str | None:
+    """The property of ``aep.primary_identity``, unless the schema has a primary identity, which it keeps."""
+    name = wanted.pipeline.aep.primary_identity
+    if name is None or state.primary is not None:
+        return None
+    if name not in fields:
+        raise ConfigError(
+            f"aep.primary_identity names {name}, which no mapping maps to a field of its own.",
+            f"Map {name} to a string field of the schema, or remove aep.primary_identity: identityMap then names the "
+            "primary identity.",
+        )
+    marked = next((d for d in state.identities if names_of(d) == fields[name]), None)
+    if marked is not None:
+        raise SchemaError(
+            f"Field {pointer_of(fields[name])} of schema {wanted.pipeline.aep.schema_name!r} is an identity already, "
+            "and not the primary one.",
+            "Who manages schemas in AEP can make it the primary identity there; or remove aep.primary_identity.",
+        )
+    if state.is_union:
+        raise SchemaError(
+            f"Schema {wanted.pipeline.aep.schema_name!r} is enabled for Profile and takes the primary identity from "
+            f"identityMap; with {pointer_of(fields[name])} as its primary identity, events of other datasets would lose "
+            "theirs.",
+            "Remove aep.primary_identity, or give the pipeline a schema of its own.",
+        )
+    return name
+
+
+def _use(
+    state: AepState, wanted: Wanted, fields: Mapping[str, Names], primary: str | None, *, has_map: bool
+) -> ProfileUse:
+    if state.primary is not None:
+        return ProfileUse(names_of(state.primary), namespace_of(state.primary))
+    if primary is not None:
+        return ProfileUse(fields[primary], wanted.pipeline.namespaces[primary])
+    if has_map:
+        return ProfileUse()
+    schema = wanted.pipeline.aep.schema_name
+    raise SchemaError(
+        f"Profile needs a primary identity in every event, but schema {schema!r} has no primary identity field and no "
+        "identityMap.",
+        "Write IdentityMap in aep.field_groups; or name in aep.primary_identity one of identities that every event has "
+        "and that is mapped to a string field.",
+    )
+
+
+def _primary_notes(state: AepState, wanted: Wanted, fields: Mapping[str, Names]) -> list[str]:
+    name = wanted.pipeline.aep.primary_identity
+    if name is None or state.primary is None or fields.get(name) == names_of(state.primary):
+        return []
+    return [
+        f"Schema {wanted.pipeline.aep.schema_name!r} keeps its primary identity {pointer_of(names_of(state.primary))} "
+        f"({namespace_of(state.primary)}); {name} becomes a further identity."
+    ]
+
+
+def _notes(state: AepState, wanted: Wanted, use: ProfileUse | None) -> list[str]:
+    target, tags = wanted.pipeline.aep, state.dataset["tags"] if state.dataset is not None else {}
+    if use is not None and target.profile is None:
+        notes = [
+            f"Dataset {target.dataset!r} is enabled for Profile (its tag unifiedProfile): events are checked as Profile "
+            "wants them."
+        ]
+        if not is_enabled(tags, PROFILE_TAGS[1]):
+            notes.append(
+                f"Dataset {target.dataset!r} is not enabled for Identity Service (its tag unifiedIdentity), so its "
+                "identities are not linked; with aep.profile: true setup enables it."
+            )
+        return notes
+    if use is not None and state.dataset is not None and enabled_tags(tags):
+        return [f"What dataset {target.dataset!r} holds already does not reach Profile; later batches do."]
+    if use is None and state.is_union:
+        return [
+            f"Schema {target.schema_name!r} is enabled for Profile, dataset {target.dataset!r} is not: the pipeline file "
+            "does not have aep.profile: true."
+        ]
+    return []

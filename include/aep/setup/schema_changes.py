@@ -1,0 +1,123 @@
+"""The changes to field group, schema and identities, and what is left as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from include.aep.setup import changes as made
+from include.aep.setup.field_group import FieldGroupPlan
+from include.aep.setup.identities import pointer_of
+from include.aep.setup.profile import ProfilePlan
+from include.aep.setup.state import AepState
+from include.aep.setup.wanted import Wanted
+from include.xdm.destinations import Names
+
+
+def field_group_changes(group: FieldGroupPlan | None) -> Iterator[made.Change]:
+    """Yield the change to the pipeline's own field group, if there is one."""
+    if group is None:
+        return
+    if group.group_id is None:
+        yield made.CreateFieldGroup(
+            f"create field group {group.title!r} with {_counted(group.added)}",
+            f"created field group {group.title!r}",
+            "aep.field_group",
+            group.added,
+            body=group.body,
+        )
+    elif group.operations:
+        clauses = {"add to": group.added, "loosen in": group.loosened}
+        whats = [
+            f"{verb} field group {group.title!r}: {_counted(rows)}" for verb, rows in clauses.items() if rows
+        ]
+        pasts = {"added to": group.added, "loosened in": group.loosened}
+        dones = [
+            f"{verb} field group {group.title!r}: {_listed(rows)}" for verb, rows in pasts.items() if rows
+        ]
+        yield made.GrowFieldGroup(
+            "; ".join(whats), "; ".join(dones), "aep.field_group", (*group.added, *group.loosened), plan=group
+        )
+
+
+def _counted(fields: made.Details) -> str:
+    return f"{len(fields)} field{'s' if len(fields) > 1 else ''}"
+
+
+def _listed(fields: made.Details) -> str:
+    return ", ".join(f"{path} ({what})" for path, what in fields)
+
+
+def schema_changes(
+    state: AepState, wanted: Wanted, parts: tuple[str, ...], group: FieldGroupPlan | None
+) -> Iterator[made.Change]:
+    """Yield the creation of the schema, or its extension by what it lacks."""
+    title = wanted.pipeline.aep.schema_name
+    own = group is not None and (group.group_id is None or group.group_id not in state.references)
+    rows = [(str(state.parts[part].get("title", part)), part) for part in parts]
+    if own and group is not None:
+        rows.append((group.title, "the pipeline's own"))
+    if state.schema is None:
+        yield made.CreateSchema(
+            f"create schema {title!r} of {len(rows)} parts",
+            f"created schema {title!r}",
+            "aep.schema",
+            tuple(rows),
+            title=title,
+            description=f"Mixpanel events of pipeline {wanted.pipeline.name}.",
+            parts=parts,
+            own=own,
+        )
+    elif parts or own:
+        names = ", ".join(repr(name) for name, _ in rows)
+        what = "the field group" if len(rows) == 1 else f"{len(rows)} field groups"
+        yield made.ExtendSchema(
+            f"add {names} to schema {title!r}",
+            f"added {what} to schema {title!r}",
+            "aep.field_groups" if parts else "aep.field_group",
+            tuple(rows),
+            parts=parts,
+            own=own,
+        )
+
+
+def identity_changes(
+    wanted: Wanted, fields: Mapping[str, Names], marked: Mapping[Names, str], profile: ProfilePlan
+) -> Iterator[made.Change]:
+    """Yield an identity descriptor for each field that holds an identity; a field has one only."""
+    taken = set(marked)
+    for source, names in fields.items():
+        if names in taken:
+            continue
+        taken.add(names)
+        code, pointer = wanted.pipeline.namespaces[source], pointer_of(names)
+        primary = source == profile.primary
+        kind = "primary identity" if primary else "identity"
+        yield made.MarkIdentity(
+            f"mark {pointer} as {kind} {code}",
+            f"marked {pointer} as {kind} {code}",
+            "aep.primary_identity" if primary else "identities",
+            pointer=pointer,
+            namespace=code,
+            primary=primary,
+        )
+
+
+def profile_changes(wanted: Wanted, profile: ProfilePlan) -> Iterator[made.Change]:
+    """Yield the enabling of the schema for Profile, where it is wanted and missing."""
+    if profile.enable_schema:
+        title = wanted.pipeline.aep.schema_name
+        what = f"schema {title!r} for Profile"
+        yield made.EnableSchema(f"enable {what}", f"enabled {what}", "aep.profile")
+
+
+def namespace_notes(
+    wanted: Wanted, fields: Mapping[str, Names], marked: Mapping[Names, str]
+) -> Iterator[str]:
+    """Yield a sentence for each field that stays an identity of another namespace."""
+    for source, names in fields.items():
+        code = wanted.pipeline.namespaces[source]
+        if names in marked and marked[names] != code and not marked[names].isdecimal():
+            yield (
+                f"Field {pointer_of(names)} of schema {wanted.pipeline.aep.schema_name!r} stays an identity of namespace "
+                f"{marked[names]}; identities has {code} for {source}, which identityMap names."
+            )

@@ -1,0 +1,128 @@
+"""All of AEP's state that setup depends on, read before anything is decided and before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from include.aep.client import AepClient
+from include.aep.identity import Namespace
+from include.aep.model import Dataset
+from include.aep.profile import identities_of, primary_of
+from include.aep.registry import Registry
+from include.aep.setup.wanted import Wanted
+from include.errors import NotFound
+from include.xdm.schema import EXPERIENCE_EVENT
+
+IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class AepState:
+    """AEP as it was read, for one pipeline.
+
+    ``schema`` and ``group`` are as they were written; None where they are missing. ``group``: the pipeline's own one.
+    ``named``: the ``$id``s that AEP has for each entry of ``aep.field_groups``. ``parts``: what the schema is or will be
+    composed of and what it is now, resolved, by ``$id``. ``titles``: who else has a title that is to be given.
+    """
+
+    tenant: str
+    namespaces: Mapping[str, Namespace]
+    schema: Json | None = None
+    descriptors: tuple[Json, ...] = ()
+    group: Json | None = None
+    named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    parts: Mapping[str, Json] = field(default_factory=dict)
+    dataset: Dataset | None = None
+    titles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The ``$id``s of the class and the field groups of the schema."""
+        parts = (self.schema or {}).get("allOf") or ()
+        return tuple(str(part["$ref"]) for part in parts if isinstance(part, Mapping) and "$ref" in part)
+
+    @property
+    def schema_class(self) -> str:
+        """The ``$id`` of the schema's class."""
+        return str((self.schema or {}).get("meta:class") or EXPERIENCE_EVENT)
+
+    @property
+    def is_union(self) -> bool:
+        """Whether the schema is enabled for Profile."""
+        return "union" in ((self.schema or {}).get("meta:immutableTags") or ())
+
+    @property
+    def identities(self) -> tuple[Json, ...]:
+        """The schema's identity descriptors."""
+        return identities_of(self.descriptors)
+
+    @property
+    def primary(self) -> Json | None:
+        """The descriptor of the schema's primary identity."""
+        return primary_of(self.descriptors)
+
+
+def read_state(aep: AepClient, wanted: Wanted) -> AepState:
+    """Read AEP; change nothing.
+
+    Raises:
+        SchemaError: there is no schema of the ``$id`` that the pipeline names.
+        DatasetMissing: several datasets have the name.
+    """
+    registry, target = aep.registry, wanted.pipeline.aep
+    dataset = aep.catalog.find_dataset(target.dataset)
+    schema = registry.find_schema(target.schema_name)
+    title = wanted.group_title
+    group = registry.find_by_title("fieldgroups", title) if title is not None else None
+    named = _named(registry, target.field_groups)
+    new_titles = [target.schema_name] if schema is None else []
+    if title is not None and group is None:
+        new_titles.append(title)
+    state = AepState(
+        tenant=registry.tenant_id(),
+        namespaces={found.code: found for found in aep.identity.namespaces()},
+        schema=schema,
+        descriptors=tuple(registry.descriptors(str(schema["$id"]))) if schema else (),
+        group=group,
+        named=named,
+        dataset=dataset,
+        titles={name: tuple(registry.holders_of_title(name)) for name in new_titles},
+    )
+    return AepState(**{**vars(state), "parts": _parts(registry, state)})
+
+
+def _named(registry: Registry, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """By title or ``$id`` what AEP has; Adobe's titles are listed once, however many are named."""
+    found: dict[str, tuple[str, ...]] = {}
+    lists: list[dict[str, list[str]]] = []
+    for name in names:
+        if name.startswith("https://"):
+            found[name] = (name,)
+            continue
+        if not lists:
+            lists = [registry.titles("fieldgroups", container) for container in ("tenant", "global")]
+        found[name] = tuple(each for titles in lists for each in titles.get(name, ()))
+    return found
+
+
+def _parts(registry: Registry, state: AepState) -> dict[str, Json]:
+    """The schema as it is, and what may be added to it; an ``$id`` that AEP does not have is left out."""
+    if state.schema is not None:
+        wanted = [("schemas", str(state.schema["$id"]))]
+    else:
+        wanted = [("classes", EXPERIENCE_EVENT), ("fieldgroups", IDENTITY_MAP)]
+    # Several of one title are told apart by the classes that they are for.
+    added = [each for found in state.named.values() for each in found]
+    if state.group is not None:
+        added.append(str(state.group["$id"]))
+    wanted += [("fieldgroups", each) for each in added if each not in state.references]
+    found: dict[str, Json] = {}
+    for kind, resource_id in wanted:
+        try:
+            found[resource_id] = registry.resolved(kind, resource_id)
+        except NotFound:  # the plan refuses it by name
+            continue
+    return found

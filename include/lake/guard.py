@@ -1,0 +1,57 @@
+"""Who may enter a folder lake: modes and owners of its folders, as ``check`` reads them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from include.errors import ConfigError
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def require_private(root: Path) -> None:
+    """Refuse a folder lake that others of the machine may enter, own or put another folder in place of.
+
+    Raises:
+        ConfigError: naming the folder, its mode or owner, and the command that corrects it.
+    """
+    for folder in (root, *_inner(root)):
+        found = folder.lstat()
+        if found.st_uid != os.geteuid():
+            raise ConfigError(
+                f"The folder {folder} of the lake belongs to the user with the number {found.st_uid}, not to this "
+                f"process's ({os.geteuid()}), so that its owner decides what is loaded.",
+                f"Run every task as one user, and as root: chown -R {os.geteuid()} {shlex.quote(str(root))}",
+            )
+    mode = stat.S_IMODE(root.stat().st_mode)
+    if mode & _OTHERS:
+        can = "change and read" if mode & _OTHERS_WRITE else "enter"
+        raise ConfigError(
+            f"Other users of this machine can {can} the lake's folder {root} (mode {mode:04o}), which holds personal "
+            "data.",
+            f"Run: chmod -R go-rwx {shlex.quote(str(root))}",
+        )
+    _require_parents(root)
+
+
+def _inner(root: Path) -> Iterator[Path]:
+    """The folders directly in the lake: each belongs to a pipeline, or to all histories."""
+    with os.scandir(root) as entries:
+        yield from sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+
+
+def _require_parents(root: Path) -> None:
+    for folder in root.resolve().parents:
+        found = folder.stat()
+        is_open = found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX
+        if is_open or found.st_uid not in (0, os.geteuid()):
+            what = "lets every user of this machine rename it" if is_open else "belongs to another user"
+            raise ConfigError(
+                f"The folder {folder}, in which the lake {root} lies, {what}: another folder could be put in its place.",
+                "Move the lake below a folder of the workers' user, or correct owner and mode of that folder.",
+            )

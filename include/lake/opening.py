@@ -1,0 +1,118 @@
+"""Opens folders and files step by step, relative to the folder before, so that no symbolic link is followed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+_FOLDER_MODE = 0o700
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_INNER = _FOLDER | os.O_NOFOLLOW
+# Without O_NONBLOCK the opening of a pipe would wait for its other end.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class ForeignEntry(Exception):
+    """A symbolic link, or something else than a file or folder, is where one of those has to be."""
+
+
+@contextmanager
+def open_folder(root: Path | int, parts: Sequence[str]) -> Iterator[int]:
+    """Open a folder below ``root``, which may itself lie behind links; yield its descriptor.
+
+    Raises:
+        ForeignEntry: one of ``parts`` is a symbolic link.
+        OSError: one of them is missing, or is not a folder.
+    """
+    with _opened(root, parts, make=False) as descriptor:
+        yield descriptor
+
+
+@contextmanager
+def make_inside(root: Path, parts: Sequence[str]) -> Iterator[int]:
+    """Open a folder as :func:`open_folder` does; missing ones are made, mode 0700 whatever the umask."""
+    with _opened(root, parts, make=True) as descriptor:
+        yield descriptor
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its missing parents, mode 0700 whatever the umask; existing ones keep their mode."""
+    missing: list[Path] = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        try:
+            path.mkdir(_FOLDER_MODE)
+        except FileExistsError:
+            if not path.is_dir():
+                raise NotADirectoryError(f"{path} is not a folder") from None
+            continue  # another process made it just now
+        path.chmod(_FOLDER_MODE)
+        sync_folder(path.parent)
+
+
+def open_file(name: str, folder: int) -> int:
+    """Open a file for reading; return its descriptor.
+
+    Raises:
+        ForeignEntry: it is a symbolic link, or something else than a file.
+    """
+    try:
+        descriptor = os.open(name, _FILE, dir_fd=folder)
+    except OSError:
+        _refuse_link(name, folder)
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ForeignEntry(name)
+    return descriptor
+
+
+def sync_folder(folder: Path) -> None:
+    """Write a folder's own entries to disk."""
+    descriptor = os.open(folder, _FOLDER)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _opened(root: Path | int, parts: Sequence[str], *, make: bool) -> Iterator[int]:
+    descriptor = os.dup(root) if isinstance(root, int) else os.open(root, _FOLDER)
+    try:
+        for part in parts:
+            if make:
+                _make(part, descriptor)
+            try:
+                inner = os.open(part, _INNER, dir_fd=descriptor)
+            except OSError:
+                _refuse_link(part, descriptor)
+                raise
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _make(name: str, folder: int) -> None:
+    try:
+        os.mkdir(name, _FOLDER_MODE, dir_fd=folder)
+    except FileExistsError:
+        return  # whatever it is: opening it says so
+    os.chmod(name, _FOLDER_MODE, dir_fd=folder)
+    os.fsync(folder)
+
+
+def _refuse_link(name: str, folder: int) -> None:
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return
+    if stat.S_ISLNK(found.st_mode):
+        raise ForeignEntry(name)

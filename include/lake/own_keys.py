@@ -1,0 +1,52 @@
+"""Every key that this project writes, by exact pattern: nothing else in a lake is ever removed."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+DIGEST = "[0-9a-f]{16,64}"
+PIPELINE = "[a-z][a-z0-9_-]{0,62}"
+DAY = r"\d{4}-\d{2}-\d{2}"
+OUTPUT_FILES = {
+    "raw": r"events(?:-[0-9a-f]{16})?\.jsonl\.gz",
+    "xdm": r"(?:part-\d{5}|events)\.parquet",
+    "valid": r"part-\d{5}\.parquet",
+    "staged": r"events-[0-9a-f]{16}\.(?:parquet|json)",
+}
+"""The names of an output's files, by its folder; the manifest and the record of a removal are named in ``keys.py``."""
+_OUTPUTS = "|".join(rf"{folder}/{DIGEST}/{name}" for folder, name in OUTPUT_FILES.items())
+_KEYS = (
+    r"\.writable",
+    r"mixpanel-aep\.json",
+    r"_budget/mixpanel-\d{1,18}/\d{9,18}\.json",
+    r"_signed/\d{6,}\.json",
+    rf"_histories/{DIGEST}/(?:history|batches|index|verified|taken-over-{PIPELINE})\.json",
+    rf"_histories/{DIGEST}/ledger/{DAY}/\d{{6,}}\.json",
+    rf"_histories/{DIGEST}/ids/{DAY}/{DIGEST}\.parquet",
+    rf"{PIPELINE}/schemas/{DIGEST}\.json",
+    rf"{PIPELINE}/{DAY}/(?:{_OUTPUTS})",
+    rf"{PIPELINE}/{DAY}/(?:raw|xdm|valid|staged)/{DIGEST}/(?:manifest|removed)\.json",
+    rf"{PIPELINE}/{DAY}/quarantine/[a-z]+-{DIGEST}\.jsonl\.gz",
+    rf"{PIPELINE}/{DAY}/report/{DIGEST}\.html",
+    rf"{PIPELINE}/{DAY}/looks/{DIGEST}\.json",
+    rf"{PIPELINE}/{DAY}/ledger/\d{{6,}}\.json",
+)
+_OWN = re.compile("|".join(f"(?:{key})" for key in _KEYS), re.ASCII)
+_UNFINISHED = re.compile(r"(.+)#\d{1,18}", re.ASCII | re.DOTALL)
+
+
+def is_own_key(key: str) -> bool:
+    """Whether a key has a form that this project writes."""
+    if _OWN.fullmatch(key) is None:
+        return False
+    try:
+        return all(date.fromisoformat(part) for part in key.split("/") if re.fullmatch(DAY, part))
+    except ValueError:
+        return False
+
+
+def unfinished_of(name: str) -> str | None:
+    """The name for which a file is being written, by the name that it has until then; None: it is not such a file."""
+    found = _UNFINISHED.fullmatch(name)
+    return found[1] if found else None

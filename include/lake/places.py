@@ -1,0 +1,69 @@
+"""Whether a manifest describes the output in whose folder it is, and names files of that partition alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from include.errors import BadManifest
+from include.lake.keys import DayKey, KeyKind, read_key
+from include.lake.lake import Lake
+from include.lake.own_keys import DIGEST
+
+_NAMES_FILES_OF = {
+    "export": ("export",),
+    "transform": ("transform",),
+    "validate": ("transform", "validate"),
+    "stage": ("transform", "validate", "stage"),
+}
+"""An output may name files of the steps before it instead of copying them."""
+_REMOVE = "Somebody changed it. Move its folder out of the lake and run the partition again; every step before it is kept."
+
+
+def require_place(lake: Lake, key: str, manifest: Any) -> None:
+    """Compare a manifest (``include.lake.manifest.Manifest``) with its key.
+
+    Raises:
+        BadManifest: it belongs to another output, or names a file elsewhere.
+    """
+    place = read_key(key)
+    named = (manifest.pipeline, manifest.partition, manifest.step, manifest.digest)
+    if place is None or named != (place.pipeline, str(place.day), place.step, place.digest):
+        raise BadManifest(
+            f"{lake.uri(key)} describes another output than the one in whose folder it is.", _REMOVE
+        )
+    wrong = [file.key for file in manifest.files if not _is_file_of(place, file.key)]
+    wrong += [named for named in _named_in(manifest.details) if not _is_near(place, named)]
+    if wrong:
+        raise BadManifest(
+            f"{lake.uri(key)} names {len(wrong)} files that are not outputs of its partition, {wrong[0]!r} among them.",
+            _REMOVE,
+        )
+
+
+def _is_file_of(place: DayKey, key: str) -> bool:
+    found = read_key(key)
+    return (
+        found is not None
+        and found.kind is KeyKind.OUTPUT_FILE
+        and (found.pipeline, found.day) == (place.pipeline, place.day)
+        and found.step in _NAMES_FILES_OF[place.step]
+    )
+
+
+def _is_near(place: DayKey, key: str) -> bool:
+    """Whether a key is of the partition, or of the ids of the partition's day in some history."""
+    found = read_key(key)
+    if found is not None:
+        return (found.pipeline, found.day) == (place.pipeline, place.day) and found.kind is not KeyKind.KEPT
+    return re.fullmatch(rf"_histories/{DIGEST}/ids/{place.day}/{DIGEST}\.parquet", key) is not None
+
+
+def _named_in(details: Any) -> Iterator[str]:
+    """The keys of all files that details name, however deep."""
+    inner = details.values() if isinstance(details, dict) else details if isinstance(details, list) else ()
+    if isinstance(details, dict) and {"key", "sha256"} <= details.keys():
+        yield str(details["key"])
+    for each in inner:
+        yield from _named_in(each)

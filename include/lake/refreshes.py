@@ -1,0 +1,36 @@
+"""Reads what a refresh has found: which export, and when. ``include.steps.asked`` writes it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from include.errors import BadManifest
+from include.lake.keys import digest_part
+from include.lake.lake import Lake
+from include.lake.records import read_record
+
+
+def read_refresh(lake: Lake, key: str) -> dict[str, Any] | None:
+    """Return a refresh: ``export`` (a digest), ``at`` (an instant in UTC) and more; None where there is none.
+
+    Raises:
+        BadManifest: it cannot be read.
+    """
+    body = read_record(lake, key)
+    if body is None:
+        return None
+    try:
+        found = json.loads(body)
+        digest_part(found["export"])
+        moments = [datetime.fromisoformat(found[name]) for name in ("at", "seen_until") if name in found]
+        is_readable = "at" in found and all(moment.tzinfo is not None for moment in moments)
+    except (ValueError, TypeError, KeyError):
+        is_readable = False
+    if not is_readable:
+        raise BadManifest(
+            f"{lake.uri(key)} is not a readable record of a refresh.",
+            "Somebody changed it; move it out of the lake: the day is then exported again.",
+        )
+    return dict(found)

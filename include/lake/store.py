@@ -1,0 +1,39 @@
+"""What every kind of store gives the lake. Its methods raise ``OSError`` or obstore's ``BaseError``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+
+@dataclass(frozen=True)
+class LakeObject:
+    """An object as a listing shows it; ``modified`` is the store's own time of the last put."""
+
+    key: str
+    bytes: int
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class OpenedObject:
+    """An object that was opened once: ``chunks`` are of what was there then."""
+
+    size: int
+    """In bytes."""
+    chunks: Iterator[bytes]
+    close: Callable[[], None]
+
+
+class ObjectStore(Protocol):
+    """A folder, or a bucket. ``FileNotFoundError`` or ``NotFoundError``: there is no such object."""
+
+    def open(self, key: str) -> OpenedObject: ...
+    def create(self, key: str, body: bytes) -> bool: ...
+    def put(self, key: str, source: BinaryIO) -> None: ...
+    def objects(self, prefix: str) -> Iterator[LakeObject]: ...
+    def folders(self, prefix: str) -> list[str]: ...
+    def head(self, key: str) -> LakeObject: ...
+    def remove(self, key: str) -> None: ...

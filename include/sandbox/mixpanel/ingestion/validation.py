@@ -1,0 +1,150 @@
+"""What an event has to be like (mixpanel/docs: reference/import-events.mdx). The words are partly the documents' [I]."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+MOST_EVENT_BYTES = 1024 * 1024
+MOST_KEYS, MOST_ITEMS, DEEPEST = 255, 255, 3
+"""An event has fewer properties, an object fewer keys and a list fewer items than these; objects nest so deep."""
+EARLIEST_MS = 31_536_000_000
+"""1971-01-01."""
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+TRACK_DAYS = 5
+_FROM_MS_ON = 100_000_000_000
+"""A larger ``time`` is in milliseconds."""
+_LONGEST_INSERT_ID = 36
+_INSERT_ID = re.compile(r"[A-Za-z0-9-]+")
+_NO_IDS = frozenset(
+    {
+        "00000000-0000-0000-0000-000000000000",
+        "anon",
+        "anonymous",
+        "nil",
+        "none",
+        "null",
+        "n/a",
+        "na",
+        "undefined",
+    }
+    | {"unknown", "<nil>", "0", "-1", "true", "false", "[]", "{}"}
+)
+"""What neither a distinct_id nor an $insert_id may be."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a record: the field, and a sentence."""
+
+    field: str
+    message: str
+
+
+def import_fault(record: Any, now_ms: int) -> Fault | None:
+    """The first thing that is wrong with an event that is imported."""
+    if fault := _form_fault(record):
+        return fault
+    properties = record["properties"]
+    if fault := _time_fault(properties.get("time"), now_ms, EARLIEST_MS):
+        return fault
+    distinct_id = properties.get("distinct_id")
+    if distinct_id is None:
+        return _invalid("properties.distinct_id", "must not be missing")
+    if not _is_id(distinct_id) or str(distinct_id).lower() in _NO_IDS:
+        return _invalid("properties.distinct_id", "must be a string that names a user")
+    return _insert_id_fault(properties.get("$insert_id"))
+
+
+def track_fault(record: Any, now_ms: int) -> Fault | None:
+    """The first thing that is wrong with an event that is tracked: of the last five days only."""
+    if fault := _form_fault(record):
+        return fault
+    properties = record["properties"]
+    if not isinstance(properties.get("token"), str) or not properties["token"]:
+        return Fault("properties.token", "token, missing or empty")
+    if properties.get("time") is None:
+        return None
+    return _time_fault(properties["time"], now_ms, now_ms - TRACK_DAYS * DAY_MS)
+
+
+def milliseconds(time: float) -> int:
+    """``time`` is in seconds or milliseconds since 1970."""
+    return int(time) if abs(time) >= _FROM_MS_ON else int(time * 1000)
+
+
+def _form_fault(record: Any) -> Fault | None:
+    if not isinstance(record, dict):
+        return Fault("", "the event is not an object")
+    if not isinstance(record.get("event"), str) or not record["event"]:
+        return _invalid("event", "must not be missing or empty")
+    if not isinstance(record.get("properties"), dict):
+        return _invalid("properties", "must be an object")
+    if len(json.dumps(record, separators=(",", ":"))) > MOST_EVENT_BYTES:
+        return Fault("", f"the event is larger than {MOST_EVENT_BYTES} bytes")
+    if not _is_utf8(record["event"]):
+        return _invalid("event", "string should be valid utf8")
+    if len(record["properties"]) >= MOST_KEYS:
+        return _invalid("properties", f"must have fewer than {MOST_KEYS} keys")
+    for name, value in record["properties"].items():
+        if sentence := _value_fault(value, 0) or ("" if _is_utf8(name) else "name should be valid utf8"):
+            return _invalid(f"properties.{name}", sentence)
+    return None
+
+
+def _value_fault(value: Any, depth: int) -> str:
+    if isinstance(value, str):
+        return "" if _is_utf8(value) else "string should be valid utf8"
+    if isinstance(value, dict):
+        if depth >= DEEPEST:
+            return f"must not be nested deeper than {DEEPEST} levels"
+        if len(value) >= MOST_KEYS:
+            return f"must have fewer than {MOST_KEYS} keys"
+        return next(filter(None, (_value_fault(part, depth + 1) for part in value.values())), "")
+    if isinstance(value, list):
+        if len(value) >= MOST_ITEMS:
+            return f"must have fewer than {MOST_ITEMS} elements"
+        return next(filter(None, (_value_fault(part, depth) for part in value)), "")
+    return ""
+
+
+def _time_fault(time: Any, now_ms: int, earliest_ms: int) -> Fault | None:
+    name = "properties.time"
+    if isinstance(time, bool) or not isinstance(time, int | float):
+        return _invalid(name, "must be specified as seconds since epoch")
+    if abs(time) > 10**15:
+        return _invalid(name, "must be specified as seconds since epoch")
+    if milliseconds(time) < earliest_ms:
+        return _invalid(name, "is too far in the past")
+    if milliseconds(time) > now_ms + HOUR_MS:
+        return _invalid(name, "is too far in the future")
+    return None
+
+
+def _insert_id_fault(value: Any) -> Fault | None:
+    name = "properties.$insert_id"
+    if value is None or value == "":
+        return _invalid(name, "must not be missing or empty")
+    if not _is_id(value) or not _INSERT_ID.fullmatch(str(value)) or str(value).lower() in _NO_IDS:
+        return _invalid(name, "must contain only alphanumeric characters or -")
+    if len(str(value)) > _LONGEST_INSERT_ID:
+        return _invalid(name, f"must not be longer than {_LONGEST_INSERT_ID} bytes")
+    return None
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _invalid(name: str, sentence: str) -> Fault:
+    return Fault(name, f"'{name}' is invalid: {sentence}")

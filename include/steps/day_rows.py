@@ -1,0 +1,135 @@
+"""The rows of a day as an output of transform or validate holds them: its base's without the superseded ones, and its own.
+
+An output that is not a delta has own rows alone, so that readers of a day need no other case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from include.lake.manifest import LakeFile, Manifest
+from include.steps.workspace import Workspace
+from include.xdm.aep_parquet import AepParquetWriter
+
+
+class RowFile(NamedTuple):
+    """Rows of a day in a Parquet file on local disk. ``stored``: the file in the lake with exactly these rows."""
+
+    path: Path
+    rows: int
+    stored: LakeFile | None
+
+
+@dataclass(frozen=True)
+class DayRows:
+    """The rows of an output. Files are downloaded into ``scratch`` when they are needed, and only once."""
+
+    workspace: Workspace
+    manifest: Manifest
+    scratch: Path
+
+    @cached_property
+    def base(self) -> Manifest | None:
+        """The output whose rows are a part of the day."""
+        return self.workspace.base_of(self.manifest)
+
+    @cached_property
+    def own_paths(self) -> list[Path]:
+        """The output's own files."""
+        return self.workspace.local_files(self.manifest, self._folder("own"))
+
+    @cached_property
+    def base_paths(self) -> list[Path]:
+        """The files of the base, with the superseded rows."""
+        return self.workspace.local_files(self.base, self._folder("base")) if self.base else []
+
+    @cached_property
+    def superseded_path(self) -> Path | None:
+        """The file of the ``_id``s of the base that are not rows of the day any more; None: all of them are."""
+        delta = self.manifest.delta
+        if delta is None or delta.without is None:
+            return None
+        target = self._folder("superseded") / "superseded.parquet"
+        return self.workspace.local_file(delta.without, target, self.manifest)
+
+    @cached_property
+    def superseded(self) -> Any:
+        """Those ``_id``s, as an Arrow array."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if self.superseded_path is None:
+            return pa.array([], pa.string())
+        return pq.read_table(self.superseded_path, columns=["_id"])["_id"].combine_chunks()
+
+    def files(self) -> list[RowFile]:
+        """The day's rows in files: those of the lake, and in place of those with superseded rows others in scratch."""
+        base = self.base
+        stored = list(zip(self.base_paths, base.files, strict=True)) if base is not None else []
+        found = [self._without_superseded(path, file, number) for number, (path, file) in enumerate(stored)]
+        own = zip(self.own_paths, self.manifest.files, strict=True)
+        return [each for each in (*found, *(RowFile(path, f.rows, f) for path, f in own)) if each.rows]
+
+    def base_tables(self) -> Iterator[Any]:
+        """Yield the base's rows that are rows of the day as Arrow tables, a row group at a time."""
+        import pyarrow.compute as pc
+
+        for table in row_groups(self.base_paths):
+            if len(self.superseded):
+                gone = pc.is_in(table["_id"], value_set=self.superseded)
+                table = table.filter(pc.invert(gone))
+            if table.num_rows:
+                yield table
+
+    def _without_superseded(self, path: Path, file: LakeFile, number: int) -> RowFile:
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        source = pq.ParquetFile(path)
+        if not len(self.superseded):
+            return RowFile(path, file.rows, file)
+        ids = source.read(columns=["_id"])["_id"]
+        gone = pc.sum(pc.is_in(ids, value_set=self.superseded)).as_py()
+        if not gone:
+            return RowFile(path, file.rows, file)
+        target = self._folder("day") / f"part-{number:05}.parquet"
+        writer = AepParquetWriter(target, source.schema_arrow)
+        for group in range(source.num_row_groups):
+            table = source.read_row_group(group)
+            left = table.filter(pc.invert(pc.is_in(table["_id"], value_set=self.superseded)))
+            if left.num_rows:
+                writer.write(left)
+        writer.close()
+        return RowFile(target, file.rows - gone, None)
+
+    def _folder(self, name: str) -> Path:
+        folder = self.scratch / f"{self.manifest.step}-{name}"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+
+def rows_among(paths: Iterable[Path], ids: Any) -> Iterator[Any]:
+    """Yield the rows of Parquet files that have one of some ``_id``s, as Arrow tables."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    for path in paths:
+        source = pq.ParquetFile(path)
+        for number in range(source.num_row_groups):
+            found = pc.is_in(source.read_row_group(number, columns=["_id"])["_id"], value_set=ids)
+            if pc.any(found).as_py():
+                yield source.read_row_group(number).filter(found)
+
+
+def row_groups(paths: Iterable[Path]) -> Iterator[Any]:
+    """Yield the rows of Parquet files as Arrow tables, a row group at a time."""
+    import pyarrow.parquet as pq
+
+    for path in paths:
+        source = pq.ParquetFile(path)
+        for number in range(source.num_row_groups):
+            yield source.read_row_group(number)

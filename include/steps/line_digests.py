@@ -1,0 +1,166 @@
+"""What the lines of an export are, in whatever order they came: the same as those of another one, or how they differ."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from include.mixpanel.raw_blocks import read_blocks
+
+_WORDS = 8
+"""A SHA-256 is eight numbers of 32 bits, the first one the highest."""
+_KEPT_BYTES = 16
+"""Of each SHA-256: two of ten million different lines have the same 128 bits with a probability of 2^-81."""
+_PASS_LINES = 1_500_000
+"""So many lines of an export are compared at once."""
+_READ_BYTES = 1_000_000 * (_KEPT_BYTES + 8)
+
+
+class LineSum:
+    """The sum of lines' SHA-256 modulo 2^256: equal for the same lines, each as often, in any order.
+
+    Mixpanel promises no order. For other lines it is equal with a probability of 2^-256.
+    """
+
+    def __init__(self) -> None:
+        self._columns = [0] * _WORDS
+
+    def add(self, lines: Iterable[bytes]) -> bytes:
+        """Add some lines; returns the first bytes of the SHA-256 of each, ``_KEPT_BYTES`` for a line."""
+        import numpy as np
+
+        digests = b"".join([hashlib.sha256(line).digest() for line in lines])
+        words = np.frombuffer(digests, ">u4").reshape(-1, _WORDS)
+        sums = words.sum(axis=0, dtype=np.uint64)
+        self._columns = [column + int(more) for column, more in zip(self._columns, sums, strict=True)]
+        return words[:, : _KEPT_BYTES // 4].tobytes()
+
+    @property
+    def text(self) -> str:
+        """The sum as 64 hex digits."""
+        total = sum(column << 32 * place for place, column in enumerate(reversed(self._columns)))
+        return f"{total % 2**256:064x}"
+
+
+@dataclass(frozen=True)
+class LineDigests:
+    """The digests of lines of an export in a scratch file, each with its place. ``sum``: see ``LineSum``."""
+
+    path: Path
+    rows: int
+    sum: str
+
+    @classmethod
+    def of(cls, raw: Iterable[Path], path: Path) -> LineDigests:
+        """Read all lines of gzipped files. ``path``: of the scratch file."""
+        with DigestWriter(path) as writer:
+            for block in read_blocks(raw):
+                lines = block.data.split(b"\n")
+                lines.pop()
+                writer.add(lines, block.first_line - 1)
+        return writer.digests
+
+    def chunks(self) -> Iterator[Any]:
+        """Yield arrays of three 64-bit numbers for each line: two of its digest, and its place from 0."""
+        import numpy as np
+
+        with self.path.open("rb") as file:
+            while data := file.read(_READ_BYTES):
+                yield np.frombuffer(data, np.uint64).reshape(-1, 3)
+
+
+class DigestWriter:
+    """Writes the digests of lines; ``digests`` are there when the context is left."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._sum, self._rows = path, LineSum(), 0
+
+    def __enter__(self) -> DigestWriter:
+        self._file = self._path.open("wb")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def add(self, lines: Sequence[bytes], place: int) -> None:
+        """Add lines that follow each other, the first one at ``place``."""
+        import numpy as np
+
+        records = np.empty((len(lines), 3), np.uint64)
+        records[:, :2] = np.frombuffer(self._sum.add(lines), np.uint64).reshape(-1, 2)
+        records[:, 2] = np.arange(place, place + len(lines))
+        self._file.write(records.tobytes())
+        self._rows += len(lines)
+
+    @property
+    def digests(self) -> LineDigests:
+        """The digests that were written."""
+        return LineDigests(self._path, self._rows, self._sum.text)
+
+
+@dataclass(frozen=True)
+class LineDifference:
+    """How lines differ from others: ascending places, from 0, of those ``removed`` from the old and ``added`` in the new."""
+
+    removed: Any
+    added: Any
+
+    @property
+    def rows(self) -> int:
+        """How many lines differ."""
+        return len(self.removed) + len(self.added)
+
+
+def difference(old: LineDigests, new: LineDigests, most: int) -> LineDifference | None:
+    """Return how lines differ, each as often as it is there; None where more than ``most`` do.
+
+    The digests are compared in as many passes as keep each in bounded memory.
+    """
+    import numpy as np
+
+    passes = 1 << max(0, (max(old.rows, new.rows, 1) - 1) // _PASS_LINES).bit_length()
+    removed, added, found = [], [], 0
+    for turn in range(passes):
+        ours, theirs = (_part(each, turn, passes) for each in (old, new))
+        gone, come = _compare(ours, theirs)
+        removed.append(gone)
+        added.append(come)
+        found += len(gone) + len(come)
+        if found > most:
+            return None
+    return LineDifference(*(np.sort(np.concatenate(places)) for places in (removed, added)))
+
+
+def _part(digests: LineDigests, turn: int, passes: int) -> tuple[Any, Any]:
+    """The digests of one pass, and their places."""
+    import numpy as np
+
+    kept = [np.zeros((0, 3), np.uint64)]
+    for chunk in digests.chunks():
+        kept.append(chunk[chunk[:, 0] % np.uint64(passes) == turn] if passes > 1 else chunk)
+    found = np.concatenate(kept)
+    return found[:, :2], found[:, 2].astype(np.int64)
+
+
+def _compare(ours: tuple[Any, Any], theirs: tuple[Any, Any]) -> tuple[Any, Any]:
+    """The places of what is only in one of two parts, of what is there more often as many as that."""
+    import numpy as np
+
+    (old, old_places), (new, new_places) = ours, theirs
+    words = np.concatenate([old, new])
+    if not len(words):
+        return old_places, new_places
+    order = np.lexsort((words[:, 1], words[:, 0]))  # stable: the old ones of equal digests come first
+    ordered = words[order]
+    starts = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
+    run = np.cumsum(starts) - 1
+    is_old = order < len(old)
+    in_old = np.bincount(run, is_old).astype(np.int64)[run]
+    in_both = np.minimum(in_old, np.bincount(run)[run] - in_old)
+    rank = np.arange(len(order)) - np.flatnonzero(starts)[run]
+    gone = order[is_old & (rank >= in_both)]
+    come = order[~is_old & (rank - in_old >= in_both)] - len(old)
+    return old_places[gone], new_places[come]

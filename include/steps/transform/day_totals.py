@@ -1,0 +1,155 @@
+"""What a transform says of a whole day: its base's counts without those of removed lines, and with those of added ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from include.lake.manifest import Manifest
+from include.steps.transform import day
+from include.steps.transform.dropped import by_namespace, counted
+from include.steps.transform.job import Job
+from include.steps.transform.names import NameCounter
+from include.steps.transform.parts import WrittenPart
+from include.steps.transform.superseded import Superseded
+
+MOST_PROPERTIES = 500
+"""Names of unmapped properties that a manifest counts one by one."""
+_OF_ALL_ROWS = {
+    "exported", "not_events", "mapped", "duplicates", "twins", "quarantined", "warnings", "dropped_identities",
+    "compacted_by_day",
+}  # fmt: skip
+"""Counts that are computed for the day; all others are of its lines."""
+
+
+@dataclass(frozen=True)
+class DayTotals:
+    """The counts of a delta's day. ``raw``: the export; ``base``: the mapped base; ``job``: that of the added lines.
+
+    ``named``: properties that the mapping names; None among them: all. ``written``: the delta's own rows.
+    """
+
+    raw: Manifest
+    base: Manifest
+    job: Job
+    named: frozenset[str | None]
+    added: day.FirstPass
+    removed: day.FirstPass
+    superseded: Superseded
+    written: tuple[WrittenPart, ...]
+
+    def counts(self, rows: int, compacted: int) -> dict[str, int]:
+        """Return the counts of a day of so many rows. ``compacted``: of the delta's own rows; the base adds its own."""
+        before = self.base.counts
+        lines = Counter({name: n for name, n in before.items() if name not in _OF_ALL_ROWS})
+        lines.subtract(self.removed.counts)
+        lines.update(self.added.counts)
+        quarantined = self._reasons.total()
+        compacted += before.get("compacted_by_day", 0)
+        dropped = self._dropped.total()
+        return {
+            **self.raw.counts,
+            "mapped": rows,
+            "duplicates": self.raw.rows - quarantined - rows,
+            "twins": before.get("twins", 0) + self.superseded.twins,
+            "quarantined": quarantined,
+            "warnings": self._not_converted("not_converted").total(),
+            **({"dropped_identities": dropped} if dropped else {}),
+            **dict(sorted((+lines).items())),
+            **({"compacted_by_day": compacted} if compacted else {}),
+        }
+
+    def details(self) -> dict[str, Any]:
+        """Return what is counted by name.
+
+        ``at_most``: counts of which it is not known whether some superseded row is still in them.
+        """
+        at_most = [*self._at_most()]
+        return {
+            **{
+                name: dict(sorted(self._not_converted(name).items())) for name in ("not_converted", "inexact")
+            },
+            "dropped_identities": by_namespace(self._dropped),
+            **({"at_most": at_most} if at_most else {}),
+            **self._names(),
+            "reasons": dict(sorted(self._reasons.items())),
+        }
+
+    @property
+    def _reasons(self) -> Counter[str]:
+        reasons = Counter(self.base.details["reasons"])
+        reasons.subtract(self.removed.reasons)
+        reasons.update(self.added.reasons)
+        return +reasons
+
+    def _not_converted(self, name: str) -> Counter[str]:
+        place = ("not_converted", "inexact").index(name)
+        total = Counter(self.base.details.get(name, {}))
+        total.update(day.not_converted(self.job, self.written)[place])
+        total.subtract(day.by_destination(self.job, self.superseded.failed)[place])
+        return +total
+
+    @property
+    def _dropped(self) -> Counter[tuple[str, str]]:
+        total = counted(self.base.details["dropped_identities"])
+        for part in self.written:
+            total.update(part.dropped)
+        total.subtract(self.superseded.dropped)
+        return +total
+
+    def _at_most(self) -> Iterator[str]:
+        """The counts in which some superseded row may still be: its values that did not convert, or dropped identities."""
+        compiled = self.job.compiled
+        computed = {
+            "not_converted": {leaf.name for leaf in compiled.computed},
+            "dropped_identities": {
+                each.rules.namespace for each in compiled.identities if each.property is None
+            },
+        }
+        for name, by_expressions in computed.items():
+            before = self.base.details[name].keys()
+            if (self.superseded.unknown and before) or (self.superseded.rows and by_expressions & before):
+                yield name
+
+    def _names(self) -> dict[str, Any]:
+        """Events by name and unmapped properties. Of a list that does not have every name, the listed ones are counted."""
+        base = self.base.details
+        partial = set(base.get("partial", ()))
+        unmapped = base.get("unmapped", {})
+        names = {
+            "by_event": _changed(
+                base["by_event"], self.added.by_event.counts, self.removed.by_event.counts,
+                is_cut="by_event" in partial,
+            ),
+            "unmapped": _changed(
+                unmapped, self._unmapped(self.added.names), self._unmapped(self.removed.names),
+                is_cut="unmapped" in partial or len(unmapped) >= MOST_PROPERTIES,
+            ),
+        }  # fmt: skip
+        names["unmapped"] = dict(islice(names["unmapped"].items(), MOST_PROPERTIES))
+        for name, counter in (("by_event", self.added.by_event), ("unmapped", self.added.names)):
+            partial |= {name} if counter.is_partial else set()
+        return {**names, **({"partial": sorted(partial)} if partial else {})}
+
+    def _unmapped(self, names: NameCounter) -> dict[str, int]:
+        return unmapped_counts(names.counts, self.named)
+
+
+def unmapped_counts(names: Mapping[str, int], named: frozenset[str | None]) -> dict[str, int]:
+    """How many events have each property that no mapping names."""
+    return {name: rows for name, rows in names.items() if name not in named and None not in named}
+
+
+def _changed(
+    base: Mapping[str, int], added: Mapping[str, int], removed: Mapping[str, int], *, is_cut: bool
+) -> dict[str, int]:
+    """Counts by name, the largest first."""
+    total = Counter(base)
+    for changes, sign in ((added, 1), (removed, -1)):
+        for name, count in changes.items():
+            if name in base or not is_cut:
+                total[name] += sign * count
+    return dict(sorted((+total).items(), key=lambda pair: (-pair[1], pair[0])))

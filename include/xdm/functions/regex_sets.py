@@ -1,0 +1,60 @@
+"""The characters that the items of a parsed regular expression take, over an alphabet that tells them apart."""
+
+from __future__ import annotations
+
+import re._constants as code  # type: ignore[import-not-found]
+from collections.abc import Callable
+from typing import Any
+
+REPEATS = (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT)
+SAMPLES = frozenset(map(ord, "aAzZ019_ \t\n.-,\u00e9\u4e00"))
+_CATEGORIES: dict[Any, Callable[[str], bool]] = {
+    code.CATEGORY_DIGIT: lambda character: character.isdigit(),
+    code.CATEGORY_WORD: lambda character: character.isalnum() or character == "_",
+    code.CATEGORY_SPACE: lambda character: character.isspace(),
+    code.CATEGORY_NOT_DIGIT: lambda character: not character.isdigit(),
+    code.CATEGORY_NOT_WORD: lambda character: not (character.isalnum() or character == "_"),
+    code.CATEGORY_NOT_SPACE: lambda character: not character.isspace(),
+}
+
+
+def takes(kind: Any, value: Any, character: int) -> bool:
+    """Return whether an item takes a character, given by its code point."""
+    if kind is code.ANY:
+        return character != ord("\n")
+    if kind is code.LITERAL:
+        return bool(character == value)
+    if kind is code.NOT_LITERAL:
+        return bool(character != value)
+    negated, found = False, False
+    for inner, of_it in value:
+        if inner is code.NEGATE:
+            negated = True
+        elif inner is code.LITERAL:
+            found = found or character == of_it
+        elif inner is code.RANGE:
+            found = found or of_it[0] <= character <= of_it[1]
+        elif inner is code.CATEGORY:
+            found = found or _CATEGORIES[of_it](chr(character))
+    return found != negated
+
+
+def characters(items: Any) -> list[int]:
+    """Every character that the expression names, and its neighbours: enough to tell its sets apart."""
+    found: list[int] = []
+    for kind, value in items:
+        if kind in (code.LITERAL, code.NOT_LITERAL):
+            found += [value, value + 1]
+        elif kind is code.IN:
+            for inner, of_it in value:
+                ends = (of_it,) if inner is code.LITERAL else of_it if inner is code.RANGE else ()
+                found += [each for end in ends for each in (max(end - 1, 0), end, end + 1)]
+        elif kind in REPEATS:
+            found += characters(value[2])
+        elif kind is code.SUBPATTERN:
+            found += characters(value[-1])
+        elif kind is code.ATOMIC_GROUP:
+            found += characters(value)
+        elif kind is code.BRANCH:
+            found += [each for branch in value[1] for each in characters(branch)]
+    return [each for each in found if each < 0x110000]

@@ -1,0 +1,46 @@
+"""The name that a wrong one may mean: a fast choice of candidates, then the exact comparison of a few."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+_COMPARED = 12
+_CUTOFF = 0.4
+
+
+class NameIndex:
+    """Names by the three-letter pieces in them, so that the cost of a search follows the name and not the index."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+        self._sizes: list[int] = []
+        self._by_piece: dict[str, list[int]] = {}
+        for number, name in enumerate(self.names):
+            pieces = _pieces(name)
+            self._sizes.append(len(pieces))
+            for piece in pieces:
+                self._by_piece.setdefault(piece, []).append(number)
+
+    def nearest(self, name: str) -> str | None:
+        """Return the most similar name, None where none is similar."""
+        pieces = _pieces(name)
+        shared: Counter[int] = Counter()
+        for piece in pieces:
+            shared.update(self._by_piece.get(piece, ()))
+        ranked = sorted(
+            shared, key=lambda number: (-2 * shared[number] / (self._sizes[number] + len(pieces)), number)
+        )
+        matcher = SequenceMatcher(b=name)
+        best, ratio = None, _CUTOFF
+        for number in ranked[:_COMPARED]:
+            matcher.set_seq1(self.names[number])
+            if (found := matcher.ratio()) > ratio:
+                best, ratio = self.names[number], found
+        return best
+
+
+def _pieces(name: str) -> set[str]:
+    padded = f"^{name.lower()}$"
+    return {padded[at : at + 3] for at in range(len(padded) - 2)}

@@ -1,0 +1,140 @@
+"""Lists the licence of every package that the image installs, in docs/licences.md. Needs no network.
+
+``scripts/licences.py`` writes the table from requirements.txt and the packages' own metadata, which .venv has;
+``--check`` exits 1 where the table is not that of the lock, or a package has a licence that nobody has looked at.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = "docs/licences.md"
+KNOWN = {
+    "0BSD", "Apache-2.0", "Artistic-1.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CNRI-Python", "HPND", "ISC", "LGPL-3.0", "MIT",
+    "MIT-0", "MIT-CMU", "MPL-2.0", "PSF-2.0", "Unlicense", "Zlib",
+}  # fmt: skip
+"""Licences under which a package may be used in a service: permissive ones, and copyleft of the package's own files."""
+# What stands in a package's classifiers or in its free text, where it has no licence expression.
+_SPELLINGS = {
+    "apache": "Apache-2.0", "apache 2": "Apache-2.0", "apache 2.0": "Apache-2.0", "apache license 2.0": "Apache-2.0",
+    "apache license, version 2.0": "Apache-2.0", "apache software license": "Apache-2.0", "apache-2.0 license": "Apache-2.0",
+    "apache software license 2.0": "Apache-2.0", "bsd license": "BSD", "bsd": "BSD", "3-clause bsd license": "BSD-3-Clause",
+    "bsd 3-clause": "BSD-3-Clause", "bsd-3-clause license": "BSD-3-Clause", "modified bsd license": "BSD-3-Clause",
+    "mit license": "MIT", "the mit license": "MIT", "the mit license (mit)": "MIT", "isc license (iscl)": "ISC", "isc license": "ISC",
+    "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0", "mpl 2.0": "MPL-2.0", "python software foundation license": "PSF-2.0",
+    "psf": "PSF-2.0", "psfl": "PSF-2.0", "python-2.0": "PSF-2.0", "python-2.0.1": "PSF-2.0", "lgplv3": "LGPL-3.0",
+    "lgpl-3.0-only": "LGPL-3.0", "lgpl-3.0-or-later": "LGPL-3.0", "the unlicense (unlicense)": "Unlicense",
+    "mozilla public license 2.0 (mpl-2.0)": "MPL-2.0", "isc(iscl)": "ISC", "artistic license": "Artistic-1.0",
+    "gnu general public license (gpl)": "GPL", "gnu general public license v2 or later (gplv2+)": "GPL-2.0-or-later",
+    "gnu lesser general public license v3 (lgplv3)": "LGPL-3.0", "gnu lesser general public license v3 or later (lgplv3+)": "LGPL-3.0",
+}  # fmt: skip
+_HEAD = """# Licences
+
+The packages of `requirements.txt`, which the image installs, and the licence that each of them states. Written by
+`make lock`; `make check-lock` compares it with the lock. This project itself is under Apache-2.0 (`LICENSE`).
+
+| package | version | licence |
+|---|---|---|
+"""
+
+
+def pins(root: Path = ROOT) -> dict[str, list[str]]:
+    """Return the versions of each package of the lock; several where they differ by Python version."""
+    found: dict[str, list[str]] = {}
+    for line in (root / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        if pin := re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", line):
+            found.setdefault(_canonical(pin[1]), []).append(pin[2])
+    return found
+
+
+def written(root: Path = ROOT) -> dict[str, tuple[str, str]]:
+    """Return version and licence of each package of the page."""
+    path = root / PAGE
+    rows = (
+        re.findall(r"^\| (\S+) \| (.+?) \| (.*?) \|$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if path.is_file()
+        else []
+    )
+    return {name: (version, licence) for name, version, licence in rows if name != "package"}
+
+
+def page(root: Path = ROOT) -> str:
+    """Return the page: licences of installed packages by their metadata, of the others as the page has them already."""
+    installed = {_canonical(each.metadata["Name"]): each for each in distributions()}
+    before = written(root)
+    lines = []
+    for name, versions in sorted(pins(root).items()):
+        version = ", ".join(versions)
+        licence = licence_of(installed[name]) if name in installed else before.get(name, ("", ""))[1]
+        lines.append(f"| {name} | {version} | {licence} |\n")
+    return _HEAD + "".join(lines)
+
+
+def faults(root: Path = ROOT) -> list[str]:
+    """Return what is wrong with the page, one sentence each."""
+    found = []
+    rows = written(root)
+    wanted = {name: ", ".join(versions) for name, versions in pins(root).items()}
+    if {name: version for name, (version, _) in rows.items()} != wanted:
+        found.append(f"{PAGE} does not list the packages of requirements.txt.")
+    for name, (_, licence) in rows.items():
+        if not is_known(licence):
+            found.append(
+                f"{PAGE}: the licence of {name}, {licence or 'which is missing'}, is not among the known ones."
+            )
+    return found
+
+
+def is_known(licence: str) -> bool:
+    """Return whether a licence expression can be kept by choosing among known licences."""
+    return bool(licence) and any(
+        all(part in KNOWN for part in re.split(r" AND ", choice))
+        for choice in re.sub(r"[()]", "", licence).split(" OR ")
+    )
+
+
+def licence_of(package: Distribution | Mapping[str, list[str]]) -> str:
+    """Return a package's licence as an SPDX expression, empty where its metadata names none that is understood."""
+    metadata = package.metadata if isinstance(package, Distribution) else package
+    if expression := (metadata.get_all("License-Expression") or [""])[0]:
+        return _spelt(expression)
+    classified = {
+        _spelt(text.rpartition(" :: ")[2])
+        for text in metadata.get_all("Classifier") or []
+        if text.startswith("License ::")
+    } - {"OSI Approved", "DFSG approved"}
+    free = _spelt(((metadata.get_all("License") or [""])[0].strip().splitlines() or [""])[0][:80])
+    if is_known(free) and (not classified or classified == {"BSD"}):
+        return free
+    return " OR ".join(sorted(classified)) or (free if is_known(free) else "")
+
+
+def _spelt(text: str) -> str:
+    if whole := _SPELLINGS.get(text.strip().lower()):
+        return whole
+    parts = re.split(r"( AND | OR |[()])", text.strip())
+    return "".join(_SPELLINGS.get(part.strip().lower(), part) for part in parts)
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[:1] != ["--check"]:
+        (ROOT / PAGE).write_text(page(), encoding="utf-8")
+    wrong = faults()
+    for sentence in wrong:
+        sys.stderr.write(f"{sentence}\n")
+    if wrong:
+        sys.stderr.write("Run scripts/licences.py in .venv, and look at what it has changed.\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,106 @@
+"""The lake's keys as Airflow's tasks and the command line find them: the same ones, and never in a log."""
+
+from __future__ import annotations
+
+import secrets
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.execution_time import task_runner
+
+from include.cli.sources import Airflow, LakeSetting, find_seal
+from include.clock import Clock
+from include.errors import ConfigError, SettingsUnavailable
+from include.lake.seal import SEAL_ENVIRONMENT, SEAL_VARIABLE, Seal
+from mixpanel_aep import lakes
+from tests.carrying import PIPELINES
+
+pytestmark = [pytest.mark.airflow, pytest.mark.case("M16")]
+ONE, TWO = secrets.token_hex(32), secrets.token_hex(32)
+PATIENT = Clock(sleep=lambda seconds: None)
+
+
+@pytest.fixture
+def masked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    found: list[str] = []
+    monkeypatch.setattr(lakes, "mask_secret", found.append)
+    return found
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    found: dict[str, str] = {}
+    monkeypatch.setattr(lakes, "read_variable", lambda name, clock=None: found.get(name))
+    return found
+
+
+def ids(*texts: str) -> list[str]:
+    seal = Seal.parse(",".join(texts))
+    assert seal is not None
+    return list(seal.keys)
+
+
+def test_m16_the_environment_comes_before_the_variable(
+    variables: dict[str, str], masked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a user who may edit variables could add a key."""
+    assert lakes.lake_seal() is None
+    variables[SEAL_VARIABLE] = f"{ONE}, {TWO}"
+    seal = lakes.lake_seal()
+    assert seal is not None
+    assert list(seal.keys) == ids(ONE, TWO)
+    monkeypatch.setenv(SEAL_ENVIRONMENT, TWO)
+    seal = lakes.lake_seal()
+    assert seal is not None
+    assert list(seal.keys) == ids(TWO)
+    assert masked == [ONE, TWO, TWO]
+
+
+def test_m16_a_task_opens_the_lake_with_the_keys(
+    variables: dict[str, str], masked: list[str], tmp_path: Any
+) -> None:
+    variables[SEAL_VARIABLE] = ONE
+    pipeline = PIPELINES["hostile"].model_copy(update={"lake": f"file://{tmp_path}/lake"})
+    lake = lakes.open_lake(pipeline)
+    assert lake.seal is not None
+    assert list(lake.seal.keys) == ids(ONE)
+
+
+def test_m16_a_variable_that_cannot_be_read_is_not_a_lake_without_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def away(message: Any) -> Any:
+        raise ConnectionError
+
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=away), raising=False)
+    with pytest.raises(SettingsUnavailable, match=SEAL_VARIABLE):
+        lakes.lake_seal(PATIENT)
+
+
+def test_m16_a_weak_key_is_refused_and_not_repeated(variables: dict[str, str], masked: list[str]) -> None:
+    variables[SEAL_VARIABLE] = "aabbccddeeff"
+    with pytest.raises(ConfigError, match="shorter") as refused:
+        lakes.lake_seal()
+    assert "aabbcc" not in str(refused.value)
+
+
+def test_m16_airflow_masks_a_variable_of_this_name() -> None:
+    from airflow.sdk._shared.secrets_masker import should_hide_value_for_key
+
+    assert should_hide_value_for_key(SEAL_VARIABLE)
+
+
+def test_m16_the_command_line_finds_the_same_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    airflow = Airflow(())
+    monkeypatch.setattr(Airflow, "is_here", True)
+    monkeypatch.setattr(Airflow, "_answers", {"lake": None, "lake_secret": ONE, "connections": {}})
+    found = find_seal(LakeSetting("file:///x", "the default"), airflow)
+    assert found is not None
+    assert list(found.keys) == ids(ONE)
+    assert find_seal(LakeSetting("file:///x", "--lake"), airflow) is None
+    for name, text in ((f"AIRFLOW_VAR_{SEAL_VARIABLE.upper()}", TWO), (SEAL_ENVIRONMENT, ONE)):
+        monkeypatch.setenv(name, text)
+        found = find_seal(LakeSetting("file:///x", "the default"), airflow)
+        assert found is not None
+        assert list(found.keys) == ids(text)

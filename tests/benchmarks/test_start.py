@@ -1,0 +1,71 @@
+"""What a step costs before its first event, and what the DAG files cost each time Airflow parses them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import one_round, sandbox
+from benchmarks.days import write_day
+from benchmarks.measure import Measured, measured
+from benchmarks.variants import VARIANTS
+from include.config.loader import PIPELINES
+
+ROOT = Path(__file__).parents[2]
+#: Processor seconds: a busy machine does not change them much. Great Expectations alone takes two to import.
+MOST_SECONDS = {"export": 1.0, "stage": 1.0, "ingest": 1.0, "validate": 5.0, "again": 3.0}
+MOST_PARSE_SECONDS = 1.5
+NUMBER = 100
+_PARSE = """
+import runpy, sys, time
+import airflow.sdk, airflow.providers.standard.operators.empty, mixpanel_aep.operators.reconcile
+from include.config.loader import load_pipelines
+began = time.process_time()
+dags = [value for value in runpy.run_path(sys.argv[1]).values() if isinstance(value, airflow.sdk.DAG)]
+print(time.process_time() - began, len(dags))
+"""
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measured]:
+    """Every step on a day of 100 events, and then the loaded day again, each in a process of its own."""
+    folder = tmp_path_factory.mktemp("tiny")
+    VARIANTS["shipped"].write_files(folder)
+    write_day(folder / "answer.gz", 100)
+    with sandbox(folder) as url:
+        measured("benchmarks.step", str(folder), url, "setup")
+        found = one_round(folder, url)
+        ingest = measured("benchmarks.step", str(folder), url, "ingest", found["stage"].said["digest"])
+        return {**found, "ingest": ingest, "again": measured("benchmarks.step", str(folder), url, "day")}
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(("step", "most"), MOST_SECONDS.items())
+def test_a_step_and_a_green_day_start_quickly(tiny: dict[str, Measured], step: str, most: float) -> None:
+    assert tiny[step].cpu_seconds < most
+
+
+@pytest.mark.airflow
+@pytest.mark.parametrize("file", sorted(path.name for path in (ROOT / "dags").glob("*.py")))
+def test_a_hundred_pipeline_files_are_parsed_quickly(tmp_path: Path, file: str) -> None:
+    text = (PIPELINES / "shop.yaml").read_text()
+    for number in range(NUMBER):
+        of_its_own = text.replace("dataset: Mixpanel Shop Events", f"dataset: Events {number}")
+        (tmp_path / f"shop_{number}.yaml").write_text(of_its_own)
+    for folder in ("mappings", "field_groups"):
+        (tmp_path / folder).symlink_to(PIPELINES / folder)
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "MIXPANEL_AEP_PIPELINES": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "plugins"))),
+    }
+    command = [sys.executable, "-c", _PARSE, str(ROOT / "dags" / file)]
+    said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    seconds, dags = said.split()[-2:]
+    assert int(dags) == (1 if file == "mixpanel_aep_setup.py" else NUMBER)
+    assert float(seconds) < MOST_PARSE_SECONDS

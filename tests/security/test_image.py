@@ -1,0 +1,156 @@
+"""The image: whose its files are, what it is made of, under which licences and with which known vulnerabilities."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+pytestmark = pytest.mark.unit
+ROOT = Path(__file__).parents[2]
+_DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
+def script(name: str) -> Any:
+    spec = spec_from_file_location(f"scripts_{name}", ROOT / "scripts" / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_no_line_of_the_image_gives_code_to_the_runtime_user() -> None:
+    copies = re.findall(r"^COPY (.*)$", _DOCKERFILE, re.MULTILINE)
+    assert copies
+    assert not [line for line in copies if "--chown" in line and "--chown=root:" not in line]
+    before, _, after = _DOCKERFILE.rpartition("\nUSER ")
+    assert after.strip() == "astro"
+    assert "chown -h root:0" in before.rpartition("COPY ")[2], "the last step, after everything was copied"
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users may enter, as they may not pytest's."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_the_runtime_user_adds_files_and_changes_no_code(open_folder: Path) -> None:
+    """The Dockerfile's own commands, on a folder as a runtime image leaves it: everything is astro's."""
+    (command,) = re.findall(r"^RUN (find (?:.*\\\n)*.*)$", _DOCKERFILE, re.MULTILINE)
+    home = open_folder / "airflow"
+    for name in ("include/a.py", "dags/a.py", "plugins/p/a.py", "logs/old.log", "pyproject.toml"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text("1")
+    (home / "include" / "link.py").symlink_to("a.py")
+    runtime_user = 65534
+    for path in [home, *home.rglob("*")]:
+        os.chown(path, runtime_user, 0, follow_symlinks=False)
+        if not path.is_symlink():
+            path.chmod(0o777)
+    # The user astro exists in the image alone.
+    script_text = command.replace("chown astro:0", f"chown {runtime_user}:0").replace("\\\n", " ")
+    subprocess.run(["bash", "-ec", script_text], cwd=home, check=True)
+    attempts = """
+    echo 2 > include/a.py; echo 2 > dags/b.py; mv include gone; rm -f pyproject.toml; mv plugins/p plugins/q
+    rm -f include/link.py; echo 2 > pyproject.toml; ln -sf /tmp dags/x; chmod 777 include
+    echo 1 > airflow.cfg; echo 1 > logs/new.log; echo 2 > logs/old.log
+    """
+    subprocess.run(
+        ["bash", "-c", attempts], cwd=home, check=False, user=runtime_user, group=0, extra_groups=[], capture_output=True,
+    )  # fmt: skip
+    assert sorted(str(path.relative_to(home)) for path in home.rglob("*")) == [
+        "airflow.cfg", "dags", "dags/a.py", "include", "include/a.py", "include/link.py", "logs", "logs/new.log",
+        "logs/old.log", "plugins", "plugins/p", "plugins/p/a.py", "pyproject.toml",
+    ]  # fmt: skip
+    assert {path.read_text() for path in home.rglob("*.py")} == {"1"}
+    assert (home / "pyproject.toml").read_text() == "1"
+    assert (home / "logs" / "old.log").read_text() == "2\n"
+    assert not (home / "include").stat().st_mode & 0o022
+
+
+def test_every_package_of_the_image_has_a_known_licence() -> None:
+    assert script("licences").faults() == []
+
+
+def test_a_page_of_licences_that_is_not_that_of_the_lock_is_noticed(tmp_path: Path) -> None:
+    licences = script("licences")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "requirements.txt").write_text(
+        "one==1.0 ; python_version < '3.14' \\\n    --hash=sha256:00\nTwo_x[y]==2\n"
+    )
+    page = tmp_path / "docs" / "licences.md"
+    assert licences.faults(tmp_path) == ["docs/licences.md does not list the packages of requirements.txt."]
+    page.write_text("| one | 1.0 | MIT |\n| two-x | 2 | Apache-2.0 OR GPL-3.0 |\n")
+    assert licences.faults(tmp_path) == []
+    page.write_text("| one | 1.1 | MIT |\n| two-x | 2 | AGPL-3.0 |\n")
+    assert len(licences.faults(tmp_path)) == 2
+    page.write_text("| one | 1.0 |  |\n| two-x | 2 | MIT AND GPL-3.0 |\n")
+    assert len(licences.faults(tmp_path)) == 2
+
+
+class Osv:
+    """OSV's answers: package one has a vulnerability, another one that was withdrawn, and one that is accepted."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, path: str, body: Any) -> Any:
+        self.asked.append(path)
+        if path == "querybatch":
+            assert body["queries"][0] == {"package": {"ecosystem": "PyPI", "name": "one"}, "version": "1.0"}
+            ids = ["GHSA-1", "GHSA-2", "GHSA-3"]
+            return {"results": [{"vulns": [{"id": each} for each in ids]}, {}]}
+        return {
+            "vulns/GHSA-1": {"summary": "reads files", "aliases": ["CVE-1"]},
+            "vulns/GHSA-2": {"withdrawn": "2026-01-01T00:00:00Z"},
+            "vulns/GHSA-3": {"aliases": ["CVE-3"]},
+        }[path]
+
+
+def test_a_known_vulnerability_is_told_once_unless_it_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    audit = script("audit")
+    monkeypatch.setattr(audit, "ACCEPTED", {"CVE-3": "the function is not called"})
+    packages = {"one": ["1.0"], "two": ["2"]}
+    assert list(audit.found(packages, Osv())) == ["one 1.0: GHSA-1 reads files"]
+
+
+@pytest.mark.parametrize(
+    "answer", [requests.ConnectionError("no network"), requests.Timeout("slow"), {"results": []}, {}, None, "<html>"],
+    ids=["unreachable", "slow", "too few", "another object", "null", "a page"],
+)  # fmt: skip
+def test_without_the_database_the_audit_says_not_checked_and_passes(
+    answer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ask(path: str, body: Any) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert script("audit").main(ask) == 0
+    assert capsys.readouterr().out.startswith(
+        "audit: not checked, because https://api.osv.dev/v1 gave no answer"
+    )
+
+
+def test_a_finding_fails_the_audit(capsys: pytest.CaptureFixture[str]) -> None:
+    def ask(path: str, body: Any) -> Any:
+        results = [{} for _ in body["queries"]] if body else []
+        return {"results": [{"vulns": [{"id": "GHSA-9"}]}, *results[1:]]} if body else {"summary": "bad"}
+
+    assert script("audit").main(ask) == 1
+    assert "GHSA-9 bad" in capsys.readouterr().out
+    assert "audit" in (ROOT / ".ci" / "run").read_text()
+    assert sys.modules.get("licences")
