@@ -9,8 +9,8 @@ DIGEST = "[0-9a-f]{16,64}"
 PIPELINE = "[a-z][a-z0-9_-]{0,62}"
 DAY = r"\d{4}-\d{2}-\d{2}"
 OUTPUT_FILES = {
-    "raw": r"events(?:-[0-9a-f]{16})?\.jsonl\.gz",
-    "xdm": r"(?:part-\d{5}|events)\.parquet",
+    "raw": r"(?:events(?:-[0-9a-f]{16})?|(?:added|removed)-[0-9a-f]{16})\.jsonl\.gz",
+    "xdm": r"(?:part-\d{5}|events|superseded)\.parquet",
     "valid": r"part-\d{5}\.parquet",
     "staged": r"events-[0-9a-f]{16}\.(?:parquet|json)",
 }
