@@ -34,7 +34,10 @@ def require_place(lake: Lake, key: str, manifest: Any) -> None:
             f"{lake.uri(key)} describes another output than the one in whose folder it is.", _REMOVE
         )
     wrong = [file.key for file in manifest.files if not _is_file_of(place, file.key)]
-    elsewhere = {"details": manifest.details, "delta": manifest.delta.model_dump() if manifest.delta else None}
+    elsewhere = {
+        "details": manifest.details,
+        "delta": manifest.delta.model_dump() if manifest.delta else None,
+    }
     wrong += [named for named in _named_in(elsewhere) if not _is_near(place, named)]
     if wrong:
         raise BadManifest(
