@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from include.clock import Clock
+from include.config.identities import IdentitySource
 from include.config.model import Pipeline
 from include.lake.history import Source
 from include.lake.lake import Lake
@@ -22,6 +23,7 @@ from include.quality.derive import RowRules
 from include.steps.export import export_partition
 from include.steps.transform import transform_partition
 from include.steps.workspace import Workspace
+from include.xdm.identity_bind import BoundIdentity, bind_identities
 from include.xdm.mapping import bind
 from include.xdm.schema import XdmSchema
 
@@ -136,6 +138,16 @@ def pipeline(**changes: Any) -> Pipeline:
     for name, value in changes.items():
         data[name] = {**data[name], **value} if name in ("mixpanel", "aep") else value
     return Pipeline.model_validate(data)
+
+
+def identities(**namespaces: Any) -> tuple[BoundIdentity, ...]:
+    """Identities by name: a namespace, or what a pipeline file may say of one."""
+    return bind_identities(
+        {
+            name: IdentitySource.model_validate(said if isinstance(said, dict) else {"namespace": said})
+            for name, said in namespaces.items()
+        }
+    )
 
 
 def workspace(lake: Lake, day: date = DAY, clock: Clock | None = None, **changes: Any) -> Workspace:

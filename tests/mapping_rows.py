@@ -17,6 +17,8 @@ from include.xdm.columns import ColumnBuilder, leaf_of
 from include.xdm.compile import CompiledMapping
 from include.xdm.computed import CompiledExpressions
 from include.xdm.event_block import BlockReader, EventRows, EvidenceLog
+from include.xdm.identity_inputs import identity_inputs
+from include.xdm.identity_map import identity_map
 from tests.evaluating import register_anew
 from tests.making import DAY, LATER, PROJECT_ID
 
@@ -70,8 +72,13 @@ def _rows(db: Any, compiled: CompiledMapping, lines: Sequence[bytes]) -> list[di
     columns = ColumnBuilder(compiled).build(events.events, events.properties)
     batch = record_batch(spill_schema(compiled), job(compiled), events, columns)
     spilled = pa.Table.from_batches([batch])
-    found, fails = _computed(db, compiled, spilled)
-    table = nested_rows(compiled, spilled, found)
+    evaluated = _evaluated(db, compiled, spilled)
+    found, fails = _computed(compiled, evaluated)
+    inputs = identity_inputs(compiled.identities, compiled.identity_columns, spilled, evaluated)
+    identities = identity_map(
+        compiled.identities, inputs, spilled.num_rows, primary_in_map=compiled.primary_in_map
+    )
+    table = nested_rows(compiled, spilled, found, identities)
     made = table.to_pylist(maps_as_pydicts="strict")
     names = {leaf.number: leaf.name for leaf in (*compiled.leaves, *compiled.computed)}
     for place, row in enumerate(made):
@@ -85,13 +92,17 @@ def _rows(db: Any, compiled: CompiledMapping, lines: Sequence[bytes]) -> list[di
     return made
 
 
-def _computed(db: Any, compiled: CompiledMapping, spilled: Any) -> tuple[dict[int, Any], dict[int, Any]]:
-    columns: dict[int, Any] = {}
-    fails: dict[int, list[tuple[int, bool]]] = {}
+def _evaluated(db: Any, compiled: CompiledMapping, spilled: Any) -> Any:
     if compiled.expressions is None:
-        return columns, fails
+        return None
     found, rejected = SharedDatabase(compiled.expressions, db).evaluate(spilled)
     assert not rejected
+    return found
+
+
+def _computed(compiled: CompiledMapping, found: Any) -> tuple[dict[int, Any], dict[int, Any]]:
+    columns: dict[int, Any] = {}
+    fails: dict[int, list[tuple[int, bool]]] = {}
     for leaf in compiled.computed:
         columns[leaf.number], failures = leaf.converter.from_values(found[f"s{leaf.number}"].to_pylist())
         failed: Mapping[int, bool] = {failure.row: failure.inexact for failure in failures}

@@ -23,6 +23,7 @@ from include.steps.export import export_partition
 from include.steps.ingest import Ingested
 from include.steps.run_day import DayRun
 from include.steps.transform import schema_and_mapping, transform_partition
+from include.steps.transform.dropped import dropped_sentences
 from include.steps.workspace import Workspace
 
 _LOOK_SECONDS = 5.0
@@ -76,6 +77,8 @@ def _run_day(project: Project, day: date, arguments: argparse.Namespace) -> None
 def _report(day: date, manifest: Manifest) -> None:
     counts = ", ".join(f"{count} {name}" for name, count in manifest.counts.items() if count)
     say("ok", manifest.step, f"{day}: {counts or 'nothing'}")
+    for sentence in dropped_sentences(manifest):
+        say("!", "", sentence)
 
 
 def _ingest(project: Project, steps: DayRun, staged: Manifest) -> Ingested:
@@ -128,6 +131,8 @@ def preview(project: Project, arguments: argparse.Namespace) -> int:
     title(f"{mapped.rows} of {raw.rows} events are mapped", aside=True)
     for name, count in mapped.details["not_converted"].items():
         say("!", "", f"{count} values do not fit {name} and would be left out", aside=True)
+    for sentence in dropped_sentences(mapped):
+        say("!", "", sentence, aside=True)
     for reason, count in mapped.details["reasons"].items():
         say("!", "", f"{count} events would be quarantined: {reason}", aside=True)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -170,8 +170,12 @@ def _sentence(path: Path, lines: _Lines, fault: dict[str, Any]) -> str:
 
 def _known_keys(at: tuple[str | int, ...]) -> list[str]:
     model: type[BaseModel] = Pipeline
-    for part in at:
-        annotation = model.model_fields[str(part)].annotation
+    parts = iter(at)
+    for part in parts:
+        annotation: Any = model.model_fields[str(part)].annotation
+        if get_origin(annotation) is dict:  # of sections by a name of the customer's
+            next(parts, None)
+            annotation = next(iter(get_args(get_args(annotation)[1])), None)
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         model = annotation

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from include.config.cron import cron
+from include.config.identities import Identities, IdentityPlaceholders
 
 
 class _Section(BaseModel):
@@ -187,7 +188,8 @@ class Pipeline(_Section):
     aep: AepTarget
     mapping: str
     unmapped: Literal["keep", "drop", "fail"] = "keep"
-    identities: dict[str, str] = Field(min_length=1)
+    identities: Identities
+    identity_placeholders: IdentityPlaceholders = IdentityPlaceholders()
     quality: Quality = Quality()
     verify: Verify = Verify()
     retention: Retention = Retention()
@@ -217,6 +219,16 @@ class Pipeline(_Section):
         return "retention" in self.model_fields_set
 
     @property
+    def namespaces(self) -> dict[str, str]:
+        """The namespace code of each identity, by its name in the pipeline file."""
+        return {name: source.namespace for name, source in self.identities.items()}
+
+    @property
+    def identity_properties(self) -> tuple[str, ...]:
+        """Properties that are identities as they are; a computed one is not what its property's field holds."""
+        return tuple(name for name, source in self.identities.items() if source.value is None)
+
+    @property
     def dag_id(self) -> str:
         """The DAG that carries the pipeline."""
         return f"mixpanel_to_aep_{self.name.replace('-', '_')}"
@@ -240,19 +252,18 @@ class Pipeline(_Section):
     @model_validator(mode="after")
     def _known_primary_identity(self) -> Self:
         name = self.aep.primary_identity
-        if name is not None and name not in self.identities:
+        if name is None:
+            return self
+        if name not in self.identities:
             raise ValueError(
                 f"aep.primary_identity {name!r} is not one of identities: {', '.join(self.identities)}"
             )
+        if name not in self.identity_properties:
+            raise ValueError(
+                f"aep.primary_identity {name!r} is a computed identity, which no field of the schema holds; name one "
+                "that is a property"
+            )
         return self
-
-    @field_validator("identities")
-    @classmethod
-    def _namespace_codes(cls, value: dict[str, str]) -> dict[str, str]:
-        for code in value.values():
-            if not re.fullmatch(r"[A-Za-z0-9]+", code):
-                raise ValueError(f"namespace code {code!r} may hold only letters and digits")
-        return value
 
     @field_validator("mapping")
     @classmethod

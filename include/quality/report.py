@@ -39,6 +39,8 @@ class Report:
     broken: list[str] = field(default_factory=list)
     """What makes the partition as a whole red."""
     warnings: dict[str, int] = field(default_factory=dict)
+    dropped_identities: dict[str, int] = field(default_factory=dict)
+    """Values that are not identities, by ``<namespace>: <reason>``."""
     unmapped: dict[str, int] = field(default_factory=dict)
     """Events by property that no mapping names."""
     base: str = ""

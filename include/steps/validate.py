@@ -16,6 +16,7 @@ from include.quality.report import Report, render
 from include.steps.day_rows import DayRows, RowFile
 from include.steps.partition_validator import PartitionValidator
 from include.steps.previous_days import events_before, events_of
+from include.steps.transform.dropped import dropped_by_reason
 from include.steps.valid_base import ValidBase, warning_records
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.lines import REASONS
@@ -176,6 +177,7 @@ def _publish_report(
             base=base.digest if base is not None else "",
             checked=sum(file.rows for file in mapped.files) if base is not None else mapped.rows,
             not_converted=mapped.details["not_converted"],
+            dropped_identities=dropped_by_reason(mapped),
             unmapped=dict(islice(mapped.details.get("unmapped", {}).items(), 30)),
             expectations=[
                 (spec.name, spec.sentence, spec.severity, validator.failed[number])

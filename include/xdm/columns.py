@@ -11,26 +11,26 @@ import msgspec
 
 from include.xdm.assemble import Part, assembly
 from include.xdm.compile import CompiledMapping, Leaf
-from include.xdm.convert.column import ColumnConverter, Failure
+from include.xdm.convert.column import Failure
 from include.xdm.convert.values import Value, parse_text
 from include.xdm.functions.arrow import on_row
 from include.xdm.functions.values import json_text
-from include.xdm.schema import Kind, XdmField
+from include.xdm.identity_columns import reasons_of, texts_of
 from include.xdm.shape_writer import sparse_objects
 from include.xdm.shapes import Properties, Shape, encode, encode_lines
 from include.xdm.sources import Sources, is_present
 
 _NOTHING = (b"null", b'""')
 _MOST_SHAPES = 10_000
-_TEXT = ColumnConverter(XdmField((), Kind.STRING, {}))
 
 
 @dataclass
 class Columns:
     """The columns of some events, all of one length.
 
-    ``fields``: by name (``CompiledMapping.columns`` and ``identity_columns``) the converted values; ``failed``: by row the
-    codes (``code_of``) of what did not convert. ``inputs``: by name what the expressions read. ``unmapped``: JSON texts.
+    ``fields``: by name of the spill (``CompiledMapping.columns`` and ``identity_columns``) the converted values, and what
+    the identities are; ``failed``: by row the codes (``code_of``) of what did not convert. ``inputs``: by name what the
+    expressions read. ``unmapped``: JSON texts.
     """
 
     fields: dict[str, Any]
@@ -81,10 +81,18 @@ class ColumnBuilder:
                 failed.setdefault(failure.row, []).append(code_of(leaf.number, inexact=failure.inexact))
             self._put_back(leaf, made[name], back)
         fields = {name: each.array for name, each in made.items()}
-        for (source, _), name in zip(compiled.identities, compiled.identity_columns, strict=True):
-            if name not in fields:
-                fields[name], _ = _TEXT.from_values(sources.property(source))
+        self._add_identities(fields, sources)
         return Columns(fields, failed, self._inputs(sources), self._unmapped(properties, back))
+
+    def _add_identities(self, fields: dict[str, Any], sources: Sources) -> None:
+        """Adds the texts of identities that are properties, where no leaf has them, and why some are dropped."""
+        for n, name in self.compiled.identity_columns.items():
+            values = sources.property(str(self.compiled.identities[n].property))
+            if name in fields:
+                fields[f"d{n}"] = reasons_of(values)
+            else:
+                found = texts_of(values)
+                fields |= {name: found.texts, f"d{n}": found.reasons}
 
     def _leaf(self, leaf: Leaf, sources: Sources) -> _Made:
         if leaf.property is not None and leaf.property not in sources:

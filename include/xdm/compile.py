@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from include.xdm.assemble import Part, part_of
 from include.xdm.convert.column import ColumnConverter
+from include.xdm.identity_inputs import CompiledIdentity
 from include.xdm.language.paths import Path
 from include.xdm.schema import Kind, XdmField
 
 if TYPE_CHECKING:  # the other processes of a step, which start sooner without, are sent what is compiled
     from include.xdm.computed import CompiledExpressions
+    from include.xdm.identity_bind import BoundIdentity
+    from include.xdm.language.check import Typed
     from include.xdm.mapping import FieldMapping, MappingSet
 
 PROPERTIES: Path = ("properties",)
@@ -51,7 +54,7 @@ class CompiledMapping:
 
     ``leaves``: read from an event's properties; ``constants``; ``computed``: given by ``expressions``.
     ``whole``: properties that a mapping takes whole, so that they are not kept as unmapped, each with the leaves that may
-    put it back. ``identities``: property names and namespace codes, in the pipeline file's order.
+    put it back. ``identities``: in the pipeline file's order.
     """
 
     leaves: tuple[Leaf, ...]
@@ -59,7 +62,7 @@ class CompiledMapping:
     computed: tuple[Leaf, ...]
     expressions: CompiledExpressions | None
     whole: Mapping[str, tuple[tuple[int, int], ...]]
-    identities: tuple[tuple[str, str], ...]
+    identities: tuple[CompiledIdentity, ...]
     unmapped: tuple[str, ...] | None
     tops: tuple[str, ...]
     """The first names of all destinations, in the mapping set's order."""
@@ -77,14 +80,15 @@ class CompiledMapping:
         }
 
     @cached_property
-    def identity_columns(self) -> tuple[str, ...]:
-        """By identity the name of the spilled column of its texts: that of a leaf, if there is one."""
+    def identity_columns(self) -> dict[int, str]:
+        """By identity that is a property the name of the spilled column of its texts: that of a leaf, if there is one."""
         texts = {
             leaf.property: self.columns[leaf.number]
             for leaf in self.leaves
             if leaf.converter.field.kind is Kind.STRING
         }
-        return tuple(texts.get(name, f"i{n}") for n, (name, _) in enumerate(self.identities))
+        names = {n: each.property for n, each in enumerate(self.identities) if each.property is not None}
+        return {n: texts.get(name, f"i{n}") for n, name in names.items()}
 
     @cached_property
     def read_properties(self) -> tuple[str, ...]:
@@ -93,7 +97,7 @@ class CompiledMapping:
         paths += [path for leaf in self.leaves for part in leaf.parts for path in part.candidates]
         paths += self.expressions.paths if self.expressions else ()
         names = [str(path[1]) for path in paths if path[0] == "properties" and len(path) > 1]
-        names += [name for name, _ in self.identities]
+        names += [identity.property for identity in self.identities if identity.property is not None]
         return tuple(name for name in dict.fromkeys(names) if name not in self.whole)
 
     @cached_property
@@ -110,17 +114,16 @@ class CompiledMapping:
 
 
 def compile_mapping(
-    mapping: MappingSet, identities: Mapping[str, str], now: str = "1970-01-01T00:00:00Z"
+    mapping: MappingSet, identities: Sequence[BoundIdentity], now: str = "1970-01-01T00:00:00Z"
 ) -> CompiledMapping:
-    """Compile a mapping set; ``identities`` maps property names to namespace codes.
-
-    ``now`` is what the function ``now()`` gives, ISO 8601.
-    """
+    """Compile a mapping set and the identities of its pipeline. ``now`` is what the function ``now()`` gives, ISO 8601."""
     made = {n: _leaf(n, m) for n, m in enumerate(mapping.mappings)}
     from include.xdm.computed import compile_expressions
 
     by_sql = [n for n, m in enumerate(mapping.mappings) if _needs_sql(m)]
-    expressions = compile_expressions({n: mapping.mappings[n] for n in by_sql}, now) if by_sql else None
+    compiled, of_identities = _identities(identities, len(made))
+    computed = {**{n: mapping.mappings[n] for n in by_sql}, **of_identities}
+    expressions = compile_expressions(computed, now, typed=frozenset(of_identities)) if computed else None
     leaves = tuple(leaf for n, leaf in made.items() if n not in by_sql and leaf.kind != "STATIC")
     return CompiledMapping(
         leaves=leaves,
@@ -128,13 +131,39 @@ def compile_mapping(
         computed=tuple(made[n] for n in by_sql),
         expressions=expressions,
         whole=_whole(leaves),
-        identities=tuple(identities.items()),
+        identities=compiled,
         unmapped=mapping.unmapped,
         tops=tuple(
             dict.fromkeys([m.destination[0] for m in mapping.mappings] + list((mapping.unmapped or ())[:1]))
         ),
         primary_in_map=mapping.primary is None,
     )
+
+
+def _identities(
+    identities: Sequence[BoundIdentity], first: int
+) -> tuple[tuple[CompiledIdentity, ...], dict[int, FieldMapping]]:
+    """The identities, and their expressions, numbered from ``first``."""
+    from include.xdm.mapping import FieldMapping
+
+    expressions: dict[int, FieldMapping] = {}
+
+    def numbered(typed: Typed) -> int:
+        number = first + len(expressions)
+        text = XdmField(("identityMap",), Kind.STRING, {})
+        expressions[number] = FieldMapping("EXPRESSION", text.path, text, expression=typed)
+        return number
+
+    compiled = tuple(
+        CompiledIdentity(
+            identity.rules,
+            identity.name if identity.value is None else None,
+            None if identity.value is None else numbered(identity.value),
+            identity.state if isinstance(identity.state, str) else numbered(identity.state),
+        )
+        for identity in identities
+    )
+    return compiled, expressions
 
 
 def _needs_sql(mapping: FieldMapping) -> bool:

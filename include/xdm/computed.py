@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from include.xdm.assemble import Part, assembly, part_of
@@ -23,8 +23,8 @@ from include.xdm.schema import Kind
 class CompiledExpressions:
     """A query over ``events(_id, row, event, properties, ...)``, and the columns that it reads.
 
-    ``select`` gives ``row`` and for each number of ``numbers`` a text ``s<number>`` and a boolean ``x<number>``, whether
-    the transform failed. ``inputs`` and ``raw_inputs``: by path a column of the JSON text that is there, or null;
+    ``select`` gives ``row`` and for each number of ``numbers`` a text ``s<number>``, of an identity a JSON text, and a
+    boolean ``x<number>``, whether the transform failed. ``inputs`` and ``raw_inputs``: by path a column of the JSON text that is there, or null;
     in ``inputs`` numbers are written as DuckDB writes them. ``exists``: by path a boolean column.
     ``names`` and ``assemblies``: the functions that the query calls.
     """
@@ -56,9 +56,14 @@ class CompiledExpressions:
         return [*named.values(), *(assembly(number, parts) for number, parts in self.assemblies)]
 
 
-def compile_expressions(mappings: Mapping[int, FieldMapping], now: str) -> CompiledExpressions:
-    """Compile the expressions of mappings, by number, to one query. ``now``: ISO 8601."""
-    computed = Computed(mappings, now)
+def compile_expressions(
+    mappings: Mapping[int, FieldMapping], now: str, typed: Collection[int] = ()
+) -> CompiledExpressions:
+    """Compile the expressions of mappings, by number, to one query.
+
+    ``now``: ISO 8601. ``typed``: numbers whose results keep their type, as JSON texts.
+    """
+    computed = Computed(mappings, now, typed)
     select = "events"
     texts = [f"{computed.text(n)} AS s{n}" for n in mappings]
     for layer in (*computed.layers, texts):
@@ -79,7 +84,7 @@ def compile_expressions(mappings: Mapping[int, FieldMapping], now: str) -> Compi
 class Computed:
     """``layers``: the columns, in the order in which they can be read; ``functions``: what they call."""
 
-    def __init__(self, mappings: Mapping[int, FieldMapping], now: str) -> None:
+    def __init__(self, mappings: Mapping[int, FieldMapping], now: str, typed: Collection[int] = ()) -> None:
         self.inputs: dict[Path, str] = {}
         self.raw_inputs: dict[Path, str] = {}
         self.exists: dict[Path, str] = {}
@@ -87,6 +92,7 @@ class Computed:
         self.assemblies: list[tuple[int, tuple[Part, ...]]] = []
         self._expressions = Expressions(self._attribute, self._exists, write_moment(parse_moment(now)))
         self._fields = {n: m.field for n, m in mappings.items()}
+        self._typed = typed
         last: list[str] = []
         for n, m in mappings.items():
             if m.expression:
@@ -104,7 +110,7 @@ class Computed:
     def text(self, n: int) -> str:
         """SQL for the text of leaf ``n``, null where it failed."""
         cell = self.cells[n]
-        text, kind = text_of(cell), self._fields[n].kind
+        text, kind = as_json(cell) if n in self._typed else text_of(cell), self._fields[n].kind
         if kind is Kind.DATE and cell.type is Type.DATE:
             text = f"left({text}, 10)"
         if self._is_milliseconds(n, cell):

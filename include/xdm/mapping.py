@@ -81,7 +81,8 @@ class MappingSet:
 def bind_for(pipeline: Pipeline, rows: Sequence[Mapping[str, Any]], schema: XdmSchema) -> MappingSet:
     """Check a pipeline's mappings against the schema, as ``bind`` does, with what the pipeline builds itself."""
     source = pipeline.mixpanel
-    rules = BuiltRules(pipeline.identities, source.time_is == "project_local", source.time_in_ms)
+    identities = {name: pipeline.namespaces[name] for name in pipeline.identity_properties}
+    rules = BuiltRules(identities, source.time_is == "project_local", source.time_in_ms)
     keep = pipeline.unmapped == "keep"
     return bind(pipeline.mapping, rows, schema, keep_unmapped=keep, built=rules)
 

@@ -28,11 +28,16 @@ SOURCE_TYPES = {
 }
 
 
-def read_mapping_file(name: str, folder: Path | None = None) -> list[dict[str, Any]]:
+def read_mapping_file(
+    name: str, folder: Path | None = None, *, within: tuple[str, ...] = ()
+) -> list[dict[str, Any]]:
     """The mappings of a file, each with ``sourceType``, ``source`` and ``destination``.
 
+    Those of the files that it includes come first, without those whose destination a later file or the file itself
+    fills. ``within``: the files that include this one.
+
     Raises:
-        ConfigError: there is no such file, or it is no mapping set.
+        ConfigError: there is no such file, it is no mapping set, or it includes itself.
     """
     path = (folder or MAPPINGS) / name
     if not path.is_file():
@@ -47,7 +52,30 @@ def read_mapping_file(name: str, folder: Path | None = None) -> list[dict[str, A
         raise ConfigError(
             f"{name} holds no list of mappings.", 'Expected {"mappings": [{"sourceType": …}, …]}.'
         )
-    return [_current(row) for row in rows]
+    made: list[dict[str, Any]] = []
+    for included in _included(name, data, within):
+        made = _over(made, read_mapping_file(included, folder, within=(*within, name)))
+    return _over(made, [_current(row) for row in rows])
+
+
+def _over(before: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The mappings of both, of one destination the later one; two of one file are for ``bind`` to refuse."""
+    filled = {row["destination"] for row in rows if isinstance(row["destination"], str)}
+    return [*(row for row in before if row["destination"] not in filled), *rows]
+
+
+def _included(name: str, data: Any, within: tuple[str, ...]) -> list[str]:
+    included = data.get("include", []) if isinstance(data, dict) else []
+    if not isinstance(included, list) or not all(
+        isinstance(each, str) and Path(each).name == each for each in included
+    ):
+        raise ConfigError(
+            f"{name} has an include that is not a list of names of mapping files.",
+            'Write "include": ["web.json"]; the files are in include/pipelines/mappings.',
+        )
+    if twice := next((each for each in included if each in (*within, name)), None):
+        raise ConfigError(f"{name} includes {twice}, which includes it.", "Remove one of the two.")
+    return included
 
 
 def _current(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import requests
 
 from include.aep.ownership import PIPELINE_TAG, SOURCE_TAG
 from include.aep.setup import SetupResult, setup_pipeline
+from include.config.identities import IdentitySource
 from include.config.model import Pipeline
 from include.errors import AnotherPipeline, AnotherSource, BadManifest, ForeignLake, Terminal
 from include.lake.lake import Lake
@@ -104,7 +105,13 @@ def test_setup_with_another_lake_changes_nothing(
         if other.url.endswith("foreign"):
             ensure_lake_id(other)
         with pytest.raises(ForeignLake, match=f"but the lake {other.url} has"):
-            setup(carrier, other, PIPELINE.model_copy(update={"identities": {"$device_id": "NewOne"}}))
+            setup(
+                carrier,
+                other,
+                PIPELINE.model_copy(
+                    update={"identities": {"$device_id": IdentitySource(namespace="NewOne")}}
+                ),
+            )
     assert changes_of(url) == before
     assert read_lake_id(Lake(f"file://{tmp_path}/empty")) is None, "setup gives a lost lake no new id"
 

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from include.aep.batches import Batches
+from include.config.identities import IdentitySource
 from include.demo.evidence import Comparison, Sandbox
 from include.errors import BatchFailed, Terminal
 from include.lake.lake import Lake
@@ -143,7 +144,10 @@ def test_rows_that_a_corrected_mapping_lets_through_are_appended(late: Late) -> 
     quality = late.pipeline.quality.model_copy(
         update={"severity": {"identity": "critical"}, "max_quarantined": 1.0}
     )
-    only_devices = {"quality": quality, "identities": {"$device_id": "MixpanelDevice"}}
+    only_devices = {
+        "quality": quality,
+        "identities": {"$device_id": IdentitySource(namespace="MixpanelDevice")},
+    }
     late.pipeline = late.pipeline.model_copy(update=only_devices)
     strict = late.load("one")
     late.pipeline = PIPELINES["hostile"]

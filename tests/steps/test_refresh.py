@@ -13,6 +13,7 @@ from hypothesis import event as note
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.steps.transform.dropped import dropped_sentences
 from tests.making import NOON, event, line
 from tests.refreshing import (
     Refreshed,
@@ -52,6 +53,8 @@ def made(
         properties |= {"color": "red", "size": content}
     elif kind == "another day":
         properties |= {"time": NOON + 86_400}
+    elif kind == "placeholders":
+        properties |= {"$user_id": "undefined", "$city": [["a"], "null", True][content % 3]}
     elif kind == "processed nowhere":
         properties |= {"mp_processing_time_ms": None}
     body = line(event(name, **properties))
@@ -60,7 +63,7 @@ def made(
 
 KINDS = (
     "plain", "merged", "merged without before", "anonymous", "not converted", "unmapped", "another day", "broken",
-    "processed nowhere",
+    "processed nowhere", "placeholders",
 )  # fmt: skip
 LINES = st.builds(
     made,
@@ -123,6 +126,14 @@ DECIDED: dict[str, tuple[list[bytes], list[bytes]]] = {
         [*DAY, made(8, kind="anonymous")] * 2,
         [*DAY, made(9, kind="anonymous")] * 2,
     ),
+    "values that are not identities": (
+        [*DAY, made(8, kind="placeholders"), made(10, content=1, kind="placeholders")],
+        [*DAY, made(10, content=1, kind="placeholders"), made(9, content=2, kind="placeholders")],
+    ),
+    "a row whose values are not identities is beaten": (
+        [*DAY, made(8, kind="placeholders")],
+        [*DAY, made(8, kind="placeholders"), made(8, processed=5, content=1, kind="placeholders")],
+    ),
     "every event goes": (DAY, [made(20)]),
     "a day that had no events": ([made(kind="broken")], DAY),
 }
@@ -142,6 +153,44 @@ def test_what_a_few_lines_change_is_read_off_them_alone(tmp_path: Path, case: st
     assert raw.delta is not None
     assert (found.delta is not None) == (case in DECIDED)
     require_same_mapping(*routes, found, expected)
+
+
+NAMED = {"MixpanelUser": {"placeholder": 2}, "MixpanelCity": {"blocked": 1, "wrong_type": 1}}
+
+
+def test_what_a_removed_line_dropped_is_counted_no_more_and_the_report_shows_what_is_left(
+    tmp_path: Path,
+) -> None:
+    route = Refreshed(tmp_path, True)
+    first, second = DECIDED["values that are not identities"]
+    route.valid(route.mapped(first)[1])
+    _, found = route.mapped(second)
+    valid = route.valid(found)
+    assert found.delta is not None
+    assert valid.delta is not None
+    assert (found.details["dropped_identities"], found.counts["dropped_identities"]) == (NAMED, 4)
+    assert "at_most" not in found.details
+    report = (route.place.lake.read(valid.details["report"]) or b"").decode()
+    assert '<td>MixpanelUser: placeholder</td><td class="n">2</td>' in report
+
+
+def test_what_the_expression_of_a_removed_line_dropped_may_be_counted_still(tmp_path: Path) -> None:
+    """Removed lines are not evaluated."""
+    computed = {
+        "$user_id": "MixpanelUser",
+        "city": {"namespace": "MixpanelCity", "value": "lower(properties.$city)"},
+    }
+    routes = [Refreshed(tmp_path / name, name == "delta", identities=computed) for name in ("delta", "whole")]
+    first, second = DECIDED["values that are not identities"]
+    for route in routes:
+        route.mapped([*first, made(7, content=1, kind="placeholders")])
+    (_, found), (_, expected) = (route.mapped(second) for route in routes)
+    assert found.delta is not None
+    assert found.details["at_most"] == ["dropped_identities"]
+    require_same_mapping(*routes, found, expected)
+    city = [each.details["dropped_identities"]["MixpanelCity"]["blocked"] for each in (found, expected)]
+    assert city == [2, 1]
+    assert "at most 2 values are not identities of MixpanelCity: blocked" in dropped_sentences(found)
 
 
 ACTIVE = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12)

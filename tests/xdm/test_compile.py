@@ -34,6 +34,7 @@ from tests.making import (
     row,
     schema,
 )
+from tests.making import identities as bound
 from tests.mapping_rows import mapped_rows
 
 pytestmark = pytest.mark.unit
@@ -54,11 +55,11 @@ def mapped(
     xdm: XdmSchema,
     rows: list[dict[str, str]],
     *lines: bytes,
-    identities: dict[str, str] | None = None,
+    identities: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """The rows that a mapping set makes of lines; each with ``it``: the tenant's fields, unmapped JSON read."""
     mapping = bind("test.json", rows, xdm, keep_unmapped=True)
-    compiled = compile_mapping(mapping, identities or IDENTITIES)
+    compiled = compile_mapping(mapping, bound(**(identities or IDENTITIES)))
     made = mapped_rows(db, compiled, lines, sorted(BASE))
     assert len(made) == len(lines)
     for made_row in made:
@@ -298,7 +299,7 @@ def test_a_property_may_be_called_anything(db: Any) -> None:
     assert (second["it"], json.loads(second["unmapped"])) == ({}, dict.fromkeys(ODD_NAMES, "seven"))
 
 
-def identity_map(db: Any, identities: dict[str, str] | None = None, **properties: Any) -> Any:
+def identity_map(db: Any, identities: dict[str, Any] | None = None, **properties: Any) -> Any:
     made = mapped(db, schema(), [], line(event(**{"$user_id": None, **properties})), identities=identities)
     return made[0]["identityMap"]
 

@@ -6,12 +6,17 @@ import pickle
 import time
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 
+from include.config.identities import IdentityPlaceholders
 from include.steps.transform.spill import spill_schema
 from include.xdm.columns import ColumnBuilder
 from include.xdm.compile import CompiledMapping, compile_mapping
+from include.xdm.convert.column import decode_values
+from include.xdm.identity_columns import judged, texts_of
+from include.xdm.identity_rules import identity_rules
 from include.xdm.mapping import bind
 from include.xdm.schema import XdmSchema
 from tests.making import (
@@ -23,6 +28,7 @@ from tests.making import (
     array_of,
     document,
     event,
+    identities,
     line,
     map_of,
     object_of,
@@ -48,7 +54,9 @@ def wide(fields: int) -> dict[str, Any]:
 
 
 def compiled_of(xdm: XdmSchema, *rows: dict[str, str]) -> CompiledMapping:
-    return compile_mapping(bind("test", list(map(dict, rows)), xdm, keep_unmapped=True), IDENTITIES)
+    return compile_mapping(
+        bind("test", list(map(dict, rows)), xdm, keep_unmapped=True), identities(**IDENTITIES)
+    )
 
 
 def seconds(work: Any) -> float:
@@ -71,8 +79,8 @@ def test_a_hundred_mappings_into_a_large_schema_compile_at_once() -> None:
     rows = [row(f"properties.p{n}", f"group{n % 30}.f{n // 30}") for n in range(100)]
     rows = [{**each, "destination": each["destination"].rsplit("mixpanel.", 1)[-1]} for each in rows]
     mapping = bind("test", rows, xdm, keep_unmapped=True)
-    assert seconds(lambda: compile_mapping(mapping, IDENTITIES)) < 0.2
-    assert len(pickle.dumps(compile_mapping(mapping, IDENTITIES))) < MOST_BYTES
+    assert seconds(lambda: compile_mapping(mapping, identities(**IDENTITIES))) < 0.2
+    assert len(pickle.dumps(compile_mapping(mapping, identities(**IDENTITIES)))) < MOST_BYTES
 
 
 ITEM_ROWS = [
@@ -168,3 +176,14 @@ def test_digits_stay_as_they_came(digits: str) -> None:
     assert (inside["text"], inside["texts"]) == (digits, [digits])
     assert f'"d":{digits}' in inside["unmapped"]
     assert made[0]["failed"] == ["_acme.mixpanel.date"]
+
+
+def test_the_rules_of_identities_cost_less_than_reading_their_values() -> None:
+    """A column at a time: 20,000 different identities, half of them with Mixpanel's prefix."""
+    column = [
+        msgspec.Raw(f'"{"$device:" * (n % 2)}{n * 7919:032x}-26011f51"'.encode()) for n in range(20_000)
+    ]
+    rules = identity_rules("MixpanelDevice", IdentityPlaceholders())
+    texts = texts_of(decode_values(column))
+    assert judged(texts, rules).texts.null_count == 0
+    assert seconds(lambda: judged(texts, rules)) < 2 * seconds(lambda: texts_of(decode_values(column)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from include.errors import ConfigError
 from include.xdm.built import BuiltRules
 from include.xdm.language.paths import parse_path
 from include.xdm.mapping import bind
-from include.xdm.mapping_file import read_mapping_file
+from include.xdm.mapping_file import MAPPINGS, read_mapping_file
 from include.xdm.schema import XdmSchema
 from tests.making import (
     BOOLEAN,
@@ -276,7 +277,41 @@ def test_a_mapping_file_that_is_not_there_is_named() -> None:
         read_mapping_file("none.json")
 
 
-@pytest.mark.parametrize("name", ["shop.json", "adobe-tutorial.json", "mixpanel-defaults.json"])
+def written(folder: Path, **files: Any) -> Path:
+    for name, body in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(body))
+    return folder
+
+
+def test_a_file_includes_others_and_its_own_mappings_win(tmp_path: Path) -> None:
+    one = {"mappings": [row("event", "a"), row("event", "b"), row("event", "c")]}
+    two = [row("properties.x", "b")]
+    both = {"include": ["one.json", "two.json"], "mappings": [row("properties.y", "c")]}
+    found = read_mapping_file("both.json", written(tmp_path, one=one, two=two, both=both))
+    assert [(each["source"], each["destination"][-1]) for each in found] == [
+        ("event", "a"), ("properties.x", "b"), ("properties.y", "c"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("include", "sentence"),
+    [
+        (["m.json"], r"m\.json includes m\.json, which includes it"),
+        (["back.json"], r"back\.json includes m\.json, which includes it"),
+        (["none.json"], r"There is no mapping file none\.json"),
+        ("web.json", r"m\.json has an include that is not a list"),
+        ([5], r"m\.json has an include that is not a list"),
+        (["../web.json"], r"m\.json has an include that is not a list"),
+    ],
+)
+def test_an_include_that_is_wrong_is_named(tmp_path: Path, include: Any, sentence: str) -> None:
+    back = {"include": ["m.json"], "mappings": []}
+    written(tmp_path, m={"include": include, "mappings": []}, back=back)
+    with pytest.raises(ConfigError, match=sentence):
+        read_mapping_file("m.json", tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in MAPPINGS.glob("*.json")))
 def test_every_mapping_file_that_ships_can_be_read(name: str) -> None:
     assert read_mapping_file(name)
 

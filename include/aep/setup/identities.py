@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from include.errors import SchemaError
 from include.xdm.destinations import Names
@@ -17,9 +17,9 @@ def pointer_of(names: Names) -> str:
 
 
 def identity_fields(
-    bound: MappingSet, identities: Mapping[str, str], marked: Mapping[Names, str]
+    bound: MappingSet, identities: Iterable[str], marked: Mapping[Names, str]
 ) -> dict[str, Names]:
-    """Return the field of each identity that is mapped to one, by property; ``marked`` are the schema's identities.
+    """Return the field of each identity that is mapped to one, by property (a computed one is in none); ``marked`` are the schema's identities.
 
     Of several fields one that is marked comes first, then the order of the mapping set.
 

@@ -20,14 +20,16 @@ def new_namespaces(state: AepState, wanted: Wanted) -> Iterator[CreateNamespace]
         ConfigError: AEP has one of nearly the same code, and ``aep.new_namespaces`` does not name the new one.
     """
     seen = set(state.namespaces)
-    for source, code in wanted.pipeline.identities.items():
+    for source, code in wanted.pipeline.namespaces.items():
         if code in seen:
             continue
         near = _near(code, state)
         if near is not None and code not in wanted.pipeline.aep.new_namespaces:
+            is_plain = source in wanted.pipeline.identity_properties
+            written = near if is_plain else f"{{namespace: {near}, …}}"
             raise ConfigError(
                 f"AEP has no identity namespace {code!r}, but it has {near!r}; a namespace can never be deleted.",
-                f"Write identities: {{{source}: {near}}}; or, where a new one is meant, aep.new_namespaces: [{code}].",
+                f"Write identities: {{{source}: {written}}}; or, where a new one is meant, aep.new_namespaces: [{code}].",
             )
         seen.add(code)
         yield CreateNamespace(

@@ -75,7 +75,7 @@ def plan_setup(state: AepState, wanted: Wanted, tags: Mapping[str, str] | None =
     schema.require_event()
     bound = bind_for(wanted.pipeline, wanted.rows, schema)
     marked = {names_of(descriptor): namespace_of(descriptor) for descriptor in state.identities}
-    fields = identity_fields(bound, wanted.pipeline.identities, marked)
+    fields = identity_fields(bound, wanted.pipeline.identity_properties, marked)
     profile = plan_profile(state, wanted, fields, has_map=IDENTITY_MAP in {*state.references, *parts})
     if profile.use is not None:
         schema = schema.for_profile(profile.use)

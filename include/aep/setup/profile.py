@@ -98,7 +98,7 @@ def _use(
     if state.primary is not None:
         return ProfileUse(names_of(state.primary), namespace_of(state.primary))
     if primary is not None:
-        return ProfileUse(fields[primary], wanted.pipeline.identities[primary])
+        return ProfileUse(fields[primary], wanted.pipeline.namespaces[primary])
     if has_map:
         return ProfileUse()
     schema = wanted.pipeline.aep.schema_name

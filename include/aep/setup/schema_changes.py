@@ -89,7 +89,7 @@ def identity_changes(
         if names in taken:
             continue
         taken.add(names)
-        code, pointer = wanted.pipeline.identities[source], pointer_of(names)
+        code, pointer = wanted.pipeline.namespaces[source], pointer_of(names)
         primary = source == profile.primary
         kind = "primary identity" if primary else "identity"
         yield made.MarkIdentity(
@@ -115,7 +115,7 @@ def namespace_notes(
 ) -> Iterator[str]:
     """Yield a sentence for each field that stays an identity of another namespace."""
     for source, names in fields.items():
-        code = wanted.pipeline.identities[source]
+        code = wanted.pipeline.namespaces[source]
         if names in marked and marked[names] != code and not marked[names].isdecimal():
             yield (
                 f"Field {pointer_of(names)} of schema {wanted.pipeline.aep.schema_name!r} stays an identity of namespace "

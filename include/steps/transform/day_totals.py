@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from include.lake.manifest import Manifest
 from include.steps.transform import day
+from include.steps.transform.dropped import by_namespace, counted
 from include.steps.transform.job import Job
 from include.steps.transform.names import NameCounter
 from include.steps.transform.parts import WrittenPart
@@ -18,7 +19,8 @@ from include.steps.transform.superseded import Superseded
 MOST_PROPERTIES = 500
 """Names of unmapped properties that a manifest counts one by one."""
 _OF_ALL_ROWS = {
-    "exported", "not_events", "mapped", "duplicates", "twins", "quarantined", "warnings", "compacted_by_day",
+    "exported", "not_events", "mapped", "duplicates", "twins", "quarantined", "warnings", "dropped_identities",
+    "compacted_by_day",
 }  # fmt: skip
 """Counts that are computed for the day; all others are of its lines."""
 
@@ -47,6 +49,7 @@ class DayTotals:
         lines.update(self.added.counts)
         quarantined = self._reasons.total()
         compacted += before.get("compacted_by_day", 0)
+        dropped = self._dropped.total()
         return {
             **self.raw.counts,
             "mapped": rows,
@@ -54,6 +57,7 @@ class DayTotals:
             "twins": before.get("twins", 0) + self.superseded.twins,
             "quarantined": quarantined,
             "warnings": self._not_converted("not_converted").total(),
+            **({"dropped_identities": dropped} if dropped else {}),
             **dict(sorted((+lines).items())),
             **({"compacted_by_day": compacted} if compacted else {}),
         }
@@ -63,11 +67,13 @@ class DayTotals:
 
         ``at_most``: counts of which it is not known whether some superseded row is still in them.
         """
+        at_most = [*self._at_most()]
         return {
             **{
                 name: dict(sorted(self._not_converted(name).items())) for name in ("not_converted", "inexact")
             },
-            **({"at_most": ["not_converted"]} if self._is_at_most else {}),
+            "dropped_identities": by_namespace(self._dropped),
+            **({"at_most": at_most} if at_most else {}),
             **self._names(),
             "reasons": dict(sorted(self._reasons.items())),
         }
@@ -87,11 +93,26 @@ class DayTotals:
         return +total
 
     @property
-    def _is_at_most(self) -> bool:
-        """Whether some superseded row may have had values that did not convert, which are still counted."""
-        computed = {leaf.name for leaf in self.job.compiled.computed}
-        before = self.base.details["not_converted"].keys()
-        return bool(self.superseded.unknown and before) or bool(self.superseded.rows and computed & before)
+    def _dropped(self) -> Counter[tuple[str, str]]:
+        total = counted(self.base.details["dropped_identities"])
+        for part in self.written:
+            total.update(part.dropped)
+        total.subtract(self.superseded.dropped)
+        return +total
+
+    def _at_most(self) -> Iterator[str]:
+        """The counts in which some superseded row may still be: its values that did not convert, or dropped identities."""
+        compiled = self.job.compiled
+        computed = {
+            "not_converted": {leaf.name for leaf in compiled.computed},
+            "dropped_identities": {
+                each.rules.namespace for each in compiled.identities if each.property is None
+            },
+        }
+        for name, by_expressions in computed.items():
+            before = self.base.details[name].keys()
+            if (self.superseded.unknown and before) or (self.superseded.rows and by_expressions & before):
+                yield name
 
     def _names(self) -> dict[str, Any]:
         """Events by name and unmapped properties. Of a list that does not have every name, the listed ones are counted."""

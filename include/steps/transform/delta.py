@@ -76,8 +76,7 @@ class DeltaMapping:
         with self._read("removed") as (removed, _), self._read("added") as (added, others):
             check_unmapped(unmapped_counts(added.found.names.most_common(), self.named))
             with self._database() as db:
-                schema = spill_schema(self.job.compiled)
-                superseded = find_superseded(db, events, added.spilled, removed.spilled, schema)
+                superseded = find_superseded(db, events, added.spilled, removed.spilled, self.job.compiled)
                 if superseded is None:
                     return None
                 without = self._superseded_file(db, superseded.rows) if superseded.rows else None

@@ -17,6 +17,8 @@ from include.xdm.aep_parquet import open_parquet
 from include.xdm.columns import code_of
 from include.xdm.compile import CompiledMapping
 from include.xdm.identity import PROCESSING_PROPERTIES
+from include.xdm.identity_inputs import count_dropped, identity_inputs
+from include.xdm.identity_map import identity_map
 
 EVENT_RECORD = [("digest", "<i8"), ("processed", "<i8"), ("lines", "<i4")]
 """The content digest, the moment of processing in ms, and how many lines of the day have the ``_id``."""
@@ -32,7 +34,8 @@ class Part:
 
 @dataclass
 class WrittenPart:
-    """What became of a part. ``failed``: by code (``columns.code_of``) how many rows; ``rejected``: line numbers."""
+    """What became of a part. ``failed``: by code (``columns.code_of``) how many rows; ``dropped``: identities by namespace
+    and reason; ``rejected``: line numbers."""
 
     number: int
     path: Path
@@ -40,6 +43,7 @@ class WrittenPart:
     duplicates: int = 0
     twins: int = 0
     failed: Counter[int] = field(default_factory=Counter)
+    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     rejected: list[int] = field(default_factory=list)
 
 
@@ -114,24 +118,30 @@ class PartWriter:
         kept = []
         for first in range(0, len(order), step):
             rows = piece.take(pa.array(order[first : first + step])).combine_chunks()
-            rows, computed = self._computed(rows, written)
+            rows, found = self._evaluated(rows, written)
             if rows.num_rows:
                 written.failed.update(_codes(rows))
-                groups.add(nested_rows(self._job.compiled, rows, computed))
+                computed = self._computed(found, written)
+                identities = self._identity_map(rows, found, written)
+                groups.add(nested_rows(self._job.compiled, rows, computed, identities))
                 kept.append(rows.select(["content", "processed", "lines", "has_insert_id", "compacted"]))
         return kept
 
-    def _computed(self, rows: Any, written: WrittenPart) -> tuple[Any, dict[int, Any]]:
-        """The rows that their expressions can be evaluated for, and those columns."""
+    def _evaluated(self, rows: Any, written: WrittenPart) -> tuple[Any, Any]:
+        """The rows that their expressions can be evaluated for, and what those give."""
         import pyarrow as pa
 
         if self._evaluator is None:
-            return rows, {}
+            return rows, None
         found, rejected = self._evaluator.evaluate(rows)
         if rejected:
             written.rejected += rows["line"].take(pa.array(rejected)).to_pylist()
             gone = set(rejected)
             rows = rows.take(pa.array([row for row in range(rows.num_rows) if row not in gone], pa.int64()))
+        return rows, found
+
+    def _computed(self, found: Any, written: WrittenPart) -> dict[int, Any]:
+        """By leaf the columns of expressions."""
         made = {}
         for leaf in self._job.compiled.computed if found is not None else ():
             made[leaf.number], failures = leaf.converter.from_values(found[f"s{leaf.number}"].to_pylist())
@@ -139,7 +149,16 @@ class PartWriter:
             fails = found[f"x{leaf.number}"].to_pylist()
             failed.update({row: failed.get(row, False) for row, has_failed in enumerate(fails) if has_failed})
             written.failed.update(code_of(leaf.number, inexact=inexact) for inexact in failed.values())
-        return rows, made
+        return made
+
+    def _identity_map(self, rows: Any, found: Any, written: WrittenPart) -> Any:
+        """The column ``identityMap``."""
+        compiled = self._job.compiled
+        inputs = identity_inputs(compiled.identities, compiled.identity_columns, rows, found)
+        written.dropped += count_dropped(compiled.identities, inputs)
+        return identity_map(
+            compiled.identities, inputs, rows.num_rows, primary_in_map=compiled.primary_in_map
+        )
 
 
 def reads_processing(compiled: CompiledMapping) -> bool:

@@ -39,7 +39,7 @@ def spill_schema(compiled: CompiledMapping) -> Any:
 
     ``line``; ``id``: 32 bytes; ``timestamp`` in ms; ``second`` of the day; ``processed`` in ms; ``content``;
     ``has_insert_id``; ``compacted``; ``failed``: codes of ``columns.code_of``. Then ``c<n>``, the field of leaf n;
-    ``i<n>``, the text of identity n; the inputs of expressions; ``unmapped``.
+    ``i<n>``, the text of identity n, and ``d<n>``, why it is not one by its type; the inputs of expressions; ``unmapped``.
     """
     import pyarrow as pa
 
@@ -49,7 +49,9 @@ def spill_schema(compiled: CompiledMapping) -> Any:
         ("content", number), ("has_insert_id", pa.bool_()), ("compacted", number), ("failed", pa.list_(pa.int32())),
     ]  # fmt: skip
     columns = {compiled.columns[leaf.number]: leaf.converter.type for leaf in compiled.leaves}
-    fields += {**columns, **dict.fromkeys(compiled.identity_columns, pa.string())}.items()
+    for n, name in compiled.identity_columns.items():
+        columns |= {name: pa.string(), f"d{n}": pa.int8()}
+    fields += columns.items()
     if (expressions := compiled.expressions) is not None:
         fields += [
             (name, pa.bool_() if is_boolean else pa.string())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -18,10 +19,12 @@ from include.lake.manifest import Manifest, digest_of, upload_file
 from include.mixpanel.reading import TimeEvidence, require_agreement
 from include.redact import one_line
 from include.steps.export_delta import whole_file
+from include.steps.transform.dropped import by_namespace
 from include.steps.transform.job import Job, Limits
 from include.steps.workspace import DATA_VERSION, Output, Workspace
-from include.xdm.compile import compile_mapping
+from include.xdm.compile import CompiledMapping, compile_mapping
 from include.xdm.identity import RECIPE, RECIPES
+from include.xdm.identity_bind import bind_identities
 from include.xdm.mapping import MappingSet, bind_for
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
@@ -32,14 +35,15 @@ LIMITS = Limits()
 def schema_and_mapping(
     pipeline: Pipeline, aep: AepClient, dataset: Dataset | None = None
 ) -> tuple[XdmSchema, MappingSet]:
-    """The dataset's schema as it is now, and the pipeline's mapping set checked against it.
+    """The dataset's schema as it is now, and the pipeline's mapping set checked against it; identities are checked, too.
 
     ``dataset``: as the catalog shows it; it is looked up where it is not given.
 
     Raises:
         DatasetMissing: the pipeline's dataset is not there.
-        ConfigError: the mapping set does not fit the schema; every fault is reported.
+        ConfigError: the mapping set does not fit the schema, or an identity's expression is wrong; every fault is reported.
     """
+    bind_identities(pipeline.identities, pipeline.identity_placeholders)
     dataset = dataset or aep.catalog.require_dataset(pipeline.aep.dataset)
     schema = dataset_schema(aep, dataset, profile=pipeline.aep.profile)
     rows = read_mapping_file(pipeline.mapping)
@@ -61,8 +65,9 @@ def transform_partition(
 
     ``counts``: ``exported + not_events = duplicates + quarantined + mapped``, and as ``warnings`` how often a column
     was set to null; ``details["not_converted"]`` has them by destination, and ``details["inexact"]`` those of them that
-    are numbers. Limits, where a day meets them: ``merged_without_before`` (see ``Sieve``), and ``compacted_by_day``, the
-    events that Mixpanel may merge into others of their day. ``details["events"]`` is a Parquet file with ``_id`` and
+    are numbers. As ``dropped_identities`` how many values were not identities; the detail has them by namespace and
+    reason (``include.xdm.identity_rules``). Limits, where a day meets them: ``merged_without_before`` (see ``Sieve``),
+    and ``compacted_by_day``, the events that Mixpanel may merge into others of their day. ``details["events"]`` is a Parquet file with ``_id`` and
     ``digest`` (``identity.content_digest``) of every mapped row; None where there are no rows. ``details["partial"]``
     names those of ``by_event`` and ``unmapped`` that do not have every name. Of a delta of an export only the lines that
     differ are mapped, where the output of its base decides the rest (``include.steps.transform.delta``).
@@ -80,7 +85,7 @@ def transform_partition(
         "export": raw.digest,
         "schema": schema.digest,
         "mapping": mapping.digest,
-        "settings": digest_of(pipeline.model_dump(include={"mixpanel", "identities", "unmapped"})),
+        "settings": digest_of(_settings(pipeline)),
         "recipe": str(recipe),
         "data_version": str(DATA_VERSION),
     }
@@ -139,7 +144,7 @@ def _delta(
     from include.steps.transform.delta import DeltaMapping
 
     job = _job(workspace, raw, mapping, recipe, scratch, ())
-    of_base = compile_mapping(mapping, workspace.pipeline.identities, now=_base_of(workspace, raw).created_at)
+    of_base = _compiled(workspace.pipeline, mapping, _base_of(workspace, raw))
     if of_base.expressions != job.compiled.expressions:  # they read the clock: every row is another one today
         return None
     work = DeltaMapping(workspace, raw, base, job, mapping.named_properties, digest)
@@ -166,6 +171,7 @@ def _transformed(
         written = day.second_pass(job, others, found)
     rejected = day.reject(job, found, written)
     not_converted, inexact = day.not_converted(job, written)
+    dropped = sum((part.dropped for part in written), Counter())
     compacted = day.compacted_by_day(job, written)
     folder = workspace.partition.output("transform", digest)
     files, events = day.upload_parts(workspace, folder, job, [part for part in written if part.rows])
@@ -178,6 +184,7 @@ def _transformed(
             "twins": sum(part.twins for part in written),
             "quarantined": found.reasons.total(),
             "warnings": sum(not_converted.values()),
+            **({"dropped_identities": dropped.total()} if dropped else {}),
             **dict(sorted(found.counts.items())),
             **({"compacted_by_day": compacted} if compacted else {}),
         },
@@ -187,10 +194,16 @@ def _transformed(
             "quarantine": _quarantine(workspace, digest, found, rejected, scratch / "quarantine.jsonl.gz"),
             "not_converted": not_converted,
             "inexact": inexact,
+            "dropped_identities": by_namespace(dropped),
             "unmapped": dict(islice(unmapped.items(), MOST_PROPERTIES)),
             **_first_pass_details(found),
         },
     }
+
+
+def _settings(pipeline: Pipeline) -> dict[str, Any]:
+    """What of a pipeline file shapes the rows."""
+    return pipeline.model_dump(include={"mixpanel", "identities", "identity_placeholders", "unmapped"})
 
 
 def _first_pass_details(found: Any) -> dict[str, Any]:
@@ -216,7 +229,7 @@ def _job(
     return Job(
         paths=tuple(paths),
         scratch=scratch,
-        compiled=compile_mapping(mapping, pipeline.identities, now=raw.created_at),
+        compiled=_compiled(pipeline, mapping, raw),
         project_id=int(raw.details["project_id"]),
         day=workspace.partition.day,
         zone=source.zone.key if source.time_is == "project_local" else None,
@@ -227,6 +240,11 @@ def _job(
         rows=raw.rows,
         limits=LIMITS,
     )
+
+
+def _compiled(pipeline: Pipeline, mapping: MappingSet, raw: Manifest) -> CompiledMapping:
+    identities = bind_identities(pipeline.identities, pipeline.identity_placeholders)
+    return compile_mapping(mapping, identities, now=raw.created_at)
 
 
 def _require_recipe(recipe: int) -> None:

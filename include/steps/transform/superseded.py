@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from include.steps.transform.nest import hex_ids
-from include.steps.transform.spill import read_batches, write_batch
+from include.steps.transform.spill import read_batches, spill_schema, write_batch
+from include.xdm.compile import CompiledMapping
+from include.xdm.identity_inputs import count_dropped_properties
 
 _LINES = "(id VARCHAR, processed BIGINT, content BIGINT, has_insert_id BOOLEAN)"
 _ROWS_OF_LINES = """
@@ -44,23 +46,25 @@ class Superseded:
 
     ``twins``: how many duplicates without ``$insert_id`` the day has more than its base.
     ``failed``: counts by code of values of superseded rows that did not convert, as far as they are known: not those of
-    the ``unknown`` rows.
+    the ``unknown`` rows. ``dropped``: likewise by namespace and reason of their identities that are properties.
     """
 
     rows: int
     losers: Any
     twins: int
     failed: Counter[int]
+    dropped: Counter[tuple[str, str]]
     unknown: int
 
 
 def find_superseded(
-    db: Any, events: list[Path], added: list[Path], removed: list[Path], schema: Any
+    db: Any, events: list[Path], added: list[Path], removed: list[Path], compiled: CompiledMapping
 ) -> Superseded | None:
     """Compare spilled rows with the base's list of events; None where that cannot decide which row stays.
 
-    ``schema``: of the spilled rows. ``db``: a DuckDB without tables, in which ``superseded_ids`` is a view afterwards.
+    ``compiled``: what the rows were read for. ``db``: a DuckDB without tables, in which ``superseded_ids`` is a view afterwards.
     """
+    schema = spill_schema(compiled)
     for name, paths in (("added", added), ("removed", removed)):
         db.execute(f"CREATE TEMP TABLE {name} {_LINES}")
         for rows in _spilled(paths, schema):
@@ -78,29 +82,33 @@ def find_superseded(
     db.execute("CREATE TEMP VIEW superseded_ids AS SELECT id AS _id FROM ids WHERE superseded ORDER BY id")
     if _number(db, f"SELECT count(*) FROM ids WHERE {_UNDECIDED}"):
         return None
+    failed, dropped = _known_of_removed(db, removed, compiled)
     twins = "greatest(before - removed + added - 1, 0) - greatest(before - 1, 0)"
     return Superseded(
         rows=_number(db, "SELECT count(*) FROM superseded_ids"),
         losers=_binary(db, "SELECT unhex(id) AS id FROM ids WHERE kept_off"),
         twins=_number(db, f"SELECT coalesce(sum({twins}), 0) FROM ids WHERE NOT has_insert_id"),
-        failed=_failed(db, removed, schema),
+        failed=failed,
+        dropped=dropped,
         unknown=_number(db, f"SELECT count(*) FROM ids WHERE superseded AND NOT ({_ALONE})"),
     )
 
 
-def _failed(db: Any, removed: list[Path], schema: Any) -> Counter[int]:
-    """Failures of removed lines that were the only ones of their ``_id``; which of others count is not known."""
-    import pyarrow.compute as pc
+def _known_of_removed(
+    db: Any, removed: list[Path], compiled: CompiledMapping
+) -> tuple[Counter[int], Counter[tuple[str, str]]]:
+    """Failures and dropped identities of removed lines that were the only ones of their ``_id``.
 
+    Which of others were counted is not known.
+    """
     codes: Counter[int] = Counter()
-    for rows in _spilled(removed, schema):
-        rows = rows.filter(pc.is_valid(rows["failed"]))
-        if not rows.num_rows:
-            continue
-        alone = _among(db, rows, _ALONE)
-        for values in rows.filter(alone)["failed"].to_pylist():
+    dropped: Counter[tuple[str, str]] = Counter()
+    for rows in _spilled(removed, spill_schema(compiled)):
+        rows = rows.filter(_among(db, rows, _ALONE))
+        for values in rows["failed"].drop_null().to_pylist():
             codes.update(values)
-    return codes
+        dropped += count_dropped_properties(compiled.identities, compiled.identity_columns, rows)
+    return codes, dropped
 
 
 def _among(db: Any, rows: Any, condition: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from include.steps.transform.dropped import dropped_sentences
 from include.steps.workspace import Workspace
 from mixpanel_aep.operators.base import PartitionOperator, Summary
 
@@ -18,4 +19,6 @@ class XdmTransformOperator(PartitionOperator):
         if nulled := manifest.details["not_converted"]:
             columns = " ".join(f"{name}={number}" for name, number in nulled.items())
             self.log.warning("Columns set to null in partition %s: %s", manifest.partition, columns)
+        if dropped := dropped_sentences(manifest):
+            self.log.warning("Identities dropped in partition %s: %s", manifest.partition, "; ".join(dropped))
         return self.summary(workspace, manifest)

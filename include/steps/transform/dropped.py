@@ -1,0 +1,41 @@
+"""Identities that were dropped: as a manifest keeps their counts, and as people read of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from include.lake.manifest import Manifest
+
+
+def by_namespace(counts: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    """Return counts by namespace and reason as a manifest keeps them."""
+    found: dict[str, dict[str, int]] = {}
+    for (namespace, reason), count in sorted((+counts).items()):
+        found.setdefault(namespace, {})[reason] = count
+    return found
+
+
+def counted(kept: Mapping[str, Mapping[str, int]]) -> Counter[tuple[str, str]]:
+    """Return counts that a manifest keeps."""
+    return Counter(
+        {(namespace, reason): n for namespace, reasons in kept.items() for reason, n in reasons.items()}
+    )
+
+
+def dropped_by_reason(mapped: Manifest) -> dict[str, int]:
+    """Return how many identities a transform dropped, by ``<namespace>: <reason>``.
+
+    ``mapped``: the transform's manifest; those of earlier versions count none.
+    """
+    counts = counted(mapped.details.get("dropped_identities", {}))
+    return {f"{namespace}: {reason}": count for (namespace, reason), count in counts.items()}
+
+
+def dropped_sentences(mapped: Manifest) -> list[str]:
+    """Return a sentence for each namespace and reason for which a transform dropped identities."""
+    most = "at most " if "dropped_identities" in mapped.details.get("at_most", ()) else ""
+    return [
+        f"{most}{count} values are not identities of {reason}"
+        for reason, count in dropped_by_reason(mapped).items()
+    ]
