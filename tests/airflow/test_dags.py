@@ -74,7 +74,7 @@ def test_a_broken_pipeline_file_stops_no_other_pipeline_and_is_shown(tmp_path, m
         "mixpanel_aep_reconcile_good", "mixpanel_aep_verify_good", "mixpanel_to_aep_good",
     ]  # fmt: skip
     (error,) = bag.import_errors.values()
-    assert "broken.yaml:18 has an unknown key 'late_dais'; did you mean 'late_days'?" in error
+    assert "broken.yaml:19 has an unknown key 'late_dais'; did you mean 'late_days'?" in error
 
 
 def test_a_pipeline_without_late_days_has_its_reconcile_dag_and_says_that_it_loads_none(

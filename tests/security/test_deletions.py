@@ -25,7 +25,6 @@ DELETES = {
     "include/steps/stage.py": "scratch",
     "include/steps/transform/day.py": "scratch",
     "include/steps/transform/pieces.py": "scratch",
-    "include/steps/transform/step.py": "scratch",
 }
 UNSIGNED = {
     "include/lake/records.py": "signs and verifies",
