@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,7 +12,6 @@ import yaml
 
 from include.config.loader import load_pipeline
 from include.config.model import Pipeline
-from include.http.sandbox_address import SANDBOXES_VARIABLE
 from include.lake.history import Source
 from include.lake.lake import Lake
 from include.mixpanel.client import MixpanelClient
@@ -68,17 +66,16 @@ class Place:
 
     def use_variant(self) -> None:
         """Reads field groups and mapping sets from the benchmark's folder in this process."""
-        from include.aep import plan
+        from include.aep.setup import field_group
         from include.xdm import mapping_file
 
-        plan.FIELD_GROUPS = self.folder / "field_groups"
+        field_group.FIELD_GROUPS = self.folder / "field_groups"
         mapping_file.MAPPINGS = self.folder / "mappings"
 
     def _connection(self, conn_id: str) -> dict[str, Any]:
         known = yaml.safe_load((ROOT / "airflow_settings.yaml").read_text())["airflow"]["connections"]
         (row,) = (each for each in known if each["conn_id"] == conn_id)
         address = urlsplit(self.url)
-        os.environ[SANDBOXES_VARIABLE] = self.url
         return {
             "conn_id": conn_id, "login": row["conn_login"], "password": row["conn_password"],
             "host": address.hostname, "port": address.port, "extra": dict(row["conn_extra"]),

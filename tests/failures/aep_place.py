@@ -107,7 +107,7 @@ class Place:
         digest = hashlib.sha256(content).hexdigest()
         place = self.carrier.workspace(DAY)
         with place.scratch() as scratch:
-            path = scratch / "events-0.json"
+            path = scratch / f"events-{digest[:16]}.json"
             path.write_bytes(content)
             key = f"{place.partition.output('stage', digest[:32])}/{path.name}"
             files = (upload_file(place.lake, key, path, len(self.row.lines)),)

@@ -139,8 +139,8 @@ def _passing(
     """What passes: asked again at once, unless a second batch could come of it; then the next try looks first."""
     faults = (at(route, fault),)
     if route != "create":
-        # The dataset's batches are listed before a batch is created, and again before COMPLETE.
-        again = {} if route == "look" else {route: 3 if route == "find" else 2}
+        # The dataset's batches are listed before a batch is created, again before COMPLETE, and once the day is done.
+        again = {} if route == "look" else {route: 4 if route == "find" else 2}
         requests = {"create": 1, **again}
         return Row(f"{route}/{trouble}", _DOCS, faults, requests=requests, waits=_BACK_OFF)
     requests = {"create": 1 if adopts else 2}

@@ -33,4 +33,4 @@ class Refusals:
         if len(self._found) == 1:
             raise self._found[0]
         if self._found:
-            raise SchemaError(" ".join(map(str, self._found)))
+            raise SchemaError(" ".join(map(str, self._found)), "Nothing was changed; correct all of them.")
