@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -239,6 +240,29 @@ def test_a_namespace_that_may_be_a_slip_of_the_pen_wants_a_word(company: Company
         company.plan(pipeline)
     meant = company.pipeline([TYPE], aep={**target, "new_namespaces": [code]}, identities={"$user_id": code})
     assert company.plan(meant).changes[0].what == f"create identity namespace {code}"
+
+
+def test_a_computed_identity_is_in_the_map_alone(company: Company) -> None:
+    """The field of the raw address is not the hashed identity."""
+    hashed = {"namespace": "Email_LC_SHA256", "value": "sha256(lower(properties.email))"}
+    rows = [USER, attribute("properties.email", "_{TENANT_ID}.email")]
+    group = {"title": f"{company.name} own", "properties": {"userId": STRING, "email": STRING}}
+    pipeline = company.pipeline(rows, group, identities={"$user_id": "MixpanelUser", "email": hashed})
+    result = company.apply(pipeline)
+    assert company.plan(pipeline).changes == ()
+    marked = [d["xdm:sourceProperty"] for d in company.aep.registry.descriptors(result.schema_id)]
+    assert marked == [f"/{company.tenant}/userId"]
+    company.events({"$user_id": "u1", "email": "Ann@x.example"})
+    company.load(pipeline)
+    (row,) = company.rows()
+    ids = {code: [each["id"] for each in found] for code, found in row["identityMap"].items()}
+    assert ids == {
+        "MixpanelUser": ["u1"],
+        "Email_LC_SHA256": [hashlib.sha256(b"ann@x.example").hexdigest()],
+    }
+    near = {"email": {**hashed, "namespace": "email"}}
+    with pytest.raises(ConfigError, match=r"Write identities: \{email: \{namespace: Email, …\}\}; or"):
+        company.plan(company.pipeline(rows, group, identities=near))
 
 
 def test_a_schema_keeps_its_primary_identity_and_ours_is_a_further_one(company: Company) -> None:

@@ -21,10 +21,8 @@ from tests.carrying import PIPELINES, Carrier, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2026, 7, 1)
-_XDM = "https://ns.adobe.com/xdm/context/"
-CLASS = (f"{_XDM}experienceevent", f"{_XDM}identitymap")
-WEB = tuple(f"{_XDM}experienceevent-{name}" for name in ("environment-details", "web", "marketing"))
-COMMERCE = (f"{_XDM}experienceevent-commerce",)
+WEB = ("Environment Details", "Web Details", "Campaign Marketing Details")
+COMMERCE = ("Commerce Details",)
 READY = {"mixpanel-defaults": (), "web": WEB, "commerce": COMMERCE}
 """Mappings, and the standard field groups of the schemas that they are for."""
 
@@ -38,13 +36,15 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def carrier(
     url: str, folder: Path, mapping: str, project_id: int | None = None, groups: tuple[str, ...] = ()
 ) -> Carrier:
-    """A pipeline with a mapping, set up on a schema that a company has made of standard field groups."""
+    """A pipeline with a mapping, set up with a schema of standard field groups."""
     title = f"{mapping} {project_id or 'shop'}"
-    refs = [{"$ref": each} for each in (*CLASS, *(groups or READY[mapping]))]
-    body = {"title": title, "type": "object", "allOf": refs}
-    AepSandbox(url).request("POST", "/data/foundation/schemaregistry/tenant/schemas", json=body)
     shop = PIPELINES["shop"]
-    target = {"dataset": title, "schema_name": title, "field_group": "mixpanel-defaults.json"}
+    target = {
+        "dataset": title,
+        "schema_name": title,
+        "field_groups": groups or READY[mapping],
+        "field_group": "mixpanel-defaults.json",
+    }
     changes = {"mapping": f"{mapping}.json", "aep": shop.aep.model_copy(update=target)}
     connection = {"extra": {"project_id": project_id}} if project_id else {}
     made = Carrier(
