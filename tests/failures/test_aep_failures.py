@@ -12,6 +12,7 @@ import pytest
 from include.aep.upload import Uploader
 from include.demo.evidence import Comparison
 from include.errors import Conflict, PipelineError
+from include.steps import batch_loader
 from include.steps.ingest import Ingested, Watching
 from tests.carrying import Carrier
 from tests.failures import aep_routes_table, aep_table
@@ -60,9 +61,11 @@ def arranged(sandbox: Sandbox, template: Template) -> Iterator[Callable[[AepFail
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_a_day_is_active_once_or_its_task_says_why_not(
-    row: AepFailure, arranged: Callable[[AepFailure], Place]
+    row: AepFailure, arranged: Callable[[AepFailure], Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = arranged(row)
+    if row.lines:  # rows that AEP refuses and this pipeline would not send
+        monkeypatch.setattr(batch_loader, "require_rows_of_day", lambda *_: None)
     result = tries(row, place.task, place.hands)
     counted = place.asked()
     assert counted["?"] == 0
