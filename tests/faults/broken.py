@@ -50,7 +50,7 @@ def no_binding() -> None:
 
     Target.digest = "0" * 32  # type: ignore[assignment]
     History.bound_source = lambda self: self.source  # type: ignore[method-assign]
-    BatchLoader._require_ours = lambda self, batch: None  # type: ignore[method-assign]
+    BatchLoader._require_same_load = lambda self, batch: None  # type: ignore[method-assign]
 
 
 def one_ledger_for_all_datasets() -> None:
@@ -86,7 +86,7 @@ def witness_sees_nothing() -> None:
     """What the ledger does not know is not there."""
     from include.aep.witness import Witness
 
-    Witness.batches = lambda self, day, known=(): []  # type: ignore[method-assign]
+    Witness.batches = lambda self, day, known=(), named=(): []  # type: ignore[method-assign]
 
 
 def newest_recipe_for_all() -> None:
