@@ -6,7 +6,7 @@ PY := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 # What breaks services, lakes and processes, compares with other programs, or measures: too long for `make test`.
 LONG := tests/failures tests/benchmarks tests/quality/test_meaning.py tests/sandbox/test_openapi_fuzz.py \
-	$(addprefix tests/steps/test_,$(addsuffix .py,break_world clean_plans recover transform_processes))
+	$(addprefix tests/steps/test_,$(addsuffix .py,break_world clean_plans recover refresh transform_processes))
 # One more than the cores, because tests wait for processes and servers that they start.
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
