@@ -6,6 +6,7 @@ PY := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 # What breaks services, lakes and processes, compares with other programs, or measures: too long for `make test`.
 LONG := tests/failures tests/benchmarks tests/quality/test_meaning.py tests/sandbox/test_openapi_fuzz.py \
+	$(addprefix tests/security/test_,$(addsuffix .py,forged_lake linear_expressions roles)) \
 	$(addprefix tests/steps/test_,$(addsuffix .py,break_world clean_plans recover refresh transform_processes))
 # One more than the cores, because tests wait for processes and servers that they start.
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
