@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def read_record(lake: Lake, key: str) -> bytes | None:
-    """Return a record's JSON without its signature, or None where there is no such object.
+    """Return a record's JSON without its signature, or None where the object is missing.
 
     Raises:
         ForgedRecord: its signature is wrong or missing; or it has one, and this process has no key.

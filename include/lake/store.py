@@ -28,7 +28,7 @@ class OpenedObject:
 
 
 class ObjectStore(Protocol):
-    """A folder, or a bucket. ``FileNotFoundError`` or ``NotFoundError``: there is no such object."""
+    """A folder, or a bucket. A missing object raises ``FileNotFoundError`` or ``NotFoundError``."""
 
     def open(self, key: str) -> OpenedObject: ...
     def create(self, key: str, body: bytes) -> bool: ...

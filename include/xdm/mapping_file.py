@@ -102,7 +102,7 @@ _MOST_BYTES = 5_000_000
 def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a CSV file, as AEP's mapping screen downloads it (EP:data-prep/ui/mapping.md#import-mapping).
 
-    [I] Adobe shows its columns in a picture only: they are told apart by their names in any spelling, and where there is
+    [I] Adobe shows its columns in a picture only: they are recognized by their names in any spelling, and where there is
     no column for the source type, a source that is a path is an attribute, and any other one an expression.
     """
     if path.stat().st_size > _MOST_BYTES:

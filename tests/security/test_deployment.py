@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -204,27 +202,6 @@ def test_the_command_line_takes_no_other_lake_of_a_variable_either(monkeypatch: 
         find_lake(PIPELINES["shop"], "s3://other", airflow)
     with pytest.raises(ConfigError, match="not one that this deployment allows"):
         find_lake(PIPELINES["shop"].model_copy(update={"lake": "s3://other"}), None, airflow)
-
-
-@pytest.fixture
-def listener() -> Iterator[tuple[int, list[bytes]]]:
-    """A port of this machine on which another program listens, and what it was sent."""
-    heard: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def listen() -> None:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            with connection:
-                connection.settimeout(5)
-                heard.append(connection.recv(4000))
-
-        threading.Thread(target=listen, daemon=True).start()
-        yield server.getsockname()[1], heard
-        # Closing it ends the thread where nothing came.
-        server.shutdown(socket.SHUT_RDWR)
 
 
 ADDRESSES: list[Callable[[int], str]] = [

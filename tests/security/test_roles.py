@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,28 +166,6 @@ CONNECTIONS: dict[str, dict[str, Any]] = {
         "login": "client", "extra": {"org_id": "X@AdobeOrg", "aep_sandbox": "prod", "sandbox": True},
     },
 }  # fmt: skip
-
-
-@pytest.fixture
-def listener() -> Iterator[tuple[int, list[bytes]]]:
-    """A port of this machine on which another program listens, and what it was sent."""
-    heard: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def listen() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                with connection:
-                    heard.append(connection.recv(4000))
-
-        thread = threading.Thread(target=listen, daemon=True)
-        thread.start()
-        yield server.getsockname()[1], heard
-        server.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
 
 
 @pytest.mark.parametrize("kind", CONNECTIONS)

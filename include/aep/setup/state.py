@@ -114,7 +114,7 @@ def _parts(registry: Registry, state: AepState) -> dict[str, Json]:
         wanted = [("schemas", str(state.schema["$id"]))]
     else:
         wanted = [("classes", EXPERIENCE_EVENT), ("fieldgroups", IDENTITY_MAP)]
-    # Several of one title are told apart by the classes that they are for.
+    # Several field groups may have one title; their classes distinguish them.
     added = [each for found in state.named.values() for each in found]
     if state.group is not None:
         added.append(str(state.group["$id"]))
