@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
-from re import _parser as parser  # type: ignore[attr-defined]  # the tree that re itself works on
+from typing import Any
 
+_parser: Any = importlib.import_module("re._parser")  # the tree that re itself works on; it has no types
 _LETTERS = "a0A_-. "
 _ANY = [*map(ord, _LETTERS), *range(33, 127), *range(0xA1, 0x250)]
 _MOST_TRIES = 200
@@ -14,7 +16,7 @@ _MOST_TRIES = 200
 def text_for(pattern: str, shortest: int, longest: int) -> str:
     """A text of that length with a match of ``pattern``; an empty one where none is found."""
     try:
-        tree = parser.parse(pattern)
+        tree = _parser.parse(pattern)
     except (re.error, OverflowError, RecursionError):
         return ""  # what Python's dialect does not read
     for extra in range(_MOST_TRIES):
