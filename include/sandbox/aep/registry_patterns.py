@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import re
+import re._parser as parser  # type: ignore[import-not-found]  # the tree that re itself works on
 from collections.abc import Iterator
-from typing import Any
 
-_parser: Any = importlib.import_module("re._parser")  # the tree that re itself works on; it has no types
 _LETTERS = "a0A_-. "
 _ANY = [*map(ord, _LETTERS), *range(33, 127), *range(0xA1, 0x250)]
 _MOST_TRIES = 200
@@ -16,7 +14,7 @@ _MOST_TRIES = 200
 def text_for(pattern: str, shortest: int, longest: int) -> str:
     """A text of that length with a match of ``pattern``; an empty one where none is found."""
     try:
-        tree = _parser.parse(pattern)
+        tree = parser.parse(pattern)
     except (re.error, OverflowError, RecursionError):
         return ""  # what Python's dialect does not read
     for extra in range(_MOST_TRIES):
