@@ -12,7 +12,7 @@ LONG := tests/failures tests/benchmarks tests/quality/test_meaning.py tests/sand
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
-.PHONY: help setup demo up down test test-schemas faults bench bench-large check format lint types docs lock check-lock audit-packages clean
+.PHONY: help setup demo up down test test-schemas faults bench bench-large check coverage format lint lint-workflows types docs lock check-lock audit-packages clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,15 +46,24 @@ bench: setup ## how fast the steps are: a day of a million events, some 3 minute
 bench-large: setup ## the same, and a day of ten million events, for growth; half an hour and 15 GB of TMPDIR
 	@$(PY) -m benchmarks --large 10000000
 
-check: setup check-lock lint types test ## locks, format, lint, types and tests
+check: setup check-lock lint lint-workflows types test ## locks, format, lint, types and tests
 
 format: setup ## formats the code
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
-lint: setup ## format and lint, without changing anything
+lint: setup ## format, lint and spelling, without changing anything
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
+	@git ls-files -z '*.py' '*.md' '*.sh' '*.toml' '*.yaml' '*.j2' Makefile | xargs -0 .venv/bin/codespell
+
+lint-workflows: setup ## the workflows of .github: their schema, and what is unsafe in them
+	@.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
+	@.venv/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yaml
+	@.venv/bin/zizmor --offline --quiet .github
+
+coverage: setup ## the lines and branches that the tests of `make test` execute; a page in .coverage-html
+	@$(MAKE) --no-print-directory test PYTEST_ADDOPTS="--cov --cov-report=term:skip-covered --cov-report=html"
 
 types: setup ## mypy, strict
 	@.venv/bin/mypy
