@@ -12,7 +12,7 @@ LONG := tests/failures tests/benchmarks tests/quality/test_meaning.py tests/sand
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
-.PHONY: help setup demo up down test test-schemas faults bench bench-large check coverage format lint lint-workflows types docs lock check-lock audit-packages clean
+.PHONY: help setup demo up down test test-schemas faults bench bench-large check coverage format lint lint-workflows matrix types docs lock check-lock audit-packages clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,7 +46,10 @@ bench: setup ## how fast the steps are: a day of a million events, some 3 minute
 bench-large: setup ## the same, and a day of ten million events, for growth; half an hour and 15 GB of TMPDIR
 	@$(PY) -m benchmarks --large 10000000
 
-check: setup check-lock lint lint-workflows types test ## locks, format, lint, types and tests
+check: setup check-lock lint lint-workflows types test matrix ## locks, format, lint, types and tests, on every supported Python found
+
+matrix: setup ## the tests on the other supported Pythons of this machine, each in a clean clone
+	@scripts/matrix.sh
 
 format: setup ## formats the code
 	@.venv/bin/ruff format .
