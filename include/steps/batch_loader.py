@@ -10,7 +10,17 @@ from functools import partial
 from pathlib import Path
 
 from include.aep.client import AepClient
-from include.aep.decide import BatchOutlook, Decision, Wanted, decide, in_flight, in_question, loads, outlook
+from include.aep.decide import (
+    BatchOutlook,
+    Decision,
+    Wanted,
+    decide,
+    in_flight,
+    in_question,
+    loads,
+    outlook,
+    refused_rows,
+)
 from include.aep.load_id import (
     CONTENT_TAG,
     DAY_TAG,
@@ -58,6 +68,8 @@ class BatchLoader:
     records: list[LedgerRecord]
     committed: bool = False
     """Whether this run has completed a batch."""
+    listed: list[str] = field(default_factory=list)
+    """What AEP lists as errors of batches that this run found active: codes and counts, no values."""
     statuses: dict[str, str | None] = field(default_factory=dict)
     """AEP's statuses of the batches that the last decision was about; None: AEP does not list it."""
 
@@ -101,10 +113,13 @@ class BatchLoader:
         return decide(self.records, wanted, statuses)
 
     def _is_incomplete(self) -> bool:
-        """Whether the last verification found rows of the active batches lost or doubled: a replacement mends that."""
+        """Whether a replacement with the same content mends something: AEP refused rows that this run has not sent
+        again, or the last verification found rows of the active batches lost or doubled."""
         from include.steps.verify.verified import read_verified
 
         active = loads(self.records) if self.replace else []
+        if active and refused_rows(active) and active[-1].run != self.run:
+            return True
         found = read_verified(self.history).get(self.workspace.partition.day) if active else None
         if found is None or found.number < max(record.number for record in active):
             return False
@@ -244,7 +259,14 @@ class BatchLoader:
             tags[LAKE_TAG] = [self.history.lake_id]
         file_format = self.workspace.pipeline.aep.file_format
         dataset_id, external_id = self.history.target.dataset_id, str(self._load_id(number))
-        return self.aep.batches.create(dataset_id, file_format, external_id, tags, replaces=replaces)
+        return self.aep.batches.create(
+            dataset_id,
+            file_format,
+            external_id,
+            tags,
+            replaces=replaces,
+            error_threshold_percent=self.workspace.pipeline.aep.error_threshold_percent,
+        )
 
     def _load_id(self, number: int) -> LoadId:
         partition = self.workspace.partition

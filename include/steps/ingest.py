@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from include.aep.client import AepClient
-from include.aep.decide import Action, loads
+from include.aep.decide import Action, loads, refused_rows
 from include.errors import Conflict, Terminal
 from include.lake.history import History
 from include.lake.manifest import Manifest
@@ -31,8 +31,12 @@ class Ingested:
     active: int
     loaded: int
     late: bool
+    refused: int
+    """Rows of the day that AEP has refused: in no active batch, each in quarantine with a reason."""
     again: bool
     """True when an earlier run had done it all."""
+    listed: tuple[str, ...] = ()
+    """Errors that AEP lists on batches that this run found active, by batch: codes and counts, no values."""
 
     @property
     def batch_id(self) -> str | None:
@@ -121,5 +125,7 @@ def _ingested(work: BatchLoader, again: bool) -> Ingested:
         sum(record.counts["active"] for record in active),
         work.staged.rows,
         bool(work.staged.details.get("beside")),
+        refused_rows(work.records),
         again,
+        tuple(work.listed),
     )

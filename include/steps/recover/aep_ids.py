@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from include.aep.data_lake import LakeReader, Window
+from include.aep.data_lake import LakeReader
 from include.aep.decide import BatchOutlook, in_flight, loads, outlook
 from include.aep.load_id import CONTENT_TAG, RECIPE_TAG
 from include.aep.model import Batch, Dataset
@@ -20,10 +20,9 @@ from include.lake.history import History
 from include.lake.keys import PartitionKey
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import LakeFile, digest_of
-from include.mixpanel.time import day_start, latest_instant
 from include.steps.duckdb import open_duckdb
-from include.steps.id_sets import insert_ids, read_ids, write_ids
-from include.steps.verify.compare import EVER
+from include.steps.id_sets import read_ids, write_ids
+from include.steps.read_back import read_back
 from include.steps.workspace import Workspace
 
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
@@ -88,18 +87,10 @@ class AepIds:
         )
 
     def _read(self, db: Any, day: date, batch: Batch) -> int:
-        """Read a batch's ids; first within its day, which costs least, and the whole lake where rows are missing."""
-        zone = self.pipeline.mixpanel.day_zone
-        start, end = day_start(day, zone), latest_instant(day, zone)
-        windows = [Window(start, end), EVER] if start < end else [EVER]
-        rows = 0
-        for window in windows:
-            db.execute("DELETE FROM found WHERE batch = ?", [batch.id])
-            found = self.reader.ids(self.dataset, window.start, window.end, batches=[batch.id])
-            insert_ids(db, "found", found)
-            (rows,) = db.execute("SELECT count(*) FROM found WHERE batch = ?", [batch.id]).fetchone()
-            if rows == batch.output_records:
-                return int(rows)
+        """Read a batch's ids."""
+        rows = read_back(db, "found", self.reader, self.dataset, self.pipeline, day, batch)
+        if rows == batch.output_records:
+            return rows
         counted = "does not count the" if batch.output_records is None else f"counts {batch.output_records}"
         raise CountMismatch(
             f"AEP {counted} rows in batch {batch.id} of partition {day}, but its data lake shows {rows}.",
