@@ -115,16 +115,9 @@ def refused_record(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
 
 
 def refused_rows(records: Sequence[LedgerRecord]) -> int:
-    """How many rows of the day AEP has refused and are in no active batch.
-
-    Of loads that were read back from AEP after the lake was lost, only the count is known.
-    """
+    """How many rows of the day AEP has refused that are in no active batch."""
     found = refused_record(records)
-    return (
-        found.ids.rows
-        if found is not None and found.ids is not None
-        else sum(r.counts.get("refused", 0) for r in loads(records))
-    )
+    return found.ids.rows if found is not None and found.ids is not None else 0
 
 
 def in_flight(records: Sequence[LedgerRecord]) -> LedgerRecord | None:

@@ -64,7 +64,7 @@ def share(value: Any) -> float:
 
 def percent(value: Any) -> float:
     """A number of percent, from 0 to 100, as AEP counts its error threshold."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:  # noqa: PLR2004
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
         raise ValueError("AEP's error threshold is a number of percent from 0 to 100, without a percent sign")
     return float(value)
 

@@ -16,6 +16,7 @@ from typing import Any
 from include.aep.model import Batch
 from include.aep.reasons import listed_errors
 from include.errors import CountMismatch, LakeNotReadable, PipelineError, Transient
+from include.failpoint import failpoint
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, digest_of
 from include.quality.rows import iso, present
@@ -72,6 +73,7 @@ class PartialLoad:
             if own:
                 self._read_back(db)
                 self._quarantine(db, scratch)
+                failpoint("partial.quarantine.after")
             else:
                 db.execute("INSERT INTO found SELECT _id, '' FROM staged")
             fields: dict[str, object] = {

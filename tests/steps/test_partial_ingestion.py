@@ -5,16 +5,24 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 
 from include.aep.decide import loads, refused_rows
 from include.errors import BatchFailed, CountMismatch, LakeNotReadable, Transient
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
+from include.steps.audit import DayStatus, audit_days
+from include.steps.partial_load import ACTIVE, OWN_REFUSED, REFUSED, UNEXPECTED
+from include.steps.recover import recover
+from include.steps.verify import verify
 from tests.carrying import PIPELINES, quick_sandbox
 from tests.steps.test_late_and_replaced import DAY, EXACT, Late
 
@@ -200,6 +208,67 @@ def test_a_run_that_dies_while_it_settles_is_continued_with_the_same_result(
     assert all(partial.lake.read(key) == body for key, body in before.items())
     assert len(partial.quarantine()) == 3
     assert partial.compare(DAY) == EXACT
+
+
+def test_verify_and_audit_count_the_refused_rows_and_miss_none(partial: Partial) -> None:
+    partial.refuse(3)
+    partial.load("one", look=False)
+    steps = partial.steps(DAY)
+    with partial.aep.lake_reader() as reader:
+        found = verify(steps.history, steps.opened.dataset, reader, partial.aep, partial.pipeline)
+    assert found.differing == ()
+    assert (found.counts["ids"], found.counts["lost"], found.counts["refused"]) == (5, 0, 3)
+    assert str(found).endswith("lost 0, duplicate 0, phantom 0, refused by AEP 3")
+    audit = audit_days(steps.history, partial.pipeline, partial.aep, datetime(2026, 7, 2, 12, tzinfo=UTC))
+    (day,) = [each for each in audit.days if each.day == DAY]
+    assert (day.status, day.rows, day.refused) == (DayStatus.ACTIVE, 5, 3)
+    assert day.reason == "active; AEP refused 3 rows, which are in quarantine"
+    assert audit.counts["refused"] == 3
+
+
+def test_recover_keeps_what_the_ledger_knows_of_refused_rows(partial: Partial) -> None:
+    partial.refuse(3)
+    partial.load("one", look=False)
+    before = partial.newest
+    assert before.ids is not None and before.refused is not None
+    partial.lake.remove_object(before.ids.key)
+    steps = partial.steps(DAY)
+    with partial.aep.lake_reader() as reader:
+        recover(steps.history, steps.opened.dataset, reader, partial.aep, partial.pipeline)
+    assert partial.newest.number > before.number
+    assert (partial.newest.counts, partial.newest.refused) == (before.counts, before.refused)
+    assert partial.load("two", look=False).again
+
+
+@given(
+    staged=st.sets(st.integers(0, 30)),
+    earlier=st.sets(st.integers(0, 30)),
+    lost=st.sets(st.integers(0, 30)),
+    strays=st.lists(st.integers(0, 35), max_size=3),
+)
+def test_active_and_refused_are_the_staged_rows_and_nothing_is_in_both(
+    staged: set[int], earlier: set[int], lost: set[int], strays: list[int]
+) -> None:
+    with duckdb.connect() as db:
+        found = [*(staged - lost), *strays]
+        for table, columns in (
+            ("staged", "digest BIGINT"),
+            ("earlier", "digest BIGINT"),
+            ("found", "batch VARCHAR"),
+        ):
+            db.execute(f"CREATE TABLE {table} (_id VARCHAR, {columns})")
+        for table, ids in (("staged", staged), ("earlier", earlier), ("found", found)):
+            db.executemany(f"INSERT INTO {table} VALUES (?, NULL)", [[str(key)] for key in ids] or [["x"]])
+            db.execute(f"DELETE FROM {table} WHERE _id = 'x'")
+
+        def ids_of(query: str) -> list[int]:
+            return sorted(int(key) for key, _ in db.execute(query).fetchall())
+
+        active, own, refused = ids_of(ACTIVE), ids_of(OWN_REFUSED), ids_of(REFUSED)
+        assert sorted([*active, *own]) == sorted(staged)
+        assert refused == sorted((earlier | staged) - set(active))
+        (unexpected,) = db.execute(UNEXPECTED).fetchone()  # type: ignore[misc]
+        assert (unexpected == 0) == (set(found) <= staged and len(found) == len(set(found)))
 
 
 def test_errors_on_a_successful_batch_are_reported_without_values(partial: Partial) -> None:

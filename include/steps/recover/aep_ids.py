@@ -142,15 +142,23 @@ class AepIds:
         """Write the records that lead to ``active``, as a run would have, from where they end."""
         newest = next((r for r in reversed(records) if r.batch == batch.id), None)
         before: list[Kind] = ["claimed", "created", "completing"]
+        about = {**about, "counts": {"active": rows}}
         if newest is not None and newest.kind in before:
             before = before[before.index(newest.kind) + 1 :]
         elif newest is not None and newest.kind == "active":
             before = []  # only its ids are written again
+            if newest.refused is not None and newest.refused.key in self._keys_of_ids(newest.refused.key):
+                about |= {"counts": newest.counts, "refused": newest.refused, "made_of": newest.made_of}
         elif records and records[-1].kind == "claimed" and records[-1].run == self.writer.run:
             before = before[1:]
         for kind in before:
-            records = self.record(ledger, records, kind, None if kind == "claimed" else batch.id, **about)
-        return self.record(ledger, records, "active", batch.id, **about, counts={"active": rows})
+            records = self.record(
+                ledger, records, kind, None if kind == "claimed" else batch.id, **{**about, "counts": {}}
+            )
+        return self.record(ledger, records, "active", batch.id, **about)
+
+    def _keys_of_ids(self, key: str) -> set[str]:
+        return set(self.history.lake.keys(key.rpartition("/")[0]))
 
 
 def may_become_active(flying: LedgerRecord, found: Batch | None) -> bool:
