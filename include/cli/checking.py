@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import islice
 
 from include.aep.profile import dataset_schema, is_enabled
+from include.aep.profile_batches import profile_batches
 from include.aep.setup import Wanted, plan_setup, read_field_group, read_state
 from include.cli.printing import say
 from include.cli.project import Project
@@ -208,7 +209,7 @@ def _profile(project: Project) -> str:
     )
     return (
         f"dataset {target.dataset!r} is enabled for Profile: events without {primary}, and events above "
-        f"{PROFILE_EVENT_BYTES} bytes, are quarantined"
+        f"{PROFILE_EVENT_BYTES} bytes, are quarantined; {profile_batches(project.pipeline, project.others, project.aep)}"
     )
 
 

@@ -99,17 +99,19 @@ class BatchLoader:
     def decide(self) -> Decision:
         """Ask AEP for the statuses that matter, and ``decide`` for the next action."""
         statuses: dict[str, str | None] = {}
+        is_incomplete = self._is_incomplete()
         for batch in in_question(self.records):
             found = self.aep.batches.find(batch)
             if found is not None:
-                self._require_same_load(found)
+                record = self._require_same_load(found)
+                # After a recovery nothing says which rows of a batch were refused.
+                is_recovered = record.kind == "active" and not record.counts.get("refused")
+                is_incomplete |= is_recovered and bool(found.failed_records)
             statuses[batch] = found.status if found else None
         self.statuses = statuses
         excluded = frozenset(self.staged.details.get("beside", ()))
         most = self.workspace.pipeline.quality.max_removed
-        wanted = Wanted(
-            self.staged.content, self.staged.rows, excluded, self.replace, self._is_incomplete(), most
-        )
+        wanted = Wanted(self.staged.content, self.staged.rows, excluded, self.replace, is_incomplete, most)
         return decide(self.records, wanted, statuses)
 
     def _is_incomplete(self) -> bool:
@@ -138,10 +140,11 @@ class BatchLoader:
         self._others.require_none(strays, self.records)
         return True
 
-    def _require_same_load(self, batch: Batch) -> None:
-        """Compare a batch in AEP with the newest record of it."""
+    def _require_same_load(self, batch: Batch) -> LedgerRecord:
+        """Compare a batch in AEP with the newest record of it, which is returned."""
         record = next(record for record in reversed(self.records) if record.batch == batch.id)
         require_same_load(self.workspace, self.history, batch, record)
+        return record
 
     def restage(self) -> None:
         """Stage again, without the rows that are active by now."""

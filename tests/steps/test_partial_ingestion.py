@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +39,11 @@ class Partial(Late):
 
     def refuse(self, rows: int, **more: Any) -> None:
         self.control(NEXT, {"next_batches": [{"outcome": "refused", "rows": rows, **more}]})
+
+    def recover(self) -> None:
+        steps = self.steps(DAY)
+        with self.aep.lake_reader() as reader:
+            recover(steps.history, steps.opened.dataset, reader, self.aep, self.pipeline)
 
     def quarantine(self) -> list[dict[str, Any]]:
         """The refused rows that are in quarantine now, of all loads."""
@@ -231,13 +237,23 @@ def test_recover_keeps_what_the_ledger_knows_of_refused_rows(partial: Partial) -
     partial.load("one", look=False)
     before = partial.newest
     assert before.ids is not None and before.refused is not None
-    partial.lake.remove_object(before.ids.key)
-    steps = partial.steps(DAY)
-    with partial.aep.lake_reader() as reader:
-        recover(steps.history, steps.opened.dataset, reader, partial.aep, partial.pipeline)
+    Path(str(partial.lake.root), before.ids.key).unlink()
+    partial.recover()
     assert partial.newest.number > before.number
     assert (partial.newest.counts, partial.newest.refused) == (before.counts, before.refused)
     assert partial.load("two", look=False).again
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_after_a_ledger_was_lost_the_refused_rows_are_sent_again(partial: Partial, replace: bool) -> None:
+    partial.refuse(3)
+    partial.load("one", look=False)
+    shutil.rmtree(Path(str(partial.lake.root), partial.history(DAY).ledger(DAY).prefix))
+    partial.recover()
+    assert refused_rows(partial.records(DAY)) == 0, "nothing says any more which ones they were"
+    done = partial.load("two", look=False, replace=replace)
+    assert (done.loaded, done.active, done.refused) == (8 if replace else 3, 8, 0)
+    assert partial.compare(DAY) == EXACT
 
 
 @given(
