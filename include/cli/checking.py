@@ -105,8 +105,9 @@ def _aep(project: Project) -> str:
     schema = aep.registry.find_schema(target.schema_name)
     if schema is None or found["schemaRef"]["id"] != schema["$id"]:
         raise ConfigError(
-            f"Dataset {target.dataset!r} has another schema than {target.schema_name!r}.",
-            "Name the dataset's own schema in the pipeline file, or choose another dataset.",
+            f"Dataset {target.dataset!r} has another schema than {target.schema_name!r}: "
+            f"{found['schemaRef']['id'] or 'none'}.",
+            "Write the dataset's own schema in aep.schema, or name another dataset in aep.dataset.",
         )
     return f"tenant {tenant}, dataset {target.dataset!r}"
 
