@@ -31,10 +31,10 @@ class Ingested:
     active: int
     loaded: int
     late: bool
-    refused: int
-    """Rows of the day that AEP has refused: in no active batch, each in quarantine with a reason."""
     again: bool
     """True when an earlier run had done it all."""
+    refused: int = 0
+    """Rows of the day that AEP has refused: in no active batch, each in quarantine with a reason."""
     listed: tuple[str, ...] = ()
     """Errors that AEP lists on batches that this run found active, by batch: codes and counts, no values."""
 
@@ -125,7 +125,7 @@ def _ingested(work: BatchLoader, again: bool) -> Ingested:
         sum(record.counts["active"] for record in active),
         work.staged.rows,
         bool(work.staged.details.get("beside")),
-        refused_rows(work.records),
         again,
+        refused_rows(work.records),
         tuple(work.listed),
     )
