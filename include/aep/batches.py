@@ -8,7 +8,7 @@ from include.aep.access import Access
 from include.aep.catalog import Catalog
 from include.aep.http import AepHttp, JsonObject
 from include.aep.model import Batch
-from include.aep.reasons import reasons
+from include.aep.reasons import reasons, row_reasons
 from include.aep.upload import Opener, Uploader, UploadLimits
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import RequestRefused, ServiceUnavailable
@@ -54,11 +54,14 @@ class Batches:
         tags: Mapping[str, Sequence[str]] | None = None,
         *,
         replaces: Sequence[str] = (),
+        error_threshold_percent: float = 0,
     ) -> str:
-        """Opens a batch, with error diagnostics and without partial ingestion; its id.
+        """Opens a batch with error diagnostics; its id.
 
         ``file_format`` is ``parquet`` or ``json``: one object per line.
         ``replaces``: ids of batches that it takes the place of when it is active (AEP calls it replay).
+        ``error_threshold_percent``: AEP ingests the batch without its invalid rows while they are at most this share of
+        it, from 0 to 100 (EP:ingestion/batch-ingestion/partial.md); 0: one invalid row fails the batch.
         It is not repeated where the answer was lost: look for the batch by its ``externalId`` then.
 
         Raises:
@@ -76,6 +79,8 @@ class Batches:
             "inputFormat": _INPUT_FORMATS[file_format],
             "enableErrorDiagnostics": True,
         }
+        if error_threshold_percent:
+            body["partialIngestionPercent"] = error_threshold_percent
         if tags:
             body["tags"] = {name: list(values) for name, values in tags.items()}
         if replaces:
@@ -126,6 +131,10 @@ class Batches:
     def why_failed(self, batch_id: str) -> str:
         """AEP's reasons in one sentence: codes, fields and counts of rows, no values."""
         return reasons(self._catalog.batch(batch_id), self._access, batch_id)
+
+    def reasons_of_rows(self, batch_id: str) -> Iterator[tuple[str, str]]:
+        """Yield ``_id`` and reason of rows that AEP refused, as far as its diagnostics name them: codes, no values."""
+        return row_reasons(self._access, batch_id)
 
     def failed_rows(self, batch_id: str) -> Iterator[bytes]:
         """The rows of a batch that AEP refused and the errors of those it could not read, as AEP keeps them: a JSON

@@ -108,6 +108,18 @@ def loads(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
     return list(found.values())
 
 
+def refused_record(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
+    """The newest load that knows which rows of the day AEP has refused, with those as its ``ids``; None: none does."""
+    newest = next((record for record in reversed(loads(records)) if record.refused is not None), None)
+    return newest.model_copy(update={"ids": newest.refused}) if newest is not None else None
+
+
+def refused_rows(records: Sequence[LedgerRecord]) -> int:
+    """How many rows of the day AEP has refused that are in no active batch."""
+    found = refused_record(records)
+    return found.ids.rows if found is not None and found.ids is not None else 0
+
+
 def in_flight(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
     """The newest record of a batch whose end is not in the ledger, or only as ``failed``, which may prove wrong."""
     named = next((record for record in reversed(records) if record.batch and record.kind != "gone"), None)

@@ -12,7 +12,7 @@ import msgspec
 
 from include.aep.access import Access
 from include.aep.http import items
-from include.aep.model import Batch, RemoteFile
+from include.aep.model import Batch
 from include.errors import PipelineError
 from include.redact import one_line
 
@@ -35,13 +35,18 @@ _MEANINGS = {
 
 def reasons(batch: Batch | None, access: Access, batch_id: str) -> str:
     """The most frequent reasons of a batch that failed."""
-    said = [_reason(error.code, error.rows) for error in batch.errors] if batch else []
+    said = listed_errors(batch) if batch else []
     try:
         counted = _row_reasons(access, batch_id)
     except PipelineError:  # the batch has failed all the same, and its own errors say why
         counted = Counter()
     said += [f"{reason} ({rows} rows)" for reason, rows in counted.most_common(_MOST_REASONS)]
     return "; ".join(dict.fromkeys(said)) or "AEP gives no reason"
+
+
+def listed_errors(batch: Batch) -> list[str]:
+    """What a batch lists as its errors, whatever its status: codes and counts of rows, no values."""
+    return [_reason(error.code, error.rows) for error in batch.errors]
 
 
 def _reason(code: str, rows: int | None) -> str:
@@ -51,24 +56,39 @@ def _reason(code: str, rows: int | None) -> str:
 
 
 def _row_reasons(access: Access, batch_id: str) -> Counter[str]:
-    counted: Counter[str] = Counter()
-    for file in access.row_error_files(batch_id)[:_MOST_FILES]:
-        for error in _errors(access.row_errors(batch_id, file.name), "_errors"):
-            code, column = _identifier(error.get("code")), _identifier(error.get("column"))
-            counted[" at ".join(filter(None, (code, column))) or "an unknown code"] += 1
-    for failed in _parts(access.failed_files(batch_id)):
-        for error in _errors(access.failed_rows(batch_id, failed.name), "_validationErrors"):
-            keyword, pointer = _identifier(error.get("keyword")), _identifier(error.get("pointerToViolation"))
-            counted[" at ".join(filter(None, (keyword, pointer))) or "an unknown rule"] += 1
-    return counted
+    return Counter(reason for _, reason in _refused(access, batch_id, _MOST_FILES, _MOST_ROWS))
 
 
-def _parts(files: Iterable[RemoteFile]) -> Iterator[RemoteFile]:
-    return islice(files, _MOST_FILES)
+def row_reasons(access: Access, batch_id: str) -> Iterator[tuple[str, str]]:
+    """Yield ``_id`` and reason of every row that AEP's diagnostics name; a row may have several reasons.
+
+    AEP documents them as samples: a refused row that is missing here was refused all the same.
+    """
+    for row, reason in _refused(access, batch_id, None, None):
+        if isinstance(key := row.get("_id"), str):
+            yield key, reason
 
 
-def _errors(lines: Iterable[bytes], key: str) -> Iterator[Mapping[str, Any]]:
-    for line in islice(lines, _MOST_ROWS):
+def _refused(
+    access: Access, batch_id: str, files: int | None, rows: int | None
+) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Each error of a refused row, of at most so many files and rows."""
+    for file in access.row_error_files(batch_id)[:files]:
+        for row in _rows(access.row_errors(batch_id, file.name), rows):
+            for error in items(row.get("_errors")):
+                yield row, _at(error, "code", "column") or "an unknown code"
+    for file in access.failed_files(batch_id)[:files]:
+        for row in _rows(access.failed_rows(batch_id, file.name), rows):
+            for error in items(row.get("_validationErrors")):
+                yield row, _at(error, "keyword", "pointerToViolation") or "an unknown rule"
+
+
+def _at(error: Mapping[str, Any], what: str, where: str) -> str:
+    return " at ".join(filter(None, (_identifier(error.get(what)), _identifier(error.get(where)))))
+
+
+def _rows(lines: Iterable[bytes], most: int | None) -> Iterator[Mapping[str, Any]]:
+    for line in islice(lines, most):
         try:
             row = msgspec.json.decode(line)
         except (
@@ -77,7 +97,8 @@ def _errors(lines: Iterable[bytes], key: str) -> Iterator[Mapping[str, Any]]:
             RecursionError,
         ):  # AEP's file quotes rows that are no JSON
             continue
-        yield from items(row.get(key) if isinstance(row, dict) else None)
+        if isinstance(row, dict):
+            yield row
 
 
 def _identifier(value: object) -> str:

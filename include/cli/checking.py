@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import islice
 
 from include.aep.profile import dataset_schema, is_enabled
+from include.aep.profile_batches import profile_batches
 from include.aep.setup import Wanted, plan_setup, read_field_group, read_state
 from include.cli.printing import say
 from include.cli.project import Project
@@ -104,8 +105,9 @@ def _aep(project: Project) -> str:
     schema = aep.registry.find_schema(target.schema_name)
     if schema is None or found["schemaRef"]["id"] != schema["$id"]:
         raise ConfigError(
-            f"Dataset {target.dataset!r} has another schema than {target.schema_name!r}.",
-            "Name the dataset's own schema in the pipeline file, or choose another dataset.",
+            f"Dataset {target.dataset!r} has another schema than {target.schema_name!r}: "
+            f"{found['schemaRef']['id'] or 'none'}.",
+            "Write the dataset's own schema in aep.schema, or name another dataset in aep.dataset.",
         )
     return f"tenant {tenant}, dataset {target.dataset!r}"
 
@@ -208,7 +210,7 @@ def _profile(project: Project) -> str:
     )
     return (
         f"dataset {target.dataset!r} is enabled for Profile: events without {primary}, and events above "
-        f"{PROFILE_EVENT_BYTES} bytes, are quarantined"
+        f"{PROFILE_EVENT_BYTES} bytes, are quarantined; {profile_batches(project.pipeline, project.others, project.aep)}"
     )
 
 

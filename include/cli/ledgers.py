@@ -15,7 +15,7 @@ from include.lake.ledger import LedgerRecord
 from include.steps.binding import OpenedHistory, open_history
 from include.steps.recover import AepIds, Writer, adopt, person, release
 
-_HEAD = ("record", "kind", "at", "run", "batch", "rows", "AEP says", "why")
+_HEAD = ("record", "kind", "at", "run", "batch", "rows", "refused", "AEP says", "why")
 
 
 def show(project: Project, arguments: argparse.Namespace) -> int:
@@ -83,6 +83,7 @@ def _row(record: LedgerRecord, statuses: dict[str, str]) -> tuple[str, ...]:
         record.run,
         record.batch or "",
         str(rows),
+        str(record.counts.get("refused", "")),
         statuses.get(record.batch or "", ""),
         record.note,
     )

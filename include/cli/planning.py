@@ -12,7 +12,7 @@ from include.cli.project import Project
 
 def plan(project: Project, arguments: argparse.Namespace) -> int:
     """Show every change that apply would make, in its order; send nothing that changes anything."""
-    found = plan_pipeline(project.pipeline, project.aep, project.owner)
+    found = plan_pipeline(project.pipeline, project.aep, project.owner, project.others)
     if arguments.json:
         print(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
         return 0
@@ -25,7 +25,7 @@ def plan(project: Project, arguments: argparse.Namespace) -> int:
 def apply(project: Project, arguments: argparse.Namespace) -> int:
     """Make the changes, one line for each."""
     aep, owner = project.aep, project.owner
-    found = plan_pipeline(project.pipeline, aep, owner)
+    found = plan_pipeline(project.pipeline, aep, owner, project.others)
     if arguments.json:
         result = apply_plan(found, aep, owner)
         ids = {"schema": result.schema_id, "dataset": result.dataset_id}

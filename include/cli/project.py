@@ -99,6 +99,11 @@ class Project:
         source = str(self.mixpanel_settings.source)
         return Ownership(self.pipeline.name, self.lake, source, neighbour_names(self.pipeline))
 
+    @property
+    def others(self) -> list[Pipeline]:
+        """The other pipelines whose files are right."""
+        return load_readable_pipelines(self.pipelines, but=self.pipeline.name)[0]
+
     def workspace(self, day: date) -> Workspace:
         return Workspace.of(self.lake, self.pipeline, day, self.clock)
 

@@ -72,6 +72,14 @@ def _run_day(project: Project, day: date, arguments: argparse.Namespace) -> None
         "ingest",
         f"{day}: {done.active} rows are active in {batches}; this run added {0 if done.again else done.loaded}",
     )
+    if done.refused:
+        say(
+            "!",
+            "ingest",
+            f"{day}: AEP refused {done.refused} rows; they are in quarantine, each with a reason",
+        )
+    for listed in done.listed:
+        say("!", "ingest", f"{day}: AEP lists errors on {listed}")
 
 
 def _report(day: date, manifest: Manifest) -> None:

@@ -62,6 +62,13 @@ def share(value: Any) -> float:
     return float(number)
 
 
+def percent(value: Any) -> float:
+    """A number of percent, from 0 to 100, as AEP counts its error threshold."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+        raise ValueError("AEP's error threshold is a number of percent from 0 to 100, without a percent sign")
+    return float(value)
+
+
 def _file_name(value: str, folder: str, *endings: str) -> str:
     if not re.fullmatch(rf"[A-Za-z0-9_.-]+\.({'|'.join(endings)})", value):
         kinds = " or ".join(f".{ending}" for ending in endings)
@@ -121,6 +128,8 @@ class AepTarget(_Section):
     new_namespaces: tuple[str, ...] = ()
     """Namespace codes that setup creates although AEP has one that is nearly the same."""
     file_format: Literal["parquet", "json"] = Field("parquet", alias="format")
+    error_threshold_percent: Annotated[float, BeforeValidator(percent)] = 0
+    """AEP's partial ingestion: how many percent of a batch's rows AEP may refuse and still ingest the others. 0: none."""
 
     @field_validator("field_group")
     @classmethod

@@ -113,6 +113,7 @@ def compare(
         for manifest in newest_manifests(lake, result.partition).values()
         for identity in _quarantined(lake, project_id, manifest, in_ms, result.recipe)
     }
+    quarantined |= {key for result in results for key in _refused_by_aep(lake, result.partition)}
     return Comparison(
         lost=len(returned - set(active) - quarantined),
         duplicate=sum(count > 1 for count in active.values()),
@@ -187,6 +188,14 @@ def _quarantined(lake: Lake, project_id: int, manifest: Manifest, in_ms: bool, r
             record = json.loads(line)
             row = record.get("row")
             yield row["_id"] if row else line_id(project_id, _line(record, "raw"), in_ms, recipe)
+
+
+def _refused_by_aep(lake: Lake, partition: PartitionKey) -> Iterator[str]:
+    """The ``_id``s of the rows in quarantine that AEP left out of an active batch."""
+    for key in lake.keys(f"{partition.prefix}/quarantine"):
+        if "/quarantine/ingest-" in key:
+            records = map(json.loads, gzip.decompress(lake.read(key) or b"").splitlines())
+            yield from (record["row"]["_id"] for record in records if "row" in record)
 
 
 def _line(record: dict[str, Any], name: str) -> bytes:

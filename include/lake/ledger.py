@@ -21,7 +21,8 @@ from include.lake.manifest import LakeFile
 from include.lake.own_keys import DIGEST
 from include.lake.records import create_record, read_record
 
-VERSION = 2
+VERSION = 3
+"""2 had no ``refused``; 1 also none of ``ids``, ``recipe``, ``made_of`` and ``history``."""
 _NUMBERED = re.compile(r"/(\d{6,})\.json$")
 Kind = Literal["claimed", "created", "completing", "active", "failed", "empty", "gone"]
 
@@ -31,6 +32,8 @@ class LedgerRecord(BaseModel):
 
     ``replaces``: the batches that this one takes the place of when it becomes active.
     ``ids``: the file with the ``_id``s of the batch; None in records of version 1.
+    ``refused``: the file with the ``_id``s of the day that AEP has refused so far and that are in no active batch, as
+    known when this record was written; None where nothing was ever refused. ``counts`` has ``refused`` of the batch.
     ``recipe``: how those ``_id``s were made (``include.xdm.identity``); version 1 knew one recipe only.
     ``made_of``: digests of the filter, the mapping, the schema and the account of time.
     ``history``: the digest of the target; empty in records of version 1.
@@ -51,13 +54,14 @@ class LedgerRecord(BaseModel):
     counts: dict[str, int] = {}
     note: str = ""
     ids: LakeFile | None = None
+    refused: LakeFile | None = None
     recipe: int = 1
     made_of: dict[str, str] = {}
     history: str = ""
 
     def about(self) -> dict[str, Any]:
         """The fields that say which rows the record is about: every later record of its batch repeats them."""
-        return self.model_dump(include={"content", "staged", "ids", "recipe", "made_of"})
+        return self.model_dump(include={"content", "staged", "ids", "refused", "recipe", "made_of"})
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class Ledger:
             record = None
         if record is None or record.number != number or record.history != self.history:
             raise BadManifest(f"{self.lake.uri(key)} is not a readable ledger record.", self._rebuild)
-        if record.ids is not None and not self._holds_ids(record.ids.key):
+        if any(file is not None and not self._holds_ids(file.key) for file in (record.ids, record.refused)):
             raise BadManifest(
                 f"{self.lake.uri(key)} names ids that are not those of this day's loads.", self._rebuild
             )

@@ -43,9 +43,10 @@ class Audit:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Days by status, and active ``rows``."""
+        """Days by status, active ``rows``, and rows that AEP has ``refused``."""
         statuses = Counter(day.status.value for day in self.days)
-        return {**dict(sorted(statuses.items())), "rows": sum(day.rows for day in self.days)}
+        rows = {"rows": sum(day.rows for day in self.days), "refused": sum(day.refused for day in self.days)}
+        return {**dict(sorted(statuses.items())), **rows}
 
     def to_catch_up(self, count: int, now: datetime, but: Sequence[date] = ()) -> list[date]:
         """Choose at most ``count`` missing days that a run may load: days that were never tried, the newest first.
@@ -137,7 +138,7 @@ def audit_days(
             )
         rows = sum(load.rows for load in state.loads)
         outdated = _outdated(state, current or {})
-        days.append(AuditedDay(day, status, reason, settled, rows, outdated, remedy))
+        days.append(AuditedDay(day, status, reason, settled, rows, outdated, remedy, state.refused))
     return Audit(pipeline.name, tuple(days), tuple(active[None]))
 
 

@@ -61,6 +61,8 @@ class AuditedDay:
     outdated: tuple[str, ...] = ()
     """What has changed since the day was loaded: ``filter``, ``mapping``, ``schema``, ``time``."""
     remedy: Remedy = Remedy.NONE
+    refused: int = 0
+    """Rows that AEP has refused: in quarantine with a reason, and not active."""
 
     @property
     def is_missing(self) -> bool:
@@ -116,7 +118,8 @@ def _progress(state: DayState) -> Verdict:
             return DayStatus.PARTLY_LOADED, f"late rows are not loaded: {reason}", remedy
         return (DayStatus.WAITING if is_waiting else DayStatus.FAILED), reason, remedy
     if state.loads:
-        return DayStatus.ACTIVE, "active", Remedy.NONE
+        refused = f"; AEP refused {state.refused} rows, which are in quarantine" if state.refused else ""
+        return DayStatus.ACTIVE, f"active{refused}", Remedy.NONE
     if state.quarantined:
         reason = f"no event is valid, {state.quarantined} are in quarantine"
         return DayStatus.QUARANTINED, reason, Remedy.NONE

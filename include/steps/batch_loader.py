@@ -10,7 +10,17 @@ from functools import partial
 from pathlib import Path
 
 from include.aep.client import AepClient
-from include.aep.decide import BatchOutlook, Decision, Wanted, decide, in_flight, in_question, loads, outlook
+from include.aep.decide import (
+    BatchOutlook,
+    Decision,
+    Wanted,
+    decide,
+    in_flight,
+    in_question,
+    loads,
+    outlook,
+    refused_rows,
+)
 from include.aep.load_id import (
     CONTENT_TAG,
     DAY_TAG,
@@ -58,6 +68,8 @@ class BatchLoader:
     records: list[LedgerRecord]
     committed: bool = False
     """Whether this run has completed a batch."""
+    listed: list[str] = field(default_factory=list)
+    """What AEP lists as errors of batches that this run found active: codes and counts, no values."""
     statuses: dict[str, str | None] = field(default_factory=dict)
     """AEP's statuses of the batches that the last decision was about; None: AEP does not list it."""
 
@@ -87,24 +99,29 @@ class BatchLoader:
     def decide(self) -> Decision:
         """Ask AEP for the statuses that matter, and ``decide`` for the next action."""
         statuses: dict[str, str | None] = {}
+        is_incomplete = self._is_incomplete()
         for batch in in_question(self.records):
             found = self.aep.batches.find(batch)
             if found is not None:
-                self._require_same_load(found)
+                record = self._require_same_load(found)
+                # After a recovery nothing says which rows of a batch were refused.
+                is_recovered = record.kind == "active" and not record.counts.get("refused")
+                is_incomplete |= is_recovered and bool(found.failed_records)
             statuses[batch] = found.status if found else None
         self.statuses = statuses
         excluded = frozenset(self.staged.details.get("beside", ()))
         most = self.workspace.pipeline.quality.max_removed
-        wanted = Wanted(
-            self.staged.content, self.staged.rows, excluded, self.replace, self._is_incomplete(), most
-        )
+        wanted = Wanted(self.staged.content, self.staged.rows, excluded, self.replace, is_incomplete, most)
         return decide(self.records, wanted, statuses)
 
     def _is_incomplete(self) -> bool:
-        """Whether the last verification found rows of the active batches lost or doubled: a replacement mends that."""
+        """Whether a replacement with the same content mends something: AEP refused rows that this run has not sent
+        again, or the last verification found rows of the active batches lost or doubled."""
         from include.steps.verify.verified import read_verified
 
         active = loads(self.records) if self.replace else []
+        if active and refused_rows(active) and active[-1].run != self.run:
+            return True
         found = read_verified(self.history).get(self.workspace.partition.day) if active else None
         if found is None or found.number < max(record.number for record in active):
             return False
@@ -123,10 +140,11 @@ class BatchLoader:
         self._others.require_none(strays, self.records)
         return True
 
-    def _require_same_load(self, batch: Batch) -> None:
-        """Compare a batch in AEP with the newest record of it."""
+    def _require_same_load(self, batch: Batch) -> LedgerRecord:
+        """Compare a batch in AEP with the newest record of it, which is returned."""
         record = next(record for record in reversed(self.records) if record.batch == batch.id)
         require_same_load(self.workspace, self.history, batch, record)
+        return record
 
     def restage(self) -> None:
         """Stage again, without the rows that are active by now."""
@@ -244,7 +262,14 @@ class BatchLoader:
             tags[LAKE_TAG] = [self.history.lake_id]
         file_format = self.workspace.pipeline.aep.file_format
         dataset_id, external_id = self.history.target.dataset_id, str(self._load_id(number))
-        return self.aep.batches.create(dataset_id, file_format, external_id, tags, replaces=replaces)
+        return self.aep.batches.create(
+            dataset_id,
+            file_format,
+            external_id,
+            tags,
+            replaces=replaces,
+            error_threshold_percent=self.workspace.pipeline.aep.error_threshold_percent,
+        )
 
     def _load_id(self, number: int) -> LoadId:
         partition = self.workspace.partition

@@ -19,7 +19,7 @@ _CHUNK_ROWS = 100_000
 
 
 class UnloadedRows:
-    """The valid rows that are not active: ids are compared in DuckDB, which spills them; the wide rows pass by in order.
+    """The valid rows that are neither active nor withheld: ids are compared in DuckDB, which spills them; the wide rows pass by in order.
 
     What is not needed is not downloaded: without active loads no id is compared, where all mapped rows are valid the
     list of the day's events names them, and of the base of a delta no row is read unless one has to be loaded.
@@ -31,11 +31,13 @@ class UnloadedRows:
         mapped: Manifest,
         valid: Manifest,
         active: Sequence[LedgerRecord],
+        withheld: Sequence[LedgerRecord],
         scratch: Path,
     ) -> None:
-        """``active``: the loads to exclude; ``mapped`` names all events of the day."""
+        """``active``: the loads to exclude; ``withheld``: records whose ``ids`` AEP refused and would refuse again, unless
+        the event has changed; ``mapped`` names all events of the day."""
         self._workspace, self.mapped, self._valid = workspace, mapped, valid
-        self._active, self._scratch = active, scratch
+        self._active, self._withheld, self._scratch = active, withheld, scratch
         self.day, self._mapped_day = (DayRows(workspace, each, scratch) for each in (valid, mapped))
 
     ids = "SELECT _id, digest FROM unloaded"
@@ -50,15 +52,20 @@ class UnloadedRows:
     @property
     def is_everything(self) -> bool:
         """Whether no valid row is active."""
-        return not self._active or not self.counts["already_active"]
+        return not self._active or not (self.counts["already_active"] or self.counts.get("withheld"))
 
     @cached_property
     def counts(self) -> dict[str, int]:
         """Where something is active: how many valid rows are (``already_active``), how many of those have changed in
-        Mixpanel since (``changed``), and how many active rows Mixpanel no longer returns (``vanished``)."""
+        Mixpanel since (``changed``), and how many active rows Mixpanel no longer returns (``vanished``). Where AEP has
+        refused rows: how many valid ones are not sent again (``withheld``)."""
         if not self._active:
             return {}
+        withheld = (
+            {"withheld": self._count("FROM valid SEMI JOIN withheld USING (_id)")} if self._withheld else {}
+        )
         return {
+            **withheld,
             "already_active": self._count("FROM valid SEMI JOIN active USING (_id)"),
             "changed": self._count(
                 "FROM events JOIN active USING (_id) WHERE events.digest <> active.digest"
@@ -72,10 +79,10 @@ class UnloadedRows:
             yield from self.day.base_tables()
             yield from row_groups(self.day.own_paths)
             return
-        if self.counts["already_active"] == self._valid.rows:
+        if self.counts["already_active"] + self.counts.get("withheld", 0) == self._valid.rows:
             return
         self._number("own_rows", self.day.own_paths)
-        own = self._count("FROM own_rows ANTI JOIN active USING (_id)")
+        own = self._count("FROM own_rows ANTI JOIN excluded USING (_id)")
         if self._count("FROM unloaded") > own:
             self._number("base_rows", self.day.base_paths)
             self.db.execute("DELETE FROM base_rows WHERE _id IN (SELECT _id FROM superseded)")
@@ -84,11 +91,11 @@ class UnloadedRows:
             yield from self._chosen("own_rows", self.day.own_paths)
 
     def _chosen(self, numbered: str, paths: Sequence[Path]) -> Iterator[Any]:
-        """Those rows of some files that are not active."""
+        """Those rows of some files that are not excluded."""
         import numpy as np
         import pyarrow as pa
 
-        query = f"SELECT number FROM {numbered} ANTI JOIN active USING (_id) ORDER BY number"
+        query = f"SELECT number FROM {numbered} ANTI JOIN excluded USING (_id) ORDER BY number"
         chosen, first = _Numbers(self.db, query), 0
         for table in row_groups(paths):
             numbers = chosen.below(first + table.num_rows, first)
@@ -100,7 +107,7 @@ class UnloadedRows:
 
     @cached_property
     def db(self) -> Any:
-        """A DuckDB with the views ``valid``, ``events``, ``active`` and ``unloaded``."""
+        """A DuckDB with the views ``valid``, ``events``, ``active``, ``withheld``, ``excluded`` and ``unloaded``."""
         db = open_duckdb(self._scratch)
         # Views: a copy of a day's ids in DuckDB takes several hundred megabytes.
         _view(db, "superseded", "_id", [*filter(None, [self._mapped_day.superseded_path])])
@@ -116,9 +123,16 @@ class UnloadedRows:
                 f"CREATE TEMP VIEW valid AS SELECT _id FROM base_valid{base} UNION ALL SELECT _id FROM own_valid"
             )
         view_ids(db, "active", self._workspace, self._active, self._scratch)
+        view_ids(db, "refused", self._workspace, self._withheld, self._scratch)
+        db.execute(
+            "CREATE TEMP VIEW withheld AS SELECT _id FROM refused ANTI JOIN active USING (_id) "
+            "JOIN events USING (_id) WHERE NOT coalesce(refused.digest <> events.digest, false)"
+        )
+        union = " UNION ALL SELECT _id FROM withheld" if self._withheld else ""
+        db.execute(f"CREATE TEMP VIEW excluded AS SELECT _id FROM active{union}")
         db.execute(
             "CREATE TEMP VIEW unloaded AS SELECT valid._id, events.digest "
-            "FROM valid ANTI JOIN active USING (_id) LEFT JOIN events USING (_id)"
+            "FROM valid ANTI JOIN excluded USING (_id) LEFT JOIN events USING (_id)"
         )
         return db
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from include.aep.decide import in_flight, loads
+from include.aep.decide import in_flight, loads, refused_rows
 from include.errors import BadManifest
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
@@ -43,6 +43,8 @@ class DayState(msgspec.Struct, frozen=True):
     trouble: str = ""
     quarantined: int = 0
     """Of a day without valid events: how many are in quarantine."""
+    refused: int = 0
+    """Rows that AEP has refused: in quarantine, and in no active batch."""
 
 
 class _Index(msgspec.Struct):
@@ -84,7 +86,10 @@ def state_of(records: list[LedgerRecord]) -> DayState:
     last = records[-1]
     active = [Load(str(r.batch), r.counts.get("active", 0), r.made_of) for r in loads(records)]
     quarantined = last.counts.get("quarantined", 0) if last.kind == "empty" else 0
-    return DayState(last.number, last.at, active, progress_of(records), quarantined=quarantined)
+    refused = refused_rows(records)
+    return DayState(
+        last.number, last.at, active, progress_of(records), quarantined=quarantined, refused=refused
+    )
 
 
 def progress_of(records: list[LedgerRecord]) -> Progress:

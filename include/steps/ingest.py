@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from include.aep.client import AepClient
-from include.aep.decide import Action, loads
+from include.aep.decide import Action, loads, refused_rows
 from include.errors import Conflict, Terminal
 from include.lake.history import History
 from include.lake.manifest import Manifest
@@ -33,6 +33,10 @@ class Ingested:
     late: bool
     again: bool
     """True when an earlier run had done it all."""
+    refused: int = 0
+    """Rows of the day that AEP has refused: in no active batch, each in quarantine with a reason."""
+    listed: tuple[str, ...] = ()
+    """Errors that AEP lists on batches that this run found active, by batch: codes and counts, no values."""
 
     @property
     def batch_id(self) -> str | None:
@@ -122,4 +126,6 @@ def _ingested(work: BatchLoader, again: bool) -> Ingested:
         work.staged.rows,
         bool(work.staged.details.get("beside")),
         again,
+        refused_rows(work.records),
+        tuple(work.listed),
     )

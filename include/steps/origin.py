@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from include.aep.decide import loads as active_records
 from include.config.model import Pipeline
@@ -44,6 +44,11 @@ def filter_digest(pipeline: Pipeline) -> str:
 def made_of(pipeline: Pipeline, mapped: Manifest) -> dict[str, str]:
     """Digests of the filter, the mapping, the schema and the account of time that shaped a day."""
     return today(pipeline, mapped.inputs["mapping"], mapped.inputs["schema"])
+
+
+def is_made_alike(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether the same event becomes the same row: the same mapping, schema and account of time."""
+    return all(one.get(name) == other.get(name) for name in ("mapping", "schema", "time"))
 
 
 def today(pipeline: Pipeline, mapping: str, schema: str) -> dict[str, str]:

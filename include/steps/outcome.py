@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
-from include.aep.decide import BatchOutlook, outlook
+from include.aep.decide import BatchOutlook, outlook, refused_record
+from include.aep.reasons import listed_errors
 from include.errors import (
     AccessDenied,
     BatchFailed,
@@ -17,14 +18,16 @@ from include.errors import (
 )
 from include.steps.batch_loader import BatchLoader
 from include.steps.jsonl import gzip_writer
+from include.steps.partial_load import PartialLoad
 from include.steps.workspace import Workspace
 
 
 def record_active(work: BatchLoader, batch: str) -> None:
-    """Writes down that a batch is active, once AEP counts exactly the rows that were staged for it.
+    """Write down that a batch is active, once active and refused rows are exactly those that were staged for it.
 
     Raises:
-        CountMismatch: AEP counts others.
+        CountMismatch: AEP counts others, or refused more than the pipeline's error threshold.
+        LakeNotReadable: rows were refused, and AEP's data lake cannot be read to find out which.
         Transient: it has not counted yet, or still shows what the batch replaces.
     """
     found, expected = work.aep.batches.find(batch), work.expected_rows(batch)
@@ -34,16 +37,26 @@ def record_active(work: BatchLoader, batch: str) -> None:
             f"AEP says batch {batch} of partition {work.workspace.partition} succeeded, but not yet with how many rows.",
             "This run asks again when it is retried.",
         )
-    if rows != expected or failed:
+    threshold = work.workspace.pipeline.aep.error_threshold_percent
+    refused = expected - rows
+    if (failed or 0) != refused or refused * 100 > threshold * expected:
+        allowed = f"; aep.error_threshold_percent allows {threshold:g} percent" if threshold else ""
         raise CountMismatch(
             f"AEP says batch {batch} succeeded with {rows} rows and {failed or 0} failed ones, but "
-            f"{expected} were staged for partition {work.workspace.partition}.",
+            f"{expected} were staged for partition {work.workspace.partition}{allowed}.",
             "Compare the batch's failed rows with the staged files; then revert the batch in AEP, and clear the task: "
-            "the partition is loaded anew.",
+            "the partition is loaded again.",
         )
     replaces = next(r.replaces for r in reversed(work.records) if r.batch == batch and r.kind == "created")
     _require_gone(work, batch, replaces)
-    work.record("active", batch, replaces=replaces, counts={"active": rows})
+    fields: dict[str, object] = {"counts": {"active": rows}}
+    earlier = None if replaces else refused_record(work.records)
+    if found is not None and (refused or earlier is not None):
+        fields = PartialLoad(work, found, rows, expected, earlier).settle()
+    if found is not None and found.errors:
+        work.listed.append(f"batch {batch}: {'; '.join(listed_errors(found))}")
+        fields["note"] = f"AEP lists {'; '.join(listed_errors(found))}"
+    work.record("active", batch, replaces=replaces, **fields)
 
 
 def unconfirmed(workspace: Workspace, batch: str, status: str | None) -> BatchUnconfirmed:

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
-from include.aep.decide import loads
+from include.aep.decide import loads, refused_record
 from include.errors import PayloadTooLarge
 from include.lake.history import History
 from include.lake.lake import sha256_file
@@ -17,7 +17,7 @@ from include.quality.rows import iso, present
 from include.steps.choose import UnloadedRows
 from include.steps.day_rows import DayRows
 from include.steps.id_sets import copy_ids, write_ids
-from include.steps.origin import made_of, require_exported_from, require_one_recipe, source_of
+from include.steps.origin import is_made_alike, made_of, require_exported_from, require_one_recipe, source_of
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.aep_parquet import AEP_FORM, AepParquetWriter
 
@@ -37,7 +37,9 @@ def stage_partition(
 ) -> Manifest:
     """Stage the valid rows that are not active at AEP yet, or find them staged; with ``replace`` all of them.
 
-    ``counts``: ``staged``; where rows are active already, also ``already_active``, ``changed`` and ``vanished``.
+    Rows that AEP has refused are not staged again while event, mapping and schema are the same.
+    ``counts``: ``staged``; where rows are active already, also ``already_active``, ``changed`` and ``vanished``; where
+    AEP has refused rows, ``withheld``.
     ``details``: ``beside`` (the staged digests of the loads that were excluded), ``ids`` (the file of the ``_id``s),
     ``recipe``, ``made_of``, and the ``source`` of the events. Without a history nothing counts as active.
     ``with_files``: also where they were staged before, if those files are not in the lake any more.
@@ -68,13 +70,18 @@ def stage_partition(
     }
     if history is not None:
         inputs["history"] = history.target.digest
+    shaped = made_of(workspace.pipeline, mapped)
+    refused = refused_record(active)
+    if refused is not None:
+        inputs["refused"] = str(refused.ids and refused.ids.sha256)
+    withheld = [refused] if refused is not None and is_made_alike(refused.made_of, shaped) else []
     output = workspace.find_output("stage", inputs, with_files=with_files)
     if output.manifest is not None:
         return output.manifest
     digest = output.digest
     with (
         workspace.scratch() as scratch,
-        closing(UnloadedRows(workspace, mapped, valid, active, scratch)) as unloaded,
+        closing(UnloadedRows(workspace, mapped, valid, active, withheld, scratch)) as unloaded,
     ):
         if unloaded.is_everything and _can_be_sent(workspace, valid, file_format):
             files = _as_they_are(unloaded.day, digest)
@@ -93,7 +100,7 @@ def stage_partition(
             "beside": sorted(excluded),
             "ids": ids.model_dump() if ids else None,
             "recipe": recipe,
-            "made_of": made_of(workspace.pipeline, mapped),
+            "made_of": shaped,
             "source": source_of(raw),
         },
     )

@@ -247,7 +247,7 @@ def test_what_a_batch_is_created_with(hands: Hands, aep: FakeAep) -> None:
     with serving(aep) as served:
         asked = client(served, hands)
         asked.batches.create("d1", "json", "x-1", {"day": ["2026-07-01"]}, replaces=["01OLD"])
-        asked.batches.create("d1", "parquet", "x-2")
+        asked.batches.create("d1", "parquet", "x-2", error_threshold_percent=2.5)
         with pytest.raises(RequestRefused, match="parquet or json"):
             asked.batches.create("d1", "csv", "x-3")
     first, second = (batch["asked"] for batch in aep.batches.values())
@@ -260,6 +260,7 @@ def test_what_a_batch_is_created_with(hands: Hands, aep: FakeAep) -> None:
         "replay": {"predecessors": ["01OLD"], "reason": "replace"},
     }
     assert second["inputFormat"] == {"format": "parquet"}
+    assert (second["enableErrorDiagnostics"], second["partialIngestionPercent"]) == (True, 2.5)
     assert "partialIngestionPercent" not in first
 
 

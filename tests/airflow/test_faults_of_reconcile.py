@@ -57,7 +57,7 @@ def test_late_changed_and_vanished_events_of_a_backfill_go_through_the_scheduler
         ("look", str(first), str(last), "close", "audit", "clean", "finish"), "success"
     )
     assert project.result(run, first)["counts"] == {
-        "staged": 2, "active": 5, "late": 2, "changed": 1, "vanished": 1,
+        "staged": 2, "active": 5, "refused": 0, "late": 2, "changed": 1, "vanished": 1,
     }  # fmt: skip
     assert project.result(run, last)["counts"]["late"] == 1
     active = project.active()

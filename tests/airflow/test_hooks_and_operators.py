@@ -321,6 +321,7 @@ def test_reconcile_looks_again_loads_what_came_late_and_tells_what_lies_about(
         assert summary["counts"] == {
             "staged": 1,
             "active": first.active + 1,
+            "refused": 0,
             "late": 1,
             "changed": 0,
             "vanished": 0,

@@ -37,7 +37,7 @@ def run(ti: FakeTaskInstance | None = None) -> Any:
 
 
 def test_the_task_is_green_with_its_counts(loaded: Verifier) -> None:
-    counts = {"partitions": 1, "ids": 8, "lost": 0, "duplicate": 0, "phantom": 0}
+    counts = {"partitions": 1, "ids": 8, "lost": 0, "duplicate": 0, "phantom": 0, "refused": 0}
     assert run() == {"counts": counts, "rows_of_others": 0, "postponed": [], "left": 0}
 
 

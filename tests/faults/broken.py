@@ -100,6 +100,13 @@ def newest_recipe_for_all() -> None:
     include.steps.stage.require_one_recipe = lambda *_: None  # type: ignore[attr-defined]
 
 
+def refused_rows_are_forgotten() -> None:
+    """What AEP leaves out of an active batch is counted, and nowhere else."""
+    from include.steps.partial_load import PartialLoad
+
+    PartialLoad._quarantine = lambda self, db, scratch: None  # type: ignore[method-assign]
+
+
 def no_way_out() -> None:
     """An error says what happened, and nothing about what to do."""
     from include.errors import PipelineError

@@ -17,7 +17,7 @@ _OWN = {"number", "kind", "version", "history"}
 """What a ledger writes itself."""
 _OTHER = 1_000_000
 """How far another project's number is from this one's."""
-_SINCE_VERSION_2 = {"ids", "recipe", "made_of", "history"}
+_SINCE_VERSION_2 = {"ids", "refused", "recipe", "made_of", "history"}
 
 
 def use_dataset(place: Place, suffix: str = "") -> None:

@@ -55,6 +55,7 @@ _CASES: tuple[tuple[Callable[[], None], Case, str], ...] = (
     (broken.audit_skips_a_day, _UNAUDITED, "lost="),
     (broken.witness_sees_nothing, _case("W07/untagged"), "green, not red:UnknownBatch"),
     (broken.newest_recipe_for_all, _case("W18"), "duplicate="),
+    (broken.refused_rows_are_forgotten, _case("L17/before the ledger"), "lost="),
     (broken.no_way_out, _case("L16"), "hint=''"),
 )  # fmt: skip
 

@@ -114,7 +114,7 @@ def test_a_damaged_record_stops_everything(ledger: Ledger, number: int, harm: Ca
 
 def test_a_record_of_a_newer_version_is_named_as_that(ledger: Ledger) -> None:
     three(ledger)
-    damage(lambda record: {**record, "version": 3, "more": 1})(path_of(ledger, 2))
+    damage(lambda record: {**record, "version": 4, "more": 1})(path_of(ledger, 2))
     with pytest.raises(BadManifest, match="was written by a newer version of mixpanel-aep"):
         ledger.records()
 

@@ -237,6 +237,25 @@ def test_plans_that_make_no_sense(aep: Adobe, plan: Any) -> None:
     assert aep.http.post("/_sandbox/aep/settings", json={"next_batches": [plan]}).status_code == 400
 
 
+@pytest.mark.parametrize(("percent", "state"), [(None, "failed"), (49, "failed"), (50, "success")])
+def test_rows_refused_as_planned_count_to_the_threshold_and_are_in_the_diagnostics(
+    aep: Adobe, percent: int | None, state: str
+) -> None:
+    dataset = aep.ready()
+    settings(aep, next_batches=[{"outcome": "refused", "rows": 1}])
+    more = {} if percent is None else {"partialIngestionPercent": percent}
+    batch = sent(aep, dataset, "a", "b", enableErrorDiagnostics=True, **more)
+    assert seen(aep, batch, 105) == [state]
+    body = aep.batch(batch)
+    active = ["b"] if state == "success" else []
+    counts = [body["metrics"][f"{name}RecordCount"] for name in ("input", "output", "failed")]
+    assert (counts, aep.active(dataset)) == ([2, len(active), 1], [row(key)["_id"] for key in active])
+    assert [error["code"] for error in body["errors"]] == ["INGEST-1212-400", "INGEST-1554-400"]
+    path = f"{EXPORT}/batches/{batch}/meta"
+    found = aep.request("GET", path, params={"path": "row_errors/validation_errors_0.json"})
+    assert row("a")["_id"] in found.text
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

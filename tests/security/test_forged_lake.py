@@ -95,6 +95,10 @@ def ids_elsewhere(record: dict[str, dict[str, object]]) -> None:
     record["ids"]["key"] = "_histories/../../ids.parquet"
 
 
+def refused_elsewhere(record: dict[str, dict[str, object]]) -> None:
+    record["refused"] = {**record["ids"], "key": "_histories/../../ids.parquet"}
+
+
 def removed(forged: Forged, day: object, folder: str) -> None:
     place = forged.one(f"hostile/{day}/{folder}/*/manifest.json").with_name("removed.json")
     place.write_text('{"version": 1, "at": "2026-07-03T00:00:00+00:00", "setting": "raw_days"}')
@@ -123,6 +127,7 @@ CASES = {
     "a batch called gone": Case(lambda f: add_record(f, kind="gone"), LOADS, HARMLESS),
     "a day called empty": Case(lambda f: add_record(f, kind="empty", batch=None), ("audit", "run"), HARMLESS),
     "ids that are elsewhere": Case(lambda f: f.edit(f"{LEDGER}000004.json", ids_elsewhere), LOADS, RED),
+    "refused ids that are elsewhere": Case(lambda f: f.edit(f"{LEDGER}000004.json", refused_elsewhere), LOADS, RED),
     "the ledger without its end": Case(lambda f: f.one(f"{LEDGER}*.json").unlink(), LOADS, HARMLESS, HARMLESS),
     "the ledger without its middle": Case(lambda f: f.one(f"{LEDGER}000002.json").unlink(), LOADS, RED),
     "no ledger": Case(no_ledger, LOADS, HARMLESS, HARMLESS),

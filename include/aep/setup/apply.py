@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from include.aep.client import AepClient
 from include.aep.ownership import Ownership
+from include.aep.profile import is_enabled
+from include.aep.profile_batches import profile_batch_notes
 from include.aep.setup.changes import Change, Doing
 from include.aep.setup.plan import Plan, plan_setup
 from include.aep.setup.state import read_state
@@ -27,8 +29,12 @@ class SetupResult:
     notes: list[str]
 
 
-def plan_pipeline(pipeline: Pipeline, aep: AepClient, owner: Ownership) -> Plan:
+def plan_pipeline(
+    pipeline: Pipeline, aep: AepClient, owner: Ownership, others: Sequence[Pipeline] = ()
+) -> Plan:
     """Read AEP's state and return the plan; send nothing that changes anything.
+
+    ``others``: the other pipelines of the installation, whose batches count to the same guardrail of Profile.
 
     Raises:
         ForeignLake, AnotherSource, AnotherPipeline: the dataset's tags name another owner; of a pipeline, one that
@@ -39,7 +45,12 @@ def plan_pipeline(pipeline: Pipeline, aep: AepClient, owner: Ownership) -> Plan:
     state = read_state(aep, wanted)
     owner.require(state.dataset)
     owner.require_retagging(state.dataset, pipeline.aep.formerly)
-    return plan_setup(state, wanted, owner.missing(state.dataset["tags"] if state.dataset else {}))
+    tags = state.dataset["tags"] if state.dataset else {}
+    plan = plan_setup(state, wanted, owner.missing(tags))
+    if not pipeline.aep.profile and not is_enabled(tags):
+        return plan
+    notes = profile_batch_notes(pipeline, others, aep, has_history=state.dataset is not None)
+    return replace(plan, notes=(*plan.notes, *notes))
 
 
 def apply_plan(

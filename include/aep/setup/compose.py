@@ -38,13 +38,29 @@ def future_schema(state: AepState, wanted: Wanted, parts: Sequence[str]) -> XdmS
     document: dict[str, Any] = dict(state.parts[str(state.schema["$id"])]) if state.schema is not None else {}
     own = str(state.group["$id"]) if state.group is not None else None
     for part in (*parts, *([own] if own is not None and own not in state.references else [])):
-        document = merged(document, _fields(state.parts[part]), "its root")
+        document = _with_part(document, _fields(state.parts[part]), _title(state), _part_title(state, part))
     tenant = f"_{state.tenant}"
     if wanted.group is not None:
         fields = {"type": "object", "properties": wanted.group["properties"]}
-        document = merged({"properties": {tenant: fields}}, document, "its root")
+        own_part = {"properties": {tenant: fields}}
+        document = _with_part(own_part, document, _title(state), str(wanted.group_title))
     title = state.schema["title"] if state.schema is not None else wanted.pipeline.aep.schema_name
     return XdmSchema({**document, "type": "object", "title": title, "meta:tenantNamespace": tenant})
+
+
+def _with_part(document: dict[str, Any], other: dict[str, Any], schema: str, part: str) -> dict[str, Any]:
+    try:
+        return merged(document, other, "its root")
+    except SchemaError as clash:
+        raise SchemaError(
+            f"Field group {part!r} does not fit the other parts of {schema}: {clash.sentence}",
+            "Leave it out of aep.field_groups or aep.field_group. A person who has the right Manage Schemas can correct the "
+            "company's own field groups in AEP; Adobe's cannot be changed.",
+        ) from None
+
+
+def _part_title(state: AepState, part: str) -> str:
+    return str(state.parts[part].get("title", part))
 
 
 def _fields(part: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,7 +73,8 @@ def _only(state: AepState, name: str) -> str:
     if not found:
         raise SchemaError(
             f"AEP has no field group {name!r}, which aep.field_groups names.",
-            "Write the title as AEP's schema editor shows it, or the $id. Adobe's own field groups need no installation.",
+            "Write the title as AEP's schema editor shows it, or the $id. Adobe's own field groups are in every AEP sandbox; "
+            "one of the company's own is created there by a person who has the right Manage Schemas.",
         )
     fitting = [each for each in found if each in state.references or _fits_class(state, each)]
     if not fitting:
@@ -81,7 +98,8 @@ def require_class(state: AepState, part: str, name: str) -> None:
     raise SchemaError(
         f"Field group {name!r} is for schemas of {', '.join(_classes(state, part))}, but {_title(state)} is of the class "
         f"{state.schema_class}.",
-        "Name a field group for events of that class. Who manages schemas in AEP can also extend this one to the class.",
+        "Name a field group for events of that class in aep.field_groups. A person who has the right Manage Schemas can "
+        "also extend one of the company's own field groups to the class in AEP; Adobe's cannot be changed.",
     )
 
 

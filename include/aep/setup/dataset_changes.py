@@ -25,20 +25,23 @@ def require_target(state: AepState, wanted: Wanted) -> None:
     target = wanted.pipeline.aep
     if state.dataset is None and is_dataset_id(target.dataset):
         raise DatasetMissing(
-            f"AEP has no dataset of the id {target.dataset}.",
-            "Copy the id from AEP again, or write the name of a dataset, which setup creates.",
+            f"AEP has no dataset of the id {target.dataset} in the AEP sandbox of connection {target.conn_id}.",
+            "Copy the id from Datasets in AEP again, or correct extra aep_sandbox of the connection; or write a name in "
+            "aep.dataset: setup then creates the dataset.",
         )
     schema_id = state.schema["$id"] if state.schema is not None else None
     if state.dataset is not None and state.dataset["schemaRef"]["id"] != schema_id:
         has = state.dataset["schemaRef"]["id"] or "none"
         raise SchemaError(
-            f"Dataset {target.dataset!r} has another schema than {target.schema_name!r}: {has}. A dataset keeps its "
-            "schema for ever.",
-            "Write the dataset's schema in aep.schema (its $id will do), or choose another dataset. Nothing was changed.",
+            f"Dataset {target.dataset!r} has another schema than {target.schema_name!r}: {has}, where aep.schema names "
+            f"{schema_id or 'a schema that AEP does not have'}. The schema of a dataset cannot be changed, by anyone.",
+            "Write the dataset's schema in aep.schema, by title or $id, or name another dataset in aep.dataset. Nothing "
+            "was changed.",
         )
     if state.schema is None and wanted.group is None and not target.field_groups:
         raise ConfigError(
-            f"AEP has no schema {target.schema_name!r}, and pipeline {wanted.pipeline.name} names no field group.",
+            f"AEP has no schema {target.schema_name!r}, and pipeline {wanted.pipeline.name} names no field group of which "
+            "setup could compose it.",
             "Correct aep.schema; or name in aep.field_groups what setup shall compose the schema of, or in "
             "aep.field_group a file of include/pipelines/field_groups.",
         )
@@ -56,7 +59,8 @@ def _taken(title: str, holder: str) -> SchemaError:
     return SchemaError(
         f"The title {title!r} cannot be given: AEP keeps titles unique over schemas, field groups, data types and "
         f"classes, and {holder} has it.",
-        "Choose another title in aep.schema or in the field group file, or have it renamed by who manages schemas in AEP.",
+        "Choose another title in aep.schema or in the field group file; or ask a person who has the right Manage Schemas "
+        "in AEP to rename the other object.",
     )
 
 

@@ -139,8 +139,10 @@ def _tenant_part(group: Mapping[str, Any], tenant: str) -> tuple[str, Mapping[st
         if isinstance(fields, dict):
             return f"/definitions/{name}/properties/{tenant}/properties", fields.get("properties") or {}
     raise SchemaError(
-        f"Field group {group.get('title')!r} has no fields below {tenant} in AEP.",
-        "Give the field group file another title.",
+        f"Field group {group.get('title')!r} has no fields below {tenant} in AEP, where those of a pipeline's own field "
+        "group are.",
+        "Give the field group file another title: setup then creates a field group of its own. The one in AEP stays as it "
+        "is.",
     )
 
 

@@ -49,8 +49,8 @@ def plan_profile(
         raise ConfigError(
             f"Dataset {target.dataset!r} is enabled for Profile (its tag unifiedProfile), but the pipeline file has "
             "profile: false.",
-            "Remove aep.profile, or write true. Who manages datasets in AEP can also disable it there, or name another "
-            "dataset for aep.dataset.",
+            "Remove aep.profile, or write true; or name another dataset in aep.dataset. A person who has the right Manage "
+            "Datasets can also disable the dataset for Profile in AEP.",
         )
     primary = _own_primary(state, wanted, fields)
     use = _use(state, wanted, fields, primary, has_map=has_map) if enabled or target.profile else None
@@ -71,7 +71,8 @@ def _own_primary(state: AepState, wanted: Wanted, fields: Mapping[str, Names]) -
         return None
     if name not in fields:
         raise ConfigError(
-            f"aep.primary_identity names {name}, which no mapping maps to a field of its own.",
+            f"aep.primary_identity names {name}, which no mapping maps to a field of its own in schema "
+            f"{wanted.pipeline.aep.schema_name!r}.",
             f"Map {name} to a string field of the schema, or remove aep.primary_identity: identityMap then names the "
             "primary identity.",
         )
@@ -79,8 +80,9 @@ def _own_primary(state: AepState, wanted: Wanted, fields: Mapping[str, Names]) -
     if marked is not None:
         raise SchemaError(
             f"Field {pointer_of(fields[name])} of schema {wanted.pipeline.aep.schema_name!r} is an identity already, "
-            "and not the primary one.",
-            "Who manages schemas in AEP can make it the primary identity there; or remove aep.primary_identity.",
+            f"of namespace {namespace_of(marked)}, but not the primary one, which aep.primary_identity asks for.",
+            "Remove aep.primary_identity; or ask a person who has the right Manage Schemas to make the field the primary "
+            "identity in AEP's schema editor.",
         )
     if state.is_union:
         raise SchemaError(

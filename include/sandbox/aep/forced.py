@@ -10,13 +10,25 @@ from include.sandbox.aep.setting_fields import is_amount
 from include.sandbox.store import Store
 
 _KIND = "aep/forced"
-OUTCOMES = ("failed", "duplicate", "success", "stalled", "retrying", "status", "path", "partial", "delay")
+OUTCOMES = (
+    "failed",
+    "duplicate",
+    "success",
+    "stalled",
+    "retrying",
+    "status",
+    "path",
+    "partial",
+    "refused",
+    "delay",
+)
 """``failed``: no row gets in. ``duplicate``: the same, with Adobe's error 140. ``success``: as it would end without a plan,
 and its ``errors`` are listed beside those that its rows have. ``stalled``, ``retrying`` and ``status``
 (with ``status``: any word): shown at the end instead of it, for ``seconds`` or for good. ``path``: a list of
 ``{"status": word, "seconds": n}`` from COMPLETE on, instead of the usual way; the last may have no seconds, and is then
-for good. ``partial``: ``rows`` of the good rows are lost; with ``silent`` they are not counted as failed. ``delay``:
-takes ``seconds`` longer.
+for good. ``partial``: ``rows`` of the good rows are lost; with ``silent`` they are not counted as failed. ``refused``:
+``rows`` of the good rows are refused as invalid ones are: they count to the error threshold and are in the diagnostics.
+``delay``: takes ``seconds`` longer.
 
 So ``path`` makes a batch flap (retrying, processing, retrying), stall after retries (retrying, stalled), turn active
 late (stalled for an hour), or be called what no document knows."""
@@ -97,6 +109,8 @@ def _effect(plan: dict[str, Any]) -> dict[str, Any]:
     if outcome == "partial":
         rows = plan.get("rows")
         return {"lose": 1 if rows is None else rows, "silent": bool(plan.get("silent"))}
+    if outcome == "refused":
+        return {"refuse": 1 if plan.get("rows") is None else plan["rows"]}
     if outcome == "success":
         return {"listed": plan.get("errors") or []}
     return {"fail": True, "duplicate": outcome == "duplicate", "errors": plan.get("errors")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from include.sandbox.aep.ingest_dates import Dates
 from include.sandbox.aep.ingest_files import disk_path, raw_rows, result_path
 from include.sandbox.aep.ingest_settings import IngestSettings
 from include.sandbox.aep.place import Place
-from include.sandbox.aep.row_check import CORRUPT, PARSING, RowChecker, RowError
+from include.sandbox.aep.row_check import CORRUPT, PARSING, VALIDATION, WRONG, RowChecker, RowError
 from include.sandbox.aep.row_identity import RowRules
 from include.sandbox.aep.row_schema import kind_of
 from include.sandbox.aep.rows_csv import csv_rows
@@ -22,13 +23,14 @@ from include.sandbox.aep.rows_json import Corrupt, Row, row_of
 from include.sandbox.aep.rows_parquet import Incompatible, parquet_suspects
 
 _CORRUPT = "Row is corrupted and cannot be read, please fix and resend."
+_AS_PLANNED = RowError(VALIDATION, WRONG, "#/_id", "The row is refused, as planned.", "planned")
 
 
 class Work:
     def __init__(self, place: Place, batch: dict[str, Any], files: list[dict[str, Any]]) -> None:
         self.place, self.batch, self.files = place, batch, files
         self.forced: dict[str, Any] = batch.get("forced") or {}
-        self.rows = self.bad = self.lost = 0
+        self.rows = self.bad = self.lost = self.refused = 0
         self.codes: Counter[str] = Counter()
         self.per_file: list[tuple[int, int]] = []
         """Of each file its rows, and those that are good."""
@@ -55,6 +57,10 @@ class Work:
         rows = kept = 0
         for rows, key in enumerate(self._keys(number, body, rules), 1):
             if key is None:
+                self._rejected.write(f"{number} {rows - 1}\n")
+            elif self.refused < self.forced.get("refuse", 0):
+                self.refused += 1
+                self._refuse(number, {"_id": json.loads(key)}, [_AS_PLANNED])
                 self._rejected.write(f"{number} {rows - 1}\n")
             elif self.lost < self.forced.get("lose", 0):
                 self.lost += 1

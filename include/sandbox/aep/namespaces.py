@@ -40,6 +40,14 @@ _STANDARD = (
     ),
     (14, "Phone_E.164", "Phone (E.164)", "PHONE", "Phone numbers in E.164 form"),
     (15, "Phone_SHA256", "Phone (SHA256)", "PHONE", "Phone numbers hashed"),
+    # [I] the number: Adobe's table of namespaces gives the code and no id.
+    (
+        16,
+        "Phone_SHA256_E.164",
+        "Phone (SHA256_E.164)",
+        "PHONE",
+        "Phone numbers in E.164 form, hashed",
+    ),
     (20914, "GAID", "Google Ad ID (GAID)", "DEVICE", "Google Advertising ID"),
     (20915, "IDFA", "Apple IDFA (ID for Advertisers)", "DEVICE", "Apple ID for Advertisers"),
 )

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from include.aep.data_lake import LakeReader, Window
+from include.aep.data_lake import LakeReader
 from include.aep.decide import BatchOutlook, in_flight, loads, outlook
 from include.aep.load_id import CONTENT_TAG, RECIPE_TAG
 from include.aep.model import Batch, Dataset
@@ -20,10 +20,9 @@ from include.lake.history import History
 from include.lake.keys import PartitionKey
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import LakeFile, digest_of
-from include.mixpanel.time import day_start, latest_instant
 from include.steps.duckdb import open_duckdb
-from include.steps.id_sets import insert_ids, read_ids, write_ids
-from include.steps.verify.compare import EVER
+from include.steps.id_sets import read_ids, write_ids
+from include.steps.read_back import read_back
 from include.steps.workspace import Workspace
 
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
@@ -88,18 +87,10 @@ class AepIds:
         )
 
     def _read(self, db: Any, day: date, batch: Batch) -> int:
-        """Read a batch's ids; first within its day, which costs least, and the whole lake where rows are missing."""
-        zone = self.pipeline.mixpanel.day_zone
-        start, end = day_start(day, zone), latest_instant(day, zone)
-        windows = [Window(start, end), EVER] if start < end else [EVER]
-        rows = 0
-        for window in windows:
-            db.execute("DELETE FROM found WHERE batch = ?", [batch.id])
-            found = self.reader.ids(self.dataset, window.start, window.end, batches=[batch.id])
-            insert_ids(db, "found", found)
-            (rows,) = db.execute("SELECT count(*) FROM found WHERE batch = ?", [batch.id]).fetchone()
-            if rows == batch.output_records:
-                return int(rows)
+        """Read a batch's ids."""
+        rows = read_back(db, "found", self.reader, self.dataset, self.pipeline, day, batch)
+        if rows == batch.output_records:
+            return rows
         counted = "does not count the" if batch.output_records is None else f"counts {batch.output_records}"
         raise CountMismatch(
             f"AEP {counted} rows in batch {batch.id} of partition {day}, but its data lake shows {rows}.",
@@ -151,15 +142,23 @@ class AepIds:
         """Write the records that lead to ``active``, as a run would have, from where they end."""
         newest = next((r for r in reversed(records) if r.batch == batch.id), None)
         before: list[Kind] = ["claimed", "created", "completing"]
+        about = {**about, "counts": {"active": rows}}
         if newest is not None and newest.kind in before:
             before = before[before.index(newest.kind) + 1 :]
         elif newest is not None and newest.kind == "active":
             before = []  # only its ids are written again
+            if newest.refused is not None and newest.refused.key in self._keys_of_ids(newest.refused.key):
+                about |= {"counts": newest.counts, "refused": newest.refused, "made_of": newest.made_of}
         elif records and records[-1].kind == "claimed" and records[-1].run == self.writer.run:
             before = before[1:]
         for kind in before:
-            records = self.record(ledger, records, kind, None if kind == "claimed" else batch.id, **about)
-        return self.record(ledger, records, "active", batch.id, **about, counts={"active": rows})
+            records = self.record(
+                ledger, records, kind, None if kind == "claimed" else batch.id, **{**about, "counts": {}}
+            )
+        return self.record(ledger, records, "active", batch.id, **about)
+
+    def _keys_of_ids(self, key: str) -> set[str]:
+        return set(self.history.lake.keys(key.rpartition("/")[0]))
 
 
 def may_become_active(flying: LedgerRecord, found: Batch | None) -> bool:

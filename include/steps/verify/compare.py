@@ -15,7 +15,7 @@ from typing import Any
 
 from include.aep.data_lake import Bucket, LakeReader, Window, bucket_of
 from include.aep.data_lake.fingerprint import BUCKET_DIGITS
-from include.aep.decide import loads
+from include.aep.decide import loads, refused_rows
 from include.aep.model import Dataset
 from include.clock import Clock
 from include.config.model import Pipeline
@@ -108,9 +108,10 @@ class DayComparer:
                 name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
             }
             unexpected = self.batches.unexpected(day, records)
+            result = DayResult(day, sum(bucket.ids for bucket in expected.values()))
             if buckets or unexpected:
-                return self._examine(db, day, records, buckets, unexpected)
-            return DayResult(day, sum(bucket.ids for bucket in expected.values()))
+                result = self._examine(db, day, records, buckets, unexpected)
+            return replace(result, refused=refused_rows(records))
 
     def _examine(
         self, db: Any, day: date, records: list[LedgerRecord], buckets: set[str], unexpected: set[str]

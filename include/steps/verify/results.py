@@ -18,6 +18,7 @@ class DayResult:
     ``ids``: different ids that the ledger calls active. ``lost``: of these, how many have no row in AEP.
     ``duplicate``: how many ids have several rows. ``phantom``: how many ids have a row that the ledger does not know.
     ``lost_from``: lost ids by the batch that should hold them; ``strays``: rows too many by their source batch.
+    ``refused``: rows that AEP has refused by the ledger: in quarantine, so neither expected nor lost.
     ``trouble``: why the day could not be compared.
     """
 
@@ -29,6 +30,7 @@ class DayResult:
     lost_from: Mapping[str, int] = field(default_factory=dict)
     strays: Mapping[str, int] = field(default_factory=dict)
     trouble: str = ""
+    refused: int = 0
 
     @property
     def is_equal(self) -> bool:
@@ -76,15 +78,18 @@ class Verification:
         """Sums over all days."""
         return {
             "partitions": sum(day.day is not None for day in self.days),
-            **{name: sum(getattr(day, name) for day in self.days) for name in _COUNTS},
+            **{name: sum(getattr(day, name) for day in self.days) for name in (*_COUNTS, "refused")},
         }
 
     def __str__(self) -> str:
         if not self.is_verified:
             return f"verify: not verified: {self.reason}"
         counts = self.counts
-        return f"verify: {counts['partitions']} partitions, {counts['ids']} ids, " + ", ".join(
-            f"{name} {counts[name]}" for name in _COUNTS[1:]
+        refused = f", refused by AEP {counts['refused']}" if counts["refused"] else ""
+        return (
+            f"verify: {counts['partitions']} partitions, {counts['ids']} ids, "
+            + ", ".join(f"{name} {counts[name]}" for name in _COUNTS[1:])
+            + refused
         )
 
     def require_equal(self) -> None:

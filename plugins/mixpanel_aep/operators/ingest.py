@@ -108,16 +108,21 @@ class AepIngestOperator(PartitionOperator):
     ) -> Summary:
         late = result.loaded if result.late and not result.again else 0
         compared = {name: staged.counts.get(name, 0) for name in ("changed", "vanished")}
-        counts = {"staged": result.loaded, "active": result.active, "late": late, **compared}
+        counts = {
+            "staged": result.loaded, "active": result.active, "refused": result.refused, "late": late, **compared,
+        }  # fmt: skip
         asset_event = context["outlet_events"][dataset_asset(self.pipeline)]
         asset_event.add_partitions(str(workspace.partition))
         asset_event.extra = {"partition": str(workspace.partition), "batch": result.batch_id, **counts}
         self.log.info(
-            "Partition %s %s: %d rows in %s, %d late, %d changed, %d vanished",
+            "Partition %s %s: %d rows in %s, %d refused by AEP, %d late, %d changed, %d vanished",
             workspace.partition, "was already active" if result.again else "is active", result.active,
-            ", ".join(result.batches) or "no batch", late, compared["changed"], compared["vanished"],
+            ", ".join(result.batches) or "no batch", result.refused, late, compared["changed"], compared["vanished"],
         )  # fmt: skip
-        return {"digest": staged.digest, "batch": result.batch_id, "again": result.again, "counts": counts}
+        for listed in result.listed:
+            self.log.warning("AEP lists errors on %s", listed)
+        summary = {"digest": staged.digest, "batch": result.batch_id, "again": result.again, "counts": counts}
+        return {**summary, "listed": list(result.listed)} if result.listed else summary
 
 
 def _ends_soon(workspace: Workspace, aep: AepClient, batch_id: str) -> bool:

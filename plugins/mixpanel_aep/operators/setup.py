@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from include.config.loader import neighbour_names
+from include.config.loader import load_readable_pipelines, neighbour_names
 from include.config.model import Pipeline
 from mixpanel_aep.context import open_lake, refuse_conf
 from mixpanel_aep.errors import explained
@@ -33,7 +33,7 @@ class AepSetupOperator(EndsWhenTold):
             aep = AepHook(self.pipeline.aep.conn_id).get_conn()
             source = str(MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source)
             owner = Ownership(name, open_lake(self.pipeline), source, neighbour_names(self.pipeline))
-            plan = plan_pipeline(self.pipeline, aep, owner)
+            plan = plan_pipeline(self.pipeline, aep, owner, load_readable_pipelines(but=name)[0])
             for change in plan.changes:
                 undone = " (cannot be undone)" if change.permanent else ""
                 self.log.info("%s, planned: %s%s", name, change.what, undone)

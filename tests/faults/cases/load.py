@@ -23,13 +23,14 @@ from tests.faults.case import (
     settings,
 )
 from tests.faults.place import Place
-from tests.faults.running import one_row_a_file
+from tests.faults.running import DAYS, one_row_a_file
 
 _ONE_RUN = "tests/airflow/test_faults_of_one_run.py"
 _AGAIN = "again:ServiceUnavailable"
 _FILES = {"prepare": one_row_a_file}
 _CHUNKS = {"limits": UploadLimits(chunk_from_bytes=1000, chunk_bytes=1500)}
 _EXPIRED = answer(401, body_json={"error_code": "401013"})
+_THRESHOLD = {"aep": {"error_threshold_percent": 50}}
 _TWICE = (*ALL_OF_IT[:3], *ALL_OF_IT)
 _ROUTES = ("token", "dataset", "find", "create", "upload", "complete", "look")
 
@@ -49,6 +50,14 @@ def _grow(place: Place) -> None:
         group["$id"],
         [{"op": "add", "path": path, "value": {"title": "New", "type": "string"}}],
     )
+
+
+def _refused_once(place: Place) -> None:
+    """The ledger says which row AEP refused, and how many."""
+    (record,) = [each for each in place.records(DAYS[0]) if each.kind == "active"]
+    assert record.counts == {"active": 2, "refused": 1}
+    assert record.ids is not None and record.refused is not None
+    assert (record.ids.rows, record.refused.rows) == (2, 1)
 
 
 CASES: tuple[Case | Elsewhere, ...] = (
@@ -105,6 +114,11 @@ CASES: tuple[Case | Elsewhere, ...] = (
            (forced({"outcome": "partial", "rows": 1, **more}), Go(ends="red:CountMismatch", says="2 rows .*3 were staged"),
             becomes("inactive")), batches=2, ledger=_TWICE)
       for name, more in (("counted", {}), ("silently", {"silent": True}))),
+    *(Case(f"L17/{name}", "AEP leaves out a row within the error threshold, and the run is killed",
+           "the row is in quarantine and not active; the next try writes the same and is green",
+           (forced({"outcome": "refused", "rows": 1}), dies(at_failpoint)), pipeline=_THRESHOLD, active=2,
+           ledger=ALL_OF_IT, check=_refused_once)
+      for name, at_failpoint in (("before the ledger", "ledger.active.before"), ("before the ids", "partial.quarantine.after"))),
     *(Case(f"L18/{status}", "the batch is stuck past the deadline", "BatchStuck at every try; never a second batch",
            (forced({"outcome": "status", "status": status}), *([Go(run(looks=3), "again:BatchStuck", "It may still become active|Look")] * 2),
             becomes("success")), ledger=ALL_OF_IT) for status in ("loaded", "staged", "retrying", "stalled", "loading")),
