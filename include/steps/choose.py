@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, Manifest
 from include.steps.day_rows import DayRows, row_groups
 from include.steps.duckdb import open_duckdb
-from include.steps.id_sets import view_ids
+from include.steps.id_sets import register_ids, view_ids
 from include.steps.workspace import Workspace
 
 _CHUNK_ROWS = 100_000
@@ -32,8 +32,10 @@ class UnloadedRows:
         valid: Manifest,
         active: Sequence[LedgerRecord],
         scratch: Path,
+        forgotten: Collection[str] = (),
     ) -> None:
-        """``active``: the loads to exclude; ``mapped`` names all events of the day."""
+        """``active``: the loads to exclude; ``mapped`` names all events of the day; ``forgotten``: ``_id``s of people."""
+        self._forgotten = forgotten
         self._workspace, self.mapped, self._valid = workspace, mapped, valid
         self._active, self._scratch = active, scratch
         self.day, self._mapped_day = (DayRows(workspace, each, scratch) for each in (valid, mapped))
@@ -55,15 +57,19 @@ class UnloadedRows:
     @cached_property
     def counts(self) -> dict[str, int]:
         """Where something is active: how many valid rows are (``already_active``), how many of those have changed in
-        Mixpanel since (``changed``), and how many active rows Mixpanel no longer returns (``vanished``)."""
+        Mixpanel since (``changed``), and how many active rows Mixpanel no longer returns (``vanished``); of rows that
+        are not returned, those of forgotten people are counted apart (``forgotten``)."""
         if not self._active:
             return {}
+        missing = "FROM active ANTI JOIN events USING (_id)"
+        forgotten = self._count(f"{missing} SEMI JOIN forgotten USING (_id)") if self._forgotten else 0
         return {
             "already_active": self._count("FROM valid SEMI JOIN active USING (_id)"),
             "changed": self._count(
                 "FROM events JOIN active USING (_id) WHERE events.digest <> active.digest"
             ),
-            "vanished": self._count("FROM active ANTI JOIN events USING (_id)"),
+            "vanished": self._count(missing) - forgotten,
+            **({"forgotten": forgotten} if forgotten else {}),
         }
 
     def tables(self) -> Iterator[Any]:
@@ -116,6 +122,8 @@ class UnloadedRows:
                 f"CREATE TEMP VIEW valid AS SELECT _id FROM base_valid{base} UNION ALL SELECT _id FROM own_valid"
             )
         view_ids(db, "active", self._workspace, self._active, self._scratch)
+        if self._forgotten:
+            register_ids(db, "forgotten", self._forgotten)
         db.execute(
             "CREATE TEMP VIEW unloaded AS SELECT valid._id, events.digest "
             "FROM valid ANTI JOIN active USING (_id) LEFT JOIN events USING (_id)"

@@ -12,7 +12,7 @@ from include.lake.history import Source
 from include.lake.manifest import Manifest
 from include.mixpanel.export import ExportStream
 from include.mixpanel.raw_file import RawFile, RawLines, hashed_file, write_lines
-from include.steps.asked import Question, stored_day
+from include.steps.asked import Question, stored_day, successor_of
 from include.steps.workspace import Workspace
 
 
@@ -44,6 +44,8 @@ def export_partition(
     """
     question = Question.of(workspace, project)
     done = question.looked(look) if look else question.latest()
+    if done is not None and with_files:
+        done = successor_of(workspace, done)
     if done is not None and (not with_files or workspace.has_files(done)):
         return done
     source, day = workspace.pipeline.mixpanel, workspace.partition.day
