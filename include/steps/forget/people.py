@@ -112,11 +112,10 @@ class _Search:
 
     def see(self, ids: PersonIds) -> None:
         """Take the ids of an event."""
-        users = ids.users - self._watched - self.person.devices
         for device in (ids.devices | ids.users) & self._watched:
-            self._owners[device] |= users
+            self._owners[device] |= ids.users - {device}
         if not self.person.users.isdisjoint(ids.users):
-            self._users |= users
+            self._users |= ids.users
             self._devices |= ids.devices
 
     def conclude(self) -> None:
