@@ -1,4 +1,5 @@
-"""``python -m include.cli``: check, discover, preview, plan, apply, run, verify, recover, clean and forget without Airflow.
+"""``python -m include.cli``: check, discover, preview, plan, apply, run, verify, recover and clean a pipeline, and
+forget people, without Airflow.
 
 Lake and connections come from where Airflow's tasks take them. Lake: the pipeline file, --lake, Airflow's variable
 mixpanel_aep_lake, MIXPANEL_AEP_LAKE, the project's folder lake. Connections: AIRFLOW_CONN_<ID> with JSON, --connections,

@@ -67,9 +67,9 @@ class PersonIdReader:
         values = (
             found.distinct_id, found.before, found.dollar, found.user, found.identified, found.alias, found.merged,
         )  # fmt: skip
-        users = [text for value in values for text in _texts(value)]
+        users = [text for value in values if value is not None for text in _texts(value)]
         anonymous = (found.device, found.anonymous, found.anonymous_distinct)
-        devices = [text for value in anonymous for text in _texts(value)]
+        devices = [text for value in anonymous if value is not None for text in _texts(value)]
         devices += [text for text in users if text.strip(BLANKS).startswith(PREFIX)]
         of_devices = frozenset(filter(None, map(self._clean, devices)))
         return PersonIds(frozenset(filter(None, map(self._clean, users))) - of_devices, of_devices)
