@@ -93,6 +93,7 @@ def test_a_later_run_of_the_day_exports_and_loads_nothing(project: Loaded) -> No
     again = project.load("two")
     assert (again.again, again.batches, again.active) == (True, first.batches, first.active)
     assert project.calls() == calls
+    assert project.steps_with_files() == {"export"}, "nothing was mapped again"
 
 
 def test_a_refresh_stores_nothing_of_the_person_and_counts_them_apart(project: Loaded) -> None:
