@@ -30,7 +30,8 @@ VERSION = 1
 USER, DEVICE = "user", "device"
 """The kinds of ids."""
 _CONTEXT = b"mixpanel-aep suppression 1"
-_NUMBERED = re.compile(rf"{SUPPRESSION}/(\d{{6,}})\.json")
+_PEOPLE = f"{SUPPRESSION}/people"
+_NUMBERED = re.compile(rf"{_PEOPLE}/(\d{{6,}})\.json")
 _IDS = re.compile(rf"{SUPPRESSION}/ids/\d+/({DAY})/{DIGEST}\.json")
 _HASH_BYTES = 16
 _SALT_BYTES = 16
@@ -78,7 +79,7 @@ def read_suppression(lake: Lake, project_id: int) -> Suppression:
     numbers = _numbers(lake)
     if numbers != list(range(1, len(numbers) + 1)):
         raise BadManifest(
-            f"A record of the suppression list {lake.uri(SUPPRESSION)} is missing.",
+            f"A record of the suppression list {lake.uri(_PEOPLE)} is missing.",
             "Restore it from a copy of the lake: without it, events of forgotten people would be stored again.",
         )
     found: dict[bytes, None] = {}
@@ -110,7 +111,7 @@ def suppress(
     body = json.dumps({**record, "at": at, "by": by, "hashes": sorted(hashes)}, indent=1).encode()
     if not create_record(lake, _key(known.number + 1), body):
         raise Conflict(
-            f"The suppression list {lake.uri(SUPPRESSION)} was changed by another process a moment ago.",
+            f"The suppression list {lake.uri(_PEOPLE)} was changed by another process a moment ago.",
             "Run it again.",
         )
     return read_suppression(lake, project_id)
@@ -156,11 +157,11 @@ def _ids_folder(project_id: int, day: date) -> str:
 
 
 def _numbers(lake: Lake) -> list[int]:
-    return sorted(int(found[1]) for found in map(_NUMBERED.fullmatch, lake.keys(SUPPRESSION)) if found)
+    return sorted(int(found[1]) for found in map(_NUMBERED.fullmatch, lake.keys(_PEOPLE)) if found)
 
 
 def _key(number: int) -> str:
-    return f"{SUPPRESSION}/{number:06d}.json"
+    return f"{_PEOPLE}/{number:06d}.json"
 
 
 def _read(lake: Lake, number: int) -> dict[str, Any]:
@@ -212,7 +213,7 @@ def _secret(lake: Lake, record: dict[str, Any]) -> bytes:
     secret = lake.seal.keys.get(name) if lake.seal is not None else None
     if secret is None:
         raise ConfigError(
-            f"The suppression list {lake.uri(SUPPRESSION)} was made with the lake key {name}, which this process does "
+            f"The suppression list {lake.uri(_PEOPLE)} was made with the lake key {name}, which this process does "
             "not have, so that events of forgotten people cannot be recognized.",
             f"Keep the old key in {SEAL_ENVIRONMENT}, after the new one.",
         )

@@ -49,7 +49,7 @@ def test_m19_the_list_shows_no_id_and_not_the_same_hash_in_two_lakes(lake: Lake,
     hashes = []
     for each in (lake, another):
         suppress(each, PROJECT, ["anna@example.org"], [], **AT)
-        body = each.read(f"{SUPPRESSION}/000001.json") or b""
+        body = each.read(f"{SUPPRESSION}/people/000001.json") or b""
         assert b"anna" not in body
         hashes.append(json.loads(body)["hashes"])
     assert hashes[0] != hashes[1]
@@ -60,7 +60,7 @@ def test_m19_who_is_listed_is_not_listed_again_and_the_salt_stays(lake: Lake) ->
     for users in (["anna"], ["anna"], ["anna", "bert"]):
         suppress(lake, PROJECT, users, [], **AT)
     assert newest_number(lake) == 2
-    records = [json.loads(lake.read(f"{SUPPRESSION}/{n:06}.json") or b"") for n in (1, 2)]
+    records = [json.loads(lake.read(f"{SUPPRESSION}/people/{n:06}.json") or b"") for n in (1, 2)]
     assert [len(each["hashes"]) for each in records] == [1, 1]
     assert len({each["salt"] for each in records}) == 1
     assert len(read_suppression(lake, PROJECT).secrets) == 1
@@ -97,7 +97,7 @@ def test_m19_a_list_from_before_the_key_is_believed_once_it_is_listed(tmp_path: 
 @pytest.mark.parametrize("body", [b"half", b"{}", b'{"version": 99, "project_id": 4000001, "key": null, "salt": "00", "hashes": []}'])  # fmt: skip
 def test_m19_a_record_that_cannot_be_read_is_not_taken_for_nobody(tmp_path: Path, body: bytes) -> None:
     lake = Lake(f"file://{tmp_path}/lake")
-    lake.create(f"{SUPPRESSION}/000001.json", body)
+    lake.create(f"{SUPPRESSION}/people/000001.json", body)
     with pytest.raises(BadManifest):
         read_suppression(lake, PROJECT)
 

@@ -34,6 +34,7 @@ from tests.forgetting import (
 )
 from tests.making import DAY, PROJECT_ID
 from tests.security.forging import seal
+from tests.storing import s3_stand_in
 
 pytestmark = [pytest.mark.unit, pytest.mark.case("M19")]
 ANNAS = (ANNA, ANNAS_PHONE)
@@ -226,7 +227,7 @@ def test_m19_after_the_key_was_changed_both_parts_of_the_list_hold(people: Peopl
 def test_m19_a_record_of_the_list_that_is_missing_stops_exports(people: People) -> None:
     people.forget(ANNA)
     people.forget(BERT)
-    (people.root / "_suppressed/000001.json").unlink()
+    (people.root / "_suppressed/people/000001.json").unlink()
     with pytest.raises(BadManifest, match="is missing"):
         people.export(DAY, "look")
 
@@ -355,3 +356,23 @@ def test_m19_a_shared_device_is_forgotten_only_by_name(people: People) -> None:
     assert people.plan(ANNA).person.shared == {SHARED}
     people.forget(ANNA, SHARED)
     assert people.kept() == ["b1", "b2", "b3", "b4"]
+
+
+def test_m19_in_a_bucket_as_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with s3_stand_in("lake-of-people") as url:
+        environment = {
+            "ENDPOINT_URL": url,
+            "ACCESS_KEY_ID": "x",
+            "SECRET_ACCESS_KEY": "y",
+            "REGION": "eu-north-1",
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+        people = People("s3://lake-of-people/prefix", seal(), {DAY: usual_days()[DAY]})
+        people.make()
+        people.forget(ANNA)
+        assert people.export(DAY, "look").counts == {"exported": 4, "suppressed": 5}
+        for key in people.lake.keys(""):
+            people.lake.download(key, tmp_path / key)
+    assert named_in(tmp_path, ANNAS) == []
+    assert {key.split("/")[2] for key, _ in named_in(tmp_path, [BERT])} == {"raw", "quarantine"}
