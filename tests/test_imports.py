@@ -141,6 +141,7 @@ def test_the_steps_can_be_listed() -> None:
         "previous_days",
         "reconcile",
         "refused_rows",
+        "rewritten",
         "row_chunks",
         "run_day",
         "scratch",

@@ -22,13 +22,12 @@ from include.mixpanel.stored_day import stored_day
 from include.mixpanel.time import require_closed, settled_at
 from include.steps.compare_exports import ComparedExport, ExportComparer
 from include.steps.export_delta import publish_delta
+from include.steps.rewritten import INSTEAD_OF
 from include.steps.suppress import Suppressor
 from include.steps.workspace import Workspace
 
-__all__ = ["INSTEAD_OF", "Question", "latest_export", "seen_until", "stored_day", "successor_of"]
+__all__ = ["Question", "latest_export", "seen_until", "stored_day"]
 
-INSTEAD_OF = "instead_of"
-"""The detail of an export that was rewritten to forget a person: the digest of the export that it replaces."""
 _SETTLED = "settled"
 """The look of a run after the day had settled, where its answer was one from before."""
 _VISIBILITY_LAG = timedelta(minutes=45)
@@ -172,7 +171,7 @@ def latest_export(
     """The newest answer to a question: the last look's, also where it was an older one over again.
 
     ``since``: of those that were requested then or later. A look or a delta whose export is gone is no answer. An export
-    that was rewritten to forget a person is still the answer, so that what was made of it is found: ``successor_of``.
+    that was rewritten to forget a person is still the answer, so that what was made of it is found (``include.steps.rewritten``).
     """
     lake, partition = workspace.lake, workspace.partition
     found = [
@@ -187,18 +186,6 @@ def latest_export(
     ]
     newest_first = (_found(workspace, digest) for _, digest in sorted(found, reverse=True))
     return next(filter(None, newest_first), None)
-
-
-def successor_of(workspace: Workspace, export: Manifest) -> Manifest:
-    """Return what an export was rewritten to when people were forgotten; the export itself where it was not."""
-    instead = {
-        each.details[INSTEAD_OF]: each
-        for each in exports(workspace.lake, workspace.partition)
-        if INSTEAD_OF in each.details
-    }
-    while export.digest in instead:
-        export = instead.pop(export.digest)
-    return export
 
 
 def _found(workspace: Workspace, digest: str) -> Manifest | None:

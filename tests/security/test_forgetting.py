@@ -92,6 +92,17 @@ def test_m19_a_device_that_another_person_gets_later_is_not_theirs(people: Peopl
     assert people.export(later(2)).counts == {"exported": 1, "suppressed": 1}
 
 
+def test_m19_a_day_keeps_its_answer_so_that_what_was_made_of_it_is_found(tmp_path: Path) -> None:
+    """Whichever of the two digests is the greater one: both exports have the same moment."""
+    for number in range(8):
+        lines = [happened(f"a{number}", ANNA), happened(f"b{number}", BERT)]
+        people = People(f"file://{tmp_path}/{number}", None, {DAY: lines})
+        first = people.export()
+        people.forget(ANNA)
+        assert people.export().digest == first.digest
+        assert people.kept() == [f"b{number}"]
+
+
 def test_m19_a_dry_run_changes_nothing(people: People) -> None:
     before = people.files()
     assert people.plan(ANNA).counts["days"] == 2
@@ -269,7 +280,7 @@ def test_m19_events_of_others_that_mention_the_person_are_counted_and_stay(tmp_p
     assert mention_pattern([]) is None
 
 
-def test_m19_a_placeholder_is_no_person(people: People) -> None:
+def test_m19_a_placeholder_is_not_a_person(people: People) -> None:
     before = people.files()
     with pytest.raises(ConfigError, match="placeholders") as refused:
         people.forget("undefined")

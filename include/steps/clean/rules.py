@@ -15,9 +15,9 @@ from include.config.model import Retention
 from include.lake.lake import LakeObject
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import digest_of
-from include.steps.asked import INSTEAD_OF
 from include.steps.clean.contents import DayContents, OutputKey, StoredOutput
 from include.steps.day_index import progress_of
+from include.steps.rewritten import rewritten_to
 from include.steps.workspace import PREVIOUS_STEP
 
 GRACE = timedelta(hours=18)
@@ -167,7 +167,7 @@ def _ended_raw(day: DayContents, raw: StoredOutput, retention: Retention, now: d
 def _superseded_at(day: DayContents, raw: StoredOutput) -> datetime | None:
     """When another answer to the same request came, after this one had been found for the last time."""
     request = _request(raw)
-    rewritten = _rewritten(day)
+    rewritten = rewritten_to(each.manifest for each in day.outputs if each.manifest is not None)
     found = [
         (each.written, each.digest)
         for each in day.outputs
@@ -180,19 +180,6 @@ def _superseded_at(day: DayContents, raw: StoredOutput) -> datetime | None:
     this = rewritten.get(raw.digest, raw.digest)
     last = max(each for each in found if each[1] == this)
     return min((each[0] for each in found if each[1] != this and each > last), default=None)
-
-
-def _rewritten(day: DayContents) -> dict[str, str]:
-    """What exports were rewritten to when people were forgotten, by digest: they are the same answer."""
-    manifests = [each.manifest for each in day.outputs if each.step == "export" and each.manifest is not None]
-    instead = {str(each.details[INSTEAD_OF]): each.digest for each in manifests if INSTEAD_OF in each.details}
-    found = {}
-    for first in instead:
-        last = instead[first]
-        while last in instead:
-            last = instead[last]
-        found[first] = last
-    return found
 
 
 def _request(raw: StoredOutput) -> str | None:
