@@ -113,7 +113,7 @@ def test_a_plugin_is_imported_by_dags_and_plugins_only() -> None:
 def test_the_steps_can_be_listed() -> None:
     steps = ROOT / "include/steps"
     folders = {path.parent.name for path in steps.glob("*/__init__.py")}
-    assert folders - set(STEPS) == {"clean", "recover", "verify"}
+    assert folders - set(STEPS) == {"clean", "forget", "recover", "verify"}
     found = {path.stem for path in steps.glob("*.py")} - {"__init__"} | (folders & set(STEPS))
     assert set(STEPS) <= found
     assert found - set(STEPS) == {
@@ -143,9 +143,11 @@ def test_the_steps_can_be_listed() -> None:
         "read_back",
         "reconcile",
         "refused_rows",
+        "rewritten",
         "row_chunks",
         "run_day",
         "scratch",
+        "suppress",
         "sweep",
         "valid_base",
         "workspace",

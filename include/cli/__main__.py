@@ -1,4 +1,5 @@
-"""``python -m include.cli``: check, discover, preview, plan, apply, run, verify, recover and clean a pipeline without Airflow.
+"""``python -m include.cli``: check, discover, preview, plan, apply, run, verify, recover and clean a pipeline, and
+forget people, without Airflow.
 
 Lake and connections come from where Airflow's tasks take them. Lake: the pipeline file, --lake, Airflow's variable
 mixpanel_aep_lake, MIXPANEL_AEP_LAKE, the project's folder lake. Connections: AIRFLOW_CONN_<ID> with JSON, --connections,
@@ -17,6 +18,9 @@ from pathlib import Path
 from include.cli.checking import check
 from include.cli.cleaning import clean_lake
 from include.cli.discovering import discover
+from include.cli.forget import HELP as FORGET_HELP
+from include.cli.forget import add_arguments as add_forget_arguments
+from include.cli.forget import forget
 from include.cli.ledgers import adopt_batch, release_batch, show
 from include.cli.planning import apply, plan
 from include.cli.printing import say
@@ -109,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         commands, "clean", clean_lake, "remove what the pipeline's retention does not keep in the lake"
     )
     cleaned.add_argument("--dry-run", action="store_true", help="only count what would be removed")
+    add_forget_arguments(_add(commands, "forget", forget, FORGET_HELP))
     _add_ledger(commands)
     _add_lake(commands)
     return parser

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -34,6 +34,7 @@ from include.mixpanel.client import EXPORT_PATIENCE, MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
 from include.steps.asked import exports
 from include.steps.export_delta import read_day
+from include.steps.suppress import Suppressor
 from include.steps.workspace import Workspace
 
 PROJECT = Path(__file__).parents[2]
@@ -155,7 +156,12 @@ class Project:
             limit=limit,
             time_in_ms=source.time_in_ms,
         ) as lines:
-            yield islice(lines, limit)
+            yield islice(self._without_forgotten(lines), limit)
+
+    def _without_forgotten(self, lines: Iterable[bytes]) -> Iterable[bytes]:
+        """Lines without those of people who are on the lake's suppression list."""
+        found = Suppressor.of(self.lake, self.pipeline, self.mixpanel_settings.project_id)
+        return (line for line in lines if not found.matcher.matches(line)) if found.suppression else lines
 
     def _connection(self, conn_id: str) -> dict[str, Any]:
         return find_connection(conn_id, self.connections, PROJECT / "airflow_settings.yaml", self.airflow)

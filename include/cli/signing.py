@@ -8,7 +8,7 @@ from include.cli.printing import say
 from include.cli.project import Project
 from include.errors import AmendmentRefused, ConfigError
 from include.lake.inventory import has_inventory, unsigned_records, write_inventory
-from include.lake.keys import HISTORIES
+from include.lake.keys import HISTORIES, SUPPRESSION
 from include.lake.lake_id import LAKE_ID_KEY
 from include.lake.seal import SEAL_ENVIRONMENT
 from include.steps.recover.person import person
@@ -28,7 +28,7 @@ def sign(project: Project, arguments: argparse.Namespace) -> int:
         raise ConfigError(
             f"{SEAL_ENVIRONMENT} is not set.", "Set it as the workers have it; docs/security.md says how."
         )
-    found = unsigned_records(lake, (LAKE_ID_KEY, HISTORIES, project.pipeline.name))
+    found = unsigned_records(lake, (LAKE_ID_KEY, HISTORIES, SUPPRESSION, project.pipeline.name))
     if not found:
         say("ok", "lake", "every record is signed, or listed as older than the key")
         return 0

@@ -21,6 +21,7 @@ _NUMBERED = re.compile(rf"{FOLDER}/(\d{{6,}})\.json")
 _DAY = r"[^/]+/\d{4}-\d{2}-\d{2}"
 _RECORDS = re.compile(
     rf"mixpanel-aep\.json|_histories/[^/]+/(?:history|taken-over-[^/]+)\.json|_histories/[^/]+/ledger/.+\.json"
+    r"|_suppressed/.+\.json"
     rf"|{_DAY}/[a-z]+/[0-9a-f]+/(?:manifest|removed)\.json|{_DAY}/(?:looks|ledger)/[^/]+\.json"
 )
 """Records that cannot be made again; indexes can."""

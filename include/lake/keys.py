@@ -23,6 +23,8 @@ MANIFEST_NAME = "manifest.json"
 REMOVAL_NAME = "removed.json"
 HISTORIES = "_histories"
 """The folder of all histories; no pipeline's name begins with an underscore."""
+SUPPRESSION = "_suppressed"
+"""The folder of the suppression list, and of the ``_id``s of forgotten people."""
 
 
 @dataclass(frozen=True, order=True)

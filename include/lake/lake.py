@@ -188,7 +188,7 @@ class Lake:
     def remove_object(self, key: str) -> None:
         """Remove an object that can be made again, or that a retention ends; one that is not there is removed already.
 
-        Only ``include.steps.clean`` calls it, and no other object can be removed: not a ledger, ids, or a manifest.
+        Only ``include.steps.clean`` and ``include.steps.forget`` call it, and no other object can be removed: not a ledger, ids, or a manifest.
 
         Raises:
             ValueError: the key is of another kind, which is a defect of the caller.

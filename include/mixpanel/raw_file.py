@@ -20,18 +20,25 @@ _BLOCK_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class RawFile:
-    """A file of raw events. ``rows``: its lines without blank ones; ``not_events``: those of them that are no events."""
+    """A file of raw events. ``rows``: its lines without blank ones; ``not_events``: those of them that are no events.
+
+    ``suppressed``: lines of forgotten people that were left out.
+    """
 
     path: Path
     rows: int
     not_events: int
     sha256: str
+    suppressed: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
-        """``exported`` events, and ``not_events`` where there are other lines."""
-        others = {"not_events": self.not_events} if self.not_events else {}
-        return {"exported": self.rows - self.not_events, **others}
+        """``exported`` events; ``not_events`` where there are other lines, and ``suppressed`` where lines were left out."""
+        others = {"not_events": self.not_events, "suppressed": self.suppressed}
+        return {
+            "exported": self.rows - self.not_events,
+            **{name: count for name, count in others.items() if count},
+        }
 
 
 class HashedFile:

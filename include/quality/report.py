@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 LIMITS = {
     "not_events": "lines of the export are not events; they are in quarantine and are not counted as exported.",
+    "suppressed": "events of forgotten people were returned by Mixpanel and left out.",
     "twins": "events without $insert_id equal another one in everything that Mixpanel does not rewrite; they count as one.",
     "merged_without_before": "events were merged into another user without keeping the id from before; if they were "
     "loaded before the merge, they are loaded a second time under their new id.",

@@ -22,6 +22,8 @@ from include.mixpanel.stored_day import stored_day
 from include.mixpanel.time import require_closed, settled_at
 from include.steps.compare_exports import ComparedExport, ExportComparer
 from include.steps.export_delta import publish_delta
+from include.steps.rewritten import INSTEAD_OF
+from include.steps.suppress import Suppressor
 from include.steps.workspace import Workspace
 
 __all__ = ["Question", "latest_export", "seen_until", "stored_day"]
@@ -88,12 +90,14 @@ class Question:
     ) -> Manifest:
         """Publish what an export returned. ``asked_at``: the moment before it was requested.
 
-        An export shows what Mixpanel had processed by then, less its lag: later events may be in it or not. It is named
+        The events of forgotten people are left out before anything is stored. An export shows what Mixpanel had processed by then, less its lag: later events may be in it or not. It is named
         by its bytes. Where the same lines were published before, in another order or another coding, that export is
         returned, and nothing after it has to be done again; ``with_files``: only if its file is there. Where few lines
         differ from the newest whole export, only those are published, as a delta.
         """
         place = self.workspace
+        suppressor = Suppressor.of(place.lake, place.pipeline, self.project.project_id)
+        raw = suppressor.without_forgotten(place, raw, raw.path.with_name(f"kept-{raw.path.name}"))
         seen_until = (asked_at - _VISIBILITY_LAG).isoformat(timespec="milliseconds")
         named = {"export": "bytes", "asked": self.digest, "sha256": raw.sha256}
         output = place.find_output("export", named, with_files=with_files)
@@ -107,15 +111,17 @@ class Question:
                 if done is None and compared.difference is not None:
                     details = self._details(seen_until, compared)
                     done = publish_delta(
-                        place, raw, compared, self.digest, details, scratch, with_files=with_files
+                        place, raw, compared, self.digest, details, scratch, suppressor, with_files=with_files
                     )
         if done is None:
             key = f"{place.partition.output('export', output.digest)}/events-{raw.sha256[:16]}.jsonl.gz"
+            file = upload_file(place.lake, key, raw.path, raw.rows, sha256=raw.sha256)
+            suppressor.require_current(place.lake)
             done = place.publish(
                 step="export",
                 digest=output.digest,
                 inputs={"request": self.digest},
-                files=(upload_file(place.lake, key, raw.path, raw.rows, sha256=raw.sha256),),
+                files=(file,),
                 counts=raw.counts,
                 details=self._details(seen_until, compared),
             )
@@ -164,13 +170,14 @@ def latest_export(
 ) -> Manifest | None:
     """The newest answer to a question: the last look's, also where it was an older one over again.
 
-    ``since``: of those that were requested then or later. A look or a delta whose export is gone is no answer.
+    ``since``: of those that were requested then or later. A look or a delta whose export is gone is no answer. An export
+    that was rewritten to forget a person is still the answer, so that what was made of it is found (``include.steps.rewritten``).
     """
     lake, partition = workspace.lake, workspace.partition
     found = [
         (each.created_at, each.digest)
         for each in exports(lake, partition, requests)
-        if since is None or _requested_at(each) >= since
+        if INSTEAD_OF not in each.details and (since is None or _requested_at(each) >= since)
     ]
     found += [
         (look["at"], look["export"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, Manifest
 from include.steps.day_rows import DayRows, row_groups
 from include.steps.duckdb import open_duckdb
-from include.steps.id_sets import view_ids
+from include.steps.id_sets import register_ids, view_ids
 from include.steps.workspace import Workspace
 
 _CHUNK_ROWS = 100_000
@@ -33,9 +33,11 @@ class UnloadedRows:
         active: Sequence[LedgerRecord],
         withheld: Sequence[LedgerRecord],
         scratch: Path,
+        forgotten: Collection[str] = (),
     ) -> None:
         """``active``: the loads to exclude; ``withheld``: records whose ``ids`` AEP refused and would refuse again, unless
-        the event has changed; ``mapped`` names all events of the day."""
+        the event has changed; ``mapped`` names all events of the day; ``forgotten``: ``_id``s of people."""
+        self._forgotten = forgotten
         self._workspace, self.mapped, self._valid = workspace, mapped, valid
         self._active, self._withheld, self._scratch = active, withheld, scratch
         self.day, self._mapped_day = (DayRows(workspace, each, scratch) for each in (valid, mapped))
@@ -57,20 +59,24 @@ class UnloadedRows:
     @cached_property
     def counts(self) -> dict[str, int]:
         """Where something is active: how many valid rows are (``already_active``), how many of those have changed in
-        Mixpanel since (``changed``), and how many active rows Mixpanel no longer returns (``vanished``). Where AEP has
-        refused rows: how many valid ones are not sent again (``withheld``)."""
+        Mixpanel since (``changed``), and how many active rows Mixpanel no longer returns (``vanished``); of rows that
+        are not returned, those of forgotten people are counted apart (``forgotten``). Where AEP has refused rows: how
+        many valid ones are not sent again (``withheld``)."""
         if not self._active:
             return {}
         withheld = (
             {"withheld": self._count("FROM valid SEMI JOIN withheld USING (_id)")} if self._withheld else {}
         )
+        missing = "FROM active ANTI JOIN events USING (_id)"
+        forgotten = self._count(f"{missing} SEMI JOIN forgotten USING (_id)") if self._forgotten else 0
         return {
             **withheld,
             "already_active": self._count("FROM valid SEMI JOIN active USING (_id)"),
             "changed": self._count(
                 "FROM events JOIN active USING (_id) WHERE events.digest <> active.digest"
             ),
-            "vanished": self._count("FROM active ANTI JOIN events USING (_id)"),
+            "vanished": self._count(missing) - forgotten,
+            **({"forgotten": forgotten} if forgotten else {}),
         }
 
     def tables(self) -> Iterator[Any]:
@@ -130,6 +136,8 @@ class UnloadedRows:
         )
         union = " UNION ALL SELECT _id FROM withheld" if self._withheld else ""
         db.execute(f"CREATE TEMP VIEW excluded AS SELECT _id FROM active{union}")
+        if self._forgotten:
+            register_ids(db, "forgotten", self._forgotten)
         db.execute(
             "CREATE TEMP VIEW unloaded AS SELECT valid._id, events.digest "
             "FROM valid ANTI JOIN excluded USING (_id) LEFT JOIN events USING (_id)"

@@ -12,7 +12,8 @@ from include.lake.history import Source
 from include.lake.manifest import Manifest
 from include.mixpanel.export import ExportStream
 from include.mixpanel.raw_file import RawFile, RawLines, hashed_file, write_lines
-from include.steps.asked import Question, stored_day
+from include.steps.asked import Question, exports, stored_day
+from include.steps.rewritten import successor_among
 from include.steps.workspace import Workspace
 
 
@@ -44,6 +45,8 @@ def export_partition(
     """
     question = Question.of(workspace, project)
     done = question.looked(look) if look else question.latest()
+    if done is not None and with_files:
+        done = successor_among(exports(workspace.lake, workspace.partition), done)
     if done is not None and (not with_files or workspace.has_files(done)):
         return done
     source, day = workspace.pipeline.mixpanel, workspace.partition.day

@@ -12,6 +12,7 @@ from include.mixpanel.raw_blocks import lines_at
 from include.mixpanel.raw_file import RawFile, read_lines, write_lines
 from include.steps.compare_exports import ComparedExport
 from include.steps.line_digests import LineDigests
+from include.steps.suppress import Suppressor
 from include.steps.workspace import Workspace
 
 
@@ -22,6 +23,7 @@ def publish_delta(
     request: str,
     details: Mapping[str, Any],
     scratch: Path,
+    suppressor: Suppressor,
     *,
     with_files: bool,
 ) -> Manifest:
@@ -51,6 +53,7 @@ def publish_delta(
         ]
         for name, file in (("added", added), ("removed", removed))
     )
+    suppressor.require_current(workspace.lake)
     delta = Delta(base=base.digest, rows=raw.rows, without=without[0] if without else None)
     try:
         return workspace.publish(

@@ -84,6 +84,13 @@ def view_ids(
     db.execute(f"CREATE TEMP VIEW {view} AS {' UNION ALL '.join(selects)}")
 
 
+def register_ids(db: Any, view: str, ids: Iterable[str]) -> None:
+    """Make a DuckDB view of some ``_id``s."""
+    import pyarrow as pa
+
+    db.register(view, pa.table({"_id": pa.array(sorted(ids), pa.string())}))
+
+
 def insert_ids(db: Any, table: str, rows: Iterator[tuple[str, str]], *more: str) -> None:
     """Insert pairs of ``_id`` and batch into a DuckDB table; ``more``: expressions for further columns."""
     import pyarrow as pa

@@ -13,6 +13,7 @@ from include.errors import PayloadTooLarge
 from include.lake.history import History
 from include.lake.lake import sha256_file
 from include.lake.manifest import LakeFile, Manifest, upload_file
+from include.lake.suppression import forgotten_ids
 from include.quality.rows import iso, present
 from include.steps.choose import UnloadedRows
 from include.steps.day_rows import DayRows
@@ -38,8 +39,8 @@ def stage_partition(
     """Stage the valid rows that are not active at AEP yet, or find them staged; with ``replace`` all of them.
 
     Rows that AEP has refused are not staged again while event, mapping and schema are the same.
-    ``counts``: ``staged``; where rows are active already, also ``already_active``, ``changed`` and ``vanished``; where
-    AEP has refused rows, ``withheld``.
+    ``counts``: ``staged``; where rows are active already, also ``already_active``, ``changed`` and ``vanished``, and
+    ``forgotten``; where AEP has refused rows, ``withheld``.
     ``details``: ``beside`` (the staged digests of the loads that were excluded), ``ids`` (the file of the ``_id``s),
     ``recipe``, ``made_of``, and the ``source`` of the events. Without a history nothing counts as active.
     ``with_files``: also where they were staged before, if those files are not in the lake any more.
@@ -79,9 +80,14 @@ def stage_partition(
     if output.manifest is not None:
         return output.manifest
     digest = output.digest
+    forgotten = (
+        forgotten_ids(workspace.lake, int(raw.details["project_id"]), workspace.partition.day)
+        if active
+        else ()
+    )
     with (
         workspace.scratch() as scratch,
-        closing(UnloadedRows(workspace, mapped, valid, active, withheld, scratch)) as unloaded,
+        closing(UnloadedRows(workspace, mapped, valid, active, withheld, scratch, forgotten)) as unloaded,
     ):
         if unloaded.is_everything and _can_be_sent(workspace, valid, file_format):
             files = _as_they_are(unloaded.day, digest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -23,6 +24,12 @@ from include.xdm.schema import XdmSchema, parse_schema
 
 DATA_VERSION = 8
 """Raise it when the same inputs give other rows: outputs of the old code are then made anew."""
+
+
+PREVIOUS_STEP: dict[Step, Step] = {"transform": "export", "validate": "transform", "stage": "validate"}
+"""The step that makes what a step reads; its digest is among the inputs under the step's name."""
+FORGOTTEN = "forgotten"
+"""The ``setting`` in the record of a removal because a person was forgotten."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +140,12 @@ class Workspace:
         return found
 
     def publish(self, **fields: Any) -> Manifest:
-        """Makes a step's output real; returns the manifest that counts (see ``manifests.publish``)."""
+        """Makes a step's output real; returns the manifest that counts (see ``manifests.publish``).
+
+        Raises:
+            FilesRemoved: a person was forgotten while the step ran, and may be in what it has made.
+        """
+        self._require_not_forgotten(fields["step"], fields["inputs"])
         manifest = Manifest(
             pipeline=self.pipeline.name,
             partition=str(self.partition),
@@ -168,13 +180,21 @@ class Workspace:
     def _require_not_removed(self, manifest: Manifest) -> None:
         # Also where they are still there: a cleaning removes them when this step may be in the middle of them.
         if self._is_removed(manifest.step, manifest.digest):
-            raise self._removed(manifest)
+            raise self._removed(manifest.step, manifest.digest)
 
-    def _removed(self, manifest: Manifest) -> FilesRemoved:
+    def _require_not_forgotten(self, step: Step, inputs: Mapping[str, str]) -> None:
+        before = PREVIOUS_STEP.get(step)
+        if before is None or before not in inputs:
+            return
+        record = read_record(self.lake, self.partition.removal(before, inputs[before]))
+        if record is not None and json.loads(record).get("setting") == FORGOTTEN:
+            raise self._removed(before, inputs[before])
+
+    def _removed(self, step: Step, digest: str) -> FilesRemoved:
         return FilesRemoved(
-            f"The files of the {manifest.step} output {manifest.digest} of partition {self.partition} are not in "
+            f"The files of the {step} output {digest} of partition {self.partition} are not in "
             f"{self.lake.url} any more.",
-            f"Clear the task {manifest.step} of this run and those after it: they are made again.",
+            f"Clear the task {step} of this run and those after it: they are made again.",
         )
 
     def _local_file(self, file: LakeFile, target: Path, manifest: Manifest) -> Path:
@@ -183,7 +203,7 @@ class Workspace:
         except LakeError:
             if self.lake.has(file.key):
                 raise
-            raise self._removed(manifest) from None
+            raise self._removed(manifest.step, manifest.digest) from None
         if (found.bytes, found.sha256) != (file.bytes, file.sha256):
             raise BadManifest(
                 f"{self.lake.uri(file.key)} is not the file that its manifest describes.",

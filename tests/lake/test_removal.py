@@ -51,6 +51,8 @@ KEYS = {
     f"_histories/{DIGEST}/ledger/2026-07-01/000001.json": False,
     f"_histories/{DIGEST}/ids/2026-07-01/{OTHER}.parquet": False,
     "_budget/mixpanel-4000001/000000001.json": False,
+    "_suppressed/people/000001.json": False,
+    f"_suppressed/ids/4000001/2026-07-01/{DIGEST}.json": False,
     LAKE_ID_KEY: False,
     ".writable": False,
 }
@@ -86,7 +88,7 @@ def test_the_lake_removes_what_can_be_made_again_or_is_ended_by_a_retention_and_
     assert path.exists() is not may
 
 
-def test_only_the_cleaning_removes_objects() -> None:
+def test_only_cleaning_and_forgetting_remove_objects() -> None:
     callers = {
         str(path.relative_to(ROOT).parent)
         for folder in ("include", "plugins", "dags")
@@ -95,7 +97,7 @@ def test_only_the_cleaning_removes_objects() -> None:
         if isinstance(node, ast.Attribute | ast.Name | ast.Constant)
         and "remove_object" in {getattr(node, name, None) for name in ("attr", "id", "value")}
     }
-    assert callers == {"include/steps/clean"}
+    assert callers == {"include/steps/clean", "include/steps/forget"}
 
 
 def test_only_one_place_of_the_lake_asks_a_store_to_delete() -> None:

@@ -19,10 +19,13 @@ DELETES = {
     "include/lake/lake.py": "which reads the key first",
     "include/steps/sweep.py": "what a put has left",
     "include/steps/clean/run.py": "what the retention ends",
+    "include/steps/forget/day.py": "what holds rows of forgotten people",
     # A worker's own scratch, and files that a command has made.
     "include/steps/id_sets.py": "scratch",
     "include/steps/scratch.py": "scratch",
     "include/steps/stage.py": "scratch",
+    "include/steps/suppress.py": "scratch",
+    "include/steps/forget/quarantine.py": "scratch",
     "include/steps/transform/day.py": "scratch",
     "include/steps/transform/pieces.py": "scratch",
 }

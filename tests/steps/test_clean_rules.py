@@ -284,3 +284,17 @@ def test_a_day_that_is_loaded_ends_up_with_its_newest_exports_alone(day: DayCont
     assert outputs_to_remove(finished, retention, now + timedelta(days=400)) == {}
     files = {file.key for each in day.outputs if each not in left for file in each.files}
     assert {file.key for file in removable_files(finished, now + GRACE)} == files
+
+
+@pytest.mark.parametrize("numbers", [(0, 1), (1, 0)], ids=["digest after", "digest before"])
+def test_an_export_that_was_rewritten_to_forget_a_person_is_the_same_answer(numbers: tuple[int, int]) -> None:
+    """It has the moment of the export that it replaces; neither that one nor a refresh that found it supersedes it."""
+    first, rewritten = (output("export", number, 0) for number in numbers)
+    assert rewritten.manifest is not None
+    instead = rewritten.manifest.model_copy(update={"details": {"instead_of": first.digest}})
+    outputs = (replace(first, removed_at=START), replace(rewritten, manifest=instead))
+    refreshes = ((START + timedelta(days=2), first.digest),)
+    for day in (DayContents(outputs, (loaded(0, 1),)), DayContents(outputs, (loaded(0, 1),), refreshes)):
+        assert outputs_to_remove(day, WEEK, START + timedelta(days=60)) == {}
+    newer = DayContents((*outputs, output("export", 2, 5)), (loaded(0, 1),))
+    assert outputs_to_remove(newer, WEEK, START + timedelta(days=60)) == {rewritten.key: "superseded_days"}

@@ -350,6 +350,7 @@ def test_the_counts_are_those_of_the_sets(
     with duckdb.connect() as db:
         db.execute(compare._EXPECTED)
         db.execute(compare._ACTUAL)
+        db.execute(compare._FORGOTTEN)
         insert_ids(db, "expected", iter(ledger))
         insert_ids(db, "actual", iter(own), "true")
         insert_ids(db, "actual", iter((key, "Z") for key, _ in other), "false")

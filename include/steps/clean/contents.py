@@ -69,10 +69,10 @@ class DayListing:
     has_first_ledger: bool = False
 
 
-def list_days(lake: Lake, pipeline: str) -> dict[date, DayListing]:
-    """Every day of a pipeline in the lake, out of one listing."""
+def list_days(lake: Lake, pipeline: str, only: date | None = None) -> dict[date, DayListing]:
+    """Every day of a pipeline in the lake, out of one listing; or ``only`` that day."""
     days: defaultdict[date, DayListing] = defaultdict(DayListing)
-    for found in lake.objects(pipeline):
+    for found in lake.objects(PartitionKey(pipeline, only).prefix if only is not None else pipeline):
         key = read_key(found.key)
         if key is None or key.pipeline != pipeline:
             continue

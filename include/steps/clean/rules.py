@@ -17,10 +17,11 @@ from include.lake.ledger import LedgerRecord
 from include.lake.manifest import digest_of
 from include.steps.clean.contents import DayContents, OutputKey, StoredOutput
 from include.steps.day_index import progress_of
+from include.steps.rewritten import rewritten_to
+from include.steps.workspace import PREVIOUS_STEP
 
 GRACE = timedelta(hours=18)
 """Longer than any task of a DAG may run (12 hours)."""
-_BEFORE = {"transform": "export", "validate": "transform", "stage": "validate"}
 _LATER_FIRST = ("stage", "validate", "transform")
 
 
@@ -136,7 +137,7 @@ def _later(day: DayContents, output: StoredOutput) -> Iterator[datetime]:
 
 
 def _made_of(output: StoredOutput) -> OutputKey | None:
-    before = _BEFORE.get(output.step)
+    before = PREVIOUS_STEP.get(output.step)
     if before is None or output.manifest is None or before not in output.manifest.inputs:
         return None
     return before, output.manifest.inputs[before]
@@ -166,6 +167,7 @@ def _ended_raw(day: DayContents, raw: StoredOutput, retention: Retention, now: d
 def _superseded_at(day: DayContents, raw: StoredOutput) -> datetime | None:
     """When another answer to the same request came, after this one had been found for the last time."""
     request = _request(raw)
+    rewritten = rewritten_to(each.manifest for each in day.outputs if each.manifest is not None)
     found = [
         (each.written, each.digest)
         for each in day.outputs
@@ -173,9 +175,11 @@ def _superseded_at(day: DayContents, raw: StoredOutput) -> datetime | None:
     ]
     digests = {digest for _, digest in found}
     found += [(at, digest) for at, digest in day.refreshes if digest in digests]
+    found = [(at, rewritten.get(digest, digest)) for at, digest in found]
     # Of two answers at the same moment the one that a run would take (``latest_export``) is the newer one.
-    last = max(each for each in found if each[1] == raw.digest)
-    return min((each[0] for each in found if each[1] != raw.digest and each > last), default=None)
+    this = rewritten.get(raw.digest, raw.digest)
+    last = max(each for each in found if each[1] == this)
+    return min((each[0] for each in found if each[1] != this and each > last), default=None)
 
 
 def _request(raw: StoredOutput) -> str | None:

@@ -135,17 +135,27 @@ class _Cleaning:
         failpoint("clean.remove.after")
 
     def _require_right(self) -> None:
-        """Try, once, to remove an object that is not there: a store that forbids it says so before anything changes."""
+        """Try the right to remove, once."""
         if self._is_allowed:
             return
-        output = PartitionKey(self.pipeline, date.min).output("export", _PROBE_DIGEST)
-        try:
-            self.lake.remove_object(f"{output}/events.jsonl.gz")
-        except AccessDenied:
-            raise AccessDenied(
-                f"The lake {self.lake.url} does not let this worker remove objects, which cleaning needs.",
-                "Give its role the right to remove files below raw/, xdm/, valid/, staged/, quarantine/ and report/ "
-                "(docs/security.md), or write superseded_days: null under retention of the pipeline file. Nothing was "
-                "changed.",
-            ) from None
+        require_right(
+            self.lake, self.pipeline, ", or write superseded_days: null under retention of the pipeline file"
+        )
         self._is_allowed = True
+
+
+def require_right(lake: Lake, pipeline: str, otherwise: str = "") -> None:
+    """Try to remove an object that is not there: a store that forbids it says so before anything changes.
+
+    Raises:
+        AccessDenied: the credential may not remove objects; ``otherwise`` follows the advice in its hint.
+    """
+    output = PartitionKey(pipeline, date.min).output("export", _PROBE_DIGEST)
+    try:
+        lake.remove_object(f"{output}/events.jsonl.gz")
+    except AccessDenied:
+        raise AccessDenied(
+            f"The lake {lake.url} does not let this worker remove objects, which this needs.",
+            "Give its role the right to remove files below raw/, xdm/, valid/, staged/, quarantine/ and report/ "
+            f"(docs/security.md){otherwise}. Nothing was changed.",
+        ) from None

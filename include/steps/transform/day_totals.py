@@ -19,7 +19,7 @@ from include.steps.transform.superseded import Superseded
 MOST_PROPERTIES = 500
 """Names of unmapped properties that a manifest counts one by one."""
 _OF_ALL_ROWS = {
-    "exported", "not_events", "mapped", "duplicates", "twins", "quarantined", "warnings", "dropped_identities",
+    "exported", "not_events", "suppressed", "mapped", "duplicates", "twins", "quarantined", "warnings", "dropped_identities",
     "compacted_by_day",
 }  # fmt: skip
 """Counts that are computed for the day; all others are of its lines."""

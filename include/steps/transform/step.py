@@ -256,9 +256,9 @@ def _require_recipe(recipe: int) -> None:
 
 
 def _exported(raw: Manifest) -> dict[str, int]:
-    """Lines of an export that are events, and others; exports of earlier versions did not count them apart."""
-    others = raw.counts.get("not_events", 0)
-    return {"exported": raw.rows - others, **({"not_events": others} if others else {})}
+    """Lines of an export that are events, others, and those that were left out; earlier versions did not count them apart."""
+    apart = {name: raw.counts[name] for name in ("not_events", "suppressed") if raw.counts.get(name)}
+    return {"exported": raw.rows - apart.get("not_events", 0), **apart}
 
 
 def _check_unmapped(pipeline: Pipeline, unmapped: dict[str, int]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from include.errors import BadManifest
 from include.lake.history import History
 from include.lake.keys import PartitionKey
 from include.lake.ledger import LedgerRecord
+from include.lake.suppression import forgotten_days, forgotten_ids
 from include.mixpanel.time import day_start, latest_instant
 from include.steps.duckdb import open_duckdb
-from include.steps.id_sets import insert_ids, read_ids
+from include.steps.id_sets import insert_ids, read_ids, register_ids
 from include.steps.verify.batches import DatasetBatches
 from include.steps.verify.results import DayResult
 from include.steps.workspace import Workspace
@@ -33,6 +35,7 @@ from include.steps.workspace import Workspace
 EVER = Window(datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 _FETCHED_ROWS = 50_000
 _EXPECTED = "CREATE TABLE expected (_id VARCHAR, batch VARCHAR)"
+_FORGOTTEN = "CREATE TABLE forgotten (_id VARCHAR)"
 _ACTUAL = "CREATE TABLE actual (_id VARCHAR, batch VARCHAR, own BOOLEAN)"
 # Of the rows of an id, those that the ledger names come first, and the first one is the right one.
 _STRAYS = """
@@ -103,15 +106,25 @@ class DayComparer:
                 self._read_ledger(db, day, records, scratch)
             except BadManifest as error:
                 return DayResult(day, trouble=str(error))
+            if day in self._forgotten_days:
+                ids = forgotten_ids(self.history.lake, self.history.source.project_id, day)
+                register_ids(db, "of_people", ids)
+                db.execute("INSERT INTO forgotten SELECT _id FROM of_people")
             expected = bucket_of(_sorted_ids(db), is_sorted=True)
             buckets = {
                 name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
             }
             unexpected = self.batches.unexpected(day, records)
-            result = DayResult(day, sum(bucket.ids for bucket in expected.values()))
+            refused = refused_rows(records)
             if buckets or unexpected:
-                result = self._examine(db, day, records, buckets, unexpected)
-            return replace(result, refused=refused_rows(records))
+                return replace(self._examine(db, day, records, buckets, unexpected), refused=refused)
+            to_delete = int(db.execute(f"SELECT count(DISTINCT _id) {_OF_FORGOTTEN}").fetchone()[0])
+            count = sum(bucket.ids for bucket in expected.values())
+            return DayResult(day, count, to_delete=to_delete, refused=refused)
+
+    @cached_property
+    def _forgotten_days(self) -> set[date]:
+        return forgotten_days(self.history.lake, self.history.source.project_id)
 
     def _examine(
         self, db: Any, day: date, records: list[LedgerRecord], buckets: set[str], unexpected: set[str]
@@ -158,9 +171,12 @@ class DayComparer:
         with place.scratch() as scratch, open_duckdb(scratch) as db:
             db.execute(_EXPECTED)
             db.execute(_ACTUAL)
+            db.execute(_FORGOTTEN)
             yield db, scratch
 
 
+_OF_FORGOTTEN = "FROM expected SEMI JOIN forgotten USING (_id)"
+_LOST = "FROM expected ANTI JOIN actual USING (_id) ANTI JOIN forgotten USING (_id)"
 _PREFIXES = f"SELECT DISTINCT substr(_id, 1, {BUCKET_DIGITS}) FROM actual"
 
 
@@ -172,18 +188,19 @@ def _sorted_ids(db: Any) -> Iterator[str]:
 
 def _result(db: Any, day: date | None, scope: str) -> DayResult:
     """Compare the tables; of ``expected`` only the rows within ``scope``, which is what ``actual`` was read for."""
-    lost = db.execute(
-        f"SELECT batch, count(DISTINCT _id) FROM expected ANTI JOIN actual USING (_id) WHERE {scope} GROUP BY batch"
-    ).fetchall()
+    lost = db.execute(f"SELECT batch, count(DISTINCT _id) {_LOST} WHERE {scope} GROUP BY batch").fetchall()
 
     def one(query: str) -> int:
         return int(db.execute(query).fetchone()[0])
 
+    deleted = one(f"SELECT count(DISTINCT _id) {_OF_FORGOTTEN} ANTI JOIN actual USING (_id) WHERE {scope}")
     known = "(own OR _id IN (SELECT _id FROM expected))"
     return DayResult(
         day,
         ids=one("SELECT count(DISTINCT _id) FROM expected"),
-        lost=one(f"SELECT count(DISTINCT _id) FROM expected ANTI JOIN actual USING (_id) WHERE {scope}"),
+        lost=one(f"SELECT count(DISTINCT _id) {_LOST} WHERE {scope}"),
+        deleted=deleted,
+        to_delete=one(f"SELECT count(DISTINCT _id) {_OF_FORGOTTEN}") - deleted,
         duplicate=one(
             f"SELECT count(*) FROM (SELECT _id FROM actual WHERE {known} GROUP BY _id HAVING count(*) > 1)"
         ),

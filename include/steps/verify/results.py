@@ -16,7 +16,8 @@ class DayResult:
     """One day. ``day`` is None for batches of this project that name no day.
 
     ``ids``: different ids that the ledger calls active. ``lost``: of these, how many have no row in AEP.
-    ``duplicate``: how many ids have several rows. ``phantom``: how many ids have a row that the ledger does not know.
+    ``deleted``: ids of forgotten people that AEP does not hold any more, which are not lost; ``to_delete``: those that it
+    still holds. ``duplicate``: how many ids have several rows. ``phantom``: how many ids have a row that the ledger does not know.
     ``lost_from``: lost ids by the batch that should hold them; ``strays``: rows too many by their source batch.
     ``refused``: rows that AEP has refused by the ledger: in quarantine, so neither expected nor lost.
     ``trouble``: why the day could not be compared.
@@ -27,6 +28,8 @@ class DayResult:
     lost: int = 0
     duplicate: int = 0
     phantom: int = 0
+    deleted: int = 0
+    to_delete: int = 0
     lost_from: Mapping[str, int] = field(default_factory=dict)
     strays: Mapping[str, int] = field(default_factory=dict)
     trouble: str = ""
@@ -79,17 +82,31 @@ class Verification:
         return {
             "partitions": sum(day.day is not None for day in self.days),
             **{name: sum(getattr(day, name) for day in self.days) for name in (*_COUNTS, "refused")},
+            **self.forgotten,
         }
+
+    @property
+    def forgotten(self) -> dict[str, int]:
+        """Sums of what is counted of forgotten people; empty where there are none."""
+        found = {name: sum(getattr(day, name) for day in self.days) for name in _OF_FORGOTTEN}
+        return found if any(found.values()) else {}
 
     def __str__(self) -> str:
         if not self.is_verified:
             return f"verify: not verified: {self.reason}"
         counts = self.counts
         refused = f", refused by AEP {counts['refused']}" if counts["refused"] else ""
-        return (
+        text = (
             f"verify: {counts['partitions']} partitions, {counts['ids']} ids, "
             + ", ".join(f"{name} {counts[name]}" for name in _COUNTS[1:])
             + refused
+        )
+        forgotten = self.forgotten
+        if not forgotten:
+            return text
+        return (
+            f"{text}; of forgotten people {forgotten['deleted']} are deleted in AEP, "
+            f"{forgotten['to_delete']} are not deleted yet"
         )
 
     def require_equal(self) -> None:
@@ -125,6 +142,7 @@ class Verification:
 
 
 _COUNTS = ("ids", "lost", "duplicate", "phantom")
+_OF_FORGOTTEN = ("deleted", "to_delete")
 
 
 def _named(batches: Mapping[str, int]) -> str:

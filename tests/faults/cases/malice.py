@@ -51,4 +51,10 @@ CASES: tuple[Case | Elsewhere, ...] = (
         "not followed, refused, not removed",
         ("tests/lake/test_links.py", "tests/security/test_deletions.py"),
     ),
+    Elsewhere(
+        "M19",
+        "a person asks to be forgotten",
+        "nowhere in the lake, and not stored again",
+        ("tests/security/test_forgetting.py", "tests/steps/test_forget.py"),
+    ),
 )

@@ -1,0 +1,225 @@
+"""The suppression list: salted hashes of the ids of forgotten people, in numbered records that are never changed.
+
+A hash is an HMAC-SHA-256 over the kind of an id, the Mixpanel project and the id. Its key is derived from the lake's key
+(``include.lake.seal``) and a random salt, so that the list alone does not show whether a person is on it. Without a lake
+key, the salt in the record is the HMAC's key: whoever can read the lake can then test whether an id that they know is on
+the list.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property, lru_cache
+from typing import Any
+
+from include.errors import BadManifest, ConfigError, Conflict
+from include.lake.keys import SUPPRESSION
+from include.lake.lake import Lake
+from include.lake.manifest import digest_of
+from include.lake.own_keys import DAY, DIGEST
+from include.lake.records import create_record, read_record
+from include.lake.seal import SEAL_ENVIRONMENT, Seal
+
+VERSION = 1
+USER, DEVICE = "user", "device"
+"""The kinds of ids."""
+_CONTEXT = b"mixpanel-aep suppression 1"
+_PEOPLE = f"{SUPPRESSION}/people"
+_NUMBERED = re.compile(rf"{_PEOPLE}/(\d{{6,}})\.json")
+_IDS = re.compile(rf"{SUPPRESSION}/ids/\d+/({DAY})/{DIGEST}\.json")
+_HASH_BYTES = 16
+_SALT_BYTES = 16
+_CACHED_IDS = 100_000
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """The forgotten people of one Mixpanel project. ``number``: of the newest record of the lake's list, of any project.
+
+    ``secrets``: the keys with which the hashes were made. An empty list is false.
+    """
+
+    project_id: int
+    number: int = 0
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    hashes: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.hashes)
+
+    def is_user(self, value: str) -> bool:
+        """Whether a user id is of a forgotten person."""
+        return self._has(USER, value)
+
+    def is_device(self, value: str) -> bool:
+        """Whether a device id is of a forgotten person."""
+        return self._has(DEVICE, value)
+
+    @cached_property
+    def _has(self) -> Callable[[str, str], bool]:
+        return lru_cache(_CACHED_IDS)(self._find)  # an export names the same ids again and again
+
+    def _find(self, kind: str, value: str) -> bool:
+        return any(_hash(secret, kind, self.project_id, value) in self.hashes for secret in self.secrets)
+
+
+def read_suppression(lake: Lake, project_id: int) -> Suppression:
+    """Read the list as far as it is about a project.
+
+    Raises:
+        ConfigError: a part of the list was made with a key that this process does not have.
+        BadManifest: a record is missing or cannot be read, so that the list is not known.
+    """
+    numbers = _numbers(lake)
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise BadManifest(
+            f"A record of the suppression list {lake.uri(_PEOPLE)} is missing.",
+            "Restore it from a copy of the lake: without it, events of forgotten people would be stored again.",
+        )
+    found: dict[bytes, None] = {}
+    hashes: set[str] = set()
+    for number in numbers:
+        record = _read(lake, number)
+        if record["project_id"] == project_id:
+            found[_secret(lake, record)] = None
+            hashes.update(record["hashes"])
+    return Suppression(project_id, len(numbers), tuple(found), frozenset(hashes))
+
+
+def suppress(
+    lake: Lake, project_id: int, users: Iterable[str], devices: Iterable[str], *, at: str, by: str
+) -> Suppression:
+    """Put ids on the list, those that are not on it yet; return the list as it is then.
+
+    Raises:
+        Conflict: another process has changed the list at the same time.
+    """
+    known = read_suppression(lake, project_id)
+    added = {USER: [each for each in users if not known.is_user(each)]}
+    added[DEVICE] = [each for each in devices if not known.is_device(each)]
+    if not added[USER] and not added[DEVICE]:
+        return known
+    record = _new_record(lake, project_id, known.number)
+    secret = _secret(lake, record)
+    hashes = {_hash(secret, kind, project_id, value) for kind, values in added.items() for value in values}
+    body = json.dumps({**record, "at": at, "by": by, "hashes": sorted(hashes)}, indent=1).encode()
+    if not create_record(lake, _key(known.number + 1), body):
+        raise Conflict(
+            f"The suppression list {lake.uri(_PEOPLE)} was changed by another process a moment ago.",
+            "Run it again.",
+        )
+    return read_suppression(lake, project_id)
+
+
+def newest_number(lake: Lake) -> int:
+    """Return the number of the newest record of the list, 0 where there is none."""
+    return max(_numbers(lake), default=0)
+
+
+def record_forgotten_ids(lake: Lake, project_id: int, day: date, ids: Collection[str]) -> None:
+    """Keep the ``_id``s of a day's events that were dropped: AEP may still hold them. They are digests."""
+    if not ids:
+        return
+    named = sorted(ids)
+    key = f"{_ids_folder(project_id, day)}/{digest_of({'ids': named})}.json"
+    create_record(lake, key, json.dumps({"version": VERSION, "ids": named}).encode())
+
+
+def forgotten_days(lake: Lake, project_id: int) -> set[date]:
+    """Return the days of which events of forgotten people are known, out of one listing."""
+    found = map(_IDS.fullmatch, lake.keys(f"{SUPPRESSION}/ids/{project_id}"))
+    return {date.fromisoformat(each[1]) for each in found if each}
+
+
+def forgotten_ids(lake: Lake, project_id: int, day: date) -> set[str]:
+    """Return the ``_id``s of a day's events that belong to forgotten people.
+
+    Raises:
+        BadManifest: a record cannot be read.
+    """
+    found: set[str] = set()
+    for key in list(lake.keys(_ids_folder(project_id, day))):
+        try:
+            found.update(json.loads(read_record(lake, key) or b"")["ids"])
+        except (ValueError, TypeError, KeyError):
+            raise _unreadable(lake, key) from None
+    return found
+
+
+def _ids_folder(project_id: int, day: date) -> str:
+    return f"{SUPPRESSION}/ids/{project_id}/{day.isoformat()}"
+
+
+def _numbers(lake: Lake) -> list[int]:
+    return sorted(int(found[1]) for found in map(_NUMBERED.fullmatch, lake.keys(_PEOPLE)) if found)
+
+
+def _key(number: int) -> str:
+    return f"{_PEOPLE}/{number:06d}.json"
+
+
+def _read(lake: Lake, number: int) -> dict[str, Any]:
+    key = _key(number)
+    try:
+        record = json.loads(read_record(lake, key) or b"")
+        complete = {"version", "project_id", "key", "salt", "hashes"} <= record.keys()
+    except (ValueError, TypeError, AttributeError):
+        complete = False
+    if not complete or record["version"] > VERSION:
+        raise _unreadable(lake, key)
+    return dict(record)
+
+
+def _unreadable(lake: Lake, key: str) -> BadManifest:
+    return BadManifest(
+        f"{lake.uri(key)} is not a readable record of the suppression list.",
+        "Restore it from a copy of the lake; a newer version may have written it: upgrade this one.",
+    )
+
+
+def _new_record(lake: Lake, project_id: int, number: int) -> dict[str, Any]:
+    """A record without hashes. It has the salt of an earlier record of the same key: every salt costs a hash an id."""
+    key = _signing_key(lake.seal)
+    for record in _newest_first(lake, number):
+        if (record["project_id"], record["key"]) == (project_id, key):
+            return {name: record[name] for name in ("version", "project_id", "key", "salt")}
+    return {
+        "version": VERSION,
+        "project_id": project_id,
+        "key": key,
+        "salt": secrets.token_hex(_SALT_BYTES),
+    }
+
+
+def _newest_first(lake: Lake, number: int) -> Iterator[dict[str, Any]]:
+    return (_read(lake, each) for each in range(number, 0, -1))
+
+
+def _signing_key(seal: Seal | None) -> str | None:
+    return next(iter(seal.keys)) if seal is not None else None
+
+
+def _secret(lake: Lake, record: dict[str, Any]) -> bytes:
+    """The key of a record's hashes."""
+    salt, name = bytes.fromhex(record["salt"]), record["key"]
+    if name is None:
+        return salt
+    secret = lake.seal.keys.get(name) if lake.seal is not None else None
+    if secret is None:
+        raise ConfigError(
+            f"The suppression list {lake.uri(_PEOPLE)} was made with the lake key {name}, which this process does "
+            "not have, so that events of forgotten people cannot be recognized.",
+            f"Keep the old key in {SEAL_ENVIRONMENT}, after the new one.",
+        )
+    return hmac.digest(secret, _CONTEXT + salt, "sha256")
+
+
+def _hash(secret: bytes, kind: str, project_id: int, value: str) -> str:
+    text = f"{kind}\0{project_id}\0{value}".encode("utf-8", "surrogatepass")
+    return hmac.digest(secret, text, "sha256")[:_HASH_BYTES].hex()

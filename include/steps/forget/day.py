@@ -1,0 +1,187 @@
+"""One day without the rows of forgotten people: what is rewritten is published first, what held them is removed last."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from include.clock import Clock
+from include.errors import Conflict
+from include.failpoint import failpoint
+from include.lake import manifest as manifests
+from include.lake.lake import LakeObject
+from include.lake.manifest import Manifest, digest_of, upload_file
+from include.lake.records import create_record
+from include.mixpanel.raw_file import write_lines
+from include.steps.asked import latest_export
+from include.steps.clean.contents import ContentsReader, DayContents, StoredOutput, list_days
+from include.steps.day_index import progress_of
+from include.steps.export_delta import read_day
+from include.steps.forget.quarantine import QuarantineMatcher, rewrite_quarantine, stored_lines
+from include.steps.forget.search import DERIVED, FoundDay
+from include.steps.rewritten import INSTEAD_OF
+from include.steps.suppress import LeftOut
+from include.steps.workspace import FORGOTTEN, Workspace
+from include.xdm.person_ids import PersonMatcher
+
+VERSION = 1
+
+
+@dataclass
+class DayForgetter:
+    """Removes the people's rows of one day. Everything can be ended anywhere, and done again."""
+
+    found: FoundDay
+    reader: ContentsReader
+    project_id: int
+    matcher: PersonMatcher
+    quarantine: QuarantineMatcher
+    clock: Clock
+    removed: Counter[str] = field(default_factory=Counter)
+    """Objects by kind."""
+
+    @property
+    def place(self) -> Workspace:
+        """The day as steps see it."""
+        stored = self.found.stored
+        return Workspace(stored.lake, stored.pipeline, stored.partition, self.clock)
+
+    def require_quiet(self) -> None:
+        """Refuse a day that a run is loading.
+
+        Raises:
+            Conflict: naming the run.
+        """
+        stored = self.found.stored
+        for records in self.reader.read(stored.day, stored.listing).ledgers:
+            if progress_of(list(records)) == "waiting":
+                raise Conflict(
+                    f"Run {records[-1].run} is loading partition {stored.day} of pipeline {stored.pipeline.name}, or was "
+                    "ended while it did.",
+                    "Wait until it has ended, or run the day again; then run this again. What was forgotten so far stays "
+                    "forgotten.",
+                )
+
+    def forget(self) -> Counter[str]:
+        """Rewrite the day; returns how many objects were removed, by kind."""
+        self.require_quiet()
+        with self.place.scratch() as scratch:
+            self._record_ids(scratch)
+            ended = self._exports_to_end()
+            for export in self._to_rewrite(ended):
+                self._rewrite(export, scratch)
+            for key in self.found.quarantine:
+                rewrite_quarantine(self.place.lake, self.place.partition, key, self.quarantine, scratch)
+        # Twice: a step that began before the exports were ended may have published its output in between; one that
+        # publishes later finds that its input was ended (``Workspace.publish``).
+        for _ in range(2):
+            contents = self._contents()
+            self._end(each for each in contents.outputs if each.step in DERIVED and each.files)
+            self._end(each for each in contents.outputs if each.digest in ended and each.step == "export")
+        self._remove_files(contents, ended)
+        return self.removed
+
+    def _record_ids(self, scratch: Path) -> None:
+        left_out = LeftOut(self.place, self.project_id)
+        for key in self.found.raw:
+            for line in stored_lines(self.place.lake, key, scratch):
+                if self.matcher.matches(line):
+                    left_out.add(line)
+        left_out.record()
+
+    def _exports_to_end(self) -> set[str]:
+        """The exports with rows of the people, and those that are based on one."""
+        outputs = [each for each in self._contents().outputs if each.step == "export"]
+        found = {each.digest for each in outputs if any(file.key in self.found.raw for file in each.files)}
+        based = {
+            each.digest
+            for each in outputs
+            if each.manifest and each.manifest.delta and each.manifest.delta.base in found
+        }
+        return found | based
+
+    def _to_rewrite(self, ended: set[str]) -> list[Manifest]:
+        """Of each request the newest export that goes: the others are superseded, and nothing would read them."""
+        by_request: defaultdict[str, list[Manifest]] = defaultdict(list)
+        for each in self._contents().outputs:
+            export = each.manifest if each.step == "export" and each.digest in ended else None
+            if export is not None and self.place.has_files(export):
+                by_request[export.inputs["request"]].append(export)
+        chosen = []
+        for request, exports in by_request.items():
+            latest = latest_export(self.place, {request})
+            is_known = latest is not None and latest.digest in {each.digest for each in exports}
+            newest = max(exports, key=lambda each: (each.created_at, each.digest))
+            chosen.append(latest if latest is not None and is_known else newest)
+        return chosen
+
+    def _rewrite(self, export: Manifest, scratch: Path) -> None:
+        """Publish an export again without the people's lines, under the same moment: what is made of it stays the same."""
+        place, folder = self.place, scratch / f"of-{export.digest}"
+        folder.mkdir()
+        lines = (line for line in read_day(place, export, folder) if not self.matcher.matches(line))
+        raw = write_lines(folder / "kept.jsonl.gz", lines)
+        suppressed = export.counts.get("suppressed", 0) + export.rows - raw.rows
+        named = {"export": FORGOTTEN, INSTEAD_OF: export.digest, "sha256": raw.sha256}
+        digest = digest_of(named)
+        key = f"{place.partition.output('export', digest)}/events-{raw.sha256[:16]}.jsonl.gz"
+        kept = {name: value for name, value in export.details.items() if name not in ("delta", "lines")}
+        manifest = Manifest(
+            step="export",
+            pipeline=export.pipeline,
+            partition=export.partition,
+            digest=digest,
+            inputs=export.inputs,
+            files=(upload_file(place.lake, key, raw.path, raw.rows, sha256=raw.sha256),),
+            counts={**raw.counts, **({"suppressed": suppressed} if suppressed else {})},
+            details={**kept, INSTEAD_OF: export.digest},
+            created_at=export.created_at,
+        )
+        manifests.publish(place.lake, place.partition, manifest)
+
+    def _end(self, outputs: Iterable[StoredOutput]) -> None:
+        """Write down that the files of outputs go; steps that need them make them again, from what was rewritten."""
+        at = self.clock.now().isoformat(timespec="seconds")
+        for output in outputs:
+            if output.removed_at is not None or output.manifest is None:
+                continue
+            record = {"version": VERSION, "at": at, "setting": FORGOTTEN}
+            body = {**record, "files": len(output.files), "bytes": output.bytes}
+            key = self.place.partition.removal(output.step, output.digest)
+            create_record(self.place.lake, key, json.dumps(body).encode())
+            failpoint("forget.end.after")
+
+    def _remove_files(self, contents: DayContents, ended: set[str]) -> None:
+        """Remove what held the people's rows; raw events last, because they say which days are still to be done."""
+        for step in DERIVED:
+            self._remove(
+                "files", (file for each in contents.outputs if each.step == step for file in each.files)
+            )
+        listing = self.found.stored.listing
+        self._remove("quarantine", (each for each in listing.quarantine if each.key in self.found.quarantine))
+        self._remove("reports", self.found.reports)
+        self._remove(
+            "files",
+            (
+                file
+                for each in contents.outputs
+                if each.step == "export"
+                for file in each.files
+                if file.key in self.found.raw or each.digest in ended
+            ),
+        )
+
+    def _remove(self, kind: str, objects: Iterable[LakeObject]) -> None:
+        for each in objects:
+            failpoint("forget.remove.before")
+            self.place.lake.remove_object(each.key)
+            self.removed[kind] += 1
+
+    def _contents(self) -> DayContents:
+        """The day as it is now."""
+        stored = self.found.stored
+        listing = list_days(stored.lake, stored.pipeline.name, stored.day).get(stored.day)
+        return self.reader.read(stored.day, listing) if listing is not None else DayContents()

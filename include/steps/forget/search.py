@@ -1,0 +1,167 @@
+"""Where the lake holds rows of the people to forget: raw events and quarantine are read, rows made of them follow."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from include.config.model import Pipeline
+from include.lake import manifest as manifests
+from include.lake.keys import PartitionKey
+from include.lake.lake import Lake, LakeObject
+from include.lake.manifest import Manifest, Step
+from include.lake.own_keys import PIPELINE
+from include.steps.clean.contents import DayListing, OutputKey, list_days
+from include.steps.forget.quarantine import QuarantineMatcher, stored_lines
+from include.steps.workspace import PREVIOUS_STEP
+from include.xdm.person_ids import PersonMatcher
+
+DERIVED: tuple[Step, ...] = ("stage", "validate", "transform")
+"""Steps whose rows can be made again from an export, later ones first."""
+
+
+@dataclass(frozen=True)
+class StoredDay:
+    """A day of a pipeline in the lake. ``pipeline``: the settings under the name of the pipeline that wrote it."""
+
+    lake: Lake
+    pipeline: Pipeline
+    day: date
+    listing: DayListing
+
+    @property
+    def partition(self) -> PartitionKey:
+        return PartitionKey(self.pipeline.name, self.day)
+
+    @property
+    def raw(self) -> list[LakeObject]:
+        """The files of exports, also those that a crashed run has left."""
+        return [file for key, files in self.listing.files.items() if key[0] == "export" for file in files]
+
+    @property
+    def derived(self) -> list[LakeObject]:
+        """The files of mapped, valid and staged rows."""
+        return [file for key, files in self.listing.files.items() if key[0] != "export" for file in files]
+
+    def manifest(self, key: OutputKey) -> Manifest | None:
+        """The manifest of an output."""
+        if key not in self.listing.manifests:
+            return None
+        return manifests.load(self.lake, self.partition.manifest(*key))
+
+    def has_unsearchable_rows(self) -> bool:
+        """Whether there are rows whose export is not in the lake: nothing shows whose they are without reading them all."""
+        return any(not self._is_searched(key) for key, files in self.listing.files.items() if files)
+
+    def _is_searched(self, key: OutputKey) -> bool:
+        step, digest = key
+        if step == "export":
+            return True
+        manifest = self.manifest(key)
+        if manifest is None:  # a run that crashed has left it, or writes it now
+            return not self._has_forgotten()
+        while manifest is not None and (before := PREVIOUS_STEP.get(manifest.step)) is not None:
+            digest = manifest.inputs.get(before, "")
+            manifest = self.manifest((before, digest))
+        return manifest is not None and self._has_rows(manifest)
+
+    def _has_rows(self, export: Manifest) -> bool:
+        """Whether the files of an export are there, and those of its base."""
+        there = {file.key for file in self.raw}
+        base = self.manifest(("export", export.delta.base)) if export.delta else None
+        keys = export.keys | (base.keys if base else set())
+        return keys <= there and (base is not None or export.delta is None)
+
+    def _has_forgotten(self) -> bool:
+        return any(step == "export" for step, _ in self.listing.removals)
+
+
+@dataclass
+class FoundDay:
+    """What a day holds of the people. ``raw``, ``quarantine``: rows by key; ``mentions``: events of others that name them."""
+
+    stored: StoredDay
+    raw: Counter[str] = field(default_factory=Counter)
+    quarantine: Counter[str] = field(default_factory=Counter)
+    reports: tuple[LakeObject, ...] = ()
+    is_unsearchable: bool = False
+    mentions: int = 0
+
+    @property
+    def is_affected(self) -> bool:
+        """Whether something of the day has to go."""
+        return bool(self.raw or self.quarantine or self.reports or self.is_unsearchable)
+
+
+def stored_days(lake: Lake, pipeline: Pipeline, *, all_pipelines: bool = True) -> Iterator[StoredDay]:
+    """Every day of every pipeline in the lake; of other pipelines their names are all that is known."""
+    names = [each for each in lake.folders("") if re.fullmatch(PIPELINE, each)]
+    for name in names if all_pipelines else [pipeline.name]:
+        named = pipeline if name == pipeline.name else pipeline.model_copy(update={"name": name})
+        for day, listing in list_days(lake, name).items():
+            yield StoredDay(lake, named, day, listing)
+
+
+def is_of_project(stored: StoredDay, project_id: int) -> bool:
+    """Whether a day may hold events of a Mixpanel project: also where no manifest says of which they are."""
+    found = [stored.manifest(key) for key in sorted(stored.listing.manifests) if key[0] == "export"]
+    projects = {int(each.details.get("project_id", project_id)) for each in found if each is not None}
+    return not projects or project_id in projects
+
+
+@dataclass(frozen=True)
+class Searcher:
+    """Searches days. ``texts``: the ids as they were given and found, to count events of others that mention them."""
+
+    matcher: PersonMatcher
+    quarantine: QuarantineMatcher
+    mentions: re.Pattern[bytes] | None
+    scratch: Path
+
+    def search(self, stored: StoredDay) -> FoundDay:
+        """Read the raw events, quarantine and reports of a day."""
+        found = FoundDay(stored, is_unsearchable=stored.has_unsearchable_rows())
+        for file in stored.raw:
+            for line in stored_lines(stored.lake, file.key, self.scratch):
+                if self.matcher.matches(line):
+                    found.raw[file.key] += 1
+                elif self.mentions is not None and self.mentions.search(line):
+                    found.mentions += 1
+        for file in stored.listing.quarantine:
+            lines = stored_lines(stored.lake, file.key, self.scratch)
+            if count := sum(map(self.quarantine.matches, lines)):
+                found.quarantine[file.key] = count
+        # A sample of values in a report may be of anybody of the day.
+        has_rows = bool(found.raw or found.quarantine)
+        found.reports = tuple(
+            each for each in stored.listing.reports if has_rows or self._is_named(stored.lake, each)
+        )
+        return found
+
+    def _is_named(self, lake: Lake, report: LakeObject) -> bool:
+        page = lake.download(report.key, self.scratch / "report.html").path.read_bytes()
+        return any(map(self.matcher.is_id, self.matcher.reader.tokens(_text_of(page))))
+
+
+def raw_lines(days: Iterable[StoredDay], scratch: Path) -> Iterator[bytes]:
+    """Yield the lines of all exports of some days."""
+    for stored in days:
+        for file in stored.raw:
+            yield from stored_lines(stored.lake, file.key, scratch)
+
+
+def mention_pattern(ids: Iterable[str]) -> re.Pattern[bytes] | None:
+    """An expression for JSON texts that are one of some ids; None where there are none."""
+    found = [re.escape(each.encode("utf-8", "surrogatepass")) for each in sorted(ids)]
+    return re.compile(b'"(?:%s)"' % b"|".join(found)) if found else None
+
+
+def _text_of(page: bytes) -> bytes:
+    """The text of a report, with blanks in place of markup."""
+    text = re.sub(r"<[^>]*>", " ", page.decode("utf-8", "replace"))
+    return html.unescape(text).replace("(", " ").replace(")", " ").encode()

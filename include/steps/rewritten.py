@@ -1,0 +1,27 @@
+"""Exports that were rewritten to forget a person: which one takes the place of which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from include.lake.manifest import Manifest
+
+INSTEAD_OF = "instead_of"
+"""The detail of a rewritten export: the digest of the export that it replaces."""
+
+
+def rewritten_to(exports: Iterable[Manifest]) -> dict[str, str]:
+    """Return what exports were rewritten to in the end, by digest; others are not in it. They are the same answer."""
+    instead = {str(each.details[INSTEAD_OF]): each.digest for each in exports if INSTEAD_OF in each.details}
+    found = {}
+    for first, last in instead.items():
+        while last in instead:
+            last = instead[last]
+        found[first] = last
+    return found
+
+
+def successor_among(exports: Iterable[Manifest], export: Manifest) -> Manifest:
+    """Return the export of some of a day that takes the place of one; that one where it was not rewritten."""
+    found = {each.digest: each for each in exports}
+    return found.get(rewritten_to(found.values()).get(export.digest, export.digest), export)
