@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from include.aep.model import Batch
-from include.cli.running import _ingest
+from include.cli.printing import Output
+from include.cli.run_day import wait_for_aep
 from include.clock import Clock
 from include.steps.ingest import Ingested, Watching
 
@@ -30,6 +31,6 @@ def test_the_status_of_the_batch_is_said_every_minute(capsys: pytest.CaptureFixt
     steps: Any = SimpleNamespace(ingest=ingest, aep=SimpleNamespace(batches=SimpleNamespace(find=find)))
     project: Any = SimpleNamespace(clock=clock)
     staged: Any = SimpleNamespace(partition=date(2026, 7, 1))
-    assert _ingest(project, steps, staged) is done
+    assert wait_for_aep(project, steps, staged, Output()) is done
     told = [line.split("waiting")[1] for line in capsys.readouterr().out.splitlines()]
     assert told == [" for AEP: batch B is 'quarantining'", " for AEP: batch B is not listed"]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
-
-from include.cli.printing import say
+from include.cli.options import OptionalWhy
+from include.cli.printing import Output
 from include.cli.project import Project
 from include.errors import AmendmentRefused, ConfigError
 from include.lake.inventory import has_inventory, unsigned_records, write_inventory
@@ -16,8 +15,11 @@ from include.steps.recover.person import person
 _MOST_NAMED = 20
 
 
-def sign(project: Project, arguments: argparse.Namespace) -> int:
-    """List the pipeline's and the histories' unsigned records in a signed inventory.
+def sign(project: Project, out: Output, *, why: OptionalWhy = None) -> None:
+    """Sign the records from before the lake had a key.
+
+    They are listed once, in a record that the key signs (docs/security.md). A
+    second list needs --why.
 
     Raises:
         ConfigError: there is no key.
@@ -30,21 +32,22 @@ def sign(project: Project, arguments: argparse.Namespace) -> int:
         )
     found = unsigned_records(lake, (LAKE_ID_KEY, HISTORIES, project.pipeline.name))
     if not found:
-        say("ok", "lake", "every record is signed, or listed as older than the key")
-        return 0
-    if has_inventory(lake) and not arguments.why:
+        out.say("ok", "lake", "every record is signed, or listed as older than the key")
+        out.result({"listed": 0, "inventory": None})
+        return
+    if has_inventory(lake) and not why:
         for key in list(found)[:_MOST_NAMED]:
-            say("!", "unsigned", lake.uri(key))
+            out.say("!", "unsigned", lake.uri(key))
         raise AmendmentRefused(
             f"{len(found)} records are not signed, though records were listed before: somebody wrote them without the key.",
             "Find out who did. Only if they are right, list them too: mixpanel-aep lake sign "
             f"{project.pipeline.name} --why TEXT.",
         )
     at = project.clock.now().isoformat(timespec="seconds")
-    key = write_inventory(lake, found, at, person(), arguments.why or "the lake has a key from now on")
-    say(
+    key = write_inventory(lake, found, at, person(), why or "the lake has a key from now on")
+    out.say(
         "ok",
         "lake",
         f"{len(found)} records from before the key are listed in {key}; nothing else unsigned is believed",
     )
-    return 0
+    out.result({"listed": len(found), "inventory": key})

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures of another module
 """``check`` and ``lake sign``, as the person who runs them sees a lake and its keys."""
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from include.lake.seal import SEAL_ENVIRONMENT, split
-from tests.test_cli import Cli, cli, pipelines, port  # noqa: F401 - fixtures
+from tests.cli.asking import Cli
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.case("M16")]
 DAY = "2026-07-01"
@@ -59,8 +58,11 @@ def test_m16_a_lake_gets_a_key_when_days_are_loaded_already(
 ) -> None:
     assert cli("apply", "hostile")[0] == 0
     assert cli("run", "hostile", DAY)[0] == 0
-    assert cli("lake", "sign", "hostile") == (1, "Refused: MIXPANEL_AEP_LAKE_SECRET is not set. Set it as the workers "
-                                                 "have it; docs/security.md says how.\n")  # fmt: skip
+    assert cli("lake", "sign", "hostile") == (
+        1,
+        "Refused: MIXPANEL_AEP_LAKE_SECRET is not set.\n"
+        "Hint: Set it as the workers have it; docs/security.md says how.\n",
+    )
     monkeypatch.setenv(SEAL_ENVIRONMENT, KEY)
     code, text = cli("run", "hostile", DAY)
     assert code == 1

@@ -1,61 +1,23 @@
-"""``check``: whatever can be known to be wrong before the first day is carried."""
+"""What can be known to be wrong before the first day is loaded: one function a check, each returns a sentence."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Iterable
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Callable, Mapping
 
 from include.aep.profile import dataset_schema, is_enabled
 from include.aep.setup import Wanted, plan_setup, read_field_group, read_state
-from include.cli.printing import say
+from include.cli.check_time import check_time
 from include.cli.project import Project
-from include.errors import ConfigError, PipelineError, WrongProject
-from include.http.call import ASKED_BY_A_PERSON
+from include.errors import ConfigError, WrongProject
 from include.lake.guard import require_private
 from include.lake.lake import Lake
 from include.lake.lake_id import check_lake_id, read_lake_id
 from include.lake.seal import SEAL_ENVIRONMENT
 from include.mixpanel.event_filter import check_events, check_where
-from include.mixpanel.reading import TimeEvidence, require_agreement
 from include.quality.rows import PROFILE_EVENT_BYTES
 from include.xdm.mapping import bind_for
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
-from include.xdm.sift import ENOUGH_EVIDENCE, Sieve
-
-_DAYS = 3
-
-
-def check(project: Project, arguments: argparse.Namespace) -> int:  # noqa: ARG001
-    """Runs every check and tells each; 1 where one of them refuses."""
-    project = replace(project, patience=ASKED_BY_A_PERSON)
-    name = project.pipeline.name
-    say(
-        "ok",
-        "pipeline",
-        f"{name}.yaml: {project.pipeline.mixpanel.timezone}, {project.pipeline.mixpanel.time_is}",
-    )
-    checks: dict[str, Callable[[Project], str]] = {
-        "Mixpanel": _mixpanel,
-        "events": _events,
-        "AEP": _aep,
-        "owner": _owner,
-        "setup": _setup,
-        "lake": _lake,
-        "mapping": _mapping,
-        "Profile": _profile,
-        "time": _time,
-    }
-    refused = 0
-    for what, look in checks.items():
-        try:
-            say("ok", what, look(project))
-        except PipelineError as error:
-            refused += 1
-            say("no", what, str(error))
-    return 1 if refused else 0
 
 
 def _mixpanel(project: Project) -> str:
@@ -212,42 +174,15 @@ def _profile(project: Project) -> str:
     )
 
 
-def _time(project: Project) -> str:
-    source = project.pipeline.mixpanel
-    evidence, place = _evidence(project)
-    require_agreement(evidence, source, project.pipeline.name)
-    numbers = f"{evidence.utc} of {evidence.rows} live events read as utc, {evidence.project_local} as project_local"
-    lowest = evidence.lowest_hours  # None too where no difference is common
-    hours = f", the lowest common difference is {lowest:g} hours" if lowest is not None else ""
-    verdict = "agrees" if evidence.verdict else "is neither confirmed nor contradicted"
-    return f"time_is: {source.time_is} {verdict} ({place}): {numbers}{hours}"
-
-
-def _evidence(project: Project) -> tuple[TimeEvidence, str]:
-    """What live events of the newest days in the lake say, else a sample of Mixpanel's."""
-    evidence = TimeEvidence(project.pipeline.mixpanel.zone)
-    days = project.exported_days(_DAYS)
-    for day in days:
-        with project.raw_lines(day) as lines:
-            _see(project, evidence, lines)
-    if days:
-        return evidence, f"{days[-1]} to {days[0]} in the lake"
-    first, last = project.newest_days(_DAYS)
-    with project.sample(first, last, ENOUGH_EVIDENCE) as lines:
-        _see(project, evidence, lines)
-    return evidence, f"a sample of {first} to {last}"
-
-
-def _see(project: Project, evidence: TimeEvidence, lines: Iterable[bytes]) -> None:
-    """Sifts lines for their times alone; what belongs to another day is evidence as well."""
-    source = project.pipeline.mixpanel
-    sieve = Sieve(
-        project_id=project.mixpanel_settings.project_id,
-        day=project.pipeline.start_date,
-        wall_clock_zone=None,
-        now_ms=int(project.clock.seconds() * 1000),
-        evidence=evidence,
-        time_in_ms=source.time_in_ms,
-    )
-    for _ in sieve.sift(islice(lines, ENOUGH_EVIDENCE)):
-        pass
+CHECKS: Mapping[str, Callable[[Project], str]] = {
+    "Mixpanel": _mixpanel,
+    "events": _events,
+    "AEP": _aep,
+    "owner": _owner,
+    "setup": _setup,
+    "lake": _lake,
+    "mapping": _mapping,
+    "Profile": _profile,
+    "time": check_time,
+}
+"""Every check, by what it is about, in the order in which they run. Each raises a ``PipelineError`` that says what is wrong."""
