@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "quality": BELOW_XDM | {"xdm"},
     "aep": BELOW_XDM | {"xdm"},
     "steps": BELOW_XDM | {"xdm", "quality", "aep"},
+    "board": BELOW_XDM | {"xdm", "quality", "aep", "steps"},
     # It stands against the rest of the project, and shares with it only where neither may start.
     "sandbox": {"environment"},
     # Programs for a person at a terminal: above everything, below nothing.

@@ -21,7 +21,7 @@ _KEYS = (
     r"mixpanel-aep\.json",
     r"_budget/mixpanel-\d{1,18}/\d{9,18}\.json",
     r"_signed/\d{6,}\.json",
-    rf"_histories/{DIGEST}/(?:history|batches|index|verified|taken-over-{PIPELINE})\.json",
+    rf"_histories/{DIGEST}/(?:history|batches|board|index|verified|taken-over-{PIPELINE})\.json",
     rf"_histories/{DIGEST}/ledger/{DAY}/\d{{6,}}\.json",
     rf"_histories/{DIGEST}/ids/{DAY}/{DIGEST}\.parquet",
     rf"{PIPELINE}/schemas/{DIGEST}\.json",
