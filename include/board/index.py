@@ -59,7 +59,14 @@ def read_board_index(history: History) -> BoardIndex:
 
 
 def write_board_index(history: History, pipeline: str, audit: Audit, now: datetime) -> BoardIndex:
-    """Write the index after an audit, and return it. One listing of the ledgers; only days that changed are read."""
+    """Write the index after an audit, and return it."""
+    index = make_board_index(history, pipeline, audit, now)
+    replace_index(history.lake, history.key(NAME), msgspec.json.encode(index))
+    return index
+
+
+def make_board_index(history: History, pipeline: str, audit: Audit, now: datetime) -> BoardIndex:
+    """Return the index after an audit. One listing of the ledgers; only days that changed are read."""
     known = read_board_index(history)
     numbers: dict[str, int] = {}
     for found in map(_RECORD.search, history.lake.keys(history.ledgers)):
@@ -75,7 +82,7 @@ def write_board_index(history: History, pipeline: str, audit: Audit, now: dateti
         for day in audit.days
         if day.is_missing or day.outdated
     }
-    index = BoardIndex(
+    return BoardIndex(
         listed_at=now.isoformat(),
         audited_at=now.isoformat(),
         days={day: msgspec.structs.replace(facts, properties=()) for day, facts in days.items()},
@@ -83,8 +90,6 @@ def write_board_index(history: History, pipeline: str, audit: Audit, now: dateti
         statuses=dict(audit.statuses),
         properties=first_seen(known.properties, days),
     )
-    replace_index(history.lake, history.key(NAME), msgspec.json.encode(index))
-    return index
 
 
 def read_or_explain(history: History, pipeline: str, day: date, number: int = 0) -> DayFacts:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from include.cli import ledger
+from include.cli import ledger, quarantine
 from include.cli.apply import apply
 from include.cli.audit import audit
 from include.cli.check import check
@@ -21,6 +21,7 @@ from include.cli.preview import preview
 from include.cli.recover import recover
 from include.cli.run import run
 from include.cli.sandbox import add_sandbox
+from include.cli.status import status
 from include.cli.verify import verify
 from include.version import VERSION
 
@@ -76,8 +77,10 @@ def make_app() -> typer.Typer:
     add_pipeline_command(made, "apply", apply)
     add_pipeline_command(made, "preview", preview)
     add_pipeline_command(made, "run", run)
+    add_pipeline_command(made, "status", status, lake_last=True)
     add_pipeline_command(made, "audit", audit)
     add_pipeline_command(made, "verify", verify)
+    _add_quarantine(made)
     _add_ledger(made)
     add_pipeline_command(made, "recover", recover)
     add_pipeline_command(made, "clean", clean)
@@ -86,6 +89,13 @@ def make_app() -> typer.Typer:
     add_pipeline_command(lake, "sign", sign)
     add_sandbox(made)
     return made
+
+
+def _add_quarantine(app: typer.Typer) -> None:
+    group = _group(app, "quarantine", "Events that were not sent: list them, show why, load them again.")
+    add_pipeline_command(group, "list", quarantine.list_days)
+    add_pipeline_command(group, "show", quarantine.show)
+    add_pipeline_command(group, "replay", quarantine.replay)
 
 
 def _add_ledger(app: typer.Typer) -> None:

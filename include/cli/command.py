@@ -6,6 +6,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ _OF_PROJECT = {"pipeline": PipelineName, "connections": Connections, "pipelines"
 _DEFECT_HINT = "Run the command again with --debug for the traceback, and report it with the command."
 
 
-def add_pipeline_command(app: typer.Typer, name: str, function: Function) -> None:
+def add_pipeline_command(app: typer.Typer, name: str, function: Function, *, lake_last: bool = False) -> None:
     """Add a command of one pipeline. ``function`` takes a ``Project`` and an ``Output``, and its own parameters.
 
-    It returns the exit code (None: 0). Its help is the docstring, of which the first line is the summary.
+    ``lake_last``: the line that names the lake comes after all others. It returns the exit code (None: 0). Its help is the docstring, of which the first line is the summary.
     """
 
     def command(**given: Any) -> None:
@@ -36,9 +37,13 @@ def add_pipeline_command(app: typer.Typer, name: str, function: Function) -> Non
         def work() -> int | None:
             project = Project.of(**options)
             lake = project.lake_setting
-            # On standard error where standard output is for programs.
-            say("", "lake", f"{lake.url} (from {lake.origin})", aside=out.json)
-            return function(project, out, **given)
+            named = partial(say, "", "lake", f"{lake.url} (from {lake.origin})", aside=out.json)
+            if not lake_last:
+                named()
+            code = function(project, out, **given)
+            if lake_last:
+                named()
+            return code
 
         _end(work, out, debug=given.pop("debug"))
 

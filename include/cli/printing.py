@@ -47,6 +47,15 @@ class Output:
         if not self.json:
             table(mark, rows, head=head)
 
+    def styled(self, parts: Sequence[tuple[str, str]]) -> None:
+        """Print one line of parts, each a style and a text, for a person."""
+        if not self.json:
+            line = Text()
+            for style, text in parts:
+                line.append(text, style)
+            line.rstrip()
+            Console(highlight=False, soft_wrap=True, emoji=False).print(line)
+
     def columns(self, head: tuple[str, str], rows: Sequence[tuple[str, str]]) -> None:
         """Print two columns of the same width, side by side, for a person."""
         if self.json:
