@@ -15,6 +15,7 @@ from include.cli.command import add_command, add_pipeline_command
 from include.cli.discover import discover
 from include.cli.exit_codes import help_lines
 from include.cli.lake import sign
+from include.cli.migrate import migrate
 from include.cli.pipelines import pipelines
 from include.cli.plan import plan
 from include.cli.preview import preview
@@ -87,6 +88,7 @@ def make_app() -> typer.Typer:
     # A further command of a pipeline, such as forget, is one more line here.
     lake = _group(made, "lake", "The lake as a whole.")
     add_pipeline_command(lake, "sign", sign)
+    add_command(made, "migrate", migrate)
     add_sandbox(made)
     return made
 

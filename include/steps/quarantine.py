@@ -97,8 +97,7 @@ def _files(lake: Lake, partition: PartitionKey, listing: DayListing) -> tuple[Qu
     if mapped is not None and (valid is None or valid.inputs["transform"] != mapped.digest):
         found["validate"] = _written_since(listing, "validate", mapped)
     if staged is not None and valid is not None and staged.inputs["validate"] == valid.digest:
-        key = partition.quarantine("ingest", staged.digest)
-        found["ingest"] = key if any(each.key == key for each in listing.quarantine) else None
+        found["ingest"] = partition.quarantine("ingest", staged.digest)
     there = {each.key for each in listing.quarantine}
     return tuple(
         QuarantineFile(step, key) for step in _STEPS if (key := found.get(step)) is not None and key in there
