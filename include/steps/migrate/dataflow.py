@@ -34,6 +34,11 @@ class FlowRun:
         """Whether it has succeeded; partly succeeded counts, too."""
         return self.status in ("success", "partialSuccess")
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it may still load what is in its window."""
+        return not self.is_done and self.status != "failed"
+
 
 @dataclass(frozen=True)
 class Dataflow:

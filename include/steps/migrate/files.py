@@ -44,7 +44,7 @@ def pipeline_text(
 ) -> str:
     """Return the pipeline file. ``dataset``: Adobe's, with ``name`` and ``schemaRef``."""
     name = str(dataset["name"]) if switch.in_place else f"{dataset['name']} by day"
-    percent = f"quality: {{max_quarantined: {flow.partial_percent:g}%}}   # the dataflow's error threshold\n"
+    percent = flow.partial_percent
     return (
         f"# Made by mixpanel-aep migrate from Adobe's dataflow {flow.id}.\n"
         "mixpanel:\n"
@@ -59,7 +59,11 @@ def pipeline_text(
         + f"mapping: {options.name}.json\n"
         "unmapped: drop   # as the dataflow; docs/discover.md says how to keep all properties\n"
         f"identities: {json.dumps(dict(identities), ensure_ascii=False)}\n"
-        + (percent if flow.partial_percent is not None else "")
+        + (
+            f"quality: {{max_quarantined: {percent:g}%}}   # the dataflow's error threshold\n"
+            if percent
+            else ""
+        )
         + f"start_date: {switch.day}\n"
     )
 

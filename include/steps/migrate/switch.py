@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -30,8 +30,14 @@ def find_switch(flow: Dataflow, zone: ZoneInfo, now: datetime) -> Switch:
     ``zone``: in which the pipeline counts days. The dataflow's rows and the pipeline's can be in one dataset only where
     the dataflow ends exactly at midnight: a day that both have loaded is double, and neither has the other's ``_id``s.
     """
-    done = [run.window for run in flow.runs if run.is_done and run.window is not None]
+    done = _loaded(flow)
     gaps = _gaps(flow, zone)
+    if at_work := [run for run in flow.runs if run.is_at_work]:
+        wait = f"{len(at_work)} runs of the dataflow have not ended. Run mixpanel-aep migrate again when they have."
+        # What they may still load counts as loaded.
+        runs = tuple(replace(run, status="success") if run.is_at_work else run for run in flow.runs)
+        found = find_switch(replace(flow, runs=runs), zone, now)
+        return replace(found, sentences=(wait, *found.sentences))
     if not done and not flow.is_running:
         day = _local(flow.start_ms, zone).date()
         return Switch(day, True, ("The dataflow has loaded nothing, and no run of it will come.",), gaps)
@@ -62,7 +68,7 @@ def find_switch(flow: Dataflow, zone: ZoneInfo, now: datetime) -> Switch:
 
 def _apart(flow: Dataflow, zone: ZoneInfo, why: str, gaps: tuple[date, ...]) -> Switch:
     """The pipeline loads everything into a dataset of its own, from the dataflow's first day on."""
-    starts = [run.window[0] for run in flow.runs if run.is_done and run.window is not None]
+    starts = [start for start, _ in _loaded(flow)]
     day = _local(min(starts, default=flow.start_ms), zone).date()
     return Switch(
         day,
@@ -90,7 +96,7 @@ def _next_midnight(flow: Dataflow, zone: ZoneInfo, after_ms: int) -> datetime | 
 
 def _gaps(flow: Dataflow, zone: ZoneInfo) -> tuple[date, ...]:
     """Days of windows that failed and that no successful run covers."""
-    done = sorted(run.window for run in flow.runs if run.is_done and run.window is not None)
+    done = sorted(_loaded(flow))
     failed = [run.window for run in flow.runs if run.status == "failed" and run.window is not None]
     days: set[date] = set()
     for start, end in failed:
@@ -101,6 +107,11 @@ def _gaps(flow: Dataflow, zone: ZoneInfo) -> tuple[date, ...]:
             first, last = _local(start, zone).date(), _local(end - 1, zone).date()
             days |= {first + timedelta(days=number) for number in range((last - first).days + 1)}
     return tuple(sorted(days))
+
+
+def _loaded(flow: Dataflow) -> list[tuple[int, int]]:
+    """The windows of runs that have succeeded."""
+    return [run.window for run in flow.runs if run.is_done and run.window is not None]
 
 
 def _local(moment_ms: int, zone: ZoneInfo) -> datetime:
