@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from include.aep.client import AepClient
 from include.cli.exit_codes import ExitCode
-from include.cli.printing import Output
+from include.cli.printing import Output, counted
 from include.cli.progress import working
 from include.cli.project import Project
 from include.errors import DaysMissing
 from include.lake.history import History
-from include.steps.audit import Audit, AuditedDay, audit_days
+from include.steps.audit import Audit, AuditedDay, Remedy, audit_days
 from include.steps.binding import open_history
 from include.steps.origin import today
 from include.steps.transform import schema_and_mapping
@@ -31,22 +32,25 @@ def audit(project: Project, out: Output) -> int:
     now = project.clock.now()
     with working("Comparing the ledgers with AEP"):
         _, found = audited(project)
-    for span, day in _spans(found.missing):
-        out.say("no", "missing", f"{span}: {day.status.value}: {day.reason}")
-    for span, day in _spans(found.outdated):
-        out.say("!", "outdated", f"{span} was loaded under another {', '.join(day.outdated)}")
-    if found.outdated:
-        name = project.pipeline.name
-        out.say("", "", f"To renew such days: mixpanel-aep run {name} DAY DAY --replace")
+    name = project.pipeline.name
+    for span in _spans(found.missing):
+        reason = span.day.reason if span.day.reason != span.day.status.value else ""
+        out.say("no", "missing", f"{span}: {span.day.status.value}{f': {reason}' if reason else ''}")
+        out.say("", "", f"Then: {_remedy(span, name)}")
+    for span in _spans(found.outdated):
+        out.say("!", "outdated", f"{span} was loaded under another {', '.join(span.day.outdated)}")
+        out.say("", "", f"To renew it: mixpanel-aep run {name} {span.words} --replace")
+    for batch in found.undated:
+        out.say("no", "audit", f"AEP calls batch {batch} of this project active, which names no day")
     problem: DaysMissing | None = None
     try:
         found.require_complete(now, project.pipeline.missing_grace_hours)
     except DaysMissing as error:
         problem = error
-        out.say("no", "audit", str(error))
-    counts = ", ".join(f"{count} {name}" for name, count in found.counts.items() if name != "rows")
+    counts = ", ".join(f"{count} {each}" for each, count in found.counts.items() if each != "rows")
     out.title(
-        f"audit: {len(found.days)} days: {counts or 'none has settled yet'}; {found.counts['rows']} rows are active"
+        f"audit: {counted(len(found.days), 'day')}: {counts or 'none has settled yet'}; "
+        f"{counted(found.counts['rows'], 'row')} active in AEP"
     )
     out.result(_to_json(found) | {"complete": problem is None, "problem": str(problem or "")})
     return ExitCode.OK if problem is None else ExitCode.REFUSED
@@ -66,24 +70,44 @@ def _current(project: Project, aep: AepClient, dataset: Any) -> dict[str, str]:
     return today(project.pipeline, mapping.digest, schema.digest)
 
 
-def _spans(days: tuple[AuditedDay, ...]) -> Iterator[tuple[str, AuditedDay]]:
-    """Days that follow each other and have the same trouble, as one."""
-    spans: list[list[AuditedDay]] = []
+@dataclass(frozen=True)
+class _Span:
+    """Days that follow each other and have the same trouble. ``day``: the first of them."""
+
+    day: AuditedDay
+    last: date
+
+    def __str__(self) -> str:
+        count = (self.last - self.day.day).days + 1
+        return str(self.last) if count == 1 else f"{self.day.day}..{self.last} ({count} days)"
+
+    @property
+    def words(self) -> str:
+        """The days as words of ``mixpanel-aep run``."""
+        return str(self.last) if self.last == self.day.day else f"{self.day.day} {self.last}"
+
+
+def _spans(days: tuple[AuditedDay, ...]) -> list[_Span]:
+    """The newest spans of some days, the newest first."""
+    spans: list[_Span] = []
     for day in days:
-        last = spans[-1][-1] if spans else None
-        if (
-            last is not None
-            and (day.day - last.day).days == 1
-            and (last.status, last.reason, last.outdated) == (day.status, day.reason, day.outdated)
-        ):
-            spans[-1].append(day)
+        before = spans[-1] if spans else None
+        if before is not None and (day.day - before.last).days == 1 and _trouble(day) == _trouble(before.day):
+            spans[-1] = replace(before, last=day.day)
         else:
-            spans.append([day])
-    for span in spans[:_MOST_LINES]:
-        first, last_day = span[0].day, span[-1].day
-        yield (str(first) if first == last_day else f"{first}..{last_day} ({len(span)} days)"), span[0]
-    if len(spans) > _MOST_LINES:
-        yield f"and {len(spans) - _MOST_LINES} more", spans[_MOST_LINES][0]
+            spans.append(_Span(day, day.day))
+    return spans[::-1][:_MOST_LINES]
+
+
+def _trouble(day: AuditedDay) -> tuple[object, ...]:
+    return day.status, day.reason, day.outdated
+
+
+def _remedy(span: _Span, name: str) -> str:
+    if span.day.remedy is Remedy.RUN:
+        return f"mixpanel-aep run {name} {span.words}"
+    text: str = span.day.remedy.value.replace("PIPELINE", name).replace("DAY", str(span.day.day))
+    return text.replace("run a backfill", f"mixpanel-aep run {name} {span.words}")
 
 
 def _to_json(found: Audit) -> dict[str, Any]:

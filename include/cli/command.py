@@ -14,7 +14,7 @@ import typer
 
 from include.cli.exit_codes import ExitCode, exit_code_of
 from include.cli.options import Connections, Debug, Json, LakeUrl, PipelineName, Pipelines
-from include.cli.printing import Output, say
+from include.cli.printing import Output, say, say_error
 from include.cli.project import Project
 from include.environment import UnknownEnvironment, is_production
 from include.errors import PipelineError, Terminal
@@ -143,9 +143,9 @@ def _print_error(
 ) -> None:
     if debug:
         traceback.print_exception(error)
-    print(f"{word}: {sentence}", file=sys.stderr)
+    say_error(f"{word}: {sentence}")
     if hint:
-        print(f"Hint: {hint}", file=sys.stderr)
+        say_error(f"Hint: {hint}")
     if out.json:
         told = {"kind": type(error).__name__, "sentence": sentence, "hint": hint, "exit_code": int(code)}
         out.result({**out.so_far, "error": told})

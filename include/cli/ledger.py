@@ -96,5 +96,5 @@ def _status(aep: AepClient, batch: str) -> str:
 def _row(record: LedgerRecord, statuses: dict[str, str]) -> tuple[str, ...]:
     rows = record.counts.get("active", record.ids.rows if record.ids else "")
     batch = record.batch or ""
-    at = record.at.partition("+")[0].partition(".")[0].replace("T", " ")
+    at = record.at[:16]  # to the minute: the line fits 80 columns
     return str(record.number), record.kind, at, batch, str(rows), statuses.get(batch, "")

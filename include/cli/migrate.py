@@ -127,8 +127,8 @@ def _show(flow: Dataflow, found: Migration, paths: list[Path], out: Output, *, i
     out.title("Changes in AEP that apply would make")
     _show_plan(found, out)
     out.title("What will be different")
-    for each in found.differences:
-        out.say(_MARKS[each.kind], each.about, each.sentence)
+    for kind, mark in _MARKS.items():
+        out.table(mark, [(each.about, each.sentence) for each in found.differences if each.kind == kind])
     place = f"in dataset {found.dataset}" if found.switch.in_place else "in a dataset of its own"
     out.title(f"The pipeline's first day is {found.switch.day}, {place}")
     for number, sentence in enumerate(found.switch.sentences, 1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import date
 from itertools import islice
@@ -11,12 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from include.cli.options import Day
-from include.cli.printing import Output
+from include.cli.printing import Output, counted
 from include.cli.progress import working
 from include.cli.project import Project
 from include.redact import one_line
 from include.steps.preview import MOST_EVENTS, Preview, PreviewedEvent, preview_day
 from include.steps.transform import schema_and_mapping
+from include.xdm.language.paths import Path
+from include.xdm.mapping import MappingSet
 
 _LONGEST_VALUE = 300
 
@@ -39,7 +41,7 @@ def preview(project: Project, out: Output, *, day: Day, rows: Rows = 5, events: 
         source = project.mixpanel_settings.source
         lines, place = _lines(project, day, events)
         found = preview_day(project.workspace(day), source, lines, schema, mapping, min(rows, events))
-    _show(found, place, out)
+    _show(found, mapping, place, out)
     out.result(
         asdict(found) | {"from": place, "reasons": dict(found.reasons), "pipeline": project.pipeline.name}
     )
@@ -55,44 +57,60 @@ def _lines(project: Project, day: date, most: int) -> tuple[list[bytes], str]:
         return list(lines), "Mixpanel"
 
 
-def _show(found: Preview, place: str, out: Output) -> None:
-    for number, event in enumerate(found.events, 1):
-        _show_event(f"Event {number}", event, out)
+def _show(found: Preview, mapping: MappingSet, place: str, out: Output) -> None:
     shown = {id(event) for event in found.events}
-    for event in found.quarantined:
-        if id(event) not in shown:
-            _show_event("Event that would be quarantined", event, out)
+    more = [event for event in found.quarantined if id(event) not in shown]
+    for number, event in enumerate([*found.events, *more], 1):
+        _show_event(f"Event {number}", event, mapping, out)
+    quarantined = found.read - found.valid - found.duplicates
     out.title(
-        f"{found.read} events from {place}: {found.valid} would be sent, {found.duplicates} are duplicates, "
-        f"{found.read - found.valid - found.duplicates} would be quarantined"
+        f"{counted(found.read, 'event')} from {place}: {found.valid:,} would be sent, "
+        f"{counted(found.duplicates, 'duplicate')}, {quarantined:,} would be quarantined"
     )
     for reason, count in found.reasons.most_common():
-        out.say("!", "quarantine", f"{count} events: {reason}")
+        out.say("!", "", f"{counted(count, 'event')} would be quarantined: {reason}")
     for note in found.notes:
         out.say("!", "", note)
     if found.refusal:
         out.say("!", "", f"If the whole day is like these events: {found.refusal}")
 
 
-def _show_event(text: str, event: PreviewedEvent, out: Output) -> None:
+def _show_event(text: str, event: PreviewedEvent, mapping: MappingSet, out: Output) -> None:
     out.title(text)
     for reason in event.reasons:
         out.say("!", "", f"would be quarantined: {reason}")
-    left, right = list(_flat(event.raw)), list(_flat(event.row))
-    size = max(len(left), len(right))
-    left += [""] * (size - len(left))
-    right += [""] * (size - len(right))
-    out.columns(("Mixpanel", "AEP (XDM)"), list(zip(left, right, strict=True)))
+    out.columns(("Mixpanel", "AEP (XDM)"), list(_side_by_side(event, mapping)))
 
 
-def _flat(value: Any, name: str = "") -> Iterator[str]:
-    """Leaves as ``path: value``."""
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list) and value and any(isinstance(inner, dict | list) for inner in value):
-        for number, inner in enumerate(value):
-            yield from _flat(inner, f"{name}[{number}]")
-    elif name or value is not None:
-        text = one_line(value if isinstance(value, str) else str(value), _LONGEST_VALUE)
-        yield f"{name}: {text}" if name else text
+def _side_by_side(event: PreviewedEvent, mapping: MappingSet) -> Iterator[tuple[str, str]]:
+    """A property next to each field that is filled from it; then the fields that are made otherwise."""
+    targets: dict[Path, list[Path]] = {("properties", "time"): [("timestamp",)]}
+    for each in mapping.mappings:
+        for source in each.sources:
+            targets.setdefault(source, []).append(each.destination)
+    rows = dict(_leaves(event.row))
+    for path, value in _leaves(event.raw):
+        left = f"{'.'.join(map(str, path[1:] or path))}: {value}" if path else value
+        filled = [at for target in targets.get(path, ()) for at in rows if at[: len(target)] == target]
+        for number, at in enumerate(filled):
+            yield left if not number else "", _line(at, rows.pop(at))
+        if not filled:
+            yield left, ""
+    for at, value in rows.items():
+        yield "", _line(at, value)
+
+
+def _line(path: Path, value: str) -> str:
+    return f"{'.'.join(map(str, path))}: {value}"
+
+
+def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Each value that is not an object, with the way to it."""
+    inner: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else ()
+    if isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
+        inner = enumerate(value)
+    if inner:
+        for key, each in inner:
+            yield from _leaves(each, (*path, key))
+    elif value is not None:
+        yield path, one_line(value if isinstance(value, str) else str(value), _LONGEST_VALUE)

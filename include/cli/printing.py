@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,7 @@ from include.redact import one_line
 
 _LONGEST = 20_000
 _STYLES = {"ok": "green", "no": "bold red", "+": "green", "!": "yellow", "": "default"}
-_MARK_WIDTH = 3
+_MARK_WIDTH, _WHAT_WIDTH = 3, 10
 _LONGEST_WORD, _LEAST_WIDTH = 30, 12
 
 
@@ -75,11 +76,29 @@ class Output:
 
 
 def say(mark: str, what: str, text: str, *, aside: bool = False) -> None:
-    """Print a mark, what the line is about, and a sentence. ``aside``: on standard error."""
-    line = (
-        f"[{_STYLES[mark]}]{mark:<{_MARK_WIDTH}}[/]{escape(f'{what:<10}')}{escape(one_line(text, _LONGEST))}"
-    )
-    _print(line, aside=aside)
+    """Print a mark, what the line is about, and a sentence. ``aside``: on standard error.
+
+    In a terminal the sentence is wrapped at words; anywhere else it is one line, which grep finds.
+    """
+    console = Console(highlight=False, emoji=False, soft_wrap=True, stderr=aside)
+    about = f"{what:<{_WHAT_WIDTH - 1}} "
+    first, *rest = _wrapped(one_line(text, _LONGEST), console, _MARK_WIDTH + _WHAT_WIDTH)
+    console.print(f"[{_STYLES[mark]}]{mark:<{_MARK_WIDTH}}[/]{escape(about)}{escape(first)}")
+    for line in rest:
+        console.print(" " * (_MARK_WIDTH + _WHAT_WIDTH) + escape(line))
+
+
+def say_error(text: str) -> None:
+    """Print a sentence on standard error, in a terminal wrapped at words."""
+    for line in _wrapped(text, Console(stderr=True), 0):
+        print(line, file=sys.stderr)
+
+
+def _wrapped(text: str, console: Console, indent: int) -> list[str]:
+    if not console.is_terminal:
+        return [text]
+    width = max(console.width - indent, _LEAST_WIDTH)
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def table(mark: str, rows: Sequence[Sequence[str]], *, head: Sequence[str] = (), aside: bool = False) -> None:
@@ -119,6 +138,11 @@ def _print_lines(console: Console, made: Table, *, aside: bool) -> None:
         console.print(made)
     for line in captured.get().splitlines():
         print(line.rstrip(), file=sys.stderr if aside else sys.stdout)
+
+
+def counted(number: int, thing: str) -> str:
+    """Return ``1 event``, ``5,030 events``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def title(text: str, *, aside: bool = False) -> None:

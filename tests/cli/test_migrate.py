@@ -73,11 +73,10 @@ def test_a_dataflow_is_found_read_and_shown(client: Client, migrate: Migrate, pi
     assert flow in migrate().out
     found = migrate(flow, "--name", "native")
     assert found.code == 0, found
-    assert max(map(len, found.out.splitlines())) <= 200
     for sentence in (
         "project 3000002, region us, UTC",
         "every 24 hours",
-        "The mapping of _id is left out: _id is built by the pipeline",
+        "The mapping of _id is left out: it is random",
         "Create connection mixpanel_native with the service account",
         "Nothing was written",
     ):

@@ -98,7 +98,8 @@ def _why_differs(row: Mapping[str, Any] | None, name: str, rules: BuiltRules) ->
     try:
         require_same(row, name, rules)
     except LanguageError as difference:
-        return f"The mapping of {name} is left out: {str(difference).removesuffix('; remove it')}."
+        why = str(difference).removesuffix("; remove it").partition("this mapping differs: ")
+        return f"The mapping of {name} is left out: {why[2] or why[0]}."
     return ""
 
 
