@@ -59,8 +59,9 @@ lint: setup ## format and lint, without changing anything
 types: setup ## mypy, strict
 	@.venv/bin/mypy
 
-docs: setup ## the tables of docs/sandbox.md, after its routes or settings changed
+docs: setup ## the generated parts of docs/sandbox.md and docs/command-line.md
 	@$(PY) scripts/sandbox_docs.py
+	@$(PY) -m include.cli.reference
 
 check-lock: setup ## requirements.in and requirements.txt agree, and docs/licences.md with them
 	@$(PY) scripts/check_lock.py

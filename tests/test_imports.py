@@ -114,7 +114,7 @@ def test_a_plugin_is_imported_by_dags_and_plugins_only() -> None:
 def test_the_steps_can_be_listed() -> None:
     steps = ROOT / "include/steps"
     folders = {path.parent.name for path in steps.glob("*/__init__.py")}
-    assert folders - set(STEPS) == {"clean", "recover", "verify"}
+    assert folders - set(STEPS) == {"clean", "migrate", "recover", "verify"}
     found = {path.stem for path in steps.glob("*.py")} - {"__init__"} | (folders & set(STEPS))
     assert set(STEPS) <= found
     assert found - set(STEPS) == {

@@ -94,7 +94,7 @@ def make_app() -> typer.Typer:
 
 
 def _add_quarantine(app: typer.Typer) -> None:
-    group = _group(app, "quarantine", "Events that were not sent: list them, show why, load them again.")
+    group = _group(app, "quarantine", "Events that were not sent: list, show, load them again.")
     add_pipeline_command(group, "list", quarantine.list_days)
     add_pipeline_command(group, "show", quarantine.show)
     add_pipeline_command(group, "replay", quarantine.replay)

@@ -29,9 +29,9 @@ Events = Annotated[
 
 
 def preview(project: Project, out: Output, *, day: Day, rows: Rows = 5, events: Events = 1000) -> None:
-    """Show events of a day as Mixpanel sent them and as AEP would get them.
+    """Show events next to the rows that AEP would get.
 
-    It reads the pipeline file and the mapping as they are now, and the first
+    Events are shown as Mixpanel sent them. It reads the pipeline file and the mapping as they are now, and the first
     events of the day: from the lake if the day was exported under the same
     filter, else from Mixpanel. What would be quarantined is shown with its
     reasons. Nothing is kept or sent. The events are shown with their values.

@@ -19,9 +19,9 @@ def add_sandbox(app: typer.Typer) -> None:
 
 
 def sandbox(context: typer.Context) -> None:
-    """Start local stand-ins for Mixpanel and AEP. No account and no network are needed.
+    """Start local stand-ins for Mixpanel and AEP.
 
-    Options are passed on: --port, --state and more, see mixpanel-aep sandbox
+    No account and no network are needed. Options are passed on: --port, --state and more, see mixpanel-aep sandbox
     --help. It ends with Ctrl-C. docs/sandbox.md says how to use it.
     """
     # In a process of its own: nothing of the product imports the sandbox, which judges it.
