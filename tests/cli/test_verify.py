@@ -71,7 +71,7 @@ def test_a_lost_batch_is_shown_released_and_loaded_again(cli: Cli, carried: str,
     code, text = cli("run", "hostile", DAY)
     assert code == 0, text
     assert cli("verify", "hostile")[1].endswith(f"{EQUAL}\n")
-    assert re.search(r"^ +5 +gone .*release/\S+@\S+ .*TEXT$", cli("ledger", "show", "hostile", DAY)[1], re.M)
+    assert re.search(r"^ +5: by release/\S+@\S+: TEXT$", cli("ledger", "show", "hostile", DAY)[1], re.M)
 
 
 def test_a_batch_that_no_record_names_is_shown(cli: Cli, carried: str, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_lost_lake_is_recovered_and_verified(cli: Cli, carried: str, tmp_path:
     code, text = cli("run", "hostile", DAY)
     assert code == 0
     assert f"8 rows are active in {carried}; this run added 0" in text
-    assert re.search(r"recover/\S+ .*the disk broke$", cli("ledger", "show", "hostile", DAY)[1], re.M)
+    assert re.search(r": by recover/\S+: the disk broke$", cli("ledger", "show", "hostile", DAY)[1], re.M)
     adopted = cli("ledger", "adopt", "hostile", DAY, "--batch", carried, "--why", "again")[1]
     assert "nothing was written" in adopted
 
