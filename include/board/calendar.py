@@ -66,10 +66,9 @@ def months(days: Sequence[Day], most: int | None = None) -> list[Month]:
         shade = 1 + min(_SHADES - 1, day.volume * _SHADES // (largest + 1)) if largest else 1
         cell = Cell(day.day, day.state, cell_label(day), shade, day.day.isoweekday())
         by_month.setdefault((day.day.year, day.day.month), []).append(cell)
-    found = [
+    return [
         Month(f"{cells[0].day:%B %Y}", tuple(reversed(cells))) for cells in list(by_month.values())[:most]
     ]
-    return found
 
 
 def cell_label(day: Day) -> str:
