@@ -101,6 +101,19 @@ def of_day(dag_id: str, day: date, request: Request, session: SessionDep, user: 
     )  # fmt: skip
 
 
+@router.get("/report/{dag_id}/{day}", dependencies=_may_read)
+def report(dag_id: str, day: date, request: Request, session: SessionDep, user: GetUserDep) -> Response:
+    """The quality report of a day, below what became of the day at AEP."""
+    pipeline = pipeline_of(dag_id)
+    if pipeline is None:
+        return _not_ours(request, dag_id)
+    try:
+        view = day_view(session, pipeline, day)
+    except PipelineError as error:
+        return sentence_page(request, str(error), 503)
+    return render(request, "report.html.j2", view=view, may_see_rows=_may_edit(user, pipeline))
+
+
 @router.get("/run/{dag_id}", dependencies=_may_read)
 def of_run(dag_id: str, run_id: RunId, request: Request, session: SessionDep) -> Response:
     """The day of a run; the run's tab leads here. A run of another DAG leads to its pipeline."""
