@@ -19,7 +19,8 @@ from tests.browser.stage import PASSWORD, VIEWER, Stage, settings_in, start
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-_SECONDS = 30
+_SECONDS = 60
+LARGEST_PICTURE_BYTES = 200_000
 pytest.importorskip("playwright")
 
 
@@ -67,6 +68,14 @@ class Visitor:
         self.page.wait_for_url(lambda url: "login" not in url)
         return self
 
+    def picture(self, name: str) -> None:
+        """Keep what the page shows, where ``SCREENSHOTS`` names a folder; no picture is larger than 200 kB."""
+        image = self.page.screenshot(animations="disabled")
+        assert len(image) < LARGEST_PICTURE_BYTES, name
+        if folder := os.environ.get("SCREENSHOTS"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            (Path(folder) / f"board-{name}.png").write_bytes(image)
+
     def _local_only(self, route: Any) -> None:
         url = urlsplit(route.request.url)
         if url.hostname == "127.0.0.1" or url.scheme in ("data", "blob"):
@@ -76,7 +85,7 @@ class Visitor:
         route.abort()
 
     def _note(self, message: Any) -> None:
-        if message.type == "error" and "mixpanel-aep" in str(message.location):
+        if "Content Security Policy" in message.text:
             self.errors.append(message.text)
 
 
@@ -95,10 +104,3 @@ def visit(stage: Stage, chromium: Browser) -> Iterator[Any]:
         visitor.context.close()
         assert visitor.left == [], "a request was about to leave this machine"
         assert visitor.errors == [], "the board's script or its policy failed"
-
-
-@pytest.fixture(scope="session")
-def shots() -> Path | None:
-    """The folder for screenshots; None: none are wanted."""
-    folder = os.environ.get("SCREENSHOTS")
-    return Path(folder) if folder else None

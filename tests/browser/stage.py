@@ -117,8 +117,7 @@ def start(services: Services) -> Stage:
     api.unpause(SETUP)
     api.trigger(SETUP)
     stage.await_runs(SETUP)
-    errors = [{"code": "106", "description": "The events do not match the dataset's schema."}]
-    plan = {"outcome": "failed", "external_id": f"*-{PIPELINE}-{FAILED}-*", "errors": errors}
+    plan = {"outcome": "failed", "external_id": f"*-{PIPELINE}-{FAILED}-*"}
     stage.sandbox("/aep/settings", {"next_batches": [plan]})
     api.unpause(DAG)
     api.backfill(DAG, FAILED, YESTERDAY)
