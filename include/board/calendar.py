@@ -63,13 +63,13 @@ def months(days: Sequence[Day], most: int | None = None) -> list[Month]:
     largest = max((day.volume for day in days), default=0)
     by_month: dict[tuple[int, int], list[Cell]] = {}
     for day in days:
+        month = (day.day.year, day.day.month)
+        if month not in by_month and len(by_month) == most:
+            break
         shade = 1 + min(_SHADES - 1, day.volume * _SHADES // (largest + 1)) if largest else 1
         cell = Cell(day.day, day.state, cell_label(day), shade, day.day.isoweekday())
-        by_month.setdefault((day.day.year, day.day.month), []).append(cell)
-    found = [
-        Month(f"{cells[0].day:%B %Y}", tuple(reversed(cells))) for cells in list(by_month.values())[:most]
-    ]
-    return found
+        by_month.setdefault(month, []).append(cell)
+    return [Month(f"{cells[0].day:%B %Y}", tuple(reversed(cells))) for cells in by_month.values()]
 
 
 def cell_label(day: Day) -> str:

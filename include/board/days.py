@@ -32,6 +32,8 @@ class State(Enum):
 COMPLETE = (State.ACTIVE, State.QUARANTINE, State.EMPTY)
 GAPS = (State.FAILED, State.MISSING, State.NEVER_RUN, State.LATE)
 _LATE_STATUSES = ("partly loaded",)
+_LONGEST_SETTLING_DAYS = 13
+"""``settle_hours`` is at most ten days; a day ends up to a day later in another zone."""
 _FAILED_STATUSES = ("failed",)
 
 
@@ -103,9 +105,13 @@ def one_day(
     now: datetime,
 ) -> Day:
     """Return one day with its state."""
-    settled = settled_at(day, pipeline.mixpanel, pipeline.settle_hours)
+    # Of older days only that they have settled matters; to compute it for years of days takes longer than all else.
+    is_recent = (now.date() - day).days <= _LONGEST_SETTLING_DAYS
+    settled = settled_at(day, pipeline.mixpanel, pipeline.settle_hours) if is_recent else None
     verdict = _verdict(facts, day, of_day)
-    state = _state(of_day, verdict, run, is_unread=day in facts.unread, is_due=settled <= now)
+    state = _state(
+        of_day, verdict, run, is_unread=day in facts.unread, is_due=settled is None or settled <= now
+    )
     return Day(day, state, of_day, verdict, run, settled)
 
 

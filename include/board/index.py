@@ -51,8 +51,18 @@ class BoardIndex(msgspec.Struct, frozen=True):
 
 def read_board_index(history: History) -> BoardIndex:
     """Return the index; an empty one where it is missing or of another version. One read."""
+    return decode_index(read_body(history))
+
+
+def read_body(history: History) -> bytes:
+    """Return the index as it is in the lake; empty where it is missing."""
+    return read_index(history.lake, history.key(NAME)) or b""
+
+
+def decode_index(body: bytes) -> BoardIndex:
+    """Return the index that was read; an empty one where it is missing or of another version."""
     try:
-        index = msgspec.json.decode(read_index(history.lake, history.key(NAME)) or b"{}", type=BoardIndex)
+        index = msgspec.json.decode(body or b"{}", type=BoardIndex)
     except msgspec.MsgspecError:
         return BoardIndex()
     return index if index.version == _VERSION else BoardIndex()

@@ -12,14 +12,17 @@ from datetime import date, datetime
 from threading import Lock
 
 from include.board.facts import DayFacts
-from include.board.index import BoardIndex, first_seen, read_board_index, read_or_explain
+from include.board.index import BoardIndex, decode_index, first_seen, read_body, read_or_explain
 from include.clock import Clock
 from include.config.model import Pipeline
 from include.lake.history import History, Source, Target, targets_of
 from include.lake.lake import Lake
+from include.mixpanel.budget import ExportBudget
 
-_INDEX_SECONDS = 15.0
-_HISTORY_SECONDS = 60.0
+_INDEX_SECONDS = 60.0
+_HISTORY_SECONDS = 300.0
+_FIRST_HISTORY_SECONDS = 5.0
+"""So soon a pipeline without a history is looked up again: its first load makes one."""
 _MOST_DAYS = 40
 """Days that one request reads for itself, the newest first; the next requests read the others."""
 _POOL = ThreadPoolExecutor(8, thread_name_prefix="board")
@@ -35,6 +38,8 @@ class PipelineFacts:
     properties: Mapping[str, str] = field(default_factory=dict)
     unread: frozenset[date] = frozenset()
     histories: int = 0
+    exports: int | None = None
+    """Exports of the Mixpanel project in the last hour; None where the project is not known yet."""
 
 
 class FactsReader:
@@ -45,7 +50,10 @@ class FactsReader:
         self._lock = Lock()
         self._histories: list[History] = []
         self._history_at = self._index_at = float("-inf")
-        self._index = BoardIndex()
+        self._index, self._body = BoardIndex(), b""
+        self._budget: ExportBudget | None = None
+        self._ticket = 0
+        self._exports: int | None = None
         self._read: dict[date, tuple[datetime, DayFacts]] = {}
 
     def listed_at(self) -> datetime | None:
@@ -102,16 +110,28 @@ class FactsReader:
         days = {day: facts for day, facts in days.items() if facts.number or facts.trouble}
         read = {str(day): facts for day, (_, facts) in self._read.items()}
         properties = first_seen(self._index.properties, read)
-        return PipelineFacts(history.target, self._index, days, properties, unread, len(self._histories))
+        return PipelineFacts(
+            history.target, self._index, days, properties, unread, len(self._histories), self._exports
+        )
 
     def _refresh(self) -> None:
         now = self._clock.seconds()
-        if now - self._history_at > (_HISTORY_SECONDS if self._histories else _INDEX_SECONDS):
+        if now - self._history_at > (_HISTORY_SECONDS if self._histories else _FIRST_HISTORY_SECONDS):
             self._histories = self._find_histories()
             self._history_at = now
         if self._histories and now - self._index_at > _INDEX_SECONDS:
-            self._index = read_board_index(self._histories[0])
+            body = read_body(self._histories[0])
+            if body != self._body:  # to decode three years of days takes far longer than to read them
+                self._index, self._body = decode_index(body), body
             self._index_at = now
+            self._count_exports()
+
+    def _count_exports(self) -> None:
+        if self._budget is None and (source := self._histories[0].bound_source()) is not None:
+            self._budget = ExportBudget(self.lake, source.project_id, self._clock)
+        if self._budget is not None:
+            self._ticket = self._budget.newest(self._ticket)
+            self._exports = self._budget.used(self._ticket)
 
     def _find_histories(self) -> list[History]:
         """The pipeline's histories, the one of its dataset first: by the id that its file names, else the newest."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
@@ -23,6 +24,7 @@ from include.board.quarantine import first_rows
 from include.board.trends import trends
 from include.config.model import Pipeline
 from include.errors import ConfigError, PipelineError
+from include.lake.history import Target
 from mixpanel_aep.board.pages import render, sentence_page, static
 from mixpanel_aep.board.readers import pipeline_of, read_pipelines, reader_of
 from mixpanel_aep.board.runs import batch_links
@@ -94,9 +96,22 @@ def of_day(dag_id: str, day: date, request: Request, session: SessionDep, user: 
     links = batch_links(session, pipeline.dag_id, run_ids)
     return render(
         request, "day.html.j2", view=view, parts=funnel(view.day), may_run=_may_run(user, pipeline),
-        may_see_rows=_may_edit(user, pipeline), batch_link=_batch_link(links, view.facts.target and view.facts.target.aep_sandbox),
+        may_see_rows=_may_edit(user, pipeline), batch_link=_batch_link(links, view.facts.target),
         before=day - timedelta(days=1), after=day + timedelta(days=1),
     )  # fmt: skip
+
+
+@router.get("/report/{dag_id}/{day}", dependencies=_may_read)
+def report(dag_id: str, day: date, request: Request, session: SessionDep, user: GetUserDep) -> Response:
+    """The quality report of a day, below what became of the day at AEP."""
+    pipeline = pipeline_of(dag_id)
+    if pipeline is None:
+        return _not_ours(request, dag_id)
+    try:
+        view = day_view(session, pipeline, day)
+    except PipelineError as error:
+        return sentence_page(request, str(error), 503)
+    return render(request, "report.html.j2", view=view, may_see_rows=_may_edit(user, pipeline))
 
 
 @router.get("/run/{dag_id}", dependencies=_may_read)
@@ -164,9 +179,9 @@ def _may_edit(user: GetUserDep, pipeline: Pipeline) -> bool:
     )
 
 
-def _batch_link(links: dict[str, str], aep_sandbox: str | None) -> str:
+def _batch_link(links: dict[str, str], target: Target | None) -> str:
     """The address of a batch without its id, or the one page of the local sandbox."""
     local = next((link for link in links.values() if link.startswith("http://")), "")
-    return local or (
-        f"https://experience.adobe.com/#/sname:{aep_sandbox}/platform/batch/" if aep_sandbox else ""
-    )
+    if local or target is None:
+        return local
+    return f"https://experience.adobe.com/#/sname:{quote(target.aep_sandbox, safe='')}/platform/batch/"

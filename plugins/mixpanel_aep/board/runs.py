@@ -50,7 +50,7 @@ def read_runs(session: Session, since: Mapping[str, datetime | None]) -> dict[st
         _add(found, row, row[2])
     by_conf = select(*_COLUMNS, DagRun.conf).where(or_(*clauses), DagRun.partition_key.is_(None))
     for row in session.execute(by_conf.order_by(DagRun.id).limit(_MOST_RUNS)):
-        _add(found, row, (row[8] or {}).get("partition_date"))
+        _add(found, row, _named_day(row.conf))
     return found
 
 
@@ -62,7 +62,7 @@ def runs_of_day(session: Session, dag_id: str, day: date) -> list[Run]:
         _add(found, row, row[2])
     by_conf = select(*_COLUMNS, DagRun.conf).where(DagRun.dag_id == dag_id, DagRun.partition_key.is_(None))
     for row in session.execute(by_conf.order_by(DagRun.id.desc()).limit(1000)):
-        if (row[8] or {}).get("partition_date") == str(day):
+        if _named_day(row.conf) == str(day):
             _add(found, row, str(day))
     return with_problems(session, found[dag_id])
 
@@ -92,6 +92,10 @@ def batch_links(session: Session, dag_id: str, run_ids: Collection[str]) -> dict
         if BatchLink.is_link(text):
             found[run_id] = text
     return found
+
+
+def _named_day(conf: Any) -> Any:
+    return conf.get("partition_date") if isinstance(conf, dict) else None
 
 
 def _add(found: dict[str, list[Run]], row: Any, day: Any) -> None:

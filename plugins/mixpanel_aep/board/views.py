@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from include.board.calendar import Month, months
@@ -53,11 +54,11 @@ class PipelineView:
     def advice(self) -> Advice:
         return advice(self.last) if self.last else Advice()
 
-    @property
+    @cached_property
     def gaps(self) -> list[tuple[date, date, State]]:
         return gaps(self.days)
 
-    @property
+    @cached_property
     def missing(self) -> int:
         """Days that should be complete and are not."""
         return sum(day.state in GAPS for day in self.days)
