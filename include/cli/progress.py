@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import (
@@ -15,9 +16,8 @@ from rich.progress import (
     SpinnerColumn,
     Task,
     TextColumn,
-    TimeElapsedColumn,
+    TimeRemainingColumn,
 )
-from rich.progress import TimeRemainingColumn as TimeLeftColumn
 from rich.text import Text
 
 AFTER_SECONDS = 2.0
@@ -45,23 +45,23 @@ class Meter:
 
 
 class _RateColumn(ProgressColumn):
-    """``412 of 5,030 events, 206 events/s``."""
+    """``412/5,030 events, 206/s``."""
 
     def render(self, task: Task) -> Text:
         unit = task.fields["unit"]
         if not unit:
             return Text("")
-        of = f" of {task.total:,.0f}" if task.total is not None else ""
-        rate = f", {_number(task.speed)} {unit}/s" if task.speed else ""
+        of = f"/{task.total:,.0f}" if task.total is not None else ""
+        rate = f", {_number(task.speed)}/s" if task.speed else ""
         return Text(f"{task.completed:,.0f}{of} {unit}{rate}")
 
 
-class _TimeLeftColumn(TimeLeftColumn):
-    """The time left, where it is known."""
+class _TimeColumn(TimeRemainingColumn):
+    """The time left; where that is not known, the time since the work began."""
 
     def render(self, task: Task) -> Text:
         if task.total is None or task.time_remaining is None:
-            return Text("")
+            return Text(str(timedelta(seconds=int(task.elapsed or 0))))
         return super().render(task) + Text(" left")
 
 
@@ -72,10 +72,9 @@ def counting(text: str, total: float | None, unit: str) -> Iterator[Meter]:
     progress = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
-        *((BarColumn(bar_width=16),) if unit else ()),
+        *((BarColumn(bar_width=8),) if unit else ()),
         _RateColumn(),
-        TimeElapsedColumn(),
-        _TimeLeftColumn(),
+        _TimeColumn(),
         console=console,
         transient=True,
         disable=not console.is_terminal,

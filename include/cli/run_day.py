@@ -48,7 +48,8 @@ class DaysRunner:
             made[manifest.step] = manifest.counts
             report(day, manifest, out)
             self.meter()
-            self._name(day, STEPS[STEPS.index(manifest.step) + 1])
+            following = STEPS[STEPS.index(manifest.step) + 1]
+            self.meter.name(f"{day} {following}: {manifest.rows:,} events")
 
         steps = DayRun(
             project.workspace(day),
@@ -60,15 +61,12 @@ class DaysRunner:
             replace=self.replace,
             on_step=on_step,
         )
-        self._name(day, "export")
+        self.meter.name(f"{day} export")
         done = wait_for_aep(project, steps, steps.to_staged(), out)
         self.meter()
         batches, added = ", ".join(done.batches) or "no batch", 0 if done.again else done.loaded
         out.say("ok", "ingest", f"{day}: {done.active} rows are active in {batches}; this run added {added}")
         return {"day": day, **made, "active": done.active, "added": added, "batches": list(done.batches)}
-
-    def _name(self, day: date, step: str) -> None:
-        self.meter.name(f"{day} {step}")
 
     def _warn_if_not_settled(self, day: date) -> None:
         pipeline = self.project.pipeline
@@ -151,5 +149,4 @@ class _WatchedExporter:
         seconds = 0.0
         while not done.wait(_LOOK_SECONDS):
             seconds += _LOOK_SECONDS
-            rate = stream.bytes_received / 1e6 / seconds
-            self.meter.name(f"{self.text}: {stream.lines:,} events, {rate:.1f} MB/s")
+            self.meter.name(f"{self.text}: {stream.lines / seconds:,.0f} events/s")
