@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -26,8 +27,12 @@ def sandbox(context: typer.Context) -> None:
     """
     # In a process of its own: nothing of the product imports the sandbox, which judges it.
     command = [sys.executable, "-m", PACKAGE, *context.args]
-    try:
-        code = subprocess.run(command, check=False).returncode  # noqa: S603 - the interpreter that runs this
-    except KeyboardInterrupt:  # the sandbox has got it too, and has ended
-        code = 0
+    with subprocess.Popen(command) as process:  # noqa: S603 - the interpreter that runs this
+        before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:  # the sandbox gets it, too, and ends
+            code = process.wait()
+        finally:
+            signal.signal(signal.SIGTERM, before)
     raise typer.Exit(code)
