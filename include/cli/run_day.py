@@ -41,6 +41,7 @@ class DaysRunner:
     def run(self, day: date) -> dict[str, Any]:
         """Run the five steps of a day; return what each of them counted, and the batches that are active."""
         project, out = self.project, self.out
+        place = project.workspace(day)  # refuses a day that is not the pipeline's
         self._warn_if_not_settled(day)
         name, made = f"cli/{day}", dict[str, dict[str, int]]()
 
@@ -52,7 +53,7 @@ class DaysRunner:
             self.meter.name(f"{day} {following}: {manifest.rows:,} events")
 
         steps = DayRun(
-            project.workspace(day),
+            place,
             project.mixpanel_settings.source,
             _WatchedExporter(project.mixpanel, self.meter, f"{day} export"),
             project.aep,
