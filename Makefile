@@ -12,7 +12,7 @@ LONG := tests/failures tests/benchmarks tests/quality/test_meaning.py tests/sand
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
-.PHONY: help setup demo up down test test-schemas faults bench bench-large check coverage format lint lint-workflows matrix types docs lock check-lock audit-packages clean
+.PHONY: help setup demo up down test test-browser test-schemas faults bench bench-large check coverage format lint lint-workflows matrix types docs lock check-lock audit-packages clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,7 +32,10 @@ down: setup ## stops what `make up` started
 	@$(PY) -m include.demo down
 
 test: setup ## the tests; those that break something, or take long, are `make faults`
-	@$(PY) -m pytest -n $(WORKERS) --ignore=tests/faults --ignore-glob='tests/airflow/test_faults_*.py' $(addprefix --ignore=,$(LONG))
+	@$(PY) -m pytest -n $(WORKERS) --ignore=tests/faults --ignore=tests/browser --ignore-glob='tests/airflow/test_faults_*.py' $(addprefix --ignore=,$(LONG))
+
+test-browser: setup ## the board in chromium, against an Airflow and a sandbox of its own; some 5 minutes, SCREENSHOTS=folder keeps pictures
+	@scripts/browser.sh
 
 test-schemas: setup ## setup, a day and verify with every field group for events that Adobe publishes; make test takes ten of them
 	@ALL_FIELD_GROUPS=1 $(PY) -m pytest -n $(WORKERS) --dist=load tests/field_groups
@@ -71,8 +74,9 @@ coverage: setup ## the lines and branches that the tests of `make test` execute;
 types: setup ## mypy, strict
 	@.venv/bin/mypy
 
-docs: setup ## the tables of docs/sandbox.md, after its routes or settings changed
+docs: setup ## the generated parts of docs/sandbox.md and docs/command-line.md
 	@$(PY) scripts/sandbox_docs.py
+	@$(PY) -m include.cli.reference
 
 check-lock: setup ## requirements.in and requirements.txt agree, and docs/licences.md with them
 	@$(PY) scripts/check_lock.py

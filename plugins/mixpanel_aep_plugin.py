@@ -6,15 +6,32 @@ from typing import ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
+from mixpanel_aep.board.routes import router
 from mixpanel_aep.links import BatchLink, ReportLink
 from mixpanel_aep.reports import app
 from mixpanel_aep.timetable import DailyPartitionTimetable
 
+app.include_router(router)
+_VIEWS = {
+    "nav": "mixpanel-aep/board",
+    "dag": "mixpanel-aep/board/dag/{DAG_ID}",
+    "dag_run": "mixpanel-aep/board/run/{DAG_ID}?run_id={RUN_ID}",
+}
+
 
 class MixpanelAepPlugin(AirflowPlugin):
-    """Registers the timetable, the links and the report pages."""
+    """Registers the timetable, the links, the board and the report pages."""
 
     name = "mixpanel_aep"
     timetables: ClassVar = [DailyPartitionTimetable]
     operator_extra_links: ClassVar = [BatchLink(), ReportLink()]
+    external_views: ClassVar = [
+        {
+            "name": "Board",
+            "href": href,
+            "destination": place,
+            "url_route": f"mixpanel-aep-{place.replace('_', '-')}",
+        }
+        for place, href in _VIEWS.items()
+    ]
     fastapi_apps: ClassVar = [{"app": app, "url_prefix": "/mixpanel-aep", "name": "mixpanel-aep"}]

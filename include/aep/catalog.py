@@ -52,7 +52,7 @@ class Catalog:
         if dataset is None:
             raise DatasetMissing(
                 f"AEP has no dataset named {name!r}.",
-                "Correct aep.dataset of the pipeline file, or run the setup DAG, which creates it.",
+                "Correct aep.dataset of the pipeline file, or create it: mixpanel-aep apply, or the setup DAG.",
             )
         return dataset
 

@@ -1,4 +1,4 @@
-"""Adobe Experience Platform as this project needs it: one organization, one AEP sandbox, five services."""
+"""Adobe Experience Platform as this project needs it: one organization, one AEP sandbox, seven services."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from include.aep.catalog import Catalog
 from include.aep.data_lake import DataAccessReader, LakeReader, QueryServiceReader
 from include.aep.data_lake.connection import QueryConnection, QueryLimits
 from include.aep.data_lake.login import logins
+from include.aep.flows import Flows
 from include.aep.http import AepHttp
 from include.aep.identity import Identity
 from include.aep.registry import Registry
@@ -46,6 +47,7 @@ class AepClient:
         self.catalog = Catalog(self._http)
         self.identity = Identity(self._http)
         self.access = Access(self._http)
+        self.flows = Flows(self._http)
         self.batches = Batches(self._http, self.catalog, self.access, clock, limits)
 
     def lake_reader(

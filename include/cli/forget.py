@@ -1,14 +1,17 @@
-"""``forget``: remove people's rows from the lake, and keep them out of it from now on."""
+"""``forget``: remove people's rows from the lake, and drop them from every later export."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from include.cli.printing import say, title
+import typer
+
+from include.cli.clean import DryRun
+from include.cli.printing import Output
+from include.cli.progress import working
 from include.cli.project import Project
 from include.errors import ConfigError
 from include.steps.forget import ForgetPlan, Forgetting, GivenIds
@@ -17,146 +20,151 @@ from include.steps.forget.remaining import remaining_work
 from include.steps.forget.run import day_summary
 from include.steps.recover.person import person
 
-HELP = "remove people's rows from the lake, and drop them from every later export"
-_MOST_BYTES = 64 * 1024 * 1024
+_MOST_CHARACTERS = 64 * 1024 * 1024
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the command."""
-    for name, text in (
-        ("distinct", "a distinct_id: of a user, or of a device"),
-        ("user", "a $user_id"),
-        ("device", "a $device_id; events on it with another person's user id stay"),
-    ):
-        parser.add_argument(f"--{name}-id", action="append", default=[], metavar="ID", help=text)
-    parser.add_argument(
+DistinctIds = Annotated[
+    list[str],
+    typer.Option("--distinct-id", metavar="ID", help="A distinct_id, of a user or of a device.", default_factory=list),
+]
+UserIds = Annotated[
+    list[str], typer.Option("--user-id", metavar="ID", help="A $user_id.", default_factory=list)
+]
+DeviceIds = Annotated[
+    list[str],
+    typer.Option(
+        "--device-id",
+        metavar="ID",
+        help="A $device_id. Events on it with another person's user id stay.",
+        default_factory=list,
+    ),
+]
+IdentityFile = Annotated[
+    Path | None,
+    typer.Option(
         "--identity-file",
-        type=Path,
         metavar="FILE",
-        help="distinct_ids, one a line; - for standard input, so that no id is in the shell's history",
-    )
-    parser.add_argument(
-        "--no-expand",
-        action="store_true",
-        help="only the given ids, not those that events show together with them",
-    )
-    parser.add_argument(
-        "--most-ids",
-        type=int,
-        default=MOST_ADDED,
-        metavar="N",
-        help=f"most ids to add (default {MOST_ADDED})",
-    )
-    parser.add_argument(
-        "--list-ids", action="store_true", help="print the ids, for the requests to Mixpanel and AEP"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="only count what would be removed")
-    parser.add_argument("--yes", action="store_true", help="do not ask before rows are removed")
-    parser.add_argument("--json", action="store_true", help="the result as JSON, on standard output")
+        help="A file with a distinct_id on each line. - reads standard input, which keeps ids out of the shell's history.",
+    ),
+]
+NoExpand = Annotated[
+    bool, typer.Option("--no-expand", help="Use only the given ids, not those that events show together with them.")
+]
+MostIds = Annotated[
+    int, typer.Option("--most-ids", min=0, max=100_000, metavar="N", help="The largest number of ids to add.")
+]
+ListIds = Annotated[bool, typer.Option("--list-ids", help="Print the ids, for the requests to Mixpanel and AEP.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for a confirmation.")]
 
 
-def forget(project: Project, arguments: argparse.Namespace) -> int:
-    """Forget the people with the given ids; without ids, finish what an earlier run has begun.
+def forget(
+    project: Project,
+    out: Output,
+    *,
+    distinct_id: DistinctIds,
+    user_id: UserIds,
+    device_id: DeviceIds,
+    identity_file: IdentityFile = None,
+    no_expand: NoExpand = False,
+    most_ids: MostIds = MOST_ADDED,
+    list_ids: ListIds = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Remove people's rows from the lake, and drop them from every later export.
+
+    Without ids, it finishes what an earlier run began. docs/privacy.md says what
+    stays where, and what is left to do in Mixpanel and AEP.
 
     Raises:
-        ConfigError: the ids cannot be read, or nobody has confirmed.
+        ConfigError: the ids cannot be read, or the removal was not confirmed.
     """
     project_id = project.mixpanel_settings.source.project_id
     forgetting = Forgetting(project.lake, project.pipeline, project_id, project.clock)
-    given = _given(arguments)
-    plan = forgetting.plan(given, expand=not arguments.no_expand, most_added=arguments.most_ids)
-    _say_plan(plan, arguments)
-    if arguments.dry_run:
-        _finish(forgetting, plan, plan.counts, arguments)
-        return 0
-    if not arguments.yes:
-        _confirm(plan, is_stdin_taken=str(arguments.identity_file) == "-")
-    done = forgetting.apply(plan, person())
-    _finish(forgetting, plan, done.counts, arguments)
-    return 0
+    given = _given_ids(distinct_id, user_id, device_id, identity_file)
+    with working("Searching the lake"):
+        plan = forgetting.plan(given, expand=not no_expand, most_added=most_ids)
+    _show(plan, out, list_ids=list_ids)
+    counts: Mapping[str, int] = plan.counts
+    if not dry_run:
+        if not yes:
+            _confirm(plan, out, is_stdin_taken=str(identity_file) == "-")
+        with working("Removing rows"):
+            counts = forgetting.apply(plan, person()).counts
+    remaining = [*remaining_work(forgetting, plan)]
+    for where, what in remaining:
+        out.say("!", where, what)
+    verb = "would be forgotten" if dry_run else "are forgotten"
+    out.title(f"forget: {counts['rows']} raw rows of {counts['days']} days {verb}")
+    ids = {"user": sorted(plan.person.users), "device": sorted(plan.person.devices)}
+    out.result(
+        {
+            "dry_run": dry_run,
+            "counts": counts,
+            "days": [day_summary(each) for each in plan.days],
+            "left_to_do": [{"where": where, "what": what} for where, what in remaining],
+            **({"ids": ids} if list_ids else {}),
+        }
+    )
 
 
-def _given(arguments: argparse.Namespace) -> GivenIds:
-    distinct = list(arguments.distinct_id)
-    if arguments.identity_file is not None:
-        distinct += _read_ids(arguments.identity_file)
-        if not distinct:
+def _given_ids(distinct: list[str], users: list[str], devices: list[str], file: Path | None) -> GivenIds:
+    if file is not None:
+        read = _read_ids(file)
+        if not read:
             raise ConfigError("The identity file holds no id.", "Write one id a line.")
-    return GivenIds(frozenset(distinct), frozenset(arguments.user_id), frozenset(arguments.device_id))
+        distinct = [*distinct, *read]
+    return GivenIds(frozenset(distinct), frozenset(users), frozenset(devices))
 
 
 def _read_ids(path: Path) -> list[str]:
     try:
         if str(path) == "-":
-            text = sys.stdin.read(_MOST_BYTES)
+            text = sys.stdin.read(_MOST_CHARACTERS)
         else:
             with path.open(encoding="utf-8") as file:
-                text = file.read(_MOST_BYTES)
+                text = file.read(_MOST_CHARACTERS)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"The identity file cannot be read ({type(error).__name__}).", "Write UTF-8."
+            f"The identity file cannot be read ({type(error).__name__}).",
+            "Check its path, and write it in UTF-8.",
         ) from None
-    if len(text) == _MOST_BYTES:
-        raise ConfigError(f"The identity file has more than {_MOST_BYTES} characters.", "Divide it.")
+    if len(text) == _MOST_CHARACTERS:
+        raise ConfigError(f"The identity file has more than {_MOST_CHARACTERS} characters.", "Divide it.")
     return [line for line in text.split("\n") if line.strip()]
 
 
-def _say_plan(plan: ForgetPlan, arguments: argparse.Namespace) -> None:
-    counts, aside = plan.counts, arguments.json
-    say(
+def _show(plan: ForgetPlan, out: Output, *, list_ids: bool) -> None:
+    counts = plan.counts
+    out.say(
         "",
         "ids",
         f"{counts['ids_given']} given, {counts['ids_added']} added that events show together with them; "
         f"{counts['shared_devices']} shared devices left out",
-        aside=aside,
     )
-    if arguments.list_ids and not arguments.json:
+    if list_ids:
         for kind, ids in (("user", plan.person.users), ("device", plan.person.devices - plan.person.users)):
             for each in sorted(ids):
-                say("", kind, each)
+                out.say("", kind, each)
     for found in plan.days:
         day = day_summary(found)
-        say(
+        out.say(
             "",
             "day",
             f"{day['pipeline']} {day['day']}: {day['rows']} raw rows, {day['quarantined_rows']} quarantined rows, "
             f"{day['mapped_files']} files of mapped rows, {day['reports']} reports"
             + ("; rows without their export" if day["unsearchable"] else ""),
-            aside=aside,
         )
 
 
-def _confirm(plan: ForgetPlan, *, is_stdin_taken: bool) -> None:
+def _confirm(plan: ForgetPlan, out: Output, *, is_stdin_taken: bool) -> None:
     if is_stdin_taken or not sys.stdin.isatty():
         raise ConfigError(
-            "Nobody has confirmed that these rows are to be removed.",
-            "Read what --dry-run prints, then add --yes.",
+            "The removal of these rows was not confirmed.", "Read what --dry-run prints, then add --yes."
         )
-    say(
+    out.say(
         "!",
         "forget",
-        "added ids are not stored: print them with --dry-run --list-ids before, for AEP and Mixpanel",
+        "Added ids are not stored. Print them first with --dry-run --list-ids, for AEP and Mixpanel.",
     )
-    if input(f"Remove rows of {len(plan.days)} days for good? Type yes: ").strip() != "yes":
+    if input(f"Remove rows of {len(plan.days)} days permanently? Type yes: ").strip() != "yes":
         raise ConfigError("Not confirmed: nothing was changed.", "Type yes, or use --yes.")
-
-
-def _finish(
-    forgetting: Forgetting, plan: ForgetPlan, counts: dict[str, int], arguments: argparse.Namespace
-) -> None:
-    remaining = [*remaining_work(forgetting, plan)]
-    if arguments.json:
-        found: dict[str, Any] = {
-            "dry_run": arguments.dry_run,
-            "counts": counts,
-            "days": [day_summary(each) for each in plan.days],
-            "left_to_do": [{"where": where, "what": what} for where, what in remaining],
-        }
-        if arguments.list_ids:
-            found["ids"] = {"user": sorted(plan.person.users), "device": sorted(plan.person.devices)}
-        print(json.dumps(found, ensure_ascii=False, indent=1))
-        return
-    for where, what in remaining:
-        say("!", where, what)
-    verb = "would be forgotten" if arguments.dry_run else "are forgotten"
-    title(f"forget: {counts['rows']} raw rows of {counts['days']} days {verb}")

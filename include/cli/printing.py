@@ -1,37 +1,152 @@
-"""What a person reads: colours in a terminal, plain text anywhere else."""
+"""What a person reads: colours and wrapped tables in a terminal, plain text anywhere else."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
 
 from include.redact import one_line
 
 _LONGEST = 20_000
 _STYLES = {"ok": "green", "no": "bold red", "+": "green", "!": "yellow", "": "default"}
+_MARK_WIDTH, _WHAT_WIDTH = 3, 10
+_LONGEST_WORD, _LEAST_WIDTH = 30, 12
+
+
+@dataclass
+class Output:
+    """Where a command prints. With ``json`` its standard output is one JSON object, and the lines for people are left out.
+
+    ``so_far``: what a command has done before an error ended it; it is printed with the error.
+    """
+
+    json: bool = False
+    so_far: Mapping[str, Any] = field(default_factory=dict)
+
+    def say(self, mark: str, what: str, text: str) -> None:
+        """Print one line for a person."""
+        if not self.json:
+            say(mark, what, text)
+
+    def title(self, text: str) -> None:
+        """Print one line in bold for a person."""
+        if not self.json:
+            title(text)
+
+    def table(self, mark: str, rows: Sequence[Sequence[str]], *, head: Sequence[str] = ()) -> None:
+        """Print rows in columns for a person."""
+        if not self.json:
+            table(mark, rows, head=head)
+
+    def styled(self, parts: Sequence[tuple[str, str]]) -> None:
+        """Print one line of parts, each a style and a text, for a person."""
+        if not self.json:
+            line = Text()
+            for style, text in parts:
+                line.append(text, style)
+            line.rstrip()
+            Console(highlight=False, soft_wrap=True, emoji=False).print(line)
+
+    def columns(self, head: tuple[str, str], rows: Sequence[tuple[str, str]]) -> None:
+        """Print two columns of the same width, side by side, for a person."""
+        if self.json:
+            return
+        console = Console(highlight=False, emoji=False)
+        made = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0), width=console.width)
+        for name in head:
+            made.add_column(escape(name), overflow="fold", ratio=1)
+        for row in rows:
+            made.add_row(*(Text(one_line(cell, _LONGEST)) for cell in row))
+        _print_lines(console, made, aside=False)
+
+    def result(self, value: Mapping[str, Any]) -> None:
+        """Print the result for a program, where one asked for it."""
+        if self.json:
+            print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def say(mark: str, what: str, text: str, *, aside: bool = False) -> None:
-    """One line: a mark, what it is about, and a sentence. ``aside``: on standard error, beside what is for programs."""
-    line = f"[{_STYLES[mark]}]{mark:<3}[/]{escape(f'{what:<10}')}{escape(one_line(text, _LONGEST))}"
-    _print(line, aside=aside)
+    """Print a mark, what the line is about, and a sentence. ``aside``: on standard error.
+
+    In a terminal the sentence is wrapped at words; anywhere else it is one line, which grep finds.
+    """
+    console = Console(highlight=False, emoji=False, soft_wrap=True, stderr=aside)
+    about = f"{what:<{_WHAT_WIDTH - 1}} "
+    first, *rest = _wrapped(one_line(text, _LONGEST), console, _MARK_WIDTH + _WHAT_WIDTH)
+    console.print(f"[{_STYLES[mark]}]{mark:<{_MARK_WIDTH}}[/]{escape(about)}{escape(first)}")
+    for line in rest:
+        console.print(" " * (_MARK_WIDTH + _WHAT_WIDTH) + escape(line))
 
 
-def table(mark: str, rows: Sequence[Sequence[str]]) -> None:
-    """Rows in columns, each with a mark before it."""
-    rows = [[one_line(cell, _LONGEST) for cell in row] for row in rows]
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)] if rows else []
-    for row in rows:
-        # Not by len: what East Asian and emoji characters take in a terminal is two places each.
-        padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
-        cells = "  ".join(padded).rstrip()
-        _print(f"[{_STYLES[mark]}]{mark:<3}[/]{escape(cells)}")
+def say_error(text: str) -> None:
+    """Print a sentence on standard error, in a terminal wrapped at words."""
+    for line in _wrapped(text, Console(stderr=True), 0):
+        print(line, file=sys.stderr)
+
+
+def _wrapped(text: str, console: Console, indent: int) -> list[str]:
+    if not console.is_terminal:
+        return [text]
+    width = max(console.width - indent, _LEAST_WIDTH)
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def table(mark: str, rows: Sequence[Sequence[str]], *, head: Sequence[str] = (), aside: bool = False) -> None:
+    """Print rows in columns, each with a mark before it, as wide as the terminal: 80 columns where there is none.
+
+    What is too long for its column goes on below it.
+    """
+    if not rows:
+        return
+    made = Table(box=None, show_header=bool(head), header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    console = Console(highlight=False, emoji=False, stderr=aside)
+    cells = [[one_line(cell, _LONGEST) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, *([head] if head else []), strict=True)]
+    # What has no spaces, such as a day or a batch's id, is not broken where there is room for it.
+    whole = [
+        width <= _LONGEST_WORD and not any(" " in cell for cell in column)
+        for width, column in zip(widths, zip(*cells, strict=True), strict=True)
+    ]
+    left = (
+        console.width
+        - _MARK_WIDTH
+        - sum(w + 2 for w, is_whole in zip(widths, whole, strict=True) if is_whole)
+    )
+    has_room = left >= _LEAST_WIDTH * whole.count(False)
+    made.add_column("", width=_MARK_WIDTH - 2, style=_STYLES[mark], no_wrap=True)
+    for number, is_whole in enumerate(whole):
+        name = escape(head[number]) if head else ""
+        made.add_column(name, overflow="fold", no_wrap=is_whole and has_room)
+    for row in cells:
+        made.add_row(mark, *map(Text, row))
+    _print_lines(console, made, aside=aside)
+
+
+def _print_lines(console: Console, made: Table, *, aside: bool) -> None:
+    """Print a table without the spaces that fill its lines."""
+    with console.capture() as captured:
+        console.print(made)
+    for line in captured.get().splitlines():
+        print(line.rstrip(), file=sys.stderr if aside else sys.stdout)
+
+
+def counted(number: int, thing: str) -> str:
+    """Return ``1 event``, ``5,030 events``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def title(text: str, *, aside: bool = False) -> None:
+    """Print one line in bold."""
     _print(f"[bold]{escape(one_line(text, _LONGEST))}[/]", aside=aside)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -21,6 +20,7 @@ from include.config.loader import (
     load_pipeline,
     load_readable_pipelines,
     neighbour_names,
+    pipeline_names,
     require_apart,
 )
 from include.config.model import Pipeline
@@ -32,7 +32,7 @@ from include.lake.manifest import Manifest
 from include.mixpanel.budget import ExportBudget
 from include.mixpanel.client import EXPORT_PATIENCE, MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
-from include.steps.asked import exports
+from include.steps.asked import Question, exports
 from include.steps.export_delta import read_day
 from include.steps.suppress import Suppressor
 from include.steps.workspace import Workspace
@@ -54,25 +54,22 @@ class Project:
     patience: Patience | None = None
 
     @classmethod
-    def of(cls, arguments: argparse.Namespace) -> Project:
-        """What the command line names.
+    def of(cls, pipeline: str, connections: Path | None, pipelines: Path, lake: str | None) -> Project:
+        """Return what the options name.
 
         Raises:
             ConfigError: there is no such pipeline, its file is wrong, or another pipeline is in its way.
             SettingsUnavailable: Airflow on this machine could not be asked for the lake.
         """
-        path = arguments.pipelines / f"{arguments.pipeline}.yaml"
+        path = pipelines / f"{pipeline}.yaml"
         if not path.is_file():
-            known = ", ".join(sorted(found.stem for found in arguments.pipelines.glob("*.yaml")))
-            raise ConfigError(
-                f"There is no pipeline {arguments.pipeline!r}.", f"There are: {known or 'none'}."
-            )
-        pipeline = load_pipeline(path)
-        for other in load_readable_pipelines(arguments.pipelines, but=path.stem)[0]:
-            require_apart(*sorted((pipeline, other), key=lambda each: each.name))
-        airflow = Airflow((pipeline.mixpanel.conn_id, pipeline.aep.conn_id))
-        lake = find_lake(pipeline, arguments.lake, airflow)
-        return cls(pipeline, arguments.connections, lake, airflow, arguments.pipelines)
+            known = ", ".join(pipeline_names(pipelines))
+            raise ConfigError(f"There is no pipeline {pipeline!r}.", f"There are: {known or 'none'}.")
+        found = load_pipeline(path)
+        for other in load_readable_pipelines(pipelines, but=path.stem)[0]:
+            require_apart(*sorted((found, other), key=lambda each: each.name))
+        airflow = Airflow((found.mixpanel.conn_id, found.aep.conn_id))
+        return cls(found, connections, find_lake(found, lake, airflow), airflow, pipelines)
 
     @property
     def lake(self) -> Lake:
@@ -125,9 +122,19 @@ class Project:
 
     def exported(self, day: date) -> Manifest | None:
         """The day's newest export whose file is in the lake."""
+        return self._newest_export(day)
+
+    def exported_as_now(self, day: date) -> Manifest | None:
+        """The same, of those under the filter that the pipeline file has now."""
+        return self._newest_export(
+            day, Question.of(self.workspace(day), self.mixpanel_settings.source).digests
+        )
+
+    def _newest_export(self, day: date, requests: Collection[str] | None = None) -> Manifest | None:
         place = Workspace(self.lake, self.pipeline, PartitionKey(self.pipeline.name, day), self.clock)
-        found = sorted(exports(self.lake, place.partition), key=lambda each: each.created_at, reverse=True)
-        return next(filter(place.has_files, found), None)
+        found = exports(self.lake, place.partition, requests)
+        newest_first = sorted(found, key=lambda each: each.created_at, reverse=True)
+        return next(filter(place.has_files, newest_first), None)
 
     def exported_days(self, most: int) -> list[date]:
         """The newest days that were exported and whose exports are kept, newest first."""
@@ -140,9 +147,18 @@ class Project:
     def raw_lines(self, day: date) -> Iterator[Iterator[bytes]]:
         """The raw events of an exported day, as they came; their bytes are checked first."""
         manifest = self.exported(day)
+        if manifest is None:
+            yield iter(())
+            return
+        with self.lines_of(day, manifest) as lines:
+            yield lines
+
+    @contextmanager
+    def lines_of(self, day: date, export: Manifest) -> Iterator[Iterator[bytes]]:
+        """The raw events of an export, as they came; their bytes are checked first."""
         place = self.workspace(day)
         with place.scratch() as scratch:
-            yield read_day(place, manifest, scratch) if manifest else iter(())
+            yield read_day(place, export, scratch)
 
     @contextmanager
     def sample(self, first: date, last: date, limit: int) -> Iterator[Iterator[bytes]]:

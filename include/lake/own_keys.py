@@ -23,7 +23,7 @@ _KEYS = (
     r"_signed/\d{6,}\.json",
     r"_suppressed/people/\d{6,}\.json",
     rf"_suppressed/ids/\d{{1,18}}/{DAY}/{DIGEST}\.json",
-    rf"_histories/{DIGEST}/(?:history|batches|index|verified|taken-over-{PIPELINE})\.json",
+    rf"_histories/{DIGEST}/(?:history|batches|board|index|verified|taken-over-{PIPELINE})\.json",
     rf"_histories/{DIGEST}/ledger/{DAY}/\d{{6,}}\.json",
     rf"_histories/{DIGEST}/ids/{DAY}/{DIGEST}\.parquet",
     rf"{PIPELINE}/schemas/{DIGEST}\.json",

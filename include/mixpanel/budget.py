@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -43,6 +44,29 @@ class ExportBudget:
                 self.clock.sleep(wait)
             if self.lake.create(self._key(number), json.dumps({"at": self.clock.seconds()}).encode()):
                 return
+
+    def newest(self, known: int = 0) -> int:
+        """Return the number of the newest ticket, 0 where there is none. ``known``: a ticket that was there before.
+
+        It lists nothing: tickets follow each other, so that some thirty questions find the last of a million.
+        """
+        step, last = 1, known
+        while self.lake.has(self._key(last + step)):
+            last += step
+            step *= 2
+        while step > 1:
+            step //= 2
+            if self.lake.has(self._key(last + step)):
+                last += step
+        return last
+
+    def used(self, newest: int) -> int:
+        """Return how many exports of the last hour there were, at most 60. ``newest``: the newest ticket."""
+        (most, window), *_ = _WINDOWS
+        numbers = range(max(1, newest - most + 1), newest + 1)
+        since = self.clock.seconds() - window
+        first = bisect_left(numbers, since, key=self._used_at)
+        return len(numbers) - first
 
     def _next(self) -> tuple[float, int]:
         numbers = sorted(self._numbers())

@@ -22,7 +22,7 @@ from include.quality.constraints import (
 )
 from include.quality.rows import PROFILE_EVENT_BYTES
 from include.quality.view import BYTES, Part, Path, View
-from include.xdm.schema import Kind, XdmField, XdmSchema
+from include.xdm.schema import INTEGER_LIMITS, Kind, XdmField, XdmSchema
 
 _BOUNDS = {
     "minimum": ("min_value", False), "maximum": ("max_value", False),
@@ -72,6 +72,12 @@ class ExpectationSpec:
     def sentence(self) -> str:
         """For the report: what is expected of the field."""
         return expected(self.constraint, self.limit)
+
+    @property
+    def restates_type(self) -> bool:
+        """Whether it only bounds an integer by what its type can hold."""
+        limits = {limit for both in INTEGER_LIMITS.values() for limit in both}
+        return self.constraint in ("minimum", "maximum") and self.limit in limits
 
 
 def _hashable(limit: Any) -> Any:

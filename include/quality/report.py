@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -22,6 +22,16 @@ LIMITS = {
 """Counts of what this project cannot know better, and what they mean."""
 
 
+class Expectation(NamedTuple):
+    """One row of the table of expectations. ``restates``: it only says what the type of its field can hold."""
+
+    field: str
+    sentence: str
+    severity: str
+    failed: int
+    restates: bool = False
+
+
 @dataclass(frozen=True)
 class Report:
     """What the page shows. Counts are events; names of events are the only customer's text on it."""
@@ -33,8 +43,7 @@ class Report:
     counts: dict[str, int]
     reasons: dict[str, int]
     not_converted: dict[str, int]
-    expectations: list[tuple[str, str, str, int]]
-    """Field, sentence, severity, and how many rows failed it."""
+    expectations: list[Expectation]
     by_hour: dict[str, int]
     by_event: dict[str, int]
     broken: list[str] = field(default_factory=list)
@@ -50,16 +59,21 @@ class Report:
     """Rows that were checked for this report."""
     examples: dict[str, list[str]] = field(default_factory=dict)
     """Values by reason; empty unless the pipeline says ``show_values``."""
+    quarantine: list[str] = field(default_factory=list)
+    """The keys of the files in the lake that hold the events in quarantine."""
 
 
 def render(report: Report) -> str:
     """The page, as HTML. Everything that comes from data is escaped by the template."""
+    folded = [each for each in report.expectations if each.restates and not each.failed]
     return _template().render(
         report=report,
+        restated=folded,
+        told=[each for each in report.expectations if each not in folded],
         busiest_hour=max(report.by_hour.values(), default=1),
         busiest_event=max(report.by_event.values(), default=1),
         limits=LIMITS,
-        hour_step=max(1, -(-len(report.by_hour) // 8)),  # as many labels as a phone has room for
+        hour_step=max(1, -(-len(report.by_hour) // 6)),  # as many labels as a phone has room for
     )
 
 

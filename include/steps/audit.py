@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from include.aep.client import AepClient
@@ -31,6 +31,8 @@ class Audit:
     pipeline: str
     days: tuple[AuditedDay, ...]
     undated: tuple[str, ...] = ()
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    """AEP's own status of each of this project's batches, by id."""
 
     @property
     def missing(self) -> tuple[AuditedDay, ...]:
@@ -139,7 +141,8 @@ def audit_days(
         rows = sum(load.rows for load in state.loads)
         outdated = _outdated(state, current or {})
         days.append(AuditedDay(day, status, reason, settled, rows, outdated, remedy, state.refused))
-    return Audit(pipeline.name, tuple(days), tuple(active[None]))
+    statuses = {batch.id: batch.status or "" for batch in batches.values() if batch.is_ours}
+    return Audit(pipeline.name, tuple(days), tuple(active[None]), statuses)
 
 
 def expected_days(pipeline: Pipeline, now: datetime) -> list[date]:

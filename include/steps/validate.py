@@ -12,7 +12,7 @@ from typing import Any
 from include.errors import PartitionRefused, TooManyQuarantined
 from include.lake.manifest import Delta, Manifest, delta_fields, digest_of
 from include.quality.constraints import Reason
-from include.quality.report import Report, render
+from include.quality.report import Expectation, Report, render
 from include.steps.day_rows import DayRows, RowFile
 from include.steps.partition_validator import PartitionValidator
 from include.steps.previous_days import events_before, events_of
@@ -180,9 +180,12 @@ def _publish_report(
             dropped_identities=dropped_by_reason(mapped),
             unmapped=dict(islice(mapped.details.get("unmapped", {}).items(), 30)),
             expectations=[
-                (spec.name, spec.sentence, spec.severity, validator.failed[number])
+                Expectation(
+                    spec.name, spec.sentence, spec.severity, validator.failed[number], spec.restates_type
+                )
                 for number, spec in enumerate(validator.specs)
             ],
+            quarantine=_quarantine_keys(workspace, digest, mapped, refused.rows),
             by_hour=dict(sorted((+validator.counts.by_hour).items())),
             by_event=dict(Counter(validator.by_event.by_event).most_common(20)),
         )
@@ -192,6 +195,13 @@ def _publish_report(
     local.write_text(page, encoding="utf-8")
     workspace.lake.upload(path, local)
     return path
+
+
+def _quarantine_keys(workspace: Workspace, digest: str, mapped: Manifest, refused: int) -> list[str]:
+    """Where the events are that transform and this step refuse."""
+    before = mapped.details.get("quarantine")
+    own = [workspace.partition.quarantine("validate", digest)] if refused else []
+    return [*([str(before["key"])] if before else []), *own]
 
 
 def _refuse(workspace: Workspace, mapped: Manifest, validator: PartitionValidator, report: str) -> None:

@@ -45,7 +45,7 @@ def read_mapping_file(
             f"There is no mapping file {name} in include/pipelines/mappings.", "Copy shop.json there."
         )
     if path.suffix == ".csv":
-        return [_current(row) for row in _csv_rows(path)]
+        return [current_row(row) for row in _csv_rows(path)]
     data = read_json(path)
     rows = data.get("mappings") if isinstance(data, dict) else data
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -55,7 +55,7 @@ def read_mapping_file(
     made: list[dict[str, Any]] = []
     for included in _included(name, data, within):
         made = _over(made, read_mapping_file(included, folder, within=(*within, name)))
-    return _over(made, [_current(row) for row in rows])
+    return _over(made, [current_row(row) for row in rows])
 
 
 def _over(before: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -78,7 +78,7 @@ def _included(name: str, data: Any, within: tuple[str, ...]) -> list[str]:
     return included
 
 
-def _current(row: Mapping[str, Any]) -> dict[str, Any]:
+def current_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """A mapping in today's words; what only the API needs is left out."""
     kind = str(row.get("sourceType") or "ATTRIBUTE")
     return {

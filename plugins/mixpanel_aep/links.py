@@ -51,7 +51,12 @@ class BatchLink(BaseOperatorLink):
             from airflow.serialization.definitions.operatorlink import XComOperatorLink
 
             text = XComOperatorLink(name=self.name, xcom_key=self.KEY).get_link(operator, ti_key=ti_key)
-        return text if isinstance(text, str) and _BATCH.fullmatch(text) else ""
+        return text if self.is_link(text) else ""
+
+    @staticmethod
+    def is_link(text: object) -> bool:
+        """Whether a text that was read from XCom has the form of a batch's address."""
+        return isinstance(text, str) and _BATCH.fullmatch(text) is not None
 
     @staticmethod
     def href(settings: AepSettings, batch_id: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.clock import Clock
 from include.errors import Throttled
 from include.lake.lake import Lake
 from include.mixpanel.budget import ExportBudget
@@ -126,3 +127,19 @@ def test_a_worker_whose_clock_is_a_year_ahead_does_not_stop_the_others_for_a_yea
     hands = Hands()
     ExportBudget(lake, 1, hands.clock).acquire()
     assert hands.slept == []
+
+
+@pytest.mark.parametrize("tickets", [0, 1, 2, 7, 59, 60, 61, 100])
+def test_the_exports_of_the_last_hour_are_counted_without_a_listing(
+    lake: Lake, tickets: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 10_000_000.0
+    budget = ExportBudget(lake, 1, Clock(lambda: now))
+    for number in range(1, tickets + 1):  # one a minute, so that the last sixty are of the last hour
+        at = now - 60.0 * (tickets - number)
+        lake.create(f"_budget/mixpanel-1/{number:09d}.json", b'{"at": %f}' % at)
+    monkeypatch.setattr(Lake, "objects", lambda *_: pytest.fail("the lake was listed"))
+    newest = budget.newest()
+    assert newest == budget.newest(newest) == tickets
+    assert budget.used(newest) == min(tickets, 60)
+    assert ExportBudget(lake, 1, Clock(lambda: now + 3600.5)).used(newest) == 0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.quality.report import Report, render
+from include.quality.report import Expectation, Report, render
 
 pytestmark = pytest.mark.unit
 EMPTY = Report(
@@ -48,7 +48,7 @@ def full(text: str) -> Report:
     """A report with ``text`` in every place that data can reach."""
     return Report(
         text, text, text, text, {**EMPTY.counts, "exported": 5, "refused": 2}, {text: 2}, {text: 3},
-        [(text, text, "critical", 1)], {text: 4}, {text: 5}, [text], {text: 6}, {text: 7}, {text: [text]},
+        [Expectation(text, text, "critical", 1), Expectation(text, text, "critical", 0, restates=True)], {text: 4}, {text: 5}, [text], {text: 6}, {text: 7}, {text: [text]},
     )  # fmt: skip
 
 
@@ -103,3 +103,22 @@ def test_an_empty_day_says_so() -> None:
     text = " ".join(Page(render(EMPTY)).texts)
     assert "This day has no valid events." in text
     assert "There were no rows to check." in text
+
+
+def test_what_only_restates_a_type_is_folded_away_unless_it_failed() -> None:
+    def at_most(failed: int) -> str:
+        limit = Expectation("age", "must be at most 9007199254740992", "critical", failed, restates=True)
+        return render(
+            replace(EMPTY, expectations=[Expectation("_id", "must be there", "critical", 0), limit])
+        )
+
+    folded, shown = at_most(0), at_most(3)
+    assert (
+        folded.index("_id") < folded.index("1 more expectations restate") < folded.index("9007199254740992")
+    )
+    assert "restate" not in shown and "9007199254740992" in shown
+
+
+def test_the_page_leads_to_the_quarantined_events() -> None:
+    key = "shop/2026-07-01/quarantine/transform-ab.jsonl.gz"
+    assert key in render(replace(EMPTY, reasons={"it has no time": 1}, quarantine=[key]))

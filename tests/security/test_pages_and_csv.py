@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from include.quality.report import Report, render
+from include.quality.report import Expectation, Report, render
 from tests.quality.test_report import Page
 from tests.security.hostile import FORMULAS, MARKUP
 from tests.security.running import Running
@@ -18,12 +18,12 @@ from tests.security.running import Running
 ROOT = Path(__file__).parents[2]
 _TAG = re.compile(r"<\s*/?\s*([A-Za-z!?][^\s>/]*)")
 _OUR_TAGS = {
-    "!doctype", "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "div", "b", "table", "tr", "th",
-    "td", "code", "br", "small", "svg", "g", "rect", "text", "span",
+    "!doctype", "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "details", "summary", "div", "b", "table", "tr", "th",
+    "td", "code", "br", "small", "svg", "g", "rect", "span",
 }  # fmt: skip
 _OUR_ATTRIBUTES = {
     "lang", "charset", "name", "content", "http-equiv", "class", "style", "viewbox", "role", "aria-label", "x", "y",
-    "width", "height", "text-anchor",
+    "width", "height", "preserveaspectratio",
 }  # fmt: skip
 _CSV_WRITERS = {"writer", "DictWriter", "to_csv", "write_csv", "save_csv"}
 
@@ -32,7 +32,7 @@ def report(text: str) -> Report:
     """A report with ``text`` in every place that a name, a reason or a value can reach."""
     counts = {"exported": 5, "duplicates": 0, "quarantined": 1, "refused": 2, "valid": 2}
     return Report(
-        text, text, text, text, counts, {text: 2}, {text: 3}, [(text, text, "critical", 1)], {text: 4}, {text: 5},
+        text, text, text, text, counts, {text: 2}, {text: 3}, [Expectation(text, text, "critical", 1), Expectation(text, text, "critical", 0, restates=True)], {text: 4}, {text: 5},
         [text], {text: 6}, {text: 7}, {text: [text]},
     )  # fmt: skip
 

@@ -32,6 +32,16 @@ ACTIONS: dict[str, list[tuple[str, str, Any]]] = {
         ("GET", f"{_TASK}/xcomEntries/report_link", None), ("GET", "/api/v2/pools", None),
     ],
     "open the report page": [("GET", "/mixpanel-aep/report/mixpanel_to_aep_none/2026-07-01", None)],
+    "open the board: days, runs, reasons": [
+        ("GET", "/mixpanel-aep/board", None), ("GET", "/mixpanel-aep/board/dag/mixpanel_to_aep_none", None),
+        ("GET", "/mixpanel-aep/board/day/mixpanel_to_aep_none/2026-07-01", None),
+    ],
+    "see quarantined events on the board, values hidden": [
+        ("GET", "/mixpanel-aep/board/rows/mixpanel_to_aep_none/2026-07-01", None),
+    ],
+    "see the values of quarantined events": [
+        ("GET", "/mixpanel-aep/board/values/mixpanel_to_aep_none/2026-07-01", None),
+    ],
     "trigger, clear, backfill, pause": [
         ("POST", _RUN, {"logical_date": None}), ("PATCH", "/api/v2/dags/mixpanel_to_aep_shop", {"is_paused": True}),
         ("POST", "/api/v2/dags/mixpanel_to_aep_shop/clearTaskInstances", {"dry_run": True}),

@@ -5,7 +5,7 @@ AEP's active batches of this project are what was loaded. Runs that follow compa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -55,9 +55,11 @@ def recover(
     clock: Clock = SYSTEM_CLOCK,
     *,
     why: str = "the lake is rebuilt from AEP",
+    on_progress: Callable[[int, int], object] | None = None,
 ) -> Recovery:
     """Write what the history lacks of the active batches of ``days`` (None: all); then tie lake and dataset by id.
 
+    ``on_progress`` is called with the number of days that are done, and of how many.
     ``history`` is opened without comparing lake ids (``open_history(..., any_lake=True)``).
 
     Raises:
@@ -70,7 +72,9 @@ def recover(
     ids = AepIds(history, dataset, reader, pipeline, clock, Writer(f"recover/{person()}", why))
     chosen = sorted(batches.recorded_days if days is None else set(days) & batches.recorded_days)
     result = Recovery()
-    for day in chosen:
+    for number, day in enumerate(chosen):
+        if on_progress is not None:
+            on_progress(number, len(chosen))
         history.bind(pipeline.name, clock.now().isoformat(timespec="seconds"))
         try:
             _Day(ids, day, batches, result).recover()

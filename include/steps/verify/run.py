@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -33,11 +33,13 @@ def verify(
     clock: Clock = SYSTEM_CLOCK,
     *,
     budget_seconds: float | None = None,
+    on_progress: Callable[[int, int], object] | None = None,
 ) -> Verification:
     """Compare the ``_id``s of days in AEP with those of the ledger, as sets.
 
     ``days``: those of them that were loaded; None: every loaded day, those changed since their last verification
     first, then those longest unverified, as long as queries took less than ``budget_seconds``.
+    ``on_progress`` is called with the number of days that are done, and of how many.
     Results are written into the lake. What hinders reading AEP's data lake is a reason in the result, not an error.
 
     Raises:
@@ -51,7 +53,7 @@ def verify(
     else:
         chosen = [day for day in sorted(set(days)) if day in numbers]
     comparer = DayComparer(history, dataset, reader, pipeline, batches, clock)
-    return _Run(comparer, numbers, budget_seconds).verify(chosen)
+    return _Run(comparer, numbers, budget_seconds, on_progress).verify(chosen)
 
 
 @dataclass
@@ -59,6 +61,7 @@ class _Run:
     comparer: DayComparer
     numbers: dict[date, int]
     budget_seconds: float | None
+    on_progress: Callable[[int, int], object] | None = None
     results: list[DayResult] = field(default_factory=list)
     postponed: list[date] = field(default_factory=list)
     others: int = 0
@@ -77,6 +80,8 @@ class _Run:
                     break
                 self._compare(chunk)
                 left = [day for day in left if day not in chunk]
+                if self.on_progress is not None:
+                    self.on_progress(len(days) - len(left), len(days))
         except QueryServiceBusy as error:
             reason, is_busy = str(error), True
         except LakeNotReadable as error:

@@ -21,6 +21,7 @@ from mixpanel_aep.context import look, open_lake, partition_of, replaces, run_na
 from mixpanel_aep.errors import explained
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
+from mixpanel_aep.problems import keep_problem
 
 if TYPE_CHECKING:
     from include.steps.run_day import DayRun
@@ -58,7 +59,7 @@ class PipelineOperator(EndsWhenTold):
 
     def execute(self, context: Mapping[str, Any], event: Any = None) -> Any:  # noqa: ARG002
         try:
-            with explained(leave=Throttled):
+            with explained(leave=Throttled), keep_problem(context):
                 return self.run_pipeline(context)
         except Throttled as throttled:
             self.log.info("%s", throttled)

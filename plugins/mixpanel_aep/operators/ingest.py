@@ -20,6 +20,7 @@ from mixpanel_aep.errors import explained
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.links import BatchLink
 from mixpanel_aep.operators.base import PartitionOperator, Summary
+from mixpanel_aep.problems import keep_problem
 from mixpanel_aep.triggers.batch import BatchTrigger
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class AepIngestOperator(PartitionOperator):
 
     def look_again(self, context: Mapping[str, Any], event: Mapping[str, Any], deadline: float) -> Summary:
         """After the trigger: AEP is asked again, the event is only a wake-up call."""
-        with explained():
+        with explained(), keep_problem(context):
             return self._advance(self.workspace(context), context, deadline, in_time=bool(event["in_time"]))
 
     def _advance(

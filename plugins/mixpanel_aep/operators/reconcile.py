@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
-from include.lake.history import Source
+from include.errors import PipelineError
+from include.lake.history import History, Source
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
@@ -19,6 +20,7 @@ from mixpanel_aep.operators.base import PipelineOperator, Summary, day_run
 from mixpanel_aep.operators.ingest import AepIngestOperator
 
 if TYPE_CHECKING:
+    from include.steps.audit import Audit
     from include.steps.run_day import DayRun
 
 REFRESH_KEY = "refresh"
@@ -117,12 +119,22 @@ class AuditOperator(PipelineOperator):
             self.log.info(
                 "To renew such days, backfill %s over them with reprocess: replace.", self.pipeline.dag_id
             )
+        self._write_board_index(opened.history, audit, now)
         audit.require_complete(now, self.pipeline.missing_grace_hours)
         return {
             "counts": audit.counts,
             "missing": {str(day.day): day.reason for day in audit.missing},
             "outdated": {str(day.day): list(day.outdated) for day in audit.outdated},
         }
+
+    def _write_board_index(self, history: History, audit: Audit, now: datetime) -> None:
+        """Keep what the board shows; a board that is a day old must not fail the audit."""
+        from include.board.index import write_board_index
+
+        try:
+            write_board_index(history, self.pipeline.name, audit, now)
+        except PipelineError as error:
+            self.log.warning("The board's index was not written: %s", error)
 
 
 class ReconcileCloseOperator(PipelineOperator):

@@ -1,0 +1,98 @@
+"""Flow Service and Data Prep, as far as a dataflow of Adobe's own source is read (OAS:flow-service.yaml, data-prep.yaml)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from include.aep.http import AepHttp, JsonObject, objects
+from include.errors import NotFound, ServiceUnavailable
+from include.http.answer import Answer
+
+_BASE = ("data", "foundation", "flowservice")
+_SETS = ("data", "foundation", "conversion", "mappingSets")
+_MOST_PAGES = 1000
+MIXPANEL_SPEC = "fd2c8ff3-1de0-4f6b-8fa8-4264784870eb"
+"""The connection specification of Adobe's Mixpanel source (EP:sources/tutorials/api/create/analytics/mixpanel.md)."""
+
+
+class Flows:
+    """Reads dataflows, what they are made of, and their runs. It changes nothing."""
+
+    def __init__(self, http: AepHttp) -> None:
+        self._http = http
+
+    def mixpanel_dataflows(self) -> list[JsonObject]:
+        """Return every dataflow whose source is Mixpanel, as AEP shows it."""
+        return [flow for flow in self._pages("flows", "list dataflows") if self._is_mixpanel(flow)]
+
+    def dataflow(self, flow_id: str) -> JsonObject:
+        """Return a dataflow.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        return self._one("flows", flow_id)
+
+    def source_connection(self, key: str) -> JsonObject:
+        """Return a source connection: which Mixpanel project, in which time zone."""
+        return self._one("sourceConnections", key)
+
+    def base_connection(self, key: str) -> JsonObject:
+        """Return a base connection; AEP does not show its secret."""
+        return self._one("connections", key)
+
+    def target_connection(self, key: str) -> JsonObject:
+        """Return a target connection: which dataset."""
+        return self._one("targetConnections", key)
+
+    def runs(self, flow_id: str) -> list[JsonObject]:
+        """Return the runs of a dataflow."""
+        return list(self._pages("runs", "list runs of a dataflow", property=f"flowId=={flow_id}"))
+
+    def mapping_set(self, key: str, version: str | None = None) -> JsonObject:
+        """Return a mapping set, in the version that a dataflow uses.
+
+        Raises:
+            NotFound: there is none of this id and version.
+        """
+        params = {"version": version} if version else {}
+        return self._http.get((*_SETS, key), "read a mapping set", Answer.json_object, params)
+
+    def _is_mixpanel(self, flow: JsonObject) -> bool:
+        """By what the dataflow shows of its source; where it shows nothing, the source connection is read."""
+        inherited = flow.get("inheritedAttributes")
+        sources = inherited.get("sourceConnections") if isinstance(inherited, dict) else None
+        specs = [each.get("connectionSpec", {}).get("id") for each in sources or () if isinstance(each, dict)]
+        if not specs:
+            ids = flow.get("sourceConnectionIds") or []
+            specs = [self.source_connection(str(key)).get("connectionSpec", {}).get("id") for key in ids]
+        return MIXPANEL_SPEC in specs
+
+    def _one(self, kind: str, key: str) -> JsonObject:
+        found = self._http.get(
+            (*_BASE, kind, key), f"read one of {kind}", lambda answer: objects(answer, "items")
+        )
+        if not found:
+            raise NotFound(f"AEP has none of {kind} with the id {key}.", "Copy the id from AEP again.")
+        return found[0]
+
+    def _pages(self, kind: str, what: str, **params: str) -> Iterator[JsonObject]:
+        given = dict(params)
+        for _ in range(_MOST_PAGES):
+            found, token = self._http.get((*_BASE, kind), what, _page, given)
+            yield from found
+            if not token or token == given.get("continuationToken"):
+                return
+            given["continuationToken"] = token
+        raise ServiceUnavailable(f"AEP's list to {what} does not end.", "Ask Adobe why its pages repeat.")
+
+
+def _page(answer: Answer) -> tuple[list[JsonObject], str | None]:
+    """The items of a page, and the token of the next one."""
+    links: Any = answer.json_object().get("_links") or {}
+    following = links.get("next") if isinstance(links, dict) else None
+    href = following.get("href") if isinstance(following, dict) else None
+    tokens = parse_qs(urlsplit(str(href)).query).get("continuationToken") if href else None
+    return objects(answer, "items"), tokens[0] if tokens else None

@@ -1,0 +1,159 @@
+"""What the lake knows about one day: its ledger, and the counts of the manifests that the newest load was made of."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+from include.aep.decide import loads
+from include.lake import manifest as manifests
+from include.lake.history import History
+from include.lake.keys import PartitionKey
+from include.lake.ledger import LedgerRecord
+from include.lake.manifest import Manifest
+from include.steps.day_index import Progress, progress_of
+
+_MOST_REASONS = 5
+_CHAIN = (("stage", "validate"), ("validate", "transform"), ("transform", "export"))
+
+
+class BatchFacts(msgspec.Struct, frozen=True):
+    """One batch that the ledger calls active. ``late``: it was loaded in addition to an earlier one."""
+
+    id: str
+    rows: int
+    at: str
+    run: str
+    late: bool = False
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Events of a day, by what became of them: ``exported = duplicates + quarantined + valid`` (+ ``not_events``)."""
+
+    exported: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    valid: int = 0
+    active: int = 0
+    late: int = 0
+    changed: int = 0
+    vanished: int = 0
+
+
+class DayFacts(msgspec.Struct, frozen=True):
+    """A day as its ledger and its manifests describe it. ``number``: of the newest record of the ledger."""
+
+    number: int
+    at: str
+    """When the newest record was written, ISO 8601."""
+    progress: Progress = "none"
+    trouble: str = ""
+    counts: Counts = Counts()
+    batches: tuple[BatchFacts, ...] = ()
+    reasons: dict[str, int] = {}
+    """The most frequent reasons of quarantine; a count for each."""
+    quarantine: tuple[str, ...] = ()
+    """The keys of the quarantine files of the newest load."""
+    report: str = ""
+    exported_at: str = ""
+    first_active_at: str = ""
+    schema_version: str = ""
+    bytes_raw: int = 0
+    bytes_made: int = 0
+    """Of the files that transform, validate and stage made for the newest load, each file once."""
+    properties: tuple[str, ...] = ()
+    """Names of properties without a mapping. Only of facts that were just read; the index keeps each name once."""
+
+
+def read_facts(history: History, pipeline: str, day: date) -> DayFacts | None:
+    """Return the facts of a day; None where it has no ledger. Some seven small reads.
+
+    Raises:
+        BadManifest: the ledger or a manifest cannot be read.
+        LakeError: the lake cannot be read.
+    """
+    records = history.ledger(day).records()
+    if not records:
+        return None
+    last, active = records[-1], loads(records)
+    staged = (active[-1] if active else last).staged
+    chain = _chain(history, PartitionKey(pipeline, day), staged)
+    made = [manifest for step, manifest in chain.items() if step != "export"]
+    batches = tuple(
+        BatchFacts(
+            str(each.batch),
+            each.counts.get("active", 0),
+            each.at,
+            each.run,
+            late=number > 0 and not each.replaces,
+        )
+        for number, each in enumerate(active)
+    )
+    export, mapped = chain.get("export"), chain.get("transform")
+    return DayFacts(
+        number=last.number,
+        at=last.at,
+        progress=progress_of(records),
+        counts=_counts(chain, batches),
+        batches=batches,
+        reasons=_reasons(chain),
+        quarantine=_quarantine(chain),
+        report=str(chain["validate"].details.get("report", "")) if "validate" in chain else "",
+        exported_at=export.created_at if export else "",
+        first_active_at=_first_active(records),
+        schema_version=str(mapped.details.get("schema_version", "")) if mapped else "",
+        bytes_raw=sum(file.bytes for file in export.files) if export else 0,
+        bytes_made=sum({file.key: file.bytes for manifest in made for file in manifest.files}.values()),
+        properties=tuple(mapped.details.get("unmapped", {})) if mapped else (),
+    )
+
+
+def _chain(history: History, partition: PartitionKey, staged: str) -> dict[str, Manifest]:
+    """The manifests of one load, by step, as far back as they are in the lake."""
+    found: dict[str, Manifest] = {}
+    digest: str | None = staged
+    for step, before in (*_CHAIN, ("export", "")):
+        manifest = manifests.load(history.lake, partition.manifest(step, digest)) if digest else None
+        if manifest is None:
+            break
+        found[step] = manifest
+        digest = manifest.inputs.get(before)
+    return found
+
+
+def _counts(chain: dict[str, Manifest], batches: tuple[BatchFacts, ...]) -> Counts:
+    mapped, valid, staged = (
+        chain[step].counts if step in chain else {} for step in ("transform", "validate", "stage")
+    )
+    return Counts(
+        exported=mapped.get("exported", 0) + mapped.get("not_events", 0),
+        duplicates=mapped.get("duplicates", 0),
+        quarantined=mapped.get("quarantined", 0) + valid.get("quarantined", 0),
+        valid=valid.get("valid", 0),
+        active=sum(batch.rows for batch in batches),
+        late=sum(batch.rows for batch in batches if batch.late),
+        changed=staged.get("changed", 0),
+        vanished=staged.get("vanished", 0),
+    )
+
+
+def _reasons(chain: dict[str, Manifest]) -> dict[str, int]:
+    from include.xdm.lines import REASONS
+
+    found: dict[str, int] = {}
+    if "transform" in chain:
+        for name, count in chain["transform"].details.get("reasons", {}).items():
+            found[REASONS.get(name, name)] = count
+    if "validate" in chain:
+        found |= chain["validate"].details.get("reasons", {})
+    return dict(sorted(found.items(), key=lambda item: -item[1])[:_MOST_REASONS])
+
+
+def _quarantine(chain: dict[str, Manifest]) -> tuple[str, ...]:
+    named = (chain[step].details.get("quarantine") for step in ("transform", "validate") if step in chain)
+    return tuple(str(file["key"]) for file in named if file)
+
+
+def _first_active(records: list[LedgerRecord]) -> str:
+    return next((record.at for record in records if record.kind in ("active", "empty")), "")

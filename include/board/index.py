@@ -1,0 +1,122 @@
+"""The board's index: the facts of every day of a history, and the last audit, in one file that can be made again.
+
+The audit writes it. Readers find all days with one read; a day whose run ended after ``listed_at`` is read for itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+
+import msgspec
+
+from include.board.facts import DayFacts, read_facts
+from include.errors import BadManifest
+from include.lake.history import History
+from include.lake.records import read_index, replace_index
+from include.steps.audit import Audit
+
+log = logging.getLogger(__name__)
+_VERSION = 1
+_RECORD = re.compile(r"/(\d{4}-\d{2}-\d{2})/(\d{6,})\.json\Z")
+_MOST_PROPERTIES = 2000
+NAME = "board"
+"""The index is ``_histories/<target>/board.json``."""
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What the audit said of a day that is not complete, or was loaded under other settings than today's."""
+
+    status: str
+    reason: str
+    remedy: str
+    outdated: tuple[str, ...] = ()
+
+
+class BoardIndex(msgspec.Struct, frozen=True):
+    """``listed_at``: everything that happened before is in the index; ``audited_at``: empty before the first audit."""
+
+    version: int = _VERSION
+    listed_at: str = ""
+    audited_at: str = ""
+    days: dict[str, DayFacts] = {}
+    verdicts: dict[str, Verdict] = {}
+    statuses: dict[str, str] = {}
+    """AEP's own status of each batch, at the last audit."""
+    properties: dict[str, str] = {}
+    """Properties without a mapping, each with the first day on which it was seen."""
+
+
+def read_board_index(history: History) -> BoardIndex:
+    """Return the index; an empty one where it is missing or of another version. One read."""
+    return decode_index(read_body(history))
+
+
+def read_body(history: History) -> bytes:
+    """Return the index as it is in the lake; empty where it is missing."""
+    return read_index(history.lake, history.key(NAME)) or b""
+
+
+def decode_index(body: bytes) -> BoardIndex:
+    """Return the index that was read; an empty one where it is missing or of another version."""
+    try:
+        index = msgspec.json.decode(body or b"{}", type=BoardIndex)
+    except msgspec.MsgspecError:
+        return BoardIndex()
+    return index if index.version == _VERSION else BoardIndex()
+
+
+def write_board_index(history: History, pipeline: str, audit: Audit, now: datetime) -> BoardIndex:
+    """Write the index after an audit, and return it."""
+    index = make_board_index(history, pipeline, audit, now)
+    replace_index(history.lake, history.key(NAME), msgspec.json.encode(index))
+    return index
+
+
+def make_board_index(history: History, pipeline: str, audit: Audit, now: datetime) -> BoardIndex:
+    """Return the index after an audit. One listing of the ledgers; only days that changed are read."""
+    known = read_board_index(history)
+    numbers: dict[str, int] = {}
+    for found in map(_RECORD.search, history.lake.keys(history.ledgers)):
+        if found:
+            numbers[found[1]] = max(numbers.get(found[1], 0), int(found[2]))
+    days = {}
+    for day, number in sorted(numbers.items()):
+        kept = known.days.get(day)
+        fresh = kept if kept is not None and kept.number == number and kept.progress != "unreadable" else None
+        days[day] = fresh or read_or_explain(history, pipeline, date.fromisoformat(day), number)
+    verdicts = {
+        str(day.day): Verdict(day.status.value, day.reason, day.remedy.name, day.outdated)
+        for day in audit.days
+        if day.is_missing or day.outdated
+    }
+    return BoardIndex(
+        listed_at=now.isoformat(),
+        audited_at=now.isoformat(),
+        days={day: msgspec.structs.replace(facts, properties=()) for day, facts in days.items()},
+        verdicts=verdicts,
+        statuses=dict(audit.statuses),
+        properties=first_seen(known.properties, days),
+    )
+
+
+def read_or_explain(history: History, pipeline: str, day: date, number: int = 0) -> DayFacts:
+    """Return the facts of a day; where its ledger or a manifest cannot be read, facts that say so."""
+    try:
+        return read_facts(history, pipeline, day) or DayFacts(0, "")
+    except BadManifest as error:
+        return DayFacts(number, "", progress="unreadable", trouble=str(error))
+
+
+def first_seen(known: Mapping[str, str], days: Mapping[str, DayFacts]) -> dict[str, str]:
+    """Return each property with the first day on which it was seen; no more than some thousand names."""
+    found = dict(known)
+    for day, facts in sorted(days.items()):
+        for name in facts.properties:
+            if name in found:
+                found[name] = min(found[name], day)
+            elif len(found) < _MOST_PROPERTIES:
+                found[name] = day
+    return found

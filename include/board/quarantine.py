@@ -1,0 +1,102 @@
+"""The first rows of a day's quarantine, with every value hidden unless the caller asks for values."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from include.lake.keys import KeyKind, read_key
+from include.lake.lake import Lake
+from include.quality.constraints import expected
+from include.xdm.lines import REASONS
+
+_MOST_BYTES = 4 * 1024 * 1024
+_LONGEST_VALUE = 300
+HIDDEN = "•••"
+
+
+@dataclass(frozen=True)
+class QuarantinedRow:
+    """One event: the step that refused it, why, and its fields with their values or ``HIDDEN``."""
+
+    step: str
+    reasons: tuple[str, ...]
+    fields: tuple[tuple[str, str], ...]
+
+
+def first_rows(lake: Lake, keys: Sequence[str], most: int, *, show_values: bool) -> list[QuarantinedRow]:
+    """Return the first rows of quarantine files; a file that a cleaning has removed has none.
+
+    Raises:
+        LakeError: the lake cannot be read.
+    """
+    rows: list[QuarantinedRow] = []
+    for key in keys:
+        found = read_key(key)
+        if found is None or found.kind is not KeyKind.QUARANTINE:
+            continue
+        for line in _lines(lake, key):
+            if len(rows) >= most:
+                return rows
+            rows.append(_row(line, show_values=show_values))
+    return rows
+
+
+def _lines(lake: Lake, key: str) -> Iterator[bytes]:
+    """The lines of a gzip file, as far as some megabytes reach."""
+    rest, size = b"", 0
+    with lake.opened(key) as opened:
+        if opened is None:
+            return
+        decoder = zlib.decompressobj(wbits=31)
+        for chunk in opened.chunks:
+            while chunk and size < _MOST_BYTES:
+                text = decoder.decompress(chunk, _MOST_BYTES)
+                chunk = decoder.unconsumed_tail
+                if decoder.eof:  # files are appended to: one gzip member follows the other
+                    chunk, decoder = decoder.unused_data, zlib.decompressobj(wbits=31)
+                size += len(text)
+                *lines, rest = (rest + text).split(b"\n")
+                yield from (line for line in lines if line)
+            if size >= _MOST_BYTES:
+                return
+
+
+def _row(line: bytes, *, show_values: bool) -> QuarantinedRow:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        record = None
+    if not isinstance(record, dict):
+        return QuarantinedRow("", ("the record of the quarantine cannot be read",), ())
+    reasons = record.get("reasons") or [record.get("reason") or record.get("refused") or ""]
+    body = {key: value for key, value in record.items() if key not in ("step", "reasons", "reason")}
+    with suppress(ValueError):  # a line that is not JSON is shown as it is
+        body["raw"] = json.loads(body["raw"]) if "raw" in body else None
+    fields = tuple((name, _shown(value) if show_values else HIDDEN) for name, value in _flat(body))
+    return QuarantinedRow(str(record.get("step", "")), tuple(map(_reason, reasons)), fields)
+
+
+def _reason(reason: Any) -> str:
+    if isinstance(reason, dict) and "field" in reason:
+        return f"{reason['field']} {expected(str(reason.get('expectation')), reason.get('limit'))}"
+    if isinstance(reason, dict):
+        return "AEP refused the row"
+    return REASONS.get(str(reason), str(reason))
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+    elif value is not None:
+        yield name, value
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

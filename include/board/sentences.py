@@ -1,0 +1,143 @@
+"""The board's sentences: what is true of a day, why, who has to act, and what to do. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from include.board.days import Day, State
+from include.config.model import Pipeline
+from include.steps.audited_day import Remedy
+
+ENGINEER, ADOBE, NOBODY = "The pipeline's engineer", "Adobe", "Nobody"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """``why``: the cause; ``who`` has to act; ``what`` to do; ``form``: the form of the board that does it, if any."""
+
+    why: str = ""
+    who: str = NOBODY
+    what: str = ""
+    form: str = ""
+
+
+def date_words(day: date) -> str:
+    """Return a date as ``29 June 2026``."""
+    return f"{day.day} {day:%B %Y}"
+
+
+def day_name(pipeline: Pipeline, day: date, last: date, yesterday: date) -> str:
+    """Return how the headline calls a day: with its zone, and as yesterday where it is."""
+    zone = pipeline.mixpanel.day_zone.key
+    named = f"{date_words(day)}, {zone}"
+    if day == yesterday:
+        return f"Yesterday ({named})"
+    return f"Last day of the pipeline ({named})" if day == last else date_words(day)
+
+
+def outcome(day: Day) -> str:
+    """Return what became of a day, with its figures."""
+    counts = day.facts.counts if day.facts else None
+    match day.state:
+        case State.ACTIVE | State.QUARANTINE if counts:
+            share = (
+                f"{counts.active:,} of {counts.exported:,} events"
+                if counts.exported
+                else f"{counts.active:,} events"
+            )
+            if not counts.active:
+                return f"complete, but no event is in AEP: all {counts.quarantined:,} are quarantined."
+            parts = f"{counts.duplicates:,} duplicates removed, {counts.quarantined:,} quarantined"
+            late = f", {counts.late:,} of them loaded later" if counts.late else ""
+            return f"complete in AEP. {share}{late}, {parts}."
+        case State.EMPTY:
+            return "complete: Mixpanel has no events of this day."
+        case State.RUNNING:
+            return "being loaded now; the figures appear when the run has ended."
+        case State.NOT_DUE:
+            return f"not due yet: it is exported at {_moment(day.settled)}, when late events have settled."
+        case State.FAILED:
+            step = day.run.problem.step if day.run and day.run.problem else ""
+            return f"not in AEP: the run failed{f' in {step}' if step else ''}."
+        case State.LATE if counts:
+            return f"partly in AEP: {counts.active:,} events are active, late ones are not loaded."
+        case State.NEVER_RUN:
+            return "not in AEP: no run has loaded it."
+        case State.UNREAD:
+            return "its ledger is being read; reload in a moment."
+    return "not in AEP as it should be."
+
+
+def advice(day: Day) -> Advice:
+    """Return why a day is as it is, and what to do about it."""
+    if day.state is State.RUNNING:
+        return Advice("A run is at work.", what="Wait until it has ended.")
+    if day.state is State.NOT_DUE or day.state is State.UNREAD:
+        return Advice()
+    if day.verdict is not None and day.verdict.remedy != "NONE":
+        return _by_verdict(day)
+    problem = day.run.problem if day.run else None
+    if day.state is State.FAILED or (day.state is State.LATE and problem):
+        if problem is None:
+            why = "The task left no reason: its process may have been ended."
+            return Advice(
+                why, ENGINEER, "Open the run and read the failed task's log, then run the day again.", "run"
+            )
+        return Advice(problem.sentence, ENGINEER, problem.hint or "Run the day again.", "run")
+    if day.state is State.NEVER_RUN:
+        return Advice("No run was made for this day.", ENGINEER, "Load it with a backfill.", "backfill")
+    if day.state is State.MISSING:
+        why = day.facts.trouble if day.facts and day.facts.trouble else "A run began and did not end."
+        return Advice(why, ENGINEER, "Run the day again.", "run")
+    if day.state is State.LATE:
+        return Advice(
+            "A run that loads late events has begun and not ended.", ENGINEER, "Run the day again.", "run"
+        )
+    return _complete(day)
+
+
+def _by_verdict(day: Day) -> Advice:
+    assert day.verdict is not None
+    reason = f"The last audit says: {day.verdict.reason}."
+    if day.state is State.FAILED and day.run and day.run.problem:
+        return Advice(day.run.problem.sentence, ENGINEER, day.run.problem.hint or "Run the day again.", "run")
+    match day.verdict.remedy:
+        case "WAIT":
+            return Advice(
+                reason, ADOBE, "Wait until AEP has decided the batch; after a day, ask Adobe about it."
+            )
+        case "RUN":
+            return Advice(reason, ENGINEER, "Load it with a backfill.", "backfill")
+        case "CORRECT":
+            return Advice(
+                reason, ENGINEER, "Correct what AEP names as the reason, then run the day again.", "run"
+            )
+    text = Remedy[day.verdict.remedy].value if day.verdict.remedy in Remedy.__members__ else ""
+    return Advice(reason, ENGINEER, text)
+
+
+def _complete(day: Day) -> Advice:
+    if day.verdict is not None and day.verdict.outdated:
+        changed = " and ".join(day.verdict.outdated)
+        return Advice(
+            f"The {changed} of the pipeline changed after the day was loaded.",
+            NOBODY,
+            "To renew the day, run it again with “replace”.",
+            "replace",
+        )
+    if day.run is not None and day.run.state == "failed":
+        why = day.run.problem.sentence if day.run.problem else "A later run of the day failed."
+        return Advice(why, ENGINEER, "What was loaded before is active. Open the run.", "run")
+    if day.state is State.QUARANTINE:
+        return Advice(
+            "Some events could not be sent; each is kept with its reason.",
+            ENGINEER,
+            "If they matter: correct the mapping or the schema, then run the day again with “replace”.",
+            "replace",
+        )
+    return Advice()
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment:%d %B, %H:%M} UTC" if moment else "a later time"

@@ -1,0 +1,151 @@
+"""Reads a pipeline's facts for the board: the index once in a while, and the days whose runs have ended since.
+
+Nothing lists the lake. A reader is kept for as long as the process lives; it may be used by several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from threading import Lock
+
+from include.board.facts import DayFacts
+from include.board.index import BoardIndex, decode_index, first_seen, read_body, read_or_explain
+from include.clock import Clock
+from include.config.model import Pipeline
+from include.lake.history import History, Source, Target, targets_of
+from include.lake.lake import Lake
+from include.mixpanel.budget import ExportBudget
+
+_INDEX_SECONDS = 60.0
+_HISTORY_SECONDS = 300.0
+_FIRST_HISTORY_SECONDS = 5.0
+"""So soon a pipeline without a history is looked up again: its first load makes one."""
+_MOST_DAYS = 40
+"""Days that one request reads for itself, the newest first; the next requests read the others."""
+_POOL = ThreadPoolExecutor(8, thread_name_prefix="board")
+
+
+@dataclass(frozen=True)
+class PipelineFacts:
+    """What is known of a pipeline's days. ``unread``: days whose runs have ended and that are still to be read."""
+
+    target: Target | None = None
+    index: BoardIndex = field(default_factory=BoardIndex)
+    days: Mapping[date, DayFacts] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    unread: frozenset[date] = frozenset()
+    histories: int = 0
+    exports: int | None = None
+    """Exports of the Mixpanel project in the last hour; None where the project is not known yet."""
+
+
+class FactsReader:
+    """The facts of one pipeline in one lake."""
+
+    def __init__(self, lake: Lake, pipeline: Pipeline, clock: Clock) -> None:
+        self.lake, self._pipeline, self._clock = lake, pipeline, clock
+        self._lock = Lock()
+        self._histories: list[History] = []
+        self._history_at = self._index_at = float("-inf")
+        self._index, self._body = BoardIndex(), b""
+        self._budget: ExportBudget | None = None
+        self._ticket = 0
+        self._exports: int | None = None
+        self._read: dict[date, tuple[datetime, DayFacts]] = {}
+
+    def listed_at(self) -> datetime | None:
+        """Return the moment up to which the index knows everything; None where there is no index.
+
+        Raises:
+            PipelineError: as for ``read``.
+        """
+        with self._lock:
+            self._refresh()
+            return datetime.fromisoformat(self._index.listed_at) if self._index.listed_at else None
+
+    def read(self, ended: Mapping[date, datetime]) -> PipelineFacts:
+        """Return the facts; ``ended``: when the last run of a day ended, for each day that has had one.
+
+        Raises:
+            PipelineError: the lake cannot be read, or what it holds is not a record of ours.
+        """
+        with self._lock:
+            self._refresh()
+            if not self._histories:
+                return PipelineFacts()
+            history = self._histories[0]
+            wanted = self._wanted(ended)
+            now = wanted[:_MOST_DAYS]
+            read = _POOL.map(lambda day: read_or_explain(history, self._pipeline.name, day), now)
+            for day, facts in zip(now, read, strict=True):
+                self._read[day] = ended[day], facts
+            return self._facts(history, frozenset(wanted[_MOST_DAYS:]))
+
+    def fresh_day(self, day: date) -> DayFacts | None:
+        """Return one day's facts, read now; None where it has no ledger."""
+        with self._lock:
+            self._refresh()
+            history = self._histories[0] if self._histories else None
+        found = read_or_explain(history, self._pipeline.name, day) if history is not None else None
+        return found if found is not None and (found.number or found.trouble) else None
+
+    def _wanted(self, ended: Mapping[date, datetime]) -> list[date]:
+        """Days that may have changed since the index was made, and were not read after that; newest first."""
+        listed = datetime.fromisoformat(self._index.listed_at) if self._index.listed_at else None
+        found = [
+            day
+            for day, at in ended.items()
+            if (listed is None or at >= listed) and (day not in self._read or self._read[day][0] < at)
+        ]
+        return sorted(found, reverse=True)
+
+    def _facts(self, history: History, unread: frozenset[date]) -> PipelineFacts:
+        days = {date.fromisoformat(day): facts for day, facts in self._index.days.items()}
+        for day, (_, facts) in self._read.items():
+            if day not in days or facts.number >= days[day].number:
+                days[day] = facts
+        days = {day: facts for day, facts in days.items() if facts.number or facts.trouble}
+        read = {str(day): facts for day, (_, facts) in self._read.items()}
+        properties = first_seen(self._index.properties, read)
+        return PipelineFacts(
+            history.target, self._index, days, properties, unread, len(self._histories), self._exports
+        )
+
+    def _refresh(self) -> None:
+        now = self._clock.seconds()
+        if now - self._history_at > (_HISTORY_SECONDS if self._histories else _FIRST_HISTORY_SECONDS):
+            self._histories = self._find_histories()
+            self._history_at = now
+        if self._histories and now - self._index_at > _INDEX_SECONDS:
+            body = read_body(self._histories[0])
+            if body != self._body:  # to decode three years of days takes far longer than to read them
+                self._index, self._body = decode_index(body), body
+            self._index_at = now
+            self._count_exports()
+
+    def _count_exports(self) -> None:
+        if self._budget is None and (source := self._histories[0].bound_source()) is not None:
+            self._budget = ExportBudget(self.lake, source.project_id, self._clock)
+        if self._budget is not None:
+            self._ticket = self._budget.newest(self._ticket)
+            self._exports = self._budget.used(self._ticket)
+
+    def _find_histories(self) -> list[History]:
+        """The pipeline's histories, the one of its dataset first: by the id that its file names, else the newest."""
+        names = [self._pipeline.name, *filter(None, [self._pipeline.aep.formerly])]
+        targets = [target for name in names for target in targets_of(self.lake, name)]
+        # The source only matters where a history is bound, which the board never does.
+        found = [History(self.lake, Source("us", 0), target) for target in targets]
+        if len(found) > 1:
+            dataset = self._pipeline.aep.dataset
+            newest = {each.target: self._newest(each) for each in found}
+            found.sort(
+                key=lambda each: (each.target.dataset_id == dataset, newest[each.target]), reverse=True
+            )
+        return found
+
+    def _newest(self, history: History) -> datetime:
+        return self.lake.modified(history.key("history"))

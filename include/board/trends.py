@@ -1,0 +1,88 @@
+"""How a pipeline develops: volume, lateness, quarantine, size, schema versions, new properties. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from include.board.calendar import Chart, chart
+from include.board.days import Day
+from include.board.source import PipelineFacts
+from include.config.model import Pipeline
+from include.mixpanel.time import day_end
+
+_MOST_PROPERTIES = 30
+
+
+@dataclass(frozen=True)
+class SchemaSpan:
+    """The days that were mapped under one version of the schema."""
+
+    version: str
+    first: date
+    last: date
+
+
+@dataclass(frozen=True)
+class Trends:
+    """Charts of a pipeline, and what changed when."""
+
+    charts: tuple[Chart, ...]
+    schemas: tuple[SchemaSpan, ...]
+    properties: tuple[tuple[str, str], ...]
+    """Properties without a mapping, each with the first day on which it was seen, the newest first."""
+    bytes_raw: int
+    bytes_made: int
+
+
+def trends(pipeline: Pipeline, facts: PipelineFacts, days: Sequence[Day]) -> Trends:
+    """Return the trends of a pipeline. ``days``: newest first."""
+    known = [(day.day, day.facts) for day in reversed(days) if day.facts is not None]
+    volume = [(day, float(found.counts.exported)) for day, found in known]
+    late = [(day, float(found.counts.late)) for day, found in known]
+    share = [
+        (day, 100 * found.counts.quarantined / found.counts.exported if found.counts.exported else 0.0)
+        for day, found in known
+    ]
+    waits = [(day, _hours(pipeline, day, found.first_active_at)) for day, found in known]
+    total, sizes = 0, []
+    for day, found in known:
+        total += found.bytes_raw + found.bytes_made
+        sizes.append((day, float(total)))
+    charts = [
+        chart("Exported events", volume, "events"),
+        chart("Hours from the end of the day until it was active", waits, "h", mean=True),
+        chart("Events that came late and were loaded later", late, "events"),
+        chart("Quarantined share", share, "%", mean=True),
+        chart("Lake, as written by the newest loads", sizes, "bytes", mean=True),
+    ]
+    newest = sorted(facts.properties.items(), key=lambda item: (item[1], item[0]), reverse=True)
+    return Trends(
+        charts=tuple(each for each in charts if each is not None),
+        schemas=tuple(_schemas(days)),
+        properties=tuple(newest[:_MOST_PROPERTIES]),
+        bytes_raw=sum(found.bytes_raw for _, found in known),
+        bytes_made=sum(found.bytes_made for _, found in known),
+    )
+
+
+def _hours(pipeline: Pipeline, day: date, at: str) -> float:
+    if not at:
+        return 0.0
+    waited = datetime.fromisoformat(at) - day_end(day, pipeline.mixpanel.day_zone)
+    return max(0.0, waited.total_seconds() / 3600)
+
+
+def _schemas(days: Sequence[Day]) -> list[SchemaSpan]:
+    """The spans of days with one schema version, newest first."""
+    found: list[SchemaSpan] = []
+    for day in days:
+        version = day.facts.schema_version if day.facts else ""
+        if not version:
+            continue
+        if found and found[-1].version == version:
+            found[-1] = SchemaSpan(version, day.day, found[-1].last)
+        else:
+            found.append(SchemaSpan(version, day.day, day.day))
+    return found

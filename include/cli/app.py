@@ -1,0 +1,111 @@
+"""All commands, in the order in which the help lists them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from include.cli import ledger, quarantine
+from include.cli.apply import apply
+from include.cli.audit import audit
+from include.cli.check import check
+from include.cli.clean import clean
+from include.cli.command import add_command, add_pipeline_command
+from include.cli.discover import discover
+from include.cli.exit_codes import help_lines
+from include.cli.forget import forget
+from include.cli.lake import sign
+from include.cli.migrate import migrate
+from include.cli.pipelines import pipelines
+from include.cli.plan import plan
+from include.cli.preview import preview
+from include.cli.recover import recover
+from include.cli.run import run
+from include.cli.sandbox import add_sandbox
+from include.cli.status import status
+from include.cli.verify import verify
+from include.version import VERSION
+
+HELP = """Load a Mixpanel project's raw events into Adobe Experience Platform (AEP), one
+day at a time: the same work as the DAGs do, without a scheduler.
+
+The lake is the first of: lake in the pipeline file, --lake, Airflow's variable
+mixpanel_aep_lake, MIXPANEL_AEP_LAKE, the project's folder lake. A connection is
+the first of: AIRFLOW_CONN_<ID> with JSON, --connections, Airflow, and
+airflow_settings.yaml where no Airflow is configured.
+"""
+EPILOG = f"""\b
+Exit codes:
+{help_lines()}
+"""
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"mixpanel-aep {VERSION}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def _group(app: typer.Typer, name: str, text: str) -> typer.Typer:
+    made = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help=text)
+    app.add_typer(made, name=name)
+    return made
+
+
+def make_app() -> typer.Typer:
+    """Return the program with all commands that this installation has."""
+    made = typer.Typer(
+        rich_markup_mode=None,  # plain help: no boxes, no markup
+        pretty_exceptions_enable=False,
+        no_args_is_help=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+        help=HELP,
+        epilog=EPILOG,
+    )
+    made.callback(help=HELP, epilog=EPILOG)(_root)
+    add_command(made, "pipelines", pipelines)
+    add_pipeline_command(made, "check", check)
+    add_pipeline_command(made, "discover", discover)
+    add_pipeline_command(made, "plan", plan)
+    add_pipeline_command(made, "apply", apply)
+    add_pipeline_command(made, "preview", preview)
+    add_pipeline_command(made, "run", run)
+    add_pipeline_command(made, "status", status, lake_last=True)
+    add_pipeline_command(made, "audit", audit)
+    add_pipeline_command(made, "verify", verify)
+    _add_quarantine(made)
+    _add_ledger(made)
+    add_pipeline_command(made, "recover", recover)
+    add_pipeline_command(made, "clean", clean)
+    add_pipeline_command(made, "forget", forget)
+    lake = _group(made, "lake", "The lake as a whole.")
+    add_pipeline_command(lake, "sign", sign)
+    add_command(made, "migrate", migrate)
+    add_sandbox(made)
+    return made
+
+
+def _add_quarantine(app: typer.Typer) -> None:
+    group = _group(app, "quarantine", "Events that were not sent: list, show, load them again.")
+    add_pipeline_command(group, "list", quarantine.list_days)
+    add_pipeline_command(group, "show", quarantine.show)
+    add_pipeline_command(group, "replay", quarantine.replay)
+
+
+def _add_ledger(app: typer.Typer) -> None:
+    group = _group(app, "ledger", "The ledger of a day: show it, adopt a batch, release a batch.")
+    add_pipeline_command(group, "show", ledger.show)
+    add_pipeline_command(group, "adopt", ledger.adopt_batch)
+    add_pipeline_command(group, "release", ledger.release_batch)
+
+
+app = make_app()

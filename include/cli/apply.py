@@ -1,0 +1,30 @@
+"""``apply``: make the changes in AEP that ``plan`` shows."""
+
+from __future__ import annotations
+
+from include.aep.setup import Change, apply_plan, plan_pipeline
+from include.cli.printing import Output
+from include.cli.progress import counting, working
+from include.cli.project import Project
+
+
+def apply(project: Project, out: Output) -> None:
+    """Make in AEP the changes that plan shows.
+
+    Nothing is removed or restricted. Run twice, it changes nothing.
+    """
+    aep, owner = project.aep, project.owner
+    with working("Reading AEP"):
+        found = plan_pipeline(project.pipeline, aep, owner, project.others)
+    with counting("Changing AEP", len(found.changes), "changes") as count:
+
+        def done(change: Change) -> None:
+            count(1)
+            out.say("+", "", change.done)
+
+        made = apply_plan(found, aep, owner, done)
+    out.result(found.to_json() | {"schema": made.schema_id, "dataset": made.dataset_id})
+    for note in found.notes:
+        out.say("!", "", note)
+    if not found.changes:
+        out.title("AEP has everything. Nothing was changed.")

@@ -1,0 +1,130 @@
+"""``audit``: every day from the pipeline's first to the last settled one is accounted for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from include.aep.client import AepClient
+from include.cli.exit_codes import ExitCode
+from include.cli.printing import Output, counted
+from include.cli.progress import working
+from include.cli.project import Project
+from include.errors import DaysMissing
+from include.lake.history import History
+from include.steps.audit import Audit, AuditedDay, Remedy, audit_days
+from include.steps.binding import open_history
+from include.steps.origin import today
+from include.steps.transform import schema_and_mapping
+
+_MOST_LINES = 40
+
+
+def audit(project: Project, out: Output) -> int:
+    """Account for every day since the pipeline's start.
+
+    Each day's ledger is compared with AEP's own list of batches. Days that are
+    missing, and days that were loaded under another filter, mapping, schema or
+    account of time, are listed. It fails as the DAG's audit does: when a day is
+    missing for longer than missing_grace_hours of the pipeline file.
+    """
+    now = project.clock.now()
+    with working("Comparing the ledgers with AEP"):
+        _, found = audited(project)
+    name = project.pipeline.name
+    for span in _spans(found.missing):
+        reason = span.day.reason if span.day.reason != span.day.status.value else ""
+        out.say("no", "missing", f"{span}: {span.day.status.value}{f': {reason}' if reason else ''}")
+        out.say("", "", f"Then: {_remedy(span, name)}")
+    for span in _spans(found.outdated):
+        out.say("!", "outdated", f"{span} was loaded under another {', '.join(span.day.outdated)}")
+        out.say("", "", f"To renew it: mixpanel-aep run {name} {span.words} --replace")
+    for batch in found.undated:
+        out.say("no", "audit", f"AEP calls batch {batch} of this project active, which names no day")
+    problem: DaysMissing | None = None
+    try:
+        found.require_complete(now, project.pipeline.missing_grace_hours)
+    except DaysMissing as error:
+        problem = error
+    counts = ", ".join(f"{count} {each}" for each, count in found.counts.items() if each != "rows")
+    out.title(
+        f"audit: {counted(len(found.days), 'day')}: {counts or 'none has settled yet'}; "
+        f"{counted(found.counts['rows'], 'row')} active in AEP"
+    )
+    out.result(_to_json(found) | {"complete": problem is None, "problem": str(problem or "")})
+    return ExitCode.OK if problem is None else ExitCode.REFUSED
+
+
+def audited(project: Project) -> tuple[History, Audit]:
+    """Return the history of the pipeline's dataset, and what AEP says of its days now."""
+    pipeline, aep = project.pipeline, project.aep
+    opened = open_history(project.lake, pipeline, aep, project.mixpanel_settings.source, all_days=True)
+    current = _current(project, aep, opened.dataset)
+    return opened.history, audit_days(opened.history, pipeline, aep, project.clock.now(), current)
+
+
+def _current(project: Project, aep: AepClient, dataset: Any) -> dict[str, str]:
+    """What shapes a day that would be loaded now."""
+    schema, mapping = schema_and_mapping(project.pipeline, aep, dataset)
+    return today(project.pipeline, mapping.digest, schema.digest)
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Days that follow each other and have the same trouble. ``day``: the first of them."""
+
+    day: AuditedDay
+    last: date
+
+    def __str__(self) -> str:
+        count = (self.last - self.day.day).days + 1
+        return str(self.last) if count == 1 else f"{self.day.day}..{self.last} ({count} days)"
+
+    @property
+    def words(self) -> str:
+        """The days as words of ``mixpanel-aep run``."""
+        return str(self.last) if self.last == self.day.day else f"{self.day.day} {self.last}"
+
+
+def _spans(days: tuple[AuditedDay, ...]) -> list[_Span]:
+    """The newest spans of some days, the newest first."""
+    spans: list[_Span] = []
+    for day in days:
+        before = spans[-1] if spans else None
+        if before is not None and (day.day - before.last).days == 1 and _trouble(day) == _trouble(before.day):
+            spans[-1] = replace(before, last=day.day)
+        else:
+            spans.append(_Span(day, day.day))
+    return spans[::-1][:_MOST_LINES]
+
+
+def _trouble(day: AuditedDay) -> tuple[object, ...]:
+    return day.status, day.reason, day.outdated
+
+
+def _remedy(span: _Span, name: str) -> str:
+    if span.day.remedy is Remedy.RUN:
+        return f"mixpanel-aep run {name} {span.words}"
+    text: str = span.day.remedy.value.replace("PIPELINE", name).replace("DAY", str(span.day.day))
+    return text.replace("run a backfill", f"mixpanel-aep run {name} {span.words}")
+
+
+def _to_json(found: Audit) -> dict[str, Any]:
+    return {
+        "pipeline": found.pipeline,
+        "counts": found.counts,
+        "days": [
+            {
+                "day": day.day,
+                "status": day.status.value,
+                "missing": day.is_missing,
+                "reason": day.reason,
+                "rows": day.rows,
+                "outdated": list(day.outdated),
+                "remedy": day.remedy.value,
+            }
+            for day in found.days
+        ],
+        "undated_batches": list(found.undated),
+    }

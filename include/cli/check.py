@@ -1,0 +1,39 @@
+"""``check``: everything that can be known to be wrong before the first day is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from include.cli.checks import CHECKS
+from include.cli.exit_codes import ExitCode
+from include.cli.printing import Output
+from include.cli.progress import counting
+from include.cli.project import Project
+from include.errors import PipelineError
+from include.http.call import ASKED_BY_A_PERSON
+
+
+def check(project: Project, out: Output) -> int:
+    """Check the pipeline file, its mapping and both connections.
+
+    It also compares the times of live events with time_is. Every check runs, also after one that fails. Nothing is changed.
+    """
+    project = replace(project, patience=ASKED_BY_A_PERSON)
+    pipeline = project.pipeline
+    sentence = f"{pipeline.name}.yaml: {pipeline.mixpanel.timezone}, {pipeline.mixpanel.time_is}"
+    out.say("ok", "pipeline", sentence)
+    results: list[dict[str, Any]] = [{"check": "pipeline", "ok": True, "says": sentence, "hint": ""}]
+    with counting("Checking", len(CHECKS), "checks") as meter:
+        for what, run in CHECKS.items():
+            meter.name(f"Checking {what}")
+            try:
+                result = {"check": what, "ok": True, "says": run(project), "hint": ""}
+            except PipelineError as error:
+                result = {"check": what, "ok": False, "says": error.sentence, "hint": error.hint}
+            out.say("ok" if result["ok"] else "no", what, f"{result['says']} {result['hint']}".strip())
+            results.append(result)
+            meter()
+    is_right = all(result["ok"] for result in results)
+    out.result({"pipeline": pipeline.name, "ok": is_right, "checks": results})
+    return ExitCode.OK if is_right else ExitCode.REFUSED

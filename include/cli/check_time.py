@@ -1,0 +1,58 @@
+"""Whether live events agree with ``time_is`` of the pipeline file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+
+from include.cli.project import Project
+from include.mixpanel.reading import TimeEvidence, require_agreement
+from include.xdm.sift import ENOUGH_EVIDENCE, Sieve
+
+_DAYS = 3
+
+
+def check_time(project: Project) -> str:
+    """Compare the times of live events with their arrival; return what they say.
+
+    Raises:
+        ConfigError: they contradict the pipeline file.
+    """
+    source = project.pipeline.mixpanel
+    evidence, place = _evidence(project)
+    require_agreement(evidence, source, project.pipeline.name)
+    numbers = f"{evidence.utc} of {evidence.rows} live events read as utc, {evidence.project_local} as project_local"
+    lowest = evidence.lowest_hours  # None too where no difference is common
+    hours = f", the lowest common difference is {lowest:g} hours" if lowest is not None else ""
+    verdict = "agrees" if evidence.verdict else "is neither confirmed nor contradicted"
+    return f"time_is: {source.time_is} {verdict} ({place}): {numbers}{hours}"
+
+
+def _evidence(project: Project) -> tuple[TimeEvidence, str]:
+    """What live events of the newest days in the lake say, else a sample of Mixpanel's."""
+    evidence = TimeEvidence(project.pipeline.mixpanel.zone)
+    days = project.exported_days(_DAYS)
+    for day in days:
+        with project.raw_lines(day) as lines:
+            _see(project, evidence, lines)
+    if days:
+        return evidence, f"{days[-1]} to {days[0]} in the lake"
+    first, last = project.newest_days(_DAYS)
+    with project.sample(first, last, ENOUGH_EVIDENCE) as lines:
+        _see(project, evidence, lines)
+    return evidence, f"a sample of {first} to {last}"
+
+
+def _see(project: Project, evidence: TimeEvidence, lines: Iterable[bytes]) -> None:
+    """Sifts lines for their times alone; what belongs to another day is evidence as well."""
+    source = project.pipeline.mixpanel
+    sieve = Sieve(
+        project_id=project.mixpanel_settings.project_id,
+        day=project.pipeline.start_date,
+        wall_clock_zone=None,
+        now_ms=int(project.clock.seconds() * 1000),
+        evidence=evidence,
+        time_in_ms=source.time_in_ms,
+    )
+    for _ in sieve.sift(islice(lines, ENOUGH_EVIDENCE)):
+        pass

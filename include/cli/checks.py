@@ -1,0 +1,190 @@
+"""What can be known to be wrong before the first day is loaded: one function a check, each returns a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from include.aep.profile import dataset_schema, is_enabled
+from include.aep.profile_batches import profile_batches
+from include.aep.setup import Wanted, plan_setup, read_field_group, read_state
+from include.cli.check_time import check_time
+from include.cli.project import Project
+from include.errors import ConfigError, WrongProject
+from include.lake.guard import require_private
+from include.lake.lake import Lake
+from include.lake.lake_id import check_lake_id, read_lake_id
+from include.lake.seal import SEAL_ENVIRONMENT
+from include.mixpanel.event_filter import check_events, check_where
+from include.quality.rows import PROFILE_EVENT_BYTES
+from include.xdm.mapping import bind_for
+from include.xdm.mapping_file import read_mapping_file
+from include.xdm.schema import XdmSchema
+
+
+def _mixpanel(project: Project) -> str:
+    me, source = project.mixpanel.me(), project.pipeline.mixpanel
+    if not me.project_visible:
+        raise WrongProject(
+            f"Mixpanel does not show project {project.mixpanel_settings.project_id} to this account.",
+            "Correct project_id and region of the connection, or give the account a role in the project.",
+        )
+    sentence = f"project {me.project_name!r} in {me.timezone or 'a zone that Mixpanel does not tell'}"
+    if me.timezone in (None, source.timezone):
+        return sentence
+    if source.time_is == "project_local":
+        raise ConfigError(
+            f"Mixpanel says that the project's zone is {me.timezone}, the pipeline file says {source.timezone}.",
+            "Write timezone as Mixpanel shows it.",
+        )
+    return f"{sentence}; the pipeline file says {source.timezone}, which changes nothing where time is UTC"
+
+
+def _events(project: Project) -> str:
+    source, client = project.pipeline.mixpanel, project.mixpanel
+    if not source.events and not source.where:
+        return "all events are exported"
+    last = project.newest_days(1)[1]
+    sentence = "all events"
+    if source.events:
+        found = check_events(client, source, project.pipeline.start_date, last)
+        sentence = f"Mixpanel has {len(found.found)} of {len(source.events)} events"
+        if found.unchecked:
+            sentence += f"; {len(found.unchecked)} were not asked for, to spare the export budget"
+    if source.where:
+        check_where(client, source, last)
+        sentence += "; it accepts where"
+    return sentence
+
+
+def _aep(project: Project) -> str:
+    aep, target = project.aep, project.pipeline.aep
+    if target.field_group is not None:
+        read_field_group(target.field_group)
+    tenant = aep.registry.tenant_id()
+    found = aep.catalog.find_dataset(target.dataset)
+    if found is None:
+        return f"tenant {tenant}; dataset {target.dataset!r} is not there yet, apply makes it"
+    schema = aep.registry.find_schema(target.schema_name)
+    if schema is None or found["schemaRef"]["id"] != schema["$id"]:
+        raise ConfigError(
+            f"Dataset {target.dataset!r} has another schema than {target.schema_name!r}: "
+            f"{found['schemaRef']['id'] or 'none'}.",
+            "Write the dataset's own schema in aep.schema, or name another dataset in aep.dataset.",
+        )
+    return f"tenant {tenant}, dataset {target.dataset!r}"
+
+
+def _owner(project: Project) -> str:
+    name = project.pipeline.aep.dataset
+    dataset = project.aep.catalog.find_dataset(name)
+    if dataset is None:
+        return f"dataset {name!r} is not there yet"
+    project.owner.require(dataset)
+    check_lake_id(project.lake, dataset)
+    project.owner.require_retagging(dataset, project.pipeline.aep.formerly)
+    if (former := project.owner.former(dataset)) is not None:
+        return (
+            f"dataset {name!r} is tagged with pipeline {former}, as aep.formerly says; apply gives it to this pipeline, "
+            "and until then runs replace nothing"
+        )
+    if missing := project.owner.missing(dataset["tags"]):
+        return f"dataset {name!r} is not tagged with {', '.join(missing)} of this pipeline; apply tags it"
+    return f"dataset {name!r} belongs to this pipeline, lake and Mixpanel project"
+
+
+def _setup(project: Project) -> str:
+    wanted = Wanted.of(project.pipeline)
+    missing = plan_setup(read_state(project.aep, wanted), wanted).changes
+    if not missing:
+        return "AEP has everything that the pipeline needs"
+    return f"AEP lacks what {len(missing)} changes make; plan shows them, apply makes them"
+
+
+def _lake(project: Project) -> str:
+    lake = project.lake
+    if not lake.exists:
+        return f"{lake.url} is not there yet; apply makes it. {_signing(lake)}"
+    if lake.root is not None:
+        require_private(lake.root)
+    lake.prove()
+    sentence = f"{lake.url} keeps create-only puts"
+    if lake.on_this_machine:
+        return f"{sentence}; {_signing(lake)}"
+    if lake.open_to_anyone():
+        raise ConfigError(
+            f"Anyone can read the lake {lake.url}, and with it every event, without credentials.",
+            "Block public access of the bucket (docs/security.md says how it has to be).",
+        )
+    return f"{sentence}, and is not publicly readable; {_signing(lake)}"
+
+
+def _signing(lake: Lake) -> str:
+    if lake.seal is not None:
+        read_lake_id(lake)
+        return f"records are signed with the key {next(iter(lake.seal.keys))}"
+    return (
+        f"records are not signed, as {SEAL_ENVIRONMENT} is not set: what else writes there can have rows of its own "
+        "loaded"
+    )
+
+
+def _mapping(project: Project) -> str:
+    pipeline = project.pipeline
+    rows = read_mapping_file(pipeline.mapping)
+    schema = _schema(project)
+    if schema is None:
+        return f"{pipeline.mapping} has {len(rows)} mappings; they are checked once AEP has the schema"
+    schema.require_event()
+    bound = bind_for(pipeline, rows, schema)
+    return f"{pipeline.mapping} fits schema {schema.title!r}: {len(bound.mappings)} fields are filled"
+
+
+def _schema(project: Project) -> XdmSchema | None:
+    """The schema as runs will take it: with what Profile wants, where the dataset is there."""
+    pipeline, aep = project.pipeline, project.aep
+    dataset = aep.catalog.find_dataset(pipeline.aep.dataset)
+    if dataset is not None:
+        return dataset_schema(aep, dataset, profile=pipeline.aep.profile)
+    found = aep.registry.find_schema(pipeline.aep.schema_name)
+    return XdmSchema(aep.registry.resolved_schema(str(found["$id"]))) if found is not None else None
+
+
+def _profile(project: Project) -> str:
+    target = project.pipeline.aep
+    dataset = project.aep.catalog.find_dataset(target.dataset)
+    wants = "has aep.profile: true" if target.profile else "does not have aep.profile: true"
+    if dataset is None:
+        return f"dataset {target.dataset!r} is not there yet, and the pipeline file {wants}"
+    if not is_enabled(dataset["tags"]):
+        more = "; apply enables it" if target.profile else ""
+        return f"dataset {target.dataset!r} is not enabled for Profile, and the pipeline file {wants}{more}"
+    if target.profile is False:
+        raise ConfigError(
+            f"Dataset {target.dataset!r} is enabled for Profile (its tag unifiedProfile), but the pipeline file has "
+            "profile: false.",
+            "Remove aep.profile, or write true; or choose a dataset that is not enabled.",
+        )
+    use = dataset_schema(project.aep, dataset, profile=True).profile
+    primary = (
+        "an identity"
+        if use is None or use.primary is None
+        else f"{'.'.join(use.primary)}, their primary identity"
+    )
+    return (
+        f"dataset {target.dataset!r} is enabled for Profile: events without {primary}, and events above "
+        f"{PROFILE_EVENT_BYTES} bytes, are quarantined; {profile_batches(project.pipeline, project.others, project.aep)}"
+    )
+
+
+CHECKS: Mapping[str, Callable[[Project], str]] = {
+    "Mixpanel": _mixpanel,
+    "events": _events,
+    "AEP": _aep,
+    "owner": _owner,
+    "setup": _setup,
+    "lake": _lake,
+    "mapping": _mapping,
+    "Profile": _profile,
+    "time": check_time,
+}
+"""Every check, by what it is about, in the order in which they run. Each raises a ``PipelineError`` that says what is wrong."""

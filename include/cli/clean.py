@@ -1,0 +1,25 @@
+"""``clean``: remove from the lake what the pipeline's retention does not keep."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from include.cli.printing import Output
+from include.cli.progress import working
+from include.cli.project import Project
+from include.steps.clean import clean as clean_lake
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")]
+
+
+def clean(project: Project, out: Output, *, dry_run: DryRun = False) -> None:
+    """Remove what the retention does not keep in the lake.
+
+    No connection is needed.
+    """
+    with working("Reading the lake"):
+        done = clean_lake(project.lake, project.pipeline, project.clock.now(), dry_run=dry_run)
+    out.say("ok", "would" if dry_run else "clean", str(done))
+    out.result({"pipeline": project.pipeline.name, "dry_run": dry_run, **done.counts})

@@ -1,0 +1,151 @@
+"""How a function becomes a command: common options, the pipeline that it works with, and what an error looks like."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from include.cli.exit_codes import ExitCode, exit_code_of
+from include.cli.options import Connections, Debug, Json, LakeUrl, PipelineName, Pipelines
+from include.cli.printing import Output, say, say_error
+from include.cli.project import Project
+from include.environment import UnknownEnvironment, is_production
+from include.errors import PipelineError, Terminal
+
+Function = Callable[..., int | None]
+_OF_PROJECT = {"pipeline": PipelineName, "connections": Connections, "pipelines": Pipelines, "lake": LakeUrl}
+_DEFECT_HINT = "Run the command again with --debug for the traceback, and report it with the command."
+
+
+def add_pipeline_command(app: typer.Typer, name: str, function: Function, *, lake_last: bool = False) -> None:
+    """Add a command of one pipeline. ``function`` takes a ``Project`` and an ``Output``, and its own parameters.
+
+    ``lake_last``: the line that names the lake comes after all others. It returns the exit code (None: 0). Its help is the docstring, of which the first line is the summary.
+    """
+
+    def command(**given: Any) -> None:
+        out = Output(given.pop("json"))
+        options = {key: given.pop(key) for key in _OF_PROJECT}
+
+        def work() -> int | None:
+            project = Project.of(**options)
+            lake = project.lake_setting
+            named = partial(say, "", "lake", f"{lake.url} (from {lake.origin})", aside=out.json)
+            if not lake_last:
+                named()
+            code = function(project, out, **given)
+            if lake_last:
+                named()
+            return code
+
+        _end(work, out, debug=given.pop("debug"))
+
+    first = _parameter("pipeline", _OF_PROJECT["pipeline"])
+    rest = [_parameter(key, kind) for key, kind in _OF_PROJECT.items() if key != "pipeline"]
+    _register(app, name, function, command, [first], [*rest, _parameter("json", Json)], skip=2)
+
+
+def add_command(app: typer.Typer, name: str, function: Function) -> None:
+    """Add a command without a pipeline. ``function`` takes an ``Output``, and its own parameters."""
+
+    def command(**given: Any) -> None:
+        out = Output(given.pop("json"))
+        debug = given.pop("debug")
+        _end(lambda: function(out, **given), out, debug=debug)
+
+    _register(app, name, function, command, [], [_parameter("json", Json)], skip=1)
+
+
+def _register(
+    app: typer.Typer,
+    name: str,
+    function: Function,
+    command: Callable[..., None],
+    before: list[inspect.Parameter],
+    after: list[inspect.Parameter],
+    *,
+    skip: int,
+) -> None:
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[skip:]
+    keyword = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
+    parameters = [*before, *keyword, *after, _parameter("debug", Debug)]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # typer reads it
+    command.__annotations__ = {}
+    app.command(name, help=_help(function))(command)
+
+
+def _parameter(name: str, kind: Any) -> inspect.Parameter:
+    needed = name == "pipeline"
+    by_factory = name == "pipelines"
+    default = (
+        inspect.Parameter.empty if needed or by_factory else (False if name in ("json", "debug") else None)
+    )
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+
+
+def _help(function: Function) -> str:
+    """The docstring as help: paragraphs, without what is for developers."""
+    text = inspect.getdoc(function) or ""
+    return text.partition("\n\nRaises:")[0].replace("``", "")
+
+
+def _end(work: Callable[[], int | None], out: Output, *, debug: bool) -> None:
+    """Do the work of a command, and end it with its exit code; an error becomes a sentence and a hint.
+
+    Raises:
+        typer.Exit: always.
+    """
+    try:
+        is_production()  # an unknown value of MIXPANEL_AEP_ENV ends every command here
+        code = work() or 0
+    except (PipelineError, UnknownEnvironment) as error:
+        code = _report(error, out, debug=debug)
+    except KeyboardInterrupt:
+        print("Interrupted. What is done stays; the same command continues.", file=sys.stderr)
+        code = ExitCode.INTERRUPTED
+    except (BrokenPipeError, typer.Exit, typer.BadParameter, typer.Abort):
+        raise
+    except Exception as error:  # noqa: BLE001 - a person gets a sentence, and the traceback where they ask for it
+        code = _report_defect(error, out, debug=debug)
+    raise typer.Exit(int(code))
+
+
+def _report(error: PipelineError | UnknownEnvironment, out: Output, *, debug: bool) -> int:
+    if isinstance(error, UnknownEnvironment):
+        sentence, hint, code, is_final = str(error), "", ExitCode.REFUSED, True
+    else:
+        sentence, hint, code = error.sentence, error.hint, exit_code_of(error)
+        is_final = isinstance(error, Terminal)
+    _print_error("Refused" if is_final else "Not done", error, sentence, hint, code, out, debug=debug)
+    return code
+
+
+def _report_defect(error: Exception, out: Output, *, debug: bool) -> int:
+    """Name the class and the place of an error that is not foreseen; its text may hold a value."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    at = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "an unknown place"
+    sentence = f"mixpanel-aep failed on a defect of its own ({type(error).__name__} at {at})."
+    _print_error("Failed", error, sentence, _DEFECT_HINT, ExitCode.DEFECT, out, debug=debug)
+    return ExitCode.DEFECT
+
+
+def _print_error(
+    word: str, error: BaseException, sentence: str, hint: str, code: int, out: Output, *, debug: bool
+) -> None:
+    if debug:
+        traceback.print_exception(error)
+    say_error(f"{word}: {sentence}")
+    if hint:
+        say_error(f"Hint: {hint}")
+    if out.json:
+        told = {"kind": type(error).__name__, "sentence": sentence, "hint": hint, "exit_code": int(code)}
+        out.result({**out.so_far, "error": told})

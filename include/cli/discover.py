@@ -1,0 +1,185 @@
+"""``discover``: which properties the data hold, and fields and mappings for those that have none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from include.aep.setup import field_group as plans
+from include.cli.options import MOST, ShowValues
+from include.cli.printing import Output
+from include.cli.progress import Meter, counting
+from include.cli.project import Project
+from include.errors import ConfigError
+from include.redact import one_line
+from include.xdm import field_names, mapping_file
+from include.xdm.discover import Discovery, Profile
+from include.xdm.field_names import read_names
+from include.xdm.mapping_file import read_mapping_file
+from include.xdm.propose import Proposal, mapped_properties, propose, told
+
+Days = Annotated[
+    int, typer.Option("--days", min=1, max=MOST, help="How many of the newest days in the lake to read.")
+]
+Export = Annotated[bool, typer.Option("--export", help="Read a sample from Mixpanel instead of the lake.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=MOST, help="How many events the sample has.")]
+Write = Annotated[bool, typer.Option("--write", help="Write the mapping, the field group and the names.")]
+
+
+def discover(
+    project: Project,
+    out: Output,
+    *,
+    days: Days = 7,
+    export: Export = False,
+    limit: Limit = 10_000,
+    write: Write = False,
+    show_values: ShowValues = False,
+) -> None:
+    """Propose fields and mappings for unmapped properties.
+
+    It reads the newest exported days in the lake, or a sample from Mixpanel.
+    Nothing is written without --write.
+    """
+    book = read_names(_names_path(project))
+    rows = read_mapping_file(project.pipeline.mapping)
+    found = Discovery()
+    place = _read(project, found, days, limit if export else None)
+    mapped = mapped_properties(rows, book)
+    proposal = propose(found, book, mapped)
+    out.title(
+        f"{found.rows} events of {place}, {len(found.properties)} properties, {found.unreadable} unreadable lines"
+    )
+    examples = "values" if show_values else "shapes"
+    listed = [
+        (one_line(name, 40), *_facts(profile, found.rows, examples), "yes" if name in mapped else "")
+        for name, profile in sorted(found.properties.items())
+    ]
+    out.table("", listed, head=("property", "events", "types", examples, "mapped"))
+    _show(proposal, out)
+    written = _write(project, proposal, rows) if write else []
+    for path in written:
+        out.say("ok", "wrote", f"{path.parent.name}/{path.name}")
+    if proposal.new and not write:
+        out.title("Nothing was written; --write writes the mapping, the field group and the names.")
+    out.result(_to_json(found, proposal, mapped, written, show_values=show_values) | {"place": place})
+
+
+def _read(project: Project, found: Discovery, count: int, sample: int | None) -> str:
+    """Fill a discovery; return where its lines are from. ``sample``: so many events straight from Mixpanel."""
+    if sample is not None:
+        first, last = project.newest_days(count)
+        with project.sample(first, last, sample) as lines, counting("Reading", sample, "events") as meter:
+            found.see(_counted(lines, meter))
+        return f"a sample of {first} to {last}"
+    days = project.exported_days(count)
+    if not days:
+        raise ConfigError(
+            f"The lake has no exported day of pipeline {project.pipeline.name}.", "Use --export for a sample."
+        )
+    total = sum(manifest.rows for day in days if (manifest := project.exported(day)))
+    with counting("Reading", total, "events") as meter:
+        for day in days:
+            with project.raw_lines(day) as lines:
+                found.see(_counted(lines, meter))
+    return f"{days[-1]} to {days[0]}"
+
+
+def _counted(lines: Iterable[bytes], meter: Meter) -> Iterator[bytes]:
+    for line in lines:
+        meter()
+        yield line
+
+
+def _facts(profile: Profile, rows: int, examples: str) -> tuple[str, str, str]:
+    kinds = ", ".join(kind for kind, _ in sorted(profile.kinds.items()))
+    share = f"{profile.kinds.total() / rows:.1%}"
+    shown = profile.values if examples == "values" else profile.shapes
+    return share, kinds, one_line(" | ".join(shown), 60)
+
+
+def _show(proposal: Proposal, out: Output) -> None:
+    out.title(f"{len(proposal.new)} new fields")
+    given = proposal.book.given
+    out.table("+", [(one_line(s), given[s].field, told(given[s].definition)) for s in proposal.new])
+    out.table(
+        "!", [(one_line(source), f"stays {text}") for source, text in sorted(proposal.differing.items())]
+    )
+    if proposal.nameless:
+        out.say(
+            "!",
+            "",
+            f"{proposal.nameless} properties have a name that no mapping can write; they stay unmapped",
+        )
+
+
+def _to_json(
+    found: Discovery,
+    proposal: Proposal,
+    mapped: Collection[str],
+    written: Sequence[Path],
+    *,
+    show_values: bool,
+) -> dict[str, Any]:
+    given = proposal.book.given
+    properties = {
+        name: {
+            "events": profile.kinds.total(),
+            "types": sorted(profile.kinds),
+            "mapped": name in mapped,
+            **({"values": list(profile.values)} if show_values else {"shapes": list(profile.shapes)}),
+        }
+        for name, profile in sorted(found.properties.items())
+    }
+    new = [{"source": s, "field": given[s].field, "type": told(given[s].definition)} for s in proposal.new]
+    return {
+        "events": found.rows,
+        "unreadable_lines": found.unreadable,
+        "properties": properties,
+        "new_fields": new,
+        "differing": dict(proposal.differing),
+        "nameless": proposal.nameless,
+        "written": [f"{path.parent.name}/{path.name}" for path in written],
+    }
+
+
+def _names_path(project: Project) -> Path:
+    return field_names.NAMES / f"{project.pipeline.name}.json"
+
+
+def _write(project: Project, proposal: Proposal, rows: Sequence[dict[str, Any]]) -> list[Path]:
+    """The book first: whatever happens to the others, a field that was given stays given."""
+    pipeline = project.pipeline
+    if pipeline.aep.field_group is None:
+        raise ConfigError(
+            f"Pipeline {pipeline.name} names no field group.", "Write aep.field_group, a file's name."
+        )
+    if not pipeline.mapping.endswith(".json"):
+        raise ConfigError(
+            f"discover writes mappings as JSON, but pipeline {pipeline.name} has {pipeline.mapping}.",
+            "Copy its mappings to a .json file of include/pipelines/mappings and write that in mapping.",
+        )
+    group = plans.read_field_group(pipeline.aep.field_group)
+    names, mapping = _names_path(project), mapping_file.MAPPINGS / pipeline.mapping
+    fields = plans.FIELD_GROUPS / pipeline.aep.field_group
+    names.parent.mkdir(exist_ok=True)
+    names.write_bytes(proposal.book.to_json())
+    fields.write_text(json.dumps(proposal.field_group(group), indent=2) + "\n", encoding="utf-8")
+    mapping.write_text(_with_rows(mapping, proposal, rows), encoding="utf-8")
+    return [names, fields, mapping]
+
+
+def _with_rows(path: Path, proposal: Proposal, rows: Sequence[dict[str, Any]]) -> str:
+    """The mapping file with the rows it lacks at its end, a mapping a line."""
+    data = json.loads(path.read_text(encoding="utf-8-sig"))
+    there = {row["source"] for row in rows}
+    listed = data["mappings"] if isinstance(data, dict) else data
+    listed += [row for row in proposal.rows() if row["source"] not in there]
+    if isinstance(data, list) or set(data) != {"mappings"}:
+        return json.dumps(data, indent=2) + "\n"
+    lines = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in listed)
+    return f'{{\n  "mappings": [\n{lines}\n  ]\n}}\n'

@@ -1,0 +1,53 @@
+"""``lake sign``: what was in the lake before it had a key is listed, once, in a record that the key signs."""
+
+from __future__ import annotations
+
+from include.cli.options import OptionalWhy
+from include.cli.printing import Output
+from include.cli.project import Project
+from include.errors import AmendmentRefused, ConfigError
+from include.lake.inventory import has_inventory, unsigned_records, write_inventory
+from include.lake.keys import HISTORIES, SUPPRESSION
+from include.lake.lake_id import LAKE_ID_KEY
+from include.lake.seal import SEAL_ENVIRONMENT
+from include.steps.recover.person import person
+
+_MOST_NAMED = 20
+
+
+def sign(project: Project, out: Output, *, why: OptionalWhy = None) -> None:
+    """Sign the records from before the lake had a key.
+
+    They are listed once, in a record that the key signs (docs/security.md). A
+    second list needs --why.
+
+    Raises:
+        ConfigError: there is no key.
+        AmendmentRefused: records were listed before, and no reason is given for more of them.
+    """
+    lake = project.lake
+    if lake.seal is None:
+        raise ConfigError(
+            f"{SEAL_ENVIRONMENT} is not set.", "Set it as the workers have it; docs/security.md says how."
+        )
+    found = unsigned_records(lake, (LAKE_ID_KEY, HISTORIES, SUPPRESSION, project.pipeline.name))
+    if not found:
+        out.say("ok", "lake", "every record is signed, or listed as older than the key")
+        out.result({"listed": 0, "inventory": None})
+        return
+    if has_inventory(lake) and not why:
+        for key in list(found)[:_MOST_NAMED]:
+            out.say("!", "unsigned", lake.uri(key))
+        raise AmendmentRefused(
+            f"{len(found)} records are not signed, though records were listed before: somebody wrote them without the key.",
+            "Find out who did. Only if they are right, list them too: mixpanel-aep lake sign "
+            f"{project.pipeline.name} --why TEXT.",
+        )
+    at = project.clock.now().isoformat(timespec="seconds")
+    key = write_inventory(lake, found, at, person(), why or "the lake has a key from now on")
+    out.say(
+        "ok",
+        "lake",
+        f"{len(found)} records from before the key are listed in {key}; nothing else unsigned is believed",
+    )
+    out.result({"listed": len(found), "inventory": key})

@@ -1,0 +1,140 @@
+"""Arguments and options that several commands have, each read and checked in one way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from include.config.loader import pipeline_names, pipelines_folder
+
+MOST = 100_000
+"""The largest number that an option takes."""
+_LONGEST_REASON = 500
+
+
+class DayRange(NamedTuple):
+    """The first and the last day."""
+
+    first: date
+    last: date
+
+
+def parse_day(text: str) -> date:
+    """Read a day such as 2026-07-01.
+
+    Raises:
+        typer.BadParameter: it is not a day of that form.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a day. Write a day like 2026-07-01.") from None
+
+
+def parse_days(text: str) -> DayRange:
+    """Read a day, or a range such as 2026-07-01..2026-07-31.
+
+    Raises:
+        typer.BadParameter: it is neither, or the last day is before the first.
+    """
+    first, dots, last = text.partition("..")
+    days = DayRange(parse_day(first), parse_day(last if dots else first))
+    if days.last < days.first:
+        raise typer.BadParameter(
+            f"{days.last} is before {days.first}. Write the first day first, as in 2026-07-01..2026-07-31."
+        )
+    return days
+
+
+def days_of(given: DayRange | None) -> list[date] | None:
+    """Return every day of a range; None where no range is given."""
+    if given is None:
+        return None
+    return [given.first + timedelta(days=number) for number in range((given.last - given.first).days + 1)]
+
+
+def parse_reason(text: str) -> str:
+    """Read the reason for a change of a record.
+
+    Raises:
+        typer.BadParameter: it is empty, too long, or more than one line.
+    """
+    if not text.strip() or len(text) > _LONGEST_REASON or not text.isprintable():
+        raise typer.BadParameter(f"Write a reason on one line, in at most {_LONGEST_REASON} characters.")
+    return text.strip()
+
+
+def _complete_pipeline(incomplete: str) -> Iterator[str]:
+    yield from (name for name in pipeline_names() if name.startswith(incomplete))
+
+
+PipelineName = Annotated[
+    str,
+    typer.Argument(
+        metavar="PIPELINE",
+        help="The name of a pipeline file, without .yaml.",
+        autocompletion=_complete_pipeline,
+        show_default=False,
+    ),
+]
+Day = Annotated[
+    date, typer.Argument(metavar="DAY", help="A day like 2026-07-01.", parser=parse_day, show_default=False)
+]
+OptionalDay = Annotated[
+    date | None,
+    typer.Argument(metavar="LAST_DAY", help="The last day of a range.", parser=parse_day, show_default=False),
+]
+OptionalDays = Annotated[
+    DayRange | None,
+    typer.Argument(
+        metavar="DAY..DAY",
+        help="A day, or a range like 2026-07-01..2026-07-31.",
+        parser=parse_days,
+        show_default=False,
+    ),
+]
+Why = Annotated[
+    str, typer.Option("--why", metavar="TEXT", help="The reason, kept in the record.", parser=parse_reason)
+]
+OptionalWhy = Annotated[
+    str | None,
+    typer.Option("--why", metavar="TEXT", help="The reason, kept in the records.", parser=parse_reason),
+]
+Batch = Annotated[str, typer.Option("--batch", metavar="ID", help="The batch's id in AEP.")]
+ShowValues = Annotated[
+    bool, typer.Option("--show-values", help="Show values of events. They may be personal data.")
+]
+Connections = Annotated[
+    Path | None,
+    typer.Option(
+        "--connections", metavar="FILE", help="A file with connections, like airflow_settings.yaml."
+    ),
+]
+Pipelines = Annotated[
+    Path,
+    typer.Option(
+        "--pipelines",
+        metavar="FOLDER",
+        help="The folder of the pipeline files.",
+        default_factory=pipelines_folder,
+        show_default="MIXPANEL_AEP_PIPELINES, else include/pipelines",
+    ),
+]
+LakeUrl = Annotated[
+    str | None,
+    typer.Option("--lake", metavar="URL", help="The lake, where the pipeline file does not name one."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+Debug = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        help="Show the traceback of an error.",
+        envvar="MIXPANEL_AEP_DEBUG",
+        show_envvar=True,
+    ),
+]

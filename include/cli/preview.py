@@ -1,0 +1,116 @@
+"""``preview``: events of a day next to the rows that AEP would get, and what would be quarantined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import date
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from include.cli.options import Day
+from include.cli.printing import Output, counted
+from include.cli.progress import working
+from include.cli.project import Project
+from include.redact import one_line
+from include.steps.preview import MOST_EVENTS, Preview, PreviewedEvent, preview_day
+from include.steps.transform import schema_and_mapping
+from include.xdm.language.paths import Path
+from include.xdm.mapping import MappingSet
+
+_LONGEST_VALUE = 300
+
+Rows = Annotated[int, typer.Option("--rows", min=1, max=1000, help="How many events to show.")]
+Events = Annotated[
+    int, typer.Option("--events", min=1, max=MOST_EVENTS, help="How many events of the day to read.")
+]
+
+
+def preview(project: Project, out: Output, *, day: Day, rows: Rows = 5, events: Events = 1000) -> None:
+    """Show events next to the rows that AEP would get.
+
+    Events are shown as Mixpanel sent them. It reads the pipeline file and the mapping as they are now, and the first
+    events of the day: from the lake if the day was exported under the same
+    filter, else from Mixpanel. What would be quarantined is shown with its
+    reasons. Nothing is kept or sent. The events are shown with their values.
+    """
+    with working("Mapping some events"):
+        schema, mapping = schema_and_mapping(project.pipeline, project.aep)
+        source = project.mixpanel_settings.source
+        lines, place = _lines(project, day, events)
+        found = preview_day(project.workspace(day), source, lines, schema, mapping, min(rows, events))
+    _show(found, mapping, place, out)
+    out.result(
+        asdict(found) | {"from": place, "reasons": dict(found.reasons), "pipeline": project.pipeline.name}
+    )
+
+
+def _lines(project: Project, day: date, most: int) -> tuple[list[bytes], str]:
+    """The day's first events, and where they are from."""
+    export = project.exported_as_now(day)
+    if export is not None:
+        with project.lines_of(day, export) as lines:
+            return list(islice(lines, most)), "the lake"
+    with project.sample(day, day, most) as lines:
+        return list(lines), "Mixpanel"
+
+
+def _show(found: Preview, mapping: MappingSet, place: str, out: Output) -> None:
+    shown = {id(event) for event in found.events}
+    more = [event for event in found.quarantined if id(event) not in shown]
+    for number, event in enumerate([*found.events, *more], 1):
+        _show_event(f"Event {number}", event, mapping, out)
+    quarantined = found.read - found.valid - found.duplicates
+    out.title(
+        f"{counted(found.read, 'event')} from {place}: {found.valid:,} would be sent, "
+        f"{counted(found.duplicates, 'duplicate')}, {quarantined:,} would be quarantined"
+    )
+    for reason, count in found.reasons.most_common():
+        out.say("!", "", f"{counted(count, 'event')} would be quarantined: {reason}")
+    for note in found.notes:
+        out.say("!", "", note)
+    if found.refusal:
+        out.say("!", "", f"If the whole day is like these events: {found.refusal}")
+
+
+def _show_event(text: str, event: PreviewedEvent, mapping: MappingSet, out: Output) -> None:
+    out.title(text)
+    for reason in event.reasons:
+        out.say("!", "", f"would be quarantined: {reason}")
+    out.columns(("Mixpanel", "AEP (XDM)"), list(_side_by_side(event, mapping)))
+
+
+def _side_by_side(event: PreviewedEvent, mapping: MappingSet) -> Iterator[tuple[str, str]]:
+    """A property next to each field that is filled from it; then the fields that are made otherwise."""
+    targets: dict[Path, list[Path]] = {("properties", "time"): [("timestamp",)]}
+    for each in mapping.mappings:
+        for source in each.sources:
+            targets.setdefault(source, []).append(each.destination)
+    rows = dict(_leaves(event.row))
+    for path, value in _leaves(event.raw):
+        left = f"{'.'.join(map(str, path[1:] or path))}: {value}" if path else value
+        filled = [at for target in targets.get(path, ()) for at in rows if at[: len(target)] == target]
+        for number, at in enumerate(filled):
+            yield left if not number else "", _line(at, rows.pop(at))
+        if not filled:
+            yield left, ""
+    for at, value in rows.items():
+        yield "", _line(at, value)
+
+
+def _line(path: Path, value: str) -> str:
+    return f"{'.'.join(map(str, path))}: {value}"
+
+
+def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Each value that is not an object, with the way to it."""
+    inner: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else ()
+    if isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
+        inner = enumerate(value)
+    if inner:
+        for key, each in inner:
+            yield from _leaves(each, (*path, key))
+    elif value is not None:
+        yield path, one_line(value if isinstance(value, str) else str(value), _LONGEST_VALUE)

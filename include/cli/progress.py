@@ -1,0 +1,106 @@
+"""Progress with rate and time left, in a terminal, of everything that takes longer than two seconds."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+AFTER_SECONDS = 2.0
+"""What ends sooner shows nothing."""
+
+
+class Meter:
+    """How far a piece of work has come. Without a total it shows a count and a rate, and no time left."""
+
+    def __init__(self, progress: Progress, text: str, unit: str, total: float | None) -> None:
+        self._progress = progress
+        self._task = progress.add_task(text, total=total, unit=unit)
+
+    def __call__(self, more: float = 1) -> None:
+        """Count what is done in addition."""
+        self._progress.update(self._task, advance=more)
+
+    def at(self, done: float, total: float | None = None) -> None:
+        """Set what is done, and of how much."""
+        self._progress.update(self._task, completed=done, total=total)
+
+    def name(self, text: str) -> None:
+        """Set what is being done."""
+        self._progress.update(self._task, description=text)
+
+
+class _RateColumn(ProgressColumn):
+    """``412/5,030 events, 206/s``."""
+
+    def render(self, task: Task) -> Text:
+        unit = task.fields["unit"]
+        if not unit:
+            return Text("")
+        of = f"/{task.total:,.0f}" if task.total is not None else ""
+        rate = f", {_number(task.speed)}/s" if task.speed else ""
+        return Text(f"{task.completed:,.0f}{of} {unit}{rate}")
+
+
+class _TimeColumn(TimeRemainingColumn):
+    """The time left; where that is not known, the time since the work began."""
+
+    def render(self, task: Task) -> Text:
+        if task.total is None or task.time_remaining is None:
+            return Text(str(timedelta(seconds=int(task.elapsed or 0))))
+        return super().render(task) + Text(" left")
+
+
+@contextmanager
+def counting(text: str, total: float | None, unit: str) -> Iterator[Meter]:
+    """Show how far the work inside the block has come; nothing where standard error is not a terminal."""
+    console = Console(stderr=True)
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        *((BarColumn(bar_width=8),) if unit else ()),
+        _RateColumn(),
+        _TimeColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        # What is printed on the way goes above the bar; a standard output that is a file stays one.
+        redirect_stdout=sys.stdout.isatty(),
+    )
+    timer = threading.Timer(AFTER_SECONDS, progress.start)
+    timer.daemon = True
+    meter = Meter(progress, text, unit, total)
+    if console.is_terminal:
+        timer.start()
+    try:
+        yield meter
+    finally:
+        timer.cancel()
+        if timer.is_alive():
+            timer.join()  # it may be starting the bar now
+        progress.stop()
+
+
+@contextmanager
+def working(text: str) -> Iterator[Meter]:
+    """Show that something is going on, of which neither the size nor the rate is known."""
+    with counting(text, None, "") as meter:
+        yield meter
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"

@@ -1,0 +1,131 @@
+"""``quarantine list``, ``show`` and ``replay``: events that were not sent, why, and how they are loaded after all."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+
+from include.board.quarantine import QuarantinedRow, first_rows
+from include.cli.exit_codes import ExitCode
+from include.cli.options import MOST, Day, DayRange, OptionalDay, ShowValues, days_of
+from include.cli.printing import Output
+from include.cli.progress import working
+from include.cli.project import Project
+from include.cli.run_day import days_runner
+from include.errors import ConfigError
+from include.steps.quarantine import QuarantinedDay, quarantined_days
+
+Rows = Annotated[int, typer.Option("--rows", min=1, max=MOST, help="How many events to show.")]
+
+
+def list_days(project: Project, out: Output) -> None:
+    """List the days with quarantined events, and their reasons.
+
+    Only the lake is read. A day that validation refused as a whole is listed,
+    too.
+    """
+    with working("Reading the quarantine"):
+        days = quarantined_days(project.lake, project.pipeline.name)
+    rows = [
+        (str(day.day) if not number else "", f"{count:,}", reason)
+        for day in days
+        for number, (reason, count) in enumerate(day.reasons.most_common())
+    ]
+    out.table("", rows, head=("day", "events", "reason"))
+    total = sum(day.events for day in days)
+    out.title(f"{total:,} events of {len(days)} days are in quarantine")
+    out.result({"pipeline": project.pipeline.name, "events": total, "days": [_to_json(day) for day in days]})
+
+
+def show(project: Project, out: Output, *, day: Day, rows: Rows = 5, show_values: ShowValues = False) -> None:
+    """Show the quarantined events of a day with their reasons.
+
+    Values are hidden, because they may be personal data: --show-values shows
+    them.
+    """
+    found = _day(project, day)
+    keys = [file.key for file in found.files] if found else []
+    events = first_rows(project.lake, keys, rows, show_values=show_values)
+    for number, event in enumerate(events, 1):
+        out.title(f"Event {number}, refused by {event.step}")
+        for reason in event.reasons:
+            out.say("!", "", reason)
+        out.table("", event.fields)
+    total = found.events if found else 0
+    out.title(f"{day}: {total:,} events are in quarantine" + (f", {len(events)} are shown" if total else ""))
+    if events and not show_values:
+        out.say("", "", "Values are hidden; --show-values shows them.")
+    out.result(
+        {
+            "pipeline": project.pipeline.name,
+            "day": day,
+            "in_quarantine": total,
+            "events": list(map(_event, events)),
+        }
+    )
+
+
+def replay(project: Project, out: Output, *, day: Day, last: OptionalDay = None) -> int:
+    """Run days again so that quarantined events are loaded.
+
+    Correct the mapping, the schema or the pipeline's quality limits first. The
+    days are mapped and validated again from the exports in the lake, and rows
+    that are valid now are added to what is active. The exit code is 1 while
+    events of these days remain in quarantine.
+    """
+    days = _range(day, last)
+    before = {each: _count(project, each) for each in days}
+    results: list[dict[str, Any]] = []
+    out.so_far = {"pipeline": project.pipeline.name, "days": results}
+    with days_runner(project, out, len(days)) as runner:
+        for each in days:
+            done = runner.run(each)
+            left = _count(project, each)
+            results.append({**done, "quarantined_before": before[each], "quarantined_now": left})
+            _report(each, before[each], left, out)
+    out.result(out.so_far)
+    return ExitCode.REFUSED if any(result["quarantined_now"] for result in results) else ExitCode.OK
+
+
+def _report(day: date, before: int, left: int, out: Output) -> None:
+    if not before:
+        out.say("ok", "replay", f"{day}: no event was in quarantine")
+    elif not left:
+        out.say("ok", "replay", f"{day}: none of {before:,} events is in quarantine any more")
+    elif left < before:
+        out.say("!", "replay", f"{day}: {left:,} of {before:,} events are still in quarantine")
+    else:
+        out.say(
+            "no",
+            "replay",
+            f"{day}: {left:,} events are in quarantine, as before. Correct the mapping, the schema or quality of the "
+            "pipeline file, and compare with mixpanel-aep preview",
+        )
+
+
+def _range(first: date, last: date | None) -> list[date]:
+    if last is not None and last < first:
+        raise ConfigError(
+            f"A replay cannot end ({last}) before it begins ({first}).", "Write the first day first."
+        )
+    return days_of(DayRange(first, last or first)) or []
+
+
+def _day(project: Project, day: date) -> QuarantinedDay | None:
+    with working("Reading the quarantine"):
+        return next(iter(quarantined_days(project.lake, project.pipeline.name, day)), None)
+
+
+def _count(project: Project, day: date) -> int:
+    found = _day(project, day)
+    return found.events if found else 0
+
+
+def _event(row: QuarantinedRow) -> dict[str, Any]:
+    return {"step": row.step, "reasons": list(row.reasons), "fields": dict(row.fields)}
+
+
+def _to_json(day: QuarantinedDay) -> dict[str, Any]:
+    return {"day": day.day, "events": day.events, "reasons": dict(day.reasons.most_common())}

@@ -1,0 +1,70 @@
+"""``recover``: the ledgers of a lost lake, rebuilt from AEP."""
+
+from __future__ import annotations
+
+from include.cli.exit_codes import ExitCode
+from include.cli.options import OptionalDays, OptionalWhy, days_of
+from include.cli.printing import Output
+from include.cli.progress import counting
+from include.cli.project import Project
+from include.steps.binding import open_history
+from include.steps.recover import Recovery
+from include.steps.recover import recover as recover_days
+
+
+def recover(project: Project, out: Output, *, days: OptionalDays = None, why: OptionalWhy = None) -> int:
+    """Rebuild a lost lake's ledgers from AEP.
+
+    AEP's active batches of this project are what was loaded; runs that follow
+    load only what is missing. Without days: all days. Nothing in AEP is changed
+    but the dataset's tag with the id of the lake.
+    """
+    pipeline, aep = project.pipeline, project.aep
+    source = project.mixpanel_settings.source
+    opened = open_history(project.lake, pipeline, aep, source, all_days=True, any_lake=True)
+    more = {"why": why} if why else {}
+    with (
+        aep.lake_reader(pipeline.verify.reader) as reader,
+        counting("Recovering", None, "days") as meter,
+    ):
+        found = recover_days(
+            opened.history,
+            opened.dataset,
+            reader,
+            aep,
+            pipeline,
+            days_of(days),
+            project.clock,
+            on_progress=meter.at,
+            **more,
+        )
+    _report(found, pipeline.name, out)
+    out.result(
+        {
+            "pipeline": pipeline.name,
+            "written": {str(day): batches for day, batches in found.written.items()},
+            "ended": {str(day): batches for day, batches in found.ended.items()},
+            "refused": {str(day): reason for day, reason in found.refused.items()},
+            "known": found.known,
+            "tagged": found.tagged,
+        }
+    )
+    return ExitCode.REFUSED if found.refused else ExitCode.OK
+
+
+def _report(found: Recovery, name: str, out: Output) -> None:
+    for day, batches in sorted(found.written.items()):
+        out.say("ok", "recover", f"{day}: {', '.join(batches)} known again")
+    for day, batches in sorted(found.ended.items()):
+        out.say("ok", "recover", f"{day}: {', '.join(batches)} gone in AEP, and so in the ledger")
+    for day, reason in sorted(found.refused.items()):
+        out.say("no", "recover", f"{day}: {reason}")
+    if found.tagged:
+        out.say("ok", "recover", "the dataset has the id of this lake now")
+    if not (found.written or found.ended or found.refused or found.known):
+        out.title("recover: AEP holds no batches of this pipeline for these days")
+        return
+    out.title(
+        f"recover: {len(found.written)} days written, {len(found.known)} known already, "
+        f"{len(found.refused)} refused; then run mixpanel-aep verify {name}"
+    )

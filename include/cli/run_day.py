@@ -1,0 +1,159 @@
+"""The five steps of a day, with a line and a measure of progress for each; it waits for AEP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from include.cli.printing import Output
+from include.cli.progress import Meter, counting
+from include.cli.project import Project
+from include.errors import BatchStuck
+from include.lake.manifest import Manifest
+from include.mixpanel.client import MixpanelClient
+from include.mixpanel.export import ExportStream
+from include.mixpanel.time import settled_at
+from include.steps.ingest import Ingested
+from include.steps.run_day import DayRun
+from include.steps.transform.dropped import dropped_sentences
+
+STEPS = ("export", "transform", "validate", "stage", "ingest")
+_POLL_SECONDS = 5.0
+_WATCH_SECONDS = 6 * 3600
+_SAY_SECONDS = 60.0
+_LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class DaysRunner:
+    """Runs days of a project. ``again`` and ``replace`` are the options of ``mixpanel-aep run``."""
+
+    project: Project
+    out: Output
+    meter: Meter
+    again: bool = False
+    replace: bool = False
+
+    def run(self, day: date) -> dict[str, Any]:
+        """Run the five steps of a day; return what each of them counted, and the batches that are active."""
+        project, out = self.project, self.out
+        place = project.workspace(day)  # refuses a day that is not the pipeline's
+        self._warn_if_not_settled(day)
+        name, made = f"cli/{day}", dict[str, dict[str, int]]()
+
+        def on_step(manifest: Manifest) -> None:
+            made[manifest.step] = manifest.counts
+            report(day, manifest, out)
+            self.meter()
+            following = STEPS[STEPS.index(manifest.step) + 1]
+            self.meter.name(f"{day} {following}: {manifest.rows:,} events")
+
+        steps = DayRun(
+            place,
+            project.mixpanel_settings.source,
+            _WatchedExporter(project.mixpanel, self.meter, f"{day} export"),
+            project.aep,
+            name,
+            refresh=f"{name}/{project.clock.now().isoformat()}" if self.again else None,
+            replace=self.replace,
+            on_step=on_step,
+        )
+        self.meter.name(f"{day} export")
+        done = wait_for_aep(project, steps, steps.to_staged(), out)
+        self.meter()
+        batches, added = ", ".join(done.batches) or "no batch", 0 if done.again else done.loaded
+        out.say("ok", "ingest", f"{day}: {done.active} rows are active in {batches}; this run added {added}")
+        if done.refused:
+            text = f"{day}: AEP refused {done.refused} rows; they are in quarantine, each with a reason"
+            out.say("!", "ingest", text)
+        for listed in done.listed:
+            out.say("!", "ingest", f"{day}: AEP lists errors on {listed}")
+        loaded = {"active": done.active, "added": added, "refused": done.refused, "batches": list(done.batches)}
+        return {"day": day, **made, **loaded}
+
+    def _warn_if_not_settled(self, day: date) -> None:
+        pipeline = self.project.pipeline
+        settled = settled_at(day, pipeline.mixpanel, pipeline.settle_hours)
+        if self.project.clock.now() < settled:
+            self.out.say(
+                "!",
+                "run",
+                f"{day} settles at {settled:%Y-%m-%d %H:%M} UTC: what Mixpanel receives until then may be missing; the "
+                "first run after that exports the day again",
+            )
+
+
+@contextmanager
+def days_runner(
+    project: Project, out: Output, days: int, *, again: bool = False, replace: bool = False
+) -> Iterator[DaysRunner]:
+    """Run ``days`` days inside the block, with one measure of progress for all of them."""
+    with counting("Starting", days * len(STEPS), "steps") as meter:
+        yield DaysRunner(project, out, meter, again, replace)
+
+
+def report(day: date, manifest: Manifest, out: Output) -> None:
+    """Print what a step counted."""
+    counts = ", ".join(f"{count} {name}" for name, count in manifest.counts.items() if count)
+    out.say("ok", manifest.step, f"{day}: {counts or 'nothing'}")
+    for sentence in dropped_sentences(manifest):
+        out.say("!", "", sentence)
+
+
+def wait_for_aep(project: Project, steps: DayRun, staged: Manifest, out: Output) -> Ingested:
+    """Load staged rows and poll until AEP has finished; say every minute what AEP says of the batch.
+
+    Raises:
+        BatchStuck: it has not finished after six hours.
+    """
+    clock = project.clock
+    deadline, said = clock.seconds() + _WATCH_SECONDS, clock.seconds()
+    while True:
+        result = steps.ingest(staged)
+        if isinstance(result, Ingested):
+            return result
+        if clock.seconds() > deadline:
+            raise BatchStuck(
+                f"AEP has not finished batch {result.batch_id} of partition {staged.partition} in six hours.",
+                "It may still become active. See what AEP says about it, then run the day again.",
+            )
+        if clock.seconds() - said >= _SAY_SECONDS:
+            found, said = steps.aep.batches.find(result.batch_id), clock.seconds()
+            says = f"is {found.status!r}" if found is not None else "is not listed"
+            out.say("", "ingest", f"waiting for AEP: batch {result.batch_id} {says}")
+        clock.sleep(_POLL_SECONDS)
+
+
+@dataclass(frozen=True)
+class _WatchedExporter:
+    """A Mixpanel client that shows how much of an export has arrived: a large day takes minutes."""
+
+    client: MixpanelClient
+    meter: Meter
+    text: str
+
+    @contextmanager
+    def export(
+        self, from_date: date, to_date: date, *, events: tuple[str, ...], where: str | None, time_in_ms: bool
+    ) -> Iterator[ExportStream]:
+        done = threading.Event()
+        with self.client.export(
+            from_date, to_date, events=events, where=where, time_in_ms=time_in_ms
+        ) as stream:
+            watcher = threading.Thread(target=self._watch, args=(stream, done), daemon=True)
+            watcher.start()
+            try:
+                yield stream
+            finally:
+                done.set()
+                watcher.join()
+
+    def _watch(self, stream: ExportStream, done: threading.Event) -> None:
+        seconds = 0.0
+        while not done.wait(_LOOK_SECONDS):
+            seconds += _LOOK_SECONDS
+            self.meter.name(f"{self.text}: {stream.lines / seconds:,.0f} events/s")

@@ -1,0 +1,134 @@
+"""``status``: the state of every day in the terminal, as the board in Airflow shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Annotated, Any
+
+import typer
+
+from include.board.days import Day, State, all_days, gaps
+from include.board.index import make_board_index
+from include.board.sentences import advice, day_name, outcome
+from include.board.source import PipelineFacts
+from include.cli.audit import audited
+from include.cli.printing import Output
+from include.cli.progress import working
+from include.cli.project import Project
+
+_MARKS = {
+    State.ACTIVE: ("a", "green"),
+    State.QUARANTINE: ("q", "yellow"),
+    State.EMPTY: ("e", "green"),
+    State.RUNNING: ("r", "cyan"),
+    State.UNREAD: ("u", "cyan"),
+    State.NOT_DUE: ("-", "dim"),
+    State.LATE: ("L", "bold yellow"),
+    State.FAILED: ("F", "bold red"),
+    State.MISSING: ("M", "bold red"),
+    State.NEVER_RUN: ("N", "bold red"),
+}
+"""A letter and a style for each state; days that are not complete have a capital."""
+_MOST_GAPS = 12
+_NUMBERS = "1   5    10   15   20   25   30"
+
+Months = Annotated[int, typer.Option("--months", min=1, max=1200, help="How many months to show.")]
+
+
+def status(project: Project, out: Output, *, months: Months = 12) -> None:
+    """Show the state of every day: yesterday first, then a calendar.
+
+    The ledgers are compared with AEP's own list of batches now. A day that is
+    not complete has a capital letter, and its cause is listed below. The exit
+    code is 0 also where days are missing: audit is the command that fails then.
+    """
+    now, pipeline = project.clock.now(), project.pipeline
+    with working("Reading the ledgers and AEP"):
+        history, audit = audited(project)
+        index = make_board_index(history, pipeline.name, audit, now)
+    known = {date.fromisoformat(day): facts for day, facts in index.days.items()}
+    facts = PipelineFacts(history.target, index, known, index.properties)
+    days = all_days(pipeline, facts, {}, now)
+    yesterday = now.astimezone(pipeline.mixpanel.day_zone).date() - timedelta(days=1)
+    headline = "No day of this pipeline is over yet."
+    if days:
+        named = day_name(pipeline, days[0].day, days[0].day, yesterday)
+        headline = f"{named}: {outcome(days[0])}"
+    out.title(headline)
+    if days:
+        _say_advice(days[0], pipeline.name, out)
+        _show_calendar(days, months, out)
+        _show_gaps(days, pipeline.name, out)
+    out.result({"pipeline": pipeline.name, "headline": headline, "days": [_to_json(day) for day in days]})
+
+
+def _say_advice(day: Day, name: str, out: Output) -> None:
+    found = advice(day)
+    if found.why:
+        out.say("!" if found.who != "Nobody" else "", "why", found.why)
+    if found.what:
+        out.say("", "do", f"{found.who}: {_command(found.what, found.form, name, day.day, day.day)}")
+
+
+def _command(text: str, form: str, name: str, first: date, last: date) -> str:
+    """What to do, with the command that does it where the board has a form."""
+    days = str(first) if first == last else f"{first} {last}"
+    if form in ("run", "backfill"):
+        return f"mixpanel-aep run {name} {days}"
+    if form == "replace":
+        return f"mixpanel-aep run {name} {days} --replace"
+    return text.replace("PIPELINE", name).replace("DAY", str(first))
+
+
+def _show_calendar(days: Sequence[Day], most: int, out: Output) -> None:
+    """A line a month, newest first, a letter a day."""
+    out.styled([("", f"\n{'':<9}{_NUMBERS}")])
+    by_month = [(month, list(group)) for month, group in groupby(days, key=lambda day: f"{day.day:%Y-%m}")]
+    for month, group in by_month[:most]:
+        found = {day.day.day: day for day in group}
+        cells = [_MARKS[found[n].state][::-1] if n in found else ("", " ") for n in range(1, 32)]
+        complete = sum(day.facts is not None and _MARKS[day.state][0].islower() for day in group)
+        rows = sum(day.facts.counts.active for day in group if day.facts)
+        out.styled(
+            [("", f"{month:<9}"), *cells, ("", f"  {complete:>2} of {len(group):>2} days, {rows:,} rows")]
+        )
+    if len(by_month) > most:
+        out.styled([("", f"and {len(by_month) - most} months before: --months {len(by_month)}")])
+    used = {day.state for day in days}
+    legend = [
+        (style, f"{letter} {state.value}") for state, (letter, style) in _MARKS.items() if state in used
+    ]
+    out.styled([("", f"{'':<9}"), *(part for each in legend for part in (each, ("", "   ")))])
+
+
+def _show_gaps(days: Sequence[Day], name: str, out: Output) -> None:
+    by_day = {day.day: day for day in days}
+    found = gaps(days)
+    if found:
+        out.styled([("", "")])
+    for first, last, state in found[:_MOST_GAPS]:
+        told = advice(by_day[last])
+        span = str(first) if first == last else f"{first}..{last}"
+        out.say("no", state.value, f"{span}: {told.why}")
+        if told.what:
+            out.say("", "", f"{told.who}: {_command(told.what, told.form, name, first, last)}")
+    if len(found) > _MOST_GAPS:
+        out.say("no", "", f"and {len(found) - _MOST_GAPS} more gaps: mixpanel-aep audit {name}")
+
+
+def _to_json(day: Day) -> dict[str, Any]:
+    counts, told = (day.facts.counts if day.facts else None), advice(day)
+    return {
+        "day": day.day,
+        "state": day.state.value,
+        "exported": counts.exported if counts else 0,
+        "duplicates": counts.duplicates if counts else 0,
+        "quarantined": counts.quarantined if counts else 0,
+        "active": counts.active if counts else 0,
+        "batches": [batch.id for batch in day.facts.batches] if day.facts else [],
+        "why": told.why,
+        "who": told.who,
+        "what": told.what,
+    }

@@ -1,0 +1,76 @@
+"""``verify``: AEP's data lake compared with the ledgers, as sets of ``_id``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from include.cli.exit_codes import ExitCode
+from include.cli.options import OptionalDays, days_of
+from include.cli.printing import Output
+from include.cli.progress import counting
+from include.cli.project import Project
+from include.errors import VerificationFailed
+from include.steps.binding import open_history
+from include.steps.verify import Verification
+from include.steps.verify import verify as verify_days
+
+
+def verify(project: Project, out: Output, *, days: OptionalDays = None) -> int:
+    """Compare the rows in AEP with the ledgers, by _id.
+
+    Rows may be lost, duplicate, or phantom (not known to the ledger). Without
+    days, they are chosen as the weekly task chooses them.
+    """
+    pipeline, aep = project.pipeline, project.aep
+    opened = open_history(project.lake, pipeline, aep, project.mixpanel_settings.source, all_days=True)
+    chosen = days_of(days)
+    with (
+        aep.lake_reader(pipeline.verify.reader) as reader,
+        counting("Comparing", None, "days") as meter,
+    ):
+        found = verify_days(
+            opened.history,
+            opened.dataset,
+            reader,
+            aep,
+            pipeline,
+            chosen,
+            project.clock,
+            budget_seconds=None if chosen else pipeline.verify.budget_seconds,
+            on_progress=meter.at,
+        )
+    _report(found, out)
+    out.result(_to_json(found))
+    if found.is_verified and not found.differing:
+        return ExitCode.OK
+    return ExitCode.TRY_AGAIN if found.is_busy and not found.differing else ExitCode.REFUSED
+
+
+def _report(found: Verification, out: Output) -> None:
+    for result in found.differing:
+        out.say("no", "verify", str(result))
+    try:
+        found.require_equal()
+    except VerificationFailed as error:
+        out.say("!", "verify", error.hint)
+    if found.postponed:
+        out.say("!", "verify", f"runs are loading {', '.join(map(str, found.postponed))}: not compared")
+    if found.left and found.is_verified:
+        reason = found.reason or "the budget is spent"
+        out.say("!", "verify", f"{found.left} days are left for the next time: {reason}")
+    if found.others:
+        out.say("", "verify", f"{found.others} rows of other producers were left out")
+    out.title(str(found))
+
+
+def _to_json(found: Verification) -> dict[str, Any]:
+    return {
+        "pipeline": found.pipeline,
+        "verified": found.is_verified,
+        "counts": found.counts,
+        "days": [asdict(day) | {"equal": day.is_equal} for day in found.days],
+        "postponed": list(found.postponed),
+        "left": found.left,
+        "reason": found.reason,
+    }

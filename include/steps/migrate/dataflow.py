@@ -1,0 +1,166 @@
+"""A dataflow of Adobe's Mixpanel source as AEP shows it, read into the few facts that a migration needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from include.aep.client import AepClient
+from include.aep.http import items
+from include.errors import ConfigError
+from include.xdm.mapping_file import current_row
+
+_UNITS_MS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000, "week": 604_800_000}
+_SECONDS_BELOW = 100_000_000_000
+"""An epoch time below it is in seconds: documents and samples have both (EP:sources/tutorials/api/create-flow-runs.md)."""
+_REGIONS = {"data-eu.mixpanel.com": "eu", "data-in.mixpanel.com": "in"}
+_UNREADABLE = "Is it a dataflow of Adobe's Mixpanel source? mixpanel-aep migrate without an id lists those."
+
+
+@dataclass(frozen=True)
+class FlowRun:
+    """One run. ``window``: the span of time that it read, in epoch milliseconds, its end exclusive."""
+
+    id: str
+    status: str
+    window: tuple[int, int] | None
+    batches: tuple[str, ...] = ()
+    rows: int = 0
+    failed_rows: int = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has succeeded; partly succeeded counts, too."""
+        return self.status in ("success", "partialSuccess")
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it may still load what is in its window."""
+        return not self.is_done and self.status != "failed"
+
+
+@dataclass(frozen=True)
+class Dataflow:
+    """``period_ms``: None where it runs once. ``rows``: the mappings of its mapping set."""
+
+    id: str
+    name: str
+    state: str
+    project_id: str
+    timezone: str
+    region: str
+    dataset_id: str
+    start_ms: int
+    period_ms: int | None
+    frequency: str
+    partial_percent: float | None
+    rows: tuple[dict[str, Any], ...]
+    runs: tuple[FlowRun, ...]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether further runs will come."""
+        return self.state == "enabled" and self.period_ms is not None
+
+
+def read_dataflow(aep: AepClient, flow_id: str) -> Dataflow:
+    """Read a dataflow with its connections, its mapping set and its runs; nothing is changed.
+
+    Raises:
+        NotFound: there is no dataflow of this id.
+        ConfigError: it is not a dataflow of Adobe's Mixpanel source, or a draft.
+    """
+    flow = aep.flows.dataflow(flow_id)
+    source = aep.flows.source_connection(_only(flow, "sourceConnectionIds"))
+    target = aep.flows.target_connection(_only(flow, "targetConnectionIds"))
+    base = aep.flows.base_connection(str(source.get("baseConnectionId") or ""))
+    params, schedule = _object(source, "params"), _object(flow, "scheduleParams")
+    options = flow.get("options") if isinstance(flow.get("options"), dict) else {}
+    percent = options.get("partialIngestionPercent") if isinstance(options, dict) else None
+    if not params.get("projectId") or not params.get("timezone"):
+        raise ConfigError(f"Dataflow {flow_id} does not read a Mixpanel project.", _UNREADABLE)
+    return Dataflow(
+        id=flow_id,
+        name=str(flow.get("name", "")),
+        state=str(flow.get("state", "")),
+        project_id=str(params["projectId"]),
+        timezone=str(params["timezone"]),
+        region=_region(base),
+        dataset_id=str(_object(target, "params").get("dataSetId", "")),
+        start_ms=_epoch_ms(schedule.get("startTime")),
+        period_ms=_period_ms(schedule),
+        frequency=_frequency(schedule),
+        partial_percent=float(percent) if isinstance(percent, int | float) else None,
+        rows=tuple(_mapping_rows(aep, flow)),
+        runs=tuple(sorted(map(_run, aep.flows.runs(flow_id)), key=lambda run: run.window or (0, 0))),
+    )
+
+
+def _only(flow: Mapping[str, Any], name: str) -> str:
+    found = flow.get(name)
+    if not isinstance(found, list) or len(found) != 1:
+        raise ConfigError(
+            f"Dataflow {flow.get('id')} does not have one of {name}; it may be a draft.", _UNREADABLE
+        )
+    return str(found[0])
+
+
+def _object(entity: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = entity.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _region(base: Mapping[str, Any]) -> str:
+    """Only the beta's base connections name a host; today's always read the US residency."""
+    host = str(_object(_object(base, "auth"), "params").get("host", ""))
+    return _REGIONS.get(host.removeprefix("https://").strip("/").lower(), "us")
+
+
+def _mapping_rows(aep: AepClient, flow: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    steps = [step for step in items(flow.get("transformations")) if step.get("name") == "Mapping"]
+    for step in steps:
+        params = _object(step, "params")
+        version = params.get("mappingVersion")
+        found = aep.flows.mapping_set(
+            str(params.get("mappingId", "")), str(version) if version is not None else None
+        )
+        yield from (current_row(row) for row in items(found.get("mappings")))
+
+
+def _run(body: Mapping[str, Any]) -> FlowRun:
+    metrics = _object(body, "metrics")
+    window, batches = None, list[str]()
+    for activity in items(body.get("activities")):
+        extensions = _object(_object(activity, "durationSummary"), "extensions")
+        if "windowStart" in extensions and "windowEnd" in extensions:
+            window = _epoch_ms(extensions["windowStart"]), _epoch_ms(extensions["windowEnd"])
+        for info in items(activity.get("targetInfo")):
+            reference = _object(info, "reference")
+            if reference.get("type") == "Batch":
+                batches += map(str, reference.get("ids") or ())
+    records = _object(metrics, "recordSummary")
+    return FlowRun(
+        id=str(body.get("id", "")),
+        status=str(_object(metrics, "statusSummary").get("status", "")),
+        window=window,
+        batches=tuple(batches),
+        rows=int(records.get("outputRecordCount") or 0),
+        failed_rows=int(records.get("failedRecordCount") or 0),
+    )
+
+
+def _epoch_ms(value: Any) -> int:
+    number = int(value) if str(value).strip().isdecimal() else 0
+    return number * 1000 if number < _SECONDS_BELOW else number
+
+
+def _period_ms(schedule: Mapping[str, Any]) -> int | None:
+    unit = _UNITS_MS.get(str(schedule.get("frequency")).lower())
+    interval = str(schedule.get("interval", "")).strip()
+    return unit * int(interval) if unit is not None and interval.isdecimal() and int(interval) else None
+
+
+def _frequency(schedule: Mapping[str, Any]) -> str:
+    unit = str(schedule.get("frequency")).lower()
+    return "once" if _period_ms(schedule) is None else f"every {schedule['interval']} {unit}s"

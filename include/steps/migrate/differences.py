@@ -1,0 +1,138 @@
+"""What will be different from the dataflow, and what a person has to decide. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from include.config.model import Pipeline
+from include.steps.migrate.dataflow import Dataflow
+from include.steps.migrate.files import BUILT
+from include.steps.migrate.switch import Switch
+from include.xdm.built import BuiltRules, require_same
+from include.xdm.language.tree import LanguageError
+
+Kind = Literal["better", "different", "decide"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """``better``: nothing to do; ``different``: readers of the data may notice it; ``decide``: a person has to act."""
+
+    kind: Kind
+    about: str
+    sentence: str
+
+
+def find_differences(
+    flow: Dataflow,
+    pipeline: Pipeline,
+    switch: Switch,
+    *,
+    identities_found: bool,
+    mapping_fault: str,
+) -> list[Difference]:
+    """Return the differences, what a person has to decide first."""
+    found = [
+        *_decisions(flow, pipeline, switch, identities_found=identities_found, mapping_fault=mapping_fault),
+        *_built(flow, pipeline),
+        *_always(flow, pipeline, switch),
+    ]
+    order = ("decide", "different", "better")
+    return sorted(found, key=lambda each: order.index(each.kind))
+
+
+def _decisions(
+    flow: Dataflow, pipeline: Pipeline, switch: Switch, *, identities_found: bool, mapping_fault: str
+) -> Iterator[Difference]:
+    source = pipeline.mixpanel
+    yield Difference(
+        "decide",
+        "connection",
+        f"Create connection {source.conn_id} with the service account: AEP does not show its secret. Extra: project_id "
+        f"{flow.project_id}, region {flow.region}.",
+    )
+    yield Difference(
+        "decide",
+        "time",
+        f"time_is is {source.time_is}. Projects from before 1 January 2023 need project_local (--time-is). mixpanel-aep "
+        f"check {pipeline.name} compares it with live events.",
+    )
+    if mapping_fault:
+        yield Difference("decide", "mapping", f"Correct the mapping before apply: {mapping_fault}")
+    if not identities_found:
+        name, code = next(iter(pipeline.namespaces.items()))
+        yield Difference(
+            "decide",
+            "identities",
+            f"The dataflow has no identity. The pipeline file has {name} as namespace {code}; correct it before apply: "
+            "a namespace cannot be deleted.",
+        )
+    if switch.gaps:
+        days = ", ".join(map(str, switch.gaps[:5])) + (" and more" if len(switch.gaps) > 5 else "")
+        yield Difference(
+            "decide",
+            "failed runs",
+            f"Runs of the dataflow have failed, and no later run covers their time: {days} may lack events. The pipeline "
+            "does not load days before its start_date.",
+        )
+
+
+def _built(flow: Dataflow, pipeline: Pipeline) -> Iterator[Difference]:
+    """``_id`` and ``timestamp``, which the pipeline builds itself."""
+    source = pipeline.mixpanel
+    rules = BuiltRules({}, source.time_is == "project_local", source.time_in_ms)
+    rows = {str(row["destination"]): row for row in flow.rows if row.get("destination") in BUILT}
+    for name in BUILT:
+        why = _why_differs(rows.get(name), name, rules)
+        if why:
+            yield Difference("different", name, why)
+        else:
+            yield Difference("better", name, f"{name} is built by the pipeline, of the same values.")
+
+
+def _why_differs(row: Mapping[str, Any] | None, name: str, rules: BuiltRules) -> str:
+    if row is None:
+        return f"The dataflow does not map {name}; the pipeline builds it."
+    try:
+        require_same(row, name, rules)
+    except LanguageError as difference:
+        why = str(difference).removesuffix("; remove it").partition("this mapping differs: ")
+        return f"The mapping of {name} is left out: {why[2] or why[0]}."
+    return ""
+
+
+def _always(flow: Dataflow, pipeline: Pipeline, switch: Switch) -> Iterator[Difference]:
+    yield Difference(
+        "different",
+        "schedule",
+        f"The dataflow runs {flow.frequency}. The pipeline loads a day once, {pipeline.settle_hours:g} hours after it has "
+        "ended in the project's zone.",
+    )
+    if switch.in_place:
+        yield Difference(
+            "different",
+            "older days",
+            f"Rows from before {switch.day} stay as the dataflow loaded them: with their duplicates, and with other _ids.",
+        )
+    yield Difference(
+        "better",
+        "duplicates",
+        "An event is loaded once, however often Mixpanel returns it or a run is repeated.",
+    )
+    yield Difference(
+        "better",
+        "late events",
+        f"The last {pipeline.late_days} days are exported again every day; the dataflow reads each span of time once.",
+    )
+    yield Difference(
+        "better",
+        "refused events",
+        "Events that AEP would refuse are kept in quarantine with their reasons, and can be loaded later.",
+    )
+    yield Difference(
+        "different",
+        "alerts",
+        "Alerts that are subscribed to in AEP for the dataflow do not cover the pipeline.",
+    )

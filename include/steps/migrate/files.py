@@ -1,0 +1,124 @@
+"""The pipeline file and the mapping file of a migration, as text. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from include.steps.migrate.dataflow import Dataflow
+from include.steps.migrate.switch import Switch
+from include.xdm.language.check import places
+from include.xdm.language.paths import parse_path
+from include.xdm.language.tree import LanguageError
+
+BUILT = ("_id", "timestamp")
+"""What the pipeline builds itself."""
+_KNOWN = {"user_id": "$user_id", "device_id": "$device_id"}
+_DEFAULT_IDENTITY = {"distinct_id": "MixpanelUser"}
+
+
+@dataclass(frozen=True)
+class MigrationOptions:
+    """What the caller decides: the pipeline's name, its connections, and how the project keeps time."""
+
+    name: str
+    time_is: Literal["utc", "project_local"] = "utc"
+    aep_conn_id: str = "aep_default"
+
+    @property
+    def mixpanel_conn_id(self) -> str:
+        return f"mixpanel_{self.name.replace('-', '_')}"
+
+
+def pipeline_text(
+    flow: Dataflow,
+    options: MigrationOptions,
+    dataset: Mapping[str, Any],
+    switch: Switch,
+    identities: Mapping[str, str],
+    *,
+    profile: bool,
+) -> str:
+    """Return the pipeline file. ``dataset``: Adobe's, with ``name`` and ``schemaRef``."""
+    name = str(dataset["name"]) if switch.in_place else f"{dataset['name']} by day"
+    percent = flow.partial_percent
+    return (
+        f"# Made by mixpanel-aep migrate from Adobe's dataflow {flow.id}.\n"
+        "mixpanel:\n"
+        f"  conn_id: {options.mixpanel_conn_id}\n"
+        f"  timezone: {_quoted(flow.timezone)}\n"
+        f"  time_is: {options.time_is}   # utc: projects since 1 January 2023; project_local: older ones\n"
+        "aep:\n"
+        f"  conn_id: {options.aep_conn_id}\n"
+        f"  dataset: {_quoted(name)}\n"
+        f"  schema: {_quoted(str(dataset['schemaRef']['id']))}\n"
+        + ("  profile: true\n" if profile and switch.in_place else "")
+        + f"mapping: {options.name}.json\n"
+        "unmapped: drop   # as the dataflow; docs/discover.md says how to keep all properties\n"
+        f"identities: {json.dumps(dict(identities), ensure_ascii=False)}\n"
+        + (
+            f"quality: {{max_quarantined: {percent:g}%}}   # the dataflow's error threshold\n"
+            if percent
+            else ""
+        )
+        + f"start_date: {switch.day}\n"
+    )
+
+
+def mapping_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the mapping file, a mapping a line, without what the pipeline builds itself."""
+    lines = ",\n".join(f"    {json.dumps(dict(row), ensure_ascii=False)}" for row in kept_rows(rows))
+    return f'{{\n  "mappings": [\n{lines}\n  ]\n}}\n'
+
+
+def kept_rows(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the mappings of the dataflow that the pipeline needs, too."""
+    return [row for row in rows if row.get("destination") not in BUILT]
+
+
+def find_identities(
+    rows: Sequence[Mapping[str, Any]], descriptors: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, str], bool]:
+    """Return identities by property, and whether they are the dataflow's or a default.
+
+    They are what mappings mark as identities, and fields that the schema's descriptors do. A primary identity is first.
+    """
+    by_path = {
+        str(each.get("xdm:sourceProperty", "")).strip("/").replace("/", "."): each
+        for each in descriptors
+        if each.get("@type") == "xdm:descriptorIdentity"
+    }
+    found: list[tuple[bool, str, str]] = []
+    for row in rows:
+        described = by_path.get(str(row.get("destination", "")), {})
+        code = row.get("identity") or _code(described.get("xdm:namespace"))
+        name = _property(row)
+        if code and name:
+            found.append((not described.get("xdm:isPrimary"), name, str(code)))
+    if not found:
+        return dict(_DEFAULT_IDENTITY), False
+    return {name: code for _, name, code in sorted(found, key=lambda each: each[0])}, True
+
+
+def _property(row: Mapping[str, Any]) -> str | None:
+    """The property that a mapping takes as it is; ``data.user_id`` is Mixpanel's ``$user_id``."""
+    if row.get("sourceType") != "ATTRIBUTE":
+        return None
+    try:
+        paths = places(parse_path(str(row.get("source"))))
+    except LanguageError:
+        return None
+    names = [str(path[1]) for path in paths if path[0] == "properties" and len(path) == 2]
+    return next((_KNOWN[name] for name in names if name in _KNOWN), names[0] if names else None)
+
+
+def _code(namespace: Any) -> str | None:
+    """A descriptor's namespace, where it is a code: it may also be a number."""
+    return namespace if isinstance(namespace, str) and not namespace.isdecimal() else None
+
+
+def _quoted(text: str) -> str:
+    return text if re.fullmatch(r"[A-Za-z][A-Za-z0-9 _/.-]*", text) else json.dumps(text, ensure_ascii=False)

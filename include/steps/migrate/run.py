@@ -1,0 +1,110 @@
+"""One migration: what was read from AEP, and the files, the plan, the differences and the day that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import yaml
+
+from include.aep.client import AepClient
+from include.aep.profile import is_enabled
+from include.aep.setup import Plan, Wanted, plan_setup, read_state
+from include.config.model import Pipeline
+from include.errors import ConfigError, PipelineError
+from include.steps.migrate.dataflow import Dataflow
+from include.steps.migrate.differences import Difference, find_differences
+from include.steps.migrate.files import (
+    MigrationOptions,
+    find_identities,
+    kept_rows,
+    mapping_text,
+    pipeline_text,
+)
+from include.steps.migrate.switch import Switch, find_switch
+from include.xdm.mapping import bind_for
+from include.xdm.schema import XdmSchema
+
+
+@dataclass(frozen=True)
+class Migration:
+    """``plan``: the changes in AEP that the pipeline needs; None where ``plan_fault`` says why there is none yet."""
+
+    pipeline: Pipeline
+    pipeline_text: str
+    mapping_text: str
+    switch: Switch
+    differences: tuple[Difference, ...]
+    dataset: str
+    plan: Plan | None
+    plan_fault: str = ""
+
+
+def migrate_dataflow(aep: AepClient, flow: Dataflow, options: MigrationOptions, now: datetime) -> Migration:
+    """Make the files and the plan of a pipeline that continues a dataflow. Nothing is written or changed.
+
+    Raises:
+        ConfigError: the dataset of the dataflow is gone, or its time zone is not known.
+    """
+    dataset = aep.catalog.dataset(flow.dataset_id)
+    if dataset is None:
+        raise ConfigError(
+            f"The dataset {flow.dataset_id} of dataflow {flow.id} is not in AEP any more.",
+            "Copy include/pipelines/shop.yaml for a pipeline with a new dataset.",
+        )
+    schema_id = str(dataset["schemaRef"]["id"])
+    schema = XdmSchema(aep.registry.resolved_schema(schema_id))
+    identities, are_found = find_identities(flow.rows, aep.registry.descriptors(schema_id))
+    profile = is_enabled(dataset["tags"])
+
+    def text_for(switch: Switch) -> str:
+        return pipeline_text(flow, options, dataset, switch, identities, profile=profile)
+
+    # The zone in which days are counted is the pipeline's own, so that it is read before the switch is known.
+    first = _read(text_for(Switch(now.date(), True, ())), options.name)
+    switch = find_switch(flow, first.mixpanel.day_zone, now)
+    text = text_for(switch)
+    pipeline = _read(text, options.name)
+    rows = kept_rows(flow.rows)
+    fault = _mapping_fault(pipeline, rows, schema)
+    plan, plan_fault = _plan(aep, pipeline, rows)
+    differences = find_differences(flow, pipeline, switch, identities_found=are_found, mapping_fault=fault)
+    return Migration(
+        pipeline,
+        text,
+        mapping_text(flow.rows),
+        switch,
+        tuple(differences),
+        str(dataset["name"]),
+        plan,
+        "" if fault else plan_fault,
+    )
+
+
+def _read(text: str, name: str) -> Pipeline:
+    try:
+        return Pipeline.model_validate({"name": name, **yaml.safe_load(text)})
+    except ValueError as error:
+        first = str(error).splitlines()
+        raise ConfigError(
+            f"The dataflow cannot be written as a pipeline file: {' '.join(first[1:3]).strip()}",
+            "Write a pipeline file by hand: copy include/pipelines/shop.yaml; README.md explains each key.",
+        ) from None
+
+
+def _mapping_fault(pipeline: Pipeline, rows: list[Mapping[str, Any]], schema: XdmSchema) -> str:
+    try:
+        bind_for(pipeline, rows, schema)
+    except PipelineError as error:
+        return error.sentence
+    return ""
+
+
+def _plan(aep: AepClient, pipeline: Pipeline, rows: list[Mapping[str, Any]]) -> tuple[Plan | None, str]:
+    wanted = Wanted(pipeline, None, tuple(rows))
+    try:
+        return plan_setup(read_state(aep, wanted), wanted), ""
+    except PipelineError as error:
+        return None, str(error)

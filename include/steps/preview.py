@@ -1,0 +1,192 @@
+"""Preview: some events of a day as they would be loaded, next to what Mixpanel sent; nothing is kept or sent.
+
+The steps export, transform and validate work in a lake of their own, which is removed at the end.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from include.errors import PartitionRefused, SchemaError, TooManyQuarantined
+from include.lake.history import Source
+from include.lake.lake import Lake
+from include.lake.manifest import Manifest
+from include.mixpanel.reading import TimeEvidence
+from include.quality.rows import iso, present
+from include.steps.export import export_partition
+from include.steps.refused_rows import reason_of
+from include.steps.transform import transform_partition
+from include.steps.transform.dropped import dropped_sentences
+from include.steps.validate import validate_partition
+from include.steps.workspace import Workspace
+from include.xdm.lines import REASONS
+from include.xdm.mapping import MappingSet
+from include.xdm.schema import XdmSchema
+from include.xdm.sift import Sieve, SiftedEvent
+
+MOST_EVENTS = 10_000
+"""A preview never reads more events than these."""
+
+
+@dataclass(frozen=True)
+class PreviewedEvent:
+    """One event: as Mixpanel sent it, the row that AEP would get, and why it would not be sent."""
+
+    raw: Any
+    row: dict[str, Any] | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass
+class Preview:
+    """What would become of a day's first events. ``read``: how many; ``refusal``: why none of them would be sent."""
+
+    day: date
+    read: int = 0
+    duplicates: int = 0
+    valid: int = 0
+    events: list[PreviewedEvent] = field(default_factory=list)
+    quarantined: list[PreviewedEvent] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+    refusal: str = ""
+
+
+def preview_day(
+    workspace: Workspace,
+    source: Source,
+    lines: Iterable[bytes],
+    schema: XdmSchema,
+    mapping: MappingSet,
+    rows: int,
+) -> Preview:
+    """Return the first ``rows`` of a day's ``lines``, and the first that would be quarantined.
+
+    ``workspace`` names the pipeline, the day and the clock; its lake is not used.
+
+    Raises:
+        PartitionNotClosed: the day is not over in the project's zone.
+        SchemaError: the schema is not for events, or ``unmapped: fail`` meets a property without a mapping.
+    """
+    with TemporaryDirectory(prefix="mixpanel-aep-preview-") as folder:
+        place = replace(workspace, lake=Lake(f"file://{folder}/lake"))
+        return _Previewer(place, source, schema, mapping, Path(folder)).preview(list(lines), rows)
+
+
+@dataclass(frozen=True)
+class _Previewer:
+    place: Workspace
+    source: Source
+    schema: XdmSchema
+    mapping: MappingSet
+    scratch: Path
+
+    def preview(self, lines: Sequence[bytes], rows: int) -> Preview:
+        raw = export_partition(self.place, self.source, _Lines(lines))
+        mapped = transform_partition(self.place, raw, self.schema, self.mapping)
+        made = Preview(self.place.partition.day, len(lines), mapped.counts.get("duplicates", 0))
+        made.refusal = self._validate(mapped)
+        refused = {record["row"]["_id"]: _reasons(record) for record in self._quarantine("validate")}
+        by_id = self._rows(mapped)
+        made.reasons.update(
+            {f"{name}: {REASONS.get(name, name)}": count for name, count in mapped.details["reasons"].items()}
+        )
+        for reasons in refused.values():
+            made.reasons.update(reasons)
+        made.valid = len(by_id.keys() - refused.keys())
+        made.notes = [
+            *(
+                f"{count} values do not fit {name} and would be left out"
+                for name, count in mapped.details["not_converted"].items()
+            ),
+            *dropped_sentences(mapped),
+        ]
+        for event in self._events(lines, by_id, refused):
+            if len(made.events) < rows:
+                made.events.append(event)
+            if event.reasons and len(made.quarantined) < rows:
+                made.quarantined.append(event)
+        return made
+
+    def _events(
+        self,
+        lines: Sequence[bytes],
+        rows: Mapping[str, dict[str, Any]],
+        refused: Mapping[str, tuple[str, ...]],
+    ) -> Iterator[PreviewedEvent]:
+        for line, event in zip(lines, self._sieve().sift(lines), strict=True):
+            raw = _read(line)
+            if isinstance(event, SiftedEvent):
+                found = event.id.hex()
+                yield PreviewedEvent(raw, rows.get(found), refused.get(found, ()))
+            else:
+                yield PreviewedEvent(raw, None, (REASONS.get(event["reason"], event["reason"]),))
+
+    def _sieve(self) -> Sieve:
+        """The ``_id`` of each line, as transform makes it: rows are in another order than lines."""
+        source = self.place.pipeline.mixpanel
+        return Sieve(
+            project_id=self.source.project_id,
+            day=self.place.partition.day,
+            wall_clock_zone=source.zone if source.time_is == "project_local" else None,
+            now_ms=int(self.place.clock.seconds() * 1000),
+            evidence=TimeEvidence(source.zone),
+            time_in_ms=source.time_in_ms,
+        )
+
+    def _validate(self, mapped: Manifest) -> str:
+        try:
+            validate_partition(self.place, mapped)
+        except (TooManyQuarantined, PartitionRefused, SchemaError) as error:
+            return error.sentence
+        return ""
+
+    def _rows(self, mapped: Manifest) -> dict[str, dict[str, Any]]:
+        """The mapped rows by ``_id``, as AEP would get them in JSON."""
+        import pyarrow.parquet as pq
+
+        found = {}
+        for path in self.place.local_files(mapped, self.scratch):
+            for row in pq.read_table(path).to_pylist(maps_as_pydicts="strict"):
+                shown = json.loads(json.dumps(present(row), ensure_ascii=False, default=iso))
+                found[shown["_id"]] = shown
+        return found
+
+    def _quarantine(self, step: str) -> Iterator[dict[str, Any]]:
+        lake = self.place.lake
+        for key in lake.keys(f"{self.place.partition.prefix}/quarantine"):
+            if key.rpartition("/")[2].startswith(f"{step}-"):
+                body = gzip.decompress(lake.read(key) or b"")
+                yield from (json.loads(line) for line in body.split(b"\n") if line)
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """An exporter that has lines already."""
+
+    lines: Sequence[bytes]
+
+    @contextmanager
+    def export(self, from_date: date, to_date: date, **request: Any) -> Iterator[Iterable[bytes]]:  # noqa: ARG002
+        yield iter(self.lines)
+
+
+def _reasons(record: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(reason_of(reason).sentence for reason in record["reasons"])
+
+
+def _read(line: bytes) -> Any:
+    """A line as JSON; as text where it is not JSON that can be read."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return line.decode("utf-8", "replace")

@@ -1,0 +1,76 @@
+"""Renders the board's templates, with the headers that keep the page to itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from include.board.calendar import figure
+from include.board.sentences import date_words
+from include.version import VERSION
+from mixpanel_aep.board.readers import read_pipelines
+
+_HERE = Path(__file__).parent
+PREFIX = "/mixpanel-aep"
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "private, no-store",
+}
+_STATIC = {"board.css": "text/css", "board.js": "text/javascript"}
+
+
+def render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Return a page. ``root`` is the path of Airflow itself, which may be below another path."""
+    mount = str(request.scope.get("root_path", ""))
+    root = mount.removesuffix(PREFIX)
+    text = _environment().get_template(template).render(
+        root=root, board=f"{mount}/board", report=f"{mount}/report", version=VERSION,
+        faults=read_pipelines().faults, **values,
+    )  # fmt: skip
+    return HTMLResponse(text, status_code=status, headers=_HEADERS)
+
+
+def sentence_page(request: Request, sentence: str, status: int) -> HTMLResponse:
+    """Return a page that says one thing, for what cannot be shown."""
+    return render(request, "sentence.html.j2", status=status, sentence=sentence)
+
+
+def static(name: str) -> Response | None:
+    """Return the style sheet or the script; None for any other name."""
+    if name not in _STATIC:
+        return None
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=300"}
+    return Response((_HERE / "static" / name).read_bytes(), media_type=_STATIC[name], headers=headers)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {
+        "day": date_words,
+        "path": lambda text: quote(str(text), safe=""),
+        "number": lambda number: f"{number:,}",
+        "figure": figure,
+        "moment": _moment,
+        "slug": lambda state: state.value.replace(" ", "-"),
+    }
+    return environment
+
+
+def _moment(value: datetime | str | None) -> str:
+    """A moment as ``2026-06-30 06:12 UTC``; empty where it is not known."""
+    found = datetime.fromisoformat(value) if isinstance(value, str) and value else value
+    return f"{found:%Y-%m-%d %H:%M} UTC" if isinstance(found, datetime) else ""

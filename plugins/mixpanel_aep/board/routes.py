@@ -1,0 +1,187 @@
+"""The board's routes. Each asks Airflow whether this user may; none of them writes anything."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.api_fastapi.core_api.security import (
+    GetUserDep,
+    requires_access_connection,
+    requires_access_dag,
+)
+from airflow.models.dagrun import DagRun
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import select
+
+from include.board.calendar import funnel
+from include.board.quarantine import first_rows
+from include.board.trends import trends
+from include.config.model import Pipeline
+from include.errors import ConfigError, PipelineError
+from include.lake.history import Target
+from mixpanel_aep.board.pages import render, sentence_page, static
+from mixpanel_aep.board.readers import pipeline_of, read_pipelines, reader_of
+from mixpanel_aep.board.runs import batch_links
+from mixpanel_aep.board.views import day_view, pipeline_views
+from mixpanel_aep.context import partition_of
+
+router = APIRouter(prefix="/board")
+_may_read = [Depends(requires_access_dag("GET")), Depends(requires_access_dag("GET", DagAccessEntity.RUN))]
+_may_see_rows = [*_may_read, Depends(requires_access_dag("PUT"))]
+# Values may be personal data: who may not even see the connections, with which they are loaded, does not see them.
+_may_see_values = [*_may_see_rows, Depends(requires_access_connection("GET"))]
+_ROWS = 20
+_LONGEST_RUN_ID = 250
+RunId = Annotated[str, Query(max_length=_LONGEST_RUN_ID)]
+
+
+@router.get("/static/{name}")
+def static_file(name: str, user: GetUserDep) -> Response:  # noqa: ARG001 - asks for a login
+    """The style sheet and the script."""
+    found = static(name)
+    if found is None:
+        raise HTTPException(404, "The board has no such file.")
+    return found
+
+
+@router.get("")
+def overview(request: Request, session: SessionDep, user: GetUserDep) -> HTMLResponse:
+    """Every pipeline whose DAG the user may read, those that need somebody first."""
+    readable = get_auth_manager().get_authorized_dag_ids(user=user, method="GET", session=session)
+    shown = [each for dag_id, each in read_pipelines().by_dag.items() if dag_id in readable]
+    views = pipeline_views(session, shown)
+    views.sort(key=lambda view: (not view.trouble, view.missing == 0, view.pipeline.name))
+    return render(request, "overview.html.j2", views=views)
+
+
+@router.get("/dag/{dag_id}", dependencies=_may_read)
+def of_dag(
+    dag_id: str,
+    request: Request,
+    session: SessionDep,
+    user: GetUserDep,
+    span: Literal["90", "365", "all"] = "90",
+) -> HTMLResponse:
+    """A pipeline: its calendar and how it develops."""
+    pipeline = pipeline_of(dag_id)
+    if pipeline is None:
+        return _not_ours(request, dag_id)
+    (view,) = pipeline_views(session, [pipeline])
+    most = len(view.days) if span == "all" else int(span)
+    return render(
+        request, "pipeline.html.j2", view=view, span=span, may_run=_may_run(user, pipeline),
+        trends=trends(pipeline, view.facts, view.days[:most]), gap=next(iter(view.gaps), None),
+    )  # fmt: skip
+
+
+@router.get("/day/{dag_id}/{day}", dependencies=_may_read)
+def of_day(dag_id: str, day: date, request: Request, session: SessionDep, user: GetUserDep) -> Response:
+    """A day: what became of its events, who was at work, and what to do next."""
+    pipeline = pipeline_of(dag_id)
+    if pipeline is None:
+        return _not_ours(request, dag_id)
+    if day < pipeline.start_date or (pipeline.end_date is not None and day > pipeline.end_date):
+        return sentence_page(request, f"Pipeline {pipeline.name} does not have the day {day}.", 404)
+    try:
+        view = day_view(session, pipeline, day)
+    except PipelineError as error:
+        return sentence_page(request, str(error), 503)
+    run_ids = [run.run_id for run in view.runs]
+    links = batch_links(session, pipeline.dag_id, run_ids)
+    return render(
+        request, "day.html.j2", view=view, parts=funnel(view.day), may_run=_may_run(user, pipeline),
+        may_see_rows=_may_edit(user, pipeline), batch_link=_batch_link(links, view.facts.target),
+        before=day - timedelta(days=1), after=day + timedelta(days=1),
+    )  # fmt: skip
+
+
+@router.get("/report/{dag_id}/{day}", dependencies=_may_read)
+def report(dag_id: str, day: date, request: Request, session: SessionDep, user: GetUserDep) -> Response:
+    """The quality report of a day, below what became of the day at AEP."""
+    pipeline = pipeline_of(dag_id)
+    if pipeline is None:
+        return _not_ours(request, dag_id)
+    try:
+        view = day_view(session, pipeline, day)
+    except PipelineError as error:
+        return sentence_page(request, str(error), 503)
+    return render(request, "report.html.j2", view=view, may_see_rows=_may_edit(user, pipeline))
+
+
+@router.get("/run/{dag_id}", dependencies=_may_read)
+def of_run(dag_id: str, run_id: RunId, request: Request, session: SessionDep) -> Response:
+    """The day of a run; the run's tab leads here. A run of another DAG leads to its pipeline."""
+    pipeline = pipeline_of(dag_id)
+    if pipeline is None:
+        return _not_ours(request, dag_id)
+    run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
+    if run is None:
+        return sentence_page(request, "This DAG has no such run.", 404)
+    board = f"{request.scope.get('root_path', '')}/board"
+    try:
+        target = f"{board}/day/{pipeline.dag_id}/{partition_of({'dag_run': run})}"
+    except ConfigError:  # a run of the reconcile or verify DAG, or one without a day
+        target = f"{board}/dag/{pipeline.dag_id}"
+    return RedirectResponse(target, status_code=303)
+
+
+@router.get("/rows/{dag_id}/{day}", dependencies=_may_see_rows)
+def rows(dag_id: str, day: date, request: Request) -> HTMLResponse:
+    """The first rows of a day's quarantine, without their values."""
+    return _rows(request, dag_id, day, show_values=False)
+
+
+@router.get("/values/{dag_id}/{day}", dependencies=_may_see_values)
+def values(dag_id: str, day: date, request: Request) -> HTMLResponse:
+    """The first rows of a day's quarantine with their values."""
+    return _rows(request, dag_id, day, show_values=True)
+
+
+def _rows(request: Request, dag_id: str, day: date, *, show_values: bool) -> HTMLResponse:
+    pipeline = pipeline_of(dag_id)
+    if pipeline is None:
+        return _not_ours(request, dag_id)
+    try:
+        reader = reader_of(pipeline)
+        facts = reader.fresh_day(day)
+        keys = facts.quarantine if facts else ()
+        found = first_rows(reader.lake, keys, _ROWS, show_values=show_values)
+    except PipelineError as error:
+        return sentence_page(request, str(error), 503)
+    return render(
+        request, "rows.html.j2", pipeline=pipeline, day=day, rows=found, show_values=show_values, most=_ROWS,
+        total=facts.counts.quarantined if facts else 0,
+    )  # fmt: skip
+
+
+def _not_ours(request: Request, dag_id: str) -> HTMLResponse:
+    return sentence_page(
+        request, f"DAG {dag_id} is not one of mixpanel-aep's pipelines; the board shows only those.", 404
+    )
+
+
+def _may_run(user: GetUserDep, pipeline: Pipeline) -> bool:
+    """Whether the forms are of use to the user; Airflow itself decides again when one is sent."""
+    return get_auth_manager().is_authorized_dag(
+        method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=pipeline.dag_id), user=user
+    )
+
+
+def _may_edit(user: GetUserDep, pipeline: Pipeline) -> bool:
+    return get_auth_manager().is_authorized_dag(
+        method="PUT", details=DagDetails(id=pipeline.dag_id), user=user
+    )
+
+
+def _batch_link(links: dict[str, str], target: Target | None) -> str:
+    """The address of a batch without its id, or the one page of the local sandbox."""
+    local = next((link for link in links.values() if link.startswith("http://")), "")
+    if local or target is None:
+        return local
+    return f"https://experience.adobe.com/#/sname:{quote(target.aep_sandbox, safe='')}/platform/batch/"

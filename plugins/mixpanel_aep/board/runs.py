@@ -1,0 +1,116 @@
+"""Airflow's runs of a pipeline's days, and why they failed, from the API server's own database session.
+
+Reading them here costs one query for all pipelines; Airflow's REST API would need a request for each hundred runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.models.dagrun import DagRun
+from airflow.models.xcom import XComModel
+from sqlalchemy import and_, or_, select
+
+from include.board.days import Problem, Run
+from mixpanel_aep.links import BatchLink
+from mixpanel_aep.problems import PROBLEM_KEY
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_COLUMNS = (
+    DagRun.dag_id, DagRun.run_id, DagRun.partition_key, DagRun._state, DagRun.run_type,
+    DagRun.queued_at, DagRun.start_date, DagRun.end_date,
+)  # fmt: skip
+_MOST_RUNS = 60_000
+
+
+def read_runs(session: Session, since: Mapping[str, datetime | None]) -> dict[str, list[Run]]:
+    """Return the runs that matter for the calendars, by DAG, oldest first.
+
+    ``since``: for each DAG the moment of its index: of runs that succeeded before, the index has what they did.
+    """
+    clauses = [
+        DagRun.dag_id == dag_id
+        if moment is None
+        else and_(DagRun.dag_id == dag_id, or_(DagRun._state != "success", DagRun.end_date >= moment))
+        for dag_id, moment in since.items()
+    ]
+    if not clauses:
+        return {}
+    found: defaultdict[str, list[Run]] = defaultdict(list)
+    query = select(*_COLUMNS).where(or_(*clauses), DagRun.partition_key.is_not(None)).order_by(DagRun.id)
+    for row in session.execute(query.limit(_MOST_RUNS)):
+        _add(found, row, row[2])
+    by_conf = select(*_COLUMNS, DagRun.conf).where(or_(*clauses), DagRun.partition_key.is_(None))
+    for row in session.execute(by_conf.order_by(DagRun.id).limit(_MOST_RUNS)):
+        _add(found, row, _named_day(row.conf))
+    return found
+
+
+def runs_of_day(session: Session, dag_id: str, day: date) -> list[Run]:
+    """Return every run of a day, newest first, with the problem of those that failed."""
+    query = select(*_COLUMNS).where(DagRun.dag_id == dag_id, DagRun.partition_key == str(day))
+    found: defaultdict[str, list[Run]] = defaultdict(list)
+    for row in session.execute(query.order_by(DagRun.id.desc()).limit(100)):
+        _add(found, row, row[2])
+    by_conf = select(*_COLUMNS, DagRun.conf).where(DagRun.dag_id == dag_id, DagRun.partition_key.is_(None))
+    for row in session.execute(by_conf.order_by(DagRun.id.desc()).limit(1000)):
+        if _named_day(row.conf) == str(day):
+            _add(found, row, str(day))
+    return with_problems(session, found[dag_id])
+
+
+def with_problems(session: Session, runs: Iterable[Run]) -> list[Run]:
+    """Return the runs, each that failed with what its failed task left in XCom."""
+    runs = list(runs)
+    failed = [run.run_id for run in runs if run.state == "failed"]
+    dag_ids = {run.dag_id for run in runs}
+    if not failed:
+        return runs
+    query = select(XComModel.dag_id, XComModel.run_id, XComModel.task_id, XComModel.value).where(
+        XComModel.dag_id.in_(dag_ids), XComModel.run_id.in_(failed), XComModel.key == PROBLEM_KEY
+    )
+    problems = {(row[0], row[1]): _problem(row[2], row[3]) for row in session.execute(query)}
+    return [replace(run, problem=problems.get((run.dag_id, run.run_id))) for run in runs]
+
+
+def batch_links(session: Session, dag_id: str, run_ids: Collection[str]) -> dict[str, str]:
+    """Return the link to the AEP batch that a run's ingest has left, by run, where it has the form of one of ours."""
+    query = select(XComModel.run_id, XComModel.value).where(
+        XComModel.dag_id == dag_id, XComModel.run_id.in_(run_ids), XComModel.key == BatchLink.KEY
+    )
+    found = {}
+    for run_id, value in session.execute(query):
+        text = value.strip('"') if isinstance(value, str) else ""
+        if BatchLink.is_link(text):
+            found[run_id] = text
+    return found
+
+
+def _named_day(conf: Any) -> Any:
+    return conf.get("partition_date") if isinstance(conf, dict) else None
+
+
+def _add(found: dict[str, list[Run]], row: Any, day: Any) -> None:
+    if isinstance(day, str) and _DAY.fullmatch(day):
+        try:
+            parsed = date.fromisoformat(day)
+        except ValueError:
+            return
+        kind = str(row[4])
+        found[row[0]].append(Run(row[0], row[1], parsed, str(row[3]), kind, row[5], row[6], row[7]))
+
+
+def _problem(task_id: str, value: Any) -> Problem | None:
+    """What a task has left; others may edit XCom, so only two short texts are taken."""
+    if not isinstance(value, dict) or not isinstance(value.get("sentence"), str):
+        return None
+    hint = value.get("hint")
+    return Problem(task_id, value["sentence"][:2000], hint[:2000] if isinstance(hint, str) else "")

@@ -1,0 +1,146 @@
+"""What the pages show of each pipeline: the lake's facts and Airflow's runs, put together for one request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from include.board.calendar import Month, months
+from include.board.days import GAPS, Day, Run, State, all_days, gaps, newest_runs, one_day
+from include.board.sentences import Advice, advice, day_name, outcome
+from include.board.source import FactsReader, PipelineFacts
+from include.clock import SYSTEM_CLOCK
+from include.config.model import Pipeline
+from include.errors import PipelineError
+from mixpanel_aep.board.readers import reader_of
+from mixpanel_aep.board.runs import read_runs, runs_of_day, with_problems
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+_OVERVIEW_MONTHS = 3
+
+
+@dataclass(frozen=True)
+class PipelineView:
+    """A pipeline on the board. ``trouble``: why its lake cannot be read; nothing else is known then."""
+
+    pipeline: Pipeline
+    now: datetime
+    facts: PipelineFacts = field(default_factory=PipelineFacts)
+    days: Sequence[Day] = ()
+    trouble: str = ""
+
+    @property
+    def last(self) -> Day | None:
+        """Yesterday, or the pipeline's last day."""
+        return self.days[0] if self.days else None
+
+    @property
+    def name_of_last(self) -> str:
+        if self.last is None:
+            return f"The pipeline begins on {self.pipeline.start_date}"
+        yesterday = self.now.astimezone(self.pipeline.mixpanel.day_zone).date().toordinal() - 1
+        return day_name(self.pipeline, self.last.day, self.last.day, date.fromordinal(yesterday))
+
+    @property
+    def outcome(self) -> str:
+        return outcome(self.last) if self.last else "it has no day yet."
+
+    @property
+    def advice(self) -> Advice:
+        return advice(self.last) if self.last else Advice()
+
+    @cached_property
+    def gaps(self) -> list[tuple[date, date, State]]:
+        return gaps(self.days)
+
+    @cached_property
+    def missing(self) -> int:
+        """Days that should be complete and are not."""
+        return sum(day.state in GAPS for day in self.days)
+
+    @property
+    def is_at_work(self) -> bool:
+        return bool(self.facts.unread) or any(day.state is State.RUNNING for day in self.days)
+
+    def months(self, most: int | None = None) -> list[Month]:
+        return months(self.days, most)
+
+    @property
+    def newest_months(self) -> list[Month]:
+        return self.months(_OVERVIEW_MONTHS)
+
+
+@dataclass(frozen=True)
+class DayView:
+    """One day of a pipeline, with every run that was about it, newest first."""
+
+    pipeline: Pipeline
+    day: Day
+    runs: Sequence[Run]
+    facts: PipelineFacts
+    advice: Advice
+    outcome: str
+
+
+def pipeline_views(session: Session, pipelines: Sequence[Pipeline]) -> list[PipelineView]:
+    """Return the views of some pipelines, in their order; a lake that cannot be read is a sentence of its view."""
+    now = SYSTEM_CLOCK.now()
+    readers: dict[str, FactsReader] = {}
+    since: dict[str, datetime | None] = {}
+    troubles: dict[str, str] = {}
+    for pipeline in pipelines:
+        try:
+            reader = reader_of(pipeline)
+            since[pipeline.dag_id] = reader.listed_at()
+            readers[pipeline.dag_id] = reader
+        except PipelineError as error:
+            troubles[pipeline.dag_id] = str(error)
+    runs = read_runs(session, since)
+    views = []
+    for pipeline in pipelines:
+        found = runs.get(pipeline.dag_id, [])
+        trouble = troubles.get(pipeline.dag_id, "")
+        if not trouble:
+            try:
+                views.append(_view(session, pipeline, readers[pipeline.dag_id], found, now))
+                continue
+            except PipelineError as error:
+                trouble = str(error)
+        views.append(PipelineView(pipeline, now, trouble=trouble))
+    return views
+
+
+def _view(
+    session: Session, pipeline: Pipeline, reader: FactsReader, runs: Sequence[Run], now: datetime
+) -> PipelineView:
+    ended: dict[date, datetime] = {}
+    for run in runs:
+        if run.ended is not None:
+            ended[run.day] = max(run.ended, ended.get(run.day, run.ended))
+    facts = reader.read(ended)
+    newest = newest_runs(runs)
+    days = all_days(pipeline, facts, newest, now)
+    # Only the headline names a reason; the page of another day reads its own.
+    if days and (run_of_last := days[0].run) is not None:
+        (with_problem,) = with_problems(session, [run_of_last])
+        days[0] = one_day(pipeline, facts, days[0].day, days[0].facts, with_problem, now)
+    return PipelineView(pipeline, now, facts, days)
+
+
+def day_view(session: Session, pipeline: Pipeline, day: date) -> DayView:
+    """Return one day, its ledger read now.
+
+    Raises:
+        PipelineError: the lake cannot be read.
+    """
+    reader = reader_of(pipeline)
+    runs = runs_of_day(session, pipeline.dag_id, day)
+    facts, of_day = reader.read({}), reader.fresh_day(day)
+    run = newest_runs(reversed(runs)).get(day)
+    found = one_day(pipeline, facts, day, of_day, run, SYSTEM_CLOCK.now())
+    return DayView(pipeline, found, runs, facts, advice(found), outcome(found))

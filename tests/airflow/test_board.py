@@ -1,0 +1,252 @@
+"""The board's routes: behind Airflow's login and permissions, escaped, read-only, and never an error without a sentence."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from contextlib import closing
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.configuration import conf
+from airflow.models.dagrun import DagRun
+from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
+
+from include.board.days import State
+from include.clock import Clock
+from include.lake.keys import PartitionKey
+from mixpanel_aep.board import pages, readers, views
+from mixpanel_aep.board.routes import router
+from mixpanel_aep.board.runs import read_runs, runs_of_day
+from mixpanel_aep.problems import PROBLEM_KEY
+from tests.airflow.test_end_to_end import Api
+
+pytestmark = pytest.mark.airflow
+DAG, DAY = "mixpanel_to_aep_shop", date(2026, 7, 1)
+BOARD = "/mixpanel-aep/board"
+PAGES = ("", f"/dag/{DAG}", f"/day/{DAG}/{DAY}", f"/report/{DAG}/{DAY}", f"/rows/{DAG}/{DAY}", f"/values/{DAG}/{DAY}",
+         f"/run/{DAG}?run_id=x", "/static/board.css", "/static/board.js")  # fmt: skip
+NOW = datetime(2026, 7, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def api() -> Api:
+    from airflow.api_fastapi.app import create_app
+    from airflow.utils.db import initdb
+    from starlette.testclient import TestClient
+
+    initdb()
+    app = create_app()
+    return Api(app, TestClient(app, raise_server_exceptions=False, follow_redirects=False))
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty lake, readers that know nothing yet, and a day on which the shop's 1 July was yesterday."""
+    monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", f"file://{tmp_path}/lake")
+    monkeypatch.setattr(readers, "_readers", {})
+    monkeypatch.setattr(views, "SYSTEM_CLOCK", Clock(NOW.timestamp))
+    return tmp_path / "lake"
+
+
+@pytest.fixture
+def readable(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The DAGs that users may read."""
+    from airflow.api_fastapi.app import get_auth_manager
+
+    found = {DAG, "mixpanel_to_aep_hostile"}
+    monkeypatch.setattr(type(get_auth_manager()), "get_authorized_dag_ids", lambda *_, **__: found)
+    return found
+
+
+def leave_xcom(number: int, run_id: str, value: Any) -> None:
+    """As a task would; there is no task here, so that SQLite must not look for it."""
+    live = conf.get("database", "sql_alchemy_conn").removeprefix("sqlite:///")
+    row = (number, "validate", PROBLEM_KEY, DAG, run_id, json.dumps(value), str(NOW))
+    with closing(sqlite3.connect(live)) as database, database:
+        database.execute(
+            "INSERT INTO xcom (dag_run_id, task_id, key, dag_id, run_id, value, timestamp) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            row,
+        )
+
+
+@pytest.fixture
+def runs(api: Api) -> Any:
+    """Add a run of the shop to Airflow's database; it is gone afterwards."""
+    added: list[str] = []
+
+    def add(run_id: str, state: str, problem: Any = None, key: str | None = str(DAY), **fields: Any) -> None:
+        with create_session() as session:
+            run = DagRun(
+                dag_id=DAG,
+                run_id=run_id,
+                run_type="manual",
+                state=state,
+                run_after=NOW,
+                partition_key=key,
+                **fields,
+            )
+            run.start_date = run.end_date = NOW
+            session.add(run)
+            session.flush()
+            number = run.id
+        if problem is not None:
+            leave_xcom(number, run_id, problem)
+        added.append(run_id)
+
+    yield add
+    with create_session() as session:
+        for model in (XComModel, DagRun):
+            session.query(model).filter(model.run_id.in_(added)).delete(synchronize_session=False)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nobody_sees_anything_without_a_login(api: Api, page: str) -> None:
+    assert api.ask("GET", BOARD + page).status_code == 401
+    assert api.ask("GET", BOARD + page, token="forged").status_code == 403  # as Airflow's own API
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "/static" not in page])
+def test_who_may_not_read_the_dag_sees_none_of_it(
+    api: Api, readable: set[str], page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.api_fastapi.app import get_auth_manager
+
+    readable.clear()
+    monkeypatch.setattr(type(get_auth_manager()), "is_authorized_dag", lambda *_, **__: False)
+    answer = api.get(BOARD + page, role="admin")
+    assert answer.status_code == (403 if page else 200)
+    assert "shop" not in answer.text
+
+
+def test_the_overview_shows_the_readable_dags_only(api: Api, readable: set[str]) -> None:
+    readable.remove(DAG)
+    text = api.get(BOARD, role="viewer").text
+    assert "mixpanel_to_aep_hostile" in text and DAG not in text
+
+
+def test_values_need_more_rights_than_rows_and_rows_more_than_the_day(api: Api) -> None:
+    expected = {"viewer": (200, 403, 403), "user": (200, 200, 403), "op": (200, 200, 200)}
+    for role, statuses in expected.items():
+        pages = (f"/{page}/{DAG}/{DAY}" for page in ("day", "rows", "values"))
+        assert tuple(api.get(BOARD + page, role=role).status_code for page in pages) == statuses
+
+
+def test_the_board_has_no_route_that_could_write() -> None:
+    assert {method for route in router.routes for method in route.methods} == {"GET"}  # type: ignore[attr-defined]
+
+
+def test_reading_makes_no_folder_in_the_lake(api: Api, place: Path, readable: set[str]) -> None:
+    for page in PAGES:
+        assert api.get(BOARD + page, role="admin").status_code in (200, 303, 404)
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "file://x/y", "s3://u:p@b/x", "file:///etc/passwd/lake"])
+def test_a_wrong_lake_is_a_sentence(
+    api: Api, readable: set[str], monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", url)
+    for page in ("", f"/dag/{DAG}"):
+        answer = api.get(BOARD + page, role="viewer")
+        assert answer.status_code == 200
+        assert "lake of this pipeline cannot be read" in answer.text
+    answer = api.get(f"{BOARD}/day/{DAG}/{DAY}", role="viewer")
+    assert answer.status_code == 503 and "cannot be shown" in answer.text
+    assert "u:p" not in answer.text
+
+
+def test_a_wrong_pipeline_file_is_a_sentence(
+    api: Api, readable: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bad.yaml").write_text("mixpanel: 1\n")
+    monkeypatch.setenv("MIXPANEL_AEP_PIPELINES", str(tmp_path))
+    answer = api.get(BOARD, role="viewer")
+    assert answer.status_code == 200
+    assert "A pipeline file cannot be read: bad.yaml" in answer.text
+
+
+def test_a_damaged_index_or_history_is_a_sentence(api: Api, readable: set[str], place: Path) -> None:
+    folder = place / "_histories" / ("ab" * 16)
+    folder.mkdir(parents=True)
+    (folder / "history.json").write_text("not JSON")
+    answer = api.get(BOARD, role="viewer")
+    assert answer.status_code == 200 and "not a readable description of a history" in answer.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [f"/day/{DAG}/2020-01-01", "/day/other_dag/2026-07-01", "/dag/other_dag", f"/run/{DAG}?run_id=none"],
+)
+def test_what_is_not_there_is_a_sentence(api: Api, path: str) -> None:
+    answer = api.get(BOARD + path, role="admin")
+    assert answer.status_code == 404
+    assert "This page cannot be shown" in answer.text
+
+
+def test_a_run_leads_to_its_day_and_a_run_without_one_to_the_pipeline(api: Api, runs: Any) -> None:
+    runs("of-a-day", "success")
+    runs("of-no-day", "success", key=None, conf={})
+    targets = [
+        api.get(f"{BOARD}/run/{DAG}?run_id={name}", role="viewer").headers["location"]
+        for name in ("of-a-day", "of-no-day")
+    ]
+    assert targets == [f"{BOARD}/day/{DAG}/{DAY}", f"{BOARD}/dag/{DAG}"]
+
+
+@pytest.mark.parametrize("evil", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}"])
+def test_what_a_task_has_left_is_text_and_says_why(api: Api, runs: Any, evil: str) -> None:
+    runs("failed", "failed", {"sentence": f"Refused {evil}.", "hint": f"Mend {evil}."})
+    answer = api.get(f"{BOARD}/day/{DAG}/{DAY}", role="viewer")
+    assert "not in AEP: the run failed in validate." in answer.text
+    assert "Refused" in answer.text and "49" not in re.sub(r"\d{4}-\d\d-\d\d.*?<", "", answer.text)
+    assert evil not in answer.text or "<" not in evil
+
+
+@pytest.mark.parametrize("problem", ["text", {"sentence": 1}, {}, [], {"sentence": "x", "hint": ["y"]}])
+def test_what_is_no_problem_of_ours_is_no_error(api: Api, runs: Any, problem: Any) -> None:
+    runs("failed", "failed", problem)
+    assert api.get(f"{BOARD}/day/{DAG}/{DAY}", role="viewer").status_code == 200
+
+
+def test_the_newest_run_and_those_at_work_decide(api: Api, runs: Any) -> None:
+    runs("first", "failed", {"sentence": "No.", "hint": ""})
+    runs("second", "running", key=None, conf={"partition_date": str(DAY)})
+    with create_session() as session:
+        assert [run.run_id for run in runs_of_day(session, DAG, DAY)] == ["first", "second"]
+        found = read_runs(session, {DAG: None})[DAG]
+        assert {run.run_id for run in found} == {"first", "second"}
+        runs("loaded", "success")
+        later = datetime(2027, 1, 1, tzinfo=UTC)
+        assert {run.run_id for run in read_runs(session, {DAG: later})[DAG]} == {"first", "second"}
+    assert State.RUNNING.value in api.get(f"{BOARD}/day/{DAG}/{DAY}", role="viewer").text.lower()
+
+
+def test_every_page_keeps_to_itself_and_has_no_inline_code(api: Api, readable: set[str]) -> None:
+    for page in ("", f"/dag/{DAG}", f"/day/{DAG}/{DAY}", f"/rows/{DAG}/{DAY}"):
+        answer = api.get(BOARD + page, role="admin")
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
+        assert not re.search(r"<script(?! src=)|<style|\son[a-z]+=|style=|javascript:|https?:", answer.text)
+    for name in pages._STATIC:
+        assert not re.search(r"@import|url\(|https?:", (pages._HERE / "static" / name).read_text())
+
+
+def test_the_report_is_below_what_became_of_the_day(api: Api, place: Path) -> None:
+    page = place / PartitionKey("shop", DAY).report("ab" * 16)
+    page.parent.mkdir(parents=True)
+    page.write_text("<p>report</p>")
+    answer = api.get(f"{BOARD}/report/{DAG}/{DAY}", role="viewer")
+    assert "not in AEP: no run has loaded it." in answer.text
+    (source,) = re.findall(r'<iframe[^>]* src="([^"]*)"', answer.text)
+    assert api.get(source, role="viewer").text == "<p>report</p>"
+
+
+def test_airflow_shows_the_board_in_its_navigation_on_the_dag_and_on_the_run(api: Api) -> None:
+    plugins = api.get("/api/v2/plugins", role="admin").json()["plugins"]
+    (ours,) = [each for each in plugins if each["name"] == "mixpanel_aep"]
+    assert {each["destination"] for each in ours["external_views"]} == {"nav", "dag", "dag_run"}

@@ -1,0 +1,136 @@
+"""What the board reads from a lake: a loaded day's true figures, with few reads and without a listing of the lake."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.board.facts import read_facts
+from include.board.index import read_board_index, write_board_index
+from include.board.quarantine import HIDDEN, first_rows
+from include.board.source import FactsReader
+from include.clock import SYSTEM_CLOCK, Clock
+from include.lake.keys import PartitionKey
+from include.lake.lake import Lake
+from include.steps.audit import audit_days
+from tests.carrying import PIPELINES, Carrier, loaded_sandbox
+
+DAYS = date(2026, 6, 30), date(2026, 7, 1)
+EMPTY, DAY = DAYS
+
+
+@pytest.fixture(scope="module")
+def carrier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Carrier]:
+    folder = tmp_path_factory.mktemp("board")
+    with loaded_sandbox(folder, *DAYS) as server:
+        yield Carrier(server.url, Lake(f"file://{folder}/lake"), PIPELINES["hostile"])
+
+
+def audited(carrier: Carrier, now: datetime) -> Any:
+    history = carrier.history(DAY)
+    return write_board_index(history, "hostile", audit_days(history, carrier.pipeline, carrier.aep, now), now)
+
+
+@pytest.mark.sandbox
+def test_the_facts_of_a_day_are_those_of_its_manifests_and_its_ledger(carrier: Carrier) -> None:
+    facts = read_facts(carrier.history(DAY), "hostile", DAY)
+    result = carrier.result(DAY)
+    assert facts is not None
+    counts = facts.counts
+    assert counts.exported == counts.duplicates + counts.quarantined + counts.valid
+    assert (counts.active, counts.quarantined) == (result.active, result.quarantined)
+    assert [batch.id for batch in facts.batches] == [
+        record.batch for record in carrier.records(DAY) if record.kind == "active"
+    ]
+    assert carrier.lake.has(facts.report)
+
+
+@pytest.mark.sandbox
+def test_the_index_holds_every_day_and_what_aep_says_of_the_batches(carrier: Carrier) -> None:
+    now = datetime.now(UTC)
+    index = audited(carrier, now)
+    assert set(index.days) == {str(day) for day in DAYS}
+    assert index.days[str(EMPTY)].progress == "empty"
+    (batch,) = index.days[str(DAY)].batches
+    assert index.statuses[batch.id] == "success"
+    assert read_board_index(carrier.history(DAY)) == index
+    assert index.verdicts["2026-06-29"].remedy == "RUN"
+
+
+@pytest.mark.sandbox
+def test_a_page_costs_one_read_and_no_listing_while_nothing_changes(
+    carrier: Carrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audited(carrier, datetime.now(UTC))
+    reads: list[str] = []
+    monkeypatch.setattr(Lake, "objects", lambda *_: pytest.fail("the lake was listed"))
+    read = Lake.read
+    monkeypatch.setattr(Lake, "read", lambda lake, key: reads.append(key) or read(lake, key))
+    reader = FactsReader(carrier.lake, carrier.pipeline, SYSTEM_CLOCK)
+    assert set(reader.read({}).days) == set(DAYS)
+    assert [key.rsplit("/", 1)[1] for key in reads].count("board.json") == 1
+    reads.clear()
+    assert set(reader.read({}).days) == set(DAYS)
+    assert reads == []
+
+
+@pytest.mark.sandbox
+def test_a_day_whose_run_ended_after_the_index_is_read_for_itself_once(carrier: Carrier) -> None:
+    audited(carrier, datetime(2026, 1, 1, tzinfo=UTC))
+    seconds = 1000.0
+    reader = FactsReader(carrier.lake, carrier.pipeline, Clock(lambda: seconds))
+    ended = {DAY: datetime.now(UTC)}
+    found = reader.read(ended)
+    assert found.days[DAY].properties != ()  # the index keeps none with its days
+    assert found.unread == frozenset()
+    assert reader._wanted(ended) == []
+
+
+@pytest.mark.unit
+def test_without_a_history_nothing_is_known_and_nothing_fails(tmp_path: Path) -> None:
+    reader = FactsReader(Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"], SYSTEM_CLOCK)
+    assert reader.listed_at() is None
+    assert reader.read({DAY: datetime.now(UTC)}).days == {}
+    assert reader.fresh_day(DAY) is None
+
+
+def quarantine(lake: Lake, folder: Path, *records: Any) -> str:
+    key = PartitionKey("hostile", DAY).quarantine("transform", "ab" * 16)
+    path = folder / "rows.gz"
+    path.write_bytes(b"".join(gzip.compress(json.dumps(record).encode() + b"\n") for record in records))
+    lake.upload(key, path)
+    return key
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("show_values", [False, True])
+def test_values_are_hidden_unless_they_are_asked_for(tmp_path: Path, show_values: bool) -> None:
+    lake = Lake(f"file://{tmp_path}/lake")
+    raw = json.dumps({"event": "Buy", "properties": {"email": "a@example.com"}})
+    reason = {"field": "age", "expectation": "maximum", "limit": 9, "value": 12345}
+    key = quarantine(
+        lake, tmp_path, {"step": "transform", "reason": "not_json", "raw": raw},
+        {"step": "validate", "reasons": [reason], "row": {"age": 12345}}, {"step": "transform", "raw": "no JSON"},
+    )  # fmt: skip
+    rows = first_rows(lake, [key], 10, show_values=show_values)
+    text = str(rows)
+    assert [row.step for row in rows] == ["transform", "validate", "transform"]
+    assert rows[1].reasons == ("age must be at most 9",)
+    for value in ("a@example.com", "12345", "no JSON"):
+        assert (value in text) is show_values
+    assert (HIDDEN in text) is not show_values
+    assert "properties.email" in text  # names of fields are no values
+
+
+@pytest.mark.unit
+def test_only_quarantine_files_are_opened_and_no_more_rows_than_wanted(tmp_path: Path) -> None:
+    lake = Lake(f"file://{tmp_path}/lake")
+    key = quarantine(lake, tmp_path, *[{"step": "transform", "raw": str(number)} for number in range(9)])
+    assert len(first_rows(lake, [key], 4, show_values=False)) == 4
+    assert first_rows(lake, ["mixpanel-aep.json", "../x"], 4, show_values=True) == []

@@ -1,0 +1,165 @@
+"""The board in a real browser, in Airflow's own pages: the story of an analyst and of an engineer."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import requests
+
+from tests.browser.stage import DAG, FAILED, NEVER_RUN, QUARANTINED, VIEWER, YESTERDAY, Stage
+
+pytestmark = pytest.mark.airflow
+PAINT_SECONDS, TRIES = 1.0, 5
+
+
+def words(page: Any) -> str:
+    return re.sub(r"\s+", " ", page.locator("main").inner_text())
+
+
+def serious(page: Any) -> list[str]:
+    """What axe-core calls serious or critical."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {each['nodes'][0]['html'][:200]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+def test_the_analyst_finds_yesterday_with_one_click(visit: Any) -> None:
+    visitor = visit()
+    page = visitor.page
+    page.get_by_role("link", name="Board").click()
+    frame = page.frame_locator("iframe")
+    card = frame.locator("section.card", has=frame.get_by_role("link", name="web", exact=True))
+    headline = card.locator(".headline").inner_text()
+    assert headline.strip().startswith("Yesterday (")
+    assert "complete in AEP. 60 of 60 events, 0 duplicates removed, 0 quarantined." in headline
+    visitor.picture("overview")
+
+
+def test_the_engineer_reads_why_a_day_failed_and_loads_it_and_a_gap(visit: Any, stage: Stage) -> None:
+    visitor = visit()
+    page = visitor.page
+    page.goto(stage.board)
+    page.get_by_role("link", name=re.compile(rf"{FAILED} \(failed\)")).click()
+    text = words(page)
+    assert "not in AEP: the run failed in ingest." in text
+    assert "AEP refused batch" in text
+    assert "The pipeline's engineer has to act." in text
+    visitor.picture("failed-day")
+    form = page.locator('form[data-call="run"]')
+    assert str(FAILED) in form.inner_text()
+    form.get_by_role("button", name="Start the run").click()
+    page.get_by_role("status").get_by_text("The run is started.").wait_for()
+    # The page refreshes itself until the run has ended.
+    page.locator(".headline", has_text="complete in AEP").wait_for(timeout=240_000)
+    page.goto(f"{stage.board}/dag/{DAG}")
+    visitor.picture("pipeline")
+    form = page.locator('form[data-call="backfill"]')
+    assert form.locator("[name=from]").input_value() == str(NEVER_RUN[0])
+    assert form.locator("[name=to]").input_value() == str(NEVER_RUN[-1])
+    form.get_by_role("button", name="Start the backfill").click()
+    page.get_by_role("status").get_by_text(re.compile("The backfill .* is started")).wait_for()
+    for day in NEVER_RUN:
+        cell = page.locator(f'a.cell[href$="/{day}"]')
+        page.wait_for_function(
+            "cell => document.querySelector(cell)?.classList.contains('s-active')",
+            arg=f'a.cell[href$="/{day}"]',
+            timeout=300_000,
+        )
+        assert "60 active" in str(cell.get_attribute("aria-label"))
+
+
+def test_a_run_that_airflow_itself_started_has_the_board_as_its_tab(visit: Any, stage: Stage) -> None:
+    page = visit().page
+    run = stage.api.runs(DAG)[0]["dag_run_id"]
+    page.goto(f"{stage.url}/dags/{DAG}/runs/{requests.utils.quote(run, safe='')}")
+    page.get_by_role("link", name="Board").last.click()
+    page.frame_locator("iframe").get_by_role("heading", level=1, name=re.compile("^web, ")).wait_for()
+
+
+def test_quarantined_events_are_shown_without_values_until_somebody_asks(visit: Any, stage: Stage) -> None:
+    visitor = visit(theme="dark")
+    page = visitor.page
+    page.goto(stage.day(QUARANTINED))
+    assert "3 quarantined" in words(page)
+    visitor.picture("day-dark")
+    page.get_by_role("link", name="Show the first events").click()
+    page.get_by_text("Values are hidden.").wait_for()
+    assert "Broken" not in page.content()
+    page.get_by_role("link", name="Show the values").click()
+    page.get_by_text("Values may be personal data.").wait_for()
+    assert "Broken 0" in page.content()
+
+
+def test_a_viewer_sees_the_days_and_starts_nothing(visit: Any, stage: Stage) -> None:
+    page = visit(VIEWER).page
+    page.goto(stage.day(QUARANTINED))
+    assert "3 quarantined" in words(page)
+    assert page.get_by_role("button", name="Start the run").is_disabled()
+    assert "Show the first events" not in words(page)
+    for path in ("rows", "values"):
+        answer = page.goto(f"{stage.board}/{path}/{DAG}/{QUARANTINED}")
+        assert answer is not None and answer.status == 403
+
+
+def test_nobody_sees_the_board_without_a_login(stage: Stage) -> None:
+    for path in (
+        "",
+        f"/dag/{DAG}",
+        f"/day/{DAG}/{YESTERDAY}",
+        f"/rows/{DAG}/{YESTERDAY}",
+        "/static/board.js",
+    ):
+        assert requests.get(f"{stage.board}{path}", timeout=30).status_code == 401
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
+    visit: Any, stage: Stage, theme: str, width: int
+) -> None:
+    visitor = visit(width=width, theme=theme)
+    page = visitor.page
+    for url in (
+        stage.board,
+        f"{stage.board}/dag/{DAG}",
+        stage.day(QUARANTINED),
+        f"{stage.board}/rows/{DAG}/{QUARANTINED}",
+    ):
+        page.goto(url)
+        assert serious(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), url
+        is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (paper == "rgb(20, 23, 26)") is is_dark
+    if width == 390 and theme == "light":
+        page.goto(stage.board)
+        visitor.picture("phone")
+
+
+def test_the_calendar_is_one_stop_of_the_tab_key_and_arrows_move_in_it(visit: Any, stage: Stage) -> None:
+    page = visit().page
+    page.goto(f"{stage.board}/dag/{DAG}")
+    assert page.locator("[data-calendar] a[tabindex='0']").count() == 1
+    page.locator("[data-calendar] a[tabindex='0']").focus()
+    page.keyboard.press("ArrowLeft")
+    assert str(QUARANTINED) in page.evaluate("document.activeElement.href")
+
+
+def test_ten_pipelines_of_three_years_are_painted_within_a_second(visit: Any, stage: Stage) -> None:
+    page = visit().page
+    page.goto(stage.board)  # the first visitor after a start also fills the cache
+    took: list[float] = []
+    while len(took) < TRIES and min(took, default=PAINT_SECONDS) >= PAINT_SECONDS:
+        page.goto(stage.board)
+        took.append(
+            page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000")
+        )
+    assert page.locator("section.card").count() == 10
+    assert min(took) < PAINT_SECONDS, took

@@ -1,0 +1,114 @@
+"""``check`` and ``lake sign``, as the person who runs them sees a lake and its keys."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+
+import pytest
+
+from include.lake.seal import SEAL_ENVIRONMENT, split
+from tests.cli.asking import Cli
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.case("M16")]
+DAY = "2026-07-01"
+KEY, NEXT = secrets.token_hex(32), secrets.token_hex(32)
+
+
+def line(text: str, what: str) -> str:
+    found = re.search(rf"^.. {what} .*$", text, re.MULTILINE)
+    assert found is not None, text
+    return found[0]
+
+
+def test_m18_check_of_a_lake_that_is_not_there_says_so_and_makes_nothing(cli: Cli, tmp_path: Path) -> None:
+    code, text = cli("check", "hostile")
+    assert code == 0
+    assert line(text, "lake").startswith(
+        f"ok lake      file://{tmp_path}/lake is not there yet; apply makes it."
+    )
+    assert not (tmp_path / "lake").exists()
+
+
+def test_m18_check_refuses_a_lake_that_everyone_can_change(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "lake").mkdir()
+    (tmp_path / "lake").chmod(0o777)
+    code, text = cli("check", "hostile")
+    assert code == 1
+    assert "can change and read the lake's folder" in line(text, "lake")
+
+
+def test_m16_check_says_what_is_not_protected(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "records are not signed, as MIXPANEL_AEP_LAKE_SECRET is not set" in line(
+        cli("check", "hostile")[1], "lake"
+    )
+    monkeypatch.setenv(SEAL_ENVIRONMENT, KEY)
+    text = cli("check", "hostile")[1]
+    assert re.search(r"records are signed with the key [0-9a-f]{16}$", line(text, "lake"))
+    assert KEY not in text
+    monkeypatch.setenv(SEAL_ENVIRONMENT, "short")
+    code, text = cli("check", "hostile")
+    assert code == 1
+    assert re.search(r"A key of MIXPANEL_AEP_LAKE_SECRET is (shorter|neither)", text)
+
+
+def test_m16_a_lake_gets_a_key_when_days_are_loaded_already(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert cli("apply", "hostile")[0] == 0
+    assert cli("run", "hostile", DAY)[0] == 0
+    assert cli("lake", "sign", "hostile") == (
+        1,
+        "Refused: MIXPANEL_AEP_LAKE_SECRET is not set.\n"
+        "Hint: Set it as the workers have it; docs/security.md says how.\n",
+    )
+    monkeypatch.setenv(SEAL_ENVIRONMENT, KEY)
+    code, text = cli("run", "hostile", DAY)
+    assert code == 1
+    assert "is not signed" in text
+    assert "mixpanel-aep lake sign PIPELINE" in text
+    code, text = cli("lake", "sign", "hostile")
+    assert code == 0
+    assert "records from before the key are listed in _signed/000001.json" in text
+    assert cli("lake", "sign", "hostile") == (
+        0,
+        "ok lake      every record is signed, or listed as older than the key\n",
+    )
+    assert cli("run", "hostile", DAY)[0] == 0
+    assert cli("check", "hostile")[0] == 0
+
+    changed = next((tmp_path / "lake/hostile" / DAY / "valid").glob("*/manifest.json"))
+    changed.write_bytes(changed.read_bytes() + b" ")
+    assert cli("run", "hostile", DAY)[0] == 1
+    code, text = cli("lake", "sign", "hostile")
+    assert code == 1, "a second list needs a reason"
+    assert f"unsigned  file://{changed}" in text
+    assert "--why TEXT" in text
+    assert cli("lake", "sign", "hostile", "--why", "white space")[0] == 0
+    assert cli("run", "hostile", DAY)[0] == 0
+
+
+def test_m16_a_key_is_replaced_while_days_are_loaded(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(SEAL_ENVIRONMENT, KEY)
+    assert cli("apply", "hostile")[0] == 0
+    assert cli("run", "hostile", DAY)[0] == 0
+    records = [
+        path
+        for path in (tmp_path / "lake").rglob("*.json")
+        if not re.search("/(schemas|_budget)/", str(path))
+    ]
+    assert all(split(path.read_bytes()).key_id for path in records)
+    monkeypatch.setenv(SEAL_ENVIRONMENT, f"{NEXT},{KEY}")
+    assert cli("run", "hostile", DAY, "--again")[0] == 0
+    assert len({split(path.read_bytes()).key_id for path in (tmp_path / "lake").rglob("looks/*.json")}) == 1
+    monkeypatch.setenv(SEAL_ENVIRONMENT, NEXT)
+    code, text = cli("run", "hostile", DAY)
+    assert code == 1
+    assert "which is not one of the lake's keys" in text
+    monkeypatch.delenv(SEAL_ENVIRONMENT)
+    code, text = cli("run", "hostile", DAY)
+    assert code == 1
+    assert "this process has no key" in text

@@ -1,0 +1,99 @@
+"""``plan`` shows what ``apply`` makes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.asking import Cli, change
+
+pytestmark = pytest.mark.sandbox
+
+
+def test_plan_and_apply_print_the_same_plan_as_json(cli: Cli) -> None:
+    def printed(*argv: str) -> dict[str, Any]:
+        code, text = cli(*argv, "--json")
+        assert code == 0
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    planned, applied = printed("plan", "shop"), printed("apply", "shop")
+    assert planned["changes"] == applied["changes"]
+    assert {change["kind"] for change in planned["changes"] if change["permanent"]} == {
+        "create_namespace",
+        "create_field_group",
+    }
+    assert (planned["schema"], planned["dataset"]) == (None, None)
+    again = printed("plan", "shop")
+    assert (again["changes"], again["schema"], again["dataset"]) == (
+        [],
+        applied["schema"],
+        applied["dataset"],
+    )
+
+
+def test_plan_tells_what_takes_more_and_what_aep_alone_has(cli: Cli, pipelines: Path) -> None:
+    path = pipelines / "field_groups/mixpanel-defaults.json"
+    group = json.loads(path.read_text()) | {"title": "Growing"}
+
+    def write(**fields: Any) -> None:
+        group["properties"]["mixpanel"]["properties"]["custom"] = {"type": "object", "properties": fields}
+        path.write_text(json.dumps(group))
+
+    write(extra={"type": "string", "maxLength": 5}, spare={"type": "string"})
+    assert cli("apply", "hostile")[0] == 0
+    write(extra={"type": "string"})
+    title = "+            loosen in field group 'Growing': 1 field (cannot be undone; from aep.field_group)"
+    looser = "     mixpanel.custom.extra  maxLength 5 is given up"
+    note = "!            AEP has a field mixpanel.custom.spare (string) that the file lacks; it stays."
+    assert cli("plan", "hostile") == (0, f"{title}\n{looser}\n{note}\n")
+    code, text = cli("apply", "hostile")
+    assert (code, text.splitlines()[1:]) == (0, [note])
+    assert text.startswith(
+        "+            loosened in field group 'Growing': mixpanel.custom.extra (maxLength 5"
+    )
+    assert cli("apply", "hostile") == (0, f"{note}\nAEP has everything. Nothing was changed.\n")
+    assert cli("plan", "hostile") == (0, f"{note}\nAEP has everything. Nothing to do.\n")
+
+
+def test_a_pipeline_of_another_folder_takes_no_rows_out_and_setup_names_the_former_owner(
+    cli: Cli, pipelines: Path
+) -> None:
+    """Two folders, one lake, one dataset."""
+    mine, yours = pipelines / "mine.yaml", pipelines / "yours.yaml"
+    shutil.move(pipelines / "hostile.yaml", mine)
+    assert cli("apply", "mine")[0] == 0
+    assert cli("run", "mine", "2026-07-01")[0] == 0
+    shutil.move(mine, yours)
+    for command in (("check", "yours"), ("apply", "yours"), ("plan", "yours")):
+        code, text = cli(*command)
+        assert (code, "belongs to pipeline mine" in text) == (1, True), text
+        assert "write formerly: mine below aep in yours.yaml" in text
+    code, text = cli("run", "yours", "2026-07-01", "--replace")
+    assert (code, "may add rows and not replace any" in text) == (1, True)
+    assert "this run added 0" in cli("run", "yours", "2026-07-01")[1]
+    change(yours, ("\naep:\n", "\naep:\n  formerly: mine\n"))
+    assert "aep.formerly says; apply gives it" in cli("check", "yours")[1]
+    assert "yours, instead of mine" in cli("plan", "yours")[1]
+    assert cli("apply", "yours")[0] == 0
+    assert cli("run", "yours", "2026-07-01", "--replace")[0] == 0
+
+
+def test_plan_sends_nothing(cli: Cli) -> None:
+    first = cli("plan", "adobe-tutorial")
+    assert "create field group" in first[1]
+    assert cli("plan", "adobe-tutorial") == first
+
+
+def test_a_connection_in_the_environment_is_json_and_never_told(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", "aep://login:p-secret-not-real@host")
+    code, text = cli("plan", "shop")
+    assert code == 1
+    assert "AIRFLOW_CONN_AEP_DEFAULT is no JSON object" in text
+    assert "p-secret-not-real" not in text

@@ -1,0 +1,118 @@
+"""The page of the command line, its help, its completion: as the commands are."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from include.cli import reference
+from include.cli.__main__ import main
+from include.cli.exit_codes import MEANINGS, ExitCode
+from include.version import VERSION
+
+pytestmark = pytest.mark.unit
+COMMANDS = dict(reference.commands())
+ALL = (
+    """
+pipelines, check, discover, plan, apply, preview, run, status, audit, verify, recover, clean, migrate, sandbox,
+quarantine list, quarantine show, quarantine replay, ledger show, ledger adopt, ledger release, lake sign
+""".strip()
+    .replace("\n", " ")
+    .split(", ")
+)
+
+
+def test_every_command_is_there_and_the_page_is_up_to_date() -> None:
+    assert set(ALL) <= COMMANDS.keys()
+    assert reference.main(["--check"]) == 0, "run: python -m include.cli.reference"
+    page = reference.PAGE.read_text()
+    assert not [code for code in MEANINGS if f"| {code.value} | {MEANINGS[code]} |" not in page]
+    assert set(MEANINGS) == set(ExitCode)
+
+
+def test_every_command_of_the_documentation_exists_with_its_options() -> None:
+    """In blocks of code, and within backticks in the midst of a sentence."""
+    root = reference.PAGE.parents[1]
+    named = 0
+    for page in [root / "README.md", *sorted(root.glob("docs/*.md"))]:
+        text = page.read_text().partition(reference.BEGIN)[0]
+        for found in re.finditer(r"(?m)(?:^ {4}(?:\.venv/bin/)?|`)mixpanel-aep ([a-z][^`#\n|;:]*)", text):
+            named += 1
+            first, *rest = found[1].split()
+            command = COMMANDS.get(f"{first} {rest[0]}" if rest else first, COMMANDS.get(first))
+            group = any(words.startswith(f"{first} ") for words in COMMANDS)
+            assert command is not None or group, f"{page.name}: {found[0]}"
+            help_text = reference.help_of(first, command) if command is not None else ""
+            for option in re.findall(r"--[a-z-]+", found[1]):
+                assert command is None or option in help_text, f"{page.name}: {found[0]}"
+    assert named > 30
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_help_is_plain_text_of_80_columns(words: str, capfd: pytest.CaptureFixture[str]) -> None:
+    text = reference.help_of(words, COMMANDS[words])
+    assert max(map(len, text.splitlines())) <= 80
+    assert not re.search(r"`|\[/?(bold|green|red)|\*\*|:param|Raises", text)
+    summary = text.splitlines()[2].strip()
+    assert summary.endswith(".")
+    assert main([*words.split(), "--help"]) == 0
+    # The sandbox, in a process of its own, shows the help of its own program.
+    assert (summary if words != "sandbox" else "--query-port") in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("words", [words for words in COMMANDS if words != "sandbox"])
+def test_every_command_prints_json_on_request(words: str) -> None:
+    assert "--json" in reference.help_of(words, COMMANDS[words])
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["-h"]])
+def test_the_first_help_fits_and_has_the_exit_codes(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(argv) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert not [line for line in lines if line.endswith("...") and "ARGS" not in line], "a summary is cut"
+    for code, text in MEANINGS.items():
+        assert f"  {code.value:>5}  {text}" in lines
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"mixpanel-aep {VERSION}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("mixpanel-aep qu", {"quarantine"}),
+        ("mixpanel-aep ledger ", {"show", "adopt", "release"}),
+        ("mixpanel-aep run sh", {"shop"}),
+        ("mixpanel-aep run shop --rep", {"--replace"}),
+    ],
+)
+def test_a_shell_completes_commands_options_and_pipelines(
+    line: str, found: set[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_MIXPANEL_AEP_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split(" ")) - 1))
+    assert main([]) == 0
+    assert set(capsys.readouterr().out.split()) == found
+
+
+def test_a_command_that_is_not_installed_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    import typer
+
+    from include.cli import sandbox
+
+    def names(app: Any) -> set[str]:
+        return {command.callback.__name__ for command in app.registered_commands}
+
+    with_it, without = typer.Typer(), typer.Typer()
+    sandbox.add_sandbox(with_it)
+    monkeypatch.setattr(sandbox, "PACKAGE", "no_such_package")
+    sandbox.add_sandbox(without)
+    assert (names(with_it), names(without)) == ({"sandbox"}, set())

@@ -1,0 +1,36 @@
+"""A person who waits for AEP sees what AEP is doing."""
+
+from __future__ import annotations
+
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from include.aep.model import Batch
+from include.cli.printing import Output
+from include.cli.run_day import wait_for_aep
+from include.clock import Clock
+from include.steps.ingest import Ingested, Watching
+
+pytestmark = pytest.mark.unit
+
+
+def test_the_status_of_the_batch_is_said_every_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    waited = [0.0]
+    clock = Clock(lambda: waited[0], lambda seconds: waited.__setitem__(0, waited[0] + seconds))
+    done = Ingested(("B",), 1, 1, late=False, again=False)
+
+    def ingest(_: object) -> Any:
+        return done if waited[0] >= 150 else Watching("B")
+
+    def find(batch: str) -> Batch | None:
+        return Batch(batch, "quarantining") if waited[0] < 100 else None
+
+    steps: Any = SimpleNamespace(ingest=ingest, aep=SimpleNamespace(batches=SimpleNamespace(find=find)))
+    project: Any = SimpleNamespace(clock=clock)
+    staged: Any = SimpleNamespace(partition=date(2026, 7, 1))
+    assert wait_for_aep(project, steps, staged, Output()) is done
+    told = [line.split("waiting")[1] for line in capsys.readouterr().out.splitlines()]
+    assert told == [" for AEP: batch B is 'quarantining'", " for AEP: batch B is not listed"]
