@@ -24,7 +24,9 @@ _MOST_CHARACTERS = 64 * 1024 * 1024
 
 DistinctIds = Annotated[
     list[str],
-    typer.Option("--distinct-id", metavar="ID", help="A distinct_id, of a user or of a device.", default_factory=list),
+    typer.Option(
+        "--distinct-id", metavar="ID", help="A distinct_id, of a user or of a device.", default_factory=list
+    ),
 ]
 UserIds = Annotated[
     list[str], typer.Option("--user-id", metavar="ID", help="A $user_id.", default_factory=list)
@@ -47,12 +49,17 @@ IdentityFile = Annotated[
     ),
 ]
 NoExpand = Annotated[
-    bool, typer.Option("--no-expand", help="Use only the given ids, not those that events show together with them.")
+    bool,
+    typer.Option(
+        "--no-expand", help="Use only the given ids, not those that events show together with them."
+    ),
 ]
 MostIds = Annotated[
     int, typer.Option("--most-ids", min=0, max=100_000, metavar="N", help="The largest number of ids to add.")
 ]
-ListIds = Annotated[bool, typer.Option("--list-ids", help="Print the ids, for the requests to Mixpanel and AEP.")]
+ListIds = Annotated[
+    bool, typer.Option("--list-ids", help="Print the ids, for the requests to Mixpanel and AEP.")
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for a confirmation.")]
 
 

@@ -72,7 +72,12 @@ class DaysRunner:
             out.say("!", "ingest", text)
         for listed in done.listed:
             out.say("!", "ingest", f"{day}: AEP lists errors on {listed}")
-        loaded = {"active": done.active, "added": added, "refused": done.refused, "batches": list(done.batches)}
+        loaded = {
+            "active": done.active,
+            "added": added,
+            "refused": done.refused,
+            "batches": list(done.batches),
+        }
         return {"day": day, **made, **loaded}
 
     def _warn_if_not_settled(self, day: date) -> None:

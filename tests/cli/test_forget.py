@@ -1,10 +1,8 @@
-# ruff: noqa: F811 - fixtures of another module
 """``forget``, as the person who runs it sees it: ids are printed only where they are asked for."""
 
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ import requests
 from tests.carrying import PIPELINES, Carrier
 from tests.cleaning import NOON
 from tests.forgetting import ANNA, ANNAS_PHONE, named_in
-from tests.test_cli import Cli, cli, pipelines, port  # noqa: F401 - fixtures
+from tests.cli.asking import Cli, Printing
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.case("M19")]
 DAY = "2026-07-01"
@@ -52,18 +50,18 @@ def test_m19_a_dry_run_counts_and_prints_no_id(cli: Cli, loaded: Path) -> None:
 
 
 def test_m19_ids_come_from_standard_input_and_are_listed_on_request(
-    cli: Cli, loaded: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, printed: Printing, loaded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{ANNA}\n\n"))
     command = ("forget", "hostile", "--identity-file", "-")
     code, text = cli(*command)
     assert code == 1
-    assert "Nobody has confirmed" in text
+    assert "was not confirmed" in text
     assert named_in(loaded, [ANNA])
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{ANNA}\n"))
-    code, text = cli(*command, "--yes", "--json", "--list-ids")
-    assert code == 0
-    found = json.loads(text[text.index("{") : text.rindex("}") + 1])
+    done = printed(*command, "--yes", "--json", "--list-ids")
+    assert done.code == 0
+    found = done.json
     assert found["ids"] == {"user": [ANNA], "device": sorted([ANNA, ANNAS_PHONE])}
     assert found["counts"]["rows"] == 2
     assert [each["where"] for each in found["left_to_do"]][:3] == ["Mixpanel", "AEP", "lake"]
@@ -94,7 +92,7 @@ def test_m19_a_sample_of_mixpanel_shows_nothing_of_a_forgotten_person(cli: Cli, 
         path.unlink()
     code, text = cli("preview", "hostile", DAY, "--rows", "1000")
     assert code == 0
-    assert '"_id"' in text
+    assert "events from Mixpanel" in text
     assert ANNA not in text
 
 
