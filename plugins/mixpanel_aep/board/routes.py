@@ -28,7 +28,7 @@ from include.lake.history import Target
 from mixpanel_aep.board.pages import render, sentence_page, static
 from mixpanel_aep.board.readers import pipeline_of, read_pipelines, reader_of
 from mixpanel_aep.board.runs import batch_links
-from mixpanel_aep.board.views import day_view, pipeline_views
+from mixpanel_aep.board.views import day_view, pipeline_views, summary
 from mixpanel_aep.context import partition_of
 
 router = APIRouter(prefix="/board")
@@ -52,12 +52,12 @@ def static_file(name: str, user: GetUserDep) -> Response:  # noqa: ARG001 - asks
 
 @router.get("")
 def overview(request: Request, session: SessionDep, user: GetUserDep) -> HTMLResponse:
-    """Every pipeline whose DAG the user may read, those that need somebody first."""
+    """Every pipeline whose DAG the user may read, those that need attention first."""
     readable = get_auth_manager().get_authorized_dag_ids(user=user, method="GET", session=session)
     shown = [each for dag_id, each in read_pipelines().by_dag.items() if dag_id in readable]
     views = pipeline_views(session, shown)
-    views.sort(key=lambda view: (not view.trouble, view.missing == 0, view.pipeline.name))
-    return render(request, "overview.html.j2", views=views)
+    views.sort(key=lambda view: (not view.needs_attention, -view.missing, view.pipeline.name))
+    return render(request, "overview.html.j2", views=views, summary=summary(views))
 
 
 @router.get("/dag/{dag_id}", dependencies=_may_read)
