@@ -12,6 +12,7 @@ from tests.browser.stage import DAG, FAILED, NEVER_RUN, QUARANTINED, VIEWER, YES
 
 pytestmark = pytest.mark.airflow
 PAINT_SECONDS, TRIES = 1.0, 5
+PAINT = "performance.getEntriesByName('first-contentful-paint')"
 
 
 def words(page: Any) -> str:
@@ -158,8 +159,7 @@ def test_ten_pipelines_of_three_years_are_painted_within_a_second(visit: Any, st
     took: list[float] = []
     while len(took) < TRIES and min(took, default=PAINT_SECONDS) >= PAINT_SECONDS:
         page.goto(stage.board)
-        took.append(
-            page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000")
-        )
+        page.wait_for_function(f"{PAINT}.length > 0")
+        took.append(page.evaluate(f"{PAINT}[0].startTime / 1000"))
     assert page.locator("section.card").count() == 10
     assert min(took) < PAINT_SECONDS, took
