@@ -9,12 +9,13 @@ from include.board.days import Day, State
 from include.config.model import Pipeline
 from include.steps.audited_day import Remedy
 
-ENGINEER, ADOBE, NOBODY = "The pipeline's engineer", "Adobe", "Nobody"
+ENGINEER, ADOBE, NOBODY = "The pipeline's engineer has to act.", "Adobe has to act.", "Nobody has to act."
+IF_IT_MATTERS = "The pipeline's engineer has to act if these events matter."
 
 
 @dataclass(frozen=True)
 class Advice:
-    """``why``: the cause; ``who`` has to act; ``what`` to do; ``form``: the form of the board that does it, if any."""
+    """``why``: the cause; ``who`` has to act, as a sentence; ``what`` to do; ``form``: the form of the board that does it, if any."""
 
     why: str = ""
     who: str = NOBODY
@@ -132,8 +133,8 @@ def _complete(day: Day) -> Advice:
     if day.state is State.QUARANTINE:
         return Advice(
             "Some events could not be sent; each is kept with its reason.",
-            ENGINEER,
-            "If they matter: correct the mapping or the schema, then run the day again with “replace”.",
+            IF_IT_MATTERS,
+            "Correct the mapping or the schema, then run the day again with “replace”.",
             "replace",
         )
     return Advice()

@@ -77,7 +77,7 @@ def forget(
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Remove people's rows from the lake, and drop them from every later export.
+    """Remove people's rows from the lake and from later exports.
 
     Without ids, it finishes what an earlier run began. docs/privacy.md says what
     stays where, and what is left to do in Mixpanel and AEP.

@@ -10,8 +10,8 @@ from typing import Annotated
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.models.dagrun import DagRun
-from fastapi import Depends, FastAPI, HTTPException, Query
-from fastapi.responses import StreamingResponse
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi.responses import RedirectResponse, StreamingResponse
 from sqlalchemy import select
 from starlette.background import BackgroundTask
 
@@ -52,9 +52,12 @@ def report(dag_id: str, partition: date) -> StreamingResponse:
 
 @app.get("/report/{dag_id}", dependencies=[_may_read])
 def report_of_run(
-    dag_id: str, run_id: Annotated[str, Query(max_length=_LONGEST_RUN_ID)], session: SessionDep
-) -> StreamingResponse:
-    """The newest report of a run's partition; a task's link leads here, and names nothing but the task's run."""
+    dag_id: str,
+    run_id: Annotated[str, Query(max_length=_LONGEST_RUN_ID)],
+    request: Request,
+    session: SessionDep,
+) -> RedirectResponse:
+    """The board's page with the report of a run's partition; a task's link names nothing but the task's run."""
     pipeline = _pipeline(dag_id)
     run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
     if run is None:
@@ -63,7 +66,8 @@ def report_of_run(
         partition = partition_of({"dag_run": run})
     except ConfigError as error:
         raise HTTPException(404, str(error)) from None
-    return report(pipeline.dag_id, partition)
+    mount = request.scope.get("root_path", "")
+    return RedirectResponse(f"{mount}/board/report/{pipeline.dag_id}/{partition}", status_code=303)
 
 
 def _pipeline(dag_id: str) -> Pipeline:

@@ -188,6 +188,18 @@ def test_what_is_not_there_is_a_sentence(api: Api, path: str) -> None:
     assert "This page cannot be shown" in answer.text
 
 
+def test_other_dags_of_a_pipeline_lead_to_it_where_its_own_rights_are_asked_for(api: Api) -> None:
+    answer = api.get(f"{BOARD}/dag/mixpanel_aep_reconcile_shop", role="viewer")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{BOARD}/dag/{DAG}")
+    for page in ("day", "report", "rows", "values"):
+        assert api.get(f"{BOARD}/{page}/mixpanel_aep_reconcile_shop/{DAY}", role="admin").status_code == 404
+
+
+def test_the_form_for_several_days_has_the_span_that_was_followed(api: Api) -> None:
+    text = api.get(f"{BOARD}/day/{DAG}/{DAY}?first=2026-06-30", role="admin").text
+    assert 'name="from" value="2026-06-30"' in text and f'name="to" value="{DAY}"' in text
+
+
 def test_a_run_leads_to_its_day_and_a_run_without_one_to_the_pipeline(api: Api, runs: Any) -> None:
     runs("of-a-day", "success")
     runs("of-no-day", "success", key=None, conf={})

@@ -186,7 +186,10 @@ def test_m17_a_link_leads_to_the_report_of_its_run(api: Api, root: Path, run_id:
     assert (parts.scheme, parts.netloc) == ("", "")
     assert unquote(parts.path) == f"/mixpanel-aep/report/{DAG}"
     assert parse_qs(parts.query) == {"run_id": [run_id]}
-    assert api.get(link, role="viewer").text == "<p>the report</p>"
+    page = api.get(link, role="viewer")
+    assert page.url.path == f"/mixpanel-aep/board/report/{DAG}/2026-07-01"
+    assert f'src="{ROUTE}"' in page.text
+    assert api.get(ROUTE, role="viewer").text == "<p>the report</p>"
 
 
 FORGED = [

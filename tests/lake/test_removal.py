@@ -48,6 +48,7 @@ KEYS = {
     f"_histories/{DIGEST}/index.json": False,
     f"_histories/{DIGEST}/batches.json": False,
     f"_histories/{DIGEST}/verified.json": False,
+    f"_histories/{DIGEST}/board.json": False,
     f"_histories/{DIGEST}/ledger/2026-07-01/000001.json": False,
     f"_histories/{DIGEST}/ids/2026-07-01/{OTHER}.parquet": False,
     "_budget/mixpanel-4000001/000000001.json": False,

@@ -28,7 +28,7 @@ from include.lake.history import Target
 from mixpanel_aep.board.pages import render, sentence_page, static
 from mixpanel_aep.board.readers import pipeline_of, read_pipelines, reader_of
 from mixpanel_aep.board.runs import batch_links
-from mixpanel_aep.board.views import day_view, pipeline_views
+from mixpanel_aep.board.views import day_view, pipeline_views, summary
 from mixpanel_aep.context import partition_of
 
 router = APIRouter(prefix="/board")
@@ -52,12 +52,12 @@ def static_file(name: str, user: GetUserDep) -> Response:  # noqa: ARG001 - asks
 
 @router.get("")
 def overview(request: Request, session: SessionDep, user: GetUserDep) -> HTMLResponse:
-    """Every pipeline whose DAG the user may read, those that need somebody first."""
+    """Every pipeline whose DAG the user may read, those that need attention first."""
     readable = get_auth_manager().get_authorized_dag_ids(user=user, method="GET", session=session)
     shown = [each for dag_id, each in read_pipelines().by_dag.items() if dag_id in readable]
     views = pipeline_views(session, shown)
-    views.sort(key=lambda view: (not view.trouble, view.missing == 0, view.pipeline.name))
-    return render(request, "overview.html.j2", views=views)
+    views.sort(key=lambda view: (not view.needs_attention, -view.missing, view.pipeline.name))
+    return render(request, "overview.html.j2", views=views, summary=summary(views))
 
 
 @router.get("/dag/{dag_id}", dependencies=_may_read)
@@ -67,11 +67,13 @@ def of_dag(
     session: SessionDep,
     user: GetUserDep,
     span: Literal["90", "365", "all"] = "90",
-) -> HTMLResponse:
-    """A pipeline: its calendar and how it develops."""
+) -> Response:
+    """A pipeline: its calendar and how it develops. Its reconcile and verify DAGs lead to it."""
     pipeline = pipeline_of(dag_id)
     if pipeline is None:
         return _not_ours(request, dag_id)
+    if pipeline.dag_id != dag_id:  # whether the user may read that DAG is another question
+        return _to(request, f"dag/{pipeline.dag_id}")
     (view,) = pipeline_views(session, [pipeline])
     most = len(view.days) if span == "all" else int(span)
     return render(
@@ -81,9 +83,14 @@ def of_dag(
 
 
 @router.get("/day/{dag_id}/{day}", dependencies=_may_read)
-def of_day(dag_id: str, day: date, request: Request, session: SessionDep, user: GetUserDep) -> Response:
-    """A day: what became of its events, who was at work, and what to do next."""
-    pipeline = pipeline_of(dag_id)
+def of_day(
+    dag_id: str, day: date, request: Request, session: SessionDep, user: GetUserDep, first: date | None = None
+) -> Response:
+    """A day: what became of its events, who was at work, and what to do next.
+
+    ``first``: the first day of the span of days like this one that ends here; the form for several days has it.
+    """
+    pipeline = read_pipelines().by_dag.get(dag_id)
     if pipeline is None:
         return _not_ours(request, dag_id)
     if day < pipeline.start_date or (pipeline.end_date is not None and day > pipeline.end_date):
@@ -95,7 +102,7 @@ def of_day(dag_id: str, day: date, request: Request, session: SessionDep, user: 
     run_ids = [run.run_id for run in view.runs]
     links = batch_links(session, pipeline.dag_id, run_ids)
     return render(
-        request, "day.html.j2", view=view, parts=funnel(view.day), may_run=_may_run(user, pipeline),
+        request, "day.html.j2", view=view, first=first or day, parts=funnel(view.day), may_run=_may_run(user, pipeline),
         may_see_rows=_may_edit(user, pipeline), batch_link=_batch_link(links, view.facts.target),
         before=day - timedelta(days=1), after=day + timedelta(days=1),
     )  # fmt: skip
@@ -104,7 +111,7 @@ def of_day(dag_id: str, day: date, request: Request, session: SessionDep, user: 
 @router.get("/report/{dag_id}/{day}", dependencies=_may_read)
 def report(dag_id: str, day: date, request: Request, session: SessionDep, user: GetUserDep) -> Response:
     """The quality report of a day, below what became of the day at AEP."""
-    pipeline = pipeline_of(dag_id)
+    pipeline = read_pipelines().by_dag.get(dag_id)
     if pipeline is None:
         return _not_ours(request, dag_id)
     try:
@@ -123,12 +130,10 @@ def of_run(dag_id: str, run_id: RunId, request: Request, session: SessionDep) ->
     run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
     if run is None:
         return sentence_page(request, "This DAG has no such run.", 404)
-    board = f"{request.scope.get('root_path', '')}/board"
     try:
-        target = f"{board}/day/{pipeline.dag_id}/{partition_of({'dag_run': run})}"
+        return _to(request, f"day/{pipeline.dag_id}/{partition_of({'dag_run': run})}")
     except ConfigError:  # a run of the reconcile or verify DAG, or one without a day
-        target = f"{board}/dag/{pipeline.dag_id}"
-    return RedirectResponse(target, status_code=303)
+        return _to(request, f"dag/{pipeline.dag_id}")
 
 
 @router.get("/rows/{dag_id}/{day}", dependencies=_may_see_rows)
@@ -144,7 +149,7 @@ def values(dag_id: str, day: date, request: Request) -> HTMLResponse:
 
 
 def _rows(request: Request, dag_id: str, day: date, *, show_values: bool) -> HTMLResponse:
-    pipeline = pipeline_of(dag_id)
+    pipeline = read_pipelines().by_dag.get(dag_id)
     if pipeline is None:
         return _not_ours(request, dag_id)
     try:
@@ -158,6 +163,10 @@ def _rows(request: Request, dag_id: str, day: date, *, show_values: bool) -> HTM
         request, "rows.html.j2", pipeline=pipeline, day=day, rows=found, show_values=show_values, most=_ROWS,
         total=facts.counts.quarantined if facts else 0,
     )  # fmt: skip
+
+
+def _to(request: Request, path: str) -> RedirectResponse:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/board/{path}", status_code=303)
 
 
 def _not_ours(request: Request, dag_id: str) -> HTMLResponse:

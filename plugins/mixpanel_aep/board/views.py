@@ -64,6 +64,11 @@ class PipelineView:
         return sum(day.state in GAPS for day in self.days)
 
     @property
+    def needs_attention(self) -> bool:
+        """Whether the day that people ask about is not in AEP as it should be, or the lake cannot be read."""
+        return bool(self.trouble) or (self.last is not None and self.last.state in GAPS)
+
+    @property
     def is_at_work(self) -> bool:
         return bool(self.facts.unread) or any(day.state is State.RUNNING for day in self.days)
 
@@ -73,6 +78,17 @@ class PipelineView:
     @property
     def newest_months(self) -> list[Month]:
         return self.months(_OVERVIEW_MONTHS)
+
+
+def summary(views: Sequence[PipelineView]) -> str:
+    """Return the sentence about all pipelines: the newest day first, then the days before."""
+    bad, gaps = sum(view.needs_attention for view in views), sum(view.missing > 0 for view in views)
+    newest = (
+        f"The newest day is complete, or not due yet, in all {len(views)} pipelines."
+        if not bad
+        else f"The newest day is not in AEP as it should be in {bad} of {len(views)} pipelines."
+    )
+    return f"{newest} {gaps} of them have earlier days to load." if gaps > bad else newest
 
 
 @dataclass(frozen=True)

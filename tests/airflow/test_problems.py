@@ -1,0 +1,60 @@
+"""What a failed task leaves for the board: the sentence and the hint of its error, and never another error in its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse
+
+from include.errors import ConfigError, Throttled
+from mixpanel_aep.problems import PROBLEM_KEY, keep_problem
+
+pytestmark = pytest.mark.airflow
+
+
+class Task:
+    """A task instance that remembers its XCom, or cannot write it."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.fails = fails
+        self.xcom: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        if self.fails:
+            raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
+        self.xcom[key] = value
+
+
+def test_the_sentence_and_the_hint_are_left_and_the_error_is_raised() -> None:
+    task = Task()
+    with pytest.raises(ConfigError), keep_problem({"ti": task}):
+        raise ConfigError("It is wrong.", "Correct it.")
+    assert task.xcom == {PROBLEM_KEY: {"sentence": "It is wrong.", "hint": "Correct it."}}
+
+
+def test_what_only_defers_a_task_is_no_problem() -> None:
+    task = Task()
+    with pytest.raises(Throttled), keep_problem({"ti": task}):
+        raise Throttled("Wait.", wait_seconds=1)
+    assert task.xcom == {}
+
+
+def test_the_error_is_raised_also_where_nothing_can_be_left() -> None:
+    with pytest.raises(ConfigError, match="It is wrong"), keep_problem({"ti": Task(fails=True)}):
+        raise ConfigError("It is wrong.")
+
+
+def test_every_operator_keeps_its_problem() -> None:
+    from include.config.loader import load_pipelines
+    from mixpanel_aep.operators.base import PipelineOperator
+
+    class Broken(PipelineOperator):
+        def run_pipeline(self, context: Any) -> Any:
+            raise ConfigError("It is wrong.")
+
+    task = Task()
+    with pytest.raises(Exception, match="It is wrong"):
+        Broken(task_id="broken", pipeline=load_pipelines()[0]).execute({"ti": task})
+    assert PROBLEM_KEY in task.xcom
