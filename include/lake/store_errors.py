@@ -9,6 +9,22 @@ from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 from include.errors import AccessDenied, LakeError, PipelineError
 
 _CODE = re.compile(r"<Code>([A-Za-z]{3,60})</Code>")
+_STATUS = re.compile(r"status code: ([1-5][0-9]{2})\b")
+_CAUSES = (
+    ("BadScheme", "its endpoint speaks plain HTTP, which is not allowed for this lake"),
+    ("dns error", "the host name of its endpoint cannot be resolved"),
+    ("ConnectionRefused", "its endpoint refuses connections"),
+    ("certificate", "the certificate of its endpoint is not trusted"),
+    ("InvalidContentType", "its endpoint does not speak TLS"),
+    ("NetworkUnreachable", "its endpoint cannot be reached from this machine"),
+    ("HostUnreachable", "its endpoint cannot be reached from this machine"),
+    ("TimedOut", "its endpoint does not answer in time"),
+    ("kind: Timeout", "its endpoint does not answer in time"),
+    ("ConnectionReset", "its endpoint closes connections"),
+    ("IncompleteMessage", "its endpoint closes connections"),
+    ("kind: Connect", "no connection to its endpoint can be opened"),
+)
+"""What obstore's text for a request without an answer says, and what it means."""
 
 
 def store_error(url: str, verb: str, key: str, error: Exception) -> PipelineError:
@@ -18,13 +34,21 @@ def store_error(url: str, verb: str, key: str, error: Exception) -> PipelineErro
             f"The lake {url} does not let this worker {verb} {key or 'anything'}.",
             "Give its role that right (docs/security.md lists all that it needs); nothing was half written.",
         )
-    # Of the store's own text only the code: it quotes the answer, and an answer may quote the request's headers.
-    code = _CODE.search(str(error))
-    what = type(error).__name__ + (f" ({code[1]})" if code else "")
     return LakeError(
-        f"The lake {url} cannot {verb} {key or 'anything'}: {what}.",
+        f"The lake {url} cannot {verb} {key or 'anything'}: {_cause(error)}.",
         "Check that the place exists, that it has room and that this worker may write there.",
     )
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong, without the store's own text: it quotes the answer, which may quote the request's headers."""
+    text, name = str(error), type(error).__name__
+    if code := _CODE.search(text):
+        return f"{name} ({code[1]})"
+    if status := _STATUS.search(text):
+        return f"{name} (HTTP {status[1]})"
+    meaning = next((meaning for sign, meaning in _CAUSES if sign in text), None)
+    return f"{name}, {meaning}" if meaning else name
 
 
 def forbids(error: Exception) -> bool:
