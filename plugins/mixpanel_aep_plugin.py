@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
+from mixpanel_aep import pools
 from mixpanel_aep.links import BatchLink, ReportLink
 from mixpanel_aep.reports import app
 from mixpanel_aep.timetable import DailyPartitionTimetable
 
 
 class MixpanelAepPlugin(AirflowPlugin):
-    """Registers the timetable, the links and the report pages."""
+    """Registers the timetable, the links, the report pages, and the listener that adds missing pools."""
 
     name = "mixpanel_aep"
     timetables: ClassVar = [DailyPartitionTimetable]
+    listeners: ClassVar[list[ModuleType]] = [pools]
     operator_extra_links: ClassVar = [BatchLink(), ReportLink()]
     fastapi_apps: ClassVar = [{"app": app, "url_prefix": "/mixpanel-aep", "name": "mixpanel-aep"}]

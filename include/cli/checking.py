@@ -38,6 +38,7 @@ def check(project: Project, arguments: argparse.Namespace) -> int:  # noqa: ARG0
         f"{name}.yaml: {project.pipeline.mixpanel.timezone}, {project.pipeline.mixpanel.time_is}",
     )
     checks: dict[str, Callable[[Project], str]] = {
+        "Airflow": _airflow,
         "Mixpanel": _mixpanel,
         "events": _events,
         "AEP": _aep,
@@ -56,6 +57,12 @@ def check(project: Project, arguments: argparse.Namespace) -> int:  # noqa: ARG0
             refused += 1
             say("no", what, str(error))
     return 1 if refused else 0
+
+
+def _airflow(project: Project) -> str:
+    if not project.airflow.is_here:
+        return "there is none on this machine: its version and its pools are not checked"
+    return project.airflow.deployment.require_usable()
 
 
 def _mixpanel(project: Project) -> str:

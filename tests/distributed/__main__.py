@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -25,7 +26,8 @@ from tests.distributed.processes import DidNotHappen
 from tests.distributed.world import World
 
 _EVENTS_A_DAY = 400
-_BATCH_SECONDS = 3.0
+_BATCH_SECONDS = 20.0
+"""Longer than ingest polls by itself, so that every ingest is deferred."""
 _SETUP, _SETUP_SECONDS = "mixpanel_aep_setup", 180.0
 _BACKFILL_SECONDS = 1200.0
 _BEGAN = time.monotonic()
@@ -38,6 +40,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--no-faults", action="store_true")
     parser.add_argument("--keep", action="store_true", help="keep logs, database and lake in a temporary folder")
     given = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with this process
     folder = Path(tempfile.mkdtemp(prefix="mixpanel-aep-cluster-"))
     try:
         with _running(folder, given.days, with_faults=not given.no_faults) as (cluster, world):

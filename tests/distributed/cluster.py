@@ -113,15 +113,12 @@ class Cluster:
     def start_airflow(self, failpoints: Mapping[str, str]) -> None:
         """Every component of Airflow; ``failpoints``: what the workers' tasks do, by worker."""
         environment = self.environment()
-        for command in (
-            [str(BIN / "airflow"), "db", "migrate"],
-            [sys.executable, "-m", "mixpanel_aep.settings", str(PROJECT / "airflow_pools.yaml")],
-        ):
-            done = subprocess.run(
-                command, env=environment, cwd=self.folder, capture_output=True, text=True, check=False, timeout=300
-            )
-            assert done.returncode == 0, f"{' '.join(command)}: {done.stderr[-1500:]}"
         airflow = str(BIN / "airflow")
+        done = subprocess.run(
+            [airflow, "db", "migrate"],
+            env=environment, cwd=self.folder, capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, f"airflow db migrate: {done.stderr[-1500:]}"
         self._start("api-server", [airflow, "api-server"])
         self._start("scheduler", [airflow, "scheduler", "--skip-serve-logs"])
         self._start("dag-processor", [airflow, "dag-processor"])
