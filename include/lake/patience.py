@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.errors import ConfigError
+
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
 
 PATIENCE_VARIABLE = "MIXPANEL_AEP_LAKE_PATIENCE_SECONDS"
 PATIENCE_SECONDS = 180.0
@@ -40,7 +43,7 @@ def patience_seconds(environment: Mapping[str, str] | None = None) -> float:
     return seconds
 
 
-def retry_config(seconds: float) -> dict[str, Any]:
+def retry_config(seconds: float) -> RetryConfig:
     """Return obstore's ``retry_config``: repeat for ``seconds`` after the first request, with pauses of at most 10 s."""
     return {
         "max_retries": _MOST_RETRIES,  # the time is the limit

@@ -49,7 +49,9 @@ def test_a_component_that_starts_adds_the_missing_pools_and_leaves_the_others(po
     assert manager.has_listeners
     assert manager.pm.is_registered(mixpanel_aep.pools), "by the plugin"
     Job()  # as the scheduler begins
-    found = {pool.name: (pools.get_pool(pool.name).slots, pools.get_pool(pool.name).description) for pool in POOLS}
+    found = {
+        pool.name: (pools.get_pool(pool.name).slots, pools.get_pool(pool.name).description) for pool in POOLS
+    }
     expected = {pool.name: (pool.slots, pool.description) for pool in POOLS} | {"aep_ingest": (32, "our own")}
     assert found == expected
     assert mixpanel_aep.pools.add_missing_pools() == []
@@ -93,7 +95,9 @@ def test_an_airflow_that_lacks_something_is_refused_with_what_to_do() -> None:
 
 @pytest.mark.unit
 def test_the_supported_airflow_is_the_one_of_the_requirements() -> None:
-    (bounds,) = re.findall(r"^apache-airflow(\S+)", (PROJECT / "requirements.in").read_text(encoding="utf-8"), re.MULTILINE)
+    (bounds,) = re.findall(
+        r"^apache-airflow(\S+)", (PROJECT / "requirements.in").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert bounds == ">=3.3,<3.4"
 
 
@@ -106,7 +110,9 @@ def test_pipelines_that_share_nothing_are_set_up_at_the_same_time(
     for name, dataset, group in (
         ("a", "A", "shop.json"), ("b", "B", "shop.json"), ("c", "C", "mixpanel-defaults.json"), ("d", "D", None),
     ):  # fmt: skip
-        data = PIPELINES["hostile"].model_dump(mode="json", by_alias=True, exclude={"name"}, exclude_none=True)
+        data = PIPELINES["hostile"].model_dump(
+            mode="json", by_alias=True, exclude={"name"}, exclude_none=True
+        )
         data["mixpanel"]["conn_id"] = f"mixpanel_{name}"
         data["aep"] |= {"dataset": dataset, "schema": f"Schema {name}", "field_groups": ["Web Details"]}
         data["aep"].pop("field_group")
@@ -115,7 +121,12 @@ def test_pipelines_that_share_nothing_are_set_up_at_the_same_time(
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(data))
     monkeypatch.setenv("MIXPANEL_AEP_PIPELINES", str(tmp_path))
     dag = runpy.run_path(str(PROJECT / "dags" / "mixpanel_aep_setup.py"))["dag"]
-    assert {task.task_id: task.upstream_task_ids for task in dag.tasks} == {"a": set(), "b": {"a"}, "c": set(), "d": set()}
+    assert {task.task_id: task.upstream_task_ids for task in dag.tasks} == {
+        "a": set(),
+        "b": {"a"},
+        "c": set(),
+        "d": set(),
+    }
 
 
 @pytest.mark.airflow

@@ -52,7 +52,10 @@ def images() -> list[str]:
     found = [str(service["image"]) for service in services(*COMPOSE).values()]
     chart = values("values.yaml", "values-celery.yaml")
     found.append("{repository}:{tag}".format(**chart["images"]["airflow"]))
-    return [*found, *re.findall(r"^ARG \w+=(\S+)$|^FROM ([^$\s]+)$", text_of("Dockerfile"), re.MULTILINE)[0][:1]]
+    return [
+        *found,
+        *re.findall(r"^ARG \w+=(\S+)$|^FROM ([^$\s]+)$", text_of("Dockerfile"), re.MULTILINE)[0][:1],
+    ]
 
 
 def test_every_image_has_a_version() -> None:
@@ -88,7 +91,9 @@ def test_every_setting_is_one_of_airflow(file: str, section: str, key: str) -> N
     from airflow.providers_manager import ProvidersManager
 
     if section in _PROVIDER_SECTIONS and find_spec("airflow.providers.celery") is None:
-        pytest.skip(f"[{section}] is a provider's of requirements-cluster.txt: make test-distributed checks it")
+        pytest.skip(
+            f"[{section}] is a provider's of requirements-cluster.txt: make test-distributed checks it"
+        )
     ProvidersManager().initialize_providers_configuration()
     options = conf.configuration_description.get(section, {}).get("options", {})
     # What this section holds is given to the broker's client as it is.
@@ -97,7 +102,9 @@ def test_every_setting_is_one_of_airflow(file: str, section: str, key: str) -> N
 
 def commands() -> list[list[str]]:
     """Every command of a Python module in the files, as a list of words."""
-    found: list[Any] = [service.get(part) for service in services(*COMPOSE).values() for part in ("entrypoint", "command")]
+    found: list[Any] = [
+        service.get(part) for service in services(*COMPOSE).values() for part in ("entrypoint", "command")
+    ]
     return [[str(word) for word in words] for words in found if words and "-m" in words]
 
 
@@ -149,7 +156,9 @@ def test_a_message_is_not_delivered_again_while_its_task_runs() -> None:
 def test_no_secret_is_in_a_file(name: str) -> None:
     """A password of a compose file comes from the environment, but for those of the sandbox, which are made up."""
     for key, value in _leaves(yaml.safe_load(text_of(name))):
-        if re.search(r"password|secret(?!Name|Key|s\b|_)|fernet|token", key, re.IGNORECASE) and isinstance(value, str):
+        if re.search(r"password|secret(?!Name|Key|s\b|_)|fernet|token", key, re.IGNORECASE) and isinstance(
+            value, str
+        ):
             assert value.startswith("${") or re.fullmatch(r"[a-z-]+", value), key
 
 

@@ -23,8 +23,7 @@ from tests.deploy.shipped import environment_of, services, text_of, values
 from tests.storing import SIGNED, s3_stand_in
 
 SECRETS = {
-    name: bytes(range(32)).hex()
-    for name in re.findall(r"\$\{([A-Z_]+):\?\}", text_of("compose.yaml"))
+    name: bytes(range(32)).hex() for name in re.findall(r"\$\{([A-Z_]+):\?\}", text_of("compose.yaml"))
 }
 KINDS: dict[str, Any] = {"mixpanel": MixpanelSettings, "adobe_experience_platform": AepSettings}
 
@@ -71,15 +70,21 @@ def test_the_buckets_of_the_compose_file_are_made_once() -> None:
     with s3_stand_in("another-bucket") as url:
         environment = {**environment_of(service, SECRETS), "AWS_ENDPOINT_URL": url}
         for _ in range(2):
-            subprocess.run([sys.executable, *service["entrypoint"][1:]], env=environment, check=True, timeout=60)
+            subprocess.run(
+                [sys.executable, *service["entrypoint"][1:]], env=environment, check=True, timeout=60
+            )
         listed = requests.get(url, headers=SIGNED, timeout=10).text
     assert set(re.findall(r"<Name>([^<]+)", listed)) >= {"another-bucket", "mixpanel-aep", "airflow-logs"}
 
 
 def pod(dag: str, task: str) -> Any:
-    containers = [SimpleNamespace(name="base", resources=None), SimpleNamespace(name="sidecar", resources=None)]
+    containers = [
+        SimpleNamespace(name="base", resources=None),
+        SimpleNamespace(name="sidecar", resources=None),
+    ]
     return SimpleNamespace(
-        metadata=SimpleNamespace(labels={"dag_id": dag, "task_id": task}), spec=SimpleNamespace(containers=containers)
+        metadata=SimpleNamespace(labels={"dag_id": dag, "task_id": task}),
+        spec=SimpleNamespace(containers=containers),
     )
 
 
@@ -107,7 +112,9 @@ def test_every_task_of_a_partition_has_a_size_of_its_own() -> None:
 
     bag = DagBag(str(ROOT / "dags"))
     assert bag.import_errors == {}
-    tasks = {task.task_id for dag in bag.dags.values() if dag.dag_id != "mixpanel_aep_setup" for task in dag.tasks}
+    tasks = {
+        task.task_id for dag in bag.dags.values() if dag.dag_id != "mixpanel_aep_setup" for task in dag.tasks
+    }
     assert tasks - set(SIZES) == {"finish"}, "which does nothing"
 
 

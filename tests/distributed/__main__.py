@@ -38,7 +38,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.distributed", description=__doc__)
     parser.add_argument("--days", type=int, default=14)
     parser.add_argument("--no-faults", action="store_true")
-    parser.add_argument("--keep", action="store_true", help="keep logs, database and lake in a temporary folder")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep logs, database and lake in a temporary folder"
+    )
     given = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with this process
     folder = Path(tempfile.mkdtemp(prefix="mixpanel-aep-cluster-"))
@@ -93,7 +95,9 @@ def _prove(cluster: Cluster, world: World, *, with_faults: bool) -> int:
         api.backfill(dag_id, world.days[0], world.days[-1])
 
     def runs() -> list[tuple[str, str]]:
-        return [(dag_id, run["dag_run_id"]) for dag_id in dags for run in _patient(lambda d=dag_id: api.runs(d))]
+        return [
+            (dag_id, run["dag_run_id"]) for dag_id in dags for run in _patient(lambda d=dag_id: api.runs(d))
+        ]
 
     partitions = len(world.days) * len(dags)
     cluster.processes.wait_for("the backfill has its runs", lambda: len(runs()) == partitions, 120)
@@ -102,7 +106,9 @@ def _prove(cluster: Cluster, world: World, *, with_faults: bool) -> int:
         for fault in Faults(cluster, runs, say).all():
             fault()
             happened += 1
-    cluster.processes.wait_for("the backfill has ended", lambda: _all_ended(cluster, dags, partitions), _BACKFILL_SECONDS)
+    cluster.processes.wait_for(
+        "the backfill has ended", lambda: _all_ended(cluster, dags, partitions), _BACKFILL_SECONDS
+    )
     assert not (red := _red_tasks(cluster, runs())), red
     say(f"backfill of {partitions} partitions: {time.monotonic() - began:.0f} s")
     shared = _report_workers(cluster, runs())
@@ -168,7 +174,7 @@ def _patient(ask: Callable[[], list[dict[str, str]]]) -> list[dict[str, str]]:
 
 
 def _lake(cluster: Cluster) -> Lake:
-    os.environ.update({name: text for name, text in cluster.settings.lake_environment().items()})
+    os.environ.update(cluster.settings.lake_environment())
     return Lake(cluster.lake_url)
 
 

@@ -29,7 +29,15 @@ PROJECT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 WORKERS = ("worker-1", "worker-2")
 BUCKET = "cluster-lake"
-_PORTS = ("PORT", "SANDBOX_PORT", "S3_PORT", "POSTGRES_PORT", "REDIS_PORT", "WORKER_LOG_PORT", "TRIGGER_LOG_PORT")
+_PORTS = (
+    "PORT",
+    "SANDBOX_PORT",
+    "S3_PORT",
+    "POSTGRES_PORT",
+    "REDIS_PORT",
+    "WORKER_LOG_PORT",
+    "TRIGGER_LOG_PORT",
+)
 _START_SECONDS = 180.0
 _HURRIED = {
     # Airflow's own waits, shortened: what they decide stays the same.
@@ -196,7 +204,9 @@ class Cluster:
         restarts: bool = True,
     ) -> None:
         environment = self.environment() if environment is None else environment
-        self.processes.start(Service(name, command, environment, folder or self.folder / name, user, restarts))
+        self.processes.start(
+            Service(name, command, environment, folder or self.folder / name, user, restarts)
+        )
 
     def _listens(self, port: str) -> bool:
         with socket.socket() as probe:
@@ -209,7 +219,10 @@ class Cluster:
         except requests.RequestException:
             return False
         parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
-        return all((health.get(part) or {}).get("status") == "healthy" for part in parts) and self._workers_ready()
+        return (
+            all((health.get(part) or {}).get("status") == "healthy" for part in parts)
+            and self._workers_ready()
+        )
 
     def _workers_ready(self) -> bool:
         return all("ready." in self.processes.log_of(name).read_text(errors="replace") for name in WORKERS)

@@ -48,6 +48,8 @@ def _install(packages: list[str]) -> None:
         ["apt-get", "update", "-qq"],
         ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages],
     ):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=600
+        )
         if done.returncode:
             raise Missing(f"{' '.join(command[:2])} failed: {done.stderr.strip()[-300:]}")

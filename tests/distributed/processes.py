@@ -40,7 +40,9 @@ class Service:
         """The processes of its session that are alive."""
         if self.process is None:
             return []
-        return [each for each in psutil.process_iter() if _session(each.pid) == self.process.pid and _lives(each)]
+        return [
+            each for each in psutil.process_iter() if _session(each.pid) == self.process.pid and _lives(each)
+        ]
 
 
 @dataclass

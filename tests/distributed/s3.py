@@ -20,7 +20,9 @@ def slowed_down(app: Wsgi, while_there: Path) -> Wsgi:
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         with while_there.with_suffix(".met").open("ab") as file:
             file.write(b".")  # how many requests met it
-        start_response("503 Slow Down", [("Content-Type", "application/xml"), ("Content-Length", str(len(_BODY)))])
+        start_response(
+            "503 Slow Down", [("Content-Type", "application/xml"), ("Content-Length", str(len(_BODY)))]
+        )
         return [_BODY]
 
     return guarded

@@ -49,7 +49,9 @@ class World:
     def write_pipelines(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in _PROJECTS:
-            data = PIPELINES["hostile"].model_dump(mode="json", by_alias=True, exclude={"name"}, exclude_none=True)
+            data = PIPELINES["hostile"].model_dump(
+                mode="json", by_alias=True, exclude={"name"}, exclude_none=True
+            )
             data["mixpanel"]["conn_id"] = f"cluster_{name}"
             data["aep"]["dataset"] = f"Cluster {name}"
             data |= {"start_date": str(self.days[0]), "end_date": str(self.days[-1]), "settle_hours": 0}
@@ -79,7 +81,9 @@ class World:
                 "/mixpanel/projects", {"id": number, "limits": {"enabled": False}, "accounts": [_ACCOUNT]}
             )
             for day in self.days:
-                self._post(f"/mixpanel/projects/{number}/events", {"events": list(_events(name, day, events_a_day))})
+                self._post(
+                    f"/mixpanel/projects/{number}/events", {"events": list(_events(name, day, events_a_day))}
+                )
 
     def compare(self, lake: Lake) -> tuple[Comparison, list[Verification]]:
         """What Mixpanel returned against what AEP holds, and AEP's data lake against the ledgers, as sets of ``_id``."""
@@ -95,7 +99,10 @@ class World:
         return sum(self._carrier(name, lake).result(day).active for day in self.days)
 
     def _carrier(self, name: str, lake: Lake) -> Carrier:
-        pipeline, extra = self.pipeline(name), {"project_id": _PROJECTS[name], "region": "us", "sandbox": True}
+        pipeline, extra = (
+            self.pipeline(name),
+            {"project_id": _PROJECTS[name], "region": "us", "sandbox": True},
+        )
         fields = {"login": _ACCOUNT["username"], "password": _ACCOUNT["secret"], "extra": extra}
         # Of the demo's connections, whose fields are replaced here.
         source = pipeline.mixpanel.model_copy(update={"conn_id": "mixpanel_shop"})
@@ -111,7 +118,14 @@ def _verify(carrier: Carrier) -> Verification:
     opened = open_history(carrier.lake, carrier.pipeline, aep, carrier.source, all_days=True)
     with aep.lake_reader("query_service") as reader:
         return verify(
-            opened.history, opened.dataset, reader, aep, carrier.pipeline, None, carrier.clock, budget_seconds=None
+            opened.history,
+            opened.dataset,
+            reader,
+            aep,
+            carrier.pipeline,
+            None,
+            carrier.clock,
+            budget_seconds=None,
         )
 
 
@@ -119,5 +133,10 @@ def _events(name: str, day: date, count: int) -> Iterator[dict[str, Any]]:
     first = int(datetime(day.year, day.month, day.day, 1, tzinfo=UTC).timestamp())
     for number in range(count):
         user = f"{name}-{number % 97}"
-        properties = {"time": first + number, "distinct_id": user, "$user_id": user, "$insert_id": f"{day}-{number}"}
+        properties = {
+            "time": first + number,
+            "distinct_id": user,
+            "$user_id": user,
+            "$insert_id": f"{day}-{number}",
+        }
         yield {"event": ("Viewed", "Bought")[number % 2], "properties": properties | {"Price": number / 100}}

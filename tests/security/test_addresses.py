@@ -98,7 +98,14 @@ def test_m09_a_sandbox_of_another_machine_is_one_that_the_environment_lists(
     service: str, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address: dict[str, Any] = {"host": host, "port": 8123, "extra": {"sandbox": True}}
-    for listed in ("", "http://127.0.0.1:*", f"http://{host}:*", f"http://{host}:8124", f"https://{host}:8123", host):
+    for listed in (
+        "",
+        "http://127.0.0.1:*",
+        f"http://{host}:*",
+        f"http://{host}:8124",
+        f"https://{host}:8123",
+        host,
+    ):
         monkeypatch.setenv(SANDBOXES_VARIABLE, listed)
         with pytest.raises(ConfigError, match=f"listed in {SANDBOXES_VARIABLE}"):
             SERVICES[service](**address)

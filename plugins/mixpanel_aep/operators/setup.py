@@ -44,12 +44,16 @@ class AepSetupOperator(EndsWhenTold):
                 plan = plan_pipeline(self.pipeline, aep, owner)
                 self._log_plan(plan)
                 try:
-                    result = apply_plan(plan, aep, owner, lambda made: self.log.info("%s: %s", name, made.done))
+                    result = apply_plan(
+                        plan, aep, owner, lambda made: self.log.info("%s: %s", name, made.done)
+                    )
                     break
                 except AlreadyExists as taken:
                     if not remaining:
                         raise
-                    self.log.info("%s: %s Planning again, as another pipeline may have made it.", name, taken.sentence)
+                    self.log.info(
+                        "%s: %s Planning again, as another pipeline may have made it.", name, taken.sentence
+                    )
         if not result.changes:
             self.log.info("%s: everything is there, nothing was changed", name)
         return {"dataset": result.dataset_id, "schema": result.schema_id, "changes": result.changes}
