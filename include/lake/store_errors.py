@@ -6,10 +6,11 @@ import re
 
 from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
-from include.errors import AccessDenied, LakeError, PipelineError
+from include.errors import AccessDenied, LakeError, PipelineError, WrongClock
 
 _CODE = re.compile(r"<Code>([A-Za-z]{3,60})</Code>")
 _STATUS = re.compile(r"status code: ([1-5][0-9]{2})\b")
+_CLOCK_CODES = ("RequestTimeTooSkewed", "RequestExpired")
 _CAUSES = (
     ("BadScheme", "its endpoint speaks plain HTTP, which is not allowed for this lake"),
     ("dns error", "the host name of its endpoint cannot be resolved"),
@@ -29,6 +30,11 @@ _CAUSES = (
 
 def store_error(url: str, verb: str, key: str, error: Exception) -> PipelineError:
     """The error for what the store of the lake at ``url`` did not do; ``key`` is empty where it is about all of it."""
+    if any(code in str(error) for code in _CLOCK_CODES):
+        return WrongClock(
+            f"The store of lake {url} does not accept the time of this worker's clock ({_cause(error)}).",
+            "Set the worker's clock (NTP): S3 accepts requests within 15 minutes of its own. The task may be run again.",
+        )
     if forbids(error):
         return AccessDenied(
             f"The lake {url} does not let this worker {verb} {key or 'anything'}.",
