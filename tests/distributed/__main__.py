@@ -136,15 +136,17 @@ def _report_workers(cluster: Cluster, runs: list[tuple[str, str]]) -> int:
         AssertionError: no run had, or a task ran somewhere else.
     """
     tasks: Counter[str] = Counter()
-    shared = 0
+    shared = again = 0
     for dag_id, run_id in runs:
-        hosts = [task["hostname"] for task in cluster.api.tasks(dag_id, run_id)]
+        found = cluster.api.tasks(dag_id, run_id)
+        hosts = [task["hostname"] for task in found]
+        again += sum(task["try_number"] > 1 for task in found)
         tasks.update(hosts)
         shared += len(set(hosts)) == len(WORKERS)
     assert set(tasks) == set(WORKERS), f"tasks ran on {sorted(tasks)}"
     assert shared, "no run had tasks on both workers"
     done = ", ".join(f"{name} ended {tasks[name]} tasks" for name in WORKERS)
-    say(f"{done}; {shared} of {len(runs)} runs had tasks on both")
+    say(f"{done}; {shared} of {len(runs)} runs had tasks on both; {again} tasks took another try")
     return shared
 
 
