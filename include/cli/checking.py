@@ -62,6 +62,8 @@ def check(project: Project, arguments: argparse.Namespace) -> int:  # noqa: ARG0
 def _airflow(project: Project) -> str:
     if not project.airflow.is_here:
         return "there is none on this machine: its version and its pools are not checked"
+    if project.lake_setting.is_given and project.connections is not None:
+        return "not asked, as --lake and --connections name all that it would be asked for"
     return project.airflow.deployment.require_usable()
 
 

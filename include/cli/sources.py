@@ -43,6 +43,11 @@ class LakeSetting:
     url: str
     origin: str
 
+    @property
+    def is_given(self) -> bool:
+        """Whether ``--lake`` names it."""
+        return self.origin == _ON_COMMAND_LINE
+
 
 @dataclass(frozen=True)
 class AirflowDeployment:
@@ -177,7 +182,7 @@ def find_seal(lake: LakeSetting, airflow: Airflow) -> Seal | None:
         SettingsUnavailable: Airflow, whose variable may hold them, could not be asked.
     """
     found = os.environ.get(SEAL_ENVIRONMENT) or os.environ.get(f"AIRFLOW_VAR_{SEAL_VARIABLE.upper()}")
-    if not found and lake.origin != _ON_COMMAND_LINE and airflow.is_here:
+    if not found and not lake.is_given and airflow.is_here:
         found = airflow.lake_secret
     return Seal.parse(found)
 

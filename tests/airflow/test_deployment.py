@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
-from include.cli.sources import AirflowDeployment
+from include.cli.checking import _airflow
+from include.cli.sources import Airflow, AirflowDeployment, LakeSetting
 from include.config.pools import POOLS
 from include.errors import AlreadyExists, ConfigError
 from tests.carrying import PIPELINES
@@ -94,6 +96,29 @@ def test_an_airflow_that_lacks_something_is_refused_with_what_to_do() -> None:
 
 
 @pytest.mark.unit
+@pytest.mark.parametrize(
+    ("lake_setting", "connections", "said"),
+    [
+        (LakeSetting("s3://x", "Airflow's variable"), None, "no pool aep_query"),
+        (LakeSetting("s3://x", "--lake"), None, "no pool aep_query"),
+        (LakeSetting("s3://x", "--lake"), Path("c.yaml"), "not asked"),
+    ],
+)
+def test_check_asks_the_airflow_that_runs_the_tasks(
+    lake_setting: LakeSetting, connections: Path | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = {"airflow": "3.3.2", "missing_pools": ["aep_query"], "heartbeat_seconds": 1.0}
+    monkeypatch.setattr(Airflow, "is_here", True)
+    monkeypatch.setattr(Airflow, "_answers", answers)
+    project: Any = SimpleNamespace(airflow=Airflow(()), lake_setting=lake_setting, connections=connections)
+    try:
+        found = _airflow(project)
+    except ConfigError as error:
+        found = str(error)
+    assert said in found
+
+
+@pytest.mark.unit
 def test_the_supported_airflow_is_the_one_of_the_requirements() -> None:
     (bounds,) = re.findall(
         r"^apache-airflow(\S+)", (PROJECT / "requirements.in").read_text(encoding="utf-8"), re.MULTILINE
@@ -134,8 +159,6 @@ def test_pipelines_that_share_nothing_are_set_up_at_the_same_time(
 def test_a_namespace_that_another_setup_has_just_made_is_planned_again(
     taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from types import SimpleNamespace
-
     import include.aep.setup as setup
     from mixpanel_aep.operators.setup import AepSetupOperator
 

@@ -116,15 +116,15 @@ def _prove(cluster: Cluster, world: World, *, with_faults: bool) -> int:
     compared, verified = world.compare(lake)
     for verification in verified:
         print(verification, flush=True)
-    expected = len(world.days) * _EVENTS_A_DAY
-    rows = [world.active(name, lake) for name in world.names]
-    assert rows == [expected] * len(rows), f"AEP shows {rows} rows, Mixpanel has {expected} for each pipeline"
     differing = sum(len(each.differing) for each in verified)
     print(
         f"distributed: {len(WORKERS)} workers, {partitions} partitions, {happened} faults, lost {compared.lost}, "
         f"duplicate {compared.duplicate}, phantom {compared.phantom}",
         flush=True,
     )
+    expected = len(world.days) * _EVENTS_A_DAY
+    rows = [world.active(name, lake) for name in world.names]
+    assert rows == [expected] * len(rows), f"AEP shows {rows} rows, Mixpanel has {expected} for each pipeline"
     equal = (compared.lost, compared.duplicate, compared.phantom, differing) == (0, 0, 0, 0)
     return 0 if equal and shared and all(each.is_verified for each in verified) else 1
 
