@@ -37,7 +37,7 @@ test: setup ## the tests; those that break something, or take long, are `make fa
 test-schemas: setup ## setup, a day and verify with every field group for events that Adobe publishes; make test takes ten of them
 	@ALL_FIELD_GROUPS=1 $(PY) -m pytest -n $(WORKERS) --dist=load tests/field_groups
 
-test-distributed: ## a backfill on two Celery workers, PostgreSQL, Redis and S3 under faults; the files of deploy/; DAYS=2 is shorter
+test-distributed: ## a backfill on two Celery workers, PostgreSQL, Redis and S3 under faults; the files of deploy/; DAYS=4 is shorter
 	@scripts/setup.sh --cluster
 	@.venv-cluster/bin/python -m pytest tests/deploy
 	@.venv-cluster/bin/python -m tests.distributed --days $(or $(DAYS),14)
