@@ -28,4 +28,6 @@ RUN pip install --no-cache-dir --no-deps --no-build-isolation --no-index -e . \
 RUN find . -path ./logs -prune -o -exec chown -h root:0 {} + \
  && find . -path ./logs -prune -o ! -type l -exec chmod go-w {} + \
  && chmod 1775 . && mkdir -p logs && chown astro:0 logs && chmod 775 logs
+# docs/deployment.md, *Sizes*, says why.
+ENV AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL=1 AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS=30
 USER astro

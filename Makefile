@@ -12,7 +12,11 @@ LONG := tests/failures tests/benchmarks tests/quality/test_meaning.py tests/sand
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
+<<<<<<< HEAD
 .PHONY: help setup demo up down test test-browser test-schemas faults bench bench-large check coverage format lint lint-workflows matrix types docs lock check-lock audit-packages clean
+=======
+.PHONY: help setup demo up down test test-schemas test-distributed faults bench bench-large check format lint types docs lock check-lock audit-packages clean
+>>>>>>> h-deploy
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,6 +43,11 @@ test-browser: setup ## the board in chromium, against an Airflow and a sandbox o
 
 test-schemas: setup ## setup, a day and verify with every field group for events that Adobe publishes; make test takes ten of them
 	@ALL_FIELD_GROUPS=1 $(PY) -m pytest -n $(WORKERS) --dist=load tests/field_groups
+
+test-distributed: ## a backfill on two Celery workers, PostgreSQL, Redis and S3 under faults; the files of deploy/; DAYS=4 is shorter
+	@scripts/setup.sh --cluster
+	@.venv-cluster/bin/python -m pytest tests/deploy
+	@.venv-cluster/bin/python -m tests.distributed --days $(or $(DAYS),14)
 
 faults: setup ## kills every step at every point, and compares what is lost or twice; PLANS=500 SEED=1 MINUTES=10 choose the random plans
 	@$(PY) -m tests.faults $(LONG)

@@ -18,7 +18,7 @@ from airflow.sdk import DAG
 
 from include.config.bundle import require_bundled_pipelines
 from include.config.loader import load_pipelines
-from mixpanel_aep.operators.setup import AepSetupOperator
+from mixpanel_aep.operators.setup import AepSetupOperator, shared_resources
 
 RUNBOOK = """
 ### Setup of the pipelines in AEP
@@ -51,10 +51,11 @@ with DAG(
     },
     tags=["mixpanel", "aep", "setup"],
 ) as dag:
-    previous = None
+    last: dict[tuple[str, str], AepSetupOperator] = {}
     for pipeline in load_pipelines():
         task = AepSetupOperator(task_id=pipeline.name, pipeline=pipeline, pool="aep_ingest")
-        # One after the other: pipelines may share namespaces and field groups.
-        if previous is not None:
-            previous >> task
-        previous = task
+        # One after the other where they change the same field group, schema or dataset; the others at the same time.
+        for shared in shared_resources(pipeline):
+            if shared in last:
+                last[shared] >> task
+            last[shared] = task

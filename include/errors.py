@@ -48,6 +48,10 @@ class PartitionNotClosed(Terminal):
     """The day is not over in the Mixpanel project's time zone."""
 
 
+class WrongClock(Transient):
+    """This worker's clock and a service's differ by more than is safe; another worker may have the right time."""
+
+
 class TruncatedExport(Transient):
     """Mixpanel's answer ended before the day did; nothing of it was published."""
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
+<<<<<<< HEAD
 from mixpanel_aep.board.routes import router
+=======
+from mixpanel_aep import pools
+>>>>>>> h-deploy
 from mixpanel_aep.links import BatchLink, ReportLink
 from mixpanel_aep.reports import app
 from mixpanel_aep.timetable import DailyPartitionTimetable
@@ -20,10 +25,15 @@ _VIEWS = {
 
 
 class MixpanelAepPlugin(AirflowPlugin):
+<<<<<<< HEAD
     """Registers the timetable, the links, the board and the report pages."""
+=======
+    """Registers the timetable, the links, the report pages, and the listener that adds missing pools."""
+>>>>>>> h-deploy
 
     name = "mixpanel_aep"
     timetables: ClassVar = [DailyPartitionTimetable]
+    listeners: ClassVar[list[ModuleType]] = [pools]
     operator_extra_links: ClassVar = [BatchLink(), ReportLink()]
     external_views: ClassVar = [
         {

@@ -25,5 +25,6 @@ compile() {
 compile requirements-dev.in requirements-dev.txt "$@"
 # What runs is what was tested: the others take their versions from the first.
 compile requirements.in requirements.txt --constraint requirements-dev.txt
+compile requirements-cluster.in requirements-cluster.txt --constraint requirements-dev.txt "$@"
 compile requirements-build.in requirements-build.txt --constraint requirements-dev.txt "$@"
 compile requirements-browser.in requirements-browser.txt --constraint requirements-dev.txt "$@"

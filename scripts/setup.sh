@@ -1,18 +1,27 @@
 #!/usr/bin/env bash
 # Makes .venv what the lock says, and nothing when it already is. Needs Python 3.11 to 3.13, and uv or pip.
 # make calls it before every target that needs .venv. --force starts over; PYTHON=python3.13 takes that one.
+# --cluster makes .venv-cluster in its place, which has what requirements-cluster.txt adds.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-venv=.venv stamp=.venv/.mixpanel-aep-stamp begun=.venv/.mixpanel-aep-begun
+venv=.venv locks=(requirements-dev.txt requirements-build.txt) asked=${PYTHON:-} force=no
+for option in "$@"; do
+  case $option in
+    --force) force=yes ;;
+    --cluster) venv=.venv-cluster locks=(requirements-dev.txt requirements-cluster.txt requirements-build.txt) ;;
+    *) die "scripts/setup.sh does not know $option." ;;
+  esac
+done
+stamp=$venv/.mixpanel-aep-stamp begun=$venv/.mixpanel-aep-begun
 
-# What .venv was made from: the locks, the project's own metadata, the Python and the place (its scripts name it).
+# What the environment was made from: the locks, the project's own metadata, the Python and the place (its scripts name it).
 fingerprint() {
   "$venv/bin/python" -I -S -c '
 import hashlib, pathlib, sys
 digest = hashlib.sha256(f"{sys.version}\n{pathlib.Path.cwd()}\n".encode())
-for name in ("requirements-dev.txt", "requirements-build.txt", "requirements.in", "pyproject.toml", "scripts/setup.sh"):
+for name in (*sys.argv[1:], "requirements.in", "pyproject.toml", "scripts/setup.sh"):
     digest.update(pathlib.Path(name).read_bytes())
-print(digest.hexdigest())' 2>/dev/null </dev/null
+print(digest.hexdigest())' "${locks[@]}" 2>/dev/null </dev/null
 }
 
 version() { "$1" -I -S -c 'import sys; print(sys.version)' 2>/dev/null </dev/null || true; }
@@ -25,8 +34,6 @@ ready() {
   now=$(fingerprint) && [ "$now" = "$(cat "$stamp" 2>/dev/null)" ]
 }
 
-asked=${PYTHON:-} force=no
-[ "${1:-}" != --force ] || force=yes
 ! ready || exit 0
 find_python
 mkdir -p .tools
@@ -44,22 +51,22 @@ log=.tools/setup.log
 
 run() {
   "$UV" "$@" >>"$log" 2>&1 </dev/null ||
-    { tail_of "$log"; die "Setting up .venv failed: see the lines above, and .tools/setup.log; then run it again."; }
+    { tail_of "$log"; die "Setting up $venv failed: see the lines above, and .tools/setup.log; then run it again."; }
 }
 
 # An install that was cut short may have left half a package behind: start over.
 if [ "$force" = yes ] || [ -e "$begun" ] || [ "$(version "$venv/bin/python")" != "$(version "$PYTHON")" ]; then
   rm -rf "$venv"
 fi
-echo "Installing the locked packages into .venv ..." >&2
+echo "Installing the locked packages into $venv ..." >&2
 [ -d "$venv" ] || run venv --quiet --python "$PYTHON" "$venv"
 rm -f "$stamp"
 : >"$begun"
 export VIRTUAL_ENV="$PWD/$venv"
-run pip sync --require-hashes --only-binary :all: --compile-bytecode requirements-dev.txt requirements-build.txt
+run pip sync --require-hashes --only-binary :all: --compile-bytecode "${locks[@]}"
 # Registers the provider's entry point, and puts include and mixpanel_aep on the path.
 run pip install --no-deps --no-build-isolation --editable .
-"$venv/bin/python" -c 'import include, mixpanel_aep' || die "The project itself is not importable from .venv."
+"$venv/bin/python" -c 'import include, mixpanel_aep' || die "The project itself is not importable from $venv."
 fingerprint >"$stamp.new"
 mv "$stamp.new" "$stamp"
 rm -f "$begun"

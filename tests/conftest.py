@@ -7,6 +7,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+# A store that stays away is waited for as short as it can be; also by the processes that tests start.
+os.environ.setdefault("MIXPANEL_AEP_LAKE_PATIENCE_SECONDS", "3")
 KINDS = {"unit", "sandbox", "airflow"}
 
 # Machines that run tests are busy: a slow example is no fault. In CI the same examples every time.

@@ -25,10 +25,11 @@ from include.config.loader import (
 )
 from include.config.model import Pipeline
 from include.errors import ConfigError
-from include.http.call import Patience
+from include.http.call import ASKED_BY_A_PERSON, Patience
 from include.lake.keys import KeyKind, PartitionKey, read_key
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
+from include.lake.patience import INTERACTIVE_SECONDS
 from include.mixpanel.budget import ExportBudget
 from include.mixpanel.client import EXPORT_PATIENCE, MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
@@ -73,7 +74,9 @@ class Project:
 
     @property
     def lake(self) -> Lake:
-        return Lake(self.lake_setting.url, find_seal(self.lake_setting, self.airflow))
+        # A command that a person waits for has a patience of its own.
+        patience = INTERACTIVE_SECONDS if self.patience is ASKED_BY_A_PERSON else None
+        return Lake(self.lake_setting.url, find_seal(self.lake_setting, self.airflow), patience=patience)
 
     @property
     def mixpanel_settings(self) -> MixpanelSettings:

@@ -25,10 +25,13 @@ from include.errors import ConfigError, SettingsUnavailable
 from include.lake.address import LAKE_ENVIRONMENT, default_lake
 from include.lake.allowed import VARIABLE_IN_ENVIRONMENT, require_allowed_lake
 from include.lake.seal import SEAL_ENVIRONMENT, SEAL_VARIABLE, Seal
+from include.version import VERSION
 
 _VARIABLE = "mixpanel_aep_lake"
 _OF_VARIABLE = f"Airflow's variable {_VARIABLE}"
 _ANSWER_SECONDS = 120
+SUPPORTED_AIRFLOW = (3, 3)
+_LONGEST_HEARTBEAT_SECONDS = 1.0
 _ON_COMMAND_LINE = "--lake"
 _OTHERWISE = "Or name --lake and --connections yourself, as Airflow has them."
 
@@ -39,6 +42,45 @@ class LakeSetting:
 
     url: str
     origin: str
+
+    @property
+    def is_given(self) -> bool:
+        """Whether ``--lake`` names it."""
+        return self.origin == _ON_COMMAND_LINE
+
+
+@dataclass(frozen=True)
+class AirflowDeployment:
+    """The version of Airflow, the pools of the DAGs that it lacks, and how often a task's supervisor wakes up."""
+
+    version: str
+    missing_pools: tuple[str, ...]
+    heartbeat_seconds: float
+
+    def require_usable(self) -> str:
+        """Return a sentence about this Airflow.
+
+        Raises:
+            ConfigError: its version is not supported, or a pool is missing.
+        """
+        if tuple(map(int, self.version.split(".")[:2])) != SUPPORTED_AIRFLOW:
+            supported = ".".join(map(str, SUPPORTED_AIRFLOW))
+            raise ConfigError(
+                f"Airflow {self.version} is not supported by mixpanel-aep {VERSION}.",
+                f"Use Airflow {supported}, or a version of mixpanel-aep that supports yours.",
+            )
+        if self.missing_pools:
+            raise ConfigError(
+                f"Airflow has no pool {', '.join(self.missing_pools)}: tasks in it are never scheduled.",
+                "Restart the scheduler, which adds it, or run `python -m mixpanel_aep.settings airflow_pools.yaml`.",
+            )
+        sentence = f"version {self.version}, with every pool; mixpanel-aep {VERSION}"
+        if self.heartbeat_seconds > _LONGEST_HEARTBEAT_SECONDS:
+            sentence += (
+                f". AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL is {self.heartbeat_seconds:g}: set it to 1 where tasks run, or "
+                "a task that is deferred can lose a try"
+            )
+        return sentence
 
 
 @dataclass(frozen=True)
@@ -67,6 +109,14 @@ class Airflow:
     def connection(self, conn_id: str) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = self._answers["connections"][conn_id]
         return found
+
+    @property
+    def deployment(self) -> AirflowDeployment:
+        """What tasks need of Airflow itself."""
+        found = self._answers
+        return AirflowDeployment(
+            found["airflow"], tuple(found["missing_pools"]), float(found["heartbeat_seconds"])
+        )
 
     @cached_property
     def _answers(self) -> dict[str, Any]:
@@ -132,7 +182,7 @@ def find_seal(lake: LakeSetting, airflow: Airflow) -> Seal | None:
         SettingsUnavailable: Airflow, whose variable may hold them, could not be asked.
     """
     found = os.environ.get(SEAL_ENVIRONMENT) or os.environ.get(f"AIRFLOW_VAR_{SEAL_VARIABLE.upper()}")
-    if not found and lake.origin != _ON_COMMAND_LINE and airflow.is_here:
+    if not found and not lake.is_given and airflow.is_here:
         found = airflow.lake_secret
     return Seal.parse(found)
 

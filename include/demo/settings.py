@@ -125,12 +125,11 @@ class DemoSettings:
             "AIRFLOW__API_AUTH__JWT_SECRET": self._secret(home, "jwt_secret"),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(self.ports["WORKER_LOG_PORT"]),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self.ports["TRIGGER_LOG_PORT"]),
-            "AIRFLOW__LOGGING__SENSITIVE_VAR_CONN_NAMES": "client_secret,project_secret",
+            "AIRFLOW__CORE__SENSITIVE_VAR_CONN_NAMES": "client_secret,project_secret",
             # A task's supervisor may sleep so long after its task has ended. A task that is resumed meanwhile is taken
             # for finished by the scheduler ("state success, but the task instance's state attribute is queued") and
             # loses a try; Airflow's default is 5 seconds. It also makes the demo faster.
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "MIXPANEL_AEP_LAKE": self.lake_url,
             SANDBOXES_VARIABLE: self.sandbox_url,
         }

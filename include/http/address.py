@@ -30,15 +30,24 @@ def require_public(host: str, peer: str, *, private_network: bool) -> None:
         )
 
 
-def require_loopback(host: str, peer: str) -> None:
-    """Refuses a peer that is not this machine: without TLS only the sandbox is spoken to.
+def require_sandbox(host: str, peer: str, *, listed: bool) -> None:
+    """Refuse a peer that is not this machine: without TLS only the sandbox is spoken to.
+
+    ``listed``: the deployment lists this sandbox of another machine, which then has to be one of this network.
 
     Raises:
         AddressRefused: naming the host.
     """
     address = ip_address(peer.partition("%")[0])
-    if not (getattr(address, "ipv4_mapped", None) or address).is_loopback:
+    if (getattr(address, "ipv4_mapped", None) or address).is_loopback:
+        return
+    if not listed:
         raise AddressRefused(
             f"The name {host} leads to {peer}, which is not this machine; nothing was sent there.",
             "Write 127.0.0.1 as the sandbox's host, and look at this machine's hosts file.",
+        )
+    if reach(address) is not Reach.INSIDE:
+        raise AddressRefused(
+            f"The sandbox's name {host} leads to {peer}, which is not a private address; nothing was sent there.",
+            "A sandbox is reached without TLS: run it on this network, at an address such as 10.0.0.5.",
         )

@@ -1,4 +1,4 @@
-"""Addresses of sandboxes: only on this machine, only where the deployment allows them, never in production."""
+"""Addresses of sandboxes: on this machine, or listed by the deployment; never a real service, never in production."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from include.errors import ConfigError
 
 SANDBOXES_VARIABLE = "MIXPANEL_AEP_SANDBOXES"
 _HTTPS_PORT = 443
+REAL_SERVICES = ("mixpanel.com", "adobe.io", "adobe.com", "adobe.net", "adobelogin.com")
+"""No sandbox has a name of these domains, whatever the deployment lists: credentials would leave without TLS."""
 _URL = re.compile(r"http://(\[[0-9A-Fa-f:.]{1,45}\]|[A-Za-z0-9.-]{1,255}):([0-9]{1,5})")
 
 
@@ -43,7 +45,7 @@ def sandbox_address(
 
 
 def check_sandbox_url(conn_id: str, url: str | None, environment: Mapping[str, str] | None = None) -> None:
-    """Refuse a sandbox that is not on this machine, and every sandbox in production.
+    """Refuse a sandbox on another machine that the deployment does not list, and every sandbox in production.
 
     Raises:
         ConfigError: saying which of the two it is, or that the kind of this deployment is not known.
@@ -60,11 +62,29 @@ def check_sandbox_url(conn_id: str, url: str | None, environment: Mapping[str, s
             "Remove sandbox, host and port from the connection.",
         )
     match = _URL.fullmatch(url)
-    if match is None or not _is_loopback(match[1].strip("[]")) or not 0 < int(match[2]) < 65536:
+    is_here = match is not None and _is_loopback(match[1].strip("[]")) and 0 < int(match[2]) < 65536
+    if not is_here and not is_listed_elsewhere(url, environment):
         raise ConfigError(
-            f"Connection {conn_id}: a sandbox has to be on this machine (127.0.0.1, ::1 or localhost, with a port).",
+            f"Connection {conn_id}: a sandbox has to be on this machine (127.0.0.1, ::1 or localhost, with a port), or "
+            f"listed in {SANDBOXES_VARIABLE} in the environment of every Airflow process, as http://host:port.",
             "To reach the real service, leave sandbox, host and port empty.",
         )
+
+
+def is_listed_elsewhere(url: str, environment: Mapping[str, str] | None = None) -> bool:
+    """Return whether ``MIXPANEL_AEP_SANDBOXES`` lists this sandbox, which is on another machine, with its port.
+
+    Never a name of the real services, and never in production. Where its name leads is checked when it is connected to
+    (``include.http.address``).
+    """
+    given = os.environ if environment is None else environment
+    match = _URL.fullmatch(url)
+    if match is None or not 0 < int(match[2]) < 65536 or is_production(given):
+        return False
+    host = match[1].lower().rstrip(".")
+    if any(host == domain or host.endswith(f".{domain}") for domain in REAL_SERVICES):
+        return False
+    return url in {entry.strip().rstrip("/") for entry in given.get(SANDBOXES_VARIABLE, "").split(",")}
 
 
 def require_allowed_sandbox(conn_id: str, url: str, environment: Mapping[str, str] | None = None) -> None:

@@ -17,7 +17,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from include.errors import RequestRefused
-from include.http.address import require_loopback, require_public
+from include.http.address import require_public, require_sandbox
+from include.http.sandbox_address import is_listed_elsewhere
 from include.http.surroundings import Surroundings
 
 # Load balancers and NAT drop connections that are silent while an export is prepared: treasure-data/
@@ -64,7 +65,9 @@ class _Connection(HTTPConnection):
     response_class = _StrictResponse
 
     def _new_conn(self) -> socket.socket:
-        return _checked(super()._new_conn(), lambda peer: require_loopback(self.host, peer))
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        listed = is_listed_elsewhere(f"http://{name}:{self.port}")
+        return _checked(super()._new_conn(), lambda peer: require_sandbox(self.host, peer, listed=listed))
 
 
 class _SecureConnection(HTTPSConnection):

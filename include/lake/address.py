@@ -47,9 +47,3 @@ def lake_address(url: str) -> SplitResult:
             "Write it with three slashes: file:///var/lake.",
         )
     return parts
-
-
-def loopback_endpoint() -> bool:
-    """Whether ``AWS_ENDPOINT_URL`` names a stand-in for S3 on this machine."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT") or ""
-    return urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1")

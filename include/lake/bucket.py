@@ -9,18 +9,29 @@ import obstore
 from obstore.exceptions import AlreadyExistsError
 from obstore.store import from_url
 
-from include.lake.address import loopback_endpoint
+from include.lake.endpoint import may_use_plain_http
+from include.lake.patience import retry_config
 from include.lake.store import LakeObject, OpenedObject
 
 _CHUNK_BYTES = 4 * 1024 * 1024
 
 
 class BucketStore:
-    """The objects below ``url``. Credentials come from the environment (roles, ``AWS_*`` and so on)."""
+    """The objects below ``url``. Credentials come from the environment (roles, ``AWS_*`` and so on).
 
-    def __init__(self, url: str, **more: Any) -> None:
-        # A loopback endpoint (moto in tests and demo) is the only one that may speak plain http.
-        self._store: Any = from_url(url, client_options={"allow_http": loopback_endpoint()}, **more)
+    ``patience_seconds``: how long a request is repeated while the store answers 5xx or cannot be reached.
+
+    Raises:
+        ConfigError: the store would be reached over plain HTTP, and the deployment does not allow it.
+    """
+
+    def __init__(self, url: str, patience_seconds: float, **more: Any) -> None:
+        self._store: Any = from_url(
+            url,
+            client_options={"allow_http": may_use_plain_http(url)},
+            retry_config=retry_config(patience_seconds),
+            **more,
+        )
 
     def open(self, key: str) -> OpenedObject:
         """Request an object; its bytes arrive as ``chunks`` are read."""

@@ -14,10 +14,12 @@ from obstore.exceptions import BaseError, NotFoundError
 
 from include.errors import AccessDenied, PipelineError, UnsafeStore
 from include.failpoint import failpoint
-from include.lake.address import default_lake, lake_address, loopback_endpoint
+from include.lake.address import default_lake, lake_address
 from include.lake.bucket import BucketStore
+from include.lake.endpoint import loopback_endpoint
 from include.lake.folder import FolderStore
 from include.lake.keys import read_key
+from include.lake.patience import patience_seconds
 from include.lake.probe import PROBE_KEY, prove_create_only, prove_once
 from include.lake.seal import Seal
 from include.lake.store import LakeObject, ObjectStore, OpenedObject
@@ -40,6 +42,8 @@ class Lake:
 
     Credentials of ``s3://``, ``gs://`` and ``az://`` come from the environment (roles, ``AWS_*`` and so on). ``seal``:
     the keys that sign records (``include.lake.records``); without it those of the environment, if there are any.
+    ``patience``: seconds for which requests are repeated while the store is not available, instead of those of the
+    environment.
 
     Raises:
         LakeError: from every method, when the store cannot be read or written.
@@ -47,14 +51,15 @@ class Lake:
         ForeignObject: from every method, when a folder lake has a symbolic link where it needs a file or folder.
     """
 
-    def __init__(self, url: str, seal: Seal | None = None) -> None:
+    def __init__(self, url: str, seal: Seal | None = None, *, patience: float | None = None) -> None:
         self.url = url.rstrip("/")
         parts = lake_address(self.url)
         self.root = Path(parts.path) if parts.scheme == "file" else None
         self.seal = seal or Seal.of_environment()
+        self._patience = patience_seconds() if patience is None else patience
         try:
             self._store: ObjectStore = (
-                FolderStore(self.root) if self.root is not None else BucketStore(self.url)
+                FolderStore(self.root) if self.root is not None else BucketStore(self.url, self._patience)
             )
         except (BaseError, OSError, ValueError) as error:
             raise self._error("open", "", error) from None
@@ -247,7 +252,7 @@ class Lake:
     def open_to_anyone(self) -> bool:
         """Whether a store can be listed, or an object of it read, without credentials."""
         self.check_writable()
-        stranger = BucketStore(self.url, skip_signature=True)
+        stranger = BucketStore(self.url, self._patience, skip_signature=True)
         looks: tuple[Callable[[], Any], ...] = (
             stranger.show_anything,
             lambda: stranger.head(PROBE_KEY),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import urllib3
@@ -41,6 +43,15 @@ class ExportStream:
         self.bytes_received = 0
         """Bytes of the body so far, as they came over the wire."""
         self.whole = False
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """When Mixpanel began to answer, by its own clock; None where the answer does not say it."""
+        try:
+            found = parsedate_to_datetime(self._answer.headers.get("Date", ""))
+        except ValueError:
+            return None
+        return found.replace(tzinfo=found.tzinfo or UTC)
 
     @property
     def lines(self) -> int:

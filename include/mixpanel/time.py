@@ -8,11 +8,12 @@ from enum import Enum
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from include.errors import PartitionNotClosed
+from include.errors import PartitionNotClosed, WrongClock
 
 if TYPE_CHECKING:
     from include.config.model import MixpanelSource
 
+_CLOCKS_DIFFER = timedelta(minutes=5)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall clock has no zone
 
 
@@ -88,6 +89,24 @@ def latest_instant(day: date, zone: ZoneInfo) -> datetime:
 def settled_at(day: date, source: MixpanelSource, settle_hours: float) -> datetime:
     """The first instant at which ``day`` may be exported."""
     return day_end(day, source.day_zone) + timedelta(hours=settle_hours)
+
+
+def require_closed_there(day: date, source: MixpanelSource, sent_at: datetime | None) -> None:
+    """Refuse an export that Mixpanel began to send before the day was over, by its own clock.
+
+    ``sent_at``: what its answer says; None where it says nothing.
+
+    Raises:
+        WrongClock: this worker's clock is ahead; the day would be loaded in part.
+    """
+    end = day_end(day, source.day_zone)
+    if sent_at is not None and sent_at + _CLOCKS_DIFFER < end:
+        ahead = (end - sent_at).total_seconds() / 3600
+        raise WrongClock(
+            f"Partition {day} is not over by Mixpanel's clock for at least another {ahead:.1f} hours: the clock of this "
+            "worker is ahead. Nothing was published.",
+            "Set the worker's clock (NTP); the task may be run again, also on another worker.",
+        )
 
 
 def require_closed(day: date, source: MixpanelSource, now: datetime) -> None:

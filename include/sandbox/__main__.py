@@ -45,9 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         return _refuse(f"The sandbox cannot keep its state in {given.state}: {error}.")
     try:
-        queries = QueryListener(world, given.query_port)
+        queries = QueryListener(world, given.query_port, given.host)
     except (OSError, OverflowError) as error:
-        return _refuse(f"The sandbox cannot listen on 127.0.0.1 port {given.query_port}: {error}.")
+        return _refuse(f"The sandbox cannot listen on {given.host} port {given.query_port}: {error}.")
     url = url_of(listener)
     line = json.dumps({"url": url, "state": str(given.state.resolve())})
 
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         "--query-port",
         type=int,
         default=0,
-        help="port of 127.0.0.1 for Query Service (PostgreSQL's protocol); any free one when it is 0 (the default)",
+        help="port for Query Service (PostgreSQL's protocol); any free one when it is 0 (the default)",
     )
     parser.add_argument(
         "--host",

@@ -12,8 +12,13 @@ from include.lake.history import Source
 from include.lake.manifest import Manifest
 from include.mixpanel.export import ExportStream
 from include.mixpanel.raw_file import RawFile, RawLines, hashed_file, write_lines
+<<<<<<< HEAD
 from include.steps.asked import Question, exports, stored_day
 from include.steps.rewritten import successor_among
+=======
+from include.mixpanel.time import require_closed_there
+from include.steps.asked import Question, stored_day
+>>>>>>> h-deploy
 from include.steps.workspace import Workspace
 
 
@@ -41,6 +46,7 @@ def export_partition(
 
     Raises:
         PartitionNotClosed: the day is not over in the project's zone.
+        WrongClock: it is not over by Mixpanel's clock.
         TruncatedExport: Mixpanel's answer was not whole; nothing was published.
     """
     question = Question.of(workspace, project)
@@ -56,8 +62,15 @@ def export_partition(
         with mixpanel.export(
             day, day, events=source.events, where=source.where, time_in_ms=source.time_in_ms
         ) as answer:
+            _require_closed(day, workspace, answer)
             raw = _saved(answer, scratch / "events.jsonl.gz")
         return question.publish(raw, look, asked_at, with_files=with_files)
+
+
+def _require_closed(day: date, workspace: Workspace, answer: Iterable[bytes]) -> None:
+    """Refuse an answer that Mixpanel began to send before the day was over."""
+    if isinstance(answer, ExportStream):
+        require_closed_there(day, workspace.pipeline.mixpanel, answer.sent_at)
 
 
 def _saved(answer: Iterable[bytes], path: Path) -> RawFile:
@@ -100,6 +113,7 @@ def _export_range(
         with mixpanel.export(
             first, last, events=source.events, where=source.where, time_in_ms=source.time_in_ms
         ) as lines:
+            _require_closed(last, place, lines)
             lost = False
             for line in lines:  # read to its end all the same: what is not whole must be told first
                 day = stored_day(line, in_ms=source.time_in_ms)

@@ -2,8 +2,9 @@
 
 The command line cannot import Airflow (nothing below include/ does) and must not guess: a lake or a project other than
 that of the tasks would load every event a second time. The answer is one JSON object on standard output:
-``{"lake": url or null, "lake_secret": keys or null, "connections": {id: fields or null}}`` or ``{"error": [sentence, hint], "terminal": bool}``. It holds secrets, so
-it is meant for a pipe alone.
+``{"lake": url or null, "lake_secret": keys or null, "connections": {id: fields or null}, "airflow": version,
+"missing_pools": [name], "heartbeat_seconds": number}`` or ``{"error": [sentence, hint], "terminal": bool}``. It holds
+secrets, so it is meant for a pipe alone.
 """
 
 from __future__ import annotations
@@ -43,7 +44,27 @@ def answer(conn_ids: Sequence[str]) -> dict[str, Any]:
             name: getattr(conn, name) for name in ("login", "password", "host", "port", "extra")
         }
     secret = None if os.environ.get(SEAL_ENVIRONMENT) else read_variable(SEAL_VARIABLE)
-    return {"lake": lake, "lake_secret": secret, "connections": connections}
+    return {"lake": lake, "lake_secret": secret, "connections": connections, **_deployment()}
+
+
+def _deployment() -> dict[str, Any]:
+    """What tasks need of Airflow itself. The database is read where this process has it, as the scheduler does."""
+    from airflow import __version__
+    from airflow.configuration import conf
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from include.errors import SettingsUnavailable
+    from mixpanel_aep.pools import missing_pools
+
+    try:
+        missing = missing_pools()
+    except SQLAlchemyError as error:
+        raise SettingsUnavailable(
+            f"Airflow's metadata database could not be asked for its pools ({type(error).__name__}).",
+            "`airflow db check` shows whether it works; `airflow db migrate` makes its tables.",
+        ) from None
+    heartbeat = conf.getfloat("workers", "min_heartbeat_interval")
+    return {"airflow": __version__, "missing_pools": missing, "heartbeat_seconds": heartbeat}
 
 
 def main(conn_ids: Sequence[str]) -> None:

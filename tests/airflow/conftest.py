@@ -32,7 +32,6 @@ os.environ |= {
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # for the reason in include/demo/settings.py
-    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
 }
 

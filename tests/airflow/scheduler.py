@@ -174,8 +174,6 @@ def running_airflow(folder: Path, pipelines: dict[str, dict[str, Any]]) -> Itera
         stack.callback(services.stop, patience_seconds=1.0)
         services.start_airflow()
         api = AirflowApi(services.settings.airflow_url, services.settings.password)
-        for pool in ("mixpanel_export", "aep_ingest", "aep_query"):
-            api.call("POST", "/pools", json={"name": pool, "slots": 3})
         found = {
             name: Project(name, number, api, sandbox.url, f"Tests {name}", days)
             for name, number in projects.items()

@@ -13,11 +13,12 @@ import pytest
 from include.aep.client import AepClient
 from include.aep.settings import AepSettings
 from include.errors import AddressRefused, ConfigError, PipelineError, RedirectRefused, SchemaError, Terminal
-from include.http.address import require_loopback, require_public
+from include.http.address import require_public, require_sandbox
 from include.http.call import Call, Patience, Service
 from include.http.client import HttpClient
 from include.http.rules import SERVER
-from include.http.session import _checked
+from include.http.sandbox_address import REAL_SERVICES, SANDBOXES_VARIABLE
+from include.http.session import _checked, new_session
 from include.http.surroundings import PRIVATE_VARIABLE, PROXY_VARIABLE, Surroundings
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
@@ -84,6 +85,71 @@ def test_m09_under_the_demo_flag_only_this_machine_is_a_host(service: str, host:
     else:
         with pytest.raises(ConfigError, match="a sandbox has to be on this machine"):
             SERVICES[service](host=HOSTS[host], port=8123, extra={"sandbox": True})
+
+
+ELSEWHERE = ["sandbox", "10.0.0.5", "sandbox.internal.example", "[fd00::5]"]
+
+
+@pytest.mark.unit
+@pytest.mark.case("M09")
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("host", ELSEWHERE)
+def test_m09_a_sandbox_of_another_machine_is_one_that_the_environment_lists(
+    service: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address: dict[str, Any] = {"host": host, "port": 8123, "extra": {"sandbox": True}}
+    for listed in (
+        "",
+        "http://127.0.0.1:*",
+        f"http://{host}:*",
+        f"http://{host}:8124",
+        f"https://{host}:8123",
+        host,
+    ):
+        monkeypatch.setenv(SANDBOXES_VARIABLE, listed)
+        with pytest.raises(ConfigError, match=f"listed in {SANDBOXES_VARIABLE}"):
+            SERVICES[service](**address)
+    monkeypatch.setenv(SANDBOXES_VARIABLE, f"http://127.0.0.1:1, http://{host}:8123/")
+    assert SERVICES[service](**address).sandbox_url == f"http://{host}:8123"
+    monkeypatch.setenv("MIXPANEL_AEP_ENV", "production")
+    with pytest.raises(ConfigError, match="this is production"):
+        SERVICES[service](**address)
+
+
+@pytest.mark.unit
+@pytest.mark.case("M09")
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("host", [f"{prefix}{domain}{dot}" for domain in REAL_SERVICES for prefix in ("", "data.", "X.Y.")
+                                  for dot in ("", ".")])  # fmt: skip
+def test_m09_no_list_makes_a_sandbox_of_a_real_service(
+    service: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SANDBOXES_VARIABLE, f"http://{host}:8123")
+    with pytest.raises(ConfigError, match="a sandbox has to be on this machine"):
+        SERVICES[service](host=host, port=8123, extra={"sandbox": True})
+
+
+@pytest.mark.sandbox
+@pytest.mark.case("M10")
+def test_m10_a_name_that_is_not_listed_is_sent_nothing_wherever_it_leads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A listed sandbox has to be on this network: the name of one may not lead to the internet or to metadata."""
+    for peer in ("8.8.8.8", "169.254.169.254", "100.100.100.200", "2001:4860:4860::8888"):
+        with pytest.raises(AddressRefused, match="is not a private address; nothing was sent"):
+            require_sandbox("sandbox", peer, listed=True)
+    for peer in ("10.0.0.5", "172.18.0.3", "fd00::5", "127.0.0.1"):
+        require_sandbox("sandbox", peer, listed=True)
+    monkeypatch.setattr("include.http.session.is_listed_elsewhere", lambda url: url == "http://sandbox:8123")
+    seen: list[tuple[str, bool]] = []
+    monkeypatch.setattr(
+        "include.http.session.require_sandbox", lambda host, peer, *, listed: seen.append((host, listed))
+    )
+    with serving(script(Reply.json({}))) as served:
+        port = int(served.url.rpartition(":")[2])
+        rebind(monkeypatch, "127.0.0.1")
+        new_session().get(f"http://sandbox:{port}/", timeout=5)
+    assert seen == [("sandbox", False)], "another port than the listed one"
 
 
 @pytest.mark.unit
@@ -265,14 +331,14 @@ def test_m10_an_address_of_this_network_is_one_where_the_operator_says_so(peer: 
 def test_m10_a_public_address_is_spoken_to(peer: str) -> None:
     require_public("platform.adobe.io", peer, private_network=False)
     with pytest.raises(AddressRefused, match="not this machine"):
-        require_loopback("localhost", peer)
+        require_sandbox("localhost", peer, listed=False)
 
 
 @pytest.mark.unit
 @pytest.mark.case("M10")
 def test_m10_without_tls_only_this_machine_is_spoken_to() -> None:
     for peer in ("127.0.0.1", "::1", "::ffff:127.0.0.1"):
-        require_loopback("localhost", peer)
+        require_sandbox("localhost", peer, listed=False)
     others = (
         "10.0.0.1",
         "169.254.169.254",
@@ -284,7 +350,7 @@ def test_m10_without_tls_only_this_machine_is_spoken_to() -> None:
     )
     for peer in others:
         with pytest.raises(AddressRefused):
-            require_loopback("localhost", peer)
+            require_sandbox("localhost", peer, listed=False)
 
 
 @pytest.mark.sandbox

@@ -6,13 +6,15 @@ import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from include.aep.auth import TokenSource
 from include.aep.http import AepHttp
 from include.aep.settings import AepSettings
 from include.errors import AccessDenied, AddressRefused, LakeNotReadable, RequestRefused, ServiceUnavailable
-from include.http.address import require_loopback, require_public
+from include.http.address import require_public, require_sandbox
 from include.http.answer import Answer
+from include.http.sandbox_address import is_listed_elsewhere
 from include.http.surroundings import CA_VARIABLE, Surroundings
 
 QUERY_SERVICE_DOMAIN = ".platform-query.adobe.io"
@@ -86,15 +88,14 @@ def logins(
             "The task may be run again.",
         )
     given = surroundings or Surroundings.of_environment()
-    is_local = settings.sandbox_url is not None
-    if not is_local and not _HOST.fullmatch(host):
+    if settings.sandbox_url is None and not _HOST.fullmatch(host):
         raise LakeNotReadable(
             f"AEP names a host for Query Service that does not end with {QUERY_SERVICE_DOMAIN}; nothing was sent there.",
             "Look for a proxy that changes AEP's answers, or ask Adobe for the host's name.",
         )
     address = (resolve or _resolve)(host, port)
-    if is_local:
-        require_loopback(host, address)
+    if settings.sandbox_url is not None:
+        require_sandbox(host, address, listed=_is_sandbox_host(settings.sandbox_url, host))
     elif host == "localhost":
         raise AddressRefused(f"Query Service cannot be at {host}.", "Ask Adobe for the host's name.")
     else:
@@ -108,10 +109,15 @@ def logins(
             password,
             str(body["dbName"]),
             kind,
-            None if is_local else _certificates(given),
+            None if settings.sandbox_url is not None else _certificates(given),
         )
         for kind, password in _passwords(settings, tokens)
     ]
+
+
+def _is_sandbox_host(sandbox_url: str, host: str) -> bool:
+    """Whether Query Service is said to be on the machine of a sandbox that the deployment lists."""
+    return is_listed_elsewhere(sandbox_url) and urlsplit(sandbox_url).hostname == host
 
 
 def _parameters(http: AepHttp) -> dict[str, object]:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.config.loader import load_readable_pipelines, neighbour_names
 from include.config.model import Pipeline
+from include.errors import AlreadyExists
 from mixpanel_aep.context import open_lake, refuse_conf
 from mixpanel_aep.errors import explained
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
 from mixpanel_aep.operators.base import EndsWhenTold
+
+if TYPE_CHECKING:
+    from include.aep.setup.plan import Plan
+
+_PLANS = 4
+"""Each one after the first because another setup made the same namespace in the meantime."""
 
 
 class AepSetupOperator(EndsWhenTold):
@@ -33,6 +40,7 @@ class AepSetupOperator(EndsWhenTold):
             aep = AepHook(self.pipeline.aep.conn_id).get_conn()
             source = str(MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source)
             owner = Ownership(name, open_lake(self.pipeline), source, neighbour_names(self.pipeline))
+<<<<<<< HEAD
             plan = plan_pipeline(self.pipeline, aep, owner, load_readable_pipelines(but=name)[0])
             for change in plan.changes:
                 undone = " (cannot be undone)" if change.permanent else ""
@@ -40,6 +48,39 @@ class AepSetupOperator(EndsWhenTold):
             for note in plan.notes:
                 self.log.warning("%s: %s", name, note)
             result = apply_plan(plan, aep, owner, lambda made: self.log.info("%s: %s", name, made.done))
+=======
+            for remaining in reversed(range(_PLANS)):
+                plan = plan_pipeline(self.pipeline, aep, owner)
+                self._log_plan(plan)
+                try:
+                    result = apply_plan(
+                        plan, aep, owner, lambda made: self.log.info("%s: %s", name, made.done)
+                    )
+                    break
+                except AlreadyExists as taken:
+                    if not remaining:
+                        raise
+                    self.log.info(
+                        "%s: %s Planning again, as another pipeline may have made it.", name, taken.sentence
+                    )
+>>>>>>> h-deploy
         if not result.changes:
             self.log.info("%s: everything is there, nothing was changed", name)
         return {"dataset": result.dataset_id, "schema": result.schema_id, "changes": result.changes}
+
+    def _log_plan(self, plan: Plan) -> None:
+        for change in plan.changes:
+            undone = " (cannot be undone)" if change.permanent else ""
+            self.log.info("%s, planned: %s%s", self.pipeline.name, change.what, undone)
+        for note in plan.notes:
+            self.log.warning("%s: %s", self.pipeline.name, note)
+
+
+def shared_resources(pipeline: Pipeline) -> set[tuple[str, str]]:
+    """Return what a pipeline's setup changes and another one's may change too; such pipelines are set up in turn.
+
+    Identity namespaces are not among them: they are only created, and one that exists by then is found by a second plan.
+    """
+    target = pipeline.aep
+    shared = {("dataset", target.dataset), ("schema", target.schema_name)}
+    return shared | ({("field group", str(target.field_group))} if target.field_group is not None else set())

@@ -1,4 +1,4 @@
-"""Takes connections on a port of 127.0.0.1, each in a thread, and ends them all with the sandbox."""
+"""Takes connections on a port of 127.0.0.1 or of another address, each in a thread, and ends them all with the sandbox."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _LINGER_SECONDS = 2
 class QueryListener:
     """Query Service's port. ``start`` makes its address known to the world; ``stop`` ends every session."""
 
-    def __init__(self, world: World, port: int = 0) -> None:
+    def __init__(self, world: World, port: int = 0, host: str = "127.0.0.1") -> None:
         """Raises OSError when the port is taken."""
         self._world = world
         self._turns = Turns(world)
@@ -47,7 +47,9 @@ class QueryListener:
         self._connections: dict[socket.socket, threading.Thread] = {}
         self._stopped = False
         self._numbers = iter(range(1, 2**31))
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=64)
+        self._listener = socket.create_server(
+            (host, port), backlog=64, family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
 
     @property
     def address(self) -> tuple[str, int]:

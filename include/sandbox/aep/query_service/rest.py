@@ -23,6 +23,8 @@ def _connection_parameters(call: Call) -> Response:
     if call.place.world.query_address is None:
         raise problem(503, "Query Service is not running in this sandbox.")
     host, port = call.place.world.query_address
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - every address, so the name by which the sandbox was called
+        host = call.request.url.hostname or "127.0.0.1"
     token = call.request.headers["authorization"].partition(" ")[2].strip()
     return JSONResponse(
         {

@@ -1,0 +1,44 @@
+"""Adds the pools that are missing when a scheduler starts: Airflow leaves a task whose pool is missing waiting for ever.
+
+Only the scheduler's log would say so. A pool that is there keeps its slots, whatever they are.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from airflow.listeners import hookimpl
+
+from include.config.pools import POOLS
+
+log = logging.getLogger(__name__)
+
+
+@hookimpl
+def on_starting(component: Any) -> None:  # noqa: ARG001 - Airflow's name, and any component may do it
+    """Add what is missing; called when a scheduler, triggerer or DAG processor starts."""
+    for name in add_missing_pools():
+        log.warning("Airflow had no pool %s: it was added with the slots of airflow_pools.yaml", name)
+
+
+def missing_pools() -> list[str]:
+    """Return the names of the pools that Airflow's metadata database lacks."""
+    from airflow.models import Pool
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        there = set(session.scalars(select(Pool.pool)))
+    return [pool.name for pool in POOLS if pool.name not in there]
+
+
+def add_missing_pools() -> list[str]:
+    """Add what is missing; return the names. Two schedulers may do it at once."""
+    from airflow.models import Pool
+
+    missing = missing_pools()
+    for pool in POOLS:
+        if pool.name in missing:
+            Pool.create_or_update_pool(pool.name, pool.slots, pool.description, include_deferred=False)
+    return missing

@@ -1,0 +1,142 @@
+"""What the shipped environments mean to the project: lakes and sandboxes that are allowed, pods, buckets."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import requests
+
+from include.aep.settings import AepSettings
+from include.errors import ConfigError
+from include.lake.endpoint import PLAIN_HTTP_VARIABLE, may_use_plain_http
+from include.lake.seal import Seal
+from include.mixpanel.settings import MixpanelSettings
+from mixpanel_aep.pods import SIZES, pod_mutation_hook
+from tests.deploy.shipped import environment_of, services, text_of, values
+from tests.storing import SIGNED, s3_stand_in
+
+SECRETS = {
+    name: bytes(range(32)).hex() for name in re.findall(r"\$\{([A-Z_]+):\?\}", text_of("compose.yaml"))
+}
+KINDS: dict[str, Any] = {"mixpanel": MixpanelSettings, "adobe_experience_platform": AepSettings}
+
+
+def worker(*more: str, **given: str) -> dict[str, str]:
+    return environment_of(services("compose.yaml", *more)["worker"], SECRETS | given)
+
+
+@pytest.mark.unit
+def test_the_lake_of_the_compose_file_is_one_that_its_environment_allows() -> None:
+    environment = worker()
+    lake = environment["AIRFLOW_VAR_MIXPANEL_AEP_LAKE"]
+    assert may_use_plain_http(lake, environment)
+    with pytest.raises(ConfigError, match="plain HTTP"):
+        may_use_plain_http(lake, environment | {PLAIN_HTTP_VARIABLE: ""})
+    assert Seal.parse(environment["MIXPANEL_AEP_LAKE_SECRET"]) is not None
+
+
+@pytest.mark.unit
+def test_the_sandbox_of_the_compose_files_is_spoken_to_and_only_outside_production(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    files = ("compose.sandbox.yaml",)
+    environment = worker(*files, MIXPANEL_AEP_ENV="development")
+    read = {}
+    for name in ("MIXPANEL_AEP_SANDBOXES", "MIXPANEL_AEP_ENV"):
+        monkeypatch.setenv(name, environment[name])
+    for name, text in environment.items():
+        if not name.startswith("AIRFLOW_CONN_") or name == "AIRFLOW_CONN_AWS_LOGS":
+            continue
+        fields = json.loads(text)
+        kind = KINDS[fields.pop("conn_type")]
+        read[name] = kind.from_connection(conn_id=name, **fields).sandbox_url
+    assert set(read.values()) == {"http://sandbox:8765"}
+    assert len(read) == 4
+    assert worker(*files)["MIXPANEL_AEP_ENV"] == "production", "unless somebody says otherwise"
+    assert "sandbox" not in services("compose.yaml")
+
+
+@pytest.mark.sandbox
+@pytest.mark.skipif(find_spec("boto3") is None, reason="the image has it")
+def test_the_buckets_of_the_compose_file_are_made_once() -> None:
+    service = services("compose.yaml")["buckets"]
+    with s3_stand_in("another-bucket") as url:
+        environment = {**environment_of(service, SECRETS), "AWS_ENDPOINT_URL": url}
+        for _ in range(2):
+            subprocess.run(
+                [sys.executable, *service["entrypoint"][1:]], env=environment, check=True, timeout=60
+            )
+        listed = requests.get(url, headers=SIGNED, timeout=10).text
+    assert set(re.findall(r"<Name>([^<]+)", listed)) >= {"another-bucket", "mixpanel-aep", "airflow-logs"}
+
+
+def pod(dag: str, task: str) -> Any:
+    containers = [
+        SimpleNamespace(name="base", resources=None),
+        SimpleNamespace(name="sidecar", resources=None),
+    ]
+    return SimpleNamespace(
+        metadata=SimpleNamespace(labels={"dag_id": dag, "task_id": task}),
+        spec=SimpleNamespace(containers=containers),
+    )
+
+
+@pytest.mark.airflow
+@pytest.mark.parametrize("files", [["values.yaml"], ["values.yaml", "values-celery.yaml"]])
+def test_the_charts_local_settings_give_each_step_its_size(files: list[str]) -> None:
+    names: dict[str, Any] = {}
+    exec(compile(values(*files)["airflowLocalSettings"], "airflow_local_settings.py", "exec"), names)
+    hook = names["pod_mutation_hook"]
+    for task, size in SIZES.items():
+        made = pod("mixpanel_to_aep_shop", task)
+        hook(made)
+        assert made.spec.containers[0].resources == size.resources()
+        assert made.spec.containers[1].resources is None
+    other = pod("somebodys_dag", "transform")
+    hook(other)
+    assert other.spec.containers[0].resources is None
+
+
+@pytest.mark.airflow
+def test_every_task_of_a_partition_has_a_size_of_its_own() -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    from tests.deploy.shipped import ROOT
+
+    bag = DagBag(str(ROOT / "dags"))
+    assert bag.import_errors == {}
+    tasks = {
+        task.task_id for dag in bag.dags.values() if dag.dag_id != "mixpanel_aep_setup" for task in dag.tasks
+    }
+    assert tasks - set(SIZES) == {"finish"}, "which does nothing"
+
+
+@pytest.mark.unit
+def test_a_worker_has_memory_for_as_many_tasks_as_it_runs() -> None:
+    most = max(_bytes(size.most_memory) for size in SIZES.values())
+    chart = values("values.yaml", "values-celery.yaml")
+    celery = int(chart["config"]["celery"]["worker_concurrency"])
+    assert _bytes(chart["workers"]["resources"]["limits"]["memory"]) > celery * most
+    compose = services("compose.yaml")["worker"]
+    tasks = int(compose["environment"]["AIRFLOW__CELERY__WORKER_CONCURRENCY"])
+    assert _bytes(compose["deploy"]["resources"]["limits"]["memory"] + "i") > tasks * most
+
+
+@pytest.mark.unit
+def test_a_pod_without_labels_is_left_alone() -> None:
+    bare = pod("", "")
+    bare.metadata.labels = None
+    pod_mutation_hook(bare)
+    assert bare.spec.containers[0].resources is None
+
+
+def _bytes(text: str) -> int:
+    number, unit = re.fullmatch(r"(\d+)(Mi|Gi)", text).groups()  # type: ignore[union-attr]
+    return int(number) * {"Mi": 2**20, "Gi": 2**30}[unit]

@@ -1,0 +1,10 @@
+"""The host name of a worker, as ``[core] hostname_callable``: several workers of one machine have names of their own."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+
+def host_name() -> str:
+    return os.environ.get("TESTS_HOST_NAME") or socket.gethostname()

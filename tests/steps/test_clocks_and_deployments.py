@@ -1,0 +1,183 @@
+"""Workers and deployments that do not agree: clocks hours apart, and two installations at work on one day."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.demo.evidence import Comparison
+from include.errors import Conflict, ForeignLake, PipelineError, WrongClock
+from include.lake.lake import Lake
+from include.lake.manifest import Manifest
+from include.mixpanel.client import MixpanelClient
+from include.mixpanel.settings import MixpanelSettings
+from include.steps.export import export_partition, export_partitions
+from tests.carrying import PIPELINES, Carrier, quick_sandbox
+from tests.faults.s3 import S3Fault, proxied
+from tests.serving import Reply, Request, serving
+from tests.storing import s3_stand_in
+
+pytestmark = pytest.mark.sandbox
+DAY = date(2026, 7, 1)
+LINE = b'{"event":"A","properties":{"time":1782900000,"distinct_id":"u","$insert_id":"1"}}\n'
+
+
+class Clock:
+    """The real clock, so many hours off."""
+
+    def __init__(self, hours: float = 0) -> None:
+        self.offset = timedelta(hours=hours)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+    def seconds(self) -> float:
+        return self.now().timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        threading.Event().wait(min(seconds, 0.05))
+
+
+@contextmanager
+def mixpanel(sent_at: datetime | None) -> Iterator[MixpanelClient]:
+    """A Mixpanel whose clock shows ``sent_at``."""
+
+    def answer(request: Request) -> Reply:
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n" % len(LINE)
+        said = b"Date: %s\r\n" % format_datetime(sent_at, usegmt=True).encode() if sent_at else b""
+        return Reply(wire=head + said + b"\r\n" + LINE)
+
+    with serving(answer) as served:
+        yield MixpanelClient(MixpanelSettings("u", "secret", 1, "us", served.url))
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["export", "reconcile"])
+@pytest.mark.parametrize(
+    ("sent_at", "accepted"),
+    [
+        (datetime(2026, 7, 1, 21, tzinfo=UTC), False),  # the worker is three hours ahead
+        (datetime(2026, 6, 1, tzinfo=UTC), False),
+        (datetime(2026, 7, 1, 23, 54, tzinfo=UTC), False),
+        (datetime(2026, 7, 1, 23, 58, tzinfo=UTC), True),  # as clocks differ anywhere
+        (datetime(2026, 7, 2, 6, tzinfo=UTC), True),
+        (None, True),  # a gateway may leave it out
+    ],
+)
+def test_a_worker_whose_clock_is_ahead_publishes_no_part_of_a_day(
+    sent_at: datetime | None, accepted: bool, many: bool, tmp_path: Path
+) -> None:
+    pipeline = PIPELINES["hostile"]
+    with mixpanel(sent_at) as client:
+        carrier = Carrier("http://127.0.0.1:1", Lake(f"file://{tmp_path}/lake"), pipeline)
+        place = carrier.workspace(DAY)
+
+        def export() -> Any:
+            if many:
+                return export_partitions([place], carrier.source, client, "run/1")
+            return export_partition(place, carrier.source, client)
+
+        if accepted:
+            export()
+            return
+        with pytest.raises(WrongClock, match=r"the clock of this worker is ahead\. Nothing was published"):
+            export()
+        assert not list(place.lake.keys(place.partition.prefix))
+
+
+@pytest.mark.parametrize("code", ["RequestTimeTooSkewed", "RequestExpired"])
+def test_a_store_that_does_not_accept_the_clock_is_not_called_a_missing_right(
+    code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    with s3_stand_in("clock-lake") as url, proxied(url) as s3:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)
+        s3.plan(S3Fault(".*", status=403, code=code, times=9))
+        with pytest.raises(WrongClock, match="does not accept the time of this worker's clock"):
+            Lake("s3://clock-lake/x").read("a")
+
+
+@pytest.mark.parametrize("hours", [-7, 7])
+def test_a_day_of_workers_with_clocks_hours_apart_is_loaded_once(hours: int, tmp_path: Path) -> None:
+    """Each step by another worker than the one before; then again by the other one."""
+    with quick_sandbox(tmp_path / "sandbox") as server:
+        lake = Lake(f"file://{tmp_path}/lake")
+        right = Carrier(server.url, lake, PIPELINES["hostile"])
+        wrong = replace(right, clock=Clock(hours))
+        right.setup()
+        raw = wrong.export(DAY)
+        right.transform(DAY, raw)
+        staged = wrong.stage(DAY)
+        right.ingest(DAY, staged)
+        batches = [record.batch for record in right.records(DAY)]
+        wrong.ingest(DAY, wrong.stage(DAY), run="test/other")
+        assert {record.batch for record in right.records(DAY)} == set(batches)
+        assert right.compare(DAY) == Comparison(0, 0, 0)
+        assert right.result(DAY).active == 8
+
+
+def until_done(load: Callable[[], Any]) -> list[PipelineError]:
+    """What a deployment's task meets until it is green, as Airflow repeats it."""
+    met: list[PipelineError] = []
+    for _ in range(20):
+        try:
+            load()
+            return met
+        except Conflict as conflict:
+            met.append(conflict)
+    raise AssertionError(f"never green: {met[-1]}")
+
+
+@pytest.mark.parametrize(
+    "names", [("one/run", "other/run"), ("same/run", "same/run")], ids=["names", "same name"]
+)
+def test_two_deployments_of_one_pipeline_on_one_lake_load_a_day_once(
+    names: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scheduled runs of two Airflows can have the same id: then neither sees that the other is another one."""
+    monkeypatch.setattr("include.steps.batch_loader._PATIENCE_SECONDS", 0.5)
+    with quick_sandbox(tmp_path / "sandbox") as server:
+        lake = f"file://{tmp_path}/lake"
+        installations = [Carrier(server.url, Lake(lake), PIPELINES["hostile"]) for _ in names]
+        installations[0].setup()
+        start, one_at_a_time = threading.Barrier(len(names)), threading.Lock()
+
+        def staged(place: Carrier) -> Manifest:
+            with one_at_a_time:  # Great Expectations is for one thread of a process
+                return place.stage(DAY)
+
+        def work(place: Carrier, run: str) -> list[PipelineError]:
+            first = [staged(place)]
+            start.wait(60)
+            return until_done(lambda: place.ingest(DAY, first.pop() if first else staged(place), run=run))
+
+        with ThreadPoolExecutor(len(names)) as pool:
+            list(pool.map(work, installations, names))
+        for place in installations:
+            assert place.compare(DAY) == Comparison(0, 0, 0)
+            assert place.result(DAY).active == 8
+        assert len({record.batch for record in installations[0].records(DAY) if record.kind == "active"}) == 1
+
+
+def test_two_deployments_with_a_lake_each_do_not_both_load_into_a_dataset(tmp_path: Path) -> None:
+    with quick_sandbox(tmp_path / "sandbox") as server:
+        one, other = (
+            Carrier(server.url, Lake(f"file://{tmp_path}/{name}"), PIPELINES["hostile"]) for name in "ab"
+        )
+        one.setup()
+        one.carry(DAY)
+        with pytest.raises(ForeignLake):
+            other.setup()
+        with pytest.raises(ForeignLake):
+            other.carry(DAY)
+        assert one.compare(DAY) == Comparison(0, 0, 0)
