@@ -12,11 +12,7 @@ LONG := tests/failures tests/benchmarks tests/quality/test_meaning.py tests/sand
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
-<<<<<<< HEAD
-.PHONY: help setup demo up down test test-browser test-schemas faults bench bench-large check coverage format lint lint-workflows matrix types docs lock check-lock audit-packages clean
-=======
-.PHONY: help setup demo up down test test-schemas test-distributed faults bench bench-large check format lint types docs lock check-lock audit-packages clean
->>>>>>> h-deploy
+.PHONY: help setup demo up down test test-browser test-schemas test-distributed faults bench bench-large check coverage format lint lint-workflows matrix types docs lock check-lock audit-packages clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'

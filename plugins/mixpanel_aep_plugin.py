@@ -7,11 +7,8 @@ from typing import ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
-<<<<<<< HEAD
-from mixpanel_aep.board.routes import router
-=======
 from mixpanel_aep import pools
->>>>>>> h-deploy
+from mixpanel_aep.board.routes import router
 from mixpanel_aep.links import BatchLink, ReportLink
 from mixpanel_aep.reports import app
 from mixpanel_aep.timetable import DailyPartitionTimetable
@@ -25,11 +22,7 @@ _VIEWS = {
 
 
 class MixpanelAepPlugin(AirflowPlugin):
-<<<<<<< HEAD
-    """Registers the timetable, the links, the board and the report pages."""
-=======
-    """Registers the timetable, the links, the report pages, and the listener that adds missing pools."""
->>>>>>> h-deploy
+    """Registers the timetable, the links, the board, the report pages, and the listener that adds missing pools."""
 
     name = "mixpanel_aep"
     timetables: ClassVar = [DailyPartitionTimetable]

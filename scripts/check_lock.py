@@ -15,11 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-<<<<<<< HEAD
-SOURCES = ("requirements-dev.in", "requirements.in", "requirements-build.in", "requirements-browser.in")
-=======
-SOURCES = ("requirements-dev.in", "requirements.in", "requirements-cluster.in", "requirements-build.in")
->>>>>>> h-deploy
+SOURCES = (
+    "requirements-dev.in",
+    "requirements.in",
+    "requirements-cluster.in",
+    "requirements-build.in",
+    "requirements-browser.in",
+)
 TESTED, RUNS = "requirements-dev.txt", "requirements.txt"
 HEADER = "# Locked by scripts/lock.sh from {source}: sha256 {digest}\n"
 

@@ -34,11 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # It stands against the rest of the project, and shares with it only where neither may start.
     "sandbox": {"environment"},
     # Programs for a person at a terminal: above everything, below nothing.
-<<<<<<< HEAD
     "cli": BELOW_XDM | {"xdm", "quality", "aep", "steps", "board", "version", "cli"},
-=======
-    "cli": BELOW_XDM | {"xdm", "quality", "aep", "steps", "cli", "version"},
->>>>>>> h-deploy
     "demo": BELOW_XDM | {"xdm", "quality", "aep", "steps", "cli"},
 }
 STEPS = ["export", "transform", "validate", "stage", "ingest"]

@@ -19,43 +19,6 @@ from include.quality.rows import PROFILE_EVENT_BYTES
 from include.xdm.mapping import bind_for
 from include.xdm.mapping_file import read_mapping_file
 from include.xdm.schema import XdmSchema
-<<<<<<< HEAD:include/cli/checks.py
-=======
-from include.xdm.sift import ENOUGH_EVIDENCE, Sieve
-
-_DAYS = 3
-
-
-def check(project: Project, arguments: argparse.Namespace) -> int:  # noqa: ARG001
-    """Runs every check and tells each; 1 where one of them refuses."""
-    project = replace(project, patience=ASKED_BY_A_PERSON)
-    name = project.pipeline.name
-    say(
-        "ok",
-        "pipeline",
-        f"{name}.yaml: {project.pipeline.mixpanel.timezone}, {project.pipeline.mixpanel.time_is}",
-    )
-    checks: dict[str, Callable[[Project], str]] = {
-        "Airflow": _airflow,
-        "Mixpanel": _mixpanel,
-        "events": _events,
-        "AEP": _aep,
-        "owner": _owner,
-        "setup": _setup,
-        "lake": _lake,
-        "mapping": _mapping,
-        "Profile": _profile,
-        "time": _time,
-    }
-    refused = 0
-    for what, look in checks.items():
-        try:
-            say("ok", what, look(project))
-        except PipelineError as error:
-            refused += 1
-            say("no", what, str(error))
-    return 1 if refused else 0
->>>>>>> h-deploy:include/cli/checking.py
 
 
 def _airflow(project: Project) -> str:
@@ -222,6 +185,7 @@ def _profile(project: Project) -> str:
 
 
 CHECKS: Mapping[str, Callable[[Project], str]] = {
+    "Airflow": _airflow,
     "Mixpanel": _mixpanel,
     "events": _events,
     "AEP": _aep,

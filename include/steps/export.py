@@ -12,13 +12,9 @@ from include.lake.history import Source
 from include.lake.manifest import Manifest
 from include.mixpanel.export import ExportStream
 from include.mixpanel.raw_file import RawFile, RawLines, hashed_file, write_lines
-<<<<<<< HEAD
+from include.mixpanel.time import require_closed_there
 from include.steps.asked import Question, exports, stored_day
 from include.steps.rewritten import successor_among
-=======
-from include.mixpanel.time import require_closed_there
-from include.steps.asked import Question, stored_day
->>>>>>> h-deploy
 from include.steps.workspace import Workspace
 
 

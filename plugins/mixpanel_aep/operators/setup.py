@@ -40,17 +40,9 @@ class AepSetupOperator(EndsWhenTold):
             aep = AepHook(self.pipeline.aep.conn_id).get_conn()
             source = str(MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source)
             owner = Ownership(name, open_lake(self.pipeline), source, neighbour_names(self.pipeline))
-<<<<<<< HEAD
-            plan = plan_pipeline(self.pipeline, aep, owner, load_readable_pipelines(but=name)[0])
-            for change in plan.changes:
-                undone = " (cannot be undone)" if change.permanent else ""
-                self.log.info("%s, planned: %s%s", name, change.what, undone)
-            for note in plan.notes:
-                self.log.warning("%s: %s", name, note)
-            result = apply_plan(plan, aep, owner, lambda made: self.log.info("%s: %s", name, made.done))
-=======
+            others = load_readable_pipelines(but=name)[0]
             for remaining in reversed(range(_PLANS)):
-                plan = plan_pipeline(self.pipeline, aep, owner)
+                plan = plan_pipeline(self.pipeline, aep, owner, others)
                 self._log_plan(plan)
                 try:
                     result = apply_plan(
@@ -63,7 +55,6 @@ class AepSetupOperator(EndsWhenTold):
                     self.log.info(
                         "%s: %s Planning again, as another pipeline may have made it.", name, taken.sentence
                     )
->>>>>>> h-deploy
         if not result.changes:
             self.log.info("%s: everything is there, nothing was changed", name)
         return {"dataset": result.dataset_id, "schema": result.schema_id, "changes": result.changes}
