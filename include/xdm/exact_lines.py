@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from include.xdm.gather import is_utf8
 from include.xdm.lines import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper_than
 from include.xdm.shapes import encode, encode_lines
 
@@ -43,7 +44,7 @@ class ExactLines:
             characters[ends[:-1] + 1] == _OPENING
         ).all()
         together = (
-            are_objects and block.startswith(b"{") and _is_utf8(block) and len(block) <= LINE_LIMIT_BYTES
+            are_objects and block.startswith(b"{") and is_utf8(block) and len(block) <= LINE_LIMIT_BYTES
         )
         suspects = _suspects(block, characters, ends)
         start = 0
@@ -79,20 +80,6 @@ def _rewritten(piece: bytes) -> tuple[list[Any], bytes]:
         return found, encode_lines(found)
     except (msgspec.MsgspecError, RecursionError):
         return [], b""
-
-
-def _is_utf8(block: bytes) -> bool:
-    import numpy as np
-    import pyarrow as pa
-
-    if block.isascii():
-        return True
-    offsets = pa.py_buffer(np.array([0, len(block)], np.int32))
-    try:
-        pa.StringArray.from_buffers(1, offsets, pa.py_buffer(block)).validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 def _suspects(block: bytes, characters: Any, ends: Any) -> set[int]:
