@@ -43,9 +43,8 @@ class ExactLines:
         are_objects = (characters[ends - 1] == _CLOSING).all() and (
             characters[ends[:-1] + 1] == _OPENING
         ).all()
-        together = (
-            are_objects and block.startswith(b"{") and is_utf8(block) and len(block) <= LINE_LIMIT_BYTES
-        )
+        is_short = len(block) <= LINE_LIMIT_BYTES or (np.diff(ends, prepend=-1) <= LINE_LIMIT_BYTES).all()
+        together = are_objects and block.startswith(b"{") and is_utf8(block) and is_short
         suspects = _suspects(block, characters, ends)
         start = 0
         for first in range(0, len(ends), _LINES_AT_ONCE):

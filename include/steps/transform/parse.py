@@ -20,6 +20,8 @@ from include.xdm.event_rows import EventRows, EvidenceLog
 from include.xdm.lines import Refused, quarantine_record
 from include.xdm.sift import SiftedEvent
 
+_KEPT_BYTES = 24 * 1024 * 1024
+
 
 @dataclass
 class Parsed:
@@ -42,6 +44,7 @@ def parse(job: Job, name: str, claim: Callable[[], int]) -> Parsed:
     costs less than to hand blocks over.
     """
     parser = _Parser(job, name)
+    _keep_memory()
     was_enabled = gc.isenabled()
     gc.disable()  # a block makes ten thousand objects, and no cycles
     try:
@@ -55,6 +58,16 @@ def parse(job: Job, name: str, claim: Callable[[], int]) -> Parsed:
         parser.close()
         if was_enabled:
             gc.enable()
+
+
+def _keep_memory() -> None:
+    """Makes glibc keep some megabytes that are freed, rather than get each page from the system again for each block.
+
+    It keeps twice as much as the largest piece that was freed, up to 32 MB.
+    """
+    import numpy as np
+
+    np.empty(_KEPT_BYTES, np.uint8)
 
 
 @dataclass

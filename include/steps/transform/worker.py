@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import socket
+import sys
 import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -21,6 +22,7 @@ def main(connection: int, life: int) -> None:
     The first message is the job and this process's name; then each is ``("parse",)`` or ``("write", parts)``. An answer
     is ``(kind, value, log records)``.
     """
+    sys.modules["pandas"] = None  # type: ignore[assignment]  # else pyarrow imports it, and this process never needs it
     threading.Thread(target=_end_with, args=(life,), daemon=True).start()
     records = _Records()
     logging.basicConfig(level=logging.INFO, handlers=[records])
