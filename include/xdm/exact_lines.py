@@ -43,8 +43,8 @@ class ExactLines:
         are_objects = (characters[ends - 1] == _CLOSING).all() and (
             characters[ends[:-1] + 1] == _OPENING
         ).all()
-        is_short = len(block) <= LINE_LIMIT_BYTES or (np.diff(ends, prepend=-1) <= LINE_LIMIT_BYTES).all()
-        together = are_objects and block.startswith(b"{") and is_utf8(block) and is_short
+        is_short = np.diff(ends, prepend=-1).max(initial=0) <= LINE_LIMIT_BYTES
+        together = bool(are_objects and is_short) and block.startswith(b"{") and is_utf8(block)
         suspects = _suspects(block, characters, ends)
         start = 0
         for first in range(0, len(ends), _LINES_AT_ONCE):

@@ -103,10 +103,12 @@ class _Finder:
         bounds = np.append(np.searchsorted(quotes, self.starts), len(quotes))
         counts = np.diff(bounds)
         self.good &= (counts % 2 == 0) & (counts >= 6)
-        self.good[self.good] = self._begins_well(quotes[bounds[:-1][self.good] + 3])
+        if self.good.any():
+            self.good[self.good] = self._begins_well(quotes[bounds[:-1][self.good] + 3])
         if not self.good.any():
             return None
         if not self.good.all():
+            escapes = escapes[self.good[np.searchsorted(self.ends, escapes)]]
             quotes, counts = quotes[np.repeat(self.good, counts)], counts[self.good]
         return self._lines(quotes[0::2], quotes[1::2], counts // 2, escapes)
 
