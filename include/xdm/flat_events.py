@@ -104,12 +104,12 @@ class FlatReader:
         library, arrival = properties.place_of("mp_lib"), properties.place_of("$mp_api_timestamp_ms")
         live = (library >= 0) & (properties.place_of("$import") < 0)
         live &= (arrival >= 0) & (members.kind[arrival] == INTEGER)
-        for row in live.nonzero()[0].tolist():
-            if log.rows >= ENOUGH_EVIDENCE:
-                return
-            log.line_number = int(line_numbers[row])
-            (text,) = properties.raw(members.only(library[row : row + 1]))
-            log.see(int(wall_ms[row]), int(members.number[arrival[row]]), string_of(text))
+        rows = live.nonzero()[0][: ENOUGH_EVIDENCE - log.rows]
+        texts = properties.raw(members.only(library[rows]))
+        columns = (line_numbers[rows], wall_ms[rows], members.number[arrival[rows]])
+        for number, wall, arrived, text in zip(*(column.tolist() for column in columns), texts, strict=True):
+            log.line_number = number
+            log.see(wall, arrived, string_of(text))
 
     def _count_merges(self, properties: FlatProperties) -> None:
         """As ``Sieve.count_merge``."""
