@@ -16,7 +16,8 @@ from include.steps.transform.spill import record_batch, spill_schema
 from include.xdm.columns import ColumnBuilder, leaf_of
 from include.xdm.compile import CompiledMapping
 from include.xdm.computed import CompiledExpressions
-from include.xdm.event_block import BlockReader, EventRows, EvidenceLog
+from include.xdm.event_block import BlockReader
+from include.xdm.event_rows import EventRows, EvidenceLog
 from include.xdm.identity_inputs import identity_inputs
 from include.xdm.identity_map import identity_map
 from tests.evaluating import register_anew
@@ -32,12 +33,13 @@ def job(compiled: CompiledMapping, **changes: Any) -> Job:
     return Job(**{**fields, **changes})
 
 
-def read(lines: Sequence[bytes]) -> EventRows:
-    """The events of lines, none of which may be refused."""
+def read(lines: Sequence[bytes], *, by_places: bool = True) -> list[EventRows]:
+    """The events of lines, none of which may be refused, in lots. ``by_places``: also with ``FlatReader``."""
     log = EvidenceLog()
-    rows, refused = BlockReader(job(NOTHING).sieve(log), log).read(
-        b"".join(text + b"\n" for text in lines), 1
-    )
+    reader = BlockReader(job(NOTHING).sieve(log), log)
+    if not by_places:
+        reader.flat = None
+    rows, refused = reader.read(b"".join(text + b"\n" for text in lines), 1)
     assert not refused
     return rows
 
@@ -56,22 +58,28 @@ def mapped_rows(
 ) -> list[dict[str, Any]]:
     """A row for each line, in order, with ``failed`` and ``inexact``: the fields whose values did not convert.
 
-    ``ignored``: properties that count as mapped whole. Lines are read together and one by one, with one result.
+    ``ignored``: properties that count as mapped whole. Lines are read together, one by one, and without a look at the
+    places of their values, with one result.
     """
     compiled = replace(
         compiled, whole={**compiled.whole, **{name: () for name in ignored if name not in compiled.whole}}
     )
     together = _rows(db, compiled, lines)
+    assert repr(_rows(db, compiled, lines, by_places=False)) == repr(together)
     if compiled.expressions is None:
         assert repr([row for line in lines for row in _rows(db, compiled, [line])]) == repr(together)
     return together
 
 
-def _rows(db: Any, compiled: CompiledMapping, lines: Sequence[bytes]) -> list[dict[str, Any]]:
-    events = read(lines)
-    columns = ColumnBuilder(compiled).build(events.events, events.properties)
-    batch = record_batch(spill_schema(compiled), job(compiled), events, columns)
-    spilled = pa.Table.from_batches([batch])
+def _rows(
+    db: Any, compiled: CompiledMapping, lines: Sequence[bytes], *, by_places: bool = True
+) -> list[dict[str, Any]]:
+    schema = spill_schema(compiled)
+    lots = read(lines, by_places=by_places)
+    columns = [ColumnBuilder(compiled).build(rows.events, rows.properties) for rows in lots]
+    spilled = pa.Table.from_batches(
+        [record_batch(schema, job(compiled), *lot) for lot in zip(lots, columns, strict=True)], schema
+    ).combine_chunks()
     evaluated = _evaluated(db, compiled, spilled)
     found, fails = _computed(compiled, evaluated)
     inputs = identity_inputs(compiled.identities, compiled.identity_columns, spilled, evaluated)
@@ -85,7 +93,7 @@ def _rows(db: Any, compiled: CompiledMapping, lines: Sequence[bytes]) -> list[di
         codes = [*map(leaf_of, spilled["failed"][place].as_py() or ()), *fails.get(place, ())]
         row["failed"] = [names[leaf] for leaf, _ in sorted(codes)]
         row["inexact"] = [names[leaf] for leaf, inexact in sorted(codes) if inexact]
-        row["line"] = events.line_numbers[place] if len(lines) > 1 else 0
+        row["line"] = spilled["line"][place].as_py()
     made = sorted(made, key=lambda row: row["line"])
     for row in made:
         del row["line"]

@@ -13,9 +13,11 @@ from include.xdm.assemble import Part, assembly
 from include.xdm.compile import CompiledMapping, Leaf
 from include.xdm.convert.column import Failure
 from include.xdm.convert.values import Value, parse_text
+from include.xdm.flat_columns import flat_columns
+from include.xdm.flat_properties import FlatProperties
 from include.xdm.functions.arrow import on_row
 from include.xdm.functions.values import json_text
-from include.xdm.identity_columns import reasons_of, texts_of
+from include.xdm.identity_columns import no_reasons, reasons_of, texts_of
 from include.xdm.shape_writer import sparse_objects
 from include.xdm.shapes import Properties, Shape, encode, encode_lines
 from include.xdm.sources import Sources, is_present
@@ -66,11 +68,14 @@ class ColumnBuilder:
     _unmapped_places: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
     _assemblers: dict[int, Callable[..., tuple[Any, bool]]] = field(default_factory=dict)
 
-    def build(self, events: Sequence[str], properties: Properties) -> Columns:
+    def build(self, events: Sequence[str], properties: Properties | FlatProperties) -> Columns:
         """Return the columns of events."""
         compiled = self.compiled
         sources = Sources(events, properties)
         made: dict[str, _Made] = {}
+        if isinstance(properties, FlatProperties):
+            direct = flat_columns(compiled, properties)
+            made = {name: _Made(array, []) for name, array in direct.items()}
         failed: dict[int, list[int]] = {}
         back: dict[int, set[str]] = {}
         for leaf in compiled.leaves:
@@ -81,13 +86,19 @@ class ColumnBuilder:
                 failed.setdefault(failure.row, []).append(code_of(leaf.number, inexact=failure.inexact))
             self._put_back(leaf, made[name], back)
         fields = {name: each.array for name, each in made.items()}
-        self._add_identities(fields, sources)
+        self._add_identities(fields, sources, properties)
         return Columns(fields, failed, self._inputs(sources), self._unmapped(properties, back))
 
-    def _add_identities(self, fields: dict[str, Any], sources: Sources) -> None:
+    def _add_identities(
+        self, fields: dict[str, Any], sources: Sources, properties: Properties | FlatProperties
+    ) -> None:
         """Adds the texts of identities that are properties, where no leaf has them, and why some are dropped."""
         for n, name in self.compiled.identity_columns.items():
-            values = sources.property(str(self.compiled.identities[n].property))
+            source = str(self.compiled.identities[n].property)
+            if name in fields and isinstance(properties, FlatProperties) and properties.only_texts(source):
+                fields[f"d{n}"] = no_reasons(sources.rows)
+                continue
+            values = sources.property(source)
             if name in fields:
                 fields[f"d{n}"] = reasons_of(values)
             else:
@@ -152,10 +163,26 @@ class ColumnBuilder:
             made["event"] = pa.array(sources.values(("event",)), pa.string())
         return made
 
-    def _unmapped(self, properties: Properties, back: dict[int, set[str]]) -> Any:
+    def _unmapped(self, properties: Properties | FlatProperties, back: dict[int, set[str]]) -> Any:
         """The unmapped JSON of each event, with what has to go back into it; nulls and empty texts are left out."""
         import pyarrow as pa
 
+        if isinstance(properties, FlatProperties):
+            texts, counts = properties.unmapped(self.compiled.whole)
+            self.names.update(counts)
+            if not back or self.compiled.unmapped is None:
+                return texts if self.compiled.unmapped is not None else None
+            lines = [(text or "{}").encode() for text in texts.to_pylist()]
+        else:
+            lines = self._unmapped_lines(properties)
+        if self.compiled.unmapped is None:
+            return None
+        again = {name: properties.texts(name) for name in set().union(*back.values())}
+        for row, names in back.items():
+            lines[row] = self._with(lines[row], {name: again[name][row] for name in names})
+        return pa.array([None if line == b"{}" else line for line in lines], pa.string())
+
+    def _unmapped_lines(self, properties: Properties) -> list[bytes]:
         objects: list[Any] = []
         for shape in properties.shapes:
             names, columns = self._unmapped_columns(shape)
@@ -163,13 +190,7 @@ class ColumnBuilder:
             for name, column in zip(names, columns, strict=True):
                 if rows := shape.rows - column.count(None):
                     self.names[name] += rows
-        if self.compiled.unmapped is None:
-            return None
-        lines = encode_lines(objects).split(b"\n")[:-1]
-        texts = {name: properties.texts(name) for name in set().union(*back.values())}
-        for row, again in back.items():
-            lines[row] = self._with(lines[row], {name: texts[name][row] for name in again})
-        return pa.array([None if line == b"{}" else line for line in lines], pa.string())
+        return encode_lines(objects).split(b"\n")[:-1]
 
     def _unmapped_columns(self, shape: Shape) -> tuple[tuple[str, ...], list[Sequence[Value]]]:
         """The names and columns of what is not mapped whole; what is nothing is None."""

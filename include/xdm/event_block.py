@@ -3,74 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from include.mixpanel.reading import is_evidence
 from include.mixpanel.time import Reading
 from include.xdm.block_lines import ParsedLines, parse_lines
 from include.xdm.convert.values import Value
+from include.xdm.event_rows import EventRows, EvidenceLog
+from include.xdm.flat_events import FlatReader
 from include.xdm.identity import BEFORE_MERGE, compaction_keys, content_digests, event_ids
-from include.xdm.shapes import Properties, as_raw, by_shape, types_of
+from include.xdm.shapes import Properties, as_raw, types_of
 from include.xdm.sift import ENOUGH_EVIDENCE, Sieve, SiftedEvent, integer_of, is_live, string_of
 
-_LONGEST_LIBRARY = 200
 _PLAIN_INTEGER = 10**17
-
-
-@dataclass
-class EventRows:
-    """Events that can be mapped, column by column, in the order of the shapes of ``properties``."""
-
-    line_numbers: list[int] = field(default_factory=list)
-    ids: list[bytes] = field(default_factory=list)
-    timestamps_ms: list[int] = field(default_factory=list)
-    wall_seconds: list[int] = field(default_factory=list)
-    processed_ms: list[int] = field(default_factory=list)
-    has_insert_id: list[bool] = field(default_factory=list)
-    events: list[str] = field(default_factory=list)
-    properties: Properties = field(default_factory=Properties)
-    contents: bytes = b""
-    """8 bytes each, signed, most significant first."""
-    compacted: list[int] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def add(self, events: Sequence[SiftedEvent]) -> None:
-        """Appends events that were read one by one."""
-        properties, order = by_shape([row.properties for row in events], is_raw=True)
-        rows = [events[n] for n in order]
-        self.line_numbers += [row.line_number for row in rows]
-        self.ids += [row.id for row in rows]
-        self.timestamps_ms += [row.timestamp_ms for row in rows]
-        self.wall_seconds += [row.wall_second for row in rows]
-        self.processed_ms += [row.processed_ms for row in rows]
-        self.has_insert_id += [row.has_insert_id for row in rows]
-        self.events += [row.event for row in rows]
-        self.properties += properties
-        self.contents += b"".join(row.content.to_bytes(8, "big", signed=True) for row in rows)
-        self.compacted += [row.compacted for row in rows]
-
-
-@dataclass
-class EvidenceLog:
-    """Keeps what the first live events say about time, with their lines: another process may have those before them."""
-
-    entries: list[tuple[int, int, int, str]] = field(default_factory=list)
-    """Line number, ``time`` and ``$mp_api_timestamp_ms`` in milliseconds, and ``mp_lib``."""
-    line_number: int = 0
-
-    @property
-    def rows(self) -> int:
-        return len(self.entries)
-
-    def see(self, wall_ms: int, arrival_ms: int, library: str = "") -> None:
-        """Notes an event; those that ``TimeEvidence`` leaves out do not count."""
-        if is_evidence(wall_ms, arrival_ms):
-            self.entries.append((self.line_number, wall_ms, arrival_ms, library[:_LONGEST_LIBRARY]))
 
 
 @dataclass
@@ -80,24 +27,45 @@ class BlockReader:
     sieve: Sieve
     log: EvidenceLog
 
-    def read(self, block: bytes, first_line: int) -> tuple[EventRows, list[dict[str, Any]]]:
-        """Return the events of a block, and the quarantine records of its other lines.
+    def read(self, block: bytes, first_line: int) -> tuple[list[EventRows], list[dict[str, Any]]]:
+        """Return the events of a block, in up to three lots, and the quarantine records of its other lines.
 
         ``block``: whole lines, each ending in a newline, none of them blank. ``first_line``: the number of its first line.
         """
+        found = self.flat.read(block, first_line) if self.flat else None
+        if found is None:
+            return self._read(block, range(first_line, first_line + block.count(b"\n")))
+        rows, places = found
+        if len(rows) == block.count(b"\n"):
+            return [rows], []
+        lines = block.split(b"\n")[:-1]
+        taken = set(places.tolist())
+        others = [place for place in range(len(lines)) if place not in taken]
+        rest = b"".join(lines[place] + b"\n" for place in others)
+        more, refused = self._read(rest, [first_line + place for place in others])
+        return [rows, *more], refused
+
+    @cached_property
+    def flat(self) -> FlatReader | None:
+        """What reads flat lines; None where an event's instant depends on more than its time."""
+        offset = self._offset_ms
+        return None if offset is None else FlatReader(self.sieve, self.log, *self._limits, offset)
+
+    def _read(self, block: bytes, numbers: Sequence[int]) -> tuple[list[EventRows], list[dict[str, Any]]]:
+        """As ``read``, by values and not by places. ``numbers``: of the lines."""
         parsed, times, odd = self._judged(parse_lines(block))
-        rows = self._rows(parsed, times, first_line) if parsed.events else EventRows()
+        rows = [self._rows(parsed, times, numbers)] if parsed.events else []
         found, refused = [], []
         lines = block.split(b"\n") if odd else []
         for place in odd:
-            self.log.line_number = first_line + place
-            verdict = self.sieve.event(first_line + place, lines[place])
+            self.log.line_number = numbers[place]
+            verdict = self.sieve.event(numbers[place], lines[place])
             if isinstance(verdict, SiftedEvent):
                 found.append(verdict)
             else:
                 refused.append(verdict)
         if found:
-            rows.add(found)
+            rows.append(EventRows.of(found))
         return rows, refused
 
     def _judged(self, parsed: ParsedLines) -> tuple[ParsedLines, list[int], list[int]]:
@@ -111,12 +79,12 @@ class BlockReader:
         kept = [time for time, is_good in zip(times, good, strict=True) if time is not None and is_good]
         return parsed, kept, sorted(parsed.odd)
 
-    def _rows(self, parsed: ParsedLines, times: list[int], first_line: int) -> EventRows:
+    def _rows(self, parsed: ParsedLines, times: list[int], line_numbers: Sequence[int]) -> EventRows:
         sieve, events, properties = self.sieve, parsed.events, parsed.properties
         per_ms = 1 if sieve.time_in_ms else 1000
         wall_ms = [time * per_ms for time in times]
         seconds = [time // 1000 for time in times] if sieve.time_in_ms else times
-        numbers = [first_line + place for place in parsed.places]
+        numbers = [line_numbers[place] for place in parsed.places]
         if self.log.rows < ENOUGH_EVIDENCE:
             self._see(properties, wall_ms, numbers)
         insert_ids = _strings(properties.texts("$insert_id"))
@@ -194,13 +162,16 @@ class BlockReader:
         if sieve.wall_clock_zone is None:
             return 0
         midnight = datetime(sieve.day.year, sieve.day.month, sieve.day.day)  # noqa: DTZ001 - a wall clock
-        offsets = {
-            (midnight + timedelta(minutes=minute))
-            .replace(tzinfo=sieve.wall_clock_zone, fold=fold)
-            .utcoffset()
-            for minute in range(1441)
-            for fold in (0, 1)
-        }
+        try:
+            offsets = {
+                (midnight + timedelta(minutes=minute))
+                .replace(tzinfo=sieve.wall_clock_zone, fold=fold)
+                .utcoffset()
+                for minute in range(1441)
+                for fold in (0, 1)
+            }
+        except OverflowError:  # the calendar's last day
+            return None
         (first, *others) = offsets
         return None if others or first is None else first // timedelta(milliseconds=1)
 

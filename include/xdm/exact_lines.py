@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from include.xdm.gather import is_utf8
 from include.xdm.lines import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper_than
 from include.xdm.shapes import encode, encode_lines
 
@@ -42,9 +43,8 @@ class ExactLines:
         are_objects = (characters[ends - 1] == _CLOSING).all() and (
             characters[ends[:-1] + 1] == _OPENING
         ).all()
-        together = (
-            are_objects and block.startswith(b"{") and _is_utf8(block) and len(block) <= LINE_LIMIT_BYTES
-        )
+        is_short = np.diff(ends, prepend=-1).max(initial=0) <= LINE_LIMIT_BYTES
+        together = bool(are_objects and is_short) and block.startswith(b"{") and is_utf8(block)
         suspects = _suspects(block, characters, ends)
         start = 0
         for first in range(0, len(ends), _LINES_AT_ONCE):
@@ -79,20 +79,6 @@ def _rewritten(piece: bytes) -> tuple[list[Any], bytes]:
         return found, encode_lines(found)
     except (msgspec.MsgspecError, RecursionError):
         return [], b""
-
-
-def _is_utf8(block: bytes) -> bool:
-    import numpy as np
-    import pyarrow as pa
-
-    if block.isascii():
-        return True
-    offsets = pa.py_buffer(np.array([0, len(block)], np.int32))
-    try:
-        pa.StringArray.from_buffers(1, offsets, pa.py_buffer(block)).validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 def _suspects(block: bytes, characters: Any, ends: Any) -> set[int]:

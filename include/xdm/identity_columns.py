@@ -40,7 +40,7 @@ def texts_of(values: Sequence[Value]) -> IdentityTexts:
 
     if types_of(values) <= _TEXTS:
         values = [value or None for value in values] if "" in values else values
-        return IdentityTexts(pa.array(values, pa.string()), pa.nulls(len(values), pa.int8()))
+        return IdentityTexts(pa.array(values, pa.string()), no_reasons(len(values)))
     found = list(map(text_of_identity, values))
     texts = pa.array([text for text, _ in found], pa.string())
     return IdentityTexts(texts, pa.array([_NUMBER[why] if why else None for _, why in found], pa.int8()))
@@ -48,9 +48,14 @@ def texts_of(values: Sequence[Value]) -> IdentityTexts:
 
 def reasons_of(values: Sequence[Value]) -> Any:
     """Return the reasons of ``texts_of`` alone, where a column of a field has the texts."""
+    return no_reasons(len(values)) if types_of(values) <= _TEXTS else texts_of(values).reasons
+
+
+def no_reasons(rows: int) -> Any:
+    """Return the reasons of identities none of which is dropped by its type."""
     import pyarrow as pa
 
-    return pa.nulls(len(values), pa.int8()) if types_of(values) <= _TEXTS else texts_of(values).reasons
+    return pa.nulls(rows, pa.int8())
 
 
 def with_failures(column: IdentityTexts, failed: Any) -> IdentityTexts:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from include.xdm.convert.values import Value, decode_value, encode_value, parse_text
+from include.xdm.flat_properties import FlatProperties
 from include.xdm.functions.values import number_text
 from include.xdm.language.paths import Path, Step
 from include.xdm.shapes import Properties, encode_lines, types_of
@@ -21,7 +22,7 @@ _READ_AS_WRITTEN = {str, int, bool, type(None)}
 class Sources:
     """What the events of a block say at the paths of a mapping set; each property is read once."""
 
-    def __init__(self, events: Sequence[str], properties: Properties) -> None:
+    def __init__(self, events: Sequence[str], properties: Properties | FlatProperties) -> None:
         self._events, self._properties = events, properties
         self.rows = len(events)
         self._values: dict[str, list[Value]] = {}

@@ -41,6 +41,7 @@ def insert_id_alone() -> None:
 
     include.xdm.sift.event_id = alone
     include.xdm.event_block.event_ids = all_alone
+    include.xdm.event_block.BlockReader.flat = None  # type: ignore[assignment]  # the other reader of many lines
 
 
 def no_binding() -> None:

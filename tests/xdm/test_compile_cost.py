@@ -95,8 +95,8 @@ CART = [
 
 def cost_of_rows(compiled: CompiledMapping) -> float:
     def build() -> None:
-        events = read(CART)
-        ColumnBuilder(compiled).build(events.events, events.properties)
+        for events in read(CART):
+            ColumnBuilder(compiled).build(events.events, events.properties)
 
     return seconds(build)
 

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from include.mixpanel.reading import TimeEvidence
 from include.xdm import lines, sift
 from include.xdm.columns import ColumnBuilder
-from include.xdm.event_block import BlockReader, EvidenceLog
+from include.xdm.event_block import BlockReader
+from include.xdm.event_rows import EventRows, EvidenceLog
 from include.xdm.identity import event_id
 from include.xdm.shapes import by_shape
 from include.xdm.sift import Sieve, SiftedEvent
@@ -45,20 +46,24 @@ def sieve(**changes: Any) -> Sieve:
 def in_a_block(bodies: Sequence[bytes], **changes: Any) -> list[SiftedEvent | dict[str, Any]]:
     """What the reader of whole blocks makes of lines, in their order."""
     log = EvidenceLog()
-    rows, refused = BlockReader(sieve(**{**changes, "evidence": log}), log).read(
+    lots, refused = BlockReader(sieve(**{**changes, "evidence": log}), log).read(
         b"".join(b + b"\n" for b in bodies), 1
     )
+    found = [event for rows in lots for event in sifted_events(rows)]
+    numbered = [(row.line_number, row) for row in found] + [
+        (record["line_number"], record) for record in refused
+    ]
+    return [row for _, row in sorted(numbered, key=lambda pair: pair[0])]
+
+
+def sifted_events(rows: EventRows) -> list[SiftedEvent]:
     contents = [
         int.from_bytes(rows.contents[n : n + 8], "big", signed=True) for n in range(0, len(rows.contents), 8)
     ]
     properties = list(map(rows.properties.row, range(len(rows))))
     columns = (rows.line_numbers, rows.ids, rows.timestamps_ms, rows.wall_seconds, rows.processed_ms,
                rows.has_insert_id, rows.events, properties, contents, rows.compacted)  # fmt: skip
-    found = [SiftedEvent(*row) for row in zip(*columns, strict=True)]
-    numbered = [(row.line_number, row) for row in found] + [
-        (record["line_number"], record) for record in refused
-    ]
-    return [row for _, row in sorted(numbered, key=lambda pair: pair[0])]
+    return [SiftedEvent(*row) for row in zip(*columns, strict=True)]
 
 
 def seen_as(found: SiftedEvent | dict[str, Any]) -> Any:
@@ -420,7 +425,7 @@ def test_a_frequent_shape_is_read_and_kept_as_a_line_alone_is(text: bytes) -> No
         assert [seen_as(each)[1:] for each in found] == [alone[1:]] * 20
         compiled = replace(NOTHING, whole={"time": ()}, unmapped=("_acme", "unmapped"))
         log = EvidenceLog()
-        rows, _ = BlockReader(sieve(evidence=log), log).read((body + b"\n") * 20, 1)
+        (rows,), _ = BlockReader(sieve(evidence=log), log).read((body + b"\n") * 20, 1)
         kept_texts = ColumnBuilder(compiled).build(rows.events, rows.properties).unmapped.to_pylist()
         members = [
             (name, bytes(raw).decode()) for name, raw in kept(body).properties.items() if name != "time"

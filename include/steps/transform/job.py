@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from include.xdm.compile import CompiledMapping
-from include.xdm.event_block import EvidenceLog
+from include.xdm.event_rows import EvidenceLog
 from include.xdm.sift import Sieve
 
 _DAY_SECONDS = 86_400

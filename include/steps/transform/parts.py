@@ -23,6 +23,9 @@ from include.xdm.identity_map import identity_map
 EVENT_RECORD = [("digest", "<i8"), ("processed", "<i8"), ("lines", "<i4")]
 """The content digest, the moment of processing in ms, and how many lines of the day have the ``_id``."""
 
+_DIFFERENT = frozenset({"$insert_id", "$mp_api_timestamp_ms", "mp_processing_time_ms"})
+"""Properties of which a dictionary of values would be as long as the column."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -192,7 +195,8 @@ class RowGroups:
 
     def __init__(self, path: Path, job: Job) -> None:
         self._path, self._limits = path, job.limits
-        self._unmapped = ".".join(job.compiled.unmapped or ())
+        different = (leaf for leaf in job.compiled.leaves if leaf.property in _DIFFERENT)
+        self._distinct = {"_id", ".".join(job.compiled.unmapped or ()), *(leaf.name for leaf in different)}
         self._writer: Any = None
         self._held: list[Any] = []
         self.rows = 0
@@ -221,6 +225,6 @@ class RowGroups:
         table = pa.concat_tables(self._held).combine_chunks()
         self._held = []
         if self._writer is None:
-            self._writer = open_parquet(self._path, table.schema, {"_id", self._unmapped})
+            self._writer = open_parquet(self._path, table.schema, self._distinct)
         self._writer.write_table(table, row_group_size=table.num_rows)
         self.rows += table.num_rows

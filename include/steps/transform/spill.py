@@ -15,7 +15,8 @@ from typing import Any
 from include.steps.transform.job import Job
 from include.xdm.columns import Columns
 from include.xdm.compile import CompiledMapping
-from include.xdm.event_block import EventRows
+from include.xdm.event_rows import EventRows
+from include.xdm.gather import booleans, numbers
 
 ROW_COLUMNS = (
     "line",
@@ -67,21 +68,21 @@ def record_batch(schema: Any, job: Job, rows: EventRows, columns: Columns) -> An
     import numpy as np
     import pyarrow as pa
 
-    def numbers(values: Sequence[int], kind: Any = np.int64) -> Any:
-        return pa.array(np.array(values, kind))
+    def whole(values: Any) -> Any:
+        return numbers(np.asarray(values, np.int64))
 
     count = len(rows)
     made: dict[str, Any] = {
-        "line": numbers(rows.line_numbers),
+        "line": whole(rows.line_numbers),
         "id": pa.FixedSizeBinaryArray.from_buffers(
             pa.binary(32), count, [None, pa.py_buffer(b"".join(rows.ids))]
         ),
-        "timestamp": numbers(rows.timestamps_ms),
-        "second": pa.array((np.array(rows.wall_seconds, np.int64) - job.midnight_seconds).astype(np.int32)),
-        "processed": numbers(rows.processed_ms),
-        "content": pa.array(np.frombuffer(rows.contents, ">i8").astype(np.int64)),
-        "has_insert_id": pa.array(np.array(rows.has_insert_id, bool)),
-        "compacted": numbers(rows.compacted),
+        "timestamp": whole(rows.timestamps_ms),
+        "second": numbers((np.asarray(rows.wall_seconds, np.int64) - job.midnight_seconds).astype(np.int32)),
+        "processed": whole(rows.processed_ms),
+        "content": numbers(np.frombuffer(rows.contents, ">i8").astype(np.int64)),
+        "has_insert_id": booleans(np.asarray(rows.has_insert_id, bool)),
+        "compacted": whole(rows.compacted),
         "failed": _failed(columns.failed, count),
         **columns.fields,
         **columns.inputs,

@@ -6,7 +6,9 @@ import contextlib
 import logging
 import os
 import socket
+import sys
 import threading
+from importlib.abc import MetaPathFinder
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ def main(connection: int, life: int) -> None:
     The first message is the job and this process's name; then each is ``("parse",)`` or ``("write", parts)``. An answer
     is ``(kind, value, log records)``.
     """
+    sys.meta_path.insert(0, _WithoutPandas())
     threading.Thread(target=_end_with, args=(life,), daemon=True).start()
     records = _Records()
     logging.basicConfig(level=logging.INFO, handlers=[records])
@@ -31,6 +34,14 @@ def main(connection: int, life: int) -> None:
         while True:
             verb, *arguments = channel.recv()
             channel.send((*_answer(work, verb, arguments), records.taken()))
+
+
+class _WithoutPandas(MetaPathFinder):
+    """Finds no pandas: pyarrow would import it, which takes longer than all else that this process imports."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:  # noqa: ARG002 - its parameters
+        if fullname == "pandas":
+            raise ModuleNotFoundError(fullname)
 
 
 def _answer(work: Work, verb: str, arguments: list[Any]) -> tuple[str, Any]:

@@ -1,0 +1,61 @@
+"""Arrow arrays of what numpy has found: no value becomes an object of Python, and ``pa.array`` does not import pandas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def is_utf8(data: bytes) -> bool:
+    """Return whether bytes are valid UTF-8."""
+    import numpy as np
+    import pyarrow as pa
+
+    if data.isascii():
+        return True
+    offsets = pa.py_buffer(np.array([0, len(data)], np.int32))
+    try:
+        pa.StringArray.from_buffers(1, offsets, pa.py_buffer(data)).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def gathered(data: bytes, starts: Any, stops: Any) -> Any:
+    """Return texts of ``data`` as an Arrow array. ``starts``, ``stops``: ascending, none before the end of the last one."""
+    import numpy as np
+
+    return pieces(data, starts, stops).take(numbers(np.arange(0, 2 * len(starts), 2, dtype=np.int32)))
+
+
+def pieces(data: bytes, starts: Any, stops: Any) -> Any:
+    """Return an Arrow array whose even elements are texts of ``data``; those between them are what is between these."""
+    import numpy as np
+    import pyarrow as pa
+
+    if not len(starts):
+        return pa.nulls(0, pa.string())
+    bounds = np.empty(2 * len(starts), np.int32)
+    bounds[0::2], bounds[1::2] = starts, stops
+    return pa.StringArray.from_buffers(len(bounds) - 1, pa.py_buffer(bounds), pa.py_buffer(data))
+
+
+def numbers(values: Any, is_valid: Any = None) -> Any:
+    """Return an Arrow array of a numpy array of numbers. ``is_valid``: false for what is null."""
+    import numpy as np
+    import pyarrow as pa
+
+    bits = None if is_valid is None else pa.py_buffer(np.packbits(is_valid, bitorder="little"))
+    kind = pa.from_numpy_dtype(values.dtype)
+    return pa.Array.from_buffers(kind, len(values), [bits, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def booleans(values: Any, is_valid: Any = None) -> Any:
+    """Return an Arrow array of a numpy array of booleans. ``is_valid``: false for what is null."""
+    import numpy as np
+    import pyarrow as pa
+
+    bits = [
+        None if each is None else pa.py_buffer(np.packbits(each, bitorder="little"))
+        for each in (is_valid, values)
+    ]
+    return pa.Array.from_buffers(pa.bool_(), len(values), bits)

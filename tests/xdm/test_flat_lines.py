@@ -1,0 +1,161 @@
+"""Flat lines: which ones are, where their values are, and that their rows are those of the slower reader."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.days import lines as benchmark_lines
+from include.steps.transform.spill import record_batch, spill_schema
+from include.xdm.columns import ColumnBuilder
+from include.xdm.compile import CompiledMapping
+from include.xdm.event_block import BlockReader
+from include.xdm.event_rows import EvidenceLog
+from include.xdm.flat_lines import find_flat_lines
+from tests.making import DAY, event, line, row, schema
+from tests.mapping_rows import job
+from tests.xdm.test_compile_cost import compiled_of
+
+pytestmark = pytest.mark.unit
+
+FLAT = line(event(**{"$insert_id": "1"}))
+_NUMBER = {"type": "number"}
+XDM = schema(
+    text={"type": "string"},
+    long={"type": "integer", "meta:xdmType": "long"},
+    int={"type": "integer", "meta:xdmType": "int"},
+    number=_NUMBER,
+    flag={"type": "boolean"},
+    moment={"type": "string", "format": "date-time"},
+)
+KINDS = ("text", "long", "int", "number", "flag", "moment")
+COMPILED = replace(
+    compiled_of(XDM, *(row(f"properties.{name}", name) for name in KINDS)), unmapped=("_acme", "x")
+)
+
+
+def raw(text: str, name: str = "a") -> bytes:
+    """A line with a property of which the JSON text is given."""
+    return FLAT[:-2] + f',"{name}":{text}'.encode() + b"}}"
+
+
+def spilled(
+    lines: Sequence[bytes], *, by_places: bool, compiled: CompiledMapping = COMPILED
+) -> dict[str, Any]:
+    """What is kept of the rows of lines, and counted."""
+    log = EvidenceLog()
+    reader = BlockReader(job(compiled).sieve(log), log)
+    if not by_places:
+        reader.flat = None
+    builder = ColumnBuilder(compiled)
+    lots, refused = reader.read(b"".join(each + b"\n" for each in lines), 1)
+    made = []
+    for rows in lots:
+        columns = builder.build(rows.events, rows.properties)
+        made += record_batch(spill_schema(compiled), job(compiled), rows, columns).to_pylist()
+    return {
+        "rows": sorted(made, key=lambda each: each["line"]),
+        "refused": refused,
+        "names": sorted((+builder.names).items()),
+        "events": sorted((+reader.sieve.by_event).items()),
+        "counts": sorted((+reader.sieve.counts).items()),
+        "evidence": sorted(log.entries),
+    }
+
+
+def assert_read_alike(lines: Sequence[bytes]) -> None:
+    assert repr(spilled(lines, by_places=True)) == repr(spilled(lines, by_places=False))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"b"', '""', "1", "-1", "0", "1.10", "0.5", "-2.50", "true", "false", "null", '"\\n\\"\\t"', '"{[,:"', '"é\u2028"',
+        "123456789012345678",
+    ],
+)  # fmt: skip
+def test_what_is_written_as_mixpanel_writes_it_is_flat(text: str) -> None:
+    found = find_flat_lines(FLAT + b"\n" + raw(text) + b"\n")
+    assert found is not None and found.places.tolist() == [0, 1]
+    members = found.members.only(found.members.row == 1)
+    texts = [found.data[first:last] for first, last in zip(members.start, members.stop, strict=True)]
+    names = [found.names[number] for number in members.name]
+    expected = json.loads(raw(text))["properties"]
+    assert names == list(expected)
+    assert [json.loads(each) for each in texts] == list(expected.values())
+    assert texts[-1] == text.encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        raw("[]"), raw('["b","c"]'), raw("{}"), raw('{"b":"c"}'), raw("-0"), raw("01"), raw("1."), raw("-0.5"), raw("1e5"),
+        raw("1234567890123456789"), raw("nul"), raw("tru,"), raw("1,2"), raw(" 1"), raw('"b" '), raw('"\\u00e9"'),
+        raw('"\\/"'), raw('"\\\\"'), raw('"\x01"'), raw('"b"', "time"), raw('"b","a":"c"'), raw('"b"', 'q\\"'), raw('"b"c'),
+        raw(""), raw('"'), FLAT[:-1], FLAT + b"}", FLAT + b" ", b" " + FLAT, b"", b"{}", b"1", b'{"event":"A"}',
+        FLAT.replace(b'"event"', b'"Event"'), FLAT.replace(b'"properties"', b'"propertied"'), FLAT[:-2] + b"}",
+        FLAT[:-2] + b",}}", FLAT[:-2] + b',"a"}}', FLAT[:-2] + b',"a","b"}}', FLAT[:-2] + b'},"a":{"b":"c"}}',
+        b'{"event":"A","properties":{}}', b'{"event":"A\\"B","properties":{"time":1}}',
+    ],
+)  # fmt: skip
+def test_no_other_line_is_and_those_next_to_it_are(body: bytes) -> None:
+    found = find_flat_lines(b"\n".join((FLAT, body, FLAT, b"")))
+    assert found is not None and found.places.tolist() == [0, 2]
+    assert find_flat_lines(body + b"\n") is None
+
+
+def test_in_a_block_that_is_not_utf_8_no_line_is() -> None:
+    assert find_flat_lines(FLAT + b"\n" + raw('"b"').replace(b'"b"', b'"\xff"') + b"\n") is None
+
+
+VALUES = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5)
+    | st.sampled_from(["", " ", "\u200b", "true", "1", "2026-07-01", "2026-07-01T10:00:00Z", "$device:a", "a\\b", 'a"b'])
+    | st.lists(st.text(max_size=2), max_size=2) | st.integers(2**53 - 2, 2**63)
+)  # fmt: skip
+NAMES = st.sampled_from([
+    *KINDS, "other", "$insert_id", "distinct_id", "$distinct_id_before_identity", "mp_processing_time_ms",
+    "$mp_api_timestamp_ms", "mp_lib", "$import", "$is_reshuffled", "$preshuffle_distinct_id",
+])  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.tuples(st.dictionaries(NAMES, VALUES, max_size=8), st.sampled_from(["A", "é", 'q"', ""])),
+        max_size=6,
+    )
+)
+def test_rows_are_those_of_the_slower_reader(events: list[tuple[dict[str, Any], str]]) -> None:
+    times = event()["properties"]["time"]
+    bodies = [
+        json.dumps(
+            {"event": name, "properties": {"time": times, **properties}},
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+        for properties, name in events
+    ]
+    assert_read_alike([body.encode("utf-8", "surrogatepass") for body in bodies])
+
+
+@pytest.mark.parametrize(
+    "time", ["null", '"1"', "1.5", "0", "99999999999", str(event()["properties"]["time"])]
+)
+def test_a_time_is_judged_alike(time: str) -> None:
+    body = b'{"event":"A","properties":{"time":%b,"$insert_id":"1"}}' % time.encode()
+    assert_read_alike([FLAT, body, FLAT])
+
+
+@pytest.mark.parametrize("odd", [0.0, 0.1])
+def test_the_benchmarks_day_is_read_alike_and_is_flat(odd: float) -> None:
+    assert DAY.isoformat() == "2026-07-01"  # the benchmark's
+    block = next(iter(benchmark_lines(300, odd=odd)))
+    assert_read_alike(block.split(b"\n")[:-1])
+    found = find_flat_lines(block)
+    assert found is not None and len(found.places) == (300 if not odd else 270)
