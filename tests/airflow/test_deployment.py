@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from include.cli.checking import _airflow
+from include.cli.checks import _airflow
 from include.cli.sources import Airflow, AirflowDeployment, LakeSetting
 from include.config.pools import POOLS
 from include.errors import AlreadyExists, ConfigError

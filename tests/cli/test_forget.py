@@ -10,8 +10,8 @@ import requests
 
 from tests.carrying import PIPELINES, Carrier
 from tests.cleaning import NOON
-from tests.forgetting import ANNA, ANNAS_PHONE, named_in
 from tests.cli.asking import Cli, Printing
+from tests.forgetting import ANNA, ANNAS_PHONE, named_in
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.case("M19")]
 DAY = "2026-07-01"
