@@ -40,7 +40,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
         "M16",
         "records and files of the lake forged",
         "red before AEP changes, or harmless",
-        ("tests/security/test_forged_lake.py", "tests/lake/test_seal.py", "tests/test_cli_lake.py"),
+        ("tests/security/test_forged_lake.py", "tests/lake/test_seal.py", "tests/cli/test_lake.py"),
     ),
     Elsewhere(
         "M17", "the report's route and links", "read-only, bounded", ("tests/airflow/test_reports.py",)

@@ -159,7 +159,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
               ("tests/steps/test_stage.py::test_more_than_aep_takes_in_one_batch_is_told_before_aep_is_asked",)),
     Elsewhere("S14/public", "the bucket is public", "red on check",
               ("tests/lake/test_lake.py::test_a_bucket_that_a_stranger_may_list_or_read_is_noticed",
-               "tests/test_cli.py::test_check_refuses_a_lake_that_anyone_can_read")),
+               "tests/cli/test_check_lake.py::test_check_refuses_a_lake_that_anyone_can_read")),
     # S3 encrypts all that is put there. With which key is told by no answer that the pipeline's role may have.
     Elsewhere("S14/not encrypted", "the bucket has another key", "documented: the role, the bucket's policy and its life cycle",
               ("tests/security/test_policies.py",)),
