@@ -127,9 +127,9 @@ def result_of(
     """What became of a partition: counts of its manifests, and ``active`` rows of its ledger's batches in AEP."""
     made = newest_manifests(lake, partition)
     counts = {step: manifest.counts for step, manifest in made.items()}
-    active_records = loads(records)
-    batches = [record.batch for record in active_records]
-    staged = [manifests.load(lake, partition.manifest("stage", record.staged)) for record in active_records]
+    loaded = loads(records)
+    batches = [record.batch for record in loaded]
+    staged = [manifests.load(lake, partition.manifest("stage", record.staged)) for record in loaded]
     return PartitionResult(
         partition=partition,
         exported=counts.get("export", {}).get("exported", 0),

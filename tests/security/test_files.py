@@ -98,6 +98,4 @@ def test_m12_the_json_beside_it_too(fault: str, tmp_path: Path, monkeypatch: pyt
         with pytest.raises(ConfigError, match=rf"m\.json .*{says}") as refused:
             read()
         assert len(str(refused.value)) < 300
-    assert json_file.read_json(
-        Path(read_mapping_file.__code__.co_filename).parents[1] / "pipelines/mappings/shop.json"
-    )
+    assert json_file.read_json(loader.PIPELINES / "mappings/shop.json")

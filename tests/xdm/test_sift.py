@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.mixpanel.reading import TimeEvidence
-from include.xdm import lines, sift
+from include.xdm import lines
+from include.xdm import sift as event_parsing
 from include.xdm.columns import ColumnBuilder
 from include.xdm.event_block import BlockReader
 from include.xdm.event_rows import EventRows, EvidenceLog
@@ -28,7 +29,7 @@ from tests.making import DAY, LATER, NOON, PROJECT_ID, event, line
 from tests.mapping_rows import NOTHING
 
 pytestmark = pytest.mark.unit
-SAMPLES = Path(sift.__file__).parents[1] / "sandbox" / "data" / "mixpanel-samples.jsonl"
+SAMPLES = Path(__file__).parents[2] / "include/sandbox/data/mixpanel-samples.jsonl"
 
 
 def sieve(**changes: Any) -> Sieve:
@@ -202,7 +203,7 @@ def test_lines_that_are_short_of_content_hide_no_double_key() -> None:
 
 
 def test_every_reason_has_a_line() -> None:
-    source = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (sift, lines))
+    source = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (event_parsing, lines))
     known = set(re.findall(r'Refused\("(\w+)"', source))
     assert known - {"unexpected_error"} == {reason for reason, _, _ in REFUSED}
     assert known <= lines.REASONS.keys()
@@ -561,14 +562,14 @@ def test_an_error_that_nobody_foresees_ends_with_its_row(
     broken: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Class and place of the error are in the log once; its text, which may quote the row, is not."""
-    good, calls = getattr(sift, broken), iter([0, 1, 1, 0, 0, 0] + [0] * 99)
+    good, calls = getattr(event_parsing, broken), iter([0, 1, 1, 0, 0, 0] + [0] * 99)
 
     def fails(*arguments: Any) -> Any:
         if next(calls):
             raise LookupError("canary")
         return good(*arguments)
 
-    monkeypatch.setattr(sift, broken, fails)
+    monkeypatch.setattr(event_parsing, broken, fails)
     sifting = sieve()
     body = line(event(mp_lib="web", **{"$mp_api_timestamp_ms": NOON * 1000}))
     sifted = list(sifting.sift([body] * 4))
@@ -585,6 +586,6 @@ def test_a_shortage_of_memory_is_not_a_rows_fault(monkeypatch: pytest.MonkeyPatc
     def full(*arguments: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(sift, "parse_line", full)
+    monkeypatch.setattr(event_parsing, "parse_line", full)
     with pytest.raises(MemoryError):
         list(sieve().sift([line(event())]))
