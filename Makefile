@@ -5,7 +5,7 @@ PY := .venv/bin/python
 # It doubles the start of every Airflow process, and some machines set it.
 unexport PYTHONDONTWRITEBYTECODE
 # What breaks services, lakes and processes, compares with other programs, or measures: too long for `make test`.
-LONG := tests/failures tests/benchmarks tests/quality/test_meaning.py tests/sandbox/test_openapi_fuzz.py \
+LONG := tests/failures tests/benchmarks tests/quality/test_same_meaning_everywhere.py tests/sandbox/openapi/test_openapi_fuzz.py \
 	$(addprefix tests/security/test_,$(addsuffix .py,forged_lake linear_expressions roles)) \
 	$(addprefix tests/steps/test_,$(addsuffix .py,break_world clean_plans recover refresh transform_processes))
 # One more than the cores, because tests wait for processes and servers that they start.
@@ -23,13 +23,13 @@ setup: ## .venv from the lock; instant when nothing changed
 	@scripts/setup.sh
 
 demo: setup ## the whole pipeline on this machine: backfill, table, proof; stops what it started
-	@$(PY) -m include.demo run
+	@$(PY) -m scripts.demo run
 
 up: setup ## the demo's Airflow and sandbox, left running
-	@$(PY) -m include.demo up
+	@$(PY) -m scripts.demo up
 
 down: setup ## stops what `make up` started
-	@$(PY) -m include.demo down
+	@$(PY) -m scripts.demo down
 
 test: setup ## the tests; those that break something, or take long, are `make faults`
 	@$(PY) -m pytest -n $(WORKERS) --ignore=tests/faults --ignore=tests/browser --ignore-glob='tests/airflow/test_faults_*.py' $(addprefix --ignore=,$(LONG))
@@ -93,7 +93,7 @@ lock: setup ## compiles requirements*.in to requirements*.txt with hashes, and l
 	@$(PY) scripts/licences.py
 
 audit-packages: setup ## known vulnerabilities of what requirements.txt pins; "not checked" where their database cannot be reached
-	@$(PY) scripts/audit.py
+	@$(PY) scripts/audit_packages.py
 
 clean: down ## removes what the demo left behind: its Airflow, its sandbox, its lake
 	@rm -rf .run

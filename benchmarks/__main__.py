@@ -24,9 +24,9 @@ from typing import Any
 
 import requests
 
-from benchmarks.days import write_day
+from benchmarks.environment import DAY, ROOT
+from benchmarks.event_days import write_day
 from benchmarks.measure import Measured, measured
-from benchmarks.place import DAY, ROOT
 from benchmarks.report import picture, table
 from benchmarks.variants import VARIANTS, Variant
 
@@ -77,7 +77,13 @@ def benchmark(variant: str, events: int, runs: int, steps: Sequence[str] = STEPS
 @contextmanager
 def sandbox(folder: Path) -> Iterator[str]:
     """A sandbox in a process of its own that answers exports with ``answer.gz``; yields its URL."""
-    command = [sys.executable, "-m", "benchmarks.serve", str(folder / "state"), str(folder / "answer.gz")]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.export_server",
+        str(folder / "state"),
+        str(folder / "answer.gz"),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)  # noqa: S603 - our own module
     try:
         assert process.stdout is not None

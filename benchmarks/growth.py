@@ -16,15 +16,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.__main__ import sandbox
-from benchmarks.days import write_day
-from benchmarks.place import DAY, Place
+from benchmarks.environment import DAY, Place
+from benchmarks.event_days import write_day
 from include.aep.setup import setup_pipeline
 from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
 from include.lake.keys import STEP_FOLDERS, read_key
 from include.lake.lake import Lake
 from include.steps.clean import clean
-from include.steps.ingest import Ingested
+from include.steps.ingest.step import Ingested
 from include.steps.run_day import DayRun
 from include.steps.workspace import Workspace
 

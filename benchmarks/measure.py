@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.place import ROOT
+from benchmarks.environment import ROOT
 
 _EVERY_SECONDS = 0.02
 _MB = 1_000_000

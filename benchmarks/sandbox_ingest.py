@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import requests
 
-from include.sandbox.aep.constants import (
+from mixpanel_aep_sandbox.aep.core.constants import (
     CATALOG,
     DEMO_CLIENT_ID,
     DEMO_CLIENT_SECRET,
@@ -88,7 +88,7 @@ class _Sandbox:
     """A sandbox in a process of its own, and a client of its AEP."""
 
     def __init__(self, state: Path) -> None:
-        command = [sys.executable, "-m", "include.sandbox", "--state", str(state)]
+        command = [sys.executable, "-m", "mixpanel_aep_sandbox", "--state", str(state)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
         assert self._process.stdout is not None
         self._url = json.loads(self._process.stdout.readline())["url"]

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.place import Place
+from benchmarks.environment import Place
 
 _POLL_SECONDS = 0.2
 
@@ -44,7 +44,7 @@ def _cpu_seconds() -> float:
 
 
 def _export(place: Place, _before: str | None, refresh: str | None) -> Callable[[], dict[str, Any]]:
-    from include.steps.export import export_partition
+    from include.steps.export.step import export_partition
 
     return lambda: _of(export_partition(place.workspace, place.source, place.mixpanel, look=refresh))
 
@@ -60,7 +60,7 @@ def _transform(place: Place, before: str | None, _refresh: str | None) -> Callab
 def _validate(place: Place, before: str | None, _refresh: str | None) -> Callable[[], dict[str, Any]]:
     import great_expectations  # noqa: F401 - the step imports it when it begins
 
-    from include.steps.validate import validate_partition
+    from include.steps.validate.step import validate_partition
 
     mapped = place.workspace.require("transform", str(before))
     return lambda: _of(validate_partition(place.workspace, mapped))
@@ -75,7 +75,7 @@ def _stage(place: Place, before: str | None, _refresh: str | None) -> Callable[[
 
 
 def _ingest(place: Place, before: str | None, _refresh: str | None) -> Callable[[], dict[str, Any]]:
-    from include.steps.ingest import Ingested
+    from include.steps.ingest.step import Ingested
     from include.steps.run_day import DayRun
 
     staged = place.workspace.require("stage", str(before))
@@ -91,7 +91,7 @@ def _ingest(place: Place, before: str | None, _refresh: str | None) -> Callable[
 
 def _day(place: Place, _before: str | None, refresh: str | None) -> Callable[[], dict[str, Any]]:
     """All five steps in one process."""
-    from include.steps.ingest import Ingested
+    from include.steps.ingest.step import Ingested
     from include.steps.run_day import DayRun
 
     run = DayRun(place.workspace, place.source, place.mixpanel, place.aep, "benchmark", refresh=refresh)

@@ -19,12 +19,12 @@ from typing import Any, get_args, get_type_hints
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from include.sandbox.aep.ingest_settings import IngestSettings  # noqa: E402
-from include.sandbox.aep.query_settings import QuerySettings  # noqa: E402
-from include.sandbox.aep.service_settings import AepSettings  # noqa: E402
-from include.sandbox.mixpanel.settings import Switches  # noqa: E402
-from include.sandbox.openapi import METHODS, document  # noqa: E402
-from include.sandbox.world import Settings  # noqa: E402
+from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings  # noqa: E402
+from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings  # noqa: E402
+from mixpanel_aep_sandbox.aep.query_service.settings import QuerySettings  # noqa: E402
+from mixpanel_aep_sandbox.core.state import Settings  # noqa: E402
+from mixpanel_aep_sandbox.mixpanel.settings import Switches  # noqa: E402
+from mixpanel_aep_sandbox.openapi import METHODS, document  # noqa: E402
 
 PAGE = ROOT / "docs/sandbox.md"
 

@@ -102,7 +102,7 @@ def test_only_the_sandbox_imports_the_sandbox() -> None:
     """It stands against the product; what the product borrowed of it, it could no longer judge."""
     for path in [*INCLUDE, *modules("plugins"), *modules("dags")]:
         if room(path) != "sandbox":
-            assert not [name for _, name in imported(path) if name.startswith("include.sandbox")], path
+            assert not [name for _, name in imported(path) if name.startswith("mixpanel_aep_sandbox")], path
 
 
 def test_a_plugin_is_imported_by_dags_and_plugins_only() -> None:
@@ -181,8 +181,8 @@ def test_loading_the_steps_loads_nothing_that_is_slow() -> None:
     """Airflow loads them to read a DAG; Great Expectations alone takes seconds."""
     heavy = ("airflow", "great_expectations", "pandas", "duckdb", "pyarrow", "scipy")
     code = (
-        "import sys, include.steps.export, include.steps.transform, include.steps.validate, include.steps.stage, "
-        f"include.steps.ingest; print([name for name in {heavy} if name in sys.modules])"
+        "import sys, include.steps.export.step, include.steps.transform, include.steps.validate.step, include.steps.stage.step, "
+        f"include.steps.ingest.step; print([name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.stdout == "[]\n", done.stderr

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from include.aep.access import Access
+from include.aep.batch_diagnostics import Access
 from include.aep.catalog import Catalog
+from include.aep.failure_reasons import reasons, row_reasons
 from include.aep.http import AepHttp, JsonObject
 from include.aep.model import Batch
-from include.aep.reasons import reasons, row_reasons
 from include.aep.upload import Opener, Uploader, UploadLimits
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import RequestRefused, ServiceUnavailable
 from include.failpoint import failpoint
-from include.http.answer import Answer
+from include.http.response import Answer
 
 _BASE = ("data", "foundation", "import", "batches")
 _INPUT_FORMATS: Mapping[str, JsonObject] = {

@@ -9,7 +9,7 @@ from typing import Any
 from include.aep.http import AepHttp, JsonObject
 from include.aep.model import Batch, Dataset, read_dataset
 from include.errors import DatasetMissing, NotFound, RequestRefused
-from include.http.answer import Answer
+from include.http.response import Answer
 
 _BASE = ("data", "foundation", "catalog")
 _PAGE = 100  # 1..100; limit=0 is refused

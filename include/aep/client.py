@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from include.aep.access import Access
-from include.aep.auth import TokenSource
+from include.aep.batch_diagnostics import Access
 from include.aep.batches import Batches
 from include.aep.catalog import Catalog
 from include.aep.data_lake import DataAccessReader, LakeReader, QueryServiceReader
-from include.aep.data_lake.connection import QueryConnection, QueryLimits
-from include.aep.data_lake.login import logins
+from include.aep.data_lake.query_connection import QueryConnection, QueryLimits
+from include.aep.data_lake.query_login import logins
 from include.aep.flows import Flows
 from include.aep.http import AepHttp
-from include.aep.identity import Identity
-from include.aep.registry import Registry
+from include.aep.identity_service import Identity
+from include.aep.schema_registry import Registry
 from include.aep.settings import AepSettings
+from include.aep.token_source import TokenSource
 from include.aep.upload import UploadLimits
 from include.clock import SYSTEM_CLOCK, Clock
-from include.http.call import Patience
+from include.http.request import Patience
 
 
 class AepClient:

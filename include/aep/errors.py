@@ -17,7 +17,7 @@ from include.errors import (
     SchemaError,
     Throttled,
 )
-from include.http.rules import REFUSED, SERVER, SERVER_BUSY, Rule, Then
+from include.http.error_rules import REFUSED, SERVER, SERVER_BUSY, Rule, Then
 
 _ENTITLED = (
     "In Adobe's Admin Console the credential needs the product profile AEP-Default-All-Users and a role that may "

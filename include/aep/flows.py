@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from include.aep.http import AepHttp, JsonObject, objects
 from include.errors import NotFound, ServiceUnavailable
-from include.http.answer import Answer
+from include.http.response import Answer
 
 _BASE = ("data", "foundation", "flowservice")
 _SETS = ("data", "foundation", "conversion", "mappingSets")

@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from include.aep.auth import TokenSource
 from include.aep.errors import AEP_RULES
 from include.aep.settings import AepSettings
+from include.aep.token_source import TokenSource
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import NotFound
-from include.http.answer import Answer, Streamed
-from include.http.call import Body, Call, Patience, Service
 from include.http.client import HttpClient
+from include.http.request import Body, Call, Patience, Service
+from include.http.response import Answer, Streamed
 from include.http.session import join_path
 
 JsonObject = dict[str, Any]

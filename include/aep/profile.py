@@ -7,8 +7,8 @@ from typing import Any
 
 from include.aep.client import AepClient
 from include.aep.model import Dataset
-from include.xdm.destinations import Names
-from include.xdm.schema import ProfileUse, XdmSchema
+from include.xdm.mapping.destinations import Names
+from include.xdm.schema.xdm_schema import ProfileUse, XdmSchema
 
 PROFILE_TAGS = ("unifiedProfile", "unifiedIdentity")
 """The tags that enable a dataset for Profile and for Identity Service (EP:profile/tutorials/dataset-configuration.md)."""

@@ -8,7 +8,7 @@ from typing import Any, Self
 from urllib.parse import quote_plus
 
 from include.errors import ConfigError
-from include.http.connection import CORRECT_IT, check, flag, refuse_unknown
+from include.http.connection_fields import CORRECT_IT, check, flag, refuse_unknown
 from include.http.sandbox_address import check_sandbox_url, sandbox_address
 
 PLATFORM_HOST = "platform.adobe.io"

@@ -11,7 +11,7 @@ from include.board.facts import DayFacts
 from include.board.index import Verdict
 from include.board.source import PipelineFacts
 from include.config.model import Pipeline
-from include.mixpanel.time import settled_at
+from include.mixpanel.event_time import settled_at
 
 
 class State(Enum):

@@ -12,7 +12,7 @@ from include.lake.history import History
 from include.lake.keys import PartitionKey
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest
-from include.steps.day_index import Progress, progress_of
+from include.steps.history.day_states import Progress, progress_of
 
 _MOST_REASONS = 5
 _CHAIN = (("stage", "validate"), ("validate", "transform"), ("transform", "export"))
@@ -139,7 +139,7 @@ def _counts(chain: dict[str, Manifest], batches: tuple[BatchFacts, ...]) -> Coun
 
 
 def _reasons(chain: dict[str, Manifest]) -> dict[str, int]:
-    from include.xdm.lines import REASONS
+    from include.xdm.events.line_parser import REASONS
 
     found: dict[str, int] = {}
     if "transform" in chain:

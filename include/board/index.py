@@ -16,7 +16,7 @@ from include.board.facts import DayFacts, read_facts
 from include.errors import BadManifest
 from include.lake.history import History
 from include.lake.records import read_index, replace_index
-from include.steps.audit import Audit
+from include.steps.reconcile.audit import Audit
 
 log = logging.getLogger(__name__)
 _VERSION = 1

@@ -12,7 +12,7 @@ from typing import Any
 from include.lake.keys import KeyKind, read_key
 from include.lake.lake import Lake
 from include.quality.constraints import expected
-from include.xdm.lines import REASONS
+from include.xdm.events.line_parser import REASONS
 
 _MOST_BYTES = 4 * 1024 * 1024
 _LONGEST_VALUE = 300

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from include.board.days import Day, State
 from include.config.model import Pipeline
-from include.steps.audited_day import Remedy
+from include.steps.reconcile.audited_day import Remedy
 
 ENGINEER, ADOBE, NOBODY = "The pipeline's engineer has to act.", "Adobe has to act.", "Nobody has to act."
 IF_IT_MATTERS = "The pipeline's engineer has to act if these events matter."

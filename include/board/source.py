@@ -17,7 +17,7 @@ from include.clock import Clock
 from include.config.model import Pipeline
 from include.lake.history import History, Source, Target, targets_of
 from include.lake.lake import Lake
-from include.mixpanel.budget import ExportBudget
+from include.mixpanel.export_budget import ExportBudget
 
 _INDEX_SECONDS = 60.0
 _HISTORY_SECONDS = 300.0

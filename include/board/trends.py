@@ -10,7 +10,7 @@ from include.board.calendar import Chart, chart
 from include.board.days import Day
 from include.board.source import PipelineFacts
 from include.config.model import Pipeline
-from include.mixpanel.time import day_end
+from include.mixpanel.event_time import day_end
 
 _MOST_PROPERTIES = 30
 

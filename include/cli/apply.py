@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from include.aep.setup import Change, apply_plan, plan_pipeline
-from include.cli.printing import Output
+from include.cli.console import Output
 from include.cli.progress import counting, working
 from include.cli.project import Project
 

@@ -7,15 +7,15 @@ from datetime import date
 from typing import Any
 
 from include.aep.client import AepClient
+from include.cli.console import Output, counted
 from include.cli.exit_codes import ExitCode
-from include.cli.printing import Output, counted
 from include.cli.progress import working
 from include.cli.project import Project
 from include.errors import DaysMissing
 from include.lake.history import History
-from include.steps.audit import Audit, AuditedDay, Remedy, audit_days
-from include.steps.binding import open_history
-from include.steps.origin import today
+from include.steps.history.open_history import open_history
+from include.steps.history.provenance import today
+from include.steps.reconcile.audit import Audit, AuditedDay, Remedy, audit_days
 from include.steps.transform import schema_and_mapping
 
 _MOST_LINES = 40

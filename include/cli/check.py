@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from include.cli.checks import CHECKS
+from include.cli.console import Output
 from include.cli.exit_codes import ExitCode
-from include.cli.printing import Output
 from include.cli.progress import counting
 from include.cli.project import Project
 from include.errors import PipelineError
-from include.http.call import ASKED_BY_A_PERSON
+from include.http.request import ASKED_BY_A_PERSON
 
 
 def check(project: Project, out: Output) -> int:

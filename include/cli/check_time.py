@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from itertools import islice
 
 from include.cli.project import Project
-from include.mixpanel.reading import TimeEvidence, require_agreement
-from include.xdm.sift import ENOUGH_EVIDENCE, Sieve
+from include.mixpanel.time_convention import TimeEvidence, require_agreement
+from include.xdm.events.event_parser import ENOUGH_EVIDENCE, Sieve
 
 _DAYS = 3
 

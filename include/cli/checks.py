@@ -10,15 +10,15 @@ from include.aep.setup import Wanted, plan_setup, read_field_group, read_state
 from include.cli.check_time import check_time
 from include.cli.project import Project
 from include.errors import ConfigError, WrongProject
-from include.lake.guard import require_private
 from include.lake.lake import Lake
 from include.lake.lake_id import check_lake_id, read_lake_id
-from include.lake.seal import SEAL_ENVIRONMENT
+from include.lake.signing_keys import SEAL_ENVIRONMENT
+from include.lake.stores.folder_permissions import require_private
 from include.mixpanel.event_filter import check_events, check_where
-from include.quality.rows import PROFILE_EVENT_BYTES
-from include.xdm.mapping import bind_for
-from include.xdm.mapping_file import read_mapping_file
-from include.xdm.schema import XdmSchema
+from include.quality.aep_json import PROFILE_EVENT_BYTES
+from include.xdm.mapping.mapping_file import read_mapping_file
+from include.xdm.mapping.mapping_set import bind_for
+from include.xdm.schema.xdm_schema import XdmSchema
 
 
 def _airflow(project: Project) -> str:

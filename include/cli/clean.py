@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from include.cli.printing import Output
+from include.cli.console import Output
 from include.cli.progress import working
 from include.cli.project import Project
 from include.steps.clean import clean as clean_lake

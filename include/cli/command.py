@@ -12,9 +12,9 @@ from typing import Any
 
 import typer
 
+from include.cli.console import Output, say, say_error
 from include.cli.exit_codes import ExitCode, exit_code_of
 from include.cli.options import Connections, Debug, Json, LakeUrl, PipelineName, Pipelines
-from include.cli.printing import Output, say, say_error
 from include.cli.project import Project
 from include.environment import UnknownEnvironment, is_production
 from include.errors import PipelineError, Terminal

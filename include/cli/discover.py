@@ -10,17 +10,18 @@ from typing import Annotated, Any
 import typer
 
 from include.aep.setup import field_group as plans
+from include.cli.console import Output
 from include.cli.options import MOST, ShowValues
-from include.cli.printing import Output
 from include.cli.progress import Meter, counting
 from include.cli.project import Project
 from include.errors import ConfigError
 from include.redact import one_line
-from include.xdm import field_names, mapping_file
-from include.xdm.discover import Discovery, Profile
-from include.xdm.field_names import read_names
-from include.xdm.mapping_file import read_mapping_file
-from include.xdm.propose import Proposal, mapped_properties, propose, told
+from include.xdm.discovery import field_names
+from include.xdm.discovery.discover import Discovery, Profile
+from include.xdm.discovery.field_names import read_names
+from include.xdm.discovery.field_proposals import Proposal, mapped_properties, propose, told
+from include.xdm.mapping import mapping_file
+from include.xdm.mapping.mapping_file import read_mapping_file
 
 Days = Annotated[
     int, typer.Option("--days", min=1, max=MOST, help="How many of the newest days in the lake to read.")

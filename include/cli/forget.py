@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from include.cli.clean import DryRun
-from include.cli.printing import Output
+from include.cli.console import Output
 from include.cli.progress import working
 from include.cli.project import Project
 from include.errors import ConfigError

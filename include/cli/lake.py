@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from include.cli.console import Output
 from include.cli.options import OptionalWhy
-from include.cli.printing import Output
 from include.cli.project import Project
 from include.errors import AmendmentRefused, ConfigError
-from include.lake.inventory import has_inventory, unsigned_records, write_inventory
 from include.lake.keys import HISTORIES, SUPPRESSION
 from include.lake.lake_id import LAKE_ID_KEY
-from include.lake.seal import SEAL_ENVIRONMENT
+from include.lake.signing_keys import SEAL_ENVIRONMENT
+from include.lake.unsigned_records import has_inventory, unsigned_records, write_inventory
 from include.steps.recover.person import person
 
 _MOST_NAMED = 20

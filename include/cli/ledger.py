@@ -8,12 +8,12 @@ from datetime import date
 
 from include.aep.client import AepClient
 from include.aep.witness import Witness
+from include.cli.console import Output
 from include.cli.options import Batch, Day, Why
-from include.cli.printing import Output
 from include.cli.progress import working
 from include.cli.project import Project
 from include.lake.ledger import LedgerRecord
-from include.steps.binding import OpenedHistory, open_history
+from include.steps.history.open_history import OpenedHistory, open_history
 from include.steps.recover import AepIds, Writer, adopt, person, release
 
 _HEAD = ("no", "kind", "at (UTC)", "batch", "rows", "refused", "AEP says")

@@ -10,15 +10,15 @@ import typer
 
 from include.aep.client import AepClient
 from include.aep.settings import AepSettings
+from include.cli.console import Output
 from include.cli.options import Connections, Pipelines
-from include.cli.printing import Output
 from include.cli.progress import working
 from include.cli.project import PROJECT
-from include.cli.sources import Airflow, find_connection
+from include.cli.settings_lookup import Airflow, find_connection
 from include.clock import SYSTEM_CLOCK
 from include.errors import ConfigError
 from include.steps.migrate import Dataflow, Migration, MigrationOptions, migrate_dataflow, read_dataflow
-from include.xdm import mapping_file
+from include.xdm.mapping import mapping_file
 
 _MARKS = {"decide": "!", "different": "", "better": "ok"}
 

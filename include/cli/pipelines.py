@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from include.cli.console import Output
 from include.cli.exit_codes import ExitCode
 from include.cli.options import Pipelines
-from include.cli.printing import Output
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from include.aep.setup import Change, Plan, plan_pipeline
-from include.cli.printing import Output
+from include.cli.console import Output
 from include.cli.progress import working
 from include.cli.project import Project
 

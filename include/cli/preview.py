@@ -10,15 +10,15 @@ from typing import Annotated, Any
 
 import typer
 
+from include.cli.console import Output, counted
 from include.cli.options import Day
-from include.cli.printing import Output, counted
 from include.cli.progress import working
 from include.cli.project import Project
 from include.redact import one_line
 from include.steps.preview import MOST_EVENTS, Preview, PreviewedEvent, preview_day
 from include.steps.transform import schema_and_mapping
-from include.xdm.language.paths import Path
-from include.xdm.mapping import MappingSet
+from include.xdm.dataprep.language.paths import Path
+from include.xdm.mapping.mapping_set import MappingSet
 
 _LONGEST_VALUE = 300
 

@@ -13,7 +13,7 @@ from typing import Any
 from include.aep.client import AepClient
 from include.aep.ownership import Ownership
 from include.aep.settings import AepSettings
-from include.cli.sources import Airflow, LakeSetting, find_connection, find_lake, find_seal
+from include.cli.settings_lookup import Airflow, LakeSetting, find_connection, find_lake, find_seal
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.loader import (
     PIPELINES,
@@ -25,17 +25,17 @@ from include.config.loader import (
 )
 from include.config.model import Pipeline
 from include.errors import ConfigError
-from include.http.call import ASKED_BY_A_PERSON, Patience
+from include.http.request import ASKED_BY_A_PERSON, Patience
 from include.lake.keys import KeyKind, PartitionKey, read_key
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
-from include.lake.patience import INTERACTIVE_SECONDS
-from include.mixpanel.budget import ExportBudget
+from include.lake.stores.retry_settings import INTERACTIVE_SECONDS
 from include.mixpanel.client import EXPORT_PATIENCE, MixpanelClient
+from include.mixpanel.export_budget import ExportBudget
 from include.mixpanel.settings import MixpanelSettings
-from include.steps.asked import Question, exports
-from include.steps.export_delta import read_day
-from include.steps.suppress import Suppressor
+from include.steps.export.export_delta import read_day
+from include.steps.export.export_request import Question, exports
+from include.steps.export.suppress import Suppressor
 from include.steps.workspace import Workspace
 
 PROJECT = Path(__file__).parents[2]

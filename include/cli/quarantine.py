@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from include.board.quarantine import QuarantinedRow, first_rows
+from include.cli.console import Output
 from include.cli.exit_codes import ExitCode
 from include.cli.options import MOST, Day, DayRange, OptionalDay, ShowValues, days_of
-from include.cli.printing import Output
 from include.cli.progress import working
 from include.cli.project import Project
 from include.cli.run_day import days_runner

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from include.cli.console import Output
 from include.cli.options import Day, DayRange, OptionalDay, days_of
-from include.cli.printing import Output
 from include.cli.project import Project
 from include.cli.run_day import days_runner
 from include.errors import ConfigError

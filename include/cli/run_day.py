@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from include.cli.printing import Output
+from include.cli.console import Output
 from include.cli.progress import Meter, counting
 from include.cli.project import Project
 from include.errors import BatchStuck
 from include.lake.manifest import Manifest
 from include.mixpanel.client import MixpanelClient
-from include.mixpanel.export import ExportStream
-from include.mixpanel.time import settled_at
-from include.steps.ingest import Ingested
+from include.mixpanel.event_time import settled_at
+from include.mixpanel.export_stream import ExportStream
+from include.steps.ingest.step import Ingested
 from include.steps.run_day import DayRun
-from include.steps.transform.dropped import dropped_sentences
+from include.steps.transform.dropped_identities import dropped_sentences
 
 STEPS = ("export", "transform", "validate", "stage", "ingest")
 _POLL_SECONDS = 5.0

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import typer
 
-PACKAGE = "include.sandbox"
+PACKAGE = "mixpanel_aep_sandbox"
 _SETTINGS = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["-h"]}
 
 

@@ -15,12 +15,12 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import PipelineError, ServiceUnavailable, Throttled
-from include.http.answer import Answer, Limit, Streamed, error_text
-from include.http.call import Body, Call, Patience, Service
-from include.http.rules import REDIRECT, Then, error_code, may_repeat, rule_for
+from include.http.backoff import deferral_seconds, next_wait, retry_after_seconds
+from include.http.error_rules import REDIRECT, Then, error_code, may_repeat, rule_for
+from include.http.network import network_hint
+from include.http.request import Body, Call, Patience, Service
+from include.http.response import Answer, Limit, Streamed, error_text
 from include.http.session import new_session
-from include.http.surroundings import network_hint
-from include.http.wait import deferral_seconds, next_wait, retry_after_seconds
 from include.redact import one_line, scrub
 
 log = logging.getLogger(__name__)

@@ -29,7 +29,7 @@ def sandbox_address(
         if not host or not port:
             raise ConfigError(
                 f"Connection {conn_id} is a sandbox connection and needs a host and a port.",
-                "`python -m include.sandbox` says which.",
+                "`python -m mixpanel_aep_sandbox` says which.",
             )
         bare = host.removeprefix("[").removesuffix("]")
         url = f"http://[{bare}]:{port}" if ":" in bare else f"http://{bare}:{port}"
@@ -75,7 +75,7 @@ def is_listed_elsewhere(url: str, environment: Mapping[str, str] | None = None) 
     """Return whether ``MIXPANEL_AEP_SANDBOXES`` lists this sandbox, which is on another machine, with its port.
 
     Never a name of the real services, and never in production. Where its name leads is checked when it is connected to
-    (``include.http.address``).
+    (``include.http.peer_address``).
     """
     given = os.environ if environment is None else environment
     match = _URL.fullmatch(url)

@@ -17,9 +17,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from include.errors import RequestRefused
-from include.http.address import require_public, require_sandbox
+from include.http.network import Surroundings
+from include.http.peer_address import require_public, require_sandbox
 from include.http.sandbox_address import is_listed_elsewhere
-from include.http.surroundings import Surroundings
 
 # Load balancers and NAT drop connections that are silent while an export is prepared: treasure-data/
 # embulk-input-mixpanel#48. The TCP_* names exist on Linux; macOS has some of them.

@@ -14,16 +14,16 @@ from obstore.exceptions import BaseError, NotFoundError
 
 from include.errors import AccessDenied, PipelineError, UnsafeStore
 from include.failpoint import failpoint
-from include.lake.address import default_lake, lake_address
-from include.lake.bucket import BucketStore
-from include.lake.endpoint import loopback_endpoint
-from include.lake.folder import FolderStore
 from include.lake.keys import read_key
-from include.lake.patience import patience_seconds
-from include.lake.probe import PROBE_KEY, prove_create_only, prove_once
-from include.lake.seal import Seal
-from include.lake.store import LakeObject, ObjectStore, OpenedObject
-from include.lake.store_errors import forbids, store_error, unsupported
+from include.lake.lake_address import default_lake, lake_address
+from include.lake.signing_keys import Seal
+from include.lake.stores.bucket_store import BucketStore
+from include.lake.stores.create_only_probe import PROBE_KEY, prove_create_only, prove_once
+from include.lake.stores.endpoint import loopback_endpoint
+from include.lake.stores.folder_store import FolderStore
+from include.lake.stores.object_store import LakeObject, ObjectStore, OpenedObject
+from include.lake.stores.retry_settings import patience_seconds
+from include.lake.stores.store_errors import forbids, store_error, unsupported
 
 __all__ = ["Download", "Lake", "LakeObject", "default_lake", "sha256_file"]
 _ABSENT = (NotFoundError, FileNotFoundError)

@@ -34,7 +34,7 @@ class LedgerRecord(BaseModel):
     ``ids``: the file with the ``_id``s of the batch; None in records of version 1.
     ``refused``: the file with the ``_id``s of the day that AEP has refused so far and that are in no active batch, as
     known when this record was written; None where nothing was ever refused. ``counts`` has ``refused`` of the batch.
-    ``recipe``: how those ``_id``s were made (``include.xdm.identity``); version 1 knew one recipe only.
+    ``recipe``: how those ``_id``s were made (``include.xdm.events.event_id``); version 1 knew one recipe only.
     ``made_of``: digests of the filter, the mapping, the schema and the account of time.
     ``history``: the digest of the target; empty in records of version 1.
     ``note``: the reason, where a person or AEP changed something; ``run`` names the person then.

@@ -14,7 +14,7 @@ from include.errors import BadManifest, Conflict
 from include.failpoint import failpoint
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, sha256_file
-from include.lake.places import require_place
+from include.lake.manifest_check import require_place
 from include.lake.records import create_record, read_record
 
 VERSION = 2

@@ -1,8 +1,8 @@
 """Reads and writes records: the JSON that a later step believes. This is the one place that signs and verifies them.
 
 Records are manifests, ledgers, refreshes, removals, the description of a history and the lake's id; and the indexes that
-can be made again. Without a key (``include.lake.seal``) they are plain JSON. With one, a record is believed if its
-signature is valid, or if a signed inventory (``include.lake.inventory``) names its digest: it was there before the key.
+can be made again. Without a key (``include.lake.signing_keys``) they are plain JSON. With one, a record is believed if its
+signature is valid, or if a signed inventory (``include.lake.unsigned_records``) names its digest: it was there before the key.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 
 from include.errors import ForgedRecord
-from include.lake.inventory import is_listed
 from include.lake.lake import Lake
-from include.lake.seal import SEAL_ENVIRONMENT, SEAL_VARIABLE, Signed, split
+from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE, Signed, split
+from include.lake.unsigned_records import is_listed
 
 log = logging.getLogger(__name__)
 

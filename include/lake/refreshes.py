@@ -1,4 +1,4 @@
-"""Reads what a refresh has found: which export, and when. ``include.steps.asked`` writes it."""
+"""Reads what a refresh has found: which export, and when. ``include.steps.export.export_request`` writes it."""
 
 from __future__ import annotations
 

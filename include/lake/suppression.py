@@ -1,7 +1,7 @@
 """The suppression list: salted hashes of the ids of forgotten people, in numbered records that are never changed.
 
 A hash is an HMAC-SHA-256 over the kind of an id, the Mixpanel project and the id. Its key is derived from the lake's key
-(``include.lake.seal``) and a random salt, so that the list alone does not show whether a person is on it. Without a lake
+(``include.lake.signing_keys``) and a random salt, so that the list alone does not show whether a person is on it. Without a lake
 key, the salt in the record is the HMAC's key: whoever can read the lake can then test whether an id that they know is on
 the list.
 """
@@ -24,7 +24,7 @@ from include.lake.lake import Lake
 from include.lake.manifest import digest_of
 from include.lake.own_keys import DAY, DIGEST
 from include.lake.records import create_record, read_record
-from include.lake.seal import SEAL_ENVIRONMENT, Seal
+from include.lake.signing_keys import SEAL_ENVIRONMENT, Seal
 
 VERSION = 1
 USER, DEVICE = "user", "device"

@@ -12,11 +12,11 @@ from typing import Any, Protocol
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import RequestRefused
 from include.failpoint import failpoint
-from include.http.answer import Answer
-from include.http.call import Call, Patience, Service
 from include.http.client import HttpClient
+from include.http.request import Call, Patience, Service
+from include.http.response import Answer
 from include.mixpanel.errors import RULES
-from include.mixpanel.export import ExportStream
+from include.mixpanel.export_stream import ExportStream
 from include.mixpanel.settings import APP_HOSTS, DATA_HOSTS, MixpanelSettings
 
 EXPORT_PATIENCE = Patience(idle_seconds=900.0)

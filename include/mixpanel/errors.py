@@ -10,7 +10,7 @@ from include.errors import (
     Throttled,
     WrongProject,
 )
-from include.http.rules import REFUSED, SERVER, SERVER_BUSY, Rule, Then
+from include.http.error_rules import REFUSED, SERVER, SERVER_BUSY, Rule, Then
 
 _REJECTED = "Mixpanel does not accept the service account of connection {conn_id}."
 _REJECTED_HINT = (

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from isal import igzip, isal_zlib
 
-from include.mixpanel.stream import clean_line, is_event
+from include.mixpanel.export_guard import clean_line, is_event
 
 _GZIP = 16 + isal_zlib.MAX_WBITS
 _QUICKEST = 1

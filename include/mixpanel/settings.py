@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from include.errors import ConfigError
-from include.http.connection import check, flag, refuse_unknown
+from include.http.connection_fields import check, flag, refuse_unknown
 from include.http.sandbox_address import check_sandbox_url, sandbox_address
 from include.lake.history import Source
 

@@ -13,7 +13,7 @@ from include.errors import Terminal
 Severity = Literal["critical", "warning"]
 Scope = Literal["row", "partition"]
 
-# GX class names; the suite looks them up. JSON_SCHEMA is an expectation of this project (``include.quality.fit``): GX's
+# GX class names; the suite looks them up. JSON_SCHEMA is an expectation of this project (``include.quality.json_schema_expectation``): GX's
 # own one for JSON Schema takes 1.5 ms a row, and its regular expressions and dates are Python's and not JSON Schema's.
 NOT_NULL = "ExpectColumnValuesToNotBeNull"
 IN_SET = "ExpectColumnValuesToBeInSet"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from include.quality.aep_json import PROFILE_EVENT_BYTES
 from include.quality.constraints import (
     BETWEEN,
     CONSTRAINTS,
@@ -20,9 +21,8 @@ from include.quality.constraints import (
     cannot_check,
     expected,
 )
-from include.quality.rows import PROFILE_EVENT_BYTES
 from include.quality.view import BYTES, Part, Path, View
-from include.xdm.schema import INTEGER_LIMITS, Kind, XdmField, XdmSchema
+from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind, XdmField, XdmSchema
 
 _BOUNDS = {
     "minimum": ("min_value", False), "maximum": ("max_value", False),
@@ -104,7 +104,7 @@ def derive(schema: XdmSchema, columns: set[Path], rules: RowRules) -> list[Expec
     """The expectations for rows that have the leaf ``columns``, in schema order, then those of ``rules``.
 
     ``columns``: the path of every column that is not an object, an array or a map, with ``*`` for the items of an array
-    and for the values of a map (``include.quality.leaves.leaf_paths``).
+    and for the values of a map (``include.quality.leaf_columns.leaf_paths``).
     """
     held = {(), *(path[:length] for path in columns for length in range(1, len(path) + 1))}
     specs = [spec for node in _walk(schema.root) if node.path in held for spec in _of_field(node, held)]

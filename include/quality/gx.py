@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from include.quality.check import Check
+from include.quality.checks import Check
 from include.quality.constraints import JSON_SCHEMA, cannot_check
 
 # At INFO it tells two hundred lines of its own before the sentence that a red task's log begins with.
@@ -70,7 +70,7 @@ def _rows() -> Any:
     """Where Great Expectations finds a data frame that it is given: the same place for every suite of a process."""
     import great_expectations as gx
 
-    import include.quality.fit  # noqa: F401 - registers its metric
+    import include.quality.json_schema_expectation  # noqa: F401 - registers its metric
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
@@ -90,7 +90,7 @@ def _raised(info: Any) -> bool:
 def _expectation(check: Check, number: int) -> Any:
     import great_expectations.expectations as gxe
 
-    from include.quality.fit import ExpectColumnValuesToFitJsonSchema, validator
+    from include.quality.json_schema_expectation import ExpectColumnValuesToFitJsonSchema, validator
 
     factory: Any = (
         ExpectColumnValuesToFitJsonSchema if check.gx_type == JSON_SCHEMA else getattr(gxe, check.gx_type)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import accumulate, groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from include.quality.check import Check, merged_checks, single_checks
+from include.quality.checks import Check, merged_checks, single_checks
 from include.quality.constraints import BETWEEN, LENGTHS, NOT_NULL
 from include.quality.derive import ExpectationSpec
 from include.quality.gx import Question, run

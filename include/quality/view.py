@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from include.quality.rows import row_bytes, row_json
+from include.quality.aep_json import row_bytes, row_json
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from include.lake.manifest import LakeFile, Manifest
 from include.steps.workspace import Workspace
-from include.xdm.aep_parquet import AepParquetWriter
+from include.xdm.convert.aep_parquet import AepParquetWriter
 
 
 class RowFile(NamedTuple):

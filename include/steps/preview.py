@@ -20,18 +20,18 @@ from include.errors import PartitionRefused, SchemaError, TooManyQuarantined
 from include.lake.history import Source
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
-from include.mixpanel.reading import TimeEvidence
-from include.quality.rows import iso, present
-from include.steps.export import export_partition
-from include.steps.refused_rows import reason_of
+from include.mixpanel.time_convention import TimeEvidence
+from include.quality.aep_json import iso, present
+from include.steps.export.step import export_partition
 from include.steps.transform import transform_partition
-from include.steps.transform.dropped import dropped_sentences
-from include.steps.validate import validate_partition
+from include.steps.transform.dropped_identities import dropped_sentences
+from include.steps.validate.invalid_rows import reason_of
+from include.steps.validate.step import validate_partition
 from include.steps.workspace import Workspace
-from include.xdm.lines import REASONS
-from include.xdm.mapping import MappingSet
-from include.xdm.schema import XdmSchema
-from include.xdm.sift import Sieve, SiftedEvent
+from include.xdm.events.event_parser import Sieve, SiftedEvent
+from include.xdm.events.line_parser import REASONS
+from include.xdm.mapping.mapping_set import MappingSet
+from include.xdm.schema.xdm_schema import XdmSchema
 
 MOST_EVENTS = 10_000
 """A preview never reads more events than these."""

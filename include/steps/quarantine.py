@@ -18,7 +18,7 @@ from include.lake.manifest import Manifest
 from include.quality.constraints import expected
 from include.steps.clean.contents import DayListing, list_days
 from include.steps.scratch import scratch_folder
-from include.xdm.lines import REASONS
+from include.xdm.events.line_parser import REASONS
 
 _STEPS = ("transform", "validate", "ingest")
 

@@ -12,13 +12,13 @@ from include.aep.client import AepClient
 from include.errors import FilesRemoved
 from include.lake.history import History, Source
 from include.lake.manifest import Manifest
-from include.steps.binding import OpenedHistory, open_history
-from include.steps.export import Exporter, export_partition
-from include.steps.ingest import Ingested, Watching, ingest_partition
-from include.steps.origin import recipe_for
-from include.steps.stage import stage_partition
+from include.steps.export.step import Exporter, export_partition
+from include.steps.history.open_history import OpenedHistory, open_history
+from include.steps.history.provenance import recipe_for
+from include.steps.ingest.step import Ingested, Watching, ingest_partition
+from include.steps.stage.step import stage_partition
 from include.steps.transform import schema_and_mapping, transform_partition
-from include.steps.validate import validate_partition
+from include.steps.validate.step import validate_partition
 from include.steps.workspace import Workspace
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from include.lake.lake import Lake
 from include.lake.manifest import LakeFile, Manifest, Step, digest_of
 from include.lake.records import read_record
 from include.steps.scratch import scratch_folder
-from include.xdm.schema import XdmSchema, parse_schema
+from include.xdm.schema.xdm_schema import XdmSchema, parse_schema
 
 DATA_VERSION = 8
 """Raise it when the same inputs give other rows: outputs of the old code are then made anew."""

@@ -11,10 +11,10 @@ from airflow.sdk.log import mask_secret
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.model import Pipeline
 from include.errors import ConfigError
-from include.lake.allowed import require_allowed_lake
+from include.lake.allowed_lakes import require_allowed_lake
 from include.lake.lake import Lake, default_lake
-from include.lake.seal import SEAL_ENVIRONMENT, SEAL_VARIABLE, Seal
-from mixpanel_aep.lookup import read_variable
+from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE, Seal
+from mixpanel_aep.airflow_lookup import read_variable
 
 LAKE_VARIABLE = "mixpanel_aep_lake"
 SHARED_VARIABLE = "mixpanel_aep_lake_shared"

@@ -20,7 +20,7 @@ from include.config.model import Pipeline
 from include.errors import ConfigError, PipelineError
 from include.lake.keys import KeyKind, PartitionKey, read_key
 from include.lake.lake import Lake
-from include.lake.store import OpenedObject
+from include.lake.stores.object_store import OpenedObject
 from mixpanel_aep.context import partition_of
 from mixpanel_aep.lakes import lake_url
 

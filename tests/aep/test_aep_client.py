@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from include.aep.auth import TokenSource
 from include.aep.errors import AEP_RULES, IMS_RULES
+from include.aep.token_source import TokenSource
 from include.errors import (
     AccessDenied,
     AlreadyExists,
@@ -25,10 +25,10 @@ from include.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from include.http.rules import rule_for
+from include.http.error_rules import rule_for
 from include.http.session import join_path
-from tests.aep.fake_aep import CLIENT_SECRET, ORG, FakeAep, client, lost_answer, settings, times
-from tests.serving import Hands, Reply, Request, script, serving
+from tests.support.fake_aep import CLIENT_SECRET, ORG, FakeAep, client, lost_answer, settings, times
+from tests.support.http_server import Hands, Reply, Request, script, serving
 
 TOKEN = {"access_token": "canary-token-1", "token_type": "bearer", "expires_in": 86399}
 

@@ -14,12 +14,12 @@ from include.aep.decide import BatchOutlook, outlook
 from include.aep.settings import AepSettings
 from include.aep.upload import UploadLimits
 from include.errors import AlreadyExists, CredentialsRejected, DatasetMissing, PipelineError, SchemaError
-from include.sandbox.aep.constants import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORG
-from include.sandbox.server import SandboxServer
-from include.sandbox.store import Store
-from include.sandbox.world import Settings, World
-from include.xdm.resolve import resolve
-from include.xdm.schema import XdmSchema
+from include.xdm.schema.resolve import resolve
+from include.xdm.schema.xdm_schema import XdmSchema
+from mixpanel_aep_sandbox.aep.core.constants import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORG
+from mixpanel_aep_sandbox.core.server import SandboxServer
+from mixpanel_aep_sandbox.core.state import Settings, World
+from mixpanel_aep_sandbox.core.store import Store
 
 pytestmark = pytest.mark.sandbox
 EVENT = "https://ns.adobe.com/xdm/context/experienceevent"

@@ -14,8 +14,8 @@ from include.aep.client import AepClient
 from include.aep.decide import BatchOutlook, outlook
 from include.aep.model import Batch
 from include.errors import NotFound, SchemaError, ServiceUnavailable
-from tests.aep.fake_aep import FakeAep, client, times
-from tests.serving import Hands, Reply, Request, serving
+from tests.support.fake_aep import FakeAep, client, times
+from tests.support.http_server import Hands, Reply, Request, serving
 
 SCHEMA = "https://ns.adobe.com/acme/schemas/0a1b"
 

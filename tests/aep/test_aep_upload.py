@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from include.aep.upload import Part, Uploader, UploadLimits, received_ranges
 from include.errors import LakeError, NotFound, PayloadTooLarge, RequestRefused, ServiceUnavailable
-from tests.aep.fake_aep import FakeAep, Fault, client, lost_answer, small_limits, times
-from tests.serving import Hands, Reply, Request, Served, serving
+from tests.support.fake_aep import FakeAep, Fault, client, lost_answer, small_limits, times
+from tests.support.http_server import Hands, Reply, Request, Served, serving
 
 SMALL = bytes(range(90))
 LARGE = bytes(range(250))

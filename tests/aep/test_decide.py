@@ -293,7 +293,7 @@ def ids_of(content: str) -> frozenset[int]:
 def runner(
     world: World, valid: frozenset[int], replace: bool, blind: dict[str, str | None]
 ) -> Iterator[None]:
-    """One run, as ``include.steps.ingest`` goes; it can be interrupted, for ever or for a while, at each yield."""
+    """One run, as ``include.steps.ingest.step`` goes; it can be interrupted, for ever or for a while, at each yield."""
     records = list(world.records)
 
     def write(kind: str, batch: str | None, what: str, replaces: tuple[str, ...] = ()) -> None:

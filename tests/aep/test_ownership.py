@@ -25,7 +25,7 @@ from include.lake.lake_id import (
     read_lake_id,
     tagged_lake_id,
 )
-from tests.carrying import PIPELINES, Carrier, quick_sandbox
+from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
 SOURCE = "eu/3000001"

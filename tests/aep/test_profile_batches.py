@@ -9,7 +9,7 @@ from include.aep.ownership import Ownership
 from include.aep.profile_batches import profile_batches
 from include.aep.setup import plan_pipeline
 from include.config.model import Pipeline
-from tests.aep.growing import BASE, Write, aep, pipeline, url, write
+from tests.support.field_group_growth import BASE, Write, aep, pipeline, url, write
 
 pytestmark = pytest.mark.sandbox
 __all__ = ["aep", "pipeline", "url", "write"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.airflow.at_work import Airflow, AirflowStage
+    from tests.airflow.airflow_runner import Airflow, AirflowStage
     from tests.airflow.processes import Worker
 
 PROJECT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ os.environ |= {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
-    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # for the reason in include/demo/settings.py
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # for the reason in scripts/demo/settings.py
     "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
 }
 
@@ -41,9 +41,9 @@ def airflow_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowS
     """A metadata database, and a sandbox for all runs of the tests of faults."""
     from airflow.utils.db import initdb
 
-    from include.sandbox.server import SandboxServer
-    from tests.airflow.at_work import AirflowStage
-    from tests.faults.s3 import proxied
+    from mixpanel_aep_sandbox.core.server import SandboxServer
+    from tests.airflow.airflow_runner import AirflowStage
+    from tests.faults.s3_proxy import proxied
 
     logging.disable(logging.WARNING)
     initdb()
@@ -70,11 +70,11 @@ def airflow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Airflow]:
     """A pipeline of the test's own, its project with three events, and its DAG."""
-    from tests.airflow.at_work import Airflow, connections
+    from tests.airflow.airflow_runner import Airflow, connections
     from tests.faults.case import three
 
     # Nobody is polite here: waiting for another run's claim would only take longer.
-    monkeypatch.setattr("include.steps.batch_loader._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("include.steps.ingest.batch_loader._PATIENCE_SECONDS", 0.0)
     # Nor does AEP do anything here while a task polls it: the sandbox's clock is advanced afterwards.
     monkeypatch.setattr("mixpanel_aep.operators.ingest._POLL_SECONDS", ())
     monkeypatch.setattr("mixpanel_aep.operators.ingest._TRIGGER_POLL_SECONDS", 0.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from urllib.parse import urlsplit
 
-from tests.carrying import CONNECTIONS
+from tests.support.pipeline_runner import CONNECTIONS
 
 
 def connection_variables(url: str, **changed: dict[str, str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from include.failpoint import VARIABLE
-from tests.airflow.at_work import BUNDLE, DAG_FILE, AirflowRun
+from tests.airflow.airflow_runner import BUNDLE, DAG_FILE, AirflowRun
 
 _SPAWNING = multiprocessing.get_context("spawn")
 _DEADLINE_SECONDS = 180.0
@@ -100,8 +100,8 @@ def _serve(conn: Connection) -> None:
     from airflow.executors.workloads.task import TaskInstanceDTO
     from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor, supervise_task
 
-    import include.steps.export
-    import include.steps.ingest  # noqa: F401 - for the tasks, which are forked from here
+    import include.steps.export.step
+    import include.steps.ingest.step  # noqa: F401 - for the tasks, which are forked from here
 
     conn.send("ready")
     while True:

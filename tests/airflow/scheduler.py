@@ -15,11 +15,11 @@ from typing import Any
 import requests
 import yaml
 
-from include.demo.airflow_api import AirflowApi
-from include.demo.evidence import Sandbox
-from include.demo.services import Services
-from include.demo.settings import PORTS, DemoSettings
-from tests.carrying import PIPELINES, quick_sandbox
+from scripts.demo.airflow_api import AirflowApi
+from scripts.demo.evidence import Sandbox
+from scripts.demo.services import Services
+from scripts.demo.settings import PORTS, DemoSettings
+from tests.support.pipeline_runner import PIPELINES, quick_sandbox
 
 SETUP = "mixpanel_aep_setup"
 ENDED = ("success", "failed")

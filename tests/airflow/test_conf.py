@@ -22,8 +22,8 @@ from mixpanel_aep.operators.stage import AepStageOperator
 from mixpanel_aep.operators.transform import XdmTransformOperator
 from mixpanel_aep.operators.validate import XdmValidateOperator
 from tests.airflow.conftest import PROJECT
-from tests.airflow.contexts import task_context
-from tests.carrying import PIPELINES
+from tests.airflow.task_context import task_context
+from tests.support.pipeline_runner import PIPELINES
 
 pytestmark = [pytest.mark.airflow, pytest.mark.case("M14")]
 MEGABYTE = "x" * 1024 * 1024

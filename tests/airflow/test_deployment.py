@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from include.cli.checks import _airflow
-from include.cli.sources import Airflow, AirflowDeployment, LakeSetting
+from include.cli.settings_lookup import Airflow, AirflowDeployment, LakeSetting
 from include.config.pools import POOLS
 from include.errors import AlreadyExists, ConfigError
-from tests.carrying import PIPELINES
+from tests.support.pipeline_runner import PIPELINES
 
 PROJECT = Path(__file__).parents[2]
 
@@ -63,7 +63,7 @@ def test_a_component_that_starts_adds_the_missing_pools_and_leaves_the_others(po
 def test_the_command_line_hears_which_pools_are_missing(pools: Any) -> None:
     from airflow import __version__
 
-    from mixpanel_aep.answers import _deployment
+    from mixpanel_aep.cli_bridge import _deployment
     from mixpanel_aep.pools import add_missing_pools
 
     missing = [pool.name for pool in POOLS]

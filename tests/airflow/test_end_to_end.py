@@ -16,15 +16,15 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from include.demo.evidence import Comparison, Sandbox
 from include.lake.lake import Lake
-from include.lake.seal import SEAL_ENVIRONMENT
+from include.lake.signing_keys import SEAL_ENVIRONMENT
+from scripts.demo.evidence import Comparison, Sandbox
 from tests.airflow.connections import connection_variables
-from tests.carrying import PIPELINES, Carrier, quick_sandbox
-from tests.security import canaries
-from tests.security.canaries import find_canaries, find_in
-from tests.security.running import download, let_in_canaries
-from tests.storing import s3_stand_in
+from tests.security.canary_run import download, let_in_canaries
+from tests.support import canaries
+from tests.support.canaries import find_canaries, find_in
+from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+from tests.support.s3_server import s3_stand_in
 
 pytestmark = pytest.mark.airflow
 PROJECT = Path(__file__).parents[2]

@@ -11,9 +11,9 @@ import pytest
 from airflow.utils.session import create_session
 from sqlalchemy import text
 
-from mixpanel_aep import lookup
+from mixpanel_aep import airflow_lookup as lookup
 from mixpanel_aep.lakes import LAKE_VARIABLE
-from tests.airflow.at_work import Airflow
+from tests.airflow.airflow_runner import Airflow
 
 pytestmark = pytest.mark.airflow
 

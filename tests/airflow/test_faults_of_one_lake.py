@@ -13,7 +13,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from include.cli.__main__ import main
-from include.cli.sources import Airflow, find_connection, find_lake
+from include.cli.settings_lookup import Airflow, find_connection, find_lake
 from include.config.loader import PIPELINES as FOLDER
 from include.errors import ConfigError, SettingsUnavailable
 from include.lake.lake import Lake
@@ -22,7 +22,7 @@ from mixpanel_aep import lakes
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.operators.setup import AepSetupOperator
 from tests.airflow.connections import connection_variables
-from tests.carrying import PIPELINES, PROJECT, quick_sandbox
+from tests.support.pipeline_runner import PIPELINES, PROJECT, quick_sandbox
 
 pytestmark = pytest.mark.airflow
 HOSTILE = PIPELINES["hostile"]
@@ -143,7 +143,7 @@ def test_an_airflow_that_cannot_be_asked_is_not_an_airflow_without_settings(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", f"{PROJECT}:{PROJECT / 'plugins'}")
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{tmp_path}/empty.db")
-    monkeypatch.setattr("mixpanel_aep.lookup._WAIT_SECONDS", ())
+    monkeypatch.setattr("mixpanel_aep.airflow_lookup._WAIT_SECONDS", ())
     with pytest.raises(SettingsUnavailable, match="--lake and --connections"):
         find_lake(HOSTILE, None, fresh())
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.airflow.at_work import Airflow, copy_database
-from tests.faults.running import DAYS
+from tests.airflow.airflow_runner import Airflow, copy_database
+from tests.faults.process_run import DAYS
 
 pytestmark = pytest.mark.airflow
 

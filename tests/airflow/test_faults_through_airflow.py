@@ -21,11 +21,11 @@ from sqlalchemy import select
 
 from mixpanel_aep.operators.setup import AepSetupOperator
 from mixpanel_aep.triggers.batch import BatchTrigger
-from tests.airflow.at_work import PROJECT, Airflow
+from tests.airflow.airflow_runner import PROJECT, Airflow
 from tests.airflow.processes import Worker, wait_for
-from tests.carrying import PIPELINES
-from tests.faults.place import event
-from tests.faults.running import DAYS, STEPS
+from tests.faults.process_run import DAYS, STEPS
+from tests.faults.scenario import event
+from tests.support.pipeline_runner import PIPELINES
 
 pytestmark = pytest.mark.airflow
 

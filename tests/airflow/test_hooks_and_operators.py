@@ -41,9 +41,9 @@ from mixpanel_aep.operators.reconcile import (
 from mixpanel_aep.operators.transform import XdmTransformOperator
 from mixpanel_aep.triggers.batch import BatchTrigger
 from tests.airflow.connections import connection_variables
-from tests.airflow.contexts import FakeTaskInstance
-from tests.airflow.contexts import task_context as context
-from tests.carrying import PIPELINES, Carrier, quick_sandbox
+from tests.airflow.task_context import FakeTaskInstance
+from tests.airflow.task_context import task_context as context
+from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
 
 pytestmark = pytest.mark.airflow
 DAY = date(2026, 7, 1)
@@ -175,7 +175,7 @@ def test_a_used_up_budget_is_waited_for_without_a_worker(url: str, monkeypatch: 
     def used_up(self: object) -> None:
         raise Throttled("used up.", wait_seconds=600)
 
-    monkeypatch.setattr("include.mixpanel.budget.ExportBudget.acquire", used_up)
+    monkeypatch.setattr("include.mixpanel.export_budget.ExportBudget.acquire", used_up)
     operator = MixpanelExportOperator(task_id="export", pipeline=PIPELINES["hostile"])
     with pytest.raises(TaskDeferred) as deferred:
         operator.execute(context())

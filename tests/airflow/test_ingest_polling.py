@@ -17,9 +17,9 @@ from include.lake.lake import Lake
 from mixpanel_aep.operators.base import PipelineOperator
 from mixpanel_aep.operators.ingest import AepIngestOperator, dataset_asset
 from tests.airflow.connections import connection_variables
-from tests.airflow.contexts import FakeTaskInstance, task_context
 from tests.airflow.processes import wait_for
-from tests.carrying import PIPELINES, Carrier, quick_sandbox
+from tests.airflow.task_context import FakeTaskInstance, task_context
+from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
 
 pytestmark = pytest.mark.airflow
 DAY = date(2026, 7, 1)

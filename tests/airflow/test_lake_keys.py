@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from airflow.sdk.execution_time import task_runner
 
-from include.cli.sources import Airflow, LakeSetting, find_seal
+from include.cli.settings_lookup import Airflow, LakeSetting, find_seal
 from include.clock import Clock
 from include.errors import ConfigError, SettingsUnavailable
-from include.lake.seal import SEAL_ENVIRONMENT, SEAL_VARIABLE, Seal
+from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE, Seal
 from mixpanel_aep import lakes
-from tests.carrying import PIPELINES
+from tests.support.pipeline_runner import PIPELINES
 
 pytestmark = [pytest.mark.airflow, pytest.mark.case("M16")]
 ONE, TWO = secrets.token_hex(32), secrets.token_hex(32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.airflow.at_work import Airflow
+from tests.airflow.airflow_runner import Airflow
 
 pytestmark = pytest.mark.airflow
 

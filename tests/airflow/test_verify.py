@@ -14,9 +14,9 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from include.lake.lake import Lake
 from mixpanel_aep.operators.verify import VerifyOperator
 from tests.airflow.connections import connection_variables
-from tests.airflow.contexts import FakeTaskInstance, task_context
-from tests.carrying import PIPELINES, loaded_sandbox
-from tests.steps.test_verify import DAY, NOON, OURS, Verifier, row
+from tests.airflow.task_context import FakeTaskInstance, task_context
+from tests.steps.verify.test_verify import DAY, NOON, OURS, Verifier, row
+from tests.support.pipeline_runner import PIPELINES, loaded_sandbox
 
 pytestmark = pytest.mark.airflow
 PROJECT = Path(__file__).parents[2]

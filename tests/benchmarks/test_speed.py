@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.__main__ import STEPS, one_round, sandbox
-from benchmarks.days import write_day
+from benchmarks.event_days import write_day
 from benchmarks.measure import Measured, measured
 from benchmarks.targets import CPU_TARGETS, MARGIN
 from benchmarks.variants import VARIANTS

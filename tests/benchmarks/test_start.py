@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import one_round, sandbox
-from benchmarks.days import write_day
+from benchmarks.event_days import write_day
 from benchmarks.measure import Measured, measured
 from benchmarks.variants import VARIANTS
 from include.config.loader import PIPELINES

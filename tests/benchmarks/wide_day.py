@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
-from include.steps.validate import validate_partition
+from include.steps.validate.step import validate_partition
 from include.steps.workspace import Workspace
-from include.xdm.aep_parquet import AepParquetWriter, aep_schema
-from include.xdm.schema import XdmSchema
-from tests.making import NOON, TENANT, document, exported, frozen, pipeline
+from include.xdm.convert.aep_parquet import AepParquetWriter, aep_schema
+from include.xdm.schema.xdm_schema import XdmSchema
+from tests.support.builders import NOON, TENANT, document, exported, frozen, pipeline
 
 _KINDS: list[Callable[[int], dict[str, Any]]] = [  # of no constraint there are two
     lambda n: {"type": "string", "enum": [*(f"v{k}" for k in range(20)), str(n)]},

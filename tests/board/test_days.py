@@ -14,7 +14,7 @@ from include.board.facts import BatchFacts, Counts, DayFacts
 from include.board.index import BoardIndex, Verdict, first_seen
 from include.board.sentences import ADOBE, ENGINEER, NOBODY, advice, day_name, outcome
 from include.board.source import PipelineFacts
-from tests.carrying import PIPELINES
+from tests.support.pipeline_runner import PIPELINES
 
 pytestmark = pytest.mark.unit
 SHOP = PIPELINES["shop"].model_copy(update={"end_date": None})

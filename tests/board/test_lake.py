@@ -18,8 +18,8 @@ from include.board.source import FactsReader
 from include.clock import SYSTEM_CLOCK, Clock
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
-from include.steps.audit import audit_days
-from tests.carrying import PIPELINES, Carrier, loaded_sandbox
+from include.steps.reconcile.audit import audit_days
+from tests.support.pipeline_runner import PIPELINES, Carrier, loaded_sandbox
 
 DAYS = date(2026, 6, 30), date(2026, 7, 1)
 EMPTY, DAY = DAYS

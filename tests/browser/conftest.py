@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from include.demo.services import Services
-from include.demo.settings import USER
 from include.http.sandbox_address import SANDBOXES_VARIABLE
+from scripts.demo.services import Services
+from scripts.demo.settings import USER
 from tests.browser.stage import PASSWORD, VIEWER, Stage, settings_in, start
 
 if TYPE_CHECKING:

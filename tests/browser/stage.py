@@ -16,11 +16,11 @@ import requests
 
 from include.board.facts import BatchFacts, Counts, DayFacts
 from include.board.index import BoardIndex
-from include.demo.airflow_api import AirflowApi
-from include.demo.services import Services
-from include.demo.settings import PORTS, USER, DemoSettings
 from include.lake.history import History, Source, Target
 from include.lake.lake import Lake
+from scripts.demo.airflow_api import AirflowApi
+from scripts.demo.services import Services
+from scripts.demo.settings import PORTS, USER, DemoSettings
 
 PROJECT = Path(__file__).parents[2]
 VIEWER, PASSWORD = "viewer", "viewer-not-real"

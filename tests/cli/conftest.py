@@ -14,9 +14,10 @@ import yaml
 from include.aep.setup import field_group as plans
 from include.cli.__main__ import main
 from include.config.loader import PIPELINES
-from include.xdm import field_names, mapping_file
-from tests.carrying import CONNECTIONS, quick_sandbox
-from tests.cli.asking import Cli, Printed
+from include.xdm.discovery import field_names
+from include.xdm.mapping import mapping_file
+from tests.support.command_line import Cli, Printed
+from tests.support.pipeline_runner import CONNECTIONS, quick_sandbox
 
 SECRETS = {str(row["conn_password"]) for row in CONNECTIONS.values()}
 

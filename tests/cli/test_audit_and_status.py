@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 import time_machine
 
-from tests.cli.asking import Cli, Printing, post
+from tests.support.command_line import Cli, Printing, post
 
 pytestmark = pytest.mark.sandbox
 

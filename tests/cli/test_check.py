@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from include.clock import SYSTEM_CLOCK
-from tests.carrying import CONNECTIONS
-from tests.cli.asking import Cli, change
+from tests.support.command_line import Cli, change
+from tests.support.pipeline_runner import CONNECTIONS
 
 pytestmark = pytest.mark.sandbox
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from include.lake.lake import Lake
-from tests.cli.asking import Cli
-from tests.faults.s3 import proxied
-from tests.storing import s3_stand_in
+from tests.faults.s3_proxy import proxied
+from tests.support.command_line import Cli
+from tests.support.s3_server import s3_stand_in
 
 pytestmark = pytest.mark.sandbox
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from include.cli.project import Project
-from tests.cli.asking import Cli, change
+from tests.support.command_line import Cli, change
 
 pytestmark = pytest.mark.sandbox
 

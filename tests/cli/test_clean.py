@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from tests.cli.asking import Cli, change
+from tests.support.command_line import Cli, change
 
 pytestmark = pytest.mark.sandbox
 

@@ -8,7 +8,7 @@ from include.cli import pipelines as pipelines_command
 from include.cli.__main__ import main
 from include.cli.exit_codes import ExitCode
 from include.errors import ConfigError, Conflict, LakeError
-from tests.cli.asking import Cli, Printing
+from tests.support.command_line import Cli, Printing
 
 pytestmark = pytest.mark.sandbox
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.carrying import PIPELINES, Carrier
-from tests.cleaning import NOON
-from tests.cli.asking import Cli, Printing
-from tests.forgetting import ANNA, ANNAS_PHONE, named_in
+from tests.support.aging_project import NOON
+from tests.support.command_line import Cli, Printing
+from tests.support.forgotten_people import ANNA, ANNAS_PHONE, named_in
+from tests.support.pipeline_runner import PIPELINES, Carrier
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.case("M19")]
 DAY = "2026-07-01"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from include.lake.seal import SEAL_ENVIRONMENT, split
-from tests.cli.asking import Cli
+from include.lake.signing_keys import SEAL_ENVIRONMENT, split
+from tests.support.command_line import Cli
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.case("M16")]
 DAY = "2026-07-01"

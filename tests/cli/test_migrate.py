@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from include.cli.__main__ import main
-from include.demo.evidence import Sandbox
-from tests.carrying import CONNECTIONS
-from tests.cli.asking import Printed, change
-from tests.sandbox.flows.client import Client
+from scripts.demo.evidence import Sandbox
+from tests.support.command_line import Printed, change
+from tests.support.pipeline_runner import CONNECTIONS
+from tests.support.sandbox.flow_client import Client
 
 pytestmark = pytest.mark.sandbox
 PROJECT = 3_000_002

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.asking import Cli, change
+from tests.support.command_line import Cli, change
 
 pytestmark = pytest.mark.sandbox
 

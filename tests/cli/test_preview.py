@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.asking import Cli, Printing, change
+from tests.support.command_line import Cli, Printing, change
 
 pytestmark = pytest.mark.sandbox
 

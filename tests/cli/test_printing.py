@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from include.cli import printing, progress
+from include.cli import console as printing
+from include.cli import progress
 
 pytestmark = pytest.mark.unit
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 import time_machine
 
-from tests.cli.asking import Cli
+from tests.support.command_line import Cli
 
 pytestmark = pytest.mark.sandbox
 

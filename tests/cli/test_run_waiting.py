@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from include.aep.model import Batch
-from include.cli.printing import Output
+from include.cli.console import Output
 from include.cli.run_day import wait_for_aep
 from include.clock import Clock
-from include.steps.ingest import Ingested, Watching
+from include.steps.ingest.step import Ingested, Watching
 
 pytestmark = pytest.mark.unit
 

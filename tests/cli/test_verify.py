@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from include.cli.exit_codes import ExitCode
-from tests.cli.asking import Cli, post
+from tests.support.command_line import Cli, post
 
 pytestmark = pytest.mark.sandbox
 DAY = "2026-07-01"

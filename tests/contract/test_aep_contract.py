@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from include.sandbox.fixtures import AepSandbox
-from tests.contract.catalog_pairs import CATALOG_PAIRS, IDENTITY
-from tests.contract.dataprep_pairs import DATAPREP
-from tests.contract.flow_pairs import OPERATING, SOURCES
-from tests.contract.flow_run_pairs import RUN_PAIRS
-from tests.contract.ims_pairs import GATEWAY, IMS
-from tests.contract.ingestion_pairs import ACTIONS, CREATE, REPLAY, UPLOAD
-from tests.contract.pair import Pair
-from tests.contract.registry_pairs import CHANGES, DESCRIPTORS, RESOURCES
-from tests.contract.row_pairs import ACCESSED, ROWS
-from tests.contract.stranger import Stranger
+from mixpanel_aep_sandbox.client import AepSandbox
+from tests.contract.documented_client import Stranger
+from tests.contract.example import Pair
+from tests.contract.examples.catalog import CATALOG_PAIRS, IDENTITY
+from tests.contract.examples.dataprep import DATAPREP
+from tests.contract.examples.flow_runs import RUN_PAIRS
+from tests.contract.examples.flows import OPERATING, SOURCES
+from tests.contract.examples.ims import GATEWAY, IMS
+from tests.contract.examples.ingestion import ACTIONS, CREATE, REPLAY, UPLOAD
+from tests.contract.examples.registry import CHANGES, DESCRIPTORS, RESOURCES
+from tests.contract.examples.rows import ACCESSED, ROWS
 
 pytestmark = pytest.mark.sandbox
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from include.sandbox.fixtures import MixpanelSandbox
-from tests.contract.mixpanel_error_pairs import APP, CHANGES, ERRORS, LIMITS, NEAR_NOW
-from tests.contract.mixpanel_pairs import ANSWERS, CREDENTIALS, PARAMETERS
-from tests.contract.mixpanel_time_pairs import SAMPLES_SHA256, SHAPES, TIMES, samples_sha256
-from tests.contract.pair import Pair
-from tests.contract.stranger import Stranger
+from mixpanel_aep_sandbox.client import MixpanelSandbox
+from tests.contract.documented_client import Stranger
+from tests.contract.example import Pair
+from tests.contract.examples.mixpanel_errors import APP, CHANGES, ERRORS, LIMITS, NEAR_NOW
+from tests.contract.examples.mixpanel_export import ANSWERS, CREDENTIALS, PARAMETERS
+from tests.contract.examples.mixpanel_times import SAMPLES_SHA256, SHAPES, TIMES, samples_sha256
 
 pytestmark = pytest.mark.sandbox
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from include.demo.airflow_api import AirflowApi
-from include.demo.settings import DemoError
-from tests.serving import Reply, serving
+from scripts.demo.airflow_api import AirflowApi
+from scripts.demo.settings import DemoError
+from tests.support.http_server import Reply, serving
 
 pytestmark = pytest.mark.unit
 LOCKED = Reply.json({"detail": {"reason": "Database error"}}, 500)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.evidence import Comparison, Sandbox
-from include.demo.report import verify_all
-from include.demo.settings import DemoError, DemoSettings
 from include.lake.lake import Lake
-from tests.carrying import PIPELINES, Carrier, loaded_sandbox
+from scripts.demo.evidence import Comparison, Sandbox
+from scripts.demo.report import verify_all
+from scripts.demo.settings import DemoError, DemoSettings
+from tests.support.pipeline_runner import PIPELINES, Carrier, loaded_sandbox
 
 DAY = date(2026, 7, 1)
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import requests
 
-from include.demo.late_events import DAY, EVENTS, PIPELINE, LateEvents, add_late_events
-from include.demo.settings import PARTITIONS
-from include.steps.reconcile import days_to_reconcile
-from tests.carrying import CONNECTIONS, PIPELINES, quick_sandbox
+from include.steps.reconcile.window import days_to_reconcile
+from scripts.demo.late_events import DAY, EVENTS, PIPELINE, LateEvents, add_late_events
+from scripts.demo.settings import PARTITIONS
+from tests.support.pipeline_runner import CONNECTIONS, PIPELINES, quick_sandbox
 
 PROJECT_ID = CONNECTIONS["mixpanel_shop"]["conn_extra"]["project_id"]
 

@@ -15,12 +15,12 @@ import requests
 
 from include.aep.settings import AepSettings
 from include.errors import ConfigError
-from include.lake.endpoint import PLAIN_HTTP_VARIABLE, may_use_plain_http
-from include.lake.seal import Seal
+from include.lake.signing_keys import Seal
+from include.lake.stores.endpoint import PLAIN_HTTP_VARIABLE, may_use_plain_http
 from include.mixpanel.settings import MixpanelSettings
 from mixpanel_aep.pods import SIZES, pod_mutation_hook
 from tests.deploy.shipped import environment_of, services, text_of, values
-from tests.storing import SIGNED, s3_stand_in
+from tests.support.s3_server import SIGNED, s3_stand_in
 
 SECRETS = {
     name: bytes(range(32)).hex() for name in re.findall(r"\$\{([A-Z_]+):\?\}", text_of("compose.yaml"))

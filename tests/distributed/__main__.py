@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from include.demo.settings import DemoError
 from include.lake.lake import Lake
+from scripts.demo.settings import DemoError
 from tests.distributed.cluster import WORKERS, Cluster, free_ports
 from tests.distributed.faults import FAILPOINTS, Faults
 from tests.distributed.packages import Missing, find_programs

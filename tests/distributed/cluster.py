@@ -20,9 +20,9 @@ from pathlib import Path
 
 import requests
 
-from include.demo.airflow_api import AirflowApi
-from include.demo.settings import DemoSettings
 from include.failpoint import VARIABLE as FAILPOINTS
+from scripts.demo.airflow_api import AirflowApi
+from scripts.demo.settings import DemoSettings
 from tests.distributed.processes import Processes, Service
 
 PROJECT = Path(__file__).parents[2]
@@ -110,7 +110,7 @@ class Cluster:
             folder=PROJECT, restarts=False,
         )  # fmt: skip
         self._start(
-            "sandbox", [sys.executable, "-m", "include.sandbox", "--port", str(self.ports["SANDBOX_PORT"]),
+            "sandbox", [sys.executable, "-m", "mixpanel_aep_sandbox", "--port", str(self.ports["SANDBOX_PORT"]),
                         "--state", str(self.folder / "sandbox")], folder=PROJECT, restarts=False,
         )  # fmt: skip
         for name, port in (("PostgreSQL", "POSTGRES_PORT"), ("Redis", "REDIS_PORT"), ("S3", "S3_PORT"),

@@ -15,12 +15,12 @@ import yaml
 from include.aep.client import AepClient
 from include.config.loader import load_pipeline
 from include.config.model import Pipeline
-from include.demo.evidence import Comparison
 from include.lake.lake import Lake
-from include.steps.binding import open_history
+from include.steps.history.open_history import open_history
 from include.steps.verify import Verification, verify
+from scripts.demo.evidence import Comparison
 from tests.airflow.connections import connection_variables
-from tests.carrying import PIPELINES, Carrier
+from tests.support.pipeline_runner import PIPELINES, Carrier
 
 _ACCOUNT = {"username": "tests.mp-service-account", "secret": "tests-not-real"}
 _PROJECTS = {"north": 7_200_001, "south": 7_200_002}

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from include.sandbox.server import SandboxServer
-from tests.failures.carrying_out import Sandbox, assert_no_canary
+from mixpanel_aep_sandbox.core.server import SandboxServer
+from tests.failures.execution import Sandbox, assert_no_canary
 
 
 @pytest.fixture(scope="session")

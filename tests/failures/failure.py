@@ -33,7 +33,7 @@ class Failure:
     source: str
     """Who has met it: an issue, or the page that documents it."""
     faults: tuple[Json, ...] = ()
-    """Planned in the sandbox; see include/sandbox/fault_actions.py."""
+    """Planned in the sandbox; see sandbox/mixpanel_aep_sandbox/faults/actions.py."""
     raises: tuple[type[PipelineError], ...] = ()
     succeeds: bool = True
     says: str = ""

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from include.aep.upload import Uploader
-from include.demo.evidence import Comparison
 from include.errors import Conflict, PipelineError
-from include.steps import batch_loader
-from include.steps.ingest import Ingested, Watching
-from tests.carrying import Carrier
+from include.steps.ingest import batch_loader
+from include.steps.ingest.step import Ingested, Watching
+from scripts.demo.evidence import Comparison
 from tests.failures import aep_routes_table, aep_table
 from tests.failures.aep_failure import STAGED, AepFailure, becomes
-from tests.failures.aep_place import DAY, Place, Template, asked
-from tests.failures.carrying_out import SECRETS, Sandbox, assert_explained, assert_waited, tries
+from tests.failures.aep_scenario import DAY, Place, Template, asked
+from tests.failures.execution import SECRETS, Sandbox, assert_explained, assert_waited, tries
 from tests.failures.failure import Elsewhere, NotOurs
+from tests.support.pipeline_runner import Carrier
 
 pytestmark = pytest.mark.sandbox
 ALL = [*aep_table.ROWS, *aep_routes_table.ROWS]

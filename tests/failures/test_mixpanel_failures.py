@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from include.demo.evidence import Comparison
-from include.http.call import Patience
+from include.http.request import Patience
 from include.lake.lake import Lake
-from tests.carrying import PIPELINES, Carrier
-from tests.failures import mixpanel_answers_table, mixpanel_table
-from tests.failures.carrying_out import (
+from scripts.demo.evidence import Comparison
+from tests.failures import mixpanel_responses_table as mixpanel_answers_table
+from tests.failures import mixpanel_table
+from tests.failures.execution import (
     SECRETS,
     Sandbox,
     assert_waited,
@@ -27,7 +27,8 @@ from tests.failures.carrying_out import (
 )
 from tests.failures.failure import Elsewhere, NotOurs
 from tests.failures.mixpanel_failure import MixpanelFailure
-from tests.serving import Hands
+from tests.support.http_server import Hands
+from tests.support.pipeline_runner import PIPELINES, Carrier
 
 pytestmark = pytest.mark.sandbox
 TABLES = (mixpanel_table, mixpanel_answers_table)

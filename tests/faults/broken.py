@@ -19,8 +19,8 @@ def no_record_before_complete() -> None:
 
 def truncated_gzip_is_whole() -> None:
     """As requests and urllib3 do: a gzip stream without its end is taken for a complete one, whatever its last line is."""
-    from include.mixpanel.export import ExportStream
-    from include.mixpanel.stream import ExportGuard
+    from include.mixpanel.export_guard import ExportGuard
+    from include.mixpanel.export_stream import ExportStream
 
     ExportStream._check_end = lambda self: None  # type: ignore[method-assign]
     ExportGuard.finish = lambda self: None  # type: ignore[method-assign]
@@ -30,8 +30,8 @@ def insert_id_alone() -> None:
     """As the name suggests, and the documentation of other tools."""
     import hashlib
 
-    import include.xdm.event_block
-    import include.xdm.sift
+    import include.xdm.events.block_reader
+    import include.xdm.events.event_parser
 
     def alone(project_id: int, event: str, distinct_id: str, seconds: int, insert_id: str) -> str:
         return hashlib.sha256(insert_id.encode()).hexdigest()
@@ -39,15 +39,15 @@ def insert_id_alone() -> None:
     def all_alone(*columns: Any, **more: Any) -> list[bytes]:
         return [hashlib.sha256(insert_id.encode()).digest() for insert_id in columns[-1]]
 
-    include.xdm.sift.event_id = alone
-    include.xdm.event_block.event_ids = all_alone
-    include.xdm.event_block.BlockReader.flat = None  # type: ignore[assignment]  # the other reader of many lines
+    include.xdm.events.event_parser.event_id = alone
+    include.xdm.events.block_reader.event_ids = all_alone
+    include.xdm.events.block_reader.BlockReader.flat = None  # type: ignore[assignment]  # the other reader of many lines
 
 
 def no_binding() -> None:
     """The ledger does not know which dataset it speaks for, and a batch's dataset is not compared."""
     from include.lake.history import History, Target
-    from include.steps.batch_loader import BatchLoader
+    from include.steps.ingest.batch_loader import BatchLoader
 
     Target.digest = "0" * 32  # type: ignore[assignment]
     History.bound_source = lambda self: self.source  # type: ignore[method-assign]
@@ -75,10 +75,10 @@ def no_answer_is_active() -> None:
 
 def audit_skips_a_day() -> None:
     """One day is nobody's."""
-    import include.steps.audit
+    import include.steps.reconcile.audit
 
-    expected = include.steps.audit.expected_days
-    include.steps.audit.expected_days = lambda pipeline, now: [
+    expected = include.steps.reconcile.audit.expected_days
+    include.steps.reconcile.audit.expected_days = lambda pipeline, now: [
         day for day in expected(pipeline, now) if day.day != 2
     ]
 
@@ -93,17 +93,17 @@ def witness_sees_nothing() -> None:
 def newest_recipe_for_all() -> None:
     """Ids of a day are made by the newest recipe, whatever is active."""
     import include.steps.run_day
-    import include.steps.stage
-    import include.xdm.identity
+    import include.steps.stage.step
+    import include.xdm.events.event_id
 
-    newest = include.xdm.identity.RECIPE
+    newest = include.xdm.events.event_id.RECIPE
     include.steps.run_day.recipe_for = lambda records, *, replace: newest  # type: ignore[attr-defined]
-    include.steps.stage.require_one_recipe = lambda *_: None  # type: ignore[attr-defined]
+    include.steps.stage.step.require_one_recipe = lambda *_: None  # type: ignore[attr-defined]
 
 
 def refused_rows_are_forgotten() -> None:
     """What AEP leaves out of an active batch is counted, and nowhere else."""
-    from include.steps.partial_load import PartialLoad
+    from include.steps.ingest.partial_load import PartialLoad
 
     PartialLoad._quarantine = lambda self, db, scratch: None  # type: ignore[method-assign]
 

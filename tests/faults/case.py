@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from tests.faults.observing import LakeKind
-from tests.faults.place import Place, event
-from tests.faults.running import DAYS, Run
+from tests.faults.observation import LakeKind
+from tests.faults.process_run import DAYS, Run
+from tests.faults.scenario import Place, event
 
 Json = Mapping[str, Any]
 ALL_OF_IT = ("claimed", "created", "completing", "active")

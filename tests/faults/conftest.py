@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from include.sandbox.server import SandboxServer
+from mixpanel_aep_sandbox.core.server import SandboxServer
+from tests.faults.chaos.prepared_days import Prepared
+from tests.faults.environment import Stage
 from tests.faults.matrix import SHOWN_ELSEWHERE
-from tests.faults.prepared import Prepared
-from tests.faults.s3 import S3Proxy, proxied
-from tests.faults.stage import Stage
-from tests.security.canaries import AWS_KEY, AWS_SECRET
-from tests.storing import s3_stand_in
+from tests.faults.s3_proxy import S3Proxy, proxied
+from tests.support.canaries import AWS_KEY, AWS_SECRET
+from tests.support.s3_server import s3_stand_in
 
 BUCKET = "lake-of-the-faults"
 _COUNTED = ("lost", "duplicate", "phantom", "unexplained")

@@ -10,9 +10,9 @@ import pandas
 import pyarrow
 import pyarrow.parquet
 
-import include.quality.fit
-import tests.faults.running
-from include.quality.partition import DayEvents, PartitionFacts, failing, partition_expectations
+import include.quality.json_schema_expectation
+import tests.faults.process_run
+from include.quality.partition_expectations import DayEvents, PartitionFacts, failing, partition_expectations
 from include.quality.report import Report, render
 
 __all__ = ["duckdb", "include", "obstore", "pandas", "pyarrow", "tests"]

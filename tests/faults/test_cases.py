@@ -13,11 +13,11 @@ import pytest
 from include.lake.ledger import Kind
 from include.lake.manifest import Step
 from tests.faults.case import Case
-from tests.faults.checking import unexplained
+from tests.faults.chaos.plan import POINTS
+from tests.faults.checker import unexplained
+from tests.faults.environment import Stage
 from tests.faults.matrix import ALL, CASES, CHAPTERS, SHOWN_ELSEWHERE
-from tests.faults.plans import POINTS
-from tests.faults.playing import play
-from tests.faults.stage import Stage
+from tests.faults.run_case import play
 
 pytestmark = pytest.mark.sandbox
 PROJECT = Path(__file__).parents[2]

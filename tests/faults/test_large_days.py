@@ -19,8 +19,8 @@ import psutil
 import pytest
 
 from tests.faults.case import run
-from tests.faults.place import NOON, Place
-from tests.faults.stage import Stage
+from tests.faults.environment import Stage
+from tests.faults.scenario import NOON, Place
 
 pytestmark = pytest.mark.sandbox
 _NIGHTLY = float(os.environ.get("NIGHTLY") or 0)

@@ -20,13 +20,13 @@ from typing import Any
 import pytest
 
 from include.lake.lake import Lake
-from include.steps.export import export_partition
+from include.steps.export.step import export_partition
 from include.steps.transform import transform_partition
-from include.xdm.mapping import bind
-from tests.faults.checking import EXACT, compared
-from tests.faults.running import Run
-from tests.faults.stage import Stage
-from tests.making import NOON, SOURCE, row, schema, workspace
+from include.xdm.mapping.mapping_set import bind
+from tests.faults.checker import EXACT, compared
+from tests.faults.environment import Stage
+from tests.faults.process_run import Run
+from tests.support.builders import NOON, SOURCE, row, schema, workspace
 
 PROJECT = Path(__file__).parents[2]
 EVENT = b'{"event":"A","properties":{"time":%d,"distinct_id":"u","$insert_id":"%d","x":%s}}'

@@ -13,13 +13,13 @@ import jsonschema_rs
 import pytest
 
 from include.config.model import Pipeline
-from include.steps.binding import open_history
+from include.steps.history.open_history import open_history
 from include.steps.verify import verify
-from include.xdm.language.paths import parse_path
-from include.xdm.schema import EXPERIENCE_EVENT, Kind, XdmField, XdmSchema
-from tests.aep.company import DAY, Company, attribute, company, constant
-from tests.carrying import quick_sandbox
-from tests.field_groups import adobe
+from include.xdm.dataprep.language.paths import parse_path
+from include.xdm.schema.xdm_schema import EXPERIENCE_EVENT, Kind, XdmField, XdmSchema
+from tests.field_groups import adobe_registry as adobe
+from tests.support.company_sandbox import DAY, Company, attribute, company, constant
+from tests.support.pipeline_runner import quick_sandbox
 
 pytestmark = pytest.mark.sandbox
 Path = tuple[str, ...]

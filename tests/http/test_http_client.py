@@ -18,11 +18,11 @@ from cryptography.x509.oid import NameOID
 
 from include.clock import Clock
 from include.errors import ConfigError, PipelineError, RequestRefused, ServiceUnavailable
-from include.http.call import Call, Patience, Service
 from include.http.client import HttpClient
-from include.http.rules import SERVER
-from include.http.surroundings import CA_VARIABLE, PROXY_VARIABLE, Surroundings, network_hint
-from tests.serving import Hands, Reply, script, serving
+from include.http.error_rules import SERVER
+from include.http.network import CA_VARIABLE, PROXY_VARIABLE, Surroundings, network_hint
+from include.http.request import Call, Patience, Service
+from tests.support.http_server import Hands, Reply, script, serving
 
 CANARY = "canary-pr0xy-pass"
 
@@ -106,7 +106,7 @@ def test_nor_does_an_error_body() -> None:
 
 @pytest.mark.sandbox
 def test_an_answer_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("include.http.answer._LARGEST_BODY_BYTES", 1000)
+    monkeypatch.setattr("include.http.response._LARGEST_BODY_BYTES", 1000)
     with (
         serving(script(Reply(200, b"x" * 1001))) as served,
         pytest.raises(ServiceUnavailable, match="larger"),

@@ -15,8 +15,8 @@ import requests
 
 from include.errors import AccessDenied, ConfigError, LakeError
 from include.lake.lake import Lake, sha256_file
-from tests.serving import Reply, Request, serving
-from tests.storing import SIGNED, s3_stand_in
+from tests.support.http_server import Reply, Request, serving
+from tests.support.s3_server import SIGNED, s3_stand_in
 
 pytestmark = pytest.mark.sandbox
 BUCKET = "lake-of-the-tests"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from include.errors import BadManifest, Conflict
 from include.lake.lake import Lake
 from include.lake.ledger import Ledger, LedgerRecord
-from tests.making import DAY
+from tests.support.builders import DAY
 
 pytestmark = pytest.mark.unit
 FIELDS = {"at": "2026-07-02T00:00:00.000+00:00", "content": "c" * 32, "staged": "d" * 32}

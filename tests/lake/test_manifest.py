@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from include.errors import BadManifest, Conflict, FilesRemoved
 from include.lake.lake import Lake
 from include.lake.manifest import LakeFile, Manifest, digest_of, load, publish, upload_file
-from include.xdm.schema import parse_schema
-from tests.making import DAY, PROJECT_ID, exported, line, schema, workspace
+from include.xdm.schema.xdm_schema import parse_schema
+from tests.support.builders import DAY, PROJECT_ID, exported, line, schema, workspace
 
 pytestmark = pytest.mark.unit
 DIGEST = "ab" * 16

@@ -17,9 +17,9 @@ from include.lake.keys import PartitionKey, read_key, schema_key
 from include.lake.lake import Lake
 from include.lake.lake_id import LAKE_ID_KEY
 from include.steps.clean import clean
-from tests.making import pipeline
-from tests.serving import Reply, Request, serving
-from tests.storing import SIGNED, s3_stand_in
+from tests.support.builders import pipeline
+from tests.support.http_server import Reply, Request, serving
+from tests.support.s3_server import SIGNED, s3_stand_in
 
 pytestmark = pytest.mark.sandbox
 ROOT = Path(__file__).parents[2]

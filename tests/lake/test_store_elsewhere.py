@@ -12,11 +12,16 @@ from uuid import uuid4
 import pytest
 
 from include.errors import ConfigError, LakeError
-from include.lake.endpoint import PLAIN_HTTP_VARIABLE, loopback_endpoint, may_use_plain_http
 from include.lake.lake import Lake
-from include.lake.patience import PATIENCE_SECONDS, PATIENCE_VARIABLE, patience_seconds, retry_config
-from tests.faults.s3 import S3Fault, S3Proxy, proxied
-from tests.storing import s3_stand_in
+from include.lake.stores.endpoint import PLAIN_HTTP_VARIABLE, loopback_endpoint, may_use_plain_http
+from include.lake.stores.retry_settings import (
+    PATIENCE_SECONDS,
+    PATIENCE_VARIABLE,
+    patience_seconds,
+    retry_config,
+)
+from tests.faults.s3_proxy import S3Fault, S3Proxy, proxied
+from tests.support.s3_server import s3_stand_in
 
 LAKE = "s3://company-lake/mixpanel"
 ELSEWHERE = "http://minio.internal.example:9000"

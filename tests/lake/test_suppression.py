@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from include.errors import BadManifest, ConfigError, Conflict, ForgedRecord
-from include.lake.inventory import unsigned_records, write_inventory
 from include.lake.keys import SUPPRESSION
 from include.lake.lake import Lake
 from include.lake.own_keys import is_own_key
@@ -21,7 +20,8 @@ from include.lake.suppression import (
     record_forgotten_ids,
     suppress,
 )
-from tests.lake.test_seal import ONE, TWO, keys
+from include.lake.unsigned_records import unsigned_records, write_inventory
+from tests.lake.test_signing_keys import ONE, TWO, keys
 
 pytestmark = [pytest.mark.unit, pytest.mark.case("M19")]
 PROJECT, OTHER, DAY = 4_000_001, 4_000_002, date(2026, 7, 1)

@@ -31,13 +31,13 @@ from include.errors import (
     TruncatedExport,
     WrongProject,
 )
-from include.http.call import Patience
-from include.http.rules import REFUSED, SERVER, SERVER_BUSY, error_code, rule_for
-from include.http.wait import deferral_seconds, retry_after_seconds
+from include.http.backoff import deferral_seconds, retry_after_seconds
+from include.http.error_rules import REFUSED, SERVER, SERVER_BUSY, error_code, rule_for
+from include.http.request import Patience
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.errors import RULES
 from include.mixpanel.settings import MixpanelSettings
-from tests.serving import Hands, Reply, Request, Served, script, serving
+from tests.support.http_server import Hands, Reply, Request, Served, script, serving
 
 DAY = date(2026, 7, 1)
 SECRET = "canary-s3cret-4711"

@@ -11,8 +11,8 @@ import pytest
 from include.errors import CredentialsRejected, WrongProject
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
-from include.sandbox import data
-from include.sandbox.server import SandboxServer
+from mixpanel_aep_sandbox import demo_data as data
+from mixpanel_aep_sandbox.core.server import SandboxServer
 
 pytestmark = pytest.mark.sandbox
 

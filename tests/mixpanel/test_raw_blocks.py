@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from include.mixpanel.raw_blocks import read_blocks
 from include.mixpanel.raw_file import read_lines
-from include.steps.transform.names import NameCounter
+from include.steps.transform.name_counter import NameCounter
 
 pytestmark = pytest.mark.unit
 LINE = st.binary(max_size=30).map(lambda text: text.replace(b"\n", b"").rstrip(b"\r"))

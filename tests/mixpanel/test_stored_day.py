@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.mixpanel.stored_day import property_text, stored_day
-from include.steps.reconcile import _processed_ms
-from tests.making import DAY, NOON
+from include.steps.reconcile.window import _processed_ms
+from tests.support.builders import DAY, NOON
 
 pytestmark = pytest.mark.unit
 DEEP = b"[" * 1200 + b"]" * 1200

@@ -13,7 +13,7 @@ from include.quality.constraints import CONSTRAINTS
 from include.quality.derive import ExpectationSpec, derive
 from include.quality.view import Part
 from include.quality.view import Path as Columns
-from tests.making import (
+from tests.support.builders import (
     BOOLEAN,
     DATE_TIME,
     NUMBER,

@@ -13,16 +13,15 @@ import pyarrow as pa
 import pytest
 
 from include.quality import suite as suite_module
-from include.quality.check import merged_checks
+from include.quality.aep_json import PROFILE_EVENT_BYTES, present
+from include.quality.checks import merged_checks
 from include.quality.constraints import CONSTRAINTS, ValidationBroken
 from include.quality.derive import ExpectationSpec, derive
-from include.quality.leaves import leaf_paths
-from include.quality.rows import PROFILE_EVENT_BYTES, present
+from include.quality.leaf_columns import leaf_paths
 from include.quality.suite import Screen
 from include.quality.view import Part, RowChunk, View
-from include.xdm.schema import ProfileUse
-from tests.judging import Verdict, verdict
-from tests.making import (
+from include.xdm.schema.xdm_schema import ProfileUse
+from tests.support.builders import (
     LATER,
     NUMBER,
     STRING,
@@ -34,6 +33,7 @@ from tests.making import (
     row_rules,
     schema,
 )
+from tests.support.validate_tables import Verdict, verdict
 
 pytestmark = pytest.mark.unit
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -357,7 +357,7 @@ def test_a_nested_schema_that_is_not_a_schema_is_red() -> None:
 
 def test_a_reference_inside_a_schema_is_never_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tree refuses references already; this is the second lock on the same door."""
-    from include.quality.fit import validator
+    from include.quality.json_schema_expectation import validator
 
     asked: list[Any] = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kw: asked.append(args))

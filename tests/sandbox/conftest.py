@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from include.sandbox import data
-from include.sandbox.server import SandboxServer
-from tests.sandbox.asking import Sandbox
+from mixpanel_aep_sandbox import demo_data as data
+from mixpanel_aep_sandbox.core.server import SandboxServer
+from tests.support.sandbox.http_client import Sandbox
 
 
 @pytest.fixture(scope="session")

@@ -15,12 +15,12 @@ import pytest
 import requests
 
 from include.errors import ConfigError
-from include.http.networks import Reach, reach
+from include.http.address_ranges import Reach, reach
 from include.http.sandbox_address import SANDBOXES_VARIABLE
 from include.lake.lake import Lake
-from include.steps.binding import open_history
+from include.steps.history.open_history import open_history
 from include.steps.verify import verify
-from tests.carrying import PIPELINES, Carrier
+from tests.support.pipeline_runner import PIPELINES, Carrier
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2026, 7, 1)
@@ -37,7 +37,7 @@ ADDRESSES = [
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
     address = ADDRESSES[0]
-    command = [sys.executable, "-m", "include.sandbox", "--host", "::" if ":" in address else "0.0.0.0",
+    command = [sys.executable, "-m", "mixpanel_aep_sandbox", "--host", "::" if ":" in address else "0.0.0.0",
                "--state", str(tmp_path / "sandbox")]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

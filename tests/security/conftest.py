@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.security.hostile import ALL
-from tests.security.running import DAY, Running, all_logs, event, running
+from tests.security.canary_run import DAY, Running, all_logs, event, running
+from tests.security.hostile_names import ALL
 
 
 @pytest.fixture(scope="module")

@@ -13,17 +13,17 @@ import pytest
 from include.aep.client import AepClient
 from include.aep.settings import AepSettings
 from include.errors import AddressRefused, ConfigError, PipelineError, RedirectRefused, SchemaError, Terminal
-from include.http.address import require_public, require_sandbox
-from include.http.call import Call, Patience, Service
 from include.http.client import HttpClient
-from include.http.rules import SERVER
+from include.http.error_rules import SERVER
+from include.http.network import PRIVATE_VARIABLE, PROXY_VARIABLE, Surroundings
+from include.http.peer_address import require_public, require_sandbox
+from include.http.request import Call, Patience, Service
 from include.http.sandbox_address import REAL_SERVICES, SANDBOXES_VARIABLE
 from include.http.session import _checked, new_session
-from include.http.surroundings import PRIVATE_VARIABLE, PROXY_VARIABLE, Surroundings
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
-from tests.making import array_of, map_of, schema
-from tests.serving import Reply, script, serving
+from tests.support.builders import array_of, map_of, schema
+from tests.support.http_server import Reply, script, serving
 
 ONCE = Patience(5, 5, attempts=1)
 

@@ -14,8 +14,8 @@ import pytest
 
 from include.aep.settings import AepSettings
 from include.mixpanel.settings import MixpanelSettings
-from tests.security import canaries
-from tests.security.canaries import CANARIES, PAIRS, Leak, find_canaries, find_in, spellings
+from tests.support import canaries
+from tests.support.canaries import CANARIES, PAIRS, Leak, find_canaries, find_in, spellings
 
 pytestmark = [pytest.mark.unit, pytest.mark.case("M07")]
 SPELLED = [

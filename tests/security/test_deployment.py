@@ -15,14 +15,14 @@ import pytest
 
 from include.aep.settings import AepSettings
 from include.cli.__main__ import main
-from include.cli.sources import find_lake
+from include.cli.settings_lookup import find_lake
 from include.environment import ENVIRONMENT_VARIABLE, UnknownEnvironment, is_production
 from include.errors import ConfigError
 from include.http.sandbox_address import SANDBOXES_VARIABLE
-from include.lake.address import default_lake
-from include.lake.allowed import LAKES_VARIABLE, VARIABLE_IN_ENVIRONMENT, require_allowed_lake
-from tests.carrying import PIPELINES
+from include.lake.allowed_lakes import LAKES_VARIABLE, VARIABLE_IN_ENVIRONMENT, require_allowed_lake
+from include.lake.lake_address import default_lake
 from tests.security.test_addresses import SERVICES
+from tests.support.pipeline_runner import PIPELINES
 
 ROOT = Path(__file__).parents[2]
 UNKNOWN = [
@@ -69,7 +69,7 @@ def test_one_function_reads_the_kind_of_deployment() -> None:
     ]
     # The demo removes it from the environment of its own Airflow; the check of a sandbox names it.
     assert sorted(readers) == [
-        "include/demo/settings.py",
+        "scripts/demo/settings.py",
         "include/environment.py",
         "include/http/sandbox_address.py",
     ]
@@ -91,7 +91,7 @@ def test_an_unknown_kind_of_deployment_refuses_every_connection(
 @pytest.mark.parametrize(
     "command",
     [
-        ["-m", "include.sandbox"],
+        ["-m", "mixpanel_aep_sandbox"],
         ["-c", "import include.cli.__main__ as cli; raise SystemExit(cli.main(['check', 'shop']))"],
         ["-c", "import mixpanel_aep.hooks.aep"],
     ],

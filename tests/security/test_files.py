@@ -11,7 +11,7 @@ from include.aep.setup import read_field_group
 from include.config import json_file, loader
 from include.config.loader import load_pipeline
 from include.errors import ConfigError
-from include.xdm.mapping_file import read_mapping_file
+from include.xdm.mapping.mapping_file import read_mapping_file
 
 pytestmark = [pytest.mark.unit, pytest.mark.case("M12")]
 GOOD = """

@@ -12,7 +12,7 @@ import pytest
 
 from include.errors import PipelineError
 from include.lake.own_keys import is_own_key
-from tests.security.forging import (
+from tests.security.forged_lake import (
     LOADED,
     OTHER,
     STAGED,
@@ -280,7 +280,7 @@ def _has_a_sentence(error: PipelineError) -> bool:
 def _json(path: Path) -> dict[str, object]:
     import json
 
-    from include.lake.seal import split
+    from include.lake.signing_keys import split
 
     found: dict[str, object] = json.loads(split(path.read_bytes()).payload)
     return found

@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 from include.errors import AccessDenied, BadManifest, ConfigError, Conflict, FilesRemoved
 from include.lake.lake import Lake
 from include.lake.suppression import read_suppression
-from include.steps import compare_exports
+from include.steps.export import compare_exports
 from include.steps.forget.search import mention_pattern
-from tests.forgetting import (
+from tests.security.forged_lake import seal
+from tests.support.builders import DAY, PROJECT_ID
+from tests.support.forgotten_people import (
     ANNA,
     ANNAS_PHONE,
     BERT,
@@ -32,9 +34,7 @@ from tests.forgetting import (
     named_in,
     usual_days,
 )
-from tests.making import DAY, PROJECT_ID
-from tests.security.forging import seal
-from tests.storing import s3_stand_in
+from tests.support.s3_server import s3_stand_in
 
 pytestmark = [pytest.mark.unit, pytest.mark.case("M19")]
 ANNAS = (ANNA, ANNAS_PHONE)
@@ -121,7 +121,9 @@ def test_m19_a_day_without_the_person_is_left_alone(people: People) -> None:
 def test_m19_without_people_to_forget_an_export_keeps_its_bytes(
     people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("include.steps.suppress.read_lines", lambda _: pytest.fail("no line has to be read"))
+    monkeypatch.setattr(
+        "include.steps.export.suppress.read_lines", lambda _: pytest.fail("no line has to be read")
+    )
     assert "suppressed" not in people.export(DAY, "look").counts
 
 

@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from include.http.wait import retry_after_seconds
+from include.http.backoff import retry_after_seconds
 from include.mixpanel.json_tokens import JSON_TOKEN
-from include.quality.fit import validator
+from include.quality.json_schema_expectation import validator
 from include.xdm.convert.scalars import looks_like_a_number, to_number
-from include.xdm.functions.graph import loops
-from include.xdm.functions.java_regex import MOST_CHARACTERS, compiled
-from include.xdm.functions.operators import contained
-from include.xdm.functions.regexes import explode, extract_regex, matches_regex
-from include.xdm.lines import deeper_than
-from tests.security.pumping import slow_text
+from include.xdm.dataprep.functions.java_regex import MOST_CHARACTERS, compiled
+from include.xdm.dataprep.functions.operators import contained
+from include.xdm.dataprep.functions.regexes import explode, extract_regex, matches_regex
+from include.xdm.dataprep.regex_cost.graph_cycles import loops
+from include.xdm.events.line_parser import deeper_than
+from tests.security.slow_regex_texts import slow_text
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[2]

@@ -13,13 +13,13 @@ from include.aep.http import AepHttp
 from include.config.loader import load_pipeline
 from include.config.model import Pipeline
 from include.errors import ConfigError, RequestRefused
-from include.http.answer import Answer
+from include.http.response import Answer
 from include.http.session import join_path
 from include.lake.lake import Lake
-from tests.making import pipeline
-from tests.security.hostile import PATHS
-from tests.security.running import DAY, Running, manifests
-from tests.serving import Reply, Request, serving
+from tests.security.canary_run import DAY, Running, manifests
+from tests.security.hostile_names import PATHS
+from tests.support.builders import pipeline
+from tests.support.http_server import Reply, Request, serving
 
 _DIGEST = r"[0-9a-f]{32}"
 KEY = re.compile(
@@ -137,8 +137,8 @@ def test_m02_a_segment_that_clients_resolve_is_refused(segment: str) -> None:
 @pytest.mark.case("M02")
 @pytest.mark.parametrize("name", ["a/b", "a?b=c", "a#b", "a\r\nX-Evil: 1", "a%2Fb", "\u0430", "a b"])
 def test_m02_an_id_at_a_service_is_one_segment_whatever_it_holds(name: str) -> None:
-    from include.aep.auth import TokenSource
     from include.aep.settings import AepSettings
+    from include.aep.token_source import TokenSource
 
     def answer(request: Request) -> Reply:
         return Reply.json({"access_token": "t" * 20, "expires_in": 3600, "batches": {}})

@@ -12,8 +12,8 @@ import requests
 
 from include.quality.report import Expectation, Report, render
 from tests.quality.test_report import Page
-from tests.security.hostile import FORMULAS, MARKUP
-from tests.security.running import Running
+from tests.security.canary_run import Running
+from tests.security.hostile_names import FORMULAS, MARKUP
 
 ROOT = Path(__file__).parents[2]
 _TAG = re.compile(r"<\s*/?\s*([A-Za-z!?][^\s>/]*)")

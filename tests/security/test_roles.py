@@ -16,8 +16,8 @@ import tests.airflow.conftest  # noqa: F401 - gives Airflow a home before it is 
 from include.environment import ENVIRONMENT_VARIABLE
 from include.errors import ConfigError
 from include.http.sandbox_address import SANDBOXES_VARIABLE
-from include.lake.allowed import LAKES_VARIABLE, VARIABLE_IN_ENVIRONMENT
-from tests.carrying import PIPELINES
+from include.lake.allowed_lakes import LAKES_VARIABLE, VARIABLE_IN_ENVIRONMENT
+from tests.support.pipeline_runner import PIPELINES
 
 pytestmark = pytest.mark.airflow
 ROLES = ("viewer", "user", "op", "admin")

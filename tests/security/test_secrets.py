@@ -21,19 +21,19 @@ from include.errors import (
     RequestRefused,
     TooManyQuarantined,
 )
-from include.http.answer import Answer
-from include.http.call import Call, Patience, Service
 from include.http.client import HttpClient
-from include.http.rules import SERVER
-from include.http.surroundings import PROXY_VARIABLE, Surroundings
+from include.http.error_rules import SERVER
+from include.http.network import PROXY_VARIABLE, Surroundings
+from include.http.request import Call, Patience, Service
+from include.http.response import Answer
 from include.lake.lake import Lake
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
-from tests.security import canaries
-from tests.security.canaries import find_canaries, find_in
-from tests.security.running import DAY, Running, all_logs, download, event, lake_texts, running, told
-from tests.serving import Reply, Request, script, serving
-from tests.storing import s3_stand_in
+from tests.security.canary_run import DAY, Running, all_logs, download, event, lake_texts, running, told
+from tests.support import canaries
+from tests.support.canaries import find_canaries, find_in
+from tests.support.http_server import Reply, Request, script, serving
+from tests.support.s3_server import s3_stand_in
 
 pytestmark = pytest.mark.sandbox
 NOON_IN_2100 = 4118212800

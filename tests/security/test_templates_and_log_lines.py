@@ -9,16 +9,16 @@ from string import Template
 
 import pytest
 
-from include.cli.printing import say, table, title
+from include.cli.console import say, table, title
 from include.errors import ConfigError, PipelineError, SchemaError, Terminal
-from include.http.rules import REFUSED
+from include.http.error_rules import REFUSED
 from include.lake.lake import Lake
 from include.quality.report import render
 from include.redact import one_line
-from tests.making import event, line, row, schema, transformed, workspace
-from tests.security.hostile import ALL, LOG_LINES, TEMPLATES
-from tests.security.running import Running
+from tests.security.canary_run import Running
+from tests.security.hostile_names import ALL, LOG_LINES, TEMPLATES
 from tests.security.test_pages_and_csv import report
+from tests.support.builders import event, line, row, schema, transformed, workspace
 
 _ENDS_OR_STEERS = set("\n\r\x0b\x0c\x1b\x08\x07\x00\x7f\x85\x9b\u2028\u2029\u202e\u2066\u200f")
 

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from include.demo.s3 import without_web_pages
-from include.demo.settings import PORTS, USER, DemoSettings
-from include.sandbox.app import build_app
-from include.sandbox.store import Store
-from include.sandbox.world import World
+from mixpanel_aep_sandbox.core.app import build_app
+from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.store import Store
+from scripts.demo.s3 import without_web_pages
+from scripts.demo.settings import PORTS, USER, DemoSettings
 
 Headers = dict[str, str]
 JSON = {"content-type": "application/json"}

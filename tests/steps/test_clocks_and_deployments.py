@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from include.demo.evidence import Comparison
 from include.errors import Conflict, ForeignLake, PipelineError, WrongClock
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
-from include.steps.export import export_partition, export_partitions
-from tests.carrying import PIPELINES, Carrier, quick_sandbox
-from tests.faults.s3 import S3Fault, proxied
-from tests.serving import Reply, Request, serving
-from tests.storing import s3_stand_in
+from include.steps.export.step import export_partition, export_partitions
+from scripts.demo.evidence import Comparison
+from tests.faults.s3_proxy import S3Fault, proxied
+from tests.support.http_server import Reply, Request, serving
+from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+from tests.support.s3_server import s3_stand_in
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2026, 7, 1)
@@ -145,7 +145,7 @@ def test_two_deployments_of_one_pipeline_on_one_lake_load_a_day_once(
     names: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Scheduled runs of two Airflows can have the same id: then neither sees that the other is another one."""
-    monkeypatch.setattr("include.steps.batch_loader._PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("include.steps.ingest.batch_loader._PATIENCE_SECONDS", 0.5)
     with quick_sandbox(tmp_path / "sandbox") as server:
         lake = f"file://{tmp_path}/lake"
         installations = [Carrier(server.url, Lake(lake), PIPELINES["hostile"]) for _ in names]

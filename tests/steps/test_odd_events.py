@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import requests
 
-from include.demo.evidence import Comparison, Sandbox
 from include.lake.lake import Lake
-from include.steps.export import export_partitions
-from include.steps.reconcile import late_beyond_window
-from include.steps.validate import validate_partition
-from tests.carrying import PIPELINES, Carrier, quick_sandbox
-from tests.making import Hands
+from include.steps.export.step import export_partitions
+from include.steps.reconcile.window import late_beyond_window
+from include.steps.validate.step import validate_partition
+from scripts.demo.evidence import Comparison, Sandbox
+from tests.support.builders import Hands
+from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2025, 6, 10)

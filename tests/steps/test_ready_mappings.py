@@ -12,12 +12,12 @@ import pytest
 
 from include.config.model import Quality
 from include.lake.lake import Lake
-from include.sandbox.fixtures import AepSandbox, MixpanelSandbox
-from include.steps.ingest import Ingested
-from include.xdm.mapping import bind
-from include.xdm.mapping_file import read_mapping_file
-from include.xdm.schema import XdmSchema
-from tests.carrying import PIPELINES, Carrier, quick_sandbox
+from include.steps.ingest.step import Ingested
+from include.xdm.mapping.mapping_file import read_mapping_file
+from include.xdm.mapping.mapping_set import bind
+from include.xdm.schema.xdm_schema import XdmSchema
+from mixpanel_aep_sandbox.client import AepSandbox, MixpanelSandbox
+from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2026, 7, 1)

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.days import lines as benchmark_lines
+from benchmarks.event_days import lines as benchmark_lines
 from include.steps.transform.spill import record_batch, spill_schema
-from include.xdm.columns import ColumnBuilder
-from include.xdm.compile import CompiledMapping
-from include.xdm.event_block import BlockReader
-from include.xdm.event_rows import EvidenceLog
-from include.xdm.flat_lines import find_flat_lines
-from tests.making import DAY, event, line, row, schema
-from tests.mapping_rows import job
-from tests.xdm.test_compile_cost import compiled_of
+from include.xdm.convert.column_builder import ColumnBuilder
+from include.xdm.events.block_reader import BlockReader
+from include.xdm.events.event_rows import EvidenceLog
+from include.xdm.events.flat_lines import find_flat_lines
+from include.xdm.mapping.compile import CompiledMapping
+from tests.support.builders import DAY, event, line, row, schema
+from tests.support.mapped_rows import job
+from tests.xdm.mapping.test_compile_cost import compiled_of
 
 pytestmark = pytest.mark.unit
 

@@ -20,7 +20,7 @@ from include.aep.data_lake.reader import Window, in_order, prefixes_of
 from include.aep.http import AepHttp, JsonObject, items
 from include.aep.model import Dataset
 from include.errors import AccessDenied, LakeNotReadable, RequestRefused, ServiceUnavailable
-from include.http.answer import Answer
+from include.http.response import Answer
 
 _BASE = ("data", "foundation", "export")
 _PAGE = 100

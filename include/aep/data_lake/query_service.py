@@ -10,8 +10,8 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from include.aep.data_lake.connection import QueryConnection
 from include.aep.data_lake.fingerprint import BUCKET_DIGITS, Bucket
+from include.aep.data_lake.query_connection import QueryConnection
 from include.aep.data_lake.reader import Window, in_order, prefixes_of, utc_text
 from include.aep.model import Dataset
 from include.errors import LakeNotReadable

@@ -9,8 +9,8 @@ from include.aep.setup.apply import SetupResult, apply_plan, plan_pipeline, setu
 from include.aep.setup.changes import Change
 from include.aep.setup.field_group import read_field_group
 from include.aep.setup.plan import Plan, plan_setup
+from include.aep.setup.requirements import Wanted
 from include.aep.setup.state import AepState, read_state
-from include.aep.setup.wanted import Wanted
 
 __all__ = [
     "AepState",

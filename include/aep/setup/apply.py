@@ -11,8 +11,8 @@ from include.aep.profile import is_enabled
 from include.aep.profile_batches import profile_batch_notes
 from include.aep.setup.changes import Change, Doing
 from include.aep.setup.plan import Plan, plan_setup
+from include.aep.setup.requirements import Wanted
 from include.aep.setup.state import read_state
-from include.aep.setup.wanted import Wanted
 from include.config.model import Pipeline
 from include.errors import AccessDenied
 from include.lake.lake import Lake

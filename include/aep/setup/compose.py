@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from include.aep.setup.requirements import Wanted
 from include.aep.setup.state import IDENTITY_MAP, AepState
-from include.aep.setup.wanted import Wanted
 from include.errors import SchemaError
-from include.xdm.merge import merged
-from include.xdm.schema import EXPERIENCE_EVENT, XdmSchema
+from include.xdm.schema.merge import merged
+from include.xdm.schema.xdm_schema import EXPERIENCE_EVENT, XdmSchema
 
 _BEHAVIOR = "https://ns.adobe.com/xdm/data/time-series"
 

@@ -9,8 +9,8 @@ from include.aep.load_id import PIPELINE_TAG
 from include.aep.profile import enabled_tags
 from include.aep.setup import changes as made
 from include.aep.setup.profile import ProfilePlan
+from include.aep.setup.requirements import Wanted
 from include.aep.setup.state import AepState
-from include.aep.setup.wanted import Wanted
 from include.errors import ConfigError, DatasetMissing, SchemaError
 
 

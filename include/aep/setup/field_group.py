@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from include.aep.evolution import Loosening, evolution, field_tree, told
+from include.aep.setup.field_group_evolution import Loosening, evolution, field_tree, told
 from include.config.json_file import read_json
 from include.errors import ConfigError, SchemaError
-from include.xdm.schema import EXPERIENCE_EVENT
+from include.xdm.schema.xdm_schema import EXPERIENCE_EVENT
 
 FIELD_GROUPS = Path(__file__).parents[2] / "pipelines" / "field_groups"
 _MOST_FAULTS = 5

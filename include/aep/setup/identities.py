@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from include.errors import SchemaError
-from include.xdm.destinations import Names
-from include.xdm.language.paths import write_path
-from include.xdm.mapping import FieldMapping, MappingSet
-from include.xdm.schema import Kind
+from include.xdm.dataprep.language.paths import write_path
+from include.xdm.mapping.destinations import Names
+from include.xdm.mapping.mapping_set import FieldMapping, MappingSet
+from include.xdm.schema.xdm_schema import Kind
 
 
 def pointer_of(names: Names) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 
 from include.aep.setup.changes import CreateNamespace
+from include.aep.setup.requirements import Wanted
 from include.aep.setup.state import AepState
-from include.aep.setup.wanted import Wanted
 from include.errors import ConfigError
 
 _ALIKE = 0.85

@@ -13,8 +13,9 @@ from include.aep.setup.dataset_changes import dataset_changes, require_target
 from include.aep.setup.field_group import FieldGroupPlan, plan_field_group
 from include.aep.setup.identities import identity_fields
 from include.aep.setup.namespaces import new_namespaces
+from include.aep.setup.plan_errors import Refusals
 from include.aep.setup.profile import plan_profile
-from include.aep.setup.refusals import Refusals
+from include.aep.setup.requirements import Wanted
 from include.aep.setup.schema_changes import (
     field_group_changes,
     identity_changes,
@@ -23,9 +24,8 @@ from include.aep.setup.schema_changes import (
     schema_changes,
 )
 from include.aep.setup.state import IDENTITY_MAP, AepState
-from include.aep.setup.wanted import Wanted
-from include.xdm.mapping import bind_for
-from include.xdm.schema import XdmSchema
+from include.xdm.mapping.mapping_set import bind_for
+from include.xdm.schema.xdm_schema import XdmSchema
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from include.aep.profile import PROFILE_TAGS, enabled_tags, is_enabled, names_of, namespace_of
 from include.aep.setup.identities import pointer_of
+from include.aep.setup.requirements import Wanted
 from include.aep.setup.state import AepState
-from include.aep.setup.wanted import Wanted
 from include.errors import ConfigError, SchemaError
-from include.xdm.destinations import Names
-from include.xdm.schema import ProfileUse
+from include.xdm.mapping.destinations import Names
+from include.xdm.schema.xdm_schema import ProfileUse
 
 
 @dataclass(frozen=True)

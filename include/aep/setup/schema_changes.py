@@ -8,9 +8,9 @@ from include.aep.setup import changes as made
 from include.aep.setup.field_group import FieldGroupPlan
 from include.aep.setup.identities import pointer_of
 from include.aep.setup.profile import ProfilePlan
+from include.aep.setup.requirements import Wanted
 from include.aep.setup.state import AepState
-from include.aep.setup.wanted import Wanted
-from include.xdm.destinations import Names
+from include.xdm.mapping.destinations import Names
 
 
 def field_group_changes(group: FieldGroupPlan | None) -> Iterator[made.Change]:

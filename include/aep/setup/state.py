@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from include.aep.client import AepClient
-from include.aep.identity import Namespace
+from include.aep.identity_service import Namespace
 from include.aep.model import Dataset
 from include.aep.profile import identities_of, primary_of
-from include.aep.registry import Registry
-from include.aep.setup.wanted import Wanted
+from include.aep.schema_registry import Registry
+from include.aep.setup.requirements import Wanted
 from include.errors import NotFound
-from include.xdm.schema import EXPERIENCE_EVENT
+from include.xdm.schema.xdm_schema import EXPERIENCE_EVENT
 
 IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"
 Json = Mapping[str, Any]

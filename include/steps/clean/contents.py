@@ -17,7 +17,7 @@ from include.lake.lake import Lake, LakeObject
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest, Step
 from include.lake.records import read_record
-from include.steps.asked import looks_of
+from include.steps.export.export_request import looks_of
 
 OutputKey = tuple[str, str]
 """Step and digest."""

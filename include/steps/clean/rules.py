@@ -16,7 +16,7 @@ from include.lake.lake import LakeObject
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import digest_of
 from include.steps.clean.contents import DayContents, OutputKey, StoredOutput
-from include.steps.day_index import progress_of
+from include.steps.history.day_states import progress_of
 from include.steps.rewritten import rewritten_to
 from include.steps.workspace import PREVIOUS_STEP
 

@@ -16,16 +16,16 @@ from include.lake.lake import LakeObject
 from include.lake.manifest import Manifest, digest_of, upload_file
 from include.lake.records import create_record
 from include.mixpanel.raw_file import write_lines
-from include.steps.asked import latest_export
 from include.steps.clean.contents import ContentsReader, DayContents, StoredOutput, list_days
-from include.steps.day_index import progress_of
-from include.steps.export_delta import read_day
+from include.steps.export.export_delta import read_day
+from include.steps.export.export_request import latest_export
+from include.steps.export.suppress import LeftOut
 from include.steps.forget.quarantine import QuarantineMatcher, rewrite_quarantine, stored_lines
 from include.steps.forget.search import DERIVED, FoundDay
+from include.steps.history.day_states import progress_of
 from include.steps.rewritten import INSTEAD_OF
-from include.steps.suppress import LeftOut
 from include.steps.workspace import FORGOTTEN, Workspace
-from include.xdm.person_ids import PersonMatcher
+from include.xdm.events.person_ids import PersonMatcher
 
 VERSION = 1
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from include.errors import ConfigError
-from include.xdm.person_ids import PersonIdReader, PersonIds
+from include.xdm.events.person_ids import PersonIdReader, PersonIds
 
 MOST_ADDED = 1000
 """More ids than that are not of one person: most likely a value that stands for "nobody" connects them."""

@@ -14,8 +14,8 @@ from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, sha256_file
 from include.lake.manifest import digest_of
 from include.mixpanel.raw_file import read_lines
-from include.steps.jsonl import gzip_writer
-from include.xdm.person_ids import PersonMatcher
+from include.steps.gzip_writer import gzip_writer
+from include.xdm.events.person_ids import PersonMatcher
 
 
 class QuarantineMatcher:

@@ -34,7 +34,7 @@ from include.steps.forget.search import (
     stored_days,
 )
 from include.steps.scratch import scratch_folder
-from include.xdm.person_ids import PersonIdReader, PersonMatcher
+from include.xdm.events.person_ids import PersonIdReader, PersonMatcher
 
 _USER_PROPERTIES = ("$user_id", "distinct_id")
 

@@ -19,7 +19,7 @@ from include.lake.own_keys import PIPELINE
 from include.steps.clean.contents import DayListing, OutputKey, list_days
 from include.steps.forget.quarantine import QuarantineMatcher, stored_lines
 from include.steps.workspace import PREVIOUS_STEP
-from include.xdm.person_ids import PersonMatcher
+from include.xdm.events.person_ids import PersonMatcher
 
 DERIVED: tuple[Step, ...] = ("stage", "validate", "transform")
 """Steps whose rows can be made again from an export, later ones first."""

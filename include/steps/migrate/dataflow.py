@@ -9,7 +9,7 @@ from typing import Any
 from include.aep.client import AepClient
 from include.aep.http import items
 from include.errors import ConfigError
-from include.xdm.mapping_file import current_row
+from include.xdm.mapping.mapping_file import current_row
 
 _UNITS_MS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000, "week": 604_800_000}
 _SECONDS_BELOW = 100_000_000_000

@@ -10,8 +10,8 @@ from include.config.model import Pipeline
 from include.steps.migrate.dataflow import Dataflow
 from include.steps.migrate.files import BUILT
 from include.steps.migrate.switch import Switch
-from include.xdm.built import BuiltRules, require_same
-from include.xdm.language.tree import LanguageError
+from include.xdm.dataprep.language.tree import LanguageError
+from include.xdm.mapping.generated_fields import BuiltRules, require_same
 
 Kind = Literal["better", "different", "decide"]
 

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from include.steps.migrate.dataflow import Dataflow
 from include.steps.migrate.switch import Switch
-from include.xdm.language.check import places
-from include.xdm.language.paths import parse_path
-from include.xdm.language.tree import LanguageError
+from include.xdm.dataprep.language.check import places
+from include.xdm.dataprep.language.paths import parse_path
+from include.xdm.dataprep.language.tree import LanguageError
 
 BUILT = ("_id", "timestamp")
 """What the pipeline builds itself."""

@@ -24,8 +24,8 @@ from include.steps.migrate.files import (
     pipeline_text,
 )
 from include.steps.migrate.switch import Switch, find_switch
-from include.xdm.mapping import bind_for
-from include.xdm.schema import XdmSchema
+from include.xdm.mapping.mapping_set import bind_for
+from include.xdm.schema.xdm_schema import XdmSchema
 
 
 @dataclass(frozen=True)

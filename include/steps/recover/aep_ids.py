@@ -20,9 +20,9 @@ from include.lake.history import History
 from include.lake.keys import PartitionKey
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import LakeFile, digest_of
-from include.steps.duckdb import open_duckdb
-from include.steps.id_sets import read_ids, write_ids
-from include.steps.read_back import read_back
+from include.steps.duckdb_connection import open_duckdb
+from include.steps.history.id_sets import read_ids, write_ids
+from include.steps.history.read_back import read_back
 from include.steps.workspace import Workspace
 
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")

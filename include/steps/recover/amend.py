@@ -12,9 +12,9 @@ from include.aep.model import Batch
 from include.errors import AmendmentRefused, LakeNotReadable
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
-from include.steps.agreement import is_load_of
+from include.steps.ingest.consistency import is_load_of
 from include.steps.recover.aep_ids import AepIds, may_become_active
-from include.steps.verify.compare import EVER
+from include.steps.verify.compare_days import EVER
 
 _ENDED = (BatchOutlook.REFUSED, BatchOutlook.GONE)
 _INSTEAD = {

@@ -21,11 +21,11 @@ from include.errors import AmendmentRefused, BadManifest, CountMismatch
 from include.lake.history import History
 from include.lake.lake_id import LAKE_TAG, ensure_lake_id, tagged_lake_id
 from include.lake.ledger import LedgerRecord
-from include.steps.duckdb import open_duckdb
-from include.steps.id_sets import read_ids
+from include.steps.duckdb_connection import open_duckdb
+from include.steps.history.id_sets import read_ids
 from include.steps.recover.aep_ids import AepIds, Writer, may_become_active
 from include.steps.recover.person import person
-from include.steps.verify.batches import DatasetBatches
+from include.steps.verify.dataset_batches import DatasetBatches
 
 _UNDECIDED = (BatchOutlook.OPEN, BatchOutlook.COMMITTED, BatchOutlook.UNKNOWN)
 

@@ -9,12 +9,12 @@ from itertools import islice
 from typing import Any
 
 from include.lake.manifest import Manifest
-from include.steps.transform import day
-from include.steps.transform.dropped import by_namespace, counted
+from include.steps.transform import passes as day
+from include.steps.transform.dropped_identities import by_namespace, counted
 from include.steps.transform.job import Job
-from include.steps.transform.names import NameCounter
-from include.steps.transform.parts import WrittenPart
-from include.steps.transform.superseded import Superseded
+from include.steps.transform.name_counter import NameCounter
+from include.steps.transform.second_pass import WrittenPart
+from include.steps.transform.superseded_rows import Superseded
 
 MOST_PROPERTIES = 500
 """Names of unmapped properties that a manifest counts one by one."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from include.xdm.compile import CompiledMapping
-from include.xdm.event_rows import EvidenceLog
-from include.xdm.sift import Sieve
+from include.xdm.events.event_parser import Sieve
+from include.xdm.events.event_rows import EvidenceLog
+from include.xdm.mapping.compile import CompiledMapping
 
 _DAY_SECONDS = 86_400
 _MEGABYTE = 1024 * 1024

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from include.steps.transform.job import Job
-from include.xdm.columns import Columns
-from include.xdm.compile import CompiledMapping
-from include.xdm.event_rows import EventRows
-from include.xdm.gather import booleans, numbers
+from include.xdm.convert.arrow_arrays import booleans, numbers
+from include.xdm.convert.column_builder import Columns
+from include.xdm.events.event_rows import EventRows
+from include.xdm.mapping.compile import CompiledMapping
 
 ROW_COLUMNS = (
     "line",

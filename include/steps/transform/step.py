@@ -16,18 +16,18 @@ from include.aep.profile import dataset_schema
 from include.config.model import Pipeline
 from include.errors import BadManifest, SchemaError
 from include.lake.manifest import Manifest, digest_of, upload_file
-from include.mixpanel.reading import TimeEvidence, require_agreement
+from include.mixpanel.time_convention import TimeEvidence, require_agreement
 from include.redact import one_line
-from include.steps.export_delta import whole_file
-from include.steps.transform.dropped import by_namespace
+from include.steps.export.export_delta import whole_file
+from include.steps.transform.dropped_identities import by_namespace
 from include.steps.transform.job import Job, Limits
 from include.steps.workspace import DATA_VERSION, Output, Workspace
-from include.xdm.compile import CompiledMapping, compile_mapping
-from include.xdm.identity import RECIPE, RECIPES
-from include.xdm.identity_bind import bind_identities
-from include.xdm.mapping import MappingSet, bind_for
-from include.xdm.mapping_file import read_mapping_file
-from include.xdm.schema import XdmSchema
+from include.xdm.events.event_id import RECIPE, RECIPES
+from include.xdm.identities.bind_identities import bind_identities
+from include.xdm.mapping.compile import CompiledMapping, compile_mapping
+from include.xdm.mapping.mapping_file import read_mapping_file
+from include.xdm.mapping.mapping_set import MappingSet, bind_for
+from include.xdm.schema.xdm_schema import XdmSchema
 
 LIMITS = Limits()
 
@@ -59,18 +59,18 @@ def transform_partition(
     recipe: int = RECIPE,
     with_files: bool = False,
 ) -> Manifest:
-    """Maps an export, or finds it mapped; ``recipe`` is that of ``_id`` (``include.xdm.identity``).
+    """Maps an export, or finds it mapped; ``recipe`` is that of ``_id`` (``include.xdm.events.event_id``).
 
     ``with_files``: also where it was mapped before, if those files are not in the lake any more.
 
     ``counts``: ``exported + not_events = duplicates + quarantined + mapped``, and as ``warnings`` how often a column
     was set to null; ``details["not_converted"]`` has them by destination, and ``details["inexact"]`` those of them that
     are numbers. As ``dropped_identities`` how many values were not identities; the detail has them by namespace and
-    reason (``include.xdm.identity_rules``). Limits, where a day meets them: ``merged_without_before`` (see ``Sieve``),
+    reason (``include.xdm.identities.identity_rules``). Limits, where a day meets them: ``merged_without_before`` (see ``Sieve``),
     and ``compacted_by_day``, the events that Mixpanel may merge into others of their day. ``details["events"]`` is a Parquet file with ``_id`` and
     ``digest`` (``identity.content_digest``) of every mapped row; None where there are no rows. ``details["partial"]``
     names those of ``by_event`` and ``unmapped`` that do not have every name. Of a delta of an export only the lines that
-    differ are mapped, where the output of its base decides the rest (``include.steps.transform.delta``).
+    differ are mapped, where the output of its base decides the rest (``include.steps.transform.delta_mapping``).
 
     Raises:
         FilesRemoved: the export is not in the lake any more.
@@ -141,7 +141,7 @@ def _delta(
     digest: str,
 ) -> dict[str, Any] | None:
     """The fields of a manifest that is based on another one; None where that does not decide what the day's rows are."""
-    from include.steps.transform.delta import DeltaMapping
+    from include.steps.transform.delta_mapping import DeltaMapping
 
     job = _job(workspace, raw, mapping, recipe, scratch, ())
     of_base = _compiled(workspace.pipeline, mapping, _base_of(workspace, raw))
@@ -155,9 +155,9 @@ def _transformed(
     workspace: Workspace, raw: Manifest, mapping: MappingSet, recipe: int, scratch: Path, digest: str
 ) -> dict[str, Any]:
     """The manifest's files, counts and details; the files are in the lake."""
-    from include.steps.transform import day
+    from include.steps.transform import passes as day
     from include.steps.transform.day_totals import MOST_PROPERTIES, unmapped_counts
-    from include.steps.transform.processes import helpers, wanted_processes
+    from include.steps.transform.worker_processes import helpers, wanted_processes
 
     job = _job(workspace, raw, mapping, recipe, scratch, whole_file(workspace, raw, scratch))
     pipeline = workspace.pipeline
@@ -273,7 +273,7 @@ def _quarantine(
     workspace: Workspace, digest: str, found: Any, rejected: Sequence[dict[str, Any]], path: Path
 ) -> dict[str, Any] | None:
     """Uploads the quarantined lines, if any, and says where they are."""
-    from include.steps.transform import day
+    from include.steps.transform import passes as day
 
     if not found.reasons:
         return None

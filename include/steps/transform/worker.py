@@ -1,82 +1,59 @@
-"""The program of a process that helps with a transform."""
+"""The work of one process: it reads the blocks, and then writes the parts, that it claims."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
-import socket
-import sys
-import threading
-from importlib.abc import MetaPathFinder
-from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
-from include.errors import PipelineError
-from include.steps.transform.work import Work
+from include.steps.transform.first_pass import Parsed, parse
+from include.steps.transform.job import Job
+from include.steps.transform.second_pass import Part, PartWriter, WrittenPart
+from include.steps.transform.shared_counter import SharedCounter, own_counter
+
+_T = TypeVar("_T")
 
 
-def main(connection: int, life: int) -> None:
-    """Answer messages until the process that started this one is gone. Both arguments are file descriptors.
+@dataclass(frozen=True)
+class Work:
+    """One process's share of a transform. ``name`` sets its files apart; ``is_alone``: there is no other process.
 
-    The first message is the job and this process's name; then each is ``("parse",)`` or ``("write", parts)``. An answer
-    is ``(kind, value, log records)``.
+    ``check`` is called often, and raises where it is useless to go on.
     """
-    sys.meta_path.insert(0, _WithoutPandas())
-    threading.Thread(target=_end_with, args=(life,), daemon=True).start()
-    records = _Records()
-    logging.basicConfig(level=logging.INFO, handlers=[records])
-    channel: Connection[Any, Any] = Connection(connection)
-    with contextlib.suppress(EOFError, OSError):
-        job, name = channel.recv()
-        work = Work(job, name, is_alone=False)
-        while True:
-            verb, *arguments = channel.recv()
-            channel.send((*_answer(work, verb, arguments), records.taken()))
 
+    job: Job
+    name: str
+    is_alone: bool
+    check: Callable[[], object] = bool
 
-class _WithoutPandas(MetaPathFinder):
-    """Finds no pandas: pyarrow would import it, which takes longer than all else that this process imports."""
+    def parse(self) -> Parsed:
+        """Read the blocks that no other process reads."""
+        return self._claiming("blocks", lambda claim: parse(self.job, self.name, claim))
 
-    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:  # noqa: ARG002 - its parameters
-        if fullname == "pandas":
-            raise ModuleNotFoundError(fullname)
+    def write(self, parts: Sequence[Part]) -> list[WrittenPart]:
+        """Write the parts that no other process writes."""
+        return self._claiming("parts", lambda claim: self._write(parts, claim))
 
+    def _write(self, parts: Sequence[Part], claim: Callable[[], int]) -> list[WrittenPart]:
+        writer = PartWriter(self.job, self.name, self.check)
+        written = []
+        try:
+            while (number := claim()) < len(parts):
+                written.append(writer.write(parts[number]))
+        finally:
+            writer.close()
+        return written
 
-def _answer(work: Work, verb: str, arguments: list[Any]) -> tuple[str, Any]:
-    try:
-        return "done", work.parse() if verb == "parse" else work.write(*arguments)
-    except PipelineError as error:
-        return "failed", (type(error).__name__, error.sentence, error.hint, None)
-    except OSError as error:
-        return "failed", ("OSError", "OSError", "", error.errno)
-    except Exception as error:  # noqa: BLE001 - reported by the other process, without a row's value
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        at = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
-        return "failed", ("", f"{type(error).__name__} at {at}", "", None)
+    def _claiming(self, what: str, work: Callable[[Callable[[], int]], _T]) -> _T:
+        if self.is_alone:
+            return work(own_counter())
+        counter = SharedCounter(self.job.scratch / f"next-{what}")
 
+        def claim() -> int:
+            self.check()
+            return counter()
 
-def _end_with(life: int) -> None:
-    """Ends this process when the other end of a socket is closed: no process waits for its work any more."""
-    with socket.socket(fileno=life) as other:
-        other.recv(1)
-    os._exit(1)
-
-
-class _Records(logging.Handler):
-    """Keeps log records, for the process that has the task's log."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self._kept: list[tuple[str, int, str]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._kept.append((record.name, record.levelno, record.getMessage()))
-
-    def taken(self) -> list[tuple[str, int, str]]:
-        """Return the records since the last call."""
-        kept, self._kept = self._kept, []
-        return kept
+        try:
+            return work(claim)
+        finally:
+            counter.close()

@@ -14,11 +14,11 @@ from include.config.model import Pipeline
 from include.errors import BadManifest, LakeNotReadable, QueryServiceBusy
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
-from include.steps.day_index import read_days
-from include.steps.verify.batches import DatasetBatches
-from include.steps.verify.compare import DayComparer, window_of
+from include.steps.history.day_states import read_days
+from include.steps.verify.compare_days import DayComparer, window_of
+from include.steps.verify.dataset_batches import DatasetBatches
 from include.steps.verify.results import DayResult, Verification
-from include.steps.verify.verified import days_to_verify, read_verified, write_verified
+from include.steps.verify.verified_days import days_to_verify, read_verified, write_verified
 
 _DAYS_A_QUERY = 7
 

@@ -8,8 +8,8 @@ from datetime import date
 from functools import cache, lru_cache
 from typing import Any
 
-from include.xdm.functions.dates import guess_date
-from include.xdm.functions.values import write_moment
+from include.xdm.dataprep.functions.dates import guess_date
+from include.xdm.dataprep.functions.values import write_moment
 
 _SPACE = r"[\t\n\f\r ]*"
 _DAY = re.compile(

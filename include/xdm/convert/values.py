@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from include.xdm.functions.values import number_text
+from include.xdm.dataprep.functions.values import number_text
 
 Value = Any
 

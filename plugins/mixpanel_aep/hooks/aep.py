@@ -8,7 +8,7 @@ from airflow.sdk.log import mask_secret
 from include.aep.client import AepClient
 from include.aep.settings import AepSettings
 from include.errors import PipelineError
-from include.http.call import ASKED_BY_A_PERSON
+from include.http.request import ASKED_BY_A_PERSON
 from mixpanel_aep.hooks.connection import failed_test, read_settings, tested_connection
 
 

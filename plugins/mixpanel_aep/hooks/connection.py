@@ -9,7 +9,7 @@ from include.aep.settings import AepSettings
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import PipelineError
 from include.mixpanel.settings import MixpanelSettings
-from mixpanel_aep.lookup import read_connection
+from mixpanel_aep.airflow_lookup import read_connection
 
 Settings = TypeVar("Settings", AepSettings, MixpanelSettings)
 

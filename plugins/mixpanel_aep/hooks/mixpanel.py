@@ -6,10 +6,10 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from include.errors import PipelineError
-from include.http.call import ASKED_BY_A_PERSON
+from include.http.request import ASKED_BY_A_PERSON
 from include.lake.lake import Lake
-from include.mixpanel.budget import ExportBudget
 from include.mixpanel.client import MixpanelClient
+from include.mixpanel.export_budget import ExportBudget
 from include.mixpanel.settings import MixpanelSettings
 from mixpanel_aep.hooks.connection import failed_test, read_settings, tested_connection
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from include.mixpanel.time import require_closed, settled_at
+from include.mixpanel.event_time import require_closed, settled_at
 from include.steps.workspace import Workspace
 from mixpanel_aep.operators.base import PartitionOperator, Summary
 

@@ -24,7 +24,7 @@ from mixpanel_aep.problems import keep_problem
 from mixpanel_aep.triggers.batch import BatchTrigger
 
 if TYPE_CHECKING:
-    from include.steps.ingest import Ingested
+    from include.steps.ingest.step import Ingested
     from include.steps.run_day import DayRun
 
 _POLL_SECONDS = (0.5, 0.5, 1.0, 2.0, 4.0)
@@ -73,7 +73,7 @@ class AepIngestOperator(PartitionOperator):
     def _advance(
         self, workspace: Workspace, context: Mapping[str, Any], deadline: float, *, in_time: bool
     ) -> Summary:
-        from include.steps.ingest import Ingested
+        from include.steps.ingest.step import Ingested
 
         steps = self.steps(workspace, context)
         staged = self.staged(workspace, context, steps)

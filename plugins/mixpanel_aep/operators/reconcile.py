@@ -20,7 +20,7 @@ from mixpanel_aep.operators.base import PipelineOperator, Summary, day_run
 from mixpanel_aep.operators.ingest import AepIngestOperator
 
 if TYPE_CHECKING:
-    from include.steps.audit import Audit
+    from include.steps.reconcile.audit import Audit
     from include.steps.run_day import DayRun
 
 REFRESH_KEY = "refresh"
@@ -32,8 +32,8 @@ class ReconcileLookOperator(PipelineOperator):
     """Exports the days of the window again, in one request, and tells which they are."""
 
     def run_pipeline(self, context: Mapping[str, Any]) -> list[str]:
-        from include.steps.export import export_partitions
-        from include.steps.reconcile import days_to_reconcile
+        from include.steps.export.step import export_partitions
+        from include.steps.reconcile.window import days_to_reconcile
 
         refuse_conf(context)
         lake, refresh = open_lake(self.pipeline), refresh_name(context)
@@ -51,8 +51,8 @@ class ReconcileLookOperator(PipelineOperator):
 
     def _missing_days(self, lake: Lake, source: Source, window: list[date]) -> list[date]:
         """The missing days outside the window that this run is to load; those that need a person are logged."""
-        from include.steps.audit import audit_days
-        from include.steps.binding import open_history
+        from include.steps.history.open_history import open_history
+        from include.steps.reconcile.audit import audit_days
 
         aep = AepHook(self.pipeline.aep.conn_id).get_conn()
         history = open_history(lake, self.pipeline, aep, source, all_days=True).history
@@ -97,9 +97,9 @@ class AuditOperator(PipelineOperator):
     """Accounts for every day from the pipeline's first to the last settled one."""
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
-        from include.steps.audit import audit_days
-        from include.steps.binding import open_history
-        from include.steps.origin import today
+        from include.steps.history.open_history import open_history
+        from include.steps.history.provenance import today
+        from include.steps.reconcile.audit import audit_days
         from include.steps.transform import schema_and_mapping
 
         refuse_conf(context)
@@ -141,9 +141,9 @@ class ReconcileCloseOperator(PipelineOperator):
     """Ends orphaned batches, and tells which days beyond the window have changed."""
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
-        from include.steps.binding import open_history
-        from include.steps.reconcile import late_beyond_window, window_start
-        from include.steps.sweep import sweep_batches, sweep_lake
+        from include.steps.history.open_history import open_history
+        from include.steps.reconcile.orphaned_batches import sweep_batches, sweep_lake
+        from include.steps.reconcile.window import late_beyond_window, window_start
 
         refuse_conf(context)
         lake, now = open_lake(self.pipeline), SYSTEM_CLOCK.now()

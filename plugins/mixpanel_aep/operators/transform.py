@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from include.steps.transform.dropped import dropped_sentences
+from include.steps.transform.dropped_identities import dropped_sentences
 from include.steps.workspace import Workspace
 from mixpanel_aep.operators.base import PartitionOperator, Summary
 

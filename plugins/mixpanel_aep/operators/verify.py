@@ -23,7 +23,7 @@ class VerifyOperator(PipelineOperator):
     """
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
-        from include.steps.binding import open_history
+        from include.steps.history.open_history import open_history
         from include.steps.verify import verify
 
         refuse_conf(context)

@@ -8,9 +8,8 @@ from typing import Any
 
 from tests.failures.failure import CANARY_BODY, alter, answer, cut, html, sentinel
 from tests.faults.case import ALL_OF_IT, Act, Case, Do, Elsewhere, Go, Json, add, dies, fault, three
-from tests.faults.checking import EXACT, compared
-from tests.faults.hindrance import no_names
-from tests.faults.looking import (
+from tests.faults.chaos.faults import no_names
+from tests.faults.chaos.observe import (
     EXPORT,
     all_of,
     asked,
@@ -22,9 +21,10 @@ from tests.faults.looking import (
     silent_about,
     unmapped,
 )
-from tests.faults.observing import LakeKind
-from tests.faults.place import NOON, Place, event
-from tests.faults.running import Run
+from tests.faults.checker import EXACT, compared
+from tests.faults.observation import LakeKind
+from tests.faults.process_run import Run
+from tests.faults.scenario import NOON, Place, event
 
 _CUT = "again:TruncatedExport"
 _NOTHING: dict[str, Any] = {"active": 0, "batches": 0}

@@ -22,8 +22,8 @@ from tests.faults.case import (
     run,
     settings,
 )
-from tests.faults.place import Place
-from tests.faults.running import DAYS, one_row_a_file
+from tests.faults.process_run import DAYS, one_row_a_file
+from tests.faults.scenario import Place
 
 _ONE_RUN = "tests/airflow/test_faults_of_one_run.py"
 _AGAIN = "again:ServiceUnavailable"

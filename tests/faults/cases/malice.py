@@ -34,13 +34,13 @@ CASES: tuple[Case | Elsewhere, ...] = (
         "M15",
         "a password of Query Service for another machine",
         "refused",
-        ("tests/aep/test_data_lake_refusals.py",),
+        ("tests/aep/data_lake/test_query_errors.py",),
     ),
     Elsewhere(
         "M16",
         "records and files of the lake forged",
         "red before AEP changes, or harmless",
-        ("tests/security/test_forged_lake.py", "tests/lake/test_seal.py", "tests/cli/test_lake.py"),
+        ("tests/security/test_forged_lake.py", "tests/lake/test_signing_keys.py", "tests/cli/test_lake.py"),
     ),
     Elsewhere(
         "M17", "the report's route and links", "read-only, bounded", ("tests/airflow/test_reports.py",)
@@ -49,12 +49,12 @@ CASES: tuple[Case | Elsewhere, ...] = (
         "M18",
         "links, modes, names in a folder lake",
         "not followed, refused, not removed",
-        ("tests/lake/test_links.py", "tests/security/test_deletions.py"),
+        ("tests/lake/stores/test_symbolic_links.py", "tests/security/test_deletions.py"),
     ),
     Elsewhere(
         "M19",
         "a person asks to be forgotten",
         "nowhere in the lake, and not stored again",
-        ("tests/security/test_forgetting.py", "tests/steps/test_forget.py"),
+        ("tests/security/test_forgetting.py", "tests/steps/forget/test_forget.py"),
     ),
 )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, Together, add, dies, run, three
-from tests.faults.hindrance import newer_code
-from tests.faults.place import Place, event
-from tests.faults.running import DAYS
+from tests.faults.chaos.faults import newer_code
+from tests.faults.process_run import DAYS
+from tests.faults.scenario import Place, event
 
 _ONE_RUN, _RUNS = "tests/airflow/test_faults_of_one_run.py", "tests/airflow/test_faults_through_airflow.py"
-_LATE = "tests/steps/test_late_and_replaced.py"
+_LATE = "tests/steps/ingest/test_late_and_replaced.py"
 _EITHER = "green|again:Conflict"
 _TWO_DAYS = (*three(DAYS[0]), *three(DAYS[1]))
 _HOURS = 7200.0

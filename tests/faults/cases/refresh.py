@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from include.lake.manifest import Step
 from tests.faults.case import ALL_OF_IT, Case, Do, Go, add, dies, run
-from tests.faults.hindrance import differences_alone
-from tests.faults.looking import made
-from tests.faults.place import Place, event
+from tests.faults.chaos.faults import differences_alone
+from tests.faults.chaos.observe import made
+from tests.faults.scenario import Place, event
 
 _AGAIN = run(name="again", look=True)
 _LATE = add(event("Late", key="late-1"), event("Late", key="late-2"))

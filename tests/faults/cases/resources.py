@@ -11,10 +11,10 @@ from typing import Any
 
 from include.lake.keys import step_of
 from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, run
-from tests.faults.hindrance import can_mount, ends_when_told, few_files, no_scratch, small_disk
-from tests.faults.place import Place
-from tests.faults.running import DAYS, STEPS
-from tests.serving import Reply, Served
+from tests.faults.chaos.faults import can_mount, ends_when_told, few_files, no_scratch, small_disk
+from tests.faults.process_run import DAYS, STEPS
+from tests.faults.scenario import Place
+from tests.support.http_server import Reply, Served
 
 _AGAIN = Do("the worker is as it was", lambda place: place.change(prepare=None))
 _GREEN_LATER = "transient, names the place; nothing half written; green when there is room"

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from include.demo.evidence import newest_manifests
 from include.lake.keys import step_of
+from scripts.demo.evidence import newest_manifests
 from tests.faults.case import ALL_OF_IT, NO_FAULTS, Case, Do, Elsewhere, Go, Together, dies, run
-from tests.faults.place import Place, event
-from tests.faults.s3 import S3Fault
+from tests.faults.s3_proxy import S3Fault
+from tests.faults.scenario import Place, event
 
 _VALID, _STAGED = Go(run(until="validate")), Go(run(until="stage"))
 _PART = r"PUT .*/staged/.*partNumber="
@@ -156,7 +156,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
                                ("no JSON", "not a readable manifest", lambda m: "<html>"),
                                ("newer", "newer version", lambda m: json.dumps({**m, "version": 99})))),
     Elsewhere("S13", "more than 25,000 files or 1 TB", "red before AEP is asked",
-              ("tests/steps/test_stage.py::test_more_than_aep_takes_in_one_batch_is_told_before_aep_is_asked",)),
+              ("tests/steps/stage/test_stage.py::test_more_than_aep_takes_in_one_batch_is_told_before_aep_is_asked",)),
     Elsewhere("S14/public", "the bucket is public", "red on check",
               ("tests/lake/test_lake.py::test_a_bucket_that_a_stranger_may_list_or_read_is_noticed",
                "tests/cli/test_check_lake.py::test_check_refuses_a_lake_that_anyone_can_read")),

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from include.xdm.functions import strings
-from include.xdm.identity import event_id
+from include.xdm.dataprep.functions import strings
+from include.xdm.events.event_id import event_id
 from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, dies, run, three
 from tests.faults.cases.export import line
-from tests.faults.looking import (
+from tests.faults.chaos.observe import (
     Check,
     all_of,
     counted,
@@ -22,9 +22,9 @@ from tests.faults.looking import (
     same,
     unmapped,
 )
-from tests.faults.observing import LakeKind
-from tests.faults.place import NOON, Place, event
-from tests.faults.running import Run
+from tests.faults.observation import LakeKind
+from tests.faults.process_run import Run
+from tests.faults.scenario import NOON, Place, event
 
 _OTHER_MAPPING = str(Path(__file__).parents[1] / "mapping_with_expression.json")
 _NO_ID: dict[str, Any] = {"$insert_id": None}
@@ -34,7 +34,7 @@ _NOBODY = tuple(
 )
 _RESERVED = {"_id": "mine", "timestamp": "1999-01-01T00:00:00Z", "identityMap": {"User": [{"id": "x"}]}, "eventType": "mine",
              "_{TENANT_ID}.mixpanel.code": "mine", "mixpanel": {"code": "mine"}, "never heard of": [1, {"a": None}]}  # fmt: skip
-_TESTS = "tests/steps/test_transform.py::"
+_TESTS = "tests/steps/transform/test_transform.py::"
 
 
 def at(time: str, key: str) -> Any:
@@ -148,7 +148,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
          finally_="red:TooManyQuarantined", active=0, batches=0, quarantined=1, lost=3, left=frozenset({"report"})),
     Elsewhere("T10", "DST days of 23 and 25 hours, leap day, year end", "each event in exactly one partition; sum over days = all",
               ("tests/faults/test_transform_cases.py::test_odd_days_hold_each_event_once",
-               "tests/mixpanel/test_time.py::test_days_follow_each_other_without_a_hole")),
+               "tests/mixpanel/test_event_time.py::test_days_follow_each_other_without_a_hole")),
     # Of 100 000 rows, where it takes what it takes in a million: the same day without the poison is what it is held against.
     Elsewhere("T11", "poison values in a large day: 10 000 levels deep, a text of 5 MB", "one quarantined row each, no crash, memory flat",
               ("tests/faults/test_transform_cases.py::test_poison_in_a_large_day_is_quarantined_in_flat_memory",)),

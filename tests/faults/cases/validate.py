@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, dies, run, three
-from tests.faults.looking import all_of, counted, made, outputs, remembered, same
-from tests.faults.observing import LakeKind
-from tests.faults.place import Place, event
-from tests.faults.running import DAYS, Run
+from tests.faults.chaos.observe import all_of, counted, made, outputs, remembered, same
+from tests.faults.observation import LakeKind
+from tests.faults.process_run import DAYS, Run
+from tests.faults.scenario import Place, event
 
 _NOTHING: dict[str, Any] = {"active": 0, "batches": 0}
 _TOO_LONG = tuple(event("Bad", key=f"bad-{n}", code="longer than five") for n in range(3))
-_SUITE, _STEPS = "tests/quality/test_suite.py::", "tests/steps/test_validate.py::"
-_SCHEMA = "tests/xdm/test_schema.py::"
+_SUITE, _STEPS = "tests/quality/test_suite.py::", "tests/steps/validate/test_validate.py::"
+_SCHEMA = "tests/xdm/schema/test_xdm_schema.py::"
 
 
 def _shares(bad: int) -> dict[str, Any]:

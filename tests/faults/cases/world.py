@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from tests.faults import changing
-from tests.faults.acts import (
+from tests.faults import world_changes as changing
+from tests.faults.case import (
+    ALL_OF_IT,
+    Case,
+    Do,
+    Elsewhere,
+    Go,
+    becomes,
+    dies,
+    run,
+    three,
+)
+from tests.faults.cases.world_actions import (
     AGAIN,
     AUDIT,
     COPY,
@@ -38,18 +49,7 @@ from tests.faults.acts import (
     second_lake_overtakes,
     two_lakes_at_once,
 )
-from tests.faults.case import (
-    ALL_OF_IT,
-    Case,
-    Do,
-    Elsewhere,
-    Go,
-    becomes,
-    dies,
-    run,
-    three,
-)
-from tests.faults.running import DAYS
+from tests.faults.process_run import DAYS
 
 CASES: tuple[Case | Elsewhere, ...] = (
     # The dataset and the AEP sandbox: another target is another history.

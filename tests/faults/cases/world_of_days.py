@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from tests.failures.aep_failure import at
 from tests.failures.failure import drop
-from tests.faults import changing
-from tests.faults.acts import (
+from tests.faults import world_changes as changing
+from tests.faults.case import (
+    ALL_OF_IT,
+    Case,
+    Do,
+    Elsewhere,
+    Go,
+    becomes,
+    dies,
+    fault,
+    run,
+    settings,
+    three,
+)
+from tests.faults.cases.world_actions import (
     AGAIN,
     AUDIT,
     BEGUN,
@@ -42,21 +55,8 @@ from tests.faults.acts import (
     reported,
     still_same,
 )
-from tests.faults.case import (
-    ALL_OF_IT,
-    Case,
-    Do,
-    Elsewhere,
-    Go,
-    becomes,
-    dies,
-    fault,
-    run,
-    settings,
-    three,
-)
-from tests.faults.looking import counted
-from tests.faults.running import DAYS
+from tests.faults.chaos.observe import counted
+from tests.faults.process_run import DAYS
 
 CASES: tuple[Case | Elsewhere, ...] = (
     # Days without runs.
@@ -144,7 +144,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Elsewhere("W20", "an event comes back with other properties", "not loaded again, and counted as changed",
               ("tests/steps/test_odd_events.py::test_an_event_without_insert_id_stays_one_when_its_user_logs_in",)),
     Elsewhere("W21", "days settle later than the window is long", "the window counts back from the last settled day",
-              ("tests/steps/test_audit.py::test_the_window_counts_back_from_the_last_settled_day",)),
+              ("tests/steps/reconcile/test_audit.py::test_the_window_counts_back_from_the_last_settled_day",)),
     # AEP enforces what it recommends.
     Case("W17/swept", "externalIds are unique, create's answer is lost, the orphan is swept", "a new batch under the next number",
          (settings(external_ids="unique"), dies("batch.create.after"), becomes("aborted")), batches=2, ledger=ALL_OF_IT),

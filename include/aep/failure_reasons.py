@@ -1,0 +1,107 @@
+"""Why AEP refused a batch, in one sentence: codes, fields and counts, never a value."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from include.aep.batch_diagnostics import Access
+from include.aep.http import items
+from include.aep.model import Batch
+from include.errors import PipelineError
+from include.redact import one_line
+
+_MOST_ROWS = 10_000
+_MOST_FILES = 5
+_MOST_REASONS = 5
+
+# Source: experienceleague.adobe.com, batch ingestion troubleshooting, and "Retrieving data ingestion errors"
+_MEANINGS = {
+    "106": "a file is empty",
+    "133": "no file was uploaded",
+    "140": "taken for a duplicate of a batch that is already ingested",
+    "1401": "rows cannot be parsed",
+    "INGEST-1211-400": "rows have errors",
+    "INGEST-1212-400": "rows have errors",
+    "INGEST-1401-400": "rows cannot be parsed",
+    "INGEST-1555-400": "a required field is missing or null",
+}
+
+
+def reasons(batch: Batch | None, access: Access, batch_id: str) -> str:
+    """The most frequent reasons of a batch that failed."""
+    said = listed_errors(batch) if batch else []
+    try:
+        counted = _row_reasons(access, batch_id)
+    except PipelineError:  # the batch has failed all the same, and its own errors say why
+        counted = Counter()
+    said += [f"{reason} ({rows} rows)" for reason, rows in counted.most_common(_MOST_REASONS)]
+    return "; ".join(dict.fromkeys(said)) or "AEP gives no reason"
+
+
+def listed_errors(batch: Batch) -> list[str]:
+    """What a batch lists as its errors, whatever its status: codes and counts of rows, no values."""
+    return [_reason(error.code, error.rows) for error in batch.errors]
+
+
+def _reason(code: str, rows: int | None) -> str:
+    code = _identifier(code) or "an unknown code"
+    meaning = f"{code}: {_MEANINGS[code]}" if code in _MEANINGS else code
+    return meaning if rows is None else f"{meaning} ({rows} rows)"
+
+
+def _row_reasons(access: Access, batch_id: str) -> Counter[str]:
+    return Counter(reason for _, reason in _refused(access, batch_id, _MOST_FILES, _MOST_ROWS))
+
+
+def row_reasons(access: Access, batch_id: str) -> Iterator[tuple[str, str]]:
+    """Yield ``_id`` and reason of every row that AEP's diagnostics name; a row may have several reasons.
+
+    AEP documents them as samples: a refused row that is missing here was refused all the same.
+    """
+    for row, reason in _refused(access, batch_id, None, None):
+        if isinstance(key := row.get("_id"), str):
+            yield key, reason
+
+
+def _refused(
+    access: Access, batch_id: str, files: int | None, rows: int | None
+) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Each error of a refused row, of at most so many files and rows."""
+    for file in access.row_error_files(batch_id)[:files]:
+        for row in _rows(access.row_errors(batch_id, file.name), rows):
+            for error in items(row.get("_errors")):
+                yield row, _at(error, "code", "column") or "an unknown code"
+    for file in access.failed_files(batch_id)[:files]:
+        for row in _rows(access.failed_rows(batch_id, file.name), rows):
+            for error in items(row.get("_validationErrors")):
+                yield row, _at(error, "keyword", "pointerToViolation") or "an unknown rule"
+
+
+def _at(error: Mapping[str, Any], what: str, where: str) -> str:
+    return " at ".join(filter(None, (_identifier(error.get(what)), _identifier(error.get(where)))))
+
+
+def _rows(lines: Iterable[bytes], most: int | None) -> Iterator[Mapping[str, Any]]:
+    for line in islice(lines, most):
+        try:
+            row = msgspec.json.decode(line)
+        except (
+            msgspec.DecodeError,
+            UnicodeDecodeError,
+            RecursionError,
+        ):  # AEP's file quotes rows that are no JSON
+            continue
+        if isinstance(row, dict):
+            yield row
+
+
+def _identifier(value: object) -> str:
+    """A code, keyword or field path; anything that could be a value is left out."""
+    text = str(value) if isinstance(value, str | int) else ""
+    return one_line(text, 120) if re.fullmatch(r"[A-Za-z0-9_.:/#$\[\]-]{1,200}", text) else ""

@@ -1,0 +1,194 @@
+"""Schema Registry: schemas, field groups, descriptors (AdobeDocs/experience-platform-apis, schema-registry.yaml)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from include.aep.http import AepHttp, JsonObject, objects
+from include.errors import NotFound, SchemaError
+from include.http.response import Answer
+from include.xdm.schema.resolve import needs_resolving, resolve
+
+_BASE = ("data", "foundation", "schemaregistry")
+_SUMMARY = "application/vnd.adobe.xed-id+json"
+_AS_WRITTEN = "application/vnd.adobe.xed+json; version=1"
+_RESOLVED = "application/vnd.adobe.xed-full+json; version=1"  # only major version 1 exists
+_DESCRIPTORS = "application/vnd.adobe.xdm-v2+json"
+_MOST_PAGES = 1000
+_OF_ADOBE = "https://ns.adobe.com/"
+_ALT_ID = re.compile(r"_[A-Za-z0-9]+\.schemas\.[0-9a-f]+")
+_KINDS = ("fieldgroups", "datatypes", "classes", "behaviors", "schemas")
+_TITLED = ("schemas", "fieldgroups", "datatypes", "classes")
+_NOT_IN_A_FILTER = frozenset(",=<>!~()&|")
+
+
+class Registry:
+    """The tenant's part of the Schema Registry."""
+
+    def __init__(self, http: AepHttp) -> None:
+        self._http = http
+        self._tenant: str | None = None
+
+    def tenant_id(self) -> str:
+        """The tenant id, without the underscore that field names put before it.
+
+        Raises:
+            SchemaError: AEP does not tell it.
+        """
+        if self._tenant is not None:
+            return self._tenant
+        tenant = self._http.get((*_BASE, "stats"), "tell the tenant id", Answer.json_object).get("tenantId")
+        if not isinstance(tenant, str) or not tenant:
+            raise SchemaError(
+                "AEP does not tell the tenant id of the organization.", "Is it entitled to AEP?"
+            )
+        self._tenant = tenant.removeprefix("_")
+        return self._tenant
+
+    def find_by_title(self, kind: str, title: str) -> JsonObject | None:
+        """The schema or field group of exactly this title, as it was written; titles are unique.
+
+        ``kind`` is ``schemas`` or ``fieldgroups``, here and below.
+        """
+        found = self.ids_by_title(kind, title)
+        return self.get(kind, found[0]) if found else None
+
+    def find_schema(self, name: str) -> JsonObject | None:
+        """Return the schema of this title, ``$id`` or ``meta:altId``, as it was written; None where a title is not there.
+
+        Raises:
+            SchemaError: there is no schema of this ``$id`` or ``meta:altId``.
+        """
+        if not name.startswith(_OF_ADOBE) and not _ALT_ID.fullmatch(name):
+            return self.find_by_title("schemas", name)
+        try:
+            return self.get("schemas", name)
+        except NotFound:
+            raise SchemaError(
+                f"AEP has no schema of the id {name}.",
+                "Copy the id from AEP again, and compare extra aep_sandbox of the connection.",
+            ) from None
+
+    def ids_by_title(self, kind: str, title: str, container: str = "tenant") -> list[str]:
+        """Return the ``$id`` of each resource of exactly this title; Adobe's own are in the container ``global``."""
+        # The server's filter saves pages; its notation has no escapes, so the comparison that counts is ours.
+        params = {"orderby": "title", "limit": "300"}
+        if not set(title) & _NOT_IN_A_FILTER:
+            params["property"] = f"title=={title}"
+        entries = self._pages(kind, f"find {kind} by title", params, _SUMMARY, container)
+        return [
+            str(entry["$id"])
+            for entry in entries
+            if entry.get("title") == title and isinstance(entry.get("$id"), str)
+        ]
+
+    def holders_of_title(self, title: str) -> list[str]:
+        """Return the kinds of the tenant's resources that have a title: it is unique over all of them."""
+        return [kind for kind in _TITLED if self.ids_by_title(kind, title)]
+
+    def titles(self, kind: str, container: str) -> dict[str, list[str]]:
+        """Return the ``$id``s of all resources of a container by title."""
+        found: dict[str, list[str]] = {}
+        params = {"orderby": "title", "limit": "300"}
+        for entry in self._pages(kind, f"list {kind}", params, _SUMMARY, container):
+            if isinstance(entry.get("$id"), str):
+                found.setdefault(str(entry.get("title")), []).append(entry["$id"])
+        return found
+
+    def get(self, kind: str, resource_id: str) -> JsonObject:
+        """A schema or field group as it was written, with its ``allOf``.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        return self._look_up(kind, resource_id, _AS_WRITTEN)
+
+    def resolved_schema(self, schema_id: str) -> JsonObject:
+        """A schema with everything that it refers to in place, as one JSON Schema in Compatibility Mode.
+
+        What the registry has left unresolved is resolved here, from the registry.
+
+        Raises:
+            NotFound: there is none of this id.
+            SchemaError: it refers to something that the registry does not have.
+        """
+        return self.resolved("schemas", schema_id)
+
+    def resolved(self, kind: str, resource_id: str) -> JsonObject:
+        """A schema, field group or class of the tenant or of Adobe, as ``resolved_schema`` returns it."""
+        document = self._look_up(kind, resource_id, _RESOLVED, self._container(resource_id))
+        return resolve(document, self.resource) if needs_resolving(document) else document
+
+    def _container(self, resource_id: str) -> str:
+        is_own = not resource_id.startswith(_OF_ADOBE) or resource_id.startswith(
+            f"{_OF_ADOBE}{self.tenant_id()}/"
+        )
+        return "tenant" if is_own else "global"
+
+    def resource(self, resource_id: str) -> JsonObject:
+        """What a ``$ref`` names, of the tenant or of Adobe, as it was written.
+
+        Raises:
+            SchemaError: it is not of this registry; nothing is asked of anybody else.
+        """
+        if resource_id.startswith(_OF_ADOBE):
+            container = self._container(resource_id)
+            for kind in _KINDS:
+                try:
+                    return self._look_up(kind, resource_id, _AS_WRITTEN, container)
+                except NotFound:
+                    continue
+        raise SchemaError(
+            f"The schema refers to {resource_id!r}, which the Schema Registry does not have.",
+            "Correct the field group or data type that refers to it.",
+        )
+
+    def create(self, kind: str, body: Mapping[str, Any]) -> JsonObject:
+        """Creates a schema or field group; the answer has its ``$id``.
+
+        Raises:
+            AlreadyExists: its title is taken.
+        """
+        return self._send("POST", (kind,), f"create one of {kind}", body)
+
+    def patch(self, kind: str, resource_id: str, operations: Sequence[Mapping[str, Any]]) -> JsonObject:
+        """Applies JSON Patch ``operations``; once data was loaded only additions are allowed."""
+        return self._send("PATCH", (kind, resource_id), f"change one of {kind}", list(operations))
+
+    def create_descriptor(self, body: Mapping[str, Any]) -> JsonObject:
+        """Creates a descriptor, such as an identity; the answer has its ``@id``."""
+        return self._send("POST", ("descriptors",), "create a descriptor", body)
+
+    def descriptors(self, schema_id: str | None = None) -> list[Mapping[str, Any]]:
+        """All descriptors, or those of one schema."""
+        found = self._pages("descriptors", "list descriptors", {}, _DESCRIPTORS)
+        return [d for d in found if schema_id is None or d.get("xdm:sourceSchema") == schema_id]
+
+    def _pages(
+        self, kind: str, what: str, params: dict[str, str], accept: str, container: str = "tenant"
+    ) -> Iterator[JsonObject]:
+        start: str | None = None
+        for _ in range(_MOST_PAGES):
+            asked = params | ({"start": start} if start else {})
+            found, following = self._http.get((*_BASE, container, kind), what, _page, asked, accept)
+            yield from found
+            start, previous = following, start
+            if not start or start == previous:
+                return
+        raise SchemaError(f"AEP's list to {what} does not end.", "Ask Adobe why its pages repeat.")
+
+    def _look_up(self, kind: str, resource_id: str, accept: str, container: str = "tenant") -> JsonObject:
+        path = (*_BASE, container, kind, resource_id)
+        return self._http.get(path, f"look up one of {kind}", Answer.json_object, accept=accept)
+
+    def _send(self, method: str, path: tuple[str, ...], what: str, body: object) -> JsonObject:
+        return self._http.send_json(method, (*_BASE, "tenant", *path), what, body, Answer.json_object)
+
+
+def _page(answer: Answer) -> tuple[list[JsonObject], str | None]:
+    """The entries of a page, and where the next one starts."""
+    page = answer.json_object().get("_page")
+    following = page.get("next") if isinstance(page, dict) else None
+    return objects(answer, "results"), str(following) if following else None

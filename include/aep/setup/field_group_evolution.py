@@ -1,0 +1,191 @@
+"""What has become of the fields of a field group: added, loosened, kept though unknown, or changed as AEP forbids.
+
+A schema in use takes new fields, fields that are no longer required (EP:xdm/schema/composition.md#evolution), and
+fields that became less restrictive: values added to an enum or to the suggested values that are there, an enum given
+up (EP:xdm/ui/fields/enum.md#evolution). It takes no other type, and nothing that a row of before may not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from include.xdm.schema.xdm_schema import INTEGER_LIMITS, XdmField, XdmSchema
+
+_CONSTRAINTS = ("minimum", "maximum", "minLength", "maxLength", "pattern", "enum", "format", "default")
+_SUGGESTED = "meta:enum"
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Loosening:
+    """``keyword`` of a field becomes ``value``, or is taken away where that is None."""
+
+    field: XdmField
+    keyword: str
+    value: Any
+    told: str
+
+
+@dataclass(frozen=True)
+class Evolution:
+    """``added``: the topmost fields that are new. ``kept``: what only AEP has, as path and type. ``faults``: what AEP
+    forbids, or what would be narrower, one clause each."""
+
+    added: tuple[XdmField, ...]
+    loosened: tuple[Loosening, ...]
+    kept: tuple[tuple[str, str], ...]
+    faults: tuple[str, ...]
+
+
+def evolution(ours: Json, theirs: Json) -> Evolution:
+    """Compares the ``properties`` that shall be with those that AEP has.
+
+    Raises:
+        SchemaError: a field that both have is none of XDM, or refers to something.
+    """
+    kept: list[tuple[str, str]] = []
+    known = _common({"properties": ours}, {"properties": theirs}, (), kept)
+    wanted, there = field_tree(ours), field_tree(known["properties"])
+    return Evolution(
+        tuple(_added(wanted, there)),
+        tuple(_loosened(wanted, there)),
+        tuple(kept),
+        tuple(sorted(_faults(wanted, there))),
+    )
+
+
+def field_tree(properties: Json) -> XdmField:
+    """The fields as a tree, under a root without a name."""
+    return XdmSchema({"type": "object", "properties": properties}).root
+
+
+def told(field: XdmField) -> str:
+    """A field's type, for people."""
+    return f"array of {told(field.item)}" if field.item and field.kind.value == "array" else field.kind.value
+
+
+def _common(ours: Json, theirs: Json, path: tuple[str, ...], kept: list[tuple[str, str]]) -> dict[str, Any]:
+    """``theirs`` without what only AEP has: that may be anything, a reference too, and is nobody's business here."""
+    found = dict(theirs)
+    if isinstance(ours.get("properties"), Mapping) and isinstance(theirs.get("properties"), Mapping):
+        found["properties"] = {}
+        for name, node in theirs["properties"].items():
+            if name in ours["properties"]:
+                found["properties"][name] = _inner_common(ours["properties"][name], node, (*path, name), kept)
+            else:
+                required = ", required" if name in (theirs.get("required") or ()) else ""
+                kept.append((".".join((*path, name)), _type_of(node) + required))
+    for key in ("items", "additionalProperties"):
+        if key in ours and key in theirs:
+            found[key] = _inner_common(ours[key], theirs[key], (*path, "*"), kept)
+    return found
+
+
+def _inner_common(ours: Any, theirs: Any, path: tuple[str, ...], kept: list[tuple[str, str]]) -> Any:
+    both = isinstance(ours, Mapping) and isinstance(theirs, Mapping)
+    return _common(ours, theirs, path, kept) if both else theirs
+
+
+def _type_of(node: Any) -> str:
+    node = node if isinstance(node, Mapping) else {}
+    return str(node.get("meta:xdmType") or node.get("type") or "object")
+
+
+def _inner(field: XdmField) -> dict[str, XdmField]:
+    return {**field.children, **({"*": field.item} if field.item else {})}
+
+
+def _both(wanted: XdmField, there: XdmField) -> Iterator[tuple[XdmField, XdmField]]:
+    """Every field of one type in both, with what it is there."""
+    yield wanted, there
+    known = _inner(there)
+    for name, field in _inner(wanted).items():
+        if name in known and _same_type(field, known[name]):
+            yield from _both(field, known[name])
+
+
+def _added(wanted: XdmField, there: XdmField) -> Iterator[XdmField]:
+    for field, known in _both(wanted, there):
+        yield from (inner for name, inner in _inner(field).items() if name not in _inner(known))
+
+
+def _loosened(wanted: XdmField, there: XdmField) -> Iterator[Loosening]:
+    for field, known in _both(wanted, there):
+        ours, theirs = _constraints(field), _constraints(known)
+        for name in sorted(ours.keys() | theirs.keys()):
+            if _is_looser(name, ours.get(name), theirs.get(name)):
+                value = field.constraints.get(name)
+                yield Loosening(field, name, value, _becomes(name, theirs[name], value))
+        yield from _more_suggested(field, known)
+        if optional := (known.required - field.required) & field.children.keys():
+            left = sorted(known.required - optional) or None
+            yield Loosening(field, "required", left, f"{', '.join(sorted(optional))} is no longer required")
+
+
+def _more_suggested(wanted: XdmField, there: XdmField) -> Iterator[Loosening]:
+    """Suggested values, or the labels of an enum, that are new in a field that has some."""
+    ours, theirs = wanted.constraints.get(_SUGGESTED), there.constraints.get(_SUGGESTED)
+    if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping) or not theirs:
+        return
+    new = [value for value in ours if value not in theirs]
+    if new:
+        merged = {**theirs, **{value: ours[value] for value in new}}
+        yield Loosening(wanted, _SUGGESTED, merged, f"{_SUGGESTED} gets {', '.join(new)}")
+
+
+def _becomes(name: str, before: Any, after: Any) -> str:
+    return f"{name} {before} becomes {after}" if after is not None else f"{name} {before} is given up"
+
+
+def _faults(wanted: XdmField, there: XdmField) -> Iterator[str]:
+    for field, known in _both(wanted, there):
+        where, ours, theirs = field.dotted, _constraints(field), _constraints(known)
+        for name, inner in _inner(field).items():
+            if name in _inner(known) and not _same_type(inner, _inner(known)[name]):
+                yield f"{inner.dotted} is {told(_inner(known)[name])} in AEP and cannot become {told(inner)}"
+        for name in sorted(ours.keys() | theirs.keys()):
+            if ours.get(name) != theirs.get(name) and not _is_looser(name, ours.get(name), theirs.get(name)):
+                yield f"{where} has {name} {theirs.get(name, 'unset')} in AEP and cannot get {ours.get(name, 'none')}"
+        for name in sorted(field.required - known.required):
+            yield f"{'.'.join((*field.path, name))} cannot become required: rows without it may be loaded"
+
+
+_LOOSER: Mapping[str, Callable[[Any, Any], bool]] = {
+    "minimum": lambda ours, theirs: ours < theirs,
+    "minLength": lambda ours, theirs: ours < theirs,
+    "maximum": lambda ours, theirs: ours > theirs,
+    "maxLength": lambda ours, theirs: ours > theirs,
+    "enum": lambda ours, theirs: set(map(str, ours)) > set(map(str, theirs)),
+    # Whether one pattern takes all that another one does cannot be told.
+    "pattern": lambda _, __: False,
+}
+
+
+def _is_looser(name: str, ours: Any, theirs: Any) -> bool:
+    """Whether a constraint that AEP has takes more values now."""
+    if name not in _LOOSER or theirs is None:
+        return False
+    return ours is None or _LOOSER[name](ours, theirs)
+
+
+def _same_type(wanted: XdmField, there: XdmField) -> bool:
+    """Of an integer AEP's answer, with ``meta:xdmType``, tells the size better than the bounds do in the file."""
+    if wanted.kind is there.kind:
+        return True
+    both = wanted.kind.is_integer and there.kind.is_integer and "meta:xdmType" not in wanted.constraints
+    bounds = ("minimum", "maximum")
+    return both and all(wanted.constraints.get(name) == there.constraints.get(name) for name in bounds)
+
+
+def _constraints(field: XdmField) -> dict[str, Any]:
+    """What restricts a field's values; not the bounds that its type has anyhow, which AEP writes out."""
+    found = {name: field.constraints[name] for name in _CONSTRAINTS if name in field.constraints}
+    if isinstance(found.get("enum"), list):
+        found["enum"] = sorted(found["enum"], key=str)
+    for name, own in zip(("minimum", "maximum"), INTEGER_LIMITS.get(field.kind, ()), strict=False):
+        # AEP's int goes to 2^31 (EP:xdm/schema/field-constraints.md).
+        if name in found and abs(abs(found[name]) - abs(own)) <= 1:
+            del found[name]
+    return found

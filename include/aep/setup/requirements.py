@@ -1,0 +1,39 @@
+"""What a pipeline wants in AEP: its file, its field group file and its mapping, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from include.aep.setup.field_group import read_field_group
+from include.config.model import Pipeline
+from include.xdm.mapping.mapping_file import read_mapping_file
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """``group``: the field group file; None where the pipeline names none. ``rows``: the mapping set's."""
+
+    pipeline: Pipeline
+    group: Mapping[str, Any] | None
+    rows: tuple[Mapping[str, Any], ...]
+
+    @classmethod
+    def of(cls, pipeline: Pipeline) -> Wanted:
+        """Read the files that a pipeline names.
+
+        Raises:
+            ConfigError: a file is not there, or is not what it should be.
+        """
+        name = pipeline.aep.field_group
+        return cls(
+            pipeline,
+            read_field_group(name) if name is not None else None,
+            tuple(read_mapping_file(pipeline.mapping)),
+        )
+
+    @property
+    def group_title(self) -> str | None:
+        """The title of the pipeline's own field group."""
+        return str(self.group["title"]) if self.group is not None else None

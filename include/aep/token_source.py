@@ -1,0 +1,120 @@
+"""Bearer tokens: OAuth server-to-server, kept until shortly before they end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from include.aep.errors import IMS_RULES
+from include.aep.settings import AepSettings
+from include.clock import SYSTEM_CLOCK, Clock
+from include.errors import IdentityServiceUnavailable, ServiceUnavailable
+from include.http.client import HttpClient
+from include.http.request import Call, Patience, Service
+from include.http.response import Answer
+
+EARLY_SECONDS = 120.0
+_LONGEST_SECONDS = 86_400.0  # "24 h life": developer.adobe.com, Server-to-server authentication, IMS
+
+
+class TokenSource:
+    """The access token of one credential.
+
+    ``on_secret`` is called with every new token before it is used, so that its owner can mask it in logs.
+    Source: developer.adobe.com, Server-to-server authentication; Adobe throttles clients that mint too many tokens.
+    """
+
+    def __init__(
+        self,
+        settings: AepSettings,
+        clock: Clock = SYSTEM_CLOCK,
+        on_secret: Callable[[str], None] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._on_secret = on_secret
+        self._token: str | None = None
+        self._issued: list[str] = []
+        self._renew_at = 0.0
+        facts = {"conn_id": settings.conn_id}
+        service = Service(
+            "Adobe's identity service",
+            IMS_RULES,
+            facts,
+            self.secrets,
+            _no_headers,
+            unavailable=IdentityServiceUnavailable,
+        )
+        self._http = HttpClient(service, clock, patience)
+
+    def token(self) -> str:
+        """A token that is good for a while yet.
+
+        Raises:
+            CredentialsRejected: the identity service says no.
+            IdentityServiceUnavailable: it says nothing useful.
+        """
+        if self._token is None or self._clock.seconds() >= self._renew_at:
+            self._fetch()
+        assert self._token is not None
+        return self._token
+
+    def forget(self) -> None:
+        """The token was refused: the next one is new."""
+        self._token = None
+
+    def secrets(self) -> tuple[str, ...]:
+        """What must appear nowhere."""
+        return (*self._settings.secrets, *self._issued)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def _fetch(self) -> None:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self._settings.client_id,
+            "client_secret": self._settings.client_secret,
+            "scope": ",".join(self._settings.scopes),
+        }
+        call = Call(
+            "POST",
+            f"{self._settings.ims_url}/ims/token/v3",
+            "give a token",
+            headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
+            content=urlencode(form).encode("ascii"),
+        )
+        asked_at = self._clock.seconds()
+        token, lifetime = self._http.ask(call, _token_and_lifetime)
+        self._issued.append(token)
+        if self._on_secret:
+            self._on_secret(token)
+        self._token = token
+        self._renew_at = asked_at + lifetime - min(EARLY_SECONDS, lifetime / 2)
+
+
+def _no_headers() -> Mapping[str, str]:
+    return {}
+
+
+def _token_and_lifetime(answer: Answer) -> tuple[str, float]:
+    """The token, and its seconds to live."""
+    try:
+        body: dict[str, Any] = answer.json_object()
+    except ServiceUnavailable:
+        body = {}
+    token, lifetime = body.get("access_token"), body.get("expires_in")
+    if isinstance(token, str) and re.fullmatch(r"[\x21-\x7e]+", token) and isinstance(lifetime, int | float):
+        if lifetime > 0:
+            return token, min(float(lifetime), _LONGEST_SECONDS)
+        problem = "gave a token that has already expired"
+    else:
+        problem = "answered with something that is not a token"
+    raise IdentityServiceUnavailable(
+        f"The identity service is unavailable: it {problem}.",
+        "Nothing is wrong on this side; the task may be run again.",
+    )

@@ -1,0 +1,260 @@
+"""Where the lake and the connections come from: the same places, in the same order, as for Airflow's tasks.
+
+Lake: ``lake:`` of the pipeline file; ``--lake``; Airflow's variable ``mixpanel_aep_lake``; ``MIXPANEL_AEP_LAKE``; the
+project's folder. Connections: ``AIRFLOW_CONN_<ID>``; ``--connections``; Airflow; ``airflow_settings.yaml`` where there
+is no Airflow. Airflow is asked in a process of its own, and only where nothing before it answers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from include.config.model import Pipeline
+from include.errors import ConfigError, SettingsUnavailable
+from include.lake.allowed_lakes import VARIABLE_IN_ENVIRONMENT, require_allowed_lake
+from include.lake.lake_address import LAKE_ENVIRONMENT, default_lake
+from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE, Seal
+from include.version import VERSION
+
+_VARIABLE = "mixpanel_aep_lake"
+_OF_VARIABLE = f"Airflow's variable {_VARIABLE}"
+_ANSWER_SECONDS = 120
+SUPPORTED_AIRFLOW = (3, 3)
+_LONGEST_HEARTBEAT_SECONDS = 1.0
+_ON_COMMAND_LINE = "--lake"
+_OTHERWISE = "Or name --lake and --connections yourself, as Airflow has them."
+
+
+@dataclass(frozen=True)
+class LakeSetting:
+    """The lake's URL, and which setting names it."""
+
+    url: str
+    origin: str
+
+    @property
+    def is_given(self) -> bool:
+        """Whether ``--lake`` names it."""
+        return self.origin == _ON_COMMAND_LINE
+
+
+@dataclass(frozen=True)
+class AirflowDeployment:
+    """The version of Airflow, the pools of the DAGs that it lacks, and how often a task's supervisor wakes up."""
+
+    version: str
+    missing_pools: tuple[str, ...]
+    heartbeat_seconds: float
+
+    def require_usable(self) -> str:
+        """Return a sentence about this Airflow.
+
+        Raises:
+            ConfigError: its version is not supported, or a pool is missing.
+        """
+        if tuple(map(int, self.version.split(".")[:2])) != SUPPORTED_AIRFLOW:
+            supported = ".".join(map(str, SUPPORTED_AIRFLOW))
+            raise ConfigError(
+                f"Airflow {self.version} is not supported by mixpanel-aep {VERSION}.",
+                f"Use Airflow {supported}, or a version of mixpanel-aep that supports yours.",
+            )
+        if self.missing_pools:
+            raise ConfigError(
+                f"Airflow has no pool {', '.join(self.missing_pools)}: tasks in it are never scheduled.",
+                "Restart the scheduler, which adds it, or run `python -m mixpanel_aep.settings airflow_pools.yaml`.",
+            )
+        sentence = f"version {self.version}, with every pool; mixpanel-aep {VERSION}"
+        if self.heartbeat_seconds > _LONGEST_HEARTBEAT_SECONDS:
+            sentence += (
+                f". AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL is {self.heartbeat_seconds:g}: set it to 1 where tasks run, or "
+                "a task that is deferred can lose a try"
+            )
+        return sentence
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """The Airflow of this machine, asked once for the lake and ``conn_ids``."""
+
+    conn_ids: tuple[str, ...]
+
+    @property
+    def is_here(self) -> bool:
+        """Whether an Airflow is installed and configured: ``airflow.cfg`` exists, or a variable ``AIRFLOW__...``."""
+        home = Path(os.environ.get("AIRFLOW_HOME") or Path.home() / "airflow")
+        configured = (home / "airflow.cfg").is_file() or any(
+            name.startswith("AIRFLOW__") for name in os.environ
+        )
+        return configured and find_spec("airflow") is not None and find_spec("mixpanel_aep") is not None
+
+    @property
+    def lake(self) -> str | None:
+        return self._answers["lake"] or None
+
+    @property
+    def lake_secret(self) -> str | None:
+        return self._answers["lake_secret"] or None
+
+    def connection(self, conn_id: str) -> Mapping[str, Any] | None:
+        found: Mapping[str, Any] | None = self._answers["connections"][conn_id]
+        return found
+
+    @property
+    def deployment(self) -> AirflowDeployment:
+        """What tasks need of Airflow itself."""
+        found = self._answers
+        return AirflowDeployment(
+            found["airflow"], tuple(found["missing_pools"]), float(found["heartbeat_seconds"])
+        )
+
+    @cached_property
+    def _answers(self) -> dict[str, Any]:
+        """
+        Raises:
+            SettingsUnavailable: Airflow could not say it; nothing is guessed then.
+            ConfigError: the folder of the lake is not for several machines.
+        """
+        command = [sys.executable, "-m", "mixpanel_aep.cli_bridge", *self.conn_ids]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=_ANSWER_SECONDS, check=False)  # noqa: S603 - our own module
+            found = json.loads(done.stdout)
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            raise SettingsUnavailable(
+                f"Airflow on this machine could not be asked for the lake and the connections ({type(error).__name__}).",
+                f"`airflow db check` shows whether it works. {_OTHERWISE}",
+            ) from None
+        if "error" in found:
+            sentence, hint = found["error"]
+            kind = ConfigError if found["terminal"] else SettingsUnavailable
+            raise kind(sentence, f"{hint} {_OTHERWISE}")
+        return dict(found)
+
+
+def find_lake(pipeline: Pipeline, given: str | None, airflow: Airflow) -> LakeSetting:
+    """Return the pipeline's lake and the setting that names it.
+
+    Raises:
+        ConfigError: ``--lake`` and the pipeline file name two lakes, or this deployment does not allow the lake.
+        SettingsUnavailable: Airflow, whose variable may name it, could not be asked.
+    """
+    found = _lake_setting(pipeline, given, airflow)
+    require_allowed_lake(found.url, of_variable=found.origin == _OF_VARIABLE)
+    return found
+
+
+def _lake_setting(pipeline: Pipeline, given: str | None, airflow: Airflow) -> LakeSetting:
+    if pipeline.lake and given and given.rstrip("/") != pipeline.lake.rstrip("/"):
+        raise ConfigError(
+            f"The file of pipeline {pipeline.name} names the lake {pipeline.lake}, --lake another one.",
+            "Airflow's tasks use the file's: leave --lake out, or change the file.",
+        )
+    if pipeline.lake:
+        return LakeSetting(pipeline.lake, "lake: of the pipeline file")
+    if given:
+        return LakeSetting(given, _ON_COMMAND_LINE)
+    if text := os.environ.get(VARIABLE_IN_ENVIRONMENT):
+        return LakeSetting(text, f"the environment variable {VARIABLE_IN_ENVIRONMENT}")
+    if airflow.is_here and (text := airflow.lake):
+        return LakeSetting(text, _OF_VARIABLE)
+    if os.environ.get(LAKE_ENVIRONMENT):
+        return LakeSetting(default_lake(), f"the environment variable {LAKE_ENVIRONMENT}")
+    return LakeSetting(default_lake(), "the default, because no setting names one")
+
+
+def find_seal(lake: LakeSetting, airflow: Airflow) -> Seal | None:
+    """Return the keys that sign the lake's records, None where no setting has any.
+
+    For a lake that ``--lake`` names they are those of the environment; without them, records that are signed are refused.
+
+    Raises:
+        ConfigError: a key is too short, or in another coding.
+        SettingsUnavailable: Airflow, whose variable may hold them, could not be asked.
+    """
+    found = os.environ.get(SEAL_ENVIRONMENT) or os.environ.get(f"AIRFLOW_VAR_{SEAL_VARIABLE.upper()}")
+    if not found and not lake.is_given and airflow.is_here:
+        found = airflow.lake_secret
+    return Seal.parse(found)
+
+
+def find_connection(conn_id: str, given: Path | None, otherwise: Path, airflow: Airflow) -> dict[str, Any]:
+    """Return a connection's fields, as the settings of both services read them.
+
+    Raises:
+        ConfigError: there is none, or it cannot be read; its text is not in the message.
+        SettingsUnavailable: Airflow could not be asked.
+    """
+    found = _from_environment(conn_id)
+    if found is None and given is None and airflow.is_here:
+        found = airflow.connection(conn_id)
+        if found is None:
+            raise ConfigError(
+                f"Airflow on this machine has no connection {conn_id!r}.",
+                "Create it under Admin > Connections, or name a file with --connections.",
+            )
+    if found is None:
+        found = _from_file(given or otherwise, conn_id)
+    port = str(found.get("port") or "")
+    return {
+        "conn_id": conn_id,
+        "login": found.get("login"),
+        "password": found.get("password"),
+        "host": found.get("host"),
+        "port": int(port) if port.isdecimal() else None,
+        "extra": _extra(conn_id, found.get("extra")),
+    }
+
+
+def _from_environment(conn_id: str) -> Mapping[str, Any] | None:
+    name = f"AIRFLOW_CONN_{conn_id.upper()}"
+    text = os.environ.get(name)
+    if not text:
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):  # never with its text, which holds a secret
+        raise ConfigError(
+            f"The environment variable {name} is no JSON object.", "Write the connection as JSON."
+        )
+    return found
+
+
+def _from_file(path: Path, conn_id: str) -> Mapping[str, Any]:
+    if not path.is_file():
+        raise ConfigError(f"There is no file {path.name} with connections.", "Name one with --connections.")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        rows = (data.get("airflow") or {}).get("connections") or []
+        found = {str(row["conn_id"]): row for row in rows if row.get("conn_id")}
+    except (yaml.YAMLError, ValueError, AttributeError, TypeError):
+        raise ConfigError(
+            f"{path.name} holds no connections.", "It is written like airflow_settings.yaml."
+        ) from None
+    if conn_id not in found:
+        raise ConfigError(
+            f"There is no connection {conn_id!r} in {path.name}.",
+            f"Add it there, or set AIRFLOW_CONN_{conn_id.upper()} to JSON.",
+        )
+    return {key.removeprefix("conn_"): value for key, value in found[conn_id].items()}
+
+
+def _extra(conn_id: str, extra: Any) -> dict[str, Any]:
+    try:
+        found = json.loads(extra) if isinstance(extra, str) and extra else extra or {}
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ConfigError(f"Connection {conn_id}: extra is no object.", "Write it as JSON.")
+    return found

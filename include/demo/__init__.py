@@ -1,1 +1,0 @@
-"""The demo: the whole project on one machine, without credentials; ``python -m include.demo run|up|down``."""

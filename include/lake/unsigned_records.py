@@ -1,0 +1,105 @@
+"""The records that were in the lake before it had a key: their digests, in signed lists that a person has made, once.
+
+A time would not do: in a folder every writer can set a file's. A digest holds on every kind of store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from include.errors import ForgedRecord
+from include.lake.lake import Lake
+from include.lake.signing_keys import split
+
+VERSION = 1
+FOLDER = "_signed"
+_NUMBERED = re.compile(rf"{FOLDER}/(\d{{6,}})\.json")
+_DAY = r"[^/]+/\d{4}-\d{2}-\d{2}"
+_RECORDS = re.compile(
+    rf"mixpanel-aep\.json|_histories/[^/]+/(?:history|taken-over-[^/]+)\.json|_histories/[^/]+/ledger/.+\.json"
+    r"|_suppressed/.+\.json"
+    rf"|{_DAY}/[a-z]+/[0-9a-f]+/(?:manifest|removed)\.json|{_DAY}/(?:looks|ledger)/[^/]+\.json"
+)
+"""Records that cannot be made again; indexes can."""
+
+
+@dataclass
+class _Listed:
+    """What the inventories of a lake list, as far as this process has read them."""
+
+    digests: dict[str, str] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
+
+
+_listed: dict[tuple[str, ...], _Listed] = {}
+
+
+def is_listed(lake: Lake, key: str, body: bytes) -> bool:
+    """Whether an inventory names a record of this very content at this place."""
+    if lake.seal is None:
+        return False
+    listed = _listed.setdefault((lake.url, *lake.seal.keys), _Listed())
+    digest = _digest(body)
+    if listed.digests.get(key) != digest:
+        _read_new(lake, listed)
+    return listed.digests.get(key) == digest
+
+
+def unsigned_records(lake: Lake, folders: Iterable[str]) -> dict[str, str]:
+    """The digests, by key, of the records below some folders that are neither signed nor listed yet."""
+    found = {}
+    for key in (key for folder in folders for key in _keys(lake, folder)):
+        body = lake.read(key)
+        if body is not None and split(body).key_id is None and not is_listed(lake, key, body):
+            found[key] = _digest(body)
+    return found
+
+
+def has_inventory(lake: Lake) -> bool:
+    """Whether records of the lake were listed before."""
+    return any(True for _ in lake.keys(FOLDER))
+
+
+def write_inventory(lake: Lake, records: dict[str, str], at: str, by: str, why: str) -> str:
+    """Put a signed list of records; return its key.
+
+    Raises:
+        ValueError: there is no key to sign it with.
+        ForgedRecord: another process has put one at the same time.
+    """
+    if lake.seal is None:
+        raise ValueError("an inventory is signed")
+    numbers = [int(found[1]) for found in map(_NUMBERED.fullmatch, lake.keys(FOLDER)) if found]
+    key = f"{FOLDER}/{max(numbers, default=0) + 1:06d}.json"
+    body = {"version": VERSION, "at": at, "by": by, "why": why, "records": dict(sorted(records.items()))}
+    if not lake.create(key, lake.seal.sign(key, json.dumps(body, indent=1).encode())):
+        raise ForgedRecord(f"{lake.uri(key)} was written by another process a moment ago.", "Run it again.")
+    return key
+
+
+def _keys(lake: Lake, folder: str) -> Iterable[str]:
+    if folder.endswith(".json"):
+        return [folder]
+    return (key for key in lake.keys(folder) if _RECORDS.fullmatch(key))
+
+
+def _read_new(lake: Lake, listed: _Listed) -> None:
+    for name in lake.keys(FOLDER):
+        if name in listed.names or _NUMBERED.fullmatch(name) is None or lake.seal is None:
+            continue
+        signed = split(lake.read(name) or b"")
+        if not lake.seal.verifies(name, signed):
+            raise ForgedRecord(
+                f"{lake.uri(name)}, which lists the records from before the lake had a key, has no valid signature.",
+                "Restore it from a copy of the lake; if keys were changed, keep the old one after the new one.",
+            )
+        listed.digests.update(json.loads(signed.payload)["records"])
+        listed.names.add(name)
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

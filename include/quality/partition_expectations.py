@@ -1,0 +1,159 @@
+"""What is expected of a partition as a whole, in addition to its rows: also checked by Great Expectations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from include.quality.checks import single_checks
+from include.quality.constraints import CONSTRAINTS, Reason, Severity
+from include.quality.derive import ExpectationSpec
+from include.quality.gx import Question
+from include.quality.suite import failures
+from include.quality.view import Part, View
+
+ENOUGH_DAYS = 7
+"""With fewer days before it nothing is said about a day's shares."""
+_LEAST_SHARE = 0.01
+_SIGMAS = 3
+_OF_THE_MEAN = 0.25
+
+
+@dataclass(frozen=True)
+class DayEvents:
+    """A day's events by name. ``others``: how many have names that are not listed, where a day has very many names."""
+
+    by_event: Mapping[str, int]
+    others: int = 0
+
+    @property
+    def total(self) -> int:
+        """All events of the day."""
+        return sum(self.by_event.values()) + self.others
+
+
+@dataclass(frozen=True)
+class PartitionFacts:
+    """What is known of the valid rows of a partition."""
+
+    rows: int
+    double_ids: int
+    events: DayEvents
+
+
+@dataclass(frozen=True)
+class PartitionExpectation:
+    """One expectation of a partition: the values that GX is asked about, and what to report of each that fails."""
+
+    spec: ExpectationSpec
+    values: list[Any]
+    reasons: list[Reason]
+
+
+@dataclass(frozen=True)
+class EventShares:
+    """One row for each event name, in the order of the names: its share of the day, and which shares are usual.
+
+    ``shares``, ``low``, ``high``: arrays of floats between 0 and 1.
+    """
+
+    names: list[str]
+    shares: Any
+    low: Any
+    high: Any
+
+
+def partition_expectations(
+    facts: PartitionFacts,
+    history: Sequence[DayEvents],
+    severity: Mapping[str, Severity],
+    *,
+    allow_empty: bool,
+) -> list[PartitionExpectation]:
+    """The expectations of a partition. ``history``: the events of each day before it that has some."""
+    found = []
+    if not allow_empty:
+        found.append(_one(facts.rows, "rows", 1, severity, label="the partition", min_value=1))
+    found.append(_one(facts.double_ids, "id_unique", None, severity, label="_id", max_value=0))
+    if facts.rows and len(history) >= ENOUGH_DAYS and (shares := usual_shares(facts, history)).names:
+        found.append(_of_shares(shares, severity))
+    return found
+
+
+def failing(expectations: Sequence[PartitionExpectation]) -> list[tuple[ExpectationSpec, list[Reason]]]:
+    """What a partition fails of its expectations, as Great Expectations decides.
+
+    Raises:
+        ValidationBroken: an expectation could not be checked.
+    """
+    checks = single_checks([each.spec for each in expectations], range(len(expectations)))
+    questions = [Question(check, each.values) for check, each in zip(checks, expectations, strict=True)]
+    outcomes = failures(questions, complete=True)
+    return [
+        (each.spec, [each.reasons[position] for position in positions])
+        for each, positions in zip(expectations, outcomes, strict=True)
+        if positions
+    ]
+
+
+def usual_shares(facts: PartitionFacts, history: Sequence[DayEvents]) -> EventShares:
+    """The shares of a day's events, and between which ones an event is usual after the days before it.
+
+    Three standard deviations of those days, but at least a quarter of the mean and one point, and on top the chance
+    of a small day. A name that is among a day's ``others`` has an unknown share there, and nothing is said about it.
+    """
+    import numpy as np
+
+    days = [day for day in (*history, facts.events) if day.total]
+    names = sorted({name for day in days for name in day.by_event})
+    places = {name: place for place, name in enumerate(names)}
+    counts = np.zeros((len(days), len(names)))
+    known = np.ones(len(names), dtype=bool)
+    for number, day in enumerate(days):
+        at = [places[name] for name in day.by_event]
+        counts[number, at] = list(day.by_event.values())
+        if day.others:
+            listed = np.zeros(len(names), dtype=bool)
+            listed[at] = True
+            known &= listed
+    shares = counts / np.array([[day.total] for day in days], dtype=float)
+    before = shares[: len(days) - bool(facts.events.total), known]
+    today = shares[-1, known] if facts.events.total else np.zeros(int(known.sum()))
+    mean = before.mean(axis=0)
+    chance = _SIGMAS * np.sqrt(mean * (1 - mean) / facts.rows)
+    width = np.maximum(np.maximum(_SIGMAS * before.std(axis=0), _OF_THE_MEAN * mean), _LEAST_SHARE) + chance
+    # A share that is nothing on some days may be nothing; one that was always there may not.
+    low, high = np.maximum(0.0, mean - width), np.minimum(1.0, mean + width)
+    return EventShares(
+        [name for name, is_known in zip(names, known, strict=True) if is_known], today, low, high
+    )
+
+
+def _of_shares(shares: EventShares, severity: Mapping[str, Severity]) -> PartitionExpectation:
+    """One expectation for all names: how far a share lies outside its range, which is nothing or less inside it."""
+    import numpy as np
+
+    outside = np.maximum(shares.low - shares.shares, shares.shares - shares.high)
+    limits = [f"{low:.1%} to {high:.1%}" for low, high in zip(shares.low, shares.high, strict=True)]
+    reasons = [
+        Reason(f"event {name}", "event_share", limit)
+        for name, limit in zip(shares.names, limits, strict=True)
+    ]
+    spec = _spec("event_share", "its usual share", severity, label="each event", max_value=0)
+    return PartitionExpectation(spec, outside.tolist(), reasons)
+
+
+def _one(
+    value: int, name: str, limit: Any, severity: Mapping[str, Severity], *, label: str, **kwargs: Any
+) -> PartitionExpectation:
+    spec = _spec(name, limit, severity, label=label, **kwargs)
+    return PartitionExpectation(spec, [value], [spec.reason])
+
+
+def _spec(
+    name: str, limit: Any, severity: Mapping[str, Severity], *, label: str, **kwargs: Any
+) -> ExpectationSpec:
+    table = CONSTRAINTS[name]
+    chosen = severity.get(name, table.severity)
+    return ExpectationSpec(View((name,), Part.VALUE), name, limit, table.expectation, kwargs, chosen, label)

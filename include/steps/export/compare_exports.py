@@ -1,0 +1,119 @@
+"""A new export compared with earlier ones: the same lines, a few others, or a day of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from include.errors import BadManifest, FilesRemoved, LakeError
+from include.lake.manifest import Manifest
+from include.mixpanel.raw_file import RawFile
+from include.steps.export.line_alignment import unaligned_lines
+from include.steps.export.line_digests import LineDifference, LineDigests, difference
+from include.steps.workspace import Workspace
+
+log = logging.getLogger(__name__)
+SMALL_LINES = 10_000
+"""An export of fewer lines is always kept whole: to process it costs hardly more than to process a delta."""
+MOST_CHANGED = 0.1
+"""Where more of the base's lines than this are added and removed, the export is kept whole."""
+
+
+@dataclass
+class ComparedExport:
+    """What a comparison has found.
+
+    ``same``: an earlier export with exactly these lines. Else, where few lines differ from the newest whole export,
+    that is the ``base`` with its files at ``base_paths``, and ``difference`` names the lines. ``lines``: the sum of the
+    new export's lines, where it was needed; ``sums``: those of earlier exports, by digest.
+    """
+
+    same: Manifest | None = None
+    lines: str | None = None
+    sums: dict[str, str] = field(default_factory=dict)
+    base: Manifest | None = None
+    base_paths: Sequence[Path] = ()
+    difference: LineDifference | None = None
+
+
+@dataclass
+class ExportComparer:
+    """Compares an export in ``scratch`` with ``earlier`` ones of the same request, the newest first.
+
+    The newest whole one is read next to it, and only lines that are not in the same order in both are hashed. Without
+    such a base, and where too much differs from it, every line is hashed where an earlier export has as many lines.
+    ``sums``: the sums of lines that were recorded, by digest. ``with_files``: only an earlier export whose files are in
+    the lake is the same one.
+    """
+
+    workspace: Workspace
+    raw: RawFile
+    earlier: Sequence[Manifest]
+    sums: Mapping[str, str]
+    scratch: Path
+    with_files: bool = False
+
+    def compare(self) -> ComparedExport:
+        """Compare the export."""
+        base = self._base()
+        found = self._difference(base) if base is not None else ComparedExport()
+        if found.same is not None or found.difference is not None:
+            return found
+        as_many = [each for each in self.earlier if each != base and self._may_be_same(each)]
+        if not as_many:
+            return found
+        found.lines = LineDigests.of([self.raw.path], self.scratch / "lines-new.bin").sum
+        for each in as_many:
+            if self._sum_of(each, found) == found.lines:
+                found.same = each
+                return found
+        return found
+
+    def _difference(self, base: Manifest) -> ComparedExport:
+        """How the export differs from its base; nothing where too much does, or the base cannot be read."""
+        paths = self._paths(base)
+        if paths is None:
+            return ComparedExport()
+        old, new = unaligned_lines(paths, [self.raw.path], self.scratch)
+        found = difference(old, new, int(MOST_CHANGED * base.rows))
+        if found is None:
+            return ComparedExport()
+        if not found.rows:
+            return ComparedExport(same=base)
+        return ComparedExport(base=base, base_paths=paths, difference=found)
+
+    def _base(self) -> Manifest | None:
+        """The newest whole export whose files are in the lake."""
+        if self.raw.rows < SMALL_LINES:
+            return None
+        whole = (each for each in self.earlier if each.delta is None and each.rows)
+        return next(filter(self.workspace.has_files, whole), None)
+
+    def _may_be_same(self, earlier: Manifest) -> bool:
+        as_many = earlier.rows == self.raw.rows
+        return as_many and (not self.with_files or self.workspace.has_files(earlier))
+
+    def _sum_of(self, earlier: Manifest, found: ComparedExport) -> str | None:
+        """The sum of an earlier export's lines; None where it is not known and its file cannot be read.
+
+        A delta is not read for it: the difference to its base names the same delta.
+        """
+        known = earlier.details.get("lines") or self.sums.get(earlier.digest)
+        if known is not None:
+            return str(known)
+        if earlier.delta is not None or (paths := self._paths(earlier)) is None:
+            return None
+        found.sums[earlier.digest] = LineDigests.of(paths, self.scratch / "lines-earlier.bin").sum
+        return found.sums[earlier.digest]
+
+    def _paths(self, earlier: Manifest) -> list[Path] | None:
+        """The files of an earlier export; None where one is damaged or missing."""
+        folder = self.scratch / f"earlier-{earlier.digest}"
+        folder.mkdir(exist_ok=True)
+        try:
+            return self.workspace.local_files(earlier, folder)
+        except (BadManifest, FilesRemoved, LakeError) as error:
+            log.warning("An earlier export cannot be compared, so this one is kept as another: %s", error)
+            return None

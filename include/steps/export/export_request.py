@@ -1,0 +1,242 @@
+"""What Mixpanel is asked for a partition, and what it answered: kept by the question, whoever asks again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from include.failpoint import failpoint
+from include.lake import manifest as manifests
+from include.lake.history import Source
+from include.lake.keys import PartitionKey
+from include.lake.lake import Lake
+from include.lake.manifest import Manifest, digest_of, upload_file
+from include.lake.records import create_record
+from include.lake.refreshes import read_refresh
+from include.mixpanel.event_time import require_closed, settled_at
+from include.mixpanel.raw_file import RawFile
+from include.mixpanel.stored_day import stored_day
+from include.steps.export.compare_exports import ComparedExport, ExportComparer
+from include.steps.export.export_delta import publish_delta
+from include.steps.export.suppress import Suppressor
+from include.steps.rewritten import INSTEAD_OF
+from include.steps.workspace import Workspace
+
+__all__ = ["Question", "latest_export", "seen_until", "stored_day"]
+
+_SETTLED = "settled"
+"""The look of a run after the day had settled, where its answer was one from before."""
+_VISIBILITY_LAG = timedelta(minutes=45)
+"""An event may be missing from exports for so long after Mixpanel has processed it (observed; there is no SLA)."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What Mixpanel is asked for a partition; answers are kept by it."""
+
+    workspace: Workspace
+    project: Source
+    request: Mapping[str, str]
+
+    @classmethod
+    def of(cls, workspace: Workspace, project: Source) -> Question:
+        source, day = workspace.pipeline.mixpanel, workspace.partition.day
+        require_closed(day, source, workspace.clock.now())
+        return cls(
+            workspace,
+            project,
+            {
+                "region": project.region,
+                "project_id": str(project.project_id),
+                "day": str(day),
+                "events": ",".join(sorted(source.events)),
+                "where": source.where or "",
+                "time_in_ms": str(source.time_in_ms),
+            },
+        )
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.request)
+
+    @property
+    def digests(self) -> tuple[str, str]:
+        """Also that of the same question in data version 5 and older, which did not name the region."""
+        return self.digest, digest_of({name: text for name, text in self.request.items() if name != "region"})
+
+    @property
+    def settled(self) -> datetime:
+        """From when on an export of the day counts."""
+        pipeline = self.workspace.pipeline
+        return settled_at(self.workspace.partition.day, pipeline.mixpanel, pipeline.settle_hours)
+
+    def latest(self) -> Manifest | None:
+        """The newest answer; once the day has settled, of those that were requested since."""
+        is_settled = self.workspace.clock.now() >= self.settled
+        return latest_export(self.workspace, self.digests, self.settled if is_settled else None)
+
+    def looked(self, look: str) -> Manifest | None:
+        """What a look of this name has found; None where its export is gone."""
+        keys = (self.workspace.partition.look(f"{look} {digest}") for digest in self.digests)
+        found = next(filter(None, (read_refresh(self.workspace.lake, key) for key in keys)), None)
+        return _found(self.workspace, found["export"]) if found else None
+
+    def publish(
+        self, raw: RawFile, look: str | None, asked_at: datetime, *, with_files: bool = False
+    ) -> Manifest:
+        """Publish what an export returned. ``asked_at``: the moment before it was requested.
+
+        The events of forgotten people are left out before anything is stored. An export shows what Mixpanel had processed by then, less its lag: later events may be in it or not. It is named
+        by its bytes. Where the same lines were published before, in another order or another coding, that export is
+        returned, and nothing after it has to be done again; ``with_files``: only if its file is there. Where few lines
+        differ from the newest whole export, only those are published, as a delta.
+        """
+        place = self.workspace
+        suppressor = Suppressor.of(place.lake, place.pipeline, self.project.project_id)
+        raw = suppressor.without_forgotten(place, raw, raw.path.with_name(f"kept-{raw.path.name}"))
+        seen_until = (asked_at - _VISIBILITY_LAG).isoformat(timespec="milliseconds")
+        named = {"export": "bytes", "asked": self.digest, "sha256": raw.sha256}
+        output = place.find_output("export", named, with_files=with_files)
+        if output.manifest is not None and _found(place, output.manifest.digest) is None:
+            output = place.find_output("export", named, with_files=True)
+        done, compared = output.manifest, ComparedExport()
+        if done is None:
+            with place.scratch() as scratch:
+                compared = self._compare(raw, scratch, with_files=with_files)
+                done = compared.same
+                if done is None and compared.difference is not None:
+                    details = self._details(seen_until, compared)
+                    done = publish_delta(
+                        place, raw, compared, self.digest, details, scratch, suppressor, with_files=with_files
+                    )
+        if done is None:
+            key = f"{place.partition.output('export', output.digest)}/events-{raw.sha256[:16]}.jsonl.gz"
+            file = upload_file(place.lake, key, raw.path, raw.rows, sha256=raw.sha256)
+            suppressor.require_current(place.lake)
+            done = place.publish(
+                step="export",
+                digest=output.digest,
+                inputs={"request": self.digest},
+                files=(file,),
+                counts=raw.counts,
+                details=self._details(seen_until, compared),
+            )
+        if not look and _requested_at(done) < self.settled <= asked_at:
+            look = _SETTLED  # the answer is one from before the day had settled: it counts from now on
+        if look:
+            self._record(look, done, seen_until, compared)
+        return done
+
+    def _details(self, seen_until: str, compared: ComparedExport) -> dict[str, Any]:
+        return {
+            "request": dict(self.request),
+            "project_id": self.project.project_id,
+            "region": self.project.region,
+            "seen_until": seen_until,
+            **({"lines": compared.lines} if compared.lines else {}),
+        }
+
+    def _record(self, look: str, done: Manifest, seen_until: str, compared: ComparedExport) -> None:
+        """Keep what a refresh found, and the sums of lines that were computed for it."""
+        place = self.workspace
+        at = place.clock.now().isoformat(timespec="milliseconds")
+        record = {"export": done.digest, "at": at, "seen_until": seen_until, "request": self.digest}
+        lines = {"lines": compared.lines} if compared.lines else {}
+        sums = {"sums": compared.sums} if compared.sums else {}
+        failpoint("look.before")
+        body = json.dumps({**record, **lines, **sums}).encode()
+        create_record(place.lake, place.partition.look(f"{look} {self.digest}"), body)
+        failpoint("look.after")
+
+    def _compare(self, raw: RawFile, scratch: Path, *, with_files: bool) -> ComparedExport:
+        """Compare an export with the earlier ones of the same request."""
+        place = self.workspace
+        earlier = sorted(
+            exports(place.lake, place.partition, self.digests), key=lambda each: each.created_at, reverse=True
+        )
+        sums: dict[str, str] = {}
+        for look in looks_of(place.lake, place.partition) if earlier else ():
+            sums |= look.get("sums", {})
+            sums |= {look["export"]: look["lines"]} if look.get("lines") else {}
+        return ExportComparer(place, raw, earlier, sums, scratch, with_files).compare()
+
+
+def latest_export(
+    workspace: Workspace, requests: Collection[str], since: datetime | None = None
+) -> Manifest | None:
+    """The newest answer to a question: the last look's, also where it was an older one over again.
+
+    ``since``: of those that were requested then or later. A look or a delta whose export is gone is no answer. An export
+    that was rewritten to forget a person is still the answer, so that what was made of it is found (``include.steps.rewritten``).
+    """
+    lake, partition = workspace.lake, workspace.partition
+    found = [
+        (each.created_at, each.digest)
+        for each in exports(lake, partition, requests)
+        if INSTEAD_OF not in each.details and (since is None or _requested_at(each) >= since)
+    ]
+    found += [
+        (look["at"], look["export"])
+        for look in looks_of(lake, partition)
+        if look.get("request") in requests and (since is None or _looked_at(look) >= since)
+    ]
+    newest_first = (_found(workspace, digest) for _, digest in sorted(found, reverse=True))
+    return next(filter(None, newest_first), None)
+
+
+def _found(workspace: Workspace, digest: str) -> Manifest | None:
+    """An export that is there, with its base; a person may have removed a damaged one."""
+    done = workspace.find("export", digest)
+    if done is not None and done.delta is not None and workspace.find("export", done.delta.base) is None:
+        return None
+    return done
+
+
+def _requested_at(export: Manifest) -> datetime:
+    # Data version 5 and older stamped an export when it ended.
+    stamped = export.details.get("seen_until")
+    return (
+        datetime.fromisoformat(stamped) + _VISIBILITY_LAG
+        if stamped
+        else datetime.fromisoformat(export.created_at)
+    )
+
+
+def _looked_at(look: Mapping[str, Any]) -> datetime:
+    stamped = look.get("seen_until")
+    return (
+        datetime.fromisoformat(stamped) + _VISIBILITY_LAG if stamped else datetime.fromisoformat(look["at"])
+    )
+
+
+def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:
+    """Up to which moment of processing the partition's exports show every event; None: it was never exported."""
+    # Data version 5 and older stamped an export when it ended.
+    moments = [str(each.details.get("seen_until", each.created_at)) for each in exports(lake, partition)]
+    moments += [str(look.get("seen_until", look["at"])) for look in looks_of(lake, partition)]
+    return max(map(datetime.fromisoformat, moments), default=None)
+
+
+def exports(
+    lake: Lake, partition: PartitionKey, requests: Collection[str] | None = None
+) -> Iterator[Manifest]:
+    """The partition's exports; with ``requests``, those that answer one of them.
+
+    A delta whose base a person has removed is none.
+    """
+    there = {key for key in lake.keys(partition.step("export")) if key.endswith("/manifest.json")}
+    for key in sorted(there):
+        manifest = manifests.load(lake, key)
+        if manifest is None or (requests is not None and manifest.inputs["request"] not in requests):
+            continue
+        if manifest.delta is None or partition.manifest("export", manifest.delta.base) in there:
+            yield manifest
+
+
+def looks_of(lake: Lake, partition: PartitionKey) -> list[dict[str, Any]]:
+    """What the partition's refreshes found."""
+    return [found for key in lake.keys(partition.looks) if (found := read_refresh(lake, key)) is not None]

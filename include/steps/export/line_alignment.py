@@ -1,0 +1,132 @@
+"""Two exports of a day read side by side: what stands in the same order in both is skipped without a digest.
+
+Mixpanel promises no order, but two answers often have the same one but for a few lines. To compare bytes costs a tenth of
+hashing lines. What is not skipped is hashed and compared as a set, so that the order never decides what differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.mixpanel.raw_blocks import Block, read_blocks
+from include.steps.export.line_digests import DigestWriter, LineDigests
+
+_LOOKAHEAD_BYTES = 1024 * 1024
+"""So far a line is searched in the other export."""
+_FREE_SEARCHES, _BYTES_PER_SEARCH = 100, 1024 * 1024
+"""A search costs about as much as to hash a thousand lines, so only so many are made for what was skipped."""
+
+
+def unaligned_lines(
+    old: Iterable[Path], new: Iterable[Path], scratch: Path
+) -> tuple[LineDigests, LineDigests]:
+    """Return the digests of the lines of two exports that could not be skipped, each with its place."""
+    with (
+        DigestWriter(scratch / "unaligned-old.bin") as ours,
+        DigestWriter(scratch / "unaligned-new.bin") as theirs,
+    ):
+        _Alignment(_Window(read_blocks(old), ours), _Window(read_blocks(new), theirs)).run()
+    return ours.digests, theirs.digests
+
+
+@dataclass
+class _Window:
+    """The next whole lines of an export. ``place``: of the first of them, from 0."""
+
+    blocks: Iterator[Block]
+    left: DigestWriter
+    data: bytes = b""
+    place: int = 0
+
+    def fill(self, size: int) -> bool:
+        """Read until the window has ``size`` bytes or the export ends; returns whether it has any."""
+        parts = [self.data]
+        while sum(map(len, parts)) < size and (block := next(self.blocks, None)) is not None:
+            parts.append(block.data)
+        self.data = b"".join(parts) if len(parts) > 1 else self.data
+        return bool(self.data)
+
+    def skip(self, size: int) -> None:
+        """Go on behind lines that the other export has, too."""
+        self.place += self.data.count(b"\n", 0, size)
+        self.data = self.data[size:]
+
+    def leave(self, size: int) -> None:
+        """Go on behind lines that the other export does not have here."""
+        lines = self.data[:size].split(b"\n")
+        lines.pop()
+        self.left.add(lines, self.place)
+        self.skip(size)
+
+    def line_end(self, start: int = 0) -> int:
+        """The end of the line that begins at ``start``, with its newline; 0 where none begins there."""
+        return self.data.find(b"\n", start) + 1
+
+    def find(self, line: bytes) -> int:
+        """Where a line begins in the window; 0: it is not there, or is the first one."""
+        return self.data.find(b"\n" + line, 0, _LOOKAHEAD_BYTES) + 1
+
+
+@dataclass
+class _Alignment:
+    ours: _Window
+    theirs: _Window
+    skipped: int = 0
+    searches: int = 0
+
+    def run(self) -> None:
+        while self._fill():
+            self._skip_equal()
+            if not self._fill():
+                break
+            if self._differ():
+                if self.searches > _FREE_SEARCHES + self.skipped // _BYTES_PER_SEARCH:
+                    break
+                self._realign()
+        for each in (self.ours, self.theirs):
+            while each.fill(_LOOKAHEAD_BYTES):
+                each.leave(len(each.data))
+
+    def _fill(self) -> bool:
+        """Read on; returns whether both exports have lines left."""
+        ours, theirs = (each.fill(_LOOKAHEAD_BYTES) for each in (self.ours, self.theirs))
+        return ours and theirs
+
+    def _differ(self) -> bool:
+        """Whether the first lines of the windows differ."""
+        ours, theirs = self.ours, self.theirs
+        return ours.data[: ours.line_end()] != theirs.data[: theirs.line_end()]
+
+    def _skip_equal(self) -> None:
+        """Skip the lines with which both windows begin."""
+        import numpy as np
+
+        ours, theirs = self.ours, self.theirs
+        size = min(len(ours.data), len(theirs.data))
+        if ours.data[:size] != theirs.data[:size]:
+            one, other = (np.frombuffer(each.data, np.uint8, size) for each in (ours, theirs))
+            size = ours.data.rfind(b"\n", 0, int(np.argmax(one != other))) + 1
+        self.skipped += size
+        ours.skip(size)
+        theirs.skip(size)
+
+    def _realign(self) -> None:
+        """Leave the lines out that keep the windows apart: a changed line, some that came, or some that are gone."""
+        ours, theirs = self.ours, self.theirs
+        end, other_end = ours.line_end(), theirs.line_end()
+        next_end, next_other_end = ours.line_end(end), theirs.line_end(other_end)
+        if ours.data[end:next_end] == theirs.data[other_end:next_other_end]:
+            ours.leave(end)
+            theirs.leave(other_end)
+            return
+        self.searches += 1
+        came, gone = theirs.find(ours.data[:end]), ours.find(theirs.data[:other_end])
+        if came and (not gone or came <= gone):
+            theirs.leave(came)
+        elif gone:
+            ours.leave(gone)
+        else:
+            ours.leave(end)
+            theirs.leave(other_end)

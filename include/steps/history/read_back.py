@@ -1,0 +1,32 @@
+"""Reads the ``_id``s of one batch back from AEP's data lake."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from include.aep.data_lake import LakeReader, Window
+from include.aep.model import Batch, Dataset
+from include.config.model import Pipeline
+from include.mixpanel.event_time import day_start, latest_instant
+from include.steps.history.id_sets import insert_ids
+from include.steps.verify.compare_days import EVER
+
+
+def read_back(
+    db: Any, table: str, reader: LakeReader, dataset: Dataset, pipeline: Pipeline, day: date, batch: Batch
+) -> int:
+    """Insert a batch's rows as ``_id`` and batch into a DuckDB table; return how many there are.
+
+    First within the batch's day, which costs least; in the whole lake where AEP's catalog counts other rows.
+    """
+    zone = pipeline.mixpanel.day_zone
+    start, end = day_start(day, zone), latest_instant(day, zone)
+    rows = 0
+    for window in [Window(start, end), EVER] if start < end else [EVER]:
+        db.execute(f"DELETE FROM {table} WHERE batch = ?", [batch.id])
+        insert_ids(db, table, reader.ids(dataset, window.start, window.end, batches=[batch.id]))
+        (rows,) = db.execute(f"SELECT count(*) FROM {table} WHERE batch = ?", [batch.id]).fetchone()
+        if rows == batch.output_records:
+            break
+    return int(rows)

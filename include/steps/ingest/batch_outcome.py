@@ -1,0 +1,149 @@
+"""What becomes of a batch: active with the rows that were staged, or refused, and then why and which rows."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+from include.aep.decide import BatchOutlook, outlook, refused_record
+from include.aep.failure_reasons import listed_errors
+from include.errors import (
+    AccessDenied,
+    BatchFailed,
+    BatchUnconfirmed,
+    CountMismatch,
+    ServiceUnavailable,
+    Throttled,
+    Transient,
+)
+from include.steps.gzip_writer import gzip_writer
+from include.steps.ingest.batch_loader import BatchLoader
+from include.steps.ingest.partial_load import PartialLoad
+from include.steps.workspace import Workspace
+
+
+def record_active(work: BatchLoader, batch: str) -> None:
+    """Write down that a batch is active, once active and refused rows are exactly those that were staged for it.
+
+    Raises:
+        CountMismatch: AEP counts others, or refused more than the pipeline's error threshold.
+        LakeNotReadable: rows were refused, and AEP's data lake cannot be read to find out which.
+        Transient: it has not counted yet, or still shows what the batch replaces.
+    """
+    found, expected = work.aep.batches.find(batch), work.expected_rows(batch)
+    rows, failed = (found.output_records, found.failed_records) if found else (None, None)
+    if rows is None:
+        raise Transient(
+            f"AEP says batch {batch} of partition {work.workspace.partition} succeeded, but not yet with how many rows.",
+            "This run asks again when it is retried.",
+        )
+    threshold = work.workspace.pipeline.aep.error_threshold_percent
+    refused = expected - rows
+    if (failed or 0) != refused or refused * 100 > threshold * expected:
+        allowed = f"; aep.error_threshold_percent allows {threshold:g} percent" if threshold else ""
+        raise CountMismatch(
+            f"AEP says batch {batch} succeeded with {rows} rows and {failed or 0} failed ones, but "
+            f"{expected} were staged for partition {work.workspace.partition}{allowed}.",
+            "Compare the batch's failed rows with the staged files; then revert the batch in AEP, and clear the task: "
+            "the partition is loaded again.",
+        )
+    replaces = next(r.replaces for r in reversed(work.records) if r.batch == batch and r.kind == "created")
+    _require_gone(work, batch, replaces)
+    fields: dict[str, object] = {"counts": {"active": rows}}
+    earlier = None if replaces else refused_record(work.records)
+    if found is not None and (refused or earlier is not None):
+        fields = PartialLoad(work, found, rows, expected, earlier).settle()
+    if found is not None and found.errors:
+        work.listed.append(f"batch {batch}: {'; '.join(listed_errors(found))}")
+        fields["note"] = f"AEP lists {'; '.join(listed_errors(found))}"
+    work.record("active", batch, replaces=replaces, **fields)
+
+
+def unconfirmed(workspace: Workspace, batch: str, status: str | None) -> BatchUnconfirmed:
+    """The error for a batch that AEP does not confirm: it is asked again, and then a person decides.
+
+    ``status``: what AEP calls it; None where AEP does not list it.
+    """
+    pipeline, day = workspace.pipeline.name, workspace.partition
+    if status is None or outlook(status) is BatchOutlook.REFUSED:
+        hint = (
+            "If it stays so, look at the dataset in AEP, then write down what is true: mixpanel-aep ledger release "
+            f"{pipeline} {day} --batch {batch} --why TEXT makes the next run load those rows again."
+        )
+    else:
+        hint = (
+            "If it stays so for a day, ask Adobe about the batch, or end it in AEP (abort it, or delete it); the next run "
+            "then loads its rows again."
+        )
+    says = "does not list it" if status is None else f"calls it {status or 'nothing'}"
+    return BatchUnconfirmed(
+        f"The ledger of partition {day} names batch {batch}; AEP {says}.",
+        f"This run asks again when it is retried. {hint}",
+    )
+
+
+def _require_gone(work: BatchLoader, batch: str, replaced: tuple[str, ...]) -> None:
+    """While AEP still shows what a batch takes the place of, every row of it is there twice."""
+    for other in replaced:
+        found = work.aep.batches.find(other)
+        if found is not None and outlook(found.status) is not BatchOutlook.GONE:
+            raise Transient(
+                f"AEP still has batch {other} of partition {work.workspace.partition} as {found.status}, which "
+                f"batch {batch} replaces.",
+                "This run looks again when it is retried; if it stays so, revert the older batch in AEP.",
+            )
+
+
+def record_failed(work: BatchLoader, batch: str) -> None:
+    """Writes down that AEP refused a batch, and keeps what it tells of the rows.
+
+    Raises:
+        BatchFailed: it held what this run wants to load.
+    """
+    why, found = work.aep.batches.why_failed(batch), work.aep.batches.find(batch)
+    if found is not None and found.is_duplicate:
+        # Not written down as failed: what follows such a record is a new batch of the same rows.
+        raise _refused(
+            work,
+            batch,
+            why,
+            "Its rows should be active in AEP under another batch: look there. No new batch is made of them, however "
+            "often the task is cleared. If they are missing: mixpanel-aep ledger release "
+            f"{work.workspace.pipeline.name} {work.workspace.partition} --batch {batch} --why TEXT; the next run then "
+            "loads the day.",
+        )
+    record = next(record for record in reversed(work.records) if record.batch == batch)
+    kept = _keep_failed_rows(work, batch, record.staged)
+    work.record("failed", batch, note=why, counts={"refused": kept})
+    if record.content == work.staged.content:  # else an earlier run's; this one's is still to come
+        named = bool(kept) or " at " in why or "rows" in why
+        raise _refused(
+            work,
+            batch,
+            why,
+            "Nothing of it is visible. Correct the mapping or the schema, then clear the task transform."
+            if named
+            else "Nothing of it is visible. AEP failed without naming a row; clear ingest once, then ask Adobe.",
+        )
+
+
+def _keep_failed_rows(work: BatchLoader, batch: str, staged: str) -> int:
+    """Brings what AEP tells of the rows that it refused into quarantine, before AEP forgets it after 30 days.
+
+    Where AEP does not tell it, the batch has failed all the same, and that is what has to be said.
+    """
+    kept = 0
+    with work.workspace.scratch() as scratch:
+        path = scratch / "refused.jsonl.gz"
+        with gzip_writer(path) as file, suppress(ServiceUnavailable, Throttled, AccessDenied):
+            for row in work.aep.batches.failed_rows(batch):
+                head = json.dumps({"step": "ingest", "batch": batch})[:-1].encode()
+                file.write(head + b', "refused": ' + row.strip() + b"}\n")
+                kept += 1
+        if kept:
+            work.workspace.lake.upload(work.workspace.partition.quarantine("ingest", staged), path)
+    return kept
+
+
+def _refused(work: BatchLoader, batch: str, why: str, hint: str) -> BatchFailed:
+    return BatchFailed(f"AEP refused batch {batch} of partition {work.workspace.partition}: {why}.", hint)

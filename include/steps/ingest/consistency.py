@@ -1,0 +1,146 @@
+"""Compares what the lake says with what can be known elsewhere, before anything is changed in AEP: a ledger's record with
+its batch in AEP, and staged rows with their day. A record that is readable need not be true."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import msgspec
+
+from include.aep.decide import BatchOutlook, outlook
+from include.aep.load_id import CONTENT_TAG
+from include.aep.model import Batch
+from include.errors import BadManifest, LedgerContradicted
+from include.lake.history import History
+from include.lake.lake_id import LAKE_TAG
+from include.lake.ledger import LedgerRecord
+from include.lake.manifest import LakeFile, Manifest, digest_of
+from include.mixpanel.event_time import day_start, latest_instant
+from include.steps.workspace import Workspace
+
+_DIGEST = re.compile(r"[0-9a-f]{32}")
+_LINES = 10_000
+
+
+def require_same_load(workspace: Workspace, history: History, batch: Batch, record: LedgerRecord) -> None:
+    """Compare a batch in AEP with the record of it, before it is trusted, completed, aborted or replaced.
+
+    Raises:
+        LedgerContradicted: it belongs to another dataset or day, holds other content or another number of rows, is
+            being filled from another lake, or another producer created it.
+    """
+    pipeline, day = workspace.pipeline.name, workspace.partition.day
+    hint = (
+        f"See mixpanel-aep ledger show {pipeline} {day}; restore the ledger from a copy, or move its folder out of the "
+        f"lake and run mixpanel-aep recover {pipeline} {day}."
+    )
+    if not is_load_of(history, batch, day):
+        what = f"that batch is not a load of this partition into dataset {history.target.dataset_id}"
+        hint = (
+            f"Nothing of this day is in it: mixpanel-aep ledger release {pipeline} {day} --batch {batch.id} --why TEXT, "
+            "then run the day again."
+        )
+    elif not _is_content_of(batch, record):
+        what = "that batch holds other content than the record says"
+    elif record.kind == "active" and batch.output_records not in (None, record.counts.get("active")):
+        what = f"that batch has {batch.output_records} rows, not {record.counts.get('active', 'a number')} as recorded"
+    elif outlook(batch.status) is BatchOutlook.OPEN and batch.tag(LAKE_TAG) not in (None, history.lake_id):
+        what = "that batch is being filled from another lake"
+    else:
+        return
+    raise LedgerContradicted(
+        f"The ledger of partition {day} names batch {batch.id}, but in AEP {what}.",
+        f"Nothing was changed in AEP. {hint}",
+    )
+
+
+def is_load_of(history: History, batch: Batch, day: date) -> bool:
+    """Whether AEP says that a batch is this project's, of this day, in the history's dataset."""
+    return batch.is_ours and batch.day == day and batch.dataset_id == history.target.dataset_id
+
+
+def _is_content_of(batch: Batch, record: LedgerRecord) -> bool:
+    tagged = batch.tag(CONTENT_TAG) or ""
+    if _DIGEST.fullmatch(tagged):
+        return tagged == record.content
+    if batch.load_id is None or record.content == digest_of({"read_from_aep": batch.id}):  # by recover
+        return True
+    return record.content.startswith(batch.load_id.content)
+
+
+def require_rows_of_day(workspace: Workspace, staged: Manifest, paths: Sequence[Path]) -> None:
+    """Compare staged files with what their manifest says, and their rows' ``timestamp`` with the partition's day.
+
+    The rule of the day holds unless the pipeline calls ``in_the_partition`` a warning; then only rows are counted.
+
+    Raises:
+        BadManifest: a file has rows of another day, or another number of rows.
+    """
+    for file, path in zip(staged.files, paths, strict=True):
+        rows, first, last = _seen(path)
+        if rows != file.rows:
+            raise _changed(workspace, file, f"has {rows} rows, where its manifest says {file.rows}")
+        if workspace.pipeline.quality.severity.get("in_the_partition") == "warning" or not rows:
+            continue
+        day, zone = workspace.partition.day, workspace.pipeline.mixpanel.day_zone
+        if first is None or last is None or first < day_start(day, zone) or last >= latest_instant(day, zone):
+            raise _changed(workspace, file, f"has rows that are not of partition {day}")
+
+
+def _changed(workspace: Workspace, file: LakeFile, what: str) -> BadManifest:
+    return BadManifest(
+        f"{workspace.lake.uri(file.key)} {what}.",
+        "File and manifest were changed, not by this pipeline; nothing was sent to AEP. Restore the day's folder from a "
+        "copy of the lake, or move it out of the lake and run the day again.",
+    )
+
+
+def _seen(path: Path) -> tuple[int, datetime | None, datetime | None]:
+    """The number of rows and the bounds of their ``timestamp``; no bounds where a row has none."""
+    return _seen_in_json(path) if path.suffix == ".json" else _seen_in_parquet(path)
+
+
+def _seen_in_parquet(path: Path) -> tuple[int, datetime | None, datetime | None]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    try:
+        # The column itself: statistics are whatever the file's writer says.
+        column = pq.ParquetFile(path).read(columns=["timestamp"])["timestamp"]
+    except (pa.ArrowException, KeyError, OSError):
+        return -1, None, None
+    if not len(column) or column.null_count or not pa.types.is_timestamp(column.type):
+        return len(column), None, None
+    bounds = pc.min_max(column.cast(pa.timestamp("us", tz="UTC"))).as_py()
+    return len(column), bounds["min"], bounds["max"]
+
+
+class _Row(msgspec.Struct):
+    timestamp: str = ""
+
+
+def _seen_in_json(path: Path) -> tuple[int, datetime | None, datetime | None]:
+    decoder, rows, texts = msgspec.json.Decoder(_Row), 0, set[str]()
+    first = last = None
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                rows += 1
+                texts.add(decoder.decode(line).timestamp)
+                if len(texts) >= _LINES:
+                    first, last = _bounds(texts, first, last)
+                    texts.clear()
+        if texts:
+            first, last = _bounds(texts, first, last)
+    except (msgspec.MsgspecError, ValueError):
+        return rows, None, None
+    return rows, first, last
+
+
+def _bounds(texts: set[str], first: datetime | None, last: datetime | None) -> tuple[datetime, datetime]:
+    moments = [datetime.fromisoformat(text).astimezone(UTC) for text in texts]
+    return min([*moments, *([first] if first else [])]), max([*moments, *([last] if last else [])])

@@ -1,0 +1,182 @@
+"""A batch that became active without some of its rows: which ones, into quarantine, and what the ledger says of them.
+
+Refused are the staged ``_id``s that the batch does not hold. AEP's diagnostics are samples and only add reasons.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from include.aep.failure_reasons import listed_errors
+from include.aep.model import Batch
+from include.errors import CountMismatch, LakeNotReadable, PipelineError, Transient
+from include.failpoint import failpoint
+from include.lake.ledger import LedgerRecord
+from include.lake.manifest import LakeFile, digest_of
+from include.quality.aep_json import iso, present
+from include.steps.day_rows import rows_among
+from include.steps.duckdb_connection import open_duckdb
+from include.steps.gzip_writer import gzip_writer
+from include.steps.history.id_sets import insert_ids, read_ids, write_ids
+from include.steps.history.read_back import read_back
+from include.steps.ingest.batch_loader import BatchLoader
+
+_WRITTEN_ROWS = 2_000
+"""Rows that are Python objects at once."""
+ACTIVE = "SELECT _id, digest FROM staged SEMI JOIN found USING (_id)"
+OWN_REFUSED = "SELECT _id, digest FROM staged ANTI JOIN found USING (_id)"
+REFUSED = f"{OWN_REFUSED} UNION ALL SELECT _id, digest FROM earlier ANTI JOIN staged USING (_id)"
+"""What AEP has refused of the day and what is in no active batch. ``earlier``: the same before this batch."""
+UNEXPECTED = """SELECT count(*) FROM (
+    SELECT _id FROM found WHERE _id NOT IN (SELECT _id FROM staged)
+    UNION ALL SELECT _id FROM found GROUP BY _id HAVING count(*) > 1)"""
+"""Rows of the batch that were not staged, and ids that it has several times."""
+
+
+@dataclass(frozen=True)
+class PartialLoad:
+    """An active batch, whose refused rows are settled before the ledger calls it active.
+
+    ``earlier``: what AEP had refused of the day before this batch, as ``refused_record`` returns it.
+    """
+
+    work: BatchLoader
+    batch: Batch
+    rows: int
+    """Rows that AEP counts as active."""
+    staged_rows: int
+    earlier: LedgerRecord | None
+
+    def settle(self) -> dict[str, object]:
+        """Write the quarantine and the sets of ids; return ``ids``, ``refused`` and ``counts`` of the active record.
+
+        Called again after a crash it writes the same.
+
+        Raises:
+            CountMismatch: AEP's data lake holds other rows in the batch than its catalog counts, or rows that were not
+                staged.
+            Transient: the data lake does not show all rows of the batch yet.
+            LakeNotReadable: the data lake cannot be read, so that nothing says which rows are active.
+        """
+        place = self.work.workspace
+        with place.scratch() as scratch, open_duckdb(scratch) as db:
+            read_ids(db, "staged", place, [self._record], scratch)
+            read_ids(db, "earlier", place, [self.earlier] if self.earlier else [], scratch)
+            db.execute("CREATE TEMP TABLE found (_id VARCHAR, batch VARCHAR)")
+            own = self.staged_rows - self.rows
+            if own:
+                self._read_back(db)
+                self._quarantine(db, scratch)
+                failpoint("partial.quarantine.after")
+            else:
+                db.execute("INSERT INTO found SELECT _id, '' FROM staged")
+            fields: dict[str, object] = {
+                "refused": self._write(db, REFUSED, self._refused_digest, scratch),
+                "counts": {"active": self.rows, **({"refused": own} if own else {})},
+            }
+            if own:
+                active = digest_of({"active_of": self.batch.id})
+                fields["ids"] = self._write(db, ACTIVE, active, scratch)
+            return fields
+
+    @property
+    def _record(self) -> LedgerRecord:
+        return next(record for record in reversed(self.work.records) if record.batch == self.batch.id)
+
+    @property
+    def _refused_digest(self) -> str:
+        return digest_of({"refused_by": self.batch.id})
+
+    def _write(self, db: Any, query: str, digest: str, scratch: Path) -> LakeFile:
+        return write_ids(db, query, self.work.history, self.work.workspace, digest, scratch)
+
+    def _read_back(self, db: Any) -> None:
+        """Fill ``found`` with the rows of the batch, which have to be exactly those that AEP counts, and staged."""
+        place, aep = self.work.workspace, self.work.aep
+        dataset = aep.catalog.require_dataset(self.work.history.target.dataset_id)
+        try:
+            with aep.lake_reader(place.pipeline.verify.reader) as reader:
+                rows = read_back(
+                    db, "found", reader, dataset, place.pipeline, place.partition.day, self.batch
+                )
+        except LakeNotReadable as error:
+            raise self._not_readable(error) from None
+        if rows < self.rows:
+            raise Transient(
+                f"AEP's data lake shows {rows} of the {self.rows} rows of batch {self.batch.id} of partition "
+                f"{place.partition}; {self.staged_rows - self.rows} others were refused.",
+                "Rows become visible some time after the batch is active: this run reads them again when it is retried.",
+            )
+        (unexpected,) = db.execute(UNEXPECTED).fetchone()
+        if rows > self.rows or unexpected:
+            raise CountMismatch(
+                f"AEP counts {self.rows} active rows in batch {self.batch.id} of partition {place.partition}, but its data "
+                f"lake shows {rows}, of which {unexpected} were not staged or are there several times.",
+                "Ask Adobe about the batch; or revert it in AEP and clear the task: the partition is loaded again.",
+            )
+
+    def _not_readable(self, error: LakeNotReadable) -> LakeNotReadable:
+        refused = self.staged_rows - self.rows
+        return LakeNotReadable(
+            f"AEP refused {refused} of {self.staged_rows} rows of batch {self.batch.id} of partition "
+            f"{self.work.workspace.partition} ({self._listed}), and its data lake, which shows which ones, cannot be read: "
+            f"{error.sentence}",
+            f"{error.hint} Or write verify.reader: data_access in the pipeline file. Then clear the task: the batch is "
+            "not loaded again. Or revert the batch in AEP and remove aep.error_threshold_percent: then one invalid row "
+            "fails the batch, and nothing of it is visible.",
+        )
+
+    @property
+    def _listed(self) -> str:
+        return "; ".join(listed_errors(self.batch)) or "AEP gives no reason"
+
+    def _quarantine(self, db: Any, scratch: Path) -> None:
+        """Write each refused row with its reasons, before AEP forgets them after 30 days."""
+        db.execute("CREATE TEMP TABLE why (_id VARCHAR, reason VARCHAR)")
+        with suppress(PipelineError):  # the rows are refused all the same
+            insert_ids(db, "why", self.work.aep.batches.reasons_of_rows(self.batch.id))
+        path = scratch / "refused.jsonl.gz"
+        with gzip_writer(path) as file:
+            found = self._refused_rows(db, scratch)
+            while rows := list(islice(found, _WRITTEN_ROWS)):
+                reasons = self._reasons(db, [row["_id"] for row in rows])
+                for row in rows:
+                    record = {
+                        "step": "ingest",
+                        "batch": self.batch.id,
+                        "reasons": reasons.get(row["_id"]) or [self._listed],
+                        "row": row,
+                    }
+                    file.write(json.dumps(record, ensure_ascii=False, default=iso).encode() + b"\n")
+        place = self.work.workspace
+        place.lake.upload(place.partition.quarantine("ingest", self._refused_digest), path)
+
+    def _reasons(self, db: Any, ids: Sequence[str]) -> dict[str, list[str]]:
+        query = (
+            "SELECT _id, list(DISTINCT reason ORDER BY reason) FROM why WHERE _id IN (SELECT unnest(?)) "
+            "GROUP BY _id"
+        )
+        return dict(db.execute(query, [list(ids)]).fetchall())
+
+    def _refused_rows(self, db: Any, scratch: Path) -> Iterator[dict[str, Any]]:
+        """The rows as they were staged."""
+        import pyarrow as pa
+
+        place = self.work.workspace
+        wanted = {key for (key,) in db.execute(f"SELECT _id FROM ({OWN_REFUSED})").fetchall()}
+        paths = place.local_files(place.require("stage", self._record.staged), scratch)
+        for path in paths:
+            if path.suffix == ".json":
+                with path.open("rb") as file:
+                    yield from (row for row in map(json.loads, file) if row["_id"] in wanted)
+                continue
+            for table in rows_among([path], pa.array(wanted, pa.string())):
+                for start in range(0, table.num_rows, _WRITTEN_ROWS):
+                    some = table[start : start + _WRITTEN_ROWS]
+                    yield from map(present, some.to_pylist(maps_as_pydicts="strict"))

@@ -1,0 +1,178 @@
+"""Audit: every day from the pipeline's first to the last settled one is accounted for, by AEP's own account."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from include.aep.client import AepClient
+from include.aep.decide import loads
+from include.config.model import Pipeline
+from include.errors import DaysMissing
+from include.lake.history import History
+from include.lake.keys import STEP_FOLDERS, PartitionKey
+from include.mixpanel.event_time import settled_at
+from include.steps.history.day_states import DayState, read_days
+from include.steps.reconcile.audited_day import COMPLETE, AuditedDay, DayStatus, Remedy, is_active, judge
+from include.steps.reconcile.window import last_settled_day
+
+__all__ = ["Audit", "AuditedDay", "DayStatus", "Remedy", "audit_days", "expected_days"]
+
+_MOST_NAMED = 10
+_NEVER_RUN = "never run"
+
+
+@dataclass(frozen=True)
+class Audit:
+    """All days of a pipeline, oldest first. ``undated``: active batches of this project that name no day."""
+
+    pipeline: str
+    days: tuple[AuditedDay, ...]
+    undated: tuple[str, ...] = ()
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    """AEP's own status of each of this project's batches, by id."""
+
+    @property
+    def missing(self) -> tuple[AuditedDay, ...]:
+        return tuple(day for day in self.days if day.is_missing)
+
+    @property
+    def outdated(self) -> tuple[AuditedDay, ...]:
+        """Days that were loaded under another filter, mapping, schema or account of time than today's."""
+        return tuple(day for day in self.days if day.outdated)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Days by status, active ``rows``, and rows that AEP has ``refused``."""
+        statuses = Counter(day.status.value for day in self.days)
+        rows = {"rows": sum(day.rows for day in self.days), "refused": sum(day.refused for day in self.days)}
+        return {**dict(sorted(statuses.items())), **rows}
+
+    def to_catch_up(self, count: int, now: datetime, but: Sequence[date] = ()) -> list[date]:
+        """Choose at most ``count`` missing days that a run may load: days that were never tried, the newest first.
+
+        Of those that were tried before, each day's turn comes: what fails again and again does not keep others out.
+        """
+        loadable = [day for day in reversed(self.missing) if day.is_loadable and day.day not in but]
+        fresh = [day.day for day in loadable if day.reason == _NEVER_RUN]
+        tried = [day.day for day in loadable if day.reason != _NEVER_RUN]
+        turn = now.date().toordinal() * count % len(tried) if tried else 0
+        return [*fresh, *tried[turn:], *tried[:turn]][:count]
+
+    def require_complete(self, now: datetime, grace_hours: float) -> None:
+        """Refuse days that are missing for longer than the grace.
+
+        Raises:
+            DaysMissing: naming them, each with its reason, and what to do by reason.
+        """
+        if self.undated:
+            raise DaysMissing(
+                f"AEP calls batches {', '.join(self.undated[:_MOST_NAMED])} active, whose externalIds are this project's "
+                "but name no day: their rows may be there twice.",
+                f"mixpanel-aep verify {self.pipeline} says which rows are; revert the batches in AEP.",
+            )
+        overdue = [day for day in self.missing if now - day.settled > timedelta(hours=grace_hours)]
+        if not overdue:
+            return
+        named = "; ".join(f"{day.day} ({day.reason})" for day in overdue[:_MOST_NAMED])
+        more = f"; and {len(overdue) - _MOST_NAMED} more" if len(overdue) > _MOST_NAMED else ""
+        raise DaysMissing(
+            f"{len(overdue)} of {len(self.days)} days of pipeline {self.pipeline} are missing in AEP for more than "
+            f"{grace_hours:g} hours: {named}{more}.",
+            _remedies(self.pipeline, overdue),
+        )
+
+
+def _remedies(pipeline: str, days: Sequence[AuditedDay]) -> str:
+    """What to do, by reason."""
+    by_remedy: defaultdict[Remedy, list[str]] = defaultdict(list)
+    for day in days:
+        by_remedy[day.remedy].append(str(day.day))
+    clauses = []
+    for remedy, named in by_remedy.items():
+        more = f" and {len(named) - _MOST_NAMED} more days" if len(named) > _MOST_NAMED else ""
+        text = remedy.value.replace("PIPELINE", pipeline)
+        text = text.replace("DAY", named[0]) if len(named) == 1 else text
+        clauses.append(f"For {', '.join(named[:_MOST_NAMED])}{more}: {text}.")
+    return " ".join(clauses)
+
+
+def audit_days(
+    history: History,
+    pipeline: Pipeline,
+    aep: AepClient,
+    now: datetime,
+    current: Mapping[str, str] | None = None,
+) -> Audit:
+    """Compare every day's ledger with one listing of the dataset's batches.
+
+    ``current``: digests of what shapes a day today (``origin.made_of``); days that were loaded under others are listed
+    as outdated. A ledger that cannot be read makes its own day missing.
+    """
+    states = read_days(history)
+    batches = {
+        batch.id: batch for batch in aep.catalog.batches_created_after(history.target.dataset_id, None)
+    }
+    active: defaultdict[date | None, list[str]] = defaultdict(list)
+    for batch in batches.values():
+        if batch.is_ours and is_active(batch):
+            active[batch.day].append(batch.id)
+    days = []
+    for day in expected_days(pipeline, now):
+        settled = settled_at(day, pipeline.mixpanel, pipeline.settle_hours)
+        state = states.get(day)
+        if state is None and active[day]:
+            reason = f"AEP calls batch {active[day][0]} of the day active, and the day has no ledger"
+            days.append(AuditedDay(day, DayStatus.UNKNOWN_BATCH, reason, settled, remedy=Remedy.RECOVER))
+            continue
+        if state is None:
+            reason = _unloaded(history, pipeline, day)
+            days.append(AuditedDay(day, DayStatus.NEVER_RUN, reason, settled, remedy=Remedy.RUN))
+            continue
+        status, reason, remedy = judge(day, state, batches)
+        if status in COMPLETE and (strays := _strays(history, day, state, active[day])):
+            status, remedy = DayStatus.UNKNOWN_BATCH, Remedy.REVERT
+            reason = (
+                f"AEP calls batch {strays[0]} of the day active, the ledger does not; compare them with mixpanel-aep "
+                f"verify {pipeline.name} {day}"
+            )
+        rows = sum(load.rows for load in state.loads)
+        outdated = _outdated(state, current or {})
+        days.append(AuditedDay(day, status, reason, settled, rows, outdated, remedy, state.refused))
+    statuses = {batch.id: batch.status or "" for batch in batches.values() if batch.is_ours}
+    return Audit(pipeline.name, tuple(days), tuple(active[None]), statuses)
+
+
+def expected_days(pipeline: Pipeline, now: datetime) -> list[date]:
+    """The days from the pipeline's first to the last settled one."""
+    count = (last_settled_day(pipeline, now) - pipeline.start_date).days + 1
+    return [pipeline.start_date + timedelta(days=number) for number in range(count)]
+
+
+def _strays(history: History, day: date, state: DayState, active: Sequence[str]) -> list[str]:
+    """Active batches of ours that are no loads of the day by its ledger: their rows may be there twice."""
+    strays = set(active) - {load.batch for load in state.loads}
+    if strays:  # a run may have ended since the index was read
+        strays -= {str(record.batch) for record in loads(history.ledger(day).records())}
+    return sorted(strays)
+
+
+def _outdated(state: DayState, current: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name, digest in current.items()
+        if any(load.made_of.get(name, digest) != digest for load in state.loads)
+    )
+
+
+def _unloaded(history: History, pipeline: Pipeline, day: date) -> str:
+    """How far a day has come that has no ledger yet."""
+    partition = PartitionKey(pipeline.name, day)
+    done = [
+        step
+        for step in STEP_FOLDERS
+        if any(key.endswith("/manifest.json") for key in history.lake.keys(partition.step(step)))
+    ]
+    return f"never loaded; {done[-1]} is its last finished step" if done else _NEVER_RUN

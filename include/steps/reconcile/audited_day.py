@@ -1,0 +1,128 @@
+"""One day of the audit: what became of it, by its ledger and by AEP's account, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum
+
+from include.aep.decide import BatchOutlook, outlook
+from include.aep.model import Batch
+from include.steps.history.day_states import DayState, Load
+
+
+class DayStatus(Enum):
+    """What became of a day."""
+
+    ACTIVE = "active"
+    EMPTY = "empty"
+    QUARANTINED = "all events in quarantine"
+    NEVER_RUN = "never run"
+    FAILED = "failed"
+    WAITING = "waiting"
+    PARTLY_LOADED = "partly loaded"
+    NOT_ACTIVE = "not active in AEP"
+    UNKNOWN_BATCH = "batch that the ledger does not know"
+    UNREADABLE = "ledger that cannot be read"
+
+
+class Remedy(Enum):
+    """What helps a missing day; only ``RUN`` and ``CORRECT`` are days that a run may load."""
+
+    NONE = ""
+    RUN = "run a backfill; catch_up_days of the pipeline file lets reconcile do that by itself"
+    CORRECT = (
+        "correct what AEP names as the reason (mixpanel-aep ledger show PIPELINE DAY), then run a backfill"
+    )
+    WAIT = "wait until AEP has decided the batch; if it stays so for a day, ask Adobe about it"
+    RELEASE = "mixpanel-aep ledger release PIPELINE DAY --batch ID --why TEXT, then run a backfill"
+    REVERT = (
+        "mixpanel-aep verify PIPELINE DAY says which rows are there twice; revert the batch in AEP, or mixpanel-aep "
+        "ledger adopt PIPELINE DAY --batch ID --why TEXT"
+    )
+    RECOVER = "mixpanel-aep recover PIPELINE DAY reads the day's ledger from AEP"
+    REBUILD = "move the day's ledger out of the lake, then mixpanel-aep recover PIPELINE DAY"
+
+
+COMPLETE = (DayStatus.ACTIVE, DayStatus.EMPTY, DayStatus.QUARANTINED)
+Verdict = tuple[DayStatus, str, Remedy]
+
+
+@dataclass(frozen=True)
+class AuditedDay:
+    """One day. ``settled``: when it could first be exported; ``rows``: active in AEP."""
+
+    day: date
+    status: DayStatus
+    reason: str
+    settled: datetime
+    rows: int = 0
+    outdated: tuple[str, ...] = ()
+    """What has changed since the day was loaded: ``filter``, ``mapping``, ``schema``, ``time``."""
+    remedy: Remedy = Remedy.NONE
+    refused: int = 0
+    """Rows that AEP has refused: in quarantine with a reason, and not active."""
+
+    @property
+    def is_missing(self) -> bool:
+        return self.status not in COMPLETE
+
+    @property
+    def is_loadable(self) -> bool:
+        """Whether a run may load what is missing, without a person."""
+        return self.remedy in (Remedy.RUN, Remedy.CORRECT)
+
+
+def judge(day: date, state: DayState, batches: Mapping[str, Batch]) -> Verdict:
+    """Compare a day's ledger with AEP's batches of the dataset."""
+    if state.progress == "unreadable":
+        return DayStatus.UNREADABLE, state.trouble, Remedy.REBUILD
+    for load in state.loads:
+        found = batches.get(load.batch)
+        if found is not None and (found.day != day or found.output_records not in (None, load.rows)):
+            of = f"a load of {found.day or 'no day'} with {found.output_records} rows"
+            remedy = Remedy.RELEASE if found.day != day else Remedy.REBUILD
+            return DayStatus.NOT_ACTIVE, f"the ledger names batch {load.batch}, which in AEP is {of}", remedy
+    for load in state.loads:
+        if not is_active(batches.get(load.batch)):
+            return _not_active(state, load, batches)
+    return _progress(state)
+
+
+def is_active(batch: Batch | None) -> bool:
+    return batch is not None and outlook(batch.status) is BatchOutlook.ACTIVE
+
+
+def _not_active(state: DayState, load: Load, batches: Mapping[str, Batch]) -> Verdict:
+    found = batches.get(load.batch)
+    says = f"calls it {found.status or 'nothing'}" if found else "does not list it"
+    is_part = any(is_active(batches.get(other.batch)) for other in state.loads)
+    match outlook(found.status) if found else None:
+        case BatchOutlook.GONE:  # a run sees that and loads the rows again
+            remedy = Remedy.RUN
+        case None | BatchOutlook.REFUSED:
+            remedy = Remedy.RELEASE
+        case _:
+            remedy = Remedy.WAIT
+    status = DayStatus.PARTLY_LOADED if is_part else DayStatus.NOT_ACTIVE
+    return status, f"the ledger says that batch {load.batch} is active, AEP {says}", remedy
+
+
+def _progress(state: DayState) -> Verdict:
+    if state.progress in ("waiting", "failed"):
+        is_waiting = state.progress == "waiting"
+        reason = "a run has begun and not ended" if is_waiting else "AEP refused the last batch"
+        remedy = Remedy.RUN if is_waiting else Remedy.CORRECT
+        if state.loads:
+            return DayStatus.PARTLY_LOADED, f"late rows are not loaded: {reason}", remedy
+        return (DayStatus.WAITING if is_waiting else DayStatus.FAILED), reason, remedy
+    if state.loads:
+        refused = f"; AEP refused {state.refused} rows, which are in quarantine" if state.refused else ""
+        return DayStatus.ACTIVE, f"active{refused}", Remedy.NONE
+    if state.quarantined:
+        reason = f"no event is valid, {state.quarantined} are in quarantine"
+        return DayStatus.QUARANTINED, reason, Remedy.NONE
+    if state.progress == "empty":
+        return DayStatus.EMPTY, "no events", Remedy.NONE
+    return DayStatus.NOT_ACTIVE, "its batch was taken back in AEP", Remedy.RUN

@@ -1,0 +1,226 @@
+"""Stage: files exactly as AEP takes them: the valid files themselves, or new ones without the rows that are active."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Protocol
+
+from include.aep.decide import loads, refused_record
+from include.errors import PayloadTooLarge
+from include.lake.history import History
+from include.lake.lake import sha256_file
+from include.lake.manifest import LakeFile, Manifest, upload_file
+from include.lake.suppression import forgotten_ids
+from include.quality.aep_json import iso, present
+from include.steps.day_rows import DayRows
+from include.steps.history.id_sets import copy_ids, write_ids
+from include.steps.history.provenance import (
+    is_made_alike,
+    made_of,
+    require_exported_from,
+    require_one_recipe,
+    source_of,
+)
+from include.steps.stage.unloaded_rows import UnloadedRows
+from include.steps.workspace import DATA_VERSION, Workspace
+from include.xdm.convert.aep_parquet import AEP_FORM, AepParquetWriter
+
+FILE_ROWS = 500_000
+"""Rows of one staged file: some 100 MB, below AEP's 256 MB for a single upload; a larger file is sent in chunks."""
+MOST_FILES, MOST_BYTES = 25_000, 1_000_000_000_000
+"""What AEP ingests as one batch, 1 TB; it recommends less than 10,000 files and 100 GB (EP:ingestion/guardrails.md)."""
+
+
+def stage_partition(
+    workspace: Workspace,
+    valid: Manifest,
+    history: History | None = None,
+    *,
+    replace: bool = False,
+    with_files: bool = False,
+) -> Manifest:
+    """Stage the valid rows that are not active at AEP yet, or find them staged; with ``replace`` all of them.
+
+    Rows that AEP has refused are not staged again while event, mapping and schema are the same.
+    ``counts``: ``staged``; where rows are active already, also ``already_active``, ``changed`` and ``vanished``, and
+    ``forgotten``; where AEP has refused rows, ``withheld``.
+    ``details``: ``beside`` (the staged digests of the loads that were excluded), ``ids`` (the file of the ``_id``s),
+    ``recipe``, ``made_of``, and the ``source`` of the events. Without a history nothing counts as active.
+    ``with_files``: also where they were staged before, if those files are not in the lake any more.
+
+    Raises:
+        FilesRemoved: the valid rows are not in the lake any more.
+        AnotherSource: the events are from another project than the history is bound to.
+        PayloadTooLarge: they are more than AEP takes in one batch.
+    """
+    mapped = workspace.require("transform", valid.inputs["transform"])
+    raw = workspace.require("export", mapped.inputs["export"])
+    if history is not None:
+        require_exported_from(history, raw)
+    records = history.ledger(workspace.partition.day).records() if history is not None else []
+    active = [] if replace else loads(records)
+    excluded = {record.staged for record in active}
+    if not with_files and (loaded := _already_loaded(workspace, valid, excluded)) is not None:
+        return loaded
+    recipe = int(mapped.details.get("recipe", 1))
+    require_one_recipe(workspace, active, recipe)
+    file_format = workspace.pipeline.aep.file_format
+    inputs = {
+        "validate": valid.digest,
+        "beside": ",".join(sorted(excluded)),
+        "format": file_format,
+        "file_rows": str(FILE_ROWS),
+        "data_version": str(DATA_VERSION),
+    }
+    if history is not None:
+        inputs["history"] = history.target.digest
+    shaped = made_of(workspace.pipeline, mapped)
+    refused = refused_record(active)
+    if refused is not None:
+        inputs["refused"] = str(refused.ids and refused.ids.sha256)
+    withheld = [refused] if refused is not None and is_made_alike(refused.made_of, shaped) else []
+    output = workspace.find_output("stage", inputs, with_files=with_files)
+    if output.manifest is not None:
+        return output.manifest
+    digest = output.digest
+    forgotten = (
+        forgotten_ids(workspace.lake, int(raw.details["project_id"]), workspace.partition.day)
+        if active
+        else ()
+    )
+    with (
+        workspace.scratch() as scratch,
+        closing(UnloadedRows(workspace, mapped, valid, active, withheld, scratch, forgotten)) as unloaded,
+    ):
+        if unloaded.is_everything and _can_be_sent(workspace, valid, file_format):
+            files = _as_they_are(unloaded.day, digest)
+            _require_room(workspace, files)
+        else:
+            files = _written(workspace, unloaded, scratch, digest)
+        ids = _publish_ids(workspace, unloaded, history, digest, scratch) if files and history else None
+        counts = {"staged": sum(file.rows for file in files), **unloaded.counts}
+    return workspace.publish(
+        step="stage",
+        digest=digest,
+        inputs=output.inputs,
+        files=tuple(files),
+        counts=counts,
+        details={
+            "beside": sorted(excluded),
+            "ids": ids.model_dump() if ids else None,
+            "recipe": recipe,
+            "made_of": shaped,
+            "source": source_of(raw),
+        },
+    )
+
+
+def _can_be_sent(workspace: Workspace, valid: Manifest, file_format: str) -> bool:
+    """Whether the valid files are what would be written: then the staged output names them, and nothing is copied."""
+    base = workspace.base_of(valid)
+    most = FILE_ROWS * 6 // 5  # transform fills a file up to the end of a bucket
+    return file_format == "parquet" and all(
+        each.details.get("form") == AEP_FORM and all(file.rows <= most for file in each.files)
+        for each in (valid, base)
+        if each is not None and (each is valid or each.files)
+    )
+
+
+def _as_they_are(day: DayRows, digest: str) -> list[LakeFile]:
+    """The valid files; of a base, those with superseded rows are written again without them."""
+    if day.manifest.delta is None:
+        return list(day.manifest.files)
+    folder = day.workspace.partition.output("stage", digest)
+    return [
+        file.stored
+        or upload_file(
+            day.workspace.lake,
+            f"{folder}/events-{sha256_file(file.path)[:16]}.parquet",
+            file.path,
+            file.rows,
+        )
+        for file in day.files()
+    ]
+
+
+def _written(workspace: Workspace, unloaded: UnloadedRows, scratch: Path, digest: str) -> list[LakeFile]:
+    """New files with the rows that are not active, in the lake."""
+    files: list[LakeFile] = []
+    file_format = workspace.pipeline.aep.file_format
+    for path, rows in _write(unloaded.tables(), scratch, file_format):
+        name = f"events-{sha256_file(path)[:16]}.{file_format}"
+        key = f"{workspace.partition.output('stage', digest)}/{name}"
+        files.append(upload_file(workspace.lake, key, path, rows))
+        path.unlink()
+        _require_room(workspace, files)
+    return files
+
+
+def _publish_ids(
+    workspace: Workspace, unloaded: UnloadedRows, history: History, digest: str, scratch: Path
+) -> LakeFile:
+    if (listed := unloaded.listed_ids) is not None:
+        return copy_ids(listed, unloaded.mapped, history, workspace, digest, scratch)
+    return write_ids(unloaded.db, unloaded.ids, history, workspace, digest, scratch)
+
+
+def _already_loaded(workspace: Workspace, valid: Manifest, active: set[str]) -> Manifest | None:
+    """The staged output of these very rows, where it is active together with all that it was chosen to exclude."""
+    for digest in sorted(active):
+        staged = workspace.find("stage", digest)
+        if (
+            staged is not None
+            and staged.inputs["validate"] == valid.digest
+            and set(staged.details.get("beside", ())) <= active
+        ):
+            return staged
+    return None
+
+
+def _require_room(workspace: Workspace, files: list[LakeFile]) -> None:
+    size = sum(file.bytes for file in files)
+    if len(files) > MOST_FILES or size > MOST_BYTES:
+        raise PayloadTooLarge(
+            f"Partition {workspace.partition} of {workspace.pipeline.name} is more than AEP takes in one batch: "
+            f"{len(files)} files of {size} bytes, where {MOST_FILES} files and {MOST_BYTES} bytes are allowed.",
+            "Stage Parquet if aep.format is json, or leave events out with mixpanel.events or mixpanel.where.",
+        )
+
+
+class _Writer(Protocol):
+    def write(self, table: Any) -> None: ...
+    def close(self) -> None: ...
+
+
+class _JsonLinesWriter:
+    def __init__(self, path: Path, schema: Any) -> None:  # noqa: ARG002 - JSON Lines need no schema
+        self._file = path.open("wb")
+
+    def write(self, table: Any) -> None:
+        for row in table.to_pylist(maps_as_pydicts="strict"):
+            self._file.write(json.dumps(present(row), ensure_ascii=False, default=iso).encode() + b"\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+_WRITERS: dict[str, Callable[[Path, Any], _Writer]] = {"parquet": AepParquetWriter, "json": _JsonLinesWriter}
+
+
+def _write(tables: Iterator[Any], scratch: Path, file_format: str) -> Iterator[tuple[Path, int]]:
+    """Files of at least ``FILE_ROWS`` rows, the last one excepted, with their number of rows."""
+    path, writer, rows = scratch / "staged", None, 0
+    for table in tables:
+        writer = writer or _WRITERS[file_format](path, table.schema)
+        writer.write(table)
+        rows += table.num_rows
+        if rows >= FILE_ROWS:
+            writer.close()
+            yield path, rows
+            writer, rows = None, 0
+    if writer is not None:
+        writer.close()
+        yield path, rows

@@ -1,0 +1,232 @@
+"""Which valid rows are still to be loaded: those whose ``_id`` is not in a batch that is active."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from include.lake.ledger import LedgerRecord
+from include.lake.manifest import LakeFile, Manifest
+from include.steps.day_rows import DayRows, row_groups
+from include.steps.duckdb_connection import open_duckdb
+from include.steps.history.id_sets import register_ids, view_ids
+from include.steps.workspace import Workspace
+
+_CHUNK_ROWS = 100_000
+
+
+class UnloadedRows:
+    """The valid rows that are neither active nor withheld: ids are compared in DuckDB, which spills them; the wide rows pass by in order.
+
+    What is not needed is not downloaded: without active loads no id is compared, where all mapped rows are valid the
+    list of the day's events names them, and of the base of a delta no row is read unless one has to be loaded.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        mapped: Manifest,
+        valid: Manifest,
+        active: Sequence[LedgerRecord],
+        withheld: Sequence[LedgerRecord],
+        scratch: Path,
+        forgotten: Collection[str] = (),
+    ) -> None:
+        """``active``: the loads to exclude; ``withheld``: records whose ``ids`` AEP refused and would refuse again, unless
+        the event has changed; ``mapped`` names all events of the day; ``forgotten``: ``_id``s of people."""
+        self._forgotten = forgotten
+        self._workspace, self.mapped, self._valid = workspace, mapped, valid
+        self._active, self._withheld, self._scratch = active, withheld, scratch
+        self.day, self._mapped_day = (DayRows(workspace, each, scratch) for each in (valid, mapped))
+
+    ids = "SELECT _id, digest FROM unloaded"
+    """The query, in ``db``, for their ``_id``s and digests."""
+
+    @property
+    def listed_ids(self) -> LakeFile | None:
+        """The file that names exactly these rows already, if there is one."""
+        is_list_of_day = self.mapped.delta is None and self._all_are_valid
+        return _events_of(self.mapped) if self.is_everything and is_list_of_day else None
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether no valid row is active."""
+        return not self._active or not (self.counts["already_active"] or self.counts.get("withheld"))
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Where something is active: how many valid rows are (``already_active``), how many of those have changed in
+        Mixpanel since (``changed``), and how many active rows Mixpanel no longer returns (``vanished``); of rows that
+        are not returned, those of forgotten people are counted apart (``forgotten``). Where AEP has refused rows: how
+        many valid ones are not sent again (``withheld``)."""
+        if not self._active:
+            return {}
+        withheld = (
+            {"withheld": self._count("FROM valid SEMI JOIN withheld USING (_id)")} if self._withheld else {}
+        )
+        missing = "FROM active ANTI JOIN events USING (_id)"
+        forgotten = self._count(f"{missing} SEMI JOIN forgotten USING (_id)") if self._forgotten else 0
+        return {
+            **withheld,
+            "already_active": self._count("FROM valid SEMI JOIN active USING (_id)"),
+            "changed": self._count(
+                "FROM events JOIN active USING (_id) WHERE events.digest <> active.digest"
+            ),
+            "vanished": self._count(missing) - forgotten,
+            **({"forgotten": forgotten} if forgotten else {}),
+        }
+
+    def tables(self) -> Iterator[Any]:
+        """The rows as Arrow tables, at most a row group of the valid files at a time."""
+        if self.is_everything:
+            yield from self.day.base_tables()
+            yield from row_groups(self.day.own_paths)
+            return
+        if self.counts["already_active"] + self.counts.get("withheld", 0) == self._valid.rows:
+            return
+        self._number("own_rows", self.day.own_paths)
+        own = self._count("FROM own_rows ANTI JOIN excluded USING (_id)")
+        if self._count("FROM unloaded") > own:
+            self._number("base_rows", self.day.base_paths)
+            self.db.execute("DELETE FROM base_rows WHERE _id IN (SELECT _id FROM superseded)")
+            yield from self._chosen("base_rows", self.day.base_paths)
+        if own:
+            yield from self._chosen("own_rows", self.day.own_paths)
+
+    def _chosen(self, numbered: str, paths: Sequence[Path]) -> Iterator[Any]:
+        """Those rows of some files that are not excluded."""
+        import numpy as np
+        import pyarrow as pa
+
+        query = f"SELECT number FROM {numbered} ANTI JOIN excluded USING (_id) ORDER BY number"
+        chosen, first = _Numbers(self.db, query), 0
+        for table in row_groups(paths):
+            numbers = chosen.below(first + table.num_rows, first)
+            if numbers:
+                data = pa.py_buffer(np.array(numbers, np.int64))
+                # pa.array would import pandas, which takes a second.
+                yield table.take(pa.Array.from_buffers(pa.int64(), len(numbers), [None, data]))
+            first += table.num_rows
+
+    @cached_property
+    def db(self) -> Any:
+        """A DuckDB with the views ``valid``, ``events``, ``active``, ``withheld``, ``excluded`` and ``unloaded``."""
+        db = open_duckdb(self._scratch)
+        # Views: a copy of a day's ids in DuckDB takes several hundred megabytes.
+        _view(db, "superseded", "_id", [*filter(None, [self._mapped_day.superseded_path])])
+        base = " ANTI JOIN superseded USING (_id)"
+        events = [self._events_query(self._mapped_day.base, base), self._events_query(self.mapped)]
+        db.execute(f"CREATE TEMP VIEW events AS {' UNION ALL '.join(filter(None, events))}")
+        if self._all_are_valid:
+            db.execute("CREATE TEMP VIEW valid AS SELECT _id FROM events")
+        else:
+            _view(db, "base_valid", "_id", self.day.base_paths)
+            _view(db, "own_valid", "_id", self.day.own_paths)
+            db.execute(
+                f"CREATE TEMP VIEW valid AS SELECT _id FROM base_valid{base} UNION ALL SELECT _id FROM own_valid"
+            )
+        view_ids(db, "active", self._workspace, self._active, self._scratch)
+        view_ids(db, "refused", self._workspace, self._withheld, self._scratch)
+        db.execute(
+            "CREATE TEMP VIEW withheld AS SELECT _id FROM refused ANTI JOIN active USING (_id) "
+            "JOIN events USING (_id) WHERE NOT coalesce(refused.digest <> events.digest, false)"
+        )
+        union = " UNION ALL SELECT _id FROM withheld" if self._withheld else ""
+        db.execute(f"CREATE TEMP VIEW excluded AS SELECT _id FROM active{union}")
+        if self._forgotten:
+            register_ids(db, "forgotten", self._forgotten)
+        db.execute(
+            "CREATE TEMP VIEW unloaded AS SELECT valid._id, events.digest "
+            "FROM valid ANTI JOIN excluded USING (_id) LEFT JOIN events USING (_id)"
+        )
+        return db
+
+    def close(self) -> None:
+        """Close the DuckDB, if it was opened."""
+        if "db" in self.__dict__:
+            self.db.close()
+
+    @property
+    def _all_are_valid(self) -> bool:
+        """Whether all rows of the day are valid, so that transform's lists of events name the valid ones."""
+        lists = [each for each in (self.mapped, self._mapped_day.base) if each is not None]
+        return self._valid.rows == self.mapped.rows and all(
+            _events_of(each) is not None or not each.own_rows for each in lists
+        )
+
+    def _events_query(self, mapped: Manifest | None, rest: str = "") -> str:
+        """The query for all events of a transform's own rows, also those that validation refused."""
+        if mapped is None:
+            return ""
+        folder = self._scratch / f"events-{mapped.digest}"
+        folder.mkdir(exist_ok=True)
+        if (listed := _events_of(mapped)) is not None:
+            path = self._workspace.local_file(listed, folder / "events.parquet", mapped)
+            found = _select("_id, digest", [path])
+        else:
+            found = _select("_id, NULL::BIGINT AS digest", self._workspace.local_files(mapped, folder))
+        return f"SELECT _id, digest FROM ({found}){rest}"
+
+    def _number(self, table: str, paths: Sequence[Path]) -> None:
+        """Make a table of the ids of some files with the numbers of their rows."""
+        self.db.execute(f"CREATE TEMP TABLE {table} (_id VARCHAR, number BIGINT)")
+        for path in paths:
+            self.db.execute(
+                f"INSERT INTO {table} SELECT _id, file_row_number + (SELECT count(*) FROM {table}) "
+                "FROM read_parquet(?, file_row_number=true)",
+                [str(path)],
+            )
+
+    def _count(self, rest: str) -> int:
+        (found,) = self.db.execute(f"SELECT count(*) {rest}").fetchone()
+        return int(found)
+
+
+@dataclass
+class _Numbers:
+    """Ascending row numbers out of a query, taken as far as a row group reaches."""
+
+    db: Any
+    query: str
+    _left: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.db.execute(self.query)
+
+    def below(self, limit: int, first: int) -> list[int]:
+        """The numbers below ``limit`` that are left, counted from ``first``."""
+        found: list[int] = []
+        while True:
+            if not self._left:
+                self._left = [number for (number,) in self.db.fetchmany(_CHUNK_ROWS)]
+                if not self._left:
+                    return found
+            if self._left[-1] < limit:
+                found += [number - first for number in self._left]
+                self._left = []
+                continue
+            inside = [number - first for number in self._left if number < limit]
+            self._left = self._left[len(inside) :]
+            return found + inside
+
+
+def _view(db: Any, name: str, columns: str, paths: Sequence[Path]) -> None:
+    db.execute(f"CREATE TEMP VIEW {name} AS {_select(columns, paths)}")
+
+
+def _select(columns: str, paths: Sequence[Path]) -> str:
+    """A query over Parquet files; of no files one without rows."""
+    if not paths:
+        none = "NULL::VARCHAR AS _id, NULL::BIGINT AS digest"
+        return f"SELECT {columns.replace('NULL::BIGINT AS ', '')} FROM (SELECT {none}) WHERE false"
+    files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    return f"SELECT {columns} FROM read_parquet([{files}])"
+
+
+def _events_of(mapped: Manifest) -> LakeFile | None:
+    """The list of the events of a transform's own rows."""
+    listed = mapped.details.get("events")
+    return LakeFile.model_validate(listed) if listed else None

@@ -1,0 +1,215 @@
+"""A day that differs from one that is mapped already: only the lines that differ are read.
+
+What comes of it is the day that mapping all lines would give: the rows of the base without the superseded ones, and those
+of the added lines. Where ids and digests cannot decide which of two rows stays, ``map_delta`` says so, and all lines
+are read after all.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from include.errors import FilesRemoved
+from include.lake.manifest import Delta, LakeFile, Manifest, delta_fields, upload_file
+from include.steps.duckdb_connection import open_duckdb
+from include.steps.gzip_writer import gzip_writer
+from include.steps.transform import passes as day
+from include.steps.transform.day_totals import DayTotals, unmapped_counts
+from include.steps.transform.job import Job
+from include.steps.transform.second_pass import WrittenPart
+from include.steps.transform.spill import spill_schema
+from include.steps.transform.superseded_rows import Superseded, find_superseded, without_ids
+from include.steps.transform.worker_processes import helpers, wanted_processes
+from include.steps.workspace import Workspace
+
+_CANNOT_TELL = {"time_in_the_future", "unexpected_error"}
+"""Why a line of the base may have been refused that would be mapped today, or the reverse."""
+_EVENT_COLUMNS = {"_id", "digest", "processed", "lines"}
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Some lines of the day, read: ``found`` in their first pass, rows spilled in ``job.scratch``."""
+
+    job: Job
+    found: day.FirstPass
+
+    @property
+    def spilled(self) -> list[Path]:
+        return sorted(self.job.scratch.glob("bucket-*.arrow"))
+
+
+@dataclass(frozen=True)
+class DeltaMapping:
+    """The transform of a delta. ``raw``: the export; ``base``: the mapped base, whose files are in the lake.
+
+    ``job``: as for all lines, without paths. ``named``: properties that the mapping names; None among them: all.
+    """
+
+    workspace: Workspace
+    raw: Manifest
+    base: Manifest
+    job: Job
+    named: frozenset[str | None]
+    digest: str
+
+    def run(self, check_unmapped: Any) -> dict[str, Any] | None:
+        """Map the lines; returns the manifest's fields, its files in the lake, or None where the base does not decide it.
+
+        ``check_unmapped``: called with the counts of unmapped properties of the added lines.
+
+        Raises:
+            FilesRemoved: a file of the export is not in the lake any more.
+        """
+        events = self._events_of_base()
+        quarantine = self._quarantine_of_base()
+        if events is None or quarantine is None or _CANNOT_TELL & self.base.details["reasons"].keys():
+            return None
+        with self._read("removed") as (removed, _), self._read("added") as (added, others):
+            check_unmapped(unmapped_counts(added.found.names.most_common(), self.named))
+            with self._database() as db:
+                superseded = find_superseded(db, events, added.spilled, removed.spilled, self.job.compiled)
+                if superseded is None:
+                    return None
+                without = self._superseded_file(db, superseded.rows) if superseded.rows else None
+            _drop(added, superseded)
+            written = day.second_pass(added.job, others, added.found)
+        if any(part.rejected for part in written):
+            return None
+        path = self.job.scratch / "quarantine.jsonl.gz"
+        left = _write_left(path, quarantine, removed)
+        if left is None:
+            return None
+        day.write_quarantine(path, added.found, [], append=True)
+        totals = DayTotals(
+            self.raw, self.base, added.job, self.named, added.found, removed.found, superseded, tuple(written)
+        )
+        return self._publishable(totals, written, left, without)
+
+    @contextmanager
+    def _read(self, name: str) -> Iterator[tuple[_Lines, list[Any]]]:
+        """Read the added or removed lines."""
+        folder = self.job.scratch / name
+        folder.mkdir()
+        delta = self.raw.delta
+        assert delta is not None
+        files = list(self.raw.files) if name == "added" else [delta.without] if delta.without else []
+        paths = tuple(
+            self.workspace.local_file(file, folder / Path(file.key).name, self.raw) for file in files
+        )
+        job = replace(self.job, paths=paths, scratch=folder, rows=sum(file.rows for file in files))
+        with helpers(job, wanted_processes(job.rows) - 1 if paths else 0) as others:
+            yield _Lines(job, day.first_pass(job, others) if paths else day.FirstPass()), others
+
+    @contextmanager
+    def _database(self) -> Iterator[Any]:
+        folder = self.job.scratch / "superseded"
+        folder.mkdir()
+        db = open_duckdb(folder)
+        try:
+            yield db
+        finally:
+            db.close()
+
+    def _events_of_base(self) -> list[Path] | None:
+        """The base's list of events, as files; None where the list is of an earlier version."""
+        import pyarrow.parquet as pq
+
+        listed = self.base.details.get("events")
+        if listed is None:
+            return None if self.base.rows else []
+        file = LakeFile.model_validate(listed)
+        path = self.workspace.local_file(file, self.job.scratch / "base-events.parquet", self.base)
+        return [path] if set(pq.read_schema(path).names) >= _EVENT_COLUMNS else None
+
+    def _quarantine_of_base(self) -> list[Path] | None:
+        """The base's quarantine, as files; None where it was removed."""
+        kept = self.base.details["quarantine"]
+        if not kept:
+            return []
+        target = self.job.scratch / "base-quarantine.jsonl.gz"
+        try:
+            return [self.workspace.local_file(LakeFile.model_validate(kept), target, self.base)]
+        except FilesRemoved:  # quarantine has an age of its own
+            return None
+
+    def _superseded_file(self, db: Any, rows: int) -> LakeFile:
+        path = self.job.scratch / "superseded.parquet"
+        target = str(path).replace("'", "''")
+        db.execute(f"COPY (SELECT _id FROM superseded_ids) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+        folder = self.workspace.partition.output("transform", self.digest)
+        return upload_file(self.workspace.lake, f"{folder}/superseded.parquet", path, rows)
+
+    def _publishable(
+        self, totals: DayTotals, written: list[WrittenPart], left: int, without: LakeFile | None
+    ) -> dict[str, Any]:
+        """The manifest's fields."""
+        job = totals.job
+        compacted = day.compacted_by_day(job, written)
+        folder = self.workspace.partition.output("transform", self.digest)
+        files, events = day.upload_parts(self.workspace, folder, job, [part for part in written if part.rows])
+        rows = self.base.rows - totals.superseded.rows + sum(file.rows for file in files)
+        details = {
+            "recipe": job.recipe,
+            "events": events.model_dump() if events else None,
+            "quarantine": self._quarantine(left + totals.added.reasons.total()),
+            **totals.details(),
+        }
+        delta = Delta(base=self.base.digest, rows=rows, without=without)
+        return {"files": files, "counts": totals.counts(rows, compacted), **delta_fields(delta, details)}
+
+    def _quarantine(self, rows: int) -> dict[str, Any] | None:
+        """Upload the quarantine of the whole day: the base's records that are left, then those of added lines."""
+        if not rows:
+            return None
+        key = self.workspace.partition.quarantine("transform", self.digest)
+        path = self.job.scratch / "quarantine.jsonl.gz"
+        return upload_file(self.workspace.lake, key, path, rows).model_dump()
+
+
+def _drop(added: _Lines, superseded: Superseded) -> None:
+    """Take the rows out of the spill files that the base's rows beat."""
+    if not len(superseded.losers):
+        return
+    for path in added.spilled:
+        bucket = int(path.name.split("-")[1])
+        rows, size = without_ids(path, spill_schema(added.job.compiled), superseded.losers)
+        added.found.rows[bucket] -= rows
+        added.found.bytes[bucket] -= size
+        if not added.found.rows[bucket]:
+            del added.found.rows[bucket], added.found.bytes[bucket]
+
+
+def _write_left(path: Path, quarantine: list[Path], removed: _Lines) -> int | None:
+    """Write the base's quarantine records without those of removed lines; returns how many are left.
+
+    None: a removed line is not among them.
+    """
+    gone: Counter[tuple[str, str]] = Counter()
+    for each in removed.found.quarantined:
+        gone.update(_key(record) for _, record in day.read_records(each))
+    left = 0
+    with gzip_writer(path) as target:
+        for each in quarantine:
+            with gzip.open(each) as file:
+                for line in file:
+                    if gone and gone[key := _key(line)] > 0:
+                        gone[key] -= 1
+                        continue
+                    target.write(line)
+                    left += 1
+    return None if +gone else left
+
+
+def _key(record: bytes) -> tuple[str, str]:
+    """A quarantine record's reason and line."""
+    body = msgspec.json.decode(record)
+    return body["reason"], body.get("raw") or body["raw_base64"]

@@ -1,0 +1,173 @@
+"""The first pass: blocks of lines are read, converted, and spilled by bucket; what is refused goes to quarantine."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from include.mixpanel.raw_blocks import Block, open_gzip, read_blocks
+from include.steps.transform.job import Job
+from include.steps.transform.name_counter import NameCounter
+from include.steps.transform.spill import SpillWriter, record_batch, spill_schema
+from include.xdm.convert.column_builder import ColumnBuilder
+from include.xdm.events.block_reader import BlockReader
+from include.xdm.events.event_parser import SiftedEvent
+from include.xdm.events.event_rows import EventRows, EvidenceLog
+from include.xdm.events.line_parser import Refused, quarantine_record
+
+_KEPT_BYTES = 24 * 1024 * 1024
+
+
+@dataclass
+class Parsed:
+    """What one process has read. ``rows`` and ``bytes``: by bucket. ``evidence``: see ``EvidenceLog``."""
+
+    rows: Counter[int]
+    bytes: Counter[int]
+    counts: Counter[str]
+    reasons: Counter[str]
+    by_event: NameCounter
+    names: NameCounter
+    evidence: list[tuple[int, int, int, str]]
+    quarantined: Path | None
+
+
+def parse(job: Job, name: str, claim: Callable[[], int]) -> Parsed:
+    """Read the blocks that this process claims; ``name`` sets its files apart.
+
+    ``claim`` gives the number of the next block that no process has taken. Every process inflates the whole file, which
+    costs less than to hand blocks over.
+    """
+    parser = _Parser(job, name)
+    _keep_memory()
+    was_enabled = gc.isenabled()
+    gc.disable()  # a block makes ten thousand objects, and no cycles
+    try:
+        wanted = claim()
+        for block in read_blocks(job.paths):
+            if block.number == wanted:
+                parser.block(block)
+                wanted = claim()
+        return parser.finish()
+    finally:
+        parser.close()
+        if was_enabled:
+            gc.enable()
+
+
+def _keep_memory() -> None:
+    """Makes glibc keep some megabytes that are freed, rather than get each page from the system again for each block.
+
+    It keeps twice as much as the largest piece that was freed, up to 32 MB.
+    """
+    import numpy as np
+
+    np.empty(_KEPT_BYTES, np.uint8)
+
+
+@dataclass
+class _Quarantine:
+    """The refused lines of one process, in their order: ``<line number>\\t<record>``, compressed."""
+
+    path: Path
+    reasons: Counter[str] = field(default_factory=Counter)
+    _file: Any = None
+
+    def add(self, record: dict[str, Any]) -> None:
+        if self._file is None:
+            self._file = open_gzip(self.path, "wb")
+        self.reasons[record["reason"]] += 1
+        self._file.write(f"{record['line_number']}\t{json.dumps(record, ensure_ascii=False)}\n".encode())
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class _Parser:
+    def __init__(self, job: Job, name: str) -> None:
+        self._job = job
+        self._log = EvidenceLog()
+        self._sieve = job.sieve(self._log)
+        self._reader = BlockReader(self._sieve, self._log)
+        self._builder = ColumnBuilder(job.compiled)
+        self._schema = spill_schema(job.compiled)
+        limits, buckets = job.limits, job.bucket_of_second
+        self._spill = SpillWriter(
+            job.scratch, name, self._schema, lambda table: buckets[table["second"].to_numpy()],
+            limits.flush_rows, limits.flush_bytes,
+        )  # fmt: skip
+        self._quarantine = _Quarantine(job.scratch / f"quarantine-{name}.gz")
+        self._by_event, self._names = NameCounter(), NameCounter()
+
+    def block(self, block: Block) -> None:
+        """Reads one block."""
+        lots, refused = self._reader.read(block.data, block.first_line)
+        for rows in lots:
+            try:
+                batch = self._batch(rows)
+            except MemoryError:
+                raise
+            except Exception:  # noqa: BLE001 - the row is found, and reported, alone
+                refused += self._one_by_one(block, rows.line_numbers)
+            else:
+                self._spill.write(batch, len(block.data) * len(rows) // sum(map(len, lots)))
+            self._names.add(self._builder.names)
+            self._builder.names.clear()
+        for record in sorted(refused, key=lambda record: record["line_number"]):
+            self._quarantine.add(record)
+        self._by_event.add(self._sieve.by_event)
+        self._sieve.by_event.clear()
+
+    def _batch(self, rows: EventRows) -> Any:
+        columns = self._builder.build(rows.events, rows.properties)
+        return record_batch(self._schema, self._job, rows, columns)
+
+    def _one_by_one(self, block: Block, line_numbers: Iterable[int]) -> list[dict[str, Any]]:
+        """Converts the events of a block in which one cannot be converted; returns the records of those."""
+        self._builder.names.clear()
+        lines = block.data.split(b"\n")
+        refused = []
+        again = self._job.sieve(EvidenceLog())
+        for number in line_numbers:
+            line = lines[int(number) - block.first_line]
+            event = again.event(int(number), line)
+            assert isinstance(event, SiftedEvent)  # it was read before
+            rows = EventRows.of([event])
+            before = self._builder.names.copy()
+            try:
+                batch = self._batch(rows)
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one row stops no day
+                self._builder.names = before
+                self._sieve.warn(error)
+                self._sieve.by_event[event.event] -= 1
+                refused.append(quarantine_record(int(number), line, Refused("unexpected_error")))
+            else:
+                self._spill.write(batch, len(line))
+        return refused
+
+    def finish(self) -> Parsed:
+        """Ends the files and returns the counts."""
+        self._spill.close()
+        self.close()
+        reasons = self._quarantine.reasons
+        return Parsed(
+            rows=self._spill.rows,
+            bytes=self._spill.bytes,
+            counts=self._sieve.counts,
+            reasons=reasons,
+            by_event=self._by_event,
+            names=self._names,
+            evidence=self._log.entries,
+            quarantined=self._quarantine.path if reasons else None,
+        )
+
+    def close(self) -> None:
+        self._quarantine.close()

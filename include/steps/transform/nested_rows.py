@@ -1,0 +1,85 @@
+"""From spilled columns to rows in the schema's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from include.xdm.mapping.compile import CompiledMapping, Leaf
+
+_Tree = dict[str, Any]
+
+
+def nested_rows(compiled: CompiledMapping, rows: Any, computed: Mapping[int, Any], identities: Any) -> Any:
+    """Return spilled rows as an Arrow table with the schema's columns.
+
+    ``computed``: by leaf the expressions' columns; ``identities``: the column ``identityMap``.
+    """
+    import pyarrow as pa
+
+    tree: _Tree = {}
+    for leaf in compiled.leaves:
+        _plant(tree, leaf.destination, _one_chunk(rows[compiled.columns[leaf.number]]))
+    for leaf in compiled.constants:
+        _plant(tree, leaf.destination, _constant(leaf, rows.num_rows))
+    for leaf in compiled.computed:
+        _plant(tree, leaf.destination, computed[leaf.number])
+    if compiled.unmapped is not None:
+        _plant(tree, compiled.unmapped, _one_chunk(rows["unmapped"]))
+    columns = {
+        "_id": hex_ids(rows),
+        "timestamp": _one_chunk(rows["timestamp"]).cast(pa.timestamp("ms", tz="UTC")),
+        "identityMap": identities,
+        **{name: _nested(tree[name]) for name in compiled.tops},
+    }
+    return pa.table(columns)
+
+
+def hex_ids(rows: Any) -> Any:
+    """Return ``_id`` as text: 64 hexadecimal digits."""
+    import numpy as np
+    import pyarrow as pa
+
+    column = _one_chunk(rows["id"])
+    data = bytes(memoryview(column.buffers()[1])[32 * column.offset : 32 * (column.offset + len(column))])
+    offsets = np.arange(len(column) + 1, dtype=np.int32) * 64
+    return pa.StringArray.from_buffers(len(column), pa.py_buffer(offsets), pa.py_buffer(data.hex().encode()))
+
+
+def _one_chunk(column: Any) -> Any:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _constant(leaf: Leaf, rows: int) -> Any:
+    import pyarrow as pa
+
+    value, _ = leaf.converter.from_values([leaf.constant])
+    return pa.repeat(value[0], rows) if value[0].is_valid else pa.nulls(rows, value.type)
+
+
+def _plant(tree: _Tree, path: Sequence[str], column: Any) -> None:
+    for name in path[:-1]:
+        tree = tree.setdefault(name, {})
+        if not isinstance(tree, dict):
+            raise TypeError(f"{name} is a leaf and a branch")  # bind() refuses such mapping sets
+    tree[path[-1]] = column
+
+
+def _nested(branch: Any) -> Any:
+    """A struct, null where nothing is in it: AEP takes no empty objects."""
+    import numpy as np
+    import pyarrow as pa
+
+    if not isinstance(branch, dict):
+        return branch
+    children = [_nested(child) for child in branch.values()]
+    fields = [pa.field(name, child.type) for name, child in zip(branch, children, strict=True)]
+    empty: Any = None
+    for child in children:
+        if child.null_count == 0:
+            empty = None
+            break
+        missing = child.is_null().to_numpy(zero_copy_only=False)
+        empty = missing if empty is None else np.logical_and(empty, missing)
+    mask = pa.array(empty) if empty is not None and empty.any() else None
+    return pa.StructArray.from_arrays(children, fields=fields, mask=mask)

@@ -1,0 +1,234 @@
+"""One day's transform in its scratch folder: both passes, on all processes, and what they found together."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from include.lake.manifest import LakeFile, upload_file
+from include.mixpanel.raw_blocks import lines_at, open_gzip
+from include.mixpanel.time_convention import TimeEvidence
+from include.steps.gzip_writer import gzip_writer
+from include.steps.transform.first_pass import Parsed
+from include.steps.transform.job import Job
+from include.steps.transform.name_counter import NameCounter
+from include.steps.transform.second_pass import (
+    EVENT_RECORD,
+    Part,
+    WrittenPart,
+    compacted_path,
+    digests_path,
+    plan_parts,
+)
+from include.steps.transform.worker import Work
+from include.steps.transform.worker_processes import Helper
+from include.steps.workspace import Workspace
+from include.xdm.convert.aep_parquet import open_parquet
+from include.xdm.convert.column_builder import leaf_of
+from include.xdm.events.event_parser import ENOUGH_EVIDENCE
+from include.xdm.events.line_parser import Refused, parse_line, quarantine_record
+
+_CHUNK_ROWS = 200_000
+
+
+@dataclass
+class FirstPass:
+    """What all processes have read of a day."""
+
+    rows: Counter[int] = field(default_factory=Counter)
+    bytes: Counter[int] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    by_event: NameCounter = field(default_factory=NameCounter)
+    names: NameCounter = field(default_factory=NameCounter)
+    quarantined: list[Path] = field(default_factory=list)
+    evidence: list[tuple[int, int, int, str]] = field(default_factory=list)
+
+    def add(self, parsed: Parsed) -> None:
+        """Adds what one process has read."""
+        self.rows += parsed.rows
+        self.bytes += parsed.bytes
+        self.counts += parsed.counts
+        self.reasons += parsed.reasons
+        self.by_event.merge(parsed.by_event)
+        self.names.merge(parsed.names)
+        self.quarantined += [parsed.quarantined] if parsed.quarantined else []
+        self.evidence += parsed.evidence
+
+    def see(self, evidence: TimeEvidence) -> None:
+        """Shows the first live events of the day to ``evidence``."""
+        for _, wall_ms, arrival_ms, library in sorted(self.evidence)[:ENOUGH_EVIDENCE]:
+            evidence.see(wall_ms, arrival_ms, library)
+
+
+def first_pass(job: Job, others: Sequence[Helper]) -> FirstPass:
+    """Read the whole day, on this process and on ``others``."""
+    for helper in others:
+        helper.send(("parse",))
+    found = FirstPass()
+    found.add(_own_work(job, others).parse())
+    for helper in others:
+        found.add(helper.receive())
+    return found
+
+
+def second_pass(job: Job, others: Sequence[Helper], found: FirstPass) -> list[WrittenPart]:
+    """Write the day's files, in their order."""
+    parts: list[Part] = plan_parts(found.rows, found.bytes, job)
+    for helper in others:
+        helper.send(("write", parts))
+    written = _own_work(job, others).write(parts)
+    for helper in others:
+        written += helper.receive()
+    return sorted(written, key=lambda part: part.number)
+
+
+def _own_work(job: Job, others: Sequence[Helper]) -> Work:
+    """This process's share, which ends soon after one of ``others`` has ended: its part would be missing."""
+
+    def check() -> None:
+        for helper in others:
+            helper.check()
+
+    return Work(job, "0", is_alone=not others, check=check)
+
+
+def not_converted(job: Job, written: Sequence[WrittenPart]) -> tuple[dict[str, int], dict[str, int]]:
+    """Return by destination how many values did not convert, and how many of those are numbers."""
+    codes = Counter[int]()
+    for part in written:
+        codes.update(part.failed)
+    failed, inexact = by_destination(job, codes)
+    return dict(sorted(failed.items())), {name: n for name, n in sorted(inexact.items()) if n}
+
+
+def by_destination(job: Job, codes: Mapping[int, int]) -> tuple[Counter[str], Counter[str]]:
+    """Return counts of failures by destination, and those of numbers. ``codes``: counts by ``columns.code_of``."""
+    compiled = job.compiled
+    names = {leaf.number: leaf.name for leaf in (*compiled.leaves, *compiled.computed)}
+    failed, inexact = Counter[str](), Counter[str]()
+    for code, count in codes.items():
+        leaf, is_number = leaf_of(code)
+        failed[names[leaf]] += count
+        inexact[names[leaf]] += count * is_number
+    return failed, inexact
+
+
+def reject(job: Job, found: FirstPass, written: Sequence[WrittenPart]) -> list[dict[str, Any]]:
+    """Return quarantine records of the rows whose expressions could not be evaluated; their events do not count."""
+    wanted = sorted(number for part in written for number in part.rejected)
+    records = []
+    for number, line in lines_at(job.paths, wanted):
+        event, _ = parse_line(line)
+        found.by_event.add({event: -1})
+        found.reasons["unexpected_error"] += 1
+        records.append(quarantine_record(number, line, Refused("unexpected_error")))
+    return records
+
+
+def write_quarantine(
+    path: Path, found: FirstPass, last: Sequence[dict[str, Any]], *, append: bool = False
+) -> None:
+    """Write the records of all processes in the order of their lines, and then ``last``."""
+    with gzip_writer(path, append=append) as file:
+        for _, record in heapq.merge(*map(read_records, found.quarantined), key=lambda each: each[0]):
+            file.write(record)
+        for each in last:
+            file.write(json.dumps(each, ensure_ascii=False).encode() + b"\n")
+
+
+def read_records(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the quarantine records of one process with their line numbers."""
+    with open_gzip(path) as file:
+        for line in file:
+            number, _, record = line.partition(b"\t")
+            yield int(number), record
+
+
+class EventsFile:
+    """A Parquet file of ``_id``, ``digest``, ``processed`` and ``lines`` of every row, in the order of the parts.
+
+    See ``EVENT_RECORD``. The last two say which row a line of a later export would take the place of.
+    """
+
+    def __init__(self, job: Job, path: Path) -> None:
+        import pyarrow as pa
+
+        self._job = job
+        self._schema = pa.schema(
+            [("_id", pa.string()), ("digest", pa.int64()), ("processed", pa.int64()), ("lines", pa.int32())]
+        )
+        self._file = open_parquet(path, self._schema, {"_id", "digest", "processed"}, compression="zstd")
+
+    def __enter__(self) -> EventsFile:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def add(self, part: WrittenPart) -> None:
+        """Adds the rows of a part."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        source = digests_path(self._job, part.number)
+        with source.open("rb") as file, pq.ParquetFile(part.path) as rows:
+            for batch in rows.iter_batches(_CHUNK_ROWS, columns=["_id"], use_threads=False):
+                records = np.fromfile(file, EVENT_RECORD, batch.num_rows)
+                columns = [records[name].copy() for name, _ in EVENT_RECORD]
+                self._file.write_table(pa.table([batch["_id"], *columns], schema=self._schema))
+        source.unlink()
+
+
+def upload_parts(
+    workspace: Workspace, folder: str, job: Job, parts: Sequence[WrittenPart]
+) -> tuple[tuple[LakeFile, ...], LakeFile | None]:
+    """Upload the parts, each gone from scratch at once, and the list of their events."""
+    if not parts:
+        return (), None
+    files, path = [], job.scratch / "events.parquet"
+    with EventsFile(job, path) as events:
+        for number, part in enumerate(parts):
+            events.add(part)
+            files.append(
+                upload_file(workspace.lake, f"{folder}/part-{number:05d}.parquet", part.path, part.rows)
+            )
+            part.path.unlink()
+    rows = sum(part.rows for part in parts)
+    return tuple(files), upload_file(workspace.lake, f"{folder}/events.parquet", path, rows)
+
+
+def compacted_by_day(job: Job, written: Sequence[WrittenPart]) -> int:
+    """Return how many rows Mixpanel's compaction may merge into another one of their day.
+
+    It merges events of one name, ``distinct_id`` and ``$insert_id``; our ``_id`` holds the second, too. The numbers are
+    counted in as many passes as keep each in bounded memory.
+    """
+    import numpy as np
+
+    files = [path for part in written if (path := compacted_path(job, part.number)).stat().st_size]
+    total = sum(path.stat().st_size // 8 for path in files)
+    passes = 1 << max(0, (total // 1_000_000).bit_length())
+    different = 0
+    for turn in range(passes if files else 0):
+        held = []
+        for path in files:
+            for chunk in _chunks(path):
+                held.append(chunk[(chunk % passes) == turn])
+        numbers = np.sort(np.concatenate(held))  # in a tenth of the time that np.unique takes
+        different += int(np.count_nonzero(numbers[1:] != numbers[:-1])) + min(len(numbers), 1)
+    return total - different
+
+
+def _chunks(path: Path) -> Iterator[Any]:
+    import numpy as np
+
+    with path.open("rb") as file:
+        while chunk := file.read(8 * _CHUNK_ROWS):
+            yield np.frombuffer(chunk, np.int64)

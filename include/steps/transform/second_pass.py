@@ -1,0 +1,230 @@
+"""The second pass: the buckets of a part are de-duplicated, sorted, nested and written as one Parquet file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from include.steps.transform.bucket_pieces import read_pieces
+from include.steps.transform.deduplicate import in_order
+from include.steps.transform.evaluator import Evaluator
+from include.steps.transform.job import Job
+from include.steps.transform.nested_rows import nested_rows
+from include.xdm.convert.aep_parquet import open_parquet
+from include.xdm.convert.column_builder import code_of
+from include.xdm.events.event_id import PROCESSING_PROPERTIES
+from include.xdm.identities.identity_columns import count_dropped, identity_inputs
+from include.xdm.identities.identity_map import identity_map
+from include.xdm.mapping.compile import CompiledMapping
+
+EVENT_RECORD = [("digest", "<i8"), ("processed", "<i8"), ("lines", "<i4")]
+"""The content digest, the moment of processing in ms, and how many lines of the day have the ``_id``."""
+
+_DIFFERENT = frozenset({"$insert_id", "$mp_api_timestamp_ms", "mp_processing_time_ms"})
+"""Properties of which a dictionary of values would be as long as the column."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Buckets that go into one file, in order, each with its number of spilled rows and bytes."""
+
+    number: int
+    buckets: tuple[tuple[int, int, int], ...]
+
+
+@dataclass
+class WrittenPart:
+    """What became of a part. ``failed``: by code (``columns.code_of``) how many rows; ``dropped``: identities by namespace
+    and reason; ``rejected``: line numbers."""
+
+    number: int
+    path: Path
+    rows: int = 0
+    duplicates: int = 0
+    twins: int = 0
+    failed: Counter[int] = field(default_factory=Counter)
+    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rejected: list[int] = field(default_factory=list)
+
+
+def plan_parts(rows: Mapping[int, int], sizes: Mapping[int, int], job: Job) -> list[Part]:
+    """Return the parts of a day: as many buckets to a file as make files of about one size, by the rows alone."""
+    limits, total = job.limits, sum(rows.values())
+    # An even number, so that two processes end together.
+    files = 1 if total < limits.small_rows else 2 * -(-total // (2 * limits.file_rows))
+    parts: list[list[tuple[int, int, int]]] = [[]]
+    done = 0
+    for bucket in sorted(rows):
+        if parts[-1] and len(parts) < files and done >= len(parts) * total / files:
+            parts.append([])
+        parts[-1].append((bucket, rows[bucket], sizes[bucket]))
+        done += rows[bucket]
+    return [Part(number, tuple(buckets)) for number, buckets in enumerate(parts) if buckets]
+
+
+def digests_path(job: Job, part: int) -> Path:
+    """Return the file of what ``events.parquet`` says of a part's rows, in their order: records of ``EVENT_RECORD``."""
+    return job.scratch / f"digests-{part}.bin"
+
+
+def compacted_path(job: Job, part: int) -> Path:
+    """Return the file of the numbers that are equal for events that Mixpanel may merge; 8 bytes each."""
+    return job.scratch / f"compacted-{part}.bin"
+
+
+class PartWriter:
+    """Writes parts, one after the other. ``check`` is called before each bucket."""
+
+    def __init__(self, job: Job, name: str, check: Callable[[], object] = bool) -> None:
+        self._job, self._check = job, check
+        compiled = job.compiled
+        self._compare_all = reads_processing(compiled)
+        self._evaluator = (
+            Evaluator(compiled.expressions, job.scratch, name) if compiled.expressions is not None else None
+        )
+
+    def write(self, part: Part) -> WrittenPart:
+        """Write the Parquet file of a part, and its files of digests."""
+        written = WrittenPart(part.number, self._job.scratch / f"part-{part.number:05d}.parquet")
+        with (
+            RowGroups(written.path, self._job) as groups,
+            digests_path(self._job, part.number).open("wb") as digests,
+            compacted_path(self._job, part.number).open("wb") as compacted,
+        ):
+            for bucket, rows, size in part.buckets:
+                self._check()
+                for piece in read_pieces(self._job, bucket, rows, size):
+                    order = in_order(piece, compare_all=self._compare_all)
+                    written.duplicates += order.duplicates
+                    written.twins += order.twins
+                    piece = piece.append_column("lines", [order.lines])
+                    kept = self._kept(piece, order.rows, groups, written)
+                    _write_digests(kept, digests, compacted)
+        written.rows = groups.rows
+        return written
+
+    def close(self) -> None:
+        """Closes what the expressions needed."""
+        if self._evaluator is not None:
+            self._evaluator.close()
+
+    def _kept(self, piece: Any, order: Any, groups: RowGroups, written: WrittenPart) -> list[Any]:
+        """The rows of a piece that are written, in tables of at most a row group."""
+        import pyarrow as pa
+
+        limits = self._job.limits
+        size = max(1, piece.nbytes // max(1, piece.num_rows))
+        step = max(1, min(limits.group_rows, limits.group_bytes // size))
+        kept = []
+        for first in range(0, len(order), step):
+            rows = piece.take(pa.array(order[first : first + step])).combine_chunks()
+            rows, found = self._evaluated(rows, written)
+            if rows.num_rows:
+                written.failed.update(_codes(rows))
+                computed = self._computed(found, written)
+                identities = self._identity_map(rows, found, written)
+                groups.add(nested_rows(self._job.compiled, rows, computed, identities))
+                kept.append(rows.select(["content", "processed", "lines", "has_insert_id", "compacted"]))
+        return kept
+
+    def _evaluated(self, rows: Any, written: WrittenPart) -> tuple[Any, Any]:
+        """The rows that their expressions can be evaluated for, and what those give."""
+        import pyarrow as pa
+
+        if self._evaluator is None:
+            return rows, None
+        found, rejected = self._evaluator.evaluate(rows)
+        if rejected:
+            written.rejected += rows["line"].take(pa.array(rejected)).to_pylist()
+            gone = set(rejected)
+            rows = rows.take(pa.array([row for row in range(rows.num_rows) if row not in gone], pa.int64()))
+        return rows, found
+
+    def _computed(self, found: Any, written: WrittenPart) -> dict[int, Any]:
+        """By leaf the columns of expressions."""
+        made = {}
+        for leaf in self._job.compiled.computed if found is not None else ():
+            made[leaf.number], failures = leaf.converter.from_values(found[f"s{leaf.number}"].to_pylist())
+            failed = {failure.row: failure.inexact for failure in failures}
+            fails = found[f"x{leaf.number}"].to_pylist()
+            failed.update({row: failed.get(row, False) for row, has_failed in enumerate(fails) if has_failed})
+            written.failed.update(code_of(leaf.number, inexact=inexact) for inexact in failed.values())
+        return made
+
+    def _identity_map(self, rows: Any, found: Any, written: WrittenPart) -> Any:
+        """The column ``identityMap``."""
+        compiled = self._job.compiled
+        inputs = identity_inputs(compiled.identities, compiled.identity_columns, rows, found)
+        written.dropped += count_dropped(compiled.identities, inputs)
+        return identity_map(
+            compiled.identities, inputs, rows.num_rows, primary_in_map=compiled.primary_in_map
+        )
+
+
+def reads_processing(compiled: CompiledMapping) -> bool:
+    """Return whether a field can show what Mixpanel rewrites, which is no part of an event's content digest."""
+    names = {*compiled.whole, *compiled.read_properties}
+    return compiled.reads_everything or bool(names & PROCESSING_PROPERTIES)
+
+
+def _codes(rows: Any) -> dict[int, int]:
+    import pyarrow.compute as pc
+
+    if rows["failed"].null_count == rows.num_rows:
+        return {}
+    counts = pc.value_counts(pc.list_flatten(rows["failed"])).to_pylist()
+    return {entry["values"]: entry["counts"] for entry in counts}
+
+
+def _write_digests(kept: Sequence[Any], digests: Any, compacted: Any) -> None:
+    import numpy as np
+
+    for rows in kept:
+        records = np.empty(rows.num_rows, EVENT_RECORD)
+        records["digest"], records["processed"] = rows["content"], rows["processed"]
+        records["lines"] = rows["lines"]
+        digests.write(records.tobytes())
+        compacted.write(rows["compacted"].to_numpy()[rows["has_insert_id"].to_numpy()].tobytes())
+
+
+class RowGroups:
+    """Writes tables to a Parquet file in row groups of at most ``group_rows`` rows and about ``group_bytes`` bytes."""
+
+    def __init__(self, path: Path, job: Job) -> None:
+        self._path, self._limits = path, job.limits
+        different = (leaf for leaf in job.compiled.leaves if leaf.property in _DIFFERENT)
+        self._distinct = {"_id", ".".join(job.compiled.unmapped or ()), *(leaf.name for leaf in different)}
+        self._writer: Any = None
+        self._held: list[Any] = []
+        self.rows = 0
+
+    def __enter__(self) -> RowGroups:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None:
+            self._flush()
+        if self._writer is not None:
+            self._writer.close()
+
+    def add(self, table: Any) -> None:
+        """Takes a table of at most a row group."""
+        rows, size = (sum(getattr(held, name) for held in self._held) for name in ("num_rows", "nbytes"))
+        if rows + table.num_rows > self._limits.group_rows or size + table.nbytes > self._limits.group_bytes:
+            self._flush()
+        self._held.append(table)
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if not self._held:
+            return
+        table = pa.concat_tables(self._held).combine_chunks()
+        self._held = []
+        if self._writer is None:
+            self._writer = open_parquet(self._path, table.schema, self._distinct)
+        self._writer.write_table(table, row_group_size=table.num_rows)
+        self.rows += table.num_rows

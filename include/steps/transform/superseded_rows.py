@@ -1,0 +1,163 @@
+"""Which rows of a mapped day added and removed lines supersede, by the rule of ``order.py``, from ids and digests alone.
+
+Of the lines with one ``_id`` the one processed last stays; of those the one with the smallest content digest. The base's
+list of events has the row that stayed of every ``_id``, and of how many lines it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from include.steps.transform.nested_rows import hex_ids
+from include.steps.transform.spill import read_batches, spill_schema, write_batch
+from include.xdm.identities.identity_columns import count_dropped_properties
+from include.xdm.mapping.compile import CompiledMapping
+
+_LINES = "(id VARCHAR, processed BIGINT, content BIGINT, has_insert_id BOOLEAN)"
+_ROWS_OF_LINES = """
+    SELECT id, count(*) AS lines, bool_or(has_insert_id) AS has_insert_id, max(processed) AS processed,
+        first(content ORDER BY processed DESC, content) AS content
+    FROM {table} GROUP BY id
+"""
+_IDS = """
+    CREATE TEMP TABLE ids AS
+    SELECT id, coalesce(b.lines, 0) AS before, coalesce(r.lines, 0) AS removed, coalesce(a.lines, 0) AS added,
+        coalesce(a.has_insert_id, r.has_insert_id) AS has_insert_id,
+        before > removed AS survives,
+        added > 0 AND (a.processed > b.processed OR (a.processed = b.processed AND a.content < b.content)) AS beaten,
+        added > 0 AND a.processed = b.processed AND a.content = b.content AS tied,
+        removed > 0 AND (r.processed > b.processed OR (r.processed = b.processed AND r.content <= b.content))
+            AS may_be_gone,
+        before > 0 AND (NOT survives OR coalesce(beaten, false)) AS superseded,
+        added > 0 AND survives AND NOT coalesce(beaten, false) AS kept_off
+    FROM touched LEFT JOIN added_rows a USING (id) LEFT JOIN removed_rows r USING (id) LEFT JOIN base b USING (id)
+"""
+_ALONE = "before = 1 AND removed = 1"
+_UNDECIDED = "removed > before OR (survives AND NOT coalesce(beaten, false) AND (tied OR may_be_gone))"
+
+
+@dataclass(frozen=True)
+class Superseded:
+    """``rows``: how many rows of the base go; ``losers``: ``_id``s of added rows that the base's beat (Arrow, 32 bytes).
+
+    ``twins``: how many duplicates without ``$insert_id`` the day has more than its base.
+    ``failed``: counts by code of values of superseded rows that did not convert, as far as they are known: not those of
+    the ``unknown`` rows. ``dropped``: likewise by namespace and reason of their identities that are properties.
+    """
+
+    rows: int
+    losers: Any
+    twins: int
+    failed: Counter[int]
+    dropped: Counter[tuple[str, str]]
+    unknown: int
+
+
+def find_superseded(
+    db: Any, events: list[Path], added: list[Path], removed: list[Path], compiled: CompiledMapping
+) -> Superseded | None:
+    """Compare spilled rows with the base's list of events; None where that cannot decide which row stays.
+
+    ``compiled``: what the rows were read for. ``db``: a DuckDB without tables, in which ``superseded_ids`` is a view afterwards.
+    """
+    schema = spill_schema(compiled)
+    for name, paths in (("added", added), ("removed", removed)):
+        db.execute(f"CREATE TEMP TABLE {name} {_LINES}")
+        for rows in _spilled(paths, schema):
+            _insert(db, name, rows)
+        db.execute(f"CREATE TEMP TABLE {name}_rows AS {_ROWS_OF_LINES.format(table=name)}")
+    db.execute("CREATE TEMP TABLE touched AS SELECT id FROM added_rows UNION SELECT id FROM removed_rows")
+    db.execute("CREATE TEMP TABLE base (id VARCHAR, processed BIGINT, content BIGINT, lines INTEGER)")
+    for path in events:
+        db.execute(
+            "INSERT INTO base SELECT _id, processed, digest, lines FROM read_parquet(?) "
+            "WHERE _id IN (SELECT id FROM touched)",
+            [str(path)],
+        )
+    db.execute(_IDS)
+    db.execute("CREATE TEMP VIEW superseded_ids AS SELECT id AS _id FROM ids WHERE superseded ORDER BY id")
+    if _number(db, f"SELECT count(*) FROM ids WHERE {_UNDECIDED}"):
+        return None
+    failed, dropped = _known_of_removed(db, removed, compiled)
+    twins = "greatest(before - removed + added - 1, 0) - greatest(before - 1, 0)"
+    return Superseded(
+        rows=_number(db, "SELECT count(*) FROM superseded_ids"),
+        losers=_binary(db, "SELECT unhex(id) AS id FROM ids WHERE kept_off"),
+        twins=_number(db, f"SELECT coalesce(sum({twins}), 0) FROM ids WHERE NOT has_insert_id"),
+        failed=failed,
+        dropped=dropped,
+        unknown=_number(db, f"SELECT count(*) FROM ids WHERE superseded AND NOT ({_ALONE})"),
+    )
+
+
+def _known_of_removed(
+    db: Any, removed: list[Path], compiled: CompiledMapping
+) -> tuple[Counter[int], Counter[tuple[str, str]]]:
+    """Failures and dropped identities of removed lines that were the only ones of their ``_id``.
+
+    Which of others were counted is not known.
+    """
+    codes: Counter[int] = Counter()
+    dropped: Counter[tuple[str, str]] = Counter()
+    for rows in _spilled(removed, spill_schema(compiled)):
+        rows = rows.filter(_among(db, rows, _ALONE))
+        for values in rows["failed"].drop_null().to_pylist():
+            codes.update(values)
+        dropped += count_dropped_properties(compiled.identities, compiled.identity_columns, rows)
+    return codes, dropped
+
+
+def _among(db: Any, rows: Any, condition: str) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    db.register("some_rows", pa.table({"id": hex_ids(rows)}))
+    query = f"SELECT id FROM ids SEMI JOIN some_rows USING (id) WHERE {condition}"
+    found = db.sql(query).to_arrow_table()
+    db.unregister("some_rows")
+    return pc.is_in(hex_ids(rows), value_set=found["id"].combine_chunks().cast(pa.string()))
+
+
+def without_ids(path: Path, schema: Any, ids: Any) -> tuple[int, int]:
+    """Rewrite a spill file without some ids; returns how many rows and bytes it has lost."""
+    import pyarrow.compute as pc
+
+    target, rows, size = path.with_suffix(".left"), 0, 0
+    with target.open("wb") as file:
+        for batch in read_batches([path], schema):
+            left = batch.filter(pc.invert(pc.is_in(batch["id"], value_set=ids)))
+            rows, size = rows + batch.num_rows - left.num_rows, size + batch.nbytes - left.nbytes
+            write_batch(file, left)
+    target.replace(path)
+    return rows, size
+
+
+def _spilled(paths: list[Path], schema: Any) -> Iterator[Any]:
+    import pyarrow as pa
+
+    for batch in read_batches(paths, schema):
+        yield pa.Table.from_batches([batch])
+
+
+def _insert(db: Any, table: str, rows: Any) -> None:
+    import pyarrow as pa
+
+    columns = [hex_ids(rows), *(rows[name] for name in ("processed", "content", "has_insert_id"))]
+    db.register("some_rows", pa.table(columns, ["id", "processed", "content", "has_insert_id"]))
+    db.execute(f"INSERT INTO {table} SELECT * FROM some_rows")
+    db.unregister("some_rows")
+
+
+def _binary(db: Any, query: str) -> Any:
+    import pyarrow as pa
+
+    return db.sql(query).to_arrow_table()["id"].combine_chunks().cast(pa.binary(32))
+
+
+def _number(db: Any, query: str) -> int:
+    ((found,),) = db.execute(query).fetchall()  # all: db.sql refuses a connection with an unfinished result
+    return int(found)

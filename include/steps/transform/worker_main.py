@@ -1,0 +1,82 @@
+"""The program of a process that helps with a transform."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import sys
+import threading
+from importlib.abc import MetaPathFinder
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from include.errors import PipelineError
+from include.steps.transform.worker import Work
+
+
+def main(connection: int, life: int) -> None:
+    """Answer messages until the process that started this one is gone. Both arguments are file descriptors.
+
+    The first message is the job and this process's name; then each is ``("parse",)`` or ``("write", parts)``. An answer
+    is ``(kind, value, log records)``.
+    """
+    sys.meta_path.insert(0, _WithoutPandas())
+    threading.Thread(target=_end_with, args=(life,), daemon=True).start()
+    records = _Records()
+    logging.basicConfig(level=logging.INFO, handlers=[records])
+    channel: Connection[Any, Any] = Connection(connection)
+    with contextlib.suppress(EOFError, OSError):
+        job, name = channel.recv()
+        work = Work(job, name, is_alone=False)
+        while True:
+            verb, *arguments = channel.recv()
+            channel.send((*_answer(work, verb, arguments), records.taken()))
+
+
+class _WithoutPandas(MetaPathFinder):
+    """Finds no pandas: pyarrow would import it, which takes longer than all else that this process imports."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:  # noqa: ARG002 - its parameters
+        if fullname == "pandas":
+            raise ModuleNotFoundError(fullname)
+
+
+def _answer(work: Work, verb: str, arguments: list[Any]) -> tuple[str, Any]:
+    try:
+        return "done", work.parse() if verb == "parse" else work.write(*arguments)
+    except PipelineError as error:
+        return "failed", (type(error).__name__, error.sentence, error.hint, None)
+    except OSError as error:
+        return "failed", ("OSError", "OSError", "", error.errno)
+    except Exception as error:  # noqa: BLE001 - reported by the other process, without a row's value
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        at = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
+        return "failed", ("", f"{type(error).__name__} at {at}", "", None)
+
+
+def _end_with(life: int) -> None:
+    """Ends this process when the other end of a socket is closed: no process waits for its work any more."""
+    with socket.socket(fileno=life) as other:
+        other.recv(1)
+    os._exit(1)
+
+
+class _Records(logging.Handler):
+    """Keeps log records, for the process that has the task's log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._kept: list[tuple[str, int, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._kept.append((record.name, record.levelno, record.getMessage()))
+
+    def taken(self) -> list[tuple[str, int, str]]:
+        """Return the records since the last call."""
+        kept, self._kept = self._kept, []
+        return kept

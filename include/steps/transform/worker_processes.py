@@ -1,0 +1,150 @@
+"""The processes of a transform: this one, and others that it starts, feeds and ends.
+
+They are started as new programs and not forked: Arrow's threads do not survive a fork. Another process holds one end of two sockets;
+when this process ends, however it ends, the other's ends are closed and it ends itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from include import errors
+from include.errors import ConfigError, PipelineError, WorkerFailed
+from include.steps.transform.job import Job
+
+log = logging.getLogger(__name__)
+VARIABLE = "MIXPANEL_AEP_PROCESSES"
+USUAL = 2
+_ROWS_FOR_ANOTHER = 60_000
+"""To start a process takes as long as to map about half of that."""
+_ROOT = Path(__file__).parents[3]
+_START = "import sys; sys.path[:] = {path!r}; from include.steps.transform.worker_main import main; main({connection}, {life})"
+
+
+def wanted_processes(rows: int) -> int:
+    """Return how many processes a day of so many rows gets: never more than there are cores.
+
+    Raises:
+        ConfigError: ``MIXPANEL_AEP_PROCESSES`` is not a whole number from 1 to 64.
+    """
+    text = os.environ.get(VARIABLE, str(USUAL))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 64):
+        raise ConfigError(
+            f"{VARIABLE} is not a whole number from 1 to 64.", "Set it to 1 or 2, or remove it."
+        )
+    return max(1, min(int(text), _cores(), rows // _ROWS_FOR_ANOTHER))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Helper:
+    """Another process at work on a job."""
+
+    def __init__(self, job: Job, name: str) -> None:
+        mine, its = socket.socketpair()
+        life, its_life = socket.socketpair()
+        with its, its_life:
+            code = _START.format(
+                path=[str(_ROOT), *sys.path], connection=its.fileno(), life=its_life.fileno()
+            )
+            self._process = subprocess.Popen(  # noqa: S603 - this program, with no one's text
+                [sys.executable, "-c", code],
+                pass_fds=(its.fileno(), its_life.fileno()),
+                stdin=subprocess.DEVNULL,
+            )
+        self._life = life
+        self._connection: Connection[Any, Any] = Connection(mine.detach())
+        self.send((job, name))
+
+    def send(self, message: Any) -> None:
+        """Send a message.
+
+        Raises:
+            WorkerFailed: the process has ended.
+        """
+        try:
+            self._connection.send(message)
+        except OSError:
+            raise self._died() from None
+
+    def receive(self) -> Any:
+        """Wait for the answer to the last message.
+
+        Raises:
+            PipelineError: what the process raised.
+            WorkerFailed: it has ended, or raised something else.
+        """
+        try:
+            kind, value, records = self._connection.recv()
+        except (EOFError, OSError):
+            raise self._died() from None
+        for name, level, text in records:
+            logging.getLogger(name).log(level, "%s", text)
+        if kind == "done":
+            return value
+        raise _error(*value)
+
+    def check(self) -> None:
+        """Raise if the process has ended.
+
+        Raises:
+            WorkerFailed: it has.
+        """
+        if self._process.poll() is not None:
+            raise self._died()
+
+    def end(self) -> None:
+        """End the process, at once, if it has not ended."""
+        self._connection.close()
+        self._life.close()
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+    def _died(self) -> WorkerFailed:
+        try:
+            code = self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            code = 0
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return WorkerFailed(
+            f"A process of the transform step ended before its work was done ({how}).",
+            f"SIGKILL usually means that memory ran out: give the worker more, or set {VARIABLE}=1. The task is retried.",
+        )
+
+
+def _error(kind: str, sentence: str, hint: str, number: int | None) -> Exception:
+    found = getattr(errors, kind, None)
+    if isinstance(found, type) and issubclass(found, PipelineError) and found is not errors.Throttled:
+        return found(sentence, hint)
+    if number is not None:
+        return OSError(number, os.strerror(number))
+    return WorkerFailed(
+        f"A process of the transform step failed ({sentence}).",
+        "The task is retried; if it fails again, report it with the task's log.",
+    )
+
+
+@contextmanager
+def helpers(job: Job, number: int) -> Iterator[list[Helper]]:
+    """Start ``number`` other processes; they are gone when the context is left, however it is left."""
+    started: list[Helper] = []
+    try:
+        for n in range(1, number + 1):
+            started.append(Helper(job, str(n)))
+        yield started
+    finally:
+        for helper in started:
+            helper.end()

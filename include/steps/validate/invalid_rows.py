@@ -1,0 +1,122 @@
+"""The rows that validation refuses: into quarantine, each with its reasons, and out of the file that they were in."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from include.lake.manifest import upload_file
+from include.quality.aep_json import present
+from include.quality.constraints import Reason
+from include.quality.view import RowChunk
+from include.steps.gzip_writer import gzip_writer
+from include.steps.validate.day_counts import DayCounts
+from include.steps.workspace import Workspace
+from include.xdm.convert.aep_parquet import AepParquetWriter
+
+
+def reason_of(record: Mapping[str, Any]) -> Reason:
+    """Return the reason of a record that ``Reason.record`` made."""
+    limit = record["limit"]
+    return Reason(record["field"], record["expectation"], tuple(limit) if isinstance(limit, list) else limit)
+
+
+_EXAMPLES = 3
+_WRITTEN_ROWS = 2_000
+"""Rows that are Python objects at once."""
+
+
+class RefusedRows:
+    """``rows``: how many; ``reasons``: rows by reason; ``examples``: some values by reason, where they may be shown."""
+
+    def __init__(self, scratch: Path, *, show_values: bool) -> None:
+        self.rows = 0
+        self.reasons: Counter[Reason] = Counter()
+        self.examples: dict[Reason, list[str]] = {}
+        self._path = scratch / "quarantine.jsonl.gz"
+        self._show_values = show_values
+
+    def split(self, source: Any, target: Path, reasons: Mapping[Reason, Any], counts: DayCounts) -> int:
+        """Write the rows of an open Parquet file that are refused to quarantine, the others to ``target``.
+
+        ``reasons``: the rows of the file that each refuses, as ascending arrays. ``counts`` hold all rows of the file
+        before, and the valid ones after. Returns how many rows stay.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        writer = AepParquetWriter(target, source.schema_arrow)
+        first = kept = 0
+        with gzip_writer(self._path, append=True) as quarantine:
+            for number in range(source.num_row_groups):  # each of bounded bytes, as transform wrote it
+                table = source.read_row_group(number)
+                here = {
+                    reason: rows[np.searchsorted(rows, first) : np.searchsorted(rows, first + len(table))]
+                    - first
+                    for reason, rows in reasons.items()
+                }
+                first += len(table)
+                refused = np.unique(np.concatenate(list(here.values())))
+                mask = np.ones(len(table), dtype=bool)
+                mask[refused] = False
+                valid = table.filter(pa.array(mask))
+                if len(valid):
+                    writer.write(valid)
+                kept += len(valid)
+                for start in range(0, len(refused), _WRITTEN_ROWS):
+                    some = refused[start : start + _WRITTEN_ROWS]
+                    rows = table.take(some)
+                    self._quarantine(rows, some, here, quarantine)
+                    counts.take_out(RowChunk(rows))
+        writer.close()
+        return kept
+
+    def keep(self, records: Iterable[bytes]) -> None:
+        """Take quarantine records of rows that were refused before."""
+        with gzip_writer(self._path, append=True) as quarantine:
+            for record in records:
+                quarantine.write(record)
+                self.rows += 1
+                self.reasons.update(map(reason_of, json.loads(record)["reasons"]))
+
+    def _quarantine(
+        self, table: Any, positions: Any, reasons: Mapping[Reason, Any], quarantine: gzip.GzipFile
+    ) -> None:
+        why: dict[int, list[Reason]] = {int(position): [] for position in positions}
+        for reason, rows in reasons.items():
+            first, end = rows.searchsorted([positions[0], positions[-1] + 1])
+            for row in rows[first:end].tolist():
+                why[row].append(reason)
+        for body, found in zip(table.to_pylist(maps_as_pydicts="strict"), why.values(), strict=True):
+            row = present(body)
+            self.rows += 1
+            self.reasons.update(found)
+            record = {
+                "step": "validate",
+                "reasons": [self._record(reason, row) for reason in found],
+                "row": row,
+            }
+            quarantine.write(json.dumps(record, ensure_ascii=False, default=str).encode() + b"\n")
+
+    def _record(self, reason: Reason, row: dict[str, Any]) -> dict[str, Any]:
+        """A reason for quarantine; with the value only where the pipeline says so, and then in the report too."""
+        if not self._show_values:
+            return reason.record
+        value: Any = row
+        for name in reason.field.split(".*")[0].split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        shown = self.examples.setdefault(reason, [])
+        if len(shown) < _EXAMPLES:
+            shown.append(json.dumps(value, ensure_ascii=False, default=str)[:100])
+        return {**reason.record, "value": value}
+
+    def upload(self, workspace: Workspace, digest: str) -> dict[str, Any] | None:
+        """Upload the quarantined rows, if any, and return the description of their file."""
+        if not self.rows:
+            return None
+        key = workspace.partition.quarantine("validate", digest)
+        return upload_file(workspace.lake, key, self._path, self.rows).model_dump()

@@ -1,0 +1,32 @@
+"""What the partitions before this one held, for expectations that compare a day with the days before it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from include.lake import manifest as manifests
+from include.lake.keys import PartitionKey
+from include.lake.manifest import Manifest
+from include.quality.partition_expectations import DayEvents
+from include.steps.workspace import Workspace
+
+
+def events_before(workspace: Workspace, days: int) -> list[DayEvents]:
+    """Valid rows by event name of each of the ``days`` before the partition that has been validated and has some."""
+    found = []
+    for number in range(1, days + 1):
+        day = PartitionKey(workspace.pipeline.name, workspace.partition.day - timedelta(days=number))
+        keys = [k for k in workspace.lake.keys(day.step("validate")) if k.endswith("/manifest.json")]
+        loaded = [manifest for key in keys if (manifest := manifests.load(workspace.lake, key)) is not None]
+        newest = max(loaded, key=lambda manifest: manifest.created_at, default=None)
+        if newest is not None and (events := events_of(newest, newest.counts["valid"])).by_event:
+            found.append(events)
+    return found
+
+
+def events_of(manifest: Manifest, total: int) -> DayEvents:
+    """The events by name that a manifest lists. ``total``: of how many events, where the manifest does not say."""
+    by_event = {str(name): int(count) for name, count in (manifest.details.get("by_event") or {}).items()}
+    # Manifests of data version 6 and older list 500 names, and do not say how many events have others.
+    others = manifest.details.get("other_events", max(0, total - sum(by_event.values())))
+    return DayEvents(by_event, int(others))

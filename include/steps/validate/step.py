@@ -1,0 +1,229 @@
+"""Validate: every row against the expectations that follow from the XDM schema; failing rows go to quarantine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from include.errors import PartitionRefused, TooManyQuarantined
+from include.lake.manifest import Delta, Manifest, delta_fields, digest_of
+from include.quality.constraints import Reason
+from include.quality.report import Expectation, Report, render
+from include.steps.day_rows import DayRows, RowFile
+from include.steps.transform.dropped_identities import dropped_by_reason
+from include.steps.validate.partition_validator import PartitionValidator
+from include.steps.validate.previous_days import events_before, events_of
+from include.steps.validate.validated_base import ValidBase, warning_records
+from include.steps.workspace import DATA_VERSION, Workspace
+from include.xdm.events.line_parser import REASONS
+from include.xdm.schema.xdm_schema import XdmSchema
+
+_MOST_EVENTS = 10_000
+"""Names of events that a manifest counts one by one; the events of all others are one number."""
+
+
+def validate_partition(workspace: Workspace, mapped: Manifest, *, with_files: bool = False) -> Manifest:
+    """Validates mapped rows, or finds them validated. ``counts``: ``mapped = valid + quarantined``.
+
+    ``with_files``: also where they were validated before, if those files are not in the lake any more.
+
+    Raises:
+        FilesRemoved: the mapped rows are not in the lake any more.
+        SchemaError: a field that every event needs is in no row at all, or a field's every value was left out.
+        PartitionRefused: the partition as a whole is not what is expected; the report says why.
+        TooManyQuarantined: more was refused, here and in transform, than the pipeline allows; the report says why.
+    """
+    quality = workspace.pipeline.quality
+    inputs = {
+        "transform": mapped.digest,
+        "schema": mapped.inputs["schema"],
+        "quality": digest_of(
+            {**quality.model_dump(mode="json"), "profile": bool(workspace.pipeline.aep.profile)}
+        ),
+        "data_version": str(DATA_VERSION),
+    }
+    output = workspace.find_output("validate", inputs, with_files=with_files)
+    base = None if output.manifest else _validated_base(workspace, mapped, inputs)
+    as_delta = (
+        workspace.find_output("validate", {**inputs, "base": base.digest}, with_files=with_files)
+        if base is not None
+        else None
+    )
+    found = output.manifest or (as_delta.manifest if as_delta else None)
+    if found is not None:
+        return found
+    schema = workspace.schema(inputs["schema"])
+    with workspace.scratch() as scratch:
+        day = DayRows(workspace, mapped, scratch)
+        validator = _validate_delta(day, base, schema, scratch) if base is not None else None
+        if validator is not None and as_delta is not None:
+            output = as_delta
+        else:
+            base, validator = None, _validator(workspace, mapped, schema, scratch / "day")
+            validator.refuse_useless_mappings(mapped)
+            validator.run(day.files())
+        history = events_before(workspace, quality.history_days if validator.valid else 0)
+        came = mapped.rows + mapped.counts.get("duplicates", 0)
+        validator.run_partition(history, events_of(mapped, came))
+        report = _publish_report(workspace, output.digest, mapped, schema, validator, base)
+        details = {
+            "quarantine": validator.refused.upload(workspace, output.digest),
+            "report": report,
+            **_details(validator),
+        }
+        _refuse(workspace, mapped, validator, report)
+        files = validator.upload(workspace.partition.output("validate", output.digest))
+    return workspace.publish(
+        step="validate",
+        digest=output.digest,
+        inputs=output.inputs,
+        files=files,
+        counts={
+            "mapped": mapped.rows,
+            "valid": validator.valid,
+            "quarantined": validator.refused.rows,
+            "warnings": (+validator.warned).total(),
+        },
+        **_about(mapped, base, validator.valid, details),
+    )
+
+
+def _about(mapped: Manifest, base: Manifest | None, valid: int, details: dict[str, Any]) -> dict[str, Any]:
+    """The details of the manifest; those of a delta say what of its base is not in the day."""
+    if base is None:
+        return {"details": details}
+    without = mapped.delta.without if mapped.delta else None
+    return delta_fields(Delta(base=base.digest, rows=valid, without=without), details)
+
+
+def _details(validator: PartitionValidator) -> dict[str, Any]:
+    """What the verdict says by name; ``rows`` is what a refresh of the day adds its own rows to."""
+    by_event = Counter(validator.by_event.by_event).most_common(_MOST_EVENTS)
+    return {
+        "reasons": _by_sentence(validator.refused.reasons),
+        "warnings": _by_sentence(+validator.warned),
+        "expectations": len(validator.specs),
+        "by_event": dict(by_event),
+        "other_events": validator.by_event.total - sum(count for _, count in by_event),
+        "form": validator.form,
+        "rows": {
+            "by_hour": +validator.counts.by_hour,
+            "warnings": warning_records(validator.row_warned),
+            "has_event_type": bool(+validator.counts.by_event),
+        },
+    }
+
+
+def _validated_base(workspace: Workspace, mapped: Manifest, inputs: Mapping[str, str]) -> Manifest | None:
+    """What the base of mapped rows was validated to, by the same rules; its files may have been removed."""
+    if mapped.delta is None:
+        return None
+    return workspace.find_output("validate", {**inputs, "transform": mapped.delta.base}).manifest
+
+
+def _validator(
+    workspace: Workspace, mapped: Manifest, schema: XdmSchema, scratch: Path
+) -> PartitionValidator:
+    scratch.mkdir()
+    return PartitionValidator(workspace, schema, scratch, datetime.fromisoformat(mapped.created_at))
+
+
+def _validate_delta(
+    day: DayRows, base: Manifest, schema: XdmSchema, scratch: Path
+) -> PartitionValidator | None:
+    """The verdict on a day whose base is validated; None where the base does not tell enough, and all rows are read."""
+    workspace, mapped = day.workspace, day.manifest
+    if not workspace.has_files(base):
+        return None
+    validator, superseded = (
+        _validator(workspace, mapped, schema, scratch / name) for name in ("delta", "superseded")
+    )
+    validator.refuse_useless_mappings(mapped)
+    own = zip(day.own_paths, mapped.files, strict=True)
+    validator.run([RowFile(path, file.rows, file) for path, file in own])
+    known = ValidBase(base, day, superseded.scratch).add_to(validator, superseded)
+    return validator if known else None
+
+
+def _by_sentence(reasons: Counter[Reason]) -> dict[str, int]:
+    return {reason.sentence: count for reason, count in reasons.most_common()}
+
+
+def _publish_report(
+    workspace: Workspace,
+    digest: str,
+    mapped: Manifest,
+    schema: XdmSchema,
+    validator: PartitionValidator,
+    base: Manifest | None,
+) -> str:
+    refused = validator.refused
+    reasons = {f"{reason}: {REASONS[reason]}": n for reason, n in mapped.details["reasons"].items()}
+    page = render(
+        Report(
+            pipeline=workspace.pipeline.name,
+            partition=str(workspace.partition),
+            schema_title=schema.title,
+            schema_version=schema.version,
+            counts={**mapped.counts, "valid": validator.valid, "refused": refused.rows},
+            reasons={**reasons, **_by_sentence(refused.reasons)},
+            examples={reason.sentence: shown for reason, shown in refused.examples.items()},
+            broken=[reason.sentence for reason in validator.broken],
+            warnings=_by_sentence(+validator.warned),
+            base=base.digest if base is not None else "",
+            checked=sum(file.rows for file in mapped.files) if base is not None else mapped.rows,
+            not_converted=mapped.details["not_converted"],
+            dropped_identities=dropped_by_reason(mapped),
+            unmapped=dict(islice(mapped.details.get("unmapped", {}).items(), 30)),
+            expectations=[
+                Expectation(
+                    spec.name, spec.sentence, spec.severity, validator.failed[number], spec.restates_type
+                )
+                for number, spec in enumerate(validator.specs)
+            ],
+            quarantine=_quarantine_keys(workspace, digest, mapped, refused.rows),
+            by_hour=dict(sorted((+validator.counts.by_hour).items())),
+            by_event=dict(Counter(validator.by_event.by_event).most_common(20)),
+        )
+    )
+    path = workspace.partition.report(digest)
+    local = validator.scratch / "report.html"
+    local.write_text(page, encoding="utf-8")
+    workspace.lake.upload(path, local)
+    return path
+
+
+def _quarantine_keys(workspace: Workspace, digest: str, mapped: Manifest, refused: int) -> list[str]:
+    """Where the events are that transform and this step refuse."""
+    before = mapped.details.get("quarantine")
+    own = [workspace.partition.quarantine("validate", digest)] if refused else []
+    return [*([str(before["key"])] if before else []), *own]
+
+
+def _refuse(workspace: Workspace, mapped: Manifest, validator: PartitionValidator, report: str) -> None:
+    """The two ways in which a day of which every row could be checked is red all the same."""
+    if validator.broken:
+        constraints = sorted({reason.constraint for reason in validator.broken})
+        raise PartitionRefused(
+            f"Partition {workspace.partition} of pipeline {workspace.pipeline.name} as a whole is not what is "
+            f"expected: {', '.join(constraints)} ({validator.valid} valid events).",
+            f"Nothing was staged. Read {workspace.lake.uri(report)}; what is asked stands in the pipeline file's quality.",
+        )
+    exported = mapped.counts["exported"] + mapped.counts.get("not_events", 0)
+    refused = mapped.counts["quarantined"] + validator.refused.rows
+    allowed = workspace.pipeline.quality.max_quarantined
+    # Divided, not multiplied: 0.29 * 100 is less than 29 to a computer.
+    if not exported or refused / exported <= allowed:
+        return
+    reasons = Counter(mapped.details["reasons"]) + Counter(_by_sentence(validator.refused.reasons))
+    top = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
+    raise TooManyQuarantined(
+        f"{refused} of {exported} events of partition {workspace.partition} were refused, more than the "
+        f"{allowed:.2%} that pipeline {workspace.pipeline.name} allows: {top}.",
+        f"Nothing was staged. Read {workspace.lake.uri(report)}, then correct the mapping or the schema, or allow "
+        "more in quality.max_quarantined of the pipeline file.",
+    )

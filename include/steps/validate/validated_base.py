@@ -1,0 +1,117 @@
+"""What the valid rows of a day's base add to the verdict on the day: counts, warnings and quarantine, without its rows.
+
+The base was validated before. Of its rows only those are read again that are not rows of the day any more.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from include.errors import FilesRemoved
+from include.lake.manifest import LakeFile, Manifest
+from include.quality.constraints import Reason
+from include.steps.day_rows import DayRows, RowFile, rows_among
+from include.steps.validate.invalid_rows import reason_of
+from include.steps.validate.partition_validator import PartitionValidator
+from include.xdm.convert.aep_parquet import AepParquetWriter
+
+
+@dataclass(frozen=True)
+class ValidBase:
+    """``valid``: the validate output of the base of ``day``, which transform made. ``scratch``: for this alone."""
+
+    valid: Manifest
+    day: DayRows
+    scratch: Path
+
+    def add_to(self, validator: PartitionValidator, superseded: PartitionValidator) -> bool:
+        """Add the base to the verdict on the own rows of the day; False where the base's output does not allow it.
+
+        ``superseded``: a validator that has seen no row.
+
+        Raises:
+            FilesRemoved: files of the base's output are not in the lake any more.
+        """
+        quarantine = self._quarantine()
+        counted = self.valid.details.get("rows")
+        if quarantine is None or counted is None:
+            return False
+        gone = self._superseded_file()
+        if gone is not None:
+            superseded.run([gone])
+        mapped = self.day.manifest
+        validator.mapped_rows += mapped.rows - mapped.own_rows
+        validator.refused.keep(self._left(quarantine))
+        if validator.valid != self.valid.rows - superseded.valid + validator.valid_own:
+            return False
+        counts = validator.counts
+        counts.by_hour.update(counted["by_hour"])
+        counts.by_hour.subtract(superseded.counts.by_hour)
+        if counted["has_event_type"]:
+            validator.other_events = self._add_events(counts.by_event, superseded.counts.by_event)
+        validator.warned.update(_warned(counted["warnings"]))
+        validator.warned.subtract(superseded.warned)
+        validator.form = validator.form if mapped.own_rows else self.valid.details.get("form")
+        return True
+
+    def _add_events(self, by_event: Counter[str], gone: Mapping[str, int]) -> int:
+        """Add the base's events by name; returns how many have names that are not counted one by one."""
+        others = int(self.valid.details.get("other_events", 0))
+        listed = self.valid.details["by_event"]
+        lost = Counter(gone)
+        if others:  # a name that is not listed may be one of those, so its events are not counted by it
+            for counter, sign in ((by_event, 1), (lost, -1)):
+                for name in [name for name in counter if name not in listed]:
+                    others += sign * counter.pop(name)
+        by_event.update(listed)
+        by_event.subtract(lost)
+        return others
+
+    def _quarantine(self) -> list[Path] | None:
+        """The base's quarantine, as files; None where it was removed."""
+        kept = self.valid.details["quarantine"]
+        if not kept:
+            return []
+        target = self.scratch / "base-quarantine.jsonl.gz"
+        try:
+            return [self.day.workspace.local_file(LakeFile.model_validate(kept), target, self.valid)]
+        except FilesRemoved:  # quarantine has an age of its own
+            return None
+
+    def _left(self, quarantine: list[Path]) -> Iterator[bytes]:
+        """The base's quarantine records whose rows are rows of the day."""
+        gone = set(self.day.superseded.to_pylist()) if quarantine else set()
+        for path in quarantine:
+            with gzip.open(path) as file:
+                for line in file:
+                    if not gone or json.loads(line)["row"]["_id"] not in gone:
+                        yield line
+
+    def _superseded_file(self) -> RowFile | None:
+        """The base's rows that are not rows of the day any more, valid or not, in a file; None where there are none."""
+        if not len(self.day.superseded):
+            return None
+        path, rows, writer = self.scratch / "superseded-rows.parquet", 0, None
+        for table in rows_among(self.day.base_paths, self.day.superseded):
+            writer = writer or AepParquetWriter(path, table.schema)
+            writer.write(table)
+            rows += table.num_rows
+        if writer is None:
+            return None
+        writer.close()
+        return RowFile(path, rows, None)
+
+
+def warning_records(warned: Mapping[Reason, int]) -> list[dict[str, Any]]:
+    """Return warnings about rows as a manifest keeps them."""
+    return [{**reason.record, "rows": count} for reason, count in warned.items() if count]
+
+
+def _warned(records: list[dict[str, Any]]) -> Counter[Reason]:
+    return Counter({reason_of(record): record["rows"] for record in records})

@@ -1,0 +1,210 @@
+"""Compares days: 256 buckets each by their fingerprints, and ids only where a bucket differs.
+
+A row belongs to the day of its source batch. The fingerprints go by timestamp, which for a few rows is another day
+(wall times that a clock skipped, rows that a mapping dated otherwise): such days are then compared batch by batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from include.aep.data_lake import Bucket, LakeReader, Window, bucket_of
+from include.aep.data_lake.fingerprint import BUCKET_DIGITS
+from include.aep.decide import loads, refused_rows
+from include.aep.model import Dataset
+from include.clock import Clock
+from include.config.model import Pipeline
+from include.errors import BadManifest
+from include.lake.history import History
+from include.lake.keys import PartitionKey
+from include.lake.ledger import LedgerRecord
+from include.lake.suppression import forgotten_days, forgotten_ids
+from include.mixpanel.event_time import day_start, latest_instant
+from include.steps.duckdb_connection import open_duckdb
+from include.steps.history.id_sets import insert_ids, read_ids, register_ids
+from include.steps.verify.dataset_batches import DatasetBatches
+from include.steps.verify.results import DayResult
+from include.steps.workspace import Workspace
+
+EVER = Window(datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
+_FETCHED_ROWS = 50_000
+_EXPECTED = "CREATE TABLE expected (_id VARCHAR, batch VARCHAR)"
+_FORGOTTEN = "CREATE TABLE forgotten (_id VARCHAR)"
+_ACTUAL = "CREATE TABLE actual (_id VARCHAR, batch VARCHAR, own BOOLEAN)"
+# Of the rows of an id, those that the ledger names come first, and the first one is the right one.
+_STRAYS = """
+SELECT batch, count(*) FROM (
+    SELECT actual._id, actual.batch, known._id IS NULL AS is_phantom, row_number() OVER (
+        PARTITION BY actual._id ORDER BY (pair._id IS NULL), actual.batch) AS place
+    FROM actual
+    LEFT JOIN (SELECT DISTINCT _id FROM expected) known ON known._id = actual._id
+    LEFT JOIN (SELECT DISTINCT _id, batch FROM expected) pair
+        ON pair._id = actual._id AND pair.batch = actual.batch
+    WHERE own OR known._id IS NOT NULL
+) WHERE is_phantom OR place > 1 GROUP BY batch"""
+
+
+def window_of(pipeline: Pipeline, day: date) -> Window | None:
+    """The time of a day as the pipeline counts it, up to the next one; None for a day that its zone skipped."""
+    zone = pipeline.mixpanel.day_zone
+    start, end = day_start(day, zone), day_start(day + timedelta(days=1), zone)
+    return Window(start, end) if start < end else None
+
+
+@dataclass(frozen=True)
+class DayComparer:
+    """Compares days of a history with what ``reader`` finds in the dataset."""
+
+    history: History
+    dataset: Dataset
+    reader: LakeReader
+    pipeline: Pipeline
+    batches: DatasetBatches
+    clock: Clock
+
+    def compare(self, days: Sequence[date]) -> list[DayResult]:
+        """Compare some days that lie close together; one query where they are equal.
+
+        Raises:
+            QueryServiceBusy, ServiceUnavailable, LakeNotReadable: as ``LakeReader`` describes.
+        """
+        ledgers = {day: self.history.ledger(day).records() for day in days}
+        windows = {str(day): window for day in days if (window := window_of(self.pipeline, day))}
+        known = {str(r.batch) for records in ledgers.values() for r in records if r.batch}
+        near = known.union(*(self.batches.near(day) for day in days))
+        found = self.reader.fingerprints_of(self.dataset, windows, batches=near) if windows and near else {}
+        return [self._day(day, ledgers[day], found.get(str(day)) or {}) for day in days]
+
+    def compare_undated(self, days: Iterable[date]) -> DayResult | None:
+        """Count the rows of active batches of this project that name no day; None where there are none.
+
+        ``days``: all that have a ledger. A row that one of their loads has is a duplicate, any other a phantom.
+        """
+        undated = {batch.id for batch in self.batches.active_of(None)}
+        if not undated:
+            return None
+        with self._tables() as (db, scratch):
+            self._read(db, "", undated)
+            for day in days:
+                with suppress(BadManifest):  # that day has a result of its own, which says so
+                    self._read_ledger(db, day, self.history.ledger(day).records(), scratch)
+                db.execute("DELETE FROM expected WHERE _id NOT IN (SELECT _id FROM actual)")
+            db.execute("INSERT INTO actual SELECT _id, batch, true FROM expected")
+            return replace(_result(db, None, "true"), ids=0)
+
+    def _day(self, day: date, records: list[LedgerRecord], found: Mapping[str, Bucket]) -> DayResult:
+        if (contradiction := self.batches.contradiction(self.pipeline.name, day, records)) is not None:
+            return DayResult(day, trouble=contradiction)
+        with self._tables() as (db, scratch):
+            try:
+                self._read_ledger(db, day, records, scratch)
+            except BadManifest as error:
+                return DayResult(day, trouble=str(error))
+            if day in self._forgotten_days:
+                ids = forgotten_ids(self.history.lake, self.history.source.project_id, day)
+                register_ids(db, "of_people", ids)
+                db.execute("INSERT INTO forgotten SELECT _id FROM of_people")
+            expected = bucket_of(_sorted_ids(db), is_sorted=True)
+            buckets = {
+                name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
+            }
+            unexpected = self.batches.unexpected(day, records)
+            refused = refused_rows(records)
+            if buckets or unexpected:
+                return replace(self._examine(db, day, records, buckets, unexpected), refused=refused)
+            to_delete = int(db.execute(f"SELECT count(DISTINCT _id) {_OF_FORGOTTEN}").fetchone()[0])
+            count = sum(bucket.ids for bucket in expected.values())
+            return DayResult(day, count, to_delete=to_delete, refused=refused)
+
+    @cached_property
+    def _forgotten_days(self) -> set[date]:
+        return forgotten_days(self.history.lake, self.history.source.project_id)
+
+    def _examine(
+        self, db: Any, day: date, records: list[LedgerRecord], buckets: set[str], unexpected: set[str]
+    ) -> DayResult:
+        """Read the ids of the buckets that differ, and of unexpected batches all, and compare them."""
+        own = {str(record.batch) for record in records if record.batch}
+        own |= {batch.id for batch in self.batches.of_day(day)}
+        if unexpected:
+            self._read(db, "", unexpected)
+            buckets |= {name for (name,) in db.execute(_PREFIXES).fetchall()}
+        if any(len(name) != BUCKET_DIGITS or not name.isalnum() for name in buckets):
+            buckets = set()  # ids that this project does not make: all are read
+        self._read(db, buckets or "", own - unexpected)
+        start, end = (f(day, self.pipeline.mixpanel.day_zone) for f in (day_start, latest_instant))
+        others = self.batches.near(day) - own
+        if others and start < end:
+            rows = self.reader.ids(self.dataset, start, end, buckets or "", batches=others)
+            insert_ids(db, "actual", rows, "false")
+        marks = ", ".join(f"'{name}'" for name in sorted(buckets))
+        return _result(db, day, f"substr(_id, 1, {BUCKET_DIGITS}) IN ({marks})" if marks else "true")
+
+    def _read(self, db: Any, prefixes: str | set[str], batches: set[str]) -> None:
+        if batches:
+            rows = self.reader.ids(self.dataset, EVER.start, EVER.end, prefixes, batches=batches)
+            insert_ids(db, "actual", rows, "true")
+
+    def _read_ledger(self, db: Any, day: date, records: list[LedgerRecord], scratch: Path) -> None:
+        place = Workspace(self.history.lake, self.pipeline, PartitionKey(self.pipeline.name, day), self.clock)
+        for number, record in enumerate(loads(records)):
+            table = f"load_{number}"
+            read_ids(db, table, place, [record], scratch)
+            db.execute(f"INSERT INTO expected SELECT _id, ? FROM {table}", [str(record.batch)])
+            db.execute(f"DROP TABLE {table}")
+
+    @contextmanager
+    def _tables(self) -> Iterator[tuple[Any, Path]]:
+        """DuckDB with the two sets, which spill to disk."""
+        place = Workspace(
+            self.history.lake,
+            self.pipeline,
+            PartitionKey(self.pipeline.name, self.pipeline.start_date),
+            self.clock,
+        )
+        with place.scratch() as scratch, open_duckdb(scratch) as db:
+            db.execute(_EXPECTED)
+            db.execute(_ACTUAL)
+            db.execute(_FORGOTTEN)
+            yield db, scratch
+
+
+_OF_FORGOTTEN = "FROM expected SEMI JOIN forgotten USING (_id)"
+_LOST = "FROM expected ANTI JOIN actual USING (_id) ANTI JOIN forgotten USING (_id)"
+_PREFIXES = f"SELECT DISTINCT substr(_id, 1, {BUCKET_DIGITS}) FROM actual"
+
+
+def _sorted_ids(db: Any) -> Iterator[str]:
+    answer = db.execute("SELECT DISTINCT _id FROM expected ORDER BY _id")
+    while rows := answer.fetchmany(_FETCHED_ROWS):
+        yield from (key for (key,) in rows)
+
+
+def _result(db: Any, day: date | None, scope: str) -> DayResult:
+    """Compare the tables; of ``expected`` only the rows within ``scope``, which is what ``actual`` was read for."""
+    lost = db.execute(f"SELECT batch, count(DISTINCT _id) {_LOST} WHERE {scope} GROUP BY batch").fetchall()
+
+    def one(query: str) -> int:
+        return int(db.execute(query).fetchone()[0])
+
+    deleted = one(f"SELECT count(DISTINCT _id) {_OF_FORGOTTEN} ANTI JOIN actual USING (_id) WHERE {scope}")
+    known = "(own OR _id IN (SELECT _id FROM expected))"
+    return DayResult(
+        day,
+        ids=one("SELECT count(DISTINCT _id) FROM expected"),
+        lost=one(f"SELECT count(DISTINCT _id) {_LOST} WHERE {scope}"),
+        deleted=deleted,
+        to_delete=one(f"SELECT count(DISTINCT _id) {_OF_FORGOTTEN}") - deleted,
+        duplicate=one(
+            f"SELECT count(*) FROM (SELECT _id FROM actual WHERE {known} GROUP BY _id HAVING count(*) > 1)"
+        ),
+        phantom=one("SELECT count(DISTINCT _id) FROM actual ANTI JOIN expected USING (_id) WHERE own"),
+        lost_from={str(batch): int(count) for batch, count in lost},
+        strays={str(batch): int(count) for batch, count in db.execute(_STRAYS).fetchall()},
+    )

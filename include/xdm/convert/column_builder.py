@@ -1,0 +1,232 @@
+"""From the events of a block to Arrow columns: converted fields, what could not be converted, and the unmapped JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+
+from include.xdm.convert.column_converter import Failure
+from include.xdm.convert.flat_columns import flat_columns
+from include.xdm.convert.source_values import Sources, is_present
+from include.xdm.convert.values import Value, parse_text
+from include.xdm.dataprep.functions.duckdb_functions import on_row
+from include.xdm.dataprep.functions.values import json_text
+from include.xdm.events.flat_properties import FlatProperties
+from include.xdm.events.shape_writer import sparse_objects
+from include.xdm.events.shapes import Properties, Shape, encode, encode_lines
+from include.xdm.identities.identity_texts import no_reasons, reasons_of, texts_of
+from include.xdm.mapping.assemble import Part, assembly
+from include.xdm.mapping.compile import CompiledMapping, Leaf
+
+_NOTHING = (b"null", b'""')
+_MOST_SHAPES = 10_000
+
+
+@dataclass
+class Columns:
+    """The columns of some events, all of one length.
+
+    ``fields``: by name of the spill (``CompiledMapping.columns`` and ``identity_columns``) the converted values, and what
+    the identities are; ``failed``: by row the codes (``code_of``) of what did not convert. ``inputs``: by name what the
+    expressions read. ``unmapped``: JSON texts.
+    """
+
+    fields: dict[str, Any]
+    failed: dict[int, list[int]]
+    inputs: dict[str, Any]
+    unmapped: Any
+
+
+def code_of(leaf: int, *, inexact: bool) -> int:
+    """Return the number that stands for a leaf that did not convert."""
+    return leaf * 2 + inexact
+
+
+def leaf_of(code: int) -> tuple[int, bool]:
+    """Return the leaf that a code stands for, and whether its value is a number that the field cannot hold exactly."""
+    return code >> 1, bool(code & 1)
+
+
+class _Made(NamedTuple):
+    """The column of a leaf, its failures, and for each of several sources whether it is there."""
+
+    array: Any
+    failures: list[Failure]
+    there: list[list[bool]] | None = None
+
+
+@dataclass
+class ColumnBuilder:
+    """Builds columns as a compiled mapping wants them. ``names`` counts the events that have an unmapped property."""
+
+    compiled: CompiledMapping
+    names: Counter[str] = field(default_factory=Counter)
+    _unmapped_places: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
+    _assemblers: dict[int, Callable[..., tuple[Any, bool]]] = field(default_factory=dict)
+
+    def build(self, events: Sequence[str], properties: Properties | FlatProperties) -> Columns:
+        """Return the columns of events."""
+        compiled = self.compiled
+        sources = Sources(events, properties)
+        made: dict[str, _Made] = {}
+        if isinstance(properties, FlatProperties):
+            direct = flat_columns(compiled, properties)
+            made = {name: _Made(array, []) for name, array in direct.items()}
+        failed: dict[int, list[int]] = {}
+        back: dict[int, set[str]] = {}
+        for leaf in compiled.leaves:
+            name = compiled.columns[leaf.number]
+            if name not in made:
+                made[name] = self._leaf(leaf, sources)
+            for failure in made[name].failures:
+                failed.setdefault(failure.row, []).append(code_of(leaf.number, inexact=failure.inexact))
+            self._put_back(leaf, made[name], back)
+        fields = {name: each.array for name, each in made.items()}
+        self._add_identities(fields, sources, properties)
+        return Columns(fields, failed, self._inputs(sources), self._unmapped(properties, back))
+
+    def _add_identities(
+        self, fields: dict[str, Any], sources: Sources, properties: Properties | FlatProperties
+    ) -> None:
+        """Adds the texts of identities that are properties, where no leaf has them, and why some are dropped."""
+        for n, name in self.compiled.identity_columns.items():
+            source = str(self.compiled.identities[n].property)
+            if name in fields and isinstance(properties, FlatProperties) and properties.only_texts(source):
+                fields[f"d{n}"] = no_reasons(sources.rows)
+                continue
+            values = sources.property(source)
+            if name in fields:
+                fields[f"d{n}"] = reasons_of(values)
+            else:
+                found = texts_of(values)
+                fields |= {name: found.texts, f"d{n}": found.reasons}
+
+    def _leaf(self, leaf: Leaf, sources: Sources) -> _Made:
+        if leaf.property is not None and leaf.property not in sources:
+            return _Made(leaf.converter.nulls(sources.rows), [])
+        if leaf.parts:
+            return _Made(*self._assembled(leaf, sources))
+        found = [sources.values(path) for path in leaf.sources]
+        if len(found) == 1:
+            return _Made(*leaf.converter.from_values(found[0]))
+        there = [list(map(is_present, values)) for values in found]
+        values = [next(filter(is_present, each), None) for each in zip(*found, strict=True)]
+        return _Made(*leaf.converter.from_values(values), there)
+
+    def _put_back(self, leaf: Leaf, made: _Made, back: dict[int, set[str]]) -> None:
+        """Notes the properties that a leaf took out and did not carry: they failed, or an earlier source was there."""
+        if not made.failures and made.there is None:
+            return
+        names = [
+            (place, str(s[1])) for place, s in enumerate(leaf.sources) if s[0] == "properties" and len(s) == 2
+        ]
+        for _, name in names:
+            for failure in made.failures:
+                back.setdefault(failure.row, set()).add(name)
+        for place, name in names if made.there else ():
+            if place and leaf.sources[place] not in self.compiled.carried:
+                for row, earlier in enumerate(zip(*(made.there or [])[:place], strict=True)):
+                    if any(earlier):
+                        back.setdefault(row, set()).add(name)
+
+    def _assembled(self, leaf: Leaf, sources: Sources) -> tuple[Any, list[Failure]]:
+        if leaf.number not in self._assemblers:
+            self._assemblers[leaf.number] = on_row(assembly(leaf.number, leaf.parts))
+        assemble = self._assemblers[leaf.number]
+        values: list[Value] = []
+        lost: list[Failure] = []
+        for row, texts in enumerate(zip(*(_part_texts(part, sources) for part in leaf.parts), strict=True)):
+            text, failed = assemble(*texts) if any(text is not None for text in texts) else (None, False)
+            values.append(parse_text(text) if text is not None else None)
+            if failed:
+                lost.append(Failure(row, inexact=False))
+        array, failures = leaf.converter.from_values(values)
+        return array, [*failures, *lost]
+
+    def _inputs(self, sources: Sources) -> dict[str, Any]:
+        import pyarrow as pa
+
+        expressions = self.compiled.expressions
+        if expressions is None:
+            return {}
+        made = {
+            name: pa.array(sources.texts(path, raw=raw), pa.string())
+            for raw, paths in ((False, expressions.inputs), (True, expressions.raw_inputs))
+            for path, name in paths.items()
+        }
+        made |= {name: pa.array(sources.exists(path)) for path, name in expressions.exists.items()}
+        if expressions.reads_event:
+            made["event"] = pa.array(sources.values(("event",)), pa.string())
+        return made
+
+    def _unmapped(self, properties: Properties | FlatProperties, back: dict[int, set[str]]) -> Any:
+        """The unmapped JSON of each event, with what has to go back into it; nulls and empty texts are left out."""
+        import pyarrow as pa
+
+        if isinstance(properties, FlatProperties):
+            texts, counts = properties.unmapped(self.compiled.whole)
+            self.names.update(counts)
+            if not back or self.compiled.unmapped is None:
+                return texts if self.compiled.unmapped is not None else None
+            lines = [(text or "{}").encode() for text in texts.to_pylist()]
+        else:
+            lines = self._unmapped_lines(properties)
+        if self.compiled.unmapped is None:
+            return None
+        again = {name: properties.texts(name) for name in set().union(*back.values())}
+        for row, names in back.items():
+            lines[row] = self._with(lines[row], {name: again[name][row] for name in names})
+        return pa.array([None if line == b"{}" else line for line in lines], pa.string())
+
+    def _unmapped_lines(self, properties: Properties) -> list[bytes]:
+        objects: list[Any] = []
+        for shape in properties.shapes:
+            names, columns = self._unmapped_columns(shape)
+            objects += sparse_objects(names, columns, shape.rows)
+            for name, column in zip(names, columns, strict=True):
+                if rows := shape.rows - column.count(None):
+                    self.names[name] += rows
+        return encode_lines(objects).split(b"\n")[:-1]
+
+    def _unmapped_columns(self, shape: Shape) -> tuple[tuple[str, ...], list[Sequence[Value]]]:
+        """The names and columns of what is not mapped whole; what is nothing is None."""
+        if shape.names not in self._unmapped_places:
+            if len(self._unmapped_places) >= _MOST_SHAPES:
+                self._unmapped_places.clear()
+            self._unmapped_places[shape.names] = [
+                place for place, name in enumerate(shape.names) if name not in self.compiled.whole
+            ]
+        places = self._unmapped_places[shape.names]
+        columns = [shape.columns[place] for place in places]
+        if shape.is_raw:
+            columns = [[None if bytes(v) in _NOTHING else v for v in column] for column in columns]
+        else:
+            columns = [[v if v != "" else None for v in c] if "" in c else c for c in columns]
+        return tuple(shape.names[place] for place in places), columns
+
+    def _with(self, line: bytes, texts: dict[str, Value]) -> bytes:
+        """The unmapped JSON with more properties, in the mapping set's order."""
+        found = {name: texts[name] for name in self.compiled.whole if name in texts}
+        more = encode({name: value for name, value in found.items() if not _is_nothing(value)})
+        if more == b"{}":
+            return line
+        return more if line == b"{}" else line[:-1] + b"," + more[1:]
+
+
+def _is_nothing(value: Value) -> bool:
+    return value is None or value == "" or (isinstance(value, msgspec.Raw) and bytes(value) in _NOTHING)
+
+
+def _part_texts(part: Part, sources: Sources) -> Sequence[str | None]:
+    if part.constant is not None:
+        return [json_text(part.constant)] * sources.rows
+    found = [sources.texts(path, raw=True) for path in part.candidates]
+    if len(found) == 1:
+        return found[0]
+    return [
+        next((t for t in texts if t is not None and t != '""'), None) for texts in zip(*found, strict=True)
+    ]

@@ -1,0 +1,215 @@
+"""Converters of a column: many values of one field at once, the ordinary ones without a step for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from include.xdm.convert.arrow_types import arrow_type
+from include.xdm.convert.dates import cast_all, iso_milliseconds
+from include.xdm.convert.nested import nested
+from include.xdm.convert.scalars import looks_like_a_number, looks_like_numbers, scalar
+from include.xdm.convert.values import EMPTY_TEXTS, Value, count_values, decode_value, parse_text, text_of
+from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind, XdmField
+
+_NONE = type(None)
+_EXACT = 2**53
+
+_encode = msgspec.json.Encoder().encode
+_plain = msgspec.json.Decoder().decode
+_values = msgspec.json.Decoder(list[Any], float_hook=msgspec.Raw).decode
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A value of a row that did not convert whole. ``inexact``: it is a number that the field cannot hold exactly."""
+
+    row: int
+    inexact: bool
+
+
+Converted = tuple[Any, list[Failure]]
+
+
+def decode_values(column: Sequence[msgspec.Raw]) -> list[Value]:
+    """Return the values of JSON texts."""
+    joined = b"[" + b",".join(column) + b"]"
+    if b"-0" not in joined:
+        try:
+            return _values(joined)
+        except msgspec.ValidationError:
+            pass
+    return list(map(decode_value, column))
+
+
+@dataclass(frozen=True)
+class ColumnConverter:
+    """Converts the values of one field."""
+
+    field: XdmField
+
+    @cached_property
+    def type(self) -> Any:
+        import pyarrow as pa
+
+        return arrow_type(self.field) or pa.string()
+
+    def nulls(self, rows: int) -> Any:
+        """Return the Arrow array of as many nulls."""
+        import pyarrow as pa
+
+        return pa.nulls(rows, self.type)
+
+    def from_values(self, values: Sequence[Value]) -> Converted:
+        """Return the Arrow array of JSON values, and which of them did not convert; a text is a string's content."""
+        import pyarrow as pa
+
+        fast = _FAST.get(self.field.kind)
+        if fast is not None and (array := fast(values, self.type)) is not None:
+            return array, []
+        if self.field.kind is Kind.DATE_TIME:
+            cast_all(value for value in values if type(value) is str)
+        convert, failures = self._convert, []
+        made: list[Any] = [None] * len(values)
+        for row, value in enumerate(values):
+            if value is not None and value != "":
+                made[row], is_whole = convert(value)
+                if not is_whole:
+                    failures.append(Failure(row, self._is_inexact(value)))
+        return pa.array(made, self.type), failures
+
+    @cached_property
+    def _convert(self) -> Callable[[Value], tuple[Any, bool]]:
+        """A value to what the field holds, and whether that is all of it."""
+        if self.field.kind.is_scalar:
+            return _whole_scalar(scalar(self.field.kind))
+        return _whole_nested(self.field)
+
+    def _is_inexact(self, value: Value) -> bool:
+        field = self.field
+        if field.kind is Kind.ARRAY and field.item and field.item.kind.is_numeric:
+            return looks_like_numbers(text_of(value) or "")
+        return field.kind.is_numeric and looks_like_a_number(text_of(value) or "")
+
+
+def _whole_scalar(convert: Callable[[Value], Any]) -> Callable[[Value], tuple[Any, bool]]:
+    def whole(value: Value) -> tuple[Any, bool]:
+        converted = convert(value)
+        return converted, converted is not None or _is_nothing(value)
+
+    return whole
+
+
+def _is_nothing(value: Value) -> bool:
+    return value in ("", "[]", "{}") if isinstance(value, str) else value == [] or value == {}
+
+
+def _whole_nested(field: XdmField) -> Callable[[Value], tuple[Any, bool]]:
+    convert = nested(field, is_top=True)
+    opening = "[" if field.kind is Kind.ARRAY else "{"
+
+    def whole(value: Value) -> tuple[Any, bool]:
+        if isinstance(value, str):
+            if value in EMPTY_TEXTS:
+                return None, True
+            if not value.startswith(opening):
+                return None, False
+            try:
+                value = parse_text(value)
+            except (ValueError, RecursionError):
+                return None, False
+        tally = [0]
+        converted = convert(value, tally)
+        if converted is None:
+            return None, _is_nothing(value)
+        # What is inside may be more than the schema has fields for.
+        return converted, tally[0] == count_values(value)
+
+    return whole
+
+
+def _fast_strings(values: Sequence[Value], kind: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        array = pa.array(values, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # a value of another kind
+        return pa.array([text_of(value) or None for value in values], kind)
+    return pa.array([value or None for value in values], kind) if _has_empty(array) else array
+
+
+def _has_empty(array: Any) -> bool:
+    """Whether a new array of texts has an empty one, which is found in less time than in a list."""
+    import numpy as np
+
+    if not len(array):
+        return False
+    offsets = np.frombuffer(array.buffers()[1], np.int32, len(array) + 1)
+    return bool(np.count_nonzero(offsets[1:] != offsets[:-1]) + array.null_count < len(array))
+
+
+def _fast_integers(low: int, high: int) -> Callable[[Sequence[Value], Any], Any]:
+    def fast(values: Sequence[Value], kind: Any) -> Any:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        # Checked first: Arrow takes true and 1.5 for integers without a word.
+        if not set(map(type, values)) <= {int, _NONE}:
+            return None
+        try:
+            array = pa.array(values, pa.int64())
+        except (OverflowError, pa.ArrowInvalid):
+            return None
+        least, most = pc.min_max(array).as_py().values()
+        if least is not None and (least < low or most > high):
+            return None
+        return array if kind == array.type else array.cast(kind)
+
+    return fast
+
+
+def _fast_numbers(values: Sequence[Value], kind: Any) -> Any:
+    import pyarrow as pa
+
+    types = set(map(type, values))
+    if not types <= {int, msgspec.Raw, _NONE}:
+        return None
+    if msgspec.Raw in types:
+        joined = _encode(values)
+        if b"-0" in joined:
+            return None
+        try:
+            values = _plain(joined)
+        except msgspec.ValidationError:  # a number beyond what a double holds
+            return None
+    if max(map(abs, filter(None, values)), default=0) >= _EXACT:
+        return None
+    return pa.array(values, kind)
+
+
+def _fast_booleans(values: Sequence[Value], kind: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.array(values, kind) if set(map(type, values)) <= {bool, _NONE} else None
+
+
+def _fast_instants(values: Sequence[Value], kind: Any) -> Any:
+    import pyarrow as pa
+
+    if not set(map(type, values)) <= {str, _NONE}:
+        return None
+    made = list(map(iso_milliseconds, values))
+    return pa.array(made, kind) if made.count(None) == values.count(None) else None
+
+
+_FAST: dict[Kind, Callable[[Sequence[Value], Any], Any]] = {
+    Kind.STRING: _fast_strings,
+    Kind.NUMBER: _fast_numbers,
+    Kind.BOOLEAN: _fast_booleans,
+    Kind.DATE_TIME: _fast_instants,
+    **{kind: _fast_integers(low, high) for kind, (low, high) in INTEGER_LIMITS.items()},
+}

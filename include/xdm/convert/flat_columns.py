@@ -1,0 +1,110 @@
+"""Arrow columns of the properties of flat lines, without a step for each value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from include.xdm.convert.arrow_arrays import booleans, numbers
+from include.xdm.convert.column_converter import decode_values
+from include.xdm.events.flat_lines import FALSE, FRACTION, INTEGER, NULL, TRUE
+from include.xdm.events.flat_properties import FlatProperties
+from include.xdm.mapping.compile import CompiledMapping
+from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind
+
+_EXACT = 2**53
+_KINDS = {
+    Kind.NUMBER: [INTEGER, FRACTION],
+    Kind.BOOLEAN: [TRUE, FALSE],
+    **{kind: [INTEGER] for kind in INTEGER_LIMITS},
+}
+"""Kinds of values that fields take without a closer look."""
+
+
+def flat_columns(compiled: CompiledMapping, properties: FlatProperties) -> dict[str, Any]:
+    """Return columns of the spill by name: fields and texts of identities that take one property as it is.
+
+    Columns are left out where they are more than that, or a value needs a closer look.
+    """
+    texts: dict[str, str] = {}
+    made: dict[str, Any] = {}
+    for leaf in compiled.leaves:
+        name, kind, source = compiled.columns[leaf.number], leaf.converter.field.kind, leaf.property
+        if source is None or source not in properties or name in made:
+            continue
+        if kind is Kind.STRING:
+            texts[name] = source
+        elif kind in _KINDS and (array := _number_column(properties, source, kind, leaf.converter.type)):
+            made[name] = array
+    for n, name in compiled.identity_columns.items():
+        source = str(compiled.identities[n].property)
+        if source in properties and properties.only_texts(source):
+            texts[name] = source
+    arrays = _text_columns(properties, tuple(dict.fromkeys(texts.values())))
+    return made | {name: arrays[source] for name, source in texts.items()}
+
+
+def _text_columns(properties: FlatProperties, names: Sequence[str]) -> dict[str, Any]:
+    """The columns of text fields: the contents of texts, the digits of numbers, words; null for an empty text."""
+    import numpy as np
+
+    members, rows = properties.lines.members, properties.rows
+    texts, lengths = properties.contents
+    if not names:
+        return {}
+    lots = [properties.places[name] for name in names]
+    places = np.concatenate(lots)
+    column = np.repeat(np.arange(len(names)), list(map(len, lots)))
+    is_kept = (members.kind[places] != NULL) & (lengths[places] > 0)
+    chosen = np.full(len(names) * rows, -1)
+    chosen[column * rows + members.row[places]] = np.where(is_kept, places, -1)
+    found = texts.take(numbers(2 * chosen, chosen >= 0))
+    columns = {name: found.slice(n * rows, rows) for n, name in enumerate(names)}
+    for n in np.unique(column[members.escaped[places]]).tolist():
+        columns[names[n]] = _unescaped(properties, names[n], columns[names[n]])
+    return columns
+
+
+def _unescaped(properties: FlatProperties, name: str, column: Any) -> Any:
+    """The column of a property in which the escapes of texts are replaced."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    places = properties.places[name]
+    members = properties.lines.members.only(places[properties.lines.members.escaped[places]])
+    mask = np.zeros(properties.rows, bool)
+    mask[members.row] = True
+    values = decode_values(properties.raw(members))
+    return pc.replace_with_mask(column, booleans(mask), pa.array(values, pa.string()))
+
+
+def _number_column(properties: FlatProperties, name: str, kind: Kind, arrow_type: Any) -> Any:
+    """The column of a field of numbers or booleans, or None where a value needs a closer look."""
+    import numpy as np
+
+    members, places = properties.lines.members, properties.places[name]
+    rows, kinds = members.row[places], members.kind[places]
+    counts = np.bincount(kinds, minlength=NULL + 1).tolist()
+    if sum(counts[each] for each in (*_KINDS[kind], NULL)) < len(kinds):
+        return None
+    valid = np.zeros(properties.rows, bool)
+    valid[rows] = kinds != NULL
+    if kind is Kind.BOOLEAN:
+        flags = np.zeros(properties.rows, bool)
+        flags[rows] = kinds == TRUE
+        return booleans(flags, valid)
+    values = members.number[places]
+    low, high = INTEGER_LIMITS.get(kind, (1 - _EXACT, _EXACT - 1))
+    if values.min() < low or values.max() > high:
+        return None
+    if counts[FRACTION]:
+        is_fraction = kinds == FRACTION
+        parts = properties.contents[0].take(numbers(2 * places[is_fraction]))
+        values = values.astype(np.float64)
+        values[is_fraction] = parts.cast(arrow_type).to_numpy()
+        if np.abs(values).max() >= _EXACT:
+            return None
+    found = np.zeros(properties.rows, arrow_type.to_pandas_dtype())
+    found[rows] = values
+    return numbers(found, valid)

@@ -1,0 +1,149 @@
+"""How the sources of a mapping are read from events: JSON values by path, and JSON texts for expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from include.xdm.convert.values import Value, decode_value, encode_value, parse_text
+from include.xdm.dataprep.functions.values import number_text
+from include.xdm.dataprep.language.paths import Path, Step
+from include.xdm.events.flat_properties import FlatProperties
+from include.xdm.events.shapes import Properties, encode_lines, types_of
+
+_normal = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(number_text(text).encode())).decode
+MISSING: Any = object()
+_READ_AS_WRITTEN = {str, int, bool, type(None)}
+"""What expressions read as ``msgspec`` writes it; of other numbers the digits may have to be changed."""
+
+
+class Sources:
+    """What the events of a block say at the paths of a mapping set; each property is read once."""
+
+    def __init__(self, events: Sequence[str], properties: Properties | FlatProperties) -> None:
+        self._events, self._properties = events, properties
+        self.rows = len(events)
+        self._values: dict[str, list[Value]] = {}
+
+    def __contains__(self, name: str) -> bool:
+        """Whether some event has a property."""
+        return name in self._properties
+
+    def property(self, name: str) -> list[Value]:
+        """The values of a property; None where it is not there."""
+        if name not in self._values:
+            self._values[name] = self._properties.values(name)
+        return self._values[name]
+
+    def values(self, path: Path) -> Sequence[Value]:
+        """The values at a path; None where it is not there. A text that holds JSON is read for the steps inside."""
+        if path == ("event",):
+            return self._events
+        if path[0] == "event":  # copied onto an object, member by member
+            return [_inside(event, path[1:]) for event in self._events]
+        if len(path) == 1:
+            return list(map(decode_value, _lines(self._properties.objects())))
+        top = self.property(str(path[1]))
+        if len(path) == 2:
+            return top
+        return [None if value is None else _inside(value, path[2:]) for value in top]
+
+    def texts(self, path: Path, *, raw: bool = False) -> list[str | None]:
+        """The JSON texts at a path as expressions read them; null is None. ``raw``: numbers keep their digits."""
+        text = _raw_text if raw else _input_text
+        if path == ("event",):
+            return [encode_value(event) for event in self._events]
+        if len(path) == 1:
+            return list(map(text, _lines(self._properties.objects())))
+        name = str(path[1])
+        if len(path) > 2:
+            return [_text_inside(value, path[2:], text) for value in self.property(name)]
+        return _texts(self._properties.texts(name), text)
+
+    def exists(self, path: Path) -> list[bool]:
+        """Whether a path is there, with any value or null."""
+        name = str(path[1])
+        if len(path) == 2:
+            return self._properties.has(name)
+        return [descend(value, path[2:]) is not MISSING for value in self.property(name)]
+
+
+def is_present(value: Value) -> bool:
+    """Return whether a source has a value: neither null nor an empty text."""
+    return value is not None and value != ""
+
+
+def descend(value: Value, steps: Sequence[Step]) -> Value:
+    """Return what is inside a value, or MISSING."""
+    for step in steps:
+        if isinstance(value, dict):
+            value = value.get(str(step), MISSING)
+        elif isinstance(value, list):
+            place = _position(step)
+            value = value[place] if 0 <= place < len(value) else MISSING
+        else:
+            return MISSING
+    return value
+
+
+def _position(step: Step) -> int:
+    if isinstance(step, int):
+        return step
+    text = str(step)
+    return (
+        int(text) if text.isascii() and text.isdigit() and len(text) < 10 and text == str(int(text)) else -1
+    )
+
+
+def _inside(value: Value, steps: Sequence[Step]) -> Value:
+    if isinstance(value, str):
+        if not value.startswith(("{", "[")):
+            return None
+        try:
+            value = parse_text(value)
+        except (ValueError, RecursionError):
+            return None
+    found = descend(value, steps)
+    return None if found is MISSING else found
+
+
+def _text_inside(value: Value, steps: Sequence[Step], text: Callable[[bytes], str | None]) -> str | None:
+    found = descend(value, steps)
+    return None if found is MISSING or found is None else text(encode_value(found).encode())
+
+
+def _raw_text(raw: msgspec.Raw | bytes) -> str | None:
+    body = bytes(raw)
+    return None if body == b"null" else body.decode()
+
+
+def _input_text(raw: msgspec.Raw | bytes) -> str | None:
+    """A JSON text as DuckDB writes it, so that equal values are equal texts."""
+    body = bytes(raw)
+    if body == b"null":
+        return None
+    text = body.decode()
+    if body[:1] == b'"':
+        return text if b"\\" not in body else encode_value(msgspec.json.decode(body))
+    if body[:1] in (b"{", b"["):
+        try:
+            return encode_value(_normal(body))
+        except msgspec.ValidationError:  # an integer of more digits than Python reads
+            return text
+    if body[:1].isdigit() or body[:1] == b"-":
+        if any(sign in body for sign in (b".", b"e", b"E")):
+            return number_text(text)
+        return "0" if text == "-0" else text
+    return text
+
+
+def _texts(column: Sequence[Value], text: Callable[[bytes], str | None]) -> list[str | None]:
+    if types_of(column) <= _READ_AS_WRITTEN:
+        return [None if line == "null" else line for line in encode_lines(column).decode().split("\n")[:-1]]
+    return list(map(text, _lines(column)))
+
+
+def _lines(values: Sequence[Value]) -> list[bytes]:
+    return encode_lines(values).split(b"\n")[:-1]

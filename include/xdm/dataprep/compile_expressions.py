@@ -1,0 +1,163 @@
+"""The fields of a mapping set that DuckDB computes: expressions, and arrays that have expressions among their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from include.xdm.dataprep.expression_layers import Expressions
+from include.xdm.dataprep.functions import FUNCTIONS
+from include.xdm.dataprep.functions.moments import parse_moment
+from include.xdm.dataprep.functions.registry import Function
+from include.xdm.dataprep.functions.values import write_moment
+from include.xdm.dataprep.language.check import TypedAttribute, places
+from include.xdm.dataprep.language.paths import Path, parse_path
+from include.xdm.dataprep.language.types import Type
+from include.xdm.dataprep.sql_values import Cell, any_of, as_json, text_literal, text_of
+from include.xdm.mapping.assemble import Part, assembly, part_of
+from include.xdm.mapping.mapping_set import FieldMapping
+from include.xdm.schema.xdm_schema import Kind
+
+
+@dataclass(frozen=True)
+class CompiledExpressions:
+    """A query over ``events(_id, row, event, properties, ...)``, and the columns that it reads.
+
+    ``select`` gives ``row`` and for each number of ``numbers`` a text ``s<number>``, of an identity a JSON text, and a
+    boolean ``x<number>``, whether the transform failed. ``inputs`` and ``raw_inputs``: by path a column of the JSON text that is there, or null;
+    in ``inputs`` numbers are written as DuckDB writes them. ``exists``: by path a boolean column.
+    ``names`` and ``assemblies``: the functions that the query calls.
+    """
+
+    select: str
+    numbers: tuple[int, ...]
+    inputs: Mapping[Path, str]
+    raw_inputs: Mapping[Path, str]
+    exists: Mapping[Path, str]
+    reads_event: bool
+    names: tuple[str, ...]
+    assemblies: tuple[tuple[int, tuple[Part, ...]], ...]
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """What the query reads of an event."""
+        return (*self.inputs, *self.raw_inputs, *self.exists)
+
+    @property
+    def columns(self) -> dict[str, bool]:
+        """The columns that the query reads, each with whether it is a boolean; all others are texts."""
+        texts = [*self.inputs.values(), *self.raw_inputs.values(), *(["event"] if self.reads_event else [])]
+        return {**dict.fromkeys(texts, False), **dict.fromkeys(self.exists.values(), True)}
+
+    @property
+    def functions(self) -> list[Function]:
+        """What has to be registered on the connection (``functions.arrow.register``)."""
+        named = {FUNCTIONS[name].sql_name: FUNCTIONS[name] for name in self.names}
+        return [*named.values(), *(assembly(number, parts) for number, parts in self.assemblies)]
+
+
+def compile_expressions(
+    mappings: Mapping[int, FieldMapping], now: str, typed: Collection[int] = ()
+) -> CompiledExpressions:
+    """Compile the expressions of mappings, by number, to one query.
+
+    ``now``: ISO 8601. ``typed``: numbers whose results keep their type, as JSON texts.
+    """
+    computed = Computed(mappings, now, typed)
+    select = "events"
+    texts = [f"{computed.text(n)} AS s{n}" for n in mappings]
+    for layer in (*computed.layers, texts):
+        select = f"(SELECT {', '.join(['*', *layer])} FROM {select})"  # noqa: S608 - no customer's text is code: sql.quote
+    columns = [f"s{n}, {computed.failed(n)} AS x{n}" for n in mappings]
+    return CompiledExpressions(
+        f"SELECT row, {', '.join(columns)} FROM {select} ORDER BY row",  # noqa: S608
+        tuple(mappings),
+        dict(computed.inputs),
+        dict(computed.raw_inputs),
+        dict(computed.exists),
+        "event" in select,
+        tuple(function.name for function in computed.functions),
+        tuple(computed.assemblies),
+    )
+
+
+class Computed:
+    """``layers``: the columns, in the order in which they can be read; ``functions``: what they call."""
+
+    def __init__(self, mappings: Mapping[int, FieldMapping], now: str, typed: Collection[int] = ()) -> None:
+        self.inputs: dict[Path, str] = {}
+        self.raw_inputs: dict[Path, str] = {}
+        self.exists: dict[Path, str] = {}
+        self.cells: dict[int, Cell] = {}
+        self.assemblies: list[tuple[int, tuple[Part, ...]]] = []
+        self._expressions = Expressions(self._attribute, self._exists, write_moment(parse_moment(now)))
+        self._fields = {n: m.field for n, m in mappings.items()}
+        self._typed = typed
+        last: list[str] = []
+        for n, m in mappings.items():
+            if m.expression:
+                self.cells[n] = self._expressions.add(m.expression)
+                continue
+            parts = tuple(map(part_of, m.parts))
+            cells = [self._part(part, read) for part, read in zip(m.parts, parts, strict=True)]
+            self.assemblies.append((n, parts))
+            name = assembly(n, parts).sql_name
+            last.append(f"{name}({', '.join(map(as_json, cells))}) AS z{n}")
+            self.cells[n] = Cell(f"z{n}.v", Type.ANY, any_of(*(cell.fails for cell in cells), f"z{n}.x"))
+        self.layers = [*self._expressions.layers, *([last] if last else [])]
+        self.functions = list(self._expressions.functions.values())
+
+    def text(self, n: int) -> str:
+        """SQL for the text of leaf ``n``, null where it failed."""
+        cell = self.cells[n]
+        text, kind = as_json(cell) if n in self._typed else text_of(cell), self._fields[n].kind
+        if kind is Kind.DATE and cell.type is Type.DATE:
+            text = f"left({text}, 10)"
+        if self._is_milliseconds(n, cell):
+            # What is finer than a millisecond is rounded down, as in an event's time: it must not make the value invalid.
+            number = f"TRY_CAST({text} AS DOUBLE)"
+            whole = f"CASE WHEN abs({number}) < 1e15 THEN floor({number})::BIGINT END"
+            text = f"TRY(make_timestamp({whole} * 1000))::VARCHAR"
+        return f"CASE WHEN {cell.fails} THEN NULL ELSE {text} END" if cell.fails else text
+
+    def failed(self, n: int) -> str:
+        """SQL for whether the transform of leaf ``n`` failed."""
+        cell = self.cells[n]
+        lost = f"s{n} IS NULL AND {cell.sql} IS NOT NULL" if self._is_milliseconds(n, cell) else None
+        fails = any_of(cell.fails, lost)
+        return f"coalesce({fails}, false)" if fails else "false"
+
+    def _is_milliseconds(self, n: int, cell: Cell) -> bool:
+        """A number for a date-time: AEP reads it as milliseconds (EP:ingestion, data types)."""
+        return self._fields[n].kind is Kind.DATE_TIME and cell.type.is_numeric
+
+    def _part(self, part: FieldMapping, read: Part) -> Cell:
+        if part.expression:
+            return self._expressions.add(part.expression)
+        if read.constant is not None:
+            return Cell(text_literal(read.constant), Type.STRING)
+        found = [self._column(self.raw_inputs, path, "r") for path in read.candidates]
+        return Cell(_first(found) if len(found) > 1 or found == ["event"] else found[0], Type.ANY)
+
+    def _attribute(self, typed: TypedAttribute) -> str:
+        found = [self._column(self.inputs, path, "a") for path in typed.candidates]
+        return found[0] if len(found) == 1 else _first(found)
+
+    def _column(self, columns: dict[Path, str], path: Path, prefix: str) -> str:
+        if len(path) == 1:
+            if path != ("event",):
+                columns.setdefault(path, "properties")
+            return str(path[0])
+        return columns.setdefault(path, f"{prefix}{len(columns)}")
+
+    def _exists(self, path: str) -> str:
+        found = [
+            "true" if len(place) == 1 else self.exists.setdefault(place, f"b{len(self.exists)}")
+            for place in places(parse_path(path))
+        ]
+        return f"({' OR '.join(found)})"
+
+
+def _first(columns: list[str]) -> str:
+    texts = ["to_json(event)::VARCHAR" if column == "event" else column for column in columns]
+    return "coalesce({})".format(", ".join(f"nullif({text}, '\"\"')" for text in texts))

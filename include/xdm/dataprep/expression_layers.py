@@ -1,0 +1,137 @@
+"""Compiles expressions to columns, layer over layer: what a layer uses several times is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from include.xdm.dataprep.functions.registry import Function
+from include.xdm.dataprep.language.check import Typed, TypedAttribute, TypedCall, TypedLiteral
+from include.xdm.dataprep.language.tree import Number
+from include.xdm.dataprep.language.types import Type
+from include.xdm.dataprep.sql import quote
+from include.xdm.dataprep.sql_values import (
+    Cell,
+    Surroundings,
+    any_of,
+    as_json,
+    convert_cell,
+    json_array,
+    text_literal,
+)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A cell, and the first layer that can read it."""
+
+    cell: Cell
+    layer: int
+
+
+class Expressions:
+    """Columns for the expressions of a mapping set.
+
+    ``layers[n]`` are columns that may read those of the layers before, and the event's own.
+    ``attribute``: SQL for an attribute's JSON. ``exists``: SQL for whether the event has a path.
+    """
+
+    def __init__(
+        self, attribute: Callable[[TypedAttribute], str], exists: Callable[[str], str], now: str
+    ) -> None:
+        self.layers: list[list[str]] = []
+        self.functions: dict[str, Function] = {}
+        self._attribute, self._exists, self._now = attribute, exists, now
+        self._known: dict[Typed, _Placed] = {}
+        self._columns = 0
+
+    def add(self, typed: Typed) -> Cell:
+        """The cell of an expression, readable after the last layer."""
+        return self._place(typed).cell
+
+    def _place(self, typed: Typed) -> _Placed:
+        if typed in self._known:
+            return self._known[typed]
+        if isinstance(typed, TypedLiteral):
+            placed = _Placed(_literal(typed), 0)
+        elif isinstance(typed, TypedAttribute):
+            placed = self._emit(0, self._attribute(typed), typed.type)
+        else:
+            placed = self._call(typed)
+        if not _is_unique(typed):
+            self._known[typed] = placed
+        return placed
+
+    def _emit(self, layer: int, sql: str, kind: Type, fails: str | None = None) -> _Placed:
+        """A new column in a layer, and one for its failures if it has any."""
+        self._columns += 1
+        name = f"e{self._columns}"
+        while len(self.layers) <= layer:
+            self.layers.append([])
+        self.layers[layer].append(f"{sql} AS {name}")
+        if fails:
+            self.layers[layer].append(f"coalesce({fails}, false) AS {name}x")
+        return _Placed(Cell(name, kind, f"{name}x" if fails else None), layer + 1)
+
+    def _call(self, typed: TypedCall) -> _Placed:
+        function = typed.function
+        arguments = [self._place(argument) for argument in typed.arguments]
+        cells = [argument.cell for argument in arguments]
+        layer = max((argument.layer for argument in arguments), default=0)
+        if function.special:
+            around = Surroundings(self._now, self._columns, self._exists)
+            if compiled := function.special(around, cells):
+                return self._emit(layer, compiled[0], typed.type, compiled[1])
+        if function.python:
+            return self._python(typed, cells, layer)
+        assert function.sql is not None
+        given = [convert_cell(cell, function.parameter(n).type) for n, cell in enumerate(cells)]
+        fails = any_of(*(cell.fails for cell in given))
+        return self._emit(layer, function.sql(*(cell.sql for cell in given)), typed.type, fails)
+
+    def _python(self, typed: TypedCall, cells: Sequence[Cell], layer: int) -> _Placed:
+        function = typed.function
+        self.functions[function.sql_name] = function
+        fixed = len(function.parameters) - function.many
+        handed = [_handed(cell, function.parameter(n).type) for n, cell in enumerate(cells[:fixed])]
+        given = [cell.sql for cell in handed]
+        given += [text_literal(p.default or "") for p in function.parameters[len(given) : fixed]]
+        if function.many:
+            given.append(json_array(cells[fixed:]))
+        called = self._emit(layer, f"{function.sql_name}({', '.join(given)})", function.result)
+        name = called.cell.sql
+        earlier = any_of(*(cell.fails for cell in (*handed, *cells[fixed:])))
+        fails = any_of(earlier, f"{name}.x")
+        cell = convert_cell(Cell(f"{name}.v", function.result), typed.type)
+        if earlier is None and cell.type is function.result:
+            return _Placed(Cell(cell.sql, cell.type, fails), called.layer)
+        return self._emit(called.layer, cell.sql, typed.type, fails)
+
+
+def _handed(cell: Cell, wanted: Type) -> Cell:
+    """An argument as a Python function takes it: the text of a string, the JSON of all else; a date with its zone."""
+    if wanted is Type.STRING:
+        return convert_cell(cell, wanted)
+    if wanted is Type.DATE and cell.type is Type.DATE:
+        return Cell(f"('\"' || {cell.sql} || '\"')", Type.ANY, cell.fails)
+    return Cell(as_json(cell), Type.ANY, cell.fails)
+
+
+def _literal(typed: TypedLiteral) -> Cell:
+    value = typed.value
+    if value is None:
+        return Cell("NULL", Type.NULL)
+    if isinstance(value, bool):
+        return Cell(str(value).lower(), Type.BOOLEAN)
+    if isinstance(value, str):
+        return Cell(text_literal(value), Type.STRING, constant=value)
+    assert isinstance(value, Number)
+    integer = typed.type is Type.INTEGER
+    return Cell(f"({value.text})::BIGINT" if integer else quote(value.text), typed.type)
+
+
+def _is_unique(typed: Typed) -> bool:
+    """Whether it gives another value each time that it is written."""
+    if not isinstance(typed, TypedCall):
+        return False
+    return typed.function.name == "uuid" or any(map(_is_unique, typed.arguments))

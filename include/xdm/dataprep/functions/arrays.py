@@ -1,0 +1,174 @@
+"""Functions of arrays (EP:data-prep/functions.md#arrays) and aggregation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from include.xdm.dataprep.functions.comparing import compare
+from include.xdm.dataprep.functions.registry import Function, optional, required
+from include.xdm.dataprep.functions.values import Json, array, is_number, is_string, members, number, text_of
+from include.xdm.dataprep.language.tree import LanguageError
+from include.xdm.dataprep.language.types import Type, common
+from include.xdm.dataprep.sql_values import Cell, Surroundings, any_of, convert_cell
+
+CATEGORY = "Hierarchies - Arrays"
+_JSON = "arrays are JSON, whose items may be of any type"
+
+
+def items_of(items: list[Json]) -> list[Json]:
+    """The arguments; a single array stands for its items."""
+    return array(items[0]) if len(items) == 1 and items[0].startswith("[") else items
+
+
+def first(items: list[Json]) -> Json | None:
+    return next(iter(items_of(items)), None)
+
+
+def last(items: list[Json]) -> Json | None:
+    return next(iter(items_of(items)[-1:]), None)
+
+
+def add_to_array(old: list[Json], items: list[Json]) -> list[Json]:
+    return [*old, *items]
+
+
+def join_arrays(old: list[Json], arrays: list[list[Json] | None]) -> list[Json]:
+    return [*old, *(item for more in arrays if more for item in more)]
+
+
+def to_array(include_nulls: bool, items: list[Json]) -> list[Json]:
+    return [item for item in items if include_nulls or item != "null"]
+
+
+def size_of(value: Json | None) -> int:
+    """The items of an array, the members of an object, the characters of a text; null has none, all else is one."""
+    if value is None:
+        return 0
+    if value.startswith("["):
+        return len(array(value))
+    if value.startswith("{"):
+        return len(members(value))
+    return len(text_of(value)) if is_string(value) else 1
+
+
+def is_empty(value: Json | None) -> bool:
+    return size_of(value) == 0
+
+
+def empty(value: Json | None) -> bool:
+    """JEXL's: 0 is empty, too."""
+    return is_empty(value) or (is_number(value or "") and number(value or "") == 0)
+
+
+def min_of(items: list[Json]) -> Json | None:
+    return _extreme(items, -1)
+
+
+def max_of(items: list[Json]) -> Json | None:
+    return _extreme(items, 1)
+
+
+def _extreme(items: list[Json], sign: int) -> Json | None:
+    """The first of the least or greatest; nulls are passed over."""
+    best: Json | None = None
+    for item in items_of(items):
+        if item != "null" and (best is None or compare(item, best) * sign > 0):
+            best = item
+    return best
+
+
+def upsert_array_append(items: list[Json]) -> list[Json]:
+    return items
+
+
+def upsert_array_replace(items: list[Json], _: int) -> list[Json]:
+    return items
+
+
+def _extreme_date(which: str) -> Callable[[Surroundings, Sequence[Cell]], tuple[str, str | None] | None]:
+    def compile_to(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None] | None:
+        if all(cell.type is not Type.DATE for cell in cells):
+            return None
+        moments = [
+            f"{{'at': {convert_cell(cell, Type.STRING).sql}::TIMESTAMPTZ, 'text': {cell.sql}}}"
+            for cell in cells
+            if cell.type is Type.DATE
+        ]
+        fails = any_of(*(cell.fails for cell in cells))
+        there = f"list_filter([{', '.join(moments)}], lambda m: m.at IS NOT NULL)"
+        return f"list_{which}({there}).text", fails
+
+    return compile_to
+
+
+def _comparable(given: Sequence[Type]) -> Type:
+    """
+    Raises:
+        LanguageError: the values have no common order.
+    """
+    kind = common(list(given)) if len(given) > 1 else Type.ANY
+    if Type.DATE in given and kind is not Type.DATE:
+        raise LanguageError("a date can only be compared with a date; write date(value, format)")
+    return Type.ANY if kind is Type.NULL else kind
+
+
+def _same(given: Sequence[Type]) -> Type:
+    kind = common(list(given)) if len(given) > 1 else Type.ANY
+    return Type.ANY if kind is Type.NULL else kind
+
+
+def _aggregate(name: str, python: Callable[..., object], result: int) -> Function:
+    return Function(
+        name, "Aggregation", (required("OPTIONS", Type.ANY),), _comparable, special=_extreme_date(name), python=python,
+        gives=Type.ANY, many=1, because="natural order, whatever the types",
+        note="Of the arguments, or of one array's items; nulls are passed over.",
+        examples=((f"{name}(3, 1, 4)", result),),
+    )  # fmt: skip
+
+
+_ARRAY = required("ARRAY", Type.ARRAY)
+_VALUES = required("VALUES", Type.ANY)
+_NULLABLE = required("INPUT", Type.ANY, nullable=True)
+
+FUNCTIONS = [
+    Function(
+        "first", CATEGORY, (required("INPUT", Type.ANY),), _same, python=first, gives=Type.ANY, many=1, because=_JSON,
+        note="Of the arguments, or of one array's items.", examples=(('first("1", "2", "3")', "1"),),
+    ),
+    Function(
+        "last", CATEGORY, (required("INPUT", Type.ANY),), _same, python=last, gives=Type.ANY, many=1, because=_JSON,
+        note="Of the arguments, or of one array's items.", examples=(('last("1", "2", "3")', "3"),),
+    ),
+    Function(
+        "add_to_array", CATEGORY, (_ARRAY, _VALUES), Type.ARRAY, python=add_to_array, many=1, may_be_empty=True, because=_JSON,
+        examples=(("add_to_array(['a', 'b'], 'c', 'd')", ["a", "b", "c", "d"]),),
+    ),
+    Function(
+        "join_arrays", CATEGORY, (_ARRAY, required("VALUES", Type.ARRAY)), Type.ARRAY, python=join_arrays, many=1, may_be_empty=True,
+        because=_JSON, examples=(("join_arrays(['a', 'b'], ['c'], ['d', 'e'])", ["a", "b", "c", "d", "e"]),),
+    ),
+    Function(
+        "to_array", CATEGORY, (required("INCLUDE_NULLS", Type.BOOLEAN), _VALUES), Type.ARRAY, python=to_array, many=1, may_be_empty=True,
+        because=_JSON, examples=(("to_array(false, 1, null, 2, 3)", [1, 2, 3]),),
+    ),
+    Function(
+        "size_of", CATEGORY, (_NULLABLE,), Type.INTEGER, python=size_of, because=_JSON,
+        other_names=("size",), note="Of null it is 0; of a text or a date its characters; of a number or boolean 1.", examples=(("size_of([1, 2, 3, 4])", 4),),
+    ),
+    Function(
+        "is_empty", "Hierarchies - Objects", (_NULLABLE,), Type.BOOLEAN, python=is_empty, because=_JSON, note="null is empty.", examples=(("is_empty([1, null, 2, 3])", False),),
+    ),
+    Function(
+        "upsert_array_append", CATEGORY, (_ARRAY,), Type.ARRAY, python=upsert_array_append, because=_JSON,
+        note="Returns its input, as Adobe's does unless a profile is updated.",
+        examples=(("upsert_array_append([123, 456])", [123, 456]),),
+    ),
+    Function(
+        "upsert_array_replace", CATEGORY, (_ARRAY, optional("INDEX", Type.INTEGER, "0")), Type.ARRAY, python=upsert_array_replace, because=_JSON,
+        note="Returns its input, as Adobe's does unless a profile is updated.",
+        examples=(("upsert_array_replace([123, 456], 1)", [123, 456]),),
+    ),
+    Function("empty", "Operators", (_NULLABLE,), Type.BOOLEAN, python=empty, because=_JSON, note="JEXL's: 0 is empty, too."),
+    _aggregate("min", min_of, 1),
+    _aggregate("max", max_of, 4),
+]  # fmt: skip

@@ -1,0 +1,104 @@
+"""Lets DuckDB call the functions that are written in Python, on Arrow batches."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from inspect import Parameter, Signature
+from typing import Any
+
+from include.xdm.dataprep.functions.registry import Function
+from include.xdm.dataprep.functions.values import decode, encode
+from include.xdm.dataprep.language.types import Storage, Type
+
+log = logging.getLogger(__name__)
+
+
+def register(db: Any, functions: Iterable[Function]) -> None:
+    """Registers functions on a connection and its cursors; each answers STRUCT(v, x): its value, and whether it
+    failed."""
+    import duckdb
+
+    text = duckdb.sqltype("VARCHAR")
+    for function in functions:
+        storage = function.result.storage
+        value = "VARCHAR" if storage is Storage.JSON else storage.value
+        db.create_function(
+            function.sql_name,
+            _on_batches(function),
+            [text] * argument_count(function),
+            duckdb.sqltype(f"STRUCT(v {value}, x BOOLEAN)"),
+            type="arrow",
+            null_handling="special",
+        )
+
+
+def argument_count(function: Function) -> int:
+    """How many columns go into the call: the repeated parameters are one, a JSON array."""
+    return len(function.parameters) - function.many + bool(function.many)
+
+
+def _on_batches(function: Function) -> Callable[..., Any]:
+    import pyarrow as pa
+
+    row = on_row(function)
+    storage = function.result.storage
+    value = {Storage.BOOLEAN: pa.bool_(), Storage.INTEGER: pa.int64()}.get(storage, pa.string())
+
+    def batch(*columns: Any) -> Any:
+        lists = [column.to_pylist() for column in columns]
+        # Equal arguments have equal answers, and most properties have few values.
+        known: dict[tuple[str | None, ...], tuple[Any, bool]] = {}
+        answers = []
+        for arguments in zip(*lists, strict=True):
+            answer = known.get(arguments)
+            if answer is None:
+                answer = known[arguments] = row(*arguments)
+            answers.append(answer)
+        values, failed = zip(*answers, strict=True) if answers else ((), ())
+        return pa.StructArray.from_arrays([pa.array(values, value), pa.array(failed, pa.bool_())], ["v", "x"])
+
+    # DuckDB counts the parameters of the signature, and takes no *columns.
+    names = [f"c{number}" for number in range(argument_count(function))]
+    parameters = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    batch.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return batch
+
+
+def on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
+    """Return a function of one row's texts that gives the value, or None, and whether it failed."""
+    call, result = function.python, function.result
+    assert call is not None
+    fixed = len(function.parameters) - function.many
+    parameters = function.parameters[:fixed]
+    kinds = [p.type for p in parameters] + [Type.ARRAY] * bool(function.many)
+    repeated = function.parameters[-1].type if function.many == 1 else Type.ANY
+    needed = [place for place, p in enumerate(parameters) if not p.nullable]
+    told: set[str] = set()
+
+    def row(*arguments: str | None) -> tuple[Any, bool]:
+        values: list[Any] = []
+        try:
+            for value, kind in zip(arguments, kinds, strict=True):
+                values.append(None if value is None else decode(kind, value))
+            if repeated in (Type.ARRAY, Type.OBJECT):
+                values[-1] = [decode(repeated, item) for item in values[-1]]
+            for place in needed:
+                if arguments[place] is None:
+                    return None, False
+            answer = call(*values)
+            return (None if answer is None else encode(result, answer)), False
+        except (ValueError, OverflowError, ZeroDivisionError):
+            return None, True
+        except Exception as error:  # noqa: BLE001 - DuckDB would end the whole day, and tell the row's value
+            if (mistake := type(error).__name__) not in told:
+                told.add(mistake)
+                log.warning(
+                    "Function %s has a mistake: it raised %s. The fields that it fills stay null in such rows, "
+                    "and are counted in not_converted.",
+                    function.name,
+                    mistake,
+                )
+            return None, True
+
+    return row

@@ -1,0 +1,235 @@
+"""Java's date patterns (EP:data-prep/data-handling.md#format): writing and reading moments."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+from include.xdm.dataprep.functions.zones import ABBREVIATIONS
+
+
+class Piece(NamedTuple):
+    """A letter and how often it stands; or, without a letter, a text."""
+
+    letter: str
+    times: int
+    text: str
+
+
+_TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|(.)", re.DOTALL)
+_ORDINALS = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th"}
+
+
+@lru_cache(256)
+def pieces(pattern: str) -> tuple[Piece, ...]:
+    """
+    Raises:
+        ValueError: a letter that no date pattern has, or a quote without an end.
+    """
+    found = []
+    for token in _TOKEN.finditer(pattern):
+        quoted, letter, text = token.groups()
+        if letter:
+            if letter not in WRITERS:
+                raise ValueError(
+                    f"{letter!r} is no letter of date patterns; a text is written in single quotes"
+                )
+            found.append(Piece(letter, len(token.group()), ""))
+        elif quoted is not None:
+            found.append(Piece("", 0, quoted.replace("''", "'") or "'"))
+        elif text in "'[]{}#":
+            raise ValueError(
+                f"the {text} in the date pattern {pattern!r} is not supported; write it in single quotes"
+            )
+        else:
+            found.append(Piece("", 0, text))
+    if not found:
+        raise ValueError("the date pattern is empty")
+    return tuple(found)
+
+
+def write(moment: datetime, pattern: str) -> str:
+    """A moment by a pattern, in English.
+
+    Raises:
+        ValueError: the pattern is none.
+    """
+    return "".join(p.text or WRITERS[p.letter](moment, p.times) for p in pieces(pattern))
+
+
+def _number(value: Callable[[datetime], int]) -> Callable[[datetime, int], str]:
+    return lambda moment, count: f"{value(moment):0{count}d}"
+
+
+def _year(value: Callable[[datetime], int]) -> Callable[[datetime, int], str]:
+    return lambda moment, count: f"{value(moment) % 100:02d}" if count == 2 else f"{value(moment):0{count}d}"
+
+
+def _named(number: int, full: str, count: int) -> str:
+    if count < 3:
+        return f"{number:0{count}d}"
+    return {3: full[:3], 5: full[0]}.get(count, full)
+
+
+def _month(moment: datetime, count: int) -> str:
+    return _named(moment.month, calendar.month_name[moment.month], count)
+
+
+def _weekday(moment: datetime, count: int) -> str:
+    return _named(0, calendar.day_name[moment.weekday()], max(count, 3))
+
+
+def _quarter(moment: datetime, count: int) -> str:
+    number = (moment.month + 2) // 3
+    if count < 3:
+        return f"{number:0{count}d}"
+    return {3: f"Q{number}", 4: f"{_ORDINALS[number]} quarter"}.get(count, str(number))
+
+
+def _era(_: datetime, count: int) -> str:
+    return {4: "Anno Domini", 5: "A"}.get(count, "AD")
+
+
+def _fraction(moment: datetime, count: int) -> str:
+    return f"{moment.microsecond:06d}000"[:count].ljust(count, "0")
+
+
+def _week_of_month(moment: datetime) -> int:
+    """ISO: the first week has at least four days of the month."""
+    first = moment.replace(day=1).weekday()
+    return (moment.day + first - 1) // 7 + (1 if first <= 3 else 0)
+
+
+def _split(moment: datetime) -> tuple[str, int, int]:
+    offset = moment.utcoffset() or timedelta()
+    minutes = abs(int(offset.total_seconds())) // 60
+    return "-" if offset < timedelta() else "+", minutes // 60, minutes % 60
+
+
+def _offset(moment: datetime, count: int) -> str:
+    sign, hours, minutes = _split(moment)
+    if count == 1:
+        return f"{sign}{hours:02d}" + (f"{minutes:02d}" if minutes else "")
+    return f"{sign}{hours:02d}{':' if count in (3, 5) else ''}{minutes:02d}"
+
+
+def _offset_or_z(moment: datetime, count: int) -> str:
+    return "Z" if not moment.utcoffset() else _offset(moment, count)
+
+
+def _rfc822(moment: datetime, count: int) -> str:
+    if count == 4:
+        return _gmt(moment, 4)
+    return _offset_or_z(moment, 5) if count == 5 else _offset(moment, 2)
+
+
+def _gmt(moment: datetime, count: int) -> str:
+    sign, hours, minutes = _split(moment)
+    if not hours and not minutes:
+        return "GMT"
+    if count == 4:
+        return f"GMT{sign}{hours:02d}:{minutes:02d}"
+    return f"GMT{sign}{hours}" + (f":{minutes:02d}" if minutes else "")
+
+
+def _zone_name(moment: datetime, count: int) -> str:
+    """The abbreviation; a full name is nowhere to be had, its offset stands for it."""
+    name = moment.tzname() or ""
+    if not moment.utcoffset() and name in ("UTC", "GMT"):
+        return name
+    return name if count < 4 and name.isalpha() else _offset_or_z(moment, 5) if count < 4 else _gmt(moment, 4)
+
+
+def _zone_id(moment: datetime, _: int) -> str:
+    return str(getattr(moment.tzinfo, "key", "") or _offset_or_z(moment, 5))
+
+
+WRITERS: dict[str, Callable[[datetime, int], str]] = {
+    "G": _era,
+    "y": _year(lambda m: m.year),
+    "Y": _year(lambda m: m.isocalendar().year),
+    "M": _month,
+    "L": _month,
+    "w": _number(lambda m: m.isocalendar().week),
+    "W": _number(_week_of_month),
+    "D": _number(lambda m: m.timetuple().tm_yday),
+    "d": _number(lambda m: m.day),
+    "F": _number(lambda m: (m.day - 1) // 7 + 1),
+    "E": _weekday,
+    "u": _number(lambda m: m.isoweekday()),
+    "a": lambda m, _: "AM" if m.hour < 12 else "PM",
+    "H": _number(lambda m: m.hour),
+    "k": _number(lambda m: m.hour or 24),
+    "K": _number(lambda m: m.hour % 12),
+    "h": _number(lambda m: m.hour % 12 or 12),
+    "m": _number(lambda m: m.minute),
+    "s": _number(lambda m: m.second),
+    "S": _fraction,
+    "z": _zone_name,
+    "Z": _rfc822,
+    "X": _offset_or_z,
+    "x": _offset,
+    "V": _zone_id,
+    "O": _gmt,
+    "Q": _quarter,
+    "q": _quarter,
+}
+
+_ABBREVIATED = "|".join(sorted(ABBREVIATIONS, key=len, reverse=True))
+_ZONE = rf"(?:[A-Za-z]+(?:/[A-Za-z0-9_+-]+)+|(?:UTC|GMT)[+-]\d{{1,2}}(?::\d{{2}})?|{_ABBREVIATED})"
+_MONTHS, _DAYS = list(calendar.month_name), list(calendar.day_name)
+_DIGITS = {"d", "D", "H", "k", "K", "h", "m", "s"}
+
+
+@lru_cache(256)
+def reader(pattern: str) -> tuple[re.Pattern[str], tuple[Piece, ...]]:
+    """A regular expression with one group for each letter of a pattern, and the letters.
+
+    Raises:
+        ValueError: the pattern is none, or has a letter that says nothing about the moment.
+    """
+    expression, groups = "", []
+    for piece in pieces(pattern):
+        if not piece.letter:
+            expression += re.escape(piece.text)
+            continue
+        expression += f"((?i:{_readable(piece)}))"
+        groups.append(piece)
+    if all(piece.letter != "y" for piece in groups):
+        raise ValueError("a date cannot be read without a year (y)")
+    return re.compile(expression, re.ASCII), tuple(groups)
+
+
+def _readable(piece: Piece) -> str:
+    letter, count = piece.letter, piece.times
+    if letter == "y":
+        return {1: r"\d{1,4}", 2: r"\d{2}"}.get(count, rf"\d{{{count}}}")
+    if letter in "ML":
+        names = {3: [name[:3] for name in _MONTHS[1:]], 4: _MONTHS[1:]}.get(count)
+        return "|".join(names) if names else r"\d{1,2}" if count == 1 else rf"\d{{{count}}}"
+    if letter in _DIGITS:
+        return r"\d{1,3}" if letter == "D" and count == 1 else r"\d{1,2}" if count == 1 else rf"\d{{{count}}}"
+    if letter == "E":
+        return "|".join([*_DAYS, *(day[:3] for day in _DAYS)])
+    if letter == "Z" and count < 4:
+        return r"[+-]\d{4}"
+    short = {1: r"[+-]\d{2}(?:\d{2})?", 2: r"[+-]\d{4}", 3: r"[+-]\d{2}:\d{2}"}
+    offset = short.get(count, r"[+-]\d{2}:?\d{2}")
+    fixed = {
+        "S": rf"\d{{{min(count, 9)}}}",
+        "a": "AM|PM",
+        "G": "AD|Anno Domini",
+        "x": offset,
+        "X": f"Z|{offset}",
+        "Z": r"Z|(?:GMT)?[+-]\d{2}:?\d{2}|GMT",
+        "O": r"GMT(?:[+-]\d{1,2}(?::\d{2})?)?",
+        "z": rf"{_ZONE}|Z|[+-]\d{{2}}(?::?\d{{2}})?",
+    }
+    fixed["V"] = fixed["z"]
+    if letter not in fixed:
+        raise ValueError(f"{letter!r} can be written but not read")
+    return fixed[letter]

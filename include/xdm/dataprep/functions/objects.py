@@ -1,0 +1,171 @@
+"""Functions of objects and maps (EP:data-prep/functions.md#objects, #map). Both are JSON objects here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from include.xdm.dataprep.functions.registry import Failure, Function, in_pairs, optional, required
+from include.xdm.dataprep.functions.values import (
+    Json,
+    array,
+    is_number,
+    is_string,
+    json_object,
+    json_text,
+    members,
+    number,
+    text_of,
+)
+from include.xdm.dataprep.language.tree import LanguageError
+from include.xdm.dataprep.language.types import Type
+from include.xdm.dataprep.sql_values import Cell, Surroundings, any_of
+from include.xdm.dataprep.sql_values import json_array as array_sql
+from include.xdm.events.line_parser import DEPTH_LIMIT, deeper_than
+
+CATEGORY = "Hierarchies - Objects"
+BECAUSE = "objects are JSON, whose members are known at run time"
+
+
+def to_object(pairs: list[Json]) -> dict[str, Json]:
+    """Of two pairs with one key the later stays, as in a Java map."""
+    made = {}
+    for name, value in zip(pairs[::2], pairs[1::2], strict=True):
+        made[_name(name)] = value
+    return made
+
+
+def arrays_to_objects(pairs: list[Json]) -> list[Json]:
+    """One object for each position; where an array is shorter the member is left out."""
+    names = [_name(name) for name in pairs[::2]]
+    columns = [[] if column == "null" else array(column) for column in pairs[1::2]]
+    rows = range(max(map(len, columns), default=0))
+    return [
+        json_object({n: c[at] for n, c in zip(names, columns, strict=True) if at < len(c)}) for at in rows
+    ]
+
+
+def str_to_object(text: str, value_delimiter: str | None, field_delimiter: str | None) -> dict[str, Json]:
+    return {name: json_text(value) for name, value in _pairs(text, value_delimiter, field_delimiter)}
+
+
+def get_values(text: str, key: str, value_delimiter: str | None, field_delimiter: str | None) -> str | None:
+    return dict(_pairs(text, value_delimiter, field_delimiter)).get(key)
+
+
+def _pairs(text: str, value_delimiter: str | None, field_delimiter: str | None) -> list[tuple[str, str]]:
+    """Names and values, without the blanks around them; what has no name or no delimiter is left out."""
+    parts = [part.partition(value_delimiter or ":") for part in text.split(field_delimiter or ",")]
+    return [(name.strip(), value.strip()) for name, delimiter, value in parts if delimiter and name.strip()]
+
+
+def get_keys(value: dict[str, Json]) -> list[Json]:
+    return [json_text(name) for name in value]
+
+
+def get(value: dict[str, Json], key: str) -> Json | None:
+    return value.get(key)
+
+
+def inside(container: Json, key: Json) -> Json | None:
+    """An item of an array or a member of an object, or null."""
+    if container.startswith("["):
+        items = array(container)
+        position = number(key) if is_number(key) else -1
+        return items[int(position)] if position in range(len(items)) else None
+    return members(container).get(text_of(key)) if container.startswith("{") else None
+
+
+def json_to_object(value: Json) -> Json:
+    """What a text is as JSON; another value is what it is, as in Adobe's example without quotes.
+
+    Raises:
+        Failure: the text is no JSON, or nests too deep for an event.
+    """
+    if not is_string(value):
+        return value
+    body = text_of(value).strip().encode()
+    if not body or deeper_than(body, DEPTH_LIMIT):
+        raise Failure("it is no JSON")
+    msgspec.json.decode(body, type=msgspec.Raw)
+    return body.decode()
+
+
+def _read_type(given: Sequence[Type]) -> Type:
+    """
+    Raises:
+        LanguageError: a date is no JSON.
+    """
+    if given[0] is Type.DATE:
+        raise LanguageError("argument 1 of json_to_object, STRING, has to be a string, not of type date")
+    return Type.ANY
+
+
+def _name(value: Json) -> str:
+    if value == "null":
+        raise Failure("a key is null")
+    return text_of(value)
+
+
+def _array(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
+    fails = any_of(*(cell.fails for cell in cells))
+    return array_sql(cells), fails
+
+
+_KEY = required("KEY", Type.ANY)
+_OBJECT = required("OBJECT", Type.OBJECT)
+_PAIRS = (required("KEY", Type.ANY), required("VALUE", Type.ANY))
+_DELIMITERS = (
+    optional("VALUE_DELIMITER", Type.STRING, ":", nullable=True),
+    optional("FIELD_DELIMITER", Type.STRING, ",", nullable=True),
+)
+
+FUNCTIONS = [
+    Function(
+        "arrays_to_object", CATEGORY, (required("KEY", Type.STRING), required("ARRAY", Type.ARRAY)), Type.ARRAY,
+        python=arrays_to_objects, many=2, because=BECAUSE, other_names=("arrays_to_objects",), pairs=in_pairs,
+        note="Where an array is shorter than another one, the member is left out.",
+        examples=(
+            (r"""arrays_to_objects('sku', explode("id1|id2", '\\|'), 'price', [22.5,14.35])""",
+             [{"sku": "id1", "price": 22.5}, {"sku": "id2", "price": 14.35}]),
+        ),
+    ),
+    Function(
+        "to_object", CATEGORY, _PAIRS, Type.OBJECT, python=to_object, many=2, because=BECAUSE, pairs=in_pairs,
+        examples=(('to_object("firstName", "John", "lastName", "Doe")', {"firstName": "John", "lastName": "Doe"}),),
+    ),
+    Function(
+        "str_to_object", CATEGORY, (required("STRING", Type.STRING), *_DELIMITERS), Type.OBJECT,
+        python=str_to_object, because=BECAUSE, note="A part without a name or a delimiter is left out.",
+        examples=(
+            ('str_to_object("firstName - John ; lastName - Doe ; phone - 123 456 7890", "-", ";")',
+             {"firstName": "John", "lastName": "Doe", "phone": "123 456 7890"}),
+            ('str_to_object("firstName - John ; lastName - ; phone - 123 456 7890", "-", ";").get("firstName")', "John"),
+        ),
+    ),
+    Function(
+        "get", CATEGORY, (_OBJECT, required("KEY", Type.STRING)), Type.ANY, python=get, method=True, because=BECAUSE,
+    ),
+    Function(
+        "[]", "Operators", (required("CONTAINER", Type.ANY), _KEY), Type.ANY, python=inside, because=BECAUSE,
+        note="container[key]: a member of an object, an item of an array, or null.",
+    ),
+    Function(
+        "get_keys", CATEGORY, (_OBJECT,), Type.ARRAY, python=get_keys, because=BECAUSE,
+        examples=(('get_keys({"book1": "Pride and Prejudice", "book2": "1984"})', ["book1", "book2"]),),
+    ),
+    Function(
+        "get_values", CATEGORY, (required("STRING", Type.STRING), required("KEY", Type.STRING), *_DELIMITERS), Type.STRING,
+        python=get_values, because=BECAUSE,
+        examples=(('get_values("firstName - John , lastName - Cena , phone - 555 420 8692", "firstName", "-", ",")', "John"),),
+    ),
+    Function(
+        "json_to_object", "JSON", (required("STRING", Type.ANY),), _read_type, python=json_to_object,
+        because="a text that is no JSON fails for its row alone",
+        examples=(('json_to_object(\'{"info":{"firstName":"John","lastName": "Doe"}}\')', {"info": {"firstName": "John", "lastName": "Doe"}}),),
+    ),
+    Function("[...]", "Operators", (required("ITEM", Type.ANY),), Type.ARRAY, special=_array, many=1, may_be_empty=True),
+    Function("{...}", "Operators", _PAIRS, Type.OBJECT, python=to_object, many=2, may_be_empty=True,
+             because=BECAUSE, pairs=in_pairs),
+]  # fmt: skip

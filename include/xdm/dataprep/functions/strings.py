@@ -1,0 +1,197 @@
+"""String functions (EP:data-prep/functions.md#string). Positions count from 0, in characters."""
+
+from __future__ import annotations
+
+from include.xdm.dataprep.functions.registry import Failure, Function, optional, required
+from include.xdm.dataprep.functions.values import Json, array, json_text, text_of
+from include.xdm.dataprep.language.types import Type
+
+CATEGORY = "String"
+_CASE = "DuckDB changes one character for one; Java makes STRASSE of straße"
+_SPACE = "DuckDB trims blanks only"
+_FROM_END = "DuckDB counts negative numbers from the end"
+_CUT = "DuckDB cuts what is longer already"
+_LONGEST = 100_000
+
+
+def lower(text: str) -> str:
+    return text.lower()
+
+
+def upper(text: str) -> str:
+    return text.upper()
+
+
+def trim(text: str) -> str:
+    return text.strip()
+
+
+def ltrim(text: str) -> str:
+    return text.lstrip()
+
+
+def rtrim(text: str) -> str:
+    return text.rstrip()
+
+
+def substr(text: str, start: int, length: int) -> str:
+    if start < 0 or length < 0:
+        raise Failure("a position is below 0")
+    return text[start : start + length]
+
+
+def left(text: str, count: int) -> str:
+    return text[: max(count, 0)]
+
+
+def right(text: str, count: int) -> str:
+    return text[-count:] if count > 0 else ""
+
+
+def instr(text: str, wanted: str, start: int, occurrence: int) -> int:
+    """The position, or -1."""
+    if occurrence < 1:
+        raise Failure("an occurrence counts from 1")
+    found = max(start, 0) - 1
+    for _ in range(min(occurrence, len(text) + 2)):
+        found = text.find(wanted, found + 1)
+        if found < 0:
+            return -1
+    return found
+
+
+def split(text: str, separators: str) -> list[Json]:
+    """At any of the characters; what is empty is left out, as the documentation's note says. The backslash "needs to
+    be escaped": two are one."""
+    separators = separators.replace("\\\\", "\\")
+    for separator in separators[1:]:
+        text = text.replace(separator, separators[0])
+    parts = text.split(separators[0]) if separators else [text]
+    return [json_text(part) for part in parts if part]
+
+
+def join(separator: str, items: list[Json]) -> str | None:
+    """Of an array's items or of values; nulls are passed over."""
+    flat = [part for item in items for part in (array(item) if item.startswith("[") else [item])]
+    if items == ["null"]:
+        return None
+    return separator.join(text_of(item) for item in flat if item != "null")
+
+
+def lpad(text: str | None, count: int, padding: str | None) -> str:
+    return _padding(text, count, padding) + (text or "")
+
+
+def rpad(text: str | None, count: int, padding: str | None) -> str:
+    return (text or "") + _padding(text, count, padding)
+
+
+def _padding(text: str | None, count: int, padding: str | None) -> str:
+    if count > _LONGEST:
+        raise Failure(f"more than {_LONGEST} characters")
+    missing = max(0, count - len(text or ""))
+    return ((padding or " ") * missing)[:missing]
+
+
+def equals_ignore_case(one: str, other: str | None) -> bool:
+    """As Java compares: character by character, so that ß and SS differ."""
+    if other is None:
+        return False
+    return len(one) == len(other) and all(map(_alike, one, other))
+
+
+def _alike(one: str, other: str) -> bool:
+    return one == other or one.upper() == other.upper() or one.lower() == other.lower()
+
+
+_INPUT = required("INPUT", Type.STRING)
+_COUNT = required("COUNT", Type.INTEGER)
+_BOTH = (required("STRING1", Type.STRING), required("STRING2", Type.STRING, nullable=True))
+_PAD = (
+    required("INPUT", Type.STRING, nullable=True),
+    _COUNT,
+    required("PADDING", Type.STRING, nullable=True),
+)
+
+FUNCTIONS = [
+    Function(
+        "concat", CATEGORY, (required("STRING", Type.STRING, nullable=True),), Type.STRING,
+        sql=lambda *texts: f"concat({', '.join(texts)})" if texts else "''", many=1, may_be_empty=True,
+        note="A null adds nothing.",
+        examples=(('concat("Hi, ", "there", "!")', "Hi, there!"),),
+    ),
+    Function(
+        "instr", CATEGORY,
+        (_INPUT, required("SUBSTRING", Type.STRING), optional("START_POSITION", Type.INTEGER, "0"), optional("OCCURRENCE", Type.INTEGER, "1")),
+        Type.INTEGER, python=instr, because="DuckDB knows neither start nor occurrence", note="-1: it is not there.",
+        examples=(('instr("adobe.com", "com")', 6),),
+    ),
+    Function(
+        "replacestr", CATEGORY, (_INPUT, required("TO_FIND", Type.STRING), required("TO_REPLACE", Type.STRING)), Type.STRING,
+        sql=lambda text, find, put: f"replace({text}, {find}, {put})",
+        examples=(('replacestr("This is a string re test", "re", "replace")', "This is a string replace test"),),
+    ),
+    Function(
+        "substr", CATEGORY, (_INPUT, required("START_INDEX", Type.INTEGER), required("LENGTH", Type.INTEGER)), Type.STRING,
+        python=substr, because=_FROM_END, note="A negative position fails.",
+        examples=(('substr("This is a substring test", 7, 8)', " a subst"),),
+    ),
+    Function(
+        "lower", CATEGORY, (_INPUT,), Type.STRING, python=lower, because=_CASE, other_names=("lcase",),
+        examples=(('lower("HeLLo")', "hello"), ('lcase("HeLLo")', "hello")),
+    ),
+    Function(
+        "upper", CATEGORY, (_INPUT,), Type.STRING, python=upper, because=_CASE, other_names=("ucase",),
+        examples=(('upper("HeLLo")', "HELLO"), ('ucase("HeLLo")', "HELLO")),
+    ),
+    Function(
+        "split", CATEGORY, (_INPUT, required("SEPARATOR", Type.STRING)), Type.ARRAY,
+        python=split, because="any of several separators splits, and empty parts are left out",
+        examples=(('split("Hello world", " ")', ["Hello", "world"]),),
+    ),
+    Function(
+        "join", CATEGORY, (required("SEPARATOR", Type.STRING), required("OBJECTS", Type.ANY)), Type.STRING,
+        python=join, many=1, because="the values are of any type", note="Of an array's items, or of values; nulls are passed over.",
+        examples=(('join(" ", to_array(true, "Hello", "world"))', "Hello world"),),
+    ),
+    Function(
+        "lpad", CATEGORY, _PAD, Type.STRING, python=lpad, because=_CUT,
+        examples=(('lpad("bat", 8, "yz")', "yzyzybat"),),
+    ),
+    Function(
+        "rpad", CATEGORY, _PAD, Type.STRING, python=rpad, because=_CUT,
+        examples=(('rpad("bat", 8, "yz")', "batyzyzy"),),
+    ),
+    Function(
+        "left", CATEGORY, (_INPUT, _COUNT), Type.STRING,
+        python=left, because=_FROM_END,
+        examples=(('left("abcde", 2)', "ab"),),
+    ),
+    Function(
+        "right", CATEGORY, (_INPUT, _COUNT), Type.STRING,
+        python=right, because=_FROM_END,
+        examples=(('right("abcde", 2)', "de"),),
+    ),
+    Function(
+        "ltrim", CATEGORY, (_INPUT,), Type.STRING, python=ltrim, because=_SPACE,
+        examples=(('ltrim(" hello")', "hello"),),
+    ),
+    Function(
+        "rtrim", CATEGORY, (_INPUT,), Type.STRING, python=rtrim, because=_SPACE,
+        examples=(('rtrim("hello ")', "hello"),),
+    ),
+    Function(
+        "trim", CATEGORY, (_INPUT,), Type.STRING, python=trim, because=_SPACE,
+        examples=(('trim(" hello ")', "hello"),),
+    ),
+    Function(
+        "equals", CATEGORY, _BOTH, Type.BOOLEAN, method=True,
+        sql=lambda one, other: f"CASE WHEN {one} IS NOT NULL THEN coalesce({one} = {other}, false) END",
+        note="Both as texts.",
+        examples=(('"string1".equals("STRING1")', False),),
+    ),
+    Function(
+        "equalsIgnoreCase", CATEGORY, _BOTH, Type.BOOLEAN, python=equals_ignore_case, method=True,
+        because=_CASE, examples=(('"string1".equalsIgnoreCase("STRING1")', True),),
+    ),
+]  # fmt: skip

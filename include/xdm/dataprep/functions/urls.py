@@ -1,0 +1,128 @@
+"""URL functions (EP:data-prep/functions.md#url). What is no URL has no parts: they are null."""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+from include.xdm.dataprep.functions.registry import Function, optional, required
+from include.xdm.dataprep.functions.values import Json, json_text
+from include.xdm.dataprep.language.types import Type
+
+CATEGORY = "URL"
+_PARSING = "DuckDB does not take URLs apart"
+
+_PORTS = {"http": 80, "https": 443, "ftp": 21, "ftps": 990, "sftp": 22, "ssh": 22, "ws": 80, "wss": 443}
+_ANCHORS = ("retain", "remove", "append")
+
+
+def _parts(url: str) -> SplitResult | None:
+    """None: it has no protocol, no host, or a port that is none."""
+    try:
+        parts = urlsplit(url.strip())
+        _ = parts.port  # raises when it is no number
+    except ValueError:
+        return None
+    return parts if parts.scheme and parts.hostname else None
+
+
+def get_url_protocol(url: str) -> str | None:
+    parts = _parts(url)
+    return parts.scheme if parts else None
+
+
+def get_url_host(url: str) -> str | None:
+    """As it is written, an IPv6 address with its brackets."""
+    parts = _parts(url)
+    if parts is None:
+        return None
+    host = parts.netloc.rpartition("@")[2]
+    return host[: host.index("]") + 1] if host.startswith("[") else host.partition(":")[0]
+
+
+def get_url_port(url: str) -> int | None:
+    """The port that is written, or the protocol's."""
+    parts = _parts(url)
+    if parts is None:
+        return None
+    return _PORTS.get(parts.scheme) if parts.port is None else parts.port
+
+
+def get_url_path(url: str, full_path: bool) -> str | None:
+    parts = _parts(url)
+    if parts is None:
+        return None
+    return parts.path if full_path else parts.path.rpartition("/")[2]
+
+
+def get_url_query_str(url: str, anchor: str) -> dict[str, Json] | None:
+    """The values as they are written; of two with one name the later stays."""
+    _anchor(anchor)
+    parts = _parts(url)
+    if parts is None:
+        return None
+    kept = f"#{parts.fragment}" if parts.fragment and anchor == "retain" else ""
+    pairs = (part.partition("=") for part in f"{parts.query}{kept}".split("&"))
+    made = {name: json_text(value) for name, _, value in pairs if name}
+    if parts.fragment and anchor == "append":
+        made["_anchor_"] = json_text(parts.fragment)
+    return made
+
+
+def get_url_encoded(url: str) -> str:
+    return quote(url, safe="-_.").replace("~", "%7E")
+
+
+def get_url_decoded(url: str) -> str:
+    return unquote(url)
+
+
+def _anchor(word: str) -> None:
+    if word not in _ANCHORS:
+        raise ValueError(f"{word!r} is none of {', '.join(_ANCHORS)}")
+
+
+_INPUT = required("URL", Type.STRING)
+_SFTP = '"sftp://example.com//home/joe/employee.csv"'
+_FOO = '"foo://example.com:8042/over/there?name=ferret#nose"'
+_HTTPS = '"https://platform.adobe.com/home"'
+_PLAIN, _ENCODED = (
+    "https://example.com/partneralliance_asia-pacific_2022",
+    "https%3A%2F%2Fexample.com%2Fpartneralliance_asia-pacific_2022",
+)
+
+FUNCTIONS = [
+    Function(
+        "get_url_protocol", CATEGORY, (_INPUT,), Type.STRING, python=get_url_protocol, because=_PARSING,
+        examples=((f"get_url_protocol({_HTTPS})", "https"),),
+    ),
+    Function(
+        "get_url_host", CATEGORY, (_INPUT,), Type.STRING, python=get_url_host, because=_PARSING,
+        examples=((f"get_url_host({_HTTPS})", "platform.adobe.com"),),
+    ),
+    Function(
+        "get_url_port", CATEGORY, (_INPUT,), Type.INTEGER, python=get_url_port, because=_PARSING,
+        note=f"Without one in the URL that of the protocol: {', '.join(_PORTS)}; else null.",
+        examples=((f"get_url_port({_SFTP})", 22),),
+    ),
+    Function(
+        "get_url_path", CATEGORY, (_INPUT, optional("FULL_PATH", Type.BOOLEAN, "true")), Type.STRING, python=get_url_path,
+        because=_PARSING, examples=((f"get_url_path({_SFTP})", "//home/joe/employee.csv"),),
+    ),
+    Function(
+        "get_url_query_str", CATEGORY, (_INPUT, required("ANCHOR", Type.STRING, check=_anchor)), Type.OBJECT,
+        python=get_url_query_str, because=_PARSING, note="Values stay encoded.",
+        examples=(
+            (f'get_url_query_str({_FOO}, "retain")', {"name": "ferret#nose"}),
+            (f'get_url_query_str({_FOO}, "remove")', {"name": "ferret"}),
+            (f'get_url_query_str({_FOO}, "append")', {"name": "ferret", "_anchor_": "nose"}),
+        ),
+    ),
+    Function(
+        "get_url_encoded", CATEGORY, (_INPUT,), Type.STRING, python=get_url_encoded,
+        because="which characters stay is Adobe's own table", examples=((f'get_url_encoded("{_PLAIN}")', _ENCODED),),
+    ),
+    Function(
+        "get_url_decoded", CATEGORY, (_INPUT,), Type.STRING, python=get_url_decoded,
+        because="bytes that are no UTF-8 become U+FFFD", examples=((f'get_url_decoded("{_ENCODED}")', _PLAIN),),
+    ),
+]  # fmt: skip

@@ -1,0 +1,129 @@
+"""Splits an expression into tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from include.xdm.dataprep.language.tree import LanguageError
+
+LENGTH_LIMIT = 4096  # EP:data-prep/home.md, calculated fields
+
+RESERVED = frozenset(
+    [
+        "new",
+        "mod",
+        "or",
+        "break",
+        "var",
+        "lt",
+        "for",
+        "false",
+        "while",
+        "eq",
+        "gt",
+        "div",
+        "not",
+        "null",
+        "continue",
+        "else",
+        "and",
+        "ne",
+        "true",
+        "le",
+        "if",
+        "ge",
+        "return",
+        "_errors",
+        "do",
+        "function",
+        "empty",
+        "size",
+    ]
+)
+"""Words that are no field names unless they are wrapped in ${} (EP:data-prep/functions.md)."""
+
+_TOKEN = re.compile(
+    r"""
+    (?P<space>\s+)
+  | (?P<number>0[xX][0-9a-fA-F]+ | \d+(?:\.\d+)?(?:[eE][+-]?\d+)?[lLhHfFdDbB]?(?![\w$]))
+  | (?P<string>"(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*')
+  | (?P<wrapped>\$\{[^}]*\})
+  | (?P<name>(?:[^\W\d]|\$(?!\{)|\\.)(?:[\w$]|\\.)*)
+  | (?P<symbol>->|=~|!~|=\^|!\^|=\$|!\$|&&|\|\||==|!=|<=|>=|\?:|\?\?|[-+*/%&|^~!<>?:.,()\[\]{}=;])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "'": "'", "\\": "\\"}
+_UNICODE = re.compile(r"[0-9a-fA-F]{4}")
+
+
+class Token(NamedTuple):
+    kind: str
+    text: str
+    position: int
+
+    def __str__(self) -> str:
+        return f"{self.text!r} at position {self.position + 1}" if self.kind != "end" else "its end"
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """The tokens of an expression, without white space and with an ``end`` token.
+
+    Raises:
+        LanguageError: a character that begins no token, or the expression is too long.
+    """
+    if len(text) > LENGTH_LIMIT:
+        raise LanguageError(f"it has {len(text)} characters; Data Prep takes {LENGTH_LIMIT}")
+    at = 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None or match.lastgroup is None:
+            raise LanguageError(_broken(text, at))
+        if match.lastgroup != "space":
+            yield Token(match.lastgroup, match.group(), at)
+        at = match.end()
+    yield Token("end", "", at)
+
+
+def _broken(text: str, at: int) -> str:
+    for opening, what in (('"', "string"), ("'", "string"), ("${", "wrapped name")):
+        if text.startswith(opening, at):
+            return f"the {what} that begins at position {at + 1} has no end"
+    if text[at].isdigit():
+        return f"there is no number at position {at + 1}; a name that begins with a digit is written ${{...}}"
+    return f"{text[at]!r} at position {at + 1} has no meaning; an odd name is written ${{...}}"
+
+
+def string_value(token: str) -> str:
+    r"""What a string token says: ``\n``, ``\t``, ``\r``, ``\uXXXX``, quotes and backslashes behind a backslash. Another
+    backslash stays, so that a regular expression can be written plainly."""
+    inside = token[1:-1]
+    out: list[str] = []
+    at = 0
+    while (found := inside.find("\\", at)) >= 0:
+        out.append(inside[at:found])
+        following = inside[found + 1]
+        code = _UNICODE.match(inside, found + 2)
+        at = found + 2
+        if following == "u" and code:
+            out.append(chr(int(code.group(), 16)))
+            at = code.end()
+        else:
+            out.append(_ESCAPED.get(following, "\\" + following))
+    value = "".join([*out, inside[at:]])
+    try:  # a pair of escaped surrogates is one character
+        return value.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise LanguageError(f"the string {token} holds half of a surrogate pair, which is no text") from None
+
+
+def number_text(token: str) -> str:
+    """A number token as JSON."""
+    if token[:2].lower() == "0x":
+        return str(int(token, 16))
+    text = token.rstrip("lLhHfFdDbB")
+    if text.isdigit():
+        return str(int(text))
+    return repr(float(text))

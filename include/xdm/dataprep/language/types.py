@@ -1,0 +1,83 @@
+"""The types of expressions, and which of them can stand where another one is expected."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from include.xdm.dataprep.language.tree import LanguageError
+
+
+class Type(Enum):
+    """What is known of a value before any row is read."""
+
+    NULL = "null"
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    NUMBER = "number"
+    STRING = "string"
+    DATE = "date"
+    ARRAY = "array"
+    OBJECT = "object"
+    ANY = "any"
+
+    @property
+    def is_numeric(self) -> bool:
+        return self in (Type.INTEGER, Type.NUMBER)
+
+    @property
+    def storage(self) -> Storage:
+        """How the query holds such a value."""
+        return _STORAGE.get(self, Storage.JSON)
+
+
+class Storage(Enum):
+    """SQL types. JSON is a VARCHAR that holds JSON: values whose type only the row knows, numbers, and containers."""
+
+    TEXT = "VARCHAR"
+    BOOLEAN = "BOOLEAN"
+    INTEGER = "BIGINT"
+    JSON = "JSON"
+
+
+_STORAGE = {
+    Type.STRING: Storage.TEXT,
+    Type.DATE: Storage.TEXT,
+    Type.BOOLEAN: Storage.BOOLEAN,
+    Type.INTEGER: Storage.INTEGER,
+}
+
+_SCALARS = {Type.BOOLEAN, Type.INTEGER, Type.NUMBER, Type.STRING, Type.DATE}
+_TAKES: dict[Type, set[Type]] = {
+    Type.STRING: _SCALARS,
+    Type.BOOLEAN: {Type.BOOLEAN, Type.STRING, Type.INTEGER, Type.NUMBER},
+    Type.INTEGER: {Type.INTEGER, Type.NUMBER, Type.STRING},
+    Type.NUMBER: {Type.INTEGER, Type.NUMBER, Type.STRING},
+    Type.DATE: {Type.DATE, Type.STRING},
+    Type.ARRAY: {Type.ARRAY},
+    Type.OBJECT: {Type.OBJECT},
+}
+
+
+def takes(expected: Type, given: Type) -> bool:
+    """Whether a value of type ``given`` can be, or be converted to, an ``expected`` one."""
+    return Type.ANY in (expected, given) or given is Type.NULL or given in _TAKES[expected]
+
+
+def common(types: list[Type]) -> Type:
+    """The type of a value that is one of several."""
+    known = {kind for kind in types if kind is not Type.NULL}
+    if len(known) == 1:
+        return known.pop()
+    if not known:
+        return Type.NULL
+    return Type.NUMBER if all(kind.is_numeric for kind in known) else Type.ANY
+
+
+def require(expected: Type, given: Type, what: str) -> None:
+    """
+    Raises:
+        LanguageError: a value of type ``given`` can never be an ``expected`` one.
+    """
+    if not takes(expected, given):
+        article = "an" if expected.value[0] in "aeio" else "a"
+        raise LanguageError(f"{what} has to be {article} {expected.value}, not of type {given.value}")

@@ -1,0 +1,149 @@
+"""Whether a backtracking engine may take exponentially long on a text, decided from the expression alone.
+
+It may where a loop reads the same text in two ways, as ``(a+)+`` and ``(a|a)*`` do: what fails behind it is tried once for
+each of them. The expression's characters are the states of an automaton (Glushkov's), each step counted as often as the
+expression allows it; a loop is ambiguous if a pair of different paths begins and ends at one state.
+"""
+
+from __future__ import annotations
+
+import re
+import re._constants as code  # type: ignore[import-not-found]
+import re._parser as parser  # type: ignore[import-not-found]
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from include.xdm.dataprep.regex_cost.character_sets import REPEATS, SAMPLES, characters, takes
+from include.xdm.dataprep.regex_cost.graph_cycles import loops
+
+_MOST_STATES = 150
+_MOST_COPIES = 120
+_FEW = 8
+
+
+@dataclass
+class _Part:
+    """Of a part of an expression: states that it begins and ends with, and whether it may be empty."""
+
+    first: Counter[int] = field(default_factory=Counter)
+    last: Counter[int] = field(default_factory=Counter)
+    empty: bool = True
+
+
+class _Automaton:
+    def __init__(self, items: Any, *, ignore_case: bool) -> None:
+        self.ignore_case = ignore_case
+        self.has_empty_turns = False
+        self.alphabet = SAMPLES | set(characters(items))
+        self.reads: list[frozenset[int]] = []
+        self.follow: Counter[tuple[int, int]] = Counter()
+        self._sequence(items)
+
+    def _sequence(self, items: Any) -> _Part:
+        whole = _Part()
+        for kind, value in items:
+            part = self._item(kind, value)
+            self._join(whole.last, part.first)
+            first = whole.first + part.first if whole.empty else whole.first
+            last = part.last + whole.last if part.empty else part.last
+            whole = _Part(first, last, whole.empty and part.empty)
+        return whole
+
+    def _item(self, kind: Any, value: Any) -> _Part:
+        if kind in REPEATS:
+            return self._repeat(value)
+        if kind is code.SUBPATTERN:
+            return self._sequence(value[-1])
+        if kind is code.ATOMIC_GROUP:
+            return self._sequence(value)
+        if kind is code.BRANCH:
+            parts = [self._sequence(branch) for branch in value[1]]
+            first: Counter[int] = sum((part.first for part in parts), Counter())
+            last: Counter[int] = sum((part.last for part in parts), Counter())
+            return _Part(first, last, any(part.empty for part in parts))
+        if kind in (code.LITERAL, code.NOT_LITERAL, code.ANY, code.IN):
+            self.reads.append(frozenset(each for each in self.alphabet if self._takes(kind, value, each)))
+            state = len(self.reads) - 1
+            return _Part(Counter([state]), Counter([state]), empty=False)
+        return _Part()  # looks around, or repeats a group: reads nothing new
+
+    def _repeat(self, value: Any) -> _Part:
+        least, most, items = value
+        before = len(self.reads)
+        part = self._sequence(items)
+        states = len(self.reads) - before
+        if not states:
+            return part
+        # Which of many turns are the empty ones is another choice for each text.
+        self.has_empty_turns = self.has_empty_turns or (
+            part.empty and least > _FEW and len(self.reads) > before
+        )
+        if most * states <= _MOST_COPIES:
+            return self._copies(part, least, most, items)
+        self._join(part.last, part.first)
+        return _Part(part.first, part.last, part.empty or least == 0)
+
+    def _copies(self, part: _Part, least: int, most: int, items: Any) -> _Part:
+        """A repetition with an end: one copy after the other, of which those after ``least`` may be left out."""
+        whole = _Part(part.first, part.last, part.empty or least == 0)
+        before = part
+        for number in range(2, most + 1):
+            following = self._sequence(items)
+            self._join(before.last, following.first)
+            if part.empty:
+                whole.first = whole.first + following.first
+            whole.last = following.last + (whole.last if part.empty or number > least else Counter())
+            before = _Part(
+                following.first, following.last + (before.last if part.empty else Counter()), part.empty
+            )
+        return whole
+
+    def _join(self, last: Counter[int], first: Counter[int]) -> None:
+        for one, times in last.items():
+            for other, more in first.items():
+                self.follow[one, other] += times * more
+
+    def _takes(self, kind: Any, value: Any, character: int) -> bool:
+        swapped = chr(character).swapcase()
+        return takes(kind, value, character) or (
+            self.ignore_case and len(swapped) == 1 and takes(kind, value, ord(swapped))
+        )
+
+    def is_ambiguous(self) -> bool:
+        """Return whether two different paths lead from a state to itself by the same text."""
+        steps: dict[int, list[int]] = {}
+        for one, other in self.follow:
+            steps.setdefault(one, []).append(other)
+        found = loops(steps)
+        inside = {state for component in found for state in component}
+        if self.has_empty_turns or len(inside) > _MOST_STATES:
+            return True
+        place = {state: number for number, component in enumerate(found) for state in component}
+        if any(
+            times > 1 and one in place and place[one] == place.get(other)
+            for (one, other), times in self.follow.items()
+        ):
+            return True
+        pairs = {
+            (one, two): [
+                (next_one, next_two)
+                for next_one in steps.get(one, ())
+                for next_two in steps.get(two, ())
+                if next_one in inside and next_two in inside and self.reads[next_one] & self.reads[next_two]
+            ]
+            for component in found
+            for one in component
+            for two in component
+        }
+        return any(len({one == two for one, two in component}) == 2 for component in loops(pairs))
+
+
+def may_explode(pattern: str, flags: int = 0) -> bool:
+    """Return whether some text may take exponentially long, or the expression has too many states in loops to say.
+
+    Raises:
+        re.error: it is not a regular expression of Python.
+    """
+    tree = parser.parse(pattern, flags)
+    return _Automaton(tree, ignore_case=bool(tree.state.flags & re.IGNORECASE)).is_ambiguous()

@@ -1,0 +1,106 @@
+"""Values of expressions as SQL, and how one kind of value becomes another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from include.xdm.dataprep.language.types import Storage, Type
+from include.xdm.dataprep.sql import quote
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value: ``sql`` is a column or a constant, so it may be written several times.
+    ``fails`` is SQL that is true where the transform failed, whatever the value is there. None: it never does."""
+
+    sql: str
+    type: Type
+    fails: str | None = None
+    constant: str | None = None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a special function may need beside its arguments. ``exists``: SQL that says whether the event has a
+    path; ``number``: which call of the mapping set this is; ``now``: when the day was exported, ISO 8601."""
+
+    now: str
+    number: int
+    exists: Callable[[str], str]
+
+
+def text_literal(text: str) -> str:
+    """A SQL string; NUL cannot stand in a query."""
+    if "\0" not in text:
+        return quote(text)
+    return "(" + " || chr(0) || ".join(quote(part) for part in text.split("\0")) + ")"
+
+
+def any_of(*conditions: str | None) -> str | None:
+    """SQL that is true where one of the conditions is, and never null."""
+    told = list(dict.fromkeys(condition for condition in conditions if condition))
+    return " OR ".join(f"({condition})" for condition in told) or None
+
+
+def convert_cell(cell: Cell, wanted: Type) -> Cell:
+    """The cell as a value that is stored as ``wanted`` is."""
+    if cell.type is wanted:
+        return cell
+    if wanted.storage is Storage.JSON:
+        return Cell(as_json(cell), wanted, cell.fails)
+    if cell.type is Type.NULL:
+        return Cell(f"NULL::{wanted.storage.value}", wanted, cell.fails)
+    if wanted is Type.BOOLEAN:
+        sql = _condition(cell)
+        return Cell(sql, wanted, any_of(cell.fails, f"{cell.sql} IS NOT NULL AND ({sql}) IS NULL"))
+    if wanted is Type.INTEGER:  # only of what a Python function gave as JSON
+        return Cell(f"({cell.sql})::BIGINT", wanted, cell.fails)
+    container = f"left({cell.sql}, 1) IN ('[', '{{')" if cell.type is Type.ANY else None
+    return Cell(text_of(cell), wanted, any_of(cell.fails, container), cell.constant)
+
+
+def text_of(cell: Cell) -> str:
+    """SQL for the text of a cell, of an array or object its JSON."""
+    if cell.type is Type.STRING:
+        return cell.sql
+    if cell.type is Type.DATE:  # the name of the zone, in brackets, is for date functions alone
+        return f"regexp_replace({cell.sql}, '\\[.*$', '')"
+    if cell.type is Type.NULL:
+        return "NULL::VARCHAR"
+    if cell.type.storage is Storage.JSON:
+        return f"json_extract_string({cell.sql}, '$')"
+    return f"{cell.sql}::VARCHAR"
+
+
+def as_json(cell: Cell) -> str:
+    """SQL for the JSON text of a cell, or NULL."""
+    if cell.type is Type.NULL:
+        return "NULL::VARCHAR"
+    if cell.type.storage is Storage.TEXT:
+        return f"to_json({text_of(cell)})::VARCHAR"
+    if cell.type.storage is Storage.JSON:
+        return cell.sql
+    return f"{cell.sql}::VARCHAR"
+
+
+def json_array(cells: Sequence[Cell]) -> str:
+    """SQL for the JSON text of an array of cells."""
+    if not cells:
+        return "'[]'"
+    parts = " || ',' || ".join(f"coalesce({as_json(cell)}, 'null')" for cell in cells)
+    return f"('[' || {parts} || ']')"
+
+
+_TRUE = ("true", "TRUE", "y", "Y", "yes", "YES", "on", "ON")
+_FALSE = ("false", "FALSE", "n", "N", "no", "NO", "off", "OFF")
+
+
+def _condition(cell: Cell) -> str:
+    """The words for booleans that Data Prep knows (EP:data-prep/data-handling.md); numbers as in JEXL."""
+    json = as_json(cell)
+    yes, no = (", ".join(f"'\"{word}\"'" for word in words) for words in (_TRUE, _FALSE))
+    return (
+        f"CASE WHEN {json} IN ('true', {yes}) THEN true WHEN {json} IN ('false', {no}) THEN false "
+        f"ELSE TRY_CAST(regexp_extract({json}, '^[-+0-9.eE]+$') AS DOUBLE) <> 0 END"
+    )

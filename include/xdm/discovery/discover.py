@@ -1,0 +1,205 @@
+"""What a project's properties hold: JSON types, shares and shapes, counted while events stream by.
+
+Profiles of parts of the data merge into the profile of the whole, in any order: nothing here depends on what came first.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+
+from include.xdm.events.line_parser import DEPTH_LIMIT, deeper_than
+from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind
+
+OBJECT_DEPTH = 3
+"""Objects are looked into so far; what nests deeper is one JSON text."""
+MANY_KEYS = 50
+"""An object with more names than that over all events is a map, whose names are data."""
+EXAMPLES = 3
+_EXAMPLE_CHARACTERS = 40
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?(?:Z|[+-]\d\d:\d\d)")
+
+
+class Exact(NamedTuple):
+    """A number with more digits than XDM's long or double keeps."""
+
+    digits: str
+
+
+class _Line(msgspec.Struct):
+    properties: dict[str, msgspec.Raw]
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+@dataclass
+class Profile:
+    """What was seen at one place. ``kinds`` counts values by JSON type, null and the empty string as ``nothing``;
+    ``keys`` are the members of objects, ``items`` what all lists hold."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    keys: dict[str, Profile] = field(default_factory=dict)
+    opaque: bool = False
+    """Objects here have too many names, or nest too deep."""
+    items: Profile | None = None
+    shapes: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+
+    def see(self, value: Any, depth: int = 1) -> None:
+        """Counts a value as ``read_value`` gives it, ``depth`` levels below the event's properties."""
+        kind = kind_of(value)
+        self.kinds[kind] += 1
+        if kind == "object":
+            self._see_object(value, depth)
+        elif kind == "list":
+            self.items = self.items or Profile()
+            for item in value:
+                self.items.see(item, depth + 1)
+        elif kind != "nothing":
+            text = str(value.digits if isinstance(value, Exact) else value)
+            self._keep((shape_of(text[:_EXAMPLE_CHARACTERS]),), (text[:_EXAMPLE_CHARACTERS],))
+
+    def _see_object(self, value: dict[str, Any], depth: int) -> None:
+        if depth > OBJECT_DEPTH:
+            self.opaque = True
+        if not self.opaque:
+            for name, inner in value.items():
+                _profile(self.keys, name).see(inner, depth + 1)
+            self._limit()
+
+    def merge(self, other: Profile) -> None:
+        """Adds what another profile has seen at the same place."""
+        self.kinds.update(other.kinds)
+        self.opaque |= other.opaque
+        for name, inner in other.keys.items():
+            _profile(self.keys, name).merge(inner)
+        self._limit()
+        if other.items is not None:
+            self.items = self.items or Profile()
+            self.items.merge(other.items)
+        self._keep(other.shapes, other.values)
+
+    def _limit(self) -> None:
+        self.opaque |= len(self.keys) > MANY_KEYS
+        if self.opaque:
+            self.keys = {}
+
+    def _keep(self, shapes: tuple[str, ...], values: tuple[str, ...]) -> None:
+        self.shapes = _smallest(self.shapes, shapes)
+        self.values = _smallest(self.values, values)
+
+
+@dataclass
+class Discovery:
+    """Profiles by property, of ``rows`` events; ``unreadable`` lines are what transform would quarantine."""
+
+    rows: int = 0
+    unreadable: int = 0
+    properties: dict[str, Profile] = field(default_factory=dict)
+
+    def see(self, lines: Iterable[bytes]) -> None:
+        """Counts raw export lines, without their newlines."""
+        for line in lines:
+            try:
+                if deeper_than(line, DEPTH_LIMIT):
+                    raise ValueError("it nests too deep")
+                values = {name: read_value(raw) for name, raw in _decode(line).properties.items()}
+            except (msgspec.MsgspecError, ValueError):
+                self.unreadable += 1
+                continue
+            self.rows += 1
+            for name, value in values.items():
+                _profile(self.properties, name).see(value)
+
+    def merge(self, other: Discovery) -> None:
+        """Adds what was discovered in another part of the data."""
+        self.rows += other.rows
+        self.unreadable += other.unreadable
+        for name, profile in other.properties.items():
+            _profile(self.properties, name).merge(profile)
+
+
+def _profile(profiles: dict[str, Profile], name: str) -> Profile:
+    found = profiles.get(name)
+    if found is None:
+        found = profiles[name] = Profile()
+    return found
+
+
+def _smallest(kept: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    """Examples: the smallest, not the first, so that they are the same ones whatever the order."""
+    if all(text in kept or (len(kept) == EXAMPLES and text > kept[-1]) for text in more):
+        return kept
+    return tuple(sorted({*kept, *more})[:EXAMPLES])
+
+
+def read_value(raw: bytes | msgspec.Raw) -> Any:
+    """A JSON value whose numbers are int or float only where these keep every digit, else ``Exact``."""
+    text = bytes(raw)
+    if text[:1] == b'"':
+        return msgspec.json.decode(text, type=str)  # refuses lone surrogates, as sifting does
+    return _decode_json(text.decode())
+
+
+def kind_of(value: Any) -> str:
+    """``nothing``, ``boolean``, ``integer``, ``number``, ``exact``, ``string``, ``date-time``, ``object`` or ``list``."""
+    if value is None or value == "":
+        return "nothing"
+    if isinstance(value, str):
+        return "date-time" if _is_moment(value) else "string"
+    names = {bool: "boolean", int: "integer", float: "number", Exact: "exact", dict: "object", list: "list"}
+    return names[type(value)]
+
+
+@lru_cache(maxsize=10_000)
+def shape_of(text: str) -> str:
+    """A value without what it says: letters as ``a``, digits as ``9``, both together as ``x``, runs of them as one;
+    spaces and ``-_.:/@+`` as they are."""
+    words = re.sub(r"[^\W_]+", _word, text[:_EXAMPLE_CHARACTERS])
+    return re.sub(r"[^a9x _.:/@+-]", "?", words)
+
+
+def _word(match: re.Match[str]) -> str:
+    return "9" if match[0].isdecimal() else "a" if match[0].isalpha() else "x"
+
+
+def _integer(text: str) -> int | Exact:
+    low, high = INTEGER_LIMITS[Kind.LONG]
+    if len(text) > len(str(low)):  # also: Python refuses to read thousands of digits
+        return Exact(text)
+    return number if low <= (number := int(text)) <= high else Exact(text)
+
+
+def _number(text: str) -> float | Exact:
+    number = float(text)
+    if not math.isfinite(number) or len(text) > 40 or Decimal(repr(number)) != Decimal(text):
+        return Exact(text)
+    return number
+
+
+def _refuse(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON")
+
+
+_decode_json = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=_refuse).decode
+
+
+def _is_moment(text: str) -> bool:
+    """A full RFC 3339 date-time, of no more digits than XDM's milliseconds keep."""
+    if not _MOMENT.fullmatch(text):
+        return False
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False

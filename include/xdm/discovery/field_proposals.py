@@ -1,0 +1,202 @@
+"""Fields and mappings for what was discovered and is not mapped yet; what was proposed once is never changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from include.errors import ConfigError
+from include.redact import one_line
+from include.xdm.dataprep.language.check import check, places, properties_in, property_of
+from include.xdm.dataprep.language.parser import parse
+from include.xdm.dataprep.language.paths import parse_path
+from include.xdm.dataprep.language.tree import LanguageError
+from include.xdm.discovery.discover import Discovery, Profile
+from include.xdm.discovery.field_names import Given, NamesBook, field_name
+from include.xdm.mapping.destinations import TENANT
+from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind
+
+ROOT = "mixpanel.custom"
+"""Below the tenant: an object of its own, so that no proposed field meets one that a person has named."""
+
+_LOW, _HIGH = INTEGER_LIMITS[Kind.LONG]
+STRING: dict[str, Any] = {"type": "string"}
+_SCALARS: dict[frozenset[str], dict[str, Any]] = {
+    frozenset({"boolean"}): {"type": "boolean"},
+    frozenset({"integer"}): {"type": "integer", "minimum": _LOW, "maximum": _HIGH},
+    frozenset({"number"}): {"type": "number"},
+    frozenset({"integer", "number"}): {"type": "number"},
+    frozenset({"date-time"}): {"type": "string", "format": "date-time"},
+}
+_COMMON = {*_SCALARS, frozenset({"string"})}
+
+
+@dataclass
+class Proposal:
+    """``book`` has every field ever given; ``new`` are the sources that got theirs now; ``differing`` those whose data
+    no longer fit; ``nameless`` counts names that a mapping cannot write: they stay unmapped."""
+
+    book: NamesBook
+    new: list[str] = field(default_factory=list)
+    differing: dict[str, str] = field(default_factory=dict)
+    nameless: int = 0
+
+    def rows(self) -> list[dict[str, str]]:
+        """The mappings of all fields given."""
+        return [
+            {"sourceType": "ATTRIBUTE", "source": source, "destination": f"{TENANT}.{entry.field}"}
+            for source, entry in sorted(self.book.given.items())
+        ]
+
+    def field_group(self, present: Mapping[str, Any]) -> dict[str, Any]:
+        """The field group file with all fields given beside what it has; a field that is there stays as it is."""
+        made = deepcopy(dict(present))
+        made.setdefault("properties", {})
+        for source, entry in sorted(self.book.given.items()):
+            _place(made, entry, title=str(parse_path(source)[-1]))
+        return made
+
+
+def propose(discovery: Discovery, book: NamesBook, mapped: Iterable[str] = ()) -> Proposal:
+    """Gives every property a field, save those of ``mapped`` and those that never held anything."""
+    proposal = Proposal(NamesBook(dict(book.given)))
+    taken = set(mapped)
+    for name, profile in sorted(discovery.properties.items()):
+        if name not in taken:
+            _give(proposal, f"properties.{_escaped(name)}", f"{ROOT}.{field_name(name)}", name, profile)
+    return proposal
+
+
+def mapped_properties(rows: Iterable[Mapping[str, Any]], book: NamesBook) -> set[str]:
+    """The properties that a person has mapped: named by mappings that are not of the book.
+
+    Raises:
+        ConfigError: a mapping's source cannot be read.
+    """
+    found: set[str | None] = set()
+    for number, row in enumerate(rows, 1):
+        source = row["source"]
+        try:
+            if row["sourceType"] == "EXPRESSION":
+                found |= properties_in(check(parse(str(source))))
+            elif row["sourceType"] == "ATTRIBUTE" and source not in book.given:
+                found |= {
+                    property_of(path) for path in places(parse_path(str(source))) if path[0] == "properties"
+                }
+        except LanguageError as fault:
+            raise ConfigError(
+                f"Mapping {number} cannot be read: {fault}.", "Correct it in the mapping file."
+            ) from None
+    return {name for name in found if name is not None}
+
+
+def definition_of(profile: Profile) -> dict[str, Any] | None:
+    """The type that holds every value seen, exactly, as one field; None where nothing was seen."""
+    kinds = frozenset(profile.kinds) - {"nothing"}
+    if kinds == {"list"}:
+        item = definition_of(profile.items) if profile.items else None
+        common = profile.items is not None and frozenset(profile.items.kinds) - {"nothing"} in _COMMON
+        return {"type": "array", "items": item} if item and common else item and STRING
+    if kinds == {"object"} and not profile.opaque and not any(map(definition_of, profile.keys.values())):
+        return None
+    return _SCALARS.get(kinds, STRING) if kinds else None
+
+
+def _is_scalar(profile: Profile | None) -> bool:
+    return profile is not None and not {"object", "list"} & set(profile.kinds)
+
+
+def _opened(profile: Profile | None) -> dict[str, Profile]:
+    """The members that get fields of their own; none where it is one field."""
+    if profile is None or profile.opaque or set(profile.kinds) - {"nothing"} != {"object"}:
+        return {}
+    return profile.keys if all(map(_writable, profile.keys)) else {}
+
+
+def _give(proposal: Proposal, source: str, place: str, name: str, profile: Profile) -> None:
+    book, definition = proposal.book, definition_of(profile)
+    if not _writable(name):
+        proposal.nameless += 1
+        return
+    if (given := book.given.get(source)) is not None:
+        if definition is not None and not _fits(definition, given.definition):
+            proposal.differing[source] = f"{told(given.definition)}, and the data hold {told(definition)}"
+        return
+    each, members = _members(book, source, profile)
+    for key, inner in sorted(members.items()):
+        inside = f"{source}{each}.{_escaped(key)}"
+        _give(proposal, inside, f"{place}{each}.{field_name(key)}", key, inner)
+    if book.below(source):
+        other = set(profile.kinds) - {"nothing", "list" if each else "object"}
+        if each and profile.items:
+            other |= set(profile.items.kinds) - {"nothing", "object"}
+        if other:
+            proposal.differing[source] = (
+                f"opened into fields, and the data hold {' and '.join(sorted(other))}"
+            )
+    elif definition is not None and not members:
+        book.given[source] = Given(place, definition)
+        proposal.new.append(source)
+
+
+def _members(book: NamesBook, source: str, profile: Profile) -> tuple[str, dict[str, Profile]]:
+    """How a source is opened, as the book has it or else as the data are: ``""`` an object, ``[*]`` a list of objects."""
+    items = profile.items
+    if any(key.startswith(f"{source}[*]") for key in book.given):
+        known = dict(items.keys) if items else {}
+        return "[*]", {key: inner for key, inner in known.items() if _writable(key) and _is_scalar(inner)}
+    if book.below(source):
+        return "", {key: inner for key, inner in profile.keys.items() if _writable(key)}
+    if set(profile.kinds) - {"nothing"} == {"list"}:
+        flat = _opened(items)
+        return "[*]", flat if all(map(_is_scalar, flat.values())) else {}
+    return "", _opened(profile)
+
+
+_ACCEPTS = {"number": ("number", "integer"), "integer": ("integer",), "boolean": ("boolean",)}
+
+
+def _fits(seen: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Whether a field that was given holds every value of a type that was seen."""
+    if given == STRING:
+        return True
+    if given["type"] == "array":
+        return bool(seen["type"] == "array" and _fits(seen["items"], given["items"]))
+    if given["type"] == "string":
+        return seen == given
+    return seen["type"] in _ACCEPTS[given["type"]]
+
+
+def told(definition: Mapping[str, Any]) -> str:
+    """A type in a word or three, such as ``array of string``."""
+    if definition["type"] == "array":
+        return f"array of {told(definition['items'])}"
+    return str(definition.get("format", definition["type"]))
+
+
+def _writable(name: str) -> bool:
+    """Whether a mapping can write the name: it has none for the empty one."""
+    return name != "" and name.encode("utf-8", "replace").decode() == name
+
+
+def _escaped(name: str) -> str:
+    """A name as a step of a path: a dot, a bracket and a backslash have a meaning there, and so has ``${``."""
+    text = re.sub(r"([.\\\[])", r"\\\1", name)
+    return f"\\{text}" if text.startswith("${") else text
+
+
+def _place(group: dict[str, Any], entry: Given, title: str) -> None:
+    """Puts a field into a field group at its path, with the objects above it."""
+    here = group["properties"]
+    *above, last = entry.field.split(".")
+    for step in above:
+        name = step.removesuffix("[*]")
+        if step.endswith("[*]"):
+            made: dict[str, Any] = {"type": "array", "items": {"type": "object", "properties": {}}}
+            here = here.setdefault(name, made)["items"]["properties"]
+        else:
+            here = here.setdefault(name, {"type": "object", "properties": {}}).setdefault("properties", {})
+    here.setdefault(last, {"title": one_line(title)[:100], **entry.definition})

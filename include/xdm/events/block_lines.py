@@ -1,0 +1,110 @@
+"""Parses a block of lines: their values where those can be written again as received, else their texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain, compress
+from typing import Any, NamedTuple
+
+import msgspec
+
+from include.xdm.events.event_id import NOT_CONTENT
+from include.xdm.events.exact_lines import ExactLines
+from include.xdm.events.line_parser import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper_than, is_plain
+from include.xdm.events.shape_writer import whole_objects
+from include.xdm.events.shapes import Properties, by_shape, encode_lines
+
+
+class _RawEvent(msgspec.Struct, gc=False):
+    event: str
+    properties: dict[str, msgspec.Raw]
+
+
+_raw_decoder = msgspec.json.Decoder(_RawEvent)
+
+
+class ParsedLines(NamedTuple):
+    """Ordinary lines, read but not judged, in the order of their shapes; and the places of the other lines."""
+
+    places: list[int]
+    events: list[str]
+    properties: Properties
+    contents: list[bytes]
+    """By event the JSON of the properties that count in its content digest, sorted by name."""
+    odd: list[int]
+
+    def only(self, chosen: Sequence[bool]) -> ParsedLines:
+        """The chosen ones of the ordinary lines."""
+        return ParsedLines(
+            list(compress(self.places, chosen)),
+            list(compress(self.events, chosen)),
+            self.properties.only(chosen),
+            list(compress(self.contents, chosen)),
+            self.odd,
+        )
+
+
+def parse_lines(block: bytes) -> ParsedLines:
+    """Parse whole lines, each ending in a newline, none of them blank."""
+    exact = ExactLines(block)
+    one = _by_shape(exact, is_raw=False)
+    spelled: list[tuple[int, _RawEvent]] = []
+    odd: list[int] = []
+    for place, line in exact.others:
+        if (raw := _spelled(line)) is None:
+            odd.append(place)
+        else:
+            spelled.append((place, raw))
+    if not spelled:
+        return one._replace(odd=odd)
+    other = _by_shape([spelled], is_raw=True)
+    return ParsedLines(
+        one.places + other.places,
+        one.events + other.events,
+        one.properties + other.properties,
+        one.contents + other.contents,
+        odd,
+    )
+
+
+def _by_shape(pieces: Iterable[Iterable[tuple[int, Any]]], *, is_raw: bool) -> ParsedLines:
+    """Events with their places, by shape."""
+    places: list[int] = []
+    names: list[str] = []
+
+    def properties_of() -> Iterator[dict[str, Any]]:
+        for place, each in chain.from_iterable(pieces):
+            places.append(place)
+            names.append(each.event)
+            yield each.properties
+
+    properties, order = by_shape(properties_of(), is_raw=is_raw)
+    objects: list[Any] = []
+    for shape in properties.shapes:
+        kept = _content_places(shape.names)
+        objects += whole_objects(
+            tuple(shape.names[n] for n in kept), [shape.columns[n] for n in kept], shape.rows
+        )
+    contents = encode_lines(objects).split(b"\n")[:-1]
+    return ParsedLines([places[n] for n in order], [names[n] for n in order], properties, contents, [])
+
+
+@lru_cache(2_000)
+def _content_places(names: tuple[str, ...]) -> list[int]:
+    """The places of the names that count in a content digest, sorted by name."""
+    return sorted(
+        (place for place, name in enumerate(names) if name not in NOT_CONTENT), key=lambda place: names[place]
+    )
+
+
+def _spelled(line: bytes) -> _RawEvent | None:
+    """An event of which each property's text is kept."""
+    try:
+        found = _raw_decoder.decode(line)
+        line.decode()
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
+        return None
+    # One level more: the depth of an event is that of its properties.
+    is_odd = len(line) > LINE_LIMIT_BYTES or deeper_than(line, DEPTH_LIMIT)
+    return found if not is_odd and is_plain(line, found.properties) else None

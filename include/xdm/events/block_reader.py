@@ -1,0 +1,215 @@
+"""Reads a block of lines at once: the ordinary ones together, every other one by ``Sieve``, with the same verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from include.mixpanel.event_time import Reading
+from include.xdm.convert.values import Value
+from include.xdm.events.block_lines import ParsedLines, parse_lines
+from include.xdm.events.event_id import BEFORE_MERGE, compaction_keys, content_digests, event_ids
+from include.xdm.events.event_parser import (
+    ENOUGH_EVIDENCE,
+    Sieve,
+    SiftedEvent,
+    integer_of,
+    is_live,
+    string_of,
+)
+from include.xdm.events.event_rows import EventRows, EvidenceLog
+from include.xdm.events.flat_events import FlatReader
+from include.xdm.events.shapes import Properties, as_raw, types_of
+
+_PLAIN_INTEGER = 10**17
+
+
+@dataclass
+class BlockReader:
+    """Reads blocks of lines of one partition with the verdicts of ``sieve``, which counts; ``log`` is its evidence."""
+
+    sieve: Sieve
+    log: EvidenceLog
+
+    def read(self, block: bytes, first_line: int) -> tuple[list[EventRows], list[dict[str, Any]]]:
+        """Return the events of a block, in up to three lots, and the quarantine records of its other lines.
+
+        ``block``: whole lines, each ending in a newline, none of them blank. ``first_line``: the number of its first line.
+        """
+        found = self.flat.read(block, first_line) if self.flat else None
+        if found is None:
+            return self._read(block, range(first_line, first_line + block.count(b"\n")))
+        rows, places = found
+        if len(rows) == block.count(b"\n"):
+            return [rows], []
+        lines = block.split(b"\n")[:-1]
+        taken = set(places.tolist())
+        others = [place for place in range(len(lines)) if place not in taken]
+        rest = b"".join(lines[place] + b"\n" for place in others)
+        more, refused = self._read(rest, [first_line + place for place in others])
+        return [rows, *more], refused
+
+    @cached_property
+    def flat(self) -> FlatReader | None:
+        """What reads flat lines; None where an event's instant depends on more than its time."""
+        offset = self._offset_ms
+        return None if offset is None else FlatReader(self.sieve, self.log, *self._limits, offset)
+
+    def _read(self, block: bytes, numbers: Sequence[int]) -> tuple[list[EventRows], list[dict[str, Any]]]:
+        """As ``read``, by values and not by places. ``numbers``: of the lines."""
+        parsed, times, odd = self._judged(parse_lines(block))
+        rows = [self._rows(parsed, times, numbers)] if parsed.events else []
+        found, refused = [], []
+        lines = block.split(b"\n") if odd else []
+        for place in odd:
+            self.log.line_number = numbers[place]
+            verdict = self.sieve.event(numbers[place], lines[place])
+            if isinstance(verdict, SiftedEvent):
+                found.append(verdict)
+            else:
+                refused.append(verdict)
+        if found:
+            rows.append(EventRows.of(found))
+        return rows, refused
+
+    def _judged(self, parsed: ParsedLines) -> tuple[ParsedLines, list[int], list[int]]:
+        """The events whose time is an ordinary one of the day, their times, and the places of all other lines."""
+        times = _integers(parsed.properties.texts("time"))
+        low, high = self._limits
+        good = [time is not None and low <= time < high for time in times]
+        if not all(good):
+            odd = [place for place, is_good in zip(parsed.places, good, strict=True) if not is_good]
+            parsed = parsed.only(good)._replace(odd=[*parsed.odd, *odd])
+        kept = [time for time, is_good in zip(times, good, strict=True) if time is not None and is_good]
+        return parsed, kept, sorted(parsed.odd)
+
+    def _rows(self, parsed: ParsedLines, times: list[int], line_numbers: Sequence[int]) -> EventRows:
+        sieve, events, properties = self.sieve, parsed.events, parsed.properties
+        per_ms = 1 if sieve.time_in_ms else 1000
+        wall_ms = [time * per_ms for time in times]
+        seconds = [time // 1000 for time in times] if sieve.time_in_ms else times
+        numbers = [line_numbers[place] for place in parsed.places]
+        if self.log.rows < ENOUGH_EVIDENCE:
+            self._see(properties, wall_ms, numbers)
+        insert_ids = _strings(properties.texts("$insert_id"))
+        distinct_ids = _distinct_ids(properties)
+        ids = event_ids(sieve.project_id, events, distinct_ids, seconds, insert_ids)
+        if not all(insert_ids):
+            for n in [n for n, insert_id in enumerate(insert_ids) if not insert_id]:
+                identity = sieve.identity(events[n], distinct_ids[n], seconds[n], "", properties.row(n))
+                ids[n] = bytes.fromhex(identity)
+        for shape in properties.shapes:
+            sieve.count_merge(shape.names, shape.rows)
+        sieve.by_event.update(events)
+        return EventRows(
+            line_numbers=numbers,
+            ids=ids,
+            timestamps_ms=self._timestamps(properties, wall_ms),
+            wall_seconds=seconds,
+            processed_ms=[n or 0 for n in _integers(properties.texts("mp_processing_time_ms"))],
+            has_insert_id=list(map(bool, insert_ids)),
+            events=events,
+            properties=properties,
+            contents=content_digests(events, seconds, parsed.contents),
+            compacted=compaction_keys(events, distinct_ids, insert_ids),
+        )
+
+    def _see(self, properties: Properties, wall_ms: list[int], numbers: list[int]) -> None:
+        """Logs live events, in the order of their lines."""
+        log = self.log
+        arrivals = _integers(properties.texts("$mp_api_timestamp_ms"))
+        libraries = properties.texts("mp_lib")
+        live = [
+            (numbers[n], wall_ms[n], arrived, _string(libraries[n]))
+            for first, shape in properties.placed()
+            if is_live(shape.names)
+            for n in range(first, first + shape.rows)
+            if (arrived := arrivals[n]) is not None
+        ]
+        for number, wall, arrived, library in sorted(live):
+            if log.rows < ENOUGH_EVIDENCE:
+                log.line_number = number
+                log.see(wall, arrived, library)
+
+    def _timestamps(self, properties: Properties, wall_ms: list[int]) -> list[int]:
+        offset = self._offset_ms
+        if offset == 0:
+            return wall_ms
+        if offset is not None:
+            return [wall - offset for wall in wall_ms]
+        found = []
+        arrived, processed = (
+            _integers(properties.texts(name)) for name in ("$mp_api_timestamp_ms", "mp_processing_time_ms")
+        )
+        for wall, arrival_ms, processed_ms in zip(wall_ms, arrived, processed, strict=True):
+            when = self.sieve.when(wall, arrival_ms if arrival_ms is not None else processed_ms)
+            if when.reading is not Reading.EXACT:
+                self.sieve.counts[f"time_{when.reading.value}"] += 1
+            found.append(when.milliseconds)
+        return found
+
+    @cached_property
+    def _limits(self) -> tuple[int, int]:
+        """The values of ``time`` that lie on the day and not in the future, from and below; in its own unit."""
+        sieve = self.sieve
+        midnight = datetime(sieve.day.year, sieve.day.month, sieve.day.day)  # noqa: DTZ001 - a wall clock
+        low = (midnight - datetime(1970, 1, 1)) // timedelta(milliseconds=1)  # noqa: DTZ001
+        # In every zone: no wall clock is more than a day ahead of UTC. Later ones are judged one by one.
+        last = sieve.now_ms + 1 if sieve.wall_clock_zone is None else sieve.now_ms - 86_400_000
+        high = min(low + 86_400_000, last)
+        return (low, high) if sieve.time_in_ms else (low // 1000, -(-high // 1000))
+
+    @cached_property
+    def _offset_ms(self) -> int | None:
+        """The zone's offset where it is the same all day long, else None."""
+        sieve = self.sieve
+        if sieve.wall_clock_zone is None:
+            return 0
+        midnight = datetime(sieve.day.year, sieve.day.month, sieve.day.day)  # noqa: DTZ001 - a wall clock
+        try:
+            offsets = {
+                (midnight + timedelta(minutes=minute))
+                .replace(tzinfo=sieve.wall_clock_zone, fold=fold)
+                .utcoffset()
+                for minute in range(1441)
+                for fold in (0, 1)
+            }
+        except OverflowError:  # the calendar's last day
+            return None
+        (first, *others) = offsets
+        return None if others or first is None else first // timedelta(milliseconds=1)
+
+
+def _distinct_ids(properties: Properties) -> list[str]:
+    """``distinct_id_as_ingested`` of each event."""
+    found = [text if text.strip() else "" for text in _strings(properties.texts("distinct_id"))]
+    if BEFORE_MERGE not in properties:
+        return found
+    before = _strings(properties.texts(BEFORE_MERGE))
+    return [text if text.strip() else later for text, later in zip(before, found, strict=True)]
+
+
+def _integers(column: Sequence[Value]) -> list[int | None]:
+    """``integer_of`` of each."""
+    if (
+        types_of(column) <= {int, type(None)}
+        and max(map(abs, filter(None, column)), default=0) < _PLAIN_INTEGER
+    ):
+        return list(column)
+    return [None if value is None else integer_of(as_raw(value)) for value in column]
+
+
+def _strings(column: Sequence[Value]) -> list[str]:
+    """``string_of`` of each."""
+    if types_of(column) <= {str, type(None)}:
+        return [text or "" for text in column]
+    return list(map(_string, column))
+
+
+def _string(value: Value) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else string_of(as_raw(value))

@@ -1,0 +1,70 @@
+"""Events that were read, column by column, and what the first of them say about time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from include.mixpanel.time_convention import is_evidence
+from include.xdm.events.event_parser import SiftedEvent
+from include.xdm.events.flat_properties import FlatProperties
+from include.xdm.events.shapes import Properties, by_shape
+
+_LONGEST_LIBRARY = 200
+
+
+@dataclass
+class EventRows:
+    """Events that can be mapped, column by column, in the order of ``properties``; numbers as lists or numpy arrays."""
+
+    line_numbers: Sequence[int] | Any
+    ids: list[bytes]
+    timestamps_ms: Sequence[int] | Any
+    wall_seconds: Sequence[int] | Any
+    processed_ms: Sequence[int] | Any
+    has_insert_id: Sequence[bool] | Any
+    events: list[str]
+    properties: Properties | FlatProperties
+    contents: bytes
+    """8 bytes each, signed, most significant first."""
+    compacted: list[int]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def of(cls, events: Sequence[SiftedEvent]) -> EventRows:
+        """Return events that were read one by one."""
+        properties, order = by_shape([row.properties for row in events], is_raw=True)
+        rows = [events[n] for n in order]
+        return cls(
+            line_numbers=[row.line_number for row in rows],
+            ids=[row.id for row in rows],
+            timestamps_ms=[row.timestamp_ms for row in rows],
+            wall_seconds=[row.wall_second for row in rows],
+            processed_ms=[row.processed_ms for row in rows],
+            has_insert_id=[row.has_insert_id for row in rows],
+            events=[row.event for row in rows],
+            properties=properties,
+            contents=b"".join(row.content.to_bytes(8, "big", signed=True) for row in rows),
+            compacted=[row.compacted for row in rows],
+        )
+
+
+@dataclass
+class EvidenceLog:
+    """Keeps what the first live events say about time, with their lines: another process may have those before them."""
+
+    entries: list[tuple[int, int, int, str]] = field(default_factory=list)
+    """Line number, ``time`` and ``$mp_api_timestamp_ms`` in milliseconds, and ``mp_lib``."""
+    line_number: int = 0
+
+    @property
+    def rows(self) -> int:
+        return len(self.entries)
+
+    def see(self, wall_ms: int, arrival_ms: int, library: str = "") -> None:
+        """Notes an event; those that ``TimeEvidence`` leaves out do not count."""
+        if is_evidence(wall_ms, arrival_ms):
+            self.entries.append((self.line_number, wall_ms, arrival_ms, library[:_LONGEST_LIBRARY]))

@@ -1,0 +1,109 @@
+"""Reads the lines of a block that are written again as they were received, many at once.
+
+Values are read, and written again where their text is needed. That is exact where an event, written again, is as long
+as it was: every other spelling of a value is longer than the one that ``msgspec`` writes, and a key that stands twice,
+a member that is not read and white space make a line longer. Of the same length are only ``\\u001f`` and ``\\u001F``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import compress
+from typing import Any
+
+import msgspec
+
+from include.xdm.convert.arrow_arrays import is_utf8
+from include.xdm.events.line_parser import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper_than
+from include.xdm.events.shapes import encode, encode_lines
+
+_LINES_AT_ONCE = 64
+"""The dicts of so few events, which are large, stay in the cache until they are shapes."""
+_NEWLINE, _BRACKET, _OPENING, _CLOSING, _BACKSLASH, _U = b"\n[{}\\u"
+# A dict without a type is read sooner than one of Any.
+_Event: Any = msgspec.defstruct("_Event", [("event", str), ("properties", dict)], gc=False)
+_decoder = msgspec.json.Decoder(_Event, float_hook=msgspec.Raw)
+
+
+class ExactLines:
+    """Events that are written again as they were received, with their places; and ``others``, filled while they are read."""
+
+    def __init__(self, block: bytes) -> None:
+        self._block = block
+        self.others: list[tuple[int, bytes]] = []
+
+    def __iter__(self) -> Iterator[Iterable[tuple[int, Any]]]:
+        """Yield some events at a time."""
+        import numpy as np
+
+        block = self._block
+        characters = np.frombuffer(block, np.uint8)
+        ends = np.flatnonzero(characters == _NEWLINE)
+        # A newline between "}" and "{" can only stand between two values, so that each line holds one.
+        are_objects = (characters[ends - 1] == _CLOSING).all() and (
+            characters[ends[:-1] + 1] == _OPENING
+        ).all()
+        is_short = np.diff(ends, prepend=-1).max(initial=0) <= LINE_LIMIT_BYTES
+        together = bool(are_objects and is_short) and block.startswith(b"{") and is_utf8(block)
+        suspects = _suspects(block, characters, ends)
+        start = 0
+        for first in range(0, len(ends), _LINES_AT_ONCE):
+            last = min(first + _LINES_AT_ONCE, len(ends))
+            end = int(ends[last - 1]) + 1
+            yield self._piece(block[start:end], range(first, last), suspects, together=together)
+            start = end
+
+    def _piece(
+        self, piece: bytes, places: range, suspects: set[int], *, together: bool
+    ) -> Iterable[tuple[int, Any]]:
+        found, written = _rewritten(piece) if together else ([], b"")
+        if len(found) == len(places) and len(written) == len(piece) and suspects.isdisjoint(places):
+            return zip(places, found, strict=True)
+        lines = piece.split(b"\n")[:-1]
+        if len(found) == len(places):
+            texts = written.split(b"\n")
+            is_exact = [
+                len(lines[n]) == len(texts[n]) and place not in suspects for n, place in enumerate(places)
+            ]
+        else:
+            found = list(map(_exact, lines))
+            is_exact = [each is not None for each in found]
+        self.others += [(places[n], line) for n, line in enumerate(lines) if not is_exact[n]]
+        return compress(zip(places, found, strict=True), is_exact)
+
+
+def _rewritten(piece: bytes) -> tuple[list[Any], bytes]:
+    """The events of lines, and what is written of them; nothing where some line cannot be read."""
+    try:
+        found = _decoder.decode_lines(piece)
+        return found, encode_lines(found)
+    except (msgspec.MsgspecError, RecursionError):
+        return [], b""
+
+
+def _suspects(block: bytes, characters: Any, ends: Any) -> set[int]:
+    r"""Lines that may nest too deep, or have a ``\u``: what is written again as ``\u001f`` may have been ``\u001F``."""
+    import numpy as np
+
+    found: set[int] = set()
+    opening = (characters == _OPENING) | (characters == _BRACKET)
+    if np.count_nonzero(opening) > 2 * len(ends) + DEPTH_LIMIT - 2:
+        in_lines = np.add.reduceat(opening, np.append(0, ends[:-1]), dtype=np.int64)
+        found.update(np.flatnonzero(in_lines > DEPTH_LIMIT).tolist())
+    if b"\\" in block:
+        escapes = np.flatnonzero(characters == _BACKSLASH)
+        escapes = escapes[characters[escapes + 1] == _U]
+        found.update(np.searchsorted(ends, escapes).tolist())
+    return found
+
+
+def _exact(line: bytes) -> Any:
+    """An event that is written again as it was received, else None."""
+    try:
+        found = _decoder.decode(line)
+        if len(encode(found)) != len(line) or b"\\u" in line or len(line) > LINE_LIMIT_BYTES:
+            return None
+        line.decode()
+    except (UnicodeDecodeError, msgspec.MsgspecError, RecursionError):
+        return None
+    return None if deeper_than(line, DEPTH_LIMIT) else found

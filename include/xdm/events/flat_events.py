@@ -1,0 +1,234 @@
+"""The events of flat lines: ``_id``, instant, and what else a row needs, many at once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+from zlib import crc32
+
+from include.xdm.convert.arrow_arrays import gathered, numbers
+from include.xdm.events.event_id import BEFORE_MERGE, MERGE_MARKS, NOT_CONTENT
+from include.xdm.events.event_parser import ENOUGH_EVIDENCE, Sieve, distinct_id_as_ingested, string_of
+from include.xdm.events.event_rows import EventRows, EvidenceLog
+from include.xdm.events.flat_lines import INTEGER, NULL, TEXT, FlatLines, find_flat_lines
+from include.xdm.events.flat_properties import FlatProperties
+
+_BACKSLASH, _DELETE = b"\\\x7f"
+_SPACE = 32
+
+
+@dataclass
+class FlatReader:
+    """Reads what is ordinary in a block, as ``Sieve`` does; its counts are those of ``sieve``, its evidence ``log``.
+
+    ``low``, ``high``: from which and below which value of ``time`` an event is one of the day; ``offset_ms``: of the
+    project's clock.
+    """
+
+    sieve: Sieve
+    log: EvidenceLog
+    low: int
+    high: int
+    offset_ms: int
+
+    def read(self, block: bytes, first_line: int) -> tuple[EventRows, Any] | None:
+        """Return events and the places of their lines, ascending; None where no line is ordinary."""
+
+        lines = find_flat_lines(block)
+        if lines is None:
+            return None
+        properties = FlatProperties(lines)
+        ordinary = self._ordinary(lines, properties)
+        if not ordinary.any():
+            return None
+        if not ordinary.all():
+            lines = lines.only(ordinary)
+            properties = FlatProperties(lines)
+        members = lines.members
+        time = members.number[properties.place_of("time")]
+        per_ms = 1 if self.sieve.time_in_ms else 1000
+        wall_ms, seconds = time * per_ms, time * per_ms // 1000
+        line_numbers = lines.places + first_line
+        if self.log.rows < ENOUGH_EVIDENCE:
+            self._see(properties, wall_ms, line_numbers)
+        self._count_merges(properties)
+        names = gathered(lines.data, lines.event_starts, lines.event_ends).dictionary_encode()
+        known = names.dictionary.to_pylist()
+        events = [known[n] for n in names.indices.to_numpy().tolist()]
+        self.sieve.by_event.update(events)
+        keys = _Keys(self.sieve.project_id, properties, names, seconds)
+        rows = EventRows(
+            line_numbers=line_numbers,
+            ids=self._ids(properties, keys, events, seconds),
+            timestamps_ms=wall_ms - self.offset_ms,
+            wall_seconds=seconds,
+            processed_ms=_processed(properties),
+            has_insert_id=keys.has_insert_id,
+            events=events,
+            properties=properties,
+            contents=_contents(properties, names, seconds),
+            compacted=keys.compaction(),
+        )
+        return rows, lines.places
+
+    def _ids(self, properties: FlatProperties, keys: _Keys, events: list[str], seconds: Any) -> list[bytes]:
+        ids = keys.ids()
+        for row in (~keys.has_insert_id).nonzero()[0].tolist():
+            texts = properties.row(row)
+            identity = self.sieve.identity(
+                events[row], distinct_id_as_ingested(texts), int(seconds[row]), "", texts
+            )
+            ids[row] = bytes.fromhex(identity)
+        return ids
+
+    def _ordinary(self, lines: FlatLines, properties: FlatProperties) -> Any:
+        """By line whether its time is a whole number in the day, and its ids are texts or whole numbers."""
+        members = lines.members
+        time, insert = properties.place_of("time"), properties.place_of("$insert_id")
+        value = members.number[time]
+        good = (time >= 0) & (members.kind[time] == INTEGER) & (self.low <= value) & (value < self.high)
+        good &= (insert < 0) | _is_nothing(members, insert) | _is_id(members, insert)
+        for name in ("distinct_id", BEFORE_MERGE):
+            if name in properties:
+                place = properties.place_of(name)
+                good &= (place < 0) | _is_nothing(members, place) | _is_plain_id(lines, place)
+        return good
+
+    def _see(self, properties: FlatProperties, wall_ms: Any, line_numbers: Any) -> None:
+        """Logs live events."""
+        if "mp_lib" not in properties:
+            return
+        members, log = properties.lines.members, self.log
+        library, arrival = properties.place_of("mp_lib"), properties.place_of("$mp_api_timestamp_ms")
+        live = (library >= 0) & (properties.place_of("$import") < 0)
+        live &= (arrival >= 0) & (members.kind[arrival] == INTEGER)
+        rows = live.nonzero()[0][: ENOUGH_EVIDENCE - log.rows]
+        texts = properties.raw(members.only(library[rows]))
+        columns = (line_numbers[rows], wall_ms[rows], members.number[arrival[rows]])
+        for number, wall, arrived, text in zip(*(column.tolist() for column in columns), texts, strict=True):
+            log.line_number = number
+            log.see(wall, arrived, string_of(text))
+
+    def _count_merges(self, properties: FlatProperties) -> None:
+        """As ``Sieve.count_merge``."""
+        marks = [properties.place_of(name) >= 0 for name in MERGE_MARKS if name in properties]
+        if marks:
+            merged = marks[0] | marks[-1]
+            count = int((merged & (properties.place_of(BEFORE_MERGE) < 0)).sum())
+            if count:
+                self.sieve.counts["merged_without_before"] += count
+
+
+def _is_id(members: Any, place: Any) -> Any:
+    """Whether values are whole numbers or texts that are not empty."""
+    kind = members.kind[place]
+    is_text = (kind == TEXT) & (members.stop[place] - members.start[place] > 2)
+    return is_text | (kind == INTEGER)
+
+
+def _is_nothing(members: Any, place: Any) -> Any:
+    kind = members.kind[place]
+    return (kind == NULL) | ((kind == TEXT) & (members.stop[place] - members.start[place] == 2))
+
+
+def _is_plain_id(lines: FlatLines, place: Any) -> Any:
+    """Whether values are whole numbers, or texts of which the first character shows that they are not blank."""
+    import numpy as np
+
+    members = lines.members
+    first = np.frombuffer(lines.data, np.uint8)[members.start[place] + (members.kind[place] == TEXT)]
+    return _is_id(members, place) & (first > _SPACE) & (first < _DELETE) & (first != _BACKSLASH)
+
+
+def _processed(properties: FlatProperties) -> Any:
+    import numpy as np
+
+    place = properties.place_of("mp_processing_time_ms")
+    members = properties.lines.members
+    return np.where((place >= 0) & (members.kind[place] == INTEGER), members.number[place], 0)
+
+
+class _Keys:
+    """The JSON texts that ``identity.event_ids`` hashes, and the parts of which ``compaction_keys`` makes numbers."""
+
+    def __init__(self, project_id: int, properties: FlatProperties, events: Any, seconds: Any) -> None:
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        members = properties.lines.members
+        distinct = properties.place_of("distinct_id")
+        if BEFORE_MERGE in properties:
+            before = properties.place_of(BEFORE_MERGE)
+            distinct = np.where((before >= 0) & ~_is_nothing(members, before), before, distinct)
+        insert = properties.place_of("$insert_id")
+        self.has_insert_id = (insert >= 0) & ~_is_nothing(members, insert)
+        ids = _contents_of(properties, distinct, (distinct >= 0) & ~_is_nothing(members, distinct))
+        inserts = _contents_of(properties, insert, self.has_insert_id)
+        self._head = f"[{project_id},"
+        keys = pc.binary_join_element_wise(
+            f'{self._head}"', events.cast(pa.string()), '","', ids, '",',
+            numbers(seconds).cast(pa.string()), ',"', inserts, '"]', "",
+        )  # fmt: skip
+        self._keys = _slices(keys)
+        self._event_and_id = (pc.binary_length(events.dictionary).take(events.indices), pc.binary_length(ids))
+        self._inserts = pc.binary_length(inserts)
+
+    def ids(self) -> list[bytes]:
+        """Return ``event_id`` of the events, as 32 bytes each."""
+        sha256 = hashlib.sha256
+        return [sha256(key).digest() for key in self._keys]
+
+    def compaction(self) -> list[int]:
+        """Return ``compaction_keys``."""
+        begin, opened = len(self._head), crc32(b"[")
+        event, distinct = (each.to_numpy() for each in self._event_and_id)
+        ends = (begin + event + distinct + 5).tolist()
+        inserts = (-self._inserts.to_numpy() - 3).tolist()
+        return [
+            crc32(key[insert:-1]) << 31 ^ crc32(b"]", crc32(key[begin:end], opened))
+            for key, end, insert in zip(self._keys, ends, inserts, strict=True)
+        ]
+
+
+def _contents(properties: FlatProperties, events: Any, seconds: Any) -> bytes:
+    """As ``identity.content_digests``."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    members = properties.lines.members
+    kept = sorted(name for name in properties.places if name not in NOT_CONTENT)
+    by_name = np.concatenate([np.empty(0, np.int64), *(properties.places[name] for name in kept)])
+    row = members.row[by_name]
+    order = by_name[np.argsort(row.astype(np.uint16) if properties.rows < 2**16 else row, kind="stable")]
+    heads = pc.binary_join_element_wise(
+        '["', events.cast(pa.string()), '",', numbers(seconds).cast(pa.string()), "]{", ""
+    )
+    bodies = pc.fill_null(properties.bodies(order), "}")
+    blake2b = hashlib.blake2b
+    return b"".join([
+        blake2b(head + body, digest_size=8).digest()
+        for head, body in zip(_slices(heads), _slices(bodies), strict=True)
+    ])  # fmt: skip
+
+
+def _contents_of(properties: FlatProperties, place: Any, is_there: Any) -> Any:
+    """The values of members by event as an Arrow array, empty where they are not there."""
+    import pyarrow.compute as pc
+
+    texts = properties.contents[0]
+    if is_there.all():
+        return texts.take(numbers(2 * place))
+    return pc.fill_null(texts.take(numbers(2 * place, is_there)), "")
+
+
+def _slices(texts: Any) -> list[bytes]:
+    """The texts of an Arrow array without nulls, as bytes."""
+    import numpy as np
+
+    data = bytes(texts.buffers()[2] or b"")
+    bounds = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset).tolist()
+    return [data[first:last] for first, last in pairwise(bounds)]

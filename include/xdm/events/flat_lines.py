@@ -1,0 +1,264 @@
+"""Finds the values of a block of lines without reading each: the places where they begin and end, with numpy.
+
+A line is *flat* where it is written as Mixpanel writes an event without arrays and objects: ``event`` first, no white
+space, numbers of at most 18 digits without an exponent, and of escapes only those that JSON needs. Between the quotes of
+such lines there is nothing but ``:``, ``,``, braces and values without quotes, so that a look at both sides of each quote
+shows whether a line is one. ``block_lines`` reads all other lines.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from include.xdm.convert.arrow_arrays import gathered, is_utf8, numbers
+from include.xdm.events.line_parser import LINE_LIMIT_BYTES
+
+TEXT, INTEGER, FRACTION, TRUE, FALSE, NULL = range(6)
+"""Kinds of values."""
+_UNKNOWN = 6
+_NEWLINE, _SPACE, _QUOTE, _COMMA, _COLON, _CLOSING, _BACKSLASH = b'\n ",:}\\'
+(_ZERO,) = b"0"
+_LONGEST_NUMBER = 18
+_START = b'{"event":"'
+_MIDDLE = b',"properties":{"'
+_ESCAPES = b'"\\bfnrt'
+
+
+@dataclass(frozen=True)
+class Members:
+    """The properties of some flat lines, in their order: each is ``"name":value`` in ``FlatLines.data``.
+
+    ``row``: its line, by its place among the flat lines; ``name``: a number in ``FlatLines.names``; ``first``: where its
+    name's quote is; ``start``, ``stop``: its value, quotes included; ``kind``; ``number``: of an ``INTEGER``; ``escaped``:
+    whether a text has escapes. All are numpy arrays of one length.
+    """
+
+    row: Any
+    name: Any
+    first: Any
+    start: Any
+    stop: Any
+    kind: Any
+    number: Any
+    escaped: Any
+
+    def only(self, chosen: Any) -> Members:
+        """The chosen ones. ``chosen``: places, or a boolean for each."""
+        return Members(*(getattr(self, name)[chosen] for name in Members.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class FlatLines:
+    """``places``: of the flat lines among the lines of ``data``; ``event_starts``, ``event_ends``: of the names of their
+    events, without quotes; ``names``: of properties; ``by_name``: the places of ``members``, ascending for each name."""
+
+    data: bytes
+    places: Any
+    event_starts: Any
+    event_ends: Any
+    names: list[str]
+    members: Members
+    by_name: Any
+
+    def only(self, chosen: Any) -> FlatLines:
+        """The lines for which ``chosen`` is true."""
+        import numpy as np
+
+        kept = chosen[self.members.row]
+        members = self.members.only(kept)
+        members.row[:] = (np.cumsum(chosen) - 1)[members.row]
+        by_name = (np.cumsum(kept) - 1)[self.by_name[kept[self.by_name]]]
+        events = self.event_starts[chosen], self.event_ends[chosen]
+        return FlatLines(self.data, self.places[chosen], *events, self.names, members, by_name)
+
+
+def find_flat_lines(data: bytes) -> FlatLines | None:
+    """Return the flat lines of a block, or None where there is none. ``data``: whole lines, each ending in a newline."""
+    return _Finder(data).find() if is_utf8(data) else None
+
+
+class _Finder:
+    """``chars``: the bytes; ``starts``, ``ends``: of the lines; ``good``: by line whether it can be flat.
+
+    Places are numpy's own integers: others are converted each time that they serve as an index.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        import numpy as np
+
+        self.data = data
+        self.chars = np.frombuffer(data, np.uint8)
+        self.ends = np.flatnonzero(self.chars == _NEWLINE)
+        self.starts = np.append(0, self.ends[:-1] + 1)
+        lengths = self.ends - self.starts
+        # What is read around a quote lies inside the line.
+        self.good = (lengths > len(_START) + len(_MIDDLE) + 4) & (lengths <= LINE_LIMIT_BYTES)
+
+    def find(self) -> FlatLines | None:
+        import numpy as np
+
+        quotes, escapes = self._quotes()
+        bounds = np.append(np.searchsorted(quotes, self.starts), len(quotes))
+        counts = np.diff(bounds)
+        self.good &= (counts % 2 == 0) & (counts >= 6)
+        if self.good.any():
+            self.good[self.good] = self._begins_well(quotes[bounds[:-1][self.good] + 3])
+        if not self.good.any():
+            return None
+        if not self.good.all():
+            escapes = escapes[self.good[np.searchsorted(self.ends, escapes)]]
+            quotes, counts = quotes[np.repeat(self.good, counts)], counts[self.good]
+        return self._lines(quotes[0::2], quotes[1::2], counts // 2, escapes)
+
+    def _quotes(self) -> tuple[Any, Any]:
+        """The places of quotes that begin or end a string, and of backslashes; odd lines are no longer good."""
+        import numpy as np
+
+        chars = self.chars
+        if np.count_nonzero(chars < _SPACE) != len(self.ends):
+            self._spoil(np.flatnonzero((chars < _SPACE) & (chars != _NEWLINE)))
+        quotes = np.flatnonzero(chars == _QUOTE)
+        if b"\\" not in self.data:
+            return quotes, np.empty(0, np.int64)
+        escapes = np.flatnonzero(chars == _BACKSLASH)
+        escaped = chars[escapes + 1]
+        # Of two in a row, it takes more than a look to know which of them is escaped.
+        is_odd = (escaped == _BACKSLASH) | ~np.isin(escaped, np.frombuffer(_ESCAPES, np.uint8))
+        self._spoil(escapes[is_odd])
+        inner = escapes[escaped == _QUOTE] + 1
+        return np.delete(quotes, np.searchsorted(quotes, inner)), escapes
+
+    def _spoil(self, places: Any) -> None:
+        """Notes that the lines of some places are not flat."""
+        import numpy as np
+
+        self.good[np.searchsorted(self.ends, places)] = False
+
+    def _begins_well(self, event_ends: Any) -> Any:
+        """Whether good lines begin as events do up to their first property's name. ``event_ends``: the fourth quotes."""
+        import numpy as np
+
+        good = event_ends + len(_MIDDLE) < self.ends[self.good]
+        # Eight bytes at each place, as one number.
+        words = np.ndarray(len(self.chars) - 7, "<u8", self.data, 0, (1,))
+        for places, text in ((self.starts[self.good], _START), (np.where(good, event_ends + 1, 0), _MIDDLE)):
+            for place in (0, len(text) - 8):
+                good &= words[places + place] == int.from_bytes(text[place : place + 8], "little")
+        return good
+
+    def _lines(self, opening: Any, closing: Any, strings: Any, escapes: Any) -> FlatLines | None:
+        """``opening``, ``closing``: quotes of the good lines; ``strings``: how many strings each of them has;
+        ``escapes``: places of backslashes."""
+        import numpy as np
+
+        firsts = np.cumsum(strings) - strings
+        is_name = self.chars[closing + 1] == _COLON
+        is_name[firsts] = is_name[firsts + 2] = False
+        names = np.flatnonzero(is_name)
+        # The members of a line are those from its bound to the next line's.
+        bounds = np.append(np.searchsorted(names, firsts), len(names))
+        found = bounds[1:] > bounds[:-1]
+        found[found] = names[bounds[:-1][found]] == firsts[found] + 3
+        good, is_text, stop = self._judged(
+            opening, closing, names, bounds[1:][found] - 1, firsts + strings, found
+        )
+        first, end = opening[names], closing[names]
+        escaped = np.zeros(len(opening) + 1, bool)
+        if len(escapes):
+            escaped[np.searchsorted(opening, escapes) - 1] = True
+            good &= ~escaped[names]
+            found &= ~escaped[firsts + 1]
+        kind, number = self._kinds(end + 2, stop, is_text, good)
+        name, texts = _numbered(self.data, first + 1, end)
+        row = np.repeat(np.arange(len(strings)), np.diff(bounds))
+        by_name = np.argsort(name.astype(np.uint16 if len(texts) < 2**16 else np.int32), kind="stable")
+        found[row[~good]] = False
+        twice = (row[by_name[1:]] == row[by_name[:-1]]) & (name[by_name[1:]] == name[by_name[:-1]])
+        found[row[by_name[1:][twice]]] = False
+        is_escaped = is_text & escaped[names + 1]
+        made = FlatLines(
+            self.data, np.flatnonzero(self.good), opening[firsts + 1] + 1, closing[firsts + 1], texts,
+            Members(row, name, first, end + 2, stop, kind, number, is_escaped), by_name,
+        )  # fmt: skip
+        if found.all():
+            return made
+        return made.only(found) if found.any() else None
+
+    def _judged(
+        self, opening: Any, closing: Any, names: Any, last: Any, nexts: Any, found: Any
+    ) -> tuple[Any, Any, Any]:
+        """Whether members are as they should be, whether their values are texts, and where these end.
+
+        ``names``: which strings are names; ``last``: places of the last members of the lines ``found``; ``nexts``: the
+        first strings after each line.
+        """
+        import numpy as np
+
+        chars = self.chars
+        is_text = chars[closing[names] + 2] == _QUOTE
+        stop = np.append(opening[names[1:]] - 1, 0)
+        stop[last] = self.ends[self.good][found] - 2
+        following = np.append(names[1:], 0)
+        following[last] = nexts[found]
+        # A text is the string after the name, and the next name follows each value.
+        good = following - names - 1 == is_text
+        good &= ~is_text | (closing[np.minimum(names + 1, len(closing) - 1)] + 1 == stop)
+        after = chars[stop]
+        good[last] &= (after[last] == _CLOSING) & (chars[stop[last] + 1] == _CLOSING)
+        after[last] = _COMMA
+        return good & (after == _COMMA), is_text, stop
+
+    def _kinds(self, start: Any, stop: Any, is_text: Any, good: Any) -> tuple[Any, Any]:
+        """The kinds of values, and what those of ``INTEGER`` are; members without a kind are no longer ``good``."""
+        import numpy as np
+
+        kind = np.zeros(len(start), np.uint8)  # TEXT
+        number = np.zeros(len(start), np.int64)
+        good &= stop > start
+        bare = np.flatnonzero(good & ~is_text)
+        if len(bare):
+            texts = gathered(self.data, start[bare], stop[bare])
+            kind[bare] = kinds = _bare_kinds(texts)
+            whole = np.flatnonzero(kinds == INTEGER)
+            number[bare[whole]] = texts.take(numbers(whole)).cast("int64").to_numpy()
+            good[bare[kinds == _UNKNOWN]] = False
+        return kind, number
+
+
+def _bare_kinds(texts: Any) -> Any:
+    """The kinds of values that are not texts. ``texts``: an Arrow array, none of them empty."""
+    import numpy as np
+
+    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1).astype(np.int64)
+    chars = np.frombuffer(texts.buffers()[2], np.uint8, offsets[-1])
+    digits = np.diff(np.append(0, np.cumsum(chars - _ZERO < 10))[offsets])  # of unsigned bytes
+    first, length = chars[offsets[:-1]], np.diff(offsets)
+    # JSON takes no zero in front of other digits, and -0 keeps its sign as a text alone.
+    is_whole = (digits == length) & ((first != _ZERO) | (length == 1)) & (length <= _LONGEST_NUMBER)
+    kinds = np.where(is_whole, INTEGER, _UNKNOWN).astype(np.uint8)
+    others = np.flatnonzero(~is_whole)
+    found = texts.take(numbers(others)).dictionary_encode()
+    by_number = np.array([_kind_of(text) for text in found.dictionary.to_pylist()], np.uint8)
+    kinds[others] = by_number[found.indices.to_numpy()]
+    return kinds
+
+
+_WORDS = {"true": TRUE, "false": FALSE, "null": NULL}
+_NEGATIVE = re.compile("-[1-9][0-9]*")
+_FRACTION = re.compile(r"(?:0|-?[1-9][0-9]*)\.[0-9]+")
+
+
+def _kind_of(text: str) -> int:
+    if (word := _WORDS.get(text)) is not None:
+        return word
+    if len(text) > _LONGEST_NUMBER:
+        return _UNKNOWN
+    return INTEGER if _NEGATIVE.fullmatch(text) else FRACTION if _FRACTION.fullmatch(text) else _UNKNOWN
+
+
+def _numbered(data: bytes, starts: Any, stops: Any) -> tuple[Any, list[str]]:
+    """A number for each text, the same for the same ones, and the texts by number."""
+    found = gathered(data, starts, stops).dictionary_encode()
+    return found.indices.to_numpy().astype("int64"), found.dictionary.to_pylist()

@@ -1,0 +1,144 @@
+"""The properties of flat lines: what ``shapes.Properties`` gives, and whole Arrow columns without a step for each value."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from include.xdm.convert.arrow_arrays import numbers, pieces
+from include.xdm.convert.column_converter import decode_values
+from include.xdm.convert.values import Value
+from include.xdm.events.flat_lines import NULL, TEXT, FlatLines, Members
+
+_COMMA, _CLOSING = b",}"
+
+
+class FlatProperties:
+    """The properties of the events of some flat lines."""
+
+    def __init__(self, lines: FlatLines) -> None:
+        self.lines = lines
+        self.rows = len(lines.places)
+
+    @cached_property
+    def places(self) -> dict[str, Any]:
+        """By name the places of its members, ascending."""
+        import numpy as np
+
+        counts = np.bincount(self.lines.members.name, minlength=len(self.lines.names))
+        parts = np.split(self.lines.by_name, np.cumsum(counts)[:-1])
+        return {name: part for name, part in zip(self.lines.names, parts, strict=True) if len(part)}
+
+    @cached_property
+    def contents(self) -> tuple[Any, Any]:
+        """An Arrow array of which element 2n is the value of member n, of a text what is between its quotes; and the
+        lengths of these values."""
+        members = self.lines.members
+        is_text = members.kind == TEXT
+        starts, stops = members.start + is_text, members.stop - is_text
+        return pieces(self.lines.data, starts, stops), stops - starts
+
+    def __contains__(self, name: object) -> bool:
+        """Whether some event has a property."""
+        return name in self.places
+
+    def place_of(self, name: str) -> Any:
+        """By event the place of a property among the members, -1 where it does not have it."""
+        import numpy as np
+
+        found = np.full(self.rows, -1)
+        if name in self:
+            places = self.places[name]
+            found[self.lines.members.row[places]] = places
+        return found
+
+    def values(self, name: str) -> list[Value]:
+        """The values of a property; None also where an event does not have it."""
+        return self._spread(name, decode_values)
+
+    def texts(self, name: str) -> list[Value]:
+        """The JSON texts of a property as received; None where an event does not have it."""
+        return self._spread(name, list)
+
+    def _spread(self, name: str, made: Any) -> list[Value]:
+        found: list[Value] = [None] * self.rows
+        if name in self:
+            members = self.lines.members.only(self.places[name])
+            texts = self.raw(members)
+            for row, value in zip(members.row.tolist(), made(texts), strict=True):
+                found[row] = value
+        return found
+
+    def raw(self, members: Members) -> list[msgspec.Raw]:
+        """Return the JSON texts of members."""
+        data = self.lines.data
+        bounds = zip(members.start.tolist(), members.stop.tolist(), strict=True)
+        return [msgspec.Raw(data[start:stop]) for start, stop in bounds]
+
+    def has(self, name: str) -> list[bool]:
+        """Whether an event has a property, with any value or null."""
+        return [place >= 0 for place in self.place_of(name).tolist()]
+
+    def objects(self) -> list[dict[str, Value]]:
+        """An object for each event, which ``msgspec`` writes as it was received."""
+        found: list[dict[str, Value]] = [{} for _ in range(self.rows)]
+        members, names = self.lines.members, self.lines.names
+        rows, numbers_of = members.row.tolist(), members.name.tolist()
+        for row, number, text in zip(rows, numbers_of, self.raw(members), strict=True):
+            found[row][names[number]] = text
+        return found
+
+    def row(self, number: int) -> dict[str, msgspec.Raw]:
+        """The JSON texts of one event's properties, as received."""
+        import numpy as np
+
+        first, last = np.searchsorted(self.lines.members.row, [number, number + 1])
+        members = self.lines.members.only(slice(first, last))
+        names = (self.lines.names[n] for n in members.name.tolist())
+        return dict(zip(names, self.raw(members), strict=True))
+
+    def only_texts(self, name: str) -> bool:
+        """Whether no value of a property is anything else than a text or null."""
+        if name not in self:
+            return True
+        kinds = self.lines.members.kind[self.places[name]]
+        return bool(((kinds == TEXT) | (kinds == NULL)).all())
+
+    def bodies(self, order: Any) -> Any:
+        """The members at the places of ``order``, by event ``"name":value,"name":value}``; null where there are none.
+
+        ``order``: the members of each event together, events ascending.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        members = self.lines.members
+        counts = np.bincount(members.row[order], minlength=self.rows)
+        if not len(order):
+            return pa.nulls(self.rows, pa.string())
+        texts = pieces(self.lines.data, members.first, members.stop + 1).take(numbers(2 * order))
+        ends = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1)
+        chars = np.frombuffer(texts.buffers()[2], np.uint8).copy()
+        chars[ends[1:] - 1] = _COMMA
+        bounds = np.append(np.int32(0), ends[np.cumsum(counts)])
+        there = counts > 0
+        chars[bounds[1:][there] - 1] = _CLOSING
+        valid = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
+        return pa.StringArray.from_buffers(self.rows, pa.py_buffer(bounds), pa.py_buffer(chars), valid)
+
+    def unmapped(self, whole: Collection[str]) -> tuple[Any, dict[str, int]]:
+        """The JSON of what is not in ``whole`` and neither null nor an empty text, as received; null where that is
+        nothing. And how many events have each of these properties."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        members, names = self.lines.members, self.lines.names
+        is_kept = np.array([name not in whole for name in names])[members.name]
+        is_kept &= (members.kind != NULL) & (self.contents[1] > 0)
+        order = np.flatnonzero(is_kept)
+        counts = np.bincount(members.name[order], minlength=len(names)).tolist()
+        found = {name: count for name, count in zip(names, counts, strict=True) if count}
+        return pc.binary_join_element_wise("{", self.bodies(order), ""), found

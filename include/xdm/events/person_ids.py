@@ -1,0 +1,117 @@
+"""Whose event a raw line is: the user ids and device ids that Mixpanel's own properties hold, without placeholders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+
+from include.config.identities import IdentityPlaceholders
+from include.xdm.identities.identity_rules import BLANKS, PREFIX, identity_rules
+
+_CACHED_VALUES = 100_000
+_TOKENS = re.compile(r"[\"\\,:{}\[\]\s]+")
+_NAMESPACE = "MixpanelUser"
+"""Any namespace without a format of its own: the rules for its values are those of all identities."""
+
+
+class PersonIds(NamedTuple):
+    """The ids of an event. A value that is a device id of the event is not one of its ``users``."""
+
+    users: frozenset[str]
+    devices: frozenset[str]
+
+
+# Source: Mixpanel's default and reserved properties, and the properties of $identify, $create_alias and $merge.
+class _Properties(msgspec.Struct):
+    distinct_id: Any = None
+    before: Any = msgspec.field(default=None, name="$distinct_id_before_identity")
+    dollar: Any = msgspec.field(default=None, name="$distinct_id")
+    user: Any = msgspec.field(default=None, name="$user_id")
+    identified: Any = msgspec.field(default=None, name="$identified_id")
+    alias: Any = None
+    merged: Any = msgspec.field(default=None, name="$distinct_ids")
+    device: Any = msgspec.field(default=None, name="$device_id")
+    anonymous: Any = msgspec.field(default=None, name="$anon_id")
+    anonymous_distinct: Any = msgspec.field(default=None, name="$anon_distinct_id")
+
+
+class _Event(msgspec.Struct):
+    properties: _Properties
+
+
+_decode = msgspec.json.Decoder(_Event).decode
+
+
+class PersonIdReader:
+    """Reads the ids of lines. ``placeholders``: what the pipeline file says about values that are not ids."""
+
+    def __init__(self, placeholders: IdentityPlaceholders) -> None:
+        judge = identity_rules(_NAMESPACE, placeholders).judge
+        self._clean = lru_cache(_CACHED_VALUES)(lambda value: judge(value)[0])
+
+    def clean(self, value: str) -> str | None:
+        """Return an id without white space around it and without ``$device:``; None: it is a placeholder."""
+        return self._clean(value)
+
+    def of_line(self, line: bytes) -> PersonIds | None:
+        """Return the ids of an event; None where the line cannot be read as one."""
+        try:
+            found = _decode(line).properties
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        values = (
+            found.distinct_id, found.before, found.dollar, found.user, found.identified, found.alias, found.merged,
+        )  # fmt: skip
+        users = [text for value in values if value is not None for text in _texts(value)]
+        anonymous = (found.device, found.anonymous, found.anonymous_distinct)
+        devices = [text for value in anonymous if value is not None for text in _texts(value)]
+        devices += [text for text in users if text.strip(BLANKS).startswith(PREFIX)]
+        of_devices = frozenset(filter(None, map(self._clean, devices)))
+        return PersonIds(frozenset(filter(None, map(self._clean, users))) - of_devices, of_devices)
+
+    def tokens(self, line: bytes) -> Iterator[str]:
+        """Yield what may be an id in a line that is not an event."""
+        return filter(None, map(self._clean, _TOKENS.split(line.decode("utf-8", "surrogateescape"))))
+
+
+@dataclass(frozen=True)
+class PersonMatcher:
+    """Decides whether events are of some people. ``is_user``, ``is_device``: whether an id is one of theirs."""
+
+    reader: PersonIdReader
+    is_user: Callable[[str], bool]
+    is_device: Callable[[str], bool]
+
+    def matches(self, line: bytes) -> bool:
+        """Return whether a line is an event of one of the people; of a line that is not an event, whether it has an id."""
+        ids = self.reader.of_line(line)
+        return any(map(self.is_id, self.reader.tokens(line))) if ids is None else self.belongs(ids)
+
+    def belongs(self, ids: PersonIds) -> bool:
+        """Return whether an event has a user id of one of them, or a device id and no user id of another person.
+
+        So an event that another person made on the same device is not theirs.
+        """
+        if any(map(self.is_user, ids.users)):
+            return True
+        return any(map(self.is_device, (*ids.devices, *ids.users))) and all(map(self.is_device, ids.users))
+
+    def is_id(self, value: str) -> bool:
+        """Return whether a value is an id of one of them, of whichever kind."""
+        return self.is_user(value) or self.is_device(value)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, int) and not isinstance(value, bool):
+        yield str(value)
+    elif isinstance(value, list):
+        for each in value:
+            if not isinstance(each, list):
+                yield from _texts(each)

@@ -1,0 +1,138 @@
+"""The properties of many events, column by column: events with the same names in the same order are one shape.
+
+A value is what ``msgspec`` reads, or ``msgspec.Raw``: the digits of a fraction or, in a shape that ``is_raw``, any JSON
+text as received. ``msgspec`` writes a shape's columns as they were received.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import compress
+from typing import Any, NamedTuple
+
+import msgspec
+
+from include.xdm.convert.column_converter import decode_values
+from include.xdm.convert.values import Value
+
+encode = msgspec.json.Encoder().encode
+encode_lines = msgspec.json.Encoder().encode_lines
+
+
+class Shape(NamedTuple):
+    """Events whose properties have the same ``names``; ``columns``: by name the values, an event each."""
+
+    names: tuple[str, ...]
+    columns: Sequence[Sequence[Value]]
+    rows: int
+    is_raw: bool
+
+
+class Properties:
+    """The properties of ``rows`` events, which are those of the ``shapes`` one after the other."""
+
+    def __init__(self, shapes: Iterable[Shape] = ()) -> None:
+        self.shapes = list(shapes)
+        self.rows = sum(shape.rows for shape in self.shapes)
+
+    @cached_property
+    def _runs(self) -> dict[str, list[tuple[int, Shape, int]]]:
+        """By name the first row of each shape that has it, the shape, and the place of its column."""
+        runs: dict[str, list[tuple[int, Shape, int]]] = {}
+        for first, shape in self.placed():
+            for place, name in enumerate(shape.names):
+                if name in runs:
+                    runs[name].append((first, shape, place))
+                else:
+                    runs[name] = [(first, shape, place)]
+        return runs
+
+    def placed(self) -> Iterator[tuple[int, Shape]]:
+        """Yield each shape with the number of its first event."""
+        first = 0
+        for shape in self.shapes:
+            yield first, shape
+            first += shape.rows
+
+    def __contains__(self, name: object) -> bool:
+        """Whether some event has a property."""
+        return name in self._runs
+
+    def values(self, name: str) -> list[Value]:
+        """The values of a property; None also where an event does not have it."""
+        found: list[Value] = [None] * self.rows
+        for first, shape, place in self._runs.get(name, ()):
+            column = shape.columns[place]
+            found[first : first + shape.rows] = decode_values(column) if shape.is_raw else column
+        return found
+
+    def texts(self, name: str) -> list[Value]:
+        """What ``msgspec`` writes as it was received; None also where an event does not have it."""
+        found: list[Value] = [None] * self.rows
+        for first, shape, place in self._runs.get(name, ()):
+            found[first : first + shape.rows] = shape.columns[place]
+        return found
+
+    def has(self, name: str) -> list[bool]:
+        """Whether an event has a property, with any value or null."""
+        found = [False] * self.rows
+        for first, shape, _ in self._runs.get(name, ()):
+            found[first : first + shape.rows] = [True] * shape.rows
+        return found
+
+    def objects(self) -> list[dict[str, Value]]:
+        """An object for each event, which ``msgspec`` writes as it was received."""
+        return [dict(zip(shape.names, row, strict=True)) for shape in self.shapes for row in rows_of(shape)]
+
+    def row(self, number: int) -> dict[str, msgspec.Raw]:
+        """The JSON texts of one event's properties, as received."""
+        for first, shape in self.placed():
+            if number < first + shape.rows:
+                found = (column[number - first] for column in shape.columns)
+                return dict(zip(shape.names, map(as_raw, found), strict=True))
+        raise IndexError(number)
+
+    def only(self, chosen: Sequence[bool]) -> Properties:
+        """The chosen events."""
+        kept = []
+        for first, shape in self.placed():
+            mask = chosen[first : first + shape.rows]
+            if any(mask):
+                columns = [tuple(compress(column, mask)) for column in shape.columns]
+                kept.append(shape._replace(columns=columns, rows=sum(mask)))
+        return Properties(kept)
+
+    def __add__(self, other: Properties) -> Properties:
+        return Properties([*self.shapes, *other.shapes])
+
+
+def by_shape(events: Iterable[Mapping[str, Value]], *, is_raw: bool) -> tuple[Properties, list[int]]:
+    """Return the properties of events, and in their order the place of each event in ``events``."""
+    groups: dict[tuple[str, ...], tuple[list[int], list[tuple[Value, ...]]]] = {}
+    for place, each in enumerate(events):
+        names = tuple(each)
+        group = groups.get(names)
+        if group is None:
+            group = groups[names] = ([], [])
+        group[0].append(place)
+        group[1].append(tuple(each.values()))
+    shapes = [
+        Shape(names, list(zip(*rows, strict=True)), len(rows), is_raw) for names, (_, rows) in groups.items()
+    ]
+    return Properties(shapes), [place for places, _ in groups.values() for place in places]
+
+
+def rows_of(shape: Shape) -> Iterable[tuple[Value, ...]]:
+    """Return the values of each event of a shape."""
+    return zip(*shape.columns, strict=True) if shape.columns else [()] * shape.rows
+
+
+def as_raw(value: Value) -> msgspec.Raw:
+    """Return the JSON text of a value as it was received."""
+    return value if isinstance(value, msgspec.Raw) else msgspec.Raw(encode(value))
+
+
+def types_of(column: Iterable[Any]) -> set[type]:
+    """Return the types of a column's values."""
+    return set(map(type, column))

@@ -1,0 +1,77 @@
+"""The identities of a pipeline file, their expressions read and checked before any row is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from include.config.identities import IdentityPlaceholders, IdentitySource
+from include.errors import ConfigError
+from include.xdm.dataprep.language.check import Typed, check
+from include.xdm.dataprep.language.parser import parse
+from include.xdm.dataprep.language.tree import LanguageError
+from include.xdm.dataprep.language.types import Type
+from include.xdm.identities.identity_rules import STATES, IdentityRules, identity_rules
+
+_NO_IDENTITY = (Type.ARRAY, Type.OBJECT, Type.BOOLEAN, Type.NULL)
+
+
+@dataclass(frozen=True)
+class BoundIdentity:
+    """One identity. ``value`` None: the property ``name``. ``state``: one of ``STATES``, or an expression."""
+
+    name: str
+    rules: IdentityRules
+    value: Typed | None = None
+    state: str | Typed = STATES[0]
+
+    @property
+    def namespace(self) -> str:
+        return self.rules.namespace
+
+
+def bind_identities(
+    sources: Mapping[str, IdentitySource], placeholders: IdentityPlaceholders | None = None
+) -> tuple[BoundIdentity, ...]:
+    """Return the identities of a pipeline file, in its order.
+
+    Raises:
+        ConfigError: an expression is wrong; every fault is named.
+    """
+    faults: list[str] = []
+    bound = []
+    for name, source in sources.items():
+        rules = identity_rules(source.namespace, placeholders or IdentityPlaceholders())
+        try:
+            bound.append(BoundIdentity(name, rules, _value(source), _state(source)))
+        except LanguageError as fault:
+            faults.append(f"identities.{name}: {fault}")
+    if faults:
+        raise ConfigError(
+            f"Identities cannot be computed: {'; '.join(faults)}.",
+            "Correct identities in the pipeline file; docs/mapping.md describes expressions.",
+        )
+    return tuple(bound)
+
+
+def _value(source: IdentitySource) -> Typed | None:
+    if source.value is None:
+        return None
+    typed = check(parse(source.value))
+    if typed.type in _NO_IDENTITY:
+        raise LanguageError(f"value is of type {typed.type.value}, which is not an identity")
+    return typed
+
+
+def _state(source: IdentitySource) -> str | Typed:
+    if source.authenticated_state in STATES:
+        return source.authenticated_state
+    try:
+        typed = check(parse(source.authenticated_state))
+    except LanguageError as fault:
+        raise LanguageError(
+            f"authenticated_state is not {', '.join(STATES)} or an expression of them: {fault}"
+        ) from None
+    if typed.type not in (Type.STRING, Type.ANY):
+        raise LanguageError(f"authenticated_state is of type {typed.type.value}, and not {', '.join(STATES)}")
+    return typed

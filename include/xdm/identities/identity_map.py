@@ -1,0 +1,98 @@
+"""``identityMap`` of many rows: the identities by namespace, and which of them is primary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from include.xdm.convert.arrow_types import identity_map_type
+from include.xdm.identities.identity_columns import CompiledIdentity, IdentityColumn
+
+
+def identity_map(
+    identities: Sequence[CompiledIdentity],
+    inputs: Sequence[IdentityColumn],
+    count: int,
+    *,
+    primary_in_map: bool,
+) -> Any:
+    """Return ``identityMap`` of ``count`` rows: the first of the identities that a row has is primary.
+
+    ``primary_in_map``: False where a field of the schema is the primary identity, and none of the map's is.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    kind = identity_map_type()
+    if not identities:
+        return pa.nulls(count, kind)
+    texts = [each.column.texts for each in inputs]
+    there = [text.is_valid().to_numpy(zero_copy_only=False) for text in texts]
+    taken = np.zeros(count, bool)
+    primary = []
+    for each in there:
+        primary.append(each & ~taken & primary_in_map)
+        taken |= each
+    places: dict[str, list[int]] = {}
+    for n, identity in enumerate(identities):
+        places.setdefault(identity.rules.namespace, []).append(n)
+    order = [n for numbers in places.values() for n in numbers]
+    kept = np.stack(
+        [there[n] & ~_said_before(texts, places[identities[n].rules.namespace], n) for n in order], axis=1
+    )
+    row, column = np.nonzero(kept)
+    number = np.array(order)[column]
+    ids = pa.concat_arrays(texts).take(pa.array(number * count + row))
+    flags = np.stack(primary, axis=1)[row, number]
+    items = pa.StructArray.from_arrays(
+        [ids, _states_of(inputs, count, number, row), pa.array(flags)], fields=list(kind.item_type.value_type)
+    )
+    return _maps(kept, places, items)
+
+
+def _states_of(inputs: Sequence[IdentityColumn], count: int, number: Any, row: Any) -> Any:
+    """The states of items, each of an identity and a row."""
+    import pyarrow as pa
+
+    states = [each.states for each in inputs]
+    if all(isinstance(state, str) for state in states):
+        if len(set(states)) == 1:
+            return pa.repeat(pa.scalar(states[0]), len(row))
+        return pa.array(states, pa.string()).take(pa.array(number))
+    columns = [pa.repeat(pa.scalar(state), count) if isinstance(state, str) else state for state in states]
+    return pa.concat_arrays(columns).take(pa.array(number * count + row))
+
+
+def _maps(kept: Any, places: Mapping[str, list[int]], items: Any) -> Any:
+    """Maps of ``items``; ``kept``: by row and identity, in the order of ``places``, whether there is one."""
+    import numpy as np
+    import pyarrow as pa
+
+    kind = identity_map_type()
+    per_namespace, start = [], 0
+    for numbers in places.values():
+        per_namespace.append(kept[:, start : start + len(numbers)].sum(axis=1))
+        start += len(numbers)
+    counts = np.stack(per_namespace, axis=1)
+    entry_row, entry_namespace = np.nonzero(counts)
+    keys = pa.array(list(places), pa.string()).take(pa.array(entry_namespace))
+    item_offsets = np.concatenate([[0], np.cumsum(counts[entry_row, entry_namespace])]).astype(np.int32)
+    lists = pa.ListArray.from_arrays(pa.array(item_offsets), items, type=kind.item_type)
+    per_row = (counts > 0).sum(axis=1)
+    offsets = np.concatenate([[0], np.cumsum(per_row)]).astype(np.int32)
+    # A null offset makes a null map: AEP takes no empty ones.
+    starts = pa.array(offsets, mask=np.append(per_row == 0, False))
+    return pa.MapArray.from_arrays(starts, keys, lists).cast(kind)
+
+
+def _said_before(texts: Sequence[Any], same: Sequence[int], n: int) -> Any:
+    """Where identity ``n`` repeats one of the same namespace that is named before it."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    again = np.zeros(len(texts[n]), bool)
+    for other in same:
+        if other < n:
+            equal = pc.fill_null(pc.equal(texts[n], texts[other]), False)
+            again |= equal.to_numpy(zero_copy_only=False)
+    return again

@@ -1,0 +1,152 @@
+"""Puts the values of several mappings into the items of one array or map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from include.xdm.dataprep.functions.registry import Failure, Function, required
+from include.xdm.dataprep.functions.values import Json, array, json_array, json_object, members
+from include.xdm.dataprep.language.paths import EACH, Path
+from include.xdm.dataprep.language.types import Type
+
+if TYPE_CHECKING:
+    from include.xdm.mapping.mapping_set import FieldMapping
+
+_Tree = dict[Any, Any]
+_Source = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One value of an array or map that several mappings fill.
+
+    ``inside``: the steps from the destination's field to where the value goes; ``source``: the steps inside the property
+    to what goes there; ``member``: the member of an object that a single value becomes, or ""; ``candidates``: the places
+    of the property, the first that is there; ``constant``: the value itself, for a part that is not read from an event.
+    """
+
+    inside: Path
+    source: Path
+    member: str
+    candidates: tuple[Path, ...] = ()
+    constant: str | None = None
+
+
+def part_of(part: FieldMapping) -> Part:
+    """Return what is needed of a mapping to assemble its value.
+
+    A single value becomes the member of an object field that has the value's own name, if there is one: Adobe's sample
+    makes {"names": {"name": ...}} of ``emails[*].name`` to ``pi[*].names`` (EP:data-prep/mapping-set.md).
+    """
+    last = str(part.sources[0][-1]) if part.sources else ""
+    return Part(
+        part.inside,
+        part.sources[0][2:] if part.sources else (),
+        last if last in part.field.children else "",
+        tuple(path[:2] for path in part.sources),
+        part.constant if part.kind == "STATIC" else None,
+    )
+
+
+def assembly(number: int, wanted: Sequence[Part]) -> Function:
+    """Return a function that takes one value per part and gives the JSON of an array or object, or null.
+
+    The ``[*]`` of a part's two paths go in step; a value that is not an array counts as an array of one. A value that is
+    not there leaves a gap. A part without ``[*]`` in its source goes into every item that other parts have made.
+    """
+    parts = [
+        (part.inside, (*part.source, _As(part.member)) if part.member else part.source) for part in wanted
+    ]
+    # Those that go into every item come last, because they make none.
+    order = sorted(range(len(parts)), key=lambda n: _is_for_all(*parts[n]))
+
+    def assemble(*values: Json | None) -> Json | None:
+        tree: _Tree = {}
+        for n in order:
+            (inside, source), value = parts[n], values[n]
+            if value is not None:
+                _put(tree, inside, source, value)
+        made = _write(tree)
+        return None if made == "null" else made
+
+    assemble.__name__ = f"assemble_{number}"
+    parameters = tuple(required(f"PART_{n}", Type.ANY, nullable=True) for n in range(len(parts)))
+    return Function("", "", parameters, Type.ANY, python=assemble)
+
+
+class _As(NamedTuple):
+    """A last step: a single value becomes a member of this name."""
+
+    member: str
+
+
+def _is_for_all(inside: Path, source: _Source) -> bool:
+    return EACH in inside and EACH not in source
+
+
+def _put(tree: _Tree, inside: Path, source: _Source, value: Json) -> None:
+    if _is_for_all(inside, source):
+        found, here = _descend(value, source), inside.index(EACH)
+        items = _there(tree, inside[:here])
+        for item in items.values() if found != "null" else ():
+            if isinstance(item, dict):
+                _put(item, inside[here + 1 :], (), found)
+        return
+    if EACH not in source:
+        found = _descend(value, source)
+        if found != "null":
+            _slot(tree, inside[:-1])[inside[-1]] = found
+        return
+    at, here = source.index(EACH), inside.index(EACH)
+    found = _descend(value, source[:at])
+    if found == "null":
+        return
+    slots = _slot(tree, inside[:here])
+    for number, item in enumerate(array(found) if found.startswith("[") else [found]):
+        rest = inside[here + 1 :]
+        if rest:
+            _put(slots.setdefault(number, {}), rest, source[at + 1 :], item)
+        elif (part := _descend(item, source[at + 1 :])) != "null":
+            slots[number] = part
+
+
+def _descend(value: Json, steps: _Source) -> Json:
+    for step in steps:
+        if isinstance(step, _As):
+            value = value if value[0] in "[{n" else json_object({step.member: value})
+        elif isinstance(step, int):
+            items = array(value) if value.startswith("[") else []
+            value = items[step] if step < len(items) else "null"
+        else:
+            value = members(value).get(str(step), "null") if value.startswith("{") else "null"
+    return value
+
+
+def _there(tree: _Tree, steps: Path) -> _Tree:
+    """The items that are at a place; none are made."""
+    here: Any = tree
+    for step in steps:
+        here = here.get(step) if isinstance(here, dict) else None
+    return here if isinstance(here, dict) else {}
+
+
+def _slot(tree: _Tree, steps: Path) -> _Tree:
+    for step in steps:
+        tree = tree.setdefault(step, {})
+        if not isinstance(tree, dict):
+            raise Failure("an item is a value here and an object there")
+    return tree
+
+
+def _write(tree: Any) -> Json:
+    """Positions make an array, with null in the gaps; names make an object; what is empty is null."""
+    if isinstance(tree, str):
+        return tree
+    written = {step: text for step, inner in tree.items() if (text := _write(inner)) != "null"}
+    if not written:
+        return "null"
+    if all(isinstance(step, int) for step in written):
+        return json_array(written.get(n, "null") for n in range(max(written) + 1))
+    return json_object(written)

@@ -1,0 +1,222 @@
+"""Compiles a mapping set to what one pass over the events needs; its cost follows the mapping, not the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from include.xdm.convert.column_converter import ColumnConverter
+from include.xdm.dataprep.language.paths import Path
+from include.xdm.identities.identity_columns import CompiledIdentity
+from include.xdm.mapping.assemble import Part, part_of
+from include.xdm.schema.xdm_schema import Kind, XdmField
+
+if TYPE_CHECKING:  # the other processes of a step, which start sooner without, are sent what is compiled
+    from include.xdm.dataprep.compile_expressions import CompiledExpressions
+    from include.xdm.dataprep.language.check import Typed
+    from include.xdm.identities.bind_identities import BoundIdentity
+    from include.xdm.mapping.mapping_set import FieldMapping, MappingSet
+
+PROPERTIES: Path = ("properties",)
+"""All properties together."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One field that is filled: from ``sources`` (the first that is there), ``parts``, a ``constant`` or an expression.
+
+    ``name`` is the field's dotted path, for counts.
+    """
+
+    number: int
+    kind: str
+    name: str
+    destination: tuple[str, ...]
+    converter: ColumnConverter
+    sources: tuple[Path, ...] = ()
+    constant: str = ""
+    parts: tuple[Part, ...] = ()
+
+    @cached_property
+    def property(self) -> str | None:
+        """The one property that the field takes whole, if it is as simple as that."""
+        if len(self.sources) != 1 or self.parts:
+            return None
+        root, *steps = self.sources[0]
+        return str(steps[0]) if root == "properties" and len(steps) == 1 else None
+
+
+@dataclass(frozen=True)
+class CompiledMapping:
+    """A mapping set, ready to be sent to another process.
+
+    ``leaves``: read from an event's properties; ``constants``; ``computed``: given by ``expressions``.
+    ``whole``: properties that a mapping takes whole, so that they are not kept as unmapped, each with the leaves that may
+    put it back. ``identities``: in the pipeline file's order.
+    """
+
+    leaves: tuple[Leaf, ...]
+    constants: tuple[Leaf, ...]
+    computed: tuple[Leaf, ...]
+    expressions: CompiledExpressions | None
+    whole: Mapping[str, tuple[tuple[int, int], ...]]
+    identities: tuple[CompiledIdentity, ...]
+    unmapped: tuple[str, ...] | None
+    tops: tuple[str, ...]
+    """The first names of all destinations, in the mapping set's order."""
+    primary_in_map: bool = True
+    """Whether ``identityMap`` names the primary identity; else a field does."""
+
+    @cached_property
+    def columns(self) -> dict[int, str]:
+        """By leaf the name of its spilled column; leaves that read one source as one kind of value share it."""
+        owners: dict[tuple[Any, ...], int] = {}
+        return {
+            leaf.number: f"c{owners.setdefault((leaf.sources, kind) if kind.is_scalar else (leaf.number,), leaf.number)}"
+            for leaf in self.leaves
+            for kind in [leaf.converter.field.kind]
+        }
+
+    @cached_property
+    def identity_columns(self) -> dict[int, str]:
+        """By identity that is a property the name of the spilled column of its texts: that of a leaf, if there is one."""
+        texts = {
+            leaf.property: self.columns[leaf.number]
+            for leaf in self.leaves
+            if leaf.converter.field.kind is Kind.STRING
+        }
+        names = {n: each.property for n, each in enumerate(self.identities) if each.property is not None}
+        return {n: texts.get(name, f"i{n}") for n, name in names.items()}
+
+    @cached_property
+    def read_properties(self) -> tuple[str, ...]:
+        """Properties that are read, excluding those of ``whole``."""
+        paths = [path for leaf in self.leaves for path in leaf.sources]
+        paths += [path for leaf in self.leaves for part in leaf.parts for path in part.candidates]
+        paths += self.expressions.paths if self.expressions else ()
+        names = [str(path[1]) for path in paths if path[0] == "properties" and len(path) > 1]
+        names += [identity.property for identity in self.identities if identity.property is not None]
+        return tuple(name for name in dict.fromkeys(names) if name not in self.whole)
+
+    @cached_property
+    def reads_everything(self) -> bool:
+        """Whether something reads the properties as one object."""
+        paths = [path for leaf in self.leaves for path in leaf.sources]
+        paths += [path for leaf in self.leaves for part in leaf.parts for path in part.candidates]
+        return PROPERTIES in paths or bool(self.expressions and PROPERTIES in self.expressions.paths)
+
+    @cached_property
+    def carried(self) -> frozenset[Path]:
+        """Sources that are the only one of some field."""
+        return frozenset(leaf.sources[0] for leaf in self.leaves if len(leaf.sources) == 1 and not leaf.parts)
+
+
+def compile_mapping(
+    mapping: MappingSet, identities: Sequence[BoundIdentity], now: str = "1970-01-01T00:00:00Z"
+) -> CompiledMapping:
+    """Compile a mapping set and the identities of its pipeline. ``now`` is what the function ``now()`` gives, ISO 8601."""
+    made = {n: _leaf(n, m) for n, m in enumerate(mapping.mappings)}
+    from include.xdm.dataprep.compile_expressions import compile_expressions
+
+    by_sql = [n for n, m in enumerate(mapping.mappings) if _needs_sql(m)]
+    compiled, of_identities = _identities(identities, len(made))
+    computed = {**{n: mapping.mappings[n] for n in by_sql}, **of_identities}
+    expressions = compile_expressions(computed, now, typed=frozenset(of_identities)) if computed else None
+    leaves = tuple(leaf for n, leaf in made.items() if n not in by_sql and leaf.kind != "STATIC")
+    return CompiledMapping(
+        leaves=leaves,
+        constants=tuple(leaf for leaf in made.values() if leaf.kind == "STATIC"),
+        computed=tuple(made[n] for n in by_sql),
+        expressions=expressions,
+        whole=_whole(leaves),
+        identities=compiled,
+        unmapped=mapping.unmapped,
+        tops=tuple(
+            dict.fromkeys([m.destination[0] for m in mapping.mappings] + list((mapping.unmapped or ())[:1]))
+        ),
+        primary_in_map=mapping.primary is None,
+    )
+
+
+def _identities(
+    identities: Sequence[BoundIdentity], first: int
+) -> tuple[tuple[CompiledIdentity, ...], dict[int, FieldMapping]]:
+    """The identities, and their expressions, numbered from ``first``."""
+    from include.xdm.mapping.mapping_set import FieldMapping
+
+    expressions: dict[int, FieldMapping] = {}
+
+    def numbered(typed: Typed) -> int:
+        number = first + len(expressions)
+        text = XdmField(("identityMap",), Kind.STRING, {})
+        expressions[number] = FieldMapping("EXPRESSION", text.path, text, expression=typed)
+        return number
+
+    compiled = tuple(
+        CompiledIdentity(
+            identity.rules,
+            identity.name if identity.value is None else None,
+            None if identity.value is None else numbered(identity.value),
+            identity.state if isinstance(identity.state, str) else numbered(identity.state),
+        )
+        for identity in identities
+    )
+    return compiled, expressions
+
+
+def _needs_sql(mapping: FieldMapping) -> bool:
+    return mapping.kind == "EXPRESSION" or any(part.expression for part in mapping.parts)
+
+
+def _leaf(number: int, mapping: FieldMapping) -> Leaf:
+    return Leaf(
+        number=number,
+        kind=mapping.kind,
+        name=mapping.field.dotted,
+        destination=mapping.destination,
+        converter=ColumnConverter(_pruned(mapping)),
+        sources=mapping.sources,
+        constant=mapping.constant,
+        parts=() if _needs_sql(mapping) else tuple(map(part_of, mapping.parts)),
+    )
+
+
+def _whole(leaves: Sequence[Leaf]) -> dict[str, tuple[tuple[int, int], ...]]:
+    """By property the leaves, by their place in ``leaves``, and the places among their sources where it stands."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for index, leaf in enumerate(leaves):
+        for place, source in enumerate(leaf.sources):
+            if source[0] == "properties" and len(source) == 2:
+                found.setdefault(str(source[1]), []).append((index, place))
+    return {name: tuple(places) for name, places in found.items()}
+
+
+def _pruned(mapping: FieldMapping) -> XdmField:
+    """The field with the members that a mapping can fill; a field that is mapped whole keeps all of them."""
+    if mapping.kind != "ASSEMBLED":
+        return _bare(mapping.field)
+    return _along(mapping.field, [(part.inside, part.field) for part in mapping.parts])
+
+
+def _along(field: XdmField, paths: Sequence[tuple[Path, XdmField]]) -> XdmField:
+    if any(not path for path, _ in paths):
+        return _bare(field)
+    if field.kind is Kind.OBJECT:
+        below: dict[str, list[tuple[Path, XdmField]]] = {}
+        for path, target in paths:
+            below.setdefault(str(path[0]), []).append((path[1:], target))
+        children = {name: _along(field.children[name], inner) for name, inner in below.items()}
+        return replace(field, children=children, constraints={})
+    assert field.item is not None  # find_destination goes into arrays and maps with an item only
+    return replace(
+        field, item=_along(field.item, [(path[1:], target) for path, target in paths]), constraints={}
+    )
+
+
+def _bare(field: XdmField) -> XdmField:
+    """A field without its constraints, which conversion does not look at, and which take most of a schema's bytes."""
+    children = {name: _bare(child) for name, child in field.children.items()}
+    item = _bare(field.item) if field.item else None
+    return replace(field, constraints={}, children=children, item=item)

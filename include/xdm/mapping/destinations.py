@@ -1,0 +1,112 @@
+"""Destinations of mappings: where in the schema they are, and whether a value can go there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from include.xdm.dataprep.language.paths import Path, parse_path, write_path
+from include.xdm.dataprep.language.tree import LanguageError
+from include.xdm.dataprep.language.types import Type
+from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind, XdmField, XdmSchema
+
+TENANT = "_{TENANT_ID}"
+"""How Adobe's documentation, and a mapping file that is to work in any organisation, writes the tenant's name."""
+
+BUILT = ("_id", "timestamp", "identityMap")
+"""What the pipeline builds itself, by rules that a mapping cannot break."""
+
+POSITION_LIMIT = 1000
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Destination:
+    """``names`` lead to a field through objects; ``inside`` are the steps from there into its arrays and maps, at
+    whose end is ``field``."""
+
+    names: Names
+    inside: Path
+    field: XdmField
+
+    def __str__(self) -> str:
+        return write_path((*self.names, *self.inside))
+
+
+def find_destination(text: str, schema: XdmSchema) -> Destination:
+    """
+    Raises:
+        LanguageError: it is no path, it is built by the pipeline, or the schema does not have it.
+    """
+    steps = parse_path(text.replace(TENANT, schema.tenant))
+    if steps[0] in BUILT:
+        raise LanguageError(f"{steps[0]} is built by the pipeline; remove this mapping")
+    if any(isinstance(step, int) and step > POSITION_LIMIT for step in steps):
+        raise LanguageError(f"{write_path(steps)} has a position above {POSITION_LIMIT}")
+    here, names = schema.root, 0
+    for number, step in enumerate(steps):
+        if here.kind is Kind.OBJECT and isinstance(step, str) and step in here.children:
+            here = here.children[step]
+            names += names == number
+        elif here.item is not None and isinstance(step, str) == (here.kind is Kind.MAP):
+            here = here.item
+        else:
+            raise LanguageError(_not_found(steps, number, here, schema))
+    return Destination(tuple(map(str, steps[:names])), steps[names:], here)
+
+
+def _not_found(steps: Path, number: int, here: XdmField, schema: XdmSchema) -> str:
+    path, before, step = write_path(steps), write_path(steps[:number]), steps[number]
+    if here.kind is Kind.ARRAY and isinstance(step, str):
+        return f"{before} is an array; write {before}[*].{step} or {before}[0].{step}"
+    if not isinstance(step, str) and here.kind is not Kind.ARRAY:
+        return f"{before} is no array; remove {write_path(steps[number : number + 1])}"
+    near = schema.names.nearest(path)
+    is_built = near is not None and near.partition(".")[0] in BUILT
+    return f"the schema has no field {path}" + (f"; nearest is {near}" if near and not is_built else "")
+
+
+_DATES = {Type.DATE, Type.STRING, Type.ANY}
+_NUMBERS = {Type.INTEGER, Type.NUMBER, Type.STRING, Type.ANY}
+
+
+def can_hold(field: XdmField, kind: Type) -> bool:
+    """Whether some value of a type can be a value of the field."""
+    if kind is Type.NULL or field.kind is Kind.STRING:
+        return True
+    if field.kind in INTEGER_LIMITS or field.kind is Kind.NUMBER:
+        return kind in _NUMBERS
+    if field.kind is Kind.BOOLEAN:
+        return kind in (_NUMBERS | {Type.BOOLEAN})
+    if field.kind is Kind.DATE:
+        return kind in _DATES
+    if field.kind is Kind.DATE_TIME:
+        return kind in (_DATES | _NUMBERS)
+    return kind in ({Type.ARRAY, Type.ANY} if field.kind is Kind.ARRAY else {Type.OBJECT, Type.ANY})
+
+
+def collisions(taken: Mapping[Names, int]) -> Iterator[str]:
+    """Destinations that lie inside one another."""
+    for path, number in taken.items():
+        for n in range(1, len(path)):
+            if path[:n] in taken:
+                yield f"mapping {number}: {'.'.join(path)} lies inside what mapping {taken[path[:n]]} fills"
+
+
+def missing(root: XdmField, filled: Iterable[Names]) -> Iterator[str]:
+    """For each required field that nothing fills a sentence; those of an object only when something inside it is
+    filled."""
+    paths = set(filled)
+    inside = {path[:n] for path in paths for n in range(1, len(path))}
+
+    def look(field: XdmField) -> Iterator[str]:
+        for name in sorted(field.required):
+            path = (*field.path, name)
+            if path not in paths and path not in inside and path[0] not in BUILT:
+                yield f"nothing fills {'.'.join(path)}, which the schema requires; add a mapping to it"
+        for child in field.children.values():
+            if child.path in inside:
+                yield from look(child)
+
+    return look(root)

@@ -1,0 +1,159 @@
+"""Rows of a mapping set for what the pipeline builds itself: accepted where they mean the same, else the difference.
+
+A set that AEP's UI exports of Adobe's own source may fill ``_id`` and ``timestamp`` and mark identities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from include.xdm.dataprep.language.check import places
+from include.xdm.dataprep.language.parser import parse
+from include.xdm.dataprep.language.paths import parse_path
+from include.xdm.dataprep.language.tree import Attribute, Call, LanguageError, Literal, Node, Number
+
+_HASHES = ("sha1", "sha256", "sha512", "md5")
+_KEY = frozenset({"event", "distinct_id", "time", "insert_id"})
+_RANDOM = ("uuid", "guid")
+_DATE_WORDS = ("yyyy", "MM", "dd", "HH", "mm", "ss")
+
+
+@dataclass(frozen=True)
+class BuiltRules:
+    """What a pipeline builds. ``identities``: namespace codes by property. ``wall_clock``: Mixpanel's ``time`` is a wall
+    clock of the project's zone. ``time_in_ms``: it is exported in milliseconds."""
+
+    identities: Mapping[str, str]
+    wall_clock: bool = False
+    time_in_ms: bool = False
+
+
+def require_same(row: Mapping[str, Any], name: str, rules: BuiltRules) -> None:
+    """Accept a row whose destination is ``_id`` or ``timestamp`` where it means what the pipeline builds.
+
+    Raises:
+        LanguageError: with the difference; or the source cannot be read.
+    """
+    kind, source = str(row.get("sourceType", "ATTRIBUTE")).upper(), row.get("source")
+    if not isinstance(source, str):
+        raise LanguageError("it needs a source and a destination")
+    if kind == "STATIC":
+        raise LanguageError(
+            f"it gives every event one {name}; remove this mapping, {name} is built by the pipeline"
+        )
+    node: Node = Attribute(_names(source)) if kind == "ATTRIBUTE" else parse(source)
+    difference = (
+        _id_difference(node) if name == "_id" else _time_difference(node, rules, plain=kind == "ATTRIBUTE")
+    )
+    if difference is not None:
+        raise LanguageError(
+            f"{name} is built by the pipeline, and this mapping differs: {difference}; remove it"
+        )
+
+
+def require_same_identity(row: Mapping[str, Any], rules: BuiltRules | None) -> None:
+    """Accept a row that is marked as an identity where the pipeline file has the same one.
+
+    Raises:
+        LanguageError: with the difference.
+    """
+    code = row["identity"]
+    names = (
+        [name for path in places(_names(str(row.get("source")))) if (name := _name(path))] if rules else []
+    )
+    known = [each for each in names if rules and each in rules.identities]
+    if rules is None or not known:
+        example = f"identities: {{{names[-1] if names else 'property'}: {code or 'NAMESPACE'}}}"
+        raise LanguageError(
+            f"it marks an identity{f' ({code})' if code else ''}; write {example} in the pipeline file"
+        )
+    if code and rules.identities[known[0]] != code:
+        raise LanguageError(
+            f"it marks {known[0]} as identity {code}, but identities in the pipeline file has {rules.identities[known[0]]}"
+        )
+
+
+def _names(source: str) -> tuple[str | int, ...]:
+    return tuple(step if isinstance(step, str | int) else "*" for step in parse_path(source))
+
+
+def _id_difference(node: Node) -> str | None:
+    calls = {each.name for each in _walk(node) if isinstance(each, Call)}
+    if calls & set(_RANDOM):
+        return "it is random, so that an event loaded again would be another one"
+    read = _read(node)
+    if calls & set(_HASHES) and read == _KEY:
+        return None
+    if read - _KEY or not read:
+        return f"it is made of {_listed(read)}; the pipeline makes it of {_listed(_KEY)} and the project"
+    missing = _KEY - read
+    more = (
+        f"it leaves out {_listed(missing)}, without which two events can have one _id"
+        if missing
+        else "it has no hash"
+    )
+    return f"{more}; the pipeline makes it of {_listed(_KEY)} and the project"
+
+
+def _time_difference(node: Node, rules: BuiltRules, *, plain: bool) -> str | None:
+    if plain and _read(node) == {"time"}:
+        return None
+    if _read(node) != {"time"}:
+        return f"it is made of {_listed(_read(node))}; the pipeline takes the event's time"
+    if rules.wall_clock:
+        return "it takes time as UTC, but in a project with time_is: project_local it is a wall clock of the project's zone"
+    milliseconds = _is_time if rules.time_in_ms else _is_thousandfold
+    if _is_moment(node, milliseconds):
+        return None
+    if not rules.time_in_ms and _is_moment(node, _is_time):
+        return "it reads time as milliseconds, but Mixpanel's time is in seconds, which gives days of January 1970"
+    return "it is not the event's time in full, or not in a form that can be compared"
+
+
+def _is_moment(node: Node, milliseconds: Any) -> bool:
+    """Whether an expression is the moment of a number of milliseconds, as a date, a number or a text."""
+    if milliseconds(node):
+        return True
+    if not isinstance(node, Call) or not node.arguments:
+        return False
+    first, *rest = node.arguments
+    if node.name in ("date", "zone_date_to_utc") and not rest:
+        return _is_moment(first, milliseconds)
+    if node.name in ("dformat", "format") and len(rest) == 1 and isinstance(rest[0], Literal):
+        return _is_moment(first, milliseconds) and all(word in str(rest[0].value) for word in _DATE_WORDS)
+    return False
+
+
+def _is_time(node: Node) -> bool:
+    return isinstance(node, Attribute) and _read(node) == {"time"}
+
+
+def _is_thousandfold(node: Node) -> bool:
+    if not isinstance(node, Call) or node.name != "*" or len(node.arguments) != 2:
+        return False
+    by = [each for each in node.arguments if isinstance(each, Literal)]
+    return len(by) == 1 and by[0].value == Number("1000") and any(map(_is_time, node.arguments))
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    yield node
+    for inner in node.arguments if isinstance(node, Call) else ():
+        yield from _walk(inner)
+
+
+def _read(node: Node) -> frozenset[str]:
+    """What an expression reads of an event, without the ``$`` of Mixpanel's own names."""
+    found = [places(each.path) for each in _walk(node) if isinstance(each, Attribute)]
+    return frozenset(
+        "event" if ("event",) in paths else _name(paths[-1]).removeprefix("$") for paths in found
+    )
+
+
+def _name(path: tuple[Any, ...]) -> str:
+    return str(path[1]) if len(path) == 2 and path[0] == "properties" else ".".join(map(str, path[1:]))
+
+
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names)) or "constants"

@@ -1,0 +1,147 @@
+"""Reads a mapping set's file: as AEP's API and UI export it now, as they did before, or the bare list of mappings."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from include.config.json_file import read_json
+from include.errors import ConfigError
+from include.xdm.dataprep.language.check import places
+from include.xdm.dataprep.language.paths import parse_path
+from include.xdm.dataprep.language.tree import LanguageError
+
+MAPPINGS = Path(__file__).parents[2] / "pipelines" / "mappings"
+
+SOURCE_TYPES = {
+    "ATTRIBUTE": "ATTRIBUTE",
+    "EXPRESSION": "EXPRESSION",
+    "STATIC": "STATIC",
+    # As answers of the API and older exports write them (EP:data-prep/api/mapping-set.md).
+    "TEXT/X.SCHEMA-PATH": "ATTRIBUTE",
+    "TEXT/X.AEP-XL": "EXPRESSION",
+    "TEXT/PLAIN": "STATIC",
+}
+
+
+def read_mapping_file(
+    name: str, folder: Path | None = None, *, within: tuple[str, ...] = ()
+) -> list[dict[str, Any]]:
+    """The mappings of a file, each with ``sourceType``, ``source`` and ``destination``.
+
+    Those of the files that it includes come first, without those whose destination a later file or the file itself
+    fills. ``within``: the files that include this one.
+
+    Raises:
+        ConfigError: there is no such file, it is no mapping set, or it includes itself.
+    """
+    path = (folder or MAPPINGS) / name
+    if not path.is_file():
+        raise ConfigError(
+            f"There is no mapping file {name} in include/pipelines/mappings.", "Copy shop.json there."
+        )
+    if path.suffix == ".csv":
+        return [current_row(row) for row in _csv_rows(path)]
+    data = read_json(path)
+    rows = data.get("mappings") if isinstance(data, dict) else data
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ConfigError(
+            f"{name} holds no list of mappings.", 'Expected {"mappings": [{"sourceType": …}, …]}.'
+        )
+    made: list[dict[str, Any]] = []
+    for included in _included(name, data, within):
+        made = _over(made, read_mapping_file(included, folder, within=(*within, name)))
+    return _over(made, [current_row(row) for row in rows])
+
+
+def _over(before: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The mappings of both, of one destination the later one; two of one file are for ``bind`` to refuse."""
+    filled = {row["destination"] for row in rows if isinstance(row["destination"], str)}
+    return [*(row for row in before if row["destination"] not in filled), *rows]
+
+
+def _included(name: str, data: Any, within: tuple[str, ...]) -> list[str]:
+    included = data.get("include", []) if isinstance(data, dict) else []
+    if not isinstance(included, list) or not all(
+        isinstance(each, str) and Path(each).name == each for each in included
+    ):
+        raise ConfigError(
+            f"{name} has an include that is not a list of names of mapping files.",
+            'Write "include": ["web.json"]; the files are in include/pipelines/mappings.',
+        )
+    if twice := next((each for each in included if each in (*within, name)), None):
+        raise ConfigError(f"{name} includes {twice}, which includes it.", "Remove one of the two.")
+    return included
+
+
+def current_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping in today's words; what only the API needs is left out."""
+    kind = str(row.get("sourceType") or "ATTRIBUTE")
+    return {
+        "sourceType": SOURCE_TYPES.get(kind.upper(), kind),
+        "source": row.get("source", row.get("sourceAttribute")),
+        "destination": row.get("destination", row.get("destinationXdmPath")),
+        **({"identity": row.get("namespaceCode") or ""} if row.get("identity") else {}),
+    }
+
+
+_HEADERS = {
+    "sourceType": ("sourcetype", "mappingtype", "type"),
+    "source": ("source", "sourcefield", "sourceattribute", "sourcedata", "sourcepath"),
+    "destination": ("destination", "targetfield", "destinationxdmpath", "target", "targetxdmfield", "xdmfield", "targetpath"),
+    "identity": ("identity", "isidentity"),
+    "namespaceCode": ("namespacecode", "identitynamespace", "namespace"),
+}  # fmt: skip
+_MOST_BYTES = 5_000_000
+
+
+def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a CSV file, as AEP's mapping screen downloads it (EP:data-prep/ui/mapping.md#import-mapping).
+
+    [I] Adobe shows its columns in a picture only: they are recognized by their names in any spelling, and where there is
+    no column for the source type, a source that is a path is an attribute, and any other one an expression.
+    """
+    if path.stat().st_size > _MOST_BYTES:
+        raise ConfigError(
+            f"{path.name} is larger than {_MOST_BYTES} bytes.", "A mapping set is a few pages long."
+        )
+    try:
+        lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        raise ConfigError(
+            f"{path.name} cannot be read as CSV.", "Save it as UTF-8, separated by commas."
+        ) from None
+    columns = _columns(lines[0] if lines else [])
+    if not columns.keys() >= {"source", "destination"}:
+        raise ConfigError(
+            f"{path.name} has no columns for source and destination in its first line.",
+            "Name them source and destination, or as AEP's mapping screen downloads them.",
+        )
+    for cells in lines[1:]:
+        row: dict[str, Any] = {key: cells[at].strip() for key, at in columns.items() if at < len(cells)}
+        if not row.get("source") and not row.get("destination"):
+            continue
+        row["identity"] = row.get("identity", "").lower() in ("true", "yes", "1")
+        if not row.get("sourceType"):
+            row["sourceType"] = "ATTRIBUTE" if _is_path(row.get("source", "")) else "EXPRESSION"
+        yield row
+
+
+def _columns(header: list[str]) -> dict[str, int]:
+    """Where each column is, by what a mapping calls it."""
+    plain = [re.sub(r"[^a-z]", "", name.lower()) for name in header]
+    return {
+        key: plain.index(name) for key, names in _HEADERS.items() for name in names[::-1] if name in plain
+    }
+
+
+def _is_path(source: str) -> bool:
+    try:
+        places(parse_path(source))
+    except LanguageError:
+        return False
+    return re.search(r"[()'\"+]", source) is None

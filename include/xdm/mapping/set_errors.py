@@ -1,0 +1,60 @@
+"""Faults of a mapping set as a whole: mappings that are right alone and wrong together, or that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from include.xdm.dataprep.language.paths import EACH, Path, write_path
+from include.xdm.mapping.destinations import Names
+from include.xdm.schema.xdm_schema import XdmSchema
+
+if TYPE_CHECKING:
+    from include.xdm.mapping.mapping_set import FieldMapping
+
+
+def no_primary(schema: XdmSchema, filled: set[Names]) -> Iterable[str]:
+    """What Profile lacks where the dataset is enabled for it: one primary identity for every event."""
+    use = schema.profile
+    if use is None:
+        return
+    if use.primary is None and "identityMap" not in schema.root.children:
+        yield "the dataset is enabled for Profile, but the schema has neither a primary identity nor identityMap"
+    if use.primary is not None and use.primary not in filled:
+        yield (
+            f"nothing fills {'.'.join(use.primary)}, the schema's primary identity ({use.namespace}), which every event "
+            "of a dataset enabled for Profile needs; add a mapping to it"
+        )
+
+
+def whole_and_in_parts(taken: Mapping[tuple[Names, Path], int]) -> Iterable[str]:
+    """An array that one mapping fills as a whole and another one item by item."""
+    for (names, inside), number in taken.items():
+        for n in range(len(inside)):
+            if (names, inside[:n]) in taken:
+                yield f"mapping {number}: it lies inside what mapping {taken[names, inside[:n]]} fills"
+
+
+def without_items(mappings: Sequence[FieldMapping]) -> Iterable[str]:
+    """Mappings into every item of an array whose items no mapping makes."""
+    made = {
+        (m.destination, m.inside[:n])
+        for m in mappings
+        for n, step in enumerate(m.inside)
+        if isinstance(step, int) or (step is EACH and _goes_in_step(m))
+    }
+    for m in mappings:
+        if (
+            EACH in m.inside
+            and not _goes_in_step(m)
+            and (m.destination, m.inside[: m.inside.index(EACH)]) not in made
+        ):
+            path = write_path((*m.destination, *m.inside[: m.inside.index(EACH)]))
+            yield (
+                f"mapping {m.number}: it goes into every item of {path}, but no mapping makes items; map an array with [*], "
+                f"or write {path}[0]"
+            )
+
+
+def _goes_in_step(mapping: FieldMapping) -> bool:
+    return any(EACH in source for source in mapping.sources)

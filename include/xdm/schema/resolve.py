@@ -1,0 +1,130 @@
+"""Resolves an unresolved XDM schema (``xed``): its ``$ref``s and ``allOf``s become one tree, as in ``xed-full``.
+
+What a schema refers to is asked of the Schema Registry and of nothing else: no reference is a reason to open a
+connection to wherever it points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from include.errors import SchemaError
+from include.xdm.schema.merge import merged
+
+Json = Mapping[str, Any]
+Fetch = Callable[[str], Json]
+"""Gives the registry's resource of an ``$id``, as it was written; raises when it has none."""
+
+_DEEPEST = 60
+_OF_THE_RESOURCE = (
+    "$id", "$schema", "definitions", "meta:altId", "meta:resourceType", "meta:intendedToExtend", "meta:extends",
+    "meta:registryMetadata", "meta:extensible", "meta:abstract", "meta:containerId", "meta:sandboxId",
+    "meta:sandboxType", "meta:tenantNamespace", "meta:license", "imsOrg", "version", "title", "description",
+    "meta:immutableTags", "meta:class", "meta:status",
+)  # fmt: skip
+"""What a resource says about itself and not about the fields of whoever refers to it."""
+
+
+def needs_resolving(document: Json) -> bool:
+    """Whether a schema still refers to something, anywhere that fields are described."""
+    return any(_refers(node) for node in _nodes(document))
+
+
+def resolve(document: Json, fetch: Fetch) -> dict[str, Any]:
+    """The schema with everything that it refers to in place. ``document`` is not changed.
+
+    Raises:
+        SchemaError: it refers to itself in a circle, to a place that is not there, or nests too deep; or parts of it
+            contradict each other.
+    """
+    resolved = _Resolver(fetch).node(document, document, (), "its root")
+    resolved.pop("definitions", None)
+    return resolved
+
+
+class _Resolver:
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._fetched: dict[str, Json] = {}
+
+    def node(self, node: Json, home: Json, way: tuple[str, ...], place: str) -> dict[str, Any]:
+        """``node`` in full. ``home`` is the resource it stands in, ``way`` the references followed to get here."""
+        if place.count(".") > _DEEPEST:
+            raise SchemaError(f"The schema nests deeper than {_DEEPEST} levels at {place[:60]}…")
+        own = {key: value for key, value in node.items() if key not in ("$ref", "allOf")}
+        if isinstance(own.get("properties"), Mapping):
+            own["properties"] = {
+                name: self._inner(child, home, way, f"{place}.{name}")
+                for name, child in own["properties"].items()
+            }
+        for key in ("items", "additionalProperties"):
+            if isinstance(own.get(key), Mapping):
+                own[key] = self._inner(own[key], home, way, f"{place}.*")
+        parts = []
+        if "$ref" in node:
+            target = self._target(str(node["$ref"]), home, way, place)
+            if own.get("type") == "object" and target.get("type", "object") != "object":
+                # The registry writes every reference as an object, also one to a scalar.
+                own = {key: value for key, value in own.items() if key not in ("type", "meta:xdmType")}
+            parts.append(target)
+        for part in node.get("allOf") or ():
+            parts.append(self._inner(part, home, way, place))
+        for part in parts:
+            own = merged(own, part, place)
+        return own
+
+    def _inner(self, node: Any, home: Json, way: tuple[str, ...], place: str) -> dict[str, Any]:
+        if not isinstance(node, Mapping):
+            raise SchemaError(f"The schema has {type(node).__name__} where it should describe {place}.")
+        return self.node(node, home, way, place)
+
+    def _target(self, reference: str, home: Json, way: tuple[str, ...], place: str) -> dict[str, Any]:
+        resource, _, pointer = reference.partition("#")
+        known = resource or str(home.get("$id", ""))
+        step = f"{known}#{pointer}"
+        if step in way:
+            raise SchemaError(
+                f"The schema refers to itself in a circle at {place}: {reference!r}.",
+                "Correct the field group or data type that the reference names.",
+            )
+        there = self._resource(resource) if resource else home
+        target = self.node(_at(there, pointer, reference, place), there, (*way, step), place)
+        return {key: value for key, value in target.items() if key not in _OF_THE_RESOURCE}
+
+    def _resource(self, resource: str) -> Json:
+        if resource not in self._fetched:
+            self._fetched[resource] = self._fetch(resource)
+        return self._fetched[resource]
+
+
+def _at(document: Json, pointer: str, reference: str, place: str) -> Json:
+    """The node at a JSON pointer (RFC 6901) in a URI fragment."""
+    node: Any = document
+    for part in filter(None, unquote(pointer).split("/")):
+        name = part.replace("~1", "/").replace("~0", "~")
+        node = node.get(name) if isinstance(node, Mapping) else None
+    if not isinstance(node, Mapping):
+        raise SchemaError(f"The schema refers at {place} to {reference!r}, which is not there.")
+    return node
+
+
+def _nodes(node: Any) -> Any:
+    """Every node of a schema that describes a field."""
+    if not isinstance(node, Mapping):
+        return
+    yield node
+    for child in (
+        (node.get("properties") or {}).values() if isinstance(node.get("properties"), Mapping) else ()
+    ):
+        yield from _nodes(child)
+    for key in ("items", "additionalProperties"):
+        yield from _nodes(node.get(key))
+
+
+def _refers(node: Json) -> bool:
+    return "$ref" in node or any(
+        isinstance(part, Mapping) and ("$ref" in part or "properties" in part)
+        for part in node.get("allOf") or ()
+    )

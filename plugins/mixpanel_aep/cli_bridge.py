@@ -1,0 +1,87 @@
+"""Tells the command line what Airflow on this machine has: ``python -m mixpanel_aep.cli_bridge CONN_ID...``
+
+The command line cannot import Airflow (nothing below include/ does) and must not guess: a lake or a project other than
+that of the tasks would load every event a second time. The answer is one JSON object on standard output:
+``{"lake": url or null, "lake_secret": keys or null, "connections": {id: fields or null}, "airflow": version,
+"missing_pools": [name], "heartbeat_seconds": number}`` or ``{"error": [sentence, hint], "terminal": bool}``. It holds
+secrets, so it is meant for a pipe alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+
+def answer(conn_ids: Sequence[str]) -> dict[str, Any]:
+    """Return the lake variable and the connections as Airflow's own processes see them.
+
+    Raises:
+        PipelineError: Airflow could not say it, or the lake's folder is not for several machines.
+    """
+    from urllib.parse import urlsplit
+
+    from include.errors import ConfigError
+    from include.lake.lake import default_lake
+    from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE
+    from mixpanel_aep.airflow_lookup import read_connection, read_variable
+    from mixpanel_aep.lakes import LAKE_VARIABLE, require_shared
+
+    lake = read_variable(LAKE_VARIABLE)
+    if urlsplit(lake or default_lake()).scheme == "file":
+        require_shared(lake or default_lake())
+    connections: dict[str, Any] = {}
+    for conn_id in conn_ids:
+        try:
+            conn = read_connection(conn_id)
+        except ConfigError:
+            connections[conn_id] = None
+            continue
+        connections[conn_id] = {
+            name: getattr(conn, name) for name in ("login", "password", "host", "port", "extra")
+        }
+    secret = None if os.environ.get(SEAL_ENVIRONMENT) else read_variable(SEAL_VARIABLE)
+    return {"lake": lake, "lake_secret": secret, "connections": connections, **_deployment()}
+
+
+def _deployment() -> dict[str, Any]:
+    """What tasks need of Airflow itself. The database is read where this process has it, as the scheduler does."""
+    from airflow import __version__
+    from airflow.configuration import conf
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from include.errors import SettingsUnavailable
+    from mixpanel_aep.pools import missing_pools
+
+    try:
+        missing = missing_pools()
+    except SQLAlchemyError as error:
+        raise SettingsUnavailable(
+            f"Airflow's metadata database could not be asked for its pools ({type(error).__name__}).",
+            "`airflow db check` shows whether it works; `airflow db migrate` makes its tables.",
+        ) from None
+    heartbeat = conf.getfloat("workers", "min_heartbeat_interval")
+    return {"airflow": __version__, "missing_pools": missing, "heartbeat_seconds": heartbeat}
+
+
+def main(conn_ids: Sequence[str]) -> None:
+    """Print the answer; whatever else is printed on the way goes to standard error."""
+    out = os.dup(1)
+    os.dup2(2, 1)
+    # A process of this kind may read the metadata database, which a task may not.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    from include.errors import PipelineError, Terminal
+
+    try:
+        found = answer(conn_ids)
+    except PipelineError as error:
+        found = {"error": [error.sentence, error.hint], "terminal": isinstance(error, Terminal)}
+    with os.fdopen(out, "w") as file:
+        json.dump(found, file)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,204 @@
+"""Catalog: batches (OAS:catalog.yaml)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.aep.catalog.dataset_changes import merge_fields
+from mixpanel_aep_sandbox.aep.catalog.etags import check_match, one
+from mixpanel_aep_sandbox.aep.catalog.validation import check_tags
+from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, CATALOG, DEMO_USER
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.http import Call, Routes
+from mixpanel_aep_sandbox.aep.core.json_filters import as_text, each, value_at
+from mixpanel_aep_sandbox.aep.core.json_patch import json_patch
+from mixpanel_aep_sandbox.aep.core.list_parameters import chosen, filtered, page_of, projected, whole_number
+from mixpanel_aep_sandbox.aep.core.scope import BATCHES, Place
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle, shown_status, touch
+from mixpanel_aep_sandbox.aep.ingestion.routes.batches import shown_tags
+from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+from mixpanel_aep_sandbox.aep.ingestion.validation import given_replay
+from mixpanel_aep_sandbox.core.state import World
+
+_RANGES = (
+    ("createdAfter", "created", 1),
+    ("createdBefore", "created", -1),
+    ("startAfter", "availableDates.startDate", 1),
+    ("startBefore", "availableDates.startDate", -1),
+    ("endAfter", "availableDates.endDate", 1),
+    ("endBefore", "availableDates.endDate", -1),
+)
+"""Parameter, the number it looks at, and 1 for more than, -1 for less than; all "exclusively"."""
+_LISTS = {"dataSet": "dataset", "batch": "id"}
+_OWN = frozenset([name for name, _, _ in _RANGES] + [*_LISTS, "status"])
+_ENDED = ("success", "failed")
+
+
+def add_routes(world: World, router: APIRouter) -> None:
+    routes = Routes(world, router, CATALOG)
+    routes.add("GET", "/batches", _list)
+    routes.add("GET", "/batches/uniques/{field}", _uniques)
+    routes.add("GET", "/batches/{id}", _lookup)
+    routes.add("PATCH", "/batches/{id}", _patch)
+    # EP:ingestion/batch-ingestion/overview.md writes the singular once.
+    routes.add("GET", "/batch/{id}", _lookup)
+    routes.add("GET", "/lastBatches", _last)
+
+
+def visible(place: Place) -> list[dict[str, Any]]:
+    """The batches that Catalog knows of, oldest first."""
+    settle(place)
+    lag = IngestSettings.of(place.world).catalog_lag_seconds * 1000
+    return [body for _, body in place.items(BATCHES) if _is_known(place, body, lag)]
+
+
+def visible_batch(place: Place, key: str) -> dict[str, Any]:
+    """Raises Problem 404 where Catalog knows of none."""
+    settle(place)
+    batch = place.get(BATCHES, key)
+    lag = IngestSettings.of(place.world).catalog_lag_seconds * 1000
+    if batch is None or not _is_known(place, batch, lag):
+        raise problem(404, f"Batch {key} not found.")
+    return batch
+
+
+def _is_known(place: Place, batch: dict[str, Any], lag: float) -> bool:
+    return bool(batch["created"] + lag <= place.now and not batch.get("vanished"))
+
+
+def shown(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
+    """A batch as Catalog shows it."""
+    body: dict[str, Any] = {
+        "id": batch["id"],
+        "imsOrg": place.org,
+        "sandboxId": AEP_SANDBOXES[place.name],
+        "externalId": batch["externalId"],
+        "status": shown_status(place, batch),
+        "inputFormat": batch["inputFormat"],
+        "relatedObjects": [{"type": "dataSet", "id": batch["dataset"]}],
+        "tags": shown_tags(batch),
+        "created": batch["created"],
+        "createdClient": batch["client"],
+        "createdUser": DEMO_USER,
+        "updated": batch["updated"],
+        "updatedUser": DEMO_USER,
+        "version": f"1.0.{batch['version']}",
+        "availableDates": batch.get("dates", {}),
+    }
+    if batch["completed"] is not None:
+        body["started"] = batch["completed"]
+    if "finished" in batch:
+        body |= {"completed": batch["finished"], "errors": batch["errors"], **_metrics(place, batch)}
+    if batch["state"] == "failed":
+        body["failedBatchLocation"] = f"@/batches/{batch['id']}/failed"
+    return body | ({"replay": batch["replay"]} if batch["replay"] else {})
+
+
+def _metrics(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
+    metrics = batch["metrics"]
+    hidden = batch["state"] == "failed" and IngestSettings.of(place.world).metrics_of_failed == "hidden"
+    if not metrics or hidden:
+        return {}
+    return {
+        "metrics": metrics,
+        "recordCount": metrics["inputRecordCount"],
+        "failedRecordCount": metrics["failedRecordCount"],
+        "size": metrics["inputByteSize"],
+    }
+
+
+def _lookup(call: Call) -> Response:
+    """One, or several by a list of ids (EP:catalog/api/look-up-multiple-objects.md)."""
+    keys = call.path("id").split(",")
+    if len(keys) == 1:
+        batch = visible_batch(call.place, keys[0])
+        return one(call, batch["id"], batch, projected(call, shown(call.place, batch)))
+    wanted = [batch for batch in visible(call.place) if batch["id"] in keys]
+    if not wanted:
+        raise problem(404, f"Batch {call.path('id')} not found.")
+    return JSONResponse({batch["id"]: projected(call, shown(call.place, batch)) for batch in wanted})
+
+
+def _list(call: Call) -> Response:
+    return JSONResponse(chosen(call, _found(call), _OWN))
+
+
+def _uniques(call: Call) -> Response:
+    """The values of a field, each once, of the batches that the query asks for."""
+    start, limit = page_of(call)
+    field = call.path("field")
+    bodies = filtered(call, _found(call), _OWN)
+    values = dict.fromkeys(as_text(value) for body in bodies for value in each(value_at(body, field)))
+    return JSONResponse(list(values)[start : start + limit])
+
+
+def _found(call: Call) -> list[tuple[str, dict[str, Any]]]:
+    """What passes the filters that only batches have."""
+    wanted = {name: set(filter(None, call.query(name).split(","))) for name in (*_LISTS, "status")}
+    ranges = [(path, sign, whole_number(call, name)) for name, path, sign in _RANGES]
+    found = []
+    for batch in visible(call.place):
+        if any(wanted[name] and batch[key] not in wanted[name] for name, key in _LISTS.items()):
+            continue
+        body = shown(call.place, batch)
+        if wanted["status"] and body["status"] not in wanted["status"]:
+            continue
+        if all(bound is None or _beyond(body, path, sign, bound) for path, sign, bound in ranges):
+            found.append((batch["id"], body))
+    return found
+
+
+def _beyond(body: dict[str, Any], path: str, sign: int, bound: int) -> bool:
+    value = value_at(body, path)
+    return value is not None and sign * value > sign * bound
+
+
+def _last(call: Call) -> Response:
+    """The last batches of each dataset, keyed by the dataset's id."""
+    wanted = set(filter(None, (call.query("dataSetId") or call.query("dataSet")).split(",")))
+    last: dict[str, dict[str, Any]] = {}
+    for batch in visible(call.place):
+        if wanted and batch["dataset"] not in wanted:
+            continue
+        body = last.setdefault(
+            batch["dataset"],
+            {
+                "imsOrg": call.place.org,
+                "sandboxId": AEP_SANDBOXES[call.place.name],
+                "created": batch["created"],
+            },
+        )
+        body |= {
+            "lastBatchId": batch["id"],
+            "lastBatchStatus": shown_status(call.place, batch),
+            "updated": batch["updated"],
+        }
+        if batch["state"] in _ENDED:
+            name = "lastSuccessfulBatchId" if batch["state"] == "success" else "lastFailedBatchId"
+            body[name] = batch["id"]
+    return JSONResponse(chosen(call, list(last.items()), frozenset({"dataSetId", "dataSet"})))
+
+
+def _patch(call: Call) -> Response:
+    """A caller's tags, and until it is complete what it replaces; whatever else a batch has, ingestion decides [I]."""
+    batch = visible_batch(call.place, call.path("id"))
+    check_match(call, batch)
+    before: dict[str, Any] = {
+        "tags": batch["tags"],
+        **({"replay": batch["replay"]} if batch["replay"] else {}),
+    }
+    if call.content_type == "application/json-patch+json" or isinstance(call.body, list):
+        changed = json_patch(before, call.body)
+    else:
+        changed = merge_fields(before, call.object())
+    if changed.keys() - {"tags", "replay"}:
+        raise problem(400, "Only the tags of a batch and its replay can be changed here.")
+    check_tags(changed.get("tags", {}))
+    replay = given_replay(call.place, changed.get("replay"), batch["dataset"])
+    if replay != batch["replay"] and batch["state"] != "loading":
+        raise problem(400, f"Batch {batch['id']} is complete: what it replaces cannot be changed.")  # [I]
+    touch(call.place, batch, tags=changed.get("tags", {}), replay=replay)
+    return JSONResponse([f"@/batches/{batch['id']}"])

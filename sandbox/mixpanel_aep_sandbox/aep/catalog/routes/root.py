@@ -1,0 +1,163 @@
+"""Catalog's root: what there is, and several requests in one (EP:catalog/api/appendix.md, OAS:catalog.yaml).
+
+"The request payload contains an array of objects representing what would normally be individual requests, which are
+then executed in order"; if a change fails, "all changes will revert".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.aep.core.constants import CATALOG
+from mixpanel_aep_sandbox.aep.core.errors import Problem, problem
+from mixpanel_aep_sandbox.aep.core.http import Call, Routes
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle
+from mixpanel_aep_sandbox.core.state import World
+
+_KINDS = ("batches", "dataSetFiles", "dataSetViews", "dataSets")
+_METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
+_MOST = 100
+_TEMPLATE = re.compile(r"<<([^.<>]+)\.([^<>]+)>>")
+Json = dict[str, Any]
+Handlers = list[tuple[str, re.Pattern[str], Callable[[Call], Response]]]
+
+
+class _Reverted(Exception):
+    """A change has failed: nothing of the whole request stays."""
+
+    def __init__(self, answers: list[Json]) -> None:
+        super().__init__("reverted")
+        self.answers = answers
+
+
+def add_routes(world: World, router: APIRouter) -> None:
+    routes = Routes(world, router, CATALOG)
+    handlers = _Handlers(router)
+    routes.add("GET", "", _resources)
+    routes.add("POST", "", handlers.execute, atomic=False)
+
+
+def _resources(_call: Call) -> Response:
+    """[I] The names: the specification has ``dataSource``, ``dataSet`` and ``transform``."""
+    return JSONResponse({kind: f"@/{kind}" for kind in _KINDS})
+
+
+class _Handlers:
+    """Catalog's own handlers, which the router has by the time of a request."""
+
+    def __init__(self, router: APIRouter) -> None:
+        self._router = router
+
+    def execute(self, call: Call) -> Response:
+        if not isinstance(call.body, list) or not 1 <= len(call.body) <= _MOST:
+            raise problem(400, f"The request body must be an array of 1 to {_MOST} requests.")
+        settle(call.place)  # before the transaction: what is due does more than write documents
+        try:
+            with call.place.world.store.transaction():
+                return JSONResponse(self._all(call))
+        except _Reverted as reverted:
+            return JSONResponse(reverted.answers)
+
+    def _all(self, call: Call) -> list[Json]:
+        answers: list[Json] = []
+        values: dict[str, Json] = {}
+        for number, given in enumerate(call.body):
+            part = _checked(given, number)
+            answer = self._one(call, part, values)
+            answers.append(answer)
+            if answer["code"] >= 400 and part["method"] != "GET":
+                raise _Reverted(answers)
+            values[part["id"]] = _values(answer["body"])
+        return answers
+
+    def _one(self, call: Call, part: Json, values: dict[str, Json]) -> Json:
+        try:
+            filled = _filled({"resource": part["resource"], "body": part.get("body")}, values)
+            response = self._handle(call, part, filled["resource"], filled["body"])
+        except Problem as refusal:
+            return {"id": part["id"], "code": refusal.status, "body": refusal.body}
+        body = json.loads(bytes(response.body)) if response.body else None
+        # The guide's sample shows 200 for what is answered with 201 alone.
+        return {
+            "id": part["id"],
+            "code": 200 if response.status_code == 201 else response.status_code,
+            "body": body,
+        }
+
+    def _handle(self, call: Call, part: Json, resource: str, body: Any) -> Response:
+        address = urlsplit(resource)
+        for route in self._router.routes:
+            handler = getattr(getattr(route, "endpoint", None), "handler", None)
+            methods: Any = getattr(route, "methods", None) or ()
+            match = getattr(route, "path_regex", None)
+            found = match.match(CATALOG + unquote(address.path)) if match is not None else None
+            if handler is not None and found and part["method"] in methods:
+                scope = {
+                    **call.request.scope,
+                    "method": part["method"],
+                    "path": CATALOG + address.path,
+                    "path_params": found.groupdict(),
+                    "query_string": address.query.encode(),
+                    "headers": _headers(call, part),
+                }
+                answered: Response = handler(Call(Request(scope), call.place, call.client_id, body))
+                return answered
+        raise problem(404, f"There is no {part['method']} {resource}.")
+
+
+def _checked(given: Any, number: int) -> Json:
+    part = given if isinstance(given, dict) else {}
+    method = str(part.get("method", "")).upper()
+    resource, headers = part.get("resource"), part.get("headers", {})
+    if method not in _METHODS or not isinstance(resource, str) or not resource.startswith("/"):
+        raise problem(400, f"Request {number} needs a method and a resource that begins with a slash.")
+    if not isinstance(headers, dict) or resource.strip("/") == "":
+        raise problem(400, f"Request {number} is not understood.")
+    return {**part, "method": method, "headers": headers, "id": str(part.get("id", number))}
+
+
+def _headers(call: Call, part: Json) -> list[tuple[bytes, bytes]]:
+    own = {
+        str(name).lower().encode("latin-1", "replace"): str(value).encode("latin-1", "replace")
+        for name, value in part["headers"].items()
+    }
+    kept = [
+        pair
+        for pair in call.request.scope["headers"]
+        if pair[0] not in (*own, b"content-length", b"if-match")
+    ]
+    return [*kept, *own.items()]
+
+
+def _values(body: Any) -> Json:
+    """What templates may name of an answer; of a reference to an object, its ``id``."""
+    if isinstance(body, list) and len(body) == 1 and isinstance(body[0], str) and body[0].startswith("@/"):
+        return {"id": body[0].rpartition("/")[2]}
+    if isinstance(body, dict) and len(body) == 1:
+        ((key, only),) = body.items()
+        return {"id": key, **only} if isinstance(only, dict) else body
+    return body if isinstance(body, dict) else {}
+
+
+def _filled(value: Any, values: dict[str, Json]) -> Any:
+    """``value`` with ``<<request.attribute>>`` replaced. Raises Problem 400 for what no answer has."""
+    if isinstance(value, dict):
+        return {name: _filled(part, values) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_filled(part, values) for part in value]
+    return _TEMPLATE.sub(lambda found: _named(found, values), value) if isinstance(value, str) else value
+
+
+def _named(found: re.Match[str], values: dict[str, Json]) -> str:
+    value = values.get(found[1], {}).get(found[2])
+    if not isinstance(value, str | int):
+        raise problem(400, f"{found[0]} names nothing that a request before has answered.")
+    return str(value)

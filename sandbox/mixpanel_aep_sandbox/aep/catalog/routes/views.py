@@ -1,0 +1,123 @@
+"""Catalog: views of datasets, and dataset files (EP:catalog/api/appendix.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.aep.catalog.etags import one
+from mixpanel_aep_sandbox.aep.catalog.routes.batches import visible
+from mixpanel_aep_sandbox.aep.core.constants import CATALOG, DEMO_USER
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.http import Call, Routes
+from mixpanel_aep_sandbox.aep.core.list_parameters import chosen, projected
+from mixpanel_aep_sandbox.aep.core.scope import DATASETS
+from mixpanel_aep_sandbox.core.state import World
+
+Objects = list[tuple[str, dict[str, Any]]]
+_VIEW = (
+    "schemaRef",
+    "fileDescription",
+    "observableSchema",
+    "imsOrg",
+    "sandboxId",
+    "created",
+    "createdClient",
+)
+
+
+def add_routes(world: World, router: APIRouter) -> None:
+    routes = Routes(world, router, CATALOG)
+    for name in ("dataSets", "datasets"):
+        routes.add("GET", f"/{name}/{{id}}/views", lambda call: _listed(call, _views(call)))
+        routes.add(
+            "GET", f"/{name}/{{id}}/views/{{view}}", lambda call: _looked_up(call, _views(call), "view")
+        )
+        routes.add("GET", f"/{name}/{{id}}/views/{{view}}/files", _view_files)
+    # EP:catalog/home.md and the multi-request sample write it in other ways, too.
+    for name in ("dataSetFiles", "datasetFiles"):
+        routes.add("GET", f"/{name}", lambda call: _listed(call, _files(call), "dataSetId", "batchId"))
+        routes.add("GET", f"/{name}/{{id}}", lambda call: _looked_up(call, _files(call), "id"))
+    for name in ("dataSetViews", "datasetViews"):
+        routes.add("GET", f"/{name}", lambda call: _listed(call, _all_views(call)))
+        routes.add("GET", f"/{name}/{{id}}", lambda call: _looked_up(call, _all_views(call), "id"))
+        routes.add("POST", f"/{name}", _create_view)
+
+
+def _create_view(call: Call) -> Response:
+    """The view that the dataset has already: there is one for each [I]."""
+    key = call.object().get("dataSetId")
+    dataset = call.place.get(DATASETS, key) if isinstance(key, str) else None
+    if dataset is None:
+        raise problem(400, f"Dataset {key} not found.")
+    return JSONResponse([f"@/dataSetViews/{dataset['viewId']}"], 201)
+
+
+def _listed(call: Call, objects: Objects, *own: str) -> Response:
+    return JSONResponse(chosen(call, objects, frozenset(own)))
+
+
+def _looked_up(call: Call, objects: Objects, name: str) -> Response:
+    for key, body in objects:
+        if key == call.path(name):
+            return one(call, key, body, projected(call, body))
+    raise problem(404, f"{call.path(name)} not found.")
+
+
+def _views(call: Call) -> Objects:
+    """A dataset has one view [I: as every sample shows]."""
+    key = call.path("id")
+    dataset = call.place.get(DATASETS, key)
+    if dataset is None:
+        raise problem(404, f"Dataset {key} not found.")
+    return [_view(key, dataset)]
+
+
+def _all_views(call: Call) -> Objects:
+    return [_view(key, body) for key, body in call.place.items(DATASETS)]
+
+
+def _view(key: str, dataset: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    body = {name: dataset[name] for name in _VIEW if name in dataset}
+    own = {"id": dataset["viewId"], "dataSetId": key, "files": dataset["files"], "version": "1.0.0"}
+    return dataset["viewId"], {**body, **own, "updated": dataset["created"], "createdUser": DEMO_USER}
+
+
+def _view_files(call: Call) -> Response:
+    if not any(view == call.path("view") for view, _ in _views(call)):
+        raise problem(404, f"Dataset {call.path('id')} has no view {call.path('view')}.")
+    return _listed(call, _files(call, call.path("id")))
+
+
+def _files(call: Call, dataset: str = "") -> Objects:
+    """Of the active batches: one for each file that was uploaded, keyed by batch and number."""
+    wanted = set(filter(None, (dataset or call.query("dataSetId")).split(",")))
+    of_batch = set(filter(None, call.query("batchId").split(",")))
+    views = {key: body["viewId"] for key, body in call.place.items(DATASETS)}
+    found: Objects = []
+    for batch in visible(call.place):
+        if batch["state"] != "success" or (wanted and batch["dataset"] not in wanted):
+            continue
+        if of_batch and batch["id"] not in of_batch:
+            continue
+        for number, counts in enumerate(batch["files"], 1):
+            key = f"{batch['id']}-{number}"
+            body = {
+                "id": key,
+                "batchId": batch["id"],
+                "dataSetId": batch["dataset"],
+                "dataSetViewId": views.get(batch["dataset"], ""),
+                "imsOrg": call.place.org,
+                "createdUser": DEMO_USER,
+                "createdClient": batch["client"],
+                "updatedUser": DEMO_USER,
+                "version": "1.0.0",
+                "created": batch["finished"],
+                "updated": batch["finished"],
+                "records": counts["good"],
+                "isValid": True,
+            }
+            found.append((key, body))
+    return found

@@ -1,0 +1,84 @@
+"""What Adobe's gateway looks at before a service sees the request (EP:landing/troubleshooting.md)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, NAMESPACES
+from mixpanel_aep_sandbox.aep.core.errors import gateway, problem
+from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.store import Document
+
+CREDENTIALS = "ims/clients"
+TOKENS = "ims/tokens"
+
+
+def token_key(token: str) -> str:
+    """Tokens are remembered by digest only, so that the store holds nothing one could send."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sends a request: a client, its credential and the token that it showed."""
+
+    client_id: str
+    credential: Document
+    token: Document
+
+
+def caller(world: World, request: Request) -> Caller:
+    """Raises Problem when the token or the client id is missing or not valid."""
+    headers = request.headers
+    if not headers.get("authorization"):
+        raise gateway("403010", "Oauth token is missing.")
+    client = headers.get("x-api-key")
+    if not client:
+        raise gateway("403000", "Api Key is required")
+    credential = world.store.get(CREDENTIALS, client)
+    if credential is None:
+        raise gateway("403003", "Api Key is invalid")
+    token = _token(world, headers["authorization"])
+    if token["client_id"] != client:
+        # [I] A token of another client is answered like an unknown client.
+        raise gateway("403003", "Api Key is invalid")
+    return Caller(client, credential, token)
+
+
+def enter(world: World, request: Request) -> tuple[Place, str]:
+    """The AEP sandbox that a request is for and the client id. Raises Problem when the gateway refuses it."""
+    known = caller(world, request)
+    org = request.headers.get("x-gw-ims-org-id")
+    if not org:
+        raise gateway("400003", "Missing header")
+    if org != known.credential["org"]:
+        raise gateway("403025", "Profile is not valid")
+    return Place(world, org, _aep_sandbox(request)), known.client_id
+
+
+def _token(world: World, header: str) -> Document:
+    scheme, _, value = header.partition(" ")
+    token = world.store.get(TOKENS, token_key(value.strip())) if scheme.lower() == "bearer" else None
+    if token is None or token["expires"] <= world.clock.milliseconds():
+        raise gateway("401013", "Oauth token is not valid")
+    return token
+
+
+def _aep_sandbox(request: Request) -> str:
+    name = request.headers.get("x-sandbox-name")
+    by_id = request.headers.get("x-sandbox-id")
+    if name is None and by_id is not None:
+        name = next((known for known, key in AEP_SANDBOXES.items() if key == by_id), by_id)
+    if not name:
+        if request.url.path.startswith(NAMESPACES):
+            return "prod"  # the documented example of creating a namespace sends no such header
+        # [I] Only the organization's header has a documented answer when it is missing.
+        raise gateway("400003", "Missing header")
+    if name not in AEP_SANDBOXES:
+        # [I] Neither status nor body is documented for an AEP sandbox that does not exist.
+        raise problem(403, f"AEP sandbox '{name}' does not exist, or you have no access to it.")
+    return name

@@ -1,0 +1,129 @@
+"""Filters and orders over JSON objects, as the Schema Registry and Catalog have them in their queries."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.errors import problem
+
+SortKey = tuple[int, tuple[float, ...], str]
+_FILTER = re.compile(r"^(.+?)(==|!=|<=|>=|~|<|>)(.*)$", re.DOTALL)
+_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})+")
+_SINGLE_STAR = re.compile(r"(?<!\*)\*(?!\*)")
+
+
+def keep(
+    objects: Iterable[dict[str, Any]], properties: Iterable[str], wild: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """The objects that pass every ``property`` filter, such as ``title==Foo``, ``version>1`` or ``title``.
+
+    ``wild``: names whose values may have wildcards in ``==`` and ``!=``.
+    """
+    tests = [_test(text, wild) for text in properties]
+    return [body for body in objects if all(test(body) for test in tests)]
+
+
+def value_at(body: Any, name: str) -> Any:
+    """The value of a top-level name, or along a path with dots; None where there is none."""
+    if isinstance(body, dict) and name in body:
+        return body[name]
+    for part in name.split("."):
+        if not isinstance(body, dict):
+            return None
+        body = body.get(part)
+    return body
+
+
+def each(value: Any) -> list[Any]:
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def as_text(value: Any) -> str:
+    """As a query writes it: ``true``, not ``True``."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def glob(pattern: str, text: str) -> bool:
+    """Whether ``text`` fits: ``*`` stands for anything, also for nothing, and ``**`` for an asterisk.
+
+    (EP:catalog/api/filter-data.md). Without a regular expression, whose time a caller could choose.
+    """
+    first, *rest = [part.replace("**", "*") for part in _SINGLE_STAR.split(pattern)]
+    if not rest:
+        return text == first
+    *middle, last = rest
+    if not (text.startswith(first) and text.endswith(last) and len(first) + len(last) <= len(text)):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in middle:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+def sort_key(value: Any) -> SortKey:
+    """Orders numbers and versions before texts, and what is missing first."""
+    if value is None:
+        return (0, (), "")
+    numbers = _numbers(value)
+    return (1, numbers, "") if numbers is not None else (2, (), str(value))
+
+
+def _test(text: str, wild: Collection[str]) -> Callable[[dict[str, Any]], bool]:
+    if text.startswith("!"):
+        return lambda body: value_at(body, text[1:]) is None
+    match = _FILTER.match(text)
+    if match is None:
+        return lambda body: value_at(body, text) is not None
+    name, operator, wanted = match.groups()
+    if operator == "~":
+        return _by_expression(name, wanted)
+
+    def fits(value: Any) -> bool:
+        return glob(wanted, as_text(value)) if name in wild else as_text(value) == wanted
+
+    if operator == "!=":
+        return lambda body: not any(map(fits, each(value_at(body, name))))
+    if operator == "==":
+        return lambda body: any(map(fits, each(value_at(body, name))))
+    return lambda body: any(_compare(part, operator, wanted) for part in each(value_at(body, name)))
+
+
+def _by_expression(name: str, pattern: str) -> Callable[[dict[str, Any]], bool]:
+    """Arrow's regular expressions take linear time; Python's can be made to take for ever."""
+    import pyarrow as pa  # late, for a quick start
+    import pyarrow.compute as pc
+
+    def found(texts: list[str]) -> list[bool]:
+        try:
+            return list(pc.match_substring_regex(pa.array(texts, pa.string()), pattern).to_pylist())
+        except (pa.ArrowInvalid, ValueError) as error:
+            raise problem(400, f"Invalid expression in property filter: {name}~{pattern}") from error
+
+    found([""])
+    return lambda body: any(found([as_text(part) for part in each(value_at(body, name))]))
+
+
+def _compare(value: Any, operator: str, wanted: str) -> bool:
+    left, right = sort_key(value), sort_key(wanted)
+    if left[0] != right[0]:
+        left, right = (2, (), str(value)), (2, (), wanted)
+    return {"<": left < right, ">": left > right, "<=": left <= right, ">=": left >= right}[operator]
+
+
+def _numbers(value: Any) -> tuple[float, ...] | None:
+    """A number, or the parts of a version such as 1.0.10."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str) and _VERSION.fullmatch(value):
+        return tuple(float(part) for part in value.split("."))
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return (number,) if math.isfinite(number) else None  # "nan" is a text, which has a place in an order

@@ -1,0 +1,133 @@
+"""JSON Patch (RFC 6902) and merging (RFC 7396)."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.errors import problem
+
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+
+
+class _Misfit(Exception):
+    """An operation that is none, or does not fit what it is applied to."""
+
+
+def json_patch(document: dict[str, Any], operations: Any) -> dict[str, Any]:
+    """A patched copy. Raises Problem 400 for an operation that is none or does not fit."""
+    if not isinstance(operations, list) or not operations:
+        raise problem(400, "The request body must be a non-empty array of JSON Patch operations.")
+    patched: Any = copy.deepcopy(document)
+    for operation in operations:
+        if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
+            raise problem(400, "A JSON Patch operation needs op and path.")
+        try:
+            patched = _apply(patched, operation)
+        except _Misfit as misfit:
+            op, path = operation.get("op"), operation["path"]
+            raise problem(400, f"Cannot apply JSON Patch operation '{op}' at '{path}': {misfit}.") from misfit
+    if not isinstance(patched, dict):
+        raise problem(400, "A patch cannot replace the whole object by something else.")
+    return patched
+
+
+def deep_merge(base: Any, change: Any) -> Any:
+    """``change`` over ``base``: objects are merged, everything else is replaced, null removes (RFC 7396)."""
+    if not isinstance(base, dict) or not isinstance(change, dict):
+        return change
+    merged = dict(base)
+    for key, value in change.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = deep_merge(base.get(key), value)
+    return merged
+
+
+def _apply(document: Any, operation: dict[str, Any]) -> Any:
+    op, tokens = operation.get("op"), _tokens(operation["path"])
+    if op in ("add", "replace", "test"):
+        if "value" not in operation:
+            raise _Misfit("it has no value")
+        value = copy.deepcopy(operation["value"])
+        if op == "test":
+            if not _equal(_find(document, tokens), value):
+                raise _Misfit("the test failed")
+            return document
+        if op == "replace" and tokens:
+            document, _ = _removed(document, tokens)
+        return _added(document, tokens, value)
+    if op == "remove":
+        return _removed(document, tokens)[0]
+    if op not in ("move", "copy"):
+        raise _Misfit("there is no such operation")
+    source = _tokens(operation.get("from"))
+    if op == "copy":
+        return _added(document, tokens, copy.deepcopy(_find(document, source)))
+    if source == tokens[: len(source)] and source != tokens:
+        raise _Misfit("a value cannot be moved into itself")
+    document, value = _removed(document, source)
+    return _added(document, tokens, value)
+
+
+def _tokens(path: Any) -> list[str]:
+    if path == "":
+        return []
+    if not isinstance(path, str) or not path.startswith("/") or re.search(r"~(?![01])", path):
+        raise _Misfit("that is no JSON Pointer")
+    return [token.replace("~1", "/").replace("~0", "~") for token in path[1:].split("/")]
+
+
+def _find(document: Any, tokens: list[str]) -> Any:
+    for token in tokens:
+        if isinstance(document, list):
+            document = document[_index(document, token)]
+        elif isinstance(document, dict) and token in document:
+            document = document[token]
+        else:
+            raise _Misfit(f"there is no '{token}'")
+    return document
+
+
+def _index(array: list[Any], part: str, *, grows: bool = False) -> int:
+    if grows and part == "-":
+        return len(array)
+    if _INDEX.fullmatch(part) is None or int(part) >= len(array) + grows:
+        raise _Misfit(f"there is no element '{part}'")
+    return int(part)
+
+
+def _added(document: Any, tokens: list[str], value: Any) -> Any:
+    if not tokens:
+        return value
+    parent = _find(document, tokens[:-1])
+    if isinstance(parent, list):
+        parent.insert(_index(parent, tokens[-1], grows=True), value)
+    elif isinstance(parent, dict):
+        parent[tokens[-1]] = value
+    else:
+        raise _Misfit("nothing can be added to a plain value")
+    return document
+
+
+def _removed(document: Any, tokens: list[str]) -> tuple[Any, Any]:
+    """The document without the value, and the value."""
+    value = _find(document, tokens)
+    if not tokens:
+        raise _Misfit("the whole document cannot be removed")
+    parent = _find(document, tokens[:-1])
+    del parent[_index(parent, tokens[-1]) if isinstance(parent, list) else tokens[-1]]
+    return document, value
+
+
+def _equal(left: Any, right: Any) -> bool:
+    """As JSON has it: 1 is 1.0 and is not true."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_equal(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_equal, left, right))
+    return bool(left == right)

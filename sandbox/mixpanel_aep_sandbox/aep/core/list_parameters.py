@@ -1,0 +1,109 @@
+"""Lists of Catalog: limit, start, orderBy, tags, properties (EP:catalog/api/filter-data.md)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.http import Call
+from mixpanel_aep_sandbox.aep.core.json_filters import as_text, each, glob, keep, sort_key, value_at
+
+_DEFAULT_LIMIT = 20
+_MOST = 100
+_NO_FILTERS = {"limit", "start", "orderBy", "orderby", "sort", "properties", "property", "tags"}
+_WILD = ("name",)
+_WHOLE = re.compile(r"[0-9]{1,18}")
+
+
+def whole_number(call: Call, name: str) -> int | None:
+    """A parameter that is a whole number, not negative; None where it is not given. Raises Problem 400."""
+    text = call.query(name)
+    if not text:
+        return None
+    if not _WHOLE.fullmatch(text):
+        raise problem(400, f"{name} must be a whole number.")
+    return int(text)
+
+
+def page_of(call: Call, default: int = _DEFAULT_LIMIT) -> tuple[int, int]:
+    """``start`` and ``limit``. Raises Problem 400, which "outlines proper ranges"."""
+    limit, start = whole_number(call, "limit"), whole_number(call, "start")
+    limit = default if limit is None else limit
+    if not 1 <= limit <= _MOST:
+        raise problem(400, f"limit must be a whole number from 1 to {_MOST}.")
+    return start or 0, limit
+
+
+def chosen(
+    call: Call, objects: list[tuple[str, dict[str, Any]]], own: frozenset[str] = frozenset()
+) -> dict[str, dict[str, Any]]:
+    """The page that a Catalog query asks for, keyed by id; ``own``: parameters that the caller has dealt with."""
+    start, limit = page_of(call)
+    if "observableSchema" in _names(call):
+        limit = min(limit, _DEFAULT_LIMIT)
+    bodies = filtered(call, objects, own)
+    return {body.pop("@key"): projected(call, body) for body in bodies[start : start + limit]}
+
+
+def filtered(
+    call: Call, objects: list[tuple[str, dict[str, Any]]], own: frozenset[str]
+) -> list[dict[str, Any]]:
+    """All objects that a Catalog query asks for, in its order, with their ids as ``@key``."""
+    bodies = [{**body, "@key": key} for key, body in objects]
+    bodies = keep(bodies, call.request.query_params.getlist("property"), _WILD)
+    for name, wanted in call.request.query_params.multi_items():
+        if name not in _NO_FILTERS and name not in own:
+            bodies = [body for body in bodies if _matches(body, name, wanted)]
+    if tags := call.query("tags"):
+        bodies = [body for body in bodies if _has_tags(body, tags)]
+    # "This was previously called sort" (OAS:catalog.yaml).
+    return _ordered(bodies, call.query("orderBy") or call.query("orderby") or call.query("sort"))
+
+
+def projected(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+    """Only the top-level ``properties`` that the query names."""
+    names = _names(call)
+    return {key: value for key, value in body.items() if key in names or key == "@key"} if names else body
+
+
+def _names(call: Call) -> set[str]:
+    return {name.strip() for name in call.query("properties").split(",")} - {""}
+
+
+def _matches(body: dict[str, Any], name: str, wanted: str) -> bool:
+    """A simple filter: ``name=a,b`` for any of them, ``name=!a,b`` for none of them; a name may have wildcards."""
+    values = [as_text(value) for value in each(value_at(body, name))]
+    options = wanted.removeprefix("!").split(",")
+    if name in _WILD:
+        hit = any(glob(option, value) for option in options for value in values)
+    else:
+        hit = any(value in options for value in values)
+    return hit is not wanted.startswith("!")
+
+
+def _has_tags(body: dict[str, Any], wanted: str) -> bool:
+    tags = body.get("tags", {})
+    return all(
+        any(
+            glob(pattern, as_text(value))
+            for name, pattern in _tag_pairs(pair)
+            for value in each(tags.get(name))
+        )
+        for pair in wanted.split(",")
+    )
+
+
+def _tag_pairs(text: str) -> list[tuple[str, str]]:
+    """Name and pattern: names and values may have colons themselves, as in ``unifiedProfile:enabled:true``."""
+    parts = text.split(":")
+    return [(":".join(parts[:cut]), ":".join(parts[cut:])) for cut in range(1, len(parts))]
+
+
+def _ordered(bodies: list[dict[str, Any]], order: str) -> list[dict[str, Any]]:
+    for part in reversed([part for part in order.split(",") if part]):
+        direction, _, name = part.rpartition(":")
+        if direction not in ("", "asc", "desc"):
+            raise problem(400, "orderBy must look like desc:created.")
+        bodies = sorted(bodies, key=lambda body: sort_key(value_at(body, name)), reverse=direction == "desc")
+    return bodies

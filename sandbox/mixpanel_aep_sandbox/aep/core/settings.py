@@ -1,0 +1,65 @@
+"""What can be changed while the sandbox runs: shared settings, those of AEP and IMS, of ingestion and of queries."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.service_settings import OWN_KEY, AepSettings
+from mixpanel_aep_sandbox.aep.core.setting_fields import KIND, fits, is_amount
+from mixpanel_aep_sandbox.aep.ingestion.settings import KEY, IngestSettings
+from mixpanel_aep_sandbox.aep.query_service.settings import QUERY_KEY, QuerySettings
+from mixpanel_aep_sandbox.core.state import Settings, World
+
+_SHARED_KEY = "shared"
+_SHARED: dict[str, tuple[type, ...]] = {
+    "batch_seconds": (int, float),
+    "active_status": (str,),
+    "small_file_bytes": (int,),
+    "token_seconds": (int,),
+    "tenant_id": (str,),
+}
+"""The types of the settings that all services share."""
+_ACTIVE = ("success", "active")
+_CLASSES = {OWN_KEY: AepSettings, KEY: IngestSettings, QUERY_KEY: QuerySettings}
+"""The classes of settings by the key that they are kept under."""
+_KEYS = {field.name: key for key, holder in _CLASSES.items() for field in fields(holder)} | dict.fromkeys(
+    _SHARED, _SHARED_KEY
+)
+"""The key of every setting."""
+
+
+def load_overrides(world: World) -> None:
+    """Takes over what was changed before the sandbox was started again."""
+    saved = world.store.get(KIND, _SHARED_KEY) or {}
+    known = {field.name for field in fields(Settings)}
+    world.settings = replace(world.settings, **{name: saved[name] for name in saved if name in known})
+
+
+def current(world: World) -> dict[str, Any]:
+    parts = (world.settings, AepSettings.of(world), IngestSettings.of(world), QuerySettings.of(world))
+    return {name: value for part in parts for name, value in asdict(part).items()}
+
+
+def change(world: World, wanted: dict[str, Any]) -> None:
+    """Changes settings, for good. Raises ValueError for a name or a type that there is not."""
+    for name, value in wanted.items():
+        if name not in _KEYS:
+            raise ValueError(f"There is no setting {name!r}; there are {', '.join(sorted(_KEYS))}.")
+        if not _allowed(name, value):
+            raise ValueError(f"Setting {name!r} cannot be {value!r}.")
+    with world.store.transaction():
+        for key in (*_CLASSES, _SHARED_KEY):
+            changed = {name: value for name, value in wanted.items() if _KEYS[name] == key}
+            if changed:
+                world.store.put(KIND, key, {**(world.store.get(KIND, key) or {}), **changed})
+    shared = {name: value for name, value in wanted.items() if name in _SHARED}
+    world.settings = replace(world.settings, **shared)
+
+
+def _allowed(name: str, value: Any) -> bool:
+    if name not in _SHARED:
+        return fits(_CLASSES[_KEYS[name]], name, value)
+    if type(value) not in _SHARED[name]:
+        return False
+    return value in _ACTIVE if name == "active_status" else isinstance(value, str) or is_amount(value)

@@ -1,0 +1,105 @@
+"""The files that a dataset is made of: Parquet, written from a batch's rows when somebody asks for them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_rows
+from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, disk_path, resolved_schema, result_path
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
+from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_days, epoch_ms
+
+_ROWS = 2048
+_NUMBERS: dict[str, Callable[[Any], Any]] = {"date-time": epoch_ms, "date": epoch_days, "number": float}
+_WRITING = threading.Lock()
+
+
+def dataset_file(place: Place, batch: dict[str, Any], number: int) -> Path:
+    """One file of an active batch, by its number from 1: Parquet, or for the legacy path what was sent."""
+    if batch["inputFormat"]["format"] == "csv":
+        body = batch_files(place, batch["id"])[number - 1]
+        return disk_path(place, body)
+    path = result_path(place, batch["id"], "data", file_name(place, batch, number))
+    with _WRITING:  # two callers at once would write the same file
+        if not path.exists():
+            _write(place, batch, number, path)
+    return path
+
+
+def file_name(place: Place, batch: dict[str, Any], number: int) -> str:
+    if batch["inputFormat"]["format"] == "csv":
+        return str(batch_files(place, batch["id"])[number - 1]["path"]).rpartition("/")[2]
+    return f"part-{number - 1:05}-{batch['id'].lower()}-c000.snappy.parquet"
+
+
+def _write(place: Place, batch: dict[str, Any], number: int, path: Path) -> None:
+    import pyarrow as pa  # late, for a quick start
+    import pyarrow.parquet as pq
+
+    resolved = resolved_schema(place, batch["dataset"])
+    schema = arrow_schema(resolved)
+    rows = active_rows(place, batch, number - 1)
+    unfinished = path.with_suffix(".tmp")
+    with pq.ParquetWriter(unfinished, schema) as writer:
+        while some := list(itertools.islice(rows, _ROWS)):
+            plain = [_value(row, resolved) for row in some]
+            writer.write_batch(pa.RecordBatch.from_pylist(plain, schema=schema))
+    unfinished.rename(path)
+
+
+def arrow_schema(resolved: dict[str, Any]) -> Any:
+    """The columns of a resolved schema."""
+    import pyarrow as pa
+
+    return pa.schema([_field(name, field) for name, field in resolved.get("properties", {}).items()])
+
+
+def _field(name: str, field: dict[str, Any]) -> Any:
+    import pyarrow as pa
+
+    return pa.field(name, _type(field))
+
+
+def _type(field: dict[str, Any]) -> Any:
+    """The Arrow type that becomes the documented Parquet type (EP:xdm/schema/field-constraints.md)."""
+    import pyarrow as pa
+
+    kind = kind_of(field)
+    if kind == "object":
+        members = [_field(name, child) for name, child in field.get("properties", {}).items()]
+        # Parquet has no group without members.
+        return pa.struct(members or [pa.field("_", pa.string())])
+    if kind == "array":
+        return pa.list_(_type(field.get("items", {})))
+    if kind == "map":
+        return pa.map_(pa.string(), _type(field["additionalProperties"]))
+    if kind == "integer":
+        low, high = field.get("minimum", -(2**31)), field.get("maximum", 2**31 - 1)
+        fits = (bits for bits in (8, 16, 32) if -(2 ** (bits - 1)) <= low and high < 2 ** (bits - 1))
+        # XDM's own bounds, such as 32768 for a short, are one more than what the type can hold.
+        return {8: pa.int8(), 16: pa.int16(), 32: pa.int32()}.get(next(fits, 64), pa.int64())
+    plain = {"number": pa.float64(), "boolean": pa.bool_(), "date": pa.date32()}
+    return pa.timestamp("ms", tz="UTC") if kind == "date-time" else plain.get(kind, pa.string())
+
+
+def _value(value: Any, field: dict[str, Any]) -> Any:
+    """A row's value as Arrow wants it."""
+    kind = kind_of(field)
+    if value is None:
+        return None
+    if kind == "object":
+        children = field.get("properties", {})
+        return {name: _value(part, children[name]) for name, part in value.items() if name in children}
+    if kind == "array":
+        return [_value(part, field.get("items", {})) for part in value]
+    if kind == "map":
+        return [(name, _value(part, field["additionalProperties"])) for name, part in value.items()]
+    if kind in _NUMBERS:
+        return _NUMBERS[kind](value)
+    return value if kind in ("boolean", "integer") or isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,94 @@
+"""``_id`` and ``timestamp`` of a batch's rows as Parquet, without converting whole rows: what fingerprints need."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.data_access.dataset_files import dataset_file
+from mixpanel_aep_sandbox.aep.ingestion.active_rows import rejected_rows
+from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, disk_path, raw_rows, result_path
+from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_ms
+
+COLUMNS = ("_id", "timestamp")
+_WRITING = threading.Lock()
+
+
+class _Odd(Exception):
+    """A row whose id or time is of another type than usual: only the whole conversion knows what becomes of it."""
+
+
+def narrow_schema() -> Any:
+    import pyarrow as pa
+
+    return pa.schema([("_id", pa.string()), ("timestamp", pa.timestamp("ms", tz="UTC"))])
+
+
+def narrow_file(place: Place, batch: dict[str, Any], number: int) -> Path:
+    """Those two columns of one file of an active batch, by its number from 1; rows as in ``dataset_file``."""
+    path = result_path(place, batch["id"], "narrow", f"{number}.parquet")
+    with _WRITING:  # two callers at once would write the same file
+        if not path.exists():
+            _write(place, batch, number, path)
+    return path
+
+
+def _write(place: Place, batch: dict[str, Any], number: int, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    body = batch_files(place, batch["id"])[number - 1]
+    source = disk_path(place, body)
+    out = {index for file, index in rejected_rows(place, batch["id"]) if file == number - 1}
+    try:
+        if batch["inputFormat"]["format"] == "parquet":
+            table = _of_parquet(source, out)
+        else:
+            table = _of_json(source, batch["inputFormat"], out)
+    except (_Odd, ValueError, OverflowError, pa.ArrowException):
+        table = pq.read_table(dataset_file(place, batch, number), columns=list(COLUMNS))
+    unfinished = path.with_suffix(".tmp")
+    pq.write_table(table.cast(narrow_schema()), unfinished)
+    unfinished.rename(path)
+
+
+def _of_parquet(source: Path, out: set[int]) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(source, columns=list(COLUMNS))
+    kinds = table.schema.names == list(COLUMNS) and table.schema.types
+    if not kinds or not pa.types.is_timestamp(kinds[1]) or not pa.types.is_string(kinds[0]):
+        raise _Odd
+    if out:
+        table = table.filter(pa.array([index not in out for index in range(table.num_rows)], pa.bool_()))
+    ids, moments = table.column("_id"), table.column("timestamp")
+    if ids.null_count or moments.null_count:
+        raise _Odd
+    stamp = pa.timestamp(moments.type.unit, tz="UTC")  # times without a zone are UTC
+    return pa.table(
+        {"_id": ids, "timestamp": moments.cast(stamp).cast(pa.timestamp("ms", tz="UTC"), safe=False)}
+    )
+
+
+def _of_json(source: Path, form: dict[str, Any], out: set[int]) -> Any:
+    import msgspec
+    import pyarrow as pa
+
+    row = msgspec.defstruct("Row", [("_id", str), ("timestamp", str)])
+    decode = msgspec.json.Decoder(row).decode
+    ids, moments = [], []
+    for index, raw in enumerate(raw_rows(source, form)):
+        if index in out:
+            continue
+        try:
+            found: Any = decode(raw)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise _Odd from error
+        ids.append(found._id)
+        moments.append(epoch_ms(found.timestamp))
+    return pa.table(
+        [pa.array(ids, pa.string()), pa.array(moments, pa.timestamp("ms", tz="UTC"))], list(COLUMNS)
+    )

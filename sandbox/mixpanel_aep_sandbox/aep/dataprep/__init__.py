@@ -1,0 +1,16 @@
+"""Data Prep: expressions, mapping sets, and the mapper that a dataflow runs rows through."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from mixpanel_aep_sandbox.aep.dataprep.routes import batch_conversions as conversions
+from mixpanel_aep_sandbox.aep.dataprep.routes import languages, mapping_sets, validation
+from mixpanel_aep_sandbox.core.state import World
+
+__all__ = ["add_routes"]
+
+
+def add_routes(world: World, router: APIRouter) -> None:
+    for part in (languages, validation, mapping_sets, conversions):
+        part.add_routes(world, router)

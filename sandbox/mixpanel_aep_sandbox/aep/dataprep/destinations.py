@@ -1,0 +1,49 @@
+"""Where a destination leads in a resolved schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.dataprep.language.errors import SyntaxFault
+from mixpanel_aep_sandbox.aep.dataprep.language.paths import Path, show
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
+
+
+def destination_field(schema: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The field at the end of a path. Raises SyntaxFault when the schema has no such field."""
+    field = schema
+    for position, step in enumerate(path):
+        kind, before = kind_of(field), show(path[:position]) or "The schema"
+        if not isinstance(step, str):
+            if kind != "array":
+                raise SyntaxFault(f"{before} is no array in the schema.")
+            field = field.get("items", {})
+        elif kind == "map":
+            field = field["additionalProperties"]
+        elif kind == "array":
+            raise SyntaxFault(f"{before} is an array; its items are {before}[*] or {before}[0].")
+        elif step in field.get("properties", {}):
+            field = field["properties"][step]
+        else:
+            raise SyntaxFault(f"The schema has no field {show(path[: position + 1])}.")
+    return field
+
+
+def missing_required(data: dict[str, Any], schema: dict[str, Any], at: str = "") -> list[str]:
+    """Required fields that are null or not there, in the objects that are there."""
+    missing = [at + name for name in schema.get("required", []) if data.get(name) is None]
+    for name, field in schema.get("properties", {}).items():
+        missing += _missing_in(data.get(name), field, at + name)
+    return missing
+
+
+def _missing_in(value: Any, field: dict[str, Any], at: str) -> list[str]:
+    kind = kind_of(field)
+    inside: list[tuple[Any, dict[str, Any], str]] = []
+    if kind == "object" and isinstance(value, dict):
+        return missing_required(value, field, f"{at}.")
+    if kind == "map" and isinstance(value, dict):
+        inside = [(item, field["additionalProperties"], f"{at}.{key}") for key, item in value.items()]
+    elif kind == "array" and isinstance(value, list):
+        inside = [(item, field.get("items", {}), f"{at}[{number}]") for number, item in enumerate(value)]
+    return [name for item, child, path in inside for name in _missing_in(item, child, path)]

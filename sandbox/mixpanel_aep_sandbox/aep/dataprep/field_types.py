@@ -1,0 +1,76 @@
+"""Values as the type of the field that they are mapped to (EP:data-prep/data-handling.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.guess import date_from
+from mixpanel_aep_sandbox.aep.dataprep.functions.values import (
+    Value,
+    boolean_from,
+    kind_of_value,
+    number_from,
+    plain,
+    text_of,
+)
+from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
+from mixpanel_aep_sandbox.aep.dataprep.numbers import whole
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
+from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import xdm_type
+
+_BITS = {"byte": 8, "short": 16, "int": 32, "long": 64}
+
+
+def convert(value: Value, field: dict[str, Any]) -> Any:
+    """``value``, which is not null, as JSON of the field's type.
+
+    Raises:
+        EvaluationError: The two do not convert.
+    """
+    kind = kind_of(field)
+    if kind == "string":
+        return text_of(value)
+    if kind == "boolean":
+        return boolean_from(value)
+    if kind == "integer":
+        return _integer(value, xdm_type(field))
+    if kind == "number":
+        return plain(number_from(value))
+    if kind == "date-time":
+        return date_from(value).iso()
+    if kind == "date":
+        return date_from(value).day()
+    return _composite(value, field, kind)
+
+
+def _integer(value: Value, name: str) -> int:
+    number = whole(number_from(value))
+    if number is None:
+        raise EvaluationError("The number is no integer.")
+    bound = 2 ** (_BITS.get(name, 64) - 1)
+    if not -bound <= number < bound:
+        raise EvaluationError(f"The number is too large for a field of type {name}.")
+    return number
+
+
+def _composite(value: Value, field: dict[str, Any], kind: str) -> Any:
+    if kind == "array" and isinstance(value, list):
+        items = field.get("items", {})
+        return [None if item is None else convert(item, items) for item in value]
+    if kind == "map" and isinstance(value, dict):
+        values = field["additionalProperties"]
+        return {name: None if item is None else convert(item, values) for name, item in value.items()}
+    if kind == "object" and isinstance(value, dict):
+        return _object(value, field.get("properties", {}))
+    if kind in ("array", "map", "object"):
+        raise EvaluationError(f"A value of type {kind_of_value(value)} is no {kind}.")
+    return plain(value)  # a field that says no type takes what there is
+
+
+def _object(value: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+    """The attributes that the schema has under the same name: "object copy"."""
+    return {
+        name: None if value[name] is None else convert(value[name], field)
+        for name, field in properties.items()
+        if name in value
+    }

@@ -1,0 +1,54 @@
+"""What a function is given, as the type that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.guess import date_from
+from mixpanel_aep_sandbox.aep.dataprep.functions.values import (
+    Value,
+    boolean_from,
+    kind_of_value,
+    number_from,
+    text_of,
+)
+from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
+from mixpanel_aep_sandbox.aep.dataprep.numbers import whole
+
+
+def coerce(value: Value, kind: str) -> Value:
+    """``value``, which is not null, as a parameter's kind. Raises EvaluationError."""
+    converted = _CONVERSIONS[kind](value)
+    if callable(converted) is not (kind == "lambda"):
+        raise EvaluationError("A lambda is needed." if kind == "lambda" else "A lambda is no value.")
+    return converted
+
+
+def _integer(value: Value) -> int:
+    number = whole(number_from(value))
+    if number is None:
+        raise EvaluationError("The number is no integer.")
+    return number
+
+
+def _only(types: type, name: str) -> Callable[[Value], Value]:
+    def check(value: Value) -> Value:
+        if not isinstance(value, types):
+            raise EvaluationError(f"A value of type {kind_of_value(value)} is no {name}.")
+        return value
+
+    return check
+
+
+_CONVERSIONS: dict[str, Callable[[Value], Value]] = {
+    "any": lambda value: value,
+    "lambda": lambda value: value,
+    "string": text_of,
+    "number": number_from,
+    "integer": _integer,
+    "boolean": boolean_from,
+    "date": date_from,
+    "array": _only(list, "array"),
+    "object": _only(dict, "object"),
+    "map": _only(dict, "map"),
+}

@@ -1,0 +1,189 @@
+"""Functions of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime
+from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form, function
+from mixpanel_aep_sandbox.aep.dataprep.functions.values import MOST_ITEMS, Value, text_of
+from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
+from mixpanel_aep_sandbox.aep.dataprep.language.operators import truth
+from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
+from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
+
+_ARRAYS = "Hierarchies - Arrays"
+_ARRAY = Parameter("ARRAY", "array", "The array.")
+_VALUES = Parameter("VALUES", "any", "Values.", required=False, repeated=True, nullable=True)
+_INPUT = Parameter("INPUT", "any", "An array, or values.", repeated=True, nullable=True)
+_DEEPEST = 100
+
+
+def _items(given: tuple[Value, ...]) -> list[Value]:
+    """One array is its items, anything else the values themselves."""
+    return given[0] if len(given) == 1 and isinstance(given[0], list) else list(given)
+
+
+@form(
+    _ARRAYS,
+    "The first value that is not null.",
+    _INPUT,
+    example=('coalesce(null, null, null, "first", null, "second")', '"first"'),
+)
+def coalesce(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
+    """What stands behind the first value is not evaluated [I]."""
+    if len(arguments) == 1:
+        given: Iterable[Value] = _items((evaluate(arguments[0], scope),))
+    else:
+        given = (evaluate(node, scope) for node in arguments)
+    return next((item for item in given if item is not None), None)
+
+
+@function(_ARRAYS, "The first item.", _INPUT, example=('first("1", "2", "3")', '"1"'))
+def first(*given: Value) -> Value:
+    return next(iter(_items(given)), None)
+
+
+@function(_ARRAYS, "The last item.", _INPUT, example=('last("1", "2", "3")', '"3"'))
+def last(*given: Value) -> Value:
+    return next(reversed(_items(given)), None)
+
+
+@function(
+    _ARRAYS,
+    "An array with values at its end.",
+    _ARRAY,
+    _VALUES,
+    returns="array",
+    example=("add_to_array(['a', 'b'], 'c', 'd')", "['a', 'b', 'c', 'd']"),
+)
+def add_to_array(array: list[Value], *values: Value) -> list[Value]:
+    return [*array, *values]
+
+
+@function(
+    _ARRAYS,
+    "Arrays, one after the other.",
+    _ARRAY,
+    Parameter("VALUES", "array", "More arrays.", required=False, repeated=True, nullable=True),
+    returns="array",
+    example=("join_arrays(['a', 'b'], ['c'], ['d', 'e'])", "['a', 'b', 'c', 'd', 'e']"),
+)
+def join_arrays(*arrays: list[Value] | None) -> list[Value]:
+    return [item for array in arrays for item in array or []]
+
+
+@function(
+    _ARRAYS,
+    "An array of values.",
+    Parameter("INCLUDE_NULLS", "boolean", "Whether nulls are among them."),
+    _VALUES,
+    returns="array",
+    example=("to_array(false, 1, null, 2, 3)", "[1, 2, 3]"),
+)
+def to_array(nulls: bool, *values: Value) -> list[Value]:
+    return [value for value in values if nulls or value is not None]
+
+
+@function(
+    _ARRAYS,
+    "How many items, properties or characters there are; 0 for null.",
+    Parameter("INPUT", "any", "The value.", nullable=True),
+    returns="integer",
+    example=("size_of([1, 2, 3, 4])", "4"),
+)
+def size_of(value: Value) -> int:
+    if isinstance(value, ZonedDateTime):
+        return len(text_of(value))
+    return 0 if value is None else len(value) if isinstance(value, (list, dict, str)) else 1
+
+
+@function(
+    _ARRAYS,
+    "The array as it is; only updates of profiles, which the sandbox has not, would append it.",
+    _ARRAY,
+    returns="array",
+    example=("upsert_array_append([123, 456])", "[123, 456]"),
+)
+def upsert_array_append(array: list[Value]) -> list[Value]:
+    return array
+
+
+@function(
+    _ARRAYS,
+    "The array as it is; only updates of profiles, which the sandbox has not, would replace another one by it.",
+    _ARRAY,
+    Parameter("INDEX", "integer", "In Adobe's example, and in no text.", required=False),
+    returns="array",
+    example=("upsert_array_replace([123, 456], 1)", "[123, 456]"),
+)
+def upsert_array_replace(array: list[Value], _index: int = 0) -> list[Value]:
+    return array
+
+
+def _flat(value: Value, depth: int = 0) -> list[Value]:
+    if depth > _DEEPEST:
+        raise EvaluationError(f"The array is nested more than {_DEEPEST} deep.")
+    if not isinstance(value, list):
+        return [value]
+    return [item for part in value for item in _flat(part, depth + 1)]
+
+
+@function(
+    _ARRAYS,
+    "Items as one text, arrays in arrays too.",
+    Parameter("SEPARATOR", "string", "What stands between."),
+    _ARRAY,
+    returns="string",
+    for_destinations=True,
+    example=('array_to_string(";", ["Hello", "world"])', '"Hello;world"'),
+)
+def array_to_string(separator: str, array: list[Value]) -> str:
+    items = [text_of(item) for item in _flat(array) if item is not None]
+    if len(items) * len(separator) > 10 * MOST_ITEMS:
+        raise EvaluationError("The text would be too long.")
+    return separator.join(items)
+
+
+@function(
+    _ARRAYS,
+    "The items for which a condition is true.",
+    _ARRAY,
+    Parameter("PREDICATE", "lambda", "x -> condition"),
+    names=("filterArray",),
+    returns="array",
+    for_destinations=True,
+    example=("filterArray([5, -6, 0, 7], x -> x > 0)", "[5, 7]"),
+)
+def filter_array(array: list[Value], condition: Callable[[Value], Value]) -> list[Value]:
+    return [item for item in array if truth(condition(item))]
+
+
+@function(
+    _ARRAYS,
+    "Each item, made into something else.",
+    _ARRAY,
+    Parameter("PREDICATE", "lambda", "x -> value"),
+    names=("transformArray",),
+    returns="array",
+    for_destinations=True,
+    example=("transformArray([5, 6, 7], x -> x + 1)", "[6, 7, 8]"),
+)
+def transform_array(array: list[Value], change: Callable[[Value], Value]) -> list[Value]:
+    return [change(item) for item in array]
+
+
+@function(
+    _ARRAYS,
+    "The items of arrays in arrays as one array.",
+    Parameter("ARRAY", "array", "The array.", repeated=True),
+    names=("flattenArray",),
+    returns="array",
+    for_destinations=True,
+    example=(
+        "flattenArray([['a', 'b'], ['c', 'd']], [['e'], ['f']])",
+        "['a', 'b', 'c', 'd', 'e', 'f']",
+    ),
+)
+def flatten_array(*arrays: list[Value]) -> list[Value]:
+    return _flat(list(arrays))

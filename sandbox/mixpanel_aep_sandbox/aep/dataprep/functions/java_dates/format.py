@@ -1,0 +1,106 @@
+"""Dates to text."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.names import (
+    DAYS,
+    ERAS,
+    MONTHS,
+    QUARTERS,
+    ZONES,
+    named,
+)
+from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.patterns import Part, pattern_parts
+from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime, offset_text
+
+
+def format_date(moment: ZonedDateTime, pattern: str) -> str:
+    """``moment`` on its own clock. Raises EvaluationError for a pattern that is none."""
+    return "".join(_text(part, moment) if part.letter else part.text for part in pattern_parts(pattern))
+
+
+def _text(part: Part, moment: ZonedDateTime) -> str:
+    letter, count, at = part.letter, part.count, moment.at
+    if letter in "yY":
+        year = at.year if letter == "y" else at.isocalendar().year
+        return f"{year % 100:02d}" if count == 2 else str(year).zfill(count)
+    if letter == "S":
+        return f"{moment.nanosecond:09d}".ljust(count, "0")[:count]
+    if letter in "zZXxVO":
+        return _zone(letter, count, at)
+    if letter in "ML" and count > 2:
+        return named(MONTHS, at.month, count)
+    if letter in "Qq" and count > 2:
+        return QUARTERS[quarter(at) - 1] if count == 4 else f"Q{quarter(at)}"
+    if letter == "E":
+        return named(DAYS, at.isoweekday(), count)
+    if letter == "G":
+        return ERAS[0] if count < 4 else ERAS[min(count - 3, 2)]
+    if letter == "a":
+        return "AM" if at.hour < 12 else "PM"
+    return str(_number(letter, at)).zfill(count)
+
+
+def _number(letter: str, at: datetime) -> int:
+    return {
+        "M": at.month,
+        "L": at.month,
+        "Q": quarter(at),
+        "q": quarter(at),
+        "w": at.isocalendar().week,
+        "W": week_of_month(at),
+        "D": at.timetuple().tm_yday,
+        "d": at.day,
+        "F": (at.day - 1) // 7 + 1,
+        "u": at.isoweekday(),
+        "H": at.hour,
+        "k": at.hour or 24,
+        "K": at.hour % 12,
+        "h": at.hour % 12 or 12,
+        "m": at.minute,
+        "s": at.second,
+    }[letter]
+
+
+def quarter(at: datetime) -> int:
+    return (at.month - 1) // 3 + 1
+
+
+def week_of_month(at: datetime) -> int:
+    """ISO's rule for a year, on a month [I]: the first week has four days or more, and 0 is before it."""
+    first = at.replace(day=1).isoweekday()
+    return (at.day + first - 2) // 7 + (1 if first <= 4 else 0)
+
+
+def _zone(letter: str, count: int, at: datetime) -> str:
+    if letter in "Xx":
+        return offset_text(at, letter * min(count, 5))
+    if letter == "V":
+        return zone_id(at)
+    if letter == "z":
+        short = at.tzname() if isinstance(at.tzinfo, ZoneInfo) or not at.utcoffset() else None
+        if short is None or not short.isalpha():
+            return zone_id(at)
+        return ZONES.get(short, zone_id(at)) if count == 4 else short
+    if letter == "Z" and count < 4:
+        return offset_text(at, "xx")
+    if letter == "Z" and count == 5:
+        return offset_text(at, "XXX")
+    if count == 1:  # O
+        return _short_offset(at)
+    return "GMT" + (offset_text(at, "xxx") if at.utcoffset() else "")
+
+
+def _short_offset(at: datetime) -> str:
+    seconds = int((at.utcoffset() or timedelta()).total_seconds())
+    hours, minutes = divmod(abs(seconds) // 60, 60)
+    sign = "-" if seconds < 0 else "+"
+    return "GMT" if not seconds else f"GMT{sign}{hours}" + (f":{minutes:02d}" if minutes else "")
+
+
+def zone_id(at: datetime) -> str:
+    """``America/Los_Angeles``, or the offset where the zone is no more than that."""
+    return at.tzinfo.key if isinstance(at.tzinfo, ZoneInfo) else offset_text(at, "XXX")

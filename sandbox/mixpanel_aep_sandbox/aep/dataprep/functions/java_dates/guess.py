@@ -1,0 +1,86 @@
+"""Dates of which nobody said how they are written (EP:data-prep/data-handling.md#date-function-conversions)."""
+
+from __future__ import annotations
+
+import re
+
+from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.parse import parse_date
+from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime
+from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, kind_of_value
+from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
+
+DOCUMENTED = (
+    "yyyy-MM-dd HH:mm:ssZ",
+    "yyyy-MM-dd HH:mm:ss.SSSZ",
+    "yyyy-MM-dd HH:mm:ss.SSS",
+    "yyyy-MM-dd'T'HH:mm:ss.SSSX",
+    "yyyy-MM-dd'T'HH:mm:ss'Z'",
+    "yyyy-MM-dd",
+    "yyyy/MM/dd",
+    "yyyy.MM.dd",
+    "yyyy-MMM-dd",
+    "yyyyMMdd",
+    "MM-dd-yyyy",
+    "MMddyyyy",
+    "M/dd/yyyy",
+    "dd.M.yyyy",
+    "M/dd/yyyy hh:mm:ss a",
+    "dd.M.yyyy hh:mm:ss a",
+    "dd.MMM.yyyy",
+    "dd-MMM-yyyy",
+)
+"""In this order; the first that fits."""
+
+_ALSO = (
+    "yyyy-MM-dd HH:mm",
+    "yyyy-MM-dd HH:mm:ss",
+    "yyyy-MM-dd'T'HH:mm:ss",
+    "yyyy-MM-dd'T'HH:mm:ss.SSS",
+    "yyyy-MM-dd'T'HH:mm:ss z",
+)
+"""In none of the lists, and yet in the examples of ``date``, ``date_part``, ``set_date_part`` and
+``zone_date_to_utc`` [I]."""
+
+_RFC_3339 = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2}))(?:\[[A-Za-z0-9_/+-]+\])?"
+)
+"""What a date-time field of XDM takes as it is [I]; the documented list has it with three digits and X only. A zone
+in brackets may follow, as in older examples of ``zone_date_to_utc``; the offset says the same."""
+
+
+def guess_date(text: str) -> ZonedDateTime:
+    """Raises EvaluationError when no format fits."""
+    return _guess(text)[0]
+
+
+def guess_without_fraction(text: str) -> ZonedDateTime:
+    """ "The date function removes milliseconds" of a time without an offset (EP:data-prep/data-handling.md#format).
+
+    Raises EvaluationError when no format fits.
+    """
+    moment, pattern = _guess(text.strip())
+    return moment if pattern[-1] in "ZXz" or pattern.endswith("'Z'") else ZonedDateTime(moment.at)
+
+
+def _guess(text: str) -> tuple[ZonedDateTime, str]:
+    found = _RFC_3339.fullmatch(text)
+    digits = "S" * (len(found[2] or ".") - 1) if found else ""
+    own = [f"yyyy-MM-dd'T'HH:mm:ss{'.' if digits else ''}{digits}XXX"] if found else []
+    text = found[1] if found else text
+    for pattern in (*DOCUMENTED, *own, *_ALSO):
+        try:
+            return parse_date(text, pattern), pattern
+        except EvaluationError:
+            continue
+    raise EvaluationError("The text is no date in any of the formats that are tried; name its format.")
+
+
+def date_from(value: Value) -> ZonedDateTime:
+    """A date, a text that is one, or epoch milliseconds (XDM converts Long to dates). Raises EvaluationError."""
+    if isinstance(value, ZonedDateTime):
+        return value
+    if isinstance(value, str):
+        return guess_date(value.strip())
+    if isinstance(value, int) and not isinstance(value, bool):
+        return ZonedDateTime.of_milliseconds(value)
+    raise EvaluationError(f"A value of type {kind_of_value(value)} is no date.")

@@ -1,0 +1,125 @@
+"""Functions of maps. A map is an object whose keys nobody knows beforehand."""
+
+from __future__ import annotations
+
+from mixpanel_aep_sandbox.aep.dataprep.functions.objects import pairs_of
+from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form, function
+from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, kind_of_value, text_of
+from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
+from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
+from mixpanel_aep_sandbox.aep.dataprep.language.tree import Member, Node, path_names
+
+_MAPS = "Hierarchies - Map"
+_MAP = Parameter("MAP", "map", "The map.")
+_KEY = Parameter("KEY", "any", "A key, or an array of keys.")
+
+
+@function(
+    _MAPS,
+    "The value of a key; of an array of keys their values, each once.",
+    _MAP,
+    _KEY,
+    example=('map_get_values(book_details,"author")', '{"author": "George R. R. Martin"}'),
+)
+def map_get_values(value: dict[str, Value], key: Value) -> Value:
+    """Adobe's sample shows a map for one key; its text, and ``lower(map_get_values(...))``, want the value."""
+    if not isinstance(key, list):
+        return value.get(text_of(key))
+    return [value[name] for name in dict.fromkeys(text_of(one) for one in key) if name in value]
+
+
+@function(
+    _MAPS,
+    "Whether a map has a key, or one of an array of keys.",
+    _MAP,
+    _KEY,
+    returns="boolean",
+    example=('map_has_keys(book_details,"author")', "true"),
+)
+def map_has_keys(value: dict[str, Value], key: Value) -> bool:
+    return any(text_of(one) in value for one in (key if isinstance(key, list) else [key]))
+
+
+@function(
+    _MAPS,
+    "Maps put together; the first to have a key keeps it.",
+    _MAP,
+    Parameter("MAP", "map", "Another map.", repeated=True, nullable=True),
+    returns="map",
+    example=("add_to_map(book_details, book_details2)", "A new map with all elements from map and addends"),
+)
+def add_to_map(*maps: dict[str, Value] | None) -> dict[str, Value]:
+    together: dict[str, Value] = {}
+    for one in maps:
+        together = {**together, **{key: value for key, value in (one or {}).items() if key not in together}}
+    return together
+
+
+@function(
+    _MAPS,
+    "A map of keys and values.",
+    Parameter("INPUT", "any", "Keys and values by turns, or an object.", repeated=True, nullable=True),
+    returns="map",
+    example=('to_map("firstName", "John", "lastName", "Doe")', '{"firstName" : "John", "lastName": "Doe"}'),
+)
+def to_map(*flat: Value) -> dict[str, Value] | None:
+    """ "null if input is null"; the syntax names an object, the example has pairs (EP:data-prep/functions.md#map)."""
+    if len(flat) == 1 and (flat[0] is None or isinstance(flat[0], dict)):
+        return None if flat[0] is None else dict(flat[0])
+    return pairs_of(flat)
+
+
+def _keyed(objects: Value, key: str) -> dict[str, Value] | None:
+    if objects is None:
+        return None
+    found: dict[str, Value] = {}
+    for item in objects if isinstance(objects, list) else [objects]:
+        if not isinstance(item, dict):
+            raise EvaluationError(f"A value of type {kind_of_value(item)} is no object.")
+        if item.get(key) is not None:
+            found.setdefault(text_of(item[key]), item)  # the first stays, as in add_to_map [I]
+    return found
+
+
+@function(
+    _MAPS,
+    "A map of objects, each under the value of one of its properties.",
+    Parameter("INPUTS", "array", "The objects."),
+    Parameter("KEY", "string", "The property's name."),
+    returns="map",
+    example=('array_to_map(addresses, "type")', "Returns a map with given field name and value pairs"),
+)
+def array_to_map(objects: list[Value], key: str) -> dict[str, Value] | None:
+    return _keyed(objects, key)
+
+
+@form(
+    _MAPS,
+    "A map: of keys and values, of an object, or of objects under the value of one of their properties.",
+    Parameter("INPUT", "any", "A key, an object, or objects.", nullable=True),
+    Parameter("MORE", "any", "Values and keys by turns, or a property.", required=False, repeated=True),
+    returns="map",
+    example=(
+        'object_to_map("firstName", "John", "lastName", "Doe")',
+        '{"firstName" : "John", "lastName": "Doe"}',
+    ),
+)
+def object_to_map(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
+    first, *more = (evaluate(node, scope) for node in arguments)
+    if first is None:
+        return None
+    if len(arguments) == 2 and isinstance(first, (list, dict)):
+        return _keyed(first, _property(arguments[1], scope, evaluate))
+    if len(arguments) > 1:
+        return pairs_of((first, *more))
+    if not isinstance(first, dict):
+        raise EvaluationError(f"A value of type {kind_of_value(first)} is no object.")
+    return dict(first)
+
+
+def _property(node: Node, scope: Scope, evaluate: Evaluate) -> str:
+    """``object_to_map(addresses,type)`` points to the property by its bare name; a value names it too."""
+    names = path_names(node)
+    if len(names) == 1:
+        return names[0]
+    return node.name if isinstance(node, Member) else text_of(evaluate(node, scope))

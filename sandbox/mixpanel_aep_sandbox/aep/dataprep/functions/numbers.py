@@ -1,0 +1,102 @@
+"""Functions that make one type of another, and JSON of text."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from decimal import Decimal, DecimalException
+from typing import NoReturn
+
+from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Parameter, function
+from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value
+from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
+from mixpanel_aep_sandbox.aep.dataprep.numbers import Number, exact, whole
+
+_TYPES = "Type Conversions"
+_STRING = Parameter("STRING", "number", "The text.")
+_INT = 2**31
+
+
+@function(
+    _TYPES,
+    "The number of a text, of any size.",
+    _STRING,
+    returns="number",
+    example=('to_bigint("1000000.34")', "1000000.34"),
+)
+def to_bigint(number: Number) -> Number:
+    """Adobe calls it a BigInteger, and keeps the fraction in its example."""
+    return number
+
+
+@function(
+    _TYPES,
+    "The number of a text as a double; as a decimal where a double would not be the same number.",
+    _STRING,
+    returns="number",
+    example=('to_decimal("20.5")', "20.5"),
+)
+def to_decimal(number: Number) -> Number:
+    return exact(Decimal(number)) if isinstance(number, int) else number
+
+
+@function(
+    _TYPES,
+    "The number of a text, no more exact than 32 bits are.",
+    _STRING,
+    returns="number",
+    example=('to_float("12.3456")', "12.3456"),
+)
+def to_float(number: Number) -> float:
+    """The shortest text that is the same in 32 bits, as Java writes a float; Adobe's example prints 12.34566."""
+    try:
+        packed = struct.pack("f", number)
+    except (OverflowError, struct.error) as error:
+        raise EvaluationError("The number is too large for a float.") from error
+    single = struct.unpack("f", packed)[0]
+    if not math.isfinite(single):
+        raise EvaluationError("A float that is no number.")
+    shorter = (float(f"{single:.{digits}g}") for digits in range(1, 10))  # nine digits tell all floats apart
+    return next(value for value in shorter if struct.pack("f", value) == packed)
+
+
+@function(
+    _TYPES,
+    "The integer of a text, of 32 bits.",
+    _STRING,
+    returns="integer",
+    example=('to_integer("12")', "12"),
+)
+def to_integer(number: Number) -> int:
+    integer = whole(number)
+    if integer is None:
+        raise EvaluationError("to_integer(): the number is no integer.")
+    if not -_INT <= integer < _INT:
+        raise EvaluationError("to_integer(): the number has more than 32 bits; to_bigint() has no bound.")
+    return integer
+
+
+@function(
+    "JSON",
+    "What a text is as JSON.",
+    Parameter("STRING", "any", "The text; an object is one already."),
+    returns="object",
+    example=(
+        'json_to_object("{\\"info\\":{\\"firstName\\":\\"John\\",\\"lastName\\": \\"Doe\\"}}")',
+        "An object representing the JSON.",
+    ),
+)
+def json_to_object(text: Value) -> Value:
+    if not isinstance(text, str):
+        return text  # Adobe's example has no quotes, so that the language makes the object by itself
+    try:
+        value = json.loads(text, parse_float=lambda digits: exact(Decimal(digits)), parse_constant=_no_number)
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except (ValueError, RecursionError, DecimalException) as error:
+        raise EvaluationError("json_to_object(): the text is no JSON.") from error
+    return value
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(name)

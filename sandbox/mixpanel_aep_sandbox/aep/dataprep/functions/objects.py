@@ -1,0 +1,162 @@
+"""Functions of objects."""
+
+from __future__ import annotations
+
+from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form, function
+from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, text_of
+from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError, SyntaxFault
+from mixpanel_aep_sandbox.aep.dataprep.language.paths import exists, parse_path
+from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
+from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node, path_names
+
+_OBJECTS = "Hierarchies - Objects"
+_PAIRS = Parameter("INPUT", "any", "Keys and values by turns.", repeated=True, nullable=True)
+_VALUE_DELIMITER = Parameter(
+    "VALUE_DELIMITER", "string", "Between key and value.", required=False, nullable=True
+)
+_FIELD_DELIMITER = Parameter("FIELD_DELIMITER", "string", "Between pairs.", required=False, nullable=True)
+
+
+@function(
+    _OBJECTS,
+    "Whether a value is null, or has nothing in it.",
+    Parameter("INPUT", "any", "The value.", nullable=True),
+    returns="boolean",
+    example=("is_empty([1, null, 2, 3])", "false"),
+)
+def is_empty(value: Value) -> bool:
+    return value is None or (isinstance(value, (str, list, dict)) and not value)
+
+
+def pairs_of(flat: tuple[Value, ...]) -> dict[str, Value]:
+    """Raises EvaluationError for a key without a value, or a key that is null."""
+    if len(flat) % 2:
+        raise EvaluationError("The last key has no value.")
+    if any(key is None for key in flat[::2]):
+        raise EvaluationError("A key is null.")
+    return {text_of(key): value for key, value in zip(flat[::2], flat[1::2], strict=True)}
+
+
+@function(
+    _OBJECTS,
+    "Objects of arrays that belong together: the first object has each array's first item.",
+    Parameter("INPUT", "any", "Keys and arrays by turns.", repeated=True, nullable=True),
+    names=("arrays_to_object", "arrays_to_objects"),
+    returns="array",
+    example=(
+        "arrays_to_objects('sku', explode(\"id1|id2\", '\\\\|'), 'price', [22.5,14.35])",
+        '[{ "sku": "id1", "price": 22.5 }, { "sku": "id2", "price": 14.35 }]',
+    ),
+)
+def arrays_to_objects(*flat: Value) -> list[dict[str, Value]]:
+    """Adobe's list and Adobe's example have two names for it."""
+    arrays = {key: [] if items is None else items for key, items in pairs_of(flat).items()}
+    if not all(isinstance(items, list) for items in arrays.values()):
+        raise EvaluationError("Each key is followed by an array.")
+    longest = max((len(items) for items in arrays.values()), default=0)
+    return [{key: items[n] for key, items in arrays.items() if n < len(items)} for n in range(longest)]
+
+
+@function(
+    _OBJECTS,
+    "An object of keys and values.",
+    _PAIRS,
+    returns="object",
+    example=('to_object("firstName", "John", "lastName", "Doe")', '{"firstName": "John", "lastName": "Doe"}'),
+)
+def to_object(*flat: Value) -> dict[str, Value]:
+    return pairs_of(flat)
+
+
+def _pairs_in(text: str, value_delimiter: str | None, field_delimiter: str | None) -> dict[str, str]:
+    """Spaces around keys and values are left out; what has no key is too."""
+    found: dict[str, str] = {}
+    for pair in text.split(field_delimiter or ","):
+        key, delimiter, value = pair.partition(value_delimiter or ":")
+        if delimiter and key.strip():
+            found[key.strip()] = value.strip()
+    return found
+
+
+@function(
+    _OBJECTS,
+    "The object that a text is, of keys and values between delimiters.",
+    Parameter("STRING", "string", "The text."),
+    _VALUE_DELIMITER,
+    _FIELD_DELIMITER,
+    returns="object",
+    example=(
+        'str_to_object("firstName - John ; lastName - ; phone - 123 456 7890", "-", ";")',
+        '{"firstName": "John", "lastName": "", "phone": "123 456 7890"}',
+    ),
+)
+def str_to_object(text: str, value: str | None = None, field: str | None = None) -> dict[str, str]:
+    return _pairs_in(text, value, field)
+
+
+@function(
+    _OBJECTS,
+    "One value of a text of keys and values between delimiters.",
+    Parameter("STRING", "string", "The text."),
+    Parameter("KEY", "string", "The key."),
+    _VALUE_DELIMITER,
+    _FIELD_DELIMITER,
+    returns="string",
+    example=(
+        'get_values("firstName - John , lastName - Cena , phone - 555 420 8692", "firstName", "-", ",")',
+        "John",
+    ),
+)
+def get_values(text: str, key: str, value: str | None = None, field: str | None = None) -> str | None:
+    return _pairs_in(text, value, field).get(key)
+
+
+@function(
+    _OBJECTS,
+    "A property of an object.",
+    Parameter("OBJECT", "object", "The object."),
+    Parameter("KEY", "string", "The property's name."),
+    example=(
+        'str_to_object("firstName - John ; lastName - ; phone - 123 456 7890", "-", ";").get("firstName")',
+        '"John"',
+    ),
+    method=True,
+)
+def get(value: dict[str, Value], key: str) -> Value:
+    return value.get(key)
+
+
+@form(
+    _OBJECTS,
+    "Whether the row has something at a path.",
+    Parameter("INPUT", "string", "The path, as a text."),
+    names=("contains_key", "is_set"),
+    returns="boolean",
+    example=('contains_key("evars.evar.field1")', "true"),
+)
+def contains_key(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> bool:
+    """``is_set`` is its older name. A path may be written as a field too [I]."""
+    names = path_names(arguments[0])
+    if names:
+        return exists(scope.row, tuple(names))
+    try:
+        path = evaluate(arguments[0], scope)
+        return path is not None and exists(scope.row, parse_path(text_of(path)))
+    except SyntaxFault as error:
+        raise EvaluationError(f"INPUT is no path: {error.message}", arguments[0].at) from error
+
+
+@function(_OBJECTS, "Null.", example=("nullify()", "null"))
+def nullify() -> None:
+    return None
+
+
+@function(
+    _OBJECTS,
+    "The keys of an object.",
+    Parameter("OBJECT", "object", "The object."),
+    returns="array",
+    example=('get_keys({"book1": "Pride and Prejudice", "book2": "1984"})', '["book1", "book2"]'),
+)
+def get_keys(value: dict[str, Value]) -> list[str]:
+    return list(value)

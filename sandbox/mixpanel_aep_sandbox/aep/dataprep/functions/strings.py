@@ -1,0 +1,238 @@
+"""Functions of text. Positions count from 0 and characters are Java's ``char``s only where text is ASCII [I]."""
+
+from __future__ import annotations
+
+from mixpanel_aep_sandbox.aep.dataprep.functions import java_regex as regex
+from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Parameter, function
+from mixpanel_aep_sandbox.aep.dataprep.functions.values import LONGEST_TEXT, Value, text_of
+from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
+
+_STRING = "String"
+INPUT = Parameter("INPUT", "string", "The text.")
+_STRINGS = Parameter("STRING", "string", "The texts.", required=False, repeated=True, nullable=True)
+_COUNT = Parameter("COUNT", "integer", "How many characters.")
+_ANY_INPUT = Parameter("INPUT", "string", "The text; null is an empty one.", nullable=True)
+_PADDING = Parameter("PADDING", "string", "What to fill up with; a space when null or empty.", nullable=True)
+
+
+@function(
+    _STRING,
+    "Joins texts; null is nothing.",
+    _STRINGS,
+    returns="string",
+    example=('concat("Hi, ", "there", "!")', '"Hi, there!"'),
+)
+def concat(*parts: str | None) -> str:
+    return "".join(part or "" for part in parts)
+
+
+@function(
+    _STRING,
+    "Splits a text at a regular expression, at commas when there is none.",
+    INPUT,
+    Parameter("REGEX", "string", "Where to split.", required=False),
+    returns="array",
+    example=('explode("Hi, there!", " ")', '["Hi,", "there!"]'),
+)
+def explode(text: str, pattern: str = ",") -> list[str]:
+    return regex.split(text, pattern)
+
+
+@function(
+    _STRING,
+    "The position of a text within another one, counted from 0; -1 when it is not there.",
+    INPUT,
+    Parameter("SUBSTRING", "string", "What is looked for."),
+    Parameter("START_POSITION", "integer", "Where to begin.", required=False),
+    Parameter("OCCURRENCE", "integer", "Which one; the first by default.", required=False),
+    returns="integer",
+    example=('instr("adobe.com", "com")', "6"),
+)
+def instr(text: str, part: str, start: int = 0, occurrence: int = 1) -> int:
+    if occurrence < 1:
+        raise EvaluationError("instr(): OCCURRENCE counts from 1.")
+    at = max(start, 0) - 1
+    for _ in range(min(occurrence, len(text) + 2)):
+        at = text.find(part, at + 1)
+        if at < 0:
+            return -1
+    return at
+
+
+@function(
+    _STRING,
+    "Replaces each occurrence of a text by another one.",
+    INPUT,
+    Parameter("TO_FIND", "string", "What is looked for."),
+    Parameter("TO_REPLACE", "string", "What takes its place."),
+    returns="string",
+    example=('replacestr("This is a string re test", "re", "replace")', '"This is a string replace test"'),
+)
+def replacestr(text: str, find: str, replacement: str) -> str:
+    if not find:
+        return text
+    if len(text) + text.count(find) * len(replacement) > 2 * LONGEST_TEXT:
+        raise EvaluationError(f"A text of more than {LONGEST_TEXT} characters was made.")
+    return text.replace(find, replacement)
+
+
+@function(
+    _STRING,
+    "So many characters from a position on, which counts from 0.",
+    INPUT,
+    Parameter("START_INDEX", "integer", "The first position."),
+    Parameter("LENGTH", "integer", "How many characters."),
+    returns="string",
+    example=('substr("This is a substring test", 7, 8)', '" a subst"'),
+)
+def substr(text: str, start: int, length: int) -> str:
+    if start < 0 or length < 0:
+        raise EvaluationError("substr(): START_INDEX and LENGTH are not negative.")
+    return text[start : start + length]
+
+
+@function(
+    _STRING,
+    "Lower case.",
+    INPUT,
+    names=("lower", "lcase"),
+    returns="string",
+    example=('lower("HeLLo")', '"hello"'),
+)
+def lower(text: str) -> str:
+    return text.lower()
+
+
+@function(
+    _STRING,
+    "Upper case.",
+    INPUT,
+    names=("upper", "ucase"),
+    returns="string",
+    example=('upper("HeLLo")', '"HELLO"'),
+)
+def upper(text: str) -> str:
+    return text.upper()
+
+
+@function(
+    _STRING,
+    "Splits a text at each of the separator's characters.",
+    INPUT,
+    Parameter("SEPARATOR", "string", "Where to split."),
+    returns="array",
+    example=('split("Hello world", " ")', '["Hello", "world"]'),
+)
+def split(text: str, separators: str) -> list[str]:
+    """Several characters are several separators; what is empty between two of them stays out [I]."""
+    if not separators:
+        return [text]
+    marks = separators.replace("\\\\", "\\")  # the backslash "needs to be escaped"
+    return [part for part in text.translate(dict.fromkeys(map(ord, marks), marks[0])).split(marks[0]) if part]
+
+
+@function(
+    _STRING,
+    "Joins the items of an array, or several values, with a separator.",
+    Parameter("SEPARATOR", "string", "What stands between."),
+    Parameter("OBJECTS", "any", "An array, or values.", repeated=True, nullable=True),
+    returns="string",
+    example=('join(" ", to_array(true, "Hello", "world"))', '"Hello world"'),
+)
+def join(separator: str, *objects: Value) -> str | None:
+    items = [part for value in objects for part in (value if isinstance(value, list) else [value])]
+    if objects == (None,):
+        return None
+    if len(items) * len(separator) > 2 * LONGEST_TEXT:
+        raise EvaluationError(f"A text of more than {LONGEST_TEXT} characters was made.")
+    return separator.join(text_of(item) for item in items if item is not None)
+
+
+def _padding(text: str | None, count: int, padding: str | None) -> str:
+    if count > LONGEST_TEXT:
+        raise EvaluationError(f"A text of more than {LONGEST_TEXT} characters was made.")
+    missing, fill = count - len(text or ""), padding or " "
+    return (fill * (missing // len(fill) + 1))[:missing] if missing > 0 else ""
+
+
+@function(
+    _STRING,
+    "Fills a text up at its left.",
+    _ANY_INPUT,
+    _COUNT,
+    _PADDING,
+    returns="string",
+    example=('lpad("bat", 8, "yz")', '"yzyzybat"'),
+)
+def lpad(text: str | None, count: int, padding: str | None) -> str:
+    return _padding(text, count, padding) + (text or "")
+
+
+@function(
+    _STRING,
+    "Fills a text up at its right.",
+    _ANY_INPUT,
+    _COUNT,
+    _PADDING,
+    returns="string",
+    example=('rpad("bat", 8, "yz")', '"batyzyzy"'),
+)
+def rpad(text: str | None, count: int, padding: str | None) -> str:
+    return (text or "") + _padding(text, count, padding)
+
+
+@function(
+    _STRING,
+    "The first characters of a text.",
+    INPUT,
+    _COUNT,
+    returns="string",
+    example=('left("abcde", 2)', '"ab"'),
+)
+def left(text: str, count: int) -> str:
+    return text[: max(count, 0)]
+
+
+@function(
+    _STRING,
+    "The last characters of a text.",
+    INPUT,
+    _COUNT,
+    returns="string",
+    example=('right("abcde", 2)', '"de"'),
+)
+def right(text: str, count: int) -> str:
+    return text[-count:] if count > 0 else ""
+
+
+@function(
+    _STRING,
+    "Without white space at the beginning.",
+    INPUT,
+    returns="string",
+    example=('ltrim(" hello")', '"hello"'),
+)
+def ltrim(text: str) -> str:
+    return text.lstrip()
+
+
+@function(
+    _STRING,
+    "Without white space at the end.",
+    INPUT,
+    returns="string",
+    example=('rtrim("hello ")', '"hello"'),
+)
+def rtrim(text: str) -> str:
+    return text.rstrip()
+
+
+@function(
+    _STRING,
+    "Without white space at both ends.",
+    INPUT,
+    returns="string",
+    example=('trim(" hello ")', '"hello"'),
+)
+def trim(text: str) -> str:
+    return text.strip()

@@ -1,0 +1,60 @@
+"""Names and counts: what can be known of an expression before there is a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from mixpanel_aep_sandbox.aep.dataprep.functions import registry
+from mixpanel_aep_sandbox.aep.dataprep.language.errors import SyntaxFault
+from mixpanel_aep_sandbox.aep.dataprep.language.options import DEFAULT, Options
+from mixpanel_aep_sandbox.aep.dataprep.language.parser import parse
+from mixpanel_aep_sandbox.aep.dataprep.language.tree import Call, Field, Method, Node, walk
+
+
+def compiled(text: str, options: Options = DEFAULT) -> Node:
+    """The tree of an expression all of whose functions exist and can be called so. Raises SyntaxFault."""
+    tree = parse(text)
+    for node, _ in walk(tree):
+        if isinstance(node, Field) and options.functions_reserved and not text.startswith("${", node.at):
+            _check_field(node)
+        if isinstance(node, Call):
+            _check(node.name, len(node.arguments), registry.FUNCTIONS, node.at, 0)
+            if registry.FUNCTIONS[node.name].for_destinations and not options.destination_functions:
+                raise SyntaxFault(f"{node.name}() is for destinations only.", node.at)
+        elif isinstance(node, Method):
+            _check(node.name, len(node.arguments) + 1, registry.METHODS, node.at, 1)
+    return tree
+
+
+def unknown_function(text: str) -> str:
+    """The name of the first function of an expression that there is not; empty for none, or for no expression."""
+    try:
+        tree = parse(text)
+    except SyntaxFault:
+        return ""
+    for node, _ in walk(tree):
+        known = registry.FUNCTIONS if isinstance(node, Call) else registry.METHODS
+        if isinstance(node, Call | Method) and node.name not in known:
+            return node.name
+    return ""
+
+
+def _check_field(node: Field) -> None:
+    if node.name in registry.FUNCTIONS:
+        message = f"{node.name!r} is a function; a field of this name is written ${{{node.name}}}."
+        raise SyntaxFault(message, node.at)
+
+
+def _check(name: str, given: int, known: Mapping[str, registry.Function], at: int, own: int) -> None:
+    function = known.get(name)
+    if function is None:
+        close = get_close_matches(name, [*known, *registry.FUNCTIONS], 1, 0.5)
+        nearest = f"; the nearest is {close[0]}()" if close else ""
+        raise SyntaxFault(f"There is no function {name}(){nearest}.", at)
+    fewest, most = function.fewest, function.most
+    if given < fewest or (most is not None and given > most):
+        wanted = f"{fewest - own}" if fewest == most else f"{fewest - own} or more"
+        if most is not None and fewest != most:
+            wanted = f"{fewest - own} to {most - own}"
+        raise SyntaxFault(f"{name}() takes {wanted} arguments, not {given - own}.", at)

@@ -1,0 +1,179 @@
+"""From text to tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+
+from mixpanel_aep_sandbox.aep.dataprep.language.errors import SyntaxFault
+from mixpanel_aep_sandbox.aep.dataprep.language.words import (
+    CONSTANTS,
+    LONGEST,
+    RESERVED,
+    SIGNS,
+    WORD_OPERATORS,
+)
+from mixpanel_aep_sandbox.aep.dataprep.numbers import exact
+
+Kind = Literal["field", "name", "word", "constant", "sign", "end"]
+
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?[lLhHbBfFdD]?")
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+_CODE = re.compile(r"u([0-9a-fA-F]{4})")
+
+
+@dataclass(frozen=True)
+class Token:
+    kind: Kind
+    value: Any
+    """``field``: names from the root down; ``constant``: the value; else the text."""
+    at: int
+
+    @property
+    def ends_operand(self) -> bool:
+        if self.kind == "word":
+            return self.value in CONSTANTS
+        return self.kind != "sign" or self.value in (")", "]", "}")
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """The tokens of an expression, with an ``end`` at the end. Raises SyntaxFault."""
+    if len(text) > LONGEST:
+        raise SyntaxFault(f"An expression may have {LONGEST} characters; this one has {len(text)}.")
+    at, last = 0, Token("sign", "", 0)
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        last, at = _token(text, at, last)
+        yield last
+    yield Token("end", "", len(text))
+
+
+def _token(text: str, at: int, last: Token) -> tuple[Token, int]:
+    letter = text[at]
+    if letter in "\"'":
+        value, end = _quoted(text, at)
+        return Token("constant", value, at), end
+    if letter.isascii() and letter.isdigit():
+        return _number(text, at)
+    if text.startswith("${", at):
+        names, end = wrapped(text, at)
+        return Token("field", tuple(names), at), end
+    if begins_name(letter):
+        return _name(text, at)
+    sign = next((sign for sign in SIGNS if text.startswith(sign, at)), None)
+    if sign is None:
+        hint = "; '==' compares" if letter == "=" else ""
+        raise SyntaxFault(f"{letter!r} has no meaning here{hint}.", at)
+    if sign in ("!$", "!^", "!~") and not last.ends_operand:
+        sign = "!"  # `!$wifi` is "not $wifi": there is nothing before it that could end in something
+    return Token("sign", sign, at), at + len(sign)
+
+
+def begins_name(letter: str) -> bool:
+    return letter.isalpha() or letter in "$_\\"
+
+
+def _name(text: str, at: int) -> tuple[Token, int]:
+    name, end, escaped = [], at, False
+    while end < len(text) and (text[end].isalnum() or text[end] in "$_\\"):
+        if text[end] == "\\":
+            part, end = escape(text, end)
+            name.append(part)
+            escaped = True
+        else:
+            name.append(text[end])
+            end += 1
+    whole = "".join(name)
+    if escaped:
+        return Token("field", (whole,), at), end
+    if whole in WORD_OPERATORS:
+        return Token("sign", WORD_OPERATORS[whole], at), end
+    return Token("word" if whole in RESERVED else "name", whole, at), end
+
+
+def escape(text: str, at: int) -> tuple[str, int]:
+    """What a backslash stands before, and the end of it; ``\\\\.`` is a point too, as JSON writes ``\\.``."""
+    if text.startswith("\\\\.", at):
+        return ".", at + 3
+    if at + 1 == len(text):
+        raise SyntaxFault("Nothing follows the backslash.", at)
+    return text[at + 1], at + 2
+
+
+def wrapped(text: str, at: int) -> tuple[list[str], int]:
+    """The names in ``${...}``, parted by points that no backslash stands before, and the end of it."""
+    names, end = [""], at + 2
+    while end < len(text) and text[end] != "}":
+        if text[end] == "\\":
+            part, end = escape(text, end)
+            names[-1] += part
+            continue
+        if text[end] == ".":
+            names.append("")
+        else:
+            names[-1] += text[end]
+        end += 1
+    if end == len(text):
+        raise SyntaxFault("'${' has no '}'.", at)
+    if not all(names):
+        raise SyntaxFault("A field's name is empty.", at)
+    return names, end + 1
+
+
+def _quoted(text: str, at: int) -> tuple[str, int]:
+    """A text in quotes. A backslash that escapes nothing stays, so that regular expressions stay readable."""
+    parts, end, quote = [], at + 1, text[at]
+    while end < len(text) and text[end] != quote:
+        if text[end] != "\\" or end + 1 == len(text):
+            parts.append(text[end])
+            end += 1
+            continue
+        follows = text[end + 1]
+        code = _CODE.match(text, end + 1)
+        if code:
+            parts.append(chr(int(code[1], 16)))
+            end = code.end()
+            continue
+        parts.append(follows if follows in "\\\"'" else _ESCAPES.get(follows, "\\" + follows))
+        end += 2
+    if end == len(text):
+        raise SyntaxFault("The text has no closing quote.", at)
+    return _paired("".join(parts), at), end + 1
+
+
+def _paired(text: str, at: int) -> str:
+    """Half characters joined to whole ones."""
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError as error:
+        raise SyntaxFault("Half a character stands alone in the text.", at) from error
+
+
+def _number(text: str, at: int) -> tuple[Token, int]:
+    found = _NUMBER.match(text, at)
+    assert found is not None
+    written, end = found[0], found.end()
+    if end < len(text) and (text[end].isalnum() or text[end] in "$_"):
+        raise SyntaxFault(f"A number cannot be followed by {text[end]!r}.", end)
+    return Token("constant", _value_of(written, at), at), end
+
+
+def _value_of(written: str, at: int) -> int | float | Decimal:
+    """Suffixes are JEXL's: L and H are integers, B is a decimal, F and D are doubles."""
+    if written[:2] in ("0x", "0X"):
+        return int(written, 16)
+    bare, suffix = (written[:-1], written[-1].upper()) if written[-1].isalpha() else (written, "")
+    if suffix in ("L", "H", "") and bare.isdigit():
+        return int(bare)
+    try:
+        number = Decimal(bare)
+    except InvalidOperation as error:  # an exponent of more digits than there are exponents
+        raise SyntaxFault("The number is too large.", at) from error
+    if suffix in ("L", "H"):
+        raise SyntaxFault(f"{written} is no integer.", at)
+    return number if suffix == "B" else exact(number)

@@ -1,0 +1,205 @@
+"""From tokens to a tree: operators by how strongly they bind, everything else by its first token."""
+
+from __future__ import annotations
+
+from mixpanel_aep_sandbox.aep.dataprep.language.errors import SyntaxFault
+from mixpanel_aep_sandbox.aep.dataprep.language.lexer import Token, tokens
+from mixpanel_aep_sandbox.aep.dataprep.language.tree import (
+    Array,
+    Binary,
+    Call,
+    Conditional,
+    Each,
+    Field,
+    Index,
+    Lambda,
+    Literal,
+    Map,
+    Member,
+    Method,
+    Node,
+    Unary,
+    walk,
+)
+from mixpanel_aep_sandbox.aep.dataprep.language.words import (
+    BINDING,
+    CONSTANTS,
+    DEEPEST,
+    MOST_BRACKETS,
+    NOT_CHAINED,
+    UNARY,
+)
+
+
+def parse(text: str) -> Node:
+    """The tree of an expression. Raises SyntaxFault."""
+    parser = _Parser(list(tokens(text)))
+    node = parser.expression()
+    parser.expect_end()
+    if any(depth > DEEPEST for _, depth in walk(node)):
+        raise SyntaxFault(f"The expression is nested more than {DEEPEST} deep.")
+    return node
+
+
+class _Parser:
+    def __init__(self, all_tokens: list[Token]) -> None:
+        self._tokens, self._next, self._depth = all_tokens, 0, 0
+
+    @property
+    def _token(self) -> Token:
+        return self._tokens[self._next]
+
+    def _is(self, sign: str) -> bool:
+        return self._token.kind == "sign" and self._token.value == sign
+
+    def _take(self) -> Token:
+        token = self._token
+        self._next += token.kind != "end"
+        return token
+
+    def _took(self, sign: str) -> bool:
+        found = self._is(sign)
+        self._next += found
+        return found
+
+    def _expect(self, sign: str) -> None:
+        if not self._took(sign):
+            raise SyntaxFault(f"{_said(self._token)} stands where {sign!r} should.", self._token.at)
+
+    def expect_end(self) -> None:
+        if self._token.kind != "end":
+            raise SyntaxFault(f"The expression is over before {_said(self._token)}.", self._token.at)
+
+    def expression(self) -> Node:
+        self._enter()
+        node = self._lambda() or self._conditional()
+        self._depth -= 1
+        return node
+
+    def _enter(self) -> None:
+        self._depth += 1
+        if self._depth > MOST_BRACKETS:
+            raise SyntaxFault(f"The expression is nested more than {MOST_BRACKETS} deep.", self._token.at)
+
+    def _lambda(self) -> Node | None:
+        token, after = self._token, self._tokens[min(self._next + 1, len(self._tokens) - 1)]
+        if token.kind != "name" or after.value != "->" or after.kind != "sign":
+            return None
+        self._next += 2
+        return Lambda(token.value, self.expression(), at=token.at)
+
+    def _conditional(self) -> Node:
+        condition = self._binary(1)
+        if self._took("?:"):
+            return Binary("?:", condition, self.expression(), at=condition.at)
+        if not self._took("?"):
+            return condition
+        then = self.expression()
+        self._expect(":")
+        return Conditional(condition, then, self.expression(), at=condition.at)
+
+    def _binary(self, weakest: int) -> Node:
+        left = self._unary()
+        while (binding := self._binding()) >= weakest:
+            operator = self._take().value
+            left = Binary(operator, left, self._binary(binding + 1), at=left.at)
+            if binding in NOT_CHAINED and self._binding() == binding:
+                raise SyntaxFault("Comparisons are not chained; use parentheses.", self._token.at)
+        return left
+
+    def _binding(self) -> int:
+        return BINDING.get(self._token.value, 0) if self._token.kind == "sign" else 0
+
+    def _unary(self) -> Node:
+        token = self._token
+        if token.kind not in ("sign", "word") or token.value not in UNARY:
+            return self._postfix(self._primary())
+        self._take()
+        self._enter()
+        node = Unary(token.value, self._unary(), at=token.at)
+        self._depth -= 1
+        return node
+
+    def _postfix(self, node: Node) -> Node:
+        while True:
+            if self._took("."):
+                node = self._member(node)
+            elif self._took("["):
+                if self._took("*"):
+                    node = Each(node, at=node.at)
+                else:
+                    node = Index(node, self.expression(), at=node.at)
+                self._expect("]")
+            else:
+                return node
+
+    def _member(self, of: Node) -> Node:
+        token = self._take()
+        if token.kind == "field":
+            for name in token.value:
+                of = Member(of, name, at=of.at)
+            return of
+        if token.kind != "name":
+            raise SyntaxFault(_not_a_name(token), token.at)
+        if self._took("("):
+            return Method(of, token.value, self._list(")"), at=of.at)
+        return Member(of, token.value, at=of.at)
+
+    def _list(self, closing: str) -> tuple[Node, ...]:
+        items: list[Node] = []
+        while not self._took(closing):
+            if items:
+                self._expect(",")
+            items.append(self.expression())
+        return tuple(items)
+
+    def _primary(self) -> Node:
+        token = self._take()
+        if token.kind == "constant":
+            return Literal(token.value, at=token.at)
+        if token.kind == "word" and token.value in CONSTANTS:
+            return Literal(CONSTANTS[token.value], at=token.at)
+        if token.kind == "field":
+            node: Node = Field(token.value[0], at=token.at)
+            for name in token.value[1:]:
+                node = Member(node, name, at=token.at)
+            return node
+        if token.kind == "name":
+            if self._took("("):
+                return Call(token.value, self._list(")"), at=token.at)
+            return Field(token.value, at=token.at)
+        return self._bracket(token)
+
+    def _bracket(self, token: Token) -> Node:
+        if token.kind == "sign" and token.value == "(":
+            node = self.expression()
+            self._expect(")")
+            return node
+        if token.kind == "sign" and token.value == "[":
+            return Array(self._list("]"), at=token.at)
+        if token.kind == "sign" and token.value == "{":
+            return self._map(token)
+        raise SyntaxFault(_not_a_name(token), token.at)
+
+    def _map(self, token: Token) -> Node:
+        entries: list[tuple[Node, Node]] = []
+        if self._took(":"):  # `{:}` is JEXL's empty map
+            self._expect("}")
+            return Map((), at=token.at)
+        while not self._took("}"):
+            if entries:
+                self._expect(",")
+            key = self.expression()
+            self._expect(":")
+            entries.append((key, self.expression()))
+        return Map(tuple(entries), at=token.at)
+
+
+def _said(token: Token) -> str:
+    return "the end" if token.kind == "end" else repr(token.value)
+
+
+def _not_a_name(token: Token) -> str:
+    if token.kind == "word":
+        return f"{token.value!r} is a reserved word; a field of this name is written ${{{token.value}}}."
+    return f"{_said(token)} stands where a value should."

@@ -1,0 +1,183 @@
+"""Paths of mappings: ``customer.emails[*].name``, ``list[0]``, ``street\\.name``, ``${First Name}``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from mixpanel_aep_sandbox.aep.dataprep.language.errors import SyntaxFault
+from mixpanel_aep_sandbox.aep.dataprep.language.lexer import escape, wrapped
+from mixpanel_aep_sandbox.aep.dataprep.language.words import DEEPEST, LONGEST
+
+
+@dataclass(frozen=True)
+class Each:
+    """``[*]``."""
+
+
+EACH: Final = Each()
+Step: TypeAlias = str | int | Each
+Path: TypeAlias = tuple[Step, ...]
+Found: TypeAlias = list[tuple[tuple[int, ...], Any]]
+"""Values, each with the numbers of the items that it was in; a number for each ``[*]``."""
+
+_INDEX = re.compile(r"\[(?:([0-9]{1,4})|\*)\]")
+
+
+def parse_path(text: str) -> Path:
+    """Raises SyntaxFault. Any character may stand in a name; points and backslashes behind a backslash."""
+    if len(text) > LONGEST:
+        raise SyntaxFault(f"A path may have {LONGEST} characters; this one has {len(text)}.")
+    steps: list[Step] = []
+    at = 0
+    while True:
+        names, at = wrapped(text, at) if text.startswith("${", at) else _name(text, at)
+        steps += names
+        while found := _INDEX.match(text, at):
+            steps.append(EACH if found[1] is None else int(found[1]))
+            at = found.end()
+        if len(steps) > DEEPEST:
+            raise SyntaxFault(f"A path may have {DEEPEST} steps.")
+        if at == len(text):
+            return tuple(steps)
+        if text[at] != ".":
+            raise SyntaxFault(f"A point should stand before {text[at]!r}.", at)
+        at += 1
+
+
+def _name(text: str, at: int) -> tuple[list[str], int]:
+    name, end = "", at
+    while end < len(text) and text[end] != "." and not _INDEX.match(text, end):
+        part, end = escape(text, end) if text[end] == "\\" else (text[end], end + 1)
+        name += part
+    if not name:
+        raise SyntaxFault("A name is empty.", at)
+    return [name], end
+
+
+def show(path: Path) -> str:
+    """A path as text again, for messages."""
+    text = ""
+    for step in path:
+        if isinstance(step, str):
+            text += ("." if text else "") + step.replace("\\", "\\\\").replace(".", "\\.")
+        else:
+            text += "[*]" if isinstance(step, Each) else f"[{step}]"
+    return text
+
+
+def read(row: dict[str, Any], path: Path) -> Found:
+    """What a row has at a path; null where it has nothing."""
+    found: Found = [((), row)]
+    for step in _flattened(row, path):
+        found = [(indices + more, value) for indices, whole in found for more, value in _below(whole, step)]
+    return found
+
+
+def _flattened(row: dict[str, Any], path: Path) -> Path:
+    """A column of the whole name, points and all, where the row has no such parent: Adobe's sample of columnar
+    data maps ``Full.Name`` without an escape (EP:data-prep/mapping-set.md)."""
+    names: list[str] = []
+    for step in path:
+        if not isinstance(step, str):
+            break
+        names.append(step)
+    column = ".".join(names)
+    return (column, *path[len(names) :]) if len(names) > 1 and names[0] not in row and column in row else path
+
+
+def _below(whole: Any, step: Step) -> Found:
+    if isinstance(step, str):
+        return [((), whole.get(step) if isinstance(whole, dict) else None)]
+    if isinstance(step, int):
+        return [((), whole[step] if isinstance(whole, list) and step < len(whole) else None)]
+    items = whole if isinstance(whole, list) else [] if whole is None else [whole]
+    return [((number,), item) for number, item in enumerate(items)]
+
+
+def exists(row: dict[str, Any], path: Path) -> bool:
+    """Whether a row has something at a path, be it null."""
+    *parents, last = _flattened(row, path)
+    for _, whole in read(row, tuple(parents)) if parents else [((), row)]:
+        if isinstance(last, str) and isinstance(whole, dict) and last in whole:
+            return True
+        if isinstance(whole, list) and (
+            isinstance(last, Each) or (isinstance(last, int) and last < len(whole))
+        ):
+            return True
+    return False
+
+
+def aligned(found: Found, path: Path) -> Found:
+    """Values with as many numbers as a destination has ``[*]``: an array is taken apart, or put together."""
+    wanted = sum(isinstance(step, Each) for step in path)
+    while found and len(found[0][0]) < wanted:
+        found = [
+            ((*indices, number), item)
+            for indices, value in found
+            for number, item in enumerate(_items(value))
+        ]
+    if found and len(found[0][0]) > wanted:
+        grouped: dict[tuple[int, ...], list[Any]] = {}
+        for indices, value in found:
+            grouped.setdefault(indices[:wanted], []).append(value)
+        found = list(grouped.items())
+    return found
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def write(data: dict[str, Any], path: Path, indices: tuple[int, ...], value: Any) -> None:
+    """Puts a value where a path leads, with a number for each ``[*]``; objects that are there are added to."""
+    numbers = iter(indices)
+    steps = [next(numbers) if isinstance(step, Each) else step for step in path]
+    place: Any = data
+    for position, step in enumerate(steps):
+        last = position == len(steps) - 1
+        if last:
+            _set(place, step, value)
+            return
+        place = _child(place, step, list if isinstance(steps[position + 1], int) else dict)
+
+
+def clear(data: Any, path: Path) -> None:
+    """Makes what is at a path null, in every item where the path says ``[*]``; makes nothing that is not there."""
+    step, rest = path[0], path[1:]
+    places: Any = ()
+    if isinstance(data, dict):
+        places = [step] if step in data else ()
+    elif isinstance(data, list):
+        places = range(len(data))
+        places = places if isinstance(step, Each) else [step] if step in places else ()
+    for place in places:
+        if rest:
+            clear(data[place], rest)
+        else:
+            data[place] = None
+
+
+def _child(place: Any, step: str | int, kind: type) -> Any:
+    there = _there(place, step)
+    if not isinstance(there, kind):
+        there = kind()
+        _set(place, step, there)
+    return there
+
+
+def _there(place: Any, step: str | int) -> Any:
+    if isinstance(step, str):
+        return place.get(step)
+    return place[step] if step < len(place) else None
+
+
+def _set(place: Any, step: str | int, value: Any) -> None:
+    if isinstance(step, int):
+        place.extend([None] * (step + 1 - len(place)))
+    there = _there(place, step)
+    if isinstance(there, dict) and isinstance(value, dict):
+        there.update(value)
+    else:
+        place[step] = value

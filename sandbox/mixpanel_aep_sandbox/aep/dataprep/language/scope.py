@@ -1,0 +1,59 @@
+"""What an expression is evaluated against, and how much work it may be.
+
+No expression can take long or fill the memory: its text and its nesting are bounded (``words``), each value by the
+steps to it and by what was made on the way (here), regular expressions are matched in linear time (``regex``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, bounded
+from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
+from mixpanel_aep_sandbox.aep.dataprep.language.options import DEFAULT, Options
+
+MOST_STEPS = 100_000
+"""Nodes evaluated for one value [I]: only lambdas can come near it."""
+MOST_MADE = 10_000_000
+"""Characters and items that functions make for one value, all together [I]."""
+_MISSING: Any = object()
+
+
+@dataclass
+class Scope:
+    row: dict[str, Any]
+    now_milliseconds: Callable[[], int]
+    options: Options = DEFAULT
+    variables: dict[str, Value] = field(default_factory=dict)
+    steps: int = 0
+    made: int = 0
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise EvaluationError(f"The expression takes more than {MOST_STEPS} steps.")
+
+    def make(self, value: Value) -> Value:
+        """Counts what a function has made, and hands it on. Raises EvaluationError when it is too much."""
+        if isinstance(value, (str, list, dict)):
+            self.made += len(value)
+        if self.made > MOST_MADE:
+            raise EvaluationError(f"The expression makes more than {MOST_MADE} characters and items.")
+        return bounded(value)
+
+    def attribute(self, name: str) -> Value:
+        """A lambda's parameter or an attribute of the row; null when there is none [I]."""
+        return self.variables[name] if name in self.variables else self.row.get(name)
+
+    def flat(self, names: list[str]) -> tuple[bool, Value]:
+        """Whether the row has one column of the whole name, points and all, and no parent object; its value.
+
+        Columnar data have names with points; Adobe's own sample maps ``Full.Name`` without an escape
+        (EP:data-prep/mapping-set.md).
+        """
+        if names[0] in self.variables or names[0] in self.row:
+            return False, None
+        value = self.row.get(".".join(names), _MISSING)
+        return (False, None) if value is _MISSING else (True, value)

@@ -1,0 +1,127 @@
+"""``/xdmBatchConversions``: the rows of a batch, mapped into another dataset.
+
+In no document any longer; a public client has the calls, and the answers' members are chosen here [I].
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.aep.catalog.routes.batches import visible_batch
+from mixpanel_aep_sandbox.aep.core.constants import CONVERSION, DEMO_USER
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.http import Call, Routes
+from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS
+from mixpanel_aep_sandbox.aep.dataprep.mapper import Mapper
+from mixpanel_aep_sandbox.aep.dataprep.routes.mapping_sets import find_mapping_set
+from mixpanel_aep_sandbox.aep.dataprep.routes.parameters import number
+from mixpanel_aep_sandbox.aep.dataprep.settings import language_options
+from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_rows
+from mixpanel_aep_sandbox.aep.ingestion.files import resolved_schema
+from mixpanel_aep_sandbox.aep.ingestion.service_batches import make_batch
+from mixpanel_aep_sandbox.core.state import World
+
+_KIND = "xdm-batch-conversions"
+_FILTERS = ("destinationDatasetId", "sourceBatchId", "mappingSetId", "status")
+_GIVEN = ("destinationDatasetId", "sourceBatchId", "mappingSetId")
+_MOST = 100
+Json = dict[str, Any]
+
+
+def add_routes(world: World, router: APIRouter) -> None:
+    routes = Routes(world, router, f"{CONVERSION}/xdmBatchConversions")
+    routes.add("GET", "", _list)
+    routes.add("POST", "", _create)
+    routes.add("GET", "/{id}", lambda call: JSONResponse(_shown(call, _found(call))))
+    routes.add("GET", "/{id}/activities", lambda call: JSONResponse(_activities(call)))
+    routes.add("GET", "/{id}/activities/{activity}", _activity)
+
+
+def _list(call: Call) -> Response:
+    limit = number(call, "limit") or _MOST
+    found = [_shown(call, body) for _, body in call.place.items(_KIND)]
+    for name in _FILTERS:
+        # The client writes destinationDataSetId, too.
+        wanted = call.query(name) or call.query(name.replace("Dataset", "DataSet"))
+        found = [body for body in found if wanted in ("", body[name])]
+    return JSONResponse({"data": found[:limit], "_page": {"count": len(found[:limit]), "limit": limit}})
+
+
+def _create(call: Call) -> Response:
+    given, place = call.object(), call.place
+    wanted: Json = {name: given.get(name, given.get(name.replace("Dataset", "DataSet"))) for name in _GIVEN}
+    if missing := [name for name, value in wanted.items() if not isinstance(value, str)]:
+        raise problem(400, f"{missing[0]} is required.")
+    source = visible_batch(place, wanted["sourceBatchId"])
+    mapping = find_mapping_set(place, wanted["mappingSetId"])
+    if mapping is None or place.get(DATASETS, wanted["destinationDatasetId"]) is None:
+        raise problem(404, "The mapping set or the dataset is not found.")
+    if source["state"] != "success":
+        raise problem(400, f"Batch {source['id']} has no rows to convert.")
+    key = secrets.token_hex(16)
+    lines = place.world.store.file("conversions", key)
+    try:
+        _write(lines, _mapped(call, wanted["destinationDatasetId"], mapping, source))
+        body = {"datasetId": wanted["destinationDatasetId"], "inputFormat": {"format": "json"}}
+        batch = make_batch(place, body, call.client_id, lines)
+    finally:
+        lines.unlink(missing_ok=True)
+    kept = {
+        "id": key,
+        **wanted,
+        "destinationBatchId": batch,
+        "createdDate": place.now,
+        "createdBy": DEMO_USER,
+    }
+    place.put(_KIND, key, kept)
+    return JSONResponse(_shown(call, kept), 201)
+
+
+def _mapped(call: Call, dataset: str, mapping: Json, source: Json) -> Iterator[Json]:
+    world = call.place.world
+    mapper = Mapper(
+        mapping,
+        resolved_schema(call.place, dataset),
+        now_milliseconds=world.clock.milliseconds,
+        options=language_options(world),
+    )
+    return (mapper.map(row).data for row in active_rows(call.place, source))
+
+
+def _write(path: Path, rows: Iterator[Json]) -> None:
+    with path.open("w", encoding="ascii") as file:
+        for row in rows:
+            file.write(json.dumps(row) + "\n")
+
+
+def _found(call: Call) -> Json:
+    body = call.place.get(_KIND, call.path("id"))
+    if body is None:
+        raise problem(404, f"Conversion {call.path('id')} not found")
+    return body
+
+
+def _shown(call: Call, body: Json) -> Json:
+    """Its status is that of the batch that it has made."""
+    batch = call.place.get(BATCHES, body["destinationBatchId"]) or {"state": "failed"}
+    status = {"success": "success", "failed": "failed"}.get(batch["state"], "processing")
+    return {**body, "status": status}
+
+
+def _activities(call: Call) -> list[Json]:
+    body = _shown(call, _found(call))
+    return [{"id": f"{body['id']}-1", "type": "conversion", "status": body["status"]}]
+
+
+def _activity(call: Call) -> Response:
+    for activity in _activities(call):
+        if activity["id"] == call.path("activity"):
+            return JSONResponse(activity)
+    raise problem(404, f"Activity {call.path('activity')} not found")

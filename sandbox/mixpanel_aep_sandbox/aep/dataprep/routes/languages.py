@@ -1,0 +1,114 @@
+"""``/languages/el``: is this an expression, which functions and operators are there (EP:data-prep/api/functions.md)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.aep.core.constants import CONVERSION
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.http import Call, Routes
+from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
+from mixpanel_aep_sandbox.aep.dataprep.functions.registry import FUNCTIONS, METHODS, Function, Kind
+from mixpanel_aep_sandbox.aep.dataprep.language.check import compiled
+from mixpanel_aep_sandbox.aep.dataprep.language.errors import ExpressionError
+from mixpanel_aep_sandbox.aep.dataprep.language.evaluate import evaluate
+from mixpanel_aep_sandbox.aep.dataprep.language.operator_list import OPERATORS
+from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
+from mixpanel_aep_sandbox.aep.dataprep.settings import language_options
+from mixpanel_aep_sandbox.core.state import World
+
+_JAVA: dict[Kind, str] = {
+    "any": "java.lang.Object",
+    "string": "java.lang.String",
+    "number": "java.lang.Number",
+    "integer": "java.lang.Long",
+    "boolean": "java.lang.Boolean",
+    "date": "java.time.ZonedDateTime",
+    "array": "[Ljava.lang.Object;",
+    "object": "java.util.Map",
+    "map": "java.util.Map",
+    "lambda": "java.util.function.Function",
+}
+_PLAIN_TYPES = ("string", "number", "integer", "boolean", "array")
+
+
+def add_routes(world: World, router: APIRouter) -> None:
+    routes = Routes(world, router, f"{CONVERSION}/languages/el")
+    routes.add("POST", "/validate", _validate, atomic=False)
+    routes.add("GET", "/functions", lambda _: JSONResponse(_FUNCTION_LIST))
+    routes.add("GET", "/operators", lambda _: JSONResponse(OPERATORS))
+
+
+def _validate(call: Call) -> Response:
+    """The guide answers with an object, the OpenAPI document with a boolean: a setting says which."""
+    body = call.object()
+    expression, sample = body.get("expression"), body.get("sampleData")
+    if not isinstance(expression, str):
+        raise problem(400, "expression is required, as a string.")
+    row = _row(sample)
+    options = language_options(call.place.world)
+    error = None
+    try:
+        tree = compiled(expression, options)
+        if row is not None:
+            evaluate(tree, Scope(row, call.place.world.clock.milliseconds, options))
+    except ExpressionError as fault:
+        error = str(fault)
+    if AepSettings.of(call.place.world).mapping_expression_answer == "boolean":
+        return JSONResponse(error is None)
+    return JSONResponse({"validationStatus": "failed" if error else "succeeded", "error": error or "none"})
+
+
+def _row(sample: Any) -> dict[str, Any] | None:
+    """[I] A row to try the expression on, as JSON in a string; none when none is sent."""
+    if sample is None:
+        return None
+    try:
+        row = json.loads(sample) if isinstance(sample, str) else None
+    except (ValueError, RecursionError):
+        row = None
+    if not isinstance(row, dict):
+        raise problem(400, "sampleData has to be a JSON object in a string.")
+    return row
+
+
+def _simple(kind: Kind) -> str:
+    return "Object[]" if kind == "array" else _JAVA[kind].rpartition(".")[2]
+
+
+def _told(function: Function) -> dict[str, Any]:
+    parameters = function.parameters
+    types = ", ".join(_simple(part.kind) + ("..." if part.repeated else "") for part in parameters)
+    missing = f" Not available in the sandbox: {function.unavailable}" if function.unavailable else ""
+    where = " For destinations only." if function.for_destinations else ""
+    return {
+        "category": function.category,
+        "function": function.name,
+        "description": function.text + where + missing,
+        "syntax": f"{_simple(function.returns)} {function.name}({types})",
+        "returns": function.text,
+        "returnType": _JAVA[function.returns],
+        "example": function.example,
+        "result": function.result,
+        "params": [
+            {
+                "name": part.name,
+                "description": part.text,
+                "type": part.kind if part.kind in _PLAIN_TYPES else "object",
+                "dataType": _JAVA["array" if part.repeated else part.kind],
+                "position": position,
+            }
+            for position, part in enumerate(parameters, 1)
+        ],
+        "since": 1,
+    }
+
+
+_FUNCTION_LIST = sorted(
+    map(_told, [*FUNCTIONS.values(), *METHODS.values()]),
+    key=lambda told: (told["category"], told["function"]),
+)

@@ -1,0 +1,214 @@
+"""``/mappingSets``: made, listed, read, changed, deleted (EP:data-prep/api/mapping-set.md, OAS:data-prep.yaml)."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.aep.core.constants import CONVERSION, DEMO_USER
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.http import Call, Routes
+from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
+from mixpanel_aep_sandbox.aep.dataprep.language.check import unknown_function
+from mixpanel_aep_sandbox.aep.dataprep.models import FormFault, Mapping, MappingSet, read_mapping_set
+from mixpanel_aep_sandbox.aep.dataprep.routes.parameters import flag, number
+from mixpanel_aep_sandbox.aep.dataprep.schemas import output_schema
+from mixpanel_aep_sandbox.core.state import World
+
+SETS = "mapping-sets"
+VERSIONS = "mapping-set-versions"
+_MEDIA_TYPES = {"ATTRIBUTE": "text/x.schema-path", "EXPRESSION": "text/x.aep-xl"}
+"""How the documented answers show what was sent as ATTRIBUTE; EXPRESSION follows suit [I]."""
+
+
+def add_routes(world: World, router: APIRouter) -> None:
+    routes = Routes(world, router, CONVERSION)
+    routes.add("GET", "/mappingSets", _list)
+    routes.add("POST", "/mappingSets", _create)
+    routes.add("GET", "/mappingSets/{id}", lambda call: JSONResponse(_shown(call, _found(call))))
+    routes.add("PUT", "/mappingSets/{id}", _change)
+    routes.add("DELETE", "/mappingSets/{id}", _delete)
+    routes.add("GET", "/mappingSets/{id}/mappings", lambda call: JSONResponse(_mappings(call, _found(call))))
+    routes.add("GET", "/mappingSets/{id}/mappings/{mapping}", _mapping)
+
+
+def find_mapping_set(place: Place, key: str, version: int | None = None) -> dict[str, Any] | None:
+    """A mapping set as it is kept, the newest version when none is named; None when there is none."""
+    newest = place.get(SETS, key)
+    if newest is None or version is None or version == newest["version"]:
+        return newest
+    return place.get(VERSIONS, f"{key}/{version}")
+
+
+def form(body: Any) -> MappingSet:
+    """Raises Problem 400 for a body that is no mapping set."""
+    try:
+        return read_mapping_set(body)
+    except FormFault as fault:
+        raise problem(400, str(fault)) from fault
+
+
+def _create(call: Call) -> Response:
+    kept = _kept(call, secrets.token_hex(16), None)
+    call.place.put(SETS, kept["id"], kept)
+    names = ("id", "version", "createdDate", "modifiedDate", "createdBy", "modifiedBy")
+    return JSONResponse({name: kept[name] for name in names})  # 200, not 201
+
+
+def _change(call: Call) -> Response:
+    before = _newest(call)
+    kept = _kept(call, before["id"], before)
+    call.place.put(VERSIONS, f"{before['id']}/{before['version']}", before)
+    call.place.put(SETS, kept["id"], kept)
+    return JSONResponse(_shown(call, kept))
+
+
+def _delete(call: Call) -> Response:
+    """[I] In no list of endpoints."""
+    before = _newest(call)
+    for version in range(before["version"]):
+        call.place.delete(VERSIONS, f"{before['id']}/{version}")
+    call.place.delete(SETS, before["id"])
+    return Response(status_code=204)
+
+
+def _newest(call: Call) -> dict[str, Any]:
+    kept = find_mapping_set(call.place, call.path("id"))
+    if kept is None:
+        raise problem(404, f"Mapping set {call.path('id')} not found")
+    return kept
+
+
+def _found(call: Call) -> dict[str, Any]:
+    version = number(call, "version")
+    kept = find_mapping_set(call.place, call.path("id"), version)
+    if kept is None:
+        told = "" if version is None else f" with version {version}"
+        raise problem(404, f"Mapping set {call.path('id')}{told} not found")
+    return kept
+
+
+def _kept(call: Call, key: str, before: dict[str, Any] | None) -> dict[str, Any]:
+    """What is stored of a body: the parts that were given, and those that the service sets."""
+    asked = form(call.body)
+    if not asked.schema_id:
+        raise problem(400, "outputSchema.schemaRef.id is required.")
+    output_schema(call.place, asked.schema_id)
+    if AepSettings.of(call.place.world).mapping_unknown_functions == "refused":
+        _check_functions(asked.mappings)
+    now = call.place.now
+    body = asked.body
+    reference = {"id": asked.schema_id, "contentType": asked.content_type}
+    given = {
+        name: body[name] for name in ("name", "inputSchema", "tags", "transformScript") if body.get(name)
+    }
+    return {
+        "id": key,
+        "version": before["version"] + 1 if before else 0,
+        "createdDate": before["createdDate"] if before else now,
+        "modifiedDate": now,
+        "createdBy": before["createdBy"] if before else DEMO_USER,
+        "modifiedBy": DEMO_USER,
+        "supportVersion": body.get("supportVersion") or "1.1",
+        "inputSchema": {},
+        **given,
+        "outputSchema": {
+            "id": hashlib.sha256(asked.schema_id.encode()).hexdigest()[:32],
+            "version": 0,
+            "schemaRef": reference,
+        },
+        "mappings": [_stored(mapping, now) for mapping in asked.mappings],
+        "status": body.get("status") or (before or {}).get("status", "DRAFT"),
+        "strictMapping": bool(body.get("strictMapping")),
+        "allowNullValues": asked.allow_null_values,
+        "xdmVersion": asked.content_type,
+        "schemaRef": reference,
+        "xdmSchema": asked.schema_id,
+    }
+
+
+def _check_functions(mappings: Iterable[Mapping]) -> None:
+    """Raises Problem 400 for a function that there is not."""
+    for mapping in mappings:
+        if mapping.source_type == "EXPRESSION" and (name := unknown_function(str(mapping.source))):
+            raise problem(
+                400, f"The mapping of {mapping.destination} uses {name}(): there is no such function."
+            )
+
+
+def _stored(mapping: Mapping, now: int) -> dict[str, Any]:
+    names = ("name", "description", "identityGroup", "namespaceCode")
+    return {
+        "id": secrets.token_hex(16),
+        "version": 0,
+        "createdDate": now,
+        "modifiedDate": now,
+        "createdBy": DEMO_USER,
+        "modifiedBy": DEMO_USER,
+        "sourceType": mapping.source_type,
+        "source": mapping.source,
+        "destination": mapping.destination,
+        **{name: mapping.body[name] for name in names if mapping.body.get(name) is not None},
+        "identity": bool(mapping.body.get("identity")),
+        "primaryIdentity": bool(mapping.body.get("primaryIdentity")),
+        "matchScore": 0.0,
+        "functionVersion": mapping.body.get("functionVersion") or 1,
+        "sourceAttribute": mapping.source,
+        "destinationXdmPath": mapping.destination,
+    }
+
+
+def _mappings(call: Call, kept: dict[str, Any]) -> list[dict[str, Any]]:
+    shown = _MEDIA_TYPES if AepSettings.of(call.place.world).mapping_source_types == "media" else {}
+    return [
+        {**mapping, "sourceType": shown.get(mapping["sourceType"], mapping["sourceType"])}
+        for mapping in kept["mappings"]
+    ]
+
+
+def _mapping(call: Call) -> Response:
+    for mapping in _mappings(call, _found(call)):
+        if mapping["id"] == call.path("mapping"):
+            return JSONResponse(mapping)
+    raise problem(404, f"Mapping {call.path('mapping')} not found")
+
+
+def _shown(call: Call, kept: dict[str, Any]) -> dict[str, Any]:
+    shown = {**kept, "mappings": _mappings(call, kept)}
+    if flag(call, "expandSchema"):
+        schema = output_schema(call.place, kept["xdmSchema"])
+        shown["outputSchema"] = {**kept["outputSchema"], "jsonSchema": schema}
+    return shown
+
+
+_ORDERS = {"createdDate": "createdDate", "updatedDate": "modifiedDate", "modifiedDate": "modifiedDate"}
+_MOST = 1000
+
+
+def _list(call: Call) -> Response:
+    start, limit = number(call, "start"), number(call, "limit")
+    if start is None or limit is None:
+        raise problem(400, "start and limit are required.")
+    if not 1 <= limit <= _MOST:
+        raise problem(400, f"limit is a number from 1 to {_MOST}.")
+    order = call.query("orderBy") or "-updatedDate"
+    field = _ORDERS.get(order.lstrip("+- "))  # an unescaped + arrives as a space
+    if field is None:
+        raise problem(400, "orderBy is createdDate or updatedDate, with + or - before it.")
+    name = call.request.query_params.get("name")
+    sets = [body for _, body in call.place.items(SETS) if name is None or body.get("name") == name]
+    sets.sort(key=lambda body: body[field])
+    if order.startswith("-"):
+        sets.reverse()
+    page = [_shown(call, body) for body in sets[start : start + limit]]
+    answer: dict[str, Any] = {"data": page, "_page": {"count": len(page), "limit": limit}}
+    if start + limit < len(sets):
+        following = f"{CONVERSION}/mappingSets?start={start + limit}&limit={limit}"
+        answer["_links"] = {"next": {"href": call.url(following), "templated": False}}
+    return JSONResponse(answer)

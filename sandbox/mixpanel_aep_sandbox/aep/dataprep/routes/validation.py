@@ -1,0 +1,74 @@
+"""``/mappingSets/validate`` and ``/mappingSets/preview``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.aep.core.constants import CONVERSION
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.http import Call, Routes
+from mixpanel_aep_sandbox.aep.dataprep.mapper import Mapper, MappingError
+from mixpanel_aep_sandbox.aep.dataprep.routes.mapping_sets import form
+from mixpanel_aep_sandbox.aep.dataprep.schemas import output_schema
+from mixpanel_aep_sandbox.aep.dataprep.settings import language_options
+from mixpanel_aep_sandbox.core.state import World
+
+MOST_ROWS = 100
+"""Of a preview [I]: as many as the UI shows (EP:sources/tutorials/ui/dataflow/analytics.md)."""
+
+
+def add_routes(world: World, router: APIRouter) -> None:
+    routes = Routes(world, router, CONVERSION)
+    routes.add("POST", "/mappingSets/validate", _validate, atomic=False)
+    routes.add("POST", "/mappingSets/preview", _preview, atomic=False)
+
+
+def _mapper(call: Call, body: Any) -> Mapper:
+    asked = form(body)
+    if not asked.schema_id:
+        raise problem(400, "outputSchema.schemaRef.id is required.")
+    schema, world = output_schema(call.place, asked.schema_id), call.place.world
+    options = language_options(world)
+    return Mapper(asked.body, schema, now_milliseconds=world.clock.milliseconds, options=options)
+
+
+def _validate(call: Call) -> Response:
+    """An answer for each mapping: its source can be read, its destination is a field of the schema."""
+    answers = [
+        {"status": "FAILED", "errors": [_told(fault)]} if fault else {"status": "SUCCESS", "errors": None}
+        for fault in _mapper(call, call.body).faults
+    ]
+    return JSONResponse({"validationResponse": answers})
+
+
+def _preview(call: Call) -> Response:
+    """Errors are those of columns [I]: that a required field is missing is found when rows are ingested."""
+    body = call.object()
+    rows = body.get("data")
+    if isinstance(rows, dict):
+        rows = [rows]  # OAS:data-prep.yaml has one row in its example, where its schema has an array
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise problem(400, "data has to be an array of objects.")
+    if len(rows) > MOST_ROWS:
+        raise problem(400, f"A preview maps {MOST_ROWS} rows.")
+    mapper = _mapper(call, body.get("mappingSet"))
+    answers = []
+    for row in rows:
+        mapped = mapper.map(row)
+        errors = [_told(error) for error in mapped.errors if not error.rejects]
+        answers.append({"data": mapped.data, "errors": errors or None})
+    return JSONResponse(answers)
+
+
+def _told(error: MappingError) -> dict[str, Any]:
+    """``TransformErrorInfo``; the column is the one that is null [I]."""
+    return {
+        "destination": error.destination,
+        "exception": f"{error.code}: {error.message}",
+        "source": error.source,
+        "columnName": error.destination,
+        "sourceType": error.source_type,
+    }

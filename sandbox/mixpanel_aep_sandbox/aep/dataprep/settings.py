@@ -1,0 +1,17 @@
+"""Data Prep's part of the sandbox's settings."""
+
+from __future__ import annotations
+
+from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
+from mixpanel_aep_sandbox.aep.dataprep.language.options import Options
+from mixpanel_aep_sandbox.core.state import World
+
+
+def language_options(world: World) -> Options:
+    """How expressions are read at the moment."""
+    settings = AepSettings.of(world)
+    return Options(
+        whole_division=settings.mapping_division == "integer",
+        functions_reserved=settings.mapping_function_names == "reserved",
+        destination_functions=settings.mapping_destination_functions == "allowed",
+    )

@@ -1,0 +1,25 @@
+"""The Flow Service, as far as Adobe's documentation of its Mixpanel source uses it, and dataflows that really run.
+
+A run asks the sandbox's own Mixpanel, maps the events by a mapping set of Data Prep, and makes a batch like any other.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from mixpanel_aep_sandbox.aep.flows import specs
+from mixpanel_aep_sandbox.aep.flows.constants import FLOW_SERVICE
+from mixpanel_aep_sandbox.aep.flows.routes import connections, dataflows, runs
+from mixpanel_aep_sandbox.aep.flows.routes import source_target_connections as ends
+from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
+from mixpanel_aep_sandbox.aep.flows.runs.worker import start_due
+from mixpanel_aep_sandbox.core.state import World
+
+__all__ = ["add_routes"]
+
+
+def add_routes(world: World, router: APIRouter) -> None:
+    routes = FlowRoutes(world, router, FLOW_SERVICE)
+    for part in (specs, connections, ends, dataflows, runs):
+        part.add_routes(routes)
+    world.on_look.append(start_due)

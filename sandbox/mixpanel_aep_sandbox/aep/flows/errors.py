@@ -1,0 +1,130 @@
+"""Refusals of the Flow Service: codes and sentences are its catalog's (EP:sources/errors/flow-service-errors.md).
+
+The shape of a body is the one of EP:sources/tutorials/api/labels.md. Which of the codes is meant for a body that is
+wrong in itself is documented nowhere; ``1100-400``, which leaves the sentence to the provider, is used for it [I].
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.errors import Problem
+
+_INVALID = "Invalid request"
+_CATALOG = {
+    "1100-400": (_INVALID, "The request could not be processed. Error from flow provider: {reason}"),
+    "1101-404": (
+        "Resource not found",
+        "The requested resource is not found. Error from flow provider: {reason}",
+    ),
+    "1103-503": (
+        "Service Unavailable",
+        "The service is temporarily unavailable. Please try again. If the problem persists, please contact customer"
+        " support.",
+    ),
+    "1401-400": (
+        _INVALID,
+        "The limit and count parameters cannot be given together in the same request. Please provide either only the"
+        " limit or the count parameter and try again.",
+    ),
+    "1402-400": (_INVALID, "The action '{action}' is supported for provider requests only."),
+    "1403-400": (
+        "Header is missing",
+        "The header 'If-Match' is missing in the request. Please provide the header and try again.",
+    ),
+    "1404-412": (
+        "Version not matching",
+        "The supplied version '{supplied}' does not match the current version on entity '{current}'. Please ensure"
+        " that the supplied version matches the current version on entity and try again.",
+    ),
+    "1405-400": (
+        _INVALID,
+        "The request body cannot be null or empty. Please provide a request body and try again.",
+    ),
+    "1410-400": (_INVALID, "`State` is not allowed in the create flow request."),
+    "1412-400": (_INVALID, "Invalid Mapping Version in request. Please provide correct mapping version."),
+    "1413-400": (
+        _INVALID,
+        "The spec ID provided is invalid. Please provide a valid spec ID and try again.",
+    ),
+    "1414-400": (_INVALID, "The connection spec of a connection cannot be updated."),
+    "1415-400": (
+        _INVALID,
+        "The auth spec '{name}' could not be found for the connection spec ID {spec}.",
+    ),
+    "1418-400": (
+        _INVALID,
+        "The base connection with the ID {id} cannot be deleted because the base connection is being used in one or"
+        " more flows. Please ensure that corresponding flows are deleted before deleting a base connection.",
+    ),
+    "1419-400": (
+        _INVALID,
+        "Error while validating mapping with id {id}, version {version}. This could be because of inadequate"
+        " permissions on mapped fields. Please check your mapping or contact your admin.",
+    ),
+    "1422-400": (
+        _INVALID,
+        "The action {action} cannot be applied on the current state {state}. Please update the action and try again.",
+    ),
+    "1425-400": (
+        _INVALID,
+        "Error while matching schema in target dataset {dataset} with schema in mapping {mapping}. Schema with same"
+        " id and version must be used in both mapping and target dataset.",
+    ),
+    "1430-400": (_INVALID, "Flow not found with id {id}."),
+    "1433-400": (
+        _INVALID,
+        "Incorrect field= {field} passed in orderBy, example are +name, -name, name.",
+    ),
+    "1434-400": (
+        _INVALID,
+        "Unsupported operation '{operation}' received. Please use one of the supported operation types and try again.",
+    ),
+    "1439-404": (
+        "Resource not found",
+        "The requested {type} resource {id} is not found. Verify the resource ID before trying again.",
+    ),
+    "1440-400": (_INVALID, "Operator '{operator}' not implemented."),
+    "1443-400": (_INVALID, "Operator '{operator}' is not allowed for multiple values."),
+    "1444-400": (_INVALID, "Flow {id} is not in expected state {state}."),
+    "1446-400": (
+        _INVALID,
+        "The flow ID cannot be null or empty. Please update the flow ID and try again.",
+    ),
+    "1447-400": (_INVALID, "Found active flows containing id {id}."),
+    "1450-400": (_INVALID, "Invalid operator {operator} in filter params."),
+    "1451-400": (_INVALID, "Invalid params {name} provided in query params."),
+    "1453-400": (_INVALID, "Invalid query value {value} provided in query param."),
+    "1455-400": (_INVALID, "An error has occurred while validating patch instructions: {reason}"),
+}
+_SHOWN = ("id", "type")
+
+
+class Refused(Exception):
+    """A request that the service turns down; what it names is in the sentence, as the catalog has it."""
+
+    def __init__(self, code: str, **facts: Any) -> None:
+        title, sentence = _CATALOG[code]
+        # A sentence repeats what the client sent: not at any length.
+        self.sentence = sentence.format(**{name: str(value)[:300] for name, value in facts.items()})
+        super().__init__(f"{code} {self.sentence}")
+        self.code, self.title, self.status = code, title, int(code.rpartition("-")[2])
+        self.facts = {name: facts[name] for name in _SHOWN if name in facts}
+
+    def problem(self, request_id: str) -> Problem:
+        """The answer to the request of this id."""
+        report = {"detailed-message": self.sentence, **self.facts, "request-id": request_id}
+        body = {
+            "type": f"https://ns.adobe.com/aep/errors/FLOW-{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "report": report,
+            "errorMessage": self.sentence,
+            "errorDetails": self.sentence,
+        }
+        return Problem(self.status, body, {"x-request-id": request_id})
+
+
+def invalid(reason: str) -> Refused:
+    """A body, or a part of it, that cannot be taken."""
+    return Refused("1100-400", reason=reason)

@@ -1,0 +1,83 @@
+"""Connections, source connections, target connections and dataflows, as they are kept."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, DEMO_USER
+from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.flows.errors import Refused, invalid
+
+Entity = dict[str, Any]
+
+
+def kept_as(kind: str) -> str:
+    return f"flows/{kind}"
+
+
+def find(place: Place, kind: str, key: str) -> Entity:
+    """Raises Refused where there is none."""
+    entity = place.get(kept_as(kind), key)
+    if entity is None:
+        raise Refused("1439-404", type=kind, id=key)
+    return entity
+
+
+def referred(place: Place, kind: str, key: Any) -> Entity:
+    """What a body names by its id. Raises Refused."""
+    entity = place.get(kept_as(kind), key) if isinstance(key, str) else None
+    if entity is None:
+        raise Refused("1101-404", reason=f"Resource of {kind} with given id {key} does not exist.")
+    return entity
+
+
+def all_of(place: Place, kind: str) -> list[Entity]:
+    """Oldest first."""
+    return [entity for _, entity in place.items(kept_as(kind))]
+
+
+def save(place: Place, kind: str, entity: Entity) -> Entity:
+    """Keeps an entity under a new etag. In a transaction with what it was read in."""
+    etag = f'"{secrets.token_hex(4)}-0000-0200-0000-{place.now // 1000 & 0xFFFFFFFF:08x}0000"'
+    changed = {**entity, "updatedAt": place.now, "etag": etag}
+    place.put(kept_as(kind), entity["id"], changed)
+    return changed
+
+
+def envelope(place: Place, client: str, user: str = DEMO_USER) -> Entity:
+    """What every new resource has."""
+    now = place.now
+    return {
+        "id": str(uuid.uuid4()),
+        "createdAt": now,
+        "updatedAt": now,
+        "createdBy": user,
+        "updatedBy": user,
+        "createdClient": client,
+        "updatedClient": client,
+        "sandboxId": AEP_SANDBOXES[place.name],
+        "sandboxName": place.name,
+        "imsOrgId": place.org,
+    }
+
+
+def named(entity: Entity) -> dict[str, str]:
+    """The short answer to a change."""
+    return {"id": entity["id"], "etag": entity["etag"]}
+
+
+def text(given: Entity, name: str, *, optional: bool = False) -> None:
+    """Raises Refused unless a text is there."""
+    value = given.get(name)
+    if value is None and optional:
+        return
+    if not isinstance(value, str) or not (value.strip() or optional):
+        raise invalid(f"{name} must be a text")
+
+
+def expect(entity: Entity, action: str, state: str) -> None:
+    """Raises Refused for an action that another state is needed for."""
+    if entity["state"] != state:
+        raise Refused("1422-400", action=action, state=entity["state"])

@@ -1,0 +1,89 @@
+"""The ``property`` filters of the Flow Service, such as ``state==enabled`` and ``sourceConnectionIds[]==a,b``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.flows.errors import Refused
+
+_FILTER = re.compile(r"([^=!<>~]+)([=!<>~]+)(.*)", re.DOTALL)
+_ORDERING: dict[str, Callable[[Any, Any], bool]] = {
+    "<": lambda left, right: left < right,
+    "<=": lambda left, right: left <= right,
+    ">": lambda left, right: left > right,
+    ">=": lambda left, right: left >= right,
+}
+_ANY_CASE = ("status", "state")
+"""The guide filters runs by ``metrics.statusSummary.status==Failed``, which is ``failed`` in every sample."""
+Body = dict[str, Any]
+Hidden = Mapping[str, Callable[[Body], Any]]
+
+
+def keep(bodies: Iterable[Body], properties: Iterable[str], hidden: Hidden) -> list[Body]:
+    """The bodies that pass all filters; a property without operator names what is shown of them. Raises Refused."""
+    tests, shown = [], []
+    for text in properties:
+        if match := _FILTER.fullmatch(text):
+            name, operator, wanted = match.groups()
+            tests.append(_test(name.strip(), operator, wanted, hidden))
+        else:
+            shown += [name.strip() for name in text.split(",") if name.strip()]
+    found = [body for body in bodies if all(test(body) for test in tests)]
+    return [{name: body[name] for name in shown if name in body} for body in found] if shown else found
+
+
+def values_at(body: Any, path: str) -> Iterator[Any]:
+    """The values along a path with dots; ``[]`` behind a name stands for every item of an array."""
+    name, _, rest = path.partition(".")
+    key = name.removesuffix("[]")
+    if not isinstance(body, dict) or key not in body:
+        return
+    value = body[key]
+    items = value if name.endswith("[]") and isinstance(value, list) else [value]
+    for item in items:
+        if rest:
+            yield from values_at(item, rest)
+        else:
+            yield item
+
+
+def _test(name: str, operator: str, wanted: str, hidden: Hidden) -> Callable[[Body], bool]:
+    if not wanted:
+        raise Refused("1453-400", value=f"{name}{operator}")
+
+    def values(body: Body) -> Iterator[Any]:
+        return iter([hidden[name](body)]) if name in hidden else values_at(body, name)
+
+    # The table of the guide has one filter with a single sign: attributes.sampleAttribute="abc".
+    if operator in ("==", "=", "!="):
+        options = {_text(name, _unquoted(option)) for option in wanted.split(",")}
+        is_not = operator == "!="
+        return lambda body: any(_text(name, value) in options for value in values(body)) is not is_not
+    if operator in _ORDERING:
+        if "," in wanted:
+            raise Refused("1443-400", operator=operator)
+        holds = _ORDERING[operator]
+        return lambda body: any(_holds(holds, value, _unquoted(wanted)) for value in values(body))
+    raise Refused("1440-400" if operator == "~" else "1450-400", operator=operator)
+
+
+def _unquoted(text: str) -> str:
+    """EP:sources/tutorials/api/collect/protocols.md has ``flowSpecs?property=name=="CRMToAEP"``."""
+    text = text.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+
+
+def _text(name: str, value: Any) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text.lower() if name.rpartition(".")[2] in _ANY_CASE else text
+
+
+def _holds(holds: Callable[[Any, Any], bool], value: Any, wanted: str) -> bool:
+    if isinstance(value, str):
+        return holds(value, wanted)
+    try:
+        return not isinstance(value, bool) and holds(float(value), float(wanted))
+    except (TypeError, ValueError, OverflowError):
+        return False

@@ -1,0 +1,29 @@
+"""Routes of the Flow Service: one resource, several ways to look at it, and errors in the service's own shape."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+from starlette.responses import Response
+
+from mixpanel_aep_sandbox.aep.core.http import Call, Routes
+from mixpanel_aep_sandbox.aep.flows.errors import Refused
+
+Answering = Callable[[Call], Response]
+
+
+class FlowRoutes(Routes):
+    """Like :class:`Routes`, for handlers that raise :class:`Refused`."""
+
+    def serve(self, method: str, path: str, handler: Answering, *, json: bool = True) -> None:
+        """A handler that asks Mixpanel must not hold the store while it waits: it is run in no transaction."""
+
+        def answer(call: Call) -> Response:
+            request_id = call.request.headers.get("x-request-id") or uuid.uuid4().hex
+            try:
+                return handler(call)
+            except Refused as refusal:
+                raise refusal.problem(request_id) from refusal
+
+        self.add(method, path, answer, atomic=False, json=json)

@@ -1,0 +1,101 @@
+"""Lists of the Flow Service: property, orderby, limit, continuationToken, count (EP:dataflows/api/sort-and-filter.md)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.aep.core.http import Call
+from mixpanel_aep_sandbox.aep.core.json_filters import SortKey, sort_key
+from mixpanel_aep_sandbox.aep.flows.errors import Refused
+from mixpanel_aep_sandbox.aep.flows.property_filters import keep, values_at
+
+_KNOWN = ("property", "limit", "orderby", "orderBy", "continuationToken", "count")
+_MOST = 1000
+"""Of the search requests (OAS:flow-service.yaml); a list without ``limit`` has as many [I]."""
+_FIELD = re.compile(r"[A-Za-z_][\w.\[\]-]*")
+_TOO_LONG = 9
+Body = dict[str, Any]
+Pairs = list[tuple[str, str]]
+
+
+def listed(call: Call, path: str, bodies: list[Body], hidden: Mapping[str, Any] | None = None) -> Response:
+    """The answer to a list's query over ``bodies``, oldest first. Raises Refused.
+
+    ``hidden`` gives names that can be filtered by though bodies do not show them: each a function of the body.
+    """
+    pairs, start = _query(call)
+    found = keep(bodies, [value for name, value in pairs if name == "property"], hidden or {})
+    limit = _last(pairs, "limit")
+    if _is_count(_last(pairs, "count")):
+        if limit is not None:
+            raise Refused("1401-400")
+        return JSONResponse({"count": len(found)})
+    found = _ordered(found, _last(pairs, "orderby") or _last(pairs, "orderBy") or "")
+    end = start + (_MOST if limit is None else _number(limit))
+    links = {}
+    if end < len(found):
+        token = _token(pairs, end)
+        links = {"next": {"href": f"/{path}?{urlencode({'continuationToken': token})}"}}
+    return JSONResponse({"items": found[start:end], "_links": links})
+
+
+def _query(call: Call) -> tuple[Pairs, int]:
+    """What is asked for, and from which item on; a token stands for the query that it came from."""
+    pairs = list(call.request.query_params.multi_items())
+    if unknown := [name for name, _ in pairs if name not in _KNOWN]:
+        raise Refused("1451-400", name=unknown[0])
+    token = _last(pairs, "continuationToken")
+    given = [(name, value) for name, value in pairs if name != "continuationToken"]
+    if token is None:
+        return given, 0
+    try:
+        held = json.loads(base64.urlsafe_b64decode(token.encode()))
+        json.dumps(held, ensure_ascii=False).encode()  # or what it names could not be named in an answer
+        start, kept = int(held["at"]), [(str(name), str(value)) for name, value in held["query"]]
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise Refused("1451-400", name="continuationToken") from error
+    again = {name for name, _ in given}
+    return [*given, *(pair for pair in kept if pair[0] not in again)], max(start, 0)
+
+
+def _token(pairs: Pairs, at: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps({"at": at, "query": pairs}).encode()).decode()
+
+
+def _last(pairs: Pairs, wanted: str) -> str | None:
+    return next((value for name, value in reversed(pairs) if name == wanted), None)
+
+
+def _is_count(text: str | None) -> bool:
+    if text is None or text.lower() in ("", "false"):
+        return False
+    if text.lower() == "true":
+        return True
+    raise Refused("1453-400", value=f"count={text}")
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > _TOO_LONG or int(text) == 0:
+        raise Refused("1453-400", value=f"limit={text}")
+    return min(int(text), _MOST)
+
+
+def _ordered(bodies: list[Body], order: str) -> list[Body]:
+    """By several names too, the first one first. A plus sign of a query arrives as a blank."""
+    for part in reversed([part for part in order.split(",") if part.strip()]):
+        sign, field = (part[0], part[1:]) if part[0] in "+- " else ("+", part)
+        if not _FIELD.fullmatch(field):
+            raise Refused("1433-400", field=part)
+        bodies = sorted(bodies, key=lambda body: _place(body, field), reverse=sign == "-")
+    return bodies
+
+
+def _place(body: Body, field: str) -> SortKey:
+    return sort_key(next(iter(values_at(body, field)), None))

@@ -1,0 +1,105 @@
+"""Source and target connections: the two ends of a dataflow (EP:sources/tutorials/api/create/analytics/mixpanel.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.scope import DATASETS, Place
+from mixpanel_aep_sandbox.aep.flows.constants import (
+    CONNECTIONS,
+    DATA_LAKE_SPEC,
+    FLOWS,
+    MIXPANEL_SPEC,
+    SOURCES,
+    TARGETS,
+)
+from mixpanel_aep_sandbox.aep.flows.errors import Refused, invalid
+from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, kept_as, referred, text
+from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
+from mixpanel_aep_sandbox.aep.flows.routes.resource import Resource
+from mixpanel_aep_sandbox.aep.flows.source.explore import source_params
+from mixpanel_aep_sandbox.aep.flows.specs import spec_of
+
+
+def add_routes(routes: FlowRoutes) -> None:
+    SOURCE.add_routes(routes)
+    TARGET.add_routes(routes)
+
+
+def _check_source(place: Place, given: Entity, draft: bool) -> Entity:
+    text(given, "name")
+    text(given, "description", optional=True)
+    spec = spec_of(given, (MIXPANEL_SPEC,))
+    if not (draft and "baseConnectionId" not in given):
+        base = referred(place, CONNECTIONS, given.get("baseConnectionId"))
+        if base["connectionSpec"]["id"] != spec["id"]:
+            raise Refused("1413-400")
+    kept = {**given, "connectionSpec": spec}
+    if not (draft and "data" not in given):
+        if _data(given).get("format") != "json":
+            raise invalid("data.format of a Mixpanel source must be json")
+        kept["data"] = {"format": "json"}
+    if not (draft and "params" not in given):
+        kept["params"] = source_params(given.get("params"))
+    return kept
+
+
+def _check_target(place: Place, given: Entity, draft: bool) -> Entity:
+    """The tutorial's text names the data lake's specification, its example Mixpanel's: both are taken."""
+    text(given, "name", optional=True)
+    text(given, "description", optional=True)
+    kept = {**given, "connectionSpec": spec_of(given, (DATA_LAKE_SPEC, MIXPANEL_SPEC))}
+    if draft and "params" not in given:
+        return kept
+    params = given.get("params")
+    key = params.get("dataSetId") if isinstance(params, dict) else None
+    dataset = place.get(DATASETS, key) if isinstance(key, str) else None
+    if dataset is None:
+        raise invalid(f"params.dataSetId {key} is no dataset")
+    data = _data(given)
+    if data.get("format") is not None:
+        text(data, "format")
+    schema = data.get("schema")
+    if schema is not None and (
+        not isinstance(schema, dict) or schema.get("id") != dataset["schemaRef"]["id"]
+    ):
+        raise invalid("data.schema.id is not the schema of the dataset")
+    return {**kept, "params": {"dataSetId": key}}
+
+
+def _data(given: Entity) -> dict[str, Any]:
+    data = given.get("data")
+    if not isinstance(data, dict):
+        raise invalid("data must be an object with format")
+    return data
+
+
+def _with_base(place: Place, source: Entity) -> Entity:
+    base = place.get(kept_as(CONNECTIONS), source.get("baseConnectionId") or "")
+    if base is None:
+        return source
+    inherited = {"id": base["id"], "connectionSpec": base["connectionSpec"]}
+    return {**source, "inheritedAttributes": {"baseConnection": inherited}}
+
+
+def _as_it_is(_place: Place, entity: Entity) -> Entity:
+    return entity
+
+
+def _free_of(field: str) -> Any:
+    def free(place: Place, entity: Entity) -> None:
+        if any(entity["id"] in flow.get(field, []) for flow in all_of(place, FLOWS)):
+            raise Refused("1447-400", id=entity["id"])
+
+    return free
+
+
+_FIELDS = ("name", "description", "connectionSpec", "data", "params")
+SOURCE = Resource(
+    SOURCES,
+    (*_FIELDS, "baseConnectionId"),
+    _check_source,
+    shown=_with_base,
+    free=_free_of("sourceConnectionIds"),
+)
+TARGET = Resource(TARGETS, _FIELDS, _check_target, shown=_as_it_is, free=_free_of("targetConnectionIds"))

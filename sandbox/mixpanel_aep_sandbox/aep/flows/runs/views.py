@@ -1,0 +1,198 @@
+"""A run as others see it: metrics and activities (EP:sources/tutorials/api/monitor.md).
+
+Its numbers are the batch's. A failed copy looks as in EP:observability/alerts/rules.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.catalog.routes.batches import shown as shown_batch
+from mixpanel_aep_sandbox.aep.core.constants import EXPORT
+from mixpanel_aep_sandbox.aep.core.scope import BATCHES, Place
+from mixpanel_aep_sandbox.aep.dataprep.mapper import REQUIRED_MISSING, TRANSFORM_ERROR
+from mixpanel_aep_sandbox.aep.flows.constants import RUNS
+from mixpanel_aep_sandbox.aep.flows.models import Entity, save
+from mixpanel_aep_sandbox.aep.flows.runs.execute import COPY, CREATE, PROCESS
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import FINAL
+
+_MESSAGES = {
+    COPY: "Error in copying the data from Source.",
+    PROCESS: "Error occurred at promotion activity.",
+    CREATE: "A problem occurred with the flow provider while creating batch using bulk ingest API.",
+}
+_CAUSE = "2200"
+"""The one code of a cause that a sample has; used for every cause [I]."""
+_INSIDE = (
+    *("source", "target", "type", "due", "window", "status", "started", "ended"),
+    *("copy", "batch", "mapper", "failure", "outcome"),
+)
+"""What a run is kept with, and shown by its metrics and activities only."""
+_GOOD = ("success", "inactive", "deleted")
+"""A batch that was reverted had been ingested."""
+Json = dict[str, Any]
+
+
+def settled(place: Place, run: Entity) -> Entity:
+    """The run, ended when its batch has: to be called after ``settle``."""
+    if run["status"] != "inProgress" or "batch" not in run:
+        return run
+    batch = place.get(BATCHES, run["batch"])
+    if batch is not None and batch["state"] not in (*FINAL, "inactive"):
+        return run
+    body = shown_batch(place, batch) if batch else {}
+    good = batch is not None and batch["state"] in _GOOD
+    with place.world.store.transaction():
+        return save(
+            place,
+            RUNS,
+            {
+                **run,
+                "status": "success" if good else "failed",
+                "ended": body.get("completed", place.now),
+                "outcome": {"metrics": body.get("metrics", {}), "errors": body.get("errors", [])},
+            },
+        )
+
+
+def shown(run: Entity, export_url: str) -> Json:
+    """``export_url`` is where Data Access answers."""
+    body = {name: value for name, value in run.items() if name not in _INSIDE}
+    activities = []
+    if "copy" in run or "failure" in run:
+        activities.append(_copy(run))
+    if "batch" in run or run.get("failure", {}).get("code") in (PROCESS, CREATE):
+        activities.append(_promotion(run, export_url))
+    return {**body, "metrics": _metrics(run, activities), "activities": activities}
+
+
+def details(run: Entity) -> Json:
+    """``lastRunDetails`` of a dataflow."""
+    times = {"startedAtUTC": run.get("started"), "completedAtUTC": run.get("ended")}
+    told = {name: value for name, value in times.items() if value is not None}
+    return {"id": run["id"], "state": run["status"], **told}
+
+
+def _metrics(run: Entity, activities: list[Json]) -> Json:
+    status: Json = {"status": run["status"]}
+    if errors := _errors(run):
+        status["errors"] = errors
+    if "started" not in run:
+        return {"statusSummary": status}
+    metrics: Json = {"durationSummary": _duration(run["started"], run.get("ended"))}
+    if activities:
+        last = activities[-1]
+        refs = [last["id"]]
+        metrics |= {name: last[name] for name in ("sizeSummary", "recordSummary")}
+        files = {name: value for name, value in last["fileSummary"].items() if name != "extensions"}
+        metrics["fileSummary"] = files | {"activityRefs": refs}
+        status["activityRefs"] = refs
+    return {**metrics, "statusSummary": status}
+
+
+def _errors(run: Entity) -> list[Json]:
+    """The run's own errors, one a step. Rows that were lost below the threshold are errors of a success too."""
+    if failure := run.get("failure"):
+        return [{"code": failure["code"], "message": _MESSAGES[failure["code"]]}]
+    if run["status"] == "failed" or run.get("outcome", {}).get("errors"):
+        return [{"code": PROCESS, "message": _MESSAGES[PROCESS]}]
+    return []
+
+
+def _copy(run: Entity) -> Json:
+    copy = run.get("copy", {"bytes": 0, "files": 0, "ended": run.get("ended")})
+    start, end = run["window"]
+    return {
+        "id": "copyActivity",
+        "updatedAtUTC": copy["ended"],
+        "durationSummary": {
+            **_duration(run["started"], copy["ended"]),
+            "extensions": {"windowStart": start, "windowEnd": end},
+        },
+        "sizeSummary": {"inputBytes": copy["bytes"], "outputBytes": copy["bytes"]},
+        "recordSummary": _copied_records(run),
+        "fileSummary": {"inputFileCount": copy["files"], "outputFileCount": copy["files"]},
+        "statusSummary": _failed(run)
+        if run.get("failure", {}).get("code") == COPY
+        else {"status": "success", "extensions": {"type": run["type"]}},
+        "sourceInfo": [
+            {
+                "id": run["source"],
+                "type": "SourceConnection",
+                "reference": {"type": "AdfRunId", "ids": [run["id"]]},
+            }
+        ],
+    }
+
+
+def _copied_records(run: Entity) -> Json:
+    """Empty in the sample of a copy that others follow; a copy of nothing is the whole run."""
+    if run.get("failure", {}).get("code") == COPY:
+        return {"failedInfo": _causes(run)}
+    return {} if run.get("copy", {}).get("bytes") else {"inputRecordCount": 0, "outputRecordCount": 0}
+
+
+def _promotion(run: Entity, export_url: str) -> Json:
+    metrics = run.get("outcome", {}).get("metrics", {})
+    target: Json = {"id": run["target"], "type": "TargetConnection"}
+    files = _counts(metrics, inputFileCount="inputFileCount", outputFileCount="outputFileCount")
+    if "batch" in run:
+        meta = f"{export_url}{EXPORT}/batches/{run['batch']}/meta?path="
+        files["extensions"] = {"manifest": {"fileInfo": f"{meta}input_files"}}
+        target["reference"] = {"type": "Batch", "ids": [run["batch"]]}
+        status = _of_batch(run, meta)
+    else:
+        status = _failed(run)
+    ended = run.get("ended")
+    return {
+        "id": "promotionActivity",
+        "updatedAtUTC": run["updatedAt"] if ended is None else ended,
+        "durationSummary": _duration(run.get("copy", {}).get("ended", run["started"]), ended),
+        "sizeSummary": _counts(metrics, inputBytes="inputByteSize", outputBytes="outputByteSize"),
+        "recordSummary": _counts(
+            metrics,
+            inputRecordCount="inputRecordCount",
+            outputRecordCount="outputRecordCount",
+            failedRecordCount="failedRecordCount",
+        ),
+        "fileSummary": files,
+        "statusSummary": status,
+        "targetInfo": [target],
+    }
+
+
+def _of_batch(run: Entity, meta: str) -> Json:
+    """Status, and the batch's errors, among them the rows that a failed transformation has cost a required field."""
+    errors = run.get("outcome", {}).get("errors", [])
+    if not errors:
+        return {"status": run["status"], **({"errors": told} if (told := _errors(run)) else {})}
+    lost = run.get("mapper", {}).get("rejected", 0)
+    behind: list[Json] = []
+    for error in errors:
+        count = error.get("recordCount")
+        if error["code"] == REQUIRED_MISSING and lost:
+            # These rows lack what they require because of their transformation: they are counted there.
+            behind.append({"code": TRANSFORM_ERROR, "recordCount": lost, "message": "Mapper Transform Error"})
+            count = max(count - lost, 0)
+        if count != 0:
+            counted = {} if count is None else {"recordCount": count}
+            behind.append({"code": error["code"], **counted, "message": error["description"]})
+    manifest = {"failedRecords": f"{meta}row_errors", "sampleErrors": f"{meta}row_error_samples.json"}
+    extensions = {"manifest": manifest, "errors": behind}
+    return {"status": run["status"], "errors": _errors(run), "extensions": extensions}
+
+
+def _failed(run: Entity) -> Json:
+    return {"status": "failed", "errors": _errors(run), "extensions": {"errors": _causes(run)}}
+
+
+def _causes(run: Entity) -> list[Json]:
+    return [{"code": _CAUSE, "message": run["failure"]["message"]}]
+
+
+def _counts(metrics: Json, **names: str) -> Json:
+    return {shown: metrics[kept] for shown, kept in names.items() if kept in metrics}
+
+
+def _duration(started: int, ended: int | None) -> Json:
+    return {"startedAtUTC": started} | ({} if ended is None else {"completedAtUTC": ended})

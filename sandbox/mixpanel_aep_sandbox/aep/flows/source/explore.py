@@ -1,0 +1,131 @@
+"""What a look into a source shows: some rows, and the schema that follows from them (the Mixpanel tutorial's form)."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.responses import Response
+
+from mixpanel_aep_sandbox.aep.core.http import Call
+from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
+from mixpanel_aep_sandbox.aep.flows.errors import Refused, invalid
+from mixpanel_aep_sandbox.aep.flows.source.mixpanel_client import MixpanelClient, Refusal
+from mixpanel_aep_sandbox.aep.flows.source.rows import NoEvent, event_of
+from mixpanel_aep_sandbox.aep.flows.source.time_zones import are_same, days, zone
+
+_SAMPLES = 100
+"""Rows that are looked at [I]: as many as the UI previews of a mapping."""
+_INTEGER = {"type": "integer", "minimum": -9007199254740992, "maximum": 9007199254740991}
+_SERVER_ERROR = 500
+Json = dict[str, Any]
+
+
+def explore(call: Call, client: MixpanelClient) -> Response:
+    """Format, inferred schema and sample data of a project. Raises Refused."""
+    params = _asked(call)
+    try:
+        if AepSettings.of(call.place.world).flow_explore_checks_zone:
+            _check_zone(client, params)
+        rows = _samples(call, client, params)
+    except Refusal as refusal:
+        raise _provider_error(refusal) from refusal
+    schema = inferred(rows) if rows else {"type": "object", "properties": {}}
+    shown = rows if call.query("preview", "true").lower() == "true" else []
+    # ASCII: a property may hold what UTF-8 cannot.
+    text = json.dumps({"format": "hierarchical", "schema": schema, "data": shown})
+    return Response(text, media_type="application/json")
+
+
+def _provider_error(refusal: Refusal) -> Refused:
+    """What the Flow Service makes of Mixpanel's refusal [I]."""
+    if refusal.status is None or refusal.status >= _SERVER_ERROR:
+        return Refused("1103-503")
+    return invalid(f"Mixpanel answered {refusal.status}: {refusal.text}")
+
+
+def inferred(values: Iterable[Any]) -> Json:
+    """The JSON schema that all values obey: text where they are of several kinds [I], as nulls are of every kind."""
+    kinds: dict[str, Json] = {}
+    objects: dict[str, list[Any]] = {}
+    items: list[Any] = []
+    for value in values:
+        if isinstance(value, dict):
+            for name, each in value.items():
+                objects.setdefault(name, []).append(each)
+            kinds["object"] = {"type": "object"}
+        elif isinstance(value, list):
+            items += value
+            kinds["array"] = {"type": "array"}
+        elif value is not None:
+            kinds[_kind(value)] = dict(_INTEGER) if _kind(value) == "integer" else {"type": _kind(value)}
+    if kinds.keys() == {"integer", "number"}:
+        return {"type": "number"}
+    if len(kinds) != 1:
+        return {"type": "string"}
+    (schema,) = kinds.values()
+    if schema["type"] == "object":
+        schema["properties"] = {name: inferred(found) for name, found in objects.items()}
+    if schema["type"] == "array":
+        schema["items"] = inferred(items)
+    return schema
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    return "integer" if isinstance(value, int) else "number" if isinstance(value, float) else "string"
+
+
+def _asked(call: Call) -> dict[str, str]:
+    """The checked ``sourceParams``; the names of the other parameters are taken in either case, as they are written."""
+    query = {name.lower(): value for name, value in call.request.query_params.items()}
+    wanted = {"objecttype": "rest", "filetype": "json"}
+    for name, only in wanted.items():
+        if query.get(name, "").lower() != only:
+            raise invalid(f"{name} of a Mixpanel source must be {only}")
+    if query.get("object", "json").lower() != "json":
+        raise invalid("object of a Mixpanel source must be json")
+    try:
+        # A plus sign of base64 that was not encoded has become a blank.
+        text = query.get("sourceparams", "").replace(" ", "+").replace("-", "+").replace("_", "/")
+        given = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), validate=True))
+    except (ValueError, RecursionError) as error:
+        raise invalid("sourceParams must be a JSON object in base64") from error
+    return source_params(given)
+
+
+def source_params(given: Any) -> dict[str, str]:
+    """``projectId`` and ``timezone``, which a Mixpanel source needs. Raises Refused."""
+    if not isinstance(given, dict):
+        raise invalid("the parameters of a source must be an object")
+    project, name = given.get("projectId"), given.get("timezone")
+    if isinstance(project, int) and not isinstance(project, bool):
+        project = str(project)
+    if not isinstance(project, str) or not (project.isascii() and project.isdigit()):
+        raise invalid("projectId is missing or is not the number of a project")
+    if not isinstance(name, str) or zone(name) is None:
+        raise invalid("timezone is missing or is no time zone; Pacific Standard Time is one")
+    return {"projectId": project, "timezone": name}
+
+
+def _samples(call: Call, client: MixpanelClient, params: dict[str, str]) -> list[Json]:
+    place, where = call.place, zone(params["timezone"])
+    assert where is not None, "checked by source_params"
+    back_ms = AepSettings.of(place.world).flow_backfill_days * 86_400_000
+    span = days(place.now - back_ms, place.now + 1, where, place.now)
+    if span is None:
+        return []
+    with client.export(params["projectId"], *span, _SAMPLES) as lines:
+        try:
+            return [event_of(line) for line in lines]
+        except NoEvent as error:
+            raise Refusal(None, str(error)) from error
+
+
+def _check_zone(client: MixpanelClient, params: dict[str, str]) -> None:
+    project = client.projects().get(params["projectId"])
+    if project is not None and not are_same(params["timezone"], project["timezone"]):
+        raise invalid(f"the time zone of the project is not {params['timezone']}")

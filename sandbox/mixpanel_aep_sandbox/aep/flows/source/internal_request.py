@@ -1,0 +1,90 @@
+"""A request to the sandbox from the sandbox, through all that lies around its services: faults, limits, transcript."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+from urllib.parse import urlencode
+
+from starlette.types import Message
+
+from mixpanel_aep_sandbox.core.state import World
+
+
+class Broken(Exception):
+    """The answer is not whole, or there is none."""
+
+
+def ask(world: World, path: str, query: dict[str, str], headers: dict[str, str], into: BinaryIO) -> int:
+    """``GET`` of a path; writes the body as it comes and returns the status. Not to be called in a transaction.
+
+    Raises:
+        Broken: The connection ended before the answer did, or nothing is served here.
+    """
+    if world.app is None:
+        raise Broken("nothing is served here that could be asked")
+    scope = {
+        "type": "http",
+        # Of this version an application learns that nobody listens from an error of send, not from receive.
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "https",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": urlencode(query).encode(),
+        "root_path": "",
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
+        "client": ("127.0.0.1", 0),
+        "server": ("127.0.0.1", 443),
+        "sandbox.transport": _Wire(),
+    }
+    exchange = _Exchange(into)
+    asyncio.run(exchange.run(world.app, scope))
+    if not exchange.whole:
+        raise Broken("the connection was broken off")
+    return exchange.status
+
+
+class _Exchange:
+    def __init__(self, into: BinaryIO) -> None:
+        self.into, self.status, self.whole = into, 0, False
+        self._asked = False
+
+    async def run(self, app: Any, scope: dict[str, Any]) -> None:
+        await app(scope, self._receive, self._send)
+
+    async def _receive(self) -> Message:
+        if self._asked:
+            return {"type": "http.disconnect"}
+        self._asked = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        else:
+            self.into.write(message.get("body", b""))
+            self.whole = not message.get("more_body", False)
+
+
+@dataclass
+class _Wire:
+    """Stands for the connection that a fault breaks: whatever is written to it does not arrive."""
+
+    closed: bool = False
+
+    def write(self, _data: bytes) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+    abort = close
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_extra_info(self, _name: str) -> None:
+        return None

@@ -1,0 +1,100 @@
+"""Adobe's connector as a client of Mixpanel: it knows a service account and a host, and asks what anybody may ask."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
+
+from mixpanel_aep_sandbox.aep.flows.source.internal_request import Broken, ask
+from mixpanel_aep_sandbox.core.state import World
+
+HOSTS = {
+    "data.mixpanel.com": "mixpanel.com",
+    "data-eu.mixpanel.com": "eu.mixpanel.com",
+    "data-in.mixpanel.com": "in.mixpanel.com",
+}
+"""The hosts of the export, each with the one of its region's application."""
+_DEFAULT = "data.mixpanel.com"
+"""Since the beta, which had ``host``, a residency other than the US cannot be chosen."""
+_ATTEMPTS = 4
+_AGAIN_SECONDS = 0.35
+_TOO_MANY = 429
+_OK = 200
+_TEXT_BYTES = 2000
+
+
+class Refusal(Exception):
+    """Mixpanel did not give what was asked for: its status, None when the connection broke, and what it said."""
+
+    def __init__(self, status: int | None, text: str) -> None:
+        super().__init__(text)
+        self.status, self.text = status, text
+
+
+@dataclass(frozen=True)
+class MixpanelClient:
+    world: World
+    username: str
+    password: str
+    host: str = _DEFAULT
+
+    @classmethod
+    def of(cls, world: World, params: dict[str, Any]) -> MixpanelClient:
+        """From the ``auth.params`` of a base connection."""
+        host = export_host(params.get("host")) or _DEFAULT
+        return cls(world, str(params.get("username", "")), str(params.get("password", "")), host)
+
+    def projects(self) -> dict[str, Any]:
+        """The projects that the account can see, by id. Raises Refusal."""
+        with self._asked(HOSTS[self.host], "/api/app/me", {}) as body:
+            found: dict[str, Any] = json.loads(body.read())["results"]["projects"]
+            return found
+
+    @contextmanager
+    def export(self, project: str, first: date, last: date, limit: int | None = None) -> Iterator[BinaryIO]:
+        """The raw events of these days as JSON Lines, in a file that is there inside the block. Raises Refusal."""
+        query = {"project_id": project, "from_date": first.isoformat(), "to_date": last.isoformat()}
+        more = {} if limit is None else {"limit": str(limit)}
+        with self._asked(self.host, "/api/2.0/export", query | more) as body:
+            yield body
+
+    @contextmanager
+    def _asked(self, host: str, path: str, query: dict[str, str]) -> Iterator[BinaryIO]:
+        account = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        headers = {"host": host, "x-original-host": host, "authorization": f"Basic {account}"}
+        for attempt in range(_ATTEMPTS):
+            with TemporaryFile() as body:
+                try:
+                    status = ask(self.world, path, query, headers, body)
+                except Broken as broken:
+                    raise Refusal(None, str(broken)) from broken
+                body.seek(0)
+                if status == _OK:
+                    yield body
+                    return
+                if status != _TOO_MANY or attempt == _ATTEMPTS - 1:
+                    raise Refusal(status, _said(body))
+            # Three exports a second are allowed; the runs that a leap of the clock makes due are more than that.
+            threading.Event().wait(_AGAIN_SECONDS)
+
+
+def export_host(given: Any) -> str | None:
+    """The host that a base connection's ``host`` means, such as ``https://data.mixpanel.com``; None: none of them."""
+    host = given.removeprefix("https://").strip("/").lower() if isinstance(given, str) else ""
+    return host if host in HOSTS else None
+
+
+def _said(body: BinaryIO) -> str:
+    """The sentence in a refusal's body."""
+    text = body.read(_TEXT_BYTES).decode("utf-8", "replace")
+    try:
+        return str(json.loads(text)["error"])
+    except (ValueError, KeyError, TypeError):
+        return text

@@ -1,0 +1,63 @@
+"""Connection and flow specifications: what there is to connect and how (OAS:flow-service.yaml, EP:sources/sources-sdk).
+
+``rest-storage-to-aep.json`` is published (EP:sources/sources-sdk/api/update-flow-specs.md), and so are the ids. What
+Adobe's specification of Mixpanel and of the data lake says otherwise is not: they have the form of the Sources SDK [I].
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.aep.core.http import Call
+from mixpanel_aep_sandbox.aep.flows.constants import DATA_LAKE_SPEC, FLOW_SPEC, MIXPANEL_SPEC
+from mixpanel_aep_sandbox.aep.flows.errors import Refused, invalid
+from mixpanel_aep_sandbox.aep.flows.models import Entity
+from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
+from mixpanel_aep_sandbox.aep.flows.routes.listing import listed
+
+_FILES = {MIXPANEL_SPEC: "mixpanel", DATA_LAKE_SPEC: "data-lake", FLOW_SPEC: "rest-storage-to-aep"}
+_KINDS = {"connectionSpecs": (MIXPANEL_SPEC, DATA_LAKE_SPEC), "flowSpecs": (FLOW_SPEC,)}
+
+
+def add_routes(routes: FlowRoutes) -> None:
+    for kind, ids in _KINDS.items():
+        _add(routes, kind, ids)
+
+
+def spec_of(given: Entity, known: tuple[str, ...], name: str = "connectionSpec") -> dict[str, str]:
+    """The id and version of the specification that a body names. Raises Refused."""
+    spec = given.get(name)
+    if not isinstance(spec, dict):
+        raise invalid(f"{name} must be an object with id and version")
+    if spec.get("id") not in known:
+        raise Refused("1413-400")
+    # "Omitting this value will default to the most recent version."
+    version = str(spec.get("version") or "1.0")
+    if version not in ("1.0", "1"):
+        raise invalid(f"version of {name} must be 1.0")
+    return {"id": spec["id"], "version": "1.0"}
+
+
+def _add(routes: FlowRoutes, kind: str, ids: tuple[str, ...]) -> None:
+    def list_all(call: Call) -> Response:
+        return listed(call, kind, [_spec(key) for key in ids])
+
+    def lookup(call: Call) -> Response:
+        key = call.path("id")
+        if key not in ids:
+            raise Refused("1439-404", type=kind, id=key)
+        return JSONResponse({"items": [_spec(key)]})
+
+    routes.serve("GET", f"/{kind}", list_all)
+    routes.serve("GET", f"/{kind}/{{id}}", lookup)
+
+
+@cache
+def _spec(key: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(__file__).parent / f"{_FILES[key]}.json").read_text("utf-8"))
+    return found

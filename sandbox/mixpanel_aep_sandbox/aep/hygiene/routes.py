@@ -1,0 +1,155 @@
+"""Data Hygiene: expirations of datasets (EP:hygiene/api/dataset-expiration.md, OAS:data-hygiene.yaml)."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.aep.core.constants import DEMO_USER, HYGIENE
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.http import Call, Routes
+from mixpanel_aep_sandbox.aep.core.list_parameters import page_of, whole_number
+from mixpanel_aep_sandbox.aep.core.scope import DATASETS
+from mixpanel_aep_sandbox.aep.hygiene.models import EXPIRATIONS, iso, keep
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle
+from mixpanel_aep_sandbox.core.state import World
+
+_NOTICE_MS = 86400 * 1000
+_DEFAULT_LIMIT = 25
+_TEXTS = ("displayName", "description", "datasetName")
+
+
+def add_routes(world: World, router: APIRouter) -> None:
+    routes = Routes(world, router, f"{HYGIENE}/ttl")
+    routes.add("GET", "", _list)
+    routes.add("POST", "", _create)
+    routes.add("GET", "/{id}", _lookup)
+    routes.add("PUT", "/{id}", _update)
+    routes.add("DELETE", "/{id}", _cancel)
+
+
+def _list(call: Call) -> Response:
+    """``status``, ``datasetId``, ``ttlId`` and the three texts are looked at, of the documented parameters."""
+    settle(call.place)
+    found = [_shown(call, body) for _, body in call.place.items(EXPIRATIONS)]
+    wanted = set(filter(None, call.query("status").split(",")))
+    found = [body for body in found if not wanted or body["status"] in wanted]
+    for name in ("datasetId", "ttlId"):
+        found = [body for body in found if call.query(name) in ("", body[name])]
+    for name in _TEXTS:
+        found = [body for body in found if call.query(name).lower() in body[name].lower()]
+    _, limit = page_of(call, _DEFAULT_LIMIT)
+    page, pages = whole_number(call, "page") or 0, max(1, -(-len(found) // limit))
+    shown = found[page * limit : (page + 1) * limit]
+    return JSONResponse(
+        {"results": shown, "current_page": page, "total_pages": pages, "total_count": len(found)}
+    )
+
+
+def _create(call: Call) -> Response:
+    place, given = call.place, call.object()
+    settle(place)
+    dataset = given.get("datasetId")
+    if not isinstance(dataset, str):
+        raise problem(400, "datasetId is required.")
+    if place.get(DATASETS, dataset) is None:
+        raise problem(404, f"Dataset {dataset} not found.")
+    before = place.get(EXPIRATIONS, dataset)
+    if before and before["status"] != "cancelled":
+        raise problem(400, f"Dataset {dataset} has an expiration already.")
+    made = {
+        "ttlId": f"SD-{uuid.uuid4()}",
+        "datasetId": dataset,
+        "status": "pending",
+        "created": place.now,
+        "history": (before or {}).get("history", []),
+        **_given(call, {}),
+    }
+    return JSONResponse(_shown(call, keep(place, made, "created")), 201)
+
+
+def _lookup(call: Call) -> Response:
+    settle(call.place)
+    body = _found(call)
+    shown = _shown(call, body)
+    if "history" in call.query("include").split(","):
+        shown["history"] = [
+            {
+                "status": past["status"],
+                "expiry": iso(past["expiry"]),
+                "updatedAt": iso(past["at"]),
+                "updatedBy": DEMO_USER,
+            }
+            for past in body["history"]
+        ]
+    return JSONResponse(shown)
+
+
+def _update(call: Call) -> Response:
+    settle(call.place)
+    body = _found(call)
+    if body["status"] != "pending":
+        raise problem(404, f"Expiration {body['ttlId']} is {body['status']}.")
+    return JSONResponse(_shown(call, keep(call.place, {**body, **_given(call, body)}, "updated")))
+
+
+def _cancel(call: Call) -> Response:
+    """ "Attempting to cancel an expiration that has executed or is already canceled returns an HTTP 404 error"."""
+    settle(call.place)
+    body = _found(call)
+    if body["status"] != "pending":
+        raise problem(404, f"Expiration {body['ttlId']} is {body['status']}.")
+    keep(call.place, {**body, "status": "cancelled"})
+    return Response(status_code=204)
+
+
+def _found(call: Call) -> dict[str, Any]:
+    """By the dataset's id or its own."""
+    key = call.path("id")
+    for dataset, body in call.place.items(EXPIRATIONS):
+        if key in (dataset, body["ttlId"]):
+            return body
+    raise problem(404, f"There is no dataset expiration {key}.")
+
+
+def _given(call: Call, before: dict[str, Any]) -> dict[str, Any]:
+    given = call.object()
+    texts = {name: given.get(name, before.get(name, "")) for name in ("displayName", "description")}
+    if not all(isinstance(value, str) for value in texts.values()):
+        raise problem(400, "displayName and description must be texts.")
+    if "expiry" not in given and before:
+        return texts
+    expiry = _milliseconds(given.get("expiry"))
+    if expiry < call.place.now + _NOTICE_MS:
+        raise problem(400, "expiry must be at least 24 hours in the future.")
+    return {**texts, "expiry": expiry}
+
+
+def _milliseconds(value: Any) -> int:
+    """ "If the string has no explicit time zone offset, the time zone is assumed to be UTC"."""
+    try:
+        moment = datetime.fromisoformat(value)
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise problem(400, "expiry must be a date and time in ISO 8601 format.") from error
+
+
+def _shown(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+    dataset = call.place.get(DATASETS, body["datasetId"])
+    return {
+        "ttlId": body["ttlId"],
+        "datasetId": body["datasetId"],
+        "datasetName": dataset["name"] if dataset else "",
+        "sandboxName": call.place.name,
+        "imsOrg": call.place.org,
+        "status": body["status"],
+        "expiry": iso(body["expiry"]),
+        "updatedAt": iso(body["updated"]),
+        "updatedBy": DEMO_USER,
+        "displayName": body["displayName"],
+        "description": body["description"],
+    }

@@ -1,0 +1,49 @@
+"""Identity Service: the XID of an identity (OAS:identity-service.yaml). Nothing links identities here."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.aep.core.constants import IDENTITY
+from mixpanel_aep_sandbox.aep.core.errors import Problem
+from mixpanel_aep_sandbox.aep.core.http import Call, Routes
+from mixpanel_aep_sandbox.aep.identity.namespace_routes import namespaces
+from mixpanel_aep_sandbox.core.state import World
+
+_LONGEST_ID = 1024
+
+
+def add_routes(world: World, router: APIRouter) -> None:
+    Routes(world, router, IDENTITY).add("GET", "/identity", _xid)
+
+
+def _xid(call: Call) -> Response:
+    """``nsid`` "will only be used if namespace was not provided"."""
+    code, number, key = call.query("namespace"), call.query("nsid"), call.query("id")
+    known = [
+        body
+        for body in namespaces(call.place)
+        if (body["code"].lower() == code.lower() if code else str(body["id"]) == number)
+    ]
+    if not known or not key.strip() or len(key) > _LONGEST_ID:
+        wanted = f"namespace={code}" if code else f"nsid={number}"
+        raise Problem(
+            400,
+            {
+                "title": "InvalidInput",
+                "status": 400,
+                "detail": f"The provided {wanted} and id={key[:80]} is invalid. Please provide a valid namespace and"
+                " id in your request.",
+            },
+        )
+    return JSONResponse({"xid": _xid_of(known[0]["id"], key)}, headers={"cache-control": "no-cache"})
+
+
+def _xid_of(namespace: int, key: str) -> str:
+    """One for each identity, and always the same [I: what it is made of]."""
+    digest = hashlib.sha256(f"{namespace}:{key}".encode()).digest()
+    return base64.urlsafe_b64encode(digest[:21]).decode("ascii")

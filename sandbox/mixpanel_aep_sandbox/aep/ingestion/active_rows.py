@@ -1,0 +1,72 @@
+"""The rows that are in the datasets now: the evidence that tests compare with what was sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, read_rows, resolved_schema, result_path
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import batches_of, settle
+from mixpanel_aep_sandbox.aep.ingestion.rows.checker import RowChecker
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Corrupt
+from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
+from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+
+
+def active_batches(place: Place, dataset: str) -> list[dict[str, Any]]:
+    """Those whose rows are readable, oldest first."""
+    settle(place)
+    return [batch for batch in batches_of(place, dataset) if batch["state"] == "success"]
+
+
+def active_ids(place: Place, batch: dict[str, Any]) -> Iterator[str]:
+    """Every row's ``_id``, as JSON text."""
+    with result_path(place, batch["id"], "ids").open(encoding="ascii") as file:
+        for line in file:
+            yield line.rstrip("\n")
+
+
+def active_rows(place: Place, batch: dict[str, Any], only: int | None = None) -> Iterator[dict[str, Any]]:
+    """The rows as they are kept: converted, without what is not in the schema. ``only``: of this file."""
+    resolved = resolved_schema(place, batch["dataset"])
+    form = batch["inputFormat"]["format"]
+    settings = IngestSettings.of(place.world)
+    checker = RowChecker(RowRules(resolved), settings, nulls=form == "parquet", now_ms=batch["completed"])
+    rejected = rejected_rows(place, batch["id"])
+    out = next(rejected, None)
+    for number, body in enumerate(batch_files(place, batch["id"])):
+        if only is not None and number != only:
+            continue
+        while out is not None and out[0] < number:
+            out = next(rejected, None)
+        for index, row in enumerate(read_rows(place, batch, body, resolved)):
+            if out == (number, index):
+                out = next(rejected, None)
+            elif not isinstance(row, Corrupt):
+                yield row if form == "csv" else checker.kept(row)
+
+
+def rejected_rows(place: Place, batch_id: str) -> Iterator[tuple[int, int]]:
+    """Number of the file and of the row, both from 0, of every row that did not get in, in order."""
+    with result_path(place, batch_id, "rejected").open(encoding="ascii") as file:
+        for line in file:
+            number, _, index = line.partition(" ")
+            yield int(number), int(index)
+
+
+def id_lines(place: Place, dataset: str) -> Iterator[str]:
+    for batch in active_batches(place, dataset):
+        for key in active_ids(place, batch):
+            yield f'{{"_id": {key}, "batch": "{batch["id"]}"}}\n'
+
+
+def row_lines(place: Place, dataset: str, limit: int) -> Iterator[str]:
+    left = limit
+    for batch in active_batches(place, dataset):
+        for row in active_rows(place, batch):
+            if left <= 0:
+                return
+            left -= 1
+            yield json.dumps(row) + "\n"

@@ -1,0 +1,45 @@
+"""What a batch may hold (EP:ingestion/guardrails.md), and whether it was ingested before."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.scope import BATCHES, Place
+from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, disk_path
+from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+
+
+def exceeded(place: Place, files: list[dict[str, Any]]) -> str:
+    """The documented message about a batch that is too large; empty when it is not."""
+    settings = IngestSettings.of(place.world)
+    size = sum(body["size"] for body in files)
+    over = []
+    if len(files) > settings.most_files:
+        over.append(f"{len(files)} files (over the {settings.most_files} threshold)")
+    if size > settings.most_batch_bytes:
+        over.append(f"{size} bytes (over the {settings.most_batch_bytes} threshold)")
+    return f"Batch ingestion guardrails hit: {'; '.join(over)}" if over else ""
+
+
+def duplicate_of(place: Place, batch: dict[str, Any], files: list[dict[str, Any]]) -> str:
+    """The id of an active batch of the same dataset whose files have the same content; empty without one."""
+    shape = sorted(body["size"] for body in files)
+    digest = ""
+    for key, old in place.items(BATCHES):
+        if old["state"] != "success" or old["dataset"] != batch["dataset"]:
+            continue
+        others = batch_files(place, key)
+        if sorted(body["size"] for body in others) == shape:
+            digest = digest or _digest(place, files)
+            if _digest(place, others) == digest:
+                return key
+    return ""
+
+
+def _digest(place: Place, files: list[dict[str, Any]]) -> str:
+    digests = []
+    for body in files:
+        with disk_path(place, body).open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return "".join(sorted(digests))

@@ -1,0 +1,116 @@
+"""Ends of batches that a test asks for beforehand."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.setting_fields import is_amount
+from mixpanel_aep_sandbox.core.store import Store
+
+_KIND = "aep/forced"
+OUTCOMES = (
+    "failed",
+    "duplicate",
+    "success",
+    "stalled",
+    "retrying",
+    "status",
+    "path",
+    "partial",
+    "refused",
+    "delay",
+)
+"""``failed``: no row gets in. ``duplicate``: the same, with Adobe's error 140. ``success``: as it would end without a plan,
+and its ``errors`` are listed beside those that its rows have. ``stalled``, ``retrying`` and ``status``
+(with ``status``: any word): shown at the end instead of it, for ``seconds`` or for good. ``path``: a list of
+``{"status": word, "seconds": n}`` from COMPLETE on, instead of the usual way; the last may have no seconds, and is then
+for good. ``partial``: ``rows`` of the good rows are lost; with ``silent`` they are not counted as failed. ``refused``:
+``rows`` of the good rows are refused as invalid ones are: they count to the error threshold and are in the diagnostics.
+``delay``: takes ``seconds`` longer.
+
+So ``path`` makes a batch flap (retrying, processing, retrying), stall after retries (retrying, stalled), turn active
+late (stalled for an hour), or be called what no document knows."""
+_NUMBERS = (("seconds", (int, float)), ("rows", (int,)), ("times", (int,)))
+
+
+def plan_forced(store: Store, plan: Any) -> None:
+    """Keeps a plan for batches that are completed later. Raises ValueError for one that makes no sense."""
+    if not isinstance(plan, dict) or plan.get("outcome") not in OUTCOMES:
+        raise ValueError(f"A plan is an object whose outcome is one of {', '.join(OUTCOMES)}.")
+    outcome = plan["outcome"]
+    if outcome == "status" and not isinstance(plan.get("status"), str):
+        raise ValueError("outcome status needs a status.")
+    for name, kinds in _NUMBERS:
+        if plan.get(name) is not None and not (type(plan[name]) in kinds and is_amount(plan[name])):
+            raise ValueError(f"{name} must be a number, not negative.")
+    for name, wanted in (("dataset", str), ("external_id", str), ("errors", list)):
+        if type(plan.get(name)) not in (wanted, type(None)):
+            raise ValueError(f"{name} must be of type {wanted.__name__}.")
+    if outcome == "delay" and plan.get("seconds") is None:
+        raise ValueError("outcome delay needs seconds.")
+    if outcome == "path":
+        _check_path(plan.get("path"))
+    with store.transaction():
+        plans = planned(store)
+        store.put(_KIND, "plans", {"plans": [*plans, {**plan, "times": plan.get("times") or 1}]})
+
+
+def _check_path(path: Any) -> None:
+    steps = path if isinstance(path, list) else []
+    for number, step in enumerate(steps, 1):
+        known = isinstance(step, dict) and isinstance(step.get("status"), str)
+        seconds = step.get("seconds") if known else None
+        lasts = isinstance(seconds, (int, float)) and seconds is not True and is_amount(seconds)
+        if not known or not (lasts or (seconds is None and number == len(steps))):
+            raise ValueError(
+                "Every step of a path has a status and seconds; only the last may have no seconds."
+            )
+    if not steps:
+        raise ValueError("outcome path needs a path.")
+
+
+def planned(store: Store) -> list[dict[str, Any]]:
+    return list((store.get(_KIND, "plans") or {"plans": []})["plans"])
+
+
+def drop_forced(store: Store) -> None:
+    store.delete(_KIND, "plans")
+
+
+def take_forced(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
+    """What is planned for this batch; a plan is used up after ``times`` batches."""
+    store = place.world.store
+    plans = planned(store)
+    for plan in plans:
+        if plan["times"] <= 0 or not _fits(plan, batch):
+            continue
+        plan["times"] -= 1
+        store.put(_KIND, "plans", {"plans": [each for each in plans if each["times"] > 0]})
+        return _effect(plan)
+    return {}
+
+
+def _fits(plan: dict[str, Any], batch: dict[str, Any]) -> bool:
+    if plan.get("dataset") not in (None, batch["dataset"]):
+        return False
+    return fnmatch.fnmatchcase(batch["externalId"], plan.get("external_id") or "*")
+
+
+def _effect(plan: dict[str, Any]) -> dict[str, Any]:
+    outcome = plan["outcome"]
+    if outcome == "delay":
+        return {"delay_seconds": plan["seconds"]}
+    if outcome == "path":
+        return {"words": [[step["status"], step.get("seconds")] for step in plan["path"]], "at_once": True}
+    if outcome in ("stalled", "retrying", "status"):
+        return {"words": [[plan.get("status", outcome), plan.get("seconds")]]}
+    if outcome == "partial":
+        rows = plan.get("rows")
+        return {"lose": 1 if rows is None else rows, "silent": bool(plan.get("silent"))}
+    if outcome == "refused":
+        return {"refuse": 1 if plan.get("rows") is None else plan["rows"]}
+    if outcome == "success":
+        return {"listed": plan.get("errors") or []}
+    return {"fail": True, "duplicate": outcome == "duplicate", "errors": plan.get("errors")}

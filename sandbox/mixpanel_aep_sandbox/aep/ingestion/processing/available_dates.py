@@ -1,0 +1,43 @@
+"""The first and the last moment of a batch's rows: Catalog's ``availableDates``."""
+
+from __future__ import annotations
+
+from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_ms
+
+
+class Dates:
+    """Texts that end in Z are in the order of time as they are; everything else is reckoned."""
+
+    def __init__(self) -> None:
+        self._texts: tuple[str, str] | None = None
+        self._moments: tuple[int, int] | None = None
+
+    def add(self, stamp: str | int | None) -> None:
+        """A row's ``timestamp``: a valid date-time, or epoch milliseconds."""
+        if isinstance(stamp, str):
+            if stamp.endswith("Z"):
+                self._add_text(stamp[:19])
+            else:
+                self.add_moments(epoch_ms(stamp), epoch_ms(stamp))
+        elif stamp is not None:
+            self.add_moments(stamp, stamp)
+
+    def add_moments(self, first: int, last: int) -> None:
+        low, high = self._moments or (first, last)
+        self._moments = min(low, first), max(high, last)
+
+    def shown(self) -> dict[str, int]:
+        """``startDate`` and ``endDate`` in epoch seconds; empty where no row had a moment."""
+        if self._texts:
+            self.add_moments(*(epoch_ms(f"{text}Z") for text in self._texts))
+        if not self._moments:
+            return {}
+        return {"startDate": int(self._moments[0] // 1000), "endDate": int(self._moments[1] // 1000)}
+
+    def _add_text(self, text: str) -> None:
+        if self._texts is None:
+            self._texts = text, text
+        elif text < self._texts[0]:
+            self._texts = text, self._texts[1]
+        elif text > self._texts[1]:
+            self._texts = self._texts[0], text

@@ -1,0 +1,73 @@
+"""Files about rows that did not get in (EP:ingestion/quality/error-diagnostics.md)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TextIO
+
+from mixpanel_aep_sandbox.aep.ingestion.rows.checker import PARSING, RowError
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Corrupt, Row
+from mixpanel_aep_sandbox.aep.ingestion.rows.row_messages import schema_location
+
+_MOST_ROWS = 100_000
+"""In each file [I]: enough to see what is wrong, and no danger to the disk."""
+_SAMPLES = 100
+
+
+class Diagnostics:
+    """Writes ``meta/row_errors/*`` when a batch asked for diagnostics, and ``failed/part-*`` always."""
+
+    def __init__(self, folder: Path, batch: dict[str, Any]) -> None:
+        self._folder, self._wanted = folder, batch["diagnostics"]
+        self._open: dict[str, TextIO] = {}
+        self._rows: dict[str, int] = {}
+        self._part = f"part-00000-{batch['id'].lower()}-c000.json"
+
+    def add(self, file_path: str, row: Row, errors: list[RowError]) -> None:
+        plain = {"_corrupt_record": row.text} if isinstance(row, Corrupt) else row
+        if self._wanted:
+            name = f"{errors[0].kind}_errors_0.json"
+            body = {**plain, "_errors": [_error(each) for each in errors], "_filename": file_path}
+            self._write(f"meta/row_errors/{name}", body, _MOST_ROWS)
+            self._write("meta/row_error_samples.json", body, _SAMPLES)
+        violations = [_violation(each) for each in errors]
+        self._write(f"failed/{self._part}", {**plain, "_validationErrors": violations}, _MOST_ROWS)
+
+    def close(self) -> None:
+        for file in self._open.values():
+            file.close()
+
+    def _write(self, name: str, body: dict[str, Any], most: int) -> None:
+        self._rows[name] = self._rows.get(name, 0) + 1
+        if self._rows[name] > most:
+            return
+        if name not in self._open:
+            path = self._folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._open[name] = path.open("w", encoding="utf-8")
+        # ASCII only: a row may hold what UTF-8 cannot.
+        self._open[name].write(_json(body) + "\n")
+
+
+def _json(body: dict[str, Any]) -> str:
+    try:
+        return json.dumps(body, default=str, allow_nan=False)
+    except ValueError:
+        # A row may hold what JSON has no number for: a Parquet NaN, or 1e400. It is told as text.
+        return json.dumps(json.loads(json.dumps(body, default=str), parse_constant=str))
+
+
+def _error(error: RowError) -> dict[str, Any]:
+    body = {"code": error.code, "message": error.message}
+    return body if error.kind == PARSING else {**body, "column": error.column}
+
+
+def _violation(error: RowError) -> dict[str, Any]:
+    return {
+        "causingExceptions": [],
+        "keyword": error.keyword,
+        "message": error.message,
+        "pointerToViolation": error.pointer,
+        "schemaLocation": schema_location(error.pointer),
+    }

@@ -1,0 +1,158 @@
+"""What becomes of a completed batch: every row is read and held against the dataset's schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.scope import DATASETS, Place
+from mixpanel_aep_sandbox.aep.ingestion.batch_limits import duplicate_of, exceeded
+from mixpanel_aep_sandbox.aep.ingestion.files import batch_files
+from mixpanel_aep_sandbox.aep.ingestion.processing.row_pass import Work
+from mixpanel_aep_sandbox.aep.ingestion.processing.row_rules import row_rules
+from mixpanel_aep_sandbox.aep.ingestion.rows.csv_files import EmptyHeader
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
+from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_files import Incompatible
+from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
+from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+
+_NO_FILES = ("133", "Unable to locate any files uploaded for this batch.")
+_EMPTY = ("106", "Dataset file is empty. Please upload file with data.")
+_EMPTY_HEADER = ("118", "CSV file contains empty header row.")
+_DESCRIPTIONS = {
+    "1401": "The row has corrupted data and cannot be read or parsed. Fix the corrupted data and try again.",
+    "1554": "A value cannot be converted to the type of its field, or is not valid for it.",
+    "1555": "A required field is either missing or has a value of null. Add the required field to the input row and try again.",
+}
+Error = dict[str, Any]
+
+
+class _Failed(Exception):
+    """The batch as a whole fails."""
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(description)
+        self.error: Error = {"code": code, "description": description}
+        if code.isdecimal():
+            self.error["rows"] = []
+
+
+def ingest(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
+    """Reads a batch's files: ``{"state", "metrics", "errors", "files", "dates"}``.
+
+    ``files``: of each file its rows and those of them that are in. Leaves ids and diagnostics in the batch's folder.
+    """
+    forced = batch.get("forced") or {}
+    files = batch_files(place, batch["id"])
+    with Work(place, batch, files) as work:
+        try:
+            _check_whole(place, batch, files)
+            _read(work, files, row_rules(place, batch["dataset"]))
+            if forced.get("fail"):
+                return _outcome(work, "failed", _forced_errors(batch))
+            return _judged(work)
+        except _Failed as failure:
+            return _outcome(work, "failed", [failure.error])
+
+
+def _check_whole(place: Place, batch: dict[str, Any], files: list[dict[str, Any]]) -> None:
+    """What can be said before a row is read."""
+    if place.get(DATASETS, batch["dataset"]) is None:
+        raise _Failed("404", f"Dataset {batch['dataset']} does not exist any more.")
+    if not files:
+        raise _Failed(*_NO_FILES)
+    if text := exceeded(place, files):
+        raise _Failed("400", text)
+    if IngestSettings.of(place.world).duplicates == "refused" and (old := duplicate_of(place, batch, files)):
+        raise _Failed("140", _duplicate(old))
+
+
+def _duplicate(batch_id: str) -> str:
+    """As in Adobe's knowledge base, ka-26349."""
+    return (
+        "An error occurred while processing the batch. Please contact support. Details: The batch has already been"
+        f" ingested. The batch [{batch_id}] is detected as a duplicate."
+    )
+
+
+def _forced_errors(batch: dict[str, Any]) -> list[Error]:
+    forced = batch["forced"]
+    if forced.get("errors"):
+        return list(forced["errors"])
+    if forced.get("duplicate"):
+        return [_Failed("140", _duplicate(batch["id"])).error]
+    return [{"code": "500", "description": "The batch failed, as asked for."}]
+
+
+def _read(work: Work, files: list[dict[str, Any]], rules: RowRules) -> None:
+    for number, body in enumerate(files):
+        path = body["path"]
+        try:
+            rows = work.read(number, body, rules) if body["size"] else 0
+        except Unreadable as error:
+            raise _Failed("INGEST-1401-400", f"File {path} is unreadable: {error}.") from error
+        except Incompatible as error:
+            text = f"TypeCompatibilityException: in file {path} {error}."
+            raise _Failed("INGEST-1554-400", text) from error
+        except EmptyHeader as error:
+            raise _Failed(*_EMPTY_HEADER) from error
+        if not rows:
+            raise _Failed(*_EMPTY)
+
+
+def _judged(work: Work) -> dict[str, Any]:
+    """Success, unless more rows are bad than ``partialIngestionPercent`` allows; none is allowed without it."""
+    lost = 0 if work.forced.get("silent") else work.lost
+    if lost:
+        work.codes["1554"] += lost
+    listed: list[Error] = work.forced.get("listed", [])
+    if not work.bad + lost:
+        return _outcome(work, "success", listed)
+    allowed = work.batch["percent"] or 0
+    state = "success" if work.bad * 100 <= allowed * work.rows else "failed"
+    good = work.rows - work.bad - lost if state == "success" else 0
+    return _outcome(work, state, [*_row_errors(work, work.bad + lost, good), *listed])
+
+
+def _row_errors(work: Work, bad: int, good: int) -> list[Error]:
+    if not work.batch["diagnostics"]:
+        text = (
+            "Encountered errors while parsing, converting or otherwise validating the data. Please resend the"
+            " data with error diagnostics enabled to collect additional information on failure types"
+        )
+        return [{"code": "INGEST-1211-400", "description": text}]
+    text = (
+        f"Encountered {bad} errors in the data. Successfully ingested {good} rows. Please review the associated"
+        " diagnostic files for more details."
+    )
+    per_code = [
+        {"code": f"INGEST-{code}-400", "description": _DESCRIPTIONS[code], "recordCount": count}
+        for code, count in sorted(work.codes.items())
+    ]
+    return [{"code": "INGEST-1212-400", "description": text}, *per_code]
+
+
+def _outcome(work: Work, state: str, errors: list[Error]) -> dict[str, Any]:
+    good = state == "success"
+    files = [{"rows": rows, "good": kept if good else 0} for rows, kept in work.per_file]
+    failed = work.bad + (0 if work.forced.get("silent") else work.lost)
+    size = sum(body["size"] for body in work.files)
+    metrics = {
+        "inputByteSize": size,
+        "inputFileCount": len(work.files),
+        "inputRecordCount": work.rows,
+        "outputRecordCount": work.rows - work.bad - work.lost if good else 0,
+        "failedRecordCount": failed,
+        "outputByteSize": size if good else 0,
+        "outputFileCount": len(work.files) if good else 0,
+        "partitionCount": 1 if good else 0,
+    }
+    # "Metrics may not be available": of "a legacy promotion path, such as CSV ingestion".
+    legacy = work.batch["inputFormat"]["format"] == "csv"
+    dates = work.dates.shown() if good else {}
+    return {
+        "state": state,
+        "metrics": {} if legacy else metrics,
+        "errors": errors,
+        "files": files,
+        "dates": dates,
+    }

@@ -1,0 +1,143 @@
+"""One pass over a batch's rows: counts, the ids of the good ones, and what is wrong with the others."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from json.encoder import encode_basestring_ascii
+from types import TracebackType
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.ingestion.files import disk_path, raw_rows, result_path
+from mixpanel_aep_sandbox.aep.ingestion.processing.available_dates import Dates
+from mixpanel_aep_sandbox.aep.ingestion.processing.diagnostics import Diagnostics
+from mixpanel_aep_sandbox.aep.ingestion.rows.checker import (
+    CORRUPT,
+    PARSING,
+    VALIDATION,
+    WRONG,
+    RowChecker,
+    RowError,
+)
+from mixpanel_aep_sandbox.aep.ingestion.rows.csv_files import csv_rows
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Corrupt, Row, row_of
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
+from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_files import Incompatible, parquet_suspects
+from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
+from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+
+_CORRUPT = "Row is corrupted and cannot be read, please fix and resend."
+_AS_PLANNED = RowError(VALIDATION, WRONG, "#/_id", "The row is refused, as planned.", "planned")
+
+
+class Work:
+    def __init__(self, place: Place, batch: dict[str, Any], files: list[dict[str, Any]]) -> None:
+        self.place, self.batch, self.files = place, batch, files
+        self.forced: dict[str, Any] = batch.get("forced") or {}
+        self.rows = self.bad = self.lost = self.refused = 0
+        self.codes: Counter[str] = Counter()
+        self.per_file: list[tuple[int, int]] = []
+        """Of each file its rows, and those that are good."""
+        self.dates = Dates()
+        self._settings = IngestSettings.of(place.world)
+        folder = result_path(place, batch["id"], "x").parent
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that the end of the process cut off
+        self._ids = result_path(place, batch["id"], "ids").open("w", encoding="ascii")
+        self._rejected = result_path(place, batch["id"], "rejected").open("w", encoding="ascii")
+        self._diagnostics = Diagnostics(folder, batch)
+
+    def __enter__(self) -> Work:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ids.close()
+        self._rejected.close()
+        self._diagnostics.close()
+
+    def read(self, number: int, body: dict[str, Any], rules: RowRules) -> int:
+        """All rows of one file; how many there are."""
+        rows = kept = 0
+        for rows, key in enumerate(self._keys(number, body, rules), 1):
+            if key is None:
+                self._rejected.write(f"{number} {rows - 1}\n")
+            elif self.refused < self.forced.get("refuse", 0):
+                self.refused += 1
+                self._refuse(number, {"_id": json.loads(key)}, [_AS_PLANNED])
+                self._rejected.write(f"{number} {rows - 1}\n")
+            elif self.lost < self.forced.get("lose", 0):
+                self.lost += 1
+                self._rejected.write(f"{number} {rows - 1}\n")
+            else:
+                kept += 1
+                self._ids.write(key + "\n")
+        self.rows += rows
+        self.per_file.append((rows, kept))
+        return rows
+
+    def _keys(self, number: int, body: dict[str, Any], rules: RowRules) -> Iterator[str | None]:
+        """For every row its ``_id`` as JSON text, or None when it was rejected."""
+        if self.batch["inputFormat"]["format"] == "csv":
+            return self._csv_keys(body, rules.schema)
+        parquet = self.batch["inputFormat"]["format"] == "parquet"
+        checker = RowChecker(rules, self._settings, nulls=parquet, now_ms=self.batch["completed"])
+        read = self._parquet_keys if parquet else self._json_keys
+        return read(number, body, rules, checker)
+
+    def _json_keys(
+        self, number: int, body: dict[str, Any], rules: RowRules, checker: RowChecker
+    ) -> Iterator[str | None]:
+        from mixpanel_aep_sandbox.aep.ingestion.rows.json_fast import FastRows  # late, for a quick start
+
+        fast = FastRows(
+            rules,
+            latest_ms=checker.latest_ms,
+            known_only=self._settings.unknown_fields == "refused",
+            most_fields=self._settings.most_fields,
+        )
+        take, add = fast.take, self.dates.add
+        for raw in raw_rows(disk_path(self.place, body), self.batch["inputFormat"]):
+            taken = take(raw)
+            if taken is None:
+                yield self._examined(number, row_of(raw), checker)
+            else:
+                add(taken[1])
+                yield taken[0]
+
+    def _parquet_keys(
+        self, number: int, body: dict[str, Any], rules: RowRules, checker: RowChecker
+    ) -> Iterator[str | None]:
+        path = disk_path(self.place, body)
+        for row in parquet_suspects(path, rules, checker, self.dates):
+            yield (
+                encode_basestring_ascii(row) if isinstance(row, str) else self._examined(number, row, checker)
+            )
+
+    def _csv_keys(self, body: dict[str, Any], resolved: dict[str, Any]) -> Iterator[str]:
+        """ "Preliminary checks" only (EP:ingestion/batch-ingestion/troubleshooting.md): flat columns of the schema."""
+        fields = resolved.get("properties", {})
+        for row in csv_rows(disk_path(self.place, body), self.batch["inputFormat"]):
+            for name in row:
+                if kind_of(fields.get(name, {"type": "object"})) in ("object", "map", "array"):
+                    raise Incompatible(f"column {name} is no flat field of the schema")
+            yield encode_basestring_ascii(row.get("_id", ""))
+
+    def _examined(self, number: int, row: Row, checker: RowChecker) -> str | None:
+        if isinstance(row, Corrupt):
+            self._refuse(number, row, [RowError(PARSING, CORRUPT, "#", _CORRUPT)])
+            return None
+        kept, errors = checker.examine(row)
+        if errors:
+            self._refuse(number, row, errors)
+            return None
+        self.dates.add(kept.get("timestamp"))
+        return encode_basestring_ascii(str(kept.get("_id", "")))
+
+    def _refuse(self, number: int, row: Row, errors: list[RowError]) -> None:
+        self.bad += 1
+        self.codes[errors[0].code] += 1
+        self._diagnostics.add(self.files[number]["path"], row, errors)

@@ -1,0 +1,44 @@
+"""What a row of a dataset that is enabled for Profile needs: its primary identity.
+
+A field that is the primary identity is required, and with it every object above it (EP:xdm/ui/fields/identity.md). A
+schema without such a field has its primary identity in ``identityMap`` (EP:xdm/schema/composition.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.catalog.validation import profile_enabled
+from mixpanel_aep_sandbox.aep.core.scope import DATASETS, Place
+from mixpanel_aep_sandbox.aep.ingestion.files import resolved_schema
+from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
+from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+from mixpanel_aep_sandbox.aep.registry.validation.profile import primary_identity
+
+Json = dict[str, Any]
+
+
+def row_rules(place: Place, dataset: str) -> RowRules:
+    """The rules for rows that come into a dataset now."""
+    schema = resolved_schema(place, dataset)
+    body = place.get(DATASETS, dataset)
+    optional = IngestSettings.of(place.world).primary_identity == "optional"
+    if body is None or optional or not profile_enabled(body):
+        return RowRules(schema)
+    primary = primary_identity(place, body["schemaRef"]["id"])
+    if primary is None:
+        return RowRules(schema, primary_in_map=True)
+    _require(schema, primary["xdm:sourceProperty"])
+    return RowRules(schema)
+
+
+def _require(schema: Json, path: str) -> None:
+    """``schema``, which is the caller's own, with the field at ``path`` and all above it required."""
+    field = schema
+    for part in path[1:].split("/"):
+        fields = field.get("properties", {})
+        name = part if part in fields else part.removeprefix("xdm:")
+        if name not in fields:
+            return
+        field["required"] = list(dict.fromkeys([*field.get("required", []), name]))
+        field = fields[name]

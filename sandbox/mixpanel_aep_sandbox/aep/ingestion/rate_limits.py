@@ -1,0 +1,49 @@
+"""How much may be sent in a while (EP:ingestion/guardrails.md). What is answered above it is not documented [I]."""
+
+from __future__ import annotations
+
+from mixpanel_aep_sandbox.aep.core.errors import Problem, problem
+from mixpanel_aep_sandbox.aep.core.scope import BATCHES, Place
+from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+
+_KIND = "rates"
+_MINUTE_MS = 60_000
+
+
+def admit_batch(place: Place, client: str) -> None:
+    """Raises Problem 429 when a user makes more batches in a minute than the guardrails say."""
+    settings = IngestSettings.of(place.world)
+    limit, since = settings.batches_per_minute, place.now - _MINUTE_MS
+    if limit is None:
+        return
+    recent = sum(body["created"] > since and body["client"] == client for _, body in place.items(BATCHES))
+    if recent >= limit:
+        raise _overload(settings, f"more than {limit} batches in a minute", 60)
+
+
+def admit_bytes(place: Place, coming: int = 0) -> None:
+    """Raises Problem 429 when an organization sends more in an hour than the guardrails say."""
+    settings = IngestSettings.of(place.world)
+    limit = settings.bytes_per_hour
+    if limit is not None and sum(_recent(place).values()) + coming > limit:
+        raise _overload(settings, f"more than {limit} bytes in an hour", 3600)
+
+
+def count_bytes(place: Place, size: int) -> None:
+    """Remembers that so many bytes have come in."""
+    minute = str(place.now // _MINUTE_MS)
+    with place.world.store.transaction():
+        recent = _recent(place)
+        place.put(_KIND, "bytes", {**recent, minute: recent.get(minute, 0) + size})
+
+
+def _recent(place: Place) -> dict[str, int]:
+    """Bytes by the minute, of the last hour."""
+    since = place.now // _MINUTE_MS - 60
+    return {key: size for key, size in (place.get(_KIND, "bytes") or {}).items() if int(key) > since}
+
+
+def _overload(settings: IngestSettings, why: str, wait_seconds: int) -> Problem:
+    refusal = problem(settings.overload_status, f"Too many requests: {why}. Please try again later.")
+    refusal.headers["Retry-After"] = str(wait_seconds)
+    return refusal

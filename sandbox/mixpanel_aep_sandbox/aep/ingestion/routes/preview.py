@@ -1,0 +1,76 @@
+"""Batch ingestion: the first rows of what was uploaded so far (OAS:batch-ingestion.yaml)."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.aep.core.constants import IMPORT
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.http import Call, Routes
+from mixpanel_aep_sandbox.aep.core.list_parameters import whole_number
+from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, read_rows
+from mixpanel_aep_sandbox.aep.ingestion.routes.batches import find_batch
+from mixpanel_aep_sandbox.aep.ingestion.rows.csv_files import EmptyHeader
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Corrupt, Unreadable
+from mixpanel_aep_sandbox.aep.ingestion.validation import given_format
+from mixpanel_aep_sandbox.core.state import World
+
+_DEFAULT_ROWS, _MOST_ROWS = 100, 1000
+"""[I] The specification's default of 0 rows would show nothing."""
+_TEXTS = ("delimiter", "quote", "escape", "charset")
+_FLAGS = ("isMultiLineJson", "header")
+
+
+def add_routes(world: World, router: APIRouter) -> None:
+    routes = Routes(world, router, f"{IMPORT}/batches/{{id}}/datasets/{{dataset}}")
+    routes.add("GET", "/preview", _preview)
+
+
+def _preview(call: Call) -> Response:
+    place = call.place
+    batch = find_batch(place, call.path("id"))
+    if batch["dataset"] != call.path("dataset"):
+        raise problem(404, f"Batch {batch['id']} has no dataset {call.path('dataset')}.")
+    wanted = _format(call, batch["inputFormat"])
+    most = min(whole_number(call, "nrow") or _DEFAULT_ROWS, _MOST_ROWS)
+    try:
+        rows = list(itertools.islice(_rows(call, {**batch, "inputFormat": wanted}), most))
+    except (Unreadable, EmptyHeader) as error:
+        raise problem(400, f"The files of the batch cannot be read as {wanted['format']}.") from error
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    shown = [{str(columns.index(name)): value for name, value in row.items()} for row in rows]
+    named = [{"cid": str(number), "name": name} for number, name in enumerate(columns)]
+    return JSONResponse({"formatParams": wanted, "preview": {"columns": named, "rows": shown}})
+
+
+def _format(call: Call, of_batch: dict[str, Any]) -> dict[str, Any]:
+    """As the query says; where it names no format, as the batch was made [I]: the specification requires one."""
+    given: dict[str, Any] = {"format": call.query("format")} if call.query("format") else dict(of_batch)
+    given |= {name: call.query(name) for name in _TEXTS if call.query(name)}
+    for name in _FLAGS:
+        text = call.query(name).lower()
+        if text not in ("", "true", "false"):
+            raise problem(400, f"{name} must be true or false.")
+        given |= {name: text == "true"} if text else {}
+    return given_format(given)
+
+
+def _rows(call: Call, batch: dict[str, Any]) -> Iterator[dict[str, str]]:
+    for body in batch_files(call.place, batch["id"]):
+        for row in read_rows(call.place, batch, body, None) if body["size"] else ():
+            yield {"_corrupt_record": row.text} if isinstance(row, Corrupt) else dict(_flat(row, ""))
+
+
+def _flat(value: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    """Columns are named like ``_tenant/field``, as in the specification's sample."""
+    for name, part in value.items():
+        if isinstance(part, dict):
+            yield from _flat(part, f"{path}{name}/")
+        elif part is not None:
+            yield f"{path}{name}", part if isinstance(part, str) else json.dumps(part)

@@ -1,0 +1,148 @@
+"""Conversions of values to the type of their field (EP:ingestion/batch-ingestion, data type conversion)."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
+from mixpanel_aep_sandbox.aep.ingestion.rows.row_messages import date_text, type_text
+
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EXPECTED = {
+    "string": "String",
+    "number": "Number",
+    "integer": "Integer",
+    "boolean": "Boolean",
+    "array": "JSONArray",
+    "object": "JSONObject",
+    "map": "JSONObject",
+}
+
+
+@dataclass
+class Conversion:
+    """Collects what could not be converted, as (pointer, message)."""
+
+    nulls: bool
+    """Whether a null is a field that is not there (Parquet) rather than an error (JSON)."""
+    errors: list[tuple[str, str]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    """Pointers of required fields that are null."""
+    unknown: list[str] = field(default_factory=list)
+    """Pointers of fields that are not in the schema."""
+
+    def row(self, row: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+        """The row as it is kept: converted, and without fields that the schema does not have [I]."""
+        return self._object(row, schema, "#")
+
+    def _object(self, value: dict[str, Any], schema: dict[str, Any], at: str) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        fields, required = schema.get("properties", {}), schema.get("required", [])
+        self.unknown += [f"{at}/{name}" for name in value if name not in fields]
+        for name, child in fields.items():
+            if name not in value:
+                continue
+            pointer = f"{at}/{name}"
+            if value[name] is None:
+                if not self.nulls:
+                    self._no_null(pointer, name in required)
+                continue
+            converted = self._value(value[name], child, pointer)
+            if converted == {} and self.nulls:
+                continue  # a Parquet struct whose members are all null
+            kept[name] = converted
+        return kept
+
+    def _no_null(self, pointer: str, required: bool) -> None:
+        if required:
+            self.missing.append(pointer)
+        else:
+            self._fail(pointer, "found: Null")
+
+    def _fail(self, pointer: str, message: str) -> None:
+        self.errors.append((pointer, message))
+
+    def _value(self, value: Any, schema: dict[str, Any], at: str) -> Any:
+        kind = kind_of(schema)
+        if kind == "object" and isinstance(value, dict):
+            return self._object(value, schema, at)
+        if kind == "map" and isinstance(value, dict):
+            return self._map(value, schema["additionalProperties"], at)
+        if kind == "array" and isinstance(value, list):
+            return [self._item(part, schema.get("items", {}), f"{at}/{n}") for n, part in enumerate(value)]
+        converted = _scalar(value, kind)
+        if converted is None:
+            text = (
+                date_text(value, kind)
+                if kind in ("date", "date-time")
+                else type_text(value, _EXPECTED.get(kind, kind))
+            )
+            self._fail(at, text)
+            return value
+        return converted
+
+    def _map(self, value: dict[str, Any], schema: dict[str, Any], at: str) -> dict[str, Any]:
+        return {name: self._item(part, schema, f"{at}/{name}") for name, part in value.items()}
+
+    def _item(self, value: Any, schema: dict[str, Any], at: str) -> Any:
+        if value is None:
+            self._fail(at, "found: Null")
+            return None
+        return self._value(value, schema, at)
+
+
+def _scalar(value: Any, kind: str) -> Any:
+    """The value as ``kind``; None where the two do not convert."""
+    if kind in ("", "null"):
+        return value
+    if isinstance(value, bool):
+        return value if kind == "boolean" else None
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # [I] JSON has no such number either
+    if isinstance(value, str):
+        return _from_text(value, kind)
+    if isinstance(value, (int, float)):
+        return _from_number(value, kind)
+    return None
+
+
+def _from_text(value: str, kind: str) -> Any:
+    if kind in ("string", "date", "date-time"):
+        return value
+    if kind not in ("integer", "number") or not _NUMBER.fullmatch(value):
+        return None
+    if kind == "integer" and re.fullmatch(r"[+-]?[0-9]{1,30}", value):
+        return int(value)
+    number = float(value)
+    if kind == "number":
+        return number if math.isfinite(number) else None
+    return int(number) if number.is_integer() else None
+
+
+def _from_number(value: int | float, kind: str) -> Any:
+    if kind == "string":
+        return str(value)
+    if kind == "number":
+        return value if abs(value) <= sys.float_info.max else None
+    if kind == "integer":
+        return value if isinstance(value, int) else int(value) if value.is_integer() else None
+    if kind in ("date", "date-time") and isinstance(value, int):
+        return _moment(value, kind)
+    return None
+
+
+def _moment(milliseconds: int, kind: str) -> str | None:
+    """Epoch milliseconds as text; Integer and Double do not convert, and JSON's integers are Long."""
+    try:
+        moment = _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return None
+    if kind == "date":
+        return moment.date().isoformat()
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,59 @@
+"""Reads rows of CSV files, Adobe's legacy path: flat columns, and every value stays the text that it is."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
+
+
+class EmptyHeader(Exception):
+    """ "CSV file contains empty header row" (EP:ingestion/batch-ingestion/troubleshooting.md)."""
+
+
+def csv_rows(path: Path, options: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """Rows by the names of the header; a value that is the null marker is not there. ``options``: an inputFormat.
+
+    Raises Unreadable, and EmptyHeader where a name is missing.
+    """
+    marker = options.get("nullMarker", "")
+    charset = options.get("charset", "UTF-8")
+    try:
+        with path.open(encoding=charset, newline="") as file:
+            reader = _reader(file, options)
+            names = _names(reader) if options.get("header", True) in (True, "true") else None
+            for cells in reader:
+                if not cells:
+                    continue  # a blank line
+                names = names or [f"_c{number}" for number in range(len(cells))]
+                if len(cells) > len(names):
+                    raise Unreadable(f"line {reader.line_num} has more values than the header has names")
+                yield {name: cell for name, cell in zip(names, cells, strict=False) if cell != marker}
+    except (
+        csv.Error,
+        ValueError,
+        TypeError,
+    ) as error:  # also what is no UTF-8, and a delimiter that is a quote
+        raise Unreadable(f"it cannot be read as CSV in {charset}") from error
+
+
+def _reader(file: Any, options: dict[str, Any]) -> Any:
+    escape = options.get("escape", "\\")
+    quote = options.get("quote", '"')
+    return csv.reader(
+        file,
+        delimiter=options.get("delimiter", ","),
+        quotechar=quote,
+        escapechar=None if escape == quote else escape,
+        strict=True,
+    )
+
+
+def _names(reader: Any) -> list[str]:
+    names = [name.strip() for name in next(reader, [])]
+    if not names or not all(names):
+        raise EmptyHeader
+    return names

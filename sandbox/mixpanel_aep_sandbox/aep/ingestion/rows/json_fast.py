@@ -1,0 +1,199 @@
+"""Reads a row of JSON and holds it against its schema in one go.
+
+It says yes only to a row that certainly gets in as it is; whatever it does not take is read again, slowly, to be
+converted or to hear what is wrong with it. So a type here may be narrower than the schema, and never wider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from json.encoder import encode_basestring_ascii
+from typing import Annotated, Any, Literal, Union
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import (
+    EARLIEST_MS,
+    LATEST_MS,
+    kind_of,
+    scalar_schema,
+    validator_of,
+)
+from mixpanel_aep_sandbox.aep.ingestion.rows.rules import IDENTITY_MAP, RowRules
+
+_DAYS = (
+    r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+)
+"""Without 29 February, which is left to who knows leap years."""
+_DATE = rf"^[1-9][0-9]{{3}}-{_DAYS}\Z"
+_DATE_TIME = rf"^[1-9][0-9]{{3}}-{_DAYS}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{{1,9}})?Z\Z"
+_BOUNDS = {"minimum": "ge", "maximum": "le", "exclusiveMinimum": "gt", "exclusiveMaximum": "lt"}
+_LARGEST = 2**63 - 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def seconds_text(milliseconds: int) -> str:
+    """As a moment in UTC is written, down to the second; such texts are in the order of time."""
+    return (_EPOCH + timedelta(milliseconds=milliseconds)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+class _Checked:
+    """A value that a JSON Schema validator was asked about; each such field has a class of its own."""
+
+    is_valid: Callable[[Any], bool]
+    text: Any
+
+
+class FastRows:
+    """``latest_ms``: no ``timestamp`` may be later; None where there need be none."""
+
+    def __init__(self, rules: RowRules, *, latest_ms: int | None, known_only: bool, most_fields: int) -> None:
+        resolved = rules.schema
+        self._types = _Types(known_only)
+        self._decode = msgspec.json.Decoder(self._types.object(resolved, "Row"), dec_hook=_hook).decode
+        names = list(resolved.get("properties", {}))
+        self._key = f"f{names.index('_id')}" if "_id" in names else ""
+        self._stamp = f"f{names.index('timestamp')}" if "timestamp" in names else ""
+        self._primary = _primary_at(resolved) if rules.primary_in_map else None
+        self._latest_ms, self._most_fields = latest_ms, most_fields
+        self._latest = "" if latest_ms is None else seconds_text(latest_ms)
+
+    def take(self, raw: bytes) -> tuple[str, str | int | None] | None:
+        """The row's ``_id`` as JSON text and its ``timestamp``, or None for a row that has to be looked at closely."""
+        if raw.count(b":") > self._most_fields:
+            return None
+        try:
+            if not raw.isascii():
+                raw.decode()  # the decoder does not look at what the schema does not have
+            row = self._decode(raw)
+        except _ERRORS:
+            return None
+        stamp = getattr(row, self._stamp) if self._stamp else UNSET
+        if self._latest_ms is not None and isinstance(stamp, int) and stamp > self._latest_ms:
+            return None
+        if self._latest_ms is not None and isinstance(stamp, str) and stamp[:19] >= self._latest:
+            return None
+        if self._primary and not _has_primary(row, *self._primary):
+            return None
+        key = getattr(row, self._key) if self._key else UNSET
+        text = '""' if key is UNSET else encode_basestring_ascii(key if isinstance(key, str) else key.text)
+        return text, None if stamp is UNSET else stamp
+
+
+def _primary_at(resolved: dict[str, Any]) -> tuple[str, str]:
+    """Where a row has its identities, and an identity has whether it is primary; two empty texts for nowhere."""
+    names = list(resolved.get("properties", {}))
+    identities = resolved["properties"][IDENTITY_MAP] if IDENTITY_MAP in names else {}
+    items = identities.get("additionalProperties", {}).get("items", {}).get("properties", {})
+    if "primary" not in items:
+        return "", ""
+    return f"f{names.index(IDENTITY_MAP)}", f"f{list(items).index('primary')}"
+
+
+def _has_primary(row: Any, identities: str, primary: str) -> bool:
+    held = getattr(row, identities) if identities else UNSET
+    if held is UNSET:
+        return False
+    return any(getattr(each, primary) is True for listed in held.values() for each in listed)
+
+
+def _hook(kind: type[_Checked], value: Any) -> Any:
+    if not kind.is_valid(value):
+        raise ValueError
+    checked = kind()
+    checked.text = value
+    return checked
+
+
+class _Types:
+    """msgspec's types of the fields of a resolved XDM schema."""
+
+    def __init__(self, known_only: bool) -> None:
+        self._known_only = known_only
+
+    def object(self, field: dict[str, Any], name: str) -> Any:
+        fields = field.get("properties", {})
+        required = set(field.get("required", []))
+        if not fields or required - set(fields):
+            return self._checked({"not": {}})
+        members: list[Any] = []
+        for number, (key, child) in enumerate(fields.items()):
+            kind = self.of(child, f"{name}_{number}")
+            optional = (f"f{number}", Union[kind, UnsetType], UNSET)  # noqa: UP007 - of types made here
+            members.append((f"f{number}", kind) if key in required else optional)
+        members.sort(key=len)
+        return msgspec.defstruct(
+            name,
+            members,
+            rename={f"f{number}": key for number, key in enumerate(fields)},
+            namespace={} if required else {"__post_init__": _not_empty},
+            forbid_unknown_fields=self._known_only,
+            gc=False,
+        )
+
+    def of(self, field: dict[str, Any], name: str) -> Any:
+        kind = kind_of(field)
+        if kind == "object":
+            return self.object(field, name)
+        if kind == "map":
+            values = self.of(field["additionalProperties"], name)
+            return Annotated[dict[str, values], Meta(min_length=1)]  # type: ignore[valid-type]
+        if kind == "array":
+            return self._array(field, name)
+        if kind in ("date", "date-time"):
+            moments = Annotated[int, Meta(ge=EARLIEST_MS, le=LATEST_MS)]
+            texts = Annotated[str, Meta(pattern=_DATE if kind == "date" else _DATE_TIME)]
+            return Union[texts, moments]  # noqa: UP007 - of types made here
+        return self._scalar(field, kind)
+
+    def _array(self, field: dict[str, Any], name: str) -> Any:
+        items = self.of(field.get("items", {}), name)
+        if field.get("uniqueItems"):
+            return self._checked({"not": {}})
+        most = field.get("maxItems")
+        least = max(1, field.get("minItems", 1))
+        return Annotated[list[items], Meta(min_length=least, max_length=most)]  # type: ignore[valid-type]
+
+    def _scalar(self, field: dict[str, Any], kind: str) -> Any:
+        schema = scalar_schema(field)
+        limits = set(schema) - {"type"}
+        if kind == "string" and limits <= {"minLength", "maxLength"}:
+            return Annotated[str, Meta(min_length=schema["minLength"], max_length=schema.get("maxLength"))]
+        if kind == "string" and limits == {"minLength", "enum"} and all(map(_is_text, schema["enum"])):
+            return Literal[tuple(schema["enum"])]
+        if kind == "boolean" and not limits:
+            return bool
+        if kind in ("integer", "number") and limits <= set(_BOUNDS):
+            bounds = {_BOUNDS[name]: schema[name] for name in limits}
+            types = (int,) if kind == "integer" else (int, float)
+            if all(type(bound) in types and abs(bound) <= _LARGEST for bound in bounds.values()):
+                return Annotated[types[-1], Meta(**_narrowed(bounds))]
+        return self._checked(schema or {"not": {"type": "null"}})
+
+    def _checked(self, schema: dict[str, Any]) -> Any:
+        """For what a type cannot say: formats, patterns, values of an enum that are no texts."""
+        return type("Checked", (_Checked,), {"is_valid": staticmethod(validator_of(schema).is_valid)})
+
+
+def _narrowed(bounds: dict[str, Any]) -> dict[str, Any]:
+    """msgspec takes one lower and one upper bound: the narrower one."""
+    for plain, exclusive, sign in (("ge", "gt", 1), ("le", "lt", -1)):
+        if plain in bounds and exclusive in bounds:
+            drop = plain if sign * bounds[exclusive] >= sign * bounds[plain] else exclusive
+            bounds = {name: bound for name, bound in bounds.items() if name != drop}
+    return bounds
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _not_empty(row: Any) -> None:
+    for name in row.__struct_fields__:
+        if getattr(row, name) is not UNSET:
+            return
+    raise ValueError

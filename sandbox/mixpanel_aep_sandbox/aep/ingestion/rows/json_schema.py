@@ -1,0 +1,94 @@
+"""The JSON Schema that converted rows are held against, made from a resolved XDM schema.
+
+XDM is stricter than JSON Schema: no null and nothing empty anywhere (EP:xdm/schema/composition.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import xdm_type
+
+DATE_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
+"""The four accepted patterns: with or without a fraction, Z or an offset; never without a zone."""
+EARLIEST_MS, LATEST_MS = -62_135_596_800_000, 253_402_300_799_999
+"""What a moment's milliseconds may be: the years 1 to 9999."""
+LIMITS = (
+    "enum",
+    "const",
+    "pattern",
+    "format",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+)
+"""The keywords of a field that its values are held against."""
+_DRAFT = "https://json-schema.org/draft/2019-09/schema"
+"""The oldest one that knows the format uuid."""
+_INT = {"minimum": -2147483648, "maximum": 2147483647}
+_LONG = {"minimum": -9007199254740992, "maximum": 9007199254740992}
+
+
+def row_schema(resolved: dict[str, Any]) -> dict[str, Any]:
+    return {"$schema": _DRAFT, **_object(resolved)}
+
+
+def validator_of(schema: dict[str, Any]) -> Any:
+    """Validates values against a part of such a schema. Raises ValueError where it is no JSON Schema."""
+    import jsonschema_rs  # late, for a quick start
+
+    return jsonschema_rs.Draft201909Validator({"$schema": _DRAFT, **schema}, validate_formats=True)
+
+
+def kind_of(field: dict[str, Any]) -> str:
+    """``string``, ``date``, ``date-time``, ``number``, ``integer``, ``boolean``, ``array``, ``map`` or ``object``."""
+    kind = str(field.get("type", "object" if "properties" in field else ""))
+    if kind == "string" and field.get("format") in ("date", "date-time"):
+        return str(field["format"])
+    if kind == "object" and isinstance(field.get("additionalProperties"), dict):
+        return "map"
+    return kind
+
+
+def scalar_schema(field: dict[str, Any]) -> dict[str, Any]:
+    """What one value of a field that is neither object, map nor array is held against."""
+    kind = kind_of(field)
+    limits = _limits(field)
+    if kind == "string":
+        return {**limits, "minLength": max(1, limits.get("minLength", 1)), "type": "string"}
+    if kind in ("date", "date-time"):
+        text = {"type": "string", "format": kind, **({"pattern": DATE_TIME} if kind == "date-time" else {})}
+        return {"anyOf": [text, {"type": "integer", "minimum": EARLIEST_MS, "maximum": LATEST_MS}]}
+    if kind == "integer":
+        own = _LONG if xdm_type(field) == "long" else _INT
+        return {**own, **limits, "type": "integer"}
+    return {**limits, "type": kind} if kind in ("number", "boolean") else {}
+
+
+def _object(field: dict[str, Any]) -> dict[str, Any]:
+    properties = {name: _field(child) for name, child in field.get("properties", {}).items()}
+    made: dict[str, Any] = {"type": "object", "properties": properties, "minProperties": 1}
+    return {**made, "required": field["required"]} if field.get("required") else made
+
+
+def _field(field: dict[str, Any]) -> dict[str, Any]:
+    kind = kind_of(field)
+    if kind == "array":
+        limits = _limits(field)
+        least = max(1, limits.get("minItems", 1))
+        return {**limits, "minItems": least, "type": "array", "items": _field(field.get("items", {}))}
+    if kind == "map":
+        values = _field(field["additionalProperties"])
+        return {"type": "object", "additionalProperties": values, "minProperties": 1}
+    return _object(field) if kind == "object" else scalar_schema(field)
+
+
+def _limits(field: dict[str, Any]) -> dict[str, Any]:
+    return {name: field[name] for name in LIMITS if name in field}

@@ -1,0 +1,152 @@
+"""Looks at a Parquet file's rows column by column: only rows that may be bad become Python objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of, scalar_schema, validator_of
+
+
+class ColumnCheck:
+    """Finds the rows of a record batch that may be bad; every other row is certainly good."""
+
+    def __init__(self, resolved: dict[str, Any]) -> None:
+        self._resolved = resolved
+        self._validators: dict[int, Any] = {}
+
+    def suspects(self, batch: Any) -> set[int]:
+        """Positions in ``batch``, whose moments are epoch milliseconds."""
+        import pyarrow as pa
+
+        try:
+            return self._members(batch.to_struct_array(), self._resolved)
+        except pa.ArrowException:
+            return set(range(len(batch)))  # what columns cannot tell, such as of numbers above 2^63, rows can
+
+    def _members(self, array: Any, schema: dict[str, Any]) -> set[int]:
+        import pyarrow.compute as pc
+
+        names = {array.type.field(n).name for n in range(array.type.num_fields)}
+        required = set(schema.get("required", []))
+        found: set[int] = set()
+        if required - names:
+            found |= set(range(len(array)))
+        for name in names:
+            child = pc.struct_field(array, name)
+            found |= self._field(child, schema["properties"][name], nullable=name not in required)
+        return found - _where(pc.is_null(array)) if array.null_count else found
+
+    def _field(self, array: Any, field: dict[str, Any], *, nullable: bool) -> set[int]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        found = _where(pc.is_null(array)) if array.null_count and not nullable else set()
+        kind, types = kind_of(field), pa.types
+        if types.is_struct(array.type) and not nullable:
+            found |= _perhaps_empty(array)
+        if types.is_null(array.type):
+            return found
+        if kind == "object" and types.is_map(array.type):  # which keys there are, rows can tell
+            return found | _where(pc.is_valid(array))
+        if kind == "object":
+            return found | self._members(array, field)
+        if kind == "array":
+            return found | _odd_lengths(array, field) | self._items(array, field.get("items", {}))
+        if kind == "map" and types.is_map(array.type):
+            pairs = pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])
+            lists = array.cast(pa.list_(pairs))
+            _refuse_repeated_keys(lists)
+            return (
+                found | _odd_lengths(lists, {}) | self._items(lists, field["additionalProperties"], "value")
+            )
+        if kind == "map":  # a struct: each of its members is a key that may not be there
+            for n in range(array.type.num_fields):
+                found |= self._field(pc.struct_field(array, n), field["additionalProperties"], nullable=True)
+            return found - _where(pc.is_null(array)) if nullable else found
+        return found | self._scalars(array, field, kind)
+
+    def _items(self, array: Any, field: dict[str, Any], member: str = "") -> set[int]:
+        import pyarrow.compute as pc
+
+        found: set[int] = set()
+        values = array.flatten()
+        bad = self._field(pc.struct_field(values, member) if member else values, field, nullable=False)
+        if bad:
+            parents = pc.list_parent_indices(array)
+            found |= {parents[position].as_py() for position in bad}
+        return found
+
+    def _scalars(self, array: Any, field: dict[str, Any], kind: str) -> set[int]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        schema, types = scalar_schema(field), pa.types
+        number = types.is_integer(array.type) or types.is_floating(array.type)
+        found = _where(pc.invert(pc.is_finite(array))) if types.is_floating(array.type) else set()
+        if kind == "boolean" or (
+            number and kind in ("string", "number") and not set(schema) - {"type", "minLength"}
+        ):
+            return found
+        if types.is_string(array.type) and set(schema) == {"type", "minLength"} and schema["minLength"] == 1:
+            return _where(pc.equal(pc.binary_length(array), 0))
+        if (
+            types.is_integer(array.type)
+            and kind == "integer"
+            and set(schema) == {"type", "minimum", "maximum"}
+        ):
+            outside = pc.or_(pc.less(array, schema["minimum"]), pc.greater(array, schema["maximum"]))
+            return _where(outside)
+        return found | self._by_value(array, field, schema)
+
+    def _by_value(self, array: Any, field: dict[str, Any], schema: dict[str, Any]) -> set[int]:
+        """Asks a validator about every distinct value."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if id(field) not in self._validators:
+            self._validators[id(field)] = validator_of(schema)
+        is_valid = self._validators[id(field)].is_valid
+        if pa.types.is_floating(array.type):  # what is not finite has been found, and is no JSON
+            array = pc.if_else(pc.is_finite(array), array, pa.scalar(None, array.type))
+        bad = [value for value in pc.unique(array).to_pylist() if value is not None and not is_valid(value)]
+        return _where(pc.is_in(array, value_set=pa.array(bad, array.type))) if bad else set()
+
+
+def _where(mask: Any) -> set[int]:
+    import pyarrow.compute as pc
+
+    return set(pc.indices_nonzero(mask).to_pylist())
+
+
+def _odd_lengths(array: Any, field: dict[str, Any]) -> set[int]:
+    """Lists with too few or too many items; where none may be there twice, every list."""
+    import pyarrow.compute as pc
+
+    lengths = pc.list_value_length(array)
+    if field.get("uniqueItems"):
+        return _where(pc.is_valid(lengths))
+    found = _where(pc.less(lengths, max(1, field.get("minItems", 1))))
+    return found | _where(pc.greater(lengths, field["maxItems"])) if "maxItems" in field else found
+
+
+def _perhaps_empty(array: Any) -> set[int]:
+    """Where no member that is a plain value is there: what is left may be nothing, which is not what is required."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    absent = pa.array([True] * len(array), pa.bool_())
+    for n in range(array.type.num_fields):
+        if not array.type.field(n).type.num_fields:
+            absent = pc.and_(absent, pc.is_null(pc.struct_field(array, n)))
+    return _where(absent)
+
+
+def _refuse_repeated_keys(array: Any) -> None:
+    """[I] Parquet does not forbid them, and nothing that a row could be has room for both values."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    pairs = pa.table([pc.list_parent_indices(array), pc.struct_field(array.flatten(), "key")], ["row", "key"])
+    if pairs.group_by(["row", "key"], use_threads=False).aggregate([]).num_rows < pairs.num_rows:
+        raise Unreadable("a map has a key twice")

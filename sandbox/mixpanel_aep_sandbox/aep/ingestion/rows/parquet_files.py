@@ -1,0 +1,192 @@
+"""Reads rows of Parquet files, and says whether their columns fit the schema (EP:xdm/schema/field-constraints.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.ingestion.processing.available_dates import Dates
+from mixpanel_aep_sandbox.aep.ingestion.rows.checker import RowChecker
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
+from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_columns import ColumnCheck
+from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_identities import without_primary
+from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
+
+_ROWS = 4096
+
+
+class Incompatible(Exception):
+    """The columns are no subset of the schema, or a type cannot be converted: the whole batch fails."""
+
+
+def parquet_rows(path: Path, resolved: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """Rows, moments as epoch milliseconds. Raises Unreadable or Incompatible."""
+    for batch in _batches(path, resolved):
+        yield from _rows_of(batch)
+
+
+def parquet_suspects(
+    path: Path, rules: RowRules, checker: RowChecker, dates: Dates
+) -> Iterator[str | dict[str, Any]]:
+    """For every row: its ``_id`` when it is certainly good, else the row. Raises Unreadable or Incompatible.
+
+    The moments of the good ones go to ``dates``.
+    """
+    check = ColumnCheck(rules.schema)
+    for batch in _batches(path, rules.schema):
+        suspects = check.suspects(batch) | _late(batch, checker.latest_ms)
+        if rules.primary_in_map:
+            suspects |= without_primary(batch)
+        if _leaves(batch.schema) > checker.most_fields:
+            suspects = set(range(len(batch)))
+        _add_dates(batch, suspects, dates)
+        keys = batch.column("_id").to_pylist() if "_id" in batch.schema.names else [""] * len(batch)
+        rows = iter(_rows_of(batch.take(sorted(suspects))) if suspects else ())
+        for position, key in enumerate(keys):
+            yield next(rows) if position in suspects else "" if key is None else str(key)
+
+
+def _rows_of(batch: Any) -> list[dict[str, Any]]:
+    try:
+        return list(batch.to_pylist(maps_as_pydicts="strict"))
+    except (KeyError, ValueError) as error:  # the second for a map within a struct
+        raise Unreadable("a map has a key twice") from error
+
+
+def _leaves(schema: Any) -> int:
+    """How many plain columns there are."""
+    members = [schema.field(n) for n in range(len(schema.names))]
+    return sum(_leaves_of(member.type) for member in members)
+
+
+def _leaves_of(kind: Any) -> int:
+    return sum(_leaves_of(kind.field(n).type) for n in range(kind.num_fields)) or 1
+
+
+def _late(batch: Any, latest_ms: int | None) -> set[int]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if latest_ms is None or "timestamp" not in batch.schema.names:
+        return set()
+    stamps = batch.column("timestamp")
+    if not pa.types.is_int64(stamps.type):
+        return set(range(len(batch)))
+    return set(pc.indices_nonzero(pc.greater(stamps, latest_ms)).to_pylist())
+
+
+def _add_dates(batch: Any, suspects: set[int], dates: Dates) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if "timestamp" not in batch.schema.names or not pa.types.is_int64(batch.column("timestamp").type):
+        return
+    stamps = batch.column("timestamp")
+    if suspects:
+        stamps = stamps.filter(pa.array([position not in suspects for position in range(len(batch))]))
+    ends = pc.min_max(stamps).as_py()
+    if ends["min"] is not None:
+        dates.add_moments(ends["min"], ends["max"])
+
+
+def _batches(path: Path, resolved: dict[str, Any] | None) -> Iterator[Any]:
+    import pyarrow as pa  # late, for a quick start
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            if resolved is not None:
+                _check_members(file.schema_arrow, resolved, "")
+            plain = pa.schema([_plain(member) for member in file.schema_arrow])
+            for batch in file.iter_batches(batch_size=_ROWS):
+                yield batch.cast(plain)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise Unreadable(f"it cannot be read as Parquet ({type(error).__name__})") from error
+
+
+def _plain(member: Any) -> Any:
+    """A field with moments and days as integers, and texts as such, all the way down."""
+    import pyarrow as pa
+
+    return pa.field(member.name, _plain_type(member.type), member.nullable)
+
+
+def _plain_type(kind: Any) -> Any:
+    import pyarrow as pa
+
+    types = pa.types
+    if types.is_timestamp(kind):
+        return pa.int64()
+    if types.is_dictionary(kind):
+        return _plain_type(kind.value_type)
+    if types.is_struct(kind):
+        return pa.struct([_plain(kind.field(n)) for n in range(kind.num_fields)])
+    if types.is_map(kind):
+        return pa.map_(_plain_type(kind.key_type), _plain_type(kind.item_type))
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return pa.list_(_plain(kind.value_field))
+    if types.is_date(kind) or types.is_large_string(kind):
+        return pa.string()
+    return kind
+
+
+def _check_members(members: Any, schema: dict[str, Any], path: str) -> None:
+    fields, seen = schema.get("properties", {}), set()
+    for member in members:
+        name = f"{path}{member.name}"
+        if member.name not in fields:
+            raise Incompatible(f"column {name} is not in the schema")
+        if member.name in seen:
+            raise Incompatible(f"column {name} is there twice")
+        seen.add(member.name)
+        _check(member.type, fields[member.name], name)
+
+
+def _check(kind: Any, field: dict[str, Any], name: str) -> None:
+    import pyarrow as pa
+
+    types, wanted = pa.types, kind_of(field)
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    if types.is_null(kind):
+        return
+    if types.is_struct(kind) and wanted in ("object", "map"):
+        members = [kind.field(n) for n in range(kind.num_fields)]
+        if wanted == "object":
+            _check_members(members, field, f"{name}.")
+        for member in members if wanted == "map" else ():
+            _check(member.type, field["additionalProperties"], f"{name}.{member.name}")
+    elif types.is_map(kind) and wanted == "map" and _is_text(kind.key_type):
+        _check(kind.item_type, field["additionalProperties"], f"{name}.*")
+    elif types.is_map(kind) and wanted == "object" and _is_text(kind.key_type):
+        for child, its in field.get("properties", {}).items():  # [I] any of them may be among the keys
+            _check(kind.item_type, its, f"{name}.{child}")
+    elif (types.is_list(kind) or types.is_large_list(kind)) and wanted == "array":
+        _check(kind.value_type, field.get("items", {}), f"{name}[]")
+    elif not _converts(kind, wanted):
+        raise Incompatible(f"column {name} of type {kind} cannot be converted to {wanted}")
+
+
+def _converts(kind: Any, wanted: str) -> bool:
+    import pyarrow as pa
+
+    types = pa.types
+    number = types.is_integer(kind) or types.is_float32(kind) or types.is_float64(kind)
+    if wanted in ("string", "number", "integer"):
+        return number or _is_text(kind)
+    if wanted == "boolean":
+        return bool(types.is_boolean(kind))
+    if wanted == "date-time" and types.is_timestamp(kind):
+        return str(kind.unit) == "ms"  # INT64 / TIMESTAMP_MILLIS, nothing finer
+    if wanted == "date" and types.is_date32(kind):
+        return True
+    # Long and String convert to dates; Integer, Short, Byte and Double do not.
+    return wanted in ("date", "date-time") and (bool(types.is_int64(kind)) or _is_text(kind))
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

@@ -1,0 +1,34 @@
+"""Batches that a service of AEP itself makes: of one file, complete, and in Catalog like any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.scope import Place, files_kind
+from mixpanel_aep_sandbox.aep.ingestion.routes.batches import complete_batch, create_batch, find_batch
+from mixpanel_aep_sandbox.aep.ingestion.uploaded_files import disk_path
+
+_FILE = "part-00000.json"
+
+
+def make_batch(place: Place, given: dict[str, Any], client: str, lines: Path) -> str:
+    """The id of a batch of ``lines``, a file of JSON Lines that is moved; in a transaction of the caller's.
+
+    ``given``: the body of ``POST /batches``. Raises Problem.
+    """
+    batch = create_batch(place, given, client)
+    size = lines.stat().st_size
+    lines.replace(disk_path(place, batch["id"], lines.name))
+    body = {
+        "batch": batch["id"],
+        "path": _FILE,
+        "name": lines.name,
+        "size": size,
+        "open": False,
+        "chunks": [],
+        "at": place.now,
+    }
+    place.put(files_kind(batch["id"]), _FILE, body)
+    complete_batch(place, find_batch(place, batch["id"]))
+    return str(batch["id"])

@@ -1,0 +1,66 @@
+"""What Profile takes of a dataset that is enabled for it (EP:profile/guardrails.md, EP:collection/event-duplication.md).
+
+The data lake keeps every row; Profile drops an event that is too large, one without a primary identity, and one whose
+``_id`` it has.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.catalog.validation import profile_enabled
+from mixpanel_aep_sandbox.aep.core.scope import DATASETS, Place
+from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_batches, active_rows
+from mixpanel_aep_sandbox.aep.ingestion.rows.rules import IDENTITY_MAP, has_primary
+from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+from mixpanel_aep_sandbox.aep.registry.validation.profile import primary_identity
+
+_DAY_MS = 86_400_000
+
+
+def profile_of(place: Place, dataset: str) -> dict[str, Any]:
+    """``ids`` of the events in Profile, in the order in which they came, and how many were not taken, and why."""
+    body = place.get(DATASETS, dataset)
+    settings = IngestSettings.of(place.world)
+    answer: dict[str, Any] = {
+        "enabled": bool(body and profile_enabled(body)),
+        "ids": [],
+        "too_large": 0,
+        "repeated": 0,
+        "without_identity": 0,
+        "batches_above_guardrail": max(0, _batches_of_a_day(place) - settings.profile_batches_per_day),
+    }
+    if not answer["enabled"]:
+        return answer
+    most = settings.profile_event_bytes
+    primary = primary_identity(place, body["schemaRef"]["id"]) if body else None
+    path = primary["xdm:sourceProperty"] if primary else f"/{IDENTITY_MAP}"
+    taken: dict[str, None] = {}
+    for batch in active_batches(place, dataset):
+        for row in active_rows(place, batch):
+            if len(json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()) > most:
+                answer["too_large"] += 1
+            elif not _identified(row, path):
+                answer["without_identity"] += 1
+            elif row.get("_id", "") in taken:
+                answer["repeated"] += 1
+            else:
+                taken[row.get("_id", "")] = None
+    return {**answer, "ids": list(taken)}
+
+
+def _batches_of_a_day(place: Place) -> int:
+    """How many batches of the AEP sandbox's Profile datasets have been ingested in the last 24 hours."""
+    enabled = {key for key, body in place.items(DATASETS) if profile_enabled(body)}
+    since = place.now - _DAY_MS
+    return sum(batch["finished"] > since for dataset in enabled for batch in active_batches(place, dataset))
+
+
+def _identified(row: dict[str, Any], path: str) -> bool:
+    """Whether a row has its primary identity: the field at ``path``, or one of an identityMap there."""
+    value: Any = row
+    for part in path[1:].split("/"):
+        fields = value if isinstance(value, dict) else {}
+        value = fields.get(part, fields.get(part.removeprefix("xdm:")))
+    return has_primary(value) if path == f"/{IDENTITY_MAP}" else value is not None

@@ -1,0 +1,106 @@
+"""What a session does without the lake: ``SET``, ``SHOW``, transactions."""
+
+from __future__ import annotations
+
+import re
+
+from mixpanel_aep_sandbox.aep.core.scope import DATASETS, Place
+from mixpanel_aep_sandbox.aep.query_service.engine import Column, Result
+from mixpanel_aep_sandbox.aep.query_service.errors import IN_FAILED_TRANSACTION, SYNTAX, SqlError
+from mixpanel_aep_sandbox.aep.query_service.statements import assignment
+from mixpanel_aep_sandbox.aep.query_service.table_names import tables_of
+
+_IGNORED = ("reset", "discard", "close", "deallocate", "unlisten", "listen")
+_SHOWN = {
+    "server_version": "9.6.0",
+    "client_encoding": "UTF8",
+    "server_encoding": "UTF8",
+    "standard_conforming_strings": "on",
+    "datestyle": "ISO, MDY",
+    "timezone": "UTC",
+    "integer_datetimes": "on",
+    "transaction isolation level": "read committed",
+}
+PARAMETERS = {
+    "server_version": "9.6.0",
+    "server_encoding": "UTF8",
+    "client_encoding": "UTF8",
+    "DateStyle": "ISO, MDY",
+    "TimeZone": "UTC",
+    "integer_datetimes": "on",
+    "standard_conforming_strings": "on",
+}
+"""What a server says of itself at the start of a session."""
+
+
+class Commands:
+    """The settings and the transaction of one session."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._values = {**_SHOWN, "drop_system_columns": "true", "statement_timeout": "0"}
+        self.state = b"I"
+        """``I``: no transaction; ``T``: in one; ``E``: in one that has failed."""
+
+    @property
+    def with_system_columns(self) -> bool:
+        return self._values["drop_system_columns"] in ("false", "off", "0")
+
+    @property
+    def statement_seconds(self) -> float | None:
+        """``statement_timeout``, None without one; a bare number is milliseconds."""
+        match = re.fullmatch(r"(\d+)\s*(ms|s|min|h)?", self._values["statement_timeout"])
+        if match is None:
+            return None
+        factor = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}[match[2] or "ms"]
+        return int(match[1]) * factor or None
+
+    def failed(self) -> None:
+        """A statement failed."""
+        if self.state == b"T":
+            self.state = b"E"
+
+    def run(self, statement: str) -> tuple[str, Result | None] | None:
+        """Tag and result of a command; None for a query. Raises SqlError."""
+        words = statement.lower().split()
+        first = words[0]
+        if self.state == b"E" and first not in ("rollback", "abort", "commit", "end"):
+            raise SqlError(IN_FAILED_TRANSACTION, "current transaction is aborted")
+        if first in ("begin", "start"):
+            self.state = b"T"
+            return "BEGIN", None
+        if first in ("commit", "end", "rollback", "abort"):
+            failed, self.state = self.state == b"E", b"I"
+            return "ROLLBACK" if failed or first in ("rollback", "abort") else "COMMIT", None
+        if first == "set":
+            self._set(statement)
+            return "SET", None
+        if first == "show":
+            return "SHOW", self._show(" ".join(words[1:]))
+        return (first.upper(), None) if first in _IGNORED else None
+
+    def _set(self, statement: str) -> None:
+        """[I] Any name is taken, as Query Service passes properties on to Spark."""
+        if re.match(r"set\s+(session\s+characteristics|transaction)\b", statement, re.IGNORECASE):
+            return
+        try:
+            name, value = assignment(statement)
+        except ValueError as error:
+            raise SqlError(SYNTAX, "SET needs a name and a value") from error
+        self._values[name] = value
+
+    def _show(self, name: str) -> Result:
+        if name == "tables":
+            return self._tables()
+        if name not in self._values:
+            raise SqlError(SYNTAX, f'unrecognized configuration parameter "{name}"')
+        return Result([Column(name, "VARCHAR")], [(self._values[name],)])
+
+    def _tables(self) -> Result:
+        """As in EP:query-service/best-practices/writing-queries.md, "Detailed table view"."""
+        names = ("name", "dataSetId", "dataSet", "description", "resolved")
+        rows: list[tuple[str, ...]] = []
+        for table, key in sorted(tables_of(self._place).items()):
+            body = self._place.get(DATASETS, key) or {}
+            rows.append((table, key, str(body.get("name", "")), str(body.get("description") or ""), "false"))
+        return Result([Column(name, "VARCHAR") for name in names], rows)

@@ -1,0 +1,158 @@
+"""The tables that a query sees: the rows of the active batches of each dataset, as DuckDB reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.data_access.dataset_files import arrow_schema, dataset_file
+from mixpanel_aep_sandbox.aep.data_access.id_files import COLUMNS, narrow_file, narrow_schema
+from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_batches
+from mixpanel_aep_sandbox.aep.ingestion.files import resolved_schema
+from mixpanel_aep_sandbox.aep.query_service.settings import QuerySettings
+from mixpanel_aep_sandbox.aep.query_service.statements import words
+from mixpanel_aep_sandbox.aep.query_service.table_names import tables_of
+
+_STAR = re.compile(r"(?<!count\()\*", re.IGNORECASE)
+"""Every column; but not the star of ``count(*)``."""
+
+
+@dataclass(frozen=True)
+class BatchFile:
+    """A Parquet file of an active batch, and how many of the batch's rows are in files before it."""
+
+    path: Path
+    batch: dict[str, Any]
+    rows_before: int
+
+
+def add_tables(connection: Any, place: Place, sql: str, *, with_system_columns: bool) -> list[str]:
+    """Makes views of those tables of an AEP sandbox that a query names; their names."""
+    names, made = words(sql), []
+    for table, dataset in tables_of(place).items():
+        if table in names:
+            resolved = resolved_schema(place, dataset)
+            others = {name.lower() for name in resolved.get("properties", {})} - set(COLUMNS)
+            narrow = not others & {name.lower() for name in names} and not _STAR.search(sql)
+            source = _Source(place, dataset, resolved, narrow)
+            _add_table(connection, source, table, with_system_columns)
+            made.append(table)
+    return made
+
+
+def remove_tables(connection: Any, tables: list[str]) -> None:
+    """Removes what ``add_tables`` made: the next query sees what is active then."""
+    for table in tables:
+        connection.execute(f"DROP VIEW {quoted(table)}")
+        connection.execute(f"DROP TABLE {quoted(table + '/files')}")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The files of a dataset: whole, or only the columns of ``narrow_files`` where a query needs no other."""
+
+    place: Place
+    dataset: str
+    resolved: dict[str, Any]
+    narrow: bool
+
+    def file(self, batch: dict[str, Any], number: int) -> Path:
+        return (narrow_file if self.narrow else dataset_file)(self.place, batch, number)
+
+    def schema(self) -> Any:
+        return narrow_schema() if self.narrow else arrow_schema(self.resolved)
+
+
+def _add_table(connection: Any, source: _Source, table: str, with_system_columns: bool) -> None:
+    empty, files = _empty_file(source), _files(source)
+    columns = _columns(connection, empty)
+    if with_system_columns:
+        columns += ["_acp_system_metadata", "_acp_batchid"]
+    connection.execute(f"CREATE TEMP TABLE {quoted(table + '/files')} ({_FILE_COLUMNS})")
+    if files:
+        connection.executemany(
+            f"INSERT INTO {quoted(table + '/files')} VALUES (?, ?, ?, ?, ?)",  # noqa: S608 - quoted
+            [_file_row(source, file) for file in files],
+        )
+    paths = ", ".join(literal(str(path.resolve())) for path in (empty, *(file.path for file in files)))
+    connection.execute(
+        f"CREATE VIEW {quoted(table)} AS SELECT {', '.join(columns)} FROM (SELECT r.*,"  # noqa: S608 - quoted
+        f" {_METADATA} AS _acp_system_metadata, f.physical AS _acp_batchid FROM"
+        f" read_parquet([{paths}], union_by_name = true, filename = '_file', file_row_number = true) r"
+        f" JOIN {quoted(table + '/files')} f ON f.path = r._file)"
+    )
+
+
+_FILE_COLUMNS = "path VARCHAR, source VARCHAR, physical VARCHAR, rows_before BIGINT, ingest_time BIGINT"
+_METADATA = """struct_pack(
+    acp_sourceBatchId := f.source,
+    commitBatchId := f.physical,
+    trackingId := f.source || '-' || (f.rows_before + r.file_row_number),
+    rowId := f.source || '-' || (f.rows_before + r.file_row_number) || ';',
+    rowVersion := 1,
+    ingestTime := f.ingest_time,
+    isDeleted := false
+)"""
+
+
+def _files(source: _Source) -> list[BatchFile]:
+    """[I] Batches of the legacy path for CSV are left out: they were never converted."""
+    found = []
+    for batch in active_batches(source.place, source.dataset):
+        before = 0
+        if batch["inputFormat"]["format"] == "csv":
+            continue
+        for number, counts in enumerate(batch["files"], 1):
+            found.append(BatchFile(source.file(batch, number), batch, before))
+            before += counts["good"]
+    return found
+
+
+def _file_row(source: _Source, file: BatchFile) -> tuple[str, str, str, int, int]:
+    merged = QuerySettings.of(source.place.world).query_physical_batches == "merged"
+    batch = str(file.batch["id"])
+    physical = _physical(source.dataset if merged else batch)
+    return str(file.path.resolve()), batch, physical, file.rows_before, int(file.batch["finished"])
+
+
+def _physical(of: str) -> str:
+    """The id of a physical batch: like that of a batch, and never the same."""
+    return "01" + hashlib.sha256(of.encode()).hexdigest()[:24].upper()
+
+
+def _empty_file(source: _Source) -> Path:
+    """A Parquet file without rows that has the columns of the dataset's schema as it is now."""
+    import pyarrow.parquet as pq
+
+    schema = source.schema()
+    key = hashlib.sha256(str(schema).encode()).hexdigest()[:16]
+    path = source.place.world.store.file("aep", "tables", f"{source.dataset}-{key}.parquet")
+    if not path.exists():
+        unfinished = path.with_suffix(f".{threading.get_ident()}.tmp")
+        pq.write_table(schema.empty_table(), unfinished)
+        unfinished.rename(path)
+    return path
+
+
+def _columns(connection: Any, empty: Path) -> list[str]:
+    """The columns, with times as Spark shows them in a session of UTC."""
+    described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(str(empty))})").fetchall()  # noqa: S608 - quoted
+    return [
+        f"{quoted(name)}::TIMESTAMP AS {quoted(name)}" if kind == "TIMESTAMP WITH TIME ZONE" else quoted(name)
+        for name, kind, *_ in described
+    ]
+
+
+def quoted(name: str) -> str:
+    """An identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as SQL."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,71 @@
+"""``/rpc/auditlog``: what was changed in a resource, the latest change first (EP:xdm/api/audit-log.md)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, DEMO_USER
+from mixpanel_aep_sandbox.aep.core.http import Call
+from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.registry.composition.references import dependents
+
+_UNTOLD = ("version", "meta:registryMetadata")
+Json = dict[str, Any]
+
+
+def audit_log(place: Place, key: str) -> list[Json]:
+    return [body for _, body in reversed(place.items(_kind(key)))]
+
+
+def note_change(call: Call, before: Json, after: Json) -> None:
+    """Remembers what an update changed, for the resource itself and for those that refer to it.
+
+    ``before`` is empty for a resource that is new.
+    """
+    place, key = call.place, after["$id"]
+    updates = [
+        {"id": key, "xdmType": after["meta:resourceType"], "action": action, "path": path, "value": value}
+        for action, path, value in changes(_told(before), _told(after))
+    ]
+    entry = {
+        "updatedUser": DEMO_USER,
+        "imsOrg": place.org,
+        "updatedTime": datetime.fromtimestamp(place.now / 1000, UTC).strftime("%m-%d-%Y %H:%M:%S"),
+        "requestId": call.request.headers.get("x-request-id") or secrets.token_urlsafe(24),
+        "clientId": call.client_id,
+        "sandBoxId": AEP_SANDBOXES[place.name],
+        "updates": updates,
+    }
+    for each in (key, *(body["$id"] for body in dependents(place, key))):
+        place.put(_kind(each), str(place.count(_kind(each))), {"id": each, **entry})
+
+
+def _told(body: Json) -> Json:
+    return {name: value for name, value in body.items() if name not in _UNTOLD}
+
+
+def _kind(key: str) -> str:
+    return f"registry-audit/{key}"
+
+
+def changes(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
+    """What was added, removed or replaced, each with its JSON Pointer; removed: the value that it had."""
+    if type(old) is not type(new) or not isinstance(old, dict | list):
+        if old != new:
+            yield "replace", path, new
+        return
+    left, right = (
+        dict(enumerate(each)) if isinstance(each, list) else {str(key): value for key, value in each.items()}
+        for each in (old, new)
+    )
+    for name in dict.fromkeys([*left, *right]):
+        at = f"{path}/{str(name).replace('~', '~0').replace('/', '~1')}"
+        if name not in right:
+            yield "remove", at, left[name]
+        elif name not in left:
+            yield "add", at, right[name]
+        else:
+            yield from changes(left[name], right[name], at)

@@ -1,0 +1,46 @@
+"""Which resource refers to which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, Place
+
+
+def references(body: Any) -> Iterator[str]:
+    """Every ``$ref`` to another resource, without its fragment."""
+    if isinstance(body, dict):
+        ref = body.get("$ref")
+        if isinstance(ref, str) and not ref.startswith("#"):
+            yield ref.partition("#")[0]
+        for value in body.values():
+            yield from references(value)
+    elif isinstance(body, list):
+        for value in body:
+            yield from references(value)
+
+
+def dependents(place: Place, key: str) -> list[dict[str, Any]]:
+    """The tenant's resources that refer to ``key``, or to one that does; not itself."""
+    bodies = {other: (set(references(body)), body) for other, body in place.items(RESOURCES)}
+    reached, found = {key}, True
+    while found:
+        new = {other for other, (refs, _) in bodies.items() if other not in reached and refs & reached}
+        reached, found = reached | new, bool(new)
+    return [body for other, (_, body) in bodies.items() if other in reached and other != key]
+
+
+def closure(place: Place, key: str) -> list[dict[str, Any]]:
+    """The tenant's resource ``key`` and those that it refers to, each after what it needs itself."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def visit(name: str) -> None:
+        body = place.get(RESOURCES, name)
+        if body is not None and name not in found:
+            for ref in dict.fromkeys(references(body)):
+                visit(ref)
+            found[name] = body
+
+    visit(key)
+    return list(found.values())

@@ -1,0 +1,121 @@
+"""Composes a schema from its class and field groups, as ``xed-full`` shows it (EP:xdm/api/schemas.md)."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, Place
+from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import typed
+from mixpanel_aep_sandbox.aep.registry.standard import standard_by_id
+
+_COMPOSING = ("allOf", "definitions", "properties", "required", "$ref")
+_HELD = ("items", "additionalProperties")
+_DEEPEST = 32
+_MOST_NODES = 20_000
+"""Far more than a schema that AEP takes: a few data types that refer to each other could be endless."""
+
+
+def find(place: Place, key: str) -> dict[str, Any] | None:
+    """A resource by ``$id``, of the tenant or the global container."""
+    return place.get(RESOURCES, key) or standard_by_id().get(key)
+
+
+def resolve(place: Place, resource: dict[str, Any]) -> dict[str, Any]:
+    """``resource`` with every ``$ref`` and ``allOf`` followed, in compatibility mode.
+
+    Raises Problem 400 where a reference points nowhere, or the definition has no end.
+    """
+    whole = {key: value for key, value in resource.items() if key not in _COMPOSING}
+    content = _Resolver(place, resource).content(resource, resource, 0)
+    whole["properties"] = content.get("properties", {})
+    if content.get("required"):
+        whole["required"] = content["required"]
+    return typed(whole)
+
+
+class _Resolver:
+    def __init__(self, place: Place, resource: dict[str, Any]) -> None:
+        self._place = place
+        # Itself as it is given, which may not be kept yet: what refers back to it has no end.
+        self._known: dict[str, dict[str, Any] | None] = {resource.get("$id", ""): resource}
+        self._nodes = 0
+
+    def content(
+        self, node: Any, root: dict[str, Any], depth: int, *, composing: bool = True
+    ) -> dict[str, Any]:
+        """``properties``, ``required`` and the rest of a node, merged over what it refers to.
+
+        ``root`` is the resource that it is in. ``composing``: it is no field but a part of something.
+        """
+        self._nodes += 1
+        if depth > _DEEPEST or self._nodes > _MOST_NODES:
+            raise problem(400, "The definition refers to itself, or is too large or nested too deeply.")
+        merged: dict[str, Any] = {}
+        for part in node.get("allOf", []):
+            _merge(merged, self.content(part, root, depth + 1))
+        own = {key: value for key, value in node.items() if key not in ("allOf", "$ref", "definitions")}
+        if "$ref" in node:
+            referred = self._referred(node["$ref"], root, depth, composing=composing)
+            if referred.get("type", "object") != "object":
+                # A reference is written as an object, whatever it refers to.
+                own = {key: value for key, value in own.items() if key not in ("type", "meta:xdmType")}
+            _merge(merged, referred)
+        if "properties" in own:
+            own["properties"] = {
+                name: self.content(field, root, depth + 1, composing=False)
+                for name, field in own["properties"].items()
+            }
+        for key in _HELD:
+            if isinstance(own.get(key), dict):
+                own[key] = self.content(own[key], root, depth + 1, composing=False)
+        _merge(merged, own)
+        return merged
+
+    def _referred(self, ref: Any, root: dict[str, Any], depth: int, *, composing: bool) -> dict[str, Any]:
+        target, root_of_target = self._target(ref, root)
+        referred = self.content(target, root_of_target, depth + 1)
+        if target is not root_of_target:
+            return referred
+        # What a data type says about itself as a resource is no part of the field.
+        kept = {
+            key: value
+            for key, value in referred.items()
+            if not key.startswith(("$", "meta:", "imsOrg", "version"))
+        }
+        return kept if composing else {**kept, "meta:referencedFrom": ref}
+
+    def _target(self, ref: Any, root: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        base, _, fragment = str(ref).partition("#")
+        document = root if not base else self._find(base)
+        if document is None:
+            raise problem(400, f"Object {base} does not exist.")
+        node: Any = document
+        for token in filter(None, fragment.split("/")):
+            node = node.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
+        if not isinstance(node, dict):
+            raise problem(400, f"Reference {ref} points nowhere.")
+        return node, document
+
+    def _find(self, key: str) -> dict[str, Any] | None:
+        if key not in self._known:
+            self._known[key] = find(self._place, key)
+        return self._known[key]
+
+
+def _merge(base: dict[str, Any], more: dict[str, Any]) -> None:
+    for key, value in more.items():
+        if key == "properties":
+            fields = base.setdefault("properties", {})
+            for name, field in value.items():
+                if name in fields:
+                    _merge(fields[name], field)
+                else:
+                    fields[name] = copy.deepcopy(field)
+        elif key == "required":
+            base[key] = base.get(key, []) + [name for name in value if name not in base.get(key, [])]
+        elif key in _HELD and isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = copy.deepcopy(value)

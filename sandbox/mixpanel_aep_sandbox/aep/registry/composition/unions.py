@@ -1,0 +1,55 @@
+"""Unions: what all schemas of a class that are enabled for Profile have between them (EP:xdm/api/unions.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, Place
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
+
+_IDENTITIES = "https://ns.adobe.com/xdm/context/identitymap"
+_SEGMENTS = "https://ns.adobe.com/xdm/context/profile-segmentation"
+_EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
+
+
+def unions(place: Place) -> list[dict[str, Any]]:
+    """One for each class with an enabled schema; the registry makes them by itself, nobody writes them."""
+    members: dict[str, list[dict[str, Any]]] = {}
+    for _, body in place.items(RESOURCES):
+        if "union" in body.get("meta:immutableTags", []):
+            members.setdefault(body["meta:class"], []).append(body)
+    return [_union(place, key, schemas) for key, schemas in members.items()]
+
+
+def summarized(place: Place, union: dict[str, Any]) -> dict[str, Any]:
+    """As lists show a union: under the title of its class, and with a major version alone."""
+    title = (find(place, union["meta:class"]) or union)["title"]
+    return {**union, "title": title, "version": "1"}
+
+
+def completed(union: dict[str, Any]) -> dict[str, Any]:
+    """With what every union has once it is resolved: identities, segments and, as events, all that happened."""
+    refs = [part["$ref"] for part in union["allOf"]]
+    more = [{"$ref": ref} for ref in (_IDENTITIES, _SEGMENTS) if ref not in refs]
+    events = {"type": "array", "title": "Time-series events", "items": {"$ref": _EVENT}}
+    fields = {"timeSeriesEvents": {**events, "meta:xdmField": "xdm:timeSeriesEvents"}}
+    return {**union, "allOf": [*union["allOf"], *more], "properties": fields}
+
+
+def _union(place: Place, key: str, schemas: list[dict[str, Any]]) -> dict[str, Any]:
+    refs = dict.fromkeys([key, *(part["$ref"] for schema in schemas for part in schema["allOf"])])
+    extends = dict.fromkeys(name for schema in schemas for name in schema["meta:extends"])
+    return {
+        "type": "object",
+        "description": f"Union view of all schemas that extend {key}",
+        "allOf": [{"$ref": ref} for ref in refs],
+        "meta:extends": list(extends),
+        "title": f"Union object for {key}",
+        "$id": f"{key}__union",
+        "meta:containerId": "tenant",
+        "meta:class": key,
+        "meta:altId": f"{(find(place, key) or {})['meta:altId']}__union",
+        "version": "1.0",
+        "meta:resourceType": "unions",
+        "meta:registryMetadata": {},
+    }

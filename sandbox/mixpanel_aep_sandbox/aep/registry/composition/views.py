@@ -1,0 +1,106 @@
+"""A resource as an Accept header wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.scope import DESCRIPTORS, Place
+from mixpanel_aep_sandbox.aep.registry.accept import View
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import resolve
+from mixpanel_aep_sandbox.aep.registry.composition.unions import completed
+
+_SUMMARY = ("$id", "meta:altId", "version", "title")
+_TEXTS = ("title", "description")
+Node = dict[str, Any]
+
+
+def show(place: Place, body: Node, view: View) -> Node:
+    if view.summary:
+        return {key: body[key] for key in _SUMMARY}
+    if view.resolved:
+        body = resolve(place, completed(body) if body["meta:resourceType"] == "unions" else body)
+    if view.deprecated:
+        body = _with_deprecated(place, body)
+    if view.descriptors:
+        body = {**body, "meta:descriptors": _descriptors(place, body["$id"])}
+    if view.standard:
+        body = _standard(body)
+    return body if view.text else _rebuild(body, _without_texts)
+
+
+def field_at(schema: Node, path: str) -> Node | None:
+    """A field of a resolved schema by its path, such as ``/_acme/plan``; ``xdm:`` and ``[*]`` may be in it."""
+    field = schema
+    for part in path[1:].split("/"):
+        while "properties" not in field and isinstance(field.get("items"), dict):
+            field = field["items"]
+        children = field.get("properties", {})
+        # The documented samples write both /eventType and /xdm:eventType.
+        name = part.removesuffix("[*]")
+        name = name if name in children else name.removeprefix("xdm:")
+        if name not in children:
+            return None
+        field = children[name]
+    return field
+
+
+def _descriptors(place: Place, schema: str) -> list[Node]:
+    return [body for _, body in place.items(DESCRIPTORS) if body["xdm:sourceSchema"] == schema]
+
+
+def _with_deprecated(place: Place, resolved: Node) -> Node:
+    """A field that a descriptor deprecates says so (EP:xdm/tutorials/field-deprecation-api.md)."""
+    for body in _descriptors(place, resolved["$id"]):
+        if body["@type"] == "xdm:descriptorDeprecated":
+            paths = body["xdm:sourceProperty"]
+            for path in paths if isinstance(paths, list) else [paths]:
+                field = field_at(resolved, path)
+                if field is not None:
+                    field["meta:status"] = "deprecated"
+    return resolved
+
+
+def _without_texts(node: Node) -> Node:
+    return {key: value for key, value in node.items() if key not in _TEXTS}
+
+
+def _rebuild(node: Node, change: Callable[[Node], Node]) -> Node:
+    """``change`` for a node and for every field in it; names of fields are left alone."""
+    built = dict(change(node))
+    for holder in ("properties", "definitions"):
+        if holder in built:
+            built[holder] = {name: _rebuild(field, change) for name, field in built[holder].items()}
+    for holder in ("items", "additionalProperties"):
+        if isinstance(built.get(holder), dict):
+            built[holder] = _rebuild(built[holder], change)
+    if "allOf" in built:
+        built["allOf"] = [_rebuild(part, change) for part in built["allOf"]]
+    return built
+
+
+def _standard(body: Node) -> Node:
+    """Standard XDM notation: Adobe's fields under the names that they have there (EP:xdm/api/appendix.md)."""
+
+    def rename(node: Node) -> Node:
+        fields = node.get("properties", {})
+        changed = {key: value for key, value in node.items() if key != "meta:xdmField"}
+        if "properties" in node:
+            changed["properties"] = dict(_named(fields))
+        if "required" in node:
+            names = {name: field.get("meta:xdmField", name) for name, field in fields.items()}
+            changed["required"] = [names.get(name, name) for name in node["required"]]
+        return changed
+
+    return _rebuild(body, rename)
+
+
+def _named(fields: Node) -> Iterator[tuple[str, Node]]:
+    """Fields by their standard names; ``_repo.createDate`` is ``repo:createDate`` and in no object of its own."""
+    for name, field in fields.items():
+        inner = field.get("properties", {})
+        prefix = name.removeprefix("_") + ":"
+        if inner and all(str(each.get("meta:xdmField", "")).startswith(prefix) for each in inner.values()):
+            yield from _named(inner)
+        else:
+            yield field.get("meta:xdmField", name), field

@@ -1,0 +1,113 @@
+"""Descriptors: what a field of a schema means (EP:xdm/api/descriptors.md)."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, DEMO_USER, REGISTRY
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.http import Call, Routes
+from mixpanel_aep_sandbox.aep.core.scope import DESCRIPTORS
+from mixpanel_aep_sandbox.aep.registry import accept
+from mixpanel_aep_sandbox.aep.registry.listing import filtered, links_of, paged
+from mixpanel_aep_sandbox.aep.registry.validation.descriptors import check_descriptor, refuse_locked
+from mixpanel_aep_sandbox.core.state import World
+
+MOST = 4000
+"""So many descriptors can an AEP sandbox have."""
+_KEPT = ("@type", "meta:enum", "meta:excludeMetaEnum")
+Json = dict[str, Any]
+
+
+def add_routes(world: World, router: APIRouter) -> None:
+    """Descriptors belong to the tenant; the ``global`` container, which may be asked too, has none."""
+    routes = Routes(world, router, REGISTRY)
+    routes.add("GET", "/global/descriptors", lambda call: _list(call, []))
+    tenant = "/tenant/descriptors"
+    routes.add("GET", tenant, lambda call: _list(call, [body for _, body in call.place.items(DESCRIPTORS)]))
+    routes.add("POST", tenant, _create)
+    routes.add("GET", "/global/descriptors/{id:key}", _missing)
+    routes.add("GET", tenant + "/{id:key}", _lookup)
+    routes.add("PUT", tenant + "/{id:key}", _replace)
+    routes.add("DELETE", tenant + "/{id:key}", _delete)
+    routes.refuse(tenant, "GET, POST")
+    routes.refuse(tenant + "/{id:key}", "GET, PUT, DELETE")
+    routes.refuse("/global/descriptors", "GET")
+    routes.refuse("/global/descriptors/{id:key}", "GET")
+
+
+def _found(call: Call) -> Json:
+    body = call.place.get(DESCRIPTORS, call.path("id"))
+    if body is None:
+        raise problem(404, f"Object {call.path('id')} not found")
+    return body
+
+
+def _missing(call: Call) -> Response:
+    raise problem(404, f"Object {call.path('id')} not found")
+
+
+def _lookup(call: Call) -> Response:
+    accept.descriptor(call.request.headers.get("accept"))
+    return JSONResponse(_found(call))
+
+
+def _list(call: Call, bodies: list[Json]) -> Response:
+    shape, paging = accept.descriptors(call.request.headers.get("accept"))
+    if paging:
+        chosen, page = paged(call, bodies)
+        links = links_of(call, "tenant/descriptors", page)
+        results = [_shaped(body, shape) for body in chosen]
+        return JSONResponse({"results": results, "_page": page, "_links": links})
+    by_type: dict[str, list[Any]] = {}
+    for body in filtered(call, bodies):
+        by_type.setdefault(body["@type"], []).append(_shaped(body, shape))
+    return JSONResponse(by_type)
+
+
+def _shaped(body: Json, shape: str) -> Any:
+    return {"id": body["@id"], "link": f"/tenant/descriptors/{body['@id']}", "full": body}[shape]
+
+
+def _create(call: Call) -> Response:
+    if call.place.count(DESCRIPTORS) >= MOST:
+        raise problem(400, f"An AEP sandbox can have no more than {MOST} descriptors.")
+    return JSONResponse(_save(call, secrets.token_hex(24), None), 201)
+
+
+def _replace(call: Call) -> Response:
+    before = _found(call)
+    refuse_locked(call.place, before)
+    return JSONResponse({"@id": _save(call, before["@id"], before)["@id"]}, 201)
+
+
+def _delete(call: Call) -> Response:
+    before = _found(call)
+    refuse_locked(call.place, before)
+    call.place.delete(DESCRIPTORS, before["@id"])
+    return Response(status_code=204)
+
+
+def _save(call: Call, key: str, before: Json | None) -> Json:
+    place, given, now = call.place, call.object(), call.place.now
+    check_descriptor(place, given, key)
+    body = {
+        "@id": key,
+        **{name: value for name, value in given.items() if name.startswith("xdm:") or name in _KEPT},
+        "imsOrg": place.org,
+        "version": "1",
+        "createdUser": (before or {}).get("createdUser", DEMO_USER),
+        "createdClient": (before or {}).get("createdClient", call.client_id),
+        "updatedUser": DEMO_USER,
+        "created": (before or {}).get("created", now),
+        "updated": now,
+        "meta:containerId": "tenant",
+        "meta:sandboxId": AEP_SANDBOXES[place.name],
+        "meta:sandboxType": "production" if place.name == "prod" else "development",
+    }
+    place.put(DESCRIPTORS, key, body)
+    return body

@@ -1,0 +1,139 @@
+"""Lists of the Schema Registry: filters, order and pages (EP:xdm/api/appendix.md#query)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.aep.core.constants import REGISTRY
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.http import Call
+from mixpanel_aep_sandbox.aep.core.json_filters import keep, sort_key, value_at
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES
+from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
+from mixpanel_aep_sandbox.aep.registry import accept
+from mixpanel_aep_sandbox.aep.registry.composition.unions import summarized, unions
+from mixpanel_aep_sandbox.aep.registry.composition.views import show
+from mixpanel_aep_sandbox.aep.registry.standard import standard_by_id
+
+_MOST = 300
+_MOST_LIMIT = 500
+_DEFAULT_ORDER = "updated"
+_COMMA = re.compile(r",(?=[@$A-Za-z_][\w:@$.-]*(?:==|!=|<=|>=|[<>~]|,|$))")
+"""A comma between two filters; one inside a value is followed by something else."""
+Json = dict[str, Any]
+
+
+def list_resources(call: Call, container: str, segment: str, kind: str) -> Response:
+    view = accept.listing(call.request.headers.get("accept"))
+    if container == "global":
+        held = list(standard_by_id().values())
+    elif kind == "unions":
+        held = unions(call.place)
+        held = [summarized(call.place, union) for union in held] if view.summary else held
+    else:
+        held = [body for _, body in call.place.items(RESOURCES)]
+    chosen, page = paged(call, [body for body in held if body["meta:resourceType"] == kind])
+    links = links_of(call, f"{container}/{segment}", page)
+    if container == "tenant" and kind != "unions":
+        # "global_schemas" whatever is listed, in all examples of EP:xdm/api.
+        links["global_schemas"] = {
+            "href": call.url(_with_query(f"{REGISTRY}/global/{segment}", _filters(call)))
+        }
+    results = [show(call.place, body, view) for body in chosen]
+    return JSONResponse({"results": results, "_page": page, "_links": links})
+
+
+def links_of(call: Call, path: str, page: Json) -> Json:
+    """``next``: where the page after this one is."""
+    if page["next"] is None:
+        return {"next": None}
+    query = [("orderby", page["orderby"]), ("start", page["next"]), *_filters(call)]
+    if "limit" in call.request.query_params:
+        query.append(("limit", call.query("limit")))
+    return {"next": {"href": call.url(_with_query(f"{REGISTRY}/{path}", query))}}
+
+
+def filtered(call: Call, bodies: list[Json]) -> list[Json]:
+    """The bodies that pass every ``property`` filter; a comma stands between filters too (OAS:schema-registry.yaml)."""
+    given = call.request.query_params.getlist("property")
+    return keep(bodies, [part for text in given for part in _COMMA.split(text) if part])
+
+
+def paged(call: Call, bodies: list[Json]) -> tuple[list[Json], Json]:
+    """The wanted page of ``bodies``, and ``_page``. Raises Problem 400 for parameters that do not fit."""
+    params = call.request.query_params
+    bodies = filtered(call, bodies)
+    order = params.get("orderby", "")
+    _check_order(call, order)
+    limit = _limit(params.get("limit"))
+    order = order or _DEFAULT_ORDER
+    bodies = _ordered(bodies, order)
+    primary = order.split(",")[0]
+    if "start" in params:
+        bodies = _after(bodies, primary, params["start"])
+    size = _page_size(bodies, primary, limit)
+    following = None
+    if size < len(bodies):
+        last = _value(bodies[size - 1], primary.lstrip("-+"))
+        following = "" if last is None else last
+    return bodies[:size], {"orderby": order, "next": following, "count": size}
+
+
+def _check_order(call: Call, order: str) -> None:
+    alone = [name for name in ("limit", "start") if name in call.request.query_params and not order]
+    if alone and AepSettings.of(call.place.world).paging_without_orderby == "refused":
+        raise problem(400, f"{alone[0]} cannot be used without orderby.")
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return _MOST
+    if re.fullmatch(r"[0-9]{1,3}", text) is None or int(text) > _MOST_LIMIT:
+        raise problem(400, f"limit must be an integer between 0 and {_MOST_LIMIT}.")
+    return min(int(text) or _MOST, _MOST)
+
+
+def _ordered(bodies: list[Json], order: str) -> list[Json]:
+    for name in reversed(order.split(",")):
+        plain = name.lstrip("-+")
+        bodies = sorted(bodies, key=lambda body: sort_key(_value(body, plain)), reverse=name.startswith("-"))
+    return bodies
+
+
+def _after(bodies: list[Json], primary: str, start: str) -> list[Json]:
+    """What comes strictly after ``start`` in the primary order."""
+    name, edge = primary.lstrip("-+"), sort_key(start)
+    if primary.startswith("-"):
+        return [body for body in bodies if sort_key(_value(body, name)) < edge]
+    return [body for body in bodies if sort_key(_value(body, name)) > edge]
+
+
+def _page_size(bodies: list[Json], primary: str, limit: int) -> int:
+    """``limit`` is a hint: bodies of one value stay together, since ``start`` can only name a value."""
+    size, name = min(limit, len(bodies)), primary.lstrip("-+")
+    while 0 < size < len(bodies) and sort_key(_value(bodies[size], name)) == sort_key(
+        _value(bodies[size - 1], name)
+    ):
+        size += 1
+    return size
+
+
+def _value(body: Json, name: str) -> Any:
+    """``created`` and ``updated`` of a resource are in its metadata."""
+    found = value_at(body, name)
+    if found is None and name in ("created", "updated"):
+        moment = {"created": "repo:createdDate", "updated": "repo:lastModifiedDate"}[name]
+        return body.get("meta:registryMetadata", {}).get(moment)
+    return found
+
+
+def _filters(call: Call) -> list[tuple[str, str]]:
+    return [("property", text) for text in call.request.query_params.getlist("property")]
+
+
+def _with_query(path: str, query: list[tuple[str, str]]) -> str:
+    return f"{path}?{urlencode(query, safe=':/=')}" if query else path

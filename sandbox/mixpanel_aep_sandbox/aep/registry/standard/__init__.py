@@ -1,0 +1,27 @@
+"""Adobe's own XDM resources, as far as the sandbox has them: the ``global`` container. ``NOTICE.md`` has their licence."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import typed
+from mixpanel_aep_sandbox.aep.registry.standard.notation import resource
+
+
+@cache
+def standard_by_id() -> dict[str, dict[str, Any]]:
+    """Resources by ``$id``, in compatibility mode, with their ``$ref`` and ``allOf``. Not to be changed by callers."""
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("*.json")):
+        for given in json.loads(path.read_text("utf-8")):
+            body = typed(resource(given))
+            found[body["$id"]] = body
+    return found
+
+
+@cache
+def standard_by_alt_id() -> dict[str, dict[str, Any]]:
+    return {body["meta:altId"]: body for body in standard_by_id().values()}

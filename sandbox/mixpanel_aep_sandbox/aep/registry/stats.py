@@ -1,0 +1,63 @@
+"""``GET /stats``: the tenant's id, and what it has in the registry (EP:xdm/api/getting-started.md)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.aep.core.http import Call
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, Place
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
+
+_RECENT = 10
+_MOMENT = "%a %b %d %Y %H:%M:%S GMT+0000 (UTC)"
+Json = dict[str, Any]
+
+
+def stats(call: Call) -> Response:
+    """OAS:schema-registry.yaml has ``classUsage`` as an array; the guide's object is answered."""
+    place = call.place
+    held = [body for _, body in place.items(RESOURCES)]
+    kinds = [body["meta:resourceType"] for body in held]
+    counts = {kind: kinds.count(kind) for kind in ("schemas", "mixins", "datatypes", "classes")}
+    enabled = {body["meta:class"] for body in held if "union" in body.get("meta:immutableTags", [])}
+    usage: dict[str, list[Json]] = {}
+    for body in held:
+        if "meta:class" in body:
+            short: Json = {key: body[key] for key in ("$id", "title", "description") if key in body}
+            usage.setdefault(body["meta:class"], []).append(short)
+
+    return JSONResponse(
+        {
+            "imsOrg": place.org,
+            "tenantId": place.tenant,
+            "counts": {**counts, "unions": len(enabled)},
+            "recentlyCreatedResources": _recent(place, held, "repo:createdDate", "meta:created"),
+            "recentlyUpdatedResources": _recent(place, held, "repo:lastModifiedDate", "meta:updated"),
+            "classUsage": usage,
+        }
+    )
+
+
+def _recent(place: Place, held: list[Json], moment: str, name: str) -> list[Json]:
+    """The last created or updated resources, newest first."""
+    newest = sorted(enumerate(held), key=lambda each: (_ms(each[1], moment), each[0]), reverse=True)
+    return [{**_short(place, body), name: _text(_ms(body, moment))} for _, body in newest[:_RECENT]]
+
+
+def _short(place: Place, body: Json) -> Json:
+    keys = ("$id", "meta:altId", "title", "description", "meta:resourceType", "meta:class", "version")
+    short = {key: body[key] for key in keys if key in body}
+    if "meta:class" in body:
+        short["meta:classTitle"] = (find(place, body["meta:class"]) or {}).get("title")
+    return short
+
+
+def _ms(body: Json, moment: str) -> int:
+    return int(body["meta:registryMetadata"][moment])
+
+
+def _text(moment_ms: int) -> str:
+    return datetime.fromtimestamp(moment_ms / 1000, UTC).strftime(_MOMENT)

@@ -1,0 +1,74 @@
+"""The keys of a resource that the registry sets by itself (EP:xdm/api/schemas.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, DEMO_USER
+from mixpanel_aep_sandbox.aep.core.http import Call
+from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
+from mixpanel_aep_sandbox.aep.registry.standard.notation import LIBRARY_VERSION
+
+_GUIDE_NAMES = {"repo:createdDate": "repo:createDate", "xdm:createdUserId": "xdm:repositoryCreatedBy"}
+_GUIDE_WITHOUT = ("xdm:lastModifiedClientId", "xdm:lastModifiedUserId", "eTag", "meta:globalLibVersion")
+Json = dict[str, Any]
+
+
+def identified(call: Call, body: Json, kind: str, token: str) -> Json:
+    """``body`` as a resource of the tenant."""
+    tenant = call.place.tenant
+    return {
+        "$id": f"https://ns.adobe.com/{tenant}/{kind}/{token}",
+        "meta:altId": f"_{tenant}.{kind}.{token}",
+        "meta:resourceType": kind,
+        **{
+            key: value for key, value in body.items() if key not in ("$id", "meta:altId", "meta:resourceType")
+        },
+    }
+
+
+def stamped(call: Call, body: Json, before: Json | None, *, raised: bool = True) -> Json:
+    """``body`` with its version, ``raised`` above that of ``before``, and what the registry knows about it."""
+    place, kind = call.place, body["meta:resourceType"]
+    minor = int(before["version"].split(".")[1]) + raised if before else 0
+    body = {
+        **body,
+        "version": f"1.{minor}",
+        "imsOrg": place.org,
+        "meta:extensible": kind != "schemas",
+        "meta:abstract": kind != "schemas",
+        "meta:containerId": "tenant",
+        "meta:sandboxId": AEP_SANDBOXES[place.name],
+        "meta:sandboxType": "production" if place.name == "prod" else "development",
+        "meta:tenantNamespace": f"_{place.tenant}",
+    }
+    body.pop("meta:registryMetadata", None)
+    return {**body, "meta:registryMetadata": _metadata(call, body, before)}
+
+
+def written(call: Call, body: Json) -> Json:
+    """A resource as the answer to its creation or its change shows it."""
+    guide = AepSettings.of(call.place.world).registry_write_names == "guide"
+    if not guide or body["meta:resourceType"] not in ("schemas", "classes"):
+        return body
+    metadata = body["meta:registryMetadata"]
+    shown = {
+        _GUIDE_NAMES.get(name, name): value for name, value in metadata.items() if name not in _GUIDE_WITHOUT
+    }
+    return {**body, "meta:registryMetadata": shown}
+
+
+def _metadata(call: Call, body: Json, before: Json | None) -> Json:
+    old, now = (before or {}).get("meta:registryMetadata", {}), call.place.now
+    return {
+        "repo:createdDate": old.get("repo:createdDate", now),
+        "repo:lastModifiedDate": now,
+        "xdm:createdClientId": old.get("xdm:createdClientId", call.client_id),
+        "xdm:lastModifiedClientId": call.client_id,
+        "xdm:createdUserId": old.get("xdm:createdUserId", DEMO_USER),
+        "xdm:lastModifiedUserId": DEMO_USER,
+        "eTag": hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest(),
+        "meta:globalLibVersion": LIBRARY_VERSION,
+    }

@@ -1,0 +1,85 @@
+"""What classes and schemas are composed of (EP:xdm/schema/composition.md, EP:xdm/tutorials/ad-hoc.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.registry.composition.references import references
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
+
+_BEHAVIORS = "https://ns.adobe.com/xdm/data/"
+_AD_HOC = _BEHAVIORS + "adhoc"
+Json = dict[str, Any]
+
+
+def check_class(body: Json) -> Json:
+    """With ``meta:extends``, and for an ad-hoc class the namespace that replaces ``_adhoc``.
+
+    Raises Problem 400 unless exactly one behavior is extended.
+    """
+    extends = list(dict.fromkeys(references(body.get("allOf", []))))
+    behaviors = [
+        ref for ref in extends if ref in (_BEHAVIORS + "record", _BEHAVIORS + "time-series", _AD_HOC)
+    ]
+    if len(behaviors) != 1:
+        raise problem(
+            400, "A class must extend exactly one behavior, such as https://ns.adobe.com/xdm/data/record."
+        )
+    body = {**body, "meta:extends": extends}
+    if behaviors != [_AD_HOC]:
+        return body
+    namespace = "_" + body["$id"].rpartition("/")[2]
+    parts = [_renamed(part, namespace) for part in body["allOf"]]
+    return {**body, "allOf": parts, "meta:datasetNamespace": namespace}
+
+
+def _renamed(part: Json, namespace: str) -> Json:
+    if "_adhoc" not in part.get("properties", {}):
+        return part
+    fields = {namespace if name == "_adhoc" else name: field for name, field in part["properties"].items()}
+    return {**part, "properties": fields}
+
+
+def check_schema(place: Place, body: Json) -> Json:
+    """With ``meta:class`` and ``meta:extends``, which follow from ``allOf``.
+
+    Raises Problem 400 unless it has exactly one class, and field groups that are for it.
+    """
+    refs = [part.get("$ref") for part in body.get("allOf", [])]
+    if not refs:
+        raise problem(400, "A schema needs allOf with exactly one class.")
+    parts = [_part(place, ref) for ref in refs]
+    classes = [part for part in parts if part["meta:resourceType"] == "classes"]
+    if len(classes) != 1:
+        raise problem(400, f"A schema must have exactly one class in allOf; there are {len(classes)}.")
+    (of,) = classes
+    for part in parts:
+        if part is not of:
+            _check_compatible(part, of)
+    groups = [part for part in parts if part is not of]
+    extends = [key for part in (of, *groups) for key in (part["$id"], *part.get("meta:extends", []))]
+    made = {**body, "meta:class": of["$id"], "meta:extends": list(dict.fromkeys(extends))}
+    namespace = of.get("meta:datasetNamespace")
+    return {**made, "meta:datasetNamespace": namespace} if namespace else made
+
+
+def _part(place: Place, ref: Any) -> Json:
+    if not isinstance(ref, str):
+        raise problem(400, "Every member of a schema's allOf must be a $ref.")
+    resource = find(place, ref)
+    if resource is None or resource["meta:resourceType"] not in ("classes", "mixins"):
+        raise problem(400, f"{ref} is neither a class nor a field group that exists.")
+    return resource
+
+
+def _check_compatible(part: Json, of: Json) -> None:
+    """A field group names the classes that it is for, or their behavior; with none named it is for all [I]."""
+    wanted = part.get("meta:intendedToExtend", [])
+    if wanted and not set(wanted) & {of["$id"], *of.get("meta:extends", [])}:
+        raise problem(
+            400,
+            f"Field group {part['$id']} is not compatible with class {of['$id']}:"
+            f" its meta:intendedToExtend has {', '.join(wanted)}.",
+        )

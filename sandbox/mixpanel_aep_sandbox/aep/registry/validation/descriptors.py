@@ -1,0 +1,160 @@
+"""What a descriptor of each ``@type`` needs, and what it may say (EP:xdm/api/descriptors.md#defining-descriptors)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, DESCRIPTORS, RESOURCES, Place
+from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
+from mixpanel_aep_sandbox.aep.identity.namespace_routes import find_namespace
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import resolve
+from mixpanel_aep_sandbox.aep.registry.composition.views import field_at
+
+IDENTITY = "xdm:descriptorIdentity"
+_VERSIONED = ("xdm:sourceSchema", "xdm:sourceVersion", "xdm:sourceProperty")
+_RELATIONAL = ("xdm:sourceSchema", "xdm:sourceProperty")
+_REQUIRED: dict[str, tuple[str, ...]] = {
+    IDENTITY: (*_VERSIONED, "xdm:namespace", "xdm:property"),
+    "xdm:alternateDisplayInfo": _VERSIONED,
+    "xdm:descriptorOneToOne": (*_VERSIONED, "xdm:destinationSchema", "xdm:destinationVersion"),
+    "xdm:descriptorRelationship": (*_VERSIONED, "xdm:destinationSchema", "xdm:cardinality"),
+    "xdm:descriptorReferenceIdentity": (*_VERSIONED, "xdm:identityNamespace"),
+    "xdm:descriptorDeprecated": _VERSIONED,
+    "xdm:descriptorPrimaryKey": _RELATIONAL,
+    "xdm:descriptorVersion": _RELATIONAL,
+    "xdm:descriptorTimestamp": _RELATIONAL,
+}
+_DISPLAYED = ("xdm:title", "xdm:description", "meta:enum", "meta:excludeMetaEnum", "xdm:excludeMetaEnum")
+_CARDINALITIES = ("1:1", "1:0", "M:1", "M:0")
+_SEVERAL_PATHS = ("xdm:descriptorDeprecated", "xdm:descriptorPrimaryKey")
+Json = dict[str, Any]
+
+
+def check_descriptor(place: Place, body: Json, key: str) -> None:
+    """Raises Problem 400 unless ``body`` may be kept under the ``@id`` ``key``."""
+    kind = body.get("@type")
+    if not isinstance(kind, str) or kind not in _REQUIRED:
+        raise problem(400, f"The @type of the descriptor is not supported: {kind!r}.")
+    for name in _REQUIRED[kind]:
+        if body.get(name) in (None, "", []):
+            raise problem(400, f"A descriptor of type {kind} needs {name}.")
+    for name in ("xdm:sourceVersion", "xdm:destinationVersion"):
+        # The major version; only 1 exists.
+        if type(body.get(name, 1)) is not int or body.get(name, 1) != 1:
+            raise problem(400, f"{name} must be 1.")
+    schema = _resolved(place, body, "xdm:sourceSchema")
+    paths = body["xdm:sourceProperty"]
+    if isinstance(paths, list) and kind not in _SEVERAL_PATHS:
+        raise problem(400, f"A descriptor of type {kind} has one xdm:sourceProperty.")
+    fields = [_field(schema, path, "xdm:sourceProperty") for path in _listed(paths)]
+    if kind in _CHECKS:
+        _CHECKS[kind](place, body, key, fields)
+
+
+def _check_identity(place: Place, body: Json, key: str, fields: list[Json]) -> None:
+    path, by = body["xdm:sourceProperty"], body["xdm:property"]
+    if fields[0].get("type") != "string":
+        raise problem(400, f"An identity must be a string field; {path} is not.")
+    if by not in ("xdm:code", "xdm:id"):
+        raise problem(400, "xdm:property must be xdm:code or xdm:id.")
+    if find_namespace(place, body["xdm:namespace"], by_id=by == "xdm:id") is None:
+        raise problem(400, f"Identity namespace {body['xdm:namespace']} does not exist.")
+    if not isinstance(body.get("xdm:isPrimary", False), bool):
+        raise problem(400, "xdm:isPrimary must be true or false.")
+    for other_key, other in place.items(DESCRIPTORS):
+        if (
+            other_key == key
+            or other["@type"] != IDENTITY
+            or other["xdm:sourceSchema"] != body["xdm:sourceSchema"]
+        ):
+            continue
+        if other["xdm:sourceProperty"] == path:
+            raise problem(400, f"Field {path} is an identity already: {other_key}.")
+        if body.get("xdm:isPrimary") and other.get("xdm:isPrimary"):
+            raise problem(400, "A schema may contain only one primary identity.")
+
+
+def _check_display(_place: Place, body: Json, _key: str, _fields: list[Json]) -> None:
+    if not any(name in body for name in _DISPLAYED):
+        raise problem(400, f"Friendly names need one of {', '.join(_DISPLAYED)}.")
+    for name in _DISPLAYED:
+        if not isinstance(body.get(name, {}), dict):
+            raise problem(400, f"{name} must be an object.")
+
+
+def _check_relationship(place: Place, body: Json, _key: str, _fields: list[Json]) -> None:
+    destination = _resolved(place, body, "xdm:destinationSchema")
+    if "xdm:destinationProperty" in body:
+        _field(destination, body["xdm:destinationProperty"], "xdm:destinationProperty")
+    if body.get("xdm:cardinality", "M:1") not in _CARDINALITIES:
+        raise problem(400, f"xdm:cardinality must be one of {', '.join(_CARDINALITIES)}.")
+
+
+def _check_reference(place: Place, body: Json, _key: str, _fields: list[Json]) -> None:
+    if find_namespace(place, body["xdm:identityNamespace"], by_id=False) is None:
+        raise problem(400, f"Identity namespace {body['xdm:identityNamespace']} does not exist.")
+
+
+def _check_required(place: Place, body: Json, _key: str, _fields: list[Json]) -> None:
+    schema, path = _resolved(place, body, "xdm:sourceSchema"), body["xdm:sourceProperty"]
+    above, _, name = path.rpartition("/")
+    parent = schema if not above else _field(schema, above, "xdm:sourceProperty")
+    if name.removeprefix("xdm:") not in parent.get("required", []):
+        raise problem(400, f"The field {path} must be required.")
+
+
+def _check_timestamp(place: Place, body: Json, key: str, fields: list[Json]) -> None:
+    if fields[0].get("format") != "date-time":
+        raise problem(400, f"The field {body['xdm:sourceProperty']} must be of type date-time.")
+    _check_required(place, body, key, fields)
+
+
+_CHECKS: dict[str, Callable[[Place, Json, str, list[Json]], None]] = {
+    IDENTITY: _check_identity,
+    "xdm:alternateDisplayInfo": _check_display,
+    "xdm:descriptorOneToOne": _check_relationship,
+    "xdm:descriptorRelationship": _check_relationship,
+    "xdm:descriptorReferenceIdentity": _check_reference,
+    "xdm:descriptorVersion": _check_required,
+    "xdm:descriptorTimestamp": _check_timestamp,
+}
+
+
+def refuse_locked(place: Place, body: Json) -> None:
+    """A primary identity stays once data was ingested; whether only with Profile, documents disagree about.
+
+    Raises Problem 400 (EP:xdm/schema/composition.md#evolution).
+    """
+    if not body.get("xdm:isPrimary"):
+        return
+    schema = place.get(RESOURCES, body["xdm:sourceSchema"]) or {}
+    enabled = "union" in schema.get("meta:immutableTags", [])
+    used = {key for key, each in place.items(DATASETS) if each["schemaRef"]["id"] == body["xdm:sourceSchema"]}
+    ingested = any(
+        batch["dataset"] in used and batch["state"] == "success" for _, batch in place.items(BATCHES)
+    )
+    by_data_alone = AepSettings.of(place.world).primary_identity_locked_by == "data"
+    if ingested and (by_data_alone or enabled):
+        raise problem(400, "The primary identity of a schema cannot be changed once data was ingested.")
+
+
+def _resolved(place: Place, body: Json, name: str) -> Json:
+    schema = place.get(RESOURCES, str(body[name]))
+    if schema is None or schema["meta:resourceType"] != "schemas":
+        raise problem(400, f"Schema {body[name]} does not exist.")
+    return resolve(place, schema)
+
+
+def _field(schema: Json, path: Any, name: str) -> Json:
+    if not isinstance(path, str) or not path.startswith("/") or path.endswith("/"):
+        raise problem(400, f"{name} must begin with a slash and not end with one.")
+    field = field_at(schema, path)
+    if field is None:
+        raise problem(400, f"The schema has no field {path}. Leave out 'properties' from {name}.")
+    return field
+
+
+def _listed(paths: Any) -> list[Any]:
+    return paths if isinstance(paths, list) else [paths]

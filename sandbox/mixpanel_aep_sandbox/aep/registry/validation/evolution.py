@@ -1,0 +1,69 @@
+"""What may change in a schema that is in use (EP:xdm/schema/composition.md#evolution)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, USED_SCHEMAS, Place
+from mixpanel_aep_sandbox.aep.registry.composition.references import dependents
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import find, resolve
+
+_LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems")
+_UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
+Json = dict[str, Any]
+
+
+def in_use(place: Place, key: str) -> dict[str, Json]:
+    """The resolved schemas, by ``$id``, that a dataset ever used, or Profile does, and that have ``key`` in them.
+
+    "As long as it has never been used in the creation of a dataset" (EP:xdm/troubleshooting-guide.md).
+    """
+    touched = {key, *(body["$id"] for body in dependents(place, key))}
+    used = {name for name, _ in place.items(USED_SCHEMAS)}
+    used |= {name for name, body in place.items(RESOURCES) if "union" in body.get("meta:immutableTags", [])}
+    found = {name: find(place, name) for name in used & touched}
+    return {name: resolve(place, body) for name, body in found.items() if body}
+
+
+def refuse_breaking(before: dict[str, Json], place: Place) -> None:
+    """Raises Problem 400 when a schema in use is no longer what the data of its datasets was checked against."""
+    for key, old in before.items():
+        new = resolve(place, find(place, key) or {})
+        if new.get("meta:class") != old.get("meta:class"):
+            raise problem(400, f"The class of schema {key} cannot be changed once it is in use.")
+        _compare(old, new, "")
+
+
+def _compare(old: Json, new: Json, path: str) -> None:
+    for trait in ("type", "format", "meta:xdmType"):
+        if old.get(trait) != new.get(trait):
+            raise _breaking(path, "cannot be given another type")
+    _compare_limits(old, new, path)
+    left = new.get("properties", {})
+    for name, field in old.get("properties", {}).items():
+        if name not in left:
+            raise _breaking(f"{path}/{name}", "cannot be removed, renamed or moved")
+        _compare(field, left[name], f"{path}/{name}")
+    for holder in ("items", "additionalProperties"):
+        if isinstance(old.get(holder), dict):
+            _compare(old[holder], new.get(holder) or {}, path)
+
+
+def _compare_limits(old: Json, new: Json, path: str) -> None:
+    if "enum" in new and not set(map(str, old.get("enum", [None]))) <= set(map(str, new["enum"])):
+        raise _breaking(path, "cannot be restricted to fewer values")
+    if new.get("pattern") not in (None, old.get("pattern")):
+        raise _breaking(path, "cannot be restricted by a pattern")
+    if new.get("uniqueItems") is True and old.get("uniqueItems") is not True:
+        raise _breaking(path, "cannot be restricted by uniqueItems")
+    for limit in _LOWER:
+        if limit in new and (limit not in old or new[limit] > old[limit]):
+            raise _breaking(path, f"cannot be restricted by {limit}")
+    for limit in _UPPER:
+        if limit in new and (limit not in old or new[limit] < old[limit]):
+            raise _breaking(path, f"cannot be restricted by {limit}")
+
+
+def _breaking(path: str, what: str) -> Exception:
+    return problem(400, f"Only additive changes are allowed once a schema is in use: field {path} {what}.")

@@ -1,0 +1,147 @@
+"""What the Schema Registry refuses in a field (EP:xdm/tutorials/custom-fields-api.md, EP:xdm/api/getting-started.md)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.errors import problem
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_TYPES = {"string", "number", "integer", "boolean", "object", "array"}
+_COUNTS = ("minLength", "maxLength", "minItems", "maxItems")
+_NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_TEXTS = ("title", "description", "format", "$ref")
+_UNKNOWN_TO_XDM = ("anyOf", "oneOf", "not", "patternProperties", "if", "dependencies")
+Json = dict[str, Any]
+
+
+class FieldRules:
+    """Raises Problem 400 for what is no XDM field. What it is given has passed ``check_shape``."""
+
+    def __init__(self, *, maps: bool, longest_name: int) -> None:
+        self._maps = maps
+        """Whether an organization may define maps: Adobe's documents contradict each other."""
+        self._longest_name = longest_name
+
+    def check(self, name: str, field: Json) -> None:
+        """A field below the tenant's root, or of a data type."""
+        if not _NAME.fullmatch(name):
+            raise problem(
+                400,
+                f"The field name '{name}' is not valid: letters, digits, dashes and underscores,"
+                " and a letter first.",
+            )
+        if len(name) > self._longest_name:
+            raise problem(
+                400, f"The field name '{name[:40]}…' is longer than {self._longest_name} characters."
+            )
+        self.check_type(name, field)
+
+    def check_type(self, name: str, field: Json) -> None:
+        """What a field is, without its name."""
+        if "type" not in field and not field.keys() & {"$ref", "allOf"}:
+            raise problem(400, f"The type of field '{name}' is not supported: it has none.")
+        _check_text(name, field)
+        if field.get("meta:xdmType") == "map" or "additionalProperties" in field:
+            self._check_map(name, field)
+        if field.get("type") == "array" and "items" not in field:
+            raise problem(400, f"The array field '{name}' must define its items.")
+        if "items" in field:
+            self.check_type(name, field["items"])
+        for part in (field, *field.get("allOf", [])):
+            for child, definition in part.get("properties", {}).items():
+                self.check(child, definition)
+
+    def _check_map(self, name: str, field: Json) -> None:
+        values = field.get("additionalProperties")
+        if not self._maps:
+            raise problem(400, f"The field '{name}' is a map: maps are reserved for Adobe's own resources.")
+        if field.get("meta:xdmType") != "map" or field.get("type") != "object" or "properties" in field:
+            raise problem(400, f"The map field '{name}' needs meta:xdmType map and no properties.")
+        if not isinstance(values, dict) or values.get("type") not in ("string", "integer"):
+            raise problem(400, f"The values of map field '{name}' must be of type string or integer.")
+        self.check_type(name, values)
+
+
+def check_shape(name: str, node: Any) -> None:
+    """That a node, and everything in it, is JSON Schema as XDM uses it. Raises Problem 400."""
+    if not isinstance(node, dict):
+        raise problem(400, f"The definition of field '{name}' must be an object.")
+    _check_keywords(name, node)
+    for part in node.get("allOf", []):
+        check_shape(name, part)
+    for holder in ("properties", "definitions"):
+        for key, child in node.get(holder, {}).items():
+            check_shape(key, child)
+    if "items" in node:
+        check_shape(name, node["items"])
+    if not isinstance(node.get("additionalProperties", True), bool):
+        check_shape(name, node["additionalProperties"])
+
+
+def _check_keywords(name: str, node: Json) -> None:
+    if not isinstance(node.get("type", "object"), str) or node.get("type", "object") not in _TYPES:
+        raise problem(400, f"The type of field '{name}' is not supported: {node['type']!r}.")
+    for keyword in _UNKNOWN_TO_XDM:
+        if keyword in node:
+            raise problem(400, f"'{name}' uses {keyword}, which XDM does not know.")
+    for keywords, fits, kind in (
+        (_TEXTS, _is_text, "a string"),
+        (_COUNTS, _is_count, "a whole number, and not negative"),
+        (_NUMBERS, _is_number, "a number"),
+        (("properties", "definitions", "meta:enum"), _is_object, "an object"),
+        (("allOf",), _is_list, "an array"),
+        (("required", "meta:intendedToExtend", "meta:immutableTags"), _are_texts, "an array of strings"),
+    ):
+        for keyword in keywords:
+            if keyword in node and not fits(node[keyword]):
+                raise problem(400, f"{keyword} of '{name}' must be {kind}.")
+
+
+def _check_text(name: str, field: Json) -> None:
+    """``enum`` and ``pattern`` are for strings alone, and a URI has neither."""
+    values, pattern = field.get("enum"), field.get("pattern")
+    if values is not None:
+        if not _are_texts(values) or not values or len(set(values)) < len(values):
+            raise problem(400, f"The enum of field '{name}' must be a non-empty array of different strings.")
+        if field.get("type") != "string":
+            raise problem(400, f"The enum of field '{name}' needs the type string.")
+    if pattern is not None and (field.get("type") != "string" or not _is_pattern(pattern)):
+        raise problem(400, f"The pattern of field '{name}' is not valid.")
+    if field.get("format") == "uri" and field.keys() & {"enum", "pattern", "minLength", "maxLength"}:
+        raise problem(400, f"The URI field '{name}' cannot be constrained any further.")
+
+
+def _is_pattern(pattern: Any) -> bool:
+    import jsonschema_rs  # late, for a quick start; it reads the patterns of rows too
+
+    try:
+        jsonschema_rs.Draft7Validator({"pattern": pattern})
+    except ValueError:
+        return False
+    return isinstance(pattern, str)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -1,0 +1,86 @@
+"""What makes a schema fit for Profile (EP:xdm/api/schemas.md#union, EP:xdm/troubleshooting-guide.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.scope import DESCRIPTORS, RESOURCES, Place
+from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
+from mixpanel_aep_sandbox.aep.identity.namespace_routes import find_namespace
+
+IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"
+Json = dict[str, Any]
+
+
+def check_union(place: Place, before: Json | None, body: Json) -> None:
+    """``union`` enables a schema for Profile, for good. Raises Problem 400 (EP:xdm/troubleshooting-guide.md)."""
+    tags = body.get("meta:immutableTags", [])
+    had = "union" in (before or {}).get("meta:immutableTags", [])
+    if had and "union" not in tags:
+        raise problem(400, "A schema that is enabled for Profile cannot be disabled.")
+    if "union" not in tags or had:
+        return
+    # "If the schema does not explicitly define a primary identity, UPS treats identityMap as the primary identifier"
+    # (experienceleague.adobe.com, ka-29740).
+    if primary_identity(place, body["$id"]) is None and not _has_identity_map(place, body):
+        raise problem(400, "A schema needs a primary identity before it can be enabled for Profile.")
+    _check_relationships(
+        place, [each for _, each in place.items(DESCRIPTORS) if each["xdm:sourceSchema"] == body["$id"]]
+    )
+
+
+def _has_identity_map(place: Place, body: Json) -> bool:
+    """Whether the schema has the field group IdentityMap, and the setting says that this will do."""
+    if AepSettings.of(place.world).profile_needs != "identityMap":
+        return False
+    return any(part.get("$ref") == IDENTITY_MAP for part in body.get("allOf", []))
+
+
+def _check_relationships(place: Place, own: list[Json]) -> None:
+    references_by_path = {
+        each["xdm:sourceProperty"]: each for each in own if each["@type"] == "xdm:descriptorReferenceIdentity"
+    }
+    for each in own:
+        if each["@type"] != "xdm:descriptorOneToOne":
+            continue
+        reference = references_by_path.get(each["xdm:sourceProperty"])
+        if reference is None:
+            raise problem(
+                400,
+                "For a schema to be able to participate in union, if any of its property is associated with a"
+                " xdm:descriptorOneToOne descriptor, there must be a xdm:descriptorReferenceIdentity descriptor"
+                " for that property",
+            )
+        destination = place.get(RESOURCES, each["xdm:destinationSchema"]) or {}
+        primary = primary_identity(place, each["xdm:destinationSchema"])
+        if (
+            "union" in destination.get("meta:immutableTags", [])
+            and primary is not None
+            and _code(place, primary) != reference["xdm:identityNamespace"]
+        ):
+            raise problem(
+                400,
+                "If both schemas from an already defined xdm:descriptorOneToOne descriptor are promoted to union,"
+                " and if there is a primary identity on one of the schemas from the xdm:descriptorOneToOne"
+                " descriptor, the xdm:identityNamespace of the sourceSchema's descriptorReferenceIdentity and the"
+                " xdm:namespace field of the xdm:descriptorIdentity for the destinationSchema must match",
+            )
+
+
+def primary_identity(place: Place, schema: str) -> Json | None:
+    """The descriptor of a schema's primary identity."""
+    return next(
+        (
+            each
+            for _, each in place.items(DESCRIPTORS)
+            if each["xdm:sourceSchema"] == schema and each.get("xdm:isPrimary") is True
+        ),
+        None,
+    )
+
+
+def _code(place: Place, descriptor: Json) -> str:
+    """The code of an identity's namespace, which the descriptor may name by its id."""
+    by_id = descriptor["xdm:property"] == "xdm:id"
+    return str((find_namespace(place, descriptor["xdm:namespace"], by_id=by_id) or {}).get("code"))

@@ -1,0 +1,126 @@
+"""What the Schema Registry refuses in a resource (EP:xdm/troubleshooting-guide.md, EP:xdm/schema/composition.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, Place
+from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import row_schema, validator_of
+from mixpanel_aep_sandbox.aep.registry.composition.resolve import resolve
+from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import typed
+from mixpanel_aep_sandbox.aep.registry.standard.fields import standard_objects
+from mixpanel_aep_sandbox.aep.registry.validation.composition import check_class, check_schema
+from mixpanel_aep_sandbox.aep.registry.validation.fields import FieldRules, check_shape
+
+_DERIVED = ("meta:class", "meta:extends", "meta:datasetNamespace")
+"""What follows from the composition, whatever a body says."""
+Json = dict[str, Any]
+
+
+def checked(place: Place, body: Json) -> Json:
+    """``body``, whose ``$id`` and ``meta:resourceType`` are set, with what follows from its composition.
+
+    Raises Problem 400 unless it may be kept.
+    """
+    kind, settings = body["meta:resourceType"], AepSettings.of(place.world)
+    check_shape("the resource", body)
+    _check_title(place, body, settings)
+    if body.get("type", "object") != "object":
+        raise problem(400, "The type of a resource must be object.")
+    body = {**{name: value for name, value in body.items() if name not in _DERIVED}, "type": "object"}
+    if kind == "classes":
+        body = check_class(body)
+    _check_fields(place, body, _rules(settings))
+    if kind == "schemas":
+        body = check_schema(place, body)
+    elif "allOf" not in body and not any(fields for fields in _field_maps(body)):
+        raise problem(400, "The resource defines no fields.")
+    body = typed(body)
+    _check_rows(place, body)
+    if kind == "mixins" and "meta:intendedToExtend" not in body:
+        raise problem(
+            400, "A field group needs meta:intendedToExtend, the ids of the classes that it is for."
+        )
+    return body
+
+
+def _rules(settings: AepSettings) -> FieldRules:
+    return FieldRules(maps=settings.custom_maps == "allowed", longest_name=settings.longest_field_name)
+
+
+def _check_title(place: Place, body: Json, settings: AepSettings) -> None:
+    title = body.get("title")
+    if not isinstance(title, str) or not title.strip():
+        raise problem(400, "A title is required.")
+    for key, other in place.items(RESOURCES):
+        same_kind = other["meta:resourceType"] == body["meta:resourceType"]
+        if other["title"] == title and key != body["$id"] and (same_kind or settings.unique_titles == "all"):
+            raise problem(400, f"Title must be unique. An object {key} already exists with the same title.")
+
+
+def _check_fields(place: Place, body: Json, rules: FieldRules) -> None:
+    root = f"_{place.tenant}"
+    roots = {root, body.get("meta:datasetNamespace", root)}
+    for fields in _field_maps(body):
+        for name, field in fields.items():
+            if name in roots:
+                _check_root(name, field, rules)
+            elif body["meta:resourceType"] == "datatypes":
+                rules.check(name, field)
+            elif not _extends_standard(place, name, field, roots, rules):
+                raise problem(
+                    400,
+                    f"For custom fields, you must use a top level field named {root} and all the other fields"
+                    f" must be defined under it. Found '{name}'.",
+                )
+
+
+def _extends_standard(place: Place, name: str, field: Json, roots: set[str], rules: FieldRules) -> bool:
+    """Whether a field is one of Adobe's objects with nothing in it but custom fields under the tenant's name.
+
+    "Custom fields extending standard field groups" have their own place within each object (EP:xdm/api/csv-to-schema.md).
+    """
+    standard = [each for each in standard_objects(place, name) if each]
+    return bool(standard) and _extends(field, standard, roots, rules)
+
+
+def _extends(field: Json, standard: list[Json], roots: set[str], rules: FieldRules) -> bool:
+    while isinstance(field.get("items"), dict):
+        field = field["items"]
+        standard = [each["items"] for each in standard if isinstance(each.get("items"), dict)]
+    fields = field.get("properties", {})
+    if not fields or "$ref" in field or not any("properties" in each for each in standard):
+        return False
+    for name, child in fields.items():
+        if name in roots:
+            _check_root(name, child, rules)
+            continue
+        same = [each["properties"][name] for each in standard if name in each.get("properties", {})]
+        if not same or not _extends(child, same, roots, rules):
+            return False
+    return True
+
+
+def _check_root(name: str, field: Json, rules: FieldRules) -> None:
+    if field.get("type", "object") != "object" or "additionalProperties" in field:
+        raise problem(400, f"The field {name} must be of type object.")
+    for child, definition in field.get("properties", {}).items():
+        rules.check(child, definition)
+
+
+def _field_maps(body: Json) -> Iterator[Json]:
+    """The fields of a resource, wherever they may stand in it."""
+    for part in (body, *body.get("definitions", {}).values(), *body.get("allOf", [])):
+        yield part.get("properties", {})
+
+
+def _check_rows(place: Place, body: Json) -> None:
+    """Rows can be held against what it resolves to: a reference or a keyword that nobody understands ends here."""
+    schema = row_schema(resolve(place, body))
+    try:
+        validator_of(schema)
+    except ValueError as error:
+        raise problem(400, "The resource is not valid JSON Schema.") from error

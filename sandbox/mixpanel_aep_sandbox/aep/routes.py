@@ -1,0 +1,58 @@
+"""Adobe Experience Platform, as far as a pipeline that loads events needs it, strictly after its documentation.
+
+Every answer that the documentation leaves open is marked [I] where it is chosen.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from mixpanel_aep_sandbox.aep import dataprep, flows
+from mixpanel_aep_sandbox.aep.catalog.routes import batches as catalog_batches
+from mixpanel_aep_sandbox.aep.catalog.routes import datasets as catalog
+from mixpanel_aep_sandbox.aep.catalog.routes import root as catalog_root
+from mixpanel_aep_sandbox.aep.catalog.routes import views as catalog_views
+from mixpanel_aep_sandbox.aep.control import routes as control
+from mixpanel_aep_sandbox.aep.core.settings import load_overrides
+from mixpanel_aep_sandbox.aep.data_access import routes as export
+from mixpanel_aep_sandbox.aep.hygiene import routes as hygiene
+from mixpanel_aep_sandbox.aep.identity import namespace_routes as namespaces
+from mixpanel_aep_sandbox.aep.identity import routes as identities
+from mixpanel_aep_sandbox.aep.ingestion.routes import batches, preview, uploads
+from mixpanel_aep_sandbox.aep.query_service import routes as query_service
+from mixpanel_aep_sandbox.aep.registry import descriptor_routes as registry_descriptors
+from mixpanel_aep_sandbox.aep.registry import routes as registry
+from mixpanel_aep_sandbox.core.state import World
+
+__all__ = ["router"]
+
+_PARTS = (
+    registry_descriptors,  # before registry, whose paths take in everything
+    registry,
+    namespaces,
+    identities,
+    catalog,
+    catalog_batches,
+    catalog_views,
+    catalog_root,
+    hygiene,
+    uploads,
+    batches,
+    preview,
+    export,
+    query_service,
+    dataprep,
+    flows,
+    control,
+)
+
+
+def router(world: World) -> APIRouter:
+    """Every route of AEP, and ``/_sandbox/aep/*``."""
+    initial = world.settings
+    load_overrides(world)
+    world.on_reset.append(lambda: setattr(world, "settings", initial))
+    routes = APIRouter()
+    for part in _PARTS:
+        part.add_routes(world, routes)
+    return routes

@@ -1,0 +1,186 @@
+"""The sandbox as a test of Adobe Experience Platform (AEP) code sees it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import requests
+
+from mixpanel_aep_sandbox.aep.core.constants import (
+    CATALOG,
+    DEMO_CLIENT_ID,
+    DEMO_CLIENT_SECRET,
+    DEMO_ORG,
+    DEMO_SCOPE,
+    EXPERIENCE_EVENT,
+    IMPORT,
+    NAMESPACES,
+    QUERY,
+    REGISTRY,
+)
+from mixpanel_aep_sandbox.client.control import Sandbox, SandboxError
+
+_UNDER_WAY = ("loading", "loaded", "staging", "processing", "staged", "queued", "retrying", "stalled")
+_CONTENT_TYPE = "application/vnd.adobe.xed+json;version=1"
+
+
+class AepSandbox(Sandbox):
+    """The Adobe side: IMS and one AEP sandbox, ready credentials, and what one makes and looks up in it."""
+
+    service: ClassVar[str | None] = "aep"
+    client_id: str = DEMO_CLIENT_ID
+    client_secret: str = DEMO_CLIENT_SECRET
+    org: str = DEMO_ORG
+    scope: str = DEMO_SCOPE
+
+    def __init__(self, url: str, aep_sandbox: str = "prod") -> None:
+        """``aep_sandbox``: the name of an AEP sandbox of the organization, ``prod`` or ``dev``."""
+        super().__init__(url)
+        self.aep_sandbox = aep_sandbox
+        self._token = ""
+
+    @property
+    def token_url(self) -> str:
+        return f"{self.url}/ims/token/v3"
+
+    def reset(self) -> None:
+        self._token = ""
+        super().reset()
+
+    def token(self) -> str:
+        """A valid access token, made when first asked for."""
+        if not self._token:
+            form = {
+                "grant_type": "client_credentials",
+                "client_id": self.client_id,
+                "client_secret": self.client_secret,
+                "scope": self.scope,
+            }
+            answer = self._session.post(self.token_url, data=form, timeout=60)
+            self._token = str(_fine("POST /ims/token/v3", answer).json()["access_token"])
+        return self._token
+
+    def headers(self, **more: str) -> dict[str, str]:
+        """The headers that Adobe's gateway asks for."""
+        return {
+            "Authorization": f"Bearer {self.token()}",
+            "x-api-key": self.client_id,
+            "x-gw-ims-org-id": self.org,
+            "x-sandbox-name": self.aep_sandbox,
+            **more,
+        }
+
+    def request(self, method: str, path: str, **options: Any) -> requests.Response:
+        """A request with those headers; ``options`` are those of requests. Raises SandboxError for an error."""
+        options["headers"] = self.headers(**options.get("headers", {}))
+        answer = self._session.request(method, self.url + path, timeout=60, **options)
+        return _fine(f"{method} {path}", answer)
+
+    def add_schema(self, fields: Mapping[str, Any] | None = None, *, title: str = "Events") -> str:
+        """An ExperienceEvent schema; returns its ``$id``. ``fields``: JSON Schemas by name, under the tenant."""
+        refs = [EXPERIENCE_EVENT]
+        if fields:
+            refs.append(self._add_field_group(fields, f"{title}: fields"))
+        body = {"title": title, "type": "object", "allOf": [{"$ref": ref} for ref in refs]}
+        return str(self.request("POST", f"{REGISTRY}/tenant/schemas", json=body).json()["$id"])
+
+    def _add_field_group(self, fields: Mapping[str, Any], title: str) -> str:
+        tenant = f"_{self.control('GET', '/aep/settings')['tenant_id']}"
+        body = {
+            "title": title,
+            "type": "object",
+            "meta:intendedToExtend": [EXPERIENCE_EVENT],
+            "definitions": {
+                "fields": {"properties": {tenant: {"type": "object", "properties": dict(fields)}}}
+            },
+            "allOf": [{"$ref": "#/definitions/fields"}],
+        }
+        return str(self.request("POST", f"{REGISTRY}/tenant/fieldgroups", json=body).json()["$id"])
+
+    def add_dataset(
+        self,
+        name: str = "Events",
+        fields: Mapping[str, Any] | None = None,
+        *,
+        schema: str | None = None,
+        **more: Any,
+    ) -> str:
+        """A dataset of a schema (its ``$id``), or of a new one with these fields; returns the dataset's id."""
+        schema = schema or self.add_schema(fields, title=f"{name}: schema")
+        body = {"name": name, "schemaRef": {"id": schema, "contentType": _CONTENT_TYPE}, **more}
+        [ref] = self.request("POST", f"{CATALOG}/dataSets", json=body).json()
+        return str(ref).removeprefix("@/dataSets/")
+
+    def add_namespace(self, code: str, id_type: str = "CROSS_DEVICE") -> None:
+        self.request("POST", NAMESPACES, json={"name": code, "code": code, "idType": id_type})
+
+    def load(self, dataset: str, rows: Iterable[Mapping[str, Any]], **more: Any) -> dict[str, Any]:
+        """Rows as one batch of JSON Lines, to its end; ``more`` goes into the batch. Returns it as ``batch`` does."""
+        body = {
+            "datasetId": dataset,
+            "inputFormat": {"format": "json"},
+            "enableErrorDiagnostics": True,
+            **more,
+        }
+        batch = str(self.request("POST", f"{IMPORT}/batches", json=body).json()["id"])
+        content = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+        path = f"{IMPORT}/batches/{batch}/datasets/{dataset}/files/rows.json"
+        self.request("PUT", path, data=content, headers={"Content-Type": "application/octet-stream"})
+        self.request("POST", f"{IMPORT}/batches/{batch}?action=COMPLETE")
+        return self.ended(batch)
+
+    def batch(self, batch: str) -> dict[str, Any]:
+        """A batch as Catalog shows it: ``status``, ``metrics``, ``errors`` ..."""
+        return dict(self.request("GET", f"{CATALOG}/batches/{quote(batch)}").json()[batch])
+
+    def batches(self) -> list[dict[str, Any]]:
+        """All batches of this AEP sandbox, oldest first; also those that Catalog does not show."""
+        return list(self.control("GET", "/aep/batches", params=self._place())["batches"])
+
+    def ended(self, batch: str, *, within_seconds: float = 20) -> dict[str, Any]:
+        """The batch once it is neither loading nor under way. Raises SandboxError when that takes too long."""
+        deadline = time.monotonic() + within_seconds
+        while (found := self.batch(batch))["status"] in _UNDER_WAY:
+            if time.monotonic() > deadline:
+                raise SandboxError(f"Batch {batch} is still {found['status']}.")
+            time.sleep(0.02)
+        return found
+
+    def active_ids(self, dataset: str) -> list[str]:
+        """``_id`` of every row that is active in a dataset (id or name), in the order of the batches."""
+        return [str(row["_id"]) for row in self.lines("/aep/active", dataset=dataset, **self._place())]
+
+    def rows(self, dataset: str, *, limit: int = 1000) -> list[dict[str, Any]]:
+        """The active rows themselves, as AEP keeps them."""
+        return list(self.lines("/aep/rows", dataset=dataset, limit=limit, **self._place()))
+
+    def settings(self, **changes: Any) -> dict[str, Any]:
+        """All settings, after these changes: see ``docs/sandbox.md``."""
+        if changes:
+            return dict(self.control("POST", "/aep/settings", json=changes))
+        return dict(self.control("GET", "/aep/settings"))
+
+    def query_parameters(self) -> dict[str, Any]:
+        """Where Query Service is: ``host``, ``port``, ``dbName``, ``username`` and ``token``, the password."""
+        return dict(self.request("GET", f"{QUERY}/connection_parameters").json())
+
+    def add_query_credential(self) -> dict[str, str]:
+        """A non-expiring credential of Query Service: ``technicalAccountId`` and ``credential``."""
+        return dict(self.control("POST", "/aep/query-credentials", json={}, params=self._place()))
+
+    def plan_batches(self, *ends: Mapping[str, Any]) -> None:
+        """How the next batches end instead of well: ``{"outcome": "failed"}`` ...; without any: well again."""
+        self.settings(next_batches=list(ends))
+
+    def _place(self) -> dict[str, str]:
+        return {"org": self.org, "sandbox": self.aep_sandbox}
+
+
+def _fine(what: str, answer: requests.Response) -> requests.Response:
+    if not answer.ok:
+        raise SandboxError(f"{what}: {answer.status_code} {answer.text}")
+    return answer

@@ -1,0 +1,87 @@
+"""The sandbox as a test of Mixpanel code sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any, ClassVar
+
+from mixpanel_aep_sandbox import demo_data as data
+from mixpanel_aep_sandbox.client.control import Sandbox
+
+_FIRST_ID = 4_000_001
+Event = Mapping[str, Any]
+"""``{"event": name, "properties": {...}}``; and ``at``, ``processed_at``, ``visible_at``, ``copies``, ``line``: see
+``POST /_sandbox/mixpanel/projects/{id}/events``."""
+
+
+class MixpanelSandbox(Sandbox):
+    """The Mixpanel side: ready credentials, and what one puts into it and looks up in it."""
+
+    service: ClassVar[str | None] = "mixpanel"
+    username: str = data.SERVICE_ACCOUNT
+    secret: str = data.SERVICE_ACCOUNT_SECRET
+
+    @property
+    def auth(self) -> tuple[str, str]:
+        """User name and secret of the demo service account, as HTTP libraries take them."""
+        return self.username, self.secret
+
+    @property
+    def export_url(self) -> str:
+        return f"{self.url}/api/2.0/export"
+
+    def add_project(self, project_id: int | None = None, *, limited: bool = False, **fields: Any) -> int:
+        """Makes a project without events, which the demo account may export; returns its id.
+
+        ``fields``: ``timezone`` (IANA), ``time_is`` (``utc``, ``project_local``), ``region`` (``us``, ``eu``,
+        ``in``), ``name`` and whatever else ``POST /_sandbox/mixpanel/projects`` takes. ``limited``: with Mixpanel's
+        limits of 60 exports an hour and 3 a second, 60 queries an hour, 5 requests for schemas a minute.
+        """
+        if project_id is None:
+            taken = [project["id"] for project in self.control("GET", "/mixpanel/projects")]
+            project_id = max([*taken, _FIRST_ID - 1]) + 1
+        account = {"username": self.username, "secret": self.secret, "role": "admin"}
+        limits = {name: {"enabled": limited} for name in ("limits", "query_limits", "lexicon_limits")}
+        body = {"id": project_id, **limits, "accounts": [account], **fields}
+        self.control("POST", "/mixpanel/projects", json=body)
+        return project_id
+
+    def token(self, project_id: int) -> str:
+        """The token by which a project's clients track, as an SDK takes it."""
+        projects = self.control("GET", "/mixpanel/projects")
+        return next(str(project["token"]) for project in projects if project["id"] == project_id)
+
+    def add_account(
+        self, username: str, secret: str, project_id: int, *, role: str = "analyst", **more: Any
+    ) -> None:
+        """A service account of a project; ``more``: ``expires`` (a point in time), ``bearer`` (a token)."""
+        account = {"username": username, "secret": secret, "role": role, **more}
+        self.control("POST", "/mixpanel/projects", json={"id": project_id, "accounts": [account]})
+
+    def add_events(self, project_id: int, *events: Event, lines: Iterable[str] = ()) -> int:
+        """Puts events into a project; returns how many. ``lines``: as Mixpanel exports them."""
+        body = {"events": events, "lines": list(lines)}
+        return int(self.control("POST", f"/mixpanel/projects/{project_id}/events", json=body)["added"])
+
+    def events(
+        self, project_id: int, first: date | str, last: date | str | None = None
+    ) -> list[dict[str, Any]]:
+        """What an export of these days (inclusive) would return now; it is not counted as one."""
+        days = {"from_date": str(first), "to_date": str(last or first)}
+        return list(self.lines(f"/mixpanel/projects/{project_id}/events", **days))
+
+    def returned(self, project_id: int | None = None) -> list[str]:
+        """The exact lines of all exports that the client got whole, in the order in which they were sent."""
+        query = {} if project_id is None else {"project_id": project_id}
+        return [str(each["line"]) for each in self.lines("/mixpanel/returned", **query)]
+
+    def merge_identity(self, project_id: int, old: str, new: str, **more: Any) -> None:
+        """From ``at`` on (default: now) rows of the ``distinct_id`` ``old`` come out under ``new``."""
+        self.control(
+            "POST", f"/mixpanel/projects/{project_id}/rewrites", json={"from": old, "to": new, **more}
+        )
+
+    def delete_events(self, project_id: int, **which: Any) -> None:
+        """From ``at`` on (default: now) they are gone: ``events``, ``distinct_ids``, ``from_date``, ``to_date`` ..."""
+        self.control("POST", f"/mixpanel/projects/{project_id}/deletions", json=which)

@@ -1,0 +1,125 @@
+"""The control plane that all services share, under ``/_sandbox``.
+
+=======  ======================  =============================================================================
+GET      ``/``                   all routes of the sandbox as a page; ``/openapi.json``: as OpenAPI 3.1
+GET      ``/health``             ``{"status": "ok", "now": ISO time of the sandbox}``
+GET      ``/clock``              ``{"now": ISO, "epoch_ms": n, "frozen": bool}``
+POST     ``/clock``              ``{"reset": true}``, ``{"set": when}``, ``{"freeze": bool}``, ``{"advance_seconds": n}``;
+                                 several are done in this order
+GET      ``/faults``             planned faults, with how often each was met and happened
+POST     ``/faults``             plan one: see :mod:`mixpanel_aep_sandbox.faults.models` and :mod:`mixpanel_aep_sandbox.faults.actions`
+DELETE   ``/faults``             forget all; ``/faults/{id}``: one
+GET      ``/transcript``         ``?service=&path=&since=``: ``{"entries": [...]}``; ``since``: entries with larger ``n``
+POST     ``/reset``              a fresh state: documents, files, events, faults, clock, transcript
+=======  ======================  =============================================================================
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.timestamps import Moment
+from mixpanel_aep_sandbox.core.transcript import Transcript
+from mixpanel_aep_sandbox.faults.models import Fault, FaultPlan
+from mixpanel_aep_sandbox.openapi import document
+from mixpanel_aep_sandbox.openapi.page import render
+
+
+class ClockChange(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reset: bool = False
+    set_to: Moment | None = Field(default=None, alias="set")
+    freeze: bool | None = None
+    advance_seconds: float = Field(default=0, allow_inf_nan=False)
+
+
+class Control:
+    def __init__(self, world: World, transcript: Transcript, faults: FaultPlan) -> None:
+        self._world, self._transcript, self._faults = world, transcript, faults
+        self._resetting = world.store.folder / "resetting"
+
+    def router(self) -> APIRouter:
+        routes = APIRouter(prefix="/_sandbox")
+        for method, path, endpoint in (
+            ("GET", "/", self.page),
+            ("GET", "/openapi.json", document),
+            ("GET", "/health", self.health),
+            ("GET", "/clock", self.clock),
+            ("POST", "/clock", self.change_clock),
+            ("GET", "/faults", self._faults.all),
+            ("POST", "/faults", self.plan_fault),
+            ("DELETE", "/faults", self.forget_faults),
+            ("DELETE", "/faults/{fault_id}", self.forget_fault),
+            ("GET", "/transcript", self.read_transcript),
+            ("POST", "/reset", self.reset),
+        ):
+            methods = [method, "HEAD"] if method == "GET" else [method]
+            routes.add_api_route(path, endpoint, methods=methods, response_model=None)
+        return routes
+
+    def page(self, request: Request) -> HTMLResponse:
+        host, port = request.scope["server"]
+        return HTMLResponse(render(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"))
+
+    def health(self) -> dict[str, Any]:
+        return {"status": "ok", "now": self._world.clock.now().isoformat()}
+
+    def clock(self) -> dict[str, Any]:
+        clock = self._world.clock
+        return {
+            "now": clock.now().isoformat(),
+            "epoch_ms": clock.milliseconds(),
+            "frozen": clock.is_frozen,
+        }
+
+    def change_clock(self, change: ClockChange) -> Any:
+        clock = self._world.clock
+        start = time.time() if change.reset else clock.seconds()
+        seconds = (start if change.set_to is None else change.set_to / 1000) + change.advance_seconds
+        frozen = (clock.is_frozen and not change.reset) if change.freeze is None else change.freeze
+        if change.set_to is not None or change.freeze is not None or change.advance_seconds:
+            try:
+                clock.set(seconds, frozen=frozen)
+            except ValueError as error:
+                return JSONResponse({"error": str(error)}, status_code=422)
+        elif change.reset:
+            clock.reset()
+        return self.clock()
+
+    def plan_fault(self, fault: Fault) -> dict[str, Any]:
+        return self._faults.add(fault).model_dump(mode="json", exclude_none=True)
+
+    def forget_faults(self) -> dict[str, Any]:
+        return {"forgotten": self._faults.remove()}
+
+    def forget_fault(self, fault_id: str) -> JSONResponse:
+        gone = self._faults.remove(fault_id)
+        if not gone:
+            return JSONResponse({"error": f"There is no fault {fault_id}."}, status_code=404)
+        return JSONResponse({"forgotten": gone})
+
+    def read_transcript(
+        self, service: str = "", path: str = "", since: Annotated[int, Query(ge=0)] = 0
+    ) -> dict[str, Any]:
+        return {"entries": list(self._transcript.entries(service, path, since))}
+
+    def reset(self) -> dict[str, Any]:
+        self._resetting.touch()
+        self._world.store.clear()
+        self._world.clock.reset()
+        for forget in self._world.on_reset:
+            forget()
+        self._resetting.unlink(missing_ok=True)
+        return {"status": "reset"}
+
+    def finish_reset(self) -> None:
+        """Does what is left of a reset that the end of the process cut off."""
+        if self._resetting.exists():
+            self.reset()

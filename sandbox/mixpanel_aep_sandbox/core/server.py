@@ -1,0 +1,187 @@
+"""Serves the sandbox on one port: in a process of its own, or in a thread for tests."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+import h11
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from mixpanel_aep_sandbox.aep.query_service.listener import QueryListener
+from mixpanel_aep_sandbox.core.app import build_app
+from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.store import Store
+
+_LINGER_SECONDS = 5
+
+
+class WireProtocol(H11Protocol):
+    """HTTP/1.1 that lends the connection to the application.
+
+    A fault has to break framing (no last chunk, too few bytes, a reset), which ASGI cannot say.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        app = self.app
+
+        async def lend(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["sandbox.transport"] = self.transport
+            scope["sandbox.drain"] = self.flow.drain
+            await app(scope, receive, send)
+
+        self.app = lend
+        self._refused = False
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what is no HTTP, or has headers beyond all measure, and reads on for a while.
+
+        Closed with something unread, the connection would be reset, and the answer lost with it.
+        """
+        if self.cycle and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.cycle.response_started:
+                self.transport.close()
+                return
+        status = getattr(sys.exception(), "error_status_hint", 400)
+        body = json.dumps({"error": msg}).encode()
+        headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
+        for event in (
+            h11.Response(status_code=status, headers=[*headers, ("connection", "close")]),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self._refused = True
+        self.transport.write_eof()
+        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._refused:
+            super().data_received(data)
+
+
+class QuietServer(uvicorn.Server):
+    """Tells when it is ready, and ends with success when asked to by SIGTERM or SIGINT."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._on_ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def leave(_signal: int, _frame: FrameType | None) -> None:
+            self.force_exit = self.should_exit
+            self.should_exit = True
+
+        before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; ``port`` 0 takes any free one. Raises OSError when the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio switches Nagle's algorithm off only where the protocol is named; it costs 40 ms an answer.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(512)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def make_server(world: World, on_ready: Callable[[], None], host_names: Iterable[str] = ()) -> QuietServer:
+    # uvicorn explains every cut or cancelled answer with a trace; here they are made on purpose.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    config = uvicorn.Config(
+        build_app(world, host_names),
+        http=WireProtocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+        server_header=False,
+    )
+    return QuietServer(config, on_ready)
+
+
+class SandboxServer:
+    """The sandbox in a thread, on a free port of 127.0.0.1, for the length of a ``with`` block.
+
+    ``state`` is the folder it remembers in; without one it forgets at the end.
+    ``url`` and ``world`` are there inside the block.
+    """
+
+    def __init__(
+        self, state: Path | None = None, *, world: World | None = None, host_names: Iterable[str] = ()
+    ) -> None:
+        self._host_names = tuple(host_names)
+        self._forget = tempfile.TemporaryDirectory(prefix="sandbox-") if not (state or world) else None
+        self.world = world or World(Store(state or Path(self._forget.name if self._forget else ".")))
+        self.url = ""
+
+    def __enter__(self) -> SandboxServer:
+        listener = listen("127.0.0.1", 0)
+        self.url = url_of(listener)
+        ready = threading.Event()
+        self._server = make_server(self.world, ready.set, self._host_names)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True
+        )
+        self._thread.start()
+        self._queries = QueryListener(self.world)
+        self._queries.start()
+        if not ready.wait(20):
+            raise RuntimeError("The sandbox did not start within 20 seconds.")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._queries.stop()
+        self._server.should_exit = True
+        self._thread.join(20)
+        self.world.store.close()
+        if self._forget:
+            self._forget.cleanup()

@@ -1,0 +1,94 @@
+"""How an event of the demo shop becomes a row: ids, arrival, re-sends, and the export's key order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mixpanel_aep_sandbox.demo_data.seeded_random import Dice
+from mixpanel_aep_sandbox.demo_data.shop_catalog import PLACES
+from mixpanel_aep_sandbox.demo_data.visitors import Person
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row
+
+_DAY_MS = 86_400_000
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_ENDPOINTS = {"web": "api-js.mixpanel.com", "ios": "api.mixpanel.com", "android": "api.mixpanel.com"}
+
+
+class Sheet:
+    """Collects the rows of one day."""
+
+    def __init__(self, day: int, dice: Dice) -> None:
+        self.day, self.dice = day, dice
+        self.rows: list[Row] = []
+
+    def by_person(
+        self, who: Person, event: str, at_ms: int, delay_ms: int, known: bool, own: Mapping[str, Any]
+    ) -> None:
+        """An event of a visitor's device; ``known``: they are signed in. Dropped when it is past midnight."""
+        if at_ms // _DAY_MS != self.day:
+            return
+        place = who.place
+        properties: dict[str, Any] = {
+            "distinct_id": who.user_id if known or _rewritten(who) else f"$device:{who.device_id}",
+            "$city": place.city,
+            "$device_id": who.device_id,
+            "$mp_api_endpoint": _ENDPOINTS[who.kind],
+            "$region": place.region,
+            "mp_country_code": place.country,
+            **who.device,
+            **own,
+        }
+        if known:
+            properties["$user_id"] = who.user_id
+        elif _rewritten(who):
+            properties["$distinct_id_before_identity"] = f"$device:{who.device_id}"
+        if not self.dice.chance(3):
+            properties["$insert_id"] = _insert_id(who.kind, self.dice)
+        self.put(event, at_ms, delay_ms, properties)
+
+    def put(self, event: str, at_ms: int, delay_ms: int, properties: dict[str, Any]) -> None:
+        """A row, and now and then the same event sent again."""
+        dice = self.dice
+        arrived = at_ms + delay_ms + dice.between(80, 2400)
+        processed = arrived + dice.between(120, 1500)
+        self._row(event, at_ms, properties, arrived, processed)
+        if dice.chance(18):
+            again = arrived + dice.pick((2_000, 10_000, 61_000, 5_400_000)) + dice.below(1000)
+            if "$city" in properties and dice.chance(170):
+                place = dice.pick(PLACES)
+                properties = {**properties, "$city": place.city, "$region": place.region}
+            self._row(event, at_ms, properties, again, again + dice.between(120, 1500))
+
+    def _row(self, event: str, at_ms: int, own: dict[str, Any], arrived: int, processed: int) -> None:
+        rest = {**own, "$mp_api_timestamp_ms": arrived, "mp_processing_time_ms": processed}
+        distinct_id = rest.pop("distinct_id")
+        # The size before Mixpanel's own additions, roughly: what matters is that it is there.
+        rest["$mp_event_size"] = 120 + 28 * len(own)
+        properties = {"time": at_ms // 1000, "distinct_id": distinct_id}
+        # Python orders text by code point, which is the order of the bytes in UTF-8.
+        properties.update(sorted(rest.items()))
+        text = _encode({"event": event, "properties": properties})
+        self.rows.append(
+            Row(
+                day=self.day,
+                visible_ms=processed,
+                processed_ms=processed,
+                event=event,
+                distinct_id=distinct_id,
+                insert_id=own.get("$insert_id", ""),
+                time_ms=at_ms,
+                line=text.encode(),
+            )
+        )
+
+
+def _rewritten(who: Person) -> bool:
+    return who.merged and who.joined is not None
+
+
+def _insert_id(kind: str, dice: Dice) -> str:
+    if kind == "web":
+        return dice.base36(16)
+    return dice.uuid().upper() if kind == "ios" else dice.hex(16)

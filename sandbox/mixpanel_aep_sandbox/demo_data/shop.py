@@ -1,0 +1,207 @@
+"""A made-up web shop's events: 2026-06-01 to 2026-07-02, about 5,000 a day, each day made alone.
+
+The same bytes on every computer: chance comes from a name (``Dice``), nothing from the clock.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from mixpanel_aep_sandbox.demo_data import server_events as backend
+from mixpanel_aep_sandbox.demo_data import shop_catalog as catalog
+from mixpanel_aep_sandbox.demo_data.day_events import Sheet
+from mixpanel_aep_sandbox.demo_data.seeded_random import Dice
+from mixpanel_aep_sandbox.demo_data.visitors import PEOPLE, Person, joining, person
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row
+
+FIRST_DAY = date(2026, 6, 1)
+LAST_DAY = date(2026, 7, 2)
+
+_EPOCH = date(1970, 1, 1)
+_FIRST = (FIRST_DAY - _EPOCH).days
+_LAST = (LAST_DAY - _EPOCH).days
+_HOURS = (
+    0,
+    1,
+    5,
+    6,
+    7,
+    7,
+    8,
+    8,
+    9,
+    9,
+    10,
+    11,
+    12,
+    12,
+    13,
+    14,
+    15,
+    16,
+    17,
+    18,
+    18,
+    19,
+    19,
+    20,
+    20,
+    20,
+    21,
+    21,
+    22,
+    23,
+)
+_HOUR_MS = 3_600_000
+
+
+@lru_cache(maxsize=6)
+def rows(day: int, copy: int = 0) -> list[Row]:
+    """The rows of a day (days since 1970), in the order in which they happened; empty outside the shop's time.
+
+    ``copy``: another day's worth of visits on the same day, by the same people, for a shop with more traffic.
+    """
+    if not _FIRST <= day <= _LAST:
+        return []
+    dice = Dice(f"shop day {day} copy {copy}" if copy else f"shop day {day}")
+    sheet = Sheet(day, dice)
+    visits = 405 + (35 if (day + 3) % 7 < 5 else -5) + dice.below(30)
+    today = day - _FIRST
+    newcomers = () if copy else joining(today)
+    for number in newcomers:
+        _visit(sheet, person(number), today, signs_up=True)
+    for _ in range(visits - len(newcomers)):
+        who = person(dice.below(PEOPLE))
+        if who.joined != today:
+            _visit(sheet, who, today, signs_up=False)
+    backend.edges(sheet)
+    backend.imports(sheet)
+    sheet.rows.sort(key=lambda row: row.time_ms)
+    return sheet.rows
+
+
+class _Session:
+    """One visit: the clock runs on with every event."""
+
+    def __init__(self, sheet: Sheet, who: Person, known: bool) -> None:
+        dice = sheet.dice
+        self.sheet, self.who, self.known = sheet, who, known
+        self.at_ms = sheet.day * 24 * _HOUR_MS + dice.pick(_HOURS) * _HOUR_MS + dice.below(_HOUR_MS)
+        self.start_ms = self.at_ms
+        self.delay_ms = _offline(dice) if who.kind != "web" else 0
+
+    def send(self, event: str, **own: Any) -> None:
+        self.sheet.by_person(self.who, event, self.at_ms, self.delay_ms, self.known, own)
+        self.at_ms += self.sheet.dice.between(900, 75_000)
+
+
+def _offline(dice: Dice) -> int:
+    """A phone without a network keeps its events, for five days at most."""
+    if dice.chance(60):
+        return dice.between(_HOUR_MS, 5 * 24 * _HOUR_MS - 60_000)
+    return dice.pick((0, 0, 0, 10_000, 37_000))
+
+
+def _visit(sheet: Sheet, who: Person, today: int, *, signs_up: bool) -> None:
+    dice = sheet.dice
+    known = not signs_up and who.joined is not None and who.joined < today
+    session = _Session(sheet, who, known)
+    _open(session)
+    cart: list[dict[str, Any]] = []
+    cents = 0
+    for _ in range(dice.between(2, 7)):
+        product = dice.pick(catalog.PRODUCTS)
+        page(session, f"/p/{product.sku.lower()}", product.name)
+        session.send("Product Viewed", **_product(session, product))
+        if dice.chance(230):
+            quantity = dice.between(1, 3)
+            session.send("Added to Cart", quantity=quantity, **_product(session, product))
+            cart.append(_line(session, product, quantity))
+            cents += product.cents * quantity
+    if dice.chance(250):
+        session.send("Searched", query=dice.pick(catalog.SEARCHES), results=dice.below(30))
+    if signs_up:
+        session.known = True
+        session.send("Signed Up", method=dice.pick(("email", "google", "apple")), plan="free", referrer=None)
+    elif known and dice.chance(300):
+        session.send("Logged In", remember=_boolean(session, True))
+    if cart and session.known:
+        _buy(session, cart, cents)
+    _close(session)
+
+
+def _open(session: _Session) -> None:
+    if session.who.kind == "web":
+        page(session, "/", "Kaffe – “Mørk” ☕")  # noqa: RUF001
+    else:
+        session.send("App Opened", notifications=_boolean(session, session.who.number % 2 == 0))
+
+
+def page(session: _Session, path: str, title: str) -> None:
+    """The web library sends page views by itself; apps have none."""
+    if session.who.kind != "web":
+        return
+    campaign = session.sheet.dice.pick(catalog.CAMPAIGNS)
+    search = f"?utm_source={campaign}" if campaign else ""
+    own: dict[str, Any] = {
+        "$current_url": f"https://shop.example.com{path}{search}",
+        "$mp_autocapture": True,
+        "current_domain": "shop.example.com",
+        "current_page_title": title,
+        "current_url_path": path,
+        "current_url_search": search,
+    }
+    if campaign:
+        own["utm_source"] = campaign
+    session.send("$mp_web_page_view", **own)
+
+
+def _buy(session: _Session, cart: list[dict[str, Any]], cents: int) -> None:
+    dice = session.sheet.dice
+    session.send("Checkout Started", items=len(cart))
+    if not dice.chance(650):
+        return
+    # Larger than 2**53: a reader that makes numbers of it as JavaScript does changes the order.
+    order_id = 3_900_000_000_000_000_000 + dice.bits(56)
+    session.send(
+        "Purchase",
+        Cart=cart,
+        Coupon=dice.pick((None, None, "SUMMER", "")),
+        currency="EUR",
+        is_gift=_boolean(session, dice.chance(100)),
+        order_id=order_id,
+        total=_price(session, cents),
+    )
+    backend.confirm(session.sheet, session.who, session.at_ms, order_id, cents)
+
+
+def _close(session: _Session) -> None:
+    if session.who.kind != "web":
+        session.send("$ae_session", **{"$ae_session_length": (session.at_ms - session.start_ms) // 100 / 10})
+
+
+def _product(session: _Session, product: catalog.Product) -> dict[str, Any]:
+    return {
+        "category": product.category,
+        "name": product.name,
+        "price": _price(session, product.cents),
+        "sku": product.sku,
+    }
+
+
+def _line(session: _Session, product: catalog.Product, quantity: int) -> dict[str, Any]:
+    price = _price(session, product.cents)
+    return {"sku": product.sku, "name": product.name, "price": price, "quantity": quantity}
+
+
+def _price(session: _Session, cents: int) -> float | int | str:
+    """Each team wrote its own tracking: Android's sends texts, for booleans too."""
+    if session.who.kind == "android":
+        return f"{cents // 100}.{cents % 100:02d}"
+    return cents // 100 if cents % 100 == 0 and session.who.kind == "web" else cents / 100
+
+
+def _boolean(session: _Session, value: bool) -> bool | str:
+    return str(value).lower() if session.who.kind == "android" else value

@@ -1,0 +1,60 @@
+"""The profiles of the demo shop's customers: everybody who has signed up, as of a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from mixpanel_aep_sandbox.demo_data.seeded_random import Dice
+from mixpanel_aep_sandbox.demo_data.visitors import PEOPLE, person
+
+_DAY_MS = 86_400_000
+_OPENED_MS = 1_767_225_600_000
+"""2026-01-01: the first customers joined from then on."""
+_JUNE_MS = 1_780_272_000_000
+_COPIED = ("$browser", "$browser_version", "$os", "$manufacturer", "$model")
+_INTERESTS = ("Coffee", "Tea", "Mugs", "Gear")
+
+
+def profiles(now_ms: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(distinct_id, properties) of whoever has joined by ``now_ms``, always in the same order."""
+    for joined_ms, distinct_id, properties in _all():
+        if joined_ms <= now_ms:
+            yield distinct_id, properties
+
+
+@cache
+def _all() -> tuple[tuple[int, str, dict[str, Any]], ...]:
+    return tuple(made for number in range(PEOPLE) if (made := _profile(number)))
+
+
+def _profile(number: int) -> tuple[int, str, dict[str, Any]] | None:
+    who = person(number)
+    if who.joined is None:
+        return None
+    dice = Dice(f"shop profile {number}")
+    day_ms = _JUNE_MS + who.joined * _DAY_MS if who.joined >= 0 else _OPENED_MS + dice.below(150) * _DAY_MS
+    joined_ms = day_ms + dice.below(_DAY_MS // 1000) * 1000
+    seen_ms = max(joined_ms, _JUNE_MS) + dice.below(_DAY_MS // 1000) * 1000
+    properties: dict[str, Any] = {
+        "$city": who.place.city,
+        "$country_code": who.place.country,
+        "$created": _iso(joined_ms),
+        "$email": f"{who.user_id}@shop.example.com",
+        "$last_seen": _iso(seen_ms),
+        "$name": f"Customer {who.user_id}",
+        "$region": who.place.region,
+        **{name: who.device[name] for name in _COPIED if name in who.device},
+        "interests": [word for word in _INTERESTS if dice.chance(400)],
+        "newsletter": dice.chance(550),
+        "plan": dice.pick(("free", "free", "pro")),
+    }
+    if dice.chance(300):
+        properties["address"] = {"city": who.place.city, "zip": f"{dice.below(10000):04d}"}
+    return joined_ms, who.user_id, properties
+
+
+def _iso(epoch_ms: int) -> str:
+    return datetime.fromtimestamp(epoch_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,128 @@
+"""The demo shop's visitors: who they are, what they carry, and when they became customers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from mixpanel_aep_sandbox.demo_data import shop_catalog as catalog
+from mixpanel_aep_sandbox.demo_data.seeded_random import Dice
+
+PEOPLE = 4000
+LAST_DAY = 31
+
+Kind = Literal["web", "ios", "android"]
+_KINDS: tuple[Kind, ...] = ("web", "web", "web", "web", "web", "web", "ios", "ios", "ios", "android")
+
+
+@dataclass(frozen=True)
+class Person:
+    number: int
+    kind: Kind
+    device_id: str
+    user_id: str
+    joined: int | None
+    """The day of June (0 is the 1st) with the sign-up; -1: a customer before; None: never becomes one."""
+    merged: bool
+    """Whether Mixpanel has rewritten the rows from before the sign-up; it never gets round to all of them."""
+    place: catalog.Place
+    device: dict[str, Any]
+    """The properties that the SDK of this device sends with every event."""
+
+
+@cache
+def person(number: int) -> Person:
+    dice = Dice(f"shop person {number}")
+    kind = dice.pick(_KINDS)
+    fate = dice.below(100)
+    joined = -1 if fate < 35 else dice.between(0, LAST_DAY) if fate < 55 else None
+    return Person(
+        number=number,
+        kind=kind,
+        device_id=_device_id(kind, dice),
+        user_id=f"u-{10_000 + number}",
+        joined=joined,
+        merged=dice.chance(700),
+        place=dice.pick(catalog.PLACES),
+        device=_DEVICES[kind](dice),
+    )
+
+
+@cache
+def joining(day: int) -> tuple[int, ...]:
+    """Who signs up on a day."""
+    return tuple(number for number in range(PEOPLE) if person(number).joined == day)
+
+
+def _device_id(kind: Kind, dice: Dice) -> str:
+    if kind == "web":
+        start = dice.hex(13)
+        return f"{start}-{dice.hex(15)}-26011f51-1fa400-{start}{dice.hex(1)}"
+    return dice.uuid().upper() if kind == "ios" else dice.uuid()
+
+
+def _web(dice: Dice) -> dict[str, Any]:
+    browser, version = dice.pick(catalog.BROWSERS)
+    # Older copies of the library send the version as text.
+    old = dice.chance(80)
+    library = "2.45.0" if old else "2.65.0"
+    return {
+        "$browser": browser,
+        "$browser_version": f"{version}.0" if old else version,
+        "$initial_referrer": "$direct",
+        "$initial_referring_domain": "$direct",
+        "$lib_version": library,
+        "$os": dice.pick(catalog.SYSTEMS),
+        "$screen_height": dice.pick((1080, 900, 1440, 844)),
+        "$screen_width": dice.pick((1920, 1440, 2560, 390)),
+        "mp_lib": "web",
+        "mp_sent_by_lib_version": library,
+    }
+
+
+def _ios(dice: Dice) -> dict[str, Any]:
+    model, height, width = dice.pick(catalog.IOS_MODELS)
+    return {
+        "$app_build_number": str(dice.between(400, 420)),
+        "$app_version_string": dice.pick(("5.3.1", "5.4.0", "Unknown")),
+        "$carrier": dice.pick(catalog.CARRIERS),
+        "$lib_version": "5.1.0",
+        "$manufacturer": "Apple",
+        "$model": model,
+        "$os": "iOS",
+        "$os_version": dice.pick(("18.5", "17.7.1", "26.0")),
+        "$radio": "LTE",
+        "$screen_height": height,
+        "$screen_width": width,
+        "$wifi": dice.chance(600),
+        "mp_lib": "swift",
+    }
+
+
+def _android(dice: Dice) -> dict[str, Any]:
+    model, maker, height, width = dice.pick(catalog.ANDROID_MODELS)
+    return {
+        "$app_build_number": str(dice.between(5000, 5010)),
+        "$app_version_string": dice.pick(("1.5.6", "1.6.0")),
+        "$bluetooth_enabled": dice.chance(400),
+        "$bluetooth_version": "ble",
+        "$brand": maker,
+        "$carrier": dice.pick(catalog.CARRIERS),
+        "$google_play_services": dice.pick(("available", True)),
+        "$had_persisted_distinct_id": False,
+        "$has_nfc": dice.chance(700),
+        "$lib_version": "8.2.0",
+        "$manufacturer": maker,
+        "$model": model,
+        "$os": "Android",
+        "$os_version": dice.pick(("11", "14", "15")),
+        "$screen_dpi": dice.pick((320, 420, 480)),
+        "$screen_height": height,
+        "$screen_width": width,
+        "$wifi": dice.chance(600),
+        "mp_lib": "android",
+    }
+
+
+_DEVICES = {"web": _web, "ios": _ios, "android": _android}

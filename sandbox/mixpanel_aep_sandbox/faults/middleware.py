@@ -1,0 +1,231 @@
+"""Makes planned faults happen, between the client and the services. Bodies pass through; none is held as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import IO
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mixpanel_aep_sandbox.core import compression as gzipped
+from mixpanel_aep_sandbox.core.exchange import exchange_of
+from mixpanel_aep_sandbox.faults.actions import (
+    Alter,
+    Answer,
+    Cut,
+    Drip,
+    Drop,
+    Encoding,
+    Hang,
+    Pass,
+    Redirect,
+    Sentinel,
+)
+from mixpanel_aep_sandbox.faults.body_filters import Filter, Gzip
+from mixpanel_aep_sandbox.faults.models import FaultPlan
+from mixpanel_aep_sandbox.faults.raw_http import Wire, gone
+from mixpanel_aep_sandbox.faults.upstream_response import Taken, beginning, through
+
+_MEMBERS = 3
+_PIECE_BYTES = 64 * 1024
+_IN_MEMORY_BYTES = 1024 * 1024
+
+
+class FaultMiddleware:
+    def __init__(self, app: ASGIApp, plan: FaultPlan) -> None:
+        self.app, self.plan = app, plan
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        fault = self.plan.meet(exchange_of(scope)) if scope["type"] == "http" else None
+        if fault is None:
+            await self.app(scope, receive, send)
+            return
+        exchange_of(scope).fault = fault.id
+        await asyncio.sleep(fault.action.delay_seconds)
+        call = _Call(self.app, scope, receive, send)
+        match fault.action:
+            case Pass():
+                await self.app(scope, receive, send)
+            case Answer() as action:
+                await call.answer(action)
+            case Redirect(status=status, to=to):
+                exchange_of(scope).whole = False
+                await Response(status_code=status, headers={"location": to})(scope, receive, send)
+            case Drop() as action:
+                await call.drop(action)
+            case Cut() | Hang() as action:
+                await call.break_off(action)
+            case Drip() as action:
+                await call.drip(action)
+            case Sentinel() | Alter() as action:
+                await call.alter(action)
+
+
+@dataclass
+class _Call:
+    app: ASGIApp
+    scope: Scope
+    receive: Receive
+    send: Send
+
+    async def answer(self, action: Answer) -> None:
+        exchange_of(self.scope).whole = False
+        if action.after:
+            await self._done()
+        authorization = next((v for k, v in self.scope["headers"] if k == b"authorization"), b"")
+        headers, body = action.parts(authorization.decode("latin-1"))
+        length = [] if action.status in (204, 304) else [("content-length", str(len(body)))]
+        await self.send(_start(action.status, [*headers, *length]))
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def drop(self, action: Drop) -> None:
+        exchange = exchange_of(self.scope)
+        exchange.whole = False
+        if action.after:
+            await self._done()
+        exchange.end(False)
+        await _END[action.end](Wire(self.scope), self.receive)
+
+    async def break_off(self, action: Cut | Hang) -> None:
+        exchange_of(self.scope).whole = False
+        wire = Wire(self.scope)
+        async with self._taken() as taken:
+            encoding = "identity" if action.after_lines is not None else action.encoding
+            gzip, sent = await _encoded(taken, encoding)
+            if action.framing == "content-length":
+                await self._break_off_a_length(action, wire, taken, sent, gzip=gzip)
+            else:
+                honest = isinstance(action, Cut) and action.honest
+                wire.head(taken.status, taken.headers, action.framing, gzip=gzip, announce=honest)
+                await self._write(wire, taken, through(sent, action.filter()), action)
+                if honest:
+                    wire.finish()
+        exchange_of(self.scope).end(False, hangs=isinstance(action, Hang))
+        if isinstance(action, Hang):
+            await gone(self.receive, action.seconds)
+        await _END[action.end if isinstance(action, Cut) else "close"](wire, self.receive)
+
+    async def _break_off_a_length(
+        self, action: Cut | Hang, wire: Wire, taken: Taken, sent: AsyncIterator[bytes], *, gzip: bool
+    ) -> None:
+        """The whole length has to be known before the first byte goes out: the body waits in a file."""
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
+            whole = await _keep(sent, file)
+            part = sum([len(piece) async for piece in through(_read(file), action.filter())])
+            honest = isinstance(action, Cut) and action.honest
+            length = part if honest else max(whole, part + 1)
+            wire.head(
+                taken.status, taken.headers, "content-length", length=length, gzip=gzip, announce=honest
+            )
+            await self._write(wire, taken, through(_read(file), action.filter()), action)
+
+    async def drip(self, action: Drip) -> None:
+        async with self._taken() as taken:
+            gzip, sent = await _encoded(taken, "as-asked")
+            await self.send(_start(taken.status, taken.headers, gzip=gzip))
+            async for data in sent:
+                for at in range(0, len(data), action.bytes_at_a_time):
+                    await self._send(data[at : at + action.bytes_at_a_time])
+                    await asyncio.sleep(action.every_seconds)
+                    if self._client_has_left():
+                        return
+            await self._send(b"", more=False)
+
+    async def alter(self, action: Sentinel | Alter) -> None:
+        exchange = exchange_of(self.scope)
+        exchange.whole = isinstance(action, Alter) and action.keeps_rows()
+        how = action.how if isinstance(action, Alter) else ""
+        encoding = "gzip" if how == "gzip_members" else action.encoding
+        async with self._taken() as taken:
+            members = _MEMBERS if how == "gzip_members" else 1
+            gzip, sent = await _encoded(taken, encoding, action.filter(), members=members)
+            if how == "close_delimited":
+                wire = Wire(self.scope)
+                wire.head(taken.status, taken.headers, "close", gzip=gzip)
+                await self._write(wire, taken, sent)
+                exchange.end(exchange.whole)
+                await wire.close(self.receive)
+            elif how == "content_length":
+                with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
+                    length = ("content-length", str(await _keep(sent, file)))
+                    await self._pass_on(taken, _read(file), [length], gzip=gzip)
+            else:
+                await self._pass_on(taken, sent, [], gzip=gzip)
+
+    def _taken(self) -> Taken:
+        return Taken(self.app, self.scope, self.receive)
+
+    async def _done(self) -> None:
+        """The service does what it was asked, and nobody hears of it."""
+        async with self._taken() as taken:
+            async for _ in taken.pieces():
+                pass
+
+    async def _pass_on(
+        self, taken: Taken, sent: AsyncIterator[bytes], more: list[tuple[str, str]], *, gzip: bool
+    ) -> None:
+        await self.send(_start(taken.status, [*taken.headers, *more], gzip=gzip))
+        async for piece in sent:
+            await self._send(piece)
+        await self._send(b"", more=False)
+
+    async def _send(self, piece: bytes, *, more: bool = True) -> None:
+        await self.send({"type": "http.response.body", "body": piece, "more_body": more})
+
+    async def _write(
+        self, wire: Wire, taken: Taken, sent: AsyncIterator[bytes], action: Cut | Hang | None = None
+    ) -> None:
+        """Past the server, which would give every answer a proper end."""
+        exchange = exchange_of(self.scope)
+        exchange.status = taken.status
+        last = b""
+        async for piece in sent:
+            await wire.body(last)
+            last = piece
+            exchange.bytes_sent += len(piece)
+            if self._client_has_left():
+                return
+        inside = isinstance(action, Cut) and action.inside_chunk
+        await (wire.half_a_chunk(last) if inside else wire.body(last))
+
+    def _client_has_left(self) -> bool:
+        transport = self.scope.get("sandbox.transport")
+        return bool(transport and transport.is_closing())
+
+
+_END = {"close": Wire.close, "reset": Wire.reset, "half-close": Wire.half_close}
+
+
+async def _encoded(
+    taken: Taken, encoding: Encoding, change: Filter | None = None, *, members: int = 1
+) -> tuple[bool, AsyncIterator[bytes]]:
+    """Whether the body is gzipped, and its bytes as they are sent, changed before."""
+    pieces = through(taken.pieces(), change or Filter())
+    gzip = encoding == "gzip"
+    if encoding == "as-asked" and taken.gzip_asked:
+        head, pieces = await beginning(pieces, gzipped.ABOVE_BYTES)
+        gzip = len(head) > gzipped.ABOVE_BYTES
+    return gzip, through(pieces, Gzip(members)) if gzip else pieces
+
+
+async def _keep(pieces: AsyncIterator[bytes], file: IO[bytes]) -> int:
+    async for piece in pieces:
+        file.write(piece)
+    return file.tell()
+
+
+async def _read(file: IO[bytes]) -> AsyncIterator[bytes]:
+    file.seek(0)
+    while piece := file.read(_PIECE_BYTES):
+        yield piece
+
+
+def _start(status: int, headers: list[tuple[str, str]], *, gzip: bool = False) -> Message:
+    pairs = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+    if gzip:
+        pairs.append((b"content-encoding", b"gzip"))
+    return {"type": "http.response.start", "status": status, "headers": pairs}

@@ -1,0 +1,101 @@
+"""An answer that is taken from a service, piece by piece, before it reaches the client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, MutableMapping
+from types import TracebackType
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope
+
+from mixpanel_aep_sandbox.core import compression as gzipped
+from mixpanel_aep_sandbox.faults.body_filters import Filter
+
+_PIECES_AHEAD = 2
+
+
+class Taken:
+    """Lets the service answer, uncompressed, only as fast as the pieces are read; what is not read is never made.
+
+    ``status`` and ``headers`` are there inside the ``async with`` block.
+    """
+
+    def __init__(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
+        self._app, self._receive = app, receive
+        self.status = 500
+        self.headers: list[tuple[str, str]] = []
+        accepted = [value.decode("latin-1") for name, value in scope["headers"] if name == b"accept-encoding"]
+        self.gzip_asked = gzipped.is_asked_for(",".join(accepted))
+        self._scope: MutableMapping[str, Any] = dict(scope)
+        self._scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
+        self._messages: asyncio.Queue[Message | None] = asyncio.Queue(_PIECES_AHEAD)
+
+    async def __aenter__(self) -> Taken:
+        self._task = asyncio.ensure_future(self._run())
+        first = await self._messages.get()
+        if first is None:
+            await self._task  # it ended without an answer: with an error
+            return self
+        self.status = first["status"]
+        self.headers = [
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in first.get("headers", [])
+            if name.lower() not in (b"content-length", b"content-encoding")
+        ]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        while (message := await self._messages.get()) is not None:
+            if body := message.get("body", b""):
+                yield body
+        await self._task
+
+    async def _run(self) -> None:
+        try:
+            await self._app(self._scope, self._receive, self._messages.put)
+        except asyncio.CancelledError:  # nobody reads on
+            raise
+        except BaseException:
+            await self._messages.put(None)
+            raise
+        await self._messages.put(None)
+
+
+async def through(pieces: AsyncIterator[bytes], change: Filter) -> AsyncIterator[bytes]:
+    """The pieces as a filter lets them through; not one more is asked for than it takes."""
+    if not change.done:
+        async for piece in pieces:
+            if out := change.feed(piece):
+                yield out
+            if change.done:
+                break
+    if out := change.end():
+        yield out
+
+
+async def beginning(pieces: AsyncIterator[bytes], size: int) -> tuple[bytes, AsyncIterator[bytes]]:
+    """The first pieces, of more than ``size`` bytes together if there are so many, and all of them again."""
+    head: list[bytes] = []
+    async for piece in pieces:
+        head.append(piece)
+        if sum(map(len, head)) > size:
+            break
+
+    async def again() -> AsyncIterator[bytes]:
+        for piece in head:
+            yield piece
+        async for piece in pieces:
+            yield piece
+
+    return b"".join(head), again()

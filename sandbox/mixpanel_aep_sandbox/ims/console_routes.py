@@ -1,0 +1,85 @@
+"""The client secrets of a credential, as the Adobe Developer Console lists and changes them.
+
+``/console/organizations/{org}/credentials/{id}/secrets`` follows dev-console: ServerToServerAuthentication/ims.md; its
+refusals are not documented [I].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.aep.core.constants import CONSOLE
+from mixpanel_aep_sandbox.aep.core.errors import Problem, problem
+from mixpanel_aep_sandbox.aep.core.gateway import Caller, caller
+from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.ims.models import add_secret, remove_secret, scopes_of, shown
+
+_READ, _MANAGE = "read_client_secret", "manage_client_secrets"
+Handler = Callable[[World, Request], Response]
+
+
+def add_routes(world: World, routes: APIRouter) -> None:
+    secrets = f"{CONSOLE}/{{org:key}}/credentials/{{id:key}}/secrets"
+    for method, path, handler in (
+        ("GET", secrets, _list),
+        ("POST", secrets, _add),
+        ("DELETE", secrets + "/{uuid:key}", _remove),
+    ):
+        for each in (path, path + "/"):
+            routes.add_route(each, _endpoint(world, handler), methods=[method])
+
+
+def _endpoint(world: World, handler: Handler) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        def run() -> Response:
+            with world.store.transaction():
+                return handler(world, request)
+
+        try:
+            return await run_in_threadpool(run)
+        except Problem as refusal:
+            return JSONResponse(refusal.body, refusal.status)
+
+    return endpoint
+
+
+def _list(world: World, request: Request) -> Response:
+    known = _allowed(world, request, _READ)
+    entries = [shown(entry) for entry in known.credential["secrets"]]
+    return JSONResponse({"client_id": known.client_id, "client_secrets": entries})
+
+
+def _add(world: World, request: Request) -> Response:
+    known = _allowed(world, request, _MANAGE)
+    try:
+        secret, entry = add_secret(world, known.client_id, known.credential)
+    except ValueError as error:
+        raise problem(400, str(error)) from error
+    return JSONResponse({**shown(entry), "client_secret": secret}, 201)
+
+
+def _remove(world: World, request: Request) -> Response:
+    known, key = _allowed(world, request, _MANAGE), str(request.path_params["uuid"])
+    if not remove_secret(world, known.client_id, known.credential, key):
+        raise problem(404, f"There is no client secret {key}.")
+    return Response(status_code=204)
+
+
+def _allowed(world: World, request: Request, scope: str) -> Caller:
+    """The caller, who has to ask about its own credential, with a token for this scope."""
+    known, asked = caller(world, request), request.path_params
+    if asked["org"] not in (known.credential["org_number"], known.credential["org"]) or asked["id"] not in (
+        known.credential["credential_id"],
+        known.client_id,
+    ):
+        # The console knows both by numbers; the names that every other request has are taken too [I].
+        raise problem(404, f"There is no credential {asked['id']} in organization {asked['org']}.")
+    if scope not in scopes_of(known.token["scope"]):
+        raise problem(403, f"The token was made without the scope {scope}.")
+    return known

@@ -1,0 +1,76 @@
+"""``/_sandbox/ims/*``: credentials and tokens, from behind. No token is asked for.
+
+=======  =================  ================================================================================
+GET      ``/credentials``   every credential, without its secrets
+POST     ``/credentials``   makes or changes one: ``client_id``, and of ``org``, ``scope``, ``secrets`` what is given
+DELETE   ``/tokens``        no token that was given so far is good any longer
+=======  =================  ================================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from mixpanel_aep_sandbox.aep.core.constants import DEMO_ORG, DEMO_SCOPE
+from mixpanel_aep_sandbox.aep.core.gateway import CREDENTIALS, TOKENS
+from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.store import Document
+from mixpanel_aep_sandbox.ims.models import MOST_SECRETS, replace_secrets, shown
+
+_Text = Annotated[str, Field(min_length=1)]
+
+
+class CredentialChange(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    client_id: _Text
+    org: _Text | None = None
+    scope: _Text | None = None
+    """Comma-separated; what a token may be asked for."""
+    secrets: Annotated[list[_Text], Field(min_length=1, max_length=MOST_SECRETS)] | None = None
+
+
+def add_routes(world: World, routes: APIRouter) -> None:
+    def credentials() -> dict[str, Any]:
+        held = world.store.items(CREDENTIALS)
+        return {"credentials": [_public(key, body) for key, body in held]}
+
+    def change_credential(change: CredentialChange) -> dict[str, Any]:
+        with world.store.transaction():
+            return _change(world, change)
+
+    def forget_tokens() -> dict[str, Any]:
+        with world.store.transaction():
+            held = world.store.items(TOKENS)
+            for key, _ in held:
+                world.store.delete(TOKENS, key)
+        return {"forgotten": len(held)}
+
+    for method, path, endpoint in (
+        ("GET", "/credentials", credentials),
+        ("POST", "/credentials", change_credential),
+        ("DELETE", "/tokens", forget_tokens),
+    ):
+        routes.add_api_route("/_sandbox/ims" + path, endpoint, methods=[method], response_model=None)
+
+
+def _change(world: World, change: CredentialChange) -> dict[str, Any]:
+    key, number = change.client_id, str(world.store.count(CREDENTIALS) + 1)
+    new = {"org": DEMO_ORG, "org_number": number, "credential_id": number, "scope": DEMO_SCOPE, "secrets": []}
+    given = change.model_dump(include={"org", "scope"}, exclude_none=True)
+    credential = {**(world.store.get(CREDENTIALS, key) or new), **given}
+    world.store.put(CREDENTIALS, key, credential)
+    if change.secrets is not None:
+        credential = replace_secrets(world, key, change.secrets)
+    return _public(key, credential)
+
+
+def _public(client_id: str, credential: Document) -> dict[str, Any]:
+    return {
+        "client_id": client_id,
+        **credential,
+        "secrets": [shown(entry) for entry in credential["secrets"]],
+    }

@@ -1,0 +1,87 @@
+"""``/api/app/me``, the only place that tells a project's time zone; and the data views of a project."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixpanel_aep_sandbox.mixpanel.app_api.routes import Visit
+from mixpanel_aep_sandbox.mixpanel.auth import asked_region
+from mixpanel_aep_sandbox.mixpanel.errors import Refusal
+from mixpanel_aep_sandbox.mixpanel.models.projects import Account, Project
+
+_DOMAINS = {"us": "mixpanel.com", "eu": "eu.mixpanel.com", "in": "in.mixpanel.com"}
+_PERMISSIONS = {
+    "owner": ["read", "write", "manage_members", "manage_billing", "delete"],
+    "admin": ["read", "write", "manage_members"],
+    "billing": ["read", "manage_billing"],
+    "member": ["read"],
+}
+
+
+def me(visit: Visit) -> dict[str, Any]:
+    """What a service account can see: its projects, their organisations and data views."""
+    region, roles = asked_region(visit.request), visit.account.roles
+    seen = [
+        project
+        for project in visit.registry.projects()
+        if project.id in roles and (region is None or project.region == region)
+    ]
+    if not seen and region is not None:
+        # An account lives in one region; the others have never heard of it.
+        raise Refusal(401, "Unauthorized")
+    return {"status": "ok", "results": _results(visit.account, seen)}
+
+
+def workspaces(visit: Visit) -> dict[str, Any]:
+    """``/projects/{id}/workspaces/public``: the data views, of which the sandbox has one a project."""
+    return {"status": "ok", "results": [_workspace(visit.project())]}
+
+
+def _results(account: Account, seen: list[Project]) -> dict[str, Any]:
+    organizations = {
+        str(p.organization_id): {
+            "id": p.organization_id,
+            "name": p.organization_name,
+            "role": account.organization_role,
+            "permissions": _PERMISSIONS[account.organization_role],
+        }
+        for p in seen
+    }
+    return {
+        "user_id": account.id,
+        "user_email": account.username,
+        "user_name": account.username,
+        "organizations": organizations,
+        "projects": {str(p.id): _project(p) for p in seen},
+        "workspaces": {str(_workspace_id(p)): _workspace(p) for p in seen},
+    }
+
+
+def _project(project: Project) -> dict[str, Any]:
+    return {
+        "name": project.name,
+        "organization_id": project.organization_id,
+        "timezone": project.timezone,
+        "has_workspaces": True,
+        "domain": _DOMAINS[project.region],
+        "type": "PROJECT",
+    }
+
+
+def _workspace(project: Project) -> dict[str, Any]:
+    return {
+        "id": _workspace_id(project),
+        "name": "All Project Data",
+        "project_id": project.id,
+        "is_default": True,
+        "is_global": True,
+        "is_restricted": False,
+        "is_visible": True,
+        "description": "",
+        "created_iso": "2026-01-01T00:00:00",
+        "creator_name": "",
+    }
+
+
+def _workspace_id(project: Project) -> int:
+    return project.id + 500_000

@@ -1,0 +1,165 @@
+"""Who asks, and whether that is allowed, in Mixpanel's accepted spellings and with its misleading texts.
+
+Bodies of 401 and 403 on the export host are documented nowhere; the texts here are the ones users have reported.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from starlette.requests import Request
+
+from mixpanel_aep_sandbox.mixpanel.errors import Refusal
+from mixpanel_aep_sandbox.mixpanel.models.projects import MAX_ID, Account, Project, Registry
+from mixpanel_aep_sandbox.mixpanel.settings import Region, Role
+
+_NO_PROJECT = "Unauthorized, invalid project secret. See docs at https://developer.mixpanel.com/reference/project-secret"
+_REGIONS: dict[str, Region] = {
+    "data.mixpanel.com": "us",
+    "data-eu.mixpanel.com": "eu",
+    "data-in.mixpanel.com": "in",
+    "api.mixpanel.com": "us",
+    "api-js.mixpanel.com": "us",
+    "api-eu.mixpanel.com": "eu",
+    "api-in.mixpanel.com": "in",
+    "mixpanel.com": "us",
+    "eu.mixpanel.com": "eu",
+    "in.mixpanel.com": "in",
+}
+Api = Literal["export", "query", "app"]
+_EXPIRED: Mapping[Api, int] = {"export": 400, "query": 400, "app": 401}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A service account, or a project that names itself by its secret."""
+
+    account: Account | None
+    project: Project | None
+
+    def role(self, project: Project) -> Role | None:
+        """The role in a project; whoever holds the project's secret may do what an analyst may [I]."""
+        if self.account is not None:
+            return self.account.roles.get(project.id)
+        return "analyst" if self.project is not None and self.project.id == project.id else None
+
+
+def asked_region(request: Request) -> Region | None:
+    """The region whose host was asked: ``X-Original-Host`` if there, else ``Host``; None: none of Mixpanel's."""
+    host = request.headers.get("x-original-host") or request.headers.get("host", "")
+    return _REGIONS.get(host.split(":")[0].strip().lower())
+
+
+def authenticate(request: Request, registry: Registry, now: datetime, api: Api) -> Caller:
+    """The caller of a request.
+
+    Raises:
+        Refusal: 401 when nobody is recognised. An expired account is 400 on the export (yes, 400: it is what
+            clients see); what the other APIs answer is known less well [I], so an account can say.
+    """
+    caller = _recognise(request.headers.get("authorization", ""), registry, now)
+    if caller is None:
+        raise Refusal(401, "Unauthorized")
+    account = caller.account
+    if account is None:
+        return caller
+    if account.has_expired(now):
+        status = _EXPIRED[api] if api == "export" else account.expired_status or _EXPIRED[api]
+        raise Refusal(status, "Unable to authenticate request")
+    registry.use(account)
+    return caller
+
+
+def _recognise(authorization: str, registry: Registry, now: datetime) -> Caller | None:
+    scheme, _, rest = authorization.partition(" ")
+    rest = rest.strip()
+    if scheme.lower() == "bearer":
+        holders = (a for a in registry.accounts() if a.bearer and _same(a.bearer, rest))
+        return next((Caller(account, None) for account in holders), None)
+    for user, secret in spellings(rest) if scheme.lower() == "basic" else ():
+        account = registry.account(user)
+        if account and _same(account.secret, secret):
+            return Caller(account, None)
+        project = next((p for p in registry.projects() if p.secret and _same(p.secret, user)), None)
+        if project and not secret and (project.secret_until is None or now.date() < project.secret_until):
+            return Caller(None, project)
+    return None
+
+
+def project_asked(request: Request, caller: Caller, registry: Registry, asked: str) -> Project:
+    """The project of an export or a query.
+
+    Raises:
+        Refusal: 401 without ``project_id``, 403 without access, 400 for an id that is none, or another region's.
+    """
+    if caller.account is None:
+        project = caller.project
+        if project is None or asked not in ("", str(project.id)):
+            raise Refusal(401, _NO_PROJECT)
+    else:
+        if not asked:
+            raise Refusal(401, _NO_PROJECT)
+        if not (asked.isascii() and asked.isdigit() and len(asked) <= len(str(MAX_ID))):
+            raise Refusal(400, f"invalid project_id {asked[:40]!r}", echo=True)
+        project = accessible(caller, registry, int(asked))
+    check_region(request, project)
+    return project
+
+
+def accessible(caller: Caller, registry: Registry, project_id: int) -> Project:
+    """A project in which the caller has a role. Raises Refusal (403), which does not tell whether it exists."""
+    project = registry.project(project_id)
+    if project is None or caller.role(project) is None:
+        raise Refusal(403, f"Forbidden: no access to project {project_id}")
+    return project
+
+
+def check_region(request: Request, project: Project) -> None:
+    """Raises Refusal (400) when another region's host was asked."""
+    region = asked_region(request)
+    if region and region != project.region:
+        raise Refusal(400, "request failed with error: invalid project id for cluster.", echo=True)
+
+
+def check_export_right(caller: Caller, project: Project) -> None:
+    """Raises Refusal (403) for a role without exports, and for classified data if the project is set so."""
+    role = caller.role(project)
+    if role == "no_export":
+        raise Refusal(
+            403, f"Forbidden: the role of this account does not allow exports of project {project.id}"
+        )
+    hidden = project.classified_properties and role != "classified"
+    if hidden and project.switches.classified == "forbidden":
+        raise Refusal(
+            403, f"Forbidden: this account has no access to the classified data of project {project.id}"
+        )
+
+
+def hidden_properties(caller: Caller, project: Project) -> frozenset[str]:
+    """The properties that this caller's rows come without."""
+    return frozenset(() if caller.role(project) == "classified" else project.classified_properties)
+
+
+def spellings(given: str) -> list[tuple[str, str]]:
+    """(user, secret) as base64 and as plain text, both with and without a colon: Mixpanel takes all four.
+
+    Some clients encode with the URL-safe alphabet.
+    """
+    found = []
+    with contextlib.suppress(binascii.Error, ValueError):
+        decoded = base64.b64decode(given.replace("-", "+").replace("_", "/"), validate=True)
+        found.append(decoded.decode("utf-8"))
+    found.append(given)
+    pairs = [text.partition(":") for text in found]
+    return [(user, secret) for user, _, secret in pairs]
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())

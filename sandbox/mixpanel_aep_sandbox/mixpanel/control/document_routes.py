@@ -1,0 +1,115 @@
+"""The control plane of what a project has beside its events: profiles, cohorts, funnels, annotations, schemas.
+
+Each has GET (what is there, made demo profiles included), POST ``{"items": [...]}``, and DELETE (all; a demo shop's
+made profiles stay), under ``/_sandbox/mixpanel/projects/{id}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.mixpanel.app_api.annotations import Annotation, Annotations
+from mixpanel_aep_sandbox.mixpanel.app_api.lexicon_validation import Entry
+from mixpanel_aep_sandbox.mixpanel.errors import Refusal
+from mixpanel_aep_sandbox.mixpanel.models.documents import Kind, Shelf, schema_key
+from mixpanel_aep_sandbox.mixpanel.models.profiles import Cohort, Profile, ProfileBook
+from mixpanel_aep_sandbox.mixpanel.models.projects import Project, Registry
+from mixpanel_aep_sandbox.mixpanel.query.funnels import Funnel
+from mixpanel_aep_sandbox.mixpanel.request_bodies import read_model
+
+
+class _Items(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[dict[str, Any]] = Field(max_length=100_000)
+
+
+class ShelfControl:
+    """Endpoints; errors are ``{"error": sentence}`` with 404 or 422."""
+
+    def __init__(self, world: World, registry: Registry, shelf: Shelf, profiles: ProfileBook) -> None:
+        self._world, self._registry = world, registry
+        self._shelf, self._profiles = shelf, profiles
+        self._annotations = Annotations(shelf)
+
+    def router(self) -> APIRouter:
+        routes = APIRouter()
+        kinds: tuple[tuple[str, Kind, Callable[[int, dict[str, Any]], None]], ...] = (
+            ("/profiles", "profile", self._put_profile),
+            ("/cohorts", "cohort", self._put_cohort),
+            ("/funnels", "funnel", self._put_funnel),
+            ("/annotations", "annotation", self._put_annotation),
+            ("/schemas", "schema", self._put_schema),
+        )
+        for path, kind, put in kinds:
+            for method, answer in (
+                ("GET", self._get(kind)),
+                ("POST", self._post(put)),
+                ("DELETE", self._delete(kind)),
+            ):
+                full = "/_sandbox/mixpanel/projects/{project_id}" + path
+                routes.add_route(full, self._endpoint(answer), methods=[method])
+        return routes
+
+    def _endpoint(self, answer: Callable[[Project, bytes], Any]) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            text = str(request.path_params["project_id"])
+            number = int(text) if text.isascii() and text.isdigit() and len(text) < 17 else 0
+            project = self._registry.project(number)
+            if project is None:
+                return JSONResponse({"error": f"There is no project {text[:40]}."}, status_code=404)
+            try:
+                return JSONResponse(await run_in_threadpool(answer, project, await request.body()))
+            except Refusal as refusal:
+                return JSONResponse({"error": str(refusal)}, status_code=422)
+
+        return endpoint
+
+    def _get(self, kind: Kind) -> Callable[[Project, bytes], Any]:
+        def answer(project: Project, _body: bytes) -> list[dict[str, Any]]:
+            if kind != "profile":
+                return self._shelf.all(project.id, kind)
+            found = self._profiles.of(project, self._world.clock.milliseconds()).values()
+            return [profile.model_dump(mode="json") for profile in found]
+
+        return answer
+
+    def _post(self, put: Callable[[int, dict[str, Any]], None]) -> Callable[[Project, bytes], Any]:
+        def answer(project: Project, body: bytes) -> dict[str, int]:
+            items = read_model(body, _Items).items
+            with self._world.store.transaction():
+                for item in items:
+                    put(project.id, item)
+            return {"added": len(items)}
+
+        return answer
+
+    def _delete(self, kind: Kind) -> Callable[[Project, bytes], Any]:
+        return lambda project, _body: {"deleted": self._shelf.clear(project.id, kind)}
+
+    def _put_profile(self, project_id: int, item: dict[str, Any]) -> None:
+        self._profiles.add(project_id, read_model(item, Profile))
+
+    def _put_cohort(self, project_id: int, item: dict[str, Any]) -> None:
+        cohort = read_model(item, Cohort)
+        cohort.members({})  # raises what is wrong with its expression
+        self._shelf.put(project_id, "cohort", str(cohort.id), cohort.model_dump(mode="json"))
+
+    def _put_funnel(self, project_id: int, item: dict[str, Any]) -> None:
+        funnel = read_model(item, Funnel)
+        self._shelf.put(project_id, "funnel", str(funnel.id), funnel.model_dump(mode="json"))
+
+    def _put_annotation(self, project_id: int, item: dict[str, Any]) -> None:
+        self._annotations.add(project_id, read_model(item, Annotation))
+
+    def _put_schema(self, project_id: int, item: dict[str, Any]) -> None:
+        entry = read_model(item, Entry)
+        self._shelf.put(project_id, "schema", schema_key(entry.entityType, entry.name), entry.model_dump())

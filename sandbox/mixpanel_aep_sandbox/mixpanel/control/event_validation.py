@@ -1,0 +1,100 @@
+"""Events that the control plane puts into a project."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Annotated
+
+import msgspec
+
+from mixpanel_aep_sandbox.core.timestamps import to_milliseconds
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, compact, parts, quote, render, row_of
+from mixpanel_aep_sandbox.mixpanel.models.projects import Project
+
+_TIME = float | str | None
+
+
+class IntakeError(ValueError):
+    """The body is not what this endpoint takes."""
+
+
+class _Given(msgspec.Struct, forbid_unknown_fields=True):
+    event: msgspec.Raw = msgspec.Raw(b"")
+    properties: dict[str, msgspec.Raw] = {}
+    at: _TIME = None
+    processed_at: _TIME = None
+    visible_at: _TIME = None
+    line: str | None = None
+    line_base64: str | None = None
+    copies: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1
+
+
+class _Body(msgspec.Struct, forbid_unknown_fields=True):
+    events: list[_Given] = []
+    lines: list[str] = []
+
+
+def read(body: bytes, project: Project, now_ms: int) -> list[Row]:
+    """The rows of a request to add events; see ``mixpanel_event`` in ``openapi/mixpanel_control.yaml``.
+
+    Raises:
+        IntakeError: One sentence says which event is wrong.
+    """
+    try:
+        given = msgspec.json.decode(body, type=_Body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise IntakeError(f"The body is not understood: {error}.") from error
+    rows = []
+    for number, event in enumerate(given.events):
+        try:
+            row = _row(event, project, now_ms)
+        except (ValueError, TypeError) as error:
+            raise IntakeError(f"Event {number} is not understood: {error}.") from error
+        rows += [row] * event.copies
+    for number, line in enumerate(given.lines):
+        try:
+            rows.append(row_of(line.encode("utf-8", "surrogatepass")))
+        except ValueError as error:
+            raise IntakeError(f"Line {number} is not understood: {error}.") from error
+    return rows
+
+
+def _row(given: _Given, project: Project, now_ms: int) -> Row:
+    if given.line is not None:
+        return _raw(given.line.encode("utf-8", "surrogatepass"), given, project, now_ms)
+    if given.line_base64 is not None:
+        return _raw(base64.b64decode(given.line_base64, validate=True), given, project, now_ms)
+    properties = {name: compact(bytes(raw)) for name, raw in given.properties.items()}
+    shown_ms = None
+    if "time" not in properties:
+        shown_ms = project.stored_ms(to_milliseconds(given.at) if given.at is not None else now_ms)
+        properties["time"] = b"%d" % (shown_ms // 1000)
+    if given.processed_at is not None or "mp_processing_time_ms" not in properties:
+        processed = to_milliseconds(given.processed_at) if given.processed_at is not None else now_ms
+        properties["mp_processing_time_ms"] = b"%d" % processed
+    row = row_of(render(compact(bytes(given.event)) or quote("Event"), properties))
+    visible_ms = row.visible_ms if given.visible_at is None else to_milliseconds(given.visible_at)
+    return row._replace(visible_ms=visible_ms, time_ms=row.time_ms if shown_ms is None else shown_ms)
+
+
+def _raw(line: bytes, given: _Given, project: Project, now_ms: int) -> Row:
+    """A line that is sent exactly so, be it an event or not; ``at`` says on which day."""
+    if b"\n" in line:
+        raise ValueError("a raw line holds no line feed")
+    if given.at is None:
+        raise ValueError("a raw line needs 'at', which decides on which day it is returned")
+    time_ms = project.stored_ms(to_milliseconds(given.at))
+    processed = to_milliseconds(given.processed_at) if given.processed_at is not None else now_ms
+    visible = to_milliseconds(given.visible_at) if given.visible_at is not None else processed
+    event, distinct_id, insert_id = _names(line)
+    return Row(time_ms // 86_400_000, visible, processed, event, distinct_id, insert_id, time_ms, line)
+
+
+def _names(line: bytes) -> tuple[str, str, str]:
+    try:
+        event, properties = parts(line)
+        found = [json.loads(raw) for raw in (event, properties["distinct_id"], properties["$insert_id"])]
+    except (KeyError, ValueError, RecursionError):
+        return "", "", ""
+    return tuple(value if isinstance(value, str) else "" for value in found)  # type: ignore[return-value]

@@ -1,0 +1,191 @@
+"""The control plane of the Mixpanel side, under ``/_sandbox/mixpanel``: projects, events, rules, accounts, exports.
+
+What each route takes is told in ``sandbox/mixpanel_aep_sandbox/openapi/mixpanel_control.yaml``, and shown at ``/_sandbox/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.mixpanel.control.event_validation import IntakeError, read
+from mixpanel_aep_sandbox.mixpanel.errors import Refusal
+from mixpanel_aep_sandbox.mixpanel.export.export_log import Returned
+from mixpanel_aep_sandbox.mixpanel.models.events import EventBook
+from mixpanel_aep_sandbox.mixpanel.models.mutation_rules import AnyRule, Compaction, Deletion, Rewrite
+from mixpanel_aep_sandbox.mixpanel.models.projects import Account, Project, Registry
+from mixpanel_aep_sandbox.mixpanel.request_bodies import read_model
+from mixpanel_aep_sandbox.mixpanel.settings import Role
+
+_EPOCH = date(1970, 1, 1)
+_HIDDEN = {"secret", "bearer"}
+_NESTED = ("limits", "query_limits", "lexicon_limits", "switches")
+
+
+class AccountIn(BaseModel):
+    """A service account of a project. One that is known already keeps its other roles."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    username: str = Field(min_length=1)
+    secret: str
+    expires: datetime | None = None
+    expired_status: Literal[400, 401] | None = None
+    role: Role = "analyst"
+    organization_role: Literal["owner", "admin", "billing", "member"] = "member"
+    bearer: str | None = None
+
+
+class ProjectIn(BaseModel):
+    """What changes a project: any of its fields, and accounts."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: int
+    accounts: list[AccountIn] = []
+
+
+class Control:
+    """Endpoints; errors are ``{"error": sentence}`` with 404 or 422."""
+
+    def __init__(
+        self,
+        world: World,
+        registry: Registry,
+        book: EventBook,
+        returned: Returned,
+        forget: Callable[[int], None],
+    ) -> None:
+        self._world, self._registry, self._book, self._returned = world, registry, book, returned
+        self._forget = forget
+
+    def router(self) -> APIRouter:
+        routes = APIRouter(prefix="/_sandbox/mixpanel")
+        one = "/projects/{project_id}"
+        for method, path, endpoint in (
+            ("GET", "/projects", self.projects),
+            ("POST", "/projects", self.put_project),
+            ("DELETE", one, self.delete_project),
+            ("POST", one + "/events", self.add_events),
+            ("GET", one + "/events", self.events),
+            ("POST", one + "/rewrites", self.rewrite),
+            ("POST", one + "/deletions", self.delete_events),
+            ("POST", one + "/compactions", self.compact),
+            ("GET", one + "/rules", self.rules),
+            ("GET", "/accounts", self.accounts),
+            ("DELETE", "/accounts/{username}", self.delete_account),
+            ("GET", "/exports", self.exports),
+            ("GET", "/returned", self.returned),
+        ):
+            routes.add_api_route(path, endpoint, methods=[method], response_model=None)
+        return routes
+
+    def projects(self) -> list[dict[str, Any]]:
+        return [project.model_dump(mode="json", exclude=_HIDDEN) for project in self._registry.projects()]
+
+    async def put_project(self, request: Request) -> Response:
+        """Create a project, or change the given fields of one; ``accounts`` are added to those there are."""
+        try:
+            given = read_model(await request.body(), ProjectIn)
+            project = read_model(self._changed(given), Project)
+        except Refusal as refusal:
+            return JSONResponse({"error": f"The project is not understood: {refusal}"}, status_code=422)
+        self._registry.put(project)
+        for account in given.accounts:
+            self._registry.put_account(self._account(project, account))
+        return JSONResponse(project.model_dump(mode="json", exclude=_HIDDEN))
+
+    def _changed(self, given: ProjectIn) -> dict[str, Any]:
+        """A project's fields with the given ones over them; settings that have fields are changed field by field."""
+        before = self._registry.project(given.id)
+        known = (before or Project.model_construct(id=given.id)).model_dump(mode="json")
+        fields = {"id": given.id, **(given.model_extra or {})}
+        for name in _NESTED:
+            if isinstance(fields.get(name), dict):
+                fields[name] = {**known[name], **fields[name]}
+        return {**known, **fields}
+
+    def _account(self, project: Project, given: AccountIn) -> Account:
+        before = self._registry.account(given.username)
+        roles = {**(before.roles if before else {}), project.id: given.role}
+        return Account(
+            id=before.id if before else 0,
+            created=before.created if before else None,
+            organization_id=project.organization_id,
+            roles=roles,
+            **given.model_dump(exclude={"role"}),
+        )
+
+    def delete_project(self, project_id: int) -> dict[str, Any]:
+        """With all that is in it: a new project of this id begins empty. What exports returned stays written down."""
+        self._forget(project_id)
+        return {"deleted": project_id}
+
+    async def add_events(self, project_id: int, request: Request) -> Response:
+        project = self._registry.project(project_id)
+        if project is None:
+            return JSONResponse({"error": f"There is no project {project_id}."}, status_code=404)
+        try:
+            rows = read(await request.body(), project, self._world.clock.milliseconds())
+        except IntakeError as error:
+            return JSONResponse({"error": str(error)}, status_code=422)
+        days = sorted({(_EPOCH + timedelta(row.day)).isoformat() for row in rows})
+        return JSONResponse({"added": self._book.add(project_id, rows), "days": days})
+
+    def events(self, project_id: int, from_date: date, to_date: date) -> Response:
+        """What an export of these days would return now, as JSON Lines; not counted, not written down."""
+        project = self._registry.project(project_id)
+        if project is None:
+            return JSONResponse({"error": f"There is no project {project_id}."}, status_code=404)
+        now_ms = self._world.clock.milliseconds()
+
+        def lines() -> Iterator[bytes]:
+            for day in self._book.days(project, from_date, to_date):
+                yield b"".join(row.line + b"\n" for row in self._book.day(project, day, now_ms))
+
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+    async def rewrite(self, project_id: int, request: Request) -> Response:
+        return self._rule(project_id, await request.body(), Rewrite)
+
+    async def delete_events(self, project_id: int, request: Request) -> Response:
+        return self._rule(project_id, await request.body(), Deletion)
+
+    async def compact(self, project_id: int, request: Request) -> Response:
+        return self._rule(project_id, await request.body(), Compaction)
+
+    def _rule(self, project_id: int, body: bytes, kind: type[AnyRule]) -> Response:
+        if self._registry.project(project_id) is None:
+            return JSONResponse({"error": f"There is no project {project_id}."}, status_code=404)
+        try:
+            self._book.rules.add(project_id, read_model(body, kind))
+        except Refusal as refusal:
+            return JSONResponse({"error": str(refusal)}, status_code=422)
+        return JSONResponse({"rules": len(self._book.rules.of(project_id))})
+
+    def rules(self, project_id: int) -> list[dict[str, Any]]:
+        return [rule.model_dump(mode="json", by_alias=True) for rule in self._book.rules.of(project_id)]
+
+    def accounts(self) -> list[dict[str, Any]]:
+        return [account.model_dump(mode="json", exclude=_HIDDEN) for account in self._registry.accounts()]
+
+    def delete_account(self, username: str) -> dict[str, Any]:
+        self._registry.delete_account(username)
+        return {"deleted": username}
+
+    def exports(
+        self, project_id: int | None = None, from_date: str = "", to_date: str = ""
+    ) -> list[dict[str, Any]]:
+        """Complete exports: what was asked, when, and the digest of the bytes sent."""
+        return self._returned.exports(project_id, from_date, to_date)
+
+    def returned(self, project_id: int | None = None, from_date: str = "", to_date: str = "") -> Response:
+        """The exact lines of complete exports, as JSON Lines ``{"export": n, "line": text}``."""
+        lines = self._returned.lines(project_id, from_date, to_date)
+        return StreamingResponse(lines, media_type="application/x-ndjson")

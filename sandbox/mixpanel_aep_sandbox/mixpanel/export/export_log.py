@@ -1,0 +1,102 @@
+"""The exact lines that complete exports returned: the source side of any comparison with AEP."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.mixpanel.export.export_params import Asked
+
+_KIND = "mixpanel_export"
+
+
+class Returned:
+    """Keeps the bytes of each complete export, once for each content, as they were sent."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._store = world, world.store
+        self._lock = threading.Lock()
+        self._pending = 0
+
+    def record(self, project_id: int, asked: Asked, query: Mapping[str, str]) -> Recording:
+        with self._lock:
+            self._pending += 1
+            path = self._store.file("mixpanel", "returned", f"pending-{self._pending}")
+        about = {
+            "project_id": project_id,
+            "from_date": asked.from_date.isoformat(),
+            "to_date": asked.to_date.isoformat(),
+            **{name: query[name] for name in ("event", "where", "limit", "time_in_ms") if name in query},
+        }
+        return Recording(self, path, about)
+
+    def keep(self, about: dict[str, Any], pending: Path, digest: str) -> None:
+        """A complete export: name its bytes by their digest, and write down what was asked."""
+        with self._lock:
+            if pending.exists():
+                pending.replace(self._store.file("mixpanel", "returned", digest))
+            number = self._store.count(_KIND) + 1
+            at = self._world.clock.now().isoformat(timespec="milliseconds")
+            self._store.put(_KIND, str(number), {"export": number, "at": at, **about, "content": digest})
+
+    def exports(self, project_id: int | None, from_date: str, to_date: str) -> list[dict[str, Any]]:
+        """Complete exports whose days lie within the given ones, oldest first."""
+        return [
+            body
+            for _, body in self._store.items(_KIND)
+            if project_id in (None, body["project_id"])
+            and (not from_date or body["from_date"] >= from_date)
+            and (not to_date or body["to_date"] <= to_date)
+        ]
+
+    def lines(self, project_id: int | None, from_date: str = "", to_date: str = "") -> Iterator[bytes]:
+        """JSON Lines ``{"export": n, "line": text}``; ``line_base64`` instead where it is not UTF-8."""
+        for export in self.exports(project_id, from_date, to_date):
+            path = self._store.file("mixpanel", "returned", export["content"])
+            if not path.exists():
+                continue
+            opened: BinaryIO = (
+                gzip.open(path, "rb") if export["content"].endswith(".gz") else path.open("rb")  # type: ignore[assignment]  # noqa: SIM115
+            )
+            with opened as file:
+                for line in file:
+                    yield _entry(export["export"], line.removesuffix(b"\n"))
+
+
+class Recording:
+    """The bytes of one export while it runs; given up unless the client is given all of them."""
+
+    def __init__(self, owner: Returned, path: Path, about: dict[str, Any]) -> None:
+        self._owner, self._path, self._about = owner, path, about
+        self._digest = hashlib.sha256()
+        self._suffix = ""
+
+    def tee(self, pieces: Iterable[bytes], *, gzip: bool) -> Iterator[bytes]:
+        self._suffix = ".gz" if gzip else ""
+        with self._path.open("wb") as file:
+            for piece in pieces:
+                file.write(piece)
+                self._digest.update(piece)
+                file.flush()
+                yield piece
+
+    def end(self, whole: bool) -> None:
+        if whole:
+            self._owner.keep(self._about, self._path, self._digest.hexdigest() + self._suffix)
+        else:
+            self._path.unlink(missing_ok=True)
+
+
+def _entry(number: int, line: bytes) -> bytes:
+    try:
+        entry: dict[str, Any] = {"export": number, "line": line.decode("utf-8")}
+    except UnicodeDecodeError:
+        entry = {"export": number, "line_base64": base64.b64encode(line).decode()}
+    return json.dumps(entry, ensure_ascii=False).encode() + b"\n"

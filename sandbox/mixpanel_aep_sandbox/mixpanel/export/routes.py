@@ -1,0 +1,180 @@
+"""``GET /api/2.0/export``: a project's raw events of some days, as JSON Lines."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain, islice
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from mixpanel_aep_sandbox.core import compression as gzipped
+from mixpanel_aep_sandbox.core.exchange import exchange_of
+from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.mixpanel.auth import (
+    authenticate,
+    check_export_right,
+    hidden_properties,
+    project_asked,
+)
+from mixpanel_aep_sandbox.mixpanel.errors import Refusal
+from mixpanel_aep_sandbox.mixpanel.export import export_params as asked_module
+from mixpanel_aep_sandbox.mixpanel.export.export_log import Recording, Returned
+from mixpanel_aep_sandbox.mixpanel.export.export_params import Asked
+from mixpanel_aep_sandbox.mixpanel.models.documents import profile_key
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, loaded, without
+from mixpanel_aep_sandbox.mixpanel.models.events import EventBook
+from mixpanel_aep_sandbox.mixpanel.models.profiles import Profile, ProfileBook
+from mixpanel_aep_sandbox.mixpanel.models.projects import Project, Registry
+from mixpanel_aep_sandbox.mixpanel.parameters import merged
+from mixpanel_aep_sandbox.mixpanel.rate_limits import Limiter
+
+_CHUNK_BYTES = 64 * 1024
+_TIME = re.compile(rb'"time":-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?=[,}])')
+
+
+class Export:
+    """The endpoint. One request reads what was processed before it came in, and nothing later."""
+
+    def __init__(
+        self,
+        world: World,
+        registry: Registry,
+        book: EventBook,
+        profiles: ProfileBook,
+        limiter: Limiter,
+        returned: Returned,
+    ) -> None:
+        self._world, self._registry, self._book, self._profiles = world, registry, book, profiles
+        self._limiter, self._returned = limiter, returned
+
+    def __call__(self, request: Request) -> Response:
+        now, params = self._world.clock.now(), merged(request.query_params)
+        try:
+            caller = authenticate(request, self._registry, now, "export")
+            project = project_asked(request, caller, self._registry, params.text("project_id"))
+        except Refusal as refusal:
+            return refusal.response(request)
+        exchange_of(request.scope).notes["project"] = project.id
+        try:
+            check_export_right(caller, project)
+            wanted = asked_module.read(params, project, now)
+            reading = _Reading(project, wanted, hidden_properties(caller, project))
+            if "user" in params.text("where"):
+                reading.users.update(self._profiles.of(project, int(now.timestamp() * 1000)))
+            return self._answer(request, reading, now)
+        except Refusal as refusal:
+            return refusal.response(request, project.switches.export_errors)
+
+    def _answer(self, request: Request, reading: _Reading, now: datetime) -> Response:
+        exchange = exchange_of(request.scope)
+        project, wanted = reading.project, reading.wanted
+        exchange.notes |= {"from_date": str(wanted.from_date), "to_date": str(wanted.to_date)}
+        exchange.on_free.append(self._limiter.enter("export", project.id, project.limits))
+        recording = self._returned.record(project.id, wanted, request.query_params)
+        exchange.on_end.append(recording.end)
+        exchange.notes["rows"] = 0
+        lines = self._lines(reading, int(now.timestamp() * 1000))
+
+        def counted() -> Iterator[bytes]:
+            for line in lines:
+                exchange.notes["rows"] += 1
+                yield line + b"\n"
+
+        return _response(
+            counted(), recording, gzip=gzipped.is_asked_for(request.headers.get("accept-encoding", ""))
+        )
+
+    def _lines(self, reading: _Reading, now_ms: int) -> Iterator[bytes]:
+        wanted = reading.wanted
+        days = self._book.days(reading.project, wanted.from_date, wanted.to_date)
+        # Several days come mixed up too: nobody may take the last row for the newest.
+        days.sort(key=lambda day: zlib.crc32(str(day).encode()))
+        rows = chain.from_iterable(self._book.day(reading.project, day, now_ms) for day in days)
+        return (
+            reading.line(row) for row in islice((row for row in rows if reading.wants(row)), wanted.limit)
+        )
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One export: which rows of a project come, and what of each."""
+
+    project: Project
+    wanted: Asked
+    hidden: frozenset[str]
+    """Classified properties that the caller may not see."""
+    users: dict[str, Profile] = field(default_factory=dict)
+    """The profiles, if ``where`` looks at them."""
+
+    def wants(self, row: Row) -> bool:
+        if self.wanted.events is not None and row.event not in self.wanted.events:
+            return False
+        if self.wanted.where is None:
+            return True
+        event = loaded(row.line)
+        if event is None:
+            return False
+        if user := self.users.get(profile_key("", row.distinct_id)):
+            event["user"] = user.properties
+        return self.wanted.where(self._as_filtered(event))
+
+    def line(self, row: Row) -> bytes:
+        line = (
+            _TIME.sub(b'"time":%d' % row.time_ms, row.line, count=1) if self.wanted.time_in_ms else row.line
+        )
+        return without(line, self.hidden) if self.hidden else line
+
+    def _as_filtered(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The event as ``where`` sees it; see the project's switches."""
+        switches, properties = self.project.switches, event.get("properties")
+        if not isinstance(properties, dict):
+            return event
+        if switches.where_time == "utc" and isinstance(properties.get("time"), int):
+            properties["time"] = self.project.instant(properties["time"])
+        processed, exact = properties.get("mp_processing_time_ms"), switches.where_processing_ms
+        if isinstance(processed, int):
+            properties["mp_processing_time_ms"] = processed - processed % exact
+        return event
+
+
+def _response(lines: Iterator[bytes], recording: Recording, *, gzip: bool) -> Response:
+    """Streamed without a length; compressed only when asked for and larger than 1400 bytes (documented)."""
+    head, rest = _head(lines)
+    if not head:
+        return Response(b"", media_type=None, headers={"content-type": "text/plain"})
+    body: Iterable[bytes] = _chunks(chain([head], rest))
+    headers = {"content-type": "text/plain"}
+    gzip = gzip and len(head) > gzipped.ABOVE_BYTES
+    if gzip:
+        headers["content-encoding"] = "gzip"
+        body = gzipped.compressed(body)
+    return StreamingResponse(recording.tee(body, gzip=gzip), headers=headers)
+
+
+def _head(lines: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Enough of the body to know whether it is larger than the limit of compression."""
+    head = b""
+    for line in lines:
+        head += line
+        if len(head) > gzipped.ABOVE_BYTES:
+            break
+    return head, lines
+
+
+def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= _CHUNK_BYTES:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)

@@ -1,0 +1,97 @@
+"""An event that was taken, as Mixpanel stores and exports it (mixpanel/docs: docs/data-structure/property-reference)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import string
+from dataclasses import dataclass
+from typing import Any
+
+from mixpanel_aep_sandbox.mixpanel.ingestion.validation import milliseconds
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, quote, render, row_of
+from mixpanel_aep_sandbox.mixpanel.models.projects import Project
+
+_LONGEST = 255
+_GONE = ("token", "ip", "$ip")
+"""What is read at ingestion and not kept; there is no table of places behind the addresses here."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What a request says about all of its events."""
+
+    now_ms: int
+    endpoint: str
+    """The host that was called."""
+    address: str
+    imported: bool
+
+
+def stored_row(project: Project, record: dict[str, Any], arrival: Arrival) -> Row:
+    """The row of a valid event."""
+    given = record["properties"]
+    in_bytes = project.switches.truncation == "bytes"
+    properties = {
+        _cut(name, in_bytes): _shortened(value, in_bytes)
+        for name, value in given.items()
+        if name not in _GONE
+    }
+    time = given.get("time")
+    instant_ms = arrival.now_ms if time is None else min(milliseconds(time), arrival.now_ms)
+    shown_ms = project.stored_ms(instant_ms)
+    properties |= {
+        "time": shown_ms // 1000,
+        "distinct_id": _distinct_id(properties, arrival),
+        "$insert_id": properties.get("$insert_id") or _made_insert_id(),
+        "$mp_api_endpoint": arrival.endpoint,
+        "$mp_api_timestamp_ms": arrival.now_ms,
+        "$mp_event_size": len(json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode()),
+        "mp_processing_time_ms": arrival.now_ms,
+        **({"$import": True} if arrival.imported else {}),
+    }
+    raw = {name: _raw(value) for name, value in properties.items()}
+    row = row_of(render(quote(_cut(record["event"], in_bytes)), raw))
+    return row._replace(time_ms=shown_ms)
+
+
+def is_ignored(record: dict[str, Any]) -> bool:
+    """``$ignore`` is reserved: the event is not kept."""
+    return record["properties"].get("$ignore") is True
+
+
+def _distinct_id(properties: dict[str, Any], arrival: Arrival) -> Any:
+    """As it was sent; else what the identities of the event make it, else a hash of the caller's address."""
+    if properties.get("distinct_id") is not None:
+        return properties["distinct_id"]
+    if properties.get("$user_id"):
+        return properties["$user_id"]
+    if properties.get("$device_id"):
+        return f"$device:{properties['$device_id']}"
+    return hashlib.sha256(arrival.address.encode()).hexdigest()[:32]
+
+
+def _made_insert_id() -> str:
+    return "".join(secrets.choice(string.ascii_letters) for _ in range(36))
+
+
+def _shortened(value: Any, in_bytes: bool) -> Any:
+    if isinstance(value, str):
+        return _cut(value, in_bytes)
+    if isinstance(value, list):
+        return [_shortened(part, in_bytes) for part in value]
+    if isinstance(value, dict):
+        return {_cut(name, in_bytes): _shortened(part, in_bytes) for name, part in value.items()}
+    return value
+
+
+def _cut(text: str, in_bytes: bool) -> str:
+    """At most 255 characters, or bytes; half a character becomes U+FFFD."""
+    if in_bytes:
+        return text.encode()[:_LONGEST].decode("utf-8", "replace")
+    return text[:_LONGEST]
+
+
+def _raw(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")

@@ -1,0 +1,123 @@
+"""Changes of profiles: ``/engage`` for users, ``/groups`` for groups (mixpanel/docs: openapi/ingestion.openapi.yaml)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from mixpanel_aep_sandbox.mixpanel.ingestion.validation import Fault
+
+MOST_UPDATE_BYTES = 1024 * 1024
+Properties = dict[str, Any]
+Change = Callable[[Properties, Any], Properties]
+Form = Callable[[Any], bool]
+
+
+def update_fault(record: Any, *, group: bool) -> Fault | None:
+    """The first thing that is wrong with an update."""
+    if not isinstance(record, dict):
+        return Fault("", "the update is not an object")
+    for name in ("$token", "$group_key", "$group_id") if group else ("$token", "$distinct_id"):
+        value = record.get(name)
+        if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+            return Fault(name, f"{name}, missing or empty")
+    if len(json.dumps(record, separators=(",", ":"))) > MOST_UPDATE_BYTES:
+        return Fault("", f"the update is larger than {MOST_UPDATE_BYTES} bytes")
+    operations = [name for name in _OPERATIONS if name in record]
+    if not operations:
+        return Fault("", "the update has no operation")
+    for name in operations:
+        if not _FORMS[name](record[name]):
+            return Fault(name, f"{name} is invalid")
+    try:
+        json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return Fault("", "string should be valid utf8")
+    return None
+
+
+def is_deletion(record: dict[str, Any]) -> bool:
+    return "$delete" in record
+
+
+def changed(properties: Properties, record: dict[str, Any]) -> Properties:
+    """The properties of a profile after an update that has no fault."""
+    for name, change in _OPERATIONS.items():
+        if name in record and name != "$delete":
+            properties = change(dict(properties), record[name])
+    return properties
+
+
+def _set(properties: Properties, given: Any) -> Properties:
+    return {**properties, **given}
+
+
+def _set_once(properties: Properties, given: Any) -> Properties:
+    return {**given, **properties}
+
+
+def _add(properties: Properties, given: Any) -> Properties:
+    for name, value in given.items():
+        before = properties.get(name, 0)
+        properties[name] = (before if _is_number(before) else 0) + value
+    return properties
+
+
+def _append(properties: Properties, given: Any) -> Properties:
+    for name, value in given.items():
+        properties[name] = [*_listed(properties.get(name)), value]
+    return properties
+
+
+def _union(properties: Properties, given: Any) -> Properties:
+    for name, values in given.items():
+        held = _listed(properties.get(name))
+        properties[name] = held + [value for n, value in enumerate(values) if value not in held + values[:n]]
+    return properties
+
+
+def _remove(properties: Properties, given: Any) -> Properties:
+    """ "If it does not exist, no updates are made"."""
+    for name, value in given.items():
+        held = properties.get(name)
+        if isinstance(held, list):
+            properties[name] = [each for each in held if each != value]
+    return properties
+
+
+def _unset(properties: Properties, given: Any) -> Properties:
+    return {name: value for name, value in properties.items() if name not in given}
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list) else []
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+_OPERATIONS: dict[str, Change] = {
+    "$set": _set,
+    "$set_once": _set_once,
+    "$add": _add,
+    "$append": _append,
+    "$union": _union,
+    "$remove": _remove,
+    "$unset": _unset,
+    "$delete": lambda properties, _: properties,
+}
+_FORMS: dict[str, Form] = {
+    **dict.fromkeys(("$set", "$set_once", "$append", "$remove"), _is_object),
+    "$add": lambda given: isinstance(given, dict) and all(map(_is_number, given.values())),
+    "$union": lambda given: (
+        isinstance(given, dict) and all(isinstance(each, list) for each in given.values())
+    ),
+    "$unset": lambda given: isinstance(given, list) and all(isinstance(each, str) for each in given),
+    "$delete": lambda _: True,
+}

@@ -1,0 +1,72 @@
+"""What the ingestion API answers: in the documented JSON, or as it has answered since before that."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from mixpanel_aep_sandbox.mixpanel.ingestion.validation import Fault
+
+_PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+"""One transparent pixel."""
+_FAILED = "some data points in the request failed validation"
+_PHRASES = {413: "Request Entity Too Large"}
+"""Where the document's word is not HTTP's."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A record that was not taken: its place in the request, and what is wrong with it."""
+
+    index: int
+    insert_id: Any
+    fault: Fault
+
+
+def plain(params: Mapping[str, str], error: str | None) -> Response:
+    """``1`` or ``0``; JSON with ``verbose``, a pixel with ``img``, a call with ``callback`` (reference/track-event)."""
+    status = 0 if error else 1
+    if params.get("img") in ("1", "true"):
+        return Response(_PIXEL, media_type="image/gif")
+    if params.get("verbose") in ("1", "true"):
+        return JSONResponse({"error": error, "status": status})
+    name = params.get("callback", "")
+    if name.isascii() and name.replace(".", "_").isidentifier():
+        return Response(f"{name}({status});", media_type="text/javascript")
+    return PlainTextResponse(str(status))
+
+
+def refusal(status: int, error: str) -> Response:
+    """``{"code", "error", "status"}``."""
+    return JSONResponse({"code": status, "error": error, "status": _phrase(status)}, status)
+
+
+def imported(count: int, failed: Sequence[Failed], key: str) -> Response:
+    """What was imported, and what was not with the reasons; ``key``: what an ``$insert_id`` is called there."""
+    if not failed:
+        return JSONResponse({"code": 200, "num_records_imported": count, "status": "OK"})
+    body = {
+        "code": 400,
+        "error": _FAILED,
+        "failed_records": [
+            {
+                "index": each.index,
+                key: each.insert_id,
+                "field": each.fault.field,
+                "message": each.fault.message,
+            }
+            for each in failed
+        ],
+        "num_records_imported": count,
+        "status": _phrase(400),
+    }
+    return JSONResponse(body, 400)
+
+
+def _phrase(status: int) -> str:
+    return _PHRASES.get(status, HTTPStatus(status).phrase)

@@ -1,0 +1,163 @@
+"""The events of all projects: demo data, and what the control plane adds."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterable, Iterator
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+from mixpanel_aep_sandbox import demo_data as data
+from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, row_of
+from mixpanel_aep_sandbox.mixpanel.models.mutation_rules import RuleBook, Rules, apply_rules
+from mixpanel_aep_sandbox.mixpanel.models.projects import Project
+
+_SHARDS = 16
+_EPOCH = date(1970, 1, 1)
+_FILES = {"adobe": data.ADOBE_EVENTS, "hostile": data.HOSTILE_EVENTS}
+_COLUMNS = "day, visible_ms, processed_ms, event, distinct_id, insert_id, time_ms, line"
+
+
+class EventBook:
+    """Rows by project and day. Added events are in an SQLite file; demo data are made again when needed."""
+
+    def __init__(self, world: World) -> None:
+        self.rules = RuleBook(world)
+        self._lock = threading.RLock()
+        self._db = sqlite3.connect(
+            world.store.folder / "mixpanel.sqlite", check_same_thread=False, isolation_level=None
+        )
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS events (n INTEGER PRIMARY KEY, project INTEGER NOT NULL,"
+            " day INTEGER NOT NULL, visible_ms INTEGER NOT NULL, processed_ms INTEGER NOT NULL, event TEXT NOT NULL,"
+            " distinct_id TEXT NOT NULL, insert_id TEXT NOT NULL, time_ms INTEGER NOT NULL, line BLOB NOT NULL)"
+        )
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_day ON events (project, day)")
+
+    def add(self, project_id: int, rows: Iterable[Row]) -> int:
+        """Store rows, all or none; returns how many."""
+        values = [(project_id, *row) for row in rows]
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.executemany(
+                    f"INSERT INTO events (project, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608
+                    values,
+                )
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        return len(values)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._db.execute("DELETE FROM events")
+
+    def forget(self, project_id: int) -> None:
+        """Removes a project's rows, and what was done to them."""
+        with self._lock:
+            self._db.execute("DELETE FROM events WHERE project=?", (project_id,))
+        self.rules.forget(project_id)
+
+    def days(self, project: Project, first: date, last: date) -> list[int]:
+        """The days (since 1970) of a range that may have rows, in their order."""
+        low, high = (first - _EPOCH).days, (last - _EPOCH).days
+        with self._lock:
+            found = self._db.execute(
+                "SELECT DISTINCT day FROM events WHERE project=? AND day BETWEEN ? AND ?",
+                (project.id, low, high),
+            ).fetchall()
+        demo = (day for day in demo_days(project.source) if low <= day <= high)
+        return sorted({day for (day,) in found} | set(demo))
+
+    def day(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
+        """The rows of a day that are visible at ``now_ms``, shard by shard, as an export sends them.
+
+        A project with a ``scale`` comes in pieces of one shop's day, so that no day is ever held as a whole;
+        duplicates across pieces do not occur.
+        """
+        due = self.rules.due(project.id, now_ms, raw=True)
+        shown_ms = now_ms - project.switches.visibility_delay_seconds * 1000
+        for copy in range(project.scale):
+            yield from self._piece(project, day, copy, shown_ms, due)
+
+    def sample(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
+        """The rows of a day as the Query API sees them; of a project with a ``scale``, the first piece.
+
+        Of rows with the same event, time, ``distinct_id`` and ``$insert_id`` the one that came last
+        (mixpanel/docs: reference/import-events.mdx); the raw export has them all.
+        """
+        rows = self._piece(project, day, 0, now_ms, self.rules.due(project.id, now_ms, raw=False))
+        yield from _latest(rows)
+
+    def _piece(self, project: Project, day: int, copy: int, shown_ms: int, due: Rules) -> list[Row]:
+        rows = [row for row in demo_rows(project.source, day, copy) if row.visible_ms <= shown_ms]
+        if copy == 0:
+            rows += self._added(project.id, day, shown_ms)
+        rows = apply_rules(rows, due)
+        rows.sort(key=_place)
+        return rows
+
+    def _added(self, project_id: int, day: int, now_ms: int) -> list[Row]:
+        with self._lock:
+            found = self._db.execute(
+                f"SELECT {_COLUMNS} FROM events"  # noqa: S608 - a constant list of columns
+                " WHERE project=? AND day=? AND visible_ms<=? ORDER BY n",
+                (project_id, day, now_ms),
+            ).fetchall()
+        return [Row(*values) for values in found]
+
+
+def _latest(rows: Iterable[Row]) -> Iterator[Row]:
+    """Rows without an ``$insert_id`` match none."""
+    last: dict[tuple[str, int, str, str] | int, Row] = {}
+    for number, row in enumerate(rows):
+        key = (row.event, row.time_ms // 1000, row.distinct_id, row.insert_id) if row.insert_id else number
+        if key not in last or last[key].processed_ms <= row.processed_ms:
+            last[key] = row
+    yield from last.values()
+
+
+def _place(row: Row) -> tuple[int, int]:
+    """Rows come shard by shard and, in a shard, as they were processed: never in the order of their time."""
+    return zlib.crc32(row.distinct_id.encode("utf-8", "surrogatepass")) % _SHARDS, row.processed_ms
+
+
+def demo_days(source: str) -> Iterable[int]:
+    """The days that have demo rows."""
+    if source in _FILES:
+        return _of_file(_FILES[source])
+    if source == "shop":
+        from mixpanel_aep_sandbox.demo_data import shop
+
+        return range((shop.FIRST_DAY - _EPOCH).days, (shop.LAST_DAY - _EPOCH).days + 1)
+    return ()
+
+
+def demo_rows(source: str, day: int, copy: int = 0) -> list[Row]:
+    """The demo rows of a day; only the shop has further copies."""
+    if source in _FILES:
+        return _of_file(_FILES[source]).get(day, []) if copy == 0 else []
+    if source == "shop":
+        # Imported late: the shop is needed by few, and is itself built on the rows of this package.
+        from mixpanel_aep_sandbox.demo_data import shop
+
+        return shop.rows(day, copy)
+    return []
+
+
+@lru_cache(maxsize=4)
+def _of_file(path: Path) -> dict[int, list[Row]]:
+    days: dict[int, list[Row]] = {}
+    for line in path.read_bytes().split(b"\n"):
+        if line:
+            row = row_of(line)
+            days.setdefault(row.day, []).append(row)
+    return days

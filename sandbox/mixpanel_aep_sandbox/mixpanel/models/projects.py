@@ -1,0 +1,216 @@
+"""The Mixpanel projects and service accounts that the sandbox knows."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from mixpanel_aep_sandbox import demo_data as data
+from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.mixpanel import settings
+from mixpanel_aep_sandbox.mixpanel.settings import Limits, Region, Role, Switches
+
+_PROJECT, _ACCOUNT, _USED, _SEEDED = (
+    "mixpanel_project",
+    "mixpanel_account",
+    "mixpanel_account_used",
+    "mixpanel_seeded",
+)
+_FIRST_ACCOUNT_ID = 7001
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the reading of a wall clock
+MAX_ID = 2**53
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError) as error:
+        raise ValueError(f"{name!r} is no IANA time zone") from error
+    return name
+
+
+class Project(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: int = Field(ge=1, le=MAX_ID)
+    name: str = "Project"
+    time_is: Literal["utc", "project_local"] = "utc"
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    region: Region = "us"
+    organization_id: int = Field(default=data.ORGANIZATION_ID, ge=1, le=MAX_ID)
+    organization_name: str = data.ORGANIZATION_NAME
+    secret: str | None = None
+    """The project's own (deprecated) API secret."""
+    token: str = ""
+    """The project's token, by which clients track events; one that follows from the id, unless it is given."""
+    secret_until: date | None = date(2027, 3, 3)
+    """From when on the secret opens nothing more: Mixpanel retires project secrets on 3 March 2027."""
+    source: Literal["", "adobe", "hostile", "shop"] = ""
+    """Demo data the project starts with."""
+    scale: int = Field(default=1, ge=1, le=10_000)
+    """How many times the shop's usual traffic: 200 makes a million events a day, streamed piece by piece."""
+    query_api: bool = True
+    """Whether the plan has the Query API; without it 402, while the export works."""
+    history_days: int | None = Field(default=None, ge=0)
+    """How many days back the plan lets one look; earlier ones are 403."""
+    classified_properties: list[str] = Field(default_factory=list)
+    """Event properties that only an account with access to classified data may see."""
+    engage_page_size: int = Field(default=1000, ge=1, le=100_000)
+    ingestion_events_per_minute: int | None = Field(default=30_000 * 60, ge=0)
+    """More records than this in a minute are 429, for all ways of sending together; null: no limit."""
+    ingestion_bytes_per_minute: int | None = Field(default=2_000_000_000, ge=0)
+    """The same for uncompressed bytes."""
+    limits: Limits = Field(default_factory=settings.export_limits)
+    query_limits: Limits = Field(default_factory=settings.query_limits)
+    lexicon_limits: Limits = Field(default_factory=settings.lexicon_limits)
+    switches: Switches = Field(default_factory=Switches)
+
+    @model_validator(mode="after")
+    def _with_token(self) -> Project:
+        self.token = self.token or hashlib.sha256(f"token of project {self.id}".encode()).hexdigest()[:32]
+        return self
+
+    def today(self, now: datetime) -> date:
+        """The day in the project's zone; a project in UTC mode has its zone too, and it decides."""
+        return now.astimezone(ZoneInfo(self.timezone)).date()
+
+    def stored_ms(self, instant_ms: int) -> int:
+        """How an instant is stored: as it is, or as the wall clock of the zone read as if it were UTC."""
+        if self.time_is == "utc":
+            return instant_ms
+        moment = datetime.fromtimestamp(instant_ms // 1000, ZoneInfo(self.timezone))
+        offset = moment.utcoffset()
+        return instant_ms + int(offset.total_seconds() * 1000 if offset else 0)
+
+    def instant(self, stored_seconds: float) -> float:
+        """The epoch seconds behind a stored time; of an hour that comes twice, the first."""
+        if self.time_is == "utc":
+            return stored_seconds
+        wall = (_EPOCH + timedelta(seconds=stored_seconds)).replace(tzinfo=ZoneInfo(self.timezone))
+        return wall.timestamp()
+
+
+class Account(BaseModel):
+    """A service account. It belongs to one organisation, and has a role there and one in each of its projects."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: int = 0
+    username: str
+    secret: str
+    expires: datetime | None = None
+    expired_status: Literal[400, 401] | None = None
+    """What an expired account gets: 400 on the export; elsewhere [I] 400 (Query API) and 401 (the rest) if null."""
+    organization_id: int = data.ORGANIZATION_ID
+    organization_role: Literal["owner", "admin", "billing", "member"] = "member"
+    roles: dict[int, Role] = Field(default_factory=dict)
+    """Project id to role."""
+    bearer: str | None = None
+    created: datetime | None = None
+
+    def has_expired(self, now: datetime) -> bool:
+        expires = self.expires
+        return bool(expires and (expires if expires.tzinfo else expires.replace(tzinfo=UTC)) <= now)
+
+
+class Registry:
+    """Projects and accounts in the sandbox's store; seeded once in a fresh state."""
+
+    def __init__(self, world: World) -> None:
+        self._store, self._clock = world.store, world.clock
+        self.seed()
+
+    def seed(self) -> None:
+        if self._store.get(_SEEDED, "demo"):
+            return
+        with self._store.transaction():
+            for project in _demo_projects():
+                self.put(project)
+            for account in _demo_accounts():
+                self.put_account(account)
+            self._store.put(_SEEDED, "demo", {"seeded": True})
+
+    def project(self, project_id: int) -> Project | None:
+        found = self._store.get(_PROJECT, str(project_id))
+        return Project.model_validate(found) if found else None
+
+    def projects(self) -> list[Project]:
+        return [Project.model_validate(body) for _, body in self._store.items(_PROJECT)]
+
+    def put(self, project: Project) -> None:
+        self._store.put(_PROJECT, str(project.id), project.model_dump(mode="json"))
+
+    def delete(self, project_id: int) -> None:
+        """Removes a project, and the accounts' roles in it."""
+        with self._store.transaction():
+            self._store.delete(_PROJECT, str(project_id))
+            for account in self.accounts():
+                if account.roles.pop(project_id, None):
+                    self.put_account(account)
+
+    def accounts(self) -> list[Account]:
+        return [Account.model_validate(body) for _, body in self._store.items(_ACCOUNT)]
+
+    def account(self, username: str) -> Account | None:
+        found = self._store.get(_ACCOUNT, username)
+        return Account.model_validate(found) if found else None
+
+    def put_account(self, account: Account) -> Account:
+        """Keeps an account; a new one gets an id and the moment of its creation."""
+        with self._store.transaction():
+            if not account.id:
+                ids = [known.id for known in self.accounts()]
+                account.id = max(ids, default=_FIRST_ACCOUNT_ID - 1) + 1
+            account.created = account.created or self._clock.now()
+            self._store.put(_ACCOUNT, account.username, account.model_dump(mode="json"))
+        return account
+
+    def delete_account(self, username: str) -> None:
+        self._store.delete(_ACCOUNT, username)
+        self._store.delete(_USED, username)
+
+    def use(self, account: Account) -> None:
+        """Notes that an account has been let in now."""
+        self._store.put(_USED, account.username, {"at": self._clock.now().isoformat(timespec="seconds")})
+
+    def last_used(self, account: Account) -> str | None:
+        found = self._store.get(_USED, account.username)
+        return str(found["at"]) if found else None
+
+
+def _demo_projects() -> list[Project]:
+    adobe: dict[str, Any] = {
+        "name": "Adobe tutorial",
+        "time_is": "project_local",
+        "timezone": "America/Los_Angeles",
+        "source": "adobe",
+    }
+    return [
+        Project(id=data.ADOBE_PROJECT_ID, **adobe),
+        Project(id=data.HOSTILE_PROJECT_ID, name="Hostile lines", region="eu", source="hostile"),
+        Project(id=data.SHOP_PROJECT_ID, name="Demo shop", source="shop"),
+    ]
+
+
+def _demo_accounts() -> list[Account]:
+    projects = [project.id for project in _demo_projects()]
+    created = datetime(2026, 1, 1, tzinfo=UTC)
+    return [
+        Account(
+            username=data.SERVICE_ACCOUNT,
+            secret=data.SERVICE_ACCOUNT_SECRET,
+            roles=dict.fromkeys(projects, "analyst"),
+            created=created,
+        ),
+        Account(
+            username=data.ADMIN_ACCOUNT,
+            secret=data.ADMIN_ACCOUNT_SECRET,
+            organization_role="admin",
+            roles=dict.fromkeys(projects, "admin"),
+            created=created,
+        ),
+    ]

@@ -1,0 +1,174 @@
+"""``engage``: profiles, a page at a time; ``engage/properties``: what they have."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from mixpanel_aep_sandbox.mixpanel.errors import Refusal
+from mixpanel_aep_sandbox.mixpanel.models.documents import profile_key
+from mixpanel_aep_sandbox.mixpanel.models.profiles import Profile, ProfileBook, as_event
+from mixpanel_aep_sandbox.mixpanel.parameters import Params
+from mixpanel_aep_sandbox.mixpanel.query.routes import Question
+
+_SESSIONS = 64
+_MOST = 10**9
+_KINDS = {bool: "boolean", int: "number", float: "number", list: "list", dict: "object"}
+
+
+class _Session(NamedTuple):
+    asked: str
+    rows: list[dict[str, Any]]
+
+
+class Engage:
+    """A query without a session starts one; the further pages are read from what it found."""
+
+    def __init__(self, profiles: ProfileBook) -> None:
+        self._profiles = profiles
+        self._lock = threading.Lock()
+        self._sessions: OrderedDict[str, _Session] = OrderedDict()
+
+    def clear(self) -> None:
+        with self._lock:
+            self._sessions.clear()
+
+    def query(self, question: Question) -> dict[str, Any]:
+        """A page of profiles. Only the first one tells the ``total``, as clients see it."""
+        params = question.params
+        page = params.whole("page", least=0, most=_MOST) or 0
+        size = _page_size(question)
+        session_id = params.text("session_id")
+        if page > 0 and not session_id:
+            raise Refusal(400, "session_id is required for pages above 0", echo=True)
+        asked = json.dumps([question.project.id, size, params.without("session_id", "page")], sort_keys=True)
+        if session_id:
+            rows = self._continued(session_id, asked)
+        else:
+            rows = self._found(question)
+            session_id = self._started(asked, rows, question.now)
+        answer = {
+            "page": page,
+            "page_size": size,
+            "results": rows[page * size : (page + 1) * size],
+            "session_id": session_id,
+            "status": "ok",
+        }
+        return {**answer, "total": len(rows)} if page == 0 else answer
+
+    def properties(self, question: Question) -> dict[str, Any]:
+        """How many profiles have each property, and its type. Not in the reference; clients discover with it."""
+        limit = question.params.whole("limit", least=1, most=_MOST) or _MOST
+        counts: Counter[str] = Counter()
+        kinds: dict[str, Counter[str]] = {}
+        for profile in self._profiles.of(question.project, question.now_ms).values():
+            for name, value in profile.properties.items():
+                counts[name] += 1
+                kinds.setdefault(name, Counter())[_kind(value)] += 1
+        most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
+        return {
+            "computed_at": question.now.isoformat(),
+            "results": {
+                name: {"count": count, "type": kinds[name].most_common(1)[0][0]} for name, count in most
+            },
+            "session_id": _session_id(question.now),
+            "status": "ok",
+        }
+
+    def _continued(self, session_id: str, asked: str) -> list[dict[str, Any]]:
+        with self._lock:
+            session = self._sessions.get(session_id)
+        if session is None or session.asked != asked:
+            # The reference's text: a page belongs to a query with the very same parameters.
+            raise Refusal(400, "request for page in uncached query for params", echo=True)
+        return session.rows
+
+    def _started(self, asked: str, rows: list[dict[str, Any]], now: datetime) -> str:
+        session_id = _session_id(now)
+        with self._lock:
+            self._sessions[session_id] = _Session(asked, rows)
+            while len(self._sessions) > _SESSIONS:
+                self._sessions.popitem(last=False)
+        return session_id
+
+    def _found(self, question: Question) -> list[dict[str, Any]]:
+        params = question.params
+        params.whole("as_of_timestamp", least=0, most=_MOST * 1000)
+        if params.text("behaviors"):
+            if params.text("filter_by_cohort"):
+                raise Refusal(400, "behaviors and filter_by_cohort are mutually exclusive", echo=True)
+            raise Refusal(501, "The sandbox does not know behaviors.")
+        group = params.text("data_group_id")
+        found = self._profiles.of(question.project, question.now_ms, group)
+        found = self._of_cohort(question, found)
+        wanted = _ids(params, group)
+        test = params.where()
+        names = params.names("output_properties")
+        return [
+            _row(profile, names)
+            for key, profile in found.items()
+            if (wanted is None or key in wanted) and (test is None or test(as_event(profile)))
+        ]
+
+    def _of_cohort(self, question: Question, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
+        given = question.params.json("filter_by_cohort")
+        with_all = question.params.flag("include_all_users", default=True)
+        if given is None:
+            return dict(profiles)
+        number = given.get("id") if isinstance(given, dict) else None
+        cohorts = {cohort.id: cohort for cohort in self._profiles.cohorts(question.project.id)}
+        if isinstance(number, bool) or not isinstance(number, int) or number not in cohorts:
+            raise Refusal(
+                400, 'invalid filter_by_cohort, expected {"id": a cohort of this project}', echo=True
+            )
+        members = cohorts[number].members(profiles)
+        return members if with_all else {key: known for key, known in members.items() if key in profiles}
+
+
+def _page_size(question: Question) -> int:
+    size = question.project.engage_page_size
+    asked = question.params.whole("page_size", least=1, most=_MOST)
+    honoured = question.project.switches.engage_page_size == "honoured"
+    return min(asked, size) if asked and honoured else size
+
+
+def _ids(params: Params, group: str) -> set[str] | None:
+    """The keys of the profiles that are asked for by name; None: all."""
+    wanted = params.json("distinct_ids")
+    if wanted is not None and not isinstance(wanted, list):
+        raise Refusal(400, "invalid distinct_ids parameter, expected a JSON array", echo=True)
+    names = list(wanted or []) + ([params.text("distinct_id")] if params.text("distinct_id") else [])
+    if wanted is None and not names:
+        return None
+    # A form cannot tell the text "4" from the number 4, and distinct_id comes in a form.
+    numbers = [int(name) for name in names if isinstance(name, str) and name.isdecimal() and len(name) < 19]
+    return {profile_key(group, name) for name in [*names, *numbers] if isinstance(name, (str, int))}
+
+
+def _row(profile: Profile, names: list[str] | None) -> dict[str, Any]:
+    row = profile.as_row()
+    if names is not None:
+        row["$properties"] = {name: row["$properties"][name] for name in names if name in row["$properties"]}
+    return row
+
+
+def _kind(value: Any) -> str:
+    """The types that Mixpanel tells profiles' properties apart by."""
+    if isinstance(value, str):
+        try:
+            datetime.fromisoformat(value)
+        except ValueError:
+            return "string"
+        return "datetime" if "T" in value else "string"
+    return _KINDS.get(type(value), "string")
+
+
+def _session_id(now: datetime) -> str:
+    tail = "".join(secrets.choice(string.ascii_uppercase) for _ in range(6))
+    return f"{int(now.timestamp())}-{tail}"

@@ -1,0 +1,101 @@
+"""``events/names``, ``events/properties/top`` and ``events/properties/values``, counted over the last 31 days."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from mixpanel_aep_sandbox.mixpanel.export.export_params import check_history
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, parts
+from mixpanel_aep_sandbox.mixpanel.models.events import EventBook
+from mixpanel_aep_sandbox.mixpanel.query.routes import Question
+
+_DAYS = 31
+_MOST = 5000
+_KINDS = ("general", "unique", "average")
+_UNLISTED = frozenset(("time", "distinct_id", "$insert_id"))
+"""Of no event, but of all: clients found them missing in ``properties/top``."""
+
+
+class Breakdown:
+    """What a project's events are called, and what they carry. Without ``event``, all events are meant.
+
+    The reference demands ``event`` for properties and values; clients leave it out, and are answered.
+    """
+
+    def __init__(self, book: EventBook) -> None:
+        self._book = book
+
+    def names(self, question: Question) -> list[str]:
+        """The most common names, 255 of them or ``limit``."""
+        kind = question.params.choice("type", *_KINDS)
+        limit = question.params.whole("limit", least=1, most=_MOST) or 255
+        total: Counter[str] = Counter()
+        people: dict[str, set[str]] = {}
+        for row in self._recent(question):
+            total[row.event] += 1
+            if kind != "general":
+                people.setdefault(row.event, set()).add(row.distinct_id)
+        weights = {name: _weight(kind, count, people.get(name, set())) for name, count in total.items()}
+        found = sorted(weights, key=lambda name: (-weights[name], name))[:limit]
+        order = question.project.switches.event_names_order
+        return found if order == "count" else sorted(found, reverse=order == "descending")
+
+    def top_properties(self, question: Question) -> dict[str, dict[str, int]]:
+        """``{name: {"count": events that have it}}``, the most frequent 10 or ``limit``."""
+        limit = question.params.whole("limit", least=1, most=10**9) or 10
+        counts: Counter[str] = Counter()
+        for properties in self._properties(question):
+            counts.update(name for name in properties if name not in _UNLISTED)
+        return {name: {"count": count} for name, count in _most_common(counts, limit)}
+
+    def values(self, question: Question) -> list[str]:
+        """The most frequent values of the property ``name`` as texts, 255 of them or ``limit``."""
+        name = question.params.required("name")
+        limit = question.params.whole("limit", least=1, most=10**9) or 255
+        counts: Counter[str] = Counter()
+        for properties in self._properties(question):
+            if name in properties:
+                counts.update(_texts(json.loads(properties[name])))
+        return [text for text, _ in _most_common(counts, limit)]
+
+    def _properties(self, question: Question) -> Iterator[dict[str, bytes]]:
+        event = question.params.text("event")
+        for row in self._recent(question):
+            if event in ("", row.event):
+                try:
+                    yield parts(row.line)[1]
+                except ValueError:  # a raw line that is no event
+                    continue
+
+    def _recent(self, question: Question) -> Iterator[Row]:
+        """The rows of the last 31 days. Raises Refusal (403) when the plan does not reach so far back."""
+        today = question.project.today(question.now)
+        first = today - timedelta(_DAYS - 1)
+        check_history(question.project, first, today)
+        for day in self._book.days(question.project, first, today):
+            yield from self._book.sample(question.project, day, question.now_ms)
+
+
+def _weight(kind: str, count: int, people: set[str]) -> float:
+    if kind == "general":
+        return count
+    return len(people) if kind == "unique" else count / len(people)
+
+
+def _most_common(counts: Counter[str], limit: int) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Each value of a list counts; null is none."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
+    elif value is not None:
+        yield json.dumps(value, ensure_ascii=False)

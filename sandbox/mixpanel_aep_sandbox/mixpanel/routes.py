@@ -1,0 +1,120 @@
+"""The stand-in for Mixpanel: raw export, Query API, application API, and their control plane."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.mixpanel.app_api.annotations import Annotations
+from mixpanel_aep_sandbox.mixpanel.app_api.lexicon import Lexicon
+from mixpanel_aep_sandbox.mixpanel.app_api.me import me, workspaces
+from mixpanel_aep_sandbox.mixpanel.app_api.routes import AppApi, Routes
+from mixpanel_aep_sandbox.mixpanel.app_api.service_accounts import ServiceAccounts
+from mixpanel_aep_sandbox.mixpanel.control.document_routes import ShelfControl
+from mixpanel_aep_sandbox.mixpanel.control.routes import Control
+from mixpanel_aep_sandbox.mixpanel.export.export_log import Returned
+from mixpanel_aep_sandbox.mixpanel.export.routes import Export
+from mixpanel_aep_sandbox.mixpanel.ingestion import Ingestion
+from mixpanel_aep_sandbox.mixpanel.models.documents import Shelf
+from mixpanel_aep_sandbox.mixpanel.models.events import EventBook
+from mixpanel_aep_sandbox.mixpanel.models.profiles import ProfileBook
+from mixpanel_aep_sandbox.mixpanel.models.projects import Registry
+from mixpanel_aep_sandbox.mixpanel.query.engage import Engage
+from mixpanel_aep_sandbox.mixpanel.query.event_breakdown import Breakdown
+from mixpanel_aep_sandbox.mixpanel.query.funnels import Funnels
+from mixpanel_aep_sandbox.mixpanel.query.routes import Answer, QueryApi
+from mixpanel_aep_sandbox.mixpanel.query.saved_reports import Saved
+from mixpanel_aep_sandbox.mixpanel.rate_limits import Limiter
+
+
+class Mixpanel:
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.registry = Registry(world)
+        self.book = EventBook(world)
+        self.shelf = Shelf(world)
+        self.profiles = ProfileBook(self.shelf)
+        self.limiter = Limiter(world)
+        self.returned = Returned(world)
+        self.engage = Engage(self.profiles)
+        self.ingestion = Ingestion(world, self.registry, self.book, self.profiles)
+        self.lexicon = Lexicon(self.shelf, self.limiter)
+
+    def router(self) -> APIRouter:
+        routes = APIRouter()
+        export = Export(self.world, self.registry, self.book, self.profiles, self.limiter, self.returned)
+        for path in ("/api/2.0/export", "/api/2.0/export/"):
+            routes.add_api_route(path, export.__call__, methods=["GET"], response_model=None)
+        routes.include_router(
+            QueryApi(self.world, self.registry, self.limiter, self._answers()).router(),
+        )
+        routes.include_router(self.ingestion.router())
+        routes.include_router(AppApi(self.world, self.registry).router(self._app_routes()))
+        routes.include_router(
+            Control(self.world, self.registry, self.book, self.returned, self.forget).router()
+        )
+        routes.include_router(ShelfControl(self.world, self.registry, self.shelf, self.profiles).router())
+        return routes
+
+    def reset(self) -> None:
+        """Back to a fresh state."""
+        self.book.clear()
+        self.limiter.clear()
+        self.engage.clear()
+        self.ingestion.rate.clear()
+        self.lexicon.clear()
+        self.registry.seed()
+        self.shelf.seed()
+
+    def forget(self, project_id: int) -> None:
+        """Removes a project and all that is kept of it, but for what exports have returned."""
+        self.registry.delete(project_id)
+        self.book.forget(project_id)
+        self.shelf.forget(project_id)
+        self.limiter.forget(project_id)
+
+    def _answers(self) -> dict[str, Answer]:
+        breakdown, saved = Breakdown(self.book), Saved(self.shelf, self.profiles)
+        funnels = Funnels(self.shelf, self.book)
+        return {
+            "/events/names": breakdown.names,
+            "/events/properties/top": breakdown.top_properties,
+            "/events/properties/values": breakdown.values,
+            "/engage": self.engage.query,
+            "/engage/properties": self.engage.properties,
+            "/cohorts/list": saved.cohorts,
+            "/funnels/list": funnels.all,
+            "/funnels": funnels.query,
+            "/annotations": saved.annotations,
+        }
+
+    def _app_routes(self) -> Routes:
+        notes, accounts, lexicon = Annotations(self.shelf), ServiceAccounts(), self.lexicon
+        project, organization = "/projects/{project_id}", "/organizations/{organization_id}/service-accounts"
+        note, schema = project + "/annotations/{annotation_id}", project + "/schemas/{entity_type}"
+        return (
+            ("GET", "/me", me),
+            ("GET", project + "/workspaces/public", workspaces),
+            ("GET", project + "/annotations", notes.all),
+            ("POST", project + "/annotations", notes.create, 201),
+            ("GET", project + "/annotations/tags", notes.tags),
+            ("POST", project + "/annotations/tags", notes.create_tag),
+            ("GET", note, notes.get),
+            ("PATCH", note, notes.patch),
+            ("DELETE", note, notes.delete),
+            ("GET", project + "/schemas", lexicon.all),
+            ("POST", project + "/schemas", lexicon.upload),
+            ("DELETE", project + "/schemas", lexicon.delete_all),
+            ("GET", schema, lexicon.of_entity),
+            ("DELETE", schema, lexicon.delete_entity),
+            ("GET", schema + "/{name:key}", lexicon.one),
+            ("POST", schema + "/{name:key}", lexicon.upload_one),
+            ("DELETE", schema + "/{name:key}", lexicon.delete_one),
+            ("GET", organization, accounts.all),
+            ("POST", organization, accounts.create, 201),
+            ("POST", organization + "/add-to-project", accounts.add_to_projects),
+            ("POST", organization + "/remove-from-project", accounts.remove_from_projects),
+            ("GET", organization + "/{service_account_id}", accounts.get),
+            ("DELETE", organization + "/{service_account_id}", accounts.delete),
+            ("GET", project + "/service-accounts", accounts.of_project),
+        )

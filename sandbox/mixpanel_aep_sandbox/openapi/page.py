@@ -1,0 +1,97 @@
+"""The document as a page for people: one self-contained HTML file that loads nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup, escape
+
+from mixpanel_aep_sandbox.demo_data import credentials
+from mixpanel_aep_sandbox.openapi import METHODS, Json, document
+
+_FAULT = {
+    "match": {"path": "/api/2.0/export"},
+    "action": {"do": "answer", "status": 429, "retry_after": 1},
+    "times": 2,
+}
+
+
+def render(url: str) -> str:
+    """The page of a sandbox that is served at ``url``. Everything in it is escaped by the template."""
+    whole = document()
+    return _template().render(
+        url=url,
+        info=whole["info"],
+        services=[{**tag, "routes": _routes(whole, tag["name"])} for tag in whole["tags"]],
+        credentials={"Mixpanel": credentials.MIXPANEL, "Adobe IMS and AEP": credentials.AEP},
+        fault=json.dumps(_FAULT),
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["code"] = _code
+    return environment.from_string((Path(__file__).parent / "page.html.j2").read_text("utf-8"))
+
+
+def _code(text: str) -> Markup:
+    """A text in which `this` is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just before
+
+
+def _routes(whole: Json, tag: str) -> list[Json]:
+    """What the page shows of each operation of a service."""
+    return [
+        {
+            "method": method.upper(),
+            "path": path,
+            "summary": operation.get("summary", ""),
+            "description": operation.get("description", ""),
+            "parameters": [
+                _resolved(whole, each)
+                for each in [*item.get("parameters", []), *operation.get("parameters", [])]
+            ],
+            "takes": [
+                (kind, _example(whole, media))
+                for kind, media in _resolved(whole, operation.get("requestBody", {}))
+                .get("content", {})
+                .items()
+            ],
+            "responses": {
+                status: _resolved(whole, each)["description"]
+                for status, each in sorted(operation["responses"].items())
+            },
+            "source": operation.get("x-source", ""),
+        }
+        for path, item in whole["paths"].items()
+        for method, operation in item.items()
+        if method in METHODS and tag in operation["tags"]
+    ]
+
+
+def _example(whole: Json, media: Json) -> str:
+    """A body that is taken, if the fragment has one."""
+    schema = _resolved(whole, media.get("schema", {}))
+    named = (each["value"] for each in media.get("examples", {}).values())
+    for found in (media.get("example"), *named, *schema.get("examples", [])):
+        if found is not None:
+            return json.dumps(found, ensure_ascii=False)
+    return ""
+
+
+def _resolved(whole: Json, part: Json) -> Any:
+    """A parameter or an answer, looked up where it is only referred to."""
+    while "$ref" in part:
+        found: Any = whole
+        for key in part["$ref"].removeprefix("#/").split("/"):
+            found = found[key.replace("~1", "/").replace("~0", "~")]
+        part = found
+    return part

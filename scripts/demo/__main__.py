@@ -1,0 +1,226 @@
+"""``python -m scripts.demo run``: the whole pipeline, from nothing to events in AEP, and the proof that it is right."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections import Counter
+from types import FrameType
+from typing import NoReturn
+
+from rich.console import Console
+
+from include.config.loader import load_pipelines
+from include.config.model import Pipeline
+from include.http.sandbox_address import SANDBOXES_VARIABLE
+from include.lake.lake import Lake
+from scripts.demo import late_events
+from scripts.demo.airflow_api import AirflowApi
+from scripts.demo.evidence import Sandbox
+from scripts.demo.late_events import LateEvents
+from scripts.demo.report import project_source, show
+from scripts.demo.services import Services
+from scripts.demo.settings import PARTITIONS, PROJECT, USER, DemoError, DemoSettings
+
+console = Console(highlight=False, width=max(132, shutil.get_terminal_size().columns))
+SETUP = "mixpanel_aep_setup"
+_DEADLINE_SECONDS = 1200
+_ENDED = ("success", "failed")
+
+
+def main(argv: list[str]) -> int:
+    """Exit status 0: nothing lost, duplicate or phantom; 1: something is; 2: the demo could not run."""
+    commands = {"run": run, "up": up, "down": down}
+    if len(argv) != 1 or argv[0] not in commands:
+        console.print("usage: python -m scripts.demo run|up|down")
+        return 2
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        settings = DemoSettings.from_environment(os.environ)
+        os.environ.update({**settings.lake_environment(), SANDBOXES_VARIABLE: settings.sandbox_url})
+        return commands[argv[0]](settings)
+    except DemoError as error:
+        console.print(f"demo: {error}", markup=False)
+        return 2
+    except KeyboardInterrupt:
+        console.print("demo: interrupted; everything that it started has been stopped")
+        return 130
+
+
+def run(settings: DemoSettings) -> int:
+    """Starts everything, backfills the demo's partitions, shows the result, stops everything."""
+    services = Services(settings)
+    services.require_free_ports()
+    try:
+        api = _start(services)
+        sandbox = Sandbox(settings.sandbox_url)
+        before = sandbox.calls()
+        pipelines = _demo_pipelines()
+        _backfill(api, pipelines)
+        asked = sandbox.calls() - before
+        if not asked:
+            console.print("Everything was active already: no export was made and no batch.")
+        late = _reconcile(api, pipelines, sandbox)
+        console.print(str(late), soft_wrap=True)
+        return show(console, api, pipelines, sandbox, Lake(settings.lake_url))
+    finally:
+        services.stop()
+
+
+def up(settings: DemoSettings) -> int:
+    """Starts everything and leaves it running."""
+    services = Services(settings)
+    services.require_free_ports()
+    started = False
+    try:
+        _start(services)
+        started = True
+    finally:
+        if not started:
+            services.stop()
+    console.print(
+        f"Airflow  {settings.airflow_url}  (user {USER}, password {settings.password})", soft_wrap=True
+    )
+    console.print(f"Sandbox  {settings.sandbox_url}  (Mixpanel, IMS and AEP)")
+    console.print(f"Lake     {settings.lake_url}")
+    environment = settings.write_command_line_environment()
+    console.print(
+        f"Command line  set -a; . {environment}; set +a; .venv/bin/mixpanel-aep check shop", soft_wrap=True
+    )
+    console.print("Choose a DAG mixpanel_to_aep_…, Trigger, Backfill; `make down` stops everything.")
+    return 0
+
+
+def down(settings: DemoSettings) -> int:
+    """Stops what `up` started."""
+    services = Services(settings)
+    running = ", ".join(entry["name"] for entry in services.running())
+    services.stop()
+    console.print(f"stopped: {running}" if running else "nothing of the demo is running")
+    return 0
+
+
+def _start(services: Services) -> AirflowApi:
+    settings = services.settings
+    if settings.lake == "s3" and settings.folder.exists():
+        shutil.rmtree(
+            settings.folder
+        )  # moto forgets its buckets, so the rest of this demo starts anew as well
+    _say("starting the sandbox: Mixpanel, IMS and AEP on this machine")
+    services.start_sandbox()
+    if settings.lake == "s3":
+        services.start_s3()
+    _say("starting Airflow (20 seconds to 3 minutes)")
+    services.start_airflow()
+    services.load_airflow_settings()
+    api = AirflowApi(settings.airflow_url, settings.password)
+    pipelines = _demo_pipelines()
+    dag_ids = {dag_id for each in pipelines for dag_id in (each.dag_id, each.reconcile_dag_id)}
+    api.await_dags({SETUP, *dag_ids})
+    _say("setup: identity namespaces, field groups, schemas, datasets")
+    api.unpause(SETUP)
+    run_id = api.trigger(SETUP)
+    _await_runs(api, {(SETUP, run_id)}, "setup")
+    for pipeline in _demo_pipelines():
+        api.unpause(pipeline.dag_id)
+    return api
+
+
+def _demo_pipelines() -> list[Pipeline]:
+    return [pipeline for pipeline in load_pipelines() if pipeline.name in PARTITIONS]
+
+
+def _backfill(api: AirflowApi, pipelines: list[Pipeline]) -> None:
+    waiting: set[tuple[str, str]] = set()
+    for pipeline in pipelines:
+        dag_id, (first, last) = pipeline.dag_id, PARTITIONS[pipeline.name]
+        api.cancel_backfills(dag_id)
+        missing = api.missing_partitions(dag_id, first, last)
+        _say(f"backfill of {pipeline.name}, {first} to {last}: {missing or 'no'} partitions to do")
+        if missing:
+            api.backfill(dag_id, first, last)
+        waiting |= _unfinished(api, dag_id, missing)
+    _await_runs(api, waiting, "partitions")
+
+
+def _reconcile(api: AirflowApi, pipelines: list[Pipeline], sandbox: Sandbox) -> LateEvents:
+    """Late events arrive, and the scheduler runs the reconcile DAG that loads them."""
+    pipeline = next(each for each in pipelines if each.name == late_events.PIPELINE)
+    source = project_source(pipeline, sandbox)
+    arrived = late_events.add_late_events(sandbox.url, source.project_id)
+    _say(
+        f"late events of {pipeline.name}: {arrived} arrive for {late_events.DAY}; running {pipeline.reconcile_dag_id}"
+    )
+    runs = late_events.start_reconcile(api, pipeline)
+    _await_runs(api, runs, "reconcile")
+    return LateEvents(arrived, late_events.loaded_late(api, runs), pipeline.reconcile_dag_id)
+
+
+def _unfinished(api: AirflowApi, dag_id: str, at_least: int) -> set[tuple[str, str]]:
+    """The DAG's runs that have not ended; a backfill's appear one after the other once it was accepted."""
+    deadline = time.monotonic() + 60
+    while True:
+        runs = [run for run in api.runs(dag_id) if run["state"] not in _ENDED]
+        if len(runs) >= at_least or time.monotonic() > deadline:
+            return {(dag_id, run["dag_run_id"]) for run in runs}
+        time.sleep(0.3)
+
+
+def _await_runs(api: AirflowApi, waiting: set[tuple[str, str]], what: str) -> None:
+    """Shows progress until every run has ended; DemoError with the first red task's sentence when one fails."""
+    total, shown, deadline = len(waiting), "", time.monotonic() + _DEADLINE_SECONDS
+    waiting = set(waiting)
+    while waiting:
+        progress = Counter[str]()
+        for dag_id, run_id in sorted(waiting):
+            state = api.run_state(dag_id, run_id)
+            if state == "failed":
+                raise DemoError(_why(api, dag_id, run_id))
+            if state == "success":
+                waiting.discard((dag_id, run_id))
+            else:
+                progress.update(_at_work(api, dag_id, run_id))
+        line = f"{what}: {total - len(waiting)} of {total} done" + "".join(
+            f", {count} in {task}" for task, count in sorted(progress.items())
+        )
+        if line != shown and what != "setup":
+            _say(line)
+            shown = line
+        if time.monotonic() > deadline:
+            raise DemoError(
+                f"{line} after {_DEADLINE_SECONDS} seconds; see the logs below {PROJECT / '.run'}."
+            )
+        if waiting:
+            time.sleep(1)
+
+
+def _at_work(api: AirflowApi, dag_id: str, run_id: str) -> list[str]:
+    return [
+        task["task_id"]
+        for task in api.tasks(dag_id, run_id)
+        if task["state"] in ("running", "deferred", "up_for_retry")
+    ]
+
+
+def _why(api: AirflowApi, dag_id: str, run_id: str) -> str:
+    failed = [task for task in api.tasks(dag_id, run_id) if task["state"] == "failed"]
+    if not failed:
+        return f"run {run_id} of {dag_id} failed without a failed task"
+    task = failed[0]
+    tail = api.log_tail(dag_id, run_id, task["task_id"], task["try_number"])
+    return f"task {task['task_id']} of {dag_id}, run {run_id}, failed: {tail}"
+
+
+def _say(text: str) -> None:
+    console.print(f"[{time.strftime('%H:%M:%S')}] {text}", markup=False)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,46 @@
+"""``python -m scripts.demo.s3 PORT``: moto's S3 on 127.0.0.1, closed to web pages.
+
+moto answers every origin and resets itself on request, so that any page in a browser on this machine could empty the
+demo's lake.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+_OWN_HOST = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
+
+
+def without_web_pages(app: Wsgi) -> Wsgi:
+    """Return ``app`` behind a check: 403 for what a browser sends for a page, and for another ``Host`` than loopback."""
+
+    def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        of_page = {"HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE"} & environ.keys()
+        if of_page or not _OWN_HOST.fullmatch(environ.get("HTTP_HOST", "")):
+            start_response("403 Forbidden", [("Content-Type", "text/plain")])
+            return [b"This S3 stand-in takes no requests of web pages."]
+        return app(environ, start_response)
+
+    return guarded
+
+
+def main(port: int) -> None:
+    """Serve until SIGTERM."""
+    # Of the development requirements, and of this process alone.
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import run_simple
+
+    app = without_web_pages(DomainDispatcherApplication(create_backend_app))
+    run_simple("127.0.0.1", port, app, threaded=True, request_handler=MotoRequestHandler)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,67 @@
+"""A client that knows the documents and nothing else, and remembers the ids that it was given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from mixpanel_aep_sandbox.client import AepSandbox, MixpanelSandbox, Sandbox
+from tests.contract.example import Call, Pair, answer_differences, filled, url_of
+
+NOW = "2026-07-02T12:00:00Z"
+
+
+class Stranger:
+    """Sends calls with the credentials that the documents ask for, unless a call says otherwise."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.names: dict[str, str] = {}
+        self._session = requests.Session()
+        self._session.trust_env = False
+        sandbox.clock.set(NOW, freeze=True)
+        self.renew()
+
+    def send(self, call: Call) -> requests.Response:
+        headers = {**self._credentials, **filled(dict(call.headers), self.names)}
+        return self._session.request(
+            call.method,
+            self.sandbox.url + url_of(call, self.names),
+            json=filled(call.json, self.names),
+            data=filled(call.data, self.names),
+            # None takes away what the library sends by itself, too.
+            headers=headers,
+            timeout=60,
+        )
+
+    def fine(self, call: Call) -> Any:
+        """The JSON of an answer to a preparation, which has to succeed."""
+        answer = self.send(call)
+        assert answer.ok, f"{call.method} {call.path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    def check(self, pair: Pair) -> None:
+        """Prepares, asks and compares."""
+        if pair.settings:
+            self.sandbox.control("POST", "/aep/settings", json=dict(pair.settings))
+        for prepare in pair.given:
+            prepare(self)
+        answer = self.send(pair.call)
+        found = answer_differences(pair, answer, self.names)
+        assert not found, "\n".join([f"{pair.call.method} {answer.request.url}", *found])
+
+    def renew(self) -> None:
+        """Credentials that are valid now."""
+        if isinstance(self.sandbox, AepSandbox):
+            self.sandbox = AepSandbox(self.sandbox.url)
+        self._credentials = self._documented_credentials()
+
+    def _documented_credentials(self) -> dict[str, str | None]:
+        match self.sandbox:
+            case MixpanelSandbox():
+                return {"Authorization": requests.auth._basic_auth_str(*self.sandbox.auth)}
+            case AepSandbox():
+                return dict(self.sandbox.headers())
+            case _:
+                return {}

@@ -1,0 +1,180 @@
+"""Where a row of the tables of AEP is carried out: its dataset, its ledger, its clock, and what AEP holds in the end."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Self
+
+import requests
+
+from include.aep.client import AepClient
+from include.aep.setup import setup_pipeline
+from include.http.request import Patience
+from include.lake.history import History, Target
+from include.lake.keys import HISTORIES
+from include.lake.lake import Lake
+from include.lake.manifest import Manifest, upload_file
+from include.steps.ingest.step import Ingested, Watching
+from scripts.demo import evidence
+from scripts.demo.evidence import Comparison, compare, result_of
+from tests.failures.aep_failure import ROUTES, STAGED, AepFailure
+from tests.failures.execution import SECRETS, Sandbox
+from tests.support.http_server import Hands
+from tests.support.pipeline_runner import PIPELINES, Carrier
+
+DAY = date(2026, 7, 1)
+_DATASETS = itertools.count(1)
+_MOST_LOOKS = 6
+
+
+@dataclass
+class Template:
+    """A day that was staged once, the schema of the datasets into which the rows load it, and what Mixpanel returned."""
+
+    carrier: Carrier
+    aep: AepClient
+    staged: Manifest
+    schema_id: str
+    returned: list[bytes]
+
+    @classmethod
+    def stage(cls, sandbox: Sandbox, folder: Path) -> Self:
+        """Carries the day as far as staging, in a lake of its own."""
+        carrier = Carrier(sandbox.url, Lake(f"file://{folder}"), PIPELINES["hostile"])
+        carrier.aep_connection = {"password": SECRETS["aep"]}
+        setup_pipeline(carrier.pipeline, carrier.aep)
+        staged = carrier.stage(DAY)
+        assert staged.rows == STAGED
+        aep = carrier.aep
+        dataset = aep.catalog.require_dataset(carrier.pipeline.aep.dataset)
+        returned = list(evidence.Sandbox(sandbox.url).returned(carrier.project_id))
+        return cls(carrier, aep, staged, dataset["schemaRef"]["id"], returned)
+
+    def dataset(self, name: str) -> str:
+        content_type = "application/vnd.adobe.xed+json;version=1"
+        body = {"name": name, "schemaRef": {"id": self.schema_id, "contentType": content_type}}
+        return self.aep.catalog.create_dataset(body)
+
+    def delete_dataset(self, dataset_id: str) -> None:
+        """The sandbox shows each dataset with its batches: hundreds of them would make every row slower."""
+        url = f"{self.carrier.url}/data/foundation/catalog/dataSets/{dataset_id}"
+        requests.delete(url, headers=self.aep._http._headers(), timeout=20).raise_for_status()
+
+
+class Place:
+    """A row's own ledger, clock and dataset. The lake is that of all rows: none changes what was staged."""
+
+    def __init__(self, row: AepFailure, sandbox: Sandbox, template: Template) -> None:
+        self.row, self.sandbox, self.template, self.hands = row, sandbox, template, Hands()
+        self.carrier = self._carrier(template.carrier)
+        lake = template.carrier.lake
+        assert lake.root
+        shutil.rmtree(lake.root / HISTORIES, ignore_errors=True)
+        self.dataset_id = template.dataset(self.carrier.pipeline.aep.dataset)
+        self.staged = self._by_hand() if row.lines else template.staged
+        if row.settings or row.next_batches:
+            sandbox.post("/aep/settings", {**row.settings, "next_batches": list(row.next_batches)})
+        for fault in row.faults:
+            sandbox.post("/faults", fault)
+        sandbox.forget_requests()
+        self._left = list(row.meanwhile)
+
+    def _carrier(self, base: Carrier) -> Carrier:
+        row, name = self.row, f"Failures {next(_DATASETS)}"
+        file_format = "json" if row.lines else "parquet"
+        aep = base.pipeline.aep.model_copy(update={"dataset": name, "file_format": file_format})
+        return Carrier(
+            base.url,
+            base.lake,
+            base.pipeline.model_copy(update={"aep": aep}),
+            self.hands.clock,
+            aep_connection={"password": SECRETS["aep"], **row.connection},
+            patience=Patience(5, row.idle_seconds),
+            limits=row.limits,
+        )
+
+    def _by_hand(self) -> Manifest:
+        """The row's own lines as a staged file: what validation would never let through."""
+        content = b"".join(line + b"\n" for line in self.row.lines)
+        digest = hashlib.sha256(content).hexdigest()
+        place = self.carrier.workspace(DAY)
+        with place.scratch() as scratch:
+            path = scratch / f"events-{digest[:16]}.json"
+            path.write_bytes(content)
+            key = f"{place.partition.output('stage', digest[:32])}/{path.name}"
+            files = (upload_file(place.lake, key, path, len(self.row.lines)),)
+        return place.publish(step="stage", digest=digest[:32], inputs={}, files=files, counts={})
+
+    def task(self) -> Ingested | Watching:
+        """One try of the task: it looks until AEP has finished, or has been watched for long."""
+        for _ in range(_MOST_LOOKS):
+            result = self.carrier.advance(DAY, self.staged)
+            if isinstance(result, Ingested):
+                break
+            if self._left:
+                self.do(self._left.pop(0))
+        return result
+
+    def do(self, happening: Mapping[str, Any]) -> None:
+        batch = next((r.batch for r in reversed(self.records()) if r.batch), "")
+        self.sandbox.post(happening["path"].format(batch=batch), happening["body"])
+
+    def asked(self) -> Counter[str]:
+        """How often each route was asked."""
+        return asked(self.sandbox.asked(lambda entries: asked(entries) >= Counter(self.row.requests)))
+
+    def records(self) -> list[Any]:
+        """The day's ledger, without a request to AEP."""
+        aep = self.template.aep
+        target = Target(aep.org_id, aep.aep_sandbox, self.dataset_id)
+        return History(self.carrier.lake, self.carrier.source, target).ledger(DAY).records()
+
+    def active(self) -> list[tuple[str, str]]:
+        """``_id`` and batch of every row that AEP holds."""
+        kept = self.sandbox.lines("/aep/active", dataset=self.carrier.pipeline.aep.dataset)
+        return [(row["_id"], row["batch"]) for row in kept]
+
+    def compared(self, active: list[tuple[str, str]]) -> Comparison:
+        """Returned, quarantined and active events, as sets."""
+        results = [
+            result_of(self.carrier.lake, self.carrier.workspace(DAY).partition, self.records(), Counter())
+        ]
+        known = _Known(self.template.returned, active)
+        return compare(self.carrier.pipeline, self.carrier.project_id, known, self.carrier.lake, results)
+
+
+class _Known(evidence.Sandbox):
+    """The sandbox's records as they were read a moment ago."""
+
+    def __init__(self, returned: list[bytes], active: list[tuple[str, str]]) -> None:
+        self._returned, self._active = returned, active
+
+    def returned(self, project_id: int) -> Iterator[bytes]:
+        return iter(self._returned)
+
+    def active(self, dataset: str) -> Iterator[tuple[str, str]]:
+        return iter(self._active)
+
+
+def asked(entries: list[dict[str, Any]]) -> Counter[str]:
+    """How often each route was asked."""
+    return Counter(
+        next((name for name, route in ROUTES.items() if _fits(route, entry)), "?") for entry in entries
+    )
+
+
+def _fits(route: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    path = route.get("path_regex") or re.escape(route["path"]).replace(r"\*", ".*") + "$"
+    return (
+        route["method"] == entry["method"]
+        and re.match(path, entry["path"]) is not None
+        and route.get("query", "") in entry["query"]
+    )

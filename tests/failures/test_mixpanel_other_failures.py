@@ -1,0 +1,165 @@
+"""Failures of an export that one run of a step cannot show."""
+
+from __future__ import annotations
+
+import socket
+import tracemalloc
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.clock import Clock
+from include.errors import Throttled, TruncatedExport
+from include.http.request import Patience
+from include.lake import manifest as manifests
+from include.lake.history import Source
+from include.lake.lake import Lake
+from include.mixpanel.client import MixpanelClient
+from include.mixpanel.export_budget import ExportBudget
+from include.mixpanel.settings import MixpanelSettings
+from include.steps.export.step import export_partition
+from tests.failures.execution import SECRETS, Sandbox, published_lines
+from tests.support.builders import DAY, PROJECT_ID, SOURCE, Hands, workspace
+from tests.support.raw_server import Wire, wired
+
+pytestmark = pytest.mark.sandbox
+ROW = b'{"event":"A","properties":{"time":1782907200,"distinct_id":"u","text":"%s"}}\n'
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(f"file://{tmp_path}/lake")
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    with wired() as wire:
+        yield wire
+
+
+def client(url: str, clock: Clock | None = None, project_id: int = PROJECT_ID, **more: Any) -> MixpanelClient:
+    settings = MixpanelSettings("svc.mp-service-account", SECRETS["mixpanel"], project_id, sandbox_url=url)
+    patience = Patience(5, more.pop("idle_seconds", 5.0), attempts=1)
+    return MixpanelClient(settings, clock or Hands().clock, patience=patience, **more)
+
+
+def sized(body: bytes) -> list[bytes]:
+    return [HEAD + b"Content-Length: %d\r\n\r\n" % len(body), body]
+
+
+def test_a_day_is_never_in_memory(wire: Wire, lake: Lake) -> None:
+    """40 MB of a day, in one answer."""
+    block = ROW % (b"x" * 900) * 64
+    count = 40_000_000 // len(block)
+
+    def pieces() -> Iterator[bytes]:
+        yield HEAD + b"Content-Length: %d\r\n\r\n" % (count * len(block))
+        for _ in range(count):
+            yield block
+
+    wire.pieces = pieces()
+    tracemalloc.start()
+    try:
+        made = export_partition(workspace(lake), SOURCE, client(wire.url))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert made.rows == count * 64
+    assert peak < 6_000_000
+
+
+def test_a_run_that_fails_leaves_what_was_there(wire: Wire, lake: Lake) -> None:
+    """Also when it asks another question: what was exported before is neither replaced nor taken for its answer."""
+    wire.pieces = sized(ROW % b"first")
+    first = export_partition(workspace(lake), SOURCE, client(wire.url))
+    other = workspace(lake, mixpanel={"events": ["A"]})
+    head, body = sized(ROW % b"second")
+    wire.pieces = [head, body[:20]]
+    with pytest.raises(TruncatedExport):
+        export_partition(other, SOURCE, client(wire.url))
+    assert published_lines(lake, other.partition) == [(ROW % b"first").strip()]
+    assert export_partition(workspace(lake), SOURCE, client("http://127.0.0.1:1")) == first
+
+
+def test_a_run_that_dies_before_its_manifest_has_published_nothing(
+    wire: Wire, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is in the lake, its manifest is not: the next run exports the day and publishes one of each."""
+    place = workspace(lake)
+    wire.pieces = sized(ROW % b"a")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(manifests, "publish", _die)
+        export_partition(place, SOURCE, client(wire.url))
+    assert len(list(lake.keys(place.partition.step("export")))) == 1
+    export_partition(place, SOURCE, client(wire.url))
+    assert published_lines(lake, place.partition) == [(ROW % b"a").strip()]
+
+
+def _die(*_args: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_more_days_than_an_hour_allows_are_never_turned_away(sandbox: Sandbox, lake: Lake) -> None:
+    """Mixpanel's own count is on: our tickets come before it, for every task and every try."""
+
+    class Together(Hands):
+        """The sandbox's clock is ours."""
+
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            sandbox.post("/clock", {"set": self.at, "freeze": True})
+
+    hands, project = Together(), 4_999_999
+    account = {"username": "svc.mp-service-account", "secret": SECRETS["mixpanel"]}
+    sandbox.post("/mixpanel/projects", {"id": project, "accounts": [account]})
+    days = [DAY - timedelta(n) for n in range(64)]
+    hands.sleep(1)
+    for day in days:
+        place = workspace(lake, day, hands.clock)
+        for _ in range(2):
+            budget = ExportBudget(lake, project, hands.clock)
+            try:
+                export_partition(
+                    place, Source("us", project), client(sandbox.url, hands.clock, project, budget=budget)
+                )
+                break
+            except Throttled as throttled:
+                assert throttled.wait_seconds <= 3600
+                hands.sleep(throttled.wait_seconds)
+    sandbox.post("/clock", {"reset": True})
+    asked = sandbox.asked(lambda entries: len(entries) >= len(days))
+    assert [entry["status"] for entry in asked] == [200] * len(days)
+    assert 3600 < sum(hands.slept) < 3700
+
+
+def test_a_silent_connection_is_kept_open(wire: Wire) -> None:
+    """NAT forgets a connection on which nothing happens while a large export is prepared."""
+    wire.pieces, wire.end = [HEAD + b"Content-Length: 5\r\n\r\n1"], "silence"
+    with client(wire.url).export(DAY, DAY) as stream:
+        connection = stream._answer._response.raw._connection.sock
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+
+
+def test_a_stream_that_drips_is_given_up(wire: Wire, lake: Lake) -> None:
+    """One byte at a time: no byte is late, and the day would take for ever."""
+
+    class Hurried(Hands):
+        @property
+        def clock(self) -> Clock:
+            def seconds() -> float:
+                self.at += 4  # every look at the clock
+                return self.at
+
+            return Clock(seconds=seconds, sleep=self.sleep)
+
+    body = ROW % b"slow"
+    wire.pause = 0.002
+    wire.pieces = [*sized(body)[:1], *(bytes([byte]) for byte in body)]
+    with pytest.raises(TruncatedExport, match="Mixpanel sent only"):
+        export_partition(workspace(lake), SOURCE, client(wire.url, Hurried().clock, idle_seconds=60.0))
+    assert published_lines(lake, workspace(lake).partition) is None

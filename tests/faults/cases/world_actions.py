@@ -1,0 +1,227 @@
+"""What the cases of the changing world do and ask: acts and checks by name."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from include.steps.reconcile.window import late_beyond_window
+from tests.faults import world_changes as changing
+from tests.faults.case import (
+    ALL_OF_IT,
+    Do,
+    Go,
+    Together,
+    add,
+    run,
+)
+from tests.faults.chaos.faults import recipe_1
+from tests.faults.chaos.observe import Check
+from tests.faults.process_run import DAYS, End
+from tests.faults.s3_proxy import Conditions
+from tests.faults.scenario import Place, event
+
+AGAIN, LOOK = run(name="again"), run(name="look", look=True)
+AUDIT = run(name="audit", task="audit")
+UNTAGGED: dict[str, Any] = {"tagged": False}
+FOREIGN = "red:ForeignLake"
+RECOVER = "mixpanel-aep recover"
+OUTAGE = tuple(DAYS[0] + timedelta(days=number) for number in range(8))
+OFF = {"start_date": OUTAGE[0], "end_date": OUTAGE[-1], "late_days": 0, "catch_up_days": 10}
+WINDOW = {"start_date": DAYS[0], "end_date": DAYS[2], "late_days": 3}
+LATE = add(event("Late", key="late"))
+
+
+def do(what: str, how: Any, *given: Any, **more: Any) -> Do:
+    """An act: ``how``, given the place and what else it needs."""
+    return Do(what, lambda place: how(place, *given, **more))
+
+
+SETUP = Go(run(name="setup", task="setup"))
+NEW_DATASET = do("aep.dataset names a new dataset", changing.use_dataset, "other")
+FIRST_DATASET = do("aep.dataset names the first dataset again", changing.use_dataset)
+OTHER_MAPPING = do("the mapping changes", changing.use_other_mapping)
+FIRST_MAPPING = do("the mapping is as it was", changing.use_first_mapping)
+OTHER_PROJECT = do("the connection names another project", changing.use_other_project)
+OTHER_REGION = do("the connection names another region", changing.use_other_region)
+FIRST_PROJECT = do("the connection is corrected", changing.use_first_project)
+EMPTY_LAKE = do("the lake is lost", changing.empty_lake)
+FOUND_LAKE = do("the lake is found", changing.find_lake)
+COPY = do("the lake is copied", changing.copy_lake)
+RESTORED = do("the lake is restored from the copy", changing.restore_lake)
+SECOND_LAKE = do("another lake is used", changing.use_lake, "second")
+FIRST_LAKE = do("the first lake is used again", changing.use_lake)
+HIDDEN = do("Catalog has lost the batch", changing.hide_newest_batch)
+SHOWN = do("Catalog shows the batch", changing.hide_newest_batch, hidden=False)
+REBUILT = Go(run(name="recover", task="recover"))
+REMADE = do("the dataset is made again", changing.remake_dataset)
+
+
+def holds(name: str, count: int) -> Check:
+    """Another dataset of this place holds so many rows, none twice; ``name`` is its suffix, empty for the first one."""
+
+    def check(place: Place) -> None:
+        first = place.pipeline.aep.dataset.partition(" / ")[0]
+        found = [identity for identity, _ in place.active_in(f"{first} / {name}" if name else first)]
+        assert (len(found), len(set(found))) == (count, count)
+
+    return check
+
+
+def prod_holds(count: int) -> Do:
+    """Back in the AEP sandbox prod, the dataset holds what it held."""
+
+    def how(place: Place) -> None:
+        changing.use_aep_sandbox(place, "prod")
+        assert len(place.active()) == count
+
+    return Do("the connection names prod again", how)
+
+
+def expect(end: End, outcome: str, says: str = "") -> None:
+    """A try ended so, and its error says so."""
+    assert str(end) == outcome, end
+    assert says in end.text, end
+
+
+def two_lakes_at_once(place: Place) -> None:
+    """Two installations that share only AEP load other content of one day at the same moment."""
+    one = place.start(run("batch.upload.after:1=stop", name="one"))
+    assert one.wait_until_stopped()
+    changing.use_other_mapping(place)
+    changing.use_lake(place, "second")
+    expect(
+        place.tried(run(name="two")),
+        "again:OpenBatchElsewhere",
+        "abort the batch in AEP if no run is filling it",
+    )
+    changing.use_first_mapping(place)
+    changing.use_lake(place)
+    one.wake()
+    expect(one.wait(), "green")
+
+
+def second_lake_overtakes(place: Place) -> None:
+    """The other installation comes between the creation of a batch and its COMPLETE, and sees nothing of it."""
+    one = place.start(run("batch.create.before:1=stop", name="one"))
+    assert one.wait_until_stopped()
+    changing.use_other_mapping(place)
+    changing.use_lake(place, "second")
+    expect(place.tried(run(name="two")), "green")
+    changing.use_first_mapping(place)
+    changing.use_lake(place)
+    one.wake()
+    expect(one.wait(), "red:UnknownBatch", RECOVER)
+    changing.use_other_mapping(place)
+    changing.use_lake(place, "second")
+
+
+def other_day(place: Place) -> str:
+    """Another day is loaded; its batch."""
+    end = place.finish(run(name="other", day=DAYS[1]))
+    assert end.outcome == "green", end
+    return str(place.records(DAYS[1])[-1].batch)
+
+
+def forge(kind: str) -> Do:
+    """A person writes a record by hand that names another day's batch."""
+
+    def how(place: Place) -> None:
+        changing.forge(place, kind, other_day(place))
+
+    return Do(f"a record `{kind}` names another day's batch", how)
+
+
+def forge_of_open_batch(place: Place) -> None:
+    """A record written by hand names a batch that another dataset's run is filling."""
+    changing.use_dataset(place, "other")
+    expect(place.tried(run("ledger.created.after:1=exit", name="elsewhere")), "died")
+    batch = str(place.records()[-1].batch)
+    changing.use_dataset(place)
+    changing.forge(place, "created", batch)
+
+
+def other_batch_is_open(place: Place) -> None:
+    """Nothing has ended the other dataset's batch."""
+    changing.use_dataset(place, "other")
+    assert [batch["status"] for batch in place.batches()] == ["loading"]
+
+
+def loaded(*days: date) -> Do:
+    """The runs of these days, to their green ends."""
+
+    def how(place: Place) -> None:
+        for day in days:
+            expect(place.finish(run(day=day)), "green")
+
+    return Do("days are loaded", how)
+
+
+def reported(place: Place) -> None:
+    """Reconcile names the day whose export may not show the event."""
+    found = late_beyond_window(place.lake, place.pipeline, place.carrier.mixpanel, DAYS[2], datetime.now(UTC))
+    assert found == {DAYS[0]: 1}
+
+
+def arrives(place: Place) -> None:
+    """Mixpanel processes an event of the first day now."""
+    now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    place.add({**event("Late", key="late"), "processed_at": now_ms})
+
+
+DURING = Together((run("export.piece:1=stop"),), ("green",), between=(Do("an event arrives", arrives),))
+"""An event is processed while the export of its day is on its way."""
+DURING_RECONCILE = Together(
+    (run("export.piece:1=stop", name="reconcile", task="reconcile"),),
+    ("green",),
+    between=(Do("an event arrives", arrives),),
+)
+
+
+def conditions(conditions: Conditions) -> Do:
+    """What becomes of create-only puts from here on."""
+
+    def how(place: Place) -> None:
+        place.stage.s3.conditions = conditions
+
+    return Do(f"the store's create-only puts are {conditions}", how)
+
+
+def plain(*, key: bool) -> tuple[Any, ...]:
+    """Three events that differ, with an ``$insert_id`` or without."""
+    names = ("Viewed", "Added", "Purchase")
+    without: dict[str, Any] = {"$insert_id": None}
+    return tuple(event(name) if key else event(name, **without) for name in names)
+
+
+def still_same(place: Place) -> None:
+    """Nothing was written after the first load."""
+    assert place.kinds() == list(ALL_OF_IT)
+
+
+def begin_with_recipe_1(place: Place) -> None:
+    """A version that knew recipe 1 only loads the day."""
+    now = place.where.prepare
+    place.change(prepare=recipe_1)
+    expect(place.tried(run()), "green")
+    place.change(prepare=now)
+
+
+def recipes(*recipes: int) -> Check:
+    """The recipes of the day's loads, oldest first."""
+
+    def check(place: Place) -> None:
+        assert tuple(record.recipe for record in place.records() if record.kind == "active") == recipes
+
+    return check
+
+
+BEGUN = Do("a day begun with recipe 1", begin_with_recipe_1)
+MERGED = do("an identity merge", changing.merge_identities)
+OLD_FORMAT = do("the lake is of data version 5", changing.as_version_5, DAYS[0])
+REPLACE = run(name="replace", replace=True)
+
+
+def expect_active(place: Place, count: int) -> None:
+    """AEP holds so many rows."""
+    assert len(place.active()) == count

@@ -1,0 +1,138 @@
+"""What else a case can ask of its place: of the requests, the manifests, the lake and the rows at AEP."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from include.lake.manifest import Manifest
+from scripts.demo.evidence import newest_manifests
+from tests.faults.case import Do
+from tests.faults.process_run import DAYS
+from tests.faults.scenario import Place
+
+Check = Callable[[Place], object]
+EXPORT = {"path": "/api/2.0/export"}
+_NOTICED_SECONDS = 5.0
+
+
+def all_of(*checks: Check) -> Check:
+    def check(place: Place) -> None:
+        for one in checks:
+            one(place)
+
+    return check
+
+
+def exports(place: Place) -> list[dict[str, Any]]:
+    """The exports that this place's project was asked for, in the transcript's words."""
+    entries = place.stage.get("/transcript", path=EXPORT["path"])["entries"]
+    return [entry for entry in entries if f"project_id={place.project_id}&" in entry["query"]]
+
+
+def asked(times: int) -> Check:
+    """Mixpanel was asked for the day exactly so often, all tries together."""
+
+    def check(place: Place) -> None:
+        # An answer that the client gave up is written down when the sandbox has noticed.
+        deadline = time.monotonic() + _NOTICED_SECONDS
+        while len(found := exports(place)) < times and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(found) == times, [(entry["status"], entry["fault"]) for entry in found]
+
+    return check
+
+
+def made(place: Place, step: str) -> Manifest:
+    """The newest manifest of a step."""
+    return newest_manifests(place.lake, place.partition())[step]
+
+
+def counted(step: str, **counts: int) -> Check:
+    """The step's newest manifest counts so many."""
+
+    def check(place: Place) -> None:
+        found = made(place, step).counts
+        assert {name: found.get(name) for name in counts} == counts, found
+
+    return check
+
+
+def refused(step: str, **reasons: int) -> Check:
+    """The step has quarantined for these reasons, so often, and for no other."""
+
+    def check(place: Place) -> None:
+        assert made(place, step).details["reasons"] == reasons
+
+    return check
+
+
+def outputs(step: str, count: int) -> Check:
+    """The step has published exactly so many outputs of the day."""
+
+    def check(place: Place) -> None:
+        keys = [
+            key for key in place.lake.keys(place.partition().step(step)) if key.endswith("/manifest.json")
+        ]
+        assert len(keys) == count, keys
+
+    return check
+
+
+def rows(place: Place) -> list[dict[str, Any]]:
+    """The rows that AEP holds, as they were loaded."""
+    query = {"dataset": place.pipeline.aep.dataset, "limit": "2000"}
+    answer = place.stage.session.get(f"{place.stage.url}/_sandbox/aep/rows", params=query, timeout=30)
+    answer.raise_for_status()
+    return [json.loads(line) for line in answer.content.split(b"\n") if line]
+
+
+def unmapped(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties that a row at AEP carries without a mapping; numbers with a point or an exponent as text."""
+    (tenant,) = (value for value in row.values() if isinstance(value, dict) and "mixpanel" in value)
+    return dict(json.loads(tenant["mixpanel"].get("unmapped", "{}"), parse_float=str))
+
+
+def silent_about(*texts: str) -> Check:
+    """No try has said any of it."""
+
+    def check(place: Place) -> None:
+        for text in texts:
+            assert text not in place.logs()
+
+    return check
+
+
+def remembered(step: str) -> Do:
+    """Notes what a step has put into the lake so far, for ``same``."""
+
+    def remember(place: Place) -> None:
+        (place.folder / f"{step}.remembered").write_text(json.dumps(_put(place, step)))
+
+    return Do(f"what {step} has made is remembered", remember)
+
+
+def same(step: str, *, touched: bool) -> Check:
+    """What was remembered is there with the same bytes; and unless it may be ``touched``, nobody has written it again."""
+
+    def check(place: Place) -> None:
+        before, now = json.loads((place.folder / f"{step}.remembered").read_text()), _put(place, step)
+        assert before
+        for key, (digest, moment) in before.items():
+            assert now[key][0] == digest, f"{key} has other bytes"
+            assert touched or now[key][1] == moment, f"{key} was written again"
+
+    return check
+
+
+def _put(place: Place, step: str) -> dict[str, list[str]]:
+    """Digest and moment of every object of a step, its quarantine and its report."""
+    partition = place.partition(DAYS[0])
+    folders = (partition.step(step), f"{partition.prefix}/quarantine", f"{partition.prefix}/report")
+    found = {}
+    for key in (key for folder in folders for key in place.lake.keys(folder)):
+        copied = place.lake.download(key, place.folder / "looked-at" / key)
+        found[key] = [copied.sha256, place.lake.modified(key).isoformat()]
+    return found

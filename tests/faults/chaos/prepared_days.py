@@ -1,0 +1,53 @@
+"""Days that are exported, transformed and validated before a plan begins: plans start from copies of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from datetime import date
+
+from tests.faults.case import three
+from tests.faults.environment import Stage
+from tests.faults.process_run import Run
+from tests.faults.scenario import Place
+
+_MOST_PLANS = 60
+"""Until the stage is renewed: the more plans it has seen, the longer the next one takes."""
+
+
+class Prepared:
+    """One place for each set of days, made when it is first asked for; on a stage that is new from time to time."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._made: dict[frozenset[date], Place] = {}
+        self._numbers = itertools.count(1)
+        self._plans = 0
+
+    def next_plan(self) -> None:
+        """Renews the stage where many plans have been carried out there."""
+        self._plans = (self._plans + 1) % _MOST_PLANS
+        if not self._plans:
+            self._made.clear()
+            self._stage.renew()
+
+    def place(self, days: Iterable[date]) -> Place:
+        """A place to begin like, which holds these days and no other."""
+        key = frozenset(days)
+        if key not in self._made:
+            self._made[key] = self._make(key)
+        return self._made[key]
+
+    def _make(self, days: Iterable[date]) -> Place:
+        place = self._stage.place(f"prepared-{next(self._numbers)}")
+        fill(place, days)
+        for day in days:
+            end = place.tried(Run(name="before", day=day, until="validate"))
+            assert end.outcome == "green", end
+        return place
+
+
+def fill(place: Place, days: Iterable[date]) -> None:
+    """Three events a day, one of them twice."""
+    for day in days:
+        place.add(*three(day), three(day)[0])

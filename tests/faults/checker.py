@@ -1,0 +1,164 @@
+"""The one checker: after every case, whatever happened in it, these sentences hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+from include.lake import manifest as manifests
+from include.lake.keys import REMOVAL_NAME, PartitionKey
+from include.lake.lake import Lake
+from include.lake.ledger import LedgerRecord
+from include.xdm.events.event_id import RECIPE, event_id_without_insert_id
+from scripts.demo.evidence import Comparison, PartitionResult, Sandbox, compare, line_id
+from tests.faults.process_run import DAYS, End
+from tests.faults.scenario import Place
+
+EXACT = Comparison(0, 0, 0)
+_AFTER = {
+    None: {"claimed", "empty"},
+    "claimed": {"claimed", "created", "gone"},
+    "created": {"completing", "claimed", "active", "failed", "gone"},
+    "completing": {"active", "failed", "claimed", "gone", "completing"},
+    "active": {"claimed", "gone"},
+    "failed": {"claimed", "active", "empty", "gone"},
+    "empty": {"claimed", "gone"},
+    "gone": {"claimed", "gone", "empty"},
+}
+"""Which kind of record may follow which."""
+_SECONDS = re.compile(rb'"time": ?\d+')
+
+
+class _World(Sandbox):
+    """What Mixpanel holds now counts as well as what it has returned: a day that never ran is lost, not unknown."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place.stage.url)
+        self._place = place
+
+    def returned(self, project_id: int) -> Iterator[bytes]:
+        yield from super().returned(project_id)
+        for line in self._place.events_now():
+            yield _SECONDS.sub(rb"\g<0>000", line) if self._place.pipeline.mixpanel.time_in_ms else line
+
+    def active(self, dataset: str) -> Iterator[tuple[str, str]]:
+        newer = _newer_ids(self._place, self.returned(self._place.project_id))
+        for identity, batch in self._place.active_in(dataset):
+            yield newer.get(identity, identity), batch
+
+
+def _newer_ids(place: Place, lines: Iterable[bytes]) -> dict[str, str]:
+    """The current ``_id`` of an event by the one that recipe 1 gave it, where a day was loaded with recipe 1."""
+    if all(record.recipe == RECIPE for day in days_of(place) for record in place.records(day)):
+        return {}
+    found = {}
+    for line in set(lines):
+        event = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+        properties = msgspec.json.decode(event["properties"], type=dict[str, msgspec.Raw])
+        if "$insert_id" not in properties:
+            name = msgspec.json.decode(event["event"], type=str)
+            plain = {key: bytes(text).decode() for key, text in properties.items()}
+            old = event_id_without_insert_id(place.project_id, name, plain)
+            found[old] = line_id(place.project_id, line)
+    return found
+
+
+def compared(place: Place, *, read: bool = True) -> Comparison:
+    """At Mixpanel, quarantined, active at AEP: as sets of ``_id``, of all days.
+
+    ``read``: what AEP holds is read through its data lake as well, as ``verify`` reads it, and must be what the
+    sandbox's own store holds.
+    """
+    if read:
+        mine, theirs = sorted(place.active()), sorted(place.read_lake())
+        assert mine == theirs, f"AEP's data lake shows {len(theirs)} rows, the sandbox has {len(mine)}"
+    results = [
+        PartitionResult(
+            place.partition(day), exported=0, duplicates=0, quarantined=0, staged=0, active=0, batch=""
+        )
+        for day in days_of(place)
+    ]
+    return compare(place.pipeline, place.project_id, _World(place), place.lake, results)
+
+
+def days_of(place: Place) -> set[date]:
+    """The days that have anything in the lake."""
+    parts = (key.split("/")[1] for key in place.lake.keys(f"{place.pipeline.name}/"))
+    return {date.fromisoformat(part) for part in parts if re.fullmatch(r"\d{4}-\d{2}-\d{2}", part)}
+
+
+def unexplained(place: Place) -> list[End]:
+    """The tries that ended red without naming a cause and a way out."""
+    ends = (End(**json.loads(path.read_text())) for path in sorted(place.folder.glob("*.end")))
+    return [end for end in ends if end.is_unexplained]
+
+
+class Unexplained(AssertionError):
+    """Runs ended red without naming a cause and a way out."""
+
+    def __init__(self, ends: list[End]) -> None:
+        super().__init__(ends)
+        self.ends = ends
+
+
+def require_explained(place: Place) -> None:
+    """Raise Unexplained where a try of the place ended red without a cause and a way out."""
+    if ends := unexplained(place):
+        raise Unexplained(ends)
+
+
+def ledger_faults(records: list[LedgerRecord]) -> list[str]:
+    """What is not well formed in a partition's ledger."""
+    faults, last, created = [], None, set()
+    for record in records:
+        if record.kind not in _AFTER[last]:
+            faults.append(f"record {record.number}: {record.kind} after {last}")
+        if record.kind == "created":
+            created.add(record.batch)
+        elif record.batch and record.batch not in created:
+            faults.append(f"record {record.number}: batch {record.batch} was never created")
+        last = record.kind
+    return faults
+
+
+def leftovers(place: Place, days: tuple[date, ...] = DAYS) -> set[str]:
+    """What nobody will use any more: kinds of things, as a case names those that it leaves behind."""
+    found = {_kind(key) for day in days for key in _unreferenced(place.lake, place.partition(day))}
+    found |= {"open batch" for batch in place.batches() if batch["status"] == "loading"}
+    if place.lake.root is not None:
+        found |= {"unfinished file" for path in place.lake.root.rglob("*") if "#" in path.name}
+    else:
+        found |= {"unfinished upload"} if place.stage.s3.unfinished_uploads(place.where.lake) else set()
+    if any((Path(place.where.folder) / "scratch").glob("*")):
+        found.add("scratch")
+    return found
+
+
+def _unreferenced(lake: Lake, partition: PartitionKey) -> Iterator[str]:
+    keys = set(lake.keys(partition.prefix))
+    known = {
+        key
+        for key in keys
+        if f"{partition.prefix}/ledger/" in key
+        or f"{partition.prefix}/looks/" in key
+        or key.endswith(f"/{REMOVAL_NAME}")
+    }
+    for key in keys:
+        if key.endswith("/manifest.json"):
+            manifest = manifests.load(lake, key)
+            assert manifest is not None
+            known |= {key, *manifest.keys}
+            for name in ("quarantine", "report", "events"):
+                value = manifest.details.get(name)
+                known.add(value["key"] if isinstance(value, dict) else str(value))
+    yield from sorted(key for key in keys - known if "/quarantine/ingest-" not in key)
+
+
+def _kind(key: str) -> str:
+    """The folder of a partition that a key is in: ``raw``, ``xdm``, ``valid``, ``staged``, ``quarantine``, ``report``."""
+    return key.split("/")[2]

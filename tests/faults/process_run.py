@@ -1,0 +1,298 @@
+"""One run of a partition as Airflow makes it, in a process of its own that can be killed for real.
+
+Processes are forked from a server that has imported everything and has done nothing: they start in milliseconds, and
+each is as much a process as any other.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from include.aep.upload import UploadLimits
+from include.clock import Clock
+from include.config.model import Pipeline
+from include.errors import BatchStuck, PipelineError, Terminal
+from include.failpoint import KILLED, VARIABLE
+from include.http.request import Patience
+from include.lake.lake import Lake
+from include.steps.ingest.step import Ingested
+from tests.faults.pipeline_tasks import TASKS, TaskName
+from tests.support.pipeline_runner import Carrier
+
+DAYS = (date(2026, 7, 1), date(2026, 7, 2), date(2026, 7, 3))
+STEPS = ("export", "transform", "validate", "stage", "ingest")
+_FORKING = multiprocessing.get_context("forkserver")
+_FORKING.set_forkserver_preload(["tests.faults.preloaded"])
+_LOOK_SECONDS = 0.03
+_LONGEST_NAP = 0.02
+_DEADLINE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Where:
+    """Everything that a process has to know to find its pipeline, its lake and the services."""
+
+    url: str
+    lake: str
+    pipeline: Pipeline
+    folder: str
+    connection: Mapping[str, Any] = field(default_factory=dict)
+    aep_connection: Mapping[str, Any] = field(default_factory=dict)
+    limits: UploadLimits | None = None
+    idle_seconds: float = 5.0
+    attempts: int = 3
+    prepare: Callable[[], None] | None = None
+    """A function of a module, called in each process before it works: what cannot be set from outside."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def carrier(self, ahead: float = 0.0) -> Carrier:
+        """``ahead``: by how many seconds its clock is wrong."""
+        hurried = HurriedTime(ahead)
+        return Carrier(
+            self.url,
+            Lake(self.lake),
+            self.pipeline,
+            Clock(seconds=hurried.seconds, sleep=hurried.sleep),
+            dict(self.connection),
+            dict(self.aep_connection),
+            Patience(2, self.idle_seconds, attempts=self.attempts),
+            self.limits,
+        )
+
+
+def one_row_a_file() -> None:
+    """Makes the smallest days be of several row groups and several files."""
+    import include.steps.stage.step
+    import include.steps.transform.step
+    from include.steps.transform.job import Limits
+
+    include.steps.transform.step.LIMITS = Limits(bucket_rows=1, group_rows=1, small_rows=1)
+    include.steps.stage.step.FILE_ROWS = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A DAG run of a partition: its name, its Params, and at which failpoints its next try dies or stops.
+
+    ``task``: not a partition's steps but this task, about the whole pipeline.
+    ``looks``: how often ingest looks at AEP before it calls the batch stuck, as the operator does after six hours.
+    ``ahead``: by how many seconds the clock of its worker is wrong.
+    """
+
+    name: str = "scheduled"
+    day: date = DAYS[0]
+    look: bool = False
+    replace: bool = False
+    until: str = "ingest"
+    failpoints: str = ""
+    looks: int = 400
+    ahead: float = 0.0
+    task: TaskName | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.name}-{self.task or self.day}"
+
+
+@dataclass(frozen=True)
+class End:
+    """How a try of a run ended: ``green``, ``died``, ``again`` (Airflow retries it) or ``red``; with which error."""
+
+    outcome: str
+    error: str = ""
+    text: str = ""
+    hint: str = ""
+    """What the error says is to be done."""
+
+    @property
+    def is_unexplained(self) -> bool:
+        """Whether it ended red without a cause, or without a way out."""
+        return self.outcome == "defect" or (
+            self.outcome in ("red", "again")
+            and not (self.hint.strip() and self.text.strip() != self.hint.strip())
+        )
+
+    def __str__(self) -> str:
+        return f"{self.outcome}:{self.error}" if self.error else self.outcome
+
+
+@dataclass
+class HurriedTime:
+    """A clock on which waiting takes next to no time: what is waited for is asked for as often, only sooner."""
+
+    ahead: float = 0.0
+
+    def seconds(self) -> float:
+        return time.time() + self.ahead
+
+    def sleep(self, seconds: float) -> None:
+        nap = min(seconds, _LONGEST_NAP)
+        time.sleep(nap)
+        self.ahead += seconds - nap
+
+
+@dataclass
+class Tasks:
+    """What the tasks of a run that have succeeded put into XCom."""
+
+    path: Path
+
+    def done(self) -> dict[str, str]:
+        return dict(json.loads(self.path.read_text())) if self.path.exists() else {}
+
+    def succeeded(self, step: str, digest: str) -> None:
+        draft = self.path.with_suffix(".draft")
+        draft.write_text(json.dumps({**self.done(), step: digest}))
+        draft.replace(self.path)
+
+    def clear(self, *steps: str) -> None:
+        """As somebody who clears tasks in the UI."""
+        self.path.write_text(json.dumps({k: v for k, v in self.done().items() if k not in steps}))
+
+
+class Try:
+    """A process at work on a run."""
+
+    def __init__(self, where: Where, run: Run, number: int) -> None:
+        folder = Path(where.folder)
+        self.run = run
+        self._end = folder / f"{run.key}-{number}.end"
+        log = folder / f"{run.key}-{number}.log"
+        self.process: ForkServerProcess = _FORKING.Process(
+            target=_carry, args=(where, run, str(self._end), str(log)), daemon=True
+        )
+        self.process.start()
+
+    def wait(self, seconds: float = _DEADLINE_SECONDS) -> End:
+        """How it ended.
+
+        Raises:
+            AssertionError: it did not, which nothing in this project may do.
+        """
+        self.process.join(seconds)
+        if self.process.exitcode is None:
+            self.kill()
+            raise AssertionError(f"run {self.run.key} did not end within {seconds} s")
+        if self.process.exitcode in (KILLED, -signal.SIGKILL):
+            return End("died")
+        assert self._end.exists(), f"run {self.run.key} ended with {self.process.exitcode} and said nothing"
+        return End(**json.loads(self._end.read_text()))
+
+    def wait_until_stopped(self, seconds: float = _DEADLINE_SECONDS) -> bool:
+        """Whether it came to the failpoint at which it stops; else it has ended."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if psutil.Process(self.process.pid).status() == psutil.STATUS_STOPPED:
+                    return True
+            except psutil.NoSuchProcess:
+                return False
+            if self.process.exitcode is not None:
+                return False
+            time.sleep(0.005)
+        raise AssertionError(f"run {self.run.key} neither stopped nor ended within {seconds} s")
+
+    def wake(self) -> None:
+        self.signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        self.process.join()
+
+    def signal(self, number: int) -> None:
+        if self.process.pid is not None and self.process.exitcode is None:
+            os.kill(self.process.pid, number)
+
+
+def _carry(where: Where, run: Run, end: str, log: str) -> None:
+    """The process: its tries write what they did into ``end``, and everything they say into ``log``."""
+    gc.freeze()  # else the first collection touches, and so copies, all that is shared with the server
+    with Path(log).open("ab", buffering=0) as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)
+    _log_everything()
+    scratch = Path(where.folder) / "scratch"
+    scratch.mkdir(exist_ok=True)
+    tempfile.tempdir = str(scratch)
+    os.environ.update(where.environment)
+    if run.failpoints:
+        os.environ[VARIABLE] = run.failpoints
+    try:
+        if where.prepare is not None:
+            where.prepare()
+        carrier = where.carrier(run.ahead)
+        if run.task is None:
+            _steps(carrier, run, Tasks(Path(where.folder) / f"{run.key}.xcom"))
+        else:
+            TASKS[run.task](carrier, run.name)
+        result = End("green")
+    except PipelineError as error:
+        outcome = "red" if isinstance(error, Terminal) else "again"
+        result = End(outcome, type(error).__name__, str(error), error.hint)
+        print(error, file=sys.stderr)
+    except SystemExit as error:
+        result = End("died", type(error).__name__)
+    except BaseException as error:  # noqa: BLE001 - told to the test, which fails
+        traceback.print_exc()
+        result = End("defect", type(error).__name__, "".join(traceback.format_exception(error)))
+    Path(end).write_text(json.dumps(result.__dict__))
+    os._exit(0)
+
+
+def _log_everything() -> None:
+    import logging
+
+    logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, force=True)
+    logging.getLogger("urllib3").setLevel(logging.INFO)
+
+
+def _steps(carrier: Carrier, run: Run, tasks: Tasks) -> None:
+    """The tasks that have not succeeded yet, one after the other, as the DAG has them."""
+    workspace = carrier.workspace(run.day)
+    steps = carrier.steps(run.day, run.name, run.name if run.look else None, replace=run.replace)
+    done = tasks.done()
+    for step in STEPS[: STEPS.index(run.until) + 1]:
+        if step in done:
+            continue
+        if step == "export":
+            digest = steps.export().digest
+        elif step == "transform":
+            digest = steps.transform(workspace.require("export", done["export"])).digest
+        elif step == "validate":
+            digest = steps.validate(workspace.require("transform", done["transform"])).digest
+        elif step == "stage":
+            digest = steps.stage(workspace.require("validate", done["validate"])).digest
+        else:
+            digest = _ingest(carrier, run, done["stage"])
+        done[step] = digest
+        tasks.succeeded(step, digest)
+
+
+def _ingest(carrier: Carrier, run: Run, staged: str) -> str:
+    manifest = carrier.workspace(run.day).require("stage", staged)
+    for _ in range(run.looks):
+        result = carrier.advance(run.day, manifest, f"{run.name}", replace=run.replace)
+        if isinstance(result, Ingested):
+            return staged
+        time.sleep(_LOOK_SECONDS)
+    raise BatchStuck(
+        f"AEP has not finished batch {result.batch_id} of partition {run.day}.",
+        "Look at it in AEP, and clear the task.",
+    )

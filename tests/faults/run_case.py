@@ -1,0 +1,87 @@
+"""Plays a case, and holds what is left against what it promises."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from scripts.demo.evidence import Comparison, newest_manifests
+from tests.faults.case import Case, Do, Go, Together
+from tests.faults.checker import compared, ledger_faults, leftovers, require_explained
+from tests.faults.process_run import DAYS, End
+from tests.faults.scenario import Place
+
+ALWAYS_LEFT = {"scratch"}
+"""A dead process cannot clean its scratch folder up; whoever starts the worker anew does."""
+
+
+def play(case: Case, place: Place) -> Comparison:
+    """The acts, then tries until the run ends; returns the three sets' sizes, beyond what the case
+    says is lost, after asserting all that it says."""
+    place.add(*case.events)
+    if case.place:
+        place.change(**case.place)
+    died = False
+    for act in case.acts:
+        match act:
+            case Go():
+                died |= act.ends == "died"
+                _expect(place.tried(act.run), act.ends, act.says)
+            case Together():
+                for end, expected in zip(together(place, act), act.ends, strict=True):
+                    _expect(end, expected, "")
+            case Do():
+                act.how(place)
+    if case.finally_ is not None:
+        _expect(place.finish(replace(case.run, failpoints="")), case.finally_, "")
+    return _held(case, place, died)
+
+
+def together(place: Place, act: Together) -> list[End]:
+    """Starts all, one after the other; wakes the stopped ones in turn when the others have ended."""
+    tries = []
+    for number, run in enumerate(act.runs):
+        tries.append(place.start(run))
+        if "=stop" in run.failpoints:
+            tries[-1].wait_until_stopped()
+        if not number:
+            for happening in act.between:
+                happening.how(place)
+    stopped = [one for one in tries if "=stop" in one.run.failpoints]
+    ends = {id(one): one.wait() for one in tries if one not in stopped}
+    for one in stopped:
+        one.wake()
+        ends[id(one)] = one.wait()
+    return [ends[id(one)] for one in tries]
+
+
+def _expect(end: End, expected: str, says: str) -> None:
+    assert re.fullmatch(expected, str(end)), f"{end}, not {expected}: {end.text}"
+    assert re.search(says, end.text), f"{says!r} is not in: {end.text}"
+
+
+def _held(case: Case, place: Place, died: bool) -> Comparison:
+    place.no_faults()
+    require_explained(place)
+    sets = compared(place)
+    assert (sets.duplicate, sets.phantom) == (0, 0), sets
+    assert sets.lost == case.lost, sets
+    if case.active is not None:
+        assert len(place.active()) == case.active
+    for day in DAYS:
+        records = place.records(day)
+        assert ledger_faults(records) == []
+        made = newest_manifests(place.lake, place.partition(day)).values()
+        if day == case.run.day:
+            assert sum(manifest.counts.get("quarantined", 0) for manifest in made) == case.quarantined
+            if case.ledger is not None:
+                kinds = tuple(record.kind for record in records)
+                assert kinds == case.ledger, kinds
+    if case.batches is not None:
+        assert len(place.batches()) == case.batches, [batch["status"] for batch in place.batches()]
+    left = leftovers(place)
+    assert left - case.left - (ALWAYS_LEFT if died else set()) == set(), left
+    assert place.leaks() == []
+    if case.check is not None:
+        case.check(place)
+    return Comparison(sets.lost - case.lost, sets.duplicate, sets.phantom)

@@ -1,0 +1,56 @@
+"""Random plans of faults; one that fails is made smaller before it is told.
+
+``PLANS`` says how many, ``SEED`` from which seed on, and ``MINUTES`` how long ``make faults`` may take in all.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.chaos.plan import Plan, plan_of
+from tests.faults.chaos.prepared_days import Prepared
+from tests.faults.chaos.run import carry_out
+from tests.faults.checker import Unexplained
+from tests.faults.environment import Stage
+
+pytestmark = pytest.mark.sandbox
+_PLANS, _SEED = int(os.environ.get("PLANS", "500")), int(os.environ.get("SEED", "1"))
+_BEGAN, _MINUTES = float(os.environ.get("FAULTS_BEGAN", "inf")), float(os.environ.get("MINUTES", "10"))
+_MOST_SMALLER = 12
+_LAST_SECONDS = 20
+
+
+@pytest.mark.parametrize("seed", range(_SEED, _SEED + _PLANS))
+def test_a_random_plan(
+    seed: int, stage: Stage, prepared: Prepared, record_property: Callable[[str, object], None]
+) -> None:
+    if time.time() > _BEGAN + 60 * _MINUTES - _LAST_SECONDS:
+        pytest.skip("time is up")
+    plan = plan_of(seed)
+    try:
+        sets = carry_out(plan, stage, prepared, f"plan-{seed}")
+    except AssertionError as broken:
+        record_property("unexplained", len(broken.ends) if isinstance(broken, Unexplained) else 0)
+        smallest = _shrunk(plan, stage, prepared)
+        pytest.fail(f"PLANS=1 SEED={seed} breaks a promise: {broken}\nsmallest plan that does: {smallest}")
+    record_property("seed", seed)
+    for name in ("lost", "duplicate", "phantom"):
+        record_property(name, getattr(sets, name))
+
+
+def _shrunk(plan: Plan, stage: Stage, prepared: Prepared) -> Plan:
+    """Without every fault and run that it does not take."""
+    for number in range(_MOST_SMALLER):
+        for smaller in plan.smaller():
+            try:
+                carry_out(smaller, stage, prepared, f"plan-{plan.seed}-smaller-{number}-{id(smaller)}")
+            except AssertionError:
+                plan = smaller
+                break
+        else:
+            break
+    return plan

@@ -1,0 +1,223 @@
+"""Signed records: what a writer without the key can and cannot do, and how keys are changed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.errors import BadManifest, ConfigError, ForgedRecord
+from include.lake.lake import Lake
+from include.lake.lake_id import LAKE_ID_KEY, ensure_lake_id, read_lake_id
+from include.lake.records import create_record, read_index, read_record, replace_index
+from include.lake.signing_keys import SEAL_ENVIRONMENT, Seal, split
+from include.lake.unsigned_records import has_inventory, unsigned_records, write_inventory
+from tests.support.s3_server import s3_stand_in
+
+pytestmark = [pytest.mark.unit, pytest.mark.case("M16")]
+# The same in every worker of pytest-xdist: some are among the names of tests.
+ONE, TWO, THREE = (hashlib.sha256(name).hexdigest() for name in (b"one", b"two", b"three"))
+KEY = "shop/2026-07-01/looks/" + "ab" * 16 + ".json"
+BODY = b'{"export": "x"}'
+
+
+def keys(*texts: str) -> Seal:
+    found = Seal.parse(",".join(texts))
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"file://{tmp_path}/lake"
+
+
+def test_m16_a_record_comes_back_as_it_was_written(url: str) -> None:
+    lake = Lake(url, keys(ONE))
+    assert create_record(lake, KEY, BODY)
+    assert not create_record(lake, KEY, BODY)
+    assert read_record(lake, KEY) == BODY
+    assert json.loads(lake.read(KEY) or b"") == {
+        **json.loads(BODY), "signed": {"key": next(iter(keys(ONE).keys)), "hmac": split(lake.read(KEY) or b"").hmac},
+    }  # fmt: skip
+
+
+@given(
+    st.dictionaries(st.text(), st.one_of(st.text(), st.integers(), st.lists(st.text())), min_size=1),
+    st.sampled_from([None, 1]),
+)
+def test_m16_any_object_is_signed_and_verified_by_its_bytes(
+    record: dict[str, object], indent: int | None
+) -> None:
+    seal, body = keys(ONE), json.dumps(record, indent=indent).encode()
+    signed = seal.sign(KEY, body)
+    assert split(signed).payload == body
+    assert seal.verifies(KEY, split(signed))
+    assert json.loads(signed).keys() == record.keys() | {"signed"}
+
+
+@given(st.integers(0, 10_000), st.binary(min_size=1, max_size=3))
+def test_m16_no_byte_can_be_changed(place: int, change: bytes) -> None:
+    seal = keys(ONE)
+    signed = seal.sign(KEY, BODY)
+    place %= len(signed)
+    changed = signed[:place] + change + signed[place + len(change) :]
+    found = split(changed)
+    assert changed == signed or found.key_id is None or not seal.verifies(KEY, found)
+
+
+def test_m16_a_record_holds_at_its_own_place_only(url: str) -> None:
+    lake, other = Lake(url, keys(ONE)), KEY.replace("2026-07-01", "2026-07-02")
+    create_record(lake, KEY, BODY)
+    lake.create(other, lake.read(KEY) or b"")
+    with pytest.raises(ForgedRecord, match=r"does not match its signature: it was changed, or moved"):
+        read_record(lake, other)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [BODY, b"", b"{}", b"null", BODY + b"\n", b'{"export": "x", "signed": {}}',
+     b'{"export": "x",\n "signed": {"key": "' + b"0" * 16 + b'", "hmac": "' + b"0" * 64 + b'"}}',
+     keys(TWO).sign(KEY, BODY), keys(ONE).sign(KEY, BODY) + b" ", keys(ONE).sign(KEY, b'{"export": "y"}')[:-70]],
+)  # fmt: skip
+def test_m16_what_was_not_signed_with_the_key_stops_with_a_sentence(url: str, forged: bytes) -> None:
+    lake = Lake(url, keys(ONE))
+    lake.create(KEY, forged)
+    with pytest.raises(ForgedRecord) as refused:
+        read_record(lake, KEY)
+    assert lake.uri(KEY) in refused.value.sentence
+    assert "Nothing was changed in AEP" in refused.value.hint
+    assert issubclass(ForgedRecord, BadManifest)
+    assert read_index(lake, KEY) is None, "what can be made again is made again"
+
+
+def test_m16_a_process_without_the_key_says_so_and_believes_nothing_that_is_signed(url: str) -> None:
+    create_record(Lake(url, keys(ONE)), KEY, BODY)
+    for read in (read_record, read_index):
+        with pytest.raises(ForgedRecord, match=r"is signed, but this process has no key") as refused:
+            read(Lake(url), KEY)
+        assert SEAL_ENVIRONMENT in refused.value.hint
+
+
+def test_m16_keys_are_changed_without_writing_a_record_again(url: str) -> None:
+    create_record(Lake(url, keys(ONE)), KEY, BODY)
+    later, last = Lake(url, keys(TWO, ONE)), Lake(url, keys(TWO))
+    assert read_record(later, KEY) == BODY
+    create_record(later, f"{KEY}-2", BODY)
+    assert read_record(last, f"{KEY}-2") == BODY, "the first key signs"
+    with pytest.raises(ForgedRecord, match="which is not one of the lake's keys") as refused:
+        read_record(last, KEY)
+    assert "keep the old one" in refused.value.hint
+
+
+RAW = hashlib.sha256(b"raw").digest()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [RAW.hex(), RAW.hex().upper(), base64.b64encode(RAW).decode(), base64.urlsafe_b64encode(RAW).decode(),
+     base64.b64encode(RAW).decode().rstrip("="), f" {RAW.hex()}\n"],
+)  # fmt: skip
+def test_m16_a_key_is_read_in_each_coding(text: str) -> None:
+    assert list(keys(text).keys.values()) == [RAW]
+
+
+@pytest.mark.parametrize("text", [None, "", " ", ",", "\n"])
+def test_m16_no_key_is_no_key(text: str | None) -> None:
+    assert Seal.parse(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("abcd", "shorter than 32 bytes"), (hashlib.sha256(b"short").hexdigest()[:62], "shorter"), ("00" * 32, "not random"), ("ab" * 40, "random"),
+     ("not a key", "neither base64 nor hexadecimal|shorter"), ("päßword" * 9, "neither"), (f"{ONE},x", "shorter|neither")],
+)  # fmt: skip
+def test_m16_a_weak_key_is_refused_and_not_repeated(
+    text: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SEAL_ENVIRONMENT, text)
+    with pytest.raises(ConfigError, match=says) as refused:
+        Lake("file:///nowhere")
+    assert text not in str(refused.value)
+    assert SEAL_ENVIRONMENT in refused.value.sentence
+
+
+def test_m16_no_repr_and_no_record_shows_a_key(url: str) -> None:
+    lake = Lake(url, keys(ONE))
+    create_record(lake, KEY, BODY)
+    assert ONE not in repr(lake.seal)
+    assert bytes.fromhex(ONE) not in (lake.read(KEY) or b"")
+    assert ONE.encode() not in (lake.read(KEY) or b"")
+
+
+def test_m16_the_environment_gives_every_lake_its_keys(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SEAL_ENVIRONMENT, ONE)
+    made = ensure_lake_id(Lake(url))
+    assert read_lake_id(Lake(url, keys(ONE))) == made
+    with pytest.raises(ForgedRecord):
+        read_lake_id(Lake(url, keys(TWO)))
+
+
+def test_m16_what_was_there_before_the_key_is_believed_once_it_is_listed(url: str) -> None:
+    old, lake = Lake(url), Lake(url, keys(ONE))
+    create_record(old, KEY, BODY)
+    ensure_lake_id(old)
+    replace_index(old, f"_histories/{'ab' * 16}/index.json", BODY)
+    with pytest.raises(ForgedRecord, match="is not signed"):
+        read_record(lake, KEY)
+    found = unsigned_records(lake, (LAKE_ID_KEY, "_histories", "shop"))
+    assert set(found) == {KEY, LAKE_ID_KEY}, "an index is made again"
+    assert not has_inventory(lake)
+    write_inventory(lake, found, datetime.now(UTC).isoformat(), "me", "first")
+    assert has_inventory(lake)
+    assert read_record(lake, KEY) == BODY
+    assert read_record(Lake(url, keys(TWO, ONE)), KEY) == BODY
+    assert unsigned_records(lake, (LAKE_ID_KEY, "_histories", "shop")) == {}
+
+
+def test_m16_a_listed_record_holds_with_its_content_and_at_its_place(url: str, tmp_path: Path) -> None:
+    old, lake = Lake(url), Lake(url, keys(ONE))
+    create_record(old, KEY, BODY)
+    write_inventory(lake, unsigned_records(lake, ("shop",)), "now", "me", "first")
+    other = KEY.replace("2026-07-01", "2026-07-02")
+    create_record(old, other, BODY)
+    (tmp_path / "lake" / KEY).write_bytes(BODY + b" ")
+    for key in (KEY, other):
+        with pytest.raises(ForgedRecord, match="is not signed"):
+            read_record(lake, key)
+
+
+@pytest.mark.parametrize("forge", ["of another key", "unsigned", "moved"])
+def test_m16_an_inventory_that_was_forged_lists_nothing(url: str, tmp_path: Path, forge: str) -> None:
+    old, lake = Lake(url), Lake(url, keys(ONE))
+    create_record(old, KEY, BODY)
+    found = unsigned_records(lake, ("shop",))
+    path = tmp_path / "lake" / "_signed" / "000001.json"
+    write_inventory(Lake(url, keys(TWO)) if forge == "of another key" else lake, found, "now", "me", "x")
+    if forge == "unsigned":
+        path.write_bytes(split(path.read_bytes()).payload)
+    if forge == "moved":
+        path.rename(path.with_name("000002.json"))
+    with pytest.raises(ForgedRecord, match="has no valid signature"):
+        read_record(Lake(url, keys(ONE)), KEY)
+
+
+@pytest.mark.sandbox
+def test_m16_records_of_a_bucket_are_signed_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    with s3_stand_in("signed") as endpoint:
+        for name, value in {"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y",
+                            "AWS_REGION": "eu-north-1"}.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        lake = Lake("s3://signed/lake", keys(ONE))
+        create_record(lake, KEY, BODY)
+        assert read_record(lake, KEY) == BODY
+        replace_index(lake, KEY, b'{"export": "y"}')
+        assert read_index(lake, KEY) == b'{"export": "y"}'
+        with pytest.raises(ForgedRecord):
+            read_record(Lake("s3://signed/lake", keys(TWO)), KEY)

@@ -1,0 +1,145 @@
+"""Mixpanel's limits, 60 exports an hour and 3 a second, hold for all tasks of a project together."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.clock import Clock
+from include.errors import Throttled
+from include.lake.lake import Lake
+from include.mixpanel.export_budget import ExportBudget
+from tests.support.builders import Hands, frozen
+
+pytestmark = pytest.mark.unit
+ROUNDING = 1e-5
+
+
+def within_limits(moments: list[float]) -> bool:
+    """Whether no 61 requests lie within an hour and no 4 within a second."""
+    return all(
+        later - earlier >= seconds - ROUNDING
+        for count, seconds in ((60, 3600.0), (3, 1.0))
+        for earlier, later in zip(moments, moments[count:], strict=False)
+    )
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(f"file://{tmp_path}/lake")
+
+
+@settings(max_examples=20)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.sampled_from([0.0, 0.2, 0.9, 50.0, 59.9, 61.0])),
+        min_size=50,
+        max_size=90,
+    )
+)
+def test_no_rolling_hour_or_second_holds_too_many(turns: list[tuple[int, float]]) -> None:
+    """Three instances, as three workers have them, ask in any order and at any pace."""
+    hands = Hands()
+    with TemporaryDirectory() as folder:
+        lake = Lake(f"file://{folder}")
+        budgets = [ExportBudget(lake, 1, hands.clock) for _ in range(3)]
+        made: list[float] = []
+        for instance, pause in turns:
+            hands.at += pause
+            try:
+                budgets[instance].acquire()
+                made.append(hands.at)
+            except Throttled as throttled:
+                assert throttled.wait_seconds > 30
+                hands.at += throttled.wait_seconds
+                budgets[instance].acquire()
+                made.append(hands.at)
+    assert within_limits(made)
+
+
+def test_workers_at_the_same_moment_get_different_tickets(lake: Lake) -> None:
+    start = threading.Barrier(4)
+    hands = [Hands() for _ in range(4)]
+
+    def work(number: int) -> None:
+        start.wait()
+        for _ in range(3):
+            ExportBudget(lake, 1, hands[number].clock).acquire()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert len(list(lake.keys("_budget/mixpanel-1"))) == 12
+    assert sum(hand.slept != [] for hand in hands) > 0
+
+
+def test_a_short_wait_is_waited_and_a_long_one_is_handed_back(lake: Lake) -> None:
+    hands = Hands()
+    budget = ExportBudget(lake, 7, hands.clock)
+    for _ in range(60):
+        budget.acquire()
+    assert hands.at - 1_800_000_000 == pytest.approx(19, abs=0.01)
+    with pytest.raises(
+        Throttled, match=r"Mixpanel project 7 has used its 60 exports of this hour\."
+    ) as throttled:
+        budget.acquire()
+    assert throttled.value.wait_seconds == pytest.approx(3581, abs=0.01)
+    assert throttled.value.hint == "The next one is possible in 60 minutes; it will be made then."
+    assert len(list(lake.keys("_budget/mixpanel-7"))) == 60
+
+
+def test_projects_have_budgets_of_their_own(lake: Lake) -> None:
+    for project in range(5):
+        hands = Hands()
+        for _ in range(3):
+            ExportBudget(lake, project, hands.clock).acquire()
+        assert hands.slept == []
+
+
+def test_the_first_export_waits_for_nothing(lake: Lake) -> None:
+    ExportBudget(lake, 1, frozen()).acquire()
+    assert list(lake.keys("_budget")) == ["_budget/mixpanel-1/000000001.json"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"[]", b'{"at":"soon"}', b'{"at":null}', b"\xff", b'{"at":1e400}']
+)
+def test_a_ticket_that_cannot_be_read_holds_nobody_up(lake: Lake, body: bytes) -> None:
+    """Where it should have, Mixpanel says so itself."""
+    for number in range(1, 61):
+        lake.create(f"_budget/mixpanel-1/{number:09d}.json", body)
+    lake.create("_budget/mixpanel-1/.DS_Store", b"")
+    hands = Hands()
+    ExportBudget(lake, 1, hands.clock).acquire()
+    assert hands.slept == []
+    assert "_budget/mixpanel-1/000000061.json" in lake.keys("_budget")
+
+
+def test_a_worker_whose_clock_is_a_year_ahead_does_not_stop_the_others_for_a_year(lake: Lake) -> None:
+    ahead = Hands(at=Hands().at + 365 * 86400)
+    for _ in range(60):
+        ExportBudget(lake, 1, ahead.clock).acquire()
+    hands = Hands()
+    ExportBudget(lake, 1, hands.clock).acquire()
+    assert hands.slept == []
+
+
+@pytest.mark.parametrize("tickets", [0, 1, 2, 7, 59, 60, 61, 100])
+def test_the_exports_of_the_last_hour_are_counted_without_a_listing(
+    lake: Lake, tickets: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 10_000_000.0
+    budget = ExportBudget(lake, 1, Clock(lambda: now))
+    for number in range(1, tickets + 1):  # one a minute, so that the last sixty are of the last hour
+        at = now - 60.0 * (tickets - number)
+        lake.create(f"_budget/mixpanel-1/{number:09d}.json", b'{"at": %f}' % at)
+    monkeypatch.setattr(Lake, "objects", lambda *_: pytest.fail("the lake was listed"))
+    newest = budget.newest()
+    assert newest == budget.newest(newest) == tickets
+    assert budget.used(newest) == min(tickets, 60)
+    assert ExportBudget(lake, 1, Clock(lambda: now + 3600.5)).used(newest) == 0

@@ -1,0 +1,393 @@
+"""Promise 1, complete: nothing partial looks whole, and no line is split, joined or changed on the way."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import time
+import zlib
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from include.errors import (
+    ExportTerminatedEarly,
+    ExportTooLarge,
+    NotAnExport,
+    PipelineError,
+    TruncatedExport,
+)
+from include.mixpanel.export_guard import GunzipStream, LineSplitter
+from tests.support.export_streams import EVENTS, opened, pieces
+
+pytestmark = pytest.mark.unit
+
+ROW = b'{"event":"A","properties":{"time":1782907203,"distinct_id":"u"}}'
+HOSTILE = (
+    '{"event":"weird \u2028 name","properties":{"time":1,"msg":"Sing\u008599\u0085Luft",'
+    '"msg2":"terminated early\\n{\\"event\\":\\"fake\\"}","title":"\ufeffA\u2028B\u2029\u000b"}}'
+).encode()
+
+
+@given(st.binary(), st.lists(st.integers(0, 10_000)))
+def test_any_split_into_chunks_gives_the_same_lines(data: bytes, cuts: list[int]) -> None:
+    splitter = LineSplitter()
+    lines = [line for piece in pieces(data, cuts) for line in splitter.feed(piece)]
+    assert [*lines, splitter.finish()] == data.split(b"\n")
+
+
+def test_only_the_newline_byte_splits() -> None:
+    data = "a\u0085b\u2028c\u2029d\x0be\x0cf\x1cg\rh".encode()
+    assert list(LineSplitter().feed(data + b"\n")) == [data]
+
+
+def test_a_line_without_end_does_not_fill_the_memory() -> None:
+    splitter = LineSplitter(longest_line_bytes=10)
+    assert list(splitter.feed(b"0123456789\n01234")) == [b"0123456789"]
+    with pytest.raises(ExportTooLarge, match="longer than 10 bytes"):
+        list(splitter.feed(b"567890"))
+    with pytest.raises(ExportTooLarge):
+        LineSplitter(longest_line_bytes=10).feed(b"a\n0123456789a\nb")
+
+
+@given(st.lists(st.binary(max_size=300), min_size=1, max_size=4), st.lists(st.integers(0, 10_000)))
+def test_gzip_of_several_members_in_any_pieces(members: list[bytes], cuts: list[int]) -> None:
+    gunzip = GunzipStream()
+    data = b"".join(gzip.compress(member) for member in members)
+    assert b"".join(p for piece in pieces(data, cuts) for p in gunzip.feed(piece)) == b"".join(members)
+    assert gunzip.finished
+
+
+@given(st.binary(max_size=300), st.data())
+def test_a_gzip_that_is_cut_anywhere_is_not_finished(content: bytes, draw: st.DataObject) -> None:
+    data = gzip.compress(content)
+    gunzip = GunzipStream()
+    for _ in gunzip.feed(data[: draw.draw(st.integers(0, len(data) - 1))]):
+        pass
+    assert not gunzip.finished
+
+
+def test_zeros_after_the_last_member_are_padding_and_anything_else_is_damage() -> None:
+    padded = GunzipStream()
+    assert b"".join(padded.feed(gzip.compress(b"x") + b"\0" * 512)) == b"x"
+    assert padded.finished
+    with pytest.raises(TruncatedExport, match="damaged"):
+        list(GunzipStream().feed(gzip.compress(b"x") + b"garbage"))
+
+
+def test_flipped_bits_are_damage() -> None:
+    data = bytearray(gzip.compress(ROW * 50))
+    data[-6] ^= 1  # in the checksum
+    with pytest.raises(TruncatedExport, match="damaged"):
+        list(GunzipStream().feed(bytes(data)))
+
+
+def test_a_gzip_bomb_is_refused_in_bounded_memory() -> None:
+    bomb = gzip.compress(b"\0" * 20_000_000)
+    gunzip = GunzipStream(bomb_bytes=4_000_000, bomb_ratio=100)
+    sizes: list[int] = []
+    with pytest.raises(ExportTooLarge, match="100 times"):
+        sizes.extend(len(piece) for piece in gunzip.feed(bomb))
+    assert max(sizes) <= 1024 * 1024
+    assert sum(sizes) <= 4_000_000
+    assert len(b"".join(GunzipStream().feed(gzip.compress(b"\0" * 20_000_000)))) == 20_000_000
+
+
+@pytest.mark.parametrize("blank", [b"\n", b"\r\n", b" \n"])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_bomb_of_blank_lines_is_refused_in_seconds(blank: bytes, zipped: bool) -> None:
+    """A gigabyte of newlines is a megabyte of gzip; what follows the first thousands is not even unpacked."""
+    body = ROW + b"\n" + blank * 50_000_000
+    wire = gzip.compress(body, 1) if zipped else body
+    headers: dict[str, Any] = {"Content_Encoding": "gzip"} if zipped else {}
+    began = time.process_time()
+    with pytest.raises(ExportTooLarge, match="blank lines"):
+        list(opened((wire[at : at + 65536] for at in range(0, len(wire), 65536)), **headers))
+    assert time.process_time() - began < 3
+
+
+def test_a_blank_line_after_every_event_is_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("include.mixpanel.export_guard._MOST_BLANK", 2)
+    assert len(list(opened([(ROW + b"\n\n") * 20]))) == 20
+
+
+@given(EVENTS, st.lists(st.integers(0, 10_000)), st.booleans())
+def test_a_whole_export_comes_out_as_it_went_in(events: list[bytes], cuts: list[int], zipped: bool) -> None:
+    body = b"\n".join(events) + b"\n"
+    wire = gzip.compress(body) if zipped else body
+    headers: dict[str, Any] = {"Content_Encoding": "gzip"} if zipped else {}
+    stream = opened(pieces(wire, cuts), Content_Length=str(len(wire)), **headers)
+    assert list(stream) == events
+    assert stream.whole
+    assert stream.bytes_received == len(wire)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(EVENTS, st.data(), st.booleans())
+def test_bytes_that_are_cut_anywhere_are_never_whole(
+    events: list[bytes], draw: st.DataObject, zipped: bool
+) -> None:
+    body = b"\n".join(events) + b"\n"
+    wire = gzip.compress(body) if zipped else body
+    cut = wire[: draw.draw(st.integers(0, len(wire) - 1))]
+    headers: dict[str, Any] = {"Content_Encoding": "gzip"} if zipped else {}
+    announced = opened([cut], Content_Length=str(len(wire)), **headers)
+    unframed = opened([cut], framed=False, **headers)
+    for stream in (announced, unframed):
+        with pytest.raises((TruncatedExport, NotAnExport)):
+            list(stream)
+        assert not stream.whole
+
+
+@given(EVENTS, st.data())
+def test_a_cut_inside_the_last_line_shows_even_where_the_length_fits(
+    events: list[bytes], draw: st.DataObject
+) -> None:
+    body = b"\n".join(events)
+    cut = body[: -draw.draw(st.integers(1, len(events[-1]) - 1))]
+    with pytest.raises((TruncatedExport, NotAnExport)):
+        list(opened([cut], Content_Length=str(len(cut))))
+
+
+def test_a_gzip_that_is_cut_before_it_was_measured_shows() -> None:
+    cut = gzip.compress(b"\n".join([ROW] * 400) + b"\n")[:-9]
+    with pytest.raises(TruncatedExport, match="its gzip has no end"):
+        list(opened([cut], Content_Length=str(len(cut)), Content_Encoding="gzip"))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Content_Length": ""},
+        {"Content_Length": "many"},
+        {"Content_Length": "-65"},
+        {"Content_Length": "²"},
+        {"Content_Length": "65, 66"},
+        {"Content_Length": "65", "Transfer_Encoding": "identity"},
+        {"Transfer_Encoding": "gzip, chunked"},
+    ],
+)
+def test_an_answer_that_does_not_say_where_it_ends_is_never_whole(headers: dict[str, str]) -> None:
+    """Not even where its gzip ends: of several members the first ones look like that too."""
+    for wire, more in ((ROW + b"\n", {}), (gzip.compress(ROW + b"\n"), {"Content_Encoding": "gzip"})):
+        with pytest.raises(TruncatedExport, match="does not say where it ends"):
+            list(opened([wire], framed=False, **headers, **more))
+
+
+def test_a_length_that_is_said_twice_is_one_length() -> None:
+    assert list(opened([ROW], Content_Length=f"{len(ROW)}, {len(ROW)}")) == [ROW]
+
+
+@pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 226])
+def test_only_a_200_is_a_whole_export(status: int) -> None:
+    with pytest.raises(NotAnExport, match=f"HTTP {status}"):
+        list(opened([ROW + b"\n"], status=status))
+
+
+def test_an_empty_answer_is_an_empty_day_if_it_says_so() -> None:
+    plain: dict[str, Any] = {"Content_Length": "0"}
+    for headers in (plain, plain | {"Content_Encoding": "gzip"}):
+        stream = opened([], **headers)
+        assert list(stream) == []
+        assert stream.whole
+    with pytest.raises(TruncatedExport, match="does not say where it ends"):
+        list(opened([], framed=False))
+
+
+def test_blank_lines_crlf_and_a_byte_order_mark_are_not_events() -> None:
+    body = b"\xef\xbb\xbf\n" + b"\xef\xbb\xbf" + ROW + b"\r\n\r\n \n" + HOSTILE + b"\n" + ROW
+    stream = opened([body])
+    assert list(stream) == [ROW, HOSTILE, ROW]
+    assert stream.lines == 3
+
+
+SENTINELS = (
+    b"terminated early",
+    b"export terminated early",
+    b"[terminated early]",
+    b'["terminated early"]',
+    b'"terminated early"',
+    b"Terminated Early",
+    b"EXPORT TERMINATED EARLY",
+    b"terminated early.\r",
+    b"terminated early: timeout",
+    b"EXPORT_TERMINATED_EARLY",
+    b"exportTerminatedEarly",
+    b"export-terminated-early (code 7)",
+    b"The export was terminated too early",
+    b"export ended early",
+    b"early termination of the export",
+    b'{"status":"terminated early"}',
+    b'{"event":"export terminated early"}',
+    b'{"error":{"reason":"terminated\\u0020early"}}',
+    b'["export terminated early"]',
+    b"<p>export terminated&nbsp;early</p>",
+    b"<html><body>Export terminated early</body></html>",
+    b"  <!-- terminated early -->",
+)
+
+
+@pytest.mark.parametrize("sentinel", SENTINELS)
+@pytest.mark.parametrize("place", ["last", "last without newline", "middle", "only"])
+def test_mixpanel_giving_up_is_heard_in_every_spelling(sentinel: bytes, place: str) -> None:
+    body = {
+        "last": ROW + b"\n" + sentinel + b"\n",
+        "last without newline": ROW + b"\n" + sentinel,
+        "middle": ROW + b"\n" + sentinel + b"\n" + ROW + b"\n",
+        "only": sentinel,
+    }[place]
+    stream = opened([body])
+    with pytest.raises(ExportTerminatedEarly, match="stopped this export"):
+        list(stream)
+    assert not stream.whole
+
+
+@pytest.mark.parametrize(
+    "sentinel",
+    [
+        b"terminated early",
+        b"terminated early: timeout",
+        b"EXPORT_TERMINATED_EARLY",
+        b'["terminated early"]',
+        b'{"status":"terminated early"}',
+        b"<html>export terminated early</html>",
+    ],
+)
+def test_a_sentinel_that_is_glued_to_half_an_event_is_heard(sentinel: bytes) -> None:
+    with pytest.raises(ExportTerminatedEarly):
+        list(opened([ROW + b'\n{"event":"B","properties":{"time":17829' + sentinel + b"\n" + ROW]))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        HOSTILE,
+        b'{"event":"terminated early","properties":{}}',
+        b'{"properties":{"a":"terminated early"},"event":"terminated early"}',
+        b'{"event":"error","properties":{"error":"Api error: terminated early"}}',
+        b'{"properties":{},"error":"x","event":"B"}',
+    ],
+)
+def test_an_event_may_say_whatever_it_likes(line: bytes) -> None:
+    assert list(opened([line + b"\n" + ROW + b"\n" + line])) == [line, ROW, line]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"note":"will be terminated"}',
+        b'{"properties":{"note":"terminated early"}}',
+        b"99",
+        b"[1,2]",
+        b"null",
+        b"{}",
+        b'{"event":"A"',
+        b"\xff\xfe",
+        b'{"event":',
+        b"plain words",
+    ],
+)
+def test_a_line_in_the_middle_that_is_no_event_is_passed_on_to_quarantine(line: bytes) -> None:
+    assert list(opened([ROW + b"\n" + line + b"\n" + ROW])) == [ROW, line, ROW]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"event":"A","properties":{"n":NaN,"i":-Infinity,"x":1e400}}',
+        b'{"event":"A","properties":{"n":%s}}' % (b"9" * 6000),
+        b'{"event":"A","properties":{"s":"\\ud800"}}',
+        b'{"event":"A","properties":{"s":"\xff"}}',
+        b'{"event":"A","properties":[]}',
+        b'{"event":"A","properties":{"d":%s%s}}' % (b'{"a":[' * 5000, b"]}" * 5000),
+    ],
+)
+def test_a_last_line_is_whole_even_where_its_values_are_unusable(line: bytes) -> None:
+    assert list(opened([ROW + b"\n" + line])) == [ROW, line]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"9",
+        b"{}",
+        b'{"event":"A"}',
+        b'{"event":"A","properties":{}} x',
+        b'{"event":"A","properties":{"d":%s' % (b'{"a":[' * 5000),
+        b'{"event":"A","properties":{"d":%s"%s}}' % (b'{"a":[' * 5000, b"]}" * 5000),
+    ],
+)
+def test_a_last_line_that_is_no_event_ends_nothing(line: bytes) -> None:
+    with pytest.raises(TruncatedExport, match="not a whole event"):
+        list(opened([ROW + b"\n" + line + b"\n"]))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"<!DOCTYPE html>\n<h1>Bad gateway</h1>", "a web page"),
+        (b"\xef\xbb\xbf  <html></html>\n" + ROW, "a web page"),
+        (b'{"error": "too many"}', "an error message"),
+        (ROW + b'\n{"request":"/x","error":"broken"}\n' + ROW, "an error message"),
+        (ROW + b"\nApi error: broken\n", "an error message"),
+        (ROW + b"\n<h1>502 Bad Gateway</h1>\n" + ROW, "a web page"),
+        (ROW + b"\n <!DOCTYPE html>\n" + ROW, "a web page"),
+        (ROW + b"\n" + b"0\n" * 20_000, "is not a list of events"),
+        (b"unknown error", "is not a list of events"),
+    ],
+)
+def test_a_200_that_holds_something_else_is_no_export(body: bytes, words: str) -> None:
+    with pytest.raises(NotAnExport, match=words):
+        list(opened([body]))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "<p>canary</p>",
+        '[{"event":"A","properties":{"$email":"canary"}}]',
+        '{"error":"canary"}',
+        "Api error: canary",
+    ],
+)
+def test_of_such_an_answer_nothing_is_told(answer: str) -> None:
+    """It may be the events in another form, or hold our own credentials."""
+    with pytest.raises(NotAnExport) as told:
+        list(opened([answer.encode()]))
+    assert "canary" not in str(told.value)
+    assert "login page" in told.value.hint
+
+
+def test_an_encoding_that_was_not_asked_for_is_no_export() -> None:
+    with pytest.raises(NotAnExport, match="Content-Encoding"):
+        list(opened([b"x"], Content_Encoding="br"))
+    with pytest.raises(TruncatedExport, match="damaged"):
+        list(opened([ROW], Content_Encoding="gzip"))
+
+
+def test_the_public_samples_survive(sample_lines: bytes) -> None:
+    buffer = io.BytesIO(gzip.compress(sample_lines))
+    chunks = iter(lambda: buffer.read(7), b"")
+    assert list(opened(chunks, Content_Encoding="gzip")) == sample_lines.rstrip(b"\n").split(b"\n")
+
+
+@pytest.fixture
+def sample_lines() -> bytes:
+    """Lines in the shape of real exports, with every separator that Unicode knows."""
+    return b"\n".join([ROW, HOSTILE, ROW.replace(b'"u"', '"Ålesund “Mørk” ☕"'.encode())]) + b"\n"
+
+
+def test_every_error_of_the_stream_names_itself_and_a_next_step() -> None:
+    for body in (b"terminated early", b"<html>", ROW[:-3], b"{}"):
+        with pytest.raises(PipelineError) as told:
+            list(opened([body]))
+        assert told.value.sentence.endswith(".")
+        assert told.value.hint
+
+
+def test_raw_deflate_is_not_gzip() -> None:
+    with pytest.raises(TruncatedExport):
+        list(opened([zlib.compress(ROW)], Content_Encoding="gzip"))

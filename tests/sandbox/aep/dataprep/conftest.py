@@ -1,0 +1,21 @@
+"""One caller of the sandbox for each test, and the usual schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.sandbox.aep_app import Adobe, adobe
+
+
+@pytest.fixture
+def aep(tmp_path: Path) -> Iterator[Adobe]:
+    with adobe(tmp_path) as caller:
+        yield caller
+
+
+@pytest.fixture
+def schema(aep: Adobe) -> str:
+    return str(aep.schema(aep.field_group()["$id"])["$id"])

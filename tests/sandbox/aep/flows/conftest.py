@@ -1,0 +1,18 @@
+"""A client of AEP on the running sandbox, for each test a fresh one, on the second of July."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.sandbox.flow_client import Client
+from tests.support.sandbox.http_client import Sandbox
+
+NOW = "2026-07-02T20:00:00Z"
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Client:
+    client = Client(sandbox.url)
+    client.clock.set(NOW, freeze=True)
+    client.settings(batch_seconds=0, token_seconds=10**9)
+    return client

@@ -1,0 +1,176 @@
+"""The quick look at a row of JSON says yes only to what the close look would take, and to most of what it takes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mixpanel_aep_sandbox.aep.ingestion.rows.checker import RowChecker
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_fast import FastRows
+from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import row_of
+from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
+from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+from tests.sandbox.aep.ingestion.rows.test_constraints import BAD, DEEP, GOOD, KINDS
+from tests.support.sandbox.aep_app import FIELDS
+
+pytestmark = pytest.mark.sandbox
+NOW_MS = 1_750_000_000_000  # 2025-06-15T15:06:40Z
+IDENTITY = {"type": "object", "properties": {"id": {"type": "string"}, "primary": {"type": "boolean"}}}
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "meta:extends": ["https://ns.adobe.com/xdm/data/time-series"],
+    "required": ["_id", "timestamp"],
+    "properties": {
+        "_id": {"type": "string", "format": "uri-reference"},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "identityMap": {"type": "object", "additionalProperties": {"type": "array", "items": IDENTITY}},
+        "_acmesandbox": {
+            "type": "object",
+            "properties": {
+                **FIELDS,
+                **{name: field for name, (field, *_) in KINDS.items()},
+                "deep": DEEP,
+                "empty": {"type": "object", "properties": {}},
+                "anything": {},
+            },
+        },
+    },
+}
+CHECKER = RowChecker(RowRules(SCHEMA), IngestSettings(), nulls=False, now_ms=NOW_MS)
+FAST = FastRows(RowRules(SCHEMA), latest_ms=CHECKER.latest_ms, known_only=True, most_fields=10_000)
+
+
+def line(tenant: Any, **root: Any) -> bytes:
+    row = {"_id": "a", "timestamp": "2024-05-01T10:00:00Z", **root}
+    return json.dumps(row if tenant is None else {**row, "_acmesandbox": tenant}).encode() + b"\n"
+
+
+TEXTS = st.sampled_from(
+    [
+        "",
+        "a",
+        "AB",
+        "free",
+        "12",
+        "1.5",
+        "true",
+        "2024-02-29",
+        "2023-02-29",
+        "2024-05-01T10:00:00Z",
+        "a b",
+        "::1",
+    ]
+) | st.text(max_size=5)
+NUMBERS = st.integers(-(2**70), 2**70) | st.integers(-3, 3) | st.floats(allow_nan=True)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["must", "inner", "deep", "list", "key", "city", "k", "x"]), inner, max_size=3
+        )
+    ),
+    max_leaves=4,
+)
+GOOD_VALUES: st.SearchStrategy[Any] = st.sampled_from([value for _, value in GOOD])
+TENANTS = st.dictionaries(
+    st.sampled_from(sorted(SCHEMA["properties"]["_acmesandbox"]["properties"])),
+    VALUES | GOOD_VALUES,
+    max_size=3,
+)
+STAMPS = (
+    TEXTS | NUMBERS | st.sampled_from(["2025-06-15T15:06:40Z", "2025-06-15T15:06:41Z", NOW_MS, NOW_MS + 1])
+)
+ROOTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "_id": TEXTS | NUMBERS | st.none(),
+        "timestamp": STAMPS,
+        "identityMap": st.dictionaries(
+            st.sampled_from(["Email", "ECID"]), st.lists(VALUES, max_size=2), max_size=2
+        ),
+        "beside": VALUES,
+    },
+)
+
+
+@given(st.none() | TENANTS | VALUES, ROOTS)
+@example({"anything": None}, {})
+@settings(max_examples=400)
+def test_what_the_quick_look_takes_the_close_look_takes(tenant: Any, root: dict[str, Any]) -> None:
+    raw = line(tenant, **root)
+    taken = FAST.take(raw)
+    if taken is None:
+        return
+    row = row_of(raw)
+    assert isinstance(row, dict)
+    kept, errors = CHECKER.examine(row)
+    assert errors == []
+    assert (json.loads(taken[0]), taken[1]) == (kept["_id"], row["timestamp"])
+
+
+@given(st.binary(max_size=3), st.integers(0, 200))
+@settings(max_examples=300)
+def test_damaged_lines_are_never_taken_for_whole(damage: bytes, at: int) -> None:
+    whole = line({"distinctId": "é\u2028", "tags": ["a"], "price": 1.5}, beside={"x": [1, "\U0001f600"]})
+    raw = whole[:at] + damage + whole[at + len(damage) :]
+    if FAST.take(raw) is not None:
+        row = row_of(raw)
+        assert isinstance(row, dict) and CHECKER.examine(row)[1] == []
+
+
+@pytest.mark.parametrize(("name", "value"), GOOD)
+def test_most_good_rows_need_no_close_look(name: str, value: Any) -> None:
+    slow = {"distinct"}  # items that must differ
+    if name in slow or value in ("2024-02-29", "2024-02-29T23:59:59.5+14:00"):
+        assert FAST.take(line({name: value})) is None
+    else:
+        assert FAST.take(line({name: value})) == ('"a"', "2024-05-01T10:00:00Z")
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, value, _ in BAD])
+def test_no_bad_row_is_taken(name: str, value: Any) -> None:
+    assert FAST.take(line({name: value})) is None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "x": "\xff"}',
+        b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "x": "\\ud800"}',
+        b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "x": ["\\uDC00 and more"]}',
+        b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "eventType": "\\ud800\\u0041"}',
+        b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "_acmesandbox": {}}',
+        b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "_acmesandbox": {"beside": 1}}',
+        b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "_acmesandbox": {"empty": {}}}',
+        b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "_acmesandbox": {"price": 1e400}}',
+        b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "_acmesandbox": {"small": 1.0}}',
+        b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "_id": null}',
+        b'{"_id": "a", "timestamp": null}',
+        b'{"_id": "a"}',
+        b'\xef\xbb\xbf{"_id": "a", "timestamp": "2024-05-01T10:00:00Z"}',
+        b"[]",
+        b"",
+        b"[" * 100_000,
+    ],
+)
+def test_lines_that_are_left_to_the_close_look(raw: bytes) -> None:
+    assert FAST.take(raw) is None
+
+
+def test_milliseconds_are_quick_too() -> None:
+    assert FAST.take(line(None, timestamp=NOW_MS)) == ('"a"', NOW_MS)
+    assert FAST.take(line(None, timestamp=NOW_MS + 1)) is None
+
+
+def test_fields_beside_the_schema_are_left_to_the_close_look_where_they_are_refused() -> None:
+    strict = FastRows(RowRules(SCHEMA), latest_ms=None, known_only=True, most_fields=10_000)
+    assert strict.take(line({"distinctId": "a"}, timestamp="2999-05-01T10:00:00Z")) is not None
+    assert strict.take(line({"distinctId": "a", "beside": 1})) is None
+    assert strict.take(line(None, beside=1)) is None
+    few = FastRows(RowRules(SCHEMA), latest_ms=None, known_only=False, most_fields=3)
+    assert few.take(b'{"_id": "a", "timestamp": 1}') and few.take(line({"distinctId": "a"})) is None

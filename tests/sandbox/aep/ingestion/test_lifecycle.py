@@ -1,0 +1,408 @@
+"""A batch's states over the sandbox's time: nothing is readable before success, and time, not looking, decides."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mixpanel_aep_sandbox.aep.core.constants import CATALOG, DEMO_ORG, EXPORT
+from mixpanel_aep_sandbox.aep.core.scope import BATCHES, Place
+from mixpanel_aep_sandbox.aep.ingestion.files import result_path
+from mixpanel_aep_sandbox.aep.ingestion.processing import worker as jobs
+from tests.support.sandbox.aep_app import Adobe, adobe, lines, row
+
+pytestmark = pytest.mark.sandbox
+NOON = 1_750_000_000.0
+
+
+@pytest.fixture
+def aep(tmp_path: Path) -> Iterator[Adobe]:
+    """With a clock that stands still, and batches that take 100 seconds."""
+    with adobe(tmp_path, batch_seconds=100.0) as caller:
+        stop(caller)
+        yield caller
+
+
+def stop(aep: Adobe, at: float = NOON) -> None:
+    aep.world.clock.set(at, frozen=True)
+    aep.headers["Authorization"] = f"Bearer {aep.token()}"
+
+
+def settings(aep: Adobe, **body: Any) -> dict[str, Any]:
+    response = aep.http.post("/_sandbox/aep/settings", json=body)
+    assert response.status_code == 200, response.text
+    return dict(response.json())
+
+
+def sent(aep: Adobe, dataset: str, *keys: str, **more: Any) -> str:
+    """A completed batch with these rows, whose rows have been looked at."""
+    batch = aep.create(dataset, **more)
+    assert aep.put(batch, dataset, lines(*(row(key) for key in keys))).status_code == 201
+    assert aep.act(batch, "COMPLETE").status_code == 200
+    for thread in threading.enumerate():
+        if thread.name == f"batch-{batch}":
+            thread.join(10)
+    return batch
+
+
+def status(aep: Adobe, batch: str) -> str:
+    return str(aep.batch(batch)["status"])
+
+
+def test_states_in_order_and_nothing_readable_before_success(aep: Adobe) -> None:
+    dataset = aep.ready()
+    batch = sent(aep, dataset, "1")
+    seen = []
+    for _ in range(10):
+        body = aep.batch(batch)
+        seen.append(body["status"])
+        assert "metrics" not in body and "errors" not in body
+        assert aep.active(dataset) == [] and aep.rows(dataset) == []
+        assert aep.ok("GET", f"{EXPORT}/batches/{batch}/files")["data"] == []
+        assert aep.ok("GET", f"{EXPORT}/datasets/{dataset}/preview")["data"] == []
+        aep.world.clock.advance(10)
+    assert list(dict.fromkeys(seen)) == ["loaded", "staging", "processing", "staged"]
+    body = aep.batch(batch)
+    assert (body["status"], aep.active(dataset)) == ("success", ["id1"])
+    assert (body["started"], body["completed"]) == (int(NOON * 1000), int((NOON + 100) * 1000))
+    assert body["tags"]["acp_finalized_time"] == [str(int(NOON * 1000))]
+
+
+def test_loading_until_completed(aep: Adobe) -> None:
+    dataset = aep.ready()
+    batch = aep.create(dataset)
+    aep.put(batch, dataset, lines(row()))
+    aep.world.clock.advance(6 * 86400)
+    stop(aep, aep.world.clock.seconds())
+    assert (status(aep, batch), aep.active(dataset)) == ("loading", [])
+    aep.world.clock.advance(2 * 86400)
+    stop(aep, aep.world.clock.seconds())
+    assert status(aep, batch) == "abandoned"
+    assert aep.act(batch, "COMPLETE").status_code == 400
+
+
+def test_a_late_write_is_told_the_state_that_catalog_shows(aep: Adobe) -> None:
+    dataset = aep.ready()
+    batch = sent(aep, dataset, "1")
+    refused = aep.put(batch, dataset, lines(row("2")))
+    assert (refused.status_code, status(aep, batch)) == (400, "loaded")
+    assert refused.json()["detail"] == f"Batch {batch} is loaded: no file can be written to it."
+
+
+def test_complete_is_idempotent_and_later_calls_change_no_moment(aep: Adobe) -> None:
+    dataset = aep.ready()
+    batch = sent(aep, dataset, "1")
+    before = aep.batch(batch)
+    aep.world.clock.advance(50)
+    assert aep.act(batch, "complete").status_code == 200
+    assert aep.batch(batch)["started"] == before["started"]
+    aep.world.clock.advance(50)
+    assert aep.act(batch, "COMPLETE").status_code == 200
+    assert (status(aep, batch), aep.active(dataset)) == ("success", ["id1"])
+
+
+@pytest.mark.parametrize(
+    ("done", "then", "code", "ends"),
+    [
+        ([], "ABORT", 200, "aborted"),
+        (["ABORT"], "abort", 200, "aborted"),
+        (["ABORT"], "COMPLETE", 400, "aborted"),
+        (["ABORT"], "REVERT", 400, "aborted"),
+        ([], "FAIL", 200, "failed"),
+        (["FAIL"], "ABORT", 400, "failed"),
+        (["FAIL"], "REVERT", 400, "failed"),
+        ([], "REVERT", 400, "loading"),
+        ([], "EXPLODE", 400, "loading"),
+        (["COMPLETE"], "ABORT", 400, "loaded"),
+        (["COMPLETE"], "FAIL", 400, "loaded"),
+        (["COMPLETE"], "REVERT", 400, "loaded"),
+        (["COMPLETE", ""], "ABORT", 400, "success"),
+        (["COMPLETE", ""], "REVERT", 200, "inactive"),
+        (["COMPLETE", "", "REVERT"], "REVERT", 200, "inactive"),
+        (["COMPLETE", "", "REVERT"], "COMPLETE", 400, "inactive"),
+    ],
+)
+def test_actions(aep: Adobe, done: list[str], then: str, code: int, ends: str) -> None:
+    dataset = aep.ready()
+    batch = aep.create(dataset)
+    aep.put(batch, dataset, lines(row()))
+    for action in done:
+        if action:
+            assert aep.act(batch, action).status_code == 200
+        else:
+            settled(aep, batch)
+    response = aep.act(batch, then)
+    assert (response.status_code, status(aep, batch)) == (code, ends)
+    assert code != 200 or response.content == b""
+    if code == 400 and then != "EXPLODE":
+        assert f"Batch {batch} is {ends} and cannot be" in response.json()["detail"]
+    assert aep.active(dataset) == (["id1"] if ends == "success" else [])
+
+
+def settled(aep: Adobe, batch: str) -> None:
+    aep.world.clock.advance(101)
+    assert aep.ended(batch)["status"] == "success"
+
+
+def test_actions_on_nothing(aep: Adobe) -> None:
+    assert aep.act("none", "COMPLETE").status_code == 404
+    assert aep.act(aep.create(aep.ready()), "").status_code == 400
+
+
+def test_reverted_rows_go_at_once_and_the_batch_later(aep: Adobe) -> None:
+    dataset = aep.ready()
+    batch = sent(aep, dataset, "1")
+    settled(aep, batch)
+    aep.act(batch, "REVERT")
+    assert aep.active(dataset) == []
+    aep.world.clock.advance(86399)
+    stop(aep, aep.world.clock.seconds())
+    assert status(aep, batch) == "inactive"
+    aep.world.clock.advance(1)
+    assert status(aep, batch) == "deleted"
+    assert not list(aep.world.store.folder.joinpath("files").rglob("*/ids"))
+
+
+@pytest.mark.parametrize(
+    "replay",
+    [
+        {"predecessors": ["OLD"], "reason": "replace"},
+        {"predecessors": ["$OLD"], "reason": "replace"},
+        {"predecessors": ["${OLD}"], "reason": "replace"},
+        {"predecessorsByExternalId": ["old"], "reason": "replace"},
+    ],
+)
+def test_replay_replaces_only_when_the_new_batch_succeeds(aep: Adobe, replay: dict[str, Any]) -> None:
+    dataset = aep.ready()
+    old = sent(aep, dataset, "1", "2", externalId="old")
+    other = sent(aep, dataset, "9")
+    settled(aep, old)
+    replay = json.loads(json.dumps(replay).replace("OLD", old))
+    bad = aep.create(dataset, replay=replay)
+    aep.put(bad, dataset, lines({"_id": "x"}))
+    aep.act(bad, "COMPLETE")
+    aep.world.clock.advance(101)
+    assert aep.ended(bad)["status"] == "failed"
+    assert aep.active(dataset) == ["id1", "id2", "id9"]
+    new = sent(aep, dataset, "2", "3", replay=replay)
+    assert aep.batch(new)["replay"]["reason"] == "replace"
+    assert aep.batch(new)["replay"].get("predecessors", [old]) == [old]
+    assert aep.active(dataset) == ["id1", "id2", "id9"]
+    aep.world.clock.advance(101)
+    # Nobody has looked at the new batch: reading the rows is enough.
+    assert aep.active(dataset) == ["id9", "id2", "id3"]
+    assert (status(aep, old), status(aep, other), status(aep, new)) == ("inactive", "success", "success")
+
+
+def test_a_predecessor_on_its_way_does_not_turn_active_later(aep: Adobe) -> None:
+    dataset = aep.ready()
+    settings(aep, next_batches=[{"outcome": "delay", "seconds": 500}])
+    old = sent(aep, dataset, "1")
+    new = sent(aep, dataset, "2", replay={"predecessors": [old], "reason": "replace"})
+    settled(aep, new)
+    assert aep.active(dataset) == ["id2"]
+    aep.world.clock.advance(1000)
+    assert (status(aep, old), aep.active(dataset)) == ("inactive", ["id2"])
+
+
+def test_predecessors_of_another_dataset_are_none(aep: Adobe) -> None:
+    dataset = aep.ready()
+    schema = aep.ok("GET", f"{CATALOG}/dataSets/{dataset}")[dataset]["schemaRef"]["id"]
+    batch = sent(aep, dataset, "1", externalId="mine")
+    settled(aep, batch)
+    elsewhere = aep.dataset(schema, "Other")
+    new = sent(aep, elsewhere, "2", replay={"predecessorsByExternalId": ["mine"], "reason": "replace"})
+    settled(aep, new)
+    assert (aep.active(dataset), aep.active(elsewhere)) == (["id1"], ["id2"])
+
+
+def test_a_restart_in_the_middle(tmp_path: Path) -> None:
+    """Rows that were not looked at before are looked at after, and what was uploaded is still there."""
+    with adobe(tmp_path, batch_seconds=100.0) as first:
+        stop(first)
+        dataset = first.ready()
+        open_batch = first.create(dataset)
+        first.put(open_batch, dataset, lines(row("2")), "a.json")
+        waiting = sent(first, dataset, "1")
+        settings(first, active_status="active")
+        # As if the process had ended before the rows were looked at.
+        first.world.store.delete("aep/DEMO0000@AdobeOrg/prod/outcomes", waiting)
+    with adobe(tmp_path, batch_seconds=100.0) as second:
+        stop(second, NOON + 200)
+        assert second.ended(waiting)["status"] == "active"
+        assert second.put(open_batch, dataset, lines(row("3")), "a.json").status_code == 200
+        second.act(open_batch, "COMPLETE")
+        second.world.clock.advance(101)
+        assert second.ended(open_batch)["status"] == "active"
+        assert second.active(dataset) == ["id3", "id1"]
+
+
+def test_without_a_delay_the_end_is_there_at_once(tmp_path: Path) -> None:
+    with adobe(tmp_path, batch_seconds=0.0) as aep:
+        dataset = aep.ready()
+        batch = aep.create(dataset)
+        aep.put(batch, dataset, lines(row()))
+        aep.act(batch, "COMPLETE")
+        assert (status(aep, batch), aep.active(dataset)) == ("success", ["id1"])
+
+
+def test_two_completes_at_once_are_one(tmp_path: Path) -> None:
+    with adobe(tmp_path, batch_seconds=0.0) as aep:
+        dataset = aep.ready()
+        batch = aep.create(dataset)
+        aep.put(batch, dataset, lines(row()))
+        answers: list[int] = []
+        threads = [
+            threading.Thread(target=lambda: answers.append(aep.act(batch, "COMPLETE").status_code))
+            for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert answers == [200] * 8
+        assert aep.active(dataset) == ["id1"]
+
+
+def test_rows_are_looked_at_once(aep: Adobe) -> None:
+    """However many callers ask: a second look would write over what the first is read from."""
+    batch = sent(aep, aep.ready(), "1")
+    place = Place(aep.world, DEMO_ORG, "prod")
+    ids = result_path(place, batch, "ids")
+    before = ids.stat()
+    assert jobs.start(place, batch).wait(10)
+    assert (ids.stat().st_ino, ids.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_batch_that_goes_while_its_rows_are_read_is_no_mistake(
+    aep: Adobe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody resets the sandbox: the files go with the batch, and nobody has to be told."""
+    place, ended = Place(aep.world, DEMO_ORG, "prod"), threading.Event()
+    place.put(BATCHES, "going", {"state": "promoting"})
+
+    def reset(place: Place, batch: dict[str, Any]) -> None:
+        place.delete(BATCHES, "going")
+        ended.set()
+        raise FileNotFoundError
+
+    monkeypatch.setattr("mixpanel_aep_sandbox.aep.ingestion.processing.process_batch.ingest", reset)
+    assert jobs.start(place, "going").wait(10)
+    assert ended.is_set()
+    assert place.get(jobs.OUTCOMES, "going") is None
+
+
+def test_forced_ends(aep: Adobe) -> None:
+    dataset = aep.ready()
+    settings(
+        aep,
+        next_batches=[{"outcome": "failed", "external_id": "day-*"}, {"outcome": "stalled", "seconds": 50}],
+    )
+    stalled = sent(aep, dataset, "1")
+    failed = sent(aep, dataset, "2", externalId="day-1")
+    normal = sent(aep, dataset, "3", externalId="day-2")
+    aep.world.clock.advance(100)
+    assert [status(aep, batch) for batch in (stalled, failed, normal)] == ["stalled", "failed", "success"]
+    assert aep.batch(failed)["errors"] and aep.active(dataset) == ["id3"]
+    aep.world.clock.advance(50)
+    assert (status(aep, stalled), aep.active(dataset)) == ("success", ["id1", "id3"])
+    assert settings(aep)["next_batches"] == []
+
+
+def test_forced_words_and_losses(aep: Adobe) -> None:
+    dataset = aep.ready()
+    plans = [
+        {"outcome": "status", "status": "quarantining"},
+        {"outcome": "retrying", "seconds": 10},
+        {"outcome": "partial", "rows": 1},
+        {"outcome": "partial", "rows": 1, "silent": True},
+    ]
+    settings(aep, next_batches=plans)
+    word, retrying, partial, silent = (sent(aep, dataset, f"{n}a", f"{n}b") for n in range(4))
+    aep.world.clock.advance(105)
+    assert [status(aep, batch) for batch in (word, retrying)] == ["quarantining", "retrying"]
+    aep.world.clock.advance(1000)
+    assert [status(aep, batch) for batch in (word, retrying)] == ["quarantining", "success"]
+    for batch, failed in ((partial, 1), (silent, 0)):
+        body = aep.batch(batch)
+        counts = [body["metrics"][f"{name}RecordCount"] for name in ("input", "output", "failed")]
+        assert (body["status"], counts, bool(body["errors"])) == ("success", [2, 1, failed], bool(failed))
+    assert aep.active(dataset) == ["id1a", "id1b", "id2b", "id3b"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"batch_seconds": "soon"},
+        {"batch_seconds": True},
+        {"nothing": 1},
+        {"next_batches": [{"outcome": "explode"}]},
+        {"next_batches": [{"outcome": "status"}]},
+        {"next_batches": [{"outcome": "delay"}]},
+    ],
+)
+def test_settings_that_make_no_sense_change_nothing(aep: Adobe, body: dict[str, Any]) -> None:
+    before = settings(aep)
+    assert aep.http.post("/_sandbox/aep/settings", json={"token_seconds": 5, **body}).status_code == 400
+    assert settings(aep) == before
+
+
+def test_what_others_do_to_a_batch(aep: Adobe) -> None:
+    dataset = aep.ready()
+    batch = aep.create(dataset)
+    assert aep.http.post(f"/_sandbox/aep/batches/{batch}", json={"status": "aborted"}).status_code == 200
+    assert status(aep, batch) == "aborted"
+    aep.http.post(f"/_sandbox/aep/batches/{batch}", json={"vanished": True})
+    assert aep.request("GET", f"{CATALOG}/batches/{batch}").status_code == 404
+    assert aep.ok("GET", f"{CATALOG}/batches") == {}
+    aep.http.post(f"/_sandbox/aep/batches/{batch}", json={"vanished": False})
+    assert status(aep, batch) == "aborted"
+    assert aep.http.post("/_sandbox/aep/batches/none", json={}).status_code == 400
+    summary = aep.http.get("/_sandbox/aep/batches").json()["batches"]
+    assert [(each["id"], each["status"]) for each in summary] == [(batch, "aborted")]
+
+
+def test_catalog_can_be_late(aep: Adobe) -> None:
+    settings(aep, catalog_lag_seconds=30)
+    batch = aep.create(aep.ready())
+    assert aep.request("GET", f"{CATALOG}/batches/{batch}").status_code == 404
+    aep.world.clock.advance(30)
+    assert status(aep, batch) == "loading"
+
+
+def test_settings_live_through_a_restart_and_end_with_a_reset(tmp_path: Path) -> None:
+    with adobe(tmp_path, batch_seconds=3.0) as first:
+        settings(first, batch_seconds=7, abandon_seconds=60)
+    with adobe(tmp_path, batch_seconds=3.0) as second:
+        assert (settings(second)["batch_seconds"], settings(second)["abandon_seconds"]) == (7, 60)
+        second.ready()
+        second.world.store.clear()
+        for forget in second.world.on_reset:
+            forget()
+        assert settings(second)["batch_seconds"] == 3.0
+        second.headers["Authorization"] = f"Bearer {second.token()}"
+        assert second.ok("GET", f"{CATALOG}/dataSets") == {}
+        second.ready()
+
+
+def test_active_rows_are_found_by_name_and_id(tmp_path: Path) -> None:
+    with adobe(tmp_path) as aep:
+        dataset = aep.ready()
+        batch = aep.load(dataset, lines(row("1"), row("2")))["id"]
+        by_name = aep.http.get("/_sandbox/aep/active", params={"dataset": "Events"}).text
+        assert by_name == aep.http.get("/_sandbox/aep/active", params={"dataset": dataset}).text
+        assert json.loads(by_name.split("\n")[0]) == {"_id": "id1", "batch": batch}
+        assert aep.http.get("/_sandbox/aep/active", params={"dataset": "none"}).status_code == 400
+        where = {"dataset": dataset, "sandbox": "dev"}
+        assert aep.http.get("/_sandbox/aep/active", params=where).status_code == 400
+        assert (
+            len(
+                aep.http.get("/_sandbox/aep/rows", params={"dataset": dataset, "limit": "1"}).text.split("\n")
+            )
+            == 2
+        )

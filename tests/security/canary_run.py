@@ -1,0 +1,160 @@
+"""A sandbox whose credentials are canaries, and what the tests of secrets and of hostile days need beside it."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from include.clock import Clock
+from include.http.request import Patience
+from include.lake.lake import Lake
+from tests.support.canaries import AEP_SECRET, MIXPANEL_SECRET, MIXPANEL_USER
+from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+
+DAY = date(2026, 7, 1)
+NOON = 1782907200  # 2026-07-01T12:00:00Z
+_STAND_INS = {"moto", "boto3", "botocore", "werkzeug", "uvicorn", "fastapi", "asyncio"}
+"""Loggers of servers that run beside a test; what they say is not said by the product."""
+_NOT_WAITING = Clock(sleep=lambda seconds: None)
+
+
+@dataclass
+class Running:
+    """A pipeline and its sandbox."""
+
+    url: str
+    folder: Path
+    carrier: Carrier
+    said: str = ""
+    """What was logged while a day was carried."""
+
+    def control(self, path: str, body: Any) -> None:
+        requests.post(f"{self.url}/_sandbox{path}", json=body, timeout=20).raise_for_status()
+
+    def fault(self, match: dict[str, Any], action: dict[str, Any], times: int | None = None) -> None:
+        self.control("/faults", {"match": match, "action": action, "times": times})
+
+    def forget_faults(self) -> None:
+        requests.delete(f"{self.url}/_sandbox/faults", timeout=20).raise_for_status()
+
+    def add(self, *events: dict[str, Any]) -> None:
+        self.control(f"/mixpanel/projects/{self.carrier.project_id}/events", {"events": events})
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What is active in the dataset."""
+        where = {"dataset": self.carrier.pipeline.aep.dataset}
+        answer = requests.get(f"{self.url}/_sandbox/aep/rows", params=where, timeout=20)
+        return [json.loads(line) for line in answer.content.split(b"\n") if line]
+
+    def fresh(self, name: str) -> Carrier:
+        """The same pipeline with a lake in which nothing is done yet."""
+        self.carrier.lake = Lake(f"file://{self.folder}/{name}")
+        return self.carrier
+
+
+@contextmanager
+def running(folder: Path, lake: str | None = None) -> Iterator[Running]:
+    """The hostile pipeline; both services let in whoever has the canaries, and nobody else."""
+    with quick_sandbox(folder / "sandbox") as server:
+        project = PIPELINES["hostile"]
+        carrier = Carrier(
+            server.url,
+            Lake(lake or f"file://{folder}/lake"),
+            project,
+            clock=_NOT_WAITING,
+            connection={"login": MIXPANEL_USER, "password": MIXPANEL_SECRET},
+            aep_connection={"password": AEP_SECRET},
+            patience=Patience(5, 5, attempts=2),
+        )
+        place = Running(server.url, folder, carrier)
+        let_in_canaries(server.url, carrier.project_id)
+        yield place
+
+
+def let_in_canaries(url: str, project_id: int) -> None:
+    """Makes the canaries a sandbox's credentials; of AEP's the only ones."""
+    account = {"username": MIXPANEL_USER, "secret": MIXPANEL_SECRET}
+    for path, body in (
+        ("/mixpanel/projects", {"id": project_id, "accounts": [account]}),
+        ("/aep/settings", {"secrets": [AEP_SECRET]}),
+    ):
+        requests.post(f"{url}/_sandbox{path}", json=body, timeout=20).raise_for_status()
+
+
+def event(name: str, number: int = 0, **properties: Any) -> dict[str, Any]:
+    """An event at noon of DAY, unlike every other one with another ``number``."""
+    fixed = {"time": NOON + number, "distinct_id": f"u{number}", "$insert_id": f"{name[:8]!r}{number}"}
+    return {"event": name, "properties": fixed | properties}
+
+
+def told(error: BaseException) -> str:
+    """Everything that an exception tells whoever prints it, and what hangs on it unseen."""
+    texts = [str(error), repr(error), *traceback.format_exception(error)]
+    seen: BaseException | None = error
+    while seen is not None:
+        texts += [repr(seen.args), repr(vars(seen))]
+        seen = seen.__cause__ or seen.__context__
+    return "\n".join(texts)
+
+
+@contextmanager
+def all_logs() -> Iterator[io.StringIO]:
+    """What every logger says, down to DEBUG, as a log file would hold it and as data, exceptions with it."""
+    stream = io.StringIO()
+
+    class _Everything(logging.StreamHandler[io.StringIO]):
+        def emit(self, record: logging.LogRecord) -> None:
+            super().emit(record)
+            self.stream.write(repr(record.args) + "\n")
+
+    handler, root = _Everything(stream), logging.getLogger()
+    level, changed = root.level, []
+    handler.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+    for name, logger in logging.Logger.manager.loggerDict.items():
+        if not isinstance(logger, logging.Logger) or name.partition(".")[0] in _STAND_INS:
+            continue
+        changed.append((logger, logger.level, logger.disabled))
+        logger.setLevel(logging.NOTSET)
+        logger.disabled = False
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield stream
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+        for logger, its_level, disabled in changed:
+            logger.setLevel(its_level)
+            logger.disabled = disabled
+
+
+def download(lake: Lake, folder: Path) -> Path:
+    """A lake's objects as files, whatever kind it is of."""
+    for key in lake.keys(""):
+        path = folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(lake.read(key) or b"")
+    return folder
+
+
+def lake_texts(lake: Lake) -> dict[str, str]:
+    """What people read in a lake, by its key: manifests, ledger, reports, looks; the key itself is part of it."""
+    return {
+        key: key + "\n" + (lake.read(key) or b"").decode()
+        for key in lake.keys("")
+        if key.endswith((".json", ".html")) and not key.rpartition("/")[2].startswith("part-")
+    }
+
+
+def manifests(lake: Lake) -> list[dict[str, Any]]:
+    return [json.loads(lake.read(key) or b"{}") for key in lake.keys("") if key.endswith("/manifest.json")]

@@ -1,0 +1,255 @@
+"""Promise 6, bounded: the lake is kept within its retention, and no promise about a day is broken by that."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from include.errors import FilesRemoved
+from include.lake.lake import Lake
+from include.steps.ingest.step import Ingested
+from scripts.demo.evidence import Comparison
+from tests.support.aging_project import DAY, Aging, aging_project
+
+pytestmark = pytest.mark.sandbox
+EXACT = Comparison(0, 0, 0)
+ROWS = {"transform", "validate", "stage"}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Aging]:
+    with aging_project(tmp_path) as found:
+        yield found
+
+
+def test_copies_of_a_loaded_day_go_in_two_steps_and_the_day_stays_green(project: Aging) -> None:
+    first = project.load("one")
+    project.wait(days=6)
+    assert project.clean().counts["days"] == 0
+    project.wait(days=2)
+    before, calls = project.protected(), project.calls()
+    planned = project.clean(dry_run=True)
+    assert project.protected() == before
+    ended = project.clean()
+    assert (ended.counts, ended.ended) == (planned.counts, {"superseded_days": 3})
+    assert ended.removed.total() == 0
+    assert project.steps_with_files() & ROWS, "a run that began before may be reading them"
+    project.wait(hours=17)
+    assert project.clean().counts["days"] == 0
+    project.wait(hours=2)
+    done = project.clean()
+    assert done.removed["files"] >= 2
+    assert done.bytes == ended.ended_bytes
+    assert project.steps_with_files() == {"export"}
+    assert before.items() <= project.protected().items()
+    again = project.load("two")
+    assert (again.again, again.batches, project.calls()) == (True, first.batches, calls)
+    assert project.clean().counts["days"] == 0
+    assert project.compare(DAY) == EXACT
+
+
+def test_late_events_are_loaded_beside_a_day_whose_copies_are_gone(project: Aging) -> None:
+    first = project.load("one")
+    project.wait(days=8)
+    project.clean_for_good()
+    project.add("late-1")
+    second = project.load("two", look=True)
+    assert (second.loaded, second.active) == (1, first.active + 1)
+    project.wait(days=8)
+    project.clean_for_good()
+    files = [key for key in project.lake.keys(f"hostile/{DAY}/raw") if key.endswith(".gz")]
+    assert len(files) == 1, "the export before is superseded"
+    assert project.load("three", look=True).again
+    assert project.compare(DAY) == EXACT
+
+
+def test_what_a_step_has_to_read_is_made_again_from_raw_without_an_export(project: Aging) -> None:
+    first = project.load("one")
+    project.wait(days=8)
+    project.clean_for_good()
+    calls = project.calls()
+    project.pipeline = project.pipeline.model_copy(
+        update={"quality": project.pipeline.quality.model_copy(update={"max_quarantined": 0.3})}
+    )
+    assert project.load("two").batches == first.batches
+    assert project.calls() == calls
+    replaced = project.load("three", replace=True)
+    project.remap("drop")
+    other = project.load("four", replace=True)
+    assert len({replaced.batches, other.batches}) == 2
+    assert project.calls()["export"] == calls["export"]
+    assert project.compare(DAY) == EXACT
+
+
+def test_an_export_that_is_gone_is_made_again_only_when_it_has_to_be_read(project: Aging) -> None:
+    project.keep(raw_days=10)
+    first = project.load("one")
+    project.wait(days=11)
+    project.clean_for_good()
+    assert project.steps_with_files() == set()
+    calls = project.calls()
+    assert project.load("two").batches == first.batches
+    assert project.calls() == calls
+    project.add("late-1")
+    project.remap("drop")
+    replaced = project.load("three", replace=True)
+    assert replaced.active == first.active + 1, "made of what Mixpanel holds now"
+    assert project.calls()["export"] == calls["export"] + 1
+    project.wait(days=11)
+    project.clean_for_good()
+    assert project.steps_with_files() == set()
+    assert project.load("four", replace=True).batches == replaced.batches
+    assert project.load("five", look=True).batches == replaced.batches
+    assert project.compare(DAY) == EXACT
+
+
+@pytest.mark.parametrize("folders", [("xdm",), ("valid", "staged"), ("raw", "xdm", "valid", "staged")])
+def test_files_that_a_person_removed_are_made_again_too(project: Aging, folders: tuple[str, ...]) -> None:
+    first = project.load("one")
+    for folder in folders:
+        for path in Path(str(project.lake.root)).glob(f"hostile/{DAY}/{folder}/*/*"):
+            if path.name != "manifest.json":
+                path.unlink()
+    assert project.load("two").batches == first.batches
+    project.remap("drop")
+    assert project.load("three", replace=True).active == first.active
+    assert project.load("four").again
+    assert project.compare(DAY) == EXACT
+
+
+def test_what_an_unfinished_run_names_stays_however_old_it_is(project: Aging) -> None:
+    project.keep(raw_days=1, quarantine_days=1, report_days=1)
+    staged = project.stage(DAY)
+    project.wait(days=100)
+    project.clean_for_good()
+    assert project.steps_with_files() >= {"export", "transform"}
+    calls = project.calls()
+    assert isinstance(project.ingest(DAY, staged), Ingested)
+    assert project.calls()["export"] == calls["export"]
+    project.wait(days=8)
+    project.clean_for_good()
+    assert project.steps_with_files() == set()
+    assert project.load("two").again
+
+
+def test_of_a_day_that_is_not_loaded_the_newest_outputs_stay(project: Aging) -> None:
+    project.stage(DAY)
+    old = set(project.lake.keys(f"hostile/{DAY}/xdm"))
+    project.remap("drop")
+    project.wait(days=1)
+    staged = project.stage(DAY)
+    project.wait(days=8)
+    project.clean_for_good()
+    left = {key for key in project.lake.keys(f"hostile/{DAY}/xdm") if key.endswith(".parquet")}
+    assert left
+    assert not left & old
+    calls = project.calls()
+    project.ingest(DAY, staged)
+    assert project.calls()["export"] == calls["export"]
+
+
+def test_a_task_that_was_cleared_long_after_makes_again_what_it_is_to_load(project: Aging) -> None:
+    """The task ingest is given the digest of rows that were staged before the cleaning."""
+    first = project.load("one")
+    project.remap("drop")
+    staged = project.stage(DAY, replace=True)
+    project.wait(days=8)
+    project.clean()
+    with pytest.raises(FilesRemoved, match="Clear the task stage"):
+        project.workspace(DAY).local_files(staged, Path("/nowhere"))
+    assert project.ingest(DAY, staged, "two", replace=True).active == first.active
+    assert project.compare(DAY) == EXACT
+
+
+def test_a_cleaning_that_ends_anywhere_is_ended_by_the_next_one(
+    project: Aging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = project.load("one")
+    project.wait(days=8)
+    for method in ("create", "remove_object"):
+        deaths = 0
+        while _dies_after(project, monkeypatch, method, deaths % 2 + (method == "remove_object")):
+            deaths += 1
+            assert project.load(f"{method}-{deaths}").batches == first.batches
+        assert deaths >= 2
+        project.wait(days=1)
+    assert project.steps_with_files() == {"export"}
+    project.remap("drop")
+    project.load("last", replace=True)
+    assert project.compare(DAY) == EXACT
+
+
+def _dies_after(project: Aging, monkeypatch: pytest.MonkeyPatch, method: str, calls: int) -> bool:
+    """Clean; whether the process was ended at a call of a method of the lake, after so many of them."""
+    left, plain = [calls], getattr(Lake, method)
+
+    def dying(self: Lake, *args: object) -> object:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return plain(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, method, dying)
+        try:
+            project.clean()
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def test_quarantine_and_reports_go_by_their_age_and_only_where_the_file_says_so(project: Aging) -> None:
+    project.load("one")
+    project.lake.create(project.workspace(DAY).partition.quarantine("validate", "ab" * 16), b"rows")
+    keys = {kind: list(project.lake.keys(f"hostile/{DAY}/{kind}")) for kind in ("quarantine", "report")}
+    assert all(keys.values())
+    project.wait(days=400)
+    project.clean()
+    assert all(project.lake.has(key) for found in keys.values() for key in found)
+    project.keep(quarantine_days=300)
+    assert project.clean().removed == {"quarantine": len(keys["quarantine"])}
+    assert not any(map(project.lake.has, keys["quarantine"]))
+    project.keep(report_days=401)
+    assert project.clean().removed.total() == 0
+    project.keep(report_days=399)
+    assert project.clean().removed == {"reports": len(keys["report"])}
+    assert project.load("two").again
+
+
+def test_without_a_retention_nothing_is_removed(project: Aging) -> None:
+    project.keep(superseded_days=None)
+    project.load("one")
+    before = set(project.lake.keys(""))
+    project.wait(days=4000)
+    project.clean_for_good()
+    assert set(project.lake.keys("")) == before
+
+
+def test_the_outputs_of_another_pipeline_are_not_touched(project: Aging) -> None:
+    project.load("one")
+    root = Path(str(project.lake.root))
+    shutil.copytree(root / "hostile", root / "hostile-2")
+    shutil.copytree(root / "hostile", root / "hostile2")
+    before = {key for key in project.lake.keys("") if not key.startswith("hostile/")}
+    project.wait(days=8)
+    project.clean_for_good()
+    assert project.steps_with_files() == {"export"}
+    assert {key for key in project.lake.keys("") if not key.startswith("hostile/")} == before
+
+
+def test_days_are_cleaned_each_by_its_own_load(project: Aging) -> None:
+    project.load("one")
+    project.wait(days=7)
+    later = DAY + timedelta(days=1)
+    project.add("a", day=later)
+    project.load("two", day=later)
+    project.wait(days=1)
+    project.clean_for_good()
+    assert (project.steps_with_files(), project.steps_with_files(later) >= {"transform"}) == (
+        {"export"},
+        True,
+    )

@@ -1,0 +1,105 @@
+"""Other rules for identities, and what is active: a day is not loaded a second time, and a replay brings its new rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.config.identities import IdentityPlaceholders
+from include.config.model import Pipeline
+from include.lake.lake import Lake
+from include.steps.stage import step as stage
+from include.steps.transform import step as transform
+from include.steps.validate import step as validate
+from mixpanel_aep_sandbox.client import AepSandbox, MixpanelSandbox
+from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+
+pytestmark = pytest.mark.sandbox
+DAY = date(2026, 7, 1)
+ECID = "83238819066235616291057085344313877718"
+EVENTS: list[dict[str, Any]] = [
+    {"ecid": ECID, "$device_id": "d-1"},
+    {"ecid": ECID[:-1], "$device_id": "d-2"},
+    {"ecid": ["a"], "$device_id": "kiosk"},
+    {"ecid": "null", "$device_id": "undefined"},
+]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Carrier]:
+    """A project whose identities are an ECID and a device's id."""
+    with quick_sandbox(tmp_path / "sandbox") as server:
+        mixpanel = MixpanelSandbox(server.url)
+        project = mixpanel.add_project(timezone="UTC", time_is="utc")
+        mixpanel.add_events(
+            project,
+            *(
+                {"event": "E", "at": "2026-07-01T12:00:00Z", "properties": {"$insert_id": f"{n}", **each}}
+                for n, each in enumerate(EVENTS)
+            ),
+        )
+        hostile = PIPELINES["hostile"].model_dump(by_alias=True)
+        changes = {"identities": {"ecid": "ECID", "$device_id": "MixpanelDevice"}, "name": "identities"}
+        pipeline = Pipeline.model_validate({**hostile, **changes})
+        connection = {"extra": {"project_id": project, "region": "us"}}
+        carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), pipeline, connection=connection)
+        carrier.setup()
+        yield carrier
+
+
+def identities(carrier: Carrier) -> list[str]:
+    """The primary identities of all active rows, as ``<namespace> <id>``; an event without one gives nothing."""
+    dataset = carrier.aep.catalog.require_dataset(carrier.pipeline.aep.dataset)["id"]
+    return sorted(
+        f"{namespace} {item['id']}"
+        for row in AepSandbox(carrier.url).lines("/aep/rows", dataset=dataset)
+        for namespace, items in row.get("identityMap", {}).items()
+        for item in items
+        if item["primary"]
+    )
+
+
+WITHOUT_JUNK = [f"ECID {ECID}", "MixpanelDevice d-2", "MixpanelDevice kiosk"]
+
+
+def test_only_identities_arrive_and_the_next_one_is_primary(made: Carrier) -> None:
+    assert made.carry(DAY).active == len(EVENTS)
+    assert identities(made) == WITHOUT_JUNK
+    steps = made.steps(DAY)
+    mapped = steps.transform(steps.export())
+    page = made.lake.read(steps.validate(mapped).details["report"])
+    for reason in ("ECID: wrong_format", "ECID: wrong_type", "ECID: blocked", "MixpanelDevice: placeholder"):
+        assert page is not None
+        assert f'<tr><td>{reason}</td><td class="n">1</td></tr>'.encode() in page
+    assert mapped.counts["dropped_identities"] == 4
+
+
+def test_a_new_data_version_loads_nothing_a_second_time(
+    made: Carrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outputs of the version before are made again; what is active is known by ``_id``."""
+    with monkeypatch.context() as before:
+        for module in (transform, validate, stage):
+            before.setattr(module, "DATA_VERSION", transform.DATA_VERSION - 1)
+        first = made.carry(DAY)
+    again = made.carry(DAY)
+    assert (again.active, again.exported) == (first.active, first.exported)
+    assert [record.kind for record in made.records(DAY)].count("created") == 1
+
+
+def test_other_placeholders_change_what_is_active_only_when_the_day_is_replaced(made: Carrier) -> None:
+    made.carry(DAY)
+    said = IdentityPlaceholders(values=("kiosk",), allow=("undefined",))
+    made.pipeline = made.pipeline.model_copy(update={"identity_placeholders": said})
+    assert made.carry(DAY).active == len(EVENTS)
+    assert identities(made) == WITHOUT_JUNK
+    made.ingest(DAY, made.stage(DAY, replace=True), replace=True)
+    assert identities(made) == [f"ECID {ECID}", "MixpanelDevice d-2", "MixpanelDevice undefined"]
+    dataset = made.aep.catalog.require_dataset(made.pipeline.aep.dataset)["id"]
+    ids = Counter(row["_id"] for row in AepSandbox(made.url).lines("/aep/rows", dataset=dataset))
+    assert len(ids) == sum(ids.values()) == len(EVENTS)

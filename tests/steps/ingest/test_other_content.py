@@ -1,0 +1,50 @@
+"""A batch belongs to the content that it was made of, also when a later run with other content finds it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from include.aep.batches import Batches
+from include.lake.lake import Lake
+from scripts.demo.evidence import Comparison
+from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+
+pytestmark = pytest.mark.sandbox
+DAY = date(2026, 7, 1)
+
+
+def test_a_batch_committed_by_an_earlier_run_is_never_taken_for_another_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The earlier run died after COMPLETE; meanwhile the mapping changed, the number of rows did not."""
+
+    def complete_and_die(batches: Batches, batch: str) -> None:
+        real(batches, batch)
+        raise KeyboardInterrupt
+
+    real = Batches.complete
+    with quick_sandbox(tmp_path / "sandbox") as server:
+        carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
+        carrier.setup()
+        staged = carrier.stage(DAY)
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Batches, "complete", complete_and_die)
+            carrier.ingest(DAY, staged)
+
+        before = carrier.pipeline
+        carrier.pipeline = before.model_copy(update={"unmapped": "drop"})
+        other = carrier.stage(DAY)
+        assert (other.rows, other.content != staged.content) == (staged.rows, True)
+        later = carrier.ingest(DAY, other, run="test/later")
+        assert (later.active, len(later.batches)) == (staged.rows, 1), (
+            "its rows are active, in the earlier form"
+        )
+        last = carrier.records(DAY)[-1]
+        assert (last.kind, last.content, last.staged) == ("active", staged.content, staged.digest)
+
+        carrier.pipeline = before
+        assert carrier.ingest(DAY, staged).again
+        assert carrier.compare(DAY) == Comparison(0, 0, 0)

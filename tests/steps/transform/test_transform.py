@@ -1,0 +1,551 @@
+"""Transform: every exported line is a row, a counted duplicate, or in quarantine; run again it is the same bytes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.errors import BadManifest, ConfigError, SchemaError
+from include.lake.lake import Lake
+from include.lake.manifest import Manifest
+from include.steps.transform import transform_partition
+from include.steps.transform.job import Limits
+from include.steps.workspace import Workspace
+from include.xdm.convert.column_converter import ColumnConverter
+from include.xdm.mapping.compile import CompiledMapping, compile_mapping
+from include.xdm.mapping.mapping_file import read_mapping_file
+from include.xdm.mapping.mapping_set import bind
+from include.xdm.schema.xdm_schema import XdmSchema
+from tests.support.builders import (
+    DATE_TIME,
+    DAY,
+    INT,
+    LATER,
+    NOON,
+    STRING,
+    TENANT,
+    document,
+    event,
+    exported,
+    line,
+    quarantined,
+    row,
+    rows,
+    schema,
+    transformed,
+    workspace,
+)  # fmt: skip
+
+pytestmark = pytest.mark.unit
+ROOT = Path(__file__).parents[3]
+SAMPLES = ROOT / "include" / "sandbox" / "data" / "mixpanel-samples.jsonl"
+XDM = schema(city=STRING, quantity=INT)
+MAPPING = [row("event", "eventType"), row("properties.$city", "city"), row("properties.quantity", "quantity")]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(f"file://{tmp_path}/lake")
+
+
+def defaults() -> XdmSchema:
+    """The schema that setup makes of Mixpanel's default properties."""
+    group = json.loads((ROOT / "include/pipelines/field_groups/mixpanel-defaults.json").read_text())
+    body = document()
+    body["properties"][TENANT] = {"type": "object", "properties": group["properties"]}
+    body["properties"]["producedBy"] = STRING
+    return XdmSchema(body)
+
+
+def test_a_row_has_the_shape_of_the_schema(lake: Lake, tmp_path: Path) -> None:
+    made = transformed(
+        workspace(lake), XDM, MAPPING, line(event(**{"$city": "Ålesund", "quantity": "2", "x": 1}))
+    )
+    (found,) = rows(workspace(lake), made, tmp_path)
+    assert found["timestamp"] == datetime(2026, 7, 1, 12, tzinfo=UTC)
+    assert (found["eventType"], len(found["_id"])) == ("Purchase", 64)
+    inside = found[TENANT]["mixpanel"]
+    assert (inside["city"], inside["quantity"]) == ("Ålesund", 2)
+    kept = {"time": NOON, "distinct_id": "u-1", "$insert_id": "i-1", "$user_id": "u-1", "x": 1}
+    assert json.loads(inside["unmapped"]) == kept
+
+
+def test_running_it_again_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = transformed(workspace(lake), XDM, MAPPING, line(event()))
+    monkeypatch.setattr(
+        "include.steps.transform.passes.first_pass", lambda *args: pytest.fail("it worked again")
+    )
+    assert transformed(workspace(lake), XDM, MAPPING, line(event())) == first
+
+
+@pytest.mark.parametrize(
+    ("xdm", "mapping", "changes"),
+    [(schema(city=STRING, quantity=STRING), MAPPING, {}), (XDM, MAPPING[:2], {}), (XDM, MAPPING, {"unmapped": "drop"}),
+     (XDM, MAPPING, {"identities": {"$device_id": "D"}}), (XDM, MAPPING, {"mixpanel": {"time_is": "project_local"}})],
+    ids=["schema", "mapping", "unmapped", "identities", "time_is"],
+)  # fmt: skip
+def test_whatever_shapes_a_row_shapes_the_digest(
+    lake: Lake, xdm: XdmSchema, mapping: Any, changes: dict[str, Any]
+) -> None:
+    body = line(event(**{"$city": "Oslo", "quantity": 1}))
+    first = transformed(workspace(lake), XDM, MAPPING, body)
+    other = transformed(workspace(lake, **changes), xdm, mapping, body)
+    assert other.digest != first.digest
+    assert other.inputs["export"] == first.inputs["export"]
+
+
+def test_exact_duplicates_collapse_and_are_counted(lake: Lake) -> None:
+    made = transformed(workspace(lake), XDM, MAPPING, *[line(event())] * 1000)
+    assert made.counts == {
+        "exported": 1000,
+        "mapped": 1,
+        "duplicates": 999,
+        "twins": 0,
+        "quarantined": 0,
+        "warnings": 0,
+    }
+
+
+def test_events_without_insert_id_that_are_the_same_to_the_byte_are_counted_apart(lake: Lake) -> None:
+    twin = line(event(**{"$insert_id": None}))
+    made = transformed(workspace(lake), XDM, MAPPING, twin, twin, line(event()), line(event()))
+    assert (made.counts["duplicates"], made.counts["twins"], made.counts["mapped"]) == (2, 1, 2)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_one_event_sent_twice_the_one_processed_last_stays(lake: Lake, tmp_path: Path, order: int) -> None:
+    sent = [
+        line(event(**{"$city": city, "mp_processing_time_ms": at}))
+        for city, at in (("Oslo", 9), ("Bergen", 10), ("Moss", None))
+    ]
+    made = transformed(workspace(lake), XDM, MAPPING, *sent[::order])
+    (found,) = rows(workspace(lake), made, tmp_path)
+    assert found[TENANT]["mixpanel"]["city"] == "Bergen"
+    assert made.counts["duplicates"] == 2
+
+
+def test_equally_late_duplicates_are_chosen_by_their_bytes_not_by_their_order(tmp_path: Path) -> None:
+    sent = [line(event(**{"$city": city, "mp_processing_time_ms": 9})) for city in ("Oslo", "Bergen", "Moss")]
+    found = {
+        rows(place, transformed(place, XDM, MAPPING, *turned), tmp_path)[0][TENANT]["mixpanel"]["city"]
+        for turned in (sent, sent[::-1], sent[1:] + sent[:1])
+        for place in [workspace(Lake(f"file://{tmp_path}/{hash(tuple(turned))}"))]
+    }
+    assert len(found) == 1
+
+
+def test_quarantine_says_why_and_where_and_keeps_the_line(lake: Lake) -> None:
+    lines = [line(event()), b"not json", line(event(time=NOON - 86400)), b"\xff"]
+    made = transformed(workspace(lake), XDM, MAPPING, *lines)
+    assert made.counts["quarantined"] == 3
+    assert made.details["reasons"] == {"not_json": 1, "not_utf8": 1, "wrong_partition": 1}
+    kept = quarantined(workspace(lake), made)
+    assert [(record["reason"], record["line_number"]) for record in kept] == [
+        ("not_json", 2),
+        ("wrong_partition", 3),
+        ("not_utf8", 4),
+    ]
+    assert kept[0]["raw"] == "not json"
+
+
+def test_a_day_without_quarantine_has_no_quarantine_file(lake: Lake) -> None:
+    made = transformed(workspace(lake), XDM, MAPPING, line(event()))
+    assert made.details["quarantine"] is None
+    assert [key for key in lake.keys("shop") if "quarantine" in key] == []
+
+
+def test_an_empty_day_is_a_transform_of_no_rows(lake: Lake) -> None:
+    made = transformed(workspace(lake), XDM, MAPPING)
+    assert (made.files, made.rows) == ((), 0)
+    assert made.counts == {
+        "exported": 0,
+        "mapped": 0,
+        "duplicates": 0,
+        "twins": 0,
+        "quarantined": 0,
+        "warnings": 0,
+    }
+
+
+def test_values_that_do_not_fit_are_counted_by_field(lake: Lake) -> None:
+    lines = [
+        line(event(**{"$insert_id": f"{n}", "quantity": value}))
+        for n, value in enumerate([1, "two", "three", None])
+    ]
+    made = transformed(workspace(lake), XDM, MAPPING, *lines)
+    assert made.details["not_converted"] == {"_acme.mixpanel.quantity": 2}
+    assert made.counts["warnings"] == 2
+
+
+def test_expressions_are_mapped_and_their_failures_are_counted_by_field(lake: Lake, tmp_path: Path) -> None:
+    xdm = schema(city=STRING, quantity=INT, seen=DATE_TIME)
+    mapping = [row(source, field) | {"sourceType": "EXPRESSION"} for source, field in
+               {"upper(properties.$city)": "city", "to_integer(properties.quantity)": "quantity", "now()": "seen"}.items()]  # fmt: skip
+    lines = [line(event(**{"$insert_id": f"{n}", "$city": "Oslo", "quantity": f"{n}" * n})) for n in (1, 11)]
+    place = workspace(lake)
+    made = transformed(place, xdm, mapping, *lines)
+    found = [entry[TENANT]["mixpanel"] for entry in rows(place, made, tmp_path)]
+    assert [entry["city"] for entry in found] == ["OSLO", "OSLO"]
+    assert {entry["quantity"] for entry in found} == {1, None}
+    assert {entry["seen"] for entry in found} == {LATER}
+    assert made.details["not_converted"] == {"_acme.mixpanel.quantity": 1}
+    assert made.counts["warnings"] == 1
+
+
+def test_a_property_that_an_expression_reads_has_a_mapping(lake: Lake, tmp_path: Path) -> None:
+    names = ("time", "distinct_id", "$insert_id", "$user_id")
+    mapping = [
+        row(f"concat({', '.join(f'properties.{name}' for name in names)})", "city")
+        | {"sourceType": "EXPRESSION"}
+    ]
+    place = workspace(lake, unmapped="fail")
+    assert transformed(place, XDM, mapping, line(event())).counts["mapped"] == 1
+    place = workspace(Lake(f"file://{tmp_path}/other"), unmapped="fail")
+    with pytest.raises(SchemaError, match=r"^1 properties have no mapping: 'odd'\."):
+        transformed(place, XDM, mapping, line(event(odd=1)))
+
+
+def test_unmapped_drop_keeps_nothing(lake: Lake, tmp_path: Path) -> None:
+    place = workspace(lake, unmapped="drop")
+    (found,) = rows(place, transformed(place, XDM, MAPPING, line(event(x=1, **{"$city": "Oslo"}))), tmp_path)
+    assert found[TENANT]["mixpanel"] == {"city": "Oslo", "quantity": None}
+
+
+def test_unmapped_fail_names_the_properties(lake: Lake) -> None:
+    place = workspace(lake, unmapped="fail")
+    with pytest.raises(
+        SchemaError, match=r"properties have no mapping: .*'odd one'.*Map them, or write unmapped: keep"
+    ):
+        transformed(place, XDM, MAPPING, line(event(**{"odd one": 1})))
+    assert [key for key in lake.keys("shop/2026-07-01/xdm") if "manifest" in key] == []
+
+
+def test_an_export_that_somebody_changed_is_not_transformed(lake: Lake) -> None:
+    made = exported(workspace(lake), line(event()))
+    (lake.root / made.files[0].key).write_bytes(b"changed")
+    with pytest.raises(BadManifest, match="is not the file that its manifest describes"):
+        transformed(workspace(lake), XDM, MAPPING, line(event()))
+
+
+def test_the_hostile_lines_become_rows_with_their_default_properties(lake: Lake, tmp_path: Path) -> None:
+    place = workspace(
+        lake, identities={"$user_id": "User", "$device_id": "Device", "distinct_id": "Distinct"}
+    )
+    lines = SAMPLES.read_bytes().split(b"\n")[:-1]
+    xdm = defaults()
+    mapping = bind("defaults", read_mapping_file("mixpanel-defaults.json"), xdm, keep_unmapped=True)
+    made = transform_partition(place, exported(place, *lines), xdm, mapping)
+    elsewhere = sum(
+        datetime.fromtimestamp(json.loads(text)["properties"]["time"], UTC).date() != DAY for text in lines
+    )
+    assert made.counts["exported"] == 12
+    assert made.details["reasons"] == {"wrong_partition": elsewhere}
+    found = {found["eventType"]: found for found in rows(place, made, tmp_path)}
+    assert json.loads(found["weird \u2028 name"][TENANT]["mixpanel"]["unmapped"])["nul"] == "a\0b"
+    bought = found["Purchase"]
+    assert bought[TENANT]["mixpanel"]["city"] == "Oslo", "of the two, the one processed later"
+    assert json.loads(bought[TENANT]["mixpanel"]["unmapped"])["Total (€)"] == 61.0
+    assert bought["identityMap"]["User"] == [
+        {"id": "u-1001", "authenticatedState": "ambiguous", "primary": True}
+    ]
+
+
+def digests(place: Workspace, made: Manifest) -> list[tuple[str, int]]:
+    """The published ``_id`` and digest of every mapped row."""
+    kept = made.details["events"]
+    if kept is None:
+        return []
+    table = pq.read_table(io.BytesIO(place.lake.read(kept["key"]) or b""))
+    columns = [("_id", pa.string()), ("digest", pa.int64()), ("processed", pa.int64()), ("lines", pa.int32())]
+    assert table.schema.equals(pa.schema(columns))
+    assert kept["rows"] == table.num_rows
+    return list(zip(*table.select(["_id", "digest"]).to_pydict().values(), strict=True))
+
+
+def test_the_digests_of_a_day_show_which_events_have_changed(tmp_path: Path) -> None:
+    def of(name: str, *events: dict[str, Any]) -> dict[str, int]:
+        place = workspace(Lake(f"file://{tmp_path}/{name}"))
+        return dict(digests(place, transformed(place, XDM, MAPPING, *map(line, events))))
+
+    day = [event(**{"$insert_id": f"{n}", "x": n, "mp_processing_time_ms": n}) for n in range(9)]
+    before = of("before", *day)
+    assert len(before) == 9
+    again = [
+        {**e, "properties": dict(reversed((e["properties"] | {"mp_processing_time_ms": 99}).items()))}
+        for e in day
+    ]
+    assert of("again", *again[::-1]) == before, "neither processing nor order is a change"
+    changed = of("changed", event(**{"$insert_id": "0", "x": 1, "mp_processing_time_ms": 0}), *day[1:])
+    assert changed.keys() == before.keys()
+    assert sum(changed[identity] != digest for identity, digest in before.items()) == 1
+
+
+def test_the_list_of_events_says_how_many_lines_each_row_is_of_and_when_it_was_processed(lake: Lake) -> None:
+    """By which a refresh knows which rows its lines take the place of."""
+    moments = {"a": [3, 9, 5], "b": [7], "c": [None, 2]}
+    events = [
+        event(**{"$insert_id": key, "mp_processing_time_ms": at})
+        for key, ats in moments.items()
+        for at in ats
+    ]
+    place = workspace(lake)
+    made = transformed(place, XDM, MAPPING, *map(line, events))
+    table = pq.read_table(io.BytesIO(place.lake.read(made.details["events"]["key"]) or b""))
+    assert sorted(zip(*(table[name].to_pylist() for name in ("processed", "lines")), strict=True)) == [
+        (2, 2), (7, 1), (9, 3),
+    ]  # fmt: skip
+
+
+def test_a_day_without_rows_has_no_digests(lake: Lake) -> None:
+    assert transformed(workspace(lake), XDM, MAPPING, b"bad").details["events"] is None
+
+
+@pytest.mark.parametrize("insert_id", ["i-1", None])
+def test_a_day_keeps_the_recipe_that_it_is_given(lake: Lake, tmp_path: Path, insert_id: str | None) -> None:
+    place, mapping = workspace(lake), bind("test.json", MAPPING, XDM, keep_unmapped=True)
+    raw = exported(place, line(event(**{"$insert_id": insert_id})))
+    made = {recipe: transform_partition(place, raw, XDM, mapping, recipe=recipe) for recipe in (1, 2)}
+    assert {manifest.details["recipe"] for manifest in made.values()} == {1, 2}
+    assert made[1].digest != made[2].digest
+    assert transform_partition(place, raw, XDM, mapping) == made[2], "a day that begins takes the newest"
+    ids = {rows(place, manifest, tmp_path)[0]["_id"] for manifest in made.values()}
+    assert len(ids) == (1 if insert_id else 2)
+    with pytest.raises(BadManifest, match=r"recipe 3, which this version .* does not know"):
+        transform_partition(place, raw, XDM, mapping, recipe=3)
+
+
+def fragile(select: Callable[[str], str]) -> Callable[..., CompiledMapping]:
+    """A compiler whose query of expressions is changed."""
+
+    def compiler(*arguments: Any, **more: Any) -> CompiledMapping:
+        made = compile_mapping(*arguments, **more)
+        assert made.expressions is not None
+        return replace(made, expressions=replace(made.expressions, select=select(made.expressions.select)))
+
+    return compiler
+
+
+UPPER = [MAPPING[0], {**row("upper(properties.$city)", "city"), "sourceType": "EXPRESSION"}]
+
+
+def test_a_value_that_makes_the_query_fail_is_quarantined_and_the_others_are_mapped(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """DuckDB ends a whole query for one value; the event is found and the day goes on."""
+    fails = "CASE WHEN a0 LIKE '%canary%' THEN error(a0)::BIGINT ELSE row END AS row"
+    changed = fragile(lambda select: select.replace("SELECT row, ", f"SELECT {fails}, ", 1))
+    monkeypatch.setattr("include.steps.transform.step.compile_mapping", changed)
+    assert_two_of_a_hundred_are_quarantined(lake, tmp_path, caplog, UPPER)
+
+
+def test_a_value_on_which_a_converter_fails_is_quarantined_and_the_others_are_mapped(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from_values = ColumnConverter.from_values
+
+    def failing(self: ColumnConverter, column: Sequence[Any]) -> Any:
+        if "canary" in column:
+            raise RuntimeError("canary")
+        return from_values(self, column)
+
+    monkeypatch.setattr(ColumnConverter, "from_values", failing)
+    monkeypatch.setattr(
+        "include.xdm.convert.column_builder.flat_columns", lambda *_: {}
+    )  # else no converter is asked
+    assert_two_of_a_hundred_are_quarantined(lake, tmp_path, caplog, MAPPING)
+
+
+def assert_two_of_a_hundred_are_quarantined(
+    lake: Lake, tmp_path: Path, caplog: pytest.LogCaptureFixture, mapping: Sequence[dict[str, Any]]
+) -> None:
+    bodies = [
+        line(event(**{"$insert_id": f"{n}", "$city": "canary" if n in (3, 70) else "Oslo"}))
+        for n in range(100)
+    ]
+    place = workspace(lake)
+    made = transformed(place, XDM, mapping, *bodies)
+    assert (made.counts["mapped"], made.counts["quarantined"]) == (98, 2)
+    assert made.details["reasons"] == {"unexpected_error": 2}
+    assert made.details["by_event"] == {"Purchase": 98}
+    kept = quarantined(place, made)
+    assert [record["line_number"] for record in kept] == [4, 71]
+    assert {record["raw"].encode() for record in kept} == {bodies[3], bodies[70]}
+    assert sorted(i for i, _ in digests(place, made)) == sorted(r["_id"] for r in rows(place, made, tmp_path))
+    assert "unexpected_error" in caplog.text
+    assert "canary" not in caplog.text
+
+
+def test_a_mapping_that_fails_for_every_event_is_a_mistake_and_is_found_soon(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.steps.transform.evaluator.MOST_REJECTED", 3)
+    broken = fragile(
+        lambda select: select.replace("SELECT row, ", "SELECT error('canary')::BIGINT AS row, ", 1)
+    )
+    monkeypatch.setattr("include.steps.transform.step.compile_mapping", broken)
+    with pytest.raises(SchemaError, match="More than 3 events cannot be mapped") as told:
+        transformed(workspace(lake), XDM, UPPER, *(line(event(**{"$insert_id": f"{n}"})) for n in range(9)))
+    assert "canary" not in str(told.value)
+
+
+def test_what_a_day_cannot_know_better_is_counted(lake: Lake) -> None:
+    """Compaction merges by the day and our key holds the second; some merges leave no id from before."""
+    sent = [event(time=NOON + n) for n in (0, 1, 1, 2)]  # the third is a duplicate of the second
+    sent += [event("Other"), event(distinct_id="u-2")]
+    merged = [event("Merged", **{"$insert_id": f"{n}", "$is_reshuffled": True}) for n in range(2)]
+    merged[0]["properties"]["$distinct_id_before_identity"] = "anon"
+    made = transformed(workspace(lake), XDM, MAPPING, *map(line, [*sent, *merged]))
+    assert (made.counts["duplicates"], made.counts["compacted_by_day"]) == (1, 2)
+    assert made.counts["merged_without_before"] == 1
+
+
+GARBAGE = st.sampled_from(
+    [
+        b"{",
+        b"99",
+        b"\xff",
+        b'{"event":"A","properties":[]}',
+        line(event(distinct_id=None)),
+        line(event(time=1)),
+    ]
+)
+EVENTS = st.builds(
+    lambda name, who, insert, at, extra: line(event(name, distinct_id=who, time=NOON + at, **{"$insert_id": insert, **extra})),
+    st.sampled_from(["A", "B"]), st.sampled_from(["u", "v", 7]), st.sampled_from(["1", "2", None]), st.integers(0, 1),
+    st.dictionaries(st.sampled_from(["$city", "quantity", "mp_processing_time_ms"]), st.integers(0, 2) | st.text(max_size=2)),
+)  # fmt: skip
+
+
+@settings(max_examples=12)
+@given(st.lists(EVENTS | GARBAGE, max_size=60))
+def test_every_exported_line_is_accounted_for(lines: list[bytes]) -> None:
+    """exported + not_events = duplicates + quarantined + mapped, each id once, none that Mixpanel did not return."""
+    with TemporaryDirectory() as folder:
+        place = workspace(Lake(f"file://{folder}/lake"))
+        made = transformed(place, XDM, MAPPING, *lines)
+        found = rows(place, made, Path(folder))
+        counts = made.counts
+        assert (
+            counts["exported"] + counts.get("not_events", 0)
+            == len(lines)
+            == counts["duplicates"] + counts["quarantined"] + counts["mapped"]
+        )
+        assert counts["mapped"] == len(found) == made.rows
+        assert counts["quarantined"] == len(quarantined(place, made))
+        assert max(Counter(row["_id"] for row in found).values(), default=1) == 1
+        assert [row["timestamp"] for row in found] == sorted(row["timestamp"] for row in found)
+        assert [identity for identity, _ in digests(place, made)] == [row["_id"] for row in found]
+
+
+def test_other_processes_with_other_hash_seeds_write_the_same_bytes(tmp_path: Path) -> None:
+    code = (
+        "import sys; from tests.steps.transform.test_transform import *; "
+        "place = workspace(Lake('file://' + sys.argv[1])); "
+        "lines = [line(event(**{'$insert_id': str(n % 400), '$city': 'ÅØ'[n % 2], 'x': {'b': n, 'a': 1}})) for n in range(1000)]; "
+        "made = transformed(place, XDM, MAPPING, *lines, b'bad'); "
+        "print(made.digest, made.content, made.details['quarantine']['sha256'])"
+    )
+    told = set()
+    for seed in ("1", "2"):
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "LC_ALL": ["C", "C.UTF-8"][seed == "2"],
+            "TZ": ["UTC", "Asia/Kolkata"][seed == "2"],
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", code, f"{tmp_path}/{seed}"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        told.add(done.stdout)
+    assert len(told) == 1
+
+
+LIMITS = [
+    Limits(),
+    Limits(flush_rows=3, group_rows=4, bucket_rows=2),
+    Limits(flush_bytes=1, group_bytes=1, piece_rows=1),
+    Limits(piece_bytes=1, bucket_rows=5),
+]
+
+
+def test_a_day_mapped_in_pieces_is_the_same_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large days are mapped a piece at a time; which piece a row is in decides nothing."""
+    lines = [
+        line(event(time=NOON + n % 3 * 7200, **{"$insert_id": f"{n}", "quantity": [n, "many", None][n % 3]}))
+        for n in range(30)
+    ]
+    made = []
+    for number, limits in enumerate(LIMITS):
+        monkeypatch.setattr("include.steps.transform.step.LIMITS", limits)
+        place = workspace(Lake(f"file://{tmp_path}/{number}"))
+        manifest = transformed(place, XDM, MAPPING, *lines, lines[0])
+        made.append((rows(place, manifest, tmp_path), manifest.counts, manifest.details["not_converted"]))
+    assert made[0] == made[1] == made[2] == made[3]
+    assert made[0][2] == {"_acme.mixpanel.quantity": 10}
+
+
+@pytest.mark.parametrize("day", [date(2025, 11, 2), date(2026, 3, 8)], ids=["autumn", "spring"])
+def test_rows_are_in_order_where_the_clock_is_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: date
+) -> None:
+    """Buckets are cut by the wall clock; where it goes back, or leaves an hour out, that is not the order of instants."""
+    midnight = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+    sent = []
+    for n in range(0, 86_400, 600):
+        for later in (0, 3600):  # the hour that comes twice is known by the arrival
+            arrival = (midnight + n + 7 * 3600 + later) * 1000
+            more = {"$insert_id": f"{n}-{later}", "$mp_api_timestamp_ms": arrival}
+            sent.append(line(event(time=midnight + n, **more)))
+    monkeypatch.setattr("include.steps.transform.step.LIMITS", Limits(bucket_rows=3, group_rows=7))
+    source = {"time_is": "project_local", "timezone": "America/Los_Angeles"}
+    place = workspace(Lake(f"file://{tmp_path}/lake"), day, mixpanel=source)
+    made = transformed(place, XDM, MAPPING, *sent)
+    stamps = [found["timestamp"] for found in rows(place, made, tmp_path)]
+    assert len(stamps) == len(sent)
+    assert stamps == sorted(stamps)
+    assert made.counts["time_fold" if day.month == 11 else "time_gap"] == 12
+
+
+def test_a_day_that_contradicts_how_the_pipeline_reads_time_is_refused_before_anything_is_published(
+    lake: Lake,
+) -> None:
+    """Rows of an old project in Los Angeles, which reached Mixpanel seven hours after their wall clock's reading."""
+    arrival = {"mp_lib": "web", "$mp_api_timestamp_ms": (NOON + 7 * 3600) * 1000 + 500}
+    rows = [line(event(**arrival, **{"$insert_id": f"{n}"})) for n in range(30)]
+    wrong = workspace(lake, mixpanel={"timezone": "America/Los_Angeles", "time_is": "utc"})
+    with pytest.raises(ConfigError, match="30 of 30 live events reached Mixpanel 7 hours after their `time`"):
+        transformed(wrong, schema(), [row("event", "eventType")], *rows)
+    assert list(lake.keys("shop/2026-07-01/xdm")) == []
+    right = workspace(lake, mixpanel={"timezone": "America/Los_Angeles", "time_is": "project_local"})
+    assert transformed(right, schema(), [row("event", "eventType")], *rows).rows == 30
+
+
+def test_events_and_properties_without_a_mapping_are_counted_by_name(lake: Lake) -> None:
+    rows = [line(event(currency="NOK", **{"$insert_id": "1"})), line(event("View", page="x", currency="SEK"))]
+    made = transformed(
+        workspace(lake), schema(currency=STRING), [row("properties.currency", "currency")], *rows
+    )
+    assert made.details["by_event"] == {"Purchase": 1, "View": 1}
+    assert {"page", "currency"} & made.details["unmapped"].keys() == {"page"}

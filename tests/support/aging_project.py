@@ -1,0 +1,114 @@
+"""For tests of cleaning: a project whose days pass at will, and what its lake holds."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from include.clock import Clock
+from include.config.model import Retention
+from include.lake.keys import KeyKind, read_key
+from include.lake.lake import Lake
+from include.steps.clean import Cleaned, clean
+from include.steps.ingest.step import Ingested
+from scripts.demo.evidence import Sandbox
+from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+
+DAY = date(2026, 7, 1)
+NOON = 1782907200
+HOUR = 3600.0
+
+
+@dataclass
+class Aging(Carrier):
+    """The hostile project, with a clock that can be moved forward."""
+
+    ahead: dict[str, float] = field(default_factory=lambda: {"seconds": 0.0})
+
+    def __post_init__(self) -> None:
+        self.clock = Clock(seconds=lambda: time.time() + self.ahead["seconds"])
+
+    def wait(self, **spans: float) -> None:
+        """Let time pass."""
+        self.ahead["seconds"] += timedelta(**spans).total_seconds()
+
+    def keep(self, **days: Any) -> None:
+        """Change the pipeline's retention."""
+        self.pipeline = self.pipeline.model_copy(update={"retention": Retention(**days)})
+
+    def remap(self, unmapped: str) -> None:
+        """Change the mapping: what becomes of unmapped properties."""
+        self.pipeline = self.pipeline.model_copy(update={"unmapped": unmapped})
+
+    def add(self, *keys: str, day: date = DAY) -> None:
+        """Add events that come late."""
+        at = NOON + 86_400 * (day - DAY).days
+        rows = [
+            {
+                "event": "Late",
+                "properties": {"time": at, "distinct_id": "u", "$insert_id": key, "$user_id": "u"},
+            }
+            for key in keys
+        ]
+        self.control(f"/mixpanel/projects/{self.project_id}/events", {"events": rows})
+
+    def delete(self, *keys: str) -> None:
+        """Delete events in Mixpanel."""
+        self.control(f"/mixpanel/projects/{self.project_id}/deletions", {"insert_ids": list(keys)})
+
+    def load(self, run: str, *, day: date = DAY, look: bool = False, replace: bool = False) -> Ingested:
+        """All five steps."""
+        staged = self.stage(day, run if look else None, replace=replace)
+        return self.ingest(day, staged, run, replace=replace)
+
+    def clean(self, *, dry_run: bool = False) -> Cleaned:
+        return clean(self.lake, self.pipeline, self.clock.now(), dry_run=dry_run)
+
+    def clean_for_good(self) -> None:
+        """Two cleanings, a day apart: the second removes what the first ended."""
+        self.clean()
+        self.wait(days=1)
+        self.clean()
+
+    def calls(self) -> dict[str, int]:
+        """Exports and batches that were asked for so far."""
+        return dict(Sandbox(self.url).calls())
+
+    def steps_with_files(self, day: date = DAY) -> set[str]:
+        """The steps of which the lake has a file of rows."""
+        found = (read_key(key) for key in self.lake.keys(f"{self.pipeline.name}/{day}"))
+        return {key.step for key in found if key is not None and key.kind is KeyKind.OUTPUT_FILE}
+
+    def protected(self) -> dict[str, str]:
+        """A digest of every object that no cleaning may touch, by key; without indices, which are written again."""
+        root = Path(str(self.lake.root))
+        return {
+            key: hashlib.sha256((root / key).read_bytes()).hexdigest()
+            for key in self.lake.keys("")
+            if not ((found := read_key(key)) is not None and found.is_removable)
+            and not key.endswith(("/index.json", "/batches.json"))
+        }
+
+    def control(self, path: str, body: Any) -> None:
+        """Ask the sandbox's control plane."""
+        requests.post(f"{self.url}/_sandbox{path}", json=body, timeout=20).raise_for_status()
+
+
+@contextmanager
+def aging_project(folder: Path) -> Iterator[Aging]:
+    """A project in a sandbox of its own, set up, with its lake at ``folder/lake``."""
+    with quick_sandbox(folder / "sandbox") as server:
+        project = Aging(server.url, Lake(f"file://{folder}/lake"), PIPELINES["hostile"])
+        # A plan exports more often than Mixpanel allows within the real hour that it takes.
+        limits = {"per_hour": 100_000, "per_second": 1000}
+        project.control("/mixpanel/projects", {"id": project.project_id, "limits": limits})
+        project.setup()
+        yield project

@@ -1,0 +1,192 @@
+"""Carries partitions of the demo's pipelines through all five steps without Airflow, against a sandbox."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from include.aep.client import AepClient
+from include.aep.settings import AepSettings
+from include.aep.setup import setup_pipeline
+from include.aep.upload import UploadLimits
+from include.clock import SYSTEM_CLOCK, Clock
+from include.config.loader import load_pipelines
+from include.config.model import Pipeline
+from include.http.request import Patience
+from include.lake.history import History, Source
+from include.lake.lake import Lake
+from include.lake.ledger import LedgerRecord
+from include.lake.manifest import Manifest
+from include.mixpanel.client import EXPORT_PATIENCE, MixpanelClient
+from include.mixpanel.settings import MixpanelSettings
+from include.steps.ingest.step import Ingested, Watching
+from include.steps.run_day import DayRun
+from include.steps.workspace import Workspace
+from mixpanel_aep_sandbox.core.server import SandboxServer
+from scripts.demo.evidence import Comparison, PartitionResult, Sandbox, compare, result_of
+
+PROJECT = Path(__file__).parents[2]
+CONNECTIONS: dict[str, dict[str, Any]] = {
+    row["conn_id"]: row
+    for row in yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())["airflow"]["connections"]
+}
+PIPELINES = {pipeline.name: pipeline for pipeline in load_pipelines()}
+
+
+@dataclass
+class Carrier:
+    """A pipeline, its lake, and clients that speak to the sandbox at ``url``."""
+
+    url: str
+    lake: Lake
+    pipeline: Pipeline
+    clock: Clock = SYSTEM_CLOCK
+    connection: dict[str, Any] = field(default_factory=dict)
+    """Fields of the Mixpanel connection to change."""
+    aep_connection: dict[str, Any] = field(default_factory=dict)
+    patience: Patience | None = None
+    limits: UploadLimits | None = None
+
+    @property
+    def mixpanel(self) -> MixpanelClient:
+        return MixpanelClient(self.mixpanel_settings, self.clock, patience=self.patience or EXPORT_PATIENCE)
+
+    @property
+    def mixpanel_settings(self) -> MixpanelSettings:
+        return MixpanelSettings.from_connection(
+            **self._fields(self.pipeline.mixpanel.conn_id, self.connection)
+        )
+
+    @property
+    def aep(self) -> AepClient:
+        fields = self._fields(self.pipeline.aep.conn_id, self.aep_connection)
+        settings = AepSettings.from_connection(**fields)
+        return AepClient(settings, self.clock, patience=self.patience, limits=self.limits)
+
+    @property
+    def project_id(self) -> int:
+        return self.mixpanel_settings.project_id
+
+    def _fields(self, conn_id: str, changes: dict[str, Any]) -> dict[str, Any]:
+        row, place = CONNECTIONS[conn_id], urlsplit(self.url)
+        fields = {
+            "conn_id": conn_id,
+            "login": row["conn_login"],
+            "password": row["conn_password"],
+            "host": place.hostname,
+            "port": place.port,
+            "extra": dict(row["conn_extra"]),
+        }
+        extra = fields["extra"] | changes.get("extra", {})
+        return fields | changes | {"extra": extra}
+
+    def setup(self) -> list[str]:
+        return setup_pipeline(self.pipeline, self.aep, self.lake, source=str(self.source)).changes
+
+    def workspace(self, day: date) -> Workspace:
+        return Workspace.of(self.lake, self.pipeline, day, self.clock)
+
+    @property
+    def source(self) -> Source:
+        return self.mixpanel_settings.source
+
+    def steps(
+        self, day: date, run: str = "test/run", look: str | None = None, *, replace: bool = False
+    ) -> DayRun:
+        """The steps of a day, as a new process makes them."""
+        place = self.workspace(day)
+        return DayRun(place, self.source, self.mixpanel, self.aep, run, refresh=look, replace=replace)
+
+    def history(self, day: date) -> History:
+        return self.steps(day).history
+
+    def records(self, day: date) -> list[LedgerRecord]:
+        """The day's ledger."""
+        return self.history(day).ledger(day).records()
+
+    def export(self, day: date, look: str | None = None) -> Manifest:
+        return self.steps(day, look=look).export()
+
+    def transform(self, day: date, raw: Manifest, *, replace: bool = False) -> Manifest:
+        return self.steps(day, replace=replace).transform(raw)
+
+    def stage(self, day: date, look: str | None = None, *, replace: bool = False) -> Manifest:
+        """Export to stage."""
+        return self.steps(day, look=look, replace=replace).to_staged()
+
+    def advance(
+        self, day: date, staged: Manifest, run: str = "test/run", *, replace: bool = False
+    ) -> Ingested | Watching:
+        """One look of ingest."""
+        return self.steps(day, run, replace=replace).ingest(staged)
+
+    def ingest(
+        self, day: date, staged: Manifest, run: str = "test/run", *, replace: bool = False
+    ) -> Ingested:
+        """Looks until AEP has finished; the sandbox finishes at once (``batch_seconds`` 0)."""
+        for _ in range(10):
+            result = self.advance(day, staged, run, replace=replace)
+            if isinstance(result, Ingested):
+                return result
+        raise AssertionError("AEP did not finish")
+
+    def carry(self, day: date) -> PartitionResult:
+        """All five steps; what became of the partition."""
+        self.ingest(day, self.stage(day))
+        return self.result(day)
+
+    def result(self, day: date) -> PartitionResult:
+        from collections import Counter
+
+        active = Counter(batch for _, batch in Sandbox(self.url).active(self.pipeline.aep.dataset))
+        return result_of(self.lake, self.workspace(day).partition, self.records(day), active)
+
+    def compare(self, *days: date) -> Comparison:
+        results = [self.result(day) for day in days]
+        return compare(self.pipeline, self.project_id, Sandbox(self.url), self.lake, results)
+
+
+@contextmanager
+def quick_sandbox(folder: Path) -> Iterator[SandboxServer]:
+    """A sandbox whose batches are active as soon as they are complete."""
+    import requests
+
+    with SandboxServer(folder) as server:
+        requests.post(
+            f"{server.url}/_sandbox/aep/settings", json={"batch_seconds": 0}, timeout=10
+        ).raise_for_status()
+        yield server
+
+
+@contextmanager
+def loaded_sandbox(folder: Path, *days: date) -> Iterator[SandboxServer]:
+    """A quick sandbox in which days of the hostile pipeline are loaded, with their lake at ``folder/lake``.
+
+    It is a copy: the days are loaded once in each process, not once in each test.
+    """
+    shutil.copytree(_loaded(days), folder, dirs_exist_ok=True)
+    with SandboxServer(folder / "sandbox") as server:
+        yield server
+
+
+@cache
+def _loaded(days: tuple[date, ...]) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="mixpanel-aep-loaded-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with quick_sandbox(folder / "sandbox") as server:
+        carrier = Carrier(server.url, Lake(f"file://{folder}/lake"), PIPELINES["hostile"])
+        carrier.setup()
+        for day in days:
+            carrier.ingest(day, carrier.stage(day))
+    return folder

@@ -1,0 +1,19 @@
+"""One expression, one row, one value: as the tests of the language ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixpanel_aep_sandbox.aep.dataprep.functions.values import plain
+from mixpanel_aep_sandbox.aep.dataprep.language.check import compiled
+from mixpanel_aep_sandbox.aep.dataprep.language.evaluate import evaluate
+from mixpanel_aep_sandbox.aep.dataprep.language.options import Options
+from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
+
+NOW = 1571850624571
+ALL = Options(destination_functions=True)
+
+
+def value_of(expression: str, **row: Any) -> Any:
+    """The value as JSON. Raises ExpressionError."""
+    return plain(evaluate(compiled(expression, ALL), Scope(row, lambda: NOW, ALL)))

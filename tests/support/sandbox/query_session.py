@@ -1,0 +1,62 @@
+"""A session of Query Service, opened as its parameters say."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import psycopg
+
+from mixpanel_aep_sandbox.client import AepSandbox
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def connect(aep: AepSandbox, **other: Any) -> Connection:
+    """``other``: libpq's parameters that differ from those that AEP names."""
+    place = aep.query_parameters()
+    given = {
+        "host": place["host"],
+        "port": place["port"],
+        "user": place["username"],
+        "password": place["token"],
+        "dbname": place["dbName"],
+        "autocommit": True,
+        "connect_timeout": 20,
+    }
+    return psycopg.connect(**{**given, **other})
+
+
+class Asking:
+    """A query in a thread: ``result`` or ``error`` once it has ended."""
+
+    def __init__(self, session: Connection, query: str = "select 1") -> None:
+        self._session, self._query = session, query
+        self.result: list[tuple[Any, ...]] | None = None
+        self.error: psycopg.Error | None = None
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
+
+    def _ask(self) -> None:
+        try:
+            self.result = self._session.execute(self._query).fetchall()
+        except psycopg.Error as error:
+            self.error = error
+
+    def end(self) -> Asking:
+        """Waits for it."""
+        self._thread.join(30)
+        assert not self._thread.is_alive(), "the query has not ended"
+        return self
+
+
+def await_queries(aep: AepSandbox, **wanted: int) -> None:
+    """Until so many ``sessions``, ``running`` and ``waiting`` queries are there."""
+    deadline = time.monotonic() + 30
+    while True:
+        counts = aep.control("GET", "/aep/queries")
+        if all(counts[name] == count for name, count in wanted.items()):
+            return
+        assert time.monotonic() < deadline, counts
+        time.sleep(0.01)

@@ -1,0 +1,417 @@
+"""A mapping set of Data Prep: what AEP takes we take, and every fault of one is told at once."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.errors import ConfigError
+from include.xdm.dataprep.language.paths import parse_path
+from include.xdm.mapping.generated_fields import BuiltRules
+from include.xdm.mapping.mapping_file import MAPPINGS, read_mapping_file
+from include.xdm.mapping.mapping_set import bind
+from include.xdm.schema.xdm_schema import XdmSchema
+from tests.support.builders import (
+    BOOLEAN,
+    DATE,
+    DATE_TIME,
+    INT,
+    NUMBER,
+    STRING,
+    TENANT,
+    array_of,
+    object_of,
+    row,
+    schema,
+)
+
+pytestmark = pytest.mark.unit
+XDM = schema(
+    browser=STRING,
+    os=STRING,
+    city=STRING,
+    quantity=INT,
+    tags=array_of(STRING),
+    place=object_of(city=STRING),
+    items=array_of(object_of(sku=STRING)),
+)
+
+
+def faults(*rows: dict[str, Any], xdm: XdmSchema = XDM) -> str:
+    with pytest.raises(ConfigError) as refused:
+        bind("shop.json", list(rows), xdm, keep_unmapped=True)
+    return str(refused.value)
+
+
+def formula(source: str, destination: str) -> dict[str, Any]:
+    return {**row(source, destination), "sourceType": "EXPRESSION"}
+
+
+def sources(text: str) -> tuple[tuple[str, ...], ...]:
+    return bind("x", [row(text, "browser")], XDM, keep_unmapped=False).mappings[0].sources
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (row("event", "brwser"), "the schema has no field _acme.mixpanel.brwser; nearest is _acme.mixpanel.browser"),
+        (row("event", "_other.x.y.z"), "the schema has no field _other.x.y.z"),
+        (row("event", "place.town"), "the schema has no field _acme.mixpanel.place.town; nearest is _acme.mixpanel.place"),
+        (row("event", "tags.x"), "_acme.mixpanel.tags is an array; write _acme.mixpanel.tags[*].x or _acme.mixpanel.tags[0].x"),
+        (row("event", "city[0]"), "_acme.mixpanel.city is no array; remove [0]"),
+        (row("event", "tags[1001]"), "_acme.mixpanel.tags[1001] has a position above 1000"),
+        (row("properties.a", "items[*].sku"), "it goes into every item of _acme.mixpanel.items, but no mapping makes items; map an array with [*], or write _acme.mixpanel.items[0]"),
+        (row("properties.a[*].b[*]", "tags"), "the source has 2 [*] and the destination 0; they go in step, and a source without [*] goes into every item"),
+        (row("properties.a[x]", "city"), "path 'properties.a[x]' has no [0] or [*] at position 13; a name with a bracket is written ${...}"),
+        (row("event", "_id"), "_id is built by the pipeline; remove this mapping"),
+        (row("event", "_id.x"), "_id is built by the pipeline; remove this mapping"),
+        ({**row("event", "x"), "destination": "timestamp"}, "timestamp is built by the pipeline; remove this mapping"),
+        ({**row("event", "x"), "destination": "identityMap"}, "identityMap is built by the pipeline; remove this mapping"),
+        ({**row("1 + 1", "city"), "sourceType": "FORMULA"}, "sourceType FORMULA is not supported; write ATTRIBUTE, EXPRESSION or STATIC"),
+        (formula("uper(event)", "city"), "there is no function uper; nearest is upper"),
+        (formula("event.lower()", "city"), "lower is no method; write lower(value, …)"),
+        (formula("ua_os_name(event)", "city"),
+         "the function ua_os_name is not supported: it needs the rules of a user agent database; Mixpanel's $browser, $os and $device say the same"),
+        (formula("substr(event, 1)", "city"), "substr takes 3 arguments, not 2: substr(INPUT, START_INDEX, LENGTH)"),
+        (formula("event(", "city"), "a value is missing at its end"),
+        (formula("upper(event", "city"), "expected ')' but found its end"),
+        (formula("upper(city)", "city"), "source 'city' must be event, properties.<name> or data.<name>; write properties.city, or 'city' for a text"),
+        (formula("upper([1])", "city"), "argument 1 of upper, INPUT, has to be a string, not of type array"),
+        (formula("true", "tags"), "_acme.mixpanel.tags is of type array, but the expression is of type boolean"),
+        (formula("now()", "quantity"), "_acme.mixpanel.quantity is of type int, but the expression is of type date"),
+        (formula("upper(event)", "items[*].sku"), "it goes into every item of _acme.mixpanel.items, but no mapping makes items; map an array with [*], or write _acme.mixpanel.items[0]"),
+        (formula("1" * 5000, "quantity"), "it has 5000 characters; Data Prep takes 4096"),
+        ({**row("event", "city"), "identity": "ECID"}, "it marks an identity (ECID); write identities: {property: ECID} in the pipeline file"),
+        ({"source": "event"}, "it needs a source and a destination"),
+        ({"destination": "eventType"}, "it needs a source and a destination"),
+        ({"source": "event", "destination": 5}, "it needs a source and a destination"),
+        (row("distinct_id", "city"), "source 'distinct_id' must be event, properties.<name> or data.<name>; write properties.distinct_id"),
+        (row("event.name", "city"), "source 'event.name' must be event, properties.<name> or data.<name>"),
+        (row("properties..x", "city"), "path 'properties..x' has an empty name at position 12"),
+        (row("properties.", "city"), "path 'properties.' has an empty name at position 12"),
+        (row("properties.${}", "city"), "path 'properties.${}' has an empty name at position 12"),
+        (row("", "city"), "path '' has an empty name at position 1"),
+        (row("properties.${a}b", "city"), "path 'properties.${a}b' lacks a dot at position 16"),
+        ({**row("event", "x"), "destination": ""}, "path '' has an empty name at position 1"),
+        (row("event", "unmapped"), "_acme.mixpanel.unmapped is filled by unmapped: keep; remove this mapping"),
+        ({**row("x", "quantity"), "sourceType": "STATIC"}, "'x' is no value for _acme.mixpanel.quantity, which is of type int"),
+        ({**row("x", "tags"), "sourceType": "STATIC"}, "_acme.mixpanel.tags is an array; write _acme.mixpanel.tags[*] for an array of one value"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_wrong_row_is_named(fault: dict[str, Any], sentence: str) -> None:
+    assert (
+        faults(row("event", "eventType"), fault)
+        == f"Mapping shop.json does not fit schema 'Events': mapping 2: {sentence}."
+    )
+
+
+def test_every_fault_is_told_at_once() -> None:
+    told = faults(row("event", "brwser"), row("event", "city"), row("x", "os"), row("properties.y", "city"))
+    assert [part.split(":")[0] for part in told.split("mapping ")[1:]] == [
+        "1",
+        "3",
+        "4",
+        "2 already fills _acme.mixpanel.city.",
+    ]
+
+
+def test_destinations_that_differ_in_case_only_are_two_fields() -> None:
+    """Adobe's own place context has POIID beside poiID."""
+    rows = [row("event", "city"), row("properties.y", "City")]
+    bound = bind("x", rows, schema(city=STRING, City=STRING), keep_unmapped=True)
+    assert [m.destination[-1] for m in bound.mappings] == ["city", "City"]
+
+
+def test_a_destination_inside_another_one_is_refused() -> None:
+    told = faults(formula("to_object('city', 'x')", "place"), row("properties.a", "place.city"))
+    assert "mapping 2: _acme.mixpanel.place.city lies inside what mapping 1 fills" in told
+    told = faults(row("properties.tags", "tags"), row("properties.a", "tags[0]"))
+    assert "mapping 2: it lies inside what mapping 1 fills" in told
+
+
+def test_a_required_field_that_nothing_fills_is_missing() -> None:
+    """What the pipeline builds itself counts as there, and an object that nothing fills need not be there."""
+    inner = object_of(("street",), street=STRING, zip=STRING)
+    xdm = schema(("city",), city=STRING, home=inner, work=inner)
+    told = faults(row("properties.zip", "home.zip"), xdm=xdm)
+    wanted = [
+        f"nothing fills _acme.mixpanel.{name}, which the schema requires" for name in ("city", "home.street")
+    ]
+    assert [part.split(";")[0] for part in told.split(": ", 1)[1].split("to it; ")] == wanted
+    filled = [row("properties.city", "city"), row("properties.home", "home")]
+    assert bind("x", filled, xdm, keep_unmapped=True)
+
+
+def test_a_copied_object_does_not_take_the_place_of_the_unmapped() -> None:
+    copied = [{**row("properties.all", "x"), "destination": f"{TENANT}.mixpanel"}]
+    for keep in (True, False):
+        filled = {m.field.dotted for m in bind("x", copied, XDM, keep_unmapped=keep).mappings}
+        assert (f"{TENANT}.mixpanel.unmapped" in filled) is not keep
+        assert f"{TENANT}.mixpanel.place.city" in filled
+
+
+def test_unmapped_keep_needs_a_field_to_keep_it_in() -> None:
+    from tests.support.builders import document
+
+    body = document()
+    del body["properties"][TENANT]["properties"]["mixpanel"]["properties"]["unmapped"]
+    assert "unmapped: keep needs a string field _acme.mixpanel.unmapped" in faults(xdm=XdmSchema(body))
+
+
+def test_the_tenant_may_be_written_as_adobes_documentation_does() -> None:
+    written, named = (
+        bind("x", [{"source": "event", "destination": f"{tenant}.mixpanel.city"}], XDM, keep_unmapped=False)
+        for tenant in ("_{TENANT_ID}", TENANT)
+    )
+    assert written.mappings == named.mappings
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("event", (("event",),)),
+        ("properties.$browser", (("properties", "$browser"),)),
+        ("properties.event", (("properties", "event"),)),
+        # Adobe's Mixpanel tutorial drops the $ of a property and calls the event event_name.
+        ("data.browser", (("properties", "browser"), ("properties", "$browser"))),
+        ("data.event_name", (("event",), ("properties", "event_name"))),
+        ("data.place.city", (("properties", "place", "city"), ("properties", "$place", "city"))),
+        (r"properties.user\.plan", (("properties", "user.plan"),)),
+        ("${properties.user.plan}", (("properties", "user", "plan"),)),
+        ("properties.list[2].x", (("properties", "list", 2, "x"),)),
+        ("properties.${list[2]}", (("properties", "list[2]"),)),
+        ("properties.${user.plan}", (("properties", "user.plan"),)),
+        ("properties.${Total (€)}.x", (("properties", "Total (€)", "x"),)),
+        ("properties.Call To Action\n", (("properties", "Call To Action\n"),)),
+        (r"properties.back\\slash", (("properties", "back\\slash"),)),
+    ],
+)
+def test_where_a_source_is_looked_for(text: str, expected: tuple[tuple[str, ...], ...]) -> None:
+    assert sources(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "good"),
+    [("5", INT, True), (5, INT, True), (2**31, INT, False), ("1.5", INT, False), ("1.5", NUMBER, True), ("nan", NUMBER, False),
+     (True, BOOLEAN, True), ("maybe", BOOLEAN, False), ("2026-07-01", DATE, True), ("1 July", DATE, False),
+     ("2026-07-01T00:00:00Z", DATE_TIME, True), ("mixpanel", STRING, True)],
+)  # fmt: skip
+def test_a_constant_has_to_be_a_value_of_its_field(source: Any, kind: dict[str, Any], good: bool) -> None:
+    constant = {**row(source, "it"), "sourceType": "STATIC"}
+    if good:
+        assert bind("x", [constant], schema(it=kind), keep_unmapped=True).mappings[0].constant == str(
+            source
+        ).replace("True", "true")
+    else:
+        assert f"mapping 1: {source!r} is no value for _acme.mixpanel.it" in faults(
+            constant, xdm=schema(it=kind)
+        )
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=4))
+def test_any_name_can_be_written_with_a_backslash_before_each_dot(names: list[str]) -> None:
+    escaped = (re.sub(r"([\\.\[])", r"\\\1", name) for name in names)
+    quoted = (name.replace("${", "\\${") if name.startswith("${") else name for name in escaped)
+    assert parse_path(".".join(quoted)) == tuple(names)
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="}\\"), min_size=1), min_size=1, max_size=4))
+def test_any_name_without_a_brace_can_be_written_in_braces(names: list[str]) -> None:
+    wrapped = (f"${{{name}}}" for name in names)
+    assert parse_path(".".join(["properties", *wrapped])) == ("properties", *names)
+
+
+@given(st.text())
+def test_any_text_is_a_path_or_a_fault(text: str) -> None:
+    try:
+        assert all(parse_path(text))
+    except ValueError as fault:
+        assert str(fault).startswith("path ")
+
+
+def test_a_mapping_set_is_another_one_when_a_row_is() -> None:
+    rows = [row("event", "city")]
+    digests = {
+        bind("x", listed, XDM, keep_unmapped=keep).digest
+        for listed in (rows, [row("event", "browser")], [])
+        for keep in (True, False)
+    }
+    assert len(digests) == 6
+    assert bind("y", rows, XDM, keep_unmapped=True).digest in digests
+
+
+def test_a_property_taken_apart_is_no_property_taken_whole() -> None:
+    """shipping.address.city is mapped; the rest of shipping must stay in the unmapped JSON."""
+    listed = [row("properties.shipping.address.city", "city"), row("properties.$os", "os")]
+    assert bind("x", listed, XDM, keep_unmapped=True).whole_properties == {"$os"}
+
+
+@pytest.mark.parametrize("form", ['{"mappings": [%s], "id": "x", "version": 0}', "[%s]"])
+def test_a_mapping_file_is_a_set_or_its_list(tmp_path: Path, form: str) -> None:
+    (tmp_path / "m.json").write_text(form % '{"source": "event", "destination": "eventType"}')
+    assert read_mapping_file("m.json", tmp_path) == [
+        {"sourceType": "ATTRIBUTE", "source": "event", "destination": "eventType"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [(b"{", r"m\.json is no JSON: "), (b"5", r"m\.json holds no list"), (b"{}", r"m\.json holds no list"),
+     (b"[5]", r"m\.json holds no list"), (b'{"mappings": {}}', r"m\.json holds no list"), (b"\xff", r"m\.json is no JSON")],
+)  # fmt: skip
+def test_a_file_that_is_no_mapping_set_is_named(tmp_path: Path, body: bytes, sentence: str) -> None:
+    (tmp_path / "m.json").write_bytes(body)
+    with pytest.raises(ConfigError, match=sentence):
+        read_mapping_file("m.json", tmp_path)
+
+
+def test_a_mapping_file_that_is_not_there_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"There is no mapping file none\.json"):
+        read_mapping_file("none.json")
+
+
+def written(folder: Path, **files: Any) -> Path:
+    for name, body in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(body))
+    return folder
+
+
+def test_a_file_includes_others_and_its_own_mappings_win(tmp_path: Path) -> None:
+    one = {"mappings": [row("event", "a"), row("event", "b"), row("event", "c")]}
+    two = [row("properties.x", "b")]
+    both = {"include": ["one.json", "two.json"], "mappings": [row("properties.y", "c")]}
+    found = read_mapping_file("both.json", written(tmp_path, one=one, two=two, both=both))
+    assert [(each["source"], each["destination"][-1]) for each in found] == [
+        ("event", "a"), ("properties.x", "b"), ("properties.y", "c"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("include", "sentence"),
+    [
+        (["m.json"], r"m\.json includes m\.json, which includes it"),
+        (["back.json"], r"back\.json includes m\.json, which includes it"),
+        (["none.json"], r"There is no mapping file none\.json"),
+        ("web.json", r"m\.json has an include that is not a list"),
+        ([5], r"m\.json has an include that is not a list"),
+        (["../web.json"], r"m\.json has an include that is not a list"),
+    ],
+)
+def test_an_include_that_is_wrong_is_named(tmp_path: Path, include: Any, sentence: str) -> None:
+    back = {"include": ["m.json"], "mappings": []}
+    written(tmp_path, m={"include": include, "mappings": []}, back=back)
+    with pytest.raises(ConfigError, match=sentence):
+        read_mapping_file("m.json", tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in MAPPINGS.glob("*.json")))
+def test_every_mapping_file_that_ships_can_be_read(name: str) -> None:
+    assert read_mapping_file(name)
+
+
+SAME_TIME = [
+    row("data.time", "x"),
+    row("properties.time", "x"),
+    formula("data.time * 1000", "x"),
+    formula("date(1000 * properties.time)", "x"),
+    formula("dformat(data.time*1000, \"yyyy-MM-dd'T'HH:mm:ss.SSSX\")", "x"),
+]
+SAME_ID = (
+    "sha256(concat(data.event_name, '|', data.distinct_id, '|', data.time, '|', data.insert_id), 'UTF-8')"
+)
+RULES = BuiltRules({"$user_id": "CRMID"})
+
+
+@pytest.mark.parametrize("mapping", SAME_TIME)
+def test_a_timestamp_of_adobes_source_that_is_the_events_time_is_accepted(mapping: dict[str, Any]) -> None:
+    rows = [{**mapping, "destination": "timestamp"}, {**formula(SAME_ID, "x"), "destination": "_id"}]
+    bound = bind("x", [*rows, row("event", "city")], XDM, keep_unmapped=False, built=RULES)
+    assert [(m.number, m.destination[-1]) for m in bound.mappings] == [(3, "city")]
+
+
+@pytest.mark.parametrize(
+    ("destination", "mapping", "difference"),
+    [
+        ("timestamp", formula("date(data.time)", "x"), "it reads time as milliseconds, but Mixpanel's time is in seconds"),
+        ("timestamp", row("data.mp_processing_time_ms", "x"), "it is made of mp_processing_time_ms; the pipeline takes the event's time"),
+        ("timestamp", formula("now()", "x"), "it is made of constants; the pipeline takes the event's time"),
+        ("timestamp", formula("dformat(data.time*1000, 'yyyy-MM-dd')", "x"), "it is not the event's time in full"),
+        ("timestamp", {**row("2026-01-01", "x"), "sourceType": "STATIC"}, "it gives every event one timestamp"),
+        ("_id", row("data.insert_id", "x"), "it leaves out distinct_id, event, time, without which two events can have one _id"),
+        ("_id", formula("uuid()", "x"), "it is random, so that an event loaded again would be another one"),
+        ("_id", formula("concat(event, data.distinct_id, data.time, data.insert_id)", "x"), "it has no hash"),
+        ("_id", formula("md5(properties.order)", "x"), "it is made of order; the pipeline makes it of distinct_id, event, insert_id, time and"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_row_that_differs_from_what_the_pipeline_builds_is_refused_with_the_difference(
+    destination: str, mapping: dict[str, Any], difference: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(difference)):
+        bind("x", [{**mapping, "destination": destination}], XDM, keep_unmapped=False, built=RULES)
+
+
+def test_in_a_project_of_wall_clocks_a_timestamp_as_utc_is_refused() -> None:
+    rules = BuiltRules({}, wall_clock=True)
+    with pytest.raises(ConfigError, match="it is a wall clock of the project's zone"):
+        bind("x", [{**SAME_TIME[2], "destination": "timestamp"}], XDM, keep_unmapped=False, built=rules)
+    bind("x", [{**SAME_TIME[0], "destination": "timestamp"}], XDM, keep_unmapped=False, built=rules)
+
+
+def test_a_row_marked_as_identity_is_accepted_where_the_pipeline_file_has_the_same() -> None:
+    def bound(source: str, code: str) -> int:
+        rows = [{**row(source, "city"), "identity": code}]
+        return len(bind("x", rows, XDM, keep_unmapped=False, built=RULES).mappings)
+
+    assert (bound("data.user_id", "CRMID"), bound("properties.$user_id", "")) == (1, 1)
+    with pytest.raises(
+        ConfigError, match=r"it marks \$user_id as identity ECID, but identities .* has CRMID"
+    ):
+        bound("data.user_id", "ECID")
+    with pytest.raises(ConfigError, match=r"write identities: \{\$email: Email\}"):
+        bound("data.email", "Email")
+
+
+CSV_FORMS = {
+    "as the API names them": "sourceType,source,destination\nATTRIBUTE,data.a,x.b\nEXPRESSION,upper(data.a),x.c\n",
+    "as people name them": "Target field,Source field\r\nx.b,data.a\r\nx.c,upper(data.a)\r\n,\r\n",
+    "with a byte order mark": "\ufeffsource,destination\ndata.a,x.b\nupper(data.a),x.c\n",
+    "with what else there is": "Name,Source Type,Source,Destination,Description\nn,attribute,data.a,x.b,\n,expression,upper(data.a),x.c,d\n",
+}
+
+
+@pytest.mark.parametrize("text", CSV_FORMS.values(), ids=CSV_FORMS.keys())
+def test_a_mapping_file_is_csv_as_aeps_mapping_screen_downloads_it(tmp_path: Path, text: str) -> None:
+    (tmp_path / "m.csv").write_bytes(text.encode())
+    assert read_mapping_file("m.csv", tmp_path) == [
+        {"sourceType": "ATTRIBUTE", "source": "data.a", "destination": "x.b"},
+        {"sourceType": "EXPRESSION", "source": "upper(data.a)", "destination": "x.c"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b"a,b\n1,2\n", "m.csv has no columns for source and destination in its first line."),
+        (b"", "m.csv has no columns for source and destination"),
+        (b"\xff\xfe", "m.csv cannot be read as CSV. Save it as UTF-8"),
+        (b'source,destination\n"a', "m.csv cannot be read as CSV."),
+    ],
+)
+def test_a_csv_file_that_is_no_mapping_set_is_refused(tmp_path: Path, body: bytes, sentence: str) -> None:
+    (tmp_path / "m.csv").write_bytes(body)
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        read_mapping_file("m.csv", tmp_path)
+
+
+def test_a_csv_row_may_mark_an_identity(tmp_path: Path) -> None:
+    text = "source,destination,identity,namespaceCode\ndata.user_id,x.b,true,CRMID\ndata.a,x.c,false,\n"
+    (tmp_path / "m.csv").write_text(text)
+    assert [row.get("identity") for row in read_mapping_file("m.csv", tmp_path)] == ["CRMID", None]
