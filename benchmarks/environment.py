@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
-class Place:
+class BenchmarkEnvironment:
     """``folder`` holds the lake and the variant's field group and mapping set; ``url`` is the sandbox's."""
 
     folder: Path

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mixpanel_aep_sandbox.core.server import listen, make_server, url_of
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.store import Store
 
 _CHUNK_BYTES = 1024 * 1024
@@ -46,7 +46,7 @@ def main(state: str, file: str) -> None:
     folder = Path(state)
     folder.mkdir(parents=True, exist_ok=True)
     server = make_server(
-        World(Store(folder)), lambda: print(json.dumps({"url": url_of(listener)}), flush=True)
+        SandboxState(Store(folder)), lambda: print(json.dumps({"url": url_of(listener)}), flush=True)
     )
     server.config.app = Prepared(server.config.app, Path(file))
     server.run(sockets=[listener])

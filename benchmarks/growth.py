@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.__main__ import sandbox
-from benchmarks.environment import DAY, Place
+from benchmarks.environment import DAY, BenchmarkEnvironment
 from benchmarks.event_days import write_day
 from include.aep.setup import setup_pipeline
 from include.clock import SYSTEM_CLOCK
@@ -24,7 +24,7 @@ from include.config.model import Pipeline
 from include.lake.keys import STEP_FOLDERS, read_key
 from include.lake.lake import Lake
 from include.steps.clean import clean
-from include.steps.ingest.step import Ingested
+from include.steps.ingest.step import IngestResult
 from include.steps.run_day import DayRun
 from include.steps.workspace import Workspace
 
@@ -52,37 +52,44 @@ def lake_growth(events: int) -> dict[str, Sizes]:
         folder = Path(name)
         write_day(folder / "answer.gz", events)
         with sandbox(folder) as url:
-            place = Place(folder, url)
-            setup_pipeline(place.pipeline, place.aep, place.lake, source=str(place.source))
-            found = [_load(place, place.pipeline, "one")]
+            environment = BenchmarkEnvironment(folder, url)
+            setup_pipeline(
+                environment.pipeline, environment.aep, environment.lake, source=str(environment.source)
+            )
+            found = [_load(environment, environment.pipeline, "one")]
             write_day(folder / "late.gz", events, late=_LATE)
             (folder / "late.gz").replace(folder / "answer.gz")
-            found.append(_load(place, place.pipeline, "two", refresh=True))
-            other = place.pipeline.model_copy(update={"unmapped": "drop"})
-            found.append(_load(place, other, "three", replace=True))
+            found.append(_load(environment, environment.pipeline, "two", refresh=True))
+            other = environment.pipeline.model_copy(update={"unmapped": "drop"})
+            found.append(_load(environment, other, "three", replace=True))
             for days in (8, 9):
-                clean(place.lake, place.pipeline, SYSTEM_CLOCK.now() + timedelta(days=days))
-            found.append(_sizes(place.lake))
+                clean(environment.lake, environment.pipeline, SYSTEM_CLOCK.now() + timedelta(days=days))
+            found.append(_sizes(environment.lake))
         return dict(zip(_MOMENTS, found, strict=True))
 
 
 def _load(
-    place: Place, pipeline: Pipeline, run: str, *, refresh: bool = False, replace: bool = False
+    environment: BenchmarkEnvironment,
+    pipeline: Pipeline,
+    run: str,
+    *,
+    refresh: bool = False,
+    replace: bool = False,
 ) -> Sizes:
-    workspace = Workspace.of(place.lake, pipeline, DAY)
+    workspace = Workspace.of(environment.lake, pipeline, DAY)
     steps = DayRun(
         workspace,
-        place.source,
-        place.mixpanel,
-        place.aep,
+        environment.source,
+        environment.mixpanel,
+        environment.aep,
         run,
         refresh=run if refresh else None,
         replace=replace,
     )
     staged = steps.to_staged()
-    while not isinstance(steps.ingest(staged), Ingested):
+    while not isinstance(steps.ingest(staged), IngestResult):
         SYSTEM_CLOCK.sleep(0.2)
-    return _sizes(place.lake)
+    return _sizes(environment.lake)
 
 
 def _sizes(lake: Lake) -> Sizes:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.environment import Place
+from benchmarks.environment import BenchmarkEnvironment
 
 _POLL_SECONDS = 0.2
 
@@ -28,9 +28,9 @@ def main() -> None:
     parser.add_argument("before", nargs="?")
     parser.add_argument("--refresh")
     given = parser.parse_args()
-    place = Place(given.folder, given.url)
-    place.use_variant()
-    step = _STEPS[given.step](place, given.before, given.refresh)
+    environment = BenchmarkEnvironment(given.folder, given.url)
+    environment.use_variant()
+    step = _STEPS[given.step](environment, given.before, given.refresh)
     began, cpu = time.perf_counter(), _cpu_seconds()
     found = step()
     seconds = {"seconds": time.perf_counter() - began, "cpu_seconds": _cpu_seconds() - cpu}
@@ -43,73 +43,104 @@ def _cpu_seconds() -> float:
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
-def _export(place: Place, _before: str | None, refresh: str | None) -> Callable[[], dict[str, Any]]:
+def _export(
+    environment: BenchmarkEnvironment, _before: str | None, refresh: str | None
+) -> Callable[[], dict[str, Any]]:
     from include.steps.export.step import export_partition
 
-    return lambda: _of(export_partition(place.workspace, place.source, place.mixpanel, look=refresh))
+    return lambda: _of(
+        export_partition(environment.workspace, environment.source, environment.mixpanel, refresh=refresh)
+    )
 
 
-def _transform(place: Place, before: str | None, _refresh: str | None) -> Callable[[], dict[str, Any]]:
+def _transform(
+    environment: BenchmarkEnvironment, before: str | None, _refresh: str | None
+) -> Callable[[], dict[str, Any]]:
     from include.steps.run_day import DayRun
 
-    raw = place.workspace.require("export", str(before))
-    run = DayRun(place.workspace, place.source, place.mixpanel, place.aep, "benchmark")
+    raw = environment.workspace.require("export", str(before))
+    run = DayRun(
+        environment.workspace, environment.source, environment.mixpanel, environment.aep, "benchmark"
+    )
     return lambda: _of(run.transform(raw))
 
 
-def _validate(place: Place, before: str | None, _refresh: str | None) -> Callable[[], dict[str, Any]]:
+def _validate(
+    environment: BenchmarkEnvironment, before: str | None, _refresh: str | None
+) -> Callable[[], dict[str, Any]]:
     import great_expectations  # noqa: F401 - the step imports it when it begins
 
     from include.steps.validate.step import validate_partition
 
-    mapped = place.workspace.require("transform", str(before))
-    return lambda: _of(validate_partition(place.workspace, mapped))
+    mapped = environment.workspace.require("transform", str(before))
+    return lambda: _of(validate_partition(environment.workspace, mapped))
 
 
-def _stage(place: Place, before: str | None, _refresh: str | None) -> Callable[[], dict[str, Any]]:
+def _stage(
+    environment: BenchmarkEnvironment, before: str | None, _refresh: str | None
+) -> Callable[[], dict[str, Any]]:
     from include.steps.run_day import DayRun
 
-    valid = place.workspace.require("validate", str(before))
-    run = DayRun(place.workspace, place.source, place.mixpanel, place.aep, "benchmark")
+    valid = environment.workspace.require("validate", str(before))
+    run = DayRun(
+        environment.workspace, environment.source, environment.mixpanel, environment.aep, "benchmark"
+    )
     return lambda: _of(run.stage(valid))
 
 
-def _ingest(place: Place, before: str | None, _refresh: str | None) -> Callable[[], dict[str, Any]]:
-    from include.steps.ingest.step import Ingested
+def _ingest(
+    environment: BenchmarkEnvironment, before: str | None, _refresh: str | None
+) -> Callable[[], dict[str, Any]]:
+    from include.steps.ingest.step import IngestResult
     from include.steps.run_day import DayRun
 
-    staged = place.workspace.require("stage", str(before))
-    run = DayRun(place.workspace, place.source, place.mixpanel, place.aep, "benchmark")
+    staged = environment.workspace.require("stage", str(before))
+    run = DayRun(
+        environment.workspace, environment.source, environment.mixpanel, environment.aep, "benchmark"
+    )
 
     def load() -> dict[str, Any]:
-        while not isinstance(done := run.ingest(staged), Ingested):
+        while not isinstance(done := run.ingest(staged), IngestResult):
             time.sleep(_POLL_SECONDS)  # as the trigger of the task does between two looks
         return {"digest": "", "counts": {"active": done.active, "loaded": done.loaded}}
 
     return load
 
 
-def _day(place: Place, _before: str | None, refresh: str | None) -> Callable[[], dict[str, Any]]:
+def _day(
+    environment: BenchmarkEnvironment, _before: str | None, refresh: str | None
+) -> Callable[[], dict[str, Any]]:
     """All five steps in one process."""
-    from include.steps.ingest.step import Ingested
+    from include.steps.ingest.step import IngestResult
     from include.steps.run_day import DayRun
 
-    run = DayRun(place.workspace, place.source, place.mixpanel, place.aep, "benchmark", refresh=refresh)
+    run = DayRun(
+        environment.workspace,
+        environment.source,
+        environment.mixpanel,
+        environment.aep,
+        "benchmark",
+        refresh=refresh,
+    )
 
     def load() -> dict[str, Any]:
         staged = run.to_staged()
-        while not isinstance(done := run.ingest(staged), Ingested):
+        while not isinstance(done := run.ingest(staged), IngestResult):
             time.sleep(_POLL_SECONDS)
         return {"digest": staged.digest, "counts": {"active": done.active, **staged.counts}}
 
     return load
 
 
-def _setup(place: Place, _before: str | None, _refresh: str | None) -> Callable[[], dict[str, Any]]:
+def _setup(
+    environment: BenchmarkEnvironment, _before: str | None, _refresh: str | None
+) -> Callable[[], dict[str, Any]]:
     from include.aep.setup import setup_pipeline
 
     def make() -> dict[str, Any]:
-        setup_pipeline(place.pipeline, place.aep, place.lake, source=str(place.source))
+        setup_pipeline(
+            environment.pipeline, environment.aep, environment.lake, source=str(environment.source)
+        )
         return {"digest": "", "counts": {}}
 
     return make

@@ -25,7 +25,7 @@ from mixpanel_aep.operators.reconcile import (
     AuditOperator,
     ReconcileCloseOperator,
     ReconcileDayOperator,
-    ReconcileLookOperator,
+    ReconcileRefreshOperator,
 )
 
 RUNBOOK = """
@@ -87,7 +87,7 @@ def build(pipeline: Pipeline) -> DAG:
         },
         tags=["mixpanel", "aep", "reconcile", pipeline.name],
     ) as dag:
-        look = ReconcileLookOperator(task_id="look", pipeline=pipeline, pool="mixpanel_export")
+        look = ReconcileRefreshOperator(task_id="look", pipeline=pipeline, pool="mixpanel_export")
         days = ReconcileDayOperator.partial(
             task_id="day",
             pipeline=pipeline,

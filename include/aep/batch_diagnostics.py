@@ -12,12 +12,12 @@ from include.aep.http import AepHttp, items
 from include.aep.model import RemoteFile
 from include.errors import ServiceUnavailable
 from include.http.line_splitter import LineSplitter
-from include.http.response import Answer
+from include.http.response import Response
 
 _BASE = ("data", "foundation", "export", "batches")
 
 
-class Access:
+class BatchDiagnostics:
     """What AEP keeps about the rows of a batch that it refused, for 30 days. Rows are data: not for logs."""
 
     def __init__(self, http: AepHttp) -> None:
@@ -48,7 +48,7 @@ class Access:
         yield from self._rows(batch_id, "meta", {"path": f"row_errors/{name}"})
 
     def _list(self, batch_id: str, kind: str, params: dict[str, str]) -> tuple[RemoteFile, ...]:
-        body = self._http.find((*_BASE, batch_id, kind), "list the errors of a batch", Answer.json, params)
+        body = self._http.find((*_BASE, batch_id, kind), "list the errors of a batch", Response.json, params)
         entries = items(body.get("data") if isinstance(body, dict) else body)
         return tuple(
             RemoteFile(str(entry["name"]), _length(entry.get("length")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from include.aep.batch_diagnostics import Access
+from include.aep.batch_diagnostics import BatchDiagnostics
 from include.aep.catalog import Catalog
 from include.aep.failure_reasons import reasons, row_reasons
 from include.aep.http import AepHttp, JsonObject
@@ -13,7 +13,7 @@ from include.aep.upload import Opener, Uploader, UploadLimits
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import RequestRefused, ServiceUnavailable
 from include.failpoint import failpoint
-from include.http.response import Answer
+from include.http.response import Response
 
 _BASE = ("data", "foundation", "import", "batches")
 _INPUT_FORMATS: Mapping[str, JsonObject] = {
@@ -29,7 +29,7 @@ class Batches:
         self,
         http: AepHttp,
         catalog: Catalog,
-        access: Access,
+        access: BatchDiagnostics,
         clock: Clock = SYSTEM_CLOCK,
         limits: UploadLimits | None = None,
     ) -> None:
@@ -86,7 +86,7 @@ class Batches:
         if replaces:
             body["replay"] = {"predecessors": list(replaces), "reason": "replace"}
         failpoint("batch.create.before")
-        batch_id = self._http.send_json("POST", _BASE, "create a batch", body, Answer.json_object).get("id")
+        batch_id = self._http.send_json("POST", _BASE, "create a batch", body, Response.json_object).get("id")
         failpoint("batch.create.after")
         if not isinstance(batch_id, str) or not batch_id:
             raise ServiceUnavailable(

@@ -9,7 +9,7 @@ from typing import Any
 from include.aep.http import AepHttp, JsonObject
 from include.aep.model import Batch, Dataset, read_dataset
 from include.errors import DatasetMissing, NotFound, RequestRefused
-from include.http.response import Answer
+from include.http.response import Response
 
 _BASE = ("data", "foundation", "catalog")
 _PAGE = 100  # 1..100; limit=0 is refused
@@ -68,7 +68,7 @@ class Catalog:
         Raises:
             RequestRefused: AEP answered without an id.
         """
-        answer = self._http.send_json("POST", (*_BASE, "dataSets"), "create a dataset", body, Answer.json)
+        answer = self._http.send_json("POST", (*_BASE, "dataSets"), "create a dataset", body, Response.json)
         reference = answer[0] if isinstance(answer, list) and answer else ""
         dataset_id = str(reference).rpartition("/")[2]
         if not str(reference).startswith("@/dataSets/") or not dataset_id:
@@ -82,7 +82,7 @@ class Catalog:
         # Whether AEP merges tags or replaces them all is not documented, so all of them are sent.
         body = {"tags": {**dataset["tags"], **tags}}
         self._http.send_json(
-            "PATCH", (*_BASE, "dataSets", dataset["id"]), "tag a dataset", body, Answer.acknowledged
+            "PATCH", (*_BASE, "dataSets", dataset["id"]), "tag a dataset", body, Response.optional_json
         )
 
     def batch(self, batch_id: str) -> Batch | None:
@@ -149,7 +149,7 @@ def is_dataset_id(name: str) -> bool:
     return re.fullmatch(r"[0-9a-f]{24}", name) is not None
 
 
-def _entries(answer: Answer) -> dict[str, JsonObject]:
+def _entries(answer: Response) -> dict[str, JsonObject]:
     """The catalog's kind of list: objects by their id. Anything else must not look like a list of nothing."""
     body = answer.json_object()
     if all(isinstance(entry, dict) for entry in body.values()):

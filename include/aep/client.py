@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from include.aep.batch_diagnostics import Access
+from include.aep.batch_diagnostics import BatchDiagnostics
 from include.aep.batches import Batches
 from include.aep.catalog import Catalog
 from include.aep.data_lake import DataAccessReader, LakeReader, QueryServiceReader
@@ -13,13 +13,13 @@ from include.aep.data_lake.query_connection import QueryConnection, QueryLimits
 from include.aep.data_lake.query_login import logins
 from include.aep.flows import Flows
 from include.aep.http import AepHttp
-from include.aep.identity_service import Identity
-from include.aep.schema_registry import Registry
+from include.aep.identity_service import IdentityService
+from include.aep.schema_registry import SchemaRegistry
 from include.aep.settings import AepSettings
 from include.aep.token_source import TokenSource
 from include.aep.upload import UploadLimits
 from include.clock import SYSTEM_CLOCK, Clock
-from include.http.request import Patience
+from include.http.request import RetryPolicy
 
 
 class AepClient:
@@ -34,19 +34,19 @@ class AepClient:
         clock: Clock = SYSTEM_CLOCK,
         *,
         on_secret: Callable[[str], None] | None = None,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         limits: UploadLimits | None = None,
     ) -> None:
         self.org_id, self.aep_sandbox = settings.org_id, settings.aep_sandbox
 
         self._settings = settings
         self._clock = clock
-        self._tokens = TokenSource(settings, clock, on_secret, patience)
-        self._http = AepHttp(settings, self._tokens, clock, patience)
-        self.registry = Registry(self._http)
+        self._tokens = TokenSource(settings, clock, on_secret, retry_policy)
+        self._http = AepHttp(settings, self._tokens, clock, retry_policy)
+        self.registry = SchemaRegistry(self._http)
         self.catalog = Catalog(self._http)
-        self.identity = Identity(self._http)
-        self.access = Access(self._http)
+        self.identity = IdentityService(self._http)
+        self.access = BatchDiagnostics(self._http)
         self.flows = Flows(self._http)
         self.batches = Batches(self._http, self.catalog, self.access, clock, limits)
 

@@ -14,7 +14,7 @@ from enum import Enum
 from include.lake.ledger import LedgerRecord
 
 
-class BatchOutlook(Enum):
+class BatchState(Enum):
     """What AEP's status of a batch means for us."""
 
     OPEN = "open"  # loading: files can be added, nothing is visible
@@ -30,20 +30,20 @@ class BatchOutlook(Enum):
 
 
 _STATUSES = {
-    BatchOutlook.OPEN: ("loading",),
-    BatchOutlook.COMMITTED: (
+    BatchState.OPEN: ("loading",),
+    BatchState.COMMITTED: (
         "loaded", "staging", "staged", "queued", "processing", "retrying", "stalled",
     ),
-    BatchOutlook.ACTIVE: ("success", "active"),
-    BatchOutlook.REFUSED: ("failed", "failure"),
-    BatchOutlook.GONE: ("aborted", "abandoned", "inactive", "retained", "archived", "deleted"),
+    BatchState.ACTIVE: ("success", "active"),
+    BatchState.REFUSED: ("failed", "failure"),
+    BatchState.GONE: ("aborted", "abandoned", "inactive", "retained", "archived", "deleted"),
 }  # fmt: skip
-_OUTLOOK = {status: state for state, statuses in _STATUSES.items() for status in statuses}
+_STATES = {status: state for state, statuses in _STATUSES.items() for status in statuses}
 
 
-def outlook(status: str | None) -> BatchOutlook:
+def classify_status(status: str | None) -> BatchState:
     """The outlook of a raw batch status, in any case."""
-    return _OUTLOOK.get((status or "").lower(), BatchOutlook.UNKNOWN)
+    return _STATES.get((status or "").lower(), BatchState.UNKNOWN)
 
 
 class Action(Enum):
@@ -74,10 +74,10 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LoadRequest:
     """The staged rows that a run wants active.
 
-    ``beside``: the staged digests of the batches beside which they were chosen, so that no row of those is in them.
+    ``excluded_batches``: the staged digests of the batches beside which they were chosen, so that no row of those is in them.
     ``replace``: they take the place of all that is active. ``renew``: also where the same content is active, because
     AEP's data lake was found not to hold all of it, or to hold it twice. ``most_removed``: how large a share of the
     active rows a replacement may take out.
@@ -85,7 +85,7 @@ class Wanted:
 
     content: str
     rows: int
-    beside: frozenset[str] = frozenset()
+    excluded_batches: frozenset[str] = frozenset()
     replace: bool = False
     renew: bool = False
     most_removed: float = 1.0
@@ -95,7 +95,7 @@ FEWEST_REMOVED = 10
 """Fewer rows than this may always go."""
 
 
-def loads(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
+def active_records(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
     """The ``active`` records whose rows are in the dataset: neither replaced nor taken back since."""
     found: dict[str | None, LedgerRecord] = {}
     for record in records:
@@ -110,7 +110,9 @@ def loads(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
 
 def refused_record(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
     """The newest load that knows which rows of the day AEP has refused, with those as its ``ids``; None: none does."""
-    newest = next((record for record in reversed(loads(records)) if record.refused is not None), None)
+    newest = next(
+        (record for record in reversed(active_records(records)) if record.refused is not None), None
+    )
     return newest.model_copy(update={"ids": newest.refused}) if newest is not None else None
 
 
@@ -132,62 +134,70 @@ def in_flight(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
     return None if is_released else named
 
 
-def in_question(records: Sequence[LedgerRecord]) -> list[str]:
+def batches_to_poll(records: Sequence[LedgerRecord]) -> list[str]:
     """The batches whose status ``decide`` wants to know."""
     flying = in_flight(records)
-    return [str(record.batch) for record in [*loads(records), *([flying] if flying else [])]]
+    return [str(record.batch) for record in [*active_records(records), *([flying] if flying else [])]]
 
 
-def decide(records: Sequence[LedgerRecord], wanted: Wanted, statuses: Mapping[str, str | None]) -> Decision:
-    """The next action for a partition. ``statuses``: AEP's raw status of each batch ``in_question`` (None: no answer)."""
+def decide(
+    records: Sequence[LedgerRecord], load_request: LoadRequest, statuses: Mapping[str, str | None]
+) -> Decision:
+    """The next action for a partition. ``statuses``: AEP's raw status of each batch ``batches_to_poll`` (None: no answer)."""
     flying = in_flight(records)
     if flying is not None:
-        decision = _with_batch(flying, wanted, statuses.get(str(flying.batch)))
+        decision = _with_batch(flying, load_request, statuses.get(str(flying.batch)))
         if decision is not None:
             return decision
-    active = loads(records)
-    states = {str(record.batch): outlook(statuses.get(str(record.batch))) for record in active}
+    active = active_records(records)
+    states = {str(record.batch): classify_status(statuses.get(str(record.batch))) for record in active}
     for batch, state in states.items():
-        if state is BatchOutlook.GONE:
+        if state is BatchState.GONE:
             return Decision(Action.MARK_GONE, batch)
     for batch, state in states.items():
-        if state is not BatchOutlook.ACTIVE:  # what the ledger says is not enough for a green run
+        if state is not BatchState.ACTIVE:  # what the ledger says is not enough for a green run
             return Decision(Action.CONFIRM, batch)
-    return _replacing(records, active, wanted) if wanted.replace else _beside(records, active, wanted)
+    return (
+        _replacing(records, active, load_request)
+        if load_request.replace
+        else _with_excluded_batches(records, active, load_request)
+    )
 
 
-def _with_batch(last: LedgerRecord, wanted: Wanted, status: str | None) -> Decision | None:
+def _with_batch(last: LedgerRecord, load_request: LoadRequest, status: str | None) -> Decision | None:
     """What to do about the batch in flight; None: nothing can come of it any more."""
-    state = outlook(status)
-    if state is BatchOutlook.ACTIVE:
+    state = classify_status(status)
+    if state is BatchState.ACTIVE:
         return Decision(Action.RECORD, last.batch)
-    if state is BatchOutlook.GONE:
+    if state is BatchState.GONE:
         return None
     if last.kind == "failed":
         # AEP called it failed; only what it says now can tell that it may become active after all.
-        may = state in (BatchOutlook.OPEN, BatchOutlook.COMMITTED)
+        may = state in (BatchState.OPEN, BatchState.COMMITTED)
         return Decision(Action.WATCH, last.batch) if may else None
-    if state is BatchOutlook.REFUSED:
+    if state is BatchState.REFUSED:
         return Decision(Action.FAIL, last.batch)
-    if state is BatchOutlook.OPEN and last.kind == "created":
+    if state is BatchState.OPEN and last.kind == "created":
         # Nothing of an open batch is visible, and only its owner's `completing` record can commit it.
-        same = last.content == wanted.content and bool(last.replaces) == wanted.replace
+        same = last.content == load_request.content and bool(last.replaces) == load_request.replace
         return Decision(Action.UPLOAD, last.batch) if same else None
-    if state is BatchOutlook.OPEN and last.kind == "completing":
+    if state is BatchState.OPEN and last.kind == "completing":
         return Decision(Action.COMPLETE, last.batch)
     # No answer is not a state of the batch: it may be a lag of the catalog, or the batch may be gone for good.
     answered = status is not None
     return Decision(Action.WATCH if answered else Action.CONFIRM, last.batch)
 
 
-def _beside(records: Sequence[LedgerRecord], active: list[LedgerRecord], wanted: Wanted) -> Decision:
+def _with_excluded_batches(
+    records: Sequence[LedgerRecord], active: list[LedgerRecord], load_request: LoadRequest
+) -> Decision:
     there = {record.staged for record in active}
     for record in active:
-        if record.content == wanted.content and wanted.beside <= there:
+        if record.content == load_request.content and load_request.excluded_batches <= there:
             return Decision(Action.DONE, record.batch)
-    if wanted.beside != there:
+    if load_request.excluded_batches != there:
         return Decision(Action.RESTAGE)
-    if wanted.rows:
+    if load_request.rows:
         return Decision(Action.CREATE)
     if active:
         return Decision(Action.DONE, active[-1].batch)
@@ -198,14 +208,16 @@ def _empty(records: Sequence[LedgerRecord]) -> Decision:
     return Decision(Action.DONE if records and records[-1].kind == "empty" else Action.MARK_EMPTY)
 
 
-def _replacing(records: Sequence[LedgerRecord], active: list[LedgerRecord], wanted: Wanted) -> Decision:
-    if [record.content for record in active] == [wanted.content] and not wanted.renew:
+def _replacing(
+    records: Sequence[LedgerRecord], active: list[LedgerRecord], load_request: LoadRequest
+) -> Decision:
+    if [record.content for record in active] == [load_request.content] and not load_request.renew:
         return Decision(Action.DONE, active[0].batch)
-    if wanted.beside:
+    if load_request.excluded_batches:
         return Decision(Action.RESTAGE)
     if not active:
-        return Decision(Action.CREATE) if wanted.rows else _empty(records)
-    if not wanted.rows:
+        return Decision(Action.CREATE) if load_request.rows else _empty(records)
+    if not load_request.rows:
         return Decision(
             Action.STOP,
             active[-1].batch,
@@ -213,12 +225,12 @@ def _replacing(records: Sequence[LedgerRecord], active: list[LedgerRecord], want
             "Read the report of the task validate; to empty the day, revert that batch in AEP.",
         )
     rows = sum(record.counts.get("active", 0) for record in active)
-    removed = rows - wanted.rows
-    if removed >= FEWEST_REMOVED and removed > wanted.most_removed * rows:
+    removed = rows - load_request.rows
+    if removed >= FEWEST_REMOVED and removed > load_request.most_removed * rows:
         return Decision(
             Action.STOP,
             active[-1].batch,
-            f"{wanted.rows} rows would replace {rows} active ones",
+            f"{load_request.rows} rows would replace {rows} active ones",
             "Export the day again: Mixpanel's answer may have been short. If so many rows are to go, set "
             "quality.max_removed of the pipeline file to 100%, run the day, and set it back.",
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from include.aep.batch_diagnostics import Access
+from include.aep.batch_diagnostics import BatchDiagnostics
 from include.aep.http import items
 from include.aep.model import Batch
 from include.errors import PipelineError
@@ -33,7 +33,7 @@ _MEANINGS = {
 }
 
 
-def reasons(batch: Batch | None, access: Access, batch_id: str) -> str:
+def reasons(batch: Batch | None, access: BatchDiagnostics, batch_id: str) -> str:
     """The most frequent reasons of a batch that failed."""
     said = listed_errors(batch) if batch else []
     try:
@@ -55,11 +55,11 @@ def _reason(code: str, rows: int | None) -> str:
     return meaning if rows is None else f"{meaning} ({rows} rows)"
 
 
-def _row_reasons(access: Access, batch_id: str) -> Counter[str]:
+def _row_reasons(access: BatchDiagnostics, batch_id: str) -> Counter[str]:
     return Counter(reason for _, reason in _refused(access, batch_id, _MOST_FILES, _MOST_ROWS))
 
 
-def row_reasons(access: Access, batch_id: str) -> Iterator[tuple[str, str]]:
+def row_reasons(access: BatchDiagnostics, batch_id: str) -> Iterator[tuple[str, str]]:
     """Yield ``_id`` and reason of every row that AEP's diagnostics name; a row may have several reasons.
 
     AEP documents them as samples: a refused row that is missing here was refused all the same.
@@ -70,7 +70,7 @@ def row_reasons(access: Access, batch_id: str) -> Iterator[tuple[str, str]]:
 
 
 def _refused(
-    access: Access, batch_id: str, files: int | None, rows: int | None
+    access: BatchDiagnostics, batch_id: str, files: int | None, rows: int | None
 ) -> Iterator[tuple[Mapping[str, Any], str]]:
     """Each error of a refused row, of at most so many files and rows."""
     for file in access.row_error_files(batch_id)[:files]:

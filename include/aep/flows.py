@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from include.aep.http import AepHttp, JsonObject, objects
 from include.errors import NotFound, ServiceUnavailable
-from include.http.response import Answer
+from include.http.response import Response
 
 _BASE = ("data", "foundation", "flowservice")
 _SETS = ("data", "foundation", "conversion", "mappingSets")
@@ -58,7 +58,7 @@ class Flows:
             NotFound: there is none of this id and version.
         """
         params = {"version": version} if version else {}
-        return self._http.get((*_SETS, key), "read a mapping set", Answer.json_object, params)
+        return self._http.get((*_SETS, key), "read a mapping set", Response.json_object, params)
 
     def _is_mixpanel(self, flow: JsonObject) -> bool:
         """By what the dataflow shows of its source; where it shows nothing, the source connection is read."""
@@ -89,7 +89,7 @@ class Flows:
         raise ServiceUnavailable(f"AEP's list to {what} does not end.", "Ask Adobe why its pages repeat.")
 
 
-def _page(answer: Answer) -> tuple[list[JsonObject], str | None]:
+def _page(answer: Response) -> tuple[list[JsonObject], str | None]:
     """The items of a page, and the token of the next one."""
     links: Any = answer.json_object().get("_links") or {}
     following = links.get("next") if isinstance(links, dict) else None

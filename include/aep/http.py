@@ -13,8 +13,8 @@ from include.aep.token_source import TokenSource
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import NotFound
 from include.http.client import HttpClient
-from include.http.request import Body, Call, Patience, Service
-from include.http.response import Answer, Streamed
+from include.http.request import Body, HttpRequest, RetryPolicy, Service
+from include.http.response import Response, StreamedResponse
 from include.http.session import join_path
 
 JsonObject = dict[str, Any]
@@ -30,30 +30,32 @@ class AepHttp:
         settings: AepSettings,
         tokens: TokenSource,
         clock: Clock = SYSTEM_CLOCK,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
     ) -> None:
         self._settings = settings
         self._tokens = tokens
         facts = {"conn_id": settings.conn_id, "aep_sandbox": settings.aep_sandbox}
         service = Service("AEP", AEP_RULES, facts, tokens.secrets, self._headers, renew=tokens.forget)
-        self._http = HttpClient(service, clock, patience)
+        self._http = HttpClient(service, clock, retry_policy)
 
     def get(
         self,
         path: tuple[str, ...],
         what: str,
-        read: Callable[[Answer], T],
+        read: Callable[[Response], T],
         params: Mapping[str, str] | None = None,
         accept: str = JSON,
     ) -> T:
         """What ``read`` makes of the answer; where it raises ServiceUnavailable it is asked for again."""
-        return self._http.ask(Call("GET", self._url(path), what, params or {}, {"Accept": accept}), read)
+        return self._http.fetch(
+            HttpRequest("GET", self._url(path), what, params or {}, {"Accept": accept}), read
+        )
 
     def find(
         self,
         path: tuple[str, ...],
         what: str,
-        read: Callable[[Answer], T],
+        read: Callable[[Response], T],
         params: Mapping[str, str] | None = None,
     ) -> T | None:
         """As ``get``, or None where AEP knows of nothing (404)."""
@@ -63,7 +65,7 @@ class AepHttp:
             return None
 
     def send_json(
-        self, method: str, path: tuple[str, ...], what: str, body: object, read: Callable[[Answer], T]
+        self, method: str, path: tuple[str, ...], what: str, body: object, read: Callable[[Response], T]
     ) -> T:
         """Creates or changes something; what ``read`` makes of the answer.
 
@@ -71,13 +73,15 @@ class AepHttp:
         """
         headers = {"Accept": JSON, "Content-Type": JSON}
         content = msgspec.json.encode(body)
-        call = Call(method, self._url(path), what, headers=headers, content=content, repeatable=False)
-        return self._http.ask(call, read)
+        request = HttpRequest(
+            method, self._url(path), what, headers=headers, content=content, idempotent=False
+        )
+        return self._http.fetch(request, read)
 
     def act(self, path: tuple[str, ...], what: str, action: str) -> Any:
         """``POST ...?action=``, which may be repeated; the JSON that was answered, or None."""
-        call = Call("POST", self._url(path), what, {"action": action}, {"Accept": JSON})
-        return self._http.ask(call, Answer.acknowledged)
+        request = HttpRequest("POST", self._url(path), what, {"action": action}, {"Accept": JSON})
+        return self._http.fetch(request, Response.optional_json)
 
     def send_bytes(
         self,
@@ -87,26 +91,26 @@ class AepHttp:
         open_body: Callable[[], Body],
         headers: Mapping[str, str] | None = None,
         *,
-        repeatable: bool = True,
+        idempotent: bool = True,
     ) -> None:
         """Uploads what ``open_body`` opens; it is opened anew for every attempt."""
-        call = Call(
+        request = HttpRequest(
             method,
             self._url(path),
             what,
             headers={"Content-Type": "application/octet-stream", "Accept": JSON, **(headers or {})},
             open_body=open_body,
-            repeatable=repeatable,
+            idempotent=idempotent,
         )
-        self._http.ask(call, Answer.acknowledged)
+        self._http.fetch(request, Response.optional_json)
 
     def head(self, path: tuple[str, ...], what: str) -> Mapping[str, str]:
         """The headers of ``path``."""
-        return self._http.send(Call("HEAD", self._url(path), what)).headers
+        return self._http.send(HttpRequest("HEAD", self._url(path), what)).headers
 
-    def stream(self, path: tuple[str, ...], what: str, params: Mapping[str, str]) -> Streamed:
+    def stream(self, path: tuple[str, ...], what: str, params: Mapping[str, str]) -> StreamedResponse:
         """The bytes at ``path`` as they come; to be closed."""
-        return self._http.stream(Call("GET", self._url(path), what, params, {"Accept": "*/*"}))
+        return self._http.stream(HttpRequest("GET", self._url(path), what, params, {"Accept": "*/*"}))
 
     def close(self) -> None:
         """Closes the connections."""
@@ -124,7 +128,7 @@ class AepHttp:
         }
 
 
-def objects(answer: Answer, key: str | None = None) -> list[JsonObject]:
+def objects(answer: Response, key: str | None = None) -> list[JsonObject]:
     """The answer as a list of objects, or its ``key`` as one.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from include.aep.http import AepHttp, JsonObject, objects
-from include.http.response import Answer
+from include.http.response import Response
 
 _PATH = ("data", "core", "idnamespace", "identities")
 
@@ -20,7 +20,7 @@ class Namespace:
     custom: bool
 
 
-class Identity:
+class IdentityService:
     """Lists and creates namespaces; they can never be deleted."""
 
     def __init__(self, http: AepHttp) -> None:
@@ -42,7 +42,7 @@ class Identity:
         """
         body = {"name": name, "code": code, "idType": id_type, "description": description}
         what = "create an identity namespace"
-        return _namespace(self._http.send_json("POST", _PATH, what, body, Answer.json_object))
+        return _namespace(self._http.send_json("POST", _PATH, what, body, Response.json_object))
 
 
 def _namespace(body: JsonObject) -> Namespace:

@@ -8,7 +8,7 @@ from typing import Any
 
 from include.aep.http import AepHttp, JsonObject, objects
 from include.errors import NotFound, SchemaError
-from include.http.response import Answer
+from include.http.response import Response
 from include.xdm.schema.resolve import needs_resolving, resolve
 
 _BASE = ("data", "foundation", "schemaregistry")
@@ -24,7 +24,7 @@ _TITLED = ("schemas", "fieldgroups", "datatypes", "classes")
 _NOT_IN_A_FILTER = frozenset(",=<>!~()&|")
 
 
-class Registry:
+class SchemaRegistry:
     """The tenant's part of the Schema Registry."""
 
     def __init__(self, http: AepHttp) -> None:
@@ -39,7 +39,7 @@ class Registry:
         """
         if self._tenant is not None:
             return self._tenant
-        tenant = self._http.get((*_BASE, "stats"), "tell the tenant id", Answer.json_object).get("tenantId")
+        tenant = self._http.get((*_BASE, "stats"), "tell the tenant id", Response.json_object).get("tenantId")
         if not isinstance(tenant, str) or not tenant:
             raise SchemaError(
                 "AEP does not tell the tenant id of the organization.", "Is it entitled to AEP?"
@@ -181,13 +181,13 @@ class Registry:
 
     def _look_up(self, kind: str, resource_id: str, accept: str, container: str = "tenant") -> JsonObject:
         path = (*_BASE, container, kind, resource_id)
-        return self._http.get(path, f"look up one of {kind}", Answer.json_object, accept=accept)
+        return self._http.get(path, f"look up one of {kind}", Response.json_object, accept=accept)
 
     def _send(self, method: str, path: tuple[str, ...], what: str, body: object) -> JsonObject:
-        return self._http.send_json(method, (*_BASE, "tenant", *path), what, body, Answer.json_object)
+        return self._http.send_json(method, (*_BASE, "tenant", *path), what, body, Response.json_object)
 
 
-def _page(answer: Answer) -> tuple[list[JsonObject], str | None]:
+def _page(answer: Response) -> tuple[list[JsonObject], str | None]:
     """The entries of a page, and where the next one starts."""
     page = answer.json_object().get("_page")
     following = page.get("next") if isinstance(page, dict) else None

@@ -12,8 +12,8 @@ from include.aep.settings import AepSettings
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import IdentityServiceUnavailable, ServiceUnavailable
 from include.http.client import HttpClient
-from include.http.request import Call, Patience, Service
-from include.http.response import Answer
+from include.http.request import HttpRequest, RetryPolicy, Service
+from include.http.response import Response
 
 EARLY_SECONDS = 120.0
 _LONGEST_SECONDS = 86_400.0  # "24 h life": developer.adobe.com, Server-to-server authentication, IMS
@@ -31,7 +31,7 @@ class TokenSource:
         settings: AepSettings,
         clock: Clock = SYSTEM_CLOCK,
         on_secret: Callable[[str], None] | None = None,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -48,7 +48,7 @@ class TokenSource:
             _no_headers,
             unavailable=IdentityServiceUnavailable,
         )
-        self._http = HttpClient(service, clock, patience)
+        self._http = HttpClient(service, clock, retry_policy)
 
     def token(self) -> str:
         """A token that is good for a while yet.
@@ -81,7 +81,7 @@ class TokenSource:
             "client_secret": self._settings.client_secret,
             "scope": ",".join(self._settings.scopes),
         }
-        call = Call(
+        request = HttpRequest(
             "POST",
             f"{self._settings.ims_url}/ims/token/v3",
             "give a token",
@@ -89,7 +89,7 @@ class TokenSource:
             content=urlencode(form).encode("ascii"),
         )
         asked_at = self._clock.seconds()
-        token, lifetime = self._http.ask(call, _token_and_lifetime)
+        token, lifetime = self._http.fetch(request, _token_and_lifetime)
         self._issued.append(token)
         if self._on_secret:
             self._on_secret(token)
@@ -101,7 +101,7 @@ def _no_headers() -> Mapping[str, str]:
     return {}
 
 
-def _token_and_lifetime(answer: Answer) -> tuple[str, float]:
+def _token_and_lifetime(answer: Response) -> tuple[str, float]:
     """The token, and its seconds to live."""
     try:
         body: dict[str, Any] = answer.json_object()

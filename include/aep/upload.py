@@ -121,7 +121,7 @@ class Uploader:
                     "upload a part of a large file",
                     lambda: Part(opener(), start, size),
                     {"Content-Range": f"bytes {start}-{end}"},
-                    repeatable=False,
+                    idempotent=False,
                 )
                 return
             except (LakeError, Throttled):

@@ -13,7 +13,7 @@ from datetime import date
 import msgspec
 
 from include.aep.client import AepClient
-from include.aep.decide import BatchOutlook, outlook
+from include.aep.decide import BatchState, classify_status
 from include.aep.load_id import SOURCE_TAG
 from include.aep.model import Batch
 from include.errors import AnotherSource
@@ -27,7 +27,7 @@ _OVERLAP_MS = 15 * 60 * 1000
 
 _LAST_MS = 253_402_300_799_000
 """The end of year 9999."""
-_ENDED = (BatchOutlook.REFUSED, BatchOutlook.GONE)
+_ENDED = (BatchState.REFUSED, BatchState.GONE)
 
 
 class _Listing(msgspec.Struct):
@@ -99,7 +99,7 @@ def require_source(history: History, batches: Iterable[Batch]) -> None:
     own = str(history.source)
     for batch in batches:
         source = batch.tag(SOURCE_TAG)
-        if batch.is_ours and source not in (None, own) and outlook(batch.status) not in _ENDED:
+        if batch.is_ours and source not in (None, own) and classify_status(batch.status) not in _ENDED:
             raise AnotherSource(
                 f"Batch {batch.id} of dataset {history.target.dataset_id} holds events of Mixpanel project {source}, "
                 f"but the connection names project {own}.",

@@ -6,7 +6,7 @@ from datetime import date
 
 import msgspec
 
-from include.aep.decide import loads
+from include.aep.decide import active_records
 from include.lake import manifest as manifests
 from include.lake.history import History
 from include.lake.keys import PartitionKey
@@ -76,7 +76,7 @@ def read_facts(history: History, pipeline: str, day: date) -> DayFacts | None:
     records = history.ledger(day).records()
     if not records:
         return None
-    last, active = records[-1], loads(records)
+    last, active = records[-1], active_records(records)
     staged = (active[-1] if active else last).staged
     chain = _chain(history, PartitionKey(pipeline, day), staged)
     made = [manifest for step, manifest in chain.items() if step != "export"]

@@ -20,11 +20,11 @@ def apply(project: Project, out: Output) -> None:
 
         def done(change: Change) -> None:
             count(1)
-            out.say("+", "", change.done)
+            out.print_status("+", "", change.done)
 
         made = apply_plan(found, aep, owner, done)
     out.result(found.to_json() | {"schema": made.schema_id, "dataset": made.dataset_id})
     for note in found.notes:
-        out.say("!", "", note)
+        out.print_status("!", "", note)
     if not found.changes:
         out.title("AEP has everything. Nothing was changed.")

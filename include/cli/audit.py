@@ -14,7 +14,7 @@ from include.cli.project import Project
 from include.errors import DaysMissing
 from include.lake.history import History
 from include.steps.history.open_history import open_history
-from include.steps.history.provenance import today
+from include.steps.history.provenance import current_made_of
 from include.steps.reconcile.audit import Audit, AuditedDay, Remedy, audit_days
 from include.steps.transform import schema_and_mapping
 
@@ -35,13 +35,13 @@ def audit(project: Project, out: Output) -> int:
     name = project.pipeline.name
     for span in _spans(found.missing):
         reason = span.day.reason if span.day.reason != span.day.status.value else ""
-        out.say("no", "missing", f"{span}: {span.day.status.value}{f': {reason}' if reason else ''}")
-        out.say("", "", f"Then: {_remedy(span, name)}")
+        out.print_status("no", "missing", f"{span}: {span.day.status.value}{f': {reason}' if reason else ''}")
+        out.print_status("", "", f"Then: {_remedy(span, name)}")
     for span in _spans(found.outdated):
-        out.say("!", "outdated", f"{span} was loaded under another {', '.join(span.day.outdated)}")
-        out.say("", "", f"To renew it: mixpanel-aep run {name} {span.words} --replace")
+        out.print_status("!", "outdated", f"{span} was loaded under another {', '.join(span.day.outdated)}")
+        out.print_status("", "", f"To renew it: mixpanel-aep run {name} {span.words} --replace")
     for batch in found.undated:
-        out.say("no", "audit", f"AEP calls batch {batch} of this project active, which names no day")
+        out.print_status("no", "audit", f"AEP calls batch {batch} of this project active, which names no day")
     problem: DaysMissing | None = None
     try:
         found.require_complete(now, project.pipeline.missing_grace_hours)
@@ -67,7 +67,7 @@ def audited(project: Project) -> tuple[History, Audit]:
 def _current(project: Project, aep: AepClient, dataset: Any) -> dict[str, str]:
     """What shapes a day that would be loaded now."""
     schema, mapping = schema_and_mapping(project.pipeline, aep, dataset)
-    return today(project.pipeline, mapping.digest, schema.digest)
+    return current_made_of(project.pipeline, mapping.digest, schema.digest)
 
 
 @dataclass(frozen=True)

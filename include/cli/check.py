@@ -11,7 +11,7 @@ from include.cli.exit_codes import ExitCode
 from include.cli.progress import counting
 from include.cli.project import Project
 from include.errors import PipelineError
-from include.http.request import ASKED_BY_A_PERSON
+from include.http.request import INTERACTIVE
 
 
 def check(project: Project, out: Output) -> int:
@@ -19,10 +19,10 @@ def check(project: Project, out: Output) -> int:
 
     It also compares the times of live events with time_is. Every check runs, also after one that fails. Nothing is changed.
     """
-    project = replace(project, patience=ASKED_BY_A_PERSON)
+    project = replace(project, retry_policy=INTERACTIVE)
     pipeline = project.pipeline
     sentence = f"{pipeline.name}.yaml: {pipeline.mixpanel.timezone}, {pipeline.mixpanel.time_is}"
-    out.say("ok", "pipeline", sentence)
+    out.print_status("ok", "pipeline", sentence)
     results: list[dict[str, Any]] = [{"check": "pipeline", "ok": True, "says": sentence, "hint": ""}]
     with counting("Checking", len(CHECKS), "checks") as meter:
         for what, run in CHECKS.items():
@@ -31,7 +31,9 @@ def check(project: Project, out: Output) -> int:
                 result = {"check": what, "ok": True, "says": run(project), "hint": ""}
             except PipelineError as error:
                 result = {"check": what, "ok": False, "says": error.sentence, "hint": error.hint}
-            out.say("ok" if result["ok"] else "no", what, f"{result['says']} {result['hint']}".strip())
+            out.print_status(
+                "ok" if result["ok"] else "no", what, f"{result['says']} {result['hint']}".strip()
+            )
             results.append(result)
             meter()
     is_right = all(result["ok"] for result in results)

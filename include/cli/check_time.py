@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from itertools import islice
 
 from include.cli.project import Project
-from include.mixpanel.time_convention import TimeEvidence, require_agreement
-from include.xdm.events.event_parser import ENOUGH_EVIDENCE, Sieve
+from include.mixpanel.time_convention import TimeEvidence, check_time_convention
+from include.xdm.events.event_parser import ENOUGH_EVIDENCE, EventParser
 
 _DAYS = 3
 
@@ -20,7 +20,7 @@ def check_time(project: Project) -> str:
     """
     source = project.pipeline.mixpanel
     evidence, place = _evidence(project)
-    require_agreement(evidence, source, project.pipeline.name)
+    check_time_convention(evidence, source, project.pipeline.name)
     numbers = f"{evidence.utc} of {evidence.rows} live events read as utc, {evidence.project_local} as project_local"
     lowest = evidence.lowest_hours  # None too where no difference is common
     hours = f", the lowest common difference is {lowest:g} hours" if lowest is not None else ""
@@ -46,7 +46,7 @@ def _evidence(project: Project) -> tuple[TimeEvidence, str]:
 def _see(project: Project, evidence: TimeEvidence, lines: Iterable[bytes]) -> None:
     """Sifts lines for their times alone; what belongs to another day is evidence as well."""
     source = project.pipeline.mixpanel
-    sieve = Sieve(
+    event_parser = EventParser(
         project_id=project.mixpanel_settings.project_id,
         day=project.pipeline.start_date,
         wall_clock_zone=None,
@@ -54,5 +54,5 @@ def _see(project: Project, evidence: TimeEvidence, lines: Iterable[bytes]) -> No
         evidence=evidence,
         time_in_ms=source.time_in_ms,
     )
-    for _ in sieve.sift(islice(lines, ENOUGH_EVIDENCE)):
+    for _ in event_parser.parse(islice(lines, ENOUGH_EVIDENCE)):
         pass

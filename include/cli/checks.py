@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from include.aep.profile import dataset_schema, is_enabled
 from include.aep.profile_batches import profile_batches
-from include.aep.setup import Wanted, plan_setup, read_field_group, read_state
+from include.aep.setup import SetupRequirements, plan_setup, read_field_group, read_state
 from include.cli.check_time import check_time
 from include.cli.project import Project
 from include.errors import ConfigError, WrongProject
@@ -101,7 +101,7 @@ def _owner(project: Project) -> str:
 
 
 def _setup(project: Project) -> str:
-    wanted = Wanted.of(project.pipeline)
+    wanted = SetupRequirements.of(project.pipeline)
     missing = plan_setup(read_state(project.aep, wanted), wanted).changes
     if not missing:
         return "AEP has everything that the pipeline needs"
@@ -127,9 +127,9 @@ def _lake(project: Project) -> str:
 
 
 def _signing(lake: Lake) -> str:
-    if lake.seal is not None:
+    if lake.signing_keys is not None:
         read_lake_id(lake)
-        return f"records are signed with the key {next(iter(lake.seal.keys))}"
+        return f"records are signed with the key {next(iter(lake.signing_keys.keys))}"
     return (
         f"records are not signed, as {SEAL_ENVIRONMENT} is not set: what else writes there can have rows of its own "
         "loaded"

@@ -21,5 +21,5 @@ def clean(project: Project, out: Output, *, dry_run: DryRun = False) -> None:
     """
     with working("Reading the lake"):
         done = clean_lake(project.lake, project.pipeline, project.clock.now(), dry_run=dry_run)
-    out.say("ok", "would" if dry_run else "clean", str(done))
+    out.print_status("ok", "would" if dry_run else "clean", str(done))
     out.result({"pipeline": project.pipeline.name, "dry_run": dry_run, **done.counts})

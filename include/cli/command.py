@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from include.cli.console import Output, say, say_error
+from include.cli.console import Output, print_status, say_error
 from include.cli.exit_codes import ExitCode, exit_code_of
 from include.cli.options import Connections, Debug, Json, LakeUrl, PipelineName, Pipelines
 from include.cli.project import Project
@@ -37,7 +37,7 @@ def add_pipeline_command(app: typer.Typer, name: str, function: Function, *, lak
         def work() -> int | None:
             project = Project.of(**options)
             lake = project.lake_setting
-            named = partial(say, "", "lake", f"{lake.url} (from {lake.origin})", aside=out.json)
+            named = partial(print_status, "", "lake", f"{lake.url} (from {lake.origin})", aside=out.json)
             if not lake_last:
                 named()
             code = function(project, out, **given)

@@ -33,10 +33,10 @@ class Output:
     json: bool = False
     so_far: Mapping[str, Any] = field(default_factory=dict)
 
-    def say(self, mark: str, what: str, text: str) -> None:
+    def print_status(self, mark: str, what: str, text: str) -> None:
         """Print one line for a person."""
         if not self.json:
-            say(mark, what, text)
+            print_status(mark, what, text)
 
     def title(self, text: str) -> None:
         """Print one line in bold for a person."""
@@ -75,7 +75,7 @@ class Output:
             print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
-def say(mark: str, what: str, text: str, *, aside: bool = False) -> None:
+def print_status(mark: str, what: str, text: str, *, aside: bool = False) -> None:
     """Print a mark, what the line is about, and a sentence. ``aside``: on standard error.
 
     In a terminal the sentence is wrapped at words; anywhere else it is one line, which grep finds.

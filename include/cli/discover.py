@@ -19,7 +19,7 @@ from include.redact import one_line
 from include.xdm.discovery import field_names
 from include.xdm.discovery.discover import Discovery, Profile
 from include.xdm.discovery.field_names import read_names
-from include.xdm.discovery.field_proposals import Proposal, mapped_properties, propose, told
+from include.xdm.discovery.field_proposals import Proposal, mapped_properties, propose_fields, type_name
 from include.xdm.mapping import mapping_file
 from include.xdm.mapping.mapping_file import read_mapping_file
 
@@ -51,7 +51,7 @@ def discover(
     found = Discovery()
     place = _read(project, found, days, limit if export else None)
     mapped = mapped_properties(rows, book)
-    proposal = propose(found, book, mapped)
+    proposal = propose_fields(found, book, mapped)
     out.title(
         f"{found.rows} events of {place}, {len(found.properties)} properties, {found.unreadable} unreadable lines"
     )
@@ -64,7 +64,7 @@ def discover(
     _show(proposal, out)
     written = _write(project, proposal, rows) if write else []
     for path in written:
-        out.say("ok", "wrote", f"{path.parent.name}/{path.name}")
+        out.print_status("ok", "wrote", f"{path.parent.name}/{path.name}")
     if proposal.new and not write:
         out.title("Nothing was written; --write writes the mapping, the field group and the names.")
     out.result(_to_json(found, proposal, mapped, written, show_values=show_values) | {"place": place})
@@ -106,12 +106,12 @@ def _facts(profile: Profile, rows: int, examples: str) -> tuple[str, str, str]:
 def _show(proposal: Proposal, out: Output) -> None:
     out.title(f"{len(proposal.new)} new fields")
     given = proposal.book.given
-    out.table("+", [(one_line(s), given[s].field, told(given[s].definition)) for s in proposal.new])
+    out.table("+", [(one_line(s), given[s].field, type_name(given[s].definition)) for s in proposal.new])
     out.table(
         "!", [(one_line(source), f"stays {text}") for source, text in sorted(proposal.differing.items())]
     )
     if proposal.nameless:
-        out.say(
+        out.print_status(
             "!",
             "",
             f"{proposal.nameless} properties have a name that no mapping can write; they stay unmapped",
@@ -136,7 +136,9 @@ def _to_json(
         }
         for name, profile in sorted(found.properties.items())
     }
-    new = [{"source": s, "field": given[s].field, "type": told(given[s].definition)} for s in proposal.new]
+    new = [
+        {"source": s, "field": given[s].field, "type": type_name(given[s].definition)} for s in proposal.new
+    ]
     return {
         "events": found.rows,
         "unreadable_lines": found.unreadable,

@@ -99,7 +99,7 @@ def forget(
             counts = forgetting.apply(plan, person()).counts
     remaining = [*remaining_work(forgetting, plan)]
     for where, what in remaining:
-        out.say("!", where, what)
+        out.print_status("!", where, what)
     verb = "would be forgotten" if dry_run else "are forgotten"
     out.title(f"forget: {counts['rows']} raw rows of {counts['days']} days {verb}")
     ids = {"user": sorted(plan.person.users), "device": sorted(plan.person.devices)}
@@ -142,7 +142,7 @@ def _read_ids(path: Path) -> list[str]:
 
 def _show(plan: ForgetPlan, out: Output, *, list_ids: bool) -> None:
     counts = plan.counts
-    out.say(
+    out.print_status(
         "",
         "ids",
         f"{counts['ids_given']} given, {counts['ids_added']} added that events show together with them; "
@@ -151,10 +151,10 @@ def _show(plan: ForgetPlan, out: Output, *, list_ids: bool) -> None:
     if list_ids:
         for kind, ids in (("user", plan.person.users), ("device", plan.person.devices - plan.person.users)):
             for each in sorted(ids):
-                out.say("", kind, each)
+                out.print_status("", kind, each)
     for found in plan.days:
         day = day_summary(found)
-        out.say(
+        out.print_status(
             "",
             "day",
             f"{day['pipeline']} {day['day']}: {day['rows']} raw rows, {day['quarantined_rows']} quarantined rows, "
@@ -168,7 +168,7 @@ def _confirm(plan: ForgetPlan, out: Output, *, is_stdin_taken: bool) -> None:
         raise ConfigError(
             "The removal of these rows was not confirmed.", "Read what --dry-run prints, then add --yes."
         )
-    out.say(
+    out.print_status(
         "!",
         "forget",
         "Added ids are not stored. Print them first with --dry-run --list-ids, for AEP and Mixpanel.",

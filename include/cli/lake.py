@@ -26,18 +26,18 @@ def sign(project: Project, out: Output, *, why: OptionalWhy = None) -> None:
         AmendmentRefused: records were listed before, and no reason is given for more of them.
     """
     lake = project.lake
-    if lake.seal is None:
+    if lake.signing_keys is None:
         raise ConfigError(
             f"{SEAL_ENVIRONMENT} is not set.", "Set it as the workers have it; docs/security.md says how."
         )
     found = unsigned_records(lake, (LAKE_ID_KEY, HISTORIES, SUPPRESSION, project.pipeline.name))
     if not found:
-        out.say("ok", "lake", "every record is signed, or listed as older than the key")
+        out.print_status("ok", "lake", "every record is signed, or listed as older than the key")
         out.result({"listed": 0, "inventory": None})
         return
     if has_inventory(lake) and not why:
         for key in list(found)[:_MOST_NAMED]:
-            out.say("!", "unsigned", lake.uri(key))
+            out.print_status("!", "unsigned", lake.uri(key))
         raise AmendmentRefused(
             f"{len(found)} records are not signed, though records were listed before: somebody wrote them without the key.",
             "Find out who did. Only if they are right, list them too: mixpanel-aep lake sign "
@@ -45,7 +45,7 @@ def sign(project: Project, out: Output, *, why: OptionalWhy = None) -> None:
         )
     at = project.clock.now().isoformat(timespec="seconds")
     key = write_inventory(lake, found, at, person(), why or "the lake has a key from now on")
-    out.say(
+    out.print_status(
         "ok",
         "lake",
         f"{len(found)} records from before the key are listed in {key}; nothing else unsigned is believed",

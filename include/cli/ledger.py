@@ -33,12 +33,14 @@ def show(project: Project, out: Output, *, day: Day) -> None:
     out.table("", [_row(record, statuses) for record in records], head=_HEAD)
     for record in records:
         if record.note:
-            out.say("", "", f"{record.number}: by {record.run}: {record.note}")
+            out.print_status("", "", f"{record.number}: by {record.run}: {record.note}")
     if not records:
         out.title(f"The ledger of {project.pipeline.name} {day} has no record.")
     for batch in unknown:
         of = "of this day" if batch.day is not None else "of ours that names no day"
-        out.say("!", "unknown", f"AEP has batch {batch.id} {of} ({batch.status}), which no record names")
+        out.print_status(
+            "!", "unknown", f"AEP has batch {batch.id} {of} ({batch.status}), which no record names"
+        )
     out.result(
         {
             "pipeline": project.pipeline.name,
@@ -59,9 +61,13 @@ def adopt_batch(project: Project, out: Output, *, day: Day, batch: Batch, why: W
         written = adopt(ids, aep, day, batch)
     out.result({"day": day, "batch": batch, "written": bool(written)})
     if not written:
-        out.say("ok", "adopt", f"{day}: the ledger calls batch {batch} active already; nothing was written")
+        out.print_status(
+            "ok", "adopt", f"{day}: the ledger calls batch {batch} active already; nothing was written"
+        )
         return
-    out.say("ok", "adopt", f"{day}: batch {batch} is active with {written[-1].counts['active']} rows")
+    out.print_status(
+        "ok", "adopt", f"{day}: batch {batch} is active with {written[-1].counts['active']} rows"
+    )
 
 
 def release_batch(project: Project, out: Output, *, day: Day, batch: Batch, why: Why) -> None:
@@ -71,7 +77,9 @@ def release_batch(project: Project, out: Output, *, day: Day, batch: Batch, why:
     """
     with _ids(project, day, Writer(f"release/{person()}", why)) as (ids, aep), working("Reading AEP"):
         release(ids, aep, day, batch)
-    out.say("ok", "release", f"{day}: batch {batch} is gone; the next run of the day loads its rows again")
+    out.print_status(
+        "ok", "release", f"{day}: batch {batch} is gone; the next run of the day loads its rows again"
+    )
     out.result({"day": day, "batch": batch, "written": True})
 
 

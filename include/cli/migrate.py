@@ -132,9 +132,9 @@ def _show(flow: Dataflow, found: Migration, paths: list[Path], out: Output, *, i
     place = f"in dataset {found.dataset}" if found.switch.in_place else "in a dataset of its own"
     out.title(f"The pipeline's first day is {found.switch.day}, {place}")
     for number, sentence in enumerate(found.switch.sentences, 1):
-        out.say("", "", f"{number}. {sentence}")
+        out.print_status("", "", f"{number}. {sentence}")
     for path in paths if is_written else []:
-        out.say("ok", "wrote", str(path))
+        out.print_status("ok", "wrote", str(path))
     name = found.pipeline.name
     if is_written:
         out.title(f"Next: create the connection, then mixpanel-aep check {name}, plan {name}, apply {name}")
@@ -144,12 +144,12 @@ def _show(flow: Dataflow, found: Migration, paths: list[Path], out: Output, *, i
 
 def _show_plan(found: Migration, out: Output) -> None:
     if found.plan is None:
-        out.say("!", "", found.plan_fault or "There is no plan before the mapping is corrected.")
+        out.print_status("!", "", found.plan_fault or "There is no plan before the mapping is corrected.")
         return
     for change in found.plan.changes:
-        out.say("+", "", f"{change.what} (cannot be undone)" if change.permanent else change.what)
+        out.print_status("+", "", f"{change.what} (cannot be undone)" if change.permanent else change.what)
     if not found.plan.changes:
-        out.say("ok", "", "none")
+        out.print_status("ok", "", "none")
 
 
 def _to_json(flow: Dataflow, found: Migration, written: list[Path]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ def pipelines(out: Output, *, pipelines: Pipelines) -> int:
     rows = [(each.name, each.aep.dataset, _days(each), each.mixpanel.timezone) for each in found]
     out.table("", rows, head=("pipeline", "dataset", "days", "time zone"))
     for fault in faults:
-        out.say("no", "", str(fault))
+        out.print_status("no", "", str(fault))
     if not found and not faults:
         out.title(f"{pipelines} has no pipeline files. Copy shop.yaml of include/pipelines there.")
     out.result(

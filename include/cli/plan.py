@@ -20,10 +20,10 @@ def plan(project: Project, out: Output) -> None:
 
 def _show(found: Plan, out: Output) -> None:
     for change in found.changes:
-        out.say("+", "", _sentence(change))
+        out.print_status("+", "", _sentence(change))
         out.table("", [("", *row) for row in change.details])
     for note in found.notes:
-        out.say("!", "", note)
+        out.print_status("!", "", note)
 
 
 def _sentence(change: Change) -> str:

@@ -68,17 +68,17 @@ def _show(found: Preview, mapping: MappingSet, place: str, out: Output) -> None:
         f"{counted(found.duplicates, 'duplicate')}, {quarantined:,} would be quarantined"
     )
     for reason, count in found.reasons.most_common():
-        out.say("!", "", f"{counted(count, 'event')} would be quarantined: {reason}")
+        out.print_status("!", "", f"{counted(count, 'event')} would be quarantined: {reason}")
     for note in found.notes:
-        out.say("!", "", note)
+        out.print_status("!", "", note)
     if found.refusal:
-        out.say("!", "", f"If the whole day is like these events: {found.refusal}")
+        out.print_status("!", "", f"If the whole day is like these events: {found.refusal}")
 
 
 def _show_event(text: str, event: PreviewedEvent, mapping: MappingSet, out: Output) -> None:
     out.title(text)
     for reason in event.reasons:
-        out.say("!", "", f"would be quarantined: {reason}")
+        out.print_status("!", "", f"would be quarantined: {reason}")
     out.columns(("Mixpanel", "AEP (XDM)"), list(_side_by_side(event, mapping)))
 
 

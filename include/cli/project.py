@@ -13,7 +13,7 @@ from typing import Any
 from include.aep.client import AepClient
 from include.aep.ownership import Ownership
 from include.aep.settings import AepSettings
-from include.cli.settings_lookup import Airflow, LakeSetting, find_connection, find_lake, find_seal
+from include.cli.settings_lookup import Airflow, LakeSetting, find_connection, find_lake, find_signing_keys
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.loader import (
     PIPELINES,
@@ -25,16 +25,16 @@ from include.config.loader import (
 )
 from include.config.model import Pipeline
 from include.errors import ConfigError
-from include.http.request import ASKED_BY_A_PERSON, Patience
+from include.http.request import INTERACTIVE, RetryPolicy
 from include.lake.keys import KeyKind, PartitionKey, read_key
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.lake.stores.retry_settings import INTERACTIVE_SECONDS
-from include.mixpanel.client import EXPORT_PATIENCE, MixpanelClient
+from include.mixpanel.client import EXPORT_RETRY_POLICY, MixpanelClient
 from include.mixpanel.export_budget import ExportBudget
 from include.mixpanel.settings import MixpanelSettings
 from include.steps.export.export_delta import read_day
-from include.steps.export.export_request import Question, exports
+from include.steps.export.export_request import ExportRequest, exports
 from include.steps.export.suppress import Suppressor
 from include.steps.workspace import Workspace
 
@@ -52,7 +52,7 @@ class Project:
     airflow: Airflow
     pipelines: Path = PIPELINES
     clock: Clock = SYSTEM_CLOCK
-    patience: Patience | None = None
+    retry_policy: RetryPolicy | None = None
 
     @classmethod
     def of(cls, pipeline: str, connections: Path | None, pipelines: Path, lake: str | None) -> Project:
@@ -75,8 +75,12 @@ class Project:
     @property
     def lake(self) -> Lake:
         # A command that a person waits for has a patience of its own.
-        patience = INTERACTIVE_SECONDS if self.patience is ASKED_BY_A_PERSON else None
-        return Lake(self.lake_setting.url, find_seal(self.lake_setting, self.airflow), patience=patience)
+        retry_policy = INTERACTIVE_SECONDS if self.retry_policy is INTERACTIVE else None
+        return Lake(
+            self.lake_setting.url,
+            find_signing_keys(self.lake_setting, self.airflow),
+            retry_policy=retry_policy,
+        )
 
     @property
     def mixpanel_settings(self) -> MixpanelSettings:
@@ -87,12 +91,12 @@ class Project:
         """A client that keeps to the project's budget of exports, which is in the lake, once that is there."""
         settings, lake = self.mixpanel_settings, self.lake
         budget = ExportBudget(lake, settings.project_id) if lake.exists else None
-        return MixpanelClient(settings, self.clock, budget, self.patience or EXPORT_PATIENCE)
+        return MixpanelClient(settings, self.clock, budget, self.retry_policy or EXPORT_RETRY_POLICY)
 
     @property
     def aep(self) -> AepClient:
         settings = AepSettings.from_connection(**self._connection(self.pipeline.aep.conn_id))
-        return AepClient(settings, self.clock, patience=self.patience)
+        return AepClient(settings, self.clock, retry_policy=self.retry_policy)
 
     @property
     def owner(self) -> Ownership:
@@ -130,14 +134,14 @@ class Project:
     def exported_as_now(self, day: date) -> Manifest | None:
         """The same, of those under the filter that the pipeline file has now."""
         return self._newest_export(
-            day, Question.of(self.workspace(day), self.mixpanel_settings.source).digests
+            day, ExportRequest.of(self.workspace(day), self.mixpanel_settings.source).digests
         )
 
     def _newest_export(self, day: date, requests: Collection[str] | None = None) -> Manifest | None:
-        place = Workspace(self.lake, self.pipeline, PartitionKey(self.pipeline.name, day), self.clock)
-        found = exports(self.lake, place.partition, requests)
+        workspace = Workspace(self.lake, self.pipeline, PartitionKey(self.pipeline.name, day), self.clock)
+        found = exports(self.lake, workspace.partition, requests)
         newest_first = sorted(found, key=lambda each: each.created_at, reverse=True)
-        return next(filter(place.has_files, newest_first), None)
+        return next(filter(workspace.has_files, newest_first), None)
 
     def exported_days(self, most: int) -> list[date]:
         """The newest days that were exported and whose exports are kept, newest first."""
@@ -159,9 +163,9 @@ class Project:
     @contextmanager
     def lines_of(self, day: date, export: Manifest) -> Iterator[Iterator[bytes]]:
         """The raw events of an export, as they came; their bytes are checked first."""
-        place = self.workspace(day)
-        with place.scratch() as scratch:
-            yield read_day(place, export, scratch)
+        workspace = self.workspace(day)
+        with workspace.scratch() as scratch:
+            yield read_day(workspace, export, scratch)
 
     @contextmanager
     def sample(self, first: date, last: date, limit: int) -> Iterator[Iterator[bytes]]:

@@ -51,12 +51,12 @@ def show(project: Project, out: Output, *, day: Day, rows: Rows = 5, show_values
     for number, event in enumerate(events, 1):
         out.title(f"Event {number}, refused by {event.step}")
         for reason in event.reasons:
-            out.say("!", "", reason)
+            out.print_status("!", "", reason)
         out.table("", event.fields)
     total = found.events if found else 0
     out.title(f"{day}: {total:,} events are in quarantine" + (f", {len(events)} are shown" if total else ""))
     if events and not show_values:
-        out.say("", "", "Values are hidden; --show-values shows them.")
+        out.print_status("", "", "Values are hidden; --show-values shows them.")
     out.result(
         {
             "pipeline": project.pipeline.name,
@@ -91,13 +91,13 @@ def replay(project: Project, out: Output, *, day: Day, last: OptionalDay = None)
 
 def _report(day: date, before: int, left: int, out: Output) -> None:
     if not before:
-        out.say("ok", "replay", f"{day}: no event was in quarantine")
+        out.print_status("ok", "replay", f"{day}: no event was in quarantine")
     elif not left:
-        out.say("ok", "replay", f"{day}: none of {before:,} events is in quarantine any more")
+        out.print_status("ok", "replay", f"{day}: none of {before:,} events is in quarantine any more")
     elif left < before:
-        out.say("!", "replay", f"{day}: {left:,} of {before:,} events are still in quarantine")
+        out.print_status("!", "replay", f"{day}: {left:,} of {before:,} events are still in quarantine")
     else:
-        out.say(
+        out.print_status(
             "no",
             "replay",
             f"{day}: {left:,} events are in quarantine, as before. Correct the mapping, the schema or quality of the "

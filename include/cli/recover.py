@@ -54,13 +54,13 @@ def recover(project: Project, out: Output, *, days: OptionalDays = None, why: Op
 
 def _report(found: Recovery, name: str, out: Output) -> None:
     for day, batches in sorted(found.written.items()):
-        out.say("ok", "recover", f"{day}: {', '.join(batches)} known again")
+        out.print_status("ok", "recover", f"{day}: {', '.join(batches)} known again")
     for day, batches in sorted(found.ended.items()):
-        out.say("ok", "recover", f"{day}: {', '.join(batches)} gone in AEP, and so in the ledger")
+        out.print_status("ok", "recover", f"{day}: {', '.join(batches)} gone in AEP, and so in the ledger")
     for day, reason in sorted(found.refused.items()):
-        out.say("no", "recover", f"{day}: {reason}")
+        out.print_status("no", "recover", f"{day}: {reason}")
     if found.tagged:
-        out.say("ok", "recover", "the dataset has the id of this lake now")
+        out.print_status("ok", "recover", "the dataset has the id of this lake now")
     if not (found.written or found.ended or found.refused or found.known):
         out.title("recover: AEP holds no batches of this pipeline for these days")
         return

@@ -17,7 +17,7 @@ from include.lake.manifest import Manifest
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.event_time import settled_at
 from include.mixpanel.export_stream import ExportStream
-from include.steps.ingest.step import Ingested
+from include.steps.ingest.step import IngestResult
 from include.steps.run_day import DayRun
 from include.steps.transform.dropped_identities import dropped_sentences
 
@@ -66,12 +66,14 @@ class DaysRunner:
         done = wait_for_aep(project, steps, steps.to_staged(), out)
         self.meter()
         batches, added = ", ".join(done.batches) or "no batch", 0 if done.again else done.loaded
-        out.say("ok", "ingest", f"{day}: {done.active} rows are active in {batches}; this run added {added}")
+        out.print_status(
+            "ok", "ingest", f"{day}: {done.active} rows are active in {batches}; this run added {added}"
+        )
         if done.refused:
             text = f"{day}: AEP refused {done.refused} rows; they are in quarantine, each with a reason"
-            out.say("!", "ingest", text)
+            out.print_status("!", "ingest", text)
         for listed in done.listed:
-            out.say("!", "ingest", f"{day}: AEP lists errors on {listed}")
+            out.print_status("!", "ingest", f"{day}: AEP lists errors on {listed}")
         loaded = {
             "active": done.active,
             "added": added,
@@ -84,7 +86,7 @@ class DaysRunner:
         pipeline = self.project.pipeline
         settled = settled_at(day, pipeline.mixpanel, pipeline.settle_hours)
         if self.project.clock.now() < settled:
-            self.out.say(
+            self.out.print_status(
                 "!",
                 "run",
                 f"{day} settles at {settled:%Y-%m-%d %H:%M} UTC: what Mixpanel receives until then may be missing; the "
@@ -104,12 +106,12 @@ def days_runner(
 def report(day: date, manifest: Manifest, out: Output) -> None:
     """Print what a step counted."""
     counts = ", ".join(f"{count} {name}" for name, count in manifest.counts.items() if count)
-    out.say("ok", manifest.step, f"{day}: {counts or 'nothing'}")
+    out.print_status("ok", manifest.step, f"{day}: {counts or 'nothing'}")
     for sentence in dropped_sentences(manifest):
-        out.say("!", "", sentence)
+        out.print_status("!", "", sentence)
 
 
-def wait_for_aep(project: Project, steps: DayRun, staged: Manifest, out: Output) -> Ingested:
+def wait_for_aep(project: Project, steps: DayRun, staged: Manifest, out: Output) -> IngestResult:
     """Load staged rows and poll until AEP has finished; say every minute what AEP says of the batch.
 
     Raises:
@@ -119,7 +121,7 @@ def wait_for_aep(project: Project, steps: DayRun, staged: Manifest, out: Output)
     deadline, said = clock.seconds() + _WATCH_SECONDS, clock.seconds()
     while True:
         result = steps.ingest(staged)
-        if isinstance(result, Ingested):
+        if isinstance(result, IngestResult):
             return result
         if clock.seconds() > deadline:
             raise BatchStuck(
@@ -129,7 +131,7 @@ def wait_for_aep(project: Project, steps: DayRun, staged: Manifest, out: Output)
         if clock.seconds() - said >= _SAY_SECONDS:
             found, said = steps.aep.batches.find(result.batch_id), clock.seconds()
             says = f"is {found.status!r}" if found is not None else "is not listed"
-            out.say("", "ingest", f"waiting for AEP: batch {result.batch_id} {says}")
+            out.print_status("", "ingest", f"waiting for AEP: batch {result.batch_id} {says}")
         clock.sleep(_POLL_SECONDS)
 
 

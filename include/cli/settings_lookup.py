@@ -24,7 +24,7 @@ from include.config.model import Pipeline
 from include.errors import ConfigError, SettingsUnavailable
 from include.lake.allowed_lakes import VARIABLE_IN_ENVIRONMENT, require_allowed_lake
 from include.lake.lake_address import LAKE_ENVIRONMENT, default_lake
-from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE, Seal
+from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE, SigningKeys
 from include.version import VERSION
 
 _VARIABLE = "mixpanel_aep_lake"
@@ -172,7 +172,7 @@ def _lake_setting(pipeline: Pipeline, given: str | None, airflow: Airflow) -> La
     return LakeSetting(default_lake(), "the default, because no setting names one")
 
 
-def find_seal(lake: LakeSetting, airflow: Airflow) -> Seal | None:
+def find_signing_keys(lake: LakeSetting, airflow: Airflow) -> SigningKeys | None:
     """Return the keys that sign the lake's records, None where no setting has any.
 
     For a lake that ``--lake`` names they are those of the environment; without them, records that are signed are refused.
@@ -184,7 +184,7 @@ def find_seal(lake: LakeSetting, airflow: Airflow) -> Seal | None:
     found = os.environ.get(SEAL_ENVIRONMENT) or os.environ.get(f"AIRFLOW_VAR_{SEAL_VARIABLE.upper()}")
     if not found and not lake.is_given and airflow.is_here:
         found = airflow.lake_secret
-    return Seal.parse(found)
+    return SigningKeys.parse(found)
 
 
 def find_connection(conn_id: str, given: Path | None, otherwise: Path, airflow: Airflow) -> dict[str, Any]:

@@ -67,9 +67,9 @@ def status(project: Project, out: Output, *, months: Months = 12) -> None:
 def _say_advice(day: Day, name: str, out: Output) -> None:
     found = advice(day)
     if found.why:
-        out.say("!" if found.who != "Nobody" else "", "why", found.why)
+        out.print_status("!" if found.who != "Nobody" else "", "why", found.why)
     if found.what:
-        out.say("", "do", f"{found.who}: {_command(found.what, found.form, name, day.day, day.day)}")
+        out.print_status("", "do", f"{found.who}: {_command(found.what, found.form, name, day.day, day.day)}")
 
 
 def _command(text: str, form: str, name: str, first: date, last: date) -> str:
@@ -111,11 +111,11 @@ def _show_gaps(days: Sequence[Day], name: str, out: Output) -> None:
     for first, last, state in found[:_MOST_GAPS]:
         told = advice(by_day[last])
         span = str(first) if first == last else f"{first}..{last}"
-        out.say("no", state.value, f"{span}: {told.why}")
+        out.print_status("no", state.value, f"{span}: {told.why}")
         if told.what:
-            out.say("", "", f"{told.who}: {_command(told.what, told.form, name, first, last)}")
+            out.print_status("", "", f"{told.who}: {_command(told.what, told.form, name, first, last)}")
     if len(found) > _MOST_GAPS:
-        out.say("no", "", f"and {len(found) - _MOST_GAPS} more gaps: mixpanel-aep audit {name}")
+        out.print_status("no", "", f"and {len(found) - _MOST_GAPS} more gaps: mixpanel-aep audit {name}")
 
 
 def _to_json(day: Day) -> dict[str, Any]:

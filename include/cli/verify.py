@@ -49,18 +49,20 @@ def verify(project: Project, out: Output, *, days: OptionalDays = None) -> int:
 
 def _report(found: Verification, out: Output) -> None:
     for result in found.differing:
-        out.say("no", "verify", str(result))
+        out.print_status("no", "verify", str(result))
     try:
         found.require_equal()
     except VerificationFailed as error:
-        out.say("!", "verify", error.hint)
+        out.print_status("!", "verify", error.hint)
     if found.postponed:
-        out.say("!", "verify", f"runs are loading {', '.join(map(str, found.postponed))}: not compared")
+        out.print_status(
+            "!", "verify", f"runs are loading {', '.join(map(str, found.postponed))}: not compared"
+        )
     if found.left and found.is_verified:
         reason = found.reason or "the budget is spent"
-        out.say("!", "verify", f"{found.left} days are left for the next time: {reason}")
+        out.print_status("!", "verify", f"{found.left} days are left for the next time: {reason}")
     if found.others:
-        out.say("", "verify", f"{found.others} rows of other producers were left out")
+        out.print_status("", "verify", f"{found.others} rows of other producers were left out")
     out.title(str(found))
 
 

@@ -10,7 +10,7 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
 
-class Reach(Enum):
+class AddressScope(Enum):
     """Where an address leads."""
 
     PUBLIC = "public"
@@ -58,22 +58,22 @@ _LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
 _ISATAP = (0x00005EFE, 0x02005EFE)  # RFC 5214, section 6.1: the upper half of the interface identifier
 
 
-def reach(address: IPv4Address | IPv6Address) -> Reach:
+def address_scope(address: IPv4Address | IPv6Address) -> AddressScope:
     """Return where ``address`` leads; an IPv6 address that holds an IPv4 one leads where that does."""
     if isinstance(address, IPv4Address):
-        return _listed(address) or Reach.PUBLIC
+        return _listed(address) or AddressScope.PUBLIC
     number = int(address)
     inner = IPv4Address(number & 0xFFFFFFFF)
     if any(address in network for network in _HOLDS_IPV4):
-        return reach(inner)
-    found = _listed(address) or (Reach.PUBLIC if address in _GLOBAL_UNICAST else Reach.NEVER)
+        return address_scope(inner)
+    found = _listed(address) or (AddressScope.PUBLIC if address in _GLOBAL_UNICAST else AddressScope.NEVER)
     if address in _LOCAL_NAT64 or (number >> 32) & 0xFFFFFFFF in _ISATAP:
-        return max(found, reach(inner), key=list(Reach).index)
+        return max(found, address_scope(inner), key=list(AddressScope).index)
     return found
 
 
-def _listed(address: IPv4Address | IPv6Address) -> Reach | None:
+def _listed(address: IPv4Address | IPv6Address) -> AddressScope | None:
     def among(networks: list[IPv4Network | IPv6Network]) -> bool:
         return any(address in network for network in networks)
 
-    return Reach.NEVER if among(_NEVER) else Reach.INSIDE if among(_INSIDE) else None
+    return AddressScope.NEVER if among(_NEVER) else AddressScope.INSIDE if among(_INSIDE) else None

@@ -16,10 +16,10 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import PipelineError, ServiceUnavailable, Throttled
 from include.http.backoff import deferral_seconds, next_wait, retry_after_seconds
-from include.http.error_rules import REDIRECT, Then, error_code, may_repeat, rule_for
+from include.http.error_rules import REDIRECT, RetryAction, error_code, may_retry, rule_for
 from include.http.network import network_hint
-from include.http.request import Body, Call, Patience, Service
-from include.http.response import Answer, Limit, Streamed, error_text
+from include.http.request import Body, HttpRequest, RetryPolicy, Service
+from include.http.response import Response, StreamedResponse, TimeLimit, error_text
 from include.http.session import new_session
 from include.redact import one_line, scrub
 
@@ -42,44 +42,44 @@ class HttpClient:
     """A client of one service. Not for use by several threads at once."""
 
     def __init__(
-        self, service: Service, clock: Clock = SYSTEM_CLOCK, patience: Patience | None = None
+        self, service: Service, clock: Clock = SYSTEM_CLOCK, retry_policy: RetryPolicy | None = None
     ) -> None:
         self._service = service
         self._clock = clock
-        self._patience = patience or Patience()
-        self._limit = Limit(clock, self._patience.whole_seconds)
+        self._retry_policy = retry_policy or RetryPolicy()
+        self._limit = TimeLimit(clock, self._retry_policy.whole_seconds)
         self._session = new_session()
 
-    def send(self, call: Call) -> Answer:
+    def send(self, request: HttpRequest) -> Response:
         """The whole answer, in memory.
 
         Raises:
             PipelineError: the one that the service's table names; ServiceUnavailable when it cannot be reached.
         """
-        return self.ask(call, lambda answer: answer)
+        return self.fetch(request, lambda answer: answer)
 
-    def ask(self, call: Call, read: Callable[[Answer], T]) -> T:
+    def fetch(self, request: HttpRequest, read: Callable[[Response], T]) -> T:
         """As ``send``, and reads the answer: where ``read`` raises ServiceUnavailable the call is repeated too."""
-        return self._run(call, lambda response: read(Answer.read(response, self._limit)))
+        return self._run(request, lambda response: read(Response.read(response, self._limit)))
 
-    def stream(self, call: Call) -> Streamed:
+    def stream(self, request: HttpRequest) -> StreamedResponse:
         """The answer as it comes: its first bytes have been received, and from there on nothing is repeated.
 
         Raises:
             PipelineError: as ``send``.
         """
-        return self._run(call, Streamed.begin)
+        return self._run(request, StreamedResponse.begin)
 
     def close(self) -> None:
         """Closes the connections."""
         self._session.close()
 
-    def _run(self, call: Call, take: Callable[[requests.Response], T]) -> T:
+    def _run(self, request: HttpRequest, take: Callable[[requests.Response], T]) -> T:
         renewed = False
 
         def attempt() -> T | _Failure:
             nonlocal renewed
-            result = self._attempt(call, take, may_renew=not renewed)
+            result = self._attempt(request, take, may_renew=not renewed)
             renewed = renewed or (isinstance(result, _Failure) and result.renewed)
             return result
 
@@ -87,7 +87,7 @@ class HttpClient:
         # whose text holds the URL.
         outcome: T | _Failure = Retrying(
             retry=retry_if_result(lambda result: isinstance(result, _Failure) and result.again),
-            stop=stop_after_attempt(self._patience.attempts),
+            stop=stop_after_attempt(self._retry_policy.attempts),
             wait=_wait,
             sleep=self._clock.sleep,
             before_sleep=_log_failure,
@@ -98,64 +98,67 @@ class HttpClient:
         return outcome
 
     def _attempt(
-        self, call: Call, take: Callable[[requests.Response], T], *, may_renew: bool
+        self, request: HttpRequest, take: Callable[[requests.Response], T], *, may_renew: bool
     ) -> T | _Failure:
-        if call.before:
-            call.before()
-        headers = {**self._service.headers(), **call.headers}
+        if request.before:
+            request.before()
+        headers = {**self._service.headers(), **request.headers}
         try:
-            response = self._request(call, headers)
+            response = self._request(request, headers)
             if 200 <= response.status_code < 300:
                 return take(response)
         except ServiceUnavailable as error:
-            return _Failure(error, call.repeatable)
+            return _Failure(error, request.idempotent)
         except _NETWORK as fault:
-            return _Failure(self._unreachable(call, fault), call.repeatable or _never_sent(fault))
-        return self._refused(call, response, may_renew=may_renew)
+            return _Failure(self._unreachable(request, fault), request.idempotent or _was_never_sent(fault))
+        return self._refused(request, response, may_renew=may_renew)
 
-    def _request(self, call: Call, headers: Mapping[str, str]) -> requests.Response:
-        with _body(call) as body:
+    def _request(self, request: HttpRequest, headers: Mapping[str, str]) -> requests.Response:
+        with _body(request) as body:
             return self._session.request(
-                call.method,
-                call.url,
-                params=dict(call.params),
+                request.method,
+                request.url,
+                params=dict(request.params),
                 headers=dict(headers),
                 data=body,
-                timeout=(self._patience.connect_seconds, call.idle_seconds or self._patience.idle_seconds),
+                timeout=(
+                    self._retry_policy.connect_seconds,
+                    request.idle_seconds or self._retry_policy.idle_seconds,
+                ),
                 allow_redirects=False,
                 stream=True,
             )
 
-    def _unreachable(self, call: Call, fault: Exception) -> ServiceUnavailable:
+    def _unreachable(self, request: HttpRequest, fault: Exception) -> ServiceUnavailable:
         """The error for a fault of the network, of which class and host are told: its text holds the whole URL."""
         trouble = type(fault).__name__
-        place = urlsplit(call.url).netloc
+        place = urlsplit(request.url).netloc
         return self._service.unavailable(
-            f"{self._service.name} could not be reached to {call.what} ({trouble} at {place}).",
+            f"{self._service.name} could not be reached to {request.what} ({trouble} at {place}).",
             network_hint(trouble),
         )
 
-    def _refused(self, call: Call, response: requests.Response, *, may_renew: bool) -> _Failure:
+    def _refused(self, request: HttpRequest, response: requests.Response, *, may_renew: bool) -> _Failure:
         body = error_text(response, self._limit)
         rule = rule_for((REDIRECT, *self._service.rules), response.status_code, body)
         asked = retry_after_seconds(response.headers.get("Retry-After"), self._clock.now())
         facts = {
             "service": self._service.name,
-            "what": call.what,
+            "what": request.what,
             "status": str(response.status_code),
             "code": error_code(body),
             **self._service.facts,
-            **call.facts,
+            **request.facts,
         }
         secrets = tuple(self._service.secrets())
         error = rule.make(
             {name: scrub(text, secrets) for name, text in facts.items()}, deferral_seconds(asked)
         )
-        if rule.then is Then.REFRESH and self._service.renew and may_renew:
+        if rule.action is RetryAction.REFRESH and self._service.renew and may_renew:
             self._service.renew()
             return _Failure(error, again=True, renewed=True)
-        again = may_repeat(rule, repeatable=call.repeatable)
-        if again and asked is not None and asked > self._patience.longest_wait_seconds:
+        again = may_retry(rule, idempotent=request.idempotent)
+        if again and asked is not None and asked > self._retry_policy.longest_wait_seconds:
             return _Failure(
                 Throttled(error.sentence, error.hint, wait_seconds=deferral_seconds(asked)), again=False
             )
@@ -163,15 +166,15 @@ class HttpClient:
 
 
 @contextmanager
-def _body(call: Call) -> Iterator[bytes | Body | None]:
-    if call.open_body is None:
-        yield call.content
+def _body(request: HttpRequest) -> Iterator[bytes | Body | None]:
+    if request.open_body is None:
+        yield request.content
         return
-    with closing(call.open_body()) as body:
+    with closing(request.open_body()) as body:
         yield body
 
 
-def _never_sent(fault: Exception) -> bool:
+def _was_never_sent(fault: Exception) -> bool:
     """Whether the service cannot have seen anything of the request."""
     if isinstance(fault, requests.ConnectTimeout):
         return True

@@ -17,7 +17,7 @@ from include.errors import (
 )
 
 
-class Then(Enum):
+class RetryAction(Enum):
     """What the client does after a refusal, before anybody hears of it."""
 
     FAIL = "fail"
@@ -30,7 +30,7 @@ class Then(Enum):
 
 
 @dataclass(frozen=True)
-class Rule:
+class ErrorRule:
     """One row: ``sentence`` and ``hint`` are templates over the client's facts, ``{status}``, ``{what}``, ``{code}``."""
 
     statuses: Container[int]
@@ -39,7 +39,7 @@ class Rule:
     error: type[PipelineError]
     sentence: str
     hint: str
-    then: Then = Then.FAIL
+    action: RetryAction = RetryAction.FAIL
 
     def fits(self, status: int, body: str) -> bool:
         """Whether this row is about an answer."""
@@ -53,7 +53,7 @@ class Rule:
         return self.error(sentence, hint)
 
 
-REDIRECT = Rule(
+REDIRECT = ErrorRule(
     range(300, 400),
     "",
     RedirectRefused,
@@ -61,25 +61,25 @@ REDIRECT = Rule(
     "Credentials are sent to {service}'s own hosts only: look for a proxy between this machine and {service}.",
 )
 
-SERVER = Rule(
+SERVER = ErrorRule(
     (408, *range(500, 600)),
     "",
     ServiceUnavailable,
     "{service} could not {what} (HTTP {status}).",
     "Nothing is wrong on this side; the task may be run again.",
-    Then.BACK_OFF,
+    RetryAction.BACK_OFF,
 )
 
-SERVER_BUSY = Rule(
+SERVER_BUSY = ErrorRule(
     {503},
     "",
     ServiceUnavailable,
     "{service} is too busy to {what} (HTTP {status}).",
     "Nothing is wrong on this side; the task may be run again.",
-    Then.SLOW_DOWN,
+    RetryAction.SLOW_DOWN,
 )
 
-REFUSED = Rule(
+REFUSED = ErrorRule(
     range(1000),
     "",
     RequestRefused,
@@ -96,13 +96,13 @@ def error_code(body: str) -> str:
     return f", code {match[1]}" if match else ""
 
 
-def rule_for(rules: Sequence[Rule], status: int, body: str) -> Rule:
+def rule_for(rules: Sequence[ErrorRule], status: int, body: str) -> ErrorRule:
     """The first row that fits; every table ends with REFUSED, so there is one."""
     return next(rule for rule in (*rules, REFUSED) if rule.fits(status, body))
 
 
-def may_repeat(rule: Rule, *, repeatable: bool) -> bool:
+def may_retry(rule: ErrorRule, *, idempotent: bool) -> bool:
     """Whether the client itself sends a call again after this refusal."""
-    if rule.then is Then.BACK_OFF:
-        return repeatable and issubclass(rule.error, Transient)
-    return rule.then is Then.SLOW_DOWN
+    if rule.action is RetryAction.BACK_OFF:
+        return idempotent and issubclass(rule.error, Transient)
+    return rule.action is RetryAction.SLOW_DOWN

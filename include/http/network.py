@@ -18,7 +18,7 @@ _USUAL_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class NetworkSettings:
     """A proxy for https, and a file or folder of certificates that are trusted instead of the public ones.
 
     All come from the environment of whoever runs Airflow, under names of this project alone: they are neither in a

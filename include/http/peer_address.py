@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from include.errors import AddressRefused
-from include.http.address_ranges import Reach, reach
+from include.http.address_ranges import AddressScope, address_scope
 from include.http.network import PRIVATE_VARIABLE
 
 
@@ -19,10 +19,10 @@ def require_public(host: str, peer: str, *, private_network: bool) -> None:
         AddressRefused: naming the host.
     """
     address = ip_address(peer.partition("%")[0])
-    leads = reach(address)
-    if host == "localhost" or leads is Reach.PUBLIC:
+    leads = address_scope(address)
+    if host == "localhost" or leads is AddressScope.PUBLIC:
         return
-    if leads is Reach.NEVER or not private_network:
+    if leads is AddressScope.NEVER or not private_network:
         raise AddressRefused(
             f"The name {host} leads to {address}, which is not on the internet; nothing was sent there.",
             f"Look at this machine's name server and its hosts file; where a gateway of your company has such an "
@@ -46,7 +46,7 @@ def require_sandbox(host: str, peer: str, *, listed: bool) -> None:
             f"The name {host} leads to {peer}, which is not this machine; nothing was sent there.",
             "Write 127.0.0.1 as the sandbox's host, and look at this machine's hosts file.",
         )
-    if reach(address) is not Reach.INSIDE:
+    if address_scope(address) is not AddressScope.INSIDE:
         raise AddressRefused(
             f"The sandbox's name {host} leads to {peer}, which is not a private address; nothing was sent there.",
             "A sandbox is reached without TLS: run it on this network, at an address such as 10.0.0.5.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from include.errors import ServiceUnavailable
-from include.http.error_rules import Rule
+from include.http.error_rules import ErrorRule
 
 
 class Body(Protocol):
@@ -20,7 +20,7 @@ class Body(Protocol):
 
 
 @dataclass(frozen=True)
-class Call:
+class HttpRequest:
     """One request. ``what`` completes the sentence "the service could not ..."."""
 
     method: str
@@ -31,7 +31,7 @@ class Call:
     content: bytes | None = field(default=None, repr=False)
     open_body: Callable[[], Body] | None = None
     """Opens the body anew for every attempt."""
-    repeatable: bool = True
+    idempotent: bool = True
     """False: sending it twice could make two of something, so it is repeated only if nothing can have been done."""
     idle_seconds: float | None = None
     """How long the service may be silent, where this call needs less patience than the others."""
@@ -45,7 +45,7 @@ class Service:
     """What a client knows about the service it speaks to."""
 
     name: str
-    rules: Sequence[Rule]
+    rules: Sequence[ErrorRule]
     facts: Mapping[str, str]
     """Words for the sentences of ``rules``; ``conn_id`` is always among them."""
     secrets: Callable[[], Iterable[str]]
@@ -56,7 +56,7 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """Seconds and counts."""
 
     connect_seconds: float = 30.0
@@ -69,5 +69,5 @@ class Patience:
     """A longer Retry-After is not slept through but raised, so that the task gives its place to others."""
 
 
-ASKED_BY_A_PERSON = Patience(attempts=2)
+INTERACTIVE = RetryPolicy(attempts=2)
 """Somebody waits at a button or a terminal: what was a passing fault is seen by asking again."""

@@ -20,7 +20,7 @@ _ERROR_BODY_BYTES = 4096
 
 
 @dataclass(frozen=True)
-class Limit:
+class TimeLimit:
     """How long a whole answer may take to come, by which clock."""
 
     clock: Clock
@@ -28,7 +28,7 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A whole answer; ``body`` is never part of its ``repr``."""
 
     status: int
@@ -36,7 +36,7 @@ class Answer:
     body: bytes = field(repr=False)
 
     @classmethod
-    def read(cls, response: requests.Response, limit: Limit) -> Answer:
+    def read(cls, response: requests.Response, limit: TimeLimit) -> Response:
         """Reads ``response`` to its end.
 
         Raises:
@@ -76,7 +76,7 @@ class Answer:
             return value
         raise self.unexpected("JSON that is not an object")
 
-    def acknowledged(self) -> Any:
+    def optional_json(self) -> Any:
         """What was said beside the status: JSON, or None for nothing.
 
         Raises:
@@ -93,7 +93,7 @@ class Answer:
 
 
 @dataclass
-class Streamed:
+class StreamedResponse:
     """An answer whose first bytes are here and whose other bytes are still to come, undecoded."""
 
     status: int
@@ -102,7 +102,7 @@ class Streamed:
     _response: requests.Response
 
     @classmethod
-    def begin(cls, response: requests.Response) -> Streamed:
+    def begin(cls, response: requests.Response) -> StreamedResponse:
         """Waits for the first bytes of ``response``."""
         try:
             first = response.raw.read1(CHUNK_BYTES, decode_content=False)
@@ -112,7 +112,7 @@ class Streamed:
         return cls(response.status_code, response.headers, first, response)
 
     @property
-    def framed(self) -> bool:
+    def is_framed(self) -> bool:
         """Whether the answer says where it ends: without that a cut cannot be seen."""
         return self.chunked or self.length is not None
 
@@ -144,7 +144,7 @@ class Streamed:
         self._response.close()
 
 
-def error_text(response: requests.Response, limit: Limit) -> str:
+def error_text(response: requests.Response, limit: TimeLimit) -> str:
     """The beginning of an error body, for the rules to look at and for nobody to read; then closes."""
     head = bytearray()
     with response:
@@ -158,7 +158,7 @@ def error_text(response: requests.Response, limit: Limit) -> str:
     return bytes(head[:_ERROR_BODY_BYTES]).decode("utf-8", "replace")
 
 
-def _pieces(response: requests.Response, limit: Limit) -> Iterator[bytes]:
+def _pieces(response: requests.Response, limit: TimeLimit) -> Iterator[bytes]:
     """The decoded body as it comes; a byte now and then does not keep us forever."""
     began = limit.clock.seconds()
     while piece := response.raw.read1(CHUNK_BYTES, decode_content=True):

@@ -17,7 +17,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from include.errors import RequestRefused
-from include.http.network import Surroundings
+from include.http.network import NetworkSettings
 from include.http.peer_address import require_public, require_sandbox
 from include.http.sandbox_address import is_listed_elsewhere
 
@@ -76,7 +76,7 @@ class _SecureConnection(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
         if self.proxy is not None:  # it is the proxy that connects to the host
             return super()._new_conn()
-        private = Surroundings.of_environment().private_network
+        private = NetworkSettings.of_environment().private_network
         return _checked(
             super()._new_conn(), lambda peer: require_public(self.host, peer, private_network=private)
         )
@@ -126,21 +126,23 @@ def user_agent() -> str:
 
 
 def new_session() -> requests.Session:
-    """A session that takes nothing from its environment but what ``Surroundings`` says.
+    """A session that takes nothing from its environment but what ``NetworkSettings`` says.
 
     ``trust_env`` is off because requests would otherwise let ``.netrc`` replace our Authorization header and send
     the traffic through any proxy that the environment names.
 
     Raises:
-        ConfigError: see ``Surroundings``.
+        ConfigError: see ``NetworkSettings``.
     """
-    surroundings = Surroundings.of_environment()
+    network_settings = NetworkSettings.of_environment()
     session = requests.Session()
     session.trust_env = False
-    if surroundings.proxy:
-        session.proxies = {"https": surroundings.proxy}  # a sandbox speaks plain http, and is on this machine
-    if surroundings.ca_bundle:
-        session.verify = str(surroundings.ca_bundle)
+    if network_settings.proxy:
+        session.proxies = {
+            "https": network_settings.proxy
+        }  # a sandbox speaks plain http, and is on this machine
+    if network_settings.ca_bundle:
+        session.verify = str(network_settings.ca_bundle)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.mount("https://", _Adapter(max_retries=0))
     session.mount("http://", _Adapter(max_retries=0))

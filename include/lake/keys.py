@@ -61,12 +61,12 @@ class PartitionKey:
     def report(self, digest: str) -> str:
         return f"{self.prefix}/report/{digest_part(digest)}.html"
 
-    def look(self, name: str) -> str:
+    def refresh(self, name: str) -> str:
         """Which export answers the question that a run asked anew. ``name`` is hashed: it may hold anything."""
-        return f"{self.looks}/{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
+        return f"{self.refreshes}/{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
 
     @property
-    def looks(self) -> str:
+    def refreshes(self) -> str:
         return f"{self.prefix}/looks"
 
     @property

@@ -16,7 +16,7 @@ from include.errors import AccessDenied, PipelineError, UnsafeStore
 from include.failpoint import failpoint
 from include.lake.keys import read_key
 from include.lake.lake_address import default_lake, lake_address
-from include.lake.signing_keys import Seal
+from include.lake.signing_keys import SigningKeys
 from include.lake.stores.bucket_store import BucketStore
 from include.lake.stores.create_only_probe import PROBE_KEY, prove_create_only, prove_once
 from include.lake.stores.endpoint import loopback_endpoint
@@ -40,9 +40,9 @@ class Download(NamedTuple):
 class Lake:
     """An object store below ``url``; keys are relative and come from ``include.lake.keys`` only.
 
-    Credentials of ``s3://``, ``gs://`` and ``az://`` come from the environment (roles, ``AWS_*`` and so on). ``seal``:
+    Credentials of ``s3://``, ``gs://`` and ``az://`` come from the environment (roles, ``AWS_*`` and so on). ``signing_keys``:
     the keys that sign records (``include.lake.records``); without it those of the environment, if there are any.
-    ``patience``: seconds for which requests are repeated while the store is not available, instead of those of the
+    ``retry_policy``: seconds for which requests are repeated while the store is not available, instead of those of the
     environment.
 
     Raises:
@@ -51,12 +51,14 @@ class Lake:
         ForeignObject: from every method, when a folder lake has a symbolic link where it needs a file or folder.
     """
 
-    def __init__(self, url: str, seal: Seal | None = None, *, patience: float | None = None) -> None:
+    def __init__(
+        self, url: str, signing_keys: SigningKeys | None = None, *, retry_policy: float | None = None
+    ) -> None:
         self.url = url.rstrip("/")
         parts = lake_address(self.url)
         self.root = Path(parts.path) if parts.scheme == "file" else None
-        self.seal = seal or Seal.of_environment()
-        self._patience = patience_seconds() if patience is None else patience
+        self.signing_keys = signing_keys or SigningKeys.of_environment()
+        self._patience = patience_seconds() if retry_policy is None else retry_policy
         try:
             self._store: ObjectStore = (
                 FolderStore(self.root) if self.root is not None else BucketStore(self.url, self._patience)
@@ -254,7 +256,7 @@ class Lake:
         self.check_writable()
         stranger = BucketStore(self.url, self._patience, skip_signature=True)
         looks: tuple[Callable[[], Any], ...] = (
-            stranger.show_anything,
+            stranger.probe_read,
             lambda: stranger.head(PROBE_KEY),
         )
         for look in looks:

@@ -14,7 +14,7 @@ from include.errors import BadManifest, Conflict
 from include.failpoint import failpoint
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, sha256_file
-from include.lake.manifest_check import require_place
+from include.lake.manifest_check import require_own_files
 from include.lake.records import create_record, read_record
 
 VERSION = 2
@@ -140,7 +140,7 @@ def load(lake: Lake, key: str) -> Manifest | None:
             f"{lake.uri(key)} is not a readable manifest.",
             "If it was damaged, move it away and run the partition again; every step before it is kept.",
         ) from None
-    require_place(lake, key, manifest)
+    require_own_files(lake, key, manifest)
     return manifest
 
 

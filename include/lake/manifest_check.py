@@ -21,7 +21,7 @@ _NAMES_FILES_OF = {
 _REMOVE = "Somebody changed it. Move its folder out of the lake and run the partition again; every step before it is kept."
 
 
-def require_place(lake: Lake, key: str, manifest: Any) -> None:
+def require_own_files(lake: Lake, key: str, manifest: Any) -> None:
     """Compare a manifest (``include.lake.manifest.Manifest``) with its key.
 
     Raises:

@@ -27,7 +27,7 @@ def read_record(lake: Lake, key: str) -> bytes | None:
     if body is None:
         return None
     signed = split(body)
-    if lake.seal is None:
+    if lake.signing_keys is None:
         if signed.key_id is not None:
             raise _without_key(lake, key)
         return body
@@ -35,7 +35,7 @@ def read_record(lake: Lake, key: str) -> bytes | None:
         if not is_listed(lake, key, body):
             raise _unsigned(lake, key)
         return body
-    if not lake.seal.verifies(key, signed):
+    if not lake.signing_keys.verifies(key, signed):
         raise _wrong(lake, key, signed)
     return signed.payload
 
@@ -45,7 +45,7 @@ def read_index(lake: Lake, key: str) -> bytes | None:
     try:
         return read_record(lake, key)
     except ForgedRecord as forged:
-        if lake.seal is None:
+        if lake.signing_keys is None:
             raise
         log.warning("%s is made again: %s", lake.uri(key), forged.sentence)
         return None
@@ -62,7 +62,7 @@ def replace_index(lake: Lake, key: str, payload: bytes) -> None:
 
 
 def _signed(lake: Lake, key: str, payload: bytes) -> bytes:
-    return lake.seal.sign(key, payload) if lake.seal is not None else payload
+    return lake.signing_keys.sign(key, payload) if lake.signing_keys is not None else payload
 
 
 def _without_key(lake: Lake, key: str) -> ForgedRecord:
@@ -83,7 +83,7 @@ def _unsigned(lake: Lake, key: str) -> ForgedRecord:
 
 
 def _wrong(lake: Lake, key: str, signed: Signed) -> ForgedRecord:
-    known = lake.seal is not None and signed.key_id in lake.seal.keys
+    known = lake.signing_keys is not None and signed.key_id in lake.signing_keys.keys
     what = (
         "does not match its signature: it was changed, or moved from another place"
         if known

@@ -43,7 +43,7 @@ class Signed:
 
 
 @dataclass(frozen=True)
-class Seal:
+class SigningKeys:
     """Keys by their ids; the first signs, all verify. ``repr`` shows ids only."""
 
     keys: dict[str, bytes] = field(repr=False)

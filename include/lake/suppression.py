@@ -24,7 +24,7 @@ from include.lake.lake import Lake
 from include.lake.manifest import digest_of
 from include.lake.own_keys import DAY, DIGEST
 from include.lake.records import create_record, read_record
-from include.lake.signing_keys import SEAL_ENVIRONMENT, Seal
+from include.lake.signing_keys import SEAL_ENVIRONMENT, SigningKeys
 
 VERSION = 1
 USER, DEVICE = "user", "device"
@@ -185,7 +185,7 @@ def _unreadable(lake: Lake, key: str) -> BadManifest:
 
 def _new_record(lake: Lake, project_id: int, number: int) -> dict[str, Any]:
     """A record without hashes. It has the salt of an earlier record of the same key: every salt costs a hash an id."""
-    key = _signing_key(lake.seal)
+    key = _signing_key(lake.signing_keys)
     for record in _newest_first(lake, number):
         if (record["project_id"], record["key"]) == (project_id, key):
             return {name: record[name] for name in ("version", "project_id", "key", "salt")}
@@ -201,8 +201,8 @@ def _newest_first(lake: Lake, number: int) -> Iterator[dict[str, Any]]:
     return (_read(lake, each) for each in range(number, 0, -1))
 
 
-def _signing_key(seal: Seal | None) -> str | None:
-    return next(iter(seal.keys)) if seal is not None else None
+def _signing_key(signing_keys: SigningKeys | None) -> str | None:
+    return next(iter(signing_keys.keys)) if signing_keys is not None else None
 
 
 def _secret(lake: Lake, record: dict[str, Any]) -> bytes:
@@ -210,7 +210,7 @@ def _secret(lake: Lake, record: dict[str, Any]) -> bytes:
     salt, name = bytes.fromhex(record["salt"]), record["key"]
     if name is None:
         return salt
-    secret = lake.seal.keys.get(name) if lake.seal is not None else None
+    secret = lake.signing_keys.keys.get(name) if lake.signing_keys is not None else None
     if secret is None:
         raise ConfigError(
             f"The suppression list {lake.uri(_PEOPLE)} was made with the lake key {name}, which this process does "

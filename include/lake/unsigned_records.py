@@ -40,9 +40,9 @@ _listed: dict[tuple[str, ...], _Listed] = {}
 
 def is_listed(lake: Lake, key: str, body: bytes) -> bool:
     """Whether an inventory names a record of this very content at this place."""
-    if lake.seal is None:
+    if lake.signing_keys is None:
         return False
-    listed = _listed.setdefault((lake.url, *lake.seal.keys), _Listed())
+    listed = _listed.setdefault((lake.url, *lake.signing_keys.keys), _Listed())
     digest = _digest(body)
     if listed.digests.get(key) != digest:
         _read_new(lake, listed)
@@ -71,12 +71,12 @@ def write_inventory(lake: Lake, records: dict[str, str], at: str, by: str, why: 
         ValueError: there is no key to sign it with.
         ForgedRecord: another process has put one at the same time.
     """
-    if lake.seal is None:
+    if lake.signing_keys is None:
         raise ValueError("an inventory is signed")
     numbers = [int(found[1]) for found in map(_NUMBERED.fullmatch, lake.keys(FOLDER)) if found]
     key = f"{FOLDER}/{max(numbers, default=0) + 1:06d}.json"
     body = {"version": VERSION, "at": at, "by": by, "why": why, "records": dict(sorted(records.items()))}
-    if not lake.create(key, lake.seal.sign(key, json.dumps(body, indent=1).encode())):
+    if not lake.create(key, lake.signing_keys.sign(key, json.dumps(body, indent=1).encode())):
         raise ForgedRecord(f"{lake.uri(key)} was written by another process a moment ago.", "Run it again.")
     return key
 
@@ -89,10 +89,10 @@ def _keys(lake: Lake, folder: str) -> Iterable[str]:
 
 def _read_new(lake: Lake, listed: _Listed) -> None:
     for name in lake.keys(FOLDER):
-        if name in listed.names or _NUMBERED.fullmatch(name) is None or lake.seal is None:
+        if name in listed.names or _NUMBERED.fullmatch(name) is None or lake.signing_keys is None:
             continue
         signed = split(lake.read(name) or b"")
-        if not lake.seal.verifies(name, signed):
+        if not lake.signing_keys.verifies(name, signed):
             raise ForgedRecord(
                 f"{lake.uri(name)}, which lists the records from before the lake had a key, has no valid signature.",
                 "Restore it from a copy of the lake; if keys were changed, keep the old one after the new one.",

@@ -13,13 +13,13 @@ from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import RequestRefused
 from include.failpoint import failpoint
 from include.http.client import HttpClient
-from include.http.request import Call, Patience, Service
-from include.http.response import Answer
+from include.http.request import HttpRequest, RetryPolicy, Service
+from include.http.response import Response
 from include.mixpanel.errors import RULES
 from include.mixpanel.export_stream import ExportStream
 from include.mixpanel.settings import APP_HOSTS, DATA_HOSTS, MixpanelSettings
 
-EXPORT_PATIENCE = Patience(idle_seconds=900.0)
+EXPORT_RETRY_POLICY = RetryPolicy(idle_seconds=900.0)
 """Minutes can pass before the first byte of a large day, and Mixpanel publishes no bound."""
 _QUICK_SECONDS = 30.0  # a person may be waiting for it
 _MOST_LIMITED_ROWS = 100_000
@@ -50,12 +50,12 @@ class MixpanelClient:
         settings: MixpanelSettings,
         clock: Clock = SYSTEM_CLOCK,
         budget: Budget | None = None,
-        patience: Patience = EXPORT_PATIENCE,
+        retry_policy: RetryPolicy = EXPORT_RETRY_POLICY,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._budget = budget
-        self._patience = patience
+        self._retry_policy = retry_policy
         facts = {
             "conn_id": settings.conn_id,
             "project_id": str(settings.project_id),
@@ -64,7 +64,7 @@ class MixpanelClient:
             "to_date": "the day",
         }
         service = Service("Mixpanel", RULES, facts, lambda: settings.secrets, self._headers)
-        self._http = HttpClient(service, clock, patience)
+        self._http = HttpClient(service, clock, retry_policy)
 
     @contextmanager
     def export(
@@ -89,7 +89,7 @@ class MixpanelClient:
         params = _export_params(
             self._settings.project_id, from_date, to_date, events, where, limit, time_in_ms
         )
-        call = Call(
+        request = HttpRequest(
             "GET",
             f"{self._settings.data_url}/api/2.0/export",
             f"export {from_date}" if from_date == to_date else f"export {from_date} to {to_date}",
@@ -99,9 +99,9 @@ class MixpanelClient:
             facts={"to_date": params["to_date"]},
         )
         failpoint("export.before")
-        answer = self._http.stream(call)
+        answer = self._http.stream(request)
         try:
-            yield ExportStream(answer, self._clock, self._patience.idle_seconds)
+            yield ExportStream(answer, self._clock, self._retry_policy.idle_seconds)
         finally:
             answer.close()
 
@@ -113,14 +113,14 @@ class MixpanelClient:
         Raises:
             PipelineError: see ``include.mixpanel.errors.RULES``.
         """
-        call = Call(
+        request = HttpRequest(
             "GET",
             f"{self._settings.app_url}/api/app/me",
             "say who the service account is",
             headers={"Accept": "application/json"} | self._original_host(APP_HOSTS),
-            idle_seconds=min(_QUICK_SECONDS, self._patience.idle_seconds),
+            idle_seconds=min(_QUICK_SECONDS, self._retry_policy.idle_seconds),
         )
-        return _me(self._http.ask(call, Answer.json_object), self._settings.project_id)
+        return _me(self._http.fetch(request, Response.json_object), self._settings.project_id)
 
     def event_names(self) -> list[str]:
         """The names of the project's events of the last 31 days, at most 5000; costs nothing of the export budget.
@@ -130,15 +130,15 @@ class MixpanelClient:
         Raises:
             PipelineError: see ``include.mixpanel.errors.RULES``.
         """
-        call = Call(
+        request = HttpRequest(
             "GET",
             f"{self._settings.app_url}/api/query/events/names",
             "list the names of recent events",
             params={"project_id": str(self._settings.project_id), "type": "general", "limit": "5000"},
             headers={"Accept": "application/json"} | self._original_host(APP_HOSTS),
-            idle_seconds=min(_QUICK_SECONDS, self._patience.idle_seconds),
+            idle_seconds=min(_QUICK_SECONDS, self._retry_policy.idle_seconds),
         )
-        return self._http.ask(call, _names)
+        return self._http.fetch(request, _names)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -186,7 +186,7 @@ def _export_params(
     return params
 
 
-def _names(answer: Answer) -> list[str]:
+def _names(answer: Response) -> list[str]:
     found = answer.json()
     if isinstance(found, list) and all(isinstance(name, str) for name in found):
         return found

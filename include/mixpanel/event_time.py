@@ -17,7 +17,7 @@ _CLOCKS_DIFFER = timedelta(minutes=5)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall clock has no zone
 
 
-class Reading(Enum):
+class TimeReading(Enum):
     """How sure a conversion from wall clock to instant is."""
 
     EXACT = "exact"
@@ -31,7 +31,7 @@ class EventTime:
 
     day: date
     milliseconds: int
-    reading: Reading = Reading.EXACT
+    reading: TimeReading = TimeReading.EXACT
 
 
 def event_time(wall_ms: int, zone: ZoneInfo | None, arrival_ms: int | None = None) -> EventTime:
@@ -50,10 +50,10 @@ def event_time(wall_ms: int, zone: ZoneInfo | None, arrival_ms: int | None = Non
     if first == second:
         return EventTime(wall.date(), wall_ms - first)
     if first < second:  # spring: fold=0 is the offset before the gap
-        return EventTime(wall.date(), wall_ms - first, Reading.GAP)
+        return EventTime(wall.date(), wall_ms - first, TimeReading.GAP)
     later = wall_ms - second
     chosen = later if arrival_ms is not None and later <= arrival_ms else wall_ms - first
-    return EventTime(wall.date(), chosen, Reading.FOLD)
+    return EventTime(wall.date(), chosen, TimeReading.FOLD)
 
 
 def _offset_ms(wall: datetime, zone: ZoneInfo, fold: int) -> int:

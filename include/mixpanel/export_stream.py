@@ -12,9 +12,9 @@ import urllib3
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import NotAnExport, TruncatedExport
 from include.failpoint import failpoint
-from include.http.response import Streamed
+from include.http.response import StreamedResponse
 from include.mixpanel.export_guard import GunzipStream
-from include.mixpanel.line_scanner import LineScan
+from include.mixpanel.line_scanner import LineScanner
 from include.mixpanel.raw_file import Gzipped, RawFile, hashed_file
 
 _SLOWEST_BYTES_PER_SECOND = 16
@@ -31,14 +31,14 @@ class ExportStream:
 
     def __init__(
         self,
-        answer: Streamed,
+        answer: StreamedResponse,
         clock: Clock = SYSTEM_CLOCK,
         idle_seconds: float = 900.0,
     ) -> None:
         self._answer = answer
         self._clock = clock
         self._idle_seconds = idle_seconds
-        self._scan = LineScan()
+        self._scan = LineScanner()
         self._gunzip = GunzipStream()
         self.bytes_received = 0
         """Bytes of the body so far, as they came over the wire."""
@@ -154,7 +154,7 @@ class ExportStream:
 
     def _check_end(self) -> None:
         declared = self._answer.length
-        if not self._answer.framed:
+        if not self._answer.is_framed:
             # RFC 9112 section 8: such an answer ends when the connection does, for whatever reason. That its gzip
             # has an end proves nothing: another member may have been to come.
             raise TruncatedExport(

@@ -39,7 +39,7 @@ class _Room:
         return self
 
 
-class LineScan:
+class LineScanner:
     """Takes an export in pieces and counts its lines; raises what ``ExportGuard`` and ``LineSplitter`` raise."""
 
     def __init__(self) -> None:

@@ -140,7 +140,7 @@ def is_evidence(wall_ms: int, arrival_ms: int) -> bool:
     return 0 < wall_ms < _LATEST_MS and 0 < arrival_ms < _LATEST_MS
 
 
-def require_agreement(evidence: TimeEvidence, source: MixpanelSource, pipeline: str) -> None:
+def check_time_convention(evidence: TimeEvidence, source: MixpanelSource, pipeline: str) -> None:
     """Refuses a pipeline whose ``time_is`` its own events contradict.
 
     Raises:

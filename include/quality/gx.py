@@ -19,14 +19,14 @@ logging.getLogger("great_expectations.data_context.types.base").addFilter(
 
 
 @dataclass(frozen=True)
-class Question:
+class ExpectationInput:
     """A check, and the values that it is about."""
 
     check: Check
     values: list[Any]
 
 
-def run(questions: list[Question], complete: bool) -> list[list[int]]:
+def run(questions: list[ExpectationInput], complete: bool) -> list[list[int]]:
     """Run one suite on one frame: of each question the positions of the values that fail it.
 
     The questions' values are equally many. Without ``complete`` a question that fails has the position 0 alone.
@@ -37,11 +37,11 @@ def run(questions: list[Question], complete: bool) -> list[list[int]]:
     import great_expectations as gx
     import pandas as pd
 
-    columns = {f"c{n}": pd.Series(question.values, dtype=object) for n, question in enumerate(questions)}
+    columns = {f"c{n}": pd.Series(item.values, dtype=object) for n, item in enumerate(questions)}
     suite = gx.ExpectationSuite(
         name="xdm",
         # Not added to the context, which would write it again for every expectation, and read it back as text.
-        expectations=[_expectation(question.check, n) for n, question in enumerate(questions)],
+        expectations=[_expectation(item.check, n) for n, item in enumerate(questions)],
     )
     form = {"result_format": "COMPLETE", "exclude_unexpected_values": True} if complete else "BOOLEAN_ONLY"
     batch = _rows().get_batch(batch_parameters={"dataframe": pd.DataFrame(columns)})

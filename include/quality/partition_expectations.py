@@ -9,7 +9,7 @@ from typing import Any
 from include.quality.checks import single_checks
 from include.quality.constraints import CONSTRAINTS, Reason, Severity
 from include.quality.derive import ExpectationSpec
-from include.quality.gx import Question
+from include.quality.gx import ExpectationInput
 from include.quality.suite import failures
 from include.quality.view import Part, View
 
@@ -88,7 +88,9 @@ def failing(expectations: Sequence[PartitionExpectation]) -> list[tuple[Expectat
         ValidationBroken: an expectation could not be checked.
     """
     checks = single_checks([each.spec for each in expectations], range(len(expectations)))
-    questions = [Question(check, each.values) for check, each in zip(checks, expectations, strict=True)]
+    questions = [
+        ExpectationInput(check, each.values) for check, each in zip(checks, expectations, strict=True)
+    ]
     outcomes = failures(questions, complete=True)
     return [
         (each.spec, [each.reasons[position] for position in positions])

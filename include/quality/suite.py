@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from include.quality.checks import Check, merged_checks, single_checks
 from include.quality.constraints import BETWEEN, LENGTHS, NOT_NULL
 from include.quality.derive import ExpectationSpec
-from include.quality.gx import Question, run
+from include.quality.gx import ExpectationInput, run
 from include.quality.sample import Distinct, Extremes, Lengths, Presence, Sample
 from include.quality.view import RowChunk, View
 
@@ -78,7 +78,7 @@ class Screen:
         return self._failed
 
     def _judge(self, samples: list[tuple[Check, Sample]]) -> None:
-        questions = [Question(check, sample.values()) for check, sample in samples]
+        questions = [ExpectationInput(check, sample.values()) for check, sample in samples]
         for question, failing in zip(questions, failures(questions), strict=True):
             if failing:
                 self._failed.update(question.check.specs)
@@ -98,7 +98,7 @@ def failing_rows(
     encoded = {view: chunk.see(view).values.dictionary_encode() for view in {check.view for check in checks}}
     values = {view: array.dictionary.to_pylist() for view, array in encoded.items()}
     questions = [
-        Question(check, [value or None for value in values[check.view]] if check.gx_type == NOT_NULL else values[check.view])
+        ExpectationInput(check, [value or None for value in values[check.view]] if check.gx_type == NOT_NULL else values[check.view])
         for check in checks
     ]  # fmt: skip
     found = {}
@@ -110,7 +110,7 @@ def failing_rows(
     return found
 
 
-def failures(questions: Sequence[Question], *, complete: bool = False) -> list[list[int]]:
+def failures(questions: Sequence[ExpectationInput], *, complete: bool = False) -> list[list[int]]:
     """The positions of each question's values that fail it; without ``complete`` perhaps only some of them.
 
     What is asked of several columns alike, such as the range of an integer, is one expectation on all their values.
@@ -123,7 +123,7 @@ def failures(questions: Sequence[Question], *, complete: bool = False) -> list[l
         alike[question.check.asks].append(number)
     groups = list(alike.values())
     together = [
-        Question(questions[group[0]].check, [v for number in group for v in questions[number].values])
+        ExpectationInput(questions[group[0]].check, [v for number in group for v in questions[number].values])
         for group in groups
     ]
     outcomes = _outcomes(together, complete)
@@ -143,7 +143,7 @@ def failures(questions: Sequence[Question], *, complete: bool = False) -> list[l
     return found
 
 
-def _outcomes(questions: Sequence[Question], complete: bool) -> list[list[int]]:
+def _outcomes(questions: Sequence[ExpectationInput], complete: bool) -> list[list[int]]:
     found: list[list[int]] = [[] for _ in questions]
     for numbers in _frames(questions):
         for number, failing in zip(numbers, run([questions[n] for n in numbers], complete), strict=True):
@@ -151,7 +151,7 @@ def _outcomes(questions: Sequence[Question], complete: bool) -> list[list[int]]:
     return found
 
 
-def _frames(questions: Sequence[Question]) -> Iterator[list[int]]:
+def _frames(questions: Sequence[ExpectationInput]) -> Iterator[list[int]]:
     """The questions of each frame: of values of one length, since a column that is shorter would hold nulls."""
     some = (number for number, question in enumerate(questions) if question.values)
     by_length = sorted(some, key=lambda number: len(questions[number].values))

@@ -51,7 +51,7 @@ BYTES = View((), Part.BYTES)
 
 
 @dataclass(frozen=True)
-class Seen:
+class ViewValues:
     """The values of a view in some rows: an Arrow array without nulls, and on demand the row of each value."""
 
     values: pa.Array
@@ -77,44 +77,44 @@ class RowChunk:
         self.first = first
         self._table = table.combine_chunks()
         self._levels: dict[Path, _Level | None] = {}
-        self._seen: dict[View, Seen] = {}
+        self._seen: dict[View, ViewValues] = {}
 
     @property
     def num_rows(self) -> int:
         return int(self._table.num_rows)
 
-    def see(self, view: View) -> Seen:
+    def see(self, view: View) -> ViewValues:
         """The values of a view; of a column that is missing, only that nothing is present."""
         if view not in self._seen:
-            self._seen[view] = self._look(view)
+            self._seen[view] = self._read_view(view)
         return self._seen[view]
 
-    def _look(self, view: View) -> Seen:
+    def _read_view(self, view: View) -> ViewValues:
         import pyarrow as pa
         import pyarrow.compute as pc
 
         if view.part is Part.BYTES:
-            return Seen(pa.array(row_bytes(self._table)), self._all_rows)
+            return ViewValues(pa.array(row_bytes(self._table)), self._all_rows)
         if view.part is Part.PRESENCE:
             return self._presence(view.path)
         level = self._level(view.path)
         if level is None:
-            return Seen(pa.array([], pa.null()), lambda: _positions(0))
+            return ViewValues(pa.array([], pa.null()), lambda: _positions(0))
         array, rows = level.array, level.rows
         if array.null_count:
             there = array.is_valid()
             array, rows = array.filter(there), _picked(rows, there)
         match view.part:
             case Part.SIZE:
-                return Seen(pc.list_value_length(_as_list(array)), rows)
+                return ViewValues(pc.list_value_length(_as_list(array)), rows)
             case Part.KEYS:
                 entries = _as_list(array)
-                return Seen(entries.flatten().field("key"), _repeated(rows, entries))
+                return ViewValues(entries.flatten().field("key"), _repeated(rows, entries))
             case Part.JSON:
-                return Seen(pa.array(row_json(array), pa.string()), rows)
-        return Seen(array, rows)
+                return ViewValues(pa.array(row_json(array), pa.string()), rows)
+        return ViewValues(array, rows)
 
-    def _presence(self, path: Path) -> Seen:
+    def _presence(self, path: Path) -> ViewValues:
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -122,14 +122,14 @@ class RowChunk:
         if level is None:
             around = self._level(path[:-1])
             if around is None:
-                return Seen(pa.array([], pa.bool_()), lambda: _positions(0))
+                return ViewValues(pa.array([], pa.bool_()), lambda: _positions(0))
             there = around.array.is_valid()
             nothing = pa.array(_zeros(pc.sum(there).as_py() or 0))
-            return Seen(nothing, _picked(around.rows, there))
+            return ViewValues(nothing, _picked(around.rows, there))
         present = level.array.is_valid()
         if level.inside is None:
-            return Seen(present, level.rows)
-        return Seen(present.filter(level.inside), _picked(level.rows, level.inside))
+            return ViewValues(present, level.rows)
+        return ViewValues(present.filter(level.inside), _picked(level.rows, level.inside))
 
     def _level(self, path: Path) -> _Level | None:
         if path not in self._levels:

@@ -28,7 +28,7 @@ from include.steps.transform.dropped_identities import dropped_sentences
 from include.steps.validate.invalid_rows import reason_of
 from include.steps.validate.step import validate_partition
 from include.steps.workspace import Workspace
-from include.xdm.events.event_parser import Sieve, SiftedEvent
+from include.xdm.events.event_parser import EventParser, ParsedEvent
 from include.xdm.events.line_parser import REASONS
 from include.xdm.mapping.mapping_set import MappingSet
 from include.xdm.schema.xdm_schema import XdmSchema
@@ -123,18 +123,18 @@ class _Previewer:
         rows: Mapping[str, dict[str, Any]],
         refused: Mapping[str, tuple[str, ...]],
     ) -> Iterator[PreviewedEvent]:
-        for line, event in zip(lines, self._sieve().sift(lines), strict=True):
+        for line, event in zip(lines, self._event_parser().parse(lines), strict=True):
             raw = _read(line)
-            if isinstance(event, SiftedEvent):
+            if isinstance(event, ParsedEvent):
                 found = event.id.hex()
                 yield PreviewedEvent(raw, rows.get(found), refused.get(found, ()))
             else:
                 yield PreviewedEvent(raw, None, (REASONS.get(event["reason"], event["reason"]),))
 
-    def _sieve(self) -> Sieve:
+    def _event_parser(self) -> EventParser:
         """The ``_id`` of each line, as transform makes it: rows are in another order than lines."""
         source = self.place.pipeline.mixpanel
-        return Sieve(
+        return EventParser(
             project_id=self.source.project_id,
             day=self.place.partition.day,
             wall_clock_zone=source.zone if source.time_is == "project_local" else None,

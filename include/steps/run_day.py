@@ -15,7 +15,7 @@ from include.lake.manifest import Manifest
 from include.steps.export.step import Exporter, export_partition
 from include.steps.history.open_history import OpenedHistory, open_history
 from include.steps.history.provenance import recipe_for
-from include.steps.ingest.step import Ingested, Watching, ingest_partition
+from include.steps.ingest.step import IngestResult, PendingBatch, ingest_partition
 from include.steps.stage.step import stage_partition
 from include.steps.transform import schema_and_mapping, transform_partition
 from include.steps.validate.step import validate_partition
@@ -48,10 +48,12 @@ class DayRun:
     @cached_property
     def opened(self) -> OpenedHistory:
         """The history of the pipeline's dataset; asked for once."""
-        place = self.workspace
-        opened = open_history(place.lake, place.pipeline, self.aep, self.source, place.partition.day)
+        workspace = self.workspace
+        opened = open_history(
+            workspace.lake, workspace.pipeline, self.aep, self.source, workspace.partition.day
+        )
         if self.replace:
-            opened.require_may_replace(place.pipeline.name)
+            opened.require_may_replace(workspace.pipeline.name)
         return opened
 
     @property
@@ -60,7 +62,7 @@ class DayRun:
 
     def export(self) -> Manifest:
         """Export the day, or find it exported."""
-        return self._done(export_partition(self.workspace, self.source, self.mixpanel, look=self.refresh))
+        return self._done(export_partition(self.workspace, self.source, self.mixpanel, refresh=self.refresh))
 
     def transform(self, raw: Manifest) -> Manifest:
         """Map an export with the id recipe of what is active."""
@@ -79,7 +81,7 @@ class DayRun:
         _ = self.opened
         return self.stage(self.validate(self.transform(self.export())))
 
-    def ingest(self, staged: Manifest) -> Ingested | Watching:
+    def ingest(self, staged: Manifest) -> IngestResult | PendingBatch:
         """Load staged rows as far as it goes without waiting."""
         return self._reading(staged, self._ingest)
 
@@ -97,7 +99,7 @@ class DayRun:
             self.workspace, valid, self.history, replace=self.replace, with_files=with_files
         )
 
-    def _ingest(self, staged: Manifest) -> Ingested | Watching:
+    def _ingest(self, staged: Manifest) -> IngestResult | PendingBatch:
         return ingest_partition(
             self.workspace, staged, self.aep, self.history, self.run, replace=self.replace
         )
@@ -115,20 +117,20 @@ class DayRun:
 
         It is made of what is there now: of the newest export, under today's mapping and schema.
         """
-        place = self.workspace
+        workspace = self.workspace
         if manifest.step == "export":
-            if place.has_files(manifest):
+            if workspace.has_files(manifest):
                 return manifest
-            return export_partition(place, self.source, self.mixpanel, with_files=True)
+            return export_partition(workspace, self.source, self.mixpanel, with_files=True)
         if manifest.step == "transform":
-            if place.has_files(manifest):
+            if workspace.has_files(manifest):
                 return manifest
-            raw = self._with_files(place.require("export", manifest.inputs["export"]))
+            raw = self._with_files(workspace.require("export", manifest.inputs["export"]))
             return self._transform(raw, with_files=True)
         if manifest.step == "validate":  # stage also reads the list of events, which is transform's
-            mapped = self._with_files(place.require("transform", manifest.inputs["transform"]))
+            mapped = self._with_files(workspace.require("transform", manifest.inputs["transform"]))
             return self._validate(mapped, with_files=True)
-        valid = self._with_files(place.require("validate", manifest.inputs["validate"]))
+        valid = self._with_files(workspace.require("validate", manifest.inputs["validate"]))
         return self._stage(valid, with_files=True)
 
     def _done(self, manifest: Manifest) -> Manifest:

@@ -10,12 +10,12 @@ from include.errors import ConfigError
 from include.redact import one_line
 from mixpanel_aep.lakes import LAKE_VARIABLE, open_lake
 
-__all__ = ["LAKE_VARIABLE", "open_lake", "partition_of", "refuse_conf", "replaces"]
+__all__ = ["LAKE_VARIABLE", "open_lake", "partition_of", "should_replace", "validate_conf"]
 
 _CONF_KEYS = frozenset({"partition_date", "reprocess", "export_again"})
 
 
-def refuse_conf(context: Mapping[str, Any], known: Collection[str] = ()) -> dict[str, Any]:
+def validate_conf(context: Mapping[str, Any], known: Collection[str] = ()) -> dict[str, Any]:
     """What a person asks of the run, once it holds nothing but ``known`` keys: Airflow's own check of params lets
     any other key pass, and a run that ignores what it was asked looks as if it had done it.
 
@@ -38,7 +38,7 @@ def partition_of(context: Mapping[str, Any]) -> date:
     Raises:
         ConfigError: the run names no day or two different days, or its conf has an unknown key.
     """
-    conf = refuse_conf(context, _CONF_KEYS)
+    conf = validate_conf(context, _CONF_KEYS)
     named = [text for text in (context["dag_run"].partition_key, conf.get("partition_date")) if text]
     if not named:
         raise ConfigError(
@@ -65,7 +65,7 @@ def _day(text: object) -> date:
     return day
 
 
-def replaces(context: Mapping[str, Any]) -> bool:
+def should_replace(context: Mapping[str, Any]) -> bool:
     """Whether the run loads its partition anew, in place of what is active (``reprocess: replace``).
 
     Raises:
@@ -79,7 +79,7 @@ def replaces(context: Mapping[str, Any]) -> bool:
     return bool(asked == "replace")
 
 
-def look(context: Mapping[str, Any]) -> str | None:
+def requested_refresh(context: Mapping[str, Any]) -> str | None:
     """Return the refresh name of a run with ``export_again``, or None: an export that is there will do.
 
     Raises:

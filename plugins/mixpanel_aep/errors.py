@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def explained(leave: tuple[type[PipelineError], ...] | type[PipelineError] = ()) -> Iterator[None]:
+def translate_errors(leave: tuple[type[PipelineError], ...] | type[PipelineError] = ()) -> Iterator[None]:
     """Turns a ``PipelineError`` into Airflow's exception for "fail now" or "try again"; ``leave`` passes through.
 
     Any other exception is a defect of ours. Its message may quote a row (DuckDB's and Arrow's do), so it is told by

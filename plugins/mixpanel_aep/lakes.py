@@ -13,7 +13,7 @@ from include.config.model import Pipeline
 from include.errors import ConfigError
 from include.lake.allowed_lakes import require_allowed_lake
 from include.lake.lake import Lake, default_lake
-from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE, Seal
+from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE, SigningKeys
 from mixpanel_aep.airflow_lookup import read_variable
 
 LAKE_VARIABLE = "mixpanel_aep_lake"
@@ -30,7 +30,7 @@ def open_lake(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> Lake:
         ConfigError: the deployment does not allow it, or it is a folder and the executor may run tasks on several
             machines.
     """
-    lake = Lake(lake_url(pipeline, clock), lake_seal(clock))
+    lake = Lake(lake_url(pipeline, clock), lake_signing_keys(clock))
     if lake.root is not None:
         require_shared(lake.url, clock)
     return lake
@@ -49,7 +49,7 @@ def lake_url(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> str:
     return url
 
 
-def lake_seal(clock: Clock = SYSTEM_CLOCK) -> Seal | None:
+def lake_signing_keys(clock: Clock = SYSTEM_CLOCK) -> SigningKeys | None:
     """Return the keys that sign the lake's records, masked in every log from here on; None where there are none.
 
     Those of the environment come first: a variable of the same name cannot add a key to them.
@@ -62,7 +62,7 @@ def lake_seal(clock: Clock = SYSTEM_CLOCK) -> Seal | None:
     for part in re.split(r"[,\s]+", text or ""):
         if part:
             mask_secret(part)
-    return Seal.parse(text)
+    return SigningKeys.parse(text)
 
 
 def require_shared(url: str, clock: Clock = SYSTEM_CLOCK) -> None:

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from include.environment import UnknownEnvironment, is_production
 
-_REFUSED = 2
+_START_FAILED = 2
 _ABOUT = """Local stand-ins for Mixpanel's raw event export, Adobe IMS and Adobe Experience Platform, after their
 documentation, on one port. For tests and demos: no account, no network and no Airflow are needed."""
 _MORE = """Once it is ready, one line of JSON on stdout says where: {"url": ..., "state": ...}. It ends, with success, on
@@ -24,43 +24,45 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         if is_production():
-            return _refuse("The sandbox does not start where MIXPANEL_AEP_ENV is production.")
+            return _exit_with_error("The sandbox does not start where MIXPANEL_AEP_ENV is production.")
     except UnknownEnvironment as unknown:
-        return _refuse(str(unknown))
+        return _exit_with_error(str(unknown))
     # Imported late, so that a refusal costs nothing.
     from mixpanel_aep_sandbox.aep.query_service.listener import QueryListener
     from mixpanel_aep_sandbox.core.server import listen, make_server, url_of
-    from mixpanel_aep_sandbox.core.state import World
+    from mixpanel_aep_sandbox.core.state import SandboxState
     from mixpanel_aep_sandbox.core.store import Store
 
     try:
         listener = listen(given.host, given.port)
     except (OSError, OverflowError) as error:
-        return _refuse(f"The sandbox cannot listen on {given.host} port {given.port}: {error}.")
+        return _exit_with_error(f"The sandbox cannot listen on {given.host} port {given.port}: {error}.")
     try:
         lock = _lock(given.state)
-        world = World(Store(given.state))
+        state = SandboxState(Store(given.state))
     except BlockingIOError:
-        return _refuse(f"The sandbox cannot use {given.state}: another one does.")
+        return _exit_with_error(f"The sandbox cannot use {given.state}: another one does.")
     except OSError as error:
-        return _refuse(f"The sandbox cannot keep its state in {given.state}: {error}.")
+        return _exit_with_error(f"The sandbox cannot keep its state in {given.state}: {error}.")
     try:
-        queries = QueryListener(world, given.query_port, given.host)
+        queries = QueryListener(state, given.query_port, given.host)
     except (OSError, OverflowError) as error:
-        return _refuse(f"The sandbox cannot listen on {given.host} port {given.query_port}: {error}.")
+        return _exit_with_error(
+            f"The sandbox cannot listen on {given.host} port {given.query_port}: {error}."
+        )
     url = url_of(listener)
     line = json.dumps({"url": url, "state": str(given.state.resolve())})
 
-    def tell() -> None:
+    def announce() -> None:
         print(line, flush=True)  # noqa: T201 - the one line of output
         if sys.stderr.isatty():
             sys.stderr.write(_welcome(url))
 
     queries.start()
     own_name = f"[{given.host}]" if ":" in given.host else given.host
-    make_server(world, tell, [own_name, *given.host_name]).run(sockets=[listener])
+    make_server(state, announce, [own_name, *given.host_name]).run(sockets=[listener])
     queries.stop()
-    world.store.close()
+    state.store.close()
     lock.close()
     return 0
 
@@ -123,9 +125,9 @@ def _welcome(url: str) -> str:
     return "\n".join([*lines, "Ctrl-C ends it.", ""])
 
 
-def _refuse(sentence: str) -> int:
+def _exit_with_error(sentence: str) -> int:
     sys.stderr.write(sentence + "\n")
-    return _REFUSED
+    return _START_FAILED
 
 
 if __name__ == "__main__":

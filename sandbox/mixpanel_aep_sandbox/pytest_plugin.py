@@ -40,11 +40,11 @@ def _scope(fixture_name: str, config: pytest.Config) -> Literal["session", "func
 def mixpanel_aep_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
     """The server behind ``mixpanel_sandbox`` and ``aep_sandbox``; batches are active as soon as they are complete."""
     from mixpanel_aep_sandbox.core.server import SandboxServer
-    from mixpanel_aep_sandbox.core.state import Settings, World
+    from mixpanel_aep_sandbox.core.state import SandboxState, Settings
     from mixpanel_aep_sandbox.core.store import Store
 
-    world = World(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.0))
-    with SandboxServer(world=world) as server:
+    state = SandboxState(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.0))
+    with SandboxServer(state=state) as server:
         yield server
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import requests
 
-from include.aep.decide import loads
+from include.aep.decide import active_records
 from include.config.model import Pipeline
 from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey
@@ -127,7 +127,7 @@ def result_of(
     """What became of a partition: counts of its manifests, and ``active`` rows of its ledger's batches in AEP."""
     made = newest_manifests(lake, partition)
     counts = {step: manifest.counts for step, manifest in made.items()}
-    loaded = loads(records)
+    loaded = active_records(records)
     batches = [record.batch for record in loaded]
     staged = [manifests.load(lake, partition.manifest("stage", record.staged)) for record in loaded]
     return PartitionResult(

@@ -28,14 +28,14 @@ from include.errors import (
 from include.http.error_rules import rule_for
 from include.http.session import join_path
 from tests.support.fake_aep import CLIENT_SECRET, ORG, FakeAep, client, lost_answer, settings, times
-from tests.support.http_server import Hands, Reply, Request, script, serving
+from tests.support.http_server import FakeClock, Reply, Request, script, serve_http
 
 TOKEN = {"access_token": "canary-token-1", "token_type": "bearer", "expires_in": 86399}
 
 
 @pytest.fixture
-def hands() -> Hands:
-    return Hands()
+def fake_clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
@@ -97,27 +97,33 @@ def test_every_row_of_both_tables_has_an_example() -> None:
 @pytest.mark.sandbox
 @pytest.mark.parametrize(("status", "body", "error", "words", "attempts"), EXAMPLES)
 def test_a_refusal_becomes_its_error(
-    hands: Hands, aep: FakeAep, status: int, body: str, error: type[PipelineError], words: str, attempts: int
+    fake_clock: FakeClock,
+    aep: FakeAep,
+    status: int,
+    body: str,
+    error: type[PipelineError],
+    words: str,
+    attempts: int,
 ) -> None:
     aep.faults = [times(99, Reply(status, body.encode()), path="/data/")]
-    with serving(aep) as served:
+    with serve_http(aep) as served:
         with pytest.raises(error, match=words) as told:
-            client(served, hands).registry.tenant_id()
+            client(served, fake_clock).registry.tenant_id()
         asked = [request for request in served.requests if "/data/" in request.target]
         assert len(asked) == attempts
     assert type(told.value) is error
     assert told.value.hint
-    assert len(hands.slept) == (attempts - 1 if attempts > 2 else status == 401)
+    assert len(fake_clock.slept) == (attempts - 1 if attempts > 2 else status == 401)
 
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize(("status", "body", "error", "attempts"), IMS_EXAMPLES)
 def test_a_refusal_of_the_identity_service_becomes_its_error(
-    hands: Hands, status: int, body: str, error: type[PipelineError], attempts: int
+    fake_clock: FakeClock, status: int, body: str, error: type[PipelineError], attempts: int
 ) -> None:
-    with serving(script(Reply(status, body.encode()))) as served:
+    with serve_http(script(Reply(status, body.encode()))) as served:
         with pytest.raises(error) as told:
-            client(served, hands).registry.tenant_id()
+            client(served, fake_clock).registry.tenant_id()
         assert len(served.requests) == attempts
     assert type(told.value) is error
     assert CLIENT_SECRET not in str(told.value)
@@ -140,24 +146,24 @@ def test_a_refusal_of_the_identity_service_becomes_its_error(
         Reply(wire=b""),
     ],
 )
-def test_an_identity_service_that_talks_nonsense_is_unavailable(hands: Hands, answer: Reply) -> None:
-    with serving(script(answer)) as served:
+def test_an_identity_service_that_talks_nonsense_is_unavailable(fake_clock: FakeClock, answer: Reply) -> None:
+    with serve_http(script(answer)) as served:
         with pytest.raises(IdentityServiceUnavailable, match="identity service"):
-            client(served, hands).registry.tenant_id()
+            client(served, fake_clock).registry.tenant_id()
         assert len(served.requests) == 6
-    with serving(script(answer, Reply.json(TOKEN), Reply.json({"tenantId": "acme"}))) as served:
-        assert client(served, hands).registry.tenant_id() == "acme"
+    with serve_http(script(answer, Reply.json(TOKEN), Reply.json({"tenantId": "acme"}))) as served:
+        assert client(served, fake_clock).registry.tenant_id() == "acme"
 
 
 @pytest.mark.sandbox
-def test_one_token_serves_until_two_minutes_before_its_end(hands: Hands, aep: FakeAep) -> None:
+def test_one_token_serves_until_two_minutes_before_its_end(fake_clock: FakeClock, aep: FakeAep) -> None:
     told: list[str] = []
-    with serving(aep) as served:
-        source = TokenSource(settings(served.url), hands.clock, told.append)
+    with serve_http(aep) as served:
+        source = TokenSource(settings(served.url), fake_clock.clock, told.append)
         first = source.token()
-        hands.at += 86399 - 121
+        fake_clock.at += 86399 - 121
         assert source.token() == first
-        hands.at += 1
+        fake_clock.at += 1
         assert source.token() != first
         source.forget()
         source.token()
@@ -168,24 +174,24 @@ def test_one_token_serves_until_two_minutes_before_its_end(hands: Hands, aep: Fa
 
 
 @pytest.mark.sandbox
-def test_a_short_or_endless_life_is_taken_for_what_it_can_be(hands: Hands, aep: FakeAep) -> None:
-    with serving(aep) as served:
+def test_a_short_or_endless_life_is_taken_for_what_it_can_be(fake_clock: FakeClock, aep: FakeAep) -> None:
+    with serve_http(aep) as served:
         for told, real in ((100, 50), (86_399_000, 86_400 - 120)):  # the second one is in milliseconds
             aep.token_seconds = told
-            source = TokenSource(settings(served.url), hands.clock)
+            source = TokenSource(settings(served.url), fake_clock.clock)
             first = source.token()
-            hands.at += real - 1
+            fake_clock.at += real - 1
             assert source.token() == first
-            hands.at += 1
+            fake_clock.at += 1
             assert source.token() != first
 
 
 @pytest.mark.sandbox
-def test_a_token_that_is_refused_is_replaced_once(hands: Hands, aep: FakeAep) -> None:
+def test_a_token_that_is_refused_is_replaced_once(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.datasets["d1"] = {"name": "Events"}
     told: list[str] = []
-    with serving(aep) as served:
-        asked = client(served, hands, on_secret=told.append)
+    with serve_http(aep) as served:
+        asked = client(served, fake_clock, on_secret=told.append)
         assert asked.catalog.dataset("d1") is not None
         aep.revoked.add("canary-token-1")
         assert asked.catalog.dataset("d1") is not None
@@ -193,14 +199,14 @@ def test_a_token_that_is_refused_is_replaced_once(hands: Hands, aep: FakeAep) ->
         calls = [r.headers["Authorization"] for r in served.requests if "/data/" in r.target]
     assert [call[-1] for call in calls] == ["1", "1", "2", "2"]
     assert told == ["canary-token-1", "canary-token-2"]
-    assert sum(hands.slept) == 0
+    assert sum(fake_clock.slept) == 0
 
 
 @pytest.mark.sandbox
-def test_a_create_is_not_repeated_where_it_may_have_been_done(hands: Hands, aep: FakeAep) -> None:
+def test_a_create_is_not_repeated_where_it_may_have_been_done(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.faults = [lost_answer(aep, 1, method="POST", path="/import/batches")]
-    with serving(aep) as served:
-        asked = client(served, hands)
+    with serve_http(aep) as served:
+        asked = client(served, fake_clock)
         with pytest.raises(ServiceUnavailable):
             asked.batches.create("d1", "parquet", "x-1")
         assert [batch.id for batch in asked.batches.find_by_external_id("d1", "x-1")] == ["01BATCH1"]
@@ -212,30 +218,30 @@ def test_a_create_is_not_repeated_where_it_may_have_been_done(hands: Hands, aep:
 
 
 @pytest.mark.sandbox
-def test_a_create_that_never_left_is_repeated(hands: Hands, aep: FakeAep) -> None:
-    with serving(aep) as served:
-        asked = client(served, hands)
+def test_a_create_that_never_left_is_repeated(fake_clock: FakeClock, aep: FakeAep) -> None:
+    with serve_http(aep) as served:
+        asked = client(served, fake_clock)
         asked.identity._http._tokens.token()
     with pytest.raises(ServiceUnavailable, match="ConnectionError"):
         asked.batches.create("d1", "json", "x-1")
-    assert len(hands.slept) == 5
+    assert len(fake_clock.slept) == 5
 
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_create_that_was_turned_away_is_repeated(hands: Hands, aep: FakeAep, status: int) -> None:
+def test_a_create_that_was_turned_away_is_repeated(fake_clock: FakeClock, aep: FakeAep, status: int) -> None:
     aep.faults = [
         times(2, Reply(status, headers={"Retry-After": "9"}), method="POST", path="/import/batches")
     ]
-    with serving(aep) as served:
-        assert client(served, hands).batches.create("d1", "json", "x-1") == "01BATCH1"
-    assert hands.slept == [9, 9]
+    with serve_http(aep) as served:
+        assert client(served, fake_clock).batches.create("d1", "json", "x-1") == "01BATCH1"
+    assert fake_clock.slept == [9, 9]
 
 
 @pytest.mark.sandbox
-def test_a_refused_token_does_not_make_two_batches(hands: Hands, aep: FakeAep) -> None:
-    with serving(aep) as served:
-        asked = client(served, hands)
+def test_a_refused_token_does_not_make_two_batches(fake_clock: FakeClock, aep: FakeAep) -> None:
+    with serve_http(aep) as served:
+        asked = client(served, fake_clock)
         asked.batches.create("d1", "parquet", "x-1")
         aep.revoked.add("canary-token-1")
         asked.batches.create("d1", "parquet", "x-2")
@@ -243,9 +249,9 @@ def test_a_refused_token_does_not_make_two_batches(hands: Hands, aep: FakeAep) -
 
 
 @pytest.mark.sandbox
-def test_what_a_batch_is_created_with(hands: Hands, aep: FakeAep) -> None:
-    with serving(aep) as served:
-        asked = client(served, hands)
+def test_what_a_batch_is_created_with(fake_clock: FakeClock, aep: FakeAep) -> None:
+    with serve_http(aep) as served:
+        asked = client(served, fake_clock)
         asked.batches.create("d1", "json", "x-1", {"day": ["2026-07-01"]}, replaces=["01OLD"])
         asked.batches.create("d1", "parquet", "x-2", error_threshold_percent=2.5)
         with pytest.raises(RequestRefused, match="parquet or json"):
@@ -265,9 +271,9 @@ def test_what_a_batch_is_created_with(hands: Hands, aep: FakeAep) -> None:
 
 
 @pytest.mark.sandbox
-def test_complete_may_be_repeated_and_abort_has_its_time(hands: Hands, aep: FakeAep) -> None:
-    with serving(aep) as served:
-        asked = client(served, hands)
+def test_complete_may_be_repeated_and_abort_has_its_time(fake_clock: FakeClock, aep: FakeAep) -> None:
+    with serve_http(aep) as served:
+        asked = client(served, fake_clock)
         batch = asked.batches.create("d1", "parquet", "x-1")
         aep.faults = [lost_answer(aep, 2, method="POST", path="action=COMPLETE")]
         asked.batches.complete(batch)
@@ -285,10 +291,10 @@ def test_complete_may_be_repeated_and_abort_has_its_time(hands: Hands, aep: Fake
 
 
 @pytest.mark.sandbox
-def test_a_dataset_is_found_by_its_exact_name_on_any_page(hands: Hands, aep: FakeAep) -> None:
+def test_a_dataset_is_found_by_its_exact_name_on_any_page(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.datasets = {f"d{n}": {"name": f"Events {n}", "schemaRef": {"id": f"s{n}"}} for n in range(250)}
-    with serving(aep) as served:
-        asked = client(served, hands)
+    with serve_http(aep) as served:
+        asked = client(served, fake_clock)
         found = asked.catalog.require_dataset("Events 249")
         assert (found["id"], found["schemaRef"]["id"]) == ("d249", "s249")
         assert asked.catalog.find_dataset("events 249") is None
@@ -302,18 +308,18 @@ def test_a_dataset_is_found_by_its_exact_name_on_any_page(hands: Hands, aep: Fak
 
 
 @pytest.mark.sandbox
-def test_a_server_that_ignores_paging_does_not_hold_us_forever(hands: Hands, aep: FakeAep) -> None:
+def test_a_server_that_ignores_paging_does_not_hold_us_forever(fake_clock: FakeClock, aep: FakeAep) -> None:
     page = Reply.json({f"d{n}": {"name": "Other"} for n in range(100)})
     aep.faults = [times(99, page, path="/dataSets")]
-    with serving(aep) as served:
-        assert client(served, hands).catalog.find_dataset("Events") is None
+    with serve_http(aep) as served:
+        assert client(served, fake_clock).catalog.find_dataset("Events") is None
         assert len(served.requests) == 3
 
 
 @pytest.mark.sandbox
-def test_batches_are_found_by_dataset_and_exact_external_id(hands: Hands, aep: FakeAep) -> None:
-    with serving(aep) as served:
-        asked = client(served, hands)
+def test_batches_are_found_by_dataset_and_exact_external_id(fake_clock: FakeClock, aep: FakeAep) -> None:
+    with serve_http(aep) as served:
+        asked = client(served, fake_clock)
         for dataset, external in (("d1", "x-1"), ("d1", "x-11"), ("d2", "x-1"), ("d1", "x-1")):
             asked.batches.create(dataset, "parquet", external)
         found = asked.batches.find_by_external_id("d1", "x-1")
@@ -323,7 +329,7 @@ def test_batches_are_found_by_dataset_and_exact_external_id(hands: Hands, aep: F
 
 
 @pytest.mark.sandbox
-def test_an_upstream_that_echoes_our_credentials_is_not_repeated(hands: Hands, aep: FakeAep) -> None:
+def test_an_upstream_that_echoes_our_credentials_is_not_repeated(fake_clock: FakeClock, aep: FakeAep) -> None:
     def echo(request: Request) -> Reply | None:
         said = f'{{"detail":"{request.headers["Authorization"]} {request.body.decode()} {CLIENT_SECRET}"}}'
         if "/stats" in request.target:
@@ -331,8 +337,8 @@ def test_an_upstream_that_echoes_our_credentials_is_not_repeated(hands: Hands, a
         return Reply(500, said.encode()) if "/data/" in request.target else None
 
     aep.faults = [echo]
-    with serving(aep) as served:
-        asked = client(served, hands)
+    with serve_http(aep) as served:
+        asked = client(served, fake_clock)
         for action in (asked.registry.tenant_id, lambda: asked.batches.find("x")):
             with pytest.raises(PipelineError) as told:
                 action()
@@ -340,8 +346,8 @@ def test_an_upstream_that_echoes_our_credentials_is_not_repeated(hands: Hands, a
             assert "canary" not in shown.replace("no_canary", "")
             assert told.value.__context__ is None
     aep.faults = [lambda request: Reply(400, request.body)]
-    with serving(aep) as served, pytest.raises(PipelineError) as told:
-        client(served, hands).registry.tenant_id()
+    with serve_http(aep) as served, pytest.raises(PipelineError) as told:
+        client(served, fake_clock).registry.tenant_id()
     assert "canary" not in str(told.value)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from include.aep.client import AepClient
-from include.aep.decide import BatchOutlook, outlook
+from include.aep.decide import BatchState, classify_status
 from include.aep.settings import AepSettings
 from include.aep.upload import UploadLimits
 from include.errors import AlreadyExists, CredentialsRejected, DatasetMissing, PipelineError, SchemaError
@@ -18,7 +18,7 @@ from include.xdm.schema.resolve import resolve
 from include.xdm.schema.xdm_schema import XdmSchema
 from mixpanel_aep_sandbox.aep.core.constants import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORG
 from mixpanel_aep_sandbox.core.server import SandboxServer
-from mixpanel_aep_sandbox.core.state import Settings, World
+from mixpanel_aep_sandbox.core.state import SandboxState, Settings
 from mixpanel_aep_sandbox.core.store import Store
 
 pytestmark = pytest.mark.sandbox
@@ -27,8 +27,8 @@ EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    world = World(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.1))
-    with SandboxServer(world=world) as server:
+    state = SandboxState(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.1))
+    with SandboxServer(state=state) as server:
         yield server.url
 
 
@@ -86,7 +86,7 @@ def load(aep: AepClient, dataset_id: str, external_id: str, content: bytes) -> s
     aep.batches.complete(batch_id)
     for _ in range(100):
         batch = aep.batches.find(batch_id)
-        if batch is not None and outlook(batch.status) in (BatchOutlook.ACTIVE, BatchOutlook.REFUSED):
+        if batch is not None and classify_status(batch.status) in (BatchState.ACTIVE, BatchState.REFUSED):
             break
         time.sleep(0.05)
     return batch_id
@@ -113,7 +113,7 @@ def test_a_batch_from_creation_to_success(aep: AepClient, dataset_id: str, count
     batch_id = load(aep, dataset_id, f"good-{count}", rows(count))
     batch = aep.batches.find(batch_id)
     assert batch is not None
-    assert outlook(batch.status) is BatchOutlook.ACTIVE
+    assert classify_status(batch.status) is BatchState.ACTIVE
     assert (batch.output_records, batch.failed_records) == (count, 0)
     assert [found.id for found in aep.batches.find_by_external_id(dataset_id, f"good-{count}")] == [batch_id]
 
@@ -123,7 +123,7 @@ def test_a_batch_that_fails_says_why(aep: AepClient, dataset_id: str) -> None:
     batch_id = load(aep, dataset_id, "bad", content)
     batch = aep.batches.find(batch_id)
     assert batch is not None
-    assert outlook(batch.status) is BatchOutlook.REFUSED
+    assert classify_status(batch.status) is BatchState.REFUSED
     why = aep.batches.why_failed(batch_id)
     assert "INGEST" in why
     assert "canary" not in why

@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.aep.client import AepClient
-from include.aep.decide import BatchOutlook, outlook
+from include.aep.decide import BatchState, classify_status
 from include.aep.model import Batch
 from include.errors import NotFound, SchemaError, ServiceUnavailable
 from tests.support.fake_aep import FakeAep, client, times
-from tests.support.http_server import Hands, Reply, Request, serving
+from tests.support.http_server import FakeClock, Reply, Request, serve_http
 
 SCHEMA = "https://ns.adobe.com/acme/schemas/0a1b"
 
 
 @pytest.fixture
-def hands() -> Hands:
-    return Hands()
+def fake_clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
@@ -57,10 +57,10 @@ def registry(request: Request) -> Reply | None:
 
 
 @pytest.mark.sandbox
-def test_the_registry(hands: Hands, aep: FakeAep) -> None:
+def test_the_registry(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.faults = [registry]
-    with serving(aep) as served:
-        asked = client(served, hands).registry
+    with serve_http(aep) as served:
+        asked = client(served, fake_clock).registry
         assert asked.tenant_id() == "acme"
         found = asked.find_by_title("schemas", "Events")
         assert found is not None
@@ -84,22 +84,22 @@ def test_the_registry(hands: Hands, aep: FakeAep) -> None:
 
 
 @pytest.mark.sandbox
-def test_a_list_that_turns_in_a_circle_ends(hands: Hands, aep: FakeAep) -> None:
+def test_a_list_that_turns_in_a_circle_ends(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.faults = [times(9, Reply.json({"results": [], "_page": {"next": "here"}}), path="/schemaregistry/")]
-    with serving(aep) as served:
-        assert client(served, hands).registry.find_by_title("schemas", "x") is None
+    with serve_http(aep) as served:
+        assert client(served, fake_clock).registry.find_by_title("schemas", "x") is None
         assert len(served.requests) == 3
 
 
 @pytest.mark.sandbox
-def test_a_tenant_that_is_not_told_is_an_error(hands: Hands, aep: FakeAep) -> None:
+def test_a_tenant_that_is_not_told_is_an_error(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.faults = [times(1, Reply.json({}), path="/stats")]
-    with serving(aep) as served, pytest.raises(SchemaError, match="tenant"):
-        client(served, hands).registry.tenant_id()
+    with serve_http(aep) as served, pytest.raises(SchemaError, match="tenant"):
+        client(served, fake_clock).registry.tenant_id()
 
 
 @pytest.mark.sandbox
-def test_namespaces(hands: Hands, aep: FakeAep) -> None:
+def test_namespaces(fake_clock: FakeClock, aep: FakeAep) -> None:
     listed = [{"code": "ECID", "name": "ECID", "idType": "COOKIE", "custom": False}]
 
     def identity(request: Request) -> Reply | None:
@@ -110,8 +110,8 @@ def test_namespaces(hands: Hands, aep: FakeAep) -> None:
         return Reply.json({**json.loads(request.body), "id": 7, "custom": True})
 
     aep.faults = [identity]
-    with serving(aep) as served:
-        asked = client(served, hands).identity
+    with serve_http(aep) as served:
+        asked = client(served, fake_clock).identity
         assert asked.codes() == {"ECID"}
         made = asked.create("MixpanelUser", "Mixpanel user", "Cross_device")
         assert (made.code, made.id_type, made.custom) == ("MixpanelUser", "Cross_device", True)
@@ -134,7 +134,7 @@ def diagnostics(files: dict[str, list[bytes]]) -> Any:
 
 
 @pytest.mark.sandbox
-def test_why_a_batch_failed_in_codes_fields_and_counts(hands: Hands, aep: FakeAep) -> None:
+def test_why_a_batch_failed_in_codes_fields_and_counts(fake_clock: FakeClock, aep: FakeAep) -> None:
     canary = "canary person@example.com"
     failed = {
         "_validationErrors": [{"keyword": "required", "pointerToViolation": "#/_acme/id", "message": canary}]
@@ -152,8 +152,8 @@ def test_why_a_batch_failed_in_codes_fields_and_counts(hands: Hands, aep: FakeAe
         "errors": [{"code": "INGEST-1212-400", "description": canary, "recordCount": 6}, {"code": canary}],
     }
     aep.faults = [diagnostics(rows)]
-    with serving(aep) as served:
-        asked = client(served, hands)
+    with serve_http(aep) as served:
+        asked = client(served, fake_clock)
         why = asked.batches.why_failed("B1")
         assert [file.name for file in asked.access.failed_files("B1")] == ["part-1.json"]
         assert asked.access.failed_files("B1")[0].length == 7
@@ -169,38 +169,38 @@ def test_why_a_batch_failed_in_codes_fields_and_counts(hands: Hands, aep: FakeAe
 
 
 @pytest.mark.sandbox
-def test_why_a_batch_failed_does_not_depend_on_the_diagnostics(hands: Hands, aep: FakeAep) -> None:
+def test_why_a_batch_failed_does_not_depend_on_the_diagnostics(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.batches["B1"] = {"status": "failed", "errors": [{"code": "106", "description": "x"}]}
     aep.batches["B2"] = {"status": "failed"}
     aep.faults = [times(99, Reply(403), path="/export/")]
-    with serving(aep) as served:
-        asked = client(served, hands).batches
+    with serve_http(aep) as served:
+        asked = client(served, fake_clock).batches
         assert asked.why_failed("B1") == "106: a file is empty"
         assert asked.why_failed("B2") == asked.why_failed("B3") == "AEP gives no reason"
 
 
 @pytest.mark.sandbox
-def test_a_list_of_errors_that_breaks_off_says_so(hands: Hands, aep: FakeAep) -> None:
+def test_a_list_of_errors_that_breaks_off_says_so(fake_clock: FakeClock, aep: FakeAep) -> None:
     cut = b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{}\n{}"
     aep.faults = [times(1, Reply(wire=cut), path="/failed")]
-    with serving(aep) as served, pytest.raises(ServiceUnavailable, match="broke off"):
-        list(client(served, hands).access.failed_rows("B1", "f"))
+    with serve_http(aep) as served, pytest.raises(ServiceUnavailable, match="broke off"):
+        list(client(served, fake_clock).access.failed_rows("B1", "f"))
 
 
 DOCUMENTED = {
-    BatchOutlook.OPEN: ("loading",),
-    BatchOutlook.ACTIVE: ("success", "active"),
-    BatchOutlook.REFUSED: ("failed", "failure"),
-    BatchOutlook.GONE: ("aborted", "abandoned", "inactive", "retained", "archived", "deleted"),
-    BatchOutlook.COMMITTED: ("processing", "queued", "retrying", "stalled", "loaded", "staged", "staging"),
+    BatchState.OPEN: ("loading",),
+    BatchState.ACTIVE: ("success", "active"),
+    BatchState.REFUSED: ("failed", "failure"),
+    BatchState.GONE: ("aborted", "abandoned", "inactive", "retained", "archived", "deleted"),
+    BatchState.COMMITTED: ("processing", "queued", "retrying", "stalled", "loaded", "staged", "staging"),
 }  # fmt: skip
 
 
 @pytest.mark.unit
 @pytest.mark.parametrize(("state", "statuses"), DOCUMENTED.items())
-def test_every_documented_status_has_an_outlook(state: BatchOutlook, statuses: tuple[str, ...]) -> None:
+def test_every_documented_status_has_an_outlook(state: BatchState, statuses: tuple[str, ...]) -> None:
     for status in statuses:
-        assert outlook(status) is outlook(status.upper()) is state
+        assert classify_status(status) is classify_status(status.upper()) is state
 
 
 @pytest.mark.unit
@@ -208,7 +208,7 @@ def test_every_documented_status_has_an_outlook(state: BatchOutlook, statuses: t
 def test_any_other_status_is_unknown_and_no_end(status: str) -> None:
     known = {word for words in DOCUMENTED.values() for word in words}
     if status.lower() not in known:
-        assert outlook(status) is BatchOutlook.UNKNOWN
+        assert classify_status(status) is BatchState.UNKNOWN
 
 
 JSON_VALUES = st.recursive(
@@ -265,15 +265,15 @@ ODD = [
 @pytest.mark.sandbox
 @pytest.mark.parametrize("look", LOOKUPS.values(), ids=LOOKUPS.keys())
 def test_no_odd_answer_looks_like_a_list_of_nothing(
-    hands: Hands, aep: FakeAep, look: Callable[[AepClient], object]
+    fake_clock: FakeClock, aep: FakeAep, look: Callable[[AepClient], object]
 ) -> None:
     """What is taken for nothing is made: a second schema, a second batch of the same rows."""
     for odd in ODD:
         aep.faults = [times(99, odd, path="/data/")]
-        with serving(aep) as served:
+        with serve_http(aep) as served:
             if odd.body == b'{"error": "canary"}' and look in (LOOKUPS["schema"], LOOKUPS["resolved"]):
                 continue  # an object is an object
             with pytest.raises((ServiceUnavailable, SchemaError)) as told:
-                look(client(served, hands))
+                look(client(served, fake_clock))
         assert "canary" not in str(told.value)
         assert told.value.hint

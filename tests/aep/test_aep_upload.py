@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from include.aep.upload import Part, Uploader, UploadLimits, received_ranges
 from include.errors import LakeError, NotFound, PayloadTooLarge, RequestRefused, ServiceUnavailable
 from tests.support.fake_aep import FakeAep, Fault, client, lost_answer, small_limits, times
-from tests.support.http_server import Hands, Reply, Request, Served, serving
+from tests.support.http_server import FakeClock, HttpServer, Reply, Request, serve_http
 
 SMALL = bytes(range(90))
 LARGE = bytes(range(250))
 
 
 @pytest.fixture
-def hands() -> Hands:
-    return Hands()
+def fake_clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
@@ -46,23 +46,23 @@ class File:
 
 
 def upload(
-    served: Served, hands: Hands, file: File, name: str = "f.parquet", size: int | None = None
+    served: HttpServer, fake_clock: FakeClock, file: File, name: str = "f.parquet", size: int | None = None
 ) -> None:
-    asked = client(served, hands, limits=small_limits())
+    asked = client(served, fake_clock, limits=small_limits())
     batch = asked.batches.create("d1", "parquet", "x-1")
     asked.batches.upload(batch, "d1", name, file, len(file.content) if size is None else size)
 
 
-def sent(served: Served, method: str) -> list[Request]:
+def sent(served: HttpServer, method: str) -> list[Request]:
     return [request for request in served.requests if request.method == method and "/files/" in request.path]
 
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("size", [1, 99, 100, 101, 119, 120, 250])
-def test_every_size_arrives_whole(hands: Hands, aep: FakeAep, size: int) -> None:
+def test_every_size_arrives_whole(fake_clock: FakeClock, aep: FakeAep, size: int) -> None:
     file = File(LARGE[:size])
-    with serving(aep) as served:
-        upload(served, hands, file)
+    with serve_http(aep) as served:
+        upload(served, fake_clock, file)
         assert len(sent(served, "PUT")) == (size < 100)
         assert len(sent(served, "PATCH")) == (0 if size < 100 else -(-size // 40))
     assert aep.files == {"f.parquet": LARGE[:size]}
@@ -70,13 +70,13 @@ def test_every_size_arrives_whole(hands: Hands, aep: FakeAep, size: int) -> None
 
 
 @pytest.mark.sandbox
-def test_a_name_may_hold_directories_and_nothing_else(hands: Hands, aep: FakeAep) -> None:
-    with serving(aep) as served:
-        upload(served, hands, File(SMALL), "day=2026-07-01/a b?c#d.parquet")
+def test_a_name_may_hold_directories_and_nothing_else(fake_clock: FakeClock, aep: FakeAep) -> None:
+    with serve_http(aep) as served:
+        upload(served, fake_clock, File(SMALL), "day=2026-07-01/a b?c#d.parquet")
         assert sent(served, "PUT")[0].path.endswith("/files/day%3D2026-07-01/a%20b%3Fc%23d.parquet")
         for name in ("../x", "a//b", "/a", "a/.."):
             with pytest.raises(RequestRefused):
-                upload(served, hands, File(SMALL), name)
+                upload(served, fake_clock, File(SMALL), name)
     assert list(aep.files) == ["day=2026-07-01/a b?c#d.parquet"]
 
 
@@ -110,22 +110,22 @@ def _revoked(aep: FakeAep, method: str) -> Fault:
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES.keys())
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "POST"])
 def test_an_upload_is_repeated_with_the_same_bytes(
-    hands: Hands, aep: FakeAep, trouble: Faults, method: str
+    fake_clock: FakeClock, aep: FakeAep, trouble: Faults, method: str
 ) -> None:
     file = File(SMALL if method == "PUT" else LARGE)
     aep.faults = [trouble(aep, method)]
-    with serving(aep) as served:
-        upload(served, hands, file)
+    with serve_http(aep) as served:
+        upload(served, fake_clock, file)
         assert len(sent(served, method)) > {"PUT": 1, "PATCH": 6, "POST": 1}[method]
     assert list(aep.files.values()) == [file.content]
     assert file.all_closed
 
 
 @pytest.mark.sandbox
-def test_a_chunk_whose_answer_was_lost_is_not_sent_twice(hands: Hands, aep: FakeAep) -> None:
+def test_a_chunk_whose_answer_was_lost_is_not_sent_twice(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.faults = [lost_answer(aep, 1, method="PATCH", path="/files/")]
-    with serving(aep) as served:
-        upload(served, hands, File(LARGE))
+    with serve_http(aep) as served:
+        upload(served, fake_clock, File(LARGE))
         assert len(sent(served, "PATCH")) == 7
         assert len(sent(served, "HEAD")) == 1
         assert len(sent(served, "POST")) == 2
@@ -133,71 +133,75 @@ def test_a_chunk_whose_answer_was_lost_is_not_sent_twice(hands: Hands, aep: Fake
 
 
 @pytest.mark.sandbox
-def test_chunks_that_do_not_fit_together_are_sent_once_more_and_smaller(hands: Hands, aep: FakeAep) -> None:
+def test_chunks_that_do_not_fit_together_are_sent_once_more_and_smaller(
+    fake_clock: FakeClock, aep: FakeAep
+) -> None:
     refused = Reply.json({"title": "BadRequestError"}, 400)
     aep.faults = [times(1, refused, method="POST", path="action=COMPLETE")]
-    with serving(aep) as served:
-        upload(served, hands, File(LARGE))
+    with serve_http(aep) as served:
+        upload(served, fake_clock, File(LARGE))
         assert [len(request.body) for request in sent(served, "PATCH")] == [40] * 6 + [10] + [20] * 12 + [10]
     assert aep.files["f.parquet"] == LARGE
     aep.faults = [times(9, refused, method="POST", path="action=COMPLETE")]
-    with serving(aep) as served:
+    with serve_http(aep) as served:
         with pytest.raises(RequestRefused, match="complete a large file"):
-            upload(served, hands, File(LARGE))
+            upload(served, fake_clock, File(LARGE))
         assert len(sent(served, "POST")) == 4
 
 
 @pytest.mark.sandbox
-def test_a_gateway_with_a_smaller_limit_gets_smaller_parts(hands: Hands, aep: FakeAep) -> None:
+def test_a_gateway_with_a_smaller_limit_gets_smaller_parts(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.most_bytes = 30
-    with serving(aep) as served:
-        upload(served, hands, File(SMALL))
+    with serve_http(aep) as served:
+        upload(served, fake_clock, File(SMALL))
     assert aep.files["f.parquet"] == SMALL
     aep.most_bytes = 10
-    with serving(aep) as served, pytest.raises(PayloadTooLarge):
-        upload(served, hands, File(SMALL))
+    with serve_http(aep) as served, pytest.raises(PayloadTooLarge):
+        upload(served, fake_clock, File(SMALL))
 
 
 @pytest.mark.sandbox
-def test_an_upload_ends_somewhere(hands: Hands, aep: FakeAep) -> None:
+def test_an_upload_ends_somewhere(fake_clock: FakeClock, aep: FakeAep) -> None:
     for method, content, attempts in (("PUT", SMALL, 6), ("PATCH", LARGE, 3)):
         aep.faults = [times(99, Reply(500), method=method, path="/files/")]
-        with serving(aep) as served:
+        with serve_http(aep) as served:
             with pytest.raises(ServiceUnavailable):
-                upload(served, hands, File(content))
+                upload(served, fake_clock, File(content))
             assert len(sent(served, method)) == attempts
     assert aep.files == {}
 
 
 @pytest.mark.sandbox
-def test_a_batch_that_is_gone_is_not_asked_twice(hands: Hands, aep: FakeAep) -> None:
+def test_a_batch_that_is_gone_is_not_asked_twice(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.faults = [times(99, Reply(404), path="/files/")]
-    with serving(aep) as served:
+    with serve_http(aep) as served:
         with pytest.raises(NotFound):
-            upload(served, hands, File(LARGE))
+            upload(served, fake_clock, File(LARGE))
         assert len(sent(served, "POST")) == 1
 
 
 @pytest.mark.sandbox
-def test_an_empty_file_is_not_sent(hands: Hands, aep: FakeAep) -> None:
-    with serving(aep) as served:
+def test_an_empty_file_is_not_sent(fake_clock: FakeClock, aep: FakeAep) -> None:
+    with serve_http(aep) as served:
         with pytest.raises(RequestRefused, match="empty"):
-            upload(served, hands, File(b""))
+            upload(served, fake_clock, File(b""))
         assert sent(served, "PUT") == []
 
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("content", [SMALL, LARGE])
-def test_a_file_that_shrank_is_not_taken_for_whole(hands: Hands, aep: FakeAep, content: bytes) -> None:
-    with serving(aep) as served, pytest.raises(LakeError, match="before its size"):
-        upload(served, hands, File(content), size=len(content) + 1)
+def test_a_file_that_shrank_is_not_taken_for_whole(
+    fake_clock: FakeClock, aep: FakeAep, content: bytes
+) -> None:
+    with serve_http(aep) as served, pytest.raises(LakeError, match="before its size"):
+        upload(served, fake_clock, File(content), size=len(content) + 1)
     assert aep.files == {}
 
 
 @pytest.mark.sandbox
-def test_a_file_that_grew_is_sent_to_its_size(hands: Hands, aep: FakeAep) -> None:
-    with serving(aep) as served:
-        upload(served, hands, File(LARGE), size=90)
+def test_a_file_that_grew_is_sent_to_its_size(fake_clock: FakeClock, aep: FakeAep) -> None:
+    with serve_http(aep) as served:
+        upload(served, fake_clock, File(LARGE), size=90)
     assert aep.files["f.parquet"] == LARGE[:90]
 
 
@@ -297,7 +301,7 @@ def test_a_plan_covers_every_byte_once_for_any_size_and_any_limit(
     content = bytes(number % 251 for number in range(size))
     gateway = Gateway(list(troubles), most_bytes)
     limits = UploadLimits(chunk_from_bytes=chunk_from, chunk_bytes=chunk)
-    uploader = Uploader(gateway, Hands().clock, limits)  # type: ignore[arg-type]
+    uploader = Uploader(gateway, FakeClock().clock, limits)  # type: ignore[arg-type]
     try:
         uploader.upload(("f",), lambda: io.BytesIO(content), size)
     except (RequestRefused, ServiceUnavailable):

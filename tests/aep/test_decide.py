@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from include.aep.decide import (
     Action,
-    BatchOutlook,
+    BatchState,
     Decision,
-    Wanted,
+    LoadRequest,
+    active_records,
+    batches_to_poll,
+    classify_status,
     decide,
     in_flight,
-    in_question,
-    loads,
-    outlook,
 )
 from include.lake.ledger import Kind, LedgerRecord
 
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.unit
 
 # Source: status enum of the Catalog API, and the ingestion life cycle in Adobe's documentation.
 STATUSES = {
-    BatchOutlook.OPEN: ["loading"],
-    BatchOutlook.COMMITTED: [
+    BatchState.OPEN: ["loading"],
+    BatchState.COMMITTED: [
         "loaded",
         "staging",
         "staged",
@@ -37,22 +37,22 @@ STATUSES = {
         "retrying",
         "stalled",
     ],
-    BatchOutlook.ACTIVE: ["success", "active"],
-    BatchOutlook.REFUSED: ["failed", "failure"],
-    BatchOutlook.GONE: ["aborted", "abandoned", "inactive", "retained", "archived", "deleted"],
-    BatchOutlook.UNKNOWN: [None, "", "unheard of", "LOADINGS", "success ", "0"],
+    BatchState.ACTIVE: ["success", "active"],
+    BatchState.REFUSED: ["failed", "failure"],
+    BatchState.GONE: ["aborted", "abandoned", "inactive", "retained", "archived", "deleted"],
+    BatchState.UNKNOWN: [None, "", "unheard of", "LOADINGS", "success ", "0"],
 }
 EVERY_STATUS = [status for statuses in STATUSES.values() for status in statuses]
 MINE, OTHER = "a" * 32, "b" * 32
 
-A, O = Action, BatchOutlook  # noqa: E741
+A, O = Action, BatchState  # noqa: E741
 
 
-def every(action: Action, **but: Action) -> dict[BatchOutlook, Action]:
+def every(action: Action, **but: Action) -> dict[BatchState, Action]:
     return {state: but.get(state.value, action) for state in O}
 
 
-EXPECTED: dict[tuple[str | None, bool], dict[BatchOutlook, Action]] = {
+EXPECTED: dict[tuple[str | None, bool], dict[BatchState, Action]] = {
     (None, True): every(A.CREATE),
     ("claimed", True): every(A.CREATE),
     ("claimed", False): every(A.CREATE),
@@ -100,8 +100,10 @@ def tail(kind: str, content: str, batch: str = "B", replaces: tuple[str, ...] = 
     ]
 
 
-def wanted(content: str = MINE, rows: int = 3, *beside: str, replace: bool = False) -> Wanted:
-    return Wanted(content, rows, frozenset(beside), replace)
+def load_request(
+    content: str = MINE, rows: int = 3, *excluded_batches: str, replace: bool = False
+) -> LoadRequest:
+    return LoadRequest(content, rows, frozenset(excluded_batches), replace)
 
 
 def test_every_kind_of_record_is_in_the_table() -> None:
@@ -111,13 +113,13 @@ def test_every_kind_of_record_is_in_the_table() -> None:
 @pytest.mark.parametrize(("kind", "same", "status", "action"), PRODUCT)
 def test_the_whole_product(kind: str | None, same: bool, status: str | None, action: Action) -> None:
     records = tail(kind, MINE if same else OTHER) if kind else []
-    decision = decide(records, wanted(), {"B": status})
+    decision = decide(records, load_request(), {"B": status})
     assert decision.action is action
     assert decision.batch == (None if action in (A.CREATE, A.RESTAGE) else "B")
 
 
 # What is active already, whether the staged rows were chosen beside it, how many they are, and what to do.
-BESIDE = [
+EXCLUDED = [
     ([], (), 3, False, A.CREATE),
     ([], (), 0, False, A.MARK_EMPTY),
     ([], (), 0, True, A.MARK_EMPTY),
@@ -137,19 +139,19 @@ BESIDE = [
 ]
 
 
-@pytest.mark.parametrize(("active", "beside", "rows", "replace", "action"), BESIDE)
+@pytest.mark.parametrize(("active", "beside", "rows", "replace", "action"), EXCLUDED)
 def test_what_is_active_already_decides_what_is_loaded_beside_it(
-    active: list[str], beside: tuple[str, ...], rows: int, replace: bool, action: Action
+    active: list[str], excluded_batches: tuple[str, ...], rows: int, replace: bool, action: Action
 ) -> None:
     records = [r for n, content in enumerate(active) for r in tail("active", content, f"B{n}")]
     statuses = {f"B{n}": "success" for n in range(len(active))}
-    decision = decide(records, wanted(MINE, rows, *beside, replace=replace), statuses)
+    decision = decide(records, load_request(MINE, rows, *excluded_batches, replace=replace), statuses)
     assert decision.action is action
     assert (decision.reason != "") == (action is A.STOP)
 
 
 def test_an_empty_day_is_told_once() -> None:
-    assert decide([record(1, "empty", OTHER)], wanted(rows=0), {}).action is A.DONE
+    assert decide([record(1, "empty", OTHER)], load_request(rows=0), {}).action is A.DONE
 
 
 def test_an_open_batch_that_replaces_is_not_taken_for_one_that_does_not() -> None:
@@ -160,7 +162,10 @@ def test_an_open_batch_that_replaces_is_not_taken_for_one_that_does_not() -> Non
         ((), True, A.CREATE),
     ):
         records = [*before, *tail("created", MINE, "B2", replaces)]
-        assert decide(records, wanted(replace=replace), {"B1": "success", "B2": "loading"}).action is action
+        assert (
+            decide(records, load_request(replace=replace), {"B1": "success", "B2": "loading"}).action
+            is action
+        )
 
 
 def test_what_is_loaded_is_what_was_neither_replaced_nor_taken_back() -> None:
@@ -168,21 +173,21 @@ def test_what_is_loaded_is_what_was_neither_replaced_nor_taken_back() -> None:
         *tail("active", OTHER, "B1"), *tail("active", MINE, "B2"), record(9, "gone", OTHER, "B1"),
         *tail("failed", OTHER, "B3"), *tail("active", OTHER, "B4", ("B2",)), *tail("created", MINE, "B5"),
     ]  # fmt: skip
-    assert [r.batch for r in loads(records)] == ["B4"]
-    assert in_question(records) == ["B4", "B5"]
+    assert [r.batch for r in active_records(records)] == ["B4"]
+    assert batches_to_poll(records) == ["B4", "B5"]
     assert in_flight(records[:-1]) is not None or in_flight(records[:-2]) is None
 
 
 @pytest.mark.parametrize(("state", "status"), [(s, text) for s, texts in STATUSES.items() for text in texts])
-def test_a_status_is_read_in_any_case(state: BatchOutlook, status: str | None) -> None:
-    assert outlook(status) is state
-    assert outlook(status.upper() if status else status) is state
+def test_a_status_is_read_in_any_case(state: BatchState, status: str | None) -> None:
+    assert classify_status(status) is state
+    assert classify_status(status.upper() if status else status) is state
 
 
 @given(st.none() | st.text())
 def test_a_status_in_no_document_is_unknown(status: str | None) -> None:
     known = {text.lower() for text in EVERY_STATUS if text} - {"unheard of", "loadings", "success ", "0"}
-    assert (outlook(status) is O.UNKNOWN) == ((status or "").lower() not in known)
+    assert (classify_status(status) is O.UNKNOWN) == ((status or "").lower() not in known)
 
 
 RECORDS = st.lists(
@@ -194,21 +199,25 @@ RECORDS = st.lists(
     ]
 )
 WANTED = st.builds(
-    Wanted, st.just(MINE), st.integers(0, 3), st.frozensets(st.sampled_from([MINE, OTHER])), st.booleans()
+    LoadRequest,
+    st.just(MINE),
+    st.integers(0, 3),
+    st.frozensets(st.sampled_from([MINE, OTHER])),
+    st.booleans(),
 )
 STATUS = st.sampled_from(EVERY_STATUS) | st.text()
 
 
 @given(RECORDS, WANTED, st.dictionaries(st.sampled_from(["B0", "B1", "B2"]), STATUS))
 def test_nothing_is_created_while_a_batch_may_still_become_active(
-    records: list[LedgerRecord], want: Wanted, statuses: dict[str, str | None]
+    records: list[LedgerRecord], want: LoadRequest, statuses: dict[str, str | None]
 ) -> None:
     """For any sequence of records, reachable or not. An open batch of other rows is fenced out by the next claim."""
     decision = decide(records, want, statuses)
     flying = in_flight(records)
     if flying is None or flying.kind == "failed":
         return
-    state = outlook(statuses.get(str(flying.batch)))
+    state = classify_status(statuses.get(str(flying.batch)))
     superseded = state is O.OPEN and flying.kind == "created"
     if state in (O.OPEN, O.COMMITTED, O.ACTIVE, O.UNKNOWN) and not superseded:
         assert decision.action not in (A.CREATE, A.DONE, A.RESTAGE)
@@ -217,7 +226,7 @@ def test_nothing_is_created_while_a_batch_may_still_become_active(
 
 @given(RECORDS, WANTED, st.sampled_from(STATUSES[O.UNKNOWN]) | st.text().map(lambda text: f"x-{text}"))
 def test_an_unknown_status_is_never_an_end(
-    records: list[LedgerRecord], want: Wanted, status: str | None
+    records: list[LedgerRecord], want: LoadRequest, status: str | None
 ) -> None:
     if records and records[-1].kind in ("created", "completing"):
         action = A.CONFIRM if status is None else A.WATCH
@@ -228,22 +237,24 @@ def test_an_unknown_status_is_never_an_end(
 
 @given(RECORDS, WANTED, st.dictionaries(st.sampled_from(["B0", "B1", "B2"]), STATUS))
 def test_a_partition_is_done_only_when_aep_calls_every_load_active(
-    records: list[LedgerRecord], want: Wanted, statuses: dict[str, str | None]
+    records: list[LedgerRecord], want: LoadRequest, statuses: dict[str, str | None]
 ) -> None:
     if decide(records, want, statuses).action is A.DONE:
-        assert all(outlook(statuses.get(str(r.batch))) is O.ACTIVE for r in loads(records))
+        assert all(classify_status(statuses.get(str(r.batch))) is O.ACTIVE for r in active_records(records))
 
 
 @given(RECORDS, WANTED, st.dictionaries(st.sampled_from(["B0", "B1", "B2"]), STATUS))
 def test_rows_are_created_only_beside_exactly_what_is_active(
-    records: list[LedgerRecord], want: Wanted, statuses: dict[str, str | None]
+    records: list[LedgerRecord], want: LoadRequest, statuses: dict[str, str | None]
 ) -> None:
     decision = decide(records, want, statuses)
     if decision.action is A.CREATE:
-        there = {r.staged for r in loads(records)}
-        assert want.beside == (frozenset() if want.replace else there)
+        there = {r.staged for r in active_records(records)}
+        assert want.excluded_batches == (frozenset() if want.replace else there)
         assert want.rows
-        assert not [r for r in loads(records) if outlook(statuses.get(str(r.batch))) is O.GONE]
+        assert not [
+            r for r in active_records(records) if classify_status(statuses.get(str(r.batch))) is O.GONE
+        ]
 
 
 @dataclass
@@ -256,24 +267,28 @@ class World:
 
     def committed(self) -> list[int]:
         """The ids of every batch that is active or may still become so; predecessors of an active one are not."""
-        replaced = {b for s, _, before in self.batches.values() if outlook(s) is O.ACTIVE for b in before}
+        replaced = {
+            b for s, _, before in self.batches.values() if classify_status(s) is O.ACTIVE for b in before
+        }
         alive = [
             (batch, ids)
             for batch, (status, ids, before) in self.batches.items()
-            if outlook(status) is O.ACTIVE
-            or (outlook(status) is O.COMMITTED and not before)  # one that replaces adds nothing until it does
+            if classify_status(status) is O.ACTIVE
+            or (
+                classify_status(status) is O.COMMITTED and not before
+            )  # one that replaces adds nothing until it does
         ]
         return [number for batch, ids in alive if batch not in replaced for number in ids]
 
     def complete(self, batch: str) -> None:
         status, *rest = self.batches[batch]
-        if outlook(status) is O.OPEN:
+        if classify_status(status) is O.OPEN:
             self.batches[batch] = ("staging", *rest)  # type: ignore[assignment]
 
     def turn(self, batch: str, status: str) -> None:
         _, ids, before = self.batches[batch]
         self.batches[batch] = (status, ids, before)
-        if outlook(status) is O.ACTIVE:
+        if classify_status(status) is O.ACTIVE:
             for other in before:
                 self.batches[other] = ("inactive", *self.batches[other][1:])  # type: ignore[assignment]
 
@@ -303,14 +318,14 @@ def runner(
         world.records.append(record(len(records) + 1, kind, what, batch, replaces))
         records = list(world.records)
 
-    def stage() -> Wanted:
-        active = [] if replace else loads(records)
+    def stage() -> LoadRequest:
+        active = [] if replace else active_records(records)
         left = valid - {number for r in active for number in ids_of(r.content)}
-        return Wanted(name(left), len(left), frozenset(r.staged for r in active), replace)
+        return LoadRequest(name(left), len(left), frozenset(r.staged for r in active), replace)
 
     want = stage()
     while True:
-        statuses = {batch: blind.get(batch, world.batches[batch][0]) for batch in in_question(records)}
+        statuses = {batch: blind.get(batch, world.batches[batch][0]) for batch in batches_to_poll(records)}
         yield
         decision = decide(records, want, statuses)
         batch = decision.batch or ""
@@ -323,7 +338,7 @@ def runner(
         elif decision.action is A.MARK_GONE:
             write("gone", batch, "gone")
         elif decision.action is A.CREATE:
-            replaces = tuple(str(r.batch) for r in loads(records)) if replace else ()
+            replaces = tuple(str(r.batch) for r in active_records(records)) if replace else ()
             write("claimed", None, want.content)
             yield
             batch = f"B{len(world.batches)}"
@@ -416,11 +431,13 @@ def test_after_any_history_one_undisturbed_run_completes_the_day(
             world.turn(batch, values[0] if values[0] in steps else steps[0])
     for _ in range(12):
         for batch, (status, *_) in list(world.batches.items()):
-            if outlook(status) is O.COMMITTED:
+            if classify_status(status) is O.COMMITTED:
                 world.turn(batch, "success")
         for _ in runner(world, valid, False, {}):
             pass
-    active = {n for _, (status, ids, _) in world.batches.items() if outlook(status) is O.ACTIVE for n in ids}
+    active = {
+        n for _, (status, ids, _) in world.batches.items() if classify_status(status) is O.ACTIVE for n in ids
+    }
     assert valid <= active
 
 
@@ -443,9 +460,9 @@ def test_a_batch_that_a_person_has_released_is_not_waited_for(kind: Kind) -> Non
     assert in_flight(records) == records[-1]
     released = [*records, record(7, "gone", MINE, "B2")]
     assert in_flight(released) is None
-    assert [found.batch for found in loads(released)] == ["B1"]
-    beside = frozenset(found.staged for found in loads(released))
-    assert decide(released, Wanted(MINE, 3, beside), {"B1": "success"}).action is Action.CREATE
+    assert [found.batch for found in active_records(released)] == ["B1"]
+    excluded_batches = frozenset(found.staged for found in active_records(released))
+    assert decide(released, LoadRequest(MINE, 3, excluded_batches), {"B1": "success"}).action is Action.CREATE
 
 
 @pytest.mark.parametrize(
@@ -465,7 +482,7 @@ def test_a_replacement_takes_out_no_more_rows_than_are_allowed(
 ) -> None:
     active = tail("active", OTHER)
     active[-1] = active[-1].model_copy(update={"counts": {"active": 100}})
-    found = decide(active, Wanted(MINE, rows, replace=True, most_removed=most), {"B": "success"})
+    found = decide(active, LoadRequest(MINE, rows, replace=True, most_removed=most), {"B": "success"})
     assert found.action is action
     assert bool(found.hint) == (action is Action.STOP)
 
@@ -473,6 +490,6 @@ def test_a_replacement_takes_out_no_more_rows_than_are_allowed(
 def test_the_same_content_is_loaded_again_only_where_aep_lost_rows_of_it() -> None:
     active = tail("active", MINE)
     for renew, action in ((False, Action.DONE), (True, Action.CREATE)):
-        wanted = Wanted(MINE, 3, replace=True, renew=renew)
-        assert decide(active, wanted, {"B": "success"}).action is action
-    assert decide(active, Wanted(MINE, 3, renew=True), {"B": "success"}).action is Action.DONE
+        load_request = LoadRequest(MINE, 3, replace=True, renew=renew)
+        assert decide(active, load_request, {"B": "success"}).action is action
+    assert decide(active, LoadRequest(MINE, 3, renew=True), {"B": "success"}).action is Action.DONE

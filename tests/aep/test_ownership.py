@@ -25,7 +25,7 @@ from include.lake.lake_id import (
     read_lake_id,
     tagged_lake_id,
 )
-from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
 SOURCE = "eu/3000001"
@@ -45,17 +45,19 @@ def lake(tmp_path: Path) -> Lake:
 
 
 @pytest.fixture
-def carrier(url: str, lake: Lake) -> Carrier:
-    return Carrier(url, lake, PIPELINE)
+def runner(url: str, lake: Lake) -> PipelineRunner:
+    return PipelineRunner(url, lake, PIPELINE)
 
 
-def setup(carrier: Carrier, lake: Lake | None, pipeline: Pipeline = PIPELINE, **more: Any) -> SetupResult:
-    return setup_pipeline(pipeline, carrier.aep, lake, **{"source": SOURCE, **more})
+def setup(
+    runner: PipelineRunner, lake: Lake | None, pipeline: Pipeline = PIPELINE, **more: Any
+) -> SetupResult:
+    return setup_pipeline(pipeline, runner.aep, lake, **{"source": SOURCE, **more})
 
 
-def tags(carrier: Carrier) -> dict[str, Any]:
+def tags(runner: PipelineRunner) -> dict[str, Any]:
     """Without Catalog's own, whose names begin with adobe."""
-    found = carrier.aep.catalog.require_dataset(PIPELINE.aep.dataset)["tags"]
+    found = runner.aep.catalog.require_dataset(PIPELINE.aep.dataset)["tags"]
     return {name: values for name, values in found.items() if not name.startswith("adobe/")}
 
 
@@ -69,44 +71,44 @@ def changes_of(url: str) -> list[str]:
     ]
 
 
-def test_a_new_dataset_is_tagged_when_it_is_created(carrier: Carrier, lake: Lake, url: str) -> None:
-    result = setup(carrier, lake)
-    assert tags(carrier) == {
+def test_a_new_dataset_is_tagged_when_it_is_created(runner: PipelineRunner, lake: Lake, url: str) -> None:
+    result = setup(runner, lake)
+    assert tags(runner) == {
         LAKE_TAG: [read_lake_id(lake)],
         SOURCE_TAG: [SOURCE],
         PIPELINE_TAG: ["hostile"],
     }
     assert f"created dataset {PIPELINE.aep.dataset!r}" in result.changes
     assert not [line for line in changes_of(url) if line.startswith("PATCH /data/foundation/catalog")]
-    assert setup(carrier, lake).changes == []
+    assert setup(runner, lake).changes == []
 
 
 def test_a_dataset_from_before_lake_ids_is_tagged_and_keeps_its_other_tags(
-    carrier: Carrier, lake: Lake
+    runner: PipelineRunner, lake: Lake
 ) -> None:
-    setup(carrier, None, source=None)
-    dataset = carrier.aep.catalog.require_dataset(PIPELINE.aep.dataset)
-    carrier.aep.catalog.tag_dataset(dataset, {"team/owner": ["growth"]})
+    setup(runner, None, source=None)
+    dataset = runner.aep.catalog.require_dataset(PIPELINE.aep.dataset)
+    runner.aep.catalog.tag_dataset(dataset, {"team/owner": ["growth"]})
     check_lake_id(lake, dataset)
-    result = setup(carrier, lake)
+    result = setup(runner, lake)
     assert [change.split(" with ")[1] for change in result.changes] == [
         f"{LAKE_TAG}: the id of lake {lake.url}; {SOURCE_TAG}: {SOURCE}"
     ]
-    assert tags(carrier)["team/owner"] == ["growth"]
-    check_lake_id(lake, carrier.aep.catalog.require_dataset(PIPELINE.aep.dataset))
+    assert tags(runner)["team/owner"] == ["growth"]
+    check_lake_id(lake, runner.aep.catalog.require_dataset(PIPELINE.aep.dataset))
 
 
 def test_setup_with_another_lake_changes_nothing(
-    carrier: Carrier, lake: Lake, url: str, tmp_path: Path
+    runner: PipelineRunner, lake: Lake, url: str, tmp_path: Path
 ) -> None:
-    setup(carrier, lake)
+    setup(runner, lake)
     before = changes_of(url)
     for other in (Lake(f"file://{tmp_path}/empty"), Lake(f"file://{tmp_path}/foreign")):
         if other.url.endswith("foreign"):
             ensure_lake_id(other)
         with pytest.raises(ForeignLake, match=f"but the lake {other.url} has"):
             setup(
-                carrier,
+                runner,
                 other,
                 PIPELINE.model_copy(
                     update={"identities": {"$device_id": IdentitySource(namespace="NewOne")}}
@@ -116,26 +118,26 @@ def test_setup_with_another_lake_changes_nothing(
     assert read_lake_id(Lake(f"file://{tmp_path}/empty")) is None, "setup gives a lost lake no new id"
 
 
-def test_setup_with_another_project_changes_nothing(carrier: Carrier, lake: Lake, url: str) -> None:
-    setup(carrier, lake)
+def test_setup_with_another_project_changes_nothing(runner: PipelineRunner, lake: Lake, url: str) -> None:
+    setup(runner, lake)
     before = changes_of(url)
     with pytest.raises(AnotherSource, match=f"loaded from Mixpanel project {SOURCE} .* reads project us/7"):
-        setup(carrier, lake, source="us/7")
+        setup(runner, lake, source="us/7")
     assert changes_of(url) == before
 
 
 def test_a_renamed_pipeline_keeps_its_dataset_and_a_second_pipeline_does_not_get_it(
-    carrier: Carrier, lake: Lake
+    runner: PipelineRunner, lake: Lake
 ) -> None:
-    setup(carrier, lake)
+    setup(runner, lake)
     renamed = PIPELINE.model_copy(update={"name": "renamed"})
     with pytest.raises(AnotherPipeline, match=r"belongs to pipeline hostile .*, not to pipeline renamed"):
-        setup(carrier, lake, renamed, pipelines=["hostile", "renamed"])
+        setup(runner, lake, renamed, pipelines=["hostile", "renamed"])
     with pytest.raises(AnotherPipeline, match=r"write formerly: hostile below aep in renamed\.yaml"):
-        setup(carrier, lake, renamed, pipelines=["renamed"])
+        setup(runner, lake, renamed, pipelines=["renamed"])
     renamed = renamed.model_copy(update={"aep": renamed.aep.model_copy(update={"formerly": "hostile"})})
-    assert any("renamed, instead of hostile" in done for done in setup(carrier, lake, renamed).changes)
-    assert tags(carrier)[PIPELINE_TAG] == ["renamed"]
+    assert any("renamed, instead of hostile" in done for done in setup(runner, lake, renamed).changes)
+    assert tags(runner)[PIPELINE_TAG] == ["renamed"]
 
 
 def dataset_of(tag: str | None) -> dict[str, Any]:

@@ -30,36 +30,36 @@ from sqlalchemy import select, update
 
 from include.lake.lake import Lake
 from tests.faults.checker import EXACT, compared, ledger_faults, leftovers
-from tests.faults.environment import Stage
+from tests.faults.environment import FaultEnvironment
 from tests.faults.process_run import DAYS, STEPS
-from tests.faults.scenario import Place
+from tests.faults.scenario import Scenario
 from tests.support.canaries import AEP_SECRET
-from tests.support.pipeline_runner import CONNECTIONS, PIPELINES, Carrier
+from tests.support.pipeline_runner import CONNECTIONS, PIPELINES, PipelineRunner
 
 PROJECT = Path(__file__).parents[2]
 DAG_FILE = "mixpanel_to_aep.py"
 BUNDLE = "dags-folder"
 
 
-class AirflowStage(Stage):
+class AirflowStage(FaultEnvironment):
     """Its datasets have the schema of the demo's mapping set, which a pipeline file can name."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         hostile = PIPELINES["hostile"]
-        carrier = Carrier(
+        runner = PipelineRunner(
             self.url, Lake(f"file://{self.folder}/none"), hostile, aep_connection={"password": AEP_SECRET}
         )
-        carrier.setup()
+        runner.setup()
         self.schema_id = self.aep.catalog.require_dataset(hostile.aep.dataset)["schemaRef"]["id"]
 
 
-def connections(place: Place) -> dict[str, str]:
+def connections(scenario: Scenario) -> dict[str, str]:
     """The environment in which Airflow's processes reach the sandbox as this place."""
-    changed = {"mixpanel_hostile": place.where.connection, "aep_default": place.where.aep_connection}
+    changed = {"mixpanel_hostile": scenario.where.connection, "aep_default": scenario.where.aep_connection}
     found = {}
     for conn_id, changes in changed.items():
-        fields = place.carrier._fields(conn_id, dict(changes))
+        fields = scenario.runner._fields(conn_id, dict(changes))
         body = {"conn_type": CONNECTIONS[conn_id]["conn_type"], **fields}
         del body["conn_id"]
         found[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(body)
@@ -70,7 +70,7 @@ def connections(place: Place) -> dict[str, str]:
 class Airflow:
     """One pipeline's DAG as Airflow has parsed it, and the place into which it carries."""
 
-    place: Place
+    scenario: Scenario
     folder: Path
     """Holds the pipeline file."""
 
@@ -80,7 +80,7 @@ class Airflow:
 
     def parse(self) -> None:
         """Writes the pipeline file as the place has it, and lets Airflow read the DAG file again."""
-        pipeline = self.place.pipeline.model_copy(update={"lake": self.place.where.lake})
+        pipeline = self.scenario.pipeline.model_copy(update={"lake": self.scenario.where.lake})
         data = pipeline.model_dump(mode="json", by_alias=True, exclude={"name"}, exclude_none=True)
         (self.folder / f"{pipeline.name}.yaml").write_text(yaml.safe_dump(data))
         dags = PROJECT / "dags"
@@ -118,13 +118,13 @@ class Airflow:
 
     def exact(self) -> None:
         """Nothing is lost, twice or a phantom; the ledger is well formed, and nothing lies about."""
-        assert compared(self.place) == EXACT
-        assert [fault for day in DAYS for fault in ledger_faults(self.place.records(day))] == []
-        assert leftovers(self.place) == set()
+        assert compared(self.scenario) == EXACT
+        assert [fault for day in DAYS for fault in ledger_faults(self.scenario.records(day))] == []
+        assert leftovers(self.scenario) == set()
 
     def written(self) -> list[str]:
         """What was asked of AEP so far, other than questions."""
-        entries = self.place.stage.get("/transcript")["entries"]
+        entries = self.scenario.stage.get("/transcript")["entries"]
         return [
             f"{entry['method']} {entry['path']}"
             for entry in entries
@@ -134,21 +134,21 @@ class Airflow:
 
     def exports(self) -> int:
         """How many exports of the place's project Mixpanel was asked for so far."""
-        entries = self.place.stage.get("/transcript")["entries"]
-        project = f"project_id={self.place.project_id}"
+        entries = self.scenario.stage.get("/transcript")["entries"]
+        project = f"project_id={self.scenario.project_id}"
         return sum(entry["path"].endswith("/export") and project in entry["query"] for entry in entries)
 
     def slow(self) -> None:
         """AEP takes an hour over a batch, which ``an_hour_later`` is over."""
-        self.place.settings(batch_seconds=3600)
+        self.scenario.settings(batch_seconds=3600)
 
     def an_hour_later(self) -> None:
-        self.place.stage.post("/clock", {"advance_seconds": 3700})
+        self.scenario.stage.post("/clock", {"advance_seconds": 3700})
 
     def watching(self) -> AirflowRun:
         """A run whose last task is deferred, because AEP is at work."""
         self.slow()
-        run = self.run("scheduled").carry("stage")
+        run = self.run("scheduled").run_partition("stage")
         state = run.attempt("ingest")
         assert state == "deferred", state
         return run
@@ -194,7 +194,7 @@ class AirflowRun:
         run_task_in_process(ti=TaskOfSdk(**ids, **fields), task=self.airflow.dag.get_task(step))
         return self.state(step)
 
-    def carry(self, until: str = "ingest") -> AirflowRun:
+    def run_partition(self, until: str = "ingest") -> AirflowRun:
         """All steps that have not succeeded yet."""
         for step in STEPS[: STEPS.index(until) + 1]:
             if self.state(step) != "success":
@@ -203,9 +203,9 @@ class AirflowRun:
 
     def green(self) -> None:
         """It goes to its end; then every event is active once, in one batch."""
-        self.carry()
+        self.run_partition()
         self.airflow.exact()
-        assert len(self.airflow.place.batches()) == 1
+        assert len(self.airflow.scenario.batches()) == 1
 
     def event(self, step: str, **payload: Any) -> None:
         """As a triggerer whose trigger has fired, whatever became of the task meanwhile."""

@@ -78,13 +78,13 @@ def airflow(
     # Nor does AEP do anything here while a task polls it: the sandbox's clock is advanced afterwards.
     monkeypatch.setattr("mixpanel_aep.operators.ingest._POLL_SECONDS", ())
     monkeypatch.setattr("mixpanel_aep.operators.ingest._TRIGGER_POLL_SECONDS", 0.5)
-    place = airflow_stage.place(
+    scenario = airflow_stage.scenario(
         request.node.name, mapping="mixpanel-defaults.json", aep={"field_group": "mixpanel-defaults.json"}
     )
-    place.add(*three())
-    for name, value in connections(place).items():
+    scenario.add(*three())
+    for name, value in connections(scenario).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("MIXPANEL_AEP_PIPELINES", str(tmp_path / "pipelines"))
-    yield Airflow(place, tmp_path / "pipelines")
-    place.discard()
+    yield Airflow(scenario, tmp_path / "pipelines")
+    scenario.discard()
     airflow_stage.clear_up()

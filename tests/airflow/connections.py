@@ -10,13 +10,13 @@ from tests.support.pipeline_runner import CONNECTIONS
 
 def connection_variables(url: str, **changed: dict[str, str]) -> dict[str, str]:
     """``AIRFLOW_CONN_*`` for every connection of ``airflow_settings.yaml``; ``changed``: fields, by connection type."""
-    place = urlsplit(url)
+    scenario = urlsplit(url)
     return {
         f"AIRFLOW_CONN_{name.upper()}": json.dumps(
             {
                 "conn_type": row["conn_type"],
-                "host": place.hostname,
-                "port": place.port,
+                "host": scenario.hostname,
+                "port": scenario.port,
                 "login": row["conn_login"],
                 "password": row["conn_password"],
                 "extra": row["conn_extra"],

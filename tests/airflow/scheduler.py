@@ -192,11 +192,11 @@ def running_airflow(folder: Path, pipelines: dict[str, dict[str, Any]]) -> Itera
 def _environment(url: str, folder: Path, projects: dict[str, int]) -> dict[str, str]:
     from tests.airflow.connections import connection_variables
 
-    place = connection_variables(url)
-    mixpanel = json.loads(place["AIRFLOW_CONN_MIXPANEL_SHOP"])
+    scenario = connection_variables(url)
+    mixpanel = json.loads(scenario["AIRFLOW_CONN_MIXPANEL_SHOP"])
     mixpanel |= {"login": _ACCOUNT["username"], "password": _ACCOUNT["secret"]}
     return {
-        "AIRFLOW_CONN_AEP_DEFAULT": place["AIRFLOW_CONN_AEP_DEFAULT"],
+        "AIRFLOW_CONN_AEP_DEFAULT": scenario["AIRFLOW_CONN_AEP_DEFAULT"],
         "AIRFLOW_VAR_MIXPANEL_AEP_LAKE": f"file://{folder}/lake",
         "MIXPANEL_AEP_PIPELINES": str(folder / "pipelines"),
         "MIXPANEL_AEP_SANDBOXES": url,

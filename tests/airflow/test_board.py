@@ -45,7 +45,7 @@ def api() -> Api:
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty lake, readers that know nothing yet, and a day on which the shop's 1 July was yesterday."""
     monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", f"file://{tmp_path}/lake")
     monkeypatch.setattr(readers, "_readers", {})
@@ -140,10 +140,10 @@ def test_the_board_has_no_route_that_could_write() -> None:
     assert {method for route in router.routes for method in route.methods} == {"GET"}  # type: ignore[attr-defined]
 
 
-def test_reading_makes_no_folder_in_the_lake(api: Api, place: Path, readable: set[str]) -> None:
+def test_reading_makes_no_folder_in_the_lake(api: Api, scenario: Path, readable: set[str]) -> None:
     for page in PAGES:
         assert api.get(BOARD + page, role="admin").status_code in (200, 303, 404)
-    assert not place.exists()
+    assert not scenario.exists()
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "file://x/y", "s3://u:p@b/x", "file:///etc/passwd/lake"])
@@ -170,8 +170,8 @@ def test_a_wrong_pipeline_file_is_a_sentence(
     assert "A pipeline file cannot be read: bad.yaml" in answer.text
 
 
-def test_a_damaged_index_or_history_is_a_sentence(api: Api, readable: set[str], place: Path) -> None:
-    folder = place / "_histories" / ("ab" * 16)
+def test_a_damaged_index_or_history_is_a_sentence(api: Api, readable: set[str], scenario: Path) -> None:
+    folder = scenario / "_histories" / ("ab" * 16)
     folder.mkdir(parents=True)
     (folder / "history.json").write_text("not JSON")
     answer = api.get(BOARD, role="viewer")
@@ -248,8 +248,8 @@ def test_every_page_keeps_to_itself_and_has_no_inline_code(api: Api, readable: s
         assert not re.search(r"@import|url\(|https?:", (pages._HERE / "static" / name).read_text())
 
 
-def test_the_report_is_below_what_became_of_the_day(api: Api, place: Path) -> None:
-    page = place / PartitionKey("shop", DAY).report("ab" * 16)
+def test_the_report_is_below_what_became_of_the_day(api: Api, scenario: Path) -> None:
+    page = scenario / PartitionKey("shop", DAY).report("ab" * 16)
     page.parent.mkdir(parents=True)
     page.write_text("<p>report</p>")
     answer = api.get(f"{BOARD}/report/{DAG}/{DAY}", role="viewer")

@@ -9,13 +9,13 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowFailException
 
 from include.errors import ConfigError
-from mixpanel_aep.context import look, partition_of, refuse_conf, replaces
+from mixpanel_aep.context import partition_of, requested_refresh, should_replace, validate_conf
 from mixpanel_aep.operators.export import MixpanelExportOperator
 from mixpanel_aep.operators.ingest import AepIngestOperator
 from mixpanel_aep.operators.reconcile import (
     ReconcileCloseOperator,
     ReconcileDayOperator,
-    ReconcileLookOperator,
+    ReconcileRefreshOperator,
 )
 from mixpanel_aep.operators.setup import AepSetupOperator
 from mixpanel_aep.operators.stage import AepStageOperator
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.case("M14")]
 MEGABYTE = "x" * 1024 * 1024
 OPERATORS = [
     MixpanelExportOperator, XdmTransformOperator, XdmValidateOperator, AepStageOperator, AepIngestOperator,
-    ReconcileLookOperator, ReconcileDayOperator, ReconcileCloseOperator, AepSetupOperator,
+    ReconcileRefreshOperator, ReconcileDayOperator, ReconcileCloseOperator, AepSetupOperator,
 ]  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def test_a_key_that_nobody_knows_is_refused_by_every_task(operator: Any, conf: d
 
 @pytest.mark.parametrize("key", ["partition_date", "reprocess", "export_again"])
 @pytest.mark.parametrize(
-    "operator", [ReconcileDayOperator, ReconcileCloseOperator, ReconcileLookOperator, AepSetupOperator]
+    "operator", [ReconcileDayOperator, ReconcileCloseOperator, ReconcileRefreshOperator, AepSetupOperator]
 )
 def test_a_dag_that_takes_no_conf_does_not_look_as_if_it_did(operator: Any, key: str) -> None:
     more = {"day": "2026-07-01"} if operator is ReconcileDayOperator else {}
@@ -87,12 +87,12 @@ def test_a_day_has_one_spelling(day: Any) -> None:
 )
 def test_a_value_of_another_kind_is_refused_and_not_told(conf: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="This run's") as refused:
-        (replaces(context(conf)), look(context(conf)))
+        (should_replace(context(conf)), requested_refresh(context(conf)))
     assert len(str(refused.value)) < 200
 
 
 def test_a_conf_may_be_left_out() -> None:
-    assert refuse_conf(context(None)) == refuse_conf(context({})) == {}
+    assert validate_conf(context(None)) == validate_conf(context({})) == {}
     assert str(partition_of(context({"partition_date": "2026-07-01"}, key=None))) == "2026-07-01"
 
 

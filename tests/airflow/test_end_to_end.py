@@ -23,8 +23,8 @@ from tests.airflow.connections import connection_variables
 from tests.security.canary_run import download, let_in_canaries
 from tests.support import canaries
 from tests.support.canaries import find_canaries, find_in
-from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
-from tests.support.s3_server import s3_stand_in
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
+from tests.support.s3_server import s3_server
 
 pytestmark = pytest.mark.airflow
 PROJECT = Path(__file__).parents[2]
@@ -52,14 +52,14 @@ def dags():
 
 @pytest.fixture
 def s3() -> Iterator[str]:
-    with s3_stand_in("test-lake") as url:
+    with s3_server("test-lake") as url:
         yield url
 
 
 @pytest.fixture(params=["file", "s3"])
-def carrier(
+def runner(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Carrier]:
+) -> Iterator[PipelineRunner]:
     lake = f"file://{tmp_path}/lake"
     if request.param == "s3":
         lake = "s3://test-lake/prefix"
@@ -73,7 +73,7 @@ def carrier(
         let_in_canaries(server.url, HOSTILE_PROJECT)
         for name, value in connection_variables(server.url, **CANARY_CONNECTIONS).items():
             monkeypatch.setenv(name, value)
-        yield Carrier(
+        yield PipelineRunner(
             server.url,
             Lake(lake),
             PIPELINES["hostile"],
@@ -119,21 +119,21 @@ def run(dag, conf: dict[str, str] | None = None) -> str:
 
 @pytest.mark.case("M07")
 def test_a_day_goes_through_airflow_and_again_changes_nothing(
-    carrier: Carrier, dags, api: Api, tmp_path: Path, caplog, capfd
+    runner: PipelineRunner, dags, api: Api, tmp_path: Path, caplog, capfd
 ) -> None:
     assert run(dags["mixpanel_aep_setup"]) == "success"
     dag, conf = dags["mixpanel_to_aep_hostile"], {"partition_date": str(DAY)}
     assert run(dag, conf) == "success"
-    result = carrier.result(DAY)
+    result = runner.result(DAY)
     assert (result.exported, result.duplicates, result.quarantined, result.active) == (9, 1, 0, 8)
-    assert carrier.compare(DAY) == Comparison(0, 0, 0)
-    asked = Sandbox(carrier.url).calls()
+    assert runner.compare(DAY) == Comparison(0, 0, 0)
+    asked = Sandbox(runner.url).calls()
     assert run(dag, conf) == "success"
-    assert Sandbox(carrier.url).calls() == asked
-    assert carrier.result(DAY) == result
+    assert Sandbox(runner.url).calls() == asked
+    assert runner.result(DAY) == result
     page = api.get(f"/mixpanel-aep/report/{dag.dag_id}/{DAY}", role="viewer")
     assert_no_secret(
-        download(carrier.lake, tmp_path / "downloaded"), caplog.text, *capfd.readouterr(), page.text
+        download(runner.lake, tmp_path / "downloaded"), caplog.text, *capfd.readouterr(), page.text
     )
     assert_report(page)
 

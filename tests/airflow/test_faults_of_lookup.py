@@ -43,11 +43,11 @@ def variable_lake(airflow: Airflow) -> Iterator[Airflow]:
     """A pipeline whose file names no lake: the Airflow variable does."""
     from airflow.models import Variable
 
-    where = airflow.place.where
+    where = airflow.scenario.where
     Variable.set(LAKE_VARIABLE, where.lake)
-    airflow.place.where = replace(where, lake=None)  # type: ignore[arg-type]
+    airflow.scenario.where = replace(where, lake=None)  # type: ignore[arg-type]
     airflow.parse()
-    airflow.place.where = where
+    airflow.scenario.where = where
     yield airflow
     Variable.delete(LAKE_VARIABLE)
 

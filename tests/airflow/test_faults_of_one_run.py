@@ -52,7 +52,7 @@ def test_a_deferred_task_is_marked_failed(airflow: Airflow) -> None:
 def test_airflow_forgets_and_the_ledger_knows(airflow: Airflow, tmp_path: Path) -> None:
     """O10: the metadata database is yesterday's copy."""
     copy_database(tmp_path / "yesterday.db")
-    airflow.run("scheduled").carry()
+    airflow.run("scheduled").run_partition()
     before = airflow.written()
     copy_database(tmp_path / "yesterday.db", back=True)
     assert airflow.runs() == []
@@ -64,7 +64,7 @@ def test_airflow_forgets_and_the_ledger_knows(airflow: Airflow, tmp_path: Path) 
 
 def test_a_rerun_of_a_green_date_writes_nothing(airflow: Airflow) -> None:
     """O12."""
-    run = airflow.run("first").carry()
+    run = airflow.run("first").run_partition()
     before = airflow.written()
     run.clear("export", "transform", "validate", "stage", "ingest")
     run.green()
@@ -75,7 +75,7 @@ def test_a_rerun_of_a_green_date_writes_nothing(airflow: Airflow) -> None:
 
 def test_xcom_is_not_trusted(airflow: Airflow) -> None:
     """O18: what names no output of this partition is refused, whatever it is: another digest, a path, nothing."""
-    run = airflow.run("scheduled").carry("stage")
+    run = airflow.run("scheduled").run_partition("stage")
     value = run.xcom("stage")
     for tampered in (
         {"digest": "f" * 32},
@@ -85,7 +85,7 @@ def test_xcom_is_not_trusted(airflow: Airflow) -> None:
     ):
         run.tamper("stage", tampered)
         assert run.attempt("ingest") == "failed"
-        assert airflow.place.batches() == []
+        assert airflow.scenario.batches() == []
         run.clear("ingest")
     run.tamper("stage", value)
     run.green()
@@ -93,14 +93,14 @@ def test_xcom_is_not_trusted(airflow: Airflow) -> None:
 
 def test_only_the_transform_is_cleared(airflow: Airflow) -> None:
     """O17: after the mapping changed. What follows keeps to what it was given, or is done anew; no row comes twice."""
-    run = airflow.run("scheduled").carry()
+    run = airflow.run("scheduled").run_partition()
     given = run.xcom("transform")["digest"]
-    changed = airflow.place.pipeline.model_copy(update={"unmapped": "drop"})
-    airflow.place.change(pipeline=changed)
+    changed = airflow.scenario.pipeline.model_copy(update={"unmapped": "drop"})
+    airflow.scenario.change(pipeline=changed)
     airflow.parse()
     before = airflow.written()
     run.clear("transform")
-    run.carry()
+    run.run_partition()
     assert run.xcom("transform")["digest"] != given
     run.clear("ingest")
     run.green()
@@ -114,20 +114,20 @@ def test_a_day_that_cannot_be_there(airflow: Airflow, days: int) -> None:
     """O15: red at once, without a retry, and nobody is asked."""
     day = datetime.now(UTC).date() + timedelta(days=days)
     assert airflow.run("manual", day).attempt("export") == "failed"
-    assert not list(airflow.place.lake.keys(f"{airflow.place.pipeline.name}/{day}"))
-    assert airflow.place.batches() == []
+    assert not list(airflow.scenario.lake.keys(f"{airflow.scenario.pipeline.name}/{day}"))
+    assert airflow.scenario.batches() == []
 
 
 def test_a_run_whose_days_disagree_or_whose_day_is_after_the_end_is_refused(airflow: Airflow) -> None:
     """O15: red at once, without a retry, and no service is asked."""
-    ends = airflow.place.pipeline.model_copy(update={"end_date": DAYS[0]})
-    airflow.place.change(pipeline=ends)
+    ends = airflow.scenario.pipeline.model_copy(update={"end_date": DAYS[0]})
+    airflow.scenario.change(pipeline=ends)
     airflow.parse()
-    asked = airflow.place.stage.get("/transcript")["entries"]
+    asked = airflow.scenario.stage.get("/transcript")["entries"]
     runs = [airflow.run("two-days", DAYS[0], partition_date=str(DAYS[1])), airflow.run("after", DAYS[1])]
     for run in runs:
         assert run.attempt("export") == "failed"
         assert run.found("export").try_number == 1
-    assert airflow.place.stage.get("/transcript")["entries"] == asked
+    assert airflow.scenario.stage.get("/transcript")["entries"] == asked
     same = airflow.run("same", DAYS[0], partition_date=str(DAYS[0]))
-    same.carry()
+    same.run_partition()

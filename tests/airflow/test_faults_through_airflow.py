@@ -61,10 +61,10 @@ def _triggerer_of(trigger_id: int | None) -> int | None:
 
 def test_two_manual_runs_of_one_partition_at_once(airflow: Airflow, worker: Worker) -> None:
     """O01: one is overtaken between its claim and its batch, is told so, and finds the work done when it is retried."""
-    one, other = airflow.run("one").carry("stage"), airflow.run("other")
+    one, other = airflow.run("one").run_partition("stage"), airflow.run("other")
     worker.start(one, "ingest", "ledger.claimed.after:1=stop")
     overtaken = worker.stopped_task()
-    other.carry()
+    other.run_partition()
     overtaken.resume()
     assert worker.wait() == 0
     assert one.state("ingest") == "up_for_retry"
@@ -89,7 +89,7 @@ def test_a_backfill_races_the_scheduled_run(airflow: Airflow) -> None:
     runs = [*airflow.runs(), airflow.run("2026-07-02", kind="scheduled")]
     assert [run.day for run in runs] == [str(DAYS[0]), str(DAYS[1]), str(DAYS[0])]
     for run in runs:
-        run.carry("stage")
+        run.run_partition("stage")
     assert [run.attempt("ingest") for run in (runs[0], runs[2])] == ["deferred", "deferred"]
     airflow.an_hour_later()
     for run in (runs[2], runs[0]):
@@ -128,7 +128,7 @@ def test_a_worker_is_told_to_stop_in_mid_step(
     """R05: a pod's eviction. The task ends at once, tidily, and is retried."""
     run = airflow.run("scheduled")
     if earlier:
-        run.carry(earlier)
+        run.run_partition(earlier)
     worker.start(run, step, f"{point}:1=stop")
     task = worker.stopped_task()
     started = time.monotonic()
@@ -156,9 +156,9 @@ def test_a_retry_finds_the_refresh_of_its_run_and_a_cleared_run_asks_mixpanel_ag
     run.clear("transform")
     run.green()
     assert airflow.exports() == 1, "only a cleared export asks Mixpanel"
-    airflow.place.add(event("Late", key="late"))
+    airflow.scenario.add(event("Late", key="late"))
     run.clear(*STEPS)
-    run.carry()
+    run.run_partition()
     assert airflow.exports() == 2
     airflow.exact()
 

@@ -27,8 +27,8 @@ from include.errors import AccessDenied, ConfigError, Conflict, Terminal, Thrott
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from mixpanel_aep import hooks
-from mixpanel_aep.context import look, partition_of, replaces
-from mixpanel_aep.errors import explained
+from mixpanel_aep.context import partition_of, requested_refresh, should_replace
+from mixpanel_aep.errors import translate_errors
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
 from mixpanel_aep.operators.clean import CleanOperator
@@ -36,14 +36,14 @@ from mixpanel_aep.operators.export import MixpanelExportOperator
 from mixpanel_aep.operators.ingest import AepIngestOperator, dataset_asset
 from mixpanel_aep.operators.reconcile import (
     ReconcileCloseOperator,
-    ReconcileLookOperator,
+    ReconcileRefreshOperator,
 )
 from mixpanel_aep.operators.transform import XdmTransformOperator
 from mixpanel_aep.triggers.batch import BatchTrigger
 from tests.airflow.connections import connection_variables
 from tests.airflow.task_context import FakeTaskInstance
 from tests.airflow.task_context import task_context as context
-from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
 pytestmark = pytest.mark.airflow
 DAY = date(2026, 7, 1)
@@ -137,9 +137,9 @@ def test_a_run_for_a_day_after_the_end_date_is_refused(url: str) -> None:
 
 def test_a_retry_has_the_name_of_its_refresh_and_a_cleared_task_a_new_one() -> None:
     asked = {"export_again": True}
-    first = look(context(conf=asked, ti=FakeTaskInstance(max_tries=4)))
-    assert look(context(conf=asked, ti=FakeTaskInstance(max_tries=4))) == first
-    assert look(context(conf=asked, ti=FakeTaskInstance(max_tries=5))) != first
+    first = requested_refresh(context(conf=asked, ti=FakeTaskInstance(max_tries=4)))
+    assert requested_refresh(context(conf=asked, ti=FakeTaskInstance(max_tries=4))) == first
+    assert requested_refresh(context(conf=asked, ti=FakeTaskInstance(max_tries=5))) != first
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_retry_has_the_name_of_its_refresh_and_a_cleared_task_a_new_one() -> N
     ],
 )
 def test_only_what_time_can_mend_is_retried(error, becomes) -> None:
-    with pytest.raises(becomes) as raised, explained():
+    with pytest.raises(becomes) as raised, translate_errors():
         raise error
     assert type(raised.value) is becomes
 
@@ -188,9 +188,9 @@ def test_ingest_defers_on_the_batch_and_its_deadline_survives_the_trigger(
     monkeypatch.setattr("mixpanel_aep.operators.ingest._POLL_SECONDS", ())
     requests.post(f"{url}/_sandbox/aep/settings", json={"batch_seconds": 3600}, timeout=10).raise_for_status()
     pipeline = PIPELINES["hostile"]
-    carrier = Carrier(url, Lake(f"file://{tmp_path}/lake"), pipeline)
-    carrier.setup()
-    digest = carrier.stage(DAY).digest
+    runner = PipelineRunner(url, Lake(f"file://{tmp_path}/lake"), pipeline)
+    runner.setup()
+    digest = runner.stage(DAY).digest
     operator = AepIngestOperator(task_id="ingest", pipeline=pipeline)
     run = context()
     run["ti"].xcom = {("stage", "return_value"): {"digest": digest}}
@@ -206,9 +206,9 @@ def test_ingest_defers_on_the_batch_and_its_deadline_survives_the_trigger(
 
 
 def test_the_trigger_serializes_its_init_and_reports_the_end(url: str, tmp_path: Path) -> None:
-    carrier = Carrier(url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
-    carrier.setup()
-    batch = carrier.carry(DAY).batch
+    runner = PipelineRunner(url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
+    runner.setup()
+    batch = runner.run_partition(DAY).batch
     path, kwargs = BatchTrigger("aep_default", batch, time.time() + 60).serialize()
     assert path == "mixpanel_aep.triggers.batch.BatchTrigger"
     assert BatchTrigger(**kwargs).serialize() == (path, kwargs)
@@ -239,9 +239,9 @@ def test_the_trigger_ends_where_aep_lets_it_in_no_more(url: str) -> None:
 @pytest.mark.parametrize("operator", [XdmTransformOperator, AepIngestOperator])
 def test_a_step_that_aep_puts_off_gives_its_worker_up(url: str, tmp_path: Path, operator: Any) -> None:
     pipeline = PIPELINES["hostile"]
-    carrier = Carrier(url, Lake(f"file://{tmp_path}/lake"), pipeline)
-    carrier.setup()
-    done = {"export": carrier.export(DAY).digest, "stage": carrier.stage(DAY).digest}
+    runner = PipelineRunner(url, Lake(f"file://{tmp_path}/lake"), pipeline)
+    runner.setup()
+    done = {"export": runner.export(DAY).digest, "stage": runner.stage(DAY).digest}
     busy = {"match": {"path": "/data/*"}, "action": {"do": "answer", "status": 429, "retry_after": 900}}
     requests.post(f"{url}/_sandbox/faults", json=busy, timeout=10).raise_for_status()
     run = context()
@@ -256,15 +256,15 @@ def test_the_transform_tells_how_often_it_set_which_column_to_null(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline = PIPELINES["hostile"]
-    carrier = Carrier(url, Lake(f"file://{tmp_path}/lake"), pipeline)
-    carrier.setup()
+    runner = PipelineRunner(url, Lake(f"file://{tmp_path}/lake"), pipeline)
+    runner.setup()
     odd = {"time": 1782907300, "distinct_id": "u", "$insert_id": "odd", "$screen_width": "wide"}
     body = {"events": [{"event": "Odd", "properties": odd}]}
     requests.post(
-        f"{url}/_sandbox/mixpanel/projects/{carrier.project_id}/events", json=body, timeout=10
+        f"{url}/_sandbox/mixpanel/projects/{runner.project_id}/events", json=body, timeout=10
     ).raise_for_status()
     run = context()
-    run["ti"].xcom = {("export", "return_value"): {"digest": carrier.export(DAY).digest}}
+    run["ti"].xcom = {("export", "return_value"): {"digest": runner.export(DAY).digest}}
     told: list[str] = []
     log = SimpleNamespace(info=lambda text, *values: told.append(text % values))
     log.warning = log.info
@@ -282,7 +282,10 @@ def test_one_asset_stands_for_one_dataset() -> None:
 
 def test_a_defect_is_told_by_its_kind_and_place_and_quotes_no_row(caplog: pytest.LogCaptureFixture) -> None:
     value = "kari@example.com"
-    with pytest.raises(AirflowException, match="A defect of mixpanel-aep: ValueError") as raised, explained():
+    with (
+        pytest.raises(AirflowException, match="A defect of mixpanel-aep: ValueError") as raised,
+        translate_errors(),
+    ):
         int(value)
     assert "kari" not in caplog.text + str(raised.value)
     assert "test_hooks_and_operators" in caplog.text
@@ -297,10 +300,10 @@ def test_reconcile_looks_again_loads_what_came_late_and_tells_what_lies_about(
     url: str, tmp_path: Path
 ) -> None:
     pipeline = PIPELINES["hostile"].model_copy(update={"late_days": 2, "end_date": None})
-    carrier = Carrier(url, Lake(f"file://{tmp_path}/lake"), pipeline)
-    carrier.setup()
+    runner = PipelineRunner(url, Lake(f"file://{tmp_path}/lake"), pipeline)
+    runner.setup()
     with time_machine.travel(datetime(2026, 7, 2, 12, tzinfo=UTC), tick=True):
-        first = carrier.ingest(DAY, carrier.stage(DAY), "earlier")
+        first = runner.ingest(DAY, runner.stage(DAY), "earlier")
         late = {
             "time": 1782907300,
             "distinct_id": "u",
@@ -309,10 +312,10 @@ def test_reconcile_looks_again_loads_what_came_late_and_tells_what_lies_about(
         }
         body = {"events": [{"event": "Late", "properties": late}]}
         requests.post(
-            f"{url}/_sandbox/mixpanel/projects/{carrier.project_id}/events", json=body, timeout=10
+            f"{url}/_sandbox/mixpanel/projects/{runner.project_id}/events", json=body, timeout=10
         ).raise_for_status()
         run = context(None)
-        days = ReconcileLookOperator(task_id="look", pipeline=pipeline).execute(run)
+        days = ReconcileRefreshOperator(task_id="look", pipeline=pipeline).execute(run)
         assert days == ["2026-06-30", "2026-07-01"]
         events: dict[Any, Any] = {dataset_asset(pipeline): SimpleNamespace(add_partitions=lambda key: None)}
         mapped = reconcile_dag(pipeline).get_task("day")
@@ -336,7 +339,7 @@ def test_reconcile_looks_again_loads_what_came_late_and_tells_what_lies_about(
 def test_what_a_run_may_not_ask_is_refused(conf: dict[str, Any]) -> None:
     asked = context(conf=conf)
     with pytest.raises(ConfigError, match="This run's"):
-        (partition_of(asked), replaces(asked), look(asked))
+        (partition_of(asked), should_replace(asked), requested_refresh(asked))
 
 
 def test_a_lake_that_forbids_removals_skips_the_cleaning_unless_the_pipeline_asks_for_it(
@@ -369,6 +372,6 @@ def test_a_lake_that_forbids_removals_skips_the_cleaning_unless_the_pipeline_ask
 
 
 def test_what_a_run_asks_is_read_from_its_conf() -> None:
-    assert (replaces(context()), look(context())) == (False, None)
+    assert (should_replace(context()), requested_refresh(context())) == (False, None)
     asked = context(conf={"reprocess": "replace", "export_again": True})
-    assert (partition_of(asked), replaces(asked), look(asked)) == (DAY, True, "d/r/4")
+    assert (partition_of(asked), should_replace(asked), requested_refresh(asked)) == (DAY, True, "d/r/4")

@@ -19,7 +19,7 @@ from mixpanel_aep.operators.ingest import AepIngestOperator, dataset_asset
 from tests.airflow.connections import connection_variables
 from tests.airflow.processes import wait_for
 from tests.airflow.task_context import FakeTaskInstance, task_context
-from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
 pytestmark = pytest.mark.airflow
 DAY = date(2026, 7, 1)
@@ -29,89 +29,89 @@ HEARTBEAT_SECONDS = 5
 
 
 @pytest.fixture
-def carrier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Carrier]:
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PipelineRunner]:
     with quick_sandbox(tmp_path / "sandbox") as server:
         for name, value in connection_variables(server.url).items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", f"file://{tmp_path}/lake")
-        carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINE)
-        carrier.setup()
-        yield carrier
+        runner = PipelineRunner(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINE)
+        runner.setup()
+        yield runner
 
 
 @pytest.fixture
-def waits(carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def waits(runner: PipelineRunner, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What the operator has waited; the sandbox's time passes, and nobody's else."""
     waited: list[float] = []
 
     def sleep(seconds: float) -> None:
         waited.append(seconds)
-        post(carrier, "clock", advance_seconds=seconds)
+        post(runner, "clock", advance_seconds=seconds)
 
     monkeypatch.setitem(vars(SYSTEM_CLOCK), "sleep", sleep)
     return waited
 
 
-def post(carrier: Carrier, path: str, **body: Any) -> None:
-    requests.post(f"{carrier.url}/_sandbox/{path}", json=body, timeout=10).raise_for_status()
+def post(runner: PipelineRunner, path: str, **body: Any) -> None:
+    requests.post(f"{runner.url}/_sandbox/{path}", json=body, timeout=10).raise_for_status()
 
 
-def statuses(carrier: Carrier) -> set[str]:
-    batches = requests.get(f"{carrier.url}/_sandbox/aep/batches", timeout=10).json()["batches"]
+def statuses(runner: PipelineRunner) -> set[str]:
+    batches = requests.get(f"{runner.url}/_sandbox/aep/batches", timeout=10).json()["batches"]
     return {batch["status"] for batch in batches}
 
 
-def ingest(carrier: Carrier) -> Any:
-    staged = {("stage", "return_value"): {"digest": carrier.stage(DAY).digest}}
+def ingest(runner: PipelineRunner) -> Any:
+    staged = {("stage", "return_value"): {"digest": runner.stage(DAY).digest}}
     context = task_context(ti=FakeTaskInstance(xcom=staged))
     context["outlet_events"] = {dataset_asset(PIPELINE): SimpleNamespace(add_partitions=lambda key: None)}
     return AepIngestOperator(task_id="ingest", pipeline=PIPELINE).execute(context)
 
 
 def test_a_batch_that_is_active_after_three_seconds_does_not_defer_its_task(
-    carrier: Carrier, waits: list[float], monkeypatch: pytest.MonkeyPatch
+    runner: PipelineRunner, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    post(carrier, "aep/settings", batch_seconds=3)
+    post(runner, "aep/settings", batch_seconds=3)
     advance = SYSTEM_CLOCK.sleep
 
     def sleep(seconds: float) -> None:
         """The sandbox reads the rows in a thread of its own, in real time."""
         advance(seconds)
-        wait_for(lambda: sum(waits) < 3 or statuses(carrier) == {"success"})
+        wait_for(lambda: sum(waits) < 3 or statuses(runner) == {"success"})
 
     monkeypatch.setitem(vars(SYSTEM_CLOCK), "sleep", sleep)
-    assert ingest(carrier)["counts"]["active"] == 8
+    assert ingest(runner)["counts"]["active"] == 8
     assert 3 <= sum(waits) <= 8
 
 
 def test_a_batch_that_takes_longer_defers_its_task_after_eight_seconds(
-    carrier: Carrier, waits: list[float]
+    runner: PipelineRunner, waits: list[float]
 ) -> None:
-    post(carrier, "aep/settings", batch_seconds=60)
+    post(runner, "aep/settings", batch_seconds=60)
     with pytest.raises(TaskDeferred) as deferred:
-        ingest(carrier)
+        ingest(runner)
     assert sum(waits) == 8
     assert deferred.value.trigger.poll_seconds > HEARTBEAT_SECONDS
 
 
 def test_aep_that_cannot_be_reached_while_it_is_polled_costs_no_try(
-    carrier: Carrier, waits: list[float], monkeypatch: pytest.MonkeyPatch
+    runner: PipelineRunner, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    post(carrier, "aep/settings", batch_seconds=60)
+    post(runner, "aep/settings", batch_seconds=60)
     sleep = SYSTEM_CLOCK.sleep
 
     def away(seconds: float) -> None:
         fault = {"match": {"path": "/data/foundation/catalog/*"}, "action": {"do": "answer", "status": 503}}
-        post(carrier, "faults", **fault)
+        post(runner, "faults", **fault)
         sleep(seconds)
 
     monkeypatch.setitem(vars(SYSTEM_CLOCK), "sleep", away)
     with pytest.raises(TaskDeferred):
-        ingest(carrier)
+        ingest(runner)
 
 
-def test_no_deferral_is_shorter_than_a_supervisor_may_be_late(carrier: Carrier) -> None:
+def test_no_deferral_is_shorter_than_a_supervisor_may_be_late(runner: PipelineRunner) -> None:
     with pytest.raises(TaskDeferred) as deferred:
-        PipelineOperator(task_id="step", pipeline=PIPELINE).come_back(SYSTEM_CLOCK.now())
+        PipelineOperator(task_id="step", pipeline=PIPELINE).defer_until(SYSTEM_CLOCK.now())
     wait = deferred.value.trigger.moment - SYSTEM_CLOCK.now()
     assert wait.total_seconds() > HEARTBEAT_SECONDS

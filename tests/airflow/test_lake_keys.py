@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from airflow.sdk.execution_time import task_runner
 
-from include.cli.settings_lookup import Airflow, LakeSetting, find_seal
+from include.cli.settings_lookup import Airflow, LakeSetting, find_signing_keys
 from include.clock import Clock
 from include.errors import ConfigError, SettingsUnavailable
-from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE, Seal
+from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE, SigningKeys
 from mixpanel_aep import lakes
 from tests.support.pipeline_runner import PIPELINES
 
@@ -36,24 +36,24 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def ids(*texts: str) -> list[str]:
-    seal = Seal.parse(",".join(texts))
-    assert seal is not None
-    return list(seal.keys)
+    signing_keys = SigningKeys.parse(",".join(texts))
+    assert signing_keys is not None
+    return list(signing_keys.keys)
 
 
 def test_m16_the_environment_comes_before_the_variable(
     variables: dict[str, str], masked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise a user who may edit variables could add a key."""
-    assert lakes.lake_seal() is None
+    assert lakes.lake_signing_keys() is None
     variables[SEAL_VARIABLE] = f"{ONE}, {TWO}"
-    seal = lakes.lake_seal()
-    assert seal is not None
-    assert list(seal.keys) == ids(ONE, TWO)
+    signing_keys = lakes.lake_signing_keys()
+    assert signing_keys is not None
+    assert list(signing_keys.keys) == ids(ONE, TWO)
     monkeypatch.setenv(SEAL_ENVIRONMENT, TWO)
-    seal = lakes.lake_seal()
-    assert seal is not None
-    assert list(seal.keys) == ids(TWO)
+    signing_keys = lakes.lake_signing_keys()
+    assert signing_keys is not None
+    assert list(signing_keys.keys) == ids(TWO)
     assert masked == [ONE, TWO, TWO]
 
 
@@ -63,8 +63,8 @@ def test_m16_a_task_opens_the_lake_with_the_keys(
     variables[SEAL_VARIABLE] = ONE
     pipeline = PIPELINES["hostile"].model_copy(update={"lake": f"file://{tmp_path}/lake"})
     lake = lakes.open_lake(pipeline)
-    assert lake.seal is not None
-    assert list(lake.seal.keys) == ids(ONE)
+    assert lake.signing_keys is not None
+    assert list(lake.signing_keys.keys) == ids(ONE)
 
 
 def test_m16_a_variable_that_cannot_be_read_is_not_a_lake_without_keys(
@@ -75,13 +75,13 @@ def test_m16_a_variable_that_cannot_be_read_is_not_a_lake_without_keys(
 
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=away), raising=False)
     with pytest.raises(SettingsUnavailable, match=SEAL_VARIABLE):
-        lakes.lake_seal(PATIENT)
+        lakes.lake_signing_keys(PATIENT)
 
 
 def test_m16_a_weak_key_is_refused_and_not_repeated(variables: dict[str, str], masked: list[str]) -> None:
     variables[SEAL_VARIABLE] = "aabbccddeeff"
     with pytest.raises(ConfigError, match="shorter") as refused:
-        lakes.lake_seal()
+        lakes.lake_signing_keys()
     assert "aabbcc" not in str(refused.value)
 
 
@@ -95,12 +95,12 @@ def test_m16_the_command_line_finds_the_same_keys(monkeypatch: pytest.MonkeyPatc
     airflow = Airflow(())
     monkeypatch.setattr(Airflow, "is_here", True)
     monkeypatch.setattr(Airflow, "_answers", {"lake": None, "lake_secret": ONE, "connections": {}})
-    found = find_seal(LakeSetting("file:///x", "the default"), airflow)
+    found = find_signing_keys(LakeSetting("file:///x", "the default"), airflow)
     assert found is not None
     assert list(found.keys) == ids(ONE)
-    assert find_seal(LakeSetting("file:///x", "--lake"), airflow) is None
+    assert find_signing_keys(LakeSetting("file:///x", "--lake"), airflow) is None
     for name, text in ((f"AIRFLOW_VAR_{SEAL_VARIABLE.upper()}", TWO), (SEAL_ENVIRONMENT, ONE)):
         monkeypatch.setenv(name, text)
-        found = find_seal(LakeSetting("file:///x", "the default"), airflow)
+        found = find_signing_keys(LakeSetting("file:///x", "the default"), airflow)
         assert found is not None
         assert list(found.keys) == ids(text)

@@ -10,18 +10,18 @@ pytestmark = pytest.mark.airflow
 
 
 def test_a_run_is_green_with_the_refused_rows_counted(airflow: Airflow) -> None:
-    place = airflow.place
-    aep = place.pipeline.aep.model_copy(update={"error_threshold_percent": 50.0})
-    place.change(pipeline=place.pipeline.model_copy(update={"aep": aep}))
+    scenario = airflow.scenario
+    aep = scenario.pipeline.aep.model_copy(update={"error_threshold_percent": 50.0})
+    scenario.change(pipeline=scenario.pipeline.model_copy(update={"aep": aep}))
     airflow.parse()
-    place.forced({"outcome": "refused", "rows": 1})
-    run = airflow.run("one").carry()
+    scenario.forced({"outcome": "refused", "rows": 1})
+    run = airflow.run("one").run_partition()
     counts = run.xcom("ingest")["counts"]
     assert (counts["staged"], counts["active"], counts["refused"]) == (3, 2, 1)
     (listed,) = run.xcom("ingest")["listed"]
     assert "INGEST-1212-400: rows have errors" in listed
     airflow.exact()
-    again = airflow.run("two").carry()
+    again = airflow.run("two").run_partition()
     assert again.xcom("ingest")["again"] is True
     assert again.xcom("ingest")["counts"]["refused"] == 1
-    assert len(place.batches()) == 1
+    assert len(scenario.batches()) == 1

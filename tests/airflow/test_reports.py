@@ -60,9 +60,11 @@ def test_m17_no_symbolic_link_is_followed(api: Api, root: Path, tmp_path: Path, 
     """A link in place of the page, or of a folder above it."""
     secret = put(tmp_path / "elsewhere", b"AIRFLOW__API_AUTH__JWT_SECRET")
     page = root / PAGE
-    place, target = (page, secret) if levels == 0 else (page.parents[levels - 1], secret.parents[levels - 1])
-    place.parent.mkdir(parents=True)
-    place.symlink_to(target)
+    scenario, target = (
+        (page, secret) if levels == 0 else (page.parents[levels - 1], secret.parents[levels - 1])
+    )
+    scenario.parent.mkdir(parents=True)
+    scenario.symlink_to(target)
     answer = api.get(ROUTE, role="viewer")
     assert answer.status_code == 503
     assert "symbolic link" in answer.json()["detail"]

@@ -19,60 +19,60 @@ from include.clock import SYSTEM_CLOCK, Clock
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.steps.reconcile.audit import audit_days
-from tests.support.pipeline_runner import PIPELINES, Carrier, loaded_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, loaded_sandbox
 
 DAYS = date(2026, 6, 30), date(2026, 7, 1)
 EMPTY, DAY = DAYS
 
 
 @pytest.fixture(scope="module")
-def carrier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Carrier]:
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PipelineRunner]:
     folder = tmp_path_factory.mktemp("board")
     with loaded_sandbox(folder, *DAYS) as server:
-        yield Carrier(server.url, Lake(f"file://{folder}/lake"), PIPELINES["hostile"])
+        yield PipelineRunner(server.url, Lake(f"file://{folder}/lake"), PIPELINES["hostile"])
 
 
-def audited(carrier: Carrier, now: datetime) -> Any:
-    history = carrier.history(DAY)
-    return write_board_index(history, "hostile", audit_days(history, carrier.pipeline, carrier.aep, now), now)
+def audited(runner: PipelineRunner, now: datetime) -> Any:
+    history = runner.history(DAY)
+    return write_board_index(history, "hostile", audit_days(history, runner.pipeline, runner.aep, now), now)
 
 
 @pytest.mark.sandbox
-def test_the_facts_of_a_day_are_those_of_its_manifests_and_its_ledger(carrier: Carrier) -> None:
-    facts = read_facts(carrier.history(DAY), "hostile", DAY)
-    result = carrier.result(DAY)
+def test_the_facts_of_a_day_are_those_of_its_manifests_and_its_ledger(runner: PipelineRunner) -> None:
+    facts = read_facts(runner.history(DAY), "hostile", DAY)
+    result = runner.result(DAY)
     assert facts is not None
     counts = facts.counts
     assert counts.exported == counts.duplicates + counts.quarantined + counts.valid
     assert (counts.active, counts.quarantined) == (result.active, result.quarantined)
     assert [batch.id for batch in facts.batches] == [
-        record.batch for record in carrier.records(DAY) if record.kind == "active"
+        record.batch for record in runner.records(DAY) if record.kind == "active"
     ]
-    assert carrier.lake.has(facts.report)
+    assert runner.lake.has(facts.report)
 
 
 @pytest.mark.sandbox
-def test_the_index_holds_every_day_and_what_aep_says_of_the_batches(carrier: Carrier) -> None:
+def test_the_index_holds_every_day_and_what_aep_says_of_the_batches(runner: PipelineRunner) -> None:
     now = datetime.now(UTC)
-    index = audited(carrier, now)
+    index = audited(runner, now)
     assert set(index.days) == {str(day) for day in DAYS}
     assert index.days[str(EMPTY)].progress == "empty"
     (batch,) = index.days[str(DAY)].batches
     assert index.statuses[batch.id] == "success"
-    assert read_board_index(carrier.history(DAY)) == index
+    assert read_board_index(runner.history(DAY)) == index
     assert index.verdicts["2026-06-29"].remedy == "RUN"
 
 
 @pytest.mark.sandbox
 def test_a_page_costs_one_read_and_no_listing_while_nothing_changes(
-    carrier: Carrier, monkeypatch: pytest.MonkeyPatch
+    runner: PipelineRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    audited(carrier, datetime.now(UTC))
+    audited(runner, datetime.now(UTC))
     reads: list[str] = []
     monkeypatch.setattr(Lake, "objects", lambda *_: pytest.fail("the lake was listed"))
     read = Lake.read
     monkeypatch.setattr(Lake, "read", lambda lake, key: reads.append(key) or read(lake, key))
-    reader = FactsReader(carrier.lake, carrier.pipeline, SYSTEM_CLOCK)
+    reader = FactsReader(runner.lake, runner.pipeline, SYSTEM_CLOCK)
     assert set(reader.read({}).days) == set(DAYS)
     assert [key.rsplit("/", 1)[1] for key in reads].count("board.json") == 1
     reads.clear()
@@ -81,10 +81,10 @@ def test_a_page_costs_one_read_and_no_listing_while_nothing_changes(
 
 
 @pytest.mark.sandbox
-def test_a_day_whose_run_ended_after_the_index_is_read_for_itself_once(carrier: Carrier) -> None:
-    audited(carrier, datetime(2026, 1, 1, tzinfo=UTC))
+def test_a_day_whose_run_ended_after_the_index_is_read_for_itself_once(runner: PipelineRunner) -> None:
+    audited(runner, datetime(2026, 1, 1, tzinfo=UTC))
     seconds = 1000.0
-    reader = FactsReader(carrier.lake, carrier.pipeline, Clock(lambda: seconds))
+    reader = FactsReader(runner.lake, runner.pipeline, Clock(lambda: seconds))
     ended = {DAY: datetime.now(UTC)}
     found = reader.read(ended)
     assert found.days[DAY].properties != ()  # the index keeps none with its days

@@ -12,7 +12,7 @@ import pytest
 from include.lake.lake import Lake
 from tests.faults.s3_proxy import proxied
 from tests.support.command_line import Cli
-from tests.support.s3_server import s3_stand_in
+from tests.support.s3_server import s3_server
 
 pytestmark = pytest.mark.sandbox
 
@@ -41,7 +41,7 @@ def test_check_refuses_a_lake_that_other_users_can_enter_and_names_the_command(
 def test_check_refuses_a_store_that_does_not_keep_create_only_puts(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with s3_stand_in("lake") as behind, proxied(behind) as s3:
+    with s3_server("lake") as behind, proxied(behind) as s3:
         s3.conditions = "stripped"
         for name, value in (
             ("AWS_ENDPOINT_URL", s3.url),

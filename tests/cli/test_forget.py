@@ -11,7 +11,7 @@ import requests
 from tests.support.aging_project import NOON
 from tests.support.command_line import Cli, Printing
 from tests.support.forgotten_people import ANNA, ANNAS_PHONE, named_in
-from tests.support.pipeline_runner import PIPELINES, Carrier
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.case("M19")]
 DAY = "2026-07-01"
@@ -29,7 +29,7 @@ def loaded(cli: Cli, port: int, tmp_path: Path) -> Path:
         },
     ]
     url = f"http://127.0.0.1:{port}"
-    project = Carrier(url, None, PIPELINES["hostile"]).project_id  # type: ignore[arg-type]
+    project = PipelineRunner(url, None, PIPELINES["hostile"]).project_id  # type: ignore[arg-type]
     requests.post(
         f"{url}/_sandbox/mixpanel/projects/{project}/events", json={"events": rows}, timeout=20
     ).raise_for_status()

@@ -37,11 +37,11 @@ def test_a_line_is_wrapped_in_a_terminal_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = "a sentence of many words " * 8
-    printing.say("ok", "check", text)
+    printing.print_status("ok", "check", text)
     assert len(capsys.readouterr().out.splitlines()) == 1
     for name, value in (("TTY_COMPATIBLE", "1"), ("NO_COLOR", "1"), ("COLUMNS", "80")):
         monkeypatch.setenv(name, value)
-    printing.say("ok", "check", text)
+    printing.print_status("ok", "check", text)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 2
     assert {line[:13] for line in lines[1:]} == {" " * 13}

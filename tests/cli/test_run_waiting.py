@@ -12,7 +12,7 @@ from include.aep.model import Batch
 from include.cli.console import Output
 from include.cli.run_day import wait_for_aep
 from include.clock import Clock
-from include.steps.ingest.step import Ingested, Watching
+from include.steps.ingest.step import IngestResult, PendingBatch
 
 pytestmark = pytest.mark.unit
 
@@ -20,10 +20,10 @@ pytestmark = pytest.mark.unit
 def test_the_status_of_the_batch_is_said_every_minute(capsys: pytest.CaptureFixture[str]) -> None:
     waited = [0.0]
     clock = Clock(lambda: waited[0], lambda seconds: waited.__setitem__(0, waited[0] + seconds))
-    done = Ingested(("B",), 1, 1, late=False, again=False)
+    done = IngestResult(("B",), 1, 1, late=False, again=False)
 
     def ingest(_: object) -> Any:
-        return done if waited[0] >= 150 else Watching("B")
+        return done if waited[0] >= 150 else PendingBatch("B")
 
     def find(batch: str) -> Batch | None:
         return Batch(batch, "quarantining") if waited[0] < 100 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.contract.documented_client import Stranger
+from tests.contract.documented_client import DocumentedClient
 from tests.contract.example import Call, Preparation
 
 IMPORT = "/data/foundation/import"
@@ -44,7 +44,7 @@ def ndjson(*rows: dict[str, Any] | str) -> bytes:
     return b"".join((each if isinstance(each, str) else json.dumps(each)).encode() + b"\n" for each in rows)
 
 
-def dataset(client: Stranger) -> None:
+def dataset(client: DocumentedClient) -> None:
     sandbox: Any = client.sandbox
     client.names["schema"] = sandbox.add_schema(FIELDS)
     client.names["dataset"] = sandbox.add_dataset(schema=client.names["schema"])
@@ -53,7 +53,7 @@ def dataset(client: Stranger) -> None:
 def batch(**more: Any) -> Preparation:
     """A dataset, unless there is one, and an open batch for it."""
 
-    def prepare(client: Stranger) -> None:
+    def prepare(client: DocumentedClient) -> None:
         if "dataset" not in client.names:
             dataset(client)
         if "batch" in client.names:
@@ -74,7 +74,7 @@ def act(action: str, batch_id: str = "<batch>") -> Call:
 def loaded(*rows: dict[str, Any] | str, **more: Any) -> Preparation:
     """A batch of JSON Lines, completed, and waited for unless the clock has to move for that."""
 
-    def prepare(client: Stranger) -> None:
+    def prepare(client: DocumentedClient) -> None:
         sandbox: Any = client.sandbox
         batch(**more)(client)
         client.fine(put(ndjson(*rows)))
@@ -88,7 +88,7 @@ def loaded(*rows: dict[str, Any] | str, **more: Any) -> Preparation:
 def sent(*calls: Call) -> Preparation:
     """Calls before, each of which succeeds."""
 
-    def prepare(client: Stranger) -> None:
+    def prepare(client: DocumentedClient) -> None:
         for call in calls:
             client.fine(call)
 
@@ -98,7 +98,7 @@ def sent(*calls: Call) -> Preparation:
 def later(seconds: float) -> Preparation:
     """The clock moves on; a token ends after a day, so there is a new one."""
 
-    def prepare(client: Stranger) -> None:
+    def prepare(client: DocumentedClient) -> None:
         client.sandbox.clock.advance(seconds)
         client.renew()
 

@@ -7,12 +7,12 @@ from typing import Any
 import requests
 
 from mixpanel_aep_sandbox.client import AepSandbox, MixpanelSandbox, Sandbox
-from tests.contract.example import Call, Pair, answer_differences, filled, url_of
+from tests.contract.example import Call, Example, answer_differences, filled, url_of
 
 NOW = "2026-07-02T12:00:00Z"
 
 
-class Stranger:
+class DocumentedClient:
     """Sends calls with the credentials that the documents ask for, unless a call says otherwise."""
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -41,7 +41,7 @@ class Stranger:
         assert answer.ok, f"{call.method} {call.path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
-    def check(self, pair: Pair) -> None:
+    def check(self, pair: Example) -> None:
         """Prepares, asks and compares."""
         if pair.settings:
             self.sandbox.control("POST", "/aep/settings", json=dict(pair.settings))

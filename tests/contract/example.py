@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 import requests
 
 if TYPE_CHECKING:
-    from tests.contract.documented_client import Stranger
+    from tests.contract.documented_client import DocumentedClient
 
 Preparation = Callable[["Stranger"], None]
 
@@ -33,7 +33,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Pair:
+class Example:
     """``id`` begins with the document and section that the pair is from: ``mixpanel 1.4 ...``."""
 
     id: str
@@ -145,7 +145,7 @@ def _members(wanted: Mapping[str, Any], found: Mapping[str, Any], at: str) -> li
     ]
 
 
-def answer_differences(pair: Pair, answer: requests.Response, names: Mapping[str, str]) -> list[str]:
+def answer_differences(pair: Example, answer: requests.Response, names: Mapping[str, str]) -> list[str]:
     """Status, headers and body against the pair."""
     found = []
     if answer.status_code != pair.status:

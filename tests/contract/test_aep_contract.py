@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mixpanel_aep_sandbox.client import AepSandbox
-from tests.contract.documented_client import Stranger
-from tests.contract.example import Pair
+from tests.contract.documented_client import DocumentedClient
+from tests.contract.example import Example
 from tests.contract.examples.catalog import CATALOG_PAIRS, IDENTITY
 from tests.contract.examples.dataprep import DATAPREP
 from tests.contract.examples.flow_runs import RUN_PAIRS
@@ -28,5 +28,5 @@ PAIRS = [
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.id)
-def test_aep_answers_as_documented(pair: Pair, aep_sandbox: AepSandbox) -> None:
-    Stranger(aep_sandbox).check(pair)
+def test_aep_answers_as_documented(pair: Example, aep_sandbox: AepSandbox) -> None:
+    DocumentedClient(aep_sandbox).check(pair)

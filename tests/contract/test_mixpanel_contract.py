@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mixpanel_aep_sandbox.client import MixpanelSandbox
-from tests.contract.documented_client import Stranger
-from tests.contract.example import Pair
+from tests.contract.documented_client import DocumentedClient
+from tests.contract.example import Example
 from tests.contract.examples.mixpanel_errors import APP, CHANGES, ERRORS, LIMITS, NEAR_NOW
 from tests.contract.examples.mixpanel_export import ANSWERS, CREDENTIALS, PARAMETERS
 from tests.contract.examples.mixpanel_times import SAMPLES_SHA256, SHAPES, TIMES, samples_sha256
@@ -21,8 +21,8 @@ PAIRS = [
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.id)
-def test_mixpanel_answers_as_documented(pair: Pair, mixpanel_sandbox: MixpanelSandbox) -> None:
-    Stranger(mixpanel_sandbox).check(pair)
+def test_mixpanel_answers_as_documented(pair: Example, mixpanel_sandbox: MixpanelSandbox) -> None:
+    DocumentedClient(mixpanel_sandbox).check(pair)
 
 
 def test_the_sample_lines_are_the_documented_ones() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from scripts.demo.airflow_api import AirflowApi
 from scripts.demo.settings import DemoError
-from tests.support.http_server import Reply, serving
+from tests.support.http_server import Reply, serve_http
 
 pytestmark = pytest.mark.unit
 LOCKED = Reply.json({"detail": {"reason": "Database error"}}, 500)
@@ -27,7 +27,7 @@ def test_a_request_that_a_locked_database_rolled_back_is_repeated(
 ) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
     left = iter(answers)
-    with serving(lambda _: next(left)) as server:
+    with serve_http(lambda _: next(left)) as server:
         if answers[-1].status == 200:
             assert AirflowApi(server.url).trigger("dag") == "r"
         else:

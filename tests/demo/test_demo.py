@@ -14,48 +14,48 @@ from include.lake.lake import Lake
 from scripts.demo.evidence import Comparison, Sandbox
 from scripts.demo.report import verify_all
 from scripts.demo.settings import DemoError, DemoSettings
-from tests.support.pipeline_runner import PIPELINES, Carrier, loaded_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, loaded_sandbox
 
 DAY = date(2026, 7, 1)
 
 
 @pytest.fixture
-def carried(tmp_path: Path) -> Iterator[Carrier]:
+def carried(tmp_path: Path) -> Iterator[PipelineRunner]:
     with loaded_sandbox(tmp_path, DAY) as server:
-        yield Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
+        yield PipelineRunner(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
 
 
-def load_behind_its_back(carrier: Carrier, file_format: str, body: bytes) -> None:
+def load_behind_its_back(runner: PipelineRunner, file_format: str, body: bytes) -> None:
     """A batch that no run of the pipeline made."""
-    aep = carrier.aep
-    dataset = aep.catalog.require_dataset(carrier.pipeline.aep.dataset)["id"]
+    aep = runner.aep
+    dataset = aep.catalog.require_dataset(runner.pipeline.aep.dataset)["id"]
     batch = aep.batches.create(dataset, file_format, "somebody else's")
     aep.batches.upload(batch, dataset, f"rows.{file_format}", lambda: BytesIO(body), len(body))
     aep.batches.complete(batch)
 
 
 @pytest.mark.sandbox
-def test_a_batch_that_is_gone_is_a_loss(carried: Carrier) -> None:
+def test_a_batch_that_is_gone_is_a_loss(carried: PipelineRunner) -> None:
     carried.aep.batches.revert(carried.result(DAY).batch)
     assert carried.compare(DAY) == Comparison(lost=8, duplicate=0, phantom=0)
 
 
 @pytest.mark.sandbox
-def test_rows_that_are_loaded_twice_are_duplicates(carried: Carrier) -> None:
+def test_rows_that_are_loaded_twice_are_duplicates(carried: PipelineRunner) -> None:
     staged = carried.stage(DAY)
     load_behind_its_back(carried, "parquet", carried.lake.read(staged.files[0].key) or b"")
     assert carried.compare(DAY) == Comparison(lost=0, duplicate=8, phantom=0)
 
 
 @pytest.mark.sandbox
-def test_a_row_that_nobody_returned_is_a_phantom(carried: Carrier) -> None:
+def test_a_row_that_nobody_returned_is_a_phantom(carried: PipelineRunner) -> None:
     row = {"_id": "made-up", "timestamp": "2026-07-01T00:00:00Z"}
     load_behind_its_back(carried, "json", json.dumps(row).encode() + b"\n")
     assert carried.compare(DAY) == Comparison(lost=0, duplicate=0, phantom=1)
 
 
 @pytest.mark.sandbox
-def test_the_verify_line_counts_what_aeps_data_lake_holds(carried: Carrier) -> None:
+def test_the_verify_line_counts_what_aeps_data_lake_holds(carried: PipelineRunner) -> None:
     def line() -> str:
         return str(verify_all([carried.pipeline], Sandbox(carried.url), carried.lake))
 

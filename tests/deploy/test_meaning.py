@@ -15,12 +15,12 @@ import requests
 
 from include.aep.settings import AepSettings
 from include.errors import ConfigError
-from include.lake.signing_keys import Seal
+from include.lake.signing_keys import SigningKeys
 from include.lake.stores.endpoint import PLAIN_HTTP_VARIABLE, may_use_plain_http
 from include.mixpanel.settings import MixpanelSettings
 from mixpanel_aep.pods import SIZES, pod_mutation_hook
 from tests.deploy.shipped import environment_of, services, text_of, values
-from tests.support.s3_server import SIGNED, s3_stand_in
+from tests.support.s3_server import SIGNED, s3_server
 
 SECRETS = {
     name: bytes(range(32)).hex() for name in re.findall(r"\$\{([A-Z_]+):\?\}", text_of("compose.yaml"))
@@ -39,7 +39,7 @@ def test_the_lake_of_the_compose_file_is_one_that_its_environment_allows() -> No
     assert may_use_plain_http(lake, environment)
     with pytest.raises(ConfigError, match="plain HTTP"):
         may_use_plain_http(lake, environment | {PLAIN_HTTP_VARIABLE: ""})
-    assert Seal.parse(environment["MIXPANEL_AEP_LAKE_SECRET"]) is not None
+    assert SigningKeys.parse(environment["MIXPANEL_AEP_LAKE_SECRET"]) is not None
 
 
 @pytest.mark.unit
@@ -67,7 +67,7 @@ def test_the_sandbox_of_the_compose_files_is_spoken_to_and_only_outside_producti
 @pytest.mark.skipif(find_spec("boto3") is None, reason="the image has it")
 def test_the_buckets_of_the_compose_file_are_made_once() -> None:
     service = services("compose.yaml")["buckets"]
-    with s3_stand_in("another-bucket") as url:
+    with s3_server("another-bucket") as url:
         environment = {**environment_of(service, SECRETS), "AWS_ENDPOINT_URL": url}
         for _ in range(2):
             subprocess.run(

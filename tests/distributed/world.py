@@ -20,7 +20,7 @@ from include.steps.history.open_history import open_history
 from include.steps.verify import Verification, verify
 from scripts.demo.evidence import Comparison
 from tests.airflow.connections import connection_variables
-from tests.support.pipeline_runner import PIPELINES, Carrier
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner
 
 _ACCOUNT = {"username": "tests.mp-service-account", "secret": "tests-not-real"}
 _PROJECTS = {"north": 7_200_001, "south": 7_200_002}
@@ -89,16 +89,16 @@ class World:
         """What Mixpanel returned against what AEP holds, and AEP's data lake against the ledgers, as sets of ``_id``."""
         total, verified = Comparison(0, 0, 0), []
         for name in _PROJECTS:
-            carrier = self._carrier(name, lake)
-            total += carrier.compare(*self.days)
-            verified.append(_verify(carrier))
+            runner = self._runner(name, lake)
+            total += runner.compare(*self.days)
+            verified.append(_verify(runner))
         return total, verified
 
     def active(self, name: str, lake: Lake) -> int:
         """How many rows AEP shows of the pipeline's days."""
-        return sum(self._carrier(name, lake).result(day).active for day in self.days)
+        return sum(self._runner(name, lake).result(day).active for day in self.days)
 
-    def _carrier(self, name: str, lake: Lake) -> Carrier:
+    def _runner(self, name: str, lake: Lake) -> PipelineRunner:
         pipeline, extra = (
             self.pipeline(name),
             {"project_id": _PROJECTS[name], "region": "us", "sandbox": True},
@@ -106,25 +106,27 @@ class World:
         fields = {"login": _ACCOUNT["username"], "password": _ACCOUNT["secret"], "extra": extra}
         # Of the demo's connections, whose fields are replaced here.
         source = pipeline.mixpanel.model_copy(update={"conn_id": "mixpanel_shop"})
-        return Carrier(self.url, lake, pipeline.model_copy(update={"mixpanel": source}), connection=fields)
+        return PipelineRunner(
+            self.url, lake, pipeline.model_copy(update={"mixpanel": source}), connection=fields
+        )
 
     def _post(self, path: str, body: Any) -> None:
         answer = requests.post(f"{self.url}/_sandbox{path}", json=body, timeout=60)
         assert answer.ok, answer.text[:500]
 
 
-def _verify(carrier: Carrier) -> Verification:
-    aep: AepClient = carrier.aep
-    opened = open_history(carrier.lake, carrier.pipeline, aep, carrier.source, all_days=True)
+def _verify(runner: PipelineRunner) -> Verification:
+    aep: AepClient = runner.aep
+    opened = open_history(runner.lake, runner.pipeline, aep, runner.source, all_days=True)
     with aep.lake_reader("query_service") as reader:
         return verify(
             opened.history,
             opened.dataset,
             reader,
             aep,
-            carrier.pipeline,
+            runner.pipeline,
             None,
-            carrier.clock,
+            runner.clock,
             budget_seconds=None,
         )
 

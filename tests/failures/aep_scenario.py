@@ -17,18 +17,18 @@ import requests
 
 from include.aep.client import AepClient
 from include.aep.setup import setup_pipeline
-from include.http.request import Patience
+from include.http.request import RetryPolicy
 from include.lake.history import History, Target
 from include.lake.keys import HISTORIES
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
-from include.steps.ingest.step import Ingested, Watching
+from include.steps.ingest.step import IngestResult, PendingBatch
 from scripts.demo import evidence
 from scripts.demo.evidence import Comparison, compare, result_of
 from tests.failures.aep_failure import ROUTES, STAGED, AepFailure
 from tests.failures.execution import SECRETS, Sandbox
-from tests.support.http_server import Hands
-from tests.support.pipeline_runner import PIPELINES, Carrier
+from tests.support.http_server import FakeClock
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner
 
 DAY = date(2026, 7, 1)
 _DATASETS = itertools.count(1)
@@ -39,7 +39,7 @@ _MOST_LOOKS = 6
 class Template:
     """A day that was staged once, the schema of the datasets into which the rows load it, and what Mixpanel returned."""
 
-    carrier: Carrier
+    runner: PipelineRunner
     aep: AepClient
     staged: Manifest
     schema_id: str
@@ -48,15 +48,15 @@ class Template:
     @classmethod
     def stage(cls, sandbox: Sandbox, folder: Path) -> Self:
         """Carries the day as far as staging, in a lake of its own."""
-        carrier = Carrier(sandbox.url, Lake(f"file://{folder}"), PIPELINES["hostile"])
-        carrier.aep_connection = {"password": SECRETS["aep"]}
-        setup_pipeline(carrier.pipeline, carrier.aep)
-        staged = carrier.stage(DAY)
+        runner = PipelineRunner(sandbox.url, Lake(f"file://{folder}"), PIPELINES["hostile"])
+        runner.aep_connection = {"password": SECRETS["aep"]}
+        setup_pipeline(runner.pipeline, runner.aep)
+        staged = runner.stage(DAY)
         assert staged.rows == STAGED
-        aep = carrier.aep
-        dataset = aep.catalog.require_dataset(carrier.pipeline.aep.dataset)
-        returned = list(evidence.Sandbox(sandbox.url).returned(carrier.project_id))
-        return cls(carrier, aep, staged, dataset["schemaRef"]["id"], returned)
+        aep = runner.aep
+        dataset = aep.catalog.require_dataset(runner.pipeline.aep.dataset)
+        returned = list(evidence.Sandbox(sandbox.url).returned(runner.project_id))
+        return cls(runner, aep, staged, dataset["schemaRef"]["id"], returned)
 
     def dataset(self, name: str) -> str:
         content_type = "application/vnd.adobe.xed+json;version=1"
@@ -65,20 +65,20 @@ class Template:
 
     def delete_dataset(self, dataset_id: str) -> None:
         """The sandbox shows each dataset with its batches: hundreds of them would make every row slower."""
-        url = f"{self.carrier.url}/data/foundation/catalog/dataSets/{dataset_id}"
+        url = f"{self.runner.url}/data/foundation/catalog/dataSets/{dataset_id}"
         requests.delete(url, headers=self.aep._http._headers(), timeout=20).raise_for_status()
 
 
-class Place:
+class AepScenario:
     """A row's own ledger, clock and dataset. The lake is that of all rows: none changes what was staged."""
 
     def __init__(self, row: AepFailure, sandbox: Sandbox, template: Template) -> None:
-        self.row, self.sandbox, self.template, self.hands = row, sandbox, template, Hands()
-        self.carrier = self._carrier(template.carrier)
-        lake = template.carrier.lake
+        self.row, self.sandbox, self.template, self.fake_clock = row, sandbox, template, FakeClock()
+        self.runner = self._runner(template.runner)
+        lake = template.runner.lake
         assert lake.root
         shutil.rmtree(lake.root / HISTORIES, ignore_errors=True)
-        self.dataset_id = template.dataset(self.carrier.pipeline.aep.dataset)
+        self.dataset_id = template.dataset(self.runner.pipeline.aep.dataset)
         self.staged = self._by_hand() if row.lines else template.staged
         if row.settings or row.next_batches:
             sandbox.post("/aep/settings", {**row.settings, "next_batches": list(row.next_batches)})
@@ -87,17 +87,17 @@ class Place:
         sandbox.forget_requests()
         self._left = list(row.meanwhile)
 
-    def _carrier(self, base: Carrier) -> Carrier:
+    def _runner(self, base: PipelineRunner) -> PipelineRunner:
         row, name = self.row, f"Failures {next(_DATASETS)}"
         file_format = "json" if row.lines else "parquet"
         aep = base.pipeline.aep.model_copy(update={"dataset": name, "file_format": file_format})
-        return Carrier(
+        return PipelineRunner(
             base.url,
             base.lake,
             base.pipeline.model_copy(update={"aep": aep}),
-            self.hands.clock,
+            self.fake_clock.clock,
             aep_connection={"password": SECRETS["aep"], **row.connection},
-            patience=Patience(5, row.idle_seconds),
+            retry_policy=RetryPolicy(5, row.idle_seconds),
             limits=row.limits,
         )
 
@@ -105,19 +105,19 @@ class Place:
         """The row's own lines as a staged file: what validation would never let through."""
         content = b"".join(line + b"\n" for line in self.row.lines)
         digest = hashlib.sha256(content).hexdigest()
-        place = self.carrier.workspace(DAY)
-        with place.scratch() as scratch:
+        scenario = self.runner.workspace(DAY)
+        with scenario.scratch() as scratch:
             path = scratch / f"events-{digest[:16]}.json"
             path.write_bytes(content)
-            key = f"{place.partition.output('stage', digest[:32])}/{path.name}"
-            files = (upload_file(place.lake, key, path, len(self.row.lines)),)
-        return place.publish(step="stage", digest=digest[:32], inputs={}, files=files, counts={})
+            key = f"{scenario.partition.output('stage', digest[:32])}/{path.name}"
+            files = (upload_file(scenario.lake, key, path, len(self.row.lines)),)
+        return scenario.publish(step="stage", digest=digest[:32], inputs={}, files=files, counts={})
 
-    def task(self) -> Ingested | Watching:
+    def task(self) -> IngestResult | PendingBatch:
         """One try of the task: it looks until AEP has finished, or has been watched for long."""
         for _ in range(_MOST_LOOKS):
-            result = self.carrier.advance(DAY, self.staged)
-            if isinstance(result, Ingested):
+            result = self.runner.advance(DAY, self.staged)
+            if isinstance(result, IngestResult):
                 break
             if self._left:
                 self.do(self._left.pop(0))
@@ -135,20 +135,20 @@ class Place:
         """The day's ledger, without a request to AEP."""
         aep = self.template.aep
         target = Target(aep.org_id, aep.aep_sandbox, self.dataset_id)
-        return History(self.carrier.lake, self.carrier.source, target).ledger(DAY).records()
+        return History(self.runner.lake, self.runner.source, target).ledger(DAY).records()
 
     def active(self) -> list[tuple[str, str]]:
         """``_id`` and batch of every row that AEP holds."""
-        kept = self.sandbox.lines("/aep/active", dataset=self.carrier.pipeline.aep.dataset)
+        kept = self.sandbox.lines("/aep/active", dataset=self.runner.pipeline.aep.dataset)
         return [(row["_id"], row["batch"]) for row in kept]
 
     def compared(self, active: list[tuple[str, str]]) -> Comparison:
         """Returned, quarantined and active events, as sets."""
         results = [
-            result_of(self.carrier.lake, self.carrier.workspace(DAY).partition, self.records(), Counter())
+            result_of(self.runner.lake, self.runner.workspace(DAY).partition, self.records(), Counter())
         ]
         known = _Known(self.template.returned, active)
-        return compare(self.carrier.pipeline, self.carrier.project_id, known, self.carrier.lake, results)
+        return compare(self.runner.pipeline, self.runner.project_id, known, self.runner.lake, results)
 
 
 class _Known(evidence.Sandbox):

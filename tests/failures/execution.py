@@ -19,7 +19,7 @@ from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from scripts.demo.evidence import newest_manifests
 from tests.failures.failure import CANARY_BODY, CANARY_ROW, Failure
-from tests.support.http_server import Hands
+from tests.support.http_server import FakeClock
 
 T = TypeVar("T")
 SECRETS = {"mixpanel": "canary-secret-mixpanel", "aep": "canary-secret-adobe"}
@@ -92,7 +92,7 @@ class Sandbox:
         return answer.json()
 
 
-def tries(failure: Failure, work: Callable[[], T], hands: Hands) -> T | None:
+def tries(failure: Failure, work: Callable[[], T], fake_clock: FakeClock) -> T | None:
     """``work`` as often as Airflow would do it; None where nothing mends it."""
     for number, expected in enumerate(failure.raises, 1):
         with pytest.raises(PipelineError) as told:
@@ -101,7 +101,7 @@ def tries(failure: Failure, work: Callable[[], T], hands: Hands) -> T | None:
         assert type(error) is expected, f"try {number}: {error!r}"
         assert_explained(error)
         if isinstance(error, Throttled):
-            hands.at += error.wait_seconds
+            fake_clock.at += error.wait_seconds
         if number == len(failure.raises):
             assert re.search(failure.says, str(error)), str(error)
     return work() if failure.succeeds else None
@@ -125,11 +125,11 @@ def assert_no_canary(text: str) -> None:
         assert canary not in text, f"{canary} in {text[:2000]}"
 
 
-def assert_waited(failure: Failure, hands: Hands) -> None:
-    assert all(0 <= waited <= 120 for waited in hands.slept), hands.slept
+def assert_waited(failure: Failure, fake_clock: FakeClock) -> None:
+    assert all(0 <= waited <= 120 for waited in fake_clock.slept), fake_clock.slept
     if failure.waits:
         low, high = failure.waits
-        assert low <= sum(hands.slept) <= high, hands.slept
+        assert low <= sum(fake_clock.slept) <= high, fake_clock.slept
 
 
 def made(lake: Lake, partition: PartitionKey) -> dict[str, Manifest]:

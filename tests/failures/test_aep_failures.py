@@ -12,14 +12,14 @@ import pytest
 from include.aep.upload import Uploader
 from include.errors import Conflict, PipelineError
 from include.steps.ingest import batch_loader
-from include.steps.ingest.step import Ingested, Watching
+from include.steps.ingest.step import IngestResult, PendingBatch
 from scripts.demo.evidence import Comparison
 from tests.failures import aep_routes_table, aep_table
 from tests.failures.aep_failure import STAGED, AepFailure, becomes
-from tests.failures.aep_scenario import DAY, Place, Template, asked
+from tests.failures.aep_scenario import DAY, AepScenario, Template, asked
 from tests.failures.execution import SECRETS, Sandbox, assert_explained, assert_waited, tries
 from tests.failures.failure import Elsewhere, NotOurs
-from tests.support.pipeline_runner import Carrier
+from tests.support.pipeline_runner import PipelineRunner
 
 pytestmark = pytest.mark.sandbox
 ALL = [*aep_table.ROWS, *aep_routes_table.ROWS]
@@ -45,94 +45,101 @@ def template(_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Tem
 
 
 @pytest.fixture
-def arranged(sandbox: Sandbox, template: Template) -> Iterator[Callable[[AepFailure], Place]]:
+def arranged(sandbox: Sandbox, template: Template) -> Iterator[Callable[[AepFailure], AepScenario]]:
     """Arranges a row, and clears up after it."""
-    places: list[Place] = []
+    places: list[AepScenario] = []
 
-    def arrange(row: AepFailure) -> Place:
-        places.append(Place(row, sandbox, template))
+    def arrange(row: AepFailure) -> AepScenario:
+        places.append(AepScenario(row, sandbox, template))
         return places[-1]
 
     yield arrange
     sandbox.clear_up()
-    for place in places:
-        template.delete_dataset(place.dataset_id)
+    for scenario in places:
+        template.delete_dataset(scenario.dataset_id)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_a_day_is_active_once_or_its_task_says_why_not(
-    row: AepFailure, arranged: Callable[[AepFailure], Place], monkeypatch: pytest.MonkeyPatch
+    row: AepFailure, arranged: Callable[[AepFailure], AepScenario], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = arranged(row)
+    scenario = arranged(row)
     if row.lines:  # rows that AEP refuses and this pipeline would not send
         monkeypatch.setattr(batch_loader, "require_rows_of_day", lambda *_: None)
-    result = tries(row, place.task, place.hands)
-    counted = place.asked()
+    result = tries(row, scenario.task, scenario.fake_clock)
+    counted = scenario.asked()
     assert counted["?"] == 0
     assert {name: counted[name] for name in row.requests} == row.requests
-    assert_waited(row, place.hands)
+    assert_waited(row, scenario.fake_clock)
     if row.succeeds:
-        assert isinstance(result, Watching if row.watching else Ingested)
-    assert_active(place, row.active)
+        assert isinstance(result, PendingBatch if row.watching else IngestResult)
+    assert_active(scenario, row.active)
     if row.ledger:
-        assert tuple(record.kind for record in place.records()) == row.ledger
+        assert tuple(record.kind for record in scenario.records()) == row.ledger
     if row.cleared is not None:
-        assert_cleared(place, row.cleared)
+        assert_cleared(scenario, row.cleared)
 
 
-def assert_active(place: Place, rows: int) -> None:
+def assert_active(scenario: AepScenario, rows: int) -> None:
     """So many rows, none of them twice, none that was not staged; and all of them when it says so."""
-    active = place.active()
+    active = scenario.active()
     assert (len(active), len({identity for identity, _ in active})) == (rows, rows)
-    if not place.row.lines:
-        assert place.compared(active) == Comparison(lost=STAGED - rows, duplicate=0, phantom=0)
-    done = [record for record in place.records() if record.kind == "active"]
+    if not scenario.row.lines:
+        assert scenario.compared(active) == Comparison(lost=STAGED - rows, duplicate=0, phantom=0)
+    done = [record for record in scenario.records() if record.kind == "active"]
     assert not done or done[-1].counts == {"active": rows}
 
 
-def assert_cleared(place: Place, rows: int) -> None:
+def assert_cleared(scenario: AepScenario, rows: int) -> None:
     """A person has read the message, does what it says and clears the task."""
-    place.sandbox.post("/aep/settings", {"next_batches": []})
-    for happening in place.row.by_hand:
-        place.do(happening)
+    scenario.sandbox.post("/aep/settings", {"next_batches": []})
+    for happening in scenario.row.by_hand:
+        scenario.do(happening)
     try:
-        place.task()
+        scenario.task()
     except PipelineError as error:
         assert_explained(error)
         assert rows == 0
-    assert_active(place, rows)
+    assert_active(scenario, rows)
 
 
-def test_a_batch_that_stays_open_is_not_watched_for_ever(arranged: Callable[[AepFailure], Place]) -> None:
+def test_a_batch_that_stays_open_is_not_watched_for_ever(
+    arranged: Callable[[AepFailure], AepScenario],
+) -> None:
     """Say a gateway answers COMPLETE with 200: it is asked again, but no look begins the waiting anew."""
     row = AepFailure("", "", next_batches=({"outcome": "status", "status": "loading"},))
-    place = arranged(row)
-    looks = [place.carrier.advance(DAY, place.staged) for _ in range(4)]
-    assert [isinstance(look, Watching) and look.committed for look in looks] == [True, False, False, False]
-    assert place.asked()["create"] == 1
+    scenario = arranged(row)
+    looks = [scenario.runner.advance(DAY, scenario.staged) for _ in range(4)]
+    assert [isinstance(look, PendingBatch) and look.committed for look in looks] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert scenario.asked()["create"] == 1
 
 
 def test_a_batch_that_is_ended_while_it_is_filled_is_made_anew(
-    arranged: Callable[[AepFailure], Place], monkeypatch: pytest.MonkeyPatch
+    arranged: Callable[[AepFailure], AepScenario], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A person aborts it in AEP; the next try fills a new one."""
-    place = arranged(AepFailure("", ""))
+    scenario = arranged(AepFailure("", ""))
     upload = Uploader.upload
 
     def abort_first(uploader: Uploader, *args: Any) -> None:
         monkeypatch.setattr(Uploader, "upload", upload)
-        place.do(becomes("aborted"))
+        scenario.do(becomes("aborted"))
         upload(uploader, *args)
 
     monkeypatch.setattr(Uploader, "upload", abort_first)
     with pytest.raises(
         Conflict, match=r"Batch .* of partition 2026-07-01 was ended in AEP while it was"
     ) as told:
-        place.task()
+        scenario.task()
     assert_explained(told.value)
-    assert place.active() == []
-    assert isinstance(place.task(), Ingested)
-    assert_active(place, STAGED)
+    assert scenario.active() == []
+    assert isinstance(scenario.task(), IngestResult)
+    assert_active(scenario, STAGED)
 
 
 def test_every_documented_status_and_code_has_a_row() -> None:
@@ -146,11 +153,11 @@ def test_a_client_keeps_its_token_and_is_let_in_with_the_second_secret(
 ) -> None:
     """A credential may have two secrets while one replaces the other."""
     sandbox.post("/aep/settings", {"secrets": [SECRETS["aep"], "the-next-secret"]})
-    client = template.carrier.aep
+    client = template.runner.aep
     client.registry.tenant_id()
     sandbox.post("/aep/settings", {"secrets": ["the-next-secret"]})
     client.registry.tenant_id()
-    fields = {**template.carrier.aep_connection, "password": "the-next-secret"}
-    later = Carrier(sandbox.url, template.carrier.lake, template.carrier.pipeline, aep_connection=fields)
+    fields = {**template.runner.aep_connection, "password": "the-next-secret"}
+    later = PipelineRunner(sandbox.url, template.runner.lake, template.runner.pipeline, aep_connection=fields)
     assert later.aep.registry.tenant_id()
     assert asked(sandbox.asked())["token"] == 2

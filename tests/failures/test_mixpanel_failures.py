@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from include.http.request import Patience
+from include.http.request import RetryPolicy
 from include.lake.lake import Lake
 from scripts.demo.evidence import Comparison
 from tests.failures import mixpanel_responses_table as mixpanel_answers_table
@@ -27,8 +27,8 @@ from tests.failures.execution import (
 )
 from tests.failures.failure import Elsewhere, NotOurs
 from tests.failures.mixpanel_failure import MixpanelFailure
-from tests.support.http_server import Hands
-from tests.support.pipeline_runner import PIPELINES, Carrier
+from tests.support.http_server import FakeClock
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner
 
 pytestmark = pytest.mark.sandbox
 TABLES = (mixpanel_table, mixpanel_answers_table)
@@ -54,13 +54,13 @@ def test_what_is_shown_elsewhere_is_and_what_is_not_ours_says_why() -> None:
         assert not isinstance(row, NotOurs) or row.reason
 
 
-class Place:
+class MixpanelScenario:
     """A row's own project, lake, clock and dataset."""
 
     def __init__(self, row: MixpanelFailure, sandbox: Sandbox, folder: Path) -> None:
         self.row, self.sandbox, self.project_id = row, sandbox, next(_PROJECTS)
-        self.hands = Hands(at=datetime.fromisoformat(row.now).timestamp())
-        self.carrier = self._carrier(folder)
+        self.fake_clock = FakeClock(at=datetime.fromisoformat(row.now).timestamp())
+        self.runner = self._runner(folder)
 
     def arrange(self) -> None:
         row, sandbox = self.row, self.sandbox
@@ -71,12 +71,12 @@ class Place:
         if row.holds:
             sandbox.post(f"/mixpanel/projects/{self.project_id}/events", {"events": row.holds})
         if row.active is not None:
-            self.carrier.setup()
+            self.runner.setup()
         own = {"path": "/api/2.0/export", "query": f"project_id={self.project_id}"}
         for fault in row.faults:
             sandbox.post("/faults", {"match": own, **fault})
 
-    def _carrier(self, folder: Path) -> Carrier:
+    def _runner(self, folder: Path) -> PipelineRunner:
         row, base = self.row, PIPELINES["hostile"]
         pipeline = base.model_copy(
             update={
@@ -90,23 +90,23 @@ class Place:
         own: dict[str, Any] = {"project_id": self.project_id, "region": row.project.get("region", "us")}
         given = dict(row.connection)
         extra = own | given.pop("extra", {})
-        return Carrier(
+        return PipelineRunner(
             self.sandbox.url,
             Lake(f"file://{folder}/lake"),
             pipeline,
-            self.hands.clock,
+            self.fake_clock.clock,
             {"login": ACCOUNT, "password": SECRETS["mixpanel"], **given, "extra": extra},
             {"password": SECRETS["aep"]},
-            Patience(5, row.idle_seconds),
+            RetryPolicy(5, row.idle_seconds),
         )
 
     def run(self) -> None:
         """What Airflow would run: one step, or all of them, for each day."""
         for day in self.row.days:
             if self.row.active is None:
-                self.carrier.export(day)
+                self.runner.export(day)
             else:
-                self.carrier.ingest(day, self.carrier.stage(day))
+                self.runner.ingest(day, self.runner.stage(day))
 
     def returned(self) -> list[bytes]:
         """The lines of the last whole export of each day, as the sandbox wrote them down."""
@@ -124,7 +124,7 @@ class Place:
         return own(self.sandbox.asked(lambda entries: len(own(entries)) >= self.row.requests))
 
     def partitions(self) -> list[Any]:
-        return [self.carrier.workspace(day).partition for day in self.row.days]
+        return [self.runner.workspace(day).partition for day in self.row.days]
 
 
 def _line(entry: dict[str, Any]) -> bytes:
@@ -135,42 +135,42 @@ def _line(entry: dict[str, Any]) -> bytes:
 def test_a_day_is_published_whole_or_not_at_all_and_explained(
     row: MixpanelFailure, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    place = Place(row, sandbox, tmp_path)
-    place.arrange()
+    scenario = MixpanelScenario(row, sandbox, tmp_path)
+    scenario.arrange()
     for _ in range(row.runs):
-        tries(row, place.run, place.hands)
-    asked = place.exports_asked()
+        tries(row, scenario.run, scenario.fake_clock)
+    asked = scenario.exports_asked()
     assert len(asked) == row.requests, [(e["status"], e["fault"]) for e in asked]
-    assert_waited(row, place.hands)
-    published = [published_lines(place.carrier.lake, partition) for partition in place.partitions()]
+    assert_waited(row, scenario.fake_clock)
+    published = [published_lines(scenario.runner.lake, partition) for partition in scenario.partitions()]
     if row.exported is None:
         assert published == [None] * len(row.days)
         return
     lines = [line for day in published for line in day or []]
     assert len(lines) == row.exported
-    assert sorted(lines) == sorted(place.returned())
+    assert sorted(lines) == sorted(scenario.returned())
     if row.active is not None:
-        assert_arrived(place)
+        assert_arrived(scenario)
 
 
-def assert_arrived(place: Place) -> None:
+def assert_arrived(scenario: MixpanelScenario) -> None:
     """Every event that Mixpanel returned is active once, in quarantine, or a duplicate; and nothing else is active."""
-    row, carrier = place.row, place.carrier
-    results = [carrier.result(day) for day in row.days]
+    row, runner = scenario.row, scenario.runner
+    results = [runner.result(day) for day in row.days]
     assert sum(result.active for result in results) == row.active
     assert sum(result.duplicates for result in results) == row.duplicates
-    assert sum((reasons(carrier.lake, p) for p in place.partitions()), Counter()) == row.quarantined
+    assert sum((reasons(runner.lake, p) for p in scenario.partitions()), Counter()) == row.quarantined
     assert row.exported == row.active + row.duplicates + sum(row.quarantined.values())
-    assert carrier.compare(*row.days) == Comparison(0, 0, 0)
-    rows = place.sandbox.get("/aep/rows", dataset=carrier.pipeline.aep.dataset, limit=1000).text
+    assert runner.compare(*row.days) == Comparison(0, 0, 0)
+    rows = scenario.sandbox.get("/aep/rows", dataset=runner.pipeline.aep.dataset, limit=1000).text
     for text in row.kept:
         assert text in rows
     if row.instants:
-        kept = place.sandbox.lines("/aep/rows", dataset=carrier.pipeline.aep.dataset, limit=1000)
+        kept = scenario.sandbox.lines("/aep/rows", dataset=runner.pipeline.aep.dataset, limit=1000)
         assert sorted(map(_instant, (r["timestamp"] for r in kept))) == sorted(map(_instant, row.instants))
-    for partition in place.partitions():
-        last = carrier.records(partition.day)[-1].kind
-        assert last == ("active" if made(carrier.lake, partition)["stage"].rows else "empty")
+    for partition in scenario.partitions():
+        last = runner.records(partition.day)[-1].kind
+        assert last == ("active" if made(runner.lake, partition)["stage"].rows else "empty")
 
 
 def _instant(text: str) -> datetime:

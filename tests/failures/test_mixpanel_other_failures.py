@@ -13,7 +13,7 @@ import pytest
 
 from include.clock import Clock
 from include.errors import Throttled, TruncatedExport
-from include.http.request import Patience
+from include.http.request import RetryPolicy
 from include.lake import manifest as manifests
 from include.lake.history import Source
 from include.lake.lake import Lake
@@ -22,8 +22,8 @@ from include.mixpanel.export_budget import ExportBudget
 from include.mixpanel.settings import MixpanelSettings
 from include.steps.export.step import export_partition
 from tests.failures.execution import SECRETS, Sandbox, published_lines
-from tests.support.builders import DAY, PROJECT_ID, SOURCE, Hands, workspace
-from tests.support.raw_server import Wire, wired
+from tests.support.builders import DAY, PROJECT_ID, SOURCE, FakeClock, workspace
+from tests.support.raw_server import RawServer, serve_raw
 
 pytestmark = pytest.mark.sandbox
 ROW = b'{"event":"A","properties":{"time":1782907200,"distinct_id":"u","text":"%s"}}\n'
@@ -36,22 +36,22 @@ def lake(tmp_path: Path) -> Lake:
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
-    with wired() as wire:
+def wire() -> Iterator[RawServer]:
+    with serve_raw() as wire:
         yield wire
 
 
 def client(url: str, clock: Clock | None = None, project_id: int = PROJECT_ID, **more: Any) -> MixpanelClient:
     settings = MixpanelSettings("svc.mp-service-account", SECRETS["mixpanel"], project_id, sandbox_url=url)
-    patience = Patience(5, more.pop("idle_seconds", 5.0), attempts=1)
-    return MixpanelClient(settings, clock or Hands().clock, patience=patience, **more)
+    retry_policy = RetryPolicy(5, more.pop("idle_seconds", 5.0), attempts=1)
+    return MixpanelClient(settings, clock or FakeClock().clock, retry_policy=retry_policy, **more)
 
 
 def sized(body: bytes) -> list[bytes]:
     return [HEAD + b"Content-Length: %d\r\n\r\n" % len(body), body]
 
 
-def test_a_day_is_never_in_memory(wire: Wire, lake: Lake) -> None:
+def test_a_day_is_never_in_memory(wire: RawServer, lake: Lake) -> None:
     """40 MB of a day, in one answer."""
     block = ROW % (b"x" * 900) * 64
     count = 40_000_000 // len(block)
@@ -72,7 +72,7 @@ def test_a_day_is_never_in_memory(wire: Wire, lake: Lake) -> None:
     assert peak < 6_000_000
 
 
-def test_a_run_that_fails_leaves_what_was_there(wire: Wire, lake: Lake) -> None:
+def test_a_run_that_fails_leaves_what_was_there(wire: RawServer, lake: Lake) -> None:
     """Also when it asks another question: what was exported before is neither replaced nor taken for its answer."""
     wire.pieces = sized(ROW % b"first")
     first = export_partition(workspace(lake), SOURCE, client(wire.url))
@@ -86,7 +86,7 @@ def test_a_run_that_fails_leaves_what_was_there(wire: Wire, lake: Lake) -> None:
 
 
 def test_a_run_that_dies_before_its_manifest_has_published_nothing(
-    wire: Wire, lake: Lake, monkeypatch: pytest.MonkeyPatch
+    wire: RawServer, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file is in the lake, its manifest is not: the next run exports the day and publishes one of each."""
     place = workspace(lake)
@@ -106,37 +106,39 @@ def _die(*_args: object) -> None:
 def test_more_days_than_an_hour_allows_are_never_turned_away(sandbox: Sandbox, lake: Lake) -> None:
     """Mixpanel's own count is on: our tickets come before it, for every task and every try."""
 
-    class Together(Hands):
+    class Together(FakeClock):
         """The sandbox's clock is ours."""
 
         def sleep(self, seconds: float) -> None:
             super().sleep(seconds)
             sandbox.post("/clock", {"set": self.at, "freeze": True})
 
-    hands, project = Together(), 4_999_999
+    fake_clock, project = Together(), 4_999_999
     account = {"username": "svc.mp-service-account", "secret": SECRETS["mixpanel"]}
     sandbox.post("/mixpanel/projects", {"id": project, "accounts": [account]})
     days = [DAY - timedelta(n) for n in range(64)]
-    hands.sleep(1)
+    fake_clock.sleep(1)
     for day in days:
-        place = workspace(lake, day, hands.clock)
+        place = workspace(lake, day, fake_clock.clock)
         for _ in range(2):
-            budget = ExportBudget(lake, project, hands.clock)
+            budget = ExportBudget(lake, project, fake_clock.clock)
             try:
                 export_partition(
-                    place, Source("us", project), client(sandbox.url, hands.clock, project, budget=budget)
+                    place,
+                    Source("us", project),
+                    client(sandbox.url, fake_clock.clock, project, budget=budget),
                 )
                 break
             except Throttled as throttled:
                 assert throttled.wait_seconds <= 3600
-                hands.sleep(throttled.wait_seconds)
+                fake_clock.sleep(throttled.wait_seconds)
     sandbox.post("/clock", {"reset": True})
     asked = sandbox.asked(lambda entries: len(entries) >= len(days))
     assert [entry["status"] for entry in asked] == [200] * len(days)
-    assert 3600 < sum(hands.slept) < 3700
+    assert 3600 < sum(fake_clock.slept) < 3700
 
 
-def test_a_silent_connection_is_kept_open(wire: Wire) -> None:
+def test_a_silent_connection_is_kept_open(wire: RawServer) -> None:
     """NAT forgets a connection on which nothing happens while a large export is prepared."""
     wire.pieces, wire.end = [HEAD + b"Content-Length: 5\r\n\r\n1"], "silence"
     with client(wire.url).export(DAY, DAY) as stream:
@@ -145,10 +147,10 @@ def test_a_silent_connection_is_kept_open(wire: Wire) -> None:
         assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
 
 
-def test_a_stream_that_drips_is_given_up(wire: Wire, lake: Lake) -> None:
+def test_a_stream_that_drips_is_given_up(wire: RawServer, lake: Lake) -> None:
     """One byte at a time: no byte is late, and the day would take for ever."""
 
-    class Hurried(Hands):
+    class Hurried(FakeClock):
         @property
         def clock(self) -> Clock:
             def seconds() -> float:

@@ -17,16 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.errors import PipelineError
-from include.http.request import Patience
+from include.http.request import RetryPolicy
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
 from include.steps.export.step import export_partition
 from tests.failures.execution import published_lines
-from tests.support.builders import PROJECT_ID, SOURCE, Hands, Mixpanel, workspace
+from tests.support.builders import PROJECT_ID, SOURCE, FakeClock, Mixpanel, workspace
 from tests.support.export_streams import EVENTS, opened, pieces
-from tests.support.raw_server import End, Wire, wired
+from tests.support.raw_server import End, RawServer, serve_raw
 
 pytestmark = pytest.mark.sandbox
 
@@ -40,7 +40,7 @@ class Sent:
     """An answer as it goes over the wire, and whether it tells a client where it ends."""
 
     wire: bytes
-    framed: bool
+    is_framed: bool
 
 
 @st.composite
@@ -66,21 +66,23 @@ def answers(draw: st.DrawFn, events: list[bytes]) -> Sent:
 
 
 @pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    with wired() as wire:
+def wire() -> Iterator[RawServer]:
+    with serve_raw() as wire:
         yield wire
 
 
 def export(lake: Lake, url: str, idle_seconds: float) -> Manifest:
     mixpanel = MixpanelSettings("svc", "secret", PROJECT_ID, sandbox_url=url)
-    client = MixpanelClient(mixpanel, Hands().clock, patience=Patience(30, idle_seconds, attempts=1))
+    client = MixpanelClient(
+        mixpanel, FakeClock().clock, retry_policy=RetryPolicy(30, idle_seconds, attempts=1)
+    )
     return export_partition(workspace(lake), SOURCE, client)
 
 
 @settings(max_examples=150)
 @given(st.data(), DAYS, st.sampled_from(["close"] * 4 + ["reset"] * 2 + ["silence"]))
 def test_what_is_cut_anywhere_is_never_published_as_a_whole_day(
-    wire: Wire, draw: st.DataObject, events: list[bytes], end: End
+    wire: RawServer, draw: st.DataObject, events: list[bytes], end: End
 ) -> None:
     sent = draw.draw(answers(events))
     cut = draw.draw(st.integers(0, len(sent.wire)))
@@ -91,10 +93,10 @@ def test_what_is_cut_anywhere_is_never_published_as_a_whole_day(
         try:
             export(lake, wire.url, 0.05 if end == "silence" else 30.0)
         except PipelineError:
-            assert not (whole and sent.framed and end == "close")
+            assert not (whole and sent.is_framed and end == "close")
             assert published_lines(lake, workspace(lake).partition) is None
         else:
-            assert sent.framed
+            assert sent.is_framed
             assert published_lines(lake, workspace(lake).partition) == events
 
 
@@ -143,6 +145,6 @@ def test_the_same_lines_in_another_order_or_form_are_the_same_export(
             body = b"\xef\xbb\xbf" * dice.randint(0, 1) + newline.join(events)
             headers = {"Content_Encoding": "gzip"} if zipped else {}
             client = Streaming([gzip.compress(body) if zipped else body], **headers)
-            assert export_partition(place, SOURCE, client, look=f"refresh {number}") == first
-        more = export_partition(place, SOURCE, Mixpanel(*events, b"{}"), look="more")
+            assert export_partition(place, SOURCE, client, refresh=f"refresh {number}") == first
+        more = export_partition(place, SOURCE, Mixpanel(*events, b"{}"), refresh="more")
         assert (more == first, more.rows) == (False, len(events) + 1)

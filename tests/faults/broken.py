@@ -65,12 +65,12 @@ def no_answer_is_active() -> None:
     """A batch that AEP does not know counts as active: it was so when the ledger was written."""
     import include.aep.decide
 
-    outlook = include.aep.decide.outlook
+    classify_status = include.aep.decide.classify_status
 
-    def hopeful(status: str | None) -> include.aep.decide.BatchOutlook:
-        return include.aep.decide.BatchOutlook.ACTIVE if status is None else outlook(status)
+    def hopeful(status: str | None) -> include.aep.decide.BatchState:
+        return include.aep.decide.BatchState.ACTIVE if status is None else classify_status(status)
 
-    include.aep.decide.outlook = hopeful
+    include.aep.decide.classify_status = hopeful
 
 
 def audit_skips_a_day() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.faults.observation import LakeKind
 from tests.faults.process_run import DAYS, Run
-from tests.faults.scenario import Place, event
+from tests.faults.scenario import Scenario, event
 
 Json = Mapping[str, Any]
 ALL_OF_IT = ("claimed", "created", "completing", "active")
@@ -44,7 +44,7 @@ class Do:
     """Something that happens outside: at Mixpanel, at AEP, to the lake, by a person."""
 
     what: str
-    how: Callable[[Place], object]
+    how: Callable[[Scenario], object]
 
 
 Act = Go | Together | Do
@@ -62,7 +62,7 @@ class Case:
     lake: LakeKind = "disk"
     pipeline: Mapping[str, Any] = field(default_factory=dict)
     """Changes to the pipeline file, by section."""
-    place: Mapping[str, Any] = field(default_factory=dict)
+    scenario: Mapping[str, Any] = field(default_factory=dict)
     """Changes to ``Where``: limits, connections."""
     tagged: bool = True
     """False: an earlier version has set it up, so that neither the lake nor the dataset has an id."""
@@ -78,7 +78,7 @@ class Case:
     left: frozenset[str] = frozenset()
     lost: int = 0
     """Events that are nowhere yet, because the case ends red."""
-    check: Callable[[Place], object] | None = None
+    check: Callable[[Scenario], object] | None = None
     """What else has to be so."""
 
     @property
@@ -118,23 +118,23 @@ def dies(at: str, times: int = 1, **more: Any) -> Go:
 
 
 def add(*events: Json) -> Do:
-    return Do("events arrive", lambda place: place.add(*events))
+    return Do("events arrive", lambda scenario: scenario.add(*events))
 
 
 def fault(fault: Json) -> Do:
-    return Do(f"planned: {fault['action']}", lambda place: place.fault(fault))
+    return Do(f"planned: {fault['action']}", lambda scenario: scenario.fault(fault))
 
 
 def forced(*plans: Json) -> Do:
-    return Do(f"the next batches: {plans}", lambda place: place.forced(*plans))
+    return Do(f"the next batches: {plans}", lambda scenario: scenario.forced(*plans))
 
 
 def becomes(status: str) -> Do:
-    return Do(f"the newest batch is {status} from now on", lambda place: place.batch_becomes(status))
+    return Do(f"the newest batch is {status} from now on", lambda scenario: scenario.batch_becomes(status))
 
 
-NO_FAULTS = Do("the services behave again", lambda place: place.no_faults())
+NO_FAULTS = Do("the services behave again", lambda scenario: scenario.no_faults())
 
 
 def settings(**changes: Any) -> Do:
-    return Do(f"AEP: {changes}", lambda place: place.settings(**changes))
+    return Do(f"AEP: {changes}", lambda scenario: scenario.settings(**changes))

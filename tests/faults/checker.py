@@ -17,7 +17,7 @@ from include.lake.ledger import LedgerRecord
 from include.xdm.events.event_id import RECIPE, event_id_without_insert_id
 from scripts.demo.evidence import Comparison, PartitionResult, Sandbox, compare, line_id
 from tests.faults.process_run import DAYS, End
-from tests.faults.scenario import Place
+from tests.faults.scenario import Scenario
 
 EXACT = Comparison(0, 0, 0)
 _AFTER = {
@@ -37,9 +37,9 @@ _SECONDS = re.compile(rb'"time": ?\d+')
 class _World(Sandbox):
     """What Mixpanel holds now counts as well as what it has returned: a day that never ran is lost, not unknown."""
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place.stage.url)
-        self._place = place
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario.stage.url)
+        self._place = scenario
 
     def returned(self, project_id: int) -> Iterator[bytes]:
         yield from super().returned(project_id)
@@ -52,9 +52,9 @@ class _World(Sandbox):
             yield newer.get(identity, identity), batch
 
 
-def _newer_ids(place: Place, lines: Iterable[bytes]) -> dict[str, str]:
+def _newer_ids(scenario: Scenario, lines: Iterable[bytes]) -> dict[str, str]:
     """The current ``_id`` of an event by the one that recipe 1 gave it, where a day was loaded with recipe 1."""
-    if all(record.recipe == RECIPE for day in days_of(place) for record in place.records(day)):
+    if all(record.recipe == RECIPE for day in days_of(scenario) for record in scenario.records(day)):
         return {}
     found = {}
     for line in set(lines):
@@ -63,38 +63,38 @@ def _newer_ids(place: Place, lines: Iterable[bytes]) -> dict[str, str]:
         if "$insert_id" not in properties:
             name = msgspec.json.decode(event["event"], type=str)
             plain = {key: bytes(text).decode() for key, text in properties.items()}
-            old = event_id_without_insert_id(place.project_id, name, plain)
-            found[old] = line_id(place.project_id, line)
+            old = event_id_without_insert_id(scenario.project_id, name, plain)
+            found[old] = line_id(scenario.project_id, line)
     return found
 
 
-def compared(place: Place, *, read: bool = True) -> Comparison:
+def compared(scenario: Scenario, *, read: bool = True) -> Comparison:
     """At Mixpanel, quarantined, active at AEP: as sets of ``_id``, of all days.
 
     ``read``: what AEP holds is read through its data lake as well, as ``verify`` reads it, and must be what the
     sandbox's own store holds.
     """
     if read:
-        mine, theirs = sorted(place.active()), sorted(place.read_lake())
+        mine, theirs = sorted(scenario.active()), sorted(scenario.read_lake())
         assert mine == theirs, f"AEP's data lake shows {len(theirs)} rows, the sandbox has {len(mine)}"
     results = [
         PartitionResult(
-            place.partition(day), exported=0, duplicates=0, quarantined=0, staged=0, active=0, batch=""
+            scenario.partition(day), exported=0, duplicates=0, quarantined=0, staged=0, active=0, batch=""
         )
-        for day in days_of(place)
+        for day in days_of(scenario)
     ]
-    return compare(place.pipeline, place.project_id, _World(place), place.lake, results)
+    return compare(scenario.pipeline, scenario.project_id, _World(scenario), scenario.lake, results)
 
 
-def days_of(place: Place) -> set[date]:
+def days_of(scenario: Scenario) -> set[date]:
     """The days that have anything in the lake."""
-    parts = (key.split("/")[1] for key in place.lake.keys(f"{place.pipeline.name}/"))
+    parts = (key.split("/")[1] for key in scenario.lake.keys(f"{scenario.pipeline.name}/"))
     return {date.fromisoformat(part) for part in parts if re.fullmatch(r"\d{4}-\d{2}-\d{2}", part)}
 
 
-def unexplained(place: Place) -> list[End]:
+def unexplained(scenario: Scenario) -> list[End]:
     """The tries that ended red without naming a cause and a way out."""
-    ends = (End(**json.loads(path.read_text())) for path in sorted(place.folder.glob("*.end")))
+    ends = (End(**json.loads(path.read_text())) for path in sorted(scenario.folder.glob("*.end")))
     return [end for end in ends if end.is_unexplained]
 
 
@@ -106,9 +106,9 @@ class Unexplained(AssertionError):
         self.ends = ends
 
 
-def require_explained(place: Place) -> None:
+def require_explained(scenario: Scenario) -> None:
     """Raise Unexplained where a try of the place ended red without a cause and a way out."""
-    if ends := unexplained(place):
+    if ends := unexplained(scenario):
         raise Unexplained(ends)
 
 
@@ -126,15 +126,15 @@ def ledger_faults(records: list[LedgerRecord]) -> list[str]:
     return faults
 
 
-def leftovers(place: Place, days: tuple[date, ...] = DAYS) -> set[str]:
+def leftovers(scenario: Scenario, days: tuple[date, ...] = DAYS) -> set[str]:
     """What nobody will use any more: kinds of things, as a case names those that it leaves behind."""
-    found = {_kind(key) for day in days for key in _unreferenced(place.lake, place.partition(day))}
-    found |= {"open batch" for batch in place.batches() if batch["status"] == "loading"}
-    if place.lake.root is not None:
-        found |= {"unfinished file" for path in place.lake.root.rglob("*") if "#" in path.name}
+    found = {_kind(key) for day in days for key in _unreferenced(scenario.lake, scenario.partition(day))}
+    found |= {"open batch" for batch in scenario.batches() if batch["status"] == "loading"}
+    if scenario.lake.root is not None:
+        found |= {"unfinished file" for path in scenario.lake.root.rglob("*") if "#" in path.name}
     else:
-        found |= {"unfinished upload"} if place.stage.s3.unfinished_uploads(place.where.lake) else set()
-    if any((Path(place.where.folder) / "scratch").glob("*")):
+        found |= {"unfinished upload"} if scenario.stage.s3.unfinished_uploads(scenario.where.lake) else set()
+    if any((Path(scenario.where.folder) / "scratch").glob("*")):
         found.add("scratch")
     return found
 

@@ -9,11 +9,11 @@ import pytest
 
 from mixpanel_aep_sandbox.core.server import SandboxServer
 from tests.faults.chaos.prepared_days import Prepared
-from tests.faults.environment import Stage
+from tests.faults.environment import FaultEnvironment
 from tests.faults.matrix import SHOWN_ELSEWHERE
 from tests.faults.s3_proxy import S3Proxy, proxied
 from tests.support.canaries import AWS_KEY, AWS_SECRET
-from tests.support.s3_server import s3_stand_in
+from tests.support.s3_server import s3_server
 
 BUCKET = "lake-of-the-faults"
 _COUNTED = ("lost", "duplicate", "phantom", "unexplained")
@@ -22,7 +22,7 @@ _COUNTED = ("lost", "duplicate", "phantom", "unexplained")
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3Proxy]:
     """moto's server, behind a proxy that can misbehave."""
-    with s3_stand_in(BUCKET) as url, proxied(url) as proxy:
+    with s3_server(BUCKET) as url, proxied(url) as proxy:
         yield proxy
 
 
@@ -37,18 +37,18 @@ def environment(proxy: S3Proxy) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def stage_for_all(s3: S3Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage_for_all(s3: S3Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultEnvironment]:
     with SandboxServer(tmp_path_factory.mktemp("sandbox")) as server:
-        yield Stage(server.url, tmp_path_factory.mktemp("faults"), s3, environment(s3), BUCKET)
+        yield FaultEnvironment(server.url, tmp_path_factory.mktemp("faults"), s3, environment(s3), BUCKET)
 
 
 @pytest.fixture(scope="session")
-def prepared(stage_for_all: Stage) -> Prepared:
+def prepared(stage_for_all: FaultEnvironment) -> Prepared:
     return Prepared(stage_for_all)
 
 
 @pytest.fixture
-def stage(stage_for_all: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(stage_for_all: FaultEnvironment, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultEnvironment]:
     for name, value in stage_for_all.environment.items():
         monkeypatch.setenv(name, value)
     yield stage_for_all

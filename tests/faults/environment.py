@@ -13,13 +13,13 @@ from include.aep.client import AepClient
 from include.lake.lake import Lake
 from tests.faults.observation import LakeKind
 from tests.faults.s3_proxy import S3Proxy
-from tests.faults.scenario import Place, base_pipeline
+from tests.faults.scenario import Scenario, base_pipeline
 from tests.support.canaries import AEP_SECRET
-from tests.support.pipeline_runner import Carrier
+from tests.support.pipeline_runner import PipelineRunner
 
 
 @dataclass
-class Stage:
+class FaultEnvironment:
     """A sandbox, where it can make lakes, and the schema into whose datasets every case loads."""
 
     url: str
@@ -37,7 +37,7 @@ class Stage:
         """Forgets all that was ever made, which every question to the sandbox would have to look through."""
         self.post("/reset", {})
         self.post("/aep/settings", {"batch_seconds": 0, "batches_per_minute": None, "secrets": [AEP_SECRET]})
-        base = Carrier(
+        base = PipelineRunner(
             self.url,
             Lake(f"file://{self.folder}/none"),
             base_pipeline(),
@@ -61,16 +61,16 @@ class Stage:
         self._ask("POST", "/aep/settings", json={**self.settings, "next_batches": []})
         self._ask("POST", "/clock", json={"reset": True})
 
-    def place(
+    def scenario(
         self,
         name: str,
         lake: LakeKind = "disk",
-        like: Place | None = None,
+        like: Scenario | None = None,
         *,
         tagged: bool = True,
         **changes: Any,
-    ) -> Place:
-        return Place(self, name, lake, like, tagged=tagged, **changes)
+    ) -> Scenario:
+        return Scenario(self, name, lake, like, tagged=tagged, **changes)
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
         answer = self.session.request(method, f"{self.url}/_sandbox{path}", timeout=30, **more)

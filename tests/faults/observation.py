@@ -16,18 +16,18 @@ from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
 from tests.faults.process_run import DAYS, Where
 from tests.support.canaries import find_canaries, find_in
-from tests.support.pipeline_runner import Carrier
+from tests.support.pipeline_runner import PipelineRunner
 
 if TYPE_CHECKING:
-    from tests.faults.environment import Stage
+    from tests.faults.environment import FaultEnvironment
 
 LakeKind = Literal["disk", "s3"]
 
 
-class Observed:
+class Observation:
     """A project, a dataset, a pipeline and a lake, to be asked."""
 
-    stage: Stage
+    stage: FaultEnvironment
     where: Where
     folder: Path
     project_id: int
@@ -39,15 +39,15 @@ class Observed:
         return self.where.pipeline
 
     @property
-    def carrier(self) -> Carrier:
-        return self.where.carrier()
+    def runner(self) -> PipelineRunner:
+        return self.where.runner()
 
     @property
     def history(self) -> History:
         """What was loaded into this place's dataset."""
-        aep = self.carrier.aep
+        aep = self.runner.aep
         target = Target(aep.org_id, aep.aep_sandbox, self.dataset_id)
-        return History(self.lake, self.carrier.source, target)
+        return History(self.lake, self.runner.source, target)
 
     @cached_property
     def lake(self) -> Lake:
@@ -56,7 +56,7 @@ class Observed:
 
     @property
     def aep_sandbox(self) -> str:
-        return str(self.carrier.aep.aep_sandbox)
+        return str(self.runner.aep.aep_sandbox)
 
     def partition(self, day: date = DAYS[0]) -> PartitionKey:
         return PartitionKey(self.pipeline.name, day)
@@ -84,7 +84,7 @@ class Observed:
 
     def read_lake(self) -> list[tuple[str, str]]:
         """The same as AEP's Query Service shows it, over the wire, as ``verify`` reads it."""
-        aep = self.carrier.aep
+        aep = self.runner.aep
         dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)
         with aep.lake_reader() as reader:
             return list(reader.ids(dataset, EVER.start, EVER.end))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Literal
 
-from include.aep.decide import loads
+from include.aep.decide import active_records
 from include.steps.clean import clean
 from include.steps.export.step import export_partitions
 from include.steps.history.open_history import open_history
@@ -16,66 +16,66 @@ from include.steps.reconcile.window import days_to_reconcile
 from include.steps.recover import recover
 from include.steps.recover.aep_ids import AepIds, Writer
 from include.steps.recover.amend import release
-from tests.support.pipeline_runner import Carrier
+from tests.support.pipeline_runner import PipelineRunner
 
 TaskName = Literal["setup", "audit", "reconcile", "recover", "release", "clean"]
 
 
-def setup(carrier: Carrier, run: str) -> None:
+def setup(runner: PipelineRunner, run: str) -> None:
     """The setup DAG."""
-    carrier.setup()
+    runner.setup()
 
 
-def audit(carrier: Carrier, run: str) -> None:
+def audit(runner: PipelineRunner, run: str) -> None:
     """Reconcile's last task."""
-    now = carrier.clock.now()
-    _audited(carrier).require_complete(now, carrier.pipeline.missing_grace_hours)
+    now = runner.clock.now()
+    _audited(runner).require_complete(now, runner.pipeline.missing_grace_hours)
 
 
-def reconcile(carrier: Carrier, run: str) -> None:
+def reconcile(runner: PipelineRunner, run: str) -> None:
     """Reconcile: the days of the window in one export, and the days that the audit calls missing, within the limit."""
-    days = days_to_reconcile(carrier.pipeline, carrier.clock.now())
+    days = days_to_reconcile(runner.pipeline, runner.clock.now())
     if days:
-        export_partitions([carrier.workspace(day) for day in days], carrier.source, carrier.mixpanel, run)
-    limit = carrier.pipeline.catch_up_days
-    missing = _audited(carrier).to_catch_up(limit, carrier.clock.now(), days) if limit else []
+        export_partitions([runner.workspace(day) for day in days], runner.source, runner.mixpanel, run)
+    limit = runner.pipeline.catch_up_days
+    missing = _audited(runner).to_catch_up(limit, runner.clock.now(), days) if limit else []
     for day in (*days, *missing):
-        carrier.ingest(day, carrier.steps(day, run, run).to_staged(), run)
+        runner.ingest(day, runner.steps(day, run, run).to_staged(), run)
 
 
-def recover_lake(carrier: Carrier, run: str) -> None:
+def recover_lake(runner: PipelineRunner, run: str) -> None:
     """``mixpanel-aep recover``, where no batch is open any more."""
-    aep = carrier.aep
-    opened = open_history(carrier.lake, carrier.pipeline, aep, carrier.source, any_lake=True, all_days=True)
+    aep = runner.aep
+    opened = open_history(runner.lake, runner.pipeline, aep, runner.source, any_lake=True, all_days=True)
     with aep.lake_reader() as reader:
-        done = recover(opened.history, opened.dataset, reader, aep, carrier.pipeline)
+        done = recover(opened.history, opened.dataset, reader, aep, runner.pipeline)
     assert not done.refused, (run, done.refused)
 
 
-def release_batches(carrier: Carrier, run: str) -> None:
+def release_batches(runner: PipelineRunner, run: str) -> None:
     """``mixpanel-aep ledger release`` for every batch of a day that the catalog does not know."""
-    aep, day = carrier.aep, date(2026, 7, 1)
-    opened = open_history(carrier.lake, carrier.pipeline, aep, carrier.source, day)
+    aep, day = runner.aep, date(2026, 7, 1)
+    opened = open_history(runner.lake, runner.pipeline, aep, runner.source, day)
     with aep.lake_reader() as reader:
         writer = Writer("release/a person", "it is gone for good")
-        ids = AepIds(opened.history, opened.dataset, reader, carrier.pipeline, carrier.clock, writer)
-        for record in loads(opened.history.ledger(day).records()):
+        ids = AepIds(opened.history, opened.dataset, reader, runner.pipeline, runner.clock, writer)
+        for record in active_records(opened.history.ledger(day).records()):
             if aep.batches.find(str(record.batch)) is None:
                 release(ids, aep, day, str(record.batch))
 
 
-def clean_lake(carrier: Carrier, run: str) -> None:
+def clean_lake(runner: PipelineRunner, run: str) -> None:
     """Reconcile's task that removes what the retention does not keep."""
-    clean(carrier.lake, carrier.pipeline, carrier.clock.now())
+    clean(runner.lake, runner.pipeline, runner.clock.now())
 
 
-def _audited(carrier: Carrier) -> Audit:
-    opened = open_history(carrier.lake, carrier.pipeline, carrier.aep, carrier.source, all_days=True)
-    current = {"filter": filter_digest(carrier.pipeline)}
-    return audit_days(opened.history, carrier.pipeline, carrier.aep, carrier.clock.now(), current)
+def _audited(runner: PipelineRunner) -> Audit:
+    opened = open_history(runner.lake, runner.pipeline, runner.aep, runner.source, all_days=True)
+    current = {"filter": filter_digest(runner.pipeline)}
+    return audit_days(opened.history, runner.pipeline, runner.aep, runner.clock.now(), current)
 
 
-TASKS: Mapping[TaskName, Callable[[Carrier, str], None]] = {
+TASKS: Mapping[TaskName, Callable[[PipelineRunner, str], None]] = {
     "setup": setup,
     "audit": audit,
     "reconcile": reconcile,

@@ -29,11 +29,11 @@ from include.clock import Clock
 from include.config.model import Pipeline
 from include.errors import BatchStuck, PipelineError, Terminal
 from include.failpoint import KILLED, VARIABLE
-from include.http.request import Patience
+from include.http.request import RetryPolicy
 from include.lake.lake import Lake
-from include.steps.ingest.step import Ingested
+from include.steps.ingest.step import IngestResult
 from tests.faults.pipeline_tasks import TASKS, TaskName
-from tests.support.pipeline_runner import Carrier
+from tests.support.pipeline_runner import PipelineRunner
 
 DAYS = (date(2026, 7, 1), date(2026, 7, 2), date(2026, 7, 3))
 STEPS = ("export", "transform", "validate", "stage", "ingest")
@@ -61,17 +61,17 @@ class Where:
     """A function of a module, called in each process before it works: what cannot be set from outside."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def carrier(self, ahead: float = 0.0) -> Carrier:
+    def runner(self, ahead: float = 0.0) -> PipelineRunner:
         """``ahead``: by how many seconds its clock is wrong."""
-        hurried = HurriedTime(ahead)
-        return Carrier(
+        hurried = FastClock(ahead)
+        return PipelineRunner(
             self.url,
             Lake(self.lake),
             self.pipeline,
             Clock(seconds=hurried.seconds, sleep=hurried.sleep),
             dict(self.connection),
             dict(self.aep_connection),
-            Patience(2, self.idle_seconds, attempts=self.attempts),
+            RetryPolicy(2, self.idle_seconds, attempts=self.attempts),
             self.limits,
         )
 
@@ -91,17 +91,17 @@ class Run:
     """A DAG run of a partition: its name, its Params, and at which failpoints its next try dies or stops.
 
     ``task``: not a partition's steps but this task, about the whole pipeline.
-    ``looks``: how often ingest looks at AEP before it calls the batch stuck, as the operator does after six hours.
+    ``polls``: how often ingest looks at AEP before it calls the batch stuck, as the operator does after six hours.
     ``ahead``: by how many seconds the clock of its worker is wrong.
     """
 
     name: str = "scheduled"
     day: date = DAYS[0]
-    look: bool = False
+    refresh: bool = False
     replace: bool = False
     until: str = "ingest"
     failpoints: str = ""
-    looks: int = 400
+    polls: int = 400
     ahead: float = 0.0
     task: TaskName | None = None
 
@@ -133,7 +133,7 @@ class End:
 
 
 @dataclass
-class HurriedTime:
+class FastClock:
     """A clock on which waiting takes next to no time: what is waited for is asked for as often, only sooner."""
 
     ahead: float = 0.0
@@ -237,11 +237,11 @@ def _carry(where: Where, run: Run, end: str, log: str) -> None:
     try:
         if where.prepare is not None:
             where.prepare()
-        carrier = where.carrier(run.ahead)
+        runner = where.runner(run.ahead)
         if run.task is None:
-            _steps(carrier, run, Tasks(Path(where.folder) / f"{run.key}.xcom"))
+            _steps(runner, run, Tasks(Path(where.folder) / f"{run.key}.xcom"))
         else:
-            TASKS[run.task](carrier, run.name)
+            TASKS[run.task](runner, run.name)
         result = End("green")
     except PipelineError as error:
         outcome = "red" if isinstance(error, Terminal) else "again"
@@ -263,10 +263,10 @@ def _log_everything() -> None:
     logging.getLogger("urllib3").setLevel(logging.INFO)
 
 
-def _steps(carrier: Carrier, run: Run, tasks: Tasks) -> None:
+def _steps(runner: PipelineRunner, run: Run, tasks: Tasks) -> None:
     """The tasks that have not succeeded yet, one after the other, as the DAG has them."""
-    workspace = carrier.workspace(run.day)
-    steps = carrier.steps(run.day, run.name, run.name if run.look else None, replace=run.replace)
+    workspace = runner.workspace(run.day)
+    steps = runner.steps(run.day, run.name, run.name if run.refresh else None, replace=run.replace)
     done = tasks.done()
     for step in STEPS[: STEPS.index(run.until) + 1]:
         if step in done:
@@ -280,16 +280,16 @@ def _steps(carrier: Carrier, run: Run, tasks: Tasks) -> None:
         elif step == "stage":
             digest = steps.stage(workspace.require("validate", done["validate"])).digest
         else:
-            digest = _ingest(carrier, run, done["stage"])
+            digest = _ingest(runner, run, done["stage"])
         done[step] = digest
         tasks.succeeded(step, digest)
 
 
-def _ingest(carrier: Carrier, run: Run, staged: str) -> str:
-    manifest = carrier.workspace(run.day).require("stage", staged)
-    for _ in range(run.looks):
-        result = carrier.advance(run.day, manifest, f"{run.name}", replace=run.replace)
-        if isinstance(result, Ingested):
+def _ingest(runner: PipelineRunner, run: Run, staged: str) -> str:
+    manifest = runner.workspace(run.day).require("stage", staged)
+    for _ in range(run.polls):
+        result = runner.advance(run.day, manifest, f"{run.name}", replace=run.replace)
+        if isinstance(result, IngestResult):
             return staged
         time.sleep(_LOOK_SECONDS)
     raise BatchStuck(

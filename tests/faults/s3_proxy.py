@@ -12,7 +12,7 @@ from typing import Literal
 
 import requests
 
-from tests.support.http_server import Reply, Request, serving
+from tests.support.http_server import Reply, Request, serve_http
 from tests.support.s3_server import SIGNED
 
 Conditions = Literal["kept", "stripped", "ignored", "overwritten"]
@@ -126,7 +126,7 @@ class S3Proxy:
 @contextmanager
 def proxied(behind: str) -> Iterator[S3Proxy]:
     proxy = S3Proxy(behind)
-    with serving(proxy.handle) as served:
+    with serve_http(proxy.handle) as served:
         proxy.url = served.url
         yield proxy
         proxy.calm()

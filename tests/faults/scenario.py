@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.aep.ownership import Ownership
 from include.config.model import Pipeline
-from tests.faults.observation import LakeKind, Observed
+from tests.faults.observation import LakeKind, Observation
 from tests.faults.process_run import DAYS, End, Run, Tasks, Try, Where
 from tests.support.canaries import AEP_SECRET, MIXPANEL_SECRET
 from tests.support.pipeline_runner import PIPELINES
@@ -21,7 +21,7 @@ NOON = 1_782_907_200
 """12:00 UTC of the first day."""
 ACCOUNT = "faults.mp-service-account"
 if TYPE_CHECKING:
-    from tests.faults.environment import Stage
+    from tests.faults.environment import FaultEnvironment
 
 _HERE = Path(__file__).parent
 _NUMBERS = itertools.count(6_000_001)
@@ -48,7 +48,7 @@ def base_pipeline() -> Pipeline:
     return base.model_copy(update={**update, "aep": base.aep.model_copy(update=names)})
 
 
-class Place(Observed):
+class Scenario(Observation):
     """A case's own project, dataset, pipeline and lake; starts runs and looks at what became of them.
 
     ``like``: it begins with another place's project and a copy of its lake; the dataset is its own all the same.
@@ -57,10 +57,10 @@ class Place(Observed):
 
     def __init__(
         self,
-        stage: Stage,
+        stage: FaultEnvironment,
         name: str,
         lake: LakeKind,
-        like: Place | None = None,
+        like: Scenario | None = None,
         *,
         tagged: bool = True,
         **changes: Any,
@@ -92,7 +92,7 @@ class Place(Observed):
     def create_dataset(self) -> str:
         """Create the pipeline's dataset with the tags that setup writes; its id."""
         content_type = "application/vnd.adobe.xed+json;version=1"
-        owner = Ownership(self.pipeline.name, self.lake, str(self.carrier.source))
+        owner = Ownership(self.pipeline.name, self.lake, str(self.runner.source))
         return self.stage.aep.catalog.create_dataset(
             {
                 "name": self.pipeline.aep.dataset,
@@ -101,7 +101,7 @@ class Place(Observed):
             }
         )
 
-    def _copy(self, other: Place) -> None:
+    def _copy(self, other: Scenario) -> None:
         for key in other.lake.keys(f"{other.pipeline.name}/"):
             body = other.lake.read(key)
             assert body is not None
@@ -177,7 +177,7 @@ class Place(Observed):
 
     def delete_dataset(self) -> None:
         """As a person does in AEP."""
-        headers = self.carrier.aep._http._headers()
+        headers = self.runner.aep._http._headers()
         url = f"{self.stage.url}/data/foundation/catalog/dataSets/{self.dataset_id}"
         self.stage.session.delete(url, headers=headers, timeout=30).raise_for_status()
 

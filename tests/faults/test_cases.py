@@ -15,7 +15,7 @@ from include.lake.manifest import Step
 from tests.faults.case import Case
 from tests.faults.chaos.plan import POINTS
 from tests.faults.checker import unexplained
-from tests.faults.environment import Stage
+from tests.faults.environment import FaultEnvironment
 from tests.faults.matrix import ALL, CASES, CHAPTERS, SHOWN_ELSEWHERE
 from tests.faults.run_case import play
 
@@ -50,13 +50,13 @@ def test_every_failpoint_is_died_at_by_a_case_or_a_random_plan() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_a_case(case: Case, stage: Stage, record_property: Callable[[str, object], None]) -> None:
+def test_a_case(case: Case, stage: FaultEnvironment, record_property: Callable[[str, object], None]) -> None:
     record_property("case", case.number)
-    place = stage.place(case.id, case.lake, tagged=case.tagged, **case.pipeline)
+    scenario = stage.scenario(case.id, case.lake, tagged=case.tagged, **case.pipeline)
     try:
-        sets = play(case, place)
+        sets = play(case, scenario)
     finally:
-        record_property("unexplained", len(unexplained(place)))
+        record_property("unexplained", len(unexplained(scenario)))
     for name in ("lost", "duplicate", "phantom"):
         record_property(name, getattr(sets, name))
-    place.discard()
+    scenario.discard()

@@ -13,9 +13,9 @@ import pytest
 
 from tests.faults.chaos.plan import Plan, plan_of
 from tests.faults.chaos.prepared_days import Prepared
-from tests.faults.chaos.run import carry_out
+from tests.faults.chaos.run import run_plan
 from tests.faults.checker import Unexplained
-from tests.faults.environment import Stage
+from tests.faults.environment import FaultEnvironment
 
 pytestmark = pytest.mark.sandbox
 _PLANS, _SEED = int(os.environ.get("PLANS", "500")), int(os.environ.get("SEED", "1"))
@@ -26,13 +26,13 @@ _LAST_SECONDS = 20
 
 @pytest.mark.parametrize("seed", range(_SEED, _SEED + _PLANS))
 def test_a_random_plan(
-    seed: int, stage: Stage, prepared: Prepared, record_property: Callable[[str, object], None]
+    seed: int, stage: FaultEnvironment, prepared: Prepared, record_property: Callable[[str, object], None]
 ) -> None:
     if time.time() > _BEGAN + 60 * _MINUTES - _LAST_SECONDS:
         pytest.skip("time is up")
     plan = plan_of(seed)
     try:
-        sets = carry_out(plan, stage, prepared, f"plan-{seed}")
+        sets = run_plan(plan, stage, prepared, f"plan-{seed}")
     except AssertionError as broken:
         record_property("unexplained", len(broken.ends) if isinstance(broken, Unexplained) else 0)
         smallest = _shrunk(plan, stage, prepared)
@@ -42,12 +42,12 @@ def test_a_random_plan(
         record_property(name, getattr(sets, name))
 
 
-def _shrunk(plan: Plan, stage: Stage, prepared: Prepared) -> Plan:
+def _shrunk(plan: Plan, stage: FaultEnvironment, prepared: Prepared) -> Plan:
     """Without every fault and run that it does not take."""
     for number in range(_MOST_SMALLER):
         for smaller in plan.smaller():
             try:
-                carry_out(smaller, stage, prepared, f"plan-{plan.seed}-smaller-{number}-{id(smaller)}")
+                run_plan(smaller, stage, prepared, f"plan-{plan.seed}-smaller-{number}-{id(smaller)}")
             except AssertionError:
                 plan = smaller
                 break

@@ -11,17 +11,17 @@ import pytest
 from tests.failures.failure import cut
 from tests.faults import broken
 from tests.faults.case import Case, Together, add, fault, run
-from tests.faults.environment import Stage
+from tests.faults.environment import FaultEnvironment
 from tests.faults.matrix import CASES
 from tests.faults.run_case import play
-from tests.faults.scenario import Place, event
+from tests.faults.scenario import Scenario, event
 
 pytestmark = pytest.mark.sandbox
 
 _OVERTAKEN = Together(
     (
         run("batch.complete.before:1=stop", name="one"),
-        run("ledger.claimed.after:1=stop", name="two", look=True),
+        run("ledger.claimed.after:1=stop", name="two", refresh=True),
     ),
     ("green|again:Conflict", "green|again:.*"),
     between=(add(event("Late", key="late")),),
@@ -62,13 +62,13 @@ _CASES: tuple[tuple[Callable[[], None], Case, str], ...] = (
 
 @pytest.mark.parametrize(("breaks", "case", "says"), _CASES, ids=[breaks.__name__ for breaks, _, _ in _CASES])
 def test_a_deliberate_fault_is_caught(
-    breaks: Callable[[], None], case: Case, says: str, stage: Stage
+    breaks: Callable[[], None], case: Case, says: str, stage: FaultEnvironment
 ) -> None:
     play(case, _place(stage, "sound", case))
     stage.clear_up()
     with pytest.raises(AssertionError, match=says):
-        play(replace(case, place={"prepare": breaks}), _place(stage, breaks.__name__, case))
+        play(replace(case, scenario={"prepare": breaks}), _place(stage, breaks.__name__, case))
 
 
-def _place(stage: Stage, name: str, case: Case) -> Place:
-    return stage.place(f"{name}-{case.id}-{time.monotonic_ns()}", tagged=case.tagged, **case.pipeline)
+def _place(stage: FaultEnvironment, name: str, case: Case) -> Scenario:
+    return stage.scenario(f"{name}-{case.id}-{time.monotonic_ns()}", tagged=case.tagged, **case.pipeline)

@@ -19,8 +19,8 @@ import psutil
 import pytest
 
 from tests.faults.case import run
-from tests.faults.environment import Stage
-from tests.faults.scenario import NOON, Place
+from tests.faults.environment import FaultEnvironment
+from tests.faults.scenario import NOON, Scenario
 
 pytestmark = pytest.mark.sandbox
 _NIGHTLY = float(os.environ.get("NIGHTLY") or 0)
@@ -80,12 +80,12 @@ def _line(number: int, padding: int) -> bytes:
     )
 
 
-def carried(place: Place, events: int, padding: int) -> Cost:
+def carried(scenario: Scenario, events: int, padding: int) -> Cost:
     """The day as far as it needs memory: to its staged files."""
     with mixpanel(events, padding) as port:
-        connection = {**place.where.connection, "host": "127.0.0.1", "port": port}
-        place.change(connection=connection, environment={"MIXPANEL_AEP_MEMORY": f"{_MEGABYTES}MB"})
-        one, megabytes, seconds = place.start(run(until="stage")), 0.0, 0.0
+        connection = {**scenario.where.connection, "host": "127.0.0.1", "port": port}
+        scenario.change(connection=connection, environment={"MIXPANEL_AEP_MEMORY": f"{_MEGABYTES}MB"})
+        one, megabytes, seconds = scenario.start(run(until="stage")), 0.0, 0.0
         while one.process.is_alive():
             try:
                 seconds = sum(psutil.Process(one.process.pid).cpu_times()[:2])
@@ -95,7 +95,7 @@ def carried(place: Place, events: int, padding: int) -> Cost:
             time.sleep(0.02)
         end = one.wait(_ALL_DAY)
     assert str(end) == "green", end.text
-    keys = place.lake.keys(place.partition().step("stage"))
+    keys = scenario.lake.keys(scenario.partition().step("stage"))
     assert any(key.endswith("/manifest.json") for key in keys)
     return Cost(events, megabytes, seconds)
 
@@ -112,12 +112,12 @@ def _peak_megabytes(pid: int | None) -> float:
     [(int(_NIGHTLY * 10**6) or 5_000, 1900), (int(_NIGHTLY * 10**7) or 20_000, 20)],
     ids=["2 KB events", "small events"],
 )
-def test_a_large_day_costs_time_and_no_memory(stage: Stage, events: int, padding: int) -> None:
+def test_a_large_day_costs_time_and_no_memory(stage: FaultEnvironment, events: int, padding: int) -> None:
     costs = []
     for name, number in (("small", events // 10), ("large", events)):
-        place = stage.place(f"{name}-{padding}")
-        costs.append(carried(place, number, padding))
-        place.discard()
+        scenario = stage.scenario(f"{name}-{padding}")
+        costs.append(carried(scenario, number, padding))
+        scenario.discard()
     small, large = costs
     print(small, large)
     assert large.megabytes - small.megabytes < _MEGABYTES, costs

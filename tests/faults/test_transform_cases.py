@@ -24,7 +24,7 @@ from include.steps.export.step import export_partition
 from include.steps.transform import transform_partition
 from include.xdm.mapping.mapping_set import bind
 from tests.faults.checker import EXACT, compared
-from tests.faults.environment import Stage
+from tests.faults.environment import FaultEnvironment
 from tests.faults.process_run import Run
 from tests.support.builders import NOON, SOURCE, row, schema, workspace
 
@@ -44,25 +44,25 @@ ODD_DAYS = {
 
 
 @pytest.mark.sandbox
-def test_odd_days_hold_each_event_once(stage: Stage) -> None:
+def test_odd_days_hold_each_event_once(stage: FaultEnvironment) -> None:
     """An event in every hour, in the first second and in the last: as many are active on each day, and all of them."""
     source = {"time_is": "project_local", "timezone": ZONE}
-    place = stage.place("odd days", mixpanel=source, start_date=date(2024, 1, 1))
-    stage.post("/mixpanel/projects", {"id": place.project_id, **source})
+    scenario = stage.scenario("odd days", mixpanel=source, start_date=date(2024, 1, 1))
+    stage.post("/mixpanel/projects", {"id": scenario.project_id, **source})
     instants = {day: _instants(*odd) for day, odd in ODD_DAYS.items()}
     # With an id of its own each: in autumn the wall clock's reading, which is the event's time, comes twice.
-    place.add(*(
+    scenario.add(*(
         {"event": "Odd", "at": at.isoformat(), "processed_at": at.isoformat(),
          "properties": {"distinct_id": "u", "$user_id": "u", "$insert_id": f"{at:%m%d-%H%M%S}",
                         "$mp_api_timestamp_ms": int(at.timestamp() * 1000)}}
         for day in instants.values() for at in day
     ))  # fmt: skip
     for day, expected in instants.items():
-        before = Counter(place.active())
-        assert str(place.tried(Run(day=day))) == "green"
-        assert len(Counter(place.active()) - before) == len(expected), day
-    assert compared(place) == EXACT
-    place.discard()
+        before = Counter(scenario.active())
+        assert str(scenario.tried(Run(day=day))) == "green"
+        assert len(Counter(scenario.active()) - before) == len(expected), day
+    assert compared(scenario) == EXACT
+    scenario.discard()
 
 
 def _instants(first: datetime, hours: int) -> list[datetime]:
@@ -91,10 +91,10 @@ def test_poison_in_a_large_day_is_quarantined_in_flat_memory(tmp_path: Path) -> 
 
 def large_day(poison: bool, folder: str) -> None:
     """Exports and transforms a large day, and tells what became of it; run in a process of its own."""
-    place = workspace(Lake(f"file://{folder}/{poison}"))
+    scenario = workspace(Lake(f"file://{folder}/{poison}"))
     mapping = bind("test.json", [row("event", "eventType")], schema(), keep_unmapped=True)
-    raw = export_partition(place, SOURCE, Large(poison))
-    made = transform_partition(place, raw, schema(), mapping)
+    raw = export_partition(scenario, SOURCE, Large(poison))
+    made = transform_partition(scenario, raw, schema(), mapping)
     counts = [made.counts[name] for name in ("exported", "mapped", "quarantined")]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({"counts": counts, "reasons": made.details["reasons"], "kilobytes": peak}))

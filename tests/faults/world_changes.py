@@ -10,7 +10,7 @@ from typing import Any
 
 from include.lake.ledger import LedgerRecord
 from tests.faults.process_run import DAYS
-from tests.faults.scenario import ACCOUNT, Place, event
+from tests.faults.scenario import ACCOUNT, Scenario, event
 from tests.support.canaries import MIXPANEL_SECRET
 
 _OWN = {"number", "kind", "version", "history"}
@@ -20,129 +20,131 @@ _OTHER = 1_000_000
 _SINCE_VERSION_2 = {"ids", "refused", "recipe", "made_of", "history"}
 
 
-def use_dataset(place: Place, suffix: str = "") -> None:
+def use_dataset(scenario: Scenario, suffix: str = "") -> None:
     """The pipeline file names another dataset, which setup makes; without a suffix its first one again."""
-    name = place.pipeline.aep.dataset.partition(" / ")[0] + (f" / {suffix}" if suffix else "")
-    _change_pipeline(place, "aep", dataset=name)
-    found = place.carrier.aep.catalog.find_dataset(name)
-    place.dataset_id = found["id"] if found else place.create_dataset()
+    name = scenario.pipeline.aep.dataset.partition(" / ")[0] + (f" / {suffix}" if suffix else "")
+    _change_pipeline(scenario, "aep", dataset=name)
+    found = scenario.runner.aep.catalog.find_dataset(name)
+    scenario.dataset_id = found["id"] if found else scenario.create_dataset()
 
 
-def use_aep_sandbox(place: Place, name: str) -> None:
+def use_aep_sandbox(scenario: Scenario, name: str) -> None:
     """The AEP connection names another AEP sandbox, in which setup makes what is missing."""
-    extra = {**place.where.aep_connection.get("extra", {}), "aep_sandbox": name}
-    place.change(aep_connection={**place.where.aep_connection, "extra": extra})
-    place.carrier.setup()
-    place.dataset_id = place.carrier.aep.catalog.require_dataset(place.pipeline.aep.dataset)["id"]
+    extra = {**scenario.where.aep_connection.get("extra", {}), "aep_sandbox": name}
+    scenario.change(aep_connection={**scenario.where.aep_connection, "extra": extra})
+    scenario.runner.setup()
+    scenario.dataset_id = scenario.runner.aep.catalog.require_dataset(scenario.pipeline.aep.dataset)["id"]
 
 
-def use_project(place: Place, **changes: Any) -> None:
+def use_project(scenario: Scenario, **changes: Any) -> None:
     """The Mixpanel connection names another project or region; without changes its first one again."""
-    extra = {"project_id": place.project_id, "region": "us", **changes}
-    place.change(connection={**place.where.connection, "extra": extra})
+    extra = {"project_id": scenario.project_id, "region": "us", **changes}
+    scenario.change(connection={**scenario.where.connection, "extra": extra})
 
 
-def use_other_project(place: Place) -> None:
+def use_other_project(scenario: Scenario) -> None:
     """The connection names another project, which its account may read, and whose day has events of its own."""
-    other = place.project_id + _OTHER
+    other = scenario.project_id + _OTHER
     account = {"username": ACCOUNT, "secret": MIXPANEL_SECRET}
-    place.stage.post("/mixpanel/projects", {"id": other, "limits": {"enabled": False}, "accounts": [account]})
-    place.stage.post(f"/mixpanel/projects/{other}/events", {"events": [event("Theirs", key="theirs")]})
-    use_project(place, project_id=other)
+    scenario.stage.post(
+        "/mixpanel/projects", {"id": other, "limits": {"enabled": False}, "accounts": [account]}
+    )
+    scenario.stage.post(f"/mixpanel/projects/{other}/events", {"events": [event("Theirs", key="theirs")]})
+    use_project(scenario, project_id=other)
 
 
-def use_other_region(place: Place) -> None:
+def use_other_region(scenario: Scenario) -> None:
     """The connection names the same number in another region, where it is another company's project."""
-    place.stage.post("/mixpanel/projects", {"id": place.project_id, "region": "eu"})
-    use_project(place, region="eu")
+    scenario.stage.post("/mixpanel/projects", {"id": scenario.project_id, "region": "eu"})
+    use_project(scenario, region="eu")
 
 
-def use_first_project(place: Place) -> None:
+def use_first_project(scenario: Scenario) -> None:
     """The connection is corrected."""
-    place.stage.post("/mixpanel/projects", {"id": place.project_id, "region": "us"})
-    use_project(place)
+    scenario.stage.post("/mixpanel/projects", {"id": scenario.project_id, "region": "us"})
+    use_project(scenario)
 
 
-def remake_dataset(place: Place) -> None:
+def remake_dataset(scenario: Scenario) -> None:
     """A person deletes the dataset and makes one of the same name, without the tags of the first."""
-    place.delete_dataset()
-    tagged, place.tagged = place.tagged, False
-    place.dataset_id = place.create_dataset()
-    place.tagged = tagged
+    scenario.delete_dataset()
+    tagged, scenario.tagged = scenario.tagged, False
+    scenario.dataset_id = scenario.create_dataset()
+    scenario.tagged = tagged
 
 
-def use_other_mapping(place: Place) -> None:
+def use_other_mapping(scenario: Scenario) -> None:
     """The pipeline file drops what is not mapped: the same events make rows of other content."""
-    place.change(pipeline=place.pipeline.model_copy(update={"unmapped": "drop"}))
+    scenario.change(pipeline=scenario.pipeline.model_copy(update={"unmapped": "drop"}))
 
 
-def use_first_mapping(place: Place) -> None:
+def use_first_mapping(scenario: Scenario) -> None:
     """The pipeline file is as it was."""
-    place.change(pipeline=place.pipeline.model_copy(update={"unmapped": "keep"}))
+    scenario.change(pipeline=scenario.pipeline.model_copy(update={"unmapped": "keep"}))
 
 
-def _change_pipeline(place: Place, section: str, **changes: Any) -> None:
-    changed = getattr(place.pipeline, section).model_copy(update=changes)
-    place.change(pipeline=place.pipeline.model_copy(update={section: changed}))
+def _change_pipeline(scenario: Scenario, section: str, **changes: Any) -> None:
+    changed = getattr(scenario.pipeline, section).model_copy(update=changes)
+    scenario.change(pipeline=scenario.pipeline.model_copy(update={section: changed}))
 
 
-def use_lake(place: Place, suffix: str = "", *, copy: bool = False) -> None:
+def use_lake(scenario: Scenario, suffix: str = "", *, copy: bool = False) -> None:
     """Runs use another lake from here on, an empty one or a copy of what is there; without a suffix the first one."""
-    before, first = place.lake, place.where.lake.partition("~")[0]
-    place.change(lake=f"{first}~{suffix}" if suffix else first)
+    before, first = scenario.lake, scenario.where.lake.partition("~")[0]
+    scenario.change(lake=f"{first}~{suffix}" if suffix else first)
     if copy:
         for key in before.keys(""):
             body = before.read(key)
             assert body is not None
-            place.lake.replace(key, body)
+            scenario.lake.replace(key, body)
 
 
-def empty_lake(place: Place) -> None:
+def empty_lake(scenario: Scenario) -> None:
     """The folder is lost, and an empty one is at the same address."""
-    root = _root(place)
+    root = _root(scenario)
     shutil.move(root, root.with_name(f"{root.name}.lost"))
-    place.forget_lake()
+    scenario.forget_lake()
 
 
-def copy_lake(place: Place, name: str = "older") -> None:
+def copy_lake(scenario: Scenario, name: str = "older") -> None:
     """A person copies the folder."""
-    shutil.copytree(_root(place), _root(place).with_name(name))
+    shutil.copytree(_root(scenario), _root(scenario).with_name(name))
 
 
-def restore_lake(place: Place, name: str = "older") -> None:
+def restore_lake(scenario: Scenario, name: str = "older") -> None:
     """The folder is replaced by a copy, at the same address."""
-    root = _root(place)
+    root = _root(scenario)
     shutil.rmtree(root)
     shutil.copytree(root.with_name(name), root)
-    place.forget_lake()
+    scenario.forget_lake()
 
 
-def find_lake(place: Place) -> None:
+def find_lake(scenario: Scenario) -> None:
     """The lost folder is back at its place."""
-    root = _root(place)
+    root = _root(scenario)
     shutil.rmtree(root)
     shutil.move(root.with_name(f"{root.name}.lost"), root)
-    place.forget_lake()
+    scenario.forget_lake()
 
 
-def _root(place: Place) -> Path:
-    assert place.lake.root is not None
-    return place.lake.root
+def _root(scenario: Scenario) -> Path:
+    assert scenario.lake.root is not None
+    return scenario.lake.root
 
 
-def merge_identities(place: Place, old: str = "u-1", new: str = "u-merged", **how: Any) -> None:
+def merge_identities(scenario: Scenario, old: str = "u-1", new: str = "u-merged", **how: Any) -> None:
     """Mixpanel learns that two ids are one user: all rows of the old one come out under the new one."""
-    place.stage.post(f"/mixpanel/projects/{place.project_id}/rewrites", {"from": old, "to": new, **how})
+    scenario.stage.post(f"/mixpanel/projects/{scenario.project_id}/rewrites", {"from": old, "to": new, **how})
 
 
-def hide_newest_batch(place: Place, *, hidden: bool = True) -> None:
+def hide_newest_batch(scenario: Scenario, *, hidden: bool = True) -> None:
     """The catalog has lost the newest batch, or shows it again."""
-    place.change_batch(vanished=hidden)
+    scenario.change_batch(vanished=hidden)
 
 
-def forge(place: Place, kind: str, batch: str, day: date = DAYS[0]) -> None:
+def forge(scenario: Scenario, kind: str, batch: str, day: date = DAYS[0]) -> None:
     """Somebody writes a record by hand that names a batch of another day or dataset."""
-    ledger = place.history.ledger(day)
+    ledger = scenario.history.ledger(day)
     fields = ledger.records()[-1].model_dump(exclude=_OWN)
     record = LedgerRecord(
         number=len(ledger.records()) + 1,
@@ -150,36 +152,36 @@ def forge(place: Place, kind: str, batch: str, day: date = DAYS[0]) -> None:
         history=ledger.history,
         **{**fields, "batch": batch, "content": "b" * 32 if kind == "created" else fields["content"]},
     )
-    assert place.lake.create(ledger.key(record.number), record.model_dump_json().encode())
+    assert scenario.lake.create(ledger.key(record.number), record.model_dump_json().encode())
 
 
-def remove_newest_record(place: Place, day: date = DAYS[0]) -> None:
+def remove_newest_record(scenario: Scenario, day: date = DAYS[0]) -> None:
     """The ledger is restored from a copy."""
-    ledger = place.history.ledger(day)
-    (_root(place) / ledger.key(len(ledger.records()))).unlink()
+    ledger = scenario.history.ledger(day)
+    (_root(scenario) / ledger.key(len(ledger.records()))).unlink()
 
 
-def as_version_5(place: Place, *days: date) -> None:
+def as_version_5(scenario: Scenario, *days: date) -> None:
     """The lake becomes what data version 5 wrote: ledgers below the pipeline's name, and no history."""
     for day in days:
-        for record in place.records(day):
+        for record in scenario.records(day):
             data = record.model_dump(mode="json", exclude=_SINCE_VERSION_2)
-            key = f"{place.partition(day).first_ledger}/{record.number:06d}.json"
-            assert place.lake.create(key, json.dumps({**data, "version": 1}).encode())
-    shutil.rmtree(_root(place) / "_histories")
+            key = f"{scenario.partition(day).first_ledger}/{record.number:06d}.json"
+            assert scenario.lake.create(key, json.dumps({**data, "version": 1}).encode())
+    shutil.rmtree(_root(scenario) / "_histories")
 
 
-def second_pipeline(place: Place, name: str) -> None:
+def second_pipeline(scenario: Scenario, name: str) -> None:
     """A second pipeline file names the same dataset; the first one's is still there."""
-    folder = place.folder / "pipelines"
+    folder = scenario.folder / "pipelines"
     folder.mkdir(exist_ok=True)
-    for each in (place.pipeline.name, name):
+    for each in (scenario.pipeline.name, name):
         (folder / f"{each}.yaml").touch()
-    environment = {**place.where.environment, "MIXPANEL_AEP_PIPELINES": str(folder)}
-    place.change(environment=environment, pipeline=place.pipeline.model_copy(update={"name": name}))
+    environment = {**scenario.where.environment, "MIXPANEL_AEP_PIPELINES": str(folder)}
+    scenario.change(environment=environment, pipeline=scenario.pipeline.model_copy(update={"name": name}))
 
 
-def rename_pipeline(place: Place, name: str = "") -> None:
+def rename_pipeline(scenario: Scenario, name: str = "") -> None:
     """The pipeline file gets another name; without one its first name again."""
-    name = name or f"faults-{place.project_id}"
-    place.change(pipeline=place.pipeline.model_copy(update={"name": name}))
+    name = name or f"faults-{scenario.project_id}"
+    scenario.change(pipeline=scenario.pipeline.model_copy(update={"name": name}))

@@ -159,11 +159,11 @@ def test_a_field_group_is_composed_applied_mapped_loaded_and_verified(company: C
     assert (counts["valid"], counts["warnings"]) == (2, 0)
     assert len(company.rows()) == 2
     assert any(_has(row, rows[0]["destination"]) for row in company.rows())
-    carrier = company.carrier(pipeline)
-    aep = carrier.aep
-    opened = open_history(carrier.lake, pipeline, aep, carrier.source, all_days=True)
+    runner = company.runner(pipeline)
+    aep = runner.aep
+    opened = open_history(runner.lake, pipeline, aep, runner.source, all_days=True)
     with aep.lake_reader("query_service") as reader:
-        found = verify(opened.history, opened.dataset, reader, aep, pipeline, [DAY], carrier.clock)
+        found = verify(opened.history, opened.dataset, reader, aep, pipeline, [DAY], runner.clock)
     assert [(result.ids, result.is_equal) for result in found.days] == [(2, True)]
 
 

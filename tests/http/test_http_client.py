@@ -20,20 +20,20 @@ from include.clock import Clock
 from include.errors import ConfigError, PipelineError, RequestRefused, ServiceUnavailable
 from include.http.client import HttpClient
 from include.http.error_rules import SERVER
-from include.http.network import CA_VARIABLE, PROXY_VARIABLE, Surroundings, network_hint
-from include.http.request import Call, Patience, Service
-from tests.support.http_server import Hands, Reply, script, serving
+from include.http.network import CA_VARIABLE, PROXY_VARIABLE, NetworkSettings, network_hint
+from include.http.request import HttpRequest, RetryPolicy, Service
+from tests.support.http_server import FakeClock, Reply, script, serve_http
 
 CANARY = "canary-pr0xy-pass"
 
 
-def client(clock: Clock, **patience: float) -> HttpClient:
+def client(clock: Clock, **retry_policy: float) -> HttpClient:
     service = Service("The service", (SERVER,), {"conn_id": "test"}, lambda: (), dict)
-    return HttpClient(service, clock, Patience(5, 5, attempts=1, **patience))  # type: ignore[arg-type]
+    return HttpClient(service, clock, RetryPolicy(5, 5, attempts=1, **retry_policy))  # type: ignore[arg-type]
 
 
-def ask(url: str, clock: Clock | None = None, **patience: float) -> bytes:
-    return client(clock or Hands().clock, **patience).send(Call("GET", url, "answer")).body
+def ask(url: str, clock: Clock | None = None, **retry_policy: float) -> bytes:
+    return client(clock or FakeClock().clock, **retry_policy).send(HttpRequest("GET", url, "answer")).body
 
 
 def chunked(body: bytes, *, status: int = 200, pad: int = 0) -> bytes:
@@ -59,9 +59,9 @@ _HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nConten
     ],
 )
 def test_a_1xx_is_not_an_answer(interim: bytes) -> None:
-    with serving(script(Reply(wire=interim + _FINAL))) as served:
+    with serve_http(script(Reply(wire=interim + _FINAL))) as served:
         assert ask(served.url) == b"ok"
-        streamed = client(Hands().clock).stream(Call("GET", served.url, "answer"))
+        streamed = client(FakeClock().clock).stream(HttpRequest("GET", served.url, "answer"))
         assert (streamed.status, b"".join(streamed.chunks()), streamed.length) == (200, b"ok", 2)
 
 
@@ -69,13 +69,13 @@ def test_a_1xx_is_not_an_answer(interim: bytes) -> None:
 @pytest.mark.parametrize("interim", [_HINTS, _HINTS * 1000], ids=["and then nothing", "without end"])
 def test_a_1xx_that_no_answer_follows_is_no_answer(interim: bytes) -> None:
     with (
-        serving(script(Reply(wire=interim))) as served,
+        serve_http(script(Reply(wire=interim))) as served,
         pytest.raises(ServiceUnavailable, match="could not be reached"),
     ):
         ask(served.url)
 
 
-class Hurried(Hands):
+class Hurried(FakeClock):
     """A clock that moves four seconds whenever somebody looks at it."""
 
     @property
@@ -89,7 +89,7 @@ class Hurried(Hands):
 
 @pytest.mark.sandbox
 def test_a_byte_now_and_then_does_not_keep_us_forever() -> None:
-    with serving(script(Reply(wire=chunked(b"x" * 50)))) as served:
+    with serve_http(script(Reply(wire=chunked(b"x" * 50)))) as served:
         assert ask(served.url) == b"x" * 50
         with pytest.raises(ServiceUnavailable, match=r"did not end within 60 s\."):
             ask(served.url, Hurried().clock, whole_seconds=60)
@@ -98,7 +98,7 @@ def test_a_byte_now_and_then_does_not_keep_us_forever() -> None:
 @pytest.mark.sandbox
 def test_nor_does_an_error_body() -> None:
     with (
-        serving(script(Reply(wire=chunked(b'{"code":"ODD-1"}' + b" " * 500, status=418)))) as served,
+        serve_http(script(Reply(wire=chunked(b'{"code":"ODD-1"}' + b" " * 500, status=418)))) as served,
         pytest.raises(RequestRefused, match="HTTP 418, code ODD-1"),
     ):
         ask(served.url, Hurried().clock, whole_seconds=100)
@@ -108,7 +108,7 @@ def test_nor_does_an_error_body() -> None:
 def test_an_answer_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("include.http.response._LARGEST_BODY_BYTES", 1000)
     with (
-        serving(script(Reply(200, b"x" * 1001))) as served,
+        serve_http(script(Reply(200, b"x" * 1001))) as served,
         pytest.raises(ServiceUnavailable, match="larger"),
     ):
         ask(served.url)
@@ -120,9 +120,9 @@ def test_a_chunk_size_that_is_cut_is_no_last_chunk() -> None:
     whole = chunked(b"abc", pad=4)
     head = whole.index(b"\r\n\r\n") + 4
     for cut in range(head, whole.rindex(b"0\r\n\r\n") + 1):
-        with serving(script(Reply(wire=whole[:cut]))) as served, pytest.raises(ServiceUnavailable):
+        with serve_http(script(Reply(wire=whole[:cut]))) as served, pytest.raises(ServiceUnavailable):
             ask(served.url)
-    with serving(script(Reply(wire=whole))) as served:
+    with serve_http(script(Reply(wire=whole))) as served:
         assert ask(served.url) == b"abc"
 
 
@@ -130,7 +130,7 @@ def test_a_chunk_size_that_is_cut_is_no_last_chunk() -> None:
 @pytest.mark.parametrize("size", [b"-1", b"+1", b"0x1", b"1_0", b"", b" 1", b"1" * 17])
 def test_a_chunk_size_that_is_none_breaks_the_answer(size: bytes) -> None:
     wire = b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\na\r\n0\r\n\r\n" % size
-    with serving(script(Reply(wire=wire))) as served, pytest.raises(ServiceUnavailable):
+    with serve_http(script(Reply(wire=wire))) as served, pytest.raises(ServiceUnavailable):
         ask(served.url)
 
 
@@ -141,20 +141,20 @@ def test_a_chunk_size_that_is_none_breaks_the_answer(size: bytes) -> None:
 )
 def test_a_proxy_that_is_no_address_is_named_and_not_shown(proxy: str) -> None:
     with pytest.raises(ConfigError, match=f"^{PROXY_VARIABLE} is not the address of a proxy") as told:
-        Surroundings.of_environment({PROXY_VARIABLE: proxy})
+        NetworkSettings.of_environment({PROXY_VARIABLE: proxy})
     assert proxy not in told.value.sentence
 
 
 @pytest.mark.unit
 def test_what_surrounds_us_is_read_from_our_own_variables_alone(tmp_path: Path) -> None:
     others = {"HTTPS_PROXY": "http://p:1", "REQUESTS_CA_BUNDLE": "/etc/x", "CURL_CA_BUNDLE": "/etc/y"}
-    assert Surroundings.of_environment(others) == Surroundings()
+    assert NetworkSettings.of_environment(others) == NetworkSettings()
     own = {PROXY_VARIABLE: f" http://user:{CANARY}@p:1 ", CA_VARIABLE: str(tmp_path)}
-    found = Surroundings.of_environment(own)
+    found = NetworkSettings.of_environment(own)
     assert (found.proxy, found.ca_bundle) == (f"http://user:{CANARY}@p:1", tmp_path)
     assert CANARY not in repr(found)
     with pytest.raises(ConfigError, match=f"^{CA_VARIABLE} names '/nowhere/ca.pem'"):
-        Surroundings.of_environment({CA_VARIABLE: "/nowhere/ca.pem"})
+        NetworkSettings.of_environment({CA_VARIABLE: "/nowhere/ca.pem"})
 
 
 @pytest.mark.unit
@@ -172,13 +172,13 @@ def test_https_goes_through_the_proxy_and_its_password_is_told_to_nobody(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with serving(script(Reply(403, b"no"))) as proxy:
+    with serve_http(script(Reply(403, b"no"))) as proxy:
         monkeypatch.setenv(PROXY_VARIABLE, proxy.url.replace("//", f"//user:{CANARY}@"))
         with pytest.raises(ServiceUnavailable, match=r"ProxyError.*MIXPANEL_AEP_PROXY does not let") as told:
             ask("https://data.mixpanel.com/api/2.0/export")
         assert [(r.method, r.target) for r in proxy.requests] == [("CONNECT", "data.mixpanel.com:443")]
         assert proxy.requests[0].headers["Proxy-Authorization"]
-        with serving(script(Reply(200, b"direct"))) as sandbox:
+        with serve_http(script(Reply(200, b"direct"))) as sandbox:
             assert ask(sandbox.url) == b"direct"
         assert len(proxy.requests) == 1
     assert CANARY not in f"{told.value!r}{told.value.__context__!r}{caplog.text}"

@@ -15,8 +15,8 @@ import requests
 
 from include.errors import AccessDenied, ConfigError, LakeError
 from include.lake.lake import Lake, sha256_file
-from tests.support.http_server import Reply, Request, serving
-from tests.support.s3_server import SIGNED, s3_stand_in
+from tests.support.http_server import Reply, Request, serve_http
+from tests.support.s3_server import SIGNED, s3_server
 
 pytestmark = pytest.mark.sandbox
 BUCKET = "lake-of-the-tests"
@@ -25,7 +25,7 @@ SECRET = "canary-s3-secret"
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
-    with s3_stand_in(BUCKET) as url:
+    with s3_server(BUCKET) as url:
         yield url
 
 
@@ -173,13 +173,13 @@ def test_a_bucket_that_a_stranger_may_list_or_read_is_noticed(
         told = {name: text for name, text in answer.headers.items() if name in ("ETag", "Last-Modified")}
         return Reply(answer.status_code, answer.content, told)
 
-    with serving(bucket) as served:
+    with serve_http(bucket) as served:
         monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
         assert Lake(s3).open_to_anyone() is (lists or reads)
 
 
 def test_a_worker_that_may_not_list_is_told_so(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(lambda request: Reply(403, b"<Error><Code>AccessDenied</Code></Error>")) as served:
+    with serve_http(lambda request: Reply(403, b"<Error><Code>AccessDenied</Code></Error>")) as served:
         monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
         with pytest.raises(AccessDenied, match="does not let this worker list a"):
             list(Lake(s3).keys("a"))

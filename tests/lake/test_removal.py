@@ -18,8 +18,8 @@ from include.lake.lake import Lake
 from include.lake.lake_id import LAKE_ID_KEY
 from include.steps.clean import clean
 from tests.support.builders import pipeline
-from tests.support.http_server import Reply, Request, serving
-from tests.support.s3_server import SIGNED, s3_stand_in
+from tests.support.http_server import Reply, Request, serve_http
+from tests.support.s3_server import SIGNED, s3_server
 
 pytestmark = pytest.mark.sandbox
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ KEYS = {
     PLACE.report(DIGEST): True,
     **{PLACE.manifest(step, DIGEST): False for step in ("export", "transform", "validate", "stage")},
     **{PLACE.removal(step, DIGEST): False for step in ("export", "transform", "validate", "stage")},
-    PLACE.look("a run"): False,
+    PLACE.refresh("a run"): False,
     f"{PLACE.first_ledger}/000001.json": False,
     schema_key("shop", DIGEST): False,
     f"_histories/{DIGEST}/history.json": False,
@@ -113,7 +113,7 @@ def test_only_one_place_of_the_lake_asks_a_store_to_delete() -> None:
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
-    with s3_stand_in(BUCKET) as url:
+    with s3_server(BUCKET) as url:
         yield url
 
 
@@ -169,7 +169,7 @@ def test_a_store_that_forbids_removals_is_named_and_nothing_is_changed(
         headers = {name: value for name, value in answer.headers.items() if name.lower() in kept}
         return Reply(answer.status_code, answer.content, headers)
 
-    with serving(forbid) as proxy:
+    with serve_http(forbid) as proxy:
         lake = s3_lake(proxy.url, monkeypatch)
         prefix = lake.url.removeprefix(f"s3://{BUCKET}/")
         lake.create(PLACE.report(DIGEST), b"x")

@@ -16,9 +16,9 @@ from include.errors import BadManifest, ConfigError, ForgedRecord
 from include.lake.lake import Lake
 from include.lake.lake_id import LAKE_ID_KEY, ensure_lake_id, read_lake_id
 from include.lake.records import create_record, read_index, read_record, replace_index
-from include.lake.signing_keys import SEAL_ENVIRONMENT, Seal, split
+from include.lake.signing_keys import SEAL_ENVIRONMENT, SigningKeys, split
 from include.lake.unsigned_records import has_inventory, unsigned_records, write_inventory
-from tests.support.s3_server import s3_stand_in
+from tests.support.s3_server import s3_server
 
 pytestmark = [pytest.mark.unit, pytest.mark.case("M16")]
 # The same in every worker of pytest-xdist: some are among the names of tests.
@@ -27,8 +27,8 @@ KEY = "shop/2026-07-01/looks/" + "ab" * 16 + ".json"
 BODY = b'{"export": "x"}'
 
 
-def keys(*texts: str) -> Seal:
-    found = Seal.parse(",".join(texts))
+def keys(*texts: str) -> SigningKeys:
+    found = SigningKeys.parse(",".join(texts))
     assert found is not None
     return found
 
@@ -55,21 +55,21 @@ def test_m16_a_record_comes_back_as_it_was_written(url: str) -> None:
 def test_m16_any_object_is_signed_and_verified_by_its_bytes(
     record: dict[str, object], indent: int | None
 ) -> None:
-    seal, body = keys(ONE), json.dumps(record, indent=indent).encode()
-    signed = seal.sign(KEY, body)
+    signing_keys, body = keys(ONE), json.dumps(record, indent=indent).encode()
+    signed = signing_keys.sign(KEY, body)
     assert split(signed).payload == body
-    assert seal.verifies(KEY, split(signed))
+    assert signing_keys.verifies(KEY, split(signed))
     assert json.loads(signed).keys() == record.keys() | {"signed"}
 
 
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=3))
 def test_m16_no_byte_can_be_changed(place: int, change: bytes) -> None:
-    seal = keys(ONE)
-    signed = seal.sign(KEY, BODY)
+    signing_keys = keys(ONE)
+    signed = signing_keys.sign(KEY, BODY)
     place %= len(signed)
     changed = signed[:place] + change + signed[place + len(change) :]
     found = split(changed)
-    assert changed == signed or found.key_id is None or not seal.verifies(KEY, found)
+    assert changed == signed or found.key_id is None or not signing_keys.verifies(KEY, found)
 
 
 def test_m16_a_record_holds_at_its_own_place_only(url: str) -> None:
@@ -130,7 +130,7 @@ def test_m16_a_key_is_read_in_each_coding(text: str) -> None:
 
 @pytest.mark.parametrize("text", [None, "", " ", ",", "\n"])
 def test_m16_no_key_is_no_key(text: str | None) -> None:
-    assert Seal.parse(text) is None
+    assert SigningKeys.parse(text) is None
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_m16_a_weak_key_is_refused_and_not_repeated(
 def test_m16_no_repr_and_no_record_shows_a_key(url: str) -> None:
     lake = Lake(url, keys(ONE))
     create_record(lake, KEY, BODY)
-    assert ONE not in repr(lake.seal)
+    assert ONE not in repr(lake.signing_keys)
     assert bytes.fromhex(ONE) not in (lake.read(KEY) or b"")
     assert ONE.encode() not in (lake.read(KEY) or b"")
 
@@ -210,7 +210,7 @@ def test_m16_an_inventory_that_was_forged_lists_nothing(url: str, tmp_path: Path
 
 @pytest.mark.sandbox
 def test_m16_records_of_a_bucket_are_signed_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    with s3_stand_in("signed") as endpoint:
+    with s3_server("signed") as endpoint:
         for name, value in {"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y",
                             "AWS_REGION": "eu-north-1"}.items():  # fmt: skip
             monkeypatch.setenv(name, value)

@@ -21,7 +21,7 @@ from include.lake.stores.retry_settings import (
     retry_config,
 )
 from tests.faults.s3_proxy import S3Fault, S3Proxy, proxied
-from tests.support.s3_server import s3_stand_in
+from tests.support.s3_server import s3_server
 
 LAKE = "s3://company-lake/mixpanel"
 ELSEWHERE = "http://minio.internal.example:9000"
@@ -35,7 +35,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Proxy]:
         "AWS_REGION": "eu-north-1",
     }.items():
         monkeypatch.setenv(name, value)
-    with s3_stand_in("company-lake") as url, proxied(url) as proxy:
+    with s3_server("company-lake") as url, proxied(url) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         yield proxy
 
@@ -95,14 +95,14 @@ def test_an_endpoint_that_gives_no_answer_is_named_with_the_cause(
     endpoint, cause = CAUSES[case]
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint())
     with pytest.raises(LakeError, match=cause):
-        Lake(LAKE, patience=1).read("a")
+        Lake(LAKE, retry_policy=1).read("a")
 
 
 @pytest.mark.sandbox
 def test_an_endpoint_without_tls_is_named_as_such(s3: S3Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url.replace("http:", "https:"))
     with pytest.raises(LakeError, match="its endpoint does not speak TLS"):
-        Lake(LAKE, patience=1).read("a")
+        Lake(LAKE, retry_policy=1).read("a")
 
 
 @pytest.mark.sandbox
@@ -110,7 +110,7 @@ def test_an_endpoint_without_tls_is_named_as_such(s3: S3Proxy, monkeypatch: pyte
 def test_a_store_that_is_away_for_a_while_costs_no_try(status: int, s3: S3Proxy, tmp_path: Path) -> None:
     source = tmp_path / "file"
     source.write_bytes(b"x" * 6_000_000)  # several parts
-    lake = Lake(f"{LAKE}/{uuid4().hex}", patience=20)
+    lake = Lake(f"{LAKE}/{uuid4().hex}", retry_policy=20)
     for match in ("PUT .*", "GET .*", "POST .*", "HEAD .*"):
         s3.plan(S3Fault(match, status=status, code="InternalError", times=3))
     assert lake.create("a", b"1")
@@ -127,7 +127,7 @@ def test_a_store_that_stays_away_ends_the_wait_with_its_answer(s3: S3Proxy) -> N
     s3.plan(S3Fault(".*", code="SlowDown", times=10_000))
     began = time.monotonic()
     with pytest.raises(LakeError, match=r"\(SlowDown\)"):
-        Lake(LAKE, patience=1).read("a")
+        Lake(LAKE, retry_policy=1).read("a")
     assert 0.5 < time.monotonic() - began < 15
 
 

@@ -45,7 +45,7 @@ def test_m19_ids_are_found_by_kind_and_project(lake: Lake) -> None:
 
 
 def test_m19_the_list_shows_no_id_and_not_the_same_hash_in_two_lakes(lake: Lake, tmp_path: Path) -> None:
-    another = Lake(f"file://{tmp_path}/other", lake.seal)
+    another = Lake(f"file://{tmp_path}/other", lake.signing_keys)
     hashes = []
     for each in (lake, another):
         suppress(each, PROJECT, ["anna@example.org"], [], **AT)

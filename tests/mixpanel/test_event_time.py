@@ -15,7 +15,7 @@ from include.config.model import MixpanelSource
 from include.errors import PartitionNotClosed
 from include.mixpanel.event_time import (
     EventTime,
-    Reading,
+    TimeReading,
     day_end,
     day_start,
     event_time,
@@ -128,7 +128,7 @@ def test_in_the_fold_the_latest_reading_not_after_the_arrival_is_taken(
     arrival_ms: int | None, instant: int
 ) -> None:
     happened = event_time(FOLD, ZoneInfo("America/Los_Angeles"), arrival_ms)
-    assert happened == EventTime(date(2026, 11, 1), instant, Reading.FOLD)
+    assert happened == EventTime(date(2026, 11, 1), instant, TimeReading.FOLD)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_wall_time_that_never_was_is_shifted_by_the_offset_before_the_gap(
 ) -> None:
     happened = event_time(seconds * 1000, ZoneInfo("America/Los_Angeles"))
     truth = milliseconds(datetime.fromisoformat(instant))
-    assert happened == EventTime(date.fromisoformat(day), truth, Reading.GAP)
+    assert happened == EventTime(date.fromisoformat(day), truth, TimeReading.GAP)
 
 
 def test_a_day_that_a_zone_never_had_is_still_a_partition() -> None:
@@ -154,7 +154,7 @@ def test_a_day_that_a_zone_never_had_is_still_a_partition() -> None:
 def test_instant_to_wall_clock_and_back(zoned: tuple[ZoneInfo, datetime]) -> None:
     zone, moment = zoned
     happened = event_time(wall_ms(moment, zone), zone)
-    if happened.reading is Reading.FOLD:
+    if happened.reading is TimeReading.FOLD:
         known = event_time(wall_ms(moment, zone), zone, arrival_ms=milliseconds(moment))
         assert known.milliseconds == milliseconds(moment)
     else:
@@ -171,7 +171,7 @@ def test_every_wall_time_is_in_one_partition_and_no_other_day_can_claim_it(
     happened = event_time(shown, zone, arrival_ms)
     assert happened.day == moment.date()
     shown_again = datetime.fromtimestamp(happened.milliseconds / 1000, UTC).astimezone(zone)
-    if happened.reading is not Reading.GAP:
+    if happened.reading is not TimeReading.GAP:
         assert shown_again.replace(tzinfo=UTC) == moment
 
 

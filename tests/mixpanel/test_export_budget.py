@@ -15,7 +15,7 @@ from include.clock import Clock
 from include.errors import Throttled
 from include.lake.lake import Lake
 from include.mixpanel.export_budget import ExportBudget
-from tests.support.builders import Hands, frozen
+from tests.support.builders import FakeClock, frozen
 
 pytestmark = pytest.mark.unit
 ROUNDING = 1e-5
@@ -45,45 +45,45 @@ def lake(tmp_path: Path) -> Lake:
 )
 def test_no_rolling_hour_or_second_holds_too_many(turns: list[tuple[int, float]]) -> None:
     """Three instances, as three workers have them, ask in any order and at any pace."""
-    hands = Hands()
+    fake_clock = FakeClock()
     with TemporaryDirectory() as folder:
         lake = Lake(f"file://{folder}")
-        budgets = [ExportBudget(lake, 1, hands.clock) for _ in range(3)]
+        budgets = [ExportBudget(lake, 1, fake_clock.clock) for _ in range(3)]
         made: list[float] = []
         for instance, pause in turns:
-            hands.at += pause
+            fake_clock.at += pause
             try:
                 budgets[instance].acquire()
-                made.append(hands.at)
+                made.append(fake_clock.at)
             except Throttled as throttled:
                 assert throttled.wait_seconds > 30
-                hands.at += throttled.wait_seconds
+                fake_clock.at += throttled.wait_seconds
                 budgets[instance].acquire()
-                made.append(hands.at)
+                made.append(fake_clock.at)
     assert within_limits(made)
 
 
 def test_workers_at_the_same_moment_get_different_tickets(lake: Lake) -> None:
     start = threading.Barrier(4)
-    hands = [Hands() for _ in range(4)]
+    fake_clock = [FakeClock() for _ in range(4)]
 
     def work(number: int) -> None:
         start.wait()
         for _ in range(3):
-            ExportBudget(lake, 1, hands[number].clock).acquire()
+            ExportBudget(lake, 1, fake_clock[number].clock).acquire()
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     assert len(list(lake.keys("_budget/mixpanel-1"))) == 12
-    assert sum(hand.slept != [] for hand in hands) > 0
+    assert sum(hand.slept != [] for hand in fake_clock) > 0
 
 
 def test_a_short_wait_is_waited_and_a_long_one_is_handed_back(lake: Lake) -> None:
-    hands = Hands()
-    budget = ExportBudget(lake, 7, hands.clock)
+    fake_clock = FakeClock()
+    budget = ExportBudget(lake, 7, fake_clock.clock)
     for _ in range(60):
         budget.acquire()
-    assert hands.at - 1_800_000_000 == pytest.approx(19, abs=0.01)
+    assert fake_clock.at - 1_800_000_000 == pytest.approx(19, abs=0.01)
     with pytest.raises(
         Throttled, match=r"Mixpanel project 7 has used its 60 exports of this hour\."
     ) as throttled:
@@ -95,10 +95,10 @@ def test_a_short_wait_is_waited_and_a_long_one_is_handed_back(lake: Lake) -> Non
 
 def test_projects_have_budgets_of_their_own(lake: Lake) -> None:
     for project in range(5):
-        hands = Hands()
+        fake_clock = FakeClock()
         for _ in range(3):
-            ExportBudget(lake, project, hands.clock).acquire()
-        assert hands.slept == []
+            ExportBudget(lake, project, fake_clock.clock).acquire()
+        assert fake_clock.slept == []
 
 
 def test_the_first_export_waits_for_nothing(lake: Lake) -> None:
@@ -114,19 +114,19 @@ def test_a_ticket_that_cannot_be_read_holds_nobody_up(lake: Lake, body: bytes) -
     for number in range(1, 61):
         lake.create(f"_budget/mixpanel-1/{number:09d}.json", body)
     lake.create("_budget/mixpanel-1/.DS_Store", b"")
-    hands = Hands()
-    ExportBudget(lake, 1, hands.clock).acquire()
-    assert hands.slept == []
+    fake_clock = FakeClock()
+    ExportBudget(lake, 1, fake_clock.clock).acquire()
+    assert fake_clock.slept == []
     assert "_budget/mixpanel-1/000000061.json" in lake.keys("_budget")
 
 
 def test_a_worker_whose_clock_is_a_year_ahead_does_not_stop_the_others_for_a_year(lake: Lake) -> None:
-    ahead = Hands(at=Hands().at + 365 * 86400)
+    ahead = FakeClock(at=FakeClock().at + 365 * 86400)
     for _ in range(60):
         ExportBudget(lake, 1, ahead.clock).acquire()
-    hands = Hands()
-    ExportBudget(lake, 1, hands.clock).acquire()
-    assert hands.slept == []
+    fake_clock = FakeClock()
+    ExportBudget(lake, 1, fake_clock.clock).acquire()
+    assert fake_clock.slept == []
 
 
 @pytest.mark.parametrize("tickets", [0, 1, 2, 7, 59, 60, 61, 100])

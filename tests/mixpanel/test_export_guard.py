@@ -134,7 +134,7 @@ def test_bytes_that_are_cut_anywhere_are_never_whole(
     cut = wire[: draw.draw(st.integers(0, len(wire) - 1))]
     headers: dict[str, Any] = {"Content_Encoding": "gzip"} if zipped else {}
     announced = opened([cut], Content_Length=str(len(wire)), **headers)
-    unframed = opened([cut], framed=False, **headers)
+    unframed = opened([cut], is_framed=False, **headers)
     for stream in (announced, unframed):
         with pytest.raises((TruncatedExport, NotAnExport)):
             list(stream)
@@ -174,7 +174,7 @@ def test_an_answer_that_does_not_say_where_it_ends_is_never_whole(headers: dict[
     """Not even where its gzip ends: of several members the first ones look like that too."""
     for wire, more in ((ROW + b"\n", {}), (gzip.compress(ROW + b"\n"), {"Content_Encoding": "gzip"})):
         with pytest.raises(TruncatedExport, match="does not say where it ends"):
-            list(opened([wire], framed=False, **headers, **more))
+            list(opened([wire], is_framed=False, **headers, **more))
 
 
 def test_a_length_that_is_said_twice_is_one_length() -> None:
@@ -194,7 +194,7 @@ def test_an_empty_answer_is_an_empty_day_if_it_says_so() -> None:
         assert list(stream) == []
         assert stream.whole
     with pytest.raises(TruncatedExport, match="does not say where it ends"):
-        list(opened([], framed=False))
+        list(opened([], is_framed=False))
 
 
 def test_blank_lines_crlf_and_a_byte_order_mark_are_not_events() -> None:

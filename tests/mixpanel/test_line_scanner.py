@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.errors import ExportTerminatedEarly, PipelineError
-from include.mixpanel.line_scanner import LineScan, _places
+from include.mixpanel.line_scanner import LineScanner, _places
 from tests.support.export_streams import EVENTS, pieces
 
 pytestmark = pytest.mark.unit
@@ -35,9 +35,9 @@ LINES = st.lists(ONE_LINE, max_size=40) | st.lists(
 )
 
 
-def verdict(body: list[bytes], take: Callable[[LineScan, bytes], object]) -> tuple[object, ...]:
+def verdict(body: list[bytes], take: Callable[[LineScanner, bytes], object]) -> tuple[object, ...]:
     """What becomes of an export: its counts, and the error with its place in the stream."""
-    scan = LineScan()
+    scan = LineScanner()
     number = 0
     try:
         for number, piece in enumerate(body):  # noqa: B007 - where it fails is part of the verdict
@@ -50,7 +50,7 @@ def verdict(body: list[bytes], take: Callable[[LineScan, bytes], object]) -> tup
     return scan.rows, scan.not_events, number, None, ""
 
 
-def line_by_line(scan: LineScan, piece: bytes) -> None:
+def line_by_line(scan: LineScanner, piece: bytes) -> None:
     for _ in scan.lines(piece):
         pass
 
@@ -64,7 +64,7 @@ def test_blocks_and_single_lines_give_the_same_verdict(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("include.mixpanel.export_guard._MOST_BLANK", 3)
         patch.setattr("include.mixpanel.export_guard._MOST_OTHERS", 3)
-        assert verdict(body, LineScan.scan) == verdict(body, line_by_line)
+        assert verdict(body, LineScanner.scan) == verdict(body, line_by_line)
 
 
 @pytest.mark.parametrize("odd", ODD)
@@ -73,7 +73,7 @@ def test_an_odd_line_is_seen_wherever_it_is_in_a_block(odd: bytes) -> None:
         lines = [ROW] * 5
         lines.insert(place, odd)
         body = [b"\n".join([*lines, ROW, b""])]
-        assert verdict(body, LineScan.scan) == verdict(body, line_by_line), place
+        assert verdict(body, LineScanner.scan) == verdict(body, line_by_line), place
 
 
 @given(st.lists(st.integers(0, 700), max_size=12), st.integers(0, 700))
@@ -84,7 +84,7 @@ def test_places_are_those_of_flatnonzero(true: list[int], size: int) -> None:
 
 
 def test_a_sentinel_at_the_end_of_a_large_block_is_heard() -> None:
-    scan = LineScan()
+    scan = LineScanner()
     with pytest.raises(ExportTerminatedEarly):
         scan.scan(
             (ROW + b"\n") * 5000 + b'{"event":"B","properties":{"time":1{"status":"terminated early"}\n'
@@ -95,8 +95,8 @@ def test_ordinary_lines_are_not_seen_one_at_a_time() -> None:
     """It takes about a third of the time; on a busy machine two thirds."""
     block = (ROW.replace(b'"u"', b'"%s"' % (b"u" * 650)) + b"\n") * 300
     seconds = []
-    for take in (LineScan.scan, line_by_line):
-        scan = LineScan()
+    for take in (LineScanner.scan, line_by_line):
+        scan = LineScanner()
         began = time.process_time()
         for _ in range(150):
             take(scan, block)

@@ -33,11 +33,11 @@ from include.errors import (
 )
 from include.http.backoff import deferral_seconds, retry_after_seconds
 from include.http.error_rules import REFUSED, SERVER, SERVER_BUSY, error_code, rule_for
-from include.http.request import Patience
+from include.http.request import RetryPolicy
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.errors import RULES
 from include.mixpanel.settings import MixpanelSettings
-from tests.support.http_server import Hands, Reply, Request, Served, script, serving
+from tests.support.http_server import FakeClock, HttpServer, Reply, Request, script, serve_http
 
 DAY = date(2026, 7, 1)
 SECRET = "canary-s3cret-4711"
@@ -46,21 +46,26 @@ BODY = b"\n".join([ROW] * 3) + b"\n"
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
-def client(served: Served, hands: Hands, budget: Any = None, **patience: Any) -> MixpanelClient:
+def client(
+    served: HttpServer, fake_clock: FakeClock, budget: Any = None, **retry_policy: Any
+) -> MixpanelClient:
     settings = MixpanelSettings("svc.mp-service-account", SECRET, 2384945, "eu", served.url, "shop")
     return MixpanelClient(
-        settings, hands.clock, budget, Patience(**{"connect_seconds": 5, "idle_seconds": 5} | patience)
+        settings,
+        fake_clock.clock,
+        budget,
+        RetryPolicy(**{"connect_seconds": 5, "idle_seconds": 5} | retry_policy),
     )
 
 
-def export(served: Served, hands: Hands, **more: Any) -> list[bytes]:
-    with client(served, hands, **more).export(DAY, DAY) as stream:
+def export(served: HttpServer, fake_clock: FakeClock, **more: Any) -> list[bytes]:
+    with client(served, fake_clock, **more).export(DAY, DAY) as stream:
         return list(stream)
 
 
 @pytest.fixture
-def hands() -> Hands:
-    return Hands()
+def fake_clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture(autouse=True)
@@ -108,14 +113,14 @@ def test_every_row_of_the_table_has_an_example() -> None:
 @pytest.mark.sandbox
 @pytest.mark.parametrize(("status", "body", "error", "words", "attempts"), EXAMPLES)
 def test_a_refusal_becomes_its_error(
-    hands: Hands, status: int, body: str, error: type[PipelineError], words: str, attempts: int
+    fake_clock: FakeClock, status: int, body: str, error: type[PipelineError], words: str, attempts: int
 ) -> None:
-    with serving(script(Reply(status, body.encode(), {"Location": "http://127.0.0.1:1/"}))) as served:
+    with serve_http(script(Reply(status, body.encode(), {"Location": "http://127.0.0.1:1/"}))) as served:
         with pytest.raises(error, match=words) as told:
-            export(served, hands)
+            export(served, fake_clock)
         assert type(told.value) is error
         assert len(served.requests) == attempts
-        assert len(hands.slept) == attempts - 1
+        assert len(fake_clock.slept) == attempts - 1
     assert told.value.sentence
     assert told.value.hint
     assert isinstance(told.value, Transient) is (attempts > 1)
@@ -123,23 +128,23 @@ def test_a_refusal_becomes_its_error(
 
 
 @pytest.mark.sandbox
-def test_me_goes_by_the_same_table(hands: Hands) -> None:
+def test_me_goes_by_the_same_table(fake_clock: FakeClock) -> None:
     for status, body, error, words, attempts in EXAMPLES:
         if error is PartitionNotClosed:
             continue
-        with serving(script(Reply(status, body.encode()))) as served:
+        with serve_http(script(Reply(status, body.encode()))) as served:
             with pytest.raises(error, match=words):
-                client(served, hands).me()
+                client(served, fake_clock).me()
             assert len(served.requests) == attempts
 
 
 @pytest.mark.sandbox
-def test_a_storm_that_passes_is_not_noticed(hands: Hands) -> None:
+def test_a_storm_that_passes_is_not_noticed(fake_clock: FakeClock) -> None:
     storm = [Reply(status) for status in (500, 502, 503, 504, 429)]
-    with serving(script(*storm, Reply(200, BODY))) as served:
-        assert export(served, hands) == [ROW] * 3
-    assert len(hands.slept) == 5
-    assert all(2**n <= waited <= 2**n + 5 for n, waited in enumerate(hands.slept, 1))
+    with serve_http(script(*storm, Reply(200, BODY))) as served:
+        assert export(served, fake_clock) == [ROW] * 3
+    assert len(fake_clock.slept) == 5
+    assert all(2**n <= waited <= 2**n + 5 for n, waited in enumerate(fake_clock.slept, 1))
 
 
 @pytest.mark.unit
@@ -181,7 +186,7 @@ def test_whatever_a_header_says_the_wait_is_bounded(header: str) -> None:
     asked = retry_after_seconds(header, NOW)
     assert asked is None or asked >= 0
     assert 1 <= deferral_seconds(asked) <= 3600
-    assert Patience().longest_wait_seconds * Patience().attempts <= 720
+    assert RetryPolicy().longest_wait_seconds * RetryPolicy().attempts <= 720
 
 
 @pytest.mark.unit
@@ -198,44 +203,50 @@ def test_nobody_is_put_off_for_a_year() -> None:
     [("7", 7, 7), ("0", 1, 1), ("Wed, 01 Jul 2026 12:00:30 GMT", 30, 30), ("garbage", 2, 7)],
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_it_waits_as_it_is_told(hands: Hands, header: str, low: float, high: float, status: int) -> None:
-    with serving(script(Reply(status, headers={"Retry-After": header}), Reply(200, BODY))) as served:
-        assert export(served, hands) == [ROW] * 3
-    assert len(hands.slept) == 1
-    assert low <= hands.slept[0] <= high
+def test_it_waits_as_it_is_told(
+    fake_clock: FakeClock, header: str, low: float, high: float, status: int
+) -> None:
+    with serve_http(script(Reply(status, headers={"Retry-After": header}), Reply(200, BODY))) as served:
+        assert export(served, fake_clock) == [ROW] * 3
+    assert len(fake_clock.slept) == 1
+    assert low <= fake_clock.slept[0] <= high
 
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize(("header", "wait"), [("121", 121), ("1800", 1800), ("1000000000", 3600)])
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_long_wait_is_left_to_the_task(hands: Hands, header: str, wait: float, status: int) -> None:
-    with serving(script(Reply(status, headers={"Retry-After": header}))) as served:
+def test_a_long_wait_is_left_to_the_task(
+    fake_clock: FakeClock, header: str, wait: float, status: int
+) -> None:
+    with serve_http(script(Reply(status, headers={"Retry-After": header}))) as served:
         with pytest.raises(Throttled) as told:
-            export(served, hands)
+            export(served, fake_clock)
         assert len(served.requests) == 1
     assert told.value.wait_seconds == wait
-    assert hands.slept == []
+    assert fake_clock.slept == []
 
 
 @pytest.mark.sandbox
-def test_a_redirect_is_not_followed_and_carries_nothing_away(hands: Hands) -> None:
-    with serving(script(Reply(200, BODY))) as elsewhere:
+def test_a_redirect_is_not_followed_and_carries_nothing_away(fake_clock: FakeClock) -> None:
+    with serve_http(script(Reply(200, BODY))) as elsewhere:
         for status in (301, 302, 303, 307, 308):
             away = Reply(status, headers={"Location": f"{elsewhere.url}/api/2.0/export"})
-            with serving(script(away)) as served, pytest.raises(RedirectRefused):
-                export(served, hands)
+            with serve_http(script(away)) as served, pytest.raises(RedirectRefused):
+                export(served, fake_clock)
         assert elsewhere.requests == []
 
 
 @pytest.mark.sandbox
-def test_what_is_asked_of_mixpanel(hands: Hands, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_what_is_asked_of_mixpanel(
+    fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login thief password thief\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    with serving(script(Reply(200, BODY))) as served:
+    with serve_http(script(Reply(200, BODY))) as served:
         events = ["Purchase, Ø", 'a"b&c']
         where = 'properties["x"] == "y" & 1+1'
-        with client(served, hands).export(
+        with client(served, fake_clock).export(
             DAY, date(2026, 7, 2), events=events, where=where, limit=10, time_in_ms=True
         ) as stream:
             assert list(stream) == [ROW] * 3
@@ -281,11 +292,11 @@ class Tickets:
 
 
 @pytest.mark.sandbox
-def test_every_attempt_takes_a_ticket_and_none_is_made_without(hands: Hands) -> None:
+def test_every_attempt_takes_a_ticket_and_none_is_made_without(fake_clock: FakeClock) -> None:
     tickets = Tickets(3)
-    with serving(script(Reply(500))) as served:
+    with serve_http(script(Reply(500))) as served:
         with pytest.raises(Throttled) as told:
-            export(served, hands, budget=tickets)
+            export(served, fake_clock, budget=tickets)
         assert len(served.requests) == tickets.taken == 3
     assert told.value.wait_seconds == 900
 
@@ -319,10 +330,10 @@ CUTS = {
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS.keys())
-def test_a_cut_export_is_never_whole_and_not_asked_for_again_here(hands: Hands, cut: Reply) -> None:
-    with serving(script(cut)) as served:
+def test_a_cut_export_is_never_whole_and_not_asked_for_again_here(fake_clock: FakeClock, cut: Reply) -> None:
+    with serve_http(script(cut)) as served:
         with pytest.raises(TruncatedExport):
-            export(served, hands)
+            export(served, fake_clock)
         assert len(served.requests) == 1
 
 
@@ -339,16 +350,16 @@ def test_a_cut_export_is_never_whole_and_not_asked_for_again_here(hands: Hands, 
         Reply(200, BODY, {"Content-Type": "text/plain; charset=ISO-8859-1"}),
     ],
 )
-def test_a_whole_export_is_whole_in_every_wrapping(hands: Hands, reply: Reply) -> None:
-    with serving(script(reply)) as served:
-        assert export(served, hands) == [ROW] * 3
+def test_a_whole_export_is_whole_in_every_wrapping(fake_clock: FakeClock, reply: Reply) -> None:
+    with serve_http(script(reply)) as served:
+        assert export(served, fake_clock) == [ROW] * 3
 
 
 @pytest.mark.sandbox
-def test_an_empty_day(hands: Hands) -> None:
+def test_an_empty_day(fake_clock: FakeClock) -> None:
     for reply in (Reply(200), chunked()):
-        with serving(script(reply)) as served:
-            assert export(served, hands) == []
+        with serve_http(script(reply)) as served:
+            assert export(served, fake_clock) == []
 
 
 @pytest.mark.sandbox
@@ -362,17 +373,17 @@ def test_an_empty_day(hands: Hands) -> None:
         chunked(end=b""),
     ],
 )
-def test_what_breaks_before_the_first_byte_is_asked_for_again(hands: Hands, early: Reply) -> None:
-    with serving(script(early, Reply(200, BODY))) as served:
-        assert export(served, hands) == [ROW] * 3
+def test_what_breaks_before_the_first_byte_is_asked_for_again(fake_clock: FakeClock, early: Reply) -> None:
+    with serve_http(script(early, Reply(200, BODY))) as served:
+        assert export(served, fake_clock) == [ROW] * 3
         assert len(served.requests) == 2
 
 
 @pytest.mark.sandbox
-def test_a_server_that_says_nothing_is_given_up(hands: Hands) -> None:
+def test_a_server_that_says_nothing_is_given_up(fake_clock: FakeClock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings = MixpanelSettings("svc", SECRET, 1, "us", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        asked = MixpanelClient(settings, hands.clock, patience=Patience(1, 0.05, attempts=2))
+        asked = MixpanelClient(settings, fake_clock.clock, retry_policy=RetryPolicy(1, 0.05, attempts=2))
         with pytest.raises(ServiceUnavailable, match=r"ReadTimeout|ConnectionError"), asked.export(DAY, DAY):
             pass
     with (
@@ -384,55 +395,55 @@ def test_a_server_that_says_nothing_is_given_up(hands: Hands) -> None:
 
 @pytest.mark.sandbox
 def test_a_stream_that_all_but_stops_is_given_up() -> None:
-    hands = Hands()
+    fake_clock = FakeClock()
 
-    class Slow(Hands):
+    class Slow(FakeClock):
         @property
         def clock(self) -> Any:
             def seconds() -> float:
                 self.at += 4  # every look at the clock: four seconds a chunk
                 return self.at
 
-            return type(hands.clock)(seconds=seconds, sleep=self._sleep)
+            return type(fake_clock.clock)(seconds=seconds, sleep=self._sleep)
 
-    with serving(script(chunked(*(bytes([byte]) for byte in BODY)))) as served:
+    with serve_http(script(chunked(*(bytes([byte]) for byte in BODY)))) as served:
         asked = client(served, Slow(), idle_seconds=60)
         with pytest.raises(TruncatedExport, match="sent only"), asked.export(DAY, DAY) as stream:
             list(stream)
 
 
 @pytest.mark.sandbox
-def test_an_early_end_and_a_web_page_come_through_the_wire(hands: Hands) -> None:
+def test_an_early_end_and_a_web_page_come_through_the_wire(fake_clock: FakeClock) -> None:
     with (
-        serving(script(Reply(200, BODY + b"terminated early\n"))) as served,
+        serve_http(script(Reply(200, BODY + b"terminated early\n"))) as served,
         pytest.raises(ExportTerminatedEarly),
     ):
-        export(served, hands)
+        export(served, fake_clock)
     page = Reply(200, b"<html><body>Sorry</body></html>")
     with (
-        serving(script(page)) as served,
+        serve_http(script(page)) as served,
         pytest.raises(NotAnExport, match="with a web page in place of events"),
     ):
-        export(served, hands)
+        export(served, fake_clock)
 
 
 @pytest.mark.sandbox
-def test_a_stream_that_is_left_early_is_not_whole(hands: Hands) -> None:
-    with serving(script(Reply(200, BODY))) as served:
-        with client(served, hands).export(DAY, DAY) as stream:
+def test_a_stream_that_is_left_early_is_not_whole(fake_clock: FakeClock) -> None:
+    with serve_http(script(Reply(200, BODY))) as served:
+        with client(served, fake_clock).export(DAY, DAY) as stream:
             assert next(iter(stream)) == ROW
         assert not stream.whole
 
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 429, 500])
-def test_an_upstream_that_echoes_our_credentials_is_not_repeated(hands: Hands, status: int) -> None:
+def test_an_upstream_that_echoes_our_credentials_is_not_repeated(fake_clock: FakeClock, status: int) -> None:
     def echo(request: Request) -> Reply:
         said = f"<p>{request.headers['Authorization']} {SECRET} {request.headers['Authorization'][6:]}"
         return Reply(status, said.encode(), {"Location": f"http://127.0.0.1:1/?{SECRET}"})
 
-    with serving(echo) as served, pytest.raises(PipelineError) as told:
-        export(served, hands)
+    with serve_http(echo) as served, pytest.raises(PipelineError) as told:
+        export(served, fake_clock)
     shown = "".join(traceback.format_exception(told.value)) + repr(told.value) + str(told.value)
     token = MixpanelSettings("svc.mp-service-account", SECRET, 1).basic_token
     assert SECRET not in shown.replace(f'SECRET = "{SECRET}"', "")
@@ -445,20 +456,20 @@ def test_an_upstream_that_echoes_our_credentials_is_not_repeated(hands: Hands, s
 
 
 @pytest.mark.sandbox
-def test_a_code_that_is_our_secret_is_not_told(hands: Hands) -> None:
+def test_a_code_that_is_our_secret_is_not_told(fake_clock: FakeClock) -> None:
     words = r"HTTP 418, code \*\*\*"
     echo = Reply.json({"code": SECRET}, 418)
-    with serving(script(echo)) as served, pytest.raises(RequestRefused, match=words) as told:
-        export(served, hands)
+    with serve_http(script(echo)) as served, pytest.raises(RequestRefused, match=words) as told:
+        export(served, fake_clock)
     assert SECRET not in str(told.value)
 
 
 @pytest.mark.sandbox
-def test_me(hands: Hands) -> None:
+def test_me(fake_clock: FakeClock) -> None:
     projects = {"2384945": {"name": "Shop", "timezone": "Europe/Berlin", "organization_id": 7}}
     answer = {"status": "ok", "results": {"projects": projects, "organizations": {"7": {"name": "Acme"}}}}
-    with serving(script(Reply.json(answer))) as served:
-        me = client(served, hands).me()
+    with serve_http(script(Reply.json(answer))) as served:
+        me = client(served, fake_clock).me()
         assert served.requests[0].path == "/api/app/me"
         assert served.requests[0].headers["X-Original-Host"] == "eu.mixpanel.com"
     assert me.project_visible
@@ -467,25 +478,25 @@ def test_me(hands: Hands) -> None:
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("results", [{}, {"projects": {"1": {"name": "x"}}}, {"projects": []}, None, [1]])
-def test_me_without_the_project(hands: Hands, results: object) -> None:
-    with serving(script(Reply.json({"results": results}))) as served:
-        assert not client(served, hands).me().project_visible
+def test_me_without_the_project(fake_clock: FakeClock, results: object) -> None:
+    with serve_http(script(Reply.json({"results": results}))) as served:
+        assert not client(served, fake_clock).me().project_visible
 
 
 @pytest.mark.sandbox
-def test_cookies_are_not_kept(hands: Hands) -> None:
+def test_cookies_are_not_kept(fake_clock: FakeClock) -> None:
     biscuit = Reply.json({"results": {}}, Set_Cookie="session=thief; Path=/")
-    with serving(script(biscuit)) as served:
-        asked = client(served, hands)
+    with serve_http(script(biscuit)) as served:
+        asked = client(served, fake_clock)
         asked.me()
         asked.me()
         assert [request.headers["Cookie"] for request in served.requests] == [None, None]
 
 
 @pytest.mark.sandbox
-def test_me_that_is_no_json_is_asked_again(hands: Hands) -> None:
-    with serving(script(Reply(200, b"<html>"), Reply.json({"results": {}}))) as served:
-        client(served, hands).me()
+def test_me_that_is_no_json_is_asked_again(fake_clock: FakeClock) -> None:
+    with serve_http(script(Reply(200, b"<html>"), Reply.json({"results": {}}))) as served:
+        client(served, fake_clock).me()
         assert len(served.requests) == 2
 
 

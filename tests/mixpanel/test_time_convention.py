@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from include.config.model import MixpanelSource
 from include.errors import ConfigError
-from include.mixpanel.time_convention import TimeEvidence, require_agreement
+from include.mixpanel.time_convention import TimeEvidence, check_time_convention
 
 pytestmark = pytest.mark.unit
 LA = "America/Los_Angeles"
@@ -51,9 +51,9 @@ def test_published_rows_of_old_projects_are_told_from_utc(
 ) -> None:
     found = evidence(zone, (wall, arrival_ms))
     assert (found.verdict, found.lowest_hours) == ("project_local", hours)
-    require_agreement(found, source("project_local", zone), "shop")
+    check_time_convention(found, source("project_local", zone), "shop")
     with pytest.raises(ConfigError) as refused:
-        require_agreement(found, source("utc", zone), "shop")
+        check_time_convention(found, source("utc", zone), "shop")
     apart = f"{abs(hours):g} hours {'after' if hours > 0 else 'before'} their `time`"
     assert f"30 of 30 live events reached Mixpanel {apart}" in refused.value.sentence
     assert refused.value.hint.startswith("Write time_is: project_local in the pipeline file")
@@ -63,7 +63,7 @@ def test_a_utc_project_is_told_from_an_old_one() -> None:
     found = evidence(LA, (1782907260, 1782907262001))
     assert found.verdict == "utc"
     with pytest.raises(ConfigError, match="is right for utc in America/Los_Angeles"):
-        require_agreement(found, source("project_local"), "shop")
+        check_time_convention(found, source("project_local"), "shop")
 
 
 def test_late_events_change_nothing() -> None:
@@ -85,7 +85,7 @@ def test_late_events_change_nothing() -> None:
 def test_where_the_events_do_not_tell_nothing_is_refused(found: TimeEvidence) -> None:
     assert found.verdict is None
     for time_is in ("utc", "project_local"):
-        require_agreement(found, source(time_is, found.zone.key), "shop")
+        check_time_convention(found, source(time_is, found.zone.key), "shop")
 
 
 @given(
@@ -139,10 +139,10 @@ def test_a_few_odd_libraries_neither_block_a_pipeline_nor_decide_for_it(
     assert found.verdict == verdict
     for time_is in ("utc", "project_local"):
         if verdict in (None, time_is):
-            require_agreement(found, source(time_is, NEW_YORK), "shop")
+            check_time_convention(found, source(time_is, NEW_YORK), "shop")
         else:
             with pytest.raises(ConfigError, match=f"Write time_is: {verdict}") as refused:
-                require_agreement(found, source(time_is, NEW_YORK), "shop")
+                check_time_convention(found, source(time_is, NEW_YORK), "shop")
             assert "Mixpanel 0 hours" not in refused.value.sentence
 
 

@@ -20,7 +20,7 @@ from include.http.sandbox_address import SANDBOXES_VARIABLE
 from include.lake.lake import Lake
 from include.steps.history.open_history import open_history
 from include.steps.verify import verify
-from tests.support.pipeline_runner import PIPELINES, Carrier
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2026, 7, 1)
@@ -54,7 +54,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 def test_a_listed_sandbox_of_another_address_is_loaded_into_and_verified(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    carrier = Carrier(url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
+    carrier = PipelineRunner(url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
     assert requests.get(f"{url}/_sandbox/health", timeout=10).status_code == 403, "control stays at home"
     with pytest.raises(ConfigError, match=f"listed in {SANDBOXES_VARIABLE}"):
         carrier.setup()

@@ -16,10 +16,10 @@ from typing import Any
 import requests
 
 from include.clock import Clock
-from include.http.request import Patience
+from include.http.request import RetryPolicy
 from include.lake.lake import Lake
 from tests.support.canaries import AEP_SECRET, MIXPANEL_SECRET, MIXPANEL_USER
-from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
 DAY = date(2026, 7, 1)
 NOON = 1782907200  # 2026-07-01T12:00:00Z
@@ -34,7 +34,7 @@ class Running:
 
     url: str
     folder: Path
-    carrier: Carrier
+    runner: PipelineRunner
     said: str = ""
     """What was logged while a day was carried."""
 
@@ -48,18 +48,18 @@ class Running:
         requests.delete(f"{self.url}/_sandbox/faults", timeout=20).raise_for_status()
 
     def add(self, *events: dict[str, Any]) -> None:
-        self.control(f"/mixpanel/projects/{self.carrier.project_id}/events", {"events": events})
+        self.control(f"/mixpanel/projects/{self.runner.project_id}/events", {"events": events})
 
     def rows(self) -> list[dict[str, Any]]:
         """What is active in the dataset."""
-        where = {"dataset": self.carrier.pipeline.aep.dataset}
+        where = {"dataset": self.runner.pipeline.aep.dataset}
         answer = requests.get(f"{self.url}/_sandbox/aep/rows", params=where, timeout=20)
         return [json.loads(line) for line in answer.content.split(b"\n") if line]
 
-    def fresh(self, name: str) -> Carrier:
+    def fresh(self, name: str) -> PipelineRunner:
         """The same pipeline with a lake in which nothing is done yet."""
-        self.carrier.lake = Lake(f"file://{self.folder}/{name}")
-        return self.carrier
+        self.runner.lake = Lake(f"file://{self.folder}/{name}")
+        return self.runner
 
 
 @contextmanager
@@ -67,17 +67,17 @@ def running(folder: Path, lake: str | None = None) -> Iterator[Running]:
     """The hostile pipeline; both services let in whoever has the canaries, and nobody else."""
     with quick_sandbox(folder / "sandbox") as server:
         project = PIPELINES["hostile"]
-        carrier = Carrier(
+        runner = PipelineRunner(
             server.url,
             Lake(lake or f"file://{folder}/lake"),
             project,
             clock=_NOT_WAITING,
             connection={"login": MIXPANEL_USER, "password": MIXPANEL_SECRET},
             aep_connection={"password": AEP_SECRET},
-            patience=Patience(5, 5, attempts=2),
+            retry_policy=RetryPolicy(5, 5, attempts=2),
         )
-        place = Running(server.url, folder, carrier)
-        let_in_canaries(server.url, carrier.project_id)
+        place = Running(server.url, folder, runner)
+        let_in_canaries(server.url, runner.project_id)
         yield place
 
 

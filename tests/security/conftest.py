@@ -20,9 +20,9 @@ def carried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             event(text, n, **{text: text, "distinct_id": text, "$insert_id": f"{n}{text}", "$user_id": text})
             for n, text in enumerate(ALL.values())
         ))  # fmt: skip
-        place.carrier.setup()
+        place.runner.setup()
         with all_logs() as logs:
-            place.carrier.carry(DAY)
+            place.runner.run_partition(DAY)
         place.said = logs.getvalue()
         yield place
 

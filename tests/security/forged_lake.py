@@ -20,11 +20,11 @@ import requests
 from include.clock import Clock
 from include.errors import PipelineError
 from include.lake.lake import Lake
-from include.lake.signing_keys import Seal, split
+from include.lake.signing_keys import SigningKeys, split
 from include.steps.clean import clean
 from include.steps.reconcile.audit import audit_days
 from include.steps.verify.verified_days import read_verified
-from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
 LOADED, OTHER, STAGED, VALID = (date(2026, 7, number) for number in (1, 2, 3, 4))
 """Days that are loaded, staged and validated."""
@@ -33,8 +33,8 @@ KEY = secrets.token_hex(32)
 Change = Callable[[dict[str, Any]], object]
 
 
-def seal(text: str = KEY) -> Seal:
-    found = Seal.parse(text)
+def signing_keys(text: str = KEY) -> SigningKeys:
+    found = SigningKeys.parse(text)
     assert found is not None
     return found
 
@@ -121,18 +121,18 @@ class Finished:
 
     url: str
     folder: Path
-    seal: Seal | None
+    signing_keys: SigningKeys | None
     number: int = 0
     errors: list[PipelineError] = field(default_factory=list)
 
     def lake(self, name: str = "lake") -> Lake:
-        return Lake(f"file://{self.folder}/{name}", self.seal)
+        return Lake(f"file://{self.folder}/{name}", self.signing_keys)
 
-    def carrier(self, name: str = "lake") -> Carrier:
+    def runner(self, name: str = "lake") -> PipelineRunner:
         now = datetime(2026, 7, 20, tzinfo=UTC)
         clock = Clock(seconds=now.timestamp, sleep=lambda seconds: None)
         pipeline = PIPELINES["hostile"].model_copy(update={"start_date": LOADED, "end_date": VALID})
-        return Carrier(self.url, self.lake(name), pipeline, clock=clock)
+        return PipelineRunner(self.url, self.lake(name), pipeline, clock=clock)
 
     def copy(self) -> tuple[str, Forged]:
         """The name of a copy of the lake, and the copy."""
@@ -143,10 +143,10 @@ class Finished:
 
     def aep(self) -> Any:
         """All that AEP holds of the dataset: its batches with their statuses, and its rows."""
-        carrier = self.carrier()
-        dataset = carrier.aep.catalog.require_dataset(carrier.pipeline.aep.dataset)
-        batches = carrier.aep.catalog.batches_created_after(dataset["id"], None)
-        where = {"dataset": carrier.pipeline.aep.dataset}
+        runner = self.runner()
+        dataset = runner.aep.catalog.require_dataset(runner.pipeline.aep.dataset)
+        batches = runner.aep.catalog.batches_created_after(dataset["id"], None)
+        where = {"dataset": runner.pipeline.aep.dataset}
         rows = requests.get(f"{self.url}/_sandbox/aep/rows", params=where, timeout=20).content
         return sorted((b.id, b.status, b.output_records) for b in batches), hashlib.sha256(rows).hexdigest()
 
@@ -155,19 +155,19 @@ class Finished:
         found = []
         for act in acts:
             try:
-                ACTS[act](self.carrier(name))
+                ACTS[act](self.runner(name))
             except PipelineError as error:
                 found.append(error)
         return found
 
 
-def _run(carrier: Carrier, day: date, *, replace: bool = False, look: str | None = None) -> None:
-    carrier.ingest(day, carrier.stage(day, look, replace=replace), "test/later", replace=replace)
+def _run(runner: PipelineRunner, day: date, *, replace: bool = False, refresh: str | None = None) -> None:
+    runner.ingest(day, runner.stage(day, refresh, replace=replace), "test/later", replace=replace)
 
 
-def _audit(carrier: Carrier) -> None:
-    history = carrier.history(LOADED)
-    audit = audit_days(history, carrier.pipeline, carrier.aep, carrier.clock.now())
+def _audit(runner: PipelineRunner) -> None:
+    history = runner.history(LOADED)
+    audit = audit_days(history, runner.pipeline, runner.aep, runner.clock.now())
     missing = {day.day for day in audit.missing} - {STAGED, VALID}
     if missing or {STAGED, VALID} - {day.day for day in audit.missing}:
         raise PipelineError(
@@ -176,27 +176,27 @@ def _audit(carrier: Carrier) -> None:
     read_verified(history)
 
 
-def _clean(carrier: Carrier) -> None:
-    clean(carrier.lake, carrier.pipeline, carrier.clock.now() + timedelta(days=1), dry_run=True)
+def _clean(runner: PipelineRunner) -> None:
+    clean(runner.lake, runner.pipeline, runner.clock.now() + timedelta(days=1), dry_run=True)
 
 
-ACTS: dict[str, Callable[[Carrier], object]] = {
-    "run": lambda carrier: _run(carrier, LOADED),
-    "replace": lambda carrier: _run(carrier, LOADED, replace=True),
-    "refresh": lambda carrier: _run(carrier, LOADED, look="again"),
-    "load staged": lambda carrier: _run(carrier, STAGED),
-    "load valid": lambda carrier: _run(carrier, VALID),
+ACTS: dict[str, Callable[[PipelineRunner], object]] = {
+    "run": lambda runner: _run(runner, LOADED),
+    "replace": lambda runner: _run(runner, LOADED, replace=True),
+    "refresh": lambda runner: _run(runner, LOADED, refresh="again"),
+    "load staged": lambda runner: _run(runner, STAGED),
+    "load valid": lambda runner: _run(runner, VALID),
     "audit": _audit,
     "clean": _clean,
 }
 
 
 @contextmanager
-def finished(folder: Path, keys: Seal | None) -> Iterator[Finished]:
+def finished(folder: Path, keys: SigningKeys | None) -> Iterator[Finished]:
     """Days at every stage; with ``keys`` their records are signed."""
     with quick_sandbox(folder / "sandbox") as server:
         world = Finished(server.url, folder, keys)
-        carrier = world.carrier()
+        runner = world.runner()
         rows = [
             {
                 "event": "Seen",
@@ -209,15 +209,15 @@ def finished(folder: Path, keys: Seal | None) -> Iterator[Finished]:
             for n in range(5)
         ]  # fmt: skip
         projects = f"{server.url}/_sandbox/mixpanel/projects"
-        unlimited = {"id": carrier.project_id, "limits": {"enabled": False}}
+        unlimited = {"id": runner.project_id, "limits": {"enabled": False}}
         requests.post(projects, json=unlimited, timeout=20).raise_for_status()
-        path = f"{projects}/{carrier.project_id}/events"
+        path = f"{projects}/{runner.project_id}/events"
         requests.post(path, json={"events": rows}, timeout=20).raise_for_status()
-        carrier.setup()
+        runner.setup()
         for day in (LOADED, OTHER):
-            carrier.ingest(day, carrier.stage(day, "first"), "test/first")
-        carrier.stage(STAGED, "first")
-        steps = carrier.steps(VALID)
+            runner.ingest(day, runner.stage(day, "first"), "test/first")
+        runner.stage(STAGED, "first")
+        steps = runner.steps(VALID)
         steps.validate(steps.transform(steps.export()))
-        _audit(carrier)
+        _audit(runner)
         yield world

@@ -15,17 +15,17 @@ from include.aep.settings import AepSettings
 from include.errors import AddressRefused, ConfigError, PipelineError, RedirectRefused, SchemaError, Terminal
 from include.http.client import HttpClient
 from include.http.error_rules import SERVER
-from include.http.network import PRIVATE_VARIABLE, PROXY_VARIABLE, Surroundings
+from include.http.network import PRIVATE_VARIABLE, PROXY_VARIABLE, NetworkSettings
 from include.http.peer_address import require_public, require_sandbox
-from include.http.request import Call, Patience, Service
+from include.http.request import HttpRequest, RetryPolicy, Service
 from include.http.sandbox_address import REAL_SERVICES, SANDBOXES_VARIABLE
 from include.http.session import _checked, new_session
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
 from tests.support.builders import array_of, map_of, schema
-from tests.support.http_server import Reply, script, serving
+from tests.support.http_server import Reply, script, serve_http
 
-ONCE = Patience(5, 5, attempts=1)
+ONCE = RetryPolicy(5, 5, attempts=1)
 
 
 def mixpanel(**changes: Any) -> MixpanelSettings:
@@ -145,7 +145,7 @@ def test_m10_a_name_that_is_not_listed_is_sent_nothing_wherever_it_leads(
     monkeypatch.setattr(
         "include.http.session.require_sandbox", lambda host, peer, *, listed: seen.append((host, listed))
     )
-    with serving(script(Reply.json({}))) as served:
+    with serve_http(script(Reply.json({}))) as served:
         port = int(served.url.rpartition(":")[2])
         rebind(monkeypatch, "127.0.0.1")
         new_session().get(f"http://sandbox:{port}/", timeout=5)
@@ -199,14 +199,17 @@ def test_m11_an_extra_field_that_is_not_known_is_refused(service: str, key: str)
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 305, 307, 308])
 @pytest.mark.parametrize("service", SERVICES)
 def test_m10_a_redirect_is_not_followed(service: str, status: int) -> None:
-    with serving(script(Reply.json({}))) as elsewhere:
+    with serve_http(script(Reply.json({}))) as elsewhere:
         to = {"Location": f"{elsewhere.url}/latest/meta-data/"}
-        with serving(script(Reply(status, headers=to))) as served, pytest.raises(RedirectRefused) as refused:
+        with (
+            serve_http(script(Reply(status, headers=to))) as served,
+            pytest.raises(RedirectRefused) as refused,
+        ):
             if service == "mixpanel":
-                MixpanelClient(MixpanelSettings("u", "secret", 1, "us", served.url), patience=ONCE).me()
+                MixpanelClient(MixpanelSettings("u", "secret", 1, "us", served.url), retry_policy=ONCE).me()
             else:
                 settings = AepSettings("a", "secret", "X@AdobeOrg", "prod", sandbox_url=served.url)
-                AepClient(settings, patience=ONCE).registry.tenant_id()
+                AepClient(settings, retry_policy=ONCE).registry.tenant_id()
         assert elsewhere.requests == []
         assert len(served.requests) == 1
     assert isinstance(refused.value, Terminal)
@@ -246,7 +249,7 @@ def client() -> HttpClient:
     service = Service(
         "The service", (SERVER,), {}, lambda: ("secret",), lambda: {"Authorization": "Bearer secret"}
     )
-    return HttpClient(service, patience=ONCE)
+    return HttpClient(service, retry_policy=ONCE)
 
 
 @pytest.mark.sandbox
@@ -259,7 +262,7 @@ def test_m10_a_name_that_leads_to_this_machine_is_told_nothing(
     monkeypatch.setenv(PRIVATE_VARIABLE, private)
     rebind(monkeypatch, "127.0.0.1")
     with listening() as (port, heard):
-        call = Call("GET", f"https://data.mixpanel.com:{port}/api/2.0/export", "export a day")
+        call = HttpRequest("GET", f"https://data.mixpanel.com:{port}/api/2.0/export", "export a day")
         with pytest.raises(
             AddressRefused, match=r"The name data\.mixpanel\.com leads to 127\.0\.0\.1"
         ) as refused:
@@ -275,7 +278,7 @@ def test_m10_a_proxy_of_the_operator_is_where_it_says(monkeypatch: pytest.Monkey
     with listening() as (port, heard):
         monkeypatch.setenv(PROXY_VARIABLE, f"http://127.0.0.1:{port}")
         with pytest.raises(PipelineError, match="could not be reached"):
-            client().send(Call("GET", "https://data.mixpanel.com/x", "ask"))
+            client().send(HttpRequest("GET", "https://data.mixpanel.com/x", "ask"))
     assert heard[0].startswith(b"CONNECT data.mixpanel.com:443")
     assert b"secret" not in heard[0]
 
@@ -371,16 +374,16 @@ def test_m10_what_is_refused_is_closed() -> None:
 @pytest.mark.parametrize("value", ["yes", "true", "1", "allow all"])
 def test_m10_the_operator_is_understood_or_told_so(value: str) -> None:
     with pytest.raises(ConfigError, match=PRIVATE_VARIABLE):
-        Surroundings.of_environment({PRIVATE_VARIABLE: value})
-    assert Surroundings.of_environment({PRIVATE_VARIABLE: "Allow "}).private_network
-    assert not Surroundings.of_environment({}).private_network
+        NetworkSettings.of_environment({PRIVATE_VARIABLE: value})
+    assert NetworkSettings.of_environment({PRIVATE_VARIABLE: "Allow "}).private_network
+    assert not NetworkSettings.of_environment({}).private_network
 
 
 @pytest.mark.sandbox
 @pytest.mark.case("M10")
 @pytest.mark.parametrize("inside", ["field", "items", "map"])
 def test_m10_a_schema_that_refers_elsewhere_fetches_nothing(inside: str) -> None:
-    with serving(script(Reply.json({"type": "string"}))) as elsewhere:
+    with serve_http(script(Reply.json({"type": "string"}))) as elsewhere:
         reference = {"$ref": f"{elsewhere.url}/schema.json"}
         wrapped = {"field": reference, "items": array_of(reference), "map": map_of(reference)}[inside]
         with pytest.raises(SchemaError, match="instead of resolving it"):

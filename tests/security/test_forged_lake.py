@@ -22,7 +22,7 @@ from tests.security.forged_lake import (
     dated_1999,
     finished,
     other_ids,
-    seal,
+    signing_keys,
 )
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.case("M16")]
@@ -217,7 +217,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
 
 @pytest.fixture(scope="module")
 def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
-    with finished(tmp_path_factory.mktemp("signed"), seal()) as world:
+    with finished(tmp_path_factory.mktemp("signed"), signing_keys()) as world:
         yield world
 
 

@@ -21,7 +21,7 @@ from include.lake.lake import Lake
 from include.lake.suppression import read_suppression
 from include.steps.export import compare_exports
 from include.steps.forget.search import mention_pattern
-from tests.security.forged_lake import seal
+from tests.security.forged_lake import signing_keys
 from tests.support.builders import DAY, PROJECT_ID
 from tests.support.forgotten_people import (
     ANNA,
@@ -34,7 +34,7 @@ from tests.support.forgotten_people import (
     named_in,
     usual_days,
 )
-from tests.support.s3_server import s3_stand_in
+from tests.support.s3_server import s3_server
 
 pytestmark = [pytest.mark.unit, pytest.mark.case("M19")]
 ANNAS = (ANNA, ANNAS_PHONE)
@@ -47,7 +47,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def people(tmp_path: Path) -> People:
-    found = People(f"file://{tmp_path}/lake", seal(), usual_days())
+    found = People(f"file://{tmp_path}/lake", signing_keys(), usual_days())
     for day in found.days:
         found.make(day)
     return found
@@ -132,7 +132,7 @@ def test_m19_every_write_and_removal_may_be_the_last_one(people: People, tmp_pat
     """The process is killed at each change of the lake; then the command is run again, without ids where they are listed."""
     number, is_killed = 0, True
     while is_killed:
-        copy = People(f"file://{tmp_path}/{number}", people.seal, people.days)
+        copy = People(f"file://{tmp_path}/{number}", people.signing_keys, people.days)
         shutil.copytree(people.root, copy.root)
         is_killed = killed(number, lambda copy=copy: copy.forget(ANNA), after=after)
         copy.forget(*([] if read_suppression(copy.lake, PROJECT_ID) else [ANNA]))
@@ -217,19 +217,19 @@ def test_m19_a_lake_without_the_right_to_remove_is_refused_before_anything_chang
 
 def test_m19_a_process_without_the_key_of_the_list_exports_nothing(people: People) -> None:
     people.forget(ANNA)
-    people.seal = seal(OTHER_KEY)
+    people.signing_keys = signing_keys(OTHER_KEY)
     with pytest.raises((ConfigError, BadManifest)):
         people.export(DAY, "look")
-    people.seal = None
+    people.signing_keys = None
     with pytest.raises(BadManifest):
         people.export(DAY, "look")
 
 
 def test_m19_after_the_key_was_changed_both_parts_of_the_list_hold(people: People) -> None:
     people.forget(ANNA)
-    old = seal()
-    new = seal(OTHER_KEY)
-    people.seal = type(old)({**new.keys, **old.keys})
+    old = signing_keys()
+    new = signing_keys(OTHER_KEY)
+    people.signing_keys = type(old)({**new.keys, **old.keys})
     people.forget(BERT)
     assert people.export(DAY, "look").counts == {"exported": 0, "suppressed": 9}, (
         "the tablet has no other user now"
@@ -349,7 +349,7 @@ def test_m19_exactly_the_persons_events_go(events: list[Any], is_refreshed: bool
             more["distinct_id"] = before
         days[later(day)].append(happened(f"e{number:02}", user, device, later(day), **more))
     with TemporaryDirectory() as folder:
-        people = People(f"file://{folder}/lake", seal(), dict(days))
+        people = People(f"file://{folder}/lake", signing_keys(), dict(days))
         for day in days:
             people.make(day)
         gone = theirs(events, USERS[0])
@@ -372,7 +372,7 @@ def test_m19_a_shared_device_is_forgotten_only_by_name(people: People) -> None:
 
 
 def test_m19_in_a_bucket_as_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with s3_stand_in("lake-of-people") as url:
+    with s3_server("lake-of-people") as url:
         environment = {
             "ENDPOINT_URL": url,
             "ACCESS_KEY_ID": "x",
@@ -381,7 +381,7 @@ def test_m19_in_a_bucket_as_in_a_folder(tmp_path: Path, monkeypatch: pytest.Monk
         }
         for name, value in environment.items():
             monkeypatch.setenv(f"AWS_{name}", value)
-        people = People("s3://lake-of-people/prefix", seal(), {DAY: usual_days()[DAY]})
+        people = People("s3://lake-of-people/prefix", signing_keys(), {DAY: usual_days()[DAY]})
         people.make()
         people.forget(ANNA)
         assert people.export(DAY, "look").counts == {"exported": 4, "suppressed": 5}

@@ -13,13 +13,13 @@ from include.aep.http import AepHttp
 from include.config.loader import load_pipeline
 from include.config.model import Pipeline
 from include.errors import ConfigError, RequestRefused
-from include.http.response import Answer
+from include.http.response import Response
 from include.http.session import join_path
 from include.lake.lake import Lake
 from tests.security.canary_run import DAY, Running, manifests
 from tests.security.hostile_names import PATHS
 from tests.support.builders import pipeline
-from tests.support.http_server import Reply, Request, serving
+from tests.support.http_server import Reply, Request, serve_http
 
 _DIGEST = r"[0-9a-f]{32}"
 KEY = re.compile(
@@ -34,10 +34,10 @@ KEY = re.compile(
 @pytest.mark.sandbox
 @pytest.mark.case("M01")
 def test_m01_every_key_of_the_lake_is_made_of_our_own_words(carried: Running) -> None:
-    keys = list(carried.carrier.lake.keys(""))
+    keys = list(carried.runner.lake.keys(""))
     assert len(keys) > 8
     assert [key for key in keys if not KEY.fullmatch(key)] == []
-    root = carried.carrier.lake.root
+    root = carried.runner.lake.root
     assert root is not None
     assert sorted(path.name for path in root.iterdir()) == [
         ".writable",
@@ -52,7 +52,7 @@ def test_m01_every_key_of_the_lake_is_made_of_our_own_words(carried: Running) ->
 @pytest.mark.parametrize("name", PATHS, ids=lambda name: f"M01-{name}")
 def test_m01_an_event_of_a_hostile_name_arrives_under_that_name(carried: Running, name: str) -> None:
     """Refusing it would lose it; it is only never taken for more than a text."""
-    lake = carried.carrier.lake
+    lake = carried.runner.lake
     (raw,) = [key for key in lake.keys("") if "/raw/" in key and key.endswith(".jsonl.gz")]
     names = [
         json.loads(line)["event"] for line in gzip.decompress(lake.read(raw) or b"").split(b"\n") if line
@@ -143,10 +143,10 @@ def test_m02_an_id_at_a_service_is_one_segment_whatever_it_holds(name: str) -> N
     def answer(request: Request) -> Reply:
         return Reply.json({"access_token": "t" * 20, "expires_in": 3600, "batches": {}})
 
-    with serving(answer) as served:
+    with serve_http(answer) as served:
         settings = AepSettings("a", "secret", "X@AdobeOrg", "prod", sandbox_url=served.url)
         http = AepHttp(settings, TokenSource(settings))
-        http.get(("batches", name, "meta"), "look", Answer.json, {"externalId": name})
+        http.get(("batches", name, "meta"), "look", Response.json, {"externalId": name})
     request = served.requests[-1]
     assert request.segments == ["batches", name, "meta"]
     assert request.query == {"externalId": name}

@@ -54,7 +54,7 @@ def test_m03_markup_is_text_wherever_it_comes_from(name: str) -> None:
 @pytest.mark.sandbox
 @pytest.mark.case("M03")
 def test_m03_every_page_in_the_lake_of_a_hostile_day_has_our_tags_only(carried: Running) -> None:
-    lake = carried.carrier.lake
+    lake = carried.runner.lake
     pages = [(lake.read(key) or b"").decode() for key in lake.keys("") if key.endswith(".html")]
     assert len(pages) == 1
     for page in pages:
@@ -118,5 +118,5 @@ def test_m04_a_formula_arrives_as_the_text_that_it_is(carried: Running) -> None:
     """Nothing is put before it: what would defuse it in a spreadsheet would change it in AEP."""
     names = {row["eventType"] for row in carried.rows()}
     assert set(FORMULAS.values()) <= names
-    keys = list(carried.carrier.lake.keys(""))
+    keys = list(carried.runner.lake.keys(""))
     assert not [key for key in keys if key.endswith((".csv", ".tsv", ".xlsx"))]

@@ -23,17 +23,17 @@ from include.errors import (
 )
 from include.http.client import HttpClient
 from include.http.error_rules import SERVER
-from include.http.network import PROXY_VARIABLE, Surroundings
-from include.http.request import Call, Patience, Service
-from include.http.response import Answer
+from include.http.network import PROXY_VARIABLE, NetworkSettings
+from include.http.request import HttpRequest, RetryPolicy, Service
+from include.http.response import Response
 from include.lake.lake import Lake
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
 from tests.security.canary_run import DAY, Running, all_logs, download, event, lake_texts, running, told
 from tests.support import canaries
 from tests.support.canaries import find_canaries, find_in
-from tests.support.http_server import Reply, Request, script, serving
-from tests.support.s3_server import s3_stand_in
+from tests.support.http_server import Reply, Request, script, serve_http
+from tests.support.s3_server import s3_server
 
 pytestmark = pytest.mark.sandbox
 NOON_IN_2100 = 4118212800
@@ -47,7 +47,7 @@ AWS = {
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with s3_stand_in("canary-lake") as url:
+    with s3_server("canary-lake") as url:
         for name, value in (AWS | {"AWS_ENDPOINT_URL": url}).items():
             monkeypatch.setenv(name, value)
         yield "s3://canary-lake/prefix"
@@ -59,10 +59,10 @@ def test_m07_the_five_steps_leave_no_secret_behind(
 ) -> None:
     """The lake is an S3, so that its keys are at work too; everything is found in it again as files."""
     with running(tmp_path, s3) as place, all_logs() as logs:
-        place.carrier.setup()
-        result = place.carrier.carry(DAY)
+        place.runner.setup()
+        result = place.runner.run_partition(DAY)
         assert result.active == 8
-        found = download(place.carrier.lake, tmp_path / "downloaded")
+        found = download(place.runner.lake, tmp_path / "downloaded")
     assert "HTTP/1.1" in logs.getvalue(), "urllib3 was heard"
     assert len(list(found.rglob("*"))) > 15
     assert find_canaries([found]) == []
@@ -74,28 +74,28 @@ def test_m07_the_five_steps_leave_no_secret_behind(
 def test_m07_what_is_searched_for_was_at_work(tmp_path: Path) -> None:
     """The same run with other credentials ends at the door: the canaries are what opens it."""
     with running(tmp_path) as place:
-        place.carrier.connection = {"login": canaries.MIXPANEL_USER, "password": "another"}
+        place.runner.connection = {"login": canaries.MIXPANEL_USER, "password": "another"}
         with pytest.raises(PipelineError, match="does not accept the service account"):
-            place.carrier.export(DAY)
-        place.carrier.aep_connection = {"password": "another"}
+            place.runner.export(DAY)
+        place.runner.aep_connection = {"password": "another"}
         with pytest.raises(PipelineError, match=r"client secret|credential"):
-            place.carrier.setup()
+            place.runner.setup()
 
 
 EXPORT, IMS, AEP = {"service": "mixpanel"}, {"service": "ims"}, {"service": "aep"}
 STATUSES = (200, 204, 302, 400, 401, 402, 403, 404, 409, 413, 418, 422, 429, 500, 502, 503, 504)
 STEPS: dict[str, tuple[dict[str, str], Any]] = {
-    "export": (EXPORT, lambda carrier: carrier.export(DAY)),
-    "token": (IMS, lambda carrier: carrier.aep.registry.tenant_id()),
-    "setup": (AEP, lambda carrier: carrier.setup()),
-    "ingest": (AEP, lambda carrier: carrier.ingest(DAY, carrier.stage(DAY))),
+    "export": (EXPORT, lambda runner: runner.export(DAY)),
+    "token": (IMS, lambda runner: runner.aep.registry.tenant_id()),
+    "setup": (AEP, lambda runner: runner.setup()),
+    "ingest": (AEP, lambda runner: runner.ingest(DAY, runner.stage(DAY))),
 }
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("echoes")) as place:
-        place.carrier.setup()
+        place.runner.setup()
         yield place
 
 
@@ -108,17 +108,17 @@ def test_m08_an_answer_that_echoes_our_credentials_is_not_quoted(
     place: Running, step: str, status: int, body: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     match, act = STEPS[step]
-    carrier = place.fresh(f"{step}-{status}-{len(body)}")
+    runner = place.fresh(f"{step}-{status}-{len(body)}")
     place.fault(match, {"do": "answer", "status": status, "body": body, "echo_authorization": True})
     try:
         with all_logs() as logs, pytest.raises(PipelineError) as refused:
-            act(carrier)
+            act(runner)
     finally:
         place.forget_faults()
     assert find_in(told(refused.value)) == []
     assert find_in(logs.getvalue()) == []
     assert find_in("".join(capfd.readouterr())) == []
-    assert find_canaries([carrier.lake.root or Path()]) == []
+    assert find_canaries([runner.lake.root or Path()]) == []
 
 
 @pytest.mark.case("M08")
@@ -131,9 +131,9 @@ def test_m08_a_secret_in_the_place_of_a_code_is_not_told(key: str, status: int) 
     def echo(request: Request) -> Reply:
         return Reply.json({key: canaries.PROJECT_SECRET}, status)
 
-    with serving(echo) as served:
+    with serve_http(echo) as served:
         local = MixpanelSettings(settings.username, settings.secret, 1, "us", served.url)
-        client = MixpanelClient(local, patience=Patience(5, 5, attempts=1))
+        client = MixpanelClient(local, retry_policy=RetryPolicy(5, 5, attempts=1))
         with pytest.raises(PipelineError) as refused:
             client.me()
     assert find_in(told(refused.value)) == []
@@ -144,8 +144,13 @@ def test_m08_a_secret_in_a_fact_is_masked() -> None:
     """Whatever a table's sentence is filled with, the service's secrets are taken out of it."""
     secret = canaries.AEP_SECRET
     service = Service("The service", (SERVER,), {"conn_id": f"a {secret} b"}, lambda: (secret,), dict)
-    with serving(script(Reply(418))) as served, pytest.raises(RequestRefused, match=r"a \*\*\* b") as refused:
-        HttpClient(service, patience=Patience(5, 5, attempts=1)).send(Call("GET", served.url, "answer"))
+    with (
+        serve_http(script(Reply(418))) as served,
+        pytest.raises(RequestRefused, match=r"a \*\*\* b") as refused,
+    ):
+        HttpClient(service, retry_policy=RetryPolicy(5, 5, attempts=1)).send(
+            HttpRequest("GET", served.url, "answer")
+        )
     assert find_in(told(refused.value)) == []
 
 
@@ -159,7 +164,7 @@ def test_m08_an_object_store_that_echoes_our_headers_is_not_quoted(
             status, f"<Error><Code>AccessDenied</Code><Message>{request.headers}</Message></Error>".encode()
         )
 
-    with serving(echo) as served, all_logs() as logs:
+    with serve_http(echo) as served, all_logs() as logs:
         for name, value in (AWS | {"AWS_ENDPOINT_URL": served.url}).items():
             monkeypatch.setenv(name, value)
         lake, source = Lake("s3://canary-lake/x"), tmp_path / "source"
@@ -224,8 +229,8 @@ def test_m13_what_is_personal_stays_in_the_data(
     """In rows and in quarantine, of which a person asks; not in manifests, ledger, report, logs, errors and names."""
     email, ip, phone, name = PII.values()
     with running(tmp_path) as place, all_logs() as logs:
-        quality = place.carrier.pipeline.quality.model_copy(update={"max_quarantined": share})
-        place.carrier.pipeline = place.carrier.pipeline.model_copy(update={"quality": quality})
+        quality = place.runner.pipeline.quality.model_copy(update={"max_quarantined": share})
+        place.runner.pipeline = place.runner.pipeline.model_copy(update={"quality": quality})
         place.add(
             event(
                 "Good", 1, **{"$email": email, "ip": ip, "$phone": phone, "$name": name, "$user_id": email}
@@ -234,15 +239,15 @@ def test_m13_what_is_personal_stays_in_the_data(
             event("Nested too deep", 3, **{"$email": email, "$name": name, "ip": ip, "deep": nested(70)}),
             event("In the future", 4, time=NOON_IN_2100, **{"$email": email, "$phone": phone, "$name": name}),
         )
-        place.carrier.setup()
+        place.runner.setup()
         texts = []
         try:
-            place.carrier.carry(DAY)
+            place.runner.run_partition(DAY)
             assert share
         except TooManyQuarantined as error:
             assert not share
             texts.append(told(error))
-        lake = place.carrier.lake
+        lake = place.runner.lake
         texts += [*lake_texts(lake).values(), *lake.keys(""), logs.getvalue(), *capfd.readouterr()]
         assert [what for what, value in PII.items() if value in "\n".join(texts)] == []
         quarantined = [key for key in lake.keys("") if "/quarantine/" in key]
@@ -255,9 +260,9 @@ def test_m07_nothing_shows_a_secret_by_its_repr() -> None:
     mixpanel = MixpanelSettings(canaries.MIXPANEL_USER, canaries.MIXPANEL_SECRET, 1)
     aep = AepSettings(canaries.AEP_CLIENT, canaries.AEP_SECRET, "X@AdobeOrg", "prod")
     proxy = f"http://proxy:{quote(canaries.PROXY_PASSWORD, safe='')}@proxy.example.com:3128"
-    surroundings = Surroundings.of_environment({PROXY_VARIABLE: proxy})
-    answer = Answer(200, {}, canaries.AEP_SECRET.encode())
-    call = Call("POST", "https://x", "ask", content=canaries.AEP_SECRET.encode())
+    surroundings = NetworkSettings.of_environment({PROXY_VARIABLE: proxy})
+    answer = Response(200, {}, canaries.AEP_SECRET.encode())
+    call = HttpRequest("POST", "https://x", "ask", content=canaries.AEP_SECRET.encode())
     shown = "".join(map(repr, (mixpanel, aep, surroundings, answer, call)))
     assert find_in(proxy + canaries.AEP_SECRET) != []
     assert find_in(shown) == []

@@ -9,7 +9,7 @@ from string import Template
 
 import pytest
 
-from include.cli.console import say, table, title
+from include.cli.console import print_status, table, title
 from include.errors import ConfigError, PipelineError, SchemaError, Terminal
 from include.http.error_rules import REFUSED
 from include.lake.lake import Lake
@@ -89,7 +89,7 @@ def test_m06_every_hostile_property_that_is_told_is_told_in_one_line(tmp_path: P
 @pytest.mark.parametrize("name", LOG_LINES, ids=lambda name: f"M06-{name}")
 def test_m06_a_terminal_is_not_steered(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = LOG_LINES[name]
-    say("ok", "x", text)
+    print_status("ok", "x", text)
     table("+", [("a", text), ("b", "c")])
     title(text)
     out = capsys.readouterr().out

@@ -16,7 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from mixpanel_aep_sandbox.core.app import build_app
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.store import Store
 from scripts.demo.s3 import without_web_pages
 from scripts.demo.settings import PORTS, USER, DemoSettings
@@ -30,10 +30,10 @@ HERE = "http://127.0.0.1:8765"
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """The whole sandbox, called from this machine as ``127.0.0.1:8765``."""
-    world = World(Store(tmp_path_factory.mktemp("sandbox")))
-    app = build_app(world, ["sandbox"])
+    state = SandboxState(Store(tmp_path_factory.mktemp("sandbox")))
+    app = build_app(state, ["sandbox"])
     yield TestClient(app, base_url=HERE, client=("127.0.0.1", 5))
-    world.store.close()
+    state.store.close()
 
 
 PAGES: dict[str, Headers] = {

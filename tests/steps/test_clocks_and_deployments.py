@@ -22,9 +22,9 @@ from include.mixpanel.settings import MixpanelSettings
 from include.steps.export.step import export_partition, export_partitions
 from scripts.demo.evidence import Comparison
 from tests.faults.s3_proxy import S3Fault, proxied
-from tests.support.http_server import Reply, Request, serving
-from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
-from tests.support.s3_server import s3_stand_in
+from tests.support.http_server import Reply, Request, serve_http
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
+from tests.support.s3_server import s3_server
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2026, 7, 1)
@@ -56,7 +56,7 @@ def mixpanel(sent_at: datetime | None) -> Iterator[MixpanelClient]:
         said = b"Date: %s\r\n" % format_datetime(sent_at, usegmt=True).encode() if sent_at else b""
         return Reply(wire=head + said + b"\r\n" + LINE)
 
-    with serving(answer) as served:
+    with serve_http(answer) as served:
         yield MixpanelClient(MixpanelSettings("u", "secret", 1, "us", served.url))
 
 
@@ -77,13 +77,13 @@ def test_a_worker_whose_clock_is_ahead_publishes_no_part_of_a_day(
 ) -> None:
     pipeline = PIPELINES["hostile"]
     with mixpanel(sent_at) as client:
-        carrier = Carrier("http://127.0.0.1:1", Lake(f"file://{tmp_path}/lake"), pipeline)
-        place = carrier.workspace(DAY)
+        runner = PipelineRunner("http://127.0.0.1:1", Lake(f"file://{tmp_path}/lake"), pipeline)
+        place = runner.workspace(DAY)
 
         def export() -> Any:
             if many:
-                return export_partitions([place], carrier.source, client, "run/1")
-            return export_partition(place, carrier.source, client)
+                return export_partitions([place], runner.source, client, "run/1")
+            return export_partition(place, runner.source, client)
 
         if accepted:
             export()
@@ -100,7 +100,7 @@ def test_a_store_that_does_not_accept_the_clock_is_not_called_a_missing_right(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("AWS_REGION", "eu-north-1")
-    with s3_stand_in("clock-lake") as url, proxied(url) as s3:
+    with s3_server("clock-lake") as url, proxied(url) as s3:
         monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)
         s3.plan(S3Fault(".*", status=403, code=code, times=9))
         with pytest.raises(WrongClock, match="does not accept the time of this worker's clock"):
@@ -112,7 +112,7 @@ def test_a_day_of_workers_with_clocks_hours_apart_is_loaded_once(hours: int, tmp
     """Each step by another worker than the one before; then again by the other one."""
     with quick_sandbox(tmp_path / "sandbox") as server:
         lake = Lake(f"file://{tmp_path}/lake")
-        right = Carrier(server.url, lake, PIPELINES["hostile"])
+        right = PipelineRunner(server.url, lake, PIPELINES["hostile"])
         wrong = replace(right, clock=Clock(hours))
         right.setup()
         raw = wrong.export(DAY)
@@ -148,15 +148,15 @@ def test_two_deployments_of_one_pipeline_on_one_lake_load_a_day_once(
     monkeypatch.setattr("include.steps.ingest.batch_loader._PATIENCE_SECONDS", 0.5)
     with quick_sandbox(tmp_path / "sandbox") as server:
         lake = f"file://{tmp_path}/lake"
-        installations = [Carrier(server.url, Lake(lake), PIPELINES["hostile"]) for _ in names]
+        installations = [PipelineRunner(server.url, Lake(lake), PIPELINES["hostile"]) for _ in names]
         installations[0].setup()
         start, one_at_a_time = threading.Barrier(len(names)), threading.Lock()
 
-        def staged(place: Carrier) -> Manifest:
+        def staged(place: PipelineRunner) -> Manifest:
             with one_at_a_time:  # Great Expectations is for one thread of a process
                 return place.stage(DAY)
 
-        def work(place: Carrier, run: str) -> list[PipelineError]:
+        def work(place: PipelineRunner, run: str) -> list[PipelineError]:
             first = [staged(place)]
             start.wait(60)
             return until_done(lambda: place.ingest(DAY, first.pop() if first else staged(place), run=run))
@@ -172,12 +172,13 @@ def test_two_deployments_of_one_pipeline_on_one_lake_load_a_day_once(
 def test_two_deployments_with_a_lake_each_do_not_both_load_into_a_dataset(tmp_path: Path) -> None:
     with quick_sandbox(tmp_path / "sandbox") as server:
         one, other = (
-            Carrier(server.url, Lake(f"file://{tmp_path}/{name}"), PIPELINES["hostile"]) for name in "ab"
+            PipelineRunner(server.url, Lake(f"file://{tmp_path}/{name}"), PIPELINES["hostile"])
+            for name in "ab"
         )
         one.setup()
-        one.carry(DAY)
+        one.run_partition(DAY)
         with pytest.raises(ForeignLake):
             other.setup()
         with pytest.raises(ForeignLake):
-            other.carry(DAY)
+            other.run_partition(DAY)
         assert one.compare(DAY) == Comparison(0, 0, 0)

@@ -103,10 +103,10 @@ def test_a_day_of_which_nothing_is_left_to_load_is_not_missing_for_ever(loaded: 
     loaded.late("late-1")
     loaded.post("/aep/settings", {"next_batches": [{"outcome": "failed"}]})
     with pytest.raises(BatchFailed):
-        loaded.load(run="late", look="late")
+        loaded.load(run="late", refresh="late")
     assert loaded.audited().status is DayStatus.PARTLY_LOADED
     loaded.leave_out("late-1")
-    loaded.load(run="without", look="without")
+    loaded.load(run="without", refresh="without")
     assert loaded.audited().status is DayStatus.ACTIVE
     records = loaded.records(DAY)
     loaded.load(run="again")
@@ -163,7 +163,7 @@ def test_a_damaged_listing_does_not_blind_the_witness(loaded: Breaker, until_ms:
     key = loaded.history(DAY).key("batches")
     loaded.lake.replace(key, b'{"version": 1, "until_ms": %d, "days": {}}' % until_ms)
     with pytest.raises(UnknownBatch, match=batch):
-        loaded.load(run="again", look="again")
+        loaded.load(run="again", refresh="again")
 
 
 def test_a_refused_batch_that_is_active_after_all_is_found_before_the_next_one(loaded: Breaker) -> None:
@@ -171,8 +171,8 @@ def test_a_refused_batch_that_is_active_after_all_is_found_before_the_next_one(l
     loaded.late("late-1")
     loaded.post("/aep/settings", {"next_batches": [{"outcome": "failed"}]})
     with pytest.raises(BatchFailed):
-        loaded.load(run="one", look="one")
-    loaded.load(run="two", look="one")
+        loaded.load(run="one", refresh="one")
+    loaded.load(run="two", refresh="one")
     refused = next(str(record.batch) for record in loaded.records(DAY) if record.kind == "failed")
     seen = {batch.id for batch in _witnessed(loaded)}
     assert refused in seen

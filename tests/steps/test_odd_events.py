@@ -17,8 +17,8 @@ from include.steps.export.step import export_partitions
 from include.steps.reconcile.window import late_beyond_window
 from include.steps.validate.step import validate_partition
 from scripts.demo.evidence import Comparison, Sandbox
-from tests.support.builders import Hands
-from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+from tests.support.builders import FakeClock
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2025, 6, 10)
@@ -28,7 +28,7 @@ EXACT = Comparison(0, 0, 0)
 NO_ID: dict[str, Any] = {"$insert_id": None}
 
 
-class Project(Carrier):
+class Project(PipelineRunner):
     """A project and a dataset that nothing else uses."""
 
     def control(self, path: str, body: Any) -> None:
@@ -69,7 +69,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     with quick_sandbox(tmp_path / "sandbox") as server:
         login = {"login": "me.mp-service-account", "password": "s3cret-s3cret"}
         connection = {**login, "extra": {"project_id": PROJECT, "region": "us"}}
-        hands = Hands(at=now.timestamp())
+        hands = FakeClock(at=now.timestamp())
         made = Project(server.url, Lake(f"file://{tmp_path}/lake"), pipeline, hands.clock, connection)
         account = {"username": login["login"], "secret": login["password"]}
         made.control("/clock", {"set": now.isoformat()})
@@ -163,7 +163,7 @@ def test_a_refresh_of_a_range_copes_with_an_event_that_nests_too_deep(project: P
     project.hold(event(), raw(b'{"event":"Deep","properties":{"time":%d,"x":%s}}' % (NOON, deep)))
     days = [DAY, DAY + timedelta(1)]
     project.control("/clock", {"set": "2025-06-13T08:00:00Z"})
-    project.clock = Hands(at=datetime(2025, 6, 13, 8, tzinfo=UTC).timestamp()).clock
+    project.clock = FakeClock(at=datetime(2025, 6, 13, 8, tzinfo=UTC).timestamp()).clock
     before = Sandbox(project.url).calls()["export"]
     found = export_partitions(
         [project.workspace(day) for day in days], project.source, project.mixpanel, "look"

@@ -12,12 +12,12 @@ import pytest
 
 from include.config.model import Quality
 from include.lake.lake import Lake
-from include.steps.ingest.step import Ingested
+from include.steps.ingest.step import IngestResult
 from include.xdm.mapping.mapping_file import read_mapping_file
 from include.xdm.mapping.mapping_set import bind
 from include.xdm.schema.xdm_schema import XdmSchema
 from mixpanel_aep_sandbox.client import AepSandbox, MixpanelSandbox
-from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2026, 7, 1)
@@ -33,9 +33,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.url
 
 
-def carrier(
+def runner(
     url: str, folder: Path, mapping: str, project_id: int | None = None, groups: tuple[str, ...] = ()
-) -> Carrier:
+) -> PipelineRunner:
     """A pipeline with a mapping, set up with a schema of standard field groups."""
     title = f"{mapping} {project_id or 'shop'}"
     shop = PIPELINES["shop"]
@@ -47,20 +47,20 @@ def carrier(
     }
     changes = {"mapping": f"{mapping}.json", "aep": shop.aep.model_copy(update=target)}
     connection = {"extra": {"project_id": project_id}} if project_id else {}
-    made = Carrier(
+    made = PipelineRunner(
         url, Lake(f"file://{folder}/{mapping}"), shop.model_copy(update=changes), connection=connection
     )
     made.setup()
     return made
 
 
-def load(made: Carrier) -> tuple[Any, Ingested]:
+def load(made: PipelineRunner) -> tuple[Any, IngestResult]:
     steps = made.steps(DAY)
     mapped = steps.transform(steps.export())
     return mapped, made.ingest(DAY, made.stage(DAY))
 
 
-def in_aep(made: Carrier) -> list[dict[str, Any]]:
+def in_aep(made: PipelineRunner) -> list[dict[str, Any]]:
     aep = AepSandbox(made.url)
     dataset = made.aep.catalog.require_dataset(made.pipeline.aep.dataset)["id"]
     return list(aep.lines("/aep/rows", dataset=dataset))
@@ -68,7 +68,7 @@ def in_aep(made: Carrier) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("mapping", sorted(READY))
 def test_a_day_of_the_shop_goes_through_whole(url: str, tmp_path: Path, mapping: str) -> None:
-    made = carrier(url, tmp_path, mapping)
+    made = runner(url, tmp_path, mapping)
     mapped, loaded = load(made)
     print(mapped.counts, mapped.details["not_converted"], mapped.details["unmapped"])
     assert loaded.active == mapped.counts["mapped"] > 4000
@@ -177,7 +177,7 @@ def test_a_mapping_that_includes_both_fills_the_fields_of_both(url: str, tmp_pat
     both = read_mapping_file("both.json", tmp_path)
     places = {row["destination"] for mappings in rows.values() for row in mappings}
     assert sorted(row["destination"] for row in both) == sorted(places)
-    made = carrier(url, tmp_path, "commerce", 4_000_999, groups=(*WEB, *COMMERCE))
+    made = runner(url, tmp_path, "commerce", 4_000_999, groups=(*WEB, *COMMERCE))
     dataset = made.aep.catalog.require_dataset(made.pipeline.aep.dataset)
     xdm = XdmSchema(made.aep.registry.resolved_schema(dataset["schemaRef"]["id"]))
     assert bind("both.json", both, xdm, keep_unmapped=True).mappings
@@ -189,7 +189,7 @@ def test_each_property_is_in_its_standard_field(url: str, tmp_path: Path, mappin
     mixpanel = MixpanelSandbox(url)
     project = mixpanel.add_project(timezone="Europe/Berlin", time_is="utc")
     mixpanel.add_events(project, PAGE, CLICK, VIEWED, BOUGHT, OTHER)
-    made = carrier(url, tmp_path, mapping, project)
+    made = runner(url, tmp_path, mapping, project)
     mapped, loaded = load(made)
     assert (loaded.active, mapped.details["not_converted"]) == (5, {})
     tenant = f"_{made.aep.registry.tenant_id()}"
@@ -208,7 +208,7 @@ def test_the_defaults_keep_every_property_in_a_field_of_our_own(url: str, tmp_pa
     mixpanel = MixpanelSandbox(url)
     project = mixpanel.add_project(timezone="Europe/Berlin", time_is="utc")
     mixpanel.add_events(project, PAGE)
-    made = carrier(url, tmp_path, "mixpanel-defaults", project)
+    made = runner(url, tmp_path, "mixpanel-defaults", project)
     load(made)
     (row,) = in_aep(made)
     own = row[f"_{made.aep.registry.tenant_id()}"]["mixpanel"]
@@ -229,7 +229,7 @@ def test_a_product_without_its_sku_is_refused_and_named(url: str, tmp_path: Path
     mixpanel.add_events(
         project, VIEWED, event("Purchase", **{"$insert_id": "no sku", "Cart": [{"name": "Cup"}]})
     )
-    made = carrier(url, tmp_path, "commerce", project)
+    made = runner(url, tmp_path, "commerce", project)
     made.pipeline = made.pipeline.model_copy(update={"quality": Quality(max_quarantined=1.0)})
     steps = made.steps(DAY)
     valid = steps.validate(steps.transform(steps.export()))

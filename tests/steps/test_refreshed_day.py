@@ -13,7 +13,7 @@ from include.steps.export import compare_exports
 from include.steps.history.open_history import open_history
 from include.steps.verify import verify
 from scripts.demo.evidence import Comparison, newest_manifests
-from tests.support.aging_project import DAY, Aging, aging_project
+from tests.support.aging_project import DAY, AgingProject, aging_project
 
 pytestmark = pytest.mark.sandbox
 EXACT = Comparison(0, 0, 0)
@@ -21,28 +21,28 @@ STEPS = ("export", "transform", "validate")
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aging]:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AgingProject]:
     monkeypatch.setattr(compare_exports, "SMALL_LINES", 0)
     monkeypatch.setattr(compare_exports, "MOST_CHANGED", 1000)
     with aging_project(tmp_path) as found:
         yield found
 
 
-def newest(project: Aging) -> dict[str, Manifest]:
+def newest(project: AgingProject) -> dict[str, Manifest]:
     return newest_manifests(project.lake, project.workspace(DAY).partition)
 
 
-def deltas(project: Aging) -> set[str]:
+def deltas(project: AgingProject) -> set[str]:
     return {step for step, manifest in newest(project).items() if manifest.delta is not None}
 
 
-def refresh(project: Aging, name: str) -> int:
+def refresh(project: AgingProject, name: str) -> int:
     """Refresh the day; returns how many rows were loaded."""
     time.sleep(0.005)  # manifests are in the order of their milliseconds
-    return project.load(name, look=True).loaded
+    return project.load(name, refresh=True).loaded
 
 
-def require_verified(project: Aging) -> None:
+def require_verified(project: AgingProject) -> None:
     """What AEP's data lake holds is what the ledger says."""
     aep = project.aep
     opened = open_history(project.lake, project.pipeline, aep, project.source, all_days=True)
@@ -52,7 +52,7 @@ def require_verified(project: Aging) -> None:
         ).require_equal()
 
 
-def test_late_and_deleted_events_of_a_hostile_day_are_read_alone(project: Aging) -> None:
+def test_late_and_deleted_events_of_a_hostile_day_are_read_alone(project: AgingProject) -> None:
     first = project.load("one")
     exported = newest(project)["export"].rows
     project.add("late-1", "late-2")
@@ -77,7 +77,7 @@ def test_late_and_deleted_events_of_a_hostile_day_are_read_alone(project: Aging)
     assert project.compare(DAY).lost == 1, "the deleted event, which an export had returned"
 
 
-def test_what_a_delta_needs_is_cleaned_with_it_and_made_again_from_raw(project: Aging) -> None:
+def test_what_a_delta_needs_is_cleaned_with_it_and_made_again_from_raw(project: AgingProject) -> None:
     project.load("one")
     project.add("late-1")
     refresh(project, "two")
@@ -97,12 +97,12 @@ def test_what_a_delta_needs_is_cleaned_with_it_and_made_again_from_raw(project: 
     assert project.compare(DAY) == EXACT
     project.wait(days=8)
     project.clean_for_good()
-    assert project.load("seven", look=True).again
+    assert project.load("seven", refresh=True).again
     assert project.clean().counts["days"] == 0
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_base_that_a_person_removed_is_not_missed(project: Aging, step: str) -> None:
+def test_a_base_that_a_person_removed_is_not_missed(project: AgingProject, step: str) -> None:
     first = project.load("one")
     base = newest(project)[step]
     project.add("late-1")
@@ -116,7 +116,7 @@ def test_a_base_that_a_person_removed_is_not_missed(project: Aging, step: str) -
     assert project.compare(DAY) == EXACT
 
 
-def test_users_that_mixpanel_merged_are_a_change_and_not_other_events(project: Aging) -> None:
+def test_users_that_mixpanel_merged_are_a_change_and_not_other_events(project: AgingProject) -> None:
     project.add("merged-1", "merged-2")
     first = project.load("one")
     rewrites = {"from": "u", "to": "u-merged"}

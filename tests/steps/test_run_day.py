@@ -13,10 +13,10 @@ import requests
 from include.errors import BadManifest, BatchFailed, CountMismatch, PipelineError, Terminal, Transient
 from include.lake.keys import HISTORIES
 from include.lake.lake import Lake
-from include.steps.ingest.step import Watching
+from include.steps.ingest.step import PendingBatch
 from mixpanel_aep_sandbox.core.server import SandboxServer
 from scripts.demo.evidence import Comparison, Sandbox
-from tests.support.pipeline_runner import CONNECTIONS, PIPELINES, Carrier, quick_sandbox
+from tests.support.pipeline_runner import CONNECTIONS, PIPELINES, PipelineRunner, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
 NONE = Comparison(0, 0, 0)
@@ -30,48 +30,48 @@ def server(tmp_path: Path) -> Iterator[SandboxServer]:
 
 
 @pytest.fixture
-def hostile(server: SandboxServer, tmp_path: Path) -> Carrier:
-    carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
-    carrier.setup()
-    return carrier
+def hostile(server: SandboxServer, tmp_path: Path) -> PipelineRunner:
+    runner = PipelineRunner(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
+    runner.setup()
+    return runner
 
 
-def calls(carrier: Carrier) -> Counter[str]:
-    return Sandbox(carrier.url).calls()
+def calls(runner: PipelineRunner) -> Counter[str]:
+    return Sandbox(runner.url).calls()
 
 
-def test_a_hostile_day_arrives_whole_and_once(hostile: Carrier) -> None:
-    result = hostile.carry(HOSTILE_DAY)
+def test_a_hostile_day_arrives_whole_and_once(hostile: PipelineRunner) -> None:
+    result = hostile.run_partition(HOSTILE_DAY)
     assert (result.exported, result.duplicates, result.quarantined, result.active) == (9, 1, 0, 8)
     assert hostile.compare(HOSTILE_DAY) == NONE
 
 
-def test_running_it_again_asks_mixpanel_and_aep_for_nothing_new(hostile: Carrier) -> None:
-    before = hostile.carry(HOSTILE_DAY)
+def test_running_it_again_asks_mixpanel_and_aep_for_nothing_new(hostile: PipelineRunner) -> None:
+    before = hostile.run_partition(HOSTILE_DAY)
     asked = calls(hostile)
-    assert hostile.carry(HOSTILE_DAY) == before
+    assert hostile.run_partition(HOSTILE_DAY) == before
     assert calls(hostile) == asked
     kinds = [r.kind for r in hostile.records(HOSTILE_DAY)]
     assert kinds == ["claimed", "created", "completing", "active"]
 
 
-def test_setup_run_twice_changes_nothing(hostile: Carrier) -> None:
+def test_setup_run_twice_changes_nothing(hostile: PipelineRunner) -> None:
     assert hostile.setup() == []
 
 
 def test_adobes_sample_keeps_its_instants(server: SandboxServer, tmp_path: Path) -> None:
     """Its project counts wall-clock time in Los Angeles; read as UTC its rows would be seven hours early."""
-    carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["adobe-tutorial"])
-    carrier.setup()
-    assert carrier.carry(TUTORIAL_DAY).active == 1
+    runner = PipelineRunner(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["adobe-tutorial"])
+    runner.setup()
+    assert runner.run_partition(TUTORIAL_DAY).active == 1
     answer = requests.get(
-        f"{server.url}/_sandbox/aep/rows", params={"dataset": carrier.pipeline.aep.dataset}, timeout=10
+        f"{server.url}/_sandbox/aep/rows", params={"dataset": runner.pipeline.aep.dataset}, timeout=10
     )
     assert "2022-05-18T05:05:48" in answer.text
-    assert carrier.compare(TUTORIAL_DAY) == NONE
+    assert runner.compare(TUTORIAL_DAY) == NONE
 
 
-def test_an_empty_day_is_an_explicit_verdict_and_no_batch(hostile: Carrier) -> None:
+def test_an_empty_day_is_an_explicit_verdict_and_no_batch(hostile: PipelineRunner) -> None:
     day = date(2026, 6, 30)
     result = hostile.ingest(day, hostile.stage(day))
     assert (result.batch_id, result.active) == (None, 0)
@@ -79,10 +79,10 @@ def test_an_empty_day_is_an_explicit_verdict_and_no_batch(hostile: Carrier) -> N
     assert [r.kind for r in hostile.records(day)] == ["empty"]
 
 
-def test_json_lines_are_taken_as_parquet_is(hostile: Carrier) -> None:
+def test_json_lines_are_taken_as_parquet_is(hostile: PipelineRunner) -> None:
     aep = hostile.pipeline.aep.model_copy(update={"file_format": "json"})
     hostile.pipeline = hostile.pipeline.model_copy(update={"aep": aep})
-    assert hostile.carry(HOSTILE_DAY).active == 8
+    assert hostile.run_partition(HOSTILE_DAY).active == 8
     assert hostile.compare(HOSTILE_DAY) == NONE
 
 
@@ -95,17 +95,17 @@ def test_the_sandbox_refuses_what_our_own_validation_was_made_to_overlook(
     rows = [{"source": "event", "destination": "_{TENANT_ID}.mixpanel.currency"}]
     monkeypatch.setattr("include.steps.transform.step.read_mapping_file", lambda name: rows)
     monkeypatch.setattr(Screen, "failed", lambda self: set())
-    carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["shop"])
-    carrier.setup()
+    runner = PipelineRunner(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["shop"])
+    runner.setup()
     day = date(2026, 6, 30)
     with pytest.raises(BatchFailed, match=r"AEP refused batch .* of partition 2026-06-30: .*currency"):
-        carrier.ingest(day, carrier.stage(day))
-    assert list(Sandbox(carrier.url).active(carrier.pipeline.aep.dataset)) == []
-    assert carrier.records(day)[-1].kind == "failed"
+        runner.ingest(day, runner.stage(day))
+    assert list(Sandbox(runner.url).active(runner.pipeline.aep.dataset)) == []
+    assert runner.records(day)[-1].kind == "failed"
 
 
 def test_fewer_rows_than_were_staged_are_never_green(
-    hostile: Carrier, monkeypatch: pytest.MonkeyPatch
+    hostile: PipelineRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     staged = hostile.stage(HOSTILE_DAY)
     more = staged.model_copy(update={"files": (staged.files[0].model_copy(update={"rows": 9}),)})
@@ -117,8 +117,8 @@ def test_fewer_rows_than_were_staged_are_never_green(
         hostile.ingest(HOSTILE_DAY, more)
 
 
-def test_other_content_of_an_active_partition_is_not_loaded_beside_it(hostile: Carrier) -> None:
-    hostile.carry(HOSTILE_DAY)
+def test_other_content_of_an_active_partition_is_not_loaded_beside_it(hostile: PipelineRunner) -> None:
+    hostile.run_partition(HOSTILE_DAY)
     hostile.pipeline = hostile.pipeline.model_copy(update={"unmapped": "drop"})
     assert hostile.ingest(HOSTILE_DAY, hostile.stage(HOSTILE_DAY)).again
     assert calls(hostile)["batch"] == 1
@@ -126,7 +126,7 @@ def test_other_content_of_an_active_partition_is_not_loaded_beside_it(hostile: C
 
 
 def test_a_run_that_died_before_complete_is_continued_with_the_same_batch(
-    hostile: Carrier, monkeypatch: pytest.MonkeyPatch
+    hostile: PipelineRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from include.aep.batches import Batches
 
@@ -141,7 +141,9 @@ def test_a_run_that_died_before_complete_is_continued_with_the_same_batch(
     assert hostile.compare(HOSTILE_DAY) == NONE
 
 
-def test_a_batch_whose_id_was_lost_is_found_again(hostile: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_whose_id_was_lost_is_found_again(
+    hostile: PipelineRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from include.steps.ingest.batch_loader import BatchLoader
 
     staged = hostile.stage(HOSTILE_DAY)
@@ -158,21 +160,21 @@ def test_a_batch_whose_id_was_lost_is_found_again(hostile: Carrier, monkeypatch:
     assert calls(hostile)["batch"] == 1
 
 
-def test_a_batch_that_was_taken_back_in_aep_is_loaded_again(hostile: Carrier) -> None:
+def test_a_batch_that_was_taken_back_in_aep_is_loaded_again(hostile: PipelineRunner) -> None:
     """Also with other content: that is how a corrected mapping reaches a day that was loaded before."""
-    first = hostile.carry(HOSTILE_DAY)
+    first = hostile.run_partition(HOSTILE_DAY)
     hostile.aep.batches.revert(first.batch)
     hostile.pipeline = hostile.pipeline.model_copy(update={"unmapped": "drop"})
-    again = hostile.carry(HOSTILE_DAY)
+    again = hostile.run_partition(HOSTILE_DAY)
     assert again.active == 8
     assert hostile.compare(HOSTILE_DAY) == NONE
 
 
-def test_corrected_content_is_loaded_though_aep_refused_the_batch_before(hostile: Carrier) -> None:
+def test_corrected_content_is_loaded_though_aep_refused_the_batch_before(hostile: PipelineRunner) -> None:
     settings = {"next_batches": [{"outcome": "failed"}], "batch_seconds": 60}
     requests.post(f"{hostile.url}/_sandbox/aep/settings", json=settings, timeout=10).raise_for_status()
     died_watching = hostile.advance(HOSTILE_DAY, hostile.stage(HOSTILE_DAY), "run that died watching")
-    assert isinstance(died_watching, Watching)
+    assert isinstance(died_watching, PendingBatch)
     requests.post(
         f"{hostile.url}/_sandbox/clock", json={"advance_seconds": 60}, timeout=10
     ).raise_for_status()
@@ -180,7 +182,7 @@ def test_corrected_content_is_loaded_though_aep_refused_the_batch_before(hostile
         f"{hostile.url}/_sandbox/aep/settings", json={"batch_seconds": 0}, timeout=10
     ).raise_for_status()
     hostile.pipeline = hostile.pipeline.model_copy(update={"unmapped": "drop"})
-    assert hostile.carry(HOSTILE_DAY).active == 8
+    assert hostile.run_partition(HOSTILE_DAY).active == 8
     assert hostile.compare(HOSTILE_DAY) == NONE
     kinds = [r.kind for r in hostile.records(HOSTILE_DAY)]
     assert kinds == [
@@ -195,7 +197,9 @@ def test_corrected_content_is_loaded_though_aep_refused_the_batch_before(hostile
     ]
 
 
-def test_a_success_without_counts_is_asked_again(hostile: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_success_without_counts_is_asked_again(
+    hostile: PipelineRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from dataclasses import replace
 
     from include.aep.batches import Batches
@@ -208,7 +212,7 @@ def test_a_success_without_counts_is_asked_again(hostile: Carrier, monkeypatch: 
     assert hostile.ingest(HOSTILE_DAY, staged).active == 8
 
 
-def test_a_new_batch_is_filled_though_the_catalog_does_not_know_it_yet(hostile: Carrier) -> None:
+def test_a_new_batch_is_filled_though_the_catalog_does_not_know_it_yet(hostile: PipelineRunner) -> None:
     lag = {"catalog_lag_seconds": 3600}
     requests.post(f"{hostile.url}/_sandbox/aep/settings", json=lag, timeout=10).raise_for_status()
     hostile.advance(HOSTILE_DAY, hostile.stage(HOSTILE_DAY))
@@ -229,7 +233,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_mixpanel_connections_are_named_in_one_sentence(hostile: Carrier, name: str) -> None:
+def test_wrong_mixpanel_connections_are_named_in_one_sentence(hostile: PipelineRunner, name: str) -> None:
     changes, says, names = WRONG[name]
     hostile.connection = changes
     with pytest.raises(Terminal, match=f"(?i){says}") as refused:
@@ -238,7 +242,7 @@ def test_wrong_mixpanel_connections_are_named_in_one_sentence(hostile: Carrier, 
     assert pytest.importorskip("re").search(names, str(refused.value))
 
 
-def test_an_expired_service_account_is_named(hostile: Carrier) -> None:
+def test_an_expired_service_account_is_named(hostile: PipelineRunner) -> None:
     row = CONNECTIONS["mixpanel_hostile"]
     account = {
         "username": row["conn_login"],
@@ -252,7 +256,7 @@ def test_an_expired_service_account_is_named(hostile: Carrier) -> None:
     assert_readable(refused.value, hostile)
 
 
-def test_a_wrong_client_secret_is_named(hostile: Carrier) -> None:
+def test_a_wrong_client_secret_is_named(hostile: PipelineRunner) -> None:
     raw = hostile.export(HOSTILE_DAY)
     hostile.aep_connection = {"password": "wrong-secret"}
     with pytest.raises(Terminal, match="aep_default") as refused:
@@ -261,14 +265,14 @@ def test_a_wrong_client_secret_is_named(hostile: Carrier) -> None:
 
 
 def test_an_unknown_dataset_is_named_with_what_to_do(server: SandboxServer, tmp_path: Path) -> None:
-    carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
+    runner = PipelineRunner(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
     with pytest.raises(Terminal, match=r"'Mixpanel Hostile Events'.*setup DAG") as refused:
-        carrier.transform(HOSTILE_DAY, carrier.export(HOSTILE_DAY))
-    assert_readable(refused.value, carrier)
+        runner.transform(HOSTILE_DAY, runner.export(HOSTILE_DAY))
+    assert_readable(refused.value, runner)
 
 
 def test_a_lake_that_cannot_be_written_is_named_before_mixpanel_is_asked(
-    hostile: Carrier, tmp_path: Path
+    hostile: PipelineRunner, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     asked = calls(hostile)
@@ -279,10 +283,10 @@ def test_a_lake_that_cannot_be_written_is_named_before_mixpanel_is_asked(
     assert "\n" not in str(refused.value)
 
 
-def assert_readable(error: PipelineError, carrier: Carrier) -> None:
+def assert_readable(error: PipelineError, runner: PipelineRunner) -> None:
     """One line, no secret, and nothing half-published."""
     text = str(error)
     assert "\n" not in text
     assert "Traceback" not in text
     assert "not-real" not in text
-    assert list(carrier.lake.keys(HISTORIES)) == []
+    assert list(runner.lake.keys(HISTORIES)) == []

@@ -17,10 +17,10 @@ from include.clock import Clock
 from include.config.model import Retention
 from include.lake.keys import KeyKind, read_key
 from include.lake.lake import Lake
-from include.steps.clean import Cleaned, clean
-from include.steps.ingest.step import Ingested
+from include.steps.clean import CleanResult, clean
+from include.steps.ingest.step import IngestResult
 from scripts.demo.evidence import Sandbox
-from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
 DAY = date(2026, 7, 1)
 NOON = 1782907200
@@ -28,7 +28,7 @@ HOUR = 3600.0
 
 
 @dataclass
-class Aging(Carrier):
+class AgingProject(PipelineRunner):
     """The hostile project, with a clock that can be moved forward."""
 
     ahead: dict[str, float] = field(default_factory=lambda: {"seconds": 0.0})
@@ -64,12 +64,14 @@ class Aging(Carrier):
         """Delete events in Mixpanel."""
         self.control(f"/mixpanel/projects/{self.project_id}/deletions", {"insert_ids": list(keys)})
 
-    def load(self, run: str, *, day: date = DAY, look: bool = False, replace: bool = False) -> Ingested:
+    def load(
+        self, run: str, *, day: date = DAY, refresh: bool = False, replace: bool = False
+    ) -> IngestResult:
         """All five steps."""
-        staged = self.stage(day, run if look else None, replace=replace)
+        staged = self.stage(day, run if refresh else None, replace=replace)
         return self.ingest(day, staged, run, replace=replace)
 
-    def clean(self, *, dry_run: bool = False) -> Cleaned:
+    def clean(self, *, dry_run: bool = False) -> CleanResult:
         return clean(self.lake, self.pipeline, self.clock.now(), dry_run=dry_run)
 
     def clean_for_good(self) -> None:
@@ -103,10 +105,10 @@ class Aging(Carrier):
 
 
 @contextmanager
-def aging_project(folder: Path) -> Iterator[Aging]:
+def aging_project(folder: Path) -> Iterator[AgingProject]:
     """A project in a sandbox of its own, set up, with its lake at ``folder/lake``."""
     with quick_sandbox(folder / "sandbox") as server:
-        project = Aging(server.url, Lake(f"file://{folder}/lake"), PIPELINES["hostile"])
+        project = AgingProject(server.url, Lake(f"file://{folder}/lake"), PIPELINES["hostile"])
         # A plan exports more often than Mixpanel allows within the real hour that it takes.
         limits = {"per_hour": 100_000, "per_second": 1000}
         project.control("/mixpanel/projects", {"id": project.project_id, "limits": limits})

@@ -67,7 +67,7 @@ def frozen(moment: datetime = LATER) -> Clock:
 
 
 @dataclass
-class Hands:
+class FakeClock:
     """A clock whose time passes only while somebody waits."""
 
     at: float = 1_800_000_000.0

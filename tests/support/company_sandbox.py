@@ -19,7 +19,7 @@ from include.aep.setup import Plan, SetupResult, field_group, plan_pipeline, set
 from include.config.model import Pipeline
 from include.lake.lake import Lake
 from include.xdm.mapping import mapping_file
-from tests.support.pipeline_runner import CONNECTIONS, PIPELINES, Carrier, quick_sandbox
+from tests.support.pipeline_runner import CONNECTIONS, PIPELINES, PipelineRunner, quick_sandbox
 
 EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"
@@ -52,10 +52,10 @@ class Company:
 
     @cached_property
     def aep(self) -> AepClient:
-        return self.carrier(PIPELINES["shop"]).aep
+        return self.runner(PIPELINES["shop"]).aep
 
-    def carrier(self, pipeline: Pipeline) -> Carrier:
-        return Carrier(self.url, Lake(f"file://{self.folder}/lake"), pipeline)
+    def runner(self, pipeline: Pipeline) -> PipelineRunner:
+        return PipelineRunner(self.url, Lake(f"file://{self.folder}/lake"), pipeline)
 
     @property
     def tenant(self) -> str:
@@ -160,7 +160,7 @@ class Company:
 
     def load(self, pipeline: Pipeline) -> tuple[dict[str, int], list[str]]:
         """All five steps of the day; the counts of validate, and why it refused rows."""
-        steps = self.carrier(pipeline)
+        steps = self.runner(pipeline)
         raw = steps.export(DAY, self.name)
         mapped = steps.transform(DAY, raw)
         valid = steps.steps(DAY).validate(mapped)

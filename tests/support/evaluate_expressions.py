@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from include.xdm.convert.source_values import Sources
+from include.xdm.convert.source_values import SourceValues
 from include.xdm.dataprep.compile_expressions import Computed
 from include.xdm.dataprep.functions.duckdb_functions import register
 from include.xdm.dataprep.functions.registry import Function
@@ -44,7 +44,7 @@ def evaluate_all(db: Any, expressions: Sequence[str], events: Sequence[str]) -> 
     select = "events"
     for layer in computed.layers:
         select = f"(SELECT {', '.join(['*', *layer])} FROM {select})"
-    register_anew(db, computed.functions)
+    register_functions(db, computed.functions)
     db.register("events", _events(computed, events))
     rows = db.execute(f"SELECT {', '.join(columns)} FROM {select} ORDER BY _id").fetchall()
     return [[_value(*pair) for pair in zip(row[::2], row[1::2], strict=True)] for row in rows]
@@ -57,7 +57,7 @@ def _events(computed: Computed, events: Sequence[str]) -> Any:
         for text in events
     ]
     shapes = [shape for each in properties for shape in by_shape([each], is_raw=True)[0].shapes]
-    sources = Sources(["Purchase"] * len(events), Properties(shapes))
+    sources = SourceValues(["Purchase"] * len(events), Properties(shapes))
     columns = {name: pa.array(sources.texts(path), pa.string()) for path, name in computed.inputs.items()}
     columns |= {name: pa.array(sources.exists(path)) for path, name in computed.exists.items()}
     ids = [f"{n:06d}" for n in range(len(events))]
@@ -68,7 +68,7 @@ def _value(text: str | None, failed: bool) -> Any:
     return FAILS if failed else None if text is None else json.loads(text)
 
 
-def register_anew(db: Any, functions: Sequence[Function]) -> None:
+def register_functions(db: Any, functions: Sequence[Function]) -> None:
     """Registers functions on a connection that may know others of their names."""
     known = {name for (name,) in db.execute("SELECT function_name FROM duckdb_functions()").fetchall()}
     for function in functions:

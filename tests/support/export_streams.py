@@ -10,7 +10,7 @@ from typing import Any
 import urllib3
 from hypothesis import strategies as st
 
-from include.http.response import Streamed
+from include.http.response import StreamedResponse
 from include.mixpanel.export_stream import ExportStream
 
 EVENTS = st.lists(
@@ -47,13 +47,13 @@ class Response:
 
 
 def opened(
-    chunks: Iterable[bytes], *, framed: bool = True, status: int = 200, **headers: Any
+    chunks: Iterable[bytes], *, is_framed: bool = True, status: int = 200, **headers: Any
 ) -> ExportStream:
     """An export; in chunks, where neither another framing nor none is asked for."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    if framed and not {"Content-Length", "Transfer-Encoding"} & named.keys():
+    if is_framed and not {"Content-Length", "Transfer-Encoding"} & named.keys():
         named["Transfer-Encoding"] = "chunked"
-    return ExportStream(Streamed.begin(Response(status, chunks, named)))  # type: ignore[arg-type]
+    return ExportStream(StreamedResponse.begin(Response(status, chunks, named)))  # type: ignore[arg-type]
 
 
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:

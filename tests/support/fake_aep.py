@@ -12,8 +12,8 @@ from urllib.parse import parse_qs
 from include.aep.client import AepClient
 from include.aep.settings import AepSettings
 from include.aep.upload import UploadLimits
-from include.http.request import Patience
-from tests.support.http_server import Hands, Reply, Request, Served
+from include.http.request import RetryPolicy
+from tests.support.http_server import FakeClock, HttpServer, Reply, Request
 
 CLIENT_SECRET = "p8e-canary/client+secret"
 ORG = "0123456789ABCDEF@AdobeOrg"
@@ -24,8 +24,8 @@ def settings(url: str | None = None) -> AepSettings:
     return AepSettings("client-1", CLIENT_SECRET, ORG, "prod", sandbox_url=url, conn_id="adobe")
 
 
-def client(served: Served, hands: Hands, **more: Any) -> AepClient:
-    return AepClient(settings(served.url), hands.clock, patience=Patience(5, 5), **more)
+def client(served: HttpServer, hands: FakeClock, **more: Any) -> AepClient:
+    return AepClient(settings(served.url), hands.clock, retry_policy=RetryPolicy(5, 5), **more)
 
 
 def small_limits() -> UploadLimits:

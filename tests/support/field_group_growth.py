@@ -17,7 +17,7 @@ from include.aep.setup import field_group as plans
 from include.config.model import Pipeline
 from include.lake.lake import Lake
 from include.xdm.schema.xdm_schema import XdmSchema
-from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
 SHOP = read_field_group("shop.json")
 
@@ -30,7 +30,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def aep(url: str, tmp_path: Path) -> AepClient:
-    return Carrier(url, Lake(f"file://{tmp_path}/lake"), PIPELINES["shop"]).aep
+    return PipelineRunner(url, Lake(f"file://{tmp_path}/lake"), PIPELINES["shop"]).aep
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import Any
 from include.clock import Clock
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
-from include.lake.signing_keys import Seal
+from include.lake.signing_keys import SigningKeys
 from include.steps.export.step import export_partition
 from include.steps.forget import ForgetPlan, Forgetting, Forgotten, GivenIds
 from include.steps.stage.step import stage_partition
@@ -65,13 +65,13 @@ class People:
     """A lake with days of a project without an AEP: all steps but the load."""
 
     url: str
-    seal: Seal | None = None
+    signing_keys: SigningKeys | None = None
     days: dict[date, list[bytes]] = field(default_factory=dict)
     clock: Clock = field(default_factory=ticking)
 
     @property
     def lake(self) -> Lake:
-        return Lake(self.url, self.seal)
+        return Lake(self.url, self.signing_keys)
 
     @property
     def root(self) -> Path:
@@ -80,12 +80,12 @@ class People:
     def place(self, day: date = DAY) -> Workspace:
         return Workspace.of(self.lake, pipeline(quality=QUALITY), day, self.clock)
 
-    def export(self, day: date = DAY, look: str | None = None) -> Manifest:
-        return export_partition(self.place(day), SOURCE, Mixpanel(*self.days[day]), look=look)
+    def export(self, day: date = DAY, refresh: str | None = None) -> Manifest:
+        return export_partition(self.place(day), SOURCE, Mixpanel(*self.days[day]), refresh=refresh)
 
-    def make(self, day: date = DAY, look: str | None = None) -> Manifest:
+    def make(self, day: date = DAY, refresh: str | None = None) -> Manifest:
         """Export to stage."""
-        raw = self.export(day, look)
+        raw = self.export(day, refresh)
         mapping = bind("test.json", [dict(each) for each in MAPPING], XDM, keep_unmapped=True)
         mapped = transform_partition(self.place(day), raw, XDM, mapping)
         return stage_partition(self.place(day), validate_partition(self.place(day), mapped))

@@ -54,7 +54,7 @@ class Reply:
 Handler = Callable[[Request], Reply]
 
 
-class Served:
+class HttpServer:
     """A running server, and the requests it has seen."""
 
     def __init__(self, handle: Handler) -> None:
@@ -109,9 +109,9 @@ class Served:
 
 
 @contextmanager
-def serving(handle: Handler) -> Iterator[Served]:
+def serve_http(handle: Handler) -> Iterator[HttpServer]:
     """A server on a free loopback port; a handler's own mistake fails the test."""
-    served = Served(handle)
+    served = HttpServer(handle)
     try:
         yield served
     finally:
@@ -127,7 +127,7 @@ def script(*replies: Reply) -> Handler:
 
 
 @dataclass
-class Hands:
+class FakeClock:
     """The hands of a test clock: sleeping moves them, and nothing else does."""
 
     at: float = 1_782_907_200.0  # 2026-07-01T12:00:00Z

@@ -21,7 +21,7 @@ from include.xdm.identities.identity_columns import identity_inputs
 from include.xdm.identities.identity_map import identity_map
 from include.xdm.mapping.compile import CompiledMapping
 from tests.support.builders import DAY, LATER, PROJECT_ID
-from tests.support.evaluate_expressions import register_anew
+from tests.support.evaluate_expressions import register_functions
 
 
 def job(compiled: CompiledMapping, **changes: Any) -> Job:
@@ -36,7 +36,7 @@ def job(compiled: CompiledMapping, **changes: Any) -> Job:
 def read(lines: Sequence[bytes], *, by_places: bool = True) -> list[EventRows]:
     """The events of lines, none of which may be refused, in lots. ``by_places``: also with ``FlatReader``."""
     log = EvidenceLog()
-    reader = BlockReader(job(NOTHING).sieve(log), log)
+    reader = BlockReader(job(NOTHING).event_parser(log), log)
     if not by_places:
         reader.flat = None
     rows, refused = reader.read(b"".join(text + b"\n" for text in lines), 1)
@@ -49,7 +49,7 @@ class SharedDatabase(Evaluator):
 
     def __init__(self, expressions: CompiledExpressions, db: Any) -> None:
         super().__init__(expressions, Path("/nonexistent"), "test")
-        register_anew(db, expressions.functions)
+        register_functions(db, expressions.functions)
         self.__dict__["_db"] = db
 
 

@@ -23,14 +23,14 @@ from include.aep.upload import UploadLimits
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.loader import load_pipelines
 from include.config.model import Pipeline
-from include.http.request import Patience
+from include.http.request import RetryPolicy
 from include.lake.history import History, Source
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest
-from include.mixpanel.client import EXPORT_PATIENCE, MixpanelClient
+from include.mixpanel.client import EXPORT_RETRY_POLICY, MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
-from include.steps.ingest.step import Ingested, Watching
+from include.steps.ingest.step import IngestResult, PendingBatch
 from include.steps.run_day import DayRun
 from include.steps.workspace import Workspace
 from mixpanel_aep_sandbox.core.server import SandboxServer
@@ -45,7 +45,7 @@ PIPELINES = {pipeline.name: pipeline for pipeline in load_pipelines()}
 
 
 @dataclass
-class Carrier:
+class PipelineRunner:
     """A pipeline, its lake, and clients that speak to the sandbox at ``url``."""
 
     url: str
@@ -55,12 +55,14 @@ class Carrier:
     connection: dict[str, Any] = field(default_factory=dict)
     """Fields of the Mixpanel connection to change."""
     aep_connection: dict[str, Any] = field(default_factory=dict)
-    patience: Patience | None = None
+    retry_policy: RetryPolicy | None = None
     limits: UploadLimits | None = None
 
     @property
     def mixpanel(self) -> MixpanelClient:
-        return MixpanelClient(self.mixpanel_settings, self.clock, patience=self.patience or EXPORT_PATIENCE)
+        return MixpanelClient(
+            self.mixpanel_settings, self.clock, retry_policy=self.retry_policy or EXPORT_RETRY_POLICY
+        )
 
     @property
     def mixpanel_settings(self) -> MixpanelSettings:
@@ -72,7 +74,7 @@ class Carrier:
     def aep(self) -> AepClient:
         fields = self._fields(self.pipeline.aep.conn_id, self.aep_connection)
         settings = AepSettings.from_connection(**fields)
-        return AepClient(settings, self.clock, patience=self.patience, limits=self.limits)
+        return AepClient(settings, self.clock, retry_policy=self.retry_policy, limits=self.limits)
 
     @property
     def project_id(self) -> int:
@@ -102,11 +104,11 @@ class Carrier:
         return self.mixpanel_settings.source
 
     def steps(
-        self, day: date, run: str = "test/run", look: str | None = None, *, replace: bool = False
+        self, day: date, run: str = "test/run", refresh: str | None = None, *, replace: bool = False
     ) -> DayRun:
         """The steps of a day, as a new process makes them."""
         place = self.workspace(day)
-        return DayRun(place, self.source, self.mixpanel, self.aep, run, refresh=look, replace=replace)
+        return DayRun(place, self.source, self.mixpanel, self.aep, run, refresh=refresh, replace=replace)
 
     def history(self, day: date) -> History:
         return self.steps(day).history
@@ -115,33 +117,33 @@ class Carrier:
         """The day's ledger."""
         return self.history(day).ledger(day).records()
 
-    def export(self, day: date, look: str | None = None) -> Manifest:
-        return self.steps(day, look=look).export()
+    def export(self, day: date, refresh: str | None = None) -> Manifest:
+        return self.steps(day, refresh=refresh).export()
 
     def transform(self, day: date, raw: Manifest, *, replace: bool = False) -> Manifest:
         return self.steps(day, replace=replace).transform(raw)
 
-    def stage(self, day: date, look: str | None = None, *, replace: bool = False) -> Manifest:
+    def stage(self, day: date, refresh: str | None = None, *, replace: bool = False) -> Manifest:
         """Export to stage."""
-        return self.steps(day, look=look, replace=replace).to_staged()
+        return self.steps(day, refresh=refresh, replace=replace).to_staged()
 
     def advance(
         self, day: date, staged: Manifest, run: str = "test/run", *, replace: bool = False
-    ) -> Ingested | Watching:
+    ) -> IngestResult | PendingBatch:
         """One look of ingest."""
         return self.steps(day, run, replace=replace).ingest(staged)
 
     def ingest(
         self, day: date, staged: Manifest, run: str = "test/run", *, replace: bool = False
-    ) -> Ingested:
+    ) -> IngestResult:
         """Looks until AEP has finished; the sandbox finishes at once (``batch_seconds`` 0)."""
         for _ in range(10):
             result = self.advance(day, staged, run, replace=replace)
-            if isinstance(result, Ingested):
+            if isinstance(result, IngestResult):
                 return result
         raise AssertionError("AEP did not finish")
 
-    def carry(self, day: date) -> PartitionResult:
+    def run_partition(self, day: date) -> PartitionResult:
         """All five steps; what became of the partition."""
         self.ingest(day, self.stage(day))
         return self.result(day)
@@ -185,8 +187,8 @@ def _loaded(days: tuple[date, ...]) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="mixpanel-aep-loaded-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with quick_sandbox(folder / "sandbox") as server:
-        carrier = Carrier(server.url, Lake(f"file://{folder}/lake"), PIPELINES["hostile"])
-        carrier.setup()
+        runner = PipelineRunner(server.url, Lake(f"file://{folder}/lake"), PIPELINES["hostile"])
+        runner.setup()
         for day in days:
-            carrier.ingest(day, carrier.stage(day))
+            runner.ingest(day, runner.stage(day))
     return folder

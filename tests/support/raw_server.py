@@ -15,7 +15,7 @@ End = Literal["close", "reset", "silence"]
 _LINGER_NOT = struct.pack("ii", 1, 0)
 
 
-class Wire:
+class RawServer:
     """Answers every request with ``pieces``, ``pause`` seconds apart, and then ends the connection, or says no more."""
 
     def __init__(self) -> None:
@@ -61,9 +61,9 @@ class Wire:
 
 
 @contextmanager
-def wired() -> Iterator[Wire]:
-    """A ``Wire`` on a free loopback port."""
-    wire = Wire()
+def serve_raw() -> Iterator[RawServer]:
+    """A ``RawServer`` on a free loopback port."""
+    wire = RawServer()
     try:
         yield wire
     finally:

@@ -15,7 +15,7 @@ SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260701/us-east-1/s3/
 
 
 @contextmanager
-def s3_stand_in(bucket: str) -> Iterator[str]:
+def s3_server(bucket: str) -> Iterator[str]:
     """Its address, for ``AWS_ENDPOINT_URL``."""
     # S3 alone: moto's own server looks through all of AWS at each request, to tell for which service it is.
     application = create_backend_app("s3")

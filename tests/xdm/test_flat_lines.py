@@ -50,7 +50,7 @@ def spilled(
 ) -> dict[str, Any]:
     """What is kept of the rows of lines, and counted."""
     log = EvidenceLog()
-    reader = BlockReader(job(compiled).sieve(log), log)
+    reader = BlockReader(job(compiled).event_parser(log), log)
     if not by_places:
         reader.flat = None
     builder = ColumnBuilder(compiled)
@@ -63,8 +63,8 @@ def spilled(
         "rows": sorted(made, key=lambda each: each["line"]),
         "refused": refused,
         "names": sorted((+builder.names).items()),
-        "events": sorted((+reader.sieve.by_event).items()),
-        "counts": sorted((+reader.sieve.counts).items()),
+        "events": sorted((+reader.event_parser.by_event).items()),
+        "counts": sorted((+reader.event_parser.counts).items()),
         "evidence": sorted(log.entries),
     }
 

@@ -20,7 +20,7 @@ from include.aep.data_lake.reader import Window, in_order, prefixes_of
 from include.aep.http import AepHttp, JsonObject, items
 from include.aep.model import Dataset
 from include.errors import AccessDenied, LakeNotReadable, RequestRefused, ServiceUnavailable
-from include.http.response import Answer
+from include.http.response import Response
 
 _BASE = ("data", "foundation", "export")
 _PAGE = 100
@@ -156,7 +156,7 @@ class DataAccessReader:
 
     def _read(self, path: tuple[str, ...], what: str, params: dict[str, str]) -> JsonObject:
         try:
-            return self._http.get(path, what, Answer.json_object, params)
+            return self._http.get(path, what, Response.json_object, params)
         except (AccessDenied, RequestRefused) as error:
             raise LakeNotReadable(f"Data Access cannot be used: {error.sentence}", _HINT) from error
 

@@ -12,9 +12,9 @@ from include.aep.http import AepHttp
 from include.aep.settings import AepSettings
 from include.aep.token_source import TokenSource
 from include.errors import AccessDenied, AddressRefused, LakeNotReadable, RequestRefused, ServiceUnavailable
-from include.http.network import CA_VARIABLE, Surroundings
+from include.http.network import CA_VARIABLE, NetworkSettings
 from include.http.peer_address import require_public, require_sandbox
-from include.http.response import Answer
+from include.http.response import Response
 from include.http.sandbox_address import is_listed_elsewhere
 
 QUERY_SERVICE_DOMAIN = ".platform-query.adobe.io"
@@ -70,7 +70,7 @@ def logins(
     http: AepHttp,
     tokens: TokenSource,
     resolve: Callable[[str, int], str] | None = None,
-    surroundings: Surroundings | None = None,
+    surroundings: NetworkSettings | None = None,
 ) -> list[Login]:
     """Ask AEP where Query Service is; the logins in the order in which they are to be tried.
 
@@ -87,7 +87,7 @@ def logins(
             "AEP's connection parameters of Query Service have no usable host, port or dbName.",
             "The task may be run again.",
         )
-    given = surroundings or Surroundings.of_environment()
+    given = surroundings or NetworkSettings.of_environment()
     if settings.sandbox_url is None and not _HOST.fullmatch(host):
         raise LakeNotReadable(
             f"AEP names a host for Query Service that does not end with {QUERY_SERVICE_DOMAIN}; nothing was sent there.",
@@ -122,7 +122,7 @@ def _is_sandbox_host(sandbox_url: str, host: str) -> bool:
 
 def _parameters(http: AepHttp) -> dict[str, object]:
     try:
-        return http.get(_PATH, "give the connection parameters of Query Service", Answer.json_object)
+        return http.get(_PATH, "give the connection parameters of Query Service", Response.json_object)
     except (AccessDenied, RequestRefused) as error:
         raise LakeNotReadable(f"Query Service cannot be used: {error.sentence}", MANAGE_QUERIES) from error
 
@@ -146,7 +146,7 @@ def _resolve(host: str, port: int) -> str:
     return str(entries[0][4][0])
 
 
-def _certificates(given: Surroundings) -> str:
+def _certificates(given: NetworkSettings) -> str:
     if given.ca_bundle is None:
         import certifi  # what requests trusts, too
 

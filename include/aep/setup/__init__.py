@@ -9,15 +9,15 @@ from include.aep.setup.apply import SetupResult, apply_plan, plan_pipeline, setu
 from include.aep.setup.changes import Change
 from include.aep.setup.field_group import read_field_group
 from include.aep.setup.plan import Plan, plan_setup
-from include.aep.setup.requirements import Wanted
+from include.aep.setup.requirements import SetupRequirements
 from include.aep.setup.state import AepState, read_state
 
 __all__ = [
     "AepState",
     "Change",
     "Plan",
+    "SetupRequirements",
     "SetupResult",
-    "Wanted",
     "apply_plan",
     "plan_pipeline",
     "plan_setup",

@@ -9,9 +9,9 @@ from include.aep.client import AepClient
 from include.aep.ownership import Ownership
 from include.aep.profile import is_enabled
 from include.aep.profile_batches import profile_batch_notes
-from include.aep.setup.changes import Change, Doing
+from include.aep.setup.changes import Change, ChangeContext
 from include.aep.setup.plan import Plan, plan_setup
-from include.aep.setup.requirements import Wanted
+from include.aep.setup.requirements import SetupRequirements
 from include.aep.setup.state import read_state
 from include.config.model import Pipeline
 from include.errors import AccessDenied
@@ -41,12 +41,12 @@ def plan_pipeline(
             ``aep.formerly`` does not name.
         ConfigError, SchemaError, DatasetMissing: the plan could not succeed as a whole; see ``plan_setup``.
     """
-    wanted = Wanted.of(pipeline)
-    state = read_state(aep, wanted)
+    requirements = SetupRequirements.of(pipeline)
+    state = read_state(aep, requirements)
     owner.require(state.dataset)
     owner.require_retagging(state.dataset, pipeline.aep.formerly)
     tags = state.dataset["tags"] if state.dataset else {}
-    plan = plan_setup(state, wanted, owner.missing(tags))
+    plan = plan_setup(state, requirements, owner.missing(tags))
     if not pipeline.aep.profile and not is_enabled(tags):
         return plan
     notes = profile_batch_notes(pipeline, others, aep, has_history=state.dataset is not None)
@@ -64,7 +64,7 @@ def apply_plan(
     """
     if owner.lake is not None:
         owner.lake.check_writable()
-    doing = Doing(aep, owner, plan.schema_id, plan.group_id, plan.dataset_id)
+    doing = ChangeContext(aep, owner, plan.schema_id, plan.group_id, plan.dataset_id)
     for number, change in enumerate(plan.changes):
         try:
             change.send(doing)

@@ -16,7 +16,7 @@ Details = tuple[tuple[str, str], ...]
 
 
 @dataclass
-class Doing:
+class ChangeContext:
     """A plan that is being executed: who changes what, and the ids of what the plan has created so far."""
 
     aep: AepClient
@@ -46,7 +46,7 @@ class Change:
         """Whether AEP has no way to undo it."""
         return self.kind not in _REVERSIBLE
 
-    def send(self, doing: Doing) -> None:
+    def send(self, doing: ChangeContext) -> None:
         """Make the change."""
         raise NotImplementedError
 
@@ -69,7 +69,7 @@ class CreateNamespace(Change):
     id_type: str = ""
     description: str = ""
 
-    def send(self, doing: Doing) -> None:
+    def send(self, doing: ChangeContext) -> None:
         doing.aep.identity.create(self.code, self.code, self.id_type, self.description)
 
 
@@ -80,7 +80,7 @@ class CreateFieldGroup(Change):
     kind = "create_field_group"
     body: Mapping[str, Any] = field(default_factory=dict)
 
-    def send(self, doing: Doing) -> None:
+    def send(self, doing: ChangeContext) -> None:
         doing.group_id = str(doing.aep.registry.create("fieldgroups", self.body)["$id"])
 
 
@@ -89,7 +89,7 @@ class GrowFieldGroup(Change):
     kind = "grow_field_group"
     plan: FieldGroupPlan | None = None
 
-    def send(self, doing: Doing) -> None:
+    def send(self, doing: ChangeContext) -> None:
         assert self.plan is not None and self.plan.group_id is not None
         doing.aep.registry.patch("fieldgroups", self.plan.group_id, self.plan.operations)
 
@@ -104,7 +104,7 @@ class CreateSchema(Change):
     parts: tuple[str, ...] = ()
     own: bool = False
 
-    def send(self, doing: Doing) -> None:
+    def send(self, doing: ChangeContext) -> None:
         parts = [*self.parts, *([doing.group_id] if self.own else [])]
         body = {
             "title": self.title,
@@ -121,7 +121,7 @@ class ExtendSchema(Change):
     parts: tuple[str, ...] = ()
     own: bool = False
 
-    def send(self, doing: Doing) -> None:
+    def send(self, doing: ChangeContext) -> None:
         parts = [*self.parts, *([doing.group_id] if self.own else [])]
         operations = [{"op": "add", "path": "/allOf/-", "value": {"$ref": part}} for part in parts]
         doing.aep.registry.patch("schemas", doing.schema_id, operations)
@@ -135,7 +135,7 @@ class MarkIdentity(Change):
     namespace: str = ""
     primary: bool = False
 
-    def send(self, doing: Doing) -> None:
+    def send(self, doing: ChangeContext) -> None:
         doing.aep.registry.create_descriptor(
             {
                 "@type": "xdm:descriptorIdentity",
@@ -157,7 +157,7 @@ class MarkIdentity(Change):
 class EnableSchema(Change):
     kind = "enable_schema"
 
-    def send(self, doing: Doing) -> None:
+    def send(self, doing: ChangeContext) -> None:
         union = {"op": "add", "path": "/meta:immutableTags", "value": ["union"]}
         doing.aep.registry.patch("schemas", doing.schema_id, [union])
 
@@ -171,7 +171,7 @@ class CreateDataset(Change):
     tags: Mapping[str, list[str]] = field(default_factory=dict)
     """Those of Profile; those that say whose it is are added."""
 
-    def send(self, doing: Doing) -> None:
+    def send(self, doing: ChangeContext) -> None:
         reference = {"id": doing.schema_id, "contentType": "application/vnd.adobe.xed+json;version=1"}
         doing.dataset_id = doing.aep.catalog.create_dataset(
             {
@@ -194,7 +194,7 @@ class EnableDataset(Change):
     dataset: Dataset | None = None
     tags: Mapping[str, list[str]] = field(default_factory=dict)
 
-    def send(self, doing: Doing) -> None:
+    def send(self, doing: ChangeContext) -> None:
         assert self.dataset is not None
         doing.aep.catalog.tag_dataset(self.dataset, self.tags)
 
@@ -207,6 +207,6 @@ class TagDataset(Change):
     right = "Manage Datasets"
     dataset: Dataset | None = None
 
-    def send(self, doing: Doing) -> None:
+    def send(self, doing: ChangeContext) -> None:
         assert self.dataset is not None
         doing.aep.catalog.tag_dataset(self.dataset, doing.owner.new_tags(self.dataset["tags"]))

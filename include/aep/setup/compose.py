@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from include.aep.setup.requirements import Wanted
+from include.aep.setup.requirements import SetupRequirements
 from include.aep.setup.state import IDENTITY_MAP, AepState
 from include.errors import SchemaError
 from include.xdm.schema.merge import merged
@@ -14,7 +14,7 @@ from include.xdm.schema.xdm_schema import EXPERIENCE_EVENT, XdmSchema
 _BEHAVIOR = "https://ns.adobe.com/xdm/data/time-series"
 
 
-def parts_of(state: AepState, wanted: Wanted) -> tuple[str, ...]:
+def parts_of(state: AepState, requirements: SetupRequirements) -> tuple[str, ...]:
     """Return the ``$id``s that the schema shall have in addition to what it has, the pipeline's own group excluded.
 
     Raises:
@@ -22,14 +22,14 @@ def parts_of(state: AepState, wanted: Wanted) -> tuple[str, ...]:
     """
     there = state.references
     new = [] if state.schema is not None else [EXPERIENCE_EVENT, IDENTITY_MAP]
-    for name in wanted.pipeline.aep.field_groups:
+    for name in requirements.pipeline.aep.field_groups:
         found = _only(state, name)
         if found not in there and found not in new:
             new.append(found)
     return tuple(new)
 
 
-def future_schema(state: AepState, wanted: Wanted, parts: Sequence[str]) -> XdmSchema:
+def future_schema(state: AepState, requirements: SetupRequirements, parts: Sequence[str]) -> XdmSchema:
     """Return the schema with ``parts`` and the pipeline's own field group in it.
 
     Raises:
@@ -40,11 +40,11 @@ def future_schema(state: AepState, wanted: Wanted, parts: Sequence[str]) -> XdmS
     for part in (*parts, *([own] if own is not None and own not in state.references else [])):
         document = _with_part(document, _fields(state.parts[part]), _title(state), _part_title(state, part))
     tenant = f"_{state.tenant}"
-    if wanted.group is not None:
-        fields = {"type": "object", "properties": wanted.group["properties"]}
+    if requirements.group is not None:
+        fields = {"type": "object", "properties": requirements.group["properties"]}
         own_part = {"properties": {tenant: fields}}
-        document = _with_part(own_part, document, _title(state), str(wanted.group_title))
-    title = state.schema["title"] if state.schema is not None else wanted.pipeline.aep.schema_name
+        document = _with_part(own_part, document, _title(state), str(requirements.group_title))
+    title = state.schema["title"] if state.schema is not None else requirements.pipeline.aep.schema_name
     return XdmSchema({**document, "type": "object", "title": title, "meta:tenantNamespace": tenant})
 
 

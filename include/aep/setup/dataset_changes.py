@@ -9,12 +9,12 @@ from include.aep.load_id import PIPELINE_TAG
 from include.aep.profile import enabled_tags
 from include.aep.setup import changes as made
 from include.aep.setup.profile import ProfilePlan
-from include.aep.setup.requirements import Wanted
+from include.aep.setup.requirements import SetupRequirements
 from include.aep.setup.state import AepState
 from include.errors import ConfigError, DatasetMissing, SchemaError
 
 
-def require_target(state: AepState, wanted: Wanted) -> None:
+def require_target(state: AepState, requirements: SetupRequirements) -> None:
     """Refuse a dataset of another schema, an id that AEP does not have, and titles that cannot be given.
 
     Raises:
@@ -22,7 +22,7 @@ def require_target(state: AepState, wanted: Wanted) -> None:
         SchemaError: the dataset has another schema, or a title is taken.
         DatasetMissing: there is no dataset of the id that the pipeline names.
     """
-    target = wanted.pipeline.aep
+    target = requirements.pipeline.aep
     if state.dataset is None and is_dataset_id(target.dataset):
         raise DatasetMissing(
             f"AEP has no dataset of the id {target.dataset} in the AEP sandbox of connection {target.conn_id}.",
@@ -38,18 +38,18 @@ def require_target(state: AepState, wanted: Wanted) -> None:
             "Write the dataset's schema in aep.schema, by title or $id, or name another dataset in aep.dataset. Nothing "
             "was changed.",
         )
-    if state.schema is None and wanted.group is None and not target.field_groups:
+    if state.schema is None and requirements.group is None and not target.field_groups:
         raise ConfigError(
-            f"AEP has no schema {target.schema_name!r}, and pipeline {wanted.pipeline.name} names no field group of which "
+            f"AEP has no schema {target.schema_name!r}, and pipeline {requirements.pipeline.name} names no field group of which "
             "setup could compose it.",
             "Correct aep.schema; or name in aep.field_groups what setup shall compose the schema of, or in "
             "aep.field_group a file of include/pipelines/field_groups.",
         )
     new = [target.schema_name] if state.schema is None else []
-    if wanted.group_title is not None and state.group is None:
-        if wanted.group_title in new:
-            raise _taken(wanted.group_title, "the field group of the same file set")
-        new.append(wanted.group_title)
+    if requirements.group_title is not None and state.group is None:
+        if requirements.group_title in new:
+            raise _taken(requirements.group_title, "the field group of the same file set")
+        new.append(requirements.group_title)
     for title in new:
         if holders := state.titles.get(title):
             raise _taken(title, " and ".join(f"one of the {kind}" for kind in holders))
@@ -65,10 +65,10 @@ def _taken(title: str, holder: str) -> SchemaError:
 
 
 def dataset_changes(
-    state: AepState, wanted: Wanted, profile: ProfilePlan, tags: Mapping[str, str]
+    state: AepState, requirements: SetupRequirements, profile: ProfilePlan, tags: Mapping[str, str]
 ) -> Iterator[made.Change]:
     """Yield the creation of the dataset, or what it lacks. ``tags``: see ``plan_setup``."""
-    name, found = wanted.pipeline.aep.dataset, state.dataset
+    name, found = requirements.pipeline.aep.dataset, state.dataset
     profile_tags = enabled_tags(found["tags"] if found is not None else {}) if profile.enable_dataset else {}
     what = f"dataset {name!r}"
     if found is None:
@@ -80,7 +80,7 @@ def dataset_changes(
             "aep.dataset",
             details,
             name=name,
-            description=f"Mixpanel events of pipeline {wanted.pipeline.name}.",
+            description=f"Mixpanel events of pipeline {requirements.pipeline.name}.",
             tags=profile_tags,
         )
         return

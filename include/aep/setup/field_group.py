@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from include.aep.setup.field_group_evolution import Loosening, evolution, field_tree, told
+from include.aep.setup.field_group_evolution import (
+    RelaxedConstraint,
+    compare_field_groups,
+    field_tree,
+    type_name,
+)
 from include.config.json_file import read_json
 from include.errors import ConfigError, SchemaError
 from include.xdm.schema.xdm_schema import EXPERIENCE_EVENT
@@ -25,7 +30,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # EP:xdm/schema/field-constraints
 @dataclass(frozen=True)
 class FieldGroupPlan:
     """``group_id`` is None where AEP has no field group of the title, and ``body`` is then what to create.
-    ``operations`` is JSON Patch that takes away no field: ``added`` tells the new fields with their types, ``loosened``
+    ``operations`` is JSON Patch that takes away no field: ``added`` tells the new fields with their types, ``relaxed``
     the fields that take more than before, and how. ``kept`` are those that AEP has and the file lacks: they stay."""
 
     title: str
@@ -33,7 +38,7 @@ class FieldGroupPlan:
     body: Mapping[str, Any]
     operations: tuple[Mapping[str, Any], ...]
     added: tuple[tuple[str, str], ...]
-    loosened: tuple[tuple[str, str], ...] = ()
+    relaxed: tuple[tuple[str, str], ...] = ()
     kept: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -95,10 +100,10 @@ def plan_field_group(
     title = str(file["title"])
     if found is None:
         new = field_tree(file["properties"]).walk()
-        added = tuple((field.dotted, told(field)) for field in new if field.path)
+        added = tuple((field.dotted, type_name(field)) for field in new if field.path)
         return FieldGroupPlan(title, None, _body(file, tenant, of), (), added)
     at, there = _tenant_part(found, tenant)
-    changes = evolution(file["properties"], there)
+    changes = compare_field_groups(file["properties"], there)
     if changes.faults:
         more = (
             f"; and {len(changes.faults) - _MOST_FAULTS} more" if len(changes.faults) > _MOST_FAULTS else ""
@@ -113,9 +118,9 @@ def plan_field_group(
         title,
         str(found["$id"]),
         {},
-        (*added_here, *(_loosen(at, file["properties"], change) for change in changes.loosened)),
-        tuple((field.dotted, told(field)) for field in changes.added),
-        tuple((change.field.dotted, change.told) for change in changes.loosened),
+        (*added_here, *(_relax(at, file["properties"], change) for change in changes.relaxed)),
+        tuple((field.dotted, type_name(field)) for field in changes.added),
+        tuple((change.field.dotted, change.told) for change in changes.relaxed),
         changes.kept,
     )
 
@@ -151,7 +156,7 @@ def _add(at: str, properties: Mapping[str, Any], path: Sequence[str]) -> dict[st
     return {"op": "add", "path": at + pointer, "value": definition}
 
 
-def _loosen(at: str, properties: Mapping[str, Any], change: Loosening) -> dict[str, Any]:
+def _relax(at: str, properties: Mapping[str, Any], change: RelaxedConstraint) -> dict[str, Any]:
     path = f"{at}{_find(properties, change.field.path)[0]}/{change.keyword}"
     if change.value is None:
         return {"op": "remove", "path": path}

@@ -19,7 +19,7 @@ Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Loosening:
+class RelaxedConstraint:
     """``keyword`` of a field becomes ``value``, or is taken away where that is None."""
 
     field: XdmField
@@ -29,17 +29,17 @@ class Loosening:
 
 
 @dataclass(frozen=True)
-class Evolution:
+class FieldGroupEvolution:
     """``added``: the topmost fields that are new. ``kept``: what only AEP has, as path and type. ``faults``: what AEP
     forbids, or what would be narrower, one clause each."""
 
     added: tuple[XdmField, ...]
-    loosened: tuple[Loosening, ...]
+    relaxed: tuple[RelaxedConstraint, ...]
     kept: tuple[tuple[str, str], ...]
     faults: tuple[str, ...]
 
 
-def evolution(ours: Json, theirs: Json) -> Evolution:
+def compare_field_groups(ours: Json, theirs: Json) -> FieldGroupEvolution:
     """Compares the ``properties`` that shall be with those that AEP has.
 
     Raises:
@@ -47,12 +47,12 @@ def evolution(ours: Json, theirs: Json) -> Evolution:
     """
     kept: list[tuple[str, str]] = []
     known = _common({"properties": ours}, {"properties": theirs}, (), kept)
-    wanted, there = field_tree(ours), field_tree(known["properties"])
-    return Evolution(
-        tuple(_added(wanted, there)),
-        tuple(_loosened(wanted, there)),
+    requirements, there = field_tree(ours), field_tree(known["properties"])
+    return FieldGroupEvolution(
+        tuple(_added(requirements, there)),
+        tuple(_relaxed(requirements, there)),
         tuple(kept),
-        tuple(sorted(_faults(wanted, there))),
+        tuple(sorted(_faults(requirements, there))),
     )
 
 
@@ -61,9 +61,13 @@ def field_tree(properties: Json) -> XdmField:
     return XdmSchema({"type": "object", "properties": properties}).root
 
 
-def told(field: XdmField) -> str:
+def type_name(field: XdmField) -> str:
     """A field's type, for people."""
-    return f"array of {told(field.item)}" if field.item and field.kind.value == "array" else field.kind.value
+    return (
+        f"array of {type_name(field.item)}"
+        if field.item and field.kind.value == "array"
+        else field.kind.value
+    )
 
 
 def _common(ours: Json, theirs: Json, path: tuple[str, ...], kept: list[tuple[str, str]]) -> dict[str, Any]:
@@ -97,62 +101,66 @@ def _inner(field: XdmField) -> dict[str, XdmField]:
     return {**field.children, **({"*": field.item} if field.item else {})}
 
 
-def _both(wanted: XdmField, there: XdmField) -> Iterator[tuple[XdmField, XdmField]]:
+def _both(requirements: XdmField, there: XdmField) -> Iterator[tuple[XdmField, XdmField]]:
     """Every field of one type in both, with what it is there."""
-    yield wanted, there
+    yield requirements, there
     known = _inner(there)
-    for name, field in _inner(wanted).items():
+    for name, field in _inner(requirements).items():
         if name in known and _same_type(field, known[name]):
             yield from _both(field, known[name])
 
 
-def _added(wanted: XdmField, there: XdmField) -> Iterator[XdmField]:
-    for field, known in _both(wanted, there):
+def _added(requirements: XdmField, there: XdmField) -> Iterator[XdmField]:
+    for field, known in _both(requirements, there):
         yield from (inner for name, inner in _inner(field).items() if name not in _inner(known))
 
 
-def _loosened(wanted: XdmField, there: XdmField) -> Iterator[Loosening]:
-    for field, known in _both(wanted, there):
+def _relaxed(requirements: XdmField, there: XdmField) -> Iterator[RelaxedConstraint]:
+    for field, known in _both(requirements, there):
         ours, theirs = _constraints(field), _constraints(known)
         for name in sorted(ours.keys() | theirs.keys()):
-            if _is_looser(name, ours.get(name), theirs.get(name)):
+            if _is_more_permissive(name, ours.get(name), theirs.get(name)):
                 value = field.constraints.get(name)
-                yield Loosening(field, name, value, _becomes(name, theirs[name], value))
+                yield RelaxedConstraint(field, name, value, _becomes(name, theirs[name], value))
         yield from _more_suggested(field, known)
         if optional := (known.required - field.required) & field.children.keys():
             left = sorted(known.required - optional) or None
-            yield Loosening(field, "required", left, f"{', '.join(sorted(optional))} is no longer required")
+            yield RelaxedConstraint(
+                field, "required", left, f"{', '.join(sorted(optional))} is no longer required"
+            )
 
 
-def _more_suggested(wanted: XdmField, there: XdmField) -> Iterator[Loosening]:
+def _more_suggested(requirements: XdmField, there: XdmField) -> Iterator[RelaxedConstraint]:
     """Suggested values, or the labels of an enum, that are new in a field that has some."""
-    ours, theirs = wanted.constraints.get(_SUGGESTED), there.constraints.get(_SUGGESTED)
+    ours, theirs = requirements.constraints.get(_SUGGESTED), there.constraints.get(_SUGGESTED)
     if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping) or not theirs:
         return
     new = [value for value in ours if value not in theirs]
     if new:
         merged = {**theirs, **{value: ours[value] for value in new}}
-        yield Loosening(wanted, _SUGGESTED, merged, f"{_SUGGESTED} gets {', '.join(new)}")
+        yield RelaxedConstraint(requirements, _SUGGESTED, merged, f"{_SUGGESTED} gets {', '.join(new)}")
 
 
 def _becomes(name: str, before: Any, after: Any) -> str:
     return f"{name} {before} becomes {after}" if after is not None else f"{name} {before} is given up"
 
 
-def _faults(wanted: XdmField, there: XdmField) -> Iterator[str]:
-    for field, known in _both(wanted, there):
+def _faults(requirements: XdmField, there: XdmField) -> Iterator[str]:
+    for field, known in _both(requirements, there):
         where, ours, theirs = field.dotted, _constraints(field), _constraints(known)
         for name, inner in _inner(field).items():
             if name in _inner(known) and not _same_type(inner, _inner(known)[name]):
-                yield f"{inner.dotted} is {told(_inner(known)[name])} in AEP and cannot become {told(inner)}"
+                yield f"{inner.dotted} is {type_name(_inner(known)[name])} in AEP and cannot become {type_name(inner)}"
         for name in sorted(ours.keys() | theirs.keys()):
-            if ours.get(name) != theirs.get(name) and not _is_looser(name, ours.get(name), theirs.get(name)):
+            if ours.get(name) != theirs.get(name) and not _is_more_permissive(
+                name, ours.get(name), theirs.get(name)
+            ):
                 yield f"{where} has {name} {theirs.get(name, 'unset')} in AEP and cannot get {ours.get(name, 'none')}"
         for name in sorted(field.required - known.required):
             yield f"{'.'.join((*field.path, name))} cannot become required: rows without it may be loaded"
 
 
-_LOOSER: Mapping[str, Callable[[Any, Any], bool]] = {
+_MORE_PERMISSIVE: Mapping[str, Callable[[Any, Any], bool]] = {
     "minimum": lambda ours, theirs: ours < theirs,
     "minLength": lambda ours, theirs: ours < theirs,
     "maximum": lambda ours, theirs: ours > theirs,
@@ -163,20 +171,24 @@ _LOOSER: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _is_looser(name: str, ours: Any, theirs: Any) -> bool:
+def _is_more_permissive(name: str, ours: Any, theirs: Any) -> bool:
     """Whether a constraint that AEP has takes more values now."""
-    if name not in _LOOSER or theirs is None:
+    if name not in _MORE_PERMISSIVE or theirs is None:
         return False
-    return ours is None or _LOOSER[name](ours, theirs)
+    return ours is None or _MORE_PERMISSIVE[name](ours, theirs)
 
 
-def _same_type(wanted: XdmField, there: XdmField) -> bool:
+def _same_type(requirements: XdmField, there: XdmField) -> bool:
     """Of an integer AEP's answer, with ``meta:xdmType``, tells the size better than the bounds do in the file."""
-    if wanted.kind is there.kind:
+    if requirements.kind is there.kind:
         return True
-    both = wanted.kind.is_integer and there.kind.is_integer and "meta:xdmType" not in wanted.constraints
+    both = (
+        requirements.kind.is_integer
+        and there.kind.is_integer
+        and "meta:xdmType" not in requirements.constraints
+    )
     bounds = ("minimum", "maximum")
-    return both and all(wanted.constraints.get(name) == there.constraints.get(name) for name in bounds)
+    return both and all(requirements.constraints.get(name) == there.constraints.get(name) for name in bounds)
 
 
 def _constraints(field: XdmField) -> dict[str, Any]:

@@ -6,26 +6,26 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 
 from include.aep.setup.changes import CreateNamespace
-from include.aep.setup.requirements import Wanted
+from include.aep.setup.requirements import SetupRequirements
 from include.aep.setup.state import AepState
 from include.errors import ConfigError
 
 _ALIKE = 0.85
 
 
-def new_namespaces(state: AepState, wanted: Wanted) -> Iterator[CreateNamespace]:
+def new_namespaces(state: AepState, requirements: SetupRequirements) -> Iterator[CreateNamespace]:
     """Return a change for each namespace of ``identities`` that AEP lacks.
 
     Raises:
         ConfigError: AEP has one of nearly the same code, and ``aep.new_namespaces`` does not name the new one.
     """
     seen = set(state.namespaces)
-    for source, code in wanted.pipeline.namespaces.items():
+    for source, code in requirements.pipeline.namespaces.items():
         if code in seen:
             continue
         near = _near(code, state)
-        if near is not None and code not in wanted.pipeline.aep.new_namespaces:
-            is_plain = source in wanted.pipeline.identity_properties
+        if near is not None and code not in requirements.pipeline.aep.new_namespaces:
+            is_plain = source in requirements.pipeline.identity_properties
             written = near if is_plain else f"{{namespace: {near}, …}}"
             raise ConfigError(
                 f"AEP has no identity namespace {code!r}, but it has {near!r}; a namespace can never be deleted.",

@@ -13,9 +13,9 @@ from include.aep.setup.dataset_changes import dataset_changes, require_target
 from include.aep.setup.field_group import FieldGroupPlan, plan_field_group
 from include.aep.setup.identities import identity_fields
 from include.aep.setup.namespaces import new_namespaces
-from include.aep.setup.plan_errors import Refusals
+from include.aep.setup.plan_errors import PlanErrors
 from include.aep.setup.profile import plan_profile
-from include.aep.setup.requirements import Wanted
+from include.aep.setup.requirements import SetupRequirements
 from include.aep.setup.schema_changes import (
     field_group_changes,
     identity_changes,
@@ -55,7 +55,9 @@ class Plan:
         }
 
 
-def plan_setup(state: AepState, wanted: Wanted, tags: Mapping[str, str] | None = None) -> Plan:
+def plan_setup(
+    state: AepState, requirements: SetupRequirements, tags: Mapping[str, str] | None = None
+) -> Plan:
     """Return every change in order, or every reason against them.
 
     ``tags``: the dataset's missing tags that say whose it is, each with a clause.
@@ -65,33 +67,37 @@ def plan_setup(state: AepState, wanted: Wanted, tags: Mapping[str, str] | None =
         SchemaError: schema, field groups, dataset or Profile contradict each other or the pipeline.
         DatasetMissing: there is no dataset of the id that the pipeline names.
     """
-    refusals = Refusals()
-    refusals.gather(lambda: require_target(state, wanted))
-    group = refusals.gather(lambda: _planned_group(state, wanted))
-    parts = refusals.gather(lambda: parts_of(state, wanted)) or ()
-    namespaces = refusals.gather(lambda: tuple(new_namespaces(state, wanted))) or ()
-    refusals.require_none()
-    schema = future_schema(state, wanted, parts)
+    plan_errors = PlanErrors()
+    plan_errors.gather(lambda: require_target(state, requirements))
+    group = plan_errors.gather(lambda: _planned_group(state, requirements))
+    parts = plan_errors.gather(lambda: parts_of(state, requirements)) or ()
+    namespaces = plan_errors.gather(lambda: tuple(new_namespaces(state, requirements))) or ()
+    plan_errors.require_none()
+    schema = future_schema(state, requirements, parts)
     schema.require_event()
-    bound = bind_for(wanted.pipeline, wanted.rows, schema)
+    bound = bind_for(requirements.pipeline, requirements.rows, schema)
     marked = {names_of(descriptor): namespace_of(descriptor) for descriptor in state.identities}
-    fields = identity_fields(bound, wanted.pipeline.identity_properties, marked)
-    profile = plan_profile(state, wanted, fields, has_map=IDENTITY_MAP in {*state.references, *parts})
+    fields = identity_fields(bound, requirements.pipeline.identity_properties, marked)
+    profile = plan_profile(state, requirements, fields, has_map=IDENTITY_MAP in {*state.references, *parts})
     if profile.use is not None:
         schema = schema.for_profile(profile.use)
-        bind_for(wanted.pipeline, wanted.rows, schema)
+        bind_for(requirements.pipeline, requirements.rows, schema)
     changes = (
         *namespaces,
         *field_group_changes(group),
-        *schema_changes(state, wanted, parts, group),
-        *identity_changes(wanted, fields, marked, profile),
-        *profile_changes(wanted, profile),
-        *dataset_changes(state, wanted, profile, tags or {}),
+        *schema_changes(state, requirements, parts, group),
+        *identity_changes(requirements, fields, marked, profile),
+        *profile_changes(requirements, profile),
+        *dataset_changes(state, requirements, profile, tags or {}),
     )
     return Plan(
-        pipeline=wanted.pipeline.name,
+        pipeline=requirements.pipeline.name,
         changes=changes,
-        notes=(*(group.notes if group else ()), *namespace_notes(wanted, fields, marked), *profile.notes),
+        notes=(
+            *(group.notes if group else ()),
+            *namespace_notes(requirements, fields, marked),
+            *profile.notes,
+        ),
         schema=schema,
         schema_id=str(state.schema["$id"]) if state.schema is not None else "",
         group_id=str(group.group_id or "") if group else "",
@@ -99,10 +105,10 @@ def plan_setup(state: AepState, wanted: Wanted, tags: Mapping[str, str] | None =
     )
 
 
-def _planned_group(state: AepState, wanted: Wanted) -> FieldGroupPlan | None:
-    if wanted.group is None:
+def _planned_group(state: AepState, requirements: SetupRequirements) -> FieldGroupPlan | None:
+    if requirements.group is None:
         return None
     if state.group is not None:
-        require_class(state, str(state.group["$id"]), str(wanted.group_title))
-    file, tenant = str(wanted.pipeline.aep.field_group), f"_{state.tenant}"
-    return plan_field_group(wanted.group, file, state.group, tenant, state.schema_class)
+        require_class(state, str(state.group["$id"]), str(requirements.group_title))
+    file, tenant = str(requirements.pipeline.aep.field_group), f"_{state.tenant}"
+    return plan_field_group(requirements.group, file, state.group, tenant, state.schema_class)

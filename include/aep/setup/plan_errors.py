@@ -10,7 +10,7 @@ from include.errors import ConfigError, DatasetMissing, PipelineError, SchemaErr
 _T = TypeVar("_T")
 
 
-class Refusals:
+class PlanErrors:
     """Collects refusals, so that a person corrects a pipeline file once."""
 
     def __init__(self) -> None:

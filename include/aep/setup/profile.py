@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from include.aep.profile import PROFILE_TAGS, enabled_tags, is_enabled, names_of, namespace_of
 from include.aep.setup.identities import pointer_of
-from include.aep.setup.requirements import Wanted
+from include.aep.setup.requirements import SetupRequirements
 from include.aep.setup.state import AepState
 from include.errors import ConfigError, SchemaError
 from include.xdm.mapping.destinations import Names
@@ -33,7 +33,7 @@ class ProfilePlan:
 
 
 def plan_profile(
-    state: AepState, wanted: Wanted, fields: Mapping[str, Names], *, has_map: bool
+    state: AepState, requirements: SetupRequirements, fields: Mapping[str, Names], *, has_map: bool
 ) -> ProfilePlan:
     """Decide about Profile. ``fields``: the field of each identity; ``has_map``: the schema will have the field group
     IdentityMap.
@@ -42,7 +42,7 @@ def plan_profile(
         ConfigError: the pipeline file contradicts AEP, or names a primary identity that cannot be one.
         SchemaError: an event would have no primary identity, or two.
     """
-    target = wanted.pipeline.aep
+    target = requirements.pipeline.aep
     tags = state.dataset["tags"] if state.dataset is not None else {}
     enabled = is_enabled(tags)
     if target.profile is False and enabled:
@@ -52,41 +52,41 @@ def plan_profile(
             "Remove aep.profile, or write true; or name another dataset in aep.dataset. A person who has the right Manage "
             "Datasets can also disable the dataset for Profile in AEP.",
         )
-    primary = _own_primary(state, wanted, fields)
-    use = _use(state, wanted, fields, primary, has_map=has_map) if enabled or target.profile else None
+    primary = _own_primary(state, requirements, fields)
+    use = _use(state, requirements, fields, primary, has_map=has_map) if enabled or target.profile else None
     wants = target.profile is True
     return ProfilePlan(
         use=use,
         enable_schema=wants and not state.is_union,
         enable_dataset=wants and bool(enabled_tags(tags)),
         primary=primary,
-        notes=(*_primary_notes(state, wanted, fields), *_notes(state, wanted, use)),
+        notes=(*_primary_notes(state, requirements, fields), *_notes(state, requirements, use)),
     )
 
 
-def _own_primary(state: AepState, wanted: Wanted, fields: Mapping[str, Names]) -> str | None:
+def _own_primary(state: AepState, requirements: SetupRequirements, fields: Mapping[str, Names]) -> str | None:
     """The property of ``aep.primary_identity``, unless the schema has a primary identity, which it keeps."""
-    name = wanted.pipeline.aep.primary_identity
+    name = requirements.pipeline.aep.primary_identity
     if name is None or state.primary is not None:
         return None
     if name not in fields:
         raise ConfigError(
             f"aep.primary_identity names {name}, which no mapping maps to a field of its own in schema "
-            f"{wanted.pipeline.aep.schema_name!r}.",
+            f"{requirements.pipeline.aep.schema_name!r}.",
             f"Map {name} to a string field of the schema, or remove aep.primary_identity: identityMap then names the "
             "primary identity.",
         )
     marked = next((d for d in state.identities if names_of(d) == fields[name]), None)
     if marked is not None:
         raise SchemaError(
-            f"Field {pointer_of(fields[name])} of schema {wanted.pipeline.aep.schema_name!r} is an identity already, "
+            f"Field {pointer_of(fields[name])} of schema {requirements.pipeline.aep.schema_name!r} is an identity already, "
             f"of namespace {namespace_of(marked)}, but not the primary one, which aep.primary_identity asks for.",
             "Remove aep.primary_identity; or ask a person who has the right Manage Schemas to make the field the primary "
             "identity in AEP's schema editor.",
         )
     if state.is_union:
         raise SchemaError(
-            f"Schema {wanted.pipeline.aep.schema_name!r} is enabled for Profile and takes the primary identity from "
+            f"Schema {requirements.pipeline.aep.schema_name!r} is enabled for Profile and takes the primary identity from "
             f"identityMap; with {pointer_of(fields[name])} as its primary identity, events of other datasets would lose "
             "theirs.",
             "Remove aep.primary_identity, or give the pipeline a schema of its own.",
@@ -95,15 +95,20 @@ def _own_primary(state: AepState, wanted: Wanted, fields: Mapping[str, Names]) -
 
 
 def _use(
-    state: AepState, wanted: Wanted, fields: Mapping[str, Names], primary: str | None, *, has_map: bool
+    state: AepState,
+    requirements: SetupRequirements,
+    fields: Mapping[str, Names],
+    primary: str | None,
+    *,
+    has_map: bool,
 ) -> ProfileUse:
     if state.primary is not None:
         return ProfileUse(names_of(state.primary), namespace_of(state.primary))
     if primary is not None:
-        return ProfileUse(fields[primary], wanted.pipeline.namespaces[primary])
+        return ProfileUse(fields[primary], requirements.pipeline.namespaces[primary])
     if has_map:
         return ProfileUse()
-    schema = wanted.pipeline.aep.schema_name
+    schema = requirements.pipeline.aep.schema_name
     raise SchemaError(
         f"Profile needs a primary identity in every event, but schema {schema!r} has neither a primary identity field nor "
         "the field group IdentityMap.",
@@ -112,18 +117,20 @@ def _use(
     )
 
 
-def _primary_notes(state: AepState, wanted: Wanted, fields: Mapping[str, Names]) -> list[str]:
-    name = wanted.pipeline.aep.primary_identity
+def _primary_notes(
+    state: AepState, requirements: SetupRequirements, fields: Mapping[str, Names]
+) -> list[str]:
+    name = requirements.pipeline.aep.primary_identity
     if name is None or state.primary is None or fields.get(name) == names_of(state.primary):
         return []
     return [
-        f"Schema {wanted.pipeline.aep.schema_name!r} keeps its primary identity {pointer_of(names_of(state.primary))} "
+        f"Schema {requirements.pipeline.aep.schema_name!r} keeps its primary identity {pointer_of(names_of(state.primary))} "
         f"({namespace_of(state.primary)}); {name} becomes a further identity."
     ]
 
 
-def _notes(state: AepState, wanted: Wanted, use: ProfileUse | None) -> list[str]:
-    target, tags = wanted.pipeline.aep, state.dataset["tags"] if state.dataset is not None else {}
+def _notes(state: AepState, requirements: SetupRequirements, use: ProfileUse | None) -> list[str]:
+    target, tags = requirements.pipeline.aep, state.dataset["tags"] if state.dataset is not None else {}
     if use is not None and target.profile is None:
         notes = [
             f"Dataset {target.dataset!r} is enabled for Profile (its tag unifiedProfile): events are checked as Profile "

@@ -12,7 +12,7 @@ from include.xdm.mapping.mapping_file import read_mapping_file
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SetupRequirements:
     """``group``: the field group file; None where the pipeline names none. ``rows``: the mapping set's."""
 
     pipeline: Pipeline
@@ -20,7 +20,7 @@ class Wanted:
     rows: tuple[Mapping[str, Any], ...]
 
     @classmethod
-    def of(cls, pipeline: Pipeline) -> Wanted:
+    def of(cls, pipeline: Pipeline) -> SetupRequirements:
         """Read the files that a pipeline names.
 
         Raises:

@@ -8,7 +8,7 @@ from include.aep.setup import changes as made
 from include.aep.setup.field_group import FieldGroupPlan
 from include.aep.setup.identities import pointer_of
 from include.aep.setup.profile import ProfilePlan
-from include.aep.setup.requirements import Wanted
+from include.aep.setup.requirements import SetupRequirements
 from include.aep.setup.state import AepState
 from include.xdm.mapping.destinations import Names
 
@@ -26,16 +26,16 @@ def field_group_changes(group: FieldGroupPlan | None) -> Iterator[made.Change]:
             body=group.body,
         )
     elif group.operations:
-        clauses = {"add to": group.added, "loosen in": group.loosened}
+        clauses = {"add to": group.added, "loosen in": group.relaxed}
         whats = [
             f"{verb} field group {group.title!r}: {_counted(rows)}" for verb, rows in clauses.items() if rows
         ]
-        pasts = {"added to": group.added, "loosened in": group.loosened}
+        pasts = {"added to": group.added, "loosened in": group.relaxed}
         dones = [
             f"{verb} field group {group.title!r}: {_listed(rows)}" for verb, rows in pasts.items() if rows
         ]
         yield made.GrowFieldGroup(
-            "; ".join(whats), "; ".join(dones), "aep.field_group", (*group.added, *group.loosened), plan=group
+            "; ".join(whats), "; ".join(dones), "aep.field_group", (*group.added, *group.relaxed), plan=group
         )
 
 
@@ -48,10 +48,10 @@ def _listed(fields: made.Details) -> str:
 
 
 def schema_changes(
-    state: AepState, wanted: Wanted, parts: tuple[str, ...], group: FieldGroupPlan | None
+    state: AepState, requirements: SetupRequirements, parts: tuple[str, ...], group: FieldGroupPlan | None
 ) -> Iterator[made.Change]:
     """Yield the creation of the schema, or its extension by what it lacks."""
-    title = wanted.pipeline.aep.schema_name
+    title = requirements.pipeline.aep.schema_name
     own = group is not None and (group.group_id is None or group.group_id not in state.references)
     rows = [(str(state.parts[part].get("title", part)), part) for part in parts]
     if own and group is not None:
@@ -63,7 +63,7 @@ def schema_changes(
             "aep.schema",
             tuple(rows),
             title=title,
-            description=f"Mixpanel events of pipeline {wanted.pipeline.name}.",
+            description=f"Mixpanel events of pipeline {requirements.pipeline.name}.",
             parts=parts,
             own=own,
         )
@@ -81,7 +81,10 @@ def schema_changes(
 
 
 def identity_changes(
-    wanted: Wanted, fields: Mapping[str, Names], marked: Mapping[Names, str], profile: ProfilePlan
+    requirements: SetupRequirements,
+    fields: Mapping[str, Names],
+    marked: Mapping[Names, str],
+    profile: ProfilePlan,
 ) -> Iterator[made.Change]:
     """Yield an identity descriptor for each field that holds an identity; a field has one only."""
     taken = set(marked)
@@ -89,7 +92,7 @@ def identity_changes(
         if names in taken:
             continue
         taken.add(names)
-        code, pointer = wanted.pipeline.namespaces[source], pointer_of(names)
+        code, pointer = requirements.pipeline.namespaces[source], pointer_of(names)
         primary = source == profile.primary
         kind = "primary identity" if primary else "identity"
         yield made.MarkIdentity(
@@ -102,22 +105,22 @@ def identity_changes(
         )
 
 
-def profile_changes(wanted: Wanted, profile: ProfilePlan) -> Iterator[made.Change]:
+def profile_changes(requirements: SetupRequirements, profile: ProfilePlan) -> Iterator[made.Change]:
     """Yield the enabling of the schema for Profile, where it is wanted and missing."""
     if profile.enable_schema:
-        title = wanted.pipeline.aep.schema_name
+        title = requirements.pipeline.aep.schema_name
         what = f"schema {title!r} for Profile"
         yield made.EnableSchema(f"enable {what}", f"enabled {what}", "aep.profile")
 
 
 def namespace_notes(
-    wanted: Wanted, fields: Mapping[str, Names], marked: Mapping[Names, str]
+    requirements: SetupRequirements, fields: Mapping[str, Names], marked: Mapping[Names, str]
 ) -> Iterator[str]:
     """Yield a sentence for each field that stays an identity of another namespace."""
     for source, names in fields.items():
-        code = wanted.pipeline.namespaces[source]
+        code = requirements.pipeline.namespaces[source]
         if names in marked and marked[names] != code and not marked[names].isdecimal():
             yield (
-                f"Field {pointer_of(names)} of schema {wanted.pipeline.aep.schema_name!r} stays an identity of namespace "
+                f"Field {pointer_of(names)} of schema {requirements.pipeline.aep.schema_name!r} stays an identity of namespace "
                 f"{marked[names]}; identities has {code} for {source}, which identityMap names."
             )

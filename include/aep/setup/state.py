@@ -10,8 +10,8 @@ from include.aep.client import AepClient
 from include.aep.identity_service import Namespace
 from include.aep.model import Dataset
 from include.aep.profile import identities_of, primary_of
-from include.aep.schema_registry import Registry
-from include.aep.setup.requirements import Wanted
+from include.aep.schema_registry import SchemaRegistry
+from include.aep.setup.requirements import SetupRequirements
 from include.errors import NotFound
 from include.xdm.schema.xdm_schema import EXPERIENCE_EVENT
 
@@ -65,17 +65,17 @@ class AepState:
         return primary_of(self.descriptors)
 
 
-def read_state(aep: AepClient, wanted: Wanted) -> AepState:
+def read_state(aep: AepClient, requirements: SetupRequirements) -> AepState:
     """Read AEP; change nothing.
 
     Raises:
         SchemaError: there is no schema of the ``$id`` that the pipeline names.
         DatasetMissing: several datasets have the name.
     """
-    registry, target = aep.registry, wanted.pipeline.aep
+    registry, target = aep.registry, requirements.pipeline.aep
     dataset = aep.catalog.find_dataset(target.dataset)
     schema = registry.find_schema(target.schema_name)
-    title = wanted.group_title
+    title = requirements.group_title
     group = registry.find_by_title("fieldgroups", title) if title is not None else None
     named = _named(registry, target.field_groups)
     new_titles = [target.schema_name] if schema is None else []
@@ -94,7 +94,7 @@ def read_state(aep: AepClient, wanted: Wanted) -> AepState:
     return AepState(**{**vars(state), "parts": _parts(registry, state)})
 
 
-def _named(registry: Registry, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def _named(registry: SchemaRegistry, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """By title or ``$id`` what AEP has; Adobe's titles are listed once, however many are named."""
     found: dict[str, tuple[str, ...]] = {}
     lists: list[dict[str, list[str]]] = []
@@ -108,19 +108,19 @@ def _named(registry: Registry, names: tuple[str, ...]) -> dict[str, tuple[str, .
     return found
 
 
-def _parts(registry: Registry, state: AepState) -> dict[str, Json]:
+def _parts(registry: SchemaRegistry, state: AepState) -> dict[str, Json]:
     """The schema as it is, and what may be added to it; an ``$id`` that AEP does not have is left out."""
     if state.schema is not None:
-        wanted = [("schemas", str(state.schema["$id"]))]
+        requirements = [("schemas", str(state.schema["$id"]))]
     else:
-        wanted = [("classes", EXPERIENCE_EVENT), ("fieldgroups", IDENTITY_MAP)]
+        requirements = [("classes", EXPERIENCE_EVENT), ("fieldgroups", IDENTITY_MAP)]
     # Several field groups may have one title; their classes distinguish them.
     added = [each for found in state.named.values() for each in found]
     if state.group is not None:
         added.append(str(state.group["$id"]))
-    wanted += [("fieldgroups", each) for each in added if each not in state.references]
+    requirements += [("fieldgroups", each) for each in added if each not in state.references]
     found: dict[str, Json] = {}
-    for kind, resource_id in wanted:
+    for kind, resource_id in requirements:
         try:
             found[resource_id] = registry.resolved(kind, resource_id)
         except NotFound:  # the plan refuses it by name

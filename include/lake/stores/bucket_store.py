@@ -71,6 +71,6 @@ class BucketStore:
         """Remove an object."""
         self._store.delete(key)
 
-    def show_anything(self) -> None:
+    def probe_read(self) -> None:
         """List, as a stranger tries it."""
         next(iter(self._store.list()), None)

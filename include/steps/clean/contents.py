@@ -17,7 +17,7 @@ from include.lake.lake import Lake, LakeObject
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest, Step
 from include.lake.records import read_record
-from include.steps.export.export_request import looks_of
+from include.steps.export.export_request import refreshes_of
 
 OutputKey = tuple[str, str]
 """Step and digest."""
@@ -117,8 +117,8 @@ class ContentsReader:
         keys = listing.manifests | listing.removals | listing.files.keys()
         outputs = tuple(self._output(partition, key, listing) for key in sorted(keys))
         ledgers = tuple(self._ledgers(day, outputs))
-        looks = tuple(_refreshes(looks_of(self.lake, partition)))
-        return DayContents(outputs, ledgers, looks, listing.has_first_ledger and not ledgers)
+        refreshes = tuple(_refreshes(refreshes_of(self.lake, partition)))
+        return DayContents(outputs, ledgers, refreshes, listing.has_first_ledger and not ledgers)
 
     def _output(self, partition: PartitionKey, key: OutputKey, listing: DayListing) -> StoredOutput:
         step, digest = key
@@ -153,6 +153,6 @@ class ContentsReader:
                 yield records
 
 
-def _refreshes(looks: Iterable[Mapping[str, Any]]) -> Iterator[tuple[datetime, str]]:
-    for look in looks:
-        yield datetime.fromisoformat(look["at"]), str(look["export"])
+def _refreshes(refreshes: Iterable[Mapping[str, Any]]) -> Iterator[tuple[datetime, str]]:
+    for refresh in refreshes:
+        yield datetime.fromisoformat(refresh["at"]), str(refresh["export"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from include.aep.decide import in_flight, loads
+from include.aep.decide import active_records, in_flight
 from include.config.model import Retention
 from include.lake.lake import LakeObject
 from include.lake.ledger import LedgerRecord
@@ -91,7 +91,10 @@ def _named_by_a_run(day: DayContents, there: dict[OutputKey, StoredOutput]) -> s
         kept.add(key)
         left += [before for before in (_made_of(there[key]), _base_of(there[key])) if before is not None]
     without_ids = {
-        ("stage", record.staged) for records in day.ledgers for record in loads(records) if record.ids is None
+        ("stage", record.staged)
+        for records in day.ledgers
+        for record in active_records(records)
+        if record.ids is None
     }
     return kept | without_ids
 

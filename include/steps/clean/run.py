@@ -22,7 +22,7 @@ _PROBE_DIGEST = "0" * 32
 
 
 @dataclass
-class Cleaned:
+class CleanResult:
     """What was done, or would be. ``ended``: outputs whose files go with a later cleaning, by setting; ``removed``:
     objects by kind; ``bytes``: of those objects; ``days``: of which something was done."""
 
@@ -51,7 +51,7 @@ class Cleaned:
         )
 
 
-def clean(lake: Lake, pipeline: Pipeline, now: datetime, *, dry_run: bool = False) -> Cleaned:
+def clean(lake: Lake, pipeline: Pipeline, now: datetime, *, dry_run: bool = False) -> CleanResult:
     """Remove what the pipeline's retention does not keep. ``dry_run``: only count it.
 
     Raises:
@@ -86,7 +86,7 @@ class _Cleaning:
     retention: Retention
     now: datetime
     dry_run: bool
-    result: Cleaned = field(default_factory=Cleaned)
+    result: CleanResult = field(default_factory=CleanResult)
     _is_allowed: bool = False
 
     def remove_old(self, day: date, objects: Iterable[LakeObject], kind: str, days: int | None) -> None:

@@ -68,8 +68,8 @@ def publish_delta(
         return workspace.require("export", output.digest)
 
 
-def _lines(paths: Iterable[Path], places: Any) -> Iterator[bytes]:
-    return (line for _, line in lines_at(paths, (places + 1).tolist()))
+def _lines(paths: Iterable[Path], workspaces: Any) -> Iterator[bytes]:
+    return (line for _, line in lines_at(paths, (workspaces + 1).tolist()))
 
 
 def read_day(workspace: Workspace, raw: Manifest, scratch: Path) -> Iterator[bytes]:

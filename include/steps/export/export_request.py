@@ -26,7 +26,7 @@ from include.steps.export.suppress import Suppressor
 from include.steps.rewritten import INSTEAD_OF
 from include.steps.workspace import Workspace
 
-__all__ = ["Question", "latest_export", "seen_until", "stored_day"]
+__all__ = ["ExportRequest", "latest_export", "seen_until", "stored_day"]
 
 _SETTLED = "settled"
 """The look of a run after the day had settled, where its answer was one from before."""
@@ -35,7 +35,7 @@ _VISIBILITY_LAG = timedelta(minutes=45)
 
 
 @dataclass(frozen=True)
-class Question:
+class ExportRequest:
     """What Mixpanel is asked for a partition; answers are kept by it."""
 
     workspace: Workspace
@@ -43,7 +43,7 @@ class Question:
     request: Mapping[str, str]
 
     @classmethod
-    def of(cls, workspace: Workspace, project: Source) -> Question:
+    def of(cls, workspace: Workspace, project: Source) -> ExportRequest:
         source, day = workspace.pipeline.mixpanel, workspace.partition.day
         require_closed(day, source, workspace.clock.now())
         return cls(
@@ -79,45 +79,52 @@ class Question:
         is_settled = self.workspace.clock.now() >= self.settled
         return latest_export(self.workspace, self.digests, self.settled if is_settled else None)
 
-    def looked(self, look: str) -> Manifest | None:
+    def refreshed_export(self, refresh: str) -> Manifest | None:
         """What a look of this name has found; None where its export is gone."""
-        keys = (self.workspace.partition.look(f"{look} {digest}") for digest in self.digests)
+        keys = (self.workspace.partition.refresh(f"{refresh} {digest}") for digest in self.digests)
         found = next(filter(None, (read_refresh(self.workspace.lake, key) for key in keys)), None)
         return _found(self.workspace, found["export"]) if found else None
 
     def publish(
-        self, raw: RawFile, look: str | None, asked_at: datetime, *, with_files: bool = False
+        self, raw: RawFile, refresh: str | None, requested_at: datetime, *, with_files: bool = False
     ) -> Manifest:
-        """Publish what an export returned. ``asked_at``: the moment before it was requested.
+        """Publish what an export returned. ``requested_at``: the moment before it was requested.
 
         The events of forgotten people are left out before anything is stored. An export shows what Mixpanel had processed by then, less its lag: later events may be in it or not. It is named
         by its bytes. Where the same lines were published before, in another order or another coding, that export is
         returned, and nothing after it has to be done again; ``with_files``: only if its file is there. Where few lines
         differ from the newest whole export, only those are published, as a delta.
         """
-        place = self.workspace
-        suppressor = Suppressor.of(place.lake, place.pipeline, self.project.project_id)
-        raw = suppressor.without_forgotten(place, raw, raw.path.with_name(f"kept-{raw.path.name}"))
-        seen_until = (asked_at - _VISIBILITY_LAG).isoformat(timespec="milliseconds")
+        workspace = self.workspace
+        suppressor = Suppressor.of(workspace.lake, workspace.pipeline, self.project.project_id)
+        raw = suppressor.without_forgotten(workspace, raw, raw.path.with_name(f"kept-{raw.path.name}"))
+        seen_until = (requested_at - _VISIBILITY_LAG).isoformat(timespec="milliseconds")
         named = {"export": "bytes", "asked": self.digest, "sha256": raw.sha256}
-        output = place.find_output("export", named, with_files=with_files)
-        if output.manifest is not None and _found(place, output.manifest.digest) is None:
-            output = place.find_output("export", named, with_files=True)
+        output = workspace.find_output("export", named, with_files=with_files)
+        if output.manifest is not None and _found(workspace, output.manifest.digest) is None:
+            output = workspace.find_output("export", named, with_files=True)
         done, compared = output.manifest, ComparedExport()
         if done is None:
-            with place.scratch() as scratch:
+            with workspace.scratch() as scratch:
                 compared = self._compare(raw, scratch, with_files=with_files)
                 done = compared.same
                 if done is None and compared.difference is not None:
                     details = self._details(seen_until, compared)
                     done = publish_delta(
-                        place, raw, compared, self.digest, details, scratch, suppressor, with_files=with_files
+                        workspace,
+                        raw,
+                        compared,
+                        self.digest,
+                        details,
+                        scratch,
+                        suppressor,
+                        with_files=with_files,
                     )
         if done is None:
-            key = f"{place.partition.output('export', output.digest)}/events-{raw.sha256[:16]}.jsonl.gz"
-            file = upload_file(place.lake, key, raw.path, raw.rows, sha256=raw.sha256)
-            suppressor.require_current(place.lake)
-            done = place.publish(
+            key = f"{workspace.partition.output('export', output.digest)}/events-{raw.sha256[:16]}.jsonl.gz"
+            file = upload_file(workspace.lake, key, raw.path, raw.rows, sha256=raw.sha256)
+            suppressor.require_current(workspace.lake)
+            done = workspace.publish(
                 step="export",
                 digest=output.digest,
                 inputs={"request": self.digest},
@@ -125,10 +132,10 @@ class Question:
                 counts=raw.counts,
                 details=self._details(seen_until, compared),
             )
-        if not look and _requested_at(done) < self.settled <= asked_at:
-            look = _SETTLED  # the answer is one from before the day had settled: it counts from now on
-        if look:
-            self._record(look, done, seen_until, compared)
+        if not refresh and _requested_at(done) < self.settled <= requested_at:
+            refresh = _SETTLED  # the answer is one from before the day had settled: it counts from now on
+        if refresh:
+            self._record(refresh, done, seen_until, compared)
         return done
 
     def _details(self, seen_until: str, compared: ComparedExport) -> dict[str, Any]:
@@ -140,29 +147,31 @@ class Question:
             **({"lines": compared.lines} if compared.lines else {}),
         }
 
-    def _record(self, look: str, done: Manifest, seen_until: str, compared: ComparedExport) -> None:
+    def _record(self, refresh: str, done: Manifest, seen_until: str, compared: ComparedExport) -> None:
         """Keep what a refresh found, and the sums of lines that were computed for it."""
-        place = self.workspace
-        at = place.clock.now().isoformat(timespec="milliseconds")
+        workspace = self.workspace
+        at = workspace.clock.now().isoformat(timespec="milliseconds")
         record = {"export": done.digest, "at": at, "seen_until": seen_until, "request": self.digest}
         lines = {"lines": compared.lines} if compared.lines else {}
         sums = {"sums": compared.sums} if compared.sums else {}
         failpoint("look.before")
         body = json.dumps({**record, **lines, **sums}).encode()
-        create_record(place.lake, place.partition.look(f"{look} {self.digest}"), body)
+        create_record(workspace.lake, workspace.partition.refresh(f"{refresh} {self.digest}"), body)
         failpoint("look.after")
 
     def _compare(self, raw: RawFile, scratch: Path, *, with_files: bool) -> ComparedExport:
         """Compare an export with the earlier ones of the same request."""
-        place = self.workspace
+        workspace = self.workspace
         earlier = sorted(
-            exports(place.lake, place.partition, self.digests), key=lambda each: each.created_at, reverse=True
+            exports(workspace.lake, workspace.partition, self.digests),
+            key=lambda each: each.created_at,
+            reverse=True,
         )
         sums: dict[str, str] = {}
-        for look in looks_of(place.lake, place.partition) if earlier else ():
-            sums |= look.get("sums", {})
-            sums |= {look["export"]: look["lines"]} if look.get("lines") else {}
-        return ExportComparer(place, raw, earlier, sums, scratch, with_files).compare()
+        for refresh in refreshes_of(workspace.lake, workspace.partition) if earlier else ():
+            sums |= refresh.get("sums", {})
+            sums |= {refresh["export"]: refresh["lines"]} if refresh.get("lines") else {}
+        return ExportComparer(workspace, raw, earlier, sums, scratch, with_files).compare()
 
 
 def latest_export(
@@ -180,9 +189,9 @@ def latest_export(
         if INSTEAD_OF not in each.details and (since is None or _requested_at(each) >= since)
     ]
     found += [
-        (look["at"], look["export"])
-        for look in looks_of(lake, partition)
-        if look.get("request") in requests and (since is None or _looked_at(look) >= since)
+        (refresh["at"], refresh["export"])
+        for refresh in refreshes_of(lake, partition)
+        if refresh.get("request") in requests and (since is None or _exported_at(refresh) >= since)
     ]
     newest_first = (_found(workspace, digest) for _, digest in sorted(found, reverse=True))
     return next(filter(None, newest_first), None)
@@ -206,10 +215,12 @@ def _requested_at(export: Manifest) -> datetime:
     )
 
 
-def _looked_at(look: Mapping[str, Any]) -> datetime:
-    stamped = look.get("seen_until")
+def _exported_at(refresh: Mapping[str, Any]) -> datetime:
+    stamped = refresh.get("seen_until")
     return (
-        datetime.fromisoformat(stamped) + _VISIBILITY_LAG if stamped else datetime.fromisoformat(look["at"])
+        datetime.fromisoformat(stamped) + _VISIBILITY_LAG
+        if stamped
+        else datetime.fromisoformat(refresh["at"])
     )
 
 
@@ -217,7 +228,7 @@ def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:
     """Up to which moment of processing the partition's exports show every event; None: it was never exported."""
     # Data version 5 and older stamped an export when it ended.
     moments = [str(each.details.get("seen_until", each.created_at)) for each in exports(lake, partition)]
-    moments += [str(look.get("seen_until", look["at"])) for look in looks_of(lake, partition)]
+    moments += [str(refresh.get("seen_until", refresh["at"])) for refresh in refreshes_of(lake, partition)]
     return max(map(datetime.fromisoformat, moments), default=None)
 
 
@@ -237,6 +248,6 @@ def exports(
             yield manifest
 
 
-def looks_of(lake: Lake, partition: PartitionKey) -> list[dict[str, Any]]:
+def refreshes_of(lake: Lake, partition: PartitionKey) -> list[dict[str, Any]]:
     """What the partition's refreshes found."""
-    return [found for key in lake.keys(partition.looks) if (found := read_refresh(lake, key)) is not None]
+    return [found for key in lake.keys(partition.refreshes) if (found := read_refresh(lake, key)) is not None]

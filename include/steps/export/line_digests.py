@@ -131,7 +131,7 @@ def difference(old: LineDigests, new: LineDigests, most: int) -> LineDifference 
         found += len(gone) + len(come)
         if found > most:
             return None
-    return LineDifference(*(np.sort(np.concatenate(places)) for places in (removed, added)))
+    return LineDifference(*(np.sort(np.concatenate(workspaces)) for workspaces in (removed, added)))
 
 
 def _part(digests: LineDigests, turn: int, passes: int) -> tuple[Any, Any]:

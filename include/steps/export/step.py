@@ -13,7 +13,7 @@ from include.lake.manifest import Manifest
 from include.mixpanel.event_time import require_closed_there
 from include.mixpanel.export_stream import ExportStream
 from include.mixpanel.raw_file import RawFile, RawLines, hashed_file, write_lines
-from include.steps.export.export_request import Question, exports, stored_day
+from include.steps.export.export_request import ExportRequest, exports, stored_day
 from include.steps.rewritten import successor_among
 from include.steps.workspace import Workspace
 
@@ -31,12 +31,12 @@ def export_partition(
     project: Source,
     mixpanel: Exporter,
     *,
-    look: str | None = None,
+    refresh: str | None = None,
     with_files: bool = False,
 ) -> Manifest:
     """Exports the partition, or finds it exported. ``counts``: ``exported`` lines.
 
-    ``look`` names a run that wants to see the day as it is now, whatever was exported before: it is exported once for
+    ``refresh`` names a run that wants to see the day as it is now, whatever was exported before: it is exported once for
     every such name, and an answer that did not change is the manifest that is there. ``with_files``: the newest export
     is to be read, and the day is exported again if its file is not in the lake any more.
 
@@ -45,22 +45,22 @@ def export_partition(
         WrongClock: it is not over by Mixpanel's clock.
         TruncatedExport: Mixpanel's answer was not whole; nothing was published.
     """
-    question = Question.of(workspace, project)
-    done = question.looked(look) if look else question.latest()
+    export_request = ExportRequest.of(workspace, project)
+    done = export_request.refreshed_export(refresh) if refresh else export_request.latest()
     if done is not None and with_files:
         done = successor_among(exports(workspace.lake, workspace.partition), done)
     if done is not None and (not with_files or workspace.has_files(done)):
         return done
     source, day = workspace.pipeline.mixpanel, workspace.partition.day
     workspace.lake.check_writable()
-    asked_at = workspace.clock.now()
+    requested_at = workspace.clock.now()
     with workspace.scratch() as scratch:
         with mixpanel.export(
             day, day, events=source.events, where=source.where, time_in_ms=source.time_in_ms
         ) as answer:
             _require_closed(day, workspace, answer)
             raw = _saved(answer, scratch / "events.jsonl.gz")
-        return question.publish(raw, look, asked_at, with_files=with_files)
+        return export_request.publish(raw, refresh, requested_at, with_files=with_files)
 
 
 def _require_closed(day: date, workspace: Workspace, answer: Iterable[bytes]) -> None:
@@ -75,7 +75,7 @@ def _saved(answer: Iterable[bytes], path: Path) -> RawFile:
 
 
 def export_partitions(
-    workspaces: Sequence[Workspace], project: Source, mixpanel: Exporter, look: str
+    workspaces: Sequence[Workspace], project: Source, mixpanel: Exporter, refresh: str
 ) -> list[Manifest]:
     """Looks again at days that follow each other, in one export of the whole range: of Mixpanel's 60 an hour it costs
     one. Where a line does not tell its day, they are exported one by one instead.
@@ -84,32 +84,36 @@ def export_partitions(
         PartitionNotClosed: one of the days is not over in the project's zone.
         TruncatedExport: Mixpanel's answer was not whole; nothing was published.
     """
-    questions = {place.partition.day: Question.of(place, project) for place in workspaces}
-    done = {day: question.looked(look) for day, question in questions.items()}
+    export_requests = {
+        workspace.partition.day: ExportRequest.of(workspace, project) for workspace in workspaces
+    }
+    done = {day: export_request.refreshed_export(refresh) for day, export_request in export_requests.items()}
     if any(manifest is None for manifest in done.values()):
-        split = _export_range(questions, mixpanel, look)
+        split = _export_range(export_requests, mixpanel, refresh)
         if split is None:
-            return [export_partition(place, project, mixpanel, look=look) for place in workspaces]
+            return [
+                export_partition(workspace, project, mixpanel, refresh=refresh) for workspace in workspaces
+            ]
         done |= split
     return [manifest for _, manifest in sorted(done.items()) if manifest is not None]
 
 
 def _export_range(
-    questions: Mapping[date, Question], mixpanel: Exporter, look: str
+    export_requests: Mapping[date, ExportRequest], mixpanel: Exporter, refresh: str
 ) -> dict[date, Manifest] | None:
     """The manifests of all days out of one export; None where a line belongs to none of them."""
-    first, last = min(questions), max(questions)
-    place = questions[first].workspace
-    source = place.pipeline.mixpanel
-    place.lake.check_writable()
-    asked_at = place.clock.now()
-    with place.scratch() as scratch, ExitStack() as stack:
-        paths = {day: scratch / f"{day}.jsonl.gz" for day in questions}
+    first, last = min(export_requests), max(export_requests)
+    workspace = export_requests[first].workspace
+    source = workspace.pipeline.mixpanel
+    workspace.lake.check_writable()
+    requested_at = workspace.clock.now()
+    with workspace.scratch() as scratch, ExitStack() as stack:
+        paths = {day: scratch / f"{day}.jsonl.gz" for day in export_requests}
         files = {day: RawLines(path, stack.enter_context(hashed_file(path))) for day, path in paths.items()}
         with mixpanel.export(
             first, last, events=source.events, where=source.where, time_in_ms=source.time_in_ms
         ) as lines:
-            _require_closed(last, place, lines)
+            _require_closed(last, workspace, lines)
             lost = False
             for line in lines:  # read to its end all the same: what is not whole must be told first
                 day = stored_day(line, in_ms=source.time_in_ms)
@@ -121,4 +125,7 @@ def _export_range(
             return None
         found = {day: file.finish() for day, file in files.items()}
         stack.close()
-        return {day: question.publish(found[day], look, asked_at) for day, question in questions.items()}
+        return {
+            day: export_request.publish(found[day], refresh, requested_at)
+            for day, export_request in export_requests.items()
+        }

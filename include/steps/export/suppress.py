@@ -14,7 +14,7 @@ from include.mixpanel.raw_file import RawFile, read_lines, write_lines
 from include.mixpanel.time_convention import TimeEvidence
 from include.steps.workspace import Workspace
 from include.xdm.events.event_id import RECIPES
-from include.xdm.events.event_parser import Sieve, SiftedEvent
+from include.xdm.events.event_parser import EventParser, ParsedEvent
 from include.xdm.events.person_ids import PersonIdReader, PersonMatcher
 
 _NO_LIMIT_MS = 2**62
@@ -77,7 +77,7 @@ class LeftOut:
         self.ids: set[str] = set()
         source = workspace.pipeline.mixpanel
         self._sieves = [
-            Sieve(
+            EventParser(
                 project_id,
                 workspace.partition.day,
                 source.zone if source.time_is == "project_local" else None,
@@ -100,8 +100,8 @@ class LeftOut:
     def add(self, line: bytes) -> None:
         """Count a line that is left out. One that is not an event of the day has no ``_id``."""
         self.lines += 1
-        found = (sieve.event(1, line) for sieve in self._sieves)
-        self.ids.update(each.id.hex() for each in found if isinstance(each, SiftedEvent))
+        found = (event_parser.event(1, line) for event_parser in self._sieves)
+        self.ids.update(each.id.hex() for each in found if isinstance(each, ParsedEvent))
 
     def record(self) -> None:
         """Keep the ``_id``s in the lake: AEP may still hold them."""

@@ -69,7 +69,7 @@ def _warnings(lake: Lake, plan: ForgetPlan) -> Iterator[tuple[str, str]]:
             f"the ids seen on {plan.without_raw} days are not known: their raw events are not in the lake. If the person "
             "has other ids there, give them as well.",
         )
-    if lake.seal is None:
+    if lake.signing_keys is None:
         yield (
             "key",
             "the lake has no key, so that a reader of the lake can test whether an id that they know was forgotten "

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from include.aep.decide import in_flight, loads, refused_rows
+from include.aep.decide import active_records, in_flight, refused_rows
 from include.errors import BadManifest
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
@@ -84,7 +84,7 @@ def _read_state(history: History, day: date, number: int) -> DayState:
 def state_of(records: list[LedgerRecord]) -> DayState:
     """The state that a ledger's records describe."""
     last = records[-1]
-    active = [Load(str(r.batch), r.counts.get("active", 0), r.made_of) for r in loads(records)]
+    active = [Load(str(r.batch), r.counts.get("active", 0), r.made_of) for r in active_records(records)]
     quarantined = last.counts.get("quarantined", 0) if last.kind == "empty" else 0
     refused = refused_rows(records)
     return DayState(

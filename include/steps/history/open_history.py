@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from include.aep.client import AepClient
-from include.aep.decide import loads
+from include.aep.decide import active_records
 from include.aep.load_id import PIPELINE_TAG
 from include.aep.model import Dataset
 from include.aep.ownership import Ownership
@@ -216,7 +216,7 @@ class _Takeover:
 
     def _source(self, partition: PartitionKey, old: Sequence[LedgerRecord]) -> int | None:
         """The project of which the day was exported, by its manifests; None where they are gone."""
-        digest: str | None = (loads(old) or old)[-1].staged
+        digest: str | None = (active_records(old) or old)[-1].staged
         for step, before in (("stage", "validate"), ("validate", "transform"), ("transform", "export")):
             found = manifests.load(self.history.lake, partition.manifest(step, digest)) if digest else None
             digest = found.inputs.get(before) if found else None

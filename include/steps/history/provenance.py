@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from include.aep.decide import loads as active_records
+from include.aep.decide import active_records as active_records
 from include.config.model import Pipeline
 from include.errors import AnotherSource, Conflict
 from include.lake.history import History
@@ -43,7 +43,7 @@ def filter_digest(pipeline: Pipeline) -> str:
 
 def made_of(pipeline: Pipeline, mapped: Manifest) -> dict[str, str]:
     """Digests of the filter, the mapping, the schema and the account of time that shaped a day."""
-    return today(pipeline, mapped.inputs["mapping"], mapped.inputs["schema"])
+    return current_made_of(pipeline, mapped.inputs["mapping"], mapped.inputs["schema"])
 
 
 def is_made_alike(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
@@ -51,7 +51,7 @@ def is_made_alike(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     return all(one.get(name) == other.get(name) for name in ("mapping", "schema", "time"))
 
 
-def today(pipeline: Pipeline, mapping: str, schema: str) -> dict[str, str]:
+def current_made_of(pipeline: Pipeline, mapping: str, schema: str) -> dict[str, str]:
     """The same digests for a day that would be loaded now; ``mapping`` and ``schema`` are digests."""
     source = pipeline.mixpanel
     time = digest_of({"time_is": source.time_is, "zone": str(source.day_zone)})

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from include.aep.client import AepClient
 from include.aep.decide import (
-    BatchOutlook,
+    BatchState,
     Decision,
-    Wanted,
+    LoadRequest,
+    active_records,
+    batches_to_poll,
+    classify_status,
     decide,
     in_flight,
-    in_question,
-    loads,
-    outlook,
     refused_rows,
 )
 from include.aep.load_id import (
@@ -100,7 +100,7 @@ class BatchLoader:
         """Ask AEP for the statuses that matter, and ``decide`` for the next action."""
         statuses: dict[str, str | None] = {}
         is_incomplete = self._is_incomplete()
-        for batch in in_question(self.records):
+        for batch in batches_to_poll(self.records):
             found = self.aep.batches.find(batch)
             if found is not None:
                 record = self._require_same_load(found)
@@ -111,15 +111,17 @@ class BatchLoader:
         self.statuses = statuses
         excluded = frozenset(self.staged.details.get("beside", ()))
         most = self.workspace.pipeline.quality.max_removed
-        wanted = Wanted(self.staged.content, self.staged.rows, excluded, self.replace, is_incomplete, most)
-        return decide(self.records, wanted, statuses)
+        load_request = LoadRequest(
+            self.staged.content, self.staged.rows, excluded, self.replace, is_incomplete, most
+        )
+        return decide(self.records, load_request, statuses)
 
     def _is_incomplete(self) -> bool:
         """Whether a replacement with the same content mends something: AEP refused rows that this run has not sent
         again, or the last verification found rows of the active batches lost or doubled."""
         from include.steps.verify.verified_days import read_verified
 
-        active = loads(self.records) if self.replace else []
+        active = active_records(self.records) if self.replace else []
         if active and refused_rows(active) and active[-1].run != self.run:
             return True
         found = read_verified(self.history).get(self.workspace.partition.day) if active else None
@@ -193,7 +195,7 @@ class BatchLoader:
 
         The ledger would else say for ever that a run has not ended, or that AEP refused rows of the day.
         """
-        active = loads(self.records)
+        active = active_records(self.records)
         if active and progress_of(self.records) != "none":
             newest = active[-1]
             note = "nothing else is to be loaded"
@@ -214,7 +216,7 @@ class BatchLoader:
             self.record("claimed")
         if superseded is not None and superseded.kind == "created":
             self._abort(str(superseded.batch))
-        replaces = tuple(str(record.batch) for record in loads(self.records)) if self.replace else ()
+        replaces = tuple(str(record.batch) for record in active_records(self.records)) if self.replace else ()
         seen = self._others.seen(self.records)
         if (lost := self._others.find_lost(seen, self._load_id(1), self.staged.content)) is not None:
             self.record("created", lost.id, replaces=replaces)
@@ -280,7 +282,7 @@ class BatchLoader:
     def _abort(self, batch: str) -> None:
         """End an open batch of other content. Its run cannot complete it any more: this run's claim fences it out."""
         found = self.aep.batches.find(batch)
-        if found is not None and outlook(found.status) is BatchOutlook.OPEN:
+        if found is not None and classify_status(found.status) is BatchState.OPEN:
             self._require_same_load(found)
             self.aep.batches.abort(batch)
 
@@ -325,7 +327,7 @@ class BatchLoader:
     def _require_alone(self, batch: str) -> None:
         """Ask AEP once more, between creation and COMPLETE; where another batch has come first, this one is ended."""
         seen = self._others.seen(self.records)
-        others = [other for other in seen if outlook(other.status) in MAY_BECOME_ACTIVE]
+        others = [other for other in seen if classify_status(other.status) in MAY_BECOME_ACTIVE]
         if not others:
             return
         try:
@@ -343,13 +345,13 @@ class BatchLoader:
                 "Nothing was lost; this run finds it when it is retried.",
             )
         found = self.aep.batches.find(batch)
-        if found is not None and outlook(found.status) is BatchOutlook.UNKNOWN:
+        if found is not None and classify_status(found.status) is BatchState.UNKNOWN:
             return BatchUnconfirmed(
                 f"AEP calls batch {batch} of partition {partition} {found.status or 'nothing'}, a status that is in no "
                 "document, and did not take it as complete.",
                 "This run asks again when it is retried. If it stays so for a day, ask Adobe about the batch.",
             )
-        if found is None or outlook(found.status) is not BatchOutlook.GONE:
+        if found is None or classify_status(found.status) is not BatchState.GONE:
             return None
         return Conflict(
             f"Batch {batch} of partition {partition} was ended in AEP while it was being filled.",

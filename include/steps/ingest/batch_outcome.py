@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
-from include.aep.decide import BatchOutlook, outlook, refused_record
+from include.aep.decide import BatchState, classify_status, refused_record
 from include.aep.failure_reasons import listed_errors
 from include.errors import (
     AccessDenied,
@@ -65,7 +65,7 @@ def unconfirmed(workspace: Workspace, batch: str, status: str | None) -> BatchUn
     ``status``: what AEP calls it; None where AEP does not list it.
     """
     pipeline, day = workspace.pipeline.name, workspace.partition
-    if status is None or outlook(status) is BatchOutlook.REFUSED:
+    if status is None or classify_status(status) is BatchState.REFUSED:
         hint = (
             "If it stays so, look at the dataset in AEP, then write down what is true: mixpanel-aep ledger release "
             f"{pipeline} {day} --batch {batch} --why TEXT makes the next run load those rows again."
@@ -86,7 +86,7 @@ def _require_gone(work: BatchLoader, batch: str, replaced: tuple[str, ...]) -> N
     """While AEP still shows what a batch takes the place of, every row of it is there twice."""
     for other in replaced:
         found = work.aep.batches.find(other)
-        if found is not None and outlook(found.status) is not BatchOutlook.GONE:
+        if found is not None and classify_status(found.status) is not BatchState.GONE:
             raise Transient(
                 f"AEP still has batch {other} of partition {work.workspace.partition} as {found.status}, which "
                 f"batch {batch} replaces.",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from include.aep.decide import BatchOutlook, outlook
+from include.aep.decide import BatchState, classify_status
 from include.aep.load_id import CONTENT_TAG
 from include.aep.model import Batch
 from include.errors import BadManifest, LedgerContradicted
@@ -47,7 +47,10 @@ def require_same_load(workspace: Workspace, history: History, batch: Batch, reco
         what = "that batch holds other content than the record says"
     elif record.kind == "active" and batch.output_records not in (None, record.counts.get("active")):
         what = f"that batch has {batch.output_records} rows, not {record.counts.get('active', 'a number')} as recorded"
-    elif outlook(batch.status) is BatchOutlook.OPEN and batch.tag(LAKE_TAG) not in (None, history.lake_id):
+    elif classify_status(batch.status) is BatchState.OPEN and batch.tag(LAKE_TAG) not in (
+        None,
+        history.lake_id,
+    ):
         what = "that batch is being filled from another lake"
     else:
         return

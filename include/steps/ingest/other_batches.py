@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from include.aep.client import AepClient
-from include.aep.decide import BatchOutlook, in_question, outlook
+from include.aep.decide import BatchState, batches_to_poll, classify_status
 from include.aep.load_id import CONTENT_TAG, LoadId
 from include.aep.model import Batch
 from include.aep.witness import Witness
@@ -16,8 +16,8 @@ from include.lake.lake_id import LAKE_TAG
 from include.lake.ledger import LedgerRecord
 from include.steps.workspace import Workspace
 
-_VISIBLE = (BatchOutlook.COMMITTED, BatchOutlook.ACTIVE, BatchOutlook.UNKNOWN)
-MAY_BECOME_ACTIVE = (BatchOutlook.OPEN, BatchOutlook.COMMITTED, BatchOutlook.ACTIVE, BatchOutlook.UNKNOWN)
+_VISIBLE = (BatchState.COMMITTED, BatchState.ACTIVE, BatchState.UNKNOWN)
+MAY_BECOME_ACTIVE = (BatchState.OPEN, BatchState.COMMITTED, BatchState.ACTIVE, BatchState.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -33,23 +33,23 @@ class OtherBatches:
         # One that was gone, replaced or refused may be there again: AEP may have been wrong about it.
         named = [str(record.batch) for record in records if record.batch]
         day = self.workspace.partition.day
-        return Witness(self.history, self.aep).batches(day, in_question(records), named)
+        return Witness(self.history, self.aep).batches(day, batches_to_poll(records), named)
 
     def visible(self, records: Sequence[LedgerRecord]) -> list[Batch]:
         """Those of ``seen`` whose rows are in AEP or may appear there without a further record of ours."""
-        return [batch for batch in self.seen(records) if outlook(batch.status) in _VISIBLE]
+        return [batch for batch in self.seen(records) if classify_status(batch.status) in _VISIBLE]
 
-    def find_lost(self, seen: Sequence[Batch], wanted: LoadId, content: str) -> Batch | None:
+    def find_lost(self, seen: Sequence[Batch], load_request: LoadId, content: str) -> Batch | None:
         """A batch of this very content that may be or become active, and whose record was lost.
 
         An open one is adopted only where it comes from this lake: another installation may be filling it.
         """
         for batch in seen:
-            state, tagged = outlook(batch.status), batch.tag(CONTENT_TAG)
-            if not wanted.is_same_load(batch.load_id) or tagged not in (None, content):
+            state, tagged = classify_status(batch.status), batch.tag(CONTENT_TAG)
+            if not load_request.is_same_load(batch.load_id) or tagged not in (None, content):
                 continue
-            if state in (BatchOutlook.COMMITTED, BatchOutlook.ACTIVE) or (
-                state is BatchOutlook.OPEN and batch.tag(LAKE_TAG) == self.history.lake_id
+            if state in (BatchState.COMMITTED, BatchState.ACTIVE) or (
+                state is BatchState.OPEN and batch.tag(LAKE_TAG) == self.history.lake_id
             ):
                 return batch
         return None
@@ -63,10 +63,10 @@ class OtherBatches:
         record, so it is aborted. Of an open batch from elsewhere and ``own`` the older one continues.
         """
         for batch in seen:
-            state = outlook(batch.status)
-            if state not in MAY_BECOME_ACTIVE or (state is BatchOutlook.OPEN and batch.day is None):
+            state = classify_status(batch.status)
+            if state not in MAY_BECOME_ACTIVE or (state is BatchState.OPEN and batch.day is None):
                 continue
-            if state is BatchOutlook.OPEN:
+            if state is BatchState.OPEN:
                 if self.history.lake_id is not None and batch.tag(LAKE_TAG) == self.history.lake_id:
                     self.aep.batches.abort(batch.id)
                     continue

@@ -169,14 +169,14 @@ class PartialLoad:
         import pyarrow as pa
 
         place = self.work.workspace
-        wanted = {key for (key,) in db.execute(f"SELECT _id FROM ({OWN_REFUSED})").fetchall()}
+        load_request = {key for (key,) in db.execute(f"SELECT _id FROM ({OWN_REFUSED})").fetchall()}
         paths = place.local_files(place.require("stage", self._record.staged), scratch)
         for path in paths:
             if path.suffix == ".json":
                 with path.open("rb") as file:
-                    yield from (row for row in map(json.loads, file) if row["_id"] in wanted)
+                    yield from (row for row in map(json.loads, file) if row["_id"] in load_request)
                 continue
-            for table in rows_among([path], pa.array(wanted, pa.string())):
+            for table in rows_among([path], pa.array(load_request, pa.string())):
                 for start in range(0, table.num_rows, _WRITTEN_ROWS):
                     some = table[start : start + _WRITTEN_ROWS]
                     yield from map(present, some.to_pylist(maps_as_pydicts="strict"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from include.aep.client import AepClient
-from include.aep.decide import Action, loads, refused_rows
+from include.aep.decide import Action, active_records, refused_rows
 from include.errors import Conflict, Terminal
 from include.lake.history import History
 from include.lake.manifest import Manifest
@@ -21,7 +21,7 @@ _MANY_DECISIONS = 20
 
 
 @dataclass(frozen=True)
-class Ingested:
+class IngestResult:
     """The partition is at AEP: ``active`` rows in ``batches``, oldest first; none for an empty day.
 
     ``loaded``: rows that were loaded for this staged content; ``late``: whether beside rows that were there already.
@@ -45,7 +45,7 @@ class Ingested:
 
 
 @dataclass(frozen=True)
-class Watching:
+class PendingBatch:
     """AEP is at work on the batch; look again later. ``committed``: this look filled and completed it, so that AEP has
     just begun. Completing it once more does not count: a batch that stays open must not be watched for ever."""
 
@@ -61,8 +61,8 @@ def ingest_partition(
     run: str,
     *,
     replace: bool = False,
-) -> Ingested | Watching:
-    """Takes the partition as far as it goes without waiting. Call it again after a while when it is ``Watching``.
+) -> IngestResult | PendingBatch:
+    """Takes the partition as far as it goes without waiting. Call it again after a while when it is ``PendingBatch``.
 
     Rows that are active already stay as they are, and only the others are loaded, in a batch of their own. ``replace``:
     all rows are loaded, and AEP takes the batches that are active out when the new one is in.
@@ -86,10 +86,10 @@ def ingest_partition(
                 work.settle()
                 return _ingested(work, again)
             case Action.WATCH:
-                return Watching(batch, work.committed)
+                return PendingBatch(batch, work.committed)
             case Action.CONFIRM:
                 if work.committed:  # the catalog may lag behind a batch that was completed a moment ago
-                    return Watching(batch, committed=True)
+                    return PendingBatch(batch, committed=True)
                 raise unconfirmed(workspace, batch, work.statuses[batch])
             case Action.MARK_EMPTY:
                 work.mark_empty()
@@ -103,7 +103,7 @@ def ingest_partition(
                 work.upload(batch)
             case Action.COMPLETE:
                 work.aep.batches.complete(batch)
-                return Watching(batch, work.committed)
+                return PendingBatch(batch, work.committed)
             case Action.RECORD:
                 record_active(work, batch)
             case Action.FAIL:
@@ -118,9 +118,9 @@ def ingest_partition(
     raise Conflict(f"Partition {workspace.partition} changes faster than this run can follow.", "Retry it.")
 
 
-def _ingested(work: BatchLoader, again: bool) -> Ingested:
-    active = loads(work.records)
-    return Ingested(
+def _ingested(work: BatchLoader, again: bool) -> IngestResult:
+    active = active_records(work.records)
+    return IngestResult(
         tuple(str(record.batch) for record in active),
         sum(record.counts["active"] for record in active),
         work.staged.rows,

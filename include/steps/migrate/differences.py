@@ -11,7 +11,7 @@ from include.steps.migrate.dataflow import Dataflow
 from include.steps.migrate.files import BUILT
 from include.steps.migrate.switch import Switch
 from include.xdm.dataprep.language.tree import LanguageError
-from include.xdm.mapping.generated_fields import BuiltRules, require_same
+from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same
 
 Kind = Literal["better", "different", "decide"]
 
@@ -82,7 +82,7 @@ def _decisions(
 def _built(flow: Dataflow, pipeline: Pipeline) -> Iterator[Difference]:
     """``_id`` and ``timestamp``, which the pipeline builds itself."""
     source = pipeline.mixpanel
-    rules = BuiltRules({}, source.time_is == "project_local", source.time_in_ms)
+    rules = GeneratedFieldRules({}, source.time_is == "project_local", source.time_in_ms)
     rows = {str(row["destination"]): row for row in flow.rows if row.get("destination") in BUILT}
     for name in BUILT:
         why = _why_differs(rows.get(name), name, rules)
@@ -92,7 +92,7 @@ def _built(flow: Dataflow, pipeline: Pipeline) -> Iterator[Difference]:
             yield Difference("better", name, f"{name} is built by the pipeline, of the same values.")
 
 
-def _why_differs(row: Mapping[str, Any] | None, name: str, rules: BuiltRules) -> str:
+def _why_differs(row: Mapping[str, Any] | None, name: str, rules: GeneratedFieldRules) -> str:
     if row is None:
         return f"The dataflow does not map {name}; the pipeline builds it."
     try:

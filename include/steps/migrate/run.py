@@ -11,7 +11,7 @@ import yaml
 
 from include.aep.client import AepClient
 from include.aep.profile import is_enabled
-from include.aep.setup import Plan, Wanted, plan_setup, read_state
+from include.aep.setup import Plan, SetupRequirements, plan_setup, read_state
 from include.config.model import Pipeline
 from include.errors import ConfigError, PipelineError
 from include.steps.migrate.dataflow import Dataflow
@@ -103,7 +103,7 @@ def _mapping_fault(pipeline: Pipeline, rows: list[Mapping[str, Any]], schema: Xd
 
 
 def _plan(aep: AepClient, pipeline: Pipeline, rows: list[Mapping[str, Any]]) -> tuple[Plan | None, str]:
-    wanted = Wanted(pipeline, None, tuple(rows))
+    wanted = SetupRequirements(pipeline, None, tuple(rows))
     try:
         return plan_setup(read_state(aep, wanted), wanted), ""
     except PipelineError as error:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from include.aep.client import AepClient
-from include.aep.decide import loads
+from include.aep.decide import active_records
 from include.config.model import Pipeline
 from include.errors import DaysMissing
 from include.lake.history import History
 from include.lake.keys import STEP_FOLDERS, PartitionKey
 from include.mixpanel.event_time import settled_at
 from include.steps.history.day_states import DayState, read_days
-from include.steps.reconcile.audited_day import COMPLETE, AuditedDay, DayStatus, Remedy, is_active, judge
+from include.steps.reconcile.audited_day import COMPLETE, AuditedDay, DayStatus, Remedy, is_active, judge_day
 from include.steps.reconcile.window import last_settled_day
 
 __all__ = ["Audit", "AuditedDay", "DayStatus", "Remedy", "audit_days", "expected_days"]
@@ -131,7 +131,7 @@ def audit_days(
             reason = _unloaded(history, pipeline, day)
             days.append(AuditedDay(day, DayStatus.NEVER_RUN, reason, settled, remedy=Remedy.RUN))
             continue
-        status, reason, remedy = judge(day, state, batches)
+        status, reason, remedy = judge_day(day, state, batches)
         if status in COMPLETE and (strays := _strays(history, day, state, active[day])):
             status, remedy = DayStatus.UNKNOWN_BATCH, Remedy.REVERT
             reason = (
@@ -155,7 +155,7 @@ def _strays(history: History, day: date, state: DayState, active: Sequence[str])
     """Active batches of ours that are no loads of the day by its ledger: their rows may be there twice."""
     strays = set(active) - {load.batch for load in state.loads}
     if strays:  # a run may have ended since the index was read
-        strays -= {str(record.batch) for record in loads(history.ledger(day).records())}
+        strays -= {str(record.batch) for record in active_records(history.ledger(day).records())}
     return sorted(strays)
 
 

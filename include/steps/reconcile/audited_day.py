@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 
-from include.aep.decide import BatchOutlook, outlook
+from include.aep.decide import BatchState, classify_status
 from include.aep.model import Batch
 from include.steps.history.day_states import DayState, Load
 
@@ -74,7 +74,7 @@ class AuditedDay:
         return self.remedy in (Remedy.RUN, Remedy.CORRECT)
 
 
-def judge(day: date, state: DayState, batches: Mapping[str, Batch]) -> Verdict:
+def judge_day(day: date, state: DayState, batches: Mapping[str, Batch]) -> Verdict:
     """Compare a day's ledger with AEP's batches of the dataset."""
     if state.progress == "unreadable":
         return DayStatus.UNREADABLE, state.trouble, Remedy.REBUILD
@@ -91,17 +91,17 @@ def judge(day: date, state: DayState, batches: Mapping[str, Batch]) -> Verdict:
 
 
 def is_active(batch: Batch | None) -> bool:
-    return batch is not None and outlook(batch.status) is BatchOutlook.ACTIVE
+    return batch is not None and classify_status(batch.status) is BatchState.ACTIVE
 
 
 def _not_active(state: DayState, load: Load, batches: Mapping[str, Batch]) -> Verdict:
     found = batches.get(load.batch)
     says = f"calls it {found.status or 'nothing'}" if found else "does not list it"
     is_part = any(is_active(batches.get(other.batch)) for other in state.loads)
-    match outlook(found.status) if found else None:
-        case BatchOutlook.GONE:  # a run sees that and loads the rows again
+    match classify_status(found.status) if found else None:
+        case BatchState.GONE:  # a run sees that and loads the rows again
             remedy = Remedy.RUN
-        case None | BatchOutlook.REFUSED:
+        case None | BatchState.REFUSED:
             remedy = Remedy.RELEASE
         case _:
             remedy = Remedy.WAIT

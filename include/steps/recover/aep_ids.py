@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from include.aep.data_lake import LakeReader
-from include.aep.decide import BatchOutlook, in_flight, loads, outlook
+from include.aep.decide import BatchState, active_records, classify_status, in_flight
 from include.aep.load_id import CONTENT_TAG, RECIPE_TAG
 from include.aep.model import Batch, Dataset
 from include.clock import Clock
@@ -65,15 +65,15 @@ class AepIds:
         ledger = self.history.ledger(day)
         records = ledger.records()
         _require_one_recipe(day, records, batches)
-        place = self.workspace(day)
-        with place.scratch() as scratch, open_duckdb(scratch) as db:
+        workspace = self.workspace(day)
+        with workspace.scratch() as scratch, open_duckdb(scratch) as db:
             db.execute("CREATE TABLE found (_id VARCHAR, batch VARCHAR)")
             counts = {batch.id: self._read(db, day, batch) for batch in batches}
             self._require_once(db, day, records, batches, scratch)
             # A batch in flight comes first: a run that followed a later record would forget it.
             flying = in_flight(records)
             for batch in sorted(batches, key=lambda each: flying is None or each.id != flying.batch):
-                about = self._about(db, place, batch, scratch)
+                about = self._about(db, workspace, batch, scratch)
                 records = self._write(ledger, records, batch, about, counts[batch.id])
         return records
 
@@ -103,7 +103,7 @@ class AepIds:
     ) -> None:
         """Refuse to call a day loaded whose events are in AEP twice: every run of it would be green."""
         named = sorted(batch.id for batch in batches)
-        rest = [record for record in loads(records) if record.batch not in named]
+        rest = [record for record in active_records(records) if record.batch not in named]
         read_ids(db, "known", self.workspace(day), rest, scratch)
         (twice,) = db.execute(
             "SELECT count(*) FROM (SELECT _id FROM (FROM (SELECT _id FROM found) UNION ALL (SELECT _id FROM known)) "
@@ -117,12 +117,12 @@ class AepIds:
                 "a run loads what is missing then.",
             )
 
-    def _about(self, db: Any, place: Workspace, batch: Batch, scratch: Path) -> dict[str, object]:
+    def _about(self, db: Any, workspace: Workspace, batch: Batch, scratch: Path) -> dict[str, object]:
         """What the records say of the batch: its ids as a file, content and recipe as its tags say."""
         staged = digest_of({"read_from_aep": batch.id})
         name = batch.id.replace("'", "''")
         query = f"SELECT DISTINCT _id, CAST(NULL AS BIGINT) AS digest FROM found WHERE batch = '{name}'"
-        ids: LakeFile = write_ids(db, query, self.history, place, staged, scratch)
+        ids: LakeFile = write_ids(db, query, self.history, workspace, staged, scratch)
         content = batch.tag(CONTENT_TAG) or ""
         return {
             "content": content if _DIGEST.fullmatch(content) else staged,
@@ -165,7 +165,7 @@ def may_become_active(flying: LedgerRecord, found: Batch | None) -> bool:
     """Whether a batch in flight, as AEP shows it now, may be or become active."""
     if found is None:  # the catalog may lag; one that AEP had called failed is none of these
         return flying.kind != "failed"
-    return outlook(found.status) not in (BatchOutlook.REFUSED, BatchOutlook.GONE)
+    return classify_status(found.status) not in (BatchState.REFUSED, BatchState.GONE)
 
 
 def recipe_of(batch: Batch) -> int:
@@ -176,7 +176,7 @@ def recipe_of(batch: Batch) -> int:
 
 def _require_one_recipe(day: date, records: Sequence[LedgerRecord], batches: Sequence[Batch]) -> None:
     """Runs compare ids only within a recipe, so that a day of two recipes could never be run again."""
-    recipes = {str(record.batch): record.recipe for record in loads(records)}
+    recipes = {str(record.batch): record.recipe for record in active_records(records)}
     recipes |= {batch.id: recipe_of(batch) for batch in batches}
     if len(set(recipes.values())) > 1:
         named = ", ".join(f"{batch} (recipe {recipe})" for batch, recipe in sorted(recipes.items()))

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import date
 
 from include.aep.client import AepClient
-from include.aep.decide import BatchOutlook, in_flight, in_question, loads, outlook
+from include.aep.decide import BatchState, active_records, batches_to_poll, classify_status, in_flight
 from include.aep.load_id import SOURCE_TAG
 from include.aep.model import Batch
 from include.errors import AmendmentRefused, LakeNotReadable
@@ -16,13 +16,13 @@ from include.steps.ingest.consistency import is_load_of
 from include.steps.recover.aep_ids import AepIds, may_become_active
 from include.steps.verify.compare_days import EVER
 
-_ENDED = (BatchOutlook.REFUSED, BatchOutlook.GONE)
+_ENDED = (BatchState.REFUSED, BatchState.GONE)
 _INSTEAD = {
-    BatchOutlook.OPEN: "Abort it in AEP first; a run then loads its rows again.",
-    BatchOutlook.COMMITTED: "AEP is at work on it: wait. If it stays so for a day, ask Adobe about the batch.",
-    BatchOutlook.ACTIVE: "Run the day: it continues with that batch. To be rid of it, revert it in AEP; the next run then "
+    BatchState.OPEN: "Abort it in AEP first; a run then loads its rows again.",
+    BatchState.COMMITTED: "AEP is at work on it: wait. If it stays so for a day, ask Adobe about the batch.",
+    BatchState.ACTIVE: "Run the day: it continues with that batch. To be rid of it, revert it in AEP; the next run then "
     "loads its rows again.",
-    BatchOutlook.UNKNOWN: "Wait until AEP has decided it. If it stays so for a day, delete the batch in AEP or ask Adobe "
+    BatchState.UNKNOWN: "Wait until AEP has decided it. If it stays so for a day, delete the batch in AEP or ask Adobe "
     "about it; then release it.",
 }
 
@@ -42,13 +42,13 @@ def adopt(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> list[LedgerR
     if found is None:
         raise AmendmentRefused(f"AEP knows no batch {batch_id}.", "Compare the id with the dataset in AEP.")
     _require_load_of(history, found, day)
-    if outlook(found.status) is not BatchOutlook.ACTIVE:
+    if classify_status(found.status) is not BatchState.ACTIVE:
         raise AmendmentRefused(
             f"AEP calls batch {batch_id} {found.status or 'nothing'}, not active.",
             "Only what can be read from AEP's data lake can be adopted.",
         )
     before = history.ledger(day).records()
-    if any(record.batch == batch_id for record in loads(before)):
+    if any(record.batch == batch_id for record in active_records(before)):
         return []
     _require_nothing_in_flight(aep, day, before, found)
     at = ids.clock.now().isoformat(timespec="seconds")
@@ -66,17 +66,17 @@ def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerReco
     """
     ledger = ids.history.ledger(day)
     records = ledger.records()
-    if batch_id not in in_question(records):
+    if batch_id not in batches_to_poll(records):
         raise AmendmentRefused(
             f"The ledger of partition {day} does not count on batch {batch_id}.",
             f"See mixpanel-aep ledger show {ids.pipeline.name} {day}.",
         )
     found = aep.batches.find(batch_id)
     is_of_day = found is None or found.dataset_id is None or is_load_of(ids.history, found, day)
-    if found is not None and is_of_day and outlook(found.status) not in _ENDED:
+    if found is not None and is_of_day and classify_status(found.status) not in _ENDED:
         raise AmendmentRefused(
             f"AEP calls batch {batch_id} {found.status or 'nothing'}; released, its rows would be loaded a second time.",
-            _INSTEAD[outlook(found.status)],
+            _INSTEAD[classify_status(found.status)],
         )
     if is_of_day and (rows := _rows_shown(ids, batch_id)):
         raise AmendmentRefused(

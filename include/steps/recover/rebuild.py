@@ -12,7 +12,7 @@ from pathlib import Path
 
 from include.aep.client import AepClient
 from include.aep.data_lake import LakeReader
-from include.aep.decide import BatchOutlook, in_flight, loads, outlook
+from include.aep.decide import BatchState, active_records, classify_status, in_flight
 from include.aep.model import Dataset
 from include.aep.witness import require_source
 from include.clock import SYSTEM_CLOCK, Clock
@@ -27,7 +27,7 @@ from include.steps.recover.aep_ids import AepIds, Writer, may_become_active
 from include.steps.recover.person import person
 from include.steps.verify.dataset_batches import DatasetBatches
 
-_UNDECIDED = (BatchOutlook.OPEN, BatchOutlook.COMMITTED, BatchOutlook.UNKNOWN)
+_UNDECIDED = (BatchState.OPEN, BatchState.COMMITTED, BatchState.UNKNOWN)
 
 
 @dataclass
@@ -102,11 +102,11 @@ class _Day:
     def recover(self) -> None:
         ledger = self.ids.history.ledger(self.day)
         records = ledger.records()
-        active = loads(records)
+        active = active_records(records)
         if (reason := self._contradiction(active) or self._in_flight(records)) is not None:
             self.result.refused[self.day] = reason
             return
-        gone = [record for record in active if self._outlook(str(record.batch)) is BatchOutlook.GONE]
+        gone = [record for record in active if self._state(str(record.batch)) is BatchState.GONE]
         for record in gone:
             records = self.ids.record(ledger, records, "gone", record.batch, **record.about())
             self.result.ended.setdefault(self.day, []).append(str(record.batch))
@@ -120,7 +120,7 @@ class _Day:
 
     def _contradiction(self, active: Sequence[LedgerRecord]) -> str | None:
         """Why the day cannot be recovered now."""
-        undecided = [b for b in self.batches.of_day(self.day) if outlook(b.status) in _UNDECIDED]
+        undecided = [b for b in self.batches.of_day(self.day) if classify_status(b.status) in _UNDECIDED]
         if undecided:
             batch = undecided[0]
             return (
@@ -132,8 +132,8 @@ class _Day:
         if (elsewhere := self.batches.contradiction(name, self.day, active)) is not None:
             return elsewhere
         for record in active:
-            state, found = self._outlook(str(record.batch)), self.batches.by_id.get(str(record.batch))
-            if state not in (BatchOutlook.ACTIVE, BatchOutlook.GONE):
+            state, found = self._state(str(record.batch)), self.batches.by_id.get(str(record.batch))
+            if state not in (BatchState.ACTIVE, BatchState.GONE):
                 says = "does not list it" if found is None else f"calls it {found.status or 'nothing'}"
                 return (
                     f"the ledger calls batch {record.batch} active, but AEP does not: it {says}. If it is gone for good: "
@@ -153,9 +153,9 @@ class _Day:
             "release it with mixpanel-aep ledger release; then run recover again."
         )
 
-    def _outlook(self, batch: str) -> BatchOutlook:
+    def _state(self, batch: str) -> BatchState:
         found = self.batches.by_id.get(batch)
-        return outlook(found.status if found is not None else None)
+        return classify_status(found.status if found is not None else None)
 
     def _is_readable(self, record: LedgerRecord) -> bool:
         """Whether the ids of a load are in the lake."""

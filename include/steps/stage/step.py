@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
-from include.aep.decide import loads, refused_record
+from include.aep.decide import active_records, refused_record
 from include.errors import PayloadTooLarge
 from include.lake.history import History
 from include.lake.lake import sha256_file
@@ -61,7 +61,7 @@ def stage_partition(
     if history is not None:
         require_exported_from(history, raw)
     records = history.ledger(workspace.partition.day).records() if history is not None else []
-    active = [] if replace else loads(records)
+    active = [] if replace else active_records(records)
     excluded = {record.staged for record in active}
     if not with_files and (loaded := _already_loaded(workspace, valid, excluded)) is not None:
         return loaded

@@ -14,7 +14,7 @@ from include.steps.transform.dropped_identities import by_namespace, counted
 from include.steps.transform.job import Job
 from include.steps.transform.name_counter import NameCounter
 from include.steps.transform.second_pass import WrittenPart
-from include.steps.transform.superseded_rows import Superseded
+from include.steps.transform.superseded_rows import SupersededRows
 
 MOST_PROPERTIES = 500
 """Names of unmapped properties that a manifest counts one by one."""
@@ -38,7 +38,7 @@ class DayTotals:
     named: frozenset[str | None]
     added: day.FirstPass
     removed: day.FirstPass
-    superseded: Superseded
+    superseded: SupersededRows
     written: tuple[WrittenPart, ...]
 
     def counts(self, rows: int, compacted: int) -> dict[str, int]:

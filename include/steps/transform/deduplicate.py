@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Order:
+class DeduplicatedRows:
     """``rows``: places of the rows that stay, by time and then ``_id``. ``twins``: duplicates without ``$insert_id``.
 
     ``lines``: for each row of the piece how many rows with its ``_id`` there are, where it stays.
@@ -20,7 +20,7 @@ class Order:
     twins: int
 
 
-def in_order(table: Any, *, compare_all: bool) -> Order:
+def deduplicate(table: Any, *, compare_all: bool) -> DeduplicatedRows:
     """Return the order of a piece's rows. ``table``: spilled rows, in one chunk.
 
     Of the rows with one ``_id`` the one processed last stays; of those the one with the smallest content digest. Rows
@@ -40,7 +40,7 @@ def in_order(table: Any, *, compare_all: bool) -> Order:
     words = ids[rows]
     rows = rows[np.lexsort((*(words[:, n] for n in (3, 2, 1, 0)), stamps))]
     has_insert_id = table["has_insert_id"].take(losers).to_pylist() if losers else []
-    return Order(rows, lines, len(losers), has_insert_id.count(False))
+    return DeduplicatedRows(rows, lines, len(losers), has_insert_id.count(False))
 
 
 def _id_words(table: Any) -> Any:

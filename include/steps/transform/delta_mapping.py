@@ -26,8 +26,8 @@ from include.steps.transform.day_totals import DayTotals, unmapped_counts
 from include.steps.transform.job import Job
 from include.steps.transform.second_pass import WrittenPart
 from include.steps.transform.spill import spill_schema
-from include.steps.transform.superseded_rows import Superseded, find_superseded, without_ids
-from include.steps.transform.worker_processes import helpers, wanted_processes
+from include.steps.transform.superseded_rows import SupersededRows, find_superseded, without_ids
+from include.steps.transform.worker_processes import wanted_processes, worker_processes
 from include.steps.workspace import Workspace
 
 _CANNOT_TELL = {"time_in_the_future", "unexpected_error"}
@@ -106,7 +106,7 @@ class DeltaMapping:
             self.workspace.local_file(file, folder / Path(file.key).name, self.raw) for file in files
         )
         job = replace(self.job, paths=paths, scratch=folder, rows=sum(file.rows for file in files))
-        with helpers(job, wanted_processes(job.rows) - 1 if paths else 0) as others:
+        with worker_processes(job, wanted_processes(job.rows) - 1 if paths else 0) as others:
             yield _Lines(job, day.first_pass(job, others) if paths else day.FirstPass()), others
 
     @contextmanager
@@ -175,7 +175,7 @@ class DeltaMapping:
         return upload_file(self.workspace.lake, key, path, rows).model_dump()
 
 
-def _drop(added: _Lines, superseded: Superseded) -> None:
+def _drop(added: _Lines, superseded: SupersededRows) -> None:
     """Take the rows out of the spill files that the base's rows beat."""
     if not len(superseded.losers):
         return

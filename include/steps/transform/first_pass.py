@@ -16,9 +16,9 @@ from include.steps.transform.name_counter import NameCounter
 from include.steps.transform.spill import SpillWriter, record_batch, spill_schema
 from include.xdm.convert.column_builder import ColumnBuilder
 from include.xdm.events.block_reader import BlockReader
-from include.xdm.events.event_parser import SiftedEvent
+from include.xdm.events.event_parser import ParsedEvent
 from include.xdm.events.event_rows import EventRows, EvidenceLog
-from include.xdm.events.line_parser import Refused, quarantine_record
+from include.xdm.events.line_parser import RejectedEvent, quarantine_record
 
 _KEPT_BYTES = 24 * 1024 * 1024
 
@@ -93,8 +93,8 @@ class _Parser:
     def __init__(self, job: Job, name: str) -> None:
         self._job = job
         self._log = EvidenceLog()
-        self._sieve = job.sieve(self._log)
-        self._reader = BlockReader(self._sieve, self._log)
+        self._event_parser = job.event_parser(self._log)
+        self._reader = BlockReader(self._event_parser, self._log)
         self._builder = ColumnBuilder(job.compiled)
         self._schema = spill_schema(job.compiled)
         limits, buckets = job.limits, job.bucket_of_second
@@ -121,8 +121,8 @@ class _Parser:
             self._builder.names.clear()
         for record in sorted(refused, key=lambda record: record["line_number"]):
             self._quarantine.add(record)
-        self._by_event.add(self._sieve.by_event)
-        self._sieve.by_event.clear()
+        self._by_event.add(self._event_parser.by_event)
+        self._event_parser.by_event.clear()
 
     def _batch(self, rows: EventRows) -> Any:
         columns = self._builder.build(rows.events, rows.properties)
@@ -133,11 +133,11 @@ class _Parser:
         self._builder.names.clear()
         lines = block.data.split(b"\n")
         refused = []
-        again = self._job.sieve(EvidenceLog())
+        again = self._job.event_parser(EvidenceLog())
         for number in line_numbers:
             line = lines[int(number) - block.first_line]
             event = again.event(int(number), line)
-            assert isinstance(event, SiftedEvent)  # it was read before
+            assert isinstance(event, ParsedEvent)  # it was read before
             rows = EventRows.of([event])
             before = self._builder.names.copy()
             try:
@@ -146,9 +146,9 @@ class _Parser:
                 raise
             except Exception as error:  # noqa: BLE001 - one row stops no day
                 self._builder.names = before
-                self._sieve.warn(error)
-                self._sieve.by_event[event.event] -= 1
-                refused.append(quarantine_record(int(number), line, Refused("unexpected_error")))
+                self._event_parser.warn(error)
+                self._event_parser.by_event[event.event] -= 1
+                refused.append(quarantine_record(int(number), line, RejectedEvent("unexpected_error")))
             else:
                 self._spill.write(batch, len(line))
         return refused
@@ -161,7 +161,7 @@ class _Parser:
         return Parsed(
             rows=self._spill.rows,
             bytes=self._spill.bytes,
-            counts=self._sieve.counts,
+            counts=self._event_parser.counts,
             reasons=reasons,
             by_event=self._by_event,
             names=self._names,

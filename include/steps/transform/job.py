@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from include.xdm.events.event_parser import Sieve
+from include.xdm.events.event_parser import EventParser
 from include.xdm.events.event_rows import EvidenceLog
 from include.xdm.mapping.compile import CompiledMapping
 
@@ -54,9 +54,9 @@ class Job:
     rows: int
     limits: Limits = Limits()
 
-    def sieve(self, log: EvidenceLog) -> Sieve:
+    def event_parser(self, log: EvidenceLog) -> EventParser:
         """Return a new sieve for this day."""
-        return Sieve(
+        return EventParser(
             project_id=self.project_id,
             day=self.day,
             wall_clock_zone=ZoneInfo(self.zone) if self.zone else None,

@@ -25,13 +25,13 @@ from include.steps.transform.second_pass import (
     digests_path,
     plan_parts,
 )
-from include.steps.transform.worker import Work
-from include.steps.transform.worker_processes import Helper
+from include.steps.transform.worker import Worker
+from include.steps.transform.worker_processes import WorkerProcess
 from include.steps.workspace import Workspace
 from include.xdm.convert.aep_parquet import open_parquet
 from include.xdm.convert.column_builder import leaf_of
 from include.xdm.events.event_parser import ENOUGH_EVIDENCE
-from include.xdm.events.line_parser import Refused, parse_line, quarantine_record
+from include.xdm.events.line_parser import RejectedEvent, parse_line, quarantine_record
 
 _CHUNK_ROWS = 200_000
 
@@ -66,36 +66,36 @@ class FirstPass:
             evidence.see(wall_ms, arrival_ms, library)
 
 
-def first_pass(job: Job, others: Sequence[Helper]) -> FirstPass:
+def first_pass(job: Job, others: Sequence[WorkerProcess]) -> FirstPass:
     """Read the whole day, on this process and on ``others``."""
-    for helper in others:
-        helper.send(("parse",))
+    for process in others:
+        process.send(("parse",))
     found = FirstPass()
     found.add(_own_work(job, others).parse())
-    for helper in others:
-        found.add(helper.receive())
+    for process in others:
+        found.add(process.receive())
     return found
 
 
-def second_pass(job: Job, others: Sequence[Helper], found: FirstPass) -> list[WrittenPart]:
+def second_pass(job: Job, others: Sequence[WorkerProcess], found: FirstPass) -> list[WrittenPart]:
     """Write the day's files, in their order."""
     parts: list[Part] = plan_parts(found.rows, found.bytes, job)
-    for helper in others:
-        helper.send(("write", parts))
+    for process in others:
+        process.send(("write", parts))
     written = _own_work(job, others).write(parts)
-    for helper in others:
-        written += helper.receive()
+    for process in others:
+        written += process.receive()
     return sorted(written, key=lambda part: part.number)
 
 
-def _own_work(job: Job, others: Sequence[Helper]) -> Work:
+def _own_work(job: Job, others: Sequence[WorkerProcess]) -> Worker:
     """This process's share, which ends soon after one of ``others`` has ended: its part would be missing."""
 
     def check() -> None:
-        for helper in others:
-            helper.check()
+        for process in others:
+            process.check()
 
-    return Work(job, "0", is_alone=not others, check=check)
+    return Worker(job, "0", is_alone=not others, check=check)
 
 
 def not_converted(job: Job, written: Sequence[WrittenPart]) -> tuple[dict[str, int], dict[str, int]]:
@@ -127,7 +127,7 @@ def reject(job: Job, found: FirstPass, written: Sequence[WrittenPart]) -> list[d
         event, _ = parse_line(line)
         found.by_event.add({event: -1})
         found.reasons["unexpected_error"] += 1
-        records.append(quarantine_record(number, line, Refused("unexpected_error")))
+        records.append(quarantine_record(number, line, RejectedEvent("unexpected_error")))
     return records
 
 

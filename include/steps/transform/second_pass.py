@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from include.steps.transform.bucket_pieces import read_pieces
-from include.steps.transform.deduplicate import in_order
+from include.steps.transform.deduplicate import deduplicate
 from include.steps.transform.evaluator import Evaluator
 from include.steps.transform.job import Job
 from include.steps.transform.nested_rows import nested_rows
@@ -97,7 +97,7 @@ class PartWriter:
             for bucket, rows, size in part.buckets:
                 self._check()
                 for piece in read_pieces(self._job, bucket, rows, size):
-                    order = in_order(piece, compare_all=self._compare_all)
+                    order = deduplicate(piece, compare_all=self._compare_all)
                     written.duplicates += order.duplicates
                     written.twins += order.twins
                     piece = piece.append_column("lines", [order.lines])

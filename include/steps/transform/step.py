@@ -16,7 +16,7 @@ from include.aep.profile import dataset_schema
 from include.config.model import Pipeline
 from include.errors import BadManifest, SchemaError
 from include.lake.manifest import Manifest, digest_of, upload_file
-from include.mixpanel.time_convention import TimeEvidence, require_agreement
+from include.mixpanel.time_convention import TimeEvidence, check_time_convention
 from include.redact import one_line
 from include.steps.export.export_delta import whole_file
 from include.steps.transform.dropped_identities import by_namespace
@@ -66,7 +66,7 @@ def transform_partition(
     ``counts``: ``exported + not_events = duplicates + quarantined + mapped``, and as ``warnings`` how often a column
     was set to null; ``details["not_converted"]`` has them by destination, and ``details["inexact"]`` those of them that
     are numbers. As ``dropped_identities`` how many values were not identities; the detail has them by namespace and
-    reason (``include.xdm.identities.identity_rules``). Limits, where a day meets them: ``merged_without_before`` (see ``Sieve``),
+    reason (``include.xdm.identities.identity_rules``). Limits, where a day meets them: ``merged_without_before`` (see ``EventParser``),
     and ``compacted_by_day``, the events that Mixpanel may merge into others of their day. ``details["events"]`` is a Parquet file with ``_id`` and
     ``digest`` (``identity.content_digest``) of every mapped row; None where there are no rows. ``details["partial"]``
     names those of ``by_event`` and ``unmapped`` that do not have every name. Of a delta of an export only the lines that
@@ -157,15 +157,15 @@ def _transformed(
     """The manifest's files, counts and details; the files are in the lake."""
     from include.steps.transform import passes as day
     from include.steps.transform.day_totals import MOST_PROPERTIES, unmapped_counts
-    from include.steps.transform.worker_processes import helpers, wanted_processes
+    from include.steps.transform.worker_processes import wanted_processes, worker_processes
 
     job = _job(workspace, raw, mapping, recipe, scratch, whole_file(workspace, raw, scratch))
     pipeline = workspace.pipeline
-    with helpers(job, wanted_processes(raw.rows) - 1) as others:
+    with worker_processes(job, wanted_processes(raw.rows) - 1) as others:
         found = day.first_pass(job, others)
         evidence = TimeEvidence(pipeline.mixpanel.zone)
         found.see(evidence)
-        require_agreement(evidence, pipeline.mixpanel, pipeline.name)
+        check_time_convention(evidence, pipeline.mixpanel, pipeline.name)
         unmapped = unmapped_counts(found.names.most_common(), mapping.named_properties)
         _check_unmapped(pipeline, unmapped)
         written = day.second_pass(job, others, found)

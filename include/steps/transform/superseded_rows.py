@@ -41,7 +41,7 @@ _UNDECIDED = "removed > before OR (survives AND NOT coalesce(beaten, false) AND 
 
 
 @dataclass(frozen=True)
-class Superseded:
+class SupersededRows:
     """``rows``: how many rows of the base go; ``losers``: ``_id``s of added rows that the base's beat (Arrow, 32 bytes).
 
     ``twins``: how many duplicates without ``$insert_id`` the day has more than its base.
@@ -59,7 +59,7 @@ class Superseded:
 
 def find_superseded(
     db: Any, events: list[Path], added: list[Path], removed: list[Path], compiled: CompiledMapping
-) -> Superseded | None:
+) -> SupersededRows | None:
     """Compare spilled rows with the base's list of events; None where that cannot decide which row stays.
 
     ``compiled``: what the rows were read for. ``db``: a DuckDB without tables, in which ``superseded_ids`` is a view afterwards.
@@ -84,7 +84,7 @@ def find_superseded(
         return None
     failed, dropped = _known_of_removed(db, removed, compiled)
     twins = "greatest(before - removed + added - 1, 0) - greatest(before - 1, 0)"
-    return Superseded(
+    return SupersededRows(
         rows=_number(db, "SELECT count(*) FROM superseded_ids"),
         losers=_binary(db, "SELECT unhex(id) AS id FROM ids WHERE kept_off"),
         twins=_number(db, f"SELECT coalesce(sum({twins}), 0) FROM ids WHERE NOT has_insert_id"),

@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Work:
+class Worker:
     """One process's share of a transform. ``name`` sets its files apart; ``is_alone``: there is no other process.
 
     ``check`` is called often, and raises where it is useless to go on.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from include.errors import PipelineError
-from include.steps.transform.worker import Work
+from include.steps.transform.worker import Worker
 
 
 def main(connection: int, life: int) -> None:
@@ -30,7 +30,7 @@ def main(connection: int, life: int) -> None:
     channel: Connection[Any, Any] = Connection(connection)
     with contextlib.suppress(EOFError, OSError):
         job, name = channel.recv()
-        work = Work(job, name, is_alone=False)
+        work = Worker(job, name, is_alone=False)
         while True:
             verb, *arguments = channel.recv()
             channel.send((*_answer(work, verb, arguments), records.taken()))
@@ -44,7 +44,7 @@ class _WithoutPandas(MetaPathFinder):
             raise ModuleNotFoundError(fullname)
 
 
-def _answer(work: Work, verb: str, arguments: list[Any]) -> tuple[str, Any]:
+def _answer(work: Worker, verb: str, arguments: list[Any]) -> tuple[str, Any]:
     try:
         return "done", work.parse() if verb == "parse" else work.write(*arguments)
     except PipelineError as error:

@@ -49,7 +49,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class Helper:
+class WorkerProcess:
     """Another process at work on a job."""
 
     def __init__(self, job: Job, name: str) -> None:
@@ -138,13 +138,13 @@ def _error(kind: str, sentence: str, hint: str, number: int | None) -> Exception
 
 
 @contextmanager
-def helpers(job: Job, number: int) -> Iterator[list[Helper]]:
+def worker_processes(job: Job, number: int) -> Iterator[list[WorkerProcess]]:
     """Start ``number`` other processes; they are gone when the context is left, however it is left."""
-    started: list[Helper] = []
+    started: list[WorkerProcess] = []
     try:
         for n in range(1, number + 1):
-            started.append(Helper(job, str(n)))
+            started.append(WorkerProcess(job, str(n)))
         yield started
     finally:
-        for helper in started:
-            helper.end()
+        for process in started:
+            process.end()

@@ -30,7 +30,7 @@ _WRITTEN_ROWS = 2_000
 """Rows that are Python objects at once."""
 
 
-class RefusedRows:
+class InvalidRows:
     """``rows``: how many; ``reasons``: rows by reason; ``examples``: some values by reason, where they may be shown."""
 
     def __init__(self, scratch: Path, *, show_values: bool) -> None:

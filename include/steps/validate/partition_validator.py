@@ -23,7 +23,7 @@ from include.quality.partition_expectations import DayEvents, PartitionFacts, fa
 from include.quality.suite import Screen, failing_rows
 from include.steps.day_rows import RowFile
 from include.steps.validate.day_counts import COUNTED, DayCounts
-from include.steps.validate.invalid_rows import RefusedRows
+from include.steps.validate.invalid_rows import InvalidRows
 from include.steps.validate.row_chunks import row_chunks
 from include.steps.workspace import Workspace
 from include.xdm.convert.aep_parquet import AEP_FORM, has_aep_form
@@ -64,9 +64,9 @@ class PartitionValidator:
     _valid_paths: list[Path] = field(default_factory=list)
 
     @cached_property
-    def refused(self) -> RefusedRows:
+    def refused(self) -> InvalidRows:
         """The rows that are not valid, and why."""
-        return RefusedRows(self.scratch, show_values=self.workspace.pipeline.quality.show_values)
+        return InvalidRows(self.scratch, show_values=self.workspace.pipeline.quality.show_values)
 
     @property
     def valid(self) -> int:

@@ -17,7 +17,7 @@ from include.steps.day_rows import DayRows, RowFile
 from include.steps.transform.dropped_identities import dropped_by_reason
 from include.steps.validate.partition_validator import PartitionValidator
 from include.steps.validate.previous_days import events_before, events_of
-from include.steps.validate.validated_base import ValidBase, warning_records
+from include.steps.validate.validated_base import ValidatedBase, warning_records
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.events.line_parser import REASONS
 from include.xdm.schema.xdm_schema import XdmSchema
@@ -145,7 +145,7 @@ def _validate_delta(
     validator.refuse_useless_mappings(mapped)
     own = zip(day.own_paths, mapped.files, strict=True)
     validator.run([RowFile(path, file.rows, file) for path, file in own])
-    known = ValidBase(base, day, superseded.scratch).add_to(validator, superseded)
+    known = ValidatedBase(base, day, superseded.scratch).add_to(validator, superseded)
     return validator if known else None
 
 

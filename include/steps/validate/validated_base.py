@@ -23,7 +23,7 @@ from include.xdm.convert.aep_parquet import AepParquetWriter
 
 
 @dataclass(frozen=True)
-class ValidBase:
+class ValidatedBase:
     """``valid``: the validate output of the base of ``day``, which transform made. ``scratch``: for this alone."""
 
     valid: Manifest

@@ -16,7 +16,7 @@ from typing import Any
 
 from include.aep.data_lake import Bucket, LakeReader, Window, bucket_of
 from include.aep.data_lake.fingerprint import BUCKET_DIGITS
-from include.aep.decide import loads, refused_rows
+from include.aep.decide import active_records, refused_rows
 from include.aep.model import Dataset
 from include.clock import Clock
 from include.config.model import Pipeline
@@ -153,7 +153,7 @@ class DayComparer:
 
     def _read_ledger(self, db: Any, day: date, records: list[LedgerRecord], scratch: Path) -> None:
         place = Workspace(self.history.lake, self.pipeline, PartitionKey(self.pipeline.name, day), self.clock)
-        for number, record in enumerate(loads(records)):
+        for number, record in enumerate(active_records(records)):
             table = f"load_{number}"
             read_ids(db, table, place, [record], scratch)
             db.execute(f"INSERT INTO expected SELECT _id, ? FROM {table}", [str(record.batch)])

@@ -8,12 +8,12 @@ from datetime import date, timedelta
 from functools import cached_property
 
 from include.aep.client import AepClient
-from include.aep.decide import BatchOutlook, in_flight, loads, outlook
+from include.aep.decide import BatchState, active_records, classify_status, in_flight
 from include.aep.model import Batch
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
 
-_MAY_SHOW_ROWS = (BatchOutlook.COMMITTED, BatchOutlook.ACTIVE, BatchOutlook.UNKNOWN)
+_MAY_SHOW_ROWS = (BatchState.COMMITTED, BatchState.ACTIVE, BatchState.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class DatasetBatches:
 
     def active_of(self, day: date | None) -> list[Batch]:
         """This project's active batches of a day, oldest first."""
-        return [batch for batch in self.of_day(day) if outlook(batch.status) is BatchOutlook.ACTIVE]
+        return [batch for batch in self.of_day(day) if classify_status(batch.status) is BatchState.ACTIVE]
 
     def near(self, day: date) -> set[str]:
         """This project's batches of a day and of the days before and after it."""
@@ -69,7 +69,7 @@ class DatasetBatches:
         return sum(
             batch.output_records or 0
             for batch in self.all
-            if not batch.is_ours and outlook(batch.status) is BatchOutlook.ACTIVE
+            if not batch.is_ours and classify_status(batch.status) is BatchState.ACTIVE
         )
 
     def is_loading(self, records: Sequence[LedgerRecord]) -> bool:
@@ -78,11 +78,11 @@ class DatasetBatches:
         if flying is None or flying.kind == "failed":
             return False
         found = self.by_id.get(str(flying.batch))
-        return found is not None and outlook(found.status) in _MAY_SHOW_ROWS
+        return found is not None and classify_status(found.status) in _MAY_SHOW_ROWS
 
     def contradiction(self, pipeline: str, day: date, records: Sequence[LedgerRecord]) -> str | None:
         """Which batch of a day's ledger is in AEP of another day or dataset: nothing of this day is in it."""
-        for record in loads(records):
+        for record in active_records(records):
             listed = self.by_id.get(str(record.batch))
             found = listed or self.find(str(record.batch))
             if found is not None and not (listed and found.is_ours and found.day == day):
@@ -94,7 +94,7 @@ class DatasetBatches:
 
     def unexpected(self, day: date, records: Sequence[LedgerRecord]) -> set[str]:
         """Active batches of a day that the ledger does not call active, or with another number of rows."""
-        rows = {str(each.batch): each.counts.get("active") for each in loads(records)}
+        rows = {str(each.batch): each.counts.get("active") for each in active_records(records)}
         return {
             batch.id
             for batch in self.active_of(day)

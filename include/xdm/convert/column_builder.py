@@ -11,7 +11,7 @@ import msgspec
 
 from include.xdm.convert.column_converter import Failure
 from include.xdm.convert.flat_columns import flat_columns
-from include.xdm.convert.source_values import Sources, is_present
+from include.xdm.convert.source_values import SourceValues, is_present
 from include.xdm.convert.values import Value, parse_text
 from include.xdm.dataprep.functions.duckdb_functions import on_row
 from include.xdm.dataprep.functions.values import json_text
@@ -71,7 +71,7 @@ class ColumnBuilder:
     def build(self, events: Sequence[str], properties: Properties | FlatProperties) -> Columns:
         """Return the columns of events."""
         compiled = self.compiled
-        sources = Sources(events, properties)
+        sources = SourceValues(events, properties)
         made: dict[str, _Made] = {}
         if isinstance(properties, FlatProperties):
             direct = flat_columns(compiled, properties)
@@ -90,7 +90,7 @@ class ColumnBuilder:
         return Columns(fields, failed, self._inputs(sources), self._unmapped(properties, back))
 
     def _add_identities(
-        self, fields: dict[str, Any], sources: Sources, properties: Properties | FlatProperties
+        self, fields: dict[str, Any], sources: SourceValues, properties: Properties | FlatProperties
     ) -> None:
         """Adds the texts of identities that are properties, where no leaf has them, and why some are dropped."""
         for n, name in self.compiled.identity_columns.items():
@@ -105,7 +105,7 @@ class ColumnBuilder:
                 found = texts_of(values)
                 fields |= {name: found.texts, f"d{n}": found.reasons}
 
-    def _leaf(self, leaf: Leaf, sources: Sources) -> _Made:
+    def _leaf(self, leaf: Leaf, sources: SourceValues) -> _Made:
         if leaf.property is not None and leaf.property not in sources:
             return _Made(leaf.converter.nulls(sources.rows), [])
         if leaf.parts:
@@ -133,7 +133,7 @@ class ColumnBuilder:
                     if any(earlier):
                         back.setdefault(row, set()).add(name)
 
-    def _assembled(self, leaf: Leaf, sources: Sources) -> tuple[Any, list[Failure]]:
+    def _assembled(self, leaf: Leaf, sources: SourceValues) -> tuple[Any, list[Failure]]:
         if leaf.number not in self._assemblers:
             self._assemblers[leaf.number] = on_row(assembly(leaf.number, leaf.parts))
         assemble = self._assemblers[leaf.number]
@@ -147,7 +147,7 @@ class ColumnBuilder:
         array, failures = leaf.converter.from_values(values)
         return array, [*failures, *lost]
 
-    def _inputs(self, sources: Sources) -> dict[str, Any]:
+    def _inputs(self, sources: SourceValues) -> dict[str, Any]:
         import pyarrow as pa
 
         expressions = self.compiled.expressions
@@ -221,7 +221,7 @@ def _is_nothing(value: Value) -> bool:
     return value is None or value == "" or (isinstance(value, msgspec.Raw) and bytes(value) in _NOTHING)
 
 
-def _part_texts(part: Part, sources: Sources) -> Sequence[str | None]:
+def _part_texts(part: Part, sources: SourceValues) -> Sequence[str | None]:
     if part.constant is not None:
         return [json_text(part.constant)] * sources.rows
     found = [sources.texts(path, raw=True) for path in part.candidates]

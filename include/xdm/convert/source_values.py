@@ -19,7 +19,7 @@ _READ_AS_WRITTEN = {str, int, bool, type(None)}
 """What expressions read as ``msgspec`` writes it; of other numbers the digits may have to be changed."""
 
 
-class Sources:
+class SourceValues:
     """What the events of a block say at the paths of a mapping set; each property is read once."""
 
     def __init__(self, events: Sequence[str], properties: Properties | FlatProperties) -> None:

@@ -13,7 +13,7 @@ from include.xdm.dataprep.functions.values import write_moment
 from include.xdm.dataprep.language.check import TypedAttribute, places
 from include.xdm.dataprep.language.paths import Path, parse_path
 from include.xdm.dataprep.language.types import Type
-from include.xdm.dataprep.sql_values import Cell, any_of, as_json, text_literal, text_of
+from include.xdm.dataprep.sql_values import SqlValue, any_of, as_json, text_literal, text_of
 from include.xdm.mapping.assemble import Part, assembly, part_of
 from include.xdm.mapping.mapping_set import FieldMapping
 from include.xdm.schema.xdm_schema import Kind
@@ -88,7 +88,7 @@ class Computed:
         self.inputs: dict[Path, str] = {}
         self.raw_inputs: dict[Path, str] = {}
         self.exists: dict[Path, str] = {}
-        self.cells: dict[int, Cell] = {}
+        self.cells: dict[int, SqlValue] = {}
         self.assemblies: list[tuple[int, tuple[Part, ...]]] = []
         self._expressions = Expressions(self._attribute, self._exists, write_moment(parse_moment(now)))
         self._fields = {n: m.field for n, m in mappings.items()}
@@ -103,7 +103,7 @@ class Computed:
             self.assemblies.append((n, parts))
             name = assembly(n, parts).sql_name
             last.append(f"{name}({', '.join(map(as_json, cells))}) AS z{n}")
-            self.cells[n] = Cell(f"z{n}.v", Type.ANY, any_of(*(cell.fails for cell in cells), f"z{n}.x"))
+            self.cells[n] = SqlValue(f"z{n}.v", Type.ANY, any_of(*(cell.fails for cell in cells), f"z{n}.x"))
         self.layers = [*self._expressions.layers, *([last] if last else [])]
         self.functions = list(self._expressions.functions.values())
 
@@ -127,17 +127,17 @@ class Computed:
         fails = any_of(cell.fails, lost)
         return f"coalesce({fails}, false)" if fails else "false"
 
-    def _is_milliseconds(self, n: int, cell: Cell) -> bool:
+    def _is_milliseconds(self, n: int, cell: SqlValue) -> bool:
         """A number for a date-time: AEP reads it as milliseconds (EP:ingestion, data types)."""
         return self._fields[n].kind is Kind.DATE_TIME and cell.type.is_numeric
 
-    def _part(self, part: FieldMapping, read: Part) -> Cell:
+    def _part(self, part: FieldMapping, read: Part) -> SqlValue:
         if part.expression:
             return self._expressions.add(part.expression)
         if read.constant is not None:
-            return Cell(text_literal(read.constant), Type.STRING)
+            return SqlValue(text_literal(read.constant), Type.STRING)
         found = [self._column(self.raw_inputs, path, "r") for path in read.candidates]
-        return Cell(_first(found) if len(found) > 1 or found == ["event"] else found[0], Type.ANY)
+        return SqlValue(_first(found) if len(found) > 1 or found == ["event"] else found[0], Type.ANY)
 
     def _attribute(self, typed: TypedAttribute) -> str:
         found = [self._column(self.inputs, path, "a") for path in typed.candidates]

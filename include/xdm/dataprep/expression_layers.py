@@ -11,8 +11,8 @@ from include.xdm.dataprep.language.tree import Number
 from include.xdm.dataprep.language.types import Type
 from include.xdm.dataprep.sql import quote
 from include.xdm.dataprep.sql_values import (
-    Cell,
-    Surroundings,
+    EvaluationContext,
+    SqlValue,
     any_of,
     as_json,
     convert_cell,
@@ -25,7 +25,7 @@ from include.xdm.dataprep.sql_values import (
 class _Placed:
     """A cell, and the first layer that can read it."""
 
-    cell: Cell
+    cell: SqlValue
     layer: int
 
 
@@ -45,7 +45,7 @@ class Expressions:
         self._known: dict[Typed, _Placed] = {}
         self._columns = 0
 
-    def add(self, typed: Typed) -> Cell:
+    def add(self, typed: Typed) -> SqlValue:
         """The cell of an expression, readable after the last layer."""
         return self._place(typed).cell
 
@@ -71,7 +71,7 @@ class Expressions:
         self.layers[layer].append(f"{sql} AS {name}")
         if fails:
             self.layers[layer].append(f"coalesce({fails}, false) AS {name}x")
-        return _Placed(Cell(name, kind, f"{name}x" if fails else None), layer + 1)
+        return _Placed(SqlValue(name, kind, f"{name}x" if fails else None), layer + 1)
 
     def _call(self, typed: TypedCall) -> _Placed:
         function = typed.function
@@ -79,7 +79,7 @@ class Expressions:
         cells = [argument.cell for argument in arguments]
         layer = max((argument.layer for argument in arguments), default=0)
         if function.special:
-            around = Surroundings(self._now, self._columns, self._exists)
+            around = EvaluationContext(self._now, self._columns, self._exists)
             if compiled := function.special(around, cells):
                 return self._emit(layer, compiled[0], typed.type, compiled[1])
         if function.python:
@@ -89,7 +89,7 @@ class Expressions:
         fails = any_of(*(cell.fails for cell in given))
         return self._emit(layer, function.sql(*(cell.sql for cell in given)), typed.type, fails)
 
-    def _python(self, typed: TypedCall, cells: Sequence[Cell], layer: int) -> _Placed:
+    def _python(self, typed: TypedCall, cells: Sequence[SqlValue], layer: int) -> _Placed:
         function = typed.function
         self.functions[function.sql_name] = function
         fixed = len(function.parameters) - function.many
@@ -102,32 +102,32 @@ class Expressions:
         name = called.cell.sql
         earlier = any_of(*(cell.fails for cell in (*handed, *cells[fixed:])))
         fails = any_of(earlier, f"{name}.x")
-        cell = convert_cell(Cell(f"{name}.v", function.result), typed.type)
+        cell = convert_cell(SqlValue(f"{name}.v", function.result), typed.type)
         if earlier is None and cell.type is function.result:
-            return _Placed(Cell(cell.sql, cell.type, fails), called.layer)
+            return _Placed(SqlValue(cell.sql, cell.type, fails), called.layer)
         return self._emit(called.layer, cell.sql, typed.type, fails)
 
 
-def _handed(cell: Cell, wanted: Type) -> Cell:
+def _handed(cell: SqlValue, wanted: Type) -> SqlValue:
     """An argument as a Python function takes it: the text of a string, the JSON of all else; a date with its zone."""
     if wanted is Type.STRING:
         return convert_cell(cell, wanted)
     if wanted is Type.DATE and cell.type is Type.DATE:
-        return Cell(f"('\"' || {cell.sql} || '\"')", Type.ANY, cell.fails)
-    return Cell(as_json(cell), Type.ANY, cell.fails)
+        return SqlValue(f"('\"' || {cell.sql} || '\"')", Type.ANY, cell.fails)
+    return SqlValue(as_json(cell), Type.ANY, cell.fails)
 
 
-def _literal(typed: TypedLiteral) -> Cell:
+def _literal(typed: TypedLiteral) -> SqlValue:
     value = typed.value
     if value is None:
-        return Cell("NULL", Type.NULL)
+        return SqlValue("NULL", Type.NULL)
     if isinstance(value, bool):
-        return Cell(str(value).lower(), Type.BOOLEAN)
+        return SqlValue(str(value).lower(), Type.BOOLEAN)
     if isinstance(value, str):
-        return Cell(text_literal(value), Type.STRING, constant=value)
+        return SqlValue(text_literal(value), Type.STRING, constant=value)
     assert isinstance(value, Number)
     integer = typed.type is Type.INTEGER
-    return Cell(f"({value.text})::BIGINT" if integer else quote(value.text), typed.type)
+    return SqlValue(f"({value.text})::BIGINT" if integer else quote(value.text), typed.type)
 
 
 def _is_unique(typed: Typed) -> bool:

@@ -10,7 +10,7 @@ from include.xdm.dataprep.sql import quote
 
 
 @dataclass(frozen=True)
-class Cell:
+class SqlValue:
     """A value: ``sql`` is a column or a constant, so it may be written several times.
     ``fails`` is SQL that is true where the transform failed, whatever the value is there. None: it never does."""
 
@@ -21,7 +21,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class EvaluationContext:
     """What a special function may need beside its arguments. ``exists``: SQL that says whether the event has a
     path; ``number``: which call of the mapping set this is; ``now``: when the day was exported, ISO 8601."""
 
@@ -43,24 +43,24 @@ def any_of(*conditions: str | None) -> str | None:
     return " OR ".join(f"({condition})" for condition in told) or None
 
 
-def convert_cell(cell: Cell, wanted: Type) -> Cell:
+def convert_cell(cell: SqlValue, wanted: Type) -> SqlValue:
     """The cell as a value that is stored as ``wanted`` is."""
     if cell.type is wanted:
         return cell
     if wanted.storage is Storage.JSON:
-        return Cell(as_json(cell), wanted, cell.fails)
+        return SqlValue(as_json(cell), wanted, cell.fails)
     if cell.type is Type.NULL:
-        return Cell(f"NULL::{wanted.storage.value}", wanted, cell.fails)
+        return SqlValue(f"NULL::{wanted.storage.value}", wanted, cell.fails)
     if wanted is Type.BOOLEAN:
         sql = _condition(cell)
-        return Cell(sql, wanted, any_of(cell.fails, f"{cell.sql} IS NOT NULL AND ({sql}) IS NULL"))
+        return SqlValue(sql, wanted, any_of(cell.fails, f"{cell.sql} IS NOT NULL AND ({sql}) IS NULL"))
     if wanted is Type.INTEGER:  # only of what a Python function gave as JSON
-        return Cell(f"({cell.sql})::BIGINT", wanted, cell.fails)
+        return SqlValue(f"({cell.sql})::BIGINT", wanted, cell.fails)
     container = f"left({cell.sql}, 1) IN ('[', '{{')" if cell.type is Type.ANY else None
-    return Cell(text_of(cell), wanted, any_of(cell.fails, container), cell.constant)
+    return SqlValue(text_of(cell), wanted, any_of(cell.fails, container), cell.constant)
 
 
-def text_of(cell: Cell) -> str:
+def text_of(cell: SqlValue) -> str:
     """SQL for the text of a cell, of an array or object its JSON."""
     if cell.type is Type.STRING:
         return cell.sql
@@ -73,7 +73,7 @@ def text_of(cell: Cell) -> str:
     return f"{cell.sql}::VARCHAR"
 
 
-def as_json(cell: Cell) -> str:
+def as_json(cell: SqlValue) -> str:
     """SQL for the JSON text of a cell, or NULL."""
     if cell.type is Type.NULL:
         return "NULL::VARCHAR"
@@ -84,7 +84,7 @@ def as_json(cell: Cell) -> str:
     return f"{cell.sql}::VARCHAR"
 
 
-def json_array(cells: Sequence[Cell]) -> str:
+def json_array(cells: Sequence[SqlValue]) -> str:
     """SQL for the JSON text of an array of cells."""
     if not cells:
         return "'[]'"
@@ -96,7 +96,7 @@ _TRUE = ("true", "TRUE", "y", "Y", "yes", "YES", "on", "ON")
 _FALSE = ("false", "FALSE", "n", "N", "no", "NO", "off", "OFF")
 
 
-def _condition(cell: Cell) -> str:
+def _condition(cell: SqlValue) -> str:
     """The words for booleans that Data Prep knows (EP:data-prep/data-handling.md); numbers as in JEXL."""
     json = as_json(cell)
     yes, no = (", ".join(f"'\"{word}\"'" for word in words) for words in (_TRUE, _FALSE))

@@ -30,7 +30,7 @@ _EXAMPLE_CHARACTERS = 40
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?(?:Z|[+-]\d\d:\d\d)")
 
 
-class Exact(NamedTuple):
+class ExactNumber(NamedTuple):
     """A number with more digits than XDM's long or double keeps."""
 
     digits: str
@@ -67,7 +67,7 @@ class Profile:
             for item in value:
                 self.items.see(item, depth + 1)
         elif kind != "nothing":
-            text = str(value.digits if isinstance(value, Exact) else value)
+            text = str(value.digits if isinstance(value, ExactNumber) else value)
             self._keep((shape_of(text[:_EXAMPLE_CHARACTERS]),), (text[:_EXAMPLE_CHARACTERS],))
 
     def _see_object(self, value: dict[str, Any], depth: int) -> None:
@@ -145,7 +145,7 @@ def _smallest(kept: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def read_value(raw: bytes | msgspec.Raw) -> Any:
-    """A JSON value whose numbers are int or float only where these keep every digit, else ``Exact``."""
+    """A JSON value whose numbers are int or float only where these keep every digit, else ``ExactNumber``."""
     text = bytes(raw)
     if text[:1] == b'"':
         return msgspec.json.decode(text, type=str)  # refuses lone surrogates, as sifting does
@@ -158,7 +158,14 @@ def kind_of(value: Any) -> str:
         return "nothing"
     if isinstance(value, str):
         return "date-time" if _is_moment(value) else "string"
-    names = {bool: "boolean", int: "integer", float: "number", Exact: "exact", dict: "object", list: "list"}
+    names = {
+        bool: "boolean",
+        int: "integer",
+        float: "number",
+        ExactNumber: "exact",
+        dict: "object",
+        list: "list",
+    }
     return names[type(value)]
 
 
@@ -174,17 +181,17 @@ def _word(match: re.Match[str]) -> str:
     return "9" if match[0].isdecimal() else "a" if match[0].isalpha() else "x"
 
 
-def _integer(text: str) -> int | Exact:
+def _integer(text: str) -> int | ExactNumber:
     low, high = INTEGER_LIMITS[Kind.LONG]
     if len(text) > len(str(low)):  # also: Python refuses to read thousands of digits
-        return Exact(text)
-    return number if low <= (number := int(text)) <= high else Exact(text)
+        return ExactNumber(text)
+    return number if low <= (number := int(text)) <= high else ExactNumber(text)
 
 
-def _number(text: str) -> float | Exact:
+def _number(text: str) -> float | ExactNumber:
     number = float(text)
     if not math.isfinite(number) or len(text) > 40 or Decimal(repr(number)) != Decimal(text):
-        return Exact(text)
+        return ExactNumber(text)
     return number
 
 

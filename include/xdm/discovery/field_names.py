@@ -53,7 +53,7 @@ def field_name(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Given:
+class AssignedField:
     """A field that was given: its path below the tenant, as a mapping writes it, and its JSON Schema."""
 
     field: str
@@ -64,7 +64,7 @@ class Given:
 class NamesBook:
     """What was given to which source, for ever. Keys are sources as a mapping writes them."""
 
-    given: dict[str, Given] = field(default_factory=dict)
+    given: dict[str, AssignedField] = field(default_factory=dict)
 
     def below(self, source: str) -> bool:
         """Whether something inside a source has a field of its own."""
@@ -90,7 +90,7 @@ def read_names(path: Path) -> NamesBook:
         fields = json.loads(path.read_bytes())["fields"]
         return NamesBook(
             {
-                source: Given(str(entry["field"]), dict(entry["definition"]))
+                source: AssignedField(str(entry["field"]), dict(entry["definition"]))
                 for source, entry in fields.items()
             }
         )

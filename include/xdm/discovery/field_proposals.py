@@ -15,7 +15,7 @@ from include.xdm.dataprep.language.parser import parse
 from include.xdm.dataprep.language.paths import parse_path
 from include.xdm.dataprep.language.tree import LanguageError
 from include.xdm.discovery.discover import Discovery, Profile
-from include.xdm.discovery.field_names import Given, NamesBook, field_name
+from include.xdm.discovery.field_names import AssignedField, NamesBook, field_name
 from include.xdm.mapping.destinations import TENANT
 from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind
 
@@ -60,7 +60,7 @@ class Proposal:
         return made
 
 
-def propose(discovery: Discovery, book: NamesBook, mapped: Iterable[str] = ()) -> Proposal:
+def propose_fields(discovery: Discovery, book: NamesBook, mapped: Iterable[str] = ()) -> Proposal:
     """Gives every property a field, save those of ``mapped`` and those that never held anything."""
     proposal = Proposal(NamesBook(dict(book.given)))
     taken = set(mapped)
@@ -123,7 +123,9 @@ def _give(proposal: Proposal, source: str, place: str, name: str, profile: Profi
         return
     if (given := book.given.get(source)) is not None:
         if definition is not None and not _fits(definition, given.definition):
-            proposal.differing[source] = f"{told(given.definition)}, and the data hold {told(definition)}"
+            proposal.differing[source] = (
+                f"{type_name(given.definition)}, and the data hold {type_name(definition)}"
+            )
         return
     each, members = _members(book, source, profile)
     for key, inner in sorted(members.items()):
@@ -138,7 +140,7 @@ def _give(proposal: Proposal, source: str, place: str, name: str, profile: Profi
                 f"opened into fields, and the data hold {' and '.join(sorted(other))}"
             )
     elif definition is not None and not members:
-        book.given[source] = Given(place, definition)
+        book.given[source] = AssignedField(place, definition)
         proposal.new.append(source)
 
 
@@ -170,10 +172,10 @@ def _fits(seen: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
     return seen["type"] in _ACCEPTS[given["type"]]
 
 
-def told(definition: Mapping[str, Any]) -> str:
+def type_name(definition: Mapping[str, Any]) -> str:
     """A type in a word or three, such as ``array of string``."""
     if definition["type"] == "array":
-        return f"array of {told(definition['items'])}"
+        return f"array of {type_name(definition['items'])}"
     return str(definition.get("format", definition["type"]))
 
 
@@ -188,7 +190,7 @@ def _escaped(name: str) -> str:
     return f"\\{text}" if text.startswith("${") else text
 
 
-def _place(group: dict[str, Any], entry: Given, title: str) -> None:
+def _place(group: dict[str, Any], entry: AssignedField, title: str) -> None:
     """Puts a field into a field group at its path, with the objects above it."""
     here = group["properties"]
     *above, last = entry.field.split(".")

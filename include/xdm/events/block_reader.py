@@ -1,4 +1,4 @@
-"""Reads a block of lines at once: the ordinary ones together, every other one by ``Sieve``, with the same verdicts."""
+"""Reads a block of lines at once: the ordinary ones together, every other one by ``EventParser``, with the same verdicts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from include.mixpanel.event_time import Reading
+from include.mixpanel.event_time import TimeReading
 from include.xdm.convert.values import Value
 from include.xdm.events.block_lines import ParsedLines, parse_lines
 from include.xdm.events.event_id import BEFORE_MERGE, compaction_keys, content_digests, event_ids
 from include.xdm.events.event_parser import (
     ENOUGH_EVIDENCE,
-    Sieve,
-    SiftedEvent,
+    EventParser,
+    ParsedEvent,
     integer_of,
     is_live,
     string_of,
@@ -29,9 +29,9 @@ _PLAIN_INTEGER = 10**17
 
 @dataclass
 class BlockReader:
-    """Reads blocks of lines of one partition with the verdicts of ``sieve``, which counts; ``log`` is its evidence."""
+    """Reads blocks of lines of one partition with the verdicts of ``event_parser``, which counts; ``log`` is its evidence."""
 
-    sieve: Sieve
+    event_parser: EventParser
     log: EvidenceLog
 
     def read(self, block: bytes, first_line: int) -> tuple[list[EventRows], list[dict[str, Any]]]:
@@ -56,7 +56,7 @@ class BlockReader:
     def flat(self) -> FlatReader | None:
         """What reads flat lines; None where an event's instant depends on more than its time."""
         offset = self._offset_ms
-        return None if offset is None else FlatReader(self.sieve, self.log, *self._limits, offset)
+        return None if offset is None else FlatReader(self.event_parser, self.log, *self._limits, offset)
 
     def _read(self, block: bytes, numbers: Sequence[int]) -> tuple[list[EventRows], list[dict[str, Any]]]:
         """As ``read``, by values and not by places. ``numbers``: of the lines."""
@@ -66,8 +66,8 @@ class BlockReader:
         lines = block.split(b"\n") if odd else []
         for place in odd:
             self.log.line_number = numbers[place]
-            verdict = self.sieve.event(numbers[place], lines[place])
-            if isinstance(verdict, SiftedEvent):
+            verdict = self.event_parser.event(numbers[place], lines[place])
+            if isinstance(verdict, ParsedEvent):
                 found.append(verdict)
             else:
                 refused.append(verdict)
@@ -87,23 +87,25 @@ class BlockReader:
         return parsed, kept, sorted(parsed.odd)
 
     def _rows(self, parsed: ParsedLines, times: list[int], line_numbers: Sequence[int]) -> EventRows:
-        sieve, events, properties = self.sieve, parsed.events, parsed.properties
-        per_ms = 1 if sieve.time_in_ms else 1000
+        event_parser, events, properties = self.event_parser, parsed.events, parsed.properties
+        per_ms = 1 if event_parser.time_in_ms else 1000
         wall_ms = [time * per_ms for time in times]
-        seconds = [time // 1000 for time in times] if sieve.time_in_ms else times
+        seconds = [time // 1000 for time in times] if event_parser.time_in_ms else times
         numbers = [line_numbers[place] for place in parsed.places]
         if self.log.rows < ENOUGH_EVIDENCE:
             self._see(properties, wall_ms, numbers)
         insert_ids = _strings(properties.texts("$insert_id"))
         distinct_ids = _distinct_ids(properties)
-        ids = event_ids(sieve.project_id, events, distinct_ids, seconds, insert_ids)
+        ids = event_ids(event_parser.project_id, events, distinct_ids, seconds, insert_ids)
         if not all(insert_ids):
             for n in [n for n, insert_id in enumerate(insert_ids) if not insert_id]:
-                identity = sieve.identity(events[n], distinct_ids[n], seconds[n], "", properties.row(n))
+                identity = event_parser.identity(
+                    events[n], distinct_ids[n], seconds[n], "", properties.row(n)
+                )
                 ids[n] = bytes.fromhex(identity)
         for shape in properties.shapes:
-            sieve.count_merge(shape.names, shape.rows)
-        sieve.by_event.update(events)
+            event_parser.count_merge(shape.names, shape.rows)
+        event_parser.by_event.update(events)
         return EventRows(
             line_numbers=numbers,
             ids=ids,
@@ -145,34 +147,38 @@ class BlockReader:
             _integers(properties.texts(name)) for name in ("$mp_api_timestamp_ms", "mp_processing_time_ms")
         )
         for wall, arrival_ms, processed_ms in zip(wall_ms, arrived, processed, strict=True):
-            when = self.sieve.when(wall, arrival_ms if arrival_ms is not None else processed_ms)
-            if when.reading is not Reading.EXACT:
-                self.sieve.counts[f"time_{when.reading.value}"] += 1
+            when = self.event_parser.when(wall, arrival_ms if arrival_ms is not None else processed_ms)
+            if when.reading is not TimeReading.EXACT:
+                self.event_parser.counts[f"time_{when.reading.value}"] += 1
             found.append(when.milliseconds)
         return found
 
     @cached_property
     def _limits(self) -> tuple[int, int]:
         """The values of ``time`` that lie on the day and not in the future, from and below; in its own unit."""
-        sieve = self.sieve
-        midnight = datetime(sieve.day.year, sieve.day.month, sieve.day.day)  # noqa: DTZ001 - a wall clock
+        event_parser = self.event_parser
+        midnight = datetime(event_parser.day.year, event_parser.day.month, event_parser.day.day)  # noqa: DTZ001 - a wall clock
         low = (midnight - datetime(1970, 1, 1)) // timedelta(milliseconds=1)  # noqa: DTZ001
         # In every zone: no wall clock is more than a day ahead of UTC. Later ones are judged one by one.
-        last = sieve.now_ms + 1 if sieve.wall_clock_zone is None else sieve.now_ms - 86_400_000
+        last = (
+            event_parser.now_ms + 1
+            if event_parser.wall_clock_zone is None
+            else event_parser.now_ms - 86_400_000
+        )
         high = min(low + 86_400_000, last)
-        return (low, high) if sieve.time_in_ms else (low // 1000, -(-high // 1000))
+        return (low, high) if event_parser.time_in_ms else (low // 1000, -(-high // 1000))
 
     @cached_property
     def _offset_ms(self) -> int | None:
         """The zone's offset where it is the same all day long, else None."""
-        sieve = self.sieve
-        if sieve.wall_clock_zone is None:
+        event_parser = self.event_parser
+        if event_parser.wall_clock_zone is None:
             return 0
-        midnight = datetime(sieve.day.year, sieve.day.month, sieve.day.day)  # noqa: DTZ001 - a wall clock
+        midnight = datetime(event_parser.day.year, event_parser.day.month, event_parser.day.day)  # noqa: DTZ001 - a wall clock
         try:
             offsets = {
                 (midnight + timedelta(minutes=minute))
-                .replace(tzinfo=sieve.wall_clock_zone, fold=fold)
+                .replace(tzinfo=event_parser.wall_clock_zone, fold=fold)
                 .utcoffset()
                 for minute in range(1441)
                 for fold in (0, 1)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from include.mixpanel.event_time import EventTime, Reading, event_time
+from include.mixpanel.event_time import EventTime, TimeReading, event_time
 from include.xdm.events.event_id import (
     BEFORE_MERGE,
     MERGE_MARKS,
@@ -27,7 +27,7 @@ from include.xdm.events.event_id import (
     event_id_of_content,
     event_id_without_insert_id,
 )
-from include.xdm.events.line_parser import Refused, parse_line, quarantine_record
+from include.xdm.events.line_parser import RejectedEvent, parse_line, quarantine_record
 
 log = logging.getLogger(__name__)
 _MS_FROM_SECONDS = 10_000_000_000  # later than the year 2286 in seconds: these are milliseconds
@@ -38,7 +38,7 @@ ENOUGH_EVIDENCE = 20_000
 """Live events of a day that are asked how the project keeps time."""
 
 
-class SiftedEvent(NamedTuple):
+class ParsedEvent(NamedTuple):
     """One event that can be mapped."""
 
     line_number: int
@@ -67,10 +67,10 @@ class Evidence(Protocol):
 
 
 @dataclass
-class Sieve:
+class EventParser:
     """Reads one partition's lines, one by one. ``counts``, ``by_event`` and ``evidence`` fill up.
 
-    ``counts``: ``time_fold`` and ``time_gap`` (``mixpanel.time.Reading``), and as ``merged_without_before`` the events that
+    ``counts``: ``time_fold`` and ``time_gap`` (``mixpanel.time.TimeReading``), and as ``merged_without_before`` the events that
     a merge has marked without leaving the id from before, which get another ``_id`` than they had before it.
     ``by_event``: events by name; ``recipe``: of ``_id``.
     """
@@ -86,22 +86,22 @@ class Sieve:
     by_event: Counter[str] = field(default_factory=Counter)
     _warned: set[str] = field(default_factory=set)
 
-    def sift(self, lines: Iterable[bytes]) -> Iterator[SiftedEvent | dict[str, Any]]:
+    def parse(self, lines: Iterable[bytes]) -> Iterator[ParsedEvent | dict[str, Any]]:
         """Events, and for each refused line a quarantine record ``{step, reason, field, line_number, raw}``."""
         for number, line in enumerate(lines, 1):
             yield self.event(number, line)
 
-    def event(self, number: int, line: bytes) -> SiftedEvent | dict[str, Any]:
+    def event(self, number: int, line: bytes) -> ParsedEvent | dict[str, Any]:
         """The event of a line, or its quarantine record."""
         try:
             return self._event(number, line)
-        except Refused as refused:
+        except RejectedEvent as refused:
             return quarantine_record(number, line, refused)
         except MemoryError:  # not of the row's making
             raise
         except Exception as error:  # noqa: BLE001 - one row of a kind that this code does not foresee stops no day
             self.warn(error)
-            return quarantine_record(number, line, Refused("unexpected_error"))
+            return quarantine_record(number, line, RejectedEvent("unexpected_error"))
 
     def warn(self, error: Exception) -> None:
         """Reports the class and the place of an error, once for each place; its text may hold a row's value."""
@@ -116,7 +116,7 @@ class Sieve:
                 "An event could not be read (%s). Such events are quarantined as unexpected_error.", place
             )
 
-    def _event(self, number: int, line: bytes) -> SiftedEvent:
+    def _event(self, number: int, line: bytes) -> ParsedEvent:
         event, properties = parse_line(line)
         arrival_ms = integer_of(properties.get("$mp_api_timestamp_ms"))
         processed_ms = integer_of(properties.get("mp_processing_time_ms"))
@@ -128,11 +128,11 @@ class Sieve:
         identity = self.identity(event, distinct_id, wall_ms // 1000, insert_id, properties)
         content = content_digest(event, wall_ms // 1000, properties)
         # From here on nothing can fail: what is counted is an event that goes on.
-        if when.reading is not Reading.EXACT:
+        if when.reading is not TimeReading.EXACT:
             self.counts[f"time_{when.reading.value}"] += 1
         self.count_merge(properties)
         self.by_event[event] += 1
-        return SiftedEvent(
+        return ParsedEvent(
             number, bytes.fromhex(identity), when.milliseconds, wall_ms // 1000, processed_ms or 0, bool(insert_id),
             event, properties, content, *compaction_keys([event], [distinct_id], [insert_id]),
         )  # fmt: skip
@@ -160,15 +160,15 @@ class Sieve:
     def _time_ms(self, value: msgspec.Raw | None) -> int:
         """``time`` in milliseconds; what is finer than a millisecond is rounded down."""
         if value is None:
-            raise Refused("time_missing", "time")
+            raise RejectedEvent("time_missing", "time")
         text = bytes(value)
         if not _NUMBER.fullmatch(text):
-            raise Refused("time_is_not_a_number", "time")
+            raise RejectedEvent("time_is_not_a_number", "time")
         number = float(text)
         if abs(number) > _MS_FROM_SECONDS * 1000:  # infinity, too
-            raise Refused("time_out_of_range", "time")
+            raise RejectedEvent("time_out_of_range", "time")
         if not self.time_in_ms and abs(number) > _MS_FROM_SECONDS:
-            raise Refused("time_is_not_in_seconds", "time")
+            raise RejectedEvent("time_is_not_in_seconds", "time")
         factor = 1 if self.time_in_ms else 1000
         if _INTEGER.fullmatch(text):
             return int(number) * factor  # exact: no double up to 2^53 loses a digit
@@ -184,11 +184,11 @@ class Sieve:
         try:
             when = event_time(wall_ms, self.wall_clock_zone, arrival_ms)
         except OverflowError:
-            raise Refused("time_out_of_range", "time") from None
+            raise RejectedEvent("time_out_of_range", "time") from None
         if when.milliseconds > self.now_ms:
-            raise Refused("time_in_the_future", "time")
+            raise RejectedEvent("time_in_the_future", "time")
         if when.day != self.day:
-            raise Refused("wrong_partition", "time")
+            raise RejectedEvent("wrong_partition", "time")
         return when
 
 

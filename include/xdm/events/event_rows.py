@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from include.mixpanel.time_convention import is_evidence
-from include.xdm.events.event_parser import SiftedEvent
+from include.xdm.events.event_parser import ParsedEvent
 from include.xdm.events.flat_properties import FlatProperties
 from include.xdm.events.shapes import Properties, by_shape
 
@@ -34,7 +34,7 @@ class EventRows:
         return len(self.ids)
 
     @classmethod
-    def of(cls, events: Sequence[SiftedEvent]) -> EventRows:
+    def of(cls, events: Sequence[ParsedEvent]) -> EventRows:
         """Return events that were read one by one."""
         properties, order = by_shape([row.properties for row in events], is_raw=True)
         rows = [events[n] for n in order]

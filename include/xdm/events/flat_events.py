@@ -10,7 +10,7 @@ from zlib import crc32
 
 from include.xdm.convert.arrow_arrays import gathered, numbers
 from include.xdm.events.event_id import BEFORE_MERGE, MERGE_MARKS, NOT_CONTENT
-from include.xdm.events.event_parser import ENOUGH_EVIDENCE, Sieve, distinct_id_as_ingested, string_of
+from include.xdm.events.event_parser import ENOUGH_EVIDENCE, EventParser, distinct_id_as_ingested, string_of
 from include.xdm.events.event_rows import EventRows, EvidenceLog
 from include.xdm.events.flat_lines import INTEGER, NULL, TEXT, FlatLines, find_flat_lines
 from include.xdm.events.flat_properties import FlatProperties
@@ -21,13 +21,13 @@ _SPACE = 32
 
 @dataclass
 class FlatReader:
-    """Reads what is ordinary in a block, as ``Sieve`` does; its counts are those of ``sieve``, its evidence ``log``.
+    """Reads what is ordinary in a block, as ``EventParser`` does; its counts are those of ``event_parser``, its evidence ``log``.
 
     ``low``, ``high``: from which and below which value of ``time`` an event is one of the day; ``offset_ms``: of the
     project's clock.
     """
 
-    sieve: Sieve
+    event_parser: EventParser
     log: EvidenceLog
     low: int
     high: int
@@ -48,7 +48,7 @@ class FlatReader:
             properties = FlatProperties(lines)
         members = lines.members
         time = members.number[properties.place_of("time")]
-        per_ms = 1 if self.sieve.time_in_ms else 1000
+        per_ms = 1 if self.event_parser.time_in_ms else 1000
         wall_ms, seconds = time * per_ms, time * per_ms // 1000
         line_numbers = lines.places + first_line
         if self.log.rows < ENOUGH_EVIDENCE:
@@ -57,8 +57,8 @@ class FlatReader:
         names = gathered(lines.data, lines.event_starts, lines.event_ends).dictionary_encode()
         known = names.dictionary.to_pylist()
         events = [known[n] for n in names.indices.to_numpy().tolist()]
-        self.sieve.by_event.update(events)
-        keys = _Keys(self.sieve.project_id, properties, names, seconds)
+        self.event_parser.by_event.update(events)
+        keys = _Keys(self.event_parser.project_id, properties, names, seconds)
         rows = EventRows(
             line_numbers=line_numbers,
             ids=self._ids(properties, keys, events, seconds),
@@ -77,7 +77,7 @@ class FlatReader:
         ids = keys.ids()
         for row in (~keys.has_insert_id).nonzero()[0].tolist():
             texts = properties.row(row)
-            identity = self.sieve.identity(
+            identity = self.event_parser.identity(
                 events[row], distinct_id_as_ingested(texts), int(seconds[row]), "", texts
             )
             ids[row] = bytes.fromhex(identity)
@@ -112,13 +112,13 @@ class FlatReader:
             log.see(wall, arrived, string_of(text))
 
     def _count_merges(self, properties: FlatProperties) -> None:
-        """As ``Sieve.count_merge``."""
+        """As ``EventParser.count_merge``."""
         marks = [properties.place_of(name) >= 0 for name in MERGE_MARKS if name in properties]
         if marks:
             merged = marks[0] | marks[-1]
             count = int((merged & (properties.place_of(BEFORE_MERGE) < 0)).sum())
             if count:
-                self.sieve.counts["merged_without_before"] += count
+                self.event_parser.counts["merged_without_before"] += count
 
 
 def _is_id(members: Any, place: Any) -> Any:

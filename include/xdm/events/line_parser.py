@@ -34,7 +34,7 @@ REASONS = {
 """Why an event cannot be mapped, for the report."""
 
 
-class Refused(Exception):
+class RejectedEvent(Exception):
     """Why a line is quarantined."""
 
     def __init__(self, reason: str, field_name: str = "") -> None:
@@ -59,25 +59,25 @@ def parse_line(line: bytes) -> tuple[str, dict[str, msgspec.Raw]]:
         Refused: the line is not an event, or not one that can be read in only one way.
     """
     if len(line) > LINE_LIMIT_BYTES:
-        raise Refused("row_too_large")
+        raise RejectedEvent("row_too_large")
     try:
         line.decode()
         parsed = _decode_line(line)
     except UnicodeDecodeError:
-        raise Refused("not_utf8") from None
+        raise RejectedEvent("not_utf8") from None
     except msgspec.ValidationError:
-        raise Refused("not_an_event") from None
+        raise RejectedEvent("not_an_event") from None
     except msgspec.DecodeError:
-        raise Refused("not_json") from None
+        raise RejectedEvent("not_json") from None
     except RecursionError:
-        raise Refused("nested_too_deep") from None
+        raise RejectedEvent("nested_too_deep") from None
     raw = bytes(parsed.properties)
     if deeper_than(raw, DEPTH_LIMIT):
-        raise Refused("nested_too_deep")
+        raise RejectedEvent("nested_too_deep")
     try:
         properties = _decode_properties(raw)
     except msgspec.DecodeError:
-        raise Refused("not_an_event", "properties") from None
+        raise RejectedEvent("not_an_event", "properties") from None
     if not is_plain(line, properties):
         _refuse_double_keys(line)
     return parsed.event, properties
@@ -118,7 +118,7 @@ def _is_compact(body: bytes) -> bool:
         return False
 
 
-def quarantine_record(number: int, line: bytes, refused: Refused) -> dict[str, Any]:
+def quarantine_record(number: int, line: bytes, refused: RejectedEvent) -> dict[str, Any]:
     """What quarantine keeps of a refused line: enough to say why, and to send it through again."""
     record: dict[str, Any] = {
         "step": "transform",
@@ -151,11 +151,11 @@ def _refuse_double_keys(line: bytes) -> None:
     try:
         json.loads(line, object_pairs_hook=_no_double, parse_int=str, parse_float=str)
     except RecursionError:
-        raise Refused("nested_too_deep") from None
+        raise RejectedEvent("nested_too_deep") from None
 
 
 def _no_double(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Refused("duplicate_key")
+        raise RejectedEvent("duplicate_key")
     return found

@@ -13,7 +13,7 @@ from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind, XdmField, XdmSch
 TENANT = "_{TENANT_ID}"
 """How Adobe's documentation, and a mapping file that is to work in any organisation, writes the tenant's name."""
 
-BUILT = ("_id", "timestamp", "identityMap")
+GENERATED = ("_id", "timestamp", "identityMap")
 """What the pipeline builds itself, by rules that a mapping cannot break."""
 
 POSITION_LIMIT = 1000
@@ -40,7 +40,7 @@ def find_destination(text: str, schema: XdmSchema) -> Destination:
         LanguageError: it is no path, it is built by the pipeline, or the schema does not have it.
     """
     steps = parse_path(text.replace(TENANT, schema.tenant))
-    if steps[0] in BUILT:
+    if steps[0] in GENERATED:
         raise LanguageError(f"{steps[0]} is built by the pipeline; remove this mapping")
     if any(isinstance(step, int) and step > POSITION_LIMIT for step in steps):
         raise LanguageError(f"{write_path(steps)} has a position above {POSITION_LIMIT}")
@@ -63,7 +63,7 @@ def _not_found(steps: Path, number: int, here: XdmField, schema: XdmSchema) -> s
     if not isinstance(step, str) and here.kind is not Kind.ARRAY:
         return f"{before} is no array; remove {write_path(steps[number : number + 1])}"
     near = schema.names.nearest(path)
-    is_built = near is not None and near.partition(".")[0] in BUILT
+    is_built = near is not None and near.partition(".")[0] in GENERATED
     return f"the schema has no field {path}" + (f"; nearest is {near}" if near and not is_built else "")
 
 
@@ -103,7 +103,7 @@ def missing(root: XdmField, filled: Iterable[Names]) -> Iterator[str]:
     def look(field: XdmField) -> Iterator[str]:
         for name in sorted(field.required):
             path = (*field.path, name)
-            if path not in paths and path not in inside and path[0] not in BUILT:
+            if path not in paths and path not in inside and path[0] not in GENERATED:
                 yield f"nothing fills {'.'.join(path)}, which the schema requires; add a mapping to it"
         for child in field.children.values():
             if child.path in inside:

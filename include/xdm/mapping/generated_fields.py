@@ -21,7 +21,7 @@ _DATE_WORDS = ("yyyy", "MM", "dd", "HH", "mm", "ss")
 
 
 @dataclass(frozen=True)
-class BuiltRules:
+class GeneratedFieldRules:
     """What a pipeline builds. ``identities``: namespace codes by property. ``wall_clock``: Mixpanel's ``time`` is a wall
     clock of the project's zone. ``time_in_ms``: it is exported in milliseconds."""
 
@@ -30,7 +30,7 @@ class BuiltRules:
     time_in_ms: bool = False
 
 
-def require_same(row: Mapping[str, Any], name: str, rules: BuiltRules) -> None:
+def require_same(row: Mapping[str, Any], name: str, rules: GeneratedFieldRules) -> None:
     """Accept a row whose destination is ``_id`` or ``timestamp`` where it means what the pipeline builds.
 
     Raises:
@@ -53,7 +53,7 @@ def require_same(row: Mapping[str, Any], name: str, rules: BuiltRules) -> None:
         )
 
 
-def require_same_identity(row: Mapping[str, Any], rules: BuiltRules | None) -> None:
+def require_same_identity(row: Mapping[str, Any], rules: GeneratedFieldRules | None) -> None:
     """Accept a row that is marked as an identity where the pipeline file has the same one.
 
     Raises:
@@ -97,7 +97,7 @@ def _id_difference(node: Node) -> str | None:
     return f"{more}; the pipeline makes it of {_listed(_KEY)} and the project"
 
 
-def _time_difference(node: Node, rules: BuiltRules, *, plain: bool) -> str | None:
+def _time_difference(node: Node, rules: GeneratedFieldRules, *, plain: bool) -> str | None:
     if plain and _read(node) == {"time"}:
         return None
     if _read(node) != {"time"}:

@@ -23,7 +23,7 @@ from include.xdm.mapping.destinations import (
     find_destination,
     missing,
 )
-from include.xdm.mapping.generated_fields import BuiltRules, require_same, require_same_identity
+from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same, require_same_identity
 from include.xdm.mapping.mapping_file import SOURCE_TYPES
 from include.xdm.mapping.set_errors import no_primary, whole_and_in_parts, without_items
 from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind, XdmField, XdmSchema
@@ -89,7 +89,7 @@ def bind_for(pipeline: Pipeline, rows: Sequence[Mapping[str, Any]], schema: XdmS
     """Check a pipeline's mappings against the schema, as ``bind`` does, with what the pipeline builds itself."""
     source = pipeline.mixpanel
     identities = {name: pipeline.namespaces[name] for name in pipeline.identity_properties}
-    rules = BuiltRules(identities, source.time_is == "project_local", source.time_in_ms)
+    rules = GeneratedFieldRules(identities, source.time_is == "project_local", source.time_in_ms)
     keep = pipeline.unmapped == "keep"
     return bind(pipeline.mapping, rows, schema, keep_unmapped=keep, built=rules)
 
@@ -100,7 +100,7 @@ def bind(
     schema: XdmSchema,
     *,
     keep_unmapped: bool,
-    built: BuiltRules | None = None,
+    built: GeneratedFieldRules | None = None,
 ) -> MappingSet:
     """Checks the mappings of a file against the schema: every fault of them in one go.
 
@@ -150,7 +150,7 @@ def bind(
     )
 
 
-def _mapping(row: Mapping[str, Any], schema: XdmSchema, built: BuiltRules | None) -> FieldMapping:
+def _mapping(row: Mapping[str, Any], schema: XdmSchema, built: GeneratedFieldRules | None) -> FieldMapping:
     kind = str(row.get("sourceType", "ATTRIBUTE")).upper()
     if kind not in SOURCE_TYPES:
         raise LanguageError(f"sourceType {kind} is not supported; write ATTRIBUTE, EXPRESSION or STATIC")

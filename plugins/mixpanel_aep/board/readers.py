@@ -10,7 +10,7 @@ from include.clock import SYSTEM_CLOCK
 from include.config.loader import load_readable_pipelines, pipelines_folder
 from include.config.model import Pipeline
 from include.lake.lake import Lake
-from mixpanel_aep.lakes import lake_seal, lake_url
+from mixpanel_aep.lakes import lake_signing_keys, lake_url
 
 _SETTINGS_SECONDS = 30.0
 """So old may the settings of a lake be: they are read from Airflow's database or secrets backend."""
@@ -68,12 +68,12 @@ def reader_of(pipeline: Pipeline) -> FactsReader:
         known = None
     if known is not None and now - known.at < _SETTINGS_SECONDS:
         return known.reader
-    url, seal = lake_url(pipeline), lake_seal()
-    is_same = known is not None and known.url == url and known.reader.lake.seal == seal
+    url, signing_keys = lake_url(pipeline), lake_signing_keys()
+    is_same = known is not None and known.url == url and known.reader.lake.signing_keys == signing_keys
     reader = (
         known.reader
         if known is not None and is_same
-        else FactsReader(Lake(url, seal), pipeline, SYSTEM_CLOCK)
+        else FactsReader(Lake(url, signing_keys), pipeline, SYSTEM_CLOCK)
     )
     _readers[pipeline.name] = _Kept(pipeline, url, now, reader)
     return reader

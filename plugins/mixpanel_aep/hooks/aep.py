@@ -8,7 +8,7 @@ from airflow.sdk.log import mask_secret
 from include.aep.client import AepClient
 from include.aep.settings import AepSettings
 from include.errors import PipelineError
-from include.http.request import ASKED_BY_A_PERSON
+from include.http.request import INTERACTIVE
 from mixpanel_aep.hooks.connection import failed_test, read_settings, tested_connection
 
 
@@ -37,7 +37,7 @@ class AepHook(BaseHook):
         name = tested_connection(self.aep_conn_id)
         try:
             settings = read_settings(AepSettings, self.aep_conn_id, mask_secret, name)
-            client = AepClient(settings, on_secret=mask_secret, patience=ASKED_BY_A_PERSON)
+            client = AepClient(settings, on_secret=mask_secret, retry_policy=INTERACTIVE)
             tenant = client.registry.tenant_id()
         except PipelineError as error:
             return failed_test(name, error)

@@ -6,7 +6,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from include.errors import PipelineError
-from include.http.request import ASKED_BY_A_PERSON
+from include.http.request import INTERACTIVE
 from include.lake.lake import Lake
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.export_budget import ExportBudget
@@ -42,7 +42,7 @@ class MixpanelHook(BaseHook):
         name = tested_connection(self.mixpanel_conn_id)
         try:
             settings = read_settings(MixpanelSettings, self.mixpanel_conn_id, mask_secret, name)
-            return _sentence(MixpanelClient(settings, patience=ASKED_BY_A_PERSON), name)
+            return _sentence(MixpanelClient(settings, retry_policy=INTERACTIVE), name)
         except PipelineError as error:
             return failed_test(name, error)
 

@@ -17,8 +17,8 @@ from include.config.model import Pipeline
 from include.errors import Throttled
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
-from mixpanel_aep.context import look, open_lake, partition_of, replaces, run_name
-from mixpanel_aep.errors import explained
+from mixpanel_aep.context import open_lake, partition_of, requested_refresh, run_name, should_replace
+from mixpanel_aep.errors import translate_errors
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
 from mixpanel_aep.problems import keep_problem
@@ -30,7 +30,7 @@ Summary = dict[str, Any]
 _SHORTEST_DEFERRAL = timedelta(seconds=6)
 
 
-class EndsWhenTold(BaseOperator):
+class TerminableOperator(BaseOperator):
     """A task that SIGTERM ends."""
 
     def on_kill(self) -> None:
@@ -43,7 +43,7 @@ class EndsWhenTold(BaseOperator):
             raise SystemExit("Told to stop: what is done so far is found when the task is run again.")
 
 
-class PipelineOperator(EndsWhenTold):
+class PipelineOperator(TerminableOperator):
     """A task of a pipeline. A subclass tells its story in ``run_pipeline``; what it returns goes to XCom.
 
     Where a service asks us to wait for long, or our own budget for it is used up, the task is deferred until then.
@@ -59,16 +59,16 @@ class PipelineOperator(EndsWhenTold):
 
     def execute(self, context: Mapping[str, Any], event: Any = None) -> Any:  # noqa: ARG002
         try:
-            with explained(leave=Throttled), keep_problem(context):
+            with translate_errors(leave=Throttled), keep_problem(context):
                 return self.run_pipeline(context)
         except Throttled as throttled:
             self.log.info("%s", throttled)
-            self.come_back(SYSTEM_CLOCK.now() + timedelta(seconds=throttled.wait_seconds))
+            self.defer_until(SYSTEM_CLOCK.now() + timedelta(seconds=throttled.wait_seconds))
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Any:
         raise NotImplementedError
 
-    def come_back(self, moment: datetime) -> NoReturn:
+    def defer_until(self, moment: datetime) -> NoReturn:
         """Free the worker until ``moment``, or a few seconds longer."""
         # A task that is resumed within [workers] min_heartbeat_interval of its deferral can lose a try.
         moment = max(moment, SYSTEM_CLOCK.now() + _SHORTEST_DEFERRAL)
@@ -111,7 +111,11 @@ class PartitionOperator(PipelineOperator):
     def steps(self, workspace: Workspace, context: Mapping[str, Any]) -> DayRun:
         """The steps of the run's partition, as the run's conf wants them."""
         return day_run(
-            self.pipeline, workspace, run_name(context), refresh=look(context), replace=replaces(context)
+            self.pipeline,
+            workspace,
+            run_name(context),
+            refresh=requested_refresh(context),
+            replace=should_replace(context),
         )
 
     def upstream_digest(self, context: Mapping[str, Any], task_id: str) -> str:

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.clock import SYSTEM_CLOCK
 from include.errors import AccessDenied
-from mixpanel_aep.context import open_lake, refuse_conf
+from mixpanel_aep.context import open_lake, validate_conf
 from mixpanel_aep.operators.base import PipelineOperator, Summary
 
 
@@ -22,7 +22,7 @@ class CleanOperator(PipelineOperator):
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
         from include.steps.clean import clean
 
-        refuse_conf(context)
+        validate_conf(context)
         try:
             cleaned = clean(open_lake(self.pipeline), self.pipeline, SYSTEM_CLOCK.now())
         except AccessDenied as denied:

@@ -19,5 +19,5 @@ class MixpanelExportOperator(PartitionOperator):
         settled = settled_at(workspace.partition.day, source, self.pipeline.settle_hours)
         if now < settled:
             self.log.info("Partition %s settles at %s; waiting until then", workspace.partition, settled)
-            self.come_back(settled)
+            self.defer_until(settled)
         return self.summary(workspace, self.steps(workspace, context).export())

@@ -11,12 +11,12 @@ from urllib.parse import quote
 from airflow.sdk import Asset
 
 from include.aep.client import AepClient
-from include.aep.decide import BatchOutlook, outlook
+from include.aep.decide import BatchState, classify_status
 from include.config.model import Pipeline
 from include.errors import BatchStuck, Transient
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
-from mixpanel_aep.errors import explained
+from mixpanel_aep.errors import translate_errors
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.links import BatchLink
 from mixpanel_aep.operators.base import PartitionOperator, Summary
@@ -24,7 +24,7 @@ from mixpanel_aep.problems import keep_problem
 from mixpanel_aep.triggers.batch import BatchTrigger
 
 if TYPE_CHECKING:
-    from include.steps.ingest.step import Ingested
+    from include.steps.ingest.step import IngestResult
     from include.steps.run_day import DayRun
 
 _POLL_SECONDS = (0.5, 0.5, 1.0, 2.0, 4.0)
@@ -33,7 +33,7 @@ that is resumed within ``[workers] min_heartbeat_interval`` (5 s) of its deferra
 may report the first part's end only then, and the scheduler takes it for the end of the second."""
 _TRIGGER_POLL_SECONDS = 6.0
 """The trigger's first wait: longer than that interval, for the same reason."""
-_ENDED = (BatchOutlook.ACTIVE, BatchOutlook.REFUSED, BatchOutlook.GONE)
+_ENDED = (BatchState.ACTIVE, BatchState.REFUSED, BatchState.GONE)
 
 
 def dataset_asset(pipeline: Pipeline) -> Asset:
@@ -67,24 +67,24 @@ class AepIngestOperator(PartitionOperator):
 
     def look_again(self, context: Mapping[str, Any], event: Mapping[str, Any], deadline: float) -> Summary:
         """After the trigger: AEP is asked again, the event is only a wake-up call."""
-        with explained(), keep_problem(context):
+        with translate_errors(), keep_problem(context):
             return self._advance(self.workspace(context), context, deadline, in_time=bool(event["in_time"]))
 
     def _advance(
         self, workspace: Workspace, context: Mapping[str, Any], deadline: float, *, in_time: bool
     ) -> Summary:
-        from include.steps.ingest.step import Ingested
+        from include.steps.ingest.step import IngestResult
 
         steps = self.steps(workspace, context)
         staged = self.staged(workspace, context, steps)
         result = steps.ingest(staged)
-        committed = not isinstance(result, Ingested) and result.committed
+        committed = not isinstance(result, IngestResult) and result.committed
         if committed and _ends_soon(workspace, steps.aep, str(result.batch_id)):
             result = steps.ingest(staged)
         settings = AepHook(self.pipeline.aep.conn_id).settings()
         link = BatchLink.href(settings, result.batch_id) if result.batch_id else None
         context["ti"].xcom_push(BatchLink.KEY, link)
-        if isinstance(result, Ingested):
+        if isinstance(result, IngestResult):
             return self._done(workspace, context, staged, result)
         if committed:
             deadline = time.time() + self.watch_for.total_seconds()
@@ -105,7 +105,7 @@ class AepIngestOperator(PartitionOperator):
         return workspace.require("stage", self.upstream_digest(context, "stage"))
 
     def _done(
-        self, workspace: Workspace, context: Mapping[str, Any], staged: Manifest, result: Ingested
+        self, workspace: Workspace, context: Mapping[str, Any], staged: Manifest, result: IngestResult
     ) -> Summary:
         late = result.loaded if result.late and not result.again else 0
         compared = {name: staged.counts.get(name, 0) for name in ("changed", "vanished")}
@@ -137,6 +137,6 @@ def _ends_soon(workspace: Workspace, aep: AepClient, batch_id: str) -> bool:
             found = aep.batches.find(batch_id)
         except Transient:
             return False
-        if found is not None and outlook(found.status) in _ENDED:
+        if found is not None and classify_status(found.status) in _ENDED:
             return True
     return False

@@ -13,7 +13,7 @@ from include.lake.history import History, Source
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
-from mixpanel_aep.context import open_lake, refresh_name, refuse_conf, run_name
+from mixpanel_aep.context import open_lake, refresh_name, run_name, validate_conf
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
 from mixpanel_aep.operators.base import PipelineOperator, Summary, day_run
@@ -28,20 +28,20 @@ REFRESH_KEY = "refresh"
 cleared, and only clearing ``look`` asks Mixpanel again."""
 
 
-class ReconcileLookOperator(PipelineOperator):
+class ReconcileRefreshOperator(PipelineOperator):
     """Exports the days of the window again, in one request, and tells which they are."""
 
     def run_pipeline(self, context: Mapping[str, Any]) -> list[str]:
         from include.steps.export.step import export_partitions
         from include.steps.reconcile.window import days_to_reconcile
 
-        refuse_conf(context)
+        validate_conf(context)
         lake, refresh = open_lake(self.pipeline), refresh_name(context)
         days = days_to_reconcile(self.pipeline, SYSTEM_CLOCK.now())
         hook = MixpanelHook(self.pipeline.mixpanel.conn_id, lake)
         if days:
-            places = [Workspace.of(lake, self.pipeline, day) for day in days]
-            for manifest in export_partitions(places, hook.settings().source, hook.get_conn(), refresh):
+            workspaces = [Workspace.of(lake, self.pipeline, day) for day in days]
+            for manifest in export_partitions(workspaces, hook.settings().source, hook.get_conn(), refresh):
                 self.log.info("Partition %s: exported=%d", manifest.partition, manifest.counts["exported"])
         context["ti"].xcom_push(REFRESH_KEY, refresh)
         late = self._missing_days(lake, hook.settings().source, days) if self.pipeline.catch_up_days else []
@@ -77,7 +77,7 @@ class ReconcileDayOperator(AepIngestOperator):
         self.day = day
 
     def workspace(self, context: Mapping[str, Any]) -> Workspace:
-        refuse_conf(context)
+        validate_conf(context)
         return Workspace.of(open_lake(self.pipeline), self.pipeline, date.fromisoformat(self.day))
 
     def steps(self, workspace: Workspace, context: Mapping[str, Any]) -> DayRun:
@@ -98,17 +98,17 @@ class AuditOperator(PipelineOperator):
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
         from include.steps.history.open_history import open_history
-        from include.steps.history.provenance import today
+        from include.steps.history.provenance import current_made_of
         from include.steps.reconcile.audit import audit_days
         from include.steps.transform import schema_and_mapping
 
-        refuse_conf(context)
+        validate_conf(context)
         lake, now = open_lake(self.pipeline), SYSTEM_CLOCK.now()
         aep = AepHook(self.pipeline.aep.conn_id).get_conn()
         source = MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source
         opened = open_history(lake, self.pipeline, aep, source, all_days=True)
         schema, mapping = schema_and_mapping(self.pipeline, aep, opened.dataset)
-        current = today(self.pipeline, mapping.digest, schema.digest)
+        current = current_made_of(self.pipeline, mapping.digest, schema.digest)
         audit = audit_days(opened.history, self.pipeline, aep, now, current)
         self.log.info("%d days of %s: %s", len(audit.days), self.pipeline.name, audit.counts)
         for day in audit.missing:
@@ -142,18 +142,18 @@ class ReconcileCloseOperator(PipelineOperator):
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
         from include.steps.history.open_history import open_history
-        from include.steps.reconcile.orphaned_batches import sweep_batches, sweep_lake
+        from include.steps.reconcile.orphaned_batches import abort_orphaned_batches, remove_unfinished_files
         from include.steps.reconcile.window import late_beyond_window, window_start
 
-        refuse_conf(context)
+        validate_conf(context)
         lake, now = open_lake(self.pipeline), SYSTEM_CLOCK.now()
         aep = AepHook(self.pipeline.aep.conn_id).get_conn()
         mixpanel = MixpanelHook(self.pipeline.mixpanel.conn_id, lake)
         history = open_history(lake, self.pipeline, aep, mixpanel.settings().source).history
-        swept = sweep_batches(history, aep, now)
+        swept = abort_orphaned_batches(history, aep, now)
         for batch in swept:
             self.log.info("Ended batch %s, which no run was going to fill", batch)
-        if unfinished := sweep_lake(lake, now):
+        if unfinished := remove_unfinished_files(lake, now):
             self.log.info("Removed %d files that were never written to their end", unfinished)
         first = window_start(self.pipeline, now)
         late = late_beyond_window(lake, self.pipeline, mixpanel.get_conn(), first, now)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from include.config.loader import load_readable_pipelines, neighbour_names
 from include.config.model import Pipeline
 from include.errors import AlreadyExists
-from mixpanel_aep.context import open_lake, refuse_conf
-from mixpanel_aep.errors import explained
+from mixpanel_aep.context import open_lake, validate_conf
+from mixpanel_aep.errors import translate_errors
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
-from mixpanel_aep.operators.base import EndsWhenTold
+from mixpanel_aep.operators.base import TerminableOperator
 
 if TYPE_CHECKING:
     from include.aep.setup.plan import Plan
@@ -21,7 +21,7 @@ _PLANS = 4
 """Each one after the first because another setup made the same namespace in the meantime."""
 
 
-class AepSetupOperator(EndsWhenTold):
+class AepSetupOperator(TerminableOperator):
     """Namespaces, field group, schema, identity descriptors and dataset of one pipeline; run twice changes nothing."""
 
     ui_color = "#f4f0fb"
@@ -35,8 +35,8 @@ class AepSetupOperator(EndsWhenTold):
         from include.aep.setup import apply_plan, plan_pipeline
 
         name = self.pipeline.name
-        with explained():
-            refuse_conf(context)
+        with translate_errors():
+            validate_conf(context)
             aep = AepHook(self.pipeline.aep.conn_id).get_conn()
             source = str(MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source)
             owner = Ownership(name, open_lake(self.pipeline), source, neighbour_names(self.pipeline))

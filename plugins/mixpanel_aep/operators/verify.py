@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.clock import SYSTEM_CLOCK
 from include.errors import QueryServiceBusy
-from mixpanel_aep.context import open_lake, refuse_conf
+from mixpanel_aep.context import open_lake, validate_conf
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
 from mixpanel_aep.operators.base import PipelineOperator, Summary
@@ -26,7 +26,7 @@ class VerifyOperator(PipelineOperator):
         from include.steps.history.open_history import open_history
         from include.steps.verify import verify
 
-        refuse_conf(context)
+        validate_conf(context)
         lake, settings = open_lake(self.pipeline), self.pipeline.verify
         aep = AepHook(self.pipeline.aep.conn_id).get_conn()
         source = MixpanelHook(self.pipeline.mixpanel.conn_id, lake).settings().source

@@ -10,10 +10,10 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from include.aep.decide import BatchOutlook, outlook
+from include.aep.decide import BatchState, classify_status
 from include.redact import one_line
 
-_ENDS = (BatchOutlook.ACTIVE, BatchOutlook.REFUSED, BatchOutlook.GONE)
+_ENDS = (BatchState.ACTIVE, BatchState.REFUSED, BatchState.GONE)
 _OPEN_SECONDS = 60.0
 """A batch that stays open that long after COMPLETE has not been completed: the operator has to do something."""
 
@@ -48,12 +48,12 @@ class BatchTrigger(BaseTrigger):
             # The operator has polled a moment ago, and a task that is resumed at once can lose a try (see there).
             await asyncio.sleep(min(wait, max(0.0, self.deadline - time.time()) + 0.1))
             wait = min(wait * 1.5, 30.0)
-            status, locked_out = await asyncio.to_thread(self._look)
+            status, locked_out = await asyncio.to_thread(self._poll)
             if status != seen:
                 self.log.info("Batch %s is %s", self.batch_id, one_line(status))
                 seen = status
-            state = outlook(status)
-            still_open = state is BatchOutlook.OPEN and time.monotonic() - started > _OPEN_SECONDS
+            state = classify_status(status)
+            still_open = state is BatchState.OPEN and time.monotonic() - started > _OPEN_SECONDS
             ended = state in _ENDS or still_open or locked_out
             if ended or time.time() >= self.deadline:
                 yield TriggerEvent({"status": status, "in_time": ended})  # type: ignore[no-untyped-call]
@@ -65,7 +65,7 @@ class BatchTrigger(BaseTrigger):
 
         return AepHook(self.aep_conn_id).get_conn()
 
-    def _look(self) -> tuple[str, bool]:
+    def _poll(self) -> tuple[str, bool]:
         """The raw status, and whether we are locked out. That AEP cannot be reached says nothing about the batch; that
         it lets us in no more is for the operator to tell, whose client is made of what the connection holds by then."""
         from include.errors import PipelineError, Terminal

@@ -22,7 +22,7 @@ from mixpanel_aep_sandbox.aep.ingestion.routes import batches, preview, uploads
 from mixpanel_aep_sandbox.aep.query_service import routes as query_service
 from mixpanel_aep_sandbox.aep.registry import descriptor_routes as registry_descriptors
 from mixpanel_aep_sandbox.aep.registry import routes as registry
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 __all__ = ["router"]
 
@@ -47,12 +47,12 @@ _PARTS = (
 )
 
 
-def router(world: World) -> APIRouter:
+def router(state: SandboxState) -> APIRouter:
     """Every route of AEP, and ``/_sandbox/aep/*``."""
-    initial = world.settings
-    load_overrides(world)
-    world.on_reset.append(lambda: setattr(world, "settings", initial))
+    initial = state.settings
+    load_overrides(state)
+    state.on_reset.append(lambda: setattr(state, "settings", initial))
     routes = APIRouter()
     for part in _PARTS:
-        part.add_routes(world, routes)
+        part.add_routes(state, routes)
     return routes

@@ -139,7 +139,7 @@ class AepSandbox(Sandbox):
 
     def batches(self) -> list[dict[str, Any]]:
         """All batches of this AEP sandbox, oldest first; also those that Catalog does not show."""
-        return list(self.control("GET", "/aep/batches", params=self._place())["batches"])
+        return list(self.control("GET", "/aep/batches", params=self._scope_query())["batches"])
 
     def ended(self, batch: str, *, within_seconds: float = 20) -> dict[str, Any]:
         """The batch once it is neither loading nor under way. Raises SandboxError when that takes too long."""
@@ -152,11 +152,11 @@ class AepSandbox(Sandbox):
 
     def active_ids(self, dataset: str) -> list[str]:
         """``_id`` of every row that is active in a dataset (id or name), in the order of the batches."""
-        return [str(row["_id"]) for row in self.lines("/aep/active", dataset=dataset, **self._place())]
+        return [str(row["_id"]) for row in self.lines("/aep/active", dataset=dataset, **self._scope_query())]
 
     def rows(self, dataset: str, *, limit: int = 1000) -> list[dict[str, Any]]:
         """The active rows themselves, as AEP keeps them."""
-        return list(self.lines("/aep/rows", dataset=dataset, limit=limit, **self._place()))
+        return list(self.lines("/aep/rows", dataset=dataset, limit=limit, **self._scope_query()))
 
     def settings(self, **changes: Any) -> dict[str, Any]:
         """All settings, after these changes: see ``docs/sandbox.md``."""
@@ -170,13 +170,13 @@ class AepSandbox(Sandbox):
 
     def add_query_credential(self) -> dict[str, str]:
         """A non-expiring credential of Query Service: ``technicalAccountId`` and ``credential``."""
-        return dict(self.control("POST", "/aep/query-credentials", json={}, params=self._place()))
+        return dict(self.control("POST", "/aep/query-credentials", json={}, params=self._scope_query()))
 
     def plan_batches(self, *ends: Mapping[str, Any]) -> None:
         """How the next batches end instead of well: ``{"outcome": "failed"}`` ...; without any: well again."""
         self.settings(next_batches=list(ends))
 
-    def _place(self) -> dict[str, str]:
+    def _scope_query(self) -> dict[str, str]:
         return {"org": self.org, "sandbox": self.aep_sandbox}
 
 

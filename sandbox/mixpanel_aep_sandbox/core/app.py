@@ -17,12 +17,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from mixpanel_aep_sandbox.aep import routes as aep
-from mixpanel_aep_sandbox.core.control_routes import Control
-from mixpanel_aep_sandbox.core.cross_origin import NoForeignPages
-from mixpanel_aep_sandbox.core.loopback import LoopbackOnly
+from mixpanel_aep_sandbox.core.control_routes import ControlRoutes
+from mixpanel_aep_sandbox.core.cross_origin import CrossOriginGuard
+from mixpanel_aep_sandbox.core.loopback import LoopbackGuard
 from mixpanel_aep_sandbox.core.path_parameters import register_key
-from mixpanel_aep_sandbox.core.request_target import Targets
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.request_target import RequestTargetGuard
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.transcript import Transcript, TranscriptMiddleware
 from mixpanel_aep_sandbox.faults.middleware import FaultMiddleware
 from mixpanel_aep_sandbox.faults.models import FaultPlan
@@ -30,35 +30,35 @@ from mixpanel_aep_sandbox.ims import routes as ims
 from mixpanel_aep_sandbox.mixpanel.routes import Mixpanel
 
 
-def build_app(world: World, host_names: Iterable[str] = ()) -> Callable[..., Any]:
-    """An ASGI application on ``world``. Everything it remembers is in ``world.store``.
+def build_app(state: SandboxState, host_names: Iterable[str] = ()) -> Callable[..., Any]:
+    """An ASGI application on ``state``. Everything it remembers is in ``state.store``.
 
     ``host_names``: names by which its control plane, and pages of its own, may call it, in addition to those of
     loopback.
     """
     register_key()
-    transcript = Transcript(world.store.folder)
-    faults = FaultPlan(world.store)
-    mixpanel = Mixpanel(world)
-    world.on_reset += [transcript.clear, faults.reload, mixpanel.reset]
+    transcript = Transcript(state.store.folder)
+    faults = FaultPlan(state.store)
+    mixpanel = Mixpanel(state)
+    state.on_reset += [transcript.clear, faults.reload, mixpanel.reset]
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    control = Control(world, transcript, faults)
+    control = ControlRoutes(state, transcript, faults)
     app.include_router(control.router())
     app.include_router(mixpanel.router())
-    app.include_router(ims.router(world))
-    app.include_router(aep.router(world))
+    app.include_router(ims.router(state))
+    app.include_router(aep.router(state))
     control.finish_reset()
-    app.add_exception_handler(RequestValidationError, _misunderstood)
-    app.add_exception_handler(HTTPException, _turned_down)
-    app.add_exception_handler(Exception, _broken)
-    app.router.default = _unknown
+    app.add_exception_handler(RequestValidationError, _handle_validation_error)
+    app.add_exception_handler(HTTPException, _handle_http_error)
+    app.add_exception_handler(Exception, _handle_exception)
+    app.router.default = _handle_unknown_route
     names = tuple(host_names)
-    guarded = LoopbackOnly(NoForeignPages(FaultMiddleware(app, faults), names), names)
-    world.app = Targets(TranscriptMiddleware(guarded, world, transcript))
-    return world.app
+    guarded = LoopbackGuard(CrossOriginGuard(FaultMiddleware(app, faults), names), names)
+    state.app = RequestTargetGuard(TranscriptMiddleware(guarded, state, transcript))
+    return state.app
 
 
-async def _misunderstood(request: Request, error: Exception) -> Response:
+async def _handle_validation_error(request: Request, error: Exception) -> Response:
     """The control plane speaks in sentences; the services answer for themselves."""
     if not isinstance(error, RequestValidationError):
         raise error
@@ -66,34 +66,34 @@ async def _misunderstood(request: Request, error: Exception) -> Response:
         return await request_validation_exception_handler(request, error)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return _sentence(422, f"{where}: {first['msg']}.")
+    return _error_response(422, f"{where}: {first['msg']}.")
 
 
-async def _turned_down(request: Request, error: Exception) -> Response:
+async def _handle_http_error(request: Request, error: Exception) -> Response:
     """A route that does not take this method is unknown; a body that is no JSON is told in a sentence."""
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code == 405:
-        return _not_served(request)
-    return _sentence(error.status_code, f"{error.detail}.")
+        return _not_implemented(request)
+    return _error_response(error.status_code, f"{error.detail}.")
 
 
-async def _broken(_request: Request, error: Exception) -> Response:
+async def _handle_exception(_request: Request, error: Exception) -> Response:
     """A fault of the sandbox's own: where, without a trace and without anything of the request."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "sandbox/mixpanel_aep_sandbox" in frame.filename.replace("\\", "/")]
     at = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "a library"
-    return _sentence(500, f"The sandbox itself is at fault: {type(error).__name__} in {at}.")
+    return _error_response(500, f"The sandbox itself is at fault: {type(error).__name__} in {at}.")
 
 
-async def _unknown(scope: Scope, receive: Receive, send: Send) -> None:
-    await _not_served(Request(scope))(scope, receive, send)
+async def _handle_unknown_route(scope: Scope, receive: Receive, send: Send) -> None:
+    await _not_implemented(Request(scope))(scope, receive, send)
 
 
-def _not_served(request: Request) -> Response:
-    return _sentence(501, f"The sandbox does not know {request.method} {request.scope['path']}.")
+def _not_implemented(request: Request) -> Response:
+    return _error_response(501, f"The sandbox does not know {request.method} {request.scope['path']}.")
 
 
-def _sentence(status: int, sentence: str) -> Response:
+def _error_response(status: int, sentence: str) -> Response:
     # ASCII: a text from outside may hold what UTF-8 cannot say.
     return Response(json.dumps({"error": sentence}), status, media_type="application/json")

@@ -10,7 +10,7 @@ ABOVE_BYTES = 1400
 _REFUSED = re.compile(r"q\s*=\s*0(\.0*)?")
 
 
-def is_asked_for(accept_encoding: str) -> bool:
+def accepts_gzip(accept_encoding: str) -> bool:
     """``gzip;q=0`` says the contrary (RFC 9110, 12.5.3)."""
     for coding in accept_encoding.lower().split(","):
         name, _, weight = coding.partition(";")

@@ -23,7 +23,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.timestamps import Moment
 from mixpanel_aep_sandbox.core.transcript import Transcript
 from mixpanel_aep_sandbox.faults.models import Fault, FaultPlan
@@ -40,10 +40,10 @@ class ClockChange(BaseModel):
     advance_seconds: float = Field(default=0, allow_inf_nan=False)
 
 
-class Control:
-    def __init__(self, world: World, transcript: Transcript, faults: FaultPlan) -> None:
-        self._world, self._transcript, self._faults = world, transcript, faults
-        self._resetting = world.store.folder / "resetting"
+class ControlRoutes:
+    def __init__(self, state: SandboxState, transcript: Transcript, faults: FaultPlan) -> None:
+        self._state, self._transcript, self._faults = state, transcript, faults
+        self._resetting = state.store.folder / "resetting"
 
     def router(self) -> APIRouter:
         routes = APIRouter(prefix="/_sandbox")
@@ -69,10 +69,10 @@ class Control:
         return HTMLResponse(render(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"))
 
     def health(self) -> dict[str, Any]:
-        return {"status": "ok", "now": self._world.clock.now().isoformat()}
+        return {"status": "ok", "now": self._state.clock.now().isoformat()}
 
     def clock(self) -> dict[str, Any]:
-        clock = self._world.clock
+        clock = self._state.clock
         return {
             "now": clock.now().isoformat(),
             "epoch_ms": clock.milliseconds(),
@@ -80,7 +80,7 @@ class Control:
         }
 
     def change_clock(self, change: ClockChange) -> Any:
-        clock = self._world.clock
+        clock = self._state.clock
         start = time.time() if change.reset else clock.seconds()
         seconds = (start if change.set_to is None else change.set_to / 1000) + change.advance_seconds
         frozen = (clock.is_frozen and not change.reset) if change.freeze is None else change.freeze
@@ -112,9 +112,9 @@ class Control:
 
     def reset(self) -> dict[str, Any]:
         self._resetting.touch()
-        self._world.store.clear()
-        self._world.clock.reset()
-        for forget in self._world.on_reset:
+        self._state.store.clear()
+        self._state.clock.reset()
+        for forget in self._state.on_reset:
             forget()
         self._resetting.unlink(missing_ok=True)
         return {"status": "reset"}

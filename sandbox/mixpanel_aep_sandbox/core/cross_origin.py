@@ -20,7 +20,7 @@ _OWN_HEADER = b"x-sandbox-client"
 _FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
 
 
-class NoForeignPages:
+class CrossOriginGuard:
     """403 for a change that a page of another origin sends, and for one of the control plane that a form could send."""
 
     def __init__(self, app: ASGIApp, host_names: Iterable[str] = ()) -> None:

@@ -17,7 +17,7 @@ CONTROL_PLANE = "/_sandbox"
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:@/\s\[\]]+)(?::[0-9]{1,5})?")
 
 
-class LoopbackOnly:
+class LoopbackGuard:
     """403 for a caller from elsewhere who asks for ``/_sandbox/*``, 421 for one who calls it by another name."""
 
     def __init__(self, app: ASGIApp, host_names: Iterable[str] = ()) -> None:

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class Targets:
+class RequestTargetGuard:
     """Takes absolute-form targets, which every server must (RFC 9112, 3.2.2); 400 for a host that is none."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -22,7 +22,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mixpanel_aep_sandbox.aep.query_service.listener import QueryListener
 from mixpanel_aep_sandbox.core.app import build_app
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.store import Store
 
 _LINGER_SECONDS = 5
@@ -125,11 +125,13 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def make_server(world: World, on_ready: Callable[[], None], host_names: Iterable[str] = ()) -> QuietServer:
+def make_server(
+    state: SandboxState, on_ready: Callable[[], None], host_names: Iterable[str] = ()
+) -> QuietServer:
     # uvicorn explains every cut or cancelled answer with a trace; here they are made on purpose.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
-        build_app(world, host_names),
+        build_app(state, host_names),
         http=WireProtocol,
         ws="none",
         loop="asyncio",
@@ -146,28 +148,28 @@ def make_server(world: World, on_ready: Callable[[], None], host_names: Iterable
 class SandboxServer:
     """The sandbox in a thread, on a free port of 127.0.0.1, for the length of a ``with`` block.
 
-    ``state`` is the folder it remembers in; without one it forgets at the end.
-    ``url`` and ``world`` are there inside the block.
+    ``folder`` is the folder it remembers in; without one it forgets at the end.
+    ``url`` and ``state`` are there inside the block.
     """
 
     def __init__(
-        self, state: Path | None = None, *, world: World | None = None, host_names: Iterable[str] = ()
+        self, folder: Path | None = None, *, state: SandboxState | None = None, host_names: Iterable[str] = ()
     ) -> None:
         self._host_names = tuple(host_names)
-        self._forget = tempfile.TemporaryDirectory(prefix="sandbox-") if not (state or world) else None
-        self.world = world or World(Store(state or Path(self._forget.name if self._forget else ".")))
+        self._forget = tempfile.TemporaryDirectory(prefix="sandbox-") if not (folder or state) else None
+        self.state = state or SandboxState(Store(folder or Path(self._forget.name if self._forget else ".")))
         self.url = ""
 
     def __enter__(self) -> SandboxServer:
         listener = listen("127.0.0.1", 0)
         self.url = url_of(listener)
         ready = threading.Event()
-        self._server = make_server(self.world, ready.set, self._host_names)
+        self._server = make_server(self.state, ready.set, self._host_names)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True
         )
         self._thread.start()
-        self._queries = QueryListener(self.world)
+        self._queries = QueryListener(self.state)
         self._queries.start()
         if not ready.wait(20):
             raise RuntimeError("The sandbox did not start within 20 seconds.")
@@ -182,6 +184,6 @@ class SandboxServer:
         self._queries.stop()
         self._server.should_exit = True
         self._thread.join(20)
-        self.world.store.close()
+        self.state.store.close()
         if self._forget:
             self._forget.cleanup()

@@ -73,12 +73,12 @@ class Settings:
 
 
 @dataclass
-class World:
+class SandboxState:
     store: Store
     settings: Settings = field(default_factory=Settings)
     on_reset: list[Callable[[], None]] = field(default_factory=list)
     """Called after the store was emptied, for what a service keeps in memory or seeds."""
-    on_look: list[Callable[[Any], object]] = field(default_factory=list)
+    before_read: list[Callable[[Any], object]] = field(default_factory=list)
     """Called with the ``Place`` before anybody is told of its batches: what is due there is started."""
     query_address: tuple[str, int] | None = None
     """Host and port of Query Service while it takes connections."""

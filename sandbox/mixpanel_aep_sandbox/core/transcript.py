@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mixpanel_aep_sandbox.core.exchange import Exchange, attach, service_of
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 _UNKEPT = ("data",)
 """Parameters that hold what a body holds elsewhere."""
@@ -104,8 +104,8 @@ class TranscriptMiddleware:
     Reading the control plane leaves no trace: whoever polls it would drown the rest.
     """
 
-    def __init__(self, app: ASGIApp, world: World, transcript: Transcript) -> None:
-        self.app, self.world, self.transcript = app, world, transcript
+    def __init__(self, app: ASGIApp, state: SandboxState, transcript: Transcript) -> None:
+        self.app, self.state, self.transcript = app, state, transcript
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -116,7 +116,7 @@ class TranscriptMiddleware:
             path=scope["path"],
             query=scope["query_string"].decode("latin-1"),
             service=service_of(scope["path"]),
-            at_ms=self.world.clock.milliseconds(),
+            at_ms=self.state.clock.milliseconds(),
         )
         attach(scope, exchange)
         if exchange.service != "sandbox" or exchange.method != "GET":

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mixpanel_aep_sandbox.demo_data.seeded_random import Dice
+from mixpanel_aep_sandbox.demo_data.seeded_random import SeededRandom
 from mixpanel_aep_sandbox.demo_data.shop_catalog import PLACES
 from mixpanel_aep_sandbox.demo_data.visitors import Person
 from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row
@@ -16,11 +16,11 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ENDPOINTS = {"web": "api-js.mixpanel.com", "ios": "api.mixpanel.com", "android": "api.mixpanel.com"}
 
 
-class Sheet:
+class DayEvents:
     """Collects the rows of one day."""
 
-    def __init__(self, day: int, dice: Dice) -> None:
-        self.day, self.dice = day, dice
+    def __init__(self, day: int, rng: SeededRandom) -> None:
+        self.day, self.rng = day, rng
         self.rows: list[Row] = []
 
     def by_person(
@@ -44,22 +44,22 @@ class Sheet:
             properties["$user_id"] = who.user_id
         elif _rewritten(who):
             properties["$distinct_id_before_identity"] = f"$device:{who.device_id}"
-        if not self.dice.chance(3):
-            properties["$insert_id"] = _insert_id(who.kind, self.dice)
+        if not self.rng.chance(3):
+            properties["$insert_id"] = _insert_id(who.kind, self.rng)
         self.put(event, at_ms, delay_ms, properties)
 
     def put(self, event: str, at_ms: int, delay_ms: int, properties: dict[str, Any]) -> None:
         """A row, and now and then the same event sent again."""
-        dice = self.dice
-        arrived = at_ms + delay_ms + dice.between(80, 2400)
-        processed = arrived + dice.between(120, 1500)
+        rng = self.rng
+        arrived = at_ms + delay_ms + rng.between(80, 2400)
+        processed = arrived + rng.between(120, 1500)
         self._row(event, at_ms, properties, arrived, processed)
-        if dice.chance(18):
-            again = arrived + dice.pick((2_000, 10_000, 61_000, 5_400_000)) + dice.below(1000)
-            if "$city" in properties and dice.chance(170):
-                place = dice.pick(PLACES)
+        if rng.chance(18):
+            again = arrived + rng.pick((2_000, 10_000, 61_000, 5_400_000)) + rng.below(1000)
+            if "$city" in properties and rng.chance(170):
+                place = rng.pick(PLACES)
                 properties = {**properties, "$city": place.city, "$region": place.region}
-            self._row(event, at_ms, properties, again, again + dice.between(120, 1500))
+            self._row(event, at_ms, properties, again, again + rng.between(120, 1500))
 
     def _row(self, event: str, at_ms: int, own: dict[str, Any], arrived: int, processed: int) -> None:
         rest = {**own, "$mp_api_timestamp_ms": arrived, "mp_processing_time_ms": processed}
@@ -88,7 +88,7 @@ def _rewritten(who: Person) -> bool:
     return who.merged and who.joined is not None
 
 
-def _insert_id(kind: str, dice: Dice) -> str:
+def _insert_id(kind: str, rng: SeededRandom) -> str:
     if kind == "web":
-        return dice.base36(16)
-    return dice.uuid().upper() if kind == "ios" else dice.hex(16)
+        return rng.base36(16)
+    return rng.uuid().upper() if kind == "ios" else rng.hex(16)

@@ -11,7 +11,7 @@ T = TypeVar("T")
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-class Dice:
+class SeededRandom:
     """A stream of numbers made from a name.
 
     Only ``getrandbits`` of the Mersenne Twister is used: its bits are the same everywhere, while the methods

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from mixpanel_aep_sandbox.demo_data.day_events import Sheet
+from mixpanel_aep_sandbox.demo_data.day_events import DayEvents
 from mixpanel_aep_sandbox.demo_data.visitors import PEOPLE, Person, person
 
 _HOUR_MS = 3_600_000
@@ -13,49 +13,49 @@ _DAY_MS = 24 * _HOUR_MS
 _PYTHON = {"$lib_version": "5.1.0", "$mp_api_endpoint": "api.mixpanel.com", "mp_lib": "python"}
 
 
-def confirm(sheet: Sheet, who: Person, at_ms: int, order_id: int, cents: int) -> None:
+def confirm(day_events: DayEvents, who: Person, at_ms: int, order_id: int, cents: int) -> None:
     """The server's own word on a purchase: no device, no place."""
-    if at_ms // _DAY_MS != sheet.day:
+    if at_ms // _DAY_MS != day_events.day:
         return
     properties: dict[str, Any] = {
         "distinct_id": who.user_id,
-        "$insert_id": sheet.dice.hex(32),
+        "$insert_id": day_events.rng.hex(32),
         "amount": cents,
         "currency": "EUR",
         "invoice_date": datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "order_id": order_id,
         **_PYTHON,
     }
-    sheet.put("Order Confirmed", at_ms, 0, properties)
+    day_events.put("Order Confirmed", at_ms, 0, properties)
 
 
-def edges(sheet: Sheet) -> None:
+def edges(day_events: DayEvents) -> None:
     """Something in the first and in the last second of each day, where windows leak."""
     for name, at_ms in (
-        ("Day Opened", sheet.day * _DAY_MS),
-        ("Day Closed", (sheet.day + 1) * _DAY_MS - 1000),
+        ("Day Opened", day_events.day * _DAY_MS),
+        ("Day Closed", (day_events.day + 1) * _DAY_MS - 1000),
     ):
-        own = {"distinct_id": "shop-server", "$insert_id": sheet.dice.hex(32), "note": "", **_PYTHON}
-        sheet.put(name, at_ms, 0, own)
+        own = {"distinct_id": "shop-server", "$insert_id": day_events.rng.hex(32), "note": "", **_PYTHON}
+        day_events.put(name, at_ms, 0, own)
 
 
-def imports(sheet: Sheet) -> None:
+def imports(day_events: DayEvents) -> None:
     """Orders from the old system by /import: the next night, or weeks later."""
-    dice = sheet.dice
-    for _ in range(dice.between(30, 50)):
-        at_ms = sheet.day * _DAY_MS + dice.below(_DAY_MS // 1000) * 1000
-        next_night = (sheet.day + 1) * _DAY_MS + 3 * _HOUR_MS - at_ms + dice.below(60_000)
-        weeks_later = dice.between(20, 60) * _DAY_MS
-        user = person(dice.below(PEOPLE)).user_id
+    rng = day_events.rng
+    for _ in range(rng.between(30, 50)):
+        at_ms = day_events.day * _DAY_MS + rng.below(_DAY_MS // 1000) * 1000
+        next_night = (day_events.day + 1) * _DAY_MS + 3 * _HOUR_MS - at_ms + rng.below(60_000)
+        weeks_later = rng.between(20, 60) * _DAY_MS
+        user = person(rng.below(PEOPLE)).user_id
         properties: dict[str, Any] = {
             "distinct_id": user,
             "$device_id": "erp-node-3",
             "$import": True,
-            "$insert_id": dice.uuid(),
+            "$insert_id": rng.uuid(),
             "$mp_api_endpoint": "api.mixpanel.com",
             "$user_id": user,
-            "big": 3_900_000_000_000_000_000 + dice.bits(60),
-            "note": dice.pick(("", "ok", "påfyll", None)),
-            "shipping": {"address": {"city": dice.pick(("Oslo", "Köln")), "zip": f"{dice.below(10000):04d}"}},
+            "big": 3_900_000_000_000_000_000 + rng.bits(60),
+            "note": rng.pick(("", "ok", "påfyll", None)),
+            "shipping": {"address": {"city": rng.pick(("Oslo", "Köln")), "zip": f"{rng.below(10000):04d}"}},
         }
-        sheet.put("Order Synced", at_ms, weeks_later if dice.chance(100) else next_night, properties)
+        day_events.put("Order Synced", at_ms, weeks_later if rng.chance(100) else next_night, properties)

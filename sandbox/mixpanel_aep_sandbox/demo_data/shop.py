@@ -1,6 +1,6 @@
 """A made-up web shop's events: 2026-06-01 to 2026-07-02, about 5,000 a day, each day made alone.
 
-The same bytes on every computer: chance comes from a name (``Dice``), nothing from the clock.
+The same bytes on every computer: chance comes from a name (``SeededRandom``), nothing from the clock.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 from mixpanel_aep_sandbox.demo_data import server_events as backend
 from mixpanel_aep_sandbox.demo_data import shop_catalog as catalog
-from mixpanel_aep_sandbox.demo_data.day_events import Sheet
-from mixpanel_aep_sandbox.demo_data.seeded_random import Dice
+from mixpanel_aep_sandbox.demo_data.day_events import DayEvents
+from mixpanel_aep_sandbox.demo_data.seeded_random import SeededRandom
 from mixpanel_aep_sandbox.demo_data.visitors import PEOPLE, Person, joining, person
 from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row
 
@@ -65,67 +65,67 @@ def rows(day: int, copy: int = 0) -> list[Row]:
     """
     if not _FIRST <= day <= _LAST:
         return []
-    dice = Dice(f"shop day {day} copy {copy}" if copy else f"shop day {day}")
-    sheet = Sheet(day, dice)
-    visits = 405 + (35 if (day + 3) % 7 < 5 else -5) + dice.below(30)
+    rng = SeededRandom(f"shop day {day} copy {copy}" if copy else f"shop day {day}")
+    day_events = DayEvents(day, rng)
+    visits = 405 + (35 if (day + 3) % 7 < 5 else -5) + rng.below(30)
     today = day - _FIRST
     newcomers = () if copy else joining(today)
     for number in newcomers:
-        _visit(sheet, person(number), today, signs_up=True)
+        _visit(day_events, person(number), today, signs_up=True)
     for _ in range(visits - len(newcomers)):
-        who = person(dice.below(PEOPLE))
+        who = person(rng.below(PEOPLE))
         if who.joined != today:
-            _visit(sheet, who, today, signs_up=False)
-    backend.edges(sheet)
-    backend.imports(sheet)
-    sheet.rows.sort(key=lambda row: row.time_ms)
-    return sheet.rows
+            _visit(day_events, who, today, signs_up=False)
+    backend.edges(day_events)
+    backend.imports(day_events)
+    day_events.rows.sort(key=lambda row: row.time_ms)
+    return day_events.rows
 
 
 class _Session:
     """One visit: the clock runs on with every event."""
 
-    def __init__(self, sheet: Sheet, who: Person, known: bool) -> None:
-        dice = sheet.dice
-        self.sheet, self.who, self.known = sheet, who, known
-        self.at_ms = sheet.day * 24 * _HOUR_MS + dice.pick(_HOURS) * _HOUR_MS + dice.below(_HOUR_MS)
+    def __init__(self, day_events: DayEvents, who: Person, known: bool) -> None:
+        rng = day_events.rng
+        self.day_events, self.who, self.known = day_events, who, known
+        self.at_ms = day_events.day * 24 * _HOUR_MS + rng.pick(_HOURS) * _HOUR_MS + rng.below(_HOUR_MS)
         self.start_ms = self.at_ms
-        self.delay_ms = _offline(dice) if who.kind != "web" else 0
+        self.delay_ms = _offline(rng) if who.kind != "web" else 0
 
     def send(self, event: str, **own: Any) -> None:
-        self.sheet.by_person(self.who, event, self.at_ms, self.delay_ms, self.known, own)
-        self.at_ms += self.sheet.dice.between(900, 75_000)
+        self.day_events.by_person(self.who, event, self.at_ms, self.delay_ms, self.known, own)
+        self.at_ms += self.day_events.rng.between(900, 75_000)
 
 
-def _offline(dice: Dice) -> int:
+def _offline(rng: SeededRandom) -> int:
     """A phone without a network keeps its events, for five days at most."""
-    if dice.chance(60):
-        return dice.between(_HOUR_MS, 5 * 24 * _HOUR_MS - 60_000)
-    return dice.pick((0, 0, 0, 10_000, 37_000))
+    if rng.chance(60):
+        return rng.between(_HOUR_MS, 5 * 24 * _HOUR_MS - 60_000)
+    return rng.pick((0, 0, 0, 10_000, 37_000))
 
 
-def _visit(sheet: Sheet, who: Person, today: int, *, signs_up: bool) -> None:
-    dice = sheet.dice
+def _visit(day_events: DayEvents, who: Person, today: int, *, signs_up: bool) -> None:
+    rng = day_events.rng
     known = not signs_up and who.joined is not None and who.joined < today
-    session = _Session(sheet, who, known)
+    session = _Session(day_events, who, known)
     _open(session)
     cart: list[dict[str, Any]] = []
     cents = 0
-    for _ in range(dice.between(2, 7)):
-        product = dice.pick(catalog.PRODUCTS)
+    for _ in range(rng.between(2, 7)):
+        product = rng.pick(catalog.PRODUCTS)
         page(session, f"/p/{product.sku.lower()}", product.name)
         session.send("Product Viewed", **_product(session, product))
-        if dice.chance(230):
-            quantity = dice.between(1, 3)
+        if rng.chance(230):
+            quantity = rng.between(1, 3)
             session.send("Added to Cart", quantity=quantity, **_product(session, product))
             cart.append(_line(session, product, quantity))
             cents += product.cents * quantity
-    if dice.chance(250):
-        session.send("Searched", query=dice.pick(catalog.SEARCHES), results=dice.below(30))
+    if rng.chance(250):
+        session.send("Searched", query=rng.pick(catalog.SEARCHES), results=rng.below(30))
     if signs_up:
         session.known = True
-        session.send("Signed Up", method=dice.pick(("email", "google", "apple")), plan="free", referrer=None)
-    elif known and dice.chance(300):
+        session.send("Signed Up", method=rng.pick(("email", "google", "apple")), plan="free", referrer=None)
+    elif known and rng.chance(300):
         session.send("Logged In", remember=_boolean(session, True))
     if cart and session.known:
         _buy(session, cart, cents)
@@ -143,7 +143,7 @@ def page(session: _Session, path: str, title: str) -> None:
     """The web library sends page views by itself; apps have none."""
     if session.who.kind != "web":
         return
-    campaign = session.sheet.dice.pick(catalog.CAMPAIGNS)
+    campaign = session.day_events.rng.pick(catalog.CAMPAIGNS)
     search = f"?utm_source={campaign}" if campaign else ""
     own: dict[str, Any] = {
         "$current_url": f"https://shop.example.com{path}{search}",
@@ -159,22 +159,22 @@ def page(session: _Session, path: str, title: str) -> None:
 
 
 def _buy(session: _Session, cart: list[dict[str, Any]], cents: int) -> None:
-    dice = session.sheet.dice
+    rng = session.day_events.rng
     session.send("Checkout Started", items=len(cart))
-    if not dice.chance(650):
+    if not rng.chance(650):
         return
     # Larger than 2**53: a reader that makes numbers of it as JavaScript does changes the order.
-    order_id = 3_900_000_000_000_000_000 + dice.bits(56)
+    order_id = 3_900_000_000_000_000_000 + rng.bits(56)
     session.send(
         "Purchase",
         Cart=cart,
-        Coupon=dice.pick((None, None, "SUMMER", "")),
+        Coupon=rng.pick((None, None, "SUMMER", "")),
         currency="EUR",
-        is_gift=_boolean(session, dice.chance(100)),
+        is_gift=_boolean(session, rng.chance(100)),
         order_id=order_id,
         total=_price(session, cents),
     )
-    backend.confirm(session.sheet, session.who, session.at_ms, order_id, cents)
+    backend.confirm(session.day_events, session.who, session.at_ms, order_id, cents)
 
 
 def _close(session: _Session) -> None:

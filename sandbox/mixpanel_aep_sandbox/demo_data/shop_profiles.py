@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from mixpanel_aep_sandbox.demo_data.seeded_random import Dice
+from mixpanel_aep_sandbox.demo_data.seeded_random import SeededRandom
 from mixpanel_aep_sandbox.demo_data.visitors import PEOPLE, person
 
 _DAY_MS = 86_400_000
@@ -34,10 +34,10 @@ def _profile(number: int) -> tuple[int, str, dict[str, Any]] | None:
     who = person(number)
     if who.joined is None:
         return None
-    dice = Dice(f"shop profile {number}")
-    day_ms = _JUNE_MS + who.joined * _DAY_MS if who.joined >= 0 else _OPENED_MS + dice.below(150) * _DAY_MS
-    joined_ms = day_ms + dice.below(_DAY_MS // 1000) * 1000
-    seen_ms = max(joined_ms, _JUNE_MS) + dice.below(_DAY_MS // 1000) * 1000
+    rng = SeededRandom(f"shop profile {number}")
+    day_ms = _JUNE_MS + who.joined * _DAY_MS if who.joined >= 0 else _OPENED_MS + rng.below(150) * _DAY_MS
+    joined_ms = day_ms + rng.below(_DAY_MS // 1000) * 1000
+    seen_ms = max(joined_ms, _JUNE_MS) + rng.below(_DAY_MS // 1000) * 1000
     properties: dict[str, Any] = {
         "$city": who.place.city,
         "$country_code": who.place.country,
@@ -47,12 +47,12 @@ def _profile(number: int) -> tuple[int, str, dict[str, Any]] | None:
         "$name": f"Customer {who.user_id}",
         "$region": who.place.region,
         **{name: who.device[name] for name in _COPIED if name in who.device},
-        "interests": [word for word in _INTERESTS if dice.chance(400)],
-        "newsletter": dice.chance(550),
-        "plan": dice.pick(("free", "free", "pro")),
+        "interests": [word for word in _INTERESTS if rng.chance(400)],
+        "newsletter": rng.chance(550),
+        "plan": rng.pick(("free", "free", "pro")),
     }
-    if dice.chance(300):
-        properties["address"] = {"city": who.place.city, "zip": f"{dice.below(10000):04d}"}
+    if rng.chance(300):
+        properties["address"] = {"city": who.place.city, "zip": f"{rng.below(10000):04d}"}
     return joined_ms, who.user_id, properties
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, Literal
 
 from mixpanel_aep_sandbox.demo_data import shop_catalog as catalog
-from mixpanel_aep_sandbox.demo_data.seeded_random import Dice
+from mixpanel_aep_sandbox.demo_data.seeded_random import SeededRandom
 
 PEOPLE = 4000
 LAST_DAY = 31
@@ -33,19 +33,19 @@ class Person:
 
 @cache
 def person(number: int) -> Person:
-    dice = Dice(f"shop person {number}")
-    kind = dice.pick(_KINDS)
-    fate = dice.below(100)
-    joined = -1 if fate < 35 else dice.between(0, LAST_DAY) if fate < 55 else None
+    rng = SeededRandom(f"shop person {number}")
+    kind = rng.pick(_KINDS)
+    fate = rng.below(100)
+    joined = -1 if fate < 35 else rng.between(0, LAST_DAY) if fate < 55 else None
     return Person(
         number=number,
         kind=kind,
-        device_id=_device_id(kind, dice),
+        device_id=_device_id(kind, rng),
         user_id=f"u-{10_000 + number}",
         joined=joined,
-        merged=dice.chance(700),
-        place=dice.pick(catalog.PLACES),
-        device=_DEVICES[kind](dice),
+        merged=rng.chance(700),
+        place=rng.pick(catalog.PLACES),
+        device=_DEVICES[kind](rng),
     )
 
 
@@ -55,17 +55,17 @@ def joining(day: int) -> tuple[int, ...]:
     return tuple(number for number in range(PEOPLE) if person(number).joined == day)
 
 
-def _device_id(kind: Kind, dice: Dice) -> str:
+def _device_id(kind: Kind, rng: SeededRandom) -> str:
     if kind == "web":
-        start = dice.hex(13)
-        return f"{start}-{dice.hex(15)}-26011f51-1fa400-{start}{dice.hex(1)}"
-    return dice.uuid().upper() if kind == "ios" else dice.uuid()
+        start = rng.hex(13)
+        return f"{start}-{rng.hex(15)}-26011f51-1fa400-{start}{rng.hex(1)}"
+    return rng.uuid().upper() if kind == "ios" else rng.uuid()
 
 
-def _web(dice: Dice) -> dict[str, Any]:
-    browser, version = dice.pick(catalog.BROWSERS)
+def _web(rng: SeededRandom) -> dict[str, Any]:
+    browser, version = rng.pick(catalog.BROWSERS)
     # Older copies of the library send the version as text.
-    old = dice.chance(80)
+    old = rng.chance(80)
     library = "2.45.0" if old else "2.65.0"
     return {
         "$browser": browser,
@@ -73,54 +73,54 @@ def _web(dice: Dice) -> dict[str, Any]:
         "$initial_referrer": "$direct",
         "$initial_referring_domain": "$direct",
         "$lib_version": library,
-        "$os": dice.pick(catalog.SYSTEMS),
-        "$screen_height": dice.pick((1080, 900, 1440, 844)),
-        "$screen_width": dice.pick((1920, 1440, 2560, 390)),
+        "$os": rng.pick(catalog.SYSTEMS),
+        "$screen_height": rng.pick((1080, 900, 1440, 844)),
+        "$screen_width": rng.pick((1920, 1440, 2560, 390)),
         "mp_lib": "web",
         "mp_sent_by_lib_version": library,
     }
 
 
-def _ios(dice: Dice) -> dict[str, Any]:
-    model, height, width = dice.pick(catalog.IOS_MODELS)
+def _ios(rng: SeededRandom) -> dict[str, Any]:
+    model, height, width = rng.pick(catalog.IOS_MODELS)
     return {
-        "$app_build_number": str(dice.between(400, 420)),
-        "$app_version_string": dice.pick(("5.3.1", "5.4.0", "Unknown")),
-        "$carrier": dice.pick(catalog.CARRIERS),
+        "$app_build_number": str(rng.between(400, 420)),
+        "$app_version_string": rng.pick(("5.3.1", "5.4.0", "Unknown")),
+        "$carrier": rng.pick(catalog.CARRIERS),
         "$lib_version": "5.1.0",
         "$manufacturer": "Apple",
         "$model": model,
         "$os": "iOS",
-        "$os_version": dice.pick(("18.5", "17.7.1", "26.0")),
+        "$os_version": rng.pick(("18.5", "17.7.1", "26.0")),
         "$radio": "LTE",
         "$screen_height": height,
         "$screen_width": width,
-        "$wifi": dice.chance(600),
+        "$wifi": rng.chance(600),
         "mp_lib": "swift",
     }
 
 
-def _android(dice: Dice) -> dict[str, Any]:
-    model, maker, height, width = dice.pick(catalog.ANDROID_MODELS)
+def _android(rng: SeededRandom) -> dict[str, Any]:
+    model, maker, height, width = rng.pick(catalog.ANDROID_MODELS)
     return {
-        "$app_build_number": str(dice.between(5000, 5010)),
-        "$app_version_string": dice.pick(("1.5.6", "1.6.0")),
-        "$bluetooth_enabled": dice.chance(400),
+        "$app_build_number": str(rng.between(5000, 5010)),
+        "$app_version_string": rng.pick(("1.5.6", "1.6.0")),
+        "$bluetooth_enabled": rng.chance(400),
         "$bluetooth_version": "ble",
         "$brand": maker,
-        "$carrier": dice.pick(catalog.CARRIERS),
-        "$google_play_services": dice.pick(("available", True)),
+        "$carrier": rng.pick(catalog.CARRIERS),
+        "$google_play_services": rng.pick(("available", True)),
         "$had_persisted_distinct_id": False,
-        "$has_nfc": dice.chance(700),
+        "$has_nfc": rng.chance(700),
         "$lib_version": "8.2.0",
         "$manufacturer": maker,
         "$model": model,
         "$os": "Android",
-        "$os_version": dice.pick(("11", "14", "15")),
-        "$screen_dpi": dice.pick((320, 420, 480)),
+        "$os_version": rng.pick(("11", "14", "15")),
+        "$screen_dpi": rng.pick((320, 420, 480)),
         "$screen_height": height,
         "$screen_width": width,
-        "$wifi": dice.chance(600),
+        "$wifi": rng.chance(600),
         "mp_lib": "android",
     }
 

@@ -18,7 +18,7 @@ from mixpanel_aep_sandbox.faults.body_filters import (
     FirstLines,
     Half,
     Once,
-    Told,
+    SentinelLine,
     WithoutEnd,
 )
 
@@ -174,7 +174,7 @@ class Sentinel(_Action):
 
     def filter(self) -> Filter:
         text = self.text.encode() + (b"\n" if self.newline else b"")
-        return Told(text, self.after_lines, mid_line=self.mid_line, rest=self.rest)
+        return SentinelLine(text, self.after_lines, mid_line=self.mid_line, rest=self.rest)
 
 
 class Alter(_Action):

@@ -78,18 +78,18 @@ class Half(Filter):
         return b"" if self.done else bytes(self._held[: len(self._held) // 2])
 
 
-class Told(Filter):
+class SentinelLine(Filter):
     """Lines, then a text: after so many lines, or after all; the line before it whole or in half."""
 
     def __init__(self, text: bytes, after_lines: int | None, *, mid_line: bool, rest: bool) -> None:
         self._text, self._left = text, after_lines
         self._mid_line, self._rest = mid_line, rest
-        self._told = self._open = False
+        self._sent = self._open = False
         self._held = b""
         """With ``mid_line``: the last line that has begun."""
 
     def feed(self, data: bytes) -> bytes:
-        if self._told or not data:
+        if self._sent or not data:
             return data if self._rest or not data else b""
         if self._left is None:
             return self._passed(data)
@@ -98,10 +98,10 @@ class Told(Filter):
         if self._left:
             return self._passed(data)
         before = data[: len(data) - len(parts[-1])]
-        return self._passed(before) + self._tell() + (parts[-1] if self._rest else b"")
+        return self._passed(before) + self._sentinel() + (parts[-1] if self._rest else b"")
 
     def end(self) -> bytes:
-        return b"" if self._told else self._tell()
+        return b"" if self._sent else self._sentinel()
 
     def _passed(self, data: bytes) -> bytes:
         if not data:
@@ -114,8 +114,8 @@ class Told(Filter):
         self._held = held[start:]
         return held[:start]
 
-    def _tell(self) -> bytes:
-        self._told, self.done = True, not self._rest
+    def _sentinel(self) -> bytes:
+        self._sent, self.done = True, not self._rest
         if self._mid_line and self._held:
             line = self._held.removesuffix(b"\n")
             return line[: len(line) // 2] + b"\n" + self._text

@@ -27,8 +27,8 @@ from mixpanel_aep_sandbox.faults.actions import (
 )
 from mixpanel_aep_sandbox.faults.body_filters import Filter, Gzip
 from mixpanel_aep_sandbox.faults.models import FaultPlan
-from mixpanel_aep_sandbox.faults.raw_http import Wire, gone
-from mixpanel_aep_sandbox.faults.upstream_response import Taken, beginning, through
+from mixpanel_aep_sandbox.faults.raw_http import RawConnection, client_disconnected
+from mixpanel_aep_sandbox.faults.upstream_response import UpstreamResponse, apply_filter, peek
 
 _MEMBERS = 3
 _PIECE_BYTES = 64 * 1024
@@ -88,50 +88,69 @@ class _Call:
         if action.after:
             await self._done()
         exchange.end(False)
-        await _END[action.end](Wire(self.scope), self.receive)
+        await _END[action.end](RawConnection(self.scope), self.receive)
 
     async def break_off(self, action: Cut | Hang) -> None:
         exchange_of(self.scope).whole = False
-        wire = Wire(self.scope)
-        async with self._taken() as taken:
+        connection = RawConnection(self.scope)
+        async with self._upstream_response() as upstream_response:
             encoding = "identity" if action.after_lines is not None else action.encoding
-            gzip, sent = await _encoded(taken, encoding)
+            gzip, sent = await _encoded(upstream_response, encoding)
             if action.framing == "content-length":
-                await self._break_off_a_length(action, wire, taken, sent, gzip=gzip)
+                await self._break_off_a_length(action, connection, upstream_response, sent, gzip=gzip)
             else:
                 honest = isinstance(action, Cut) and action.honest
-                wire.head(taken.status, taken.headers, action.framing, gzip=gzip, announce=honest)
-                await self._write(wire, taken, through(sent, action.filter()), action)
+                connection.head(
+                    upstream_response.status,
+                    upstream_response.headers,
+                    action.framing,
+                    gzip=gzip,
+                    announce=honest,
+                )
+                await self._write(connection, upstream_response, apply_filter(sent, action.filter()), action)
                 if honest:
-                    wire.finish()
+                    connection.finish()
         exchange_of(self.scope).end(False, hangs=isinstance(action, Hang))
         if isinstance(action, Hang):
-            await gone(self.receive, action.seconds)
-        await _END[action.end if isinstance(action, Cut) else "close"](wire, self.receive)
+            await client_disconnected(self.receive, action.seconds)
+        await _END[action.end if isinstance(action, Cut) else "close"](connection, self.receive)
 
     async def _break_off_a_length(
-        self, action: Cut | Hang, wire: Wire, taken: Taken, sent: AsyncIterator[bytes], *, gzip: bool
+        self,
+        action: Cut | Hang,
+        connection: RawConnection,
+        upstream_response: UpstreamResponse,
+        sent: AsyncIterator[bytes],
+        *,
+        gzip: bool,
     ) -> None:
         """The whole length has to be known before the first byte goes out: the body waits in a file."""
         with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
             whole = await _keep(sent, file)
-            part = sum([len(piece) async for piece in through(_read(file), action.filter())])
+            part = sum([len(piece) async for piece in apply_filter(_read(file), action.filter())])
             honest = isinstance(action, Cut) and action.honest
             length = part if honest else max(whole, part + 1)
-            wire.head(
-                taken.status, taken.headers, "content-length", length=length, gzip=gzip, announce=honest
+            connection.head(
+                upstream_response.status,
+                upstream_response.headers,
+                "content-length",
+                length=length,
+                gzip=gzip,
+                announce=honest,
             )
-            await self._write(wire, taken, through(_read(file), action.filter()), action)
+            await self._write(
+                connection, upstream_response, apply_filter(_read(file), action.filter()), action
+            )
 
     async def drip(self, action: Drip) -> None:
-        async with self._taken() as taken:
-            gzip, sent = await _encoded(taken, "as-asked")
-            await self.send(_start(taken.status, taken.headers, gzip=gzip))
+        async with self._upstream_response() as upstream_response:
+            gzip, sent = await _encoded(upstream_response, "as-asked")
+            await self.send(_start(upstream_response.status, upstream_response.headers, gzip=gzip))
             async for data in sent:
                 for at in range(0, len(data), action.bytes_at_a_time):
                     await self._send(data[at : at + action.bytes_at_a_time])
                     await asyncio.sleep(action.every_seconds)
-                    if self._client_has_left():
+                    if self._client_disconnected():
                         return
             await self._send(b"", more=False)
 
@@ -140,35 +159,40 @@ class _Call:
         exchange.whole = isinstance(action, Alter) and action.keeps_rows()
         how = action.how if isinstance(action, Alter) else ""
         encoding = "gzip" if how == "gzip_members" else action.encoding
-        async with self._taken() as taken:
+        async with self._upstream_response() as upstream_response:
             members = _MEMBERS if how == "gzip_members" else 1
-            gzip, sent = await _encoded(taken, encoding, action.filter(), members=members)
+            gzip, sent = await _encoded(upstream_response, encoding, action.filter(), members=members)
             if how == "close_delimited":
-                wire = Wire(self.scope)
-                wire.head(taken.status, taken.headers, "close", gzip=gzip)
-                await self._write(wire, taken, sent)
+                connection = RawConnection(self.scope)
+                connection.head(upstream_response.status, upstream_response.headers, "close", gzip=gzip)
+                await self._write(connection, upstream_response, sent)
                 exchange.end(exchange.whole)
-                await wire.close(self.receive)
+                await connection.close(self.receive)
             elif how == "content_length":
                 with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
                     length = ("content-length", str(await _keep(sent, file)))
-                    await self._pass_on(taken, _read(file), [length], gzip=gzip)
+                    await self._pass_on(upstream_response, _read(file), [length], gzip=gzip)
             else:
-                await self._pass_on(taken, sent, [], gzip=gzip)
+                await self._pass_on(upstream_response, sent, [], gzip=gzip)
 
-    def _taken(self) -> Taken:
-        return Taken(self.app, self.scope, self.receive)
+    def _upstream_response(self) -> UpstreamResponse:
+        return UpstreamResponse(self.app, self.scope, self.receive)
 
     async def _done(self) -> None:
         """The service does what it was asked, and nobody hears of it."""
-        async with self._taken() as taken:
-            async for _ in taken.pieces():
+        async with self._upstream_response() as upstream_response:
+            async for _ in upstream_response.pieces():
                 pass
 
     async def _pass_on(
-        self, taken: Taken, sent: AsyncIterator[bytes], more: list[tuple[str, str]], *, gzip: bool
+        self,
+        upstream_response: UpstreamResponse,
+        sent: AsyncIterator[bytes],
+        more: list[tuple[str, str]],
+        *,
+        gzip: bool,
     ) -> None:
-        await self.send(_start(taken.status, [*taken.headers, *more], gzip=gzip))
+        await self.send(_start(upstream_response.status, [*upstream_response.headers, *more], gzip=gzip))
         async for piece in sent:
             await self._send(piece)
         await self._send(b"", more=False)
@@ -177,39 +201,43 @@ class _Call:
         await self.send({"type": "http.response.body", "body": piece, "more_body": more})
 
     async def _write(
-        self, wire: Wire, taken: Taken, sent: AsyncIterator[bytes], action: Cut | Hang | None = None
+        self,
+        connection: RawConnection,
+        upstream_response: UpstreamResponse,
+        sent: AsyncIterator[bytes],
+        action: Cut | Hang | None = None,
     ) -> None:
         """Past the server, which would give every answer a proper end."""
         exchange = exchange_of(self.scope)
-        exchange.status = taken.status
+        exchange.status = upstream_response.status
         last = b""
         async for piece in sent:
-            await wire.body(last)
+            await connection.body(last)
             last = piece
             exchange.bytes_sent += len(piece)
-            if self._client_has_left():
+            if self._client_disconnected():
                 return
         inside = isinstance(action, Cut) and action.inside_chunk
-        await (wire.half_a_chunk(last) if inside else wire.body(last))
+        await (connection.half_a_chunk(last) if inside else connection.body(last))
 
-    def _client_has_left(self) -> bool:
+    def _client_disconnected(self) -> bool:
         transport = self.scope.get("sandbox.transport")
         return bool(transport and transport.is_closing())
 
 
-_END = {"close": Wire.close, "reset": Wire.reset, "half-close": Wire.half_close}
+_END = {"close": RawConnection.close, "reset": RawConnection.reset, "half-close": RawConnection.half_close}
 
 
 async def _encoded(
-    taken: Taken, encoding: Encoding, change: Filter | None = None, *, members: int = 1
+    upstream_response: UpstreamResponse, encoding: Encoding, change: Filter | None = None, *, members: int = 1
 ) -> tuple[bool, AsyncIterator[bytes]]:
     """Whether the body is gzipped, and its bytes as they are sent, changed before."""
-    pieces = through(taken.pieces(), change or Filter())
+    pieces = apply_filter(upstream_response.pieces(), change or Filter())
     gzip = encoding == "gzip"
-    if encoding == "as-asked" and taken.gzip_asked:
-        head, pieces = await beginning(pieces, gzipped.ABOVE_BYTES)
+    if encoding == "as-asked" and upstream_response.accepts_gzip:
+        head, pieces = await peek(pieces, gzipped.ABOVE_BYTES)
         gzip = len(head) > gzipped.ABOVE_BYTES
-    return gzip, through(pieces, Gzip(members)) if gzip else pieces
+    return gzip, apply_filter(pieces, Gzip(members)) if gzip else pieces
 
 
 async def _keep(pieces: AsyncIterator[bytes], file: IO[bytes]) -> int:

@@ -103,8 +103,8 @@ class FaultPlan:
         """Plan a fault under its own id, or the next free one; the same id replaces."""
         with self._lock:
             if not fault.id:
-                taken = [int(key[1:]) for key in self._faults if re.fullmatch(r"f\d+", key)]
-                fault.id = f"f{max(taken, default=0) + 1}"
+                upstream_response = [int(key[1:]) for key in self._faults if re.fullmatch(r"f\d+", key)]
+                fault.id = f"f{max(upstream_response, default=0) + 1}"
             fault.met = fault.happened = 0
             self._save(fault)
         return fault
@@ -112,11 +112,11 @@ class FaultPlan:
     def remove(self, fault_id: str | None = None) -> int:
         """Forget one fault, or all; returns how many were there."""
         with self._lock:
-            gone = [key for key in self._faults if fault_id in (None, key)]
-            for key in gone:
+            client_disconnected = [key for key in self._faults if fault_id in (None, key)]
+            for key in client_disconnected:
                 del self._faults[key]
                 self._store.delete(_KIND, key)
-        return len(gone)
+        return len(client_disconnected)
 
     def all(self) -> list[dict[str, Any]]:
         with self._lock:

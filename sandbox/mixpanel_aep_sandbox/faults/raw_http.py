@@ -19,7 +19,7 @@ _FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection", "conten
 Headers = Iterable[tuple[str, str]]
 
 
-class Wire:
+class RawConnection:
     """One answer on a connection that the server has lent; after it the connection is closed.
 
     What is written waits until the client takes it, so that nothing piles up.
@@ -78,7 +78,7 @@ class Wire:
     async def close(self, receive: Receive) -> None:
         await self._flushed()
         self._transport.close()
-        await gone(receive, _FLUSH_SECONDS)
+        await client_disconnected(receive, _FLUSH_SECONDS)
 
     async def half_close(self, receive: Receive) -> None:
         """Nothing more comes, yet the connection stays open for what the other side has to say."""
@@ -87,7 +87,7 @@ class Wire:
         if connection is not None:
             # Not by write_eof: the server may still try to write, and must not be surprised.
             connection.shutdown(socket.SHUT_WR)
-            await gone(receive, _FLUSH_SECONDS)
+            await client_disconnected(receive, _FLUSH_SECONDS)
         await self.close(receive)
 
     async def reset(self, receive: Receive) -> None:
@@ -98,7 +98,7 @@ class Wire:
             # Lingering for zero seconds is what makes the kernel send a reset.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
-        await gone(receive, _FLUSH_SECONDS)
+        await client_disconnected(receive, _FLUSH_SECONDS)
 
     async def _flushed(self) -> None:
         """All is with the kernel, or the client takes nothing any more."""
@@ -113,7 +113,7 @@ async def _no_wait() -> None:
     """Within the process there is no buffer to wait for."""
 
 
-async def gone(receive: Receive, seconds: float) -> None:
+async def client_disconnected(receive: Receive, seconds: float) -> None:
     """Wait until the client has left, for so long at most."""
 
     async def wait() -> None:

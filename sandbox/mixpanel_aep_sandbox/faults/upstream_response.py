@@ -15,7 +15,7 @@ from mixpanel_aep_sandbox.faults.body_filters import Filter
 _PIECES_AHEAD = 2
 
 
-class Taken:
+class UpstreamResponse:
     """Lets the service answer, uncompressed, only as fast as the pieces are read; what is not read is never made.
 
     ``status`` and ``headers`` are there inside the ``async with`` block.
@@ -26,12 +26,12 @@ class Taken:
         self.status = 500
         self.headers: list[tuple[str, str]] = []
         accepted = [value.decode("latin-1") for name, value in scope["headers"] if name == b"accept-encoding"]
-        self.gzip_asked = gzipped.is_asked_for(",".join(accepted))
+        self.accepts_gzip = gzipped.accepts_gzip(",".join(accepted))
         self._scope: MutableMapping[str, Any] = dict(scope)
         self._scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
         self._messages: asyncio.Queue[Message | None] = asyncio.Queue(_PIECES_AHEAD)
 
-    async def __aenter__(self) -> Taken:
+    async def __aenter__(self) -> UpstreamResponse:
         self._task = asyncio.ensure_future(self._run())
         first = await self._messages.get()
         if first is None:
@@ -72,7 +72,7 @@ class Taken:
         await self._messages.put(None)
 
 
-async def through(pieces: AsyncIterator[bytes], change: Filter) -> AsyncIterator[bytes]:
+async def apply_filter(pieces: AsyncIterator[bytes], change: Filter) -> AsyncIterator[bytes]:
     """The pieces as a filter lets them through; not one more is asked for than it takes."""
     if not change.done:
         async for piece in pieces:
@@ -84,7 +84,7 @@ async def through(pieces: AsyncIterator[bytes], change: Filter) -> AsyncIterator
         yield out
 
 
-async def beginning(pieces: AsyncIterator[bytes], size: int) -> tuple[bytes, AsyncIterator[bytes]]:
+async def peek(pieces: AsyncIterator[bytes], size: int) -> tuple[bytes, AsyncIterator[bytes]]:
     """The first pieces, of more than ``size`` bytes together if there are so many, and all of them again."""
     head: list[bytes] = []
     async for piece in pieces:

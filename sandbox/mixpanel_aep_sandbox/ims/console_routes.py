@@ -17,14 +17,14 @@ from starlette.responses import JSONResponse, Response
 from mixpanel_aep_sandbox.aep.core.constants import CONSOLE
 from mixpanel_aep_sandbox.aep.core.errors import Problem, problem
 from mixpanel_aep_sandbox.aep.core.gateway import Caller, caller
-from mixpanel_aep_sandbox.core.state import World
-from mixpanel_aep_sandbox.ims.models import add_secret, remove_secret, scopes_of, shown
+from mixpanel_aep_sandbox.core.state import SandboxState
+from mixpanel_aep_sandbox.ims.models import add_secret, parse_scopes, remove_secret, shown
 
 _READ, _MANAGE = "read_client_secret", "manage_client_secrets"
-Handler = Callable[[World, Request], Response]
+Handler = Callable[[SandboxState, Request], Response]
 
 
-def add_routes(world: World, routes: APIRouter) -> None:
+def add_routes(state: SandboxState, routes: APIRouter) -> None:
     secrets = f"{CONSOLE}/{{org:key}}/credentials/{{id:key}}/secrets"
     for method, path, handler in (
         ("GET", secrets, _list),
@@ -32,14 +32,14 @@ def add_routes(world: World, routes: APIRouter) -> None:
         ("DELETE", secrets + "/{uuid:key}", _remove),
     ):
         for each in (path, path + "/"):
-            routes.add_route(each, _endpoint(world, handler), methods=[method])
+            routes.add_route(each, _endpoint(state, handler), methods=[method])
 
 
-def _endpoint(world: World, handler: Handler) -> Callable[[Request], Any]:
+def _endpoint(state: SandboxState, handler: Handler) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         def run() -> Response:
-            with world.store.transaction():
-                return handler(world, request)
+            with state.store.transaction():
+                return handler(state, request)
 
         try:
             return await run_in_threadpool(run)
@@ -49,37 +49,37 @@ def _endpoint(world: World, handler: Handler) -> Callable[[Request], Any]:
     return endpoint
 
 
-def _list(world: World, request: Request) -> Response:
-    known = _allowed(world, request, _READ)
+def _list(state: SandboxState, request: Request) -> Response:
+    known = _allowed(state, request, _READ)
     entries = [shown(entry) for entry in known.credential["secrets"]]
     return JSONResponse({"client_id": known.client_id, "client_secrets": entries})
 
 
-def _add(world: World, request: Request) -> Response:
-    known = _allowed(world, request, _MANAGE)
+def _add(state: SandboxState, request: Request) -> Response:
+    known = _allowed(state, request, _MANAGE)
     try:
-        secret, entry = add_secret(world, known.client_id, known.credential)
+        secret, entry = add_secret(state, known.client_id, known.credential)
     except ValueError as error:
         raise problem(400, str(error)) from error
     return JSONResponse({**shown(entry), "client_secret": secret}, 201)
 
 
-def _remove(world: World, request: Request) -> Response:
-    known, key = _allowed(world, request, _MANAGE), str(request.path_params["uuid"])
-    if not remove_secret(world, known.client_id, known.credential, key):
+def _remove(state: SandboxState, request: Request) -> Response:
+    known, key = _allowed(state, request, _MANAGE), str(request.path_params["uuid"])
+    if not remove_secret(state, known.client_id, known.credential, key):
         raise problem(404, f"There is no client secret {key}.")
     return Response(status_code=204)
 
 
-def _allowed(world: World, request: Request, scope: str) -> Caller:
+def _allowed(state: SandboxState, request: Request, scope: str) -> Caller:
     """The caller, who has to ask about its own credential, with a token for this scope."""
-    known, asked = caller(world, request), request.path_params
+    known, asked = caller(state, request), request.path_params
     if asked["org"] not in (known.credential["org_number"], known.credential["org"]) or asked["id"] not in (
         known.credential["credential_id"],
         known.client_id,
     ):
         # The console knows both by numbers; the names that every other request has are taken too [I].
         raise problem(404, f"There is no credential {asked['id']} in organization {asked['org']}.")
-    if scope not in scopes_of(known.token["scope"]):
+    if scope not in parse_scopes(known.token["scope"]):
         raise problem(403, f"The token was made without the scope {scope}.")
     return known

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mixpanel_aep_sandbox.aep.core.constants import DEMO_ORG, DEMO_SCOPE
 from mixpanel_aep_sandbox.aep.core.gateway import CREDENTIALS, TOKENS
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.store import Document
 from mixpanel_aep_sandbox.ims.models import MOST_SECRETS, replace_secrets, shown
 
@@ -33,20 +33,20 @@ class CredentialChange(BaseModel):
     secrets: Annotated[list[_Text], Field(min_length=1, max_length=MOST_SECRETS)] | None = None
 
 
-def add_routes(world: World, routes: APIRouter) -> None:
+def add_routes(state: SandboxState, routes: APIRouter) -> None:
     def credentials() -> dict[str, Any]:
-        held = world.store.items(CREDENTIALS)
+        held = state.store.items(CREDENTIALS)
         return {"credentials": [_public(key, body) for key, body in held]}
 
     def change_credential(change: CredentialChange) -> dict[str, Any]:
-        with world.store.transaction():
-            return _change(world, change)
+        with state.store.transaction():
+            return _change(state, change)
 
     def forget_tokens() -> dict[str, Any]:
-        with world.store.transaction():
-            held = world.store.items(TOKENS)
+        with state.store.transaction():
+            held = state.store.items(TOKENS)
             for key, _ in held:
-                world.store.delete(TOKENS, key)
+                state.store.delete(TOKENS, key)
         return {"forgotten": len(held)}
 
     for method, path, endpoint in (
@@ -57,14 +57,14 @@ def add_routes(world: World, routes: APIRouter) -> None:
         routes.add_api_route("/_sandbox/ims" + path, endpoint, methods=[method], response_model=None)
 
 
-def _change(world: World, change: CredentialChange) -> dict[str, Any]:
-    key, number = change.client_id, str(world.store.count(CREDENTIALS) + 1)
+def _change(state: SandboxState, change: CredentialChange) -> dict[str, Any]:
+    key, number = change.client_id, str(state.store.count(CREDENTIALS) + 1)
     new = {"org": DEMO_ORG, "org_number": number, "credential_id": number, "scope": DEMO_SCOPE, "secrets": []}
     given = change.model_dump(include={"org", "scope"}, exclude_none=True)
-    credential = {**(world.store.get(CREDENTIALS, key) or new), **given}
-    world.store.put(CREDENTIALS, key, credential)
+    credential = {**(state.store.get(CREDENTIALS, key) or new), **given}
+    state.store.put(CREDENTIALS, key, credential)
     if change.secrets is not None:
-        credential = replace_secrets(world, key, change.secrets)
+        credential = replace_secrets(state, key, change.secrets)
     return _public(key, credential)
 
 

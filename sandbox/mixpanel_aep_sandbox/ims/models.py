@@ -18,62 +18,62 @@ from mixpanel_aep_sandbox.aep.core.constants import (
     DEMO_SECRET_SCOPE,
 )
 from mixpanel_aep_sandbox.aep.core.gateway import CREDENTIALS
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.store import Document
 
 MOST_SECRETS = 2
 
 
-def seed(world: World) -> None:
+def seed(state: SandboxState) -> None:
     """Puts the demo credential in place, unless it is there."""
-    if world.store.get(CREDENTIALS, DEMO_CLIENT_ID) is None:
+    if state.store.get(CREDENTIALS, DEMO_CLIENT_ID) is None:
         body = {
             "org": DEMO_ORG,
             "org_number": DEMO_ORG_NUMBER,
             "credential_id": DEMO_CREDENTIAL,
             "scope": f"{DEMO_SCOPE},{DEMO_SECRET_SCOPE}",
-            "secrets": [_entry(world, DEMO_CLIENT_SECRET)],
+            "secrets": [_entry(state, DEMO_CLIENT_SECRET)],
         }
-        world.store.put(CREDENTIALS, DEMO_CLIENT_ID, body)
+        state.store.put(CREDENTIALS, DEMO_CLIENT_ID, body)
 
 
-def scopes_of(text: str, *, spaces: bool = True) -> set[str]:
+def parse_scopes(text: str, *, spaces: bool = True) -> set[str]:
     """The scopes in a list of them; commas divide it, and ``spaces`` too."""
     parts = text.replace(",", " ").split() if spaces else text.split(",")
     return {part.strip() for part in parts if part.strip()}
 
 
-def use_secret(world: World, client_id: str, credential: Document, secret: str) -> bool:
+def verify_secret(state: SandboxState, client_id: str, credential: Document, secret: str) -> bool:
     """Whether ``secret`` is one of the credential's; notes when it was used."""
     digest = _digest(secret)
     for entry in credential["secrets"]:
         if secrets.compare_digest(digest, entry["digest"]):
-            entry["last_used"] = world.clock.milliseconds()
-            world.store.put(CREDENTIALS, client_id, credential)
+            entry["last_used"] = state.clock.milliseconds()
+            state.store.put(CREDENTIALS, client_id, credential)
             return True
     return False
 
 
-def add_secret(world: World, client_id: str, credential: Document) -> tuple[str, Document]:
+def add_secret(state: SandboxState, client_id: str, credential: Document) -> tuple[str, Document]:
     """A new secret, which nobody can read again, and its entry. Raises ValueError for a third one."""
     if len(credential["secrets"]) >= MOST_SECRETS:
         raise ValueError(f"A credential can have no more than {MOST_SECRETS} client secrets.")
     secret = "demo-secret-not-real-" + secrets.token_hex(12)
-    entry = _entry(world, secret)
+    entry = _entry(state, secret)
     credential["secrets"].append(entry)
-    world.store.put(CREDENTIALS, client_id, credential)
+    state.store.put(CREDENTIALS, client_id, credential)
     return secret, entry
 
 
-def remove_secret(world: World, client_id: str, credential: Document, key: str) -> bool:
+def remove_secret(state: SandboxState, client_id: str, credential: Document, key: str) -> bool:
     """Whether there was a secret of this uuid. Tokens that were made with it stay good until they end."""
     left = [entry for entry in credential["secrets"] if entry["uuid"] != key]
     found = len(left) < len(credential["secrets"])
-    world.store.put(CREDENTIALS, client_id, {**credential, "secrets": left})
+    state.store.put(CREDENTIALS, client_id, {**credential, "secrets": left})
     return found
 
 
-def replace_secrets(world: World, client_id: str, given: Any) -> Document:
+def replace_secrets(state: SandboxState, client_id: str, given: Any) -> Document:
     """These secrets and no others; the changed credential. Raises ValueError for anything but one or two texts."""
     if (
         not isinstance(given, list)
@@ -81,9 +81,9 @@ def replace_secrets(world: World, client_id: str, given: Any) -> Document:
         or not all(isinstance(secret, str) and secret for secret in given)
     ):
         raise ValueError("A credential has one secret or two.")
-    credential = world.store.get(CREDENTIALS, client_id) or {}
-    credential["secrets"] = [_entry(world, secret) for secret in given]
-    world.store.put(CREDENTIALS, client_id, credential)
+    credential = state.store.get(CREDENTIALS, client_id) or {}
+    credential["secrets"] = [_entry(state, secret) for secret in given]
+    state.store.put(CREDENTIALS, client_id, credential)
     return credential
 
 
@@ -101,11 +101,11 @@ def shown(entry: Document) -> Document:
     }
 
 
-def _entry(world: World, secret: str) -> Document:
+def _entry(state: SandboxState, secret: str) -> Document:
     return {
         "uuid": uuid.uuid4().hex,
         "digest": _digest(secret),
-        "created": world.clock.milliseconds(),
+        "created": state.clock.milliseconds(),
         "last_used": None,
     }
 

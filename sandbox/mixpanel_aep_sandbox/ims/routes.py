@@ -19,38 +19,38 @@ from mixpanel_aep_sandbox.aep.core.errors import Problem
 from mixpanel_aep_sandbox.aep.core.gateway import CREDENTIALS, TOKENS, token_key
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.core.settings import change
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.store import Document
 from mixpanel_aep_sandbox.ims import console_routes as ims_console
 from mixpanel_aep_sandbox.ims import control_routes as ims_control
-from mixpanel_aep_sandbox.ims.models import scopes_of, seed, use_secret
+from mixpanel_aep_sandbox.ims.models import parse_scopes, seed, verify_secret
 
 _MANDATORY = ("grant_type", "client_id", "client_secret", "scope")
 _JWT_IS_OVER = (
     "Service Account (JWT) credentials are deprecated and have ended;"
     " use an OAuth Server-to-Server credential with POST /ims/token/v3."
 )
-Answer = Callable[[World, dict[str, str]], dict[str, Any]]
+Handler = Callable[[SandboxState, dict[str, str]], dict[str, Any]]
 
 
-def router(world: World) -> APIRouter:
+def router(state: SandboxState) -> APIRouter:
     """``POST /ims/token/v3``, the older ``v2``, the exchange of JWTs that ended, and the console's secrets."""
-    seed(world)
-    world.on_reset.append(lambda: seed(world))
+    seed(state)
+    state.on_reset.append(lambda: seed(state))
     routes = APIRouter()
-    _add(world, routes, "/ims/token/v3", _token)
-    _add(world, routes, "/ims/token/v2", _token)
-    _add(world, routes, "/ims/exchange/jwt", _jwt)
-    ims_console.add_routes(world, routes)
-    ims_control.add_routes(world, routes)
+    _add(state, routes, "/ims/token/v3", _token)
+    _add(state, routes, "/ims/token/v2", _token)
+    _add(state, routes, "/ims/exchange/jwt", _jwt)
+    ims_console.add_routes(state, routes)
+    ims_control.add_routes(state, routes)
     return routes
 
 
-def _add(world: World, routes: APIRouter, path: str, answer: Answer) -> None:
+def _add(state: SandboxState, routes: APIRouter, path: str, answer: Handler) -> None:
     async def endpoint(request: Request) -> Response:
         try:
             return JSONResponse(
-                await run_in_threadpool(answer, world, await _form(world, request)),
+                await run_in_threadpool(answer, state, await _form(state, request)),
                 headers={"Cache-Control": "no-store"},
             )
         except Problem as refusal:
@@ -60,10 +60,10 @@ def _add(world: World, routes: APIRouter, path: str, answer: Answer) -> None:
         routes.add_route(each, endpoint, methods=["POST"])
 
 
-async def _form(world: World, request: Request) -> dict[str, str]:
+async def _form(state: SandboxState, request: Request) -> dict[str, str]:
     """Parameters of the body or, unless the settings say otherwise, of the query; the body wins."""
     body = await request.body()
-    from_query = AepSettings.of(world).ims_parameters == "body or query"
+    from_query = AepSettings.of(state).ims_parameters == "body or query"
     found = dict(request.query_params) if from_query else {}
     if body:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -76,13 +76,13 @@ async def _form(world: World, request: Request) -> dict[str, str]:
     return found
 
 
-def _token(world: World, form: dict[str, str]) -> dict[str, Any]:
-    _throttle(world)
-    with world.store.transaction():
-        credential = _credential(world, form)
+def _token(state: SandboxState, form: dict[str, str]) -> dict[str, Any]:
+    _throttle(state)
+    with state.store.transaction():
+        credential = _credential(state, form)
         token = "sandbox-token-" + secrets.token_urlsafe(48)
-        seconds = world.settings.token_seconds
-        now = world.clock.milliseconds()
+        seconds = state.settings.token_seconds
+        now = state.clock.milliseconds()
         body = {
             "client_id": form["client_id"],
             "org": credential["org"],
@@ -90,49 +90,49 @@ def _token(world: World, form: dict[str, str]) -> dict[str, Any]:
             "created": now,
             "expires": now + seconds * 1000,
         }
-        world.store.put(TOKENS, token_key(token), body)
+        state.store.put(TOKENS, token_key(token), body)
     return {"access_token": token, "token_type": "bearer", "expires_in": seconds}
 
 
-def _credential(world: World, form: dict[str, str]) -> Document:
+def _credential(state: SandboxState, form: dict[str, str]) -> Document:
     for name in _MANDATORY:
         if not form.get(name):
             raise _refusal(400, "invalid_request", f"{name} parameter is missing")
     if form["grant_type"] != "client_credentials":
         raise _refusal(400, "unsupported_grant_type", "grant_type must be client_credentials")
-    status = AepSettings.of(world).refusal_status
-    credential = world.store.get(CREDENTIALS, form["client_id"])
+    status = AepSettings.of(state).refusal_status
+    credential = state.store.get(CREDENTIALS, form["client_id"])
     if credential is None:
         raise _refusal(status or 400, "invalid_client", "invalid client_id parameter")
-    if not use_secret(world, form["client_id"], credential, form["client_secret"]):
+    if not verify_secret(state, form["client_id"], credential, form["client_secret"]):
         raise _refusal(status or 401, "invalid_client", "invalid client_secret parameter")
-    spaces = AepSettings.of(world).ims_scopes == "comma or space"
-    wanted = scopes_of(form["scope"], spaces=spaces)
-    if not wanted or wanted - scopes_of(credential["scope"]):
+    spaces = AepSettings.of(state).ims_scopes == "comma or space"
+    wanted = parse_scopes(form["scope"], spaces=spaces)
+    if not wanted or wanted - parse_scopes(credential["scope"]):
         raise _refusal(400, "invalid_scope", "invalid scope parameter")
     return credential
 
 
-def _jwt(_world: World, _form: dict[str, str]) -> dict[str, Any]:
+def _jwt(_state: SandboxState, _form: dict[str, str]) -> dict[str, Any]:
     """Existing integrations were to work until 1 January 2025; what is answered since then is not documented [I]."""
     raise _refusal(400, "invalid_request", _JWT_IS_OVER)
 
 
-def _throttle(world: World) -> None:
+def _throttle(state: SandboxState) -> None:
     """Adobe "may throttle" who asks for too many tokens; how is not documented [I]."""
-    with world.store.transaction():
-        settings = AepSettings.of(world)
+    with state.store.transaction():
+        settings = AepSettings.of(state)
         limit = settings.tokens_per_minute
-        if settings.throttle_tokens <= 0 and (limit is None or _recent(world) < limit):
+        if settings.throttle_tokens <= 0 and (limit is None or _recent(state) < limit):
             return
-        change(world, {"throttle_tokens": max(0, settings.throttle_tokens - 1)})
+        change(state, {"throttle_tokens": max(0, settings.throttle_tokens - 1)})
     body = {"error": "too_many_requests", "error_description": "Too many token requests."}
     raise Problem(429, body, {"Retry-After": "1"})
 
 
-def _recent(world: World) -> int:
-    since = world.clock.milliseconds() - 60_000
-    return sum(body["created"] > since for _, body in world.store.items(TOKENS))
+def _recent(state: SandboxState) -> int:
+    since = state.clock.milliseconds() - 60_000
+    return sum(body["created"] > since for _, body in state.store.items(TOKENS))
 
 
 def _refusal(status: int, error: str, description: str) -> Problem:

@@ -16,8 +16,8 @@ from typing import Literal
 
 from starlette.requests import Request
 
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
-from mixpanel_aep_sandbox.mixpanel.models.projects import MAX_ID, Account, Project, Registry
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
+from mixpanel_aep_sandbox.mixpanel.models.projects import MAX_ID, Account, Project, ProjectRegistry
 from mixpanel_aep_sandbox.mixpanel.settings import Region, Role
 
 _NO_PROJECT = "Unauthorized, invalid project secret. See docs at https://developer.mixpanel.com/reference/project-secret"
@@ -51,33 +51,33 @@ class Caller:
         return "analyst" if self.project is not None and self.project.id == project.id else None
 
 
-def asked_region(request: Request) -> Region | None:
+def requested_region(request: Request) -> Region | None:
     """The region whose host was asked: ``X-Original-Host`` if there, else ``Host``; None: none of Mixpanel's."""
     host = request.headers.get("x-original-host") or request.headers.get("host", "")
     return _REGIONS.get(host.split(":")[0].strip().lower())
 
 
-def authenticate(request: Request, registry: Registry, now: datetime, api: Api) -> Caller:
+def authenticate(request: Request, registry: ProjectRegistry, now: datetime, api: Api) -> Caller:
     """The caller of a request.
 
     Raises:
         Refusal: 401 when nobody is recognised. An expired account is 400 on the export (yes, 400: it is what
             clients see); what the other APIs answer is known less well [I], so an account can say.
     """
-    caller = _recognise(request.headers.get("authorization", ""), registry, now)
+    caller = _find_account(request.headers.get("authorization", ""), registry, now)
     if caller is None:
-        raise Refusal(401, "Unauthorized")
+        raise MixpanelError(401, "Unauthorized")
     account = caller.account
     if account is None:
         return caller
     if account.has_expired(now):
         status = _EXPIRED[api] if api == "export" else account.expired_status or _EXPIRED[api]
-        raise Refusal(status, "Unable to authenticate request")
+        raise MixpanelError(status, "Unable to authenticate request")
     registry.use(account)
     return caller
 
 
-def _recognise(authorization: str, registry: Registry, now: datetime) -> Caller | None:
+def _find_account(authorization: str, registry: ProjectRegistry, now: datetime) -> Caller | None:
     scheme, _, rest = authorization.partition(" ")
     rest = rest.strip()
     if scheme.lower() == "bearer":
@@ -93,7 +93,7 @@ def _recognise(authorization: str, registry: Registry, now: datetime) -> Caller 
     return None
 
 
-def project_asked(request: Request, caller: Caller, registry: Registry, asked: str) -> Project:
+def requested_project(request: Request, caller: Caller, registry: ProjectRegistry, asked: str) -> Project:
     """The project of an export or a query.
 
     Raises:
@@ -102,42 +102,42 @@ def project_asked(request: Request, caller: Caller, registry: Registry, asked: s
     if caller.account is None:
         project = caller.project
         if project is None or asked not in ("", str(project.id)):
-            raise Refusal(401, _NO_PROJECT)
+            raise MixpanelError(401, _NO_PROJECT)
     else:
         if not asked:
-            raise Refusal(401, _NO_PROJECT)
+            raise MixpanelError(401, _NO_PROJECT)
         if not (asked.isascii() and asked.isdigit() and len(asked) <= len(str(MAX_ID))):
-            raise Refusal(400, f"invalid project_id {asked[:40]!r}", echo=True)
+            raise MixpanelError(400, f"invalid project_id {asked[:40]!r}", echo=True)
         project = accessible(caller, registry, int(asked))
     check_region(request, project)
     return project
 
 
-def accessible(caller: Caller, registry: Registry, project_id: int) -> Project:
+def accessible(caller: Caller, registry: ProjectRegistry, project_id: int) -> Project:
     """A project in which the caller has a role. Raises Refusal (403), which does not tell whether it exists."""
     project = registry.project(project_id)
     if project is None or caller.role(project) is None:
-        raise Refusal(403, f"Forbidden: no access to project {project_id}")
+        raise MixpanelError(403, f"Forbidden: no access to project {project_id}")
     return project
 
 
 def check_region(request: Request, project: Project) -> None:
     """Raises Refusal (400) when another region's host was asked."""
-    region = asked_region(request)
+    region = requested_region(request)
     if region and region != project.region:
-        raise Refusal(400, "request failed with error: invalid project id for cluster.", echo=True)
+        raise MixpanelError(400, "request failed with error: invalid project id for cluster.", echo=True)
 
 
 def check_export_right(caller: Caller, project: Project) -> None:
     """Raises Refusal (403) for a role without exports, and for classified data if the project is set so."""
     role = caller.role(project)
     if role == "no_export":
-        raise Refusal(
+        raise MixpanelError(
             403, f"Forbidden: the role of this account does not allow exports of project {project.id}"
         )
     hidden = project.classified_properties and role != "classified"
     if hidden and project.switches.classified == "forbidden":
-        raise Refusal(
+        raise MixpanelError(
             403, f"Forbidden: this account has no access to the classified data of project {project.id}"
         )
 

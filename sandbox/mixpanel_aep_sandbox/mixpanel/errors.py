@@ -12,7 +12,7 @@ Shape = Literal["json", "text", "app"]
 """``json``: export host and Query API; ``text``: the sentence alone; ``app``: with a status, as ``/api/app`` has it."""
 
 
-class Refusal(Exception):
+class MixpanelError(Exception):
     """A request that Mixpanel turns down; ``echo`` repeats the request line in the body, as some errors do."""
 
     def __init__(

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl
 
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.expressions.parser import WhereError, parse
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -35,7 +35,7 @@ class Params:
 
     def required(self, name: str) -> str:
         if not self.text(name):
-            raise Refusal(400, f"missing required parameter: {name}", echo=True)
+            raise MixpanelError(400, f"missing required parameter: {name}", echo=True)
         return self.text(name)
 
     def whole(self, name: str, *, least: int, most: int) -> int | None:
@@ -45,7 +45,7 @@ class Params:
             return None
         if not (text.isascii() and _WHOLE.fullmatch(text)) or not least <= int(text) <= most:
             expected = f"a number from {least} to {most}"
-            raise Refusal(400, f"invalid {name}, expected {expected}", echo=True)
+            raise MixpanelError(400, f"invalid {name}, expected {expected}", echo=True)
         return int(text)
 
     def flag(self, name: str, default: bool = False) -> bool:
@@ -55,7 +55,7 @@ class Params:
         if text in ("false", "0"):
             return False
         if text:
-            raise Refusal(400, f"invalid {name}, expected true or false", echo=True)
+            raise MixpanelError(400, f"invalid {name}, expected true or false", echo=True)
         return default
 
     def day(self, name: str) -> date:
@@ -65,9 +65,9 @@ class Params:
                 raise ValueError("not yyyy-mm-dd")
             day = date.fromisoformat(text)
         except ValueError as error:
-            raise Refusal(400, f"invalid date for {name}, expected yyyy-mm-dd", echo=True) from error
+            raise MixpanelError(400, f"invalid date for {name}, expected yyyy-mm-dd", echo=True) from error
         if day.year < 2000:
-            raise Refusal(400, "invalid date, bad year", echo=True)
+            raise MixpanelError(400, "invalid date, bad year", echo=True)
         return day
 
     def json(self, name: str) -> Any:
@@ -77,24 +77,24 @@ class Params:
         try:
             return json.loads(self.text(name))
         except (ValueError, RecursionError) as error:
-            raise Refusal(400, f"invalid {name} parameter, expected JSON", echo=True) from error
+            raise MixpanelError(400, f"invalid {name} parameter, expected JSON", echo=True) from error
 
     def names(self, name: str) -> list[str] | None:
         """A JSON array of strings; None when it is not given."""
         try:
             found = self.json(name)
-        except Refusal as refusal:
+        except MixpanelError as refusal:
             refusal.error = f"invalid {name} parameter, expected a JSON array"
             raise
         if found is not None and not isinstance(found, list):
-            raise Refusal(400, f"invalid {name} parameter, expected a JSON array", echo=True)
+            raise MixpanelError(400, f"invalid {name} parameter, expected a JSON array", echo=True)
         if found is not None and not all(isinstance(item, str) for item in found):
-            raise Refusal(400, f"invalid {name} parameter, expected a JSON array of strings", echo=True)
+            raise MixpanelError(400, f"invalid {name} parameter, expected a JSON array of strings", echo=True)
         return found
 
     def choice(self, name: str, *choices: str) -> str:
         if self.required(name) not in choices:
-            raise Refusal(400, f"invalid {name}, expected one of {', '.join(choices)}", echo=True)
+            raise MixpanelError(400, f"invalid {name}, expected one of {', '.join(choices)}", echo=True)
         return self.text(name)
 
     def where(self, name: str = "where") -> Test | None:
@@ -104,7 +104,7 @@ class Params:
         try:
             return parse(self.text(name))
         except WhereError as error:
-            raise Refusal(400, f"invalid {name} expression: {error}", echo=True) from error
+            raise MixpanelError(400, f"invalid {name} expression: {error}", echo=True) from error
 
     def without(self, *names: str) -> dict[str, str]:
         """All parameters but these."""

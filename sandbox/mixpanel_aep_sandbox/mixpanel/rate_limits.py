@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from mixpanel_aep_sandbox.core.state import World
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
+from mixpanel_aep_sandbox.core.state import SandboxState
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.settings import Limits
 
 _HOUR_SECONDS = 3600
@@ -47,8 +47,8 @@ class Limiter:
     told and waits would never be let in.
     """
 
-    def __init__(self, world: World) -> None:
-        self._clock = world.clock
+    def __init__(self, state: SandboxState) -> None:
+        self._clock = state.clock
         self._lock = threading.Lock()
         self._uses: dict[tuple[Pool, int], _Use] = {}
 
@@ -102,11 +102,11 @@ def _real(start: _Start, now: float, real: float) -> bool:
     return real - start.real < 1 or now != start.at
 
 
-def _too_many(pool: Pool, key: int, limits: Limits, use: _Use, trip: _Trip) -> Refusal:
+def _too_many(pool: Pool, key: int, limits: Limits, use: _Use, trip: _Trip) -> MixpanelError:
     hourly = trip.used + 1 if trip.seconds == _HOUR_SECONDS else len(use.started)
     running = use.running + 1 if not trip.seconds else use.running
     if pool == "export" and trip.seconds != _HOUR_SECONDS:
-        return Refusal(
+        return MixpanelError(
             429, "too many export requests in progress for this project", headers=_headers(limits, use, trip)
         )
     error = (
@@ -116,7 +116,7 @@ def _too_many(pool: Pool, key: int, limits: Limits, use: _Use, trip: _Trip) -> R
     if pool == "lexicon":
         # The text is not documented [I].
         error = f"Rate limit exceeded: {trip.used + 1}/{trip.allowed} requests in the last {trip.seconds} seconds."
-    return Refusal(429, error, echo=True, headers=_headers(limits, use, trip))
+    return MixpanelError(429, error, echo=True, headers=_headers(limits, use, trip))
 
 
 def _headers(limits: Limits, use: _Use, trip: _Trip) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -20,9 +20,9 @@ def read_object(body: bytes) -> dict[str, Any]:
         # Half a surrogate pair can be written in JSON, and neither sent nor stored as text.
         json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise Refusal(400, "The body is not JSON.") from error
+        raise MixpanelError(400, "The body is not JSON.") from error
     if not isinstance(found, dict):
-        raise Refusal(400, "The body is not a JSON object.")
+        raise MixpanelError(400, "The body is not a JSON object.")
     return found
 
 
@@ -32,7 +32,7 @@ def read_model(body: bytes | dict[str, Any], model: type[Model]) -> Model:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise Refusal(400, sentence(error)) from error
+        raise MixpanelError(400, sentence(error)) from error
 
 
 def sentence(error: ValidationError) -> str:

@@ -4,78 +4,82 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel.app_api.annotations import Annotations
 from mixpanel_aep_sandbox.mixpanel.app_api.lexicon import Lexicon
 from mixpanel_aep_sandbox.mixpanel.app_api.me import me, workspaces
 from mixpanel_aep_sandbox.mixpanel.app_api.routes import AppApi, Routes
 from mixpanel_aep_sandbox.mixpanel.app_api.service_accounts import ServiceAccounts
-from mixpanel_aep_sandbox.mixpanel.control.document_routes import ShelfControl
-from mixpanel_aep_sandbox.mixpanel.control.routes import Control
-from mixpanel_aep_sandbox.mixpanel.export.export_log import Returned
+from mixpanel_aep_sandbox.mixpanel.control.document_routes import DocumentRoutes
+from mixpanel_aep_sandbox.mixpanel.control.routes import ControlRoutes
+from mixpanel_aep_sandbox.mixpanel.export.export_log import ExportLog
 from mixpanel_aep_sandbox.mixpanel.export.routes import Export
 from mixpanel_aep_sandbox.mixpanel.ingestion import Ingestion
-from mixpanel_aep_sandbox.mixpanel.models.documents import Shelf
-from mixpanel_aep_sandbox.mixpanel.models.events import EventBook
-from mixpanel_aep_sandbox.mixpanel.models.profiles import ProfileBook
-from mixpanel_aep_sandbox.mixpanel.models.projects import Registry
+from mixpanel_aep_sandbox.mixpanel.models.documents import DocumentStore
+from mixpanel_aep_sandbox.mixpanel.models.events import EventStore
+from mixpanel_aep_sandbox.mixpanel.models.profiles import ProfileStore
+from mixpanel_aep_sandbox.mixpanel.models.projects import ProjectRegistry
 from mixpanel_aep_sandbox.mixpanel.query.engage import Engage
-from mixpanel_aep_sandbox.mixpanel.query.event_breakdown import Breakdown
+from mixpanel_aep_sandbox.mixpanel.query.event_breakdown import EventBreakdown
 from mixpanel_aep_sandbox.mixpanel.query.funnels import Funnels
-from mixpanel_aep_sandbox.mixpanel.query.routes import Answer, QueryApi
-from mixpanel_aep_sandbox.mixpanel.query.saved_reports import Saved
+from mixpanel_aep_sandbox.mixpanel.query.routes import Handler, QueryApi
+from mixpanel_aep_sandbox.mixpanel.query.saved_reports import SavedReports
 from mixpanel_aep_sandbox.mixpanel.rate_limits import Limiter
 
 
 class Mixpanel:
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.registry = Registry(world)
-        self.book = EventBook(world)
-        self.shelf = Shelf(world)
-        self.profiles = ProfileBook(self.shelf)
-        self.limiter = Limiter(world)
-        self.returned = Returned(world)
+    def __init__(self, state: SandboxState) -> None:
+        self.state = state
+        self.registry = ProjectRegistry(state)
+        self.event_store = EventStore(state)
+        self.documents = DocumentStore(state)
+        self.profiles = ProfileStore(self.documents)
+        self.limiter = Limiter(state)
+        self.export_log = ExportLog(state)
         self.engage = Engage(self.profiles)
-        self.ingestion = Ingestion(world, self.registry, self.book, self.profiles)
-        self.lexicon = Lexicon(self.shelf, self.limiter)
+        self.ingestion = Ingestion(state, self.registry, self.event_store, self.profiles)
+        self.lexicon = Lexicon(self.documents, self.limiter)
 
     def router(self) -> APIRouter:
         routes = APIRouter()
-        export = Export(self.world, self.registry, self.book, self.profiles, self.limiter, self.returned)
+        export = Export(
+            self.state, self.registry, self.event_store, self.profiles, self.limiter, self.export_log
+        )
         for path in ("/api/2.0/export", "/api/2.0/export/"):
             routes.add_api_route(path, export.__call__, methods=["GET"], response_model=None)
         routes.include_router(
-            QueryApi(self.world, self.registry, self.limiter, self._answers()).router(),
+            QueryApi(self.state, self.registry, self.limiter, self._answers()).router(),
         )
         routes.include_router(self.ingestion.router())
-        routes.include_router(AppApi(self.world, self.registry).router(self._app_routes()))
+        routes.include_router(AppApi(self.state, self.registry).router(self._app_routes()))
         routes.include_router(
-            Control(self.world, self.registry, self.book, self.returned, self.forget).router()
+            ControlRoutes(self.state, self.registry, self.event_store, self.export_log, self.forget).router()
         )
-        routes.include_router(ShelfControl(self.world, self.registry, self.shelf, self.profiles).router())
+        routes.include_router(
+            DocumentRoutes(self.state, self.registry, self.documents, self.profiles).router()
+        )
         return routes
 
     def reset(self) -> None:
         """Back to a fresh state."""
-        self.book.clear()
+        self.event_store.clear()
         self.limiter.clear()
         self.engage.clear()
         self.ingestion.rate.clear()
         self.lexicon.clear()
         self.registry.seed()
-        self.shelf.seed()
+        self.documents.seed()
 
     def forget(self, project_id: int) -> None:
         """Removes a project and all that is kept of it, but for what exports have returned."""
         self.registry.delete(project_id)
-        self.book.forget(project_id)
-        self.shelf.forget(project_id)
+        self.event_store.forget(project_id)
+        self.documents.forget(project_id)
         self.limiter.forget(project_id)
 
-    def _answers(self) -> dict[str, Answer]:
-        breakdown, saved = Breakdown(self.book), Saved(self.shelf, self.profiles)
-        funnels = Funnels(self.shelf, self.book)
+    def _answers(self) -> dict[str, Handler]:
+        breakdown, saved = EventBreakdown(self.event_store), SavedReports(self.documents, self.profiles)
+        funnels = Funnels(self.documents, self.event_store)
         return {
             "/events/names": breakdown.names,
             "/events/properties/top": breakdown.top_properties,
@@ -89,7 +93,7 @@ class Mixpanel:
         }
 
     def _app_routes(self) -> Routes:
-        notes, accounts, lexicon = Annotations(self.shelf), ServiceAccounts(), self.lexicon
+        notes, accounts, lexicon = Annotations(self.documents), ServiceAccounts(), self.lexicon
         project, organization = "/projects/{project_id}", "/organizations/{organization_id}/service-accounts"
         note, schema = project + "/annotations/{annotation_id}", project + "/schemas/{entity_type}"
         return (

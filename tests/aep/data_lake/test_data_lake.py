@@ -20,7 +20,7 @@ from include.errors import LakeNotReadable
 from mixpanel_aep_sandbox.aep.core.constants import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORG
 from mixpanel_aep_sandbox.client import AepSandbox
 from mixpanel_aep_sandbox.core.server import SandboxServer
-from mixpanel_aep_sandbox.core.state import Settings, World
+from mixpanel_aep_sandbox.core.state import SandboxState, Settings
 from mixpanel_aep_sandbox.core.store import Store
 
 pytestmark = pytest.mark.sandbox
@@ -38,7 +38,7 @@ def row(key: str, moment: datetime = DAY) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
-    world = World(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.0))
+    world = SandboxState(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.0))
     with SandboxServer(world=world) as running:
         yield running
 

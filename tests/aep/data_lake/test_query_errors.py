@@ -33,13 +33,13 @@ from include.errors import (
     Terminal,
     Transient,
 )
-from include.http.network import Surroundings
+from include.http.network import NetworkSettings
 from mixpanel_aep_sandbox.aep.core.constants import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORG
 from mixpanel_aep_sandbox.client import AepSandbox
 from mixpanel_aep_sandbox.core.server import SandboxServer
-from mixpanel_aep_sandbox.core.state import Settings, World
+from mixpanel_aep_sandbox.core.state import SandboxState, Settings
 from mixpanel_aep_sandbox.core.store import Store
-from tests.support.sandbox.query_session import Asking, await_queries, connect
+from tests.support.sandbox.query_session import BackgroundQuery, await_queries, connect
 
 pytestmark = pytest.mark.sandbox
 DAY = datetime(2026, 7, 1, tzinfo=UTC)
@@ -49,7 +49,7 @@ SETTINGS = AepSettings(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORG, "prod")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
-    world = World(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.0))
+    world = SandboxState(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.0))
     with SandboxServer(world=world) as running:
         yield running
 
@@ -104,7 +104,7 @@ def test_another_query_makes_it_busy(client: AepClient, sandbox: AepSandbox, dat
     sandbox.settings(query_sessions=None, query_over_concurrency="refused", query_takes_seconds=100)
     sandbox.clock.freeze()
     with connect(sandbox) as other, client.lake_reader() as reader:
-        query = Asking(other)
+        query = BackgroundQuery(other)
         await_queries(sandbox, running=1)
         refusal(reader, dataset, QueryServiceBusy)
         sandbox.clock.advance(101)
@@ -277,7 +277,7 @@ class OneToken:
 def found(
     address: str = "192.147.130.1",
     settings: AepSettings = SETTINGS,
-    surroundings: Surroundings | None = None,
+    surroundings: NetworkSettings | None = None,
     **body: object,
 ) -> list[Login]:
     return logins(
@@ -285,7 +285,7 @@ def found(
         cast(AepHttp, OneAnswer(**body)),
         cast(TokenSource, OneToken()),
         lambda host, port: address,
-        surroundings or Surroundings(),
+        surroundings or NetworkSettings(),
     )
 
 
@@ -363,10 +363,10 @@ def test_parameters_that_are_none_are_transient(body: dict[str, object]) -> None
 def test_a_companys_certificates_are_used(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.write_text("")
-    [login] = found(surroundings=Surroundings(ca_bundle=bundle))
+    [login] = found(surroundings=NetworkSettings(ca_bundle=bundle))
     assert login.parameters()["sslrootcert"] == str(bundle)
     with pytest.raises(LakeNotReadable, match="folder"):
-        found(surroundings=Surroundings(ca_bundle=tmp_path))
+        found(surroundings=NetworkSettings(ca_bundle=tmp_path))
 
 
 def test_a_retired_data_access_is_named(client: AepClient, sandbox: AepSandbox, dataset: Dataset) -> None:

@@ -88,7 +88,7 @@ def test_what_becomes_less_restrictive_is_sent_and_taken_by_a_schema_in_use(
     write(BASE | change)
     plan = group_plan(pipeline, aep)
     assert plan is not None
-    assert plan.loosened == ((f"mixpanel.custom.{name}", told),)
+    assert plan.relaxed == ((f"mixpanel.custom.{name}", told),)
     assert (plan.added, plan.kept) == ((), ())
     result = setup_pipeline(pipeline, aep)
     assert result.changes == [f"loosened in field group {plan.title!r}: mixpanel.custom.{name} ({told})"]

@@ -9,7 +9,7 @@ from time import process_time
 
 import pytest
 
-from include.aep.setup import Wanted, plan_setup, read_state
+from include.aep.setup import SetupRequirements, plan_setup, read_state
 from include.errors import ConfigError
 from include.xdm.mapping.mapping_set import bind
 from tests.field_groups import adobe_registry as adobe
@@ -35,10 +35,10 @@ def test_a_plan_for_thirty_field_groups_takes_seconds_at_most(company: Company) 
     largest = sorted(known, key=lambda key: -len(json.dumps(adobe.documents()[key])))[:_GROUPS]
     own = {"title": "Wide", "properties": {f"field{n}": STRING for n in range(_FIELDS)}}
     pipeline = company.pipeline([attribute("event", "eventType")], own, aep={"field_groups": largest})
-    wanted = Wanted.of(pipeline)
-    state = read_state(company.aep, wanted)
+    requirements = SetupRequirements.of(pipeline)
+    state = read_state(company.aep, requirements)
     began = process_time()
-    plan = plan_setup(state, wanted)
+    plan = plan_setup(state, requirements)
     took = process_time() - began
     assert sum(1 for _ in plan.schema.root.walk()) > _FIELDS
     assert len(plan.changes[-2].details) > _GROUPS

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.contract.aep_calls import dataset
-from tests.contract.documented_client import Stranger
-from tests.contract.example import Call, Each, Has, Is, Pair, Text
+from tests.contract.documented_client import DocumentedClient
+from tests.contract.example import Call, Each, Example, Has, Is, Text
 
 BASE = "/data/foundation/conversion"
 SETS = f"{BASE}/mappingSets"
@@ -52,13 +52,13 @@ def preview(*mappings: dict[str, Any]) -> Call:
     return Call("POST", f"{SETS}/preview", json={"data": [ROW], "mappingSet": mapping_set(*mappings)})
 
 
-def gives(expression: str, value: Any, field: str = "text") -> Pair:
+def gives(expression: str, value: Any, field: str = "text") -> Example:
     found = [Has({"data": {"_acmesandbox": {field: value}}, "errors": None})]
     name = f"aep 7 {expression} is {value!r}"
-    return Pair(name, preview(mapping(expression, f"_acmesandbox.{field}")), 200, found, given=(dataset,))
+    return Example(name, preview(mapping(expression, f"_acmesandbox.{field}")), 200, found, given=(dataset,))
 
 
-def fails(expression: str) -> Pair:
+def fails(expression: str) -> Example:
     """The column is null, with a warning; the row goes on."""
     wanted = [
         Has(
@@ -68,10 +68,10 @@ def fails(expression: str) -> Pair:
             }
         )
     ]
-    return Pair(f"aep 7 {expression} fails", preview(mapping(expression)), 200, wanted, given=(dataset,))
+    return Example(f"aep 7 {expression} fails", preview(mapping(expression)), 200, wanted, given=(dataset,))
 
 
-def mapped(client: Stranger) -> None:
+def mapped(client: DocumentedClient) -> None:
     dataset(client)
     client.names["set"] = client.fine(Call("POST", SETS, json=mapping_set()))["id"]
 
@@ -94,28 +94,28 @@ MADE = Has(
 # A row is a line.
 # fmt: off
 DATAPREP = [
-    Pair("aep 7 a mapping set is 200", Call("POST", SETS, json=mapping_set()), 200, MADE, given=(dataset,)),
-    Pair("aep 7 a mapping set, as in the Mixpanel tutorial", Call("POST", SETS, json={"version": 0, "xdmSchema": "<schema>", "xdmVersion": "1.0", "id": None, "mappings": [mapping("data.distinct_id", kind="ATTRIBUTE")]}), 200, MADE, given=(dataset,)),
-    Pair("aep 7 a mapping set, older members", Call("POST", SETS, json={"version": 0, "xdmSchema": "<schema>", "xdmVersion": "1.0", "mappings": [{"sourceAttribute": "event", "destinationXdmPath": "_acmesandbox.text", "identity": False, "version": 0}]}), 200, given=(dataset,)),
-    Pair("aep 7 a mapping set of a schema that is not there", Call("POST", SETS, json={"outputSchema": {"schemaRef": {"id": "https://ns.adobe.com/none", "contentType": "application/vnd.adobe.xed-full+json;version=1"}}, "mappings": [mapping("event")]}), 400),
-    Pair("aep 7 one mapping set", Call("GET", f"{SETS}/<set>"), 200, Has({"id": "<set>", "version": 0, "mappings": Each(Has({"source": "event", "destination": "_acmesandbox.text"}))}), given=(mapped,)),
-    Pair("aep 7 no mapping set", Call("GET", f"{SETS}/{'0' * 32}"), 404),
-    Pair("aep 7 replaced", Call("PUT", f"{SETS}/<set>", json=mapping_set(mapping("upper(event)"))), 200, Has({"id": "<set>"}), given=(mapped,)),
-    Pair("aep 7 mappings of a set", Call("GET", f"{SETS}/<set>/mappings"), 200, Each(Has({"id": str, "destination": "_acmesandbox.text"})), given=(mapped,)),
-    Pair("aep 7 one mapping", Call("GET", f"{SETS}/<set>/mappings/<mapping>"), 200, Has({"id": "<mapping>"}), given=(mapped, lambda client: client.names.update(mapping=client.fine(Call("GET", f"{SETS}/{client.names['set']}"))["mappings"][0]["id"]))),
-    Pair("aep 7 a list needs start and limit", Call("GET", SETS), 400, given=(mapped,)),
-    Pair("aep 7 a list", Call("GET", SETS, {"start": 0, "limit": 10}), 200, Has({"data": Each(Has({"id": "<set>"}))}), given=(mapped,)),
-    Pair("aep 7 validated", Call("POST", f"{SETS}/validate", json=mapping_set()), 200, Has({"validationResponse": [Has({"status": "SUCCESS", "errors": None})]}), given=(dataset,)),
-    Pair("aep 7 validated, and wrong", Call("POST", f"{SETS}/validate", json=mapping_set(mapping("upper(", "_acmesandbox.text"))), 200, Has({"validationResponse": [Has({"errors": Each(dict)})]}), given=(dataset,)),
-    Pair("aep 7 previewed", preview(mapping("event", kind="ATTRIBUTE")), 200, [Has({"data": {"_acmesandbox": {"text": "Buy"}}, "errors": None})], given=(dataset,)),
-    Pair("aep 7 a text for all rows", preview(mapping("always", kind="STATIC")), 200, [Has({"data": {"_acmesandbox": {"text": "always"}}})], given=(dataset,)),
-    Pair("aep 7 functions", Call("GET", f"{BASE}/languages/el/functions"), 200, Is(lambda found: "sha256" in str(found))),
-    Pair("aep 7 operators", Call("GET", f"{BASE}/languages/el/operators"), 200, Is(lambda found: len(found) > 5)),
-    Pair("aep 7 an expression", validated('concat("a", "b")'), 200, VALID),
-    Pair("aep 7 an expression that is none", validated("concat("), 200, INVALID),
-    Pair("aep 7 an expression, the answer as in the specification", validated('concat("a", "b")'), 200, settings={"mapping_expression_answer": "boolean"}),
-    Pair("aep 7 4096 characters", validated('"' + "x" * 4094 + '"'), 200, VALID),
-    Pair("aep 7 4097 characters", validated('"' + "x" * 4095 + '"'), 200, INVALID),
+    Example("aep 7 a mapping set is 200", Call("POST", SETS, json=mapping_set()), 200, MADE, given=(dataset,)),
+    Example("aep 7 a mapping set, as in the Mixpanel tutorial", Call("POST", SETS, json={"version": 0, "xdmSchema": "<schema>", "xdmVersion": "1.0", "id": None, "mappings": [mapping("data.distinct_id", kind="ATTRIBUTE")]}), 200, MADE, given=(dataset,)),
+    Example("aep 7 a mapping set, older members", Call("POST", SETS, json={"version": 0, "xdmSchema": "<schema>", "xdmVersion": "1.0", "mappings": [{"sourceAttribute": "event", "destinationXdmPath": "_acmesandbox.text", "identity": False, "version": 0}]}), 200, given=(dataset,)),
+    Example("aep 7 a mapping set of a schema that is not there", Call("POST", SETS, json={"outputSchema": {"schemaRef": {"id": "https://ns.adobe.com/none", "contentType": "application/vnd.adobe.xed-full+json;version=1"}}, "mappings": [mapping("event")]}), 400),
+    Example("aep 7 one mapping set", Call("GET", f"{SETS}/<set>"), 200, Has({"id": "<set>", "version": 0, "mappings": Each(Has({"source": "event", "destination": "_acmesandbox.text"}))}), given=(mapped,)),
+    Example("aep 7 no mapping set", Call("GET", f"{SETS}/{'0' * 32}"), 404),
+    Example("aep 7 replaced", Call("PUT", f"{SETS}/<set>", json=mapping_set(mapping("upper(event)"))), 200, Has({"id": "<set>"}), given=(mapped,)),
+    Example("aep 7 mappings of a set", Call("GET", f"{SETS}/<set>/mappings"), 200, Each(Has({"id": str, "destination": "_acmesandbox.text"})), given=(mapped,)),
+    Example("aep 7 one mapping", Call("GET", f"{SETS}/<set>/mappings/<mapping>"), 200, Has({"id": "<mapping>"}), given=(mapped, lambda client: client.names.update(mapping=client.fine(Call("GET", f"{SETS}/{client.names['set']}"))["mappings"][0]["id"]))),
+    Example("aep 7 a list needs start and limit", Call("GET", SETS), 400, given=(mapped,)),
+    Example("aep 7 a list", Call("GET", SETS, {"start": 0, "limit": 10}), 200, Has({"data": Each(Has({"id": "<set>"}))}), given=(mapped,)),
+    Example("aep 7 validated", Call("POST", f"{SETS}/validate", json=mapping_set()), 200, Has({"validationResponse": [Has({"status": "SUCCESS", "errors": None})]}), given=(dataset,)),
+    Example("aep 7 validated, and wrong", Call("POST", f"{SETS}/validate", json=mapping_set(mapping("upper(", "_acmesandbox.text"))), 200, Has({"validationResponse": [Has({"errors": Each(dict)})]}), given=(dataset,)),
+    Example("aep 7 previewed", preview(mapping("event", kind="ATTRIBUTE")), 200, [Has({"data": {"_acmesandbox": {"text": "Buy"}}, "errors": None})], given=(dataset,)),
+    Example("aep 7 a text for all rows", preview(mapping("always", kind="STATIC")), 200, [Has({"data": {"_acmesandbox": {"text": "always"}}})], given=(dataset,)),
+    Example("aep 7 functions", Call("GET", f"{BASE}/languages/el/functions"), 200, Is(lambda found: "sha256" in str(found))),
+    Example("aep 7 operators", Call("GET", f"{BASE}/languages/el/operators"), 200, Is(lambda found: len(found) > 5)),
+    Example("aep 7 an expression", validated('concat("a", "b")'), 200, VALID),
+    Example("aep 7 an expression that is none", validated("concat("), 200, INVALID),
+    Example("aep 7 an expression, the answer as in the specification", validated('concat("a", "b")'), 200, settings={"mapping_expression_answer": "boolean"}),
+    Example("aep 7 4096 characters", validated('"' + "x" * 4094 + '"'), 200, VALID),
+    Example("aep 7 4097 characters", validated('"' + "x" * 4095 + '"'), 200, INVALID),
     gives("""dformat(time*1000, "yyyy-MM-dd'T'HH:mm:ss.SSSX")""", "2026-07-01T12:00:00.000Z"),
     gives('sha256("a", "UTF-8")', "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"),
     gives('sha1("a", "UTF-8")', "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8"),

@@ -6,8 +6,8 @@ from hashlib import sha256
 from typing import Any
 
 from mixpanel_aep_sandbox import demo_data as data
-from tests.contract.documented_client import Stranger
-from tests.contract.example import Each, Has, Is, Lines, Pair, Preparation, Text
+from tests.contract.documented_client import DocumentedClient
+from tests.contract.example import Each, Example, Has, Is, Lines, Preparation, Text
 from tests.contract.examples.mixpanel_export import event, export, project
 
 WORKED: list[tuple[str, str, int, int, str, str]] = [
@@ -25,11 +25,11 @@ WORKED: list[tuple[str, str, int, int, str, str]] = [
 ]
 
 
-def _later(client: Stranger) -> None:
+def _later(client: DocumentedClient) -> None:
     client.sandbox.clock.set("2027-01-02T12:00:00Z", freeze=True)
 
 
-def _worked() -> list[Pair]:
+def _worked() -> list[Example]:
     pairs = []
     for instant, zone, utc, local, utc_day, local_day in WORKED:
         for time_is, stored, day, other in (
@@ -39,10 +39,10 @@ def _worked() -> list[Pair]:
             given = (_later, project(event(at=instant), timezone=zone, time_is=time_is))
             one = Lines([Has({"properties": Has({"time": stored})})])
             asked = export(from_date=day, to_date=day)
-            pairs.append(Pair(f"mixpanel 2.3 {instant} {zone} {time_is}", asked, 200, one, given=given))
+            pairs.append(Example(f"mixpanel 2.3 {instant} {zone} {time_is}", asked, 200, one, given=given))
             if day != other:
                 asked = export(from_date=other, to_date=other)
-                pairs.append(Pair(f"mixpanel 2.3 {instant} not on {other}", asked, 200, b"", given=given))
+                pairs.append(Example(f"mixpanel 2.3 {instant} not on {other}", asked, 200, b"", given=given))
     return pairs
 
 
@@ -82,7 +82,7 @@ WIDE = {"from_date": "2025-01-01", "to_date": "2026-07-02"}
 
 
 def _put_in(line: bytes) -> Preparation:
-    def prepare(client: Stranger) -> None:
+    def prepare(client: DocumentedClient) -> None:
         project()(client)
         sandbox: Any = client.sandbox
         sandbox.add_events(int(client.names["project"]), lines=[line.decode()])
@@ -97,24 +97,24 @@ def samples_sha256() -> str:
 # A row is a line.
 # fmt: off
 TIMES = [
-    Pair("mixpanel 2.1 mp_processing_time_ms is never shifted", export(), 200, Lines([Has({"properties": Has({"time": 1782882000, "mp_processing_time_ms": 1782907201000})})]), given=(project(event(processed_at="2026-07-01T12:00:01Z"), timezone="America/Los_Angeles", time_is="project_local"),)),
-    Pair("mixpanel 2.1 an ISO property is a plain text", export(), 200, Lines([Has({"properties": Has({"due": "2026-07-01T12:01:40"})})]), given=(project(event(properties={"due": "2026-07-01T12:01:40"}), timezone="Europe/Berlin", time_is="project_local"),)),
-    Pair(
+    Example("mixpanel 2.1 mp_processing_time_ms is never shifted", export(), 200, Lines([Has({"properties": Has({"time": 1782882000, "mp_processing_time_ms": 1782907201000})})]), given=(project(event(processed_at="2026-07-01T12:00:01Z"), timezone="America/Los_Angeles", time_is="project_local"),)),
+    Example("mixpanel 2.1 an ISO property is a plain text", export(), 200, Lines([Has({"properties": Has({"due": "2026-07-01T12:01:40"})})]), given=(project(event(properties={"due": "2026-07-01T12:01:40"}), timezone="Europe/Berlin", time_is="project_local"),)),
+    Example(
         "mixpanel 2.1 changing the zone rewrites no row",
         export(),
         200,
         Lines([Has({"properties": Has({"time": 1782882000})})]),
         given=(project(event(), timezone="America/Los_Angeles", time_is="project_local"), lambda client: client.sandbox.control("POST", "/mixpanel/projects", json={"id": int(client.names["project"]), "timezone": "Europe/Berlin"}) and None),
     ),
-    Pair("mixpanel 2.2 Adobe's tutorial, row 1", export(project_id="2671127", from_date="2022-05-17", to_date="2022-05-17"), 200, Lines(Has([Has({"properties": Has({"time": 1652825148, "$mp_api_timestamp_ms": 1652850348643})})]))),
-    Pair("mixpanel 2.2 Adobe's tutorial, row 2", export(project_id="2671127", from_date="2022-05-13", to_date="2022-05-13"), 200, Lines(Has([Has({"properties": Has({"time": 1652423938, "$mp_api_timestamp_ms": 1652449138115})})]))),
+    Example("mixpanel 2.2 Adobe's tutorial, row 1", export(project_id="2671127", from_date="2022-05-17", to_date="2022-05-17"), 200, Lines(Has([Has({"properties": Has({"time": 1652825148, "$mp_api_timestamp_ms": 1652850348643})})]))),
+    Example("mixpanel 2.2 Adobe's tutorial, row 2", export(project_id="2671127", from_date="2022-05-13", to_date="2022-05-13"), 200, Lines(Has([Has({"properties": Has({"time": 1652423938, "$mp_api_timestamp_ms": 1652449138115})})]))),
     *_worked(),
 ]
 
 SHAPES = [
-    *(Pair(f"mixpanel 3.1 types in project {number}", export(project_id=number, **days), 200, Lines(Each(Is(typed_as_documented)))) for number, days in {"3000001": WIDE, "2671127": {"from_date": "2022-01-01"}, "3000002": {"from_date": "2026-06-08", "to_date": "2026-06-08"}}.items()),
+    *(Example(f"mixpanel 3.1 types in project {number}", export(project_id=number, **days), 200, Lines(Each(Is(typed_as_documented)))) for number, days in {"3000001": WIDE, "2671127": {"from_date": "2022-01-01"}, "3000002": {"from_date": "2026-06-08", "to_date": "2026-06-08"}}.items()),
     *(
-        Pair(f"mixpanel 3.3 {what}", export(), 200, Text(text), given=(project({"line": f'{{"event":"A","properties":{{"time":1782907200,{line}}}}}', "at": "2026-07-01T12:00:00Z"}),))
+        Example(f"mixpanel 3.3 {what}", export(), 200, Text(text), given=(project({"line": f'{{"event":"A","properties":{{"time":1782907200,{line}}}}}', "at": "2026-07-01T12:00:00Z"}),))
         for what, line, text in (
             ("a number of 19 digits", '"id":3928097563762691601', r'"id":3928097563762691601\}'),
             ("a number beyond 64 bits", '"id":123456789012345678901234567890', r'"id":123456789012345678901234567890\}'),
@@ -125,10 +125,10 @@ SHAPES = [
             ("an empty name", '"":1', r'"":1\}'),
         )
     ),
-    *(Pair(f"mixpanel 7 sample line {number}, byte for byte", export(**WIDE), 200, line + b"\n", given=(_put_in(line),)) for number, line in enumerate(SAMPLES, 1)),
-    Pair("mixpanel 7 all sample lines", export(project_id="3000001", **WIDE), 200, Lines(Is(lambda rows: len(rows) == 12))),
+    *(Example(f"mixpanel 7 sample line {number}, byte for byte", export(**WIDE), 200, line + b"\n", given=(_put_in(line),)) for number, line in enumerate(SAMPLES, 1)),
+    Example("mixpanel 7 all sample lines", export(project_id="3000001", **WIDE), 200, Lines(Is(lambda rows: len(rows) == 12))),
     *(
-        Pair(f"mixpanel 7 body of {what}", export(), status, body, given=given)
+        Example(f"mixpanel 7 body of {what}", export(), status, body, given=given)
         for what, status, body, given in (
             ("an empty day", 200, b"", (project(),)),
             ("too early", 400, b'{"error":"to_date cannot be later than today"}', (project(), lambda client: client.sandbox.clock.set("2026-06-30T23:00:00Z", freeze=True))),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.contract.aep_calls import loaded, row, sent
-from tests.contract.documented_client import Stranger
-from tests.contract.example import Call, Each, Has, Is, Pair, Text
+from tests.contract.documented_client import DocumentedClient
+from tests.contract.example import Call, Each, Example, Has, Is, Text
 
 BASE = "/data/foundation/schemaregistry"
 EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
@@ -52,7 +52,7 @@ def patch(path: str, op: str, at: str, *value: Any) -> Call:
     return Call("PATCH", f"{BASE}/tenant/{path}", json=[change])
 
 
-def made(client: Stranger) -> None:
+def made(client: DocumentedClient) -> None:
     """A field group and a schema with it: ``group``, ``schema``, their ``meta:altId`` as ``group_alt``, ``schema_alt``."""
     first = client.fine(post("fieldgroups", group()))
     second = client.fine(post("schemas", schema("Mixpanel Events", first["$id"])))
@@ -60,7 +60,7 @@ def made(client: Stranger) -> None:
     client.names |= {"schema": second["$id"], "schema_alt": second["meta:altId"]}
 
 
-def used(client: Stranger) -> None:
+def used(client: DocumentedClient) -> None:
     """The same, with a dataset in which is a row."""
     made(client)
     sandbox: Any = client.sandbox
@@ -75,12 +75,12 @@ def identity(field: str = f"/{TENANT}/distinctId", primary: bool = True, **more:
     }  # fmt: skip
 
 
-def namespace(client: Stranger) -> None:
+def namespace(client: DocumentedClient) -> None:
     sandbox: Any = client.sandbox
     sandbox.add_namespace("MIXPANELID")
 
 
-def described(client: Stranger) -> None:
+def described(client: DocumentedClient) -> None:
     namespace(client)
     made(client)
     client.names["descriptor"] = client.fine(post("descriptors", identity()))["@id"]
@@ -121,90 +121,90 @@ TYPES: dict[str, tuple[dict[str, Any], str]] = {
 # A row is a line.
 # fmt: off
 RESOURCES = [
-    *(Pair(f"aep 3.1 list of {where}/{kind}", get(f"{where}/{kind}", LIST), 200, Has({"results": list, "_page": dict, "_links": dict})) for where in ("tenant", "global") for kind in ("schemas", "fieldgroups", "classes", "datatypes", "mixins")),
-    Pair("aep 3.1 behaviors", get("global/behaviors", LIST), 200, Has({"results": Each(Has({"$id": str}))})),
-    Pair("aep 3.1 unions", get("tenant/unions", LIST), 200, Has({"results": list})),
-    Pair("aep 3.1 a union", get("tenant/unions/_xdm.context.experienceevent__union", FULL), 200, Has({"properties": dict}), given=(described, PROFILE)),
-    Pair("aep 3.1 no writes under global", Call("POST", f"{BASE}/global/schemas", json=schema()), 405),
-    *(Pair(f"aep 3.1 lookup by {name}", get(f"tenant/schemas/<{name}>", RAW), 200, Has({"$id": "<schema>"}), given=(made,)) for name in ("schema", "schema_alt")),
-    Pair("aep 3.1 delete", Call("DELETE", f"{BASE}/tenant/schemas/<schema>"), 204, b"", given=(made,)),
-    Pair("aep 3.1 after delete", get("tenant/schemas/<schema>", RAW), 404, given=(made, sent(Call("DELETE", f"{BASE}/tenant/schemas/<schema>")))),
-    Pair("aep 3.1 replace", Call("PUT", f"{BASE}/tenant/fieldgroups/<group>", json=group("Other")), 200, Has({"title": "Other", "$id": "<group>"}), given=(made,)),
-    Pair("aep 3.1 export", get("rpc/export/<schema>"), 200, Each(Has({"$id": str})), given=(made,)),
-    Pair("aep 3.1 audit log", get("rpc/auditlog/<schema>"), 200, Each(dict), given=(made, sent(patch("schemas/<schema>", "replace", "/title", "New")))),
-    *(Pair(f"aep 3.2 stats, path {path}", get(path), 200, Has({"imsOrg": "DEMO0000@AdobeOrg", "tenantId": "acmesandbox", "counts": Has({"schemas": 1, "mixins": 1, "datatypes": 0, "classes": 0, "unions": int}), "recentlyCreatedResources": list, "recentlyUpdatedResources": list, "classUsage": dict}), given=(made,)) for path in ("stats", "stats/")),
-    Pair("aep 3.3 a list of summaries", get("tenant/schemas", LIST), 200, Has({"results": [{"title": "Mixpanel Events", "$id": "<schema>", "meta:altId": "<schema_alt>", "version": "1.0"}]}), given=(made,)),
-    Pair("aep 3.3 a list in full", get("tenant/schemas", LIST_FULL), 200, Has({"results": [Has({"$id": "<schema>", "allOf": list})]}), given=(made,)),
-    *(Pair(f"aep 3.3 {standard}{kind}", get("tenant/schemas/<schema>", {"Accept": f"application/vnd.adobe.{standard}{kind}+json; version=1"}), 200, Has({"$id": "<schema>", member: Is(bool)}), given=(made,)) for standard in ("xed", "xdm") for kind, member in {"": "allOf", "-full": "properties", "-notext": "allOf", "-full-notext": "properties", "-full-desc": "properties", "-deprecatefield": "properties"}.items() if standard == "xed" or not kind.startswith("-d")),
-    *(Pair(f"aep 3.3 Accept {text}", get("tenant/schemas/<schema>", {"Accept": text}), 200, given=(made,)) for text in ("application/vnd.adobe.xed-full+json;version=1", "application/vnd.adobe.xed-full+json;  version=1", "application/vnd.adobe.xed-full+json ; version=1")),
-    Pair("aep 3.3 full without text", get("tenant/schemas/<schema>", {"Accept": "application/vnd.adobe.xed-full-notext+json; version=1"}), 200, Has({"properties": Has({TENANT: Has({"properties": {"distinctId": Is(lambda found: "title" not in found)}})})}), given=(made,)),
-    Pair("aep 3.3 full with descriptors", get("tenant/schemas/<schema>", {"Accept": "application/vnd.adobe.xed-full-desc+json; version=1"}), 200, Has({"meta:descriptors": Each(Has({"@type": "xdm:descriptorIdentity"}))}), given=(described,)),
-    Pair("aep 3.3 orderby", get("tenant/schemas", LIST, orderby="-title"), 200, Has({"results": [Has({"title": "Z"}), Has({"title": "Mixpanel Events"})]}), given=(made, sent(post("schemas", schema("Z"))))),
-    Pair("aep 3.3 limit and start", get("tenant/schemas", LIST, orderby="title", limit=1), 200, Has({"results": [Has({"title": "Mixpanel Events"})], "_page": Has({"orderby": "title", "count": 1, "next": str})}), given=(made, sent(post("schemas", schema("Z"))))),
-    Pair("aep 3.3 property=title==", get("tenant/schemas", LIST, property="title==Z"), 200, Has({"results": [Has({"title": "Z"})]}), given=(made, sent(post("schemas", schema("Z"))))),
-    Pair("aep 3.3 property=title!=", get("tenant/schemas", LIST, property="title!=Z"), 200, Has({"results": [Has({"title": "Mixpanel Events"})]}), given=(made, sent(post("schemas", schema("Z"))))),
-    Pair("aep 3.3 property=title~", get("tenant/schemas", LIST, property="title~^M"), 200, Has({"results": [Has({"title": "Mixpanel Events"})]}), given=(made, sent(post("schemas", schema("Z"))))),
-    Pair("aep 3.3 property exists", get("tenant/fieldgroups", LIST, property="meta:intendedToExtend"), 200, Has({"results": Each(dict)}), given=(made,)),
-    Pair("aep 3.3 property of a class", get("tenant/fieldgroups", LIST, property=f"meta:intendedToExtend=={EVENT}"), 200, Has({"results": [Has({"$id": "<group>"})]}), given=(made,)),
-    Pair("aep 3.3 no Accept for a list of descriptors in the -id form", get("tenant/descriptors", {"Accept": "application/vnd.adobe.xdm-id+json"}), 200, Has({"xdm:descriptorIdentity": Each(str)}), given=(described,)),
-    Pair("aep 3.3 paging without orderby is refused", get("tenant/schemas", LIST, limit=1), 400, settings={"paging_without_orderby": "refused"}),
-    Pair("aep 3.3 paging without orderby is allowed", get("tenant/schemas", LIST, limit=1), 200),
-    Pair("aep 3.4 404", get("tenant/schemas/https%3A%2F%2Fns.adobe.com%2Facmesandbox%2Fschemas%2Fnone", RAW), 404, problem(404, "NotFoundError", "^Object https://ns.adobe.com/acmesandbox/schemas/none with version 1 not found")),
-    Pair("aep 3.4 406 without Accept", get("tenant/schemas/<schema>", {"Accept": ""}), 406, problem(406, "NotAcceptableError", "^Accept header parameter is required"), given=(made,)),
-    Pair("aep 3.4 406 for an unknown Accept", get("tenant/schemas/<schema>", {"Accept": "application/json"}), 406, problem(406, "NotAcceptableError", "^Unknown Accept media supplied: application/json"), given=(made,)),
-    Pair("aep 3.4 400 without a version", get("tenant/schemas/<schema>", {"Accept": "application/vnd.adobe.xed+json"}), 400, problem(400, "BadRequestError", "version must be supplied in the accept header"), given=(made,)),
-    Pair("aep 3.4 titles are unique", post("schemas", schema()), 400, problem(400, "BadRequestError", r"^Title must be unique\. An object .* already exists with the same title"), given=(made,)),
-    Pair("aep 3.4 titles are unique across types", post("schemas", schema("Mixpanel event")), 400, problem(400, "BadRequestError", "^Title must be unique"), given=(made,)),
-    Pair("aep 3.4 titles are unique in a type", post("schemas", schema("Mixpanel event")), 201, settings={"unique_titles": "type"}, given=(made,)),
-    Pair("aep 3.4 fields are under the tenant", post("fieldgroups", group(root="loyalty")), 400, problem(400, "BadRequestError", f"^For custom fields, you must use a top level field named {TENANT}")),
+    *(Example(f"aep 3.1 list of {where}/{kind}", get(f"{where}/{kind}", LIST), 200, Has({"results": list, "_page": dict, "_links": dict})) for where in ("tenant", "global") for kind in ("schemas", "fieldgroups", "classes", "datatypes", "mixins")),
+    Example("aep 3.1 behaviors", get("global/behaviors", LIST), 200, Has({"results": Each(Has({"$id": str}))})),
+    Example("aep 3.1 unions", get("tenant/unions", LIST), 200, Has({"results": list})),
+    Example("aep 3.1 a union", get("tenant/unions/_xdm.context.experienceevent__union", FULL), 200, Has({"properties": dict}), given=(described, PROFILE)),
+    Example("aep 3.1 no writes under global", Call("POST", f"{BASE}/global/schemas", json=schema()), 405),
+    *(Example(f"aep 3.1 lookup by {name}", get(f"tenant/schemas/<{name}>", RAW), 200, Has({"$id": "<schema>"}), given=(made,)) for name in ("schema", "schema_alt")),
+    Example("aep 3.1 delete", Call("DELETE", f"{BASE}/tenant/schemas/<schema>"), 204, b"", given=(made,)),
+    Example("aep 3.1 after delete", get("tenant/schemas/<schema>", RAW), 404, given=(made, sent(Call("DELETE", f"{BASE}/tenant/schemas/<schema>")))),
+    Example("aep 3.1 replace", Call("PUT", f"{BASE}/tenant/fieldgroups/<group>", json=group("Other")), 200, Has({"title": "Other", "$id": "<group>"}), given=(made,)),
+    Example("aep 3.1 export", get("rpc/export/<schema>"), 200, Each(Has({"$id": str})), given=(made,)),
+    Example("aep 3.1 audit log", get("rpc/auditlog/<schema>"), 200, Each(dict), given=(made, sent(patch("schemas/<schema>", "replace", "/title", "New")))),
+    *(Example(f"aep 3.2 stats, path {path}", get(path), 200, Has({"imsOrg": "DEMO0000@AdobeOrg", "tenantId": "acmesandbox", "counts": Has({"schemas": 1, "mixins": 1, "datatypes": 0, "classes": 0, "unions": int}), "recentlyCreatedResources": list, "recentlyUpdatedResources": list, "classUsage": dict}), given=(made,)) for path in ("stats", "stats/")),
+    Example("aep 3.3 a list of summaries", get("tenant/schemas", LIST), 200, Has({"results": [{"title": "Mixpanel Events", "$id": "<schema>", "meta:altId": "<schema_alt>", "version": "1.0"}]}), given=(made,)),
+    Example("aep 3.3 a list in full", get("tenant/schemas", LIST_FULL), 200, Has({"results": [Has({"$id": "<schema>", "allOf": list})]}), given=(made,)),
+    *(Example(f"aep 3.3 {standard}{kind}", get("tenant/schemas/<schema>", {"Accept": f"application/vnd.adobe.{standard}{kind}+json; version=1"}), 200, Has({"$id": "<schema>", member: Is(bool)}), given=(made,)) for standard in ("xed", "xdm") for kind, member in {"": "allOf", "-full": "properties", "-notext": "allOf", "-full-notext": "properties", "-full-desc": "properties", "-deprecatefield": "properties"}.items() if standard == "xed" or not kind.startswith("-d")),
+    *(Example(f"aep 3.3 Accept {text}", get("tenant/schemas/<schema>", {"Accept": text}), 200, given=(made,)) for text in ("application/vnd.adobe.xed-full+json;version=1", "application/vnd.adobe.xed-full+json;  version=1", "application/vnd.adobe.xed-full+json ; version=1")),
+    Example("aep 3.3 full without text", get("tenant/schemas/<schema>", {"Accept": "application/vnd.adobe.xed-full-notext+json; version=1"}), 200, Has({"properties": Has({TENANT: Has({"properties": {"distinctId": Is(lambda found: "title" not in found)}})})}), given=(made,)),
+    Example("aep 3.3 full with descriptors", get("tenant/schemas/<schema>", {"Accept": "application/vnd.adobe.xed-full-desc+json; version=1"}), 200, Has({"meta:descriptors": Each(Has({"@type": "xdm:descriptorIdentity"}))}), given=(described,)),
+    Example("aep 3.3 orderby", get("tenant/schemas", LIST, orderby="-title"), 200, Has({"results": [Has({"title": "Z"}), Has({"title": "Mixpanel Events"})]}), given=(made, sent(post("schemas", schema("Z"))))),
+    Example("aep 3.3 limit and start", get("tenant/schemas", LIST, orderby="title", limit=1), 200, Has({"results": [Has({"title": "Mixpanel Events"})], "_page": Has({"orderby": "title", "count": 1, "next": str})}), given=(made, sent(post("schemas", schema("Z"))))),
+    Example("aep 3.3 property=title==", get("tenant/schemas", LIST, property="title==Z"), 200, Has({"results": [Has({"title": "Z"})]}), given=(made, sent(post("schemas", schema("Z"))))),
+    Example("aep 3.3 property=title!=", get("tenant/schemas", LIST, property="title!=Z"), 200, Has({"results": [Has({"title": "Mixpanel Events"})]}), given=(made, sent(post("schemas", schema("Z"))))),
+    Example("aep 3.3 property=title~", get("tenant/schemas", LIST, property="title~^M"), 200, Has({"results": [Has({"title": "Mixpanel Events"})]}), given=(made, sent(post("schemas", schema("Z"))))),
+    Example("aep 3.3 property exists", get("tenant/fieldgroups", LIST, property="meta:intendedToExtend"), 200, Has({"results": Each(dict)}), given=(made,)),
+    Example("aep 3.3 property of a class", get("tenant/fieldgroups", LIST, property=f"meta:intendedToExtend=={EVENT}"), 200, Has({"results": [Has({"$id": "<group>"})]}), given=(made,)),
+    Example("aep 3.3 no Accept for a list of descriptors in the -id form", get("tenant/descriptors", {"Accept": "application/vnd.adobe.xdm-id+json"}), 200, Has({"xdm:descriptorIdentity": Each(str)}), given=(described,)),
+    Example("aep 3.3 paging without orderby is refused", get("tenant/schemas", LIST, limit=1), 400, settings={"paging_without_orderby": "refused"}),
+    Example("aep 3.3 paging without orderby is allowed", get("tenant/schemas", LIST, limit=1), 200),
+    Example("aep 3.4 404", get("tenant/schemas/https%3A%2F%2Fns.adobe.com%2Facmesandbox%2Fschemas%2Fnone", RAW), 404, problem(404, "NotFoundError", "^Object https://ns.adobe.com/acmesandbox/schemas/none with version 1 not found")),
+    Example("aep 3.4 406 without Accept", get("tenant/schemas/<schema>", {"Accept": ""}), 406, problem(406, "NotAcceptableError", "^Accept header parameter is required"), given=(made,)),
+    Example("aep 3.4 406 for an unknown Accept", get("tenant/schemas/<schema>", {"Accept": "application/json"}), 406, problem(406, "NotAcceptableError", "^Unknown Accept media supplied: application/json"), given=(made,)),
+    Example("aep 3.4 400 without a version", get("tenant/schemas/<schema>", {"Accept": "application/vnd.adobe.xed+json"}), 400, problem(400, "BadRequestError", "version must be supplied in the accept header"), given=(made,)),
+    Example("aep 3.4 titles are unique", post("schemas", schema()), 400, problem(400, "BadRequestError", r"^Title must be unique\. An object .* already exists with the same title"), given=(made,)),
+    Example("aep 3.4 titles are unique across types", post("schemas", schema("Mixpanel event")), 400, problem(400, "BadRequestError", "^Title must be unique"), given=(made,)),
+    Example("aep 3.4 titles are unique in a type", post("schemas", schema("Mixpanel event")), 201, settings={"unique_titles": "type"}, given=(made,)),
+    Example("aep 3.4 fields are under the tenant", post("fieldgroups", group(root="loyalty")), 400, problem(400, "BadRequestError", f"^For custom fields, you must use a top level field named {TENANT}")),
 ]
 
 CHANGES = [
-    Pair("aep 3.5 a field group", post("fieldgroups", group()), 201, MADE_GROUP),
-    Pair("aep 3.5 with a trailing slash", post("fieldgroups/", group()), 201, MADE_GROUP),
-    Pair("aep 3.5 a field is added", field({"type": "string"}), 200, Has({"version": "1.1", "definitions": Has({"customFields": Has({"properties": Has({TENANT: Has({"properties": Has({"x": Has({"type": "string", "meta:xdmType": "string"})})})})})})}), given=(made,)),
-    Pair("aep 3.6 a schema", post("schemas", schema()), 201, MADE_SCHEMA),
-    Pair("aep 3.6 a schema with a field group", post("schemas", schema("S", "<group>")), 201, Has({"meta:extends": Has([EVENT, "<group>"])}), given=(made,)),
-    Pair("aep 3.6 no allOf", post("schemas", {"title": "S", "type": "object"}), 400),
-    Pair("aep 3.6 no class", post("schemas", {"title": "S", "type": "object", "allOf": [{"$ref": "<group>"}]}), 400, given=(made,)),
-    Pair("aep 3.6 two classes", post("schemas", schema("S", "https://ns.adobe.com/xdm/context/profile")), 400),
-    Pair("aep 3.6 a field group is added", patch("schemas/<schema>", "add", "/allOf/-", {"$ref": "<other>"}), 200, Has({"version": "1.1", "meta:extends": Has(["<other>"])}), given=(made, lambda client: client.names.update(other=client.fine(post("fieldgroups", group("Other")))["$id"]))),
-    Pair("aep 3.6 Profile", patch("schemas/<schema>", "add", "/meta:immutableTags", ["union"]), 200, Has({"meta:immutableTags": ["union"]}), given=(described,)),
-    Pair("aep 3.6 Profile needs a primary identity", patch("schemas/<schema>", "add", "/meta:immutableTags", ["union"]), 400, given=(made,)),
-    Pair("aep 3.6 Profile is irreversible", patch("schemas/<schema>", "remove", "/meta:immutableTags"), 400, given=(described, PROFILE)),
-    Pair("aep 3.7 a resolved schema", get("tenant/schemas/<schema>", FULL), 200, Has({"$id": "<schema>", "type": "object", "meta:xdmType": "object", "meta:class": EVENT, "required": Has(["_id", "timestamp"]), "meta:containerId": "tenant", "meta:tenantNamespace": TENANT, "meta:registryMetadata": dict, "properties": Has({
+    Example("aep 3.5 a field group", post("fieldgroups", group()), 201, MADE_GROUP),
+    Example("aep 3.5 with a trailing slash", post("fieldgroups/", group()), 201, MADE_GROUP),
+    Example("aep 3.5 a field is added", field({"type": "string"}), 200, Has({"version": "1.1", "definitions": Has({"customFields": Has({"properties": Has({TENANT: Has({"properties": Has({"x": Has({"type": "string", "meta:xdmType": "string"})})})})})})}), given=(made,)),
+    Example("aep 3.6 a schema", post("schemas", schema()), 201, MADE_SCHEMA),
+    Example("aep 3.6 a schema with a field group", post("schemas", schema("S", "<group>")), 201, Has({"meta:extends": Has([EVENT, "<group>"])}), given=(made,)),
+    Example("aep 3.6 no allOf", post("schemas", {"title": "S", "type": "object"}), 400),
+    Example("aep 3.6 no class", post("schemas", {"title": "S", "type": "object", "allOf": [{"$ref": "<group>"}]}), 400, given=(made,)),
+    Example("aep 3.6 two classes", post("schemas", schema("S", "https://ns.adobe.com/xdm/context/profile")), 400),
+    Example("aep 3.6 a field group is added", patch("schemas/<schema>", "add", "/allOf/-", {"$ref": "<other>"}), 200, Has({"version": "1.1", "meta:extends": Has(["<other>"])}), given=(made, lambda client: client.names.update(other=client.fine(post("fieldgroups", group("Other")))["$id"]))),
+    Example("aep 3.6 Profile", patch("schemas/<schema>", "add", "/meta:immutableTags", ["union"]), 200, Has({"meta:immutableTags": ["union"]}), given=(described,)),
+    Example("aep 3.6 Profile needs a primary identity", patch("schemas/<schema>", "add", "/meta:immutableTags", ["union"]), 400, given=(made,)),
+    Example("aep 3.6 Profile is irreversible", patch("schemas/<schema>", "remove", "/meta:immutableTags"), 400, given=(described, PROFILE)),
+    Example("aep 3.7 a resolved schema", get("tenant/schemas/<schema>", FULL), 200, Has({"$id": "<schema>", "type": "object", "meta:xdmType": "object", "meta:class": EVENT, "required": Has(["_id", "timestamp"]), "meta:containerId": "tenant", "meta:tenantNamespace": TENANT, "meta:registryMetadata": dict, "properties": Has({
         "_id": Has({"type": "string", "format": "uri-reference", "meta:xdmField": "@id", "meta:xdmType": "string"}), "timestamp": Has({"type": "string", "format": "date-time", "meta:xdmField": "xdm:timestamp", "meta:xdmType": "date-time"}), "eventType": Has({"type": "string", "meta:enum": dict, "meta:xdmField": "xdm:eventType"}),
         "identityMap": Has({"type": "object", "meta:xdmType": "map", "additionalProperties": Has({"type": "array", "items": Has({"properties": Has({"id": Has({"type": "string"}), "authenticatedState": Has({"enum": ["ambiguous", "authenticated", "loggedOut"]}), "primary": Has({"type": "boolean"})})})})}),
         TENANT: Has({"type": "object", "meta:xdmType": "object", "properties": Has({"distinctId": Has({"type": "string"})})}), "producedBy": Has({"type": "string"}), "eventMergeId": Has({"type": "string"})})}), given=(made,)),
-    *(Pair(f"aep 3.8 {name}", field(definition), 200, Has({"definitions": Has({"customFields": Has({"properties": Has({TENANT: Has({"properties": Has({"x": Has({**definition, "meta:xdmType": xdm} if name not in ("object", "array", "map") else {"meta:xdmType": xdm})})})})})})}), given=(made,)) for name, (definition, xdm) in TYPES.items()),
-    Pair("aep 3.8 a map of integers", field({"type": "object", "meta:xdmType": "map", "additionalProperties": {"type": "integer"}}), 200, given=(made,)),
-    Pair("aep 3.8 a map of objects", field({"type": "object", "meta:xdmType": "map", "additionalProperties": {"type": "object"}}), 400, given=(made,)),
-    Pair("aep 3.8 a map with properties", field({**TYPES["map"][0], "properties": {"a": {"type": "string"}}}), 400, given=(made,)),
-    Pair("aep 3.8 no custom maps, by the older page", field(TYPES["map"][0]), 400, settings={"custom_maps": "refused"}, given=(made,)),
-    *(Pair(f"aep 3.9 the name {name}", field({"type": "string"}, name), status, given=(made,)) for name, status in {"camelCase": 200, "with-dash": 200, "with_underscore": 200, "_first": 400, "a.b": 400, "$insert_id": 400, "My Property": 400}.items()),
-    Pair("aep 3.10 timestamp must be in the past", Call("GET", "/data/foundation/catalog/batches/<batch>"), 200, {"<batch>": Has({"status": "failed"})}, given=(loaded(row(1, timestamp="2026-07-03T12:00:00Z")),)),
-    Pair("aep 3.10 timestamp in the future is accepted [I]", Call("GET", "/data/foundation/catalog/batches/<batch>"), 200, {"<batch>": Has({"status": "success"})}, settings={"future_timestamps": "accepted"}, given=(loaded(row(1, timestamp="2026-07-03T12:00:00Z")),)),
-    Pair("aep 3.10 own event types", Call("GET", "/data/foundation/catalog/batches/<batch>"), 200, {"<batch>": Has({"status": "success"})}, given=(loaded(row(1, eventType="mixpanel.purchase")),)),
-    Pair("aep 3.11 a field is added once there is data", field({"type": "string"}), 200, given=(used,)),
-    Pair("aep 3.11 a title is changed once there is data", patch("fieldgroups/<group>", "replace", f"{AT}/distinctId/title", "New"), 200, given=(used,)),
-    *(Pair(f"aep 3.11 {what} once there is data", call, 400, given=(used,)) for what, call in {"a field is removed": patch("fieldgroups/<group>", "remove", f"{AT}/distinctId"), "a type is changed": patch("fieldgroups/<group>", "replace", f"{AT}/distinctId/type", "integer"), "values are restricted": patch("fieldgroups/<group>", "add", f"{AT}/distinctId/enum", ["a"]), "a schema is deleted": Call("DELETE", f"{BASE}/tenant/schemas/<schema>"), "a field group is taken away": patch("schemas/<schema>", "remove", "/allOf/1")}.items()),
-    *(Pair(f"aep 3.11 {what} before there is any", call, 200, given=(made,)) for what, call in {"a field is removed": patch("fieldgroups/<group>", "remove", f"{AT}/distinctId"), "a type is changed": patch("fieldgroups/<group>", "replace", f"{AT}/distinctId", {"type": "integer"})}.items()),
+    *(Example(f"aep 3.8 {name}", field(definition), 200, Has({"definitions": Has({"customFields": Has({"properties": Has({TENANT: Has({"properties": Has({"x": Has({**definition, "meta:xdmType": xdm} if name not in ("object", "array", "map") else {"meta:xdmType": xdm})})})})})})}), given=(made,)) for name, (definition, xdm) in TYPES.items()),
+    Example("aep 3.8 a map of integers", field({"type": "object", "meta:xdmType": "map", "additionalProperties": {"type": "integer"}}), 200, given=(made,)),
+    Example("aep 3.8 a map of objects", field({"type": "object", "meta:xdmType": "map", "additionalProperties": {"type": "object"}}), 400, given=(made,)),
+    Example("aep 3.8 a map with properties", field({**TYPES["map"][0], "properties": {"a": {"type": "string"}}}), 400, given=(made,)),
+    Example("aep 3.8 no custom maps, by the older page", field(TYPES["map"][0]), 400, settings={"custom_maps": "refused"}, given=(made,)),
+    *(Example(f"aep 3.9 the name {name}", field({"type": "string"}, name), status, given=(made,)) for name, status in {"camelCase": 200, "with-dash": 200, "with_underscore": 200, "_first": 400, "a.b": 400, "$insert_id": 400, "My Property": 400}.items()),
+    Example("aep 3.10 timestamp must be in the past", Call("GET", "/data/foundation/catalog/batches/<batch>"), 200, {"<batch>": Has({"status": "failed"})}, given=(loaded(row(1, timestamp="2026-07-03T12:00:00Z")),)),
+    Example("aep 3.10 timestamp in the future is accepted [I]", Call("GET", "/data/foundation/catalog/batches/<batch>"), 200, {"<batch>": Has({"status": "success"})}, settings={"future_timestamps": "accepted"}, given=(loaded(row(1, timestamp="2026-07-03T12:00:00Z")),)),
+    Example("aep 3.10 own event types", Call("GET", "/data/foundation/catalog/batches/<batch>"), 200, {"<batch>": Has({"status": "success"})}, given=(loaded(row(1, eventType="mixpanel.purchase")),)),
+    Example("aep 3.11 a field is added once there is data", field({"type": "string"}), 200, given=(used,)),
+    Example("aep 3.11 a title is changed once there is data", patch("fieldgroups/<group>", "replace", f"{AT}/distinctId/title", "New"), 200, given=(used,)),
+    *(Example(f"aep 3.11 {what} once there is data", call, 400, given=(used,)) for what, call in {"a field is removed": patch("fieldgroups/<group>", "remove", f"{AT}/distinctId"), "a type is changed": patch("fieldgroups/<group>", "replace", f"{AT}/distinctId/type", "integer"), "values are restricted": patch("fieldgroups/<group>", "add", f"{AT}/distinctId/enum", ["a"]), "a schema is deleted": Call("DELETE", f"{BASE}/tenant/schemas/<schema>"), "a field group is taken away": patch("schemas/<schema>", "remove", "/allOf/1")}.items()),
+    *(Example(f"aep 3.11 {what} before there is any", call, 200, given=(made,)) for what, call in {"a field is removed": patch("fieldgroups/<group>", "remove", f"{AT}/distinctId"), "a type is changed": patch("fieldgroups/<group>", "replace", f"{AT}/distinctId", {"type": "integer"})}.items()),
 ]
 
 DESCRIPTORS = [
-    Pair("aep 3.12 an identity", post("descriptors", identity()), 201, Has({"@id": str, "@type": "xdm:descriptorIdentity", "xdm:sourceSchema": "<schema>", "xdm:sourceVersion": 1, "xdm:isPrimary": True, "meta:containerId": "tenant"}), given=(namespace, made)),
-    *(Pair(f"aep 3.12 {what}", post("descriptors", body), 400, given=(namespace, made)) for what, body in {"a property without a slash": identity(f"{TENANT}/distinctId"), "a property with one at the end": identity(f"/{TENANT}/distinctId/"), "a property that is not there": identity(f"/{TENANT}/none"), "properties in the path": identity(f"/properties/{TENANT}/properties/distinctId"), "no type": {k: v for k, v in identity().items() if k != "@type"}, "an unknown type": identity(**{"@type": "xdm:descriptorNone"})}.items()),
-    Pair("aep 3.12 a second primary identity [I]", post("descriptors", identity(f"/{TENANT}/other")), 400, given=(described, sent(field({"type": "string"}, "other")))),
-    Pair("aep 3.12 another identity", post("descriptors", identity(f"/{TENANT}/other", False)), 201, given=(described, sent(field({"type": "string"}, "other")))),
-    Pair("aep 3.12 a descriptor, no Accept needed", get("tenant/descriptors/<descriptor>"), 200, Has({"@id": "<descriptor>"}), given=(described,)),
-    Pair("aep 3.12 replaced", Call("PUT", f"{BASE}/tenant/descriptors/<descriptor>", json=identity()), 201, Has({"@id": "<descriptor>"}), given=(described,)),
-    Pair("aep 3.12 deleted", Call("DELETE", f"{BASE}/tenant/descriptors/<descriptor>"), 204, b"", given=(described,)),
-    Pair("aep 3.12 after deletion", get("tenant/descriptors/<descriptor>"), 404, given=(described, sent(Call("DELETE", f"{BASE}/tenant/descriptors/<descriptor>")))),
-    Pair("aep 3.12 no PATCH", Call("PATCH", f"{BASE}/tenant/descriptors/<descriptor>", json=[]), 405, given=(described,)),
-    Pair("aep 3.12 a name for display", post("descriptors", {"@type": "xdm:alternateDisplayInfo", "xdm:sourceSchema": "<schema>", "xdm:sourceVersion": 1, "xdm:sourceProperty": f"/{TENANT}/distinctId", "xdm:title": {"en_us": "Id"}}), 201, given=(made,)),
-    Pair("aep 3.12 a deprecated field", post("descriptors", {"@type": "xdm:descriptorDeprecated", "xdm:sourceSchema": "<schema>", "xdm:sourceVersion": 1, "xdm:sourceProperty": f"/{TENANT}/distinctId"}), 201, given=(made,)),
-    *(Pair(f"aep 3.12 list as {kind}", get("tenant/descriptors", {"Accept": f"application/vnd.adobe.{kind}+json"}), 200, Has({"xdm:descriptorIdentity": [wanted]}), given=(described,)) for kind, wanted in {"xdm-id": "<descriptor>", "xdm-link": Text("<descriptor>"), "xdm": Has({"@id": "<descriptor>"})}.items()),
-    *(Pair(f"aep 3.12 paged list as {kind}", get("tenant/descriptors", {"Accept": f"application/vnd.adobe.{kind}+json"}), 200, Has({"results": list, "_page": Has({"next": None})}), given=(described,)) for kind in ("xdm-v2", "xdm-v2-id", "xdm-v2-link")),
-    Pair("aep 3.13 sample data", get("rpc/sampledata/<schema>"), 200, Has({"@id": str, "xdm:timestamp": str, TENANT: {"distinctId": str}}), given=(made,)),
+    Example("aep 3.12 an identity", post("descriptors", identity()), 201, Has({"@id": str, "@type": "xdm:descriptorIdentity", "xdm:sourceSchema": "<schema>", "xdm:sourceVersion": 1, "xdm:isPrimary": True, "meta:containerId": "tenant"}), given=(namespace, made)),
+    *(Example(f"aep 3.12 {what}", post("descriptors", body), 400, given=(namespace, made)) for what, body in {"a property without a slash": identity(f"{TENANT}/distinctId"), "a property with one at the end": identity(f"/{TENANT}/distinctId/"), "a property that is not there": identity(f"/{TENANT}/none"), "properties in the path": identity(f"/properties/{TENANT}/properties/distinctId"), "no type": {k: v for k, v in identity().items() if k != "@type"}, "an unknown type": identity(**{"@type": "xdm:descriptorNone"})}.items()),
+    Example("aep 3.12 a second primary identity [I]", post("descriptors", identity(f"/{TENANT}/other")), 400, given=(described, sent(field({"type": "string"}, "other")))),
+    Example("aep 3.12 another identity", post("descriptors", identity(f"/{TENANT}/other", False)), 201, given=(described, sent(field({"type": "string"}, "other")))),
+    Example("aep 3.12 a descriptor, no Accept needed", get("tenant/descriptors/<descriptor>"), 200, Has({"@id": "<descriptor>"}), given=(described,)),
+    Example("aep 3.12 replaced", Call("PUT", f"{BASE}/tenant/descriptors/<descriptor>", json=identity()), 201, Has({"@id": "<descriptor>"}), given=(described,)),
+    Example("aep 3.12 deleted", Call("DELETE", f"{BASE}/tenant/descriptors/<descriptor>"), 204, b"", given=(described,)),
+    Example("aep 3.12 after deletion", get("tenant/descriptors/<descriptor>"), 404, given=(described, sent(Call("DELETE", f"{BASE}/tenant/descriptors/<descriptor>")))),
+    Example("aep 3.12 no PATCH", Call("PATCH", f"{BASE}/tenant/descriptors/<descriptor>", json=[]), 405, given=(described,)),
+    Example("aep 3.12 a name for display", post("descriptors", {"@type": "xdm:alternateDisplayInfo", "xdm:sourceSchema": "<schema>", "xdm:sourceVersion": 1, "xdm:sourceProperty": f"/{TENANT}/distinctId", "xdm:title": {"en_us": "Id"}}), 201, given=(made,)),
+    Example("aep 3.12 a deprecated field", post("descriptors", {"@type": "xdm:descriptorDeprecated", "xdm:sourceSchema": "<schema>", "xdm:sourceVersion": 1, "xdm:sourceProperty": f"/{TENANT}/distinctId"}), 201, given=(made,)),
+    *(Example(f"aep 3.12 list as {kind}", get("tenant/descriptors", {"Accept": f"application/vnd.adobe.{kind}+json"}), 200, Has({"xdm:descriptorIdentity": [wanted]}), given=(described,)) for kind, wanted in {"xdm-id": "<descriptor>", "xdm-link": Text("<descriptor>"), "xdm": Has({"@id": "<descriptor>"})}.items()),
+    *(Example(f"aep 3.12 paged list as {kind}", get("tenant/descriptors", {"Accept": f"application/vnd.adobe.{kind}+json"}), 200, Has({"results": list, "_page": Has({"next": None})}), given=(described,)) for kind in ("xdm-v2", "xdm-v2-id", "xdm-v2-link")),
+    Example("aep 3.13 sample data", get("rpc/sampledata/<schema>"), 200, Has({"@id": str, "xdm:timestamp": str, TENANT: {"distinctId": str}}), given=(made,)),
 ]
 # fmt: on

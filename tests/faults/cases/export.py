@@ -24,7 +24,7 @@ from tests.faults.chaos.observe import (
 from tests.faults.checker import EXACT, compared
 from tests.faults.observation import LakeKind
 from tests.faults.process_run import Run
-from tests.faults.scenario import NOON, Place, event
+from tests.faults.scenario import NOON, Scenario, event
 
 _CUT = "again:TruncatedExport"
 _NOTHING: dict[str, Any] = {"active": 0, "batches": 0}
@@ -55,65 +55,65 @@ def exporting(planned: Json) -> Do:
 def connection(**fields: Any) -> Do:
     """Somebody changes the Mixpanel connection; None takes a field back."""
 
-    def change(place: Place) -> None:
-        kept = {**place.where.connection, **fields}
-        place.change(connection={name: value for name, value in kept.items() if value is not None})
+    def change(scenario: Scenario) -> None:
+        kept = {**scenario.where.connection, **fields}
+        scenario.change(connection={name: value for name, value in kept.items() if value is not None})
 
     return Do(f"the connection changes: {', '.join(fields)}", change)
 
 
-def _storm(place: Place) -> None:
-    own = {**EXPORT, "query": f"project_id={place.project_id}&"}
-    place.fault({"match": own, **answer(429, 12)})
+def _storm(scenario: Scenario) -> None:
+    own = {**EXPORT, "query": f"project_id={scenario.project_id}&"}
+    scenario.fault({"match": own, **answer(429, 12)})
 
 
-def _another_pipeline_is_green(place: Place) -> None:
-    other = place.stage.place(f"{place.folder.name} beside it")
+def _another_pipeline_is_green(scenario: Scenario) -> None:
+    other = scenario.stage.scenario(f"{scenario.folder.name} beside it")
     other.add(*three())
     assert str(other.tried(Run())) == "green"
     assert (compared(other), len(other.active())) == (EXACT, 3)
     other.discard()
 
 
-def _deleted(place: Place) -> None:
-    place.stage.post(
-        f"/mixpanel/projects/{place.project_id}/deletions", {"insert_ids": ["i-Added-2026-07-01"]}
+def _deleted(scenario: Scenario) -> None:
+    scenario.stage.post(
+        f"/mixpanel/projects/{scenario.project_id}/deletions", {"insert_ids": ["i-Added-2026-07-01"]}
     )
 
 
-def _region(place: Place) -> None:
-    place.stage.post("/mixpanel/projects", {"id": place.project_id, "region": "eu"})
+def _region(scenario: Scenario) -> None:
+    scenario.stage.post("/mixpanel/projects", {"id": scenario.project_id, "region": "eu"})
 
 
-def _redirected(place: Place) -> None:
-    place.fault({"match": EXPORT, "action": {"do": "redirect", "to": f"{place.stage.url}/elsewhere"}})
+def _redirected(scenario: Scenario) -> None:
+    scenario.fault({"match": EXPORT, "action": {"do": "redirect", "to": f"{scenario.stage.url}/elsewhere"}})
 
 
-def _nobody_went_elsewhere(place: Place) -> None:
-    assert place.stage.get("/transcript", path="/elsewhere")["entries"] == []
+def _nobody_went_elsewhere(scenario: Scenario) -> None:
+    assert scenario.stage.get("/transcript", path="/elsewhere")["entries"] == []
 
 
-def _odd_values_are_kept(place: Place) -> None:
-    odd = [row for row in rows(place) if row["eventType"].startswith("Odd")]
+def _odd_values_are_kept(scenario: Scenario) -> None:
+    odd = [row for row in rows(scenario) if row["eventType"].startswith("Odd")]
     assert [row["eventType"] for row in odd] == ["Odd\u2028event"]
     kept = unmapped(odd[0])
     assert (kept["text"], kept["naïve\u0085"]) == (_ODD, ["\u2029"])
 
 
-def _large_numbers_are_kept(place: Place) -> None:
-    assert _kept(place, "big") == [2**63]
-    assert _kept(place, "huge") == ["1e400"]
+def _large_numbers_are_kept(scenario: Scenario) -> None:
+    assert _kept(scenario, "big") == [2**63]
+    assert _kept(scenario, "huge") == ["1e400"]
 
 
-def _the_number_is_left_out(place: Place) -> None:
-    assert _kept(place, "amount") == ["1e400"]
-    (left_out,) = made(place, "transform").details["not_converted"].items()
+def _the_number_is_left_out(scenario: Scenario) -> None:
+    assert _kept(scenario, "amount") == ["1e400"]
+    (left_out,) = made(scenario, "transform").details["not_converted"].items()
     assert left_out == ("_acmesandbox.mixpanel.amount", 1)
 
 
-def _kept(place: Place, name: str) -> list[object]:
+def _kept(scenario: Scenario, name: str) -> list[object]:
     """What rows carry of a property beside the fields."""
-    return [unmapped(row)[name] for row in rows(place) if name in unmapped(row)]
+    return [unmapped(row)[name] for row in rows(scenario) if name in unmapped(row)]
 
 
 def _cut(number: str, name: str, planned: Json, says: str, **more: Any) -> Case:
@@ -135,7 +135,7 @@ def _killed(lake: LakeKind) -> tuple[Case, ...]:
     variant = "" if lake == "disk" else f"/{lake}"
     again, once = (all_of(asked(n), outputs("export", 1)) for n in (2, 1))
     drip = exporting({"action": {"do": "drip", "bytes_at_a_time": 100, "every_seconds": 0.02}})
-    rows: tuple[tuple[str, str, str, tuple[Act, ...], Callable[[Place], None]], ...] = (
+    rows: tuple[tuple[str, str, str, tuple[Act, ...], Callable[[Scenario], None]], ...] = (
         ("E01", "kill -9 before the request", "retry exports again; one raw object", (dies("export.before"),), once),
         ("E02", "kill -9 in mid stream", "nothing is in the lake; retry green", (drip, dies("export.piece", 3)), again),
         ("E03", "kill -9 after raw upload, before its manifest", "retry exports again, to the same key; one manifest",
@@ -173,7 +173,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("E09", "the last line has no newline", "row kept", (exporting(alter("no_final_newline")),), check=asked(1)),
     Case("E10", "empty body, 200", "success with 0 rows: no batch, the ledger says empty", (), events=(), ledger=("empty",), **_NOTHING),
     Case("E10/looked at again", "an empty day gets events later", "reconcile looks again and loads them",
-         (Go(), add(*three())), events=(), run=Run("reconcile", look=True), ledger=("empty", *ALL_OF_IT), check=asked(2)),
+         (Go(), add(*three())), events=(), run=Run("reconcile", refresh=True), ledger=("empty", *ALL_OF_IT), check=asked(2)),
     # The day as a whole is refused by validate, which knows what is expected of it: there is no error of its own.
     Case("E10/allow_empty: false", "empty body, 200, where no day may be empty", "red PartitionRefused, nothing is staged", (), events=(),
          pipeline={"quality": {"allow_empty": False}}, finally_="red:PartitionRefused", ledger=(), left=frozenset({"report"}),
@@ -215,26 +215,26 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("E20/connect", "nobody answers at the port", "transient; green when somebody does",
          (connection(port=1), Go(ends="again:ServiceUnavailable", says="could not be reached"), connection(port=None)), check=asked(1)),
     Case("E20/silence", "the server accepts and sends nothing", "bounded by the timeout; asked again",
-         (exporting({"action": {"do": "delay", "delay_seconds": 1.2}}),), place={"idle_seconds": 0.5}, check=asked(2)),
+         (exporting({"action": {"do": "delay", "delay_seconds": 1.2}}),), scenario={"idle_seconds": 0.5}, check=asked(2)),
     Case("E20/DNS", "nobody knows the service's name", "transient; green when somebody does",
-         (Do("no name is known", lambda place: place.change(prepare=no_names)),
-          Go(ends="again:ServiceUnavailable", says="could not be reached"), Do("names are known", lambda place: place.change(prepare=None))),
+         (Do("no name is known", lambda scenario: scenario.change(prepare=no_names)),
+          Go(ends="again:ServiceUnavailable", says="could not be reached"), Do("names are known", lambda scenario: scenario.change(prepare=None))),
          check=asked(1)),
     Elsewhere("E20/TLS", "TLS fails", "ServiceUnavailable with the network's hint",
               ("tests/http/test_http_client.py",)),
     Case("E21/drip", "less than the slowest rate", "given up by the stalled-read deadline; green after retry", (
          exporting({"action": {"do": "drip", "bytes_at_a_time": 1, "every_seconds": 0.15}}), Go(ends=_CUT, says="Mixpanel sent only")),
-         place={"idle_seconds": 0.5}, check=asked(2)),
+         scenario={"idle_seconds": 0.5}, check=asked(2)),
     Case("E21/silence in mid stream", "the stream stops and the connection stays open", "TruncatedExport; green after retry", (
          exporting({"action": {"do": "hang", "after_bytes": 100, "seconds": 5}}), Go(ends=_CUT, says="ReadTimeoutError")),
-         place={"idle_seconds": 0.5}, check=asked(2)),
+         scenario={"idle_seconds": 0.5}, check=asked(2)),
     Case("E22", "redirect to another address", "red RedirectRefused; nobody goes there, with credentials or without",
          (Do("a redirect", _redirected), Go(ends="red:RedirectRefused")), check=all_of(asked(2), _nobody_went_elsewhere)),
     # Not even its first characters are told: they may be an event in another form.
     Case("E23", "an HTML page with 200", "NotAnExport, nothing of the page is told; green after retry",
          (exporting(html()), Go(ends="again:NotAnExport", says="a web page")), check=all_of(asked(2), silent_about(CANARY_BODY))),
     Case("E24", "two exports of a day differ: one event vanished, one came late", "the late one is loaded, the other is counted",
-         (Go(), add(event(key="late")), Do("Mixpanel deletes an event", _deleted)), run=Run("reconcile", look=True), active=4, batches=2,
+         (Go(), add(event(key="late")), Do("Mixpanel deletes an event", _deleted)), run=Run("reconcile", refresh=True), active=4, batches=2,
          check=all_of(counted("stage", staged=1, already_active=2, vanished=1), outputs("export", 2))),
     # Exported rows hold no project id: whose they are is asked of the request, which always names the project.
     Case("E25", "the project lives in another region", "red WrongProject, says what to change",

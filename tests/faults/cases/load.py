@@ -23,7 +23,7 @@ from tests.faults.case import (
     settings,
 )
 from tests.faults.process_run import DAYS, one_row_a_file
-from tests.faults.scenario import Place
+from tests.faults.scenario import Scenario
 
 _ONE_RUN = "tests/airflow/test_faults_of_one_run.py"
 _AGAIN = "again:ServiceUnavailable"
@@ -40,21 +40,21 @@ def _down(route: str, how: Json, ends: str = _AGAIN) -> tuple[Any, ...]:
     return fault(at(route, {**how, "times": None})), Go(ends=ends), NO_FAULTS
 
 
-def _grow(place: Place) -> None:
+def _grow(scenario: Scenario) -> None:
     """Somebody adds a field to the schema in AEP."""
-    group = place.stage.aep.registry.find_by_title("fieldgroups", "Fault fields")
+    group = scenario.stage.aep.registry.find_by_title("fieldgroups", "Fault fields")
     assert group is not None
-    path = f"/definitions/customFields/properties/_acmesandbox/properties/mixpanel/properties/field_{place.project_id}"
-    place.stage.aep.registry.patch(
+    path = f"/definitions/customFields/properties/_acmesandbox/properties/mixpanel/properties/field_{scenario.project_id}"
+    scenario.stage.aep.registry.patch(
         "fieldgroups",
         group["$id"],
         [{"op": "add", "path": path, "value": {"title": "New", "type": "string"}}],
     )
 
 
-def _refused_once(place: Place) -> None:
+def _refused_once(scenario: Scenario) -> None:
     """The ledger says which row AEP refused, and how many."""
-    (record,) = [each for each in place.records(DAYS[0]) if each.kind == "active"]
+    (record,) = [each for each in scenario.records(DAYS[0]) if each.kind == "active"]
     assert record.counts == {"active": 2, "refused": 1}
     assert record.ids is not None and record.refused is not None
     assert (record.ids.rows, record.refused.rows) == (2, 1)
@@ -71,9 +71,9 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("L04/s3", "the same with a lake in S3", "resumes with the same batch", (dies("ledger.created.after"),), lake="s3",
          ledger=ALL_OF_IT),
     *(Case(f"L05/after file {number}", "kill -9 after file k of n", "resumes; every file once, under the same names",
-           (dies("batch.upload.after", number),), place=_FILES, ledger=ALL_OF_IT) for number in (1, 2, 3)),
+           (dies("batch.upload.after", number),), scenario=_FILES, ledger=ALL_OF_IT) for number in (1, 2, 3)),
     Case("L05/in a chunked file", "kill -9 between two chunks", "the file begins anew under the same name",
-         (dies("batch.chunk.after", 2),), place=_CHUNKS, ledger=ALL_OF_IT),
+         (dies("batch.chunk.after", 2),), scenario=_CHUNKS, ledger=ALL_OF_IT),
     Case("L06", "an upload's answer is lost, its bytes arrived", "the same name again; one file", (fault(at("upload", drop(after=True))),),
          ledger=ALL_OF_IT),
     Case("L07", "kill -9 before the record of completing", "resumes, then COMPLETE", (dies("ledger.completing.before"),), ledger=ALL_OF_IT),
@@ -84,7 +84,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("L10/500", "COMPLETE answers 500, but is done", "as L09", (fault(at("complete", answer(500, after=True))),), ledger=ALL_OF_IT),
     Case("L10/silence", "COMPLETE's answer is lost", "as L09", (fault(at("complete", drop(after=True))),), ledger=ALL_OF_IT),
     *(Case(f"L11/{route}", "the token expires before this call", "a new token, the call again; nothing begins anew",
-           (fault(at(route, _EXPIRED)),), place=_FILES if route == "upload" else {}, ledger=ALL_OF_IT)
+           (fault(at(route, _EXPIRED)),), scenario=_FILES if route == "upload" else {}, ledger=ALL_OF_IT)
       for route in ("upload", "complete", "look")),
     Case("L12/down", "IMS is down", "bounded retries; IdentityServiceUnavailable",
          _down("token", drop(None), "again:IdentityServiceUnavailable"), ledger=ALL_OF_IT),
@@ -102,10 +102,10 @@ CASES: tuple[Case | Elsewhere, ...] = (
            _down(route, answer(status, retry_after=1), "again:.*"), ledger=ALL_OF_IT)
       for status, routes in ((429, ("create", "look")), (503, _ROUTES[1:])) for route in routes),
     Case("L15/413", "413 on a file", "sent again in chunks", (settings(small_file_bytes=2000),), ledger=ALL_OF_IT,
-         place={"limits": UploadLimits(chunk_bytes=1500)}),
+         scenario={"limits": UploadLimits(chunk_bytes=1500)}),
     Case("L15/400", "400: chunks overlap or are missing", "the file again, once, in smaller chunks", (fault(at("finish", answer(400))),),
-         place=_CHUNKS, ledger=ALL_OF_IT),
-    Case("L15/for ever", "400 for ever", "red", _down("finish", answer(400), "red:RequestRefused"), place=_CHUNKS, ledger=ALL_OF_IT),
+         scenario=_CHUNKS, ledger=ALL_OF_IT),
+    Case("L15/for ever", "400 for ever", "red", _down("finish", answer(400), "red:RequestRefused"), scenario=_CHUNKS, ledger=ALL_OF_IT),
     Case("L16", "the batch fails", "red with AEP's reasons; the next run makes a new batch",
          (forced({"outcome": "failed", "errors": [{"code": "INGEST-1401-400", "description": "x", "rows": []}]}),
           Go(ends="red:BatchFailed", says="rows cannot be parsed")), batches=2, ledger=(*ALL_OF_IT[:3], "failed", *ALL_OF_IT)),
@@ -120,25 +120,25 @@ CASES: tuple[Case | Elsewhere, ...] = (
            ledger=ALL_OF_IT, check=_refused_once)
       for name, at_failpoint in (("before the ledger", "ledger.active.before"), ("before the ids", "partial.quarantine.after"))),
     *(Case(f"L18/{status}", "the batch is stuck past the deadline", "BatchStuck at every try; never a second batch",
-           (forced({"outcome": "status", "status": status}), *([Go(run(looks=3), "again:BatchStuck", "It may still become active|Look")] * 2),
+           (forced({"outcome": "status", "status": status}), *([Go(run(polls=3), "again:BatchStuck", "It may still become active|Look")] * 2),
             becomes("success")), ledger=ALL_OF_IT) for status in ("loaded", "staged", "retrying", "stalled", "loading")),
     Case("L19", "the batch turns active after we gave up", "the next run sees it",
-         (forced({"outcome": "stalled"}), Go(run(looks=2), "again:BatchStuck"), becomes("success"), Go()), ledger=ALL_OF_IT),
+         (forced({"outcome": "stalled"}), Go(run(polls=2), "again:BatchStuck"), becomes("success"), Go()), ledger=ALL_OF_IT),
     Case("L20", "statuses that nobody knows, and that flap", "keeps waiting",
          (forced({"outcome": "path", "path": [{"status": word, "seconds": 0.05}
                                              for word in ("preparing", "retrying", "SUCCESSFUL", "processing", "retrying")]}),),
          ledger=ALL_OF_IT),
     Case("L21/lag", "Catalog does not know the new batch yet", "keeps waiting", (settings(catalog_lag_seconds=0.3),), ledger=ALL_OF_IT),
     Case("L21/vanished", "Catalog has lost the batch", "BatchUnconfirmed at every try, with the way out; never a second batch without a person",
-         (forced({"outcome": "stalled"}), Go(run(looks=2), "again:BatchStuck"),
-          Do("Catalog hides it", lambda place: place.change_batch(vanished=True)), Go(run(looks=3), "again:BatchUnconfirmed", "ledger release"),
-          Do("Catalog shows it", lambda place: place.change_batch(vanished=False)), becomes("success")), ledger=ALL_OF_IT),
+         (forced({"outcome": "stalled"}), Go(run(polls=2), "again:BatchStuck"),
+          Do("Catalog hides it", lambda scenario: scenario.change_batch(vanished=True)), Go(run(polls=3), "again:BatchUnconfirmed", "ledger release"),
+          Do("Catalog shows it", lambda scenario: scenario.change_batch(vanished=False)), becomes("success")), ledger=ALL_OF_IT),
     Case("L22", "success, but the counts differ", "red, with both counts; it stays red until a person has looked",
          (forced({"outcome": "partial", "rows": 2, "silent": True}), *([Go(ends="red:CountMismatch")] * 2)), finally_=None, active=1, lost=2,
          ledger=ALL_OF_IT[:3]),
     # What was ended in AEP cannot become active any more: a new batch needs nobody's leave.
     *(Case(f"L23/{status}", "somebody ends the batch in AEP", "a new batch; the ledger keeps both",
-           (forced({"outcome": "stalled"}), Go(run(looks=2), "again:BatchStuck"), becomes(status)), batches=2, ledger=_TWICE)
+           (forced({"outcome": "stalled"}), Go(run(polls=2), "again:BatchStuck"), becomes(status)), batches=2, ledger=_TWICE)
       for status in ("aborted", "deleted")),
     Case("L23/taken back", "somebody takes the active batch out in AEP", "the day is loaded anew; the ledger keeps both",
          (Go(), becomes("inactive")), run=run(name="another"), batches=2, ledger=(*ALL_OF_IT, "gone", *ALL_OF_IT)),

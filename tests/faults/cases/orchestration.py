@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, Together, add, dies, run, three
 from tests.faults.chaos.faults import newer_code
 from tests.faults.process_run import DAYS
-from tests.faults.scenario import Place, event
+from tests.faults.scenario import Scenario, event
 
 _ONE_RUN, _RUNS = "tests/airflow/test_faults_of_one_run.py", "tests/airflow/test_faults_through_airflow.py"
 _LATE = "tests/steps/ingest/test_late_and_replaced.py"
@@ -16,7 +16,7 @@ _TAKEN_OVER = ("claimed", *ALL_OF_IT)
 _PAUSES = ("ledger.claimed.before", "ledger.claimed.after", "batch.create.after", "ledger.created.after", "batch.upload.after",
            "ledger.completing.before", "ledger.completing.after", "batch.complete.after", "ledger.active.before")  # fmt: skip
 """Wherever a run can be overtaken."""
-_DEPLOYED = Do("newer code is deployed", lambda place: place.change(prepare=newer_code))
+_DEPLOYED = Do("newer code is deployed", lambda scenario: scenario.change(prepare=newer_code))
 
 
 def _late(*days: int) -> Do:
@@ -27,21 +27,23 @@ def _late(*days: int) -> Do:
 def _finished(*names: str, day: int = 1) -> Do:
     """The runs of another day, to their ends."""
 
-    def finish(place: Place) -> None:
+    def finish(scenario: Scenario) -> None:
         for name in names:
-            end = place.finish(run(name=name, day=DAYS[day]))
+            end = scenario.finish(run(name=name, day=DAYS[day]))
             assert end.outcome == "green", end.text
 
     return Do("the other day's runs end", finish)  # fmt: skip
 
 
-def _one_batch_a_day(place: Place) -> None:
-    assert [place.kinds(day).count("active") for day in DAYS[:2]] == [1, 1]
+def _one_batch_a_day(scenario: Scenario) -> None:
+    assert [scenario.kinds(day).count("active") for day in DAYS[:2]] == [1, 1]
 
 
-def _made_anew(place: Place) -> None:
+def _made_anew(scenario: Scenario) -> None:
     made = [
-        key for key in place.lake.keys(place.partition().step("transform")) if key.endswith("manifest.json")
+        key
+        for key in scenario.lake.keys(scenario.partition().step("transform"))
+        if key.endswith("manifest.json")
     ]
     assert len(made) == 2
 
@@ -73,7 +75,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("O06/back", "a worker's clock jumps back between two tries", "as if it had not",
          (dies("ledger.created.after", ahead=_HOURS),), run=run(ahead=-_HOURS), ledger=ALL_OF_IT),
     Case("O06/late", "late events, looked for by a worker whose clock is behind", "only they are loaded",
-         (Go(run(ahead=_HOURS)), _late(0), Go(run(name="look", look=True, ahead=-_HOURS)), Go(run(name="another"))), active=5, batches=2,
+         (Go(run(ahead=_HOURS)), _late(0), Go(run(name="look", refresh=True, ahead=-_HOURS)), Go(run(name="another"))), active=5, batches=2,
          ledger=ALL_OF_IT * 2),
     Elsewhere("O07", "the triggerer is killed while it watches", "another one watches on; one event",
               (f"{_RUNS}::test_a_killed_triggerer_is_replaced",)),
@@ -90,14 +92,14 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("O11/green", "newer code is deployed, and a green date run again", "its rows are active; nothing is loaded",
          (Go(), _DEPLOYED), run=run(name="another"), ledger=ALL_OF_IT, check=_made_anew),
     Elsewhere("O12", "rerun of a green date", "already active; no write at AEP", (f"{_ONE_RUN}::test_a_rerun_of_a_green_date_writes_nothing",)),
-    Case("O13", "rerun after late events", "only they are loaded", (Go(), _late(0)), run=run(name="again", look=True), active=5, batches=2,
+    Case("O13", "rerun after late events", "only they are loaded", (Go(), _late(0)), run=run(name="again", refresh=True), active=5, batches=2,
          ledger=ALL_OF_IT * 2),
     Case("O13/killed", "the rerun after late events dies on its way", "only they are loaded, once",
-         (Go(), _late(0), dies("ledger.completing.after", name="again", look=True)), run=run(name="again", look=True), active=5, batches=2,
+         (Go(), _late(0), dies("ledger.completing.after", name="again", refresh=True)), run=run(name="again", refresh=True), active=5, batches=2,
          ledger=ALL_OF_IT * 2),
     Case("O14", "late events within the window", "the looks of the next days load them",
-         (Go(), _finished("scheduled"), _late(0), Go(run(name="look-1", look=True)), _late(1), Go(run(name="look-2", day=DAYS[1], look=True))),
-         _TWO_DAYS, run=run(name="look-3", look=True), active=10, batches=4, ledger=ALL_OF_IT * 2),
+         (Go(), _finished("scheduled"), _late(0), Go(run(name="look-1", refresh=True)), _late(1), Go(run(name="look-2", day=DAYS[1], refresh=True))),
+         _TWO_DAYS, run=run(name="look-3", refresh=True), active=10, batches=4, ledger=ALL_OF_IT * 2),
     Elsewhere("O14/beyond", "late events beyond the window", "told as late_beyond_window; one command loads them",
               (f"{_LATE}::test_days_beyond_the_window_that_changed_are_told_once_they_were_exported",
                f"{_LATE}::test_late_events_are_loaded_beside_what_is_active_and_nothing_else_is")),

@@ -6,26 +6,26 @@ from include.lake.manifest import Step
 from tests.faults.case import ALL_OF_IT, Case, Do, Go, add, dies, run
 from tests.faults.chaos.faults import differences_alone
 from tests.faults.chaos.observe import made
-from tests.faults.scenario import Place, event
+from tests.faults.scenario import Scenario, event
 
-_AGAIN = run(name="again", look=True)
+_AGAIN = run(name="again", refresh=True)
 _LATE = add(event("Late", key="late-1"), event("Late", key="late-2"))
 _STEPS: tuple[Step, ...] = ("export", "transform", "validate")
 
 
-def _deleted(place: Place) -> None:
-    place.stage.post(
-        f"/mixpanel/projects/{place.project_id}/deletions", {"insert_ids": ["i-Added-2026-07-01"]}
+def _deleted(scenario: Scenario) -> None:
+    scenario.stage.post(
+        f"/mixpanel/projects/{scenario.project_id}/deletions", {"insert_ids": ["i-Added-2026-07-01"]}
     )
 
 
-def _only_differences(place: Place) -> None:
+def _only_differences(scenario: Scenario) -> None:
     """The steps have read the new lines and the gone one, and say how many rows the day has."""
-    found = {step: made(place, step) for step in _STEPS}
+    found = {step: made(scenario, step) for step in _STEPS}
     assert all(manifest.delta is not None for manifest in found.values())
     assert [found[step].rows for step in _STEPS] == [4, 4, 4]
     assert [found[step].own_rows for step in _STEPS] == [2, 2, 2]
-    assert {name: made(place, "stage").counts[name] for name in ("staged", "already_active", "vanished")} == {
+    assert {name: made(scenario, "stage").counts[name] for name in ("staged", "already_active", "vanished")} == {
         "staged": 2, "already_active": 2, "vanished": 1,
     }  # fmt: skip
 
@@ -42,11 +42,11 @@ _DEATHS = (
 
 CASES: tuple[Case, ...] = (
     *(Case(f"O21/{name}", "kill -9 during a refresh of a few lines", "the rerun finds what is whole, and loads the late events once",
-           (Go(), _LATE, Do("Mixpanel deletes an event", _deleted), dies(point, times, name="again", look=True)),
-           place={"prepare": differences_alone}, run=_AGAIN, active=5, batches=2, ledger=ALL_OF_IT * 2, check=_only_differences)
+           (Go(), _LATE, Do("Mixpanel deletes an event", _deleted), dies(point, times, name="again", refresh=True)),
+           scenario={"prepare": differences_alone}, run=_AGAIN, active=5, batches=2, ledger=ALL_OF_IT * 2, check=_only_differences)
       for name, point, times in _DEATHS),
     # The one that is lost was returned by an export, and Mixpanel has deleted it since.
     Case("O21/replaced", "the day is replaced after a refresh of a few lines", "all rows of the day, once, and none that is gone",
-         (Go(), _LATE, Do("Mixpanel deletes an event", _deleted), Go(_AGAIN)), place={"prepare": differences_alone},
+         (Go(), _LATE, Do("Mixpanel deletes an event", _deleted), Go(_AGAIN)), scenario={"prepare": differences_alone},
          run=run(name="anew", replace=True), active=4, batches=3, ledger=ALL_OF_IT * 3, lost=1),
 )  # fmt: skip

@@ -13,10 +13,10 @@ from include.lake.keys import step_of
 from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, run
 from tests.faults.chaos.faults import can_mount, ends_when_told, few_files, no_scratch, small_disk
 from tests.faults.process_run import DAYS, STEPS
-from tests.faults.scenario import Place
-from tests.support.http_server import Reply, Served
+from tests.faults.scenario import Scenario
+from tests.support.http_server import HttpServer, Reply
 
-_AGAIN = Do("the worker is as it was", lambda place: place.change(prepare=None))
+_AGAIN = Do("the worker is as it was", lambda scenario: scenario.change(prepare=None))
 _GREEN_LATER = "transient, names the place; nothing half written; green when there is room"
 _AIRFLOW = "tests/airflow/test_faults_through_airflow.py"
 _NOTHING = "size=4k,nr_inodes=1"
@@ -30,11 +30,13 @@ def _before(step: str) -> tuple[Go, ...]:
 def _full(folder: str, options: str) -> Do:
     """From now on every process has only this little room at a folder of the place, or of the partition."""
 
-    def change(place: Place) -> None:
-        path = place.folder / folder.replace("lake/", f"lake/{place.partition().prefix}/")
+    def change(scenario: Scenario) -> None:
+        path = scenario.folder / folder.replace("lake/", f"lake/{scenario.partition().prefix}/")
         if folder in ("lake/ledger", "lake/ids"):
-            path = place.folder / f"lake/{place.history.prefix}/{folder.removeprefix('lake/')}/{DAYS[0]}"
-        place.change(prepare=partial(small_disk, str(path), options))
+            path = (
+                scenario.folder / f"lake/{scenario.history.prefix}/{folder.removeprefix('lake/')}/{DAYS[0]}"
+            )
+        scenario.change(prepare=partial(small_disk, str(path), options))
 
     return Do(f"{folder}: {options}", change)
 
@@ -60,37 +62,40 @@ def _full_disks() -> Iterator[Case]:
         yield Case(f"R01/{name}", "disk full", _GREEN_LATER, acts, ledger=ALL_OF_IT)
 
 
-def _evicted(place: Place, point: str) -> None:
+def _evicted(scenario: Scenario, point: str) -> None:
     """SIGTERM reaches the process while it is at a failpoint."""
-    place.change(prepare=ends_when_told)
-    one = place.start(run(f"{point}=stop"))
+    scenario.change(prepare=ends_when_told)
+    one = scenario.start(run(f"{point}=stop"))
     assert one.wait_until_stopped()
     one.signal(signal.SIGTERM)
     one.wake()
     assert one.wait(seconds=10).error == "SystemExit"
 
 
-def _tidied(place: Place) -> None:
+def _tidied(scenario: Scenario) -> None:
     """Scratch is removed while a step works in it."""
-    one = place.start(run("lake.upload.before:2=stop"))
+    one = scenario.start(run("lake.upload.before:2=stop"))
     assert one.wait_until_stopped()
-    shutil.rmtree(place.folder / "scratch")
+    shutil.rmtree(scenario.folder / "scratch")
     one.wake()
     end = one.wait()
     assert str(end) == "again:ScratchError", end.text
     assert "was removed while a step worked in it" in end.text
 
 
-def _bombed(place: Place) -> None:
+def _bombed(scenario: Scenario) -> None:
     """Mixpanel's answer is 16 GB of zeros in 16 MB."""
     member = gzip.compress(bytes(2**26))
     headers = {"Content-Encoding": "gzip", "Content-Type": "text/plain"}
-    mixpanel, before = Served(lambda request: Reply(200, member * 256, headers)), place.where.connection
+    mixpanel, before = (
+        HttpServer(lambda request: Reply(200, member * 256, headers)),
+        scenario.where.connection,
+    )
     host, port = mixpanel.url.removeprefix("http://").split(":")
-    place.change(connection={**before, "host": host, "port": int(port)})
-    end = place.tried(run())
+    scenario.change(connection={**before, "host": host, "port": int(port)})
+    end = scenario.tried(run())
     mixpanel.close()
-    place.change(connection=before)
+    scenario.change(connection=before)
     assert str(end) == "red:ExportTooLarge", end.text
 
 
@@ -103,9 +108,11 @@ def _cleaning(days: float, failpoints: str = "", **more: Any) -> Go:
     return Go(run(failpoints, name="cleaning", task="clean", ahead=days * _DAY_SECONDS, **more), ends)
 
 
-def _cleaned(place: Place) -> None:
+def _cleaned(scenario: Scenario) -> None:
     """Of the day's rows the lake has the export alone."""
-    rows = [key for key in place.lake.keys(place.partition().prefix) if key.endswith((".parquet", ".gz"))]
+    rows = [
+        key for key in scenario.lake.keys(scenario.partition().prefix) if key.endswith((".parquet", ".gz"))
+    ]
     assert [step_of(key) for key in rows] == ["export"], rows
 
 
@@ -116,8 +123,8 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Elsewhere("R02", "memory limit of 256 MB with a day of 2 GB", "completes; memory does not grow with the day",
               ("tests/faults/test_large_days.py",)),
     Elsewhere("R03", "10^7 events", "linear time", ("tests/faults/test_large_days.py",)),
-    Case("R04", "64 file descriptors", "works", (), place={"prepare": few_files}, ledger=ALL_OF_IT),
-    Case("R04/s3", "64 file descriptors, the lake in S3", "works", (), place={"prepare": few_files}, lake="s3", ledger=ALL_OF_IT),
+    Case("R04", "64 file descriptors", "works", (), scenario={"prepare": few_files}, ledger=ALL_OF_IT),
+    Case("R04/s3", "64 file descriptors, the lake in S3", "works", (), scenario={"prepare": few_files}, lake="s3", ledger=ALL_OF_IT),
     *(Case(f"R05/{point} {number}", "SIGTERM in mid step", "ends within 10 s; the next try goes on, as after a kill; tidy",
            (Do("evicted", partial(_evicted, point=f"{point}:{number}")), _AGAIN), ledger=ALL_OF_IT)
       for point, number in (("export.piece", 1), ("lake.upload.before", 1), ("lake.upload.before", 2), ("manifest.validate.before", 1),
@@ -125,14 +132,14 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Elsewhere("R05/Airflow", "SIGTERM to Airflow's worker", "the task ends at once and is retried",
               (f"{_AIRFLOW}::test_a_worker_is_told_to_stop_in_mid_step",)),
     Case("R06/before", "TMPDIR is gone", "told, with its name; green when it is there again",
-         (Do("removed", lambda place: place.change(prepare=no_scratch)), Go(ends="again:ScratchError", says="scratch cannot be made"), _AGAIN),
+         (Do("removed", lambda scenario: scenario.change(prepare=no_scratch)), Go(ends="again:ScratchError", says="scratch cannot be made"), _AGAIN),
          ledger=ALL_OF_IT),
     Case("R06/meanwhile", "scratch is removed under a step", "told, with its name; the step begins anew", (Do("tidied up", _tidied),),
          ledger=ALL_OF_IT),
     *(Case(f"R08/{lake}", "kill -9 while the lake is cleaned", "the next cleaning ends it; the day stays loaded, once",
            (Go(), *(_cleaning(8, f"clean.end.{at}:{number}=exit") for at, number in (("before", 1), ("after", 1), ("before", 2))),
             _cleaning(8), *(_cleaning(9, f"clean.remove.{at}:1=exit") for at in ("before", "after")),
-            Go(run(name="between", look=True)), _cleaning(9)), lake=lake, check=_cleaned, ledger=ALL_OF_IT)
+            Go(run(name="between", refresh=True)), _cleaning(9)), lake=lake, check=_cleaned, ledger=ALL_OF_IT)
       for lake in ("disk", "s3")),
     Case("R07", "a gzip bomb: 16 MB that are 16 GB", "red: ExportTooLarge, before it is unpacked", (Do("the bomb", _bombed),), ledger=ALL_OF_IT),
 )  # fmt: skip

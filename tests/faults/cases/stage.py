@@ -13,7 +13,7 @@ from include.lake.keys import step_of
 from scripts.demo.evidence import newest_manifests
 from tests.faults.case import ALL_OF_IT, NO_FAULTS, Case, Do, Elsewhere, Go, Together, dies, run
 from tests.faults.s3_proxy import S3Fault
-from tests.faults.scenario import Place, event
+from tests.faults.scenario import Scenario, event
 
 _VALID, _STAGED = Go(run(until="validate")), Go(run(until="stage"))
 _PART = r"PUT .*/staged/.*partNumber="
@@ -27,25 +27,26 @@ _LARGE = tuple(event(key=f"large-{n}", text=random.Random(n).randbytes(450_000).
 
 def _s3(match: str, status: int = 503, code: str = "SlowDown", **more: Any) -> Do:
     return Do(
-        f"S3: {code} for {match}", lambda place: place.stage.s3.plan(S3Fault(match, status, code, **more))
+        f"S3: {code} for {match}",
+        lambda scenario: scenario.stage.s3.plan(S3Fault(match, status, code, **more)),
     )
 
 
-def _killed_at_part(place: Place) -> None:
+def _killed_at_part(scenario: Scenario) -> None:
     """SIGKILL while the second part of an upload is on its way."""
-    place.stage.s3.plan(S3Fault(_PART + "2", hold=True))
-    attempt = place.start(run())
-    assert place.stage.s3.held.wait(30)
+    scenario.stage.s3.plan(S3Fault(_PART + "2", hold=True))
+    attempt = scenario.start(run())
+    assert scenario.stage.s3.held.wait(30)
     attempt.kill()
-    place.stage.s3.calm()
+    scenario.stage.s3.calm()
 
 
-def _staged(change: Callable[[Place, dict[str, Any]], object]) -> Do:
+def _staged(change: Callable[[Scenario, dict[str, Any]], object]) -> Do:
     """Something happens to what was staged; ``change`` is given the manifest's text as an object."""
 
-    def how(place: Place) -> None:
-        manifest = newest_manifests(place.lake, place.partition())["stage"]
-        change(place, manifest.model_dump(mode="json"))
+    def how(scenario: Scenario) -> None:
+        manifest = newest_manifests(scenario.lake, scenario.partition())["stage"]
+        change(scenario, manifest.model_dump(mode="json"))
 
     return Do("the staged output is changed", how)
 
@@ -53,9 +54,9 @@ def _staged(change: Callable[[Place, dict[str, Any]], object]) -> Do:
 def _files(change: Callable[[Path], object]) -> Do:
     """Somebody does something to the staged file of a disk lake."""
 
-    def how(place: Place, manifest: dict[str, Any]) -> None:
-        assert place.lake.root is not None
-        change(place.lake.root / manifest["files"][0]["key"])
+    def how(scenario: Scenario, manifest: dict[str, Any]) -> None:
+        assert scenario.lake.root is not None
+        change(scenario.lake.root / manifest["files"][0]["key"])
 
     return _staged(how)
 
@@ -66,42 +67,44 @@ def _replace(path: Path) -> None:
 
 
 def _manifest(make: Callable[[dict[str, Any]], str]) -> Do:
-    def how(place: Place, manifest: dict[str, Any]) -> None:
-        assert place.lake.root is not None
-        path = place.lake.root / place.partition().manifest("stage", manifest["digest"])
+    def how(scenario: Scenario, manifest: dict[str, Any]) -> None:
+        assert scenario.lake.root is not None
+        path = scenario.lake.root / scenario.partition().manifest("stage", manifest["digest"])
         path.write_text(make(manifest))
 
     return _staged(how)
 
 
-def _output_removed(place: Place) -> None:
+def _output_removed(scenario: Scenario) -> None:
     """A person does what the message says: the folder goes, and the task is cleared."""
-    assert place.lake.root is not None
-    shutil.rmtree(place.lake.root / place.partition().step("stage"))
-    place.tasks(run()).clear("stage")
+    assert scenario.lake.root is not None
+    shutil.rmtree(scenario.lake.root / scenario.partition().step("stage"))
+    scenario.tasks(run()).clear("stage")
 
 
-def _file_removed(place: Place) -> None:
+def _file_removed(scenario: Scenario) -> None:
     """The same for a file, which the step that the message names has written."""
-    assert place.lake.root is not None
-    (file,) = newest_manifests(place.lake, place.partition())["stage"].files
-    shutil.rmtree((place.lake.root / file.key).parent)
-    place.tasks(run()).clear(step_of(file.key))
+    assert scenario.lake.root is not None
+    (file,) = newest_manifests(scenario.lake, scenario.partition())["stage"].files
+    shutil.rmtree((scenario.lake.root / file.key).parent)
+    scenario.tasks(run()).clear(step_of(file.key))
 
 
 _BY_HAND = Do("the folder is removed and the task stage cleared", _output_removed)
 _FILE_BY_HAND = Do("the file's folder is removed and its task cleared", _file_removed)
 
 
-def _another_code(place: Place) -> None:
+def _another_code(scenario: Scenario) -> None:
     """Between this run's file and its manifest, other code publishes other content of the same inputs."""
-    attempt = place.start(run("manifest.stage.before:1=stop"))
+    attempt = scenario.start(run("manifest.stage.before:1=stop"))
     assert attempt.wait_until_stopped()
-    (mine,) = place.lake.keys(place.partition().step("stage"))
+    (mine,) = scenario.lake.keys(scenario.partition().step("stage"))
     digest = mine.split("/")[3]
-    mapped = newest_manifests(place.lake, place.partition())["validate"]
+    mapped = newest_manifests(scenario.lake, scenario.partition())["validate"]
     other = mapped.model_copy(update={"step": "stage", "digest": digest, "files": ()})
-    assert place.lake.create(place.partition().manifest("stage", digest), other.model_dump_json().encode())
+    assert scenario.lake.create(
+        scenario.partition().manifest("stage", digest), other.model_dump_json().encode()
+    )
     attempt.wake()
     end = attempt.wait()
     assert (str(end), "already describes other content" in end.text) == ("again:Conflict", True), end

@@ -24,7 +24,7 @@ from tests.faults.chaos.observe import (
 )
 from tests.faults.observation import LakeKind
 from tests.faults.process_run import Run
-from tests.faults.scenario import NOON, Place, event
+from tests.faults.scenario import NOON, Scenario, event
 
 _OTHER_MAPPING = str(Path(__file__).parents[1] / "mapping_with_expression.json")
 _NO_ID: dict[str, Any] = {"$insert_id": None}
@@ -45,20 +45,20 @@ def at(time: str, key: str) -> Any:
 _BAD = at("null", "bad")
 
 
-def _another_mapping(place: Place) -> None:
-    place.change(pipeline=place.pipeline.model_copy(update={"mapping": _OTHER_MAPPING}))
+def _another_mapping(scenario: Scenario) -> None:
+    scenario.change(pipeline=scenario.pipeline.model_copy(update={"mapping": _OTHER_MAPPING}))
 
 
 def _cleared(*steps: str) -> Do:
-    return Do(f"somebody clears {', '.join(steps)}", lambda place: place.tasks(Run()).clear(*steps))
+    return Do(f"somebody clears {', '.join(steps)}", lambda scenario: scenario.tasks(Run()).clear(*steps))
 
 
 def codes(*expected: str | None) -> Check:
     """The codes that the rows at AEP carry."""
 
-    def check(place: Place) -> None:
+    def check(scenario: Scenario) -> None:
         found = [
-            next(v for v in row.values() if isinstance(v, dict) and "mixpanel" in v) for row in rows(place)
+            next(v for v in row.values() if isinstance(v, dict) and "mixpanel" in v) for row in rows(scenario)
         ]
         told = [tenant["mixpanel"].get("code") for tenant in found]
         assert sorted(told, key=str) == sorted(expected, key=str), told
@@ -66,20 +66,20 @@ def codes(*expected: str | None) -> Check:
     return check
 
 
-def _reserved_names_are_only_names(place: Place) -> None:
-    (row,) = (row for row in rows(place) if row["eventType"] == "Odd")
-    assert row["_id"] == event_id(place.project_id, "Odd", "u-1", NOON, "odd")
+def _reserved_names_are_only_names(scenario: Scenario) -> None:
+    (row,) = (row for row in rows(scenario) if row["eventType"] == "Odd")
+    assert row["_id"] == event_id(scenario.project_id, "Odd", "u-1", NOON, "odd")
     assert row["timestamp"].startswith("2026-07-01T12:00:00")
     assert {entry["id"] for entries in row["identityMap"].values() for entry in entries} == {"u-1"}
     kept = unmapped(row)
     assert {name: kept[name] for name in _RESERVED} == _RESERVED
 
 
-def _nobody_has_no_identity(place: Place) -> None:
-    nobody = [row for row in rows(place) if row["eventType"] == "Ad spend"]
+def _nobody_has_no_identity(scenario: Scenario) -> None:
+    nobody = [row for row in rows(scenario) if row["eventType"] == "Ad spend"]
     assert [row.get("identityMap") for row in nobody] == [None, None, None]
-    assert made(place, "transform").details["reasons"] == {}
-    assert made(place, "validate").details["warnings"] == {"identityMap must hold an identity": 3}
+    assert made(scenario, "transform").details["reasons"] == {}
+    assert made(scenario, "validate").details["warnings"] == {"identityMap must hold an identity": 3}
 
 
 def upper_is_broken() -> None:
@@ -92,13 +92,13 @@ def upper_is_broken() -> None:
     object.__setattr__(function, "python", broken)
 
 
-def _the_mistake_is_told_without_the_value(place: Place) -> None:
-    (destination,) = made(place, "transform").details["not_converted"]
+def _the_mistake_is_told_without_the_value(scenario: Scenario) -> None:
+    (destination,) = made(scenario, "transform").details["not_converted"]
     assert destination.endswith("mixpanel.code")
-    assert sorted(unmapped(row)["code"] for row in rows(place)) == ["a", "b", "canary-value"]
-    codes("A", "B", None)(place)
-    assert "KeyError" in place.logs()
-    assert "canary-value" not in place.logs()
+    assert sorted(unmapped(row)["code"] for row in rows(scenario)) == ["a", "b", "canary-value"]
+    codes("A", "B", None)(scenario)
+    assert "KeyError" in scenario.logs()
+    assert "canary-value" not in scenario.logs()
 
 
 def _killed(lake: LakeKind) -> tuple[Case, ...]:
@@ -156,7 +156,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("T12", "a function of the mapping raises an error that nobody has planned for, in one row",
          "the field is null and counted, the row loads, the log names function and error without the value", (),
          events=(event(code="a"), event(code="b"), event(code="canary-value")), pipeline={"mapping": _OTHER_MAPPING},
-         place={"prepare": upper_is_broken}, check=_the_mistake_is_told_without_the_value),
+         scenario={"prepare": upper_is_broken}, check=_the_mistake_is_told_without_the_value),
     Case("T13", "unknown property, reserved name, property equal to an XDM path", "kept as it is; never in the place of a field of XDM", (),
          events=(*three(), event("Odd", key="odd", **_RESERVED)), active=4, check=_reserved_names_are_only_names),
     # Every step takes the digest of the step before it, so there is no mix to refuse: a run ends with what it began with.
@@ -168,6 +168,6 @@ CASES: tuple[Case | Elsewhere, ...] = (
          Go(run(until="validate")), Do("another mapping", _another_mapping), _cleared("transform"), Go(run(until="validate")),
          _cleared("validate")), events=(event(code="a"),), active=1, check=all_of(outputs("transform", 2), codes("A"))),
     Case("T14/after it is active", "another mapping, and a run of a day that is active", "nothing is loaded beside the rows that are active", (
-         Go(), Do("another mapping", _another_mapping), Go(replace(run(), name="again", look=True))), events=(event(code="a"),), active=1,
+         Go(), Do("another mapping", _another_mapping), Go(replace(run(), name="again", refresh=True))), events=(event(code="a"),), active=1,
          check=codes("a")),
 )  # fmt: skip

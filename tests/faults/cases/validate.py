@@ -8,7 +8,7 @@ from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, dies, run, thr
 from tests.faults.chaos.observe import all_of, counted, made, outputs, remembered, same
 from tests.faults.observation import LakeKind
 from tests.faults.process_run import DAYS, Run
-from tests.faults.scenario import Place, event
+from tests.faults.scenario import Scenario, event
 
 _NOTHING: dict[str, Any] = {"active": 0, "batches": 0}
 _TOO_LONG = tuple(event("Bad", key=f"bad-{n}", code="longer than five") for n in range(3))
@@ -36,38 +36,38 @@ def expectations_are_broken() -> None:
     PandasExecutionEngine.get_domain_records = raising  # type: ignore[method-assign, assignment]
 
 
-def _digest_of_another_day(place: Place) -> None:
+def _digest_of_another_day(scenario: Scenario) -> None:
     """The XCom of the task validate holds what the same task of another day gave."""
     other = Run(day=DAYS[1])
-    place.add(*three(DAYS[1]))
-    assert str(place.tried(Run(day=DAYS[1], until="validate"))) == "green"
-    place.tasks(Run()).succeeded("validate", place.tasks(other).done()["validate"])
+    scenario.add(*three(DAYS[1]))
+    assert str(scenario.tried(Run(day=DAYS[1], until="validate"))) == "green"
+    scenario.tasks(Run()).succeeded("validate", scenario.tasks(other).done()["validate"])
 
 
-def _never_validated(place: Place) -> None:
+def _never_validated(scenario: Scenario) -> None:
     """Somebody marks validate a success that never ran: stage is given what transform gave."""
-    place.tasks(Run()).succeeded("validate", place.tasks(Run()).done()["transform"])
+    scenario.tasks(Run()).succeeded("validate", scenario.tasks(Run()).done()["transform"])
 
 
-def _rows_changed(place: Place) -> None:
-    (file,) = made(place, "validate").files
-    assert place.lake.root is not None
-    path = place.lake.root / file.key
+def _rows_changed(scenario: Scenario) -> None:
+    (file,) = made(scenario, "validate").files
+    assert scenario.lake.root is not None
+    path = scenario.lake.root / file.key
     path.write_bytes(path.read_bytes()[::-1])
 
 
-def _verdict_of_nothing(place: Place) -> None:
-    manifest = made(place, "validate")
+def _verdict_of_nothing(scenario: Scenario) -> None:
+    manifest = made(scenario, "validate")
     assert (manifest.rows, manifest.counts["valid"]) == (0, 0)
-    page = place.lake.read(manifest.details["report"])
+    page = scenario.lake.read(manifest.details["report"])
     assert page is not None
     assert b"<html" in page
 
 
-def _nothing_published(place: Place) -> None:
-    assert list(place.lake.keys(place.partition().step("validate"))) == []
+def _nothing_published(scenario: Scenario) -> None:
+    assert list(scenario.lake.keys(scenario.partition().step("validate"))) == []
     assert "canary-value" not in "".join(
-        line for line in place.logs().splitlines() if "could not be checked" in line
+        line for line in scenario.logs().splitlines() if "could not be checked" in line
     )
 
 
@@ -120,14 +120,14 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("V07/all refused", "rows, of which not one is valid", "as V07, and every one is in quarantine", (), events=_TOO_LONG, quarantined=3,
          ledger=("empty",), check=all_of(counted("validate", mapped=3, valid=0, quarantined=3), _verdict_of_nothing), **_NOTHING),
     Case("V08", "GX raises inside one expectation", "verdict = error (red), not success", (
-         Go(ends="red:ValidationBroken", says="could not be checked"),), place={"prepare": expectations_are_broken},
+         Go(ends="red:ValidationBroken", says="could not be checked"),), scenario={"prepare": expectations_are_broken},
          finally_="red:ValidationBroken", lost=3, check=_nothing_published, **_NOTHING),
     Case("V09/skipped", "validate is marked a success and never ran", "stage refuses: there is no such output of validate", (
          Go(run(until="transform")), Do("marked a success", _never_validated), Go(ends="red:BadManifest", says="Clear the task validate"),
-         Do("somebody clears validate", lambda place: place.tasks(Run()).clear("validate"))), ledger=ALL_OF_IT),
+         Do("somebody clears validate", lambda scenario: scenario.tasks(Run()).clear("validate"))), ledger=ALL_OF_IT),
     Case("V09/another day's", "the report belongs to other content", "stage refuses: there is no such output of validate", (
          Go(run(until="transform")), Do("another day's XCom", _digest_of_another_day), Go(ends="red:BadManifest"),
-         Do("somebody clears validate", lambda place: place.tasks(Run()).clear("validate"))), active=3, lost=3),
+         Do("somebody clears validate", lambda scenario: scenario.tasks(Run()).clear("validate"))), active=3, lost=3),
     Case("V09/changed rows", "the validated rows were changed afterwards", "stage refuses: their bytes are not the manifest's", (
          Go(run(until="validate")), Do("somebody changes the rows", _rows_changed)), finally_="red:BadManifest", lost=3, **_NOTHING),
     Elsewhere("V10", "an expectation for every schema constraint", "each kind has a row that it catches, and that passes without it",

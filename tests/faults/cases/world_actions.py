@@ -19,9 +19,9 @@ from tests.faults.chaos.faults import recipe_1
 from tests.faults.chaos.observe import Check
 from tests.faults.process_run import DAYS, End
 from tests.faults.s3_proxy import Conditions
-from tests.faults.scenario import Place, event
+from tests.faults.scenario import Scenario, event
 
-AGAIN, LOOK = run(name="again"), run(name="look", look=True)
+AGAIN, LOOK = run(name="again"), run(name="look", refresh=True)
 AUDIT = run(name="audit", task="audit")
 UNTAGGED: dict[str, Any] = {"tagged": False}
 FOREIGN = "red:ForeignLake"
@@ -34,7 +34,7 @@ LATE = add(event("Late", key="late"))
 
 def do(what: str, how: Any, *given: Any, **more: Any) -> Do:
     """An act: ``how``, given the place and what else it needs."""
-    return Do(what, lambda place: how(place, *given, **more))
+    return Do(what, lambda scenario: how(scenario, *given, **more))
 
 
 SETUP = Go(run(name="setup", task="setup"))
@@ -60,9 +60,9 @@ REMADE = do("the dataset is made again", changing.remake_dataset)
 def holds(name: str, count: int) -> Check:
     """Another dataset of this place holds so many rows, none twice; ``name`` is its suffix, empty for the first one."""
 
-    def check(place: Place) -> None:
-        first = place.pipeline.aep.dataset.partition(" / ")[0]
-        found = [identity for identity, _ in place.active_in(f"{first} / {name}" if name else first)]
+    def check(scenario: Scenario) -> None:
+        first = scenario.pipeline.aep.dataset.partition(" / ")[0]
+        found = [identity for identity, _ in scenario.active_in(f"{first} / {name}" if name else first)]
         assert (len(found), len(set(found))) == (count, count)
 
     return check
@@ -71,9 +71,9 @@ def holds(name: str, count: int) -> Check:
 def prod_holds(count: int) -> Do:
     """Back in the AEP sandbox prod, the dataset holds what it held."""
 
-    def how(place: Place) -> None:
-        changing.use_aep_sandbox(place, "prod")
-        assert len(place.active()) == count
+    def how(scenario: Scenario) -> None:
+        changing.use_aep_sandbox(scenario, "prod")
+        assert len(scenario.active()) == count
 
     return Do("the connection names prod again", how)
 
@@ -84,89 +84,91 @@ def expect(end: End, outcome: str, says: str = "") -> None:
     assert says in end.text, end
 
 
-def two_lakes_at_once(place: Place) -> None:
+def two_lakes_at_once(scenario: Scenario) -> None:
     """Two installations that share only AEP load other content of one day at the same moment."""
-    one = place.start(run("batch.upload.after:1=stop", name="one"))
+    one = scenario.start(run("batch.upload.after:1=stop", name="one"))
     assert one.wait_until_stopped()
-    changing.use_other_mapping(place)
-    changing.use_lake(place, "second")
+    changing.use_other_mapping(scenario)
+    changing.use_lake(scenario, "second")
     expect(
-        place.tried(run(name="two")),
+        scenario.tried(run(name="two")),
         "again:OpenBatchElsewhere",
         "abort the batch in AEP if no run is filling it",
     )
-    changing.use_first_mapping(place)
-    changing.use_lake(place)
+    changing.use_first_mapping(scenario)
+    changing.use_lake(scenario)
     one.wake()
     expect(one.wait(), "green")
 
 
-def second_lake_overtakes(place: Place) -> None:
+def second_lake_overtakes(scenario: Scenario) -> None:
     """The other installation comes between the creation of a batch and its COMPLETE, and sees nothing of it."""
-    one = place.start(run("batch.create.before:1=stop", name="one"))
+    one = scenario.start(run("batch.create.before:1=stop", name="one"))
     assert one.wait_until_stopped()
-    changing.use_other_mapping(place)
-    changing.use_lake(place, "second")
-    expect(place.tried(run(name="two")), "green")
-    changing.use_first_mapping(place)
-    changing.use_lake(place)
+    changing.use_other_mapping(scenario)
+    changing.use_lake(scenario, "second")
+    expect(scenario.tried(run(name="two")), "green")
+    changing.use_first_mapping(scenario)
+    changing.use_lake(scenario)
     one.wake()
     expect(one.wait(), "red:UnknownBatch", RECOVER)
-    changing.use_other_mapping(place)
-    changing.use_lake(place, "second")
+    changing.use_other_mapping(scenario)
+    changing.use_lake(scenario, "second")
 
 
-def other_day(place: Place) -> str:
+def other_day(scenario: Scenario) -> str:
     """Another day is loaded; its batch."""
-    end = place.finish(run(name="other", day=DAYS[1]))
+    end = scenario.finish(run(name="other", day=DAYS[1]))
     assert end.outcome == "green", end
-    return str(place.records(DAYS[1])[-1].batch)
+    return str(scenario.records(DAYS[1])[-1].batch)
 
 
 def forge(kind: str) -> Do:
     """A person writes a record by hand that names another day's batch."""
 
-    def how(place: Place) -> None:
-        changing.forge(place, kind, other_day(place))
+    def how(scenario: Scenario) -> None:
+        changing.forge(scenario, kind, other_day(scenario))
 
     return Do(f"a record `{kind}` names another day's batch", how)
 
 
-def forge_of_open_batch(place: Place) -> None:
+def forge_of_open_batch(scenario: Scenario) -> None:
     """A record written by hand names a batch that another dataset's run is filling."""
-    changing.use_dataset(place, "other")
-    expect(place.tried(run("ledger.created.after:1=exit", name="elsewhere")), "died")
-    batch = str(place.records()[-1].batch)
-    changing.use_dataset(place)
-    changing.forge(place, "created", batch)
+    changing.use_dataset(scenario, "other")
+    expect(scenario.tried(run("ledger.created.after:1=exit", name="elsewhere")), "died")
+    batch = str(scenario.records()[-1].batch)
+    changing.use_dataset(scenario)
+    changing.forge(scenario, "created", batch)
 
 
-def other_batch_is_open(place: Place) -> None:
+def other_batch_is_open(scenario: Scenario) -> None:
     """Nothing has ended the other dataset's batch."""
-    changing.use_dataset(place, "other")
-    assert [batch["status"] for batch in place.batches()] == ["loading"]
+    changing.use_dataset(scenario, "other")
+    assert [batch["status"] for batch in scenario.batches()] == ["loading"]
 
 
 def loaded(*days: date) -> Do:
     """The runs of these days, to their green ends."""
 
-    def how(place: Place) -> None:
+    def how(scenario: Scenario) -> None:
         for day in days:
-            expect(place.finish(run(day=day)), "green")
+            expect(scenario.finish(run(day=day)), "green")
 
     return Do("days are loaded", how)
 
 
-def reported(place: Place) -> None:
+def reported(scenario: Scenario) -> None:
     """Reconcile names the day whose export may not show the event."""
-    found = late_beyond_window(place.lake, place.pipeline, place.carrier.mixpanel, DAYS[2], datetime.now(UTC))
+    found = late_beyond_window(
+        scenario.lake, scenario.pipeline, scenario.runner.mixpanel, DAYS[2], datetime.now(UTC)
+    )
     assert found == {DAYS[0]: 1}
 
 
-def arrives(place: Place) -> None:
+def arrives(scenario: Scenario) -> None:
     """Mixpanel processes an event of the first day now."""
     now_ms = int(datetime.now(UTC).timestamp() * 1000)
-    place.add({**event("Late", key="late"), "processed_at": now_ms})
+    scenario.add({**event("Late", key="late"), "processed_at": now_ms})
 
 
 DURING = Together((run("export.piece:1=stop"),), ("green",), between=(Do("an event arrives", arrives),))
@@ -181,8 +183,8 @@ DURING_RECONCILE = Together(
 def conditions(conditions: Conditions) -> Do:
     """What becomes of create-only puts from here on."""
 
-    def how(place: Place) -> None:
-        place.stage.s3.conditions = conditions
+    def how(scenario: Scenario) -> None:
+        scenario.stage.s3.conditions = conditions
 
     return Do(f"the store's create-only puts are {conditions}", how)
 
@@ -194,24 +196,24 @@ def plain(*, key: bool) -> tuple[Any, ...]:
     return tuple(event(name) if key else event(name, **without) for name in names)
 
 
-def still_same(place: Place) -> None:
+def still_same(scenario: Scenario) -> None:
     """Nothing was written after the first load."""
-    assert place.kinds() == list(ALL_OF_IT)
+    assert scenario.kinds() == list(ALL_OF_IT)
 
 
-def begin_with_recipe_1(place: Place) -> None:
+def begin_with_recipe_1(scenario: Scenario) -> None:
     """A version that knew recipe 1 only loads the day."""
-    now = place.where.prepare
-    place.change(prepare=recipe_1)
-    expect(place.tried(run()), "green")
-    place.change(prepare=now)
+    now = scenario.where.prepare
+    scenario.change(prepare=recipe_1)
+    expect(scenario.tried(run()), "green")
+    scenario.change(prepare=now)
 
 
 def recipes(*recipes: int) -> Check:
     """The recipes of the day's loads, oldest first."""
 
-    def check(place: Place) -> None:
-        assert tuple(record.recipe for record in place.records() if record.kind == "active") == recipes
+    def check(scenario: Scenario) -> None:
+        assert tuple(record.recipe for record in scenario.records() if record.kind == "active") == recipes
 
     return check
 
@@ -222,6 +224,6 @@ OLD_FORMAT = do("the lake is of data version 5", changing.as_version_5, DAYS[0])
 REPLACE = run(name="replace", replace=True)
 
 
-def expect_active(place: Place, count: int) -> None:
+def expect_active(scenario: Scenario, count: int) -> None:
     """AEP holds so many rows."""
-    assert len(place.active()) == count
+    assert len(scenario.active()) == count

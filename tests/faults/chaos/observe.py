@@ -11,50 +11,50 @@ from include.lake.manifest import Manifest
 from scripts.demo.evidence import newest_manifests
 from tests.faults.case import Do
 from tests.faults.process_run import DAYS
-from tests.faults.scenario import Place
+from tests.faults.scenario import Scenario
 
-Check = Callable[[Place], object]
+Check = Callable[[Scenario], object]
 EXPORT = {"path": "/api/2.0/export"}
 _NOTICED_SECONDS = 5.0
 
 
 def all_of(*checks: Check) -> Check:
-    def check(place: Place) -> None:
+    def check(scenario: Scenario) -> None:
         for one in checks:
-            one(place)
+            one(scenario)
 
     return check
 
 
-def exports(place: Place) -> list[dict[str, Any]]:
+def exports(scenario: Scenario) -> list[dict[str, Any]]:
     """The exports that this place's project was asked for, in the transcript's words."""
-    entries = place.stage.get("/transcript", path=EXPORT["path"])["entries"]
-    return [entry for entry in entries if f"project_id={place.project_id}&" in entry["query"]]
+    entries = scenario.stage.get("/transcript", path=EXPORT["path"])["entries"]
+    return [entry for entry in entries if f"project_id={scenario.project_id}&" in entry["query"]]
 
 
 def asked(times: int) -> Check:
     """Mixpanel was asked for the day exactly so often, all tries together."""
 
-    def check(place: Place) -> None:
+    def check(scenario: Scenario) -> None:
         # An answer that the client gave up is written down when the sandbox has noticed.
         deadline = time.monotonic() + _NOTICED_SECONDS
-        while len(found := exports(place)) < times and time.monotonic() < deadline:
+        while len(found := exports(scenario)) < times and time.monotonic() < deadline:
             time.sleep(0.05)
         assert len(found) == times, [(entry["status"], entry["fault"]) for entry in found]
 
     return check
 
 
-def made(place: Place, step: str) -> Manifest:
+def made(scenario: Scenario, step: str) -> Manifest:
     """The newest manifest of a step."""
-    return newest_manifests(place.lake, place.partition())[step]
+    return newest_manifests(scenario.lake, scenario.partition())[step]
 
 
 def counted(step: str, **counts: int) -> Check:
     """The step's newest manifest counts so many."""
 
-    def check(place: Place) -> None:
-        found = made(place, step).counts
+    def check(scenario: Scenario) -> None:
+        found = made(scenario, step).counts
         assert {name: found.get(name) for name in counts} == counts, found
 
     return check
@@ -63,8 +63,8 @@ def counted(step: str, **counts: int) -> Check:
 def refused(step: str, **reasons: int) -> Check:
     """The step has quarantined for these reasons, so often, and for no other."""
 
-    def check(place: Place) -> None:
-        assert made(place, step).details["reasons"] == reasons
+    def check(scenario: Scenario) -> None:
+        assert made(scenario, step).details["reasons"] == reasons
 
     return check
 
@@ -72,19 +72,21 @@ def refused(step: str, **reasons: int) -> Check:
 def outputs(step: str, count: int) -> Check:
     """The step has published exactly so many outputs of the day."""
 
-    def check(place: Place) -> None:
+    def check(scenario: Scenario) -> None:
         keys = [
-            key for key in place.lake.keys(place.partition().step(step)) if key.endswith("/manifest.json")
+            key
+            for key in scenario.lake.keys(scenario.partition().step(step))
+            if key.endswith("/manifest.json")
         ]
         assert len(keys) == count, keys
 
     return check
 
 
-def rows(place: Place) -> list[dict[str, Any]]:
+def rows(scenario: Scenario) -> list[dict[str, Any]]:
     """The rows that AEP holds, as they were loaded."""
-    query = {"dataset": place.pipeline.aep.dataset, "limit": "2000"}
-    answer = place.stage.session.get(f"{place.stage.url}/_sandbox/aep/rows", params=query, timeout=30)
+    query = {"dataset": scenario.pipeline.aep.dataset, "limit": "2000"}
+    answer = scenario.stage.session.get(f"{scenario.stage.url}/_sandbox/aep/rows", params=query, timeout=30)
     answer.raise_for_status()
     return [json.loads(line) for line in answer.content.split(b"\n") if line]
 
@@ -98,9 +100,9 @@ def unmapped(row: Mapping[str, Any]) -> dict[str, Any]:
 def silent_about(*texts: str) -> Check:
     """No try has said any of it."""
 
-    def check(place: Place) -> None:
+    def check(scenario: Scenario) -> None:
         for text in texts:
-            assert text not in place.logs()
+            assert text not in scenario.logs()
 
     return check
 
@@ -108,8 +110,8 @@ def silent_about(*texts: str) -> Check:
 def remembered(step: str) -> Do:
     """Notes what a step has put into the lake so far, for ``same``."""
 
-    def remember(place: Place) -> None:
-        (place.folder / f"{step}.remembered").write_text(json.dumps(_put(place, step)))
+    def remember(scenario: Scenario) -> None:
+        (scenario.folder / f"{step}.remembered").write_text(json.dumps(_put(scenario, step)))
 
     return Do(f"what {step} has made is remembered", remember)
 
@@ -117,8 +119,8 @@ def remembered(step: str) -> Do:
 def same(step: str, *, touched: bool) -> Check:
     """What was remembered is there with the same bytes; and unless it may be ``touched``, nobody has written it again."""
 
-    def check(place: Place) -> None:
-        before, now = json.loads((place.folder / f"{step}.remembered").read_text()), _put(place, step)
+    def check(scenario: Scenario) -> None:
+        before, now = json.loads((scenario.folder / f"{step}.remembered").read_text()), _put(scenario, step)
         assert before
         for key, (digest, moment) in before.items():
             assert now[key][0] == digest, f"{key} has other bytes"
@@ -127,12 +129,12 @@ def same(step: str, *, touched: bool) -> Check:
     return check
 
 
-def _put(place: Place, step: str) -> dict[str, list[str]]:
+def _put(scenario: Scenario, step: str) -> dict[str, list[str]]:
     """Digest and moment of every object of a step, its quarantine and its report."""
-    partition = place.partition(DAYS[0])
+    partition = scenario.partition(DAYS[0])
     folders = (partition.step(step), f"{partition.prefix}/quarantine", f"{partition.prefix}/report")
     found = {}
-    for key in (key for folder in folders for key in place.lake.keys(folder)):
-        copied = place.lake.download(key, place.folder / "looked-at" / key)
-        found[key] = [copied.sha256, place.lake.modified(key).isoformat()]
+    for key in (key for folder in folders for key in scenario.lake.keys(folder)):
+        copied = scenario.lake.download(key, scenario.folder / "looked-at" / key)
+        found[key] = [copied.sha256, scenario.lake.modified(key).isoformat()]
     return found

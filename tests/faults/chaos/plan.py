@@ -142,7 +142,7 @@ def plan_of(seed: int) -> Plan:
         Run(
             name=f"run-{number}",
             day=dice.choice(days),
-            look=dice.random() < 0.4,
+            refresh=dice.random() < 0.4,
             replace=dice.random() < 0.15,
         )
         for number in range(dice.choice((1, 1, 1, 2, 2, 3)))

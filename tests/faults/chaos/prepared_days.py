@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from datetime import date
 
 from tests.faults.case import three
-from tests.faults.environment import Stage
+from tests.faults.environment import FaultEnvironment
 from tests.faults.process_run import Run
-from tests.faults.scenario import Place
+from tests.faults.scenario import Scenario
 
 _MOST_PLANS = 60
 """Until the stage is renewed: the more plans it has seen, the longer the next one takes."""
@@ -18,9 +18,9 @@ _MOST_PLANS = 60
 class Prepared:
     """One place for each set of days, made when it is first asked for; on a stage that is new from time to time."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: FaultEnvironment) -> None:
         self._stage = stage
-        self._made: dict[frozenset[date], Place] = {}
+        self._made: dict[frozenset[date], Scenario] = {}
         self._numbers = itertools.count(1)
         self._plans = 0
 
@@ -31,23 +31,23 @@ class Prepared:
             self._made.clear()
             self._stage.renew()
 
-    def place(self, days: Iterable[date]) -> Place:
+    def scenario(self, days: Iterable[date]) -> Scenario:
         """A place to begin like, which holds these days and no other."""
         key = frozenset(days)
         if key not in self._made:
             self._made[key] = self._make(key)
         return self._made[key]
 
-    def _make(self, days: Iterable[date]) -> Place:
-        place = self._stage.place(f"prepared-{next(self._numbers)}")
-        fill(place, days)
+    def _make(self, days: Iterable[date]) -> Scenario:
+        scenario = self._stage.scenario(f"prepared-{next(self._numbers)}")
+        fill(scenario, days)
         for day in days:
-            end = place.tried(Run(name="before", day=day, until="validate"))
+            end = scenario.tried(Run(name="before", day=day, until="validate"))
             assert end.outcome == "green", end
-        return place
+        return scenario
 
 
-def fill(place: Place, days: Iterable[date]) -> None:
+def fill(scenario: Scenario, days: Iterable[date]) -> None:
     """Three events a day, one of them twice."""
     for day in days:
-        place.add(*three(day), three(day)[0])
+        scenario.add(*three(day), three(day)[0])

@@ -8,22 +8,22 @@ from datetime import UTC, date, datetime, timedelta
 
 import psutil
 
-from include.steps.reconcile.orphaned_batches import sweep_batches, sweep_lake
+from include.steps.reconcile.orphaned_batches import abort_orphaned_batches, remove_unfinished_files
 from scripts.demo.evidence import Comparison
 from tests.faults.chaos.faults import differences_alone
 from tests.faults.chaos.plan import Kill, KillAfter, Late, NextBatch, Person, Plan, Storage, Wire
 from tests.faults.chaos.prepared_days import Prepared, fill
 from tests.faults.chaos.world_turns import turn
 from tests.faults.checker import compared, ledger_faults, leftovers, require_explained
-from tests.faults.environment import Stage
+from tests.faults.environment import FaultEnvironment
 from tests.faults.process_run import DAYS, End, Run, Try
 from tests.faults.s3_proxy import S3Fault
-from tests.faults.scenario import Place, event
+from tests.faults.scenario import Scenario, event
 
 _TRIES = 5
 _DEADLINE_SECONDS = 90.0
 _TICK_SECONDS = 0.01
-_LOOKS, _LOOKS_AGAIN = 12, 3
+_POLLS, _LOOKS_AGAIN = 12, 3
 """At a batch, before it counts as stuck: in a run's first try, and in those after."""
 _READ_EVERY = 5
 """AEP's data lake is read, over the wire, after every plan that changes the world and after every fifth of the others."""
@@ -48,43 +48,43 @@ class _Actor:
         return self.at_work is None and (last in ("green", "red", "defect") or len(self.ends) >= _TRIES)
 
 
-def carry_out(plan: Plan, stage: Stage, prepared: Prepared, name: str) -> Comparison:
+def run_plan(plan: Plan, stage: FaultEnvironment, prepared: Prepared, name: str) -> Comparison:
     """Raises AssertionError where a promise was broken; returns the sets' sizes."""
     days = plan.days
     prepared.next_plan()
-    place = stage.place(name, plan.lake, prepared.place(days) if plan.prepared else None)
-    place.change(prepare=differences_alone)  # as a refresh of a large day does
+    scenario = stage.scenario(name, plan.lake, prepared.scenario(days) if plan.prepared else None)
+    scenario.change(prepare=differences_alone)  # as a refresh of a large day does
     try:
         if not plan.prepared:
-            fill(place, days)
-        _arrange(plan, place)
+            fill(scenario, days)
+        _arrange(plan, scenario)
         actors = _actors(plan)
-        _play(plan, place, actors)
-        _mended(place)
+        _play(plan, scenario, actors)
+        _mended(scenario)
         for number, change in enumerate(plan.changes):
-            turn(change, place, sorted(days), str(number), plan.point)
-        _heal(place, days)
-        sets = _held(place, days, read=bool(plan.changes) or plan.seed % _READ_EVERY == 0)
+            turn(change, scenario, sorted(days), str(number), plan.point)
+        _heal(scenario, days)
+        sets = _held(scenario, days, read=bool(plan.changes) or plan.seed % _READ_EVERY == 0)
         for actor in actors:
             assert all(end.outcome != "defect" for end in actor.ends), actor.ends
     finally:
         stage.clear_up()
-    place.discard()
+    scenario.discard()
     return sets
 
 
-def _arrange(plan: Plan, place: Place) -> None:
-    place.settings(batch_seconds=plan.batch_seconds)
+def _arrange(plan: Plan, scenario: Scenario) -> None:
+    scenario.settings(batch_seconds=plan.batch_seconds)
     for fault in plan.faults:
         match fault:
             case Wire():
-                place.fault(fault.fault)
+                scenario.fault(fault.fault)
             case Storage():
-                place.stage.s3.plan(
+                scenario.stage.s3.plan(
                     S3Fault(fault.match, fault.status, "InternalError", fault.times, after=fault.after)
                 )
     if batches := [fault.plan for fault in plan.faults if isinstance(fault, NextBatch)]:
-        place.forced(*batches)
+        scenario.forced(*batches)
 
 
 def _actors(plan: Plan) -> list[_Actor]:
@@ -97,21 +97,21 @@ def _actors(plan: Plan) -> list[_Actor]:
         ]
         after = [f.seconds for f in plan.faults if isinstance(f, KillAfter) and f.actor == number]
         actors.append(
-            _Actor(replace(run, failpoints=" ".join(points), looks=_LOOKS), min(after, default=None))
+            _Actor(replace(run, failpoints=" ".join(points), polls=_POLLS), min(after, default=None))
         )
     return actors
 
 
-def _play(plan: Plan, place: Place, actors: list[_Actor]) -> None:
+def _play(plan: Plan, scenario: Scenario, actors: list[_Actor]) -> None:
     events = sorted((f for f in plan.faults if isinstance(f, Person | Late)), key=lambda f: f.seconds)
     began = time.monotonic()
     while not all(actor.finished for actor in actors):
         now = time.monotonic()
         assert now - began < _DEADLINE_SECONDS, [(a.run.name, [str(e) for e in a.ends]) for a in actors]
         while events and events[0].seconds <= now - began:
-            _happens(events.pop(0), place)
+            _happens(events.pop(0), scenario)
         for actor in actors:
-            _advance(actor, place, now)
+            _advance(actor, scenario, now)
         working = [a for a in actors if not a.finished]
         if working and all(actor.stopped for actor in working):
             assert working[0].at_work is not None
@@ -119,16 +119,16 @@ def _play(plan: Plan, place: Place, actors: list[_Actor]) -> None:
             working[0].at_work.wake()
         time.sleep(_TICK_SECONDS)
     for event_ in events:
-        _happens(event_, place)
+        _happens(event_, scenario)
 
 
-def _advance(actor: _Actor, place: Place, now: float) -> None:
+def _advance(actor: _Actor, scenario: Scenario, now: float) -> None:
     if actor.finished:
         return
     if actor.at_work is None:
         first = not actor.ends
-        again = replace(actor.run, failpoints="", looks=_LOOKS_AGAIN)
-        actor.at_work = place.start(actor.run if first else again)
+        again = replace(actor.run, failpoints="", polls=_LOOKS_AGAIN)
+        actor.at_work = scenario.start(actor.run if first else again)
         actor.began = now
         return
     process = actor.at_work.process
@@ -149,54 +149,54 @@ def _status(pid: int | None) -> str:
         return ""
 
 
-def _happens(happening: Person | Late, place: Place) -> None:
+def _happens(happening: Person | Late, scenario: Scenario) -> None:
     if isinstance(happening, Late):
-        place.add(event("Late", day=happening.day, key=f"late-{happening.seconds}"))
+        scenario.add(event("Late", day=happening.day, key=f"late-{happening.seconds}"))
         return
     alive = [
         batch
-        for batch in place.batches()
+        for batch in scenario.batches()
         if batch["status"] not in ("aborted", "failed", "inactive", "deleted")
     ]
     if alive:
         newest = max(alive, key=lambda batch: batch["created"])
         status = "inactive" if newest["status"] in ("success", "active") else "aborted"
-        place.stage.post(f"/aep/batches/{newest['id']}", {"status": status})
+        scenario.stage.post(f"/aep/batches/{newest['id']}", {"status": status})
 
 
-def _mended(place: Place) -> None:
+def _mended(scenario: Scenario) -> None:
     """Everything behaves again, and AEP brings what stalled to its end."""
-    place.no_faults()
-    place.settings(batch_seconds=0, next_batches=[])
-    for batch in place.batches():
+    scenario.no_faults()
+    scenario.settings(batch_seconds=0, next_batches=[])
+    for batch in scenario.batches():
         if batch["status"] in ("stalled", "retrying", "queued", "preparing"):
-            place.stage.post(f"/aep/batches/{batch['id']}", {"status": "success"})
+            scenario.stage.post(f"/aep/batches/{batch['id']}", {"status": "success"})
 
 
-def _heal(place: Place, days: set[date]) -> None:
+def _heal(scenario: Scenario, days: set[date]) -> None:
     """Each day that was touched is run until it is green."""
     for day in sorted(days):
-        healing = Run(name="healing", day=day, look=True)
-        end = place.finish(healing)
+        healing = Run(name="healing", day=day, refresh=True)
+        end = scenario.finish(healing)
         for _ in range(3):  # a person reads why, and clears the task
             if end.outcome == "green":
                 break
             assert end.error == "BatchFailed", end
-            end = place.finish(healing)
+            end = scenario.finish(healing)
         assert end.outcome == "green", end
 
 
-def _held(place: Place, days: set[date], *, read: bool) -> Comparison:
+def _held(scenario: Scenario, days: set[date], *, read: bool) -> Comparison:
     now = datetime.now(UTC) + timedelta(hours=7)
-    swept = sweep_batches(place.history, place.carrier.aep, now)
-    sweep_lake(place.lake, now)
-    require_explained(place)
-    sets = compared(place, read=read)
+    swept = abort_orphaned_batches(scenario.history, scenario.runner.aep, now)
+    remove_unfinished_files(scenario.lake, now)
+    require_explained(scenario)
+    sets = compared(scenario, read=read)
     assert sets == Comparison(0, 0, 0), sets
     for day in DAYS:
-        assert ledger_faults(place.records(day)) == []
+        assert ledger_faults(scenario.records(day)) == []
         if day not in days:
-            assert place.records(day) == []
-    assert place.leaks() == []
-    assert leftovers(place) <= _MAY_BE_LEFT, (leftovers(place), swept)
+            assert scenario.records(day) == []
+    assert scenario.leaks() == []
+    assert leftovers(scenario) <= _MAY_BE_LEFT, (leftovers(scenario), swept)
     return sets

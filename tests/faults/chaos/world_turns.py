@@ -10,25 +10,27 @@ from include.lake.lake_id import ensure_lake_id
 from tests.faults import world_changes as changing
 from tests.faults.chaos.plan import Change
 from tests.faults.process_run import End, Run
-from tests.faults.scenario import Place, event
+from tests.faults.scenario import Scenario, event
 
-_LOOKS = 12
+_POLLS = 12
 
 
 @dataclass(frozen=True)
 class Turn:
     """One change: where, on which days, and a name that no other change of the plan has."""
 
-    place: Place
+    scenario: Scenario
     days: Sequence[date]
     name: str
     point: str | None
 
-    def tries(self, step: str, *, look: bool = False, dies: bool = False) -> list[End]:
+    def tries(self, step: str, *, refresh: bool = False, dies: bool = False) -> list[End]:
         """One try of every day, in the world as it is; whatever it ends with has to be explained."""
         name, failpoints = f"{step}-{self.name}", f"{self.point}:1=exit" if dies and self.point else ""
-        runs = (Run(name=name, day=day, look=look, looks=_LOOKS, failpoints=failpoints) for day in self.days)
-        return [self.place.tried(run) for run in runs]
+        runs = (
+            Run(name=name, day=day, refresh=refresh, polls=_POLLS, failpoints=failpoints) for day in self.days
+        )
+        return [self.scenario.tried(run) for run in runs]
 
     def expect(self, ends: Sequence[End], *allowed: str) -> None:
         """Every try was green, died at a failpoint, or ended with one of these errors."""
@@ -36,19 +38,19 @@ class Turn:
         assert not wrong, wrong
 
 
-def turn(change: Change, place: Place, days: Sequence[date], name: str, point: str | None) -> None:
+def turn(change: Change, scenario: Scenario, days: Sequence[date], name: str, point: str | None) -> None:
     """Change the world, try every day in it, and heal it."""
-    _TURNS[change](Turn(place, days, f"{change.replace(' ', '-')}-{name}", point))
+    _TURNS[change](Turn(scenario, days, f"{change.replace(' ', '-')}-{name}", point))
 
 
 def _older_lake(turn: Turn) -> None:
     """The lake is restored from a copy from before the newest runs."""
-    place, newest = turn.place, turn.place.where.lake
-    changing.use_lake(place, f"older-{turn.name}", copy=True)
-    older = place.where.lake
-    place.change(lake=newest)
-    turn.expect(turn.tries("before", look=True, dies=True), *_OF_A_REFUSED_BATCH)
-    place.change(lake=older)
+    scenario, newest = turn.scenario, turn.scenario.where.lake
+    changing.use_lake(scenario, f"older-{turn.name}", copy=True)
+    older = scenario.where.lake
+    scenario.change(lake=newest)
+    turn.expect(turn.tries("before", refresh=True, dies=True), *_OF_A_REFUSED_BATCH)
+    scenario.change(lake=older)
     ends = turn.tries("restored")
     turn.expect(ends, "UnknownBatch", *_OF_A_REFUSED_BATCH)
     if any(end.error == "UnknownBatch" for end in ends):
@@ -57,7 +59,7 @@ def _older_lake(turn: Turn) -> None:
 
 def _lost_lake(turn: Turn) -> None:
     """An empty lake is in the place of the one that was lost."""
-    changing.use_lake(turn.place, f"lost-{turn.name}")
+    changing.use_lake(turn.scenario, f"lost-{turn.name}")
     ends = turn.tries("lost")
     assert {end.error for end in ends} == {"ForeignLake"}, ends
     _recover(turn)
@@ -65,63 +67,63 @@ def _lost_lake(turn: Turn) -> None:
 
 def _second_lake(turn: Turn) -> None:
     """For a while runs use another lake, which has the id of another dataset's."""
-    newest = turn.place.where.lake
-    changing.use_lake(turn.place, f"second-{turn.name}")
-    ensure_lake_id(turn.place.lake)
+    newest = turn.scenario.where.lake
+    changing.use_lake(turn.scenario, f"second-{turn.name}")
+    ensure_lake_id(turn.scenario.lake)
     ends = turn.tries("second")
     assert {end.error for end in ends} == {"ForeignLake"}, ends
-    turn.place.change(lake=newest)
+    turn.scenario.change(lake=newest)
 
 
 def _dataset(turn: Turn) -> None:
     """The pipeline names another dataset for a while: there, each day is loaded whole."""
-    place, found = turn.place, turn.place.pipeline.aep.dataset.partition(" / ")[2]
-    changing.use_dataset(place, turn.name)
+    scenario, found = turn.scenario, turn.scenario.pipeline.aep.dataset.partition(" / ")[2]
+    changing.use_dataset(scenario, turn.name)
     for day in turn.days:
-        end = place.finish(Run(name=f"other-{turn.name}", day=day))
+        end = scenario.finish(Run(name=f"other-{turn.name}", day=day))
         assert end.outcome == "green", end
-    active = [identity for identity, _ in place.active()]
+    active = [identity for identity, _ in scenario.active()]
     assert len(active) == len(set(active))
-    place.delete_dataset()
-    changing.use_dataset(place, found)
+    scenario.delete_dataset()
+    changing.use_dataset(scenario, found)
 
 
 def _hidden_batch(turn: Turn) -> None:
     """The catalog does not show the newest batch for a while."""
-    place, batches = turn.place, turn.place.batches()
+    scenario, batches = turn.scenario, turn.scenario.batches()
     if not batches:
         return
     newest = max(batches, key=lambda batch: batch["created"])["id"]
-    place.change_batch(newest, vanished=True)
+    scenario.change_batch(newest, vanished=True)
     turn.expect(turn.tries("hidden"), "BatchUnconfirmed", "BatchStuck", *_OF_A_REFUSED_BATCH)
-    place.change_batch(newest, vanished=False)
+    scenario.change_batch(newest, vanished=False)
 
 
 def _merge(turn: Turn) -> None:
     """Mixpanel learns that two ids are one user."""
     turn.expect(turn.tries("before"), *_OF_A_REFUSED_BATCH)
-    changing.merge_identities(turn.place, "u-1", f"u-{turn.name}")
-    before = sorted(turn.place.active())
-    turn.expect(turn.tries("merged", look=True), *_OF_A_REFUSED_BATCH)
-    assert set(before) <= set(turn.place.active())
+    changing.merge_identities(turn.scenario, "u-1", f"u-{turn.name}")
+    before = sorted(turn.scenario.active())
+    turn.expect(turn.tries("merged", refresh=True), *_OF_A_REFUSED_BATCH)
+    assert set(before) <= set(turn.scenario.active())
 
 
 def _during_export(turn: Turn) -> None:
     """An event is processed while its day is exported."""
-    stops = Run(name=f"during-{turn.name}", day=turn.days[0], look=True, failpoints="export.piece:1=stop")
-    attempt = turn.place.start(stops)
+    stops = Run(name=f"during-{turn.name}", day=turn.days[0], refresh=True, failpoints="export.piece:1=stop")
+    attempt = turn.scenario.start(stops)
     if attempt.wait_until_stopped():
-        turn.place.add(event("Late", day=turn.days[0], key=f"late-{turn.name}"))
+        turn.scenario.add(event("Late", day=turn.days[0], key=f"late-{turn.name}"))
         attempt.wake()
     turn.expect([attempt.wait()], *_OF_A_REFUSED_BATCH)
 
 
 def _recover(turn: Turn) -> None:
     """A person ends what lies open, and rebuilds from AEP what the lake lacks."""
-    aep, place = turn.place.carrier.aep, turn.place
-    for batch in aep.catalog.open_batches(place.dataset_id):
+    aep, scenario = turn.scenario.runner.aep, turn.scenario
+    for batch in aep.catalog.open_batches(scenario.dataset_id):
         aep.batches.abort(batch.id)
-    end = place.tried(Run(name=f"recover-{turn.name}", task="recover"))
+    end = scenario.tried(Run(name=f"recover-{turn.name}", task="recover"))
     assert end.outcome == "green", end
 
 

@@ -15,9 +15,9 @@ from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.stores.create_only_probe import PROBE_KEY
 from tests.faults.s3_proxy import Conditions, S3Fault, S3Proxy, proxied
-from tests.support.http_server import Reply, Request, serving
+from tests.support.http_server import Reply, Request, serve_http
 from tests.support.pipeline_runner import PIPELINES
-from tests.support.s3_server import SIGNED, s3_stand_in
+from tests.support.s3_server import SIGNED, s3_server
 
 pytestmark = pytest.mark.sandbox
 BUCKET = "lake-of-the-proof"
@@ -25,7 +25,7 @@ BUCKET = "lake-of-the-proof"
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
-    with s3_stand_in(BUCKET) as url:
+    with s3_server(BUCKET) as url:
         yield url
 
 
@@ -115,7 +115,7 @@ def test_the_proof_is_made_once_for_all_writes_of_a_process(proxy: S3Proxy, s3: 
         asked.append(request.method)
         return handle(request)
 
-    with serving(counted) as served, pytest.MonkeyPatch.context() as patch:
+    with serve_http(counted) as served, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", served.url)
         for number in range(5):
             assert Lake(s3).create(f"a/{number}", b"")
@@ -146,7 +146,7 @@ def forbidding(proxy: S3Proxy, forbids: Callable[[Request], bool]) -> Callable[[
 def test_a_credential_without_a_right_is_named_by_the_right_that_it_lacks(
     proxy: S3Proxy, s3: str, monkeypatch: pytest.MonkeyPatch, forbids: Callable[[Request], bool], says: str
 ) -> None:
-    with serving(forbidding(proxy, forbids)) as served:
+    with serve_http(forbidding(proxy, forbids)) as served:
         monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
         with pytest.raises(AccessDenied, match=says):
             Lake(s3).prove()
@@ -156,15 +156,15 @@ def test_no_step_loads_through_a_store_that_overwrites(proxy: S3Proxy, s3: str, 
     """The way that loaded ids twice: two runs, each of which wins every create-only put."""
     from datetime import date
 
-    from tests.support.pipeline_runner import Carrier, quick_sandbox
+    from tests.support.pipeline_runner import PipelineRunner, quick_sandbox
 
     proxy.conditions = "stripped"
     with quick_sandbox(tmp_path / "sandbox") as server:
-        carrier = Carrier(server.url, Lake(s3), PIPELINES["hostile"])
+        runner = PipelineRunner(server.url, Lake(s3), PIPELINES["hostile"])
         with pytest.raises(UnsafeStore):
-            carrier.setup()
-        assert carrier.aep.catalog.find_dataset(PIPELINES["hostile"].aep.dataset) is None
-        setup_pipeline(PIPELINES["hostile"], carrier.aep)
+            runner.setup()
+        assert runner.aep.catalog.find_dataset(PIPELINES["hostile"].aep.dataset) is None
+        setup_pipeline(PIPELINES["hostile"], runner.aep)
         with pytest.raises(UnsafeStore):
-            carrier.carry(date(2026, 7, 1))
+            runner.run_partition(date(2026, 7, 1))
     assert list(Lake(s3).keys(PartitionKey("hostile", date(2026, 7, 1)).prefix)) == []

@@ -22,7 +22,7 @@ from mixpanel_aep_sandbox import demo_data as data
 from mixpanel_aep_sandbox.core.app import build_app
 from mixpanel_aep_sandbox.core.loopback import is_loopback
 from mixpanel_aep_sandbox.core.server import SandboxServer
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.store import Store
 from tests.support.sandbox.http_client import ACCOUNT, Sandbox
 
@@ -100,7 +100,7 @@ class TestTranscript:
             f"{sandbox.url}/data/x", data="CANARY", headers={"x-api-key": "CANARY"}, timeout=9
         )
         sandbox.get("/api/2.0/export", headers={"authorization": "Basic CANARY:CANARY"})
-        text = (sandbox.world.store.folder / "transcript.jsonl").read_text()
+        text = (sandbox.state.store.folder / "transcript.jsonl").read_text()
         assert "grant_type=x" in text
         assert "CANARY" not in text
 
@@ -263,7 +263,7 @@ class TestLoopback:
         assert not is_loopback(None)
 
     def test_a_stranger_is_kept_out_of_the_control_plane_only(self, tmp_path: Path) -> None:
-        app = build_app(World(Store(tmp_path)))
+        app = build_app(SandboxState(Store(tmp_path)))
 
         async def ask(path: str, method: str = "GET") -> httpx.Response:
             transport = httpx.ASGITransport(app=app, client=("192.0.2.7", 5))

@@ -155,7 +155,7 @@ def test_a_reset_that_was_cut_off_is_finished_at_the_next_start(tmp_path: Path) 
         project = sandbox.add_project()
         sandbox.add_events(project, {"event": "A", "at": DAY})
         # As if the process had ended there: the documents are gone, the events are not.
-        server.world.on_reset.insert(0, _cut_off)
+        server.state.on_reset.insert(0, _cut_off)
         with pytest.raises(SandboxError):
             sandbox.reset()
     with SandboxServer(tmp_path) as server:

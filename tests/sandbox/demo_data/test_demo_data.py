@@ -16,7 +16,7 @@ import pytest
 
 from mixpanel_aep_sandbox import demo_data as data
 from mixpanel_aep_sandbox.demo_data import shop
-from mixpanel_aep_sandbox.demo_data.seeded_random import Dice
+from mixpanel_aep_sandbox.demo_data.seeded_random import SeededRandom
 from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, row_of
 
 pytestmark = pytest.mark.sandbox
@@ -207,6 +207,6 @@ def test_samples_are_there() -> None:
 
 
 def test_dice_fall_the_same_way_forever() -> None:
-    dice = Dice("x")
-    rolled = (dice.below(1000), dice.between(-5, 5), dice.hex(8), dice.base36(6), dice.uuid())
+    rng = SeededRandom("x")
+    rolled = (rng.below(1000), rng.between(-5, 5), rng.hex(8), rng.base36(6), rng.uuid())
     assert rolled == (749, 1, "55e29045", "jcgffx", "8a1ac2b8-8d4c-4c59-a099-8081176d9e88")

@@ -16,10 +16,18 @@ from hypothesis import strategies as st
 from mixpanel_aep_sandbox.core.exchange import Exchange, attach
 from mixpanel_aep_sandbox.core.store import Store
 from mixpanel_aep_sandbox.faults.actions import Alter, Sentinel
-from mixpanel_aep_sandbox.faults.body_filters import AllBut, Filter, FirstBytes, FirstLines, Gzip, Half, Told
+from mixpanel_aep_sandbox.faults.body_filters import (
+    AllBut,
+    Filter,
+    FirstBytes,
+    FirstLines,
+    Gzip,
+    Half,
+    SentinelLine,
+)
 from mixpanel_aep_sandbox.faults.middleware import FaultMiddleware
 from mixpanel_aep_sandbox.faults.models import Fault, FaultPlan
-from mixpanel_aep_sandbox.faults.upstream_response import beginning, through
+from mixpanel_aep_sandbox.faults.upstream_response import apply_filter, peek
 
 pytestmark = pytest.mark.sandbox
 
@@ -44,7 +52,7 @@ def passed(body: bytes, cuts: list[int], change: Filter) -> bytes:
             for piece in pieces(body, cuts):
                 yield piece
 
-        return b"".join([piece async for piece in through(source(), change)])
+        return b"".join([piece async for piece in apply_filter(source(), change)])
 
     return asyncio.run(run())
 
@@ -103,7 +111,7 @@ def test_a_beginning_is_looked_at_and_nothing_is_lost(body: bytes, cuts: list[in
             for piece in pieces(body, cuts):
                 yield piece
 
-        head, again = await beginning(source(), size)
+        head, again = await peek(source(), size)
         return head, b"".join([piece async for piece in again])
 
     head, whole = asyncio.run(run())
@@ -114,7 +122,7 @@ def test_a_beginning_is_looked_at_and_nothing_is_lost(body: bytes, cuts: list[in
 
 @given(CUTS)
 def test_a_text_with_the_end_of_line_missing_gets_one(cuts: list[int]) -> None:
-    assert passed(b"a\nb", cuts, Told(b"!", None, mid_line=False, rest=False)) == b"a\nb\n!"
+    assert passed(b"a\nb", cuts, SentinelLine(b"!", None, mid_line=False, rest=False)) == b"a\nb\n!"
 
 
 class _Endless:

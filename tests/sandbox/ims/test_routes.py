@@ -10,26 +10,26 @@ import pytest
 from httpx import Response
 
 from mixpanel_aep_sandbox.aep.core.constants import DEMO_SCOPE, DEMO_SECRET_SCOPE, REGISTRY
-from tests.support.sandbox.aep_app import FORM, Adobe, adobe
+from tests.support.sandbox.aep_app import FORM, AepApp, aep_app
 from tests.support.sandbox.http_client import Sandbox
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
+def aep(tmp_path: Path) -> Iterator[AepApp]:
+    with aep_app(tmp_path) as caller:
         yield caller
 
 
-def test_token_as_documented(aep: Adobe) -> None:
+def test_token_as_documented(aep: AepApp) -> None:
     response = aep.http.post("/ims/token/v3", data=FORM)
     body = response.json()
     assert (response.status_code, body["token_type"], body["expires_in"]) == (200, "bearer", 86399)
     assert aep.http.post("/ims/token/v2", data=FORM).status_code == 200
 
 
-def test_every_token_is_new_and_good(aep: Adobe) -> None:
+def test_every_token_is_new_and_good(aep: AepApp) -> None:
     first, second = aep.token(), aep.token()
     assert first != second
     for token in (first, second):
@@ -49,27 +49,27 @@ def test_every_token_is_new_and_good(aep: Adobe) -> None:
         ({"scope": "openid,everything"}, 400, "invalid_scope"),
     ],
 )
-def test_refusals(aep: Adobe, change: dict[str, str], status: int, error: str) -> None:
+def test_refusals(aep: AepApp, change: dict[str, str], status: int, error: str) -> None:
     response = aep.http.post("/ims/token/v3", data={**FORM, **change})
     assert (response.status_code, response.json()["error"]) == (status, error)
 
 
-def test_json_body_is_refused(aep: Adobe) -> None:
+def test_json_body_is_refused(aep: AepApp) -> None:
     response = aep.http.post("/ims/token/v3", json=FORM)
     assert response.status_code == 400
     assert "application/x-www-form-urlencoded" in response.text
 
 
-def test_token_ends_by_the_sandbox_clock(aep: Adobe) -> None:
+def test_token_ends_by_the_sandbox_clock(aep: AepApp) -> None:
     aep.ok("GET", f"{REGISTRY}/stats")
-    aep.world.clock.advance(86398)
+    aep.state.clock.advance(86398)
     aep.ok("GET", f"{REGISTRY}/stats")
-    aep.world.clock.advance(2)
+    aep.state.clock.advance(2)
     response = aep.request("GET", f"{REGISTRY}/stats")
     assert (response.status_code, response.json()["error_code"]) == (401, "401013")
 
 
-def test_a_token_that_has_ended_when_it_comes(aep: Adobe) -> None:
+def test_a_token_that_has_ended_when_it_comes(aep: AepApp) -> None:
     aep.http.post("/_sandbox/aep/settings", json={"token_seconds": 0})
     answer = aep.http.post("/ims/token/v3", data=FORM).json()
     assert answer["expires_in"] == 0
@@ -77,7 +77,7 @@ def test_a_token_that_has_ended_when_it_comes(aep: Adobe) -> None:
     assert aep.request("GET", f"{REGISTRY}/stats", headers=ended).status_code == 401
 
 
-def test_tokens_can_be_taken_back(aep: Adobe) -> None:
+def test_tokens_can_be_taken_back(aep: AepApp) -> None:
     assert aep.http.delete("/_sandbox/ims/tokens").json() == {"forgotten": 1}
     assert aep.request("GET", f"{REGISTRY}/stats").status_code == 401
     aep.ok("GET", f"{REGISTRY}/stats", headers={"Authorization": f"Bearer {aep.token()}"})
@@ -85,27 +85,27 @@ def test_tokens_can_be_taken_back(aep: Adobe) -> None:
 
 @pytest.mark.parametrize("change", [{"client_id": "nobody"}, {"client_secret": "wrong"}])
 @pytest.mark.parametrize("status", [400, 401])
-def test_the_status_of_a_refused_client_is_a_switch(aep: Adobe, change: dict[str, str], status: int) -> None:
+def test_the_status_of_a_refused_client_is_a_switch(aep: AepApp, change: dict[str, str], status: int) -> None:
     assert aep.http.post("/_sandbox/aep/settings", json={"refusal_status": 500}).status_code == 400
     aep.http.post("/_sandbox/aep/settings", json={"refusal_status": status})
     assert aep.http.post("/ims/token/v3", data={**FORM, **change}).status_code == status
 
 
-def test_exchange_of_a_jwt_is_refused_in_a_sentence(aep: Adobe) -> None:
+def test_exchange_of_a_jwt_is_refused_in_a_sentence(aep: AepApp) -> None:
     answer = aep.http.post("/ims/exchange/jwt", data={"client_id": "x", "jwt_token": "y"})
     assert answer.status_code == 400 and "deprecated" in answer.json()["error_description"]
 
 
-def test_too_many_parameters(aep: Adobe) -> None:
+def test_too_many_parameters(aep: AepApp) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert aep.http.post("/ims/token/v3", content=b"a=1;b=%ff&\x00=&\xff", headers=form).status_code == 400
 
 
-def console(aep: Adobe, method: str, uuid: str = "", path: str = "23294/credentials/436084") -> Response:
+def console(aep: AepApp, method: str, uuid: str = "", path: str = "23294/credentials/436084") -> Response:
     return aep.request(method, f"/console/organizations/{path}/secrets{uuid and '/' + uuid}")
 
 
-def test_secrets_are_rotated_through_the_console(aep: Adobe) -> None:
+def test_secrets_are_rotated_through_the_console(aep: AepApp) -> None:
     assert console(aep, "GET").status_code == 403
     wide = f"{DEMO_SCOPE},{DEMO_SECRET_SCOPE}"
     aep.headers["Authorization"] = f"Bearer {aep.token(scope=wide)}"
@@ -125,13 +125,13 @@ def test_secrets_are_rotated_through_the_console(aep: Adobe) -> None:
     assert left["uuid"] == new["uuid"] and "client_secret" not in left
 
 
-def test_the_console_knows_nobody_elses_credential(aep: Adobe) -> None:
+def test_the_console_knows_nobody_elses_credential(aep: AepApp) -> None:
     assert console(aep, "GET", path="23294/credentials/1").status_code == 404
     assert console(aep, "GET", path="1/credentials/436084").status_code == 404
     assert aep.http.get("/console/organizations/23294/credentials/436084/secrets").status_code == 403
 
 
-def test_another_client_of_another_organization(aep: Adobe) -> None:
+def test_another_client_of_another_organization(aep: AepApp) -> None:
     body = {"client_id": "other", "org": "OTHER@AdobeOrg", "scope": "openid", "secrets": ["made-up"]}
     made = aep.http.post("/_sandbox/ims/credentials", json=body)
     assert made.status_code == 200 and "made-up" not in made.text
@@ -154,7 +154,7 @@ def test_another_client_of_another_organization(aep: Adobe) -> None:
 @pytest.mark.parametrize(
     "body", [{}, {"client_id": ""}, {"client_id": "a", "secrets": []}, {"client_id": "a", "more": 1}, [], 3]
 )
-def test_credentials_that_make_no_sense(aep: Adobe, body: Any) -> None:
+def test_credentials_that_make_no_sense(aep: AepApp, body: Any) -> None:
     assert aep.http.post("/_sandbox/ims/credentials", json=body).status_code == 422
 
 
@@ -169,7 +169,7 @@ def test_ims_that_answers_with_a_page_or_late(sandbox: Sandbox) -> None:
     assert late.status_code == 200 and late.elapsed.total_seconds() > 0.05
 
 
-def test_two_secrets_are_good_while_one_is_changed(aep: Adobe) -> None:
+def test_two_secrets_are_good_while_one_is_changed(aep: AepApp) -> None:
     old, new = FORM["client_secret"], "demo-secret-not-real-0002"
     aep.http.post("/_sandbox/aep/settings", json={"secrets": [old, new]})
     assert [
@@ -182,21 +182,21 @@ def test_two_secrets_are_good_while_one_is_changed(aep: Adobe) -> None:
     assert aep.http.post("/_sandbox/aep/settings", json={"secrets": ["a", "b", "c"]}).status_code == 400
 
 
-def test_throttling(aep: Adobe) -> None:
+def test_throttling(aep: AepApp) -> None:
     aep.http.post("/_sandbox/aep/settings", json={"throttle_tokens": 2})
     answers = [aep.http.post("/ims/token/v3", data=FORM) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [429, 429, 200]
     assert answers[0].headers["Retry-After"]
     aep.http.post("/_sandbox/aep/settings", json={"tokens_per_minute": 3})
     assert [aep.http.post("/ims/token/v3", data=FORM).status_code for _ in range(3)] == [200, 429, 429]
-    aep.world.clock.advance(61)
+    aep.state.clock.advance(61)
     assert aep.http.post("/ims/token/v3", data=FORM).status_code == 200
 
 
 def test_a_token_is_good_after_a_restart_and_is_kept_nowhere(tmp_path: Path) -> None:
-    with adobe(tmp_path) as first:
+    with aep_app(tmp_path) as first:
         token = first.headers["Authorization"]
     kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     assert token.removeprefix("Bearer ").encode() not in kept
-    with adobe(tmp_path) as second:
+    with aep_app(tmp_path) as second:
         second.ok("GET", f"{REGISTRY}/stats", headers={"Authorization": token})

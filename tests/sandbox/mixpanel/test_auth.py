@@ -227,5 +227,5 @@ class TestMe:
 
 def _another(sandbox: Sandbox) -> Sandbox:
     other = Sandbox.__new__(Sandbox)
-    other.url, other.world, other.session = sandbox.url, sandbox.world, requests.Session()
+    other.url, other.state, other.session = sandbox.url, sandbox.state, requests.Session()
     return other

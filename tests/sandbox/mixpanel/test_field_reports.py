@@ -20,7 +20,7 @@ import requests
 
 from mixpanel_aep_sandbox import demo_data as data
 from tests.support.sandbox.http_client import ACCOUNT, Sandbox
-from tests.support.sandbox.raw_socket import Arrived, ask
+from tests.support.sandbox.raw_socket import RawResponse, ask
 
 pytestmark = pytest.mark.sandbox
 
@@ -31,7 +31,7 @@ EXPORT = {"path": "/api/2.0/export"}
 
 def arrived(
     sandbox: Sandbox, first: str = DAY, last: str = "", *, seconds: float = 5, headers: str = "", **query: Any
-) -> Arrived:
+) -> RawResponse:
     """An export of the test's project."""
     asked = {"project_id": NEW, "from_date": first, "to_date": last or first, **query}
     target = "/api/2.0/export?" + urlencode(
@@ -44,11 +44,11 @@ def event(name: str = "E", at: str | int = f"{DAY}T10:00:00Z", **properties: Any
     return {"event": name, "at": at, "properties": properties}
 
 
-def names(found: Arrived) -> list[str]:
+def names(found: RawResponse) -> list[str]:
     return [json.loads(line)["event"] for line in found.lines]
 
 
-def properties(found: Arrived) -> list[dict[str, Any]]:
+def properties(found: RawResponse) -> list[dict[str, Any]]:
     return [json.loads(line)["properties"] for line in found.lines]
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.routing import Route
 
 from mixpanel_aep_sandbox.core.app import build_app
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.store import Store
 from mixpanel_aep_sandbox.faults.actions import Action
 from mixpanel_aep_sandbox.faults.models import Fault, Match
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.sandbox
 
 def served(folder: Path) -> set[tuple[str, str]]:
     """Method and path of every route of the app: without the slash at the end, without the HEAD of a GET."""
-    world = World(Store(folder))
-    app: Any = build_app(world)
+    state = SandboxState(Store(folder))
+    app: Any = build_app(state)
     while not hasattr(app, "routes"):
         app = app.app
     found: set[tuple[str, str]] = set()
@@ -37,7 +37,7 @@ def served(folder: Path) -> set[tuple[str, str]]:
             continue
         methods = (route.methods or set()) - ({"HEAD"} if "GET" in (route.methods or ()) else set())
         found |= {(method, shape(route.path)) for method in methods}
-    world.store.close()
+    state.store.close()
     return {
         (method, path)
         for method, path in found

@@ -11,9 +11,9 @@ import pytest
 
 from include.errors import FilesRemoved
 from include.lake.lake import Lake
-from include.steps.ingest.step import Ingested
+from include.steps.ingest.step import IngestResult
 from scripts.demo.evidence import Comparison
-from tests.support.aging_project import DAY, Aging, aging_project
+from tests.support.aging_project import DAY, AgingProject, aging_project
 
 pytestmark = pytest.mark.sandbox
 EXACT = Comparison(0, 0, 0)
@@ -21,12 +21,12 @@ ROWS = {"transform", "validate", "stage"}
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Aging]:
+def project(tmp_path: Path) -> Iterator[AgingProject]:
     with aging_project(tmp_path) as found:
         yield found
 
 
-def test_copies_of_a_loaded_day_go_in_two_steps_and_the_day_stays_green(project: Aging) -> None:
+def test_copies_of_a_loaded_day_go_in_two_steps_and_the_day_stays_green(project: AgingProject) -> None:
     first = project.load("one")
     project.wait(days=6)
     assert project.clean().counts["days"] == 0
@@ -52,22 +52,22 @@ def test_copies_of_a_loaded_day_go_in_two_steps_and_the_day_stays_green(project:
     assert project.compare(DAY) == EXACT
 
 
-def test_late_events_are_loaded_beside_a_day_whose_copies_are_gone(project: Aging) -> None:
+def test_late_events_are_loaded_beside_a_day_whose_copies_are_gone(project: AgingProject) -> None:
     first = project.load("one")
     project.wait(days=8)
     project.clean_for_good()
     project.add("late-1")
-    second = project.load("two", look=True)
+    second = project.load("two", refresh=True)
     assert (second.loaded, second.active) == (1, first.active + 1)
     project.wait(days=8)
     project.clean_for_good()
     files = [key for key in project.lake.keys(f"hostile/{DAY}/raw") if key.endswith(".gz")]
     assert len(files) == 1, "the export before is superseded"
-    assert project.load("three", look=True).again
+    assert project.load("three", refresh=True).again
     assert project.compare(DAY) == EXACT
 
 
-def test_what_a_step_has_to_read_is_made_again_from_raw_without_an_export(project: Aging) -> None:
+def test_what_a_step_has_to_read_is_made_again_from_raw_without_an_export(project: AgingProject) -> None:
     first = project.load("one")
     project.wait(days=8)
     project.clean_for_good()
@@ -85,7 +85,7 @@ def test_what_a_step_has_to_read_is_made_again_from_raw_without_an_export(projec
     assert project.compare(DAY) == EXACT
 
 
-def test_an_export_that_is_gone_is_made_again_only_when_it_has_to_be_read(project: Aging) -> None:
+def test_an_export_that_is_gone_is_made_again_only_when_it_has_to_be_read(project: AgingProject) -> None:
     project.keep(raw_days=10)
     first = project.load("one")
     project.wait(days=11)
@@ -103,12 +103,14 @@ def test_an_export_that_is_gone_is_made_again_only_when_it_has_to_be_read(projec
     project.clean_for_good()
     assert project.steps_with_files() == set()
     assert project.load("four", replace=True).batches == replaced.batches
-    assert project.load("five", look=True).batches == replaced.batches
+    assert project.load("five", refresh=True).batches == replaced.batches
     assert project.compare(DAY) == EXACT
 
 
 @pytest.mark.parametrize("folders", [("xdm",), ("valid", "staged"), ("raw", "xdm", "valid", "staged")])
-def test_files_that_a_person_removed_are_made_again_too(project: Aging, folders: tuple[str, ...]) -> None:
+def test_files_that_a_person_removed_are_made_again_too(
+    project: AgingProject, folders: tuple[str, ...]
+) -> None:
     first = project.load("one")
     for folder in folders:
         for path in Path(str(project.lake.root)).glob(f"hostile/{DAY}/{folder}/*/*"):
@@ -121,14 +123,14 @@ def test_files_that_a_person_removed_are_made_again_too(project: Aging, folders:
     assert project.compare(DAY) == EXACT
 
 
-def test_what_an_unfinished_run_names_stays_however_old_it_is(project: Aging) -> None:
+def test_what_an_unfinished_run_names_stays_however_old_it_is(project: AgingProject) -> None:
     project.keep(raw_days=1, quarantine_days=1, report_days=1)
     staged = project.stage(DAY)
     project.wait(days=100)
     project.clean_for_good()
     assert project.steps_with_files() >= {"export", "transform"}
     calls = project.calls()
-    assert isinstance(project.ingest(DAY, staged), Ingested)
+    assert isinstance(project.ingest(DAY, staged), IngestResult)
     assert project.calls()["export"] == calls["export"]
     project.wait(days=8)
     project.clean_for_good()
@@ -136,7 +138,7 @@ def test_what_an_unfinished_run_names_stays_however_old_it_is(project: Aging) ->
     assert project.load("two").again
 
 
-def test_of_a_day_that_is_not_loaded_the_newest_outputs_stay(project: Aging) -> None:
+def test_of_a_day_that_is_not_loaded_the_newest_outputs_stay(project: AgingProject) -> None:
     project.stage(DAY)
     old = set(project.lake.keys(f"hostile/{DAY}/xdm"))
     project.remap("drop")
@@ -152,7 +154,7 @@ def test_of_a_day_that_is_not_loaded_the_newest_outputs_stay(project: Aging) -> 
     assert project.calls()["export"] == calls["export"]
 
 
-def test_a_task_that_was_cleared_long_after_makes_again_what_it_is_to_load(project: Aging) -> None:
+def test_a_task_that_was_cleared_long_after_makes_again_what_it_is_to_load(project: AgingProject) -> None:
     """The task ingest is given the digest of rows that were staged before the cleaning."""
     first = project.load("one")
     project.remap("drop")
@@ -166,7 +168,7 @@ def test_a_task_that_was_cleared_long_after_makes_again_what_it_is_to_load(proje
 
 
 def test_a_cleaning_that_ends_anywhere_is_ended_by_the_next_one(
-    project: Aging, monkeypatch: pytest.MonkeyPatch
+    project: AgingProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = project.load("one")
     project.wait(days=8)
@@ -183,7 +185,7 @@ def test_a_cleaning_that_ends_anywhere_is_ended_by_the_next_one(
     assert project.compare(DAY) == EXACT
 
 
-def _dies_after(project: Aging, monkeypatch: pytest.MonkeyPatch, method: str, calls: int) -> bool:
+def _dies_after(project: AgingProject, monkeypatch: pytest.MonkeyPatch, method: str, calls: int) -> bool:
     """Clean; whether the process was ended at a call of a method of the lake, after so many of them."""
     left, plain = [calls], getattr(Lake, method)
 
@@ -202,7 +204,9 @@ def _dies_after(project: Aging, monkeypatch: pytest.MonkeyPatch, method: str, ca
     return False
 
 
-def test_quarantine_and_reports_go_by_their_age_and_only_where_the_file_says_so(project: Aging) -> None:
+def test_quarantine_and_reports_go_by_their_age_and_only_where_the_file_says_so(
+    project: AgingProject,
+) -> None:
     project.load("one")
     project.lake.create(project.workspace(DAY).partition.quarantine("validate", "ab" * 16), b"rows")
     keys = {kind: list(project.lake.keys(f"hostile/{DAY}/{kind}")) for kind in ("quarantine", "report")}
@@ -220,7 +224,7 @@ def test_quarantine_and_reports_go_by_their_age_and_only_where_the_file_says_so(
     assert project.load("two").again
 
 
-def test_without_a_retention_nothing_is_removed(project: Aging) -> None:
+def test_without_a_retention_nothing_is_removed(project: AgingProject) -> None:
     project.keep(superseded_days=None)
     project.load("one")
     before = set(project.lake.keys(""))
@@ -229,7 +233,7 @@ def test_without_a_retention_nothing_is_removed(project: Aging) -> None:
     assert set(project.lake.keys("")) == before
 
 
-def test_the_outputs_of_another_pipeline_are_not_touched(project: Aging) -> None:
+def test_the_outputs_of_another_pipeline_are_not_touched(project: AgingProject) -> None:
     project.load("one")
     root = Path(str(project.lake.root))
     shutil.copytree(root / "hostile", root / "hostile-2")
@@ -241,7 +245,7 @@ def test_the_outputs_of_another_pipeline_are_not_touched(project: Aging) -> None
     assert {key for key in project.lake.keys("") if not key.startswith("hostile/")} == before
 
 
-def test_days_are_cleaned_each_by_its_own_load(project: Aging) -> None:
+def test_days_are_cleaned_each_by_its_own_load(project: AgingProject) -> None:
     project.load("one")
     project.wait(days=7)
     later = DAY + timedelta(days=1)

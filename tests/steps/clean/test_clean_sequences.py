@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from include.aep.decide import loads
+from include.aep.decide import active_records
 from include.lake.manifest import Manifest
 from scripts.demo.evidence import Sandbox, line_id
-from tests.support.aging_project import Aging, aging_project
+from tests.support.aging_project import AgingProject, aging_project
 
 pytestmark = pytest.mark.sandbox
 PLANS = int(os.environ.get("CLEAN_PLANS", "4"))
@@ -28,7 +28,7 @@ FIRST_DAY = date(2025, 6, 1)
 class Played:
     """A day of the project, and what a run has left in the middle."""
 
-    project: Aging
+    project: AgingProject
     day: date
     staged: list[tuple[Manifest, bool]] = field(default_factory=list)
     names: Iterator[int] = field(default_factory=count)
@@ -48,7 +48,7 @@ class Played:
 
     def vanishing(self) -> None:
         name = self.event()
-        self.run(look=True)
+        self.run(refresh=True)
         self.project.delete(name)
         self.held.remove(name)
 
@@ -60,13 +60,13 @@ class Played:
             for line in sandbox.returned(project_id)
             if f'"$insert_id":"{self.day}-'.encode() in line
         }
-        batches = {str(record.batch) for record in loads(self.project.records(self.day))}
+        batches = {str(record.batch) for record in active_records(self.project.records(self.day))}
         rows = list(sandbox.active(self.project.pipeline.aep.dataset))
         assert {batch for identity, batch in rows if identity in names} <= batches
         return sorted(names[identity] for identity, batch in rows if batch in batches)
 
-    def run(self, *, look: bool = False, replace: bool = False) -> None:
-        self.project.load(self.name(), day=self.day, look=look, replace=replace)
+    def run(self, *, refresh: bool = False, replace: bool = False) -> None:
+        self.project.load(self.name(), day=self.day, refresh=refresh, replace=replace)
 
     def begin(self, *, replace: bool = False) -> None:
         """A run that ends before its last task, which may be cleared at any time later."""
@@ -95,9 +95,9 @@ ACTIONS: dict[str, Callable[[Played], object]] = {
     "event": Played.event,
     "vanishing event": Played.vanishing,
     "run": Played.run,
-    "refresh": lambda played: played.run(look=True),
+    "refresh": lambda played: played.run(refresh=True),
     "replace": lambda played: played.run(replace=True),
-    "refresh and replace": lambda played: played.run(look=True, replace=True),
+    "refresh and replace": lambda played: played.run(refresh=True, replace=True),
     "begin": Played.begin,
     "begin to replace": lambda played: played.begin(replace=True),
     "end": Played.end,
@@ -114,7 +114,7 @@ ACTIONS: dict[str, Callable[[Played], object]] = {
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aging]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgingProject]:
     with aging_project(tmp_path_factory.mktemp("plans")) as found:
         yield found
 
@@ -124,7 +124,7 @@ days = count()
 
 @settings(max_examples=PLANS)
 @given(plan=st.lists(st.sampled_from(sorted(ACTIONS)), min_size=8, max_size=16))
-def test_every_plan_ends_with_every_promise_kept(project: Aging, plan: list[str]) -> None:
+def test_every_plan_ends_with_every_promise_kept(project: AgingProject, plan: list[str]) -> None:
     played = Played(project, FIRST_DAY + timedelta(days=next(days)))
     note(str(played.day))
     played.event()
@@ -132,7 +132,7 @@ def test_every_plan_ends_with_every_promise_kept(project: Aging, plan: list[str]
         ACTIONS[name](played)
     while played.staged:
         played.end()
-    played.run(look=True)
+    played.run(refresh=True)
     active = played.active()
     assert played.held <= set(active), "lost"
     assert len(active) == len(set(active)), "twice"
@@ -144,5 +144,5 @@ def test_every_plan_ends_with_every_promise_kept(project: Aging, plan: list[str]
     project.load(played.name(), day=played.day)
     assert project.calls() == calls, "the day is as it was: nothing is exported, and no batch is made"
     assert played.active() == active
-    played.run(look=True, replace=True)
+    played.run(refresh=True, replace=True)
     assert played.active() == sorted(played.held)

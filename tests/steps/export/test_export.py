@@ -28,7 +28,7 @@ from tests.support.builders import (
     DAY,
     LATER,
     SOURCE,
-    Hands,
+    FakeClock,
     Mixpanel,
     event,
     frozen,
@@ -152,7 +152,7 @@ def test_two_exports_of_the_same_lines_are_one_output_byte_for_byte(tmp_path: Pa
 
 def test_other_lines_are_another_output_and_the_newest_one_counts(lake: Lake) -> None:
     """A later export, say of a reconcile, stands beside the first; what came first is not overwritten."""
-    hands = Hands(at=workspace(lake).clock.seconds())
+    hands = FakeClock(at=workspace(lake).clock.seconds())
     first = export(workspace(lake, clock=hands.clock), Mixpanel(*LINES))
     hands.at += 60
     later = workspace(lake, clock=hands.clock).publish(
@@ -247,7 +247,7 @@ def test_a_refresh_of_a_small_day_hashes_lines_only_where_their_number_is_the_sa
     place = workspace(lake)
 
     def refresh(name: str, *rows: bytes) -> Manifest:
-        return export_partition(place, SOURCE, Answering(b"\n".join(rows)), look=name)
+        return export_partition(place, SOURCE, Answering(b"\n".join(rows)), refresh=name)
 
     first = refresh("1", *ROWS)
     later = refresh("2", *ROWS, ROWS[0])
@@ -271,18 +271,18 @@ def test_an_export_of_the_code_before_is_recognised(lake: Lake, tmp_path: Path) 
         counts=first.counts, details=first.details,
     )  # fmt: skip
     (lake.root or tmp_path).joinpath(place.partition.manifest("export", first.digest)).unlink()
-    assert export_partition(place, SOURCE, Answering(b"\n".join(ROWS)), look="new code") == old
+    assert export_partition(place, SOURCE, Answering(b"\n".join(ROWS)), refresh="new code") == old
 
 
 @pytest.mark.parametrize("damage", [b"", b"not gzip", None], ids=["empty", "other bytes", "missing"])
 def test_an_earlier_export_that_is_damaged_does_not_stop_a_refresh(lake: Lake, damage: bytes | None) -> None:
     place = workspace(lake)
-    first = export_partition(place, SOURCE, Answering(b"\n".join(ROWS)), look="1")
+    first = export_partition(place, SOURCE, Answering(b"\n".join(ROWS)), refresh="1")
     file = (lake.root or Path()) / first.files[0].key
     file.unlink()
     if damage is not None:
         file.write_bytes(damage)
-    second = export_partition(place, SOURCE, Answering(b"\n".join(reversed(ROWS))), look="2")
+    second = export_partition(place, SOURCE, Answering(b"\n".join(reversed(ROWS))), refresh="2")
     assert second != first
     assert list(read_lines([(lake.root or Path()) / second.files[0].key])) == list(reversed(ROWS))
 
@@ -295,7 +295,7 @@ def few_differ(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refreshed(place: Workspace, name: str, *lines: bytes) -> Manifest:
-    return export_partition(place, SOURCE, Answering(b"\n".join(lines)), look=name)
+    return export_partition(place, SOURCE, Answering(b"\n".join(lines)), refresh=name)
 
 
 MANY = [line(event(**{"$insert_id": f"m-{n}"})) for n in range(10)]

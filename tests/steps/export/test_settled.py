@@ -64,7 +64,7 @@ def test_an_export_that_a_person_has_removed_is_no_answer(breaker: Breaker, remo
     assert breaker.lake.root is not None
     shutil.rmtree(breaker.lake.root / breaker.workspace(DAY).partition.output("export", digest))
     breaker.load(DAY, run="plain")
-    breaker.load(DAY, run="refresh", look="look")
+    breaker.load(DAY, run="refresh", refresh="look")
     assert len(breaker.records(DAY)[-1].model_dump()) > 0
     assert sorted(breaker.ids(DAY)) == sorted(set(breaker.ids(DAY)))
     assert len(breaker.ids(DAY)) == 2
@@ -85,5 +85,5 @@ def test_the_answer_of_a_delta_whose_base_was_removed_is_published_again(
     assert breaker.lake.root is not None
     shutil.rmtree(breaker.lake.root / breaker.workspace(DAY).partition.output("export", base.digest))
     for name in ("plain", "refresh"):
-        breaker.load(DAY, run=name, look="look" if name == "refresh" else None)
+        breaker.load(DAY, run=name, refresh="look" if name == "refresh" else None)
     assert len(breaker.ids(DAY)) == len(set(breaker.ids(DAY))) == 42

@@ -17,7 +17,7 @@ from include.steps.forget import Forgetting, Forgotten, GivenIds
 from include.steps.history.open_history import open_history
 from include.steps.recover import recover
 from include.steps.verify import Verification, verify
-from tests.support.aging_project import DAY, NOON, Aging
+from tests.support.aging_project import DAY, NOON, AgingProject
 from tests.support.forgotten_people import ANNA, ANNAS_PHONE, BERT, named_in
 from tests.support.pipeline_runner import PIPELINES, quick_sandbox
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.case("M19")]
 ANNAS = (ANNA, ANNAS_PHONE)
 
 
-class Loaded(Aging):
+class Loaded(AgingProject):
     """A project whose days are loaded, and people are forgotten."""
 
     def happen(self, *events: tuple[str, str | None, str | None]) -> None:
@@ -105,7 +105,7 @@ def test_a_refresh_stores_nothing_of_the_person_and_counts_them_apart(project: L
     }  # fmt: skip
     assert project.ingest(DAY, staged, "two").batches == first.batches
     project.happen(("b2", BERT, None), ("a3", ANNA, None))
-    assert project.load("three", look=True).loaded == 1
+    assert project.load("three", refresh=True).loaded == 1
     assert named_in(project.root, ANNAS) == []
 
 
@@ -134,7 +134,7 @@ def test_a_day_that_is_not_loaded_yet_is_loaded_without_the_person(project: Load
 def test_verify_counts_what_aep_still_holds_and_what_it_has_deleted(project: Loaded) -> None:
     project.load("one")
     project.happen(("a3", ANNA, None), ("a4", ANNA, None))
-    late = project.load("two", look=True)
+    late = project.load("two", refresh=True)
     ids = project.verify().counts["ids"]
     project.forget(ANNA)
     found = project.verify()
@@ -149,7 +149,7 @@ def test_verify_counts_what_aep_still_holds_and_what_it_has_deleted(project: Loa
 def test_a_row_of_another_person_that_is_gone_is_lost_all_the_same(project: Loaded) -> None:
     project.load("one")
     project.happen(("a3", ANNA, None), ("b2", BERT, None))
-    late = project.load("two", look=True)
+    late = project.load("two", refresh=True)
     project.forget(ANNA)
     project.aep.batches.revert(late.batches[-1])
     with pytest.raises(Exception, match="lost 1, duplicate 0"):
@@ -175,7 +175,7 @@ def test_cleaning_keeps_what_was_rewritten_for_as_long_as_an_export_stays(projec
         project.wait(days=30)
         clean(project.lake, project.pipeline, project.clock.now())
     assert [key for key in project.lake.keys(f"hostile/{DAY}/raw") if key.endswith(".gz")] == files
-    project.load("two", look=True)
+    project.load("two", refresh=True)
     for _ in range(2):
         project.wait(days=30)
         project.clean_for_good()
@@ -190,7 +190,7 @@ def test_days_that_are_recovered_from_aep_bring_no_row_back(project: Loaded) -> 
     project.recover()
     assert named_in(project.root, ANNAS) == []
     assert project.verify().forgotten == {"deleted": 0, "to_delete": 2}
-    project.load("two", look=True)
+    project.load("two", refresh=True)
     assert named_in(project.root, ANNAS) == []
 
 

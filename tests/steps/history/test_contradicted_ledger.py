@@ -59,13 +59,13 @@ def test_a_record_that_names_a_batch_of_elsewhere_is_seen_and_released(
     name_in_ledger(loaded, kind, victim)
     before = loaded.active()
     with pytest.raises(LedgerContradicted, match=f"ledger release hostile {DAY} --batch {victim}"):
-        loaded.load(run="again", look="again")
+        loaded.load(run="again", refresh="again")
     assert loaded.audited().is_missing
     if kind == "active":
         with pytest.raises(VerificationFailed, match=victim):
             loaded.verify([DAY]).require_equal()
     loaded.release(victim)
-    loaded.load(run="after", look="after")
+    loaded.load(run="after", refresh="after")
     assert (loaded.audited().status, loaded.active()) == (DayStatus.ACTIVE, before)
     loaded.verify([DAY]).require_equal()
 
@@ -140,7 +140,7 @@ def test_what_aep_calls_an_active_batch_is_named_and_release_only_where_it_works
 def test_a_replacement_by_much_fewer_rows_asks_a_person(loaded: Breaker) -> None:
     for number in range(40):
         loaded.late(f"late-{number}")
-    loaded.load(run="late", look="late")
+    loaded.load(run="late", refresh="late")
     before = loaded.active()
     for number in range(12):
         loaded.leave_out(f"late-{number}")

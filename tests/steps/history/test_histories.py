@@ -22,22 +22,22 @@ from include.errors import (
     OpenBatchElsewhere,
     UnknownBatch,
 )
-from include.http.response import Answer
+from include.http.response import Response
 from include.lake.lake import Lake
 from include.lake.lake_id import ensure_lake_id
-from include.steps.ingest.step import Ingested
+from include.steps.ingest.step import IngestResult
 from include.steps.transform import schema_and_mapping, transform_partition
 from scripts.demo.evidence import Sandbox
-from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2026, 7, 1)
 
 
-class Loader(Carrier):
+class Loader(PipelineRunner):
     """The hostile project, loaded day by day."""
 
-    def load(self, run: str = "run", *, replace: bool = False, day: date = DAY) -> Ingested:
+    def load(self, run: str = "run", *, replace: bool = False, day: date = DAY) -> IngestResult:
         return self.ingest(day, self.stage(day, replace=replace), run, replace=replace)
 
     def post(self, path: str, body: Any) -> None:
@@ -184,7 +184,9 @@ def test_a_dataset_that_was_renamed_in_aep_is_named(loader: Loader) -> None:
     loader.load()
     dataset = loader.aep.catalog.require_dataset(loader.pipeline.aep.dataset)
     path = ("data", "foundation", "catalog", "dataSets", dataset["id"])
-    loader.aep._http.send_json("PATCH", path, "rename a dataset", {"name": "Events 2"}, Answer.acknowledged)
+    loader.aep._http.send_json(
+        "PATCH", path, "rename a dataset", {"name": "Events 2"}, Response.optional_json
+    )
     told = f"loaded into dataset {dataset['id']}, which AEP now calls 'Events 2'.*aep.dataset"
     with pytest.raises(DatasetMissing, match=told):
         loader.load("two")

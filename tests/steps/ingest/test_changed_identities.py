@@ -17,7 +17,7 @@ from include.steps.stage import step as stage
 from include.steps.transform import step as transform
 from include.steps.validate import step as validate
 from mixpanel_aep_sandbox.client import AepSandbox, MixpanelSandbox
-from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2026, 7, 1)
@@ -31,7 +31,7 @@ EVENTS: list[dict[str, Any]] = [
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Carrier]:
+def made(tmp_path: Path) -> Iterator[PipelineRunner]:
     """A project whose identities are an ECID and a device's id."""
     with quick_sandbox(tmp_path / "sandbox") as server:
         mixpanel = MixpanelSandbox(server.url)
@@ -47,17 +47,17 @@ def made(tmp_path: Path) -> Iterator[Carrier]:
         changes = {"identities": {"ecid": "ECID", "$device_id": "MixpanelDevice"}, "name": "identities"}
         pipeline = Pipeline.model_validate({**hostile, **changes})
         connection = {"extra": {"project_id": project, "region": "us"}}
-        carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), pipeline, connection=connection)
-        carrier.setup()
-        yield carrier
+        runner = PipelineRunner(server.url, Lake(f"file://{tmp_path}/lake"), pipeline, connection=connection)
+        runner.setup()
+        yield runner
 
 
-def identities(carrier: Carrier) -> list[str]:
+def identities(runner: PipelineRunner) -> list[str]:
     """The primary identities of all active rows, as ``<namespace> <id>``; an event without one gives nothing."""
-    dataset = carrier.aep.catalog.require_dataset(carrier.pipeline.aep.dataset)["id"]
+    dataset = runner.aep.catalog.require_dataset(runner.pipeline.aep.dataset)["id"]
     return sorted(
         f"{namespace} {item['id']}"
-        for row in AepSandbox(carrier.url).lines("/aep/rows", dataset=dataset)
+        for row in AepSandbox(runner.url).lines("/aep/rows", dataset=dataset)
         for namespace, items in row.get("identityMap", {}).items()
         for item in items
         if item["primary"]
@@ -67,8 +67,8 @@ def identities(carrier: Carrier) -> list[str]:
 WITHOUT_JUNK = [f"ECID {ECID}", "MixpanelDevice d-2", "MixpanelDevice kiosk"]
 
 
-def test_only_identities_arrive_and_the_next_one_is_primary(made: Carrier) -> None:
-    assert made.carry(DAY).active == len(EVENTS)
+def test_only_identities_arrive_and_the_next_one_is_primary(made: PipelineRunner) -> None:
+    assert made.run_partition(DAY).active == len(EVENTS)
     assert identities(made) == WITHOUT_JUNK
     steps = made.steps(DAY)
     mapped = steps.transform(steps.export())
@@ -80,23 +80,23 @@ def test_only_identities_arrive_and_the_next_one_is_primary(made: Carrier) -> No
 
 
 def test_a_new_data_version_loads_nothing_a_second_time(
-    made: Carrier, monkeypatch: pytest.MonkeyPatch
+    made: PipelineRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Outputs of the version before are made again; what is active is known by ``_id``."""
     with monkeypatch.context() as before:
         for module in (transform, validate, stage):
             before.setattr(module, "DATA_VERSION", transform.DATA_VERSION - 1)
-        first = made.carry(DAY)
-    again = made.carry(DAY)
+        first = made.run_partition(DAY)
+    again = made.run_partition(DAY)
     assert (again.active, again.exported) == (first.active, first.exported)
     assert [record.kind for record in made.records(DAY)].count("created") == 1
 
 
-def test_other_placeholders_change_what_is_active_only_when_the_day_is_replaced(made: Carrier) -> None:
-    made.carry(DAY)
+def test_other_placeholders_change_what_is_active_only_when_the_day_is_replaced(made: PipelineRunner) -> None:
+    made.run_partition(DAY)
     said = IdentityPlaceholders(values=("kiosk",), allow=("undefined",))
     made.pipeline = made.pipeline.model_copy(update={"identity_placeholders": said})
-    assert made.carry(DAY).active == len(EVENTS)
+    assert made.run_partition(DAY).active == len(EVENTS)
     assert identities(made) == WITHOUT_JUNK
     made.ingest(DAY, made.stage(DAY, replace=True), replace=True)
     assert identities(made) == [f"ECID {ECID}", "MixpanelDevice d-2", "MixpanelDevice undefined"]

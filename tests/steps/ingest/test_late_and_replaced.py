@@ -19,11 +19,11 @@ from include.errors import BatchFailed, Terminal
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.steps.export.step import export_partitions, stored_day
-from include.steps.ingest.step import Ingested
-from include.steps.reconcile.orphaned_batches import OLD_ENOUGH, sweep_batches
+from include.steps.ingest.step import IngestResult
+from include.steps.reconcile.orphaned_batches import OLD_ENOUGH, abort_orphaned_batches
 from include.steps.reconcile.window import days_to_reconcile, late_beyond_window
 from scripts.demo.evidence import Comparison, Sandbox
-from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2026, 7, 1)
@@ -31,7 +31,7 @@ NOON = 1782907200
 EXACT = Comparison(0, 0, 0)
 
 
-class Late(Carrier):
+class Late(PipelineRunner):
     """The hostile project, to which events can be added, and its lake."""
 
     def add(self, *insert_ids: str, day: date = DAY, processed: datetime | None = None) -> None:
@@ -52,8 +52,8 @@ class Late(Carrier):
         answer = requests.post(f"{self.url}/_sandbox{path}", json=body, timeout=20)
         assert answer.ok, answer.text
 
-    def load(self, run: str, *, look: bool = True, replace: bool = False) -> Ingested:
-        staged = self.stage(DAY, run if look else None, replace=replace)
+    def load(self, run: str, *, refresh: bool = True, replace: bool = False) -> IngestResult:
+        staged = self.stage(DAY, run if refresh else None, replace=replace)
         return self.ingest(DAY, staged, run, replace=replace)
 
     def kinds(self, day: date = DAY) -> list[str]:
@@ -66,9 +66,9 @@ class Late(Carrier):
 @pytest.fixture
 def late(tmp_path: Path) -> Iterator[Late]:
     with quick_sandbox(tmp_path / "sandbox") as server:
-        carrier = Late(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
-        carrier.setup()
-        yield carrier
+        runner = Late(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
+        runner.setup()
+        yield runner
 
 
 def test_late_events_are_loaded_beside_what_is_active_and_nothing_else_is(late: Late) -> None:
@@ -80,13 +80,13 @@ def test_late_events_are_loaded_beside_what_is_active_and_nothing_else_is(late: 
     assert late.compare(DAY) == EXACT
     again = late.load("three")
     assert (again.again, again.active, again.batches) == (True, second.active, second.batches)
-    assert late.load("four", look=False).again
+    assert late.load("four", refresh=False).again
 
 
 def test_without_a_new_look_a_partition_is_what_it_was(late: Late) -> None:
     first = late.load("one")
     late.add("late-1")
-    assert late.load("two", look=False).active == first.active
+    assert late.load("two", refresh=False).active == first.active
     assert late.kinds() == ["claimed", "created", "completing", "active"]
 
 
@@ -282,8 +282,8 @@ def test_only_orphans_are_swept(late: Late, monkeypatch: pytest.MonkeyPatch) -> 
     orphan = aep.batches.create(dataset, "json", f"{prefix}{'a' * 16}-1")
     foreign = aep.batches.create(dataset, "json", "somebody-elses")
     now = datetime.now(UTC)
-    assert sweep_batches(late.history(DAY), aep, now) == []
-    assert sweep_batches(late.history(DAY), aep, now + 2 * OLD_ENOUGH) == [orphan]
+    assert abort_orphaned_batches(late.history(DAY), aep, now) == []
+    assert abort_orphaned_batches(late.history(DAY), aep, now + 2 * OLD_ENOUGH) == [orphan]
     statuses = {key: aep.batches.find(key) for key in (orphan, foreign)}
     assert [found.status if found else None for found in statuses.values()] == ["aborted", "loading"]
     assert late.ingest(DAY + timedelta(days=2), resumable).active == 1

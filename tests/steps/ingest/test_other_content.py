@@ -10,7 +10,7 @@ import pytest
 from include.aep.batches import Batches
 from include.lake.lake import Lake
 from scripts.demo.evidence import Comparison
-from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2026, 7, 1)
@@ -27,24 +27,24 @@ def test_a_batch_committed_by_an_earlier_run_is_never_taken_for_another_content(
 
     real = Batches.complete
     with quick_sandbox(tmp_path / "sandbox") as server:
-        carrier = Carrier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
-        carrier.setup()
-        staged = carrier.stage(DAY)
+        runner = PipelineRunner(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
+        runner.setup()
+        staged = runner.stage(DAY)
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(Batches, "complete", complete_and_die)
-            carrier.ingest(DAY, staged)
+            runner.ingest(DAY, staged)
 
-        before = carrier.pipeline
-        carrier.pipeline = before.model_copy(update={"unmapped": "drop"})
-        other = carrier.stage(DAY)
+        before = runner.pipeline
+        runner.pipeline = before.model_copy(update={"unmapped": "drop"})
+        other = runner.stage(DAY)
         assert (other.rows, other.content != staged.content) == (staged.rows, True)
-        later = carrier.ingest(DAY, other, run="test/later")
+        later = runner.ingest(DAY, other, run="test/later")
         assert (later.active, len(later.batches)) == (staged.rows, 1), (
             "its rows are active, in the earlier form"
         )
-        last = carrier.records(DAY)[-1]
+        last = runner.records(DAY)[-1]
         assert (last.kind, last.content, last.staged) == ("active", staged.content, staged.digest)
 
-        carrier.pipeline = before
-        assert carrier.ingest(DAY, staged).again
-        assert carrier.compare(DAY) == Comparison(0, 0, 0)
+        runner.pipeline = before
+        assert runner.ingest(DAY, staged).again
+        assert runner.compare(DAY) == Comparison(0, 0, 0)

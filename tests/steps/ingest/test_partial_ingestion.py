@@ -16,7 +16,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.aep.decide import loads, refused_rows
+from include.aep.decide import active_records, refused_rows
 from include.errors import BatchFailed, CountMismatch, LakeNotReadable, Transient
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
@@ -63,16 +63,16 @@ class Partial(Late):
 
     @property
     def newest(self) -> LedgerRecord:
-        return loads(self.records(DAY))[-1]
+        return active_records(self.records(DAY))[-1]
 
 
 @pytest.fixture
 def partial(tmp_path: Path) -> Iterator[Partial]:
     with quick_sandbox(tmp_path / "sandbox") as server:
-        carrier = Partial(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
-        carrier.with_aep(error_threshold_percent=50)
-        carrier.setup()
-        yield carrier
+        runner = Partial(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
+        runner.with_aep(error_threshold_percent=50)
+        runner.setup()
+        yield runner
 
 
 @pytest.mark.parametrize("file_format", ["parquet", "json"])
@@ -116,7 +116,7 @@ def test_a_batch_above_the_threshold_fails_as_a_whole(partial: Partial) -> None:
 
 def test_refused_rows_are_not_sent_again_with_late_ones(partial: Partial) -> None:
     partial.refuse(3)
-    partial.load("one", look=False)
+    partial.load("one", refresh=False)
     refused = {row["row"]["_id"] for row in partial.quarantine()}
     partial.add("late-1")
     late = partial.load("two")
@@ -129,25 +129,25 @@ def test_refused_rows_are_not_sent_again_with_late_ones(partial: Partial) -> Non
 
 def test_another_mapping_sends_the_refused_rows_again(partial: Partial) -> None:
     partial.refuse(3)
-    partial.load("one", look=False)
+    partial.load("one", refresh=False)
     partial.pipeline = partial.pipeline.model_copy(update={"unmapped": "drop"})
-    done = partial.load("two", look=False)
+    done = partial.load("two", refresh=False)
     assert (done.loaded, done.active, done.refused) == (3, 8, 0)
     assert refused_rows(partial.records(DAY)) == 0
     assert partial.compare(DAY) == EXACT
-    assert partial.load("three", look=False).again
+    assert partial.load("three", refresh=False).again
 
 
 def test_a_replacement_sends_the_refused_rows_again_once_in_each_run(partial: Partial) -> None:
     partial.refuse(3)
-    partial.load("one", look=False)
+    partial.load("one", refresh=False)
     partial.refuse(2)
-    second = partial.load("two", look=False, replace=True)
+    second = partial.load("two", refresh=False, replace=True)
     assert (second.active, second.refused) == (6, 2)
-    assert partial.load("two", look=False, replace=True).again, "the run does not replace its own batch"
-    third = partial.load("three", look=False, replace=True)
+    assert partial.load("two", refresh=False, replace=True).again, "the run does not replace its own batch"
+    third = partial.load("three", refresh=False, replace=True)
     assert (third.active, third.refused) == (8, 0)
-    assert partial.load("four", look=False, replace=True).again
+    assert partial.load("four", refresh=False, replace=True).again
     assert partial.compare(DAY) == EXACT
 
 
@@ -218,7 +218,7 @@ def test_a_run_that_dies_while_it_settles_is_continued_with_the_same_result(
 
 def test_verify_and_audit_count_the_refused_rows_and_miss_none(partial: Partial) -> None:
     partial.refuse(3)
-    partial.load("one", look=False)
+    partial.load("one", refresh=False)
     steps = partial.steps(DAY)
     with partial.aep.lake_reader() as reader:
         found = verify(steps.history, steps.opened.dataset, reader, partial.aep, partial.pipeline)
@@ -234,24 +234,24 @@ def test_verify_and_audit_count_the_refused_rows_and_miss_none(partial: Partial)
 
 def test_recover_keeps_what_the_ledger_knows_of_refused_rows(partial: Partial) -> None:
     partial.refuse(3)
-    partial.load("one", look=False)
+    partial.load("one", refresh=False)
     before = partial.newest
     assert before.ids is not None and before.refused is not None
     Path(str(partial.lake.root), before.ids.key).unlink()
     partial.recover()
     assert partial.newest.number > before.number
     assert (partial.newest.counts, partial.newest.refused) == (before.counts, before.refused)
-    assert partial.load("two", look=False).again
+    assert partial.load("two", refresh=False).again
 
 
 @pytest.mark.parametrize("replace", [False, True])
 def test_after_a_ledger_was_lost_the_refused_rows_are_sent_again(partial: Partial, replace: bool) -> None:
     partial.refuse(3)
-    partial.load("one", look=False)
+    partial.load("one", refresh=False)
     shutil.rmtree(Path(str(partial.lake.root), partial.history(DAY).ledger(DAY).prefix))
     partial.recover()
     assert refused_rows(partial.records(DAY)) == 0, "nothing says any more which ones they were"
-    done = partial.load("two", look=False, replace=replace)
+    done = partial.load("two", refresh=False, replace=replace)
     assert (done.loaded, done.active, done.refused) == (8 if replace else 3, 8, 0)
     assert partial.compare(DAY) == EXACT
 

@@ -34,7 +34,7 @@ def failed_before_its_successor(breaker: Breaker) -> str:
     with pytest.raises(BatchFailed):
         breaker.ingest(DAY, staged, "late")
     batch = str(breaker.records(DAY)[-1].batch)
-    breaker.load(run="next", look="late")
+    breaker.load(run="next", refresh="late")
     breaker.post(f"/aep/batches/{batch}", {"status": "success"})
     return batch
 
@@ -58,9 +58,9 @@ def test_a_batch_that_the_ledger_gave_up_is_active_after_its_successor(
     batch = happens(loaded)
     assert len(loaded.active()) > len(set(loaded.active()))
     told = f"Record \\d+ of the ledger of partition {DAY} calls batch {batch} .* AEP now calls it success"
-    for look in (None, "look"):
+    for refresh in (None, "look"):
         with pytest.raises(UnknownBatch, match=f"{told}.*revert it in AEP"):
-            loaded.load(run="green?", look=look)
+            loaded.load(run="green?", refresh=refresh)
     loaded.aep.batches.revert(batch)
     loaded.load(run="after")
     assert len(loaded.active()) == len(set(loaded.active()))

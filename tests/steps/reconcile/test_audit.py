@@ -14,22 +14,22 @@ from include.errors import DaysMissing
 from include.lake.lake import Lake
 from include.steps.history.day_states import read_days
 from include.steps.history.open_history import open_history
-from include.steps.history.provenance import today
+from include.steps.history.provenance import current_made_of
 from include.steps.reconcile.audit import Audit, AuditedDay, DayStatus, Remedy, audit_days
 from include.steps.reconcile.window import days_to_reconcile, window_start
-from tests.support.pipeline_runner import PIPELINES, Carrier, quick_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
 pytestmark = pytest.mark.sandbox
 FIRST = date(2026, 6, 30)
 NOW = datetime(2026, 7, 4, 12, tzinfo=UTC)
 
 
-class Audited(Carrier):
+class Audited(PipelineRunner):
     """The hostile project from 30 June to 3 July 2026."""
 
     def audit(self, now: datetime = NOW) -> Audit:
         opened = open_history(self.lake, self.pipeline, self.aep, self.source, all_days=True)
-        current = {name: digest for name, digest in today(self.pipeline, "", "").items() if digest}
+        current = {name: digest for name, digest in current_made_of(self.pipeline, "", "").items() if digest}
         return audit_days(opened.history, self.pipeline, self.aep, now, current)
 
     def statuses(self, now: datetime = NOW) -> list[DayStatus]:
@@ -43,9 +43,9 @@ class Audited(Carrier):
 def audited(tmp_path: Path) -> Iterator[Audited]:
     with quick_sandbox(tmp_path / "sandbox") as server:
         pipeline = PIPELINES["hostile"].model_copy(update={"start_date": FIRST, "end_date": None})
-        carrier = Audited(server.url, Lake(f"file://{tmp_path}/lake"), pipeline)
-        carrier.setup()
-        yield carrier
+        runner = Audited(server.url, Lake(f"file://{tmp_path}/lake"), pipeline)
+        runner.setup()
+        yield runner
 
 
 def test_days_that_never_ran_are_missing_and_named(audited: Audited) -> None:
@@ -201,25 +201,25 @@ def test_an_old_lake_is_audited_as_a_new_one(tmp_path: Path) -> None:
     """Data version 5 and older kept ledgers below the pipeline's name, and nothing said for which dataset."""
     with quick_sandbox(tmp_path / "sandbox") as server:
         pipeline = PIPELINES["hostile"].model_copy(update={"start_date": FIRST, "end_date": None})
-        carrier = Audited(server.url, Lake(f"file://{tmp_path}/lake"), pipeline)
-        setup_pipeline(pipeline, carrier.aep)
+        runner = Audited(server.url, Lake(f"file://{tmp_path}/lake"), pipeline)
+        setup_pipeline(pipeline, runner.aep)
         day = date(2026, 7, 1)
-        carrier.load(day)
-        make_old(carrier, day)
-        assert carrier.statuses()[1] is DayStatus.ACTIVE
-        again = carrier.ingest(day, carrier.stage(day), "again")
+        runner.load(day)
+        make_old(runner, day)
+        assert runner.statuses()[1] is DayStatus.ACTIVE
+        again = runner.ingest(day, runner.stage(day), "again")
         assert (again.again, again.active) == (True, 8)
 
 
-def make_old(carrier: Carrier, day: date) -> None:
+def make_old(runner: PipelineRunner, day: date) -> None:
     """Rewrite a day's ledger as data version 5 wrote it, and remove its history."""
     import json
     import shutil
 
-    lake, history = carrier.lake, carrier.history(day)
+    lake, history = runner.lake, runner.history(day)
     for record in history.ledger(day).records():
         data = record.model_dump(mode="json", exclude={"ids", "recipe", "made_of", "history"})
-        key = f"{carrier.pipeline.name}/{day}/ledger/{record.number:06d}.json"
+        key = f"{runner.pipeline.name}/{day}/ledger/{record.number:06d}.json"
         assert lake.create(key, json.dumps({**data, "version": 1}).encode())
     assert lake.root is not None
     shutil.rmtree(lake.root / "_histories")

@@ -105,7 +105,7 @@ def test_a_lost_lake_is_rebuilt_and_runs_load_exactly_what_is_missing(
     assert (found.refused, found.tagged) == ({}, True)
     assert read_lake_id(several.lake) not in (None, identity)
     several.late("late-1")
-    several.load(*DAYS, run="after", look="after")
+    several.load(*DAYS, run="after", refresh="after")
     after = several.active()
     assert len(after) == len(set(after)) == len(before) + 1
     assert set(before) < set(after)
@@ -122,17 +122,17 @@ def test_a_lake_that_is_an_older_copy_gets_what_it_lacks_and_keeps_what_it_has(
     shutil.copytree(tmp_path / "lake", tmp_path / "copy")
     before = loaded.records(DAY)
     loaded.late("late-1")
-    loaded.load(run="second", look="second")
+    loaded.load(run="second", refresh="second")
     loaded.late("late-2", date(2026, 7, 2))
     loaded.load(date(2026, 7, 2), run="second")
     shutil.rmtree(tmp_path / "lake")
     (tmp_path / "copy").rename(tmp_path / "lake")
     loaded.late("late-3")
     with pytest.raises(UnknownBatch, match="mixpanel-aep recover hostile 2026-07-01"):
-        loaded.load(run="third", look="third")
+        loaded.load(run="third", refresh="third")
     assert sorted(loaded.recover().written) == [DAY, date(2026, 7, 2)]
     assert loaded.records(DAY)[: len(before)] == before
-    loaded.load(DAY, date(2026, 7, 2), run="fourth", look="fourth")
+    loaded.load(DAY, date(2026, 7, 2), run="fourth", refresh="fourth")
     loaded.check(8 + 3)
 
 
@@ -172,7 +172,7 @@ def test_recover_that_was_killed_at_any_write_ends_well_when_it_is_run_again(
     kinds = [record.kind for record in loaded.records(DAY)]
     assert kinds == ["claimed", "created", "completing", "active"]
     loaded.late("late-1")
-    loaded.load(run="after", look="after")
+    loaded.load(run="after", refresh="after")
     loaded.check(9)
 
 
@@ -233,9 +233,9 @@ def test_lost_ids_are_read_back_from_aep(loaded: Recoverer, tmp_path: Path) -> N
     (tmp_path / "lake" / ids.key).unlink()
     loaded.late("late-1")
     with pytest.raises(BadManifest, match="recover hostile 2026-07-01"):
-        loaded.load(run="before", look="before")
+        loaded.load(run="before", refresh="before")
     assert list(loaded.recover([DAY]).written) == [DAY]
-    loaded.load(run="after", look="after")
+    loaded.load(run="after", refresh="after")
     loaded.check(9)
 
 
@@ -246,7 +246,7 @@ def test_of_a_replaced_day_only_what_is_active_is_recovered(loaded: Recoverer, t
     copy = shutil.copytree(tmp_path / "lake", tmp_path / "copy")
     loaded.lose_lake(tmp_path)
     assert loaded.recover().written == {DAY: [batch]}
-    loaded.load(run="after", look="after")
+    loaded.load(run="after", refresh="after")
     loaded.check(9)
     assert copy.is_dir()
 
@@ -261,7 +261,7 @@ def test_a_copy_from_before_a_replacement_learns_what_it_replaced(loaded: Recove
     (tmp_path / "copy").rename(tmp_path / "lake")
     found = loaded.recover()
     assert (found.ended, found.written) == ({DAY: [first]}, {DAY: [batch]})
-    loaded.load(run="after", look="after")
+    loaded.load(run="after", refresh="after")
     loaded.check(9)
 
 
@@ -307,17 +307,17 @@ def test_two_writers_do_not_write_one_ledger(loaded: Recoverer, monkeypatch: pyt
 def test_an_adopted_batch_is_excluded_from_what_is_loaded(loaded: Recoverer) -> None:
     loaded.late("late-1")
     mapped = loaded.transform(DAY, loaded.export(DAY, "look"))
-    staged = loaded.steps(DAY, look="look").stage(loaded.steps(DAY).validate(mapped))
+    staged = loaded.steps(DAY, refresh="look").stage(loaded.steps(DAY).validate(mapped))
     (file,) = staged.files
     import pyarrow.parquet as pq
 
     (late,) = pq.read_table(Path(loaded.lake.url.removeprefix("file://")) / file.key)["_id"].to_pylist()
     batch = loaded.add_batch(f"mixpanel-aep-other-{DAY}-{'b' * 16}-1", [row(late, NOON)])
     with pytest.raises(UnknownBatch, match=f"{batch}.*ledger adopt hostile {DAY} --batch {batch} --why TEXT"):
-        loaded.load(run="before", look="look")
+        loaded.load(run="before", refresh="look")
     assert loaded.adopt(batch) == 4
     assert loaded.adopt(batch) == 0
-    loaded.load(run="after", look="look")
+    loaded.load(run="after", refresh="look")
     loaded.check(9)
     assert {(r.run, r.note) for r in loaded.records(DAY) if r.batch == batch} == {("test/me@here", "because")}
 
@@ -386,7 +386,7 @@ def test_a_batch_in_flight_that_is_gone_can_be_released(loaded: Recoverer) -> No
         loaded.advance(DAY, staged, "next")
     record = loaded.release(batch)
     assert (record.kind, record.run, record.note) == ("gone", "test/me@here", "because")
-    loaded.load(run="after", look="again")
+    loaded.load(run="after", refresh="again")
     loaded.check(9)
 
 
@@ -441,7 +441,7 @@ def test_a_batch_that_a_run_has_at_aep_is_not_forgotten(loaded: Recoverer, vanis
     assert loaded.records(DAY) == before
     loaded.post(f"/aep/batches/{flying}", {"vanished": False, "status": "success"})
     assert loaded.recover().written == {DAY: [flying, other]}
-    loaded.load(run="after", look="again")
+    loaded.load(run="after", refresh="again")
     loaded.check(10)
 
 

@@ -21,7 +21,7 @@ from include.lake.lake import Lake
 from include.steps.transform import worker_processes as processes
 from include.steps.transform.job import Limits
 from include.steps.transform.shared_counter import SharedCounter
-from include.steps.transform.worker import Work
+from include.steps.transform.worker import Worker
 from tests.support.builders import (
     DATE_TIME,
     INT,
@@ -104,7 +104,7 @@ def wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes this process begin each pass after another one has taken something."""
 
     def patient(work: Callable[..., Any], what: str) -> Callable[..., Any]:
-        def waits(self: Work, *arguments: Any) -> Any:
+        def waits(self: Worker, *arguments: Any) -> Any:
             deadline = time.monotonic() + 60
             while not self.is_alone and not (self.job.scratch / f"next-{what}").exists():
                 assert time.monotonic() < deadline
@@ -113,8 +113,8 @@ def wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return waits
 
-    monkeypatch.setattr(Work, "parse", patient(Work.parse, "blocks"))
-    monkeypatch.setattr(Work, "write", patient(Work.write, "parts"))
+    monkeypatch.setattr(Worker, "parse", patient(Worker.parse, "blocks"))
+    monkeypatch.setattr(Worker, "write", patient(Worker.write, "parts"))
 
 
 def test_any_number_of_processes_writes_the_same_bytes(
@@ -164,13 +164,13 @@ def test_a_process_that_is_killed_ends_the_step_with_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(processes.VARIABLE, "2")
-    start = processes.Helper.__init__
+    start = processes.WorkerProcess.__init__
 
-    def start_and_kill(self: processes.Helper, *arguments: Any) -> None:
+    def start_and_kill(self: processes.WorkerProcess, *arguments: Any) -> None:
         start(self, *arguments)
         self._process.kill()
 
-    monkeypatch.setattr(processes.Helper, "__init__", start_and_kill)
+    monkeypatch.setattr(processes.WorkerProcess, "__init__", start_and_kill)
     lake = Lake(f"file://{tmp_path}/lake")
     with pytest.raises(WorkerFailed, match=r"ended before its work was done \(signal SIGKILL\)\. .*memory"):
         transformed(workspace(lake), XDM, MAPPING, *day())
@@ -182,30 +182,30 @@ def test_a_process_that_is_killed_at_work_is_noticed_before_anything_else_is_don
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str
 ) -> None:
     monkeypatch.setenv(processes.VARIABLE, "2")
-    started: list[processes.Helper] = []
-    start, do = processes.Helper.__init__, getattr(Work, work)
+    started: list[processes.WorkerProcess] = []
+    start, do = processes.WorkerProcess.__init__, getattr(Worker, work)
 
-    def start_and_keep(self: processes.Helper, *arguments: Any) -> None:
+    def start_and_keep(self: processes.WorkerProcess, *arguments: Any) -> None:
         start(self, *arguments)
         started.append(self)
 
-    def kill_the_other(self: Work, *arguments: Any) -> Any:
+    def kill_the_other(self: Worker, *arguments: Any) -> Any:
         monkeypatch.setattr(SharedCounter, "__call__", lambda _: pytest.fail("it went on"))
         started[0]._process.kill()
         started[0]._process.wait()
         return do(self, *arguments)
 
-    monkeypatch.setattr(processes.Helper, "__init__", start_and_keep)
-    monkeypatch.setattr(Work, work, kill_the_other)
+    monkeypatch.setattr(processes.WorkerProcess, "__init__", start_and_keep)
+    monkeypatch.setattr(Worker, work, kill_the_other)
     with pytest.raises(WorkerFailed, match=r"ended before its work was done \(signal SIGKILL\)"):
         transformed(workspace(Lake(f"file://{tmp_path}/lake")), XDM, MAPPING, *day())
 
 
 def test_what_another_process_raises_is_raised_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(processes.VARIABLE, "2")
-    send = processes.Helper.send
+    send = processes.WorkerProcess.send
     monkeypatch.setattr(
-        processes.Helper,
+        processes.WorkerProcess,
         "send",
         lambda self, message: send(self, ("unknown",) if message[0] == "parse" else message),
     )

@@ -23,19 +23,19 @@ from include.steps.history.open_history import open_history
 from include.steps.verify import Verification, verify
 from include.steps.verify import compare_days as compare
 from include.steps.verify.verified_days import VerifiedDay, days_to_verify, read_verified
-from tests.support.pipeline_runner import PIPELINES, Carrier, loaded_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, loaded_sandbox
 
 pytestmark = pytest.mark.sandbox
 DAY = date(2026, 7, 1)
 DAYS = (date(2026, 6, 30), DAY, date(2026, 7, 2))
 
 
-class Verifier(Carrier):
+class Verifier(PipelineRunner):
     """A pipeline whose days are loaded and then compared."""
 
-    def load(self, *days: date, run: str = "run", look: str | None = None) -> None:
+    def load(self, *days: date, run: str = "run", refresh: str | None = None) -> None:
         for day in days or (DAY,):
-            self.ingest(day, self.stage(day, look), run)
+            self.ingest(day, self.stage(day, refresh), run)
 
     def verify(
         self,
@@ -144,7 +144,7 @@ def test_rows_of_other_producers_are_left_out_and_counted(loaded: Verifier, read
 
 def test_late_rows_in_a_batch_of_their_own_are_equal(loaded: Verifier) -> None:
     loaded.add_event("late-1", int(NOON.timestamp()))
-    loaded.load(run="again", look="again")
+    loaded.load(run="again", refresh="again")
     assert str(loaded.verify()) == "verify: 1 partitions, 9 ids, lost 0, duplicate 0, phantom 0"
 
 
@@ -189,7 +189,7 @@ def test_an_event_of_a_skipped_hour_belongs_to_the_day_of_its_batch(loaded: Veri
     for number, text in enumerate(("2024-03-30T23:30", "2024-03-30T12:00", "2024-03-31T00:30")):
         wall = datetime.fromisoformat(f"{text}+00:00")
         loaded.add_event(f"gap-{number}", int(wall.timestamp()))
-    loaded.load(*days, run="gap", look="gap")
+    loaded.load(*days, run="gap", refresh="gap")
     found = loaded.verify(days)
     assert [result.ids for result in found.days] == [2, 1]
     found.require_equal()
@@ -302,7 +302,7 @@ def test_days_that_changed_come_first_and_the_budget_ends_a_run(loaded: Verifier
     assert [result.day for result in loaded.verify(budget_seconds=3600).days] == days
     assert [result.day for result in loaded.verify(budget_seconds=0).days] == days[:1]
     loaded.add_event("late-1", int(NOON.timestamp()))
-    loaded.load(run="again", look="again")
+    loaded.load(run="again", refresh="again")
     found = loaded.verify(budget_seconds=0)
     assert ([result.day for result in found.days], found.left) == ([DAY], 2)
 

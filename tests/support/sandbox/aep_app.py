@@ -26,9 +26,9 @@ from mixpanel_aep_sandbox.aep.core.constants import (
     NAMESPACES,
     REGISTRY,
 )
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.core.path_parameters import register_key
-from mixpanel_aep_sandbox.core.state import Settings, World
+from mixpanel_aep_sandbox.core.state import SandboxState, Settings
 from mixpanel_aep_sandbox.core.store import Store
 from mixpanel_aep_sandbox.ims import routes as ims
 
@@ -60,16 +60,16 @@ FIELDS = {
 }
 
 
-class Adobe:
+class AepApp:
     """One caller of the sandbox. ``request`` sends the gateway's headers; other methods are the usual first steps."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, state: SandboxState) -> None:
+        self.state = state
         self._made = 0
         register_key()
         app = FastAPI(openapi_url=None, redirect_slashes=False)
-        app.include_router(ims.router(world))
-        app.include_router(aep.router(world))
+        app.include_router(ims.router(state))
+        app.include_router(aep.router(state))
         self.http = TestClient(app, base_url="http://sandbox")
         self.headers = {
             "Authorization": f"Bearer {self.token()}",
@@ -79,9 +79,9 @@ class Adobe:
         }
 
     @property
-    def place(self) -> Place:
+    def scope(self) -> AepSandboxScope:
         """The AEP sandbox that it calls, from within."""
-        return Place(self.world, DEMO_ORG, self.headers["x-sandbox-name"])
+        return AepSandboxScope(self.state, DEMO_ORG, self.headers["x-sandbox-name"])
 
     def token(self, **form: str) -> str:
         return str(self.http.post("/ims/token/v3", data={**FORM, **form}).json()["access_token"])
@@ -203,11 +203,11 @@ def lines(*rows: dict[str, Any]) -> bytes:
 
 
 @contextmanager
-def adobe(folder: Path, **settings: Any) -> Iterator[Adobe]:
-    world = World(Store(folder), Settings(**{"batch_seconds": 0.0, **settings}))
-    caller = Adobe(world)
+def aep_app(folder: Path, **settings: Any) -> Iterator[AepApp]:
+    state = SandboxState(Store(folder), Settings(**{"batch_seconds": 0.0, **settings}))
+    caller = AepApp(state)
     try:
         with caller.http:  # one event loop for all requests, not one for each
             yield caller
     finally:
-        world.store.close()
+        state.store.close()

@@ -11,7 +11,7 @@ import requests
 
 from mixpanel_aep_sandbox import demo_data as data
 from mixpanel_aep_sandbox.core.server import SandboxServer
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 ACCOUNT = (data.SERVICE_ACCOUNT, data.SERVICE_ACCOUNT_SECRET)
 
@@ -21,7 +21,7 @@ class Sandbox:
 
     def __init__(self, server: SandboxServer) -> None:
         self.url = server.url
-        self.world: World = server.world
+        self.state: SandboxState = server.state
         self.session = requests.Session()
 
     def get(self, path: str, **options: Any) -> requests.Response:

@@ -28,7 +28,7 @@ def connect(aep: AepSandbox, **other: Any) -> Connection:
     return psycopg.connect(**{**given, **other})
 
 
-class Asking:
+class BackgroundQuery:
     """A query in a thread: ``result`` or ``error`` once it has ended."""
 
     def __init__(self, session: Connection, query: str = "select 1") -> None:
@@ -44,7 +44,7 @@ class Asking:
         except psycopg.Error as error:
             self.error = error
 
-    def end(self) -> Asking:
+    def end(self) -> BackgroundQuery:
         """Waits for it."""
         self._thread.join(30)
         assert not self._thread.is_alive(), "the query has not ended"

@@ -11,7 +11,7 @@ import requests
 from tests.support.sandbox.http_client import ACCOUNT, Sandbox
 
 
-class Arrived(NamedTuple):
+class RawResponse(NamedTuple):
     """What came over the wire, and how it ended: ``whole``, ``cut``, ``inside`` (a chunk), ``reset``, ``open``, ``closed``.
 
     ``open``: in silence; ``closed``: with the connection, so that nobody can tell whether something is missing.
@@ -27,7 +27,7 @@ class Arrived(NamedTuple):
         return self.body.split(b"\n")[:-1]
 
 
-def ask(sandbox: Sandbox, target: str, *, seconds: float = 5, headers: str = "") -> Arrived:
+def ask(sandbox: Sandbox, target: str, *, seconds: float = 5, headers: str = "") -> RawResponse:
     """A GET as the demo account, read to the end of the connection, or of patience."""
     basic = requests.auth._basic_auth_str(*ACCOUNT)
     head = f"host: x\r\nauthorization: {basic}\r\nconnection: close\r\n{headers}\r\n"
@@ -45,7 +45,7 @@ def ask(sandbox: Sandbox, target: str, *, seconds: float = 5, headers: str = "")
     return unframed(got, ended)
 
 
-def unframed(got: bytes, ended: str) -> Arrived:
+def unframed(got: bytes, ended: str) -> RawResponse:
     head, _, rest = got.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
@@ -53,15 +53,15 @@ def unframed(got: bytes, ended: str) -> Arrived:
     if headers.get("transfer-encoding") != "chunked":
         length = int(headers.get("content-length", -1))
         found = "closed" if length < 0 else "whole" if len(rest) == length else "cut"
-        return Arrived(status, headers, rest, ended or found)
+        return RawResponse(status, headers, rest, ended or found)
     body = b""
     while rest:
         size, _, rest = rest.partition(b"\r\n")
         count = int(size or b"0", 16)
         if not count:
-            return Arrived(status, headers, body, ended or "whole")
+            return RawResponse(status, headers, body, ended or "whole")
         body += rest[:count]
         if len(rest) < count:
-            return Arrived(status, headers, body, ended or "inside")
+            return RawResponse(status, headers, body, ended or "inside")
         rest = rest[count + 2 :]
-    return Arrived(status, headers, body, ended or "cut")
+    return RawResponse(status, headers, body, ended or "cut")

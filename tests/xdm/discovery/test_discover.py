@@ -13,7 +13,7 @@ from include.errors import ConfigError
 from include.xdm.dataprep.language.paths import parse_path
 from include.xdm.discovery.discover import Discovery, shape_of
 from include.xdm.discovery.field_names import NamesBook, field_name, read_names
-from include.xdm.discovery.field_proposals import Proposal, mapped_properties, propose
+from include.xdm.discovery.field_proposals import Proposal, mapped_properties, propose_fields
 from include.xdm.mapping.mapping_set import bind
 from include.xdm.schema.xdm_schema import XdmSchema
 
@@ -67,7 +67,7 @@ def discovered(*events: dict[str, Any]) -> Discovery:
 
 def fields(*events: dict[str, Any]) -> dict[str, str]:
     """Source to the type proposed for it."""
-    given = propose(discovered(*events), NamesBook()).book.given
+    given = propose_fields(discovered(*events), NamesBook()).book.given
     return {s: str(g.definition.get("format") or g.definition["type"]) for s, g in given.items()}
 
 
@@ -98,7 +98,7 @@ def test_parts_of_the_data_merge_into_the_whole(events: list[dict[str, Any]], at
 def test_later_data_never_change_a_field_that_was_given(runs: list[list[dict[str, Any]]]) -> None:
     book = NamesBook()
     for events in runs:
-        proposal = propose(discovered(*events), book)
+        proposal = propose_fields(discovered(*events), book)
         assert book.given.items() <= proposal.book.given.items()
         book = proposal.book
 
@@ -111,7 +111,7 @@ def test_what_is_proposed_in_any_number_of_runs_fits_its_own_field_group(
     """No two sources fill one field, none lies inside another, every type is one of XDM."""
     proposal = Proposal(NamesBook())
     for events in runs:
-        proposal = propose(discovered(*events), proposal.book)
+        proposal = propose_fields(discovered(*events), proposal.book)
     bind("test.json", list(proposal.rows()), schema(proposal), keep_unmapped=False)
 
 
@@ -132,7 +132,7 @@ def test_a_field_name_is_one_that_xdm_takes(name: str) -> None:
 
 @given(st.text(min_size=1))
 def test_a_proposed_source_names_its_property(name: str) -> None:
-    (source,) = propose(discovered({name: "x"}), NamesBook()).book.given
+    (source,) = propose_fields(discovered({name: "x"}), NamesBook()).book.given
     assert parse_path(source) == ("properties", name)
 
 
@@ -174,7 +174,7 @@ def test_a_type_holds_every_value_that_was_seen(values: list[Any], expected: str
 def test_digits_that_a_double_does_not_keep_make_a_string() -> None:
     found = Discovery()
     found.see([b'{"event":"e","properties":{"x":0.1234567890123456789,"y":1e400,"z":1.50}}'])
-    given = propose(found, NamesBook()).book.given
+    given = propose_fields(found, NamesBook()).book.given
     assert [entry.definition["type"] for entry in given.values()] == ["string", "string", "number"]
 
 
@@ -199,14 +199,14 @@ def test_a_list_of_flat_objects_has_a_field_for_each_member() -> None:
 
 
 def test_a_new_member_of_an_object_is_added_beside_the_others() -> None:
-    first = propose(discovered({"a": {"b": 1}}), NamesBook())
-    then = propose(discovered({"a": {"b": 2, "c": "x"}}), first.book)
+    first = propose_fields(discovered({"a": {"b": 1}}), NamesBook())
+    then = propose_fields(discovered({"a": {"b": 2, "c": "x"}}), first.book)
     assert then.new == ["properties.a.c"]
 
 
 def test_data_that_no_longer_fit_are_told() -> None:
-    first = propose(discovered({"a": 1, "b": {"c": 1}, "d": "x"}), NamesBook())
-    then = propose(discovered({"a": "one", "b": "two", "d": 3}), first.book)
+    first = propose_fields(discovered({"a": 1, "b": {"c": 1}, "d": "x"}), NamesBook())
+    then = propose_fields(discovered({"a": "one", "b": "two", "d": 3}), first.book)
     assert then.new == []
     assert then.differing == {
         "properties.a": "integer, and the data hold string",
@@ -218,8 +218,8 @@ def test_data_that_no_longer_fit_are_told() -> None:
 @pytest.mark.parametrize("then", [{"b": 1}, [{"b": 1}], "x", ["x"], [{"b": {}}]])
 def test_what_was_opened_one_way_is_never_opened_another_way(first: Any, then: Any) -> None:
     each = "[*]" if isinstance(first, list) else ""
-    book = propose(discovered({"o": first}), NamesBook()).book
-    proposal = propose(discovered({"o": then}), book)
+    book = propose_fields(discovered({"o": first}), NamesBook()).book
+    proposal = propose_fields(discovered({"o": then}), book)
     same_way = isinstance(then, type(first)) and isinstance(then[0] if each else then, dict)
     fits = same_way and then != [{"b": {}}]
     assert proposal.new == ([f"properties.o{each}.b"] if fits else [])
@@ -233,17 +233,17 @@ def test_what_a_person_has_mapped_stays_as_it_is() -> None:
         {"sourceType": "EXPRESSION", "source": "upper(properties.c)", "destination": "x"},
     ]
     mapped = mapped_properties(rows, NamesBook())
-    proposal = propose(discovered(dict.fromkeys(["a", "$b", "c", "d"], "x")), NamesBook(), mapped)
+    proposal = propose_fields(discovered(dict.fromkeys(["a", "$b", "c", "d"], "x")), NamesBook(), mapped)
     assert proposal.new == ["properties.d"]
 
 
 def test_a_mapping_of_the_book_does_not_hide_its_property() -> None:
-    first = propose(discovered({"a": {"b": 1}}), NamesBook())
+    first = propose_fields(discovered({"a": {"b": 1}}), NamesBook())
     assert mapped_properties(first.rows(), first.book) == set()
 
 
 def test_a_field_group_keeps_what_it_has() -> None:
-    proposal = propose(discovered({"a": 1}), NamesBook())
+    proposal = propose_fields(discovered({"a": 1}), NamesBook())
     made = proposal.field_group(
         {"title": "t", "properties": {"mixpanel": {"type": "object", "properties": {"e": 1}}}}
     )
@@ -252,7 +252,7 @@ def test_a_field_group_keeps_what_it_has() -> None:
 
 
 def test_the_empty_name_stays_unmapped_and_is_counted() -> None:
-    proposal = propose(discovered({"": 1}), NamesBook())
+    proposal = propose_fields(discovered({"": 1}), NamesBook())
     assert (proposal.new, proposal.nameless) == ([], 1)
 
 
@@ -263,7 +263,7 @@ def test_lines_that_are_no_events_are_counted() -> None:
         [b"", b"\xff", b'{"event":"e"}', deep, rb'{"event":"e","properties":{"a":{"b":"\ud800"}}}', b"{}"]
     )
     assert found.rows + found.unreadable == 6
-    propose(found, NamesBook())
+    propose_fields(found, NamesBook())
 
 
 def test_shapes_do_not_tell_values() -> None:
@@ -271,7 +271,7 @@ def test_shapes_do_not_tell_values() -> None:
 
 
 def test_the_book_is_read_as_it_was_written(tmp_path: Any) -> None:
-    book = propose(discovered({"$a": 1, "b": [{"c": "x"}]}), NamesBook()).book
+    book = propose_fields(discovered({"$a": 1, "b": [{"c": "x"}]}), NamesBook()).book
     (tmp_path / "p.json").write_bytes(book.to_json())
     assert read_names(tmp_path / "p.json") == book
     (tmp_path / "q.json").write_bytes(b'{"fields": []}')

@@ -22,7 +22,7 @@ from include.xdm.events import event_parser as event_parsing
 from include.xdm.events import line_parser as lines
 from include.xdm.events.block_reader import BlockReader
 from include.xdm.events.event_id import event_id
-from include.xdm.events.event_parser import Sieve, SiftedEvent
+from include.xdm.events.event_parser import EventParser, ParsedEvent
 from include.xdm.events.event_rows import EventRows, EvidenceLog
 from include.xdm.events.shapes import by_shape
 from tests.support.builders import DAY, LATER, NOON, PROJECT_ID, event, line
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.unit
 SAMPLES = Path(__file__).parents[3] / "sandbox/mixpanel_aep_sandbox/demo_data/mixpanel-samples.jsonl"
 
 
-def sieve(**changes: Any) -> Sieve:
+def event_parser(**changes: Any) -> EventParser:
     now_ms = int(LATER.timestamp() * 1000)
     fields = {
         "project_id": PROJECT_ID,
@@ -41,13 +41,13 @@ def sieve(**changes: Any) -> Sieve:
         "now_ms": now_ms,
         "evidence": TimeEvidence(ZoneInfo("Europe/Berlin")),
     }
-    return Sieve(**{**fields, **changes})
+    return EventParser(**{**fields, **changes})
 
 
-def in_a_block(bodies: Sequence[bytes], **changes: Any) -> list[SiftedEvent | dict[str, Any]]:
+def in_a_block(bodies: Sequence[bytes], **changes: Any) -> list[ParsedEvent | dict[str, Any]]:
     """What the reader of whole blocks makes of lines, in their order."""
     log = EvidenceLog()
-    lots, refused = BlockReader(sieve(**{**changes, "evidence": log}), log).read(
+    lots, refused = BlockReader(event_parser(**{**changes, "evidence": log}), log).read(
         b"".join(b + b"\n" for b in bodies), 1
     )
     found = [event for rows in lots for event in sifted_events(rows)]
@@ -57,17 +57,17 @@ def in_a_block(bodies: Sequence[bytes], **changes: Any) -> list[SiftedEvent | di
     return [row for _, row in sorted(numbered, key=lambda pair: pair[0])]
 
 
-def sifted_events(rows: EventRows) -> list[SiftedEvent]:
+def sifted_events(rows: EventRows) -> list[ParsedEvent]:
     contents = [
         int.from_bytes(rows.contents[n : n + 8], "big", signed=True) for n in range(0, len(rows.contents), 8)
     ]
     properties = list(map(rows.properties.row, range(len(rows))))
     columns = (rows.line_numbers, rows.ids, rows.timestamps_ms, rows.wall_seconds, rows.processed_ms,
                rows.has_insert_id, rows.events, properties, contents, rows.compacted)  # fmt: skip
-    return [SiftedEvent(*row) for row in zip(*columns, strict=True)]
+    return [ParsedEvent(*row) for row in zip(*columns, strict=True)]
 
 
-def seen_as(found: SiftedEvent | dict[str, Any]) -> Any:
+def seen_as(found: ParsedEvent | dict[str, Any]) -> Any:
     """A verdict that can be compared."""
     if isinstance(found, dict):
         return found
@@ -81,30 +81,30 @@ def assert_read_alike(body: bytes, **changes: Any) -> None:
     """Blocks are read as lines are: alone, and among others."""
     if body and b"\n" not in body:
         bodies = [ORDINARY, body, ORDINARY]
-        one_by_one = sieve(**{**changes, "evidence": EvidenceLog()})
-        expected = list(map(seen_as, one_by_one.sift(bodies)))
+        one_by_one = event_parser(**{**changes, "evidence": EvidenceLog()})
+        expected = list(map(seen_as, one_by_one.parse(bodies)))
         assert list(map(seen_as, in_a_block(bodies, **changes))) == expected
-        alone = sieve(**{**changes, "evidence": EvidenceLog()}).sift([body])
+        alone = event_parser(**{**changes, "evidence": EvidenceLog()}).parse([body])
         assert list(map(seen_as, in_a_block([body], **changes))) == list(map(seen_as, alone))
 
 
-def one(body: bytes, **changes: Any) -> SiftedEvent | dict[str, Any]:
+def one(body: bytes, **changes: Any) -> ParsedEvent | dict[str, Any]:
     assert_read_alike(body, **changes)
-    (sifted,) = sieve(**changes).sift([body])
-    return sifted
+    (parsed,) = event_parser(**changes).parse([body])
+    return parsed
 
 
-def kept(body: bytes, **changes: Any) -> SiftedEvent:
-    sifted = one(body, **changes)
-    assert isinstance(sifted, SiftedEvent), sifted
-    return sifted
+def kept(body: bytes, **changes: Any) -> ParsedEvent:
+    parsed = one(body, **changes)
+    assert isinstance(parsed, ParsedEvent), parsed
+    return parsed
 
 
-def unmapped(sifted: SiftedEvent, mapped: Iterable[str] = ()) -> str:
+def unmapped(parsed: ParsedEvent, mapped: Iterable[str] = ()) -> str:
     """The unmapped JSON of an event, where a mapping set takes some properties whole."""
     compiled = replace(NOTHING, whole=dict.fromkeys(mapped, ()), unmapped=("_acme", "unmapped"))
-    properties, _ = by_shape([sifted.properties], is_raw=True)
-    (text,) = ColumnBuilder(compiled).build([sifted.event], properties).unmapped.to_pylist()
+    properties, _ = by_shape([parsed.properties], is_raw=True)
+    (text,) = ColumnBuilder(compiled).build([parsed.event], properties).unmapped.to_pylist()
     return str(text)
 
 
@@ -197,7 +197,7 @@ def test_lines_that_are_short_of_content_hide_no_double_key() -> None:
     """A block is proven ordinary by its length; what one line lacks must not make up for what another one has."""
     short = b'{"event":"A","properties":{"time":%d}}' % NOON
     bodies = [*[short] * 6, raw_line(b'"x":1,"x":2'), ORDINARY]
-    expected = list(map(seen_as, sieve(evidence=EvidenceLog()).sift(bodies)))
+    expected = list(map(seen_as, event_parser(evidence=EvidenceLog()).parse(bodies)))
     assert list(map(seen_as, in_a_block(bodies))) == expected
     assert expected[6]["reason"] == "duplicate_key"
 
@@ -233,9 +233,9 @@ def test_seconds_are_taken_with_and_without_fraction_rounded_down(
 
 @pytest.mark.parametrize("time", [NOON * 1000 + 7, NOON * 1000 + 7.0])
 def test_milliseconds_are_taken_where_they_are_declared(time: float) -> None:
-    sifted = kept(line(event(time=time)), time_in_ms=True)
-    assert sifted.timestamp_ms == NOON * 1000 + 7
-    assert sifted.id == kept(line(event(time=NOON))).id, "the same event has the same id in either unit"
+    parsed = kept(line(event(time=time)), time_in_ms=True)
+    assert parsed.timestamp_ms == NOON * 1000 + 7
+    assert parsed.id == kept(line(event(time=NOON))).id, "the same event has the same id in either unit"
 
 
 def test_seconds_where_milliseconds_are_declared_are_not_taken_for_1970() -> None:
@@ -333,44 +333,44 @@ def test_without_insert_id_the_order_of_properties_does_not_count() -> None:
 
 @pytest.mark.parametrize(("later", "instant"), [(0, 1793521800), (3600, 1793525400)])
 def test_in_a_fold_the_arrival_chooses_and_it_is_counted(later: int, instant: int) -> None:
-    sifting = sieve(
+    parser = event_parser(
         day=date(2026, 11, 1), wall_clock_zone=ZoneInfo("America/Los_Angeles"),
         now_ms=int(datetime(2027, 1, 1, tzinfo=UTC).timestamp() * 1000),
     )  # fmt: skip
     arrival = (1793521800 + later) * 1000 + 5
     for name in ("$mp_api_timestamp_ms", "mp_processing_time_ms"):
-        (sifted,) = sifting.sift([line(event(time=1793496600, **{name: arrival}))])
-        assert sifted.timestamp_ms == instant * 1000
-    assert sifting.counts == {"time_fold": 2}
+        (parsed,) = parser.parse([line(event(time=1793496600, **{name: arrival}))])
+        assert parsed.timestamp_ms == instant * 1000
+    assert parser.counts == {"time_fold": 2}
 
 
 def test_a_row_in_a_gap_is_counted() -> None:
-    sifting = sieve(day=date(2018, 3, 11), wall_clock_zone=ZoneInfo("America/New_York"))
-    (sifted,) = sifting.sift([line(event(time=1520735400))])
-    assert isinstance(sifted, SiftedEvent)
-    assert sifting.counts == {"time_gap": 1}
+    parser = event_parser(day=date(2018, 3, 11), wall_clock_zone=ZoneInfo("America/New_York"))
+    (parsed,) = parser.parse([line(event(time=1520735400))])
+    assert isinstance(parsed, ParsedEvent)
+    assert parser.counts == {"time_gap": 1}
 
 
 def test_in_a_zone_east_of_utc_time_may_be_after_the_arrival() -> None:
     """A real row: 17:30 in Kolkata is noon in UTC; `time` is read five and a half hours ahead of its arrival."""
     row = event(time=1768498200, **{"$mp_api_timestamp_ms": 1768478437493})
-    sifted = kept(line(row), day=date(2026, 1, 15), wall_clock_zone=ZoneInfo("Asia/Kolkata"))
-    assert sifted.timestamp_ms == 1768478400_000
+    parsed = kept(line(row), day=date(2026, 1, 15), wall_clock_zone=ZoneInfo("Asia/Kolkata"))
+    assert parsed.timestamp_ms == 1768478400_000
 
 
 def hostile() -> list[bytes]:
     return SAMPLES.read_bytes().split(b"\n")[:-1]
 
 
-def sifted_at_its_day(body: bytes) -> SiftedEvent | dict[str, Any]:
+def parsed_at_its_day(body: bytes) -> ParsedEvent | dict[str, Any]:
     seconds = json.loads(body)["properties"]["time"]
     return one(body, day=datetime.fromtimestamp(seconds, UTC).date())
 
 
 def test_the_twelve_hostile_lines_are_eleven_events() -> None:
-    sifted = [sifted_at_its_day(body) for body in hostile()]
-    assert [row["reason"] for row in sifted if isinstance(row, dict)] == []
-    assert len({row.id for row in sifted if isinstance(row, SiftedEvent)}) == 11, (
+    parsed = [parsed_at_its_day(body) for body in hostile()]
+    assert [row["reason"] for row in parsed if isinstance(row, dict)] == []
+    assert len({row.id for row in parsed if isinstance(row, ParsedEvent)}) == 11, (
         "two are one event, sent twice"
     )
 
@@ -397,8 +397,8 @@ def test_the_twelve_hostile_lines_are_eleven_events() -> None:
     ],
 )
 def test_unmapped_properties_are_kept_to_the_letter(event_name: str, text: str) -> None:
-    rows = [sifted_at_its_day(body) for body in hostile()]
-    (found, *_) = [row for row in rows if isinstance(row, SiftedEvent) and row.event == event_name]
+    rows = [parsed_at_its_day(body) for body in hostile()]
+    (found, *_) = [row for row in rows if isinstance(row, ParsedEvent) and row.event == event_name]
     assert text in unmapped(found)
 
 
@@ -420,13 +420,13 @@ def test_a_frequent_shape_is_read_and_kept_as_a_line_alone_is(text: bytes) -> No
     body = raw_line(text)
     alone = seen_as(one(body))
     found = in_a_block([ORDINARY, *[body] * 20])[1:]
-    if not isinstance(alone, SiftedEvent):
+    if not isinstance(alone, ParsedEvent):
         assert [each["reason"] for each in found if isinstance(each, dict)] == [alone["reason"]] * 20
     else:
         assert [seen_as(each)[1:] for each in found] == [alone[1:]] * 20
         compiled = replace(NOTHING, whole={"time": ()}, unmapped=("_acme", "unmapped"))
         log = EvidenceLog()
-        (rows,), _ = BlockReader(sieve(evidence=log), log).read((body + b"\n") * 20, 1)
+        (rows,), _ = BlockReader(event_parser(evidence=log), log).read((body + b"\n") * 20, 1)
         kept_texts = ColumnBuilder(compiled).build(rows.events, rows.properties).unmapped.to_pylist()
         members = [
             (name, bytes(raw).decode()) for name, raw in kept(body).properties.items() if name != "time"
@@ -467,10 +467,10 @@ def test_any_json_object_of_properties_is_kept_as_it_is(
     body = json.dumps(
         {"event": "A", "properties": whole}, ensure_ascii=escaped, separators=separators
     ).encode()
-    sifted = kept(body)
+    parsed = kept(body)
     meaningful = {name: value for name, value in whole.items() if value is not None and value != ""}
-    assert {name: json.loads(bytes(text)) for name, text in sifted.properties.items()} == whole
-    assert json.loads(unmapped(sifted)) == meaningful
+    assert {name: json.loads(bytes(text)) for name, text in parsed.properties.items()} == whole
+    assert json.loads(unmapped(parsed)) == meaningful
 
 
 MUTATIONS: list[Callable[[bytes, int, int], bytes]] = [
@@ -485,8 +485,8 @@ MUTATIONS: list[Callable[[bytes, int, int], bytes]] = [
 def test_any_damage_to_a_line_ends_in_an_event_or_in_quarantine(
     body: bytes, mutate: Callable[[bytes, int, int], bytes], at: int, byte: int
 ) -> None:
-    sifted = one(mutate(body, at, byte))
-    assert isinstance(sifted, SiftedEvent) or sifted["reason"]
+    parsed = one(mutate(body, at, byte))
+    assert isinstance(parsed, ParsedEvent) or parsed["reason"]
 
 
 @given(st.binary(max_size=60))
@@ -502,8 +502,8 @@ def test_events_of_an_sdk_are_asked_how_the_project_keeps_time_and_imports_are_n
         event(**{**live, "mp_lib": None}),
         event(mp_lib="web"),
     ]
-    asked = sieve()
-    list(asked.sift(map(line, rows)))
+    asked = event_parser()
+    list(asked.parse(map(line, rows)))
     assert (asked.evidence.rows, asked.evidence.utc) == (1, 1)
     assert asked.by_event == {"Purchase": 4}
 
@@ -536,13 +536,13 @@ def test_whatever_a_property_holds_the_line_is_an_event_or_has_a_reason(
     pairs = b",".join(b'"%s":%s' % (name.encode(), text) for name, text in texts.items())
     body = b'{"event":"A","properties":{%s}}' % pairs
     assert_read_alike(body, wall_clock_zone=zone, time_in_ms=in_ms, recipe=recipe, day=day)
-    sifting = sieve(wall_clock_zone=zone, time_in_ms=in_ms, recipe=recipe, day=day)
-    for sifted in sifting.sift([body]):
-        assert isinstance(sifted, SiftedEvent) or sifted["reason"] != "unexpected_error", sifted
-        if isinstance(sifted, SiftedEvent):
+    parser = event_parser(wall_clock_zone=zone, time_in_ms=in_ms, recipe=recipe, day=day)
+    for parsed in parser.parse([body]):
+        assert isinstance(parsed, ParsedEvent) or parsed["reason"] != "unexpected_error", parsed
+        if isinstance(parsed, ParsedEvent):
             assert all(
                 -(2**63) <= number < 2**63
-                for number in (sifted.timestamp_ms, sifted.processed_ms, sifted.content)
+                for number in (parsed.timestamp_ms, parsed.processed_ms, parsed.content)
             )
 
 
@@ -550,9 +550,9 @@ def test_whatever_a_property_holds_the_line_is_an_event_or_has_a_reason(
 @pytest.mark.parametrize("zone", ZONES)
 def test_an_arrival_that_is_no_date_stops_nothing(arrival: int, zone: ZoneInfo | None) -> None:
     body = line(event(mp_lib="unity", **{"$mp_api_timestamp_ms": arrival}))
-    sifting = sieve(wall_clock_zone=zone, evidence=TimeEvidence(ZoneInfo("America/New_York")))
-    assert len([row for row in sifting.sift([body, body]) if isinstance(row, SiftedEvent)]) == 2
-    assert sifting.evidence.rows == 0, "and says nothing of how time is kept"
+    parser = event_parser(wall_clock_zone=zone, evidence=TimeEvidence(ZoneInfo("America/New_York")))
+    assert len([row for row in parser.parse([body, body]) if isinstance(row, ParsedEvent)]) == 2
+    assert parser.evidence.rows == 0, "and says nothing of how time is kept"
 
 
 @pytest.mark.parametrize(
@@ -570,13 +570,13 @@ def test_an_error_that_nobody_foresees_ends_with_its_row(
         return good(*arguments)
 
     monkeypatch.setattr(event_parsing, broken, fails)
-    sifting = sieve()
+    parser = event_parser()
     body = line(event(mp_lib="web", **{"$mp_api_timestamp_ms": NOON * 1000}))
-    sifted = list(sifting.sift([body] * 4))
-    reasons = [row["reason"] for row in sifted if isinstance(row, dict)]
+    parsed = list(parser.parse([body] * 4))
+    reasons = [row["reason"] for row in parsed if isinstance(row, dict)]
     assert set(reasons) == {"unexpected_error"}
-    assert len(reasons) + sifting.by_event["Purchase"] == 4, "what is counted is an event that goes on"
-    assert [row["raw"].encode() for row in sifted if isinstance(row, dict)] == [body] * len(reasons)
+    assert len(reasons) + parser.by_event["Purchase"] == 4, "what is counted is an event that goes on"
+    assert [row["raw"].encode() for row in parsed if isinstance(row, dict)] == [body] * len(reasons)
     (message,) = {record.getMessage() for record in caplog.records}
     assert "LookupError at test_sift.py:" in message
     assert "canary" not in caplog.text
@@ -588,4 +588,4 @@ def test_a_shortage_of_memory_is_not_a_rows_fault(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(event_parsing, "parse_line", full)
     with pytest.raises(MemoryError):
-        list(sieve().sift([line(event())]))
+        list(event_parser().parse([line(event())]))

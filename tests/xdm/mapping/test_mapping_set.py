@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from include.errors import ConfigError
 from include.xdm.dataprep.language.paths import parse_path
-from include.xdm.mapping.generated_fields import BuiltRules
+from include.xdm.mapping.generated_fields import GeneratedFieldRules
 from include.xdm.mapping.mapping_file import MAPPINGS, read_mapping_file
 from include.xdm.mapping.mapping_set import bind
 from include.xdm.schema.xdm_schema import XdmSchema
@@ -326,7 +326,7 @@ SAME_TIME = [
 SAME_ID = (
     "sha256(concat(data.event_name, '|', data.distinct_id, '|', data.time, '|', data.insert_id), 'UTF-8')"
 )
-RULES = BuiltRules({"$user_id": "CRMID"})
+RULES = GeneratedFieldRules({"$user_id": "CRMID"})
 
 
 @pytest.mark.parametrize("mapping", SAME_TIME)
@@ -359,7 +359,7 @@ def test_a_row_that_differs_from_what_the_pipeline_builds_is_refused_with_the_di
 
 
 def test_in_a_project_of_wall_clocks_a_timestamp_as_utc_is_refused() -> None:
-    rules = BuiltRules({}, wall_clock=True)
+    rules = GeneratedFieldRules({}, wall_clock=True)
     with pytest.raises(ConfigError, match="it is a wall clock of the project's zone"):
         bind("x", [{**SAME_TIME[2], "destination": "timestamp"}], XDM, keep_unmapped=False, built=rules)
     bind("x", [{**SAME_TIME[0], "destination": "timestamp"}], XDM, keep_unmapped=False, built=rules)

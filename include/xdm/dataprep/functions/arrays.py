@@ -9,7 +9,7 @@ from include.xdm.dataprep.functions.registry import Function, optional, required
 from include.xdm.dataprep.functions.values import Json, array, is_number, is_string, members, number, text_of
 from include.xdm.dataprep.language.tree import LanguageError
 from include.xdm.dataprep.language.types import Type, common
-from include.xdm.dataprep.sql_values import Cell, Surroundings, any_of, convert_cell
+from include.xdm.dataprep.sql_values import EvaluationContext, SqlValue, any_of, convert_cell
 
 CATEGORY = "Hierarchies - Arrays"
 _JSON = "arrays are JSON, whose items may be of any type"
@@ -85,8 +85,10 @@ def upsert_array_replace(items: list[Json], _: int) -> list[Json]:
     return items
 
 
-def _extreme_date(which: str) -> Callable[[Surroundings, Sequence[Cell]], tuple[str, str | None] | None]:
-    def compile_to(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None] | None:
+def _extreme_date(
+    which: str,
+) -> Callable[[EvaluationContext, Sequence[SqlValue]], tuple[str, str | None] | None]:
+    def compile_to(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None] | None:
         if all(cell.type is not Type.DATE for cell in cells):
             return None
         moments = [

@@ -8,8 +8,8 @@ from include.xdm.dataprep.functions.arrays import items_of
 from include.xdm.dataprep.functions.registry import Function, required
 from include.xdm.dataprep.language.types import Type, common
 from include.xdm.dataprep.sql_values import (
-    Cell,
-    Surroundings,
+    EvaluationContext,
+    SqlValue,
     any_of,
     as_json,
     convert_cell,
@@ -20,7 +20,7 @@ from include.xdm.dataprep.sql_values import (
 CATEGORY = "Logical"
 
 
-def iif(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
+def iif(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
     condition = convert_cell(cells[0], Type.BOOLEAN)
     yes, no = alike(cells[1:])
     chosen = f"coalesce({condition.sql}, false)"
@@ -31,7 +31,7 @@ def iif(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
     return f"CASE WHEN {chosen} THEN {yes.sql} ELSE {no.sql} END", fails
 
 
-def coalesce(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None] | None:
+def coalesce(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None] | None:
     """In order: what fails before the first value makes the whole fail."""
     if len(cells) == 1:
         return None
@@ -40,7 +40,7 @@ def coalesce(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None] |
     return f"coalesce({', '.join(cell.sql for cell in same)})", fails
 
 
-def elvis(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
+def elvis(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
     """``value ?: other``: the value if it is "defined, non-null and non-false" (JEXL's reference)."""
     one, other = alike(cells)
     empty = f"coalesce({as_json(cells[0])} = 'false', true)"
@@ -49,7 +49,7 @@ def elvis(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
     return f"CASE WHEN {empty} THEN {other.sql} ELSE {one.sql} END", fails
 
 
-def decode(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
+def decode(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
     """The value after the first option that equals the key; else the default, if there is one."""
     key, options = cells[0], cells[1:]
     default = [options[-1]] if len(options) % 2 else []
@@ -67,7 +67,7 @@ def decode(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
     return f"CASE {whens} ELSE {other} END", f"CASE {' '.join(faults)} ELSE {last} END" if can_fail else None
 
 
-def _matches(key: Cell, option: Cell) -> str:
+def _matches(key: SqlValue, option: SqlValue) -> str:
     """Keys are texts; null is found by null."""
     return f"{text_of(key)} IS NOT DISTINCT FROM {text_of(option)}"
 
@@ -81,7 +81,7 @@ def _fails_before_a_value(parts: list[tuple[str | None, str]]) -> str | None:
     return f"CASE {' '.join(whens)} ELSE false END" if any(fails for fails, _ in parts) else None
 
 
-def alike(cells: Sequence[Cell]) -> list[Cell]:
+def alike(cells: Sequence[SqlValue]) -> list[SqlValue]:
     """The cells, each as a value of the type that they have in common."""
     kind = common([cell.type for cell in cells])
     return [convert_cell(cell, kind) for cell in cells]
@@ -92,24 +92,24 @@ def first_that_is(items: list[str]) -> str | None:
     return next((item for item in items_of(items) if item != "null"), None)
 
 
-def nullify(_: Surroundings, __: Sequence[Cell]) -> tuple[str, str | None]:
+def nullify(_: EvaluationContext, __: Sequence[SqlValue]) -> tuple[str, str | None]:
     return "NULL", None
 
 
-def contains_key(around: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
+def contains_key(around: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
     assert cells[0].constant is not None
     return around.exists(cells[0].constant), None
 
 
-def now(around: Surroundings, _: Sequence[Cell]) -> tuple[str, str | None]:
+def now(around: EvaluationContext, _: Sequence[SqlValue]) -> tuple[str, str | None]:
     return text_literal(around.now), None
 
 
-def timestamp(around: Surroundings, _: Sequence[Cell]) -> tuple[str, str | None]:
+def timestamp(around: EvaluationContext, _: Sequence[SqlValue]) -> tuple[str, str | None]:
     return f"epoch_ms({text_literal(around.now)}::TIMESTAMPTZ)", None
 
 
-def uuid(around: Surroundings, _: Sequence[Cell]) -> tuple[str, str | None]:
+def uuid(around: EvaluationContext, _: Sequence[SqlValue]) -> tuple[str, str | None]:
     """Of the event's ``_id``: a step that runs again has to write the same rows."""
     parts = r"^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$", r"\1-\2-4\3-8\4-\5"
     return f"regexp_replace(sha256(_id || ':{around.number}'), '{parts[0]}', '{parts[1]}')", None

@@ -20,7 +20,7 @@ from include.xdm.dataprep.functions.values import (
 )
 from include.xdm.dataprep.language.tree import LanguageError
 from include.xdm.dataprep.language.types import Type
-from include.xdm.dataprep.sql_values import Cell, Surroundings, any_of
+from include.xdm.dataprep.sql_values import EvaluationContext, SqlValue, any_of
 from include.xdm.dataprep.sql_values import json_array as array_sql
 from include.xdm.events.line_parser import DEPTH_LIMIT, deeper_than
 
@@ -108,7 +108,7 @@ def _name(value: Json) -> str:
     return text_of(value)
 
 
-def _array(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
+def _array(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
     fails = any_of(*(cell.fails for cell in cells))
     return array_sql(cells), fails
 

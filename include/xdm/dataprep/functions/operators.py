@@ -20,7 +20,7 @@ from include.xdm.dataprep.functions.values import (
 )
 from include.xdm.dataprep.language.tree import LanguageError
 from include.xdm.dataprep.language.types import Type
-from include.xdm.dataprep.sql_values import Cell, Surroundings, any_of, convert_cell
+from include.xdm.dataprep.sql_values import EvaluationContext, SqlValue, any_of, convert_cell
 
 CATEGORY = "Operators"
 _EXACT = "integers of any size, and numbers in strings"
@@ -110,10 +110,10 @@ def ge(one: Json | None, other: Json | None) -> bool:
     )
 
 
-def _typed(symbol: str) -> Callable[[Surroundings, Sequence[Cell]], tuple[str, str | None] | None]:
+def _typed(symbol: str) -> Callable[[EvaluationContext, Sequence[SqlValue]], tuple[str, str | None] | None]:
     """Comparison in SQL where both types are known."""
 
-    def compile_to(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None] | None:
+    def compile_to(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None] | None:
         one, other = cells
         if one.type is not other.type or one.type not in (Type.STRING, Type.INTEGER, Type.BOOLEAN, Type.DATE):
             return None
@@ -129,9 +129,9 @@ def _typed(symbol: str) -> Callable[[Surroundings, Sequence[Cell]], tuple[str, s
     return compile_to
 
 
-def _bare(cell: Cell) -> Cell:
+def _bare(cell: SqlValue) -> SqlValue:
     """A moment without the name of its zone, which SQL would not read."""
-    return Cell(convert_cell(cell, Type.STRING).sql, Type.DATE) if cell.type is Type.DATE else cell
+    return SqlValue(convert_cell(cell, Type.STRING).sql, Type.DATE) if cell.type is Type.DATE else cell
 
 
 def _comparable(given: Sequence[Type]) -> Type:
@@ -161,10 +161,12 @@ def not_contained(one: Json | None, other: Json | None) -> bool:
     return not contained(one, other)
 
 
-def _logical(word: str, decides: str) -> Callable[[Surroundings, Sequence[Cell]], tuple[str, str | None]]:
+def _logical(
+    word: str, decides: str
+) -> Callable[[EvaluationContext, Sequence[SqlValue]], tuple[str, str | None]]:
     """The right side counts only where the left one has not decided; a null is false."""
 
-    def compile_to(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
+    def compile_to(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
         one, other = (convert_cell(cell, Type.BOOLEAN) for cell in cells)
         left, right = f"coalesce({one.sql}, false)", f"coalesce({other.sql}, false)"
         late = f"({other.fails}) AND {decides.format(left)}" if other.fails else None
@@ -174,7 +176,7 @@ def _logical(word: str, decides: str) -> Callable[[Surroundings, Sequence[Cell]]
     return compile_to
 
 
-def negation(_: Surroundings, cells: Sequence[Cell]) -> tuple[str, str | None]:
+def negation(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
     cell = convert_cell(cells[0], Type.BOOLEAN)
     return f"(NOT coalesce({cell.sql}, false))", cell.fails
 

@@ -10,9 +10,9 @@ from include.xdm.dataprep.language.tree import LanguageError
 from include.xdm.dataprep.language.types import Type, require
 
 if TYPE_CHECKING:
-    from include.xdm.dataprep.sql_values import Cell, Surroundings
+    from include.xdm.dataprep.sql_values import EvaluationContext, SqlValue
 
-    Special = Callable[[Surroundings, Sequence[Cell]], tuple[str, str | None] | None]
+    Special = Callable[[EvaluationContext, Sequence[SqlValue]], tuple[str, str | None] | None]
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def validate_only(call: Call) -> bool:
 
 def _save(call: Call, change: Change) -> Response:
     key = call.path("id")
-    before = call.place.get(DATASETS, key)
+    before = call.scope.get(DATASETS, key)
     if before is None:
         raise problem(404, f"Dataset {key} not found.")
     check_match(call, before)
@@ -80,11 +80,11 @@ def _save(call: Call, change: Change) -> Response:
     for name in READ_ONLY:
         if body.get(name) != before.get(name):
             raise problem(400, f"{name} is read-only.")
-    check_dataset(call.place, body)
+    check_dataset(call.scope, body)
     body["tags"] = _replaced_tags(before, body.get("tags"))
     if body["schemaRef"]["id"] != before["schemaRef"]["id"]:
         raise problem(400, "The schema of a dataset cannot be changed.")
     if not validate_only(call):
-        body |= {"version": next_version(before), "updated": call.place.now, "updatedUser": DEMO_USER}
-        call.place.put(DATASETS, key, body)
+        body |= {"version": next_version(before), "updated": call.scope.now, "updatedUser": DEMO_USER}
+        call.scope.put(DATASETS, key, body)
     return JSONResponse([f"@/dataSets/{key}"])

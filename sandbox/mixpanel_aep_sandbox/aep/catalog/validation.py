@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
-from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, Place
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.hygiene.models import TAG
 
 READ_ONLY = (
@@ -40,7 +40,7 @@ RESERVED_TAGS = ("unifiedProfile", "unifiedIdentity")
 _TTL = re.compile(r"P(?=\d)(\d{1,4}Y)?(\d{1,4}M)?(\d{1,4}W)?(\d{1,5}D)?")
 
 
-def check_dataset(place: Place, body: dict[str, Any]) -> None:
+def check_dataset(scope: AepSandboxScope, body: dict[str, Any]) -> None:
     """Raises Problem 400."""
     name = body.get("name")
     if not isinstance(name, str) or not name.strip():
@@ -51,7 +51,7 @@ def check_dataset(place: Place, body: dict[str, Any]) -> None:
             raise problem(400, f"{field} has the wrong type.")
     _check_files(body.get("fileDescription") or {})
     _check_expiration(body.get("extensions") or {})
-    schema = _schema(place, body)
+    schema = _schema(scope, body)
     check_tags(body.get("tags", {}))
     if profile_enabled(body) and "union" not in schema.get("meta:immutableTags", []):
         raise problem(400, "To enable profile datasets the schema should be valid")
@@ -90,13 +90,13 @@ def profile_enabled(body: dict[str, Any]) -> bool:
     return "enabled:true" in [value.replace(" ", "") for value in values]
 
 
-def _schema(place: Place, body: dict[str, Any]) -> dict[str, Any]:
+def _schema(scope: AepSandboxScope, body: dict[str, Any]) -> dict[str, Any]:
     ref = body.get("schemaRef")
     if not isinstance(ref, dict) or not all(isinstance(ref.get(key), str) for key in ("id", "contentType")):
         raise problem(400, "A dataset needs a schemaRef with id and contentType.")
     if not _CONTENT_TYPE.fullmatch(ref["contentType"]):
         raise problem(400, f"schemaRef.contentType must look like {_CONTENT_TYPE_OF_SCHEMA}.")
-    schema = place.get(RESOURCES, ref["id"])
+    schema = scope.get(RESOURCES, ref["id"])
     if schema is None or schema["meta:resourceType"] != "schemas":
         raise problem(400, f"Schema {ref['id']} does not exist.")
     return schema

@@ -9,8 +9,8 @@ from starlette.requests import Request
 
 from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, NAMESPACES
 from mixpanel_aep_sandbox.aep.core.errors import gateway, problem
-from mixpanel_aep_sandbox.aep.core.scope import Place
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.store import Document
 
 CREDENTIALS = "ims/clients"
@@ -31,7 +31,7 @@ class Caller:
     token: Document
 
 
-def caller(world: World, request: Request) -> Caller:
+def caller(state: SandboxState, request: Request) -> Caller:
     """Raises Problem when the token or the client id is missing or not valid."""
     headers = request.headers
     if not headers.get("authorization"):
@@ -39,31 +39,31 @@ def caller(world: World, request: Request) -> Caller:
     client = headers.get("x-api-key")
     if not client:
         raise gateway("403000", "Api Key is required")
-    credential = world.store.get(CREDENTIALS, client)
+    credential = state.store.get(CREDENTIALS, client)
     if credential is None:
         raise gateway("403003", "Api Key is invalid")
-    token = _token(world, headers["authorization"])
+    token = _token(state, headers["authorization"])
     if token["client_id"] != client:
         # [I] A token of another client is answered like an unknown client.
         raise gateway("403003", "Api Key is invalid")
     return Caller(client, credential, token)
 
 
-def enter(world: World, request: Request) -> tuple[Place, str]:
+def authorize(state: SandboxState, request: Request) -> tuple[AepSandboxScope, str]:
     """The AEP sandbox that a request is for and the client id. Raises Problem when the gateway refuses it."""
-    known = caller(world, request)
+    known = caller(state, request)
     org = request.headers.get("x-gw-ims-org-id")
     if not org:
         raise gateway("400003", "Missing header")
     if org != known.credential["org"]:
         raise gateway("403025", "Profile is not valid")
-    return Place(world, org, _aep_sandbox(request)), known.client_id
+    return AepSandboxScope(state, org, _aep_sandbox(request)), known.client_id
 
 
-def _token(world: World, header: str) -> Document:
+def _token(state: SandboxState, header: str) -> Document:
     scheme, _, value = header.partition(" ")
-    token = world.store.get(TOKENS, token_key(value.strip())) if scheme.lower() == "bearer" else None
-    if token is None or token["expires"] <= world.clock.milliseconds():
+    token = state.store.get(TOKENS, token_key(value.strip())) if scheme.lower() == "bearer" else None
+    if token is None or token["expires"] <= state.clock.milliseconds():
         raise gateway("401013", "Oauth token is not valid")
     return token
 

@@ -16,9 +16,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.core.errors import Problem, problem
-from mixpanel_aep_sandbox.aep.core.gateway import enter
-from mixpanel_aep_sandbox.aep.core.scope import Place
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.aep.core.gateway import authorize
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 _JSON_TYPES = ("application/json", "application/json-patch+json", "application/merge-patch+json")
 _LONGEST_URL = 2000
@@ -30,7 +30,7 @@ class Call:
     """A request that the gateway let through."""
 
     request: Request
-    place: Place
+    scope: AepSandboxScope
     client_id: str
     body: Any = None
 
@@ -66,9 +66,9 @@ class Routes:
     """Adds routes below one base path, each with and without a slash at its end."""
 
     def __init__(
-        self, world: World, router: APIRouter, base: str, shape: Shape = lambda refusal: refusal
+        self, state: SandboxState, router: APIRouter, base: str, shape: Shape = lambda refusal: refusal
     ) -> None:
-        self.world, self.router, self.base, self.shape = world, router, base, shape
+        self.state, self.router, self.base, self.shape = state, router, base, shape
 
     def add(
         self, method: str, path: str, handler: Handler, *, atomic: bool = True, json: Json = True
@@ -79,7 +79,7 @@ class Routes:
         """
         json = method not in ("GET", "HEAD", "DELETE") and json
         atomic = atomic and method not in ("GET", "HEAD")
-        endpoint = _endpoint(self.world, handler, self.shape, atomic=atomic, has_json=json)
+        endpoint = _endpoint(self.state, handler, self.shape, atomic=atomic, has_json=json)
         self._serve([method], path, endpoint, described=True)
 
     def refuse(self, path: str, allowed: str) -> None:
@@ -90,7 +90,7 @@ class Routes:
             del call
             raise problem(405, f"Only {allowed} is allowed here.", {"Allow": allowed})
 
-        endpoint = _endpoint(self.world, handler, self.shape, atomic=False, has_json=False)
+        endpoint = _endpoint(self.state, handler, self.shape, atomic=False, has_json=False)
         self._serve(others, path, endpoint, described=False)
 
     def _serve(self, methods: list[str], path: str, endpoint: Endpoint, *, described: bool) -> None:
@@ -100,10 +100,12 @@ class Routes:
             self.router.add_route(each, endpoint, methods=methods, include_in_schema=described)
 
 
-def _endpoint(world: World, handler: Handler, shape: Shape, *, atomic: bool, has_json: Json) -> Endpoint:
+def _endpoint(
+    state: SandboxState, handler: Handler, shape: Shape, *, atomic: bool, has_json: Json
+) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         try:
-            response = await _answer(world, request, handler, atomic=atomic, has_json=has_json)
+            response = await _answer(state, request, handler, atomic=atomic, has_json=has_json)
         except ClientDisconnect:
             response = Response(status_code=400)  # nobody is left to read it
         except (Problem, RecursionError) as error:
@@ -120,12 +122,12 @@ def _endpoint(world: World, handler: Handler, shape: Shape, *, atomic: bool, has
 
 
 async def _answer(
-    world: World, request: Request, handler: Handler, *, atomic: bool, has_json: Json
+    state: SandboxState, request: Request, handler: Handler, *, atomic: bool, has_json: Json
 ) -> Response:
     if len(request.url.path) + len(request.url.query) > _LONGEST_URL:
         raise problem(414, "The URL length exceeds the allowed 2000 characters.")
-    place, client = await run_in_threadpool(enter, world, request)
-    call = Call(request, place, client)
+    scope, client = await run_in_threadpool(authorize, state, request)
+    call = Call(request, scope, client)
     if inspect.iscoroutinefunction(handler):
         streamed: Response = await handler(call)
         return streamed
@@ -133,7 +135,7 @@ async def _answer(
         call.body = await _json(call, any_type=has_json is not True)
 
     def run() -> Response:
-        with world.store.transaction() if atomic else nullcontext():
+        with state.store.transaction() if atomic else nullcontext():
             answered = handler(call)
         assert isinstance(answered, Response)
         return answered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.store import Document
 
 DATASETS = "datasets"
@@ -22,8 +22,8 @@ def files_kind(batch_id: str) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
-    world: World
+class AepSandboxScope:
+    state: SandboxState
     org: str
     name: str
     """The AEP sandbox's name."""
@@ -32,25 +32,25 @@ class Place:
         return f"aep/{self.org}/{self.name}/{what}"
 
     def get(self, what: str, key: str) -> Document | None:
-        return self.world.store.get(self.kind(what), key)
+        return self.state.store.get(self.kind(what), key)
 
     def put(self, what: str, key: str, body: Document) -> None:
-        self.world.store.put(self.kind(what), key, body)
+        self.state.store.put(self.kind(what), key, body)
 
     def delete(self, what: str, key: str) -> None:
-        self.world.store.delete(self.kind(what), key)
+        self.state.store.delete(self.kind(what), key)
 
     def items(self, what: str) -> list[tuple[str, Document]]:
-        return self.world.store.items(self.kind(what))
+        return self.state.store.items(self.kind(what))
 
     def count(self, what: str) -> int:
-        return self.world.store.count(self.kind(what))
+        return self.state.store.count(self.kind(what))
 
     @property
     def tenant(self) -> str:
-        return self.world.settings.tenant_id
+        return self.state.settings.tenant_id
 
     @property
     def now(self) -> int:
         """Epoch milliseconds of the sandbox's clock."""
-        return self.world.clock.milliseconds()
+        return self.state.clock.milliseconds()

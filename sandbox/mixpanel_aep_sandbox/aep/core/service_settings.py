@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mixpanel_aep_sandbox.aep.core.setting_fields import COUNT, KIND, LIMIT, SWITCH, choice
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 OWN_KEY = "own"
 
@@ -84,5 +84,5 @@ class AepSettings:
     """1 / 2 in an expression: ``integer`` is 0, ``decimal`` is 0.5 [I]; no document says."""
 
     @classmethod
-    def of(cls, world: World) -> AepSettings:
-        return cls(**(world.store.get(KIND, OWN_KEY) or {}))
+    def of(cls, state: SandboxState) -> AepSettings:
+        return cls(**(state.store.get(KIND, OWN_KEY) or {}))

@@ -9,7 +9,7 @@ from mixpanel_aep_sandbox.aep.core.service_settings import OWN_KEY, AepSettings
 from mixpanel_aep_sandbox.aep.core.setting_fields import KIND, fits, is_amount
 from mixpanel_aep_sandbox.aep.ingestion.settings import KEY, IngestSettings
 from mixpanel_aep_sandbox.aep.query_service.settings import QUERY_KEY, QuerySettings
-from mixpanel_aep_sandbox.core.state import Settings, World
+from mixpanel_aep_sandbox.core.state import SandboxState, Settings
 
 _SHARED_KEY = "shared"
 _SHARED: dict[str, tuple[type, ...]] = {
@@ -29,32 +29,32 @@ _KEYS = {field.name: key for key, holder in _CLASSES.items() for field in fields
 """The key of every setting."""
 
 
-def load_overrides(world: World) -> None:
+def load_overrides(state: SandboxState) -> None:
     """Takes over what was changed before the sandbox was started again."""
-    saved = world.store.get(KIND, _SHARED_KEY) or {}
+    saved = state.store.get(KIND, _SHARED_KEY) or {}
     known = {field.name for field in fields(Settings)}
-    world.settings = replace(world.settings, **{name: saved[name] for name in saved if name in known})
+    state.settings = replace(state.settings, **{name: saved[name] for name in saved if name in known})
 
 
-def current(world: World) -> dict[str, Any]:
-    parts = (world.settings, AepSettings.of(world), IngestSettings.of(world), QuerySettings.of(world))
+def current(state: SandboxState) -> dict[str, Any]:
+    parts = (state.settings, AepSettings.of(state), IngestSettings.of(state), QuerySettings.of(state))
     return {name: value for part in parts for name, value in asdict(part).items()}
 
 
-def change(world: World, wanted: dict[str, Any]) -> None:
+def change(state: SandboxState, wanted: dict[str, Any]) -> None:
     """Changes settings, for good. Raises ValueError for a name or a type that there is not."""
     for name, value in wanted.items():
         if name not in _KEYS:
             raise ValueError(f"There is no setting {name!r}; there are {', '.join(sorted(_KEYS))}.")
         if not _allowed(name, value):
             raise ValueError(f"Setting {name!r} cannot be {value!r}.")
-    with world.store.transaction():
+    with state.store.transaction():
         for key in (*_CLASSES, _SHARED_KEY):
             changed = {name: value for name, value in wanted.items() if _KEYS[name] == key}
             if changed:
-                world.store.put(KIND, key, {**(world.store.get(KIND, key) or {}), **changed})
+                state.store.put(KIND, key, {**(state.store.get(KIND, key) or {}), **changed})
     shared = {name: value for name, value in wanted.items() if name in _SHARED}
-    world.settings = replace(world.settings, **shared)
+    state.settings = replace(state.settings, **shared)
 
 
 def _allowed(name: str, value: Any) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_rows
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, disk_path, resolved_schema, result_path
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
@@ -20,31 +20,31 @@ _NUMBERS: dict[str, Callable[[Any], Any]] = {"date-time": epoch_ms, "date": epoc
 _WRITING = threading.Lock()
 
 
-def dataset_file(place: Place, batch: dict[str, Any], number: int) -> Path:
+def dataset_file(scope: AepSandboxScope, batch: dict[str, Any], number: int) -> Path:
     """One file of an active batch, by its number from 1: Parquet, or for the legacy path what was sent."""
     if batch["inputFormat"]["format"] == "csv":
-        body = batch_files(place, batch["id"])[number - 1]
-        return disk_path(place, body)
-    path = result_path(place, batch["id"], "data", file_name(place, batch, number))
+        body = batch_files(scope, batch["id"])[number - 1]
+        return disk_path(scope, body)
+    path = result_path(scope, batch["id"], "data", file_name(scope, batch, number))
     with _WRITING:  # two callers at once would write the same file
         if not path.exists():
-            _write(place, batch, number, path)
+            _write(scope, batch, number, path)
     return path
 
 
-def file_name(place: Place, batch: dict[str, Any], number: int) -> str:
+def file_name(scope: AepSandboxScope, batch: dict[str, Any], number: int) -> str:
     if batch["inputFormat"]["format"] == "csv":
-        return str(batch_files(place, batch["id"])[number - 1]["path"]).rpartition("/")[2]
+        return str(batch_files(scope, batch["id"])[number - 1]["path"]).rpartition("/")[2]
     return f"part-{number - 1:05}-{batch['id'].lower()}-c000.snappy.parquet"
 
 
-def _write(place: Place, batch: dict[str, Any], number: int, path: Path) -> None:
+def _write(scope: AepSandboxScope, batch: dict[str, Any], number: int, path: Path) -> None:
     import pyarrow as pa  # late, for a quick start
     import pyarrow.parquet as pq
 
-    resolved = resolved_schema(place, batch["dataset"])
+    resolved = resolved_schema(scope, batch["dataset"])
     schema = arrow_schema(resolved)
-    rows = active_rows(place, batch, number - 1)
+    rows = active_rows(scope, batch, number - 1)
     unfinished = path.with_suffix(".tmp")
     with pq.ParquetWriter(unfinished, schema) as writer:
         while some := list(itertools.islice(rows, _ROWS)):

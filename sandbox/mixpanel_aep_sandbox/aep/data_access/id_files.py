@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.data_access.dataset_files import dataset_file
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import rejected_rows
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, disk_path, raw_rows, result_path
@@ -26,29 +26,29 @@ def narrow_schema() -> Any:
     return pa.schema([("_id", pa.string()), ("timestamp", pa.timestamp("ms", tz="UTC"))])
 
 
-def narrow_file(place: Place, batch: dict[str, Any], number: int) -> Path:
+def narrow_file(scope: AepSandboxScope, batch: dict[str, Any], number: int) -> Path:
     """Those two columns of one file of an active batch, by its number from 1; rows as in ``dataset_file``."""
-    path = result_path(place, batch["id"], "narrow", f"{number}.parquet")
+    path = result_path(scope, batch["id"], "narrow", f"{number}.parquet")
     with _WRITING:  # two callers at once would write the same file
         if not path.exists():
-            _write(place, batch, number, path)
+            _write(scope, batch, number, path)
     return path
 
 
-def _write(place: Place, batch: dict[str, Any], number: int, path: Path) -> None:
+def _write(scope: AepSandboxScope, batch: dict[str, Any], number: int, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    body = batch_files(place, batch["id"])[number - 1]
-    source = disk_path(place, body)
-    out = {index for file, index in rejected_rows(place, batch["id"]) if file == number - 1}
+    body = batch_files(scope, batch["id"])[number - 1]
+    source = disk_path(scope, body)
+    out = {index for file, index in rejected_rows(scope, batch["id"]) if file == number - 1}
     try:
         if batch["inputFormat"]["format"] == "parquet":
             table = _of_parquet(source, out)
         else:
             table = _of_json(source, batch["inputFormat"], out)
     except (_Odd, ValueError, OverflowError, pa.ArrowException):
-        table = pq.read_table(dataset_file(place, batch, number), columns=list(COLUMNS))
+        table = pq.read_table(dataset_file(scope, batch, number), columns=list(COLUMNS))
     unfinished = path.with_suffix(".tmp")
     pq.write_table(table.cast(narrow_schema()), unfinished)
     unfinished.rename(path)

@@ -20,7 +20,7 @@ from mixpanel_aep_sandbox.aep.data_access.pages import entry, paged
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_batches, active_rows
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, result_path
 from mixpanel_aep_sandbox.aep.query_service.settings import QuerySettings
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 _PREVIEW_ROWS = 100
 _KEPT_MS = 30 * 86400 * 1000
@@ -29,8 +29,8 @@ _SAMPLES = {"row_error_samples.json", "row_errors_sample.json"}
 """The guide and the specification name it differently: both are answered."""
 
 
-def add_routes(world: World, router: APIRouter) -> None:
-    routes = Routes(world, router, EXPORT)
+def add_routes(state: SandboxState, router: APIRouter) -> None:
+    routes = Routes(state, router, EXPORT)
     routes.add("GET", "/batches/{id}/files", _batch_files)
     routes.add("GET", "/batches/{id}/failed", _failed)
     routes.add("GET", "/batches/{id}/meta", _meta)
@@ -40,21 +40,21 @@ def add_routes(world: World, router: APIRouter) -> None:
 
 def _check_served(call: Call) -> None:
     """Raises Problem 410 where the API is retired."""
-    if QuerySettings.of(call.place.world).data_access == "retired":
+    if QuerySettings.of(call.scope.state).data_access == "retired":
         raise problem(410, "The Data Access API has been retired. Use dataset export instead.")
 
 
 def _batch_files(call: Call) -> Response:
     """One for each file that was uploaded [I: as "DataSetFile entries are created for the completed files"]."""
     _check_served(call)
-    batch = visible_batch(call.place, call.path("id"))
+    batch = visible_batch(call.scope, call.path("id"))
     numbers = range(1, len(batch["files"]) + 1) if batch["state"] == "success" else range(0)
     return paged(call, numbers, lambda number: _file_facts(call, batch, number))
 
 
 def _file_facts(call: Call, batch: dict[str, Any], number: int) -> dict[str, Any]:
     key = f"{batch['id']}-{number}"
-    dataset = call.place.get(DATASETS, batch["dataset"]) or {"viewId": ""}
+    dataset = call.scope.get(DATASETS, batch["dataset"]) or {"viewId": ""}
     return {
         "dataSetFileId": key,
         "dataSetViewId": dataset["viewId"],
@@ -62,7 +62,7 @@ def _file_facts(call: Call, batch: dict[str, Any], number: int) -> dict[str, Any
         "created": str(batch["finished"]),
         "updated": str(batch["finished"]),
         "records": str(batch["files"][number - 1]["good"]),
-        "size": str(dataset_file(call.place, batch, number).stat().st_size),
+        "size": str(dataset_file(call.scope, batch, number).stat().st_size),
         "isValid": True,
         "_links": {"self": {"href": call.url(f"{EXPORT}/files/{key}")}},
     }
@@ -72,16 +72,16 @@ def _file(call: Call) -> Response:
     _check_served(call)
     key = call.path("id")
     batch_id, _, number = key.rpartition("-")
-    if call.place.get(BATCHES, batch_id) is None:
+    if call.scope.get(BATCHES, batch_id) is None:
         raise problem(404, f"File {key} not found.")
-    batch = visible_batch(call.place, batch_id)
+    batch = visible_batch(call.scope, batch_id)
     known = (
         {str(n) for n in range(1, len(batch.get("files", [])) + 1)} if batch["state"] == "success" else set()
     )
     if number not in known:
         raise problem(404, f"File {key} not found.")
-    path = dataset_file(call.place, batch, int(number))
-    name = file_name(call.place, batch, int(number))
+    path = dataset_file(call.scope, batch, int(number))
+    name = file_name(call.scope, batch, int(number))
     wanted = call.query("path")
     if wanted == name or (call.request.method == "HEAD" and not wanted):
         legacy = batch["inputFormat"]["format"] == "csv"
@@ -92,8 +92,8 @@ def _file(call: Call) -> Response:
 
 
 def _failed(call: Call) -> Response:
-    batch = visible_batch(call.place, call.path("id"))
-    folder = result_path(call.place, batch["id"], "failed", "x").parent
+    batch = visible_batch(call.scope, call.path("id"))
+    folder = result_path(call.scope, batch["id"], "failed", "x").parent
     files = sorted(folder.glob("*.json")) if "finished" in batch and _kept(call, batch) else []
     base, wanted = f"{EXPORT}/batches/{batch['id']}/failed", call.query("path")
     if wanted:
@@ -103,8 +103,8 @@ def _failed(call: Call) -> Response:
 
 
 def _meta(call: Call) -> Response:
-    batch = visible_batch(call.place, call.path("id"))
-    folder = result_path(call.place, batch["id"], "meta", "x").parent
+    batch = visible_batch(call.scope, call.path("id"))
+    folder = result_path(call.scope, batch["id"], "meta", "x").parent
     errors = sorted((folder / "row_errors").glob("*.json"))
     samples = [folder / "row_error_samples.json"] if (folder / "row_error_samples.json").exists() else []
     wanted = call.query("path").strip("/")
@@ -132,18 +132,18 @@ def _meta(call: Call) -> Response:
 
 def _preview(call: Call) -> Response:
     key = call.path("id")
-    if call.place.get(DATASETS, key) is None:
+    if call.scope.get(DATASETS, key) is None:
         raise problem(404, f"Dataset {key} not found.")
-    rows = (row for batch in active_batches(call.place, key) for row in active_rows(call.place, batch))
+    rows = (row for batch in active_batches(call.scope, key) for row in active_rows(call.scope, batch))
     return JSONResponse({"data": list(itertools.islice(rows, _PREVIEW_ROWS))})
 
 
 def _kept(call: Call, batch: dict[str, Any]) -> bool:
-    return bool(call.place.now < batch["finished"] + _KEPT_MS)
+    return bool(call.scope.now < batch["finished"] + _KEPT_MS)
 
 
 def _inputs(call: Call, batch: dict[str, Any]) -> str:
-    files = batch_files(call.place, batch["id"])
+    files = batch_files(call.scope, batch["id"])
     return "".join(json.dumps({"path": body["path"]}) + "\n" for body in files)
 
 

@@ -6,11 +6,11 @@ from fastapi import APIRouter
 
 from mixpanel_aep_sandbox.aep.dataprep.routes import batch_conversions as conversions
 from mixpanel_aep_sandbox.aep.dataprep.routes import languages, mapping_sets, validation
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 __all__ = ["add_routes"]
 
 
-def add_routes(world: World, router: APIRouter) -> None:
+def add_routes(state: SandboxState, router: APIRouter) -> None:
     for part in (languages, validation, mapping_sets, conversions):
-        part.add_routes(world, router)
+        part.add_routes(state, router)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
-from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, Place
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import find, resolve
 from mixpanel_aep_sandbox.aep.registry.composition.unions import unions
 
 
-def output_schema(place: Place, key: str) -> dict[str, Any]:
+def output_schema(scope: AepSandboxScope, key: str) -> dict[str, Any]:
     """A resolved schema, or union, by ``$id`` or ``meta:altId``. Raises Problem 400 [I] when there is none."""
-    found = find(place, key)
+    found = find(scope, key)
     if found is None:
-        held = [body for _, body in place.items(RESOURCES)] + unions(place)
+        held = [body for _, body in scope.items(RESOURCES)] + unions(scope)
         found = next((body for body in held if key in (body["$id"], body["meta:altId"])), None)
     if found is None:
         raise problem(400, f"Schema {key} does not exist.")
-    return resolve(place, found)
+    return resolve(scope, found)

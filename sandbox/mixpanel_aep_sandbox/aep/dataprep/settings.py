@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.dataprep.language.options import Options
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 
-def language_options(world: World) -> Options:
+def language_options(state: SandboxState) -> Options:
     """How expressions are read at the moment."""
-    settings = AepSettings.of(world)
+    settings = AepSettings.of(state)
     return Options(
         whole_division=settings.mapping_division == "integer",
         functions_reserved=settings.mapping_function_names == "reserved",

@@ -13,13 +13,13 @@ from mixpanel_aep_sandbox.aep.flows.routes import connections, dataflows, runs
 from mixpanel_aep_sandbox.aep.flows.routes import source_target_connections as ends
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.runs.worker import start_due
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 __all__ = ["add_routes"]
 
 
-def add_routes(world: World, router: APIRouter) -> None:
-    routes = FlowRoutes(world, router, FLOW_SERVICE)
+def add_routes(state: SandboxState, router: APIRouter) -> None:
+    routes = FlowRoutes(state, router, FLOW_SERVICE)
     for part in (specs, connections, ends, dataflows, runs):
         part.add_routes(routes)
-    world.on_look.append(start_due)
+    state.before_read.append(start_due)

@@ -100,7 +100,7 @@ _CATALOG = {
 _SHOWN = ("id", "type")
 
 
-class Refused(Exception):
+class FlowServiceError(Exception):
     """A request that the service turns down; what it names is in the sentence, as the catalog has it."""
 
     def __init__(self, code: str, **facts: Any) -> None:
@@ -125,6 +125,6 @@ class Refused(Exception):
         return Problem(self.status, body, {"x-request-id": request_id})
 
 
-def invalid(reason: str) -> Refused:
+def invalid(reason: str) -> FlowServiceError:
     """A body, or a part of it, that cannot be taken."""
-    return Refused("1100-400", reason=reason)
+    return FlowServiceError("1100-400", reason=reason)

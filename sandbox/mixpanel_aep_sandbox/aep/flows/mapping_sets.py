@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import DATASETS, Place
+from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.dataprep.routes.mapping_sets import find_mapping_set
-from mixpanel_aep_sandbox.aep.flows.errors import Refused, invalid
+from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
 
 _LONGEST = 9
 
 
-def mapping_of(place: Place, params: dict[str, Any]) -> dict[str, Any] | None:
+def mapping_of(scope: AepSandboxScope, params: dict[str, Any]) -> dict[str, Any] | None:
     """The set that a ``Mapping`` transformation names, in the version it names; None when it is gone.
 
     Raises Refused for an id or a version that cannot be one; the version is a text in some samples, a number in others.
@@ -21,17 +21,17 @@ def mapping_of(place: Place, params: dict[str, Any]) -> dict[str, Any] | None:
         raise invalid("mappingId must be a text")
     text = str(version) if isinstance(version, int | str) and not isinstance(version, bool) else ""
     if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST):
-        raise Refused("1412-400")
-    return find_mapping_set(place, key, int(text))
+        raise FlowServiceError("1412-400")
+    return find_mapping_set(scope, key, int(text))
 
 
-def check_mapping(place: Place, params: dict[str, Any], dataset_id: str | None) -> None:
+def check_mapping(scope: AepSandboxScope, params: dict[str, Any], dataset_id: str | None) -> None:
     """Raises Refused."""
-    mapping = mapping_of(place, params)
+    mapping = mapping_of(scope, params)
     if mapping is None:
-        known = find_mapping_set(place, params["mappingId"]) is not None
+        known = find_mapping_set(scope, params["mappingId"]) is not None
         facts = {"id": params["mappingId"], "version": params.get("mappingVersion", 0)}
-        raise Refused("1412-400") if known else Refused("1419-400", **facts)
-    dataset = place.get(DATASETS, dataset_id) if dataset_id else None
+        raise FlowServiceError("1412-400") if known else FlowServiceError("1419-400", **facts)
+    dataset = scope.get(DATASETS, dataset_id) if dataset_id else None
     if dataset and dataset["schemaRef"]["id"] != mapping["xdmSchema"]:
-        raise Refused("1425-400", dataset=dataset_id, mapping=mapping["id"])
+        raise FlowServiceError("1425-400", dataset=dataset_id, mapping=mapping["id"])

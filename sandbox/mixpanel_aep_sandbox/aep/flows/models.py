@@ -7,48 +7,48 @@ import uuid
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, DEMO_USER
-from mixpanel_aep_sandbox.aep.core.scope import Place
-from mixpanel_aep_sandbox.aep.flows.errors import Refused, invalid
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
+from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
 
 Entity = dict[str, Any]
 
 
-def kept_as(kind: str) -> str:
+def document_kind(kind: str) -> str:
     return f"flows/{kind}"
 
 
-def find(place: Place, kind: str, key: str) -> Entity:
+def find(scope: AepSandboxScope, kind: str, key: str) -> Entity:
     """Raises Refused where there is none."""
-    entity = place.get(kept_as(kind), key)
+    entity = scope.get(document_kind(kind), key)
     if entity is None:
-        raise Refused("1439-404", type=kind, id=key)
+        raise FlowServiceError("1439-404", type=kind, id=key)
     return entity
 
 
-def referred(place: Place, kind: str, key: Any) -> Entity:
+def referred(scope: AepSandboxScope, kind: str, key: Any) -> Entity:
     """What a body names by its id. Raises Refused."""
-    entity = place.get(kept_as(kind), key) if isinstance(key, str) else None
+    entity = scope.get(document_kind(kind), key) if isinstance(key, str) else None
     if entity is None:
-        raise Refused("1101-404", reason=f"Resource of {kind} with given id {key} does not exist.")
+        raise FlowServiceError("1101-404", reason=f"Resource of {kind} with given id {key} does not exist.")
     return entity
 
 
-def all_of(place: Place, kind: str) -> list[Entity]:
+def all_of(scope: AepSandboxScope, kind: str) -> list[Entity]:
     """Oldest first."""
-    return [entity for _, entity in place.items(kept_as(kind))]
+    return [entity for _, entity in scope.items(document_kind(kind))]
 
 
-def save(place: Place, kind: str, entity: Entity) -> Entity:
+def save(scope: AepSandboxScope, kind: str, entity: Entity) -> Entity:
     """Keeps an entity under a new etag. In a transaction with what it was read in."""
-    etag = f'"{secrets.token_hex(4)}-0000-0200-0000-{place.now // 1000 & 0xFFFFFFFF:08x}0000"'
-    changed = {**entity, "updatedAt": place.now, "etag": etag}
-    place.put(kept_as(kind), entity["id"], changed)
+    etag = f'"{secrets.token_hex(4)}-0000-0200-0000-{scope.now // 1000 & 0xFFFFFFFF:08x}0000"'
+    changed = {**entity, "updatedAt": scope.now, "etag": etag}
+    scope.put(document_kind(kind), entity["id"], changed)
     return changed
 
 
-def envelope(place: Place, client: str, user: str = DEMO_USER) -> Entity:
+def envelope(scope: AepSandboxScope, client: str, user: str = DEMO_USER) -> Entity:
     """What every new resource has."""
-    now = place.now
+    now = scope.now
     return {
         "id": str(uuid.uuid4()),
         "createdAt": now,
@@ -57,9 +57,9 @@ def envelope(place: Place, client: str, user: str = DEMO_USER) -> Entity:
         "updatedBy": user,
         "createdClient": client,
         "updatedClient": client,
-        "sandboxId": AEP_SANDBOXES[place.name],
-        "sandboxName": place.name,
-        "imsOrgId": place.org,
+        "sandboxId": AEP_SANDBOXES[scope.name],
+        "sandboxName": scope.name,
+        "imsOrgId": scope.org,
     }
 
 
@@ -80,4 +80,4 @@ def text(given: Entity, name: str, *, optional: bool = False) -> None:
 def expect(entity: Entity, action: str, state: str) -> None:
     """Raises Refused for an action that another state is needed for."""
     if entity["state"] != state:
-        raise Refused("1422-400", action=action, state=entity["state"])
+        raise FlowServiceError("1422-400", action=action, state=entity["state"])

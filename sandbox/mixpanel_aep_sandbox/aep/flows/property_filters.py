@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.flows.errors import Refused
+from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError
 
 _FILTER = re.compile(r"([^=!<>~]+)([=!<>~]+)(.*)", re.DOTALL)
 _ORDERING: dict[str, Callable[[Any, Any], bool]] = {
@@ -16,7 +16,7 @@ _ORDERING: dict[str, Callable[[Any, Any], bool]] = {
     ">=": lambda left, right: left >= right,
 }
 _ANY_CASE = ("status", "state")
-"""The guide filters runs by ``metrics.statusSummary.status==Failed``, which is ``failed`` in every sample."""
+"""The guide filters runs by ``metrics.statusSummary.status==RunFailed``, which is ``failed`` in every sample."""
 Body = dict[str, Any]
 Hidden = Mapping[str, Callable[[Body], Any]]
 
@@ -51,7 +51,7 @@ def values_at(body: Any, path: str) -> Iterator[Any]:
 
 def _test(name: str, operator: str, wanted: str, hidden: Hidden) -> Callable[[Body], bool]:
     if not wanted:
-        raise Refused("1453-400", value=f"{name}{operator}")
+        raise FlowServiceError("1453-400", value=f"{name}{operator}")
 
     def values(body: Body) -> Iterator[Any]:
         return iter([hidden[name](body)]) if name in hidden else values_at(body, name)
@@ -63,10 +63,10 @@ def _test(name: str, operator: str, wanted: str, hidden: Hidden) -> Callable[[Bo
         return lambda body: any(_text(name, value) in options for value in values(body)) is not is_not
     if operator in _ORDERING:
         if "," in wanted:
-            raise Refused("1443-400", operator=operator)
+            raise FlowServiceError("1443-400", operator=operator)
         holds = _ORDERING[operator]
         return lambda body: any(_holds(holds, value, _unquoted(wanted)) for value in values(body))
-    raise Refused("1440-400" if operator == "~" else "1450-400", operator=operator)
+    raise FlowServiceError("1440-400" if operator == "~" else "1450-400", operator=operator)
 
 
 def _unquoted(text: str) -> str:

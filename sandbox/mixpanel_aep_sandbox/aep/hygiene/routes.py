@@ -16,15 +16,15 @@ from mixpanel_aep_sandbox.aep.core.list_parameters import page_of, whole_number
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS
 from mixpanel_aep_sandbox.aep.hygiene.models import EXPIRATIONS, iso, keep
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 _NOTICE_MS = 86400 * 1000
 _DEFAULT_LIMIT = 25
 _TEXTS = ("displayName", "description", "datasetName")
 
 
-def add_routes(world: World, router: APIRouter) -> None:
-    routes = Routes(world, router, f"{HYGIENE}/ttl")
+def add_routes(state: SandboxState, router: APIRouter) -> None:
+    routes = Routes(state, router, f"{HYGIENE}/ttl")
     routes.add("GET", "", _list)
     routes.add("POST", "", _create)
     routes.add("GET", "/{id}", _lookup)
@@ -34,8 +34,8 @@ def add_routes(world: World, router: APIRouter) -> None:
 
 def _list(call: Call) -> Response:
     """``status``, ``datasetId``, ``ttlId`` and the three texts are looked at, of the documented parameters."""
-    settle(call.place)
-    found = [_shown(call, body) for _, body in call.place.items(EXPIRATIONS)]
+    settle(call.scope)
+    found = [_shown(call, body) for _, body in call.scope.items(EXPIRATIONS)]
     wanted = set(filter(None, call.query("status").split(",")))
     found = [body for body in found if not wanted or body["status"] in wanted]
     for name in ("datasetId", "ttlId"):
@@ -51,29 +51,29 @@ def _list(call: Call) -> Response:
 
 
 def _create(call: Call) -> Response:
-    place, given = call.place, call.object()
-    settle(place)
+    scope, given = call.scope, call.object()
+    settle(scope)
     dataset = given.get("datasetId")
     if not isinstance(dataset, str):
         raise problem(400, "datasetId is required.")
-    if place.get(DATASETS, dataset) is None:
+    if scope.get(DATASETS, dataset) is None:
         raise problem(404, f"Dataset {dataset} not found.")
-    before = place.get(EXPIRATIONS, dataset)
+    before = scope.get(EXPIRATIONS, dataset)
     if before and before["status"] != "cancelled":
         raise problem(400, f"Dataset {dataset} has an expiration already.")
     made = {
         "ttlId": f"SD-{uuid.uuid4()}",
         "datasetId": dataset,
         "status": "pending",
-        "created": place.now,
+        "created": scope.now,
         "history": (before or {}).get("history", []),
         **_given(call, {}),
     }
-    return JSONResponse(_shown(call, keep(place, made, "created")), 201)
+    return JSONResponse(_shown(call, keep(scope, made, "created")), 201)
 
 
 def _lookup(call: Call) -> Response:
-    settle(call.place)
+    settle(call.scope)
     body = _found(call)
     shown = _shown(call, body)
     if "history" in call.query("include").split(","):
@@ -90,27 +90,27 @@ def _lookup(call: Call) -> Response:
 
 
 def _update(call: Call) -> Response:
-    settle(call.place)
+    settle(call.scope)
     body = _found(call)
     if body["status"] != "pending":
         raise problem(404, f"Expiration {body['ttlId']} is {body['status']}.")
-    return JSONResponse(_shown(call, keep(call.place, {**body, **_given(call, body)}, "updated")))
+    return JSONResponse(_shown(call, keep(call.scope, {**body, **_given(call, body)}, "updated")))
 
 
 def _cancel(call: Call) -> Response:
     """ "Attempting to cancel an expiration that has executed or is already canceled returns an HTTP 404 error"."""
-    settle(call.place)
+    settle(call.scope)
     body = _found(call)
     if body["status"] != "pending":
         raise problem(404, f"Expiration {body['ttlId']} is {body['status']}.")
-    keep(call.place, {**body, "status": "cancelled"})
+    keep(call.scope, {**body, "status": "cancelled"})
     return Response(status_code=204)
 
 
 def _found(call: Call) -> dict[str, Any]:
     """By the dataset's id or its own."""
     key = call.path("id")
-    for dataset, body in call.place.items(EXPIRATIONS):
+    for dataset, body in call.scope.items(EXPIRATIONS):
         if key in (dataset, body["ttlId"]):
             return body
     raise problem(404, f"There is no dataset expiration {key}.")
@@ -124,7 +124,7 @@ def _given(call: Call, before: dict[str, Any]) -> dict[str, Any]:
     if "expiry" not in given and before:
         return texts
     expiry = _milliseconds(given.get("expiry"))
-    if expiry < call.place.now + _NOTICE_MS:
+    if expiry < call.scope.now + _NOTICE_MS:
         raise problem(400, "expiry must be at least 24 hours in the future.")
     return {**texts, "expiry": expiry}
 
@@ -139,13 +139,13 @@ def _milliseconds(value: Any) -> int:
 
 
 def _shown(call: Call, body: dict[str, Any]) -> dict[str, Any]:
-    dataset = call.place.get(DATASETS, body["datasetId"])
+    dataset = call.scope.get(DATASETS, body["datasetId"])
     return {
         "ttlId": body["ttlId"],
         "datasetId": body["datasetId"],
         "datasetName": dataset["name"] if dataset else "",
-        "sandboxName": call.place.name,
-        "imsOrg": call.place.org,
+        "sandboxName": call.scope.name,
+        "imsOrg": call.scope.org,
         "status": body["status"],
         "expiry": iso(body["expiry"]),
         "updatedAt": iso(body["updated"]),

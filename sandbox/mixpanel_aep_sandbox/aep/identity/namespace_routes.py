@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, Response
 from mixpanel_aep_sandbox.aep.core.constants import NAMESPACES
 from mixpanel_aep_sandbox.aep.core.errors import Problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 _KIND = "namespaces"
 _ID_TYPES = ("COOKIE", "CROSS_DEVICE", "DEVICE", "EMAIL", "MOBILE", "NON_PEOPLE", "PHONE")
@@ -53,16 +53,16 @@ _STANDARD = (
 )
 
 
-def add_routes(world: World, router: APIRouter) -> None:
-    routes = Routes(world, router, NAMESPACES, partial(_shape, world))
-    routes.add("GET", "", lambda call: JSONResponse(namespaces(call.place)))
+def add_routes(state: SandboxState, router: APIRouter) -> None:
+    routes = Routes(state, router, NAMESPACES, partial(_shape, state))
+    routes.add("GET", "", lambda call: JSONResponse(namespaces(call.scope)))
     routes.add("POST", "", _create)
     routes.add("GET", "/{id}", lambda call: JSONResponse(_found(call)))
     routes.add("PUT", "/{id}", _update)
     routes.add("DELETE", "/{id}", _delete)
 
 
-def namespaces(place: Place) -> list[dict[str, Any]]:
+def namespaces(scope: AepSandboxScope) -> list[dict[str, Any]]:
     """Adobe's own, then those made here."""
     standard = [
         {
@@ -78,31 +78,31 @@ def namespaces(place: Place) -> list[dict[str, Any]]:
         }
         for number, code, name, id_type, text in _STANDARD
     ]
-    return standard + [body for _, body in place.items(_KIND)]
+    return standard + [body for _, body in scope.items(_KIND)]
 
 
-def find_namespace(place: Place, value: Any, *, by_id: bool) -> dict[str, Any] | None:
+def find_namespace(scope: AepSandboxScope, value: Any, *, by_id: bool) -> dict[str, Any] | None:
     key = "id" if by_id else "code"
-    return next((body for body in namespaces(place) if str(body[key]) == str(value)), None)
+    return next((body for body in namespaces(scope) if str(body[key]) == str(value)), None)
 
 
 def _found(call: Call) -> dict[str, Any]:
-    body = find_namespace(call.place, call.path("id"), by_id=True)
+    body = find_namespace(call.scope, call.path("id"), by_id=True)
     if body is None:
-        text = f"Namespace id not found for given IMS Org {call.place.org}"
-        raise _refusal(call.place, 404, "NAMESPACE_NOT_FOUND", text, error="NAMESPACE_NOT_FOUND")
+        text = f"Namespace id not found for given IMS Org {call.scope.org}"
+        raise _refusal(call.scope, 404, "NAMESPACE_NOT_FOUND", text, error="NAMESPACE_NOT_FOUND")
     return body
 
 
 def _create(call: Call) -> Response:
-    place, given = call.place, _checked(call)
+    scope, given = call.scope, _checked(call)
     # Codes differing only in case are one code [I]: identityMap's keys would be too close to tell apart.
-    if any(given["code"].lower() == body["code"].lower() for body in namespaces(place)):
+    if any(given["code"].lower() == body["code"].lower() for body in namespaces(scope)):
         text = "Namespace code already exists. Please use a different code"
-        raise _refusal(place, 409, "INTEGRATION_CODE_EXISTS", text, title="NAMESPACE_CODE_CONFLICT")
-    now = place.now
+        raise _refusal(scope, 409, "INTEGRATION_CODE_EXISTS", text, title="NAMESPACE_CODE_CONFLICT")
+    now = scope.now
     body = {
-        "id": _FIRST_CUSTOM_ID + len(place.items(_KIND)) + 1,
+        "id": _FIRST_CUSTOM_ID + len(scope.items(_KIND)) + 1,
         "code": given["code"],
         "name": given["name"],
         "description": given.get("description", ""),
@@ -112,59 +112,59 @@ def _create(call: Call) -> Response:
         "createTime": now,
         "updateTime": now,
     }
-    place.put(_KIND, str(body["id"]), body)
+    scope.put(_KIND, str(body["id"]), body)
     return JSONResponse(body)
 
 
 def _update(call: Call) -> Response:
     before, given = _found(call), _checked(call)
     if not before["custom"]:
-        raise _invalid(call.place, "A standard namespace cannot be changed.")  # [I]
+        raise _invalid(call.scope, "A standard namespace cannot be changed.")  # [I]
     if given["code"] != before["code"] or given["idType"].upper() != before["idType"].upper():
-        raise _invalid(call.place, "code and idType are non editable fields", error="INVALID_REQUEST_PARAMS")
-    body = {**before, "name": given["name"], "updateTime": call.place.now}
+        raise _invalid(call.scope, "code and idType are non editable fields", error="INVALID_REQUEST_PARAMS")
+    body = {**before, "name": given["name"], "updateTime": call.scope.now}
     body["description"] = given.get("description", "")  # "essentially replacing the existing namespace"
-    call.place.put(_KIND, str(body["id"]), body)
+    call.scope.put(_KIND, str(body["id"]), body)
     # The specification's text says one object, its schema an array of such.
-    array = IngestSettings.of(call.place.world).namespace_put_answer == "array"
+    array = IngestSettings.of(call.scope.state).namespace_put_answer == "array"
     return JSONResponse([body] if array else body)
 
 
 def _delete(call: Call) -> Response:
     """ "Once a namespace has been created, it cannot be deleted": [I] the status."""
     _found(call)
-    raise _refusal(call.place, 405, "NOT_SUPPORTED", "A namespace cannot be deleted.")
+    raise _refusal(call.scope, 405, "NOT_SUPPORTED", "A namespace cannot be deleted.")
 
 
 def _checked(call: Call) -> dict[str, Any]:
     given: Any = call.body
     if not isinstance(given, dict):
-        raise _invalid(call.place, "The body must be a JSON object.")
+        raise _invalid(call.scope, "The body must be a JSON object.")
     for name in ("name", "code", "idType"):
         if not isinstance(given.get(name), str) or not given[name].strip():
-            raise _invalid(call.place, f"Please provide a valid value of {name}.")
+            raise _invalid(call.scope, f"Please provide a valid value of {name}.")
     if not isinstance(given.get("description", ""), str):
-        raise _invalid(call.place, "Please provide a valid value of description.")
+        raise _invalid(call.scope, "Please provide a valid value of description.")
     if not _CODE.fullmatch(given["code"]):
         raise _invalid(
-            call.place, "Please provide a valid value of code. It may contain only letters and numbers."
+            call.scope, "Please provide a valid value of code. It may contain only letters and numbers."
         )
     if given["idType"].upper() not in _ID_TYPES:
         known = ", ".join(_ID_TYPES)
-        raise _invalid(call.place, f"Please provide a valid value of idType. Valid values are: [{known}]")
+        raise _invalid(call.scope, f"Please provide a valid value of idType. Valid values are: [{known}]")
     return given
 
 
-def _invalid(place: Place, description: str, **more: str) -> Problem:
-    return _refusal(place, 400, "INVALID_REQUEST_PARAMS", description, **more)
+def _invalid(scope: AepSandboxScope, description: str, **more: str) -> Problem:
+    return _refusal(scope, 400, "INVALID_REQUEST_PARAMS", description, **more)
 
 
-def _refusal(place: Place, status: int, code: str, description: str, **more: Any) -> Problem:
-    return Problem(status, {**_body(place.world, status, code, description), **more})
+def _refusal(scope: AepSandboxScope, status: int, code: str, description: str, **more: Any) -> Problem:
+    return Problem(status, {**_body(scope.state, status, code, description), **more})
 
 
-def _body(world: World, status: int, code: str, description: str) -> dict[str, Any]:
-    moment = datetime.fromtimestamp(world.clock.milliseconds() / 1000, UTC)
+def _body(state: SandboxState, status: int, code: str, description: str) -> dict[str, Any]:
+    moment = datetime.fromtimestamp(state.clock.milliseconds() / 1000, UTC)
     return {
         "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "type": _TYPE,
@@ -175,11 +175,11 @@ def _body(world: World, status: int, code: str, description: str) -> dict[str, A
     }
 
 
-def _shape(world: World, refusal: Problem) -> Problem:
+def _shape(state: SandboxState, refusal: Problem) -> Problem:
     """The gateway's refusal of a token as this service words it; the gateway's own keys stay beside it."""
     if refusal.status != 401:
         return refusal
     message = f"Authorization failed - {refusal.body['message']}."
-    made = {**_body(world, 401, "", ""), "error": "INVALID_IMS_TOKEN", "report": {"message": message}}
+    made = {**_body(state, 401, "", ""), "error": "INVALID_IMS_TOKEN", "report": {"message": message}}
     del made["description"]
     return Problem(401, {**made, **refusal.body}, refusal.headers)

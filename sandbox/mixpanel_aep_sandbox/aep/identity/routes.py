@@ -12,13 +12,13 @@ from mixpanel_aep_sandbox.aep.core.constants import IDENTITY
 from mixpanel_aep_sandbox.aep.core.errors import Problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.identity.namespace_routes import namespaces
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 _LONGEST_ID = 1024
 
 
-def add_routes(world: World, router: APIRouter) -> None:
-    Routes(world, router, IDENTITY).add("GET", "/identity", _xid)
+def add_routes(state: SandboxState, router: APIRouter) -> None:
+    Routes(state, router, IDENTITY).add("GET", "/identity", _xid)
 
 
 def _xid(call: Call) -> Response:
@@ -26,7 +26,7 @@ def _xid(call: Call) -> Response:
     code, number, key = call.query("namespace"), call.query("nsid"), call.query("id")
     known = [
         body
-        for body in namespaces(call.place)
+        for body in namespaces(call.scope)
         if (body["code"].lower() == code.lower() if code else str(body["id"]) == number)
     ]
     if not known or not key.strip() or len(key) > _LONGEST_ID:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, read_rows, resolved_schema, result_path
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import batches_of, settle
 from mixpanel_aep_sandbox.aep.ingestion.rows.checker import RowChecker
@@ -15,57 +15,59 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 
 
-def active_batches(place: Place, dataset: str) -> list[dict[str, Any]]:
+def active_batches(scope: AepSandboxScope, dataset: str) -> list[dict[str, Any]]:
     """Those whose rows are readable, oldest first."""
-    settle(place)
-    return [batch for batch in batches_of(place, dataset) if batch["state"] == "success"]
+    settle(scope)
+    return [batch for batch in batches_of(scope, dataset) if batch["state"] == "success"]
 
 
-def active_ids(place: Place, batch: dict[str, Any]) -> Iterator[str]:
+def active_ids(scope: AepSandboxScope, batch: dict[str, Any]) -> Iterator[str]:
     """Every row's ``_id``, as JSON text."""
-    with result_path(place, batch["id"], "ids").open(encoding="ascii") as file:
+    with result_path(scope, batch["id"], "ids").open(encoding="ascii") as file:
         for line in file:
             yield line.rstrip("\n")
 
 
-def active_rows(place: Place, batch: dict[str, Any], only: int | None = None) -> Iterator[dict[str, Any]]:
+def active_rows(
+    scope: AepSandboxScope, batch: dict[str, Any], only: int | None = None
+) -> Iterator[dict[str, Any]]:
     """The rows as they are kept: converted, without what is not in the schema. ``only``: of this file."""
-    resolved = resolved_schema(place, batch["dataset"])
+    resolved = resolved_schema(scope, batch["dataset"])
     form = batch["inputFormat"]["format"]
-    settings = IngestSettings.of(place.world)
+    settings = IngestSettings.of(scope.state)
     checker = RowChecker(RowRules(resolved), settings, nulls=form == "parquet", now_ms=batch["completed"])
-    rejected = rejected_rows(place, batch["id"])
+    rejected = rejected_rows(scope, batch["id"])
     out = next(rejected, None)
-    for number, body in enumerate(batch_files(place, batch["id"])):
+    for number, body in enumerate(batch_files(scope, batch["id"])):
         if only is not None and number != only:
             continue
         while out is not None and out[0] < number:
             out = next(rejected, None)
-        for index, row in enumerate(read_rows(place, batch, body, resolved)):
+        for index, row in enumerate(read_rows(scope, batch, body, resolved)):
             if out == (number, index):
                 out = next(rejected, None)
             elif not isinstance(row, Corrupt):
                 yield row if form == "csv" else checker.kept(row)
 
 
-def rejected_rows(place: Place, batch_id: str) -> Iterator[tuple[int, int]]:
+def rejected_rows(scope: AepSandboxScope, batch_id: str) -> Iterator[tuple[int, int]]:
     """Number of the file and of the row, both from 0, of every row that did not get in, in order."""
-    with result_path(place, batch_id, "rejected").open(encoding="ascii") as file:
+    with result_path(scope, batch_id, "rejected").open(encoding="ascii") as file:
         for line in file:
             number, _, index = line.partition(" ")
             yield int(number), int(index)
 
 
-def id_lines(place: Place, dataset: str) -> Iterator[str]:
-    for batch in active_batches(place, dataset):
-        for key in active_ids(place, batch):
+def id_lines(scope: AepSandboxScope, dataset: str) -> Iterator[str]:
+    for batch in active_batches(scope, dataset):
+        for key in active_ids(scope, batch):
             yield f'{{"_id": {key}, "batch": "{batch["id"]}"}}\n'
 
 
-def row_lines(place: Place, dataset: str, limit: int) -> Iterator[str]:
+def row_lines(scope: AepSandboxScope, dataset: str, limit: int) -> Iterator[str]:
     left = limit
-    for batch in active_batches(place, dataset):
-        for row in active_rows(place, batch):
+    for batch in active_batches(scope, dataset):
+        for row in active_rows(scope, batch):
             if left <= 0:
                 return
             left -= 1

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import BATCHES, Place
+from mixpanel_aep_sandbox.aep.core.scope import BATCHES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, disk_path
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 
 
-def exceeded(place: Place, files: list[dict[str, Any]]) -> str:
+def exceeded(scope: AepSandboxScope, files: list[dict[str, Any]]) -> str:
     """The documented message about a batch that is too large; empty when it is not."""
-    settings = IngestSettings.of(place.world)
+    settings = IngestSettings.of(scope.state)
     size = sum(body["size"] for body in files)
     over = []
     if len(files) > settings.most_files:
@@ -22,24 +22,24 @@ def exceeded(place: Place, files: list[dict[str, Any]]) -> str:
     return f"Batch ingestion guardrails hit: {'; '.join(over)}" if over else ""
 
 
-def duplicate_of(place: Place, batch: dict[str, Any], files: list[dict[str, Any]]) -> str:
+def duplicate_of(scope: AepSandboxScope, batch: dict[str, Any], files: list[dict[str, Any]]) -> str:
     """The id of an active batch of the same dataset whose files have the same content; empty without one."""
     shape = sorted(body["size"] for body in files)
     digest = ""
-    for key, old in place.items(BATCHES):
+    for key, old in scope.items(BATCHES):
         if old["state"] != "success" or old["dataset"] != batch["dataset"]:
             continue
-        others = batch_files(place, key)
+        others = batch_files(scope, key)
         if sorted(body["size"] for body in others) == shape:
-            digest = digest or _digest(place, files)
-            if _digest(place, others) == digest:
+            digest = digest or _digest(scope, files)
+            if _digest(scope, others) == digest:
                 return key
     return ""
 
 
-def _digest(place: Place, files: list[dict[str, Any]]) -> str:
+def _digest(scope: AepSandboxScope, files: list[dict[str, Any]]) -> str:
     digests = []
     for body in files:
-        with disk_path(place, body).open("rb") as file:
+        with disk_path(scope, body).open("rb") as file:
             digests.append(hashlib.file_digest(file, "sha256").hexdigest())
     return "".join(sorted(digests))

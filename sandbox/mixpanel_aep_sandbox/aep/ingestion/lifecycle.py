@@ -10,7 +10,7 @@ import re
 import shutil
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import BATCHES, OUTCOMES, Place, files_kind
+from mixpanel_aep_sandbox.aep.core.scope import BATCHES, OUTCOMES, AepSandboxScope, files_kind
 from mixpanel_aep_sandbox.aep.hygiene.models import expire_due
 from mixpanel_aep_sandbox.aep.ingestion.processing.worker import ensure_outcome
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
@@ -28,156 +28,156 @@ def without_mark(key: str) -> str:
     return _MARKED.sub(r"\1", key)
 
 
-def batches_of(place: Place, dataset: str) -> list[dict[str, Any]]:
+def batches_of(scope: AepSandboxScope, dataset: str) -> list[dict[str, Any]]:
     """Oldest first."""
-    return [body for _, body in place.items(BATCHES) if body["dataset"] == dataset]
+    return [body for _, body in scope.items(BATCHES) if body["dataset"] == dataset]
 
 
-def save(place: Place, batch: dict[str, Any]) -> None:
+def save(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
     """Keeps a batch, and remembers whether time will change it."""
-    place.put(BATCHES, batch["id"], batch)
+    scope.put(BATCHES, batch["id"], batch)
     if batch["state"] in _UNFINISHED:
-        place.put(PENDING, batch["id"], {"state": batch["state"], "since": _since(batch)})
+        scope.put(PENDING, batch["id"], {"state": batch["state"], "since": _since(batch)})
     else:
-        place.delete(PENDING, batch["id"])
+        scope.delete(PENDING, batch["id"])
 
 
-def touch(place: Place, batch: dict[str, Any], **change: Any) -> dict[str, Any]:
+def touch(scope: AepSandboxScope, batch: dict[str, Any], **change: Any) -> dict[str, Any]:
     """A changed batch, kept."""
-    changed = {**batch, **change, "updated": place.now, "version": batch["version"] + 1}
-    save(place, changed)
+    changed = {**batch, **change, "updated": scope.now, "version": batch["version"] + 1}
+    save(scope, changed)
     return changed
 
 
-def settle(place: Place) -> None:
+def settle(scope: AepSandboxScope) -> None:
     """Lets everything happen that is due."""
-    for start_due in place.world.on_look:
-        start_due(place)
-    for dataset in expire_due(place):
-        forget_dataset(place, dataset)
-    settings = IngestSettings.of(place.world)
-    for key, pending in place.items(PENDING):
+    for start_due in scope.state.before_read:
+        start_due(scope)
+    for dataset in expire_due(scope):
+        forget_dataset(scope, dataset)
+    settings = IngestSettings.of(scope.state)
+    for key, pending in scope.items(PENDING):
         # Told without a look at the batch: most lie here for days.
-        if pending and not _is_due(place, pending["state"], pending["since"], settings):
+        if pending and not _is_due(scope, pending["state"], pending["since"], settings):
             continue
-        with place.world.store.transaction():
-            batch = place.get(BATCHES, key)
+        with scope.state.store.transaction():
+            batch = scope.get(BATCHES, key)
             if batch is None or batch["state"] not in _UNFINISHED:  # another request was quicker
-                place.delete(PENDING, key)
-            elif not _is_due(place, batch["state"], _since(batch), settings):
+                scope.delete(PENDING, key)
+            elif not _is_due(scope, batch["state"], _since(batch), settings):
                 continue
             elif batch["state"] == "loading":
-                touch(place, batch, state="abandoned")
+                touch(scope, batch, state="abandoned")
             elif batch["state"] == "promoting":
-                _promote(place, batch)
+                _promote(scope, batch)
             else:
-                forget_files(place, batch)
-                touch(place, batch, state=settings.retire_path[-1])
+                forget_files(scope, batch)
+                touch(scope, batch, state=settings.retire_path[-1])
 
 
 def _since(batch: dict[str, Any]) -> int:
     return int(batch["reverted"] if batch["state"] == "inactive" else batch["created"])
 
 
-def _is_due(place: Place, state: str, since: int, settings: IngestSettings) -> bool:
+def _is_due(scope: AepSandboxScope, state: str, since: int, settings: IngestSettings) -> bool:
     """Whether time may have changed a batch that has been in an unfinished state since then."""
     if state == "loading":
-        return place.now >= since + settings.abandon_seconds * 1000
+        return scope.now >= since + settings.abandon_seconds * 1000
     if state == "inactive":
-        return _retired(place, since, settings) >= len(settings.retire_path)
+        return _retired(scope, since, settings) >= len(settings.retire_path)
     return True
 
 
-def shown_status(place: Place, batch: dict[str, Any]) -> str:
+def shown_status(scope: AepSandboxScope, batch: dict[str, Any]) -> str:
     """What Catalog calls the batch's state now."""
     if batch["state"] == "promoting":
-        return _on_the_way(place, batch)
-    settings = IngestSettings.of(place.world)
+        return _status_in_progress(scope, batch)
+    settings = IngestSettings.of(scope.state)
     if batch["state"] == "inactive":
-        return ["inactive", *settings.retire_path][_retired(place, batch["reverted"], settings)]
-    synonyms = {"success": place.world.settings.active_status, "failed": settings.failed_status}
+        return ["inactive", *settings.retire_path][_retired(scope, batch["reverted"], settings)]
+    synonyms = {"success": scope.state.settings.active_status, "failed": settings.failed_status}
     return synonyms.get(batch["state"], str(batch["state"]))
 
 
-def deactivate(place: Place, batch: dict[str, Any], **change: Any) -> dict[str, Any]:
+def deactivate(scope: AepSandboxScope, batch: dict[str, Any], **change: Any) -> dict[str, Any]:
     """Its rows can no longer be read; its files are still there for a while."""
-    return touch(place, batch, state="inactive", reverted=place.now, **change)
+    return touch(scope, batch, state="inactive", reverted=scope.now, **change)
 
 
-def forget_dataset(place: Place, dataset: str) -> None:
+def forget_dataset(scope: AepSandboxScope, dataset: str) -> None:
     """A dataset was deleted or has expired: what was promoted is inactive, what was not will not be [I]."""
-    for batch in batches_of(place, dataset):
+    for batch in batches_of(scope, dataset):
         if batch["state"] == "success":
-            deactivate(place, batch)
+            deactivate(scope, batch)
         elif batch["state"] in ("loading", "promoting"):
-            touch(place, batch, state="aborted")
+            touch(scope, batch, state="aborted")
 
 
-def forget_files(place: Place, batch: dict[str, Any]) -> None:
-    folder = place.world.store.file("aep", batch["id"], "x").parent
+def forget_files(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
+    folder = scope.state.store.file("aep", batch["id"], "x").parent
     shutil.rmtree(folder, ignore_errors=True)
-    for key, _ in place.items(files_kind(batch["id"])):
-        place.delete(files_kind(batch["id"]), key)
+    for key, _ in scope.items(files_kind(batch["id"])):
+        scope.delete(files_kind(batch["id"]), key)
 
 
-def _on_the_way(place: Place, batch: dict[str, Any]) -> str:
-    path = IngestSettings.of(place.world).batch_path
-    now, due = place.now, batch["due"]
+def _status_in_progress(scope: AepSandboxScope, batch: dict[str, Any]) -> str:
+    path = IngestSettings.of(scope.state).batch_path
+    now, due = scope.now, batch["due"]
     if now < due:
         share = (now - batch["completed"]) / max(due - batch["completed"], 1)
         step = int(share * len(path))
         # The last one says that the rows have been looked at.
-        return path[-2:][0] if step >= len(path) - 1 and not place.get(OUTCOMES, batch["id"]) else path[step]
-    for word, seconds in _words(batch):
+        return path[-2:][0] if step >= len(path) - 1 and not scope.get(OUTCOMES, batch["id"]) else path[step]
+    for word, seconds in _status_path(batch):
         if seconds is None or now < due + seconds * 1000:
             return word
         due += seconds * 1000
-    return path[-1] if place.get(OUTCOMES, batch["id"]) else path[-2:][0]
+    return path[-1] if scope.get(OUTCOMES, batch["id"]) else path[-2:][0]
 
 
-def _words(batch: dict[str, Any]) -> list[tuple[str, float | None]]:
+def _status_path(batch: dict[str, Any]) -> list[tuple[str, float | None]]:
     """What a batch is called after its way and before its end, and for how long; None: for good."""
     return [(str(word), seconds) for word, seconds in (batch.get("forced") or {}).get("words", [])]
 
 
-def _promote(place: Place, batch: dict[str, Any]) -> None:
+def _promote(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
     """Ends a batch whose time has come and whose rows have been looked at."""
-    outcome = ensure_outcome(place, batch)
+    outcome = ensure_outcome(scope, batch)
     until = batch["due"]
-    for _, seconds in _words(batch):
+    for _, seconds in _status_path(batch):
         if seconds is None:
             return
         until += int(seconds * 1000)
-    if outcome is None or place.now < until:
+    if outcome is None or scope.now < until:
         return
     state = outcome["state"]
     ended = {key: value for key, value in outcome.items() if key != "state"}
     ended["finished"] = max(until, batch["completed"])
     if state == "success" and batch.get("superseded_by"):
-        deactivate(place, batch, **ended)
+        deactivate(scope, batch, **ended)
         return
-    touch(place, batch, state=state, **ended)
+    touch(scope, batch, state=state, **ended)
     if state == "success":
-        _replace_predecessors(place, batch)
+        _replace_predecessors(scope, batch)
 
 
-def _replace_predecessors(place: Place, batch: dict[str, Any]) -> None:
+def _replace_predecessors(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
     """Replay is "equivalent to deleting the old batch and ingesting a new one" (EP:ingestion, "Replay a batch")."""
     replay = batch.get("replay") or {}
     ids = set(replay.get("predecessors", []))
     given = replay.get("predecessorsByExternalId", [])
     external = {*given, *map(without_mark, given)}
-    for old in batches_of(place, batch["dataset"]):
+    for old in batches_of(scope, batch["dataset"]):
         if old["id"] == batch["id"] or not (old["id"] in ids or old["externalId"] in external):
             continue
         if old["state"] == "success":
-            deactivate(place, old)
+            deactivate(scope, old)
         elif old["state"] in ("loading", "promoting"):
             # [I] A predecessor that is still on its way must not turn active after its successor.
-            touch(place, old, superseded_by=batch["id"])
+            touch(scope, old, superseded_by=batch["id"])
 
 
-def _retired(place: Place, reverted: int, settings: IngestSettings) -> int:
+def _retired(scope: AepSandboxScope, reverted: int, settings: IngestSettings) -> int:
     """How many states of the setting ``retire_path`` an inactive batch has come through."""
     last, step = len(settings.retire_path), settings.delete_seconds * 1000
-    return min(int((place.now - reverted) / step), last) if step else last
+    return min(int((scope.now - reverted) / step), last) if step else last

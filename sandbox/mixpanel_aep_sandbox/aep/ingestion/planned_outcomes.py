@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.setting_fields import is_amount
 from mixpanel_aep_sandbox.core.store import Store
 
@@ -35,7 +35,7 @@ late (stalled for an hour), or be called what no document knows."""
 _NUMBERS = (("seconds", (int, float)), ("rows", (int,)), ("times", (int,)))
 
 
-def plan_forced(store: Store, plan: Any) -> None:
+def plan_outcome(store: Store, plan: Any) -> None:
     """Keeps a plan for batches that are completed later. Raises ValueError for one that makes no sense."""
     if not isinstance(plan, dict) or plan.get("outcome") not in OUTCOMES:
         raise ValueError(f"A plan is an object whose outcome is one of {', '.join(OUTCOMES)}.")
@@ -53,7 +53,7 @@ def plan_forced(store: Store, plan: Any) -> None:
     if outcome == "path":
         _check_path(plan.get("path"))
     with store.transaction():
-        plans = planned(store)
+        plans = planned_outcomes(store)
         store.put(_KIND, "plans", {"plans": [*plans, {**plan, "times": plan.get("times") or 1}]})
 
 
@@ -71,18 +71,18 @@ def _check_path(path: Any) -> None:
         raise ValueError("outcome path needs a path.")
 
 
-def planned(store: Store) -> list[dict[str, Any]]:
+def planned_outcomes(store: Store) -> list[dict[str, Any]]:
     return list((store.get(_KIND, "plans") or {"plans": []})["plans"])
 
 
-def drop_forced(store: Store) -> None:
+def drop_planned_outcomes(store: Store) -> None:
     store.delete(_KIND, "plans")
 
 
-def take_forced(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
+def take_planned_outcome(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
     """What is planned for this batch; a plan is used up after ``times`` batches."""
-    store = place.world.store
-    plans = planned(store)
+    store = scope.state.store
+    plans = planned_outcomes(store)
     for plan in plans:
         if plan["times"] <= 0 or not _fits(plan, batch):
             continue

@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 from mixpanel_aep_sandbox.aep.core.errors import Problem, problem
-from mixpanel_aep_sandbox.aep.core.scope import BATCHES, Place
+from mixpanel_aep_sandbox.aep.core.scope import BATCHES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 
 _KIND = "rates"
 _MINUTE_MS = 60_000
 
 
-def admit_batch(place: Place, client: str) -> None:
+def admit_batch(scope: AepSandboxScope, client: str) -> None:
     """Raises Problem 429 when a user makes more batches in a minute than the guardrails say."""
-    settings = IngestSettings.of(place.world)
-    limit, since = settings.batches_per_minute, place.now - _MINUTE_MS
+    settings = IngestSettings.of(scope.state)
+    limit, since = settings.batches_per_minute, scope.now - _MINUTE_MS
     if limit is None:
         return
-    recent = sum(body["created"] > since and body["client"] == client for _, body in place.items(BATCHES))
+    recent = sum(body["created"] > since and body["client"] == client for _, body in scope.items(BATCHES))
     if recent >= limit:
         raise _overload(settings, f"more than {limit} batches in a minute", 60)
 
 
-def admit_bytes(place: Place, coming: int = 0) -> None:
+def admit_bytes(scope: AepSandboxScope, coming: int = 0) -> None:
     """Raises Problem 429 when an organization sends more in an hour than the guardrails say."""
-    settings = IngestSettings.of(place.world)
+    settings = IngestSettings.of(scope.state)
     limit = settings.bytes_per_hour
-    if limit is not None and sum(_recent(place).values()) + coming > limit:
+    if limit is not None and sum(_recent(scope).values()) + coming > limit:
         raise _overload(settings, f"more than {limit} bytes in an hour", 3600)
 
 
-def count_bytes(place: Place, size: int) -> None:
+def count_bytes(scope: AepSandboxScope, size: int) -> None:
     """Remembers that so many bytes have come in."""
-    minute = str(place.now // _MINUTE_MS)
-    with place.world.store.transaction():
-        recent = _recent(place)
-        place.put(_KIND, "bytes", {**recent, minute: recent.get(minute, 0) + size})
+    minute = str(scope.now // _MINUTE_MS)
+    with scope.state.store.transaction():
+        recent = _recent(scope)
+        scope.put(_KIND, "bytes", {**recent, minute: recent.get(minute, 0) + size})
 
 
-def _recent(place: Place) -> dict[str, int]:
+def _recent(scope: AepSandboxScope) -> dict[str, int]:
     """Bytes by the minute, of the last hour."""
-    since = place.now // _MINUTE_MS - 60
-    return {key: size for key, size in (place.get(_KIND, "bytes") or {}).items() if int(key) > since}
+    since = scope.now // _MINUTE_MS - 60
+    return {key: size for key, size in (scope.get(_KIND, "bytes") or {}).items() if int(key) > since}
 
 
 def _overload(settings: IngestSettings, why: str, wait_seconds: int) -> Problem:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import Place, files_kind
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope, files_kind
 from mixpanel_aep_sandbox.aep.ingestion.routes.batches import complete_batch, create_batch, find_batch
 from mixpanel_aep_sandbox.aep.ingestion.uploaded_files import disk_path
 
 _FILE = "part-00000.json"
 
 
-def make_batch(place: Place, given: dict[str, Any], client: str, lines: Path) -> str:
+def make_batch(scope: AepSandboxScope, given: dict[str, Any], client: str, lines: Path) -> str:
     """The id of a batch of ``lines``, a file of JSON Lines that is moved; in a transaction of the caller's.
 
     ``given``: the body of ``POST /batches``. Raises Problem.
     """
-    batch = create_batch(place, given, client)
+    batch = create_batch(scope, given, client)
     size = lines.stat().st_size
-    lines.replace(disk_path(place, batch["id"], lines.name))
+    lines.replace(disk_path(scope, batch["id"], lines.name))
     body = {
         "batch": batch["id"],
         "path": _FILE,
@@ -27,8 +27,8 @@ def make_batch(place: Place, given: dict[str, Any], client: str, lines: Path) ->
         "size": size,
         "open": False,
         "chunks": [],
-        "at": place.now,
+        "at": scope.now,
     }
-    place.put(files_kind(batch["id"]), _FILE, body)
-    complete_batch(place, find_batch(place, batch["id"]))
+    scope.put(files_kind(batch["id"]), _FILE, body)
+    complete_batch(scope, find_batch(scope, batch["id"]))
     return str(batch["id"])

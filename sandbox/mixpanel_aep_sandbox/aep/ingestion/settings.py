@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mixpanel_aep_sandbox.aep.core.setting_fields import COUNT, KIND, LIMIT, LIST, SECONDS, choice
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 KEY = "ingestion"
 _GB = 1000**3
@@ -82,5 +82,5 @@ class IngestSettings:
     """An event with more JSON than this is not taken into Profile (EP:profile/guardrails.md, 10 KB)."""
 
     @classmethod
-    def of(cls, world: World) -> IngestSettings:
-        return cls(**(world.store.get(KIND, KEY) or {}))
+    def of(cls, state: SandboxState) -> IngestSettings:
+        return cls(**(state.store.get(KIND, KEY) or {}))

@@ -6,7 +6,7 @@ from typing import Any
 
 from mixpanel_aep_sandbox.aep.catalog.validation import RESERVED_TAGS, check_tags
 from mixpanel_aep_sandbox.aep.core.errors import problem
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import batches_of, without_mark
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 
@@ -18,24 +18,24 @@ _PERCENTS = ("partialIngestionPercent", "partialIngestionPercentage")
 """The guide's name today, and in an older revision of it."""
 
 
-def given_batch(place: Place, given: dict[str, Any], dataset: dict[str, Any]) -> dict[str, Any]:
+def given_batch(scope: AepSandboxScope, given: dict[str, Any], dataset: dict[str, Any]) -> dict[str, Any]:
     """The parts of a batch that its creator chooses. Raises Problem 400."""
     external = given.get("externalId")
     if external is not None and (not isinstance(external, str) or not external):
         raise problem(400, "externalId must be a text, and not empty.")
     return {
         "externalId": external,
-        "inputFormat": given_format(_or_default(place, given.get("inputFormat"))),
+        "inputFormat": given_format(_or_default(scope, given.get("inputFormat"))),
         # "Opt in to generating diagnostic files for the errors while ingesting data" (OAS:catalog.yaml, dataset).
         "diagnostics": _flag(given, "enableErrorDiagnostics", dataset.get("enableErrorDiagnostics") is True),
         "percent": _percent(given),
-        "replay": given_replay(place, given.get("replay"), given["datasetId"]),
+        "replay": given_replay(scope, given.get("replay"), given["datasetId"]),
         "tags": _tags(given.get("tags")),
     }
 
 
-def _or_default(place: Place, value: Any) -> Any:
-    default = IngestSettings.of(place.world).missing_input_format
+def _or_default(scope: AepSandboxScope, value: Any) -> Any:
+    default = IngestSettings.of(scope.state).missing_input_format
     return {"format": default} if value is None and default != "refused" else value
 
 
@@ -87,7 +87,7 @@ def _tags(value: Any) -> dict[str, Any]:
     return tags
 
 
-def given_replay(place: Place, replay: Any, dataset: str) -> dict[str, Any] | None:
+def given_replay(scope: AepSandboxScope, replay: Any, dataset: str) -> dict[str, Any] | None:
     """What a batch of ``dataset`` replaces. Raises Problem 400."""
     if replay is None:
         return None
@@ -98,7 +98,7 @@ def given_replay(place: Place, replay: Any, dataset: str) -> dict[str, Any] | No
         raise problem(400, "replay needs at least one predecessor.")
     if not isinstance(replay.get("reason", ""), str):
         raise problem(400, "replay.reason must be a text.")
-    known = {batch["id"] for batch in batches_of(place, dataset)}
+    known = {batch["id"] for batch in batches_of(scope, dataset)}
     predecessors = [without_mark(key) for key in replay.get("predecessors", [])]
     if unknown := [key for key in predecessors if key not in known]:
         raise problem(400, f"Predecessor {unknown[0]} is no batch of dataset {dataset}.")  # [I]

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.catalog.validation import profile_enabled
-from mixpanel_aep_sandbox.aep.core.scope import DATASETS, Place
+from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_batches, active_rows
 from mixpanel_aep_sandbox.aep.ingestion.rows.rules import IDENTITY_MAP, has_primary
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
@@ -19,26 +19,26 @@ from mixpanel_aep_sandbox.aep.registry.validation.profile import primary_identit
 _DAY_MS = 86_400_000
 
 
-def profile_of(place: Place, dataset: str) -> dict[str, Any]:
+def profile_of(scope: AepSandboxScope, dataset: str) -> dict[str, Any]:
     """``ids`` of the events in Profile, in the order in which they came, and how many were not taken, and why."""
-    body = place.get(DATASETS, dataset)
-    settings = IngestSettings.of(place.world)
+    body = scope.get(DATASETS, dataset)
+    settings = IngestSettings.of(scope.state)
     answer: dict[str, Any] = {
         "enabled": bool(body and profile_enabled(body)),
         "ids": [],
         "too_large": 0,
         "repeated": 0,
         "without_identity": 0,
-        "batches_above_guardrail": max(0, _batches_of_a_day(place) - settings.profile_batches_per_day),
+        "batches_above_guardrail": max(0, _batches_of_a_day(scope) - settings.profile_batches_per_day),
     }
     if not answer["enabled"]:
         return answer
     most = settings.profile_event_bytes
-    primary = primary_identity(place, body["schemaRef"]["id"]) if body else None
+    primary = primary_identity(scope, body["schemaRef"]["id"]) if body else None
     path = primary["xdm:sourceProperty"] if primary else f"/{IDENTITY_MAP}"
     taken: dict[str, None] = {}
-    for batch in active_batches(place, dataset):
-        for row in active_rows(place, batch):
+    for batch in active_batches(scope, dataset):
+        for row in active_rows(scope, batch):
             if len(json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()) > most:
                 answer["too_large"] += 1
             elif not _identified(row, path):
@@ -50,11 +50,11 @@ def profile_of(place: Place, dataset: str) -> dict[str, Any]:
     return {**answer, "ids": list(taken)}
 
 
-def _batches_of_a_day(place: Place) -> int:
+def _batches_of_a_day(scope: AepSandboxScope) -> int:
     """How many batches of the AEP sandbox's Profile datasets have been ingested in the last 24 hours."""
-    enabled = {key for key, body in place.items(DATASETS) if profile_enabled(body)}
-    since = place.now - _DAY_MS
-    return sum(batch["finished"] > since for dataset in enabled for batch in active_batches(place, dataset))
+    enabled = {key for key, body in scope.items(DATASETS) if profile_enabled(body)}
+    since = scope.now - _DAY_MS
+    return sum(batch["finished"] > since for dataset in enabled for batch in active_batches(scope, dataset))
 
 
 def _identified(row: dict[str, Any], path: str) -> bool:

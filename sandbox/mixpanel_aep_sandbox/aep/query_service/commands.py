@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mixpanel_aep_sandbox.aep.core.scope import DATASETS, Place
+from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.query_service.engine import Column, Result
 from mixpanel_aep_sandbox.aep.query_service.errors import IN_FAILED_TRANSACTION, SYNTAX, SqlError
 from mixpanel_aep_sandbox.aep.query_service.statements import assignment
@@ -36,8 +36,8 @@ PARAMETERS = {
 class Commands:
     """The settings and the transaction of one session."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, scope: AepSandboxScope) -> None:
+        self._scope = scope
         self._values = {**_SHOWN, "drop_system_columns": "true", "statement_timeout": "0"}
         self.state = b"I"
         """``I``: no transaction; ``T``: in one; ``E``: in one that has failed."""
@@ -100,7 +100,7 @@ class Commands:
         """As in EP:query-service/best-practices/writing-queries.md, "Detailed table view"."""
         names = ("name", "dataSetId", "dataSet", "description", "resolved")
         rows: list[tuple[str, ...]] = []
-        for table, key in sorted(tables_of(self._place).items()):
-            body = self._place.get(DATASETS, key) or {}
+        for table, key in sorted(tables_of(self._scope).items()):
+            body = self._scope.get(DATASETS, key) or {}
             rows.append((table, key, str(body.get("name", "")), str(body.get("description") or ""), "false"))
         return Result([Column(name, "VARCHAR") for name in names], rows)

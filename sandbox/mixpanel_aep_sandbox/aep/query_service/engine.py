@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.query_service.errors import (
     CANCELED,
     NO_TABLE,
@@ -93,8 +93,8 @@ class Running:
 class Engine:
     """Queries over the tables of one AEP sandbox, one after the other, in a database of its own in memory."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, scope: AepSandboxScope) -> None:
+        self._scope = scope
         self._connection: Any = None
 
     def describe(self, sql: str, value: Callable[[int], str], *, with_system_columns: bool) -> list[Column]:
@@ -132,7 +132,7 @@ class Engine:
             raise SqlError(NOT_SUPPORTED, "The command is not supported by this sandbox: it only reads.")
         if first not in _READING:
             raise SqlError(SYNTAX, "syntax error: a query begins with SELECT or WITH")
-        settings = QuerySettings.of(self._place.world)
+        settings = QuerySettings.of(self._scope.state)
         wanted, most = explicit_limit(sql), settings.query_rows
         if wanted is None:
             return most
@@ -145,7 +145,7 @@ class Engine:
         """The database, with the tables that a query names as they are now."""
         if self._connection is None:
             self._connection = self._open()
-        tables = add_tables(self._connection, self._place, sql, with_system_columns=with_system_columns)
+        tables = add_tables(self._connection, self._scope, sql, with_system_columns=with_system_columns)
         try:
             yield self._connection
         finally:
@@ -164,7 +164,7 @@ class Engine:
         return connection
 
     def _files(self) -> str:
-        return str((self._place.world.store.folder / "files").resolve()) + "/"
+        return str((self._scope.state.store.folder / "files").resolve()) + "/"
 
 
 def _rows(done: Any, most: int | None) -> list[tuple[Any, ...]]:

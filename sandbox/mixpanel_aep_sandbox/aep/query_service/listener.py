@@ -17,7 +17,7 @@ from mixpanel_aep_sandbox.aep.query_service.errors import (
 )
 from mixpanel_aep_sandbox.aep.query_service.logins import admit
 from mixpanel_aep_sandbox.aep.query_service.session import Session
-from mixpanel_aep_sandbox.aep.query_service.slots import Turns
+from mixpanel_aep_sandbox.aep.query_service.slots import QuerySlots
 from mixpanel_aep_sandbox.aep.query_service.wire import (
     CANCEL_REQUEST,
     GSS_REQUEST,
@@ -28,7 +28,7 @@ from mixpanel_aep_sandbox.aep.query_service.wire import (
     Wire,
     int32,
 )
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 _LOGIN_SECONDS = 60
 _END_SECONDS = 10
@@ -38,10 +38,10 @@ _LINGER_SECONDS = 2
 class QueryListener:
     """Query Service's port. ``start`` makes its address known to the world; ``stop`` ends every session."""
 
-    def __init__(self, world: World, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(self, state: SandboxState, port: int = 0, host: str = "127.0.0.1") -> None:
         """Raises OSError when the port is taken."""
-        self._world = world
-        self._turns = Turns(world)
+        self._state = state
+        self._slots = QuerySlots(state)
         self._lock = threading.Lock()
         self._sessions: dict[tuple[int, int], Session] = {}
         self._connections: dict[socket.socket, threading.Thread] = {}
@@ -57,18 +57,18 @@ class QueryListener:
         return str(host), int(port)
 
     def start(self) -> None:
-        self._world.query_address = self.address
-        self._world.query_counts = self._turns.counts
-        self._world.on_reset.append(self.end_sessions)
+        self._state.query_address = self.address
+        self._state.query_counts = self._slots.counts
+        self._state.on_reset.append(self.end_sessions)
         self._thread = threading.Thread(target=self._accept, name="query-service", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Ends the port and all sessions; nothing of them is left when it returns."""
         self._stopped = True
-        self._world.query_address = None
+        self._state.query_address = None
         with suppress(ValueError):
-            self._world.on_reset.remove(self.end_sessions)
+            self._state.on_reset.remove(self.end_sessions)
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -158,9 +158,9 @@ class QueryListener:
         kind, answer = wire.message()
         if kind != b"p":
             raise SqlError(NOT_ALLOWED, "Invalid authorization type", fatal=True)
-        place = admit(self._world, given.get("user", ""), answer.text(), given.get("database", ""))
-        with self._turns.session(place.org):
-            session = Session(wire, place, self._turns, next(self._numbers), secrets.randbits(32))
+        scope = admit(self._state, given.get("user", ""), answer.text(), given.get("database", ""))
+        with self._slots.session(scope.org):
+            session = Session(wire, scope, self._slots, next(self._numbers), secrets.randbits(32))
             key = (session.process, session.secret)
             with self._lock:
                 self._sessions[key] = session

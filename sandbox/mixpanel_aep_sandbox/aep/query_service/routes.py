@@ -8,28 +8,28 @@ from starlette.responses import JSONResponse, Response
 from mixpanel_aep_sandbox.aep.core.constants import QUERY
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
-from mixpanel_aep_sandbox.aep.query_service.logins import why_not
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.aep.query_service.logins import denial_reason
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 
-def add_routes(world: World, router: APIRouter) -> None:
-    Routes(world, router, QUERY).add("GET", "/connection_parameters", _connection_parameters)
+def add_routes(state: SandboxState, router: APIRouter) -> None:
+    Routes(state, router, QUERY).add("GET", "/connection_parameters", _connection_parameters)
 
 
 def _connection_parameters(call: Call) -> Response:
     """The token is the one that the request showed; the compressed one is the same here [I]."""
-    if reason := why_not(call.place.world):
+    if reason := denial_reason(call.scope.state):
         raise problem(403, reason)  # [I] neither status nor body is documented
-    if call.place.world.query_address is None:
+    if call.scope.state.query_address is None:
         raise problem(503, "Query Service is not running in this sandbox.")
-    host, port = call.place.world.query_address
+    host, port = call.scope.state.query_address
     if host in ("0.0.0.0", "::"):  # noqa: S104 - every address, so the name by which the sandbox was called
         host = call.request.url.hostname or "127.0.0.1"
     token = call.request.headers["authorization"].partition(" ")[2].strip()
     return JSONResponse(
         {
-            "username": call.place.org,
-            "dbName": f"{call.place.name}:all",
+            "username": call.scope.org,
+            "dbName": f"{call.scope.name}:all",
             "host": host,
             "version": 1,
             "port": port,

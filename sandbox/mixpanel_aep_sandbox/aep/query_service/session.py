@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.query_service.commands import PARAMETERS, Commands
 from mixpanel_aep_sandbox.aep.query_service.engine import Column, Engine, Result, Running
 from mixpanel_aep_sandbox.aep.query_service.errors import SYNTAX, UNSUPPORTED_MESSAGE, SqlError
-from mixpanel_aep_sandbox.aep.query_service.slots import Turns
+from mixpanel_aep_sandbox.aep.query_service.slots import QuerySlots
 from mixpanel_aep_sandbox.aep.query_service.statements import parameter_count, split
 from mixpanel_aep_sandbox.aep.query_service.values import as_binary, as_text, literal_of, size_of, type_of
 from mixpanel_aep_sandbox.aep.query_service.wire import Body, Wire, int16, int32, text, unsigned32
@@ -55,15 +55,15 @@ class Session:
     """Serves one connection after its login."""
 
     wire: Wire
-    place: Place
-    turns: Turns
+    scope: AepSandboxScope
+    slots: QuerySlots
     process: int
     secret: int
     running: Running = field(default_factory=Running)
 
     def __post_init__(self) -> None:
-        self._engine = Engine(self.place)
-        self._commands = Commands(self.place)
+        self._engine = Engine(self.scope)
+        self._commands = Commands(self.scope)
         self._prepared: dict[str, Prepared] = {}
         self._portals: dict[str, Portal] = {}
         self._handlers: dict[bytes, Callable[[Body], None]] = {
@@ -215,7 +215,7 @@ class Session:
             portal.tag, portal.result = command
             return
         self.running = Running()
-        with self.turns.query(self.place.org, self.running, self._commands.statement_seconds):
+        with self.slots.query(self.scope.org, self.running, self._commands.statement_seconds):
             portal.result = self._engine.run(
                 portal.prepared.sql,
                 portal.value,

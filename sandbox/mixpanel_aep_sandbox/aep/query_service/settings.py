@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mixpanel_aep_sandbox.aep.core.setting_fields import KIND, LIMIT, SECONDS, choice
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 QUERY_KEY = "query"
 
@@ -47,5 +47,5 @@ class QuerySettings:
     Lists of failed rows are still served."""
 
     @classmethod
-    def of(cls, world: World) -> QuerySettings:
-        return cls(**(world.store.get(KIND, QUERY_KEY) or {}))
+    def of(cls, state: SandboxState) -> QuerySettings:
+        return cls(**(state.store.get(KIND, QUERY_KEY) or {}))

@@ -17,18 +17,18 @@ from mixpanel_aep_sandbox.aep.query_service.errors import (
     SqlError,
 )
 from mixpanel_aep_sandbox.aep.query_service.settings import QuerySettings
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 _GRACE_SECONDS = 0.5
 """A session that its client has just closed is waited for so long before the next one is refused."""
 _POLL_SECONDS = 0.01
 
 
-class Turns:
+class QuerySlots:
     """Counts what runs; shared by all sessions."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
         self._changed = threading.Condition()
         self._sessions: Counter[str] = Counter()
         self._queries: Counter[str] = Counter()
@@ -43,7 +43,7 @@ class Turns:
     @contextmanager
     def session(self, org: str) -> Iterator[None]:
         """Holds one of the organization's sessions. Raises SqlError when there are too many."""
-        most = QuerySettings.of(self._world).query_sessions
+        most = QuerySettings.of(self._state).query_sessions
         with self._changed:
             free = self._changed.wait_for(lambda: most is None or self._sessions[org] < most, _GRACE_SECONDS)
             if not free:
@@ -60,10 +60,10 @@ class Turns:
 
         Raises SqlError when the time is over, when the query is canceled, or when others run and none may wait.
         """
-        settings, start = QuerySettings.of(self._world), self._world.clock.seconds()
+        settings, start = QuerySettings.of(self._state), self._state.clock.seconds()
         self._await_turn(org, running, start, statement_seconds)
         try:
-            while self._world.clock.seconds() < start + settings.query_takes_seconds:
+            while self._state.clock.seconds() < start + settings.query_takes_seconds:
                 self._check(running, start, statement_seconds)
                 time.sleep(_POLL_SECONDS)
             self._check(running, start, statement_seconds)
@@ -72,7 +72,7 @@ class Turns:
             self._change(self._queries, org, -1)
 
     def _await_turn(self, org: str, running: Running, start: float, statement_seconds: float | None) -> None:
-        settings = QuerySettings.of(self._world)
+        settings = QuerySettings.of(self._state)
         most = settings.query_concurrency
         with self._changed:
             while most is not None and self._queries[org] >= most:
@@ -86,7 +86,7 @@ class Turns:
 
     def _check(self, running: Running, start: float, statement_seconds: float | None) -> None:
         running.check()
-        took, most = self._world.clock.seconds() - start, QuerySettings.of(self._world).query_limit_seconds
+        took, most = self._state.clock.seconds() - start, QuerySettings.of(self._state).query_limit_seconds
         if most is not None and took >= most:
             raise SqlError(OVER_LIMIT, "Statement timeout: the query took more than the maximum time")
         if statement_seconds and took >= statement_seconds:

@@ -5,28 +5,28 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import DATASETS, Place
+from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 
 TABLE_TAG = "adobe/pqs/table"
 
 
-def table_name(place: Place, name: str) -> str:
+def table_name(scope: AepSandboxScope, name: str) -> str:
     """A name for a new dataset's table: lower case, everything else as ``_``, and no other dataset's.
 
     [I] Samples show ``luma_crm_dataset``, and a number at the end of names that would else be taken.
     """
     plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "dataset"
-    taken, wanted, number = set(tables_of(place)), plain, 1
+    taken, wanted, number = set(tables_of(scope)), plain, 1
     while wanted in taken:
         number += 1
         wanted = f"{plain}_{number}"
     return wanted
 
 
-def tables_of(place: Place) -> dict[str, str]:
+def tables_of(scope: AepSandboxScope) -> dict[str, str]:
     """The datasets of an AEP sandbox: id by the name of the table."""
     found: dict[str, str] = {}
-    for key, body in place.items(DATASETS):
+    for key, body in scope.items(DATASETS):
         if name := table_of(body):
             found.setdefault(name, key)
     return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.data_access.dataset_files import arrow_schema, dataset_file
 from mixpanel_aep_sandbox.aep.data_access.id_files import COLUMNS, narrow_file, narrow_schema
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_batches
@@ -31,15 +31,15 @@ class BatchFile:
     rows_before: int
 
 
-def add_tables(connection: Any, place: Place, sql: str, *, with_system_columns: bool) -> list[str]:
+def add_tables(connection: Any, scope: AepSandboxScope, sql: str, *, with_system_columns: bool) -> list[str]:
     """Makes views of those tables of an AEP sandbox that a query names; their names."""
     names, made = words(sql), []
-    for table, dataset in tables_of(place).items():
+    for table, dataset in tables_of(scope).items():
         if table in names:
-            resolved = resolved_schema(place, dataset)
+            resolved = resolved_schema(scope, dataset)
             others = {name.lower() for name in resolved.get("properties", {})} - set(COLUMNS)
             narrow = not others & {name.lower() for name in names} and not _STAR.search(sql)
-            source = _Source(place, dataset, resolved, narrow)
+            source = _Source(scope, dataset, resolved, narrow)
             _add_table(connection, source, table, with_system_columns)
             made.append(table)
     return made
@@ -56,13 +56,13 @@ def remove_tables(connection: Any, tables: list[str]) -> None:
 class _Source:
     """The files of a dataset: whole, or only the columns of ``narrow_files`` where a query needs no other."""
 
-    place: Place
+    scope: AepSandboxScope
     dataset: str
     resolved: dict[str, Any]
     narrow: bool
 
     def file(self, batch: dict[str, Any], number: int) -> Path:
-        return (narrow_file if self.narrow else dataset_file)(self.place, batch, number)
+        return (narrow_file if self.narrow else dataset_file)(self.scope, batch, number)
 
     def schema(self) -> Any:
         return narrow_schema() if self.narrow else arrow_schema(self.resolved)
@@ -103,7 +103,7 @@ _METADATA = """struct_pack(
 def _files(source: _Source) -> list[BatchFile]:
     """[I] Batches of the legacy path for CSV are left out: they were never converted."""
     found = []
-    for batch in active_batches(source.place, source.dataset):
+    for batch in active_batches(source.scope, source.dataset):
         before = 0
         if batch["inputFormat"]["format"] == "csv":
             continue
@@ -114,7 +114,7 @@ def _files(source: _Source) -> list[BatchFile]:
 
 
 def _file_row(source: _Source, file: BatchFile) -> tuple[str, str, str, int, int]:
-    merged = QuerySettings.of(source.place.world).query_physical_batches == "merged"
+    merged = QuerySettings.of(source.scope.state).query_physical_batches == "merged"
     batch = str(file.batch["id"])
     physical = _physical(source.dataset if merged else batch)
     return str(file.path.resolve()), batch, physical, file.rows_before, int(file.batch["finished"])
@@ -131,7 +131,7 @@ def _empty_file(source: _Source) -> Path:
 
     schema = source.schema()
     key = hashlib.sha256(str(schema).encode()).hexdigest()[:16]
-    path = source.place.world.store.file("aep", "tables", f"{source.dataset}-{key}.parquet")
+    path = source.scope.state.store.file("aep", "tables", f"{source.dataset}-{key}.parquet")
     if not path.exists():
         unfinished = path.with_suffix(f".{threading.get_ident()}.tmp")
         pq.write_table(schema.empty_table(), unfinished)

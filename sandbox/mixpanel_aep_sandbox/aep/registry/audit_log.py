@@ -9,15 +9,15 @@ from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, DEMO_USER
 from mixpanel_aep_sandbox.aep.core.http import Call
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.references import dependents
 
-_UNTOLD = ("version", "meta:registryMetadata")
+_NOT_AUDITED = ("version", "meta:registryMetadata")
 Json = dict[str, Any]
 
 
-def audit_log(place: Place, key: str) -> list[Json]:
-    return [body for _, body in reversed(place.items(_kind(key)))]
+def audit_log(scope: AepSandboxScope, key: str) -> list[Json]:
+    return [body for _, body in reversed(scope.items(_kind(key)))]
 
 
 def note_change(call: Call, before: Json, after: Json) -> None:
@@ -25,26 +25,26 @@ def note_change(call: Call, before: Json, after: Json) -> None:
 
     ``before`` is empty for a resource that is new.
     """
-    place, key = call.place, after["$id"]
+    scope, key = call.scope, after["$id"]
     updates = [
         {"id": key, "xdmType": after["meta:resourceType"], "action": action, "path": path, "value": value}
-        for action, path, value in changes(_told(before), _told(after))
+        for action, path, value in changes(_audited(before), _audited(after))
     ]
     entry = {
         "updatedUser": DEMO_USER,
-        "imsOrg": place.org,
-        "updatedTime": datetime.fromtimestamp(place.now / 1000, UTC).strftime("%m-%d-%Y %H:%M:%S"),
+        "imsOrg": scope.org,
+        "updatedTime": datetime.fromtimestamp(scope.now / 1000, UTC).strftime("%m-%d-%Y %H:%M:%S"),
         "requestId": call.request.headers.get("x-request-id") or secrets.token_urlsafe(24),
         "clientId": call.client_id,
-        "sandBoxId": AEP_SANDBOXES[place.name],
+        "sandBoxId": AEP_SANDBOXES[scope.name],
         "updates": updates,
     }
-    for each in (key, *(body["$id"] for body in dependents(place, key))):
-        place.put(_kind(each), str(place.count(_kind(each))), {"id": each, **entry})
+    for each in (key, *(body["$id"] for body in dependents(scope, key))):
+        scope.put(_kind(each), str(scope.count(_kind(each))), {"id": each, **entry})
 
 
-def _told(body: Json) -> Json:
-    return {name: value for name, value in body.items() if name not in _UNTOLD}
+def _audited(body: Json) -> Json:
+    return {name: value for name, value in body.items() if name not in _NOT_AUDITED}
 
 
 def _kind(key: str) -> str:

@@ -31,16 +31,16 @@ def create(call: Call, kind: str) -> Response:
 
 
 def replace(call: Call, kind: str) -> Response:
-    before = find_by_key(call.place, call.path("id"), "tenant", kind)
+    before = find_by_key(call.scope, call.path("id"), "tenant", kind)
     body = {**call.object(), **{name: before[name] for name in _READ_ONLY}}
     if "meta:immutableTags" in before:
         body.setdefault("meta:immutableTags", before["meta:immutableTags"])
-    raised = AepSettings.of(call.place.world).version_after_put == "raised"
+    raised = AepSettings.of(call.scope.state).version_after_put == "raised"
     return JSONResponse(written(call, _save(call, body, before, raised=raised)))
 
 
 def patch(call: Call, kind: str) -> Response:
-    before = find_by_key(call.place, call.path("id"), "tenant", kind)
+    before = find_by_key(call.scope, call.path("id"), "tenant", kind)
     body = json_patch(before, call.body)
     for name in _READ_ONLY:
         if body.get(name) != before[name]:
@@ -50,37 +50,37 @@ def patch(call: Call, kind: str) -> Response:
 
 def delete(call: Call, kind: str) -> Response:
     """Refused while a dataset, Profile or another resource uses it."""
-    place = call.place
-    body = find_by_key(place, call.path("id"), "tenant", kind)
-    used_by = [key for key, each in place.items(DATASETS) if each["schemaRef"]["id"] == body["$id"]]
-    used_by += [key for key, other in place.items(RESOURCES) if body["$id"] in references(other)]
+    scope = call.scope
+    body = find_by_key(scope, call.path("id"), "tenant", kind)
+    used_by = [key for key, each in scope.items(DATASETS) if each["schemaRef"]["id"] == body["$id"]]
+    used_by += [key for key, other in scope.items(RESOURCES) if body["$id"] in references(other)]
     if used_by or "union" in body.get("meta:immutableTags", []):
         reason = f"is used by {used_by[0]}" if used_by else "is enabled for Profile"
         raise problem(400, f"{body['$id']} {reason} and cannot be deleted.")
-    place.delete(RESOURCES, body["$id"])
-    place.delete(USED_SCHEMAS, body["$id"])
-    for key, each in place.items(DESCRIPTORS):
+    scope.delete(RESOURCES, body["$id"])
+    scope.delete(USED_SCHEMAS, body["$id"])
+    for key, each in scope.items(DESCRIPTORS):
         if body["$id"] in (each["xdm:sourceSchema"], each.get("xdm:destinationSchema")):
-            place.delete(DESCRIPTORS, key)
+            scope.delete(DESCRIPTORS, key)
     return Response(status_code=204)
 
 
 def import_all(call: Call) -> Response:
     made = []
-    for body in imported(call.place, call.body):
+    for body in imported(call.scope, call.body):
         token = body["$id"].rpartition("/")[2]
         made.append(_save(call, identified(call, body, body["meta:resourceType"], token), None))
     return JSONResponse(made)
 
 
 def _save(call: Call, body: Json, before: Json | None, *, raised: bool = True) -> Json:
-    place = call.place
-    guarded = in_use(place, body["$id"]) if before else {}
-    body = checked(place, body)
+    scope = call.scope
+    guarded = in_use(scope, body["$id"]) if before else {}
+    body = checked(scope, body)
     if body["meta:resourceType"] == "schemas":
-        check_union(place, before, body)
+        check_union(scope, before, body)
     body = stamped(call, body, before, raised=raised)
-    place.put(RESOURCES, body["$id"], body)
-    refuse_breaking(guarded, place)
+    scope.put(RESOURCES, body["$id"], body)
+    refuse_breaking(guarded, scope)
     note_change(call, before or {}, body)
     return body

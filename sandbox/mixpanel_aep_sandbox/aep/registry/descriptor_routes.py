@@ -15,7 +15,7 @@ from mixpanel_aep_sandbox.aep.core.scope import DESCRIPTORS
 from mixpanel_aep_sandbox.aep.registry import accept
 from mixpanel_aep_sandbox.aep.registry.listing import filtered, links_of, paged
 from mixpanel_aep_sandbox.aep.registry.validation.descriptors import check_descriptor, refuse_locked
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 MOST = 4000
 """So many descriptors can an AEP sandbox have."""
@@ -23,12 +23,12 @@ _KEPT = ("@type", "meta:enum", "meta:excludeMetaEnum")
 Json = dict[str, Any]
 
 
-def add_routes(world: World, router: APIRouter) -> None:
+def add_routes(state: SandboxState, router: APIRouter) -> None:
     """Descriptors belong to the tenant; the ``global`` container, which may be asked too, has none."""
-    routes = Routes(world, router, REGISTRY)
+    routes = Routes(state, router, REGISTRY)
     routes.add("GET", "/global/descriptors", lambda call: _list(call, []))
     tenant = "/tenant/descriptors"
-    routes.add("GET", tenant, lambda call: _list(call, [body for _, body in call.place.items(DESCRIPTORS)]))
+    routes.add("GET", tenant, lambda call: _list(call, [body for _, body in call.scope.items(DESCRIPTORS)]))
     routes.add("POST", tenant, _create)
     routes.add("GET", "/global/descriptors/{id:key}", _missing)
     routes.add("GET", tenant + "/{id:key}", _lookup)
@@ -41,7 +41,7 @@ def add_routes(world: World, router: APIRouter) -> None:
 
 
 def _found(call: Call) -> Json:
-    body = call.place.get(DESCRIPTORS, call.path("id"))
+    body = call.scope.get(DESCRIPTORS, call.path("id"))
     if body is None:
         raise problem(404, f"Object {call.path('id')} not found")
     return body
@@ -74,31 +74,31 @@ def _shaped(body: Json, shape: str) -> Any:
 
 
 def _create(call: Call) -> Response:
-    if call.place.count(DESCRIPTORS) >= MOST:
+    if call.scope.count(DESCRIPTORS) >= MOST:
         raise problem(400, f"An AEP sandbox can have no more than {MOST} descriptors.")
     return JSONResponse(_save(call, secrets.token_hex(24), None), 201)
 
 
 def _replace(call: Call) -> Response:
     before = _found(call)
-    refuse_locked(call.place, before)
+    refuse_locked(call.scope, before)
     return JSONResponse({"@id": _save(call, before["@id"], before)["@id"]}, 201)
 
 
 def _delete(call: Call) -> Response:
     before = _found(call)
-    refuse_locked(call.place, before)
-    call.place.delete(DESCRIPTORS, before["@id"])
+    refuse_locked(call.scope, before)
+    call.scope.delete(DESCRIPTORS, before["@id"])
     return Response(status_code=204)
 
 
 def _save(call: Call, key: str, before: Json | None) -> Json:
-    place, given, now = call.place, call.object(), call.place.now
-    check_descriptor(place, given, key)
+    scope, given, now = call.scope, call.object(), call.scope.now
+    check_descriptor(scope, given, key)
     body = {
         "@id": key,
         **{name: value for name, value in given.items() if name.startswith("xdm:") or name in _KEPT},
-        "imsOrg": place.org,
+        "imsOrg": scope.org,
         "version": "1",
         "createdUser": (before or {}).get("createdUser", DEMO_USER),
         "createdClient": (before or {}).get("createdClient", call.client_id),
@@ -106,8 +106,8 @@ def _save(call: Call, key: str, before: Json | None) -> Json:
         "created": (before or {}).get("created", now),
         "updated": now,
         "meta:containerId": "tenant",
-        "meta:sandboxId": AEP_SANDBOXES[place.name],
-        "meta:sandboxType": "production" if place.name == "prod" else "development",
+        "meta:sandboxId": AEP_SANDBOXES[scope.name],
+        "meta:sandboxType": "production" if scope.name == "prod" else "development",
     }
-    place.put(DESCRIPTORS, key, body)
+    scope.put(DESCRIPTORS, key, body)
     return body

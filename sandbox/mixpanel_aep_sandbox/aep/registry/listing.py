@@ -32,10 +32,10 @@ def list_resources(call: Call, container: str, segment: str, kind: str) -> Respo
     if container == "global":
         held = list(standard_by_id().values())
     elif kind == "unions":
-        held = unions(call.place)
-        held = [summarized(call.place, union) for union in held] if view.summary else held
+        held = unions(call.scope)
+        held = [summarized(call.scope, union) for union in held] if view.summary else held
     else:
-        held = [body for _, body in call.place.items(RESOURCES)]
+        held = [body for _, body in call.scope.items(RESOURCES)]
     chosen, page = paged(call, [body for body in held if body["meta:resourceType"] == kind])
     links = links_of(call, f"{container}/{segment}", page)
     if container == "tenant" and kind != "unions":
@@ -43,7 +43,7 @@ def list_resources(call: Call, container: str, segment: str, kind: str) -> Respo
         links["global_schemas"] = {
             "href": call.url(_with_query(f"{REGISTRY}/global/{segment}", _filters(call)))
         }
-    results = [show(call.place, body, view) for body in chosen]
+    results = [show(call.scope, body, view) for body in chosen]
     return JSONResponse({"results": results, "_page": page, "_links": links})
 
 
@@ -85,7 +85,7 @@ def paged(call: Call, bodies: list[Json]) -> tuple[list[Json], Json]:
 
 def _check_order(call: Call, order: str) -> None:
     alone = [name for name in ("limit", "start") if name in call.request.query_params and not order]
-    if alone and AepSettings.of(call.place.world).paging_without_orderby == "refused":
+    if alone and AepSettings.of(call.scope.state).paging_without_orderby == "refused":
         raise problem(400, f"{alone[0]} cannot be used without orderby.")
 
 

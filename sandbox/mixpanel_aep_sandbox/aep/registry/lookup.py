@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call
-from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, Place
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.registry import accept
 from mixpanel_aep_sandbox.aep.registry.composition.unions import unions
@@ -18,17 +18,17 @@ from mixpanel_aep_sandbox.aep.registry.standard import standard_by_alt_id, stand
 Json = dict[str, Any]
 
 
-def find_by_key(place: Place, key: str, container: str, kind: str) -> Json:
+def find_by_key(scope: AepSandboxScope, key: str, container: str, kind: str) -> Json:
     """A resource by ``$id`` or ``meta:altId``. Raises Problem 404."""
-    body = _global(key) if container == "global" else _of_tenant(place, key)
+    body = _global(key) if container == "global" else _of_tenant(scope, key)
     if body is None or body["meta:resourceType"] != kind:
         raise problem(404, f"Object {key} with version 1 not found")
     return body
 
 
-def find_anywhere(place: Place, key: str) -> Json:
+def find_anywhere(scope: AepSandboxScope, key: str) -> Json:
     """A resource of any kind, of the tenant or Adobe's own. Raises Problem 404."""
-    body = _of_tenant(place, key) or _global(key)
+    body = _of_tenant(scope, key) or _global(key)
     if body is None:
         raise problem(404, f"Object {key} not found")
     return body
@@ -39,22 +39,22 @@ def lookup(call: Call, container: str, kind: str) -> Response:
     view = accept.lookup(call.request.headers.get("accept"), key)
     if container == "tenant" and kind in ("schemas", "unions"):
         # "Union lookups are available using the /unions and /schemas endpoint."
-        for union in unions(call.place):
+        for union in unions(call.scope):
             if key in (union["$id"], union["meta:altId"]):
-                return JSONResponse(show(call.place, union, view))
-    everywhere = AepSettings.of(call.place.world).global_under_tenant == "found"
+                return JSONResponse(show(call.scope, union, view))
+    everywhere = AepSettings.of(call.scope.state).global_under_tenant == "found"
     if container == "tenant" and everywhere and (_global(key) or {}).get("meta:resourceType") == kind:
         container = "global"
-    return JSONResponse(show(call.place, find_by_key(call.place, key, container, kind), view))
+    return JSONResponse(show(call.scope, find_by_key(call.scope, key, container, kind), view))
 
 
 def _global(key: str) -> Json | None:
     return standard_by_id().get(key) or standard_by_alt_id().get(key)
 
 
-def _of_tenant(place: Place, key: str) -> Json | None:
-    found = place.get(RESOURCES, key)
-    if found is None and key.startswith(f"_{place.tenant}."):
+def _of_tenant(scope: AepSandboxScope, key: str) -> Json | None:
+    found = scope.get(RESOURCES, key)
+    if found is None and key.startswith(f"_{scope.tenant}."):
         _, kind, token = [*key.split(".", 2), "", ""][:3]
-        found = place.get(RESOURCES, f"https://ns.adobe.com/{place.tenant}/{kind}/{token}")
+        found = scope.get(RESOURCES, f"https://ns.adobe.com/{scope.tenant}/{kind}/{token}")
     return found

@@ -21,7 +21,7 @@ from mixpanel_aep_sandbox.aep.registry.lookup import find_anywhere, lookup
 from mixpanel_aep_sandbox.aep.registry.sample_data import sample
 from mixpanel_aep_sandbox.aep.registry.stats import stats
 from mixpanel_aep_sandbox.aep.registry.transfer import exported
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 KINDS = {
     "schemas": "schemas",
@@ -33,8 +33,8 @@ KINDS = {
 """Path segment -> ``meta:resourceType``; field groups are still called mixins in ids."""
 
 
-def add_routes(world: World, router: APIRouter) -> None:
-    routes = Routes(world, router, REGISTRY)
+def add_routes(state: SandboxState, router: APIRouter) -> None:
+    routes = Routes(state, router, REGISTRY)
     routes.add("GET", "/stats", stats)
     routes.add("GET", "/rpc/sampledata/{id:key}", _sample)
     routes.add("GET", "/rpc/export/{id:key}", _export)
@@ -64,18 +64,18 @@ def _add(routes: Routes, container: str, segment: str, kind: str, *, writable: b
 
 def _sample(call: Call) -> Response:
     key = call.path("id")
-    union = next((each for each in unions(call.place) if key in (each["$id"], each["meta:altId"])), None)
-    resource = union or find_anywhere(call.place, key)
+    union = next((each for each in unions(call.scope) if key in (each["$id"], each["meta:altId"])), None)
+    resource = union or find_anywhere(call.scope, key)
     if resource["meta:resourceType"] not in ("schemas", "unions"):
         raise problem(404, f"Schema {key} not found")
     standard = accept.sample(call.request.headers.get("accept"))
-    return JSONResponse(sample(show(call.place, resource, accept.View(resolved=True, standard=standard))))
+    return JSONResponse(sample(show(call.scope, resource, accept.View(resolved=True, standard=standard))))
 
 
 def _export(call: Call) -> Response:
-    return JSONResponse(exported(call.place, find_anywhere(call.place, call.path("id"))))
+    return JSONResponse(exported(call.scope, find_anywhere(call.scope, call.path("id"))))
 
 
 def _audit_log(call: Call) -> Response:
-    resource: dict[str, Any] = find_anywhere(call.place, call.path("id"))
-    return JSONResponse(audit_log(call.place, resource["$id"]))
+    resource: dict[str, Any] = find_anywhere(call.scope, call.path("id"))
+    return JSONResponse(audit_log(call.scope, resource["$id"]))

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.core.http import Call
-from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, Place
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
 
 _RECENT = 10
@@ -18,8 +18,8 @@ Json = dict[str, Any]
 
 def stats(call: Call) -> Response:
     """OAS:schema-registry.yaml has ``classUsage`` as an array; the guide's object is answered."""
-    place = call.place
-    held = [body for _, body in place.items(RESOURCES)]
+    scope = call.scope
+    held = [body for _, body in scope.items(RESOURCES)]
     kinds = [body["meta:resourceType"] for body in held]
     counts = {kind: kinds.count(kind) for kind in ("schemas", "mixins", "datatypes", "classes")}
     enabled = {body["meta:class"] for body in held if "union" in body.get("meta:immutableTags", [])}
@@ -31,27 +31,27 @@ def stats(call: Call) -> Response:
 
     return JSONResponse(
         {
-            "imsOrg": place.org,
-            "tenantId": place.tenant,
+            "imsOrg": scope.org,
+            "tenantId": scope.tenant,
             "counts": {**counts, "unions": len(enabled)},
-            "recentlyCreatedResources": _recent(place, held, "repo:createdDate", "meta:created"),
-            "recentlyUpdatedResources": _recent(place, held, "repo:lastModifiedDate", "meta:updated"),
+            "recentlyCreatedResources": _recent(scope, held, "repo:createdDate", "meta:created"),
+            "recentlyUpdatedResources": _recent(scope, held, "repo:lastModifiedDate", "meta:updated"),
             "classUsage": usage,
         }
     )
 
 
-def _recent(place: Place, held: list[Json], moment: str, name: str) -> list[Json]:
+def _recent(scope: AepSandboxScope, held: list[Json], moment: str, name: str) -> list[Json]:
     """The last created or updated resources, newest first."""
     newest = sorted(enumerate(held), key=lambda each: (_ms(each[1], moment), each[0]), reverse=True)
-    return [{**_short(place, body), name: _text(_ms(body, moment))} for _, body in newest[:_RECENT]]
+    return [{**_short(scope, body), name: _text(_ms(body, moment))} for _, body in newest[:_RECENT]]
 
 
-def _short(place: Place, body: Json) -> Json:
+def _short(scope: AepSandboxScope, body: Json) -> Json:
     keys = ("$id", "meta:altId", "title", "description", "meta:resourceType", "meta:class", "version")
     short = {key: body[key] for key in keys if key in body}
     if "meta:class" in body:
-        short["meta:classTitle"] = (find(place, body["meta:class"]) or {}).get("title")
+        short["meta:classTitle"] = (find(scope, body["meta:class"]) or {}).get("title")
     return short
 
 

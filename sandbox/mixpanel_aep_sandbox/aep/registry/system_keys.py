@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 def identified(call: Call, body: Json, kind: str, token: str) -> Json:
     """``body`` as a resource of the tenant."""
-    tenant = call.place.tenant
+    tenant = call.scope.tenant
     return {
         "$id": f"https://ns.adobe.com/{tenant}/{kind}/{token}",
         "meta:altId": f"_{tenant}.{kind}.{token}",
@@ -31,18 +31,18 @@ def identified(call: Call, body: Json, kind: str, token: str) -> Json:
 
 def stamped(call: Call, body: Json, before: Json | None, *, raised: bool = True) -> Json:
     """``body`` with its version, ``raised`` above that of ``before``, and what the registry knows about it."""
-    place, kind = call.place, body["meta:resourceType"]
+    scope, kind = call.scope, body["meta:resourceType"]
     minor = int(before["version"].split(".")[1]) + raised if before else 0
     body = {
         **body,
         "version": f"1.{minor}",
-        "imsOrg": place.org,
+        "imsOrg": scope.org,
         "meta:extensible": kind != "schemas",
         "meta:abstract": kind != "schemas",
         "meta:containerId": "tenant",
-        "meta:sandboxId": AEP_SANDBOXES[place.name],
-        "meta:sandboxType": "production" if place.name == "prod" else "development",
-        "meta:tenantNamespace": f"_{place.tenant}",
+        "meta:sandboxId": AEP_SANDBOXES[scope.name],
+        "meta:sandboxType": "production" if scope.name == "prod" else "development",
+        "meta:tenantNamespace": f"_{scope.tenant}",
     }
     body.pop("meta:registryMetadata", None)
     return {**body, "meta:registryMetadata": _metadata(call, body, before)}
@@ -50,7 +50,7 @@ def stamped(call: Call, body: Json, before: Json | None, *, raised: bool = True)
 
 def written(call: Call, body: Json) -> Json:
     """A resource as the answer to its creation or its change shows it."""
-    guide = AepSettings.of(call.place.world).registry_write_names == "guide"
+    guide = AepSettings.of(call.scope.state).registry_write_names == "guide"
     if not guide or body["meta:resourceType"] not in ("schemas", "classes"):
         return body
     metadata = body["meta:registryMetadata"]
@@ -61,7 +61,7 @@ def written(call: Call, body: Json) -> Json:
 
 
 def _metadata(call: Call, body: Json, before: Json | None) -> Json:
-    old, now = (before or {}).get("meta:registryMetadata", {}), call.place.now
+    old, now = (before or {}).get("meta:registryMetadata", {}), call.scope.now
     return {
         "repo:createdDate": old.get("repo:createdDate", now),
         "repo:lastModifiedDate": now,

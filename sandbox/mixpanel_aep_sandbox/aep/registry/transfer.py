@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
-from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, Place
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.references import closure, references
 
 _PLACEHOLDER = "<XDM_TENANTID_PLACEHOLDER>"
@@ -18,40 +18,40 @@ _KINDS = ("schemas", "mixins", "classes", "datatypes")
 Json = dict[str, Any]
 
 
-def exported(place: Place, resource: Json) -> list[Json]:
+def exported(scope: AepSandboxScope, resource: Json) -> list[Json]:
     """A resource after all that it needs, without the tenant's id; Adobe's own resources are everywhere already."""
-    bodies = closure(place, resource["$id"]) or [resource]
+    bodies = closure(scope, resource["$id"]) or [resource]
     kept = [{key: value for key, value in body.items() if key not in _OWN} for body in bodies]
     # The id stands in URIs and, after an underscore, in names; nowhere is it a part of a longer word.
-    tenant = re.compile(rf"(ns\.adobe\.com/|(?<![A-Za-z0-9])_){re.escape(place.tenant)}\b")
+    tenant = re.compile(rf"(ns\.adobe\.com/|(?<![A-Za-z0-9])_){re.escape(scope.tenant)}\b")
     renamed: list[Json] = _rewritten(kept, lambda text: tenant.sub(rf"\1{_PLACEHOLDER}", text))
     return renamed
 
 
-def imported(place: Place, payload: Any) -> list[Json]:
+def imported(scope: AepSandboxScope, payload: Any) -> list[Json]:
     """The resources of an export payload, each after what it needs, as they are called here.
 
     Raises Problem 400 when one is malformed, or its ``$id`` is taken.
     """
     if not isinstance(payload, list) or not payload:
         raise problem(400, "The request body must be a non-empty array of exported resources.")
-    bodies = _rewritten(payload, lambda text: text.replace(_PLACEHOLDER, place.tenant))
+    bodies = _rewritten(payload, lambda text: text.replace(_PLACEHOLDER, scope.tenant))
     by_id: dict[str, Json] = {}
     for body in bodies:
-        key = _checked_id(place, body)
-        if key in by_id or place.get(RESOURCES, key) is not None:
+        key = _checked_id(scope, body)
+        if key in by_id or scope.get(RESOURCES, key) is not None:
             raise problem(400, f"$id must be unique. An object {key} already exists.")
         by_id[key] = body
     return _sorted(by_id)
 
 
-def _checked_id(place: Place, body: Any) -> str:
+def _checked_id(scope: AepSandboxScope, body: Any) -> str:
     if not isinstance(body, dict):
         raise problem(400, "Every exported resource must be an object.")
     kind, key = body.get("meta:resourceType"), body.get("$id")
     if kind not in _KINDS or not isinstance(key, str):
         raise problem(400, "An exported resource needs $id and meta:resourceType.")
-    if not re.fullmatch(rf"https://ns\.adobe\.com/{re.escape(place.tenant)}/{kind}/[A-Za-z0-9_-]+", key):
+    if not re.fullmatch(rf"https://ns\.adobe\.com/{re.escape(scope.tenant)}/{kind}/[A-Za-z0-9_-]+", key):
         raise problem(400, f"{key} is no $id of this tenant.")
     return key
 

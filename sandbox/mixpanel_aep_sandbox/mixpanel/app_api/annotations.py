@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, StrictInt, StrictStr
 
 from mixpanel_aep_sandbox.core.store import Document
-from mixpanel_aep_sandbox.mixpanel.app_api.routes import Visit
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
-from mixpanel_aep_sandbox.mixpanel.models.documents import Shelf
+from mixpanel_aep_sandbox.mixpanel.app_api.routes import AppRequest
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
+from mixpanel_aep_sandbox.mixpanel.models.documents import DocumentStore
 from mixpanel_aep_sandbox.mixpanel.models.projects import Account, Project
 from mixpanel_aep_sandbox.mixpanel.parameters import merged
 from mixpanel_aep_sandbox.mixpanel.request_bodies import read_model
@@ -47,70 +47,70 @@ class NewTag(BaseModel):
 class Annotations:
     """Any member may read; changing needs a role of at least Analyst, and so do the tags, as documented."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, documents: DocumentStore) -> None:
+        self._documents = documents
 
-    def all(self, visit: Visit) -> dict[str, Any]:
-        project, params = visit.project(), merged(visit.request.query_params)
+    def all(self, app_request: AppRequest) -> dict[str, Any]:
+        project, params = app_request.project(), merged(app_request.request.query_params)
         first = params.day("fromDate").isoformat() if params.text("fromDate") else ""
         last = params.day("toDate").isoformat() if params.text("toDate") else "9999"
-        found = self._shelf.all(project.id, "annotation")
+        found = self._documents.all(project.id, "annotation")
         return _ok([self._entry(project, body) for body in found if first <= body["date"][:10] <= last])
 
-    def create(self, visit: Visit) -> dict[str, Any]:
-        project = visit.edited_project()
-        given = read_model(visit.body, Annotation)
+    def create(self, app_request: AppRequest) -> dict[str, Any]:
+        project = app_request.edited_project()
+        given = read_model(app_request.body, Annotation)
         self._check_tags(project.id, given.tags)
-        return _ok(self._entry(project, self.add(project.id, given, visit.account)))
+        return _ok(self._entry(project, self.add(project.id, given, app_request.account)))
 
     def add(self, project_id: int, given: Annotation, account: Account | None = None) -> Document:
         user = {"id": account.id if account else 1, "first_name": account.username if account else "Demo"}
         body = {**given.model_dump(), "user": {**user, "last_name": ""}}
-        return self._shelf.add(project_id, "annotation", body)
+        return self._documents.add(project_id, "annotation", body)
 
-    def get(self, visit: Visit) -> dict[str, Any]:
-        project = visit.project()
-        return _ok(self._entry(project, self._one(visit, project.id)))
+    def get(self, app_request: AppRequest) -> dict[str, Any]:
+        project = app_request.project()
+        return _ok(self._entry(project, self._one(app_request, project.id)))
 
-    def patch(self, visit: Visit) -> dict[str, Any]:
-        project = visit.edited_project()
-        body = self._one(visit, project.id)
-        change = read_model(visit.body, Change).model_dump(exclude_none=True)
+    def patch(self, app_request: AppRequest) -> dict[str, Any]:
+        project = app_request.edited_project()
+        body = self._one(app_request, project.id)
+        change = read_model(app_request.body, Change).model_dump(exclude_none=True)
         self._check_tags(project.id, change.get("tags", []))
         body = {**body, **change}
-        self._shelf.put(project.id, "annotation", str(body["id"]), body)
+        self._documents.put(project.id, "annotation", str(body["id"]), body)
         return _ok(self._entry(project, body))
 
-    def delete(self, visit: Visit) -> dict[str, Any]:
-        project = visit.edited_project()
-        body = self._one(visit, project.id)
-        self._shelf.replace(project.id, "annotation", [str(body["id"])], {})
+    def delete(self, app_request: AppRequest) -> dict[str, Any]:
+        project = app_request.edited_project()
+        body = self._one(app_request, project.id)
+        self._documents.replace(project.id, "annotation", [str(body["id"])], {})
         return _ok({"id": body["id"]})
 
-    def tags(self, visit: Visit) -> list[dict[str, Any]]:
+    def tags(self, app_request: AppRequest) -> list[dict[str, Any]]:
         """Without the envelope that all the others have: so the reference shows it."""
-        project = visit.edited_project()
-        return [self._tag(project.id, body) for body in self._shelf.all(project.id, "annotation_tag")]
+        project = app_request.edited_project()
+        return [self._tag(project.id, body) for body in self._documents.all(project.id, "annotation_tag")]
 
-    def create_tag(self, visit: Visit) -> dict[str, Any]:
-        project = visit.edited_project()
-        given = read_model(visit.body, NewTag)
-        return self._tag(project.id, self._shelf.add(project.id, "annotation_tag", {"name": given.name}))
+    def create_tag(self, app_request: AppRequest) -> dict[str, Any]:
+        project = app_request.edited_project()
+        given = read_model(app_request.body, NewTag)
+        return self._tag(project.id, self._documents.add(project.id, "annotation_tag", {"name": given.name}))
 
-    def _one(self, visit: Visit, project_id: int) -> Document:
-        number = visit.number("annotation_id")
-        body = self._shelf.get(project_id, "annotation", str(number))
+    def _one(self, app_request: AppRequest, project_id: int) -> Document:
+        number = app_request.number("annotation_id")
+        body = self._documents.get(project_id, "annotation", str(number))
         if body is None:
-            raise Refusal(404, f"There is no annotation {number}.")
+            raise MixpanelError(404, f"There is no annotation {number}.")
         return body
 
     def _check_tags(self, project_id: int, numbers: list[int]) -> None:
         for number in numbers:
-            if self._shelf.get(project_id, "annotation_tag", str(number)) is None:
-                raise Refusal(400, f"There is no annotation tag {number}.")
+            if self._documents.get(project_id, "annotation_tag", str(number)) is None:
+                raise MixpanelError(400, f"There is no annotation tag {number}.")
 
     def _entry(self, project: Project, body: Document) -> dict[str, Any]:
-        names = {tag["id"]: tag["name"] for tag in self._shelf.all(project.id, "annotation_tag")}
+        names = {tag["id"]: tag["name"] for tag in self._documents.all(project.id, "annotation_tag")}
         tags = [{"id": number, "name": names[number]} for number in body["tags"] if number in names]
         with_project = project.switches.annotation_entry == "with_project"
         return {
@@ -123,7 +123,7 @@ class Annotations:
         }
 
     def _tag(self, project_id: int, body: Document) -> dict[str, Any]:
-        used = any(body["id"] in found["tags"] for found in self._shelf.all(project_id, "annotation"))
+        used = any(body["id"] in found["tags"] for found in self._documents.all(project_id, "annotation"))
         return {"id": body["id"], "name": body["name"], "project_id": project_id, "has_annotations": used}
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from mixpanel_aep_sandbox.core.exchange import exchange_of
 from mixpanel_aep_sandbox.core.store import Document
 from mixpanel_aep_sandbox.mixpanel.app_api.lexicon_validation import EntityType, Entry, Schema, Upload
-from mixpanel_aep_sandbox.mixpanel.app_api.routes import Visit
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
-from mixpanel_aep_sandbox.mixpanel.models.documents import Shelf, schema_key
+from mixpanel_aep_sandbox.mixpanel.app_api.routes import AppRequest
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
+from mixpanel_aep_sandbox.mixpanel.models.documents import DocumentStore, schema_key
 from mixpanel_aep_sandbox.mixpanel.models.projects import Project
 from mixpanel_aep_sandbox.mixpanel.parameters import merged
 from mixpanel_aep_sandbox.mixpanel.rate_limits import Limiter
@@ -25,8 +25,8 @@ _TRUNCATED_A_REQUEST = 3000
 class Lexicon:
     """Reading needs a role in the project, changing one of at least Analyst [I]. All of it is counted together."""
 
-    def __init__(self, shelf: Shelf, limiter: Limiter) -> None:
-        self._shelf, self._limiter = shelf, limiter
+    def __init__(self, documents: DocumentStore, limiter: Limiter) -> None:
+        self._documents, self._limiter = documents, limiter
         self._lock = threading.Lock()
         self._updates: dict[int, deque[tuple[float, int]]] = {}
 
@@ -34,103 +34,105 @@ class Lexicon:
         with self._lock:
             self._updates.clear()
 
-    def all(self, visit: Visit) -> dict[str, Any]:
-        project = self._let_in(visit)
-        return {"results": self._shelf.all(project.id, "schema"), "status": "ok"}
+    def all(self, app_request: AppRequest) -> dict[str, Any]:
+        project = self._let_in(app_request)
+        return {"results": self._documents.all(project.id, "schema"), "status": "ok"}
 
-    def of_entity(self, visit: Visit) -> dict[str, Any]:
-        project, entity = self._let_in(visit), _entity(visit)
-        name = merged(visit.request.query_params).text("entity_name")
+    def of_entity(self, app_request: AppRequest) -> dict[str, Any]:
+        project, entity = self._let_in(app_request), _entity(app_request)
+        name = merged(app_request.request.query_params).text("entity_name")
         found = [body for body in self._of(project, entity) if name in ("", body["name"])]
         return {"results": found, "status": "ok"}
 
-    def one(self, visit: Visit) -> dict[str, Any]:
-        project, entity, name = self._let_in(visit), _entity(visit), _name(visit)
-        found = self._shelf.get(project.id, "schema", schema_key(entity, name))
+    def one(self, app_request: AppRequest) -> dict[str, Any]:
+        project, entity, name = self._let_in(app_request), _entity(app_request), _name(app_request)
+        found = self._documents.get(project.id, "schema", schema_key(entity, name))
         if found is None:
-            raise Refusal(404, f"There is no schema for {entity} {name[:80]!r}.")
+            raise MixpanelError(404, f"There is no schema for {entity} {name[:80]!r}.")
         if project.switches.schema_by_name == "bare":
             return dict(found["schemaJson"])
         return {"results": found["schemaJson"], "status": "ok"}
 
-    def upload(self, visit: Visit) -> dict[str, Any]:
+    def upload(self, app_request: AppRequest) -> dict[str, Any]:
         """Creates or replaces many; with ``truncate`` they become the whole dictionary."""
-        project = self._let_in(visit, edit=True)
-        upload = read_model(visit.body, Upload)
+        project = self._let_in(app_request, edit=True)
+        upload = read_model(app_request.body, Upload)
         for entry in upload.entries:
             read_model(entry.schemaJson, Schema)
-        self._count(project, sum(entry.size for entry in upload.entries), visit)
+        self._count(project, sum(entry.size for entry in upload.entries), app_request)
         deleted = self._replace(project, self._of(project) if upload.truncate else [], upload.entries)
         return {"results": {"added": len(upload.entries), "deleted": deleted}, "status": "ok"}
 
-    def upload_one(self, visit: Visit) -> dict[str, Any]:
-        project, entity, name = self._let_in(visit, edit=True), _entity(visit), _name(visit)
-        schema = read_object(visit.body)
+    def upload_one(self, app_request: AppRequest) -> dict[str, Any]:
+        project, entity, name = self._let_in(app_request, edit=True), _entity(app_request), _name(app_request)
+        schema = read_object(app_request.body)
         read_model(schema, Schema)
         entry = Entry(entityType=entity, name=name, schemaJson=schema)
-        self._count(project, entry.size, visit)
+        self._count(project, entry.size, app_request)
         self._replace(project, [], [entry])
         return {"status": "ok"}
 
-    def delete_all(self, visit: Visit) -> dict[str, Any]:
-        project = self._let_in(visit, edit=True)
+    def delete_all(self, app_request: AppRequest) -> dict[str, Any]:
+        project = self._let_in(app_request, edit=True)
         return _deleted(self._replace(project, self._of(project)))
 
-    def delete_entity(self, visit: Visit) -> dict[str, Any]:
-        project, entity = self._let_in(visit, edit=True), _entity(visit)
-        name = merged(visit.request.query_params).text("entity_name")
+    def delete_entity(self, app_request: AppRequest) -> dict[str, Any]:
+        project, entity = self._let_in(app_request, edit=True), _entity(app_request)
+        name = merged(app_request.request.query_params).text("entity_name")
         return _deleted(self._replace(project, self._of(project, entity, name)))
 
-    def delete_one(self, visit: Visit) -> dict[str, Any]:
-        project, entity, name = self._let_in(visit, edit=True), _entity(visit), _name(visit)
+    def delete_one(self, app_request: AppRequest) -> dict[str, Any]:
+        project, entity, name = self._let_in(app_request, edit=True), _entity(app_request), _name(app_request)
         return _deleted(self._replace(project, self._of(project, entity, name)))
 
-    def _let_in(self, visit: Visit, *, edit: bool = False) -> Project:
-        project = visit.edited_project() if edit else visit.project()
+    def _let_in(self, app_request: AppRequest, *, edit: bool = False) -> Project:
+        project = app_request.edited_project() if edit else app_request.project()
         leave = self._limiter.enter("lexicon", project.organization_id, project.lexicon_limits)
-        exchange_of(visit.request.scope).on_free.append(leave)
+        exchange_of(app_request.request.scope).on_free.append(leave)
         return project
 
     def _of(self, project: Project, entity: str = "", name: str = "") -> list[Document]:
-        found = self._shelf.all(project.id, "schema")
+        found = self._documents.all(project.id, "schema")
         return [b for b in found if entity in ("", b["entityType"]) and name in ("", b["name"])]
 
     def _replace(self, project: Project, gone: list[Document], more: Iterable[Entry] = ()) -> int:
         """Puts schemas in the place of others; returns how many those were."""
         if project.lexicon_limits.enabled and len(gone) >= _TRUNCATED_A_REQUEST:
-            raise Refusal(400, f"One request cannot delete {_TRUNCATED_A_REQUEST} schemas or more.")
+            raise MixpanelError(400, f"One request cannot delete {_TRUNCATED_A_REQUEST} schemas or more.")
         keys = [schema_key(body["entityType"], body["name"]) for body in gone]
         bodies = {schema_key(entry.entityType, entry.name): entry.model_dump() for entry in more}
-        self._shelf.replace(project.id, "schema", keys, bodies)
+        self._documents.replace(project.id, "schema", keys, bodies)
         return len(gone)
 
-    def _count(self, project: Project, entities: int, visit: Visit) -> None:
+    def _count(self, project: Project, entities: int, app_request: AppRequest) -> None:
         """Less than 4000 events and properties may be changed in a minute; how it is refused is not told [I]."""
         if not project.lexicon_limits.enabled:
             return
-        now = visit.now.timestamp()
+        now = app_request.now.timestamp()
         with self._lock:
             known = self._updates.setdefault(project.organization_id, deque())
             while known and not 0 <= now - known[0][0] < 60:
                 known.popleft()
             if entities + sum(count for _, count in known) >= _ENTITIES_A_MINUTE:
-                raise Refusal(429, f"Rate limit exceeded: {_ENTITIES_A_MINUTE} entities in a minute or more.")
+                raise MixpanelError(
+                    429, f"Rate limit exceeded: {_ENTITIES_A_MINUTE} entities in a minute or more."
+                )
             known.append((now, entities))
 
 
-def _entity(visit: Visit) -> EntityType:
-    match visit.request.path_params["entity_type"]:
+def _entity(app_request: AppRequest) -> EntityType:
+    match app_request.request.path_params["entity_type"]:
         case "event":
             return "event"
         case "profile":
             return "profile"
         case other:
-            raise Refusal(400, f"The entity type is event or profile, not {other[:40]!r}.")
+            raise MixpanelError(400, f"The entity type is event or profile, not {other[:40]!r}.")
 
 
-def _name(visit: Visit) -> str:
+def _name(app_request: AppRequest) -> str:
     """The rest of the path, which may hold slashes; one at its end is none of the name's."""
-    return str(visit.request.path_params["name"]).removesuffix("/")
+    return str(app_request.request.path_params["name"]).removesuffix("/")
 
 
 def _deleted(count: int) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixpanel_aep_sandbox.mixpanel.app_api.routes import Visit
-from mixpanel_aep_sandbox.mixpanel.auth import asked_region
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
+from mixpanel_aep_sandbox.mixpanel.app_api.routes import AppRequest
+from mixpanel_aep_sandbox.mixpanel.auth import requested_region
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.models.projects import Account, Project
 
 _DOMAINS = {"us": "mixpanel.com", "eu": "eu.mixpanel.com", "in": "in.mixpanel.com"}
@@ -18,23 +18,23 @@ _PERMISSIONS = {
 }
 
 
-def me(visit: Visit) -> dict[str, Any]:
+def me(app_request: AppRequest) -> dict[str, Any]:
     """What a service account can see: its projects, their organisations and data views."""
-    region, roles = asked_region(visit.request), visit.account.roles
+    region, roles = requested_region(app_request.request), app_request.account.roles
     seen = [
         project
-        for project in visit.registry.projects()
+        for project in app_request.registry.projects()
         if project.id in roles and (region is None or project.region == region)
     ]
     if not seen and region is not None:
         # An account lives in one region; the others have never heard of it.
-        raise Refusal(401, "Unauthorized")
-    return {"status": "ok", "results": _results(visit.account, seen)}
+        raise MixpanelError(401, "Unauthorized")
+    return {"status": "ok", "results": _results(app_request.account, seen)}
 
 
-def workspaces(visit: Visit) -> dict[str, Any]:
+def workspaces(app_request: AppRequest) -> dict[str, Any]:
     """``/projects/{id}/workspaces/public``: the data views, of which the sandbox has one a project."""
-    return {"status": "ok", "results": [_workspace(visit.project())]}
+    return {"status": "ok", "results": [_workspace(app_request.project())]}
 
 
 def _results(account: Account, seen: list[Project]) -> dict[str, Any]:

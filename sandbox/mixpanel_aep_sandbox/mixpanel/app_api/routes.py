@@ -13,28 +13,28 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.core.exchange import exchange_of
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel.auth import Caller, accessible, authenticate, check_region
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
-from mixpanel_aep_sandbox.mixpanel.models.projects import MAX_ID, Account, Project, Registry
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
+from mixpanel_aep_sandbox.mixpanel.models.projects import MAX_ID, Account, Project, ProjectRegistry
 from mixpanel_aep_sandbox.mixpanel.settings import EDITORS, MANAGERS, Role
 
 
 @dataclass(frozen=True)
-class Visit:
+class AppRequest:
     """A request that comes with a service account; a project's secret opens nothing here."""
 
     request: Request
     body: bytes
     account: Account
-    registry: Registry
+    registry: ProjectRegistry
     now: datetime
 
     def number(self, name: str) -> int:
         """A number of the path. Raises Refusal (404): there can be nothing there."""
         text = str(self.request.path_params[name])
         if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_ID))):
-            raise Refusal(404, f"Not found: {text[:40]!r}")
+            raise MixpanelError(404, f"Not found: {text[:40]!r}")
         return int(text)
 
     def project(self, roles: Collection[Role] = (), least: str = "") -> Project:
@@ -44,7 +44,9 @@ class Visit:
         check_region(self.request, project)
         exchange_of(self.request.scope).notes["project"] = project.id
         if roles and caller.role(project) not in roles:
-            raise Refusal(403, f"Forbidden: this needs a role of at least {least} in project {project.id}")
+            raise MixpanelError(
+                403, f"Forbidden: this needs a role of at least {least} in project {project.id}"
+            )
         return project
 
     def edited_project(self) -> Project:
@@ -54,13 +56,13 @@ class Visit:
         return self.project(MANAGERS, "Admin")
 
 
-Answer = Callable[[Visit], Any]
-Routes = Iterable[tuple[str, str, Answer] | tuple[str, str, Answer, int]]
+Handler = Callable[[AppRequest], Any]
+Routes = Iterable[tuple[str, str, Handler] | tuple[str, str, Handler, int]]
 
 
 class AppApi:
-    def __init__(self, world: World, registry: Registry) -> None:
-        self._world, self._registry = world, registry
+    def __init__(self, state: SandboxState, registry: ProjectRegistry) -> None:
+        self._state, self._registry = state, registry
 
     def router(self, routes: Routes) -> APIRouter:
         """``routes``: method, path below ``/api/app``, what answers, and the status if it is not 200."""
@@ -71,19 +73,19 @@ class AppApi:
                 router.add_route("/api/app" + path + twin, endpoint, methods=[method])
         return router
 
-    def _endpoint(self, answer: Answer, status: int) -> Callable[[Request], Any]:
+    def _endpoint(self, answer: Handler, status: int) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
             return await run_in_threadpool(self._respond, request, await request.body(), answer, status)
 
         return endpoint
 
-    def _respond(self, request: Request, body: bytes, answer: Answer, status: int) -> Response:
-        now = self._world.clock.now()
+    def _respond(self, request: Request, body: bytes, answer: Handler, status: int) -> Response:
+        now = self._state.clock.now()
         try:
             caller = authenticate(request, self._registry, now, "app")
             if caller.account is None:
-                raise Refusal(401, "Unauthorized")
-            visit = Visit(request, body, caller.account, self._registry, now)
-            return JSONResponse(answer(visit), status)
-        except Refusal as refusal:
+                raise MixpanelError(401, "Unauthorized")
+            app_request = AppRequest(request, body, caller.account, self._registry, now)
+            return JSONResponse(answer(app_request), status)
+        except MixpanelError as refusal:
             return refusal.response(request, "app")

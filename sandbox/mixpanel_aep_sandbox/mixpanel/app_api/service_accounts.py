@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
-from mixpanel_aep_sandbox.mixpanel.app_api.routes import Visit
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
+from mixpanel_aep_sandbox.mixpanel.app_api.routes import AppRequest
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.models.projects import Account, Project
 from mixpanel_aep_sandbox.mixpanel.request_bodies import read_model
 from mixpanel_aep_sandbox.mixpanel.settings import ROLES
@@ -52,26 +52,28 @@ class Removals(_Form):
 class ServiceAccounts:
     """Managing needs an owner or an admin: of the organisation, or to list a project's, of the project."""
 
-    def all(self, visit: Visit) -> dict[str, Any]:
-        return _ok([_read(visit, account) for account in _known(visit, _managed(visit))])
+    def all(self, app_request: AppRequest) -> dict[str, Any]:
+        return _ok([_read(app_request, account) for account in _known(app_request, _managed(app_request))])
 
-    def of_project(self, visit: Visit) -> dict[str, Any]:
-        project = visit.managed_project()
-        accounts = [account for account in visit.registry.accounts() if project.id in account.roles]
-        return _ok([_member(visit, account, project) for account in accounts])
+    def of_project(self, app_request: AppRequest) -> dict[str, Any]:
+        project = app_request.managed_project()
+        accounts = [account for account in app_request.registry.accounts() if project.id in account.roles]
+        return _ok([_member(app_request, account, project) for account in accounts])
 
-    def get(self, visit: Visit) -> dict[str, Any]:
+    def get(self, app_request: AppRequest) -> dict[str, Any]:
         """Without the envelope that all the others have: so the reference shows it."""
-        return _read(visit, _one(visit, _managed(visit), visit.number("service_account_id")))
+        return _read(
+            app_request, _one(app_request, _managed(app_request), app_request.number("service_account_id"))
+        )
 
-    def create(self, visit: Visit) -> dict[str, Any]:
+    def create(self, app_request: AppRequest) -> dict[str, Any]:
         """The only answer that ever tells the secret, as ``token``."""
-        organization = _managed(visit)
-        new = read_model(visit.body, New)
+        organization = _managed(app_request)
+        new = read_model(app_request.body, New)
         for membership in new.projects:
-            _project(visit, organization, membership.id)
+            _project(app_request, organization, membership.id)
         word = re.sub(r"[^a-z0-9]+", "-", new.username.lower()).strip("-") or "account"
-        account = visit.registry.put_account(
+        account = app_request.registry.put_account(
             Account(
                 username=f"{word}.{secrets.token_hex(3)}.mp-service-account",
                 secret=secrets.token_urlsafe(24),
@@ -81,72 +83,75 @@ class ServiceAccounts:
                 roles={membership.id: membership.role for membership in new.projects},
             )
         )
-        return _ok({"token": account.secret, **_read(visit, account)})
+        return _ok({"token": account.secret, **_read(app_request, account)})
 
-    def delete(self, visit: Visit) -> dict[str, Any]:
-        account = _one(visit, _managed(visit), visit.number("service_account_id"))
-        visit.registry.delete_account(account.username)
+    def delete(self, app_request: AppRequest) -> dict[str, Any]:
+        account = _one(app_request, _managed(app_request), app_request.number("service_account_id"))
+        app_request.registry.delete_account(account.username)
         return {"status": "ok"}
 
-    def add_to_projects(self, visit: Visit) -> dict[str, Any]:
-        organization = _managed(visit)
-        given = read_model(visit.body, Additions)
-        accounts = [_one(visit, organization, number) for number in given.service_account_ids]
-        roles = {_project(visit, organization, each.id).id: each.role for each in given.projects}
+    def add_to_projects(self, app_request: AppRequest) -> dict[str, Any]:
+        organization = _managed(app_request)
+        given = read_model(app_request.body, Additions)
+        accounts = [_one(app_request, organization, number) for number in given.service_account_ids]
+        roles = {_project(app_request, organization, each.id).id: each.role for each in given.projects}
         for account in accounts:
-            visit.registry.put_account(account.model_copy(update={"roles": {**account.roles, **roles}}))
+            app_request.registry.put_account(account.model_copy(update={"roles": {**account.roles, **roles}}))
         return {"status": "ok"}
 
-    def remove_from_projects(self, visit: Visit) -> dict[str, Any]:
-        organization = _managed(visit)
-        given = read_model(visit.body, Removals)
+    def remove_from_projects(self, app_request: AppRequest) -> dict[str, Any]:
+        organization = _managed(app_request)
+        given = read_model(app_request.body, Removals)
         pairs = [
-            (_one(visit, organization, number).username, _project(visit, organization, each.id).id)
+            (
+                _one(app_request, organization, number).username,
+                _project(app_request, organization, each.id).id,
+            )
             for each in given.projects
             for number in each.service_account_ids
         ]
         for username, project_id in pairs:
-            account = visit.registry.account(username)
+            account = app_request.registry.account(username)
             if account:
                 roles = {known: role for known, role in account.roles.items() if known != project_id}
-                visit.registry.put_account(account.model_copy(update={"roles": roles}))
+                app_request.registry.put_account(account.model_copy(update={"roles": roles}))
         return {"status": "ok"}
 
 
-def _managed(visit: Visit) -> int:
+def _managed(app_request: AppRequest) -> int:
     """The organisation of the path. Raises Refusal: 404 if there is none, 403 for who does not manage it."""
-    number = visit.number("organization_id")
-    if number not in {project.organization_id for project in visit.registry.projects()}:
-        raise Refusal(404, f"There is no organization {number}.")
-    account = visit.account
+    number = app_request.number("organization_id")
+    if number not in {project.organization_id for project in app_request.registry.projects()}:
+        raise MixpanelError(404, f"There is no organization {number}.")
+    account = app_request.account
     if account.organization_id != number or account.organization_role not in ("owner", "admin"):
-        raise Refusal(403, f"Forbidden: this needs an owner or admin of organization {number}")
+        raise MixpanelError(403, f"Forbidden: this needs an owner or admin of organization {number}")
     return number
 
 
-def _known(visit: Visit, organization: int) -> list[Account]:
-    return [account for account in visit.registry.accounts() if account.organization_id == organization]
+def _known(app_request: AppRequest, organization: int) -> list[Account]:
+    return [account for account in app_request.registry.accounts() if account.organization_id == organization]
 
 
-def _one(visit: Visit, organization: int, number: int) -> Account:
-    found = next((account for account in _known(visit, organization) if account.id == number), None)
+def _one(app_request: AppRequest, organization: int, number: int) -> Account:
+    found = next((account for account in _known(app_request, organization) if account.id == number), None)
     if found is None:
-        raise Refusal(404, f"There is no service account {number}.")
+        raise MixpanelError(404, f"There is no service account {number}.")
     return found
 
 
-def _project(visit: Visit, organization: int, number: int) -> Project:
-    project = visit.registry.project(number)
+def _project(app_request: AppRequest, organization: int, number: int) -> Project:
+    project = app_request.registry.project(number)
     if project is None or project.organization_id != organization:
-        raise Refusal(404, f"There is no project {number}.")
+        raise MixpanelError(404, f"There is no project {number}.")
     return project
 
 
-def _read(visit: Visit, account: Account) -> dict[str, Any]:
+def _read(app_request: AppRequest, account: Account) -> dict[str, Any]:
     return {
         "id": account.id,
         "username": account.username,
-        "last_used": visit.registry.last_used(account),
+        "last_used": app_request.registry.last_used(account),
         "expires": _iso(account.expires),
         "creator": 1,
         "created": _iso(account.created),
@@ -154,10 +159,10 @@ def _read(visit: Visit, account: Account) -> dict[str, Any]:
     }
 
 
-def _member(visit: Visit, account: Account, project: Project) -> dict[str, Any]:
+def _member(app_request: AppRequest, account: Account, project: Project) -> dict[str, Any]:
     role = account.roles[project.id]
     return {
-        **_read(visit, account),
+        **_read(app_request, account),
         "hasSensitiveAccess": role == "classified",
         "role": role,
         "role_order": ROLES.index(role),

@@ -15,13 +15,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel.app_api.annotations import Annotation, Annotations
 from mixpanel_aep_sandbox.mixpanel.app_api.lexicon_validation import Entry
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
-from mixpanel_aep_sandbox.mixpanel.models.documents import Kind, Shelf, schema_key
-from mixpanel_aep_sandbox.mixpanel.models.profiles import Cohort, Profile, ProfileBook
-from mixpanel_aep_sandbox.mixpanel.models.projects import Project, Registry
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
+from mixpanel_aep_sandbox.mixpanel.models.documents import DocumentStore, Kind, schema_key
+from mixpanel_aep_sandbox.mixpanel.models.profiles import Cohort, Profile, ProfileStore
+from mixpanel_aep_sandbox.mixpanel.models.projects import Project, ProjectRegistry
 from mixpanel_aep_sandbox.mixpanel.query.funnels import Funnel
 from mixpanel_aep_sandbox.mixpanel.request_bodies import read_model
 
@@ -32,13 +32,15 @@ class _Items(BaseModel):
     items: list[dict[str, Any]] = Field(max_length=100_000)
 
 
-class ShelfControl:
+class DocumentRoutes:
     """Endpoints; errors are ``{"error": sentence}`` with 404 or 422."""
 
-    def __init__(self, world: World, registry: Registry, shelf: Shelf, profiles: ProfileBook) -> None:
-        self._world, self._registry = world, registry
-        self._shelf, self._profiles = shelf, profiles
-        self._annotations = Annotations(shelf)
+    def __init__(
+        self, state: SandboxState, registry: ProjectRegistry, documents: DocumentStore, profiles: ProfileStore
+    ) -> None:
+        self._state, self._registry = state, registry
+        self._documents, self._profiles = documents, profiles
+        self._annotations = Annotations(documents)
 
     def router(self) -> APIRouter:
         routes = APIRouter()
@@ -68,7 +70,7 @@ class ShelfControl:
                 return JSONResponse({"error": f"There is no project {text[:40]}."}, status_code=404)
             try:
                 return JSONResponse(await run_in_threadpool(answer, project, await request.body()))
-            except Refusal as refusal:
+            except MixpanelError as refusal:
                 return JSONResponse({"error": str(refusal)}, status_code=422)
 
         return endpoint
@@ -76,8 +78,8 @@ class ShelfControl:
     def _get(self, kind: Kind) -> Callable[[Project, bytes], Any]:
         def answer(project: Project, _body: bytes) -> list[dict[str, Any]]:
             if kind != "profile":
-                return self._shelf.all(project.id, kind)
-            found = self._profiles.of(project, self._world.clock.milliseconds()).values()
+                return self._documents.all(project.id, kind)
+            found = self._profiles.of(project, self._state.clock.milliseconds()).values()
             return [profile.model_dump(mode="json") for profile in found]
 
         return answer
@@ -85,7 +87,7 @@ class ShelfControl:
     def _post(self, put: Callable[[int, dict[str, Any]], None]) -> Callable[[Project, bytes], Any]:
         def answer(project: Project, body: bytes) -> dict[str, int]:
             items = read_model(body, _Items).items
-            with self._world.store.transaction():
+            with self._state.store.transaction():
                 for item in items:
                     put(project.id, item)
             return {"added": len(items)}
@@ -93,7 +95,7 @@ class ShelfControl:
         return answer
 
     def _delete(self, kind: Kind) -> Callable[[Project, bytes], Any]:
-        return lambda project, _body: {"deleted": self._shelf.clear(project.id, kind)}
+        return lambda project, _body: {"deleted": self._documents.clear(project.id, kind)}
 
     def _put_profile(self, project_id: int, item: dict[str, Any]) -> None:
         self._profiles.add(project_id, read_model(item, Profile))
@@ -101,15 +103,17 @@ class ShelfControl:
     def _put_cohort(self, project_id: int, item: dict[str, Any]) -> None:
         cohort = read_model(item, Cohort)
         cohort.members({})  # raises what is wrong with its expression
-        self._shelf.put(project_id, "cohort", str(cohort.id), cohort.model_dump(mode="json"))
+        self._documents.put(project_id, "cohort", str(cohort.id), cohort.model_dump(mode="json"))
 
     def _put_funnel(self, project_id: int, item: dict[str, Any]) -> None:
         funnel = read_model(item, Funnel)
-        self._shelf.put(project_id, "funnel", str(funnel.id), funnel.model_dump(mode="json"))
+        self._documents.put(project_id, "funnel", str(funnel.id), funnel.model_dump(mode="json"))
 
     def _put_annotation(self, project_id: int, item: dict[str, Any]) -> None:
         self._annotations.add(project_id, read_model(item, Annotation))
 
     def _put_schema(self, project_id: int, item: dict[str, Any]) -> None:
         entry = read_model(item, Entry)
-        self._shelf.put(project_id, "schema", schema_key(entry.entityType, entry.name), entry.model_dump())
+        self._documents.put(
+            project_id, "schema", schema_key(entry.entityType, entry.name), entry.model_dump()
+        )

@@ -13,13 +13,13 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel.control.event_validation import IntakeError, read
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
-from mixpanel_aep_sandbox.mixpanel.export.export_log import Returned
-from mixpanel_aep_sandbox.mixpanel.models.events import EventBook
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
+from mixpanel_aep_sandbox.mixpanel.export.export_log import ExportLog
+from mixpanel_aep_sandbox.mixpanel.models.events import EventStore
 from mixpanel_aep_sandbox.mixpanel.models.mutation_rules import AnyRule, Compaction, Deletion, Rewrite
-from mixpanel_aep_sandbox.mixpanel.models.projects import Account, Project, Registry
+from mixpanel_aep_sandbox.mixpanel.models.projects import Account, Project, ProjectRegistry
 from mixpanel_aep_sandbox.mixpanel.request_bodies import read_model
 from mixpanel_aep_sandbox.mixpanel.settings import Role
 
@@ -51,18 +51,23 @@ class ProjectIn(BaseModel):
     accounts: list[AccountIn] = []
 
 
-class Control:
+class ControlRoutes:
     """Endpoints; errors are ``{"error": sentence}`` with 404 or 422."""
 
     def __init__(
         self,
-        world: World,
-        registry: Registry,
-        book: EventBook,
-        returned: Returned,
+        state: SandboxState,
+        registry: ProjectRegistry,
+        event_store: EventStore,
+        export_log: ExportLog,
         forget: Callable[[int], None],
     ) -> None:
-        self._world, self._registry, self._book, self._returned = world, registry, book, returned
+        self._state, self._registry, self._event_store, self._export_log = (
+            state,
+            registry,
+            event_store,
+            export_log,
+        )
         self._forget = forget
 
     def router(self) -> APIRouter:
@@ -81,7 +86,7 @@ class Control:
             ("GET", "/accounts", self.accounts),
             ("DELETE", "/accounts/{username}", self.delete_account),
             ("GET", "/exports", self.exports),
-            ("GET", "/returned", self.returned),
+            ("GET", "/returned", self.export_log),
         ):
             routes.add_api_route(path, endpoint, methods=[method], response_model=None)
         return routes
@@ -94,7 +99,7 @@ class Control:
         try:
             given = read_model(await request.body(), ProjectIn)
             project = read_model(self._changed(given), Project)
-        except Refusal as refusal:
+        except MixpanelError as refusal:
             return JSONResponse({"error": f"The project is not understood: {refusal}"}, status_code=422)
         self._registry.put(project)
         for account in given.accounts:
@@ -132,22 +137,22 @@ class Control:
         if project is None:
             return JSONResponse({"error": f"There is no project {project_id}."}, status_code=404)
         try:
-            rows = read(await request.body(), project, self._world.clock.milliseconds())
+            rows = read(await request.body(), project, self._state.clock.milliseconds())
         except IntakeError as error:
             return JSONResponse({"error": str(error)}, status_code=422)
         days = sorted({(_EPOCH + timedelta(row.day)).isoformat() for row in rows})
-        return JSONResponse({"added": self._book.add(project_id, rows), "days": days})
+        return JSONResponse({"added": self._event_store.add(project_id, rows), "days": days})
 
     def events(self, project_id: int, from_date: date, to_date: date) -> Response:
         """What an export of these days would return now, as JSON Lines; not counted, not written down."""
         project = self._registry.project(project_id)
         if project is None:
             return JSONResponse({"error": f"There is no project {project_id}."}, status_code=404)
-        now_ms = self._world.clock.milliseconds()
+        now_ms = self._state.clock.milliseconds()
 
         def lines() -> Iterator[bytes]:
-            for day in self._book.days(project, from_date, to_date):
-                yield b"".join(row.line + b"\n" for row in self._book.day(project, day, now_ms))
+            for day in self._event_store.days(project, from_date, to_date):
+                yield b"".join(row.line + b"\n" for row in self._event_store.day(project, day, now_ms))
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
@@ -164,13 +169,15 @@ class Control:
         if self._registry.project(project_id) is None:
             return JSONResponse({"error": f"There is no project {project_id}."}, status_code=404)
         try:
-            self._book.rules.add(project_id, read_model(body, kind))
-        except Refusal as refusal:
+            self._event_store.rules.add(project_id, read_model(body, kind))
+        except MixpanelError as refusal:
             return JSONResponse({"error": str(refusal)}, status_code=422)
-        return JSONResponse({"rules": len(self._book.rules.of(project_id))})
+        return JSONResponse({"rules": len(self._event_store.rules.of(project_id))})
 
     def rules(self, project_id: int) -> list[dict[str, Any]]:
-        return [rule.model_dump(mode="json", by_alias=True) for rule in self._book.rules.of(project_id)]
+        return [
+            rule.model_dump(mode="json", by_alias=True) for rule in self._event_store.rules.of(project_id)
+        ]
 
     def accounts(self) -> list[dict[str, Any]]:
         return [account.model_dump(mode="json", exclude=_HIDDEN) for account in self._registry.accounts()]
@@ -183,9 +190,9 @@ class Control:
         self, project_id: int | None = None, from_date: str = "", to_date: str = ""
     ) -> list[dict[str, Any]]:
         """Complete exports: what was asked, when, and the digest of the bytes sent."""
-        return self._returned.exports(project_id, from_date, to_date)
+        return self._export_log.exports(project_id, from_date, to_date)
 
-    def returned(self, project_id: int | None = None, from_date: str = "", to_date: str = "") -> Response:
+    def export_log(self, project_id: int | None = None, from_date: str = "", to_date: str = "") -> Response:
         """The exact lines of complete exports, as JSON Lines ``{"export": n, "line": text}``."""
-        lines = self._returned.lines(project_id, from_date, to_date)
+        lines = self._export_log.lines(project_id, from_date, to_date)
         return StreamingResponse(lines, media_type="application/x-ndjson")

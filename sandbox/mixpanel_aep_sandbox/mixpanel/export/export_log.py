@@ -11,31 +11,33 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mixpanel_aep_sandbox.core.state import World
-from mixpanel_aep_sandbox.mixpanel.export.export_params import Asked
+from mixpanel_aep_sandbox.core.state import SandboxState
+from mixpanel_aep_sandbox.mixpanel.export.export_params import ExportParams
 
 _KIND = "mixpanel_export"
 
 
-class Returned:
+class ExportLog:
     """Keeps the bytes of each complete export, once for each content, as they were sent."""
 
-    def __init__(self, world: World) -> None:
-        self._world, self._store = world, world.store
+    def __init__(self, state: SandboxState) -> None:
+        self._state, self._store = state, state.store
         self._lock = threading.Lock()
         self._pending = 0
 
-    def record(self, project_id: int, asked: Asked, query: Mapping[str, str]) -> Recording:
+    def record(
+        self, project_id: int, export_params: ExportParams, query: Mapping[str, str]
+    ) -> ExportRecording:
         with self._lock:
             self._pending += 1
             path = self._store.file("mixpanel", "returned", f"pending-{self._pending}")
         about = {
             "project_id": project_id,
-            "from_date": asked.from_date.isoformat(),
-            "to_date": asked.to_date.isoformat(),
+            "from_date": export_params.from_date.isoformat(),
+            "to_date": export_params.to_date.isoformat(),
             **{name: query[name] for name in ("event", "where", "limit", "time_in_ms") if name in query},
         }
-        return Recording(self, path, about)
+        return ExportRecording(self, path, about)
 
     def keep(self, about: dict[str, Any], pending: Path, digest: str) -> None:
         """A complete export: name its bytes by their digest, and write down what was asked."""
@@ -43,7 +45,7 @@ class Returned:
             if pending.exists():
                 pending.replace(self._store.file("mixpanel", "returned", digest))
             number = self._store.count(_KIND) + 1
-            at = self._world.clock.now().isoformat(timespec="milliseconds")
+            at = self._state.clock.now().isoformat(timespec="milliseconds")
             self._store.put(_KIND, str(number), {"export": number, "at": at, **about, "content": digest})
 
     def exports(self, project_id: int | None, from_date: str, to_date: str) -> list[dict[str, Any]]:
@@ -70,10 +72,10 @@ class Returned:
                     yield _entry(export["export"], line.removesuffix(b"\n"))
 
 
-class Recording:
+class ExportRecording:
     """The bytes of one export while it runs; given up unless the client is given all of them."""
 
-    def __init__(self, owner: Returned, path: Path, about: dict[str, Any]) -> None:
+    def __init__(self, owner: ExportLog, path: Path, about: dict[str, Any]) -> None:
         self._owner, self._path, self._about = owner, path, about
         self._digest = hashlib.sha256()
         self._suffix = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.models.projects import Project
 from mixpanel_aep_sandbox.mixpanel.parameters import Params, Test
 
@@ -13,7 +13,7 @@ _MAX_ROWS = 100_000
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExportParams:
     from_date: date
     to_date: date
     events: frozenset[str] | None
@@ -22,7 +22,7 @@ class Asked:
     time_in_ms: bool
 
 
-def read(params: Params, project: Project, now: datetime) -> Asked:
+def read(params: Params, project: Project, now: datetime) -> ExportParams:
     """The parameters of an export; those of the old signed requests, and ``workspace_id``, change nothing.
 
     Raises:
@@ -31,14 +31,14 @@ def read(params: Params, project: Project, now: datetime) -> Asked:
     from_date, to_date = params.day("from_date"), params.day("to_date")
     today = project.today(now)
     if to_date > today:
-        raise Refusal(400, "to_date cannot be later than today")
+        raise MixpanelError(400, "to_date cannot be later than today")
     if from_date > to_date:
-        raise Refusal(400, "from_date cannot be later than to_date", echo=True)
+        raise MixpanelError(400, "from_date cannot be later than to_date", echo=True)
     check_history(project, from_date, today)
     longest = project.switches.max_export_days
     if longest is not None and (to_date - from_date).days >= longest:
-        raise Refusal(400, f"date range cannot be longer than {longest} days", echo=True)
-    return Asked(
+        raise MixpanelError(400, f"date range cannot be longer than {longest} days", echo=True)
+    return ExportParams(
         from_date=from_date,
         to_date=to_date,
         # An empty array asks for nothing in particular, which is everything.
@@ -53,4 +53,4 @@ def check_history(project: Project, from_date: date, today: date) -> None:
     """Raises Refusal (403) for a day before those that the project's plan lets one look at."""
     days = project.history_days
     if days is not None and from_date < today - timedelta(days):
-        raise Refusal(403, f"Date range exceeds {days} days into the past")
+        raise MixpanelError(403, f"Date range exceeds {days} days into the past")

@@ -15,22 +15,22 @@ from starlette.responses import Response, StreamingResponse
 
 from mixpanel_aep_sandbox.core import compression as gzipped
 from mixpanel_aep_sandbox.core.exchange import exchange_of
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel.auth import (
     authenticate,
     check_export_right,
     hidden_properties,
-    project_asked,
+    requested_project,
 )
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.export import export_params as asked_module
-from mixpanel_aep_sandbox.mixpanel.export.export_log import Recording, Returned
-from mixpanel_aep_sandbox.mixpanel.export.export_params import Asked
+from mixpanel_aep_sandbox.mixpanel.export.export_log import ExportLog, ExportRecording
+from mixpanel_aep_sandbox.mixpanel.export.export_params import ExportParams
 from mixpanel_aep_sandbox.mixpanel.models.documents import profile_key
 from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, loaded, without
-from mixpanel_aep_sandbox.mixpanel.models.events import EventBook
-from mixpanel_aep_sandbox.mixpanel.models.profiles import Profile, ProfileBook
-from mixpanel_aep_sandbox.mixpanel.models.projects import Project, Registry
+from mixpanel_aep_sandbox.mixpanel.models.events import EventStore
+from mixpanel_aep_sandbox.mixpanel.models.profiles import Profile, ProfileStore
+from mixpanel_aep_sandbox.mixpanel.models.projects import Project, ProjectRegistry
 from mixpanel_aep_sandbox.mixpanel.parameters import merged
 from mixpanel_aep_sandbox.mixpanel.rate_limits import Limiter
 
@@ -43,22 +43,27 @@ class Export:
 
     def __init__(
         self,
-        world: World,
-        registry: Registry,
-        book: EventBook,
-        profiles: ProfileBook,
+        state: SandboxState,
+        registry: ProjectRegistry,
+        event_store: EventStore,
+        profiles: ProfileStore,
         limiter: Limiter,
-        returned: Returned,
+        export_log: ExportLog,
     ) -> None:
-        self._world, self._registry, self._book, self._profiles = world, registry, book, profiles
-        self._limiter, self._returned = limiter, returned
+        self._state, self._registry, self._event_store, self._profiles = (
+            state,
+            registry,
+            event_store,
+            profiles,
+        )
+        self._limiter, self._export_log = limiter, export_log
 
     def __call__(self, request: Request) -> Response:
-        now, params = self._world.clock.now(), merged(request.query_params)
+        now, params = self._state.clock.now(), merged(request.query_params)
         try:
             caller = authenticate(request, self._registry, now, "export")
-            project = project_asked(request, caller, self._registry, params.text("project_id"))
-        except Refusal as refusal:
+            project = requested_project(request, caller, self._registry, params.text("project_id"))
+        except MixpanelError as refusal:
             return refusal.response(request)
         exchange_of(request.scope).notes["project"] = project.id
         try:
@@ -68,7 +73,7 @@ class Export:
             if "user" in params.text("where"):
                 reading.users.update(self._profiles.of(project, int(now.timestamp() * 1000)))
             return self._answer(request, reading, now)
-        except Refusal as refusal:
+        except MixpanelError as refusal:
             return refusal.response(request, project.switches.export_errors)
 
     def _answer(self, request: Request, reading: _Reading, now: datetime) -> Response:
@@ -76,7 +81,7 @@ class Export:
         project, wanted = reading.project, reading.wanted
         exchange.notes |= {"from_date": str(wanted.from_date), "to_date": str(wanted.to_date)}
         exchange.on_free.append(self._limiter.enter("export", project.id, project.limits))
-        recording = self._returned.record(project.id, wanted, request.query_params)
+        recording = self._export_log.record(project.id, wanted, request.query_params)
         exchange.on_end.append(recording.end)
         exchange.notes["rows"] = 0
         lines = self._lines(reading, int(now.timestamp() * 1000))
@@ -87,15 +92,15 @@ class Export:
                 yield line + b"\n"
 
         return _response(
-            counted(), recording, gzip=gzipped.is_asked_for(request.headers.get("accept-encoding", ""))
+            counted(), recording, gzip=gzipped.accepts_gzip(request.headers.get("accept-encoding", ""))
         )
 
     def _lines(self, reading: _Reading, now_ms: int) -> Iterator[bytes]:
         wanted = reading.wanted
-        days = self._book.days(reading.project, wanted.from_date, wanted.to_date)
+        days = self._event_store.days(reading.project, wanted.from_date, wanted.to_date)
         # Several days come mixed up too: nobody may take the last row for the newest.
         days.sort(key=lambda day: zlib.crc32(str(day).encode()))
-        rows = chain.from_iterable(self._book.day(reading.project, day, now_ms) for day in days)
+        rows = chain.from_iterable(self._event_store.day(reading.project, day, now_ms) for day in days)
         return (
             reading.line(row) for row in islice((row for row in rows if reading.wants(row)), wanted.limit)
         )
@@ -106,7 +111,7 @@ class _Reading:
     """One export: which rows of a project come, and what of each."""
 
     project: Project
-    wanted: Asked
+    wanted: ExportParams
     hidden: frozenset[str]
     """Classified properties that the caller may not see."""
     users: dict[str, Profile] = field(default_factory=dict)
@@ -143,7 +148,7 @@ class _Reading:
         return event
 
 
-def _response(lines: Iterator[bytes], recording: Recording, *, gzip: bool) -> Response:
+def _response(lines: Iterator[bytes], recording: ExportRecording, *, gzip: bool) -> Response:
     """Streamed without a length; compressed only when asked for and larger than 1400 bytes (documented)."""
     head, rest = _head(lines)
     if not head:

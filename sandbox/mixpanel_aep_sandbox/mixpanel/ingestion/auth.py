@@ -8,25 +8,27 @@ from datetime import datetime
 from starlette.requests import Request
 
 from mixpanel_aep_sandbox.mixpanel.auth import (
-    asked_region,
     authenticate,
     check_region,
-    project_asked,
+    requested_project,
+    requested_region,
     spellings,
 )
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
-from mixpanel_aep_sandbox.mixpanel.models.projects import Project, Registry
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
+from mixpanel_aep_sandbox.mixpanel.models.projects import Project, ProjectRegistry
 from mixpanel_aep_sandbox.mixpanel.settings import MANAGERS
 
 
-def project_of_token(request: Request, registry: Registry, token: str) -> Project | None:
+def project_of_token(request: Request, registry: ProjectRegistry, token: str) -> Project | None:
     """The project whose token it is, if it lives in the region that was called."""
     found = next((project for project in registry.projects() if project.token == token), None)
-    region = asked_region(request)
+    region = requested_region(request)
     return None if found is None or (region and region != found.region) else found
 
 
-def import_project(request: Request, registry: Registry, now: datetime, params: Mapping[str, str]) -> Project:
+def import_project(
+    request: Request, registry: ProjectRegistry, now: datetime, params: Mapping[str, str]
+) -> Project:
     """The project of an import: of a service account that is owner or admin, of a project's secret or its token.
 
     Raises:
@@ -36,15 +38,15 @@ def import_project(request: Request, registry: Registry, now: datetime, params: 
         return project
     try:
         caller = authenticate(request, registry, now, "export")
-        project = project_asked(request, caller, registry, params.get("project_id", ""))
-    except Refusal as refusal:
-        raise Refusal(401, "Invalid credentials") if refusal.status == 401 else refusal from refusal
+        project = requested_project(request, caller, registry, params.get("project_id", ""))
+    except MixpanelError as refusal:
+        raise MixpanelError(401, "Invalid credentials") if refusal.status == 401 else refusal from refusal
     if caller.account is not None and caller.role(project) not in MANAGERS:
-        raise Refusal(403, "The service account needs the role Owner or Admin in this project")
+        raise MixpanelError(403, "The service account needs the role Owner or Admin in this project")
     return project
 
 
-def _by_token(request: Request, registry: Registry, wanted: str) -> Project | None:
+def _by_token(request: Request, registry: ProjectRegistry, wanted: str) -> Project | None:
     """The token is the user name, without a password."""
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
     for user, secret in spellings(rest.strip()) if scheme.lower() == "basic" else ():

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from mixpanel_aep_sandbox.mixpanel.ingestion.validation import Fault
+from mixpanel_aep_sandbox.mixpanel.ingestion.validation import ValidationFault
 
 MOST_UPDATE_BYTES = 1024 * 1024
 Properties = dict[str, Any]
@@ -14,26 +14,26 @@ Change = Callable[[Properties, Any], Properties]
 Form = Callable[[Any], bool]
 
 
-def update_fault(record: Any, *, group: bool) -> Fault | None:
+def update_fault(record: Any, *, group: bool) -> ValidationFault | None:
     """The first thing that is wrong with an update."""
     if not isinstance(record, dict):
-        return Fault("", "the update is not an object")
+        return ValidationFault("", "the update is not an object")
     for name in ("$token", "$group_key", "$group_id") if group else ("$token", "$distinct_id"):
         value = record.get(name)
         if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-            return Fault(name, f"{name}, missing or empty")
+            return ValidationFault(name, f"{name}, missing or empty")
     if len(json.dumps(record, separators=(",", ":"))) > MOST_UPDATE_BYTES:
-        return Fault("", f"the update is larger than {MOST_UPDATE_BYTES} bytes")
+        return ValidationFault("", f"the update is larger than {MOST_UPDATE_BYTES} bytes")
     operations = [name for name in _OPERATIONS if name in record]
     if not operations:
-        return Fault("", "the update has no operation")
+        return ValidationFault("", "the update has no operation")
     for name in operations:
         if not _FORMS[name](record[name]):
-            return Fault(name, f"{name} is invalid")
+            return ValidationFault(name, f"{name} is invalid")
     try:
         json.dumps(record, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        return Fault("", "string should be valid utf8")
+        return ValidationFault("", "string should be valid utf8")
     return None
 
 

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel.ingestion.profile_updates import changed, is_deletion
 from mixpanel_aep_sandbox.mixpanel.models.documents import profile_key
-from mixpanel_aep_sandbox.mixpanel.models.profiles import Profile, ProfileBook
+from mixpanel_aep_sandbox.mixpanel.models.profiles import Profile, ProfileStore
 from mixpanel_aep_sandbox.mixpanel.models.projects import Project
 
 
 class ProfileWriter:
-    def __init__(self, world: World, profiles: ProfileBook) -> None:
-        self._world, self._profiles = world, profiles
+    def __init__(self, state: SandboxState, profiles: ProfileStore) -> None:
+        self._state, self._profiles = state, profiles
 
     def update(self, project: Project, records: Sequence[dict[str, Any]], *, group: bool) -> None:
         """Applies valid updates in their order, all or none."""
-        now_ms = self._world.clock.milliseconds()
-        with self._world.store.transaction():
+        now_ms = self._state.clock.milliseconds()
+        with self._state.store.transaction():
             known: dict[str, dict[str, Profile]] = {}
             for record in records:
                 key = str(record["$group_key"]) if group else ""

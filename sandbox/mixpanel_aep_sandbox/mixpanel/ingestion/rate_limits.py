@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import NamedTuple
 
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel.ingestion.payload import PayloadError
 from mixpanel_aep_sandbox.mixpanel.models.projects import Project
 
@@ -23,8 +23,8 @@ class _Sent(NamedTuple):
 class Rate:
     """Counts by the sandbox's clock, in memory, over a rolling minute. What is refused counts too, as documented."""
 
-    def __init__(self, world: World) -> None:
-        self._clock = world.clock
+    def __init__(self, state: SandboxState) -> None:
+        self._clock = state.clock
         self._lock = threading.Lock()
         self._sent: dict[int, deque[_Sent]] = {}
 

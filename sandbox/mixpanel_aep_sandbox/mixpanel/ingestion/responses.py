@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from mixpanel_aep_sandbox.mixpanel.ingestion.validation import Fault
+from mixpanel_aep_sandbox.mixpanel.ingestion.validation import ValidationFault
 
 _PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 """One transparent pixel."""
@@ -20,12 +20,12 @@ _PHRASES = {413: "Request Entity Too Large"}
 
 
 @dataclass(frozen=True)
-class Failed:
+class FailedRecord:
     """A record that was not taken: its place in the request, and what is wrong with it."""
 
     index: int
     insert_id: Any
-    fault: Fault
+    fault: ValidationFault
 
 
 def plain(params: Mapping[str, str], error: str | None) -> Response:
@@ -46,7 +46,7 @@ def refusal(status: int, error: str) -> Response:
     return JSONResponse({"code": status, "error": error, "status": _phrase(status)}, status)
 
 
-def imported(count: int, failed: Sequence[Failed], key: str) -> Response:
+def imported(count: int, failed: Sequence[FailedRecord], key: str) -> Response:
     """What was imported, and what was not with the reasons; ``key``: what an ``$insert_id`` is called there."""
     if not failed:
         return JSONResponse({"code": 200, "num_records_imported": count, "status": "OK"})

@@ -12,35 +12,37 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mixpanel_aep_sandbox.core.exchange import exchange_of
-from mixpanel_aep_sandbox.core.state import World
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
+from mixpanel_aep_sandbox.core.state import SandboxState
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.ingestion.auth import import_project, project_of_token
 from mixpanel_aep_sandbox.mixpanel.ingestion.models import Arrival, is_ignored, stored_row
 from mixpanel_aep_sandbox.mixpanel.ingestion.payload import Payload, PayloadError, read_payload
 from mixpanel_aep_sandbox.mixpanel.ingestion.profile_updates import update_fault
 from mixpanel_aep_sandbox.mixpanel.ingestion.profile_writer import ProfileWriter
 from mixpanel_aep_sandbox.mixpanel.ingestion.rate_limits import Rate
-from mixpanel_aep_sandbox.mixpanel.ingestion.responses import Failed, imported, plain, refusal
-from mixpanel_aep_sandbox.mixpanel.ingestion.validation import Fault, import_fault, track_fault
+from mixpanel_aep_sandbox.mixpanel.ingestion.responses import FailedRecord, imported, plain, refusal
+from mixpanel_aep_sandbox.mixpanel.ingestion.validation import ValidationFault, import_fault, track_fault
 from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row
-from mixpanel_aep_sandbox.mixpanel.models.events import EventBook
-from mixpanel_aep_sandbox.mixpanel.models.profiles import ProfileBook
-from mixpanel_aep_sandbox.mixpanel.models.projects import Project, Registry
+from mixpanel_aep_sandbox.mixpanel.models.events import EventStore
+from mixpanel_aep_sandbox.mixpanel.models.profiles import ProfileStore
+from mixpanel_aep_sandbox.mixpanel.models.projects import Project, ProjectRegistry
 
 _HOSTS = {"us": "api.mixpanel.com", "eu": "api-eu.mixpanel.com", "in": "api-in.mixpanel.com"}
 _ANY_ORIGIN = {"access-control-allow-origin": "*"}
 """Browsers send here from any page, as to Mixpanel."""
 Handler = Callable[[Request, Payload], Response]
-Check = Callable[[Any], Fault | None]
+Check = Callable[[Any], ValidationFault | None]
 
 
 class Ingestion:
     """The ingestion API of all projects."""
 
-    def __init__(self, world: World, registry: Registry, book: EventBook, profiles: ProfileBook) -> None:
-        self._world, self._registry, self._book = world, registry, book
-        self._profiles = ProfileWriter(world, profiles)
-        self.rate = Rate(world)
+    def __init__(
+        self, state: SandboxState, registry: ProjectRegistry, event_store: EventStore, profiles: ProfileStore
+    ) -> None:
+        self._state, self._registry, self._event_store = state, registry, event_store
+        self._profiles = ProfileWriter(state, profiles)
+        self.rate = Rate(state)
 
     def router(self) -> APIRouter:
         routes = APIRouter()
@@ -57,8 +59,8 @@ class Ingestion:
         return routes
 
     def _track(self, request: Request, payload: Payload) -> Response:
-        now_ms = self._world.clock.milliseconds()
-        good, failed = _sorted_out(payload.records, lambda record: track_fault(record, now_ms))
+        now_ms = self._state.clock.milliseconds()
+        good, failed = _without_ignored(payload.records, lambda record: track_fault(record, now_ms))
         by_token: dict[str, list[Any]] = defaultdict(list)
         for record in good:
             by_token[record["properties"]["token"]].append(record)
@@ -71,12 +73,12 @@ class Ingestion:
 
     def _import(self, request: Request, payload: Payload) -> Response:
         try:
-            project = import_project(request, self._registry, self._world.clock.now(), payload.params)
-        except Refusal as refused:
+            project = import_project(request, self._registry, self._state.clock.now(), payload.params)
+        except MixpanelError as refused:
             return refusal(refused.status, refused.error)
         self.rate.admit(project, len(payload.records), payload.size)
-        now_ms = self._world.clock.milliseconds()
-        good, failed = _sorted_out(payload.records, lambda record: import_fault(record, now_ms))
+        now_ms = self._state.clock.milliseconds()
+        good, failed = _without_ignored(payload.records, lambda record: import_fault(record, now_ms))
         self._keep(request, project, good, imported=True)
         if payload.in_data and "strict" not in payload.params:
             return _answer(payload, len(good), failed, "insert_id")
@@ -85,13 +87,13 @@ class Ingestion:
 
     def _keep(self, request: Request, project: Project, records: Sequence[Any], *, imported: bool) -> None:
         arrival = Arrival(
-            now_ms=self._world.clock.milliseconds(),
+            now_ms=self._state.clock.milliseconds(),
             endpoint=_host(request, project),
             address=request.client.host if request.client else "",
             imported=imported,
         )
         rows: list[Row] = [stored_row(project, each, arrival) for each in records if not is_ignored(each)]
-        self._book.add(project.id, rows)
+        self._event_store.add(project.id, rows)
         notes = exchange_of(request.scope).notes
         notes["project"] = project.id
         notes["rows"] = notes.get("rows", 0) + len(rows)
@@ -103,7 +105,7 @@ class Ingestion:
         return self._update(request, payload, group=True)
 
     def _update(self, request: Request, payload: Payload, *, group: bool) -> Response:
-        good, failed = _sorted_out(payload.records, lambda record: update_fault(record, group=group))
+        good, failed = _without_ignored(payload.records, lambda record: update_fault(record, group=group))
         by_token: dict[str, list[Any]] = defaultdict(list)
         for record in good:
             by_token[str(record["$token"])].append(record)
@@ -140,11 +142,11 @@ def _refused(path: str, error: PayloadError) -> Response:
     return plain(error.params, error.error)
 
 
-def _sorted_out(records: Sequence[Any], check: Check) -> tuple[list[Any], list[Failed]]:
+def _without_ignored(records: Sequence[Any], check: Check) -> tuple[list[Any], list[FailedRecord]]:
     good, failed = [], []
     for index, record in enumerate(records):
         if fault := check(record):
-            failed.append(Failed(index, _insert_id(record), fault))
+            failed.append(FailedRecord(index, _insert_id(record), fault))
         else:
             good.append(record)
     return good, failed
@@ -156,7 +158,7 @@ def _insert_id(record: Any) -> Any:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
-def _answer(payload: Payload, good: int, failed: Sequence[Failed], key: str) -> Response:
+def _answer(payload: Payload, good: int, failed: Sequence[FailedRecord], key: str) -> Response:
     """``1`` as soon as one object is valid; with ``strict`` a word on each that is not."""
     if payload.flag("strict"):
         return imported(good, failed, key)

@@ -36,14 +36,14 @@ _NO_IDS = frozenset(
 
 
 @dataclass(frozen=True)
-class Fault:
+class ValidationFault:
     """What is wrong with a record: the field, and a sentence."""
 
     field: str
     message: str
 
 
-def import_fault(record: Any, now_ms: int) -> Fault | None:
+def import_fault(record: Any, now_ms: int) -> ValidationFault | None:
     """The first thing that is wrong with an event that is imported."""
     if fault := _form_fault(record):
         return fault
@@ -58,13 +58,13 @@ def import_fault(record: Any, now_ms: int) -> Fault | None:
     return _insert_id_fault(properties.get("$insert_id"))
 
 
-def track_fault(record: Any, now_ms: int) -> Fault | None:
+def track_fault(record: Any, now_ms: int) -> ValidationFault | None:
     """The first thing that is wrong with an event that is tracked: of the last five days only."""
     if fault := _form_fault(record):
         return fault
     properties = record["properties"]
     if not isinstance(properties.get("token"), str) or not properties["token"]:
-        return Fault("properties.token", "token, missing or empty")
+        return ValidationFault("properties.token", "token, missing or empty")
     if properties.get("time") is None:
         return None
     return _time_fault(properties["time"], now_ms, now_ms - TRACK_DAYS * DAY_MS)
@@ -75,15 +75,15 @@ def milliseconds(time: float) -> int:
     return int(time) if abs(time) >= _FROM_MS_ON else int(time * 1000)
 
 
-def _form_fault(record: Any) -> Fault | None:
+def _form_fault(record: Any) -> ValidationFault | None:
     if not isinstance(record, dict):
-        return Fault("", "the event is not an object")
+        return ValidationFault("", "the event is not an object")
     if not isinstance(record.get("event"), str) or not record["event"]:
         return _invalid("event", "must not be missing or empty")
     if not isinstance(record.get("properties"), dict):
         return _invalid("properties", "must be an object")
     if len(json.dumps(record, separators=(",", ":"))) > MOST_EVENT_BYTES:
-        return Fault("", f"the event is larger than {MOST_EVENT_BYTES} bytes")
+        return ValidationFault("", f"the event is larger than {MOST_EVENT_BYTES} bytes")
     if not _is_utf8(record["event"]):
         return _invalid("event", "string should be valid utf8")
     if len(record["properties"]) >= MOST_KEYS:
@@ -110,7 +110,7 @@ def _value_fault(value: Any, depth: int) -> str:
     return ""
 
 
-def _time_fault(time: Any, now_ms: int, earliest_ms: int) -> Fault | None:
+def _time_fault(time: Any, now_ms: int, earliest_ms: int) -> ValidationFault | None:
     name = "properties.time"
     if isinstance(time, bool) or not isinstance(time, int | float):
         return _invalid(name, "must be specified as seconds since epoch")
@@ -123,7 +123,7 @@ def _time_fault(time: Any, now_ms: int, earliest_ms: int) -> Fault | None:
     return None
 
 
-def _insert_id_fault(value: Any) -> Fault | None:
+def _insert_id_fault(value: Any) -> ValidationFault | None:
     name = "properties.$insert_id"
     if value is None or value == "":
         return _invalid(name, "must not be missing or empty")
@@ -146,5 +146,5 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _invalid(name: str, sentence: str) -> Fault:
-    return Fault(name, f"'{name}' is invalid: {sentence}")
+def _invalid(name: str, sentence: str) -> ValidationFault:
+    return ValidationFault(name, f"'{name}' is invalid: {sentence}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
 from mixpanel_aep_sandbox import demo_data as data
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.store import Document
 
 Kind = Literal["profile", "cohort", "funnel", "annotation", "annotation_tag", "schema"]
@@ -15,18 +15,18 @@ _COUNTER, _SEEDED = "mixpanel_counter", "mixpanel_seeded"
 _FIRST_ID = 1001
 
 
-class Shelf:
+class DocumentStore:
     """Documents by project, kind and key, in the order in which they were put there."""
 
-    def __init__(self, world: World) -> None:
-        self._store = world.store
+    def __init__(self, state: SandboxState) -> None:
+        self._store = state.store
         self.seed()
 
     def seed(self) -> None:
         """Puts the demo shop's documents in place, once in a fresh state."""
         if self._store.get(_SEEDED, "shelf"):
             return
-        found: dict[Kind, list[Document]] = json.loads(data.SHOP_SHELF.read_text("utf-8"))
+        found: dict[Kind, list[Document]] = json.loads(data.SHOP_DOCUMENTS.read_text("utf-8"))
         with self._store.transaction():
             for kind, documents in found.items():
                 for document in documents:

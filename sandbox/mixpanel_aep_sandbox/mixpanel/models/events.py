@@ -11,9 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from mixpanel_aep_sandbox import demo_data as data
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, row_of
-from mixpanel_aep_sandbox.mixpanel.models.mutation_rules import RuleBook, Rules, apply_rules
+from mixpanel_aep_sandbox.mixpanel.models.mutation_rules import MutationRules, Rules, apply_rules
 from mixpanel_aep_sandbox.mixpanel.models.projects import Project
 
 _SHARDS = 16
@@ -22,14 +22,14 @@ _FILES = {"adobe": data.ADOBE_EVENTS, "hostile": data.HOSTILE_EVENTS}
 _COLUMNS = "day, visible_ms, processed_ms, event, distinct_id, insert_id, time_ms, line"
 
 
-class EventBook:
+class EventStore:
     """Rows by project and day. Added events are in an SQLite file; demo data are made again when needed."""
 
-    def __init__(self, world: World) -> None:
-        self.rules = RuleBook(world)
+    def __init__(self, state: SandboxState) -> None:
+        self.rules = MutationRules(state)
         self._lock = threading.RLock()
         self._db = sqlite3.connect(
-            world.store.folder / "mixpanel.sqlite", check_same_thread=False, isolation_level=None
+            state.store.folder / "mixpanel.sqlite", check_same_thread=False, isolation_level=None
         )
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")

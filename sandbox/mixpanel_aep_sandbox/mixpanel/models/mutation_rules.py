@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.timestamps import Moment
 from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, parts, quote, render
 
@@ -119,11 +119,11 @@ Rules = list[AnyRule]
 _rule: TypeAdapter[AnyRule] = TypeAdapter(Annotated[AnyRule, Field(discriminator="kind")])
 
 
-class RuleBook:
+class MutationRules:
     """The rules of all projects, in the sandbox's store."""
 
-    def __init__(self, world: World) -> None:
-        self._store, self._clock = world.store, world.clock
+    def __init__(self, state: SandboxState) -> None:
+        self._store, self._clock = state.store, state.clock
 
     def add(self, project_id: int, rule: AnyRule) -> None:
         rule = rule.model_copy(update={"project_id": project_id, "at": rule.at or self._clock.milliseconds()})

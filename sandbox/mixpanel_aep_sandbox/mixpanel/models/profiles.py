@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
-from mixpanel_aep_sandbox.mixpanel.models.documents import Shelf, profile_key
+from mixpanel_aep_sandbox.mixpanel.models.documents import DocumentStore, profile_key
 from mixpanel_aep_sandbox.mixpanel.models.projects import MAX_ID, Project
 from mixpanel_aep_sandbox.mixpanel.parameters import merged
 
@@ -50,11 +50,11 @@ class Cohort(BaseModel):
         return found
 
 
-class ProfileBook:
+class ProfileStore:
     """The profiles of all projects: made ones of the demo shop, and over them what was added."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, documents: DocumentStore) -> None:
+        self._documents = documents
 
     def of(self, project: Project, now_ms: int, group: str = "") -> dict[str, Profile]:
         """Profiles by key, as they are now: of users, or of the groups of one group key."""
@@ -68,7 +68,7 @@ class ProfileBook:
                 found[profile_key("", distinct_id)] = Profile.model_construct(
                     distinct_id=distinct_id, properties=properties, data_group_id=""
                 )
-        for body in self._shelf.all(project.id, "profile"):
+        for body in self._documents.all(project.id, "profile"):
             profile = Profile.model_validate(body)
             if profile.data_group_id != group:
                 continue
@@ -81,7 +81,7 @@ class ProfileBook:
 
     def add(self, project_id: int, profile: Profile) -> None:
         key = profile_key(profile.data_group_id, profile.distinct_id)
-        self._shelf.put(project_id, "profile", key, profile.model_dump(mode="json"))
+        self._documents.put(project_id, "profile", key, profile.model_dump(mode="json"))
 
     def remove(self, project_id: int, group: str, distinct_id: str | int) -> None:
         """A profile is gone; also one that is made up, which would be there again otherwise."""
@@ -89,7 +89,7 @@ class ProfileBook:
         self.add(project_id, gone)
 
     def cohorts(self, project_id: int) -> list[Cohort]:
-        return [Cohort.model_validate(body) for body in self._shelf.all(project_id, "cohort")]
+        return [Cohort.model_validate(body) for body in self._documents.all(project_id, "cohort")]
 
 
 def as_event(profile: Profile) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from mixpanel_aep_sandbox import demo_data as data
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel import settings
 from mixpanel_aep_sandbox.mixpanel.settings import Limits, Region, Role, Switches
 
@@ -117,11 +117,11 @@ class Account(BaseModel):
         return bool(expires and (expires if expires.tzinfo else expires.replace(tzinfo=UTC)) <= now)
 
 
-class Registry:
+class ProjectRegistry:
     """Projects and accounts in the sandbox's store; seeded once in a fresh state."""
 
-    def __init__(self, world: World) -> None:
-        self._store, self._clock = world.store, world.clock
+    def __init__(self, state: SandboxState) -> None:
+        self._store, self._clock = state.store, state.clock
         self.seed()
 
     def seed(self) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.models.documents import profile_key
-from mixpanel_aep_sandbox.mixpanel.models.profiles import Profile, ProfileBook, as_event
+from mixpanel_aep_sandbox.mixpanel.models.profiles import Profile, ProfileStore, as_event
 from mixpanel_aep_sandbox.mixpanel.parameters import Params
-from mixpanel_aep_sandbox.mixpanel.query.routes import Question
+from mixpanel_aep_sandbox.mixpanel.query.routes import QueryRequest
 
 _SESSIONS = 64
 _MOST = 10**9
@@ -30,7 +30,7 @@ class _Session(NamedTuple):
 class Engage:
     """A query without a session starts one; the further pages are read from what it found."""
 
-    def __init__(self, profiles: ProfileBook) -> None:
+    def __init__(self, profiles: ProfileStore) -> None:
         self._profiles = profiles
         self._lock = threading.Lock()
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
@@ -39,20 +39,20 @@ class Engage:
         with self._lock:
             self._sessions.clear()
 
-    def query(self, question: Question) -> dict[str, Any]:
+    def query(self, request: QueryRequest) -> dict[str, Any]:
         """A page of profiles. Only the first one tells the ``total``, as clients see it."""
-        params = question.params
+        params = request.params
         page = params.whole("page", least=0, most=_MOST) or 0
-        size = _page_size(question)
+        size = _page_size(request)
         session_id = params.text("session_id")
         if page > 0 and not session_id:
-            raise Refusal(400, "session_id is required for pages above 0", echo=True)
-        asked = json.dumps([question.project.id, size, params.without("session_id", "page")], sort_keys=True)
+            raise MixpanelError(400, "session_id is required for pages above 0", echo=True)
+        asked = json.dumps([request.project.id, size, params.without("session_id", "page")], sort_keys=True)
         if session_id:
             rows = self._continued(session_id, asked)
         else:
-            rows = self._found(question)
-            session_id = self._started(asked, rows, question.now)
+            rows = self._found(request)
+            session_id = self._started(asked, rows, request.now)
         answer = {
             "page": page,
             "page_size": size,
@@ -62,22 +62,22 @@ class Engage:
         }
         return {**answer, "total": len(rows)} if page == 0 else answer
 
-    def properties(self, question: Question) -> dict[str, Any]:
+    def properties(self, request: QueryRequest) -> dict[str, Any]:
         """How many profiles have each property, and its type. Not in the reference; clients discover with it."""
-        limit = question.params.whole("limit", least=1, most=_MOST) or _MOST
+        limit = request.params.whole("limit", least=1, most=_MOST) or _MOST
         counts: Counter[str] = Counter()
         kinds: dict[str, Counter[str]] = {}
-        for profile in self._profiles.of(question.project, question.now_ms).values():
+        for profile in self._profiles.of(request.project, request.now_ms).values():
             for name, value in profile.properties.items():
                 counts[name] += 1
                 kinds.setdefault(name, Counter())[_kind(value)] += 1
         most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
         return {
-            "computed_at": question.now.isoformat(),
+            "computed_at": request.now.isoformat(),
             "results": {
                 name: {"count": count, "type": kinds[name].most_common(1)[0][0]} for name, count in most
             },
-            "session_id": _session_id(question.now),
+            "session_id": _session_id(request.now),
             "status": "ok",
         }
 
@@ -86,7 +86,7 @@ class Engage:
             session = self._sessions.get(session_id)
         if session is None or session.asked != asked:
             # The reference's text: a page belongs to a query with the very same parameters.
-            raise Refusal(400, "request for page in uncached query for params", echo=True)
+            raise MixpanelError(400, "request for page in uncached query for params", echo=True)
         return session.rows
 
     def _started(self, asked: str, rows: list[dict[str, Any]], now: datetime) -> str:
@@ -97,16 +97,16 @@ class Engage:
                 self._sessions.popitem(last=False)
         return session_id
 
-    def _found(self, question: Question) -> list[dict[str, Any]]:
-        params = question.params
+    def _found(self, request: QueryRequest) -> list[dict[str, Any]]:
+        params = request.params
         params.whole("as_of_timestamp", least=0, most=_MOST * 1000)
         if params.text("behaviors"):
             if params.text("filter_by_cohort"):
-                raise Refusal(400, "behaviors and filter_by_cohort are mutually exclusive", echo=True)
-            raise Refusal(501, "The sandbox does not know behaviors.")
+                raise MixpanelError(400, "behaviors and filter_by_cohort are mutually exclusive", echo=True)
+            raise MixpanelError(501, "The sandbox does not know behaviors.")
         group = params.text("data_group_id")
-        found = self._profiles.of(question.project, question.now_ms, group)
-        found = self._of_cohort(question, found)
+        found = self._profiles.of(request.project, request.now_ms, group)
+        found = self._of_cohort(request, found)
         wanted = _ids(params, group)
         test = params.where()
         names = params.names("output_properties")
@@ -116,25 +116,25 @@ class Engage:
             if (wanted is None or key in wanted) and (test is None or test(as_event(profile)))
         ]
 
-    def _of_cohort(self, question: Question, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
-        given = question.params.json("filter_by_cohort")
-        with_all = question.params.flag("include_all_users", default=True)
+    def _of_cohort(self, request: QueryRequest, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
+        given = request.params.json("filter_by_cohort")
+        with_all = request.params.flag("include_all_users", default=True)
         if given is None:
             return dict(profiles)
         number = given.get("id") if isinstance(given, dict) else None
-        cohorts = {cohort.id: cohort for cohort in self._profiles.cohorts(question.project.id)}
+        cohorts = {cohort.id: cohort for cohort in self._profiles.cohorts(request.project.id)}
         if isinstance(number, bool) or not isinstance(number, int) or number not in cohorts:
-            raise Refusal(
+            raise MixpanelError(
                 400, 'invalid filter_by_cohort, expected {"id": a cohort of this project}', echo=True
             )
         members = cohorts[number].members(profiles)
         return members if with_all else {key: known for key, known in members.items() if key in profiles}
 
 
-def _page_size(question: Question) -> int:
-    size = question.project.engage_page_size
-    asked = question.params.whole("page_size", least=1, most=_MOST)
-    honoured = question.project.switches.engage_page_size == "honoured"
+def _page_size(request: QueryRequest) -> int:
+    size = request.project.engage_page_size
+    asked = request.params.whole("page_size", least=1, most=_MOST)
+    honoured = request.project.switches.engage_page_size == "honoured"
     return min(asked, size) if asked and honoured else size
 
 
@@ -142,7 +142,7 @@ def _ids(params: Params, group: str) -> set[str] | None:
     """The keys of the profiles that are asked for by name; None: all."""
     wanted = params.json("distinct_ids")
     if wanted is not None and not isinstance(wanted, list):
-        raise Refusal(400, "invalid distinct_ids parameter, expected a JSON array", echo=True)
+        raise MixpanelError(400, "invalid distinct_ids parameter, expected a JSON array", echo=True)
     names = list(wanted or []) + ([params.text("distinct_id")] if params.text("distinct_id") else [])
     if wanted is None and not names:
         return None

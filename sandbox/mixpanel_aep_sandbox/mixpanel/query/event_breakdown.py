@@ -10,8 +10,8 @@ from typing import Any
 
 from mixpanel_aep_sandbox.mixpanel.export.export_params import check_history
 from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, parts
-from mixpanel_aep_sandbox.mixpanel.models.events import EventBook
-from mixpanel_aep_sandbox.mixpanel.query.routes import Question
+from mixpanel_aep_sandbox.mixpanel.models.events import EventStore
+from mixpanel_aep_sandbox.mixpanel.query.routes import QueryRequest
 
 _DAYS = 31
 _MOST = 5000
@@ -20,64 +20,64 @@ _UNLISTED = frozenset(("time", "distinct_id", "$insert_id"))
 """Of no event, but of all: clients found them missing in ``properties/top``."""
 
 
-class Breakdown:
+class EventBreakdown:
     """What a project's events are called, and what they carry. Without ``event``, all events are meant.
 
     The reference demands ``event`` for properties and values; clients leave it out, and are answered.
     """
 
-    def __init__(self, book: EventBook) -> None:
-        self._book = book
+    def __init__(self, event_store: EventStore) -> None:
+        self._event_store = event_store
 
-    def names(self, question: Question) -> list[str]:
+    def names(self, request: QueryRequest) -> list[str]:
         """The most common names, 255 of them or ``limit``."""
-        kind = question.params.choice("type", *_KINDS)
-        limit = question.params.whole("limit", least=1, most=_MOST) or 255
+        kind = request.params.choice("type", *_KINDS)
+        limit = request.params.whole("limit", least=1, most=_MOST) or 255
         total: Counter[str] = Counter()
         people: dict[str, set[str]] = {}
-        for row in self._recent(question):
+        for row in self._recent(request):
             total[row.event] += 1
             if kind != "general":
                 people.setdefault(row.event, set()).add(row.distinct_id)
         weights = {name: _weight(kind, count, people.get(name, set())) for name, count in total.items()}
         found = sorted(weights, key=lambda name: (-weights[name], name))[:limit]
-        order = question.project.switches.event_names_order
+        order = request.project.switches.event_names_order
         return found if order == "count" else sorted(found, reverse=order == "descending")
 
-    def top_properties(self, question: Question) -> dict[str, dict[str, int]]:
+    def top_properties(self, request: QueryRequest) -> dict[str, dict[str, int]]:
         """``{name: {"count": events that have it}}``, the most frequent 10 or ``limit``."""
-        limit = question.params.whole("limit", least=1, most=10**9) or 10
+        limit = request.params.whole("limit", least=1, most=10**9) or 10
         counts: Counter[str] = Counter()
-        for properties in self._properties(question):
+        for properties in self._properties(request):
             counts.update(name for name in properties if name not in _UNLISTED)
         return {name: {"count": count} for name, count in _most_common(counts, limit)}
 
-    def values(self, question: Question) -> list[str]:
+    def values(self, request: QueryRequest) -> list[str]:
         """The most frequent values of the property ``name`` as texts, 255 of them or ``limit``."""
-        name = question.params.required("name")
-        limit = question.params.whole("limit", least=1, most=10**9) or 255
+        name = request.params.required("name")
+        limit = request.params.whole("limit", least=1, most=10**9) or 255
         counts: Counter[str] = Counter()
-        for properties in self._properties(question):
+        for properties in self._properties(request):
             if name in properties:
                 counts.update(_texts(json.loads(properties[name])))
         return [text for text, _ in _most_common(counts, limit)]
 
-    def _properties(self, question: Question) -> Iterator[dict[str, bytes]]:
-        event = question.params.text("event")
-        for row in self._recent(question):
+    def _properties(self, request: QueryRequest) -> Iterator[dict[str, bytes]]:
+        event = request.params.text("event")
+        for row in self._recent(request):
             if event in ("", row.event):
                 try:
                     yield parts(row.line)[1]
                 except ValueError:  # a raw line that is no event
                     continue
 
-    def _recent(self, question: Question) -> Iterator[Row]:
+    def _recent(self, request: QueryRequest) -> Iterator[Row]:
         """The rows of the last 31 days. Raises Refusal (403) when the plan does not reach so far back."""
-        today = question.project.today(question.now)
+        today = request.project.today(request.now)
         first = today - timedelta(_DAYS - 1)
-        check_history(question.project, first, today)
-        for day in self._book.days(question.project, first, today):
-            yield from self._book.sample(question.project, day, question.now_ms)
+        check_history(request.project, first, today)
+        for day in self._event_store.days(request.project, first, today):
+            yield from self._event_store.sample(request.project, day, request.now_ms)
 
 
 def _weight(kind: str, count: int, people: set[str]) -> float:

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.export.export_params import check_history
-from mixpanel_aep_sandbox.mixpanel.models.documents import Shelf
+from mixpanel_aep_sandbox.mixpanel.models.documents import DocumentStore
 from mixpanel_aep_sandbox.mixpanel.models.event_rows import loaded
-from mixpanel_aep_sandbox.mixpanel.models.events import EventBook
+from mixpanel_aep_sandbox.mixpanel.models.events import EventStore
 from mixpanel_aep_sandbox.mixpanel.models.projects import MAX_ID
 from mixpanel_aep_sandbox.mixpanel.parameters import Test
-from mixpanel_aep_sandbox.mixpanel.query.routes import Question
+from mixpanel_aep_sandbox.mixpanel.query.routes import QueryRequest
 
 _EPOCH = date(1970, 1, 1)
 _DAY_MS = 86_400_000
@@ -53,67 +53,67 @@ class _Bucket:
 
 
 class Funnels:
-    def __init__(self, shelf: Shelf, book: EventBook) -> None:
-        self._shelf, self._book = shelf, book
+    def __init__(self, documents: DocumentStore, event_store: EventStore) -> None:
+        self._documents, self._event_store = documents, event_store
 
-    def all(self, question: Question) -> list[dict[str, Any]]:
-        return [{"funnel_id": funnel.id, "name": funnel.name} for funnel in self._of(question)]
+    def all(self, request: QueryRequest) -> list[dict[str, Any]]:
+        return [{"funnel_id": funnel.id, "name": funnel.name} for funnel in self._of(request)]
 
-    def query(self, question: Question) -> dict[str, Any]:
+    def query(self, request: QueryRequest) -> dict[str, Any]:
         """The saved funnel ``funnel_id`` from ``from_date`` to ``to_date``, by ``unit`` or ``interval`` days."""
-        params = question.params
+        params = request.params
         number = params.whole("funnel_id", least=1, most=MAX_ID)
-        funnel = next((known for known in self._of(question) if known.id == number), None)
+        funnel = next((known for known in self._of(request) if known.id == number), None)
         if funnel is None:
-            raise Refusal(400, "invalid funnel_id, expected a funnel of this project", echo=True)
+            raise MixpanelError(400, "invalid funnel_id, expected a funnel of this project", echo=True)
         first, last = params.day("from_date"), params.day("to_date")
-        today = question.project.today(question.now)
+        today = request.project.today(request.now)
         if last > today:
-            raise Refusal(400, "to_date cannot be later than today", echo=True)
+            raise MixpanelError(400, "to_date cannot be later than today", echo=True)
         if first > last:
-            raise Refusal(400, "from_date cannot be later than to_date", echo=True)
-        check_history(question.project, first, today)
+            raise MixpanelError(400, "from_date cannot be later than to_date", echo=True)
+        check_history(request.project, first, today)
         if params.text("on"):
-            raise Refusal(501, "The sandbox does not know funnels by a property (on).")
-        starts = _starts(question, first, last)
+            raise MixpanelError(501, "The sandbox does not know funnels by a property (on).")
+        starts = _starts(request, first, last)
         buckets = {start: _Bucket([0] * len(funnel.steps)) for start in starts}
-        within_ms = _length_ms(question, funnel)
-        for hits in self._hits(question, funnel, first, last + timedelta(within_ms // _DAY_MS + 1)):
+        within_ms = _length_ms(request, funnel)
+        for hits in self._hits(request, funnel, first, last + timedelta(within_ms // _DAY_MS + 1)):
             day = _entered(hits, funnel.steps[0], first, last)
             if day is not None:
                 _walk(buckets[max(s for s in starts if s <= day)], funnel.steps, hits, first, within_ms)
         return {
             "meta": {"dates": [start.isoformat() for start in starts]},
-            "data": {start.isoformat(): _told(funnel, bucket) for start, bucket in buckets.items()},
+            "data": {start.isoformat(): _step_results(funnel, bucket) for start, bucket in buckets.items()},
         }
 
-    def _of(self, question: Question) -> list[Funnel]:
-        return [Funnel.model_validate(body) for body in self._shelf.all(question.project.id, "funnel")]
+    def _of(self, request: QueryRequest) -> list[Funnel]:
+        return [Funnel.model_validate(body) for body in self._documents.all(request.project.id, "funnel")]
 
-    def _hits(self, question: Question, funnel: Funnel, first: date, last: date) -> Iterator[list[_Hit]]:
+    def _hits(self, request: QueryRequest, funnel: Funnel, first: date, last: date) -> Iterator[list[_Hit]]:
         """What each person did of the funnel's steps, in the order of time."""
-        test, steps = question.params.where(), frozenset(funnel.steps)
+        test, steps = request.params.where(), frozenset(funnel.steps)
         found: dict[str, list[_Hit]] = {}
-        for day in self._book.days(question.project, first, last):
-            for row in self._book.sample(question.project, day, question.now_ms):
+        for day in self._event_store.days(request.project, first, last):
+            for row in self._event_store.sample(request.project, day, request.now_ms):
                 if row.event in steps and _fits(test, row.line):
                     found.setdefault(row.distinct_id, []).append(_Hit(row.time_ms, row.event))
         for hits in found.values():
             yield sorted(hits)
 
 
-def _length_ms(question: Question, funnel: Funnel) -> int:
-    params = question.params
+def _length_ms(request: QueryRequest, funnel: Funnel) -> int:
+    params = request.params
     unit = params.choice("length_unit", *_UNIT_MS) if params.text("length_unit") else "day"
     length = params.whole("length", least=1, most=_LONGEST_MS) or funnel.length_days
     if length * _UNIT_MS[unit] > _LONGEST_MS:
-        raise Refusal(400, "length may not be greater than 90 days", echo=True)
+        raise MixpanelError(400, "length may not be greater than 90 days", echo=True)
     return length * _UNIT_MS[unit]
 
 
-def _starts(question: Question, first: date, last: date) -> list[date]:
+def _starts(request: QueryRequest, first: date, last: date) -> list[date]:
     """The first day of each bucket."""
-    params = question.params
+    params = request.params
     unit = params.choice("unit", "day", "week", "month") if params.text("unit") else ""
     days = [first + timedelta(n) for n in range((last - first).days + 1)]
     if unit == "month":
@@ -148,7 +148,7 @@ def _walk(bucket: _Bucket, steps: list[str], hits: list[_Hit], first: date, with
         before_ms, at = hit.time_ms, at + 1
 
 
-def _told(funnel: Funnel, bucket: _Bucket) -> dict[str, Any]:
+def _step_results(funnel: Funnel, bucket: _Bucket) -> dict[str, Any]:
     counts = bucket.counts
     ratios = [1.0] + [_ratio(counts[n], counts[n - 1]) for n in range(1, len(counts))]
     steps = [

@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.core.exchange import exchange_of
-from mixpanel_aep_sandbox.core.state import World
-from mixpanel_aep_sandbox.mixpanel.auth import authenticate, project_asked
-from mixpanel_aep_sandbox.mixpanel.errors import Refusal
-from mixpanel_aep_sandbox.mixpanel.models.projects import Project, Registry
+from mixpanel_aep_sandbox.core.state import SandboxState
+from mixpanel_aep_sandbox.mixpanel.auth import authenticate, requested_project
+from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
+from mixpanel_aep_sandbox.mixpanel.models.projects import Project, ProjectRegistry
 from mixpanel_aep_sandbox.mixpanel.parameters import Params, merged
 from mixpanel_aep_sandbox.mixpanel.rate_limits import Limiter
 
@@ -24,7 +24,7 @@ _MAX_WORKSPACE = 10**15
 
 
 @dataclass(frozen=True)
-class Question:
+class QueryRequest:
     """A query that has been let in."""
 
     project: Project
@@ -36,7 +36,7 @@ class Question:
         return int(self.now.timestamp() * 1000)
 
 
-Answer = Callable[[Question], Any]
+Handler = Callable[[QueryRequest], Any]
 
 
 class QueryApi:
@@ -47,9 +47,9 @@ class QueryApi:
     """
 
     def __init__(
-        self, world: World, registry: Registry, limiter: Limiter, answers: Mapping[str, Answer]
+        self, state: SandboxState, registry: ProjectRegistry, limiter: Limiter, answers: Mapping[str, Handler]
     ) -> None:
-        self._world, self._registry, self._limiter = world, registry, limiter
+        self._state, self._registry, self._limiter = state, registry, limiter
         self._answers = answers
 
     def router(self) -> APIRouter:
@@ -62,27 +62,27 @@ class QueryApi:
                     )
         return routes
 
-    def _endpoint(self, path: str, answer: Answer) -> Callable[[Request], Any]:
+    def _endpoint(self, path: str, answer: Handler) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
             params = merged(request.query_params, await request.body())
             return await run_in_threadpool(self._respond, request, path, params, answer)
 
         return endpoint
 
-    def _respond(self, request: Request, path: str, params: Params, answer: Answer) -> Response:
+    def _respond(self, request: Request, path: str, params: Params, answer: Handler) -> Response:
         try:
-            return JSONResponse(answer(self._let_in(request, path, params)))
-        except Refusal as refusal:
+            return JSONResponse(answer(self._authorize(request, path, params)))
+        except MixpanelError as refusal:
             return refusal.response(request)
 
-    def _let_in(self, request: Request, path: str, params: Params) -> Question:
-        now = self._world.clock.now()
+    def _authorize(self, request: Request, path: str, params: Params) -> QueryRequest:
+        now = self._state.clock.now()
         caller = authenticate(request, self._registry, now, "query")
-        project = project_asked(request, caller, self._registry, params.text("project_id"))
+        project = requested_project(request, caller, self._registry, params.text("project_id"))
         exchange = exchange_of(request.scope)
         exchange.notes["project"] = project.id
         if not project.query_api:
-            raise Refusal(402, "Your plan does not allow API calls. Upgrade at mixpanel.com/pricing")
+            raise MixpanelError(402, "Your plan does not allow API calls. Upgrade at mixpanel.com/pricing")
         if path != "/annotations":
             # Further pages of one query run, but are not counted (Mixpanel's own client paces itself so).
             counts = not (path == "/engage" and params.text("session_id"))
@@ -90,4 +90,4 @@ class QueryApi:
             exchange.on_free.append(leave)
         # A data view narrows a query; this project has none but "All Project Data".
         params.whole("workspace_id", least=1, most=_MAX_WORKSPACE)
-        return Question(project, params, now)
+        return QueryRequest(project, params, now)

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from mixpanel_aep_sandbox.aep.core.constants import CATALOG
-from tests.support.sandbox.aep_app import Adobe, adobe, lines, row
+from tests.support.sandbox.aep_app import AepApp, aep_app, lines, row
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
+def aep(tmp_path: Path) -> Iterator[AepApp]:
+    with aep_app(tmp_path) as caller:
         yield caller
 
 
@@ -25,11 +25,11 @@ DATASETS = f"{CATALOG}/dataSets"
 
 
 @pytest.fixture
-def schema(aep: Adobe) -> str:
+def schema(aep: AepApp) -> str:
     return str(aep.schema(aep.field_group()["$id"])["$id"])
 
 
-def test_create_and_read(aep: Adobe, schema: str) -> None:
+def test_create_and_read(aep: AepApp, schema: str) -> None:
     body = {
         "name": "Events",
         "schemaRef": {"id": schema, "contentType": "application/vnd.adobe.xed+json;version=1"},
@@ -66,7 +66,7 @@ def test_create_and_read(aep: Adobe, schema: str) -> None:
         {"tags": {"unifiedProfile": ["enabled: true"]}},
     ],
 )
-def test_datasets_that_are_refused(aep: Adobe, schema: str, change: dict[str, Any]) -> None:
+def test_datasets_that_are_refused(aep: AepApp, schema: str, change: dict[str, Any]) -> None:
     ref = {"id": schema, "contentType": "application/vnd.adobe.xed+json;version=1"}
     body = {
         name: value for name, value in {"name": "E", "schemaRef": ref, **change}.items() if value is not None
@@ -77,14 +77,14 @@ def test_datasets_that_are_refused(aep: Adobe, schema: str, change: dict[str, An
 @pytest.mark.parametrize(
     "kind", ["application/json", "application/vnd.adobe.xed+json", "application/vnd.adobe.xed+json;version=2"]
 )
-def test_content_type_of_a_schema_reference(aep: Adobe, schema: str, kind: str) -> None:
+def test_content_type_of_a_schema_reference(aep: AepApp, schema: str, kind: str) -> None:
     body = {"name": "E", "schemaRef": {"id": schema, "contentType": kind}}
     assert aep.request("POST", DATASETS, json=body).status_code == 400
     body["schemaRef"] = {"id": schema, "contentType": "application/vnd.adobe.xed-full-notext+json; version=1"}
     assert aep.request("POST", DATASETS, json=body).status_code == 201
 
 
-def test_limits_of_a_list(aep: Adobe, schema: str) -> None:
+def test_limits_of_a_list(aep: AepApp, schema: str) -> None:
     for number in range(22):
         aep.dataset(schema, f"D{number}")
     assert len(aep.ok("GET", DATASETS)) == 20
@@ -94,7 +94,7 @@ def test_limits_of_a_list(aep: Adobe, schema: str) -> None:
         assert aep.request("GET", DATASETS, params={"limit": limit}).status_code == 400
 
 
-def test_filters_order_and_projection(aep: Adobe, schema: str) -> None:
+def test_filters_order_and_projection(aep: AepApp, schema: str) -> None:
     aep.dataset(schema, "b", tags={"team": ["red"], "mp/x": ["1"]})
     aep.dataset(schema, "a", tags={"team": ["blue"], "x:y": ["on:off"]})
     aep.dataset(schema, "test")
@@ -128,7 +128,7 @@ def test_filters_order_and_projection(aep: Adobe, schema: str) -> None:
     assert aep.ok("GET", f"{DATASETS}/{key}", params={"properties": "name"}) == {key: {"name": "a"}}
 
 
-def test_patch_in_three_ways(aep: Adobe, schema: str) -> None:
+def test_patch_in_three_ways(aep: AepApp, schema: str) -> None:
     key = aep.dataset(schema, tags={"team": ["red"]})
     url = f"{DATASETS}/{key}"
     assert aep.ok("PATCH", url, json={"description": "d", "tags": {"more": ["1"]}}) == [f"@/dataSets/{key}"]
@@ -156,14 +156,14 @@ def test_patch_in_three_ways(aep: Adobe, schema: str) -> None:
     aep.ok("PATCH", url, json={"name": "x"}, headers={"If-Match": str(aep.ok("GET", url)[key]["updated"])})
 
 
-def test_delete(aep: Adobe, schema: str) -> None:
+def test_delete(aep: AepApp, schema: str) -> None:
     key = aep.dataset(schema)
     assert aep.ok("DELETE", f"{DATASETS}/{key}") == [f"@/dataSets/{key}"]
     assert aep.request("GET", f"{DATASETS}/{key}").status_code == 404
     assert aep.ok("DELETE", f"{DATASETS}/{key}") == []
 
 
-def test_dataset_tells_its_last_batches(aep: Adobe, schema: str) -> None:
+def test_dataset_tells_its_last_batches(aep: AepApp, schema: str) -> None:
     key = aep.dataset(schema)
     good, bad = aep.load(key, lines(row()))["id"], aep.load(key, lines({"_id": "1"}))["id"]
     body = aep.ok("GET", f"{DATASETS}/{key}")[key]
@@ -185,11 +185,11 @@ def test_dataset_tells_its_last_batches(aep: Adobe, schema: str) -> None:
     assert aep.request("GET", f"{DATASETS}/{key}/views/none/files").status_code == 404
 
 
-def test_lists_of_batches(aep: Adobe, schema: str) -> None:
+def test_lists_of_batches(aep: AepApp, schema: str) -> None:
     one, two = aep.dataset(schema, "one"), aep.dataset(schema, "two")
-    aep.world.clock.set(1_700_000_000, frozen=True)
+    aep.state.clock.set(1_700_000_000, frozen=True)
     first = aep.create(one, externalId="mine", tags={"mixpanel/day": ["2024-05-01"]})
-    aep.world.clock.advance(10)
+    aep.state.clock.advance(10)
     second = aep.create(one)
     aep.act(second, "ABORT")
     third = aep.create(two, externalId="mine")
@@ -217,7 +217,7 @@ def test_lists_of_batches(aep: Adobe, schema: str) -> None:
     assert list(aep.ok("GET", f"{CATALOG}/batch/{first}")) == [first]
 
 
-def test_a_dataset_tells_how_its_data_behave(aep: Adobe, schema: str) -> None:
+def test_a_dataset_tells_how_its_data_behave(aep: AepApp, schema: str) -> None:
     """Adobe's public Python client reads this of every dataset that it lists."""
     key = aep.dataset(schema)
     found = aep.ok("GET", f"{CATALOG}/dataSets/{key}")[key]

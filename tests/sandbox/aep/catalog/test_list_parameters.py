@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mixpanel_aep_sandbox.aep.core.constants import CATALOG
 from mixpanel_aep_sandbox.aep.core.errors import Problem
 from mixpanel_aep_sandbox.aep.core.json_filters import glob, keep
-from tests.support.sandbox.aep_app import Adobe, adobe
+from tests.support.sandbox.aep_app import AepApp, aep_app
 
 pytestmark = pytest.mark.sandbox
 DATASETS = f"{CATALOG}/dataSets"
@@ -21,8 +21,8 @@ NAMES = ["test", "te*st", "a", "[a]", "b", "Äpfel"]
 
 
 @pytest.fixture(scope="module")
-def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adobe]:
-    with adobe(tmp_path_factory.mktemp("sandbox")) as caller:
+def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AepApp]:
+    with aep_app(tmp_path_factory.mktemp("sandbox")) as caller:
         schema = caller.schema(caller.field_group()["$id"])["$id"]
         for number, name in enumerate(NAMES):
             key = caller.dataset(schema, name, tags={"n": [str(number)], "odd": ["[x]", "a?c"]})
@@ -31,7 +31,7 @@ def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adobe]:
         yield caller
 
 
-def names(aep: Adobe, **params: Any) -> list[str]:
+def names(aep: AepApp, **params: Any) -> list[str]:
     return [body["name"] for body in aep.ok("GET", DATASETS, params=params).values()]
 
 
@@ -58,23 +58,23 @@ def names(aep: Adobe, **params: Any) -> list[str]:
         ("created<0", []),
     ],
 )
-def test_conditions_on_properties(aep: Adobe, condition: str, found: list[str]) -> None:
+def test_conditions_on_properties(aep: AepApp, condition: str, found: list[str]) -> None:
     assert names(aep, property=condition) == found
 
 
-def test_several_conditions_must_all_hold(aep: Adobe) -> None:
+def test_several_conditions_must_all_hold(aep: AepApp) -> None:
     assert names(aep, property=["name~^t", "version>1.0.0"]) == ["te*st"]
     assert names(aep, property="name~^t", name="!test") == ["te*st"]
 
 
-def test_wildcards_of_tags_are_stars_and_nothing_else(aep: Adobe) -> None:
+def test_wildcards_of_tags_are_stars_and_nothing_else(aep: AepApp) -> None:
     assert names(aep, tags="odd:[x]") == NAMES and names(aep, tags="odd:a?c") == NAMES
     assert names(aep, tags="odd:?x]") == [] and names(aep, tags="odd:[xyz]") == []
     assert names(aep, tags="odd:[*,n:4") == ["b"]
     assert names(aep, tags="odd") == [] and names(aep, tags=",") == []
 
 
-def test_orders(aep: Adobe) -> None:
+def test_orders(aep: AepApp) -> None:
     assert names(aep, orderBy="name") == sorted(NAMES)
     assert names(aep, sort="desc:name") == sorted(NAMES, reverse=True)
     assert names(aep, orderBy="desc:version")[0] == "Äpfel"
@@ -95,7 +95,7 @@ def test_orders(aep: Adobe) -> None:
         {"property": "name~(?=a)"},
     ],
 )
-def test_queries_that_are_refused(aep: Adobe, params: dict[str, str]) -> None:
+def test_queries_that_are_refused(aep: AepApp, params: dict[str, str]) -> None:
     response = aep.request("GET", DATASETS, params=params)
     assert response.status_code in (400, 414)
 
@@ -122,12 +122,12 @@ def test_a_glob_is_what_its_stars_say(text: str, rest: str) -> None:
         assert glob(f"{escaped}*", text + rest)
 
 
-def test_observable_schemas_come_in_twenties(aep: Adobe) -> None:
+def test_observable_schemas_come_in_twenties(aep: AepApp) -> None:
     params = {"properties": "observableSchema,name", "limit": 100}
     assert set(map(tuple, aep.ok("GET", DATASETS, params=params).values())) == {("name", "observableSchema")}
 
 
-def test_several_datasets_are_looked_up_by_a_list_of_ids(aep: Adobe) -> None:
+def test_several_datasets_are_looked_up_by_a_list_of_ids(aep: AepApp) -> None:
     keys = list(aep.ok("GET", DATASETS))
     found = aep.ok("GET", f"{DATASETS}/{keys[3]},{keys[0]},none", params={"properties": "name"})
     assert found == {keys[3]: {"name": "[a]"}, keys[0]: {"name": "test"}}

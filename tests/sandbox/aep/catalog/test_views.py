@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 
 from mixpanel_aep_sandbox.aep.core.constants import CATALOG, IMPORT
-from tests.support.sandbox.aep_app import Adobe, adobe, lines, row
+from tests.support.sandbox.aep_app import AepApp, aep_app, lines, row
 
 pytestmark = pytest.mark.sandbox
 BATCHES = f"{CATALOG}/batches"
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
+def aep(tmp_path: Path) -> Iterator[AepApp]:
+    with aep_app(tmp_path) as caller:
         yield caller
 
 
-def test_a_dataset_has_a_view_and_files(aep: Adobe) -> None:
+def test_a_dataset_has_a_view_and_files(aep: AepApp) -> None:
     dataset, other = aep.ready(), aep.ready()
     batch = aep.create(dataset)
     for name in ("a.json", "b.json"):
@@ -53,7 +53,7 @@ def test_a_dataset_has_a_view_and_files(aep: Adobe) -> None:
         assert aep.request("GET", f"{CATALOG}/{wrong}").status_code == 404
 
 
-def test_the_values_of_a_field_each_once(aep: Adobe) -> None:
+def test_the_values_of_a_field_each_once(aep: AepApp) -> None:
     one, two = aep.ready(), aep.ready()
     first, second, third = aep.create(one, externalId="mine"), aep.create(one), aep.create(two)
     aep.act(second, "ABORT")
@@ -68,7 +68,7 @@ def test_the_values_of_a_field_each_once(aep: Adobe) -> None:
     assert first
 
 
-def test_the_last_batches_of_each_dataset(aep: Adobe) -> None:
+def test_the_last_batches_of_each_dataset(aep: AepApp) -> None:
     one, two = aep.ready(), aep.ready()
     good, bad = aep.load(one, lines(row()))["id"], aep.load(one, b"{")["id"]
     waiting = aep.create(two)
@@ -81,7 +81,7 @@ def test_the_last_batches_of_each_dataset(aep: Adobe) -> None:
     assert list(aep.ok("GET", f"{CATALOG}/lastBatches", params={"lastBatchStatus": "failed"})) == [one]
 
 
-def test_batches_by_what_became_of_them(aep: Adobe) -> None:
+def test_batches_by_what_became_of_them(aep: AepApp) -> None:
     dataset = aep.ready()
     early = aep.load(dataset, lines(row("1")), partialIngestionPercent=50)["id"]
     rows = [{"_id": "2", "timestamp": "2025-01-01T00:00:00+01:00"}, {"_id": "3"}]
@@ -103,14 +103,14 @@ def test_batches_by_what_became_of_them(aep: Adobe) -> None:
         assert aep.request("GET", BATCHES, params={"startAfter": wrong}).status_code == 400
 
 
-def test_several_batches_are_looked_up_by_a_list_of_ids(aep: Adobe) -> None:
+def test_several_batches_are_looked_up_by_a_list_of_ids(aep: AepApp) -> None:
     dataset = aep.ready()
     first, second = aep.create(dataset), aep.create(dataset)
     assert list(aep.ok("GET", f"{BATCHES}/{second},{first},none")) == [first, second]
     assert aep.request("GET", f"{BATCHES}/none,neither").status_code == 404
 
 
-def test_the_tags_of_a_batch_can_be_changed_and_nothing_else(aep: Adobe) -> None:
+def test_the_tags_of_a_batch_can_be_changed_and_nothing_else(aep: AepApp) -> None:
     batch = aep.create(aep.ready(), tags={"a": ["1"]})
     url = f"{BATCHES}/{batch}"
     tag = aep.request("GET", url).headers["ETag"]
@@ -130,7 +130,7 @@ def test_the_tags_of_a_batch_can_be_changed_and_nothing_else(aep: Adobe) -> None
     assert aep.request("GET", url, headers={"If-None-Match": "*"}).status_code == 304
 
 
-def test_a_batch_has_the_diagnostics_of_its_dataset_unless_it_says_otherwise(aep: Adobe) -> None:
+def test_a_batch_has_the_diagnostics_of_its_dataset_unless_it_says_otherwise(aep: AepApp) -> None:
     schema = aep.schema(aep.field_group()["$id"])["$id"]
     dataset = aep.dataset(schema, enableErrorDiagnostics=True)
 

@@ -20,31 +20,31 @@ from mixpanel_aep_sandbox.aep.core.constants import (
     REGISTRY,
     TIME_SERIES,
 )
-from tests.support.sandbox.aep_app import FORM, FULL, RAW, Adobe, adobe, field_group, lines, row
+from tests.support.sandbox.aep_app import FORM, FULL, RAW, AepApp, aep_app, field_group, lines, row
 
 pytestmark = pytest.mark.sandbox
 OCTETS = {"Content-Type": "application/octet-stream"}
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
+def aep(tmp_path: Path) -> Iterator[AepApp]:
+    with aep_app(tmp_path) as caller:
         yield caller
 
 
-def settings(aep: Adobe, **wanted: Any) -> None:
+def settings(aep: AepApp, **wanted: Any) -> None:
     assert aep.http.post("/_sandbox/aep/settings", json=wanted).status_code == 200
 
 
 class TestCatalogRoot:
-    def test_it_says_what_there_is(self, aep: Adobe) -> None:
+    def test_it_says_what_there_is(self, aep: AepApp) -> None:
         for path in (CATALOG, f"{CATALOG}/"):
             assert aep.ok("GET", path)["dataSets"] == "@/dataSets"
 
-    def many(self, aep: Adobe, *requests: dict[str, Any]) -> list[dict[str, Any]]:
+    def many(self, aep: AepApp, *requests: dict[str, Any]) -> list[dict[str, Any]]:
         return list(aep.ok("POST", f"{CATALOG}/", json=list(requests)))
 
-    def test_requests_are_executed_in_order_and_may_use_answers(self, aep: Adobe) -> None:
+    def test_requests_are_executed_in_order_and_may_use_answers(self, aep: AepApp) -> None:
         schema = {"id": aep.schema()["$id"], "contentType": "application/vnd.adobe.xed+json;version=1"}
         answers = self.many(
             aep,
@@ -79,7 +79,7 @@ class TestCatalogRoot:
         assert answers[1]["body"] == [f"@/dataSetViews/{made['viewId']}"]
         assert answers[2]["body"] == {key: {"name": "First"}} and made["name"] == "First again"
 
-    def test_a_change_that_fails_reverts_all_and_a_failed_look_none(self, aep: Adobe) -> None:
+    def test_a_change_that_fails_reverts_all_and_a_failed_look_none(self, aep: AepApp) -> None:
         dataset = aep.ready()
         rename = {"id": "a", "resource": f"/dataSets/{dataset}", "method": "PATCH", "body": {"name": "New"}}
         wrong = {"id": "b", "resource": "/dataSets", "method": "POST", "body": {"name": "No schema"}}
@@ -89,7 +89,7 @@ class TestCatalogRoot:
         assert [answer["code"] for answer in self.many(aep, rename, look)] == [200, 404]
         assert aep.ok("GET", f"{CATALOG}/dataSets/{dataset}")[dataset]["name"] == "New"
 
-    def test_headers_belong_to_one_request(self, aep: Adobe) -> None:
+    def test_headers_belong_to_one_request(self, aep: AepApp) -> None:
         path = f"/dataSets/{aep.ready()}"
         stale = {
             "id": "a",
@@ -114,16 +114,16 @@ class TestCatalogRoot:
             [{"resource": "/dataSets", "method": "GET"}] * 101,
         ],
     )
-    def test_what_is_no_list_of_requests(self, aep: Adobe, body: Any) -> None:
+    def test_what_is_no_list_of_requests(self, aep: AepApp, body: Any) -> None:
         assert aep.request("POST", f"{CATALOG}/", json=body).status_code == 400
 
-    def test_what_there_is_not(self, aep: Adobe) -> None:
+    def test_what_there_is_not(self, aep: AepApp) -> None:
         unknown = {"id": "a", "resource": "/../import/batches", "method": "GET"}
         template = {"id": "b", "resource": "/dataSets/<<a.id>>", "method": "GET"}
         assert [answer["code"] for answer in self.many(aep, unknown, template)] == [404, 400]
 
 
-def test_a_dataset_has_the_documented_members(aep: Adobe) -> None:
+def test_a_dataset_has_the_documented_members(aep: AepApp) -> None:
     dataset = aep.ready()
     body = aep.ok("GET", f"{CATALOG}/dataSets/{dataset}")[dataset]
     assert (body["dule"], body["statsCache"], body["tags"]["adobe/pqs/table"]) == ({}, {}, ["events"])
@@ -132,13 +132,13 @@ def test_a_dataset_has_the_documented_members(aep: Adobe) -> None:
     assert aep.ok("GET", f"{CATALOG}/dataSets/{dataset}")[dataset]["tags"] == body["tags"]
 
 
-def test_an_empty_list_of_expirations_has_one_page(aep: Adobe) -> None:
+def test_an_empty_list_of_expirations_has_one_page(aep: AepApp) -> None:
     found = aep.ok("GET", f"{HYGIENE}/ttl")
     assert found == {"results": [], "current_page": 0, "total_pages": 1, "total_count": 0}
 
 
 class TestBatches:
-    def test_a_preview_needs_no_format(self, aep: Adobe) -> None:
+    def test_a_preview_needs_no_format(self, aep: AepApp) -> None:
         dataset = aep.ready()
         batch = aep.create(dataset)
         aep.put(batch, dataset, lines(row()))
@@ -155,7 +155,7 @@ class TestBatches:
         }
         assert aep.ok("GET", url, params=aepp)["preview"] == named["preview"]
 
-    def test_a_replay_by_patch_makes_a_batch_that_replaces(self, aep: Adobe) -> None:
+    def test_a_replay_by_patch_makes_a_batch_that_replaces(self, aep: AepApp) -> None:
         dataset = aep.ready()
         old = aep.load(dataset, lines(row("old")))["id"]
         replay = {"predecessors": [f"${old}"], "reason": "replace"}
@@ -166,7 +166,7 @@ class TestBatches:
         self.finish(aep, dataset, made.json()["id"])
         assert aep.active(dataset) == ["idnew"]
 
-    def test_what_a_batch_replaces_can_be_said_until_it_is_complete(self, aep: Adobe) -> None:
+    def test_what_a_batch_replaces_can_be_said_until_it_is_complete(self, aep: AepApp) -> None:
         dataset = aep.ready()
         old = aep.load(dataset, lines(row("old")))["id"]
         batch = aep.create(dataset)
@@ -179,12 +179,12 @@ class TestBatches:
         change["replay"]["reason"] = "other"
         assert aep.request("PATCH", f"{CATALOG}/batches/{batch}", json=change).status_code == 400
 
-    def finish(self, aep: Adobe, dataset: str, batch: str) -> None:
+    def finish(self, aep: AepApp, dataset: str, batch: str) -> None:
         assert aep.put(batch, dataset, lines(row("new"))).status_code == 201
         aep.act(batch, "COMPLETE")
         assert aep.ended(batch)["status"] == "success"
 
-    def test_the_headers_of_a_dataset_file(self, aep: Adobe) -> None:
+    def test_the_headers_of_a_dataset_file(self, aep: AepApp) -> None:
         batch = aep.load(aep.ready(), lines(row()))["id"]
         (file,) = aep.ok("GET", f"{EXPORT}/batches/{batch}/files")["data"]
         url = f"{EXPORT}/files/{file['dataSetFileId']}"
@@ -196,13 +196,13 @@ class TestBatches:
         assert aep.request("HEAD", url, params={"path": "none"}).status_code == 404
 
     @pytest.mark.parametrize("status", [201, 200])
-    def test_a_new_file_is_answered_as_either_document_says(self, aep: Adobe, status: int) -> None:
+    def test_a_new_file_is_answered_as_either_document_says(self, aep: AepApp, status: int) -> None:
         settings(aep, file_status=status)
         dataset = aep.ready()
         batch = aep.create(dataset)
         assert [aep.put(batch, dataset, b"{}").status_code for _ in range(2)] == [status, 200]
 
-    def test_errors_are_listed_on_a_batch_that_succeeds(self, aep: Adobe) -> None:
+    def test_errors_are_listed_on_a_batch_that_succeeds(self, aep: AepApp) -> None:
         warning = {"code": "MAPPER-3700-400", "description": "One column was nullified.", "recordCount": 1}
         settings(aep, next_batches=[{"outcome": "success", "errors": [warning], "times": 2}])
         dataset = aep.ready()
@@ -218,25 +218,27 @@ class TestBatches:
 
 
 class TestChunks:
-    def chunk(self, aep: Adobe, url: str, span: str, size: int = 10) -> int:
+    def chunk(self, aep: AepApp, url: str, span: str, size: int = 10) -> int:
         headers = {**OCTETS, "Content-Range": span}
         return aep.request("PATCH", url, content=b"x" * size, headers=headers).status_code
 
     @pytest.fixture
-    def url(self, aep: Adobe) -> str:
+    def url(self, aep: AepApp) -> str:
         dataset = aep.ready()
         url = aep.files(aep.create(dataset), dataset, "big.json")
         assert aep.request("POST", url, params={"action": "INITIALIZE"}).status_code == 201
         return url
 
     @pytest.mark.parametrize("span", ["bytes 0-9/*", "bytes 0-9/20", "bytes=0-9"])
-    def test_other_forms_of_a_range_are_a_switch(self, aep: Adobe, url: str, span: str) -> None:
+    def test_other_forms_of_a_range_are_a_switch(self, aep: AepApp, url: str, span: str) -> None:
         assert self.chunk(aep, url, span) == 400
         settings(aep, content_range="any")
         assert self.chunk(aep, url, span) == 200
 
     @pytest.mark.parametrize("span", ["bytes 5-14", "bytes 11-20"])
-    def test_gaps_and_overlaps_are_found_at_upload_by_a_switch(self, aep: Adobe, url: str, span: str) -> None:
+    def test_gaps_and_overlaps_are_found_at_upload_by_a_switch(
+        self, aep: AepApp, url: str, span: str
+    ) -> None:
         assert self.chunk(aep, url, "bytes 0-9") == 200
         settings(aep, chunk_ranges="at upload")
         assert [self.chunk(aep, url, each) for each in (span, "bytes 0-9", "bytes 10-19")] == [400, 200, 200]
@@ -247,14 +249,14 @@ class TestChunks:
 
 class TestIms:
     @pytest.mark.parametrize("path", ["/ims/token/v3", "/ims/token/v2"])
-    def test_parameters_in_the_query_are_a_switch(self, aep: Adobe, path: str) -> None:
+    def test_parameters_in_the_query_are_a_switch(self, aep: AepApp, path: str) -> None:
         assert aep.http.post(path, params=FORM).status_code == 200
         settings(aep, ims_parameters="body")
         assert aep.http.post(path, params=FORM).status_code == 400
         assert aep.http.post(path, params=FORM, data={"scope": FORM["scope"]}).status_code == 400
         assert aep.http.post(path, data=FORM).status_code == 200
 
-    def test_scopes_that_spaces_divide_are_a_switch(self, aep: Adobe) -> None:
+    def test_scopes_that_spaces_divide_are_a_switch(self, aep: AepApp) -> None:
         form = {**FORM, "scope": FORM["scope"].replace(",", " ")}
         assert aep.http.post("/ims/token/v3", data=form).json()["error"] == "invalid_scope"
         commas = {**FORM, "scope": FORM["scope"].replace(",", ", ")}
@@ -266,7 +268,7 @@ class TestIms:
 class TestIdentities:
     URL = "/data/core/identity/identity"
 
-    def test_an_identity_has_one_xid(self, aep: Adobe) -> None:
+    def test_an_identity_has_one_xid(self, aep: AepApp) -> None:
         one = aep.ok("GET", self.URL, params={"namespace": "email", "id": "a@example.com"})
         assert one == aep.ok("GET", self.URL, params={"nsid": "6", "id": "a@example.com"})
         other = aep.ok("GET", self.URL, params={"namespace": "Email", "id": "b@example.com"})
@@ -281,12 +283,12 @@ class TestIdentities:
             {"nsid": "6", "id": "x" * 1025},
         ],
     )
-    def test_what_is_no_identity(self, aep: Adobe, params: dict[str, str]) -> None:
+    def test_what_is_no_identity(self, aep: AepApp, params: dict[str, str]) -> None:
         answer = aep.request("GET", self.URL, params=params)
         assert (answer.status_code, answer.json()["title"]) == (400, "InvalidInput")
 
-    def test_a_refusal_is_dated_by_the_sandbox_clock(self, aep: Adobe) -> None:
-        aep.world.clock.set(1_614_901_254, frozen=True)
+    def test_a_refusal_is_dated_by_the_sandbox_clock(self, aep: AepApp) -> None:
+        aep.state.clock.set(1_614_901_254, frozen=True)
         aep.headers["Authorization"] = f"Bearer {aep.token()}"
         aep.namespace("Crm")
         body = {"name": "Crm", "code": "crm", "idType": "Cross_device"}
@@ -297,12 +299,12 @@ class TestIdentities:
 
 
 class TestRegistry:
-    def test_a_behavior_is_shown_in_full(self, aep: Adobe) -> None:
+    def test_a_behavior_is_shown_in_full(self, aep: AepApp) -> None:
         body = aep.ok("GET", f"{REGISTRY}/global/behaviors/_xdm.data.record", headers={"Accept": RAW})
         assert body["$schema"] == "http://json-schema.org/draft-06/schema#"
         assert body["definitions"]["record"]["properties"]["_id"]["description"]
 
-    def test_behaviors_of_the_tenant(self, aep: Adobe) -> None:
+    def test_behaviors_of_the_tenant(self, aep: AepApp) -> None:
         url = f"{REGISTRY}/tenant/behaviors"
         listed = aep.ok("GET", url, headers={"Accept": "application/vnd.adobe.xed-id+json"})
         assert listed["results"] == []
@@ -311,12 +313,12 @@ class TestRegistry:
         settings(aep, global_under_tenant="missing")
         assert aep.request("GET", one, headers={"Accept": FULL}).status_code == 404
 
-    def test_a_schema_extends_its_class_first(self, aep: Adobe) -> None:
+    def test_a_schema_extends_its_class_first(self, aep: AepApp) -> None:
         group = aep.field_group()["$id"]
         extends = aep.schema(group)["meta:extends"]
         assert (extends[0], extends[-1]) == (EXPERIENCE_EVENT, group) and TIME_SERIES in extends
 
-    def test_the_version_after_a_put_and_after_a_patch(self, aep: Adobe) -> None:
+    def test_the_version_after_a_put_and_after_a_patch(self, aep: AepApp) -> None:
         made = aep.field_group()
         url = f"{REGISTRY}/tenant/fieldgroups/{made['meta:altId']}"
 
@@ -330,7 +332,7 @@ class TestRegistry:
         assert put("Again") == "1.2"
 
     @pytest.mark.parametrize("names", ["lookup", "guide"])
-    def test_names_in_the_metadata_of_what_is_written(self, aep: Adobe, names: str) -> None:
+    def test_names_in_the_metadata_of_what_is_written(self, aep: AepApp, names: str) -> None:
         settings(aep, registry_write_names=names)
         made = aep.schema()
         shown = aep.ok("GET", f"{REGISTRY}/tenant/schemas/{made['meta:altId']}", headers={"Accept": RAW})
@@ -340,14 +342,14 @@ class TestRegistry:
         assert found == (guide if names == "guide" else set(shown["meta:registryMetadata"]))
         assert aep.field_group()["meta:registryMetadata"]["repo:createdDate"], "of schemas and classes only"
 
-    def test_the_audit_log_begins_with_the_creation(self, aep: Adobe) -> None:
+    def test_the_audit_log_begins_with_the_creation(self, aep: AepApp) -> None:
         made = aep.field_group()
         (entry,) = aep.ok("GET", f"{REGISTRY}/rpc/auditlog/{made['meta:altId']}")
         assert {"action": "add", "path": "/title"} in [
             {name: update[name] for name in ("action", "path")} for update in entry["updates"]
         ]
 
-    def test_a_sample_of_a_union_and_of_a_field_with_any_pattern(self, aep: Adobe) -> None:
+    def test_a_sample_of_a_union_and_of_a_field_with_any_pattern(self, aep: AepApp) -> None:
         odd = {"type": "string", "pattern": r"^(?!.)x$"}
         schema = aep.schema(aep.field_group({"odd": odd, "id": {"type": "string"}})["$id"])
         assert aep.identity(schema["$id"], "/_acmesandbox/id").status_code == 201
@@ -359,7 +361,7 @@ class TestRegistry:
 
 
 class TestMappingSets:
-    def body(self, aep: Adobe, expression: str) -> dict[str, Any]:
+    def body(self, aep: AepApp, expression: str) -> dict[str, Any]:
         schema = {
             "id": aep.schema(title="Mapped")["$id"],
             "contentType": "application/vnd.adobe.xed-full+json;version=1",
@@ -367,12 +369,12 @@ class TestMappingSets:
         mapping = {"sourceType": "EXPRESSION", "source": expression, "destination": "_id"}
         return {"outputSchema": {"schemaRef": schema}, "mappings": [mapping]}
 
-    def test_a_set_has_an_input_schema(self, aep: Adobe) -> None:
+    def test_a_set_has_an_input_schema(self, aep: AepApp) -> None:
         aep.ok("POST", f"{CONVERSION}/mappingSets", json=self.body(aep, "upper(id)"))
         (listed,) = aep.ok("GET", f"{CONVERSION}/mappingSets", params={"start": 0, "limit": 1})["data"]
         assert listed["inputSchema"] == {}
 
-    def test_a_batch_is_converted_into_another_dataset(self, aep: Adobe) -> None:
+    def test_a_batch_is_converted_into_another_dataset(self, aep: AepApp) -> None:
         url = f"{CONVERSION}/xdmBatchConversions"
         source, target = aep.ready(), aep.ready()
         batch = aep.load(source, lines(row("1", plan="free"), row("2", plan="paid")))["id"]
@@ -402,7 +404,7 @@ class TestMappingSets:
             assert aep.request("POST", url, json=wrong).status_code == status
 
     @pytest.mark.parametrize("expression", ["epoch_to_date()", "upper(epoch_to_date(id))", "id.nothing()"])
-    def test_an_unknown_function_is_refused_or_left_to_validation(self, aep: Adobe, expression: str) -> None:
+    def test_an_unknown_function_is_refused_or_left_to_validation(self, aep: AepApp, expression: str) -> None:
         body = self.body(aep, expression)
         refused = aep.request("POST", f"{CONVERSION}/mappingSets", json=body)
         assert refused.status_code == 400 and "no such function" in refused.json()["detail"]

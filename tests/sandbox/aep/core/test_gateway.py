@@ -15,14 +15,14 @@ from mixpanel_aep_sandbox.aep.core.constants import (
     NAMESPACES,
     REGISTRY,
 )
-from tests.support.sandbox.aep_app import RAW, Adobe, adobe
+from tests.support.sandbox.aep_app import RAW, AepApp, aep_app
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture(scope="module")
-def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adobe]:
-    with adobe(tmp_path_factory.mktemp("sandbox")) as caller:
+def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AepApp]:
+    with aep_app(tmp_path_factory.mktemp("sandbox")) as caller:
         yield caller
 
 
@@ -42,12 +42,12 @@ SERVICES = [f"{REGISTRY}/stats", f"{CATALOG}/dataSets", f"{EXPORT}/batches/x/met
         ({"x-gw-ims-org-id": "OTHER@AdobeOrg"}, 403, "403025"),
     ],
 )
-def test_gateway(aep: Adobe, path: str, change: dict[str, str], status: int, code: str) -> None:
+def test_gateway(aep: AepApp, path: str, change: dict[str, str], status: int, code: str) -> None:
     response = aep.request("GET", path, headers=change)
     assert (response.status_code, response.json()["error_code"]) == (status, code)
 
 
-def test_the_header_of_the_aep_sandbox(aep: Adobe) -> None:
+def test_the_header_of_the_aep_sandbox(aep: AepApp) -> None:
     assert aep.request("GET", f"{CATALOG}/dataSets", headers={"x-sandbox-name": "nowhere"}).status_code == 403
     assert aep.request("GET", f"{CATALOG}/dataSets", headers={"x-sandbox-name": ""}).status_code == 400
     bare = {name: value for name, value in aep.headers.items() if name != "x-sandbox-name"}
@@ -61,7 +61,7 @@ def test_the_header_of_the_aep_sandbox(aep: Adobe) -> None:
 @pytest.mark.parametrize(
     "path", [f"{REGISTRY}/tenant/schemas", f"{CATALOG}/dataSets", f"{IMPORT}/batches", NAMESPACES]
 )
-def test_content_type(aep: Adobe, path: str) -> None:
+def test_content_type(aep: AepApp, path: str) -> None:
     response = aep.request("POST", path, content=b"{}", headers={"Content-Type": "text/plain"})
     assert (response.status_code, response.json()["detail"]) == (
         400,
@@ -69,7 +69,7 @@ def test_content_type(aep: Adobe, path: str) -> None:
     )
 
 
-def test_a_body_that_is_no_json(aep: Adobe) -> None:
+def test_a_body_that_is_no_json(aep: AepApp) -> None:
     for body in (b"{", b"[" * 100_000, b'{"a": NaN}', b'{"a": "\\ud800"}', b'"\xff"'):
         response = aep.request(
             "POST", f"{IMPORT}/batches", content=body, headers={"Content-Type": "application/json"}
@@ -78,16 +78,16 @@ def test_a_body_that_is_no_json(aep: Adobe) -> None:
     assert aep.request("POST", f"{IMPORT}/batches", json=[]).status_code == 400
 
 
-def test_a_url_that_is_too_long(aep: Adobe) -> None:
+def test_a_url_that_is_too_long(aep: AepApp) -> None:
     assert aep.request("GET", f"{CATALOG}/dataSets?name={'x' * 2000}").status_code == 414
 
 
 def test_what_is_in_one_aep_sandbox_is_not_in_another(tmp_path: Path) -> None:
-    with adobe(tmp_path) as aep:
+    with aep_app(tmp_path) as aep:
         _is_elsewhere(aep)
 
 
-def _is_elsewhere(aep: Adobe) -> None:
+def _is_elsewhere(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = aep.create(dataset)
     schema = aep.ok("GET", f"{CATALOG}/dataSets/{dataset}")[dataset]["schemaRef"]["id"]
@@ -103,7 +103,7 @@ def _is_elsewhere(aep: Adobe) -> None:
     aep.field_group(title="Fields")  # the same title is free here
 
 
-def test_every_answer_has_a_request_id(aep: Adobe) -> None:
+def test_every_answer_has_a_request_id(aep: AepApp) -> None:
     assert (
         aep.request("GET", f"{REGISTRY}/stats", headers={"x-request-id": "mine"}).headers["x-request-id"]
         == "mine"

@@ -10,18 +10,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from mixpanel_aep_sandbox.aep.core.constants import EXPORT
-from tests.support.sandbox.aep_app import Adobe, adobe, lines, row
+from tests.support.sandbox.aep_app import AepApp, aep_app, lines, row
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture(scope="module")
-def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adobe]:
-    with adobe(tmp_path_factory.mktemp("sandbox")) as caller:
+def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AepApp]:
+    with aep_app(tmp_path_factory.mktemp("sandbox")) as caller:
         yield caller
 
 
-def loaded(aep: Adobe, *files: bytes, **more: Any) -> str:
+def loaded(aep: AepApp, *files: bytes, **more: Any) -> str:
     dataset = aep.ready()
     batch = aep.create(dataset, partialIngestionPercent=50, **more)
     for number, content in enumerate(files):
@@ -31,13 +31,13 @@ def loaded(aep: Adobe, *files: bytes, **more: Any) -> str:
     return batch
 
 
-def rows_of(aep: Adobe, file: dict[str, Any]) -> list[dict[str, Any]]:
+def rows_of(aep: AepApp, file: dict[str, Any]) -> list[dict[str, Any]]:
     (entry,) = aep.ok("GET", file["_links"]["self"]["href"])["data"]
     content = aep.request("GET", entry["_links"]["self"]["href"]).content
     return list(pq.read_table(io.BytesIO(content)).to_pylist(maps_as_pydicts="strict"))
 
 
-def test_each_file_has_its_own_good_rows(aep: Adobe) -> None:
+def test_each_file_has_its_own_good_rows(aep: AepApp) -> None:
     first = lines(row("1"), {"_id": "bad"}, row("2"))
     batch = loaded(aep, first, lines({"_id": "bad"}), lines(row("3"), row("4")))
     files = aep.ok("GET", f"{EXPORT}/batches/{batch}/files")["data"]
@@ -50,7 +50,7 @@ def test_each_file_has_its_own_good_rows(aep: Adobe) -> None:
     ]
 
 
-def test_pages_lead_to_the_next_one(aep: Adobe) -> None:
+def test_pages_lead_to_the_next_one(aep: AepApp) -> None:
     batch = loaded(aep, *(lines(row(str(n))) for n in range(3)))
     url = f"{EXPORT}/batches/{batch}/files"
     assert "_links" not in aep.ok("GET", url)
@@ -66,7 +66,7 @@ def test_pages_lead_to_the_next_one(aep: Adobe) -> None:
         assert aep.request("GET", url, params=wrong).status_code == 400
 
 
-def test_a_file_in_part(aep: Adobe) -> None:
+def test_a_file_in_part(aep: AepApp) -> None:
     batch = loaded(aep, lines(row("1")))
     (entry,) = aep.ok("GET", f"{EXPORT}/files/{batch}-1")["data"]
     url, size = entry["_links"]["self"]["href"], int(entry["length"])
@@ -83,12 +83,12 @@ def test_a_file_in_part(aep: Adobe) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["", "-", "-0", "-2", "-1-1", "-x", "-²"])
-def test_files_that_there_are_not(aep: Adobe, suffix: str) -> None:
+def test_files_that_there_are_not(aep: AepApp, suffix: str) -> None:
     batch = loaded(aep, lines(row("1")))
     assert aep.request("GET", f"{EXPORT}/files/{batch}{suffix}").status_code == 404
 
 
-def test_values_at_the_edges_can_be_downloaded(aep: Adobe) -> None:
+def test_values_at_the_edges_can_be_downloaded(aep: AepApp) -> None:
     """XDM's own bounds are one more than an integer of that size holds; Python's dates begin in the year 1."""
     fields = {
         "byte": {"type": "integer", "minimum": -128, "maximum": 128},
@@ -123,7 +123,7 @@ def test_values_at_the_edges_can_be_downloaded(aep: Adobe) -> None:
     ]
 
 
-def test_nothing_of_a_batch_that_failed(aep: Adobe) -> None:
+def test_nothing_of_a_batch_that_failed(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = aep.load(dataset, b"{")["id"]
     assert aep.ok("GET", f"{EXPORT}/batches/{batch}/files")["data"] == []

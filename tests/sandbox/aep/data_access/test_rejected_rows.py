@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from mixpanel_aep_sandbox.aep.core.constants import EXPORT
-from tests.support.sandbox.aep_app import Adobe, adobe, lines, row
+from tests.support.sandbox.aep_app import AepApp, aep_app, lines, row
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
+def aep(tmp_path: Path) -> Iterator[AepApp]:
+    with aep_app(tmp_path) as caller:
         yield caller
 
 
@@ -29,13 +29,13 @@ BAD = [
 ]
 
 
-def broken(aep: Adobe, **more: Any) -> str:
+def broken(aep: AepApp, **more: Any) -> str:
     """A batch with one row of each kind of error."""
     batch = aep.load(aep.ready(), b"\n".join([*BAD, lines(row("good"))]), **more)
     return str(batch["id"])
 
 
-def meta(aep: Adobe, batch: str, path: str = "") -> Any:
+def meta(aep: AepApp, batch: str, path: str = "") -> Any:
     return aep.request("GET", f"{EXPORT}/batches/{batch}/meta", params={"path": path} if path else {})
 
 
@@ -51,7 +51,7 @@ def json_lines(response: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for line in response.text.split("\n")[:-1]]
 
 
-def test_row_errors(aep: Adobe) -> None:
+def test_row_errors(aep: AepApp) -> None:
     batch = broken(aep)
     listed = meta(aep, batch, "row_errors")
     wanted = ["conversion_errors_0.json", "parsing_errors_0.json", "validation_errors_0.json"]
@@ -74,7 +74,7 @@ def test_row_errors(aep: Adobe) -> None:
     assert followed.content == content["parsing_errors_0.json"].content
 
 
-def test_the_rest_of_meta(aep: Adobe) -> None:
+def test_the_rest_of_meta(aep: AepApp) -> None:
     batch = broken(aep)
     assert names(meta(aep, batch)) == ["row_errors", "input_files", "row_error_samples.json"]
     assert names(meta(aep, batch, "input_files")) == ["fileMetaData1.json"]
@@ -86,22 +86,22 @@ def test_the_rest_of_meta(aep: Adobe) -> None:
     assert meta(aep, "none").status_code == 404
 
 
-def test_diagnostics_only_where_they_were_asked_for(aep: Adobe) -> None:
+def test_diagnostics_only_where_they_were_asked_for(aep: AepApp) -> None:
     batch = broken(aep, enableErrorDiagnostics=False)
     assert meta(aep, batch, "row_errors").status_code == 404
     assert names(meta(aep, batch)) == ["input_files"]
 
 
-def test_diagnostics_are_kept_for_30_days(aep: Adobe) -> None:
+def test_diagnostics_are_kept_for_30_days(aep: AepApp) -> None:
     batch = broken(aep)
-    aep.world.clock.advance(30 * 86400 - 60)
+    aep.state.clock.advance(30 * 86400 - 60)
     aep.headers["Authorization"] = f"Bearer {aep.token()}"
     assert meta(aep, batch, "row_errors").status_code == 200
-    aep.world.clock.advance(61)
+    aep.state.clock.advance(61)
     assert meta(aep, batch, "row_errors").status_code == 404
 
 
-def test_failed_rows(aep: Adobe) -> None:
+def test_failed_rows(aep: AepApp) -> None:
     batch = broken(aep)
     url = f"{EXPORT}/batches/{batch}/failed"
     marker, part = names(aep.request("GET", url))
@@ -123,7 +123,7 @@ def test_failed_rows(aep: Adobe) -> None:
     assert meta(aep, good, "row_errors").status_code == 404
 
 
-def test_rows_with_numbers_that_json_does_not_have_are_told_in_json(aep: Adobe) -> None:
+def test_rows_with_numbers_that_json_does_not_have_are_told_in_json(aep: AepApp) -> None:
     dataset = aep.ready()
     line = b'{"_id": "1", "timestamp": "2024-05-01T00:00:00Z", "_acmesandbox": {"price": %s}}'
     batch = aep.load(dataset, line % b"1e400" + b"\n" + line % b"-1e400", enableErrorDiagnostics=True)["id"]
@@ -139,7 +139,7 @@ def test_rows_with_numbers_that_json_does_not_have_are_told_in_json(aep: Adobe) 
         assert [row["_acmesandbox"]["price"] for row in rows] == ["Infinity", "-Infinity"]
 
 
-def test_files_of_a_batch(aep: Adobe) -> None:
+def test_files_of_a_batch(aep: AepApp) -> None:
     dataset = aep.ready()
     sent = [
         row("1", distinctId="x", count="7", price=1, paid=True, seen=1714557600123, day="2024-05-01"),
@@ -169,7 +169,7 @@ def test_files_of_a_batch(aep: Adobe) -> None:
     assert aep.request("GET", f"{EXPORT}/files/none").json()["detail"] == "File none not found."
 
 
-def test_preview_and_pages(aep: Adobe) -> None:
+def test_preview_and_pages(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = aep.load(dataset, lines(*(row(str(n)) for n in range(150))))["id"]
     rows = aep.ok("GET", f"{EXPORT}/datasets/{dataset}/preview")["data"]

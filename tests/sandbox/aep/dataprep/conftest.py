@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sandbox.aep_app import Adobe, adobe
+from tests.support.sandbox.aep_app import AepApp, aep_app
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
+def aep(tmp_path: Path) -> Iterator[AepApp]:
+    with aep_app(tmp_path) as caller:
         yield caller
 
 
 @pytest.fixture
-def schema(aep: Adobe) -> str:
+def schema(aep: AepApp) -> str:
     return str(aep.schema(aep.field_group()["$id"])["$id"])

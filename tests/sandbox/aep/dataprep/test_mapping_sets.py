@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mixpanel_aep_sandbox.aep.core.constants import CONVERSION
-from tests.support.sandbox.aep_app import Adobe
+from tests.support.sandbox.aep_app import AepApp
 
 pytestmark = pytest.mark.sandbox
 
@@ -28,8 +28,8 @@ def body_for(schema: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_a_set_is_made_read_changed_and_deleted(aep: Adobe, schema: str) -> None:
-    aep.world.clock.set(1_614_901_254, frozen=True)
+def test_a_set_is_made_read_changed_and_deleted(aep: AepApp, schema: str) -> None:
+    aep.state.clock.set(1_614_901_254, frozen=True)
     made = aep.ok("POST", SETS, json=body_for(schema))
     assert made.keys() == {"id", "version", "createdDate", "modifiedDate", "createdBy", "modifiedBy"}
     assert (made["version"], made["createdDate"]) == (0, 1_614_901_254_000)
@@ -42,7 +42,7 @@ def test_a_set_is_made_read_changed_and_deleted(aep: Adobe, schema: str) -> None
     expanded = aep.ok("GET", url, params={"expandSchema": "true"})
     assert "_id" in expanded["outputSchema"]["jsonSchema"]["properties"]
 
-    aep.world.clock.advance(10)
+    aep.state.clock.advance(10)
     changed = aep.ok("PUT", url, json=body_for(schema, name="second", status="PUBLISHED"))
     assert (changed["version"], changed["status"], changed["name"]) == (1, "PUBLISHED", "second")
     assert changed["modifiedDate"] - changed["createdDate"] == 10_000
@@ -61,7 +61,7 @@ def test_a_set_is_made_read_changed_and_deleted(aep: Adobe, schema: str) -> None
     assert aep.request("DELETE", url).status_code == 404
 
 
-def test_the_mixpanel_tutorials_payload_is_taken(aep: Adobe, schema: str) -> None:
+def test_the_mixpanel_tutorials_payload_is_taken(aep: AepApp, schema: str) -> None:
     tutorial = {
         "version": 0,
         "xdmSchema": schema,
@@ -83,12 +83,12 @@ def test_the_mixpanel_tutorials_payload_is_taken(aep: Adobe, schema: str) -> Non
     assert read["xdmVersion"] == "1.0" and read["mappings"][0]["description"] == "Mixpanel"
 
 
-def test_lists_need_start_and_limit(aep: Adobe, schema: str) -> None:
+def test_lists_need_start_and_limit(aep: AepApp, schema: str) -> None:
     ids = []
-    aep.world.clock.set(1_614_901_254, frozen=True)
+    aep.state.clock.set(1_614_901_254, frozen=True)
     for name in ("a", "b", "a"):
         ids.append(aep.ok("POST", SETS, json=body_for(schema, name=name))["id"])
-        aep.world.clock.advance(1)
+        aep.state.clock.advance(1)
 
     def found(**params: Any) -> list[str]:
         return [
@@ -129,7 +129,7 @@ def test_lists_need_start_and_limit(aep: Adobe, schema: str) -> None:
         {"name": float("nan")},
     ],
 )
-def test_what_is_no_mapping_set_is_refused(aep: Adobe, schema: str, wrong: Any) -> None:
+def test_what_is_no_mapping_set_is_refused(aep: AepApp, schema: str, wrong: Any) -> None:
     body = json.dumps({**body_for(schema), **wrong} if isinstance(wrong, dict) and wrong else wrong)
     answer = aep.request("POST", SETS, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400, answer.text

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mixpanel_aep_sandbox.aep.core.constants import CONVERSION
 from mixpanel_aep_sandbox.aep.dataprep.functions.registry import FUNCTIONS, METHODS
-from tests.support.sandbox.aep_app import Adobe
+from tests.support.sandbox.aep_app import AepApp
 
 pytestmark = pytest.mark.sandbox
 
@@ -23,7 +23,7 @@ def mapping_set(schema: str, *mappings: tuple[str, Any, str]) -> dict[str, Any]:
     return {"outputSchema": {"schemaRef": {"id": schema}}, "mappings": listed}
 
 
-def test_each_mapping_is_validated_by_itself(aep: Adobe, schema: str) -> None:
+def test_each_mapping_is_validated_by_itself(aep: AepApp, schema: str) -> None:
     body = mapping_set(
         schema,
         ("ATTRIBUTE", "id", "_id"),
@@ -48,14 +48,14 @@ def test_each_mapping_is_validated_by_itself(aep: Adobe, schema: str) -> None:
     assert aep.request("POST", f"{SETS}/validate", json={"mappings": []}).status_code == 400
 
 
-def test_rows_are_previewed(aep: Adobe, schema: str) -> None:
+def test_rows_are_previewed(aep: AepApp, schema: str) -> None:
     maps = mapping_set(
         schema,
         ("ATTRIBUTE", "id", "_id"),
         ("ATTRIBUTE", "n", "_acmesandbox.small"),
         ("EXPRESSION", "now()", "timestamp"),
     )
-    aep.world.clock.set(1_571_829_875, frozen=True)
+    aep.state.clock.set(1_571_829_875, frozen=True)
     answer = aep.ok(
         "POST", f"{SETS}/preview", json={"data": [{"id": 1234, "n": "x"}, {}], "mappingSet": maps}
     )
@@ -76,7 +76,7 @@ def test_rows_are_previewed(aep: Adobe, schema: str) -> None:
         assert aep.request("POST", f"{SETS}/preview", json=wrong).status_code == 400
 
 
-def test_an_expression_is_validated(aep: Adobe) -> None:
+def test_an_expression_is_validated(aep: AepApp) -> None:
     def answer(expression: str, **more: Any) -> Any:
         return aep.ok("POST", f"{EL}/validate", json={"expression": expression, **more})
 
@@ -94,7 +94,7 @@ def test_an_expression_is_validated(aep: Adobe) -> None:
         assert aep.request("POST", f"{EL}/validate", json=wrong).status_code == 400
 
 
-def test_the_settings_choose_between_documents(aep: Adobe, schema: str) -> None:
+def test_the_settings_choose_between_documents(aep: AepApp, schema: str) -> None:
     chosen = {
         "mapping_expression_answer": "boolean",
         "mapping_source_types": "plain",
@@ -112,7 +112,7 @@ def test_the_settings_choose_between_documents(aep: Adobe, schema: str) -> None:
     assert aep.ok("GET", f"{SETS}/{made['id']}")["mappings"][0]["sourceType"] == "EXPRESSION"
 
 
-def test_functions_and_operators_are_listed(aep: Adobe) -> None:
+def test_functions_and_operators_are_listed(aep: AepApp) -> None:
     functions = {told["function"]: told for told in aep.ok("GET", f"{EL}/functions")}
     assert functions.keys() == FUNCTIONS.keys() | METHODS.keys()
     first = functions["first"]
@@ -151,7 +151,7 @@ _VALUES = st.recursive(
     st.one_of(_VALUES, st.dictionaries(_NAMES, _VALUES, max_size=6)),
 )
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_body_breaks_a_route(aep: Adobe, schema: str, url: str, body: Any) -> None:
+def test_no_body_breaks_a_route(aep: AepApp, schema: str, url: str, body: Any) -> None:
     if isinstance(body, dict):
         inner = body.get("mappingSet")
         for one in (body, inner if isinstance(inner, dict) else {}):

@@ -412,7 +412,7 @@ def test_a_run_that_was_cut_off_begins_again_unless_its_rows_were_handed_over(
 ) -> None:
     """What the store holds when the sandbox was killed before the batch was made, and right after it."""
     run = on_demand(client, client.flow(body))
-    store, kind = sandbox.world.store, f"aep/{client.org}/prod/flows/"
+    store, kind = sandbox.state.store, f"aep/{client.org}/prod/flows/"
     kept = store.get(kind + "runs", run["id"]) or {}
     cut = {name: value for name, value in kept.items() if name not in (*lost, "ended", "outcome")}
     store.put(kind + "runs", run["id"], cut | {"status": "inProgress"})

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixpanel_aep_sandbox.aep.flows.errors import Refused
+from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError
 from mixpanel_aep_sandbox.aep.flows.runs.schedule import Schedule, epoch_ms
 from mixpanel_aep_sandbox.aep.flows.source.explore import inferred
-from mixpanel_aep_sandbox.aep.flows.source.rows import NoEvent, event_of, source_row
+from mixpanel_aep_sandbox.aep.flows.source.rows import InvalidEvent, event_of, source_row
 from mixpanel_aep_sandbox.aep.flows.source.time_zones import are_same, days, zone
 
 pytestmark = pytest.mark.unit
@@ -86,7 +86,7 @@ def test_seconds_and_milliseconds_are_both_understood(value: object, millisecond
 
 @pytest.mark.parametrize("value", [None, True, 1.5, -1, "", "-1", "1e9", "१", "9" * 400, [1]])
 def test_what_is_no_time(value: object) -> None:
-    with pytest.raises(Refused, match="startTime must be an epoch time"):
+    with pytest.raises(FlowServiceError, match="startTime must be an epoch time"):
         epoch_ms(value, "startTime")
 
 
@@ -162,7 +162,7 @@ def test_a_line_becomes_a_row_under_the_names_of_the_source() -> None:
     ],
 )
 def test_what_is_no_event(line: bytes) -> None:
-    with pytest.raises(NoEvent):
+    with pytest.raises(InvalidEvent):
         event_of(line)
 
 

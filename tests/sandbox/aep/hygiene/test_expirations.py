@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mixpanel_aep_sandbox.aep.core.constants import CATALOG, HYGIENE, IMPORT
-from tests.support.sandbox.aep_app import Adobe, adobe, lines, row
+from tests.support.sandbox.aep_app import AepApp, aep_app, lines, row
 
 TABLE = {"adobe/pqs/table": ["events"]}
 pytestmark = pytest.mark.sandbox
@@ -18,28 +18,28 @@ NOON = 1_750_000_000.0  # 2025-06-15T15:06:40Z
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
+def aep(tmp_path: Path) -> Iterator[AepApp]:
+    with aep_app(tmp_path) as caller:
         later(caller, 0)
         yield caller
 
 
-def later(aep: Adobe, days: float) -> None:
+def later(aep: AepApp, days: float) -> None:
     """The time is so many days after the beginning."""
-    aep.world.clock.set(NOON + days * 86400, frozen=True)
+    aep.state.clock.set(NOON + days * 86400, frozen=True)
     aep.headers["Authorization"] = f"Bearer {aep.token()}"
 
 
-def expire(aep: Adobe, dataset: str, **more: Any) -> dict[str, Any]:
+def expire(aep: AepApp, dataset: str, **more: Any) -> dict[str, Any]:
     body = {"datasetId": dataset, "expiry": "2025-06-20T00:00:00Z", "displayName": "Licence ends", **more}
     return dict(aep.ok("POST", TTL, json=body))
 
 
-def status(aep: Adobe, dataset: str) -> str:
+def status(aep: AepApp, dataset: str) -> str:
     return str(aep.ok("GET", f"{TTL}/{dataset}")["status"])
 
 
-def test_a_dataset_that_has_expired_takes_nothing_in(aep: Adobe) -> None:
+def test_a_dataset_that_has_expired_takes_nothing_in(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = aep.load(dataset, lines(row("1")))["id"]
     loading = aep.create(dataset)
@@ -68,7 +68,7 @@ def test_a_dataset_that_has_expired_takes_nothing_in(aep: Adobe) -> None:
     assert aep.request("GET", f"{CATALOG}/dataSets/{dataset}").status_code == 404
 
 
-def test_an_expiration_can_be_changed_cancelled_and_made_again(aep: Adobe) -> None:
+def test_an_expiration_can_be_changed_cancelled_and_made_again(aep: AepApp) -> None:
     dataset = aep.ready()
     made = expire(aep, dataset)
     assert aep.request("POST", TTL, json={"datasetId": dataset, "expiry": "2026-01-01"}).status_code == 400
@@ -88,7 +88,7 @@ def test_an_expiration_can_be_changed_cancelled_and_made_again(aep: Adobe) -> No
     assert [past["status"] for past in history] == ["created", "updated", "updated", "cancelled", "created"]
 
 
-def test_expirations_are_listed_a_page_at_a_time(aep: Adobe) -> None:
+def test_expirations_are_listed_a_page_at_a_time(aep: AepApp) -> None:
     first, second = aep.ready(), aep.ready()
     one, two = expire(aep, first), expire(aep, second, displayName="Other", expiry="2025-07-01")
 
@@ -113,20 +113,20 @@ def test_expirations_are_listed_a_page_at_a_time(aep: Adobe) -> None:
     "expiry",
     [None, "", "soon", 5, "2025-06-16T15:06:39Z", "2020-01-01", "99999-01-01", "0001-01-01T00:00:00+23:59"],
 )
-def test_an_expiry_is_a_moment_at_least_a_day_ahead(aep: Adobe, expiry: Any) -> None:
+def test_an_expiry_is_a_moment_at_least_a_day_ahead(aep: AepApp, expiry: Any) -> None:
     dataset = aep.ready()
     assert aep.request("POST", TTL, json={"datasetId": dataset, "expiry": expiry}).status_code == 400
     assert expire(aep, dataset, expiry="2025-06-16T15:06:40")["expiry"] == "2025-06-16T15:06:40Z"
 
 
-def test_what_does_not_exist_does_not_expire(aep: Adobe) -> None:
+def test_what_does_not_exist_does_not_expire(aep: AepApp) -> None:
     assert aep.request("POST", TTL, json={"datasetId": "none", "expiry": "2999-01-01"}).status_code == 404
     assert aep.request("POST", TTL, json={"expiry": "2999-01-01"}).status_code == 400
     assert aep.request("GET", f"{TTL}/none").status_code == 404
     assert aep.request("DELETE", f"{TTL}/{aep.ready()}").status_code == 404
 
 
-def test_the_shown_tag_is_no_tag_of_the_dataset(aep: Adobe) -> None:
+def test_the_shown_tag_is_no_tag_of_the_dataset(aep: AepApp) -> None:
     dataset = aep.ready()
     made = expire(aep, dataset)
     url = f"{CATALOG}/dataSets/{dataset}"

@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 
 from mixpanel_aep_sandbox.aep.core.constants import NAMESPACES
-from tests.support.sandbox.aep_app import Adobe, adobe
+from tests.support.sandbox.aep_app import AepApp, aep_app
 
 pytestmark = pytest.mark.sandbox
 LOYALTY = {"name": "Loyalty Member", "code": "Loyalty", "description": "d", "idType": "Cross_device"}
 
 
 @pytest.fixture(scope="module")
-def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adobe]:
-    with adobe(tmp_path_factory.mktemp("sandbox")) as caller:
+def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AepApp]:
+    with aep_app(tmp_path_factory.mktemp("sandbox")) as caller:
         yield caller
 
 
 def test_the_documented_example(tmp_path: Path) -> None:
-    with adobe(tmp_path) as aep:
+    with aep_app(tmp_path) as aep:
         response = aep.request("POST", NAMESPACES, json=LOYALTY)
         made = response.json()
         assert response.status_code == 200
@@ -35,14 +35,14 @@ def test_the_documented_example(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("id_type", ["COOKIE", "cookie", "Non_people", "PHONE", "Mobile", "email", "DEVICE"])
-def test_an_id_type_is_taken_in_either_case_and_comes_back_as_written(aep: Adobe, id_type: str) -> None:
+def test_an_id_type_is_taken_in_either_case_and_comes_back_as_written(aep: AepApp, id_type: str) -> None:
     code = id_type.encode().hex()
     made = aep.ok("POST", NAMESPACES, json={**LOYALTY, "code": code, "idType": id_type})
     assert made["idType"] == id_type
 
 
 @pytest.mark.parametrize("code", ["Taken", "TAKEN", "email", "ECID"])
-def test_a_code_that_is_taken_is_a_conflict(aep: Adobe, code: str) -> None:
+def test_a_code_that_is_taken_is_a_conflict(aep: AepApp, code: str) -> None:
     aep.request("POST", NAMESPACES, json={**LOYALTY, "code": "Taken"})
     response = aep.request("POST", NAMESPACES, json={**LOYALTY, "code": code})
     body = response.json()
@@ -65,7 +65,7 @@ def test_a_code_that_is_taken_is_a_conflict(aep: Adobe, code: str) -> None:
         {"description": 5},
     ],
 )
-def test_namespaces_that_are_refused(aep: Adobe, change: dict[str, Any]) -> None:
+def test_namespaces_that_are_refused(aep: AepApp, change: dict[str, Any]) -> None:
     response = aep.request("POST", NAMESPACES, json={**LOYALTY, "code": "Refused", **change})
     body = response.json()
     assert (response.status_code, body["status"]) == (400, 400)
@@ -73,7 +73,7 @@ def test_namespaces_that_are_refused(aep: Adobe, change: dict[str, Any]) -> None
     assert aep.request("POST", NAMESPACES, json=[]).status_code == 400
 
 
-def test_name_and_description_can_be_replaced_and_nothing_else(aep: Adobe) -> None:
+def test_name_and_description_can_be_replaced_and_nothing_else(aep: AepApp) -> None:
     made = aep.ok("POST", NAMESPACES, json={**LOYALTY, "code": "Changing"})
     url = f"{NAMESPACES}/{made['id']}"
     changed = aep.ok("PUT", url, json={"name": "New", "code": "Changing", "idType": "CROSS_DEVICE"})
@@ -89,26 +89,26 @@ def test_name_and_description_can_be_replaced_and_nothing_else(aep: Adobe) -> No
     assert [body["description"] for body in answer] == ["d"]
 
 
-def test_a_namespace_cannot_be_deleted(aep: Adobe) -> None:
+def test_a_namespace_cannot_be_deleted(aep: AepApp) -> None:
     made = aep.ok("POST", NAMESPACES, json={**LOYALTY, "code": "Staying"})
     assert aep.request("DELETE", f"{NAMESPACES}/{made['id']}").status_code == 405
     assert aep.ok("GET", f"{NAMESPACES}/{made['id']}") == made
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_a_namespace_that_there_is_not(aep: Adobe, method: str) -> None:
+def test_a_namespace_that_there_is_not(aep: AepApp, method: str) -> None:
     body = {"json": LOYALTY} if method == "PUT" else {}
     response = aep.request(method, f"{NAMESPACES}/99", **body)
     assert (response.status_code, response.json()["error"]) == (404, "NAMESPACE_NOT_FOUND")
 
 
-def test_a_token_that_is_not_valid_is_refused_in_the_words_of_gateway_and_service(aep: Adobe) -> None:
+def test_a_token_that_is_not_valid_is_refused_in_the_words_of_gateway_and_service(aep: AepApp) -> None:
     response = aep.request("GET", NAMESPACES, headers={"Authorization": "Bearer none"})
     body = response.json()
     assert (response.status_code, body["error"], body["error_code"]) == (401, "INVALID_IMS_TOKEN", "401013")
     assert body["title"] == "Namespace Validation" and "Authorization failed" in body["report"]["message"]
 
 
-def test_no_aep_sandbox_need_be_named(aep: Adobe) -> None:
+def test_no_aep_sandbox_need_be_named(aep: AepApp) -> None:
     headers = {name: value for name, value in aep.headers.items() if name != "x-sandbox-name"}
     assert aep.http.get(NAMESPACES, headers=headers).status_code == 200

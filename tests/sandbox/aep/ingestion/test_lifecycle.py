@@ -11,35 +11,35 @@ from typing import Any
 import pytest
 
 from mixpanel_aep_sandbox.aep.core.constants import CATALOG, DEMO_ORG, EXPORT
-from mixpanel_aep_sandbox.aep.core.scope import BATCHES, Place
+from mixpanel_aep_sandbox.aep.core.scope import BATCHES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import result_path
 from mixpanel_aep_sandbox.aep.ingestion.processing import worker as jobs
-from tests.support.sandbox.aep_app import Adobe, adobe, lines, row
+from tests.support.sandbox.aep_app import AepApp, aep_app, lines, row
 
 pytestmark = pytest.mark.sandbox
 NOON = 1_750_000_000.0
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
+def aep(tmp_path: Path) -> Iterator[AepApp]:
     """With a clock that stands still, and batches that take 100 seconds."""
-    with adobe(tmp_path, batch_seconds=100.0) as caller:
+    with aep_app(tmp_path, batch_seconds=100.0) as caller:
         stop(caller)
         yield caller
 
 
-def stop(aep: Adobe, at: float = NOON) -> None:
-    aep.world.clock.set(at, frozen=True)
+def stop(aep: AepApp, at: float = NOON) -> None:
+    aep.state.clock.set(at, frozen=True)
     aep.headers["Authorization"] = f"Bearer {aep.token()}"
 
 
-def settings(aep: Adobe, **body: Any) -> dict[str, Any]:
+def settings(aep: AepApp, **body: Any) -> dict[str, Any]:
     response = aep.http.post("/_sandbox/aep/settings", json=body)
     assert response.status_code == 200, response.text
     return dict(response.json())
 
 
-def sent(aep: Adobe, dataset: str, *keys: str, **more: Any) -> str:
+def sent(aep: AepApp, dataset: str, *keys: str, **more: Any) -> str:
     """A completed batch with these rows, whose rows have been looked at."""
     batch = aep.create(dataset, **more)
     assert aep.put(batch, dataset, lines(*(row(key) for key in keys))).status_code == 201
@@ -50,11 +50,11 @@ def sent(aep: Adobe, dataset: str, *keys: str, **more: Any) -> str:
     return batch
 
 
-def status(aep: Adobe, batch: str) -> str:
+def status(aep: AepApp, batch: str) -> str:
     return str(aep.batch(batch)["status"])
 
 
-def test_states_in_order_and_nothing_readable_before_success(aep: Adobe) -> None:
+def test_states_in_order_and_nothing_readable_before_success(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = sent(aep, dataset, "1")
     seen = []
@@ -65,7 +65,7 @@ def test_states_in_order_and_nothing_readable_before_success(aep: Adobe) -> None
         assert aep.active(dataset) == [] and aep.rows(dataset) == []
         assert aep.ok("GET", f"{EXPORT}/batches/{batch}/files")["data"] == []
         assert aep.ok("GET", f"{EXPORT}/datasets/{dataset}/preview")["data"] == []
-        aep.world.clock.advance(10)
+        aep.state.clock.advance(10)
     assert list(dict.fromkeys(seen)) == ["loaded", "staging", "processing", "staged"]
     body = aep.batch(batch)
     assert (body["status"], aep.active(dataset)) == ("success", ["id1"])
@@ -73,20 +73,20 @@ def test_states_in_order_and_nothing_readable_before_success(aep: Adobe) -> None
     assert body["tags"]["acp_finalized_time"] == [str(int(NOON * 1000))]
 
 
-def test_loading_until_completed(aep: Adobe) -> None:
+def test_loading_until_completed(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = aep.create(dataset)
     aep.put(batch, dataset, lines(row()))
-    aep.world.clock.advance(6 * 86400)
-    stop(aep, aep.world.clock.seconds())
+    aep.state.clock.advance(6 * 86400)
+    stop(aep, aep.state.clock.seconds())
     assert (status(aep, batch), aep.active(dataset)) == ("loading", [])
-    aep.world.clock.advance(2 * 86400)
-    stop(aep, aep.world.clock.seconds())
+    aep.state.clock.advance(2 * 86400)
+    stop(aep, aep.state.clock.seconds())
     assert status(aep, batch) == "abandoned"
     assert aep.act(batch, "COMPLETE").status_code == 400
 
 
-def test_a_late_write_is_told_the_state_that_catalog_shows(aep: Adobe) -> None:
+def test_a_late_write_is_told_the_state_that_catalog_shows(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = sent(aep, dataset, "1")
     refused = aep.put(batch, dataset, lines(row("2")))
@@ -94,14 +94,14 @@ def test_a_late_write_is_told_the_state_that_catalog_shows(aep: Adobe) -> None:
     assert refused.json()["detail"] == f"Batch {batch} is loaded: no file can be written to it."
 
 
-def test_complete_is_idempotent_and_later_calls_change_no_moment(aep: Adobe) -> None:
+def test_complete_is_idempotent_and_later_calls_change_no_moment(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = sent(aep, dataset, "1")
     before = aep.batch(batch)
-    aep.world.clock.advance(50)
+    aep.state.clock.advance(50)
     assert aep.act(batch, "complete").status_code == 200
     assert aep.batch(batch)["started"] == before["started"]
-    aep.world.clock.advance(50)
+    aep.state.clock.advance(50)
     assert aep.act(batch, "COMPLETE").status_code == 200
     assert (status(aep, batch), aep.active(dataset)) == ("success", ["id1"])
 
@@ -127,7 +127,7 @@ def test_complete_is_idempotent_and_later_calls_change_no_moment(aep: Adobe) -> 
         (["COMPLETE", "", "REVERT"], "COMPLETE", 400, "inactive"),
     ],
 )
-def test_actions(aep: Adobe, done: list[str], then: str, code: int, ends: str) -> None:
+def test_actions(aep: AepApp, done: list[str], then: str, code: int, ends: str) -> None:
     dataset = aep.ready()
     batch = aep.create(dataset)
     aep.put(batch, dataset, lines(row()))
@@ -144,28 +144,28 @@ def test_actions(aep: Adobe, done: list[str], then: str, code: int, ends: str) -
     assert aep.active(dataset) == (["id1"] if ends == "success" else [])
 
 
-def settled(aep: Adobe, batch: str) -> None:
-    aep.world.clock.advance(101)
+def settled(aep: AepApp, batch: str) -> None:
+    aep.state.clock.advance(101)
     assert aep.ended(batch)["status"] == "success"
 
 
-def test_actions_on_nothing(aep: Adobe) -> None:
+def test_actions_on_nothing(aep: AepApp) -> None:
     assert aep.act("none", "COMPLETE").status_code == 404
     assert aep.act(aep.create(aep.ready()), "").status_code == 400
 
 
-def test_reverted_rows_go_at_once_and_the_batch_later(aep: Adobe) -> None:
+def test_reverted_rows_go_at_once_and_the_batch_later(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = sent(aep, dataset, "1")
     settled(aep, batch)
     aep.act(batch, "REVERT")
     assert aep.active(dataset) == []
-    aep.world.clock.advance(86399)
-    stop(aep, aep.world.clock.seconds())
+    aep.state.clock.advance(86399)
+    stop(aep, aep.state.clock.seconds())
     assert status(aep, batch) == "inactive"
-    aep.world.clock.advance(1)
+    aep.state.clock.advance(1)
     assert status(aep, batch) == "deleted"
-    assert not list(aep.world.store.folder.joinpath("files").rglob("*/ids"))
+    assert not list(aep.state.store.folder.joinpath("files").rglob("*/ids"))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_reverted_rows_go_at_once_and_the_batch_later(aep: Adobe) -> None:
         {"predecessorsByExternalId": ["old"], "reason": "replace"},
     ],
 )
-def test_replay_replaces_only_when_the_new_batch_succeeds(aep: Adobe, replay: dict[str, Any]) -> None:
+def test_replay_replaces_only_when_the_new_batch_succeeds(aep: AepApp, replay: dict[str, Any]) -> None:
     dataset = aep.ready()
     old = sent(aep, dataset, "1", "2", externalId="old")
     other = sent(aep, dataset, "9")
@@ -186,31 +186,31 @@ def test_replay_replaces_only_when_the_new_batch_succeeds(aep: Adobe, replay: di
     bad = aep.create(dataset, replay=replay)
     aep.put(bad, dataset, lines({"_id": "x"}))
     aep.act(bad, "COMPLETE")
-    aep.world.clock.advance(101)
+    aep.state.clock.advance(101)
     assert aep.ended(bad)["status"] == "failed"
     assert aep.active(dataset) == ["id1", "id2", "id9"]
     new = sent(aep, dataset, "2", "3", replay=replay)
     assert aep.batch(new)["replay"]["reason"] == "replace"
     assert aep.batch(new)["replay"].get("predecessors", [old]) == [old]
     assert aep.active(dataset) == ["id1", "id2", "id9"]
-    aep.world.clock.advance(101)
+    aep.state.clock.advance(101)
     # Nobody has looked at the new batch: reading the rows is enough.
     assert aep.active(dataset) == ["id9", "id2", "id3"]
     assert (status(aep, old), status(aep, other), status(aep, new)) == ("inactive", "success", "success")
 
 
-def test_a_predecessor_on_its_way_does_not_turn_active_later(aep: Adobe) -> None:
+def test_a_predecessor_on_its_way_does_not_turn_active_later(aep: AepApp) -> None:
     dataset = aep.ready()
     settings(aep, next_batches=[{"outcome": "delay", "seconds": 500}])
     old = sent(aep, dataset, "1")
     new = sent(aep, dataset, "2", replay={"predecessors": [old], "reason": "replace"})
     settled(aep, new)
     assert aep.active(dataset) == ["id2"]
-    aep.world.clock.advance(1000)
+    aep.state.clock.advance(1000)
     assert (status(aep, old), aep.active(dataset)) == ("inactive", ["id2"])
 
 
-def test_predecessors_of_another_dataset_are_none(aep: Adobe) -> None:
+def test_predecessors_of_another_dataset_are_none(aep: AepApp) -> None:
     dataset = aep.ready()
     schema = aep.ok("GET", f"{CATALOG}/dataSets/{dataset}")[dataset]["schemaRef"]["id"]
     batch = sent(aep, dataset, "1", externalId="mine")
@@ -223,7 +223,7 @@ def test_predecessors_of_another_dataset_are_none(aep: Adobe) -> None:
 
 def test_a_restart_in_the_middle(tmp_path: Path) -> None:
     """Rows that were not looked at before are looked at after, and what was uploaded is still there."""
-    with adobe(tmp_path, batch_seconds=100.0) as first:
+    with aep_app(tmp_path, batch_seconds=100.0) as first:
         stop(first)
         dataset = first.ready()
         open_batch = first.create(dataset)
@@ -231,19 +231,19 @@ def test_a_restart_in_the_middle(tmp_path: Path) -> None:
         waiting = sent(first, dataset, "1")
         settings(first, active_status="active")
         # As if the process had ended before the rows were looked at.
-        first.world.store.delete("aep/DEMO0000@AdobeOrg/prod/outcomes", waiting)
-    with adobe(tmp_path, batch_seconds=100.0) as second:
+        first.state.store.delete("aep/DEMO0000@AdobeOrg/prod/outcomes", waiting)
+    with aep_app(tmp_path, batch_seconds=100.0) as second:
         stop(second, NOON + 200)
         assert second.ended(waiting)["status"] == "active"
         assert second.put(open_batch, dataset, lines(row("3")), "a.json").status_code == 200
         second.act(open_batch, "COMPLETE")
-        second.world.clock.advance(101)
+        second.state.clock.advance(101)
         assert second.ended(open_batch)["status"] == "active"
         assert second.active(dataset) == ["id3", "id1"]
 
 
 def test_without_a_delay_the_end_is_there_at_once(tmp_path: Path) -> None:
-    with adobe(tmp_path, batch_seconds=0.0) as aep:
+    with aep_app(tmp_path, batch_seconds=0.0) as aep:
         dataset = aep.ready()
         batch = aep.create(dataset)
         aep.put(batch, dataset, lines(row()))
@@ -252,7 +252,7 @@ def test_without_a_delay_the_end_is_there_at_once(tmp_path: Path) -> None:
 
 
 def test_two_completes_at_once_are_one(tmp_path: Path) -> None:
-    with adobe(tmp_path, batch_seconds=0.0) as aep:
+    with aep_app(tmp_path, batch_seconds=0.0) as aep:
         dataset = aep.ready()
         batch = aep.create(dataset)
         aep.put(batch, dataset, lines(row()))
@@ -269,35 +269,35 @@ def test_two_completes_at_once_are_one(tmp_path: Path) -> None:
         assert aep.active(dataset) == ["id1"]
 
 
-def test_rows_are_looked_at_once(aep: Adobe) -> None:
+def test_rows_are_looked_at_once(aep: AepApp) -> None:
     """However many callers ask: a second look would write over what the first is read from."""
     batch = sent(aep, aep.ready(), "1")
-    place = Place(aep.world, DEMO_ORG, "prod")
-    ids = result_path(place, batch, "ids")
+    scope = AepSandboxScope(aep.state, DEMO_ORG, "prod")
+    ids = result_path(scope, batch, "ids")
     before = ids.stat()
-    assert jobs.start(place, batch).wait(10)
+    assert jobs.start(scope, batch).wait(10)
     assert (ids.stat().st_ino, ids.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def test_a_batch_that_goes_while_its_rows_are_read_is_no_mistake(
-    aep: Adobe, monkeypatch: pytest.MonkeyPatch
+    aep: AepApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody resets the sandbox: the files go with the batch, and nobody has to be told."""
-    place, ended = Place(aep.world, DEMO_ORG, "prod"), threading.Event()
-    place.put(BATCHES, "going", {"state": "promoting"})
+    scope, ended = AepSandboxScope(aep.state, DEMO_ORG, "prod"), threading.Event()
+    scope.put(BATCHES, "going", {"state": "promoting"})
 
-    def reset(place: Place, batch: dict[str, Any]) -> None:
-        place.delete(BATCHES, "going")
+    def reset(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
+        scope.delete(BATCHES, "going")
         ended.set()
         raise FileNotFoundError
 
     monkeypatch.setattr("mixpanel_aep_sandbox.aep.ingestion.processing.process_batch.ingest", reset)
-    assert jobs.start(place, "going").wait(10)
+    assert jobs.start(scope, "going").wait(10)
     assert ended.is_set()
-    assert place.get(jobs.OUTCOMES, "going") is None
+    assert scope.get(jobs.OUTCOMES, "going") is None
 
 
-def test_forced_ends(aep: Adobe) -> None:
+def test_forced_ends(aep: AepApp) -> None:
     dataset = aep.ready()
     settings(
         aep,
@@ -306,15 +306,15 @@ def test_forced_ends(aep: Adobe) -> None:
     stalled = sent(aep, dataset, "1")
     failed = sent(aep, dataset, "2", externalId="day-1")
     normal = sent(aep, dataset, "3", externalId="day-2")
-    aep.world.clock.advance(100)
+    aep.state.clock.advance(100)
     assert [status(aep, batch) for batch in (stalled, failed, normal)] == ["stalled", "failed", "success"]
     assert aep.batch(failed)["errors"] and aep.active(dataset) == ["id3"]
-    aep.world.clock.advance(50)
+    aep.state.clock.advance(50)
     assert (status(aep, stalled), aep.active(dataset)) == ("success", ["id1", "id3"])
     assert settings(aep)["next_batches"] == []
 
 
-def test_forced_words_and_losses(aep: Adobe) -> None:
+def test_forced_words_and_losses(aep: AepApp) -> None:
     dataset = aep.ready()
     plans = [
         {"outcome": "status", "status": "quarantining"},
@@ -324,9 +324,9 @@ def test_forced_words_and_losses(aep: Adobe) -> None:
     ]
     settings(aep, next_batches=plans)
     word, retrying, partial, silent = (sent(aep, dataset, f"{n}a", f"{n}b") for n in range(4))
-    aep.world.clock.advance(105)
+    aep.state.clock.advance(105)
     assert [status(aep, batch) for batch in (word, retrying)] == ["quarantining", "retrying"]
-    aep.world.clock.advance(1000)
+    aep.state.clock.advance(1000)
     assert [status(aep, batch) for batch in (word, retrying)] == ["quarantining", "success"]
     for batch, failed in ((partial, 1), (silent, 0)):
         body = aep.batch(batch)
@@ -346,13 +346,13 @@ def test_forced_words_and_losses(aep: Adobe) -> None:
         {"next_batches": [{"outcome": "delay"}]},
     ],
 )
-def test_settings_that_make_no_sense_change_nothing(aep: Adobe, body: dict[str, Any]) -> None:
+def test_settings_that_make_no_sense_change_nothing(aep: AepApp, body: dict[str, Any]) -> None:
     before = settings(aep)
     assert aep.http.post("/_sandbox/aep/settings", json={"token_seconds": 5, **body}).status_code == 400
     assert settings(aep) == before
 
 
-def test_what_others_do_to_a_batch(aep: Adobe) -> None:
+def test_what_others_do_to_a_batch(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = aep.create(dataset)
     assert aep.http.post(f"/_sandbox/aep/batches/{batch}", json={"status": "aborted"}).status_code == 200
@@ -367,22 +367,22 @@ def test_what_others_do_to_a_batch(aep: Adobe) -> None:
     assert [(each["id"], each["status"]) for each in summary] == [(batch, "aborted")]
 
 
-def test_catalog_can_be_late(aep: Adobe) -> None:
+def test_catalog_can_be_late(aep: AepApp) -> None:
     settings(aep, catalog_lag_seconds=30)
     batch = aep.create(aep.ready())
     assert aep.request("GET", f"{CATALOG}/batches/{batch}").status_code == 404
-    aep.world.clock.advance(30)
+    aep.state.clock.advance(30)
     assert status(aep, batch) == "loading"
 
 
 def test_settings_live_through_a_restart_and_end_with_a_reset(tmp_path: Path) -> None:
-    with adobe(tmp_path, batch_seconds=3.0) as first:
+    with aep_app(tmp_path, batch_seconds=3.0) as first:
         settings(first, batch_seconds=7, abandon_seconds=60)
-    with adobe(tmp_path, batch_seconds=3.0) as second:
+    with aep_app(tmp_path, batch_seconds=3.0) as second:
         assert (settings(second)["batch_seconds"], settings(second)["abandon_seconds"]) == (7, 60)
         second.ready()
-        second.world.store.clear()
-        for forget in second.world.on_reset:
+        second.state.store.clear()
+        for forget in second.state.on_reset:
             forget()
         assert settings(second)["batch_seconds"] == 3.0
         second.headers["Authorization"] = f"Bearer {second.token()}"
@@ -391,7 +391,7 @@ def test_settings_live_through_a_restart_and_end_with_a_reset(tmp_path: Path) ->
 
 
 def test_active_rows_are_found_by_name_and_id(tmp_path: Path) -> None:
-    with adobe(tmp_path) as aep:
+    with aep_app(tmp_path) as aep:
         dataset = aep.ready()
         batch = aep.load(dataset, lines(row("1"), row("2")))["id"]
         by_name = aep.http.get("/_sandbox/aep/active", params={"dataset": "Events"}).text

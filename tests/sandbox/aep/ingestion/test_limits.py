@@ -10,25 +10,25 @@ import pytest
 
 from include.steps.stage.step import MOST_BYTES, MOST_FILES
 from mixpanel_aep_sandbox.aep.core.constants import IMPORT, REGISTRY
-from tests.support.sandbox.aep_app import Adobe, adobe, lines, row
+from tests.support.sandbox.aep_app import AepApp, aep_app, lines, row
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
-        caller.world.clock.set(1_750_000_000.0, frozen=True)
+def aep(tmp_path: Path) -> Iterator[AepApp]:
+    with aep_app(tmp_path) as caller:
+        caller.state.clock.set(1_750_000_000.0, frozen=True)
         caller.headers["Authorization"] = f"Bearer {caller.token()}"
         yield caller
 
 
-def settings(aep: Adobe, **body: Any) -> None:
+def settings(aep: AepApp, **body: Any) -> None:
     assert aep.http.post("/_sandbox/aep/settings", json=body).status_code == 200
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_batches_in_a_minute(aep: Adobe, status: int) -> None:
+def test_batches_in_a_minute(aep: AepApp, status: int) -> None:
     settings(aep, batches_per_minute=2, overload_status=status)
     body = {"datasetId": aep.ready(), "inputFormat": {"format": "json"}}
 
@@ -38,11 +38,11 @@ def test_batches_in_a_minute(aep: Adobe, status: int) -> None:
     assert [tried() for _ in range(3)] == [201, 201, status]
     refused = aep.request("POST", f"{IMPORT}/batches", json=body)
     assert refused.headers["Retry-After"] == "60" and refused.json()["status"] == status
-    aep.world.clock.advance(61)
+    aep.state.clock.advance(61)
     assert tried() == 201
 
 
-def test_the_documented_limits(aep: Adobe) -> None:
+def test_the_documented_limits(aep: AepApp) -> None:
     """EP:ingestion/guardrails.md."""
     found = aep.http.get("/_sandbox/aep/settings").json()
     assert (found["most_files"], found["most_batch_bytes"]) == (MOST_FILES, MOST_BYTES) == (25_000, 10**12)
@@ -50,27 +50,27 @@ def test_the_documented_limits(aep: Adobe) -> None:
     assert (found["profile_batches_per_day"], found["batch_limits"]) == (90, "at ingestion")
 
 
-def test_batches_without_a_limit(aep: Adobe) -> None:
+def test_batches_without_a_limit(aep: AepApp) -> None:
     settings(aep, batches_per_minute=None)
     dataset = aep.ready()
     for _ in range(3):
         aep.create(dataset)
 
 
-def test_bytes_in_an_hour(aep: Adobe) -> None:
+def test_bytes_in_an_hour(aep: AepApp) -> None:
     settings(aep, bytes_per_hour=100)
     dataset = aep.ready()
     batch = aep.create(dataset)
     assert aep.put(batch, dataset, b"x" * 60, "a").status_code == 201
-    aep.world.clock.advance(1800)
+    aep.state.clock.advance(1800)
     assert aep.put(batch, dataset, b"x" * 60, "b").status_code == 201
     refused = aep.put(batch, dataset, b"x", "c")
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "3600")
-    aep.world.clock.advance(1860)
+    aep.state.clock.advance(1860)
     assert aep.put(batch, dataset, b"x", "c").status_code == 201
 
 
-def test_files_and_bytes_of_a_batch_at_upload(aep: Adobe) -> None:
+def test_files_and_bytes_of_a_batch_at_upload(aep: AepApp) -> None:
     settings(aep, most_files=2, most_batch_bytes=1000, batch_limits="at upload")
     dataset = aep.ready()
     batch = aep.create(dataset)
@@ -81,7 +81,7 @@ def test_files_and_bytes_of_a_batch_at_upload(aep: Adobe) -> None:
     assert initialized.status_code == 400
 
 
-def test_files_and_bytes_of_a_batch_at_ingestion(aep: Adobe) -> None:
+def test_files_and_bytes_of_a_batch_at_ingestion(aep: AepApp) -> None:
     settings(aep, most_files=2, most_batch_bytes=100)
     dataset = aep.ready()
     batch = aep.create(dataset)
@@ -95,7 +95,7 @@ def test_files_and_bytes_of_a_batch_at_ingestion(aep: Adobe) -> None:
     )
 
 
-def test_fields_of_a_row(aep: Adobe) -> None:
+def test_fields_of_a_row(aep: AepApp) -> None:
     settings(aep, most_fields=5)
     dataset = aep.ready()
     small, large = row("1", distinctId="a", plan="free"), row("2", distinctId="a:b", plan="free", count=1)
@@ -104,7 +104,7 @@ def test_fields_of_a_row(aep: Adobe) -> None:
     assert (body["metrics"]["failedRecordCount"], aep.active(dataset)) == (2, ["id1"])
 
 
-def test_events_that_are_too_large_for_profile_are_ingested_all_the_same(aep: Adobe) -> None:
+def test_events_that_are_too_large_for_profile_are_ingested_all_the_same(aep: AepApp) -> None:
     group = aep.field_group()["$id"]
     schema = aep.schema(group)
     assert aep.identity(schema["$id"]).status_code == 201
@@ -125,5 +125,5 @@ def test_events_that_are_too_large_for_profile_are_ingested_all_the_same(aep: Ad
     assert profile(plain) == {"enabled": False, "ids": [], **dict.fromkeys(counts, 0)}
     settings(aep, profile_batches_per_day=0)
     assert profile(plain)["batches_above_guardrail"] == 1, "of the AEP sandbox, whatever the dataset"
-    aep.world.clock.advance(86_401)
+    aep.state.clock.advance(86_401)
     assert profile(plain)["batches_above_guardrail"] == 0

@@ -12,25 +12,25 @@ import pytest
 from httpx import Response
 
 from mixpanel_aep_sandbox.aep.core.constants import IMPORT
-from tests.support.sandbox.aep_app import Adobe, adobe, lines, row
+from tests.support.sandbox.aep_app import AepApp, aep_app, lines, row
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture(scope="module")
-def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adobe]:
-    with adobe(tmp_path_factory.mktemp("sandbox")) as caller:
+def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AepApp]:
+    with aep_app(tmp_path_factory.mktemp("sandbox")) as caller:
         yield caller
 
 
-def previewed(aep: Adobe, content: bytes, **params: Any) -> Response:
+def previewed(aep: AepApp, content: bytes, **params: Any) -> Response:
     dataset = aep.ready()
     batch = aep.create(dataset)
     aep.put(batch, dataset, content)
     return aep.request("GET", f"{IMPORT}/batches/{batch}/datasets/{dataset}/preview", params=params)
 
 
-def test_columns_and_rows_of_json(aep: Adobe) -> None:
+def test_columns_and_rows_of_json(aep: AepApp) -> None:
     content = lines(row("1", distinctId="a", tags=["x"]), {"_id": "2", "n": None}) + b"{"
     answer = previewed(aep, content, format="json").json()
     assert answer["formatParams"] == {"format": "json"}
@@ -43,7 +43,7 @@ def test_columns_and_rows_of_json(aep: Adobe) -> None:
     ]
 
 
-def test_columns_and_rows_of_csv_and_parquet(aep: Adobe) -> None:
+def test_columns_and_rows_of_csv_and_parquet(aep: AepApp) -> None:
     answer = previewed(aep, b"a|b\n1|2\n3|4\n", format="CSV", delimiter="|", nrow=1).json()
     assert answer["preview"]["rows"] == [{"0": "1", "1": "2"}]
     answer = previewed(aep, b"1,2\n", format="csv", header="false").json()
@@ -54,7 +54,7 @@ def test_columns_and_rows_of_csv_and_parquet(aep: Adobe) -> None:
     assert answer["preview"]["rows"] == [{"0": "1", "1": "x"}, {"0": "2"}]
 
 
-def test_no_more_rows_than_asked_for(aep: Adobe) -> None:
+def test_no_more_rows_than_asked_for(aep: AepApp) -> None:
     content = lines(*(row(str(number)) for number in range(150)))
     for params, count in (({}, 100), ({"nrow": 0}, 100), ({"nrow": 7}, 7), ({"nrow": 999}, 150)):
         answer = previewed(aep, content, format="json", **params).json()
@@ -76,11 +76,11 @@ def test_no_more_rows_than_asked_for(aep: Adobe) -> None:
         {"format": "csv", "charset": "none"},
     ],
 )
-def test_previews_that_are_refused(aep: Adobe, params: dict[str, str]) -> None:
+def test_previews_that_are_refused(aep: AepApp, params: dict[str, str]) -> None:
     assert previewed(aep, lines(row("1"), row("2")), **params).status_code == 400
 
 
-def test_nothing_to_look_at(aep: Adobe) -> None:
+def test_nothing_to_look_at(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = aep.create(dataset)
     base = f"{IMPORT}/batches"

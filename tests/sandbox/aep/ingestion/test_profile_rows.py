@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mixpanel_aep_sandbox.aep.core.constants import EXPORT, REGISTRY
 from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_identities import without_primary
 from mixpanel_aep_sandbox.aep.ingestion.rows.rules import has_primary
-from tests.support.sandbox.aep_app import Adobe, adobe, lines, row
+from tests.support.sandbox.aep_app import AepApp, aep_app, lines, row
 
 pytestmark = pytest.mark.sandbox
 IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"
@@ -27,27 +27,27 @@ NESTED = {"keys": {"type": "object", "properties": {"crm": {"type": "string"}, "
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
+def aep(tmp_path: Path) -> Iterator[AepApp]:
+    with aep_app(tmp_path) as caller:
         yield caller
 
 
-def settings(aep: Adobe, **wanted: Any) -> None:
+def settings(aep: AepApp, **wanted: Any) -> None:
     assert aep.http.post("/_sandbox/aep/settings", json=wanted).status_code == 200
 
 
-def enable(aep: Adobe, schema: dict[str, Any]) -> Any:
+def enable(aep: AepApp, schema: dict[str, Any]) -> Any:
     url = f"{REGISTRY}/tenant/schemas/{schema['meta:altId']}"
     return aep.request("PATCH", url, json=[{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}])
 
 
 @pytest.fixture
-def schema(aep: Adobe) -> dict[str, Any]:
+def schema(aep: AepApp) -> dict[str, Any]:
     return aep.schema(aep.field_group(NESTED)["$id"], IDENTITY_MAP)
 
 
 @pytest.fixture
-def dataset(aep: Adobe, schema: dict[str, Any]) -> str:
+def dataset(aep: AepApp, schema: dict[str, Any]) -> str:
     """Enabled for Profile, its primary identity a nested field."""
     assert aep.identity(schema["$id"], "/_acmesandbox/keys/crm").status_code == 201
     assert enable(aep, schema).status_code == 200
@@ -66,12 +66,12 @@ def parquet(*rows: dict[str, Any]) -> bytes:
 FORMS = pytest.mark.parametrize("form", ["json", "parquet"])
 
 
-def load(aep: Adobe, dataset: str, form: str, *rows: dict[str, Any]) -> dict[str, Any]:
+def load(aep: AepApp, dataset: str, form: str, *rows: dict[str, Any]) -> dict[str, Any]:
     content = parquet(*rows) if form == "parquet" else lines(*rows)
     return aep.load(dataset, content, form, partialIngestionPercent=100)
 
 
-def columns(aep: Adobe, batch: str) -> list[tuple[str, str]]:
+def columns(aep: AepApp, batch: str) -> list[tuple[str, str]]:
     url = f"{EXPORT}/batches/{batch}/meta"
     text = aep.request("GET", url, params={"path": "row_errors/validation_errors_0.json"}).text
     return [
@@ -83,7 +83,7 @@ def columns(aep: Adobe, batch: str) -> list[tuple[str, str]]:
 
 @FORMS
 def test_the_primary_identity_field_is_required_with_what_is_above_it(
-    aep: Adobe, dataset: str, form: str
+    aep: AepApp, dataset: str, form: str
 ) -> None:
     rows = [
         row("1", keys={"crm": "c"}),
@@ -101,7 +101,7 @@ def test_the_primary_identity_field_is_required_with_what_is_above_it(
 
 @FORMS
 def test_without_such_a_field_identity_map_needs_a_primary_identity(
-    aep: Adobe, schema: dict[str, Any], form: str
+    aep: AepApp, schema: dict[str, Any], form: str
 ) -> None:
     assert enable(aep, schema).status_code == 200
     dataset = aep.dataset(schema["$id"], **PROFILE)
@@ -134,7 +134,7 @@ def test_columns_tell_who_has_a_primary_identity_as_rows_do(maps: list[Any], sta
     assert without_primary(batch) == expected
 
 
-def test_a_schema_needs_a_descriptor_unless_identity_map_will_do(aep: Adobe, schema: dict[str, Any]) -> None:
+def test_a_schema_needs_a_descriptor_unless_identity_map_will_do(aep: AepApp, schema: dict[str, Any]) -> None:
     settings(aep, profile_needs="descriptor")
     assert "primary identity" in enable(aep, schema).json()["detail"]
     settings(aep, profile_needs="identityMap")
@@ -143,7 +143,7 @@ def test_a_schema_needs_a_descriptor_unless_identity_map_will_do(aep: Adobe, sch
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_what_is_optional_or_not_for_profile_is_taken(
-    aep: Adobe, schema: dict[str, Any], dataset: str, enabled: bool
+    aep: AepApp, schema: dict[str, Any], dataset: str, enabled: bool
 ) -> None:
     other = aep.dataset(schema["$id"], "Other", **(PROFILE if enabled else {}))
     settings(aep, primary_identity="optional" if enabled else "required")

@@ -10,23 +10,23 @@ import pytest
 from httpx import Response
 
 from mixpanel_aep_sandbox.aep.core.constants import DEMO_ORG, IMPORT
-from mixpanel_aep_sandbox.aep.core.scope import Place, files_kind
-from tests.support.sandbox.aep_app import Adobe, adobe, lines, row
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope, files_kind
+from tests.support.sandbox.aep_app import AepApp, aep_app, lines, row
 
 pytestmark = pytest.mark.sandbox
 OCTETS = {"Content-Type": "application/octet-stream"}
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path, small_file_bytes=1000) as caller:
+def aep(tmp_path: Path) -> Iterator[AepApp]:
+    with aep_app(tmp_path, small_file_bytes=1000) as caller:
         yield caller
 
 
 class Upload:
     """One file of one new batch."""
 
-    def __init__(self, aep: Adobe, name: str = "big.json") -> None:
+    def __init__(self, aep: AepApp, name: str = "big.json") -> None:
         self.aep, self.name = aep, name
         self.dataset = aep.ready()
         self.batch = aep.create(self.dataset)
@@ -52,18 +52,18 @@ class Upload:
 
 
 @pytest.fixture
-def upload(aep: Adobe) -> Upload:
+def upload(aep: AepApp) -> Upload:
     return Upload(aep)
 
 
-def stored(aep: Adobe) -> int:
+def stored(aep: AepApp) -> int:
     """Bytes of uploads on the disk."""
     return sum(
-        file.stat().st_size for file in aep.world.store.folder.joinpath("files").rglob("*") if file.is_file()
+        file.stat().st_size for file in aep.state.store.folder.joinpath("files").rglob("*") if file.is_file()
     )
 
 
-def test_create_answers_as_documented(aep: Adobe) -> None:
+def test_create_answers_as_documented(aep: AepApp) -> None:
     dataset = aep.ready()
     body = {"datasetId": dataset, "inputFormat": {"format": "JSON"}, "tags": {"a": ["b"]}}
     response = aep.request("POST", f"{IMPORT}/batches/", json=body)
@@ -95,7 +95,7 @@ def test_create_answers_as_documented(aep: Adobe) -> None:
         ({"replay": {"predecessors": "x"}}, 400),
     ],
 )
-def test_batches_that_are_refused(aep: Adobe, change: dict[str, Any], status: int) -> None:
+def test_batches_that_are_refused(aep: AepApp, change: dict[str, Any], status: int) -> None:
     body = {"datasetId": aep.ready(), "inputFormat": {"format": "json"}, **change}
     body = {name: value for name, value in body.items() if value is not None}
     assert aep.request("POST", f"{IMPORT}/batches", json=body).status_code == status
@@ -111,7 +111,7 @@ def test_put_is_created_once_then_replaced(upload: Upload) -> None:
     assert upload.loaded() == ["id2"]
 
 
-def test_paths_with_folders_are_kept(aep: Adobe) -> None:
+def test_paths_with_folders_are_kept(aep: AepApp) -> None:
     upload = Upload(aep, "part1=a/part2=b/x y.json")
     assert upload.put(lines(row())).status_code == 201
     assert upload.loaded() == ["id1"]
@@ -140,7 +140,7 @@ def test_too_large_for_one_request(upload: Upload) -> None:
     assert upload.put(b"x" * 1000).status_code == 201
 
 
-def test_nothing_to_write_to(aep: Adobe, upload: Upload) -> None:
+def test_nothing_to_write_to(aep: AepApp, upload: Upload) -> None:
     for batch, dataset in (("none", upload.dataset), (upload.batch, "0" * 24)):
         assert (
             aep.request("PUT", aep.files(batch, dataset, "a"), content=b"x", headers=OCTETS).status_code
@@ -221,10 +221,10 @@ def test_starting_again_forgets_the_chunks(upload: Upload) -> None:
 def test_how_many_files_are_taken_is_found_at_upload_or_at_ingestion(upload: Upload) -> None:
     wanted = {"most_files": 1500, "batch_limits": "at upload"}
     assert upload.aep.http.post("/_sandbox/aep/settings", json=wanted).status_code == 200
-    place = Place(upload.aep.world, DEMO_ORG, "prod")
+    scope = AepSandboxScope(upload.aep.state, DEMO_ORG, "prod")
     held = {"batch": upload.batch, "name": None, "size": 0, "open": True, "chunks": [], "at": 0}
     for number in range(1499):
-        place.put(files_kind(upload.batch), f"{number}.json", {**held, "path": f"{number}.json"})
+        scope.put(files_kind(upload.batch), f"{number}.json", {**held, "path": f"{number}.json"})
     assert upload.put(b"x").status_code == 201
     other = upload.aep.files(upload.batch, upload.dataset, "other.json")
     assert upload.aep.request("PUT", other, content=b"x", headers=OCTETS).status_code == 400

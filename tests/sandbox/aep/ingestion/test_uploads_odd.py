@@ -16,19 +16,19 @@ from httpx import Response
 
 from mixpanel_aep_sandbox.aep.core.constants import CATALOG, IMPORT
 from mixpanel_aep_sandbox.core.server import SandboxServer
-from tests.support.sandbox.aep_app import FORM, Adobe, adobe, lines, row
+from tests.support.sandbox.aep_app import FORM, AepApp, aep_app, lines, row
 
 pytestmark = pytest.mark.sandbox
 CONTENT = lines(*(row(str(number)) for number in range(40)))
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
+def aep(tmp_path: Path) -> Iterator[AepApp]:
+    with aep_app(tmp_path) as caller:
         yield caller
 
 
-def started(aep: Adobe) -> tuple[str, str, str]:
+def started(aep: AepApp) -> tuple[str, str, str]:
     """Dataset, batch, and the address of a large file that was begun."""
     dataset = aep.ready()
     batch = aep.create(dataset)
@@ -37,24 +37,24 @@ def started(aep: Adobe) -> tuple[str, str, str]:
     return dataset, batch, url
 
 
-def chunk(aep: Adobe, url: str, first: int, last: int) -> Response:
+def chunk(aep: AepApp, url: str, first: int, last: int) -> Response:
     headers = {"Content-Type": "application/octet-stream", "Content-Range": f"bytes {first}-{last}"}
     return aep.request("PATCH", url, content=CONTENT[first : last + 1], headers=headers)
 
 
-def complete(aep: Adobe, url: str) -> Response:
+def complete(aep: AepApp, url: str) -> Response:
     return aep.request(
         "POST", url, params={"action": "COMPLETE"}, headers={"Content-Type": "application/json"}
     )
 
 
-def disk(aep: Adobe) -> int:
+def disk(aep: AepApp) -> int:
     """Bytes of uploads."""
-    files = aep.world.store.folder.joinpath("files").rglob("*")
+    files = aep.state.store.folder.joinpath("files").rglob("*")
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def test_every_chunk_is_answered_with_what_is_here(aep: Adobe) -> None:
+def test_every_chunk_is_answered_with_what_is_here(aep: AepApp) -> None:
     _, batch, url = started(aep)
     assert chunk(aep, url, 0, 9).headers["Range"] == "bytes=0-9"
     assert chunk(aep, url, 20, 29).headers["Range"] == "bytes=0-9,20-29"
@@ -65,7 +65,7 @@ def test_every_chunk_is_answered_with_what_is_here(aep: Adobe) -> None:
     assert aep.request("HEAD", url.replace(batch, "none")).status_code == 404
 
 
-def test_a_chunk_that_is_sent_again_takes_no_more_room(aep: Adobe) -> None:
+def test_a_chunk_that_is_sent_again_takes_no_more_room(aep: AepApp) -> None:
     _, _, url = started(aep)
     for _ in range(3):
         assert chunk(aep, url, 0, 9).status_code == 200
@@ -73,7 +73,7 @@ def test_a_chunk_that_is_sent_again_takes_no_more_room(aep: Adobe) -> None:
 
 
 @pytest.mark.parametrize("status", [201, 200])
-def test_a_large_file_is_completed_with_either_documented_status(aep: Adobe, status: int) -> None:
+def test_a_large_file_is_completed_with_either_documented_status(aep: AepApp, status: int) -> None:
     aep.http.post("/_sandbox/aep/settings", json={"complete_file_status": status})
     _, _, url = started(aep)
     chunk(aep, url, 0, len(CONTENT) - 1)
@@ -86,7 +86,7 @@ def test_a_large_file_is_completed_with_either_documented_status(aep: Adobe, sta
     assert disk(aep) == len(CONTENT)
 
 
-def test_completing_a_file_many_times_at_once_is_completing_it_once(aep: Adobe) -> None:
+def test_completing_a_file_many_times_at_once_is_completing_it_once(aep: AepApp) -> None:
     dataset, batch, url = started(aep)
     half = len(CONTENT) // 2
     chunk(aep, url, half, len(CONTENT) - 1)
@@ -98,7 +98,7 @@ def test_completing_a_file_many_times_at_once_is_completing_it_once(aep: Adobe) 
     assert aep.ended(batch)["status"] == "success" and len(aep.active(dataset)) == 40
 
 
-def test_overlaps_are_found_at_the_end_and_can_be_mended(aep: Adobe) -> None:
+def test_overlaps_are_found_at_the_end_and_can_be_mended(aep: AepApp) -> None:
     dataset, batch, url = started(aep)
     for first, last in ((0, 99), (50, 199), (200, len(CONTENT) - 1)):
         assert chunk(aep, url, first, last).status_code == 200
@@ -113,10 +113,10 @@ def test_overlaps_are_found_at_the_end_and_can_be_mended(aep: Adobe) -> None:
 
 
 def test_a_half_finished_upload_goes_on_after_a_restart(tmp_path: Path) -> None:
-    with adobe(tmp_path) as first:
+    with aep_app(tmp_path) as first:
         dataset, batch, url = started(first)
         chunk(first, url, 0, 99)
-    with adobe(tmp_path) as second:
+    with aep_app(tmp_path) as second:
         assert second.request("HEAD", url).headers["Range"] == "bytes=0-99"
         chunk(second, url, 100, len(CONTENT) - 1)
         assert complete(second, url).status_code == 201
@@ -125,7 +125,7 @@ def test_a_half_finished_upload_goes_on_after_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a/%00", "a//b", "%2E%2E/x", "a/%2E", "x" * 256, "é" * 128])
-def test_paths_that_are_refused(aep: Adobe, name: str) -> None:
+def test_paths_that_are_refused(aep: AepApp, name: str) -> None:
     dataset = aep.ready()
     url = f"{IMPORT}/batches/{aep.create(dataset)}/datasets/{dataset}/files/{name}"
     headers = {"Content-Type": "application/octet-stream"}
@@ -133,7 +133,7 @@ def test_paths_that_are_refused(aep: Adobe, name: str) -> None:
     assert disk(aep) == 0
 
 
-def test_a_url_of_more_than_2000_characters(aep: Adobe) -> None:
+def test_a_url_of_more_than_2000_characters(aep: AepApp) -> None:
     dataset = aep.ready()
     url = aep.files(aep.create(dataset), dataset, "/".join(["x" * 200] * 10))
     headers = {"Content-Type": "application/octet-stream"}
@@ -170,7 +170,7 @@ class Client:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[SandboxServer]:
-    with adobe(tmp_path) as caller:
+    with aep_app(tmp_path) as caller:
         caller.ready()
     with SandboxServer(tmp_path) as running:
         requests.post(f"{running.url}/_sandbox/aep/settings", json={"batch_seconds": 0}, timeout=20)
@@ -209,7 +209,7 @@ def test_an_upload_that_is_broken_off_leaves_nothing(server: SandboxServer) -> N
         "Host": "x",
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    folder = server.world.store.folder / "files" / "aep" / batch
+    folder = server.state.store.folder / "files" / "aep" / batch
     with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as wire:
         wire.sendall(f"PUT {path} HTTP/1.1\r\n{head}\r\n".encode() + b"x" * 1000)
         wait_until(lambda: folder.exists() and any(folder.iterdir()))

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from mixpanel_aep_sandbox.client import AepSandbox
 from mixpanel_aep_sandbox.client.control import SandboxError
 from mixpanel_aep_sandbox.core.server import SandboxServer
-from mixpanel_aep_sandbox.core.state import Settings, World
+from mixpanel_aep_sandbox.core.state import SandboxState, Settings
 from mixpanel_aep_sandbox.core.store import Store
-from tests.support.sandbox.query_session import Asking, await_queries, connect
+from tests.support.sandbox.query_session import BackgroundQuery, await_queries, connect
 
 pytestmark = pytest.mark.sandbox
 DAY = 86400
@@ -29,8 +29,8 @@ DAY = 86400
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
-    world = World(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.0))
-    with SandboxServer(world=world) as running:
+    state = SandboxState(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.0))
+    with SandboxServer(state=state) as running:
         yield running
 
 
@@ -59,9 +59,9 @@ def test_a_query_more_waits_for_its_turn(aep: AepSandbox) -> None:
     aep.settings(query_sessions=None, query_takes_seconds=100)
     aep.clock.freeze()
     with connect(aep) as one, connect(aep) as other:
-        first = Asking(one)
+        first = BackgroundQuery(one)
         await_queries(aep, running=1, waiting=0)
-        second = Asking(other, "select 2")
+        second = BackgroundQuery(other, "select 2")
         await_queries(aep, running=1, waiting=1)
         aep.clock.advance(101)
         assert first.end().result == [(1,)]
@@ -73,7 +73,7 @@ def test_a_query_more_is_refused_where_the_setting_says_so(aep: AepSandbox) -> N
     aep.settings(query_sessions=None, query_takes_seconds=100, query_over_concurrency="refused")
     aep.clock.freeze()
     with connect(aep) as one, connect(aep) as other:
-        first = Asking(one)
+        first = BackgroundQuery(one)
         await_queries(aep, running=1)
         with pytest.raises(psycopg.errors.InsufficientResources):
             other.execute("select 2")
@@ -87,7 +87,7 @@ def test_a_query_that_takes_ten_minutes_ends_with_53400(aep: AepSandbox) -> None
     aep.settings(query_takes_seconds=10_000)
     aep.clock.freeze()
     with connect(aep) as session:
-        query = Asking(session)
+        query = BackgroundQuery(session)
         await_queries(aep, running=1)
         aep.clock.advance(600)
         error = query.end().error
@@ -102,7 +102,7 @@ def test_the_sessions_own_timeout_ends_a_query_earlier(aep: AepSandbox) -> None:
     with connect(aep) as session:
         session.execute("set statement_timeout = 5000")
         assert session.execute("show statement_timeout").fetchone() == ("5000",)
-        query = Asking(session)
+        query = BackgroundQuery(session)
         await_queries(aep, running=1)
         aep.clock.advance(5)
         error = query.end().error
@@ -112,7 +112,7 @@ def test_the_sessions_own_timeout_ends_a_query_earlier(aep: AepSandbox) -> None:
 def test_a_query_can_be_canceled(aep: AepSandbox) -> None:
     aep.settings(query_takes_seconds=10_000)
     with connect(aep) as session:
-        query = Asking(session)
+        query = BackgroundQuery(session)
         await_queries(aep, running=1)
         session.cancel_safe()
         error = query.end().error
@@ -122,7 +122,9 @@ def test_a_query_can_be_canceled(aep: AepSandbox) -> None:
 
 def test_a_long_calculation_can_be_canceled(aep: AepSandbox) -> None:
     with connect(aep) as session:
-        query = Asking(session, "select sum(a.range * b.range) from range(300000) a, range(300000) b")
+        query = BackgroundQuery(
+            session, "select sum(a.range * b.range) from range(300000) a, range(300000) b"
+        )
         await_queries(aep, running=1)
         session.cancel_safe()
         error = query.end().error
@@ -344,7 +346,7 @@ def test_a_process_takes_the_port_that_it_is_given_and_ends_with_sessions_open(t
         assert found.query_parameters()["port"] == port
         found.settings(query_takes_seconds=10_000)
         session = connect(found)
-        query = Asking(session)
+        query = BackgroundQuery(session)
         await_queries(found, running=1)
         running.terminate()
         _, told = running.communicate(timeout=60)

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from mixpanel_aep_sandbox.aep.query_service.functions import conv
 from mixpanel_aep_sandbox.client import AepSandbox
 from mixpanel_aep_sandbox.core.server import SandboxServer
-from mixpanel_aep_sandbox.core.state import Settings, World
+from mixpanel_aep_sandbox.core.state import SandboxState, Settings
 from mixpanel_aep_sandbox.core.store import Store
 from tests.support.sandbox.query_session import Connection, connect
 
@@ -36,8 +36,8 @@ FIELDS = {"plan": {"type": "string"}, "tags": {"type": "array", "items": {"type"
 
 @pytest.fixture(scope="module")
 def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AepSandbox]:
-    world = World(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.0))
-    with SandboxServer(world=world) as server:
+    state = SandboxState(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.0))
+    with SandboxServer(state=state) as server:
         yield AepSandbox(server.url)
 
 

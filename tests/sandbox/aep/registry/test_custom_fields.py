@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from mixpanel_aep_sandbox.aep.core.constants import EXPERIENCE_EVENT, REGISTRY
-from tests.support.sandbox.aep_app import FULL, Adobe, adobe, field_group, lines, row
+from tests.support.sandbox.aep_app import FULL, AepApp, aep_app, field_group, lines, row
 
 pytestmark = pytest.mark.sandbox
 
@@ -19,12 +19,12 @@ COMMERCE = "https://ns.adobe.com/xdm/context/experienceevent-commerce"
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
+def aep(tmp_path: Path) -> Iterator[AepApp]:
+    with aep_app(tmp_path) as caller:
         yield caller
 
 
-def refused(aep: Adobe, kind: str, body: Any) -> str:
+def refused(aep: AepApp, kind: str, body: Any) -> str:
     response = aep.request("POST", f"{TENANT}/{kind}", json=body)
     assert response.status_code == 400, response.text
     return str(response.json()["detail"])
@@ -58,7 +58,7 @@ def object_of(*names: str) -> dict[str, Any]:
     "names",
     [("commerce",), ("commerce", "order"), ("productListItems[]",), ("commerce", "order", "payments[]")],
 )
-def test_custom_fields_have_their_place_under_standard_objects(aep: Adobe, names: tuple[str, ...]) -> None:
+def test_custom_fields_have_their_place_under_standard_objects(aep: AepApp, names: tuple[str, ...]) -> None:
     group = aep.ok("POST", f"{TENANT}/fieldgroups", json=standard_extension(*names))
     for order in ((COMMERCE, group["$id"]), (group["$id"], COMMERCE)):
         schema = aep.schema(*order, title=f"{order[0][-8:]}")
@@ -74,7 +74,7 @@ def one_schema(schema: dict[str, Any]) -> str:
     return f"{TENANT}/schemas/{quote(schema['$id'], safe='')}"
 
 
-def test_a_field_group_may_extend_a_standard_one(aep: Adobe) -> None:
+def test_a_field_group_may_extend_a_standard_one(aep: AepApp) -> None:
     """As the UI makes one that adds a field to a standard object, and as EP:xdm/api/csv-to-schema.md shows it."""
     body = standard_extension("commerce", "order")
     own = body.pop("definitions")["customFields"]
@@ -99,15 +99,15 @@ def test_a_field_group_may_extend_a_standard_one(aep: Adobe) -> None:
         },
     ],
 )
-def test_other_fields_beside_the_tenant_are_refused(aep: Adobe, body: dict[str, Any]) -> None:
+def test_other_fields_beside_the_tenant_are_refused(aep: AepApp, body: dict[str, Any]) -> None:
     assert "top level field named _acmesandbox" in refused(aep, "fieldgroups", body)
 
 
-def test_names_under_a_standard_object_follow_the_rules_too(aep: Adobe) -> None:
+def test_names_under_a_standard_object_follow_the_rules_too(aep: AepApp) -> None:
     assert "not valid" in refused(aep, "fieldgroups", standard_extension("commerce", field=object_of("1st")))
 
 
-def test_items_of_one_array_from_two_field_groups_stand_together(aep: Adobe) -> None:
+def test_items_of_one_array_from_two_field_groups_stand_together(aep: AepApp) -> None:
     groups = [
         aep.field_group({"list": {"type": "array", "items": object_of(name)}}, f"Group {name}")["$id"]
         for name in ("one", "two")
@@ -128,7 +128,7 @@ def test_items_of_one_array_from_two_field_groups_stand_together(aep: Adobe) -> 
         {"allOf": [{"$ref": "#/definitions/amount"}]},
     ],
 )
-def test_a_reference_to_a_scalar_is_a_scalar(aep: Adobe, field: dict[str, Any]) -> None:
+def test_a_reference_to_a_scalar_is_a_scalar(aep: AepApp, field: dict[str, Any]) -> None:
     body = field_group({"total": field, "totals": {"type": "array", "items": field}})
     body["definitions"]["amount"] = {"type": "number", "minimum": 0}
     made = aep.ok("POST", f"{TENANT}/fieldgroups", json=body)
@@ -146,7 +146,7 @@ def test_a_reference_to_a_scalar_is_a_scalar(aep: Adobe, field: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("name", ["1st", "_first", "-first", "n" * 129])
-def test_names_that_begin_wrong_or_are_too_long(aep: Adobe, name: str) -> None:
+def test_names_that_begin_wrong_or_are_too_long(aep: AepApp, name: str) -> None:
     fields = {name: {"type": "string"}}
     assert name[:9] in refused(aep, "fieldgroups", field_group(fields))
     assert name[:9] in refused(
@@ -155,6 +155,6 @@ def test_names_that_begin_wrong_or_are_too_long(aep: Adobe, name: str) -> None:
     assert name[:9] in refused(aep, "datatypes", {"title": "T", "type": "object", "properties": fields})
 
 
-def test_how_long_a_name_may_be_is_a_setting(aep: Adobe) -> None:
+def test_how_long_a_name_may_be_is_a_setting(aep: AepApp) -> None:
     assert aep.http.post("/_sandbox/aep/settings", json={"longest_field_name": 300}).status_code == 200
     aep.field_group({"n" * 300: {"type": "string"}})

@@ -10,14 +10,14 @@ from urllib.parse import quote
 import pytest
 
 from mixpanel_aep_sandbox.aep.core.constants import NAMESPACES, REGISTRY
-from tests.support.sandbox.aep_app import Adobe, adobe, lines, row
+from tests.support.sandbox.aep_app import AepApp, aep_app, lines, row
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
+def aep(tmp_path: Path) -> Iterator[AepApp]:
+    with aep_app(tmp_path) as caller:
         yield caller
 
 
@@ -25,7 +25,7 @@ DESCRIPTORS = f"{REGISTRY}/tenant/descriptors"
 
 
 @pytest.fixture
-def schema(aep: Adobe) -> str:
+def schema(aep: AepApp) -> str:
     return str(aep.schema(aep.field_group()["$id"])["$id"])
 
 
@@ -42,7 +42,7 @@ def identity(schema: str, **change: Any) -> dict[str, Any]:
     return {name: value for name, value in {**body, **change}.items() if value is not None}
 
 
-def test_create_look_up_replace_delete(aep: Adobe, schema: str) -> None:
+def test_create_look_up_replace_delete(aep: AepApp, schema: str) -> None:
     response = aep.request("POST", DESCRIPTORS + "/", json=identity(schema))
     made = response.json()
     assert response.status_code == 201
@@ -77,7 +77,7 @@ def test_create_look_up_replace_delete(aep: Adobe, schema: str) -> None:
         {"xdm:isPrimary": "yes"},
     ],
 )
-def test_refusals(aep: Adobe, schema: str, change: dict[str, Any]) -> None:
+def test_refusals(aep: AepApp, schema: str, change: dict[str, Any]) -> None:
     assert aep.request("POST", DESCRIPTORS, json=identity(schema, **change)).status_code == 400
 
 
@@ -103,7 +103,7 @@ def test_refusals(aep: Adobe, schema: str, change: dict[str, Any]) -> None:
     ],
 )
 def test_every_type_and_what_it_needs(
-    aep: Adobe, schema: str, kind: str, fields: dict[str, Any], needed: list[str]
+    aep: AepApp, schema: str, kind: str, fields: dict[str, Any], needed: list[str]
 ) -> None:
     other = aep.schema(title="Other")["$id"]
     base: dict[str, Any] = {
@@ -141,7 +141,7 @@ def test_every_type_and_what_it_needs(
         ("xdm:descriptorRelationship", {"xdm:cardinality": "1:1", "xdm:destinationProperty": "/none"}),
     ],
 )
-def test_descriptors_that_make_no_sense(aep: Adobe, schema: str, kind: str, fields: dict[str, Any]) -> None:
+def test_descriptors_that_make_no_sense(aep: AepApp, schema: str, kind: str, fields: dict[str, Any]) -> None:
     base: dict[str, Any] = {
         "@type": kind,
         "xdm:sourceSchema": schema,
@@ -152,17 +152,17 @@ def test_descriptors_that_make_no_sense(aep: Adobe, schema: str, kind: str, fiel
     assert aep.request("POST", DESCRIPTORS, json={**base, **fields}).status_code == 400
 
 
-def test_no_more_than_4000(aep: Adobe, schema: str) -> None:
+def test_no_more_than_4000(aep: AepApp, schema: str) -> None:
     body = aep.identity(schema, primary=False).json()
     for number in range(3999):
-        aep.place.put("descriptors", str(number), {**body, "xdm:sourceSchema": "elsewhere"})
+        aep.scope.put("descriptors", str(number), {**body, "xdm:sourceSchema": "elsewhere"})
     answer = aep.identity(schema, "/_acmesandbox/plan", primary=False)
     assert answer.status_code == 400 and "4000" in answer.json()["detail"]
     aep.ok("DELETE", f"{DESCRIPTORS}/{body['@id']}")
     assert aep.identity(schema, "/_acmesandbox/plan", primary=False).status_code == 201
 
 
-def test_one_descriptor_by_accept(aep: Adobe, schema: str) -> None:
+def test_one_descriptor_by_accept(aep: AepApp, schema: str) -> None:
     url = f"{DESCRIPTORS}/{aep.identity(schema).json()['@id']}"
     for fine in ("", "*/*", "application/json", "application/vnd.adobe.xdm+json"):
         assert aep.request("GET", url, headers={"Accept": fine}).status_code == 200
@@ -170,13 +170,15 @@ def test_one_descriptor_by_accept(aep: Adobe, schema: str) -> None:
     assert (answer.status_code, answer.json()["detail"]) == (406, "Unknown Accept format available ")
 
 
-def test_adobe_has_no_descriptors(aep: Adobe) -> None:
+def test_adobe_has_no_descriptors(aep: AepApp) -> None:
     paged = {"Accept": "application/vnd.adobe.xdm-v2+json"}
     assert aep.ok("GET", f"{REGISTRY}/global/descriptors", headers=paged)["results"] == []
     assert aep.request("GET", f"{REGISTRY}/global/descriptors/x").status_code == 404
 
 
-def test_a_schema_with_a_relationship_needs_a_reference_identity_for_profile(aep: Adobe, schema: str) -> None:
+def test_a_schema_with_a_relationship_needs_a_reference_identity_for_profile(
+    aep: AepApp, schema: str
+) -> None:
     """EP:xdm/troubleshooting-guide.md, "Real-time Customer Profile errors"."""
     other = aep.schema(aep.field_group({"key": {"type": "string"}}, "Keys")["$id"], title="Other")["$id"]
     union = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
@@ -198,7 +200,7 @@ def test_a_schema_with_a_relationship_needs_a_reference_identity_for_profile(aep
     assert enable(schema).status_code == 200
 
 
-def test_one_primary_identity(aep: Adobe, schema: str) -> None:
+def test_one_primary_identity(aep: AepApp, schema: str) -> None:
     assert aep.identity(schema).status_code == 201
     assert aep.identity(schema, "/_acmesandbox/plan").status_code == 400
     assert aep.identity(schema, "/_acmesandbox/distinctId", primary=False).status_code == 400
@@ -207,7 +209,7 @@ def test_one_primary_identity(aep: Adobe, schema: str) -> None:
     assert aep.identity(other, "/_id").status_code == 201
 
 
-def test_primary_identity_stays_once_data_is_there(aep: Adobe, schema: str) -> None:
+def test_primary_identity_stays_once_data_is_there(aep: AepApp, schema: str) -> None:
     key = aep.identity(schema).json()["@id"]
     dataset = aep.dataset(schema)
     aep.ok("PUT", f"{DESCRIPTORS}/{key}", json=identity(schema))
@@ -216,7 +218,7 @@ def test_primary_identity_stays_once_data_is_there(aep: Adobe, schema: str) -> N
     assert aep.request("DELETE", f"{DESCRIPTORS}/{key}").status_code == 400
 
 
-def test_whether_data_alone_locks_a_primary_identity_is_a_switch(aep: Adobe, schema: str) -> None:
+def test_whether_data_alone_locks_a_primary_identity_is_a_switch(aep: AepApp, schema: str) -> None:
     key = aep.identity(schema).json()["@id"]
     assert aep.load(aep.dataset(schema), lines(row()))["status"] == "success"
     aep.http.post("/_sandbox/aep/settings", json={"primary_identity_locked_by": "profile"})
@@ -226,7 +228,7 @@ def test_whether_data_alone_locks_a_primary_identity_is_a_switch(aep: Adobe, sch
     assert aep.request("PUT", f"{DESCRIPTORS}/{key}", json=identity(schema)).status_code == 400
 
 
-def test_lists_by_accept(aep: Adobe, schema: str) -> None:
+def test_lists_by_accept(aep: AepApp, schema: str) -> None:
     first = aep.identity(schema).json()
     body = {
         "@type": "xdm:alternateDisplayInfo",
@@ -258,7 +260,7 @@ def test_lists_by_accept(aep: Adobe, schema: str) -> None:
         assert aep.request("GET", DESCRIPTORS, headers=accept).status_code == 406
 
 
-def test_namespaces(aep: Adobe) -> None:
+def test_namespaces(aep: AepApp) -> None:
     standard = {body["code"] for body in aep.ok("GET", NAMESPACES)}
     assert {"ECID", "Email", "Phone", "CORE"} <= standard
     body = {"name": "Mixpanel user", "code": "MixpanelUser", "idType": "Cross_device", "description": "d"}
@@ -288,12 +290,12 @@ def test_namespaces(aep: Adobe) -> None:
         {"name": ""},
     ],
 )
-def test_namespaces_that_are_refused(aep: Adobe, change: dict[str, Any]) -> None:
+def test_namespaces_that_are_refused(aep: AepApp, change: dict[str, Any]) -> None:
     response = aep.request("POST", NAMESPACES, json={"name": "n", "code": "n", "idType": "Cookie", **change})
     assert (response.status_code, response.json()["report"]["code"]) == (400, "INVALID_REQUEST_PARAMS")
 
 
-def test_a_namespace_made_here_can_be_named_by_code_or_id(aep: Adobe, schema: str) -> None:
+def test_a_namespace_made_here_can_be_named_by_code_or_id(aep: AepApp, schema: str) -> None:
     aep.namespace("MixpanelUser")
     key = str(aep.ok("GET", NAMESPACES)[-1]["id"])
     made = aep.ok("POST", DESCRIPTORS, json=identity(schema, **{"xdm:namespace": "MixpanelUser"}))

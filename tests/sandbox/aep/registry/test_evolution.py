@@ -10,14 +10,14 @@ from urllib.parse import quote
 import pytest
 
 from mixpanel_aep_sandbox.aep.core.constants import CATALOG, REGISTRY
-from tests.support.sandbox.aep_app import RAW, Adobe, adobe, lines, row
+from tests.support.sandbox.aep_app import RAW, AepApp, aep_app, lines, row
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
+def aep(tmp_path: Path) -> Iterator[AepApp]:
+    with aep_app(tmp_path) as caller:
         yield caller
 
 
@@ -59,7 +59,7 @@ ADDITIONS = {
 }
 
 
-def setup(aep: Adobe) -> tuple[str, str]:
+def setup(aep: AepApp) -> tuple[str, str]:
     """The addresses of a field group and of the schema that holds it."""
     group = aep.field_group()["$id"]
     schema = aep.schema(group)["$id"]
@@ -69,15 +69,15 @@ def setup(aep: Adobe) -> tuple[str, str]:
     )
 
 
-def use(aep: Adobe, schema_url: str) -> str:
+def use(aep: AepApp, schema_url: str) -> str:
     return aep.dataset(aep.ok("GET", schema_url, headers={"Accept": RAW})["$id"])
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_breaking_changes_only_while_no_dataset_uses_it(tmp_path: Path, change: dict[str, Any]) -> None:
-    with adobe(tmp_path / "free") as aep:
+    with aep_app(tmp_path / "free") as aep:
         aep.ok("PATCH", setup(aep)[0], json=[change])
-    with adobe(tmp_path / "used") as aep:
+    with aep_app(tmp_path / "used") as aep:
         group, schema = setup(aep)
         use(aep, schema)
         before = aep.ok("GET", group, headers={"Accept": RAW})
@@ -86,13 +86,13 @@ def test_breaking_changes_only_while_no_dataset_uses_it(tmp_path: Path, change: 
 
 
 @pytest.mark.parametrize("change", ADDITIONS.values(), ids=ADDITIONS.keys())
-def test_additions_always(aep: Adobe, change: dict[str, Any]) -> None:
+def test_additions_always(aep: AepApp, change: dict[str, Any]) -> None:
     group, schema = setup(aep)
     use(aep, schema)
     assert aep.ok("PATCH", group, json=[change])["version"] == "1.1"
 
 
-def test_a_new_field_may_be_required_and_future_rows_need_it(aep: Adobe) -> None:
+def test_a_new_field_may_be_required_and_future_rows_need_it(aep: AepApp) -> None:
     group, schema = setup(aep)
     dataset = use(aep, schema)
     assert aep.load(dataset, lines(row(plan="free")))["status"] == "success"
@@ -105,7 +105,7 @@ def test_a_new_field_may_be_required_and_future_rows_need_it(aep: Adobe) -> None
     assert aep.load(dataset, lines(row(plan="free", more="x")))["status"] == "success"
 
 
-def test_schema_in_use_keeps_its_field_groups_and_cannot_be_deleted(aep: Adobe) -> None:
+def test_schema_in_use_keeps_its_field_groups_and_cannot_be_deleted(aep: AepApp) -> None:
     group, schema = setup(aep)
     use(aep, schema)
     assert aep.request("PATCH", schema, json=[{"op": "remove", "path": "/allOf/1"}]).status_code == 400
@@ -116,7 +116,7 @@ def test_schema_in_use_keeps_its_field_groups_and_cannot_be_deleted(aep: Adobe) 
     assert aep.request("PUT", group, json=body).status_code == 400
 
 
-def test_profile_needs_a_primary_identity_and_is_for_good(aep: Adobe) -> None:
+def test_profile_needs_a_primary_identity_and_is_for_good(aep: AepApp) -> None:
     _, url = setup(aep)
     schema = aep.ok("GET", url, headers={"Accept": RAW})["$id"]
     enable = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
@@ -140,7 +140,7 @@ def test_profile_needs_a_primary_identity_and_is_for_good(aep: Adobe) -> None:
     assert aep.ok("PUT", url, json=put)["meta:immutableTags"] == ["union"]
 
 
-def test_a_field_may_become_required_and_future_rows_need_it(aep: Adobe) -> None:
+def test_a_field_may_become_required_and_future_rows_need_it(aep: AepApp) -> None:
     """EP:xdm/schema/composition.md#post-ingestion-required-fields."""
     group, schema = setup(aep)
     dataset = use(aep, schema)
@@ -150,7 +150,7 @@ def test_a_field_may_become_required_and_future_rows_need_it(aep: Adobe) -> None
     assert aep.load(dataset, lines(row(count=1, plan="free")))["status"] == "success"
 
 
-def test_the_class_of_a_schema_in_use_stays(aep: Adobe) -> None:
+def test_the_class_of_a_schema_in_use_stays(aep: AepApp) -> None:
     profile = "https://ns.adobe.com/xdm/context/profile"
     schema = aep.schema(title="Empty")
     url = f"{REGISTRY}/tenant/schemas/{schema['meta:altId']}"
@@ -162,7 +162,7 @@ def test_the_class_of_a_schema_in_use_stays(aep: Adobe) -> None:
     assert answer.status_code == 400 and "class" in answer.json()["detail"]
 
 
-def test_a_refusal_names_the_field_and_the_reason(aep: Adobe) -> None:
+def test_a_refusal_names_the_field_and_the_reason(aep: AepApp) -> None:
     group, schema = setup(aep)
     use(aep, schema)
     answer = aep.request("PATCH", group, json=[CHANGES["remove a field"]])
@@ -172,7 +172,7 @@ def test_a_refusal_names_the_field_and_the_reason(aep: Adobe) -> None:
     )
 
 
-def test_a_data_type_in_use_keeps_its_fields(aep: Adobe) -> None:
+def test_a_data_type_in_use_keeps_its_fields(aep: AepApp) -> None:
     body = {"title": "Money", "type": "object", "properties": {"a": {"type": "string"}}}
     money = aep.ok("POST", f"{REGISTRY}/tenant/datatypes", json=body)
     group = aep.field_group({"total": {"type": "array", "items": {"$ref": money["$id"]}}})
@@ -183,7 +183,7 @@ def test_a_data_type_in_use_keeps_its_fields(aep: Adobe) -> None:
     aep.ok("PATCH", url, json=[{"op": "add", "path": "/properties/b", "value": {"type": "string"}}])
 
 
-def test_what_another_schema_uses_is_not_guarded(aep: Adobe) -> None:
+def test_what_another_schema_uses_is_not_guarded(aep: AepApp) -> None:
     """A dataset of one schema does not freeze the field groups of another."""
     _, schema = setup(aep)
     use(aep, schema)
@@ -196,7 +196,7 @@ def test_what_another_schema_uses_is_not_guarded(aep: Adobe) -> None:
     )
 
 
-def test_a_schema_that_was_ever_used_stays_as_it_is(aep: Adobe) -> None:
+def test_a_schema_that_was_ever_used_stays_as_it_is(aep: AepApp) -> None:
     """EP:xdm/troubleshooting-guide.md: "never been used in the creation of a dataset"."""
     group, schema = setup(aep)
     dataset = use(aep, schema)

@@ -10,14 +10,14 @@ from urllib.parse import quote
 import pytest
 
 from mixpanel_aep_sandbox.aep.core.constants import EXPERIENCE_EVENT, REGISTRY
-from tests.support.sandbox.aep_app import FIELDS, FULL, RAW, Adobe, adobe, field_group
+from tests.support.sandbox.aep_app import FIELDS, FULL, RAW, AepApp, aep_app, field_group
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
+def aep(tmp_path: Path) -> Iterator[AepApp]:
+    with aep_app(tmp_path) as caller:
         yield caller
 
 
@@ -29,14 +29,14 @@ def one(base: str, key: str) -> str:
     return f"{base}/{quote(key, safe='')}"
 
 
-def refused(aep: Adobe, method: str, url: str, body: Any) -> str:
+def refused(aep: AepApp, method: str, url: str, body: Any) -> str:
     response = aep.request(method, url, json=body)
     assert response.status_code == 400, response.text
     assert response.json()["title"] == "BadRequestError"
     return str(response.json()["detail"])
 
 
-def test_stats_tell_the_tenant(aep: Adobe) -> None:
+def test_stats_tell_the_tenant(aep: AepApp) -> None:
     group = aep.field_group()
     for path in ("/stats", "/stats/"):
         stats = aep.ok("GET", REGISTRY + path)
@@ -45,7 +45,7 @@ def test_stats_tell_the_tenant(aep: Adobe) -> None:
         assert stats["recentlyCreatedResources"][0]["$id"] == group["$id"]
 
 
-def test_field_group_as_created(aep: Adobe) -> None:
+def test_field_group_as_created(aep: AepApp) -> None:
     body = aep.field_group()
     assert body["$id"].startswith("https://ns.adobe.com/acmesandbox/mixins/")
     assert body["meta:altId"] == "_acmesandbox.mixins." + body["$id"].rpartition("/")[2]
@@ -60,7 +60,7 @@ def test_field_group_as_created(aep: Adobe) -> None:
     assert (fields["count"]["meta:xdmType"], fields["small"]["meta:xdmType"]) == ("long", "int")
 
 
-def test_schema_as_created(aep: Adobe) -> None:
+def test_schema_as_created(aep: AepApp) -> None:
     group = aep.field_group()["$id"]
     body = aep.schema(group)
     assert body["$id"].startswith("https://ns.adobe.com/acmesandbox/schemas/")
@@ -68,7 +68,7 @@ def test_schema_as_created(aep: Adobe) -> None:
     assert {group, EXPERIENCE_EVENT, "https://ns.adobe.com/xdm/data/time-series"} <= set(body["meta:extends"])
 
 
-def test_resolved_schema(aep: Adobe) -> None:
+def test_resolved_schema(aep: AepApp) -> None:
     schema = aep.schema(aep.field_group()["$id"])
     body = aep.ok("GET", one(SCHEMAS, schema["$id"]), headers={"Accept": FULL})
     assert "allOf" not in body
@@ -88,7 +88,7 @@ def test_resolved_schema(aep: Adobe) -> None:
     assert fields["_acmesandbox"]["meta:xdmType"] == "object"
 
 
-def test_two_field_groups_share_the_tenant_root_and_data_types_are_followed(aep: Adobe) -> None:
+def test_two_field_groups_share_the_tenant_root_and_data_types_are_followed(aep: AepApp) -> None:
     body = {"title": "Money", "type": "object", "properties": {"amount": {"type": "number"}}}
     money = aep.ok("POST", f"{REGISTRY}/tenant/datatypes", json=body)
     groups = [
@@ -122,7 +122,7 @@ def test_two_field_groups_share_the_tenant_root_and_data_types_are_followed(aep:
         ("application/vnd.adobe.xdm-full+json; version=1", 200),
     ],
 )
-def test_accept_of_a_lookup(aep: Adobe, accept: str | None, status: int) -> None:
+def test_accept_of_a_lookup(aep: AepApp, accept: str | None, status: int) -> None:
     schema = aep.schema()
     del aep.http.headers["accept"]
     response = aep.request("GET", one(SCHEMAS, schema["$id"]), headers={"Accept": accept} if accept else {})
@@ -133,14 +133,14 @@ def test_accept_of_a_lookup(aep: Adobe, accept: str | None, status: int) -> None
         assert ("meta:descriptors" in response.json()) is ("desc" in str(accept))
 
 
-def test_standard_notation(aep: Adobe) -> None:
+def test_standard_notation(aep: AepApp) -> None:
     url = one(SCHEMAS, aep.schema()["$id"])
     body = aep.ok("GET", url, headers={"Accept": "application/vnd.adobe.xdm-full+json; version=1"})
     assert body["required"] == ["@id", "xdm:timestamp"]
     assert {"@id", "xdm:timestamp", "xdm:identityMap"} <= set(body["properties"])
 
 
-def test_text_is_left_out_and_fields_called_title_are_not(aep: Adobe) -> None:
+def test_text_is_left_out_and_fields_called_title_are_not(aep: AepApp) -> None:
     group = aep.field_group({"title": {"type": "string", "title": "T"}, "description": {"type": "string"}})
     accept = {"Accept": "application/vnd.adobe.xed-notext+json; version=1"}
     body = aep.ok("GET", one(GROUPS, group["$id"]), headers=accept)
@@ -148,7 +148,7 @@ def test_text_is_left_out_and_fields_called_title_are_not(aep: Adobe) -> None:
     assert set(fields) == {"title", "description"} and "title" not in fields["title"]
 
 
-def test_lookup_by_either_id_with_and_without_a_slash(aep: Adobe) -> None:
+def test_lookup_by_either_id_with_and_without_a_slash(aep: AepApp) -> None:
     group = aep.field_group()
     for key in (group["$id"], group["meta:altId"]):
         for path in (one(GROUPS, key), one(GROUPS, key) + "/", one(f"{REGISTRY}/tenant/mixins", key)):
@@ -164,7 +164,7 @@ def test_lookup_by_either_id_with_and_without_a_slash(aep: Adobe) -> None:
     assert aep.request("GET", one(SCHEMAS, group["$id"]), headers={"Accept": RAW}).status_code == 404
 
 
-def test_global_container(aep: Adobe) -> None:
+def test_global_container(aep: AepApp) -> None:
     classes = aep.ok("GET", f"{REGISTRY}/global/classes", headers=ID)["results"]
     assert {"$id": EXPERIENCE_EVENT, "meta:altId": "_xdm.context.experienceevent"}.items() <= classes[
         0
@@ -177,7 +177,7 @@ def test_global_container(aep: Adobe) -> None:
     assert len(aep.ok("GET", f"{REGISTRY}/global/behaviors", headers=ID)["results"]) == 3
 
 
-def test_list_filters_order_and_pages(aep: Adobe) -> None:
+def test_list_filters_order_and_pages(aep: AepApp) -> None:
     for title in ("b", "d", "a", "c"):
         aep.field_group({"x": {"type": "string"}}, title)
     every = aep.ok("GET", f"{GROUPS}/", headers=ID)
@@ -205,21 +205,21 @@ def test_list_filters_order_and_pages(aep: Adobe) -> None:
 
 
 @pytest.mark.parametrize("query", ["limit=501", "limit=x", "limit=\u00b2", "limit=-1", "property=title~("])
-def test_lists_that_do_not_fit(aep: Adobe, query: str) -> None:
+def test_lists_that_do_not_fit(aep: AepApp, query: str) -> None:
     assert aep.request("GET", f"{GROUPS}?{query}", headers=ID).status_code == 400
     assert aep.request("GET", GROUPS).status_code == 406
     assert aep.request("GET", GROUPS, headers={"Accept": FULL}).status_code == 406
 
 
-def test_lists_without_an_order_are_ordered_by_their_last_change(aep: Adobe) -> None:
+def test_lists_without_an_order_are_ordered_by_their_last_change(aep: AepApp) -> None:
     """As EP:xdm/api/behaviors.md shows; whether they can be paged so, documents and clients disagree about."""
     page = aep.ok("GET", f"{REGISTRY}/global/behaviors", headers=ID)
     assert page["_page"] == {"orderby": "updated", "next": None, "count": 3}
-    aep.world.clock.set(1_700_000_000, frozen=True)
+    aep.state.clock.set(1_700_000_000, frozen=True)
     made = []
     for title in ("b", "a", "c"):
         made.append(aep.field_group({"x": {"type": "string"}}, title))
-        aep.world.clock.advance(1)
+        aep.state.clock.advance(1)
     aep.ok("PUT", one(GROUPS, made[0]["$id"]), json=field_group({"x": {"type": "string"}}, "b"))
     first = aep.ok("GET", GROUPS, headers=ID, params={"limit": 2})
     assert [body["title"] for body in first["results"]] == ["a", "c"]
@@ -234,7 +234,7 @@ def test_lists_without_an_order_are_ordered_by_their_last_change(aep: Adobe) -> 
     assert aep.request("GET", GROUPS, headers=ID).status_code == 200
 
 
-def test_pages_lose_nothing_where_many_have_one_value(aep: Adobe) -> None:
+def test_pages_lose_nothing_where_many_have_one_value(aep: AepApp) -> None:
     for number in range(7):
         body = {**field_group({"x": {"type": "string"}}, f"T{number}"), "group": str(number // 3)}
         body |= {"description": "some"} if number % 2 else {}
@@ -251,7 +251,7 @@ def test_pages_lose_nothing_where_many_have_one_value(aep: Adobe) -> None:
         assert sorted(found) == [f"T{number}" for number in range(7)], order
 
 
-def test_filters_with_commas_and_strange_values(aep: Adobe) -> None:
+def test_filters_with_commas_and_strange_values(aep: AepApp) -> None:
     for title in ("a", "a, b", "nan", "1e400", "7"):
         aep.field_group({"x": {"type": "string"}}, title)
 
@@ -265,7 +265,7 @@ def test_filters_with_commas_and_strange_values(aep: Adobe) -> None:
     assert titles("title>=7,meta:containerId") == ["7", "a", "a, b", "nan"]
 
 
-def test_titles_are_unique_over_all_kinds(aep: Adobe) -> None:
+def test_titles_are_unique_over_all_kinds(aep: AepApp) -> None:
     aep.field_group(title="Same")
     assert "Title must be unique" in refused(aep, "POST", GROUPS, field_group(FIELDS, "Same"))
     body = {"title": "Same", "type": "object", "allOf": [{"$ref": EXPERIENCE_EVENT}]}
@@ -290,7 +290,7 @@ def test_titles_are_unique_over_all_kinds(aep: Adobe) -> None:
         ({"allOf": [{"$ref": "https://ns.adobe.com/none"}]}, "does not exist"),
     ],
 )
-def test_field_groups_that_are_refused(aep: Adobe, body: dict[str, Any], words: str) -> None:
+def test_field_groups_that_are_refused(aep: AepApp, body: dict[str, Any], words: str) -> None:
     assert words in refused(aep, "POST", GROUPS, {"title": "T", **body})
 
 
@@ -321,11 +321,11 @@ def test_field_groups_that_are_refused(aep: Adobe, body: dict[str, Any], words: 
         ),
     ],
 )
-def test_fields_that_are_refused(aep: Adobe, name: str, field: dict[str, Any], words: str) -> None:
+def test_fields_that_are_refused(aep: AepApp, name: str, field: dict[str, Any], words: str) -> None:
     assert words in refused(aep, "POST", GROUPS, field_group({name: field}))
 
 
-def test_schemas_that_are_refused(aep: Adobe) -> None:
+def test_schemas_that_are_refused(aep: AepApp) -> None:
     group = aep.field_group()["$id"]
     profile = "https://ns.adobe.com/xdm/context/profile"
     for refs in ([], [group], [EXPERIENCE_EVENT, profile], [EXPERIENCE_EVENT, group + "0"]):
@@ -336,7 +336,7 @@ def test_schemas_that_are_refused(aep: Adobe) -> None:
     refused(aep, "POST", SCHEMAS, {"type": "object", "allOf": [{"$ref": EXPERIENCE_EVENT}]})
 
 
-def test_custom_class(aep: Adobe) -> None:
+def test_custom_class(aep: AepApp) -> None:
     body = field_group({"sku": {"type": "string"}}, "Product")
     refused(aep, "POST", f"{REGISTRY}/tenant/classes", body)
     body["allOf"].insert(0, {"$ref": "https://ns.adobe.com/xdm/data/record"})
@@ -347,7 +347,7 @@ def test_custom_class(aep: Adobe) -> None:
     assert set(resolved["properties"]) == {"_id", "_acmesandbox"}
 
 
-def test_patch_adds_a_field_and_a_field_group(aep: Adobe) -> None:
+def test_patch_adds_a_field_and_a_field_group(aep: AepApp) -> None:
     group, more = aep.field_group(), aep.field_group({"late": {"type": "string"}}, "More")
     schema = aep.schema(group["$id"])
     at = "/definitions/customFields/properties/_acmesandbox/properties/extra"
@@ -375,13 +375,13 @@ def test_patch_adds_a_field_and_a_field_group(aep: Adobe) -> None:
         [{"op": "replace", "path": "", "value": 3}],
     ],
 )
-def test_patches_that_are_refused_change_nothing(aep: Adobe, operations: Any) -> None:
+def test_patches_that_are_refused_change_nothing(aep: AepApp, operations: Any) -> None:
     group = aep.field_group()
     refused(aep, "PATCH", one(GROUPS, group["$id"]), operations)
     assert aep.ok("GET", one(GROUPS, group["$id"]), headers={"Accept": RAW}) == group
 
 
-def test_put_replaces_and_delete_deletes(aep: Adobe) -> None:
+def test_put_replaces_and_delete_deletes(aep: AepApp) -> None:
     group = aep.field_group()
     url = one(GROUPS, group["$id"])
     body = aep.ok("PUT", url, json=field_group({"only": {"type": "string"}}, "New"))
@@ -393,7 +393,7 @@ def test_put_replaces_and_delete_deletes(aep: Adobe) -> None:
     assert aep.request("GET", url, headers={"Accept": RAW}).status_code == 404
 
 
-def enabled(aep: Adobe) -> dict[str, Any]:
+def enabled(aep: AepApp) -> dict[str, Any]:
     """A schema that is enabled for Profile."""
     schema = aep.schema(aep.field_group()["$id"])
     assert aep.identity(schema["$id"]).status_code == 201
@@ -401,7 +401,7 @@ def enabled(aep: Adobe) -> dict[str, Any]:
     return dict(aep.ok("PATCH", one(SCHEMAS, schema["$id"]), json=patch))
 
 
-def test_a_class_with_a_schema_for_profile_has_a_union(aep: Adobe) -> None:
+def test_a_class_with_a_schema_for_profile_has_a_union(aep: AepApp) -> None:
     unions = f"{REGISTRY}/tenant/unions"
     assert aep.ok("GET", unions, headers=ID)["results"] == []
     enabled(aep)
@@ -422,14 +422,14 @@ def test_a_class_with_a_schema_for_profile_has_a_union(aep: Adobe) -> None:
     assert "timestamp" in full["timeSeriesEvents"]["items"]["properties"]
 
 
-def test_an_unknown_union_is_not_found_and_nobody_makes_one(aep: Adobe) -> None:
+def test_an_unknown_union_is_not_found_and_nobody_makes_one(aep: AepApp) -> None:
     union = one(f"{REGISTRY}/tenant/unions", f"{EXPERIENCE_EVENT}__union")
     assert aep.request("GET", union, headers={"Accept": RAW}).status_code == 404
     answer = aep.request("POST", f"{REGISTRY}/tenant/unions", json={})
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
 
 
-def test_sample_data_is_a_row_of_the_schema(aep: Adobe) -> None:
+def test_sample_data_is_a_row_of_the_schema(aep: AepApp) -> None:
     schema = aep.schema(aep.field_group()["$id"])
     for key in (schema["$id"], schema["meta:altId"]):
         found = aep.ok("GET", one(f"{REGISTRY}/rpc/sampledata", key))

@@ -14,21 +14,21 @@ from hypothesis import strategies as st
 
 from mixpanel_aep_sandbox.aep.core.constants import EXPERIENCE_EVENT, REGISTRY
 from mixpanel_aep_sandbox.aep.registry.sample_data import sample
-from tests.support.sandbox.aep_app import FULL, RAW, Adobe, adobe, field_group
+from tests.support.sandbox.aep_app import FULL, RAW, AepApp, aep_app, field_group
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture
-def aep(tmp_path: Path) -> Iterator[Adobe]:
-    with adobe(tmp_path) as caller:
+def aep(tmp_path: Path) -> Iterator[AepApp]:
+    with aep_app(tmp_path) as caller:
         yield caller
 
 
 RPC = f"{REGISTRY}/rpc"
 
 
-def composed(aep: Adobe) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+def composed(aep: AepApp) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """A data type, a field group that uses it, and a schema of both."""
     body = {"title": "Money", "type": "object", "properties": {"amount": {"type": "number"}}}
     money = aep.ok("POST", f"{REGISTRY}/tenant/datatypes", json=body)
@@ -36,11 +36,11 @@ def composed(aep: Adobe) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]
     return money, group, aep.schema(group["$id"])
 
 
-def exported(aep: Adobe, key: str) -> list[dict[str, Any]]:
+def exported(aep: AepApp, key: str) -> list[dict[str, Any]]:
     return list(aep.ok("GET", f"{RPC}/export/{quote(key, safe='')}"))
 
 
-def test_an_export_has_all_that_is_needed_and_no_tenant(aep: Adobe) -> None:
+def test_an_export_has_all_that_is_needed_and_no_tenant(aep: AepApp) -> None:
     money, group, schema = composed(aep)
     for key in (schema["$id"], schema["meta:altId"]):
         payload = exported(aep, key)
@@ -55,7 +55,7 @@ def test_an_export_has_all_that_is_needed_and_no_tenant(aep: Adobe) -> None:
     assert exported(aep, EXPERIENCE_EVENT)[0]["$id"] == EXPERIENCE_EVENT
 
 
-def test_what_was_exported_is_the_same_in_another_aep_sandbox(aep: Adobe) -> None:
+def test_what_was_exported_is_the_same_in_another_aep_sandbox(aep: AepApp) -> None:
     _, _, schema = composed(aep)
     payload = exported(aep, schema["$id"])
     at = f"{REGISTRY}/tenant/schemas/{schema['meta:altId']}"
@@ -84,7 +84,7 @@ def test_what_was_exported_is_the_same_in_another_aep_sandbox(aep: Adobe) -> Non
         {"allOf": [{"$ref": "https://ns.adobe.com/nowhere"}]},
     ],
 )
-def test_imports_that_are_refused_import_nothing(aep: Adobe, change: dict[str, Any]) -> None:
+def test_imports_that_are_refused_import_nothing(aep: AepApp, change: dict[str, Any]) -> None:
     money, group, _ = composed(aep)
     payload = exported(aep, group["$id"])
     aep.headers["x-sandbox-name"] = "dev"
@@ -95,7 +95,7 @@ def test_imports_that_are_refused_import_nothing(aep: Adobe, change: dict[str, A
     assert aep.request("GET", at, headers={"Accept": RAW}).status_code == 404
 
 
-def test_the_audit_log_tells_each_change_and_that_of_what_is_referred_to(aep: Adobe) -> None:
+def test_the_audit_log_tells_each_change_and_that_of_what_is_referred_to(aep: AepApp) -> None:
     _, group, schema = composed(aep)
     log = f"{RPC}/auditlog/{quote(schema['$id'], safe='')}"
     (created,) = aep.ok("GET", log)
@@ -125,7 +125,7 @@ def test_the_audit_log_tells_each_change_and_that_of_what_is_referred_to(aep: Ad
     assert aep.request("GET", f"{RPC}/auditlog/nope").status_code == 404
 
 
-def test_a_sample_is_of_a_schema_alone(aep: Adobe) -> None:
+def test_a_sample_is_of_a_schema_alone(aep: AepApp) -> None:
     group = aep.field_group()["$id"]
     assert aep.request("GET", f"{RPC}/sampledata/{quote(group, safe='')}").status_code == 404
 
@@ -169,7 +169,7 @@ def test_where_no_text_fits_a_pattern_the_sample_has_any() -> None:
     assert sample({"type": "string", "pattern": "^(?!.*)$"}) == "string"
 
 
-def test_a_field_group_without_classes_is_for_all(aep: Adobe) -> None:
+def test_a_field_group_without_classes_is_for_all(aep: AepApp) -> None:
     body = {**field_group({"a": {"type": "string"}}, "For all"), "meta:intendedToExtend": []}
     group = aep.ok("POST", f"{REGISTRY}/tenant/fieldgroups", json=body)["$id"]
     aep.schema(group, title="P", of="https://ns.adobe.com/xdm/context/profile")

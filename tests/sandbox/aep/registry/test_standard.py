@@ -13,7 +13,7 @@ from mixpanel_aep_sandbox.aep.core.constants import EXPERIENCE_EVENT, REGISTRY
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import row_schema, validator_of
 from mixpanel_aep_sandbox.aep.registry.composition.references import references
 from mixpanel_aep_sandbox.aep.registry.standard import standard_by_id
-from tests.support.sandbox.aep_app import FIELDS, FULL, RAW, Adobe, adobe, field_group, lines
+from tests.support.sandbox.aep_app import FIELDS, FULL, RAW, AepApp, aep_app, field_group, lines
 
 pytestmark = pytest.mark.sandbox
 
@@ -23,12 +23,12 @@ PROFILE = "https://ns.adobe.com/xdm/context/profile"
 
 
 @pytest.fixture(scope="module")
-def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adobe]:
-    with adobe(tmp_path_factory.mktemp("sandbox")) as caller:
+def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AepApp]:
+    with aep_app(tmp_path_factory.mktemp("sandbox")) as caller:
         yield caller
 
 
-def looked_up(aep: Adobe, body: dict[str, Any], accept: str) -> dict[str, Any]:
+def looked_up(aep: AepApp, body: dict[str, Any], accept: str) -> dict[str, Any]:
     kind = body["meta:resourceType"]
     url = f"{REGISTRY}/global/{SEGMENTS.get(kind, kind)}/{quote(body['$id'], safe='')}"
     return dict(aep.ok("GET", url, headers={"Accept": accept}))
@@ -86,7 +86,7 @@ def test_no_reference_points_nowhere() -> None:
 
 
 @pytest.mark.parametrize("body", standard_by_id().values(), ids=[*standard_by_id()])
-def test_a_standard_resource_resolves_in_both_notations(aep: Adobe, body: dict[str, Any]) -> None:
+def test_a_standard_resource_resolves_in_both_notations(aep: AepApp, body: dict[str, Any]) -> None:
     raw, full = looked_up(aep, body, RAW), looked_up(aep, body, FULL)
     assert raw["allOf"] and "allOf" not in full and "definitions" not in full
     for node in nodes(full):
@@ -99,7 +99,7 @@ def test_a_standard_resource_resolves_in_both_notations(aep: Adobe, body: dict[s
     assert len([*nodes(standard)]) <= len([*nodes(full)])
 
 
-def test_the_documented_difference_between_the_notations(aep: Adobe) -> None:
+def test_the_documented_difference_between_the_notations(aep: AepApp) -> None:
     """EP:xdm/api/appendix.md#compatibility, side by side."""
     person = standard_by_id()["https://ns.adobe.com/xdm/context/person"]
     compatible = looked_up(aep, person, FULL)["properties"]
@@ -115,7 +115,7 @@ def test_the_documented_difference_between_the_notations(aep: Adobe) -> None:
     assert looked_up(aep, person, STANDARD_FULL)["properties"]["xdm:birthYear"]["minimum"] == 1
 
 
-def test_fields_of_other_vocabularies_have_an_object_of_their_own(aep: Adobe) -> None:
+def test_fields_of_other_vocabularies_have_an_object_of_their_own(aep: AepApp) -> None:
     address = standard_by_id()["https://ns.adobe.com/xdm/common/address"]
     compatible = looked_up(aep, address, FULL)["properties"]
     assert set(compatible["_schema"]["properties"]) == {"latitude", "longitude", "elevation", "description"}
@@ -126,7 +126,7 @@ def test_fields_of_other_vocabularies_have_an_object_of_their_own(aep: Adobe) ->
 
 
 @pytest.mark.parametrize(("of", "name"), [(EXPERIENCE_EVENT, "Every event"), (PROFILE, "Every profile")])
-def test_a_sample_of_all_standard_fields_is_good_in_both_notations(aep: Adobe, of: str, name: str) -> None:
+def test_a_sample_of_all_standard_fields_is_good_in_both_notations(aep: AepApp, of: str, name: str) -> None:
     fields = {**FIELDS, "money": {"$ref": "https://ns.adobe.com/xdm/datatypes/currency"}}
     custom = {**field_group(fields, f"{name}: fields"), "meta:intendedToExtend": [of]}
     group = aep.ok("POST", f"{REGISTRY}/tenant/fieldgroups", json=custom)["$id"]
@@ -144,11 +144,11 @@ def test_a_sample_of_all_standard_fields_is_good_in_both_notations(aep: Adobe, o
 
 def test_the_loyalty_members_tutorial(tmp_path: Path) -> None:
     """EP:xdm/tutorials/create-schema-api.md, step by step; its data type has the title of its field group."""
-    with adobe(tmp_path) as aep:
+    with aep_app(tmp_path) as aep:
         _loyalty_members(aep)
 
 
-def _loyalty_members(aep: Adobe) -> None:
+def _loyalty_members(aep: AepApp) -> None:
     aep.http.post("/_sandbox/aep/settings", json={"unique_titles": "type"})
     schema = aep.schema(title="Loyalty Members", of=PROFILE)
     at = f"{REGISTRY}/tenant/schemas/{schema['meta:altId']}"

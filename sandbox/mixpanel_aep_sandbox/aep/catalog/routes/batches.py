@@ -16,12 +16,12 @@ from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.json_filters import as_text, each, value_at
 from mixpanel_aep_sandbox.aep.core.json_patch import json_patch
 from mixpanel_aep_sandbox.aep.core.list_parameters import chosen, filtered, page_of, projected, whole_number
-from mixpanel_aep_sandbox.aep.core.scope import BATCHES, Place
+from mixpanel_aep_sandbox.aep.core.scope import BATCHES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle, shown_status, touch
 from mixpanel_aep_sandbox.aep.ingestion.routes.batches import shown_tags
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.aep.ingestion.validation import given_replay
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 _RANGES = (
     ("createdAfter", "created", 1),
@@ -37,8 +37,8 @@ _OWN = frozenset([name for name, _, _ in _RANGES] + [*_LISTS, "status"])
 _ENDED = ("success", "failed")
 
 
-def add_routes(world: World, router: APIRouter) -> None:
-    routes = Routes(world, router, CATALOG)
+def add_routes(state: SandboxState, router: APIRouter) -> None:
+    routes = Routes(state, router, CATALOG)
     routes.add("GET", "/batches", _list)
     routes.add("GET", "/batches/uniques/{field}", _uniques)
     routes.add("GET", "/batches/{id}", _lookup)
@@ -48,35 +48,35 @@ def add_routes(world: World, router: APIRouter) -> None:
     routes.add("GET", "/lastBatches", _last)
 
 
-def visible(place: Place) -> list[dict[str, Any]]:
+def visible(scope: AepSandboxScope) -> list[dict[str, Any]]:
     """The batches that Catalog knows of, oldest first."""
-    settle(place)
-    lag = IngestSettings.of(place.world).catalog_lag_seconds * 1000
-    return [body for _, body in place.items(BATCHES) if _is_known(place, body, lag)]
+    settle(scope)
+    lag = IngestSettings.of(scope.state).catalog_lag_seconds * 1000
+    return [body for _, body in scope.items(BATCHES) if _is_known(scope, body, lag)]
 
 
-def visible_batch(place: Place, key: str) -> dict[str, Any]:
+def visible_batch(scope: AepSandboxScope, key: str) -> dict[str, Any]:
     """Raises Problem 404 where Catalog knows of none."""
-    settle(place)
-    batch = place.get(BATCHES, key)
-    lag = IngestSettings.of(place.world).catalog_lag_seconds * 1000
-    if batch is None or not _is_known(place, batch, lag):
+    settle(scope)
+    batch = scope.get(BATCHES, key)
+    lag = IngestSettings.of(scope.state).catalog_lag_seconds * 1000
+    if batch is None or not _is_known(scope, batch, lag):
         raise problem(404, f"Batch {key} not found.")
     return batch
 
 
-def _is_known(place: Place, batch: dict[str, Any], lag: float) -> bool:
-    return bool(batch["created"] + lag <= place.now and not batch.get("vanished"))
+def _is_known(scope: AepSandboxScope, batch: dict[str, Any], lag: float) -> bool:
+    return bool(batch["created"] + lag <= scope.now and not batch.get("vanished"))
 
 
-def shown(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
+def shown(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
     """A batch as Catalog shows it."""
     body: dict[str, Any] = {
         "id": batch["id"],
-        "imsOrg": place.org,
-        "sandboxId": AEP_SANDBOXES[place.name],
+        "imsOrg": scope.org,
+        "sandboxId": AEP_SANDBOXES[scope.name],
         "externalId": batch["externalId"],
-        "status": shown_status(place, batch),
+        "status": shown_status(scope, batch),
         "inputFormat": batch["inputFormat"],
         "relatedObjects": [{"type": "dataSet", "id": batch["dataset"]}],
         "tags": shown_tags(batch),
@@ -91,15 +91,15 @@ def shown(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
     if batch["completed"] is not None:
         body["started"] = batch["completed"]
     if "finished" in batch:
-        body |= {"completed": batch["finished"], "errors": batch["errors"], **_metrics(place, batch)}
+        body |= {"completed": batch["finished"], "errors": batch["errors"], **_metrics(scope, batch)}
     if batch["state"] == "failed":
         body["failedBatchLocation"] = f"@/batches/{batch['id']}/failed"
     return body | ({"replay": batch["replay"]} if batch["replay"] else {})
 
 
-def _metrics(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
+def _metrics(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
     metrics = batch["metrics"]
-    hidden = batch["state"] == "failed" and IngestSettings.of(place.world).metrics_of_failed == "hidden"
+    hidden = batch["state"] == "failed" and IngestSettings.of(scope.state).metrics_of_failed == "hidden"
     if not metrics or hidden:
         return {}
     return {
@@ -114,12 +114,12 @@ def _lookup(call: Call) -> Response:
     """One, or several by a list of ids (EP:catalog/api/look-up-multiple-objects.md)."""
     keys = call.path("id").split(",")
     if len(keys) == 1:
-        batch = visible_batch(call.place, keys[0])
-        return one(call, batch["id"], batch, projected(call, shown(call.place, batch)))
-    wanted = [batch for batch in visible(call.place) if batch["id"] in keys]
+        batch = visible_batch(call.scope, keys[0])
+        return one(call, batch["id"], batch, projected(call, shown(call.scope, batch)))
+    wanted = [batch for batch in visible(call.scope) if batch["id"] in keys]
     if not wanted:
         raise problem(404, f"Batch {call.path('id')} not found.")
-    return JSONResponse({batch["id"]: projected(call, shown(call.place, batch)) for batch in wanted})
+    return JSONResponse({batch["id"]: projected(call, shown(call.scope, batch)) for batch in wanted})
 
 
 def _list(call: Call) -> Response:
@@ -140,10 +140,10 @@ def _found(call: Call) -> list[tuple[str, dict[str, Any]]]:
     wanted = {name: set(filter(None, call.query(name).split(","))) for name in (*_LISTS, "status")}
     ranges = [(path, sign, whole_number(call, name)) for name, path, sign in _RANGES]
     found = []
-    for batch in visible(call.place):
+    for batch in visible(call.scope):
         if any(wanted[name] and batch[key] not in wanted[name] for name, key in _LISTS.items()):
             continue
-        body = shown(call.place, batch)
+        body = shown(call.scope, batch)
         if wanted["status"] and body["status"] not in wanted["status"]:
             continue
         if all(bound is None or _beyond(body, path, sign, bound) for path, sign, bound in ranges):
@@ -160,20 +160,20 @@ def _last(call: Call) -> Response:
     """The last batches of each dataset, keyed by the dataset's id."""
     wanted = set(filter(None, (call.query("dataSetId") or call.query("dataSet")).split(",")))
     last: dict[str, dict[str, Any]] = {}
-    for batch in visible(call.place):
+    for batch in visible(call.scope):
         if wanted and batch["dataset"] not in wanted:
             continue
         body = last.setdefault(
             batch["dataset"],
             {
-                "imsOrg": call.place.org,
-                "sandboxId": AEP_SANDBOXES[call.place.name],
+                "imsOrg": call.scope.org,
+                "sandboxId": AEP_SANDBOXES[call.scope.name],
                 "created": batch["created"],
             },
         )
         body |= {
             "lastBatchId": batch["id"],
-            "lastBatchStatus": shown_status(call.place, batch),
+            "lastBatchStatus": shown_status(call.scope, batch),
             "updated": batch["updated"],
         }
         if batch["state"] in _ENDED:
@@ -184,7 +184,7 @@ def _last(call: Call) -> Response:
 
 def _patch(call: Call) -> Response:
     """A caller's tags, and until it is complete what it replaces; whatever else a batch has, ingestion decides [I]."""
-    batch = visible_batch(call.place, call.path("id"))
+    batch = visible_batch(call.scope, call.path("id"))
     check_match(call, batch)
     before: dict[str, Any] = {
         "tags": batch["tags"],
@@ -197,8 +197,8 @@ def _patch(call: Call) -> Response:
     if changed.keys() - {"tags", "replay"}:
         raise problem(400, "Only the tags of a batch and its replay can be changed here.")
     check_tags(changed.get("tags", {}))
-    replay = given_replay(call.place, changed.get("replay"), batch["dataset"])
+    replay = given_replay(call.scope, changed.get("replay"), batch["dataset"])
     if replay != batch["replay"] and batch["state"] != "loading":
         raise problem(400, f"Batch {batch['id']} is complete: what it replaces cannot be changed.")  # [I]
-    touch(call.place, batch, tags=changed.get("tags", {}), replay=replay)
+    touch(call.scope, batch, tags=changed.get("tags", {}), replay=replay)
     return JSONResponse([f"@/batches/{batch['id']}"])

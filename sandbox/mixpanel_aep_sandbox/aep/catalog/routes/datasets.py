@@ -21,65 +21,65 @@ from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, CATALOG, DEMO
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.list_parameters import chosen, projected
-from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, USED_SCHEMAS, Place
+from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, USED_SCHEMAS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.hygiene.models import expiry_tags
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import forget_dataset, settle, shown_status
 from mixpanel_aep_sandbox.aep.query_service.table_names import TABLE_TAG, table_name
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 _OWN = frozenset({"requestDataSource"})
 _FAILED = ("failed", "aborted", "abandoned")
 
 
-def add_routes(world: World, router: APIRouter) -> None:
+def add_routes(state: SandboxState, router: APIRouter) -> None:
     # The guides also write /datasets (EP:catalog/api/create-dataset.md, EP:catalog/datasets, TTL guide).
     for name in ("dataSets", "datasets"):
-        routes = Routes(world, router, f"{CATALOG}/{name}")
+        routes = Routes(state, router, f"{CATALOG}/{name}")
         routes.add("GET", "", _list)
         routes.add("POST", "", _create)
         routes.add("GET", "/{id}", _lookup)
         routes.add("PATCH", "/{id}", patch_dataset)
         routes.add("PUT", "/{id}", put_dataset)
         routes.add("DELETE", "/{id}", _delete)
-        routes = Routes(world, router, f"{CATALOG}/v2/{name}")
+        routes = Routes(state, router, f"{CATALOG}/v2/{name}")
         routes.add("GET", "/{id}", _lookup)
         routes.add("PATCH", "/{id}", patch_deeply)
-    Routes(world, router, CATALOG).add("GET", "/ttl/{id}", _row_expiration)
+    Routes(state, router, CATALOG).add("GET", "/ttl/{id}", _row_expiration)
 
 
-def shown_datasets(place: Place, keys: list[str] | None = None) -> list[tuple[str, dict[str, Any]]]:
+def shown_datasets(scope: AepSandboxScope, keys: list[str] | None = None) -> list[tuple[str, dict[str, Any]]]:
     """Datasets by id, all or those named, with what Catalog knows of their batches."""
-    settle(place)
+    settle(scope)
     batches: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for _, batch in place.items(BATCHES):
+    for _, batch in scope.items(BATCHES):
         batches[batch["dataset"]].append(batch)
-    held = place.items(DATASETS) if keys is None else [(key, place.get(DATASETS, key)) for key in keys]
+    held = scope.items(DATASETS) if keys is None else [(key, scope.get(DATASETS, key)) for key in keys]
     return [
-        (key, {**body, **_last(place, batches[key]), "tags": {**body["tags"], **expiry_tags(place, key)}})
+        (key, {**body, **_last(scope, batches[key]), "tags": {**body["tags"], **expiry_tags(scope, key)}})
         for key, body in held
         if body is not None
     ]
 
 
-def _last(place: Place, batches: list[dict[str, Any]]) -> dict[str, Any]:
+def _last(scope: AepSandboxScope, batches: list[dict[str, Any]]) -> dict[str, Any]:
     if not batches:
         return {}
     good = [batch["id"] for batch in batches if batch["state"] == "success"][-1:]
     bad = [batch["id"] for batch in batches if batch["state"] in _FAILED][-1:]
-    last = {"lastBatchId": batches[-1]["id"], "lastBatchStatus": shown_status(place, batches[-1])}
+    last = {"lastBatchId": batches[-1]["id"], "lastBatchStatus": shown_status(scope, batches[-1])}
     last |= {"lastSuccessfulBatch": good[0]} if good else {}
     return last | ({"lastFailedBatch": bad[0]} if bad else {})
 
 
 def _list(call: Call) -> Response:
-    return JSONResponse(chosen(call, shown_datasets(call.place), _OWN))
+    return JSONResponse(chosen(call, shown_datasets(call.scope), _OWN))
 
 
 def _lookup(call: Call) -> Response:
     """One, or several by a list of ids (EP:catalog/api/look-up-multiple-objects.md)."""
     keys = call.path("id").split(",")
-    found = shown_datasets(call.place, keys)
+    found = shown_datasets(call.scope, keys)
     if not found:
         raise problem(404, f"Dataset {call.path('id')} not found.")
     if len(keys) > 1:
@@ -89,16 +89,16 @@ def _lookup(call: Call) -> Response:
 
 
 def _create(call: Call) -> Response:
-    place, given = call.place, call.object()
-    key, view, now = secrets.token_hex(12), secrets.token_hex(12), place.now
+    scope, given = call.scope, call.object()
+    key, view, now = secrets.token_hex(12), secrets.token_hex(12), scope.now
     body = {
         "tags": {},
         "fileDescription": {"persisted": True, "containerFormat": "parquet", "format": "parquet"},
         "state": "DRAFT",
         **{name: value for name, value in without_computed(given).items() if name not in READ_ONLY},
         "schemaRef": schema_ref(given),
-        "imsOrg": place.org,
-        "sandboxId": AEP_SANDBOXES[place.name],
+        "imsOrg": scope.org,
+        "sandboxId": AEP_SANDBOXES[scope.name],
         "viewId": view,
         "files": f"@/dataSets/{key}/views/{view}/files",
         "version": "1.0.0",
@@ -113,23 +113,23 @@ def _create(call: Call) -> Response:
         body.setdefault(name, {})
     body["tags"] = {} if body["tags"] is None else body["tags"]
     if _wants_source(call):
-        body.setdefault("dataSourceId", place.count(DATASETS) + 1)
-    check_dataset(place, body)
+        body.setdefault("dataSourceId", scope.count(DATASETS) + 1)
+    check_dataset(scope, body)
     # [I] In no reference, but in every answer that clients have been written against.
     body["classification"] = {
-        "dataBehavior": _behaviour(place, body["schemaRef"]["id"]),
+        "dataBehavior": _behaviour(scope, body["schemaRef"]["id"]),
         "managedBy": "CUSTOMER",
     }
-    body["tags"] = {**body["tags"], TABLE_TAG: [table_name(place, str(body["name"]))]}
+    body["tags"] = {**body["tags"], TABLE_TAG: [table_name(scope, str(body["name"]))]}
     if validate_only(call):
         return JSONResponse([])
-    place.put(DATASETS, key, body)
-    place.put(USED_SCHEMAS, body["schemaRef"]["id"], {})  # and stays used, whatever becomes of the dataset
+    scope.put(DATASETS, key, body)
+    scope.put(USED_SCHEMAS, body["schemaRef"]["id"], {})  # and stays used, whatever becomes of the dataset
     return JSONResponse([f"@/dataSets/{key}"], 201, {"Location": f"{CATALOG}/dataSets/{key}"})
 
 
-def _behaviour(place: Place, schema_id: str) -> str:
-    extends = (find(place, schema_id) or {}).get("meta:extends", [])
+def _behaviour(scope: AepSandboxScope, schema_id: str) -> str:
+    extends = (find(scope, schema_id) or {}).get("meta:extends", [])
     return "time-series" if TIME_SERIES in extends else "record"
 
 
@@ -142,7 +142,7 @@ def _wants_source(call: Call) -> bool:
 
 def _row_expiration(call: Call) -> Response:
     """What a row's ``ttlValue`` may be (EP:catalog/datasets, TTL guide): the typical bounds that it names."""
-    if call.place.get(DATASETS, call.path("id")) is None:
+    if call.scope.get(DATASETS, call.path("id")) is None:
         raise problem(404, f"Dataset {call.path('id')} not found.")
     bounds = {"defaultValue": "P12M", "maxValue": "P10Y", "minValue": "P30D"}
     return JSONResponse({"extensions": {"adobe_lakeHouse": {"rowExpiration": bounds}}})
@@ -151,8 +151,8 @@ def _row_expiration(call: Call) -> Response:
 def _delete(call: Call) -> Response:
     """Of a dataset that there is not: "you may still receive an HTTP Status Code 200, but the array will be empty"."""
     key = call.path("id")
-    if call.place.get(DATASETS, key) is None:
+    if call.scope.get(DATASETS, key) is None:
         return JSONResponse([])
-    call.place.delete(DATASETS, key)
-    forget_dataset(call.place, key)
+    call.scope.delete(DATASETS, key)
+    forget_dataset(call.scope, key)
     return JSONResponse([f"@/dataSets/{key}"])

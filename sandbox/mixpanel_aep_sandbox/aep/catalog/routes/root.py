@@ -20,7 +20,7 @@ from mixpanel_aep_sandbox.aep.core.constants import CATALOG
 from mixpanel_aep_sandbox.aep.core.errors import Problem, problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 _KINDS = ("batches", "dataSetFiles", "dataSetViews", "dataSets")
 _METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
@@ -38,8 +38,8 @@ class _Reverted(Exception):
         self.answers = answers
 
 
-def add_routes(world: World, router: APIRouter) -> None:
-    routes = Routes(world, router, CATALOG)
+def add_routes(state: SandboxState, router: APIRouter) -> None:
+    routes = Routes(state, router, CATALOG)
     handlers = _Handlers(router)
     routes.add("GET", "", _resources)
     routes.add("POST", "", handlers.execute, atomic=False)
@@ -59,9 +59,9 @@ class _Handlers:
     def execute(self, call: Call) -> Response:
         if not isinstance(call.body, list) or not 1 <= len(call.body) <= _MOST:
             raise problem(400, f"The request body must be an array of 1 to {_MOST} requests.")
-        settle(call.place)  # before the transaction: what is due does more than write documents
+        settle(call.scope)  # before the transaction: what is due does more than write documents
         try:
-            with call.place.world.store.transaction():
+            with call.scope.state.store.transaction():
                 return JSONResponse(self._all(call))
         except _Reverted as reverted:
             return JSONResponse(reverted.answers)
@@ -108,7 +108,7 @@ class _Handlers:
                     "query_string": address.query.encode(),
                     "headers": _headers(call, part),
                 }
-                answered: Response = handler(Call(Request(scope), call.place, call.client_id, body))
+                answered: Response = handler(Call(Request(scope), call.scope, call.client_id, body))
                 return answered
         raise problem(404, f"There is no {part['method']} {resource}.")
 

@@ -14,7 +14,7 @@ from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.list_parameters import chosen, projected
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 Objects = list[tuple[str, dict[str, Any]]]
 _VIEW = (
@@ -28,8 +28,8 @@ _VIEW = (
 )
 
 
-def add_routes(world: World, router: APIRouter) -> None:
-    routes = Routes(world, router, CATALOG)
+def add_routes(state: SandboxState, router: APIRouter) -> None:
+    routes = Routes(state, router, CATALOG)
     for name in ("dataSets", "datasets"):
         routes.add("GET", f"/{name}/{{id}}/views", lambda call: _listed(call, _views(call)))
         routes.add(
@@ -49,7 +49,7 @@ def add_routes(world: World, router: APIRouter) -> None:
 def _create_view(call: Call) -> Response:
     """The view that the dataset has already: there is one for each [I]."""
     key = call.object().get("dataSetId")
-    dataset = call.place.get(DATASETS, key) if isinstance(key, str) else None
+    dataset = call.scope.get(DATASETS, key) if isinstance(key, str) else None
     if dataset is None:
         raise problem(400, f"Dataset {key} not found.")
     return JSONResponse([f"@/dataSetViews/{dataset['viewId']}"], 201)
@@ -69,14 +69,14 @@ def _looked_up(call: Call, objects: Objects, name: str) -> Response:
 def _views(call: Call) -> Objects:
     """A dataset has one view [I: as every sample shows]."""
     key = call.path("id")
-    dataset = call.place.get(DATASETS, key)
+    dataset = call.scope.get(DATASETS, key)
     if dataset is None:
         raise problem(404, f"Dataset {key} not found.")
     return [_view(key, dataset)]
 
 
 def _all_views(call: Call) -> Objects:
-    return [_view(key, body) for key, body in call.place.items(DATASETS)]
+    return [_view(key, body) for key, body in call.scope.items(DATASETS)]
 
 
 def _view(key: str, dataset: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -95,9 +95,9 @@ def _files(call: Call, dataset: str = "") -> Objects:
     """Of the active batches: one for each file that was uploaded, keyed by batch and number."""
     wanted = set(filter(None, (dataset or call.query("dataSetId")).split(",")))
     of_batch = set(filter(None, call.query("batchId").split(",")))
-    views = {key: body["viewId"] for key, body in call.place.items(DATASETS)}
+    views = {key: body["viewId"] for key, body in call.scope.items(DATASETS)}
     found: Objects = []
-    for batch in visible(call.place):
+    for batch in visible(call.scope):
         if batch["state"] != "success" or (wanted and batch["dataset"] not in wanted):
             continue
         if of_batch and batch["id"] not in of_batch:
@@ -109,7 +109,7 @@ def _files(call: Call, dataset: str = "") -> Objects:
                 "batchId": batch["id"],
                 "dataSetId": batch["dataset"],
                 "dataSetViewId": views.get(batch["dataset"], ""),
-                "imsOrg": call.place.org,
+                "imsOrg": call.scope.org,
                 "createdUser": DEMO_USER,
                 "createdClient": batch["client"],
                 "updatedUser": DEMO_USER,

@@ -64,11 +64,11 @@ class _Parser:
 
     def _expect(self, sign: str) -> None:
         if not self._took(sign):
-            raise SyntaxFault(f"{_said(self._token)} stands where {sign!r} should.", self._token.at)
+            raise SyntaxFault(f"{_quoted_token(self._token)} stands where {sign!r} should.", self._token.at)
 
     def expect_end(self) -> None:
         if self._token.kind != "end":
-            raise SyntaxFault(f"The expression is over before {_said(self._token)}.", self._token.at)
+            raise SyntaxFault(f"The expression is over before {_quoted_token(self._token)}.", self._token.at)
 
     def expression(self) -> Node:
         self._enter()
@@ -195,11 +195,11 @@ class _Parser:
         return Map(tuple(entries), at=token.at)
 
 
-def _said(token: Token) -> str:
+def _quoted_token(token: Token) -> str:
     return "the end" if token.kind == "end" else repr(token.value)
 
 
 def _not_a_name(token: Token) -> str:
     if token.kind == "word":
         return f"{token.value!r} is a reserved word; a field of this name is written ${{{token.value}}}."
-    return f"{_said(token)} stands where a value should."
+    return f"{_quoted_token(token)} stands where a value should."

@@ -26,7 +26,7 @@ from mixpanel_aep_sandbox.aep.dataprep.settings import language_options
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_rows
 from mixpanel_aep_sandbox.aep.ingestion.files import resolved_schema
 from mixpanel_aep_sandbox.aep.ingestion.service_batches import make_batch
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 _KIND = "xdm-batch-conversions"
 _FILTERS = ("destinationDatasetId", "sourceBatchId", "mappingSetId", "status")
@@ -35,8 +35,8 @@ _MOST = 100
 Json = dict[str, Any]
 
 
-def add_routes(world: World, router: APIRouter) -> None:
-    routes = Routes(world, router, f"{CONVERSION}/xdmBatchConversions")
+def add_routes(state: SandboxState, router: APIRouter) -> None:
+    routes = Routes(state, router, f"{CONVERSION}/xdmBatchConversions")
     routes.add("GET", "", _list)
     routes.add("POST", "", _create)
     routes.add("GET", "/{id}", lambda call: JSONResponse(_shown(call, _found(call))))
@@ -46,7 +46,7 @@ def add_routes(world: World, router: APIRouter) -> None:
 
 def _list(call: Call) -> Response:
     limit = number(call, "limit") or _MOST
-    found = [_shown(call, body) for _, body in call.place.items(_KIND)]
+    found = [_shown(call, body) for _, body in call.scope.items(_KIND)]
     for name in _FILTERS:
         # The client writes destinationDataSetId, too.
         wanted = call.query(name) or call.query(name.replace("Dataset", "DataSet"))
@@ -55,44 +55,44 @@ def _list(call: Call) -> Response:
 
 
 def _create(call: Call) -> Response:
-    given, place = call.object(), call.place
+    given, scope = call.object(), call.scope
     wanted: Json = {name: given.get(name, given.get(name.replace("Dataset", "DataSet"))) for name in _GIVEN}
     if missing := [name for name, value in wanted.items() if not isinstance(value, str)]:
         raise problem(400, f"{missing[0]} is required.")
-    source = visible_batch(place, wanted["sourceBatchId"])
-    mapping = find_mapping_set(place, wanted["mappingSetId"])
-    if mapping is None or place.get(DATASETS, wanted["destinationDatasetId"]) is None:
+    source = visible_batch(scope, wanted["sourceBatchId"])
+    mapping = find_mapping_set(scope, wanted["mappingSetId"])
+    if mapping is None or scope.get(DATASETS, wanted["destinationDatasetId"]) is None:
         raise problem(404, "The mapping set or the dataset is not found.")
     if source["state"] != "success":
         raise problem(400, f"Batch {source['id']} has no rows to convert.")
     key = secrets.token_hex(16)
-    lines = place.world.store.file("conversions", key)
+    lines = scope.state.store.file("conversions", key)
     try:
         _write(lines, _mapped(call, wanted["destinationDatasetId"], mapping, source))
         body = {"datasetId": wanted["destinationDatasetId"], "inputFormat": {"format": "json"}}
-        batch = make_batch(place, body, call.client_id, lines)
+        batch = make_batch(scope, body, call.client_id, lines)
     finally:
         lines.unlink(missing_ok=True)
     kept = {
         "id": key,
         **wanted,
         "destinationBatchId": batch,
-        "createdDate": place.now,
+        "createdDate": scope.now,
         "createdBy": DEMO_USER,
     }
-    place.put(_KIND, key, kept)
+    scope.put(_KIND, key, kept)
     return JSONResponse(_shown(call, kept), 201)
 
 
 def _mapped(call: Call, dataset: str, mapping: Json, source: Json) -> Iterator[Json]:
-    world = call.place.world
+    state = call.scope.state
     mapper = Mapper(
         mapping,
-        resolved_schema(call.place, dataset),
-        now_milliseconds=world.clock.milliseconds,
-        options=language_options(world),
+        resolved_schema(call.scope, dataset),
+        now_milliseconds=state.clock.milliseconds,
+        options=language_options(state),
     )
-    return (mapper.map(row).data for row in active_rows(call.place, source))
+    return (mapper.map(row).data for row in active_rows(call.scope, source))
 
 
 def _write(path: Path, rows: Iterator[Json]) -> None:
@@ -102,7 +102,7 @@ def _write(path: Path, rows: Iterator[Json]) -> None:
 
 
 def _found(call: Call) -> Json:
-    body = call.place.get(_KIND, call.path("id"))
+    body = call.scope.get(_KIND, call.path("id"))
     if body is None:
         raise problem(404, f"Conversion {call.path('id')} not found")
     return body
@@ -110,7 +110,7 @@ def _found(call: Call) -> Json:
 
 def _shown(call: Call, body: Json) -> Json:
     """Its status is that of the batch that it has made."""
-    batch = call.place.get(BATCHES, body["destinationBatchId"]) or {"state": "failed"}
+    batch = call.scope.get(BATCHES, body["destinationBatchId"]) or {"state": "failed"}
     status = {"success": "success", "failed": "failed"}.get(batch["state"], "processing")
     return {**body, "status": status}
 

@@ -19,7 +19,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.evaluate import evaluate
 from mixpanel_aep_sandbox.aep.dataprep.language.operator_list import OPERATORS
 from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
 from mixpanel_aep_sandbox.aep.dataprep.settings import language_options
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 _JAVA: dict[Kind, str] = {
     "any": "java.lang.Object",
@@ -36,8 +36,8 @@ _JAVA: dict[Kind, str] = {
 _PLAIN_TYPES = ("string", "number", "integer", "boolean", "array")
 
 
-def add_routes(world: World, router: APIRouter) -> None:
-    routes = Routes(world, router, f"{CONVERSION}/languages/el")
+def add_routes(state: SandboxState, router: APIRouter) -> None:
+    routes = Routes(state, router, f"{CONVERSION}/languages/el")
     routes.add("POST", "/validate", _validate, atomic=False)
     routes.add("GET", "/functions", lambda _: JSONResponse(_FUNCTION_LIST))
     routes.add("GET", "/operators", lambda _: JSONResponse(OPERATORS))
@@ -50,15 +50,15 @@ def _validate(call: Call) -> Response:
     if not isinstance(expression, str):
         raise problem(400, "expression is required, as a string.")
     row = _row(sample)
-    options = language_options(call.place.world)
+    options = language_options(call.scope.state)
     error = None
     try:
         tree = compiled(expression, options)
         if row is not None:
-            evaluate(tree, Scope(row, call.place.world.clock.milliseconds, options))
+            evaluate(tree, Scope(row, call.scope.state.clock.milliseconds, options))
     except ExpressionError as fault:
         error = str(fault)
-    if AepSettings.of(call.place.world).mapping_expression_answer == "boolean":
+    if AepSettings.of(call.scope.state).mapping_expression_answer == "boolean":
         return JSONResponse(error is None)
     return JSONResponse({"validationStatus": "failed" if error else "succeeded", "error": error or "none"})
 
@@ -80,7 +80,7 @@ def _simple(kind: Kind) -> str:
     return "Object[]" if kind == "array" else _JAVA[kind].rpartition(".")[2]
 
 
-def _told(function: Function) -> dict[str, Any]:
+def _described(function: Function) -> dict[str, Any]:
     parameters = function.parameters
     types = ", ".join(_simple(part.kind) + ("..." if part.repeated else "") for part in parameters)
     missing = f" Not available in the sandbox: {function.unavailable}" if function.unavailable else ""
@@ -109,6 +109,6 @@ def _told(function: Function) -> dict[str, Any]:
 
 
 _FUNCTION_LIST = sorted(
-    map(_told, [*FUNCTIONS.values(), *METHODS.values()]),
+    map(_described, [*FUNCTIONS.values(), *METHODS.values()]),
     key=lambda told: (told["category"], told["function"]),
 )

@@ -13,13 +13,13 @@ from starlette.responses import JSONResponse, Response
 from mixpanel_aep_sandbox.aep.core.constants import CONVERSION, DEMO_USER
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.dataprep.language.check import unknown_function
 from mixpanel_aep_sandbox.aep.dataprep.models import FormFault, Mapping, MappingSet, read_mapping_set
 from mixpanel_aep_sandbox.aep.dataprep.routes.parameters import flag, number
 from mixpanel_aep_sandbox.aep.dataprep.schemas import output_schema
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 SETS = "mapping-sets"
 VERSIONS = "mapping-set-versions"
@@ -27,8 +27,8 @@ _MEDIA_TYPES = {"ATTRIBUTE": "text/x.schema-path", "EXPRESSION": "text/x.aep-xl"
 """How the documented answers show what was sent as ATTRIBUTE; EXPRESSION follows suit [I]."""
 
 
-def add_routes(world: World, router: APIRouter) -> None:
-    routes = Routes(world, router, CONVERSION)
+def add_routes(state: SandboxState, router: APIRouter) -> None:
+    routes = Routes(state, router, CONVERSION)
     routes.add("GET", "/mappingSets", _list)
     routes.add("POST", "/mappingSets", _create)
     routes.add("GET", "/mappingSets/{id}", lambda call: JSONResponse(_shown(call, _found(call))))
@@ -38,12 +38,12 @@ def add_routes(world: World, router: APIRouter) -> None:
     routes.add("GET", "/mappingSets/{id}/mappings/{mapping}", _mapping)
 
 
-def find_mapping_set(place: Place, key: str, version: int | None = None) -> dict[str, Any] | None:
+def find_mapping_set(scope: AepSandboxScope, key: str, version: int | None = None) -> dict[str, Any] | None:
     """A mapping set as it is kept, the newest version when none is named; None when there is none."""
-    newest = place.get(SETS, key)
+    newest = scope.get(SETS, key)
     if newest is None or version is None or version == newest["version"]:
         return newest
-    return place.get(VERSIONS, f"{key}/{version}")
+    return scope.get(VERSIONS, f"{key}/{version}")
 
 
 def form(body: Any) -> MappingSet:
@@ -56,7 +56,7 @@ def form(body: Any) -> MappingSet:
 
 def _create(call: Call) -> Response:
     kept = _kept(call, secrets.token_hex(16), None)
-    call.place.put(SETS, kept["id"], kept)
+    call.scope.put(SETS, kept["id"], kept)
     names = ("id", "version", "createdDate", "modifiedDate", "createdBy", "modifiedBy")
     return JSONResponse({name: kept[name] for name in names})  # 200, not 201
 
@@ -64,8 +64,8 @@ def _create(call: Call) -> Response:
 def _change(call: Call) -> Response:
     before = _newest(call)
     kept = _kept(call, before["id"], before)
-    call.place.put(VERSIONS, f"{before['id']}/{before['version']}", before)
-    call.place.put(SETS, kept["id"], kept)
+    call.scope.put(VERSIONS, f"{before['id']}/{before['version']}", before)
+    call.scope.put(SETS, kept["id"], kept)
     return JSONResponse(_shown(call, kept))
 
 
@@ -73,13 +73,13 @@ def _delete(call: Call) -> Response:
     """[I] In no list of endpoints."""
     before = _newest(call)
     for version in range(before["version"]):
-        call.place.delete(VERSIONS, f"{before['id']}/{version}")
-    call.place.delete(SETS, before["id"])
+        call.scope.delete(VERSIONS, f"{before['id']}/{version}")
+    call.scope.delete(SETS, before["id"])
     return Response(status_code=204)
 
 
 def _newest(call: Call) -> dict[str, Any]:
-    kept = find_mapping_set(call.place, call.path("id"))
+    kept = find_mapping_set(call.scope, call.path("id"))
     if kept is None:
         raise problem(404, f"Mapping set {call.path('id')} not found")
     return kept
@@ -87,7 +87,7 @@ def _newest(call: Call) -> dict[str, Any]:
 
 def _found(call: Call) -> dict[str, Any]:
     version = number(call, "version")
-    kept = find_mapping_set(call.place, call.path("id"), version)
+    kept = find_mapping_set(call.scope, call.path("id"), version)
     if kept is None:
         told = "" if version is None else f" with version {version}"
         raise problem(404, f"Mapping set {call.path('id')}{told} not found")
@@ -99,10 +99,10 @@ def _kept(call: Call, key: str, before: dict[str, Any] | None) -> dict[str, Any]
     asked = form(call.body)
     if not asked.schema_id:
         raise problem(400, "outputSchema.schemaRef.id is required.")
-    output_schema(call.place, asked.schema_id)
-    if AepSettings.of(call.place.world).mapping_unknown_functions == "refused":
+    output_schema(call.scope, asked.schema_id)
+    if AepSettings.of(call.scope.state).mapping_unknown_functions == "refused":
         _check_functions(asked.mappings)
-    now = call.place.now
+    now = call.scope.now
     body = asked.body
     reference = {"id": asked.schema_id, "contentType": asked.content_type}
     given = {
@@ -165,7 +165,7 @@ def _stored(mapping: Mapping, now: int) -> dict[str, Any]:
 
 
 def _mappings(call: Call, kept: dict[str, Any]) -> list[dict[str, Any]]:
-    shown = _MEDIA_TYPES if AepSettings.of(call.place.world).mapping_source_types == "media" else {}
+    shown = _MEDIA_TYPES if AepSettings.of(call.scope.state).mapping_source_types == "media" else {}
     return [
         {**mapping, "sourceType": shown.get(mapping["sourceType"], mapping["sourceType"])}
         for mapping in kept["mappings"]
@@ -182,7 +182,7 @@ def _mapping(call: Call) -> Response:
 def _shown(call: Call, kept: dict[str, Any]) -> dict[str, Any]:
     shown = {**kept, "mappings": _mappings(call, kept)}
     if flag(call, "expandSchema"):
-        schema = output_schema(call.place, kept["xdmSchema"])
+        schema = output_schema(call.scope, kept["xdmSchema"])
         shown["outputSchema"] = {**kept["outputSchema"], "jsonSchema": schema}
     return shown
 
@@ -202,7 +202,7 @@ def _list(call: Call) -> Response:
     if field is None:
         raise problem(400, "orderBy is createdDate or updatedDate, with + or - before it.")
     name = call.request.query_params.get("name")
-    sets = [body for _, body in call.place.items(SETS) if name is None or body.get("name") == name]
+    sets = [body for _, body in call.scope.items(SETS) if name is None or body.get("name") == name]
     sets.sort(key=lambda body: body[field])
     if order.startswith("-"):
         sets.reverse()

@@ -14,14 +14,14 @@ from mixpanel_aep_sandbox.aep.dataprep.mapper import Mapper, MappingError
 from mixpanel_aep_sandbox.aep.dataprep.routes.mapping_sets import form
 from mixpanel_aep_sandbox.aep.dataprep.schemas import output_schema
 from mixpanel_aep_sandbox.aep.dataprep.settings import language_options
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 MOST_ROWS = 100
 """Of a preview [I]: as many as the UI shows (EP:sources/tutorials/ui/dataflow/analytics.md)."""
 
 
-def add_routes(world: World, router: APIRouter) -> None:
-    routes = Routes(world, router, CONVERSION)
+def add_routes(state: SandboxState, router: APIRouter) -> None:
+    routes = Routes(state, router, CONVERSION)
     routes.add("POST", "/mappingSets/validate", _validate, atomic=False)
     routes.add("POST", "/mappingSets/preview", _preview, atomic=False)
 
@@ -30,15 +30,17 @@ def _mapper(call: Call, body: Any) -> Mapper:
     asked = form(body)
     if not asked.schema_id:
         raise problem(400, "outputSchema.schemaRef.id is required.")
-    schema, world = output_schema(call.place, asked.schema_id), call.place.world
-    options = language_options(world)
-    return Mapper(asked.body, schema, now_milliseconds=world.clock.milliseconds, options=options)
+    schema, state = output_schema(call.scope, asked.schema_id), call.scope.state
+    options = language_options(state)
+    return Mapper(asked.body, schema, now_milliseconds=state.clock.milliseconds, options=options)
 
 
 def _validate(call: Call) -> Response:
     """An answer for each mapping: its source can be read, its destination is a field of the schema."""
     answers = [
-        {"status": "FAILED", "errors": [_told(fault)]} if fault else {"status": "SUCCESS", "errors": None}
+        {"status": "FAILED", "errors": [_error_view(fault)]}
+        if fault
+        else {"status": "SUCCESS", "errors": None}
         for fault in _mapper(call, call.body).faults
     ]
     return JSONResponse({"validationResponse": answers})
@@ -58,12 +60,12 @@ def _preview(call: Call) -> Response:
     answers = []
     for row in rows:
         mapped = mapper.map(row)
-        errors = [_told(error) for error in mapped.errors if not error.rejects]
+        errors = [_error_view(error) for error in mapped.errors if not error.rejects]
         answers.append({"data": mapped.data, "errors": errors or None})
     return JSONResponse(answers)
 
 
-def _told(error: MappingError) -> dict[str, Any]:
+def _error_view(error: MappingError) -> dict[str, Any]:
     """``TransformErrorInfo``; the column is the one that is null [I]."""
     return {
         "destination": error.destination,

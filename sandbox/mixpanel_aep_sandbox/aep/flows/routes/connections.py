@@ -5,17 +5,21 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.core.http import Call
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.flows.constants import CONNECTIONS, FLOWS, MIXPANEL_SPEC, SOURCES
-from mixpanel_aep_sandbox.aep.flows.errors import Refused, invalid
+from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
 from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, find, text
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.resource import Resource
 from mixpanel_aep_sandbox.aep.flows.source.explore import explore
-from mixpanel_aep_sandbox.aep.flows.source.mixpanel_client import MixpanelClient, Refusal, export_host
+from mixpanel_aep_sandbox.aep.flows.source.mixpanel_client import (
+    MixpanelClient,
+    MixpanelRequestError,
+    export_host,
+)
 from mixpanel_aep_sandbox.aep.flows.specs import spec_of
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 _AUTH = "Basic Authentication"
 
@@ -27,11 +31,11 @@ def add_routes(routes: FlowRoutes) -> None:
     RESOURCE.add_routes(routes)
 
 
-def client_of(world: World, connection: Entity) -> MixpanelClient:
-    return MixpanelClient.of(world, connection.get("auth", {}).get("params", {}))
+def client_of(state: SandboxState, connection: Entity) -> MixpanelClient:
+    return MixpanelClient.of(state, connection.get("auth", {}).get("params", {}))
 
 
-def _check(_place: Place, given: Entity, draft: bool) -> Entity:
+def _check(_scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
     text(given, "name")
     text(given, "description", optional=True)
     spec = spec_of(given, (MIXPANEL_SPEC,))
@@ -41,7 +45,7 @@ def _check(_place: Place, given: Entity, draft: bool) -> Entity:
     if not isinstance(auth, dict):
         raise invalid("auth must be an object with specName and params")
     if auth.get("specName") != _AUTH:
-        raise Refused("1415-400", name=auth.get("specName"), spec=spec["id"])
+        raise FlowServiceError("1415-400", name=auth.get("specName"), spec=spec["id"])
     params = auth.get("params")
     if not isinstance(params, dict):
         raise invalid("auth.params must be an object")
@@ -53,7 +57,7 @@ def _check(_place: Place, given: Entity, draft: bool) -> Entity:
     return {**given, "connectionSpec": spec, "auth": {"specName": _AUTH, "params": kept}}
 
 
-def _shown(_place: Place, connection: Entity) -> Entity:
+def _shown(_scope: AepSandboxScope, connection: Entity) -> Entity:
     """Without the password: "a partial view of the credentials" (OAS:flow-service.yaml)."""
     if "auth" not in connection:
         return connection
@@ -62,15 +66,15 @@ def _shown(_place: Place, connection: Entity) -> Entity:
     return {**connection, "auth": {**auth, "params": params}}
 
 
-def _free(place: Place, connection: Entity) -> None:
+def _free(scope: AepSandboxScope, connection: Entity) -> None:
     """Dataflows have to be deleted first; source connections without one do not hold it [I]."""
     sources = {
         source["id"]
-        for source in all_of(place, SOURCES)
+        for source in all_of(scope, SOURCES)
         if source.get("baseConnectionId") == connection["id"]
     }
-    if any(sources.intersection(flow.get("sourceConnectionIds", [])) for flow in all_of(place, FLOWS)):
-        raise Refused("1418-400", id=connection["id"])
+    if any(sources.intersection(flow.get("sourceConnectionIds", [])) for flow in all_of(scope, FLOWS)):
+        raise FlowServiceError("1418-400", id=connection["id"])
 
 
 RESOURCE = Resource(
@@ -79,28 +83,28 @@ RESOURCE = Resource(
 
 
 def _create(call: Call) -> Response:
-    settings = AepSettings.of(call.place.world)
+    settings = AepSettings.of(call.scope.state)
     draft = call.query("mode").lower() == "draft"
     if settings.flow_test_on_create and isinstance(call.body, dict) and not draft:
-        fields = _check(call.place, call.body, False)
-        if not _works(client_of(call.place.world, fields)):
+        fields = _check(call.scope, call.body, False)
+        if not _works(client_of(call.scope.state, fields)):
             raise invalid("Mixpanel does not accept the account")
     return RESOURCE.create(call)
 
 
 def _test(call: Call) -> Response:
-    connection = find(call.place, CONNECTIONS, call.path("id"))
-    return JSONResponse({"result": _works(client_of(call.place.world, connection))})
+    connection = find(call.scope, CONNECTIONS, call.path("id"))
+    return JSONResponse({"result": _works(client_of(call.scope.state, connection))})
 
 
 def _works(client: MixpanelClient) -> bool:
     try:
         client.projects()
-    except Refusal:
+    except MixpanelRequestError:
         return False
     return True
 
 
 def _explore(call: Call) -> Response:
-    connection = find(call.place, CONNECTIONS, call.path("id"))
-    return explore(call, client_of(call.place.world, connection))
+    connection = find(call.scope, CONNECTIONS, call.path("id"))
+    return explore(call, client_of(call.scope.state, connection))

@@ -7,18 +7,18 @@ from typing import Any
 from starlette.responses import Response
 
 from mixpanel_aep_sandbox.aep.core.http import Call
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.flows.constants import CONNECTIONS, FLOW_SPEC, FLOWS, SOURCES, TARGETS
 from mixpanel_aep_sandbox.aep.flows.errors import invalid
 from mixpanel_aep_sandbox.aep.flows.mapping_sets import check_mapping
-from mixpanel_aep_sandbox.aep.flows.models import Entity, expect, kept_as, referred, text
+from mixpanel_aep_sandbox.aep.flows.models import Entity, document_kind, expect, referred, text
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.resource import Resource
 from mixpanel_aep_sandbox.aep.flows.runs.due_runs import forget, last_run, plan
 from mixpanel_aep_sandbox.aep.flows.runs.schedule import epoch_ms, read_schedule
 from mixpanel_aep_sandbox.aep.flows.runs.views import details, settled
-from mixpanel_aep_sandbox.aep.flows.runs.worker import look
+from mixpanel_aep_sandbox.aep.flows.runs.worker import run_due
 from mixpanel_aep_sandbox.aep.flows.specs import spec_of
 
 _ENDS = (("sourceConnectionIds", SOURCES), ("targetConnectionIds", TARGETS))
@@ -34,7 +34,7 @@ def add_routes(routes: FlowRoutes) -> None:
     RESOURCE.add_routes(routes)
 
 
-def _check(place: Place, given: Entity, draft: bool) -> Entity:
+def _check(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
     """A draft may lack what it needs later; what it has must be right already."""
     text(given, "name")
     text(given, "description", optional=True)
@@ -43,26 +43,26 @@ def _check(place: Place, given: Entity, draft: bool) -> Entity:
         raise invalid(f"{missing[0]} is required")
     for name, kind in _ENDS:
         if not (draft and name not in given):
-            _check_ends(place, given.get(name), name, kind, draft)
+            _check_ends(scope, given.get(name), name, kind, draft)
     if "transformations" in given:
-        _check_transformations(place, given, draft)
+        _check_transformations(scope, given, draft)
     if "scheduleParams" in given:
         # That a start time may not be in the past is looked at when it is set, not whenever something else changes.
-        read_schedule(given["scheduleParams"], AepSettings.of(place.world))
+        read_schedule(given["scheduleParams"], AepSettings.of(scope.state))
     if "options" in given:
         _check_options(given["options"])
     return kept
 
 
-def _check_ends(place: Place, ids: Any, name: str, kind: str, draft: bool) -> None:
+def _check_ends(scope: AepSandboxScope, ids: Any, name: str, kind: str, draft: bool) -> None:
     if not isinstance(ids, list) or len(ids) != 1:
         raise invalid(f"{name} must be an array with the id of one of {kind}")
-    end = referred(place, kind, ids[0])
+    end = referred(scope, kind, ids[0])
     if end["state"] == "draft" and not draft:
         raise invalid(f"{ids[0]} of {kind} is a draft")
 
 
-def _check_transformations(place: Place, given: Entity, draft: bool) -> None:
+def _check_transformations(scope: AepSandboxScope, given: Entity, draft: bool) -> None:
     steps = given["transformations"]
     if not isinstance(steps, list) or not all(
         isinstance(step, dict) and isinstance(step.get("name"), str) and isinstance(step.get("params"), dict)
@@ -75,8 +75,8 @@ def _check_transformations(place: Place, given: Entity, draft: bool) -> None:
         raise invalid("transformations must have one Mapping")
     for params in mappings:
         targets = given.get("targetConnectionIds") or []
-        target = referred(place, TARGETS, targets[0]) if targets else {}
-        check_mapping(place, params, target.get("params", {}).get("dataSetId"))
+        target = referred(scope, TARGETS, targets[0]) if targets else {}
+        check_mapping(scope, params, target.get("params", {}).get("dataSetId"))
 
 
 def _check_options(options: Any) -> None:
@@ -93,46 +93,46 @@ def _check_options(options: Any) -> None:
         raise invalid("options.partialIngestionPercent must be a number above 0, up to 100")
 
 
-def _shown(place: Place, flow: Entity) -> Entity:
+def _shown(scope: AepSandboxScope, flow: Entity) -> Entity:
     shown = {name: value for name, value in flow.items() if name not in ("plan", "ends")}
-    last = last_run(place, flow["id"])
+    last = last_run(scope, flow["id"])
     # The guide filters by inheritedAttributes.properties.isDestinationFlow, though no sample of a dataflow has it.
     inherited = {
         "properties": {"isSourceFlow": True},
-        "sourceConnections": [_source(place, key) for key in flow.get("sourceConnectionIds", [])],
-        "targetConnections": [_spec(place, TARGETS, key) for key in flow.get("targetConnectionIds", [])],
+        "sourceConnections": [_source(scope, key) for key in flow.get("sourceConnectionIds", [])],
+        "targetConnections": [_spec(scope, TARGETS, key) for key in flow.get("targetConnectionIds", [])],
     }
     return {
         **shown,
         "inheritedAttributes": inherited,
         # The update tutorial prints /flows/{id}/runs, the specification this address, which answers.
         "runs": f"/runs?property=flowId=={flow['id']}",
-        "lastRunDetails": details(settled(place, last)) if last else None,
+        "lastRunDetails": details(settled(scope, last)) if last else None,
     }
 
 
-def _source(place: Place, key: str) -> Entity:
-    source = place.get(kept_as(SOURCES), key) or {}
+def _source(scope: AepSandboxScope, key: str) -> Entity:
+    source = scope.get(document_kind(SOURCES), key) or {}
     return {
-        **_spec(place, SOURCES, key),
-        "baseConnection": _spec(place, CONNECTIONS, source.get("baseConnectionId") or ""),
+        **_spec(scope, SOURCES, key),
+        "baseConnection": _spec(scope, CONNECTIONS, source.get("baseConnectionId") or ""),
     }
 
 
-def _spec(place: Place, kind: str, key: str) -> Entity:
-    entity = place.get(kept_as(kind), key) or {}
+def _spec(scope: AepSandboxScope, kind: str, key: str) -> Entity:
+    entity = scope.get(document_kind(kind), key) or {}
     return {"id": key, "connectionSpec": entity.get("connectionSpec", {})}
 
 
-def _changed(place: Place, before: Entity, after: Entity, operations: list[Entity]) -> Entity:
+def _changed(scope: AepSandboxScope, before: Entity, after: Entity, operations: list[Entity]) -> Entity:
     """What may change of a dataflow that is no draft: not its ends, not a start time that is over."""
-    after["lastOperation"] = _operation(place, "update", operations)
+    after["lastOperation"] = _operation(scope, "update", operations)
     if before["state"] == "draft":
         return after
     different = {name for name in RESOURCE.fields if before.get(name) != after.get(name)}
     if locked := different.intersection(_LOCKED):
         raise invalid(f"{min(locked)} of a dataflow cannot be changed; make a new dataflow")
-    settings = AepSettings.of(place.world)
+    settings = AepSettings.of(scope.state)
     old, new = before["scheduleParams"], after["scheduleParams"]
     is_once = str(old["frequency"]).lower() == "once"
     if settings.flow_once_locked and is_once and (locked := different.intersection(_ONCE_LOCKED)):
@@ -141,23 +141,23 @@ def _changed(place: Place, before: Entity, after: Entity, operations: list[Entit
         return after
     start = epoch_ms(old["startTime"], "startTime")
     if epoch_ms(new["startTime"], "startTime") != start:
-        if start <= place.now:
+        if start <= scope.now:
             raise invalid("startTime cannot be changed once it has passed")
-        read_schedule(new, settings, created_ms=place.now)
-    return plan(place, after)
+        read_schedule(new, settings, created_ms=scope.now)
+    return plan(scope, after)
 
 
-def _published(place: Place, flow: Entity) -> Entity:
-    read_schedule(flow["scheduleParams"], AepSettings.of(place.world), created_ms=place.now)
-    source = referred(place, SOURCES, flow["sourceConnectionIds"][0])
-    target = referred(place, TARGETS, flow["targetConnectionIds"][0])
+def _published(scope: AepSandboxScope, flow: Entity) -> Entity:
+    read_schedule(flow["scheduleParams"], AepSettings.of(scope.state), created_ms=scope.now)
+    source = referred(scope, SOURCES, flow["sourceConnectionIds"][0])
+    target = referred(scope, TARGETS, flow["targetConnectionIds"][0])
     # Of a later change of the two "the changes will not be reflected" (update-dataflows.md); of the account's, they are.
     ends = {"base": source["baseConnectionId"], "source": source["params"], "target": target["params"]}
-    return plan(place, {**flow, "ends": ends, "lastOperation": _operation(place, "create", [])})
+    return plan(scope, {**flow, "ends": ends, "lastOperation": _operation(scope, "create", [])})
 
 
-def _operation(place: Place, name: str, operations: list[Entity]) -> Entity:
-    now = place.now
+def _operation(scope: AepSandboxScope, name: str, operations: list[Entity]) -> Entity:
+    now = scope.now
     if name == "create":
         return {"started": now, "updated": 0, "operation": name}
     status = {"value": "completed", "errors": []}
@@ -185,19 +185,19 @@ RESOURCE = Resource(
     ),
     _check,
     shown=_shown,
-    free=lambda place, flow: forget(place, flow["id"]),
+    free=lambda scope, flow: forget(scope, flow["id"]),
     changed=_changed,
     published=_published,
 )
 
 
 def _list(call: Call) -> Response:
-    look(call.place)
+    run_due(call.scope)
     return RESOURCE.list(call)
 
 
 def _lookup(call: Call) -> Response:
-    look(call.place)
+    run_due(call.scope)
     return RESOURCE.lookup(call)
 
 
@@ -205,12 +205,12 @@ def _act(call: Call) -> Response:
     return RESOURCE.change_state(call, {"ENABLE": _enable, "DISABLE": _disable})
 
 
-def _enable(place: Place, flow: Entity) -> Entity:
+def _enable(scope: AepSandboxScope, flow: Entity) -> Entity:
     expect(flow, "enable", "disabled")
-    return plan(place, {**flow, "state": "enabled", "lastOperation": _operation(place, "enable", [])})
+    return plan(scope, {**flow, "state": "enabled", "lastOperation": _operation(scope, "enable", [])})
 
 
-def _disable(place: Place, flow: Entity) -> Entity:
+def _disable(scope: AepSandboxScope, flow: Entity) -> Entity:
     expect(flow, "disable", "enabled")
-    forget(place, flow["id"])
-    return {**flow, "state": "disabled", "lastOperation": _operation(place, "disable", [])}
+    forget(scope, flow["id"])
+    return {**flow, "state": "disabled", "lastOperation": _operation(scope, "disable", [])}

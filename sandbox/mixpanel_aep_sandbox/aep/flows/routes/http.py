@@ -8,13 +8,13 @@ from collections.abc import Callable
 from starlette.responses import Response
 
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
-from mixpanel_aep_sandbox.aep.flows.errors import Refused
+from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError
 
 Answering = Callable[[Call], Response]
 
 
 class FlowRoutes(Routes):
-    """Like :class:`Routes`, for handlers that raise :class:`Refused`."""
+    """Like :class:`Routes`, for handlers that raise :class:`FlowServiceError`."""
 
     def serve(self, method: str, path: str, handler: Answering, *, json: bool = True) -> None:
         """A handler that asks Mixpanel must not hold the store while it waits: it is run in no transaction."""
@@ -23,7 +23,7 @@ class FlowRoutes(Routes):
             request_id = call.request.headers.get("x-request-id") or uuid.uuid4().hex
             try:
                 return handler(call)
-            except Refused as refusal:
+            except FlowServiceError as refusal:
                 raise refusal.problem(request_id) from refusal
 
         self.add(method, path, answer, atomic=False, json=json)

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.json_filters import SortKey, sort_key
-from mixpanel_aep_sandbox.aep.flows.errors import Refused
+from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError
 from mixpanel_aep_sandbox.aep.flows.property_filters import keep, values_at
 
 _KNOWN = ("property", "limit", "orderby", "orderBy", "continuationToken", "count")
@@ -35,7 +35,7 @@ def listed(call: Call, path: str, bodies: list[Body], hidden: Mapping[str, Any] 
     limit = _last(pairs, "limit")
     if _is_count(_last(pairs, "count")):
         if limit is not None:
-            raise Refused("1401-400")
+            raise FlowServiceError("1401-400")
         return JSONResponse({"count": len(found)})
     found = _ordered(found, _last(pairs, "orderby") or _last(pairs, "orderBy") or "")
     end = start + (_MOST if limit is None else _number(limit))
@@ -50,7 +50,7 @@ def _query(call: Call) -> tuple[Pairs, int]:
     """What is asked for, and from which item on; a token stands for the query that it came from."""
     pairs = list(call.request.query_params.multi_items())
     if unknown := [name for name, _ in pairs if name not in _KNOWN]:
-        raise Refused("1451-400", name=unknown[0])
+        raise FlowServiceError("1451-400", name=unknown[0])
     token = _last(pairs, "continuationToken")
     given = [(name, value) for name, value in pairs if name != "continuationToken"]
     if token is None:
@@ -60,7 +60,7 @@ def _query(call: Call) -> tuple[Pairs, int]:
         json.dumps(held, ensure_ascii=False).encode()  # or what it names could not be named in an answer
         start, kept = int(held["at"]), [(str(name), str(value)) for name, value in held["query"]]
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise Refused("1451-400", name="continuationToken") from error
+        raise FlowServiceError("1451-400", name="continuationToken") from error
     again = {name for name, _ in given}
     return [*given, *(pair for pair in kept if pair[0] not in again)], max(start, 0)
 
@@ -78,12 +78,12 @@ def _is_count(text: str | None) -> bool:
         return False
     if text.lower() == "true":
         return True
-    raise Refused("1453-400", value=f"count={text}")
+    raise FlowServiceError("1453-400", value=f"count={text}")
 
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > _TOO_LONG or int(text) == 0:
-        raise Refused("1453-400", value=f"limit={text}")
+        raise FlowServiceError("1453-400", value=f"limit={text}")
     return min(int(text), _MOST)
 
 
@@ -92,10 +92,10 @@ def _ordered(bodies: list[Body], order: str) -> list[Body]:
     for part in reversed([part for part in order.split(",") if part.strip()]):
         sign, field = (part[0], part[1:]) if part[0] in "+- " else ("+", part)
         if not _FIELD.fullmatch(field):
-            raise Refused("1433-400", field=part)
-        bodies = sorted(bodies, key=lambda body: _place(body, field), reverse=sign == "-")
+            raise FlowServiceError("1433-400", field=part)
+        bodies = sorted(bodies, key=lambda body: _sort_key(body, field), reverse=sign == "-")
     return bodies
 
 
-def _place(body: Body, field: str) -> SortKey:
+def _sort_key(body: Body, field: str) -> SortKey:
     return sort_key(next(iter(values_at(body, field)), None))

@@ -11,16 +11,16 @@ from starlette.responses import JSONResponse, Response
 from mixpanel_aep_sandbox.aep.core.errors import Problem
 from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.json_patch import json_patch
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.flows.constants import FLOW_SERVICE, FLOWS
-from mixpanel_aep_sandbox.aep.flows.errors import Refused
+from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError
 from mixpanel_aep_sandbox.aep.flows.models import (
     Entity,
     all_of,
+    document_kind,
     envelope,
     expect,
     find,
-    kept_as,
     named,
     save,
 )
@@ -30,11 +30,13 @@ from mixpanel_aep_sandbox.aep.flows.routes.listing import listed
 _OPERATIONS = ("add", "replace", "remove")
 
 
-def _as_it_is(_place: Place, entity: Entity) -> Entity:
+def _as_it_is(_scope: AepSandboxScope, entity: Entity) -> Entity:
     return entity
 
 
-def _as_it_is_now(_place: Place, _before: Entity, after: Entity, _operations: list[Entity]) -> Entity:
+def _as_it_is_now(
+    _scope: AepSandboxScope, _before: Entity, after: Entity, _operations: list[Entity]
+) -> Entity:
     return after
 
 
@@ -42,18 +44,18 @@ def _as_it_is_now(_place: Place, _before: Entity, after: Entity, _operations: li
 class Resource:
     """One kind of entity: what its bodies have, and the rules for them.
 
-    ``check(place, fields, draft)`` returns the fields as they are kept, and raises Refused; ``shown`` is what others
+    ``check(scope, fields, draft)`` returns the fields as they are kept, and raises Refused; ``shown`` is what others
     see of an entity; ``free`` raises Refused while it is in use; ``changed(before, after, operations)`` and
     ``published`` have a last word before it is kept.
     """
 
     kind: str
     fields: tuple[str, ...]
-    check: Callable[[Place, Entity, bool], Entity]
-    shown: Callable[[Place, Entity], Entity]
-    free: Callable[[Place, Entity], None]
-    changed: Callable[[Place, Entity, Entity, list[Entity]], Entity] = _as_it_is_now
-    published: Callable[[Place, Entity], Entity] = _as_it_is
+    check: Callable[[AepSandboxScope, Entity, bool], Entity]
+    shown: Callable[[AepSandboxScope, Entity], Entity]
+    free: Callable[[AepSandboxScope, Entity], None]
+    changed: Callable[[AepSandboxScope, Entity, Entity, list[Entity]], Entity] = _as_it_is_now
+    published: Callable[[AepSandboxScope, Entity], Entity] = _as_it_is
 
     def add_routes(self, routes: FlowRoutes) -> None:
         routes.serve("GET", f"/{self.kind}", self.list)
@@ -65,80 +67,82 @@ class Resource:
 
     def list(self, call: Call) -> Response:
         return listed(
-            call, self.kind, [self.view(call.place, each) for each in all_of(call.place, self.kind)]
+            call, self.kind, [self.view(call.scope, each) for each in all_of(call.scope, self.kind)]
         )
 
     def lookup(self, call: Call) -> Response:
-        entity = find(call.place, self.kind, call.path("id"))
-        return JSONResponse({"items": [self.view(call.place, entity)]})
+        entity = find(call.scope, self.kind, call.path("id"))
+        return JSONResponse({"items": [self.view(call.scope, entity)]})
 
-    def view(self, place: Place, entity: Entity) -> Entity:
+    def view(self, scope: AepSandboxScope, entity: Entity) -> Entity:
         """As others see it: ``version`` is the etag in every sample."""
-        shown = {name: value for name, value in self.shown(place, entity).items() if value is not None}
+        shown = {name: value for name, value in self.shown(scope, entity).items() if value is not None}
         return {**shown, "version": entity["etag"], "etag": entity["etag"]}
 
     def create(self, call: Call) -> Response:
-        place = call.place
+        scope = call.scope
         if not isinstance(call.body, dict) or not call.body:
-            raise Refused("1405-400")
+            raise FlowServiceError("1405-400")
         if self.kind == FLOWS and call.body.get("state") is not None:
-            raise Refused("1410-400")
+            raise FlowServiceError("1410-400")
         draft = call.query("mode").lower() == "draft"
         if call.query("mode") and not draft:
-            raise Refused("1451-400", name="mode")
-        fields = self.check(place, self._given(call.body), draft)
-        with place.world.store.transaction():
-            new = {**envelope(place, call.client_id), **fields, "state": "draft" if draft else "enabled"}
-            entity = save(place, self.kind, new if draft else self.published(place, new))
+            raise FlowServiceError("1451-400", name="mode")
+        fields = self.check(scope, self._given(call.body), draft)
+        with scope.state.store.transaction():
+            new = {**envelope(scope, call.client_id), **fields, "state": "draft" if draft else "enabled"}
+            entity = save(scope, self.kind, new if draft else self.published(scope, new))
         location = call.url(f"{FLOW_SERVICE}/{self.kind}/{entity['id']}")
         return JSONResponse(named(entity), 201, {"Location": location})
 
     def patch(self, call: Call) -> Response:
-        place = call.place
+        scope = call.scope
         operations = _operations(call.body, self.fields)
-        with place.world.store.transaction():
-            before = find(place, self.kind, call.path("id"))
+        with scope.state.store.transaction():
+            before = find(scope, self.kind, call.path("id"))
             _match(call, before)
             try:
                 given = json_patch(self._given(before), operations)
             except Problem as error:
-                raise Refused("1455-400", reason=error.body["detail"]) from error
-            fields = self.check(place, self._given(given), before["state"] == "draft")
+                raise FlowServiceError("1455-400", reason=error.body["detail"]) from error
+            fields = self.check(scope, self._given(given), before["state"] == "draft")
             after = {name: value for name, value in before.items() if name not in self.fields} | fields
             after["updatedClient"] = call.client_id
-            entity = save(place, self.kind, self.changed(place, before, after, operations))
+            entity = save(scope, self.kind, self.changed(scope, before, after, operations))
         return JSONResponse(named(entity))
 
     def delete(self, call: Call) -> Response:
-        with call.place.world.store.transaction():
-            entity = find(call.place, self.kind, call.path("id"))
-            self.free(call.place, entity)
-            call.place.delete(kept_as(self.kind), entity["id"])
+        with call.scope.state.store.transaction():
+            entity = find(call.scope, self.kind, call.path("id"))
+            self.free(call.scope, entity)
+            call.scope.delete(document_kind(self.kind), entity["id"])
         return Response(status_code=204)
 
     def act(self, call: Call) -> Response:
         """``op=PUBLISH`` makes a draft what it would have been; ``FINALIZE`` is none of a client's business."""
         return self.change_state(call, {})
 
-    def change_state(self, call: Call, more: dict[str, Callable[[Place, Entity], Entity]]) -> Response:
+    def change_state(
+        self, call: Call, more: dict[str, Callable[[AepSandboxScope, Entity], Entity]]
+    ) -> Response:
         """Does the ``op`` of the query, in either case, and in ``more`` or one of every resource's."""
-        place, op = call.place, call.query("op").upper()
+        scope, op = call.scope, call.query("op").upper()
         if op in ("FINALIZE", "FINALIZE_UPDATE"):
-            raise Refused("1402-400", action=op.lower())
+            raise FlowServiceError("1402-400", action=op.lower())
         actions = {"PUBLISH": self._publish, **more}
         if op not in actions:
-            raise Refused("1434-400", operation=call.query("op"))
-        with place.world.store.transaction():
-            entity = find(place, self.kind, call.path("id"))
+            raise FlowServiceError("1434-400", operation=call.query("op"))
+        with scope.state.store.transaction():
+            entity = find(scope, self.kind, call.path("id"))
             if call.request.headers.get("if-match"):
                 _match(call, entity)
-            entity = save(place, self.kind, actions[op](place, entity))
+            entity = save(scope, self.kind, actions[op](scope, entity))
         return JSONResponse(named(entity))
 
-    def _publish(self, place: Place, entity: Entity) -> Entity:
+    def _publish(self, scope: AepSandboxScope, entity: Entity) -> Entity:
         expect(entity, "publish", "draft")
-        fields = self.check(place, self._given(entity), False)
-        return self.published(place, {**entity, **fields, "state": "enabled"})
+        fields = self.check(scope, self._given(entity), False)
+        return self.published(scope, {**entity, **fields, "state": "enabled"})
 
     def _given(self, body: Entity) -> Entity:
         return {name: body[name] for name in self.fields if body.get(name) is not None}
@@ -148,27 +152,27 @@ def _match(call: Call, entity: Entity) -> None:
     """``If-Match`` is required, and is taken with the quotes that belong to an etag and without (update.md)."""
     supplied = call.request.headers.get("if-match", "").strip()
     if not supplied:
-        raise Refused("1403-400")
+        raise FlowServiceError("1403-400")
     if supplied != "*" and supplied.removeprefix("W/").strip('"') != entity["etag"].strip('"'):
-        raise Refused("1404-412", supplied=supplied, current=entity["etag"])
+        raise FlowServiceError("1404-412", supplied=supplied, current=entity["etag"])
 
 
 def _operations(body: Any, fields: tuple[str, ...]) -> list[Entity]:
     """JSON Patch, of which add, replace and remove are supported; in capitals the specification has them."""
     if not body:
-        raise Refused("1405-400")
+        raise FlowServiceError("1405-400")
     if not isinstance(body, list) or not all(isinstance(each, dict) for each in body):
-        raise Refused("1455-400", reason="the body must be an array of operations")
+        raise FlowServiceError("1455-400", reason="the body must be an array of operations")
     operations = [{**each, "op": str(each.get("op")).lower()} for each in body]
     for each in operations:
         if each["op"] not in _OPERATIONS:
-            raise Refused("1434-400", operation=each["op"])
+            raise FlowServiceError("1434-400", operation=each["op"])
         path = each.get("path")
         if not isinstance(path, str) or not path.startswith("/"):
-            raise Refused("1455-400", reason="path must begin with a slash")
+            raise FlowServiceError("1455-400", reason="path must begin with a slash")
         field = path.split("/")[1]
         if field == "connectionSpec":
-            raise Refused("1414-400")
+            raise FlowServiceError("1414-400")
         if field not in fields:
-            raise Refused("1455-400", reason=f"{path} cannot be changed")
+            raise FlowServiceError("1455-400", reason=f"{path} cannot be changed")
     return operations

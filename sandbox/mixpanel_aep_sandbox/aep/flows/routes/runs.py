@@ -7,17 +7,17 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.core.http import Call
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.flows.constants import FLOWS, RUNS
-from mixpanel_aep_sandbox.aep.flows.errors import Refused, invalid
-from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, find, kept_as, named, save
+from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
+from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, document_kind, find, named, save
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.listing import listed
 from mixpanel_aep_sandbox.aep.flows.runs.due_runs import new_run
 from mixpanel_aep_sandbox.aep.flows.runs.schedule import epoch_ms
 from mixpanel_aep_sandbox.aep.flows.runs.views import settled, shown
-from mixpanel_aep_sandbox.aep.flows.runs.worker import look
+from mixpanel_aep_sandbox.aep.flows.runs.worker import run_due
 
 _DAY_MS = 86_400_000
 _PARAMS = ("startTime", "windowStartTime", "windowEndTime", "deltaColumn")
@@ -31,15 +31,15 @@ def add_routes(routes: FlowRoutes) -> None:
 
 
 def _list(call: Call) -> Response:
-    look(call.place)
-    bodies = [_shown(call, settled(call.place, run)) for run in all_of(call.place, RUNS)]
+    run_due(call.scope)
+    bodies = [_shown(call, settled(call.scope, run)) for run in all_of(call.scope, RUNS)]
     # Runs can be filtered by `state`, says the guide, though no sample of a run has one.
     return listed(call, RUNS, bodies, {"state": lambda body: body["metrics"]["statusSummary"]["status"]})
 
 
 def _lookup(call: Call) -> Response:
-    look(call.place)
-    run = settled(call.place, find(call.place, RUNS, call.path("id")))
+    run_due(call.scope)
+    run = settled(call.scope, find(call.scope, RUNS, call.path("id")))
     return JSONResponse({"items": [_shown(call, run)]})
 
 
@@ -49,42 +49,42 @@ def _shown(call: Call, run: Entity) -> dict[str, Any]:
 
 def _create(call: Call) -> Response:
     """An on-demand run, of a dataflow that is scheduled once."""
-    place = call.place
+    scope = call.scope
     if not isinstance(call.body, dict) or not call.body:
-        raise Refused("1405-400")
+        raise FlowServiceError("1405-400")
     flow_id = call.body.get("flowId")
     if not isinstance(flow_id, str) or not flow_id:
-        raise Refused("1446-400")
+        raise FlowServiceError("1446-400")
     given = call.body.get("params", {})
     if not isinstance(given, dict):
         raise invalid("params must be an object")
     params = {name: given[name] for name in _PARAMS if given.get(name) is not None}
-    with place.world.store.transaction():
-        flow = place.get(kept_as(FLOWS), flow_id)
+    with scope.state.store.transaction():
+        flow = scope.get(document_kind(FLOWS), flow_id)
         if flow is None:
-            raise Refused("1430-400", id=flow_id)
+            raise FlowServiceError("1430-400", id=flow_id)
         _require_enabled(flow)
         if str(flow["scheduleParams"]["frequency"]).lower() != "once":
             raise invalid("a run can be created only for a dataflow that is scheduled for one-time ingestion")
         if "deltaColumn" in params:
-            flow = _with_delta_column(place, flow, params["deltaColumn"])
-        start = epoch_ms(params["startTime"], "params.startTime") if "startTime" in params else place.now
-        window = _window(place, params)
-        run = new_run(place, flow, max(start, place.now), window, call.client_id, params=params)
+            flow = _with_delta_column(scope, flow, params["deltaColumn"])
+        start = epoch_ms(params["startTime"], "params.startTime") if "startTime" in params else scope.now
+        window = _window(scope, params)
+        run = new_run(scope, flow, max(start, scope.now), window, call.client_id, params=params)
     return JSONResponse(_answer(call, run), 201)
 
 
 def _require_enabled(flow: Entity) -> None:
     if flow["state"] != "enabled":
-        raise Refused("1444-400", id=flow["id"], state="enabled")
+        raise FlowServiceError("1444-400", id=flow["id"], state="enabled")
 
 
-def _window(place: Place, params: dict[str, Any]) -> tuple[int, int]:
+def _window(scope: AepSandboxScope, params: dict[str, Any]) -> tuple[int, int]:
     """Without an end until now, without a start as far back as a backfill reads [I]."""
-    end = place.now
+    end = scope.now
     if "windowEndTime" in params:
         end = epoch_ms(params["windowEndTime"], "params.windowEndTime")
-    start = end - AepSettings.of(place.world).flow_backfill_days * _DAY_MS
+    start = end - AepSettings.of(scope.state).flow_backfill_days * _DAY_MS
     if "windowStartTime" in params:
         start = epoch_ms(params["windowStartTime"], "params.windowStartTime")
     if start >= end:
@@ -92,7 +92,7 @@ def _window(place: Place, params: dict[str, Any]) -> tuple[int, int]:
     return max(start, 0), end
 
 
-def _with_delta_column(place: Place, flow: Entity, column: Any) -> Entity:
+def _with_delta_column(scope: AepSandboxScope, flow: Entity, column: Any) -> Entity:
     """The first one becomes part of the dataflow, "and will be treated as the source of truth"; another is an error.
 
     It does not change which events are read: Mixpanel's days are those of its own time.
@@ -106,7 +106,7 @@ def _with_delta_column(place: Place, flow: Entity, column: Any) -> Entity:
                 raise invalid("the deltaColumn of a dataflow cannot be changed by a run")
             return flow
     copy = {"name": "Copy", "params": {"deltaColumn": {"name": name}}}
-    return save(place, FLOWS, {**flow, "transformations": [*flow["transformations"], copy]})
+    return save(scope, FLOWS, {**flow, "transformations": [*flow["transformations"], copy]})
 
 
 def _answer(call: Call, run: Entity) -> dict[str, Any]:
@@ -115,26 +115,26 @@ def _answer(call: Call, run: Entity) -> dict[str, Any]:
         "id": named(run),
         "run": _shown(call, run),
     }
-    wanted = AepSettings.of(call.place.world).flow_run_answer
+    wanted = AepSettings.of(call.scope.state).flow_run_answer
     return forms[wanted] if wanted in forms else {**forms["run"], **forms["items"]}
 
 
 def _act(call: Call) -> Response:
     """``re-trigger``, the UI's Retry: a new run over the window of one that has failed, or has ingested nothing
     (EP:sources/tutorials/api/retry-flows.md)."""
-    place, op = call.place, call.query("op").lower().replace("_", "-")
+    scope, op = call.scope, call.query("op").lower().replace("_", "-")
     if op != "re-trigger":
-        raise Refused("1434-400", operation=call.query("op"))
-    look(place)
-    run = settled(place, find(place, RUNS, call.path("id")))
+        raise FlowServiceError("1434-400", operation=call.query("op"))
+    run_due(scope)
+    run = settled(scope, find(scope, RUNS, call.path("id")))
     nothing = not run.get("outcome", {}).get("metrics", {}).get("outputRecordCount")
     if run["status"] != "failed" and not (run["status"] == "success" and nothing):
-        raise Refused("1422-400", action="re-trigger", state=run["status"])
-    with place.world.store.transaction():
-        flow = place.get(kept_as(FLOWS), run["flowId"])
+        raise FlowServiceError("1422-400", action="re-trigger", state=run["status"])
+    with scope.state.store.transaction():
+        flow = scope.get(document_kind(FLOWS), run["flowId"])
         if flow is None:
-            raise Refused("1430-400", id=run["flowId"])
+            raise FlowServiceError("1430-400", id=run["flowId"])
         _require_enabled(flow)
         start, end = run["window"]
-        again = new_run(place, flow, place.now, (start, end), call.client_id, parentFlowRunId=run["id"])
+        again = new_run(scope, flow, scope.now, (start, end), call.client_id, parentFlowRunId=run["id"])
     return JSONResponse(named(again))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import DATASETS, Place
+from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.flows.constants import (
     CONNECTIONS,
     DATA_LAKE_SPEC,
@@ -13,8 +13,8 @@ from mixpanel_aep_sandbox.aep.flows.constants import (
     SOURCES,
     TARGETS,
 )
-from mixpanel_aep_sandbox.aep.flows.errors import Refused, invalid
-from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, kept_as, referred, text
+from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
+from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, document_kind, referred, text
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.resource import Resource
 from mixpanel_aep_sandbox.aep.flows.source.explore import source_params
@@ -26,14 +26,14 @@ def add_routes(routes: FlowRoutes) -> None:
     TARGET.add_routes(routes)
 
 
-def _check_source(place: Place, given: Entity, draft: bool) -> Entity:
+def _check_source(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
     text(given, "name")
     text(given, "description", optional=True)
     spec = spec_of(given, (MIXPANEL_SPEC,))
     if not (draft and "baseConnectionId" not in given):
-        base = referred(place, CONNECTIONS, given.get("baseConnectionId"))
+        base = referred(scope, CONNECTIONS, given.get("baseConnectionId"))
         if base["connectionSpec"]["id"] != spec["id"]:
-            raise Refused("1413-400")
+            raise FlowServiceError("1413-400")
     kept = {**given, "connectionSpec": spec}
     if not (draft and "data" not in given):
         if _data(given).get("format") != "json":
@@ -44,7 +44,7 @@ def _check_source(place: Place, given: Entity, draft: bool) -> Entity:
     return kept
 
 
-def _check_target(place: Place, given: Entity, draft: bool) -> Entity:
+def _check_target(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
     """The tutorial's text names the data lake's specification, its example Mixpanel's: both are taken."""
     text(given, "name", optional=True)
     text(given, "description", optional=True)
@@ -53,7 +53,7 @@ def _check_target(place: Place, given: Entity, draft: bool) -> Entity:
         return kept
     params = given.get("params")
     key = params.get("dataSetId") if isinstance(params, dict) else None
-    dataset = place.get(DATASETS, key) if isinstance(key, str) else None
+    dataset = scope.get(DATASETS, key) if isinstance(key, str) else None
     if dataset is None:
         raise invalid(f"params.dataSetId {key} is no dataset")
     data = _data(given)
@@ -74,22 +74,22 @@ def _data(given: Entity) -> dict[str, Any]:
     return data
 
 
-def _with_base(place: Place, source: Entity) -> Entity:
-    base = place.get(kept_as(CONNECTIONS), source.get("baseConnectionId") or "")
+def _with_base(scope: AepSandboxScope, source: Entity) -> Entity:
+    base = scope.get(document_kind(CONNECTIONS), source.get("baseConnectionId") or "")
     if base is None:
         return source
     inherited = {"id": base["id"], "connectionSpec": base["connectionSpec"]}
     return {**source, "inheritedAttributes": {"baseConnection": inherited}}
 
 
-def _as_it_is(_place: Place, entity: Entity) -> Entity:
+def _as_it_is(_scope: AepSandboxScope, entity: Entity) -> Entity:
     return entity
 
 
 def _free_of(field: str) -> Any:
-    def free(place: Place, entity: Entity) -> None:
-        if any(entity["id"] in flow.get(field, []) for flow in all_of(place, FLOWS)):
-            raise Refused("1447-400", id=entity["id"])
+    def free(scope: AepSandboxScope, entity: Entity) -> None:
+        if any(entity["id"] in flow.get(field, []) for flow in all_of(scope, FLOWS)):
+            raise FlowServiceError("1447-400", id=entity["id"])
 
     return free
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.flows.constants import FLOWS, RUNS, SERVICE_CLIENT, SERVICE_USER
-from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, envelope, kept_as, save
+from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, document_kind, envelope, save
 from mixpanel_aep_sandbox.aep.flows.runs.schedule import Window, kept_schedule
 
 CLOCK = "flows/clock"
@@ -15,48 +15,48 @@ CLOCK = "flows/clock"
 _LAST = "flows/last-run"
 
 
-def plan(place: Place, flow: Entity) -> Entity:
+def plan(scope: AepSandboxScope, flow: Entity) -> Entity:
     """The dataflow with its next time, also when its schedule has changed. In a transaction with its keeping."""
     schedule = kept_schedule(flow["scheduleParams"])
     covered = flow.get("plan", {}).get("covered")
-    coming = schedule.first(place.now) if covered is None else schedule.after(place.now)
-    _set(place, f"flow:{flow['id']}", coming)
+    coming = schedule.first(scope.now) if covered is None else schedule.after(scope.now)
+    _set(scope, f"flow:{flow['id']}", coming)
     return {**flow, "plan": {"next": coming, "covered": covered}}
 
 
-def forget(place: Place, flow_id: str) -> None:
+def forget(scope: AepSandboxScope, flow_id: str) -> None:
     """No more runs of a dataflow; one that has begun goes on."""
-    place.delete(CLOCK, f"flow:{flow_id}")
-    for run in all_of(place, RUNS):
+    scope.delete(CLOCK, f"flow:{flow_id}")
+    for run in all_of(scope, RUNS):
         if run["flowId"] == flow_id and run["status"] == "scheduled":
-            place.delete(CLOCK, f"run:{run['id']}")
-            place.delete(kept_as(RUNS), run["id"])
+            scope.delete(CLOCK, f"run:{run['id']}")
+            scope.delete(document_kind(RUNS), run["id"])
 
 
-def make_due_runs(place: Place, flow_id: str) -> None:
+def make_due_runs(scope: AepSandboxScope, flow_id: str) -> None:
     """Makes the runs whose time has come. In a transaction."""
-    flow = place.get(kept_as(FLOWS), flow_id)
+    flow = scope.get(document_kind(FLOWS), flow_id)
     if flow is None or flow["state"] != "enabled" or flow["plan"]["next"] is None:
-        place.delete(CLOCK, f"flow:{flow_id}")
+        scope.delete(CLOCK, f"flow:{flow_id}")
         return
-    settings = AepSettings.of(place.world)
+    settings = AepSettings.of(scope.state)
     schedule = kept_schedule(flow["scheduleParams"])
     covered = flow["plan"]["covered"]
-    for at in schedule.due(flow["plan"]["next"], place.now, settings.flow_missed_runs):
+    for at in schedule.due(flow["plan"]["next"], scope.now, settings.flow_missed_runs):
         window = schedule.window(covered, at, settings.flow_backfill_days)
         covered = at
-        new_run(place, flow, at, window)
-    coming = schedule.after(place.now)
-    _set(place, f"flow:{flow_id}", coming)
+        new_run(scope, flow, at, window)
+    coming = schedule.after(scope.now)
+    _set(scope, f"flow:{flow_id}", coming)
     # Not by save: that a run was made is no new version of the dataflow.
-    place.put(kept_as(FLOWS), flow_id, {**flow, "plan": {"next": coming, "covered": covered}})
+    scope.put(document_kind(FLOWS), flow_id, {**flow, "plan": {"next": coming, "covered": covered}})
 
 
 def new_run(
-    place: Place, flow: Entity, due_ms: int, window: Window, client: str | None = None, **more: Any
+    scope: AepSandboxScope, flow: Entity, due_ms: int, window: Window, client: str | None = None, **more: Any
 ) -> Entity:
     """A run that waits for its time; ``client`` None: the schedule asks for it."""
-    of = envelope(place, client) if client else envelope(place, SERVICE_CLIENT, SERVICE_USER)
+    of = envelope(scope, client) if client else envelope(scope, SERVICE_CLIENT, SERVICE_USER)
     is_once = str(flow["scheduleParams"]["frequency"]).lower() == "once"
     run = {
         **of,
@@ -71,43 +71,43 @@ def new_run(
         "status": "scheduled",
         **more,
     }
-    place.put(_LAST, flow["id"], {"run": run["id"]})
-    _set(place, f"run:{run['id']}", due_ms)
-    return save(place, RUNS, run)
+    scope.put(_LAST, flow["id"], {"run": run["id"]})
+    _set(scope, f"run:{run['id']}", due_ms)
+    return save(scope, RUNS, run)
 
 
-def last_run(place: Place, flow_id: str) -> Entity | None:
-    last = place.get(_LAST, flow_id)
-    return place.get(kept_as(RUNS), last["run"]) if last else None
+def last_run(scope: AepSandboxScope, flow_id: str) -> Entity | None:
+    last = scope.get(_LAST, flow_id)
+    return scope.get(document_kind(RUNS), last["run"]) if last else None
 
 
-def due_flows(place: Place) -> list[str]:
+def due_flows(scope: AepSandboxScope) -> list[str]:
     """The dataflows whose next time has come."""
-    return _due(place, "flow:")
+    return _due(scope, "flow:")
 
 
-def due_runs(place: Place) -> list[Entity]:
+def due_runs(scope: AepSandboxScope) -> list[Entity]:
     """The runs that nobody has carried out yet and whose time has come, the one that waits longest first."""
-    found = [run for key in _due(place, "run:") if (run := place.get(kept_as(RUNS), key))]
+    found = [run for key in _due(scope, "run:") if (run := scope.get(document_kind(RUNS), key))]
     return sorted(found, key=lambda run: run["due"])
 
 
-def is_done(place: Place, run_id: str) -> None:
+def is_done(scope: AepSandboxScope, run_id: str) -> None:
     """Time has nothing more to do with a run."""
-    place.delete(CLOCK, f"run:{run_id}")
+    scope.delete(CLOCK, f"run:{run_id}")
 
 
-def _due(place: Place, prefix: str) -> list[str]:
-    now = place.now
+def _due(scope: AepSandboxScope, prefix: str) -> list[str]:
+    now = scope.now
     return [
         key.removeprefix(prefix)
-        for key, waiting in place.items(CLOCK)
+        for key, waiting in scope.items(CLOCK)
         if key.startswith(prefix) and waiting["due"] <= now
     ]
 
 
-def _set(place: Place, key: str, due_ms: int | None) -> None:
+def _set(scope: AepSandboxScope, key: str, due_ms: int | None) -> None:
     if due_ms is None:
-        place.delete(CLOCK, key)
+        scope.delete(CLOCK, key)
     else:
-        place.put(CLOCK, key, {"due": due_ms})
+        scope.put(CLOCK, key, {"due": due_ms})

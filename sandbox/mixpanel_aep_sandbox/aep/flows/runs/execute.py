@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mixpanel_aep_sandbox.aep.core.errors import Problem
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.dataprep.mapper import TRANSFORM_ERROR, Mapper
 from mixpanel_aep_sandbox.aep.dataprep.settings import language_options
 from mixpanel_aep_sandbox.aep.flows.constants import CONNECTIONS, FLOWS, RUNS, SERVICE_CLIENT
 from mixpanel_aep_sandbox.aep.flows.mapping_sets import mapping_of
-from mixpanel_aep_sandbox.aep.flows.models import Entity, kept_as
+from mixpanel_aep_sandbox.aep.flows.models import Entity, document_kind
 from mixpanel_aep_sandbox.aep.flows.routes.connections import client_of
-from mixpanel_aep_sandbox.aep.flows.source.mixpanel_client import Refusal
-from mixpanel_aep_sandbox.aep.flows.source.rows import NoEvent, event_of, source_row
+from mixpanel_aep_sandbox.aep.flows.source.mixpanel_client import MixpanelRequestError
+from mixpanel_aep_sandbox.aep.flows.source.rows import InvalidEvent, event_of, source_row
 from mixpanel_aep_sandbox.aep.flows.source.time_zones import days, zone
 from mixpanel_aep_sandbox.aep.ingestion.files import resolved_schema
 from mixpanel_aep_sandbox.aep.ingestion.service_batches import make_batch
@@ -24,7 +24,7 @@ from mixpanel_aep_sandbox.aep.ingestion.service_batches import make_batch
 COPY, PROCESS, CREATE = "CONNECTOR-1001-500", "CONNECTOR-2001-500", "CONNECTOR-3001-500"
 
 
-class Failed(Exception):
+class RunFailed(Exception):
     """The run fails here: a code of the connector, what is behind it, and what was copied before."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -33,58 +33,58 @@ class Failed(Exception):
         self.copy: Entity | None = None
 
 
-def carry_out(place: Place, run: Entity) -> Entity:
+def execute(scope: AepSandboxScope, run: Entity) -> Entity:
     """What became of a run until its batch was completed: ``copy``, ``batch``, ``mapper``. Raises Failed."""
-    flow = place.get(kept_as(FLOWS), run["flowId"])
-    base = place.get(kept_as(CONNECTIONS), flow["ends"]["base"]) if flow else None
+    flow = scope.get(document_kind(FLOWS), run["flowId"])
+    base = scope.get(document_kind(CONNECTIONS), flow["ends"]["base"]) if flow else None
     if flow is None or base is None:
-        raise Failed(COPY, "The dataflow was deleted, or its base connection.")
+        raise RunFailed(COPY, "The dataflow was deleted, or its base connection.")
     source = flow["ends"]["source"]
     where = zone(source["timezone"])
     assert where is not None, "checked when the source connection was made"
     start, end = run["window"]
-    span = days(start, end, where, place.now)
+    span = days(start, end, where, scope.now)
     if span is None:
-        return {"copy": _copied(place, 0)}
+        return {"copy": _copied(scope, 0)}
     try:
-        with client_of(place.world, base).export(source["projectId"], *span) as lines:
-            return _hand_over(place, run, flow, lines)
-    except Refusal as refusal:
+        with client_of(scope.state, base).export(source["projectId"], *span) as lines:
+            return _load_batch(scope, run, flow, lines)
+    except MixpanelRequestError as refusal:
         status = "" if refusal.status is None else f"Mixpanel answered {refusal.status}: "
-        raise Failed(COPY, f"{status}{refusal.text}") from refusal
-    except NoEvent as error:
-        raise Failed(COPY, f"The answer of Mixpanel is not whole: {error}.") from error
+        raise RunFailed(COPY, f"{status}{refusal.text}") from refusal
+    except InvalidEvent as error:
+        raise RunFailed(COPY, f"The answer of Mixpanel is not whole: {error}.") from error
 
 
-def _hand_over(place: Place, run: Entity, flow: Entity, lines: BinaryIO) -> Entity:
+def _load_batch(scope: AepSandboxScope, run: Entity, flow: Entity, lines: BinaryIO) -> Entity:
     """Maps every line into a file first: a batch is made once the copy is known to be whole."""
     dataset = flow["ends"]["target"]["dataSetId"]
-    copied = _copied(place, lines.seek(0, 2))
+    copied = _copied(scope, lines.seek(0, 2))
     lines.seek(0)
-    mapped = place.world.store.file("flows", run["id"], secrets.token_hex(8))
+    mapped = scope.state.store.file("flows", run["id"], secrets.token_hex(8))
     try:
-        counts = _map(_mapper(place, flow, dataset), lines, mapped)
+        counts = _map(_mapper(scope, flow, dataset), lines, mapped)
         if not counts["rows"]:
             # [I] "0-byte files are not ingestible" (EP:ingestion/guardrails.md): no rows make no batch.
             return {"copy": copied}
-        return {"copy": copied, "batch": _batch(place, run, flow, dataset, mapped), "mapper": counts}
-    except Failed as failed:
+        return {"copy": copied, "batch": _batch(scope, run, flow, dataset, mapped), "mapper": counts}
+    except RunFailed as failed:
         failed.copy = copied
         raise
     finally:
         mapped.unlink(missing_ok=True)
 
 
-def _mapper(place: Place, flow: Entity, dataset: str) -> Mapper:
+def _mapper(scope: AepSandboxScope, flow: Entity, dataset: str) -> Mapper:
     params = next(step["params"] for step in flow["transformations"] if step["name"] == "Mapping")
-    mapping = mapping_of(place, params)
+    mapping = mapping_of(scope, params)
     if mapping is None:
-        raise Failed(PROCESS, "The mapping set of the dataflow was deleted.")
-    schema = resolved_schema(place, dataset)
+        raise RunFailed(PROCESS, "The mapping set of the dataflow was deleted.")
+    schema = resolved_schema(scope, dataset)
     if not schema:
-        raise Failed(CREATE, "The dataset of the dataflow was deleted.")
-    options = language_options(place.world)
-    return Mapper(mapping, schema, now_milliseconds=place.world.clock.milliseconds, options=options)
+        raise RunFailed(CREATE, "The dataset of the dataflow was deleted.")
+    options = language_options(scope.state)
+    return Mapper(mapping, schema, now_milliseconds=scope.state.clock.milliseconds, options=options)
 
 
 def _map(mapper: Mapper, lines: BinaryIO, into: Path) -> dict[str, int]:
@@ -99,11 +99,11 @@ def _map(mapper: Mapper, lines: BinaryIO, into: Path) -> dict[str, int]:
     return {"rows": rows, "rejected": rejected}
 
 
-def _copied(place: Place, size: int) -> dict[str, Any]:
-    return {"bytes": size, "files": 1 if size else 0, "ended": place.now}
+def _copied(scope: AepSandboxScope, size: int) -> dict[str, Any]:
+    return {"bytes": size, "files": 1 if size else 0, "ended": scope.now}
 
 
-def _batch(place: Place, run: Entity, flow: Entity, dataset: str, mapped: Path) -> str:
+def _batch(scope: AepSandboxScope, run: Entity, flow: Entity, dataset: str, mapped: Path) -> str:
     """A batch of one file, completed; it is in Catalog like any other."""
     options = flow.get("options", {})
     given = {
@@ -113,11 +113,11 @@ def _batch(place: Place, run: Entity, flow: Entity, dataset: str, mapped: Path) 
         "partialIngestionPercent": options.get("partialIngestionPercent"),
         "tags": {"flowId": [flow["id"]], "flowRunId": [run["id"]]},
     }
-    with place.world.store.transaction():
+    with scope.state.store.transaction():
         try:
-            batch = make_batch(place, given, SERVICE_CLIENT, mapped)
+            batch = make_batch(scope, given, SERVICE_CLIENT, mapped)
         except Problem as problem:
-            raise Failed(CREATE, problem.body["detail"]) from problem
+            raise RunFailed(CREATE, problem.body["detail"]) from problem
         # With it, or a crash between the two would make the rows come twice.
-        place.put(kept_as(RUNS), run["id"], {**run, "batch": batch})
+        scope.put(document_kind(RUNS), run["id"], {**run, "batch": batch})
     return batch

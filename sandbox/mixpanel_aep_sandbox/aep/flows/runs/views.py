@@ -9,7 +9,7 @@ from typing import Any
 
 from mixpanel_aep_sandbox.aep.catalog.routes.batches import shown as shown_batch
 from mixpanel_aep_sandbox.aep.core.constants import EXPORT
-from mixpanel_aep_sandbox.aep.core.scope import BATCHES, Place
+from mixpanel_aep_sandbox.aep.core.scope import BATCHES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.dataprep.mapper import REQUIRED_MISSING, TRANSFORM_ERROR
 from mixpanel_aep_sandbox.aep.flows.constants import RUNS
 from mixpanel_aep_sandbox.aep.flows.models import Entity, save
@@ -33,23 +33,23 @@ _GOOD = ("success", "inactive", "deleted")
 Json = dict[str, Any]
 
 
-def settled(place: Place, run: Entity) -> Entity:
+def settled(scope: AepSandboxScope, run: Entity) -> Entity:
     """The run, ended when its batch has: to be called after ``settle``."""
     if run["status"] != "inProgress" or "batch" not in run:
         return run
-    batch = place.get(BATCHES, run["batch"])
+    batch = scope.get(BATCHES, run["batch"])
     if batch is not None and batch["state"] not in (*FINAL, "inactive"):
         return run
-    body = shown_batch(place, batch) if batch else {}
+    body = shown_batch(scope, batch) if batch else {}
     good = batch is not None and batch["state"] in _GOOD
-    with place.world.store.transaction():
+    with scope.state.store.transaction():
         return save(
-            place,
+            scope,
             RUNS,
             {
                 **run,
                 "status": "success" if good else "failed",
-                "ended": body.get("completed", place.now),
+                "ended": body.get("completed", scope.now),
                 "outcome": {"metrics": body.get("metrics", {}), "errors": body.get("errors", [])},
             },
         )

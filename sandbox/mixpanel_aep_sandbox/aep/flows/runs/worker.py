@@ -6,11 +6,11 @@ import sqlite3
 import threading
 from dataclasses import dataclass, field
 
-from mixpanel_aep_sandbox.aep.core.scope import BATCHES, Place
+from mixpanel_aep_sandbox.aep.core.scope import BATCHES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.flows.constants import RUNS
-from mixpanel_aep_sandbox.aep.flows.models import Entity, kept_as, save
+from mixpanel_aep_sandbox.aep.flows.models import Entity, document_kind, save
 from mixpanel_aep_sandbox.aep.flows.runs.due_runs import due_flows, due_runs, is_done, make_due_runs
-from mixpanel_aep_sandbox.aep.flows.runs.execute import PROCESS, Failed, carry_out
+from mixpanel_aep_sandbox.aep.flows.runs.execute import PROCESS, RunFailed, execute
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle
 from mixpanel_aep_sandbox.aep.ingestion.processing.worker import start as start_batch
 
@@ -29,13 +29,13 @@ _lock = threading.Lock()
 """Nothing is asked of a store while this is held: whoever holds the store may want it."""
 
 
-def start_due(place: Place) -> threading.Event | None:
+def start_due(scope: AepSandboxScope) -> threading.Event | None:
     """Makes the runs whose time has come, and starts on those that wait; the event says when all are carried out."""
-    for flow_id in due_flows(place):
-        with place.world.store.transaction():
-            make_due_runs(place, flow_id)
-    waiting = due_runs(place)
-    key = (id(place.world.store), place.org, place.name)
+    for flow_id in due_flows(scope):
+        with scope.state.store.transaction():
+            make_due_runs(scope, flow_id)
+    waiting = due_runs(scope)
+    key = (id(scope.state.store), scope.org, scope.name)
     with _lock:
         worker = _running.get(key)
         if worker is not None:
@@ -44,23 +44,23 @@ def start_due(place: Place) -> threading.Event | None:
         if not waiting:
             return None
         worker = _running[key] = _Worker()
-    threading.Thread(target=_work, args=(place, key, worker), name="flow-runs", daemon=True).start()
+    threading.Thread(target=_work, args=(scope, key, worker), name="flow-runs", daemon=True).start()
     return worker.over
 
 
-def look(place: Place) -> None:
+def run_due(scope: AepSandboxScope) -> None:
     """Before anybody is told of runs: what is due is done, unless there is very much of it."""
-    over = start_due(place)
+    over = start_due(scope)
     if over is not None:
         over.wait(_PATIENCE_SECONDS)
-    settle(place)
+    settle(scope)
 
 
-def _work(place: Place, key: tuple[int, str, str], worker: _Worker) -> None:
+def _work(scope: AepSandboxScope, key: tuple[int, str, str], worker: _Worker) -> None:
     try:
-        while _is_at_work(key, worker, waiting := due_runs(place)):
+        while _is_at_work(key, worker, waiting := due_runs(scope)):
             if waiting:
-                _carry(place, waiting[0])
+                _execute_run(scope, waiting[0])
     except sqlite3.ProgrammingError:
         pass  # the sandbox was closed in the meantime; a run that had begun begins again after its next start
     finally:
@@ -79,20 +79,20 @@ def _is_at_work(key: tuple[int, str, str], worker: _Worker, waiting: list[Entity
         return more
 
 
-def _carry(place: Place, run: Entity) -> None:
+def _execute_run(scope: AepSandboxScope, run: Entity) -> None:
     if "batch" in run:  # handed over before the sandbox was started again
-        is_done(place, run["id"])
+        is_done(scope, run["id"])
         return
-    started = _change(place, run["id"], status="inProgress", started=run["due"])
+    started = _change(scope, run["id"], status="inProgress", started=run["due"])
     if started is None:
         return  # deleted since, with its dataflow
     try:
-        done = carry_out(place, started)
+        done = execute(scope, started)
         if "batch" not in done:
-            done |= {"status": "success", "ended": place.now}
-    except Failed as failed:
+            done |= {"status": "success", "ended": scope.now}
+    except RunFailed as failed:
         failure = {"code": failed.code, "message": failed.message}
-        done = {"failure": failure, "status": "failed", "ended": place.now}
+        done = {"failure": failure, "status": "failed", "ended": scope.now}
         done |= {"copy": failed.copy} if failed.copy else {}
     except sqlite3.ProgrammingError:
         raise
@@ -100,22 +100,22 @@ def _carry(place: Place, run: Entity) -> None:
         # A mistake of the sandbox's own must be seen as one, and must not be made again for ever.
         message = f"The sandbox failed at the run: {type(error).__name__}."
         failure = {"code": PROCESS, "message": message}
-        _change(place, run["id"], failure=failure, status="failed", ended=place.now)
-        is_done(place, run["id"])
+        _change(scope, run["id"], failure=failure, status="failed", ended=scope.now)
+        is_done(scope, run["id"])
         raise
-    _change(place, run["id"], **done)
-    is_done(place, run["id"])
-    _push(place, done.get("batch"))
+    _change(scope, run["id"], **done)
+    is_done(scope, run["id"])
+    _push(scope, done.get("batch"))
 
 
-def _push(place: Place, batch_id: str | None) -> None:
+def _push(scope: AepSandboxScope, batch_id: str | None) -> None:
     """A batch without a delay has its end when the run is looked at, as when a client completes it."""
-    batch = place.get(BATCHES, batch_id) if batch_id else None
-    if batch is not None and batch["state"] == "promoting" and batch["due"] <= place.now:
-        start_batch(place, batch["id"]).wait(_PATIENCE_SECONDS)
+    batch = scope.get(BATCHES, batch_id) if batch_id else None
+    if batch is not None and batch["state"] == "promoting" and batch["due"] <= scope.now:
+        start_batch(scope, batch["id"]).wait(_PATIENCE_SECONDS)
 
 
-def _change(place: Place, run_id: str, **change: object) -> Entity | None:
-    with place.world.store.transaction():
-        run = place.get(kept_as(RUNS), run_id)
-        return None if run is None else save(place, RUNS, {**run, **change})
+def _change(scope: AepSandboxScope, run_id: str, **change: object) -> Entity | None:
+    with scope.state.store.transaction():
+        run = scope.get(document_kind(RUNS), run_id)
+        return None if run is None else save(scope, RUNS, {**run, **change})

@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
-from mixpanel_aep_sandbox.aep.flows.errors import Refused, invalid
-from mixpanel_aep_sandbox.aep.flows.source.mixpanel_client import MixpanelClient, Refusal
-from mixpanel_aep_sandbox.aep.flows.source.rows import NoEvent, event_of
+from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
+from mixpanel_aep_sandbox.aep.flows.source.mixpanel_client import MixpanelClient, MixpanelRequestError
+from mixpanel_aep_sandbox.aep.flows.source.rows import InvalidEvent, event_of
 from mixpanel_aep_sandbox.aep.flows.source.time_zones import are_same, days, zone
 
 _SAMPLES = 100
@@ -27,10 +27,10 @@ def explore(call: Call, client: MixpanelClient) -> Response:
     """Format, inferred schema and sample data of a project. Raises Refused."""
     params = _asked(call)
     try:
-        if AepSettings.of(call.place.world).flow_explore_checks_zone:
+        if AepSettings.of(call.scope.state).flow_explore_checks_zone:
             _check_zone(client, params)
         rows = _samples(call, client, params)
-    except Refusal as refusal:
+    except MixpanelRequestError as refusal:
         raise _provider_error(refusal) from refusal
     schema = inferred(rows) if rows else {"type": "object", "properties": {}}
     shown = rows if call.query("preview", "true").lower() == "true" else []
@@ -39,10 +39,10 @@ def explore(call: Call, client: MixpanelClient) -> Response:
     return Response(text, media_type="application/json")
 
 
-def _provider_error(refusal: Refusal) -> Refused:
+def _provider_error(refusal: MixpanelRequestError) -> FlowServiceError:
     """What the Flow Service makes of Mixpanel's refusal [I]."""
     if refusal.status is None or refusal.status >= _SERVER_ERROR:
-        return Refused("1103-503")
+        return FlowServiceError("1103-503")
     return invalid(f"Mixpanel answered {refusal.status}: {refusal.text}")
 
 
@@ -112,17 +112,17 @@ def source_params(given: Any) -> dict[str, str]:
 
 
 def _samples(call: Call, client: MixpanelClient, params: dict[str, str]) -> list[Json]:
-    place, where = call.place, zone(params["timezone"])
+    scope, where = call.scope, zone(params["timezone"])
     assert where is not None, "checked by source_params"
-    back_ms = AepSettings.of(place.world).flow_backfill_days * 86_400_000
-    span = days(place.now - back_ms, place.now + 1, where, place.now)
+    back_ms = AepSettings.of(scope.state).flow_backfill_days * 86_400_000
+    span = days(scope.now - back_ms, scope.now + 1, where, scope.now)
     if span is None:
         return []
     with client.export(params["projectId"], *span, _SAMPLES) as lines:
         try:
             return [event_of(line) for line in lines]
-        except NoEvent as error:
-            raise Refusal(None, str(error)) from error
+        except InvalidEvent as error:
+            raise MixpanelRequestError(None, str(error)) from error
 
 
 def _check_zone(client: MixpanelClient, params: dict[str, str]) -> None:

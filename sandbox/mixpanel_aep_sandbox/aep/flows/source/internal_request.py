@@ -9,21 +9,23 @@ from urllib.parse import urlencode
 
 from starlette.types import Message
 
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 
-class Broken(Exception):
+class IncompleteResponse(Exception):
     """The answer is not whole, or there is none."""
 
 
-def ask(world: World, path: str, query: dict[str, str], headers: dict[str, str], into: BinaryIO) -> int:
+def send_internally(
+    state: SandboxState, path: str, query: dict[str, str], headers: dict[str, str], into: BinaryIO
+) -> int:
     """``GET`` of a path; writes the body as it comes and returns the status. Not to be called in a transaction.
 
     Raises:
         Broken: The connection ended before the answer did, or nothing is served here.
     """
-    if world.app is None:
-        raise Broken("nothing is served here that could be asked")
+    if state.app is None:
+        raise IncompleteResponse("nothing is served here that could be asked")
     scope = {
         "type": "http",
         # Of this version an application learns that nobody listens from an error of send, not from receive.
@@ -41,9 +43,9 @@ def ask(world: World, path: str, query: dict[str, str], headers: dict[str, str],
         "sandbox.transport": _Wire(),
     }
     exchange = _Exchange(into)
-    asyncio.run(exchange.run(world.app, scope))
+    asyncio.run(exchange.run(state.app, scope))
     if not exchange.whole:
-        raise Broken("the connection was broken off")
+        raise IncompleteResponse("the connection was broken off")
     return exchange.status
 
 

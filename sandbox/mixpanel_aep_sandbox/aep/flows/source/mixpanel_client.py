@@ -12,8 +12,8 @@ from datetime import date
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
-from mixpanel_aep_sandbox.aep.flows.source.internal_request import Broken, ask
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.aep.flows.source.internal_request import IncompleteResponse, send_internally
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 HOSTS = {
     "data.mixpanel.com": "mixpanel.com",
@@ -30,7 +30,7 @@ _OK = 200
 _TEXT_BYTES = 2000
 
 
-class Refusal(Exception):
+class MixpanelRequestError(Exception):
     """Mixpanel did not give what was asked for: its status, None when the connection broke, and what it said."""
 
     def __init__(self, status: int | None, text: str) -> None:
@@ -40,16 +40,16 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class MixpanelClient:
-    world: World
+    state: SandboxState
     username: str
     password: str
     host: str = _DEFAULT
 
     @classmethod
-    def of(cls, world: World, params: dict[str, Any]) -> MixpanelClient:
+    def of(cls, state: SandboxState, params: dict[str, Any]) -> MixpanelClient:
         """From the ``auth.params`` of a base connection."""
         host = export_host(params.get("host")) or _DEFAULT
-        return cls(world, str(params.get("username", "")), str(params.get("password", "")), host)
+        return cls(state, str(params.get("username", "")), str(params.get("password", "")), host)
 
     def projects(self) -> dict[str, Any]:
         """The projects that the account can see, by id. Raises Refusal."""
@@ -72,15 +72,15 @@ class MixpanelClient:
         for attempt in range(_ATTEMPTS):
             with TemporaryFile() as body:
                 try:
-                    status = ask(self.world, path, query, headers, body)
-                except Broken as broken:
-                    raise Refusal(None, str(broken)) from broken
+                    status = send_internally(self.state, path, query, headers, body)
+                except IncompleteResponse as broken:
+                    raise MixpanelRequestError(None, str(broken)) from broken
                 body.seek(0)
                 if status == _OK:
                     yield body
                     return
                 if status != _TOO_MANY or attempt == _ATTEMPTS - 1:
-                    raise Refusal(status, _said(body))
+                    raise MixpanelRequestError(status, _error_text(body))
             # Three exports a second are allowed; the runs that a leap of the clock makes due are more than that.
             threading.Event().wait(_AGAIN_SECONDS)
 
@@ -91,7 +91,7 @@ def export_host(given: Any) -> str | None:
     return host if host in HOSTS else None
 
 
-def _said(body: BinaryIO) -> str:
+def _error_text(body: BinaryIO) -> str:
     """The sentence in a refusal's body."""
     text = body.read(_TEXT_BYTES).decode("utf-8", "replace")
     try:

@@ -8,7 +8,7 @@ from typing import Any
 Row = dict[str, Any]
 
 
-class NoEvent(ValueError):
+class InvalidEvent(ValueError):
     """A line that is no event: Mixpanel has broken off, or said something else."""
 
 
@@ -17,11 +17,11 @@ def event_of(line: bytes) -> Row:
     try:
         if not line.endswith(b"\n"):
             raise ValueError("the line has no end")
-        event = json.loads(line.decode("utf-8", "replace"), parse_constant=_refuse)
+        event = json.loads(line.decode("utf-8", "replace"), parse_constant=_fail)
     except (ValueError, RecursionError) as error:
-        raise NoEvent("a line of the answer is no JSON") from error
+        raise InvalidEvent("a line of the answer is no JSON") from error
     if not isinstance(event, dict) or not isinstance(event.get("properties"), dict) or "event" not in event:
-        raise NoEvent("a line of the answer is no event")
+        raise InvalidEvent("a line of the answer is no event")
     return event
 
 
@@ -40,5 +40,5 @@ def source_row(event: Row) -> Row:
     return {"event": event["event"], "properties": properties, "data": data | {"event_name": event["event"]}}
 
 
-def _refuse(name: str) -> Any:
+def _fail(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.flows.constants import DATA_LAKE_SPEC, FLOW_SPEC, MIXPANEL_SPEC
-from mixpanel_aep_sandbox.aep.flows.errors import Refused, invalid
+from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
 from mixpanel_aep_sandbox.aep.flows.models import Entity
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.listing import listed
@@ -35,7 +35,7 @@ def spec_of(given: Entity, known: tuple[str, ...], name: str = "connectionSpec")
     if not isinstance(spec, dict):
         raise invalid(f"{name} must be an object with id and version")
     if spec.get("id") not in known:
-        raise Refused("1413-400")
+        raise FlowServiceError("1413-400")
     # "Omitting this value will default to the most recent version."
     version = str(spec.get("version") or "1.0")
     if version not in ("1.0", "1"):
@@ -50,7 +50,7 @@ def _add(routes: FlowRoutes, kind: str, ids: tuple[str, ...]) -> None:
     def lookup(call: Call) -> Response:
         key = call.path("id")
         if key not in ids:
-            raise Refused("1439-404", type=kind, id=key)
+            raise FlowServiceError("1439-404", type=kind, id=key)
         return JSONResponse({"items": [_spec(key)]})
 
     routes.serve("GET", f"/{kind}", list_all)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import DATASETS, Place
+from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.batch_limits import duplicate_of, exceeded
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files
-from mixpanel_aep_sandbox.aep.ingestion.processing.row_pass import Work
+from mixpanel_aep_sandbox.aep.ingestion.processing.row_pass import RowPass
 from mixpanel_aep_sandbox.aep.ingestion.processing.row_rules import row_rules
 from mixpanel_aep_sandbox.aep.ingestion.rows.csv_files import EmptyHeader
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
@@ -36,33 +36,33 @@ class _Failed(Exception):
             self.error["rows"] = []
 
 
-def ingest(place: Place, batch: dict[str, Any]) -> dict[str, Any]:
+def ingest(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
     """Reads a batch's files: ``{"state", "metrics", "errors", "files", "dates"}``.
 
     ``files``: of each file its rows and those of them that are in. Leaves ids and diagnostics in the batch's folder.
     """
-    forced = batch.get("forced") or {}
-    files = batch_files(place, batch["id"])
-    with Work(place, batch, files) as work:
+    planned_outcome = batch.get("forced") or {}
+    files = batch_files(scope, batch["id"])
+    with RowPass(scope, batch, files) as row_pass:
         try:
-            _check_whole(place, batch, files)
-            _read(work, files, row_rules(place, batch["dataset"]))
-            if forced.get("fail"):
-                return _outcome(work, "failed", _forced_errors(batch))
-            return _judged(work)
+            _check_whole(scope, batch, files)
+            _read(row_pass, files, row_rules(scope, batch["dataset"]))
+            if planned_outcome.get("fail"):
+                return _outcome(row_pass, "failed", _planned_errors(batch))
+            return _judged(row_pass)
         except _Failed as failure:
-            return _outcome(work, "failed", [failure.error])
+            return _outcome(row_pass, "failed", [failure.error])
 
 
-def _check_whole(place: Place, batch: dict[str, Any], files: list[dict[str, Any]]) -> None:
+def _check_whole(scope: AepSandboxScope, batch: dict[str, Any], files: list[dict[str, Any]]) -> None:
     """What can be said before a row is read."""
-    if place.get(DATASETS, batch["dataset"]) is None:
+    if scope.get(DATASETS, batch["dataset"]) is None:
         raise _Failed("404", f"Dataset {batch['dataset']} does not exist any more.")
     if not files:
         raise _Failed(*_NO_FILES)
-    if text := exceeded(place, files):
+    if text := exceeded(scope, files):
         raise _Failed("400", text)
-    if IngestSettings.of(place.world).duplicates == "refused" and (old := duplicate_of(place, batch, files)):
+    if IngestSettings.of(scope.state).duplicates == "refused" and (old := duplicate_of(scope, batch, files)):
         raise _Failed("140", _duplicate(old))
 
 
@@ -74,20 +74,20 @@ def _duplicate(batch_id: str) -> str:
     )
 
 
-def _forced_errors(batch: dict[str, Any]) -> list[Error]:
-    forced = batch["forced"]
-    if forced.get("errors"):
-        return list(forced["errors"])
-    if forced.get("duplicate"):
+def _planned_errors(batch: dict[str, Any]) -> list[Error]:
+    planned_outcome = batch["forced"]
+    if planned_outcome.get("errors"):
+        return list(planned_outcome["errors"])
+    if planned_outcome.get("duplicate"):
         return [_Failed("140", _duplicate(batch["id"])).error]
     return [{"code": "500", "description": "The batch failed, as asked for."}]
 
 
-def _read(work: Work, files: list[dict[str, Any]], rules: RowRules) -> None:
+def _read(row_pass: RowPass, files: list[dict[str, Any]], rules: RowRules) -> None:
     for number, body in enumerate(files):
         path = body["path"]
         try:
-            rows = work.read(number, body, rules) if body["size"] else 0
+            rows = row_pass.read(number, body, rules) if body["size"] else 0
         except Unreadable as error:
             raise _Failed("INGEST-1401-400", f"File {path} is unreadable: {error}.") from error
         except Incompatible as error:
@@ -99,22 +99,22 @@ def _read(work: Work, files: list[dict[str, Any]], rules: RowRules) -> None:
             raise _Failed(*_EMPTY)
 
 
-def _judged(work: Work) -> dict[str, Any]:
+def _judged(row_pass: RowPass) -> dict[str, Any]:
     """Success, unless more rows are bad than ``partialIngestionPercent`` allows; none is allowed without it."""
-    lost = 0 if work.forced.get("silent") else work.lost
+    lost = 0 if row_pass.planned_outcome.get("silent") else row_pass.lost
     if lost:
-        work.codes["1554"] += lost
-    listed: list[Error] = work.forced.get("listed", [])
-    if not work.bad + lost:
-        return _outcome(work, "success", listed)
-    allowed = work.batch["percent"] or 0
-    state = "success" if work.bad * 100 <= allowed * work.rows else "failed"
-    good = work.rows - work.bad - lost if state == "success" else 0
-    return _outcome(work, state, [*_row_errors(work, work.bad + lost, good), *listed])
+        row_pass.codes["1554"] += lost
+    listed: list[Error] = row_pass.planned_outcome.get("listed", [])
+    if not row_pass.bad + lost:
+        return _outcome(row_pass, "success", listed)
+    allowed = row_pass.batch["percent"] or 0
+    state = "success" if row_pass.bad * 100 <= allowed * row_pass.rows else "failed"
+    good = row_pass.rows - row_pass.bad - lost if state == "success" else 0
+    return _outcome(row_pass, state, [*_row_errors(row_pass, row_pass.bad + lost, good), *listed])
 
 
-def _row_errors(work: Work, bad: int, good: int) -> list[Error]:
-    if not work.batch["diagnostics"]:
+def _row_errors(row_pass: RowPass, bad: int, good: int) -> list[Error]:
+    if not row_pass.batch["diagnostics"]:
         text = (
             "Encountered errors while parsing, converting or otherwise validating the data. Please resend the"
             " data with error diagnostics enabled to collect additional information on failure types"
@@ -126,29 +126,29 @@ def _row_errors(work: Work, bad: int, good: int) -> list[Error]:
     )
     per_code = [
         {"code": f"INGEST-{code}-400", "description": _DESCRIPTIONS[code], "recordCount": count}
-        for code, count in sorted(work.codes.items())
+        for code, count in sorted(row_pass.codes.items())
     ]
     return [{"code": "INGEST-1212-400", "description": text}, *per_code]
 
 
-def _outcome(work: Work, state: str, errors: list[Error]) -> dict[str, Any]:
+def _outcome(row_pass: RowPass, state: str, errors: list[Error]) -> dict[str, Any]:
     good = state == "success"
-    files = [{"rows": rows, "good": kept if good else 0} for rows, kept in work.per_file]
-    failed = work.bad + (0 if work.forced.get("silent") else work.lost)
-    size = sum(body["size"] for body in work.files)
+    files = [{"rows": rows, "good": kept if good else 0} for rows, kept in row_pass.per_file]
+    failed = row_pass.bad + (0 if row_pass.planned_outcome.get("silent") else row_pass.lost)
+    size = sum(body["size"] for body in row_pass.files)
     metrics = {
         "inputByteSize": size,
-        "inputFileCount": len(work.files),
-        "inputRecordCount": work.rows,
-        "outputRecordCount": work.rows - work.bad - work.lost if good else 0,
+        "inputFileCount": len(row_pass.files),
+        "inputRecordCount": row_pass.rows,
+        "outputRecordCount": row_pass.rows - row_pass.bad - row_pass.lost if good else 0,
         "failedRecordCount": failed,
         "outputByteSize": size if good else 0,
-        "outputFileCount": len(work.files) if good else 0,
+        "outputFileCount": len(row_pass.files) if good else 0,
         "partitionCount": 1 if good else 0,
     }
     # "Metrics may not be available": of "a legacy promotion path, such as CSV ingestion".
-    legacy = work.batch["inputFormat"]["format"] == "csv"
-    dates = work.dates.shown() if good else {}
+    legacy = row_pass.batch["inputFormat"]["format"] == "csv"
+    dates = row_pass.dates.shown() if good else {}
     return {
         "state": state,
         "metrics": {} if legacy else metrics,

@@ -10,7 +10,7 @@ from json.encoder import encode_basestring_ascii
 from types import TracebackType
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import disk_path, raw_rows, result_path
 from mixpanel_aep_sandbox.aep.ingestion.processing.available_dates import Dates
 from mixpanel_aep_sandbox.aep.ingestion.processing.diagnostics import Diagnostics
@@ -33,23 +33,23 @@ _CORRUPT = "Row is corrupted and cannot be read, please fix and resend."
 _AS_PLANNED = RowError(VALIDATION, WRONG, "#/_id", "The row is refused, as planned.", "planned")
 
 
-class Work:
-    def __init__(self, place: Place, batch: dict[str, Any], files: list[dict[str, Any]]) -> None:
-        self.place, self.batch, self.files = place, batch, files
-        self.forced: dict[str, Any] = batch.get("forced") or {}
+class RowPass:
+    def __init__(self, scope: AepSandboxScope, batch: dict[str, Any], files: list[dict[str, Any]]) -> None:
+        self.scope, self.batch, self.files = scope, batch, files
+        self.planned_outcome: dict[str, Any] = batch.get("forced") or {}
         self.rows = self.bad = self.lost = self.refused = 0
         self.codes: Counter[str] = Counter()
         self.per_file: list[tuple[int, int]] = []
         """Of each file its rows, and those that are good."""
         self.dates = Dates()
-        self._settings = IngestSettings.of(place.world)
-        folder = result_path(place, batch["id"], "x").parent
+        self._settings = IngestSettings.of(scope.state)
+        folder = result_path(scope, batch["id"], "x").parent
         shutil.rmtree(folder, ignore_errors=True)  # of a run that the end of the process cut off
-        self._ids = result_path(place, batch["id"], "ids").open("w", encoding="ascii")
-        self._rejected = result_path(place, batch["id"], "rejected").open("w", encoding="ascii")
+        self._ids = result_path(scope, batch["id"], "ids").open("w", encoding="ascii")
+        self._rejected = result_path(scope, batch["id"], "rejected").open("w", encoding="ascii")
         self._diagnostics = Diagnostics(folder, batch)
 
-    def __enter__(self) -> Work:
+    def __enter__(self) -> RowPass:
         return self
 
     def __exit__(
@@ -65,11 +65,11 @@ class Work:
         for rows, key in enumerate(self._keys(number, body, rules), 1):
             if key is None:
                 self._rejected.write(f"{number} {rows - 1}\n")
-            elif self.refused < self.forced.get("refuse", 0):
+            elif self.refused < self.planned_outcome.get("refuse", 0):
                 self.refused += 1
                 self._refuse(number, {"_id": json.loads(key)}, [_AS_PLANNED])
                 self._rejected.write(f"{number} {rows - 1}\n")
-            elif self.lost < self.forced.get("lose", 0):
+            elif self.lost < self.planned_outcome.get("lose", 0):
                 self.lost += 1
                 self._rejected.write(f"{number} {rows - 1}\n")
             else:
@@ -100,7 +100,7 @@ class Work:
             most_fields=self._settings.most_fields,
         )
         take, add = fast.take, self.dates.add
-        for raw in raw_rows(disk_path(self.place, body), self.batch["inputFormat"]):
+        for raw in raw_rows(disk_path(self.scope, body), self.batch["inputFormat"]):
             taken = take(raw)
             if taken is None:
                 yield self._examined(number, row_of(raw), checker)
@@ -111,7 +111,7 @@ class Work:
     def _parquet_keys(
         self, number: int, body: dict[str, Any], rules: RowRules, checker: RowChecker
     ) -> Iterator[str | None]:
-        path = disk_path(self.place, body)
+        path = disk_path(self.scope, body)
         for row in parquet_suspects(path, rules, checker, self.dates):
             yield (
                 encode_basestring_ascii(row) if isinstance(row, str) else self._examined(number, row, checker)
@@ -120,7 +120,7 @@ class Work:
     def _csv_keys(self, body: dict[str, Any], resolved: dict[str, Any]) -> Iterator[str]:
         """ "Preliminary checks" only (EP:ingestion/batch-ingestion/troubleshooting.md): flat columns of the schema."""
         fields = resolved.get("properties", {})
-        for row in csv_rows(disk_path(self.place, body), self.batch["inputFormat"]):
+        for row in csv_rows(disk_path(self.scope, body), self.batch["inputFormat"]):
             for name in row:
                 if kind_of(fields.get(name, {"type": "object"})) in ("object", "map", "array"):
                     raise Incompatible(f"column {name} is no flat field of the schema")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.catalog.validation import profile_enabled
-from mixpanel_aep_sandbox.aep.core.scope import DATASETS, Place
+from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import resolved_schema
 from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
@@ -18,14 +18,14 @@ from mixpanel_aep_sandbox.aep.registry.validation.profile import primary_identit
 Json = dict[str, Any]
 
 
-def row_rules(place: Place, dataset: str) -> RowRules:
+def row_rules(scope: AepSandboxScope, dataset: str) -> RowRules:
     """The rules for rows that come into a dataset now."""
-    schema = resolved_schema(place, dataset)
-    body = place.get(DATASETS, dataset)
-    optional = IngestSettings.of(place.world).primary_identity == "optional"
+    schema = resolved_schema(scope, dataset)
+    body = scope.get(DATASETS, dataset)
+    optional = IngestSettings.of(scope.state).primary_identity == "optional"
     if body is None or optional or not profile_enabled(body):
         return RowRules(schema)
-    primary = primary_identity(place, body["schemaRef"]["id"])
+    primary = primary_identity(scope, body["schemaRef"]["id"])
     if primary is None:
         return RowRules(schema, primary_in_map=True)
     _require(schema, primary["xdm:sourceProperty"])

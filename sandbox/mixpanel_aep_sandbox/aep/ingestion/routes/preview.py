@@ -19,7 +19,7 @@ from mixpanel_aep_sandbox.aep.ingestion.routes.batches import find_batch
 from mixpanel_aep_sandbox.aep.ingestion.rows.csv_files import EmptyHeader
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Corrupt, Unreadable
 from mixpanel_aep_sandbox.aep.ingestion.validation import given_format
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 _DEFAULT_ROWS, _MOST_ROWS = 100, 1000
 """[I] The specification's default of 0 rows would show nothing."""
@@ -27,14 +27,14 @@ _TEXTS = ("delimiter", "quote", "escape", "charset")
 _FLAGS = ("isMultiLineJson", "header")
 
 
-def add_routes(world: World, router: APIRouter) -> None:
-    routes = Routes(world, router, f"{IMPORT}/batches/{{id}}/datasets/{{dataset}}")
+def add_routes(state: SandboxState, router: APIRouter) -> None:
+    routes = Routes(state, router, f"{IMPORT}/batches/{{id}}/datasets/{{dataset}}")
     routes.add("GET", "/preview", _preview)
 
 
 def _preview(call: Call) -> Response:
-    place = call.place
-    batch = find_batch(place, call.path("id"))
+    scope = call.scope
+    batch = find_batch(scope, call.path("id"))
     if batch["dataset"] != call.path("dataset"):
         raise problem(404, f"Batch {batch['id']} has no dataset {call.path('dataset')}.")
     wanted = _format(call, batch["inputFormat"])
@@ -62,8 +62,8 @@ def _format(call: Call, of_batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rows(call: Call, batch: dict[str, Any]) -> Iterator[dict[str, str]]:
-    for body in batch_files(call.place, batch["id"]):
-        for row in read_rows(call.place, batch, body, None) if body["size"] else ():
+    for body in batch_files(call.scope, batch["id"]):
+        for row in read_rows(call.scope, batch, body, None) if body["size"] else ():
             yield {"_corrupt_record": row.text} if isinstance(row, Corrupt) else dict(_flat(row, ""))
 
 

@@ -30,15 +30,15 @@ from mixpanel_aep_sandbox.aep.ingestion.uploaded_files import (
     require_loading,
     writable_batch,
 )
-from mixpanel_aep_sandbox.core.state import World
+from mixpanel_aep_sandbox.core.state import SandboxState
 
 _LARGEST_CHUNK_BYTES = 512_000_000
 _OCTETS = "application/octet-stream"
 _STITCHING = threading.Lock()
 
 
-def add_routes(world: World, router: APIRouter) -> None:
-    routes = Routes(world, router, f"{IMPORT}/batches/{{id}}/datasets/{{dataset}}/files")
+def add_routes(state: SandboxState, router: APIRouter) -> None:
+    routes = Routes(state, router, f"{IMPORT}/batches/{{id}}/datasets/{{dataset}}/files")
     routes.add("PUT", "/{path:path}", _put)
     routes.add("PATCH", "/{path:path}", _patch)
     routes.add("POST", "/{path:path}", _act, atomic=False, json=False)
@@ -46,18 +46,18 @@ def add_routes(world: World, router: APIRouter) -> None:
 
 
 async def _put(call: Call) -> Response:
-    limit = call.place.world.settings.small_file_bytes
+    limit = call.scope.state.settings.small_file_bytes
     await run_in_threadpool(_admit, call)
     name, size = await _receive(call, limit, "larger than a file may be that is not sent in chunks")
     new = await run_in_threadpool(_keep_whole, call, name, size)
-    status = IngestSettings.of(call.place.world).file_status
+    status = IngestSettings.of(call.scope.state).file_status
     return Response(status_code=status if new else 200)
 
 
 async def _patch(call: Call) -> Response:
     batch_id = await run_in_threadpool(_admit, call)
-    await run_in_threadpool(open_file, call.place, batch_id, file_path(call))
-    documented = IngestSettings.of(call.place.world).content_range != "any"
+    await run_in_threadpool(open_file, call.scope, batch_id, file_path(call))
+    documented = IngestSettings.of(call.scope.state).content_range != "any"
     first, last = content_range(call.request.headers.get("content-range"), documented=documented)
     name, size = await _receive(call, _LARGEST_CHUNK_BYTES, "larger than a chunk may be")
     ranges = await run_in_threadpool(_keep_chunk, call, name, size, (first, last))
@@ -70,7 +70,7 @@ def _admit(call: Call) -> str:
         raise problem(415, f"The content type must be {_OCTETS}.")
     if call.request.headers.get("content-encoding", "identity") != "identity":
         raise problem(415, "A content encoding is not supported.")
-    admit_bytes(call.place)
+    admit_bytes(call.scope)
     return writable_batch(call)
 
 
@@ -80,7 +80,7 @@ async def _receive(call: Call, limit: int, excuse: str) -> tuple[str, int]:
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
         raise problem(413, f"{declared[:20]} bytes are {excuse}: {limit} bytes.")
     name = secrets.token_hex(8)
-    target = disk_path(call.place, call.path("id"), name)
+    target = disk_path(call.scope, call.path("id"), name)
     size = 0
     try:
         with target.open("wb") as file:
@@ -99,39 +99,39 @@ async def _receive(call: Call, limit: int, excuse: str) -> tuple[str, int]:
 def _or_dropped(call: Call, name: str) -> Iterator[None]:
     """A transaction; what was received is removed again where it is not kept."""
     try:
-        with call.place.world.store.transaction():
+        with call.scope.state.store.transaction():
             # The batch may have been completed while the bytes came in.
-            require_loading(call.place, find_batch(call.place, call.path("id")))
+            require_loading(call.scope, find_batch(call.scope, call.path("id")))
             yield
     except BaseException:
-        disk_path(call.place, call.path("id"), name).unlink(missing_ok=True)
+        disk_path(call.scope, call.path("id"), name).unlink(missing_ok=True)
         raise
 
 
 def _keep_whole(call: Call, name: str, size: int) -> bool:
     with _or_dropped(call, name):
         old = keep_file(
-            call.place, new_file(call.place, call.path("id"), file_path(call), name=name, size=size)
+            call.scope, new_file(call.scope, call.path("id"), file_path(call), name=name, size=size)
         )
-    drop_bytes(call.place, old)
+    drop_bytes(call.scope, old)
     return old is None
 
 
 def _keep_chunk(call: Call, name: str, size: int, span: tuple[int, int]) -> str:
     """The ranges that are here now."""
-    place, key, path = call.place, call.path("id"), file_path(call)
+    scope, key, path = call.scope, call.path("id"), file_path(call)
     first, last = span
     with _or_dropped(call, name):
         if size != last - first + 1:
             raise problem(400, f"Content-Range {first}-{last} does not fit a body of {size} bytes.")
-        body = open_file(place, key, path)
+        body = open_file(scope, key, path)
         # [I] The very same range again is a repetition; overlapping ones are found at COMPLETE, as documented.
         again = [chunk for chunk in body["chunks"] if chunk[:2] == [first, last]]
-        if not again and IngestSettings.of(place.world).chunk_ranges == "at upload":
+        if not again and IngestSettings.of(scope.state).chunk_ranges == "at upload":
             check_next(body["chunks"], first)
         body["chunks"] = [chunk for chunk in body["chunks"] if chunk not in again] + [[first, last, name]]
-        place.put(files_kind(key), path, body)
-    drop_bytes(place, {"batch": key, "name": None, "chunks": again})
+        scope.put(files_kind(key), path, body)
+    drop_bytes(scope, {"batch": key, "name": None, "chunks": again})
     return received(body)
 
 
@@ -146,40 +146,40 @@ def _act(call: Call) -> Response:
 
 
 def _initialize(call: Call) -> Response:
-    place, key = call.place, writable_batch(call)
-    with place.world.store.transaction():
-        old = keep_file(place, new_file(place, key, file_path(call), open=True))
-    drop_bytes(place, old)
+    scope, key = call.scope, writable_batch(call)
+    with scope.state.store.transaction():
+        old = keep_file(scope, new_file(scope, key, file_path(call), open=True))
+    drop_bytes(scope, old)
     return Response(status_code=201)
 
 
 def _complete(call: Call) -> Response:
-    place, key, path = call.place, call.path("id"), file_path(call)
-    body = place.get(files_kind(key), path)
+    scope, key, path = call.scope, call.path("id"), file_path(call)
+    body = scope.get(files_kind(key), path)
     if body is not None and not body["open"]:
         return JSONResponse({"name": path, "sizeInBytes": body["size"]})  # [I] repeating it is safe
     writable_batch(call)
-    body = open_file(place, key, path)
+    body = open_file(scope, key, path)
     if trouble := gaps(body["chunks"]):
         raise problem(400, f"The chunks of {path} {trouble}.")
     name = secrets.token_hex(8)
-    size = stitch(_chunk_paths(call, body["chunks"]), disk_path(place, key, name))
+    size = stitch(_chunk_paths(call, body["chunks"]), disk_path(scope, key, name))
     with _or_dropped(call, name):
-        if open_file(place, key, path)["chunks"] != body["chunks"]:
+        if open_file(scope, key, path)["chunks"] != body["chunks"]:
             raise problem(400, f"File {path} is still being written to.")
-        keep_file(place, new_file(place, key, path, name=name, size=size))
-    drop_bytes(place, {**body, "name": None})
-    status = IngestSettings.of(place.world).complete_file_status
+        keep_file(scope, new_file(scope, key, path, name=name, size=size))
+    drop_bytes(scope, {**body, "name": None})
+    status = IngestSettings.of(scope.state).complete_file_status
     return JSONResponse({"name": path, "sizeInBytes": size}, status)
 
 
 def _chunk_paths(call: Call, chunks: list[list[int | str]]) -> list[Path]:
-    return [disk_path(call.place, call.path("id"), str(chunk[2])) for chunk in sorted(chunks)]
+    return [disk_path(call.scope, call.path("id"), str(chunk[2])) for chunk in sorted(chunks)]
 
 
 def _head(call: Call) -> Response:
-    batch = find_batch(call.place, call.path("id"))
-    body = call.place.get(files_kind(batch["id"]), file_path(call))
+    batch = find_batch(call.scope, call.path("id"))
+    body = call.scope.get(files_kind(batch["id"]), file_path(call))
     if body is None or batch["dataset"] != call.path("dataset"):
         raise problem(404, f"File {file_path(call)} not found.")
     return Response(status_code=200, headers={"Range": received(body)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, Place
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 
 
 def references(body: Any) -> Iterator[str]:
@@ -21,9 +21,9 @@ def references(body: Any) -> Iterator[str]:
             yield from references(value)
 
 
-def dependents(place: Place, key: str) -> list[dict[str, Any]]:
+def dependents(scope: AepSandboxScope, key: str) -> list[dict[str, Any]]:
     """The tenant's resources that refer to ``key``, or to one that does; not itself."""
-    bodies = {other: (set(references(body)), body) for other, body in place.items(RESOURCES)}
+    bodies = {other: (set(references(body)), body) for other, body in scope.items(RESOURCES)}
     reached, found = {key}, True
     while found:
         new = {other for other, (refs, _) in bodies.items() if other not in reached and refs & reached}
@@ -31,12 +31,12 @@ def dependents(place: Place, key: str) -> list[dict[str, Any]]:
     return [body for other, (_, body) in bodies.items() if other in reached and other != key]
 
 
-def closure(place: Place, key: str) -> list[dict[str, Any]]:
+def closure(scope: AepSandboxScope, key: str) -> list[dict[str, Any]]:
     """The tenant's resource ``key`` and those that it refers to, each after what it needs itself."""
     found: dict[str, dict[str, Any]] = {}
 
     def visit(name: str) -> None:
-        body = place.get(RESOURCES, name)
+        body = scope.get(RESOURCES, name)
         if body is not None and name not in found:
             for ref in dict.fromkeys(references(body)):
                 visit(ref)

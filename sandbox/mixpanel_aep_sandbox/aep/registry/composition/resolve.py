@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
-from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, Place
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import typed
 from mixpanel_aep_sandbox.aep.registry.standard import standard_by_id
 
@@ -17,18 +17,18 @@ _MOST_NODES = 20_000
 """Far more than a schema that AEP takes: a few data types that refer to each other could be endless."""
 
 
-def find(place: Place, key: str) -> dict[str, Any] | None:
+def find(scope: AepSandboxScope, key: str) -> dict[str, Any] | None:
     """A resource by ``$id``, of the tenant or the global container."""
-    return place.get(RESOURCES, key) or standard_by_id().get(key)
+    return scope.get(RESOURCES, key) or standard_by_id().get(key)
 
 
-def resolve(place: Place, resource: dict[str, Any]) -> dict[str, Any]:
+def resolve(scope: AepSandboxScope, resource: dict[str, Any]) -> dict[str, Any]:
     """``resource`` with every ``$ref`` and ``allOf`` followed, in compatibility mode.
 
     Raises Problem 400 where a reference points nowhere, or the definition has no end.
     """
     whole = {key: value for key, value in resource.items() if key not in _COMPOSING}
-    content = _Resolver(place, resource).content(resource, resource, 0)
+    content = _Resolver(scope, resource).content(resource, resource, 0)
     whole["properties"] = content.get("properties", {})
     if content.get("required"):
         whole["required"] = content["required"]
@@ -36,8 +36,8 @@ def resolve(place: Place, resource: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Resolver:
-    def __init__(self, place: Place, resource: dict[str, Any]) -> None:
-        self._place = place
+    def __init__(self, scope: AepSandboxScope, resource: dict[str, Any]) -> None:
+        self._scope = scope
         # Itself as it is given, which may not be kept yet: what refers back to it has no end.
         self._known: dict[str, dict[str, Any] | None] = {resource.get("$id", ""): resource}
         self._nodes = 0
@@ -100,7 +100,7 @@ class _Resolver:
 
     def _find(self, key: str) -> dict[str, Any] | None:
         if key not in self._known:
-            self._known[key] = find(self._place, key)
+            self._known[key] = find(self._scope, key)
         return self._known[key]
 
 

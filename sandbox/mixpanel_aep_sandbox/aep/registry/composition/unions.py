@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, Place
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
 
 _IDENTITIES = "https://ns.adobe.com/xdm/context/identitymap"
@@ -12,18 +12,18 @@ _SEGMENTS = "https://ns.adobe.com/xdm/context/profile-segmentation"
 _EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 
 
-def unions(place: Place) -> list[dict[str, Any]]:
+def unions(scope: AepSandboxScope) -> list[dict[str, Any]]:
     """One for each class with an enabled schema; the registry makes them by itself, nobody writes them."""
     members: dict[str, list[dict[str, Any]]] = {}
-    for _, body in place.items(RESOURCES):
+    for _, body in scope.items(RESOURCES):
         if "union" in body.get("meta:immutableTags", []):
             members.setdefault(body["meta:class"], []).append(body)
-    return [_union(place, key, schemas) for key, schemas in members.items()]
+    return [_union(scope, key, schemas) for key, schemas in members.items()]
 
 
-def summarized(place: Place, union: dict[str, Any]) -> dict[str, Any]:
+def summarized(scope: AepSandboxScope, union: dict[str, Any]) -> dict[str, Any]:
     """As lists show a union: under the title of its class, and with a major version alone."""
-    title = (find(place, union["meta:class"]) or union)["title"]
+    title = (find(scope, union["meta:class"]) or union)["title"]
     return {**union, "title": title, "version": "1"}
 
 
@@ -36,7 +36,7 @@ def completed(union: dict[str, Any]) -> dict[str, Any]:
     return {**union, "allOf": [*union["allOf"], *more], "properties": fields}
 
 
-def _union(place: Place, key: str, schemas: list[dict[str, Any]]) -> dict[str, Any]:
+def _union(scope: AepSandboxScope, key: str, schemas: list[dict[str, Any]]) -> dict[str, Any]:
     refs = dict.fromkeys([key, *(part["$ref"] for schema in schemas for part in schema["allOf"])])
     extends = dict.fromkeys(name for schema in schemas for name in schema["meta:extends"])
     return {
@@ -48,7 +48,7 @@ def _union(place: Place, key: str, schemas: list[dict[str, Any]]) -> dict[str, A
         "$id": f"{key}__union",
         "meta:containerId": "tenant",
         "meta:class": key,
-        "meta:altId": f"{(find(place, key) or {})['meta:altId']}__union",
+        "meta:altId": f"{(find(scope, key) or {})['meta:altId']}__union",
         "version": "1.0",
         "meta:resourceType": "unions",
         "meta:registryMetadata": {},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import DESCRIPTORS, Place
+from mixpanel_aep_sandbox.aep.core.scope import DESCRIPTORS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.accept import View
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import resolve
 from mixpanel_aep_sandbox.aep.registry.composition.unions import completed
@@ -15,15 +15,15 @@ _TEXTS = ("title", "description")
 Node = dict[str, Any]
 
 
-def show(place: Place, body: Node, view: View) -> Node:
+def show(scope: AepSandboxScope, body: Node, view: View) -> Node:
     if view.summary:
         return {key: body[key] for key in _SUMMARY}
     if view.resolved:
-        body = resolve(place, completed(body) if body["meta:resourceType"] == "unions" else body)
+        body = resolve(scope, completed(body) if body["meta:resourceType"] == "unions" else body)
     if view.deprecated:
-        body = _with_deprecated(place, body)
+        body = _with_deprecated(scope, body)
     if view.descriptors:
-        body = {**body, "meta:descriptors": _descriptors(place, body["$id"])}
+        body = {**body, "meta:descriptors": _descriptors(scope, body["$id"])}
     if view.standard:
         body = _standard(body)
     return body if view.text else _rebuild(body, _without_texts)
@@ -45,13 +45,13 @@ def field_at(schema: Node, path: str) -> Node | None:
     return field
 
 
-def _descriptors(place: Place, schema: str) -> list[Node]:
-    return [body for _, body in place.items(DESCRIPTORS) if body["xdm:sourceSchema"] == schema]
+def _descriptors(scope: AepSandboxScope, schema: str) -> list[Node]:
+    return [body for _, body in scope.items(DESCRIPTORS) if body["xdm:sourceSchema"] == schema]
 
 
-def _with_deprecated(place: Place, resolved: Node) -> Node:
+def _with_deprecated(scope: AepSandboxScope, resolved: Node) -> Node:
     """A field that a descriptor deprecates says so (EP:xdm/tutorials/field-deprecation-api.md)."""
-    for body in _descriptors(place, resolved["$id"]):
+    for body in _descriptors(scope, resolved["$id"]):
         if body["@type"] == "xdm:descriptorDeprecated":
             paths = body["xdm:sourceProperty"]
             for path in paths if isinstance(paths, list) else [paths]:

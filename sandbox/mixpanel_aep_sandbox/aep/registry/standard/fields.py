@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import resolve
 from mixpanel_aep_sandbox.aep.registry.standard import standard_by_id
 
 Json = dict[str, Any]
 
 
-def standard_objects(place: Place, name: str) -> list[Json]:
+def standard_objects(scope: AepSandboxScope, name: str) -> list[Json]:
     """The field ``name`` as each of Adobe's classes and field groups has it, resolved."""
     return [
-        resolve(place, body)["properties"][name]
+        resolve(scope, body)["properties"][name]
         for body in standard_by_id().values()
         if body["meta:resourceType"] in ("classes", "mixins")
         and any(name in part.get("properties", {}) for part in body.get("definitions", {}).values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
-from mixpanel_aep_sandbox.aep.core.scope import Place
+from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.references import references
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
 
@@ -42,7 +42,7 @@ def _renamed(part: Json, namespace: str) -> Json:
     return {**part, "properties": fields}
 
 
-def check_schema(place: Place, body: Json) -> Json:
+def check_schema(scope: AepSandboxScope, body: Json) -> Json:
     """With ``meta:class`` and ``meta:extends``, which follow from ``allOf``.
 
     Raises Problem 400 unless it has exactly one class, and field groups that are for it.
@@ -50,7 +50,7 @@ def check_schema(place: Place, body: Json) -> Json:
     refs = [part.get("$ref") for part in body.get("allOf", [])]
     if not refs:
         raise problem(400, "A schema needs allOf with exactly one class.")
-    parts = [_part(place, ref) for ref in refs]
+    parts = [_part(scope, ref) for ref in refs]
     classes = [part for part in parts if part["meta:resourceType"] == "classes"]
     if len(classes) != 1:
         raise problem(400, f"A schema must have exactly one class in allOf; there are {len(classes)}.")
@@ -65,10 +65,10 @@ def check_schema(place: Place, body: Json) -> Json:
     return {**made, "meta:datasetNamespace": namespace} if namespace else made
 
 
-def _part(place: Place, ref: Any) -> Json:
+def _part(scope: AepSandboxScope, ref: Any) -> Json:
     if not isinstance(ref, str):
         raise problem(400, "Every member of a schema's allOf must be a $ref.")
-    resource = find(place, ref)
+    resource = find(scope, ref)
     if resource is None or resource["meta:resourceType"] not in ("classes", "mixins"):
         raise problem(400, f"{ref} is neither a class nor a field group that exists.")
     return resource

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
-from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, DESCRIPTORS, RESOURCES, Place
+from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, DESCRIPTORS, RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.identity.namespace_routes import find_namespace
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import resolve
@@ -32,7 +32,7 @@ _SEVERAL_PATHS = ("xdm:descriptorDeprecated", "xdm:descriptorPrimaryKey")
 Json = dict[str, Any]
 
 
-def check_descriptor(place: Place, body: Json, key: str) -> None:
+def check_descriptor(scope: AepSandboxScope, body: Json, key: str) -> None:
     """Raises Problem 400 unless ``body`` may be kept under the ``@id`` ``key``."""
     kind = body.get("@type")
     if not isinstance(kind, str) or kind not in _REQUIRED:
@@ -44,26 +44,26 @@ def check_descriptor(place: Place, body: Json, key: str) -> None:
         # The major version; only 1 exists.
         if type(body.get(name, 1)) is not int or body.get(name, 1) != 1:
             raise problem(400, f"{name} must be 1.")
-    schema = _resolved(place, body, "xdm:sourceSchema")
+    schema = _resolved(scope, body, "xdm:sourceSchema")
     paths = body["xdm:sourceProperty"]
     if isinstance(paths, list) and kind not in _SEVERAL_PATHS:
         raise problem(400, f"A descriptor of type {kind} has one xdm:sourceProperty.")
     fields = [_field(schema, path, "xdm:sourceProperty") for path in _listed(paths)]
     if kind in _CHECKS:
-        _CHECKS[kind](place, body, key, fields)
+        _CHECKS[kind](scope, body, key, fields)
 
 
-def _check_identity(place: Place, body: Json, key: str, fields: list[Json]) -> None:
+def _check_identity(scope: AepSandboxScope, body: Json, key: str, fields: list[Json]) -> None:
     path, by = body["xdm:sourceProperty"], body["xdm:property"]
     if fields[0].get("type") != "string":
         raise problem(400, f"An identity must be a string field; {path} is not.")
     if by not in ("xdm:code", "xdm:id"):
         raise problem(400, "xdm:property must be xdm:code or xdm:id.")
-    if find_namespace(place, body["xdm:namespace"], by_id=by == "xdm:id") is None:
+    if find_namespace(scope, body["xdm:namespace"], by_id=by == "xdm:id") is None:
         raise problem(400, f"Identity namespace {body['xdm:namespace']} does not exist.")
     if not isinstance(body.get("xdm:isPrimary", False), bool):
         raise problem(400, "xdm:isPrimary must be true or false.")
-    for other_key, other in place.items(DESCRIPTORS):
+    for other_key, other in scope.items(DESCRIPTORS):
         if (
             other_key == key
             or other["@type"] != IDENTITY
@@ -76,7 +76,7 @@ def _check_identity(place: Place, body: Json, key: str, fields: list[Json]) -> N
             raise problem(400, "A schema may contain only one primary identity.")
 
 
-def _check_display(_place: Place, body: Json, _key: str, _fields: list[Json]) -> None:
+def _check_display(_scope: AepSandboxScope, body: Json, _key: str, _fields: list[Json]) -> None:
     if not any(name in body for name in _DISPLAYED):
         raise problem(400, f"Friendly names need one of {', '.join(_DISPLAYED)}.")
     for name in _DISPLAYED:
@@ -84,34 +84,34 @@ def _check_display(_place: Place, body: Json, _key: str, _fields: list[Json]) ->
             raise problem(400, f"{name} must be an object.")
 
 
-def _check_relationship(place: Place, body: Json, _key: str, _fields: list[Json]) -> None:
-    destination = _resolved(place, body, "xdm:destinationSchema")
+def _check_relationship(scope: AepSandboxScope, body: Json, _key: str, _fields: list[Json]) -> None:
+    destination = _resolved(scope, body, "xdm:destinationSchema")
     if "xdm:destinationProperty" in body:
         _field(destination, body["xdm:destinationProperty"], "xdm:destinationProperty")
     if body.get("xdm:cardinality", "M:1") not in _CARDINALITIES:
         raise problem(400, f"xdm:cardinality must be one of {', '.join(_CARDINALITIES)}.")
 
 
-def _check_reference(place: Place, body: Json, _key: str, _fields: list[Json]) -> None:
-    if find_namespace(place, body["xdm:identityNamespace"], by_id=False) is None:
+def _check_reference(scope: AepSandboxScope, body: Json, _key: str, _fields: list[Json]) -> None:
+    if find_namespace(scope, body["xdm:identityNamespace"], by_id=False) is None:
         raise problem(400, f"Identity namespace {body['xdm:identityNamespace']} does not exist.")
 
 
-def _check_required(place: Place, body: Json, _key: str, _fields: list[Json]) -> None:
-    schema, path = _resolved(place, body, "xdm:sourceSchema"), body["xdm:sourceProperty"]
+def _check_required(scope: AepSandboxScope, body: Json, _key: str, _fields: list[Json]) -> None:
+    schema, path = _resolved(scope, body, "xdm:sourceSchema"), body["xdm:sourceProperty"]
     above, _, name = path.rpartition("/")
     parent = schema if not above else _field(schema, above, "xdm:sourceProperty")
     if name.removeprefix("xdm:") not in parent.get("required", []):
         raise problem(400, f"The field {path} must be required.")
 
 
-def _check_timestamp(place: Place, body: Json, key: str, fields: list[Json]) -> None:
+def _check_timestamp(scope: AepSandboxScope, body: Json, key: str, fields: list[Json]) -> None:
     if fields[0].get("format") != "date-time":
         raise problem(400, f"The field {body['xdm:sourceProperty']} must be of type date-time.")
-    _check_required(place, body, key, fields)
+    _check_required(scope, body, key, fields)
 
 
-_CHECKS: dict[str, Callable[[Place, Json, str, list[Json]], None]] = {
+_CHECKS: dict[str, Callable[[AepSandboxScope, Json, str, list[Json]], None]] = {
     IDENTITY: _check_identity,
     "xdm:alternateDisplayInfo": _check_display,
     "xdm:descriptorOneToOne": _check_relationship,
@@ -122,29 +122,29 @@ _CHECKS: dict[str, Callable[[Place, Json, str, list[Json]], None]] = {
 }
 
 
-def refuse_locked(place: Place, body: Json) -> None:
+def refuse_locked(scope: AepSandboxScope, body: Json) -> None:
     """A primary identity stays once data was ingested; whether only with Profile, documents disagree about.
 
     Raises Problem 400 (EP:xdm/schema/composition.md#evolution).
     """
     if not body.get("xdm:isPrimary"):
         return
-    schema = place.get(RESOURCES, body["xdm:sourceSchema"]) or {}
+    schema = scope.get(RESOURCES, body["xdm:sourceSchema"]) or {}
     enabled = "union" in schema.get("meta:immutableTags", [])
-    used = {key for key, each in place.items(DATASETS) if each["schemaRef"]["id"] == body["xdm:sourceSchema"]}
+    used = {key for key, each in scope.items(DATASETS) if each["schemaRef"]["id"] == body["xdm:sourceSchema"]}
     ingested = any(
-        batch["dataset"] in used and batch["state"] == "success" for _, batch in place.items(BATCHES)
+        batch["dataset"] in used and batch["state"] == "success" for _, batch in scope.items(BATCHES)
     )
-    by_data_alone = AepSettings.of(place.world).primary_identity_locked_by == "data"
+    by_data_alone = AepSettings.of(scope.state).primary_identity_locked_by == "data"
     if ingested and (by_data_alone or enabled):
         raise problem(400, "The primary identity of a schema cannot be changed once data was ingested.")
 
 
-def _resolved(place: Place, body: Json, name: str) -> Json:
-    schema = place.get(RESOURCES, str(body[name]))
+def _resolved(scope: AepSandboxScope, body: Json, name: str) -> Json:
+    schema = scope.get(RESOURCES, str(body[name]))
     if schema is None or schema["meta:resourceType"] != "schemas":
         raise problem(400, f"Schema {body[name]} does not exist.")
-    return resolve(place, schema)
+    return resolve(scope, schema)
 
 
 def _field(schema: Json, path: Any, name: str) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
-from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, USED_SCHEMAS, Place
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, USED_SCHEMAS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.references import dependents
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import find, resolve
 
@@ -14,22 +14,22 @@ _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
 Json = dict[str, Any]
 
 
-def in_use(place: Place, key: str) -> dict[str, Json]:
+def in_use(scope: AepSandboxScope, key: str) -> dict[str, Json]:
     """The resolved schemas, by ``$id``, that a dataset ever used, or Profile does, and that have ``key`` in them.
 
     "As long as it has never been used in the creation of a dataset" (EP:xdm/troubleshooting-guide.md).
     """
-    touched = {key, *(body["$id"] for body in dependents(place, key))}
-    used = {name for name, _ in place.items(USED_SCHEMAS)}
-    used |= {name for name, body in place.items(RESOURCES) if "union" in body.get("meta:immutableTags", [])}
-    found = {name: find(place, name) for name in used & touched}
-    return {name: resolve(place, body) for name, body in found.items() if body}
+    touched = {key, *(body["$id"] for body in dependents(scope, key))}
+    used = {name for name, _ in scope.items(USED_SCHEMAS)}
+    used |= {name for name, body in scope.items(RESOURCES) if "union" in body.get("meta:immutableTags", [])}
+    found = {name: find(scope, name) for name in used & touched}
+    return {name: resolve(scope, body) for name, body in found.items() if body}
 
 
-def refuse_breaking(before: dict[str, Json], place: Place) -> None:
+def refuse_breaking(before: dict[str, Json], scope: AepSandboxScope) -> None:
     """Raises Problem 400 when a schema in use is no longer what the data of its datasets was checked against."""
     for key, old in before.items():
-        new = resolve(place, find(place, key) or {})
+        new = resolve(scope, find(scope, key) or {})
         if new.get("meta:class") != old.get("meta:class"):
             raise problem(400, f"The class of schema {key} cannot be changed once it is in use.")
         _compare(old, new, "")

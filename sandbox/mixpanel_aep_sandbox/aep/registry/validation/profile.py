@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
-from mixpanel_aep_sandbox.aep.core.scope import DESCRIPTORS, RESOURCES, Place
+from mixpanel_aep_sandbox.aep.core.scope import DESCRIPTORS, RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.identity.namespace_routes import find_namespace
 
@@ -13,7 +13,7 @@ IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"
 Json = dict[str, Any]
 
 
-def check_union(place: Place, before: Json | None, body: Json) -> None:
+def check_union(scope: AepSandboxScope, before: Json | None, body: Json) -> None:
     """``union`` enables a schema for Profile, for good. Raises Problem 400 (EP:xdm/troubleshooting-guide.md)."""
     tags = body.get("meta:immutableTags", [])
     had = "union" in (before or {}).get("meta:immutableTags", [])
@@ -23,21 +23,21 @@ def check_union(place: Place, before: Json | None, body: Json) -> None:
         return
     # "If the schema does not explicitly define a primary identity, UPS treats identityMap as the primary identifier"
     # (experienceleague.adobe.com, ka-29740).
-    if primary_identity(place, body["$id"]) is None and not _has_identity_map(place, body):
+    if primary_identity(scope, body["$id"]) is None and not _has_identity_map(scope, body):
         raise problem(400, "A schema needs a primary identity before it can be enabled for Profile.")
     _check_relationships(
-        place, [each for _, each in place.items(DESCRIPTORS) if each["xdm:sourceSchema"] == body["$id"]]
+        scope, [each for _, each in scope.items(DESCRIPTORS) if each["xdm:sourceSchema"] == body["$id"]]
     )
 
 
-def _has_identity_map(place: Place, body: Json) -> bool:
+def _has_identity_map(scope: AepSandboxScope, body: Json) -> bool:
     """Whether the schema has the field group IdentityMap, and the setting says that this will do."""
-    if AepSettings.of(place.world).profile_needs != "identityMap":
+    if AepSettings.of(scope.state).profile_needs != "identityMap":
         return False
     return any(part.get("$ref") == IDENTITY_MAP for part in body.get("allOf", []))
 
 
-def _check_relationships(place: Place, own: list[Json]) -> None:
+def _check_relationships(scope: AepSandboxScope, own: list[Json]) -> None:
     references_by_path = {
         each["xdm:sourceProperty"]: each for each in own if each["@type"] == "xdm:descriptorReferenceIdentity"
     }
@@ -52,12 +52,12 @@ def _check_relationships(place: Place, own: list[Json]) -> None:
                 " xdm:descriptorOneToOne descriptor, there must be a xdm:descriptorReferenceIdentity descriptor"
                 " for that property",
             )
-        destination = place.get(RESOURCES, each["xdm:destinationSchema"]) or {}
-        primary = primary_identity(place, each["xdm:destinationSchema"])
+        destination = scope.get(RESOURCES, each["xdm:destinationSchema"]) or {}
+        primary = primary_identity(scope, each["xdm:destinationSchema"])
         if (
             "union" in destination.get("meta:immutableTags", [])
             and primary is not None
-            and _code(place, primary) != reference["xdm:identityNamespace"]
+            and _code(scope, primary) != reference["xdm:identityNamespace"]
         ):
             raise problem(
                 400,
@@ -68,19 +68,19 @@ def _check_relationships(place: Place, own: list[Json]) -> None:
             )
 
 
-def primary_identity(place: Place, schema: str) -> Json | None:
+def primary_identity(scope: AepSandboxScope, schema: str) -> Json | None:
     """The descriptor of a schema's primary identity."""
     return next(
         (
             each
-            for _, each in place.items(DESCRIPTORS)
+            for _, each in scope.items(DESCRIPTORS)
             if each["xdm:sourceSchema"] == schema and each.get("xdm:isPrimary") is True
         ),
         None,
     )
 
 
-def _code(place: Place, descriptor: Json) -> str:
+def _code(scope: AepSandboxScope, descriptor: Json) -> str:
     """The code of an identity's namespace, which the descriptor may name by its id."""
     by_id = descriptor["xdm:property"] == "xdm:id"
-    return str((find_namespace(place, descriptor["xdm:namespace"], by_id=by_id) or {}).get("code"))
+    return str((find_namespace(scope, descriptor["xdm:namespace"], by_id=by_id) or {}).get("code"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
-from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, Place
+from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import row_schema, validator_of
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import resolve
@@ -20,26 +20,26 @@ _DERIVED = ("meta:class", "meta:extends", "meta:datasetNamespace")
 Json = dict[str, Any]
 
 
-def checked(place: Place, body: Json) -> Json:
+def checked(scope: AepSandboxScope, body: Json) -> Json:
     """``body``, whose ``$id`` and ``meta:resourceType`` are set, with what follows from its composition.
 
     Raises Problem 400 unless it may be kept.
     """
-    kind, settings = body["meta:resourceType"], AepSettings.of(place.world)
+    kind, settings = body["meta:resourceType"], AepSettings.of(scope.state)
     check_shape("the resource", body)
-    _check_title(place, body, settings)
+    _check_title(scope, body, settings)
     if body.get("type", "object") != "object":
         raise problem(400, "The type of a resource must be object.")
     body = {**{name: value for name, value in body.items() if name not in _DERIVED}, "type": "object"}
     if kind == "classes":
         body = check_class(body)
-    _check_fields(place, body, _rules(settings))
+    _check_fields(scope, body, _rules(settings))
     if kind == "schemas":
-        body = check_schema(place, body)
+        body = check_schema(scope, body)
     elif "allOf" not in body and not any(fields for fields in _field_maps(body)):
         raise problem(400, "The resource defines no fields.")
     body = typed(body)
-    _check_rows(place, body)
+    _check_rows(scope, body)
     if kind == "mixins" and "meta:intendedToExtend" not in body:
         raise problem(
             400, "A field group needs meta:intendedToExtend, the ids of the classes that it is for."
@@ -51,18 +51,18 @@ def _rules(settings: AepSettings) -> FieldRules:
     return FieldRules(maps=settings.custom_maps == "allowed", longest_name=settings.longest_field_name)
 
 
-def _check_title(place: Place, body: Json, settings: AepSettings) -> None:
+def _check_title(scope: AepSandboxScope, body: Json, settings: AepSettings) -> None:
     title = body.get("title")
     if not isinstance(title, str) or not title.strip():
         raise problem(400, "A title is required.")
-    for key, other in place.items(RESOURCES):
+    for key, other in scope.items(RESOURCES):
         same_kind = other["meta:resourceType"] == body["meta:resourceType"]
         if other["title"] == title and key != body["$id"] and (same_kind or settings.unique_titles == "all"):
             raise problem(400, f"Title must be unique. An object {key} already exists with the same title.")
 
 
-def _check_fields(place: Place, body: Json, rules: FieldRules) -> None:
-    root = f"_{place.tenant}"
+def _check_fields(scope: AepSandboxScope, body: Json, rules: FieldRules) -> None:
+    root = f"_{scope.tenant}"
     roots = {root, body.get("meta:datasetNamespace", root)}
     for fields in _field_maps(body):
         for name, field in fields.items():
@@ -70,7 +70,7 @@ def _check_fields(place: Place, body: Json, rules: FieldRules) -> None:
                 _check_root(name, field, rules)
             elif body["meta:resourceType"] == "datatypes":
                 rules.check(name, field)
-            elif not _extends_standard(place, name, field, roots, rules):
+            elif not _extends_standard(scope, name, field, roots, rules):
                 raise problem(
                     400,
                     f"For custom fields, you must use a top level field named {root} and all the other fields"
@@ -78,12 +78,14 @@ def _check_fields(place: Place, body: Json, rules: FieldRules) -> None:
                 )
 
 
-def _extends_standard(place: Place, name: str, field: Json, roots: set[str], rules: FieldRules) -> bool:
+def _extends_standard(
+    scope: AepSandboxScope, name: str, field: Json, roots: set[str], rules: FieldRules
+) -> bool:
     """Whether a field is one of Adobe's objects with nothing in it but custom fields under the tenant's name.
 
     "Custom fields extending standard field groups" have their own place within each object (EP:xdm/api/csv-to-schema.md).
     """
-    standard = [each for each in standard_objects(place, name) if each]
+    standard = [each for each in standard_objects(scope, name) if each]
     return bool(standard) and _extends(field, standard, roots, rules)
 
 
@@ -117,9 +119,9 @@ def _field_maps(body: Json) -> Iterator[Json]:
         yield part.get("properties", {})
 
 
-def _check_rows(place: Place, body: Json) -> None:
+def _check_rows(scope: AepSandboxScope, body: Json) -> None:
     """Rows can be held against what it resolves to: a reference or a keyword that nobody understands ends here."""
-    schema = row_schema(resolve(place, body))
+    schema = row_schema(resolve(scope, body))
     try:
         validator_of(schema)
     except ValueError as error:

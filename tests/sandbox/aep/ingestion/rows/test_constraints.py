@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mixpanel_aep_sandbox.aep.core.constants import EXPORT
-from tests.support.sandbox.aep_app import Adobe, adobe, lines, row
+from tests.support.sandbox.aep_app import AepApp, aep_app, lines, row
 
 pytestmark = pytest.mark.sandbox
 TEXT: dict[str, Any] = {"type": "string"}
@@ -90,19 +90,19 @@ BAD = [(name, value, keyword) for name, (_, _, bad, keyword) in KINDS.items() fo
 
 
 @pytest.fixture(scope="module")
-def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adobe]:
-    with adobe(tmp_path_factory.mktemp("sandbox")) as caller:
+def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AepApp]:
+    with aep_app(tmp_path_factory.mktemp("sandbox")) as caller:
         yield caller
 
 
 @pytest.fixture(scope="module")
-def schema(aep: Adobe) -> str:
+def schema(aep: AepApp) -> str:
     fields = {name: field for name, (field, _, _, _) in KINDS.items()}
     return str(aep.schema(aep.field_group({**fields, "deep": DEEP})["$id"])["$id"])
 
 
 @pytest.fixture
-def dataset(aep: Adobe, schema: str) -> str:
+def dataset(aep: AepApp, schema: str) -> str:
     return aep.dataset(schema, "Events")
 
 
@@ -120,12 +120,12 @@ def encoded(form: str, rows: list[dict[str, Any]]) -> tuple[bytes, dict[str, Any
     return lines(*rows), {"format": "json"}
 
 
-def load(aep: Adobe, dataset: str, form: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def load(aep: AepApp, dataset: str, form: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     content, input_format = encoded(form, rows)
     return aep.load(dataset, content, inputFormat=input_format, partialIngestionPercent=100)
 
 
-def failed_rows(aep: Adobe, batch: str) -> list[dict[str, Any]]:
+def failed_rows(aep: AepApp, batch: str) -> list[dict[str, Any]]:
     url = f"{EXPORT}/batches/{batch}/failed"
     name = aep.ok("GET", url)["data"][1]["name"]
     text = aep.request("GET", url, params={"path": name}).text
@@ -133,7 +133,7 @@ def failed_rows(aep: Adobe, batch: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("form", ["lines", "array", "parquet"])
-def test_values_that_get_in(aep: Adobe, dataset: str, form: str) -> None:
+def test_values_that_get_in(aep: AepApp, dataset: str, form: str) -> None:
     rows = [row(str(number), **{name: value}) for number, (name, value) in enumerate(GOOD)]
     body = load(aep, dataset, form, rows)
     assert (body["status"], body["errors"]) == ("success", [])
@@ -141,7 +141,7 @@ def test_values_that_get_in(aep: Adobe, dataset: str, form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["lines", "array", "parquet"])
-def test_values_that_do_not_get_in(aep: Adobe, dataset: str, form: str) -> None:
+def test_values_that_do_not_get_in(aep: AepApp, dataset: str, form: str) -> None:
     rows = [row(str(number), **{name: value}) for number, (name, value, _) in enumerate(BAD)]
     body = load(aep, dataset, form, rows)
     assert body["metrics"]["failedRecordCount"] == len(BAD) and aep.rows(dataset) == []
@@ -164,7 +164,7 @@ def test_values_that_do_not_get_in(aep: Adobe, dataset: str, form: str) -> None:
 )
 @pytest.mark.parametrize("form", ["lines", "array", "parquet"])
 def test_what_is_required_is_required_at_every_level(
-    aep: Adobe, dataset: str, form: str, deep: dict[str, Any], missing: str | None
+    aep: AepApp, dataset: str, form: str, deep: dict[str, Any], missing: str | None
 ) -> None:
     body = load(aep, dataset, form, [row("1", deep=deep)])
     assert aep.active(dataset) == ([] if missing else ["id1"])
@@ -176,7 +176,7 @@ def test_what_is_required_is_required_at_every_level(
         assert [each["code"] for each in body["errors"]] == ["INGEST-1212-400", "INGEST-1555-400"]
 
 
-def test_a_wrong_date_is_told_in_the_documented_words(aep: Adobe, dataset: str) -> None:
+def test_a_wrong_date_is_told_in_the_documented_words(aep: AepApp, dataset: str) -> None:
     body = load(aep, dataset, "lines", [{"_id": "1", "timestamp": "2018-00-23T22:07:01Z"}])
     (refused,) = failed_rows(aep, body["id"])
     assert refused["_validationErrors"] == [
@@ -193,14 +193,14 @@ def test_a_wrong_date_is_told_in_the_documented_words(aep: Adobe, dataset: str) 
 
 
 @pytest.mark.parametrize("wrong", ["2024-05-01T00:00:00Z", 1.5])
-def test_a_wrong_day_is_not_told_to_be_a_moment(aep: Adobe, dataset: str, wrong: str | float) -> None:
+def test_a_wrong_day_is_not_told_to_be_a_moment(aep: AepApp, dataset: str, wrong: str | float) -> None:
     body = load(aep, dataset, "lines", [row("1", day=wrong)])
     (refused,) = failed_rows(aep, body["id"])
     (violation,) = refused["_validationErrors"]
     assert violation["message"] == f"[{wrong}] is not a valid date. Expected [yyyy-MM-dd]"
 
 
-def test_a_field_that_is_not_in_the_schema_is_dropped_or_refused(aep: Adobe, dataset: str) -> None:
+def test_a_field_that_is_not_in_the_schema_is_dropped_or_refused(aep: AepApp, dataset: str) -> None:
     rows = [row("1", nowhere=1, plain="x"), row("2") | {"extra": {"a": [None]}}, row("3", plain="x")]
     body = load(aep, dataset, "lines", rows)
     assert body["metrics"]["failedRecordCount"] == 2
@@ -215,7 +215,7 @@ def test_a_field_that_is_not_in_the_schema_is_dropped_or_refused(aep: Adobe, dat
     assert kept[0]["_acmesandbox"] == {"plain": "x"} and "extra" not in kept[1]
 
 
-def test_a_timestamp_ahead_is_refused_or_accepted(aep: Adobe, dataset: str) -> None:
+def test_a_timestamp_ahead_is_refused_or_accepted(aep: AepApp, dataset: str) -> None:
     rows = [{"_id": "1", "timestamp": "2999-01-01T00:00:00Z"}, {"_id": "2", "timestamp": 32472144000000}]
     assert load(aep, dataset, "lines", rows)["metrics"]["failedRecordCount"] == 2
     aep.http.post("/_sandbox/aep/settings", json={"future_timestamps": "accepted"})

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mixpanel_aep_sandbox.aep.core.constants import EXPORT
-from tests.support.sandbox.aep_app import Adobe, adobe
+from tests.support.sandbox.aep_app import AepApp, aep_app
 
 pytestmark = pytest.mark.sandbox
 MOMENT = pa.timestamp("ms", tz="UTC")
@@ -20,13 +20,13 @@ MOMENT_MS = 1714557600123
 
 
 @pytest.fixture(scope="module")
-def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adobe]:
-    with adobe(tmp_path_factory.mktemp("sandbox")) as caller:
+def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AepApp]:
+    with aep_app(tmp_path_factory.mktemp("sandbox")) as caller:
         yield caller
 
 
 @pytest.fixture
-def dataset(aep: Adobe) -> str:
+def dataset(aep: AepApp) -> str:
     return aep.ready()
 
 
@@ -45,11 +45,11 @@ def parquet(types: dict[str, Any], *rows: dict[str, Any], **options: Any) -> byt
     return file.getvalue()
 
 
-def load(aep: Adobe, dataset: str, content: bytes, **more: Any) -> dict[str, Any]:
+def load(aep: AepApp, dataset: str, content: bytes, **more: Any) -> dict[str, Any]:
     return aep.load(dataset, content, "parquet", **more)
 
 
-def test_every_documented_type(aep: Adobe, dataset: str) -> None:
+def test_every_documented_type(aep: AepApp, dataset: str) -> None:
     identities = pa.map_(pa.string(), pa.list_(pa.struct([("id", pa.string()), ("primary", pa.bool_())])))
     types = tenant(
         distinctId=pa.string(),
@@ -132,7 +132,7 @@ def test_every_documented_type(aep: Adobe, dataset: str) -> None:
         ("distinctId", pa.null(), True),
     ],
 )
-def test_types_of_columns(aep: Adobe, dataset: str, name: str, kind: Any, fits: bool) -> None:
+def test_types_of_columns(aep: AepApp, dataset: str, name: str, kind: Any, fits: bool) -> None:
     body = load(aep, dataset, parquet(tenant(**{name: kind}), event()), partialIngestionPercent=100)
     if fits:
         assert (body["status"], aep.active(dataset)) == ("success", ["id1"])
@@ -142,7 +142,7 @@ def test_types_of_columns(aep: Adobe, dataset: str, name: str, kind: Any, fits: 
         assert error["description"].startswith("TypeCompatibilityException") and name in error["description"]
 
 
-def test_a_map_is_converted_to_an_object(aep: Adobe, dataset: str) -> None:
+def test_a_map_is_converted_to_an_object(aep: AepApp, dataset: str) -> None:
     types = tenant(place=pa.map_(pa.string(), pa.int64()))
     rows = [
         event("1", place={"city": 1, "zip": 2}),
@@ -164,22 +164,22 @@ def test_a_map_is_converted_to_an_object(aep: Adobe, dataset: str) -> None:
     assert file["records"] == "3"
 
 
-def test_a_column_beside_the_schema(aep: Adobe, dataset: str) -> None:
+def test_a_column_beside_the_schema(aep: AepApp, dataset: str) -> None:
     body = load(aep, dataset, parquet({**BASE, "extra": pa.string()}, event()), partialIngestionPercent=100)
     assert body["status"] == "failed" and "extra" in body["errors"][0]["description"]
 
 
 @pytest.mark.parametrize("content", [b"PAR1", b'{"_id": "a"}\n', b"PAR1" + b"x" * 100 + b"PAR1"])
-def test_a_file_that_is_no_parquet(aep: Adobe, dataset: str, content: bytes) -> None:
+def test_a_file_that_is_no_parquet(aep: AepApp, dataset: str, content: bytes) -> None:
     body = load(aep, dataset, content, partialIngestionPercent=100)
     assert (body["status"], body["errors"][0]["code"]) == ("failed", "INGEST-1401-400")
 
 
-def test_no_rows_is_empty(aep: Adobe, dataset: str) -> None:
+def test_no_rows_is_empty(aep: AepApp, dataset: str) -> None:
     assert load(aep, dataset, parquet(BASE))["errors"][0]["code"] == "106"
 
 
-def test_bad_rows(aep: Adobe, dataset: str) -> None:
+def test_bad_rows(aep: AepApp, dataset: str) -> None:
     types = tenant(plan=pa.string(), count=pa.string(), tags=pa.list_(pa.string()), price=pa.float64())
     rows = [
         event("good", plan="free", count="5", tags=["a"]),
@@ -202,14 +202,14 @@ def test_bad_rows(aep: Adobe, dataset: str) -> None:
     assert (counts["INGEST-1555-400"], counts["INGEST-1554-400"]) == (2, 8)
 
 
-def test_a_required_column_that_is_not_there(aep: Adobe, dataset: str) -> None:
+def test_a_required_column_that_is_not_there(aep: AepApp, dataset: str) -> None:
     body = load(
         aep, dataset, parquet({"_id": pa.string()}, {"_id": "a"}, {"_id": "b"}), partialIngestionPercent=100
     )
     assert (body["metrics"]["failedRecordCount"], aep.active(dataset)) == (2, [])
 
 
-def test_more_rows_than_a_batch_of_columns(aep: Adobe, dataset: str) -> None:
+def test_more_rows_than_a_batch_of_columns(aep: AepApp, dataset: str) -> None:
     rows = [event(str(n), plan="gold" if n % 1000 == 999 else "free") for n in range(20_000)]
     content = parquet(tenant(plan=pa.string()), *rows, row_group_size=7000)
     body = load(aep, dataset, content, partialIngestionPercent=1)

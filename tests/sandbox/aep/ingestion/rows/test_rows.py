@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from tests.support.sandbox.aep_app import Adobe, adobe, lines, row
+from tests.support.sandbox.aep_app import AepApp, aep_app, lines, row
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture(scope="module")
-def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adobe]:
-    with adobe(tmp_path_factory.mktemp("sandbox")) as caller:
+def aep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AepApp]:
+    with aep_app(tmp_path_factory.mktemp("sandbox")) as caller:
         yield caller
 
 
 @pytest.fixture
-def dataset(aep: Adobe) -> str:
+def dataset(aep: AepApp) -> str:
     return aep.ready()
 
 
@@ -116,7 +116,7 @@ def codes(body: dict[str, Any]) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("array", [False, True])
-def test_good_rows_are_kept_as_they_are(aep: Adobe, dataset: str, array: bool) -> None:
+def test_good_rows_are_kept_as_they_are(aep: AepApp, dataset: str, array: bool) -> None:
     rows = [row(str(number), **fields) for number, fields in enumerate(GOOD)]
     rows[0]["identityMap"] = {"Email": [{"id": "a", "authenticatedState": "loggedOut", "primary": True}]}
     rows[1]["eventType"] = "my.own"
@@ -129,7 +129,7 @@ def test_good_rows_are_kept_as_they_are(aep: Adobe, dataset: str, array: bool) -
     assert aep.active(dataset) == [each["_id"] for each in rows]
 
 
-def test_each_bad_row_alone_fails_and_the_good_ones_stay(aep: Adobe, dataset: str) -> None:
+def test_each_bad_row_alone_fails_and_the_good_ones_stay(aep: AepApp, dataset: str) -> None:
     rows = [(row(str(number), **fields), code) for number, (fields, code) in enumerate(BAD)] + ROOTS
     content = lines(*(bad for bad, _ in rows), row("good"))
     body = aep.load(dataset, content, partialIngestionPercent=100)
@@ -141,25 +141,25 @@ def test_each_bad_row_alone_fails_and_the_good_ones_stay(aep: Adobe, dataset: st
 
 
 @pytest.mark.parametrize(("sent", "kept"), CONVERTED)
-def test_conversions(aep: Adobe, dataset: str, sent: dict[str, Any], kept: dict[str, Any]) -> None:
+def test_conversions(aep: AepApp, dataset: str, sent: dict[str, Any], kept: dict[str, Any]) -> None:
     assert aep.load(dataset, lines(row(**sent)))["status"] == "success"
     assert aep.rows(dataset) == [row(**kept)]
 
 
-def test_timestamp_in_milliseconds_and_an_id_that_is_a_number(aep: Adobe, dataset: str) -> None:
+def test_timestamp_in_milliseconds_and_an_id_that_is_a_number(aep: AepApp, dataset: str) -> None:
     assert aep.load(dataset, b'{"_id": 7, "timestamp": 1714557600000}\n')["status"] == "success"
     assert aep.rows(dataset) == [{"_id": "7", "timestamp": "2024-05-01T10:00:00.000Z"}]
     assert aep.active(dataset) == ["7"]
 
 
 def test_the_past_is_told_by_the_sandbox_clock(tmp_path: Path) -> None:
-    with adobe(tmp_path) as aep:
-        aep.world.clock.set(1714557600.0, frozen=True)  # 2024-05-01T10:00:00Z
+    with aep_app(tmp_path) as aep:
+        aep.state.clock.set(1714557600.0, frozen=True)  # 2024-05-01T10:00:00Z
         aep.headers["Authorization"] = f"Bearer {aep.token()}"
         _only_the_past(aep, aep.ready())
 
 
-def _only_the_past(aep: Adobe, dataset: str) -> None:
+def _only_the_past(aep: AepApp, dataset: str) -> None:
     good = ["2024-05-01T10:00:00Z", "2024-05-01T12:00:00+02:00", 1714557600000]
     late = [
         "2024-05-01T10:00:00.001Z",
@@ -173,7 +173,7 @@ def _only_the_past(aep: Adobe, dataset: str) -> None:
     assert (body["status"], aep.active(dataset)) == ("success", ["g0", "g1", "g2"])
 
 
-def test_lines_that_cannot_be_parsed(aep: Adobe, dataset: str) -> None:
+def test_lines_that_cannot_be_parsed(aep: AepApp, dataset: str) -> None:
     corrupt = [
         b"{",
         b"[]",
@@ -192,7 +192,7 @@ def test_lines_that_cannot_be_parsed(aep: Adobe, dataset: str) -> None:
     assert codes(body) == {"INGEST-1401-400": len(corrupt)}
 
 
-def test_a_pair_of_surrogates_is_one_character_and_lines_end_at_lf_only(aep: Adobe, dataset: str) -> None:
+def test_a_pair_of_surrogates_is_one_character_and_lines_end_at_lf_only(aep: AepApp, dataset: str) -> None:
     content = '{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "eventType": "\\ud83d\\ude00\u2028\x85"}\r\n'
     assert aep.load(dataset, content.encode())["status"] == "success"
     assert aep.rows(dataset)[0]["eventType"] == "\U0001f600\u2028\x85"
@@ -212,7 +212,7 @@ def test_a_pair_of_surrogates_is_one_character_and_lines_end_at_lf_only(aep: Ado
     ],
 )
 def test_partial_ingestion(
-    aep: Adobe, dataset: str, percent: float | None, bad: int, good: int, status: str
+    aep: AepApp, dataset: str, percent: float | None, bad: int, good: int, status: str
 ) -> None:
     rows = [row(str(n)) for n in range(good)] + [{"_id": f"bad{n}"} for n in range(bad)]
     body = aep.load(
@@ -235,7 +235,7 @@ def test_partial_ingestion(
         assert body["errors"] == []
 
 
-def test_without_diagnostics_no_reason_is_told(aep: Adobe, dataset: str) -> None:
+def test_without_diagnostics_no_reason_is_told(aep: AepApp, dataset: str) -> None:
     body = aep.load(
         dataset, lines(row("1"), {"_id": "2"}), enableErrorDiagnostics=False, partialIngestionPercent=50
     )
@@ -244,7 +244,7 @@ def test_without_diagnostics_no_reason_is_told(aep: Adobe, dataset: str) -> None
     assert (body["status"], body["metrics"]["failedRecordCount"]) == ("success", 1)
 
 
-def test_no_file_and_empty_files(aep: Adobe, dataset: str) -> None:
+def test_no_file_and_empty_files(aep: AepApp, dataset: str) -> None:
     batch = aep.create(dataset)
     assert aep.act(batch, "COMPLETE").status_code == 200
     body = aep.ended(batch)
@@ -264,14 +264,14 @@ def test_no_file_and_empty_files(aep: Adobe, dataset: str) -> None:
     "content",
     [b"{}", b"[{}", b"[{} {}]", b"[{}] x", b"[{},]", b'[{"a": \xff}]', lines(row(), row()), b"[nope]"],
 )
-def test_an_array_that_is_none(aep: Adobe, dataset: str, content: bytes) -> None:
+def test_an_array_that_is_none(aep: AepApp, dataset: str, content: bytes) -> None:
     more = {"inputFormat": {"format": "json", "isMultiLineJson": True}, "partialIngestionPercent": 100}
     body = aep.load(dataset, content, **more)
     assert (body["status"], body["errors"][0]["code"]) == ("failed", "INGEST-1401-400")
     assert "unreadable" in body["errors"][0]["description"]
 
 
-def test_an_array_longer_than_a_block(aep: Adobe, dataset: str) -> None:
+def test_an_array_longer_than_a_block(aep: AepApp, dataset: str) -> None:
     rows = [row(str(number), distinctId="é" * number) for number in range(1, 1500)]
     content = json.dumps([*rows, 5, "x"], ensure_ascii=False, indent=2).encode()
     more = {"inputFormat": {"format": "json", "isMultiLineJson": True}, "partialIngestionPercent": 1}
@@ -280,7 +280,7 @@ def test_an_array_longer_than_a_block(aep: Adobe, dataset: str) -> None:
     assert aep.active(dataset) == [each["_id"] for each in rows]
 
 
-def test_the_lake_keeps_duplicates(aep: Adobe, dataset: str) -> None:
+def test_the_lake_keeps_duplicates(aep: AepApp, dataset: str) -> None:
     aep.load(dataset, lines(row("1"), row("1")))
     aep.load(dataset, lines(row("1")))
     assert aep.active(dataset) == ["id1", "id1", "id1"]
