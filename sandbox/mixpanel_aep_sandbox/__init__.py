@@ -1,5 +1,4 @@
 """Local stand-ins for Mixpanel, Adobe IMS and Adobe Experience Platform, strictly after their documentation.
 
-Independent of the code they stand against: nothing here imports ``include.mixpanel``, ``include.aep``,
-``include.xdm``, ``include.quality`` or ``include.steps``.
+Independent of the code that it is used to test: nothing here imports any of it.
 """

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from include.environment import UnknownEnvironment, is_production
+from mixpanel_aep_sandbox.core.environment import reason_not_to_start
 
 _START_FAILED = 2
 _ABOUT = """Local stand-ins for Mixpanel's raw event export, Adobe IMS and Adobe Experience Platform, after their
@@ -22,11 +22,8 @@ tells the rest. Exit code 2: it did not start, and one sentence on stderr says w
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; one JSON line on stdout says where. Returns the exit code."""
     given = _parser().parse_args(arguments)
-    try:
-        if is_production():
-            return _exit_with_error("The sandbox does not start where MIXPANEL_AEP_ENV is production.")
-    except UnknownEnvironment as unknown:
-        return _exit_with_error(str(unknown))
+    if (reason := reason_not_to_start()) is not None:
+        return _exit_with_error(reason)
     # Imported late, so that a refusal costs nothing.
     from mixpanel_aep_sandbox.aep.query_service.listener import QueryListener
     from mixpanel_aep_sandbox.core.server import listen, make_server, url_of

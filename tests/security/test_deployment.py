@@ -69,9 +69,9 @@ def test_one_function_reads_the_kind_of_deployment() -> None:
     ]
     # The demo removes it from the environment of its own Airflow; the check of a sandbox names it.
     assert sorted(readers) == [
-        "scripts/demo/settings.py",
         "include/environment.py",
         "include/http/sandbox_address.py",
+        "scripts/demo/settings.py",
     ]
 
 
@@ -98,7 +98,11 @@ def test_an_unknown_kind_of_deployment_refuses_every_connection(
     ids=["sandbox", "command line", "airflow"],
 )
 def test_an_unknown_kind_of_deployment_stops_the_start(command: list[str], tmp_path: Path) -> None:
-    env = {**os.environ, ENVIRONMENT_VARIABLE: "prod", "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}"}
+    env = {
+        **os.environ,
+        ENVIRONMENT_VARIABLE: "prod",
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}:{ROOT / 'sandbox'}",
+    }
     done = subprocess.run(
         [sys.executable, *command],
         env=env,

@@ -81,7 +81,7 @@ async def _handle_http_error(request: Request, error: Exception) -> Response:
 async def _handle_exception(_request: Request, error: Exception) -> Response:
     """A fault of the sandbox's own: where, without a trace and without anything of the request."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "sandbox/mixpanel_aep_sandbox" in frame.filename.replace("\\", "/")]
+    ours = [frame for frame in frames if "mixpanel_aep_sandbox" in Path(frame.filename).parts]
     at = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "a library"
     return _error_response(500, f"The sandbox itself is at fault: {type(error).__name__} in {at}.")
 

@@ -1,0 +1,21 @@
+"""Whether the sandbox may start in this environment: it reads the same variable as the pipeline it is used to test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+_VARIABLE = "MIXPANEL_AEP_ENV"
+
+
+def reason_not_to_start(environment: Mapping[str, str] | None = None) -> str | None:
+    """Return one sentence for a production or unknown environment; None where the sandbox may start."""
+    value = (os.environ if environment is None else environment).get(_VARIABLE, "")
+    if value == "production":
+        return f"The sandbox does not start where {_VARIABLE} is production."
+    if value not in ("", "development"):
+        return (
+            f"{_VARIABLE} is {value[:40]!a}; the allowed values are production and development, written exactly so, "
+            "and without it development is assumed."
+        )
+    return None
