@@ -19,7 +19,8 @@ fingerprint() {
   "$venv/bin/python" -I -S -c '
 import hashlib, pathlib, sys
 digest = hashlib.sha256(f"{sys.version}\n{pathlib.Path.cwd()}\n".encode())
-for name in (*sys.argv[1:], "requirements.in", "pyproject.toml", "scripts/setup.sh"):
+for name in (*sys.argv[1:], "requirements.in", "pyproject.toml", "sandbox/requirements.in", "sandbox/pyproject.toml",
+             "scripts/setup.sh"):
     digest.update(pathlib.Path(name).read_bytes())
 print(digest.hexdigest())' "${locks[@]}" 2>/dev/null </dev/null
 }
@@ -64,9 +65,9 @@ rm -f "$stamp"
 : >"$begun"
 export VIRTUAL_ENV="$PWD/$venv"
 run pip sync --require-hashes --only-binary :all: --compile-bytecode "${locks[@]}"
-# Registers the provider's entry point, and puts include and mixpanel_aep on the path.
-run pip install --no-deps --no-build-isolation --editable .
-"$venv/bin/python" -c 'import include, mixpanel_aep' || die "The project itself is not importable from $venv."
+# Registers the provider's entry point and the sandbox's pytest plugin, and puts all three packages on the path.
+run pip install --no-deps --no-build-isolation --editable . --editable ./sandbox
+"$venv/bin/python" -c 'import include, mixpanel_aep, mixpanel_aep_sandbox' || die "The project itself is not importable from $venv."
 fingerprint >"$stamp.new"
 mv "$stamp.new" "$stamp"
 rm -f "$begun"

@@ -1,4 +1,4 @@
-"""The pytest fixtures, as a stranger uses them: in a folder of their own, without Airflow, on several processes."""
+"""The pytest fixtures, as a stranger uses them: in a folder of their own, without product and Airflow, on several processes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from mixpanel_aep_sandbox.client import AepSandbox, MixpanelSandbox, SandboxErro
 pytestmark = pytest.mark.sandbox
 
 ROOT = Path(__file__).parents[3]
-NO_AIRFLOW = 'raise ImportError("There is no Airflow here.")\n'
+BLOCKED = ("airflow", "include", "mixpanel_aep")
 
 
 def strangers_run(folder: Path, *options: str) -> str:
-    """pytest's output in a folder that knows nothing of this project, where ``import airflow`` fails."""
+    """pytest's output in a folder that knows nothing of this project, where neither Airflow nor the product can be imported."""
     (folder / "blocked").mkdir()
-    (folder / "blocked" / "airflow.py").write_text(NO_AIRFLOW, "utf-8")
+    for name in BLOCKED:
+        (folder / "blocked" / f"{name}.py").write_text("raise ImportError('not installed')\n", "utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options],
@@ -42,15 +43,16 @@ def documented_example() -> str:
     return str(code)
 
 
-def test_the_documented_example_runs_in_parallel_and_without_airflow(tmp_path: Path) -> None:
+def test_the_documented_example_runs_in_parallel_without_product_and_airflow(tmp_path: Path) -> None:
     code = documented_example()
     for number in (1, 2):
         (tmp_path / f"test_{number}.py").write_text(code, "utf-8")
-    (tmp_path / "test_airflow.py").write_text(
-        "import pytest\n\n\ndef test_none():\n    with pytest.raises(ImportError):\n        import airflow\n",
+    (tmp_path / "test_blocked.py").write_text(
+        f"import importlib\n\nimport pytest\n\n\n@pytest.mark.parametrize('name', {BLOCKED})\ndef test_none(name):\n"
+        "    with pytest.raises(ImportError):\n        importlib.import_module(name)\n",
         "utf-8",
     )
-    count = 2 * code.count("\ndef test_") + 1
+    count = 2 * code.count("\ndef test_") + len(BLOCKED)
     assert f"{count} passed" in strangers_run(tmp_path, "-n", "2")
 
 
