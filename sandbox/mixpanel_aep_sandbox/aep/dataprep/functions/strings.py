@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import cycle, dropwhile, islice
+
 from mixpanel_aep_sandbox.aep.dataprep.functions import java_regex as regex
 from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Parameter, function
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import LONGEST_TEXT, Value, text_of
@@ -148,11 +150,11 @@ def join(separator: str, *objects: Value) -> str | None:
     return separator.join(text_of(item) for item in items if item is not None)
 
 
-def _padding(text: str | None, count: int, padding: str | None) -> str:
+def _fill(padding: str | None, text: str, count: int) -> str:
+    """Return what a text lacks of ``count`` characters: the padding, repeated and cut."""
     if count > LONGEST_TEXT:
         raise EvaluationError(f"A text of more than {LONGEST_TEXT} characters was made.")
-    missing, fill = count - len(text or ""), padding or " "
-    return (fill * (missing // len(fill) + 1))[:missing] if missing > 0 else ""
+    return "".join(islice(cycle(padding or " "), max(count - len(text), 0)))
 
 
 @function(
@@ -165,7 +167,9 @@ def _padding(text: str | None, count: int, padding: str | None) -> str:
     example=('lpad("bat", 8, "yz")', '"yzyzybat"'),
 )
 def lpad(text: str | None, count: int, padding: str | None) -> str:
-    return _padding(text, count, padding) + (text or "")
+    """ "If null or empty, it will be treated as a single space"; what is longer stays whole [I]."""
+    kept = text or ""
+    return f"{_fill(padding, kept, count)}{kept}"
 
 
 @function(
@@ -178,7 +182,8 @@ def lpad(text: str | None, count: int, padding: str | None) -> str:
     example=('rpad("bat", 8, "yz")', '"batyzyzy"'),
 )
 def rpad(text: str | None, count: int, padding: str | None) -> str:
-    return (text or "") + _padding(text, count, padding)
+    kept = text or ""
+    return f"{kept}{_fill(padding, kept, count)}"
 
 
 @function(
@@ -190,7 +195,7 @@ def rpad(text: str | None, count: int, padding: str | None) -> str:
     example=('left("abcde", 2)', '"ab"'),
 )
 def left(text: str, count: int) -> str:
-    return text[: max(count, 0)]
+    return text[:count] if count > 0 else ""
 
 
 @function(
@@ -202,7 +207,12 @@ def left(text: str, count: int) -> str:
     example=('right("abcde", 2)', '"de"'),
 )
 def right(text: str, count: int) -> str:
-    return text[-count:] if count > 0 else ""
+    """The whole text where it has fewer characters than ``count``."""
+    return text[max(len(text) - max(count, 0), 0) :]
+
+
+def _without_leading_space(text: str) -> str:
+    return "".join(dropwhile(str.isspace, text))
 
 
 @function(
@@ -213,7 +223,7 @@ def right(text: str, count: int) -> str:
     example=('ltrim(" hello")', '"hello"'),
 )
 def ltrim(text: str) -> str:
-    return text.lstrip()
+    return _without_leading_space(text)
 
 
 @function(
@@ -224,7 +234,7 @@ def ltrim(text: str) -> str:
     example=('rtrim("hello ")', '"hello"'),
 )
 def rtrim(text: str) -> str:
-    return text.rstrip()
+    return _without_leading_space(text[::-1])[::-1]
 
 
 @function(
@@ -235,4 +245,4 @@ def rtrim(text: str) -> str:
     example=('trim(" hello ")', '"hello"'),
 )
 def trim(text: str) -> str:
-    return text.strip()
+    return _without_leading_space(_without_leading_space(text)[::-1])[::-1]

@@ -1,8 +1,10 @@
-"""Functions of URLs. What is no URL has no parts: they are null."""
+"""URL functions (EP:data-prep/functions.md#url), after the grammar of RFC 3986 [I]: an invalid URL gives null."""
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
 
 from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Parameter, function
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
@@ -15,13 +17,38 @@ _NOSE = "foo://example.com:8042/over/there?name=ferret#nose"
 _PORTS = {"http": 80, "https": 443, "ftp": 21, "ftps": 990, "sftp": 22, "ssh": 22, "ws": 80, "wss": 443}
 
 
-def _parts(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url.strip())
-        _ = parts.port  # raises when it is no number
-    except ValueError:
+_SYNTAX = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://"
+    r"(?:[^\[\]/?#]*@)?(?P<host>\[[^\]/?#@]+\]|[^\[\]:/?#@]+)(?::(?P<port>[0-9]*))?"
+    r"(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?",
+    re.DOTALL,
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LARGEST_PORT = 65535
+
+
+@dataclass(frozen=True)
+class _Url:
+    protocol: str
+    host: str
+    port: int | None
+    path: str
+    query: str
+    fragment: str
+
+
+def _parse(text: str) -> _Url | None:
+    """Return the components of a URL with an authority; None for any other text, or one with control characters."""
+    match = _SYNTAX.fullmatch(text.strip())
+    if match is None or _CONTROL.search(match[0]):
         return None
-    return parts if parts.scheme and parts.hostname else None
+    found = match.groupdict(default="")
+    # RFC 3986, 3.1: schemes are case-insensitive, their canonical form is lower case. 3.2.3: a port may be empty.
+    protocol = found["scheme"].lower()
+    port = int(found["port"][-6:]) if found["port"] else _PORTS.get(protocol)
+    if len(found["port"].lstrip("0")) > 5 or (port or 0) > _LARGEST_PORT:
+        return None
+    return _Url(protocol, found["host"], port, found["path"], found["query"], found["fragment"])
 
 
 @function(
@@ -31,9 +58,9 @@ def _parts(url: str) -> SplitResult | None:
     returns="string",
     example=(f'get_url_protocol("{_HOME}")', "https"),
 )
-def get_url_protocol(url: str) -> str | None:
-    parts = _parts(url)
-    return parts.scheme if parts else None
+def get_url_protocol(text: str) -> str | None:
+    url = _parse(text)
+    return None if url is None else url.protocol
 
 
 @function(
@@ -43,13 +70,10 @@ def get_url_protocol(url: str) -> str | None:
     returns="string",
     example=(f'get_url_host("{_HOME}")', "platform.adobe.com"),
 )
-def get_url_host(url: str) -> str | None:
-    """As it is written; ``urlsplit`` would make it lower case."""
-    parts = _parts(url)
-    if parts is None:
-        return None
-    host = parts.netloc.rpartition("@")[2]
-    return host[: host.index("]") + 1] if host.startswith("[") else host.partition(":")[0]
+def get_url_host(text: str) -> str | None:
+    """As it is written: neither lower case, nor an IPv6 address without its brackets."""
+    url = _parse(text)
+    return None if url is None else url.host
 
 
 @function(
@@ -59,11 +83,9 @@ def get_url_host(url: str) -> str | None:
     returns="integer",
     example=(f'get_url_port("{_FILE}")', "22"),
 )
-def get_url_port(url: str) -> int | None:
-    parts = _parts(url)
-    if parts is None:
-        return None
-    return _PORTS.get(parts.scheme) if parts.port is None else parts.port
+def get_url_port(text: str) -> int | None:
+    url = _parse(text)
+    return None if url is None else url.port
 
 
 @function(
@@ -74,11 +96,12 @@ def get_url_port(url: str) -> int | None:
     returns="string",
     example=(f'get_url_path("{_FILE}")', '"//home/joe/employee.csv"'),
 )
-def get_url_path(url: str, full: bool = True) -> str | None:
-    parts = _parts(url)
-    if parts is None:
+def get_url_path(text: str, full: bool = True) -> str | None:
+    """``full`` False: "only the end of the path"."""
+    url = _parse(text)
+    if url is None:
         return None
-    return parts.path if full else parts.path.rpartition("/")[2]
+    return url.path if full else url.path[url.path.rfind("/") + 1 :]
 
 
 @function(
@@ -89,17 +112,22 @@ def get_url_path(url: str, full: bool = True) -> str | None:
     returns="map",
     example=(f'get_url_query_str("{_NOSE}", "retain")', '{"name": "ferret#nose"}'),
 )
-def get_url_query_str(url: str, anchor: str) -> dict[str, str] | None:
+def get_url_query_str(text: str, anchor: str) -> dict[str, str] | None:
+    """``retain`` leaves the anchor where it is, behind the last value; ``append`` gives it an entry of its own."""
     if anchor not in ("retain", "remove", "append"):
         raise EvaluationError("get_url_query_str(): ANCHOR is retain, remove or append.")
-    parts = _parts(url)
-    if parts is None:
+    url = _parse(text)
+    if url is None:
         return None
-    query = parts.query + (f"#{parts.fragment}" if anchor == "retain" and parts.fragment else "")
-    found = {name: value for name, _, value in (pair.partition("=") for pair in query.split("&")) if name}
-    if anchor == "append" and parts.fragment:
-        found["_anchor_"] = parts.fragment
-    return found
+    query = f"{url.query}#{url.fragment}" if anchor == "retain" and url.fragment else url.query
+    values: dict[str, str] = {}
+    for entry in query.split("&"):
+        name, _, value = entry.partition("=")
+        if name:
+            values[name] = value
+    if anchor == "append" and url.fragment:
+        values["_anchor_"] = url.fragment
+    return values
 
 
 @function(
