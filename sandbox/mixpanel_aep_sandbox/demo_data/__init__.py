@@ -26,5 +26,5 @@ SHOP_PROJECT_ID = 3000002
 
 ADOBE_EVENTS = Path(__file__).with_name("adobe-tutorial-events.jsonl")
 HOSTILE_EVENTS = Path(__file__).with_name("mixpanel-samples.jsonl")
-SHOP_DOCUMENTS = Path(__file__).with_name("shop-shelf.json")
+SHOP_DOCUMENTS = Path(__file__).with_name("shop-documents.json")
 """The shop's cohorts, funnels, annotations and Lexicon schemas."""

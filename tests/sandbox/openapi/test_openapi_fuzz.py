@@ -28,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from mixpanel_aep_sandbox.core.server import SandboxServer
-from tests.support.sandbox.fuzz_document import Seeded, kinds, with_marks
+from tests.support.sandbox.fuzz_document import FuzzDocument, kinds, with_marks
 from tests.support.sandbox.fuzz_resources import BODIES
 
 pytestmark = pytest.mark.sandbox
@@ -79,7 +79,7 @@ def server() -> Iterator[SandboxServer]:
 
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_no_request_breaks_a_route(label: str, server: SandboxServer) -> None:
-    seeded = Seeded(server.url)
+    seeded = FuzzDocument(server.url)
     seeded.renew()
     statuses: dict[int, int] = defaultdict(int)
 
@@ -145,7 +145,7 @@ def no_collection() -> Iterator[None]:
 @pytest.mark.parametrize("label", [label for label, operation in OPERATIONS.items() if operation.body])
 def test_no_body_breaks_a_route(label: str, server: SandboxServer) -> None:
     """What no generator of JSON makes: half of a surrogate pair, numbers without end, brackets without end."""
-    seeded, (method, path) = Seeded(server.url), label.split(" ")
+    seeded, (method, path) = FuzzDocument(server.url), label.split(" ")
     seeded.renew()
     good = seeded.filled(BODIES.get(path, {}))
     bodies = [*NASTY, *(json.dumps(twisted(good, twist)).encode() for twist in TWISTS)]

@@ -21,7 +21,7 @@ _GATEWAYS = ("x-sandbox-name", "x-sandbox-id", "x-request-id")
 """Looked at before a service sees the request, and the same everywhere; ``tests/sandbox/aep/core/test_gateway.py``."""
 
 
-class Seeded:
+class FuzzDocument:
     """``seeded["dataset"]`` makes a dataset when it is first asked for; ``renew`` forgets all."""
 
     def __init__(self, url: str) -> None:

@@ -21,7 +21,7 @@ from mixpanel_aep_sandbox.aep.core.constants import (
 )
 
 if TYPE_CHECKING:
-    from tests.support.sandbox.fuzz_document import Seeded
+    from tests.support.sandbox.fuzz_document import FuzzDocument
 
 DAY = "2026-07-01"
 FLOWS = "/data/foundation/flowservice"
@@ -166,11 +166,11 @@ BODIES[f"{CONVERSION}/mappingSets/preview"] = {
     "mappingSet": BODIES[f"{CONVERSION}/mappingSets"],
 }
 
-Make = Callable[["Seeded"], str]
+Make = Callable[["FuzzDocument"], str]
 
 
 def _made(path: str, name: str = "id") -> Make:
-    def make(seeded: Seeded) -> str:
+    def make(seeded: FuzzDocument) -> str:
         body = seeded.filled(BODIES[path])
         if "title" in body:  # no two resources of the Registry have one
             body["title"] += " (seed)"
@@ -180,7 +180,7 @@ def _made(path: str, name: str = "id") -> Make:
 
 
 def _alt_id(path: str) -> Make:
-    def make(seeded: Seeded) -> str:
+    def make(seeded: FuzzDocument) -> str:
         accept = {"Accept": "application/vnd.adobe.xed-id+json"}
         found = seeded.aep.request("GET", path, headers=accept).json()["results"]
         return str(found[0]["meta:altId"])
@@ -188,35 +188,35 @@ def _alt_id(path: str) -> Make:
     return make
 
 
-def _batch(seeded: Seeded) -> str:
+def _batch(seeded: FuzzDocument) -> str:
     """One good row and one bad one."""
     rows = [{"_id": "1", "timestamp": f"{DAY}T00:00:00Z"}, {"_id": "2"}]
     return str(seeded.aep.load(seeded["dataset"], rows, partialIngestionPercent=60)["id"])
 
 
-def _open_file(seeded: Seeded) -> str:
+def _open_file(seeded: FuzzDocument) -> str:
     path = f"{IMPORT}/batches/{seeded['open-batch']}/datasets/{seeded['dataset']}/files/a.json"
     seeded.aep.request("POST", f"{path}?action=INITIALIZE")
     return "a.json"
 
 
-def _dataset(seeded: Seeded) -> str:
+def _dataset(seeded: FuzzDocument) -> str:
     path = f"{CATALOG}/dataSets"
     [ref] = seeded.aep.request("POST", path, json=seeded.filled(BODIES[path])).json()
     return str(ref).removeprefix("@/dataSets/")
 
 
-def _view(seeded: Seeded) -> str:
+def _view(seeded: FuzzDocument) -> str:
     key = seeded["dataset"]
     return str(seeded.aep.request("GET", f"{CATALOG}/dataSets/{key}").json()[key]["viewId"])
 
 
-def _mapping(seeded: Seeded) -> str:
+def _mapping(seeded: FuzzDocument) -> str:
     path = f"{CONVERSION}/mappingSets/{seeded['mapping-set']}/mappings"
     return str(seeded.aep.request("GET", path).json()[0]["id"])
 
 
-def _union(seeded: Seeded) -> str:
+def _union(seeded: FuzzDocument) -> str:
     """The union of the schemas that are enabled for Profile, as soon as there is one."""
     path = f"{REGISTRY}/tenant/descriptors"
     seeded.aep.request("POST", path, json={**seeded.filled(BODIES[path]), "xdm:isPrimary": True})
@@ -227,12 +227,12 @@ def _union(seeded: Seeded) -> str:
     return _alt_id(f"{REGISTRY}/tenant/unions")(seeded)
 
 
-def _secret(seeded: Seeded) -> str:
+def _secret(seeded: FuzzDocument) -> str:
     path = f"{CONSOLE}/{DEMO_ORG_NUMBER}/credentials/{DEMO_CREDENTIAL}/secrets"
     return str(seeded.console.request("POST", path).json()["uuid"])
 
 
-def _namespace(seeded: Seeded) -> str:
+def _namespace(seeded: FuzzDocument) -> str:
     """With the code of the document's example: a PUT does not change it."""
     seeded.aep.add_namespace("Loyalty")
     return str(seeded.aep.request("GET", NAMESPACES).json()[-1]["id"])

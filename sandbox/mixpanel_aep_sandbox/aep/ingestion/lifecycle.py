@@ -137,7 +137,7 @@ def _status_in_progress(scope: AepSandboxScope, batch: dict[str, Any]) -> str:
 
 def _status_path(batch: dict[str, Any]) -> list[tuple[str, float | None]]:
     """What a batch is called after its way and before its end, and for how long; None: for good."""
-    return [(str(word), seconds) for word, seconds in (batch.get("forced") or {}).get("words", [])]
+    return [(str(word), seconds) for word, seconds in (batch.get("planned_outcome") or {}).get("words", [])]
 
 
 def _promote(scope: AepSandboxScope, batch: dict[str, Any]) -> None:

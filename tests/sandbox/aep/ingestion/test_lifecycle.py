@@ -291,7 +291,7 @@ def test_a_batch_that_goes_while_its_rows_are_read_is_no_mistake(
         ended.set()
         raise FileNotFoundError
 
-    monkeypatch.setattr("mixpanel_aep_sandbox.aep.ingestion.processing.process_batch.ingest", reset)
+    monkeypatch.setattr("mixpanel_aep_sandbox.aep.ingestion.processing.process_batch.process_batch", reset)
     assert jobs.start(scope, "going").wait(10)
     assert ended.is_set()
     assert scope.get(jobs.OUTCOMES, "going") is None

@@ -36,12 +36,12 @@ class _Failed(Exception):
             self.error["rows"] = []
 
 
-def ingest(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
+def process_batch(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
     """Reads a batch's files: ``{"state", "metrics", "errors", "files", "dates"}``.
 
     ``files``: of each file its rows and those of them that are in. Leaves ids and diagnostics in the batch's folder.
     """
-    planned_outcome = batch.get("forced") or {}
+    planned_outcome = batch.get("planned_outcome") or {}
     files = batch_files(scope, batch["id"])
     with RowPass(scope, batch, files) as row_pass:
         try:
@@ -75,7 +75,7 @@ def _duplicate(batch_id: str) -> str:
 
 
 def _planned_errors(batch: dict[str, Any]) -> list[Error]:
-    planned_outcome = batch["forced"]
+    planned_outcome = batch["planned_outcome"]
     if planned_outcome.get("errors"):
         return list(planned_outcome["errors"])
     if planned_outcome.get("duplicate"):

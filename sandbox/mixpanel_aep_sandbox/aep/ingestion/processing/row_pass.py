@@ -36,7 +36,7 @@ _AS_PLANNED = RowError(VALIDATION, WRONG, "#/_id", "The row is refused, as plann
 class RowPass:
     def __init__(self, scope: AepSandboxScope, batch: dict[str, Any], files: list[dict[str, Any]]) -> None:
         self.scope, self.batch, self.files = scope, batch, files
-        self.planned_outcome: dict[str, Any] = batch.get("forced") or {}
+        self.planned_outcome: dict[str, Any] = batch.get("planned_outcome") or {}
         self.rows = self.bad = self.lost = self.refused = 0
         self.codes: Counter[str] = Counter()
         self.per_file: list[tuple[int, int]] = []

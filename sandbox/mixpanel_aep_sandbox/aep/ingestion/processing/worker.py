@@ -36,14 +36,14 @@ def start(scope: AepSandboxScope, batch_id: str) -> threading.Event:
 
 
 def _work(scope: AepSandboxScope, batch_id: str, key: tuple[int, str], over: threading.Event) -> None:
-    from mixpanel_aep_sandbox.aep.ingestion.processing.process_batch import ingest
+    from mixpanel_aep_sandbox.aep.ingestion.processing.process_batch import process_batch
 
     try:
         with _GATE:
             batch = scope.get(BATCHES, batch_id)
             done = scope.get(OUTCOMES, batch_id)  # by the run before, while this one was asked for
             if batch is not None and batch["state"] == "promoting" and done is None:
-                scope.put(OUTCOMES, batch_id, ingest(scope, batch))
+                scope.put(OUTCOMES, batch_id, process_batch(scope, batch))
     except sqlite3.ProgrammingError:
         pass  # the sandbox was closed in the meantime; it is done again after its next start
     except Exception as error:

@@ -155,10 +155,12 @@ def complete_batch(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, A
     return promote(scope, batch, take_planned_outcome(scope, batch))
 
 
-def promote(scope: AepSandboxScope, batch: dict[str, Any], forced: dict[str, Any]) -> dict[str, Any]:
-    wait = scope.state.settings.batch_seconds + forced.get("delay_seconds", 0)
-    due = scope.now + (0 if forced.get("at_once") else int(wait * 1000))
-    return touch(scope, batch, state="promoting", completed=scope.now, due=due, forced=forced)
+def promote(scope: AepSandboxScope, batch: dict[str, Any], planned_outcome: dict[str, Any]) -> dict[str, Any]:
+    wait = scope.state.settings.batch_seconds + planned_outcome.get("delay_seconds", 0)
+    due = scope.now + (0 if planned_outcome.get("at_once") else int(wait * 1000))
+    return touch(
+        scope, batch, state="promoting", completed=scope.now, due=due, planned_outcome=planned_outcome
+    )
 
 
 def _abort(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
