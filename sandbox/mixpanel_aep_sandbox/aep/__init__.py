@@ -1,0 +1,1 @@
+"""Adobe Experience Platform: a folder for each service, which share the names of their files."""

@@ -1,0 +1,1 @@
+"""Planned faults: which request they meet, and what happens to it."""

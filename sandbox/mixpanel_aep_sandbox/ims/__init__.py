@@ -1,0 +1,1 @@
+"""Adobe IMS: access tokens, and the client secrets of a credential."""

@@ -1,0 +1,1 @@
+"""Mixpanel: a folder for each API; ``models`` is what a project has."""

@@ -1,0 +1,1 @@
+"""The control plane of AEP: active rows, planned outcomes, settings."""

@@ -1,0 +1,1 @@
+"""Data Hygiene: expirations of datasets."""

@@ -1,0 +1,1 @@
+"""Identity Service: namespaces, and the XID of an identity."""

@@ -1,0 +1,1 @@
+"""Batch ingestion: batches, their files, and what becomes of their rows."""

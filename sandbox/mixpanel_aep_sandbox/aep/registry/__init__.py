@@ -1,0 +1,1 @@
+"""Schema Registry: schemas, classes, field groups, data types, descriptors."""

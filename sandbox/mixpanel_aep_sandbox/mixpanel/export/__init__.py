@@ -1,0 +1,1 @@
+"""The raw event export, and the log of what it returned."""

@@ -1,0 +1,1 @@
+"""Segmentation expressions, as ``where`` has them."""

@@ -1,0 +1,1 @@
+"""What a Mixpanel project has: accounts, events, profiles, and other documents."""

@@ -1,0 +1,1 @@
+"""The Query API: event names and properties, profiles, funnels, cohorts."""

@@ -1,0 +1,1 @@
+"""Routes of Data Prep: mapping sets, expressions, validation, and mapped batches."""

@@ -1,0 +1,1 @@
+"""Routes of the Flow Service: connections, dataflows and runs."""

@@ -1,0 +1,1 @@
+"""The Mixpanel source: its client, rows and time zones."""

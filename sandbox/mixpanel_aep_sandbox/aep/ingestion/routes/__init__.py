@@ -1,0 +1,1 @@
+"""Routes of batch ingestion: batches, uploads, previews."""

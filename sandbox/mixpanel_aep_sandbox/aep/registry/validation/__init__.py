@@ -1,0 +1,1 @@
+"""What the Schema Registry refuses."""

@@ -1,0 +1,1 @@
+"""Dates by Java's patterns: reading, writing, and guessing the pattern."""
