@@ -7,7 +7,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # What breaks services, lakes and processes, compares with other programs, or measures: too long for `make test`.
 LONG := tests/failures tests/benchmarks tests/quality/test_same_meaning_everywhere.py tests/sandbox/openapi/test_openapi_fuzz.py \
 	$(addprefix tests/security/test_,$(addsuffix .py,forged_lake linear_expressions roles)) \
-	$(addprefix tests/steps/test_,$(addsuffix .py,break_world clean_plans recover refresh transform_processes))
+	$(addprefix tests/steps/,$(addsuffix .py,test_contradictions clean/test_clean_sequences recover/test_recover \
+	transform/test_delta_mapping transform/test_worker_processes))
 # One more than the cores, because tests wait for processes and servers that they start.
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT

@@ -1,4 +1,4 @@
-"""Where a benchmark's steps work: the shop's pipeline, a lake in a folder, and the sandbox of ``serve.py``."""
+"""Where a benchmark's steps work: the shop's pipeline, a lake in a folder, and the sandbox of ``export_server.py``."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ EXCLUDED = [
 ]
 
 
-@pytest.mark.parametrize(("active", "beside", "rows", "replace", "action"), EXCLUDED)
+@pytest.mark.parametrize(("active", "excluded_batches", "rows", "replace", "action"), EXCLUDED)
 def test_what_is_active_already_decides_what_is_loaded_beside_it(
     active: list[str], excluded_batches: tuple[str, ...], rows: int, replace: bool, action: Action
 ) -> None:

@@ -17,7 +17,7 @@ import requests
 if TYPE_CHECKING:
     from tests.contract.documented_client import DocumentedClient
 
-Preparation = Callable[["Stranger"], None]
+Preparation = Callable[["DocumentedClient"], None]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What went wrong for others who export from Mixpanel, by the issues that they wrote, and what becomes of it here.
 
 Numbers are of this catalogue; ``+`` joins several that one day shows, ``/`` begins a variant. What Mixpanel's reference and its answers hold beside them is in
-``mixpanel_answers_table.py``.
+``mixpanel_responses_table.py``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``make faults``: the matrix, the tests that show its other cases, and the nemesis; the last line tells the sum.
+"""``make faults``: the matrix, the tests that show its other cases, and the random plans; the last line tells the sum.
 
 Arguments are for pytest: further files, for example.
 """
@@ -13,16 +13,16 @@ from pathlib import Path
 from tests.faults.matrix import ELSEWHERE
 
 HERE = Path(__file__).parent
-NEMESIS = HERE / "test_nemesis.py"
+CHAOS = HERE / "test_chaos.py"
 #: One more than the cores, because the cases wait for the processes that they start.
 WORKERS = (os.cpu_count() or 1) + 1
 
 if __name__ == "__main__":
-    # The nemesis comes last: it plays as many plans as there is time for.
+    # The random plans come last: they play as many plans as there is time for.
     files = [
-        *sorted(str(path) for path in HERE.glob("test_*.py") if path != NEMESIS),
+        *sorted(str(path) for path in HERE.glob("test_*.py") if path != CHAOS),
         *sorted(ELSEWHERE),
-        str(NEMESIS),
+        str(CHAOS),
     ]
     os.environ["FAULTS_BEGAN"] = str(time.time())
     # A process of its own: pytest wants to be the first who imports what it rewrites. Tests of one xdist_group share a

@@ -108,7 +108,7 @@ def test_only_one_place_of_the_lake_asks_a_store_to_delete() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in ("delete", "delete_async", "rmtree")
     ]
-    assert [name for name, _ in calls] == ["bucket.py"]
+    assert [name for name, _ in calls] == ["bucket_store.py"]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Which rows of a mapped day added and removed lines supersede, by the rule of ``order.py``, from ids and digests alone.
+"""Which rows of a mapped day added and removed lines supersede, by the rule of ``deduplicate.py``, from ids and digests alone.
 
 Of the lines with one ``_id`` the one processed last stays; of those the one with the smallest content digest. The base's
 list of events has the row that stayed of every ``_id``, and of how many lines it is.

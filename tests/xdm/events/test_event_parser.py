@@ -204,7 +204,7 @@ def test_lines_that_are_short_of_content_hide_no_double_key() -> None:
 
 def test_every_reason_has_a_line() -> None:
     source = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (event_parsing, lines))
-    known = set(re.findall(r'Refused\("(\w+)"', source))
+    known = set(re.findall(r'RejectedEvent\("(\w+)"', source))
     assert known - {"unexpected_error"} == {reason for reason, _, _ in REFUSED}
     assert known <= lines.REASONS.keys()
 
@@ -578,7 +578,7 @@ def test_an_error_that_nobody_foresees_ends_with_its_row(
     assert len(reasons) + parser.by_event["Purchase"] == 4, "what is counted is an event that goes on"
     assert [row["raw"].encode() for row in parsed if isinstance(row, dict)] == [body] * len(reasons)
     (message,) = {record.getMessage() for record in caplog.records}
-    assert "LookupError at test_sift.py:" in message
+    assert f"LookupError at {Path(__file__).name}:" in message
     assert "canary" not in caplog.text
 
 
