@@ -28,7 +28,8 @@ from include.errors import (
 from include.http.error_rules import rule_for
 from include.http.session import join_path
 from tests.support.fake_aep import CLIENT_SECRET, ORG, FakeAep, client, lost_answer, settings, times
-from tests.support.http_server import FakeClock, Reply, Request, script, serve_http
+from tests.support.fake_clock import FakeClock
+from tests.support.http_server import Reply, Request, script, serve_http
 
 TOKEN = {"access_token": "canary-token-1", "token_type": "bearer", "expires_in": 86399}
 

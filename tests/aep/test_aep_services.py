@@ -15,7 +15,8 @@ from include.aep.decide import BatchState, classify_status
 from include.aep.model import Batch
 from include.errors import NotFound, SchemaError, ServiceUnavailable
 from tests.support.fake_aep import FakeAep, client, times
-from tests.support.http_server import FakeClock, Reply, Request, serve_http
+from tests.support.fake_clock import FakeClock
+from tests.support.http_server import Reply, Request, serve_http
 
 SCHEMA = "https://ns.adobe.com/acme/schemas/0a1b"
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from include.aep.upload import Part, Uploader, UploadLimits, received_ranges
 from include.errors import LakeError, NotFound, PayloadTooLarge, RequestRefused, ServiceUnavailable
 from tests.support.fake_aep import FakeAep, Fault, client, lost_answer, small_limits, times
-from tests.support.http_server import FakeClock, HttpServer, Reply, Request, serve_http
+from tests.support.fake_clock import FakeClock
+from tests.support.http_server import HttpServer, Reply, Request, serve_http
 
 SMALL = bytes(range(90))
 LARGE = bytes(range(250))

@@ -27,7 +27,7 @@ from scripts.demo import evidence
 from scripts.demo.evidence import Comparison, compare, result_of
 from tests.failures.aep_failure import ROUTES, STAGED, AepFailure
 from tests.failures.execution import SECRETS, Sandbox
-from tests.support.http_server import FakeClock
+from tests.support.fake_clock import FakeClock
 from tests.support.pipeline_runner import PIPELINES, PipelineRunner
 
 DAY = date(2026, 7, 1)

@@ -19,7 +19,7 @@ from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from scripts.demo.evidence import newest_manifests
 from tests.failures.failure import CANARY_BODY, CANARY_ROW, Failure
-from tests.support.http_server import FakeClock
+from tests.support.fake_clock import FakeClock
 
 T = TypeVar("T")
 SECRETS = {"mixpanel": "canary-secret-mixpanel", "aep": "canary-secret-adobe"}

@@ -27,7 +27,7 @@ from tests.failures.execution import (
 )
 from tests.failures.failure import Elsewhere, NotOurs
 from tests.failures.mixpanel_failure import MixpanelFailure
-from tests.support.http_server import FakeClock
+from tests.support.fake_clock import FakeClock
 from tests.support.pipeline_runner import PIPELINES, PipelineRunner
 
 pytestmark = pytest.mark.sandbox

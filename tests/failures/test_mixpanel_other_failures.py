@@ -22,7 +22,8 @@ from include.mixpanel.export_budget import ExportBudget
 from include.mixpanel.settings import MixpanelSettings
 from include.steps.export.step import export_partition
 from tests.failures.execution import SECRETS, Sandbox, published_lines
-from tests.support.builders import DAY, PROJECT_ID, SOURCE, FakeClock, workspace
+from tests.support.builders import DAY, PROJECT_ID, SOURCE, workspace
+from tests.support.fake_clock import FakeClock
 from tests.support.raw_server import RawServer, serve_raw
 
 pytestmark = pytest.mark.sandbox

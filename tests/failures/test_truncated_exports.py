@@ -24,8 +24,9 @@ from include.mixpanel.client import MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
 from include.steps.export.step import export_partition
 from tests.failures.execution import published_lines
-from tests.support.builders import PROJECT_ID, SOURCE, FakeClock, Mixpanel, workspace
+from tests.support.builders import PROJECT_ID, SOURCE, Mixpanel, workspace
 from tests.support.export_streams import EVENTS, opened, pieces
+from tests.support.fake_clock import FakeClock
 from tests.support.raw_server import End, RawServer, serve_raw
 
 pytestmark = pytest.mark.sandbox

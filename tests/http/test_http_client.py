@@ -22,7 +22,8 @@ from include.http.client import HttpClient
 from include.http.error_rules import SERVER
 from include.http.network import CA_VARIABLE, PROXY_VARIABLE, NetworkSettings, network_hint
 from include.http.request import HttpRequest, RetryPolicy, Service
-from tests.support.http_server import FakeClock, Reply, script, serve_http
+from tests.support.fake_clock import FakeClock
+from tests.support.http_server import Reply, script, serve_http
 
 CANARY = "canary-pr0xy-pass"
 
@@ -84,7 +85,7 @@ class Hurried(FakeClock):
             self.at += 4
             return self.at
 
-        return Clock(seconds=seconds, sleep=self._sleep)
+        return Clock(seconds=seconds, sleep=self.sleep)
 
 
 @pytest.mark.sandbox

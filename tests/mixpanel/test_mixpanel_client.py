@@ -37,7 +37,8 @@ from include.http.request import RetryPolicy
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.errors import RULES
 from include.mixpanel.settings import MixpanelSettings
-from tests.support.http_server import FakeClock, HttpServer, Reply, Request, script, serve_http
+from tests.support.fake_clock import FakeClock
+from tests.support.http_server import HttpServer, Reply, Request, script, serve_http
 
 DAY = date(2026, 7, 1)
 SECRET = "canary-s3cret-4711"
@@ -404,7 +405,7 @@ def test_a_stream_that_all_but_stops_is_given_up() -> None:
                 self.at += 4  # every look at the clock: four seconds a chunk
                 return self.at
 
-            return type(fake_clock.clock)(seconds=seconds, sleep=self._sleep)
+            return type(fake_clock.clock)(seconds=seconds, sleep=self.sleep)
 
     with serve_http(script(chunked(*(bytes([byte]) for byte in BODY)))) as served:
         asked = client(served, Slow(), idle_seconds=60)

@@ -17,7 +17,7 @@ from include.steps.export.step import export_partitions
 from include.steps.reconcile.window import late_beyond_window
 from include.steps.validate.step import validate_partition
 from scripts.demo.evidence import Comparison, Sandbox
-from tests.support.builders import FakeClock
+from tests.support.fake_clock import FakeClock
 from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
 pytestmark = pytest.mark.sandbox

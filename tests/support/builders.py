@@ -6,7 +6,6 @@ import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -64,22 +63,6 @@ IDENTITY_MAP = {
 def frozen(moment: datetime = LATER) -> Clock:
     """A clock that stands still and whose waiting takes no time."""
     return Clock(seconds=moment.timestamp, sleep=lambda seconds: None)
-
-
-@dataclass
-class FakeClock:
-    """A clock whose time passes only while somebody waits."""
-
-    at: float = 1_800_000_000.0
-    slept: list[float] = field(default_factory=list)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.at += seconds
-
-    @property
-    def clock(self) -> Clock:
-        return Clock(seconds=lambda: self.at, sleep=self.sleep)
 
 
 def array_of(items: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from include.aep.client import AepClient
 from include.aep.settings import AepSettings
 from include.aep.upload import UploadLimits
 from include.http.request import RetryPolicy
-from tests.support.http_server import FakeClock, HttpServer, Reply, Request
+from tests.support.fake_clock import FakeClock
+from tests.support.http_server import HttpServer, Reply, Request
 
 CLIENT_SECRET = "p8e-canary/client+secret"
 ORG = "0123456789ABCDEF@AdobeOrg"

@@ -11,8 +11,6 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from include.clock import Clock
-
 
 @dataclass
 class Request:
@@ -124,19 +122,3 @@ def script(*replies: Reply) -> Handler:
     """Answers with ``replies`` in turn, and with the last one from then on."""
     left = list(replies)
     return lambda request: left.pop(0) if len(left) > 1 else left[0]
-
-
-@dataclass
-class FakeClock:
-    """The hands of a test clock: sleeping moves them, and nothing else does."""
-
-    at: float = 1_782_907_200.0  # 2026-07-01T12:00:00Z
-    slept: list[float] = field(default_factory=list)
-
-    @property
-    def clock(self) -> Clock:
-        return Clock(seconds=lambda: self.at, sleep=self._sleep)
-
-    def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.at += seconds

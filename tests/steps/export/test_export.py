@@ -28,7 +28,6 @@ from tests.support.builders import (
     DAY,
     LATER,
     SOURCE,
-    FakeClock,
     Mixpanel,
     event,
     frozen,
@@ -37,6 +36,7 @@ from tests.support.builders import (
     workspace,
 )
 from tests.support.export_streams import opened
+from tests.support.fake_clock import FakeClock
 
 pytestmark = pytest.mark.unit
 LINES = [line(event()), "weird\u2028\u0085".encode(), b"\xff\xfe", b"{"]
