@@ -1,8 +1,10 @@
 """Transform: raw events become rows in the XDM schema's shape.
 
-1. ``reader``: inflates the export and cuts it into blocks of whole lines.
-2. ``parse``: each process reads the blocks that it claims, converts their columns, and spills them by time of day.
-3. ``parts``: each process claims files; a bucket at a time is de-duplicated, sorted, nested and written as Parquet.
+1. ``read_blocks`` inflates the export and cuts it into blocks of whole lines.
+2. ``first_pass``: each process parses the blocks that it claims, converts their columns, and spills them by time of day.
+3. ``second_pass``: each process claims files; a bucket at a time is deduplicated, sorted, nested and written as Parquet.
+
+``step`` runs both passes (``passes``) and publishes the output; ``delta_mapping`` maps a refreshed day from what differs.
 """
 
 from __future__ import annotations
