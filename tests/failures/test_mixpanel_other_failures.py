@@ -22,7 +22,7 @@ from include.mixpanel.export_budget import ExportBudget
 from include.mixpanel.settings import MixpanelSettings
 from include.steps.export.step import export_partition
 from tests.failures.execution import SECRETS, Sandbox, published_lines
-from tests.support.builders import DAY, PROJECT_ID, SOURCE, workspace
+from tests.support.builders import DAY, LATER, PROJECT_ID, SOURCE, workspace
 from tests.support.fake_clock import FakeClock
 from tests.support.raw_server import RawServer, serve_raw
 
@@ -114,7 +114,7 @@ def test_more_days_than_an_hour_allows_are_never_turned_away(sandbox: Sandbox, l
             super().sleep(seconds)
             sandbox.post("/clock", {"set": self.at, "freeze": True})
 
-    fake_clock, project = Together(), 4_999_999
+    fake_clock, project = Together(at=LATER.timestamp()), 4_999_999
     account = {"username": "svc.mp-service-account", "secret": SECRETS["mixpanel"]}
     sandbox.post("/mixpanel/projects", {"id": project, "accounts": [account]})
     days = [DAY - timedelta(n) for n in range(64)]
@@ -164,5 +164,5 @@ def test_a_stream_that_drips_is_given_up(wire: RawServer, lake: Lake) -> None:
     wire.pause = 0.002
     wire.pieces = [*sized(body)[:1], *(bytes([byte]) for byte in body)]
     with pytest.raises(TruncatedExport, match="Mixpanel sent only"):
-        export_partition(workspace(lake), SOURCE, client(wire.url, Hurried().clock, idle_seconds=60.0))
+        export_partition(workspace(lake), SOURCE, client(wire.url, Hurried(at=LATER.timestamp()).clock, idle_seconds=60.0))
     assert published_lines(lake, workspace(lake).partition) is None
