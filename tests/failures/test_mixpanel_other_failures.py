@@ -164,5 +164,7 @@ def test_a_stream_that_drips_is_given_up(wire: RawServer, lake: Lake) -> None:
     wire.pause = 0.002
     wire.pieces = [*sized(body)[:1], *(bytes([byte]) for byte in body)]
     with pytest.raises(TruncatedExport, match="Mixpanel sent only"):
-        export_partition(workspace(lake), SOURCE, client(wire.url, Hurried(at=LATER.timestamp()).clock, idle_seconds=60.0))
+        export_partition(
+            workspace(lake), SOURCE, client(wire.url, Hurried(at=LATER.timestamp()).clock, idle_seconds=60.0)
+        )
     assert published_lines(lake, workspace(lake).partition) is None
