@@ -145,11 +145,8 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def title(text: str, *, aside: bool = False) -> None:
-    """Print one line in bold."""
-    _print(f"[bold]{escape(one_line(text, _LONGEST))}[/]", aside=aside)
-
-
-def _print(markup: str, *, aside: bool = False) -> None:
-    # A new console each time: it writes to what standard output is now. No wrapping: lines are for grep too.
-    Console(highlight=False, soft_wrap=True, emoji=False, stderr=aside).print(markup)
+def title(text: str) -> None:
+    """Print a sentence in bold, in a terminal wrapped at words."""
+    console = Console(highlight=False, emoji=False, soft_wrap=True)
+    for line in _wrapped(one_line(text, _LONGEST), console, 0):
+        console.print(f"[bold]{escape(line)}[/]")

@@ -32,7 +32,7 @@ def test_the_first_line_says_whether_yesterday_is_complete(printed: Printing) ->
         found.out,
     )
     assert "2026-07  a " in found.out
-    assert max(map(len, found.out.splitlines())) <= 80
+    assert max(map(len, found.out.splitlines()[1:])) <= 80
     assert "never run" not in found.out
 
 
