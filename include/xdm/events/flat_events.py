@@ -12,9 +12,9 @@ from include.xdm.convert.arrow_arrays import gathered, numbers
 from include.xdm.events.event_id import BEFORE_MERGE, MERGE_MARKS, NOT_CONTENT
 from include.xdm.events.event_parser import ENOUGH_EVIDENCE, EventParser, distinct_id_as_ingested, string_of
 from include.xdm.events.event_rows import EventRows, EvidenceLog
+from include.xdm.events.flat_kinds import INTEGER, NULL, TEXT
 from include.xdm.events.flat_lines import FlatLines, find_flat_lines
 from include.xdm.events.flat_properties import FlatProperties
-from include.xdm.flat_kinds import INTEGER, NULL, TEXT
 
 _BACKSLASH, _DELETE = b"\\\x7f"
 _SPACE = 32

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.xdm.convert.arrow_arrays import gathered, is_utf8, numbers
+from include.xdm.events.flat_kinds import INTEGER, UNKNOWN, bare_kinds
 from include.xdm.events.line_parser import LINE_LIMIT_BYTES
-from include.xdm.flat_kinds import INTEGER, UNKNOWN, bare_kinds
 
 _NEWLINE, _SPACE, _QUOTE, _COMMA, _COLON, _CLOSING, _BACKSLASH = b'\n ",:}\\'
 _START = b'{"event":"'
