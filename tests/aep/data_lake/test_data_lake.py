@@ -38,8 +38,8 @@ def row(key: str, moment: datetime = DAY) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
-    world = SandboxState(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.0))
-    with SandboxServer(world=world) as running:
+    state = SandboxState(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.0))
+    with SandboxServer(state=state) as running:
         yield running
 
 

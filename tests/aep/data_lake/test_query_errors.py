@@ -49,8 +49,8 @@ SETTINGS = AepSettings(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORG, "prod")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
-    world = SandboxState(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.0))
-    with SandboxServer(world=world) as running:
+    state = SandboxState(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.0))
+    with SandboxServer(state=state) as running:
         yield running
 
 

@@ -54,7 +54,7 @@ from tests.support.builders import (
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[3]
-SAMPLES = ROOT / "include" / "sandbox" / "data" / "mixpanel-samples.jsonl"
+SAMPLES = ROOT / "sandbox" / "mixpanel_aep_sandbox" / "demo_data" / "mixpanel-samples.jsonl"
 XDM = schema(city=STRING, quantity=INT)
 MAPPING = [row("event", "eventType"), row("properties.$city", "city"), row("properties.quantity", "quantity")]
 
