@@ -129,7 +129,7 @@ def test_a_query_ends_at_our_own_deadline(
     if not server_knows:
         sandbox.clock.freeze()  # by which the session's timeout does not pass
     started = time.monotonic()
-    with client.lake_reader(limits=QueryLimits(statement_seconds=0.5)) as reader:
+    with client.lake_reader(limits=QueryLimits(statement_seconds=2)) as reader:
         refusal(reader, dataset, QueryServiceBusy)
         assert time.monotonic() - started < 20
         await_queries(sandbox, running=0)
