@@ -16,7 +16,7 @@ from include.lake.ledger import LedgerRecord
 from include.steps.history.open_history import OpenedHistory, open_history
 from include.steps.recover import AepIds, Writer, adopt, person, release
 
-_HEAD = ("no", "kind", "at (UTC)", "batch", "rows", "refused", "AEP says")
+_HEAD = ("no", "kind", "at (UTC)", "batch", "rows", "AEP says")
 
 
 def show(project: Project, out: Output, *, day: Day) -> None:
@@ -32,6 +32,8 @@ def show(project: Project, out: Output, *, day: Day) -> None:
     unknown = Witness(history, aep).batches(day, named)
     out.table("", [_row(record, statuses) for record in records], head=_HEAD)
     for record in records:
+        if refused := record.counts.get("refused"):
+            out.say("!", "", f"{record.number}: AEP refused {refused} rows; they are in quarantine")
         if record.note:
             out.print_status("", "", f"{record.number}: by {record.run}: {record.note}")
     if not records:
@@ -105,5 +107,4 @@ def _row(record: LedgerRecord, statuses: dict[str, str]) -> tuple[str, ...]:
     rows = record.counts.get("active", record.ids.rows if record.ids else "")
     batch = record.batch or ""
     at = record.at[:16]  # to the minute: the line fits 80 columns
-    refused = str(record.counts.get("refused", ""))
-    return str(record.number), record.kind, at, batch, str(rows), refused, statuses.get(batch, "")
+    return str(record.number), record.kind, at, batch, str(rows), statuses.get(batch, "")
