@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from include.errors import ConfigError
 
-CORRECT_IT = "Correct it under Admin > Connections; docs/own-project.md says where each value is found."
+CORRECT_IT = "Correct it under Admin > Connections; README.md says where each value is found."
 
 
 def refuse_unknown(conn_id: str, extra: Mapping[str, Any], known: Iterable[str]) -> None:
