@@ -25,7 +25,9 @@ def error_classes() -> Iterator[type[errors.PipelineError]]:
     for path in sorted((ROOT / "include").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef) and names & {getattr(base, "id", "") for base in node.bases}:
-                yield getattr(import_module(".".join(path.relative_to(ROOT).with_suffix("").parts)), node.name)
+                yield getattr(
+                    import_module(".".join(path.relative_to(ROOT).with_suffix("").parts)), node.name
+                )
 
 
 CLASSES = {kind.__name__: kind for kind in error_classes() if kind not in GROUPS}
