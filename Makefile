@@ -13,7 +13,7 @@ LONG := tests/failures tests/benchmarks tests/quality/test_same_meaning_everywhe
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
-.PHONY: help setup demo up down test test-browser test-schemas test-distributed faults bench bench-large check coverage format lint lint-workflows matrix types docs lock check-lock audit-packages clean
+.PHONY: help setup demo up down test test-browser test-schemas test-distributed faults bench bench-large check coverage format lint lint-workflows matrix types docs docs-site lock check-lock audit-packages clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -83,6 +83,9 @@ types: setup ## mypy, strict
 docs: setup ## the generated parts of docs/sandbox.md and docs/command-line.md
 	@$(PY) scripts/sandbox_docs.py
 	@$(PY) -m include.cli.reference
+
+docs-site: setup ## the documentation as a site in .site, without a reference to another machine
+	@scripts/docs_site.sh
 
 check-lock: setup ## requirements.in and requirements.txt agree, and docs/licences.md with them
 	@$(PY) scripts/check_lock.py

@@ -21,6 +21,7 @@ SOURCES = (
     "requirements-cluster.in",
     "requirements-build.in",
     "requirements-browser.in",
+    "requirements-docs.in",
 )
 TESTED, RUNS = "requirements-dev.txt", "requirements.txt"
 HEADER = "# Locked by scripts/lock.sh from {source}: sha256 {digest}\n"

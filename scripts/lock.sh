@@ -28,3 +28,4 @@ compile requirements.in requirements.txt --constraint requirements-dev.txt
 compile requirements-cluster.in requirements-cluster.txt --constraint requirements-dev.txt "$@"
 compile requirements-build.in requirements-build.txt --constraint requirements-dev.txt "$@"
 compile requirements-browser.in requirements-browser.txt --constraint requirements-dev.txt "$@"
+compile requirements-docs.in requirements-docs.txt --constraint requirements-dev.txt "$@"

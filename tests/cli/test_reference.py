@@ -32,24 +32,6 @@ def test_every_command_is_there_and_the_page_is_up_to_date() -> None:
     assert set(MEANINGS) == set(ExitCode)
 
 
-def test_every_command_of_the_documentation_exists_with_its_options() -> None:
-    """In blocks of code, and within backticks in the midst of a sentence."""
-    root = reference.PAGE.parents[1]
-    named = 0
-    for page in [root / "README.md", *sorted(root.glob("docs/*.md"))]:
-        text = page.read_text().partition(reference.BEGIN)[0]
-        for found in re.finditer(r"(?m)(?:^ {4}(?:\.venv/bin/)?|`)mixpanel-aep ([a-z][^`#\n|;:]*)", text):
-            named += 1
-            first, *rest = found[1].split()
-            command = COMMANDS.get(f"{first} {rest[0]}" if rest else first, COMMANDS.get(first))
-            group = any(words.startswith(f"{first} ") for words in COMMANDS)
-            assert command is not None or group, f"{page.name}: {found[0]}"
-            help_text = reference.help_of(first, command) if command is not None else ""
-            for option in re.findall(r"--[a-z-]+", found[1]):
-                assert command is None or option in help_text, f"{page.name}: {found[0]}"
-    assert named > 30
-
-
 @pytest.mark.parametrize("words", COMMANDS)
 def test_help_is_plain_text_of_80_columns(words: str, capfd: pytest.CaptureFixture[str]) -> None:
     text = reference.help_of(words, COMMANDS[words])

@@ -76,7 +76,7 @@ def airflow_settings() -> list[tuple[str, str, str]]:
     """(file, section, key) of every setting of Airflow that a file names, as a variable or in Helm's ``config``."""
     found = [
         (path.name, match[1].lower(), match[2].lower())
-        for path in [*(DEPLOY / name for name in FILES), ROOT / "docs" / "deployment.md", ROOT / "README.md"]
+        for path in [*(DEPLOY / name for name in FILES), *sorted((ROOT / "docs").glob("*.md"))]
         for match in re.finditer(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)", path.read_text(encoding="utf-8"))
     ]
     for name in ("values.yaml", "values-celery.yaml"):
