@@ -175,6 +175,9 @@ def test_a_folder_is_used_by_one_process_at_a_time(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "mixpanel_aep_sandbox", "--state", str(tmp_path)]
         second = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert (second.returncode, second.stdout) == (2, "")
-    assert second.stderr == f"The sandbox cannot use {tmp_path}: another one does.\n"
+    assert second.stderr == (
+        f"The sandbox cannot use {tmp_path}: another sandbox process uses this folder."
+        " Stop that process, or choose another folder with --state.\n"
+    )
     with process(tmp_path) as (_, url):
         assert MixpanelSandbox(url).faults() == []
