@@ -1,4 +1,4 @@
-"""Lists of Catalog: limit, start, orderBy, tags, properties (EP:catalog/api/filter-data.md)."""
+"""Parameters of Catalog's lists: limit, start, orderBy, tags, properties (EP:catalog/api/filter-data.md)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WHOLE = re.compile(r"[0-9]{1,18}")
 
 
 def whole_number(call: Call, name: str) -> int | None:
-    """A parameter that is a whole number, not negative; None where it is not given. Raises Problem 400."""
+    """Return a parameter as a non-negative integer, or None if it is missing. Raises Problem 400."""
     text = call.query(name)
     if not text:
         return None
@@ -27,7 +27,7 @@ def whole_number(call: Call, name: str) -> int | None:
 
 
 def page_of(call: Call, default: int = _DEFAULT_LIMIT) -> tuple[int, int]:
-    """``start`` and ``limit``. Raises Problem 400, which "outlines proper ranges"."""
+    """Return ``start`` and ``limit``. Raises Problem 400, which "outlines proper ranges"."""
     limit, start = whole_number(call, "limit"), whole_number(call, "start")
     limit = default if limit is None else limit
     if not 1 <= limit <= _MOST:
@@ -38,7 +38,7 @@ def page_of(call: Call, default: int = _DEFAULT_LIMIT) -> tuple[int, int]:
 def chosen(
     call: Call, objects: list[tuple[str, dict[str, Any]]], own: frozenset[str] = frozenset()
 ) -> dict[str, dict[str, Any]]:
-    """The page that a Catalog query asks for, keyed by id; ``own``: parameters that the caller has dealt with."""
+    """Return the page that a Catalog query requests, keyed by id; ``own``: parameters that the caller has handled."""
     start, limit = page_of(call)
     if "observableSchema" in _names(call):
         limit = min(limit, _DEFAULT_LIMIT)
@@ -49,7 +49,7 @@ def chosen(
 def filtered(
     call: Call, objects: list[tuple[str, dict[str, Any]]], own: frozenset[str]
 ) -> list[dict[str, Any]]:
-    """All objects that a Catalog query asks for, in its order, with their ids as ``@key``."""
+    """Return all objects that a Catalog query selects, in its order, with their ids as ``@key``."""
     bodies = [{**body, "@key": key} for key, body in objects]
     bodies = keep(bodies, call.request.query_params.getlist("property"), _WILD)
     for name, wanted in call.request.query_params.multi_items():
@@ -62,7 +62,7 @@ def filtered(
 
 
 def projected(call: Call, body: dict[str, Any]) -> dict[str, Any]:
-    """Only the top-level ``properties`` that the query names."""
+    """Return only the top-level ``properties`` that the query names."""
     names = _names(call)
     return {key: value for key, value in body.items() if key in names or key == "@key"} if names else body
 
@@ -72,7 +72,8 @@ def _names(call: Call) -> set[str]:
 
 
 def _matches(body: dict[str, Any], name: str, wanted: str) -> bool:
-    """A simple filter: ``name=a,b`` for any of them, ``name=!a,b`` for none of them; a name may have wildcards."""
+    """Return whether a simple filter matches: ``name=a,b`` for any of them, ``name=!a,b`` for none; a name may have
+    wildcards."""
     values = [as_text(value) for value in each(value_at(body, name))]
     options = wanted.removeprefix("!").split(",")
     if name in _WILD:
@@ -95,7 +96,7 @@ def _has_tags(body: dict[str, Any], wanted: str) -> bool:
 
 
 def _tag_pairs(text: str) -> list[tuple[str, str]]:
-    """Name and pattern: names and values may have colons themselves, as in ``unifiedProfile:enabled:true``."""
+    """Return pairs of name and pattern: both may contain colons, as in ``unifiedProfile:enabled:true``."""
     parts = text.split(":")
     return [(":".join(parts[:cut]), ":".join(parts[cut:])) for cut in range(1, len(parts))]
 
