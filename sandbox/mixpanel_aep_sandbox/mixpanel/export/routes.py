@@ -39,7 +39,7 @@ _TIME = re.compile(rb'"time":-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?=[,}])')
 
 
 class Export:
-    """The endpoint. One request reads what was processed before it came in, and nothing later."""
+    """The endpoint. A request reads what was processed before it arrived, and nothing later."""
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class Export:
         self._limiter, self._export_log = limiter, export_log
 
     def __call__(self, request: Request) -> Response:
+        """Return the export, or an error."""
         now, params = self._state.clock.now(), merged(request.query_params)
         try:
             caller = authenticate(request, self._registry, now, "export")
@@ -98,7 +99,7 @@ class Export:
     def _lines(self, reading: _Reading, now_ms: int) -> Iterator[bytes]:
         wanted = reading.wanted
         days = self._event_store.days(reading.project, wanted.from_date, wanted.to_date)
-        # Several days come mixed up too: nobody may take the last row for the newest.
+        # Rows of several days come mixed as well, so that clients cannot rely on the last row being the newest.
         days.sort(key=lambda day: zlib.crc32(str(day).encode()))
         rows = chain.from_iterable(self._event_store.day(reading.project, day, now_ms) for day in days)
         return (
@@ -108,14 +109,14 @@ class Export:
 
 @dataclass(frozen=True)
 class _Reading:
-    """One export: which rows of a project come, and what of each."""
+    """One export: which rows of a project it returns, and which of their properties."""
 
     project: Project
     wanted: ExportParams
     hidden: frozenset[str]
-    """Classified properties that the caller may not see."""
+    """Classified properties that the caller must not see."""
     users: dict[str, Profile] = field(default_factory=dict)
-    """The profiles, if ``where`` looks at them."""
+    """The profiles, if ``where`` refers to them."""
 
     def wants(self, row: Row) -> bool:
         if self.wanted.events is not None and row.event not in self.wanted.events:
@@ -136,7 +137,7 @@ class _Reading:
         return without(line, self.hidden) if self.hidden else line
 
     def _as_filtered(self, event: dict[str, Any]) -> dict[str, Any]:
-        """The event as ``where`` sees it; see the project's switches."""
+        """Return the event as ``where`` sees it; see the project's switches."""
         switches, properties = self.project.switches, event.get("properties")
         if not isinstance(properties, dict):
             return event
@@ -149,7 +150,10 @@ class _Reading:
 
 
 def _response(lines: Iterator[bytes], recording: ExportRecording, *, gzip: bool) -> Response:
-    """Streamed without a length; compressed only when asked for and larger than 1400 bytes (documented)."""
+    """Return a streamed response without a length.
+
+    Compressed only if accepted and larger than 1400 bytes (documented).
+    """
     head, rest = _head(lines)
     if not head:
         return Response(b"", media_type=None, headers={"content-type": "text/plain"})
@@ -163,7 +167,7 @@ def _response(lines: Iterator[bytes], recording: ExportRecording, *, gzip: bool)
 
 
 def _head(lines: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """Enough of the body to know whether it is larger than the limit of compression."""
+    """Return enough of the body to know whether it exceeds the limit of compression, and all lines again."""
     head = b""
     for line in lines:
         head += line

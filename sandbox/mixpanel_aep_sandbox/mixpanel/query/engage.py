@@ -1,4 +1,4 @@
-"""``engage``: profiles, a page at a time; ``engage/properties``: what they have."""
+"""``engage``: profiles in pages; ``engage/properties``: their properties."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Session(NamedTuple):
 
 
 class Engage:
-    """A query without a session starts one; the further pages are read from what it found."""
+    """Profiles. A query without a session starts one; further pages are read from its results."""
 
     def __init__(self, profiles: ProfileStore) -> None:
         self._profiles = profiles
@@ -36,11 +36,12 @@ class Engage:
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
 
     def clear(self) -> None:
+        """Forget all sessions."""
         with self._lock:
             self._sessions.clear()
 
     def query(self, request: QueryRequest) -> dict[str, Any]:
-        """A page of profiles. Only the first one tells the ``total``, as clients see it."""
+        """Return a page of profiles. Only the first page has the ``total``, as clients observed."""
         params = request.params
         page = params.whole("page", least=0, most=_MOST) or 0
         size = _page_size(request)
@@ -63,7 +64,7 @@ class Engage:
         return {**answer, "total": len(rows)} if page == 0 else answer
 
     def properties(self, request: QueryRequest) -> dict[str, Any]:
-        """How many profiles have each property, and its type. Not in the reference; clients discover with it."""
+        """Return how many profiles have each property, and its type. Undocumented; clients use it for discovery."""
         limit = request.params.whole("limit", least=1, most=_MOST) or _MOST
         counts: Counter[str] = Counter()
         kinds: dict[str, Counter[str]] = {}
@@ -85,7 +86,7 @@ class Engage:
         with self._lock:
             session = self._sessions.get(session_id)
         if session is None or session.asked != asked:
-            # The reference's text: a page belongs to a query with the very same parameters.
+            # The reference's text: a page belongs to a query with exactly the same parameters.
             raise MixpanelError(400, "request for page in uncached query for params", echo=True)
         return session.rows
 
@@ -139,14 +140,14 @@ def _page_size(request: QueryRequest) -> int:
 
 
 def _ids(params: Params, group: str) -> set[str] | None:
-    """The keys of the profiles that are asked for by name; None: all."""
+    """Return the keys of the profiles that are requested by name; None: all."""
     wanted = params.json("distinct_ids")
     if wanted is not None and not isinstance(wanted, list):
         raise MixpanelError(400, "invalid distinct_ids parameter, expected a JSON array", echo=True)
     names = list(wanted or []) + ([params.text("distinct_id")] if params.text("distinct_id") else [])
     if wanted is None and not names:
         return None
-    # A form cannot tell the text "4" from the number 4, and distinct_id comes in a form.
+    # A form does not distinguish the text "4" from the number 4, and distinct_id comes in a form.
     numbers = [int(name) for name in names if isinstance(name, str) and name.isdecimal() and len(name) < 19]
     return {profile_key(group, name) for name in [*names, *numbers] if isinstance(name, (str, int))}
 
@@ -159,7 +160,7 @@ def _row(profile: Profile, names: list[str] | None) -> dict[str, Any]:
 
 
 def _kind(value: Any) -> str:
-    """The types that Mixpanel tells profiles' properties apart by."""
+    """Return the type of a property, as Mixpanel names it."""
     if isinstance(value, str):
         try:
             datetime.fromisoformat(value)
