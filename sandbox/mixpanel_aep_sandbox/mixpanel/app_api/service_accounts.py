@@ -56,8 +56,10 @@ class Removals(_Form):
 
 
 class ServiceAccounts:
-    """Service accounts. They are managed by an owner or admin of the organisation; a project's list needs one of the
-    project."""
+    """Service accounts.
+
+    An owner or admin of the organisation manages them; a project's list needs one of the project.
+    """
 
     def all(self, app_request: AppRequest) -> dict[str, Any]:
         """Return the accounts of an organisation."""

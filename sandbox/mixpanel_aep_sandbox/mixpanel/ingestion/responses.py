@@ -29,8 +29,10 @@ class FailedRecord:
 
 
 def plain(params: Mapping[str, str], error: str | None) -> Response:
-    """Return ``1`` or ``0``; JSON with ``verbose``, a pixel with ``img``, a call with ``callback``
-    (reference/track-event)."""
+    """Return ``1`` or ``0``.
+
+    JSON with ``verbose``, a pixel with ``img``, a call with ``callback`` (reference/track-event).
+    """
     status = 0 if error else 1
     if params.get("img") in ("1", "true"):
         return Response(_PIXEL, media_type="image/gif")

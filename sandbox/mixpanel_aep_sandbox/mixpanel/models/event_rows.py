@@ -79,8 +79,7 @@ def loaded(line: bytes) -> dict[str, Any] | None:
 
 
 def render(event: bytes, properties: Raw) -> bytes:
-    """Return the line of an event: ``time``, ``distinct_id``, then the names in byte order, as real exports have
-    them."""
+    """Return the line of an event: ``time``, ``distinct_id``, then the names in byte order, as in real exports."""
     first = [name for name in ("time", "distinct_id") if name in properties]
     rest = sorted((name for name in properties if name not in first), key=_bytes)
     body = b",".join(quote(name) + b":" + properties[name] for name in first + rest)

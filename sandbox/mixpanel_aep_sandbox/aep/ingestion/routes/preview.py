@@ -1,4 +1,4 @@
-"""Batch ingestion: the first rows of what was uploaded so far (OAS:batch-ingestion.yaml)."""
+"""Batch ingestion: the first rows of the files uploaded so far (OAS:batch-ingestion.yaml)."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ _FLAGS = ("isMultiLineJson", "header")
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the route of previews."""
     routes = Routes(state, router, f"{IMPORT}/batches/{{id}}/datasets/{{dataset}}")
     routes.add("GET", "/preview", _preview)
 
@@ -50,7 +51,7 @@ def _preview(call: Call) -> Response:
 
 
 def _format(call: Call, of_batch: dict[str, Any]) -> dict[str, Any]:
-    """As the query says; where it names no format, as the batch was made [I]: the specification requires one."""
+    """Return the query's format, or the batch's if it names none [I]: the specification requires one."""
     given: dict[str, Any] = {"format": call.query("format")} if call.query("format") else dict(of_batch)
     given |= {name: call.query(name) for name in _TEXTS if call.query(name)}
     for name in _FLAGS:
@@ -68,7 +69,7 @@ def _rows(call: Call, batch: dict[str, Any]) -> Iterator[dict[str, str]]:
 
 
 def _flat(value: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
-    """Columns are named like ``_tenant/field``, as in the specification's sample."""
+    """Yield columns with names like ``_tenant/field``, as in the specification's sample."""
     for name, part in value.items():
         if isinstance(part, dict):
             yield from _flat(part, f"{path}{name}/")

@@ -1,4 +1,4 @@
-"""Reads rows of Parquet files, and says whether their columns fit the schema (EP:xdm/schema/field-constraints.md)."""
+"""Reader of Parquet files, with a check of their columns against the schema (EP:xdm/schema/field-constraints.md)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _ROWS = 4096
 
 
 class Incompatible(Exception):
-    """The columns are no subset of the schema, or a type cannot be converted: the whole batch fails."""
+    """A column is not in the schema, or its type cannot be converted: the whole batch fails."""
 
 
 def parquet_rows(path: Path, resolved: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
-    """Rows, moments as epoch milliseconds. Raises Unreadable or Incompatible."""
+    """Yield rows, with times as epoch milliseconds. Raises Unreadable or Incompatible."""
     for batch in _batches(path, resolved):
         yield from _rows_of(batch)
 
@@ -30,9 +30,9 @@ def parquet_rows(path: Path, resolved: dict[str, Any] | None) -> Iterator[dict[s
 def parquet_suspects(
     path: Path, rules: RowRules, checker: RowChecker, dates: Dates
 ) -> Iterator[str | dict[str, Any]]:
-    """For every row: its ``_id`` when it is certainly good, else the row. Raises Unreadable or Incompatible.
+    """Yield the ``_id`` of every row that is certainly good, or else the row. Raises Unreadable or Incompatible.
 
-    The moments of the good ones go to ``dates``.
+    The times of the good ones are added to ``dates``.
     """
     check = ColumnCheck(rules.schema)
     for batch in _batches(path, rules.schema):
@@ -56,7 +56,7 @@ def _rows_of(batch: Any) -> list[dict[str, Any]]:
 
 
 def _leaves(schema: Any) -> int:
-    """How many plain columns there are."""
+    """Return the number of plain columns."""
     members = [schema.field(n) for n in range(len(schema.names))]
     return sum(_leaves_of(member.type) for member in members)
 
@@ -92,7 +92,7 @@ def _add_dates(batch: Any, suspects: set[int], dates: Dates) -> None:
 
 
 def _batches(path: Path, resolved: dict[str, Any] | None) -> Iterator[Any]:
-    import pyarrow as pa  # late, for a quick start
+    import pyarrow as pa  # imported late, for a quick start
     import pyarrow.parquet as pq
 
     try:
@@ -107,7 +107,7 @@ def _batches(path: Path, resolved: dict[str, Any] | None) -> Iterator[Any]:
 
 
 def _plain(member: Any) -> Any:
-    """A field with moments and days as integers, and texts as such, all the way down."""
+    """Return a field with times and days as integers, and texts as plain texts, recursively."""
     import pyarrow as pa
 
     return pa.field(member.name, _plain_type(member.type), member.nullable)
@@ -179,10 +179,10 @@ def _converts(kind: Any, wanted: str) -> bool:
     if wanted == "boolean":
         return bool(types.is_boolean(kind))
     if wanted == "date-time" and types.is_timestamp(kind):
-        return str(kind.unit) == "ms"  # INT64 / TIMESTAMP_MILLIS, nothing finer
+        return str(kind.unit) == "ms"  # INT64 / TIMESTAMP_MILLIS, no finer unit
     if wanted == "date" and types.is_date32(kind):
         return True
-    # Long and String convert to dates; Integer, Short, Byte and Double do not.
+    # Long and String can be converted to dates; Integer, Short, Byte and Double cannot.
     return wanted in ("date", "date-time") and (bool(types.is_int64(kind)) or _is_text(kind))
 
 
