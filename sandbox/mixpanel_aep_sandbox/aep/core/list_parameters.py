@@ -72,8 +72,10 @@ def _names(call: Call) -> set[str]:
 
 
 def _matches(body: dict[str, Any], name: str, wanted: str) -> bool:
-    """Return whether a simple filter matches: ``name=a,b`` for any of them, ``name=!a,b`` for none; a name may have
-    wildcards."""
+    """Return whether a simple filter matches.
+
+    ``name=a,b`` matches any of the values, ``name=!a,b`` none of them; a name may have wildcards.
+    """
     values = [as_text(value) for value in each(value_at(body, name))]
     options = wanted.removeprefix("!").split(",")
     if name in _WILD:

@@ -1,5 +1,4 @@
-"""Settings of IMS, the Schema Registry, the Flow Service and Data Prep, where documents are silent or contradict each
-other."""
+"""Settings of IMS, the Schema Registry, the Flow Service and Data Prep, where documents are silent or disagree."""
 
 from __future__ import annotations
 

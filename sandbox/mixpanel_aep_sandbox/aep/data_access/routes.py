@@ -1,4 +1,4 @@
-"""Data Access: files of batches, and why rows did not get in (OAS:data-access.yaml)."""
+"""Data Access: files of batches, and errors of rejected rows (OAS:data-access.yaml)."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ _PREVIEW_ROWS = 100
 _KEPT_MS = 30 * 86400 * 1000
 """Diagnostics are kept for 30 days (EP:ingestion/quality/error-diagnostics.md)."""
 _SAMPLES = {"row_error_samples.json", "row_errors_sample.json"}
-"""The guide and the specification name it differently: both are answered."""
+"""The guide and the specification use different names: both are served."""
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of Data Access."""
     routes = Routes(state, router, EXPORT)
     routes.add("GET", "/batches/{id}/files", _batch_files)
     routes.add("GET", "/batches/{id}/failed", _failed)
@@ -39,13 +40,13 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def _check_served(call: Call) -> None:
-    """Raises Problem 410 where the API is retired."""
+    """Raise Problem 410 if the API is retired."""
     if QuerySettings.of(call.scope.state).data_access == "retired":
         raise problem(410, "The Data Access API has been retired. Use dataset export instead.")
 
 
 def _batch_files(call: Call) -> Response:
-    """One for each file that was uploaded [I: as "DataSetFile entries are created for the completed files"]."""
+    """Return one file for each uploaded file [I: as "DataSetFile entries are created for the completed files"]."""
     _check_served(call)
     batch = visible_batch(call.scope, call.path("id"))
     numbers = range(1, len(batch["files"]) + 1) if batch["state"] == "success" else range(0)

@@ -22,7 +22,10 @@ Hidden = Mapping[str, Callable[[Body], Any]]
 
 
 def keep(bodies: Iterable[Body], properties: Iterable[str], hidden: Hidden) -> list[Body]:
-    """The bodies that pass all filters; a property without operator names what is shown of them. Raises Refused."""
+    """Return the bodies that pass all filters.
+
+    A property without operator selects what is shown of them. Raises FlowServiceError.
+    """
     tests, shown = [], []
     for text in properties:
         if match := _FILTER.fullmatch(text):
@@ -35,7 +38,7 @@ def keep(bodies: Iterable[Body], properties: Iterable[str], hidden: Hidden) -> l
 
 
 def values_at(body: Any, path: str) -> Iterator[Any]:
-    """The values along a path with dots; ``[]`` behind a name stands for every item of an array."""
+    """Yield the values along a path with dots; ``[]`` after a name means every item of an array."""
     name, _, rest = path.partition(".")
     key = name.removesuffix("[]")
     if not isinstance(body, dict) or key not in body:
@@ -70,7 +73,7 @@ def _test(name: str, operator: str, wanted: str, hidden: Hidden) -> Callable[[Bo
 
 
 def _unquoted(text: str) -> str:
-    """EP:sources/tutorials/api/collect/protocols.md has ``flowSpecs?property=name=="CRMToAEP"``."""
+    """Remove the quotes: EP:sources/tutorials/api/collect/protocols.md has ``flowSpecs?property=name=="CRMToAEP"``."""
     text = text.strip()
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 

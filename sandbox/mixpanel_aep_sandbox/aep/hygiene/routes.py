@@ -24,6 +24,7 @@ _TEXTS = ("displayName", "description", "datasetName")
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of expirations."""
     routes = Routes(state, router, f"{HYGIENE}/ttl")
     routes.add("GET", "", _list)
     routes.add("POST", "", _create)
@@ -33,7 +34,10 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def _list(call: Call) -> Response:
-    """``status``, ``datasetId``, ``ttlId`` and the three texts are looked at, of the documented parameters."""
+    """List expirations.
+
+    Of the documented filters, ``status``, ``datasetId``, ``ttlId`` and the three texts are supported.
+    """
     settle(call.scope)
     found = [_shown(call, body) for _, body in call.scope.items(EXPIRATIONS)]
     wanted = set(filter(None, call.query("status").split(",")))
@@ -98,7 +102,10 @@ def _update(call: Call) -> Response:
 
 
 def _cancel(call: Call) -> Response:
-    """ "Attempting to cancel an expiration that has executed or is already canceled returns an HTTP 404 error"."""
+    """Cancel an expiration.
+
+    "Attempting to cancel an expiration that has executed or is already canceled returns an HTTP 404 error".
+    """
     settle(call.scope)
     body = _found(call)
     if body["status"] != "pending":
@@ -108,7 +115,7 @@ def _cancel(call: Call) -> Response:
 
 
 def _found(call: Call) -> dict[str, Any]:
-    """By the dataset's id or its own."""
+    """Return an expiration, by the dataset's id or its own."""
     key = call.path("id")
     for dataset, body in call.scope.items(EXPIRATIONS):
         if key in (dataset, body["ttlId"]):
@@ -130,7 +137,7 @@ def _given(call: Call, before: dict[str, Any]) -> dict[str, Any]:
 
 
 def _milliseconds(value: Any) -> int:
-    """ "If the string has no explicit time zone offset, the time zone is assumed to be UTC"."""
+    """Parse a time. "If the string has no explicit time zone offset, the time zone is assumed to be UTC"."""
     try:
         moment = datetime.fromisoformat(value)
         return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""Identity Service: the XID of an identity (OAS:identity-service.yaml). Nothing links identities here."""
+"""Identity Service: the XID of an identity (OAS:identity-service.yaml). The sandbox does not link identities."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ _LONGEST_ID = 1024
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the route of identities."""
     Routes(state, router, IDENTITY).add("GET", "/identity", _xid)
 
 
 def _xid(call: Call) -> Response:
-    """``nsid`` "will only be used if namespace was not provided"."""
+    """Return an identity's XID. ``nsid`` "will only be used if namespace was not provided"."""
     code, number, key = call.query("namespace"), call.query("nsid"), call.query("id")
     known = [
         body
@@ -44,6 +45,6 @@ def _xid(call: Call) -> Response:
 
 
 def _xid_of(namespace: int, key: str) -> str:
-    """One for each identity, and always the same [I: what it is made of]."""
+    """Return the XID, always the same for an identity [I: how it is derived]."""
     digest = hashlib.sha256(f"{namespace}:{key}".encode()).digest()
     return base64.urlsafe_b64encode(digest[:21]).decode("ascii")

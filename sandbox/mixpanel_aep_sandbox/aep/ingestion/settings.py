@@ -1,5 +1,4 @@
-"""Settings of Catalog, Identity, Batch Ingestion and Data Access, where documents are silent or contradict each
-other."""
+"""Settings of Catalog, Identity, Batch Ingestion and Data Access, where documents are silent or disagree."""
 
 from __future__ import annotations
 

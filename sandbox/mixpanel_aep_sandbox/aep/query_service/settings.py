@@ -1,4 +1,4 @@
-"""Settings of Query Service: its limits, and where documents are silent or contradict each other."""
+"""Settings of Query Service: its limits, and where documents are silent or disagree."""
 
 from __future__ import annotations
 

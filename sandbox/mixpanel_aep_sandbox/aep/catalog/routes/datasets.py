@@ -150,8 +150,10 @@ def _row_expiration(call: Call) -> Response:
 
 
 def _delete(call: Call) -> Response:
-    """Delete a dataset; for an unknown one, "you may still receive an HTTP Status Code 200, but the array will be
-    empty"."""
+    """Delete a dataset.
+
+    For an unknown one, "you may still receive an HTTP Status Code 200, but the array will be empty".
+    """
     key = call.path("id")
     if call.scope.get(DATASETS, key) is None:
         return JSONResponse([])

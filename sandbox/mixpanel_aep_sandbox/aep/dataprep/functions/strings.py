@@ -1,4 +1,4 @@
-"""Functions of text. Positions count from 0 and characters are Java's ``char``s only where text is ASCII [I]."""
+"""Functions of text. Positions count from 0; characters equal Java's ``char``s only in ASCII [I]."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ _PADDING = Parameter("PADDING", "string", "What to fill up with; a space when nu
     example=('concat("Hi, ", "there", "!")', '"Hi, there!"'),
 )
 def concat(*parts: str | None) -> str:
+    """Join texts; null is empty."""
     return "".join(part or "" for part in parts)
 
 
 @function(
     _STRING,
-    "Splits a text at a regular expression, at commas when there is none.",
+    "Splits a text at a regular expression, by default at commas.",
     INPUT,
     Parameter("REGEX", "string", "Where to split.", required=False),
     returns="array",
     example=('explode("Hi, there!", " ")', '["Hi,", "there!"]'),
 )
 def explode(text: str, pattern: str = ",") -> list[str]:
+    """Split a text at a regular expression."""
     return regex.split(text, pattern)
 
 
@@ -51,6 +53,7 @@ def explode(text: str, pattern: str = ",") -> list[str]:
     example=('instr("adobe.com", "com")', "6"),
 )
 def instr(text: str, part: str, start: int = 0, occurrence: int = 1) -> int:
+    """Return the position of a text within another one."""
     if occurrence < 1:
         raise EvaluationError("instr(): OCCURRENCE counts from 1.")
     at = max(start, 0) - 1
@@ -71,6 +74,7 @@ def instr(text: str, part: str, start: int = 0, occurrence: int = 1) -> int:
     example=('replacestr("This is a string re test", "re", "replace")', '"This is a string replace test"'),
 )
 def replacestr(text: str, find: str, replacement: str) -> str:
+    """Replace each occurrence of a text."""
     if not find:
         return text
     if len(text) + text.count(find) * len(replacement) > 2 * LONGEST_TEXT:
@@ -88,6 +92,7 @@ def replacestr(text: str, find: str, replacement: str) -> str:
     example=('substr("This is a substring test", 7, 8)', '" a subst"'),
 )
 def substr(text: str, start: int, length: int) -> str:
+    """Return a part of a text."""
     if start < 0 or length < 0:
         raise EvaluationError("substr(): START_INDEX and LENGTH are not negative.")
     return text[start : start + length]
@@ -102,6 +107,7 @@ def substr(text: str, start: int, length: int) -> str:
     example=('lower("HeLLo")', '"hello"'),
 )
 def lower(text: str) -> str:
+    """Return a text in lower case."""
     return text.lower()
 
 
@@ -114,6 +120,7 @@ def lower(text: str) -> str:
     example=('upper("HeLLo")', '"HELLO"'),
 )
 def upper(text: str) -> str:
+    """Return a text in upper case."""
     return text.upper()
 
 
@@ -126,7 +133,7 @@ def upper(text: str) -> str:
     example=('split("Hello world", " ")', '["Hello", "world"]'),
 )
 def split(text: str, separators: str) -> list[str]:
-    """Several characters are several separators; what is empty between two of them stays out [I]."""
+    """Split at each of several separator characters; empty parts are omitted [I]."""
     if not separators:
         return [text]
     marks = separators.replace("\\\\", "\\")  # the backslash "needs to be escaped"
@@ -142,6 +149,7 @@ def split(text: str, separators: str) -> list[str]:
     example=('join(" ", to_array(true, "Hello", "world"))', '"Hello world"'),
 )
 def join(separator: str, *objects: Value) -> str | None:
+    """Join items with a separator."""
     items = [part for value in objects for part in (value if isinstance(value, list) else [value])]
     if objects == (None,):
         return None
@@ -151,7 +159,7 @@ def join(separator: str, *objects: Value) -> str | None:
 
 
 def _fill(padding: str | None, text: str, count: int) -> str:
-    """Return what a text lacks of ``count`` characters: the padding, repeated and cut."""
+    """Return the padding that a text needs for ``count`` characters."""
     if count > LONGEST_TEXT:
         raise EvaluationError(f"A text of more than {LONGEST_TEXT} characters was made.")
     return "".join(islice(cycle(padding or " "), max(count - len(text), 0)))
@@ -167,7 +175,7 @@ def _fill(padding: str | None, text: str, count: int) -> str:
     example=('lpad("bat", 8, "yz")', '"yzyzybat"'),
 )
 def lpad(text: str | None, count: int, padding: str | None) -> str:
-    """ "If null or empty, it will be treated as a single space"; what is longer stays whole [I]."""
+    """Pad on the left. "If null or empty, it will be treated as a single space"; a longer text stays whole [I]."""
     kept = text or ""
     return f"{_fill(padding, kept, count)}{kept}"
 
@@ -182,6 +190,7 @@ def lpad(text: str | None, count: int, padding: str | None) -> str:
     example=('rpad("bat", 8, "yz")', '"batyzyzy"'),
 )
 def rpad(text: str | None, count: int, padding: str | None) -> str:
+    """Pad on the right."""
     kept = text or ""
     return f"{kept}{_fill(padding, kept, count)}"
 
@@ -195,6 +204,7 @@ def rpad(text: str | None, count: int, padding: str | None) -> str:
     example=('left("abcde", 2)', '"ab"'),
 )
 def left(text: str, count: int) -> str:
+    """Return the first characters of a text."""
     return text[:count] if count > 0 else ""
 
 
@@ -207,7 +217,7 @@ def left(text: str, count: int) -> str:
     example=('right("abcde", 2)', '"de"'),
 )
 def right(text: str, count: int) -> str:
-    """The whole text where it has fewer characters than ``count``."""
+    """Return the last characters, or the whole text if it has fewer."""
     return text[max(len(text) - max(count, 0), 0) :]
 
 
@@ -223,6 +233,7 @@ def _without_leading_space(text: str) -> str:
     example=('ltrim(" hello")', '"hello"'),
 )
 def ltrim(text: str) -> str:
+    """Remove white space at the beginning."""
     return _without_leading_space(text)
 
 
@@ -234,6 +245,7 @@ def ltrim(text: str) -> str:
     example=('rtrim("hello ")', '"hello"'),
 )
 def rtrim(text: str) -> str:
+    """Remove white space at the end."""
     return _without_leading_space(text[::-1])[::-1]
 
 
@@ -245,4 +257,5 @@ def rtrim(text: str) -> str:
     example=('trim(" hello ")', '"hello"'),
 )
 def trim(text: str) -> str:
+    """Remove white space at both ends."""
     return _without_leading_space(_without_leading_space(text)[::-1])[::-1]

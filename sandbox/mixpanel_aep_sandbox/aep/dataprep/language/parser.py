@@ -1,4 +1,4 @@
-"""From tokens to a tree: operators by how strongly they bind, everything else by its first token."""
+"""Parser of tokens into a tree: operators by precedence, other nodes by their first token."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.words import (
 
 
 def parse(text: str) -> Node:
-    """The tree of an expression. Raises SyntaxFault."""
+    """Return the tree of an expression. Raises SyntaxFault."""
     parser = _Parser(list(tokens(text)))
     node = parser.expression()
     parser.expect_end()
@@ -64,11 +64,13 @@ class _Parser:
 
     def _expect(self, sign: str) -> None:
         if not self._took(sign):
-            raise SyntaxFault(f"{_quoted_token(self._token)} stands where {sign!r} should.", self._token.at)
+            raise SyntaxFault(f"Expected {sign!r}, found {_quoted_token(self._token)}.", self._token.at)
 
     def expect_end(self) -> None:
         if self._token.kind != "end":
-            raise SyntaxFault(f"The expression is over before {_quoted_token(self._token)}.", self._token.at)
+            raise SyntaxFault(
+                f"The expression should end before {_quoted_token(self._token)}.", self._token.at
+            )
 
     def expression(self) -> Node:
         self._enter()
@@ -202,4 +204,4 @@ def _quoted_token(token: Token) -> str:
 def _not_a_name(token: Token) -> str:
     if token.kind == "word":
         return f"{token.value!r} is a reserved word; a field of this name is written ${{{token.value}}}."
-    return f"{_quoted_token(token)} stands where a value should."
+    return f"Expected a value, found {_quoted_token(token)}."

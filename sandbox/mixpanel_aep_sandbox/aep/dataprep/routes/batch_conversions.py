@@ -1,6 +1,6 @@
 """``/xdmBatchConversions``: the rows of a batch, mapped into another dataset.
 
-In no document any longer; a public client has the calls, and the answers' members are chosen here [I].
+No longer documented; a public client has the calls, and the members of the responses are chosen here [I].
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ Json = dict[str, Any]
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of conversions."""
     routes = Routes(state, router, f"{CONVERSION}/xdmBatchConversions")
     routes.add("GET", "", _list)
     routes.add("POST", "", _create)
@@ -109,7 +110,7 @@ def _found(call: Call) -> Json:
 
 
 def _shown(call: Call, body: Json) -> Json:
-    """Its status is that of the batch that it has made."""
+    """Return a conversion with the status of the batch that it created."""
     batch = call.scope.get(BATCHES, body["destinationBatchId"]) or {"state": "failed"}
     status = {"success": "success", "failed": "failed"}.get(batch["state"], "processing")
     return {**body, "status": status}

@@ -1,4 +1,7 @@
-"""Base connections: an account of the source (EP:sources/tutorials/api/create/analytics/mixpanel.md, update.md, delete.md)."""
+"""Base connections: accounts of the source.
+
+EP:sources/tutorials/api/create/analytics/mixpanel.md, update.md, delete.md.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ _AUTH = "Basic Authentication"
 
 
 def add_routes(routes: FlowRoutes) -> None:
+    """Add the routes of base connections."""
     routes.serve("POST", f"/{CONNECTIONS}", _create)
     routes.serve("GET", f"/{CONNECTIONS}/{{id}}/test", _test)
     routes.serve("GET", f"/{CONNECTIONS}/{{id}}/explore", _explore)
@@ -32,6 +36,7 @@ def add_routes(routes: FlowRoutes) -> None:
 
 
 def client_of(state: SandboxState, connection: Entity) -> MixpanelClient:
+    """Return a Mixpanel client with the connection's credentials."""
     return MixpanelClient.of(state, connection.get("auth", {}).get("params", {}))
 
 
@@ -58,7 +63,7 @@ def _check(_scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
 
 
 def _shown(_scope: AepSandboxScope, connection: Entity) -> Entity:
-    """Without the password: "a partial view of the credentials" (OAS:flow-service.yaml)."""
+    """Return a connection without the password: "a partial view of the credentials" (OAS:flow-service.yaml)."""
     if "auth" not in connection:
         return connection
     auth = connection["auth"]
@@ -67,7 +72,7 @@ def _shown(_scope: AepSandboxScope, connection: Entity) -> Entity:
 
 
 def _free(scope: AepSandboxScope, connection: Entity) -> None:
-    """Dataflows have to be deleted first; source connections without one do not hold it [I]."""
+    """Check that no dataflow uses the connection; source connections without one do not block its deletion [I]."""
     sources = {
         source["id"]
         for source in all_of(scope, SOURCES)

@@ -1,4 +1,4 @@
-"""What connections, source connections, target connections and dataflows have in common: to make, find and change one."""
+"""Common routes of connections, source connections, target connections and dataflows: create, read, change, delete."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def _as_it_is_now(
 
 @dataclass(frozen=True)
 class Resource:
-    """One kind of entity: what its bodies have, and the rules for them.
+    """One kind of entity: the fields of its bodies, and their rules.
 
-    ``check(scope, fields, draft)`` returns the fields as they are kept, and raises Refused; ``shown`` is what others
-    see of an entity; ``free`` raises Refused while it is in use; ``changed(before, after, operations)`` and
-    ``published`` have a last word before it is kept.
+    ``check(scope, fields, draft)`` returns the fields as they are stored, and raises FlowServiceError; ``shown`` is the
+    public view of an entity; ``free`` raises FlowServiceError while it is in use; ``changed(before, after, operations)``
+    and ``published`` check an entity before it is stored.
     """
 
     kind: str
@@ -58,6 +58,7 @@ class Resource:
     published: Callable[[AepSandboxScope, Entity], Entity] = _as_it_is
 
     def add_routes(self, routes: FlowRoutes) -> None:
+        """Add the routes of the resource."""
         routes.serve("GET", f"/{self.kind}", self.list)
         routes.serve("POST", f"/{self.kind}", self.create)
         routes.serve("GET", f"/{self.kind}/{{id}}", self.lookup)
@@ -66,20 +67,23 @@ class Resource:
         routes.serve("POST", f"/{self.kind}/{{id}}/action", self.act, json=False)
 
     def list(self, call: Call) -> Response:
+        """Return a list of entities."""
         return listed(
             call, self.kind, [self.view(call.scope, each) for each in all_of(call.scope, self.kind)]
         )
 
     def lookup(self, call: Call) -> Response:
+        """Return one entity."""
         entity = find(call.scope, self.kind, call.path("id"))
         return JSONResponse({"items": [self.view(call.scope, entity)]})
 
     def view(self, scope: AepSandboxScope, entity: Entity) -> Entity:
-        """As others see it: ``version`` is the etag in every sample."""
+        """Return the public view: ``version`` is the etag in every sample."""
         shown = {name: value for name, value in self.shown(scope, entity).items() if value is not None}
         return {**shown, "version": entity["etag"], "etag": entity["etag"]}
 
     def create(self, call: Call) -> Response:
+        """Create an entity."""
         scope = call.scope
         if not isinstance(call.body, dict) or not call.body:
             raise FlowServiceError("1405-400")
@@ -96,6 +100,7 @@ class Resource:
         return JSONResponse(named(entity), 201, {"Location": location})
 
     def patch(self, call: Call) -> Response:
+        """Change an entity by JSON Patch."""
         scope = call.scope
         operations = _operations(call.body, self.fields)
         with scope.state.store.transaction():
@@ -112,6 +117,7 @@ class Resource:
         return JSONResponse(named(entity))
 
     def delete(self, call: Call) -> Response:
+        """Delete an entity."""
         with call.scope.state.store.transaction():
             entity = find(call.scope, self.kind, call.path("id"))
             self.free(call.scope, entity)
@@ -119,13 +125,13 @@ class Resource:
         return Response(status_code=204)
 
     def act(self, call: Call) -> Response:
-        """``op=PUBLISH`` makes a draft what it would have been; ``FINALIZE`` is none of a client's business."""
+        """Publish a draft (``op=PUBLISH``); ``FINALIZE`` is not available to clients."""
         return self.change_state(call, {})
 
     def change_state(
         self, call: Call, more: dict[str, Callable[[AepSandboxScope, Entity], Entity]]
     ) -> Response:
-        """Does the ``op`` of the query, in either case, and in ``more`` or one of every resource's."""
+        """Apply the ``op`` of the query, in either case: one of ``more``, or one that every resource has."""
         scope, op = call.scope, call.query("op").upper()
         if op in ("FINALIZE", "FINALIZE_UPDATE"):
             raise FlowServiceError("1402-400", action=op.lower())
@@ -149,7 +155,7 @@ class Resource:
 
 
 def _match(call: Call, entity: Entity) -> None:
-    """``If-Match`` is required, and is taken with the quotes that belong to an etag and without (update.md)."""
+    """Check ``If-Match``, which is required, and accepted with or without the quotes of the etag (update.md)."""
     supplied = call.request.headers.get("if-match", "").strip()
     if not supplied:
         raise FlowServiceError("1403-400")
@@ -158,7 +164,7 @@ def _match(call: Call, entity: Entity) -> None:
 
 
 def _operations(body: Any, fields: tuple[str, ...]) -> list[Entity]:
-    """JSON Patch, of which add, replace and remove are supported; in capitals the specification has them."""
+    """Return JSON Patch with add, replace and remove, the supported operations; the specification has capitals."""
     if not body:
         raise FlowServiceError("1405-400")
     if not isinstance(body, list) or not all(isinstance(each, dict) for each in body):

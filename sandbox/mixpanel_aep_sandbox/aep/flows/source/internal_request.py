@@ -1,4 +1,4 @@
-"""A request to the sandbox from the sandbox, through all that lies around its services: faults, limits, transcript."""
+"""Requests of the sandbox to itself, through the middleware of its services: faults, limits, transcript."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mixpanel_aep_sandbox.core.state import SandboxState
 
 
 class IncompleteResponse(Exception):
-    """The answer is not whole, or there is none."""
+    """The response is incomplete or missing."""
 
 
 def send_internally(
@@ -28,7 +28,7 @@ def send_internally(
         raise IncompleteResponse("nothing is served here that could be asked")
     scope = {
         "type": "http",
-        # Of this version an application learns that nobody listens from an error of send, not from receive.
+        # In this version, an application learns of a disconnect from an error of send, not from receive.
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
         "method": "GET",
@@ -73,7 +73,7 @@ class _Exchange:
 
 @dataclass
 class _Wire:
-    """Stands for the connection that a fault breaks: whatever is written to it does not arrive."""
+    """Represents the connection that a fault breaks: written data are discarded."""
 
     closed: bool = False
 

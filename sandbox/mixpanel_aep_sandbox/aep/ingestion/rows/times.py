@@ -1,5 +1,4 @@
-"""Times and days of rows as numbers, including those that Python's dates cannot represent, such as year 0 or second
-60."""
+"""Times and days of rows as numbers, also those that Python's dates cannot represent, such as year 0."""
 
 from __future__ import annotations
 
