@@ -114,7 +114,7 @@ class ControlRoutes:
         """Delete one planned fault, or return 404."""
         gone = self._faults.remove(fault_id)
         if not gone:
-            return JSONResponse({"error": f"There is no fault {fault_id}."}, status_code=404)
+            return JSONResponse({"error": f"Fault {fault_id} not found."}, status_code=404)
         return JSONResponse({"forgotten": gone})
 
     def read_transcript(

@@ -68,7 +68,7 @@ def _add(state: SandboxState, request: Request) -> Response:
 def _remove(state: SandboxState, request: Request) -> Response:
     known, key = _allowed(state, request, _MANAGE), str(request.path_params["uuid"])
     if not remove_secret(state, known.client_id, known.credential, key):
-        raise problem(404, f"There is no client secret {key}.")
+        raise problem(404, f"Client secret {key} not found.")
     return Response(status_code=204)
 
 
@@ -80,7 +80,7 @@ def _allowed(state: SandboxState, request: Request, scope: str) -> Caller:
         known.client_id,
     ):
         # The console knows both by numbers; the names that every other request has are accepted too [I].
-        raise problem(404, f"There is no credential {asked['id']} in organization {asked['org']}.")
+        raise problem(404, f"Credential {asked['id']} not found in organization {asked['org']}.")
     if scope not in parse_scopes(known.token["scope"]):
         raise problem(403, f"The token was made without the scope {scope}.")
     return known

@@ -52,7 +52,7 @@ class ControlCall:
         params = self.request.query_params
         name = params.get("sandbox", "prod")
         if name not in AEP_SANDBOXES:
-            raise ValueError(f"There is no AEP sandbox {name!r}.")
+            raise ValueError(f"AEP sandbox {name!r} not found.")
         return AepSandboxScope(self.state, params.get("org", DEMO_ORG), name)
 
     def dataset(self) -> str:
@@ -120,7 +120,7 @@ def _change_batch(call: ControlCall) -> Response:
     with scope.state.store.transaction():
         batch = scope.get(BATCHES, key)
         if batch is None:
-            raise ValueError(f"There is no batch {key!r} in AEP sandbox {scope.name!r}.")
+            raise ValueError(f"Batch {key!r} not found in AEP sandbox {scope.name!r}.")
         if "vanished" in body:
             batch = touch(scope, batch, vanished=bool(body["vanished"]))
         if "status" in body:

@@ -120,7 +120,7 @@ def _found(call: Call) -> dict[str, Any]:
     for dataset, body in call.scope.items(EXPIRATIONS):
         if key in (dataset, body["ttlId"]):
             return body
-    raise problem(404, f"There is no dataset expiration {key}.")
+    raise problem(404, f"Dataset expiration {key} not found.")
 
 
 def _given(call: Call, before: dict[str, Any]) -> dict[str, Any]:

@@ -112,13 +112,13 @@ class Annotations:
         number = app_request.number("annotation_id")
         body = self._documents.get(project_id, "annotation", str(number))
         if body is None:
-            raise MixpanelError(404, f"There is no annotation {number}.")
+            raise MixpanelError(404, f"Annotation {number} not found.")
         return body
 
     def _check_tags(self, project_id: int, numbers: list[int]) -> None:
         for number in numbers:
             if self._documents.get(project_id, "annotation_tag", str(number)) is None:
-                raise MixpanelError(400, f"There is no annotation tag {number}.")
+                raise MixpanelError(400, f"Annotation tag {number} not found.")
 
     def _entry(self, project: Project, body: Document) -> dict[str, Any]:
         names = {tag["id"]: tag["name"] for tag in self._documents.all(project.id, "annotation_tag")}

@@ -55,7 +55,7 @@ class Lexicon:
         project, entity, name = self._let_in(app_request), _entity(app_request), _name(app_request)
         found = self._documents.get(project.id, "schema", schema_key(entity, name))
         if found is None:
-            raise MixpanelError(404, f"There is no schema for {entity} {name[:80]!r}.")
+            raise MixpanelError(404, f"Schema for {entity} {name[:80]!r} not found.")
         if project.switches.schema_by_name == "bare":
             return dict(found["schemaJson"])
         return {"results": found["schemaJson"], "status": "ok"}

@@ -139,7 +139,7 @@ def _managed(app_request: AppRequest) -> int:
     """
     number = app_request.number("organization_id")
     if number not in {project.organization_id for project in app_request.registry.projects()}:
-        raise MixpanelError(404, f"There is no organization {number}.")
+        raise MixpanelError(404, f"Organization {number} not found.")
     account = app_request.account
     if account.organization_id != number or account.organization_role not in ("owner", "admin"):
         raise MixpanelError(403, f"Forbidden: this needs an owner or admin of organization {number}")
@@ -153,14 +153,14 @@ def _known(app_request: AppRequest, organization: int) -> list[Account]:
 def _one(app_request: AppRequest, organization: int, number: int) -> Account:
     found = next((account for account in _known(app_request, organization) if account.id == number), None)
     if found is None:
-        raise MixpanelError(404, f"There is no service account {number}.")
+        raise MixpanelError(404, f"Service account {number} not found.")
     return found
 
 
 def _project(app_request: AppRequest, organization: int, number: int) -> Project:
     project = app_request.registry.project(number)
     if project is None or project.organization_id != organization:
-        raise MixpanelError(404, f"There is no project {number}.")
+        raise MixpanelError(404, f"Project {number} not found.")
     return project
 
 

@@ -68,7 +68,7 @@ class DocumentRoutes:
             number = int(text) if text.isascii() and text.isdigit() and len(text) < 17 else 0
             project = self._registry.project(number)
             if project is None:
-                return JSONResponse({"error": f"There is no project {text[:40]}."}, status_code=404)
+                return JSONResponse({"error": f"Project {text[:40]} not found."}, status_code=404)
             try:
                 return JSONResponse(await run_in_threadpool(answer, project, await request.body()))
             except MixpanelError as refusal:

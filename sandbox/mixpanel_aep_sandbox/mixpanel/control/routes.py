@@ -138,7 +138,7 @@ class ControlRoutes:
         """Add events to a project and return their number."""
         project = self._registry.project(project_id)
         if project is None:
-            return JSONResponse({"error": f"There is no project {project_id}."}, status_code=404)
+            return JSONResponse({"error": f"Project {project_id} not found."}, status_code=404)
         try:
             rows = read(await request.body(), project, self._state.clock.milliseconds())
         except IntakeError as error:
@@ -150,7 +150,7 @@ class ControlRoutes:
         """Return what an export of these days would return now, as JSON Lines; not counted and not logged."""
         project = self._registry.project(project_id)
         if project is None:
-            return JSONResponse({"error": f"There is no project {project_id}."}, status_code=404)
+            return JSONResponse({"error": f"Project {project_id} not found."}, status_code=404)
         now_ms = self._state.clock.milliseconds()
 
         def lines() -> Iterator[bytes]:
@@ -173,7 +173,7 @@ class ControlRoutes:
 
     def _rule(self, project_id: int, body: bytes, kind: type[AnyRule]) -> Response:
         if self._registry.project(project_id) is None:
-            return JSONResponse({"error": f"There is no project {project_id}."}, status_code=404)
+            return JSONResponse({"error": f"Project {project_id} not found."}, status_code=404)
         try:
             self._event_store.rules.add(project_id, read_model(body, kind))
         except MixpanelError as refusal:

@@ -57,7 +57,7 @@ def to_float(number: Number) -> float:
         raise EvaluationError("The number is too large for a float.") from error
     single = struct.unpack("f", packed)[0]
     if not math.isfinite(single):
-        raise EvaluationError("A float that is no number.")
+        raise EvaluationError("The number is not a finite float.")
     shorter = (float(f"{single:.{digits}g}") for digits in range(1, 10))  # nine digits distinguish all floats
     return next(value for value in shorter if struct.pack("f", value) == packed)
 

@@ -68,7 +68,7 @@ def show(path: Path) -> str:
 
 
 def read(row: dict[str, Any], path: Path) -> Found:
-    """Return a row's values at a path; null if there is none."""
+    """Return a row's values at a path; null if it is missing."""
     found: Found = [((), row)]
     for step in _flattened(row, path):
         found = [(indices + more, value) for indices, whole in found for more, value in _below(whole, step)]
