@@ -53,9 +53,9 @@ def _refusal(status: int, sentence: str) -> JSONResponse:
     return JSONResponse({"error": sentence}, status_code=status)
 
 
-def header_values(scope: Scope, wanted: bytes) -> list[str]:
+def header_values(scope: Scope, header: bytes) -> list[str]:
     """Return every value of a header, whose name is given in lower case."""
-    return [value.decode("latin-1").strip() for name, value in scope["headers"] if name == wanted]
+    return [value.decode("latin-1").strip() for name, value in scope["headers"] if name == header]
 
 
 def is_own_host(host: str, host_names: Collection[str]) -> bool:

@@ -74,13 +74,13 @@ def _remove(state: SandboxState, request: Request) -> Response:
 
 def _allowed(state: SandboxState, request: Request, scope: str) -> Caller:
     """Return the caller; it must address its own credential, with a token for this scope."""
-    known, asked = caller(state, request), request.path_params
-    if asked["org"] not in (known.credential["org_number"], known.credential["org"]) or asked["id"] not in (
+    known, params = caller(state, request), request.path_params
+    if params["org"] not in (known.credential["org_number"], known.credential["org"]) or params["id"] not in (
         known.credential["credential_id"],
         known.client_id,
     ):
         # The console knows both by numbers; the names that every other request has are accepted too [I].
-        raise problem(404, f"Credential {asked['id']} not found in organization {asked['org']}.")
+        raise problem(404, f"Credential {params['id']} not found in organization {params['org']}.")
     if scope not in parse_scopes(known.token["scope"]):
         raise problem(403, f"The token was made without the scope {scope}.")
     return known

@@ -107,8 +107,8 @@ def _credential(state: SandboxState, form: dict[str, str]) -> Document:
     if not verify_secret(state, form["client_id"], credential, form["client_secret"]):
         raise _refusal(status or 401, "invalid_client", "invalid client_secret parameter")
     spaces = AepSettings.of(state).ims_scopes == "comma or space"
-    wanted = parse_scopes(form["scope"], spaces=spaces)
-    if not wanted or wanted - parse_scopes(credential["scope"]):
+    requested = parse_scopes(form["scope"], spaces=spaces)
+    if not requested or requested - parse_scopes(credential["scope"]):
         raise _refusal(400, "invalid_scope", "invalid scope parameter")
     return credential
 

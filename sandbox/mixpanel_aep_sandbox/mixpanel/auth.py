@@ -93,7 +93,9 @@ def _find_account(authorization: str, registry: ProjectRegistry, now: datetime) 
     return None
 
 
-def requested_project(request: Request, caller: Caller, registry: ProjectRegistry, asked: str) -> Project:
+def requested_project(
+    request: Request, caller: Caller, registry: ProjectRegistry, project_id: str
+) -> Project:
     """Return the project of an export or a query.
 
     Raises:
@@ -101,14 +103,14 @@ def requested_project(request: Request, caller: Caller, registry: ProjectRegistr
     """
     if caller.account is None:
         project = caller.project
-        if project is None or asked not in ("", str(project.id)):
+        if project is None or project_id not in ("", str(project.id)):
             raise MixpanelError(401, _NO_PROJECT)
     else:
-        if not asked:
+        if not project_id:
             raise MixpanelError(401, _NO_PROJECT)
-        if not (asked.isascii() and asked.isdigit() and len(asked) <= len(str(MAX_ID))):
-            raise MixpanelError(400, f"invalid project_id {asked[:40]!r}", echo=True)
-        project = accessible(caller, registry, int(asked))
+        if not (project_id.isascii() and project_id.isdigit() and len(project_id) <= len(str(MAX_ID))):
+            raise MixpanelError(400, f"invalid project_id {project_id[:40]!r}", echo=True)
+        project = accessible(caller, registry, int(project_id))
     check_region(request, project)
     return project
 

@@ -24,8 +24,8 @@ def one(call: Call, key: str, body: dict[str, Any], shown: dict[str, Any]) -> Re
 
 def check_match(call: Call, body: dict[str, Any]) -> None:
     """Raise Problem 412 if the object is not in the version that the client wants to change."""
-    wanted = call.request.headers.get("if-match")
-    if (wanted is not None and not _names(call, "if-match", body)) or _names(call, "if-none-match", body):
+    expected = call.request.headers.get("if-match")
+    if (expected is not None and not _names(call, "if-match", body)) or _names(call, "if-none-match", body):
         raise problem(412, "The object was changed in the meantime.")
 
 

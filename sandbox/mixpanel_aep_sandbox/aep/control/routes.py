@@ -57,11 +57,11 @@ class ControlCall:
 
     def dataset(self) -> str:
         """Return a dataset's id, from its id or its name. Raises ValueError."""
-        wanted = self.request.query_params.get("dataset", "")
+        reference = self.request.query_params.get("dataset", "")
         for key, body in self.scope.items(DATASETS):
-            if wanted in (key, body["name"]):
+            if reference in (key, body["name"]):
                 return key
-        raise ValueError(f"Dataset {wanted!r} not found in AEP sandbox {self.scope.name!r}.")
+        raise ValueError(f"Dataset {reference!r} not found in AEP sandbox {self.scope.name!r}.")
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:

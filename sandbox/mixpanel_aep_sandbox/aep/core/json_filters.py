@@ -81,18 +81,18 @@ def _test(text: str, wild: Collection[str]) -> Callable[[dict[str, Any]], bool]:
     match = _FILTER.match(text)
     if match is None:
         return lambda body: value_at(body, text) is not None
-    name, operator, wanted = match.groups()
+    name, operator, operand = match.groups()
     if operator == "~":
-        return _by_expression(name, wanted)
+        return _by_expression(name, operand)
 
     def fits(value: Any) -> bool:
-        return glob(wanted, as_text(value)) if name in wild else as_text(value) == wanted
+        return glob(operand, as_text(value)) if name in wild else as_text(value) == operand
 
     if operator == "!=":
         return lambda body: not any(map(fits, each(value_at(body, name))))
     if operator == "==":
         return lambda body: any(map(fits, each(value_at(body, name))))
-    return lambda body: any(_compare(part, operator, wanted) for part in each(value_at(body, name)))
+    return lambda body: any(_compare(part, operator, operand) for part in each(value_at(body, name)))
 
 
 def _by_expression(name: str, pattern: str) -> Callable[[dict[str, Any]], bool]:
@@ -110,10 +110,10 @@ def _by_expression(name: str, pattern: str) -> Callable[[dict[str, Any]], bool]:
     return lambda body: any(found([as_text(part) for part in each(value_at(body, name))]))
 
 
-def _compare(value: Any, operator: str, wanted: str) -> bool:
-    left, right = sort_key(value), sort_key(wanted)
+def _compare(value: Any, operator: str, operand: str) -> bool:
+    left, right = sort_key(value), sort_key(operand)
     if left[0] != right[0]:
-        left, right = (2, (), str(value)), (2, (), wanted)
+        left, right = (2, (), str(value)), (2, (), operand)
     return {"<": left < right, ">": left > right, "<=": left <= right, ">=": left >= right}[operator]
 
 

@@ -52,9 +52,9 @@ def filtered(
     """Return all objects that a Catalog query selects, in its order, with their ids as ``@key``."""
     bodies = [{**body, "@key": key} for key, body in objects]
     bodies = keep(bodies, call.request.query_params.getlist("property"), _WILD)
-    for name, wanted in call.request.query_params.multi_items():
+    for name, expected in call.request.query_params.multi_items():
         if name not in _NO_FILTERS and name not in own:
-            bodies = [body for body in bodies if _matches(body, name, wanted)]
+            bodies = [body for body in bodies if _matches(body, name, expected)]
     if tags := call.query("tags"):
         bodies = [body for body in bodies if _has_tags(body, tags)]
     # "This was previously called sort" (OAS:catalog.yaml).
@@ -71,21 +71,21 @@ def _names(call: Call) -> set[str]:
     return {name.strip() for name in call.query("properties").split(",")} - {""}
 
 
-def _matches(body: dict[str, Any], name: str, wanted: str) -> bool:
+def _matches(body: dict[str, Any], name: str, expected: str) -> bool:
     """Return whether a simple filter matches.
 
     ``name=a,b`` matches any of the values, ``name=!a,b`` none of them; a name may have wildcards.
     """
     values = [as_text(value) for value in each(value_at(body, name))]
-    options = wanted.removeprefix("!").split(",")
+    options = expected.removeprefix("!").split(",")
     if name in _WILD:
         hit = any(glob(option, value) for option in options for value in values)
     else:
         hit = any(value in options for value in values)
-    return hit is not wanted.startswith("!")
+    return hit is not expected.startswith("!")
 
 
-def _has_tags(body: dict[str, Any], wanted: str) -> bool:
+def _has_tags(body: dict[str, Any], expected: str) -> bool:
     tags = body.get("tags", {})
     return all(
         any(
@@ -93,7 +93,7 @@ def _has_tags(body: dict[str, Any], wanted: str) -> bool:
             for name, pattern in _tag_pairs(pair)
             for value in each(tags.get(name))
         )
-        for pair in wanted.split(",")
+        for pair in expected.split(",")
     )
 
 

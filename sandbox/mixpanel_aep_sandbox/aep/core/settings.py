@@ -42,19 +42,19 @@ def current(state: SandboxState) -> dict[str, Any]:
     return {name: value for part in parts for name, value in asdict(part).items()}
 
 
-def change(state: SandboxState, wanted: dict[str, Any]) -> None:
+def change(state: SandboxState, changes: dict[str, Any]) -> None:
     """Change settings permanently. Raises ValueError for an unknown name or an invalid value."""
-    for name, value in wanted.items():
+    for name, value in changes.items():
         if name not in _KEYS:
             raise ValueError(f"Unknown setting {name!r}; the settings are {', '.join(sorted(_KEYS))}.")
         if not _allowed(name, value):
             raise ValueError(f"Setting {name!r} cannot have the value {value!r}.")
     with state.store.transaction():
         for key in (*_CLASSES, _SHARED_KEY):
-            changed = {name: value for name, value in wanted.items() if _KEYS[name] == key}
+            changed = {name: value for name, value in changes.items() if _KEYS[name] == key}
             if changed:
                 state.store.put(KIND, key, {**(state.store.get(KIND, key) or {}), **changed})
-    shared = {name: value for name, value in wanted.items() if name in _SHARED}
+    shared = {name: value for name, value in changes.items() if name in _SHARED}
     state.settings = replace(state.settings, **shared)
 
 

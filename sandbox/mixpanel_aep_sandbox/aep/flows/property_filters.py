@@ -29,8 +29,8 @@ def keep(bodies: Iterable[Body], properties: Iterable[str], hidden: Hidden) -> l
     tests, shown = [], []
     for text in properties:
         if match := _FILTER.fullmatch(text):
-            name, operator, wanted = match.groups()
-            tests.append(_test(name.strip(), operator, wanted, hidden))
+            name, operator, operand = match.groups()
+            tests.append(_test(name.strip(), operator, operand, hidden))
         else:
             shown += [name.strip() for name in text.split(",") if name.strip()]
     found = [body for body in bodies if all(test(body) for test in tests)]
@@ -52,8 +52,8 @@ def values_at(body: Any, path: str) -> Iterator[Any]:
             yield item
 
 
-def _test(name: str, operator: str, wanted: str, hidden: Hidden) -> Callable[[Body], bool]:
-    if not wanted:
+def _test(name: str, operator: str, operand: str, hidden: Hidden) -> Callable[[Body], bool]:
+    if not operand:
         raise FlowServiceError("1453-400", value=f"{name}{operator}")
 
     def values(body: Body) -> Iterator[Any]:
@@ -61,14 +61,14 @@ def _test(name: str, operator: str, wanted: str, hidden: Hidden) -> Callable[[Bo
 
     # The table of the guide has one filter with a single sign: attributes.sampleAttribute="abc".
     if operator in ("==", "=", "!="):
-        options = {_text(name, _unquoted(option)) for option in wanted.split(",")}
+        options = {_text(name, _unquoted(option)) for option in operand.split(",")}
         is_not = operator == "!="
         return lambda body: any(_text(name, value) in options for value in values(body)) is not is_not
     if operator in _ORDERING:
-        if "," in wanted:
+        if "," in operand:
             raise FlowServiceError("1443-400", operator=operator)
         holds = _ORDERING[operator]
-        return lambda body: any(_holds(holds, value, _unquoted(wanted)) for value in values(body))
+        return lambda body: any(_holds(holds, value, _unquoted(operand)) for value in values(body))
     raise FlowServiceError("1440-400" if operator == "~" else "1450-400", operator=operator)
 
 
@@ -83,10 +83,10 @@ def _text(name: str, value: Any) -> str:
     return text.lower() if name.rpartition(".")[2] in _ANY_CASE else text
 
 
-def _holds(holds: Callable[[Any, Any], bool], value: Any, wanted: str) -> bool:
+def _holds(holds: Callable[[Any, Any], bool], value: Any, operand: str) -> bool:
     if isinstance(value, str):
-        return holds(value, wanted)
+        return holds(value, operand)
     try:
-        return not isinstance(value, bool) and holds(float(value), float(wanted))
+        return not isinstance(value, bool) and holds(float(value), float(operand))
     except (TypeError, ValueError, OverflowError):
         return False

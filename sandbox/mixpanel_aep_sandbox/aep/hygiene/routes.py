@@ -40,8 +40,8 @@ def _list(call: Call) -> Response:
     """
     settle(call.scope)
     found = [_shown(call, body) for _, body in call.scope.items(EXPIRATIONS)]
-    wanted = set(filter(None, call.query("status").split(",")))
-    found = [body for body in found if not wanted or body["status"] in wanted]
+    statuses = set(filter(None, call.query("status").split(",")))
+    found = [body for body in found if not statuses or body["status"] in statuses]
     for name in ("datasetId", "ttlId"):
         found = [body for body in found if call.query(name) in ("", body[name])]
     for name in _TEXTS:

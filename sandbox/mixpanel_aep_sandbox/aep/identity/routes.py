@@ -31,13 +31,13 @@ def _xid(call: Call) -> Response:
         if (body["code"].lower() == code.lower() if code else str(body["id"]) == number)
     ]
     if not known or not key.strip() or len(key) > _LONGEST_ID:
-        wanted = f"namespace={code}" if code else f"nsid={number}"
+        parameter = f"namespace={code}" if code else f"nsid={number}"
         raise Problem(
             400,
             {
                 "title": "InvalidInput",
                 "status": 400,
-                "detail": f"The provided {wanted} and id={key[:80]} is invalid. Please provide a valid namespace and"
+                "detail": f"The provided {parameter} and id={key[:80]} is invalid. Please provide a valid namespace and"
                 " id in your request.",
             },
         )

@@ -36,17 +36,17 @@ def read_rows(
 
     ``resolved``: the schema that Parquet's columns must fit; None: any columns are accepted.
     """
-    path, wanted = disk_path(scope, body), batch["inputFormat"]
-    if wanted["format"] == "parquet":
+    path, input_format = disk_path(scope, body), batch["inputFormat"]
+    if input_format["format"] == "parquet":
         return iter(parquet_rows(path, resolved))
-    if wanted["format"] == "csv":
-        return iter(csv_rows(path, wanted))
-    return map(row_of, raw_rows(path, wanted))
+    if input_format["format"] == "csv":
+        return iter(csv_rows(path, input_format))
+    return map(row_of, raw_rows(path, input_format))
 
 
-def raw_rows(path: Path, wanted: dict[str, Any]) -> Iterator[bytes]:
+def raw_rows(path: Path, input_format: dict[str, Any]) -> Iterator[bytes]:
     """Yield the rows of a JSON file as text."""
-    return json_array(path) if wanted.get("isMultiLineJson") else json_lines(path)
+    return json_array(path) if input_format.get("isMultiLineJson") else json_lines(path)
 
 
 def resolved_schema(scope: AepSandboxScope, dataset: str) -> dict[str, Any]:

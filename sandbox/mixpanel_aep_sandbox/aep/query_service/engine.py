@@ -137,10 +137,10 @@ class Engine:
         if first not in _READING:
             raise SqlError(SYNTAX, "syntax error: a query begins with SELECT or WITH")
         settings = QuerySettings.of(self._scope.state)
-        wanted, most = explicit_limit(sql), settings.query_rows
-        if wanted is None:
+        limit, most = explicit_limit(sql), settings.query_rows
+        if limit is None:
             return most
-        if settings.query_largest_limit is not None and wanted > settings.query_largest_limit:
+        if settings.query_largest_limit is not None and limit > settings.query_largest_limit:
             raise SqlError(OVER_LIMIT, f"LIMIT exceeds max value {settings.query_largest_limit}")
         return None if settings.query_explicit_limit == "honoured" else most
 

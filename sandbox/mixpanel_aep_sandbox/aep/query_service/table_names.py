@@ -16,11 +16,11 @@ def table_name(scope: AepSandboxScope, name: str) -> str:
     [I] Samples show ``luma_crm_dataset``, and a number at the end of names that would otherwise exist.
     """
     plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "dataset"
-    taken, wanted, number = set(tables_of(scope)), plain, 1
-    while wanted in taken:
+    taken, candidate, number = set(tables_of(scope)), plain, 1
+    while candidate in taken:
         number += 1
-        wanted = f"{plain}_{number}"
-    return wanted
+        candidate = f"{plain}_{number}"
+    return candidate
 
 
 def tables_of(scope: AepSandboxScope) -> dict[str, str]:

@@ -46,12 +46,12 @@ def import_project(
     return project
 
 
-def _by_token(request: Request, registry: ProjectRegistry, wanted: str) -> Project | None:
+def _by_token(request: Request, registry: ProjectRegistry, project_id: str) -> Project | None:
     """Return the project whose token is the user name, without a password."""
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
     for user, secret in spellings(rest.strip()) if scheme.lower() == "basic" else ():
         found = next((each for each in registry.projects() if each.token == user and not secret), None)
-        if found is not None and wanted in ("", str(found.id)):
+        if found is not None and project_id in ("", str(found.id)):
             check_region(request, found)
             return found
     return None

@@ -131,8 +131,8 @@ def _endpoint(path: str, handler: Handler) -> Callable[[Request], Any]:
 
 async def _preflight(request: Request) -> Response:
     """Return the response to a browser's preflight request."""
-    wanted = request.headers.get("access-control-request-headers", "*")
-    allowed = {"access-control-allow-methods": "GET, POST", "access-control-allow-headers": wanted}
+    requested_headers = request.headers.get("access-control-request-headers", "*")
+    allowed = {"access-control-allow-methods": "GET, POST", "access-control-allow-headers": requested_headers}
     return Response(status_code=204, headers={**_ANY_ORIGIN, **allowed})
 
 

@@ -23,7 +23,7 @@ _KINDS = {bool: "boolean", int: "number", float: "number", list: "list", dict: "
 
 
 class _Session(NamedTuple):
-    asked: str
+    query_key: str
     rows: list[dict[str, Any]]
 
 
@@ -48,12 +48,14 @@ class Engage:
         session_id = params.text("session_id")
         if page > 0 and not session_id:
             raise MixpanelError(400, "session_id is required for pages above 0", echo=True)
-        asked = json.dumps([request.project.id, size, params.without("session_id", "page")], sort_keys=True)
+        query_key = json.dumps(
+            [request.project.id, size, params.without("session_id", "page")], sort_keys=True
+        )
         if session_id:
-            rows = self._continued(session_id, asked)
+            rows = self._continued(session_id, query_key)
         else:
             rows = self._found(request)
-            session_id = self._started(asked, rows, request.now)
+            session_id = self._started(query_key, rows, request.now)
         answer = {
             "page": page,
             "page_size": size,
@@ -82,18 +84,18 @@ class Engage:
             "status": "ok",
         }
 
-    def _continued(self, session_id: str, asked: str) -> list[dict[str, Any]]:
+    def _continued(self, session_id: str, query_key: str) -> list[dict[str, Any]]:
         with self._lock:
             session = self._sessions.get(session_id)
-        if session is None or session.asked != asked:
+        if session is None or session.query_key != query_key:
             # The reference's text: a page belongs to a query with exactly the same parameters.
             raise MixpanelError(400, "request for page in uncached query for params", echo=True)
         return session.rows
 
-    def _started(self, asked: str, rows: list[dict[str, Any]], now: datetime) -> str:
+    def _started(self, query_key: str, rows: list[dict[str, Any]], now: datetime) -> str:
         session_id = _session_id(now)
         with self._lock:
-            self._sessions[session_id] = _Session(asked, rows)
+            self._sessions[session_id] = _Session(query_key, rows)
             while len(self._sessions) > _SESSIONS:
                 self._sessions.popitem(last=False)
         return session_id
@@ -108,13 +110,13 @@ class Engage:
         group = params.text("data_group_id")
         found = self._profiles.of(request.project, request.now_ms, group)
         found = self._of_cohort(request, found)
-        wanted = _ids(params, group)
+        requested_ids = _ids(params, group)
         test = params.where()
         names = params.names("output_properties")
         return [
             _row(profile, names)
             for key, profile in found.items()
-            if (wanted is None or key in wanted) and (test is None or test(as_event(profile)))
+            if (requested_ids is None or key in requested_ids) and (test is None or test(as_event(profile)))
         ]
 
     def _of_cohort(self, request: QueryRequest, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
@@ -134,18 +136,18 @@ class Engage:
 
 def _page_size(request: QueryRequest) -> int:
     size = request.project.engage_page_size
-    asked = request.params.whole("page_size", least=1, most=_MOST)
+    requested = request.params.whole("page_size", least=1, most=_MOST)
     honoured = request.project.switches.engage_page_size == "honoured"
-    return min(asked, size) if asked and honoured else size
+    return min(requested, size) if requested and honoured else size
 
 
 def _ids(params: Params, group: str) -> set[str] | None:
     """Return the keys of the profiles that are requested by name; None: all."""
-    wanted = params.json("distinct_ids")
-    if wanted is not None and not isinstance(wanted, list):
+    requested_ids = params.json("distinct_ids")
+    if requested_ids is not None and not isinstance(requested_ids, list):
         raise MixpanelError(400, "invalid distinct_ids parameter, expected a JSON array", echo=True)
-    names = list(wanted or []) + ([params.text("distinct_id")] if params.text("distinct_id") else [])
-    if wanted is None and not names:
+    names = list(requested_ids or []) + ([params.text("distinct_id")] if params.text("distinct_id") else [])
+    if requested_ids is None and not names:
         return None
     # A form does not distinguish the text "4" from the number 4, and distinct_id comes in a form.
     numbers = [int(name) for name in names if isinstance(name, str) and name.isdecimal() and len(name) < 19]

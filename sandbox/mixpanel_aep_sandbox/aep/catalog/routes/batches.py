@@ -117,10 +117,10 @@ def _lookup(call: Call) -> Response:
     if len(keys) == 1:
         batch = visible_batch(call.scope, keys[0])
         return one(call, batch["id"], batch, projected(call, shown(call.scope, batch)))
-    wanted = [batch for batch in visible(call.scope) if batch["id"] in keys]
-    if not wanted:
+    selected = [batch for batch in visible(call.scope) if batch["id"] in keys]
+    if not selected:
         raise problem(404, f"Batch {call.path('id')} not found.")
-    return JSONResponse({batch["id"]: projected(call, shown(call.scope, batch)) for batch in wanted})
+    return JSONResponse({batch["id"]: projected(call, shown(call.scope, batch)) for batch in selected})
 
 
 def _list(call: Call) -> Response:
@@ -138,14 +138,14 @@ def _uniques(call: Call) -> Response:
 
 def _found(call: Call) -> list[tuple[str, dict[str, Any]]]:
     """Return the batches that pass the filters that only batches have."""
-    wanted = {name: set(filter(None, call.query(name).split(","))) for name in (*_LISTS, "status")}
+    filters = {name: set(filter(None, call.query(name).split(","))) for name in (*_LISTS, "status")}
     ranges = [(path, sign, whole_number(call, name)) for name, path, sign in _RANGES]
     found = []
     for batch in visible(call.scope):
-        if any(wanted[name] and batch[key] not in wanted[name] for name, key in _LISTS.items()):
+        if any(filters[name] and batch[key] not in filters[name] for name, key in _LISTS.items()):
             continue
         body = shown(call.scope, batch)
-        if wanted["status"] and body["status"] not in wanted["status"]:
+        if filters["status"] and body["status"] not in filters["status"]:
             continue
         if all(bound is None or _beyond(body, path, sign, bound) for path, sign, bound in ranges):
             found.append((batch["id"], body))
@@ -159,10 +159,10 @@ def _beyond(body: dict[str, Any], path: str, sign: int, bound: int) -> bool:
 
 def _last(call: Call) -> Response:
     """Return the last batches of each dataset, keyed by the dataset's id."""
-    wanted = set(filter(None, (call.query("dataSetId") or call.query("dataSet")).split(",")))
+    datasets = set(filter(None, (call.query("dataSetId") or call.query("dataSet")).split(",")))
     last: dict[str, dict[str, Any]] = {}
     for batch in visible(call.scope):
-        if wanted and batch["dataset"] not in wanted:
+        if datasets and batch["dataset"] not in datasets:
             continue
         body = last.setdefault(
             batch["dataset"],

@@ -135,10 +135,10 @@ def _behaviour(scope: AepSandboxScope, schema_id: str) -> str:
 
 
 def _wants_source(call: Call) -> bool:
-    wanted = call.query("requestDataSource", "false").lower()
-    if wanted not in ("true", "false"):
+    flag = call.query("requestDataSource", "false").lower()
+    if flag not in ("true", "false"):
         raise problem(400, "requestDataSource must be true or false.")
-    return wanted == "true"
+    return flag == "true"
 
 
 def _row_expiration(call: Call) -> Response:

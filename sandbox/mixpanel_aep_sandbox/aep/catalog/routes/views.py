@@ -94,12 +94,12 @@ def _view_files(call: Call) -> Response:
 
 def _files(call: Call, dataset: str = "") -> Objects:
     """Return one file for each uploaded file of the active batches, keyed by batch and number."""
-    wanted = set(filter(None, (dataset or call.query("dataSetId")).split(",")))
+    datasets = set(filter(None, (dataset or call.query("dataSetId")).split(",")))
     of_batch = set(filter(None, call.query("batchId").split(",")))
     views = {key: body["viewId"] for key, body in call.scope.items(DATASETS)}
     found: Objects = []
     for batch in visible(call.scope):
-        if batch["state"] != "success" or (wanted and batch["dataset"] not in wanted):
+        if batch["state"] != "success" or (datasets and batch["dataset"] not in datasets):
             continue
         if of_batch and batch["id"] not in of_batch:
             continue

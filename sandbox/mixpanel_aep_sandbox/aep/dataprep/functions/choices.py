@@ -40,9 +40,9 @@ def decode(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Val
     Keys are texts, and null matches null; only this value is evaluated [I].
     """
     key, *options = arguments
-    wanted = _key(evaluate(key, scope))
+    target = _key(evaluate(key, scope))
     for position in range(0, len(options) - 1, 2):
-        if wanted == _key(evaluate(options[position], scope)):
+        if target == _key(evaluate(options[position], scope)):
             return evaluate(options[position + 1], scope)
     return evaluate(options[-1], scope) if len(options) % 2 else None
 
@@ -84,11 +84,11 @@ def _alike(one: str, two: str) -> bool:
     return one.upper() == two.upper() or one.lower() == two.lower()
 
 
-def _extreme(options: tuple[Value, ...], wanted: int) -> Value:
+def _extreme(options: tuple[Value, ...], target: int) -> Value:
     values = options[0] if len(options) == 1 and isinstance(options[0], list) else options
     best = None
     for value in values:
-        if value is not None and (best is None or order(value, best) == wanted):
+        if value is not None and (best is None or order(value, best) == target):
             best = value
     return best
 

@@ -36,11 +36,11 @@ def split(text: str, pattern: str) -> list[str]:
     return parts
 
 
-def _run(function: str, text: str, pattern: str, told: str) -> Any:
+def _run(function: str, text: str, pattern: str, original: str) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if len(told) > _LONGEST_PATTERN:
+    if len(original) > _LONGEST_PATTERN:
         raise EvaluationError(f"A regular expression may have {_LONGEST_PATTERN} characters.")
     try:
         return getattr(pc, function)(pa.array([text]), pattern=_stopped(pattern))[0].as_py()
@@ -48,7 +48,9 @@ def _run(function: str, text: str, pattern: str, told: str) -> Any:
         raise EvaluationError("The text contains a lone surrogate.") from error
     except pa.ArrowInvalid as error:
         reason = str(error).removeprefix("Invalid regular expression: ")
-        raise EvaluationError(f"The sandbox cannot use the regular expression {told!r}: {reason}") from error
+        raise EvaluationError(
+            f"The sandbox cannot use the regular expression {original!r}: {reason}"
+        ) from error
 
 
 def _stopped(pattern: str) -> str:

@@ -54,7 +54,7 @@ def _check(name: str, given: int, known: Mapping[str, registry.Function], at: in
         raise SyntaxFault(f"Unknown function {name}(){nearest}.", at)
     fewest, most = function.fewest, function.most
     if given < fewest or (most is not None and given > most):
-        wanted = f"{fewest - own}" if fewest == most else f"{fewest - own} or more"
+        expected = f"{fewest - own}" if fewest == most else f"{fewest - own} or more"
         if most is not None and fewest != most:
-            wanted = f"{fewest - own} to {most - own}"
-        raise SyntaxFault(f"{name}() takes {wanted} arguments, not {given - own}.", at)
+            expected = f"{fewest - own} to {most - own}"
+        raise SyntaxFault(f"{name}() takes {expected} arguments, not {given - own}.", at)

@@ -113,17 +113,17 @@ def exists(row: dict[str, Any], path: Path) -> bool:
 
 def aligned(found: Found, path: Path) -> Found:
     """Return values with as many numbers as a destination has ``[*]``: arrays are split or combined."""
-    wanted = sum(isinstance(step, Each) for step in path)
-    while found and len(found[0][0]) < wanted:
+    depth = sum(isinstance(step, Each) for step in path)
+    while found and len(found[0][0]) < depth:
         found = [
             ((*indices, number), item)
             for indices, value in found
             for number, item in enumerate(_items(value))
         ]
-    if found and len(found[0][0]) > wanted:
+    if found and len(found[0][0]) > depth:
         grouped: dict[tuple[int, ...], list[Any]] = {}
         for indices, value in found:
-            grouped.setdefault(indices[:wanted], []).append(value)
+            grouped.setdefault(indices[:depth], []).append(value)
         found = list(grouped.items())
     return found
 

@@ -111,5 +111,5 @@ def _described(function: Function) -> dict[str, Any]:
 
 _FUNCTION_LIST = sorted(
     map(_described, [*FUNCTIONS.values(), *METHODS.values()]),
-    key=lambda told: (told["category"], told["function"]),
+    key=lambda entry: (entry["category"], entry["function"]),
 )

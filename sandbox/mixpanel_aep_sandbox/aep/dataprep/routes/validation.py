@@ -28,12 +28,12 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def _mapper(call: Call, body: Any) -> Mapper:
-    asked = form(body)
-    if not asked.schema_id:
+    mapping_set = form(body)
+    if not mapping_set.schema_id:
         raise problem(400, "outputSchema.schemaRef.id is required.")
-    schema, state = output_schema(call.scope, asked.schema_id), call.scope.state
+    schema, state = output_schema(call.scope, mapping_set.schema_id), call.scope.state
     options = language_options(state)
-    return Mapper(asked.body, schema, now_milliseconds=state.clock.milliseconds, options=options)
+    return Mapper(mapping_set.body, schema, now_milliseconds=state.clock.milliseconds, options=options)
 
 
 def _validate(call: Call) -> Response:

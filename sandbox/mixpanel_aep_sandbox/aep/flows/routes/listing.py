@@ -69,8 +69,8 @@ def _token(pairs: Pairs, at: int) -> str:
     return base64.urlsafe_b64encode(json.dumps({"at": at, "query": pairs}).encode()).decode()
 
 
-def _last(pairs: Pairs, wanted: str) -> str | None:
-    return next((value for name, value in reversed(pairs) if name == wanted), None)
+def _last(pairs: Pairs, key: str) -> str | None:
+    return next((value for name, value in reversed(pairs) if name == key), None)
 
 
 def _is_count(text: str | None) -> bool:

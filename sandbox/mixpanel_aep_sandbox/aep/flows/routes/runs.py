@@ -117,8 +117,8 @@ def _answer(call: Call, run: Entity) -> dict[str, Any]:
         "id": named(run),
         "run": _shown(call, run),
     }
-    wanted = AepSettings.of(call.scope.state).flow_run_answer
-    return forms[wanted] if wanted in forms else {**forms["run"], **forms["items"]}
+    form = AepSettings.of(call.scope.state).flow_run_answer
+    return forms[form] if form in forms else {**forms["run"], **forms["items"]}
 
 
 def _act(call: Call) -> Response:

@@ -69,8 +69,8 @@ def shown(run: Entity, export_url: str) -> Json:
 def details(run: Entity) -> Json:
     """Return ``lastRunDetails`` of a dataflow."""
     times = {"startedAtUTC": run.get("started"), "completedAtUTC": run.get("ended")}
-    told = {name: value for name, value in times.items() if value is not None}
-    return {"id": run["id"], "state": run["status"], **told}
+    known = {name: value for name, value in times.items() if value is not None}
+    return {"id": run["id"], "state": run["status"], **known}
 
 
 def _metrics(run: Entity, activities: list[Json]) -> Json:
@@ -168,7 +168,7 @@ def _of_batch(run: Entity, meta: str) -> Json:
     """Return status and errors of the batch, including rows that lost a required field by a failed transformation."""
     errors = run.get("outcome", {}).get("errors", [])
     if not errors:
-        return {"status": run["status"], **({"errors": told} if (told := _errors(run)) else {})}
+        return {"status": run["status"], **({"errors": errors} if (errors := _errors(run)) else {})}
     lost = run.get("mapper", {}).get("rejected", 0)
     behind: list[Json] = []
     for error in errors:

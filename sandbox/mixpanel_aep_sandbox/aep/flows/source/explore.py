@@ -82,8 +82,8 @@ def _kind(value: Any) -> str:
 def _asked(call: Call) -> dict[str, str]:
     """Return the checked ``sourceParams``; names of other parameters are accepted in both documented cases."""
     query = {name.lower(): value for name, value in call.request.query_params.items()}
-    wanted = {"objecttype": "rest", "filetype": "json"}
-    for name, only in wanted.items():
+    required = {"objecttype": "rest", "filetype": "json"}
+    for name, only in required.items():
         if query.get(name, "").lower() != only:
             raise invalid(f"{name} of a Mixpanel source must be {only}")
     if query.get("object", "json").lower() != "json":

@@ -22,10 +22,10 @@ def send_internally(
     """``GET`` of a path; writes the body as it comes and returns the status. Not to be called in a transaction.
 
     Raises:
-        Broken: The connection ended before the answer did, or nothing is served here.
+        IncompleteResponse: The connection ended before the response did, or the sandbox has no application.
     """
     if state.app is None:
-        raise IncompleteResponse("nothing is served here that could be asked")
+        raise IncompleteResponse("the sandbox has no application to send the request to")
     scope = {
         "type": "http",
         # In this version, an application learns of a disconnect from an error of send, not from receive.

@@ -80,7 +80,7 @@ def _planned_errors(batch: dict[str, Any]) -> list[Error]:
         return list(planned_outcome["errors"])
     if planned_outcome.get("duplicate"):
         return [_Failed("140", _duplicate(batch["id"])).error]
-    return [{"code": "500", "description": "The batch failed, as asked for."}]
+    return [{"code": "500", "description": "The batch failed, as planned."}]
 
 
 def _read(row_pass: RowPass, files: list[dict[str, Any]], rules: RowRules) -> None:

@@ -38,16 +38,16 @@ def _preview(call: Call) -> Response:
     batch = find_batch(scope, call.path("id"))
     if batch["dataset"] != call.path("dataset"):
         raise problem(404, f"Batch {batch['id']} has no dataset {call.path('dataset')}.")
-    wanted = _format(call, batch["inputFormat"])
+    input_format = _format(call, batch["inputFormat"])
     most = min(whole_number(call, "nrow") or _DEFAULT_ROWS, _MOST_ROWS)
     try:
-        rows = list(itertools.islice(_rows(call, {**batch, "inputFormat": wanted}), most))
+        rows = list(itertools.islice(_rows(call, {**batch, "inputFormat": input_format}), most))
     except (Unreadable, EmptyHeader) as error:
-        raise problem(400, f"The files of the batch cannot be read as {wanted['format']}.") from error
+        raise problem(400, f"The files of the batch cannot be read as {input_format['format']}.") from error
     columns = list(dict.fromkeys(name for row in rows for name in row))
     shown = [{str(columns.index(name)): value for name, value in row.items()} for row in rows]
     named = [{"cid": str(number), "name": name} for number, name in enumerate(columns)]
-    return JSONResponse({"formatParams": wanted, "preview": {"columns": named, "rows": shown}})
+    return JSONResponse({"formatParams": input_format, "preview": {"columns": named, "rows": shown}})
 
 
 def _format(call: Call, of_batch: dict[str, Any]) -> dict[str, Any]:

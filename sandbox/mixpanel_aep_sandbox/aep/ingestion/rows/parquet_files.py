@@ -147,43 +147,43 @@ def _check_members(members: Any, schema: dict[str, Any], path: str) -> None:
 def _check(kind: Any, field: dict[str, Any], name: str) -> None:
     import pyarrow as pa
 
-    types, wanted = pa.types, kind_of(field)
+    types, target = pa.types, kind_of(field)
     if types.is_dictionary(kind):
         kind = kind.value_type
     if types.is_null(kind):
         return
-    if types.is_struct(kind) and wanted in ("object", "map"):
+    if types.is_struct(kind) and target in ("object", "map"):
         members = [kind.field(n) for n in range(kind.num_fields)]
-        if wanted == "object":
+        if target == "object":
             _check_members(members, field, f"{name}.")
-        for member in members if wanted == "map" else ():
+        for member in members if target == "map" else ():
             _check(member.type, field["additionalProperties"], f"{name}.{member.name}")
-    elif types.is_map(kind) and wanted == "map" and _is_text(kind.key_type):
+    elif types.is_map(kind) and target == "map" and _is_text(kind.key_type):
         _check(kind.item_type, field["additionalProperties"], f"{name}.*")
-    elif types.is_map(kind) and wanted == "object" and _is_text(kind.key_type):
+    elif types.is_map(kind) and target == "object" and _is_text(kind.key_type):
         for child, its in field.get("properties", {}).items():  # [I] any of them may be among the keys
             _check(kind.item_type, its, f"{name}.{child}")
-    elif (types.is_list(kind) or types.is_large_list(kind)) and wanted == "array":
+    elif (types.is_list(kind) or types.is_large_list(kind)) and target == "array":
         _check(kind.value_type, field.get("items", {}), f"{name}[]")
-    elif not _converts(kind, wanted):
-        raise Incompatible(f"column {name} of type {kind} cannot be converted to {wanted}")
+    elif not _converts(kind, target):
+        raise Incompatible(f"column {name} of type {kind} cannot be converted to {target}")
 
 
-def _converts(kind: Any, wanted: str) -> bool:
+def _converts(kind: Any, target: str) -> bool:
     import pyarrow as pa
 
     types = pa.types
     number = types.is_integer(kind) or types.is_float32(kind) or types.is_float64(kind)
-    if wanted in ("string", "number", "integer"):
+    if target in ("string", "number", "integer"):
         return number or _is_text(kind)
-    if wanted == "boolean":
+    if target == "boolean":
         return bool(types.is_boolean(kind))
-    if wanted == "date-time" and types.is_timestamp(kind):
+    if target == "date-time" and types.is_timestamp(kind):
         return str(kind.unit) == "ms"  # INT64 / TIMESTAMP_MILLIS, no finer unit
-    if wanted == "date" and types.is_date32(kind):
+    if target == "date" and types.is_date32(kind):
         return True
     # Long and String can be converted to dates; Integer, Short, Byte and Double cannot.
-    return wanted in ("date", "date-time") and (bool(types.is_int64(kind)) or _is_text(kind))
+    return target in ("date", "date-time") and (bool(types.is_int64(kind)) or _is_text(kind))
 
 
 def _is_text(kind: Any) -> bool:

@@ -76,10 +76,10 @@ def _part(scope: AepSandboxScope, ref: Any) -> Json:
 
 def _check_compatible(part: Json, of: Json) -> None:
     """Check a field group against the classes or the behavior that it names; without names, it is for all [I]."""
-    wanted = part.get("meta:intendedToExtend", [])
-    if wanted and not set(wanted) & {of["$id"], *of.get("meta:extends", [])}:
+    extensible = part.get("meta:intendedToExtend", [])
+    if extensible and not set(extensible) & {of["$id"], *of.get("meta:extends", [])}:
         raise problem(
             400,
             f"Field group {part['$id']} is not compatible with class {of['$id']}:"
-            f" its meta:intendedToExtend has {', '.join(wanted)}.",
+            f" its meta:intendedToExtend has {', '.join(extensible)}.",
         )
