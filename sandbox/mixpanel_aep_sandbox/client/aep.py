@@ -63,7 +63,7 @@ class AepSandbox(Sandbox):
                 "scope": self.scope,
             }
             answer = self._session.post(self.token_url, data=form, timeout=60)
-            self._token = str(_fine("POST /ims/token/v3", answer).json()["access_token"])
+            self._token = str(_raise_for_error("POST /ims/token/v3", answer).json()["access_token"])
         return self._token
 
     def headers(self, **more: str) -> dict[str, str]:
@@ -83,7 +83,7 @@ class AepSandbox(Sandbox):
         """
         options["headers"] = self.headers(**options.get("headers", {}))
         answer = self._session.request(method, self.url + path, timeout=60, **options)
-        return _fine(f"{method} {path}", answer)
+        return _raise_for_error(f"{method} {path}", answer)
 
     def add_schema(self, fields: Mapping[str, Any] | None = None, *, title: str = "Events") -> str:
         """Create an ExperienceEvent schema and return its ``$id``.
@@ -198,7 +198,7 @@ class AepSandbox(Sandbox):
         return {"org": self.org, "sandbox": self.aep_sandbox}
 
 
-def _fine(what: str, answer: requests.Response) -> requests.Response:
+def _raise_for_error(what: str, answer: requests.Response) -> requests.Response:
     if not answer.ok:
         raise SandboxError(f"{what}: {answer.status_code} {answer.text}")
     return answer

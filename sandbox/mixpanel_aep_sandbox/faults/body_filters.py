@@ -103,19 +103,19 @@ class SentinelLine(Filter):
         if self._sent or not data:
             return data if self._rest or not data else b""
         if self._left is None:
-            return self._passed(data)
+            return self._release(data)
         parts = data.split(b"\n", self._left)
         self._left -= len(parts) - 1
         if self._left:
-            return self._passed(data)
+            return self._release(data)
         before = data[: len(data) - len(parts[-1])]
-        return self._passed(before) + self._sentinel() + (parts[-1] if self._rest else b"")
+        return self._release(before) + self._sentinel() + (parts[-1] if self._rest else b"")
 
     def end(self) -> bytes:
         """Return the text, if it is not sent yet."""
         return b"" if self._sent else self._sentinel()
 
-    def _passed(self, data: bytes) -> bytes:
+    def _release(self, data: bytes) -> bytes:
         if not data:
             return b""
         self._open = not data.endswith(b"\n")

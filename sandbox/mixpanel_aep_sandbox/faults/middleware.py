@@ -78,7 +78,7 @@ class _Call:
     async def answer(self, action: Answer) -> None:
         exchange_of(self.scope).whole = False
         if action.after:
-            await self._done()
+            await self._discard_response()
         authorization = next((v for k, v in self.scope["headers"] if k == b"authorization"), b"")
         headers, body = action.parts(authorization.decode("latin-1"))
         length = [] if action.status in (204, 304) else [("content-length", str(len(body)))]
@@ -89,7 +89,7 @@ class _Call:
         exchange = exchange_of(self.scope)
         exchange.whole = False
         if action.after:
-            await self._done()
+            await self._discard_response()
         exchange.end(False)
         await _END[action.end](RawConnection(self.scope), self.receive)
 
@@ -184,7 +184,7 @@ class _Call:
     def _upstream_response(self) -> UpstreamResponse:
         return UpstreamResponse(self.app, self.scope, self.receive)
 
-    async def _done(self) -> None:
+    async def _discard_response(self) -> None:
         """Let the service process the request, and discard its response."""
         async with self._upstream_response() as upstream_response:
             async for _ in upstream_response.pieces():

@@ -63,7 +63,7 @@ class Limiter:
             # A clock that was set back must not lock a project for years.
             while use.started and not 0 <= now - use.started[0].at < _HOUR_SECONDS:
                 use.started.popleft()
-            trip = _reached(limits, use, now, real, counts) if limits.enabled else None
+            trip = _exceeded_limit(limits, use, now, real, counts) if limits.enabled else None
             if trip:
                 raise _too_many(pool, key, limits, use, trip)
             if counts:
@@ -87,7 +87,7 @@ class Limiter:
             use.running -= 1
 
 
-def _reached(limits: Limits, use: _Use, now: float, real: float, counts: bool) -> _Trip | None:
+def _exceeded_limit(limits: Limits, use: _Use, now: float, real: float, counts: bool) -> _Trip | None:
     if limits.concurrent is not None and use.running >= limits.concurrent:
         return _Trip(0, limits.concurrent, use.running, _BUSY_SECONDS)
     windows = ((1, limits.per_second), (60, limits.per_minute), (_HOUR_SECONDS, limits.per_hour))

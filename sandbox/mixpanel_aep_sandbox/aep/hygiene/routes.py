@@ -71,7 +71,7 @@ def _create(call: Call) -> Response:
         "status": "pending",
         "created": scope.now,
         "history": (before or {}).get("history", []),
-        **_given(call, {}),
+        **_checked_fields(call, {}),
     }
     return JSONResponse(_shown(call, keep(scope, made, "created")), 201)
 
@@ -98,7 +98,7 @@ def _update(call: Call) -> Response:
     body = _found(call)
     if body["status"] != "pending":
         raise problem(404, f"Expiration {body['ttlId']} is {body['status']}.")
-    return JSONResponse(_shown(call, keep(call.scope, {**body, **_given(call, body)}, "updated")))
+    return JSONResponse(_shown(call, keep(call.scope, {**body, **_checked_fields(call, body)}, "updated")))
 
 
 def _cancel(call: Call) -> Response:
@@ -123,7 +123,7 @@ def _found(call: Call) -> dict[str, Any]:
     raise problem(404, f"Dataset expiration {key} not found.")
 
 
-def _given(call: Call, before: dict[str, Any]) -> dict[str, Any]:
+def _checked_fields(call: Call, before: dict[str, Any]) -> dict[str, Any]:
     given = call.object()
     texts = {name: given.get(name, before.get(name, "")) for name in ("displayName", "description")}
     if not all(isinstance(value, str) for value in texts.values()):

@@ -106,26 +106,28 @@ class QueryListener:
         wire = Wire(connection)
         try:
             with suppress(Closed, OSError):
-                self._talk(connection, wire)
+                self._serve_connection(connection, wire)
         finally:
             with self._lock:
                 self._connections.pop(connection, None)
             wire.close()
 
-    def _talk(self, connection: socket.socket, wire: Wire) -> None:
+    def _serve_connection(self, connection: socket.socket, wire: Wire) -> None:
         try:
             connection.settimeout(_LOGIN_SECONDS)
             body = self._startup(wire)
             if body is not None:
                 self._session(connection, wire, body)
         except SqlError as error:
-            _last_word(connection, wire, error)
+            _send_final_error(connection, wire, error)
         except (Closed, OSError):
             raise
         except Exception as error:  # noqa: BLE001 - it is reported, to the client and on stderr
             name = type(error).__name__
             sys.stderr.write(f"Query Service: {name}: {error}\n")
-            _last_word(connection, wire, SqlError(SYSTEM, f"The sandbox has a bug: {name}", fatal=True))
+            _send_final_error(
+                connection, wire, SqlError(SYSTEM, f"The sandbox has a bug: {name}", fatal=True)
+            )
 
     def _startup(self, wire: Wire) -> Body | None:
         """Return the body of the start-up message; None for a request to cancel, which is executed."""
@@ -175,7 +177,7 @@ class QueryListener:
             raise SqlError(SHUTDOWN, "terminating connection due to administrator command", fatal=True)
 
 
-def _last_word(connection: socket.socket, wire: Wire, error: SqlError) -> None:
+def _send_final_error(connection: socket.socket, wire: Wire, error: SqlError) -> None:
     """Send the error, and read what the client still sends: otherwise the connection is reset and the error lost."""
     wire.error(error)
     wire.flush()

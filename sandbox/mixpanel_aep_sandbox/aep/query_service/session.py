@@ -79,7 +79,7 @@ class Session:
 
     def serve(self) -> None:
         """Process messages until Terminate. Raises Closed, or SqlError for an invalid message."""
-        self._greet()
+        self._send_session_start()
         skipping = False
         while True:
             kind, body = self.wire.message()
@@ -103,7 +103,7 @@ class Session:
         """Cancel the running query, as another connection requests."""
         self.running.cancel()
 
-    def _greet(self) -> None:
+    def _send_session_start(self) -> None:
         self.wire.put(b"R", int32(0))
         for name, value in PARAMETERS.items():
             self.wire.put(b"S", text(name), text(value))

@@ -40,19 +40,19 @@ class Lexicon:
 
     def all(self, app_request: AppRequest) -> dict[str, Any]:
         """Return all schemas of a project."""
-        project = self._let_in(app_request)
+        project = self._authorize(app_request)
         return {"results": self._documents.all(project.id, "schema"), "status": "ok"}
 
     def of_entity(self, app_request: AppRequest) -> dict[str, Any]:
         """Return the schemas of an entity type, or of one name."""
-        project, entity = self._let_in(app_request), _entity(app_request)
+        project, entity = self._authorize(app_request), _entity(app_request)
         name = merged(app_request.request.query_params).text("entity_name")
         found = [body for body in self._of(project, entity) if name in ("", body["name"])]
         return {"results": found, "status": "ok"}
 
     def one(self, app_request: AppRequest) -> dict[str, Any]:
         """Return one schema."""
-        project, entity, name = self._let_in(app_request), _entity(app_request), _name(app_request)
+        project, entity, name = self._authorize(app_request), _entity(app_request), _name(app_request)
         found = self._documents.get(project.id, "schema", schema_key(entity, name))
         if found is None:
             raise MixpanelError(404, f"Schema for {entity} {name[:80]!r} not found.")
@@ -62,7 +62,7 @@ class Lexicon:
 
     def upload(self, app_request: AppRequest) -> dict[str, Any]:
         """Create or replace schemas; with ``truncate``, delete all others."""
-        project = self._let_in(app_request, edit=True)
+        project = self._authorize(app_request, edit=True)
         upload = read_model(app_request.body, Upload)
         for entry in upload.entries:
             read_model(entry.schemaJson, Schema)
@@ -72,7 +72,11 @@ class Lexicon:
 
     def upload_one(self, app_request: AppRequest) -> dict[str, Any]:
         """Create or replace one schema."""
-        project, entity, name = self._let_in(app_request, edit=True), _entity(app_request), _name(app_request)
+        project, entity, name = (
+            self._authorize(app_request, edit=True),
+            _entity(app_request),
+            _name(app_request),
+        )
         schema = read_object(app_request.body)
         read_model(schema, Schema)
         entry = Entry(entityType=entity, name=name, schemaJson=schema)
@@ -82,21 +86,25 @@ class Lexicon:
 
     def delete_all(self, app_request: AppRequest) -> dict[str, Any]:
         """Delete all schemas."""
-        project = self._let_in(app_request, edit=True)
+        project = self._authorize(app_request, edit=True)
         return _deleted(self._replace(project, self._of(project)))
 
     def delete_entity(self, app_request: AppRequest) -> dict[str, Any]:
         """Delete the schemas of an entity type, or of one name."""
-        project, entity = self._let_in(app_request, edit=True), _entity(app_request)
+        project, entity = self._authorize(app_request, edit=True), _entity(app_request)
         name = merged(app_request.request.query_params).text("entity_name")
         return _deleted(self._replace(project, self._of(project, entity, name)))
 
     def delete_one(self, app_request: AppRequest) -> dict[str, Any]:
         """Delete one schema."""
-        project, entity, name = self._let_in(app_request, edit=True), _entity(app_request), _name(app_request)
+        project, entity, name = (
+            self._authorize(app_request, edit=True),
+            _entity(app_request),
+            _name(app_request),
+        )
         return _deleted(self._replace(project, self._of(project, entity, name)))
 
-    def _let_in(self, app_request: AppRequest, *, edit: bool = False) -> Project:
+    def _authorize(self, app_request: AppRequest, *, edit: bool = False) -> Project:
         project = app_request.edited_project() if edit else app_request.project()
         leave = self._limiter.enter("lexicon", project.organization_id, project.lexicon_limits)
         exchange_of(app_request.request.scope).on_free.append(leave)

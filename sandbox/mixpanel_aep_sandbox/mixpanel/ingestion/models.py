@@ -44,7 +44,7 @@ def stored_row(project: Project, record: dict[str, Any], arrival: Arrival) -> Ro
     properties |= {
         "time": shown_ms // 1000,
         "distinct_id": _distinct_id(properties, arrival),
-        "$insert_id": properties.get("$insert_id") or _made_insert_id(),
+        "$insert_id": properties.get("$insert_id") or _generated_insert_id(),
         "$mp_api_endpoint": arrival.endpoint,
         "$mp_api_timestamp_ms": arrival.now_ms,
         "$mp_event_size": len(json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode()),
@@ -72,7 +72,7 @@ def _distinct_id(properties: dict[str, Any], arrival: Arrival) -> Any:
     return hashlib.sha256(arrival.address.encode()).hexdigest()[:32]
 
 
-def _made_insert_id() -> str:
+def _generated_insert_id() -> str:
     return "".join(secrets.choice(string.ascii_letters) for _ in range(36))
 
 

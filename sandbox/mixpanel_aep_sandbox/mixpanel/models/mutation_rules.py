@@ -74,9 +74,9 @@ class Deletion(_Rule):
 
     def apply(self, rows: list[Row]) -> list[Row]:
         """Return the rows that are not deleted."""
-        return [row for row in rows if not self._hits(row)]
+        return [row for row in rows if not self._matches(row)]
 
-    def _hits(self, row: Row) -> bool:
+    def _matches(self, row: Row) -> bool:
         return (
             row.processed_ms <= self.at
             and (self.events is None or row.event in self.events)
@@ -101,14 +101,14 @@ class Compaction(_Rule):
         """Return the rows without older duplicates."""
         newest: dict[tuple[str, str, str, int], Row] = {}
         for row in rows:
-            if self._sees(row):
+            if self._applies_to(row):
                 key = _key(row)
                 if key not in newest or newest[key].processed_ms <= row.processed_ms:
                     newest[key] = row
         kept = {id(row) for row in newest.values()}
-        return [row for row in rows if not self._sees(row) or id(row) in kept]
+        return [row for row in rows if not self._applies_to(row) or id(row) in kept]
 
-    def _sees(self, row: Row) -> bool:
+    def _applies_to(self, row: Row) -> bool:
         return (
             bool(row.insert_id)
             and row.processed_ms <= self.at

@@ -147,12 +147,12 @@ def _found(call: Call) -> list[tuple[str, dict[str, Any]]]:
         body = shown(call.scope, batch)
         if filters["status"] and body["status"] not in filters["status"]:
             continue
-        if all(bound is None or _beyond(body, path, sign, bound) for path, sign, bound in ranges):
+        if all(bound is None or _in_range(body, path, sign, bound) for path, sign, bound in ranges):
             found.append((batch["id"], body))
     return found
 
 
-def _beyond(body: dict[str, Any], path: str, sign: int, bound: int) -> bool:
+def _in_range(body: dict[str, Any], path: str, sign: int, bound: int) -> bool:
     value = value_at(body, path)
     return value is not None and sign * value > sign * bound
 

@@ -113,7 +113,7 @@ def _create(call: Call) -> Response:
     for name in ("observableSchema", "dule", "statsCache"):
         body.setdefault(name, {})
     body["tags"] = {} if body["tags"] is None else body["tags"]
-    if _wants_source(call):
+    if _requests_source(call):
         body.setdefault("dataSourceId", scope.count(DATASETS) + 1)
     check_dataset(scope, body)
     # [I] Undocumented, but in every response that clients were written for.
@@ -134,7 +134,7 @@ def _behaviour(scope: AepSandboxScope, schema_id: str) -> str:
     return "time-series" if TIME_SERIES in extends else "record"
 
 
-def _wants_source(call: Call) -> bool:
+def _requests_source(call: Call) -> bool:
     flag = call.query("requestDataSource", "false").lower()
     if flag not in ("true", "false"):
         raise problem(400, "requestDataSource must be true or false.")

@@ -140,7 +140,7 @@ def _flat(value: Value, depth: int = 0) -> list[Value]:
 @function(
     _ARRAYS,
     "Items as one text, arrays in arrays too.",
-    Parameter("SEPARATOR", "string", "What stands between."),
+    Parameter("SEPARATOR", "string", "The separator."),
     _ARRAY,
     returns="string",
     for_destinations=True,
@@ -171,7 +171,7 @@ def filter_array(array: list[Value], condition: Callable[[Value], Value]) -> lis
 
 @function(
     _ARRAYS,
-    "Each item, made into something else.",
+    "Each item, changed by an expression.",
     _ARRAY,
     Parameter("PREDICATE", "lambda", "x -> value"),
     names=("transformArray",),

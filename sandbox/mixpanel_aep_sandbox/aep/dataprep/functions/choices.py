@@ -10,7 +10,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
 
 _LOGICAL = "Logical Operators"
 _STRING = "String"
-_OPTIONS = Parameter("OPTIONS", "any", "What is compared.", repeated=True, nullable=True)
+_OPTIONS = Parameter("OPTIONS", "any", "The values to compare.", repeated=True, nullable=True)
 
 
 @form(
@@ -30,7 +30,7 @@ def iif(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
 @form(
     _LOGICAL,
     "The value after the first key that is equal; the last argument if no key is equal.",
-    Parameter("KEY", "any", "What is looked for.", nullable=True),
+    Parameter("KEY", "any", "The text to find.", nullable=True),
     Parameter("OPTIONS", "any", "Keys and values by turns, then a default.", repeated=True, nullable=True),
     example=('decode(stateCode, "ca", "California", "pa", "Pennsylvania", "N/A")', '"California"'),
 )

@@ -66,10 +66,12 @@ def dformat(milliseconds: int, pattern: str) -> str:
 
 @function(
     _DATES,
-    "The date that a text is; a default when the text is null.",
+    "The date of a text; a default when the text is null.",
     Parameter("DATE", "any", "The text.", nullable=True),
-    Parameter("FORMAT", "string", "How it is written; tried out when not named.", required=False),
-    Parameter("DEFAULT_DATE", "date", "What a null is.", required=False, nullable=True),
+    Parameter(
+        "FORMAT", "string", "The format of the text; by default the known formats are tried.", required=False
+    ),
+    Parameter("DEFAULT_DATE", "date", "The value for null.", required=False, nullable=True),
     returns="date",
     example=('date("2019-10-23 11:24", "yyyy-MM-dd HH:mm")', "2019-10-23T11:24:00Z"),
 )

@@ -81,7 +81,7 @@ def to_integer(number: Number) -> int:
 
 @function(
     "JSON",
-    "What a text is as JSON.",
+    "The value of a JSON text.",
     Parameter("STRING", "any", "The text; an object is one already."),
     returns="object",
     example=(

@@ -82,7 +82,7 @@ def _pairs_in(text: str, value_delimiter: str | None, field_delimiter: str | Non
 
 @function(
     _OBJECTS,
-    "The object that a text is, of keys and values between delimiters.",
+    "The object of a text with keys and values between delimiters.",
     Parameter("STRING", "string", "The text."),
     _VALUE_DELIMITER,
     _FIELD_DELIMITER,

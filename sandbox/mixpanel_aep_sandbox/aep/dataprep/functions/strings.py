@@ -12,9 +12,9 @@ from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 _STRING = "String"
 INPUT = Parameter("INPUT", "string", "The text.")
 _STRINGS = Parameter("STRING", "string", "The texts.", required=False, repeated=True, nullable=True)
-_COUNT = Parameter("COUNT", "integer", "How many characters.")
+_COUNT = Parameter("COUNT", "integer", "The number of characters.")
 _ANY_INPUT = Parameter("INPUT", "string", "The text; null is an empty one.", nullable=True)
-_PADDING = Parameter("PADDING", "string", "What to fill up with; a space when null or empty.", nullable=True)
+_PADDING = Parameter("PADDING", "string", "The padding; a space when null or empty.", nullable=True)
 
 
 @function(
@@ -46,9 +46,9 @@ def explode(text: str, pattern: str = ",") -> list[str]:
     _STRING,
     "The position of a text within another one, counted from 0; -1 when it is not there.",
     INPUT,
-    Parameter("SUBSTRING", "string", "What is looked for."),
+    Parameter("SUBSTRING", "string", "The text to find."),
     Parameter("START_POSITION", "integer", "Where to begin.", required=False),
-    Parameter("OCCURRENCE", "integer", "Which one; the first by default.", required=False),
+    Parameter("OCCURRENCE", "integer", "The number of the occurrence; by default the first.", required=False),
     returns="integer",
     example=('instr("adobe.com", "com")', "6"),
 )
@@ -68,8 +68,8 @@ def instr(text: str, part: str, start: int = 0, occurrence: int = 1) -> int:
     _STRING,
     "Replaces each occurrence of a text by another one.",
     INPUT,
-    Parameter("TO_FIND", "string", "What is looked for."),
-    Parameter("TO_REPLACE", "string", "What takes its place."),
+    Parameter("TO_FIND", "string", "The text to find."),
+    Parameter("TO_REPLACE", "string", "The replacement."),
     returns="string",
     example=('replacestr("This is a string re test", "re", "replace")', '"This is a string replace test"'),
 )
@@ -84,10 +84,10 @@ def replacestr(text: str, find: str, replacement: str) -> str:
 
 @function(
     _STRING,
-    "So many characters from a position on, which counts from 0.",
+    "A number of characters from a position on, which counts from 0.",
     INPUT,
     Parameter("START_INDEX", "integer", "The first position."),
-    Parameter("LENGTH", "integer", "How many characters."),
+    Parameter("LENGTH", "integer", "The number of characters."),
     returns="string",
     example=('substr("This is a substring test", 7, 8)', '" a subst"'),
 )
@@ -143,7 +143,7 @@ def split(text: str, separators: str) -> list[str]:
 @function(
     _STRING,
     "Joins the items of an array, or several values, with a separator.",
-    Parameter("SEPARATOR", "string", "What stands between."),
+    Parameter("SEPARATOR", "string", "The separator."),
     Parameter("OBJECTS", "any", "An array, or values.", repeated=True, nullable=True),
     returns="string",
     example=('join(" ", to_array(true, "Hello", "world"))', '"Hello world"'),

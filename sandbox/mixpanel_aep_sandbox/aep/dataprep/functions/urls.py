@@ -79,7 +79,7 @@ def get_url_host(text: str) -> str | None:
 
 @function(
     _URL,
-    "The port of a URL: the protocol's own one where none is written.",
+    "The port of a URL, by default that of the protocol.",
     _PARAMETER,
     returns="integer",
     example=(f'get_url_port("{_FILE}")', "22"),
@@ -110,7 +110,7 @@ def get_url_path(text: str, full: bool = True) -> str | None:
     _URL,
     "The query of a URL as a map, of values as they are written.",
     _PARAMETER,
-    Parameter("ANCHOR", "string", "What becomes of the anchor: retain, remove or append."),
+    Parameter("ANCHOR", "string", "Handling of the anchor: retain, remove or append."),
     returns="map",
     example=(f'get_url_query_str("{_NOSE}", "retain")', '{"name": "ferret#nose"}'),
 )

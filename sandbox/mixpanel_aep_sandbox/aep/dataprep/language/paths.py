@@ -162,14 +162,14 @@ def clear(data: Any, path: Path) -> None:
 
 
 def _child(place: Any, step: str | int, kind: type) -> Any:
-    there = _there(place, step)
+    there = _member_at(place, step)
     if not isinstance(there, kind):
         there = kind()
         _set(place, step, there)
     return there
 
 
-def _there(place: Any, step: str | int) -> Any:
+def _member_at(place: Any, step: str | int) -> Any:
     if isinstance(step, str):
         return place.get(step)
     return place[step] if step < len(place) else None
@@ -178,7 +178,7 @@ def _there(place: Any, step: str | int) -> Any:
 def _set(place: Any, step: str | int, value: Any) -> None:
     if isinstance(step, int):
         place.extend([None] * (step + 1 - len(place)))
-    there = _there(place, step)
+    there = _member_at(place, step)
     if isinstance(there, dict) and isinstance(value, dict):
         there.update(value)
     else:

@@ -71,7 +71,7 @@ def _shown(_scope: AepSandboxScope, connection: Entity) -> Entity:
     return {**connection, "auth": {**auth, "params": params}}
 
 
-def _free(scope: AepSandboxScope, connection: Entity) -> None:
+def _check_unused(scope: AepSandboxScope, connection: Entity) -> None:
     """Check that no dataflow uses the connection; source connections without one do not block its deletion [I]."""
     sources = {
         source["id"]
@@ -83,7 +83,7 @@ def _free(scope: AepSandboxScope, connection: Entity) -> None:
 
 
 RESOURCE = Resource(
-    CONNECTIONS, ("name", "description", "auth", "connectionSpec"), _check, shown=_shown, free=_free
+    CONNECTIONS, ("name", "description", "auth", "connectionSpec"), _check, shown=_shown, free=_check_unused
 )
 
 
@@ -92,17 +92,17 @@ def _create(call: Call) -> Response:
     draft = call.query("mode").lower() == "draft"
     if settings.flow_test_on_create and isinstance(call.body, dict) and not draft:
         fields = _check(call.scope, call.body, False)
-        if not _works(client_of(call.scope.state, fields)):
+        if not _is_accepted(client_of(call.scope.state, fields)):
             raise invalid("Mixpanel does not accept the account")
     return RESOURCE.create(call)
 
 
 def _test(call: Call) -> Response:
     connection = find(call.scope, CONNECTIONS, call.path("id"))
-    return JSONResponse({"result": _works(client_of(call.scope.state, connection))})
+    return JSONResponse({"result": _is_accepted(client_of(call.scope.state, connection))})
 
 
-def _works(client: MixpanelClient) -> bool:
+def _is_accepted(client: MixpanelClient) -> bool:
     try:
         client.projects()
     except MixpanelRequestError:

@@ -30,11 +30,11 @@ from mixpanel_aep_sandbox.aep.flows.routes.listing import listed
 _OPERATIONS = ("add", "replace", "remove")
 
 
-def _as_it_is(_scope: AepSandboxScope, entity: Entity) -> Entity:
+def _unchanged(_scope: AepSandboxScope, entity: Entity) -> Entity:
     return entity
 
 
-def _as_it_is_now(
+def _unchanged_entity(
     _scope: AepSandboxScope, _before: Entity, after: Entity, _operations: list[Entity]
 ) -> Entity:
     return after
@@ -54,8 +54,8 @@ class Resource:
     check: Callable[[AepSandboxScope, Entity, bool], Entity]
     shown: Callable[[AepSandboxScope, Entity], Entity]
     free: Callable[[AepSandboxScope, Entity], None]
-    changed: Callable[[AepSandboxScope, Entity, Entity, list[Entity]], Entity] = _as_it_is_now
-    published: Callable[[AepSandboxScope, Entity], Entity] = _as_it_is
+    changed: Callable[[AepSandboxScope, Entity, Entity, list[Entity]], Entity] = _unchanged_entity
+    published: Callable[[AepSandboxScope, Entity], Entity] = _unchanged
 
     def add_routes(self, routes: FlowRoutes) -> None:
         """Add the routes of the resource."""
@@ -92,7 +92,7 @@ class Resource:
         draft = call.query("mode").lower() == "draft"
         if call.query("mode") and not draft:
             raise FlowServiceError("1451-400", name="mode")
-        fields = self.check(scope, self._given(call.body), draft)
+        fields = self.check(scope, self._known_fields(call.body), draft)
         with scope.state.store.transaction():
             new = {**envelope(scope, call.client_id), **fields, "state": "draft" if draft else "enabled"}
             entity = save(scope, self.kind, new if draft else self.published(scope, new))
@@ -107,10 +107,10 @@ class Resource:
             before = find(scope, self.kind, call.path("id"))
             _match(call, before)
             try:
-                given = json_patch(self._given(before), operations)
+                given = json_patch(self._known_fields(before), operations)
             except Problem as error:
                 raise FlowServiceError("1455-400", reason=error.body["detail"]) from error
-            fields = self.check(scope, self._given(given), before["state"] == "draft")
+            fields = self.check(scope, self._known_fields(given), before["state"] == "draft")
             after = {name: value for name, value in before.items() if name not in self.fields} | fields
             after["updatedClient"] = call.client_id
             entity = save(scope, self.kind, self.changed(scope, before, after, operations))
@@ -147,10 +147,10 @@ class Resource:
 
     def _publish(self, scope: AepSandboxScope, entity: Entity) -> Entity:
         expect(entity, "publish", "draft")
-        fields = self.check(scope, self._given(entity), False)
+        fields = self.check(scope, self._known_fields(entity), False)
         return self.published(scope, {**entity, **fields, "state": "enabled"})
 
-    def _given(self, body: Entity) -> Entity:
+    def _known_fields(self, body: Entity) -> Entity:
         return {name: body[name] for name in self.fields if body.get(name) is not None}
 
 

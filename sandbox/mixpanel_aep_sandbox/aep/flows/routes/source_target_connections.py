@@ -86,7 +86,7 @@ def _with_base(scope: AepSandboxScope, source: Entity) -> Entity:
     return {**source, "inheritedAttributes": {"baseConnection": inherited}}
 
 
-def _as_it_is(_scope: AepSandboxScope, entity: Entity) -> Entity:
+def _unchanged(_scope: AepSandboxScope, entity: Entity) -> Entity:
     return entity
 
 
@@ -106,4 +106,4 @@ SOURCE = Resource(
     shown=_with_base,
     free=_free_of("sourceConnectionIds"),
 )
-TARGET = Resource(TARGETS, _FIELDS, _check_target, shown=_as_it_is, free=_free_of("targetConnectionIds"))
+TARGET = Resource(TARGETS, _FIELDS, _check_target, shown=_unchanged, free=_free_of("targetConnectionIds"))

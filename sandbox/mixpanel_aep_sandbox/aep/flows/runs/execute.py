@@ -53,7 +53,7 @@ def execute(scope: AepSandboxScope, run: Entity) -> Entity:
         status = "" if refusal.status is None else f"Mixpanel answered {refusal.status}: "
         raise RunFailed(COPY, f"{status}{refusal.text}") from refusal
     except InvalidEvent as error:
-        raise RunFailed(COPY, f"The answer of Mixpanel is not whole: {error}.") from error
+        raise RunFailed(COPY, f"Mixpanel's response is incomplete: {error}.") from error
 
 
 def _load_batch(scope: AepSandboxScope, run: Entity, flow: Entity, lines: BinaryIO) -> Entity:

@@ -58,7 +58,7 @@ def run_due(scope: AepSandboxScope) -> None:
 
 def _work(scope: AepSandboxScope, key: tuple[int, str, str], worker: _Worker) -> None:
     try:
-        while _is_at_work(key, worker, waiting := due_runs(scope)):
+        while _is_running(key, worker, waiting := due_runs(scope)):
             if waiting:
                 _execute_run(scope, waiting[0])
     except sqlite3.ProgrammingError:
@@ -70,7 +70,7 @@ def _work(scope: AepSandboxScope, key: tuple[int, str, str], worker: _Worker) ->
         worker.over.set()
 
 
-def _is_at_work(key: tuple[int, str, str], worker: _Worker, waiting: list[Entity]) -> bool:
+def _is_running(key: tuple[int, str, str], worker: _Worker, waiting: list[Entity]) -> bool:
     with _lock:
         more = bool(waiting) or worker.again
         worker.again = False

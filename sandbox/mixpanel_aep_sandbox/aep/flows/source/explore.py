@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 def explore(call: Call, client: MixpanelClient) -> Response:
     """Return format, inferred schema and sample data of a project. Raises FlowServiceError."""
-    params = _asked(call)
+    params = _checked_params(call)
     try:
         if AepSettings.of(call.scope.state).flow_explore_checks_zone:
             _check_zone(client, params)
@@ -79,7 +79,7 @@ def _kind(value: Any) -> str:
     return "integer" if isinstance(value, int) else "number" if isinstance(value, float) else "string"
 
 
-def _asked(call: Call) -> dict[str, str]:
+def _checked_params(call: Call) -> dict[str, str]:
     """Return the checked ``sourceParams``; names of other parameters are accepted in both documented cases."""
     query = {name.lower(): value for name, value in call.request.query_params.items()}
     required = {"objecttype": "rest", "filetype": "json"}

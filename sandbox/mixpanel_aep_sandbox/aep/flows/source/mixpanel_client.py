@@ -55,7 +55,7 @@ class MixpanelClient:
 
     def projects(self) -> dict[str, Any]:
         """Return the projects that the account can see, by id. Raises MixpanelRequestError."""
-        with self._asked(HOSTS[self.host], "/api/app/me", {}) as body:
+        with self._requested(HOSTS[self.host], "/api/app/me", {}) as body:
             found: dict[str, Any] = json.loads(body.read())["results"]["projects"]
             return found
 
@@ -67,11 +67,11 @@ class MixpanelClient:
         """
         query = {"project_id": project, "from_date": first.isoformat(), "to_date": last.isoformat()}
         more = {} if limit is None else {"limit": str(limit)}
-        with self._asked(self.host, "/api/2.0/export", query | more) as body:
+        with self._requested(self.host, "/api/2.0/export", query | more) as body:
             yield body
 
     @contextmanager
-    def _asked(self, host: str, path: str, query: dict[str, str]) -> Iterator[BinaryIO]:
+    def _requested(self, host: str, path: str, query: dict[str, str]) -> Iterator[BinaryIO]:
         account = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
         headers = {"host": host, "x-original-host": host, "authorization": f"Basic {account}"}
         for attempt in range(_ATTEMPTS):

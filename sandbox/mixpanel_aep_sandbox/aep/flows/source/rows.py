@@ -19,9 +19,9 @@ def event_of(line: bytes) -> Row:
             raise ValueError("the line has no end")
         event = json.loads(line.decode("utf-8", "replace"), parse_constant=_fail)
     except (ValueError, RecursionError) as error:
-        raise InvalidEvent("a line of the answer is not JSON") from error
+        raise InvalidEvent("a line of the response is not JSON") from error
     if not isinstance(event, dict) or not isinstance(event.get("properties"), dict) or "event" not in event:
-        raise InvalidEvent("a line of the answer is not an event")
+        raise InvalidEvent("a line of the response is not an event")
     return event
 
 

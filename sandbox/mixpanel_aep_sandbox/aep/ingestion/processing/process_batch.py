@@ -49,7 +49,7 @@ def process_batch(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, An
             _read(row_pass, files, row_rules(scope, batch["dataset"]))
             if planned_outcome.get("fail"):
                 return _outcome(row_pass, "failed", _planned_errors(batch))
-            return _judged(row_pass)
+            return _batch_result(row_pass)
         except _Failed as failure:
             return _outcome(row_pass, "failed", [failure.error])
 
@@ -99,7 +99,7 @@ def _read(row_pass: RowPass, files: list[dict[str, Any]], rules: RowRules) -> No
             raise _Failed(*_EMPTY)
 
 
-def _judged(row_pass: RowPass) -> dict[str, Any]:
+def _batch_result(row_pass: RowPass) -> dict[str, Any]:
     """Return success, unless more rows are bad than ``partialIngestionPercent`` allows; without it, none may be bad."""
     lost = 0 if row_pass.planned_outcome.get("silent") else row_pass.lost
     if lost:

@@ -100,7 +100,7 @@ async def _receive(call: Call, limit: int, reason: str) -> tuple[str, int]:
 
 
 @contextmanager
-def _or_dropped(call: Call, name: str) -> Iterator[None]:
+def _transaction_or_cleanup(call: Call, name: str) -> Iterator[None]:
     """Run a transaction, and delete the received bytes if they are not stored."""
     try:
         with call.scope.state.store.transaction():
@@ -113,7 +113,7 @@ def _or_dropped(call: Call, name: str) -> Iterator[None]:
 
 
 def _keep_whole(call: Call, name: str, size: int) -> bool:
-    with _or_dropped(call, name):
+    with _transaction_or_cleanup(call, name):
         old = keep_file(
             call.scope, new_file(call.scope, call.path("id"), file_path(call), name=name, size=size)
         )
@@ -125,7 +125,7 @@ def _keep_chunk(call: Call, name: str, size: int, span: tuple[int, int]) -> str:
     """Store a chunk and return the received ranges."""
     scope, key, path = call.scope, call.path("id"), file_path(call)
     first, last = span
-    with _or_dropped(call, name):
+    with _transaction_or_cleanup(call, name):
         if size != last - first + 1:
             raise problem(400, f"Content-Range {first}-{last} does not fit a body of {size} bytes.")
         body = open_file(scope, key, path)
@@ -168,7 +168,7 @@ def _complete(call: Call) -> Response:
         raise problem(400, f"The chunks of {path} {trouble}.")
     name = secrets.token_hex(8)
     size = stitch(_chunk_paths(call, body["chunks"]), disk_path(scope, key, name))
-    with _or_dropped(call, name):
+    with _transaction_or_cleanup(call, name):
         if open_file(scope, key, path)["chunks"] != body["chunks"]:
             raise problem(400, f"File {path} is still being written to.")
         keep_file(scope, new_file(scope, key, path, name=name, size=size))
