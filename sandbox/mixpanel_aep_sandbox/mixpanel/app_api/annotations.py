@@ -103,7 +103,7 @@ class Annotations:
         return [self._tag(project.id, body) for body in self._documents.all(project.id, "annotation_tag")]
 
     def create_tag(self, app_request: AppRequest) -> dict[str, Any]:
-        """Create a tag, or return the existing one."""
+        """Create a tag."""
         project = app_request.edited_project()
         given = read_model(app_request.body, NewTag)
         return self._tag(project.id, self._documents.add(project.id, "annotation_tag", {"name": given.name}))
