@@ -1,8 +1,8 @@
-"""pytest fixtures: a local Mixpanel and a local Adobe Experience Platform for the tests of any code that calls them.
+"""pytest fixtures: a local Mixpanel and a local Adobe Experience Platform for tests of code that calls them.
 
-One server a session (and a process: pytest-xdist's workers have their own), on a free port of 127.0.0.1, with a
-fresh state for each test. ``mixpanel_aep_sandbox_scope = function`` in pytest's settings makes it one server a test,
-for code whose threads outlive their test: what they still send would else reach the next one.
+Each test session (and each pytest-xdist worker) has one server on a free port of 127.0.0.1; its state is reset for
+each test. ``mixpanel_aep_sandbox_scope = function`` in pytest's settings starts one server for each test instead. Use
+it for code whose threads outlive their test: their late requests would otherwise reach the next test.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 if TYPE_CHECKING:
-    # Every run of pytest in this environment loads this file: the rest is imported by those who use it.
+    # Every run of pytest in this environment loads this file, so the fixtures import the rest when they are used.
     from mixpanel_aep_sandbox.client import AepSandbox, MixpanelSandbox
     from mixpanel_aep_sandbox.core.server import SandboxServer
 
@@ -21,8 +21,11 @@ _SCOPE = "mixpanel_aep_sandbox_scope"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register the ini option that sets the scope of the server."""
     parser.addini(
-        _SCOPE, "session (default): one sandbox for all tests; function: one for each", default="session"
+        _SCOPE,
+        "session (default): one sandbox for all tests; function: one sandbox for each test",
+        default="session",
     )
 
 
@@ -33,12 +36,15 @@ def _scope(fixture_name: str, config: pytest.Config) -> Literal["session", "func
         case "function":
             return "function"
         case other:
-            raise pytest.UsageError(f"{_SCOPE} is session or function, not {other!r}.")
+            raise pytest.UsageError(f"{_SCOPE} must be session or function, not {other!r}.")
 
 
 @pytest.fixture(scope=_scope)
 def mixpanel_aep_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
-    """The server behind ``mixpanel_sandbox`` and ``aep_sandbox``; batches are active as soon as they are complete."""
+    """Yield the server behind ``mixpanel_sandbox`` and ``aep_sandbox``.
+
+    Batches are active as soon as they are complete.
+    """
     from mixpanel_aep_sandbox.core.server import SandboxServer
     from mixpanel_aep_sandbox.core.state import SandboxState, Settings
     from mixpanel_aep_sandbox.core.store import Store
@@ -50,7 +56,7 @@ def mixpanel_aep_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sa
 
 @pytest.fixture
 def _mixpanel_aep_url(mixpanel_aep_server: SandboxServer) -> str:
-    """Made fresh once a test, also where a test uses both sides."""
+    """Reset the sandbox once for each test, also for a test that uses both services, and return its address."""
     from mixpanel_aep_sandbox.client import Sandbox
 
     Sandbox(mixpanel_aep_server.url).reset()
@@ -59,7 +65,7 @@ def _mixpanel_aep_url(mixpanel_aep_server: SandboxServer) -> str:
 
 @pytest.fixture
 def mixpanel_sandbox(_mixpanel_aep_url: str) -> MixpanelSandbox:
-    """A local Mixpanel: raw event export, ready credentials, control of projects, events, time and faults."""
+    """Return a local Mixpanel: raw event export, ready credentials, control of projects, events, time and faults."""
     from mixpanel_aep_sandbox.client import MixpanelSandbox
 
     return MixpanelSandbox(_mixpanel_aep_url)
@@ -67,7 +73,7 @@ def mixpanel_sandbox(_mixpanel_aep_url: str) -> MixpanelSandbox:
 
 @pytest.fixture
 def aep_sandbox(_mixpanel_aep_url: str) -> AepSandbox:
-    """A local Adobe IMS and AEP: ready credentials, control of datasets, batches, time and faults."""
+    """Return a local Adobe IMS and AEP: ready credentials, control of datasets, batches, time and faults."""
     from mixpanel_aep_sandbox.client import AepSandbox
 
     return AepSandbox(_mixpanel_aep_url)

@@ -1,1 +1,1 @@
-"""Adobe Experience Platform: a folder for each service, which share the names of their files."""
+"""Adobe Experience Platform: a folder for each service; the folders share the names of their files."""

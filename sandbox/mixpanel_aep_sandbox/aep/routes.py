@@ -1,6 +1,6 @@
 """Adobe Experience Platform, as far as a pipeline that loads events needs it, strictly after its documentation.
 
-Every answer that the documentation leaves open is marked [I] where it is chosen.
+Behaviour that the documentation leaves open is marked [I] in the code.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mixpanel_aep_sandbox.core.state import SandboxState
 __all__ = ["router"]
 
 _PARTS = (
-    registry_descriptors,  # before registry, whose paths take in everything
+    registry_descriptors,  # before registry, whose paths match everything
     registry,
     namespaces,
     identities,
@@ -48,7 +48,7 @@ _PARTS = (
 
 
 def router(state: SandboxState) -> APIRouter:
-    """Every route of AEP, and ``/_sandbox/aep/*``."""
+    """Return every route of AEP, and ``/_sandbox/aep/*``."""
     initial = state.settings
     load_overrides(state)
     state.on_reset.append(lambda: setattr(state, "settings", initial))

@@ -1,6 +1,6 @@
-"""What a test asks of a running sandbox, in Python: see ``docs/sandbox.md`` and ``sandbox/mixpanel_aep_sandbox/pytest_plugin.py``.
+"""Python clients of a running sandbox for tests: see ``docs/sandbox.md`` and ``sandbox/mixpanel_aep_sandbox/pytest_plugin.py``.
 
-The classes need an address and nothing else, so they serve any process's sandbox, with or without pytest.
+The classes need only an address, so they work with a sandbox in any process, with or without pytest.
 """
 
 from mixpanel_aep_sandbox.client.aep import AepSandbox

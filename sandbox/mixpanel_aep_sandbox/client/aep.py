@@ -1,4 +1,4 @@
-"""The sandbox as a test of Adobe Experience Platform (AEP) code sees it."""
+"""Client of the sandbox for tests of Adobe Experience Platform (AEP) code."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CONTENT_TYPE = "application/vnd.adobe.xed+json;version=1"
 
 
 class AepSandbox(Sandbox):
-    """The Adobe side: IMS and one AEP sandbox, ready credentials, and what one makes and looks up in it."""
+    """The Adobe services: IMS and one AEP sandbox, ready credentials, and helpers that create and read resources."""
 
     service: ClassVar[str | None] = "aep"
     client_id: str = DEMO_CLIENT_ID
@@ -38,21 +38,23 @@ class AepSandbox(Sandbox):
     scope: str = DEMO_SCOPE
 
     def __init__(self, url: str, aep_sandbox: str = "prod") -> None:
-        """``aep_sandbox``: the name of an AEP sandbox of the organization, ``prod`` or ``dev``."""
+        """Connect to an AEP sandbox of the organization; ``aep_sandbox`` is ``prod`` or ``dev``."""
         super().__init__(url)
         self.aep_sandbox = aep_sandbox
         self._token = ""
 
     @property
     def token_url(self) -> str:
+        """Return the address of the IMS token endpoint."""
         return f"{self.url}/ims/token/v3"
 
     def reset(self) -> None:
+        """Reset the sandbox and forget the token."""
         self._token = ""
         super().reset()
 
     def token(self) -> str:
-        """A valid access token, made when first asked for."""
+        """Return a valid access token; the first call requests it."""
         if not self._token:
             form = {
                 "grant_type": "client_credentials",
@@ -61,11 +63,11 @@ class AepSandbox(Sandbox):
                 "scope": self.scope,
             }
             answer = self._session.post(self.token_url, data=form, timeout=60)
-            self._token = str(_fine("POST /ims/token/v3", answer).json()["access_token"])
+            self._token = str(_raise_for_error("POST /ims/token/v3", answer).json()["access_token"])
         return self._token
 
     def headers(self, **more: str) -> dict[str, str]:
-        """The headers that Adobe's gateway asks for."""
+        """Return the headers that Adobe's gateway requires."""
         return {
             "Authorization": f"Bearer {self.token()}",
             "x-api-key": self.client_id,
@@ -75,13 +77,19 @@ class AepSandbox(Sandbox):
         }
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        """A request with those headers; ``options`` are those of requests. Raises SandboxError for an error."""
+        """Send a request with those headers; ``options`` are those of requests.
+
+        Raises SandboxError for an error status.
+        """
         options["headers"] = self.headers(**options.get("headers", {}))
         answer = self._session.request(method, self.url + path, timeout=60, **options)
-        return _fine(f"{method} {path}", answer)
+        return _raise_for_error(f"{method} {path}", answer)
 
     def add_schema(self, fields: Mapping[str, Any] | None = None, *, title: str = "Events") -> str:
-        """An ExperienceEvent schema; returns its ``$id``. ``fields``: JSON Schemas by name, under the tenant."""
+        """Create an ExperienceEvent schema and return its ``$id``.
+
+        ``fields``: JSON Schemas by name, under the tenant.
+        """
         refs = [EXPERIENCE_EVENT]
         if fields:
             refs.append(self._add_field_group(fields, f"{title}: fields"))
@@ -109,17 +117,21 @@ class AepSandbox(Sandbox):
         schema: str | None = None,
         **more: Any,
     ) -> str:
-        """A dataset of a schema (its ``$id``), or of a new one with these fields; returns the dataset's id."""
+        """Create a dataset of a schema (its ``$id``), or of a new schema with these fields; return the dataset's id."""
         schema = schema or self.add_schema(fields, title=f"{name}: schema")
         body = {"name": name, "schemaRef": {"id": schema, "contentType": _CONTENT_TYPE}, **more}
         [ref] = self.request("POST", f"{CATALOG}/dataSets", json=body).json()
         return str(ref).removeprefix("@/dataSets/")
 
     def add_namespace(self, code: str, id_type: str = "CROSS_DEVICE") -> None:
+        """Create an identity namespace."""
         self.request("POST", NAMESPACES, json={"name": code, "code": code, "idType": id_type})
 
     def load(self, dataset: str, rows: Iterable[Mapping[str, Any]], **more: Any) -> dict[str, Any]:
-        """Rows as one batch of JSON Lines, to its end; ``more`` goes into the batch. Returns it as ``batch`` does."""
+        """Load rows as one batch of JSON Lines and wait for its end; ``more`` is added to the batch.
+
+        Returns it as ``batch``.
+        """
         body = {
             "datasetId": dataset,
             "inputFormat": {"format": "json"},
@@ -134,15 +146,18 @@ class AepSandbox(Sandbox):
         return self.ended(batch)
 
     def batch(self, batch: str) -> dict[str, Any]:
-        """A batch as Catalog shows it: ``status``, ``metrics``, ``errors`` ..."""
+        """Return a batch as Catalog shows it: ``status``, ``metrics``, ``errors`` ..."""
         return dict(self.request("GET", f"{CATALOG}/batches/{quote(batch)}").json()[batch])
 
     def batches(self) -> list[dict[str, Any]]:
-        """All batches of this AEP sandbox, oldest first; also those that Catalog does not show."""
+        """Return all batches of this AEP sandbox, oldest first, including those that Catalog does not show."""
         return list(self.control("GET", "/aep/batches", params=self._scope_query())["batches"])
 
     def ended(self, batch: str, *, within_seconds: float = 20) -> dict[str, Any]:
-        """The batch once it is neither loading nor under way. Raises SandboxError when that takes too long."""
+        """Wait until the batch is no longer loading or in progress, and return it.
+
+        Raises SandboxError after a timeout.
+        """
         deadline = time.monotonic() + within_seconds
         while (found := self.batch(batch))["status"] in _UNDER_WAY:
             if time.monotonic() > deadline:
@@ -151,36 +166,39 @@ class AepSandbox(Sandbox):
         return found
 
     def active_ids(self, dataset: str) -> list[str]:
-        """``_id`` of every row that is active in a dataset (id or name), in the order of the batches."""
+        """Return the ``_id`` of every active row of a dataset (id or name), in the order of the batches."""
         return [str(row["_id"]) for row in self.lines("/aep/active", dataset=dataset, **self._scope_query())]
 
     def rows(self, dataset: str, *, limit: int = 1000) -> list[dict[str, Any]]:
-        """The active rows themselves, as AEP keeps them."""
+        """Return the active rows as AEP stores them."""
         return list(self.lines("/aep/rows", dataset=dataset, limit=limit, **self._scope_query()))
 
     def settings(self, **changes: Any) -> dict[str, Any]:
-        """All settings, after these changes: see ``docs/sandbox.md``."""
+        """Change settings and return all of them: see ``docs/sandbox.md``."""
         if changes:
             return dict(self.control("POST", "/aep/settings", json=changes))
         return dict(self.control("GET", "/aep/settings"))
 
     def query_parameters(self) -> dict[str, Any]:
-        """Where Query Service is: ``host``, ``port``, ``dbName``, ``username`` and ``token``, the password."""
+        """Return Query Service's ``host``, ``port``, ``dbName``, ``username`` and ``token``, which is the password."""
         return dict(self.request("GET", f"{QUERY}/connection_parameters").json())
 
     def add_query_credential(self) -> dict[str, str]:
-        """A non-expiring credential of Query Service: ``technicalAccountId`` and ``credential``."""
+        """Create a non-expiring credential of Query Service: ``technicalAccountId`` and ``credential``."""
         return dict(self.control("POST", "/aep/query-credentials", json={}, params=self._scope_query()))
 
     def plan_batches(self, *ends: Mapping[str, Any]) -> None:
-        """How the next batches end instead of well: ``{"outcome": "failed"}`` ...; without any: well again."""
+        """Plan the outcomes of the next batches: ``{"outcome": "failed"}``, for example.
+
+        Without arguments, they succeed again.
+        """
         self.settings(next_batches=list(ends))
 
     def _scope_query(self) -> dict[str, str]:
         return {"org": self.org, "sandbox": self.aep_sandbox}
 
 
-def _fine(what: str, answer: requests.Response) -> requests.Response:
+def _raise_for_error(what: str, answer: requests.Response) -> requests.Response:
     if not answer.ok:
         raise SandboxError(f"{what}: {answer.status_code} {answer.text}")
     return answer

@@ -1,4 +1,4 @@
-"""The sandbox as a test of Mixpanel code sees it."""
+"""Client of the sandbox for tests of Mixpanel code."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from mixpanel_aep_sandbox.client.control import Sandbox
 _FIRST_ID = 4_000_001
 Event = Mapping[str, Any]
 """``{"event": name, "properties": {...}}``; and ``at``, ``processed_at``, ``visible_at``, ``copies``, ``line``: see
-``POST /_sandbox/mixpanel/projects/{id}/events``."""
+``POST /_sandbox/mixpanel/projects/{id}/events``.
+"""
 
 
 class MixpanelSandbox(Sandbox):
-    """The Mixpanel side: ready credentials, and what one puts into it and looks up in it."""
+    """Mixpanel: ready credentials, and helpers that add and read its data."""
 
     service: ClassVar[str | None] = "mixpanel"
     username: str = data.SERVICE_ACCOUNT
@@ -24,18 +25,19 @@ class MixpanelSandbox(Sandbox):
 
     @property
     def auth(self) -> tuple[str, str]:
-        """User name and secret of the demo service account, as HTTP libraries take them."""
+        """Return user name and secret of the demo service account, in the form that HTTP libraries accept."""
         return self.username, self.secret
 
     @property
     def export_url(self) -> str:
+        """Return the address of the raw event export."""
         return f"{self.url}/api/2.0/export"
 
     def add_project(self, project_id: int | None = None, *, limited: bool = False, **fields: Any) -> int:
-        """Makes a project without events, which the demo account may export; returns its id.
+        """Create a project without events, which the demo account may export, and return its id.
 
         ``fields``: ``timezone`` (IANA), ``time_is`` (``utc``, ``project_local``), ``region`` (``us``, ``eu``,
-        ``in``), ``name`` and whatever else ``POST /_sandbox/mixpanel/projects`` takes. ``limited``: with Mixpanel's
+        ``in``), ``name`` and all other fields of ``POST /_sandbox/mixpanel/projects``. ``limited``: with Mixpanel's
         limits of 60 exports an hour and 3 a second, 60 queries an hour, 5 requests for schemas a minute.
         """
         if project_id is None:
@@ -48,40 +50,43 @@ class MixpanelSandbox(Sandbox):
         return project_id
 
     def token(self, project_id: int) -> str:
-        """The token by which a project's clients track, as an SDK takes it."""
+        """Return the token with which a project's clients track events, as SDKs use it."""
         projects = self.control("GET", "/mixpanel/projects")
         return next(str(project["token"]) for project in projects if project["id"] == project_id)
 
     def add_account(
         self, username: str, secret: str, project_id: int, *, role: str = "analyst", **more: Any
     ) -> None:
-        """A service account of a project; ``more``: ``expires`` (a point in time), ``bearer`` (a token)."""
+        """Add a service account to a project; ``more``: ``expires`` (a point in time), ``bearer`` (a token)."""
         account = {"username": username, "secret": secret, "role": role, **more}
         self.control("POST", "/mixpanel/projects", json={"id": project_id, "accounts": [account]})
 
     def add_events(self, project_id: int, *events: Event, lines: Iterable[str] = ()) -> int:
-        """Puts events into a project; returns how many. ``lines``: as Mixpanel exports them."""
+        """Add events to a project and return their number. ``lines``: as Mixpanel exports them."""
         body = {"events": events, "lines": list(lines)}
         return int(self.control("POST", f"/mixpanel/projects/{project_id}/events", json=body)["added"])
 
     def events(
         self, project_id: int, first: date | str, last: date | str | None = None
     ) -> list[dict[str, Any]]:
-        """What an export of these days (inclusive) would return now; it is not counted as one."""
+        """Return what an export of these days (inclusive) would return now; it does not count as an export."""
         days = {"from_date": str(first), "to_date": str(last or first)}
         return list(self.lines(f"/mixpanel/projects/{project_id}/events", **days))
 
     def returned(self, project_id: int | None = None) -> list[str]:
-        """The exact lines of all exports that the client got whole, in the order in which they were sent."""
+        """Return the exact lines of all exports that the client received whole, in the order of sending."""
         query = {} if project_id is None else {"project_id": project_id}
         return [str(each["line"]) for each in self.lines("/mixpanel/returned", **query)]
 
     def merge_identity(self, project_id: int, old: str, new: str, **more: Any) -> None:
-        """From ``at`` on (default: now) rows of the ``distinct_id`` ``old`` come out under ``new``."""
+        """Merge a ``distinct_id``: from ``at`` on (default: now), rows of ``old`` are exported under ``new``."""
         self.control(
             "POST", f"/mixpanel/projects/{project_id}/rewrites", json={"from": old, "to": new, **more}
         )
 
     def delete_events(self, project_id: int, **which: Any) -> None:
-        """From ``at`` on (default: now) they are gone: ``events``, ``distinct_ids``, ``from_date``, ``to_date`` ..."""
+        """Delete events from ``at`` on (default: now).
+
+        Filters: ``events``, ``distinct_ids``, ``from_date``, ``to_date`` ...
+        """
         self.control("POST", f"/mixpanel/projects/{project_id}/deletions", json=which)

@@ -1,4 +1,4 @@
-"""The sandbox as one ASGI application: the three services, the control plane, and what lies around them."""
+"""The sandbox as one ASGI application: the three services, the control plane, and the middleware around them."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from mixpanel_aep_sandbox.mixpanel.routes import Mixpanel
 
 
 def build_app(state: SandboxState, host_names: Iterable[str] = ()) -> Callable[..., Any]:
-    """An ASGI application on ``state``. Everything it remembers is in ``state.store``.
+    """Build an ASGI application on ``state``, which stores everything in ``state.store``.
 
-    ``host_names``: names by which its control plane, and pages of its own, may call it, in addition to those of
-    loopback.
+    ``host_names``: names that clients may use for the control plane, in addition to the loopback names. Pages under
+    these names count as the sandbox's own.
     """
     register_key()
     transcript = Transcript(state.store.folder)
@@ -59,7 +59,7 @@ def build_app(state: SandboxState, host_names: Iterable[str] = ()) -> Callable[.
 
 
 async def _handle_validation_error(request: Request, error: Exception) -> Response:
-    """The control plane speaks in sentences; the services answer for themselves."""
+    """Return 422 with FastAPI's details for the control plane, and each service's own error otherwise."""
     if not isinstance(error, RequestValidationError):
         raise error
     if not request.url.path.startswith("/_sandbox"):
@@ -70,7 +70,7 @@ async def _handle_validation_error(request: Request, error: Exception) -> Respon
 
 
 async def _handle_http_error(request: Request, error: Exception) -> Response:
-    """A route that does not take this method is unknown; a body that is no JSON is told in a sentence."""
+    """Return the error for an unknown route, a wrong method, or a body that is not JSON, as one sentence."""
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code == 405:
@@ -79,11 +79,11 @@ async def _handle_http_error(request: Request, error: Exception) -> Response:
 
 
 async def _handle_exception(_request: Request, error: Exception) -> Response:
-    """A fault of the sandbox's own: where, without a trace and without anything of the request."""
+    """Return 500 with the place of the sandbox's own bug, without a trace and without data of the request."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "mixpanel_aep_sandbox" in Path(frame.filename).parts]
     at = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "a library"
-    return _error_response(500, f"The sandbox itself is at fault: {type(error).__name__} in {at}.")
+    return _error_response(500, f"The sandbox has a bug: {type(error).__name__} in {at}.")
 
 
 async def _handle_unknown_route(scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,5 +95,5 @@ def _not_implemented(request: Request) -> Response:
 
 
 def _error_response(status: int, sentence: str) -> Response:
-    # ASCII: a text from outside may hold what UTF-8 cannot say.
+    # ASCII, because text from a request may hold lone surrogates that UTF-8 cannot encode.
     return Response(json.dumps({"error": sentence}), status, media_type="application/json")

@@ -1,4 +1,4 @@
-"""When an answer of Mixpanel is gzipped: only if asked for, and only above 1400 bytes (documented)."""
+"""Compression of Mixpanel's responses: gzip only if the client accepts it, and only above 1400 bytes (documented)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _REFUSED = re.compile(r"q\s*=\s*0(\.0*)?")
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """``gzip;q=0`` says the contrary (RFC 9110, 12.5.3)."""
+    """Return whether an ``Accept-Encoding`` header accepts gzip; ``gzip;q=0`` does not (RFC 9110, 12.5.3)."""
     for coding in accept_encoding.lower().split(","):
         name, _, weight = coding.partition(";")
         if name.strip() == "gzip":
@@ -20,7 +20,7 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 
 def compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The pieces as one gzip stream."""
+    """Yield the pieces as one gzip stream."""
     packer = zlib.compressobj(level=4, wbits=31)
     for piece in pieces:
         if packed := packer.compress(piece):

@@ -5,12 +5,12 @@ GET      ``/``                   all routes of the sandbox as a page; ``/openapi
 GET      ``/health``             ``{"status": "ok", "now": ISO time of the sandbox}``
 GET      ``/clock``              ``{"now": ISO, "epoch_ms": n, "frozen": bool}``
 POST     ``/clock``              ``{"reset": true}``, ``{"set": when}``, ``{"freeze": bool}``, ``{"advance_seconds": n}``;
-                                 several are done in this order
-GET      ``/faults``             planned faults, with how often each was met and happened
-POST     ``/faults``             plan one: see :mod:`mixpanel_aep_sandbox.faults.models` and :mod:`mixpanel_aep_sandbox.faults.actions`
-DELETE   ``/faults``             forget all; ``/faults/{id}``: one
+                                 several changes are applied in this order
+GET      ``/faults``             planned faults, with how often each matched and happened
+POST     ``/faults``             plan a fault: see :mod:`mixpanel_aep_sandbox.faults.models` and :mod:`mixpanel_aep_sandbox.faults.actions`
+DELETE   ``/faults``             delete all; ``/faults/{id}``: delete one
 GET      ``/transcript``         ``?service=&path=&since=``: ``{"entries": [...]}``; ``since``: entries with larger ``n``
-POST     ``/reset``              a fresh state: documents, files, events, faults, clock, transcript
+POST     ``/reset``              reset everything: documents, files, events, faults, clock, transcript
 =======  ======================  =============================================================================
 """
 
@@ -32,6 +32,8 @@ from mixpanel_aep_sandbox.openapi.page import render
 
 
 class ClockChange(BaseModel):
+    """Body of ``POST /_sandbox/clock``."""
+
     model_config = ConfigDict(extra="forbid")
 
     reset: bool = False
@@ -41,11 +43,14 @@ class ClockChange(BaseModel):
 
 
 class ControlRoutes:
+    """Handlers of the control plane's common routes."""
+
     def __init__(self, state: SandboxState, transcript: Transcript, faults: FaultPlan) -> None:
         self._state, self._transcript, self._faults = state, transcript, faults
         self._resetting = state.store.folder / "resetting"
 
     def router(self) -> APIRouter:
+        """Return the routes under ``/_sandbox``."""
         routes = APIRouter(prefix="/_sandbox")
         for method, path, endpoint in (
             ("GET", "/", self.page),
@@ -65,13 +70,16 @@ class ControlRoutes:
         return routes
 
     def page(self, request: Request) -> HTMLResponse:
+        """Return the HTML page that lists all routes."""
         host, port = request.scope["server"]
         return HTMLResponse(render(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"))
 
     def health(self) -> dict[str, Any]:
+        """Return the sandbox's health and its current time."""
         return {"status": "ok", "now": self._state.clock.now().isoformat()}
 
     def clock(self) -> dict[str, Any]:
+        """Return the sandbox's clock."""
         clock = self._state.clock
         return {
             "now": clock.now().isoformat(),
@@ -80,6 +88,7 @@ class ControlRoutes:
         }
 
     def change_clock(self, change: ClockChange) -> Any:
+        """Change the clock and return it, or return 400 for a time out of range."""
         clock = self._state.clock
         start = time.time() if change.reset else clock.seconds()
         seconds = (start if change.set_to is None else change.set_to / 1000) + change.advance_seconds
@@ -94,23 +103,28 @@ class ControlRoutes:
         return self.clock()
 
     def plan_fault(self, fault: Fault) -> dict[str, Any]:
+        """Plan a fault and return it with its id."""
         return self._faults.add(fault).model_dump(mode="json", exclude_none=True)
 
     def forget_faults(self) -> dict[str, Any]:
+        """Delete all planned faults and return their number."""
         return {"forgotten": self._faults.remove()}
 
     def forget_fault(self, fault_id: str) -> JSONResponse:
+        """Delete one planned fault, or return 404."""
         gone = self._faults.remove(fault_id)
         if not gone:
-            return JSONResponse({"error": f"There is no fault {fault_id}."}, status_code=404)
+            return JSONResponse({"error": f"Fault {fault_id} not found."}, status_code=404)
         return JSONResponse({"forgotten": gone})
 
     def read_transcript(
         self, service: str = "", path: str = "", since: Annotated[int, Query(ge=0)] = 0
     ) -> dict[str, Any]:
+        """Return the transcript's entries that match the filters."""
         return {"entries": list(self._transcript.entries(service, path, since))}
 
     def reset(self) -> dict[str, Any]:
+        """Reset the whole sandbox to its initial state."""
         self._resetting.touch()
         self._state.store.clear()
         self._state.clock.reset()
@@ -120,6 +134,6 @@ class ControlRoutes:
         return {"status": "reset"}
 
     def finish_reset(self) -> None:
-        """Does what is left of a reset that the end of the process cut off."""
+        """Complete a reset that the end of an earlier process interrupted."""
         if self._resetting.exists():
             self.reset()

@@ -1,4 +1,4 @@
-"""Whether the sandbox may start in this environment: it reads the same variable as the pipeline it is used to test."""
+"""Check of the environment: the sandbox reads the same variable as the pipeline that it is used to test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _VARIABLE = "MIXPANEL_AEP_ENV"
 
 
 def reason_not_to_start(environment: Mapping[str, str] | None = None) -> str | None:
-    """Return one sentence for a production or unknown environment; None where the sandbox may start."""
+    """Return one sentence if the environment is production or unknown, or None if the sandbox may start."""
     value = (os.environ if environment is None else environment).get(_VARIABLE, "")
     if value == "production":
         return f"The sandbox does not start where {_VARIABLE} is production."

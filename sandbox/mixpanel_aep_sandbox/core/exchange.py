@@ -1,4 +1,4 @@
-"""One request and its answer, as the parts of the sandbox speak about it with one another."""
+"""One request and its response, as the parts of the sandbox exchange them."""
 
 from __future__ import annotations
 
@@ -25,36 +25,38 @@ _SERVICES = (
 
 
 def service_of(path: str) -> str:
-    """``mixpanel``, ``ims``, ``aep``, ``sandbox`` (the control plane) or ``unknown``."""
+    """Return the service of a path: ``mixpanel``, ``ims``, ``aep``, ``sandbox`` (the control plane) or ``unknown``."""
     return next((service for prefix, service in _SERVICES if path.startswith(prefix)), "unknown")
 
 
 @dataclass
 class Exchange:
+    """A request, and what is known of its response so far."""
+
     method: str
     path: str
     query: str
     service: str
     at_ms: int
-    """The sandbox's time when the request came in."""
+    """The sandbox's time when the request arrived."""
     status: int | None = None
-    """None: the client got no status line."""
+    """None if the client got no status line."""
     bytes_sent: int = 0
     fault: str | None = None
     whole: bool = True
-    """False once a fault has changed what the client gets, so that it is no complete answer."""
+    """False once a fault has changed the response, so that the client does not get the complete one."""
     notes: dict[str, Any] = field(default_factory=dict)
-    """What a service adds for the transcript."""
+    """Values that a service adds to the transcript."""
     on_end: list[Callable[[bool], None]] = field(default_factory=list)
-    """Called once, with True when the client was given the whole answer."""
+    """Called once, with True if the client was given the whole response."""
     on_free: list[Callable[[], None]] = field(default_factory=list)
-    """Called once, when it takes up no place any more."""
+    """Called once, when the request no longer counts as running."""
     ended: bool = False
 
     def end(self, whole: bool, *, hangs: bool = False) -> None:
-        """The answer is over: whatever waits for that is told, once.
+        """Report the end of the response to all ``on_end`` listeners, once.
 
-        ``hangs``: the client is kept waiting, so it still counts among those that run at a time.
+        ``hangs``: the client is kept waiting, so the request still counts as running.
         """
         if not self.ended:
             self.ended = True
@@ -65,10 +67,11 @@ class Exchange:
 
 
 def attach(scope: Scope, exchange: Exchange) -> None:
+    """Store the exchange in the ASGI scope."""
     scope[_KEY] = exchange
 
 
 def exchange_of(scope: Scope) -> Exchange:
-    """The exchange of an ASGI scope (``request.scope``)."""
+    """Return the exchange of an ASGI scope (``request.scope``)."""
     exchange: Exchange = scope[_KEY]
     return exchange

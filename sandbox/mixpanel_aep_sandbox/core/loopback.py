@@ -1,7 +1,8 @@
-"""Keeps the control plane to this computer and to its own names, whatever address the sandbox listens on.
+"""Restriction of the control plane to this computer and to the sandbox's own host names, on any listening address.
 
-The address of a request is not enough: a page in a browser on this computer comes from loopback as well, and reaches
-the sandbox under the page's own name once that name leads to 127.0.0.1 (DNS rebinding). Its ``Host`` gives it away.
+The client's address is not enough: a page in a browser on this computer comes from loopback as well. It reaches the
+sandbox under the page's own host name once that name resolves to 127.0.0.1 (DNS rebinding). Its ``Host`` header
+reveals it.
 """
 
 from __future__ import annotations
@@ -18,16 +19,17 @@ _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:@/\s\[\]]+)(?::[0-9]{1,5})?")
 
 
 class LoopbackGuard:
-    """403 for a caller from elsewhere who asks for ``/_sandbox/*``, 421 for one who calls it by another name."""
+    """Middleware for ``/_sandbox/*``: 403 for a client on another computer, 421 for an unknown host name."""
 
     def __init__(self, app: ASGIApp, host_names: Iterable[str] = ()) -> None:
         self.app = app
         self.host_names = frozenset(name.lower() for name in host_names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Reject the request, or pass it to the application."""
         if scope["type"] == "http" and scope["path"].startswith(CONTROL_PLANE):
             if not is_loopback(scope.get("client")):
-                refusal = _refusal(403, "The control plane answers only to this computer.")
+                refusal = _refusal(403, "The control plane answers only requests from this computer.")
             elif not self._is_named(scope):
                 refusal = _refusal(
                     421,
@@ -42,7 +44,7 @@ class LoopbackGuard:
         await self.app(scope, receive, send)
 
     def _is_named(self, scope: Scope) -> bool:
-        """Whether the request calls us by a name of ours, or by none, as HTTP/1.0 may and no browser does."""
+        """Return whether the Host is one of ours, or is missing, which HTTP/1.0 allows and browsers never do."""
         hosts = header_values(scope, b"host")
         return not hosts or (len(hosts) == 1 and is_own_host(hosts[0], self.host_names))
 
@@ -51,13 +53,13 @@ def _refusal(status: int, sentence: str) -> JSONResponse:
     return JSONResponse({"error": sentence}, status_code=status)
 
 
-def header_values(scope: Scope, wanted: bytes) -> list[str]:
-    """Return every value of a header, whose name is in lower case."""
-    return [value.decode("latin-1").strip() for name, value in scope["headers"] if name == wanted]
+def header_values(scope: Scope, header: bytes) -> list[str]:
+    """Return every value of a header, whose name is given in lower case."""
+    return [value.decode("latin-1").strip() for name, value in scope["headers"] if name == header]
 
 
 def is_own_host(host: str, host_names: Collection[str]) -> bool:
-    """Return whether a ``Host``, with or without a port, is a name of loopback or one of ``host_names``."""
+    """Return whether a ``Host``, with or without a port, is a loopback name or one of ``host_names``."""
     match = _HOST.fullmatch(host)
     if match is None:
         return False
@@ -66,7 +68,7 @@ def is_own_host(host: str, host_names: Collection[str]) -> bool:
 
 
 def is_loopback(client: tuple[str, int] | None) -> bool:
-    """Whether a caller's address is one of this computer's loopback addresses."""
+    """Return whether a client's address is one of this computer's loopback addresses."""
     try:
         address = ip_address(client[0] if client else "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""A kind of path parameter that the services share: ``{name:key}``."""
+"""A type of path parameter that the services share: ``{name:key}``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from starlette.convertors import Convertor, register_url_convertor
 
 
 class _Key(Convertor[str]):
-    """An id or a name in a path, whatever is in it: slashes, and line ends, which ``path`` does not take."""
+    """Converter for an id or a name with any characters, including slashes and line ends."""
 
     regex = r"[\s\S]*"
 
@@ -18,5 +18,5 @@ class _Key(Convertor[str]):
 
 
 def register_key() -> None:
-    """Makes the parameter known; before the first route that has one."""
+    """Register the path parameter; call it before the first route that uses it."""
     register_url_convertor("key", _Key())

@@ -1,4 +1,4 @@
-"""What an HTTP server looks at before anything else: the form of the request's target, and its host."""
+"""Checks that an HTTP server makes first: the form of the request's target, and its host."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class RequestTargetGuard:
-    """Takes absolute-form targets, which every server must (RFC 9112, 3.2.2); 400 for a host that is none."""
+    """Middleware that accepts absolute-form targets (RFC 9112, 3.2.2), and returns 400 for an invalid host."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request in origin form to the application, or return 400."""
         if scope["type"] == "http":
             try:
                 scope = _in_origin_form(scope)
@@ -26,7 +27,7 @@ class RequestTargetGuard:
 
 
 def _in_origin_form(scope: Scope) -> Scope:
-    """The scope with a path that starts with a slash. Raises ValueError for a host that no address can have."""
+    """Return the scope with a path that starts with a slash. Raises ValueError for an invalid host."""
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
     urlsplit(f"http://{host}/").port  # noqa: B018 - raises ValueError
     raw = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]

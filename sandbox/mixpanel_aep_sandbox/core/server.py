@@ -1,4 +1,4 @@
-"""Serves the sandbox on one port: in a process of its own, or in a thread for tests."""
+"""Server of the sandbox on one port: in its own process, or in a thread for tests."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _LINGER_SECONDS = 5
 
 
 class WireProtocol(H11Protocol):
-    """HTTP/1.1 that lends the connection to the application.
+    """HTTP/1.1 protocol that lends the connection to the application.
 
-    A fault has to break framing (no last chunk, too few bytes, a reset), which ASGI cannot say.
+    Faults must be able to break framing (no last chunk, too few bytes, a reset), which ASGI cannot express.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -47,9 +47,9 @@ class WireProtocol(H11Protocol):
         self._refused = False
 
     def send_400_response(self, msg: str) -> None:
-        """Refuses what is no HTTP, or has headers beyond all measure, and reads on for a while.
+        """Reject a request that is not HTTP or has oversized headers, and continue to read for a short time.
 
-        Closed with something unread, the connection would be reset, and the answer lost with it.
+        If the connection were closed with unread data, TCP would reset it and the client would lose the response.
         """
         if self.cycle and not self.cycle.response_complete:
             self.cycle.disconnected = True
@@ -71,24 +71,27 @@ class WireProtocol(H11Protocol):
         self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
     def data_received(self, data: bytes) -> None:
+        """Parse the data, unless the request was rejected."""
         if not self._refused:
             super().data_received(data)
 
 
 class QuietServer(uvicorn.Server):
-    """Tells when it is ready, and ends with success when asked to by SIGTERM or SIGINT."""
+    """Server that reports when it is ready, and exits with success on SIGTERM or SIGINT."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then call ``on_ready``."""
         await super().startup(sockets=sockets)
         if self.started:
             self._on_ready()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and SIGINT, in the main thread only."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -106,9 +109,9 @@ class QuietServer(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; ``port`` 0 takes any free one. Raises OSError when the port is taken."""
+    """Return a bound socket; ``port`` 0 takes any free one. Raises OSError if the port is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio switches Nagle's algorithm off only where the protocol is named; it costs 40 ms an answer.
+    # asyncio disables Nagle's algorithm only if the protocol is named; it costs 40 ms for each response.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -121,6 +124,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
+    """Return the HTTP address of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -128,7 +132,8 @@ def url_of(listener: socket.socket) -> str:
 def make_server(
     state: SandboxState, on_ready: Callable[[], None], host_names: Iterable[str] = ()
 ) -> QuietServer:
-    # uvicorn explains every cut or cancelled answer with a trace; here they are made on purpose.
+    # uvicorn logs a traceback for every cut or cancelled response; here faults cut them on purpose.
+    """Build the server of ``state``; it calls ``on_ready`` once it accepts connections."""
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         build_app(state, host_names),
@@ -146,10 +151,10 @@ def make_server(
 
 
 class SandboxServer:
-    """The sandbox in a thread, on a free port of 127.0.0.1, for the length of a ``with`` block.
+    """The sandbox in a thread, on a free port of 127.0.0.1, for the duration of a ``with`` block.
 
-    ``folder`` is the folder it remembers in; without one it forgets at the end.
-    ``url`` and ``state`` are there inside the block.
+    ``folder`` stores its state; without it, the state is deleted at the end.
+    ``url`` and ``state`` are available inside the block.
     """
 
     def __init__(

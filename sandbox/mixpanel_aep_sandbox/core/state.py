@@ -1,4 +1,4 @@
-"""What every part of the sandbox shares: its store, its clock, and what it answers when asked for something odd."""
+"""State that all parts of the sandbox share: its store, its clock and its settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EARLIEST, _LATEST = 0.0, datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 
 
 class SandboxClock:
-    """The sandbox's own time: the system's, shifted or stopped; survives a restart."""
+    """The sandbox's own time: the system's, shifted or frozen; kept over restarts."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -24,31 +24,35 @@ class SandboxClock:
 
     @property
     def is_frozen(self) -> bool:
+        """Return whether the clock stands still."""
         return self._frozen is not None
 
     def seconds(self) -> float:
-        """Epoch seconds."""
+        """Return epoch seconds."""
         return self._frozen if self._frozen is not None else time.time() + self._offset
 
     def milliseconds(self) -> int:
+        """Return epoch milliseconds."""
         return int(self.seconds() * 1000)
 
     def now(self) -> datetime:
+        """Return the time in UTC."""
         return datetime.fromtimestamp(self.seconds(), UTC)
 
     def set(self, epoch_seconds: float, *, frozen: bool = False) -> None:
-        """Raises ValueError outside of 1970 to 2199: services add days and years to the time."""
+        """Set the time. Raises ValueError outside of 1970 to 2199: services add days and years to the time."""
         if not _EARLIEST <= epoch_seconds < _LATEST:
-            raise ValueError("The sandbox's time lies between 1970 and 2199.")
+            raise ValueError("The sandbox's time must be between 1970 and 2199.")
         self._offset = epoch_seconds - time.time()
         self._frozen = epoch_seconds if frozen else None
         self._save()
 
     def advance(self, seconds: float) -> None:
-        """Forwards, or backwards. Raises ValueError as ``set`` does."""
+        """Move the clock forwards, or backwards. Raises ValueError as ``set`` does."""
         self.set(self.seconds() + seconds, frozen=self.is_frozen)
 
     def reset(self) -> None:
+        """Return to the system's time."""
         self._offset, self._frozen = 0.0, None
         self._save()
 
@@ -58,34 +62,36 @@ class SandboxClock:
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the documentation is silent or contradicts itself, the sandbox does as it is told here."""
+    """Behaviour where the documentation is silent or contradicts itself."""
 
     batch_seconds: float = 1.0
-    """How long a completed batch takes from ``loaded`` to ``active``, in the sandbox clock's seconds."""
+    """Seconds of the sandbox's clock that a completed batch takes from ``loaded`` to ``active``."""
     active_status: str = "success"
-    """What the end of a good batch is called: ``success`` or ``active`` (synonyms)."""
+    """Final status of a successful batch: ``success`` or ``active`` (synonyms)."""
     small_file_bytes: int = 256 * 1024 * 1024
-    """The largest file that may be uploaded in one piece (EP:ingestion/batch-ingestion/api-overview.md)."""
+    """Size of the largest file that may be uploaded in one request (EP:ingestion/batch-ingestion/api-overview.md)."""
     token_seconds: int = 86399
-    """How long a new token lives (dev-console: ServerToServerAuthentication/implementation.md)."""
+    """Lifetime of a new token (dev-console: ServerToServerAuthentication/implementation.md)."""
     tenant_id: str = "acmesandbox"
-    """The organization's tenant id; its fields are under ``_<tenant id>``."""
+    """Tenant id of the organization; its fields are under ``_<tenant id>``."""
 
 
 @dataclass
 class SandboxState:
+    """The store, clock and settings, and the hooks by which the services work together."""
+
     store: Store
     settings: Settings = field(default_factory=Settings)
     on_reset: list[Callable[[], None]] = field(default_factory=list)
-    """Called after the store was emptied, for what a service keeps in memory or seeds."""
+    """Called after the store was emptied, to reset what a service keeps in memory or to seed data."""
     before_read: list[Callable[[Any], object]] = field(default_factory=list)
-    """Called with the ``Place`` before anybody is told of its batches: what is due there is started."""
+    """Called with the ``AepSandboxScope`` before its batches are read, to start batches that are due."""
     query_address: tuple[str, int] | None = None
-    """Host and port of Query Service while it takes connections."""
+    """Host and port of Query Service while it accepts connections."""
     query_counts: Callable[[], dict[str, int]] = field(default=dict)
-    """Query Service's open sessions, and the queries that run or wait for their turn."""
+    """Returns Query Service's open sessions, and its running and queued queries."""
     app: Callable[..., Any] | None = None
-    """The whole sandbox as an ASGI application, once it is built: one service can ask another."""
+    """The whole sandbox as an ASGI application, once it is built, so that one service can call another."""
 
     def __post_init__(self) -> None:
         self.clock = SandboxClock(self.store)

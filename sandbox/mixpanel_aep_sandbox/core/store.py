@@ -1,4 +1,4 @@
-"""The sandbox's memory: JSON documents in one SQLite file, and uploaded bytes in files beside it."""
+"""The sandbox's storage: JSON documents in one SQLite file, and uploaded bytes in files in the same folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Document = dict[str, Any]
 
 
 class Store:
-    """Documents by (kind, key), in the order of their creation; safe for many threads, kept over restarts."""
+    """Documents by (kind, key), in the order of their creation; thread-safe and kept over restarts."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """One reader or writer at a time; nothing is written when the block raises."""
+        """Run the block as one transaction, one at a time; roll back if it raises."""
         with self._lock:
             if self._db.in_transaction:
                 yield
@@ -45,6 +45,7 @@ class Store:
             self._db.execute("COMMIT")
 
     def get(self, kind: str, key: str) -> Document | None:
+        """Return a document, or None."""
         with self._lock:
             row = self._db.execute(
                 "SELECT body FROM documents WHERE kind=? AND key=?", (kind, key)
@@ -52,7 +53,7 @@ class Store:
         return json.loads(row[0]) if row else None
 
     def put(self, kind: str, key: str, body: Document) -> None:
-        """Insert or replace; a replaced document keeps its place in the order."""
+        """Insert or replace a document; a replaced document keeps its place in the order."""
         with self._lock:
             self._db.execute(
                 "INSERT INTO documents (kind, key, body) VALUES (?, ?, ?)"
@@ -61,11 +62,12 @@ class Store:
             )
 
     def delete(self, kind: str, key: str) -> None:
+        """Delete a document, if it exists."""
         with self._lock:
             self._db.execute("DELETE FROM documents WHERE kind=? AND key=?", (kind, key))
 
     def items(self, kind: str) -> list[tuple[str, Document]]:
-        """All documents of a kind as (key, body), oldest first."""
+        """Return all documents of a kind as (key, body), oldest first."""
         with self._lock:
             rows = self._db.execute(
                 "SELECT key, body FROM documents WHERE kind=? ORDER BY n", (kind,)
@@ -73,23 +75,24 @@ class Store:
         return [(key, json.loads(body)) for key, body in rows]
 
     def clear(self) -> None:
-        """Forget all documents and files."""
+        """Delete all documents and files."""
         with self._lock:
             self._db.execute("DELETE FROM documents")
             shutil.rmtree(self.folder / "files", ignore_errors=True)
 
     def count(self, kind: str) -> int:
-        """How many documents of a kind there are."""
+        """Return the number of documents of a kind."""
         with self._lock:
             row = self._db.execute("SELECT COUNT(*) FROM documents WHERE kind=?", (kind,)).fetchone()
         return int(row[0])
 
     def file(self, *parts: str) -> Path:
-        """Where bytes are kept; the folder is made. ``parts`` come from the sandbox, never from a request."""
+        """Return the path of a file and create its folder. ``parts`` come from the sandbox, never from a request."""
         path = self.folder.joinpath("files", *parts)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def close(self) -> None:
+        """Close the database."""
         with self._lock:
             self._db.close()

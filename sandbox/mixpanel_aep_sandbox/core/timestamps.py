@@ -1,4 +1,4 @@
-"""Points in time as people write them to the control plane."""
+"""Points in time as clients of the control plane write them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pydantic import BeforeValidator
 
 _SECONDS_BELOW = 10_000_000_000
 _EARLIEST, _LATEST = -62_135_596_800_000, 253_402_300_799_999
-"""The years 1 and 9999: what Python's datetime can say."""
+"""The years 1 and 9999, the range of Python's datetime."""
 
 
 def to_milliseconds(value: Any) -> int:
-    """Epoch milliseconds from an ISO text (UTC unless it says otherwise), epoch seconds or milliseconds.
+    """Return epoch milliseconds from an ISO text (UTC without an offset), epoch seconds or milliseconds.
 
     Raises:
-        ValueError: It is none of these, or not within the years 1 to 9999.
+        ValueError: The value has another form, or is outside of the years 1 to 9999.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError("a time is an ISO text, or epoch seconds or milliseconds")  # noqa: TRY004 - pydantic's way
+        raise ValueError("a time must be an ISO text, epoch seconds or milliseconds")  # noqa: TRY004 - pydantic's way
     if isinstance(value, str):
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:
@@ -27,10 +27,10 @@ def to_milliseconds(value: Any) -> int:
         milliseconds = moment.timestamp() * 1000
     else:
         milliseconds = value * 1000 if abs(value) < _SECONDS_BELOW else value
-    if not _EARLIEST <= milliseconds <= _LATEST:  # not a number is neither
-        raise ValueError("a time is in the years 1 to 9999")
+    if not _EARLIEST <= milliseconds <= _LATEST:  # NaN fails this comparison as well
+        raise ValueError("a time must be in the years 1 to 9999")
     return round(milliseconds)
 
 
 Moment = Annotated[int, BeforeValidator(to_milliseconds)]
-"""Epoch milliseconds; anything that :func:`to_milliseconds` understands is taken."""
+"""Epoch milliseconds; accepts everything that :func:`to_milliseconds` accepts."""

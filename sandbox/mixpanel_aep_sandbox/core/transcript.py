@@ -1,4 +1,4 @@
-"""What was asked of the sandbox and what it answered, without anything secret."""
+"""Log of the sandbox's requests and responses, without secrets."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from mixpanel_aep_sandbox.core.exchange import Exchange, attach, service_of
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _UNKEPT = ("data",)
-"""Parameters that hold what a body holds elsewhere."""
+"""Parameters that hold what other requests send as a body."""
 _SECRET_WORDS = ("secret", "token", "password", "assertion", "authorization", "api_key", "sig", "jwt", "code")
 
 
 def safe_query(query: str) -> str:
-    """A query string with the values of secret-looking parameters masked."""
+    """Return a query string with the values of secret-looking parameters masked."""
     pairs = parse_qsl(query, keep_blank_values=True)
     return urlencode([(name, "***" if _is_masked(name.lower()) else value) for name, value in pairs])
 
@@ -32,15 +32,16 @@ def _is_masked(name: str) -> bool:
 
 
 class Transcript:
-    """One JSON line for each request, in the order in which their answers ended; kept over restarts."""
+    """One JSON line for each request, in the order in which their responses ended; kept over restarts."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "transcript.jsonl"
         self._lock = threading.Lock()
         self._starts = _whole_lines(self._path) if self._path.exists() else []
-        """Where each entry begins, so that whoever has seen the others need not read them again."""
+        """Offset of each entry, so that a reader can skip the entries that it has seen."""
 
     def append(self, exchange: Exchange, *, whole: bool) -> None:
+        """Append the entry of an exchange."""
         moment = datetime.fromtimestamp(exchange.at_ms / 1000, UTC)
         with self._lock:
             entry = {
@@ -62,7 +63,7 @@ class Transcript:
             self._starts.append(start)
 
     def entries(self, service: str = "", path: str = "", since: int = 0) -> Iterator[dict[str, Any]]:
-        """Entries with ``n > since``; ``path`` is a glob, or a plain text that the path contains."""
+        """Yield the entries with ``n > since``; ``path`` is a glob, or a text that the path contains."""
         with self._lock:
             lines = self._lines(since)
         for line in lines:
@@ -74,6 +75,7 @@ class Transcript:
             yield entry
 
     def clear(self) -> None:
+        """Delete all entries."""
         with self._lock:
             self._path.unlink(missing_ok=True)
             self._starts.clear()
@@ -87,7 +89,7 @@ class Transcript:
 
 
 def _whole_lines(path: Path) -> list[int]:
-    """Where each line begins, after cutting off one that the end of the process left without its end."""
+    """Return the offset of each line, after truncating an incomplete last line."""
     starts, end = [], 0
     with path.open("r+b") as file:
         for line in file:
@@ -99,15 +101,16 @@ def _whole_lines(path: Path) -> list[int]:
 
 
 class TranscriptMiddleware:
-    """Watches every exchange; passes bodies through as they come.
+    """Middleware that records every exchange and passes bodies through unchanged.
 
-    Reading the control plane leaves no trace: whoever polls it would drown the rest.
+    Requests that read the control plane are not recorded: a client that polls it would fill the transcript.
     """
 
     def __init__(self, app: ASGIApp, state: SandboxState, transcript: Transcript) -> None:
         self.app, self.state, self.transcript = app, state, transcript
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Record the request and its response."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -128,7 +131,7 @@ class TranscriptMiddleware:
             elif message["type"] == "http.response.body":
                 exchange.bytes_sent += len(message.get("body", b""))
                 if not message.get("more_body", False):
-                    # Written before the last bytes go out: whoever has the answer finds it in the transcript.
+                    # Written before the last bytes are sent: a client that has the response finds its entry.
                     transport = scope.get("sandbox.transport")
                     exchange.end(exchange.whole and not (transport and transport.is_closing()))
             await send(message)

@@ -1,6 +1,6 @@
 """Demo data: three Mixpanel projects and two service accounts, all of them obviously made up.
 
-The accounts open nothing anywhere: the sandbox is the only server that knows them.
+The accounts are valid only in the sandbox.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ SERVICE_ACCOUNT_SECRET = "demo-secret-not-real-0000"  # noqa: S105 - a made-up s
 
 ADMIN_ACCOUNT = "admin.0d3e75.mp-service-account"
 ADMIN_ACCOUNT_SECRET = "demo-secret-not-real-0001"  # noqa: S105
-"""An admin of the organisation and of its projects: whoever manages service accounts."""
+"""An admin of the organisation and of its projects, who manages service accounts."""
 
 ORGANIZATION_ID = 900001
 ORGANIZATION_NAME = "Demo organisation"

@@ -1,4 +1,4 @@
-"""The demo credentials, as whoever looks at the sandbox for the first time needs them. All are made up."""
+"""The demo credentials, as a new user of the sandbox needs them. All are made up."""
 
 from __future__ import annotations
 

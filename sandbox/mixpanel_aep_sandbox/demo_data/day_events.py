@@ -1,4 +1,4 @@
-"""How an event of the demo shop becomes a row: ids, arrival, re-sends, and the export's key order."""
+"""Conversion of the demo shop's events to rows: ids, arrival, re-sends, and the export's key order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class DayEvents:
     def by_person(
         self, who: Person, event: str, at_ms: int, delay_ms: int, known: bool, own: Mapping[str, Any]
     ) -> None:
-        """An event of a visitor's device; ``known``: they are signed in. Dropped when it is past midnight."""
+        """Add an event of a visitor's device; ``known``: they are signed in. Dropped if it is past midnight."""
         if at_ms // _DAY_MS != self.day:
             return
         place = who.place
@@ -49,7 +49,7 @@ class DayEvents:
         self.put(event, at_ms, delay_ms, properties)
 
     def put(self, event: str, at_ms: int, delay_ms: int, properties: dict[str, Any]) -> None:
-        """A row, and now and then the same event sent again."""
+        """Add a row, and sometimes a repetition of the same event."""
         rng = self.rng
         arrived = at_ms + delay_ms + rng.between(80, 2400)
         processed = arrived + rng.between(120, 1500)
@@ -64,10 +64,10 @@ class DayEvents:
     def _row(self, event: str, at_ms: int, own: dict[str, Any], arrived: int, processed: int) -> None:
         rest = {**own, "$mp_api_timestamp_ms": arrived, "mp_processing_time_ms": processed}
         distinct_id = rest.pop("distinct_id")
-        # The size before Mixpanel's own additions, roughly: what matters is that it is there.
+        # The approximate size before Mixpanel's own additions: only its presence matters.
         rest["$mp_event_size"] = 120 + 28 * len(own)
         properties = {"time": at_ms // 1000, "distinct_id": distinct_id}
-        # Python orders text by code point, which is the order of the bytes in UTF-8.
+        # Python sorts text by code point, which equals the order of the bytes in UTF-8.
         properties.update(sorted(rest.items()))
         text = _encode({"event": event, "properties": properties})
         self.rows.append(

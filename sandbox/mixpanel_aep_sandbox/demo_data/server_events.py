@@ -1,4 +1,4 @@
-"""What the demo shop's servers send: confirmations, clockwork, and imports that come late."""
+"""Events of the demo shop's servers: confirmations, scheduled events, and late imports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PYTHON = {"$lib_version": "5.1.0", "$mp_api_endpoint": "api.mixpanel.com", "mp_
 
 
 def confirm(day_events: DayEvents, who: Person, at_ms: int, order_id: int, cents: int) -> None:
-    """The server's own word on a purchase: no device, no place."""
+    """Add the server's event for a purchase: without a device and a place."""
     if at_ms // _DAY_MS != day_events.day:
         return
     properties: dict[str, Any] = {
@@ -30,7 +30,7 @@ def confirm(day_events: DayEvents, who: Person, at_ms: int, order_id: int, cents
 
 
 def edges(day_events: DayEvents) -> None:
-    """Something in the first and in the last second of each day, where windows leak."""
+    """Add events in the first and in the last second of each day, to detect errors at day boundaries."""
     for name, at_ms in (
         ("Day Opened", day_events.day * _DAY_MS),
         ("Day Closed", (day_events.day + 1) * _DAY_MS - 1000),
@@ -40,7 +40,7 @@ def edges(day_events: DayEvents) -> None:
 
 
 def imports(day_events: DayEvents) -> None:
-    """Orders from the old system by /import: the next night, or weeks later."""
+    """Add orders from the old system by /import: the next night, or weeks later."""
     rng = day_events.rng
     for _ in range(rng.between(30, 50)):
         at_ms = day_events.day * _DAY_MS + rng.below(_DAY_MS // 1000) * 1000

@@ -1,6 +1,6 @@
-"""A made-up web shop's events: 2026-06-01 to 2026-07-02, about 5,000 a day, each day made alone.
+"""A made-up web shop's events: 2026-06-01 to 2026-07-02, about 5,000 a day, each day generated separately.
 
-The same bytes on every computer: chance comes from a name (``SeededRandom``), nothing from the clock.
+The bytes are the same on every computer: random numbers derive from a name (``SeededRandom``), not from the clock.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ _HOUR_MS = 3_600_000
 
 @lru_cache(maxsize=6)
 def rows(day: int, copy: int = 0) -> list[Row]:
-    """The rows of a day (days since 1970), in the order in which they happened; empty outside the shop's time.
+    """Return the rows of a day (days since 1970), in the order of events; empty outside the shop's time.
 
-    ``copy``: another day's worth of visits on the same day, by the same people, for a shop with more traffic.
+    ``copy``: the number of a further copy of the day's visits, by the same people, for a shop with more traffic.
     """
     if not _FIRST <= day <= _LAST:
         return []
@@ -83,7 +83,7 @@ def rows(day: int, copy: int = 0) -> list[Row]:
 
 
 class _Session:
-    """One visit: the clock runs on with every event."""
+    """One visit: time passes with every event."""
 
     def __init__(self, day_events: DayEvents, who: Person, known: bool) -> None:
         rng = day_events.rng
@@ -98,7 +98,7 @@ class _Session:
 
 
 def _offline(rng: SeededRandom) -> int:
-    """A phone without a network keeps its events, for five days at most."""
+    """Return a delay: a phone without a network keeps its events, for at most five days."""
     if rng.chance(60):
         return rng.between(_HOUR_MS, 5 * 24 * _HOUR_MS - 60_000)
     return rng.pick((0, 0, 0, 10_000, 37_000))
@@ -140,7 +140,7 @@ def _open(session: _Session) -> None:
 
 
 def page(session: _Session, path: str, title: str) -> None:
-    """The web library sends page views by itself; apps have none."""
+    """Add a page view, which the web library sends automatically; apps have none."""
     if session.who.kind != "web":
         return
     campaign = session.day_events.rng.pick(catalog.CAMPAIGNS)
@@ -163,7 +163,7 @@ def _buy(session: _Session, cart: list[dict[str, Any]], cents: int) -> None:
     session.send("Checkout Started", items=len(cart))
     if not rng.chance(650):
         return
-    # Larger than 2**53: a reader that makes numbers of it as JavaScript does changes the order.
+    # Larger than 2**53: a reader that converts it to a JavaScript number changes the order.
     order_id = 3_900_000_000_000_000_000 + rng.bits(56)
     session.send(
         "Purchase",
@@ -197,7 +197,7 @@ def _line(session: _Session, product: catalog.Product, quantity: int) -> dict[st
 
 
 def _price(session: _Session, cents: int) -> float | int | str:
-    """Each team wrote its own tracking: Android's sends texts, for booleans too."""
+    """Return a price in the form of the platform's own tracking: Android's sends texts, also for booleans."""
     if session.who.kind == "android":
         return f"{cents // 100}.{cents % 100:02d}"
     return cents // 100 if cents % 100 == 0 and session.who.kind == "web" else cents / 100

@@ -1,4 +1,4 @@
-"""What the demo shop sells, to whom, and where they live."""
+"""Products, customers and places of the demo shop."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 
 class Product(NamedTuple):
+    """A product."""
+
     sku: str
     name: str
     category: str
@@ -13,6 +15,8 @@ class Product(NamedTuple):
 
 
 class Place(NamedTuple):
+    """A city of visitors."""
+
     city: str
     region: str
     country: str

@@ -1,4 +1,4 @@
-"""The profiles of the demo shop's customers: everybody who has signed up, as of a moment."""
+"""The profiles of the demo shop's customers at a point in time."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mixpanel_aep_sandbox.demo_data.visitors import PEOPLE, person
 
 _DAY_MS = 86_400_000
 _OPENED_MS = 1_767_225_600_000
-"""2026-01-01: the first customers joined from then on."""
+"""2026-01-01: the first customers joined then."""
 _JUNE_MS = 1_780_272_000_000
 _COPIED = ("$browser", "$browser_version", "$os", "$manufacturer", "$model")
 _INTERESTS = ("Coffee", "Tea", "Mugs", "Gear")
 
 
 def profiles(now_ms: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(distinct_id, properties) of whoever has joined by ``now_ms``, always in the same order."""
+    """Yield (distinct_id, properties) of all customers who have joined by ``now_ms``, always in the same order."""
     for joined_ms, distinct_id, properties in _all():
         if joined_ms <= now_ms:
             yield distinct_id, properties

@@ -1,4 +1,4 @@
-"""The demo shop's visitors: who they are, what they carry, and when they became customers."""
+"""The demo shop's visitors: their identities, devices, and sign-ups."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ _KINDS: tuple[Kind, ...] = ("web", "web", "web", "web", "web", "web", "ios", "io
 
 @dataclass(frozen=True)
 class Person:
+    """A visitor."""
+
     number: int
     kind: Kind
     device_id: str
     user_id: str
     joined: int | None
-    """The day of June (0 is the 1st) with the sign-up; -1: a customer before; None: never becomes one."""
+    """The day of June (0 is the 1st) with the sign-up; -1: already a customer; None: never."""
     merged: bool
-    """Whether Mixpanel has rewritten the rows from before the sign-up; it never gets round to all of them."""
+    """Whether Mixpanel has rewritten the rows from before the sign-up, which it does not do for all visitors."""
     place: catalog.Place
     device: dict[str, Any]
     """The properties that the SDK of this device sends with every event."""
@@ -33,6 +35,7 @@ class Person:
 
 @cache
 def person(number: int) -> Person:
+    """Return a visitor by number."""
     rng = SeededRandom(f"shop person {number}")
     kind = rng.pick(_KINDS)
     fate = rng.below(100)
@@ -51,7 +54,7 @@ def person(number: int) -> Person:
 
 @cache
 def joining(day: int) -> tuple[int, ...]:
-    """Who signs up on a day."""
+    """Return the visitors who sign up on a day."""
     return tuple(number for number in range(PEOPLE) if person(number).joined == day)
 
 
@@ -64,7 +67,7 @@ def _device_id(kind: Kind, rng: SeededRandom) -> str:
 
 def _web(rng: SeededRandom) -> dict[str, Any]:
     browser, version = rng.pick(catalog.BROWSERS)
-    # Older copies of the library send the version as text.
+    # Older versions of the library send the version as text.
     old = rng.chance(80)
     library = "2.45.0" if old else "2.65.0"
     return {

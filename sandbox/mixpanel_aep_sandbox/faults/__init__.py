@@ -1,1 +1,1 @@
-"""Planned faults: which request they meet, and what happens to it."""
+"""Planned faults: which requests they match, and what happens to those requests."""

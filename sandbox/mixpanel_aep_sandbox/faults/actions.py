@@ -1,4 +1,4 @@
-"""What can happen to a request. Each action is a JSON object that ``do`` names."""
+"""Actions of faults. Each action is a JSON object; ``do`` names its kind."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from mixpanel_aep_sandbox.faults.body_filters import (
 )
 
 Framing = Literal["chunked", "content-length", "close"]
-"""How the end of the body is told: by a last chunk, by its length, or by the end of the connection."""
+"""How the end of the body is marked: by a last chunk, by Content-Length, or by the end of the connection."""
 Encoding = Literal["as-asked", "gzip", "identity"]
-"""``as-asked``: as the service would have sent it."""
+"""``as-asked``: the encoding that the service would have sent."""
 
 
 def _unframed(name: str) -> str:
     if name.lower() in ("content-length", "transfer-encoding"):
-        raise ValueError("the action cut breaks the framing; an answer keeps it")
+        raise ValueError("only the action cut can break the framing; an answer keeps it")
     return name
 
 
@@ -38,24 +38,24 @@ HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"), Aft
 HeaderValue = Annotated[
     str, Field(pattern=r"^([!-~\u0080-\u00ff]([\t -~\u0080-\u00ff]*[!-~\u0080-\u00ff])?)?$")
 ]
-"""RFC 9110, 5.5: anything else would break the answer, and not as planned."""
+"""RFC 9110, 5.5: any other character would break the response in an unplanned way."""
 
 
 class _Action(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     delay_seconds: float = Field(default=0, ge=0, le=3600)
-    """Silence before the first byte, in real seconds."""
+    """Delay before the first byte, in real seconds."""
 
 
 class Pass(_Action):
-    """Nothing but the delay."""
+    """Only the delay."""
 
     do: Literal["delay"] = "delay"
 
 
 class Answer(_Action):
-    """Another answer instead of the service's: a status, an HTML page, an error with 200, nothing at all."""
+    """Replace the service's response: a status, an HTML page, an error with 200, or an empty body."""
 
     do: Literal["answer"] = "answer"
     status: int = Field(default=503, ge=200, le=599)
@@ -67,10 +67,10 @@ class Answer(_Action):
     echo_authorization: bool = False
     """Repeat the request's Authorization header in the body, as careless proxies do."""
     after: bool = False
-    """Let the service do what it was asked first: done, but the caller hears otherwise."""
+    """Let the service process the request first: it takes effect, but the client gets another response."""
 
     def parts(self, authorization: str) -> tuple[list[tuple[str, str]], bytes]:
-        """Headers and body."""
+        """Return headers and body."""
         if self.status in (204, 304):
             return [(name.lower(), value) for name, value in self.headers.items()], b""
         is_json = self.body_json is not None
@@ -86,7 +86,7 @@ class Answer(_Action):
 
 
 class Redirect(_Action):
-    """Elsewhere; whoever follows with its credentials gives them away."""
+    """Redirect to another address; a client that forwards its credentials leaks them."""
 
     do: Literal["redirect"] = "redirect"
     status: Literal[301, 302, 303, 307, 308] = 302
@@ -94,28 +94,28 @@ class Redirect(_Action):
 
 
 class Drop(_Action):
-    """The connection ends without an answer."""
+    """Close the connection without a response."""
 
     do: Literal["drop"] = "drop"
     end: Literal["reset", "close"] = "reset"
     after: bool = False
-    """Let the service do what it was asked first: only the reply is lost."""
+    """Let the service process the request first: only the response is lost."""
 
 
 class _OfBody(_Action):
-    """Happens to the service's own answer: status and headers stay, the body does not."""
+    """Base of actions that keep the service's status and headers and change the body."""
 
     encoding: Encoding = "as-asked"
     framing: Framing = "chunked"
     after_bytes: int | None = Field(default=None, ge=0)
-    """Of the body as sent, so after compression. Default: half of it, and of a large one a megabyte."""
+    """Bytes of the body as sent, after compression. Default: half of it, and at most about a megabyte."""
     before_end_bytes: int | None = Field(default=None, ge=0)
-    """Counted from the end instead; 8 takes the trailer from a gzip stream."""
+    """Counted from the end instead; 8 removes the trailer of a gzip stream."""
     after_lines: int | None = Field(default=None, ge=0)
-    """Whole lines of the body before compression; for an uncompressed body only."""
+    """Complete lines of the body before compression; for an uncompressed body only."""
 
     def filter(self) -> Filter:
-        """What lets pass only what is sent."""
+        """Return the filter that passes the part of the body that is sent."""
         if self.after_lines is not None:
             return FirstLines(self.after_lines)
         if self.before_end_bytes is not None:
@@ -124,30 +124,30 @@ class _OfBody(_Action):
 
 
 class Cut(_OfBody):
-    """The body stops early.
+    """End the body early.
 
-    ``honest``: the framing ends as it should, so only the content tells that something is missing. Otherwise
-    the last chunk never comes, or fewer bytes than Content-Length promised; a body that ends with the
-    connection cannot be told from a whole one at all.
+    ``honest``: the framing is complete, so only the content shows that something is missing. Otherwise the last
+    chunk is missing, or there are fewer bytes than Content-Length promised. A body that ends with the connection
+    cannot be distinguished from a complete one.
     """
 
     do: Literal["cut"] = "cut"
     end: Literal["close", "reset", "half-close"] = "close"
-    """``half-close``: the server says no more, and keeps the connection open for what the client says."""
+    """``half-close``: the server sends nothing more, and keeps the connection open for what the client sends."""
     honest: bool = False
     inside_chunk: bool = False
     """The last chunk is announced as longer than it is: "237 bytes read, 275 more expected"."""
 
 
 class Hang(_OfBody):
-    """The body stops, and the connection stays open and silent."""
+    """Stop the body, and keep the connection open and silent."""
 
     do: Literal["hang"] = "hang"
     seconds: float = Field(default=600, gt=0, le=86_400)
 
 
 class Drip(_Action):
-    """The whole body, a few bytes at a time."""
+    """Send the whole body, a few bytes at a time."""
 
     do: Literal["drip"] = "drip"
     bytes_at_a_time: int = Field(default=1, ge=1)
@@ -155,7 +155,7 @@ class Drip(_Action):
 
 
 class Sentinel(_Action):
-    """Rows, then Mixpanel's own word that the export died: a 200 that is not complete.
+    """Send rows, then Mixpanel's own message that the export ended early: a 200 that is not complete.
 
     Seen as ``terminated early``, ``export terminated early``, ``[terminated early]``, ``["terminated early"]``.
     """
@@ -163,22 +163,23 @@ class Sentinel(_Action):
     do: Literal["sentinel"] = "sentinel"
     text: str = "terminated early"
     after_lines: int | None = Field(default=None, ge=0)
-    """How many rows come before it; default: all."""
+    """Number of rows before the message; default: all."""
     mid_line: bool = False
-    """The row before it is cut in the middle."""
+    """Cut the row before the message in the middle."""
     newline: bool = True
-    """Whether the text ends with a line feed."""
+    """End the message with a line feed."""
     rest: bool = False
-    """Whether the other rows follow after it."""
+    """Send the remaining rows after the message."""
     encoding: Encoding = "as-asked"
 
     def filter(self) -> Filter:
+        """Return the filter that inserts the message."""
         text = self.text.encode() + (b"\n" if self.newline else b"")
         return SentinelLine(text, self.after_lines, mid_line=self.mid_line, rest=self.rest)
 
 
 class Alter(_Action):
-    """The whole answer in an odd form. All but ``invalid_utf8`` still hold every row."""
+    """Send the complete response in an unusual form. All forms except ``invalid_utf8`` keep every row."""
 
     do: Literal["alter"] = "alter"
     how: Literal[
@@ -191,10 +192,11 @@ class Alter(_Action):
         "close_delimited",
         "content_length",
     ]
-    """The last two: the same body, whose end is told by the connection's, or by its length."""
+    """The last two: the same body, whose end is marked by the end of the connection, or by its length."""
     encoding: Encoding = "as-asked"
 
     def filter(self) -> Filter:
+        """Return the filter that changes the body."""
         match self.how:
             case "bom":
                 return Before(b"\xef\xbb\xbf")
@@ -210,6 +212,7 @@ class Alter(_Action):
                 return Filter()
 
     def keeps_rows(self) -> bool:
+        """Return whether the client still gets every row."""
         return self.how != "invalid_utf8"
 
 

@@ -1,4 +1,4 @@
-"""What a fault does to a body while it passes, piece by piece: none of these ever holds a whole one."""
+"""Filters that change a body while it passes, piece by piece; no filter holds a whole body."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ _HALF_AT_MOST = 1024 * 1024
 
 
 class Filter:
-    """Bytes in, bytes out; what goes in first comes out first. This one changes nothing."""
+    """A filter of bytes that keeps their order. This base class changes nothing."""
 
     done = False
-    """Whatever else goes in, nothing more will come out."""
+    """True if nothing more will come out, whatever goes in."""
 
     def feed(self, data: bytes) -> bytes:
+        """Return the bytes that may pass."""
         return data
 
     def end(self) -> bytes:
-        """What was held back; called once, at the end."""
+        """Return the bytes that were held back; called once, at the end."""
         return b""
 
 
 class FirstBytes(Filter):
+    """The first ``count`` bytes."""
+
     def __init__(self, count: int) -> None:
         self._left = count
         self.done = count == 0
 
     def feed(self, data: bytes) -> bytes:
+        """Return what is left of the first bytes."""
         out = data[: self._left]
         self._left -= len(out)
         self.done = self._left == 0
@@ -35,11 +39,14 @@ class FirstBytes(Filter):
 
 
 class FirstLines(Filter):
+    """The first ``count`` lines."""
+
     def __init__(self, count: int) -> None:
         self._left = count
         self.done = count == 0
 
     def feed(self, data: bytes) -> bytes:
+        """Return what is left of the first lines."""
         if self.done:
             return b""
         parts = data.split(b"\n", self._left)
@@ -55,6 +62,7 @@ class AllBut(Filter):
         self._count, self._held = count, b""
 
     def feed(self, data: bytes) -> bytes:
+        """Return all bytes that cannot be among the last ones."""
         held = self._held + data
         out = held[: max(0, len(held) - self._count)]
         self._held = held[len(out) :]
@@ -62,12 +70,13 @@ class AllBut(Filter):
 
 
 class Half(Filter):
-    """Half of the body; of a large one a megabyte, so that nobody has to wait for its end."""
+    """Half of the body; at most a megabyte of a large one, so that the filter need not wait for the end."""
 
     def __init__(self, most: int = _HALF_AT_MOST) -> None:
         self._most, self._held = most, bytearray()
 
     def feed(self, data: bytes) -> bytes:
+        """Hold bytes back until the body is known to be large."""
         if self.done:
             return b""
         self._held += data
@@ -75,11 +84,12 @@ class Half(Filter):
         return bytes(self._held[: self._most]) if self.done else b""
 
     def end(self) -> bytes:
+        """Return half of a small body."""
         return b"" if self.done else bytes(self._held[: len(self._held) // 2])
 
 
 class SentinelLine(Filter):
-    """Lines, then a text: after so many lines, or after all; the line before it whole or in half."""
+    """Lines, then a text: after a number of lines, or after all; the line before it is whole or cut in half."""
 
     def __init__(self, text: bytes, after_lines: int | None, *, mid_line: bool, rest: bool) -> None:
         self._text, self._left = text, after_lines
@@ -89,21 +99,23 @@ class SentinelLine(Filter):
         """With ``mid_line``: the last line that has begun."""
 
     def feed(self, data: bytes) -> bytes:
+        """Return lines, and the text when it is due."""
         if self._sent or not data:
             return data if self._rest or not data else b""
         if self._left is None:
-            return self._passed(data)
+            return self._release(data)
         parts = data.split(b"\n", self._left)
         self._left -= len(parts) - 1
         if self._left:
-            return self._passed(data)
+            return self._release(data)
         before = data[: len(data) - len(parts[-1])]
-        return self._passed(before) + self._sentinel() + (parts[-1] if self._rest else b"")
+        return self._release(before) + self._sentinel() + (parts[-1] if self._rest else b"")
 
     def end(self) -> bytes:
+        """Return the text, if it is not sent yet."""
         return b"" if self._sent else self._sentinel()
 
-    def _passed(self, data: bytes) -> bytes:
+    def _release(self, data: bytes) -> bytes:
         if not data:
             return b""
         self._open = not data.endswith(b"\n")
@@ -123,26 +135,29 @@ class SentinelLine(Filter):
 
 
 class Before(Filter):
-    """A text, then the body, perhaps changed piece by piece."""
+    """A text, then the body, which ``change`` may modify piece by piece."""
 
     def __init__(self, text: bytes, change: Callable[[bytes], bytes] = lambda data: data) -> None:
         self._text, self._change = text, change
 
     def feed(self, data: bytes) -> bytes:
+        """Return the text before the first piece, then each changed piece."""
         text, self._text = (self._text, b"") if data else (b"", self._text)
         return text + self._change(data)
 
     def end(self) -> bytes:
+        """Return the text if the body was empty."""
         return self._text
 
 
 class Once(Filter):
-    """The first appearance of some bytes within a piece becomes others."""
+    """Replaces the first occurrence of some bytes within a piece."""
 
     def __init__(self, old: bytes, new: bytes) -> None:
         self._old, self._new, self._found = old, new, False
 
     def feed(self, data: bytes) -> bytes:
+        """Return the piece, with the first occurrence replaced."""
         if self._found or self._old not in data:
             return data
         self._found = True
@@ -150,28 +165,31 @@ class Once(Filter):
 
 
 class WithoutEnd(Filter):
-    """The body without the line feed at its very end."""
+    """The body without the line feed at its end."""
 
     def __init__(self) -> None:
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
+        """Return all bytes except the last one."""
         if not data:
             return b""
         out, self._held = self._held + data[:-1], data[-1:]
         return out
 
     def end(self) -> bytes:
+        """Return the last byte, unless it is a line feed."""
         return self._held.replace(b"\n", b"")
 
 
 class Gzip(Filter):
-    """One gzip stream; or each piece as so many members, which one after the other are a gzip file too."""
+    """One gzip stream; or each piece as several gzip members, which together are also a valid gzip file."""
 
     def __init__(self, members: int = 1) -> None:
         self._members, self._packer, self._fed = members, _packer(), False
 
     def feed(self, data: bytes) -> bytes:
+        """Return the compressed piece."""
         if self._members == 1:
             return self._packer.compress(data)
         size = -(-len(data) // self._members)
@@ -180,6 +198,7 @@ class Gzip(Filter):
         return b"".join(_member(piece) for piece in pieces)
 
     def end(self) -> bytes:
+        """Return the end of the stream."""
         return b"" if self._fed else self._packer.flush()
 
 

@@ -1,4 +1,4 @@
-"""Makes planned faults happen, between the client and the services. Bodies pass through; none is held as a whole."""
+"""Middleware that executes planned faults between the client and the services. It streams bodies."""
 
 from __future__ import annotations
 
@@ -36,10 +36,13 @@ _IN_MEMORY_BYTES = 1024 * 1024
 
 
 class FaultMiddleware:
+    """ASGI middleware that applies the fault that is due, if any."""
+
     def __init__(self, app: ASGIApp, plan: FaultPlan) -> None:
         self.app, self.plan = app, plan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Apply the fault that is due, or pass the request on."""
         fault = self.plan.meet(exchange_of(scope)) if scope["type"] == "http" else None
         if fault is None:
             await self.app(scope, receive, send)
@@ -75,7 +78,7 @@ class _Call:
     async def answer(self, action: Answer) -> None:
         exchange_of(self.scope).whole = False
         if action.after:
-            await self._done()
+            await self._discard_response()
         authorization = next((v for k, v in self.scope["headers"] if k == b"authorization"), b"")
         headers, body = action.parts(authorization.decode("latin-1"))
         length = [] if action.status in (204, 304) else [("content-length", str(len(body)))]
@@ -86,7 +89,7 @@ class _Call:
         exchange = exchange_of(self.scope)
         exchange.whole = False
         if action.after:
-            await self._done()
+            await self._discard_response()
         exchange.end(False)
         await _END[action.end](RawConnection(self.scope), self.receive)
 
@@ -124,7 +127,10 @@ class _Call:
         *,
         gzip: bool,
     ) -> None:
-        """The whole length has to be known before the first byte goes out: the body waits in a file."""
+        """Break off a body with Content-Length.
+
+        The length must be known before the first byte, so a file buffers the body.
+        """
         with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
             whole = await _keep(sent, file)
             part = sum([len(piece) async for piece in apply_filter(_read(file), action.filter())])
@@ -178,8 +184,8 @@ class _Call:
     def _upstream_response(self) -> UpstreamResponse:
         return UpstreamResponse(self.app, self.scope, self.receive)
 
-    async def _done(self) -> None:
-        """The service does what it was asked, and nobody hears of it."""
+    async def _discard_response(self) -> None:
+        """Let the service process the request, and discard its response."""
         async with self._upstream_response() as upstream_response:
             async for _ in upstream_response.pieces():
                 pass
@@ -207,7 +213,7 @@ class _Call:
         sent: AsyncIterator[bytes],
         action: Cut | Hang | None = None,
     ) -> None:
-        """Past the server, which would give every answer a proper end."""
+        """Write to the connection without the server, which would end every response properly."""
         exchange = exchange_of(self.scope)
         exchange.status = upstream_response.status
         last = b""
@@ -231,7 +237,7 @@ _END = {"close": RawConnection.close, "reset": RawConnection.reset, "half-close"
 async def _encoded(
     upstream_response: UpstreamResponse, encoding: Encoding, change: Filter | None = None, *, members: int = 1
 ) -> tuple[bool, AsyncIterator[bytes]]:
-    """Whether the body is gzipped, and its bytes as they are sent, changed before."""
+    """Return whether the body is gzipped, and its changed bytes as they are sent."""
     pieces = apply_filter(upstream_response.pieces(), change or Filter())
     gzip = encoding == "gzip"
     if encoding == "as-asked" and upstream_response.accepts_gzip:

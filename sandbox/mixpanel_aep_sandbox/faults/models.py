@@ -1,8 +1,8 @@
-"""Planned misbehaviour: which requests it meets, and what happens to them.
+"""Planned faults: which requests they match, and what happens to those requests.
 
-A fault is ``{"match": {...}, "action": {"do": ..., ...}, "skip": 0, "times": 1}``. It meets the requests that
-match, leaves the first ``skip`` of them alone, and then happens ``times`` times (null: always). Of several
-faults the oldest that is due happens, alone. The control plane itself never fails.
+A fault is ``{"match": {...}, "action": {"do": ..., ...}, "skip": 0, "times": 1}``. It counts the requests that
+match, leaves the first ``skip`` of them unchanged, and then happens ``times`` times (null: always). If several
+faults are due, only the oldest happens. The control plane itself never fails.
 """
 
 from __future__ import annotations
@@ -27,25 +27,26 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise ValueError(f"{text!r} is no regular expression: {error}") from error
+        raise ValueError(f"{text!r} is not a valid regular expression: {error}") from error
     return text
 
 
 class Match(BaseModel):
-    """Everything given must fit; nothing given fits every request of the three services."""
+    """Filter of requests: all given fields must match; an empty filter matches every request of the three services."""
 
     model_config = ConfigDict(extra="forbid")
 
     service: Literal["mixpanel", "ims", "aep", "unknown"] | None = None
     method: str | None = None
     path: str | None = None
-    """A glob over the whole path: ``/data/foundation/import/batches/*``; ``*`` also spans slashes."""
+    """A glob over the whole path: ``/data/foundation/import/batches/*``; ``*`` also matches slashes."""
     path_regex: Annotated[str, AfterValidator(_pattern)] | None = None
-    """Found anywhere in the path."""
+    """Searched for anywhere in the path."""
     query: str | None = None
-    """Found anywhere in the query string, as sent or decoded."""
+    """Searched for anywhere in the query string, as sent or decoded."""
 
     def fits(self, exchange: Exchange) -> bool:
+        """Return whether a request matches."""
         if exchange.service == "sandbox" or self.service not in (None, exchange.service):
             return False
         return (
@@ -61,6 +62,8 @@ class Match(BaseModel):
 
 
 class Fault(BaseModel):
+    """A planned fault, and how often it matched and happened."""
+
     model_config = ConfigDict(extra="forbid")
 
     id: str = ""
@@ -69,13 +72,13 @@ class Fault(BaseModel):
     skip: int = Field(default=0, ge=0)
     times: int | None = Field(default=1, ge=1)
     met: int = Field(default=0, exclude=False)
-    """How many requests have matched so far."""
+    """Number of requests that have matched so far."""
     happened: int = 0
 
     @model_validator(mode="before")
     @classmethod
     def _writable(cls, given: Any) -> Any:
-        """Refuses what no JSON text in UTF-8 can hold: it could be neither kept nor sent."""
+        """Reject what cannot be written as JSON in UTF-8: it could not be stored or sent."""
         try:
             json.dumps(given, ensure_ascii=False, allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError) as error:
@@ -83,11 +86,12 @@ class Fault(BaseModel):
         return given
 
     def is_due(self) -> bool:
+        """Return whether the fault happens to the request that was counted last."""
         return self.met > self.skip and (self.times is None or self.happened < self.times)
 
 
 class FaultPlan:
-    """The faults that are planned, in the order of their planning; kept over restarts."""
+    """The planned faults, oldest first; kept over restarts."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -95,12 +99,12 @@ class FaultPlan:
         self.reload()
 
     def reload(self) -> None:
-        """Read the plan again from the store."""
+        """Read the plan from the store again."""
         with self._lock:
             self._faults = {key: Fault.model_validate(body) for key, body in self._store.items(_KIND)}
 
     def add(self, fault: Fault) -> Fault:
-        """Plan a fault under its own id, or the next free one; the same id replaces."""
+        """Plan a fault under its own id, or under the next free one; a fault of the same id is replaced."""
         with self._lock:
             if not fault.id:
                 upstream_response = [int(key[1:]) for key in self._faults if re.fullmatch(r"f\d+", key)]
@@ -110,7 +114,7 @@ class FaultPlan:
         return fault
 
     def remove(self, fault_id: str | None = None) -> int:
-        """Forget one fault, or all; returns how many were there."""
+        """Delete one fault, or all; return the number of deleted faults."""
         with self._lock:
             client_disconnected = [key for key in self._faults if fault_id in (None, key)]
             for key in client_disconnected:
@@ -119,11 +123,12 @@ class FaultPlan:
         return len(client_disconnected)
 
     def all(self) -> list[dict[str, Any]]:
+        """Return all faults as JSON objects."""
         with self._lock:
             return [fault.model_dump(mode="json", exclude_none=True) for fault in self._faults.values()]
 
     def meet(self, exchange: Exchange) -> Fault | None:
-        """The fault that happens to a request, if any; the requests of each fault are counted."""
+        """Count the request for each matching fault, and return the fault that happens to it, if any."""
         with self._lock:
             due = None
             for fault in self._faults.values():

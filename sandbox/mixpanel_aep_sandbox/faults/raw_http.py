@@ -1,4 +1,4 @@
-"""Raw HTTP/1.1 on a connection, for the answers that a correct server would never give."""
+"""Raw HTTP/1.1 on a connection, for responses that a correct server would never send."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Headers = Iterable[tuple[str, str]]
 
 
 class RawConnection:
-    """One answer on a connection that the server has lent; after it the connection is closed.
+    """One response on a connection that the server has lent; afterwards the connection is closed.
 
-    What is written waits until the client takes it, so that nothing piles up.
+    Writes wait until the client has read enough, so that memory use stays bounded.
     """
 
     def __init__(self, scope: Scope) -> None:
@@ -40,9 +40,9 @@ class RawConnection:
         gzip: bool = False,
         announce: bool = False,
     ) -> None:
-        """Status line and headers.
+        """Write the status line and headers.
 
-        ``length`` is what Content-Length claims; ``announce``: say that the connection ends after this.
+        ``length`` is the value of Content-Length; ``announce``: send ``Connection: close``.
         """
         lines = [f"HTTP/1.1 {status} {_phrase(status)}", f"date: {formatdate(usegmt=True)}"]
         lines += [f"{name}: {value}" for name, value in headers if name.lower() not in _FRAMING_HEADERS]
@@ -58,12 +58,13 @@ class RawConnection:
         self._transport.write("\r\n".join([*lines, "", ""]).encode("latin-1", "replace"))
 
     async def body(self, data: bytes) -> None:
+        """Write a piece of the body."""
         if data and self._chunked:
             data = b"%x\r\n%s\r\n" % (len(data), data)
         await self._write(data)
 
     async def half_a_chunk(self, data: bytes) -> None:
-        """A chunk that is announced as twice as long as it is."""
+        """Write a chunk that is announced as twice as long as it is."""
         await self._write(b"%x\r\n%s" % (2 * len(data) or 1, data) if self._chunked else data)
 
     async def _write(self, data: bytes) -> None:
@@ -71,37 +72,38 @@ class RawConnection:
         await self._drain()
 
     def finish(self) -> None:
-        """The end of a chunked body, as it should be."""
+        """Write the proper end of a chunked body."""
         if self._chunked:
             self._transport.write(b"0\r\n\r\n")
 
     async def close(self, receive: Receive) -> None:
+        """Flush and close the connection."""
         await self._flushed()
         self._transport.close()
         await client_disconnected(receive, _FLUSH_SECONDS)
 
     async def half_close(self, receive: Receive) -> None:
-        """Nothing more comes, yet the connection stays open for what the other side has to say."""
+        """Send nothing more, and keep the connection open for what the client sends."""
         await self._flushed()
         connection = self._transport.get_extra_info("socket")
         if connection is not None:
-            # Not by write_eof: the server may still try to write, and must not be surprised.
+            # Not by write_eof: the server may still try to write, and must not fail.
             connection.shutdown(socket.SHUT_WR)
             await client_disconnected(receive, _FLUSH_SECONDS)
         await self.close(receive)
 
     async def reset(self, receive: Receive) -> None:
-        """End with a TCP reset: the other side gets an error, not an end."""
+        """Close with a TCP reset, so that the client gets an error."""
         await self._flushed()
         connection = self._transport.get_extra_info("socket")
         if connection is not None:
-            # Lingering for zero seconds is what makes the kernel send a reset.
+            # Lingering for zero seconds makes the kernel send a reset.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
         await client_disconnected(receive, _FLUSH_SECONDS)
 
     async def _flushed(self) -> None:
-        """All is with the kernel, or the client takes nothing any more."""
+        """Wait until the kernel has all bytes, or the client reads no more."""
         if self._drain is _no_wait or self._transport.is_closing():
             return
         self._transport.set_write_buffer_limits(high=0)
@@ -110,11 +112,11 @@ class RawConnection:
 
 
 async def _no_wait() -> None:
-    """Within the process there is no buffer to wait for."""
+    """Return at once: calls within the process have no buffer to wait for."""
 
 
 async def client_disconnected(receive: Receive, seconds: float) -> None:
-    """Wait until the client has left, for so long at most."""
+    """Wait until the client has disconnected, for at most ``seconds``."""
 
     async def wait() -> None:
         while (await receive())["type"] != "http.disconnect":

@@ -1,4 +1,4 @@
-"""An answer that is taken from a service, piece by piece, before it reaches the client."""
+"""A service's response, read piece by piece before it reaches the client."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _PIECES_AHEAD = 2
 
 
 class UpstreamResponse:
-    """Lets the service answer, uncompressed, only as fast as the pieces are read; what is not read is never made.
+    """Runs the service, uncompressed, only as fast as its pieces are read; unread pieces are never produced.
 
-    ``status`` and ``headers`` are there inside the ``async with`` block.
+    ``status`` and ``headers`` are available inside the ``async with`` block.
     """
 
     def __init__(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
@@ -35,7 +35,7 @@ class UpstreamResponse:
         self._task = asyncio.ensure_future(self._run())
         first = await self._messages.get()
         if first is None:
-            await self._task  # it ended without an answer: with an error
+            await self._task  # it ended without a response: with an error
             return self
         self.status = first["status"]
         self.headers = [
@@ -56,6 +56,7 @@ class UpstreamResponse:
             await asyncio.wait([self._task])
 
     async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield the pieces of the body."""
         while (message := await self._messages.get()) is not None:
             if body := message.get("body", b""):
                 yield body
@@ -64,7 +65,7 @@ class UpstreamResponse:
     async def _run(self) -> None:
         try:
             await self._app(self._scope, self._receive, self._messages.put)
-        except asyncio.CancelledError:  # nobody reads on
+        except asyncio.CancelledError:  # the reader has stopped
             raise
         except BaseException:
             await self._messages.put(None)
@@ -73,7 +74,7 @@ class UpstreamResponse:
 
 
 async def apply_filter(pieces: AsyncIterator[bytes], change: Filter) -> AsyncIterator[bytes]:
-    """The pieces as a filter lets them through; not one more is asked for than it takes."""
+    """Yield the pieces that a filter passes; read no more pieces than it needs."""
     if not change.done:
         async for piece in pieces:
             if out := change.feed(piece):
@@ -85,7 +86,7 @@ async def apply_filter(pieces: AsyncIterator[bytes], change: Filter) -> AsyncIte
 
 
 async def peek(pieces: AsyncIterator[bytes], size: int) -> tuple[bytes, AsyncIterator[bytes]]:
-    """The first pieces, of more than ``size`` bytes together if there are so many, and all of them again."""
+    """Return the first pieces, together more than ``size`` bytes if there are so many, and all pieces again."""
     head: list[bytes] = []
     async for piece in pieces:
         head.append(piece)

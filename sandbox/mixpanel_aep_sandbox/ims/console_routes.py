@@ -1,7 +1,7 @@
 """The client secrets of a credential, as the Adobe Developer Console lists and changes them.
 
 ``/console/organizations/{org}/credentials/{id}/secrets`` follows dev-console: ServerToServerAuthentication/ims.md; its
-refusals are not documented [I].
+error responses are not documented [I].
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ Handler = Callable[[SandboxState, Request], Response]
 
 
 def add_routes(state: SandboxState, routes: APIRouter) -> None:
+    """Add the routes of the console."""
     secrets = f"{CONSOLE}/{{org:key}}/credentials/{{id:key}}/secrets"
     for method, path, handler in (
         ("GET", secrets, _list),
@@ -67,19 +68,19 @@ def _add(state: SandboxState, request: Request) -> Response:
 def _remove(state: SandboxState, request: Request) -> Response:
     known, key = _allowed(state, request, _MANAGE), str(request.path_params["uuid"])
     if not remove_secret(state, known.client_id, known.credential, key):
-        raise problem(404, f"There is no client secret {key}.")
+        raise problem(404, f"Client secret {key} not found.")
     return Response(status_code=204)
 
 
 def _allowed(state: SandboxState, request: Request, scope: str) -> Caller:
-    """The caller, who has to ask about its own credential, with a token for this scope."""
-    known, asked = caller(state, request), request.path_params
-    if asked["org"] not in (known.credential["org_number"], known.credential["org"]) or asked["id"] not in (
+    """Return the caller; it must address its own credential, with a token for this scope."""
+    known, params = caller(state, request), request.path_params
+    if params["org"] not in (known.credential["org_number"], known.credential["org"]) or params["id"] not in (
         known.credential["credential_id"],
         known.client_id,
     ):
-        # The console knows both by numbers; the names that every other request has are taken too [I].
-        raise problem(404, f"There is no credential {asked['id']} in organization {asked['org']}.")
+        # The console knows both by numbers; the names that every other request has are accepted too [I].
+        raise problem(404, f"Credential {params['id']} not found in organization {params['org']}.")
     if scope not in parse_scopes(known.token["scope"]):
         raise problem(403, f"The token was made without the scope {scope}.")
     return known

@@ -1,9 +1,9 @@
-"""``/_sandbox/ims/*``: credentials and tokens, from behind. No token is asked for.
+"""``/_sandbox/ims/*``: control of credentials and tokens. No token is required.
 
 =======  =================  ================================================================================
 GET      ``/credentials``   every credential, without its secrets
-POST     ``/credentials``   makes or changes one: ``client_id``, and of ``org``, ``scope``, ``secrets`` what is given
-DELETE   ``/tokens``        no token that was given so far is good any longer
+POST     ``/credentials``   create or change one: ``client_id``, and any of ``org``, ``scope``, ``secrets``
+DELETE   ``/tokens``        invalidate all tokens that were issued so far
 =======  =================  ================================================================================
 """
 
@@ -24,16 +24,20 @@ _Text = Annotated[str, Field(min_length=1)]
 
 
 class CredentialChange(BaseModel):
+    """Body of ``POST /_sandbox/ims/credentials``."""
+
     model_config = ConfigDict(extra="forbid")
 
     client_id: _Text
     org: _Text | None = None
     scope: _Text | None = None
-    """Comma-separated; what a token may be asked for."""
+    """Comma-separated; the scopes that a token may be requested for."""
     secrets: Annotated[list[_Text], Field(min_length=1, max_length=MOST_SECRETS)] | None = None
 
 
 def add_routes(state: SandboxState, routes: APIRouter) -> None:
+    """Add the control routes of IMS."""
+
     def credentials() -> dict[str, Any]:
         held = state.store.items(CREDENTIALS)
         return {"credentials": [_public(key, body) for key, body in held]}

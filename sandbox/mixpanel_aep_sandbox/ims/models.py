@@ -1,4 +1,4 @@
-"""The credentials that IMS knows: a client, its organization, its scopes, and one secret or two."""
+"""The credentials that IMS knows: a client, its organization, its scopes, and one or two secrets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_SECRETS = 2
 
 
 def seed(state: SandboxState) -> None:
-    """Puts the demo credential in place, unless it is there."""
+    """Store the demo credential, unless it exists."""
     if state.store.get(CREDENTIALS, DEMO_CLIENT_ID) is None:
         body = {
             "org": DEMO_ORG,
@@ -38,13 +38,13 @@ def seed(state: SandboxState) -> None:
 
 
 def parse_scopes(text: str, *, spaces: bool = True) -> set[str]:
-    """The scopes in a list of them; commas divide it, and ``spaces`` too."""
+    """Return the scopes of a comma-separated list; with ``spaces``, spaces separate them too."""
     parts = text.replace(",", " ").split() if spaces else text.split(",")
     return {part.strip() for part in parts if part.strip()}
 
 
 def verify_secret(state: SandboxState, client_id: str, credential: Document, secret: str) -> bool:
-    """Whether ``secret`` is one of the credential's; notes when it was used."""
+    """Return whether ``secret`` is one of the credential's, and record its use."""
     digest = _digest(secret)
     for entry in credential["secrets"]:
         if secrets.compare_digest(digest, entry["digest"]):
@@ -55,7 +55,10 @@ def verify_secret(state: SandboxState, client_id: str, credential: Document, sec
 
 
 def add_secret(state: SandboxState, client_id: str, credential: Document) -> tuple[str, Document]:
-    """A new secret, which nobody can read again, and its entry. Raises ValueError for a third one."""
+    """Create a secret, which cannot be read again later, and return it with its entry.
+
+    Raises ValueError for a third one.
+    """
     if len(credential["secrets"]) >= MOST_SECRETS:
         raise ValueError(f"A credential can have no more than {MOST_SECRETS} client secrets.")
     secret = "demo-secret-not-real-" + secrets.token_hex(12)
@@ -66,7 +69,10 @@ def add_secret(state: SandboxState, client_id: str, credential: Document) -> tup
 
 
 def remove_secret(state: SandboxState, client_id: str, credential: Document, key: str) -> bool:
-    """Whether there was a secret of this uuid. Tokens that were made with it stay good until they end."""
+    """Delete the secret with this uuid and return whether it existed.
+
+    Tokens created with it stay valid until they expire.
+    """
     left = [entry for entry in credential["secrets"] if entry["uuid"] != key]
     found = len(left) < len(credential["secrets"])
     state.store.put(CREDENTIALS, client_id, {**credential, "secrets": left})
@@ -74,7 +80,7 @@ def remove_secret(state: SandboxState, client_id: str, credential: Document, key
 
 
 def replace_secrets(state: SandboxState, client_id: str, given: Any) -> Document:
-    """These secrets and no others; the changed credential. Raises ValueError for anything but one or two texts."""
+    """Replace all secrets and return the changed credential. Raises ValueError for anything but one or two texts."""
     if (
         not isinstance(given, list)
         or not 1 <= len(given) <= MOST_SECRETS
@@ -88,7 +94,7 @@ def replace_secrets(state: SandboxState, client_id: str, given: Any) -> Document
 
 
 def shown(entry: Document) -> Document:
-    """A secret as the console lists it: all but the secret."""
+    """Return a secret as the console lists it, without its value."""
     made = datetime.fromtimestamp(entry["created"] / 1000, UTC)
     used = entry["last_used"]
     return {
@@ -111,5 +117,5 @@ def _entry(state: SandboxState, secret: str) -> Document:
 
 
 def _digest(secret: str) -> str:
-    """Secrets are remembered by digest only, as tokens are."""
+    """Return the digest of a secret; like tokens, secrets are stored only as digests."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

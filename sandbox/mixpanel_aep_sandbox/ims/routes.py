@@ -1,6 +1,6 @@
 """Adobe IMS, as far as a server-to-server credential needs it (Adobe Developer Console, "Server to server").
 
-The shape of a refusal is not documented: RFC 6749's is used [I].
+The shape of an error is not documented: RFC 6749's is used [I].
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Handler = Callable[[SandboxState, dict[str, str]], dict[str, Any]]
 
 
 def router(state: SandboxState) -> APIRouter:
-    """``POST /ims/token/v3``, the older ``v2``, the exchange of JWTs that ended, and the console's secrets."""
+    """Return the routes for tokens (``v3`` and ``v2``), the discontinued JWT exchange, and the console's secrets."""
     seed(state)
     state.on_reset.append(lambda: seed(state))
     routes = APIRouter()
@@ -61,7 +61,7 @@ def _add(state: SandboxState, routes: APIRouter, path: str, answer: Handler) -> 
 
 
 async def _form(state: SandboxState, request: Request) -> dict[str, str]:
-    """Parameters of the body or, unless the settings say otherwise, of the query; the body wins."""
+    """Return the parameters of the body and, unless the settings exclude it, of the query; the body has priority."""
     body = await request.body()
     from_query = AepSettings.of(state).ims_parameters == "body or query"
     found = dict(request.query_params) if from_query else {}
@@ -107,19 +107,19 @@ def _credential(state: SandboxState, form: dict[str, str]) -> Document:
     if not verify_secret(state, form["client_id"], credential, form["client_secret"]):
         raise _refusal(status or 401, "invalid_client", "invalid client_secret parameter")
     spaces = AepSettings.of(state).ims_scopes == "comma or space"
-    wanted = parse_scopes(form["scope"], spaces=spaces)
-    if not wanted or wanted - parse_scopes(credential["scope"]):
+    requested = parse_scopes(form["scope"], spaces=spaces)
+    if not requested or requested - parse_scopes(credential["scope"]):
         raise _refusal(400, "invalid_scope", "invalid scope parameter")
     return credential
 
 
 def _jwt(_state: SandboxState, _form: dict[str, str]) -> dict[str, Any]:
-    """Existing integrations were to work until 1 January 2025; what is answered since then is not documented [I]."""
+    """Reject a JWT: integrations were to work until 1 January 2025; the response since then is not documented [I]."""
     raise _refusal(400, "invalid_request", _JWT_IS_OVER)
 
 
 def _throttle(state: SandboxState) -> None:
-    """Adobe "may throttle" who asks for too many tokens; how is not documented [I]."""
+    """Raise Problem 429 for too many token requests: Adobe "may throttle" them; the response is not documented [I]."""
     with state.store.transaction():
         settings = AepSettings.of(state)
         limit = settings.tokens_per_minute

@@ -1,1 +1,1 @@
-"""Mixpanel: a folder for each API; ``models`` is what a project has."""
+"""Mixpanel: a folder for each API; ``models`` holds the data of a project."""

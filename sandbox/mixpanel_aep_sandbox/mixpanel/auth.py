@@ -1,6 +1,6 @@
-"""Who asks, and whether that is allowed, in Mixpanel's accepted spellings and with its misleading texts.
+"""Authentication and authorization, with all spellings of credentials that Mixpanel accepts and with its error texts.
 
-Bodies of 401 and 403 on the export host are documented nowhere; the texts here are the ones users have reported.
+Bodies of 401 and 403 on the export host are undocumented; the texts here are the ones that users have reported.
 """
 
 from __future__ import annotations
@@ -39,30 +39,30 @@ _EXPIRED: Mapping[Api, int] = {"export": 400, "query": 400, "app": 401}
 
 @dataclass(frozen=True)
 class Caller:
-    """A service account, or a project that names itself by its secret."""
+    """A service account, or a project that authenticates with its secret."""
 
     account: Account | None
     project: Project | None
 
     def role(self, project: Project) -> Role | None:
-        """The role in a project; whoever holds the project's secret may do what an analyst may [I]."""
+        """Return the role in a project; a project's secret has the rights of an analyst [I]."""
         if self.account is not None:
             return self.account.roles.get(project.id)
         return "analyst" if self.project is not None and self.project.id == project.id else None
 
 
 def requested_region(request: Request) -> Region | None:
-    """The region whose host was asked: ``X-Original-Host`` if there, else ``Host``; None: none of Mixpanel's."""
+    """Return the region whose host was called: ``X-Original-Host``, else ``Host``; None for another host."""
     host = request.headers.get("x-original-host") or request.headers.get("host", "")
     return _REGIONS.get(host.split(":")[0].strip().lower())
 
 
 def authenticate(request: Request, registry: ProjectRegistry, now: datetime, api: Api) -> Caller:
-    """The caller of a request.
+    """Return the caller of a request.
 
     Raises:
-        Refusal: 401 when nobody is recognised. An expired account is 400 on the export (yes, 400: it is what
-            clients see); what the other APIs answer is known less well [I], so an account can say.
+        MixpanelError: 401 for unknown credentials. An expired account is 400 on the export, as clients have observed.
+            The response of the other APIs is less certain [I], so each account can set it.
     """
     caller = _find_account(request.headers.get("authorization", ""), registry, now)
     if caller is None:
@@ -93,28 +93,33 @@ def _find_account(authorization: str, registry: ProjectRegistry, now: datetime) 
     return None
 
 
-def requested_project(request: Request, caller: Caller, registry: ProjectRegistry, asked: str) -> Project:
-    """The project of an export or a query.
+def requested_project(
+    request: Request, caller: Caller, registry: ProjectRegistry, project_id: str
+) -> Project:
+    """Return the project of an export or a query.
 
     Raises:
-        Refusal: 401 without ``project_id``, 403 without access, 400 for an id that is none, or another region's.
+        MixpanelError: 401 without ``project_id``, 403 without access, 400 for an invalid id, or one of another region.
     """
     if caller.account is None:
         project = caller.project
-        if project is None or asked not in ("", str(project.id)):
+        if project is None or project_id not in ("", str(project.id)):
             raise MixpanelError(401, _NO_PROJECT)
     else:
-        if not asked:
+        if not project_id:
             raise MixpanelError(401, _NO_PROJECT)
-        if not (asked.isascii() and asked.isdigit() and len(asked) <= len(str(MAX_ID))):
-            raise MixpanelError(400, f"invalid project_id {asked[:40]!r}", echo=True)
-        project = accessible(caller, registry, int(asked))
+        if not (project_id.isascii() and project_id.isdigit() and len(project_id) <= len(str(MAX_ID))):
+            raise MixpanelError(400, f"invalid project_id {project_id[:40]!r}", echo=True)
+        project = accessible(caller, registry, int(project_id))
     check_region(request, project)
     return project
 
 
 def accessible(caller: Caller, registry: ProjectRegistry, project_id: int) -> Project:
-    """A project in which the caller has a role. Raises Refusal (403), which does not tell whether it exists."""
+    """Return a project in which the caller has a role.
+
+    Raises MixpanelError (403), which does not reveal whether it exists.
+    """
     project = registry.project(project_id)
     if project is None or caller.role(project) is None:
         raise MixpanelError(403, f"Forbidden: no access to project {project_id}")
@@ -122,14 +127,14 @@ def accessible(caller: Caller, registry: ProjectRegistry, project_id: int) -> Pr
 
 
 def check_region(request: Request, project: Project) -> None:
-    """Raises Refusal (400) when another region's host was asked."""
+    """Raise MixpanelError (400) if another region's host was called."""
     region = requested_region(request)
     if region and region != project.region:
         raise MixpanelError(400, "request failed with error: invalid project id for cluster.", echo=True)
 
 
 def check_export_right(caller: Caller, project: Project) -> None:
-    """Raises Refusal (403) for a role without exports, and for classified data if the project is set so."""
+    """Raise MixpanelError (403) for a role without exports, and for classified data if the project is set so."""
     role = caller.role(project)
     if role == "no_export":
         raise MixpanelError(
@@ -143,12 +148,12 @@ def check_export_right(caller: Caller, project: Project) -> None:
 
 
 def hidden_properties(caller: Caller, project: Project) -> frozenset[str]:
-    """The properties that this caller's rows come without."""
+    """Return the properties that are removed from this caller's rows."""
     return frozenset(() if caller.role(project) == "classified" else project.classified_properties)
 
 
 def spellings(given: str) -> list[tuple[str, str]]:
-    """(user, secret) as base64 and as plain text, both with and without a colon: Mixpanel takes all four.
+    """Return (user, secret) from base64 and from plain text, each with and without a colon: Mixpanel accepts all four.
 
     Some clients encode with the URL-safe alphabet.
     """

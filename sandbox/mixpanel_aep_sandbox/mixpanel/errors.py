@@ -1,4 +1,4 @@
-"""Answers that are not what was asked for, in the shapes that Mixpanel's services have for them."""
+"""Errors, in the shapes of Mixpanel's services."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 Shape = Literal["json", "text", "app"]
-"""``json``: export host and Query API; ``text``: the sentence alone; ``app``: with a status, as ``/api/app`` has it."""
+"""``json``: export host and Query API; ``text``: only the sentence; ``app``: with a status, as in ``/api/app``."""
 
 
 class MixpanelError(Exception):
-    """A request that Mixpanel turns down; ``echo`` repeats the request line in the body, as some errors do."""
+    """A request that Mixpanel rejects; ``echo`` repeats the request line in the body, as some errors do."""
 
     def __init__(
         self, status: int, error: str, *, echo: bool = False, headers: Mapping[str, str] | None = None
@@ -22,6 +22,7 @@ class MixpanelError(Exception):
         self.status, self.error, self.echo, self.headers = status, error, echo, headers
 
     def response(self, request: Request, shape: Shape = "json") -> Response:
+        """Return the response in a service's shape."""
         if shape == "text":
             return PlainTextResponse(self.error, status_code=self.status, headers=self.headers)
         body = {"error": self.error}

@@ -1,4 +1,4 @@
-"""The parameters of a request, read as Mixpanel reads them; what does not fit is a 400 with a sentence."""
+"""Request parameters, read as Mixpanel reads them; an invalid one is a 400 with a sentence."""
 
 from __future__ import annotations
 
@@ -18,28 +18,31 @@ Test = Callable[[Mapping[str, Any]], bool]
 
 
 def merged(query: Mapping[str, str], body: bytes = b"") -> Params:
-    """The parameters of the query, and over them those of the body: JSON if it is an object, else a form.
+    """Return the parameters of the query and of the body, a JSON object or a form; the body takes precedence.
 
-    So does Mixpanel's Query API, whatever Content-Type says (its own client counts on it).
+    Mixpanel's Query API does the same for any Content-Type, and its own client relies on it.
     """
     return Params({**query, **_of_body(body)})
 
 
 class Params:
+    """The parameters of a request."""
+
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
 
     def text(self, name: str) -> str:
-        """The value, or an empty text."""
+        """Return the value, or an empty text."""
         return self._values.get(name, "")
 
     def required(self, name: str) -> str:
+        """Return the value. Raises MixpanelError (400) if it is missing."""
         if not self.text(name):
             raise MixpanelError(400, f"missing required parameter: {name}", echo=True)
         return self.text(name)
 
     def whole(self, name: str, *, least: int, most: int) -> int | None:
-        """A number from ``least`` to ``most``; None when it is not given."""
+        """Return an integer from ``least`` to ``most``, or None if it is missing."""
         text = self.text(name)
         if not text:
             return None
@@ -49,6 +52,7 @@ class Params:
         return int(text)
 
     def flag(self, name: str, default: bool = False) -> bool:
+        """Return a boolean, or the default."""
         text = self.text(name).lower()
         if text in ("true", "1"):
             return True
@@ -59,6 +63,7 @@ class Params:
         return default
 
     def day(self, name: str) -> date:
+        """Return a date."""
         text = self.required(name)
         try:
             if not (text.isascii() and _DAY.fullmatch(text)):
@@ -71,7 +76,7 @@ class Params:
         return day
 
     def json(self, name: str) -> Any:
-        """The value as JSON; None when it is not given."""
+        """Return the value as JSON, or None if it is missing."""
         if not self.text(name):
             return None
         try:
@@ -80,7 +85,7 @@ class Params:
             raise MixpanelError(400, f"invalid {name} parameter, expected JSON", echo=True) from error
 
     def names(self, name: str) -> list[str] | None:
-        """A JSON array of strings; None when it is not given."""
+        """Return a JSON array of strings, or None if it is missing."""
         try:
             found = self.json(name)
         except MixpanelError as refusal:
@@ -93,12 +98,13 @@ class Params:
         return found
 
     def choice(self, name: str, *choices: str) -> str:
+        """Return one of the choices."""
         if self.required(name) not in choices:
             raise MixpanelError(400, f"invalid {name}, expected one of {', '.join(choices)}", echo=True)
         return self.text(name)
 
     def where(self, name: str = "where") -> Test | None:
-        """A segmentation expression as a test; None when it is not given."""
+        """Return a segmentation expression as a test, or None if it is missing."""
         if not self.text(name).strip():
             return None
         try:
@@ -107,7 +113,7 @@ class Params:
             raise MixpanelError(400, f"invalid {name} expression: {error}", echo=True) from error
 
     def without(self, *names: str) -> dict[str, str]:
-        """All parameters but these."""
+        """Return all other parameters."""
         return {name: value for name, value in self._values.items() if name not in names}
 
 
@@ -118,11 +124,11 @@ def _of_body(body: bytes) -> dict[str, str]:
         return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     if not isinstance(found, dict):
         return {}
-    # A value of another type is what a form would have held: its JSON.
+    # A value of another type is replaced by its JSON, which a form would have contained.
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
     return {_clean(name): _clean(text) for name, text in texts.items() if found[name] is not None}
 
 
 def _clean(text: str) -> str:
-    """Half a surrogate pair, which JSON can escape, has no bytes to be sent or stored as."""
+    """Replace lone surrogates, which JSON can escape, because they cannot be sent or stored as text."""
     return text.encode("utf-8", "replace").decode()

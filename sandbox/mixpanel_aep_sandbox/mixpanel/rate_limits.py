@@ -1,4 +1,4 @@
-"""How often something may be asked: so many an hour, a minute, a second, and at a time; each service apart."""
+"""Rate limits: requests in an hour, a minute, a second, and at a time; separately for each service."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Use:
 
 @dataclass(frozen=True)
 class _Trip:
-    """The limit that was reached, and when to come again."""
+    """The limit that was exceeded, and when to retry."""
 
     seconds: int
     """The window's length; 0: too many at a time."""
@@ -41,10 +41,10 @@ class _Trip:
 
 
 class Limiter:
-    """Counts by the sandbox's clock, in memory. What was refused does not count.
+    """Counts by the sandbox's clock, in memory. Rejected requests do not count.
 
-    While the clock is frozen, "a second" is a real one: in a second that never ends, a client that does as it is
-    told and waits would never be let in.
+    While the clock is frozen, "a second" is a real one: otherwise a client that waits as requested would never be
+    admitted.
     """
 
     def __init__(self, state: SandboxState) -> None:
@@ -53,17 +53,17 @@ class Limiter:
         self._uses: dict[tuple[Pool, int], _Use] = {}
 
     def enter(self, pool: Pool, key: int, limits: Limits, *, counts: bool = True) -> Callable[[], None]:
-        """Count one request of a project (Lexicon: of an organisation); call the result at its end.
+        """Count a request of a project (Lexicon: of an organisation); call the returned function at its end.
 
-        ``counts``: False for what is limited only in how much runs at a time. Raises Refusal (429).
+        ``counts``: False for requests that are only limited in number at a time. Raises MixpanelError (429).
         """
         with self._lock:
             now, real = self._clock.seconds(), time.monotonic()
             use = self._uses.setdefault((pool, key), _Use())
-            # A clock that was set back must not leave a project locked for years.
+            # A clock that was set back must not lock a project for years.
             while use.started and not 0 <= now - use.started[0].at < _HOUR_SECONDS:
                 use.started.popleft()
-            trip = _reached(limits, use, now, real, counts) if limits.enabled else None
+            trip = _exceeded_limit(limits, use, now, real, counts) if limits.enabled else None
             if trip:
                 raise _too_many(pool, key, limits, use, trip)
             if counts:
@@ -72,12 +72,13 @@ class Limiter:
         return lambda: self._leave(use)
 
     def forget(self, project_id: int) -> None:
-        """Of Lexicon nothing: it counts for an organisation."""
+        """Forget a project's counts, except Lexicon's, which belong to an organisation."""
         with self._lock:
             self._uses.pop(("export", project_id), None)
             self._uses.pop(("query", project_id), None)
 
     def clear(self) -> None:
+        """Forget all counts."""
         with self._lock:
             self._uses.clear()
 
@@ -86,7 +87,7 @@ class Limiter:
             use.running -= 1
 
 
-def _reached(limits: Limits, use: _Use, now: float, real: float, counts: bool) -> _Trip | None:
+def _exceeded_limit(limits: Limits, use: _Use, now: float, real: float, counts: bool) -> _Trip | None:
     if limits.concurrent is not None and use.running >= limits.concurrent:
         return _Trip(0, limits.concurrent, use.running, _BUSY_SECONDS)
     windows = ((1, limits.per_second), (60, limits.per_minute), (_HOUR_SECONDS, limits.per_hour))
@@ -120,7 +121,7 @@ def _too_many(pool: Pool, key: int, limits: Limits, use: _Use, trip: _Trip) -> M
 
 
 def _headers(limits: Limits, use: _Use, trip: _Trip) -> dict[str, str]:
-    """Retry-After, and the draft headers with the names and units that Mixpanel's own client was made for."""
+    """Return Retry-After, and the draft headers with the names and units that Mixpanel's own client expects."""
     headers = {"Retry-After": str(trip.wait)} if limits.retry_after else {}
     if not limits.rate_limit_headers:
         return headers

@@ -1,4 +1,4 @@
-"""JSON that a request brings, as far as it can be kept and sent again."""
+"""JSON bodies of requests, restricted to what can be stored and sent again."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """A JSON object. Raises Refusal (400): it is none, or holds a number or a text that JSON cannot give back."""
+    """Return a JSON object. Raises MixpanelError (400) for any other body, or for values that JSON cannot return."""
     try:
         found = json.loads(body, parse_constant=_no_number, parse_float=_finite)
-        # Half a surrogate pair can be written in JSON, and neither sent nor stored as text.
+        # JSON can escape lone surrogates, which cannot be sent or stored as text.
         json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise MixpanelError(400, "The body is not JSON.") from error
@@ -27,7 +27,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def read_model(body: bytes | dict[str, Any], model: type[Model]) -> Model:
-    """A JSON object of a known form. Raises Refusal (400) that names the first field which does not fit."""
+    """Return a JSON object of a known form. Raises MixpanelError (400) that names the first invalid field."""
     given = read_object(body) if isinstance(body, bytes) else body
     try:
         return model.model_validate(given)
@@ -36,14 +36,14 @@ def read_model(body: bytes | dict[str, Any], model: type[Model]) -> Model:
 
 
 def sentence(error: ValidationError) -> str:
-    """The first field that does not fit, and why."""
+    """Return the first invalid field, and why it is invalid."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}." if where else f"{first['msg']}."
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not valid JSON")
 
 
 def _finite(text: str) -> float:

@@ -1,4 +1,4 @@
-"""The stand-in for Mixpanel: raw export, Query API, application API, and their control plane."""
+"""Mixpanel: raw export, Query API, ingestion, application API, and their control plane."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ from mixpanel_aep_sandbox.mixpanel.rate_limits import Limiter
 
 
 class Mixpanel:
+    """All APIs of Mixpanel on one state."""
+
     def __init__(self, state: SandboxState) -> None:
         self.state = state
         self.registry = ProjectRegistry(state)
@@ -41,6 +43,7 @@ class Mixpanel:
         self.lexicon = Lexicon(self.documents, self.limiter)
 
     def router(self) -> APIRouter:
+        """Return all routes."""
         routes = APIRouter()
         export = Export(
             self.state, self.registry, self.event_store, self.profiles, self.limiter, self.export_log
@@ -61,7 +64,7 @@ class Mixpanel:
         return routes
 
     def reset(self) -> None:
-        """Back to a fresh state."""
+        """Return to a fresh state."""
         self.event_store.clear()
         self.limiter.clear()
         self.engage.clear()
@@ -71,7 +74,7 @@ class Mixpanel:
         self.documents.seed()
 
     def forget(self, project_id: int) -> None:
-        """Removes a project and all that is kept of it, but for what exports have returned."""
+        """Delete a project and its data, except the log of exports."""
         self.registry.delete(project_id)
         self.event_store.forget(project_id)
         self.documents.forget(project_id)

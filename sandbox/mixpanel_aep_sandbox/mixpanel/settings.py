@@ -1,4 +1,4 @@
-"""What can be set for a Mixpanel project: its limits, its plan, and what Mixpanel's documentation leaves open."""
+"""Settings of a Mixpanel project: its limits, its plan, and behaviour that Mixpanel's documentation leaves open."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Region = Literal["us", "eu", "in"]
 Role = Literal["owner", "admin", "analyst", "consumer", "no_export", "classified"]
-"""Mixpanel's four, and two custom roles: without the right to export, and with access to classified data.
-
-Since April 2026 no default role has that access, not even an owner's (Mixpanel's changelog).
-"""
+"""Mixpanel's four roles, and two custom ones: without the right to export, and with access to classified data. Since
+April 2026 no default role has that access, not even an owner's (Mixpanel's changelog)."""
 ROLES: tuple[Role, ...] = get_args(Role)
 EDITORS: tuple[Role, ...] = ("owner", "admin", "analyst", "no_export", "classified")
 MANAGERS: tuple[Role, ...] = ("owner", "admin")
@@ -22,7 +20,7 @@ class _Settings(BaseModel):
 
 
 class Limits(_Settings):
-    """How often something may be asked; null is no limit. Whether they hold at all: ``enabled``."""
+    """Rate limits; null means no limit. ``enabled`` turns all of them on or off."""
 
     enabled: bool = True
     per_hour: int | None = Field(default=None, ge=0)
@@ -30,50 +28,50 @@ class Limits(_Settings):
     per_second: int | None = Field(default=None, ge=0)
     concurrent: int | None = Field(default=None, ge=0)
     retry_after: bool = False
-    """Whether a 429 carries Retry-After: seen in the field, promised nowhere."""
+    """Send Retry-After with a 429: observed in practice, not documented."""
     rate_limit_headers: bool = False
-    """Whether a 429 carries the draft headers RateLimit-Policy and RateLimit, as Mixpanel's own tool reads them."""
+    """Send the draft headers RateLimit-Policy and RateLimit with a 429, as Mixpanel's own tool reads them."""
 
 
 def export_limits() -> Limits:
-    """Raw export: 60 an hour, 3 a second, 100 at a time."""
+    """Return the limits of the raw export: 60 an hour, 3 a second, 100 at a time."""
     return Limits(per_hour=60, per_second=3, concurrent=100)
 
 
 def query_limits() -> Limits:
-    """Query API: 60 an hour, 5 at a time."""
+    """Return the limits of the Query API: 60 an hour, 5 at a time."""
     return Limits(per_hour=60, concurrent=5)
 
 
 def lexicon_limits() -> Limits:
-    """Lexicon schemas: 5 a minute, for the whole organisation."""
+    """Return the limits of Lexicon schemas: 5 a minute, for the whole organisation."""
     return Limits(per_minute=5)
 
 
 class Switches(_Settings):
-    """What the documentation leaves open or tells in two ways; every default is a guess [I]."""
+    """Behaviour that the documentation leaves open or contradicts; every default is a guess [I]."""
 
     export_errors: Literal["json", "text"] = "json"
-    """Whether the export host's refusals are JSON, or the sentence alone as text: both were seen."""
+    """Form of the export host's errors: JSON, or only the sentence as text; both were observed."""
     where_time: Literal["stored", "utc"] = "stored"
-    """What ``$time`` is in ``where`` of a project_local project: the stored reading, or the true instant."""
+    """``$time`` in ``where`` of a project_local project: the stored local time, or the true instant."""
     where_processing_ms: int = Field(default=1, ge=1, le=86_400_000)
-    """How exact ``where`` sees ``mp_processing_time_ms``: 1000 for whole seconds."""
+    """Precision of ``mp_processing_time_ms`` in ``where``: 1000 for whole seconds."""
     max_export_days: int | None = Field(default=None, ge=1)
-    """The longest range of one export; longer ones are 400."""
+    """Maximum number of days of one export; longer ranges are 400."""
     visibility_delay_seconds: int = Field(default=0, ge=0, le=31_536_000)
-    """How long after its processing a row comes into the export: Mixpanel promises nothing, 45 minutes were seen."""
+    """Time from the processing of a row until exports return it: undocumented, 45 minutes were observed."""
     classified: Literal["forbidden", "reduced"] = "forbidden"
-    """What an account without access to classified data gets of a project that has some: 403, or less properties."""
+    """Export of classified data to an account without access: 403, or rows without these properties."""
     event_names_order: Literal["descending", "ascending", "count"] = "descending"
-    """``events/names``: the reference says "descending alphabetical order", and its example shows another one."""
+    """``events/names``: the reference says "descending alphabetical order"; its example has another order."""
     engage_page_size: Literal["ignored", "honoured"] = "ignored"
-    """What becomes of ``page_size`` in a request for profiles: clients send it, the reference does not list it."""
+    """``page_size`` in a request for profiles: clients send it, the reference does not list it."""
     failed_record_key: Literal["$insert_id", "insert_id"] = "$insert_id"
-    """What an import calls the ``$insert_id`` of a failed record: the guide and the specification differ."""
+    """Key of the ``$insert_id`` of a failed record in an import's response: the guide and the specification differ."""
     truncation: Literal["characters", "bytes"] = "characters"
-    """How the first 255 of a text are counted: the documents say both."""
+    """Unit of the limit of 255 for texts: the documents say both."""
     schema_by_name: Literal["bare", "enveloped"] = "bare"
-    """One Lexicon schema: the reference shows the schema itself, all its neighbours show status and results."""
+    """Response for one Lexicon schema: bare in the reference; all similar routes add status and results."""
     annotation_entry: Literal["with_project", "documented"] = "with_project"
-    """An annotation of ``/api/app``: the reference has no ``project_id``, and Mixpanel's own client demands one."""
+    """Annotations of ``/api/app``: the reference has no ``project_id``, and Mixpanel's own client requires it."""

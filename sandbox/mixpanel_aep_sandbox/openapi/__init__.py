@@ -1,15 +1,15 @@
-"""The sandbox's routes as one OpenAPI 3.1 document, merged from the fragments beside this file.
+"""The sandbox's routes as one OpenAPI 3.1 document, merged from the fragments in this folder.
 
-Every ``<service>.yaml`` is a small document by hand: ``tags`` (the first one is the service's: name and
-description), ``components`` (names prefixed by the service) and ``paths``. So that nothing is written once for each
-operation, a fragment may also say at its top
+Every ``<service>.yaml`` is a small OpenAPI document: ``tags`` (the first one has the service's name and
+description), ``components`` (names prefixed by the service) and ``paths``. To avoid repetitions in operations, a
+fragment may also have at its top level:
 
-* ``security``: asked for by all its operations that do not say otherwise,
-* ``x-source``: the documentation of all its operations that do not name another,
-* ``x-common``: ``parameters`` and ``responses`` that all its operations have; what an operation says itself wins.
+* ``security``: default of all its operations,
+* ``x-source``: the documentation, a default of all its operations,
+* ``x-common``: ``parameters`` and ``responses`` of all its operations; those of an operation take precedence.
 
-``gateway.yaml`` has the components that all services of AEP share: ``x-common: {$ref: "#/x-gateway"}`` takes over
-the headers that Adobe's gateway looks at and the ways in which it refuses.
+``gateway.yaml`` has the components that all services of AEP share: ``x-common: {$ref: "#/x-gateway"}`` includes the
+headers that Adobe's gateway checks and its error responses.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _INFO = {
     "title": "mixpanel-aep sandbox",
     "version": "1",
     "description": "Local stand-ins for Mixpanel, Adobe IMS and Adobe Experience Platform (AEP), after their "
-    "documentation. What is not in this document is answered with 501.",
+    "documentation. Requests that are not in this document get 501.",
 }
 
 Json = dict[str, Any]
@@ -36,17 +36,17 @@ Json = dict[str, Any]
 
 @cache
 def document() -> Json:
-    """The merged document. Nobody may change it. Raises ValueError, which names the fragment at fault."""
-    # The loader in C, where it is there, takes a tenth of the time, for which the first who asks has to wait.
+    """Return the merged document. Callers must not change it. Raises ValueError, which names the invalid fragment."""
+    # The C loader, if available, takes a tenth of the time, which delays the first request.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return merge(
-        (path.stem, yaml.load(path.read_text("utf-8"), loader))  # noqa: S506 - both are safe ones
+        (path.stem, yaml.load(path.read_text("utf-8"), loader))  # noqa: S506 - both are safe loaders
         for path in sorted(FOLDER.glob("*.yaml"))
     )
 
 
 def merge(fragments: Iterable[tuple[str, Json]]) -> Json:
-    """One document of (name, fragment) pairs. Raises ValueError where two say something about the same."""
+    """Return one document of (name, fragment) pairs. Raises ValueError if two define the same thing."""
     fragments = list(fragments)
     merged: Json = {
         "openapi": "3.1.0",
@@ -76,7 +76,7 @@ def merge(fragments: Iterable[tuple[str, Json]]) -> Json:
 
 
 def _operation(fragment: Json, tag: str, given: Json) -> Json:
-    """An operation with what its fragment says once for all."""
+    """Return an operation with its fragment's defaults."""
     common = fragment["x-common"]
     defaults: Json = {key: fragment[key] for key in ("security", "x-source") if key in fragment}
     operation: Json = {"tags": [tag], **defaults, **given}

@@ -22,7 +22,7 @@ _FAULT = {
 
 
 def render(url: str) -> str:
-    """The page of a sandbox that is served at ``url``. Everything in it is escaped by the template."""
+    """Return the page of a sandbox that is served at ``url``. The template escapes everything in it."""
     whole = document()
     return _template().render(
         url=url,
@@ -43,12 +43,12 @@ def _template() -> Template:
 
 
 def _code(text: str) -> Markup:
-    """A text in which `this` is code."""
+    """Return a text as HTML, in which `this` is code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just before
 
 
 def _routes(whole: Json, tag: str) -> list[Json]:
-    """What the page shows of each operation of a service."""
+    """Return what the page shows of each operation of a service."""
     return [
         {
             "method": method.upper(),
@@ -78,7 +78,7 @@ def _routes(whole: Json, tag: str) -> list[Json]:
 
 
 def _example(whole: Json, media: Json) -> str:
-    """A body that is taken, if the fragment has one."""
+    """Return an accepted body, if the fragment has one."""
     schema = _resolved(whole, media.get("schema", {}))
     named = (each["value"] for each in media.get("examples", {}).values())
     for found in (media.get("example"), *named, *schema.get("examples", [])):
@@ -88,7 +88,7 @@ def _example(whole: Json, media: Json) -> str:
 
 
 def _resolved(whole: Json, part: Json) -> Any:
-    """A parameter or an answer, looked up where it is only referred to."""
+    """Return a parameter or a response, also if it is given by reference."""
     while "$ref" in part:
         found: Any = whole
         for key in part["$ref"].removeprefix("#/").split("/"):

@@ -67,7 +67,7 @@ class TestClock:
         before = self.epoch(sandbox, set="2026-07-01", freeze=True)
         answer = sandbox.session.post(f"{sandbox.url}/_sandbox/clock", json=change, timeout=9)
         assert answer.status_code == 422
-        assert answer.json() == {"error": "The sandbox's time lies between 1970 and 2199."}
+        assert answer.json() == {"error": "The sandbox's time must be between 1970 and 2199."}
         assert self.epoch(sandbox) == before
 
 
@@ -273,7 +273,7 @@ class TestLoopback:
         for path, method in (("/_sandbox/health", "GET"), ("/_sandbox/reset", "POST"), ("/_sandbox", "GET")):
             answer = asyncio.run(ask(path, method))
             assert answer.status_code == 403
-            assert answer.json() == {"error": "The control plane answers only to this computer."}
+            assert answer.json() == {"error": "The control plane answers only requests from this computer."}
         assert asyncio.run(ask("/api/app/me")).status_code == 401
 
 

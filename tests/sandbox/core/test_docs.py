@@ -1,4 +1,4 @@
-"""docs/sandbox.md: every command works as pasted, every action and setting is told, and no table is stale."""
+"""docs/sandbox.md: every command works as pasted, every action and setting is described, and no table is stale."""
 
 from __future__ import annotations
 

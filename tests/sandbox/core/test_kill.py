@@ -27,7 +27,7 @@ OCTETS = {"Content-Type": "application/octet-stream"}
 
 
 class Caller:
-    """One client that writes until nobody answers; ``done`` is what it was told."""
+    """Write until the server stops responding; ``done`` collects the confirmed writes."""
 
     def __init__(self, url: str, project: int, dataset: str) -> None:
         self.mixpanel, self.aep = MixpanelSandbox(url), AepSandbox(url)
@@ -113,7 +113,7 @@ def test_what_was_answered_is_there_after_a_kill(tmp_path: Path) -> None:
 
 
 def look(url: str, told: list[Caller], project: int, dataset: str) -> None:
-    """Everything that the callers were told is there, and what they were not told is there whole or not at all."""
+    """Confirmed writes are stored, and unconfirmed ones are stored completely or not at all."""
     mixpanel, aep = MixpanelSandbox(url), AepSandbox(url)
     copies: dict[str, int] = {}
     for event in mixpanel.events(project, DAY):
@@ -175,6 +175,9 @@ def test_a_folder_is_used_by_one_process_at_a_time(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "mixpanel_aep_sandbox", "--state", str(tmp_path)]
         second = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert (second.returncode, second.stdout) == (2, "")
-    assert second.stderr == f"The sandbox cannot use {tmp_path}: another one does.\n"
+    assert second.stderr == (
+        f"The sandbox cannot use {tmp_path}: another sandbox process uses this folder."
+        " Stop that process, or choose another folder with --state.\n"
+    )
     with process(tmp_path) as (_, url):
         assert MixpanelSandbox(url).faults() == []

@@ -149,4 +149,4 @@ def test_a_fault_of_the_sandbox_itself_is_told_without_a_trace(monkeypatch: pyte
         )
     error = json.loads(body)["error"]
     assert status == 500
-    assert error.startswith("The sandbox itself is at fault: KeyError in ") and "secret" not in error
+    assert error.startswith("The sandbox has a bug: KeyError in ") and "secret" not in error

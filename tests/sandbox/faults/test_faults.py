@@ -173,7 +173,7 @@ class TestNoAnswer:
         assert sandbox.raw_export(HOSTILE, DAY, DAY) == b""
 
     def test_lost_reply(self, sandbox: Sandbox) -> None:
-        """The service did what it was asked: the export counts against the limit, yet nobody got it."""
+        """The service processed the request: the export counts against the limit, although no client received it."""
         sandbox.project(HOSTILE, limits={"enabled": True, "per_hour": 1})
         sandbox.fault({"do": "drop", "after": True}, match=EXPORT)
         with pytest.raises(ConnectionResetError):

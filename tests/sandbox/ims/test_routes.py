@@ -1,4 +1,4 @@
-"""IMS gives tokens to whoever has a client id, one of its secrets and its scopes, and to nobody else."""
+"""IMS issues tokens only for a client id with one of its secrets and its scopes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_token_is_new_and_good(aep: AepApp) -> None:
         ({"client_secret": ""}, 400, "invalid_request"),
         ({"scope": ""}, 400, "invalid_request"),
         ({"grant_type": "password"}, 400, "unsupported_grant_type"),
-        ({"client_id": "nobody"}, 400, "invalid_client"),
+        ({"client_id": "unknown"}, 400, "invalid_client"),
         ({"client_secret": "wrong"}, 401, "invalid_client"),
         ({"scope": "openid,everything"}, 400, "invalid_scope"),
     ],
@@ -83,7 +83,7 @@ def test_tokens_can_be_taken_back(aep: AepApp) -> None:
     aep.ok("GET", f"{REGISTRY}/stats", headers={"Authorization": f"Bearer {aep.token()}"})
 
 
-@pytest.mark.parametrize("change", [{"client_id": "nobody"}, {"client_secret": "wrong"}])
+@pytest.mark.parametrize("change", [{"client_id": "unknown"}, {"client_secret": "wrong"}])
 @pytest.mark.parametrize("status", [400, 401])
 def test_the_status_of_a_refused_client_is_a_switch(aep: AepApp, change: dict[str, str], status: int) -> None:
     assert aep.http.post("/_sandbox/aep/settings", json={"refusal_status": 500}).status_code == 400

@@ -73,7 +73,7 @@ def test_a_bearer_token_is_taken(sandbox: Sandbox) -> None:
         "Digest x",
         "Bearer None",
         f"Basic {encoded(f'{USER}:wrong')}",
-        f"Basic {encoded('nobody:' + SECRET)}",
+        f"Basic {encoded('unknown:' + SECRET)}",
         f"Basic {encoded(USER)}",
         f"Basic {encoded(':')}",
     ],

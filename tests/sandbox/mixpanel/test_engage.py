@@ -63,7 +63,7 @@ def test_the_documented_shape(new: Sandbox) -> None:
 
 class TestPages:
     def test_all_profiles_come_once_over_all_pages(self, sandbox: Sandbox) -> None:
-        """The demo shop's customers; the total is told on the first page only."""
+        """The demo shop's customers; only the first page has the total."""
         sandbox.control("/clock", {"set": "2026-07-03"})
         first = ask(sandbox, SHOP).json()
         found = [row["$distinct_id"] for row in first["results"]]
@@ -95,7 +95,7 @@ class TestPages:
 
     def test_a_page_without_the_query_it_belongs_to_is_refused(self, new: Sandbox) -> None:
         session_id = ask(new, where='properties["n"] > 1').json()["session_id"]
-        for form in ({"session_id": session_id, "page": 1}, {"session_id": "1-NOBODY", "page": 1}):
+        for form in ({"session_id": session_id, "page": 1}, {"session_id": "1-UNKNOWN", "page": 1}):
             answer = ask(new, **form)
             assert answer.status_code == 400
             assert answer.json()["error"] == "request for page in uncached query for params"
@@ -115,8 +115,8 @@ class TestFilters:
             ({"where": 'datetime(1780400000) > properties["$last_seen"]'}, ["ann"]),
             ({"distinct_id": "ann"}, ["ann"]),
             ({"distinct_id": "4"}, [4]),
-            ({"distinct_id": "nobody"}, []),
-            ({"distinct_ids": '["ann", 4, "nobody"]'}, ["ann", 4]),
+            ({"distinct_id": "unknown"}, []),
+            ({"distinct_ids": '["ann", 4, "unknown"]'}, ["ann", 4]),
             ({"distinct_ids": "[]"}, []),
             ({"filter_by_cohort": '{"id":1}'}, ["Ö\u2028", 4]),
             ({"filter_by_cohort": '{"id":1}', "where": 'properties["n"] == 9'}, [4]),

@@ -83,7 +83,7 @@ EVENT: dict[str, Any] = {
         ("- -5 == 5 and --5 == 5 and 3 - -2 == 5", True),
         ('- -properties["text"] == 5', False),
         ("true == not false and not -5 == true", True),
-        # Numbers that are larger than any are none.
+        # Numbers above the limit are undefined.
         ('number("1e200000") == 1', False),
         ('string(properties["huge"] * properties["huge"]) == ""', False),
         ("true or false and false", True),
@@ -93,7 +93,7 @@ EVENT: dict[str, Any] = {
         ("properties['quo\"te'] == 1", True),
         ('properties["quo\\"te"] == 1', True),
         ('"x" < "y"', True),
-        # A date property is a text; beside datetime() it is a moment.
+        # A date property is a text; compared with datetime() it is a moment.
         ('properties["seen"] >= datetime("2026-07-01T12:00:00")', True),
         ('properties["seen"] > datetime(1782907200)', False),
         ('datetime("2026-07-02") > properties["seen"]', True),
@@ -118,7 +118,7 @@ def test_an_expression(expression: str, expected: bool) -> None:
     ids=["or", "sum", "minus", "not"],
 )
 def test_a_long_expression_is_no_deep_one(expression: str) -> None:
-    """Clients are told to put many queries into one."""
+    """The documentation tells clients to combine queries."""
     assert parse(expression)(EVENT) is True
 
 

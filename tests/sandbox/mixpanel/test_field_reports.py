@@ -102,7 +102,7 @@ def _separators(sandbox: Sandbox) -> None:
 
 @report("4")
 def _order_and_damage(sandbox: Sandbox) -> None:
-    """Rows that are not in the order of their time; a damaged name beside the clean one."""
+    """Rows that are not in the order of their time; a damaged name in addition to the clean one."""
     hours = [event(distinct_id=f"u{n}", at=f"{DAY}T{n:02}:00:00Z") for n in range(24)]
     sandbox.add(NEW, *hours, event(**{"insert_id": 1, "insert_id\ufffd": 2}))
     found = properties(arrived(sandbox))
@@ -350,7 +350,7 @@ def _cut(sandbox: Sandbox) -> None:
 
 @report("26b")
 def _milliseconds(sandbox: Sandbox) -> None:
-    """Times in milliseconds, and a row that nobody did."""
+    """Times in milliseconds, and a row without a user."""
     sandbox.add(NEW, event(at=1780308000123))
     [row] = properties(arrived(sandbox, time_in_ms="true"))
     assert row["time"] == 1780308000123
@@ -370,7 +370,7 @@ def _busy(sandbox: Sandbox) -> None:
 
 @report("29", "36")
 def _wall_clock(sandbox: Sandbox) -> None:
-    """An old project tells the wall clock's reading: an hour's difference between winter and summer."""
+    """An old project stores local time: an hour's difference between winter and summer."""
     sandbox.project(NEW, time_is="project_local", timezone="Europe/Berlin")
     sandbox.add(NEW, event(at="2026-01-15T12:00:00Z"), event(at="2026-06-15T12:00:00Z"))
     for day, hour in (("2026-01-15", 13), ("2026-06-15", 14)):

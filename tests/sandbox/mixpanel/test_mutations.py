@@ -69,7 +69,7 @@ class TestDeletion:
 
     def test_everything_given_must_fit(self, sandbox: Sandbox) -> None:
         row = next(p for p in properties(sandbox.lines(SHOP, DAY)) if "$insert_id" in p)
-        gone = {"insert_ids": [row["$insert_id"]], "distinct_ids": ["nobody"]}
+        gone = {"insert_ids": [row["$insert_id"]], "distinct_ids": ["unknown"]}
         before = sandbox.lines(SHOP, DAY)
         sandbox.control(f"{RULES}/deletions", gone)
         assert sandbox.lines(SHOP, DAY) == before

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from mixpanel_aep_sandbox.aep.dataprep.language.tree import (
     Array,
     Binary,
+    Call,
     Conditional,
     Each,
     Field,
-    HttpRequest,
     Index,
     Lambda,
     Literal,
@@ -39,7 +39,7 @@ def printed(node: Node) -> str:
             return f"{_inner(of)}[{printed(index)}]"
         case Each(of):
             return f"{_inner(of)}[*]"
-        case HttpRequest(name, arguments):
+        case Call(name, arguments):
             return f"{name}({_list(arguments)})"
         case Method(of, name, arguments):
             return f"{_inner(of)}.{name}({_list(arguments)})"
@@ -112,7 +112,7 @@ def _larger(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         st.builds(Member, parts, _NAMES),
         st.builds(Index, parts, parts),
         st.builds(Each, parts),
-        st.builds(HttpRequest, _plain_names(), several),
+        st.builds(Call, _plain_names(), several),
         st.builds(Method, parts, _plain_names(), several),
         st.builds(Unary, st.sampled_from(UNARY), parts),
         st.builds(Binary, st.sampled_from([*BINDING, "?:"]), parts, parts),

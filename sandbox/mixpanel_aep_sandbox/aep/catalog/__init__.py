@@ -1,1 +1,1 @@
-"""Catalog: datasets, their views and files, and batches as it lists them."""
+"""Catalog: datasets, their views and files, and lists of batches."""

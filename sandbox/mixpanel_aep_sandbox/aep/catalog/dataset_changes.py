@@ -1,4 +1,4 @@
-"""Catalog: changes of a dataset (EP:catalog/api/update-object.md, EP:catalog/api/replace-object.md)."""
+"""Changes of a dataset in Catalog (EP:catalog/api/update-object.md, EP:catalog/api/replace-object.md)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from mixpanel_aep_sandbox.aep.core.scope import DATASETS
 from mixpanel_aep_sandbox.aep.query_service.table_names import TABLE_TAG
 
 _KEPT = (*READ_ONLY, "schemaRef", "namespace", "updatedUser", "dataSourceId")
-"""What a dataset keeps when it is replaced: the guide's own sample names no schema."""
+"""Keys that a replaced dataset keeps: the guide's own sample has no schema."""
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def patch_dataset(call: Call) -> Response:
-    """The given fields over the dataset's, or JSON Patch."""
+    """Merge the given fields into the dataset, or apply JSON Patch."""
     if call.content_type == "application/json-patch+json" or isinstance(call.body, list):
         return _save(call, lambda before: json_patch(before, call.body))
     given = call.object()
@@ -30,13 +30,13 @@ def patch_dataset(call: Call) -> Response:
 
 
 def patch_deeply(call: Call) -> Response:
-    """``/v2``: objects are merged all the way down, and null removes (EP:catalog/datasets, TTL guide)."""
+    """Merge objects recursively (``/v2``); null removes a value (EP:catalog/datasets, TTL guide)."""
     given = call.object()
     return _save(call, lambda before: deep_merge(before, given))
 
 
 def put_dataset(call: Call) -> Response:
-    """ "The entire resource is replaced with the request payload"; what Catalog itself writes stays."""
+    """Replace a dataset: "The entire resource is replaced with the request payload"; Catalog's own keys stay."""
     given = call.object()
     derived = {"schemaRef": schema_ref(given)} if "schema" in given else {}
     return _save(
@@ -52,13 +52,13 @@ def put_dataset(call: Call) -> Response:
 
 
 def _replaced_tags(before: dict[str, Any], given: Any) -> Any:
-    """The name of the table is Catalog's own tag, and stays."""
+    """Return the tags with the name of the table, which is Catalog's own."""
     own = {name: values for name, values in before.get("tags", {}).items() if name == TABLE_TAG}
     return {**own, **given} if isinstance(given, dict) else (own if given is None else given)
 
 
 def merge_fields(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Tags are merged by their names, everything else is replaced [I: as the guide's sample adds one tag]."""
+    """Merge the given fields: tags by their names; other values are replaced [I: the guide's sample adds one tag]."""
     merged = {**before, **given}
     if isinstance(given.get("tags"), dict):
         merged["tags"] = {**before.get("tags", {}), **given["tags"]}
@@ -66,7 +66,7 @@ def merge_fields(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any
 
 
 def validate_only(call: Call) -> bool:
-    """``Pragma: validate-only``: nothing is kept (EP:catalog/api/appendix.md)."""
+    """Return whether the request has ``Pragma: validate-only``: nothing is stored (EP:catalog/api/appendix.md)."""
     return call.request.headers.get("pragma", "").strip().lower() == "validate-only"
 
 

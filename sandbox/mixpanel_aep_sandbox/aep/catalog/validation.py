@@ -1,4 +1,4 @@
-"""What a dataset has to be like (OAS:catalog.yaml, EP:catalog/api/create-dataset.md)."""
+"""Validation of datasets (OAS:catalog.yaml, EP:catalog/api/create-dataset.md)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _TTL = re.compile(r"P(?=\d)(\d{1,4}Y)?(\d{1,4}M)?(\d{1,4}W)?(\d{1,5}D)?")
 
 
 def check_dataset(scope: AepSandboxScope, body: dict[str, Any]) -> None:
-    """Raises Problem 400."""
+    """Raise Problem 400 for an invalid dataset."""
     name = body.get("name")
     if not isinstance(name, str) or not name.strip():
         raise problem(400, "A dataset needs a name.")
@@ -58,14 +58,14 @@ def check_dataset(scope: AepSandboxScope, body: dict[str, Any]) -> None:
 
 
 def schema_ref(given: dict[str, Any]) -> Any:
-    """``schemaRef`` "will be derived from schema field, if it is not present" (OAS:catalog.yaml)."""
+    """Return ``schemaRef``, which "will be derived from schema field, if it is not present" (OAS:catalog.yaml)."""
     if "schemaRef" not in given and isinstance(given.get("schema"), str):
         return {"id": given["schema"], "contentType": _CONTENT_TYPE_OF_SCHEMA}
     return given.get("schemaRef")
 
 
 def check_tags(tags: Any) -> None:
-    """Raises Problem 400."""
+    """Raise Problem 400 for invalid tags."""
     if not isinstance(tags, dict) or not all(
         isinstance(values, list) and all(isinstance(value, str) for value in values)
         for values in tags.values()
@@ -77,7 +77,7 @@ def check_tags(tags: Any) -> None:
 
 
 def without_computed(given: dict[str, Any]) -> dict[str, Any]:
-    """Without what is told when a dataset is read, so that what was read can be sent back."""
+    """Return a body without computed values, so that a dataset that was read can be sent back."""
     kept = {name: value for name, value in given.items() if name not in _COMPUTED}
     if isinstance(kept.get("tags"), dict):
         kept["tags"] = {name: values for name, values in kept["tags"].items() if name != TAG}
@@ -85,7 +85,7 @@ def without_computed(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def profile_enabled(body: dict[str, Any]) -> bool:
-    """The specification's own sample writes ``enabled: true`` with a space."""
+    """Return whether Profile is enabled; the specification's own sample writes ``enabled: true`` with a space."""
     values = body.get("tags", {}).get("unifiedProfile", [])
     return "enabled:true" in [value.replace(" ", "") for value in values]
 
@@ -113,9 +113,9 @@ def _check_files(given: dict[str, Any]) -> None:
 
 
 def _check_expiration(extensions: dict[str, Any]) -> None:
-    """``rowExpiration.ttlValue`` is an ISO 8601 period, or null for no expiration (EP:catalog/datasets, TTL guide).
+    """Check ``rowExpiration.ttlValue``: an ISO 8601 period, or null (EP:catalog/datasets, TTL guide).
 
-    [I] It is kept and shown; no row is removed by it: Adobe names no time by which rows are gone.
+    [I] It is stored and shown, but no row is removed: Adobe names no time by which rows are deleted.
     """
     for name, extension in extensions.items():
         expiration = extension.get("rowExpiration") if isinstance(extension, dict) else None

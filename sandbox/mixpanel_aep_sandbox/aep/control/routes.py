@@ -1,4 +1,4 @@
-"""``/_sandbox/aep/*``: what is active, and how the next batches shall behave. No token is asked for."""
+"""``/_sandbox/aep/*``: active rows, and the outcomes of the next batches. No token is required."""
 
 from __future__ import annotations
 
@@ -45,23 +45,28 @@ class ControlCall:
 
     @property
     def scope(self) -> AepSandboxScope:
-        """``org`` and ``sandbox`` of the query; the demo organization's ``prod`` without them."""
+        """Return the AEP sandbox of ``org`` and ``sandbox`` in the query.
+
+        By default the demo organization's ``prod``.
+        """
         params = self.request.query_params
         name = params.get("sandbox", "prod")
         if name not in AEP_SANDBOXES:
-            raise ValueError(f"There is no AEP sandbox {name!r}.")
+            raise ValueError(f"AEP sandbox {name!r} not found.")
         return AepSandboxScope(self.state, params.get("org", DEMO_ORG), name)
 
     def dataset(self) -> str:
-        """A dataset's id, by id or by name. Raises ValueError."""
-        wanted = self.request.query_params.get("dataset", "")
+        """Return a dataset's id, from its id or its name. Raises ValueError."""
+        reference = self.request.query_params.get("dataset", "")
         for key, body in self.scope.items(DATASETS):
-            if wanted in (key, body["name"]):
+            if reference in (key, body["name"]):
                 return key
-        raise ValueError(f"There is no dataset {wanted!r} in AEP sandbox {self.scope.name!r}.")
+        raise ValueError(f"Dataset {reference!r} not found in AEP sandbox {self.scope.name!r}.")
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of the control plane."""
+
     def add(method: str, path: str, handler: Callable[[ControlCall], Response]) -> None:
         async def endpoint(request: Request) -> Response:
             try:
@@ -90,7 +95,7 @@ def _active(call: ControlCall) -> Response:
 
 
 def _blocks(lines: Iterator[str]) -> Iterator[str]:
-    """Many lines at a time: every piece of an answer costs a change of threads."""
+    """Yield many lines at a time: every piece of a response costs a switch of threads."""
     while block := "".join(itertools.islice(lines, 2000)):
         yield block
 
@@ -106,16 +111,16 @@ def _batches(call: ControlCall) -> Response:
 
 
 def _change_batch(call: ControlCall) -> Response:
-    """As somebody else would: ``{"status": "aborted"}`` ends it, ``{"vanished": true}`` hides it from Catalog.
+    """Change a batch as another client would: ``{"status": "aborted"}`` ends it, ``{"vanished": true}`` hides it.
 
-    ``{"status": "success"}`` ends it well, and at once: also a batch that is stalled or called what a plan says.
+    ``{"status": "success"}`` ends it successfully and at once, also if it is stalled or has a planned status.
     """
     scope, key, body = call.scope, call.request.path_params["id"], call.body
     settle(scope)
     with scope.state.store.transaction():
         batch = scope.get(BATCHES, key)
         if batch is None:
-            raise ValueError(f"There is no batch {key!r} in AEP sandbox {scope.name!r}.")
+            raise ValueError(f"Batch {key!r} not found in AEP sandbox {scope.name!r}.")
         if "vanished" in body:
             batch = touch(scope, batch, vanished=bool(body["vanished"]))
         if "status" in body:
@@ -127,10 +132,10 @@ def _change_batch(call: ControlCall) -> Response:
 
 def _set_status(scope: AepSandboxScope, batch: dict[str, Any], status: Any, errors: Any) -> dict[str, Any]:
     if type(status) is not str or type(errors) is not list:
-        raise ValueError("status must be a text, and errors a list.")
+        raise ValueError("status must be a text, and errors must be a list.")
     if status in ("success", "active"):
         if batch["state"] not in ("loading", "promoting"):
-            raise ValueError(f"Batch {batch['id']} is {batch['state']}: it cannot become active any more.")
+            raise ValueError(f"Batch {batch['id']} is {batch['state']}: it can no longer become active.")
         return promote(scope, batch, {"at_once": True})
     if status == "inactive":
         return deactivate(scope, batch, **_end(scope, batch, errors))
@@ -158,7 +163,7 @@ def _settings(call: ControlCall) -> Response:
 
 
 def _change_settings(call: ControlCall) -> Response:
-    """Settings by name; ``next_batches`` plans ends, ``secrets`` replaces the demo credential's."""
+    """Change settings by name; ``next_batches`` plans outcomes, ``secrets`` replaces the demo credential's."""
     store = call.state.store
     plain = {name: value for name, value in call.body.items() if name not in ("next_batches", "secrets")}
     with store.transaction():
@@ -170,5 +175,5 @@ def _change_settings(call: ControlCall) -> Response:
                 plan_outcome(store, plan)
         if "secrets" in call.body:
             replace_secrets(call.state, DEMO_CLIENT_ID, call.body["secrets"])
-        change(call.state, plain)  # last: what it changes in memory is not rolled back
+        change(call.state, plain)  # last: its changes in memory are not rolled back
     return _settings(call)

@@ -1,4 +1,4 @@
-"""The demo organization. Everything here is made up, and looks it."""
+"""Constants of the demo organization. All values are made up, and look made up."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ DEMO_CLIENT_SECRET: Final = "demo-secret-not-real-0001"  # noqa: S105 - made up,
 DEMO_ORG: Final = "DEMO0000@AdobeOrg"
 DEMO_SCOPE: Final = "openid,AdobeID,read_organizations,additional_info.projectedProductContext,session"
 DEMO_SECRET_SCOPE: Final = "additional_info.roles,adobeio_api,read_client_secret,manage_client_secrets"  # noqa: S105 - names of scopes
-"""What the credential may also ask for: scopes of Adobe's I/O Management API, which lists and changes secrets."""
+"""Additional scopes that the credential may request: scopes of Adobe's I/O Management API, which lists and changes
+secrets."""
 DEMO_CREDENTIAL: Final = "436084"
 DEMO_ORG_NUMBER: Final = "23294"
-"""The console numbers organizations and credentials (dev-console: ServerToServerAuthentication/implementation.md)."""
+"""The console identifies organizations and credentials by number (dev-console:
+ServerToServerAuthentication/implementation.md)."""
 DEMO_USER: Final = "DEMO0000USER@techacct.adobe.com"
 
 AEP_SANDBOXES: Final = {
     "prod": "00000000-0000-4000-8000-0000000000a1",
     "dev": "00000000-0000-4000-8000-0000000000a2",
 }
-"""Name of each AEP sandbox of the demo organization, and its id."""
+"""Name and id of each AEP sandbox of the demo organization."""
 
 REGISTRY: Final = "/data/foundation/schemaregistry"
 CATALOG: Final = "/data/foundation/catalog"

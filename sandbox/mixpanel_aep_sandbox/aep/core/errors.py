@@ -1,4 +1,4 @@
-"""Refusals, in the shapes that the services document."""
+"""Errors, in the shapes that the services document."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Problem(Exception):
-    """An answer that is not a success: its status and its body."""
+    """A response that is not a success: its status and its body."""
 
     def __init__(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
         super().__init__(f"{status} {body}")
@@ -33,7 +33,7 @@ _TITLES = {
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Problem:
-    """The Schema Registry's shape of an error (EP:xdm/troubleshooting-guide.md), used for all [I]."""
+    """Return an error in the Schema Registry's shape (EP:xdm/troubleshooting-guide.md); all services use it [I]."""
     return Problem(
         status,
         {
@@ -47,5 +47,8 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
 
 
 def gateway(code: str, message: str) -> Problem:
-    """The gateway's shape (EP:landing/troubleshooting.md); the status is the code's first three digits [I]."""
+    """Return an error in the gateway's shape (EP:landing/troubleshooting.md).
+
+    The status is the code's first three digits [I].
+    """
     return Problem(int(code[:3]), {"error_code": code, "message": message})

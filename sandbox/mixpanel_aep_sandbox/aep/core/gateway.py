@@ -1,4 +1,4 @@
-"""What Adobe's gateway looks at before a service sees the request (EP:landing/troubleshooting.md)."""
+"""Checks of Adobe's gateway before a service receives the request (EP:landing/troubleshooting.md)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ TOKENS = "ims/tokens"
 
 
 def token_key(token: str) -> str:
-    """Tokens are remembered by digest only, so that the store holds nothing one could send."""
+    """Return the store key of a token: its digest, so that the store holds no usable token."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sends a request: a client, its credential and the token that it showed."""
+    """The sender of a request: a client, its credential and its token."""
 
     client_id: str
     credential: Document
@@ -32,7 +32,7 @@ class Caller:
 
 
 def caller(state: SandboxState, request: Request) -> Caller:
-    """Raises Problem when the token or the client id is missing or not valid."""
+    """Return the caller. Raises Problem if the token or the client id is missing or invalid."""
     headers = request.headers
     if not headers.get("authorization"):
         raise gateway("403010", "Oauth token is missing.")
@@ -44,13 +44,16 @@ def caller(state: SandboxState, request: Request) -> Caller:
         raise gateway("403003", "Api Key is invalid")
     token = _token(state, headers["authorization"])
     if token["client_id"] != client:
-        # [I] A token of another client is answered like an unknown client.
+        # [I] A token of another client gets the same response as an unknown client.
         raise gateway("403003", "Api Key is invalid")
     return Caller(client, credential, token)
 
 
 def authorize(state: SandboxState, request: Request) -> tuple[AepSandboxScope, str]:
-    """The AEP sandbox that a request is for and the client id. Raises Problem when the gateway refuses it."""
+    """Return the AEP sandbox that a request is for and the client id.
+
+    Raises Problem if the gateway rejects the request.
+    """
     known = caller(state, request)
     org = request.headers.get("x-gw-ims-org-id")
     if not org:
@@ -76,7 +79,7 @@ def _aep_sandbox(request: Request) -> str:
     if not name:
         if request.url.path.startswith(NAMESPACES):
             return "prod"  # the documented example of creating a namespace sends no such header
-        # [I] Only the organization's header has a documented answer when it is missing.
+        # [I] Only a missing organization header has a documented response.
         raise gateway("400003", "Missing header")
     if name not in AEP_SANDBOXES:
         # [I] Neither status nor body is documented for an AEP sandbox that does not exist.

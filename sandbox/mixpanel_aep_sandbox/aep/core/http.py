@@ -1,4 +1,4 @@
-"""From a request to a handler: gateway, body, threads, and errors as answers."""
+"""From a request to a handler: gateway, body, threads, and errors as responses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 @dataclass
 class Call:
-    """A request that the gateway let through."""
+    """A request that the gateway accepted."""
 
     request: Request
     scope: AepSandboxScope
@@ -35,21 +35,24 @@ class Call:
     body: Any = None
 
     def path(self, name: str) -> str:
+        """Return a path parameter, without a slash at its end."""
         return str(self.request.path_params[name]).rstrip("/")
 
     def query(self, name: str, default: str = "") -> str:
+        """Return a query parameter, or the default."""
         return self.request.query_params.get(name, default)
 
     @property
     def content_type(self) -> str:
+        """Return the media type of the body in lower case, without parameters."""
         return self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def url(self, path: str) -> str:
-        """An address of the sandbox itself, where Adobe would name its own host."""
+        """Return an address of this sandbox, where Adobe would name its own host."""
         return str(self.request.base_url).rstrip("/") + path
 
     def object(self) -> dict[str, Any]:
-        """The JSON body, which has to be an object."""
+        """Return the JSON body. Raises Problem 400 unless it is an object."""
         if not isinstance(self.body, dict):
             raise problem(400, "The request body must be a JSON object.")
         return self.body
@@ -58,7 +61,7 @@ class Call:
 Json = bool | Literal["whatever the Content-Type says"]
 Handler = Callable[[Call], Response] | Callable[[Call], Awaitable[Response]]
 Shape = Callable[[Problem], Problem]
-"""A refusal as one service words it."""
+"""Rewrites an error into the shape of one service."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -73,9 +76,9 @@ class Routes:
     def add(
         self, method: str, path: str, handler: Handler, *, atomic: bool = True, json: Json = True
     ) -> None:
-        """A plain handler runs in a thread, inside a transaction when it writes and is ``atomic``.
+        """Add a route. A plain handler runs in a thread, inside a transaction if it writes and is ``atomic``.
 
-        A coroutine function reads the request's body by itself. ``json`` False: the body, if any, is no JSON.
+        A coroutine function reads the request's body itself. ``json`` False: the body, if any, is not JSON.
         """
         json = method not in ("GET", "HEAD", "DELETE") and json
         atomic = atomic and method not in ("GET", "HEAD")
@@ -83,7 +86,7 @@ class Routes:
         self._serve([method], path, endpoint, described=True)
 
     def refuse(self, path: str, allowed: str) -> None:
-        """Every method but those ``allowed``, such as ``GET, POST``, is answered with 405."""
+        """Return 405 for every method except those ``allowed``, such as ``GET, POST``."""
         others = [method for method in _METHODS if method not in allowed]
 
         def handler(call: Call) -> Response:
@@ -94,7 +97,7 @@ class Routes:
         self._serve(others, path, endpoint, described=False)
 
     def _serve(self, methods: list[str], path: str, endpoint: Endpoint, *, described: bool) -> None:
-        """``described``: that it is there is to be told, in the sandbox's OpenAPI document."""
+        """Serve the methods of a path. ``described``: include the route in the sandbox's OpenAPI document."""
         whole = self.base + path
         for each in (whole,) if path.endswith((":path}", ":key}")) else (whole, whole + "/"):
             self.router.add_route(each, endpoint, methods=methods, include_in_schema=described)
@@ -107,7 +110,7 @@ def _endpoint(
         try:
             response = await _answer(state, request, handler, atomic=atomic, has_json=has_json)
         except ClientDisconnect:
-            response = Response(status_code=400)  # nobody is left to read it
+            response = Response(status_code=400)  # the client has disconnected
         except (Problem, RecursionError) as error:
             await _drain(request)
             refusal = error if isinstance(error, Problem) else problem(400, "The body is nested too deeply.")
@@ -116,7 +119,7 @@ def _endpoint(
         response.headers.setdefault("x-request-id", request.headers.get("x-request-id") or uuid.uuid4().hex)
         return response
 
-    # Several requests in one call the handlers themselves.
+    # A handler of several requests in one calls the other handlers itself.
     endpoint.handler = None if inspect.iscoroutinefunction(handler) else handler  # type: ignore[attr-defined]
     return endpoint
 
@@ -144,7 +147,10 @@ async def _answer(
 
 
 async def _json(call: Call, *, any_type: bool) -> Any:
-    """The body, which has to be JSON that can be kept and sent: nothing infinite, no half of a surrogate pair."""
+    """Return the body.
+
+    Raises Problem 400 unless it is JSON that can be stored and sent: finite numbers, no lone surrogates.
+    """
     if call.content_type not in _JSON_TYPES and not any_type:
         raise problem(400, "A valid content-type must be specified")
     try:
@@ -154,16 +160,16 @@ async def _json(call: Call, *, any_type: bool) -> Any:
 
 
 def parse_json(data: bytes) -> Any:
-    """Raises ValueError or RecursionError, also for what could not be kept or sent again."""
+    """Parse JSON. Raises ValueError or RecursionError, also for values that could not be stored or sent again."""
     body = json.loads(data)
     json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     return body
 
 
 async def _drain(request: Request) -> None:
-    """Reads what the client is still sending: answered in mid-upload it would see a broken pipe, no answer."""
+    """Read what the client is still sending: an early response would give it a broken pipe instead of the response."""
     try:
         async for _ in request.stream():
             pass
     except (RuntimeError, ClientDisconnect):
-        pass  # read already, or nobody is left
+        pass  # read already, or the client has disconnected

@@ -1,4 +1,4 @@
-"""Filters and orders over JSON objects, as the Schema Registry and Catalog have them in their queries."""
+"""Filters and orders of JSON objects, as queries of the Schema Registry and Catalog use them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SINGLE_STAR = re.compile(r"(?<!\*)\*(?!\*)")
 def keep(
     objects: Iterable[dict[str, Any]], properties: Iterable[str], wild: Collection[str] = ()
 ) -> list[dict[str, Any]]:
-    """The objects that pass every ``property`` filter, such as ``title==Foo``, ``version>1`` or ``title``.
+    """Return the objects that pass every ``property`` filter, such as ``title==Foo``, ``version>1`` or ``title``.
 
     ``wild``: names whose values may have wildcards in ``==`` and ``!=``.
     """
@@ -27,7 +27,7 @@ def keep(
 
 
 def value_at(body: Any, name: str) -> Any:
-    """The value of a top-level name, or along a path with dots; None where there is none."""
+    """Return the value of a top-level name, or along a path with dots; None if it is missing."""
     if isinstance(body, dict) and name in body:
         return body[name]
     for part in name.split("."):
@@ -38,18 +38,19 @@ def value_at(body: Any, name: str) -> Any:
 
 
 def each(value: Any) -> list[Any]:
+    """Return the members of a list, one value as a list, or nothing for None."""
     return [] if value is None else value if isinstance(value, list) else [value]
 
 
 def as_text(value: Any) -> str:
-    """As a query writes it: ``true``, not ``True``."""
+    """Return a value as a query writes it: ``true``, not ``True``."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def glob(pattern: str, text: str) -> bool:
-    """Whether ``text`` fits: ``*`` stands for anything, also for nothing, and ``**`` for an asterisk.
+    """Return whether ``text`` matches: ``*`` stands for any text, also an empty one, and ``**`` for an asterisk.
 
-    (EP:catalog/api/filter-data.md). Without a regular expression, whose time a caller could choose.
+    (EP:catalog/api/filter-data.md). No regular expression is used, because a caller could choose a slow one.
     """
     first, *rest = [part.replace("**", "*") for part in _SINGLE_STAR.split(pattern)]
     if not rest:
@@ -67,7 +68,7 @@ def glob(pattern: str, text: str) -> bool:
 
 
 def sort_key(value: Any) -> SortKey:
-    """Orders numbers and versions before texts, and what is missing first."""
+    """Return a key that orders numbers and versions before texts, and missing values first."""
     if value is None:
         return (0, (), "")
     numbers = _numbers(value)
@@ -80,23 +81,23 @@ def _test(text: str, wild: Collection[str]) -> Callable[[dict[str, Any]], bool]:
     match = _FILTER.match(text)
     if match is None:
         return lambda body: value_at(body, text) is not None
-    name, operator, wanted = match.groups()
+    name, operator, operand = match.groups()
     if operator == "~":
-        return _by_expression(name, wanted)
+        return _by_expression(name, operand)
 
     def fits(value: Any) -> bool:
-        return glob(wanted, as_text(value)) if name in wild else as_text(value) == wanted
+        return glob(operand, as_text(value)) if name in wild else as_text(value) == operand
 
     if operator == "!=":
         return lambda body: not any(map(fits, each(value_at(body, name))))
     if operator == "==":
         return lambda body: any(map(fits, each(value_at(body, name))))
-    return lambda body: any(_compare(part, operator, wanted) for part in each(value_at(body, name)))
+    return lambda body: any(_compare(part, operator, operand) for part in each(value_at(body, name)))
 
 
 def _by_expression(name: str, pattern: str) -> Callable[[dict[str, Any]], bool]:
-    """Arrow's regular expressions take linear time; Python's can be made to take for ever."""
-    import pyarrow as pa  # late, for a quick start
+    """Return a filter by a regular expression. Arrow's take linear time; Python's can take exponential time."""
+    import pyarrow as pa  # imported late, for a quick start
     import pyarrow.compute as pc
 
     def found(texts: list[str]) -> list[bool]:
@@ -109,15 +110,15 @@ def _by_expression(name: str, pattern: str) -> Callable[[dict[str, Any]], bool]:
     return lambda body: any(found([as_text(part) for part in each(value_at(body, name))]))
 
 
-def _compare(value: Any, operator: str, wanted: str) -> bool:
-    left, right = sort_key(value), sort_key(wanted)
+def _compare(value: Any, operator: str, operand: str) -> bool:
+    left, right = sort_key(value), sort_key(operand)
     if left[0] != right[0]:
-        left, right = (2, (), str(value)), (2, (), wanted)
+        left, right = (2, (), str(value)), (2, (), operand)
     return {"<": left < right, ">": left > right, "<=": left <= right, ">=": left >= right}[operator]
 
 
 def _numbers(value: Any) -> tuple[float, ...] | None:
-    """A number, or the parts of a version such as 1.0.10."""
+    """Return the value of a number, or the parts of a version such as 1.0.10."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str) and _VERSION.fullmatch(value):
@@ -126,4 +127,4 @@ def _numbers(value: Any) -> tuple[float, ...] | None:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return (number,) if math.isfinite(number) else None  # "nan" is a text, which has a place in an order
+    return (number,) if math.isfinite(number) else None  # "nan" is a text, which can be ordered

@@ -1,4 +1,4 @@
-"""JSON Patch (RFC 6902) and merging (RFC 7396)."""
+"""JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7396)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 class _Misfit(Exception):
-    """An operation that is none, or does not fit what it is applied to."""
+    """An operation is invalid, or does not fit the document."""
 
 
 def json_patch(document: dict[str, Any], operations: Any) -> dict[str, Any]:
-    """A patched copy. Raises Problem 400 for an operation that is none or does not fit."""
+    """Return a patched copy. Raises Problem 400 for an operation that is invalid or does not fit."""
     if not isinstance(operations, list) or not operations:
         raise problem(400, "The request body must be a non-empty array of JSON Patch operations.")
     patched: Any = copy.deepcopy(document)
@@ -34,7 +34,7 @@ def json_patch(document: dict[str, Any], operations: Any) -> dict[str, Any]:
 
 
 def deep_merge(base: Any, change: Any) -> Any:
-    """``change`` over ``base``: objects are merged, everything else is replaced, null removes (RFC 7396)."""
+    """Merge ``change`` into ``base``: merge objects, replace other values, and remove nulls (RFC 7396)."""
     if not isinstance(base, dict) or not isinstance(change, dict):
         return change
     merged = dict(base)
@@ -62,7 +62,7 @@ def _apply(document: Any, operation: dict[str, Any]) -> Any:
     if op == "remove":
         return _removed(document, tokens)[0]
     if op not in ("move", "copy"):
-        raise _Misfit("there is no such operation")
+        raise _Misfit("the operation is not defined by RFC 6902")
     source = _tokens(operation.get("from"))
     if op == "copy":
         return _added(document, tokens, copy.deepcopy(_find(document, source)))
@@ -76,7 +76,7 @@ def _tokens(path: Any) -> list[str]:
     if path == "":
         return []
     if not isinstance(path, str) or not path.startswith("/") or re.search(r"~(?![01])", path):
-        raise _Misfit("that is no JSON Pointer")
+        raise _Misfit("the path is not a JSON Pointer")
     return [token.replace("~1", "/").replace("~0", "~") for token in path[1:].split("/")]
 
 
@@ -87,7 +87,7 @@ def _find(document: Any, tokens: list[str]) -> Any:
         elif isinstance(document, dict) and token in document:
             document = document[token]
         else:
-            raise _Misfit(f"there is no '{token}'")
+            raise _Misfit(f"'{token}' does not exist")
     return document
 
 
@@ -95,7 +95,7 @@ def _index(array: list[Any], part: str, *, grows: bool = False) -> int:
     if grows and part == "-":
         return len(array)
     if _INDEX.fullmatch(part) is None or int(part) >= len(array) + grows:
-        raise _Misfit(f"there is no element '{part}'")
+        raise _Misfit(f"element '{part}' does not exist")
     return int(part)
 
 
@@ -113,7 +113,7 @@ def _added(document: Any, tokens: list[str], value: Any) -> Any:
 
 
 def _removed(document: Any, tokens: list[str]) -> tuple[Any, Any]:
-    """The document without the value, and the value."""
+    """Return the document without the value, and the value."""
     value = _find(document, tokens)
     if not tokens:
         raise _Misfit("the whole document cannot be removed")
@@ -123,7 +123,7 @@ def _removed(document: Any, tokens: list[str]) -> tuple[Any, Any]:
 
 
 def _equal(left: Any, right: Any) -> bool:
-    """As JSON has it: 1 is 1.0 and is not true."""
+    """Return whether two values are equal in JSON: 1 equals 1.0, and does not equal true."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, dict) and isinstance(right, dict):

@@ -1,4 +1,4 @@
-"""Lists of Catalog: limit, start, orderBy, tags, properties (EP:catalog/api/filter-data.md)."""
+"""Parameters of Catalog's lists: limit, start, orderBy, tags, properties (EP:catalog/api/filter-data.md)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WHOLE = re.compile(r"[0-9]{1,18}")
 
 
 def whole_number(call: Call, name: str) -> int | None:
-    """A parameter that is a whole number, not negative; None where it is not given. Raises Problem 400."""
+    """Return a parameter as a non-negative integer, or None if it is missing. Raises Problem 400."""
     text = call.query(name)
     if not text:
         return None
@@ -27,7 +27,7 @@ def whole_number(call: Call, name: str) -> int | None:
 
 
 def page_of(call: Call, default: int = _DEFAULT_LIMIT) -> tuple[int, int]:
-    """``start`` and ``limit``. Raises Problem 400, which "outlines proper ranges"."""
+    """Return ``start`` and ``limit``. Raises Problem 400, which "outlines proper ranges"."""
     limit, start = whole_number(call, "limit"), whole_number(call, "start")
     limit = default if limit is None else limit
     if not 1 <= limit <= _MOST:
@@ -38,7 +38,7 @@ def page_of(call: Call, default: int = _DEFAULT_LIMIT) -> tuple[int, int]:
 def chosen(
     call: Call, objects: list[tuple[str, dict[str, Any]]], own: frozenset[str] = frozenset()
 ) -> dict[str, dict[str, Any]]:
-    """The page that a Catalog query asks for, keyed by id; ``own``: parameters that the caller has dealt with."""
+    """Return the page that a Catalog query requests, keyed by id; ``own``: parameters that the caller has handled."""
     start, limit = page_of(call)
     if "observableSchema" in _names(call):
         limit = min(limit, _DEFAULT_LIMIT)
@@ -49,12 +49,12 @@ def chosen(
 def filtered(
     call: Call, objects: list[tuple[str, dict[str, Any]]], own: frozenset[str]
 ) -> list[dict[str, Any]]:
-    """All objects that a Catalog query asks for, in its order, with their ids as ``@key``."""
+    """Return all objects that a Catalog query selects, in its order, with their ids as ``@key``."""
     bodies = [{**body, "@key": key} for key, body in objects]
     bodies = keep(bodies, call.request.query_params.getlist("property"), _WILD)
-    for name, wanted in call.request.query_params.multi_items():
+    for name, expected in call.request.query_params.multi_items():
         if name not in _NO_FILTERS and name not in own:
-            bodies = [body for body in bodies if _matches(body, name, wanted)]
+            bodies = [body for body in bodies if _matches(body, name, expected)]
     if tags := call.query("tags"):
         bodies = [body for body in bodies if _has_tags(body, tags)]
     # "This was previously called sort" (OAS:catalog.yaml).
@@ -62,7 +62,7 @@ def filtered(
 
 
 def projected(call: Call, body: dict[str, Any]) -> dict[str, Any]:
-    """Only the top-level ``properties`` that the query names."""
+    """Return only the top-level ``properties`` that the query names."""
     names = _names(call)
     return {key: value for key, value in body.items() if key in names or key == "@key"} if names else body
 
@@ -71,18 +71,21 @@ def _names(call: Call) -> set[str]:
     return {name.strip() for name in call.query("properties").split(",")} - {""}
 
 
-def _matches(body: dict[str, Any], name: str, wanted: str) -> bool:
-    """A simple filter: ``name=a,b`` for any of them, ``name=!a,b`` for none of them; a name may have wildcards."""
+def _matches(body: dict[str, Any], name: str, expected: str) -> bool:
+    """Return whether a simple filter matches.
+
+    ``name=a,b`` matches any of the values, ``name=!a,b`` none of them; a name may have wildcards.
+    """
     values = [as_text(value) for value in each(value_at(body, name))]
-    options = wanted.removeprefix("!").split(",")
+    options = expected.removeprefix("!").split(",")
     if name in _WILD:
         hit = any(glob(option, value) for option in options for value in values)
     else:
         hit = any(value in options for value in values)
-    return hit is not wanted.startswith("!")
+    return hit is not expected.startswith("!")
 
 
-def _has_tags(body: dict[str, Any], wanted: str) -> bool:
+def _has_tags(body: dict[str, Any], expected: str) -> bool:
     tags = body.get("tags", {})
     return all(
         any(
@@ -90,12 +93,12 @@ def _has_tags(body: dict[str, Any], wanted: str) -> bool:
             for name, pattern in _tag_pairs(pair)
             for value in each(tags.get(name))
         )
-        for pair in wanted.split(",")
+        for pair in expected.split(",")
     )
 
 
 def _tag_pairs(text: str) -> list[tuple[str, str]]:
-    """Name and pattern: names and values may have colons themselves, as in ``unifiedProfile:enabled:true``."""
+    """Return pairs of name and pattern: both may contain colons, as in ``unifiedProfile:enabled:true``."""
     parts = text.split(":")
     return [(":".join(parts[:cut]), ":".join(parts[cut:])) for cut in range(1, len(parts))]
 

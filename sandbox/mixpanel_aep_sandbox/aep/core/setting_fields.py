@@ -1,4 +1,4 @@
-"""What the fields of the classes of settings say about the values that they may have."""
+"""The values that settings may have, as metadata of their dataclass fields."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from dataclasses import field
 from typing import Any, Final
 
 KIND: Final = "aep/settings"
-"""What settings are kept as."""
+"""The kind of the documents that hold settings."""
 SECONDS: Final = {"is": (int, float)}
 COUNT: Final = {"is": (int,)}
 LIMIT: Final = {"is": (int, type(None))}
 SWITCH: Final = {"is": (bool,)}
 LIST: Final = {"is": (list,)}
-"""Of texts."""
+"""A list of texts."""
 _MOST = 10**15
 
 
 def choice(*values: Any) -> Any:
-    """A field with these values, of which the first is the default."""
+    """Return a field with these values; the first is the default."""
     return field(default=values[0], metadata={"choices": values})
 
 
 def is_amount(value: float) -> bool:
-    """Not negative, and small enough to reckon with."""
+    """Return whether a number is not negative, and small enough to calculate with."""
     return 0 <= value <= _MOST
 
 
 def fits(holder: type[Any], name: str, value: Any) -> bool:
-    """Whether the setting ``name`` of a class of settings may have this value."""
+    """Return whether the setting ``name`` of a settings class may have this value."""
     rules = holder.__dataclass_fields__[name].metadata
     if "choices" in rules:
         return any(value == each and type(value) is type(each) for each in rules["choices"])

@@ -1,4 +1,4 @@
-"""What can be changed while the sandbox runs: shared settings, those of AEP and IMS, of ingestion and of queries."""
+"""Settings that can be changed while the sandbox runs: of all services, of AEP and IMS, of ingestion, of queries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHARED: dict[str, tuple[type, ...]] = {
 """The types of the settings that all services share."""
 _ACTIVE = ("success", "active")
 _CLASSES = {OWN_KEY: AepSettings, KEY: IngestSettings, QUERY_KEY: QuerySettings}
-"""The classes of settings by the key that they are kept under."""
+"""The settings classes by their key in the store."""
 _KEYS = {field.name: key for key, holder in _CLASSES.items() for field in fields(holder)} | dict.fromkeys(
     _SHARED, _SHARED_KEY
 )
@@ -30,30 +30,31 @@ _KEYS = {field.name: key for key, holder in _CLASSES.items() for field in fields
 
 
 def load_overrides(state: SandboxState) -> None:
-    """Takes over what was changed before the sandbox was started again."""
+    """Load the changes that were made before the sandbox was restarted."""
     saved = state.store.get(KIND, _SHARED_KEY) or {}
     known = {field.name for field in fields(Settings)}
     state.settings = replace(state.settings, **{name: saved[name] for name in saved if name in known})
 
 
 def current(state: SandboxState) -> dict[str, Any]:
+    """Return all settings with their current values."""
     parts = (state.settings, AepSettings.of(state), IngestSettings.of(state), QuerySettings.of(state))
     return {name: value for part in parts for name, value in asdict(part).items()}
 
 
-def change(state: SandboxState, wanted: dict[str, Any]) -> None:
-    """Changes settings, for good. Raises ValueError for a name or a type that there is not."""
-    for name, value in wanted.items():
+def change(state: SandboxState, changes: dict[str, Any]) -> None:
+    """Change settings permanently. Raises ValueError for an unknown name or an invalid value."""
+    for name, value in changes.items():
         if name not in _KEYS:
-            raise ValueError(f"There is no setting {name!r}; there are {', '.join(sorted(_KEYS))}.")
+            raise ValueError(f"Unknown setting {name!r}; the settings are {', '.join(sorted(_KEYS))}.")
         if not _allowed(name, value):
-            raise ValueError(f"Setting {name!r} cannot be {value!r}.")
+            raise ValueError(f"Setting {name!r} cannot have the value {value!r}.")
     with state.store.transaction():
         for key in (*_CLASSES, _SHARED_KEY):
-            changed = {name: value for name, value in wanted.items() if _KEYS[name] == key}
+            changed = {name: value for name, value in changes.items() if _KEYS[name] == key}
             if changed:
                 state.store.put(KIND, key, {**(state.store.get(KIND, key) or {}), **changed})
-    shared = {name: value for name, value in wanted.items() if name in _SHARED}
+    shared = {name: value for name, value in changes.items() if name in _SHARED}
     state.settings = replace(state.settings, **shared)
 
 

@@ -1,4 +1,4 @@
-"""The files that a dataset is made of: Parquet, written from a batch's rows when somebody asks for them."""
+"""The files of a dataset: Parquet, written from a batch's rows when a client reads them."""
 
 from __future__ import annotations
 
@@ -21,25 +21,26 @@ _WRITING = threading.Lock()
 
 
 def dataset_file(scope: AepSandboxScope, batch: dict[str, Any], number: int) -> Path:
-    """One file of an active batch, by its number from 1: Parquet, or for the legacy path what was sent."""
+    """Return one file of an active batch, by its number from 1: Parquet, or the uploaded file for the legacy path."""
     if batch["inputFormat"]["format"] == "csv":
         body = batch_files(scope, batch["id"])[number - 1]
         return disk_path(scope, body)
     path = result_path(scope, batch["id"], "data", file_name(scope, batch, number))
-    with _WRITING:  # two callers at once would write the same file
+    with _WRITING:  # two concurrent callers would write the same file
         if not path.exists():
             _write(scope, batch, number, path)
     return path
 
 
 def file_name(scope: AepSandboxScope, batch: dict[str, Any], number: int) -> str:
+    """Return the name of a file, by its number from 1."""
     if batch["inputFormat"]["format"] == "csv":
         return str(batch_files(scope, batch["id"])[number - 1]["path"]).rpartition("/")[2]
     return f"part-{number - 1:05}-{batch['id'].lower()}-c000.snappy.parquet"
 
 
 def _write(scope: AepSandboxScope, batch: dict[str, Any], number: int, path: Path) -> None:
-    import pyarrow as pa  # late, for a quick start
+    import pyarrow as pa  # imported late, for a quick start
     import pyarrow.parquet as pq
 
     resolved = resolved_schema(scope, batch["dataset"])
@@ -54,7 +55,7 @@ def _write(scope: AepSandboxScope, batch: dict[str, Any], number: int, path: Pat
 
 
 def arrow_schema(resolved: dict[str, Any]) -> Any:
-    """The columns of a resolved schema."""
+    """Return the columns of a resolved schema."""
     import pyarrow as pa
 
     return pa.schema([_field(name, field) for name, field in resolved.get("properties", {}).items()])
@@ -67,13 +68,13 @@ def _field(name: str, field: dict[str, Any]) -> Any:
 
 
 def _type(field: dict[str, Any]) -> Any:
-    """The Arrow type that becomes the documented Parquet type (EP:xdm/schema/field-constraints.md)."""
+    """Return the Arrow type that becomes the documented Parquet type (EP:xdm/schema/field-constraints.md)."""
     import pyarrow as pa
 
     kind = kind_of(field)
     if kind == "object":
         members = [_field(name, child) for name, child in field.get("properties", {}).items()]
-        # Parquet has no group without members.
+        # Parquet does not support a group without members.
         return pa.struct(members or [pa.field("_", pa.string())])
     if kind == "array":
         return pa.list_(_type(field.get("items", {})))
@@ -82,14 +83,14 @@ def _type(field: dict[str, Any]) -> Any:
     if kind == "integer":
         low, high = field.get("minimum", -(2**31)), field.get("maximum", 2**31 - 1)
         fits = (bits for bits in (8, 16, 32) if -(2 ** (bits - 1)) <= low and high < 2 ** (bits - 1))
-        # XDM's own bounds, such as 32768 for a short, are one more than what the type can hold.
+        # XDM's own bounds, such as 32768 for a short, are one above the type's range.
         return {8: pa.int8(), 16: pa.int16(), 32: pa.int32()}.get(next(fits, 64), pa.int64())
     plain = {"number": pa.float64(), "boolean": pa.bool_(), "date": pa.date32()}
     return pa.timestamp("ms", tz="UTC") if kind == "date-time" else plain.get(kind, pa.string())
 
 
 def _value(value: Any, field: dict[str, Any]) -> Any:
-    """A row's value as Arrow wants it."""
+    """Return a row's value in the form that Arrow requires."""
     kind = kind_of(field)
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""``_id`` and ``timestamp`` of a batch's rows as Parquet, without converting whole rows: what fingerprints need."""
+"""``_id`` and ``timestamp`` of a batch's rows as Parquet, without converting whole rows, for fingerprints."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ _WRITING = threading.Lock()
 
 
 class _Odd(Exception):
-    """A row whose id or time is of another type than usual: only the whole conversion knows what becomes of it."""
+    """A row whose id or time has an unusual type: only the whole conversion can process it."""
 
 
 def narrow_schema() -> Any:
+    """Return the two columns."""
     import pyarrow as pa
 
     return pa.schema([("_id", pa.string()), ("timestamp", pa.timestamp("ms", tz="UTC"))])
 
 
 def narrow_file(scope: AepSandboxScope, batch: dict[str, Any], number: int) -> Path:
-    """Those two columns of one file of an active batch, by its number from 1; rows as in ``dataset_file``."""
+    """Return those two columns of one file of an active batch, by its number from 1; rows as in ``dataset_file``."""
     path = result_path(scope, batch["id"], "narrow", f"{number}.parquet")
-    with _WRITING:  # two callers at once would write the same file
+    with _WRITING:  # two concurrent callers would write the same file
         if not path.exists():
             _write(scope, batch, number, path)
     return path

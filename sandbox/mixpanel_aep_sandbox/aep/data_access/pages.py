@@ -1,4 +1,4 @@
-"""Lists of Data Access, a page at a time (EP:data-access/tutorials/dataset-data.md)."""
+"""Lists of Data Access in pages (EP:data-access/tutorials/dataset-data.md)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ _PAGE = 100
 
 
 def entry(call: Call, base: str, name: str, size: int, folder: str = "") -> dict[str, Any]:
+    """Return the entry of a file."""
     href = call.url(f"{base}?path={quote(folder + name, safe='')}")
     return {"name": name, "length": str(size), "_links": {"self": {"href": href}}}
 
 
 def paged(call: Call, entries: Sequence[Any], shown: Callable[[Any], Any] = lambda each: each) -> Response:
-    """At most 100 entries from ``start``, each as ``shown``; with links where there are more than these."""
+    """Return at most 100 entries from ``start``, each as ``shown``; with links if there are more entries."""
     start, limit = page_of(call, _PAGE)
     body: dict[str, Any] = {
         "data": [shown(each) for each in entries[start : start + limit]],

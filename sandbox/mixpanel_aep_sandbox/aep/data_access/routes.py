@@ -1,4 +1,4 @@
-"""Data Access: files of batches, and why rows did not get in (OAS:data-access.yaml)."""
+"""Data Access: files of batches, and errors of rejected rows (OAS:data-access.yaml)."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ _PREVIEW_ROWS = 100
 _KEPT_MS = 30 * 86400 * 1000
 """Diagnostics are kept for 30 days (EP:ingestion/quality/error-diagnostics.md)."""
 _SAMPLES = {"row_error_samples.json", "row_errors_sample.json"}
-"""The guide and the specification name it differently: both are answered."""
+"""The guide and the specification use different names: both are served."""
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of Data Access."""
     routes = Routes(state, router, EXPORT)
     routes.add("GET", "/batches/{id}/files", _batch_files)
     routes.add("GET", "/batches/{id}/failed", _failed)
@@ -39,13 +40,13 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def _check_served(call: Call) -> None:
-    """Raises Problem 410 where the API is retired."""
+    """Raise Problem 410 if the API is retired."""
     if QuerySettings.of(call.scope.state).data_access == "retired":
         raise problem(410, "The Data Access API has been retired. Use dataset export instead.")
 
 
 def _batch_files(call: Call) -> Response:
-    """One for each file that was uploaded [I: as "DataSetFile entries are created for the completed files"]."""
+    """Return one file for each uploaded file [I: as "DataSetFile entries are created for the completed files"]."""
     _check_served(call)
     batch = visible_batch(call.scope, call.path("id"))
     numbers = range(1, len(batch["files"]) + 1) if batch["state"] == "success" else range(0)
@@ -82,12 +83,12 @@ def _file(call: Call) -> Response:
         raise problem(404, f"File {key} not found.")
     path = dataset_file(call.scope, batch, int(number))
     name = file_name(call.scope, batch, int(number))
-    wanted = call.query("path")
-    if wanted == name or (call.request.method == "HEAD" and not wanted):
+    requested_path = call.query("path")
+    if requested_path == name or (call.request.method == "HEAD" and not requested_path):
         legacy = batch["inputFormat"]["format"] == "csv"
         return FileResponse(path, media_type="application/csv" if legacy else "application/parquet")
-    if wanted:
-        raise problem(404, f"File {wanted} not found.")
+    if requested_path:
+        raise problem(404, f"File {requested_path} not found.")
     return paged(call, [name], lambda _: entry(call, f"{EXPORT}/files/{key}", name, path.stat().st_size))
 
 
@@ -95,9 +96,9 @@ def _failed(call: Call) -> Response:
     batch = visible_batch(call.scope, call.path("id"))
     folder = result_path(call.scope, batch["id"], "failed", "x").parent
     files = sorted(folder.glob("*.json")) if "finished" in batch and _kept(call, batch) else []
-    base, wanted = f"{EXPORT}/batches/{batch['id']}/failed", call.query("path")
-    if wanted:
-        return _content(files, wanted, marker=bool(files))
+    base, requested_path = f"{EXPORT}/batches/{batch['id']}/failed", call.query("path")
+    if requested_path:
+        return _content(files, requested_path, marker=bool(files))
     entries = [entry(call, base, file.name, file.stat().st_size) for file in files]
     return paged(call, [entry(call, base, "_SUCCESS", 0), *entries] if entries else [])
 
@@ -107,25 +108,25 @@ def _meta(call: Call) -> Response:
     folder = result_path(call.scope, batch["id"], "meta", "x").parent
     errors = sorted((folder / "row_errors").glob("*.json"))
     samples = [folder / "row_error_samples.json"] if (folder / "row_error_samples.json").exists() else []
-    wanted = call.query("path").strip("/")
+    requested_path = call.query("path").strip("/")
     if "finished" not in batch or not _kept(call, batch):
-        raise problem(404, f"Path {wanted} not found.")
+        raise problem(404, f"Path {requested_path} not found.")
     base = f"{EXPORT}/batches/{batch['id']}/meta"
-    if wanted == "input_files":
+    if requested_path == "input_files":
         size = len(_inputs(call, batch).encode())
         return paged(call, [entry(call, base, "fileMetaData1.json", size, "input_files/")])
-    if wanted == "input_files/fileMetaData1.json":
+    if requested_path == "input_files/fileMetaData1.json":
         return PlainTextResponse(_inputs(call, batch), media_type="application/json")
-    if wanted == "row_errors" and errors:
+    if requested_path == "row_errors" and errors:
         return paged(
             call, errors, lambda file: entry(call, base, file.name, file.stat().st_size, "row_errors/")
         )
-    if wanted.startswith("row_errors/"):
-        return _content(errors, wanted.removeprefix("row_errors/"))
-    if wanted in _SAMPLES:
+    if requested_path.startswith("row_errors/"):
+        return _content(errors, requested_path.removeprefix("row_errors/"))
+    if requested_path in _SAMPLES:
         return _content(samples, "row_error_samples.json")
-    if wanted:
-        raise problem(404, f"Path {wanted} not found.")
+    if requested_path:
+        raise problem(404, f"Path {requested_path} not found.")
     names = [*(["row_errors"] if errors else []), "input_files", *(file.name for file in samples)]
     return paged(call, names, lambda name: entry(call, base, name, 0))
 

@@ -1,4 +1,4 @@
-"""Data Prep: expressions, mapping sets, and the mapper that a dataflow runs rows through."""
+"""Data Prep: expressions, mapping sets, and the mapper that dataflows use."""
 
 from __future__ import annotations
 
@@ -12,5 +12,6 @@ __all__ = ["add_routes"]
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add all routes of Data Prep."""
     for part in (languages, validation, mapping_sets, conversions):
         part.add_routes(state, router)

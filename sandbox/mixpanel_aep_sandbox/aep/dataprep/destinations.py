@@ -1,4 +1,4 @@
-"""Where a destination leads in a resolved schema."""
+"""Destination paths in a resolved schema."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
 
 
 def destination_field(schema: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The field at the end of a path. Raises SyntaxFault when the schema has no such field."""
+    """Return the field at the end of a path. Raises SyntaxFault if the schema does not have the field."""
     field = schema
     for position, step in enumerate(path):
         kind, before = kind_of(field), show(path[:position]) or "The schema"
         if not isinstance(step, str):
             if kind != "array":
-                raise SyntaxFault(f"{before} is no array in the schema.")
+                raise SyntaxFault(f"{before} is not an array in the schema.")
             field = field.get("items", {})
         elif kind == "map":
             field = field["additionalProperties"]
@@ -30,7 +30,7 @@ def destination_field(schema: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def missing_required(data: dict[str, Any], schema: dict[str, Any], at: str = "") -> list[str]:
-    """Required fields that are null or not there, in the objects that are there."""
+    """Return required fields that are null or missing, in the objects that exist."""
     missing = [at + name for name in schema.get("required", []) if data.get(name) is None]
     for name, field in schema.get("properties", {}).items():
         missing += _missing_in(data.get(name), field, at + name)

@@ -1,4 +1,4 @@
-"""Values as the type of the field that they are mapped to (EP:data-prep/data-handling.md)."""
+"""Conversion of values to the type of their destination field (EP:data-prep/data-handling.md)."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _BITS = {"byte": 8, "short": 16, "int": 32, "long": 64}
 
 
 def convert(value: Value, field: dict[str, Any]) -> Any:
-    """``value``, which is not null, as JSON of the field's type.
+    """Return ``value``, which is not null, as JSON of the field's type.
 
     Raises:
-        EvaluationError: The two do not convert.
+        EvaluationError: The value cannot be converted.
     """
     kind = kind_of(field)
     if kind == "string":
@@ -46,7 +46,7 @@ def convert(value: Value, field: dict[str, Any]) -> Any:
 def _integer(value: Value, name: str) -> int:
     number = whole(number_from(value))
     if number is None:
-        raise EvaluationError("The number is no integer.")
+        raise EvaluationError("The number is not an integer.")
     bound = 2 ** (_BITS.get(name, 64) - 1)
     if not -bound <= number < bound:
         raise EvaluationError(f"The number is too large for a field of type {name}.")
@@ -63,12 +63,12 @@ def _composite(value: Value, field: dict[str, Any], kind: str) -> Any:
     if kind == "object" and isinstance(value, dict):
         return _object(value, field.get("properties", {}))
     if kind in ("array", "map", "object"):
-        raise EvaluationError(f"A value of type {kind_of_value(value)} is no {kind}.")
-    return plain(value)  # a field that says no type takes what there is
+        raise EvaluationError(f"A value of type {kind_of_value(value)} is not of type {kind}.")
+    return plain(value)  # a field without a type accepts any value
 
 
 def _object(value: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
-    """The attributes that the schema has under the same name: "object copy"."""
+    """Return the attributes that the schema has under the same name: "object copy"."""
     return {
         name: None if value[name] is None else convert(value[name], field)
         for name, field in properties.items()

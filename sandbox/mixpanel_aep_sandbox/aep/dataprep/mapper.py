@@ -1,6 +1,6 @@
-"""Rows through a mapping set (EP:data-prep/mapping-set.md, troubleshooting-guide.md).
+"""Mapping of rows by a mapping set (EP:data-prep/mapping-set.md, troubleshooting-guide.md).
 
-An error stays in its column: the column is null, the row goes on. A row whose required column is null is rejected.
+An error makes its column null, and the row continues. A row whose required column is null is rejected.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ REQUIRED_MISSING = "INGEST-1555-400"
 
 @dataclass(frozen=True)
 class MappingError:
+    """An error of a column."""
+
     code: str
     """``MAPPER-3700-400``: a column became null; ``INGEST-1555-400``: the row is rejected."""
     message: str
@@ -46,18 +48,21 @@ class MappingError:
 
     @property
     def rejects(self) -> bool:
+        """Return whether the error rejects the row."""
         return self.code == REQUIRED_MISSING
 
 
 @dataclass(frozen=True)
 class Mapped:
+    """A mapped row."""
+
     data: dict[str, Any]
-    """XDM as JSON; what there is of it, of a rejected row too."""
+    """XDM as JSON; also the incomplete data of a rejected row."""
     errors: tuple[MappingError, ...] = ()
 
     @property
     def rejected(self) -> bool:
-        """A required field is null: the row is not ingested and counts as failed."""
+        """Return whether a required field is null: the row is not ingested and counts as failed."""
         return any(error.rejects for error in self.errors)
 
 
@@ -69,15 +74,15 @@ class _Column:
     source: Path = ()
     expression: Node | None = None
     fault: MappingError | None = None
-    """Why it has no value for any row."""
+    """Why the mapping fails for every row."""
 
 
 class Mapper:
     """Maps rows by a mapping set, in either of its forms, to a resolved schema.
 
-    ``resolved_schema`` empty: nothing is converted, nothing required. ``now_milliseconds`` is what ``now()`` says.
-    ``options``: how the language reads what Adobe leaves open. Raises FormFault for a body that is no mapping set; a
-    mapping that cannot work is an error of its column.
+    ``resolved_schema`` empty: nothing is converted or required. ``now_milliseconds`` is the result of ``now()``.
+    ``options``: how the language reads what Adobe leaves open. Raises FormFault for an invalid mapping set; an invalid
+    mapping is an error of its column.
     """
 
     def __init__(
@@ -92,17 +97,17 @@ class Mapper:
         self._schema, self._now, self._options = resolved_schema, now_milliseconds, options
         self._nulls = mapping_set.allow_null_values
         self._in_order = [_column(mapping, resolved_schema, options) for mapping in mapping_set.mappings]
-        # An object before its attributes: what is mapped by itself takes the place of what was copied along.
+        # An object before its attributes: an individual mapping replaces what the object copied.
         self._columns = sorted(self._in_order, key=lambda column: len(column.destination))
         self._inside = _inside_others([column.destination for column in self._columns if column.destination])
 
     @property
     def faults(self) -> list[MappingError | None]:
-        """What is wrong with each mapping, whatever the row, in their order in the set."""
+        """Return the fault of each mapping that fails for every row, in their order in the set."""
         return [column.fault for column in self._in_order]
 
     def map(self, row: dict[str, Any]) -> Mapped:
-        """The row as XDM, and what went wrong. Never raises."""
+        """Return the row as XDM, and its errors. Never raises."""
         data: dict[str, Any] = {}
         errors: list[MappingError] = []
         inside = set(self._inside)
@@ -149,16 +154,16 @@ class Mapper:
             and not isinstance(value, (dict, list))
             and isinstance(leaf, str)
         ):
-            # Adobe's own sample: `emails[*].name` to the object `names` makes {"names": {"name": ...}}.
+            # Adobe's own sample: mapping `emails[*].name` to the object `names` gives {"names": {"name": ...}}.
             value = {leaf: value} if leaf in column.field.get("properties", {}) else value
         return convert(value, column.field)
 
 
 def _inside_others(destinations: list[Path]) -> set[Path]:
-    """What lies inside another mapping's destination.
+    """Return the destinations inside another mapping's destination.
 
-    It gets nothing from there, though its own mapping give null: by a failure, or by ``nullify()``, which is for
-    fields that shall not be copied (EP:data-prep/functions.md#objects).
+    They get nothing from that mapping, even if their own mapping gives null: by a failure, or by ``nullify()``, which is
+    for fields that must not be copied (EP:data-prep/functions.md#objects).
     """
     known = set(destinations)
     return {path for path in known if any(path[:length] in known for length in range(1, len(path)))}
@@ -185,7 +190,7 @@ def _error(mapping: Mapping, message: str) -> MappingError:
 
 
 def _without_empty(value: Any) -> Any:
-    """Without nulls, "", [] and {}; None when nothing is left. Platform takes none of them."""
+    """Return the value without nulls, "", [] and {}, which Platform does not accept; None if nothing is left."""
     if isinstance(value, dict):
         kept: Any = {
             name: part for name, child in value.items() if (part := _without_empty(child)) is not None

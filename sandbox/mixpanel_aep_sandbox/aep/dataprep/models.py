@@ -1,4 +1,4 @@
-"""Mapping sets as clients write them: today's form and the one before it, as one dataclass."""
+"""Mapping sets as clients write them: the current form and the previous one, as one dataclass."""
 
 from __future__ import annotations
 
@@ -12,28 +12,32 @@ SOURCE_TYPES = {
     "TEXT/X.AEP-XL": "EXPRESSION",
     "STATIC": "STATIC",
 }
-"""In any case; the media types are how Adobe answers what it was given as ATTRIBUTE or EXPRESSION."""
+"""In any case; the media types are how Adobe returns ATTRIBUTE and EXPRESSION."""
 STATUSES = ("DRAFT", "PUBLISHED")
 MOST_MAPPINGS = 10_000
-"""Of a set [I]: a row of XDM has no more fields than this (EP:ingestion/guardrails.md)."""
+"""Of a set [I]: a row of XDM has at most this many fields (EP:ingestion/guardrails.md)."""
 
 
 class FormFault(Exception):
-    """The body is no mapping set; the sentence says where."""
+    """The body is not a valid mapping set; the sentence says where."""
 
 
 @dataclass(frozen=True)
 class Mapping:
+    """One mapping of a set."""
+
     source_type: str
     """ATTRIBUTE, EXPRESSION or STATIC."""
     source: str | int | float | bool
     destination: str
     body: dict[str, Any]
-    """As it came, for what only has to be kept."""
+    """The original body, for parts that are only stored."""
 
 
 @dataclass(frozen=True)
 class MappingSet:
+    """A mapping set."""
+
     mappings: tuple[Mapping, ...]
     schema_id: str
     """``$id`` or ``meta:altId`` of the output schema; "" when the body names none."""
@@ -43,7 +47,7 @@ class MappingSet:
 
 
 def read_mapping_set(body: Any) -> MappingSet:
-    """Raises FormFault for a body that is no mapping set."""
+    """Return the mapping set of a body. Raises FormFault for an invalid one."""
     if not isinstance(body, dict):
         raise FormFault("A mapping set is a JSON object.")
     for name, types in _OPTIONAL.items():
@@ -89,7 +93,7 @@ _OF_MAPPING: dict[str, tuple[type, ...]] = {
 
 
 def _schema(body: dict[str, Any]) -> tuple[str, str]:
-    """Id and content type, from where the body has them: ``outputSchema``, or before it ``schemaRef``, ``xdmSchema``."""
+    """Return id and content type from ``outputSchema``, or else from ``schemaRef`` or ``xdmSchema``."""
     reference = (body.get("outputSchema") or {}).get("schemaRef") or body.get("schemaRef") or {}
     if not isinstance(reference, dict):
         raise FormFault("outputSchema.schemaRef has to be an object.")
@@ -106,7 +110,7 @@ def _mapping(body: Any, where: str) -> Mapping:
     for name, types in _OF_MAPPING.items():
         if body.get(name) is not None and type(body[name]) not in types:
             raise FormFault(f"{where}.{name} is of the wrong type.")
-    given = body.get("sourceType") or "ATTRIBUTE"  # the older form has none
+    given = body.get("sourceType") or "ATTRIBUTE"  # the older form does not have it
     source_type = SOURCE_TYPES.get(given.upper()) if isinstance(given, str) else None
     if source_type is None:
         raise FormFault(f"{where}.sourceType is one of ATTRIBUTE, EXPRESSION, STATIC.")

@@ -1,4 +1,4 @@
-"""Numbers without loss: integers of any size, doubles where a double says the same, decimals where it does not."""
+"""Numbers without loss: integers of any size, doubles where they are exact, decimals otherwise."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ import re
 from decimal import Context, Decimal
 
 MOST_DIGITS = 4000
-"""Of an integer [I]: Java's has no bound, but every evaluation here has one."""
+"""Of an integer [I]: Java's is unbounded, but every evaluation here has a limit."""
 JAVA_DECIMAL = Context(prec=34, Emax=6144, Emin=-6143)
-"""``MathContext.DECIMAL128``, in which JEXL calculates."""
+"""``MathContext.DECIMAL128``, with which JEXL calculates."""
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,5})?")
 
 Number = int | float | Decimal
 
 
 def is_number(value: object) -> bool:
+    """Return whether a value is a number."""
     return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
 
 
 def exact(number: Decimal) -> float | Decimal:
-    """A double where its shortest text is the number, else the decimal itself."""
+    """Return a double if its shortest text is the number, else the decimal itself."""
     double = float(number)
     return double if math.isfinite(double) and Decimal(repr(double)) == number else number
 
 
 def number_of(text: str) -> Number | None:
-    """The number that a text is, whole or not; None when it is none."""
+    """Return the number of a text, or None if the text is not a number."""
     stripped = text.strip()
     if len(stripped) > MOST_DIGITS or not _NUMBER.fullmatch(stripped):
         return None
@@ -37,7 +38,7 @@ def number_of(text: str) -> Number | None:
 
 
 def whole(number: Number) -> int | None:
-    """The integer that a number is; None when it has a fraction, or is no number that an integer could be."""
+    """Return the integer of a number; None if it has a fraction, or is infinite or NaN."""
     if isinstance(number, int):
         return number
     if isinstance(number, float) and not math.isfinite(number):
@@ -49,7 +50,7 @@ def whole(number: Number) -> int | None:
 
 
 def number_text(number: Number) -> str:
-    """As JSON writes it, with an exponent only where that is long [I]: 5.0, 0.000001, 1e-7, 1e21."""
+    """Return a number as JSON, with an exponent only for long ones [I]: 5.0, 0.000001, 1e-7, 1e21."""
     if isinstance(number, int):
         return str(number)
     if not math.isfinite(number):

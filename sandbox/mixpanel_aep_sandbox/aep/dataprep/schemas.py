@@ -1,4 +1,4 @@
-"""The schema that a mapping set maps to."""
+"""The schema of a mapping set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mixpanel_aep_sandbox.aep.registry.composition.unions import unions
 
 
 def output_schema(scope: AepSandboxScope, key: str) -> dict[str, Any]:
-    """A resolved schema, or union, by ``$id`` or ``meta:altId``. Raises Problem 400 [I] when there is none."""
+    """Return a resolved schema, or union, by ``$id`` or ``meta:altId``. Raises Problem 400 [I] if it does not exist."""
     found = find(scope, key)
     if found is None:
         held = [body for _, body in scope.items(RESOURCES)] + unions(scope)

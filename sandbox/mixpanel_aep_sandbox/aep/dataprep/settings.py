@@ -1,4 +1,4 @@
-"""Data Prep's part of the sandbox's settings."""
+"""Data Prep's settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mixpanel_aep_sandbox.core.state import SandboxState
 
 
 def language_options(state: SandboxState) -> Options:
-    """How expressions are read at the moment."""
+    """Return how expressions are currently read."""
     settings = AepSettings.of(state)
     return Options(
         whole_division=settings.mapping_division == "integer",

@@ -1,6 +1,6 @@
-"""The Flow Service, as far as Adobe's documentation of its Mixpanel source uses it, and dataflows that really run.
+"""The Flow Service, as far as Adobe's documentation of its Mixpanel source uses it, with dataflows that really run.
 
-A run asks the sandbox's own Mixpanel, maps the events by a mapping set of Data Prep, and makes a batch like any other.
+A run exports from the sandbox's own Mixpanel, maps the events by a mapping set of Data Prep, and creates a batch.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ __all__ = ["add_routes"]
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add all routes of the Flow Service."""
     routes = FlowRoutes(state, router, FLOW_SERVICE)
     for part in (specs, connections, ends, dataflows, runs):
         part.add_routes(routes)

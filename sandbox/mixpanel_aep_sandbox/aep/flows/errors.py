@@ -1,7 +1,7 @@
-"""Refusals of the Flow Service: codes and sentences are its catalog's (EP:sources/errors/flow-service-errors.md).
+"""Errors of the Flow Service: codes and sentences are from its catalog (EP:sources/errors/flow-service-errors.md).
 
-The shape of a body is the one of EP:sources/tutorials/api/labels.md. Which of the codes is meant for a body that is
-wrong in itself is documented nowhere; ``1100-400``, which leaves the sentence to the provider, is used for it [I].
+The shape of a body is the one of EP:sources/tutorials/api/labels.md. The code for an invalid body is not documented;
+``1100-400``, which leaves the sentence to the provider, is used for it [I].
 """
 
 from __future__ import annotations
@@ -101,18 +101,18 @@ _SHOWN = ("id", "type")
 
 
 class FlowServiceError(Exception):
-    """A request that the service turns down; what it names is in the sentence, as the catalog has it."""
+    """A request that the service rejects; the parameters are inserted into the catalog's sentence."""
 
     def __init__(self, code: str, **facts: Any) -> None:
         title, sentence = _CATALOG[code]
-        # A sentence repeats what the client sent: not at any length.
+        # Limit the length of what a sentence repeats of the request.
         self.sentence = sentence.format(**{name: str(value)[:300] for name, value in facts.items()})
         super().__init__(f"{code} {self.sentence}")
         self.code, self.title, self.status = code, title, int(code.rpartition("-")[2])
         self.facts = {name: facts[name] for name in _SHOWN if name in facts}
 
     def problem(self, request_id: str) -> Problem:
-        """The answer to the request of this id."""
+        """Return the response to the request with this id."""
         report = {"detailed-message": self.sentence, **self.facts, "request-id": request_id}
         body = {
             "type": f"https://ns.adobe.com/aep/errors/FLOW-{self.code}",
@@ -126,5 +126,5 @@ class FlowServiceError(Exception):
 
 
 def invalid(reason: str) -> FlowServiceError:
-    """A body, or a part of it, that cannot be taken."""
+    """Return the error for an invalid body or part of it."""
     return FlowServiceError("1100-400", reason=reason)

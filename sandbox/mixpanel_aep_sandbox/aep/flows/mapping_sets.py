@@ -1,4 +1,4 @@
-"""The mapping set of a dataflow: it has to be there, and to fit the dataset that the rows go into."""
+"""The mapping set of a dataflow: it must exist, and match the dataset of the rows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _LONGEST = 9
 
 
 def mapping_of(scope: AepSandboxScope, params: dict[str, Any]) -> dict[str, Any] | None:
-    """The set that a ``Mapping`` transformation names, in the version it names; None when it is gone.
+    """Return the set that a ``Mapping`` transformation names, in its version; None if it was deleted.
 
-    Raises Refused for an id or a version that cannot be one; the version is a text in some samples, a number in others.
+    Raises FlowServiceError for an invalid id or version; the version is a text in some samples, a number in others.
     """
     key, version = params.get("mappingId"), params.get("mappingVersion", 0)
     if not isinstance(key, str):
@@ -26,7 +26,7 @@ def mapping_of(scope: AepSandboxScope, params: dict[str, Any]) -> dict[str, Any]
 
 
 def check_mapping(scope: AepSandboxScope, params: dict[str, Any], dataset_id: str | None) -> None:
-    """Raises Refused."""
+    """Raise FlowServiceError unless the mapping set matches the dataset."""
     mapping = mapping_of(scope, params)
     if mapping is None:
         known = find_mapping_set(scope, params["mappingId"]) is not None

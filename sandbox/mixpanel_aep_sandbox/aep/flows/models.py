@@ -1,4 +1,4 @@
-"""Connections, source connections, target connections and dataflows, as they are kept."""
+"""Connections, source connections, target connections and dataflows, as they are stored."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ Entity = dict[str, Any]
 
 
 def document_kind(kind: str) -> str:
+    """Return the kind of the documents of a resource."""
     return f"flows/{kind}"
 
 
 def find(scope: AepSandboxScope, kind: str, key: str) -> Entity:
-    """Raises Refused where there is none."""
+    """Return an entity. Raises FlowServiceError if it does not exist."""
     entity = scope.get(document_kind(kind), key)
     if entity is None:
         raise FlowServiceError("1439-404", type=kind, id=key)
@@ -26,7 +27,7 @@ def find(scope: AepSandboxScope, kind: str, key: str) -> Entity:
 
 
 def referred(scope: AepSandboxScope, kind: str, key: Any) -> Entity:
-    """What a body names by its id. Raises Refused."""
+    """Return the entity that a body refers to by id. Raises FlowServiceError."""
     entity = scope.get(document_kind(kind), key) if isinstance(key, str) else None
     if entity is None:
         raise FlowServiceError("1101-404", reason=f"Resource of {kind} with given id {key} does not exist.")
@@ -34,12 +35,12 @@ def referred(scope: AepSandboxScope, kind: str, key: Any) -> Entity:
 
 
 def all_of(scope: AepSandboxScope, kind: str) -> list[Entity]:
-    """Oldest first."""
+    """Return all entities of a kind, oldest first."""
     return [entity for _, entity in scope.items(document_kind(kind))]
 
 
 def save(scope: AepSandboxScope, kind: str, entity: Entity) -> Entity:
-    """Keeps an entity under a new etag. In a transaction with what it was read in."""
+    """Store an entity under a new etag, in the transaction in which it was read."""
     etag = f'"{secrets.token_hex(4)}-0000-0200-0000-{scope.now // 1000 & 0xFFFFFFFF:08x}0000"'
     changed = {**entity, "updatedAt": scope.now, "etag": etag}
     scope.put(document_kind(kind), entity["id"], changed)
@@ -47,7 +48,7 @@ def save(scope: AepSandboxScope, kind: str, entity: Entity) -> Entity:
 
 
 def envelope(scope: AepSandboxScope, client: str, user: str = DEMO_USER) -> Entity:
-    """What every new resource has."""
+    """Return the common fields of every new resource."""
     now = scope.now
     return {
         "id": str(uuid.uuid4()),
@@ -64,12 +65,12 @@ def envelope(scope: AepSandboxScope, client: str, user: str = DEMO_USER) -> Enti
 
 
 def named(entity: Entity) -> dict[str, str]:
-    """The short answer to a change."""
+    """Return the short response to a change."""
     return {"id": entity["id"], "etag": entity["etag"]}
 
 
 def text(given: Entity, name: str, *, optional: bool = False) -> None:
-    """Raises Refused unless a text is there."""
+    """Raise FlowServiceError unless the value is a text."""
     value = given.get(name)
     if value is None and optional:
         return
@@ -78,6 +79,6 @@ def text(given: Entity, name: str, *, optional: bool = False) -> None:
 
 
 def expect(entity: Entity, action: str, state: str) -> None:
-    """Raises Refused for an action that another state is needed for."""
+    """Raise FlowServiceError for an action that requires another state."""
     if entity["state"] != state:
         raise FlowServiceError("1422-400", action=action, state=entity["state"])

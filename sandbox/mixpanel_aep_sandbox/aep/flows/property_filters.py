@@ -22,12 +22,15 @@ Hidden = Mapping[str, Callable[[Body], Any]]
 
 
 def keep(bodies: Iterable[Body], properties: Iterable[str], hidden: Hidden) -> list[Body]:
-    """The bodies that pass all filters; a property without operator names what is shown of them. Raises Refused."""
+    """Return the bodies that pass all filters.
+
+    A property without operator selects what is shown of them. Raises FlowServiceError.
+    """
     tests, shown = [], []
     for text in properties:
         if match := _FILTER.fullmatch(text):
-            name, operator, wanted = match.groups()
-            tests.append(_test(name.strip(), operator, wanted, hidden))
+            name, operator, operand = match.groups()
+            tests.append(_test(name.strip(), operator, operand, hidden))
         else:
             shown += [name.strip() for name in text.split(",") if name.strip()]
     found = [body for body in bodies if all(test(body) for test in tests)]
@@ -35,7 +38,7 @@ def keep(bodies: Iterable[Body], properties: Iterable[str], hidden: Hidden) -> l
 
 
 def values_at(body: Any, path: str) -> Iterator[Any]:
-    """The values along a path with dots; ``[]`` behind a name stands for every item of an array."""
+    """Yield the values along a path with dots; ``[]`` after a name means every item of an array."""
     name, _, rest = path.partition(".")
     key = name.removesuffix("[]")
     if not isinstance(body, dict) or key not in body:
@@ -49,8 +52,8 @@ def values_at(body: Any, path: str) -> Iterator[Any]:
             yield item
 
 
-def _test(name: str, operator: str, wanted: str, hidden: Hidden) -> Callable[[Body], bool]:
-    if not wanted:
+def _test(name: str, operator: str, operand: str, hidden: Hidden) -> Callable[[Body], bool]:
+    if not operand:
         raise FlowServiceError("1453-400", value=f"{name}{operator}")
 
     def values(body: Body) -> Iterator[Any]:
@@ -58,19 +61,19 @@ def _test(name: str, operator: str, wanted: str, hidden: Hidden) -> Callable[[Bo
 
     # The table of the guide has one filter with a single sign: attributes.sampleAttribute="abc".
     if operator in ("==", "=", "!="):
-        options = {_text(name, _unquoted(option)) for option in wanted.split(",")}
+        options = {_text(name, _unquoted(option)) for option in operand.split(",")}
         is_not = operator == "!="
         return lambda body: any(_text(name, value) in options for value in values(body)) is not is_not
     if operator in _ORDERING:
-        if "," in wanted:
+        if "," in operand:
             raise FlowServiceError("1443-400", operator=operator)
         holds = _ORDERING[operator]
-        return lambda body: any(_holds(holds, value, _unquoted(wanted)) for value in values(body))
+        return lambda body: any(_holds(holds, value, _unquoted(operand)) for value in values(body))
     raise FlowServiceError("1440-400" if operator == "~" else "1450-400", operator=operator)
 
 
 def _unquoted(text: str) -> str:
-    """EP:sources/tutorials/api/collect/protocols.md has ``flowSpecs?property=name=="CRMToAEP"``."""
+    """Remove the quotes: EP:sources/tutorials/api/collect/protocols.md has ``flowSpecs?property=name=="CRMToAEP"``."""
     text = text.strip()
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
@@ -80,10 +83,10 @@ def _text(name: str, value: Any) -> str:
     return text.lower() if name.rpartition(".")[2] in _ANY_CASE else text
 
 
-def _holds(holds: Callable[[Any, Any], bool], value: Any, wanted: str) -> bool:
+def _holds(holds: Callable[[Any, Any], bool], value: Any, operand: str) -> bool:
     if isinstance(value, str):
-        return holds(value, wanted)
+        return holds(value, operand)
     try:
-        return not isinstance(value, bool) and holds(float(value), float(wanted))
+        return not isinstance(value, bool) and holds(float(value), float(operand))
     except (TypeError, ValueError, OverflowError):
         return False

@@ -1,4 +1,4 @@
-"""When datasets expire (EP:hygiene/api/dataset-expiration.md): a delete that is put off."""
+"""Expirations of datasets (EP:hygiene/api/dataset-expiration.md): delayed deletions."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 
 EXPIRATIONS = "expirations"
 TAG = "adobe/hygiene/ttl"
-"""Where Catalog shows the moment, in epoch milliseconds."""
+"""The tag in which Catalog shows the time, in epoch milliseconds."""
 _EXECUTING_MS = 7 * 86400 * 1000
-"""Adobe: up to 7 days until the dataset is gone, after up to 24 hours until that begins; here it begins at once [I]."""
+"""Adobe: the deletion begins within 24 hours and takes up to 7 days; here it begins at once [I]."""
 
 
 def expire_due(scope: AepSandboxScope) -> list[str]:
-    """Moves every expiration on whose time has come; returns the datasets that have just expired."""
+    """Apply all due expirations and return the datasets that have just expired."""
     expired = []
     for dataset, body in scope.items(EXPIRATIONS):
         if body["status"] == "pending" and scope.now >= body["expiry"]:
@@ -28,18 +28,19 @@ def expire_due(scope: AepSandboxScope) -> list[str]:
 
 
 def has_expired(scope: AepSandboxScope, dataset: str) -> bool:
+    """Return whether a dataset has expired."""
     body = scope.get(EXPIRATIONS, dataset)
     return bool(body and body["status"] != "cancelled" and scope.now >= body["expiry"])
 
 
 def expiry_tags(scope: AepSandboxScope, dataset: str) -> dict[str, list[str]]:
-    """The tag of a dataset with "an active expiration"."""
+    """Return the tag of a dataset with "an active expiration"."""
     body = scope.get(EXPIRATIONS, dataset)
     return {TAG: [str(body["expiry"])]} if body and body["status"] in ("pending", "executing") else {}
 
 
 def keep(scope: AepSandboxScope, body: dict[str, Any], event: str = "") -> dict[str, Any]:
-    """Writes an expiration down, with what has become of it in its history; ``event``: instead of its status."""
+    """Store an expiration, and add the event to its history; ``event`` replaces its status there."""
     now = scope.now
     past = {"status": event or body["status"], "expiry": body["expiry"], "at": now}
     kept = {**body, "updated": now, "history": [*body.get("history", []), past]}
@@ -48,6 +49,7 @@ def keep(scope: AepSandboxScope, body: dict[str, Any], event: str = "") -> dict[
 
 
 def iso(milliseconds: int) -> str:
+    """Return a time as ISO 8601 in UTC."""
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return moment.isoformat(timespec="milliseconds" if milliseconds % 1000 else "seconds").replace(
         "+00:00", "Z"

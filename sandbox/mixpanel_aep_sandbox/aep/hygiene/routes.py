@@ -24,6 +24,7 @@ _TEXTS = ("displayName", "description", "datasetName")
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of expirations."""
     routes = Routes(state, router, f"{HYGIENE}/ttl")
     routes.add("GET", "", _list)
     routes.add("POST", "", _create)
@@ -33,11 +34,14 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def _list(call: Call) -> Response:
-    """``status``, ``datasetId``, ``ttlId`` and the three texts are looked at, of the documented parameters."""
+    """List expirations.
+
+    Of the documented filters, ``status``, ``datasetId``, ``ttlId`` and the three texts are supported.
+    """
     settle(call.scope)
     found = [_shown(call, body) for _, body in call.scope.items(EXPIRATIONS)]
-    wanted = set(filter(None, call.query("status").split(",")))
-    found = [body for body in found if not wanted or body["status"] in wanted]
+    statuses = set(filter(None, call.query("status").split(",")))
+    found = [body for body in found if not statuses or body["status"] in statuses]
     for name in ("datasetId", "ttlId"):
         found = [body for body in found if call.query(name) in ("", body[name])]
     for name in _TEXTS:
@@ -67,7 +71,7 @@ def _create(call: Call) -> Response:
         "status": "pending",
         "created": scope.now,
         "history": (before or {}).get("history", []),
-        **_given(call, {}),
+        **_checked_fields(call, {}),
     }
     return JSONResponse(_shown(call, keep(scope, made, "created")), 201)
 
@@ -94,11 +98,14 @@ def _update(call: Call) -> Response:
     body = _found(call)
     if body["status"] != "pending":
         raise problem(404, f"Expiration {body['ttlId']} is {body['status']}.")
-    return JSONResponse(_shown(call, keep(call.scope, {**body, **_given(call, body)}, "updated")))
+    return JSONResponse(_shown(call, keep(call.scope, {**body, **_checked_fields(call, body)}, "updated")))
 
 
 def _cancel(call: Call) -> Response:
-    """ "Attempting to cancel an expiration that has executed or is already canceled returns an HTTP 404 error"."""
+    """Cancel an expiration.
+
+    "Attempting to cancel an expiration that has executed or is already canceled returns an HTTP 404 error".
+    """
     settle(call.scope)
     body = _found(call)
     if body["status"] != "pending":
@@ -108,15 +115,15 @@ def _cancel(call: Call) -> Response:
 
 
 def _found(call: Call) -> dict[str, Any]:
-    """By the dataset's id or its own."""
+    """Return an expiration, by the dataset's id or its own."""
     key = call.path("id")
     for dataset, body in call.scope.items(EXPIRATIONS):
         if key in (dataset, body["ttlId"]):
             return body
-    raise problem(404, f"There is no dataset expiration {key}.")
+    raise problem(404, f"Dataset expiration {key} not found.")
 
 
-def _given(call: Call, before: dict[str, Any]) -> dict[str, Any]:
+def _checked_fields(call: Call, before: dict[str, Any]) -> dict[str, Any]:
     given = call.object()
     texts = {name: given.get(name, before.get(name, "")) for name in ("displayName", "description")}
     if not all(isinstance(value, str) for value in texts.values()):
@@ -130,7 +137,7 @@ def _given(call: Call, before: dict[str, Any]) -> dict[str, Any]:
 
 
 def _milliseconds(value: Any) -> int:
-    """ "If the string has no explicit time zone offset, the time zone is assumed to be UTC"."""
+    """Parse a time. "If the string has no explicit time zone offset, the time zone is assumed to be UTC"."""
     try:
         moment = datetime.fromisoformat(value)
         return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -40,7 +40,7 @@ _STANDARD = (
     ),
     (14, "Phone_E.164", "Phone (E.164)", "PHONE", "Phone numbers in E.164 form"),
     (15, "Phone_SHA256", "Phone (SHA256)", "PHONE", "Phone numbers hashed"),
-    # [I] the number: Adobe's table of namespaces gives the code and no id.
+    # [I] the number: Adobe's table of namespaces gives the code without an id.
     (
         16,
         "Phone_SHA256_E.164",
@@ -54,6 +54,7 @@ _STANDARD = (
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of namespaces."""
     routes = Routes(state, router, NAMESPACES, partial(_shape, state))
     routes.add("GET", "", lambda call: JSONResponse(namespaces(call.scope)))
     routes.add("POST", "", _create)
@@ -63,7 +64,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def namespaces(scope: AepSandboxScope) -> list[dict[str, Any]]:
-    """Adobe's own, then those made here."""
+    """Return Adobe's own namespaces, then those of the organization."""
     standard = [
         {
             "id": number,
@@ -82,6 +83,7 @@ def namespaces(scope: AepSandboxScope) -> list[dict[str, Any]]:
 
 
 def find_namespace(scope: AepSandboxScope, value: Any, *, by_id: bool) -> dict[str, Any] | None:
+    """Return a namespace by its code or its id, or None."""
     key = "id" if by_id else "code"
     return next((body for body in namespaces(scope) if str(body[key]) == str(value)), None)
 
@@ -96,7 +98,7 @@ def _found(call: Call) -> dict[str, Any]:
 
 def _create(call: Call) -> Response:
     scope, given = call.scope, _checked(call)
-    # Codes differing only in case are one code [I]: identityMap's keys would be too close to tell apart.
+    # Codes that differ only in case are the same code [I]: identityMap's keys would be too similar.
     if any(given["code"].lower() == body["code"].lower() for body in namespaces(scope)):
         text = "Namespace code already exists. Please use a different code"
         raise _refusal(scope, 409, "INTEGRATION_CODE_EXISTS", text, title="NAMESPACE_CODE_CONFLICT")
@@ -106,7 +108,7 @@ def _create(call: Call) -> Response:
         "code": given["code"],
         "name": given["name"],
         "description": given.get("description", ""),
-        "idType": given["idType"],  # as it was written, like the guide's sample
+        "idType": given["idType"],  # as written, like the guide's sample
         "status": "ACTIVE",
         "custom": True,
         "createTime": now,
@@ -125,13 +127,13 @@ def _update(call: Call) -> Response:
     body = {**before, "name": given["name"], "updateTime": call.scope.now}
     body["description"] = given.get("description", "")  # "essentially replacing the existing namespace"
     call.scope.put(_KIND, str(body["id"]), body)
-    # The specification's text says one object, its schema an array of such.
+    # The specification's text says one object, its schema an array of objects.
     array = IngestSettings.of(call.scope.state).namespace_put_answer == "array"
     return JSONResponse([body] if array else body)
 
 
 def _delete(call: Call) -> Response:
-    """ "Once a namespace has been created, it cannot be deleted": [I] the status."""
+    """Refuse a deletion. "Once a namespace has been created, it cannot be deleted": [I] the status."""
     _found(call)
     raise _refusal(call.scope, 405, "NOT_SUPPORTED", "A namespace cannot be deleted.")
 
@@ -176,7 +178,7 @@ def _body(state: SandboxState, status: int, code: str, description: str) -> dict
 
 
 def _shape(state: SandboxState, refusal: Problem) -> Problem:
-    """The gateway's refusal of a token as this service words it; the gateway's own keys stay beside it."""
+    """Return the gateway's error about a token in this service's shape; the gateway's own keys are kept."""
     if refusal.status != 401:
         return refusal
     message = f"Authorization failed - {refusal.body['message']}."

@@ -1,4 +1,4 @@
-"""Identity Service: the XID of an identity (OAS:identity-service.yaml). Nothing links identities here."""
+"""Identity Service: the XID of an identity (OAS:identity-service.yaml). The sandbox does not link identities."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ _LONGEST_ID = 1024
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the route of identities."""
     Routes(state, router, IDENTITY).add("GET", "/identity", _xid)
 
 
 def _xid(call: Call) -> Response:
-    """``nsid`` "will only be used if namespace was not provided"."""
+    """Return an identity's XID. ``nsid`` "will only be used if namespace was not provided"."""
     code, number, key = call.query("namespace"), call.query("nsid"), call.query("id")
     known = [
         body
@@ -30,13 +31,13 @@ def _xid(call: Call) -> Response:
         if (body["code"].lower() == code.lower() if code else str(body["id"]) == number)
     ]
     if not known or not key.strip() or len(key) > _LONGEST_ID:
-        wanted = f"namespace={code}" if code else f"nsid={number}"
+        parameter = f"namespace={code}" if code else f"nsid={number}"
         raise Problem(
             400,
             {
                 "title": "InvalidInput",
                 "status": 400,
-                "detail": f"The provided {wanted} and id={key[:80]} is invalid. Please provide a valid namespace and"
+                "detail": f"The provided {parameter} and id={key[:80]} is invalid. Please provide a valid namespace and"
                 " id in your request.",
             },
         )
@@ -44,6 +45,6 @@ def _xid(call: Call) -> Response:
 
 
 def _xid_of(namespace: int, key: str) -> str:
-    """One for each identity, and always the same [I: what it is made of]."""
+    """Return the XID, always the same for an identity [I: how it is derived]."""
     digest = hashlib.sha256(f"{namespace}:{key}".encode()).digest()
     return base64.urlsafe_b64encode(digest[:21]).decode("ascii")

@@ -1,1 +1,1 @@
-"""Batch ingestion: batches, their files, and what becomes of their rows."""
+"""Batch ingestion: batches, their files, and the processing of their rows."""

@@ -1,4 +1,4 @@
-"""The rows that are in the datasets now: the evidence that tests compare with what was sent."""
+"""The rows that are in the datasets now, which tests compare with what was sent."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 
 
 def active_batches(scope: AepSandboxScope, dataset: str) -> list[dict[str, Any]]:
-    """Those whose rows are readable, oldest first."""
+    """Return the batches whose rows are readable, oldest first."""
     settle(scope)
     return [batch for batch in batches_of(scope, dataset) if batch["state"] == "success"]
 
 
 def active_ids(scope: AepSandboxScope, batch: dict[str, Any]) -> Iterator[str]:
-    """Every row's ``_id``, as JSON text."""
+    """Yield every row's ``_id``, as JSON text."""
     with result_path(scope, batch["id"], "ids").open(encoding="ascii") as file:
         for line in file:
             yield line.rstrip("\n")
@@ -31,7 +31,7 @@ def active_ids(scope: AepSandboxScope, batch: dict[str, Any]) -> Iterator[str]:
 def active_rows(
     scope: AepSandboxScope, batch: dict[str, Any], only: int | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The rows as they are kept: converted, without what is not in the schema. ``only``: of this file."""
+    """Yield the rows as stored: converted, without fields that are not in the schema. ``only``: rows of this file."""
     resolved = resolved_schema(scope, batch["dataset"])
     form = batch["inputFormat"]["format"]
     settings = IngestSettings.of(scope.state)
@@ -51,7 +51,7 @@ def active_rows(
 
 
 def rejected_rows(scope: AepSandboxScope, batch_id: str) -> Iterator[tuple[int, int]]:
-    """Number of the file and of the row, both from 0, of every row that did not get in, in order."""
+    """Yield the numbers of the file and of the row, both from 0, of every rejected row, in order."""
     with result_path(scope, batch_id, "rejected").open(encoding="ascii") as file:
         for line in file:
             number, _, index = line.partition(" ")
@@ -59,12 +59,14 @@ def rejected_rows(scope: AepSandboxScope, batch_id: str) -> Iterator[tuple[int, 
 
 
 def id_lines(scope: AepSandboxScope, dataset: str) -> Iterator[str]:
+    """Yield JSON Lines with ``_id`` and batch of each active row."""
     for batch in active_batches(scope, dataset):
         for key in active_ids(scope, batch):
             yield f'{{"_id": {key}, "batch": "{batch["id"]}"}}\n'
 
 
 def row_lines(scope: AepSandboxScope, dataset: str, limit: int) -> Iterator[str]:
+    """Yield at most ``limit`` active rows as JSON Lines."""
     left = limit
     for batch in active_batches(scope, dataset):
         for row in active_rows(scope, batch):

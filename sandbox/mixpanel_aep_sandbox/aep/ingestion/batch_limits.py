@@ -1,4 +1,4 @@
-"""What a batch may hold (EP:ingestion/guardrails.md), and whether it was ingested before."""
+"""Limits of a batch (EP:ingestion/guardrails.md), and detection of duplicate batches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 
 
 def exceeded(scope: AepSandboxScope, files: list[dict[str, Any]]) -> str:
-    """The documented message about a batch that is too large; empty when it is not."""
+    """Return the documented message about a batch above its limits, or an empty text."""
     settings = IngestSettings.of(scope.state)
     size = sum(body["size"] for body in files)
     over = []
@@ -23,7 +23,7 @@ def exceeded(scope: AepSandboxScope, files: list[dict[str, Any]]) -> str:
 
 
 def duplicate_of(scope: AepSandboxScope, batch: dict[str, Any], files: list[dict[str, Any]]) -> str:
-    """The id of an active batch of the same dataset whose files have the same content; empty without one."""
+    """Return the id of an active batch of the same dataset with the same file contents, or an empty text."""
     shape = sorted(body["size"] for body in files)
     digest = ""
     for key, old in scope.items(BATCHES):

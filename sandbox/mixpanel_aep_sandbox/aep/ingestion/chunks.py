@@ -1,4 +1,4 @@
-"""A large file's chunks: their ranges, and how they become one file."""
+"""Chunks of a large file: their ranges, and their assembly into one file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _ANY = re.compile(r"bytes[ =](\d{1,18})-(\d{1,18})(/(\d{1,18}|\*))?")
 
 
 def content_range(header: str | None, *, documented: bool) -> tuple[int, int]:
-    """First and last byte of ``Content-Range: bytes 0-99``; ``documented``: in no other form. Raises Problem 400."""
+    """Return first and last byte of ``Content-Range: bytes 0-99``; ``documented``: no other form.
+
+    Raises Problem 400.
+    """
     match = (_DOCUMENTED if documented else _ANY).fullmatch((header or "").strip())
     if match is None:
         raise problem(400, "Content-Range must look like bytes 0-99.")
@@ -26,7 +29,7 @@ def content_range(header: str | None, *, documented: bool) -> tuple[int, int]:
 
 
 def gaps(chunks: Sequence[Sequence[Any]]) -> str:
-    """What is wrong with the ranges; empty when they make one whole file."""
+    """Return what is wrong with the ranges, or an empty text if they form one whole file."""
     if not chunks:
         return "are missing"
     expected = 0
@@ -40,14 +43,14 @@ def gaps(chunks: Sequence[Sequence[Any]]) -> str:
 
 
 def check_next(chunks: Sequence[Sequence[Any]], first: int) -> None:
-    """Raises Problem 400 for a chunk that does not begin where those before it end."""
+    """Raise Problem 400 for a chunk that does not begin at the end of the previous one."""
     expected = max((chunk[1] + 1 for chunk in chunks), default=0)
     if first != expected:
         raise problem(400, f"The chunk begins at byte {first}, and byte {expected} is the next one.")
 
 
 def stitch(chunks: Sequence[Path], target: Path) -> int:
-    """One file of the chunks' bytes; returns its size."""
+    """Write the chunks into one file and return its size."""
     with target.open("wb") as whole:
         for chunk in chunks:
             with chunk.open("rb") as part:
@@ -56,7 +59,7 @@ def stitch(chunks: Sequence[Path], target: Path) -> int:
 
 
 def received(body: dict[str, Any]) -> str:
-    """The ranges that are here, as ``bytes=0-99,200-299`` [I: only the header's name is documented]."""
+    """Return the received ranges, as ``bytes=0-99,200-299`` [I: only the header's name is documented]."""
     spans = (
         [[0, body["size"] - 1]]
         if not body["open"] and body["size"]

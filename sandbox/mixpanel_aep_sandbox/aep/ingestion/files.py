@@ -1,4 +1,4 @@
-"""The files that a batch is made of, their rows, and where the results of reading them are."""
+"""The files of a batch, their rows, and the files with the results of processing."""
 
 from __future__ import annotations
 
@@ -14,42 +14,43 @@ from mixpanel_aep_sandbox.aep.registry.composition.resolve import find, resolve
 
 
 def batch_files(scope: AepSandboxScope, batch_id: str) -> list[dict[str, Any]]:
-    """The files that a batch is made of, in the order of their paths."""
+    """Return the files of a batch, in the order of their paths."""
     held = [body for _, body in scope.items(files_kind(batch_id)) if not body["open"]]
     return sorted(held, key=lambda body: str(body["path"]))
 
 
 def result_path(scope: AepSandboxScope, batch_id: str, *parts: str) -> Path:
+    """Return the path of a result of processing."""
     return scope.state.store.file("aep", batch_id, "result", *parts)
 
 
 def disk_path(scope: AepSandboxScope, body: dict[str, Any]) -> Path:
-    """Where the bytes of an uploaded file are."""
+    """Return the path of an uploaded file's bytes."""
     return scope.state.store.file("aep", body["batch"], body["name"])
 
 
 def read_rows(
     scope: AepSandboxScope, batch: dict[str, Any], body: dict[str, Any], resolved: dict[str, Any] | None
 ) -> Iterator[Row]:
-    """The rows of one uploaded file, as they were sent. Raises Unreadable, Incompatible or EmptyHeader.
+    """Yield the rows of one uploaded file, as they were sent. Raises Unreadable, Incompatible or EmptyHeader.
 
-    ``resolved``: the schema that Parquet's columns have to fit; None: any columns will do.
+    ``resolved``: the schema that Parquet's columns must fit; None: any columns are accepted.
     """
-    path, wanted = disk_path(scope, body), batch["inputFormat"]
-    if wanted["format"] == "parquet":
+    path, input_format = disk_path(scope, body), batch["inputFormat"]
+    if input_format["format"] == "parquet":
         return iter(parquet_rows(path, resolved))
-    if wanted["format"] == "csv":
-        return iter(csv_rows(path, wanted))
-    return map(row_of, raw_rows(path, wanted))
+    if input_format["format"] == "csv":
+        return iter(csv_rows(path, input_format))
+    return map(row_of, raw_rows(path, input_format))
 
 
-def raw_rows(path: Path, wanted: dict[str, Any]) -> Iterator[bytes]:
-    """The rows of a JSON file as text."""
-    return json_array(path) if wanted.get("isMultiLineJson") else json_lines(path)
+def raw_rows(path: Path, input_format: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the rows of a JSON file as text."""
+    return json_array(path) if input_format.get("isMultiLineJson") else json_lines(path)
 
 
 def resolved_schema(scope: AepSandboxScope, dataset: str) -> dict[str, Any]:
-    """The resolved schema of a dataset; empty when the dataset was deleted."""
+    """Return the resolved schema of a dataset, or an empty one if the dataset was deleted."""
     body = scope.get(DATASETS, dataset)
     schema = find(scope, body["schemaRef"]["id"]) if body else None
     return resolve(scope, schema) if schema else {}

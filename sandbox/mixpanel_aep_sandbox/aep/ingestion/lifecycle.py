@@ -1,7 +1,7 @@
 """The states of a batch over time (EP:ingestion/batch-ingestion/troubleshooting.md, "Batch states").
 
-A batch that is on its way is kept with its moments; what it is called is worked out when somebody looks, so that it
-is right after a restart and when the clock is moved.
+An unfinished batch is stored with its times; its status is computed whenever it is read, so that it is correct after a
+restart and after the clock was moved.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 PENDING = "pending"
 _MARKED = re.compile(r"^\$\{?([^{}]*)\}?$")
 FINAL = ("success", "failed", "aborted", "abandoned", "deleted")
-"""States that change no more by themselves; ``success`` may by request."""
+"""States that time no longer changes; a request may change ``success``."""
 _UNFINISHED = ("loading", "promoting", "inactive")
-"""What time changes; ``inactive`` stands for every state of the setting ``retire_path`` but the last."""
+"""States that time changes; ``inactive`` means every state of the setting ``retire_path`` but the last."""
 
 
 def without_mark(key: str) -> str:
-    """A predecessor's id. The guide (`${id}`) and the specification (`$id`) differ about its mark."""
+    """Return a predecessor's id. The guide (`${id}`) and the specification (`$id`) differ about its mark."""
     return _MARKED.sub(r"\1", key)
 
 
 def batches_of(scope: AepSandboxScope, dataset: str) -> list[dict[str, Any]]:
-    """Oldest first."""
+    """Return the batches of a dataset, oldest first."""
     return [body for _, body in scope.items(BATCHES) if body["dataset"] == dataset]
 
 
 def save(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
-    """Keeps a batch, and remembers whether time will change it."""
+    """Store a batch, and whether time will change it."""
     scope.put(BATCHES, batch["id"], batch)
     if batch["state"] in _UNFINISHED:
         scope.put(PENDING, batch["id"], {"state": batch["state"], "since": _since(batch)})
@@ -43,26 +43,26 @@ def save(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
 
 
 def touch(scope: AepSandboxScope, batch: dict[str, Any], **change: Any) -> dict[str, Any]:
-    """A changed batch, kept."""
+    """Store a changed batch and return it."""
     changed = {**batch, **change, "updated": scope.now, "version": batch["version"] + 1}
     save(scope, changed)
     return changed
 
 
 def settle(scope: AepSandboxScope) -> None:
-    """Lets everything happen that is due."""
+    """Apply all due transitions."""
     for start_due in scope.state.before_read:
         start_due(scope)
     for dataset in expire_due(scope):
         forget_dataset(scope, dataset)
     settings = IngestSettings.of(scope.state)
     for key, pending in scope.items(PENDING):
-        # Told without a look at the batch: most lie here for days.
+        # Decided without reading the batch: most wait here for days.
         if pending and not _is_due(scope, pending["state"], pending["since"], settings):
             continue
         with scope.state.store.transaction():
             batch = scope.get(BATCHES, key)
-            if batch is None or batch["state"] not in _UNFINISHED:  # another request was quicker
+            if batch is None or batch["state"] not in _UNFINISHED:  # another request was faster
                 scope.delete(PENDING, key)
             elif not _is_due(scope, batch["state"], _since(batch), settings):
                 continue
@@ -80,7 +80,7 @@ def _since(batch: dict[str, Any]) -> int:
 
 
 def _is_due(scope: AepSandboxScope, state: str, since: int, settings: IngestSettings) -> bool:
-    """Whether time may have changed a batch that has been in an unfinished state since then."""
+    """Return whether time may have changed a batch that has been in an unfinished state since then."""
     if state == "loading":
         return scope.now >= since + settings.abandon_seconds * 1000
     if state == "inactive":
@@ -89,7 +89,7 @@ def _is_due(scope: AepSandboxScope, state: str, since: int, settings: IngestSett
 
 
 def shown_status(scope: AepSandboxScope, batch: dict[str, Any]) -> str:
-    """What Catalog calls the batch's state now."""
+    """Return the status that Catalog shows now."""
     if batch["state"] == "promoting":
         return _status_in_progress(scope, batch)
     settings = IngestSettings.of(scope.state)
@@ -100,12 +100,12 @@ def shown_status(scope: AepSandboxScope, batch: dict[str, Any]) -> str:
 
 
 def deactivate(scope: AepSandboxScope, batch: dict[str, Any], **change: Any) -> dict[str, Any]:
-    """Its rows can no longer be read; its files are still there for a while."""
+    """Make its rows unreadable; its files stay for a while."""
     return touch(scope, batch, state="inactive", reverted=scope.now, **change)
 
 
 def forget_dataset(scope: AepSandboxScope, dataset: str) -> None:
-    """A dataset was deleted or has expired: what was promoted is inactive, what was not will not be [I]."""
+    """Handle a deleted or expired dataset: promoted batches become inactive, others are never promoted [I]."""
     for batch in batches_of(scope, dataset):
         if batch["state"] == "success":
             deactivate(scope, batch)
@@ -114,6 +114,7 @@ def forget_dataset(scope: AepSandboxScope, dataset: str) -> None:
 
 
 def forget_files(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
+    """Delete the files of a batch."""
     folder = scope.state.store.file("aep", batch["id"], "x").parent
     shutil.rmtree(folder, ignore_errors=True)
     for key, _ in scope.items(files_kind(batch["id"])):
@@ -126,7 +127,7 @@ def _status_in_progress(scope: AepSandboxScope, batch: dict[str, Any]) -> str:
     if now < due:
         share = (now - batch["completed"]) / max(due - batch["completed"], 1)
         step = int(share * len(path))
-        # The last one says that the rows have been looked at.
+        # The last one means that the rows have been processed.
         return path[-2:][0] if step >= len(path) - 1 and not scope.get(OUTCOMES, batch["id"]) else path[step]
     for word, seconds in _status_path(batch):
         if seconds is None or now < due + seconds * 1000:
@@ -136,12 +137,12 @@ def _status_in_progress(scope: AepSandboxScope, batch: dict[str, Any]) -> str:
 
 
 def _status_path(batch: dict[str, Any]) -> list[tuple[str, float | None]]:
-    """What a batch is called after its way and before its end, and for how long; None: for good."""
+    """Return the statuses between processing and the end, and their durations; None: permanently."""
     return [(str(word), seconds) for word, seconds in (batch.get("planned_outcome") or {}).get("words", [])]
 
 
 def _promote(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
-    """Ends a batch whose time has come and whose rows have been looked at."""
+    """Finish a batch that is due and whose rows have been processed."""
     outcome = ensure_outcome(scope, batch)
     until = batch["due"]
     for _, seconds in _status_path(batch):
@@ -162,7 +163,10 @@ def _promote(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
 
 
 def _replace_predecessors(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
-    """Replay is "equivalent to deleting the old batch and ingesting a new one" (EP:ingestion, "Replay a batch")."""
+    """Deactivate replaced batches.
+
+    Replay is "equivalent to deleting the old batch and ingesting a new one" (EP:ingestion).
+    """
     replay = batch.get("replay") or {}
     ids = set(replay.get("predecessors", []))
     given = replay.get("predecessorsByExternalId", [])
@@ -173,11 +177,11 @@ def _replace_predecessors(scope: AepSandboxScope, batch: dict[str, Any]) -> None
         if old["state"] == "success":
             deactivate(scope, old)
         elif old["state"] in ("loading", "promoting"):
-            # [I] A predecessor that is still on its way must not turn active after its successor.
+            # [I] An unfinished predecessor must not become active after its successor.
             touch(scope, old, superseded_by=batch["id"])
 
 
 def _retired(scope: AepSandboxScope, reverted: int, settings: IngestSettings) -> int:
-    """How many states of the setting ``retire_path`` an inactive batch has come through."""
+    """Return how many states of the setting ``retire_path`` an inactive batch has passed."""
     last, step = len(settings.retire_path), settings.delete_seconds * 1000
     return min(int((scope.now - reverted) / step), last) if step else last

@@ -1,4 +1,4 @@
-"""Ends of batches that a test asks for beforehand."""
+"""Outcomes of batches that a test plans in advance."""
 
 from __future__ import annotations
 
@@ -22,32 +22,37 @@ OUTCOMES = (
     "refused",
     "delay",
 )
-"""``failed``: no row gets in. ``duplicate``: the same, with Adobe's error 140. ``success``: as it would end without a plan,
-and its ``errors`` are listed beside those that its rows have. ``stalled``, ``retrying`` and ``status``
-(with ``status``: any word): shown at the end instead of it, for ``seconds`` or for good. ``path``: a list of
-``{"status": word, "seconds": n}`` from COMPLETE on, instead of the usual way; the last may have no seconds, and is then
-for good. ``partial``: ``rows`` of the good rows are lost; with ``silent`` they are not counted as failed. ``refused``:
-``rows`` of the good rows are refused as invalid ones are: they count to the error threshold and are in the diagnostics.
-``delay``: takes ``seconds`` longer.
+"""* ``failed``: the batch fails, and none of its rows is loaded.
+* ``duplicate``: the same, with Adobe's error 140.
+* ``success``: the outcome without a plan; the plan's ``errors`` are listed in addition to those of the rows.
+* ``stalled``, ``retrying``, ``status`` (with any word as ``status``): shown instead of the final status, for ``seconds``
+  or permanently.
+* ``path``: a list of ``{"status": word, "seconds": n}`` that replaces the usual statuses after COMPLETE; the last one may
+  have no seconds, and is then permanent.
+* ``partial``: ``rows`` of the good rows are lost; with ``silent`` they are not counted as failed.
+* ``refused``: ``rows`` of the good rows are rejected like invalid ones: they count to the error threshold and are in the
+  diagnostics.
+* ``delay``: the batch takes ``seconds`` longer.
 
-So ``path`` makes a batch flap (retrying, processing, retrying), stall after retries (retrying, stalled), turn active
-late (stalled for an hour), or be called what no document knows."""
+For example, ``path`` makes a batch flap (retrying, processing, retrying), stall after retries (retrying, stalled), become
+active late (stalled for an hour), or have an undocumented status.
+"""
 _NUMBERS = (("seconds", (int, float)), ("rows", (int,)), ("times", (int,)))
 
 
 def plan_outcome(store: Store, plan: Any) -> None:
-    """Keeps a plan for batches that are completed later. Raises ValueError for one that makes no sense."""
+    """Store a plan for batches that are completed later. Raises ValueError for an invalid plan."""
     if not isinstance(plan, dict) or plan.get("outcome") not in OUTCOMES:
-        raise ValueError(f"A plan is an object whose outcome is one of {', '.join(OUTCOMES)}.")
+        raise ValueError(f"A plan must be an object whose outcome is one of {', '.join(OUTCOMES)}.")
     outcome = plan["outcome"]
     if outcome == "status" and not isinstance(plan.get("status"), str):
         raise ValueError("outcome status needs a status.")
     for name, kinds in _NUMBERS:
         if plan.get(name) is not None and not (type(plan[name]) in kinds and is_amount(plan[name])):
-            raise ValueError(f"{name} must be a number, not negative.")
-    for name, wanted in (("dataset", str), ("external_id", str), ("errors", list)):
-        if type(plan.get(name)) not in (wanted, type(None)):
-            raise ValueError(f"{name} must be of type {wanted.__name__}.")
+            raise ValueError(f"{name} must be a number and not negative.")
+    for name, expected in (("dataset", str), ("external_id", str), ("errors", list)):
+        if type(plan.get(name)) not in (expected, type(None)):
+            raise ValueError(f"{name} must be of type {expected.__name__}.")
     if outcome == "delay" and plan.get("seconds") is None:
         raise ValueError("outcome delay needs seconds.")
     if outcome == "path":
@@ -65,22 +70,24 @@ def _check_path(path: Any) -> None:
         lasts = isinstance(seconds, (int, float)) and seconds is not True and is_amount(seconds)
         if not known or not (lasts or (seconds is None and number == len(steps))):
             raise ValueError(
-                "Every step of a path has a status and seconds; only the last may have no seconds."
+                "Every step of a path needs a status and seconds; only the last step may have no seconds."
             )
     if not steps:
         raise ValueError("outcome path needs a path.")
 
 
 def planned_outcomes(store: Store) -> list[dict[str, Any]]:
+    """Return all plans."""
     return list((store.get(_KIND, "plans") or {"plans": []})["plans"])
 
 
 def drop_planned_outcomes(store: Store) -> None:
+    """Delete all plans."""
     store.delete(_KIND, "plans")
 
 
 def take_planned_outcome(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
-    """What is planned for this batch; a plan is used up after ``times`` batches."""
+    """Return the plan for this batch; a plan is used for ``times`` batches."""
     store = scope.state.store
     plans = planned_outcomes(store)
     for plan in plans:

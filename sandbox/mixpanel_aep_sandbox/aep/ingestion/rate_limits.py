@@ -1,4 +1,4 @@
-"""How much may be sent in a while (EP:ingestion/guardrails.md). What is answered above it is not documented [I]."""
+"""Rate limits of ingestion (EP:ingestion/guardrails.md). The response above them is not documented [I]."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MINUTE_MS = 60_000
 
 
 def admit_batch(scope: AepSandboxScope, client: str) -> None:
-    """Raises Problem 429 when a user makes more batches in a minute than the guardrails say."""
+    """Raise Problem 429 if a user creates more batches in a minute than the guardrails allow."""
     settings = IngestSettings.of(scope.state)
     limit, since = settings.batches_per_minute, scope.now - _MINUTE_MS
     if limit is None:
@@ -22,7 +22,7 @@ def admit_batch(scope: AepSandboxScope, client: str) -> None:
 
 
 def admit_bytes(scope: AepSandboxScope, coming: int = 0) -> None:
-    """Raises Problem 429 when an organization sends more in an hour than the guardrails say."""
+    """Raise Problem 429 if an organization sends more in an hour than the guardrails allow."""
     settings = IngestSettings.of(scope.state)
     limit = settings.bytes_per_hour
     if limit is not None and sum(_recent(scope).values()) + coming > limit:
@@ -30,7 +30,7 @@ def admit_bytes(scope: AepSandboxScope, coming: int = 0) -> None:
 
 
 def count_bytes(scope: AepSandboxScope, size: int) -> None:
-    """Remembers that so many bytes have come in."""
+    """Count received bytes."""
     minute = str(scope.now // _MINUTE_MS)
     with scope.state.store.transaction():
         recent = _recent(scope)
@@ -38,7 +38,7 @@ def count_bytes(scope: AepSandboxScope, size: int) -> None:
 
 
 def _recent(scope: AepSandboxScope) -> dict[str, int]:
-    """Bytes by the minute, of the last hour."""
+    """Return the bytes of the last hour by minute."""
     since = scope.now // _MINUTE_MS - 60
     return {key: size for key, size in (scope.get(_KIND, "bytes") or {}).items() if int(key) > since}
 

@@ -1,4 +1,4 @@
-"""Batches that a service of AEP itself makes: of one file, complete, and in Catalog like any other."""
+"""Batches that a service of AEP creates itself: of one file, complete, and visible in Catalog."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _FILE = "part-00000.json"
 
 
 def make_batch(scope: AepSandboxScope, given: dict[str, Any], client: str, lines: Path) -> str:
-    """The id of a batch of ``lines``, a file of JSON Lines that is moved; in a transaction of the caller's.
+    """Create a batch of ``lines``, a file of JSON Lines that is moved, and return its id.
 
-    ``given``: the body of ``POST /batches``. Raises Problem.
+    The caller holds a transaction. ``given``: the body of ``POST /batches``. Raises Problem.
     """
     batch = create_batch(scope, given, client)
     size = lines.stat().st_size

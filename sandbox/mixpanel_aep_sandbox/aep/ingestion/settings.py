@@ -1,4 +1,4 @@
-"""Switches of Catalog, Identity, Batch Ingestion and Data Access: where the documents are silent or contradict."""
+"""Settings of Catalog, Identity, Batch Ingestion and Data Access, where documents are silent or disagree."""
 
 from __future__ import annotations
 
@@ -13,74 +13,80 @@ _GB = 1000**3
 
 @dataclass(frozen=True)
 class IngestSettings:
-    """Times are seconds of the sandbox's clock; None: no limit."""
+    """Times are seconds of the sandbox's clock; None means no limit."""
 
     catalog_lag_seconds: float = field(default=0.0, metadata=SECONDS)
-    """A new batch is unknown to Catalog for so long."""
+    """Time until Catalog shows a new batch."""
     abandon_seconds: float = field(default=7 * 86400.0, metadata=SECONDS)
-    """A batch that is not completed for so long is ``abandoned`` [I]: Adobe names no time."""
+    """Time after which a batch that is not completed becomes ``abandoned`` [I]: Adobe documents no time."""
     delete_seconds: float = field(default=86400.0, metadata=SECONDS)
-    """A reverted batch is ``inactive`` for so long, and then in each state of ``retire_path`` [I]."""
+    """Time that a reverted batch is ``inactive``, and then in each state of ``retire_path`` [I]."""
     retire_path: list[str] = field(default_factory=lambda: ["deleted"], metadata=LIST)
-    """What an inactive batch becomes, one after the other: also ``retained`` and ``archived`` are documented."""
+    """The states that follow ``inactive``, in order; ``retained`` and ``archived`` are documented too."""
     batch_path: list[str] = field(
         default_factory=lambda: ["loaded", "staging", "processing", "staged"], metadata=LIST
     )
-    """What a completed batch is called on its way; ``queued`` is documented too."""
+    """Statuses of a completed batch until it ends, in order; ``queued`` is documented too."""
     failed_status: str = choice("failed", "failure")
     """Synonyms (EP:ingestion/batch-ingestion/troubleshooting.md)."""
     abort_until: str = choice("loaded", "finalized")
-    """A batch that is ``loaded`` cannot be aborted (overview), or can until it is finalized (developer guide)."""
+    """``loaded``: a batch can no longer be aborted once it is loaded (overview). ``finalized``: it can until it is
+    finalized (developer guide)."""
     missing_input_format: str = choice("refused", "parquet")
-    """``inputFormat`` is required in the specification; samples of the guides go without, and get ``parquet``."""
+    """``inputFormat`` is required in the specification (``refused``); samples of the guides omit it, which means
+    ``parquet``."""
     external_ids: str = choice("repeatable", "unique")
-    """An ``externalId`` "is expected to be unique within your organization": whether that is enforced is open."""
+    """An ``externalId`` "is expected to be unique within your organization"; whether this is enforced is
+    undocumented."""
     duplicates: str = choice("accepted", "refused")
-    """``refused``: a batch with the very files of an active one fails with error 140, "detected as a duplicate"."""
+    """``refused``: a batch with the same files as an active one fails with error 140, "detected as a duplicate"."""
     unknown_fields: str = choice("refused", "dropped")
-    """What becomes of a JSON field that is not in the schema: the row is ``refused``, as "sending data that does not
-    conform to the structure of a pre-defined XDM schema will cause ingestion to fail" (EP:ingestion/streaming-ingestion,
+    """A JSON field that is not in the schema: the row is ``refused``, as "sending data that does not conform to the
+    structure of a pre-defined XDM schema will cause ingestion to fail" (EP:ingestion/streaming-ingestion,
     troubleshooting), or only the field is ``dropped`` [I]. A Parquet column always fails the batch."""
     primary_identity: str = choice("required", "optional")
-    """Of a row in a dataset that is enabled for Profile: ``required``, as identity fields are "required by default"
-    (EP:xdm/ui/fields/identity.md), or ``optional``: the row is in the lake and not in Profile."""
+    """Primary identity of a row in a dataset that is enabled for Profile: ``required``, as identity fields are
+    "required by default" (EP:xdm/ui/fields/identity.md), or ``optional``: the row is in the lake and not in Profile."""
     future_timestamps: str = choice("refused", "accepted")
-    """``timestamp`` "must be in the past" (EP:xdm/classes/experienceevent.md); whether that is enforced is open."""
+    """``timestamp`` "must be in the past" (EP:xdm/classes/experienceevent.md); whether this is enforced is
+    undocumented."""
     metrics_of_failed: str = choice("shown", "hidden")
     """``failedRecordCount`` is "generated on all batches", yet metrics are "available for Active/Success"."""
     file_status: int = choice(201, 200)
-    """Of a file that is new in its batch: 201 in the specification, 200 in the guide (EP:ingestion/batch-ingestion)."""
+    """Status for a file that is new in its batch: 201 in the specification, 200 in the guide
+    (EP:ingestion/batch-ingestion)."""
     content_range: str = choice("bytes 0-99", "any")
-    """The form of Content-Range: ``bytes 0-99``, as documented, or ``any``: also with ``=``, a total or ``/*`` [I]."""
+    """Form of Content-Range: ``bytes 0-99``, as documented, or ``any``: also with ``=``, a total or ``/*`` [I]."""
     chunk_ranges: str = choice("at completion", "at upload")
-    """When gaps and overlaps of chunks are found: ``at completion``, as "range validations are done at the time of file
-    completion" (EP:ingestion/batch-ingestion/troubleshooting.md), or ``at upload``: a chunk that does not begin where the
-    ones before it end is answered with 400 [I]."""
+    """When gaps and overlaps of chunks are reported: ``at completion``, as "range validations are done at the time of
+    file completion" (EP:ingestion/batch-ingestion/troubleshooting.md), or ``at upload``: a chunk that does not begin
+    at the end of the previous one is answered with 400 [I]."""
     complete_file_status: int = choice(201, 200)
-    """Of a completed large file: 201 in the guide, 200 in the specification."""
+    """Status for a completed large file: 201 in the guide, 200 in the specification."""
     namespace_put_answer: str = choice("object", "array")
     """The specification's text and its schema differ."""
     most_files: int = field(default=25_000, metadata=COUNT)
-    """In a batch (EP:ingestion/guardrails.md); older guardrails said 1,500."""
+    """Files in a batch (EP:ingestion/guardrails.md); older guardrails: 1,500."""
     most_batch_bytes: int = field(default=1000 * _GB, metadata=COUNT)
-    """Of a batch (EP:ingestion/guardrails.md: 1 TB); older guardrails said 100 GB."""
+    """Bytes in a batch (EP:ingestion/guardrails.md: 1 TB); older guardrails: 100 GB."""
     batch_limits: str = choice("at ingestion", "at upload")
-    """``at ingestion``: a batch with too much in it fails (EP:ingestion/guardrails.md). ``at upload``: a file too many is
-    answered with 400 [I]."""
+    """``at ingestion``: a batch above a limit fails (EP:ingestion/guardrails.md). ``at upload``: the file that
+    exceeds a limit is answered with 400 [I]."""
     most_fields: int = field(default=10_000, metadata=COUNT)
-    """In a row."""
+    """Fields in a row."""
     batches_per_minute: int | None = field(default=2000, metadata=LIMIT)
-    """Of one user (EP:ingestion/guardrails.md); older guardrails said 138."""
+    """Batches of one user (EP:ingestion/guardrails.md); older guardrails: 138."""
     bytes_per_hour: int | None = field(default=20 * _GB, metadata=LIMIT)
-    """Of one organization."""
+    """Bytes of one organization."""
     overload_status: int = choice(429, 503)
-    """What is answered above the two rates [I]."""
+    """Status of a response above the two rates [I]."""
     profile_batches_per_day: int = field(default=90, metadata=COUNT)
-    """Of all datasets of an AEP sandbox that are enabled for Profile (EP:ingestion/guardrails.md). More are ingested all the
-    same; ``/_sandbox/aep/profile`` counts them."""
+    """Batches of all Profile-enabled datasets of an AEP sandbox (EP:ingestion/guardrails.md). Further batches are
+    ingested as well; ``/_sandbox/aep/profile`` counts them."""
     profile_event_bytes: int = field(default=10_000, metadata=COUNT)
-    """An event with more JSON than this is not taken into Profile (EP:profile/guardrails.md, 10 KB)."""
+    """Profile does not accept an event with more JSON than this (EP:profile/guardrails.md, 10 KB)."""
 
     @classmethod
     def of(cls, state: SandboxState) -> IngestSettings:
+        """Return the current settings."""
         return cls(**(state.store.get(KIND, KEY) or {}))

@@ -1,4 +1,4 @@
-"""The files of a batch as they are kept: what may be written, and where the bytes are."""
+"""The stored files of a batch: which may be written, and where the bytes are."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ _LONGEST_NAME_BYTES = 255
 
 
 def disk_path(scope: AepSandboxScope, batch_id: str, name: str) -> Path:
+    """Return the path of a file's bytes."""
     return scope.state.store.file("aep", batch_id, name)
 
 
 def writable_batch(call: Call) -> str:
-    """The batch's id, when it may be written to. Raises Problem 400 or 404."""
+    """Return the batch's id, if files may be written to it. Raises Problem 400 or 404."""
     scope, key = call.scope, call.path("id")
     settle(scope)
     batch = find_batch(scope, key)
@@ -46,18 +47,20 @@ def writable_batch(call: Call) -> str:
 
 
 def require_loading(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
+    """Raise Problem unless files may be written to the batch."""
     if batch["state"] != "loading":
-        # [I] What becomes of a late write is not documented; taking it would lose it silently.
+        # [I] The response to a late upload is not documented; accepting it would lose data silently.
         text = f"Batch {batch['id']} is {shown_status(scope, batch)}: no file can be written to it."
         raise problem(400, text)
 
 
 def file_path(call: Call) -> str:
+    """Return the path of the file in the request."""
     return call.path("path")
 
 
 def open_file(scope: AepSandboxScope, batch_id: str, path: str) -> dict[str, Any]:
-    """A large file that is being written. Raises Problem 404."""
+    """Return a large file that is being uploaded. Raises Problem 404."""
     body = scope.get(files_kind(batch_id), path)
     if body is None or not body["open"]:
         raise problem(404, f"File {path} was not initialized.")
@@ -65,6 +68,7 @@ def open_file(scope: AepSandboxScope, batch_id: str, path: str) -> dict[str, Any
 
 
 def new_file(scope: AepSandboxScope, batch_id: str, path: str, **more: Any) -> dict[str, Any]:
+    """Return the document of a new file."""
     made: dict[str, Any] = {
         "batch": batch_id,
         "path": path,
@@ -78,9 +82,9 @@ def new_file(scope: AepSandboxScope, batch_id: str, path: str, **more: Any) -> d
 
 
 def keep_file(scope: AepSandboxScope, body: dict[str, Any]) -> dict[str, Any] | None:
-    """Writes a file down, in a transaction of the caller's; returns the one that it takes the place of.
+    """Store a file's document and return the one that it replaces. The caller holds a transaction.
 
-    Raises Problem 400 when the batch would be too large.
+    Raises Problem 400 if the batch would be too large.
     """
     key, path = body["batch"], body["path"]
     old = scope.get(files_kind(key), path)
@@ -95,7 +99,7 @@ def keep_file(scope: AepSandboxScope, body: dict[str, Any]) -> dict[str, Any] | 
 
 
 def drop_bytes(scope: AepSandboxScope, body: dict[str, Any] | None) -> None:
-    """Removes what a file had on the disk."""
+    """Delete the bytes of a file."""
     names = [body["name"], *(chunk[2] for chunk in body["chunks"])] if body else []
     for name in filter(None, names):
         disk_path(scope, body["batch"] if body else "", name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What a new batch may be asked to be (OAS:batch-ingestion.yaml, EP:ingestion/batch-ingestion/partial.md)."""
+"""Validation of a new batch (OAS:batch-ingestion.yaml, EP:ingestion/batch-ingestion/partial.md)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _CHARSETS = ("us-ascii", "utf-8", "iso-8859-1")
 _TEXTS = ("delimiter", "quote", "escape", "nullMarker", "charset")
 _PREDECESSORS = ("predecessors", "predecessorsByExternalId")
 _PERCENTS = ("partialIngestionPercent", "partialIngestionPercentage")
-"""The guide's name today, and in an older revision of it."""
+"""The guide's current name, and the one in an older revision."""
 
 
 def given_batch(scope: AepSandboxScope, given: dict[str, Any], dataset: dict[str, Any]) -> dict[str, Any]:
-    """The parts of a batch that its creator chooses. Raises Problem 400."""
+    """Return the parts of a batch that its creator chooses. Raises Problem 400."""
     external = given.get("externalId")
     if external is not None and (not isinstance(external, str) or not external):
         raise problem(400, "externalId must be a text, and not empty.")
@@ -47,7 +47,7 @@ def _flag(given: dict[str, Any], name: str, default: bool) -> bool:
 
 
 def given_format(value: Any) -> dict[str, Any]:
-    """An ``inputFormat``, its format in lower case. Raises Problem 400."""
+    """Return an ``inputFormat``, its format in lower case. Raises Problem 400."""
     name = value.get("format") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(name, str):
         raise problem(400, "inputFormat with a format is required.")
@@ -88,7 +88,7 @@ def _tags(value: Any) -> dict[str, Any]:
 
 
 def given_replay(scope: AepSandboxScope, replay: Any, dataset: str) -> dict[str, Any] | None:
-    """What a batch of ``dataset`` replaces. Raises Problem 400."""
+    """Return what a batch of ``dataset`` replaces. Raises Problem 400."""
     if replay is None:
         return None
     lists = [replay.get(name, []) if isinstance(replay, dict) else None for name in _PREDECESSORS]
@@ -101,5 +101,5 @@ def given_replay(scope: AepSandboxScope, replay: Any, dataset: str) -> dict[str,
     known = {batch["id"] for batch in batches_of(scope, dataset)}
     predecessors = [without_mark(key) for key in replay.get("predecessors", [])]
     if unknown := [key for key in predecessors if key not in known]:
-        raise problem(400, f"Predecessor {unknown[0]} is no batch of dataset {dataset}.")  # [I]
+        raise problem(400, f"Predecessor {unknown[0]} is not a batch of dataset {dataset}.")  # [I]
     return {**replay, **({"predecessors": predecessors} if "predecessors" in replay else {})}

@@ -1,1 +1,1 @@
-"""Real-Time Customer Profile, as far as it counts what it would take of a dataset."""
+"""Real-Time Customer Profile, as far as it counts the accepted events of a dataset."""

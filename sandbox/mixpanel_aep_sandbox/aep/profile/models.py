@@ -1,7 +1,7 @@
-"""What Profile takes of a dataset that is enabled for it (EP:profile/guardrails.md, EP:collection/event-duplication.md).
+"""The events that Profile accepts from a dataset (EP:profile/guardrails.md, EP:collection/event-duplication.md).
 
-The data lake keeps every row; Profile drops an event that is too large, one without a primary identity, and one whose
-``_id`` it has.
+The data lake keeps every row; Profile drops an event that is too large, has no primary identity, or has an ``_id`` that
+is known already.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DAY_MS = 86_400_000
 
 
 def profile_of(scope: AepSandboxScope, dataset: str) -> dict[str, Any]:
-    """``ids`` of the events in Profile, in the order in which they came, and how many were not taken, and why."""
+    """Return the ``ids`` of the events in Profile, in order of arrival, and the counts of dropped events by reason."""
     body = scope.get(DATASETS, dataset)
     settings = IngestSettings.of(scope.state)
     answer: dict[str, Any] = {
@@ -51,14 +51,14 @@ def profile_of(scope: AepSandboxScope, dataset: str) -> dict[str, Any]:
 
 
 def _batches_of_a_day(scope: AepSandboxScope) -> int:
-    """How many batches of the AEP sandbox's Profile datasets have been ingested in the last 24 hours."""
+    """Return how many batches of the AEP sandbox's Profile datasets were ingested in the last 24 hours."""
     enabled = {key for key, body in scope.items(DATASETS) if profile_enabled(body)}
     since = scope.now - _DAY_MS
     return sum(batch["finished"] > since for dataset in enabled for batch in active_batches(scope, dataset))
 
 
 def _identified(row: dict[str, Any], path: str) -> bool:
-    """Whether a row has its primary identity: the field at ``path``, or one of an identityMap there."""
+    """Return whether a row has its primary identity: the field at ``path``, or one of an identityMap there."""
     value: Any = row
     for part in path[1:].split("/"):
         fields = value if isinstance(value, dict) else {}

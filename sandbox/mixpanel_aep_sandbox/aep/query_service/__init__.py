@@ -1,5 +1,5 @@
-"""Query Service: SQL over the rows of active batches, on a Postgres wire (EP:query-service).
+"""Query Service: SQL over the rows of active batches, with PostgreSQL's protocol (EP:query-service).
 
-``rest`` gives the connection's parameters, ``listener`` takes connections, ``session`` speaks the protocol of one,
+``routes`` returns the connection's parameters, ``listener`` accepts connections, ``session`` implements the protocol,
 ``engine`` runs a query in DuckDB.
 """

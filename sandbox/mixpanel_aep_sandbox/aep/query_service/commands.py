@@ -1,4 +1,4 @@
-"""What a session does without the lake: ``SET``, ``SHOW``, transactions."""
+"""Commands of a session that do not use the lake: ``SET``, ``SHOW``, transactions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PARAMETERS = {
     "integer_datetimes": "on",
     "standard_conforming_strings": "on",
 }
-"""What a server says of itself at the start of a session."""
+"""Parameters that a server reports at the start of a session."""
 
 
 class Commands:
@@ -40,15 +40,16 @@ class Commands:
         self._scope = scope
         self._values = {**_SHOWN, "drop_system_columns": "true", "statement_timeout": "0"}
         self.state = b"I"
-        """``I``: no transaction; ``T``: in one; ``E``: in one that has failed."""
+        """``I``: no transaction; ``T``: in a transaction; ``E``: in a failed transaction."""
 
     @property
     def with_system_columns(self) -> bool:
+        """Return whether results have Adobe's system columns."""
         return self._values["drop_system_columns"] in ("false", "off", "0")
 
     @property
     def statement_seconds(self) -> float | None:
-        """``statement_timeout``, None without one; a bare number is milliseconds."""
+        """Return ``statement_timeout``, None without one; a bare number is milliseconds."""
         match = re.fullmatch(r"(\d+)\s*(ms|s|min|h)?", self._values["statement_timeout"])
         if match is None:
             return None
@@ -56,12 +57,12 @@ class Commands:
         return int(match[1]) * factor or None
 
     def failed(self) -> None:
-        """A statement failed."""
+        """Record that a statement failed."""
         if self.state == b"T":
             self.state = b"E"
 
     def run(self, statement: str) -> tuple[str, Result | None] | None:
-        """Tag and result of a command; None for a query. Raises SqlError."""
+        """Return tag and result of a command; None for a query. Raises SqlError."""
         words = statement.lower().split()
         first = words[0]
         if self.state == b"E" and first not in ("rollback", "abort", "commit", "end"):
@@ -80,7 +81,7 @@ class Commands:
         return (first.upper(), None) if first in _IGNORED else None
 
     def _set(self, statement: str) -> None:
-        """[I] Any name is taken, as Query Service passes properties on to Spark."""
+        """Set a parameter [I]: any name is accepted, as Query Service passes properties on to Spark."""
         if re.match(r"set\s+(session\s+characteristics|transaction)\b", statement, re.IGNORECASE):
             return
         try:
@@ -97,7 +98,7 @@ class Commands:
         return Result([Column(name, "VARCHAR")], [(self._values[name],)])
 
     def _tables(self) -> Result:
-        """As in EP:query-service/best-practices/writing-queries.md, "Detailed table view"."""
+        """Return the tables, as in EP:query-service/best-practices/writing-queries.md, "Detailed table view"."""
         names = ("name", "dataSetId", "dataSet", "description", "resolved")
         rows: list[tuple[str, ...]] = []
         for table, key in sorted(tables_of(self._scope).items()):

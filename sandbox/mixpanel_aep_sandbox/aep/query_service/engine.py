@@ -61,12 +61,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Result:
+    """The result of a query."""
+
     columns: list[Column]
     rows: list[tuple[Any, ...]]
 
 
 class Running:
-    """A query under way: another thread may end it."""
+    """A running query, which another thread may cancel."""
 
     def __init__(self) -> None:
         self.canceled = threading.Event()
@@ -74,31 +76,32 @@ class Running:
         self._connection: Any = None
 
     def use(self, connection: Any) -> None:
-        """The connection that the query runs in; None when it has ended."""
+        """Set the connection that the query runs in; None when it has ended."""
         with self._lock:
             self._connection = connection
 
     def cancel(self) -> None:
+        """Cancel the query."""
         with self._lock:
             self.canceled.set()
             if self._connection is not None:
                 self._connection.interrupt()
 
     def check(self) -> None:
-        """Raises SqlError when the query was canceled."""
+        """Raise SqlError if the query was canceled."""
         if self.canceled.is_set():
             raise SqlError(CANCELED, "canceling statement due to user request")
 
 
 class Engine:
-    """Queries over the tables of one AEP sandbox, one after the other, in a database of its own in memory."""
+    """Queries over the tables of one AEP sandbox, one after the other, in an in-memory database."""
 
     def __init__(self, scope: AepSandboxScope) -> None:
         self._scope = scope
         self._connection: Any = None
 
     def describe(self, sql: str, value: Callable[[int], str], *, with_system_columns: bool) -> list[Column]:
-        """The columns that a query has. Raises SqlError."""
+        """Return the columns of a query. Raises SqlError."""
         self._checked(sql)
         with self._tables(sql, with_system_columns) as connection:
             rows = _do(connection, "DESCRIBE " + rewritten(sql, value)).fetchall()
@@ -107,7 +110,7 @@ class Engine:
     def run(
         self, sql: str, value: Callable[[int], str], running: Running, *, with_system_columns: bool
     ) -> Result:
-        """The rows of a query, cut where Query Service cuts them. Raises SqlError."""
+        """Return the rows of a query, truncated as Query Service does. Raises SqlError."""
         most = self._checked(sql)
         with self._tables(sql, with_system_columns) as connection:
             running.use(connection)
@@ -122,27 +125,28 @@ class Engine:
                 running.use(None)
 
     def close(self) -> None:
+        """Close the database."""
         if self._connection is not None:
             self._connection.close()
 
     def _checked(self, sql: str) -> int | None:
-        """How many rows the result may have. Raises SqlError for what is refused before it is run."""
+        """Return the maximum number of rows. Raises SqlError for a query that is refused before it runs."""
         first = (re.findall(r"[a-z]+|[$]+", sql.lower()) or [""])[0]
         if first in _WRITING:
             raise SqlError(NOT_SUPPORTED, "The command is not supported by this sandbox: it only reads.")
         if first not in _READING:
             raise SqlError(SYNTAX, "syntax error: a query begins with SELECT or WITH")
         settings = QuerySettings.of(self._scope.state)
-        wanted, most = explicit_limit(sql), settings.query_rows
-        if wanted is None:
+        limit, most = explicit_limit(sql), settings.query_rows
+        if limit is None:
             return most
-        if settings.query_largest_limit is not None and wanted > settings.query_largest_limit:
+        if settings.query_largest_limit is not None and limit > settings.query_largest_limit:
             raise SqlError(OVER_LIMIT, f"LIMIT exceeds max value {settings.query_largest_limit}")
         return None if settings.query_explicit_limit == "honoured" else most
 
     @contextmanager
     def _tables(self, sql: str, with_system_columns: bool) -> Iterator[Any]:
-        """The database, with the tables that a query names as they are now."""
+        """Yield the database, with the current tables that a query names."""
         if self._connection is None:
             self._connection = self._open()
         tables = add_tables(self._connection, self._scope, sql, with_system_columns=with_system_columns)
@@ -152,12 +156,12 @@ class Engine:
             remove_tables(self._connection, tables)
 
     def _open(self) -> Any:
-        import duckdb  # late, for a quick start
+        import duckdb  # imported late, for a quick start
 
         connection = duckdb.connect(":memory:", config={"threads": 2})
         connection.execute("SET TimeZone = 'UTC'")
         add_functions(connection)
-        # Nothing but the sandbox's own files can be read.
+        # Only the sandbox's own files can be read.
         connection.execute(f"SET allowed_directories = [{literal(str(self._files()))}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
@@ -177,7 +181,7 @@ def _rows(done: Any, most: int | None) -> list[tuple[Any, ...]]:
 
 
 def _do(connection: Any, sql: str) -> Any:
-    """Executes it; DuckDB's errors as Query Service's. What they say of the rows stays with them."""
+    """Execute a statement; convert DuckDB's errors to Query Service's, without values of rows."""
     import duckdb
 
     try:

@@ -1,4 +1,4 @@
-"""Functions of Spark SQL that DuckDB has not, or gives another meaning (EP:query-service/sql/spark-sql-functions.md)."""
+"""Functions of Spark SQL that DuckDB lacks or defines differently (EP:query-service/sql/spark-sql-functions.md)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SHA2 = {0: "sha256", 224: "sha224", 256: "sha256", 384: "sha384", 512: "sha512"
 _MACROS = (
     "substr(s, p) AS substring(s::VARCHAR, CASE WHEN p = 0 THEN 1 ELSE p END),"
     " (s, p, l) AS substring(s::VARCHAR, CASE WHEN p = 0 THEN 1 ELSE p END, greatest(l, 0))",
-    # The usual conversion without a detour through Python, which takes a hundred times as long.
+    # The usual conversion without Python, which would take a hundred times as long.
     "conv(n, f, t) AS CASE WHEN f = 16 AND t = 10 AND regexp_full_match(n::VARCHAR, '[0-9A-Fa-f]{1,16}')"
     " THEN (('0x' || n::VARCHAR)::UBIGINT)::VARCHAR ELSE spark_conv(n::VARCHAR, f::INTEGER, t::INTEGER) END",
     "sha2(s, bits) AS spark_sha2(encode(s::VARCHAR), bits::INTEGER)",
@@ -26,7 +26,7 @@ _MACROS = (
 
 
 def conv(number: str | None, from_base: int | None, to_base: int | None) -> str | None:
-    """Spark's ``conv``: the leading digits, as an unsigned number of 64 bits; negative bases are signed."""
+    """Return Spark's ``conv``: the leading digits, as an unsigned number of 64 bits; negative bases are signed."""
     if number is None or from_base is None or to_base is None:
         return None
     text = number.strip(" ")
@@ -56,18 +56,19 @@ def _written(value: int, base: int) -> str:
 
 
 def sha2(data: bytes | None, bits: int | None) -> str | None:
-    """Spark's ``sha2``: lower-case hex; None for a length that there is not."""
+    """Return Spark's ``sha2``: lower-case hex; None for an unknown length."""
     name = None if bits is None else _SHA2.get(bits)
     return hashlib.new(name, data).hexdigest() if name and data is not None else None
 
 
 def crc32(data: bytes) -> int:
+    """Return the CRC-32 checksum."""
     return zlib.crc32(data)
 
 
 def add_functions(connection: Any) -> None:
-    """Adds them to a connection of DuckDB."""
-    # "special": they are asked about NULL too, and may give it back.
+    """Add the functions to a connection of DuckDB."""
+    # "special": they also receive NULL, and may return it.
     for name, function, types in (
         ("spark_conv", conv, ["VARCHAR", "INTEGER", "INTEGER"]),
         ("spark_sha2", sha2, ["BLOB", "INTEGER"]),

@@ -1,4 +1,4 @@
-"""Takes connections on a port of 127.0.0.1 or of another address, each in a thread, and ends them all with the sandbox."""
+"""Listener of Query Service: accepts connections, each in a thread, and ends them all with the sandbox."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _LINGER_SECONDS = 2
 
 
 class QueryListener:
-    """Query Service's port. ``start`` makes its address known to the world; ``stop`` ends every session."""
+    """Query Service's port. ``start`` publishes its address; ``stop`` ends every session."""
 
     def __init__(self, state: SandboxState, port: int = 0, host: str = "127.0.0.1") -> None:
-        """Raises OSError when the port is taken."""
+        """Bind the port. Raises OSError if it is in use."""
         self._state = state
         self._slots = QuerySlots(state)
         self._lock = threading.Lock()
@@ -53,10 +53,12 @@ class QueryListener:
 
     @property
     def address(self) -> tuple[str, int]:
+        """Return host and port."""
         host, port = self._listener.getsockname()[:2]
         return str(host), int(port)
 
     def start(self) -> None:
+        """Publish the address and accept connections."""
         self._state.query_address = self.address
         self._state.query_counts = self._slots.counts
         self._state.on_reset.append(self.end_sessions)
@@ -64,7 +66,7 @@ class QueryListener:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the port and all sessions; nothing of them is left when it returns."""
+        """Close the port and all sessions, and wait for their end."""
         self._stopped = True
         self._state.query_address = None
         with suppress(ValueError):
@@ -76,7 +78,7 @@ class QueryListener:
         self.end_sessions()
 
     def end_sessions(self) -> None:
-        """Cancels every query and closes every connection."""
+        """Cancel every query and close every connection."""
         with self._lock:
             sessions, connections = list(self._sessions.values()), dict(self._connections)
         for session in sessions:
@@ -104,31 +106,31 @@ class QueryListener:
         wire = Wire(connection)
         try:
             with suppress(Closed, OSError):
-                self._talk(connection, wire)
+                self._serve_connection(connection, wire)
         finally:
             with self._lock:
                 self._connections.pop(connection, None)
             wire.close()
 
-    def _talk(self, connection: socket.socket, wire: Wire) -> None:
+    def _serve_connection(self, connection: socket.socket, wire: Wire) -> None:
         try:
             connection.settimeout(_LOGIN_SECONDS)
             body = self._startup(wire)
             if body is not None:
                 self._session(connection, wire, body)
         except SqlError as error:
-            _last_word(connection, wire, error)
+            _send_final_error(connection, wire, error)
         except (Closed, OSError):
             raise
         except Exception as error:  # noqa: BLE001 - it is reported, to the client and on stderr
             name = type(error).__name__
             sys.stderr.write(f"Query Service: {name}: {error}\n")
-            _last_word(
-                connection, wire, SqlError(SYSTEM, f"The sandbox itself is at fault: {name}", fatal=True)
+            _send_final_error(
+                connection, wire, SqlError(SYSTEM, f"The sandbox has a bug: {name}", fatal=True)
             )
 
     def _startup(self, wire: Wire) -> Body | None:
-        """The body of the start-up message; None for a request to cancel, which is carried out."""
+        """Return the body of the start-up message; None for a request to cancel, which is executed."""
         while True:
             code, body = wire.startup()
             if code in (SSL_REQUEST, GSS_REQUEST):
@@ -175,8 +177,8 @@ class QueryListener:
             raise SqlError(SHUTDOWN, "terminating connection due to administrator command", fatal=True)
 
 
-def _last_word(connection: socket.socket, wire: Wire, error: SqlError) -> None:
-    """Sends the error, and reads what the client still sends: else the connection is reset, and the error lost."""
+def _send_final_error(connection: socket.socket, wire: Wire, error: SqlError) -> None:
+    """Send the error, and read what the client still sends: otherwise the connection is reset and the error lost."""
     wire.error(error)
     wire.flush()
     connection.shutdown(socket.SHUT_WR)

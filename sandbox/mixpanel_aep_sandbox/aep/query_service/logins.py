@@ -1,4 +1,4 @@
-"""Who may open a session: an access token of IMS or a non-expiring credential (EP:query-service/ui/credentials.md)."""
+"""Logins: an access token of IMS or a non-expiring credential (EP:query-service/ui/credentials.md)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MISSING_LICENCE = "Query Service is not part of the organization's licence."
 
 
 def denial_reason(state: SandboxState) -> str | None:
-    """What keeps the credential from Query Service, as a sentence; None where nothing does."""
+    """Return why the credential has no access to Query Service, as a sentence; None if it has."""
     settings = QuerySettings.of(state)
     if settings.query_licence == "missing":
         return MISSING_LICENCE
@@ -28,7 +28,7 @@ def denial_reason(state: SandboxState) -> str | None:
 
 
 def new_credential(state: SandboxState, org: str) -> dict[str, str]:
-    """Makes a non-expiring credential; the file that Adobe's page downloads, with both halves of the password."""
+    """Create a non-expiring credential: the file that Adobe's page downloads, with both halves of the password."""
     account = secrets.token_hex(12).upper() + "@techacct.adobe.com"
     credential = "demo-credential-" + secrets.token_hex(16)
     body = {"org": org, "digest": _digest(credential), "used": state.clock.milliseconds()}
@@ -37,9 +37,9 @@ def new_credential(state: SandboxState, org: str) -> dict[str, str]:
 
 
 def admit(state: SandboxState, user: str, password: str, database: str) -> AepSandboxScope:
-    """The AEP sandbox that a session is for. Raises SqlError, which ends the session."""
+    """Return the AEP sandbox of a session. Raises SqlError, which ends the session."""
     org = _org_of(state, password)
-    # [I] The user name is the organization's id in every sample; what becomes of another one is not said.
+    # [I] The user name is the organization's id in every sample; the response to another name is not documented.
     if org is None or user != org:
         raise SqlError(WRONG_PASSWORD, "Invalid authentication token", fatal=True)
     if reason := denial_reason(state):

@@ -1,4 +1,4 @@
-"""One session: from the password to Terminate, in the simple and the extended form of queries."""
+"""One session after its login, with simple and extended queries."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ class Prepared:
     types: list[int]
 
     def type_of(self, number: int) -> int:
+        """Return the type of a parameter."""
         return self.types[number - 1] if number <= len(self.types) else 0
 
 
 @dataclass
 class Portal:
-    """A statement with its parameters; ``result`` once it has run, of which ``sent`` rows are out."""
+    """A statement with its parameters; ``result`` once it has run, ``sent`` rows of which were sent."""
 
     prepared: Prepared
     values: list[str]
@@ -40,11 +41,13 @@ class Portal:
     sent: int = 0
 
     def value(self, number: int) -> str:
+        """Return a parameter as SQL. Raises SqlError."""
         if not 1 <= number <= len(self.values):
             raise SqlError(SYNTAX, f"there is no parameter ${number}")
         return self.values[number - 1]
 
     def is_binary(self, column: int) -> bool:
+        """Return whether a column is sent in binary form."""
         if len(self.formats) > 1:
             return column < len(self.formats) and self.formats[column] == 1
         return self.formats == [1]
@@ -75,8 +78,8 @@ class Session:
         }
 
     def serve(self) -> None:
-        """Until Terminate. Raises Closed, or SqlError for a message that no client sends."""
-        self._greet()
+        """Process messages until Terminate. Raises Closed, or SqlError for an invalid message."""
+        self._send_session_start()
         skipping = False
         while True:
             kind, body = self.wire.message()
@@ -93,14 +96,14 @@ class Session:
                 skipping = not self._extended(kind, body)
 
     def close(self) -> None:
-        """Ends what the session holds; its connection is closed by the listener."""
+        """Release the session's resources; the listener closes the connection."""
         self._engine.close()
 
     def cancel(self) -> None:
-        """Ends what runs now, as another connection asks for."""
+        """Cancel the running query, as another connection requests."""
         self.running.cancel()
 
-    def _greet(self) -> None:
+    def _send_session_start(self) -> None:
         self.wire.put(b"R", int32(0))
         for name, value in PARAMETERS.items():
             self.wire.put(b"S", text(name), text(value))
@@ -112,7 +115,7 @@ class Session:
         self.wire.flush()
 
     def _extended(self, kind: bytes, body: Body) -> bool:
-        """Whether it went well; the rest until Sync is passed over when not."""
+        """Return whether the message succeeded; after a failure, messages are skipped until Sync."""
         handler = self._handlers.get(kind)
         if handler is None:
             raise SqlError(UNSUPPORTED_MESSAGE, "Unsupported message type", fatal=True)
@@ -225,7 +228,7 @@ class Session:
         portal.tag = "SELECT"
 
     def _send(self, portal: Portal, most: int) -> None:
-        """At most so many rows (0: all that are left), and how it ended."""
+        """Send at most so many rows (0: all remaining rows), and how it ended."""
         if portal.result is None:
             self.wire.put(b"C", text(portal.tag))
             return

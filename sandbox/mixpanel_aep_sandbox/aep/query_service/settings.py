@@ -1,4 +1,4 @@
-"""Switches of Query Service: its limits, and where the documents are silent or contradict."""
+"""Settings of Query Service: its limits, and where documents are silent or disagree."""
 
 from __future__ import annotations
 
@@ -12,40 +12,42 @@ QUERY_KEY = "query"
 
 @dataclass(frozen=True)
 class QuerySettings:
-    """Times are seconds of the sandbox's clock; None: no limit."""
+    """Times are seconds of the sandbox's clock; None means no limit."""
 
     query_permission: str = choice("granted", "missing")
     """Whether the credential's role has the permission Manage Queries (EP:query-service/ui/credentials.md)."""
     query_licence: str = choice("granted", "missing")
-    """Whether the organization's licence includes Query Service [I: what is answered without it]."""
+    """Whether the organization's licence includes Query Service [I: the response without it]."""
     query_logins: str = choice("both", "token", "credential", "none")
     """The passwords that are accepted: an access token of IMS, a non-expiring credential, both or none."""
     query_credential_days: int | None = field(default=90, metadata=LIMIT)
-    """A non-expiring credential that is not used for so long is dropped (EP:query-service/ui/credentials.md)."""
+    """Days without use after which a non-expiring credential is dropped (EP:query-service/ui/credentials.md)."""
     query_sessions: int | None = field(default=1, metadata=LIMIT)
     """Concurrent sessions of an organization: 1 with RT-CDP and AJO, 5 with CJA (EP:query-service/packaging.md)."""
     query_concurrency: int | None = field(default=1, metadata=LIMIT)
-    """Queries of an organization that run at once (EP:query-service/packaging.md)."""
+    """Concurrent queries of an organization (EP:query-service/packaging.md)."""
     query_over_concurrency: str = choice("queued", "refused")
-    """A query more waits for its turn (EP:query-service/guardrails.md), or is refused with 53000 [I]."""
+    """A query above the limit: ``queued`` until another one ends (EP:query-service/guardrails.md), or ``refused``
+    with 53000 [I]."""
     query_limit_seconds: float | None = field(default=600.0, metadata={"is": (int, float, type(None))})
-    """A query that takes longer ends with error 53400 (EP:query-service/guardrails.md: 10 minutes)."""
+    """A longer query ends with error 53400 (EP:query-service/guardrails.md: 10 minutes)."""
     query_takes_seconds: float = field(default=0.0, metadata=SECONDS)
-    """A query takes at least so long; with a stopped clock it ends when the clock is advanced."""
+    """Minimum duration of a query; with a frozen clock, it ends when the clock is advanced."""
     query_rows: int | None = field(default=50_000, metadata=LIMIT)
-    """A result is cut after so many rows, without an error (EP:query-service/guardrails.md)."""
+    """Maximum rows of a result, which is cut without an error (EP:query-service/guardrails.md)."""
     query_explicit_limit: str = choice("honoured", "capped")
-    """A ``LIMIT`` above ``query_rows``: ``honoured``, as the cut is there "unless an explicit limit is specified"
+    """A ``LIMIT`` above ``query_rows``: ``honoured``, as results are cut "unless an explicit limit is specified"
     (EP:query-service/troubleshooting-guide.md), or ``capped``, as guardrails.md calls it system-enforced."""
     query_largest_limit: int | None = field(default=100_000, metadata=LIMIT)
     """A larger ``LIMIT`` is refused with 53400 (EP:query-service/troubleshooting-guide.md)."""
     query_physical_batches: str = choice("each", "merged")
-    """``_acp_batchid``, the batch after the lake's own merging: one for ``each`` source batch, or all of a dataset
-    ``merged`` into one (EP:query-service/use-cases/data-exploration.md shows both)."""
+    """``_acp_batchid``, the batch after the lake's own merging: one for ``each`` source batch, or all batches of a
+    dataset ``merged`` into one (EP:query-service/use-cases/data-exploration.md shows both)."""
     data_access: str = choice("served", "retired")
-    """``retired``: files of batches are answered with 410 [I]; a page calls the API deprecated, without a date.
+    """``retired``: files of batches are answered with 410 [I]; one page calls the API deprecated, without a date.
     Lists of failed rows are still served."""
 
     @classmethod
     def of(cls, state: SandboxState) -> QuerySettings:
+        """Return the current settings."""
         return cls(**(state.store.get(KIND, QUERY_KEY) or {}))

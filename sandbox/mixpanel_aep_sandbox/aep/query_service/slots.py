@@ -1,4 +1,4 @@
-"""Sessions and queries of an organization: how many at once, and how long a query takes."""
+"""Limits of sessions and queries of an organization, and the duration of a query."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from mixpanel_aep_sandbox.aep.query_service.settings import QuerySettings
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _GRACE_SECONDS = 0.5
-"""A session that its client has just closed is waited for so long before the next one is refused."""
+"""Time to wait for a session that its client has just closed, before the next one is refused."""
 _POLL_SECONDS = 0.01
 
 
 class QuerySlots:
-    """Counts what runs; shared by all sessions."""
+    """Counts sessions and queries; shared by all sessions."""
 
     def __init__(self, state: SandboxState) -> None:
         self._state = state
@@ -35,14 +35,14 @@ class QuerySlots:
         self._waiting = 0
 
     def counts(self) -> dict[str, int]:
-        """Open sessions, and queries that run or wait for their turn, of all organizations."""
+        """Return open sessions, and running and queued queries, of all organizations."""
         with self._changed:
             running, sessions = self._queries.total(), self._sessions.total()
             return {"sessions": sessions, "running": running, "waiting": self._waiting}
 
     @contextmanager
     def session(self, org: str) -> Iterator[None]:
-        """Holds one of the organization's sessions. Raises SqlError when there are too many."""
+        """Hold one of the organization's sessions. Raises SqlError if there are too many."""
         most = QuerySettings.of(self._state).query_sessions
         with self._changed:
             free = self._changed.wait_for(lambda: most is None or self._sessions[org] < most, _GRACE_SECONDS)
@@ -56,9 +56,9 @@ class QuerySlots:
 
     @contextmanager
     def query(self, org: str, running: Running, statement_seconds: float | None) -> Iterator[None]:
-        """Holds one of the organization's turns, and lets the time pass that a query takes.
+        """Hold one of the organization's slots, and wait for the duration of a query.
 
-        Raises SqlError when the time is over, when the query is canceled, or when others run and none may wait.
+        Raises SqlError after a timeout, a cancellation, or if all slots are in use and queries must not wait.
         """
         settings, start = QuerySettings.of(self._state), self._state.clock.seconds()
         self._await_turn(org, running, start, statement_seconds)

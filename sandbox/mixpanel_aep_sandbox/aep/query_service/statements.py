@@ -1,4 +1,4 @@
-"""SQL as text: statements, what kind each is, values in the place of parameters, and Spark's quotes."""
+"""SQL as text: statements, their kinds, values of parameters, and Spark's quotes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _tokens(sql: str) -> Iterator[re.Match[str]]:
 
 
 def split(sql: str) -> list[str]:
-    """The statements of a text, without comments and without empty ones."""
+    """Return the statements of a text, without comments and empty statements."""
     found, current = [], ""
     for token in _tokens(sql):
         text = token[0]
@@ -30,7 +30,7 @@ def split(sql: str) -> list[str]:
 
 
 def words(sql: str) -> list[str]:
-    """The plain words of a statement in lower case, and its quoted names as they are; no text in quotes."""
+    """Return the words of a statement in lower case, and its quoted names as they are; no text in quotes."""
     found = []
     for token in _tokens(sql):
         text = token[0]
@@ -42,7 +42,7 @@ def words(sql: str) -> list[str]:
 
 
 def rewritten(sql: str, value: Callable[[int], str]) -> str:
-    """The statement in DuckDB's quotes, with ``value(n)`` as SQL in the place of ``$n``."""
+    """Return the statement with DuckDB's quotes, and ``value(n)`` as SQL in the place of ``$n``."""
     parts = []
     for token in _tokens(sql):
         text = token[0]
@@ -56,18 +56,18 @@ def rewritten(sql: str, value: Callable[[int], str]) -> str:
 
 
 def parameter_count(sql: str) -> int:
-    """The highest ``$n``."""
+    """Return the highest ``$n``."""
     return max((int(token[1]) for token in _tokens(sql) if token[1]), default=0)
 
 
 def explicit_limit(sql: str) -> int | None:
-    """The ``LIMIT`` at the end of a statement."""
+    """Return the ``LIMIT`` at the end of a statement."""
     match = _LIMIT.search(sql)
     return int(match[1]) if match else None
 
 
 def assignment(statement: str) -> tuple[str, str]:
-    """Name and value of ``SET name = value`` or ``SET name TO value``, both in lower case. Raises ValueError."""
+    """Return name and value of ``SET name = value`` or ``SET name TO value``, in lower case. Raises ValueError."""
     match = re.fullmatch(
         r"set\s+(?:session\s+|local\s+)?([\w.]+)\s*(=|\bto\b)\s*(.+)", statement, re.IGNORECASE | re.DOTALL
     )

@@ -1,4 +1,4 @@
-"""The names that datasets have as tables of Query Service: the tag ``adobe/pqs/table``."""
+"""The names of datasets as tables of Query Service: the tag ``adobe/pqs/table``."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ TABLE_TAG = "adobe/pqs/table"
 
 
 def table_name(scope: AepSandboxScope, name: str) -> str:
-    """A name for a new dataset's table: lower case, everything else as ``_``, and no other dataset's.
+    """Return a unique name for a new dataset's table: lower case, with ``_`` for all other characters.
 
-    [I] Samples show ``luma_crm_dataset``, and a number at the end of names that would else be taken.
+    [I] Samples show ``luma_crm_dataset``, and a number at the end of names that would otherwise exist.
     """
     plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "dataset"
-    taken, wanted, number = set(tables_of(scope)), plain, 1
-    while wanted in taken:
+    taken, candidate, number = set(tables_of(scope)), plain, 1
+    while candidate in taken:
         number += 1
-        wanted = f"{plain}_{number}"
-    return wanted
+        candidate = f"{plain}_{number}"
+    return candidate
 
 
 def tables_of(scope: AepSandboxScope) -> dict[str, str]:
-    """The datasets of an AEP sandbox: id by the name of the table."""
+    """Return the datasets of an AEP sandbox: id by the name of the table."""
     found: dict[str, str] = {}
     for key, body in scope.items(DATASETS):
         if name := table_of(body):
@@ -33,6 +33,6 @@ def tables_of(scope: AepSandboxScope) -> dict[str, str]:
 
 
 def table_of(dataset: dict[str, Any]) -> str | None:
-    """The name that a dataset's tag gives; None where somebody removed it."""
+    """Return the name in a dataset's tag; None if it was removed."""
     values = dataset.get("tags", {}).get(TABLE_TAG) or [None]
     return values[0] if isinstance(values[0], str) else None

@@ -1,4 +1,4 @@
-"""The tables that a query sees: the rows of the active batches of each dataset, as DuckDB reads them."""
+"""The tables of a query: the rows of the active batches of each dataset, as DuckDB reads them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from mixpanel_aep_sandbox.aep.query_service.statements import words
 from mixpanel_aep_sandbox.aep.query_service.table_names import tables_of
 
 _STAR = re.compile(r"(?<!count\()\*", re.IGNORECASE)
-"""Every column; but not the star of ``count(*)``."""
+"""Every column, except the star of ``count(*)``."""
 
 
 @dataclass(frozen=True)
 class BatchFile:
-    """A Parquet file of an active batch, and how many of the batch's rows are in files before it."""
+    """A Parquet file of an active batch, and the number of the batch's rows in the files before it."""
 
     path: Path
     batch: dict[str, Any]
@@ -32,7 +32,7 @@ class BatchFile:
 
 
 def add_tables(connection: Any, scope: AepSandboxScope, sql: str, *, with_system_columns: bool) -> list[str]:
-    """Makes views of those tables of an AEP sandbox that a query names; their names."""
+    """Create views of the tables that a query names, and return their names."""
     names, made = words(sql), []
     for table, dataset in tables_of(scope).items():
         if table in names:
@@ -46,7 +46,7 @@ def add_tables(connection: Any, scope: AepSandboxScope, sql: str, *, with_system
 
 
 def remove_tables(connection: Any, tables: list[str]) -> None:
-    """Removes what ``add_tables`` made: the next query sees what is active then."""
+    """Remove the views of ``add_tables``: the next query sees the batches that are active then."""
     for table in tables:
         connection.execute(f"DROP VIEW {quoted(table)}")
         connection.execute(f"DROP TABLE {quoted(table + '/files')}")
@@ -54,7 +54,7 @@ def remove_tables(connection: Any, tables: list[str]) -> None:
 
 @dataclass(frozen=True)
 class _Source:
-    """The files of a dataset: whole, or only the columns of ``narrow_files`` where a query needs no other."""
+    """The files of a dataset: whole, or only the columns of ``narrow_files`` if a query needs no other."""
 
     scope: AepSandboxScope
     dataset: str
@@ -101,7 +101,7 @@ _METADATA = """struct_pack(
 
 
 def _files(source: _Source) -> list[BatchFile]:
-    """[I] Batches of the legacy path for CSV are left out: they were never converted."""
+    """Return the files [I]. Batches of the legacy path for CSV are excluded: they were never converted."""
     found = []
     for batch in active_batches(source.scope, source.dataset):
         before = 0
@@ -121,12 +121,12 @@ def _file_row(source: _Source, file: BatchFile) -> tuple[str, str, str, int, int
 
 
 def _physical(of: str) -> str:
-    """The id of a physical batch: like that of a batch, and never the same."""
+    """Return the id of a physical batch: in the form of a batch's id, and different from it."""
     return "01" + hashlib.sha256(of.encode()).hexdigest()[:24].upper()
 
 
 def _empty_file(source: _Source) -> Path:
-    """A Parquet file without rows that has the columns of the dataset's schema as it is now."""
+    """Return a Parquet file without rows that has the columns of the dataset's current schema."""
     import pyarrow.parquet as pq
 
     schema = source.schema()
@@ -140,7 +140,7 @@ def _empty_file(source: _Source) -> Path:
 
 
 def _columns(connection: Any, empty: Path) -> list[str]:
-    """The columns, with times as Spark shows them in a session of UTC."""
+    """Return the columns, with times as Spark shows them in a session of UTC."""
     described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(str(empty))})").fetchall()  # noqa: S608 - quoted
     return [
         f"{quoted(name)}::TIMESTAMP AS {quoted(name)}" if kind == "TIMESTAMP WITH TIME ZONE" else quoted(name)
@@ -149,10 +149,10 @@ def _columns(connection: Any, empty: Path) -> list[str]:
 
 
 def quoted(name: str) -> str:
-    """An identifier."""
+    """Return a quoted identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """A text as SQL."""
+    """Return a text as SQL."""
     return "'" + text.replace("'", "''") + "'"

@@ -1,4 +1,4 @@
-"""Values of DuckDB as PostgreSQL's clients expect them: type numbers, texts, and the common binary forms."""
+"""Conversion of DuckDB's values for PostgreSQL clients: type numbers, texts, and the common binary forms."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def type_of(kind: str) -> int:
-    """The number of the type; structs, lists and maps are shown as text."""
+    """Return the number of the type; structs, lists and maps are shown as text."""
     return NUMERIC if kind.startswith("DECIMAL") else _TYPES.get(kind, TEXT)
 
 
 def size_of(oid: int) -> int:
-    """How many bytes a value has, -1 where that varies."""
+    """Return the number of bytes of a value, -1 if it varies."""
     return _SIZES.get(oid, -1)
 
 
 def as_text(value: Any, oid: int) -> bytes | None:
-    """A value in text form, None for NULL."""
+    """Return a value in text form, None for NULL."""
     if value is None:
         return None
     if oid == BOOL:
@@ -78,7 +78,7 @@ def _plain(value: Any) -> str:
 
 
 def _part(value: Any, special: str, *, null: str) -> str:
-    """A member of a struct or list, in quotes where it could be taken for something else.
+    """Return a member of a struct or list, in quotes if it would be ambiguous.
 
     Structs look like ``(4816,"(ECID)",true)`` (EP:query-service/best-practices/writing-queries.md); lists as in
     PostgreSQL [I].
@@ -92,7 +92,7 @@ def _part(value: Any, special: str, *, null: str) -> str:
 
 
 def as_binary(value: Any, oid: int) -> bytes | None:
-    """A value in binary form, None for NULL."""
+    """Return a value in binary form, None for NULL."""
     if value is None:
         return None
     if oid in _FORMATS:
@@ -113,7 +113,7 @@ _MICROSECOND = datetime(2000, 1, 1, 0, 0, 0, 1, tzinfo=UTC) - _EPOCH
 
 
 def _numeric(value: Decimal) -> bytes:
-    """PostgreSQL's numeric: groups of four decimal digits around the point."""
+    """Return PostgreSQL's numeric: groups of four decimal digits around the point."""
     sign, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int):
         return struct.pack("!HhHH", 0, 0, 0xC000, 0)  # NaN
@@ -135,15 +135,15 @@ def _numeric(value: Decimal) -> bytes:
 
 
 def literal_of(data: bytes | None, oid: int, *, binary: bool) -> str:
-    """A bound parameter as SQL: numbers bare, everything else as a text that the other side's type decides.
+    """Return a bound parameter as SQL: numbers bare, other values as texts whose type the context determines.
 
-    Raises ValueError for a value that is not one of its type, or a binary form that is not known.
+    Raises ValueError for a value that does not match its type, or an unknown binary form.
     """
     if data is None:
         return "NULL"
     value = _read(data, oid) if binary else data.decode()
     if oid in (INT2, INT4, INT8, FLOAT4, FLOAT8, NUMERIC):
-        Decimal(value)  # nothing but a number is written without quotes
+        Decimal(value)  # only numbers are written without quotes
         return f"({value})"
     if oid == BOOL:
         return "true" if value.lower() in ("t", "true", "1") else "false"

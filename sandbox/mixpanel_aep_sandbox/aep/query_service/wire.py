@@ -14,29 +14,33 @@ _LARGEST = 16 * 1024 * 1024
 
 
 class Closed(Exception):
-    """The client is gone."""
+    """The client has disconnected."""
 
 
 @dataclass
 class Body:
-    """The contents of a message, read from the front. Raises SqlError where it ends too early."""
+    """The contents of a message, read from the front. Raises SqlError if it ends too early."""
 
     data: bytes
     at: int = 0
 
     def take(self, count: int) -> bytes:
+        """Return the next bytes."""
         if count < 0 or self.at + count > len(self.data):
             raise SqlError(UNSUPPORTED_MESSAGE, "invalid message format", fatal=True)
         self.at += count
         return self.data[self.at - count : self.at]
 
     def int16(self) -> int:
+        """Return the next 16-bit integer."""
         return int(struct.unpack("!h", self.take(2))[0])
 
     def int32(self) -> int:
+        """Return the next 32-bit integer."""
         return int(struct.unpack("!i", self.take(4))[0])
 
     def text(self) -> str:
+        """Return the next text."""
         end = self.data.find(b"\0", self.at)
         if end < 0:
             raise SqlError(UNSUPPORTED_MESSAGE, "invalid message format", fatal=True)
@@ -49,7 +53,7 @@ class Body:
 
 
 class Wire:
-    """A connection: whole messages in, and out in one piece when ``flush`` is called."""
+    """A connection: reads whole messages, and sends all messages when ``flush`` is called."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
@@ -57,12 +61,12 @@ class Wire:
         self._out = bytearray()
 
     def startup(self) -> tuple[int, Body]:
-        """The first message, which has no type: its code and contents. Raises Closed."""
+        """Return code and contents of the first message, which has no type. Raises Closed."""
         body = self._contents(self._file.read(4))
         return body.int32(), body
 
     def message(self) -> tuple[bytes, Body]:
-        """Type and contents of the next message. Raises Closed."""
+        """Return type and contents of the next message. Raises Closed."""
         kind = self._file.read(1)
         if not kind:
             raise Closed
@@ -80,42 +84,48 @@ class Wire:
         return Body(data)
 
     def put(self, kind: bytes, *parts: bytes) -> None:
-        """Adds a message to what is sent with the next ``flush``."""
+        """Add a message to what the next ``flush`` sends."""
         data = b"".join(parts)
         self._out += kind + struct.pack("!i", len(data) + 4) + data
         if len(self._out) > 1 << 20:
             self.flush()
 
     def answer(self, byte: bytes) -> None:
-        """Sends one byte: the answer to a request for encryption."""
+        """Send one byte: the response to a request for encryption."""
         self._socket.sendall(byte)
 
     def flush(self) -> None:
+        """Send the pending messages."""
         self._socket.sendall(bytes(self._out))
         self._out.clear()
 
     def error(self, error: SqlError) -> None:
+        """Add an error message."""
         severity = "FATAL" if error.fatal else "ERROR"
         fields = {"S": severity, "V": severity, "C": error.state, "M": error.message}
         self.put(b"E", *(name.encode() + text(value) for name, value in fields.items()), b"\0")
 
     def close(self) -> None:
+        """Close the connection."""
         self._file.close()
         self._socket.close()
 
 
 def text(value: str) -> bytes:
-    """A text with its end."""
+    """Return a text with its end."""
     return value.replace("\0", "").encode() + b"\0"
 
 
 def int16(value: int) -> bytes:
+    """Return a 16-bit integer."""
     return struct.pack("!h", value)
 
 
 def int32(value: int) -> bytes:
+    """Return a 32-bit integer."""
     return struct.pack("!i", value)
 
 
 def unsigned32(value: int) -> bytes:
+    """Return an unsigned 32-bit integer."""
     return struct.pack("!I", value)

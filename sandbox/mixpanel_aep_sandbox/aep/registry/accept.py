@@ -9,27 +9,27 @@ from mixpanel_aep_sandbox.aep.core.errors import Problem, problem
 
 _MEDIA = re.compile(r"application/vnd\.adobe\.(xed|xdm)((?:-[a-z0-9]+)*)\+json")
 _LOOKUP = {"", "-notext", "-desc", "-full", "-full-notext", "-full-desc", "-deprecatefield"}
-"""``-desc`` alone is in no document, but clients send it [I]."""
+"""``-desc`` alone is not documented, but clients send it [I]."""
 _LIST = {"", "-id"}
 _DESCRIPTORS = {"", "-id", "-link", "-v2", "-v2-id", "-v2-link"}
 
 
 @dataclass(frozen=True)
 class View:
-    """How a resource is wanted."""
+    """The representation of a resource that an Accept header requests."""
 
     resolved: bool = False
     text: bool = True
     descriptors: bool = False
     deprecated: bool = False
-    """Say which fields a descriptor deprecates."""
+    """Show which fields a descriptor deprecates."""
     summary: bool = False
     standard: bool = False
     """Standard XDM notation (``xdm:`` names) rather than compatibility mode."""
 
 
 def lookup(accept: str | None, resource: str) -> View:
-    """The view of one resource. Raises Problem: 406 without a known media type, 400 without a version."""
+    """Return the view of one resource. Raises Problem: 406 without a known media type, 400 without a version."""
     notation, flavour, version = _parse(accept, _LOOKUP)
     if version is None:
         raise problem(
@@ -50,12 +50,13 @@ def lookup(accept: str | None, resource: str) -> View:
 
 
 def listing(accept: str | None) -> View:
+    """Return the view of a list."""
     notation, flavour, _ = _parse(accept, _LIST)
     return View(summary=flavour == "-id", standard=notation == "xdm")
 
 
 def descriptors(accept: str | None) -> tuple[str, bool]:
-    """``id``, ``link`` or ``full``, and whether the answer is paged (v2)."""
+    """Return ``id``, ``link`` or ``full``, and whether the response is paged (v2)."""
     notation, flavour, _ = _parse(accept, _DESCRIPTORS)
     if notation != "xdm":
         # "Descriptors require unique Accept headers that replace xed with xdm."
@@ -65,7 +66,7 @@ def descriptors(accept: str | None) -> tuple[str, bool]:
 
 
 def descriptor(accept: str | None) -> None:
-    """One descriptor needs no Accept header; one of another service's own media types is refused."""
+    """Check the Accept header of one descriptor: it is optional, but another service's media types are refused."""
     if accept and "vnd.adobe" in accept.lower():
         try:
             descriptors(accept)
@@ -74,12 +75,12 @@ def descriptor(accept: str | None) -> None:
 
 
 def sample(accept: str | None) -> bool:
-    """Whether a row is wanted in standard notation, as the documented example is; ``xed`` media ask for the other."""
+    """Return whether the row is requested in standard notation, as in the documented example; ``xed`` media are not."""
     return not (accept or "").lower().strip().startswith("application/vnd.adobe.xed")
 
 
 def _parse(accept: str | None, known: set[str]) -> tuple[str, str, str | None]:
-    """Notation, flavour and version of the first media type that is known."""
+    """Return notation, flavour and version of the first known media type."""
     if not accept:
         raise problem(406, "Accept header parameter is required")
     for each in accept.split(","):

@@ -1,4 +1,4 @@
-"""``/rpc/auditlog``: what was changed in a resource, the latest change first (EP:xdm/api/audit-log.md)."""
+"""``/rpc/auditlog``: the changes of a resource, the latest first (EP:xdm/api/audit-log.md)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ Json = dict[str, Any]
 
 
 def audit_log(scope: AepSandboxScope, key: str) -> list[Json]:
+    """Return the changes of a resource, the latest first."""
     return [body for _, body in reversed(scope.items(_kind(key)))]
 
 
 def note_change(call: Call, before: Json, after: Json) -> None:
-    """Remembers what an update changed, for the resource itself and for those that refer to it.
+    """Log an update for the resource itself and for those that refer to it.
 
-    ``before`` is empty for a resource that is new.
+    ``before`` is empty for a new resource.
     """
     scope, key = call.scope, after["$id"]
     updates = [
@@ -52,7 +53,7 @@ def _kind(key: str) -> str:
 
 
 def changes(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
-    """What was added, removed or replaced, each with its JSON Pointer; removed: the value that it had."""
+    """Yield each addition, removal or replacement with its JSON Pointer; for a removal, with the old value."""
     if type(old) is not type(new) or not isinstance(old, dict | list):
         if old != new:
             yield "replace", path, new

@@ -1,4 +1,4 @@
-"""Creating, changing and deleting the tenant's schemas, field groups, classes and data types."""
+"""Creation, update and deletion of the tenant's schemas, field groups, classes and data types."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ Json = dict[str, Any]
 
 
 def create(call: Call, kind: str) -> Response:
+    """Create a resource."""
     body = identified(call, call.object(), kind, secrets.token_hex(24))
     return JSONResponse(written(call, _save(call, body, None)), 201)
 
 
 def replace(call: Call, kind: str) -> Response:
+    """Replace a resource."""
     before = find_by_key(call.scope, call.path("id"), "tenant", kind)
     body = {**call.object(), **{name: before[name] for name in _READ_ONLY}}
     if "meta:immutableTags" in before:
@@ -40,6 +42,7 @@ def replace(call: Call, kind: str) -> Response:
 
 
 def patch(call: Call, kind: str) -> Response:
+    """Change a resource by JSON Patch."""
     before = find_by_key(call.scope, call.path("id"), "tenant", kind)
     body = json_patch(before, call.body)
     for name in _READ_ONLY:
@@ -49,7 +52,7 @@ def patch(call: Call, kind: str) -> Response:
 
 
 def delete(call: Call, kind: str) -> Response:
-    """Refused while a dataset, Profile or another resource uses it."""
+    """Delete a resource. Raises Problem while a dataset, Profile or another resource uses it."""
     scope = call.scope
     body = find_by_key(scope, call.path("id"), "tenant", kind)
     used_by = [key for key, each in scope.items(DATASETS) if each["schemaRef"]["id"] == body["$id"]]
@@ -66,6 +69,7 @@ def delete(call: Call, kind: str) -> Response:
 
 
 def import_all(call: Call) -> Response:
+    """Create all resources of an export."""
     made = []
     for body in imported(call.scope, call.body):
         token = body["$id"].rpartition("/")[2]

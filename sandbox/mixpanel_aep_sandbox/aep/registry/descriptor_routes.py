@@ -1,4 +1,4 @@
-"""Descriptors: what a field of a schema means (EP:xdm/api/descriptors.md)."""
+"""Descriptors: the meaning of a schema's fields (EP:xdm/api/descriptors.md)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from mixpanel_aep_sandbox.aep.registry.validation.descriptors import check_descr
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 MOST = 4000
-"""So many descriptors can an AEP sandbox have."""
+"""Maximum number of descriptors in an AEP sandbox."""
 _KEPT = ("@type", "meta:enum", "meta:excludeMetaEnum")
 Json = dict[str, Any]
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Descriptors belong to the tenant; the ``global`` container, which may be asked too, has none."""
+    """Add the routes. Descriptors belong to the tenant; the ``global`` container can be queried too and has none."""
     routes = Routes(state, router, REGISTRY)
     routes.add("GET", "/global/descriptors", lambda call: _list(call, []))
     tenant = "/tenant/descriptors"

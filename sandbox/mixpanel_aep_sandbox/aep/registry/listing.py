@@ -23,11 +23,12 @@ _MOST = 300
 _MOST_LIMIT = 500
 _DEFAULT_ORDER = "updated"
 _COMMA = re.compile(r",(?=[@$A-Za-z_][\w:@$.-]*(?:==|!=|<=|>=|[<>~]|,|$))")
-"""A comma between two filters; one inside a value is followed by something else."""
+"""A comma between two filters; a comma inside a value is followed by other text."""
 Json = dict[str, Any]
 
 
 def list_resources(call: Call, container: str, segment: str, kind: str) -> Response:
+    """Return the list of a container's resources."""
     view = accept.listing(call.request.headers.get("accept"))
     if container == "global":
         held = list(standard_by_id().values())
@@ -39,7 +40,7 @@ def list_resources(call: Call, container: str, segment: str, kind: str) -> Respo
     chosen, page = paged(call, [body for body in held if body["meta:resourceType"] == kind])
     links = links_of(call, f"{container}/{segment}", page)
     if container == "tenant" and kind != "unions":
-        # "global_schemas" whatever is listed, in all examples of EP:xdm/api.
+        # "global_schemas" for every kind of resource, in all examples of EP:xdm/api.
         links["global_schemas"] = {
             "href": call.url(_with_query(f"{REGISTRY}/global/{segment}", _filters(call)))
         }
@@ -48,7 +49,7 @@ def list_resources(call: Call, container: str, segment: str, kind: str) -> Respo
 
 
 def links_of(call: Call, path: str, page: Json) -> Json:
-    """``next``: where the page after this one is."""
+    """Return ``next``: the address of the next page."""
     if page["next"] is None:
         return {"next": None}
     query = [("orderby", page["orderby"]), ("start", page["next"]), *_filters(call)]
@@ -58,13 +59,13 @@ def links_of(call: Call, path: str, page: Json) -> Json:
 
 
 def filtered(call: Call, bodies: list[Json]) -> list[Json]:
-    """The bodies that pass every ``property`` filter; a comma stands between filters too (OAS:schema-registry.yaml)."""
+    """Return the bodies that pass every ``property`` filter; commas separate filters too (OAS:schema-registry.yaml)."""
     given = call.request.query_params.getlist("property")
     return keep(bodies, [part for text in given for part in _COMMA.split(text) if part])
 
 
 def paged(call: Call, bodies: list[Json]) -> tuple[list[Json], Json]:
-    """The wanted page of ``bodies``, and ``_page``. Raises Problem 400 for parameters that do not fit."""
+    """Return the requested page of ``bodies``, and ``_page``. Raises Problem 400 for invalid parameters."""
     params = call.request.query_params
     bodies = filtered(call, bodies)
     order = params.get("orderby", "")
@@ -105,7 +106,7 @@ def _ordered(bodies: list[Json], order: str) -> list[Json]:
 
 
 def _after(bodies: list[Json], primary: str, start: str) -> list[Json]:
-    """What comes strictly after ``start`` in the primary order."""
+    """Return the bodies strictly after ``start`` in the primary order."""
     name, edge = primary.lstrip("-+"), sort_key(start)
     if primary.startswith("-"):
         return [body for body in bodies if sort_key(_value(body, name)) < edge]
@@ -113,7 +114,10 @@ def _after(bodies: list[Json], primary: str, start: str) -> list[Json]:
 
 
 def _page_size(bodies: list[Json], primary: str, limit: int) -> int:
-    """``limit`` is a hint: bodies of one value stay together, since ``start`` can only name a value."""
+    """Return the size of the page.
+
+    ``limit`` is a hint: bodies with the same value stay together, as ``start`` is a value.
+    """
     size, name = min(limit, len(bodies)), primary.lstrip("-+")
     while 0 < size < len(bodies) and sort_key(_value(bodies[size], name)) == sort_key(
         _value(bodies[size - 1], name)
@@ -123,7 +127,7 @@ def _page_size(bodies: list[Json], primary: str, limit: int) -> int:
 
 
 def _value(body: Json, name: str) -> Any:
-    """``created`` and ``updated`` of a resource are in its metadata."""
+    """Return a property of a body; ``created`` and ``updated`` are in the metadata."""
     found = value_at(body, name)
     if found is None and name in ("created", "updated"):
         moment = {"created": "repo:createdDate", "updated": "repo:lastModifiedDate"}[name]

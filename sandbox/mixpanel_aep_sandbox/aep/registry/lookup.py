@@ -1,4 +1,4 @@
-"""Finds one resource, and shows it."""
+"""Lookup of one resource."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 def find_by_key(scope: AepSandboxScope, key: str, container: str, kind: str) -> Json:
-    """A resource by ``$id`` or ``meta:altId``. Raises Problem 404."""
+    """Return a resource by ``$id`` or ``meta:altId``. Raises Problem 404."""
     body = _global(key) if container == "global" else _of_tenant(scope, key)
     if body is None or body["meta:resourceType"] != kind:
         raise problem(404, f"Object {key} with version 1 not found")
@@ -27,7 +27,7 @@ def find_by_key(scope: AepSandboxScope, key: str, container: str, kind: str) -> 
 
 
 def find_anywhere(scope: AepSandboxScope, key: str) -> Json:
-    """A resource of any kind, of the tenant or Adobe's own. Raises Problem 404."""
+    """Return a resource of any kind, of the tenant or Adobe's own. Raises Problem 404."""
     body = _of_tenant(scope, key) or _global(key)
     if body is None:
         raise problem(404, f"Object {key} not found")
@@ -35,6 +35,7 @@ def find_anywhere(scope: AepSandboxScope, key: str) -> Json:
 
 
 def lookup(call: Call, container: str, kind: str) -> Response:
+    """Return the response to a lookup."""
     key = call.path("id")
     view = accept.lookup(call.request.headers.get("accept"), key)
     if container == "tenant" and kind in ("schemas", "unions"):

@@ -1,9 +1,9 @@
-"""A text that a regular expression matches: short, plain, and the same every time."""
+"""Generation of a text that a regular expression matches: short, plain, and deterministic."""
 
 from __future__ import annotations
 
 import re
-import re._parser as parser  # type: ignore[import-not-found]  # the tree that re itself works on
+import re._parser as parser  # type: ignore[import-not-found]  # the syntax tree that re itself uses
 from collections.abc import Iterator
 
 _LETTERS = "a0A_-. "
@@ -12,11 +12,11 @@ _MOST_TRIES = 200
 
 
 def text_for(pattern: str, shortest: int, longest: int) -> str:
-    """A text of that length with a match of ``pattern``; an empty one where none is found."""
+    """Return a text of that length with a match of ``pattern``, or an empty text if none is found."""
     try:
         tree = parser.parse(pattern)
     except (re.error, OverflowError, RecursionError):
-        return ""  # what Python's dialect does not read
+        return ""  # a pattern that Python's dialect cannot parse
     for extra in range(_MOST_TRIES):
         text = "".join(_texts(tree, extra))
         if shortest <= len(text) <= longest and re.search(pattern, text):
@@ -27,7 +27,7 @@ def text_for(pattern: str, shortest: int, longest: int) -> str:
 
 
 def _texts(tree: object, extra: int) -> Iterator[str]:
-    """The parts of a match in which everything that may be repeated is, ``extra`` times more than it must be."""
+    """Yield the parts of a match, with each repetition ``extra`` times more than its minimum."""
     for operation, given in tree:  # type: ignore[attr-defined]
         name = str(operation)
         if name == "LITERAL":
@@ -37,7 +37,7 @@ def _texts(tree: object, extra: int) -> Iterator[str]:
         elif name == "IN":
             yield next((chr(code) for code in _ANY if _is_in(code, given)), "")
         elif name == "BRANCH":
-            # The last branch is often the empty one, the first the one that is meant.
+            # The last branch is often empty; the first is usually the relevant one.
             yield from _texts(next((each for each in given[1] if each), given[1][0]), extra)
         elif name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
             low, high, inner = given

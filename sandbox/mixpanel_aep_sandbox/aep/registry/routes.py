@@ -34,6 +34,7 @@ KINDS = {
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of the Schema Registry."""
     routes = Routes(state, router, REGISTRY)
     routes.add("GET", "/stats", stats)
     routes.add("GET", "/rpc/sampledata/{id:key}", _sample)
@@ -41,7 +42,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes.add("POST", "/rpc/import", import_all, json="whatever the Content-Type says")
     routes.add("GET", "/rpc/auditlog/{id:key}", _audit_log)
     _add(routes, "global", "behaviors", "behaviors", writable=False)
-    # A tenant has no behaviors of its own; clients look up Adobe's there too.
+    # A tenant has no behaviors; clients look up Adobe's there too.
     _add(routes, "tenant", "behaviors", "behaviors", writable=False)
     _add(routes, "tenant", "unions", "unions", writable=False)
     for segment, kind in KINDS.items():

@@ -1,4 +1,7 @@
-"""``/rpc/sampledata``: one made-up row of a schema, which the schema takes as far as it can be found (EP:xdm/api/sample-data.md)."""
+"""``/rpc/sampledata``: one generated row of a schema (EP:xdm/api/sample-data.md).
+
+The schema accepts the row, unless no text is found for a pattern.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,9 @@ Json = dict[str, Any]
 
 
 def sample(field: Json) -> Any:
-    """A value of a resolved field; of a whole schema, a row.
+    """Return a value of a resolved field; for a whole schema, a row.
 
-    Where no text is found that fits a field's pattern, any text, as the documented example has "string" [I].
+    If no text is found that matches a field's pattern, return any text, as the documented example has "string" [I].
     """
     kind = field.get("type", "object")
     if kind == "array":
@@ -45,7 +48,7 @@ def sample(field: Json) -> Any:
 
 
 def _text(field: Json) -> str:
-    """An allowed value, an example, or a text of the right form and length."""
+    """Return an allowed value, an example, or a text of the right form and length."""
     for given in (field.get("default"), *field.get("enum", []), *field.get("meta:enum", [])):
         if isinstance(given, str) and given and _fits(field, given):
             return given
@@ -61,7 +64,7 @@ def _text(field: Json) -> str:
 
 
 def _number(field: Json, kind: str) -> int | float:
-    """42, or the nearest to it within the limits."""
+    """Return 42, or the nearest number within the limits."""
     low, high = field.get("minimum", -math.inf), field.get("maximum", math.inf)
     above, below = field.get("exclusiveMinimum", -math.inf), field.get("exclusiveMaximum", math.inf)
     if kind == "number":
@@ -77,7 +80,7 @@ def _number(field: Json, kind: str) -> int | float:
 
 
 def _fits(field: Json, value: Any) -> bool:
-    import jsonschema_rs  # late, for a quick start
+    import jsonschema_rs  # imported late, for a quick start
 
     limits: Json = {name: field[name] for name in ("type", *LIMITS) if name in field}
     return bool(jsonschema_rs.Draft7Validator(limits, validate_formats=True).is_valid(value))

@@ -1,4 +1,4 @@
-"""``GET /stats``: the tenant's id, and what it has in the registry (EP:xdm/api/getting-started.md)."""
+"""``GET /stats``: the tenant's id, and counts of its resources (EP:xdm/api/getting-started.md)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def stats(call: Call) -> Response:
-    """OAS:schema-registry.yaml has ``classUsage`` as an array; the guide's object is answered."""
+    """Return the counts. OAS:schema-registry.yaml has ``classUsage`` as an array; the guide's object is returned."""
     scope = call.scope
     held = [body for _, body in scope.items(RESOURCES)]
     kinds = [body["meta:resourceType"] for body in held]
@@ -42,7 +42,7 @@ def stats(call: Call) -> Response:
 
 
 def _recent(scope: AepSandboxScope, held: list[Json], moment: str, name: str) -> list[Json]:
-    """The last created or updated resources, newest first."""
+    """Return the last created or updated resources, newest first."""
     newest = sorted(enumerate(held), key=lambda each: (_ms(each[1], moment), each[0]), reverse=True)
     return [{**_short(scope, body), name: _text(_ms(body, moment))} for _, body in newest[:_RECENT]]
 

@@ -1,4 +1,4 @@
-"""The keys of a resource that the registry sets by itself (EP:xdm/api/schemas.md)."""
+"""Keys of a resource that the registry sets itself (EP:xdm/api/schemas.md)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def identified(call: Call, body: Json, kind: str, token: str) -> Json:
-    """``body`` as a resource of the tenant."""
+    """Return ``body`` as a resource of the tenant."""
     tenant = call.scope.tenant
     return {
         "$id": f"https://ns.adobe.com/{tenant}/{kind}/{token}",
@@ -30,7 +30,7 @@ def identified(call: Call, body: Json, kind: str, token: str) -> Json:
 
 
 def stamped(call: Call, body: Json, before: Json | None, *, raised: bool = True) -> Json:
-    """``body`` with its version, ``raised`` above that of ``before``, and what the registry knows about it."""
+    """Return ``body`` with metadata and a version, which is ``raised`` above that of ``before``."""
     scope, kind = call.scope, body["meta:resourceType"]
     minor = int(before["version"].split(".")[1]) + raised if before else 0
     body = {
@@ -49,7 +49,7 @@ def stamped(call: Call, body: Json, before: Json | None, *, raised: bool = True)
 
 
 def written(call: Call, body: Json) -> Json:
-    """A resource as the answer to its creation or its change shows it."""
+    """Return a resource as the response to its creation or change shows it."""
     guide = AepSettings.of(call.scope.state).registry_write_names == "guide"
     if not guide or body["meta:resourceType"] not in ("schemas", "classes"):
         return body

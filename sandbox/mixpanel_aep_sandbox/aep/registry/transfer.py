@@ -1,4 +1,4 @@
-"""``/rpc/export`` and ``/rpc/import``: resources from one AEP sandbox into another (EP:xdm/api/export-import.md)."""
+"""``/rpc/export`` and ``/rpc/import``: transfer of resources between AEP sandboxes (EP:xdm/api/export-import.md)."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from mixpanel_aep_sandbox.aep.registry.composition.references import closure, re
 
 _PLACEHOLDER = "<XDM_TENANTID_PLACEHOLDER>"
 _OWN = ("imsOrg", "meta:registryMetadata", "meta:containerId", "meta:tenantNamespace", "meta:immutableTags")
-"""What belongs to the AEP sandbox that a resource is in: it is not exported."""
+"""Keys that belong to the AEP sandbox of a resource: they are not exported."""
 _KINDS = ("schemas", "mixins", "classes", "datatypes")
 Json = dict[str, Any]
 
 
 def exported(scope: AepSandboxScope, resource: Json) -> list[Json]:
-    """A resource after all that it needs, without the tenant's id; Adobe's own resources are everywhere already."""
+    """Return a resource after its dependencies, without the tenant's id; Adobe's own resources are not exported."""
     bodies = closure(scope, resource["$id"]) or [resource]
     kept = [{key: value for key, value in body.items() if key not in _OWN} for body in bodies]
-    # The id stands in URIs and, after an underscore, in names; nowhere is it a part of a longer word.
+    # The id occurs in URIs and, after an underscore, in names; nowhere as a part of a longer word.
     tenant = re.compile(rf"(ns\.adobe\.com/|(?<![A-Za-z0-9])_){re.escape(scope.tenant)}\b")
     renamed: list[Json] = _rewritten(kept, lambda text: tenant.sub(rf"\1{_PLACEHOLDER}", text))
     return renamed
 
 
 def imported(scope: AepSandboxScope, payload: Any) -> list[Json]:
-    """The resources of an export payload, each after what it needs, as they are called here.
+    """Return the resources of an export payload under this tenant's names, each after its dependencies.
 
-    Raises Problem 400 when one is malformed, or its ``$id`` is taken.
+    Raises Problem 400 for a malformed resource, or one whose ``$id`` exists.
     """
     if not isinstance(payload, list) or not payload:
         raise problem(400, "The request body must be a non-empty array of exported resources.")
@@ -52,7 +52,7 @@ def _checked_id(scope: AepSandboxScope, body: Any) -> str:
     if kind not in _KINDS or not isinstance(key, str):
         raise problem(400, "An exported resource needs $id and meta:resourceType.")
     if not re.fullmatch(rf"https://ns\.adobe\.com/{re.escape(scope.tenant)}/{kind}/[A-Za-z0-9_-]+", key):
-        raise problem(400, f"{key} is no $id of this tenant.")
+        raise problem(400, f"{key} is not a $id of this tenant.")
     return key
 
 

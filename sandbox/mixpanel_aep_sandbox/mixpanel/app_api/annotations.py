@@ -22,7 +22,7 @@ def _moment(text: str) -> str:
 
 
 class Annotation(BaseModel):
-    """What an annotation is made of; a change of one brings less."""
+    """The fields of a new annotation."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -32,6 +32,8 @@ class Annotation(BaseModel):
 
 
 class Change(BaseModel):
+    """The fields of a changed annotation."""
+
     model_config = ConfigDict(extra="forbid")
 
     description: StrictStr | None = None
@@ -39,18 +41,21 @@ class Change(BaseModel):
 
 
 class NewTag(BaseModel):
+    """The body of a request to create a tag."""
+
     model_config = ConfigDict(extra="forbid")
 
     name: StrictStr
 
 
 class Annotations:
-    """Any member may read; changing needs a role of at least Analyst, and so do the tags, as documented."""
+    """Annotations and tags. Any member may read; changes need a role of at least Analyst, as documented."""
 
     def __init__(self, documents: DocumentStore) -> None:
         self._documents = documents
 
     def all(self, app_request: AppRequest) -> dict[str, Any]:
+        """Return the annotations of a project, or of a range of days."""
         project, params = app_request.project(), merged(app_request.request.query_params)
         first = params.day("fromDate").isoformat() if params.text("fromDate") else ""
         last = params.day("toDate").isoformat() if params.text("toDate") else "9999"
@@ -58,21 +63,25 @@ class Annotations:
         return _ok([self._entry(project, body) for body in found if first <= body["date"][:10] <= last])
 
     def create(self, app_request: AppRequest) -> dict[str, Any]:
+        """Create an annotation."""
         project = app_request.edited_project()
         given = read_model(app_request.body, Annotation)
         self._check_tags(project.id, given.tags)
         return _ok(self._entry(project, self.add(project.id, given, app_request.account)))
 
     def add(self, project_id: int, given: Annotation, account: Account | None = None) -> Document:
+        """Store an annotation and return it."""
         user = {"id": account.id if account else 1, "first_name": account.username if account else "Demo"}
         body = {**given.model_dump(), "user": {**user, "last_name": ""}}
         return self._documents.add(project_id, "annotation", body)
 
     def get(self, app_request: AppRequest) -> dict[str, Any]:
+        """Return one annotation."""
         project = app_request.project()
         return _ok(self._entry(project, self._one(app_request, project.id)))
 
     def patch(self, app_request: AppRequest) -> dict[str, Any]:
+        """Change an annotation."""
         project = app_request.edited_project()
         body = self._one(app_request, project.id)
         change = read_model(app_request.body, Change).model_dump(exclude_none=True)
@@ -82,17 +91,19 @@ class Annotations:
         return _ok(self._entry(project, body))
 
     def delete(self, app_request: AppRequest) -> dict[str, Any]:
+        """Delete an annotation."""
         project = app_request.edited_project()
         body = self._one(app_request, project.id)
         self._documents.replace(project.id, "annotation", [str(body["id"])], {})
         return _ok({"id": body["id"]})
 
     def tags(self, app_request: AppRequest) -> list[dict[str, Any]]:
-        """Without the envelope that all the others have: so the reference shows it."""
+        """Return all tags, without the envelope of the other responses, as the reference shows it."""
         project = app_request.edited_project()
         return [self._tag(project.id, body) for body in self._documents.all(project.id, "annotation_tag")]
 
     def create_tag(self, app_request: AppRequest) -> dict[str, Any]:
+        """Create a tag."""
         project = app_request.edited_project()
         given = read_model(app_request.body, NewTag)
         return self._tag(project.id, self._documents.add(project.id, "annotation_tag", {"name": given.name}))
@@ -101,13 +112,13 @@ class Annotations:
         number = app_request.number("annotation_id")
         body = self._documents.get(project_id, "annotation", str(number))
         if body is None:
-            raise MixpanelError(404, f"There is no annotation {number}.")
+            raise MixpanelError(404, f"Annotation {number} not found.")
         return body
 
     def _check_tags(self, project_id: int, numbers: list[int]) -> None:
         for number in numbers:
             if self._documents.get(project_id, "annotation_tag", str(number)) is None:
-                raise MixpanelError(400, f"There is no annotation tag {number}.")
+                raise MixpanelError(400, f"Annotation tag {number} not found.")
 
     def _entry(self, project: Project, body: Document) -> dict[str, Any]:
         names = {tag["id"]: tag["name"] for tag in self._documents.all(project.id, "annotation_tag")}

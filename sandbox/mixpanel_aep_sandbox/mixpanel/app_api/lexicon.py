@@ -1,4 +1,4 @@
-"""Lexicon schemas of a project: what somebody has uploaded, not everything that was sent (Mixpanel's "Lexicon Schemas API")."""
+"""Lexicon schemas that were uploaded, not everything that was tracked (Mixpanel's "Lexicon Schemas API")."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _TRUNCATED_A_REQUEST = 3000
 
 
 class Lexicon:
-    """Reading needs a role in the project, changing one of at least Analyst [I]. All of it is counted together."""
+    """Lexicon schemas.
+
+    Reading needs a role in the project, changing one of at least Analyst [I]. All share one limit.
+    """
 
     def __init__(self, documents: DocumentStore, limiter: Limiter) -> None:
         self._documents, self._limiter = documents, limiter
@@ -31,31 +34,35 @@ class Lexicon:
         self._updates: dict[int, deque[tuple[float, int]]] = {}
 
     def clear(self) -> None:
+        """Forget the counts of changed entities."""
         with self._lock:
             self._updates.clear()
 
     def all(self, app_request: AppRequest) -> dict[str, Any]:
-        project = self._let_in(app_request)
+        """Return all schemas of a project."""
+        project = self._authorize(app_request)
         return {"results": self._documents.all(project.id, "schema"), "status": "ok"}
 
     def of_entity(self, app_request: AppRequest) -> dict[str, Any]:
-        project, entity = self._let_in(app_request), _entity(app_request)
+        """Return the schemas of an entity type, or of one name."""
+        project, entity = self._authorize(app_request), _entity(app_request)
         name = merged(app_request.request.query_params).text("entity_name")
         found = [body for body in self._of(project, entity) if name in ("", body["name"])]
         return {"results": found, "status": "ok"}
 
     def one(self, app_request: AppRequest) -> dict[str, Any]:
-        project, entity, name = self._let_in(app_request), _entity(app_request), _name(app_request)
+        """Return one schema."""
+        project, entity, name = self._authorize(app_request), _entity(app_request), _name(app_request)
         found = self._documents.get(project.id, "schema", schema_key(entity, name))
         if found is None:
-            raise MixpanelError(404, f"There is no schema for {entity} {name[:80]!r}.")
+            raise MixpanelError(404, f"Schema for {entity} {name[:80]!r} not found.")
         if project.switches.schema_by_name == "bare":
             return dict(found["schemaJson"])
         return {"results": found["schemaJson"], "status": "ok"}
 
     def upload(self, app_request: AppRequest) -> dict[str, Any]:
-        """Creates or replaces many; with ``truncate`` they become the whole dictionary."""
-        project = self._let_in(app_request, edit=True)
+        """Create or replace schemas; with ``truncate``, delete all others."""
+        project = self._authorize(app_request, edit=True)
         upload = read_model(app_request.body, Upload)
         for entry in upload.entries:
             read_model(entry.schemaJson, Schema)
@@ -64,7 +71,12 @@ class Lexicon:
         return {"results": {"added": len(upload.entries), "deleted": deleted}, "status": "ok"}
 
     def upload_one(self, app_request: AppRequest) -> dict[str, Any]:
-        project, entity, name = self._let_in(app_request, edit=True), _entity(app_request), _name(app_request)
+        """Create or replace one schema."""
+        project, entity, name = (
+            self._authorize(app_request, edit=True),
+            _entity(app_request),
+            _name(app_request),
+        )
         schema = read_object(app_request.body)
         read_model(schema, Schema)
         entry = Entry(entityType=entity, name=name, schemaJson=schema)
@@ -73,19 +85,26 @@ class Lexicon:
         return {"status": "ok"}
 
     def delete_all(self, app_request: AppRequest) -> dict[str, Any]:
-        project = self._let_in(app_request, edit=True)
+        """Delete all schemas."""
+        project = self._authorize(app_request, edit=True)
         return _deleted(self._replace(project, self._of(project)))
 
     def delete_entity(self, app_request: AppRequest) -> dict[str, Any]:
-        project, entity = self._let_in(app_request, edit=True), _entity(app_request)
+        """Delete the schemas of an entity type, or of one name."""
+        project, entity = self._authorize(app_request, edit=True), _entity(app_request)
         name = merged(app_request.request.query_params).text("entity_name")
         return _deleted(self._replace(project, self._of(project, entity, name)))
 
     def delete_one(self, app_request: AppRequest) -> dict[str, Any]:
-        project, entity, name = self._let_in(app_request, edit=True), _entity(app_request), _name(app_request)
+        """Delete one schema."""
+        project, entity, name = (
+            self._authorize(app_request, edit=True),
+            _entity(app_request),
+            _name(app_request),
+        )
         return _deleted(self._replace(project, self._of(project, entity, name)))
 
-    def _let_in(self, app_request: AppRequest, *, edit: bool = False) -> Project:
+    def _authorize(self, app_request: AppRequest, *, edit: bool = False) -> Project:
         project = app_request.edited_project() if edit else app_request.project()
         leave = self._limiter.enter("lexicon", project.organization_id, project.lexicon_limits)
         exchange_of(app_request.request.scope).on_free.append(leave)
@@ -96,7 +115,7 @@ class Lexicon:
         return [b for b in found if entity in ("", b["entityType"]) and name in ("", b["name"])]
 
     def _replace(self, project: Project, gone: list[Document], more: Iterable[Entry] = ()) -> int:
-        """Puts schemas in the place of others; returns how many those were."""
+        """Replace schemas by others and return the number of replaced ones."""
         if project.lexicon_limits.enabled and len(gone) >= _TRUNCATED_A_REQUEST:
             raise MixpanelError(400, f"One request cannot delete {_TRUNCATED_A_REQUEST} schemas or more.")
         keys = [schema_key(body["entityType"], body["name"]) for body in gone]
@@ -105,7 +124,7 @@ class Lexicon:
         return len(gone)
 
     def _count(self, project: Project, entities: int, app_request: AppRequest) -> None:
-        """Less than 4000 events and properties may be changed in a minute; how it is refused is not told [I]."""
+        """Count changed entities. Fewer than 4000 may be changed in a minute; the error is undocumented [I]."""
         if not project.lexicon_limits.enabled:
             return
         now = app_request.now.timestamp()
@@ -131,7 +150,7 @@ def _entity(app_request: AppRequest) -> EntityType:
 
 
 def _name(app_request: AppRequest) -> str:
-    """The rest of the path, which may hold slashes; one at its end is none of the name's."""
+    """Return the rest of the path, which may contain slashes, without one at its end."""
     return str(app_request.request.path_params["name"]).removesuffix("/")
 
 

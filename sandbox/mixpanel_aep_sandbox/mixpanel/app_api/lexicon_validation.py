@@ -1,4 +1,4 @@
-"""The form of Lexicon schemas, as ``lexicon-schemas.openapi.yaml`` has it."""
+"""Validation of Lexicon schemas, after ``lexicon-schemas.openapi.yaml``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _OfEntity(BaseModel):
 
 
 class _Property(BaseModel):
-    """Other keywords are kept: the specification forbids them, and the guide's own example has ``examples``."""
+    """Additional keywords are kept: the specification forbids them, but the guide's own example has ``examples``."""
 
     type: Literal["array", "boolean", "integer", "null", "number", "object", "string"]
     description: StrictStr | None = None
@@ -43,7 +43,7 @@ class _Property(BaseModel):
 
 
 class Schema(BaseModel):
-    """JSON Schema with Mixpanel's metadata; other keywords (``required``, ``$schema``) are allowed and kept."""
+    """JSON Schema with Mixpanel's metadata; additional keywords (``required``, ``$schema``) are allowed and kept."""
 
     description: StrictStr | None = None
     properties: dict[StrictStr, _Property] | None = None
@@ -51,16 +51,20 @@ class Schema(BaseModel):
 
 
 class Entry(_Form):
+    """One schema of an upload."""
+
     entityType: EntityType
     name: StrictStr
     schemaJson: dict[str, Any]
 
     @property
     def size(self) -> int:
-        """How much of a data dictionary it is: an entity and its properties."""
+        """Return the number of entities for the limit: the entity and its properties."""
         return 1 + len(self.schemaJson.get("properties") or ())
 
 
 class Upload(_Form):
+    """The body of an upload."""
+
     entries: list[Entry]
     truncate: StrictBool = False

@@ -1,4 +1,4 @@
-"""``/api/app/me``, the only place that tells a project's time zone; and the data views of a project."""
+"""``/api/app/me``, the only route that returns a project's time zone; and the data views of a project."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PERMISSIONS = {
 
 
 def me(app_request: AppRequest) -> dict[str, Any]:
-    """What a service account can see: its projects, their organisations and data views."""
+    """Return what a service account can see: its projects, their organisations and data views."""
     region, roles = requested_region(app_request.request), app_request.account.roles
     seen = [
         project
@@ -27,13 +27,13 @@ def me(app_request: AppRequest) -> dict[str, Any]:
         if project.id in roles and (region is None or project.region == region)
     ]
     if not seen and region is not None:
-        # An account lives in one region; the others have never heard of it.
+        # An account exists in one region only.
         raise MixpanelError(401, "Unauthorized")
     return {"status": "ok", "results": _results(app_request.account, seen)}
 
 
 def workspaces(app_request: AppRequest) -> dict[str, Any]:
-    """``/projects/{id}/workspaces/public``: the data views, of which the sandbox has one a project."""
+    """Return the data views (``/projects/{id}/workspaces/public``); a project of the sandbox has one."""
     return {"status": "ok", "results": [_workspace(app_request.project())]}
 
 

@@ -22,7 +22,7 @@ from mixpanel_aep_sandbox.mixpanel.settings import EDITORS, MANAGERS, Role
 
 @dataclass(frozen=True)
 class AppRequest:
-    """A request that comes with a service account; a project's secret opens nothing here."""
+    """A request with a service account; a project's secret is not accepted here."""
 
     request: Request
     body: bytes
@@ -31,14 +31,17 @@ class AppRequest:
     now: datetime
 
     def number(self, name: str) -> int:
-        """A number of the path. Raises Refusal (404): there can be nothing there."""
+        """Return a number of the path. Raises MixpanelError (404) for any other text."""
         text = str(self.request.path_params[name])
         if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_ID))):
             raise MixpanelError(404, f"Not found: {text[:40]!r}")
         return int(text)
 
     def project(self, roles: Collection[Role] = (), least: str = "") -> Project:
-        """The project of the path. Raises Refusal (403) without a role there, or without one of ``roles``."""
+        """Return the project of the path.
+
+        Raises MixpanelError (403) without a role there, or without one of ``roles``.
+        """
         caller = Caller(self.account, None)
         project = accessible(caller, self.registry, self.number("project_id"))
         check_region(self.request, project)
@@ -50,9 +53,11 @@ class AppRequest:
         return project
 
     def edited_project(self) -> Project:
+        """Return the project, if the caller may change it."""
         return self.project(EDITORS, "Analyst")
 
     def managed_project(self) -> Project:
+        """Return the project, if the caller may manage it."""
         return self.project(MANAGERS, "Admin")
 
 
@@ -61,11 +66,13 @@ Routes = Iterable[tuple[str, str, Handler] | tuple[str, str, Handler, int]]
 
 
 class AppApi:
+    """The application API of all projects."""
+
     def __init__(self, state: SandboxState, registry: ProjectRegistry) -> None:
         self._state, self._registry = state, registry
 
     def router(self, routes: Routes) -> APIRouter:
-        """``routes``: method, path below ``/api/app``, what answers, and the status if it is not 200."""
+        """Return the router. ``routes``: method, path below ``/api/app``, handler, and the status if it is not 200."""
         router = APIRouter()
         for method, path, answer, *status in routes:
             endpoint = self._endpoint(answer, status[0] if status else 200)

@@ -34,6 +34,8 @@ class _Removal(_Form):
 
 
 class New(_Form):
+    """The body of a request to create an account."""
+
     username: StrictStr = Field(min_length=1, max_length=200)
     role: DefaultRole = "consumer"
     expires: datetime | None = None
@@ -41,33 +43,42 @@ class New(_Form):
 
 
 class Additions(_Form):
+    """The body of a request to add accounts to projects."""
+
     projects: list[_Membership]
     service_account_ids: list[StrictInt]
 
 
 class Removals(_Form):
+    """The body of a request to remove accounts from projects."""
+
     projects: list[_Removal]
 
 
 class ServiceAccounts:
-    """Managing needs an owner or an admin: of the organisation, or to list a project's, of the project."""
+    """Service accounts.
+
+    An owner or admin of the organisation manages them; a project's list needs one of the project.
+    """
 
     def all(self, app_request: AppRequest) -> dict[str, Any]:
+        """Return the accounts of an organisation."""
         return _ok([_read(app_request, account) for account in _known(app_request, _managed(app_request))])
 
     def of_project(self, app_request: AppRequest) -> dict[str, Any]:
+        """Return the accounts of a project."""
         project = app_request.managed_project()
         accounts = [account for account in app_request.registry.accounts() if project.id in account.roles]
         return _ok([_member(app_request, account, project) for account in accounts])
 
     def get(self, app_request: AppRequest) -> dict[str, Any]:
-        """Without the envelope that all the others have: so the reference shows it."""
+        """Return one account, without the envelope of the other responses, as the reference shows it."""
         return _read(
             app_request, _one(app_request, _managed(app_request), app_request.number("service_account_id"))
         )
 
     def create(self, app_request: AppRequest) -> dict[str, Any]:
-        """The only answer that ever tells the secret, as ``token``."""
+        """Create an account. Only this response contains the secret, as ``token``."""
         organization = _managed(app_request)
         new = read_model(app_request.body, New)
         for membership in new.projects:
@@ -86,11 +97,13 @@ class ServiceAccounts:
         return _ok({"token": account.secret, **_read(app_request, account)})
 
     def delete(self, app_request: AppRequest) -> dict[str, Any]:
+        """Delete an account."""
         account = _one(app_request, _managed(app_request), app_request.number("service_account_id"))
         app_request.registry.delete_account(account.username)
         return {"status": "ok"}
 
     def add_to_projects(self, app_request: AppRequest) -> dict[str, Any]:
+        """Add accounts to projects."""
         organization = _managed(app_request)
         given = read_model(app_request.body, Additions)
         accounts = [_one(app_request, organization, number) for number in given.service_account_ids]
@@ -100,6 +113,7 @@ class ServiceAccounts:
         return {"status": "ok"}
 
     def remove_from_projects(self, app_request: AppRequest) -> dict[str, Any]:
+        """Remove accounts from projects."""
         organization = _managed(app_request)
         given = read_model(app_request.body, Removals)
         pairs = [
@@ -119,10 +133,13 @@ class ServiceAccounts:
 
 
 def _managed(app_request: AppRequest) -> int:
-    """The organisation of the path. Raises Refusal: 404 if there is none, 403 for who does not manage it."""
+    """Return the organisation of the path.
+
+    Raises MixpanelError: 404 if it is unknown, 403 if the caller does not manage it.
+    """
     number = app_request.number("organization_id")
     if number not in {project.organization_id for project in app_request.registry.projects()}:
-        raise MixpanelError(404, f"There is no organization {number}.")
+        raise MixpanelError(404, f"Organization {number} not found.")
     account = app_request.account
     if account.organization_id != number or account.organization_role not in ("owner", "admin"):
         raise MixpanelError(403, f"Forbidden: this needs an owner or admin of organization {number}")
@@ -136,14 +153,14 @@ def _known(app_request: AppRequest, organization: int) -> list[Account]:
 def _one(app_request: AppRequest, organization: int, number: int) -> Account:
     found = next((account for account in _known(app_request, organization) if account.id == number), None)
     if found is None:
-        raise MixpanelError(404, f"There is no service account {number}.")
+        raise MixpanelError(404, f"Service account {number} not found.")
     return found
 
 
 def _project(app_request: AppRequest, organization: int, number: int) -> Project:
     project = app_request.registry.project(number)
     if project is None or project.organization_id != organization:
-        raise MixpanelError(404, f"There is no project {number}.")
+        raise MixpanelError(404, f"Project {number} not found.")
     return project
 
 

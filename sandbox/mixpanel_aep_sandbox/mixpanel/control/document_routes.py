@@ -1,7 +1,7 @@
-"""The control plane of what a project has beside its events: profiles, cohorts, funnels, annotations, schemas.
+"""Control of the other data of a project: profiles, cohorts, funnels, annotations, schemas.
 
-Each has GET (what is there, made demo profiles included), POST ``{"items": [...]}``, and DELETE (all; a demo shop's
-made profiles stay), under ``/_sandbox/mixpanel/projects/{id}``.
+Each has GET (all, including generated demo profiles), POST ``{"items": [...]}``, and DELETE (all; the generated
+profiles of a demo shop stay), under ``/_sandbox/mixpanel/projects/{id}``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Items(BaseModel):
 
 
 class DocumentRoutes:
-    """Endpoints; errors are ``{"error": sentence}`` with 404 or 422."""
+    """Handlers; errors are ``{"error": sentence}`` with 404 or 422."""
 
     def __init__(
         self, state: SandboxState, registry: ProjectRegistry, documents: DocumentStore, profiles: ProfileStore
@@ -43,6 +43,7 @@ class DocumentRoutes:
         self._annotations = Annotations(documents)
 
     def router(self) -> APIRouter:
+        """Return the routes."""
         routes = APIRouter()
         kinds: tuple[tuple[str, Kind, Callable[[int, dict[str, Any]], None]], ...] = (
             ("/profiles", "profile", self._put_profile),
@@ -67,7 +68,7 @@ class DocumentRoutes:
             number = int(text) if text.isascii() and text.isdigit() and len(text) < 17 else 0
             project = self._registry.project(number)
             if project is None:
-                return JSONResponse({"error": f"There is no project {text[:40]}."}, status_code=404)
+                return JSONResponse({"error": f"Project {text[:40]} not found."}, status_code=404)
             try:
                 return JSONResponse(await run_in_threadpool(answer, project, await request.body()))
             except MixpanelError as refusal:
@@ -102,7 +103,7 @@ class DocumentRoutes:
 
     def _put_cohort(self, project_id: int, item: dict[str, Any]) -> None:
         cohort = read_model(item, Cohort)
-        cohort.members({})  # raises what is wrong with its expression
+        cohort.members({})  # raises an error for an invalid expression
         self._documents.put(project_id, "cohort", str(cohort.id), cohort.model_dump(mode="json"))
 
     def _put_funnel(self, project_id: int, item: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Events that the control plane puts into a project."""
+"""Validation of events that the control plane adds to a project."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TIME = float | str | None
 
 
 class IntakeError(ValueError):
-    """The body is not what this endpoint takes."""
+    """The body is invalid for this endpoint."""
 
 
 class _Given(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,27 +36,27 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read(body: bytes, project: Project, now_ms: int) -> list[Row]:
-    """The rows of a request to add events; see ``mixpanel_event`` in ``openapi/mixpanel_control.yaml``.
+    """Return the rows of a request to add events; see ``mixpanel_event`` in ``openapi/mixpanel_control.yaml``.
 
     Raises:
-        IntakeError: One sentence says which event is wrong.
+        IntakeError: An event is invalid; the sentence says which one.
     """
     try:
         given = msgspec.json.decode(body, type=_Body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise IntakeError(f"The body is not understood: {error}.") from error
+        raise IntakeError(f"The body is invalid: {error}.") from error
     rows = []
     for number, event in enumerate(given.events):
         try:
             row = _row(event, project, now_ms)
         except (ValueError, TypeError) as error:
-            raise IntakeError(f"Event {number} is not understood: {error}.") from error
+            raise IntakeError(f"Event {number} is invalid: {error}.") from error
         rows += [row] * event.copies
     for number, line in enumerate(given.lines):
         try:
             rows.append(row_of(line.encode("utf-8", "surrogatepass")))
         except ValueError as error:
-            raise IntakeError(f"Line {number} is not understood: {error}.") from error
+            raise IntakeError(f"Line {number} is invalid: {error}.") from error
     return rows
 
 
@@ -79,11 +79,11 @@ def _row(given: _Given, project: Project, now_ms: int) -> Row:
 
 
 def _raw(line: bytes, given: _Given, project: Project, now_ms: int) -> Row:
-    """A line that is sent exactly so, be it an event or not; ``at`` says on which day."""
+    """Return the row of a line that is exported exactly so, even if it is not an event; ``at`` determines its day."""
     if b"\n" in line:
-        raise ValueError("a raw line holds no line feed")
+        raise ValueError("a raw line must not contain a line feed")
     if given.at is None:
-        raise ValueError("a raw line needs 'at', which decides on which day it is returned")
+        raise ValueError("a raw line needs 'at', which determines the day on which it is exported")
     time_ms = project.stored_ms(to_milliseconds(given.at))
     processed = to_milliseconds(given.processed_at) if given.processed_at is not None else now_ms
     visible = to_milliseconds(given.visible_at) if given.visible_at is not None else processed

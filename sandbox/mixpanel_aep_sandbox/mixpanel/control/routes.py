@@ -1,6 +1,6 @@
-"""The control plane of the Mixpanel side, under ``/_sandbox/mixpanel``: projects, events, rules, accounts, exports.
+"""The control plane of Mixpanel, under ``/_sandbox/mixpanel``: projects, events, rules, accounts, exports.
 
-What each route takes is told in ``sandbox/mixpanel_aep_sandbox/openapi/mixpanel_control.yaml``, and shown at ``/_sandbox/``.
+``sandbox/mixpanel_aep_sandbox/openapi/mixpanel_control.yaml`` describes the bodies; ``/_sandbox/`` shows them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NESTED = ("limits", "query_limits", "lexicon_limits", "switches")
 
 
 class AccountIn(BaseModel):
-    """A service account of a project. One that is known already keeps its other roles."""
+    """A service account of a project. A known account keeps its other roles."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -43,7 +43,7 @@ class AccountIn(BaseModel):
 
 
 class ProjectIn(BaseModel):
-    """What changes a project: any of its fields, and accounts."""
+    """A change of a project: any of its fields, and accounts."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -52,7 +52,7 @@ class ProjectIn(BaseModel):
 
 
 class ControlRoutes:
-    """Endpoints; errors are ``{"error": sentence}`` with 404 or 422."""
+    """Handlers; errors are ``{"error": sentence}`` with 404 or 422."""
 
     def __init__(
         self,
@@ -71,6 +71,7 @@ class ControlRoutes:
         self._forget = forget
 
     def router(self) -> APIRouter:
+        """Return the routes."""
         routes = APIRouter(prefix="/_sandbox/mixpanel")
         one = "/projects/{project_id}"
         for method, path, endpoint in (
@@ -92,22 +93,23 @@ class ControlRoutes:
         return routes
 
     def projects(self) -> list[dict[str, Any]]:
+        """Return all projects, without secrets."""
         return [project.model_dump(mode="json", exclude=_HIDDEN) for project in self._registry.projects()]
 
     async def put_project(self, request: Request) -> Response:
-        """Create a project, or change the given fields of one; ``accounts`` are added to those there are."""
+        """Create a project, or change the given fields of one; ``accounts`` are added to the existing ones."""
         try:
             given = read_model(await request.body(), ProjectIn)
             project = read_model(self._changed(given), Project)
         except MixpanelError as refusal:
-            return JSONResponse({"error": f"The project is not understood: {refusal}"}, status_code=422)
+            return JSONResponse({"error": f"The project is invalid: {refusal}"}, status_code=422)
         self._registry.put(project)
         for account in given.accounts:
             self._registry.put_account(self._account(project, account))
         return JSONResponse(project.model_dump(mode="json", exclude=_HIDDEN))
 
     def _changed(self, given: ProjectIn) -> dict[str, Any]:
-        """A project's fields with the given ones over them; settings that have fields are changed field by field."""
+        """Return a project's fields after the change; settings that have fields are changed field by field."""
         before = self._registry.project(given.id)
         known = (before or Project.model_construct(id=given.id)).model_dump(mode="json")
         fields = {"id": given.id, **(given.model_extra or {})}
@@ -128,14 +130,15 @@ class ControlRoutes:
         )
 
     def delete_project(self, project_id: int) -> dict[str, Any]:
-        """With all that is in it: a new project of this id begins empty. What exports returned stays written down."""
+        """Delete a project and its data: a new project of this id begins empty. The log of exports is kept."""
         self._forget(project_id)
         return {"deleted": project_id}
 
     async def add_events(self, project_id: int, request: Request) -> Response:
+        """Add events to a project and return their number."""
         project = self._registry.project(project_id)
         if project is None:
-            return JSONResponse({"error": f"There is no project {project_id}."}, status_code=404)
+            return JSONResponse({"error": f"Project {project_id} not found."}, status_code=404)
         try:
             rows = read(await request.body(), project, self._state.clock.milliseconds())
         except IntakeError as error:
@@ -144,10 +147,10 @@ class ControlRoutes:
         return JSONResponse({"added": self._event_store.add(project_id, rows), "days": days})
 
     def events(self, project_id: int, from_date: date, to_date: date) -> Response:
-        """What an export of these days would return now, as JSON Lines; not counted, not written down."""
+        """Return what an export of these days would return now, as JSON Lines; not counted and not logged."""
         project = self._registry.project(project_id)
         if project is None:
-            return JSONResponse({"error": f"There is no project {project_id}."}, status_code=404)
+            return JSONResponse({"error": f"Project {project_id} not found."}, status_code=404)
         now_ms = self._state.clock.milliseconds()
 
         def lines() -> Iterator[bytes]:
@@ -157,17 +160,20 @@ class ControlRoutes:
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
     async def rewrite(self, project_id: int, request: Request) -> Response:
+        """Add a rule that merges identities."""
         return self._rule(project_id, await request.body(), Rewrite)
 
     async def delete_events(self, project_id: int, request: Request) -> Response:
+        """Add a rule that deletes events."""
         return self._rule(project_id, await request.body(), Deletion)
 
     async def compact(self, project_id: int, request: Request) -> Response:
+        """Add a rule that merges duplicates."""
         return self._rule(project_id, await request.body(), Compaction)
 
     def _rule(self, project_id: int, body: bytes, kind: type[AnyRule]) -> Response:
         if self._registry.project(project_id) is None:
-            return JSONResponse({"error": f"There is no project {project_id}."}, status_code=404)
+            return JSONResponse({"error": f"Project {project_id} not found."}, status_code=404)
         try:
             self._event_store.rules.add(project_id, read_model(body, kind))
         except MixpanelError as refusal:
@@ -175,24 +181,27 @@ class ControlRoutes:
         return JSONResponse({"rules": len(self._event_store.rules.of(project_id))})
 
     def rules(self, project_id: int) -> list[dict[str, Any]]:
+        """Return the rules of a project."""
         return [
             rule.model_dump(mode="json", by_alias=True) for rule in self._event_store.rules.of(project_id)
         ]
 
     def accounts(self) -> list[dict[str, Any]]:
+        """Return all service accounts, without secrets."""
         return [account.model_dump(mode="json", exclude=_HIDDEN) for account in self._registry.accounts()]
 
     def delete_account(self, username: str) -> dict[str, Any]:
+        """Delete a service account."""
         self._registry.delete_account(username)
         return {"deleted": username}
 
     def exports(
         self, project_id: int | None = None, from_date: str = "", to_date: str = ""
     ) -> list[dict[str, Any]]:
-        """Complete exports: what was asked, when, and the digest of the bytes sent."""
+        """Return the complete exports: parameters, time, and the digest of the bytes sent."""
         return self._export_log.exports(project_id, from_date, to_date)
 
     def export_log(self, project_id: int | None = None, from_date: str = "", to_date: str = "") -> Response:
-        """The exact lines of complete exports, as JSON Lines ``{"export": n, "line": text}``."""
+        """Return the exact lines of complete exports, as JSON Lines ``{"export": n, "line": text}``."""
         lines = self._export_log.lines(project_id, from_date, to_date)
         return StreamingResponse(lines, media_type="application/x-ndjson")

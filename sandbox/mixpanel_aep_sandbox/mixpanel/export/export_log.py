@@ -1,4 +1,4 @@
-"""The exact lines that complete exports returned: the source side of any comparison with AEP."""
+"""Log of the exact lines that complete exports returned: the source side of any comparison with AEP."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KIND = "mixpanel_export"
 
 
 class ExportLog:
-    """Keeps the bytes of each complete export, once for each content, as they were sent."""
+    """Stores the bytes of each complete export as they were sent, once for each distinct content."""
 
     def __init__(self, state: SandboxState) -> None:
         self._state, self._store = state, state.store
@@ -28,6 +28,7 @@ class ExportLog:
     def record(
         self, project_id: int, export_params: ExportParams, query: Mapping[str, str]
     ) -> ExportRecording:
+        """Start the recording of an export."""
         with self._lock:
             self._pending += 1
             path = self._store.file("mixpanel", "returned", f"pending-{self._pending}")
@@ -40,7 +41,7 @@ class ExportLog:
         return ExportRecording(self, path, about)
 
     def keep(self, about: dict[str, Any], pending: Path, digest: str) -> None:
-        """A complete export: name its bytes by their digest, and write down what was asked."""
+        """Store a complete export: name its bytes by their digest, and log its parameters."""
         with self._lock:
             if pending.exists():
                 pending.replace(self._store.file("mixpanel", "returned", digest))
@@ -49,7 +50,7 @@ class ExportLog:
             self._store.put(_KIND, str(number), {"export": number, "at": at, **about, "content": digest})
 
     def exports(self, project_id: int | None, from_date: str, to_date: str) -> list[dict[str, Any]]:
-        """Complete exports whose days lie within the given ones, oldest first."""
+        """Return the complete exports within the given days, oldest first."""
         return [
             body
             for _, body in self._store.items(_KIND)
@@ -59,7 +60,7 @@ class ExportLog:
         ]
 
     def lines(self, project_id: int | None, from_date: str = "", to_date: str = "") -> Iterator[bytes]:
-        """JSON Lines ``{"export": n, "line": text}``; ``line_base64`` instead where it is not UTF-8."""
+        """Yield JSON Lines ``{"export": n, "line": text}``; ``line_base64`` instead for lines that are not UTF-8."""
         for export in self.exports(project_id, from_date, to_date):
             path = self._store.file("mixpanel", "returned", export["content"])
             if not path.exists():
@@ -73,7 +74,7 @@ class ExportLog:
 
 
 class ExportRecording:
-    """The bytes of one export while it runs; given up unless the client is given all of them."""
+    """The bytes of a running export; discarded unless the client receives all of them."""
 
     def __init__(self, owner: ExportLog, path: Path, about: dict[str, Any]) -> None:
         self._owner, self._path, self._about = owner, path, about
@@ -81,6 +82,7 @@ class ExportRecording:
         self._suffix = ""
 
     def tee(self, pieces: Iterable[bytes], *, gzip: bool) -> Iterator[bytes]:
+        """Yield the pieces and record them."""
         self._suffix = ".gz" if gzip else ""
         with self._path.open("wb") as file:
             for piece in pieces:
@@ -90,6 +92,7 @@ class ExportRecording:
                 yield piece
 
     def end(self, whole: bool) -> None:
+        """Keep the recording of a whole export, and delete any other."""
         if whole:
             self._owner.keep(self._about, self._path, self._digest.hexdigest() + self._suffix)
         else:

@@ -1,4 +1,4 @@
-"""What an export is asked for, checked as Mixpanel checks it."""
+"""Parameters of an export, checked as Mixpanel checks them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ _MAX_ROWS = 100_000
 
 @dataclass(frozen=True)
 class ExportParams:
+    """The parameters of an export."""
+
     from_date: date
     to_date: date
     events: frozenset[str] | None
@@ -23,10 +25,10 @@ class ExportParams:
 
 
 def read(params: Params, project: Project, now: datetime) -> ExportParams:
-    """The parameters of an export; those of the old signed requests, and ``workspace_id``, change nothing.
+    """Return the parameters of an export; those of old signed requests, and ``workspace_id``, have no effect.
 
     Raises:
-        Refusal: 400 for what Mixpanel would not take, 403 for days that the plan does not reach.
+        MixpanelError: 400 for invalid parameters, 403 for days that the plan does not include.
     """
     from_date, to_date = params.day("from_date"), params.day("to_date")
     today = project.today(now)
@@ -41,7 +43,7 @@ def read(params: Params, project: Project, now: datetime) -> ExportParams:
     return ExportParams(
         from_date=from_date,
         to_date=to_date,
-        # An empty array asks for nothing in particular, which is everything.
+        # An empty array selects nothing in particular, so all events are exported.
         events=frozenset(params.names("event") or ()) or None,
         where=params.where(),
         limit=params.whole("limit", least=1, most=_MAX_ROWS),
@@ -50,7 +52,7 @@ def read(params: Params, project: Project, now: datetime) -> ExportParams:
 
 
 def check_history(project: Project, from_date: date, today: date) -> None:
-    """Raises Refusal (403) for a day before those that the project's plan lets one look at."""
+    """Raise MixpanelError (403) for a day before the history that the project's plan includes."""
     days = project.history_days
     if days is not None and from_date < today - timedelta(days):
         raise MixpanelError(403, f"Date range exceeds {days} days into the past")

@@ -23,7 +23,7 @@ from mixpanel_aep_sandbox.mixpanel.auth import (
     requested_project,
 )
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
-from mixpanel_aep_sandbox.mixpanel.export import export_params as asked_module
+from mixpanel_aep_sandbox.mixpanel.export import export_params as export_params_module
 from mixpanel_aep_sandbox.mixpanel.export.export_log import ExportLog, ExportRecording
 from mixpanel_aep_sandbox.mixpanel.export.export_params import ExportParams
 from mixpanel_aep_sandbox.mixpanel.models.documents import profile_key
@@ -39,7 +39,7 @@ _TIME = re.compile(rb'"time":-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?=[,}])')
 
 
 class Export:
-    """The endpoint. One request reads what was processed before it came in, and nothing later."""
+    """The endpoint. A request reads what was processed before it arrived, and nothing later."""
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class Export:
         self._limiter, self._export_log = limiter, export_log
 
     def __call__(self, request: Request) -> Response:
+        """Return the export, or an error."""
         now, params = self._state.clock.now(), merged(request.query_params)
         try:
             caller = authenticate(request, self._registry, now, "export")
@@ -68,8 +69,8 @@ class Export:
         exchange_of(request.scope).notes["project"] = project.id
         try:
             check_export_right(caller, project)
-            wanted = asked_module.read(params, project, now)
-            reading = _Reading(project, wanted, hidden_properties(caller, project))
+            export_params = export_params_module.read(params, project, now)
+            reading = _Reading(project, export_params, hidden_properties(caller, project))
             if "user" in params.text("where"):
                 reading.users.update(self._profiles.of(project, int(now.timestamp() * 1000)))
             return self._answer(request, reading, now)
@@ -78,10 +79,10 @@ class Export:
 
     def _answer(self, request: Request, reading: _Reading, now: datetime) -> Response:
         exchange = exchange_of(request.scope)
-        project, wanted = reading.project, reading.wanted
-        exchange.notes |= {"from_date": str(wanted.from_date), "to_date": str(wanted.to_date)}
+        project, export_params = reading.project, reading.export_params
+        exchange.notes |= {"from_date": str(export_params.from_date), "to_date": str(export_params.to_date)}
         exchange.on_free.append(self._limiter.enter("export", project.id, project.limits))
-        recording = self._export_log.record(project.id, wanted, request.query_params)
+        recording = self._export_log.record(project.id, export_params, request.query_params)
         exchange.on_end.append(recording.end)
         exchange.notes["rows"] = 0
         lines = self._lines(reading, int(now.timestamp() * 1000))
@@ -96,47 +97,50 @@ class Export:
         )
 
     def _lines(self, reading: _Reading, now_ms: int) -> Iterator[bytes]:
-        wanted = reading.wanted
-        days = self._event_store.days(reading.project, wanted.from_date, wanted.to_date)
-        # Several days come mixed up too: nobody may take the last row for the newest.
+        export_params = reading.export_params
+        days = self._event_store.days(reading.project, export_params.from_date, export_params.to_date)
+        # Rows of several days come mixed as well, so that clients cannot rely on the last row being the newest.
         days.sort(key=lambda day: zlib.crc32(str(day).encode()))
         rows = chain.from_iterable(self._event_store.day(reading.project, day, now_ms) for day in days)
         return (
-            reading.line(row) for row in islice((row for row in rows if reading.wants(row)), wanted.limit)
+            reading.line(row)
+            for row in islice((row for row in rows if reading.wants(row)), export_params.limit)
         )
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """One export: which rows of a project come, and what of each."""
+    """One export: which rows of a project it returns, and which of their properties."""
 
     project: Project
-    wanted: ExportParams
+    export_params: ExportParams
     hidden: frozenset[str]
-    """Classified properties that the caller may not see."""
+    """Classified properties that the caller must not see."""
     users: dict[str, Profile] = field(default_factory=dict)
-    """The profiles, if ``where`` looks at them."""
+    """The profiles, if ``where`` refers to them."""
 
     def wants(self, row: Row) -> bool:
-        if self.wanted.events is not None and row.event not in self.wanted.events:
+        if self.export_params.events is not None and row.event not in self.export_params.events:
             return False
-        if self.wanted.where is None:
+        if self.export_params.where is None:
             return True
         event = loaded(row.line)
         if event is None:
             return False
         if user := self.users.get(profile_key("", row.distinct_id)):
             event["user"] = user.properties
-        return self.wanted.where(self._as_filtered(event))
+        return self.export_params.where(self._as_filtered(event))
 
     def line(self, row: Row) -> bytes:
         line = (
-            _TIME.sub(b'"time":%d' % row.time_ms, row.line, count=1) if self.wanted.time_in_ms else row.line
+            _TIME.sub(b'"time":%d' % row.time_ms, row.line, count=1)
+            if self.export_params.time_in_ms
+            else row.line
         )
         return without(line, self.hidden) if self.hidden else line
 
     def _as_filtered(self, event: dict[str, Any]) -> dict[str, Any]:
-        """The event as ``where`` sees it; see the project's switches."""
+        """Return the event as ``where`` sees it; see the project's switches."""
         switches, properties = self.project.switches, event.get("properties")
         if not isinstance(properties, dict):
             return event
@@ -149,7 +153,10 @@ class _Reading:
 
 
 def _response(lines: Iterator[bytes], recording: ExportRecording, *, gzip: bool) -> Response:
-    """Streamed without a length; compressed only when asked for and larger than 1400 bytes (documented)."""
+    """Return a streamed response without a length.
+
+    Compressed only if accepted and larger than 1400 bytes (documented).
+    """
     head, rest = _head(lines)
     if not head:
         return Response(b"", media_type=None, headers={"content-type": "text/plain"})
@@ -163,7 +170,7 @@ def _response(lines: Iterator[bytes], recording: ExportRecording, *, gzip: bool)
 
 
 def _head(lines: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """Enough of the body to know whether it is larger than the limit of compression."""
+    """Return enough of the body to know whether it exceeds the limit of compression, and all lines again."""
     head = b""
     for line in lines:
         head += line

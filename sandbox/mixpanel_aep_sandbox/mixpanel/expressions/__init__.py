@@ -1,1 +1,1 @@
-"""Segmentation expressions, as ``where`` has them."""
+"""Segmentation expressions, as used in ``where``."""

@@ -1,7 +1,7 @@
-"""Mixpanel's segmentation expressions, as ``where`` of an export takes them.
+"""Mixpanel's segmentation expressions, as ``where`` of an export accepts them.
 
-After the grammar and the rules for types in Mixpanel's "Segmentation Expressions" reference. ``None`` is null,
-``UNDEFINED`` what the reference calls undefined.
+They follow the grammar and the rules for types in Mixpanel's "Segmentation Expressions" reference. ``None`` is null,
+``UNDEFINED`` is what the reference calls undefined.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _MAX_DEPTH = 60
 
 
 class WhereError(ValueError):
-    """The expression is not understood; the message says what and where."""
+    """The expression is invalid; the message says what and where."""
 
 
 def parse(text: str) -> Callable[[Mapping[str, Any]], bool]:
-    """A test on an exported event (``{"event": ..., "properties": {...}}``), or on a profile as one.
+    """Return a test of an exported event (``{"event": ..., "properties": {...}}``), or of a profile in this form.
 
-    ``user["..."]`` looks into its ``user``, the properties of the profile. Raises WhereError.
+    ``user["..."]`` reads its ``user``, the properties of the profile. Raises WhereError.
     """
     parser = _Parser(text)
     node = parser.either()
@@ -176,7 +176,7 @@ def _number(token: str) -> Any:
 
 
 def _chain(first: Node, more: list[tuple[Operator, Node]]) -> Node:
-    """From left to right in a loop: a long chain is no deep nesting."""
+    """Combine operators from left to right in a loop: a long chain is not deeply nested."""
 
     def chained(event: Mapping[str, Any]) -> Any:
         value = first(event)

@@ -1,4 +1,4 @@
-"""How segmentation expressions treat values: types, casts and what comes out when they do not fit."""
+"""Values of segmentation expressions: types, casts, and results for values that do not fit."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class _Undefined:
 _FARTHEST = 1e15
 _MOST_DIGITS = 308
 _LARGEST = 10**_MOST_DIGITS
-"""About where numbers of 64 bits end; what is computed beyond is none, and costs no time."""
+"""About the limit of 64-bit numbers; larger results are undefined, so that they cost no time."""
 UNDEFINED: Final = _Undefined()
 
 
 def look_up(event: Mapping[str, Any], name: str) -> Any:
-    """A property of an event. ``$time``, ``$event_name`` and ``$distinct_id`` are aliases that no row has as keys.
+    """Return a property of an event; ``$time``, ``$event_name`` and ``$distinct_id`` are aliases, not keys of rows.
 
-    ``time`` itself cannot be filtered on: users found it to match nothing.
+    ``time`` itself cannot be filtered on: users observed that it matches nothing.
     """
     properties = event.get("properties")
     if not isinstance(properties, Mapping) or name == "time":
@@ -37,16 +37,17 @@ def look_up(event: Mapping[str, Any], name: str) -> Any:
 
 
 def look_up_user(event: Mapping[str, Any], name: str) -> Any:
-    """A property of the profile of whoever did it."""
+    """Return a property of the profile of the event's user."""
     user = event.get("user")
     return user.get(name, UNDEFINED) if isinstance(user, Mapping) else UNDEFINED
 
 
 class Moment(float):
-    """What ``datetime()`` makes: epoch seconds, which a date written as text can be compared with."""
+    """The result of ``datetime()``: epoch seconds, which can be compared with a date written as text."""
 
 
 def kind(value: Any) -> str:
+    """Return the type of a value, as the reference names it."""
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, (int, float)):
@@ -57,12 +58,13 @@ def kind(value: Any) -> str:
 
 
 def equal(left: Any, right: Any) -> bool:
+    """Return whether two values are equal; values of different types are not."""
     left, right = _dates(left, right)
     return kind(left) == kind(right) and bool(left == right)
 
 
 def _dates(left: Any, right: Any) -> tuple[Any, Any]:
-    """Date properties are texts; beside a ``datetime()`` they are moments too."""
+    """Convert date texts to moments if the other value is a ``datetime()``."""
     if isinstance(left, Moment) and isinstance(right, str):
         return left, to_time(right)
     if isinstance(right, Moment) and isinstance(left, str):
@@ -81,7 +83,7 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
 
 
 def contains(left: Any, right: Any) -> Any:
-    """``in``: a text in a text, or any value in a list."""
+    """Return ``in``: whether a text is in a text, or a value in a list."""
     if isinstance(right, list):
         return any(equal(left, item) for item in right)
     if isinstance(left, str) and isinstance(right, str):
@@ -90,42 +92,51 @@ def contains(left: Any, right: Any) -> Any:
 
 
 def either(left: Any, right: Any) -> bool:
+    """Return ``or``."""
     return left is True or right is True
 
 
 def both(left: Any, right: Any) -> bool:
+    """Return ``and``."""
     return left is True and right is True
 
 
 def negate(value: Any) -> Any:
+    """Return ``not``; undefined becomes true."""
     if isinstance(value, bool):
         return not value
     return True if value is UNDEFINED else UNDEFINED
 
 
 def add(left: Any, right: Any) -> Any:
+    """Return the sum of two numbers, or two joined texts."""
     if isinstance(left, str) and isinstance(right, str):
         return left + right
     return _numbers(operator.add, left, right)
 
 
 def subtract(left: Any, right: Any) -> Any:
+    """Return the difference of two numbers."""
     return _numbers(operator.sub, left, right)
 
 
 def negative(value: Any) -> Any:
+    """Return a number with the opposite sign."""
     return subtract(0, value)
 
 
 def multiply(left: Any, right: Any) -> Any:
+    """Return the product of two numbers."""
     return _numbers(operator.mul, left, right)
 
 
 def divide(left: Any, right: Any) -> Any:
+    """Return the quotient of two numbers; division by zero is undefined."""
     return _numbers(operator.truediv, left, right) if right else UNDEFINED
 
 
 def remainder(left: Any, right: Any) -> Any:
+    """Return the remainder of a division; division by zero is undefined."""
     return _numbers(math.fmod, left, right) if right else UNDEFINED
 
 
@@ -140,6 +151,7 @@ def _numbers(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
 
 
 def to_number(value: Any) -> Any:
+    """Return ``number()``, or undefined."""
     if isinstance(value, bool):
         return 1.0 if value else 0.0
     if kind(value) == "number":
@@ -154,17 +166,19 @@ def to_number(value: Any) -> Any:
 
 
 def to_string(value: Any) -> Any:
+    """Return ``string()``."""
     return json.dumps(value) if kind(value) in ("boolean", "number") else value
 
 
 def to_boolean(value: Any) -> Any:
+    """Return ``boolean()``, or undefined."""
     if isinstance(value, str):
         return value.lower() == "true"
     return bool(value) if kind(value) in ("boolean", "number") else UNDEFINED
 
 
 def to_time(value: Any) -> Any:
-    """``datetime()`` in epoch seconds, from epoch seconds or an ISO text."""
+    """Return ``datetime()`` in epoch seconds, from epoch seconds or an ISO text."""
     if kind(value) == "number":
         return Moment(value) if abs(value) < _FARTHEST else UNDEFINED
     try:
@@ -175,6 +189,7 @@ def to_time(value: Any) -> Any:
 
 
 def is_defined(value: Any) -> bool:
+    """Return ``defined()``."""
     return value is not UNDEFINED
 
 
@@ -186,7 +201,7 @@ def _whole(function: Callable[[Any], int]) -> Callable[[Any], Any]:
 
 
 def _nearest(value: Any) -> int:
-    """Halves go away from zero, as everywhere but in Python."""
+    """Round halves away from zero, as most languages do and Python does not."""
     return int(Decimal(value).to_integral_value(ROUND_HALF_UP))
 
 

@@ -1,4 +1,4 @@
-"""The stand-in for Mixpanel's ingestion API: people fill the sandbox with their own SDK, and export it again."""
+"""Mixpanel's ingestion API: it accepts events and profiles from Mixpanel's SDKs, which can be exported afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may import into a project, and which project a token means (mixpanel/docs: reference/import-events.mdx)."""
+"""Authorization of imports, and the project of a token (mixpanel/docs: reference/import-events.mdx)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mixpanel_aep_sandbox.mixpanel.settings import MANAGERS
 
 
 def project_of_token(request: Request, registry: ProjectRegistry, token: str) -> Project | None:
-    """The project whose token it is, if it lives in the region that was called."""
+    """Return the project with this token, if it belongs to the region that was called."""
     found = next((project for project in registry.projects() if project.token == token), None)
     region = requested_region(request)
     return None if found is None or (region and region != found.region) else found
@@ -29,10 +29,10 @@ def project_of_token(request: Request, registry: ProjectRegistry, token: str) ->
 def import_project(
     request: Request, registry: ProjectRegistry, now: datetime, params: Mapping[str, str]
 ) -> Project:
-    """The project of an import: of a service account that is owner or admin, of a project's secret or its token.
+    """Return the project of an import, from a service account (owner or admin), a project's secret or its token.
 
     Raises:
-        Refusal: 401 for wrong credentials, 403 for another role, 400 for another region's host.
+        MixpanelError: 401 for wrong credentials, 403 for another role, 400 for another region's host.
     """
     if project := _by_token(request, registry, params.get("project_id", "")):
         return project
@@ -46,12 +46,12 @@ def import_project(
     return project
 
 
-def _by_token(request: Request, registry: ProjectRegistry, wanted: str) -> Project | None:
-    """The token is the user name, without a password."""
+def _by_token(request: Request, registry: ProjectRegistry, project_id: str) -> Project | None:
+    """Return the project whose token is the user name, without a password."""
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
     for user, secret in spellings(rest.strip()) if scheme.lower() == "basic" else ():
         found = next((each for each in registry.projects() if each.token == user and not secret), None)
-        if found is not None and wanted in ("", str(found.id)):
+        if found is not None and project_id in ("", str(found.id)):
             check_region(request, found)
             return found
     return None

@@ -1,4 +1,4 @@
-"""An event that was taken, as Mixpanel stores and exports it (mixpanel/docs: docs/data-structure/property-reference)."""
+"""Accepted events, as Mixpanel stores and exports them (mixpanel/docs: docs/data-structure/property-reference)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mixpanel_aep_sandbox.mixpanel.models.projects import Project
 
 _LONGEST = 255
 _GONE = ("token", "ip", "$ip")
-"""What is read at ingestion and not kept; there is no table of places behind the addresses here."""
+"""Properties that are read at ingestion and not stored; the sandbox has no table of places for IP addresses."""
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """What a request says about all of its events."""
+    """Facts of a request that apply to all its events."""
 
     now_ms: int
     endpoint: str
@@ -30,7 +30,7 @@ class Arrival:
 
 
 def stored_row(project: Project, record: dict[str, Any], arrival: Arrival) -> Row:
-    """The row of a valid event."""
+    """Return the row of a valid event."""
     given = record["properties"]
     in_bytes = project.switches.truncation == "bytes"
     properties = {
@@ -44,7 +44,7 @@ def stored_row(project: Project, record: dict[str, Any], arrival: Arrival) -> Ro
     properties |= {
         "time": shown_ms // 1000,
         "distinct_id": _distinct_id(properties, arrival),
-        "$insert_id": properties.get("$insert_id") or _made_insert_id(),
+        "$insert_id": properties.get("$insert_id") or _generated_insert_id(),
         "$mp_api_endpoint": arrival.endpoint,
         "$mp_api_timestamp_ms": arrival.now_ms,
         "$mp_event_size": len(json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode()),
@@ -57,12 +57,12 @@ def stored_row(project: Project, record: dict[str, Any], arrival: Arrival) -> Ro
 
 
 def is_ignored(record: dict[str, Any]) -> bool:
-    """``$ignore`` is reserved: the event is not kept."""
+    """Return whether an event has ``$ignore``, a reserved property: the event is not stored."""
     return record["properties"].get("$ignore") is True
 
 
 def _distinct_id(properties: dict[str, Any], arrival: Arrival) -> Any:
-    """As it was sent; else what the identities of the event make it, else a hash of the caller's address."""
+    """Return the id as sent, else from the event's identities, else a hash of the client's address."""
     if properties.get("distinct_id") is not None:
         return properties["distinct_id"]
     if properties.get("$user_id"):
@@ -72,7 +72,7 @@ def _distinct_id(properties: dict[str, Any], arrival: Arrival) -> Any:
     return hashlib.sha256(arrival.address.encode()).hexdigest()[:32]
 
 
-def _made_insert_id() -> str:
+def _generated_insert_id() -> str:
     return "".join(secrets.choice(string.ascii_letters) for _ in range(36))
 
 
@@ -87,7 +87,7 @@ def _shortened(value: Any, in_bytes: bool) -> Any:
 
 
 def _cut(text: str, in_bytes: bool) -> str:
-    """At most 255 characters, or bytes; half a character becomes U+FFFD."""
+    """Return at most 255 characters, or bytes; a cut character becomes U+FFFD."""
     if in_bytes:
         return text.encode()[:_LONGEST].decode("utf-8", "replace")
     return text[:_LONGEST]

@@ -1,7 +1,7 @@
-"""What a client sends to ``/track``, ``/import``, ``/engage`` and ``/groups``, in every form that SDKs use.
+"""Payloads of ``/track``, ``/import``, ``/engage`` and ``/groups``, in every form that SDKs use.
 
-A form or a query with ``data`` (JSON, or JSON in base64), a JSON object or array, or a JSON object a line; gzip or not
-(mixpanel/docs: reference/import-events.mdx, reference/track-event.mdx; the official SDKs).
+A form or a query with ``data`` (JSON, or JSON in base64), a JSON object or array, or one JSON object per line; gzip or
+not (mixpanel/docs: reference/import-events.mdx, reference/track-event.mdx; the official SDKs).
 """
 
 from __future__ import annotations
@@ -24,33 +24,36 @@ _NDJSON = ("application/x-ndjson", "application/ndjson")
 
 
 class PayloadError(Exception):
-    """The body as a whole is not taken: a status and a sentence."""
+    """The whole body is rejected: a status and a sentence."""
 
     def __init__(self, status: int, error: str) -> None:
         super().__init__(error)
         self.status, self.error = status, error
         self.params: dict[str, str] = {}
-        """What is known of the parameters by then."""
+        """The parameters that are known at that point."""
         self.in_data = False
 
 
 @dataclass(frozen=True)
 class Payload:
+    """A decoded request."""
+
     records: list[Any]
-    """What was sent, decoded; a text that is no UTF-8 holds half surrogates."""
+    """The decoded records; a text that is not UTF-8 has lone surrogates."""
     params: dict[str, str]
-    """Parameters of the query, and over them those of a form."""
+    """Parameters of the query; those of a form take precedence."""
     in_data: bool
     """Whether the records came in a parameter ``data``, as older clients and most SDKs send them."""
     size: int
-    """Bytes, uncompressed."""
+    """Uncompressed size."""
 
     def flag(self, name: str) -> bool:
+        """Return whether a flag is set."""
         return self.params.get(name, "") in ("1", "true")
 
 
 async def read_payload(request: Request) -> Payload:
-    """Raises PayloadError: 400 for what is no JSON, 413 for too much of it."""
+    """Read a request. Raises PayloadError: 400 for invalid JSON, 413 for a body that is too large."""
     params = dict(request.query_params)
     try:
         body = _unpacked(await _body(request), request.headers.get("content-encoding", ""))
@@ -61,7 +64,7 @@ async def read_payload(request: Request) -> Payload:
 
 
 def _read(body: bytes, content_type: str, params: dict[str, str]) -> Payload:
-    """``params`` gets those of a form, too."""
+    """Decode the body; parameters of a form are added to ``params``."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded" or body.startswith(b"data="):
         try:
@@ -83,13 +86,13 @@ def _read(body: bytes, content_type: str, params: dict[str, str]) -> Payload:
 
 
 async def _body(request: Request) -> bytes:
-    """What is sent has the limit of what it unpacks to, at least."""
+    """Read the body; its size is limited to that of the uncompressed data."""
     pieces, size = [], 0
     async for piece in request.stream():
         size += len(piece)
         if size <= MOST_BYTES:
             pieces.append(piece)
-    if size > MOST_BYTES:  # read to its end: who is still sending would see no answer
+    if size > MOST_BYTES:  # read to its end: a client that is still sending would not see the response
         raise _too_large()
     return b"".join(pieces)
 
@@ -112,7 +115,7 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
 
 
 def _from_data(text: str) -> bytes:
-    """The JSON of a parameter ``data``. A plus sign that was not encoded has come as a space."""
+    """Return the JSON of a parameter ``data``. An unencoded plus sign arrives as a space."""
     stripped = text.strip()
     if stripped[:1] in ("[", "{"):
         return stripped.encode("utf-8", "replace")
@@ -140,7 +143,7 @@ def _json(text: bytes) -> Any:
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not valid JSON")
 
 
 def _finite(text: str) -> float:

@@ -1,4 +1,4 @@
-"""Changes of profiles: ``/engage`` for users, ``/groups`` for groups (mixpanel/docs: openapi/ingestion.openapi.yaml)."""
+"""Profile updates: ``/engage`` for users, ``/groups`` for groups (mixpanel/docs: openapi/ingestion.openapi.yaml)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Form = Callable[[Any], bool]
 
 
 def update_fault(record: Any, *, group: bool) -> ValidationFault | None:
-    """The first thing that is wrong with an update."""
+    """Return the first fault of an update."""
     if not isinstance(record, dict):
         return ValidationFault("", "the update is not an object")
     for name in ("$token", "$group_key", "$group_id") if group else ("$token", "$distinct_id"):
@@ -38,11 +38,12 @@ def update_fault(record: Any, *, group: bool) -> ValidationFault | None:
 
 
 def is_deletion(record: dict[str, Any]) -> bool:
+    """Return whether an update deletes the profile."""
     return "$delete" in record
 
 
 def changed(properties: Properties, record: dict[str, Any]) -> Properties:
-    """The properties of a profile after an update that has no fault."""
+    """Return the properties of a profile after a valid update."""
     for name, change in _OPERATIONS.items():
         if name in record and name != "$delete":
             properties = change(dict(properties), record[name])
@@ -78,7 +79,7 @@ def _union(properties: Properties, given: Any) -> Properties:
 
 
 def _remove(properties: Properties, given: Any) -> Properties:
-    """ "If it does not exist, no updates are made"."""
+    """Remove values from lists: "If it does not exist, no updates are made"."""
     for name, value in given.items():
         held = properties.get(name)
         if isinstance(held, list):

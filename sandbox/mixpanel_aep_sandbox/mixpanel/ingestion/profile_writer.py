@@ -1,4 +1,4 @@
-"""Writes what updates make of profiles."""
+"""Writer of profile updates."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from mixpanel_aep_sandbox.mixpanel.models.projects import Project
 
 
 class ProfileWriter:
+    """Applies updates to the stored profiles."""
+
     def __init__(self, state: SandboxState, profiles: ProfileStore) -> None:
         self._state, self._profiles = state, profiles
 
     def update(self, project: Project, records: Sequence[dict[str, Any]], *, group: bool) -> None:
-        """Applies valid updates in their order, all or none."""
+        """Apply valid updates in their order, all or none."""
         now_ms = self._state.clock.milliseconds()
         with self._state.store.transaction():
             known: dict[str, dict[str, Profile]] = {}

@@ -1,4 +1,4 @@
-"""How much a project may send in a minute: 2 GB of uncompressed JSON, or 30,000 events a second (reference/import-events)."""
+"""Limits per project and minute: 2 GB of uncompressed JSON, or 30,000 events a second (reference/import-events)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Sent(NamedTuple):
 
 
 class Rate:
-    """Counts by the sandbox's clock, in memory, over a rolling minute. What is refused counts too, as documented."""
+    """Counts by the sandbox's clock, in memory, over a rolling minute. Rejected requests count too, as documented."""
 
     def __init__(self, state: SandboxState) -> None:
         self._clock = state.clock
@@ -29,11 +29,11 @@ class Rate:
         self._sent: dict[int, deque[_Sent]] = {}
 
     def admit(self, project: Project, records: int, size: int) -> None:
-        """Count what has come for a project. Raises PayloadError (429) above one of its limits."""
+        """Count a request of a project. Raises PayloadError (429) above one of its limits."""
         now = self._clock.milliseconds()
         with self._lock:
             sent = self._sent.setdefault(project.id, deque())
-            # A clock that was set back must not leave a project locked.
+            # A clock that was set back must not lock a project.
             while sent and not 0 <= now - sent[0].at_ms < _MINUTE_MS:
                 sent.popleft()
             sent.append(_Sent(now, records, size))
@@ -43,5 +43,6 @@ class Rate:
             raise PayloadError(429, _EXCEEDED)
 
     def clear(self) -> None:
+        """Forget all counts."""
         with self._lock:
             self._sent.clear()

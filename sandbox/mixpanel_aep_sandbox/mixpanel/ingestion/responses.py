@@ -1,4 +1,4 @@
-"""What the ingestion API answers: in the documented JSON, or as it has answered since before that."""
+"""Responses of the ingestion API: the documented JSON, or the older short forms."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBR
 """One transparent pixel."""
 _FAILED = "some data points in the request failed validation"
 _PHRASES = {413: "Request Entity Too Large"}
-"""Where the document's word is not HTTP's."""
+"""The documented word, where it is not HTTP's."""
 
 
 @dataclass(frozen=True)
 class FailedRecord:
-    """A record that was not taken: its place in the request, and what is wrong with it."""
+    """A rejected record: its position in the request, and its fault."""
 
     index: int
     insert_id: Any
@@ -29,7 +29,10 @@ class FailedRecord:
 
 
 def plain(params: Mapping[str, str], error: str | None) -> Response:
-    """``1`` or ``0``; JSON with ``verbose``, a pixel with ``img``, a call with ``callback`` (reference/track-event)."""
+    """Return ``1`` or ``0``.
+
+    JSON with ``verbose``, a pixel with ``img``, a call with ``callback`` (reference/track-event).
+    """
     status = 0 if error else 1
     if params.get("img") in ("1", "true"):
         return Response(_PIXEL, media_type="image/gif")
@@ -42,12 +45,12 @@ def plain(params: Mapping[str, str], error: str | None) -> Response:
 
 
 def refusal(status: int, error: str) -> Response:
-    """``{"code", "error", "status"}``."""
+    """Return ``{"code", "error", "status"}``."""
     return JSONResponse({"code": status, "error": error, "status": _phrase(status)}, status)
 
 
 def imported(count: int, failed: Sequence[FailedRecord], key: str) -> Response:
-    """What was imported, and what was not with the reasons; ``key``: what an ``$insert_id`` is called there."""
+    """Return the number of imported records, and the failed ones; ``key``: the key of an ``$insert_id`` there."""
     if not failed:
         return JSONResponse({"code": 200, "num_records_imported": count, "status": "OK"})
     body = {

@@ -29,7 +29,7 @@ from mixpanel_aep_sandbox.mixpanel.models.projects import Project, ProjectRegist
 
 _HOSTS = {"us": "api.mixpanel.com", "eu": "api-eu.mixpanel.com", "in": "api-in.mixpanel.com"}
 _ANY_ORIGIN = {"access-control-allow-origin": "*"}
-"""Browsers send here from any page, as to Mixpanel."""
+"""Browsers may send from any page, as to Mixpanel."""
 Handler = Callable[[Request, Payload], Response]
 Check = Callable[[Any], ValidationFault | None]
 
@@ -45,6 +45,7 @@ class Ingestion:
         self.rate = Rate(state)
 
     def router(self) -> APIRouter:
+        """Return the routes."""
         routes = APIRouter()
         both = ["GET", "POST"]
         for path, handler, methods in (
@@ -65,7 +66,7 @@ class Ingestion:
         for record in good:
             by_token[record["properties"]["token"]].append(record)
         for token, records in by_token.items():
-            # "This does not signify a valid project token": what has another one is taken, and gone.
+            # "This does not signify a valid project token": data with an unknown token are accepted and lost.
             if project := project_of_token(request, self._registry, token):
                 self.rate.admit(project, len(records), _share(payload, records))
                 self._keep(request, project, records, imported=False)
@@ -129,14 +130,14 @@ def _endpoint(path: str, handler: Handler) -> Callable[[Request], Any]:
 
 
 async def _preflight(request: Request) -> Response:
-    """What a browser asks before it sends JSON."""
-    wanted = request.headers.get("access-control-request-headers", "*")
-    allowed = {"access-control-allow-methods": "GET, POST", "access-control-allow-headers": wanted}
+    """Return the response to a browser's preflight request."""
+    requested_headers = request.headers.get("access-control-request-headers", "*")
+    allowed = {"access-control-allow-methods": "GET, POST", "access-control-allow-headers": requested_headers}
     return Response(status_code=204, headers={**_ANY_ORIGIN, **allowed})
 
 
 def _refused(path: str, error: PayloadError) -> Response:
-    """What is no data is answered like data that is not valid, except where the answer is always JSON."""
+    """Return the error of an unreadable payload: like that of invalid data, except where all responses are JSON."""
     if error.status != 400 or (path == "/import" and not error.in_data):
         return refusal(error.status, error.error)
     return plain(error.params, error.error)
@@ -159,7 +160,7 @@ def _insert_id(record: Any) -> Any:
 
 
 def _answer(payload: Payload, good: int, failed: Sequence[FailedRecord], key: str) -> Response:
-    """``1`` as soon as one object is valid; with ``strict`` a word on each that is not."""
+    """Return ``1`` if at least one object is valid; with ``strict``, the fault of each invalid object."""
     if payload.flag("strict"):
         return imported(good, failed, key)
     error = failed[0].fault.message if failed and not good else None
@@ -167,11 +168,11 @@ def _answer(payload: Payload, good: int, failed: Sequence[FailedRecord], key: st
 
 
 def _share(payload: Payload, records: Sequence[Any]) -> int:
-    """The bytes of these records, as far as it matters."""
+    """Return the approximate number of bytes of these records."""
     return payload.size * len(records) // max(1, len(payload.records))
 
 
 def _host(request: Request, project: Project) -> str:
-    """The host of Mixpanel that was called, or the one that such a project is called by."""
+    """Return the host of Mixpanel that was called, or the usual one of the project."""
     host = (request.headers.get("x-original-host") or request.headers.get("host", "")).split(":")[0].lower()
     return host if host.endswith("mixpanel.com") else _HOSTS[project.region]

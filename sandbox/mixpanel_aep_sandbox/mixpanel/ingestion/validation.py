@@ -1,4 +1,4 @@
-"""What an event has to be like (mixpanel/docs: reference/import-events.mdx). The words are partly the documents' [I]."""
+"""Validation of events (mixpanel/docs: reference/import-events.mdx). Some wordings are not documented [I]."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 MOST_EVENT_BYTES = 1024 * 1024
 MOST_KEYS, MOST_ITEMS, DEEPEST = 255, 255, 3
-"""An event has fewer properties, an object fewer keys and a list fewer items than these; objects nest so deep."""
+"""Exclusive limits: properties of an event and keys of an object, items of a list; and the maximum depth of objects."""
 EARLIEST_MS = 31_536_000_000
 """1971-01-01."""
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -32,19 +32,19 @@ _NO_IDS = frozenset(
     }
     | {"unknown", "<nil>", "0", "-1", "true", "false", "[]", "{}"}
 )
-"""What neither a distinct_id nor an $insert_id may be."""
+"""Values that are invalid as a distinct_id and as an $insert_id."""
 
 
 @dataclass(frozen=True)
 class ValidationFault:
-    """What is wrong with a record: the field, and a sentence."""
+    """A fault of a record: the field, and a sentence."""
 
     field: str
     message: str
 
 
 def import_fault(record: Any, now_ms: int) -> ValidationFault | None:
-    """The first thing that is wrong with an event that is imported."""
+    """Return the first fault of an imported event."""
     if fault := _form_fault(record):
         return fault
     properties = record["properties"]
@@ -59,7 +59,7 @@ def import_fault(record: Any, now_ms: int) -> ValidationFault | None:
 
 
 def track_fault(record: Any, now_ms: int) -> ValidationFault | None:
-    """The first thing that is wrong with an event that is tracked: of the last five days only."""
+    """Return the first fault of a tracked event, which must be from the last five days."""
     if fault := _form_fault(record):
         return fault
     properties = record["properties"]
@@ -71,7 +71,7 @@ def track_fault(record: Any, now_ms: int) -> ValidationFault | None:
 
 
 def milliseconds(time: float) -> int:
-    """``time`` is in seconds or milliseconds since 1970."""
+    """Return milliseconds of ``time``, which is in seconds or milliseconds since 1970."""
     return int(time) if abs(time) >= _FROM_MS_ON else int(time * 1000)
 
 

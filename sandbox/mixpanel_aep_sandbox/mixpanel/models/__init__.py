@@ -1,1 +1,1 @@
-"""What a Mixpanel project has: accounts, events, profiles, and other documents."""
+"""The data of a Mixpanel project: accounts, events, profiles, and other documents."""

@@ -1,4 +1,4 @@
-"""What a project has beside its events: profiles, cohorts, funnels, annotations, schemas; all as JSON documents."""
+"""The other data of a project, as JSON documents: profiles, cohorts, funnels, annotations, schemas."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _FIRST_ID = 1001
 
 
 class DocumentStore:
-    """Documents by project, kind and key, in the order in which they were put there."""
+    """Documents by project, kind and key, in the order in which they were stored."""
 
     def __init__(self, state: SandboxState) -> None:
         self._store = state.store
         self.seed()
 
     def seed(self) -> None:
-        """Puts the demo shop's documents in place, once in a fresh state."""
+        """Store the demo shop's documents, once in a fresh state."""
         if self._store.get(_SEEDED, "shelf"):
             return
         found: dict[Kind, list[Document]] = json.loads(data.SHOP_DOCUMENTS.read_text("utf-8"))
@@ -34,16 +34,19 @@ class DocumentStore:
             self._store.put(_SEEDED, "shelf", {"seeded": True})
 
     def all(self, project_id: int, kind: Kind) -> list[Document]:
+        """Return all documents of a kind."""
         return [body for _, body in self._store.items(_kind(project_id, kind))]
 
     def get(self, project_id: int, kind: Kind, key: str) -> Document | None:
+        """Return a document, or None."""
         return self._store.get(_kind(project_id, kind), key)
 
     def put(self, project_id: int, kind: Kind, key: str, body: Document) -> None:
+        """Insert or replace a document."""
         self._store.put(_kind(project_id, kind), key, body)
 
     def add(self, project_id: int, kind: Kind, body: Document) -> Document:
-        """Puts a document under the next id, which is never given twice; returns it with its ``id``."""
+        """Store a document under the next id, which is never reused, and return it with its ``id``."""
         with self._store.transaction():
             counter = _kind(project_id, kind)
             known = self._store.get(_COUNTER, counter) or {"last": _FIRST_ID - 1}
@@ -56,7 +59,7 @@ class DocumentStore:
         return body
 
     def replace(self, project_id: int, kind: Kind, gone: Iterable[str], more: Mapping[str, Document]) -> None:
-        """Removes some documents and puts others, all or nothing."""
+        """Delete some documents and store others, all or nothing."""
         with self._store.transaction():
             for key in gone:
                 self._store.delete(_kind(project_id, kind), key)
@@ -64,13 +67,13 @@ class DocumentStore:
                 self.put(project_id, kind, key, body)
 
     def forget(self, project_id: int) -> None:
-        """Removes all documents of a project."""
+        """Delete all documents of a project."""
         with self._store.transaction():
             for kind in get_args(Kind):
                 self.clear(project_id, kind)
 
     def clear(self, project_id: int, kind: Kind) -> int:
-        """Removes all documents of a kind; returns how many were there."""
+        """Delete all documents of a kind and return their number."""
         with self._store.transaction():
             known = [name for name, _ in self._store.items(_kind(project_id, kind))]
             self.replace(project_id, kind, known, {})
@@ -78,10 +81,12 @@ class DocumentStore:
 
 
 def schema_key(entity_type: str, name: str) -> str:
+    """Return the key of a Lexicon schema."""
     return f"{entity_type}:{name}"
 
 
 def profile_key(group: str, distinct_id: str | int) -> str:
+    """Return the key of a profile."""
     return json.dumps([group, distinct_id])
 
 

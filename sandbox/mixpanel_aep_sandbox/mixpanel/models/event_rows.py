@@ -1,4 +1,4 @@
-"""One event as the text that the export sends, with every number and string exactly as it came."""
+"""One event as the text that the export sends, with every number and string exactly as it was received."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Raw = Mapping[str, bytes]
 
 
 class Row(NamedTuple):
-    """An event and what the sandbox must know about it without parsing it again."""
+    """An event and the facts that the sandbox needs without parsing it again."""
 
     day: int
-    """Days since 1970 of the stored time: the day that ``from_date`` and ``to_date`` mean, in both modes."""
+    """Days since 1970 of the stored time: the day of ``from_date`` and ``to_date``, in both modes."""
     visible_ms: int
-    """From when on an export returns it: as a rule the time of processing, but Mixpanel promises nothing."""
+    """When exports begin to return the row: usually the time of processing, but Mixpanel guarantees nothing."""
     processed_ms: int
     event: str
     distinct_id: str
@@ -38,12 +38,12 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 
 def compact(text: bytes) -> bytes:
-    """JSON without white space between its tokens, and with its texts as raw UTF-8; numbers stay as they are."""
+    """Return JSON without white space between its tokens, with raw UTF-8 texts and unchanged numbers."""
     return _LOOSE.sub(lambda match: _plain(match.group(1) or b""), text)
 
 
 def _plain(text: bytes) -> bytes:
-    """A JSON string without the escapes that Mixpanel does not use; half a surrogate pair has no other form."""
+    """Return a JSON string without the escapes that Mixpanel does not use; lone surrogates keep theirs."""
     if b"\\u" not in text:
         return text
     try:
@@ -53,12 +53,15 @@ def _plain(text: bytes) -> bytes:
 
 
 def quote(text: str) -> bytes:
-    """A JSON string as Mixpanel writes it: raw UTF-8."""
+    """Return a JSON string as Mixpanel writes it: raw UTF-8."""
     return json.dumps(text, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def parts(line: bytes) -> tuple[bytes, dict[str, bytes]]:
-    """The raw JSON of the event's name, and of each property. Raises ValueError: the line is no event."""
+    """Return the raw JSON of the event's name, and of each property.
+
+    Raises ValueError for a line that is not an event.
+    """
     try:
         event = _decode(line)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -67,7 +70,7 @@ def parts(line: bytes) -> tuple[bytes, dict[str, bytes]]:
 
 
 def loaded(line: bytes) -> dict[str, Any] | None:
-    """The event of a line; None when the line is no JSON object."""
+    """Return the event of a line, or None if the line is not a JSON object."""
     try:
         event = json.loads(line)
     except (ValueError, RecursionError):
@@ -76,7 +79,7 @@ def loaded(line: bytes) -> dict[str, Any] | None:
 
 
 def render(event: bytes, properties: Raw) -> bytes:
-    """The line of an event: ``time``, ``distinct_id``, then the names in byte order, as real exports have them."""
+    """Return the line of an event: ``time``, ``distinct_id``, then the names in byte order, as in real exports."""
     first = [name for name in ("time", "distinct_id") if name in properties]
     rest = sorted((name for name in properties if name not in first), key=_bytes)
     body = b",".join(quote(name) + b":" + properties[name] for name in first + rest)
@@ -84,7 +87,7 @@ def render(event: bytes, properties: Raw) -> bytes:
 
 
 def without(line: bytes, names: frozenset[str]) -> bytes:
-    """The line without some properties; a line that is no event stays as it is."""
+    """Return the line without some properties; a line that is not an event stays as it is."""
     try:
         event, properties = parts(line)
     except ValueError:
@@ -94,10 +97,10 @@ def without(line: bytes, names: frozenset[str]) -> bytes:
 
 
 def row_of(line: bytes) -> Row:
-    """The row of an exported line, put into the export's form.
+    """Return the row of an exported line, rewritten to the export's form.
 
     Raises:
-        ValueError: The line is no event with a number as ``time`` and ``mp_processing_time_ms``.
+        ValueError: The line is not an event with numeric ``time`` and ``mp_processing_time_ms``.
     """
     try:
         event, properties = parts(compact(line))
@@ -130,7 +133,7 @@ def _milliseconds(seconds: Any) -> int:
 
 def _text(value: Any) -> str:
     text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
-    # Half a surrogate pair stays in the line; what is stored beside it to be searched has no form for it.
+    # The line keeps lone surrogates; the columns for searches cannot store them.
     return text.encode("utf-8", "replace").decode()
 
 

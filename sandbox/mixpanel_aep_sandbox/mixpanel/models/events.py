@@ -1,4 +1,4 @@
-"""The events of all projects: demo data, and what the control plane adds."""
+"""The events of all projects: demo data, and events that were added."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COLUMNS = "day, visible_ms, processed_ms, event, distinct_id, insert_id, time_m
 
 
 class EventStore:
-    """Rows by project and day. Added events are in an SQLite file; demo data are made again when needed."""
+    """Rows by project and day. Added events are in an SQLite file; demo data are generated when needed."""
 
     def __init__(self, state: SandboxState) -> None:
         self.rules = MutationRules(state)
@@ -41,7 +41,7 @@ class EventStore:
         self._db.execute("CREATE INDEX IF NOT EXISTS by_day ON events (project, day)")
 
     def add(self, project_id: int, rows: Iterable[Row]) -> int:
-        """Store rows, all or none; returns how many."""
+        """Store rows, all or none, and return their number."""
         values = [(project_id, *row) for row in rows]
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
@@ -57,17 +57,18 @@ class EventStore:
         return len(values)
 
     def clear(self) -> None:
+        """Delete all added events."""
         with self._lock:
             self._db.execute("DELETE FROM events")
 
     def forget(self, project_id: int) -> None:
-        """Removes a project's rows, and what was done to them."""
+        """Delete a project's rows and its rules."""
         with self._lock:
             self._db.execute("DELETE FROM events WHERE project=?", (project_id,))
         self.rules.forget(project_id)
 
     def days(self, project: Project, first: date, last: date) -> list[int]:
-        """The days (since 1970) of a range that may have rows, in their order."""
+        """Return the days (since 1970) of a range that may have rows, in order."""
         low, high = (first - _EPOCH).days, (last - _EPOCH).days
         with self._lock:
             found = self._db.execute(
@@ -78,9 +79,9 @@ class EventStore:
         return sorted({day for (day,) in found} | set(demo))
 
     def day(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
-        """The rows of a day that are visible at ``now_ms``, shard by shard, as an export sends them.
+        """Yield the rows of a day that are visible at ``now_ms``, shard by shard, as an export sends them.
 
-        A project with a ``scale`` comes in pieces of one shop's day, so that no day is ever held as a whole;
+        A project with a ``scale`` is generated in pieces of one shop's day, so that no day is in memory as a whole;
         duplicates across pieces do not occur.
         """
         due = self.rules.due(project.id, now_ms, raw=True)
@@ -89,10 +90,10 @@ class EventStore:
             yield from self._piece(project, day, copy, shown_ms, due)
 
     def sample(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
-        """The rows of a day as the Query API sees them; of a project with a ``scale``, the first piece.
+        """Yield the rows of a day as the Query API sees them; of a project with a ``scale``, the first piece.
 
-        Of rows with the same event, time, ``distinct_id`` and ``$insert_id`` the one that came last
-        (mixpanel/docs: reference/import-events.mdx); the raw export has them all.
+        Of rows with the same event, time, ``distinct_id`` and ``$insert_id``, only the last one is returned
+        (mixpanel/docs: reference/import-events.mdx); the raw export has all of them.
         """
         rows = self._piece(project, day, 0, now_ms, self.rules.due(project.id, now_ms, raw=False))
         yield from _latest(rows)
@@ -116,7 +117,7 @@ class EventStore:
 
 
 def _latest(rows: Iterable[Row]) -> Iterator[Row]:
-    """Rows without an ``$insert_id`` match none."""
+    """Yield the last of identical rows; rows without an ``$insert_id`` are never identical."""
     last: dict[tuple[str, int, str, str] | int, Row] = {}
     for number, row in enumerate(rows):
         key = (row.event, row.time_ms // 1000, row.distinct_id, row.insert_id) if row.insert_id else number
@@ -126,12 +127,12 @@ def _latest(rows: Iterable[Row]) -> Iterator[Row]:
 
 
 def _place(row: Row) -> tuple[int, int]:
-    """Rows come shard by shard and, in a shard, as they were processed: never in the order of their time."""
+    """Return the sort key: rows are sorted by shard and, in a shard, by processing time, never by their time."""
     return zlib.crc32(row.distinct_id.encode("utf-8", "surrogatepass")) % _SHARDS, row.processed_ms
 
 
 def demo_days(source: str) -> Iterable[int]:
-    """The days that have demo rows."""
+    """Return the days that have demo rows."""
     if source in _FILES:
         return _of_file(_FILES[source])
     if source == "shop":
@@ -142,11 +143,11 @@ def demo_days(source: str) -> Iterable[int]:
 
 
 def demo_rows(source: str, day: int, copy: int = 0) -> list[Row]:
-    """The demo rows of a day; only the shop has further copies."""
+    """Return the demo rows of a day; only the shop has further copies."""
     if source in _FILES:
         return _of_file(_FILES[source]).get(day, []) if copy == 0 else []
     if source == "shop":
-        # Imported late: the shop is needed by few, and is itself built on the rows of this package.
+        # Imported late: few projects need the shop, and the shop itself uses this package's rows.
         from mixpanel_aep_sandbox.demo_data import shop
 
         return shop.rows(day, copy)

@@ -1,4 +1,4 @@
-"""What Mixpanel does to events it has stored: rewrites ids, deletes, and merges duplicates."""
+"""Changes that Mixpanel makes to stored events: it merges identities, deletes events, and merges duplicates."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ class _Rule(BaseModel):
 
     project_id: int = 0
     at: Moment = 0
-    """From when on it shows, by the sandbox's clock; 0: at once."""
+    """When the rule takes effect, by the sandbox's clock; 0: at once."""
 
 
 class Rewrite(_Rule):
-    """An identity merge: rows of one ``distinct_id`` come out under another, also those that come later."""
+    """An identity merge: rows of one ``distinct_id`` are exported under another one, including later rows."""
 
     kind: Literal["rewrite"] = "rewrite"
     from_id: str = Field(alias="from")
     to_id: str = Field(alias="to")
     keep_before: bool = True
-    """Whether the row tells its old id in ``$distinct_id_before_identity``."""
+    """Keep the old id of the row in ``$distinct_id_before_identity``."""
     touches_processing: bool = False
-    """Whether the row says that it was processed at the time of the merge: not known [I]."""
+    """Set the row's processing time to the time of the merge: undocumented [I]."""
 
     def apply(self, rows: list[Row]) -> list[Row]:
+        """Return the rows with the new id."""
         return [self._changed(row) if row.distinct_id == self.from_id else row for row in rows]
 
     def _changed(self, row: Row) -> Row:
@@ -57,14 +58,14 @@ class Rewrite(_Rule):
 
 
 class Deletion(_Rule):
-    """Rows that are gone: those that match everything given and were processed before. New imports stay.
+    """A deletion of rows that match all given fields and were processed before. New imports stay.
 
-    Mixpanel hides them at once, and may take up to 30 days to purge them, while the raw export still has them.
+    Mixpanel hides them at once, and may take up to 30 days to purge them; until then the raw export returns them.
     """
 
     kind: Literal["delete"] = "delete"
     purged_at: Moment = 0
-    """From when on the raw export has lost them too; 0: at once."""
+    """When the raw export no longer returns them; 0: at once."""
     events: list[str] | None = None
     distinct_ids: list[str] | None = None
     insert_ids: list[str] | None = None
@@ -72,9 +73,10 @@ class Deletion(_Rule):
     to_date: date | None = None
 
     def apply(self, rows: list[Row]) -> list[Row]:
-        return [row for row in rows if not self._hits(row)]
+        """Return the rows that are not deleted."""
+        return [row for row in rows if not self._matches(row)]
 
-    def _hits(self, row: Row) -> bool:
+    def _matches(self, row: Row) -> bool:
         return (
             row.processed_ms <= self.at
             and (self.events is None or row.event in self.events)
@@ -86,7 +88,7 @@ class Deletion(_Rule):
 
 
 class Compaction(_Rule):
-    """Duplicates processed before are merged: one row for (event, distinct_id, ``$insert_id``, day), the newest.
+    """A merge of duplicates processed before: the newest row of each (event, distinct_id, ``$insert_id``, day) stays.
 
     The day, not the time: Mixpanel's compaction also merges rows whose ``time`` differs.
     """
@@ -96,16 +98,17 @@ class Compaction(_Rule):
     to_date: date | None = None
 
     def apply(self, rows: list[Row]) -> list[Row]:
+        """Return the rows without older duplicates."""
         newest: dict[tuple[str, str, str, int], Row] = {}
         for row in rows:
-            if self._sees(row):
+            if self._applies_to(row):
                 key = _key(row)
                 if key not in newest or newest[key].processed_ms <= row.processed_ms:
                     newest[key] = row
         kept = {id(row) for row in newest.values()}
-        return [row for row in rows if not self._sees(row) or id(row) in kept]
+        return [row for row in rows if not self._applies_to(row) or id(row) in kept]
 
-    def _sees(self, row: Row) -> bool:
+    def _applies_to(self, row: Row) -> bool:
         return (
             bool(row.insert_id)
             and row.processed_ms <= self.at
@@ -126,28 +129,32 @@ class MutationRules:
         self._store, self._clock = state.store, state.clock
 
     def add(self, project_id: int, rule: AnyRule) -> None:
+        """Store a rule; it takes effect at its ``at``, or now."""
         rule = rule.model_copy(update={"project_id": project_id, "at": rule.at or self._clock.milliseconds()})
         with self._store.transaction():
             number = max((int(key) for key, _ in self._store.items(_KIND)), default=0) + 1
             self._store.put(_KIND, str(number), json.loads(rule.model_dump_json(by_alias=True)))
 
     def forget(self, project_id: int) -> None:
+        """Delete the rules of a project."""
         with self._store.transaction():
             for key, body in self._store.items(_KIND):
                 if body["project_id"] == project_id:
                     self._store.delete(_KIND, key)
 
     def of(self, project_id: int) -> Rules:
+        """Return the rules of a project, in the order in which they take effect."""
         rules = [_rule.validate_python(body) for _, body in self._store.items(_KIND)]
         return sorted((rule for rule in rules if rule.project_id == project_id), key=lambda rule: rule.at)
 
     def due(self, project_id: int, now_ms: int, *, raw: bool) -> Rules:
-        """The rules in force at a time, in the order in which they came into force; ``raw``: for the raw export."""
+        """Return the rules in effect at a time, in order; ``raw``: for the raw export."""
         due = [rule for rule in self.of(project_id) if rule.at <= now_ms]
         return [rule for rule in due if not (raw and isinstance(rule, Deletion) and rule.purged_at > now_ms)]
 
 
 def apply_rules(rows: list[Row], rules: Iterable[AnyRule]) -> list[Row]:
+    """Return the rows after all rules."""
     for rule in rules:
         rows = rule.apply(rows)
     return rows

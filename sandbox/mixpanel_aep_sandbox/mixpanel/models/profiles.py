@@ -1,4 +1,4 @@
-"""User and group profiles of a project, and the cohorts they form."""
+"""User and group profiles of a project, and the cohorts of users."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ DistinctId = Annotated[StrictStr | StrictInt, Field(description="Text as a rule;
 
 
 class Profile(BaseModel):
+    """A user or group profile."""
+
     model_config = ConfigDict(extra="forbid")
 
     distinct_id: DistinctId
@@ -24,11 +26,12 @@ class Profile(BaseModel):
     deleted: bool = False
 
     def as_row(self) -> dict[str, Any]:
+        """Return the profile as the Query API shows it."""
         return {"$distinct_id": self.distinct_id, "$properties": self.properties}
 
 
 class Cohort(BaseModel):
-    """Whoever ``where`` fits among the user profiles, and whoever is named; also people without a profile."""
+    """The user profiles that match ``where``, and the listed ids, including ids without a profile."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,7 +44,7 @@ class Cohort(BaseModel):
     distinct_ids: list[DistinctId] = Field(default_factory=list)
 
     def members(self, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
-        """The members by key; one without a profile has no properties."""
+        """Return the members by key; one without a profile has no properties."""
         test = merged({"where": self.where}).where()
         found = {key: known for key, known in profiles.items() if test and test(as_event(known))}
         for distinct_id in self.distinct_ids:
@@ -51,20 +54,20 @@ class Cohort(BaseModel):
 
 
 class ProfileStore:
-    """The profiles of all projects: made ones of the demo shop, and over them what was added."""
+    """The profiles of all projects: generated ones of the demo shop, and added ones, which take precedence."""
 
     def __init__(self, documents: DocumentStore) -> None:
         self._documents = documents
 
     def of(self, project: Project, now_ms: int, group: str = "") -> dict[str, Profile]:
-        """Profiles by key, as they are now: of users, or of the groups of one group key."""
+        """Return the current profiles by key: of users, or of the groups of one group key."""
         found: dict[str, Profile] = {}
         if project.source == "shop" and not group:
-            # Imported late: the shop is needed by few.
+            # Imported late: few projects need the shop.
             from mixpanel_aep_sandbox.demo_data import shop_profiles
 
             for distinct_id, properties in shop_profiles.profiles(now_ms):
-                # Not validated: they are made here, thousands at a time.
+                # Not validated: they are generated here, thousands at a time.
                 found[profile_key("", distinct_id)] = Profile.model_construct(
                     distinct_id=distinct_id, properties=properties, data_group_id=""
                 )
@@ -80,20 +83,22 @@ class ProfileStore:
         return found
 
     def add(self, project_id: int, profile: Profile) -> None:
+        """Insert or replace a profile."""
         key = profile_key(profile.data_group_id, profile.distinct_id)
         self._documents.put(project_id, "profile", key, profile.model_dump(mode="json"))
 
     def remove(self, project_id: int, group: str, distinct_id: str | int) -> None:
-        """A profile is gone; also one that is made up, which would be there again otherwise."""
+        """Delete a profile; a generated one stays deleted."""
         gone = Profile(distinct_id=distinct_id, data_group_id=group, deleted=True)
         self.add(project_id, gone)
 
     def cohorts(self, project_id: int) -> list[Cohort]:
+        """Return the cohorts of a project."""
         return [Cohort.model_validate(body) for body in self._documents.all(project_id, "cohort")]
 
 
 def as_event(profile: Profile) -> dict[str, Any]:
-    """A profile in the form that segmentation expressions are evaluated on."""
+    """Return a profile in the form on which segmentation expressions are evaluated."""
     return {
         "properties": {"distinct_id": profile.distinct_id, **profile.properties},
         "user": profile.properties,

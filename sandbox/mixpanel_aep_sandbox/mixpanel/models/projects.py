@@ -1,4 +1,4 @@
-"""The Mixpanel projects and service accounts that the sandbox knows."""
+"""The Mixpanel projects and service accounts of the sandbox."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PROJECT, _ACCOUNT, _USED, _SEEDED = (
     "mixpanel_seeded",
 )
 _FIRST_ACCOUNT_ID = 7001
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the reading of a wall clock
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a local time without a zone
 MAX_ID = 2**53
 
 
@@ -29,11 +29,13 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, OSError, ValueError) as error:
-        raise ValueError(f"{name!r} is no IANA time zone") from error
+        raise ValueError(f"{name!r} is not an IANA time zone") from error
     return name
 
 
 class Project(BaseModel):
+    """A Mixpanel project and its settings."""
+
     model_config = ConfigDict(extra="forbid")
 
     id: int = Field(ge=1, le=MAX_ID)
@@ -46,24 +48,24 @@ class Project(BaseModel):
     secret: str | None = None
     """The project's own (deprecated) API secret."""
     token: str = ""
-    """The project's token, by which clients track events; one that follows from the id, unless it is given."""
+    """The token with which clients track events; derived from the id by default."""
     secret_until: date | None = date(2027, 3, 3)
-    """From when on the secret opens nothing more: Mixpanel retires project secrets on 3 March 2027."""
+    """When the secret stops working: Mixpanel retires project secrets on 3 March 2027."""
     source: Literal["", "adobe", "hostile", "shop"] = ""
-    """Demo data the project starts with."""
+    """Demo data of the project."""
     scale: int = Field(default=1, ge=1, le=10_000)
-    """How many times the shop's usual traffic: 200 makes a million events a day, streamed piece by piece."""
+    """Multiple of the shop's usual traffic: 200 gives a million events a day, streamed in pieces."""
     query_api: bool = True
-    """Whether the plan has the Query API; without it 402, while the export works."""
+    """Whether the plan includes the Query API; without it, queries are 402 and exports work."""
     history_days: int | None = Field(default=None, ge=0)
-    """How many days back the plan lets one look; earlier ones are 403."""
+    """Days of history that the plan includes; earlier days are 403."""
     classified_properties: list[str] = Field(default_factory=list)
-    """Event properties that only an account with access to classified data may see."""
+    """Event properties that only an account with access to classified data can see."""
     engage_page_size: int = Field(default=1000, ge=1, le=100_000)
     ingestion_events_per_minute: int | None = Field(default=30_000 * 60, ge=0)
-    """More records than this in a minute are 429, for all ways of sending together; null: no limit."""
+    """Records in a minute, of all ingestion routes together; more are 429. Null: no limit."""
     ingestion_bytes_per_minute: int | None = Field(default=2_000_000_000, ge=0)
-    """The same for uncompressed bytes."""
+    """Uncompressed bytes in a minute; more are 429. Null: no limit."""
     limits: Limits = Field(default_factory=settings.export_limits)
     query_limits: Limits = Field(default_factory=settings.query_limits)
     lexicon_limits: Limits = Field(default_factory=settings.lexicon_limits)
@@ -75,11 +77,11 @@ class Project(BaseModel):
         return self
 
     def today(self, now: datetime) -> date:
-        """The day in the project's zone; a project in UTC mode has its zone too, and it decides."""
+        """Return the day in the project's zone; a project in UTC mode has a zone too, which is used."""
         return now.astimezone(ZoneInfo(self.timezone)).date()
 
     def stored_ms(self, instant_ms: int) -> int:
-        """How an instant is stored: as it is, or as the wall clock of the zone read as if it were UTC."""
+        """Return how an instant is stored: as it is, or as the local time of the zone read as if it were UTC."""
         if self.time_is == "utc":
             return instant_ms
         moment = datetime.fromtimestamp(instant_ms // 1000, ZoneInfo(self.timezone))
@@ -87,7 +89,7 @@ class Project(BaseModel):
         return instant_ms + int(offset.total_seconds() * 1000 if offset else 0)
 
     def instant(self, stored_seconds: float) -> float:
-        """The epoch seconds behind a stored time; of an hour that comes twice, the first."""
+        """Return the epoch seconds of a stored time; for an ambiguous hour, the first one."""
         if self.time_is == "utc":
             return stored_seconds
         wall = (_EPOCH + timedelta(seconds=stored_seconds)).replace(tzinfo=ZoneInfo(self.timezone))
@@ -104,7 +106,7 @@ class Account(BaseModel):
     secret: str
     expires: datetime | None = None
     expired_status: Literal[400, 401] | None = None
-    """What an expired account gets: 400 on the export; elsewhere [I] 400 (Query API) and 401 (the rest) if null."""
+    """Status for an expired account: 400 on the export; elsewhere [I] 400 (Query API) and 401 (other APIs) if null."""
     organization_id: int = data.ORGANIZATION_ID
     organization_role: Literal["owner", "admin", "billing", "member"] = "member"
     roles: dict[int, Role] = Field(default_factory=dict)
@@ -113,6 +115,7 @@ class Account(BaseModel):
     created: datetime | None = None
 
     def has_expired(self, now: datetime) -> bool:
+        """Return whether the account has expired."""
         expires = self.expires
         return bool(expires and (expires if expires.tzinfo else expires.replace(tzinfo=UTC)) <= now)
 
@@ -125,6 +128,7 @@ class ProjectRegistry:
         self.seed()
 
     def seed(self) -> None:
+        """Store the demo projects and accounts, once in a fresh state."""
         if self._store.get(_SEEDED, "demo"):
             return
         with self._store.transaction():
@@ -135,17 +139,20 @@ class ProjectRegistry:
             self._store.put(_SEEDED, "demo", {"seeded": True})
 
     def project(self, project_id: int) -> Project | None:
+        """Return a project, or None."""
         found = self._store.get(_PROJECT, str(project_id))
         return Project.model_validate(found) if found else None
 
     def projects(self) -> list[Project]:
+        """Return all projects."""
         return [Project.model_validate(body) for _, body in self._store.items(_PROJECT)]
 
     def put(self, project: Project) -> None:
+        """Insert or replace a project."""
         self._store.put(_PROJECT, str(project.id), project.model_dump(mode="json"))
 
     def delete(self, project_id: int) -> None:
-        """Removes a project, and the accounts' roles in it."""
+        """Delete a project, and the accounts' roles in it."""
         with self._store.transaction():
             self._store.delete(_PROJECT, str(project_id))
             for account in self.accounts():
@@ -153,14 +160,16 @@ class ProjectRegistry:
                     self.put_account(account)
 
     def accounts(self) -> list[Account]:
+        """Return all service accounts."""
         return [Account.model_validate(body) for _, body in self._store.items(_ACCOUNT)]
 
     def account(self, username: str) -> Account | None:
+        """Return a service account, or None."""
         found = self._store.get(_ACCOUNT, username)
         return Account.model_validate(found) if found else None
 
     def put_account(self, account: Account) -> Account:
-        """Keeps an account; a new one gets an id and the moment of its creation."""
+        """Store an account; a new one gets an id and its creation time."""
         with self._store.transaction():
             if not account.id:
                 ids = [known.id for known in self.accounts()]
@@ -170,14 +179,16 @@ class ProjectRegistry:
         return account
 
     def delete_account(self, username: str) -> None:
+        """Delete a service account."""
         self._store.delete(_ACCOUNT, username)
         self._store.delete(_USED, username)
 
     def use(self, account: Account) -> None:
-        """Notes that an account has been let in now."""
+        """Record that an account has been used now."""
         self._store.put(_USED, account.username, {"at": self._clock.now().isoformat(timespec="seconds")})
 
     def last_used(self, account: Account) -> str | None:
+        """Return when an account was last used, or None."""
         found = self._store.get(_USED, account.username)
         return str(found["at"]) if found else None
 

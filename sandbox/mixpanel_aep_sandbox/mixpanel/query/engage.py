@@ -1,4 +1,4 @@
-"""``engage``: profiles, a page at a time; ``engage/properties``: what they have."""
+"""``engage``: profiles in pages; ``engage/properties``: their properties."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _KINDS = {bool: "boolean", int: "number", float: "number", list: "list", dict: "
 
 
 class _Session(NamedTuple):
-    asked: str
+    query_key: str
     rows: list[dict[str, Any]]
 
 
 class Engage:
-    """A query without a session starts one; the further pages are read from what it found."""
+    """Profiles. A query without a session starts one; further pages are read from its results."""
 
     def __init__(self, profiles: ProfileStore) -> None:
         self._profiles = profiles
@@ -36,23 +36,26 @@ class Engage:
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
 
     def clear(self) -> None:
+        """Forget all sessions."""
         with self._lock:
             self._sessions.clear()
 
     def query(self, request: QueryRequest) -> dict[str, Any]:
-        """A page of profiles. Only the first one tells the ``total``, as clients see it."""
+        """Return a page of profiles. Only the first page has the ``total``, as clients observed."""
         params = request.params
         page = params.whole("page", least=0, most=_MOST) or 0
         size = _page_size(request)
         session_id = params.text("session_id")
         if page > 0 and not session_id:
             raise MixpanelError(400, "session_id is required for pages above 0", echo=True)
-        asked = json.dumps([request.project.id, size, params.without("session_id", "page")], sort_keys=True)
+        query_key = json.dumps(
+            [request.project.id, size, params.without("session_id", "page")], sort_keys=True
+        )
         if session_id:
-            rows = self._continued(session_id, asked)
+            rows = self._continued(session_id, query_key)
         else:
             rows = self._found(request)
-            session_id = self._started(asked, rows, request.now)
+            session_id = self._started(query_key, rows, request.now)
         answer = {
             "page": page,
             "page_size": size,
@@ -63,7 +66,7 @@ class Engage:
         return {**answer, "total": len(rows)} if page == 0 else answer
 
     def properties(self, request: QueryRequest) -> dict[str, Any]:
-        """How many profiles have each property, and its type. Not in the reference; clients discover with it."""
+        """Return how many profiles have each property, and its type. Undocumented; clients use it for discovery."""
         limit = request.params.whole("limit", least=1, most=_MOST) or _MOST
         counts: Counter[str] = Counter()
         kinds: dict[str, Counter[str]] = {}
@@ -81,18 +84,18 @@ class Engage:
             "status": "ok",
         }
 
-    def _continued(self, session_id: str, asked: str) -> list[dict[str, Any]]:
+    def _continued(self, session_id: str, query_key: str) -> list[dict[str, Any]]:
         with self._lock:
             session = self._sessions.get(session_id)
-        if session is None or session.asked != asked:
-            # The reference's text: a page belongs to a query with the very same parameters.
+        if session is None or session.query_key != query_key:
+            # The reference's text: a page belongs to a query with exactly the same parameters.
             raise MixpanelError(400, "request for page in uncached query for params", echo=True)
         return session.rows
 
-    def _started(self, asked: str, rows: list[dict[str, Any]], now: datetime) -> str:
+    def _started(self, query_key: str, rows: list[dict[str, Any]], now: datetime) -> str:
         session_id = _session_id(now)
         with self._lock:
-            self._sessions[session_id] = _Session(asked, rows)
+            self._sessions[session_id] = _Session(query_key, rows)
             while len(self._sessions) > _SESSIONS:
                 self._sessions.popitem(last=False)
         return session_id
@@ -107,13 +110,13 @@ class Engage:
         group = params.text("data_group_id")
         found = self._profiles.of(request.project, request.now_ms, group)
         found = self._of_cohort(request, found)
-        wanted = _ids(params, group)
+        requested_ids = _ids(params, group)
         test = params.where()
         names = params.names("output_properties")
         return [
             _row(profile, names)
             for key, profile in found.items()
-            if (wanted is None or key in wanted) and (test is None or test(as_event(profile)))
+            if (requested_ids is None or key in requested_ids) and (test is None or test(as_event(profile)))
         ]
 
     def _of_cohort(self, request: QueryRequest, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
@@ -133,20 +136,20 @@ class Engage:
 
 def _page_size(request: QueryRequest) -> int:
     size = request.project.engage_page_size
-    asked = request.params.whole("page_size", least=1, most=_MOST)
+    requested = request.params.whole("page_size", least=1, most=_MOST)
     honoured = request.project.switches.engage_page_size == "honoured"
-    return min(asked, size) if asked and honoured else size
+    return min(requested, size) if requested and honoured else size
 
 
 def _ids(params: Params, group: str) -> set[str] | None:
-    """The keys of the profiles that are asked for by name; None: all."""
-    wanted = params.json("distinct_ids")
-    if wanted is not None and not isinstance(wanted, list):
+    """Return the keys of the profiles that are requested by name; None: all."""
+    requested_ids = params.json("distinct_ids")
+    if requested_ids is not None and not isinstance(requested_ids, list):
         raise MixpanelError(400, "invalid distinct_ids parameter, expected a JSON array", echo=True)
-    names = list(wanted or []) + ([params.text("distinct_id")] if params.text("distinct_id") else [])
-    if wanted is None and not names:
+    names = list(requested_ids or []) + ([params.text("distinct_id")] if params.text("distinct_id") else [])
+    if requested_ids is None and not names:
         return None
-    # A form cannot tell the text "4" from the number 4, and distinct_id comes in a form.
+    # A form does not distinguish the text "4" from the number 4, and distinct_id comes in a form.
     numbers = [int(name) for name in names if isinstance(name, str) and name.isdecimal() and len(name) < 19]
     return {profile_key(group, name) for name in [*names, *numbers] if isinstance(name, (str, int))}
 
@@ -159,7 +162,7 @@ def _row(profile: Profile, names: list[str] | None) -> dict[str, Any]:
 
 
 def _kind(value: Any) -> str:
-    """The types that Mixpanel tells profiles' properties apart by."""
+    """Return the type of a property, as Mixpanel names it."""
     if isinstance(value, str):
         try:
             datetime.fromisoformat(value)

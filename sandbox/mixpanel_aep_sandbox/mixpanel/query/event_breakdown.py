@@ -17,20 +17,20 @@ _DAYS = 31
 _MOST = 5000
 _KINDS = ("general", "unique", "average")
 _UNLISTED = frozenset(("time", "distinct_id", "$insert_id"))
-"""Of no event, but of all: clients found them missing in ``properties/top``."""
+"""Properties that all events have: clients observed that ``properties/top`` omits them."""
 
 
 class EventBreakdown:
-    """What a project's events are called, and what they carry. Without ``event``, all events are meant.
+    """Names, properties and values of a project's events. Without ``event``, all events are counted.
 
-    The reference demands ``event`` for properties and values; clients leave it out, and are answered.
+    The reference requires ``event`` for properties and values; clients omit it, and get a response.
     """
 
     def __init__(self, event_store: EventStore) -> None:
         self._event_store = event_store
 
     def names(self, request: QueryRequest) -> list[str]:
-        """The most common names, 255 of them or ``limit``."""
+        """Return the most common names, at most 255 or ``limit``."""
         kind = request.params.choice("type", *_KINDS)
         limit = request.params.whole("limit", least=1, most=_MOST) or 255
         total: Counter[str] = Counter()
@@ -45,7 +45,7 @@ class EventBreakdown:
         return found if order == "count" else sorted(found, reverse=order == "descending")
 
     def top_properties(self, request: QueryRequest) -> dict[str, dict[str, int]]:
-        """``{name: {"count": events that have it}}``, the most frequent 10 or ``limit``."""
+        """Return ``{name: {"count": events that have it}}``, the most frequent 10 or ``limit``."""
         limit = request.params.whole("limit", least=1, most=10**9) or 10
         counts: Counter[str] = Counter()
         for properties in self._properties(request):
@@ -53,7 +53,7 @@ class EventBreakdown:
         return {name: {"count": count} for name, count in _most_common(counts, limit)}
 
     def values(self, request: QueryRequest) -> list[str]:
-        """The most frequent values of the property ``name`` as texts, 255 of them or ``limit``."""
+        """Return the most frequent values of the property ``name`` as texts, at most 255 or ``limit``."""
         name = request.params.required("name")
         limit = request.params.whole("limit", least=1, most=10**9) or 255
         counts: Counter[str] = Counter()
@@ -68,11 +68,11 @@ class EventBreakdown:
             if event in ("", row.event):
                 try:
                     yield parts(row.line)[1]
-                except ValueError:  # a raw line that is no event
+                except ValueError:  # a raw line that is not an event
                     continue
 
     def _recent(self, request: QueryRequest) -> Iterator[Row]:
-        """The rows of the last 31 days. Raises Refusal (403) when the plan does not reach so far back."""
+        """Yield the rows of the last 31 days. Raises MixpanelError (403) if the plan's history is shorter."""
         today = request.project.today(request.now)
         first = today - timedelta(_DAYS - 1)
         check_history(request.project, first, today)
@@ -91,7 +91,7 @@ def _most_common(counts: Counter[str], limit: int) -> list[tuple[str, int]]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Each value of a list counts; null is none."""
+    """Yield each value of a list as text; null does not count."""
     if isinstance(value, list):
         for item in value:
             yield from _texts(item)

@@ -1,4 +1,4 @@
-"""``funnels/list``, and ``funnels``: how many people took each step, one bucket of days after the other."""
+"""``funnels/list``, and ``funnels``: how many people completed each step, by buckets of days."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ _LONGEST_MS = 90 * _DAY_MS
 
 
 class Funnel(BaseModel):
+    """A saved funnel."""
+
     model_config = ConfigDict(extra="forbid")
 
     id: int = Field(ge=1, le=MAX_ID)
@@ -41,7 +43,7 @@ class _Hit(NamedTuple):
 
 @dataclass
 class _Bucket:
-    """The people who entered the funnel in some days: of each step their number and how long it took them."""
+    """The people who entered the funnel in some days: for each step their number and the time it took."""
 
     counts: list[int]
     waits: list[int] = field(default_factory=list)
@@ -53,14 +55,17 @@ class _Bucket:
 
 
 class Funnels:
+    """Saved funnels of a project, and their results."""
+
     def __init__(self, documents: DocumentStore, event_store: EventStore) -> None:
         self._documents, self._event_store = documents, event_store
 
     def all(self, request: QueryRequest) -> list[dict[str, Any]]:
+        """Return the saved funnels."""
         return [{"funnel_id": funnel.id, "name": funnel.name} for funnel in self._of(request)]
 
     def query(self, request: QueryRequest) -> dict[str, Any]:
-        """The saved funnel ``funnel_id`` from ``from_date`` to ``to_date``, by ``unit`` or ``interval`` days."""
+        """Return the results of ``funnel_id`` from ``from_date`` to ``to_date``, by ``unit`` or ``interval`` days."""
         params = request.params
         number = params.whole("funnel_id", least=1, most=MAX_ID)
         funnel = next((known for known in self._of(request) if known.id == number), None)
@@ -91,7 +96,7 @@ class Funnels:
         return [Funnel.model_validate(body) for body in self._documents.all(request.project.id, "funnel")]
 
     def _hits(self, request: QueryRequest, funnel: Funnel, first: date, last: date) -> Iterator[list[_Hit]]:
-        """What each person did of the funnel's steps, in the order of time."""
+        """Yield each person's events that are steps of the funnel, ordered by time."""
         test, steps = request.params.where(), frozenset(funnel.steps)
         found: dict[str, list[_Hit]] = {}
         for day in self._event_store.days(request.project, first, last):
@@ -112,7 +117,7 @@ def _length_ms(request: QueryRequest, funnel: Funnel) -> int:
 
 
 def _starts(request: QueryRequest, first: date, last: date) -> list[date]:
-    """The first day of each bucket."""
+    """Return the first day of each bucket."""
     params = request.params
     unit = params.choice("unit", "day", "week", "month") if params.text("unit") else ""
     days = [first + timedelta(n) for n in range((last - first).days + 1)]
@@ -127,7 +132,7 @@ def _fits(test: Test | None, line: bytes) -> bool:
 
 
 def _entered(hits: list[_Hit], step: str, first: date, last: date) -> date | None:
-    """The day of the first entry within the days asked for."""
+    """Return the day of the first entry within the requested days."""
     days = (_EPOCH + timedelta(hit.time_ms // _DAY_MS) for hit in hits if hit.event == step)
     return next((day for day in days if first <= day <= last), None)
 

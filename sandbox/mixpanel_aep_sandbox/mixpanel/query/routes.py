@@ -1,4 +1,4 @@
-"""The Query API under ``/api/query`` and, as older clients know it, under ``/api/2.0``: what all its parts share."""
+"""The Query API under ``/api/query`` and, for older clients, under ``/api/2.0``: what all its parts share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MAX_WORKSPACE = 10**15
 
 @dataclass(frozen=True)
 class QueryRequest:
-    """A query that has been let in."""
+    """An authorized query."""
 
     project: Project
     params: Params
@@ -33,6 +33,7 @@ class QueryRequest:
 
     @property
     def now_ms(self) -> int:
+        """Return the time of the query in epoch milliseconds."""
         return int(self.now.timestamp() * 1000)
 
 
@@ -40,10 +41,10 @@ Handler = Callable[[QueryRequest], Any]
 
 
 class QueryApi:
-    """Lets a query in or turns it down: credentials, project, region, plan, limits; in this order.
+    """Checks a query: credentials, project, region, plan, limits; in this order.
 
-    GET and POST mean the same: the reference asks for POST where clients send GET, and the other way round. What
-    is turned down with 401, 402, 403 or 429 does not count against the limits; everything else does.
+    GET and POST are equivalent: the reference requires POST where clients send GET, and vice versa. Requests that are
+    rejected with 401, 402, 403 or 429 do not count against the limits; all others do.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class QueryApi:
         self._answers = answers
 
     def router(self) -> APIRouter:
+        """Return the routes."""
         routes = APIRouter()
         for path, answer in self._answers.items():
             for prefix in ("/api/query", "/api/2.0"):
@@ -84,10 +86,10 @@ class QueryApi:
         if not project.query_api:
             raise MixpanelError(402, "Your plan does not allow API calls. Upgrade at mixpanel.com/pricing")
         if path != "/annotations":
-            # Further pages of one query run, but are not counted (Mixpanel's own client paces itself so).
+            # Further pages of one query run, but are not counted (Mixpanel's own client relies on it).
             counts = not (path == "/engage" and params.text("session_id"))
             leave = self._limiter.enter("query", project.id, project.query_limits, counts=counts)
             exchange.on_free.append(leave)
-        # A data view narrows a query; this project has none but "All Project Data".
+        # A data view narrows a query; this project has only "All Project Data".
         params.whole("workspace_id", least=1, most=_MAX_WORKSPACE)
         return QueryRequest(project, params, now)

@@ -1,4 +1,4 @@
-"""What people have saved in a project: ``cohorts/list``, and ``annotations`` as older clients know them."""
+"""Saved reports of a project: ``cohorts/list``, and ``annotations`` for older clients."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from mixpanel_aep_sandbox.mixpanel.query.routes import QueryRequest
 
 
 class SavedReports:
+    """Cohorts and annotations for the Query API."""
+
     def __init__(self, documents: DocumentStore, profiles: ProfileStore) -> None:
         self._documents, self._profiles = documents, profiles
 
     def cohorts(self, request: QueryRequest) -> list[dict[str, Any]]:
+        """Return the cohorts with their sizes."""
         profiles = self._profiles.of(request.project, request.now_ms)
         return [
             {
@@ -29,7 +32,7 @@ class SavedReports:
         ]
 
     def annotations(self, request: QueryRequest) -> dict[str, Any]:
-        """The form before ``/api/app``; in no reference any more, and still asked for [I]."""
+        """Return the form before ``/api/app``; no longer in the reference, and still used [I]."""
         params = request.params
         first = params.day("from_date").isoformat() if params.text("from_date") else ""
         last = params.day("to_date").isoformat() if params.text("to_date") else "9999"

@@ -1,4 +1,4 @@
-"""Catalog: how datasets are changed, and how a caller makes sure that nobody else has changed them."""
+"""Catalog: changes of datasets, and detection of concurrent changes."""
 
 from __future__ import annotations
 

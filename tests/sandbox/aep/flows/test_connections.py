@@ -69,10 +69,10 @@ def test_a_wrong_account_is_refused_at_once_where_that_is_wanted(client: Client)
         (WRONG, {}, "Mixpanel answered 401"),
         ({}, {"projectId": "999"}, "Mixpanel answered 403"),
         ({}, {"projectId": 2671127, "timezone": "Eastern Standard Time"}, "is not Eastern Standard Time"),
-        ({}, {"timezone": "Nowhere Standard Time"}, "is no time zone"),
-        ({}, {"timezone": None}, "is no time zone"),
+        ({}, {"timezone": "Nowhere Standard Time"}, "is not a time zone"),
+        ({}, {"timezone": None}, "is not a time zone"),
         ({}, {"projectId": "-1"}, "is not the number of a project"),
-        # Without the beta's host nobody reaches a project in the EU.
+        # Without the beta's host, a project in the EU cannot be reached.
         (
             {},
             {"projectId": str(data.HOSTILE_PROJECT_ID), "timezone": "UTC"},

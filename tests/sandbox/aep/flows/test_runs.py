@@ -1,4 +1,4 @@
-"""Runs: what they read, what becomes of it, and what is told of it."""
+"""Runs: what they read, what they load, and what they report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.sandbox
 RUNS = f"{FLOW}/runs"
 EVENTS = [json.loads(line) for line in data.ADOBE_EVENTS.read_text().splitlines()]
 NEVER = {"startTime": "4000000000", "frequency": "once"}
-"""A one-time dataflow that nobody but a run on demand makes run."""
+"""A one-time dataflow that only an on-demand run executes."""
 DAY = ("1652770800", "1652857200")
 """2022-05-17 in Los Angeles, from midnight to midnight."""
 

@@ -1,4 +1,4 @@
-"""Dataflows run when the sandbox's clock passes their times; nothing sleeps, and nobody has to look at the right time."""
+"""Dataflows run when the sandbox's clock passes their times, without sleeps and without reads at the right time."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ def test_replay_replaces_only_when_the_new_batch_succeeds(aep: AepApp, replay: d
     assert aep.batch(new)["replay"].get("predecessors", [old]) == [old]
     assert aep.active(dataset) == ["id1", "id2", "id9"]
     aep.state.clock.advance(101)
-    # Nobody has looked at the new batch: reading the rows is enough.
+    # The new batch was not read before: reading the rows is enough.
     assert aep.active(dataset) == ["id9", "id2", "id3"]
     assert (status(aep, old), status(aep, other), status(aep, new)) == ("inactive", "success", "success")
 
@@ -282,7 +282,7 @@ def test_rows_are_looked_at_once(aep: AepApp) -> None:
 def test_a_batch_that_goes_while_its_rows_are_read_is_no_mistake(
     aep: AepApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody resets the sandbox: the files go with the batch, and nobody has to be told."""
+    """A reset of the sandbox deletes the files with the batch, without an error."""
     scope, ended = AepSandboxScope(aep.state, DEMO_ORG, "prod"), threading.Event()
     scope.put(BATCHES, "going", {"state": "promoting"})
 

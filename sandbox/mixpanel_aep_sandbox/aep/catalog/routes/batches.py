@@ -31,13 +31,14 @@ _RANGES = (
     ("endAfter", "availableDates.endDate", 1),
     ("endBefore", "availableDates.endDate", -1),
 )
-"""Parameter, the number it looks at, and 1 for more than, -1 for less than; all "exclusively"."""
+"""Parameter, the number that it is compared with, and 1 for more than, -1 for less than; all "exclusively"."""
 _LISTS = {"dataSet": "dataset", "batch": "id"}
 _OWN = frozenset([name for name, _, _ in _RANGES] + [*_LISTS, "status"])
 _ENDED = ("success", "failed")
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of batches."""
     routes = Routes(state, router, CATALOG)
     routes.add("GET", "/batches", _list)
     routes.add("GET", "/batches/uniques/{field}", _uniques)
@@ -49,14 +50,14 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def visible(scope: AepSandboxScope) -> list[dict[str, Any]]:
-    """The batches that Catalog knows of, oldest first."""
+    """Return the batches that Catalog shows, oldest first."""
     settle(scope)
     lag = IngestSettings.of(scope.state).catalog_lag_seconds * 1000
     return [body for _, body in scope.items(BATCHES) if _is_known(scope, body, lag)]
 
 
 def visible_batch(scope: AepSandboxScope, key: str) -> dict[str, Any]:
-    """Raises Problem 404 where Catalog knows of none."""
+    """Return a batch that Catalog shows. Raises Problem 404."""
     settle(scope)
     batch = scope.get(BATCHES, key)
     lag = IngestSettings.of(scope.state).catalog_lag_seconds * 1000
@@ -70,7 +71,7 @@ def _is_known(scope: AepSandboxScope, batch: dict[str, Any], lag: float) -> bool
 
 
 def shown(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
-    """A batch as Catalog shows it."""
+    """Return a batch as Catalog shows it."""
     body: dict[str, Any] = {
         "id": batch["id"],
         "imsOrg": scope.org,
@@ -111,15 +112,15 @@ def _metrics(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lookup(call: Call) -> Response:
-    """One, or several by a list of ids (EP:catalog/api/look-up-multiple-objects.md)."""
+    """Return one batch, or several by a list of ids (EP:catalog/api/look-up-multiple-objects.md)."""
     keys = call.path("id").split(",")
     if len(keys) == 1:
         batch = visible_batch(call.scope, keys[0])
         return one(call, batch["id"], batch, projected(call, shown(call.scope, batch)))
-    wanted = [batch for batch in visible(call.scope) if batch["id"] in keys]
-    if not wanted:
+    selected = [batch for batch in visible(call.scope) if batch["id"] in keys]
+    if not selected:
         raise problem(404, f"Batch {call.path('id')} not found.")
-    return JSONResponse({batch["id"]: projected(call, shown(call.scope, batch)) for batch in wanted})
+    return JSONResponse({batch["id"]: projected(call, shown(call.scope, batch)) for batch in selected})
 
 
 def _list(call: Call) -> Response:
@@ -127,7 +128,7 @@ def _list(call: Call) -> Response:
 
 
 def _uniques(call: Call) -> Response:
-    """The values of a field, each once, of the batches that the query asks for."""
+    """Return the distinct values of a field of the selected batches."""
     start, limit = page_of(call)
     field = call.path("field")
     bodies = filtered(call, _found(call), _OWN)
@@ -136,32 +137,32 @@ def _uniques(call: Call) -> Response:
 
 
 def _found(call: Call) -> list[tuple[str, dict[str, Any]]]:
-    """What passes the filters that only batches have."""
-    wanted = {name: set(filter(None, call.query(name).split(","))) for name in (*_LISTS, "status")}
+    """Return the batches that pass the filters that only batches have."""
+    filters = {name: set(filter(None, call.query(name).split(","))) for name in (*_LISTS, "status")}
     ranges = [(path, sign, whole_number(call, name)) for name, path, sign in _RANGES]
     found = []
     for batch in visible(call.scope):
-        if any(wanted[name] and batch[key] not in wanted[name] for name, key in _LISTS.items()):
+        if any(filters[name] and batch[key] not in filters[name] for name, key in _LISTS.items()):
             continue
         body = shown(call.scope, batch)
-        if wanted["status"] and body["status"] not in wanted["status"]:
+        if filters["status"] and body["status"] not in filters["status"]:
             continue
-        if all(bound is None or _beyond(body, path, sign, bound) for path, sign, bound in ranges):
+        if all(bound is None or _in_range(body, path, sign, bound) for path, sign, bound in ranges):
             found.append((batch["id"], body))
     return found
 
 
-def _beyond(body: dict[str, Any], path: str, sign: int, bound: int) -> bool:
+def _in_range(body: dict[str, Any], path: str, sign: int, bound: int) -> bool:
     value = value_at(body, path)
     return value is not None and sign * value > sign * bound
 
 
 def _last(call: Call) -> Response:
-    """The last batches of each dataset, keyed by the dataset's id."""
-    wanted = set(filter(None, (call.query("dataSetId") or call.query("dataSet")).split(",")))
+    """Return the last batches of each dataset, keyed by the dataset's id."""
+    datasets = set(filter(None, (call.query("dataSetId") or call.query("dataSet")).split(",")))
     last: dict[str, dict[str, Any]] = {}
     for batch in visible(call.scope):
-        if wanted and batch["dataset"] not in wanted:
+        if datasets and batch["dataset"] not in datasets:
             continue
         body = last.setdefault(
             batch["dataset"],
@@ -183,7 +184,7 @@ def _last(call: Call) -> Response:
 
 
 def _patch(call: Call) -> Response:
-    """A caller's tags, and until it is complete what it replaces; whatever else a batch has, ingestion decides [I]."""
+    """Change a client's tags and, until the batch is complete, its replay; ingestion decides everything else [I]."""
     batch = visible_batch(call.scope, call.path("id"))
     check_match(call, batch)
     before: dict[str, Any] = {

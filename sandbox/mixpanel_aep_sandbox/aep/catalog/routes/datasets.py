@@ -34,6 +34,7 @@ _FAILED = ("failed", "aborted", "abandoned")
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
     # The guides also write /datasets (EP:catalog/api/create-dataset.md, EP:catalog/datasets, TTL guide).
+    """Add the routes of datasets."""
     for name in ("dataSets", "datasets"):
         routes = Routes(state, router, f"{CATALOG}/{name}")
         routes.add("GET", "", _list)
@@ -49,7 +50,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def shown_datasets(scope: AepSandboxScope, keys: list[str] | None = None) -> list[tuple[str, dict[str, Any]]]:
-    """Datasets by id, all or those named, with what Catalog knows of their batches."""
+    """Return datasets by id, all or those named, with the state of their batches."""
     settle(scope)
     batches: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for _, batch in scope.items(BATCHES):
@@ -77,7 +78,7 @@ def _list(call: Call) -> Response:
 
 
 def _lookup(call: Call) -> Response:
-    """One, or several by a list of ids (EP:catalog/api/look-up-multiple-objects.md)."""
+    """Return one dataset, or several by a list of ids (EP:catalog/api/look-up-multiple-objects.md)."""
     keys = call.path("id").split(",")
     found = shown_datasets(call.scope, keys)
     if not found:
@@ -112,10 +113,10 @@ def _create(call: Call) -> Response:
     for name in ("observableSchema", "dule", "statsCache"):
         body.setdefault(name, {})
     body["tags"] = {} if body["tags"] is None else body["tags"]
-    if _wants_source(call):
+    if _requests_source(call):
         body.setdefault("dataSourceId", scope.count(DATASETS) + 1)
     check_dataset(scope, body)
-    # [I] In no reference, but in every answer that clients have been written against.
+    # [I] Undocumented, but in every response that clients were written for.
     body["classification"] = {
         "dataBehavior": _behaviour(scope, body["schemaRef"]["id"]),
         "managedBy": "CUSTOMER",
@@ -124,7 +125,7 @@ def _create(call: Call) -> Response:
     if validate_only(call):
         return JSONResponse([])
     scope.put(DATASETS, key, body)
-    scope.put(USED_SCHEMAS, body["schemaRef"]["id"], {})  # and stays used, whatever becomes of the dataset
+    scope.put(USED_SCHEMAS, body["schemaRef"]["id"], {})  # and stays used, even if the dataset is deleted
     return JSONResponse([f"@/dataSets/{key}"], 201, {"Location": f"{CATALOG}/dataSets/{key}"})
 
 
@@ -133,15 +134,15 @@ def _behaviour(scope: AepSandboxScope, schema_id: str) -> str:
     return "time-series" if TIME_SERIES in extends else "record"
 
 
-def _wants_source(call: Call) -> bool:
-    wanted = call.query("requestDataSource", "false").lower()
-    if wanted not in ("true", "false"):
+def _requests_source(call: Call) -> bool:
+    flag = call.query("requestDataSource", "false").lower()
+    if flag not in ("true", "false"):
         raise problem(400, "requestDataSource must be true or false.")
-    return wanted == "true"
+    return flag == "true"
 
 
 def _row_expiration(call: Call) -> Response:
-    """What a row's ``ttlValue`` may be (EP:catalog/datasets, TTL guide): the typical bounds that it names."""
+    """Return the allowed values of a row's ``ttlValue`` (EP:catalog/datasets, TTL guide): the typical bounds."""
     if call.scope.get(DATASETS, call.path("id")) is None:
         raise problem(404, f"Dataset {call.path('id')} not found.")
     bounds = {"defaultValue": "P12M", "maxValue": "P10Y", "minValue": "P30D"}
@@ -149,7 +150,10 @@ def _row_expiration(call: Call) -> Response:
 
 
 def _delete(call: Call) -> Response:
-    """Of a dataset that there is not: "you may still receive an HTTP Status Code 200, but the array will be empty"."""
+    """Delete a dataset.
+
+    For an unknown one, "you may still receive an HTTP Status Code 200, but the array will be empty".
+    """
     key = call.path("id")
     if call.scope.get(DATASETS, key) is None:
         return JSONResponse([])

@@ -1,4 +1,4 @@
-"""Catalog's root: what there is, and several requests in one (EP:catalog/api/appendix.md, OAS:catalog.yaml).
+"""Catalog's root: its kinds of objects, and several requests in one (EP:catalog/api/appendix.md, OAS:catalog.yaml).
 
 "The request payload contains an array of objects representing what would normally be individual requests, which are
 then executed in order"; if a change fails, "all changes will revert".
@@ -31,7 +31,7 @@ Handlers = list[tuple[str, re.Pattern[str], Callable[[Call], Response]]]
 
 
 class _Reverted(Exception):
-    """A change has failed: nothing of the whole request stays."""
+    """A change failed: the whole request is rolled back."""
 
     def __init__(self, answers: list[Json]) -> None:
         super().__init__("reverted")
@@ -39,6 +39,7 @@ class _Reverted(Exception):
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of Catalog's root."""
     routes = Routes(state, router, CATALOG)
     handlers = _Handlers(router)
     routes.add("GET", "", _resources)
@@ -46,7 +47,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def _resources(_call: Call) -> Response:
-    """[I] The names: the specification has ``dataSource``, ``dataSet`` and ``transform``."""
+    """Return the kinds of objects [I: the names; the specification has ``dataSource``, ``dataSet``, ``transform``]."""
     return JSONResponse({kind: f"@/{kind}" for kind in _KINDS})
 
 
@@ -59,7 +60,7 @@ class _Handlers:
     def execute(self, call: Call) -> Response:
         if not isinstance(call.body, list) or not 1 <= len(call.body) <= _MOST:
             raise problem(400, f"The request body must be an array of 1 to {_MOST} requests.")
-        settle(call.scope)  # before the transaction: what is due does more than write documents
+        settle(call.scope)  # before the transaction: due work is more than writing documents
         try:
             with call.scope.state.store.transaction():
                 return JSONResponse(self._all(call))
@@ -85,7 +86,7 @@ class _Handlers:
         except Problem as refusal:
             return {"id": part["id"], "code": refusal.status, "body": refusal.body}
         body = json.loads(bytes(response.body)) if response.body else None
-        # The guide's sample shows 200 for what is answered with 201 alone.
+        # The guide's sample shows 200 for requests whose own status is 201.
         return {
             "id": part["id"],
             "code": 200 if response.status_code == 201 else response.status_code,
@@ -110,7 +111,7 @@ class _Handlers:
                 }
                 answered: Response = handler(Call(Request(scope), call.scope, call.client_id, body))
                 return answered
-        raise problem(404, f"There is no {part['method']} {resource}.")
+        raise problem(404, f"Catalog has no route {part['method']} {resource}.")
 
 
 def _checked(given: Any, number: int) -> Json:
@@ -138,7 +139,7 @@ def _headers(call: Call, part: Json) -> list[tuple[bytes, bytes]]:
 
 
 def _values(body: Any) -> Json:
-    """What templates may name of an answer; of a reference to an object, its ``id``."""
+    """Return the values of a response that templates may use; of a reference to an object, its ``id``."""
     if isinstance(body, list) and len(body) == 1 and isinstance(body[0], str) and body[0].startswith("@/"):
         return {"id": body[0].rpartition("/")[2]}
     if isinstance(body, dict) and len(body) == 1:
@@ -148,7 +149,7 @@ def _values(body: Any) -> Json:
 
 
 def _filled(value: Any, values: dict[str, Json]) -> Any:
-    """``value`` with ``<<request.attribute>>`` replaced. Raises Problem 400 for what no answer has."""
+    """Return ``value`` with ``<<request.attribute>>`` replaced. Raises Problem 400 for an unknown value."""
     if isinstance(value, dict):
         return {name: _filled(part, values) for name, part in value.items()}
     if isinstance(value, list):

@@ -29,6 +29,7 @@ _VIEW = (
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of views and files."""
     routes = Routes(state, router, CATALOG)
     for name in ("dataSets", "datasets"):
         routes.add("GET", f"/{name}/{{id}}/views", lambda call: _listed(call, _views(call)))
@@ -47,7 +48,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def _create_view(call: Call) -> Response:
-    """The view that the dataset has already: there is one for each [I]."""
+    """Return the existing view of a dataset: each dataset has one [I]."""
     key = call.object().get("dataSetId")
     dataset = call.scope.get(DATASETS, key) if isinstance(key, str) else None
     if dataset is None:
@@ -67,7 +68,7 @@ def _looked_up(call: Call, objects: Objects, name: str) -> Response:
 
 
 def _views(call: Call) -> Objects:
-    """A dataset has one view [I: as every sample shows]."""
+    """Return the views: a dataset has one [I: as every sample shows]."""
     key = call.path("id")
     dataset = call.scope.get(DATASETS, key)
     if dataset is None:
@@ -92,13 +93,13 @@ def _view_files(call: Call) -> Response:
 
 
 def _files(call: Call, dataset: str = "") -> Objects:
-    """Of the active batches: one for each file that was uploaded, keyed by batch and number."""
-    wanted = set(filter(None, (dataset or call.query("dataSetId")).split(",")))
+    """Return one file for each uploaded file of the active batches, keyed by batch and number."""
+    datasets = set(filter(None, (dataset or call.query("dataSetId")).split(",")))
     of_batch = set(filter(None, call.query("batchId").split(",")))
     views = {key: body["viewId"] for key, body in call.scope.items(DATASETS)}
     found: Objects = []
     for batch in visible(call.scope):
-        if batch["state"] != "success" or (wanted and batch["dataset"] not in wanted):
+        if batch["state"] != "success" or (datasets and batch["dataset"] not in datasets):
             continue
         if of_batch and batch["id"] not in of_batch:
             continue

@@ -1,4 +1,4 @@
-"""Every function of Adobe's list (EP:data-prep/functions.md), a file for each part of it.
+"""Every function of Adobe's list (EP:data-prep/functions.md), a file for each category.
 
 Importing this package fills ``registry.FUNCTIONS``.
 """

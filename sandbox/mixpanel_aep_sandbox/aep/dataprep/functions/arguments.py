@@ -1,4 +1,4 @@
-"""What a function is given, as the type that it takes."""
+"""Conversion of a function's arguments to the types of its parameters."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from mixpanel_aep_sandbox.aep.dataprep.numbers import whole
 
 
 def coerce(value: Value, kind: str) -> Value:
-    """``value``, which is not null, as a parameter's kind. Raises EvaluationError."""
+    """Return ``value``, which is not null, as a parameter's kind. Raises EvaluationError."""
     converted = _CONVERSIONS[kind](value)
     if callable(converted) is not (kind == "lambda"):
-        raise EvaluationError("A lambda is needed." if kind == "lambda" else "A lambda is no value.")
+        raise EvaluationError("A lambda is required." if kind == "lambda" else "A lambda is not a value.")
     return converted
 
 
 def _integer(value: Value) -> int:
     number = whole(number_from(value))
     if number is None:
-        raise EvaluationError("The number is no integer.")
+        raise EvaluationError("The number is not an integer.")
     return number
 
 
 def _only(types: type, name: str) -> Callable[[Value], Value]:
     def check(value: Value) -> Value:
         if not isinstance(value, types):
-            raise EvaluationError(f"A value of type {kind_of_value(value)} is no {name}.")
+            raise EvaluationError(f"A value of type {kind_of_value(value)} is not of type {name}.")
         return value
 
     return check

@@ -20,7 +20,7 @@ _DEEPEST = 100
 
 
 def _items(given: tuple[Value, ...]) -> list[Value]:
-    """One array is its items, anything else the values themselves."""
+    """Return the items of a single array, or the values themselves."""
     return given[0] if len(given) == 1 and isinstance(given[0], list) else list(given)
 
 
@@ -31,7 +31,7 @@ def _items(given: tuple[Value, ...]) -> list[Value]:
     example=('coalesce(null, null, null, "first", null, "second")', '"first"'),
 )
 def coalesce(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
-    """What stands behind the first value is not evaluated [I]."""
+    """Return the first value that is not null; later values are not evaluated [I]."""
     if len(arguments) == 1:
         given: Iterable[Value] = _items((evaluate(arguments[0], scope),))
     else:
@@ -41,11 +41,13 @@ def coalesce(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> V
 
 @function(_ARRAYS, "The first item.", _INPUT, example=('first("1", "2", "3")', '"1"'))
 def first(*given: Value) -> Value:
+    """Return the first item."""
     return next(iter(_items(given)), None)
 
 
 @function(_ARRAYS, "The last item.", _INPUT, example=('last("1", "2", "3")', '"3"'))
 def last(*given: Value) -> Value:
+    """Return the last item."""
     return next(reversed(_items(given)), None)
 
 
@@ -58,6 +60,7 @@ def last(*given: Value) -> Value:
     example=("add_to_array(['a', 'b'], 'c', 'd')", "['a', 'b', 'c', 'd']"),
 )
 def add_to_array(array: list[Value], *values: Value) -> list[Value]:
+    """Append values to an array."""
     return [*array, *values]
 
 
@@ -70,6 +73,7 @@ def add_to_array(array: list[Value], *values: Value) -> list[Value]:
     example=("join_arrays(['a', 'b'], ['c'], ['d', 'e'])", "['a', 'b', 'c', 'd', 'e']"),
 )
 def join_arrays(*arrays: list[Value] | None) -> list[Value]:
+    """Concatenate arrays."""
     return [item for array in arrays for item in array or []]
 
 
@@ -82,6 +86,7 @@ def join_arrays(*arrays: list[Value] | None) -> list[Value]:
     example=("to_array(false, 1, null, 2, 3)", "[1, 2, 3]"),
 )
 def to_array(nulls: bool, *values: Value) -> list[Value]:
+    """Return an array of the values, without nulls unless ``nulls``."""
     return [value for value in values if nulls or value is not None]
 
 
@@ -93,6 +98,7 @@ def to_array(nulls: bool, *values: Value) -> list[Value]:
     example=("size_of([1, 2, 3, 4])", "4"),
 )
 def size_of(value: Value) -> int:
+    """Return the number of items, properties or characters; 0 for null."""
     if isinstance(value, ZonedDateTime):
         return len(text_of(value))
     return 0 if value is None else len(value) if isinstance(value, (list, dict, str)) else 1
@@ -106,6 +112,7 @@ def size_of(value: Value) -> int:
     example=("upsert_array_append([123, 456])", "[123, 456]"),
 )
 def upsert_array_append(array: list[Value]) -> list[Value]:
+    """Return the array: the sandbox does not update profiles."""
     return array
 
 
@@ -118,6 +125,7 @@ def upsert_array_append(array: list[Value]) -> list[Value]:
     example=("upsert_array_replace([123, 456], 1)", "[123, 456]"),
 )
 def upsert_array_replace(array: list[Value], _index: int = 0) -> list[Value]:
+    """Return the array: the sandbox does not update profiles."""
     return array
 
 
@@ -132,13 +140,14 @@ def _flat(value: Value, depth: int = 0) -> list[Value]:
 @function(
     _ARRAYS,
     "Items as one text, arrays in arrays too.",
-    Parameter("SEPARATOR", "string", "What stands between."),
+    Parameter("SEPARATOR", "string", "The separator."),
     _ARRAY,
     returns="string",
     for_destinations=True,
     example=('array_to_string(";", ["Hello", "world"])', '"Hello;world"'),
 )
 def array_to_string(separator: str, array: list[Value]) -> str:
+    """Join the items of nested arrays as text."""
     items = [text_of(item) for item in _flat(array) if item is not None]
     if len(items) * len(separator) > 10 * MOST_ITEMS:
         raise EvaluationError("The text would be too long.")
@@ -156,12 +165,13 @@ def array_to_string(separator: str, array: list[Value]) -> str:
     example=("filterArray([5, -6, 0, 7], x -> x > 0)", "[5, 7]"),
 )
 def filter_array(array: list[Value], condition: Callable[[Value], Value]) -> list[Value]:
+    """Return the items that match a condition."""
     return [item for item in array if truth(condition(item))]
 
 
 @function(
     _ARRAYS,
-    "Each item, made into something else.",
+    "Each item, changed by an expression.",
     _ARRAY,
     Parameter("PREDICATE", "lambda", "x -> value"),
     names=("transformArray",),
@@ -170,6 +180,7 @@ def filter_array(array: list[Value], condition: Callable[[Value], Value]) -> lis
     example=("transformArray([5, 6, 7], x -> x + 1)", "[6, 7, 8]"),
 )
 def transform_array(array: list[Value], change: Callable[[Value], Value]) -> list[Value]:
+    """Return each item, changed by a lambda."""
     return [change(item) for item in array]
 
 
@@ -186,4 +197,5 @@ def transform_array(array: list[Value], change: Callable[[Value], Value]) -> lis
     ),
 )
 def flatten_array(*arrays: list[Value]) -> list[Value]:
+    """Return the items of nested arrays as one array."""
     return _flat(list(arrays))

@@ -1,4 +1,4 @@
-"""Choices, comparisons of text, and the smallest and largest of values."""
+"""Choices, comparisons of text, minimum and maximum."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
 
 _LOGICAL = "Logical Operators"
 _STRING = "String"
-_OPTIONS = Parameter("OPTIONS", "any", "What is compared.", repeated=True, nullable=True)
+_OPTIONS = Parameter("OPTIONS", "any", "The values to compare.", repeated=True, nullable=True)
 
 
 @form(
@@ -22,24 +22,27 @@ _OPTIONS = Parameter("OPTIONS", "any", "What is compared.", repeated=True, nulla
     example=('iif("s".equalsIgnoreCase("S"), "True", "False")', '"True"'),
 )
 def iif(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
-    """Only the chosen value is evaluated [I]: the other one may have none."""
+    """Return one of two values; only the chosen one is evaluated [I], as the other one may fail."""
     condition, then, otherwise = arguments
     return evaluate(then if truth(evaluate(condition, scope)) else otherwise, scope)
 
 
 @form(
     _LOGICAL,
-    "The value beside the first key that is equal; the last argument when there is no such key.",
-    Parameter("KEY", "any", "What is looked for.", nullable=True),
+    "The value after the first key that is equal; the last argument if no key is equal.",
+    Parameter("KEY", "any", "The text to find.", nullable=True),
     Parameter("OPTIONS", "any", "Keys and values by turns, then a default.", repeated=True, nullable=True),
     example=('decode(stateCode, "ca", "California", "pa", "Pennsylvania", "N/A")', '"California"'),
 )
 def decode(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
-    """Keys are texts, and null is found by null; only the value beside the key is evaluated [I]."""
+    """Return the value after the first equal key.
+
+    Keys are texts, and null matches null; only this value is evaluated [I].
+    """
     key, *options = arguments
-    wanted = _key(evaluate(key, scope))
+    target = _key(evaluate(key, scope))
     for position in range(0, len(options) - 1, 2):
-        if wanted == _key(evaluate(options[position], scope)):
+        if target == _key(evaluate(options[position], scope)):
             return evaluate(options[position + 1], scope)
     return evaluate(options[-1], scope) if len(options) % 2 else None
 
@@ -58,7 +61,7 @@ def _key(value: Value) -> Value:
     method=True,
 )
 def equals(one: str, two: str | None) -> bool:
-    """Of texts, as it is documented: what is a number here and a text there is the same [I]."""
+    """Compare as texts, as documented: a number equals the text of the same number [I]."""
     return one == two
 
 
@@ -73,7 +76,7 @@ def equals(one: str, two: str | None) -> bool:
     method=True,
 )
 def equals_ignore_case(one: str, two: str | None) -> bool:
-    """Java's goes character by character: ß and SS are two."""
+    """Compare by character, as Java does: ß does not equal SS."""
     return two is not None and len(one) == len(two) and all(map(_alike, one, two))
 
 
@@ -81,20 +84,22 @@ def _alike(one: str, two: str) -> bool:
     return one.upper() == two.upper() or one.lower() == two.lower()
 
 
-def _extreme(options: tuple[Value, ...], wanted: int) -> Value:
+def _extreme(options: tuple[Value, ...], target: int) -> Value:
     values = options[0] if len(options) == 1 and isinstance(options[0], list) else options
     best = None
     for value in values:
-        if value is not None and (best is None or order(value, best) == wanted):
+        if value is not None and (best is None or order(value, best) == target):
             best = value
     return best
 
 
 @function("Aggregation", "The smallest value.", _OPTIONS, names=("min",), example=("min(3, 1, 4)", "1"))
 def minimum(*options: Value) -> Value:
+    """Return the smallest value."""
     return _extreme(options, -1)
 
 
 @function("Aggregation", "The largest value.", _OPTIONS, names=("max",), example=("max(3, 1, 4)", "4"))
 def maximum(*options: Value) -> Value:
+    """Return the largest value."""
     return _extreme(options, 1)

@@ -1,4 +1,4 @@
-"""Functions of dates and times. What says no zone is UTC, as in all of Adobe's examples."""
+"""Functions of dates and times. A time without a zone is UTC, as in all of Adobe's examples."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ _FORMAT = Parameter("FORMAT", "string", "A pattern of Java's.")
 
 @form(_DATES, "The current time.", returns="date", example=("now()", "2021-10-26T10:10:24Z"))
 def now(_arguments: tuple[Node, ...], scope: Scope, _evaluate: Evaluate) -> ZonedDateTime:
+    """Return the current time."""
     return ZonedDateTime.of_milliseconds(scope.now_milliseconds())
 
 
@@ -32,6 +33,7 @@ def now(_arguments: tuple[Node, ...], scope: Scope, _evaluate: Evaluate) -> Zone
     example=("timestamp()", "1571850624571"),
 )
 def timestamp(_arguments: tuple[Node, ...], scope: Scope, _evaluate: Evaluate) -> int:
+    """Return the current time in epoch milliseconds."""
     return scope.now_milliseconds()
 
 
@@ -45,6 +47,7 @@ def timestamp(_arguments: tuple[Node, ...], scope: Scope, _evaluate: Evaluate) -
     example=('format(date("2019-10-23T11:24:35.000Z"), "yyyy-MM-dd HH:mm:ss")', "2019-10-23 11:24:35"),
 )
 def format_(moment: ZonedDateTime, pattern: str) -> str:
+    """Return a date as text."""
     return format_date(moment, pattern)
 
 
@@ -57,19 +60,23 @@ def format_(moment: ZonedDateTime, pattern: str) -> str:
     example=("dformat(1571829875000, \"yyyy-MM-dd'T'HH:mm:ss.SSSX\")", "2019-10-23T11:24:35.000Z"),
 )
 def dformat(milliseconds: int, pattern: str) -> str:
+    """Return epoch milliseconds as text, in UTC."""
     return format_date(ZonedDateTime.of_milliseconds(milliseconds), pattern)
 
 
 @function(
     _DATES,
-    "The date that a text is; a default when the text is null.",
+    "The date of a text; a default when the text is null.",
     Parameter("DATE", "any", "The text.", nullable=True),
-    Parameter("FORMAT", "string", "How it is written; tried out when not named.", required=False),
-    Parameter("DEFAULT_DATE", "date", "What a null is.", required=False, nullable=True),
+    Parameter(
+        "FORMAT", "string", "The format of the text; by default the known formats are tried.", required=False
+    ),
+    Parameter("DEFAULT_DATE", "date", "The value for null.", required=False, nullable=True),
     returns="date",
     example=('date("2019-10-23 11:24", "yyyy-MM-dd HH:mm")', "2019-10-23T11:24:00Z"),
 )
 def date(value: Value, pattern: str | None = None, default: ZonedDateTime | None = None) -> Value:
+    """Return the date that a text represents."""
     if value is None:
         return default
     if pattern is not None:
@@ -96,7 +103,7 @@ _COMPONENT = Parameter("COMPONENT", "string", "Which part: year, month, day, hou
 
 
 def _part(component: str) -> str:
-    """In any case: Adobe's own example asks for "MM" where the list has "mm"."""
+    """Return the name of a part in any case: Adobe's own example has "MM" where the list has "mm"."""
     part = _PARTS.get(component.lower())
     if part is None:
         raise EvaluationError(f"COMPONENT is one of {', '.join(_PARTS)}.")
@@ -112,6 +119,7 @@ def _part(component: str) -> str:
     example=('date_part("MM", date("2019-10-17 11:55:12"))', "10"),
 )
 def date_part(component: str, moment: ZonedDateTime) -> int:
+    """Return one part of a date."""
     at = moment.at
     parts = {
         "year": at.year,
@@ -140,7 +148,10 @@ def date_part(component: str, moment: ZonedDateTime) -> int:
     example=('set_date_part("m", 4, date("2016-11-09T11:44:44.797"))', '"2016-04-09T11:44:44Z"'),
 )
 def set_date_part(component: str, value: int, moment: ZonedDateTime) -> ZonedDateTime:
-    """As Java's ``withYear`` and ``withMonth``: a day that the month has not becomes its last one."""
+    """Replace one part of a date, as Java's ``withYear`` and ``withMonth``.
+
+    A day that does not exist in the month becomes its last day.
+    """
     part = _part(component)
     if part not in _SETTABLE:
         raise EvaluationError(f"set_date_part() sets {', '.join(_SETTABLE)}.")
@@ -155,7 +166,7 @@ def _made(fields: dict[str, int], nanosecond: int, like: datetime) -> ZonedDateT
         moment = datetime(**fields, tzinfo=like.tzinfo)
         return ZonedDateTime(moment.astimezone(UTC).astimezone(like.tzinfo), nanosecond)
     except (ValueError, OverflowError) as error:
-        raise EvaluationError("There is no such date.") from error
+        raise EvaluationError("The date does not exist.") from error
 
 
 @function(
@@ -172,6 +183,7 @@ def _made(fields: dict[str, int], nanosecond: int, like: datetime) -> ZonedDateT
     ),
 )
 def make_date_time(*parts: Value) -> ZonedDateTime:
+    """Return the date with the given parts."""
     *numbers, nanosecond, zone = parts
     if not 0 <= nanosecond <= 999_999_999:
         raise EvaluationError("NANOSECOND is from 0 to 999999999.")
@@ -190,6 +202,7 @@ def make_date_time(*parts: Value) -> ZonedDateTime:
     ),
 )
 def zone_date_to_utc(moment: ZonedDateTime) -> ZonedDateTime:
+    """Return the same instant in UTC."""
     return moment.in_zone(UTC)
 
 
@@ -202,4 +215,5 @@ def zone_date_to_utc(moment: ZonedDateTime) -> ZonedDateTime:
     example=('zone_date_to_zone(now(), "Europe/Paris")', "2021-10-26T15:43:59+02:00"),
 )
 def zone_date_to_zone(moment: ZonedDateTime, zone: str) -> ZonedDateTime:
+    """Return the same instant in another zone."""
     return moment.in_zone(zone_named(zone))

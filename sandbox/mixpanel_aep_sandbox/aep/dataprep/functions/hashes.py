@@ -17,7 +17,7 @@ _CHARSETS = {"UTF-8": "utf-8", "UTF-16": "utf-16-be", "ISO-8859-1": "latin-1", "
 
 
 def encoded(text: str, charset: str) -> bytes:
-    """As Java's ``getBytes``: UTF-16 begins with its byte order, and a character that is not in the set is ``?``."""
+    """Encode as Java's ``getBytes``: UTF-16 begins with its byte order mark, and unknown characters become ``?``."""
     codec = _CHARSETS.get(charset.upper())
     if codec is None:
         raise EvaluationError(f"CHARSET is one of {', '.join(_CHARSETS)}.")

@@ -1,4 +1,4 @@
-"""Functions of maps. A map is an object whose keys nobody knows beforehand."""
+"""Functions of maps. A map is an object with arbitrary keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _KEY = Parameter("KEY", "any", "A key, or an array of keys.")
     example=('map_get_values(book_details,"author")', '{"author": "George R. R. Martin"}'),
 )
 def map_get_values(value: dict[str, Value], key: Value) -> Value:
-    """Adobe's sample shows a map for one key; its text, and ``lower(map_get_values(...))``, want the value."""
+    """Return the value of a key.
+
+    Adobe's sample shows a map; its text, and ``lower(map_get_values(...))``, need the value.
+    """
     if not isinstance(key, list):
         return value.get(text_of(key))
     return [value[name] for name in dict.fromkeys(text_of(one) for one in key) if name in value]
@@ -37,6 +40,7 @@ def map_get_values(value: dict[str, Value], key: Value) -> Value:
     example=('map_has_keys(book_details,"author")', "true"),
 )
 def map_has_keys(value: dict[str, Value], key: Value) -> bool:
+    """Return whether a map has a key, or one of several."""
     return any(text_of(one) in value for one in (key if isinstance(key, list) else [key]))
 
 
@@ -49,6 +53,7 @@ def map_has_keys(value: dict[str, Value], key: Value) -> bool:
     example=("add_to_map(book_details, book_details2)", "A new map with all elements from map and addends"),
 )
 def add_to_map(*maps: dict[str, Value] | None) -> dict[str, Value]:
+    """Return the merged maps; the first value of a key is kept."""
     together: dict[str, Value] = {}
     for one in maps:
         together = {**together, **{key: value for key, value in (one or {}).items() if key not in together}}
@@ -63,7 +68,10 @@ def add_to_map(*maps: dict[str, Value] | None) -> dict[str, Value]:
     example=('to_map("firstName", "John", "lastName", "Doe")', '{"firstName" : "John", "lastName": "Doe"}'),
 )
 def to_map(*flat: Value) -> dict[str, Value] | None:
-    """ "null if input is null"; the syntax names an object, the example has pairs (EP:data-prep/functions.md#map)."""
+    """Return a map, or "null if input is null".
+
+    The syntax has an object, the example pairs (EP:data-prep/functions.md#map).
+    """
     if len(flat) == 1 and (flat[0] is None or isinstance(flat[0], dict)):
         return None if flat[0] is None else dict(flat[0])
     return pairs_of(flat)
@@ -75,9 +83,9 @@ def _keyed(objects: Value, key: str) -> dict[str, Value] | None:
     found: dict[str, Value] = {}
     for item in objects if isinstance(objects, list) else [objects]:
         if not isinstance(item, dict):
-            raise EvaluationError(f"A value of type {kind_of_value(item)} is no object.")
+            raise EvaluationError(f"A value of type {kind_of_value(item)} is not an object.")
         if item.get(key) is not None:
-            found.setdefault(text_of(item[key]), item)  # the first stays, as in add_to_map [I]
+            found.setdefault(text_of(item[key]), item)  # the first value is kept, as in add_to_map [I]
     return found
 
 
@@ -90,6 +98,7 @@ def _keyed(objects: Value, key: str) -> dict[str, Value] | None:
     example=('array_to_map(addresses, "type")', "Returns a map with given field name and value pairs"),
 )
 def array_to_map(objects: list[Value], key: str) -> dict[str, Value] | None:
+    """Return a map of objects by the value of a property."""
     return _keyed(objects, key)
 
 
@@ -105,6 +114,7 @@ def array_to_map(objects: list[Value], key: str) -> dict[str, Value] | None:
     ),
 )
 def object_to_map(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
+    """Return a map of pairs, of an object, or of objects by the value of a property."""
     first, *more = (evaluate(node, scope) for node in arguments)
     if first is None:
         return None
@@ -113,12 +123,12 @@ def object_to_map(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate)
     if len(arguments) > 1:
         return pairs_of((first, *more))
     if not isinstance(first, dict):
-        raise EvaluationError(f"A value of type {kind_of_value(first)} is no object.")
+        raise EvaluationError(f"A value of type {kind_of_value(first)} is not an object.")
     return dict(first)
 
 
 def _property(node: Node, scope: Scope, evaluate: Evaluate) -> str:
-    """``object_to_map(addresses,type)`` points to the property by its bare name; a value names it too."""
+    """Return the name of the property: ``object_to_map(addresses,type)`` names it without quotes; a text works too."""
     names = path_names(node)
     if len(names) == 1:
         return names[0]

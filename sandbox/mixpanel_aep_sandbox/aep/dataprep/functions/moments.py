@@ -1,4 +1,4 @@
-"""Points in time with a zone and nanoseconds: what Java calls a ZonedDateTime."""
+"""Times with a zone and nanoseconds, as Java's ZonedDateTime."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class ZonedDateTime:
+    """A time with a zone, to the nanosecond."""
+
     at: datetime
-    """Aware, to the second."""
+    """With a zone, in whole seconds."""
     nanosecond: int = 0
 
     @classmethod
     def of(cls, moment: datetime) -> ZonedDateTime:
+        """Return the time of a datetime with a zone."""
         return cls(moment.replace(microsecond=0), moment.microsecond * 1000)
 
     @classmethod
     def of_milliseconds(cls, milliseconds: int) -> ZonedDateTime:
-        """Raises EvaluationError outside of the years 1 to 9999."""
+        """Return the time in UTC. Raises EvaluationError outside of the years 1 to 9999."""
         try:
             seconds, left = divmod(milliseconds, 1000)
             return cls(_EPOCH + timedelta(seconds=seconds), left * 1_000_000)
@@ -32,7 +35,7 @@ class ZonedDateTime:
             raise EvaluationError("The time is outside of the years 1 to 9999.") from error
 
     def in_zone(self, zone: tzinfo) -> ZonedDateTime:
-        """The same instant on another clock."""
+        """Return the same instant in another zone."""
         try:
             return ZonedDateTime(self.at.astimezone(zone), self.nanosecond)
         except (OverflowError, ValueError) as error:
@@ -40,10 +43,11 @@ class ZonedDateTime:
 
     @property
     def instant(self) -> tuple[datetime, int]:
+        """Return the time in UTC and its nanoseconds, to compare instants."""
         return self.in_zone(UTC).at, self.nanosecond
 
     def iso(self) -> str:
-        """ISO 8601: no fraction when there is none, and Z for UTC."""
+        """Return ISO 8601: without a fraction of 0, and with Z for UTC."""
         moment = self.at.replace(tzinfo=None).isoformat(timespec="seconds")
         digits = f"{self.nanosecond:09d}"
         while digits.endswith("000"):
@@ -51,11 +55,12 @@ class ZonedDateTime:
         return moment + ("." + digits if digits else "") + offset_text(self.at, "XXX")
 
     def day(self) -> str:
+        """Return the local date."""
         return self.at.date().isoformat()
 
 
 def offset_text(moment: datetime, pattern: str) -> str:
-    """The offset as one of Java's patterns of X or x."""
+    """Return the offset in one of Java's patterns of X or x."""
     offset = moment.utcoffset() or timedelta()
     seconds = int(offset.total_seconds())
     if pattern[0] == "X" and seconds == 0:
@@ -71,10 +76,10 @@ def offset_text(moment: datetime, pattern: str) -> str:
 
 @lru_cache(maxsize=512)
 def zone_named(name: str) -> tzinfo:
-    """A zone by its IANA name, an offset (``+02:00``, ``GMT+2``) or one of Java's short names.
+    """Return a zone by its IANA name, an offset (``+02:00``, ``GMT+2``) or one of Java's short names.
 
     Raises:
-        EvaluationError: There is no such zone.
+        EvaluationError: The zone is unknown.
     """
     stripped = name.strip()
     hours = _HOURS.get(stripped.upper())
@@ -86,7 +91,7 @@ def zone_named(name: str) -> tzinfo:
     try:
         return ZoneInfo(stripped)
     except (ValueError, OSError, LookupError) as error:
-        raise EvaluationError("There is no such time zone.") from error
+        raise EvaluationError("The time zone is unknown.") from error
 
 
 _HOURS = {
@@ -95,7 +100,8 @@ _HOURS = {
     "NZDT": 13.0, "EST": -5.0, "EDT": -4.0, "CST": -6.0, "CDT": -5.0, "MST": -7.0, "MDT": -6.0, "PST": -8.0,
     "PDT": -7.0, "AKST": -9.0, "AKDT": -8.0, "HST": -10.0,
 }  # fmt: skip
-"""Short names are offsets: Adobe's sample turns ``2019-10-17T11:55:12 PST`` into 19:55:12Z, in daylight saving time."""
+"""Short names are offsets: Adobe's sample converts ``2019-10-17T11:55:12 PST`` to 19:55:12Z, during daylight saving
+time."""
 
 
 def _offset(text: str) -> timezone | None:

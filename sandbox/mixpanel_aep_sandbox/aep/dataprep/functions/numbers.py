@@ -1,4 +1,4 @@
-"""Functions that make one type of another, and JSON of text."""
+"""Functions that convert between types, and parse JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _INT = 2**31
     example=('to_bigint("1000000.34")', "1000000.34"),
 )
 def to_bigint(number: Number) -> Number:
-    """Adobe calls it a BigInteger, and keeps the fraction in its example."""
+    """Return a number of any size. Adobe calls it a BigInteger, and keeps the fraction in its example."""
     return number
 
 
@@ -38,6 +38,7 @@ def to_bigint(number: Number) -> Number:
     example=('to_decimal("20.5")', "20.5"),
 )
 def to_decimal(number: Number) -> Number:
+    """Return a decimal number."""
     return exact(Decimal(number)) if isinstance(number, int) else number
 
 
@@ -49,15 +50,15 @@ def to_decimal(number: Number) -> Number:
     example=('to_float("12.3456")', "12.3456"),
 )
 def to_float(number: Number) -> float:
-    """The shortest text that is the same in 32 bits, as Java writes a float; Adobe's example prints 12.34566."""
+    """Return a 32-bit float as its shortest text, as Java does; Adobe's example prints 12.34566."""
     try:
         packed = struct.pack("f", number)
     except (OverflowError, struct.error) as error:
         raise EvaluationError("The number is too large for a float.") from error
     single = struct.unpack("f", packed)[0]
     if not math.isfinite(single):
-        raise EvaluationError("A float that is no number.")
-    shorter = (float(f"{single:.{digits}g}") for digits in range(1, 10))  # nine digits tell all floats apart
+        raise EvaluationError("The number is not a finite float.")
+    shorter = (float(f"{single:.{digits}g}") for digits in range(1, 10))  # nine digits distinguish all floats
     return next(value for value in shorter if struct.pack("f", value) == packed)
 
 
@@ -69,9 +70,10 @@ def to_float(number: Number) -> float:
     example=('to_integer("12")', "12"),
 )
 def to_integer(number: Number) -> int:
+    """Return a 32-bit integer."""
     integer = whole(number)
     if integer is None:
-        raise EvaluationError("to_integer(): the number is no integer.")
+        raise EvaluationError("to_integer(): the number is not an integer.")
     if not -_INT <= integer < _INT:
         raise EvaluationError("to_integer(): the number has more than 32 bits; to_bigint() has no bound.")
     return integer
@@ -79,7 +81,7 @@ def to_integer(number: Number) -> int:
 
 @function(
     "JSON",
-    "What a text is as JSON.",
+    "The value of a JSON text.",
     Parameter("STRING", "any", "The text; an object is one already."),
     returns="object",
     example=(
@@ -88,13 +90,14 @@ def to_integer(number: Number) -> int:
     ),
 )
 def json_to_object(text: Value) -> Value:
+    """Return the value of a JSON text."""
     if not isinstance(text, str):
-        return text  # Adobe's example has no quotes, so that the language makes the object by itself
+        return text  # Adobe's example has no quotes, so that the argument is an object already
     try:
         value = json.loads(text, parse_float=lambda digits: exact(Decimal(digits)), parse_constant=_no_number)
         json.dumps(value, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError, DecimalException) as error:
-        raise EvaluationError("json_to_object(): the text is no JSON.") from error
+        raise EvaluationError("json_to_object(): the text is not JSON.") from error
     return value
 
 

@@ -25,11 +25,12 @@ _FIELD_DELIMITER = Parameter("FIELD_DELIMITER", "string", "Between pairs.", requ
     example=("is_empty([1, null, 2, 3])", "false"),
 )
 def is_empty(value: Value) -> bool:
+    """Return whether a value is null or empty."""
     return value is None or (isinstance(value, (str, list, dict)) and not value)
 
 
 def pairs_of(flat: tuple[Value, ...]) -> dict[str, Value]:
-    """Raises EvaluationError for a key without a value, or a key that is null."""
+    """Return an object of keys and values. Raises EvaluationError for a key without a value, or a null key."""
     if len(flat) % 2:
         raise EvaluationError("The last key has no value.")
     if any(key is None for key in flat[::2]):
@@ -49,7 +50,7 @@ def pairs_of(flat: tuple[Value, ...]) -> dict[str, Value]:
     ),
 )
 def arrays_to_objects(*flat: Value) -> list[dict[str, Value]]:
-    """Adobe's list and Adobe's example have two names for it."""
+    """Return objects of parallel arrays. Adobe's list and Adobe's example have different names for it."""
     arrays = {key: [] if items is None else items for key, items in pairs_of(flat).items()}
     if not all(isinstance(items, list) for items in arrays.values()):
         raise EvaluationError("Each key is followed by an array.")
@@ -65,11 +66,12 @@ def arrays_to_objects(*flat: Value) -> list[dict[str, Value]]:
     example=('to_object("firstName", "John", "lastName", "Doe")', '{"firstName": "John", "lastName": "Doe"}'),
 )
 def to_object(*flat: Value) -> dict[str, Value]:
+    """Return an object of keys and values."""
     return pairs_of(flat)
 
 
 def _pairs_in(text: str, value_delimiter: str | None, field_delimiter: str | None) -> dict[str, str]:
-    """Spaces around keys and values are left out; what has no key is too."""
+    """Return the pairs in a text, without spaces around keys and values, and without pairs that have no key."""
     found: dict[str, str] = {}
     for pair in text.split(field_delimiter or ","):
         key, delimiter, value = pair.partition(value_delimiter or ":")
@@ -80,7 +82,7 @@ def _pairs_in(text: str, value_delimiter: str | None, field_delimiter: str | Non
 
 @function(
     _OBJECTS,
-    "The object that a text is, of keys and values between delimiters.",
+    "The object of a text with keys and values between delimiters.",
     Parameter("STRING", "string", "The text."),
     _VALUE_DELIMITER,
     _FIELD_DELIMITER,
@@ -91,6 +93,7 @@ def _pairs_in(text: str, value_delimiter: str | None, field_delimiter: str | Non
     ),
 )
 def str_to_object(text: str, value: str | None = None, field: str | None = None) -> dict[str, str]:
+    """Return the object of a text with delimiters."""
     return _pairs_in(text, value, field)
 
 
@@ -108,6 +111,7 @@ def str_to_object(text: str, value: str | None = None, field: str | None = None)
     ),
 )
 def get_values(text: str, key: str, value: str | None = None, field: str | None = None) -> str | None:
+    """Return one value of a text with delimiters."""
     return _pairs_in(text, value, field).get(key)
 
 
@@ -123,6 +127,7 @@ def get_values(text: str, key: str, value: str | None = None, field: str | None 
     method=True,
 )
 def get(value: dict[str, Value], key: str) -> Value:
+    """Return a property of an object."""
     return value.get(key)
 
 
@@ -135,7 +140,7 @@ def get(value: dict[str, Value], key: str) -> Value:
     example=('contains_key("evars.evar.field1")', "true"),
 )
 def contains_key(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> bool:
-    """``is_set`` is its older name. A path may be written as a field too [I]."""
+    """Return whether the row has a value at a path, a text or a field [I]. ``is_set`` is the older name."""
     names = path_names(arguments[0])
     if names:
         return exists(scope.row, tuple(names))
@@ -143,12 +148,12 @@ def contains_key(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) 
         path = evaluate(arguments[0], scope)
         return path is not None and exists(scope.row, parse_path(text_of(path)))
     except SyntaxFault as error:
-        raise EvaluationError(f"INPUT is no path: {error.message}", arguments[0].at) from error
+        raise EvaluationError(f"INPUT is not a path: {error.message}", arguments[0].at) from error
 
 
 @function(_OBJECTS, "Null.", example=("nullify()", "null"))
 def nullify() -> None:
-    return None
+    """Give the value null."""
 
 
 @function(
@@ -159,4 +164,5 @@ def nullify() -> None:
     example=('get_keys({"book1": "Pride and Prejudice", "book2": "1984"})', '["book1", "book2"]'),
 )
 def get_keys(value: dict[str, Value]) -> list[str]:
+    """Return the keys of an object."""
     return list(value)

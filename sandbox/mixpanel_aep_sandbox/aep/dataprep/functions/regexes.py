@@ -22,6 +22,7 @@ _PATTERN = Parameter("REGEX", "string", "The regular expression.")
     ),
 )
 def extract_regex(text: str, pattern: str) -> list[str]:
+    """Return the first match and its groups."""
     return regex.groups(text, pattern) or []
 
 
@@ -34,4 +35,5 @@ def extract_regex(text: str, pattern: str) -> list[str]:
     example=('matches_regex("E259,E259B_009,1_1", "([^,]+),[^,]*,([^,]+)")', "true"),
 )
 def matches_regex(text: str, pattern: str) -> bool:
+    """Return whether the whole text matches."""
     return regex.contains_match(text, pattern)

@@ -1,4 +1,4 @@
-"""Every function of the language: what it is called, what it takes, what it does, or why the sandbox has it not."""
+"""Every function of the language: its name, parameters and implementation, or why the sandbox does not have it."""
 
 from __future__ import annotations
 
@@ -15,23 +15,27 @@ from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
 Kind = Literal["any", "string", "number", "integer", "boolean", "date", "array", "object", "map", "lambda"]
 Evaluate: TypeAlias = Callable[[Node, Scope], Value]
 Form: TypeAlias = Callable[[tuple[Node, ...], Scope, Evaluate], Value]
-"""A function that is given its arguments as they are written, and evaluates those that it needs."""
+"""A function that receives its arguments unevaluated, and evaluates those that it needs."""
 
 
 @dataclass(frozen=True)
 class Parameter:
+    """A parameter of a function."""
+
     name: str
     kind: Kind = "any"
     text: str = ""
     required: bool = True
     repeated: bool = False
-    """The last one only: there may be more of its kind."""
+    """The last one only: it may be repeated."""
     nullable: bool = False
-    """Null is a value like others; else a null argument makes the result null [I]."""
+    """Null is an ordinary value; otherwise a null argument makes the result null [I]."""
 
 
 @dataclass(frozen=True)
 class Function:
+    """A function of the language."""
+
     name: str
     category: str
     text: str
@@ -42,25 +46,27 @@ class Function:
     example: str = ""
     result: str = ""
     unavailable: str = ""
-    """Why the sandbox has it not."""
+    """Why the sandbox does not have it."""
     for_destinations: bool = False
-    """Adobe marks it "Destinations only": it is no function of what is ingested."""
+    """Adobe marks it "Destinations only": it is not available for ingestion."""
 
     @property
     def fewest(self) -> int:
+        """Return the minimum number of arguments."""
         return sum(parameter.required for parameter in self.parameters)
 
     @property
     def most(self) -> int | None:
-        """None: as many as you like."""
+        """Return the maximum number of arguments; None: unlimited."""
         repeated = bool(self.parameters) and self.parameters[-1].repeated
         return None if repeated else len(self.parameters)
 
     def parameter(self, position: int) -> Parameter:
+        """Return the parameter at a position."""
         return self.parameters[min(position, len(self.parameters) - 1)]
 
     def call(self, arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
-        """The function's value. Raises EvaluationError."""
+        """Return the function's value. Raises EvaluationError."""
         if self.unavailable:
             raise NotAvailable(f"{self.name}() is not available in the sandbox: {self.unavailable}")
         if self.form is not None:
@@ -80,7 +86,7 @@ class Function:
 
 FUNCTIONS: dict[str, Function] = {}
 METHODS: dict[str, Function] = {}
-"""What can be called on a value, ``value.name(...)``; the first parameter is the value."""
+"""Methods of values, ``value.name(...)``; the first parameter is the value."""
 
 
 def function(
@@ -93,7 +99,7 @@ def function(
     method: bool = False,
     for_destinations: bool = False,
 ) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
-    """Registers what it decorates, under its own name (without ``_`` at its end) or under ``names``."""
+    """Register the decorated function, under its own name (without a trailing ``_``) or under ``names``."""
 
     def register(does: Callable[..., Value]) -> Callable[..., Value]:
         for name in names or (does.__name__.rstrip("_"),):
@@ -114,7 +120,7 @@ def form(
     names: tuple[str, ...] = (),
     example: tuple[str, str] = ("", ""),
 ) -> Callable[[Form], Form]:
-    """Registers a function that looks at its arguments before they are evaluated."""
+    """Register a function that receives its arguments unevaluated."""
 
     def register(does: Form) -> Form:
         for name in names or (does.__name__.rstrip("_"),):
@@ -125,4 +131,5 @@ def form(
 
 
 def unavailable(category: str, name: str, text: str, reason: str, *parameters: Parameter) -> None:
+    """Register a function that the sandbox does not have."""
     FUNCTIONS[name] = Function(name, category, text, parameters, "any", unavailable=reason)

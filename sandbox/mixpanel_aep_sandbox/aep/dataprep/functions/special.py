@@ -1,4 +1,4 @@
-"""Random ids, and one table of what Adobe has and the sandbox cannot have."""
+"""Random ids, and the functions of Adobe that the sandbox does not have."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _SPECIAL = "Special Operations"
     example=("uuid()", "7c0267d2-bb74-4e1a-9275-3bf4fccda5f4"),
 )
 def uuid() -> str:
+    """Return a random id."""
     return str(ids.uuid4())
 
 
@@ -49,7 +50,7 @@ UNAVAILABLE = (
     ("Analytics", "aa_get_product_event_values", "The values of an event.", _ANALYTICS, (_PRODUCTS, _NAME)),
     ("Analytics", "aa_get_product_evars", "The values of an eVar.", _ANALYTICS, (_PRODUCTS, _NAME)),
 )
-"""Category, name, what it would give, why there is none, and what it takes."""
+"""Category, name, result, reason for its absence, and parameters."""
 
 for _category, _function, _text, _reason, _parameters in UNAVAILABLE:
     unavailable(_category, _function, _text, _reason, *_parameters)

@@ -1,4 +1,4 @@
-"""Functions of text. Positions count from 0 and characters are Java's ``char``s only where text is ASCII [I]."""
+"""Functions of text. Positions count from 0; characters equal Java's ``char``s only in ASCII [I]."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 _STRING = "String"
 INPUT = Parameter("INPUT", "string", "The text.")
 _STRINGS = Parameter("STRING", "string", "The texts.", required=False, repeated=True, nullable=True)
-_COUNT = Parameter("COUNT", "integer", "How many characters.")
+_COUNT = Parameter("COUNT", "integer", "The number of characters.")
 _ANY_INPUT = Parameter("INPUT", "string", "The text; null is an empty one.", nullable=True)
-_PADDING = Parameter("PADDING", "string", "What to fill up with; a space when null or empty.", nullable=True)
+_PADDING = Parameter("PADDING", "string", "The padding; a space when null or empty.", nullable=True)
 
 
 @function(
@@ -25,18 +25,20 @@ _PADDING = Parameter("PADDING", "string", "What to fill up with; a space when nu
     example=('concat("Hi, ", "there", "!")', '"Hi, there!"'),
 )
 def concat(*parts: str | None) -> str:
+    """Join texts; null is empty."""
     return "".join(part or "" for part in parts)
 
 
 @function(
     _STRING,
-    "Splits a text at a regular expression, at commas when there is none.",
+    "Splits a text at a regular expression, by default at commas.",
     INPUT,
     Parameter("REGEX", "string", "Where to split.", required=False),
     returns="array",
     example=('explode("Hi, there!", " ")', '["Hi,", "there!"]'),
 )
 def explode(text: str, pattern: str = ",") -> list[str]:
+    """Split a text at a regular expression."""
     return regex.split(text, pattern)
 
 
@@ -44,13 +46,14 @@ def explode(text: str, pattern: str = ",") -> list[str]:
     _STRING,
     "The position of a text within another one, counted from 0; -1 when it is not there.",
     INPUT,
-    Parameter("SUBSTRING", "string", "What is looked for."),
+    Parameter("SUBSTRING", "string", "The text to find."),
     Parameter("START_POSITION", "integer", "Where to begin.", required=False),
-    Parameter("OCCURRENCE", "integer", "Which one; the first by default.", required=False),
+    Parameter("OCCURRENCE", "integer", "The number of the occurrence; by default the first.", required=False),
     returns="integer",
     example=('instr("adobe.com", "com")', "6"),
 )
 def instr(text: str, part: str, start: int = 0, occurrence: int = 1) -> int:
+    """Return the position of a text within another one."""
     if occurrence < 1:
         raise EvaluationError("instr(): OCCURRENCE counts from 1.")
     at = max(start, 0) - 1
@@ -65,12 +68,13 @@ def instr(text: str, part: str, start: int = 0, occurrence: int = 1) -> int:
     _STRING,
     "Replaces each occurrence of a text by another one.",
     INPUT,
-    Parameter("TO_FIND", "string", "What is looked for."),
-    Parameter("TO_REPLACE", "string", "What takes its place."),
+    Parameter("TO_FIND", "string", "The text to find."),
+    Parameter("TO_REPLACE", "string", "The replacement."),
     returns="string",
     example=('replacestr("This is a string re test", "re", "replace")', '"This is a string replace test"'),
 )
 def replacestr(text: str, find: str, replacement: str) -> str:
+    """Replace each occurrence of a text."""
     if not find:
         return text
     if len(text) + text.count(find) * len(replacement) > 2 * LONGEST_TEXT:
@@ -80,14 +84,15 @@ def replacestr(text: str, find: str, replacement: str) -> str:
 
 @function(
     _STRING,
-    "So many characters from a position on, which counts from 0.",
+    "A number of characters from a position on, which counts from 0.",
     INPUT,
     Parameter("START_INDEX", "integer", "The first position."),
-    Parameter("LENGTH", "integer", "How many characters."),
+    Parameter("LENGTH", "integer", "The number of characters."),
     returns="string",
     example=('substr("This is a substring test", 7, 8)', '" a subst"'),
 )
 def substr(text: str, start: int, length: int) -> str:
+    """Return a part of a text."""
     if start < 0 or length < 0:
         raise EvaluationError("substr(): START_INDEX and LENGTH are not negative.")
     return text[start : start + length]
@@ -102,6 +107,7 @@ def substr(text: str, start: int, length: int) -> str:
     example=('lower("HeLLo")', '"hello"'),
 )
 def lower(text: str) -> str:
+    """Return a text in lower case."""
     return text.lower()
 
 
@@ -114,6 +120,7 @@ def lower(text: str) -> str:
     example=('upper("HeLLo")', '"HELLO"'),
 )
 def upper(text: str) -> str:
+    """Return a text in upper case."""
     return text.upper()
 
 
@@ -126,7 +133,7 @@ def upper(text: str) -> str:
     example=('split("Hello world", " ")', '["Hello", "world"]'),
 )
 def split(text: str, separators: str) -> list[str]:
-    """Several characters are several separators; what is empty between two of them stays out [I]."""
+    """Split at each of several separator characters; empty parts are omitted [I]."""
     if not separators:
         return [text]
     marks = separators.replace("\\\\", "\\")  # the backslash "needs to be escaped"
@@ -136,12 +143,13 @@ def split(text: str, separators: str) -> list[str]:
 @function(
     _STRING,
     "Joins the items of an array, or several values, with a separator.",
-    Parameter("SEPARATOR", "string", "What stands between."),
+    Parameter("SEPARATOR", "string", "The separator."),
     Parameter("OBJECTS", "any", "An array, or values.", repeated=True, nullable=True),
     returns="string",
     example=('join(" ", to_array(true, "Hello", "world"))', '"Hello world"'),
 )
 def join(separator: str, *objects: Value) -> str | None:
+    """Join items with a separator."""
     items = [part for value in objects for part in (value if isinstance(value, list) else [value])]
     if objects == (None,):
         return None
@@ -151,7 +159,7 @@ def join(separator: str, *objects: Value) -> str | None:
 
 
 def _fill(padding: str | None, text: str, count: int) -> str:
-    """Return what a text lacks of ``count`` characters: the padding, repeated and cut."""
+    """Return the padding that a text needs for ``count`` characters."""
     if count > LONGEST_TEXT:
         raise EvaluationError(f"A text of more than {LONGEST_TEXT} characters was made.")
     return "".join(islice(cycle(padding or " "), max(count - len(text), 0)))
@@ -167,7 +175,7 @@ def _fill(padding: str | None, text: str, count: int) -> str:
     example=('lpad("bat", 8, "yz")', '"yzyzybat"'),
 )
 def lpad(text: str | None, count: int, padding: str | None) -> str:
-    """ "If null or empty, it will be treated as a single space"; what is longer stays whole [I]."""
+    """Pad on the left. "If null or empty, it will be treated as a single space"; a longer text stays whole [I]."""
     kept = text or ""
     return f"{_fill(padding, kept, count)}{kept}"
 
@@ -182,6 +190,7 @@ def lpad(text: str | None, count: int, padding: str | None) -> str:
     example=('rpad("bat", 8, "yz")', '"batyzyzy"'),
 )
 def rpad(text: str | None, count: int, padding: str | None) -> str:
+    """Pad on the right."""
     kept = text or ""
     return f"{kept}{_fill(padding, kept, count)}"
 
@@ -195,6 +204,7 @@ def rpad(text: str | None, count: int, padding: str | None) -> str:
     example=('left("abcde", 2)', '"ab"'),
 )
 def left(text: str, count: int) -> str:
+    """Return the first characters of a text."""
     return text[:count] if count > 0 else ""
 
 
@@ -207,7 +217,7 @@ def left(text: str, count: int) -> str:
     example=('right("abcde", 2)', '"de"'),
 )
 def right(text: str, count: int) -> str:
-    """The whole text where it has fewer characters than ``count``."""
+    """Return the last characters, or the whole text if it has fewer."""
     return text[max(len(text) - max(count, 0), 0) :]
 
 
@@ -223,6 +233,7 @@ def _without_leading_space(text: str) -> str:
     example=('ltrim(" hello")', '"hello"'),
 )
 def ltrim(text: str) -> str:
+    """Remove white space at the beginning."""
     return _without_leading_space(text)
 
 
@@ -234,6 +245,7 @@ def ltrim(text: str) -> str:
     example=('rtrim("hello ")', '"hello"'),
 )
 def rtrim(text: str) -> str:
+    """Remove white space at the end."""
     return _without_leading_space(text[::-1])[::-1]
 
 
@@ -245,4 +257,5 @@ def rtrim(text: str) -> str:
     example=('trim(" hello ")', '"hello"'),
 )
 def trim(text: str) -> str:
+    """Remove white space at both ends."""
     return _without_leading_space(_without_leading_space(text)[::-1])[::-1]

@@ -59,6 +59,7 @@ def _parse(text: str) -> _Url | None:
     example=(f'get_url_protocol("{_HOME}")', "https"),
 )
 def get_url_protocol(text: str) -> str | None:
+    """Return the protocol of a URL."""
     url = _parse(text)
     return None if url is None else url.protocol
 
@@ -71,19 +72,20 @@ def get_url_protocol(text: str) -> str | None:
     example=(f'get_url_host("{_HOME}")', "platform.adobe.com"),
 )
 def get_url_host(text: str) -> str | None:
-    """As it is written: neither lower case, nor an IPv6 address without its brackets."""
+    """Return the host as written: not in lower case, and an IPv6 address with its brackets."""
     url = _parse(text)
     return None if url is None else url.host
 
 
 @function(
     _URL,
-    "The port of a URL: the protocol's own one where none is written.",
+    "The port of a URL, by default that of the protocol.",
     _PARAMETER,
     returns="integer",
     example=(f'get_url_port("{_FILE}")', "22"),
 )
 def get_url_port(text: str) -> int | None:
+    """Return the port of a URL."""
     url = _parse(text)
     return None if url is None else url.port
 
@@ -97,7 +99,7 @@ def get_url_port(text: str) -> int | None:
     example=(f'get_url_path("{_FILE}")', '"//home/joe/employee.csv"'),
 )
 def get_url_path(text: str, full: bool = True) -> str | None:
-    """``full`` False: "only the end of the path"."""
+    """Return the path; ``full`` False: "only the end of the path"."""
     url = _parse(text)
     if url is None:
         return None
@@ -108,12 +110,12 @@ def get_url_path(text: str, full: bool = True) -> str | None:
     _URL,
     "The query of a URL as a map, of values as they are written.",
     _PARAMETER,
-    Parameter("ANCHOR", "string", "What becomes of the anchor: retain, remove or append."),
+    Parameter("ANCHOR", "string", "Handling of the anchor: retain, remove or append."),
     returns="map",
     example=(f'get_url_query_str("{_NOSE}", "retain")', '{"name": "ferret#nose"}'),
 )
 def get_url_query_str(text: str, anchor: str) -> dict[str, str] | None:
-    """``retain`` leaves the anchor where it is, behind the last value; ``append`` gives it an entry of its own."""
+    """Return the query as a map. ``retain`` leaves the anchor in the last value; ``append`` adds an entry for it."""
     if anchor not in ("retain", "remove", "append"):
         raise EvaluationError("get_url_query_str(): ANCHOR is retain, remove or append.")
     url = _parse(text)
@@ -141,7 +143,10 @@ def get_url_query_str(text: str, anchor: str) -> dict[str, str] | None:
     ),
 )
 def get_url_encoded(url: str) -> str:
-    """A space is %20 and ~ is %7E: "Special characters" in the appendix of EP:data-prep/functions.md."""
+    """Encode special characters: "Special characters" in the appendix of EP:data-prep/functions.md.
+
+    A space is %20, ~ is %7E.
+    """
     return quote(url, safe="", errors="replace").replace("~", "%7E")
 
 
@@ -156,4 +161,5 @@ def get_url_encoded(url: str) -> str:
     ),
 )
 def get_url_decoded(url: str) -> str:
+    """Decode percent-encoded characters."""
     return unquote(url, errors="replace")

@@ -1,4 +1,4 @@
-"""Values of expressions, and the conversions that Data Prep makes without being asked."""
+"""Values of expressions, and Data Prep's implicit conversions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 from mixpanel_aep_sandbox.aep.dataprep.numbers import Number, is_number, number_of, number_text, whole
 
 Value: TypeAlias = Any
-"""None, bool, int, float, Decimal, str, ZonedDateTime, list, dict; a Callable where a lambda was written."""
+"""None, bool, int, float, Decimal, str, ZonedDateTime, list, dict; a Callable for a lambda."""
 
 LONGEST_TEXT = 100_000
 MOST_ITEMS = 100_000
-"""What one function may make [I], so that an expression of 4096 characters cannot fill the memory."""
+"""Maximum result of one function [I], so that an expression of 4096 characters cannot fill the memory."""
 
 _DEEPEST = 100
 
@@ -35,11 +35,12 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 
 
 def kind_of_value(value: Value) -> str:
+    """Return the name of a value's type."""
     return next((name for types, name in _KINDS if isinstance(value, types)), "lambda")
 
 
 def text_of(value: Value) -> str:
-    """The value as a string; "" for null. Raises EvaluationError for what is no single value."""
+    """Return the value as a string; "" for null. Raises EvaluationError for a compound value."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -50,33 +51,33 @@ def text_of(value: Value) -> str:
         return number_text(value)
     if isinstance(value, ZonedDateTime):
         return value.iso()
-    raise EvaluationError(f"A value of type {kind_of_value(value)} is no string.")
+    raise EvaluationError(f"A value of type {kind_of_value(value)} is not a string.")
 
 
 def number_from(value: Value) -> Number:
-    """The value as a number. Raises EvaluationError."""
+    """Return the value as a number. Raises EvaluationError."""
     if is_number(value):
         number: Number = value
         return number
     found = number_of(value) if isinstance(value, str) else None
     if found is None:
-        raise EvaluationError(f"A value of type {kind_of_value(value)} is no number.")
+        raise EvaluationError(f"A value of type {kind_of_value(value)} is not a number.")
     return found
 
 
 def boolean_from(value: Value) -> bool:
-    """The value as a boolean, by the words that Data Prep knows. Raises EvaluationError."""
+    """Return the value as a boolean, by Data Prep's words for it. Raises EvaluationError."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value in TRUE:
         return True
     if isinstance(value, str) and value in FALSE:
         return False
-    raise EvaluationError(f"A value of type {kind_of_value(value)} is no boolean.")
+    raise EvaluationError(f"A value of type {kind_of_value(value)} is not a boolean.")
 
 
 def bounded(value: Value) -> Value:
-    """The value, if it is no larger than a function may make. Raises EvaluationError."""
+    """Return the value, if it is not larger than a function may return. Raises EvaluationError."""
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
         raise EvaluationError(f"A text of more than {LONGEST_TEXT} characters was made.")
     if isinstance(value, (list, dict)) and len(value) > MOST_ITEMS:
@@ -85,10 +86,10 @@ def bounded(value: Value) -> Value:
 
 
 def plain(value: Value, depth: int = 0) -> Value:
-    """The value as JSON can hold it: dates as ISO text, decimals as numbers.
+    """Return the value as JSON: dates as ISO text, decimals as numbers.
 
     Raises:
-        EvaluationError: It is a lambda, or nested deeper than anything in XDM.
+        EvaluationError: The value is a lambda, or nested deeper than XDM allows.
     """
     if depth > _DEEPEST:
         raise EvaluationError(f"The value is nested more than {_DEEPEST} deep.")
@@ -101,9 +102,9 @@ def plain(value: Value, depth: int = 0) -> Value:
     if isinstance(value, Decimal):
         return _json_number(value)
     if isinstance(value, float) and not math.isfinite(value):
-        raise EvaluationError("JSON has no such number.")
+        raise EvaluationError("JSON cannot represent the number.")
     if callable(value):
-        raise EvaluationError("A lambda is no value.")
+        raise EvaluationError("A lambda is not a value.")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Names and counts: what can be known of an expression before there is a row."""
+"""Static checks of an expression: names of functions and numbers of arguments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.tree import Call, Field, Method,
 
 
 def compiled(text: str, options: Options = DEFAULT) -> Node:
-    """The tree of an expression all of whose functions exist and can be called so. Raises SyntaxFault."""
+    """Return the tree of an expression whose functions exist and accept their arguments. Raises SyntaxFault."""
     tree = parse(text)
     for node, _ in walk(tree):
         if isinstance(node, Field) and options.functions_reserved and not text.startswith("${", node.at):
@@ -28,7 +28,7 @@ def compiled(text: str, options: Options = DEFAULT) -> Node:
 
 
 def unknown_function(text: str) -> str:
-    """The name of the first function of an expression that there is not; empty for none, or for no expression."""
+    """Return the name of the first unknown function; empty without one, or for an invalid expression."""
     try:
         tree = parse(text)
     except SyntaxFault:
@@ -51,10 +51,10 @@ def _check(name: str, given: int, known: Mapping[str, registry.Function], at: in
     if function is None:
         close = get_close_matches(name, [*known, *registry.FUNCTIONS], 1, 0.5)
         nearest = f"; the nearest is {close[0]}()" if close else ""
-        raise SyntaxFault(f"There is no function {name}(){nearest}.", at)
+        raise SyntaxFault(f"Unknown function {name}(){nearest}.", at)
     fewest, most = function.fewest, function.most
     if given < fewest or (most is not None and given > most):
-        wanted = f"{fewest - own}" if fewest == most else f"{fewest - own} or more"
+        expected = f"{fewest - own}" if fewest == most else f"{fewest - own} or more"
         if most is not None and fewest != most:
-            wanted = f"{fewest - own} to {most - own}"
-        raise SyntaxFault(f"{name}() takes {wanted} arguments, not {given - own}.", at)
+            expected = f"{fewest - own} to {most - own}"
+        raise SyntaxFault(f"{name}() takes {expected} arguments, not {given - own}.", at)

@@ -1,10 +1,10 @@
-"""What can be wrong with an expression, and with a value."""
+"""Errors in expressions and in their values."""
 
 from __future__ import annotations
 
 
 class ExpressionError(Exception):
-    """A sentence, and where in the expression it is about (a count of characters from 0), if anywhere."""
+    """An error with its position in the expression (a count of characters from 0), if known."""
 
     def __init__(self, message: str, at: int | None = None) -> None:
         super().__init__(message if at is None else f"{message} (at character {at + 1})")
@@ -13,12 +13,12 @@ class ExpressionError(Exception):
 
 
 class SyntaxFault(ExpressionError):
-    """The text is no expression, or names something that there is not."""
+    """The text is not a valid expression, or names something unknown."""
 
 
 class EvaluationError(ExpressionError):
-    """The expression has no value for this row."""
+    """The expression cannot be evaluated for this row."""
 
 
 class NotAvailable(EvaluationError):
-    """Adobe has the function; the sandbox cannot have it."""
+    """Adobe has the function; the sandbox does not."""

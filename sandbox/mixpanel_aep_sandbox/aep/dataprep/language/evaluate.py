@@ -1,4 +1,4 @@
-"""The value of a tree for one row."""
+"""Evaluation of a tree for one row."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from mixpanel_aep_sandbox.aep.dataprep.numbers import is_number, whole
 
 
 def evaluate(node: Node, scope: Scope) -> Value:
-    """The value of an expression that :func:`check` has passed. Raises EvaluationError."""
+    """Return the value of an expression that :func:`check` has accepted. Raises EvaluationError."""
     scope.step()
     try:
         return _RULES[type(node)](node, scope)
@@ -58,7 +58,7 @@ def _property(value: Value, name: str) -> Value:
 
 
 def spreads(node: Node) -> bool:
-    """Whether a node has one value for each item of an array: there is a ``[*]`` in its path."""
+    """Return whether a node has one value for each item of an array: its path has a ``[*]``."""
     while isinstance(node, (Member, Index)):
         node = node.of
     return isinstance(node, Each)
@@ -72,7 +72,7 @@ def _index(node: Index, scope: Scope) -> Value:
 
 
 def _item(value: Value, index: Value) -> Value:
-    """An item by its number, counted from 0, or a property by its name; null where there is none [I]."""
+    """Return an item by its number, counted from 0, or a property by its name; null if it is missing [I]."""
     if index is None:
         return None
     if isinstance(value, dict):
@@ -100,7 +100,7 @@ def _method(node: Method, scope: Scope) -> Value:
 
 
 def _with(of: Value) -> Callable[[Node, Scope], Value]:
-    """Evaluates arguments; the first is what the method belongs to."""
+    """Return a function that evaluates arguments; the first is the value of the method."""
     first = [of]
     return lambda node, scope: first.pop() if first else evaluate(node, scope)
 

@@ -1,4 +1,4 @@
-"""From text to tokens."""
+"""Conversion of text to tokens."""
 
 from __future__ import annotations
 
@@ -27,20 +27,23 @@ _CODE = re.compile(r"u([0-9a-fA-F]{4})")
 
 @dataclass(frozen=True)
 class Token:
+    """A token of an expression."""
+
     kind: Kind
     value: Any
-    """``field``: names from the root down; ``constant``: the value; else the text."""
+    """``field``: names from the root down; ``constant``: the value; otherwise the text."""
     at: int
 
     @property
     def ends_operand(self) -> bool:
+        """Return whether an operand may end here."""
         if self.kind == "word":
             return self.value in CONSTANTS
         return self.kind != "sign" or self.value in (")", "]", "}")
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The tokens of an expression, with an ``end`` at the end. Raises SyntaxFault."""
+    """Yield the tokens of an expression, with an ``end`` at the end. Raises SyntaxFault."""
     if len(text) > LONGEST:
         raise SyntaxFault(f"An expression may have {LONGEST} characters; this one has {len(text)}.")
     at, last = 0, Token("sign", "", 0)
@@ -70,11 +73,12 @@ def _token(text: str, at: int, last: Token) -> tuple[Token, int]:
         hint = "; '==' compares" if letter == "=" else ""
         raise SyntaxFault(f"{letter!r} has no meaning here{hint}.", at)
     if sign in ("!$", "!^", "!~") and not last.ends_operand:
-        sign = "!"  # `!$wifi` is "not $wifi": there is nothing before it that could end in something
+        sign = "!"  # `!$wifi` is "not $wifi": no value before it could end in something
     return Token("sign", sign, at), at + len(sign)
 
 
 def begins_name(letter: str) -> bool:
+    """Return whether a name may begin with this character."""
     return letter.isalpha() or letter in "$_\\"
 
 
@@ -97,7 +101,7 @@ def _name(text: str, at: int) -> tuple[Token, int]:
 
 
 def escape(text: str, at: int) -> tuple[str, int]:
-    """What a backslash stands before, and the end of it; ``\\\\.`` is a point too, as JSON writes ``\\.``."""
+    """Return the escaped character, and its end; ``\\\\.`` is a point too, as JSON writes ``\\.``."""
     if text.startswith("\\\\.", at):
         return ".", at + 3
     if at + 1 == len(text):
@@ -106,7 +110,7 @@ def escape(text: str, at: int) -> tuple[str, int]:
 
 
 def wrapped(text: str, at: int) -> tuple[list[str], int]:
-    """The names in ``${...}``, parted by points that no backslash stands before, and the end of it."""
+    """Return the names in ``${...}``, separated by points without a backslash before them, and their end."""
     names, end = [""], at + 2
     while end < len(text) and text[end] != "}":
         if text[end] == "\\":
@@ -126,7 +130,7 @@ def wrapped(text: str, at: int) -> tuple[list[str], int]:
 
 
 def _quoted(text: str, at: int) -> tuple[str, int]:
-    """A text in quotes. A backslash that escapes nothing stays, so that regular expressions stay readable."""
+    """Return a text in quotes. A backslash that escapes nothing stays, so that regular expressions stay readable."""
     parts, end, quote = [], at + 1, text[at]
     while end < len(text) and text[end] != quote:
         if text[end] != "\\" or end + 1 == len(text):
@@ -147,11 +151,11 @@ def _quoted(text: str, at: int) -> tuple[str, int]:
 
 
 def _paired(text: str, at: int) -> str:
-    """Half characters joined to whole ones."""
+    """Combine surrogate pairs into characters."""
     try:
         return text.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError as error:
-        raise SyntaxFault("Half a character stands alone in the text.", at) from error
+        raise SyntaxFault("The text contains a lone surrogate.", at) from error
 
 
 def _number(text: str, at: int) -> tuple[Token, int]:
@@ -164,7 +168,7 @@ def _number(text: str, at: int) -> tuple[Token, int]:
 
 
 def _value_of(written: str, at: int) -> int | float | Decimal:
-    """Suffixes are JEXL's: L and H are integers, B is a decimal, F and D are doubles."""
+    """Return the number. Suffixes are JEXL's: L and H are integers, B is a decimal, F and D are doubles."""
     if written[:2] in ("0x", "0X"):
         return int(written, 16)
     bare, suffix = (written[:-1], written[-1].upper()) if written[-1].isalpha() else (written, "")
@@ -172,8 +176,8 @@ def _value_of(written: str, at: int) -> int | float | Decimal:
         return int(bare)
     try:
         number = Decimal(bare)
-    except InvalidOperation as error:  # an exponent of more digits than there are exponents
+    except InvalidOperation as error:  # an exponent with too many digits
         raise SyntaxFault("The number is too large.", at) from error
     if suffix in ("L", "H"):
-        raise SyntaxFault(f"{written} is no integer.", at)
+        raise SyntaxFault(f"{written} is not an integer.", at)
     return number if suffix == "B" else exact(number)

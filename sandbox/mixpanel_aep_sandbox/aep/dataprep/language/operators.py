@@ -1,4 +1,4 @@
-"""What operators do, by JEXL's rules [I]: Adobe names the operators and says no more about them."""
+"""Operators, by JEXL's rules [I]: Adobe only lists them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ _TOO_LARGE: Final = 10**MOST_DIGITS
 
 
 def truth(value: Value) -> bool:
-    """A condition: booleans, the words for them, numbers that are not 0; null is false (JEXL's ``toBoolean``)."""
+    """Return a condition's value: booleans, the words for them, numbers that are not 0.
+
+    Null is false (JEXL's ``toBoolean``).
+    """
     if value is None:
         return False
     return bool(value) if is_number(value) else boolean_from(value)
 
 
 def add(left: Value, right: Value) -> Value:
-    """Strings are joined, and one string is enough."""
+    """Return the sum, or the joined texts if one value is a string."""
     if left is None or right is None:
         return None
     if isinstance(left, str) or isinstance(right, str):
@@ -34,8 +37,10 @@ def add(left: Value, right: Value) -> Value:
 
 
 def calculate(sign: str, left: Value, right: Value, *, whole_division: bool = True) -> Number | None:
-    """Arithmetic: integers stay whole (7 / 2 is 3), a double makes doubles, a decimal decimals; null makes null [I],
-    as it does of functions."""
+    """Return the result of an arithmetic operator; null makes null [I], as in functions.
+
+    Integers stay whole (7 / 2 is 3), a double makes doubles, a decimal makes decimals.
+    """
     one, two = _operand(left), _operand(right)
     if one is None or two is None:
         return None
@@ -49,7 +54,7 @@ def calculate(sign: str, left: Value, right: Value, *, whole_division: bool = Tr
         if isinstance(one, float) or isinstance(two, float):
             return _finite(_DOUBLE[sign](float(one), float(two)))
     except (ValueError, OverflowError, DecimalException) as error:
-        raise EvaluationError("The result is too large, or no number.") from error
+        raise EvaluationError("The result is too large, or not a number.") from error
     result = _INTEGER[sign](one, two)
     if abs(result) >= _TOO_LARGE:
         raise EvaluationError(f"The result has more than {MOST_DIGITS} digits.")
@@ -98,7 +103,7 @@ def _decimal(sign: str, left: Number, right: Number) -> Decimal:
 
 
 def bits(sign: str, left: Value, right: Value) -> int | None:
-    """``&``, ``|`` and ``^`` of integers."""
+    """Return ``&``, ``|`` or ``^`` of integers."""
     one, two = _whole(sign, left), _whole(sign, right)
     if one is None or two is None:
         return None
@@ -119,17 +124,19 @@ def _whole(sign: str, value: Value) -> int | None:
 
 
 def negate(value: Value) -> Number | None:
+    """Return a number with the opposite sign."""
     number = _operand(value)
     return None if number is None else -number
 
 
 def complement(value: Value) -> int | None:
+    """Return an integer with all bits inverted."""
     number = _whole("~", value)
     return None if number is None else ~number
 
 
 def equal(left: Value, right: Value) -> bool:
-    """Equal after conversion: numbers by value, a boolean beside anything as booleans, a string as strings."""
+    """Compare after conversion: numbers by value, two values as booleans if one is, strings as strings."""
     if left is None or right is None:
         return left is right
     if isinstance(left, (list, dict)) or isinstance(right, (list, dict)):
@@ -146,7 +153,7 @@ def equal(left: Value, right: Value) -> bool:
 
 
 def exactly(value: Value) -> Value:
-    """A value in which true is not 1."""
+    """Return a value in which true is not equal to 1."""
     if isinstance(value, list):
         return [exactly(item) for item in value]
     if isinstance(value, dict):
@@ -155,7 +162,7 @@ def exactly(value: Value) -> Value:
 
 
 def order(left: Value, right: Value) -> int | None:
-    """-1, 0 or 1; None when one of the two is null, which is neither less nor greater."""
+    """Return -1, 0 or 1; None if one of the two is null, which is not less or greater."""
     if left is None or right is None:
         return None
     if isinstance(left, ZonedDateTime) and isinstance(right, ZonedDateTime):
@@ -169,6 +176,7 @@ def order(left: Value, right: Value) -> int | None:
 
 
 def compare(sign: str, left: Value, right: Value) -> bool:
+    """Return the result of a comparison."""
     found = order(left, right)
     if found is None:
         return sign in ("<=", ">=") and left is right
@@ -176,7 +184,7 @@ def compare(sign: str, left: Value, right: Value) -> bool:
 
 
 def matches(sign: str, left: Value, right: Value) -> bool:
-    """``=~``: in an array, a key of an object, or the whole of a regular expression; ``=^`` begins, ``=$`` ends."""
+    """Return ``=~``: in an array, a key of an object, or a full match; ``=^`` begins, ``=$`` ends."""
     if sign in ("=^", "=$"):
         whole_text, part = text_of(left), text_of(right)
         if left is None or right is None:
@@ -190,9 +198,10 @@ def matches(sign: str, left: Value, right: Value) -> bool:
 
 
 def empty(value: Value) -> bool:
-    """Null, "", [], {}, and 0 (JEXL's ``empty``)."""
+    """Return whether a value is null, "", [], {}, or 0 (JEXL's ``empty``)."""
     return value is None or (not isinstance(value, bool) and value in ("", [], {}, 0))
 
 
 def size(value: Value) -> int:
+    """Return the number of characters, items or properties."""
     return 0 if value is None else len(value) if isinstance(value, (str, list, dict)) else 1

@@ -1,4 +1,4 @@
-"""Where Adobe's documents say two things about the language, or nothing."""
+"""Options of the language, where Adobe's documents are silent or contradict each other."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Options:
+    """How expressions are read."""
+
     whole_division: bool = True
-    """1 / 2 is 0, as in JEXL; else 0.5. Adobe gives the example without its result."""
+    """1 / 2 is 0, as in JEXL; otherwise 0.5. Adobe gives the example without its result."""
     functions_reserved: bool = False
-    """A field that is called like a function needs ``${}``: so the newest EP:data-prep/functions.md, while
+    """A field with the name of a function needs ``${}``, as in the newest EP:data-prep/functions.md;
     EP:data-prep/troubleshooting-guide.md has ``date.equals("3/21/24")``."""
     destination_functions: bool = False
-    """Functions that Adobe marks "Destinations only" can be called; as nothing here is a destination, they cannot."""
+    """Functions that Adobe marks "Destinations only" can be called; by default they cannot, as the sandbox has no
+    destinations."""
 
 
 DEFAULT = Options()

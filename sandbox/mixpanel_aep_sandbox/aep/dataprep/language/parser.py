@@ -1,4 +1,4 @@
-"""From tokens to a tree: operators by how strongly they bind, everything else by its first token."""
+"""Parser of tokens into a tree: operators by precedence, other nodes by their first token."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.words import (
 
 
 def parse(text: str) -> Node:
-    """The tree of an expression. Raises SyntaxFault."""
+    """Return the tree of an expression. Raises SyntaxFault."""
     parser = _Parser(list(tokens(text)))
     node = parser.expression()
     parser.expect_end()
@@ -57,18 +57,20 @@ class _Parser:
         self._next += token.kind != "end"
         return token
 
-    def _took(self, sign: str) -> bool:
+    def _accept(self, sign: str) -> bool:
         found = self._is(sign)
         self._next += found
         return found
 
     def _expect(self, sign: str) -> None:
-        if not self._took(sign):
-            raise SyntaxFault(f"{_quoted_token(self._token)} stands where {sign!r} should.", self._token.at)
+        if not self._accept(sign):
+            raise SyntaxFault(f"Expected {sign!r}, found {_quoted_token(self._token)}.", self._token.at)
 
     def expect_end(self) -> None:
         if self._token.kind != "end":
-            raise SyntaxFault(f"The expression is over before {_quoted_token(self._token)}.", self._token.at)
+            raise SyntaxFault(
+                f"The expression should end before {_quoted_token(self._token)}.", self._token.at
+            )
 
     def expression(self) -> Node:
         self._enter()
@@ -90,9 +92,9 @@ class _Parser:
 
     def _conditional(self) -> Node:
         condition = self._binary(1)
-        if self._took("?:"):
+        if self._accept("?:"):
             return Binary("?:", condition, self.expression(), at=condition.at)
-        if not self._took("?"):
+        if not self._accept("?"):
             return condition
         then = self.expression()
         self._expect(":")
@@ -122,10 +124,10 @@ class _Parser:
 
     def _postfix(self, node: Node) -> Node:
         while True:
-            if self._took("."):
+            if self._accept("."):
                 node = self._member(node)
-            elif self._took("["):
-                if self._took("*"):
+            elif self._accept("["):
+                if self._accept("*"):
                     node = Each(node, at=node.at)
                 else:
                     node = Index(node, self.expression(), at=node.at)
@@ -141,13 +143,13 @@ class _Parser:
             return of
         if token.kind != "name":
             raise SyntaxFault(_not_a_name(token), token.at)
-        if self._took("("):
+        if self._accept("("):
             return Method(of, token.value, self._list(")"), at=of.at)
         return Member(of, token.value, at=of.at)
 
     def _list(self, closing: str) -> tuple[Node, ...]:
         items: list[Node] = []
-        while not self._took(closing):
+        while not self._accept(closing):
             if items:
                 self._expect(",")
             items.append(self.expression())
@@ -165,7 +167,7 @@ class _Parser:
                 node = Member(node, name, at=token.at)
             return node
         if token.kind == "name":
-            if self._took("("):
+            if self._accept("("):
                 return Call(token.value, self._list(")"), at=token.at)
             return Field(token.value, at=token.at)
         return self._bracket(token)
@@ -183,10 +185,10 @@ class _Parser:
 
     def _map(self, token: Token) -> Node:
         entries: list[tuple[Node, Node]] = []
-        if self._took(":"):  # `{:}` is JEXL's empty map
+        if self._accept(":"):  # `{:}` is JEXL's empty map
             self._expect("}")
             return Map((), at=token.at)
-        while not self._took("}"):
+        while not self._accept("}"):
             if entries:
                 self._expect(",")
             key = self.expression()
@@ -202,4 +204,4 @@ def _quoted_token(token: Token) -> str:
 def _not_a_name(token: Token) -> str:
     if token.kind == "word":
         return f"{token.value!r} is a reserved word; a field of this name is written ${{{token.value}}}."
-    return f"{_quoted_token(token)} stands where a value should."
+    return f"Expected a value, found {_quoted_token(token)}."

@@ -20,13 +20,13 @@ EACH: Final = Each()
 Step: TypeAlias = str | int | Each
 Path: TypeAlias = tuple[Step, ...]
 Found: TypeAlias = list[tuple[tuple[int, ...], Any]]
-"""Values, each with the numbers of the items that it was in; a number for each ``[*]``."""
+"""Values, each with its item numbers; one number for each ``[*]``."""
 
 _INDEX = re.compile(r"\[(?:([0-9]{1,4})|\*)\]")
 
 
 def parse_path(text: str) -> Path:
-    """Raises SyntaxFault. Any character may stand in a name; points and backslashes behind a backslash."""
+    """Parse a path. Raises SyntaxFault. Names may have any character; points and backslashes need a backslash."""
     if len(text) > LONGEST:
         raise SyntaxFault(f"A path may have {LONGEST} characters; this one has {len(text)}.")
     steps: list[Step] = []
@@ -42,7 +42,7 @@ def parse_path(text: str) -> Path:
         if at == len(text):
             return tuple(steps)
         if text[at] != ".":
-            raise SyntaxFault(f"A point should stand before {text[at]!r}.", at)
+            raise SyntaxFault(f"A point is missing before {text[at]!r}.", at)
         at += 1
 
 
@@ -57,7 +57,7 @@ def _name(text: str, at: int) -> tuple[list[str], int]:
 
 
 def show(path: Path) -> str:
-    """A path as text again, for messages."""
+    """Return a path as text, for messages."""
     text = ""
     for step in path:
         if isinstance(step, str):
@@ -68,7 +68,7 @@ def show(path: Path) -> str:
 
 
 def read(row: dict[str, Any], path: Path) -> Found:
-    """What a row has at a path; null where it has nothing."""
+    """Return a row's values at a path; null if it is missing."""
     found: Found = [((), row)]
     for step in _flattened(row, path):
         found = [(indices + more, value) for indices, whole in found for more, value in _below(whole, step)]
@@ -76,8 +76,10 @@ def read(row: dict[str, Any], path: Path) -> Found:
 
 
 def _flattened(row: dict[str, Any], path: Path) -> Path:
-    """A column of the whole name, points and all, where the row has no such parent: Adobe's sample of columnar
-    data maps ``Full.Name`` without an escape (EP:data-prep/mapping-set.md)."""
+    """Return a column with the whole name, including points, if the row has no such parent.
+
+    Adobe's sample of columnar data maps ``Full.Name`` without an escape (EP:data-prep/mapping-set.md).
+    """
     names: list[str] = []
     for step in path:
         if not isinstance(step, str):
@@ -97,7 +99,7 @@ def _below(whole: Any, step: Step) -> Found:
 
 
 def exists(row: dict[str, Any], path: Path) -> bool:
-    """Whether a row has something at a path, be it null."""
+    """Return whether a row has a value at a path, even if it is null."""
     *parents, last = _flattened(row, path)
     for _, whole in read(row, tuple(parents)) if parents else [((), row)]:
         if isinstance(last, str) and isinstance(whole, dict) and last in whole:
@@ -110,18 +112,18 @@ def exists(row: dict[str, Any], path: Path) -> bool:
 
 
 def aligned(found: Found, path: Path) -> Found:
-    """Values with as many numbers as a destination has ``[*]``: an array is taken apart, or put together."""
-    wanted = sum(isinstance(step, Each) for step in path)
-    while found and len(found[0][0]) < wanted:
+    """Return values with as many numbers as a destination has ``[*]``: arrays are split or combined."""
+    depth = sum(isinstance(step, Each) for step in path)
+    while found and len(found[0][0]) < depth:
         found = [
             ((*indices, number), item)
             for indices, value in found
             for number, item in enumerate(_items(value))
         ]
-    if found and len(found[0][0]) > wanted:
+    if found and len(found[0][0]) > depth:
         grouped: dict[tuple[int, ...], list[Any]] = {}
         for indices, value in found:
-            grouped.setdefault(indices[:wanted], []).append(value)
+            grouped.setdefault(indices[:depth], []).append(value)
         found = list(grouped.items())
     return found
 
@@ -131,7 +133,7 @@ def _items(value: Any) -> list[Any]:
 
 
 def write(data: dict[str, Any], path: Path, indices: tuple[int, ...], value: Any) -> None:
-    """Puts a value where a path leads, with a number for each ``[*]``; objects that are there are added to."""
+    """Write a value at a path, with a number for each ``[*]``; existing objects are extended."""
     numbers = iter(indices)
     steps = [next(numbers) if isinstance(step, Each) else step for step in path]
     place: Any = data
@@ -144,7 +146,7 @@ def write(data: dict[str, Any], path: Path, indices: tuple[int, ...], value: Any
 
 
 def clear(data: Any, path: Path) -> None:
-    """Makes what is at a path null, in every item where the path says ``[*]``; makes nothing that is not there."""
+    """Set the values at a path to null, in every item for ``[*]``; missing values are not created."""
     step, rest = path[0], path[1:]
     places: Any = ()
     if isinstance(data, dict):
@@ -160,14 +162,14 @@ def clear(data: Any, path: Path) -> None:
 
 
 def _child(place: Any, step: str | int, kind: type) -> Any:
-    there = _there(place, step)
+    there = _member_at(place, step)
     if not isinstance(there, kind):
         there = kind()
         _set(place, step, there)
     return there
 
 
-def _there(place: Any, step: str | int) -> Any:
+def _member_at(place: Any, step: str | int) -> Any:
     if isinstance(step, str):
         return place.get(step)
     return place[step] if step < len(place) else None
@@ -176,7 +178,7 @@ def _there(place: Any, step: str | int) -> Any:
 def _set(place: Any, step: str | int, value: Any) -> None:
     if isinstance(step, int):
         place.extend([None] * (step + 1 - len(place)))
-    there = _there(place, step)
+    there = _member_at(place, step)
     if isinstance(there, dict) and isinstance(value, dict):
         there.update(value)
     else:

@@ -1,7 +1,7 @@
-"""What an expression is evaluated against, and how much work it may be.
+"""The input of an evaluation, and limits of its cost.
 
 No expression can take long or fill the memory: its text and its nesting are bounded (``words``), each value by the
-steps to it and by what was made on the way (here), regular expressions are matched in linear time (``regex``).
+number of steps and of created characters (here), and regular expressions match in linear time (``java_regex``).
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 from mixpanel_aep_sandbox.aep.dataprep.language.options import DEFAULT, Options
 
 MOST_STEPS = 100_000
-"""Nodes evaluated for one value [I]: only lambdas can come near it."""
+"""Nodes evaluated for one value [I]: only lambdas can approach it."""
 MOST_MADE = 10_000_000
-"""Characters and items that functions make for one value, all together [I]."""
+"""Characters and items that functions create for one value, in total [I]."""
 _MISSING: Any = object()
 
 
 @dataclass
 class Scope:
+    """The row of an evaluation, its variables, and its cost so far."""
+
     row: dict[str, Any]
     now_milliseconds: Callable[[], int]
     options: Options = DEFAULT
@@ -31,12 +33,13 @@ class Scope:
     made: int = 0
 
     def step(self) -> None:
+        """Count a step. Raises EvaluationError above the limit."""
         self.steps += 1
         if self.steps > MOST_STEPS:
             raise EvaluationError(f"The expression takes more than {MOST_STEPS} steps.")
 
     def make(self, value: Value) -> Value:
-        """Counts what a function has made, and hands it on. Raises EvaluationError when it is too much."""
+        """Count the size of a function's result and return it. Raises EvaluationError above the limit."""
         if isinstance(value, (str, list, dict)):
             self.made += len(value)
         if self.made > MOST_MADE:
@@ -44,11 +47,11 @@ class Scope:
         return bounded(value)
 
     def attribute(self, name: str) -> Value:
-        """A lambda's parameter or an attribute of the row; null when there is none [I]."""
+        """Return a lambda's parameter or an attribute of the row; null if it is missing [I]."""
         return self.variables[name] if name in self.variables else self.row.get(name)
 
     def flat(self, names: list[str]) -> tuple[bool, Value]:
-        """Whether the row has one column of the whole name, points and all, and no parent object; its value.
+        """Return whether the row has a column with the whole name and no parent object; and its value.
 
         Columnar data have names with points; Adobe's own sample maps ``Full.Name`` without an escape
         (EP:data-prep/mapping-set.md).

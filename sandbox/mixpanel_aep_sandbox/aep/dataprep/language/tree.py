@@ -1,4 +1,4 @@
-"""What an expression is made of. Nodes are equal when they mean the same, wherever they stand."""
+"""Nodes of an expression. Nodes are equal if they mean the same, at any position."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ Scalar: TypeAlias = bool | int | float | Decimal | str | None
 
 @dataclass(frozen=True)
 class Node:
+    """A node of an expression."""
+
     at: int = field(default=0, compare=False, repr=False, kw_only=True)
-    """Where it begins in the text."""
+    """Position in the text."""
 
 
 @dataclass(frozen=True)
 class Literal(Node):
+    """A constant."""
+
     value: Scalar
 
 
@@ -30,12 +34,16 @@ class Field(Node):
 
 @dataclass(frozen=True)
 class Member(Node):
+    """``of.name``."""
+
     of: Node
     name: str
 
 
 @dataclass(frozen=True)
 class Index(Node):
+    """``of[index]``."""
+
     of: Node
     index: Node
 
@@ -49,12 +57,16 @@ class Each(Node):
 
 @dataclass(frozen=True)
 class Call(Node):
+    """``name(arguments)``."""
+
     name: str
     arguments: tuple[Node, ...]
 
 
 @dataclass(frozen=True)
 class Method(Node):
+    """``of.name(arguments)``."""
+
     of: Node
     name: str
     arguments: tuple[Node, ...]
@@ -62,12 +74,16 @@ class Method(Node):
 
 @dataclass(frozen=True)
 class Unary(Node):
+    """An operator with one operand."""
+
     operator: str
     operand: Node
 
 
 @dataclass(frozen=True)
 class Binary(Node):
+    """An operator with two operands."""
+
     operator: str
     left: Node
     right: Node
@@ -75,6 +91,8 @@ class Binary(Node):
 
 @dataclass(frozen=True)
 class Conditional(Node):
+    """``condition ? then : otherwise``."""
+
     condition: Node
     then: Node
     otherwise: Node
@@ -82,22 +100,28 @@ class Conditional(Node):
 
 @dataclass(frozen=True)
 class Array(Node):
+    """``[items]``."""
+
     items: tuple[Node, ...]
 
 
 @dataclass(frozen=True)
 class Map(Node):
+    """``{key: value}``."""
+
     entries: tuple[tuple[Node, Node], ...]
 
 
 @dataclass(frozen=True)
 class Lambda(Node):
+    """``parameter -> body``."""
+
     parameter: str
     body: Node
 
 
 def children(node: Node) -> Iterator[Node]:
-    """The nodes right below, in the order of the text."""
+    """Yield the direct children, in the order of the text."""
     for part in fields(node):
         value = getattr(node, part.name)
         for child in value if isinstance(value, tuple) else (value,):
@@ -105,7 +129,7 @@ def children(node: Node) -> Iterator[Node]:
 
 
 def walk(node: Node) -> Iterator[tuple[Node, int]]:
-    """Every node and how deep it lies, without recursion."""
+    """Yield every node and its depth, without recursion."""
     waiting = [(node, 1)]
     while waiting:
         one, depth = waiting.pop()
@@ -114,7 +138,7 @@ def walk(node: Node) -> Iterator[tuple[Node, int]]:
 
 
 def path_names(node: Node) -> list[str]:
-    """The names of ``a.b.c``; none for anything else."""
+    """Return the names of ``a.b.c``; none for any other node."""
     names: list[str] = []
     while isinstance(node, Member):
         names.append(node.name)

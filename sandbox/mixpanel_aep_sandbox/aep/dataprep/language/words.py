@@ -1,4 +1,4 @@
-"""Words and signs of the language, and how strongly operators bind."""
+"""Words and signs of the language, and the precedence of operators."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ WORD_OPERATORS: Final = {
     "div": "/",
     "mod": "%",
 }
-"""Each word and the sign that means the same."""
+"""Each word and the sign with the same meaning."""
 
 _KEYWORDS: Final = ("new", "break", "var", "for", "while", "continue", "else", "if", "return", "_errors")
 _LATER: Final = ("do", "function", "empty", "size")
 """In the newest revision only."""
 RESERVED: Final = frozenset((*CONSTANTS, *WORD_OPERATORS, *_KEYWORDS, *_LATER))
-"""A field of such a name is written ``${name}`` (EP:data-prep/functions.md, newest revision)."""
+"""A field with such a name is written ``${name}`` (EP:data-prep/functions.md, newest revision)."""
 
 BINDING: Final = {
     "||": 1,
@@ -42,10 +42,10 @@ BINDING: Final = {
     "/": 9,
     "%": 9,
 }
-"""Binary operators; the higher binds first. JEXL's grammar [I]: Adobe documents no precedence."""
+"""Binary operators; higher numbers bind first. JEXL's grammar [I]: Adobe documents no precedence."""
 
 NOT_CHAINED: Final = (6, 7)
-"""``a < b < c`` is no expression."""
+"""``a < b < c`` is not a valid expression."""
 
 UNARY: Final = ("-", "+", "~", "!", "empty", "size")
 
@@ -60,5 +60,5 @@ LONGEST: Final = 4096
 
 DEEPEST: Final = 100
 MOST_BRACKETS: Final = 40
-"""How deep the tree of an expression may be, and how many brackets may be open in its text [I]: Adobe names no
-bound, but reading and evaluating are recursive."""
+"""Maximum depth of an expression's tree, and of open brackets in its text [I]: Adobe documents no limit, but parsing
+and evaluation are recursive."""

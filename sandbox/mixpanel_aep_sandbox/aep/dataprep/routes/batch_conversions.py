@@ -1,6 +1,6 @@
 """``/xdmBatchConversions``: the rows of a batch, mapped into another dataset.
 
-In no document any longer; a public client has the calls, and the answers' members are chosen here [I].
+No longer documented; a public client has the calls, and the members of the responses are chosen here [I].
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ Json = dict[str, Any]
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of conversions."""
     routes = Routes(state, router, f"{CONVERSION}/xdmBatchConversions")
     routes.add("GET", "", _list)
     routes.add("POST", "", _create)
@@ -49,33 +50,33 @@ def _list(call: Call) -> Response:
     found = [_shown(call, body) for _, body in call.scope.items(_KIND)]
     for name in _FILTERS:
         # The client writes destinationDataSetId, too.
-        wanted = call.query(name) or call.query(name.replace("Dataset", "DataSet"))
-        found = [body for body in found if wanted in ("", body[name])]
+        key = call.query(name) or call.query(name.replace("Dataset", "DataSet"))
+        found = [body for body in found if key in ("", body[name])]
     return JSONResponse({"data": found[:limit], "_page": {"count": len(found[:limit]), "limit": limit}})
 
 
 def _create(call: Call) -> Response:
     given, scope = call.object(), call.scope
-    wanted: Json = {name: given.get(name, given.get(name.replace("Dataset", "DataSet"))) for name in _GIVEN}
-    if missing := [name for name, value in wanted.items() if not isinstance(value, str)]:
+    ids: Json = {name: given.get(name, given.get(name.replace("Dataset", "DataSet"))) for name in _GIVEN}
+    if missing := [name for name, value in ids.items() if not isinstance(value, str)]:
         raise problem(400, f"{missing[0]} is required.")
-    source = visible_batch(scope, wanted["sourceBatchId"])
-    mapping = find_mapping_set(scope, wanted["mappingSetId"])
-    if mapping is None or scope.get(DATASETS, wanted["destinationDatasetId"]) is None:
+    source = visible_batch(scope, ids["sourceBatchId"])
+    mapping = find_mapping_set(scope, ids["mappingSetId"])
+    if mapping is None or scope.get(DATASETS, ids["destinationDatasetId"]) is None:
         raise problem(404, "The mapping set or the dataset is not found.")
     if source["state"] != "success":
         raise problem(400, f"Batch {source['id']} has no rows to convert.")
     key = secrets.token_hex(16)
     lines = scope.state.store.file("conversions", key)
     try:
-        _write(lines, _mapped(call, wanted["destinationDatasetId"], mapping, source))
-        body = {"datasetId": wanted["destinationDatasetId"], "inputFormat": {"format": "json"}}
+        _write(lines, _mapped(call, ids["destinationDatasetId"], mapping, source))
+        body = {"datasetId": ids["destinationDatasetId"], "inputFormat": {"format": "json"}}
         batch = make_batch(scope, body, call.client_id, lines)
     finally:
         lines.unlink(missing_ok=True)
     kept = {
         "id": key,
-        **wanted,
+        **ids,
         "destinationBatchId": batch,
         "createdDate": scope.now,
         "createdBy": DEMO_USER,
@@ -109,7 +110,7 @@ def _found(call: Call) -> Json:
 
 
 def _shown(call: Call, body: Json) -> Json:
-    """Its status is that of the batch that it has made."""
+    """Return a conversion with the status of the batch that it created."""
     batch = call.scope.get(BATCHES, body["destinationBatchId"]) or {"state": "failed"}
     status = {"success": "success", "failed": "failed"}.get(batch["state"], "processing")
     return {**body, "status": status}

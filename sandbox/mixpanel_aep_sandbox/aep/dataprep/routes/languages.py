@@ -1,4 +1,4 @@
-"""``/languages/el``: is this an expression, which functions and operators are there (EP:data-prep/api/functions.md)."""
+"""``/languages/el``: validation of expressions, lists of functions and operators (EP:data-prep/api/functions.md)."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ _PLAIN_TYPES = ("string", "number", "integer", "boolean", "array")
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of the language."""
     routes = Routes(state, router, f"{CONVERSION}/languages/el")
     routes.add("POST", "/validate", _validate, atomic=False)
     routes.add("GET", "/functions", lambda _: JSONResponse(_FUNCTION_LIST))
@@ -44,7 +45,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def _validate(call: Call) -> Response:
-    """The guide answers with an object, the OpenAPI document with a boolean: a setting says which."""
+    """Validate an expression. The guide returns an object, the OpenAPI document a boolean: a setting decides."""
     body = call.object()
     expression, sample = body.get("expression"), body.get("sampleData")
     if not isinstance(expression, str):
@@ -64,7 +65,7 @@ def _validate(call: Call) -> Response:
 
 
 def _row(sample: Any) -> dict[str, Any] | None:
-    """[I] A row to try the expression on, as JSON in a string; none when none is sent."""
+    """Return a row to evaluate the expression on, from JSON in a string; None without one [I]."""
     if sample is None:
         return None
     try:
@@ -110,5 +111,5 @@ def _described(function: Function) -> dict[str, Any]:
 
 _FUNCTION_LIST = sorted(
     map(_described, [*FUNCTIONS.values(), *METHODS.values()]),
-    key=lambda told: (told["category"], told["function"]),
+    key=lambda entry: (entry["category"], entry["function"]),
 )

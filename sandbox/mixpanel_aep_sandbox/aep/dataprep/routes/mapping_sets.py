@@ -1,4 +1,4 @@
-"""``/mappingSets``: made, listed, read, changed, deleted (EP:data-prep/api/mapping-set.md, OAS:data-prep.yaml)."""
+"""``/mappingSets``: create, list, read, change, delete (EP:data-prep/api/mapping-set.md, OAS:data-prep.yaml)."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from mixpanel_aep_sandbox.core.state import SandboxState
 SETS = "mapping-sets"
 VERSIONS = "mapping-set-versions"
 _MEDIA_TYPES = {"ATTRIBUTE": "text/x.schema-path", "EXPRESSION": "text/x.aep-xl"}
-"""How the documented answers show what was sent as ATTRIBUTE; EXPRESSION follows suit [I]."""
+"""How the documented responses show ATTRIBUTE; EXPRESSION is analogous [I]."""
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of mapping sets."""
     routes = Routes(state, router, CONVERSION)
     routes.add("GET", "/mappingSets", _list)
     routes.add("POST", "/mappingSets", _create)
@@ -39,7 +40,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def find_mapping_set(scope: AepSandboxScope, key: str, version: int | None = None) -> dict[str, Any] | None:
-    """A mapping set as it is kept, the newest version when none is named; None when there is none."""
+    """Return a stored mapping set, by default the newest version; None if it does not exist."""
     newest = scope.get(SETS, key)
     if newest is None or version is None or version == newest["version"]:
         return newest
@@ -47,7 +48,7 @@ def find_mapping_set(scope: AepSandboxScope, key: str, version: int | None = Non
 
 
 def form(body: Any) -> MappingSet:
-    """Raises Problem 400 for a body that is no mapping set."""
+    """Return the mapping set of a body. Raises Problem 400 for an invalid one."""
     try:
         return read_mapping_set(body)
     except FormFault as fault:
@@ -70,7 +71,7 @@ def _change(call: Call) -> Response:
 
 
 def _delete(call: Call) -> Response:
-    """[I] In no list of endpoints."""
+    """Delete a mapping set [I]: in no list of endpoints."""
     before = _newest(call)
     for version in range(before["version"]):
         call.scope.delete(VERSIONS, f"{before['id']}/{version}")
@@ -89,22 +90,22 @@ def _found(call: Call) -> dict[str, Any]:
     version = number(call, "version")
     kept = find_mapping_set(call.scope, call.path("id"), version)
     if kept is None:
-        told = "" if version is None else f" with version {version}"
-        raise problem(404, f"Mapping set {call.path('id')}{told} not found")
+        suffix = "" if version is None else f" with version {version}"
+        raise problem(404, f"Mapping set {call.path('id')}{suffix} not found")
     return kept
 
 
 def _kept(call: Call, key: str, before: dict[str, Any] | None) -> dict[str, Any]:
-    """What is stored of a body: the parts that were given, and those that the service sets."""
-    asked = form(call.body)
-    if not asked.schema_id:
+    """Return the stored form of a body: the given parts, and those that the service sets."""
+    mapping_set = form(call.body)
+    if not mapping_set.schema_id:
         raise problem(400, "outputSchema.schemaRef.id is required.")
-    output_schema(call.scope, asked.schema_id)
+    output_schema(call.scope, mapping_set.schema_id)
     if AepSettings.of(call.scope.state).mapping_unknown_functions == "refused":
-        _check_functions(asked.mappings)
+        _check_functions(mapping_set.mappings)
     now = call.scope.now
-    body = asked.body
-    reference = {"id": asked.schema_id, "contentType": asked.content_type}
+    body = mapping_set.body
+    reference = {"id": mapping_set.schema_id, "contentType": mapping_set.content_type}
     given = {
         name: body[name] for name in ("name", "inputSchema", "tags", "transformScript") if body.get(name)
     }
@@ -119,27 +120,25 @@ def _kept(call: Call, key: str, before: dict[str, Any] | None) -> dict[str, Any]
         "inputSchema": {},
         **given,
         "outputSchema": {
-            "id": hashlib.sha256(asked.schema_id.encode()).hexdigest()[:32],
+            "id": hashlib.sha256(mapping_set.schema_id.encode()).hexdigest()[:32],
             "version": 0,
             "schemaRef": reference,
         },
-        "mappings": [_stored(mapping, now) for mapping in asked.mappings],
+        "mappings": [_stored(mapping, now) for mapping in mapping_set.mappings],
         "status": body.get("status") or (before or {}).get("status", "DRAFT"),
         "strictMapping": bool(body.get("strictMapping")),
-        "allowNullValues": asked.allow_null_values,
-        "xdmVersion": asked.content_type,
+        "allowNullValues": mapping_set.allow_null_values,
+        "xdmVersion": mapping_set.content_type,
         "schemaRef": reference,
-        "xdmSchema": asked.schema_id,
+        "xdmSchema": mapping_set.schema_id,
     }
 
 
 def _check_functions(mappings: Iterable[Mapping]) -> None:
-    """Raises Problem 400 for a function that there is not."""
+    """Raise Problem 400 for an unknown function."""
     for mapping in mappings:
         if mapping.source_type == "EXPRESSION" and (name := unknown_function(str(mapping.source))):
-            raise problem(
-                400, f"The mapping of {mapping.destination} uses {name}(): there is no such function."
-            )
+            raise problem(400, f"The mapping of {mapping.destination} uses an unknown function: {name}().")
 
 
 def _stored(mapping: Mapping, now: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the routes of Data Prep read from a request."""
+"""Query parameters of the routes of Data Prep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _LARGEST = 2**31 - 1
 
 
 def number(call: Call, name: str) -> int | None:
-    """A query parameter that is a 32-bit integer from 0 on; None when it is not given. Raises Problem 400."""
+    """Return a non-negative 32-bit integer, or None if it is missing. Raises Problem 400."""
     text = call.request.query_params.get(name)
     if text is None:
         return None
@@ -19,7 +19,7 @@ def number(call: Call, name: str) -> int | None:
 
 
 def flag(call: Call, name: str) -> bool:
-    """A query parameter that is true or false; false when it is not given. Raises Problem 400."""
+    """Return a boolean; false if it is missing. Raises Problem 400."""
     text = call.query(name, "false").lower()
     if text not in ("true", "false"):
         raise problem(400, f"{name} is true or false.")

@@ -21,22 +21,23 @@ MOST_ROWS = 100
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of validation."""
     routes = Routes(state, router, CONVERSION)
     routes.add("POST", "/mappingSets/validate", _validate, atomic=False)
     routes.add("POST", "/mappingSets/preview", _preview, atomic=False)
 
 
 def _mapper(call: Call, body: Any) -> Mapper:
-    asked = form(body)
-    if not asked.schema_id:
+    mapping_set = form(body)
+    if not mapping_set.schema_id:
         raise problem(400, "outputSchema.schemaRef.id is required.")
-    schema, state = output_schema(call.scope, asked.schema_id), call.scope.state
+    schema, state = output_schema(call.scope, mapping_set.schema_id), call.scope.state
     options = language_options(state)
-    return Mapper(asked.body, schema, now_milliseconds=state.clock.milliseconds, options=options)
+    return Mapper(mapping_set.body, schema, now_milliseconds=state.clock.milliseconds, options=options)
 
 
 def _validate(call: Call) -> Response:
-    """An answer for each mapping: its source can be read, its destination is a field of the schema."""
+    """Return for each mapping whether its source is valid and its destination is a field of the schema."""
     answers = [
         {"status": "FAILED", "errors": [_error_view(fault)]}
         if fault
@@ -47,11 +48,11 @@ def _validate(call: Call) -> Response:
 
 
 def _preview(call: Call) -> Response:
-    """Errors are those of columns [I]: that a required field is missing is found when rows are ingested."""
+    """Map sample rows. Errors are those of columns [I]: missing required fields are only found at ingestion."""
     body = call.object()
     rows = body.get("data")
     if isinstance(rows, dict):
-        rows = [rows]  # OAS:data-prep.yaml has one row in its example, where its schema has an array
+        rows = [rows]  # OAS:data-prep.yaml has one row in its example, and an array in its schema
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise problem(400, "data has to be an array of objects.")
     if len(rows) > MOST_ROWS:
@@ -66,7 +67,7 @@ def _preview(call: Call) -> Response:
 
 
 def _error_view(error: MappingError) -> dict[str, Any]:
-    """``TransformErrorInfo``; the column is the one that is null [I]."""
+    """Return ``TransformErrorInfo``; the column is the one that is null [I]."""
     return {
         "destination": error.destination,
         "exception": f"{error.code}: {error.message}",

@@ -1,4 +1,7 @@
-"""Base connections: an account of the source (EP:sources/tutorials/api/create/analytics/mixpanel.md, update.md, delete.md)."""
+"""Base connections: accounts of the source.
+
+EP:sources/tutorials/api/create/analytics/mixpanel.md, update.md, delete.md.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ _AUTH = "Basic Authentication"
 
 
 def add_routes(routes: FlowRoutes) -> None:
+    """Add the routes of base connections."""
     routes.serve("POST", f"/{CONNECTIONS}", _create)
     routes.serve("GET", f"/{CONNECTIONS}/{{id}}/test", _test)
     routes.serve("GET", f"/{CONNECTIONS}/{{id}}/explore", _explore)
@@ -32,6 +36,7 @@ def add_routes(routes: FlowRoutes) -> None:
 
 
 def client_of(state: SandboxState, connection: Entity) -> MixpanelClient:
+    """Return a Mixpanel client with the connection's credentials."""
     return MixpanelClient.of(state, connection.get("auth", {}).get("params", {}))
 
 
@@ -58,7 +63,7 @@ def _check(_scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
 
 
 def _shown(_scope: AepSandboxScope, connection: Entity) -> Entity:
-    """Without the password: "a partial view of the credentials" (OAS:flow-service.yaml)."""
+    """Return a connection without the password: "a partial view of the credentials" (OAS:flow-service.yaml)."""
     if "auth" not in connection:
         return connection
     auth = connection["auth"]
@@ -66,8 +71,8 @@ def _shown(_scope: AepSandboxScope, connection: Entity) -> Entity:
     return {**connection, "auth": {**auth, "params": params}}
 
 
-def _free(scope: AepSandboxScope, connection: Entity) -> None:
-    """Dataflows have to be deleted first; source connections without one do not hold it [I]."""
+def _check_unused(scope: AepSandboxScope, connection: Entity) -> None:
+    """Check that no dataflow uses the connection; source connections without one do not block its deletion [I]."""
     sources = {
         source["id"]
         for source in all_of(scope, SOURCES)
@@ -78,7 +83,7 @@ def _free(scope: AepSandboxScope, connection: Entity) -> None:
 
 
 RESOURCE = Resource(
-    CONNECTIONS, ("name", "description", "auth", "connectionSpec"), _check, shown=_shown, free=_free
+    CONNECTIONS, ("name", "description", "auth", "connectionSpec"), _check, shown=_shown, free=_check_unused
 )
 
 
@@ -87,17 +92,17 @@ def _create(call: Call) -> Response:
     draft = call.query("mode").lower() == "draft"
     if settings.flow_test_on_create and isinstance(call.body, dict) and not draft:
         fields = _check(call.scope, call.body, False)
-        if not _works(client_of(call.scope.state, fields)):
+        if not _is_accepted(client_of(call.scope.state, fields)):
             raise invalid("Mixpanel does not accept the account")
     return RESOURCE.create(call)
 
 
 def _test(call: Call) -> Response:
     connection = find(call.scope, CONNECTIONS, call.path("id"))
-    return JSONResponse({"result": _works(client_of(call.scope.state, connection))})
+    return JSONResponse({"result": _is_accepted(client_of(call.scope.state, connection))})
 
 
-def _works(client: MixpanelClient) -> bool:
+def _is_accepted(client: MixpanelClient) -> bool:
     try:
         client.projects()
     except MixpanelRequestError:

@@ -1,4 +1,4 @@
-"""Dataflows: what goes from where to where, how it is mapped, and when (OAS:flow-service.yaml, update-dataflows.md)."""
+"""Dataflows: source, target, mapping and schedule (OAS:flow-service.yaml, update-dataflows.md)."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ _NEEDED = ("transformations", "scheduleParams")
 
 
 def add_routes(routes: FlowRoutes) -> None:
+    """Add the routes of dataflows."""
     routes.serve("GET", f"/{FLOWS}", _list)
     routes.serve("GET", f"/{FLOWS}/{{id}}", _lookup)
     routes.serve("POST", f"/{FLOWS}/{{id}}/action", _act, json=False)
@@ -35,7 +36,7 @@ def add_routes(routes: FlowRoutes) -> None:
 
 
 def _check(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
-    """A draft may lack what it needs later; what it has must be right already."""
+    """Check a dataflow. A draft may be incomplete, but its existing parts must be valid."""
     text(given, "name")
     text(given, "description", optional=True)
     kept = {**given, "flowSpec": spec_of(given, (FLOW_SPEC,), "flowSpec")}
@@ -47,7 +48,7 @@ def _check(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
     if "transformations" in given:
         _check_transformations(scope, given, draft)
     if "scheduleParams" in given:
-        # That a start time may not be in the past is looked at when it is set, not whenever something else changes.
+        # A start time in the past is refused when it is set, not when something else changes.
         read_schedule(given["scheduleParams"], AepSettings.of(scope.state))
     if "options" in given:
         _check_options(given["options"])
@@ -71,7 +72,7 @@ def _check_transformations(scope: AepSandboxScope, given: Entity, draft: bool) -
         raise invalid("transformations must be an array of objects with name and params")
     mappings = [step["params"] for step in steps if step["name"] == "Mapping"]
     if len(mappings) != 1 and not draft:
-        # "Required when bringing non-XDM-compliant data to Platform", and events of Mixpanel are no XDM.
+        # "Required when bringing non-XDM-compliant data to Platform", and Mixpanel's events are not XDM.
         raise invalid("transformations must have one Mapping")
     for params in mappings:
         targets = given.get("targetConnectionIds") or []
@@ -80,7 +81,7 @@ def _check_transformations(scope: AepSandboxScope, given: Entity, draft: bool) -
 
 
 def _check_options(options: Any) -> None:
-    """As the flow spec's ``optionSpec`` has them; where in a dataflow they are is documented nowhere [I]."""
+    """Check ``optionSpec``'s options; their place in a dataflow is not documented [I]."""
     if not isinstance(options, dict) or options.keys() - {
         "errorDiagnosticsEnabled",
         "partialIngestionPercent",
@@ -96,7 +97,7 @@ def _check_options(options: Any) -> None:
 def _shown(scope: AepSandboxScope, flow: Entity) -> Entity:
     shown = {name: value for name, value in flow.items() if name not in ("plan", "ends")}
     last = last_run(scope, flow["id"])
-    # The guide filters by inheritedAttributes.properties.isDestinationFlow, though no sample of a dataflow has it.
+    # The guide filters by inheritedAttributes.properties.isDestinationFlow, which no sample of a dataflow has.
     inherited = {
         "properties": {"isSourceFlow": True},
         "sourceConnections": [_source(scope, key) for key in flow.get("sourceConnectionIds", [])],
@@ -105,7 +106,7 @@ def _shown(scope: AepSandboxScope, flow: Entity) -> Entity:
     return {
         **shown,
         "inheritedAttributes": inherited,
-        # The update tutorial prints /flows/{id}/runs, the specification this address, which answers.
+        # The update tutorial prints /flows/{id}/runs, the specification this address, which is served.
         "runs": f"/runs?property=flowId=={flow['id']}",
         "lastRunDetails": details(settled(scope, last)) if last else None,
     }
@@ -125,7 +126,7 @@ def _spec(scope: AepSandboxScope, kind: str, key: str) -> Entity:
 
 
 def _changed(scope: AepSandboxScope, before: Entity, after: Entity, operations: list[Entity]) -> Entity:
-    """What may change of a dataflow that is no draft: not its ends, not a start time that is over."""
+    """Check a change of a published dataflow: its connections, and a start time in the past, cannot change."""
     after["lastOperation"] = _operation(scope, "update", operations)
     if before["state"] == "draft":
         return after

@@ -1,4 +1,4 @@
-"""Routes of the Flow Service: one resource, several ways to look at it, and errors in the service's own shape."""
+"""Routes of the Flow Service: common handling of resources, with errors in the service's own shape."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class FlowRoutes(Routes):
     """Like :class:`Routes`, for handlers that raise :class:`FlowServiceError`."""
 
     def serve(self, method: str, path: str, handler: Answering, *, json: bool = True) -> None:
-        """A handler that asks Mixpanel must not hold the store while it waits: it is run in no transaction."""
+        """Add a route without a transaction: a handler that calls Mixpanel must not lock the store while it waits."""
 
         def answer(call: Call) -> Response:
             request_id = call.request.headers.get("x-request-id") or uuid.uuid4().hex

@@ -18,7 +18,7 @@ from mixpanel_aep_sandbox.aep.flows.property_filters import keep, values_at
 
 _KNOWN = ("property", "limit", "orderby", "orderBy", "continuationToken", "count")
 _MOST = 1000
-"""Of the search requests (OAS:flow-service.yaml); a list without ``limit`` has as many [I]."""
+"""Of the search requests (OAS:flow-service.yaml); also the default of a list without ``limit`` [I]."""
 _FIELD = re.compile(r"[A-Za-z_][\w.\[\]-]*")
 _TOO_LONG = 9
 Body = dict[str, Any]
@@ -26,9 +26,9 @@ Pairs = list[tuple[str, str]]
 
 
 def listed(call: Call, path: str, bodies: list[Body], hidden: Mapping[str, Any] | None = None) -> Response:
-    """The answer to a list's query over ``bodies``, oldest first. Raises Refused.
+    """Return the response to a list's query over ``bodies``, oldest first. Raises FlowServiceError.
 
-    ``hidden`` gives names that can be filtered by though bodies do not show them: each a function of the body.
+    ``hidden`` maps names that can be filtered by, although bodies do not show them, to functions of the body.
     """
     pairs, start = _query(call)
     found = keep(bodies, [value for name, value in pairs if name == "property"], hidden or {})
@@ -47,7 +47,7 @@ def listed(call: Call, path: str, bodies: list[Body], hidden: Mapping[str, Any] 
 
 
 def _query(call: Call) -> tuple[Pairs, int]:
-    """What is asked for, and from which item on; a token stands for the query that it came from."""
+    """Return the query and the first item; a token stands for the query that it came from."""
     pairs = list(call.request.query_params.multi_items())
     if unknown := [name for name, _ in pairs if name not in _KNOWN]:
         raise FlowServiceError("1451-400", name=unknown[0])
@@ -57,7 +57,7 @@ def _query(call: Call) -> tuple[Pairs, int]:
         return given, 0
     try:
         held = json.loads(base64.urlsafe_b64decode(token.encode()))
-        json.dumps(held, ensure_ascii=False).encode()  # or what it names could not be named in an answer
+        json.dumps(held, ensure_ascii=False).encode()  # or its parameters could not be used in a response
         start, kept = int(held["at"]), [(str(name), str(value)) for name, value in held["query"]]
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise FlowServiceError("1451-400", name="continuationToken") from error
@@ -69,8 +69,8 @@ def _token(pairs: Pairs, at: int) -> str:
     return base64.urlsafe_b64encode(json.dumps({"at": at, "query": pairs}).encode()).decode()
 
 
-def _last(pairs: Pairs, wanted: str) -> str | None:
-    return next((value for name, value in reversed(pairs) if name == wanted), None)
+def _last(pairs: Pairs, key: str) -> str | None:
+    return next((value for name, value in reversed(pairs) if name == key), None)
 
 
 def _is_count(text: str | None) -> bool:
@@ -88,7 +88,7 @@ def _number(text: str) -> int:
 
 
 def _ordered(bodies: list[Body], order: str) -> list[Body]:
-    """By several names too, the first one first. A plus sign of a query arrives as a blank."""
+    """Sort by one or several names, the first one first. A plus sign of a query arrives as a space."""
     for part in reversed([part for part in order.split(",") if part.strip()]):
         sign, field = (part[0], part[1:]) if part[0] in "+- " else ("+", part)
         if not _FIELD.fullmatch(field):

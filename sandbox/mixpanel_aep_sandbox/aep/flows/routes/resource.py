@@ -1,4 +1,4 @@
-"""What connections, source connections, target connections and dataflows have in common: to make, find and change one."""
+"""Common routes of connections, source connections, target connections and dataflows: create, read, change, delete."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from mixpanel_aep_sandbox.aep.flows.routes.listing import listed
 _OPERATIONS = ("add", "replace", "remove")
 
 
-def _as_it_is(_scope: AepSandboxScope, entity: Entity) -> Entity:
+def _unchanged(_scope: AepSandboxScope, entity: Entity) -> Entity:
     return entity
 
 
-def _as_it_is_now(
+def _unchanged_entity(
     _scope: AepSandboxScope, _before: Entity, after: Entity, _operations: list[Entity]
 ) -> Entity:
     return after
@@ -42,11 +42,11 @@ def _as_it_is_now(
 
 @dataclass(frozen=True)
 class Resource:
-    """One kind of entity: what its bodies have, and the rules for them.
+    """One kind of entity: the fields of its bodies, and their rules.
 
-    ``check(scope, fields, draft)`` returns the fields as they are kept, and raises Refused; ``shown`` is what others
-    see of an entity; ``free`` raises Refused while it is in use; ``changed(before, after, operations)`` and
-    ``published`` have a last word before it is kept.
+    ``check(scope, fields, draft)`` returns the fields as they are stored, and raises FlowServiceError; ``shown`` is the
+    public view of an entity; ``free`` raises FlowServiceError while it is in use; ``changed(before, after, operations)``
+    and ``published`` check an entity before it is stored.
     """
 
     kind: str
@@ -54,10 +54,11 @@ class Resource:
     check: Callable[[AepSandboxScope, Entity, bool], Entity]
     shown: Callable[[AepSandboxScope, Entity], Entity]
     free: Callable[[AepSandboxScope, Entity], None]
-    changed: Callable[[AepSandboxScope, Entity, Entity, list[Entity]], Entity] = _as_it_is_now
-    published: Callable[[AepSandboxScope, Entity], Entity] = _as_it_is
+    changed: Callable[[AepSandboxScope, Entity, Entity, list[Entity]], Entity] = _unchanged_entity
+    published: Callable[[AepSandboxScope, Entity], Entity] = _unchanged
 
     def add_routes(self, routes: FlowRoutes) -> None:
+        """Add the routes of the resource."""
         routes.serve("GET", f"/{self.kind}", self.list)
         routes.serve("POST", f"/{self.kind}", self.create)
         routes.serve("GET", f"/{self.kind}/{{id}}", self.lookup)
@@ -66,20 +67,23 @@ class Resource:
         routes.serve("POST", f"/{self.kind}/{{id}}/action", self.act, json=False)
 
     def list(self, call: Call) -> Response:
+        """Return a list of entities."""
         return listed(
             call, self.kind, [self.view(call.scope, each) for each in all_of(call.scope, self.kind)]
         )
 
     def lookup(self, call: Call) -> Response:
+        """Return one entity."""
         entity = find(call.scope, self.kind, call.path("id"))
         return JSONResponse({"items": [self.view(call.scope, entity)]})
 
     def view(self, scope: AepSandboxScope, entity: Entity) -> Entity:
-        """As others see it: ``version`` is the etag in every sample."""
+        """Return the public view: ``version`` is the etag in every sample."""
         shown = {name: value for name, value in self.shown(scope, entity).items() if value is not None}
         return {**shown, "version": entity["etag"], "etag": entity["etag"]}
 
     def create(self, call: Call) -> Response:
+        """Create an entity."""
         scope = call.scope
         if not isinstance(call.body, dict) or not call.body:
             raise FlowServiceError("1405-400")
@@ -88,7 +92,7 @@ class Resource:
         draft = call.query("mode").lower() == "draft"
         if call.query("mode") and not draft:
             raise FlowServiceError("1451-400", name="mode")
-        fields = self.check(scope, self._given(call.body), draft)
+        fields = self.check(scope, self._known_fields(call.body), draft)
         with scope.state.store.transaction():
             new = {**envelope(scope, call.client_id), **fields, "state": "draft" if draft else "enabled"}
             entity = save(scope, self.kind, new if draft else self.published(scope, new))
@@ -96,22 +100,24 @@ class Resource:
         return JSONResponse(named(entity), 201, {"Location": location})
 
     def patch(self, call: Call) -> Response:
+        """Change an entity by JSON Patch."""
         scope = call.scope
         operations = _operations(call.body, self.fields)
         with scope.state.store.transaction():
             before = find(scope, self.kind, call.path("id"))
             _match(call, before)
             try:
-                given = json_patch(self._given(before), operations)
+                given = json_patch(self._known_fields(before), operations)
             except Problem as error:
                 raise FlowServiceError("1455-400", reason=error.body["detail"]) from error
-            fields = self.check(scope, self._given(given), before["state"] == "draft")
+            fields = self.check(scope, self._known_fields(given), before["state"] == "draft")
             after = {name: value for name, value in before.items() if name not in self.fields} | fields
             after["updatedClient"] = call.client_id
             entity = save(scope, self.kind, self.changed(scope, before, after, operations))
         return JSONResponse(named(entity))
 
     def delete(self, call: Call) -> Response:
+        """Delete an entity."""
         with call.scope.state.store.transaction():
             entity = find(call.scope, self.kind, call.path("id"))
             self.free(call.scope, entity)
@@ -119,13 +125,13 @@ class Resource:
         return Response(status_code=204)
 
     def act(self, call: Call) -> Response:
-        """``op=PUBLISH`` makes a draft what it would have been; ``FINALIZE`` is none of a client's business."""
+        """Publish a draft (``op=PUBLISH``); ``FINALIZE`` is not available to clients."""
         return self.change_state(call, {})
 
     def change_state(
         self, call: Call, more: dict[str, Callable[[AepSandboxScope, Entity], Entity]]
     ) -> Response:
-        """Does the ``op`` of the query, in either case, and in ``more`` or one of every resource's."""
+        """Apply the ``op`` of the query, in either case: one of ``more``, or one that every resource has."""
         scope, op = call.scope, call.query("op").upper()
         if op in ("FINALIZE", "FINALIZE_UPDATE"):
             raise FlowServiceError("1402-400", action=op.lower())
@@ -141,15 +147,15 @@ class Resource:
 
     def _publish(self, scope: AepSandboxScope, entity: Entity) -> Entity:
         expect(entity, "publish", "draft")
-        fields = self.check(scope, self._given(entity), False)
+        fields = self.check(scope, self._known_fields(entity), False)
         return self.published(scope, {**entity, **fields, "state": "enabled"})
 
-    def _given(self, body: Entity) -> Entity:
+    def _known_fields(self, body: Entity) -> Entity:
         return {name: body[name] for name in self.fields if body.get(name) is not None}
 
 
 def _match(call: Call, entity: Entity) -> None:
-    """``If-Match`` is required, and is taken with the quotes that belong to an etag and without (update.md)."""
+    """Check ``If-Match``, which is required, and accepted with or without the quotes of the etag (update.md)."""
     supplied = call.request.headers.get("if-match", "").strip()
     if not supplied:
         raise FlowServiceError("1403-400")
@@ -158,7 +164,7 @@ def _match(call: Call, entity: Entity) -> None:
 
 
 def _operations(body: Any, fields: tuple[str, ...]) -> list[Entity]:
-    """JSON Patch, of which add, replace and remove are supported; in capitals the specification has them."""
+    """Return JSON Patch with add, replace and remove, the supported operations; the specification has capitals."""
     if not body:
         raise FlowServiceError("1405-400")
     if not isinstance(body, list) or not all(isinstance(each, dict) for each in body):

@@ -1,4 +1,4 @@
-"""Runs of dataflows: asked for, looked at, tried again (on-demand-ingestion.md, monitor.md, OAS:flow-service.yaml)."""
+"""Runs of dataflows: create, read, retry (on-demand-ingestion.md, monitor.md, OAS:flow-service.yaml)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ _PARAMS = ("startTime", "windowStartTime", "windowEndTime", "deltaColumn")
 
 
 def add_routes(routes: FlowRoutes) -> None:
+    """Add the routes of runs."""
     routes.serve("GET", f"/{RUNS}", _list)
     routes.serve("POST", f"/{RUNS}", _create)
     routes.serve("GET", f"/{RUNS}/{{id}}", _lookup)
@@ -33,7 +34,7 @@ def add_routes(routes: FlowRoutes) -> None:
 def _list(call: Call) -> Response:
     run_due(call.scope)
     bodies = [_shown(call, settled(call.scope, run)) for run in all_of(call.scope, RUNS)]
-    # Runs can be filtered by `state`, says the guide, though no sample of a run has one.
+    # The guide filters runs by `state`, which no sample of a run has.
     return listed(call, RUNS, bodies, {"state": lambda body: body["metrics"]["statusSummary"]["status"]})
 
 
@@ -48,7 +49,7 @@ def _shown(call: Call, run: Entity) -> dict[str, Any]:
 
 
 def _create(call: Call) -> Response:
-    """An on-demand run, of a dataflow that is scheduled once."""
+    """Create an on-demand run of a one-time dataflow."""
     scope = call.scope
     if not isinstance(call.body, dict) or not call.body:
         raise FlowServiceError("1405-400")
@@ -80,7 +81,7 @@ def _require_enabled(flow: Entity) -> None:
 
 
 def _window(scope: AepSandboxScope, params: dict[str, Any]) -> tuple[int, int]:
-    """Without an end until now, without a start as far back as a backfill reads [I]."""
+    """Return the window; by default it ends now, and starts as far back as a backfill reads [I]."""
     end = scope.now
     if "windowEndTime" in params:
         end = epoch_ms(params["windowEndTime"], "params.windowEndTime")
@@ -93,9 +94,10 @@ def _window(scope: AepSandboxScope, params: dict[str, Any]) -> tuple[int, int]:
 
 
 def _with_delta_column(scope: AepSandboxScope, flow: Entity, column: Any) -> Entity:
-    """The first one becomes part of the dataflow, "and will be treated as the source of truth"; another is an error.
+    """Return the dataflow with the delta column: the first one "will be treated as the source of truth".
 
-    It does not change which events are read: Mixpanel's days are those of its own time.
+    Another column is an error. The column does not change which events are read: Mixpanel's days are those of its own
+    time.
     """
     name = column.get("name") if isinstance(column, dict) else None
     if not isinstance(name, str) or not name:
@@ -115,13 +117,15 @@ def _answer(call: Call, run: Entity) -> dict[str, Any]:
         "id": named(run),
         "run": _shown(call, run),
     }
-    wanted = AepSettings.of(call.scope.state).flow_run_answer
-    return forms[wanted] if wanted in forms else {**forms["run"], **forms["items"]}
+    form = AepSettings.of(call.scope.state).flow_run_answer
+    return forms[form] if form in forms else {**forms["run"], **forms["items"]}
 
 
 def _act(call: Call) -> Response:
-    """``re-trigger``, the UI's Retry: a new run over the window of one that has failed, or has ingested nothing
-    (EP:sources/tutorials/api/retry-flows.md)."""
+    """Retry a run (``re-trigger``, the UI's Retry): create a run over the window of a failed or empty one.
+
+    EP:sources/tutorials/api/retry-flows.md.
+    """
     scope, op = call.scope, call.query("op").lower().replace("_", "-")
     if op != "re-trigger":
         raise FlowServiceError("1434-400", operation=call.query("op"))

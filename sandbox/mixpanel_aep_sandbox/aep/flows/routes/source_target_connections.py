@@ -1,4 +1,4 @@
-"""Source and target connections: the two ends of a dataflow (EP:sources/tutorials/api/create/analytics/mixpanel.md)."""
+"""Source and target connections of dataflows (EP:sources/tutorials/api/create/analytics/mixpanel.md)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from mixpanel_aep_sandbox.aep.flows.specs import spec_of
 
 
 def add_routes(routes: FlowRoutes) -> None:
+    """Add the routes of both kinds."""
     SOURCE.add_routes(routes)
     TARGET.add_routes(routes)
 
@@ -45,7 +46,10 @@ def _check_source(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
 
 
 def _check_target(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
-    """The tutorial's text names the data lake's specification, its example Mixpanel's: both are taken."""
+    """Check a target.
+
+    The tutorial's text names the data lake's specification, its example Mixpanel's: both are accepted.
+    """
     text(given, "name", optional=True)
     text(given, "description", optional=True)
     kept = {**given, "connectionSpec": spec_of(given, (DATA_LAKE_SPEC, MIXPANEL_SPEC))}
@@ -55,7 +59,7 @@ def _check_target(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
     key = params.get("dataSetId") if isinstance(params, dict) else None
     dataset = scope.get(DATASETS, key) if isinstance(key, str) else None
     if dataset is None:
-        raise invalid(f"params.dataSetId {key} is no dataset")
+        raise invalid(f"params.dataSetId {key} is not a dataset")
     data = _data(given)
     if data.get("format") is not None:
         text(data, "format")
@@ -82,7 +86,7 @@ def _with_base(scope: AepSandboxScope, source: Entity) -> Entity:
     return {**source, "inheritedAttributes": {"baseConnection": inherited}}
 
 
-def _as_it_is(_scope: AepSandboxScope, entity: Entity) -> Entity:
+def _unchanged(_scope: AepSandboxScope, entity: Entity) -> Entity:
     return entity
 
 
@@ -102,4 +106,4 @@ SOURCE = Resource(
     shown=_with_base,
     free=_free_of("sourceConnectionIds"),
 )
-TARGET = Resource(TARGETS, _FIELDS, _check_target, shown=_as_it_is, free=_free_of("targetConnectionIds"))
+TARGET = Resource(TARGETS, _FIELDS, _check_target, shown=_unchanged, free=_free_of("targetConnectionIds"))

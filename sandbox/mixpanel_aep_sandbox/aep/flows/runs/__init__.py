@@ -1,1 +1,1 @@
-"""Runs of dataflows: when they are due, what they do, and how they are shown."""
+"""Runs of dataflows: their schedule, execution, and representation."""

@@ -1,4 +1,4 @@
-"""What is due when: the next time of each dataflow, and the runs that wait for theirs."""
+"""Due times: the next time of each dataflow, and the runs that wait for theirs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, document_kind,
 from mixpanel_aep_sandbox.aep.flows.runs.schedule import Window, kept_schedule
 
 CLOCK = "flows/clock"
-"""Documents ``{"due": milliseconds}`` under ``flow:{id}`` and ``run:{id}``: all that time has to do something with."""
+"""Documents ``{"due": milliseconds}`` under ``flow:{id}`` and ``run:{id}``, for all pending times."""
 _LAST = "flows/last-run"
 
 
 def plan(scope: AepSandboxScope, flow: Entity) -> Entity:
-    """The dataflow with its next time, also when its schedule has changed. In a transaction with its keeping."""
+    """Return the dataflow with its next time, also after a change of its schedule. The caller holds a transaction."""
     schedule = kept_schedule(flow["scheduleParams"])
     covered = flow.get("plan", {}).get("covered")
     coming = schedule.first(scope.now) if covered is None else schedule.after(scope.now)
@@ -25,7 +25,7 @@ def plan(scope: AepSandboxScope, flow: Entity) -> Entity:
 
 
 def forget(scope: AepSandboxScope, flow_id: str) -> None:
-    """No more runs of a dataflow; one that has begun goes on."""
+    """Stop creating runs of a dataflow; a run that has begun continues."""
     scope.delete(CLOCK, f"flow:{flow_id}")
     for run in all_of(scope, RUNS):
         if run["flowId"] == flow_id and run["status"] == "scheduled":
@@ -34,7 +34,7 @@ def forget(scope: AepSandboxScope, flow_id: str) -> None:
 
 
 def make_due_runs(scope: AepSandboxScope, flow_id: str) -> None:
-    """Makes the runs whose time has come. In a transaction."""
+    """Create the due runs. The caller holds a transaction."""
     flow = scope.get(document_kind(FLOWS), flow_id)
     if flow is None or flow["state"] != "enabled" or flow["plan"]["next"] is None:
         scope.delete(CLOCK, f"flow:{flow_id}")
@@ -48,14 +48,14 @@ def make_due_runs(scope: AepSandboxScope, flow_id: str) -> None:
         new_run(scope, flow, at, window)
     coming = schedule.after(scope.now)
     _set(scope, f"flow:{flow_id}", coming)
-    # Not by save: that a run was made is no new version of the dataflow.
+    # Not by save: a created run is not a new version of the dataflow.
     scope.put(document_kind(FLOWS), flow_id, {**flow, "plan": {"next": coming, "covered": covered}})
 
 
 def new_run(
     scope: AepSandboxScope, flow: Entity, due_ms: int, window: Window, client: str | None = None, **more: Any
 ) -> Entity:
-    """A run that waits for its time; ``client`` None: the schedule asks for it."""
+    """Create a run that waits for its time; ``client`` None: a scheduled run."""
     of = envelope(scope, client) if client else envelope(scope, SERVICE_CLIENT, SERVICE_USER)
     is_once = str(flow["scheduleParams"]["frequency"]).lower() == "once"
     run = {
@@ -77,23 +77,24 @@ def new_run(
 
 
 def last_run(scope: AepSandboxScope, flow_id: str) -> Entity | None:
+    """Return the last run of a dataflow, or None."""
     last = scope.get(_LAST, flow_id)
     return scope.get(document_kind(RUNS), last["run"]) if last else None
 
 
 def due_flows(scope: AepSandboxScope) -> list[str]:
-    """The dataflows whose next time has come."""
+    """Return the dataflows that are due."""
     return _due(scope, "flow:")
 
 
 def due_runs(scope: AepSandboxScope) -> list[Entity]:
-    """The runs that nobody has carried out yet and whose time has come, the one that waits longest first."""
+    """Return the due runs that were not executed yet, the oldest first."""
     found = [run for key in _due(scope, "run:") if (run := scope.get(document_kind(RUNS), key))]
     return sorted(found, key=lambda run: run["due"])
 
 
 def is_done(scope: AepSandboxScope, run_id: str) -> None:
-    """Time has nothing more to do with a run."""
+    """Remove the pending time of a run."""
     scope.delete(CLOCK, f"run:{run_id}")
 
 

@@ -1,4 +1,4 @@
-"""A run, carried out: copies the events of its window from Mixpanel, maps them, and hands them over as a batch."""
+"""Execution of a run: copy the events of its window from Mixpanel, map them, and create a batch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COPY, PROCESS, CREATE = "CONNECTOR-1001-500", "CONNECTOR-2001-500", "CONNECTOR-3
 
 
 class RunFailed(Exception):
-    """The run fails here: a code of the connector, what is behind it, and what was copied before."""
+    """The run failed: a code of the connector, the cause, and what was copied before."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -34,7 +34,7 @@ class RunFailed(Exception):
 
 
 def execute(scope: AepSandboxScope, run: Entity) -> Entity:
-    """What became of a run until its batch was completed: ``copy``, ``batch``, ``mapper``. Raises Failed."""
+    """Execute a run until its batch is complete, and return ``copy``, ``batch``, ``mapper``. Raises RunFailed."""
     flow = scope.get(document_kind(FLOWS), run["flowId"])
     base = scope.get(document_kind(CONNECTIONS), flow["ends"]["base"]) if flow else None
     if flow is None or base is None:
@@ -53,11 +53,11 @@ def execute(scope: AepSandboxScope, run: Entity) -> Entity:
         status = "" if refusal.status is None else f"Mixpanel answered {refusal.status}: "
         raise RunFailed(COPY, f"{status}{refusal.text}") from refusal
     except InvalidEvent as error:
-        raise RunFailed(COPY, f"The answer of Mixpanel is not whole: {error}.") from error
+        raise RunFailed(COPY, f"Mixpanel's response is incomplete: {error}.") from error
 
 
 def _load_batch(scope: AepSandboxScope, run: Entity, flow: Entity, lines: BinaryIO) -> Entity:
-    """Maps every line into a file first: a batch is made once the copy is known to be whole."""
+    """Map every line into a file first: a batch is created once the copy is known to be complete."""
     dataset = flow["ends"]["target"]["dataSetId"]
     copied = _copied(scope, lines.seek(0, 2))
     lines.seek(0)
@@ -65,7 +65,7 @@ def _load_batch(scope: AepSandboxScope, run: Entity, flow: Entity, lines: Binary
     try:
         counts = _map(_mapper(scope, flow, dataset), lines, mapped)
         if not counts["rows"]:
-            # [I] "0-byte files are not ingestible" (EP:ingestion/guardrails.md): no rows make no batch.
+            # [I] "0-byte files are not ingestible" (EP:ingestion/guardrails.md): without rows, no batch is created.
             return {"copy": copied}
         return {"copy": copied, "batch": _batch(scope, run, flow, dataset, mapped), "mapper": counts}
     except RunFailed as failed:
@@ -88,7 +88,7 @@ def _mapper(scope: AepSandboxScope, flow: Entity, dataset: str) -> Mapper:
 
 
 def _map(mapper: Mapper, lines: BinaryIO, into: Path) -> dict[str, int]:
-    """Writes the rows as JSON Lines; counts them, and those that a failed transformation has cost a required field."""
+    """Write the rows as JSON Lines; count them, and those that lost a required field by a failed transformation."""
     rows = rejected = 0
     with into.open("w", encoding="ascii") as file:
         for line in lines:
@@ -104,7 +104,7 @@ def _copied(scope: AepSandboxScope, size: int) -> dict[str, Any]:
 
 
 def _batch(scope: AepSandboxScope, run: Entity, flow: Entity, dataset: str, mapped: Path) -> str:
-    """A batch of one file, completed; it is in Catalog like any other."""
+    """Create and complete a batch of one file."""
     options = flow.get("options", {})
     given = {
         "datasetId": dataset,
@@ -118,6 +118,6 @@ def _batch(scope: AepSandboxScope, run: Entity, flow: Entity, dataset: str, mapp
             batch = make_batch(scope, given, SERVICE_CLIENT, mapped)
         except Problem as problem:
             raise RunFailed(CREATE, problem.body["detail"]) from problem
-        # With it, or a crash between the two would make the rows come twice.
+        # Stored together, because a crash in between would load the rows twice.
         scope.put(document_kind(RUNS), run["id"], {**run, "batch": batch})
     return batch

@@ -1,4 +1,4 @@
-"""When a dataflow runs, and which window of time each run reads. Nothing here knows a store or a clock."""
+"""Schedules of dataflows, and the window of each run. This module uses no store and no clock."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _MOST_INTERVAL = 1_000_000
 
 
 def epoch_ms(value: Any, name: str) -> int:
-    """Milliseconds of an epoch time in seconds or milliseconds, as a number or a text of digits. Raises Refused.
+    """Return milliseconds of an epoch time in seconds or milliseconds, a number or a text of digits.
 
-    The example of a run's ``windowEndTime``, ``16515859567``, has eleven digits: it is a year far away, not 1970.
+    Raises FlowServiceError. The example of a run's ``windowEndTime``, ``16515859567``, has eleven digits: it is a year in
+    the far future, not 1970.
     """
     text = value.strip() if isinstance(value, str) else value
     if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < len(str(_LATEST_MS)) + 1:
@@ -33,24 +34,26 @@ def epoch_ms(value: Any, name: str) -> int:
 
 @dataclass(frozen=True)
 class Schedule:
+    """The schedule of a dataflow."""
+
     start_ms: int
     period_ms: int | None
     """None: once."""
     backfill: bool
 
     def first(self, now_ms: int) -> int:
-        """The first run's time. One whose time has passed runs at once [I]."""
+        """Return the first run's time. A run whose time has passed is due at once [I]."""
         return max(self.start_ms, now_ms)
 
     def after(self, moment_ms: int) -> int | None:
-        """The first time on the grid of ``startTime`` and interval that is later than a moment; None: never again."""
+        """Return the first time of the schedule after a moment; None: never."""
         if self.period_ms is None:
             return None
         steps = (moment_ms - self.start_ms) // self.period_ms + 1
         return self.start_ms + max(steps, 0) * self.period_ms
 
     def due(self, next_ms: int, now_ms: int, most: int) -> list[int]:
-        """The times from ``next_ms`` on that have come, oldest first: the last ``most`` of them."""
+        """Return the due times from ``next_ms`` on, oldest first: the last ``most`` of them."""
         if next_ms > now_ms:
             return []
         if self.period_ms is None:
@@ -62,7 +65,7 @@ class Schedule:
         return [next_ms if step == 0 else grid + (step - 1) * self.period_ms for step in kept]
 
     def window(self, covered_ms: int | None, at_ms: int, backfill_days: int) -> Window:
-        """What a run reads: from where the last one ended; the first one from its backfill or from the start time."""
+        """Return a run's window: from the end of the last one; the first one from its backfill or the start time."""
         if covered_ms is not None:
             return covered_ms, at_ms
         if self.backfill:
@@ -72,7 +75,10 @@ class Schedule:
 
 
 def read_schedule(given: Any, settings: AepSettings, *, created_ms: int = 0) -> Schedule:
-    """The schedule of a dataflow's ``scheduleParams``; ``created_ms``: no start may be before it. Raises Refused."""
+    """Return the schedule of a dataflow's ``scheduleParams``. Raises FlowServiceError.
+
+    ``created_ms``: no start may be before it.
+    """
     if not isinstance(given, dict):
         raise invalid("scheduleParams must be an object with startTime and frequency")
     frequency = str(given.get("frequency")).lower()
@@ -85,7 +91,7 @@ def read_schedule(given: Any, settings: AepSettings, *, created_ms: int = 0) -> 
 
 
 def kept_schedule(params: dict[str, Any]) -> Schedule:
-    """The schedule of ``scheduleParams`` that were read before, whatever the settings have become since."""
+    """Return the schedule of stored ``scheduleParams``, even if the settings have changed since."""
     frequency = str(params["frequency"]).lower()
     period = None if frequency == "once" else int(params["interval"]) * _UNITS_MS[frequency]
     backfill = str(params.get("backfill", True)).lower() == "true"
@@ -101,7 +107,7 @@ def _period(given: dict[str, Any], frequency: str, settings: AepSettings) -> int
     text = str(interval).strip() if isinstance(interval, int | str) and not isinstance(interval, bool) else ""
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(_MOST_INTERVAL))):
         raise invalid("scheduleParams.interval must be a whole number")
-    # The flow spec asks for 15 of minutes only; the tutorial, of every frequency but once.
+    # The flow spec requires 15 for minutes only; the tutorial, for every frequency but once.
     least = _LEAST if frequency == "minute" or settings.flow_schedule_rules == "tutorial" else 1
     if int(text) < least:
         raise invalid(f"scheduleParams.interval must be at least {least}")
@@ -109,7 +115,7 @@ def _period(given: dict[str, Any], frequency: str, settings: AepSettings) -> int
 
 
 def _backfill(given: dict[str, Any], frequency: str, settings: AepSettings) -> bool:
-    """``true`` and ``false`` are texts in the samples, booleans in the specification; true when it is missing."""
+    """Return ``backfill``: a text in the samples, a boolean in the specification; true by default."""
     value = given.get("backfill")
     if value is None:
         return True

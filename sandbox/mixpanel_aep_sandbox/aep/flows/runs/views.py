@@ -1,4 +1,4 @@
-"""A run as others see it: metrics and activities (EP:sources/tutorials/api/monitor.md).
+"""The public view of a run: metrics and activities (EP:sources/tutorials/api/monitor.md).
 
 Its numbers are the batch's. A failed copy looks as in EP:observability/alerts/rules.md.
 """
@@ -22,19 +22,19 @@ _MESSAGES = {
     CREATE: "A problem occurred with the flow provider while creating batch using bulk ingest API.",
 }
 _CAUSE = "2200"
-"""The one code of a cause that a sample has; used for every cause [I]."""
+"""The only code of a cause in the samples; used for every cause [I]."""
 _INSIDE = (
     *("source", "target", "type", "due", "window", "status", "started", "ended"),
     *("copy", "batch", "mapper", "failure", "outcome"),
 )
-"""What a run is kept with, and shown by its metrics and activities only."""
+"""Stored fields of a run that only its metrics and activities show."""
 _GOOD = ("success", "inactive", "deleted")
-"""A batch that was reverted had been ingested."""
+"""A reverted batch had been ingested."""
 Json = dict[str, Any]
 
 
 def settled(scope: AepSandboxScope, run: Entity) -> Entity:
-    """The run, ended when its batch has: to be called after ``settle``."""
+    """Return the run, finished if its batch is; call it after ``settle``."""
     if run["status"] != "inProgress" or "batch" not in run:
         return run
     batch = scope.get(BATCHES, run["batch"])
@@ -56,7 +56,7 @@ def settled(scope: AepSandboxScope, run: Entity) -> Entity:
 
 
 def shown(run: Entity, export_url: str) -> Json:
-    """``export_url`` is where Data Access answers."""
+    """Return the public view of a run. ``export_url`` is the address of Data Access."""
     body = {name: value for name, value in run.items() if name not in _INSIDE}
     activities = []
     if "copy" in run or "failure" in run:
@@ -67,10 +67,10 @@ def shown(run: Entity, export_url: str) -> Json:
 
 
 def details(run: Entity) -> Json:
-    """``lastRunDetails`` of a dataflow."""
+    """Return ``lastRunDetails`` of a dataflow."""
     times = {"startedAtUTC": run.get("started"), "completedAtUTC": run.get("ended")}
-    told = {name: value for name, value in times.items() if value is not None}
-    return {"id": run["id"], "state": run["status"], **told}
+    known = {name: value for name, value in times.items() if value is not None}
+    return {"id": run["id"], "state": run["status"], **known}
 
 
 def _metrics(run: Entity, activities: list[Json]) -> Json:
@@ -91,7 +91,7 @@ def _metrics(run: Entity, activities: list[Json]) -> Json:
 
 
 def _errors(run: Entity) -> list[Json]:
-    """The run's own errors, one a step. Rows that were lost below the threshold are errors of a success too."""
+    """Return the run's own errors, one per step. Rows lost below the threshold are errors of a success too."""
     if failure := run.get("failure"):
         return [{"code": failure["code"], "message": _MESSAGES[failure["code"]]}]
     if run["status"] == "failed" or run.get("outcome", {}).get("errors"):
@@ -126,7 +126,10 @@ def _copy(run: Entity) -> Json:
 
 
 def _copied_records(run: Entity) -> Json:
-    """Empty in the sample of a copy that others follow; a copy of nothing is the whole run."""
+    """Return the copied records: none in the sample of a copy with further steps.
+
+    A copy of nothing is the whole run.
+    """
     if run.get("failure", {}).get("code") == COPY:
         return {"failedInfo": _causes(run)}
     return {} if run.get("copy", {}).get("bytes") else {"inputRecordCount": 0, "outputRecordCount": 0}
@@ -162,16 +165,16 @@ def _promotion(run: Entity, export_url: str) -> Json:
 
 
 def _of_batch(run: Entity, meta: str) -> Json:
-    """Status, and the batch's errors, among them the rows that a failed transformation has cost a required field."""
+    """Return status and errors of the batch, including rows that lost a required field by a failed transformation."""
     errors = run.get("outcome", {}).get("errors", [])
     if not errors:
-        return {"status": run["status"], **({"errors": told} if (told := _errors(run)) else {})}
+        return {"status": run["status"], **({"errors": errors} if (errors := _errors(run)) else {})}
     lost = run.get("mapper", {}).get("rejected", 0)
     behind: list[Json] = []
     for error in errors:
         count = error.get("recordCount")
         if error["code"] == REQUIRED_MISSING and lost:
-            # These rows lack what they require because of their transformation: they are counted there.
+            # These rows miss a required field because of their transformation, and are counted there.
             behind.append({"code": TRANSFORM_ERROR, "recordCount": lost, "message": "Mapper Transform Error"})
             count = max(count - lost, 0)
         if count != 0:

@@ -1,4 +1,4 @@
-"""Carries out the runs that are due, one after the other, in the background."""
+"""Executes due runs in the background, one after the other."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _PATIENCE_SECONDS = 10
 class _Worker:
     over: threading.Event = field(default_factory=threading.Event)
     again: bool = False
-    """Somebody has found more to do: it looks once more before it ends."""
+    """More work was found: check once more before the end."""
 
 
 _running: dict[tuple[int, str, str], _Worker] = {}
 _lock = threading.Lock()
-"""Nothing is asked of a store while this is held: whoever holds the store may want it."""
+"""Do not use a store while holding this lock: the holder of the store may wait for it."""
 
 
 def start_due(scope: AepSandboxScope) -> threading.Event | None:
-    """Makes the runs whose time has come, and starts on those that wait; the event says when all are carried out."""
+    """Create the due runs, start the waiting ones, and return an event for the end of all."""
     for flow_id in due_flows(scope):
         with scope.state.store.transaction():
             make_due_runs(scope, flow_id)
@@ -49,7 +49,7 @@ def start_due(scope: AepSandboxScope) -> threading.Event | None:
 
 
 def run_due(scope: AepSandboxScope) -> None:
-    """Before anybody is told of runs: what is due is done, unless there is very much of it."""
+    """Execute due runs before runs are read, unless there are very many."""
     over = start_due(scope)
     if over is not None:
         over.wait(_PATIENCE_SECONDS)
@@ -58,19 +58,19 @@ def run_due(scope: AepSandboxScope) -> None:
 
 def _work(scope: AepSandboxScope, key: tuple[int, str, str], worker: _Worker) -> None:
     try:
-        while _is_at_work(key, worker, waiting := due_runs(scope)):
+        while _is_running(key, worker, waiting := due_runs(scope)):
             if waiting:
                 _execute_run(scope, waiting[0])
     except sqlite3.ProgrammingError:
-        pass  # the sandbox was closed in the meantime; a run that had begun begins again after its next start
+        pass  # the sandbox was closed; an unfinished run begins again after the next start
     finally:
         with _lock:
-            if _running.get(key) is worker:  # when it was broken off; another one may have begun since
+            if _running.get(key) is worker:  # when it was interrupted; another one may have begun since
                 del _running[key]
         worker.over.set()
 
 
-def _is_at_work(key: tuple[int, str, str], worker: _Worker, waiting: list[Entity]) -> bool:
+def _is_running(key: tuple[int, str, str], worker: _Worker, waiting: list[Entity]) -> bool:
     with _lock:
         more = bool(waiting) or worker.again
         worker.again = False
@@ -80,12 +80,12 @@ def _is_at_work(key: tuple[int, str, str], worker: _Worker, waiting: list[Entity
 
 
 def _execute_run(scope: AepSandboxScope, run: Entity) -> None:
-    if "batch" in run:  # handed over before the sandbox was started again
+    if "batch" in run:  # completed before the sandbox was restarted
         is_done(scope, run["id"])
         return
     started = _change(scope, run["id"], status="inProgress", started=run["due"])
     if started is None:
-        return  # deleted since, with its dataflow
+        return  # deleted with its dataflow
     try:
         done = execute(scope, started)
         if "batch" not in done:
@@ -97,8 +97,8 @@ def _execute_run(scope: AepSandboxScope, run: Entity) -> None:
     except sqlite3.ProgrammingError:
         raise
     except Exception as error:
-        # A mistake of the sandbox's own must be seen as one, and must not be made again for ever.
-        message = f"The sandbox failed at the run: {type(error).__name__}."
+        # A bug of the sandbox must be visible, and must not be repeated for ever.
+        message = f"The sandbox failed to execute the run: {type(error).__name__}."
         failure = {"code": PROCESS, "message": message}
         _change(scope, run["id"], failure=failure, status="failed", ended=scope.now)
         is_done(scope, run["id"])
@@ -109,7 +109,7 @@ def _execute_run(scope: AepSandboxScope, run: Entity) -> None:
 
 
 def _push(scope: AepSandboxScope, batch_id: str | None) -> None:
-    """A batch without a delay has its end when the run is looked at, as when a client completes it."""
+    """Finish a batch without a delay when the run is read, as when a client completes it."""
     batch = scope.get(BATCHES, batch_id) if batch_id else None
     if batch is not None and batch["state"] == "promoting" and batch["due"] <= scope.now:
         start_batch(scope, batch["id"]).wait(_PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""What a look into a source shows: some rows, and the schema that follows from them (the Mixpanel tutorial's form)."""
+"""Exploration of a source: sample rows, and the schema inferred from them (in the Mixpanel tutorial's form)."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from mixpanel_aep_sandbox.aep.flows.source.rows import InvalidEvent, event_of
 from mixpanel_aep_sandbox.aep.flows.source.time_zones import are_same, days, zone
 
 _SAMPLES = 100
-"""Rows that are looked at [I]: as many as the UI previews of a mapping."""
+"""Number of sample rows [I]: as many as the UI previews of a mapping."""
 _INTEGER = {"type": "integer", "minimum": -9007199254740992, "maximum": 9007199254740991}
 _SERVER_ERROR = 500
 Json = dict[str, Any]
 
 
 def explore(call: Call, client: MixpanelClient) -> Response:
-    """Format, inferred schema and sample data of a project. Raises Refused."""
-    params = _asked(call)
+    """Return format, inferred schema and sample data of a project. Raises FlowServiceError."""
+    params = _checked_params(call)
     try:
         if AepSettings.of(call.scope.state).flow_explore_checks_zone:
             _check_zone(client, params)
@@ -34,20 +34,20 @@ def explore(call: Call, client: MixpanelClient) -> Response:
         raise _provider_error(refusal) from refusal
     schema = inferred(rows) if rows else {"type": "object", "properties": {}}
     shown = rows if call.query("preview", "true").lower() == "true" else []
-    # ASCII: a property may hold what UTF-8 cannot.
+    # ASCII: a property may have lone surrogates, which UTF-8 cannot encode.
     text = json.dumps({"format": "hierarchical", "schema": schema, "data": shown})
     return Response(text, media_type="application/json")
 
 
 def _provider_error(refusal: MixpanelRequestError) -> FlowServiceError:
-    """What the Flow Service makes of Mixpanel's refusal [I]."""
+    """Return the Flow Service's error for an error of Mixpanel [I]."""
     if refusal.status is None or refusal.status >= _SERVER_ERROR:
         return FlowServiceError("1103-503")
     return invalid(f"Mixpanel answered {refusal.status}: {refusal.text}")
 
 
 def inferred(values: Iterable[Any]) -> Json:
-    """The JSON schema that all values obey: text where they are of several kinds [I], as nulls are of every kind."""
+    """Return a JSON schema that all values fit: text for several types [I], as nulls fit every type."""
     kinds: dict[str, Json] = {}
     objects: dict[str, list[Any]] = {}
     items: list[Any] = []
@@ -79,17 +79,17 @@ def _kind(value: Any) -> str:
     return "integer" if isinstance(value, int) else "number" if isinstance(value, float) else "string"
 
 
-def _asked(call: Call) -> dict[str, str]:
-    """The checked ``sourceParams``; the names of the other parameters are taken in either case, as they are written."""
+def _checked_params(call: Call) -> dict[str, str]:
+    """Return the checked ``sourceParams``; names of other parameters are accepted in both documented cases."""
     query = {name.lower(): value for name, value in call.request.query_params.items()}
-    wanted = {"objecttype": "rest", "filetype": "json"}
-    for name, only in wanted.items():
+    required = {"objecttype": "rest", "filetype": "json"}
+    for name, only in required.items():
         if query.get(name, "").lower() != only:
             raise invalid(f"{name} of a Mixpanel source must be {only}")
     if query.get("object", "json").lower() != "json":
         raise invalid("object of a Mixpanel source must be json")
     try:
-        # A plus sign of base64 that was not encoded has become a blank.
+        # An unencoded plus sign of base64 arrives as a space.
         text = query.get("sourceparams", "").replace(" ", "+").replace("-", "+").replace("_", "/")
         given = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), validate=True))
     except (ValueError, RecursionError) as error:
@@ -98,7 +98,7 @@ def _asked(call: Call) -> dict[str, str]:
 
 
 def source_params(given: Any) -> dict[str, str]:
-    """``projectId`` and ``timezone``, which a Mixpanel source needs. Raises Refused."""
+    """Return ``projectId`` and ``timezone``, which a Mixpanel source requires. Raises FlowServiceError."""
     if not isinstance(given, dict):
         raise invalid("the parameters of a source must be an object")
     project, name = given.get("projectId"), given.get("timezone")
@@ -107,7 +107,7 @@ def source_params(given: Any) -> dict[str, str]:
     if not isinstance(project, str) or not (project.isascii() and project.isdigit()):
         raise invalid("projectId is missing or is not the number of a project")
     if not isinstance(name, str) or zone(name) is None:
-        raise invalid("timezone is missing or is no time zone; Pacific Standard Time is one")
+        raise invalid("timezone is missing or is not a time zone, such as Pacific Standard Time")
     return {"projectId": project, "timezone": name}
 
 

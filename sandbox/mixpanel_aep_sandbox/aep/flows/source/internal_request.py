@@ -1,4 +1,4 @@
-"""A request to the sandbox from the sandbox, through all that lies around its services: faults, limits, transcript."""
+"""Requests of the sandbox to itself, through the middleware of its services: faults, limits, transcript."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mixpanel_aep_sandbox.core.state import SandboxState
 
 
 class IncompleteResponse(Exception):
-    """The answer is not whole, or there is none."""
+    """The response is incomplete or missing."""
 
 
 def send_internally(
@@ -22,13 +22,13 @@ def send_internally(
     """``GET`` of a path; writes the body as it comes and returns the status. Not to be called in a transaction.
 
     Raises:
-        Broken: The connection ended before the answer did, or nothing is served here.
+        IncompleteResponse: The connection ended before the response did, or the sandbox has no application.
     """
     if state.app is None:
-        raise IncompleteResponse("nothing is served here that could be asked")
+        raise IncompleteResponse("the sandbox has no application to send the request to")
     scope = {
         "type": "http",
-        # Of this version an application learns that nobody listens from an error of send, not from receive.
+        # In this version, an application learns of a disconnect from an error of send, not from receive.
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
         "method": "GET",
@@ -73,7 +73,7 @@ class _Exchange:
 
 @dataclass
 class _Wire:
-    """Stands for the connection that a fault breaks: whatever is written to it does not arrive."""
+    """Represents the connection that a fault breaks: written data are discarded."""
 
     closed: bool = False
 

@@ -1,4 +1,4 @@
-"""Adobe's connector as a client of Mixpanel: it knows a service account and a host, and asks what anybody may ask."""
+"""Adobe's connector as a client of Mixpanel, with a service account and a host."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOSTS = {
     "data-eu.mixpanel.com": "eu.mixpanel.com",
     "data-in.mixpanel.com": "in.mixpanel.com",
 }
-"""The hosts of the export, each with the one of its region's application."""
+"""The hosts of the export, each with the one of its region's application API."""
 _DEFAULT = "data.mixpanel.com"
 """Since the beta, which had ``host``, a residency other than the US cannot be chosen."""
 _ATTEMPTS = 4
@@ -31,7 +31,7 @@ _TEXT_BYTES = 2000
 
 
 class MixpanelRequestError(Exception):
-    """Mixpanel did not give what was asked for: its status, None when the connection broke, and what it said."""
+    """Mixpanel did not return the requested data: its status (None for a broken connection) and its text."""
 
     def __init__(self, status: int | None, text: str) -> None:
         super().__init__(text)
@@ -40,6 +40,8 @@ class MixpanelRequestError(Exception):
 
 @dataclass(frozen=True)
 class MixpanelClient:
+    """A client of the sandbox's own Mixpanel."""
+
     state: SandboxState
     username: str
     password: str
@@ -47,26 +49,29 @@ class MixpanelClient:
 
     @classmethod
     def of(cls, state: SandboxState, params: dict[str, Any]) -> MixpanelClient:
-        """From the ``auth.params`` of a base connection."""
+        """Return a client with the ``auth.params`` of a base connection."""
         host = export_host(params.get("host")) or _DEFAULT
         return cls(state, str(params.get("username", "")), str(params.get("password", "")), host)
 
     def projects(self) -> dict[str, Any]:
-        """The projects that the account can see, by id. Raises Refusal."""
-        with self._asked(HOSTS[self.host], "/api/app/me", {}) as body:
+        """Return the projects that the account can see, by id. Raises MixpanelRequestError."""
+        with self._requested(HOSTS[self.host], "/api/app/me", {}) as body:
             found: dict[str, Any] = json.loads(body.read())["results"]["projects"]
             return found
 
     @contextmanager
     def export(self, project: str, first: date, last: date, limit: int | None = None) -> Iterator[BinaryIO]:
-        """The raw events of these days as JSON Lines, in a file that is there inside the block. Raises Refusal."""
+        """Export the raw events of these days as JSON Lines, in a file that exists inside the block.
+
+        Raises MixpanelRequestError.
+        """
         query = {"project_id": project, "from_date": first.isoformat(), "to_date": last.isoformat()}
         more = {} if limit is None else {"limit": str(limit)}
-        with self._asked(self.host, "/api/2.0/export", query | more) as body:
+        with self._requested(self.host, "/api/2.0/export", query | more) as body:
             yield body
 
     @contextmanager
-    def _asked(self, host: str, path: str, query: dict[str, str]) -> Iterator[BinaryIO]:
+    def _requested(self, host: str, path: str, query: dict[str, str]) -> Iterator[BinaryIO]:
         account = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
         headers = {"host": host, "x-original-host": host, "authorization": f"Basic {account}"}
         for attempt in range(_ATTEMPTS):
@@ -81,18 +86,18 @@ class MixpanelClient:
                     return
                 if status != _TOO_MANY or attempt == _ATTEMPTS - 1:
                     raise MixpanelRequestError(status, _error_text(body))
-            # Three exports a second are allowed; the runs that a leap of the clock makes due are more than that.
+            # Three exports a second are allowed; a large change of the clock makes more runs due.
             threading.Event().wait(_AGAIN_SECONDS)
 
 
 def export_host(given: Any) -> str | None:
-    """The host that a base connection's ``host`` means, such as ``https://data.mixpanel.com``; None: none of them."""
+    """Return the host of a base connection's ``host``, such as ``https://data.mixpanel.com``; None if it is unknown."""
     host = given.removeprefix("https://").strip("/").lower() if isinstance(given, str) else ""
     return host if host in HOSTS else None
 
 
 def _error_text(body: BinaryIO) -> str:
-    """The sentence in a refusal's body."""
+    """Return the sentence in an error's body."""
     text = body.read(_TEXT_BYTES).decode("utf-8", "replace")
     try:
         return str(json.loads(text)["error"])

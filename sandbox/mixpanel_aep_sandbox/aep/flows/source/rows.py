@@ -1,4 +1,4 @@
-"""A line of Mixpanel's export as the row that a mapping set reads."""
+"""Conversion of a line of Mixpanel's export to the row that a mapping set reads."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ Row = dict[str, Any]
 
 
 class InvalidEvent(ValueError):
-    """A line that is no event: Mixpanel has broken off, or said something else."""
+    """A line is not an event: Mixpanel's response was cut off, or contains another text."""
 
 
 def event_of(line: bytes) -> Row:
-    """The event of a line, as Mixpanel sent it. Raises NoEvent, also for a last line that has no end."""
+    """Return the event of a line, as Mixpanel sent it. Raises InvalidEvent, also for an incomplete last line."""
     try:
         if not line.endswith(b"\n"):
             raise ValueError("the line has no end")
         event = json.loads(line.decode("utf-8", "replace"), parse_constant=_fail)
     except (ValueError, RecursionError) as error:
-        raise InvalidEvent("a line of the answer is no JSON") from error
+        raise InvalidEvent("a line of the response is not JSON") from error
     if not isinstance(event, dict) or not isinstance(event.get("properties"), dict) or "event" not in event:
-        raise InvalidEvent("a line of the answer is no event")
+        raise InvalidEvent("a line of the response is not an event")
     return event
 
 
 def source_row(event: Row) -> Row:
-    """An event under the names of the source: ``event`` and ``properties`` as a look into it shows them, and ``data``.
+    """Return an event with the source's names: ``event`` and ``properties``, as exploring shows them, and ``data``.
 
     Adobe's mappings read ``data.event_name`` and ``data.insert_id`` where exploring shows ``event`` and
-    ``properties.$insert_id``; how one becomes the other is documented nowhere. Here a ``$`` at the beginning is
-    dropped unless the name without it is there too [I].
+    ``properties.$insert_id``; the conversion is not documented. Here a ``$`` at the beginning is removed unless the name
+    without it exists too [I].
     """
     properties = event["properties"]
     data = {
@@ -41,4 +41,4 @@ def source_row(event: Row) -> Row:
 
 
 def _fail(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")

@@ -1,4 +1,4 @@
-"""Time zones as Adobe's Mixpanel source wants them: by their Windows names, such as ``Pacific Standard Time``."""
+"""Time zones as Adobe's Mixpanel source expects them: by their Windows names, such as ``Pacific Standard Time``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 from tzlocal.windows_tz import tz_win, win_tz
 
 _EARLIEST = date(2000, 1, 1)
-"""Mixpanel takes no earlier day."""
+"""Mixpanel accepts no earlier day."""
 
 
 def zone(name: str) -> ZoneInfo | None:
-    """The zone of a Windows name, or of an IANA name, which Adobe never mentions [I]; None: there is none."""
+    """Return the zone of a Windows name, or of an IANA name, which Adobe never mentions [I]; None if it is unknown."""
     try:
         return ZoneInfo(win_tz.get(name, name))
     except (KeyError, OSError, ValueError):
@@ -20,7 +20,7 @@ def zone(name: str) -> ZoneInfo | None:
 
 
 def are_same(name: str, iana: str) -> bool:
-    """Whether a name of either kind is good for a project whose zone has this IANA name.
+    """Return whether a name of either kind matches a project whose zone has this IANA name.
 
     A Windows name stands for several IANA zones: W. Europe Standard Time for Berlin and Rome.
     """
@@ -29,9 +29,9 @@ def are_same(name: str, iana: str) -> bool:
 
 
 def days(start_ms: int, end_ms: int, where: ZoneInfo, now_ms: int) -> tuple[date, date] | None:
-    """First and last calendar day of a window of instants, its end exclusive; None when there is none.
+    """Return first and last calendar day of a window of instants, its end exclusive; None without a day.
 
-    Mixpanel exports whole days only, and none that has not begun. So do the runs of a minute or an hour [I].
+    Mixpanel exports whole days only, and none in the future. So do the runs of a minute or an hour [I].
     """
     last_ms = min(end_ms - 1, now_ms)
     if start_ms > last_ms:

@@ -1,7 +1,7 @@
-"""Connection and flow specifications: what there is to connect and how (OAS:flow-service.yaml, EP:sources/sources-sdk).
+"""Connection and flow specifications (OAS:flow-service.yaml, EP:sources/sources-sdk).
 
-``rest-storage-to-aep.json`` is published (EP:sources/sources-sdk/api/update-flow-specs.md), and so are the ids. What
-Adobe's specification of Mixpanel and of the data lake says otherwise is not: they have the form of the Sources SDK [I].
+``rest-storage-to-aep.json`` is published (EP:sources/sources-sdk/api/update-flow-specs.md), and so are the ids. The rest
+of Adobe's specifications of Mixpanel and of the data lake is not: they have the form of the Sources SDK [I].
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ _KINDS = {"connectionSpecs": (MIXPANEL_SPEC, DATA_LAKE_SPEC), "flowSpecs": (FLOW
 
 
 def add_routes(routes: FlowRoutes) -> None:
+    """Add the routes of specifications."""
     for kind, ids in _KINDS.items():
         _add(routes, kind, ids)
 
 
 def spec_of(given: Entity, known: tuple[str, ...], name: str = "connectionSpec") -> dict[str, str]:
-    """The id and version of the specification that a body names. Raises Refused."""
+    """Return the id and version of the specification that a body names. Raises FlowServiceError."""
     spec = given.get(name)
     if not isinstance(spec, dict):
         raise invalid(f"{name} must be an object with id and version")

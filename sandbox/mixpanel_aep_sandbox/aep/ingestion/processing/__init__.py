@@ -1,1 +1,1 @@
-"""What happens to a completed batch, in the background."""
+"""Processing of completed batches, in the background."""

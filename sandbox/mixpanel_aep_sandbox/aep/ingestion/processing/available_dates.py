@@ -1,4 +1,4 @@
-"""The first and the last moment of a batch's rows: Catalog's ``availableDates``."""
+"""The first and the last time of a batch's rows: Catalog's ``availableDates``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_ms
 
 
 class Dates:
-    """Texts that end in Z are in the order of time as they are; everything else is reckoned."""
+    """Collects times. Texts that end in Z are compared as they are; others are converted."""
 
     def __init__(self) -> None:
         self._texts: tuple[str, str] | None = None
         self._moments: tuple[int, int] | None = None
 
     def add(self, stamp: str | int | None) -> None:
-        """A row's ``timestamp``: a valid date-time, or epoch milliseconds."""
+        """Add a row's ``timestamp``: a valid date-time, or epoch milliseconds."""
         if isinstance(stamp, str):
             if stamp.endswith("Z"):
                 self._add_text(stamp[:19])
@@ -23,11 +23,12 @@ class Dates:
             self.add_moments(stamp, stamp)
 
     def add_moments(self, first: int, last: int) -> None:
+        """Add the first and the last of several times, in epoch milliseconds."""
         low, high = self._moments or (first, last)
         self._moments = min(low, first), max(high, last)
 
     def shown(self) -> dict[str, int]:
-        """``startDate`` and ``endDate`` in epoch seconds; empty where no row had a moment."""
+        """Return ``startDate`` and ``endDate`` in epoch seconds, or an empty object without times."""
         if self._texts:
             self.add_moments(*(epoch_ms(f"{text}Z") for text in self._texts))
         if not self._moments:

@@ -1,4 +1,4 @@
-"""Files about rows that did not get in (EP:ingestion/quality/error-diagnostics.md)."""
+"""Files about rejected rows (EP:ingestion/quality/error-diagnostics.md)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Corrupt, Row
 from mixpanel_aep_sandbox.aep.ingestion.rows.row_messages import schema_location
 
 _MOST_ROWS = 100_000
-"""In each file [I]: enough to see what is wrong, and no danger to the disk."""
+"""In each file [I]: enough for diagnosis, without a risk for the disk."""
 _SAMPLES = 100
 
 
 class Diagnostics:
-    """Writes ``meta/row_errors/*`` when a batch asked for diagnostics, and ``failed/part-*`` always."""
+    """Writes ``meta/row_errors/*`` if a batch requested diagnostics, and ``failed/part-*`` always."""
 
     def __init__(self, folder: Path, batch: dict[str, Any]) -> None:
         self._folder, self._wanted = folder, batch["diagnostics"]
@@ -25,6 +25,7 @@ class Diagnostics:
         self._part = f"part-00000-{batch['id'].lower()}-c000.json"
 
     def add(self, file_path: str, row: Row, errors: list[RowError]) -> None:
+        """Write a rejected row and its errors."""
         plain = {"_corrupt_record": row.text} if isinstance(row, Corrupt) else row
         if self._wanted:
             name = f"{errors[0].kind}_errors_0.json"
@@ -35,6 +36,7 @@ class Diagnostics:
         self._write(f"failed/{self._part}", {**plain, "_validationErrors": violations}, _MOST_ROWS)
 
     def close(self) -> None:
+        """Close all files."""
         for file in self._open.values():
             file.close()
 
@@ -46,7 +48,7 @@ class Diagnostics:
             path = self._folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             self._open[name] = path.open("w", encoding="utf-8")
-        # ASCII only: a row may hold what UTF-8 cannot.
+        # ASCII only: a row may have lone surrogates, which UTF-8 cannot encode.
         self._open[name].write(_json(body) + "\n")
 
 
@@ -54,7 +56,7 @@ def _json(body: dict[str, Any]) -> str:
     try:
         return json.dumps(body, default=str, allow_nan=False)
     except ValueError:
-        # A row may hold what JSON has no number for: a Parquet NaN, or 1e400. It is told as text.
+        # A row may have a value that is not a JSON number: a Parquet NaN, or 1e400. It is written as text.
         return json.dumps(json.loads(json.dumps(body, default=str), parse_constant=str))
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a completed batch: every row is read and held against the dataset's schema."""
+"""Processing of a completed batch: every row is read and validated against the dataset's schema."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Error = dict[str, Any]
 
 
 class _Failed(Exception):
-    """The batch as a whole fails."""
+    """The whole batch fails."""
 
     def __init__(self, code: str, description: str) -> None:
         super().__init__(description)
@@ -37,9 +37,9 @@ class _Failed(Exception):
 
 
 def process_batch(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
-    """Reads a batch's files: ``{"state", "metrics", "errors", "files", "dates"}``.
+    """Process a batch's files and return ``{"state", "metrics", "errors", "files", "dates"}``.
 
-    ``files``: of each file its rows and those of them that are in. Leaves ids and diagnostics in the batch's folder.
+    ``files``: the numbers of all rows and of good rows in each file. Writes ids and diagnostics to the batch's folder.
     """
     planned_outcome = batch.get("planned_outcome") or {}
     files = batch_files(scope, batch["id"])
@@ -49,13 +49,13 @@ def process_batch(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, An
             _read(row_pass, files, row_rules(scope, batch["dataset"]))
             if planned_outcome.get("fail"):
                 return _outcome(row_pass, "failed", _planned_errors(batch))
-            return _judged(row_pass)
+            return _batch_result(row_pass)
         except _Failed as failure:
             return _outcome(row_pass, "failed", [failure.error])
 
 
 def _check_whole(scope: AepSandboxScope, batch: dict[str, Any], files: list[dict[str, Any]]) -> None:
-    """What can be said before a row is read."""
+    """Check what can be checked before a row is read."""
     if scope.get(DATASETS, batch["dataset"]) is None:
         raise _Failed("404", f"Dataset {batch['dataset']} does not exist any more.")
     if not files:
@@ -67,7 +67,7 @@ def _check_whole(scope: AepSandboxScope, batch: dict[str, Any], files: list[dict
 
 
 def _duplicate(batch_id: str) -> str:
-    """As in Adobe's knowledge base, ka-26349."""
+    """Return the error message, as in Adobe's knowledge base, ka-26349."""
     return (
         "An error occurred while processing the batch. Please contact support. Details: The batch has already been"
         f" ingested. The batch [{batch_id}] is detected as a duplicate."
@@ -80,7 +80,7 @@ def _planned_errors(batch: dict[str, Any]) -> list[Error]:
         return list(planned_outcome["errors"])
     if planned_outcome.get("duplicate"):
         return [_Failed("140", _duplicate(batch["id"])).error]
-    return [{"code": "500", "description": "The batch failed, as asked for."}]
+    return [{"code": "500", "description": "The batch failed, as planned."}]
 
 
 def _read(row_pass: RowPass, files: list[dict[str, Any]], rules: RowRules) -> None:
@@ -99,8 +99,8 @@ def _read(row_pass: RowPass, files: list[dict[str, Any]], rules: RowRules) -> No
             raise _Failed(*_EMPTY)
 
 
-def _judged(row_pass: RowPass) -> dict[str, Any]:
-    """Success, unless more rows are bad than ``partialIngestionPercent`` allows; none is allowed without it."""
+def _batch_result(row_pass: RowPass) -> dict[str, Any]:
+    """Return success, unless more rows are bad than ``partialIngestionPercent`` allows; without it, none may be bad."""
     lost = 0 if row_pass.planned_outcome.get("silent") else row_pass.lost
     if lost:
         row_pass.codes["1554"] += lost

@@ -1,4 +1,4 @@
-"""One pass over a batch's rows: counts, the ids of the good ones, and what is wrong with the others."""
+"""One pass over a batch's rows: counts, ids of good rows, and errors of bad rows."""
 
 from __future__ import annotations
 
@@ -34,17 +34,19 @@ _AS_PLANNED = RowError(VALIDATION, WRONG, "#/_id", "The row is refused, as plann
 
 
 class RowPass:
+    """Reads the rows of a batch, and writes ids and errors."""
+
     def __init__(self, scope: AepSandboxScope, batch: dict[str, Any], files: list[dict[str, Any]]) -> None:
         self.scope, self.batch, self.files = scope, batch, files
         self.planned_outcome: dict[str, Any] = batch.get("planned_outcome") or {}
         self.rows = self.bad = self.lost = self.refused = 0
         self.codes: Counter[str] = Counter()
         self.per_file: list[tuple[int, int]] = []
-        """Of each file its rows, and those that are good."""
+        """For each file, the numbers of all rows and of good rows."""
         self.dates = Dates()
         self._settings = IngestSettings.of(scope.state)
         folder = result_path(scope, batch["id"], "x").parent
-        shutil.rmtree(folder, ignore_errors=True)  # of a run that the end of the process cut off
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that the end of the process interrupted
         self._ids = result_path(scope, batch["id"], "ids").open("w", encoding="ascii")
         self._rejected = result_path(scope, batch["id"], "rejected").open("w", encoding="ascii")
         self._diagnostics = Diagnostics(folder, batch)
@@ -60,7 +62,7 @@ class RowPass:
         self._diagnostics.close()
 
     def read(self, number: int, body: dict[str, Any], rules: RowRules) -> int:
-        """All rows of one file; how many there are."""
+        """Read all rows of one file and return their number."""
         rows = kept = 0
         for rows, key in enumerate(self._keys(number, body, rules), 1):
             if key is None:
@@ -80,7 +82,7 @@ class RowPass:
         return rows
 
     def _keys(self, number: int, body: dict[str, Any], rules: RowRules) -> Iterator[str | None]:
-        """For every row its ``_id`` as JSON text, or None when it was rejected."""
+        """Yield every row's ``_id`` as JSON text, or None for a rejected row."""
         if self.batch["inputFormat"]["format"] == "csv":
             return self._csv_keys(body, rules.schema)
         parquet = self.batch["inputFormat"]["format"] == "parquet"
@@ -91,7 +93,9 @@ class RowPass:
     def _json_keys(
         self, number: int, body: dict[str, Any], rules: RowRules, checker: RowChecker
     ) -> Iterator[str | None]:
-        from mixpanel_aep_sandbox.aep.ingestion.rows.json_fast import FastRows  # late, for a quick start
+        from mixpanel_aep_sandbox.aep.ingestion.rows.json_fast import (
+            FastRows,
+        )  # imported late, for a quick start
 
         fast = FastRows(
             rules,
@@ -118,12 +122,15 @@ class RowPass:
             )
 
     def _csv_keys(self, body: dict[str, Any], resolved: dict[str, Any]) -> Iterator[str]:
-        """ "Preliminary checks" only (EP:ingestion/batch-ingestion/troubleshooting.md): flat columns of the schema."""
+        """Yield the ids of a CSV file with flat columns of the schema.
+
+        Only "preliminary checks" are made (EP:ingestion/batch-ingestion/troubleshooting.md).
+        """
         fields = resolved.get("properties", {})
         for row in csv_rows(disk_path(self.scope, body), self.batch["inputFormat"]):
             for name in row:
                 if kind_of(fields.get(name, {"type": "object"})) in ("object", "map", "array"):
-                    raise Incompatible(f"column {name} is no flat field of the schema")
+                    raise Incompatible(f"column {name} is not a flat field of the schema")
             yield encode_basestring_ascii(row.get("_id", ""))
 
     def _examined(self, number: int, row: Row, checker: RowChecker) -> str | None:

@@ -1,7 +1,7 @@
-"""What a row of a dataset that is enabled for Profile needs: its primary identity.
+"""Additional requirement for rows of a dataset that is enabled for Profile: a primary identity.
 
-A field that is the primary identity is required, and with it every object above it (EP:xdm/ui/fields/identity.md). A
-schema without such a field has its primary identity in ``identityMap`` (EP:xdm/schema/composition.md).
+A field that is the primary identity is required, as is every object above it (EP:xdm/ui/fields/identity.md). A schema
+without such a field has its primary identity in ``identityMap`` (EP:xdm/schema/composition.md).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 def row_rules(scope: AepSandboxScope, dataset: str) -> RowRules:
-    """The rules for rows that come into a dataset now."""
+    """Return the rules for new rows of a dataset."""
     schema = resolved_schema(scope, dataset)
     body = scope.get(DATASETS, dataset)
     optional = IngestSettings.of(scope.state).primary_identity == "optional"
@@ -33,7 +33,7 @@ def row_rules(scope: AepSandboxScope, dataset: str) -> RowRules:
 
 
 def _require(schema: Json, path: str) -> None:
-    """``schema``, which is the caller's own, with the field at ``path`` and all above it required."""
+    """Make the field at ``path`` and all objects above it required in ``schema``, which is changed in place."""
     field = schema
     for part in path[1:].split("/"):
         fields = field.get("properties", {})

@@ -1,4 +1,4 @@
-"""Looks at the rows of completed batches, in the background."""
+"""Processes completed batches in the background."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _lock = threading.Lock()
 
 
 def ensure_outcome(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any] | None:
-    """What has become of the rows, or None while they are being looked at; starts that when nobody does."""
+    """Return the outcome of the rows, or None while they are processed; start the processing if necessary."""
     outcome = scope.get(OUTCOMES, batch["id"])
     if outcome is None:
         start(scope, batch["id"])
@@ -23,7 +23,7 @@ def ensure_outcome(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, A
 
 
 def start(scope: AepSandboxScope, batch_id: str) -> threading.Event:
-    """Starts looking at a batch's rows, unless that is going on; the event says when it is over."""
+    """Start processing a batch's rows, unless that is running, and return an event for its end."""
     key = (id(scope.state.store), batch_id)
     with _lock:
         if key in _running:
@@ -41,19 +41,19 @@ def _work(scope: AepSandboxScope, batch_id: str, key: tuple[int, str], over: thr
     try:
         with _GATE:
             batch = scope.get(BATCHES, batch_id)
-            done = scope.get(OUTCOMES, batch_id)  # by the run before, while this one was asked for
+            done = scope.get(OUTCOMES, batch_id)  # by the previous run, while this one was requested
             if batch is not None and batch["state"] == "promoting" and done is None:
                 scope.put(OUTCOMES, batch_id, process_batch(scope, batch))
     except sqlite3.ProgrammingError:
-        pass  # the sandbox was closed in the meantime; it is done again after its next start
+        pass  # the sandbox was closed; the batch is processed again after its next start
     except Exception as error:
-        # A mistake of the sandbox's own must be seen as one, and must not leave a batch on its way for ever.
+        # A bug of the sandbox must be visible, and must not leave a batch unfinished for ever.
         try:
             if scope.get(BATCHES, batch_id) is None:
-                return  # the sandbox was reset while it read, and the files are gone with the batch
+                return  # the sandbox was reset during the processing, and the files were deleted
             scope.put(OUTCOMES, batch_id, _broken(error))
         except sqlite3.ProgrammingError:
-            return  # closed, and its folder perhaps gone
+            return  # closed, and its folder possibly deleted
         raise
     finally:
         with _lock:
@@ -62,5 +62,5 @@ def _work(scope: AepSandboxScope, batch_id: str, key: tuple[int, str], over: thr
 
 
 def _broken(error: Exception) -> dict[str, Any]:
-    text = f"The sandbox failed at looking at the rows: {type(error).__name__}."
+    text = f"The sandbox failed to process the rows: {type(error).__name__}."
     return {"state": "failed", "metrics": {}, "errors": [{"code": "500", "description": text, "rows": []}]}

@@ -26,15 +26,16 @@ _PATIENCE_SECONDS = 10
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of batches."""
     routes = Routes(state, router, f"{IMPORT}/batches")
     routes.add("POST", "", _create)
-    # [I] In no document; a public client replays batches by it, with the body of a new one.
+    # [I] Undocumented; a public client replays batches with it, with the body of a new batch.
     routes.add("PATCH", "", _replay)
     routes.add("POST", "/{id}", _act, atomic=False, json=False)
 
 
 def find_batch(scope: AepSandboxScope, key: str) -> dict[str, Any]:
-    """Raises Problem 404 where there is none."""
+    """Return a batch. Raises Problem 404."""
     body = scope.get(BATCHES, key)
     if body is None:
         raise problem(404, f"Batch {key} not found.")
@@ -42,7 +43,7 @@ def find_batch(scope: AepSandboxScope, key: str) -> dict[str, Any]:
 
 
 def new_ulid(milliseconds: int) -> str:
-    """26 characters: 48 bits of time, 80 of chance."""
+    """Return 26 characters: 48 bits of time, 80 random bits."""
     number = (milliseconds << 80) | secrets.randbits(80)
     return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
 
@@ -60,7 +61,7 @@ def _replay(call: Call) -> Response:
 
 
 def create_batch(scope: AepSandboxScope, given: dict[str, Any], client: str) -> dict[str, Any]:
-    """A new batch, as the body of ``POST /batches`` asks for it. Raises Problem 400, 404 or 429."""
+    """Create a batch from the body of ``POST /batches``. Raises Problem 400, 404 or 429."""
     dataset = given.get("datasetId")
     if not isinstance(dataset, str) or not dataset:
         raise problem(400, "datasetId is required.")
@@ -116,7 +117,7 @@ def _answer(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown_tags(batch: dict[str, Any]) -> dict[str, Any]:
-    """The caller's tags and Adobe's own (EP:ingestion/quality/error-diagnostics.md, OAS:batch-ingestion.yaml)."""
+    """Return the tags of the client and of Adobe (EP:ingestion/quality/error-diagnostics.md, OAS:batch-ingestion.yaml)."""
     own: dict[str, Any] = {}
     if batch["diagnostics"]:
         own["acp_enableErrorDiagnostics"] = True
@@ -139,13 +140,13 @@ def _act(call: Call) -> Response:
     if batch["state"] == "promoting":
         over = start(call.scope, batch["id"])
         if batch["due"] <= call.scope.now:
-            # Without a delay the end is there when the answer is, unless the rows are very many.
+            # Without a delay, the outcome exists when the response is sent, unless there are very many rows.
             over.wait(_PATIENCE_SECONDS)
     return Response(status_code=200)
 
 
 def complete_batch(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
-    """The batch on its way to its end; its rows are looked at when somebody asks. Raises Problem 400."""
+    """Complete a batch; its rows are processed when its status is read. Raises Problem 400."""
     if batch["state"] in ("promoting", "success", "failed"):
         # "If the operation actually succeeded, the API will return success, even after retrying."
         return batch
@@ -156,6 +157,7 @@ def complete_batch(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, A
 
 
 def promote(scope: AepSandboxScope, batch: dict[str, Any], planned_outcome: dict[str, Any]) -> dict[str, Any]:
+    """Store the times at which a completed batch changes its status."""
     wait = scope.state.settings.batch_seconds + planned_outcome.get("delay_seconds", 0)
     due = scope.now + (0 if planned_outcome.get("at_once") else int(wait * 1000))
     return touch(

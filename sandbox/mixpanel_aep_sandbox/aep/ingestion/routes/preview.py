@@ -1,4 +1,4 @@
-"""Batch ingestion: the first rows of what was uploaded so far (OAS:batch-ingestion.yaml)."""
+"""Batch ingestion: the first rows of the files uploaded so far (OAS:batch-ingestion.yaml)."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ _FLAGS = ("isMultiLineJson", "header")
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the route of previews."""
     routes = Routes(state, router, f"{IMPORT}/batches/{{id}}/datasets/{{dataset}}")
     routes.add("GET", "/preview", _preview)
 
@@ -37,20 +38,20 @@ def _preview(call: Call) -> Response:
     batch = find_batch(scope, call.path("id"))
     if batch["dataset"] != call.path("dataset"):
         raise problem(404, f"Batch {batch['id']} has no dataset {call.path('dataset')}.")
-    wanted = _format(call, batch["inputFormat"])
+    input_format = _format(call, batch["inputFormat"])
     most = min(whole_number(call, "nrow") or _DEFAULT_ROWS, _MOST_ROWS)
     try:
-        rows = list(itertools.islice(_rows(call, {**batch, "inputFormat": wanted}), most))
+        rows = list(itertools.islice(_rows(call, {**batch, "inputFormat": input_format}), most))
     except (Unreadable, EmptyHeader) as error:
-        raise problem(400, f"The files of the batch cannot be read as {wanted['format']}.") from error
+        raise problem(400, f"The files of the batch cannot be read as {input_format['format']}.") from error
     columns = list(dict.fromkeys(name for row in rows for name in row))
     shown = [{str(columns.index(name)): value for name, value in row.items()} for row in rows]
     named = [{"cid": str(number), "name": name} for number, name in enumerate(columns)]
-    return JSONResponse({"formatParams": wanted, "preview": {"columns": named, "rows": shown}})
+    return JSONResponse({"formatParams": input_format, "preview": {"columns": named, "rows": shown}})
 
 
 def _format(call: Call, of_batch: dict[str, Any]) -> dict[str, Any]:
-    """As the query says; where it names no format, as the batch was made [I]: the specification requires one."""
+    """Return the query's format, or the batch's if it names none [I]: the specification requires one."""
     given: dict[str, Any] = {"format": call.query("format")} if call.query("format") else dict(of_batch)
     given |= {name: call.query(name) for name in _TEXTS if call.query(name)}
     for name in _FLAGS:
@@ -68,7 +69,7 @@ def _rows(call: Call, batch: dict[str, Any]) -> Iterator[dict[str, str]]:
 
 
 def _flat(value: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
-    """Columns are named like ``_tenant/field``, as in the specification's sample."""
+    """Yield columns with names like ``_tenant/field``, as in the specification's sample."""
     for name, part in value.items():
         if isinstance(part, dict):
             yield from _flat(part, f"{path}{name}/")

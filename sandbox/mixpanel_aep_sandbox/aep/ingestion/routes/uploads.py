@@ -1,4 +1,7 @@
-"""Files of a batch: put whole, or in chunks (EP:ingestion/batch-ingestion/api-overview.md). Bytes go straight to disk."""
+"""Uploads of files, whole or in chunks (EP:ingestion/batch-ingestion/api-overview.md).
+
+Bytes are streamed to disk.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,7 @@ _STITCHING = threading.Lock()
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the routes of files."""
     routes = Routes(state, router, f"{IMPORT}/batches/{{id}}/datasets/{{dataset}}/files")
     routes.add("PUT", "/{path:path}", _put)
     routes.add("PATCH", "/{path:path}", _patch)
@@ -48,7 +52,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 async def _put(call: Call) -> Response:
     limit = call.scope.state.settings.small_file_bytes
     await run_in_threadpool(_admit, call)
-    name, size = await _receive(call, limit, "larger than a file may be that is not sent in chunks")
+    name, size = await _receive(call, limit, "larger than the limit for a file that is not sent in chunks")
     new = await run_in_threadpool(_keep_whole, call, name, size)
     status = IngestSettings.of(call.scope.state).file_status
     return Response(status_code=status if new else 200)
@@ -59,13 +63,13 @@ async def _patch(call: Call) -> Response:
     await run_in_threadpool(open_file, call.scope, batch_id, file_path(call))
     documented = IngestSettings.of(call.scope.state).content_range != "any"
     first, last = content_range(call.request.headers.get("content-range"), documented=documented)
-    name, size = await _receive(call, _LARGEST_CHUNK_BYTES, "larger than a chunk may be")
+    name, size = await _receive(call, _LARGEST_CHUNK_BYTES, "larger than the limit for a chunk")
     ranges = await run_in_threadpool(_keep_chunk, call, name, size, (first, last))
     return Response(status_code=200, headers={"Range": ranges})
 
 
 def _admit(call: Call) -> str:
-    """The batch's id, when these bytes may come. Raises Problem."""
+    """Return the batch's id, if the upload is allowed. Raises Problem."""
     if call.content_type != _OCTETS:
         raise problem(415, f"The content type must be {_OCTETS}.")
     if call.request.headers.get("content-encoding", "identity") != "identity":
@@ -74,11 +78,11 @@ def _admit(call: Call) -> str:
     return writable_batch(call)
 
 
-async def _receive(call: Call, limit: int, excuse: str) -> tuple[str, int]:
-    """Streams the body to disk: the name of the file there, and its size. Raises Problem 413."""
+async def _receive(call: Call, limit: int, reason: str) -> tuple[str, int]:
+    """Stream the body to disk and return the name of the file there, and its size. Raises Problem 413."""
     declared = call.request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
-        raise problem(413, f"{declared[:20]} bytes are {excuse}: {limit} bytes.")
+        raise problem(413, f"{declared[:20]} bytes are {reason}: {limit} bytes.")
     name = secrets.token_hex(8)
     target = disk_path(call.scope, call.path("id"), name)
     size = 0
@@ -87,7 +91,7 @@ async def _receive(call: Call, limit: int, excuse: str) -> tuple[str, int]:
             async for block in call.request.stream():
                 size += len(block)
                 if size > limit:
-                    raise problem(413, f"The body is {excuse}: {limit} bytes.")
+                    raise problem(413, f"The body is {reason}: {limit} bytes.")
                 file.write(block)
     except BaseException:
         target.unlink(missing_ok=True)
@@ -96,11 +100,11 @@ async def _receive(call: Call, limit: int, excuse: str) -> tuple[str, int]:
 
 
 @contextmanager
-def _or_dropped(call: Call, name: str) -> Iterator[None]:
-    """A transaction; what was received is removed again where it is not kept."""
+def _transaction_or_cleanup(call: Call, name: str) -> Iterator[None]:
+    """Run a transaction, and delete the received bytes if they are not stored."""
     try:
         with call.scope.state.store.transaction():
-            # The batch may have been completed while the bytes came in.
+            # The batch may have been completed during the upload.
             require_loading(call.scope, find_batch(call.scope, call.path("id")))
             yield
     except BaseException:
@@ -109,7 +113,7 @@ def _or_dropped(call: Call, name: str) -> Iterator[None]:
 
 
 def _keep_whole(call: Call, name: str, size: int) -> bool:
-    with _or_dropped(call, name):
+    with _transaction_or_cleanup(call, name):
         old = keep_file(
             call.scope, new_file(call.scope, call.path("id"), file_path(call), name=name, size=size)
         )
@@ -118,14 +122,14 @@ def _keep_whole(call: Call, name: str, size: int) -> bool:
 
 
 def _keep_chunk(call: Call, name: str, size: int, span: tuple[int, int]) -> str:
-    """The ranges that are here now."""
+    """Store a chunk and return the received ranges."""
     scope, key, path = call.scope, call.path("id"), file_path(call)
     first, last = span
-    with _or_dropped(call, name):
+    with _transaction_or_cleanup(call, name):
         if size != last - first + 1:
             raise problem(400, f"Content-Range {first}-{last} does not fit a body of {size} bytes.")
         body = open_file(scope, key, path)
-        # [I] The very same range again is a repetition; overlapping ones are found at COMPLETE, as documented.
+        # [I] The same range again is a repetition; overlapping ones are reported at COMPLETE, as documented.
         again = [chunk for chunk in body["chunks"] if chunk[:2] == [first, last]]
         if not again and IngestSettings.of(scope.state).chunk_ranges == "at upload":
             check_next(body["chunks"], first)
@@ -140,7 +144,7 @@ def _act(call: Call) -> Response:
     if action == "INITIALIZE":
         return _initialize(call)
     if action == "COMPLETE":
-        with _STITCHING:  # who completes a file twice at once must not read what the other one removes
+        with _STITCHING:  # concurrent completions must not read what the other one deletes
             return _complete(call)
     raise problem(400, "action must be INITIALIZE or COMPLETE.")
 
@@ -164,7 +168,7 @@ def _complete(call: Call) -> Response:
         raise problem(400, f"The chunks of {path} {trouble}.")
     name = secrets.token_hex(8)
     size = stitch(_chunk_paths(call, body["chunks"]), disk_path(scope, key, name))
-    with _or_dropped(call, name):
+    with _transaction_or_cleanup(call, name):
         if open_file(scope, key, path)["chunks"] != body["chunks"]:
             raise problem(400, f"File {path} is still being written to.")
         keep_file(scope, new_file(scope, key, path, name=name, size=size))

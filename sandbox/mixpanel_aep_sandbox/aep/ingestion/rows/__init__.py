@@ -1,1 +1,1 @@
-"""Reads rows of JSON, Parquet and CSV files, and checks them against the dataset's schema."""
+"""Readers of rows in JSON, Parquet and CSV files, and their validation against the dataset's schema."""

@@ -1,4 +1,4 @@
-"""Holds one row against its dataset's schema."""
+"""Validation of one row against its dataset's schema."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 
 PARSING, CONVERSION, VALIDATION = "parsing", "conversion", "validation"
 CORRUPT, WRONG, MISSING = "1401", "1554", "1555"
-"""1401 and 1555 are documented; of 1554 only the number has been seen, so its meaning here is [I]."""
+"""1401 and 1555 are documented; 1554 was observed only as a number, so its meaning here is [I]."""
 
 
 @dataclass(frozen=True)
 class RowError:
+    """An error of a row, at a JSON Pointer."""
+
     kind: str
     code: str
     pointer: str
@@ -28,30 +30,31 @@ class RowError:
 
     @property
     def column(self) -> str:
+        """Return the column as a path with dots."""
         return self.pointer.removeprefix("#/").replace("/", ".")
 
 
 class RowChecker:
-    """``examine`` says whether a row gets in, as what, and why not."""
+    """``examine`` returns a row as it is stored, and its errors."""
 
     def __init__(self, rules: RowRules, settings: IngestSettings, *, nulls: bool, now_ms: int) -> None:
-        """``nulls``: a null is a field that is not there, as in a Parquet column."""
+        """Prepare the checks. ``nulls``: a null is a missing field, as in a Parquet column."""
         resolved = self._schema = rules.schema
         self._primary_in_map = rules.primary_in_map
         self._nulls = nulls
         self._validator = validator_of(row_schema(resolved))
         events = TIME_SERIES in resolved.get("meta:extends", [])
         self.latest_ms = now_ms if events and settings.future_timestamps == "refused" else None
-        """No event's ``timestamp`` may be later; None where rows are no events."""
+        """The latest allowed ``timestamp`` of an event; None if rows are not events."""
         self._known_only = settings.unknown_fields == "refused"
         self.most_fields = settings.most_fields
 
     def kept(self, row: dict[str, Any]) -> dict[str, Any]:
-        """A good row as it is kept: converted, and without what is not in the schema."""
+        """Return a good row as it is stored: converted, and without fields that are not in the schema."""
         return Conversion(self._nulls).row(row, self._schema)
 
     def examine(self, row: dict[str, Any]) -> tuple[dict[str, Any], list[RowError]]:
-        """The row as it is kept, and what is wrong with it; good when nothing is."""
+        """Return the row as it is stored, and its errors; a good row has none."""
         conversion = Conversion(self._nulls)
         kept = conversion.row(row, self._schema)
         errors = [
@@ -69,7 +72,7 @@ class RowChecker:
         if not errors and not self._is_past(kept):
             errors = [RowError(VALIDATION, WRONG, "#/timestamp", "is not in the past", "timestamp")]
         if not errors and self._primary_in_map and not has_primary(kept.get(IDENTITY_MAP)):
-            text = "required key [primary] not found in any identity"  # [I] the words; the code is that of what is missing
+            text = "required key [primary] not found in any identity"  # [I] the words; the code is that of a missing field
             errors = [RowError(VALIDATION, MISSING, f"#/{IDENTITY_MAP}", text, "required")]
         if not errors and _fields_of(row) > self.most_fields:
             text = f"a row has at most {self.most_fields} fields"
@@ -79,13 +82,13 @@ class RowChecker:
     def _violations(self, row: dict[str, Any]) -> list[RowError]:
         try:
             return [_violation(error) for error in self._validator.iter_errors(row)]
-        except ValueError:  # what Rust cannot hold, such as half of a surrogate pair
+        except ValueError:  # what Rust cannot represent, such as lone surrogates
             return [
                 RowError(PARSING, CORRUPT, "#", "Row is corrupted and cannot be read, please fix and resend.")
             ]
 
     def _is_past(self, row: dict[str, Any]) -> bool:
-        """``timestamp`` must be in the past (EP:xdm/classes/experienceevent.md)."""
+        """Return whether ``timestamp`` is in the past, as it must be (EP:xdm/classes/experienceevent.md)."""
         stamp = row.get("timestamp")
         if self.latest_ms is None or not isinstance(stamp, str):
             return True

@@ -27,10 +27,10 @@ _EXPECTED = {
 
 @dataclass
 class Conversion:
-    """Collects what could not be converted, as (pointer, message)."""
+    """Collects failed conversions as (pointer, message)."""
 
     nulls: bool
-    """Whether a null is a field that is not there (Parquet) rather than an error (JSON)."""
+    """Whether a null is a missing field (Parquet) rather than an error (JSON)."""
     errors: list[tuple[str, str]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     """Pointers of required fields that are null."""
@@ -38,7 +38,7 @@ class Conversion:
     """Pointers of fields that are not in the schema."""
 
     def row(self, row: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-        """The row as it is kept: converted, and without fields that the schema does not have [I]."""
+        """Return the row as it is stored: converted, and without fields that are not in the schema [I]."""
         return self._object(row, schema, "#")
 
     def _object(self, value: dict[str, Any], schema: dict[str, Any], at: str) -> dict[str, Any]:
@@ -98,13 +98,13 @@ class Conversion:
 
 
 def _scalar(value: Any, kind: str) -> Any:
-    """The value as ``kind``; None where the two do not convert."""
+    """Return the value as ``kind``, or None if it cannot be converted."""
     if kind in ("", "null"):
         return value
     if isinstance(value, bool):
         return value if kind == "boolean" else None
     if isinstance(value, float) and not math.isfinite(value):
-        return None  # [I] JSON has no such number either
+        return None  # [I] JSON does not have such a number either
     if isinstance(value, str):
         return _from_text(value, kind)
     if isinstance(value, (int, float)):
@@ -138,7 +138,7 @@ def _from_number(value: int | float, kind: str) -> Any:
 
 
 def _moment(milliseconds: int, kind: str) -> str | None:
-    """Epoch milliseconds as text; Integer and Double do not convert, and JSON's integers are Long."""
+    """Return epoch milliseconds as text; Integer and Double cannot be converted, and JSON's integers are Long."""
     try:
         moment = _EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""Reads rows of CSV files, Adobe's legacy path: flat columns, and every value stays the text that it is."""
+"""Reader of CSV files, Adobe's legacy path: flat columns with unconverted text values."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class EmptyHeader(Exception):
 
 
 def csv_rows(path: Path, options: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """Rows by the names of the header; a value that is the null marker is not there. ``options``: an inputFormat.
+    """Yield rows by the names of the header; null markers are omitted. ``options``: an inputFormat.
 
-    Raises Unreadable, and EmptyHeader where a name is missing.
+    Raises Unreadable, or EmptyHeader if a name is missing.
     """
     marker = options.get("nullMarker", "")
     charset = options.get("charset", "UTF-8")
@@ -36,7 +36,7 @@ def csv_rows(path: Path, options: dict[str, Any]) -> Iterator[dict[str, str]]:
         csv.Error,
         ValueError,
         TypeError,
-    ) as error:  # also what is no UTF-8, and a delimiter that is a quote
+    ) as error:  # also for invalid UTF-8, and for a delimiter that is a quote
         raise Unreadable(f"it cannot be read as CSV in {charset}") from error
 
 

@@ -1,7 +1,7 @@
-"""Reads a row of JSON and holds it against its schema in one go.
+"""Reader that parses and validates a row of JSON in one step.
 
-It says yes only to a row that certainly gets in as it is; whatever it does not take is read again, slowly, to be
-converted or to hear what is wrong with it. So a type here may be narrower than the schema, and never wider.
+It accepts only rows that certainly pass unchanged; all others are read again by the slow path, which converts them or
+reports their errors. So a type here may be narrower than the schema, and never wider.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DAYS = (
     r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
     r"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
 )
-"""Without 29 February, which is left to who knows leap years."""
+"""Without 29 February, which the slow path checks."""
 _DATE = rf"^[1-9][0-9]{{3}}-{_DAYS}\Z"
 _DATE_TIME = rf"^[1-9][0-9]{{3}}-{_DAYS}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{{1,9}})?Z\Z"
 _BOUNDS = {"minimum": "ge", "maximum": "le", "exclusiveMinimum": "gt", "exclusiveMaximum": "lt"}
@@ -37,19 +37,19 @@ _ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def seconds_text(milliseconds: int) -> str:
-    """As a moment in UTC is written, down to the second; such texts are in the order of time."""
+    """Return a time in UTC as text, in whole seconds; such texts are ordered by time."""
     return (_EPOCH + timedelta(milliseconds=milliseconds)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 class _Checked:
-    """A value that a JSON Schema validator was asked about; each such field has a class of its own."""
+    """A value that a JSON Schema validator checks; each such field has its own class."""
 
     is_valid: Callable[[Any], bool]
     text: Any
 
 
 class FastRows:
-    """``latest_ms``: no ``timestamp`` may be later; None where there need be none."""
+    """Fast reader of rows. ``latest_ms``: the latest allowed ``timestamp``; None for rows without one."""
 
     def __init__(self, rules: RowRules, *, latest_ms: int | None, known_only: bool, most_fields: int) -> None:
         resolved = rules.schema
@@ -63,12 +63,12 @@ class FastRows:
         self._latest = "" if latest_ms is None else seconds_text(latest_ms)
 
     def take(self, raw: bytes) -> tuple[str, str | int | None] | None:
-        """The row's ``_id`` as JSON text and its ``timestamp``, or None for a row that has to be looked at closely."""
+        """Return the row's ``_id`` as JSON text and its ``timestamp``, or None for a row that needs the slow path."""
         if raw.count(b":") > self._most_fields:
             return None
         try:
             if not raw.isascii():
-                raw.decode()  # the decoder does not look at what the schema does not have
+                raw.decode()  # the decoder ignores what the schema does not have
             row = self._decode(raw)
         except _ERRORS:
             return None
@@ -85,7 +85,7 @@ class FastRows:
 
 
 def _primary_at(resolved: dict[str, Any]) -> tuple[str, str]:
-    """Where a row has its identities, and an identity has whether it is primary; two empty texts for nowhere."""
+    """Return the field with a row's identities, and the one that marks the primary; two empty texts without one."""
     names = list(resolved.get("properties", {}))
     identities = resolved["properties"][IDENTITY_MAP] if IDENTITY_MAP in names else {}
     items = identities.get("additionalProperties", {}).get("items", {}).get("properties", {})
@@ -110,7 +110,7 @@ def _hook(kind: type[_Checked], value: Any) -> Any:
 
 
 class _Types:
-    """msgspec's types of the fields of a resolved XDM schema."""
+    """Builds msgspec's types of the fields of a resolved XDM schema."""
 
     def __init__(self, known_only: bool) -> None:
         self._known_only = known_only
@@ -123,7 +123,7 @@ class _Types:
         members: list[Any] = []
         for number, (key, child) in enumerate(fields.items()):
             kind = self.of(child, f"{name}_{number}")
-            optional = (f"f{number}", Union[kind, UnsetType], UNSET)  # noqa: UP007 - of types made here
+            optional = (f"f{number}", Union[kind, UnsetType], UNSET)  # noqa: UP007 - of generated types
             members.append((f"f{number}", kind) if key in required else optional)
         members.sort(key=len)
         return msgspec.defstruct(
@@ -147,7 +147,7 @@ class _Types:
         if kind in ("date", "date-time"):
             moments = Annotated[int, Meta(ge=EARLIEST_MS, le=LATEST_MS)]
             texts = Annotated[str, Meta(pattern=_DATE if kind == "date" else _DATE_TIME)]
-            return Union[texts, moments]  # noqa: UP007 - of types made here
+            return Union[texts, moments]  # noqa: UP007 - of generated types
         return self._scalar(field, kind)
 
     def _array(self, field: dict[str, Any], name: str) -> Any:
@@ -175,12 +175,12 @@ class _Types:
         return self._checked(schema or {"not": {"type": "null"}})
 
     def _checked(self, schema: dict[str, Any]) -> Any:
-        """For what a type cannot say: formats, patterns, values of an enum that are no texts."""
+        """Return a type for what types cannot express: formats, patterns, enums with values that are not texts."""
         return type("Checked", (_Checked,), {"is_valid": staticmethod(validator_of(schema).is_valid)})
 
 
 def _narrowed(bounds: dict[str, Any]) -> dict[str, Any]:
-    """msgspec takes one lower and one upper bound: the narrower one."""
+    """Return the narrower bounds: msgspec accepts one lower and one upper bound."""
     for plain, exclusive, sign in (("ge", "gt", 1), ("le", "lt", -1)):
         if plain in bounds and exclusive in bounds:
             drop = plain if sign * bounds[exclusive] >= sign * bounds[plain] else exclusive

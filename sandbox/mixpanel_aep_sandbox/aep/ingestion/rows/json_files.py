@@ -1,4 +1,4 @@
-"""Finds the rows of JSON files: one object per line, or one array of objects. Never more than one row at a time."""
+"""Reader of JSON files: one object per line, or one array of objects. It holds one row at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BLOCK_BYTES = 1 << 18
 
 
 class Unreadable(Exception):
-    """The file as a whole cannot be read."""
+    """The whole file cannot be read."""
 
 
 class Corrupt:
@@ -27,7 +27,7 @@ Row = dict[str, Any] | Corrupt
 
 
 def json_lines(path: Path) -> Iterator[bytes]:
-    """Every line that is not blank; lines end with the byte LF. One that is too long ends early, without LF."""
+    """Yield every line that is not blank; lines end with LF. A line that is too long ends early, without LF."""
     with path.open("rb") as file:
         while line := file.readline(LONGEST_ROW_BYTES):
             if len(line) == LONGEST_ROW_BYTES and not line.endswith(b"\n"):
@@ -37,13 +37,13 @@ def json_lines(path: Path) -> Iterator[bytes]:
 
 
 def json_array(path: Path) -> Iterator[bytes]:
-    """The members of the file's one array, as they are written. Raises Unreadable where it is none."""
+    """Yield the members of the file's array, as they are written. Raises Unreadable if the file is not an array."""
     with path.open("rb") as file:
         yield from _members(file)
 
 
 def row_of(raw: bytes) -> Row:
-    """A row that was read by one of the two."""
+    """Parse a row that one of the two readers returned."""
     try:
         row = _DECODE(raw.decode("utf-8")) if len(raw) < LONGEST_ROW_BYTES else None
     except (ValueError, RecursionError):
@@ -81,7 +81,7 @@ class _Text:
         self._text, self._at, self._ended = "", 0, False
 
     def peek(self) -> str:
-        """The next character that is no white space, or nothing at the end."""
+        """Return the next character that is not white space, or an empty text at the end."""
         while True:
             while self._at < len(self._text):
                 if self._text[self._at] not in " \t\r\n":
@@ -102,7 +102,7 @@ class _Text:
                     raise Unreadable("it is not valid JSON") from error
                 continue
             if end == len(self._text) and self._more():
-                continue  # a number may go on in the next block
+                continue  # a number may continue in the next block
             raw = self._text[self._at : end].encode("utf-8", "replace")
             self._at = end
             return raw
@@ -110,7 +110,7 @@ class _Text:
     def _more(self) -> bool:
         if self._ended:
             return False
-        # Twice what is waiting, so that a large row is not parsed again for every block.
+        # Twice the pending text, so that a large row is not parsed again for every block.
         block = self._file.read(max(_BLOCK_BYTES, len(self._text) - self._at))
         self._ended = not block
         try:
@@ -128,7 +128,7 @@ def _skip_line(file: BinaryIO) -> None:
 
 
 def _half_pair(raw: bytes, row: dict[str, Any]) -> bool:
-    """Whether a text holds half of a surrogate pair, which is no character."""
+    """Return whether a text has a lone surrogate, which is not a character."""
     if b"\\ud" not in raw and b"\\uD" not in raw:
         return False
     try:
@@ -139,7 +139,7 @@ def _half_pair(raw: bytes, row: dict[str, Any]) -> bool:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 _JSON = json.JSONDecoder(parse_constant=_no_constant)

@@ -1,6 +1,6 @@
-"""The JSON Schema that converted rows are held against, made from a resolved XDM schema.
+"""The JSON Schema for converted rows, derived from a resolved XDM schema.
 
-XDM is stricter than JSON Schema: no null and nothing empty anywhere (EP:xdm/schema/composition.md).
+XDM is stricter than JSON Schema: null and empty values are not allowed (EP:xdm/schema/composition.md).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import xdm_type
 DATE_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
 """The four accepted patterns: with or without a fraction, Z or an offset; never without a zone."""
 EARLIEST_MS, LATEST_MS = -62_135_596_800_000, 253_402_300_799_999
-"""What a moment's milliseconds may be: the years 1 to 9999."""
+"""Range of milliseconds of a time: the years 1 to 9999."""
 LIMITS = (
     "enum",
     "const",
@@ -29,26 +29,27 @@ LIMITS = (
     "maxItems",
     "uniqueItems",
 )
-"""The keywords of a field that its values are held against."""
+"""The keywords that constrain a field's values."""
 _DRAFT = "https://json-schema.org/draft/2019-09/schema"
-"""The oldest one that knows the format uuid."""
+"""The oldest draft with the format uuid."""
 _INT = {"minimum": -2147483648, "maximum": 2147483647}
 _LONG = {"minimum": -9007199254740992, "maximum": 9007199254740992}
 
 
 def row_schema(resolved: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of a resolved XDM schema."""
     return {"$schema": _DRAFT, **_object(resolved)}
 
 
 def validator_of(schema: dict[str, Any]) -> Any:
-    """Validates values against a part of such a schema. Raises ValueError where it is no JSON Schema."""
-    import jsonschema_rs  # late, for a quick start
+    """Return a validator for a part of such a schema. Raises ValueError for invalid JSON Schema."""
+    import jsonschema_rs  # imported late, for a quick start
 
     return jsonschema_rs.Draft201909Validator({"$schema": _DRAFT, **schema}, validate_formats=True)
 
 
 def kind_of(field: dict[str, Any]) -> str:
-    """``string``, ``date``, ``date-time``, ``number``, ``integer``, ``boolean``, ``array``, ``map`` or ``object``."""
+    """Return the kind of a field: ``object``, ``map``, ``array``, ``date``, ``date-time`` or a plain type of JSON."""
     kind = str(field.get("type", "object" if "properties" in field else ""))
     if kind == "string" and field.get("format") in ("date", "date-time"):
         return str(field["format"])
@@ -58,7 +59,7 @@ def kind_of(field: dict[str, Any]) -> str:
 
 
 def scalar_schema(field: dict[str, Any]) -> dict[str, Any]:
-    """What one value of a field that is neither object, map nor array is held against."""
+    """Return the JSON Schema for one value of a field that is not an object, map or array."""
     kind = kind_of(field)
     limits = _limits(field)
     if kind == "string":

@@ -1,4 +1,4 @@
-"""Looks at a Parquet file's rows column by column: only rows that may be bad become Python objects."""
+"""Column-wise checks of a Parquet file: only rows that may be bad become Python objects."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class ColumnCheck:
         self._validators: dict[int, Any] = {}
 
     def suspects(self, batch: Any) -> set[int]:
-        """Positions in ``batch``, whose moments are epoch milliseconds."""
+        """Return positions in ``batch``, whose times are epoch milliseconds."""
         import pyarrow as pa
 
         try:
             return self._members(batch.to_struct_array(), self._resolved)
         except pa.ArrowException:
-            return set(range(len(batch)))  # what columns cannot tell, such as of numbers above 2^63, rows can
+            return set(range(len(batch)))  # what columns cannot show, such as numbers above 2^63, rows can
 
     def _members(self, array: Any, schema: dict[str, Any]) -> set[int]:
         import pyarrow.compute as pc
@@ -47,7 +47,7 @@ class ColumnCheck:
             found |= _perhaps_empty(array)
         if types.is_null(array.type):
             return found
-        if kind == "object" and types.is_map(array.type):  # which keys there are, rows can tell
+        if kind == "object" and types.is_map(array.type):  # rows show which keys there are
             return found | _where(pc.is_valid(array))
         if kind == "object":
             return found | self._members(array, field)
@@ -60,7 +60,7 @@ class ColumnCheck:
             return (
                 found | _odd_lengths(lists, {}) | self._items(lists, field["additionalProperties"], "value")
             )
-        if kind == "map":  # a struct: each of its members is a key that may not be there
+        if kind == "map":  # a struct: each of its members is a key that may be missing
             for n in range(array.type.num_fields):
                 found |= self._field(pc.struct_field(array, n), field["additionalProperties"], nullable=True)
             return found - _where(pc.is_null(array)) if nullable else found
@@ -100,14 +100,16 @@ class ColumnCheck:
         return found | self._by_value(array, field, schema)
 
     def _by_value(self, array: Any, field: dict[str, Any], schema: dict[str, Any]) -> set[int]:
-        """Asks a validator about every distinct value."""
+        """Validate every distinct value."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         if id(field) not in self._validators:
             self._validators[id(field)] = validator_of(schema)
         is_valid = self._validators[id(field)].is_valid
-        if pa.types.is_floating(array.type):  # what is not finite has been found, and is no JSON
+        if pa.types.is_floating(
+            array.type
+        ):  # infinite values and NaN, which are not JSON, have been found before
             array = pc.if_else(pc.is_finite(array), array, pa.scalar(None, array.type))
         bad = [value for value in pc.unique(array).to_pylist() if value is not None and not is_valid(value)]
         return _where(pc.is_in(array, value_set=pa.array(bad, array.type))) if bad else set()
@@ -120,7 +122,7 @@ def _where(mask: Any) -> set[int]:
 
 
 def _odd_lengths(array: Any, field: dict[str, Any]) -> set[int]:
-    """Lists with too few or too many items; where none may be there twice, every list."""
+    """Return lists with too few or too many items; if items must be unique, every list."""
     import pyarrow.compute as pc
 
     lengths = pc.list_value_length(array)
@@ -131,7 +133,7 @@ def _odd_lengths(array: Any, field: dict[str, Any]) -> set[int]:
 
 
 def _perhaps_empty(array: Any) -> set[int]:
-    """Where no member that is a plain value is there: what is left may be nothing, which is not what is required."""
+    """Return rows without any plain member, which may be empty after conversion although a value is required."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -143,7 +145,7 @@ def _perhaps_empty(array: Any) -> set[int]:
 
 
 def _refuse_repeated_keys(array: Any) -> None:
-    """[I] Parquet does not forbid them, and nothing that a row could be has room for both values."""
+    """Refuse repeated keys [I]: Parquet does not forbid them, and a row cannot hold both values."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""Reads rows of Parquet files, and says whether their columns fit the schema (EP:xdm/schema/field-constraints.md)."""
+"""Reader of Parquet files, with a check of their columns against the schema (EP:xdm/schema/field-constraints.md)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _ROWS = 4096
 
 
 class Incompatible(Exception):
-    """The columns are no subset of the schema, or a type cannot be converted: the whole batch fails."""
+    """A column is not in the schema, or its type cannot be converted: the whole batch fails."""
 
 
 def parquet_rows(path: Path, resolved: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
-    """Rows, moments as epoch milliseconds. Raises Unreadable or Incompatible."""
+    """Yield rows, with times as epoch milliseconds. Raises Unreadable or Incompatible."""
     for batch in _batches(path, resolved):
         yield from _rows_of(batch)
 
@@ -30,9 +30,9 @@ def parquet_rows(path: Path, resolved: dict[str, Any] | None) -> Iterator[dict[s
 def parquet_suspects(
     path: Path, rules: RowRules, checker: RowChecker, dates: Dates
 ) -> Iterator[str | dict[str, Any]]:
-    """For every row: its ``_id`` when it is certainly good, else the row. Raises Unreadable or Incompatible.
+    """Yield the ``_id`` of every row that is certainly good, or else the row. Raises Unreadable or Incompatible.
 
-    The moments of the good ones go to ``dates``.
+    The times of the good ones are added to ``dates``.
     """
     check = ColumnCheck(rules.schema)
     for batch in _batches(path, rules.schema):
@@ -56,7 +56,7 @@ def _rows_of(batch: Any) -> list[dict[str, Any]]:
 
 
 def _leaves(schema: Any) -> int:
-    """How many plain columns there are."""
+    """Return the number of plain columns."""
     members = [schema.field(n) for n in range(len(schema.names))]
     return sum(_leaves_of(member.type) for member in members)
 
@@ -92,7 +92,7 @@ def _add_dates(batch: Any, suspects: set[int], dates: Dates) -> None:
 
 
 def _batches(path: Path, resolved: dict[str, Any] | None) -> Iterator[Any]:
-    import pyarrow as pa  # late, for a quick start
+    import pyarrow as pa  # imported late, for a quick start
     import pyarrow.parquet as pq
 
     try:
@@ -107,7 +107,7 @@ def _batches(path: Path, resolved: dict[str, Any] | None) -> Iterator[Any]:
 
 
 def _plain(member: Any) -> Any:
-    """A field with moments and days as integers, and texts as such, all the way down."""
+    """Return a field with times and days as integers, and texts as plain texts, recursively."""
     import pyarrow as pa
 
     return pa.field(member.name, _plain_type(member.type), member.nullable)
@@ -147,43 +147,43 @@ def _check_members(members: Any, schema: dict[str, Any], path: str) -> None:
 def _check(kind: Any, field: dict[str, Any], name: str) -> None:
     import pyarrow as pa
 
-    types, wanted = pa.types, kind_of(field)
+    types, target = pa.types, kind_of(field)
     if types.is_dictionary(kind):
         kind = kind.value_type
     if types.is_null(kind):
         return
-    if types.is_struct(kind) and wanted in ("object", "map"):
+    if types.is_struct(kind) and target in ("object", "map"):
         members = [kind.field(n) for n in range(kind.num_fields)]
-        if wanted == "object":
+        if target == "object":
             _check_members(members, field, f"{name}.")
-        for member in members if wanted == "map" else ():
+        for member in members if target == "map" else ():
             _check(member.type, field["additionalProperties"], f"{name}.{member.name}")
-    elif types.is_map(kind) and wanted == "map" and _is_text(kind.key_type):
+    elif types.is_map(kind) and target == "map" and _is_text(kind.key_type):
         _check(kind.item_type, field["additionalProperties"], f"{name}.*")
-    elif types.is_map(kind) and wanted == "object" and _is_text(kind.key_type):
+    elif types.is_map(kind) and target == "object" and _is_text(kind.key_type):
         for child, its in field.get("properties", {}).items():  # [I] any of them may be among the keys
             _check(kind.item_type, its, f"{name}.{child}")
-    elif (types.is_list(kind) or types.is_large_list(kind)) and wanted == "array":
+    elif (types.is_list(kind) or types.is_large_list(kind)) and target == "array":
         _check(kind.value_type, field.get("items", {}), f"{name}[]")
-    elif not _converts(kind, wanted):
-        raise Incompatible(f"column {name} of type {kind} cannot be converted to {wanted}")
+    elif not _converts(kind, target):
+        raise Incompatible(f"column {name} of type {kind} cannot be converted to {target}")
 
 
-def _converts(kind: Any, wanted: str) -> bool:
+def _converts(kind: Any, target: str) -> bool:
     import pyarrow as pa
 
     types = pa.types
     number = types.is_integer(kind) or types.is_float32(kind) or types.is_float64(kind)
-    if wanted in ("string", "number", "integer"):
+    if target in ("string", "number", "integer"):
         return number or _is_text(kind)
-    if wanted == "boolean":
+    if target == "boolean":
         return bool(types.is_boolean(kind))
-    if wanted == "date-time" and types.is_timestamp(kind):
-        return str(kind.unit) == "ms"  # INT64 / TIMESTAMP_MILLIS, nothing finer
-    if wanted == "date" and types.is_date32(kind):
+    if target == "date-time" and types.is_timestamp(kind):
+        return str(kind.unit) == "ms"  # INT64 / TIMESTAMP_MILLIS, no finer unit
+    if target == "date" and types.is_date32(kind):
         return True
-    # Long and String convert to dates; Integer, Short, Byte and Double do not.
-    return wanted in ("date", "date-time") and (bool(types.is_int64(kind)) or _is_text(kind))
+    # Long and String can be converted to dates; Integer, Short, Byte and Double cannot.
+    return target in ("date", "date-time") and (bool(types.is_int64(kind)) or _is_text(kind))
 
 
 def _is_text(kind: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Looks for primary identities in the columns of a Parquet file."""
+"""Search for primary identities in the columns of a Parquet file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.rules import IDENTITY_MAP
 
 
 def without_primary(batch: Any) -> set[int]:
-    """Rows of whose identities none is primary; all rows where the column's type does not say so quickly."""
+    """Return rows without a primary identity, or all rows if the column's type needs the slow check."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -27,7 +27,7 @@ def without_primary(batch: Any) -> set[int]:
 
 
 def _has_primary(kind: Any) -> bool:
-    """Whether a type is a list of identities that say whether they are primary."""
+    """Return whether a type is a list of identities that have a primary flag."""
     import pyarrow as pa
 
     if not pa.types.is_list(kind) or not pa.types.is_struct(kind.value_type):

@@ -1,6 +1,6 @@
-"""What is wrong with a value, in the words of Adobe's samples (EP:ingestion/quality/retrieve-failed-batches.md).
+"""Messages about invalid values, in the words of Adobe's samples (EP:ingestion/quality/retrieve-failed-batches.md).
 
-They are those of a known Java validator of JSON Schema, whose other messages are taken over, too [I].
+They are those of a known Java validator of JSON Schema; its other messages are used too [I].
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _TEXTS: dict[str, Callable[[Any, Any], str]] = {
 
 
 def violation_text(error: Any) -> tuple[str, str]:
-    """Keyword and message of an error of jsonschema-rs."""
+    """Return keyword and message of an error of jsonschema-rs."""
     keyword, value = error.kind.name, error.instance
     if keyword == "anyOf":  # only dates have alternatives: a text, or milliseconds
         return "format", date_text(value, "date" if _of_a_date(error) else "date-time")
@@ -55,17 +55,17 @@ def _of_a_date(error: Any) -> bool:
 
 
 def date_text(value: Any, kind: str) -> str:
-    """A value of a field of ``kind`` ``date`` or ``date-time``."""
+    """Return the message about a value of a field of ``kind`` ``date`` or ``date-time``."""
     return f"[{value}] is not a valid {kind}. Expected [{_EXPECTED[kind]}]"
 
 
 def type_text(value: Any, kind: str) -> str:
-    """A value that does not convert to its field's type."""
+    """Return the message about a value that cannot be converted to its field's type."""
     found = next((name for known, name in _KINDS if isinstance(value, known)), "Null")
     return f"expected type: {kind}, found: {found}"
 
 
 def schema_location(pointer: str) -> str:
-    """Where a field is in its schema; ``#/a/0/b`` is ``#/properties/a/items/properties/b``."""
+    """Return the location of a field in its schema; ``#/a/0/b`` is ``#/properties/a/items/properties/b``."""
     parts = pointer.removeprefix("#").split("/")[1:]
     return "#" + "".join("/items" if part.isdecimal() else f"/properties/{part}" for part in parts)

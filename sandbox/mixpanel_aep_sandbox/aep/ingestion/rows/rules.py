@@ -1,4 +1,4 @@
-"""What a row is held against: its schema, and whether one of its identities has to be primary."""
+"""Rules for a row: its schema, and whether one of its identities must be primary."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ IDENTITY_MAP = "identityMap"
 
 @dataclass(frozen=True)
 class RowRules:
-    """What the rows of a dataset are held against."""
+    """The rules for the rows of a dataset."""
 
     schema: dict[str, Any]
-    """Resolved, the primary identity among the required fields."""
+    """The resolved schema, with the primary identity among the required fields."""
     primary_in_map: bool = False
-    """One identity of ``identityMap`` has to be primary."""
+    """One identity of ``identityMap`` must be primary."""
 
 
 def has_primary(identities: Any) -> bool:
-    """Whether an ``identityMap`` has an identity that is primary."""
+    """Return whether an ``identityMap`` has a primary identity."""
     lists: Iterable[Any] = identities.values() if isinstance(identities, dict) else ()
     return any(isinstance(each, dict) and each.get("primary") is True for held in lists for each in held)

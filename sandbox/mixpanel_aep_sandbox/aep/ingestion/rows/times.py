@@ -1,4 +1,4 @@
-"""Moments and days of rows as numbers; also those that Python's own dates cannot hold, such as year 0 or second 60."""
+"""Times and days of rows as numbers, also those that Python's dates cannot represent, such as year 0."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _MOMENT = re.compile(
 )
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _CYCLE_YEARS, _CYCLE_DAYS = 400, 146_097
-"""The calendar repeats itself."""
+"""The calendar repeats itself after this period."""
 
 
 def epoch_ms(text: str) -> int:
-    """Epoch milliseconds of a valid date-time. Raises ValueError for what is none."""
+    """Return epoch milliseconds of a valid date-time. Raises ValueError for any other text."""
     match = _MOMENT.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text} is no date-time.")
+        raise ValueError(f"{text} is not a date-time.")
     year, month, day, hour, minute, second = map(int, match.groups()[:6])
     fraction, sign, zone_hours, zone_minutes = match.groups()[6:]
     shift = (int(zone_hours) * 60 + int(zone_minutes)) * (1 if sign == "+" else -1) if sign else 0
@@ -27,7 +27,7 @@ def epoch_ms(text: str) -> int:
 
 
 def epoch_days(text: str) -> int:
-    """Days since 1 January 1970 of a valid date. Raises ValueError for what is none."""
+    """Return days since 1 January 1970 of a valid date. Raises ValueError for any other text."""
     year, month, day = map(int, text.split("-"))
     return _days(year, month, day)
 

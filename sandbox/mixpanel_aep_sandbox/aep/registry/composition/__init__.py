@@ -1,1 +1,1 @@
-"""Composes schemas of classes and field groups, and shows them as an Accept header wants."""
+"""Composition of schemas from classes and field groups, and their representation for an Accept header."""

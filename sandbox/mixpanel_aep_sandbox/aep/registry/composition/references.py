@@ -1,4 +1,4 @@
-"""Which resource refers to which."""
+"""References between resources."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 
 
 def references(body: Any) -> Iterator[str]:
-    """Every ``$ref`` to another resource, without its fragment."""
+    """Yield every ``$ref`` to another resource, without its fragment."""
     if isinstance(body, dict):
         ref = body.get("$ref")
         if isinstance(ref, str) and not ref.startswith("#"):
@@ -22,7 +22,7 @@ def references(body: Any) -> Iterator[str]:
 
 
 def dependents(scope: AepSandboxScope, key: str) -> list[dict[str, Any]]:
-    """The tenant's resources that refer to ``key``, or to one that does; not itself."""
+    """Return the tenant's resources that refer to ``key`` directly or indirectly, excluding itself."""
     bodies = {other: (set(references(body)), body) for other, body in scope.items(RESOURCES)}
     reached, found = {key}, True
     while found:
@@ -32,7 +32,7 @@ def dependents(scope: AepSandboxScope, key: str) -> list[dict[str, Any]]:
 
 
 def closure(scope: AepSandboxScope, key: str) -> list[dict[str, Any]]:
-    """The tenant's resource ``key`` and those that it refers to, each after what it needs itself."""
+    """Return the tenant's resource ``key`` and those that it refers to, each after its own dependencies."""
     found: dict[str, dict[str, Any]] = {}
 
     def visit(name: str) -> None:

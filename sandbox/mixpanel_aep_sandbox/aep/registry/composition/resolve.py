@@ -1,4 +1,4 @@
-"""Composes a schema from its class and field groups, as ``xed-full`` shows it (EP:xdm/api/schemas.md)."""
+"""Composition of a schema from its class and field groups, as ``xed-full`` shows it (EP:xdm/api/schemas.md)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _COMPOSING = ("allOf", "definitions", "properties", "required", "$ref")
 _HELD = ("items", "additionalProperties")
 _DEEPEST = 32
 _MOST_NODES = 20_000
-"""Far more than a schema that AEP takes: a few data types that refer to each other could be endless."""
+"""Far more than a schema that AEP accepts: a few data types that refer to each other could be endless."""
 
 
 def find(scope: AepSandboxScope, key: str) -> dict[str, Any] | None:
-    """A resource by ``$id``, of the tenant or the global container."""
+    """Return a resource by ``$id``, of the tenant or the global container."""
     return scope.get(RESOURCES, key) or standard_by_id().get(key)
 
 
 def resolve(scope: AepSandboxScope, resource: dict[str, Any]) -> dict[str, Any]:
-    """``resource`` with every ``$ref`` and ``allOf`` followed, in compatibility mode.
+    """Return ``resource`` with every ``$ref`` and ``allOf`` resolved, in compatibility mode.
 
-    Raises Problem 400 where a reference points nowhere, or the definition has no end.
+    Raises Problem 400 for a reference to an unknown target, or an infinite definition.
     """
     whole = {key: value for key, value in resource.items() if key not in _COMPOSING}
     content = _Resolver(scope, resource).content(resource, resource, 0)
@@ -38,16 +38,16 @@ def resolve(scope: AepSandboxScope, resource: dict[str, Any]) -> dict[str, Any]:
 class _Resolver:
     def __init__(self, scope: AepSandboxScope, resource: dict[str, Any]) -> None:
         self._scope = scope
-        # Itself as it is given, which may not be kept yet: what refers back to it has no end.
+        # The given body, which may not be stored yet: a reference back to it is infinite.
         self._known: dict[str, dict[str, Any] | None] = {resource.get("$id", ""): resource}
         self._nodes = 0
 
     def content(
         self, node: Any, root: dict[str, Any], depth: int, *, composing: bool = True
     ) -> dict[str, Any]:
-        """``properties``, ``required`` and the rest of a node, merged over what it refers to.
+        """Return ``properties``, ``required`` and the rest of a node, merged over what it refers to.
 
-        ``root`` is the resource that it is in. ``composing``: it is no field but a part of something.
+        ``root`` is the resource that contains it. ``composing``: the node is a part of another one, not a field.
         """
         self._nodes += 1
         if depth > _DEEPEST or self._nodes > _MOST_NODES:
@@ -59,7 +59,7 @@ class _Resolver:
         if "$ref" in node:
             referred = self._referred(node["$ref"], root, depth, composing=composing)
             if referred.get("type", "object") != "object":
-                # A reference is written as an object, whatever it refers to.
+                # A reference is written as an object, whatever its target is.
                 own = {key: value for key, value in own.items() if key not in ("type", "meta:xdmType")}
             _merge(merged, referred)
         if "properties" in own:
@@ -78,7 +78,7 @@ class _Resolver:
         referred = self.content(target, root_of_target, depth + 1)
         if target is not root_of_target:
             return referred
-        # What a data type says about itself as a resource is no part of the field.
+        # Metadata of a data type as a resource do not belong to the field.
         kept = {
             key: value
             for key, value in referred.items()

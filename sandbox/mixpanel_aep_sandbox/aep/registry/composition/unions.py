@@ -1,4 +1,4 @@
-"""Unions: what all schemas of a class that are enabled for Profile have between them (EP:xdm/api/unions.md)."""
+"""Unions: the fields of all schemas of a class that are enabled for Profile (EP:xdm/api/unions.md)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 
 
 def unions(scope: AepSandboxScope) -> list[dict[str, Any]]:
-    """One for each class with an enabled schema; the registry makes them by itself, nobody writes them."""
+    """Return a union for each class with an enabled schema.
+
+    The registry generates unions, clients cannot write them.
+    """
     members: dict[str, list[dict[str, Any]]] = {}
     for _, body in scope.items(RESOURCES):
         if "union" in body.get("meta:immutableTags", []):
@@ -22,13 +25,13 @@ def unions(scope: AepSandboxScope) -> list[dict[str, Any]]:
 
 
 def summarized(scope: AepSandboxScope, union: dict[str, Any]) -> dict[str, Any]:
-    """As lists show a union: under the title of its class, and with a major version alone."""
+    """Return a union as lists show it: with the title of its class, and only a major version."""
     title = (find(scope, union["meta:class"]) or union)["title"]
     return {**union, "title": title, "version": "1"}
 
 
 def completed(union: dict[str, Any]) -> dict[str, Any]:
-    """With what every union has once it is resolved: identities, segments and, as events, all that happened."""
+    """Add the fields that every resolved union has: identities, segments and, for events, all that happened."""
     refs = [part["$ref"] for part in union["allOf"]]
     more = [{"$ref": ref} for ref in (_IDENTITIES, _SEGMENTS) if ref not in refs]
     events = {"type": "array", "title": "Time-series events", "items": {"$ref": _EVENT}}

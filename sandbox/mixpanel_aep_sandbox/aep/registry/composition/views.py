@@ -1,4 +1,4 @@
-"""A resource as an Accept header wants it."""
+"""Representation of a resource for an Accept header."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ Node = dict[str, Any]
 
 
 def show(scope: AepSandboxScope, body: Node, view: View) -> Node:
+    """Return a resource as the view shows it."""
     if view.summary:
         return {key: body[key] for key in _SUMMARY}
     if view.resolved:
@@ -30,7 +31,7 @@ def show(scope: AepSandboxScope, body: Node, view: View) -> Node:
 
 
 def field_at(schema: Node, path: str) -> Node | None:
-    """A field of a resolved schema by its path, such as ``/_acme/plan``; ``xdm:`` and ``[*]`` may be in it."""
+    """Return a field of a resolved schema by its path, such as ``/_acme/plan``; ``xdm:`` and ``[*]`` may be in it."""
     field = schema
     for part in path[1:].split("/"):
         while "properties" not in field and isinstance(field.get("items"), dict):
@@ -50,7 +51,7 @@ def _descriptors(scope: AepSandboxScope, schema: str) -> list[Node]:
 
 
 def _with_deprecated(scope: AepSandboxScope, resolved: Node) -> Node:
-    """A field that a descriptor deprecates says so (EP:xdm/tutorials/field-deprecation-api.md)."""
+    """Mark fields that a descriptor deprecates (EP:xdm/tutorials/field-deprecation-api.md)."""
     for body in _descriptors(scope, resolved["$id"]):
         if body["@type"] == "xdm:descriptorDeprecated":
             paths = body["xdm:sourceProperty"]
@@ -66,7 +67,7 @@ def _without_texts(node: Node) -> Node:
 
 
 def _rebuild(node: Node, change: Callable[[Node], Node]) -> Node:
-    """``change`` for a node and for every field in it; names of fields are left alone."""
+    """Apply ``change`` to a node and to every field in it; names of fields stay."""
     built = dict(change(node))
     for holder in ("properties", "definitions"):
         if holder in built:
@@ -80,7 +81,7 @@ def _rebuild(node: Node, change: Callable[[Node], Node]) -> Node:
 
 
 def _standard(body: Node) -> Node:
-    """Standard XDM notation: Adobe's fields under the names that they have there (EP:xdm/api/appendix.md)."""
+    """Return standard XDM notation: Adobe's fields under their standard names (EP:xdm/api/appendix.md)."""
 
     def rename(node: Node) -> Node:
         fields = node.get("properties", {})
@@ -96,7 +97,7 @@ def _standard(body: Node) -> Node:
 
 
 def _named(fields: Node) -> Iterator[tuple[str, Node]]:
-    """Fields by their standard names; ``_repo.createDate`` is ``repo:createDate`` and in no object of its own."""
+    """Yield fields by their standard names; ``_repo.createDate`` becomes ``repo:createDate`` outside of any object."""
     for name, field in fields.items():
         inner = field.get("properties", {})
         prefix = name.removeprefix("_") + ":"

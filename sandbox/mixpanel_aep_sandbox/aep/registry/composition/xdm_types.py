@@ -10,9 +10,9 @@ _INNER = ("properties", "definitions", "items", "additionalProperties", "allOf",
 
 
 def typed(node: dict[str, Any], root: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A copy of a resource or a field with ``meta:xdmType`` everywhere.
+    """Return a copy of a resource or a field with ``meta:xdmType`` everywhere.
 
-    What refers to a data type is an object; what refers to a definition of its own resource, ``root``, has that
+    A reference to a data type is an object; a reference to a definition of its own resource, ``root``, has that
     definition's type.
     """
     root = node if root is None else root
@@ -36,14 +36,14 @@ def typed(node: dict[str, Any], root: dict[str, Any] | None = None) -> dict[str,
 
 
 def _part(part: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
-    """A member of ``allOf`` with a type: what only narrows a value has the type of the value."""
+    """Add the type to a member of ``allOf``: a member that only narrows a value has the type of the value."""
     if "$ref" in part or "type" in part:
         return part
     return {**part, "type": "object" if "properties" in part else whole.get("type", "object")}
 
 
 def _referred(ref: str, root: dict[str, Any]) -> dict[str, Any] | None:
-    """The definition of ``root`` that ``ref`` refers to, if it describes a scalar or an array."""
+    """Return the definition of ``root`` that ``ref`` refers to, if it describes a scalar or an array."""
     node: Any = root
     for token in ref.split("/")[1:] if ref.startswith("#/") else ():
         node = node.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
@@ -52,13 +52,13 @@ def _referred(ref: str, root: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def xdm_type(field: dict[str, Any]) -> str:
-    """``long``, ``date-time``, ``map`` and so on, of a JSON Schema field.
+    """Return ``long``, ``date-time``, ``map`` and so on, of a JSON Schema field.
 
-    Only of a map is what its maker says believed: it cannot be told from an object that is left open.
+    Only a map's own declaration is used: a map cannot be distinguished from an open object.
     """
     kind = str(field.get("type"))
     if kind == "integer":
-        # A bound that is not told is the plain integer's, which is an int (EP:xdm/schema/field-constraints.md).
+        # A missing bound is that of the plain integer, which is an int (EP:xdm/schema/field-constraints.md).
         limits = (field.get("minimum", -_INT), field.get("maximum", _INT))
         return next((name for name, bound in _RANGES if all(-bound <= n <= bound for n in limits)), "long")
     if kind == "string":

@@ -1,4 +1,7 @@
-"""Adobe's own XDM resources, as far as the sandbox has them: the ``global`` container. ``NOTICE.md`` has their licence."""
+"""Adobe's own XDM resources, as far as the sandbox has them: the ``global`` container.
+
+``NOTICE.md`` has their licence.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from mixpanel_aep_sandbox.aep.registry.standard.notation import resource
 
 @cache
 def standard_by_id() -> dict[str, dict[str, Any]]:
-    """Resources by ``$id``, in compatibility mode, with their ``$ref`` and ``allOf``. Not to be changed by callers."""
+    """Return resources by ``$id``, in compatibility mode, with their ``$ref`` and ``allOf``.
+
+    Callers must not change them.
+    """
     found = {}
     for path in sorted(Path(__file__).parent.glob("*.json")):
         for given in json.loads(path.read_text("utf-8")):
@@ -24,4 +30,5 @@ def standard_by_id() -> dict[str, dict[str, Any]]:
 
 @cache
 def standard_by_alt_id() -> dict[str, dict[str, Any]]:
+    """Return the resources by ``meta:altId``."""
     return {body["meta:altId"]: body for body in standard_by_id().values()}

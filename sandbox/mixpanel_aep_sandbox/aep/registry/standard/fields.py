@@ -1,4 +1,4 @@
-"""Adobe's own fields, by name, in full: what custom fields may be put under."""
+"""Adobe's own fields, by name, resolved: the objects under which custom fields may be added."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 def standard_objects(scope: AepSandboxScope, name: str) -> list[Json]:
-    """The field ``name`` as each of Adobe's classes and field groups has it, resolved."""
+    """Return the field ``name`` as each of Adobe's classes and field groups has it, resolved."""
     return [
         resolve(scope, body)["properties"][name]
         for body in standard_by_id().values()

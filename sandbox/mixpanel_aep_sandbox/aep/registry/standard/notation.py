@@ -2,7 +2,7 @@
 
 A resource is ``id`` (below ``https://ns.adobe.com/xdm/``), ``kind``, ``title``, ``about`` (its description),
 ``includes`` (resources that it is composed of), ``extends`` (classes that a field group is for), ``fields`` and
-``required``. A field is a type, or an object with the type in ``is`` and keywords beside it:
+``required``. A field is a type, or an object with the type in ``is`` and further keywords:
 
 * types: ``string``, ``number``, ``integer``, ``boolean``, the formats in ``_FORMATS``, ``language``; ``=context/geo`` is
   a data type; ``[]`` after a type makes an array, ``{}`` a map of it;
@@ -34,7 +34,7 @@ Json = dict[str, Any]
 
 
 def resource(given: Json) -> Json:
-    """One resource of the ``global`` container."""
+    """Return one resource of the ``global`` container."""
     key, kind = _id(given["id"]), given["kind"]
     name = key.rpartition("/")[2]
     includes = [_id(each) for each in given.get("includes", [])]
@@ -93,7 +93,7 @@ def _properties(fields: Json) -> Json:
 
 
 def _path(name: str) -> list[str]:
-    """Where a field of standard notation is in compatibility mode."""
+    """Return the path of a field of standard notation in compatibility mode."""
     if name[0] == "@":
         return ["_" + name[1:]]
     prefix, _, plain = name.rpartition(":")
@@ -115,7 +115,7 @@ def _field(name: str, given: Any) -> Json:
 
 
 def _type(given: Json) -> Json:
-    """The type of a field; takes what says so out of ``given``."""
+    """Return the type of a field, and remove its keywords from ``given``."""
     if "is" in given:
         return _named(given.pop("is"))
     holder = next(name for name in ("fields", "array of", "map of") if name in given)
@@ -143,6 +143,6 @@ def _held(inner: Json, holder: str) -> Json:
 
 
 def _title(name: str) -> str:
-    """``browserDetails``: Browser details."""
+    """Return a title: ``browserDetails`` becomes Browser details."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.lstrip("_"))
     return words[:1].upper() + words[1:].lower()

@@ -1,1 +1,1 @@
-"""What the Schema Registry refuses."""
+"""Validation of the Schema Registry's resources."""

@@ -1,4 +1,4 @@
-"""What classes and schemas are composed of (EP:xdm/schema/composition.md, EP:xdm/tutorials/ad-hoc.md)."""
+"""Composition of classes and schemas (EP:xdm/schema/composition.md, EP:xdm/tutorials/ad-hoc.md)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 def check_class(body: Json) -> Json:
-    """With ``meta:extends``, and for an ad-hoc class the namespace that replaces ``_adhoc``.
+    """Return a class with ``meta:extends``; for an ad-hoc class, with the namespace that replaces ``_adhoc``.
 
     Raises Problem 400 unless exactly one behavior is extended.
     """
@@ -43,9 +43,9 @@ def _renamed(part: Json, namespace: str) -> Json:
 
 
 def check_schema(scope: AepSandboxScope, body: Json) -> Json:
-    """With ``meta:class`` and ``meta:extends``, which follow from ``allOf``.
+    """Return a schema with ``meta:class`` and ``meta:extends``, which follow from ``allOf``.
 
-    Raises Problem 400 unless it has exactly one class, and field groups that are for it.
+    Raises Problem 400 unless it has exactly one class, and only compatible field groups.
     """
     refs = [part.get("$ref") for part in body.get("allOf", [])]
     if not refs:
@@ -75,11 +75,11 @@ def _part(scope: AepSandboxScope, ref: Any) -> Json:
 
 
 def _check_compatible(part: Json, of: Json) -> None:
-    """A field group names the classes that it is for, or their behavior; with none named it is for all [I]."""
-    wanted = part.get("meta:intendedToExtend", [])
-    if wanted and not set(wanted) & {of["$id"], *of.get("meta:extends", [])}:
+    """Check a field group against the classes or the behavior that it names; without names, it is for all [I]."""
+    extensible = part.get("meta:intendedToExtend", [])
+    if extensible and not set(extensible) & {of["$id"], *of.get("meta:extends", [])}:
         raise problem(
             400,
             f"Field group {part['$id']} is not compatible with class {of['$id']}:"
-            f" its meta:intendedToExtend has {', '.join(wanted)}.",
+            f" its meta:intendedToExtend has {', '.join(extensible)}.",
         )

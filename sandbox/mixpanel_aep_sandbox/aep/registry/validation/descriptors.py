@@ -1,4 +1,4 @@
-"""What a descriptor of each ``@type`` needs, and what it may say (EP:xdm/api/descriptors.md#defining-descriptors)."""
+"""Required and allowed keys of each ``@type`` of descriptor (EP:xdm/api/descriptors.md#defining-descriptors)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Json = dict[str, Any]
 
 
 def check_descriptor(scope: AepSandboxScope, body: Json, key: str) -> None:
-    """Raises Problem 400 unless ``body`` may be kept under the ``@id`` ``key``."""
+    """Raise Problem 400 unless ``body`` may be stored under the ``@id`` ``key``."""
     kind = body.get("@type")
     if not isinstance(kind, str) or kind not in _REQUIRED:
         raise problem(400, f"The @type of the descriptor is not supported: {kind!r}.")
@@ -123,7 +123,7 @@ _CHECKS: dict[str, Callable[[AepSandboxScope, Json, str, list[Json]], None]] = {
 
 
 def refuse_locked(scope: AepSandboxScope, body: Json) -> None:
-    """A primary identity stays once data was ingested; whether only with Profile, documents disagree about.
+    """Refuse to change a primary identity once data was ingested; documents disagree whether this needs Profile.
 
     Raises Problem 400 (EP:xdm/schema/composition.md#evolution).
     """

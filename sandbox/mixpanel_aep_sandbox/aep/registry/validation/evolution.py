@@ -1,4 +1,4 @@
-"""What may change in a schema that is in use (EP:xdm/schema/composition.md#evolution)."""
+"""Changes that are allowed to a schema in use (EP:xdm/schema/composition.md#evolution)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ Json = dict[str, Any]
 
 
 def in_use(scope: AepSandboxScope, key: str) -> dict[str, Json]:
-    """The resolved schemas, by ``$id``, that a dataset ever used, or Profile does, and that have ``key`` in them.
+    """Return the resolved schemas in use, by ``$id``, that contain ``key``: those of Profile or of any dataset.
 
-    "As long as it has never been used in the creation of a dataset" (EP:xdm/troubleshooting-guide.md).
+    A deleted dataset counts: "As long as it has never been used in the creation of a dataset"
+    (EP:xdm/troubleshooting-guide.md).
     """
     touched = {key, *(body["$id"] for body in dependents(scope, key))}
     used = {name for name, _ in scope.items(USED_SCHEMAS)}
@@ -27,7 +28,7 @@ def in_use(scope: AepSandboxScope, key: str) -> dict[str, Json]:
 
 
 def refuse_breaking(before: dict[str, Json], scope: AepSandboxScope) -> None:
-    """Raises Problem 400 when a schema in use is no longer what the data of its datasets was checked against."""
+    """Raise Problem 400 if a schema in use changed in a way that its existing data may not fit."""
     for key, old in before.items():
         new = resolve(scope, find(scope, key) or {})
         if new.get("meta:class") != old.get("meta:class"):

@@ -1,4 +1,4 @@
-"""What the Schema Registry refuses in a field (EP:xdm/tutorials/custom-fields-api.md, EP:xdm/api/getting-started.md)."""
+"""Validation of a field (EP:xdm/tutorials/custom-fields-api.md, EP:xdm/api/getting-started.md)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 class FieldRules:
-    """Raises Problem 400 for what is no XDM field. What it is given has passed ``check_shape``."""
+    """Raises Problem 400 for an invalid XDM field. The fields must have passed ``check_shape``."""
 
     def __init__(self, *, maps: bool, longest_name: int) -> None:
         self._maps = maps
@@ -25,7 +25,7 @@ class FieldRules:
         self._longest_name = longest_name
 
     def check(self, name: str, field: Json) -> None:
-        """A field below the tenant's root, or of a data type."""
+        """Check a field below the tenant's root, or of a data type."""
         if not _NAME.fullmatch(name):
             raise problem(
                 400,
@@ -39,7 +39,7 @@ class FieldRules:
         self.check_type(name, field)
 
     def check_type(self, name: str, field: Json) -> None:
-        """What a field is, without its name."""
+        """Check a field without its name."""
         if "type" not in field and not field.keys() & {"$ref", "allOf"}:
             raise problem(400, f"The type of field '{name}' is not supported: it has none.")
         _check_text(name, field)
@@ -65,7 +65,7 @@ class FieldRules:
 
 
 def check_shape(name: str, node: Any) -> None:
-    """That a node, and everything in it, is JSON Schema as XDM uses it. Raises Problem 400."""
+    """Check that a node, and everything in it, is JSON Schema as XDM uses it. Raises Problem 400."""
     if not isinstance(node, dict):
         raise problem(400, f"The definition of field '{name}' must be an object.")
     _check_keywords(name, node)
@@ -100,7 +100,7 @@ def _check_keywords(name: str, node: Json) -> None:
 
 
 def _check_text(name: str, field: Json) -> None:
-    """``enum`` and ``pattern`` are for strings alone, and a URI has neither."""
+    """Check ``enum`` and ``pattern``, which are for strings only; a URI has neither."""
     values, pattern = field.get("enum"), field.get("pattern")
     if values is not None:
         if not _are_texts(values) or not values or len(set(values)) < len(values):
@@ -114,7 +114,7 @@ def _check_text(name: str, field: Json) -> None:
 
 
 def _is_pattern(pattern: Any) -> bool:
-    import jsonschema_rs  # late, for a quick start; it reads the patterns of rows too
+    import jsonschema_rs  # imported late, for a quick start; it also reads the patterns of rows
 
     try:
         jsonschema_rs.Draft7Validator({"pattern": pattern})

@@ -1,4 +1,4 @@
-"""What makes a schema fit for Profile (EP:xdm/api/schemas.md#union, EP:xdm/troubleshooting-guide.md)."""
+"""Requirements of Profile for a schema (EP:xdm/api/schemas.md#union, EP:xdm/troubleshooting-guide.md)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ Json = dict[str, Any]
 
 
 def check_union(scope: AepSandboxScope, before: Json | None, body: Json) -> None:
-    """``union`` enables a schema for Profile, for good. Raises Problem 400 (EP:xdm/troubleshooting-guide.md)."""
+    """Check ``union``, which enables a schema for Profile permanently.
+
+    Raises Problem 400 (EP:xdm/troubleshooting-guide.md).
+    """
     tags = body.get("meta:immutableTags", [])
     had = "union" in (before or {}).get("meta:immutableTags", [])
     if had and "union" not in tags:
@@ -31,7 +34,7 @@ def check_union(scope: AepSandboxScope, before: Json | None, body: Json) -> None
 
 
 def _has_identity_map(scope: AepSandboxScope, body: Json) -> bool:
-    """Whether the schema has the field group IdentityMap, and the setting says that this will do."""
+    """Return whether the schema has the field group IdentityMap, and the setting accepts it."""
     if AepSettings.of(scope.state).profile_needs != "identityMap":
         return False
     return any(part.get("$ref") == IDENTITY_MAP for part in body.get("allOf", []))
@@ -69,7 +72,7 @@ def _check_relationships(scope: AepSandboxScope, own: list[Json]) -> None:
 
 
 def primary_identity(scope: AepSandboxScope, schema: str) -> Json | None:
-    """The descriptor of a schema's primary identity."""
+    """Return the descriptor of a schema's primary identity."""
     return next(
         (
             each
@@ -81,6 +84,6 @@ def primary_identity(scope: AepSandboxScope, schema: str) -> Json | None:
 
 
 def _code(scope: AepSandboxScope, descriptor: Json) -> str:
-    """The code of an identity's namespace, which the descriptor may name by its id."""
+    """Return the code of an identity's namespace, which the descriptor may name by its id."""
     by_id = descriptor["xdm:property"] == "xdm:id"
     return str((find_namespace(scope, descriptor["xdm:namespace"], by_id=by_id) or {}).get("code"))

@@ -1,4 +1,4 @@
-"""What the Schema Registry refuses in a resource (EP:xdm/troubleshooting-guide.md, EP:xdm/schema/composition.md)."""
+"""Validation of a resource (EP:xdm/troubleshooting-guide.md, EP:xdm/schema/composition.md)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mixpanel_aep_sandbox.aep.registry.validation.composition import check_class
 from mixpanel_aep_sandbox.aep.registry.validation.fields import FieldRules, check_shape
 
 _DERIVED = ("meta:class", "meta:extends", "meta:datasetNamespace")
-"""What follows from the composition, whatever a body says."""
+"""Keys that follow from the composition, whatever a body contains."""
 Json = dict[str, Any]
 
 
 def checked(scope: AepSandboxScope, body: Json) -> Json:
-    """``body``, whose ``$id`` and ``meta:resourceType`` are set, with what follows from its composition.
+    """Return ``body``, whose ``$id`` and ``meta:resourceType`` are set, with the keys that follow from its composition.
 
-    Raises Problem 400 unless it may be kept.
+    Raises Problem 400 for an invalid resource.
     """
     kind, settings = body["meta:resourceType"], AepSettings.of(scope.state)
     check_shape("the resource", body)
@@ -81,7 +81,7 @@ def _check_fields(scope: AepSandboxScope, body: Json, rules: FieldRules) -> None
 def _extends_standard(
     scope: AepSandboxScope, name: str, field: Json, roots: set[str], rules: FieldRules
 ) -> bool:
-    """Whether a field is one of Adobe's objects with nothing in it but custom fields under the tenant's name.
+    """Return whether a field is one of Adobe's objects with only custom fields under the tenant's name.
 
     "Custom fields extending standard field groups" have their own place within each object (EP:xdm/api/csv-to-schema.md).
     """
@@ -114,13 +114,13 @@ def _check_root(name: str, field: Json, rules: FieldRules) -> None:
 
 
 def _field_maps(body: Json) -> Iterator[Json]:
-    """The fields of a resource, wherever they may stand in it."""
+    """Yield the objects of fields of a resource, at all their places."""
     for part in (body, *body.get("definitions", {}).values(), *body.get("allOf", [])):
         yield part.get("properties", {})
 
 
 def _check_rows(scope: AepSandboxScope, body: Json) -> None:
-    """Rows can be held against what it resolves to: a reference or a keyword that nobody understands ends here."""
+    """Check that rows can be validated against the resolved resource: all its references and keywords are known."""
     schema = row_schema(resolve(scope, body))
     try:
         validator_of(schema)

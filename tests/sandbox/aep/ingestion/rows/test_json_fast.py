@@ -93,7 +93,7 @@ ROOTS = st.fixed_dictionaries(
         "identityMap": st.dictionaries(
             st.sampled_from(["Email", "ECID"]), st.lists(VALUES, max_size=2), max_size=2
         ),
-        "beside": VALUES,
+        "more": VALUES,
     },
 )
 
@@ -116,7 +116,7 @@ def test_what_the_quick_look_takes_the_close_look_takes(tenant: Any, root: dict[
 @given(st.binary(max_size=3), st.integers(0, 200))
 @settings(max_examples=300)
 def test_damaged_lines_are_never_taken_for_whole(damage: bytes, at: int) -> None:
-    whole = line({"distinctId": "é\u2028", "tags": ["a"], "price": 1.5}, beside={"x": [1, "\U0001f600"]})
+    whole = line({"distinctId": "é\u2028", "tags": ["a"], "price": 1.5}, more={"x": [1, "\U0001f600"]})
     raw = whole[:at] + damage + whole[at + len(damage) :]
     if FAST.take(raw) is not None:
         row = row_of(raw)
@@ -145,7 +145,7 @@ def test_no_bad_row_is_taken(name: str, value: Any) -> None:
         b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "x": ["\\uDC00 and more"]}',
         b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "eventType": "\\ud800\\u0041"}',
         b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "_acmesandbox": {}}',
-        b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "_acmesandbox": {"beside": 1}}',
+        b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "_acmesandbox": {"more": 1}}',
         b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "_acmesandbox": {"empty": {}}}',
         b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "_acmesandbox": {"price": 1e400}}',
         b'{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "_acmesandbox": {"small": 1.0}}',
@@ -167,10 +167,10 @@ def test_milliseconds_are_quick_too() -> None:
     assert FAST.take(line(None, timestamp=NOW_MS + 1)) is None
 
 
-def test_fields_beside_the_schema_are_left_to_the_close_look_where_they_are_refused() -> None:
+def test_fields_outside_the_schema_are_left_to_the_close_look_where_they_are_refused() -> None:
     strict = FastRows(RowRules(SCHEMA), latest_ms=None, known_only=True, most_fields=10_000)
     assert strict.take(line({"distinctId": "a"}, timestamp="2999-05-01T10:00:00Z")) is not None
-    assert strict.take(line({"distinctId": "a", "beside": 1})) is None
-    assert strict.take(line(None, beside=1)) is None
+    assert strict.take(line({"distinctId": "a", "more": 1})) is None
+    assert strict.take(line(None, more=1)) is None
     few = FastRows(RowRules(SCHEMA), latest_ms=None, known_only=False, most_fields=3)
     assert few.take(b'{"_id": "a", "timestamp": 1}') and few.take(line({"distinctId": "a"})) is None

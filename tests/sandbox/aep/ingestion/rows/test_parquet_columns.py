@@ -103,7 +103,7 @@ def test_a_row_that_its_columns_pass_is_a_good_row(tmp_path: Path, table: pa.Tab
 @pytest.mark.parametrize(("name", "value"), GOOD)
 def test_good_rows_are_passed_by_their_columns(tmp_path: Path, name: str, value: Any) -> None:
     (seen,) = looked_at(tmp_path / "rows.parquet", column(name, value))
-    assert seen == "a" or name == "distinct"  # items that must differ are looked at one by one
+    assert seen == "a" or name == "distinct"  # items that must differ are checked individually
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, value, _ in BAD])

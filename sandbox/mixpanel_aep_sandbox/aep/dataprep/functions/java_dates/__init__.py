@@ -1,1 +1,1 @@
-"""Dates by Java's patterns: reading, writing, and guessing the pattern."""
+"""Dates in Java's patterns: parsing, formatting, and detection of the pattern."""

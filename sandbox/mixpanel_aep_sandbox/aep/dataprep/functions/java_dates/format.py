@@ -1,4 +1,4 @@
-"""Dates to text."""
+"""Formatting of dates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime, o
 
 
 def format_date(moment: ZonedDateTime, pattern: str) -> str:
-    """``moment`` on its own clock. Raises EvaluationError for a pattern that is none."""
+    """Return the local time of ``moment`` as text. Raises EvaluationError for an invalid pattern."""
     return "".join(_text(part, moment) if part.letter else part.text for part in pattern_parts(pattern))
 
 
@@ -66,11 +66,12 @@ def _number(letter: str, at: datetime) -> int:
 
 
 def quarter(at: datetime) -> int:
+    """Return the quarter of a date."""
     return (at.month - 1) // 3 + 1
 
 
 def week_of_month(at: datetime) -> int:
-    """ISO's rule for a year, on a month [I]: the first week has four days or more, and 0 is before it."""
+    """Return ISO's week number, applied to a month [I]: the first week has at least four days, and 0 is before it."""
     first = at.replace(day=1).isoweekday()
     return (at.day + first - 2) // 7 + (1 if first <= 4 else 0)
 
@@ -102,5 +103,5 @@ def _short_offset(at: datetime) -> str:
 
 
 def zone_id(at: datetime) -> str:
-    """``America/Los_Angeles``, or the offset where the zone is no more than that."""
+    """Return ``America/Los_Angeles``, or the offset of a zone without a name."""
     return at.tzinfo.key if isinstance(at.tzinfo, ZoneInfo) else offset_text(at, "XXX")

@@ -1,4 +1,4 @@
-"""Dates of which nobody said how they are written (EP:data-prep/data-handling.md#date-function-conversions)."""
+"""Dates in an unknown format (EP:data-prep/data-handling.md#date-function-conversions)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DOCUMENTED = (
     "dd.MMM.yyyy",
     "dd-MMM-yyyy",
 )
-"""In this order; the first that fits."""
+"""Tried in this order; the first match is used."""
 
 _ALSO = (
     "yyyy-MM-dd HH:mm",
@@ -38,25 +38,24 @@ _ALSO = (
     "yyyy-MM-dd'T'HH:mm:ss.SSS",
     "yyyy-MM-dd'T'HH:mm:ss z",
 )
-"""In none of the lists, and yet in the examples of ``date``, ``date_part``, ``set_date_part`` and
-``zone_date_to_utc`` [I]."""
+"""Not in the lists, but in the examples of ``date``, ``date_part``, ``set_date_part`` and ``zone_date_to_utc`` [I]."""
 
 _RFC_3339 = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2}))(?:\[[A-Za-z0-9_/+-]+\])?"
 )
-"""What a date-time field of XDM takes as it is [I]; the documented list has it with three digits and X only. A zone
-in brackets may follow, as in older examples of ``zone_date_to_utc``; the offset says the same."""
+"""The formats that a date-time field of XDM accepts [I]; the documented list has only three digits and X. A zone in
+brackets may follow, as in older examples of ``zone_date_to_utc``; it agrees with the offset."""
 
 
 def guess_date(text: str) -> ZonedDateTime:
-    """Raises EvaluationError when no format fits."""
+    """Return the date of a text. Raises EvaluationError if no format matches."""
     return _guess(text)[0]
 
 
 def guess_without_fraction(text: str) -> ZonedDateTime:
-    """ "The date function removes milliseconds" of a time without an offset (EP:data-prep/data-handling.md#format).
+    """Return the date of a text: "The date function removes milliseconds" of a time without an offset.
 
-    Raises EvaluationError when no format fits.
+    (EP:data-prep/data-handling.md#format). Raises EvaluationError if no format matches.
     """
     moment, pattern = _guess(text.strip())
     return moment if pattern[-1] in "ZXz" or pattern.endswith("'Z'") else ZonedDateTime(moment.at)
@@ -72,15 +71,15 @@ def _guess(text: str) -> tuple[ZonedDateTime, str]:
             return parse_date(text, pattern), pattern
         except EvaluationError:
             continue
-    raise EvaluationError("The text is no date in any of the formats that are tried; name its format.")
+    raise EvaluationError("The text is not a date in any of the known formats; name its format.")
 
 
 def date_from(value: Value) -> ZonedDateTime:
-    """A date, a text that is one, or epoch milliseconds (XDM converts Long to dates). Raises EvaluationError."""
+    """Return the date of a date, a text, or epoch milliseconds (XDM converts Long to dates). Raises EvaluationError."""
     if isinstance(value, ZonedDateTime):
         return value
     if isinstance(value, str):
         return guess_date(value.strip())
     if isinstance(value, int) and not isinstance(value, bool):
         return ZonedDateTime.of_milliseconds(value)
-    raise EvaluationError(f"A value of type {kind_of_value(value)} is no date.")
+    raise EvaluationError(f"A value of type {kind_of_value(value)} is not a date.")

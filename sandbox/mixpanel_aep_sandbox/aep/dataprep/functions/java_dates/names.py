@@ -1,4 +1,4 @@
-"""Names of months, days and zones in English, which is the language Adobe's examples are in."""
+"""Names of months, days and zones in English, the language of Adobe's examples."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ ZONES: Final = {
     "IST": "India Standard Time",
     "JST": "Japan Standard Time",
 }
-"""Short names and their long ones; a zone that is not here is called by its id [I]."""
+"""Short names and their long ones; any other zone is shown by its id [I]."""
 
 
 def named(names: Sequence[str], number: int, count: int) -> str:
-    """A month or day: three letters, the whole name (four letters), or its first letter (five)."""
+    """Return a month or day: three letters, the whole name (four letters), or its first letter (five)."""
     name = names[number - 1]
     return name if count == 4 else name[:1] if count == 5 else name[:3]

@@ -1,4 +1,4 @@
-"""Text to dates, in one pass: each part of the pattern takes what it can from the text, and there is no way back."""
+"""Parsing of dates in one pass, without backtracking: each part of the pattern consumes as much text as it can."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _OFFSETS = {
 
 
 def parse_date(text: str, pattern: str, default_zone: tzinfo = UTC) -> ZonedDateTime:
-    """The date that ``text`` is in Java's ``pattern``; what is missing is the first (month, day) or 0 (times).
+    """Return the date of ``text`` in Java's ``pattern``; missing parts are 1 (month, day) or 0 (times).
 
     Raises:
-        EvaluationError: The text does not fit the pattern, or is no date.
+        EvaluationError: The text does not match the pattern, or is not a valid date.
     """
     parts = pattern_parts(pattern)
     found: dict[str, int | tzinfo] = {}
@@ -33,18 +33,18 @@ def parse_date(text: str, pattern: str, default_zone: tzinfo = UTC) -> ZonedDate
     for position, part in enumerate(parts):
         end = _take(text, at, part, _reserved(parts, position), found)
         if end is None:
-            raise EvaluationError(f"The text is no date of the format {pattern!r}.")
+            raise EvaluationError(f"The text is not a date in the format {pattern!r}.")
         at = end
     if at != len(text):
-        raise EvaluationError(f"The text is no date of the format {pattern!r}.")
+        raise EvaluationError(f"The text is not a date in the format {pattern!r}.")
     try:
         return _resolve(found, default_zone)
     except (ValueError, OverflowError) as error:
-        raise EvaluationError(f"The text names no date in the format {pattern!r}.") from error
+        raise EvaluationError(f"The text contains no date in the format {pattern!r}.") from error
 
 
 def _reserved(parts: tuple[Part, ...], position: int) -> int:
-    """How many digits are kept for the numbers of a fixed width that follow right away, as in ``yyyyMMdd``."""
+    """Return the number of digits that following fixed-width numbers need, as in ``yyyyMMdd``."""
     reserved = 0
     for part in parts[position + 1 :]:
         if not part.is_fixed:
@@ -114,7 +114,7 @@ def _resolve(found: dict[str, int | tzinfo], default_zone: tzinfo) -> ZonedDateT
     numbers = {letter: number for letter, number in found.items() if isinstance(number, int)}
     year, month, day = _day(numbers)
     moment = datetime(year, month, day, _hour(numbers), numbers.get("m", 0), numbers.get("s", 0), tzinfo=zone)
-    # There and back: a time that the zone's clock leaves out moves on by as much as was left out.
+    # There and back: a time that does not exist in the zone is moved forward by the gap.
     return ZonedDateTime(moment.astimezone(UTC).astimezone(zone), numbers.get("S", 0))
 
 
@@ -126,7 +126,7 @@ def _day(numbers: dict[str, int]) -> tuple[int, int, int]:
     if "y" not in numbers:
         raise ValueError("no year")
     if "D" in numbers:
-        ordinal = datetime(numbers["y"], 1, 1).toordinal() + numbers["D"] - 1  # noqa: DTZ001 - a day, no time
+        ordinal = datetime(numbers["y"], 1, 1).toordinal() + numbers["D"] - 1  # noqa: DTZ001 - a day, not a time
         date = datetime.fromordinal(ordinal)
         if date.year != numbers["y"] or numbers["D"] < 1:
             raise ValueError("day of the year is out of range")

@@ -1,7 +1,7 @@
-"""Java's patterns of dates, as a list of what they are made of (EP:data-prep/data-handling.md#format).
+"""Java's date patterns, as a list of their parts (EP:data-prep/data-handling.md#format).
 
-Letters are ``DateTimeFormatter``'s, but for ``u`` and ``F``, which the documentation describes as ``SimpleDateFormat``
-has them: the number of the day in its week, and which of its weekdays in the month a day is.
+Letters are ``DateTimeFormatter``'s, except ``u`` and ``F``, which the documentation describes as in ``SimpleDateFormat``:
+the number of the day in its week, and the number of its weekday in the month.
 """
 
 from __future__ import annotations
@@ -17,18 +17,21 @@ _LONGEST = 100
 
 @dataclass(frozen=True)
 class Part:
+    """One part of a pattern."""
+
     letter: str
-    """One of LETTERS, or "" for text that stands for itself."""
+    """One of LETTERS, or "" for literal text."""
     count: int
     text: str = ""
 
     @property
     def is_numeric(self) -> bool:
+        """Return whether the part is a number."""
         return self.letter in "YywWDdFuHkKhmsS" or (self.letter in "MLQq" and self.count <= 2)
 
     @property
     def is_fixed(self) -> bool:
-        """A number of exactly so many digits."""
+        """Return whether the part is a number with a fixed count of digits."""
         return self.is_numeric and (
             (self.count >= 2 and self.letter not in "Yy") or self.letter == "S" or self.count == 2
         )
@@ -36,7 +39,7 @@ class Part:
 
 @lru_cache(maxsize=512)
 def pattern_parts(pattern: str) -> tuple[Part, ...]:
-    """Raises EvaluationError for a letter that means nothing, or a quote that is not closed."""
+    """Return the parts of a pattern. Raises EvaluationError for an unknown letter, or an unclosed quote."""
     if len(pattern) > _LONGEST:
         raise EvaluationError(f"A date format may have {_LONGEST} characters.")
     parts: list[Part] = []
@@ -52,7 +55,7 @@ def pattern_parts(pattern: str) -> tuple[Part, ...]:
             end += 1
         if letter.isascii() and letter.isalpha():
             if letter not in LETTERS:
-                raise EvaluationError(f"The date format's letter {letter!r} means nothing.")
+                raise EvaluationError(f"The date format's letter {letter!r} has no meaning.")
             parts.append(Part(letter, end - at))
         elif letter in "[]{}#":
             raise EvaluationError(f"A date format's {letter!r} has to be in quotes.")
