@@ -36,9 +36,9 @@ class Constraint:
 _XDM = "XDM schema"
 
 CONSTRAINTS: dict[str, Constraint] = {
-    "required": Constraint(_XDM, NOT_NULL, "must be there"),
+    "required": Constraint(_XDM, NOT_NULL, "must be present"),
     "required_inside": Constraint(
-        f"{_XDM}: required in an object", NOT_NULL, "must be there when the object around it is"
+        f"{_XDM}: required in an object", NOT_NULL, "must be present when its parent object is present"
     ),
     "enum": Constraint(_XDM, IN_SET, "must be one of {limit}"),
     "const": Constraint(_XDM, IN_SET, "must be {limit}"),
@@ -54,31 +54,31 @@ CONSTRAINTS: dict[str, Constraint] = {
     "type": Constraint(f"{_XDM}, items of arrays, values of maps", NOT_NULL, "must be of type {limit}"),
     "minItems": Constraint(f"{_XDM}, arrays", BETWEEN, "must have at least {limit} items"),
     "maxItems": Constraint(f"{_XDM}, arrays", BETWEEN, "must have at most {limit} items"),
-    "uniqueItems": Constraint(f"{_XDM}, arrays", JSON_SCHEMA, "must not have an item twice"),
-    "contains": Constraint(f"{_XDM}, arrays", JSON_SCHEMA, "must have an item as the schema describes it"),
+    "uniqueItems": Constraint(f"{_XDM}, arrays", JSON_SCHEMA, "must not contain duplicate items"),
+    "contains": Constraint(f"{_XDM}, arrays", JSON_SCHEMA, "must contain an item that fits `contains` of the schema"),
     "minProperties": Constraint(f"{_XDM}, maps and objects", BETWEEN, "must have at least {limit} keys"),
     "maxProperties": Constraint(f"{_XDM}, maps and objects", BETWEEN, "must have at most {limit} keys"),
     "propertyNames": Constraint(
-        f"{_XDM}, maps and objects", JSON_SCHEMA, "must have keys as the schema describes them"
+        f"{_XDM}, maps and objects", JSON_SCHEMA, "must have only keys that the schema allows"
     ),
     "patternProperties": Constraint(
-        f"{_XDM}, maps and objects", JSON_SCHEMA, "must have what the schema describes for the names of its keys"
+        f"{_XDM}, maps and objects", JSON_SCHEMA, "must have values that fit what the schema requires for their keys"
     ),
     "dependencies": Constraint(
-        f"{_XDM}, maps and objects", JSON_SCHEMA, "must have the keys that its other keys depend on"
+        f"{_XDM}, maps and objects", JSON_SCHEMA, "must have the keys that its other keys require"
     ),
     "allOf": Constraint(_XDM, JSON_SCHEMA, "must fit all alternatives of the schema"),
     "anyOf": Constraint(_XDM, JSON_SCHEMA, "must fit an alternative of the schema"),
     "oneOf": Constraint(_XDM, JSON_SCHEMA, "must fit exactly one alternative of the schema"),
     "not": Constraint(_XDM, JSON_SCHEMA, "must not fit what the schema excludes"),
-    "in_the_past": Constraint("AEP: an event lies in the past", BETWEEN, "must lie before {limit}"),
+    "in_the_past": Constraint("AEP: an event is in the past", BETWEEN, "must be before {limit}"),
     "in_the_partition": Constraint(
-        "pipeline: an event belongs to one day of the project", BETWEEN, "must lie in the partition's day, {limit}"
+        "pipeline: an event belongs to one day of the project", BETWEEN, "must be in the partition's day, {limit}"
     ),
-    "identity": Constraint("pipeline: `identities`", NOT_NULL, "must hold an identity", "warning"),
+    "identity": Constraint("pipeline: `identities`", NOT_NULL, "must contain an identity", "warning"),
     "primary_identity": Constraint(
         "AEP: Profile drops events without the schema's primary identity", NOT_NULL,
-        "must be there: it is the primary identity of a dataset enabled for Profile",
+        "must be present: it is the primary identity of a dataset enabled for Profile",
     ),
     "event_size": Constraint(
         "AEP: Profile drops larger events (Profile guardrails)", BETWEEN, "must be at most {limit} bytes of JSON"
@@ -86,10 +86,10 @@ CONSTRAINTS: dict[str, Constraint] = {
     "rows": Constraint(
         "pipeline: `quality.allow_empty`", BETWEEN, "must have at least {limit} valid events", scope="partition"
     ),
-    "id_unique": Constraint("AEP's data lake keeps every row", BETWEEN, "must not stand twice", scope="partition"),
+    "id_unique": Constraint("AEP's data lake keeps every row", BETWEEN, "must be unique", scope="partition"),
     "event_share": Constraint(
-        "pipeline: the partitions before (`quality.history_days`)", BETWEEN,
-        "should be {limit} of the day's events, as on the days before", "warning", "partition",
+        "pipeline: previous partitions (`quality.history_days`)", BETWEEN,
+        "should be {limit} of the day's events, as on previous days", "warning", "partition",
     ),
 }  # fmt: skip
 
@@ -133,5 +133,5 @@ def cannot_check(field: str, constraint: str) -> ValidationBroken:
     """The error for a constraint whose value is not one that its field or its keyword can have."""
     return ValidationBroken(
         f"The expectation {constraint!r} of field {field!r} could not be checked.",
-        "The schema asks something of this field that its type cannot have; correct the field group.",
+        "The schema has a constraint that does not fit the type of this field; correct the field group.",
     )

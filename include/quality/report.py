@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 LIMITS = {
     "not_events": "lines of the export are not events; they are in quarantine and are not counted as exported.",
     "suppressed": "events of forgotten people were returned by Mixpanel and left out.",
-    "twins": "events without $insert_id equal another one in everything that Mixpanel does not rewrite; they count as one.",
-    "merged_without_before": "events were merged into another user without keeping the id from before; if they were "
+    "twins": "events without $insert_id are equal to another event in everything that Mixpanel does not rewrite; they count as one event.",
+    "merged_without_before": "events were merged into another user and their previous id is unknown; if they were "
     "loaded before the merge, they are loaded a second time under their new id.",
-    "compacted_by_day": "events have the name, distinct_id and $insert_id of another one at another second of the day; "
-    "Mixpanel may merge such events, and here they stay.",
+    "compacted_by_day": "events have the same name, distinct_id and $insert_id as another event at a different second of the day; "
+    "Mixpanel may merge such events; this project keeps them.",
 }
 """Counts of what this project cannot know better, and what they mean."""
 
@@ -69,7 +69,7 @@ def render(report: Report) -> str:
     return _template().render(
         report=report,
         restated=folded,
-        told=[each for each in report.expectations if each not in folded],
+        listed=[each for each in report.expectations if each not in folded],
         busiest_hour=max(report.by_hour.values(), default=1),
         busiest_event=max(report.by_event.values(), default=1),
         limits=LIMITS,

@@ -196,7 +196,7 @@ def _number(text: str) -> float | ExactNumber:
 
 
 def _refuse(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not JSON")
 
 
 _decode_json = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=_refuse).decode

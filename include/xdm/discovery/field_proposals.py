@@ -124,7 +124,7 @@ def _give(proposal: Proposal, source: str, place: str, name: str, profile: Profi
     if (given := book.given.get(source)) is not None:
         if definition is not None and not _fits(definition, given.definition):
             proposal.differing[source] = (
-                f"{type_name(given.definition)}, and the data hold {type_name(definition)}"
+                f"{type_name(given.definition)}, but the data contain {type_name(definition)}"
             )
         return
     each, members = _members(book, source, profile)
@@ -137,7 +137,7 @@ def _give(proposal: Proposal, source: str, place: str, name: str, profile: Profi
             other |= set(profile.items.kinds) - {"nothing", "object"}
         if other:
             proposal.differing[source] = (
-                f"opened into fields, and the data hold {' and '.join(sorted(other))}"
+                f"opened into fields, but the data contain {' and '.join(sorted(other))}"
             )
     elif definition is not None and not members:
         book.given[source] = AssignedField(place, definition)

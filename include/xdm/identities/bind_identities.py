@@ -70,8 +70,10 @@ def _state(source: IdentitySource) -> str | Typed:
         typed = check(parse(source.authenticated_state))
     except LanguageError as fault:
         raise LanguageError(
-            f"authenticated_state is not {', '.join(STATES)} or an expression of them: {fault}"
+            f"authenticated_state is not one of {', '.join(STATES)}, and not a valid expression: {fault}"
         ) from None
     if typed.type not in (Type.STRING, Type.ANY):
-        raise LanguageError(f"authenticated_state is of type {typed.type.value}, and not {', '.join(STATES)}")
+        raise LanguageError(
+            f"authenticated_state is of type {typed.type.value}; write one of {', '.join(STATES)}, or an expression that gives one"
+        )
     return typed

@@ -136,7 +136,7 @@ def _slot(tree: _Tree, steps: Path) -> _Tree:
     for step in steps:
         tree = tree.setdefault(step, {})
         if not isinstance(tree, dict):
-            raise Failure("an item is a value here and an object there")
+            raise Failure("one mapping fills the item with a value, another one with an object")
     return tree
 
 

@@ -61,7 +61,7 @@ def _not_found(steps: Path, number: int, here: XdmField, schema: XdmSchema) -> s
     if here.kind is Kind.ARRAY and isinstance(step, str):
         return f"{before} is an array; write {before}[*].{step} or {before}[0].{step}"
     if not isinstance(step, str) and here.kind is not Kind.ARRAY:
-        return f"{before} is no array; remove {write_path(steps[number : number + 1])}"
+        return f"{before} is not an array; remove {write_path(steps[number : number + 1])}"
     near = schema.names.nearest(path)
     is_built = near is not None and near.partition(".")[0] in GENERATED
     return f"the schema has no field {path}" + (f"; nearest is {near}" if near and not is_built else "")
@@ -91,11 +91,11 @@ def collisions(taken: Mapping[Names, int]) -> Iterator[str]:
     for path, number in taken.items():
         for n in range(1, len(path)):
             if path[:n] in taken:
-                yield f"mapping {number}: {'.'.join(path)} lies inside what mapping {taken[path[:n]]} fills"
+                yield f"mapping {number}: {'.'.join(path)} is inside the destination of mapping {taken[path[:n]]}"
 
 
 def missing(root: XdmField, filled: Iterable[Names]) -> Iterator[str]:
-    """For each required field that nothing fills a sentence; those of an object only when something inside it is
+    """For each required field that no mapping fills a sentence; those of an object only when something inside it is
     filled."""
     paths = set(filled)
     inside = {path[:n] for path in paths for n in range(1, len(path))}
@@ -104,7 +104,7 @@ def missing(root: XdmField, filled: Iterable[Names]) -> Iterator[str]:
         for name in sorted(field.required):
             path = (*field.path, name)
             if path not in paths and path not in inside and path[0] not in GENERATED:
-                yield f"nothing fills {'.'.join(path)}, which the schema requires; add a mapping to it"
+                yield f"no mapping fills {'.'.join(path)}, which the schema requires; add a mapping to it"
         for child in field.children.values():
             if child.path in inside:
                 yield from look(child)

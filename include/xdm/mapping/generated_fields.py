@@ -41,7 +41,7 @@ def require_same(row: Mapping[str, Any], name: str, rules: GeneratedFieldRules) 
         raise LanguageError("it needs a source and a destination")
     if kind == "STATIC":
         raise LanguageError(
-            f"it gives every event one {name}; remove this mapping, {name} is built by the pipeline"
+            f"it gives every event the same {name}; remove this mapping: the pipeline builds {name}"
         )
     node: Node = Attribute(_names(source)) if kind == "ATTRIBUTE" else parse(source)
     difference = (
@@ -71,7 +71,7 @@ def require_same_identity(row: Mapping[str, Any], rules: GeneratedFieldRules | N
         )
     if code and rules.identities[known[0]] != code:
         raise LanguageError(
-            f"it marks {known[0]} as identity {code}, but identities in the pipeline file has {rules.identities[known[0]]}"
+            f"it marks {known[0]} as identity {code}, but the pipeline file marks it as {rules.identities[known[0]]}"
         )
 
 
@@ -82,34 +82,34 @@ def _names(source: str) -> tuple[str | int, ...]:
 def _id_difference(node: Node) -> str | None:
     calls = {each.name for each in _walk(node) if isinstance(each, Call)}
     if calls & set(_RANDOM):
-        return "it is random, so that an event loaded again would be another one"
+        return "it is random, so a reload would give the same event another _id"
     read = _read(node)
     if calls & set(_HASHES) and read == _KEY:
         return None
     if read - _KEY or not read:
-        return f"it is made of {_listed(read)}; the pipeline makes it of {_listed(_KEY)} and the project"
+        return f"it is computed from {_listed(read)}; the pipeline computes it from {_listed(_KEY)} and the project"
     missing = _KEY - read
     more = (
-        f"it leaves out {_listed(missing)}, without which two events can have one _id"
+        f"it leaves out {_listed(missing)}, so two events can have the same _id"
         if missing
-        else "it has no hash"
+        else "it calls no hash function"
     )
-    return f"{more}; the pipeline makes it of {_listed(_KEY)} and the project"
+    return f"{more}; the pipeline computes it from {_listed(_KEY)} and the project"
 
 
 def _time_difference(node: Node, rules: GeneratedFieldRules, *, plain: bool) -> str | None:
     if plain and _read(node) == {"time"}:
         return None
     if _read(node) != {"time"}:
-        return f"it is made of {_listed(_read(node))}; the pipeline takes the event's time"
+        return f"it is computed from {_listed(_read(node))}; the pipeline uses the event's time"
     if rules.wall_clock:
-        return "it takes time as UTC, but in a project with time_is: project_local it is a wall clock of the project's zone"
+        return "it reads time as UTC, but with time_is: project_local it is a wall-clock time of the project's time zone"
     milliseconds = _is_time if rules.time_in_ms else _is_thousandfold
     if _is_moment(node, milliseconds):
         return None
     if not rules.time_in_ms and _is_moment(node, _is_time):
-        return "it reads time as milliseconds, but Mixpanel's time is in seconds, which gives days of January 1970"
-    return "it is not the event's time in full, or not in a form that can be compared"
+        return "it reads time as milliseconds, but Mixpanel's time is in seconds, which gives dates in January 1970"
+    return "it is not the event's full time, or it has a form that cannot be compared"
 
 
 def _is_moment(node: Node, milliseconds: Any) -> bool:

@@ -42,7 +42,8 @@ def read_mapping_file(
     path = (folder or MAPPINGS) / name
     if not path.is_file():
         raise ConfigError(
-            f"There is no mapping file {name} in include/pipelines/mappings.", "Copy shop.json there."
+            f"Mapping file {name} was not found in include/pipelines/mappings.",
+            "Create it, for example as a copy of shop.json.",
         )
     if path.suffix == ".csv":
         return [current_row(row) for row in _csv_rows(path)]
@@ -50,7 +51,7 @@ def read_mapping_file(
     rows = data.get("mappings") if isinstance(data, dict) else data
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ConfigError(
-            f"{name} holds no list of mappings.", 'Expected {"mappings": [{"sourceType": …}, …]}.'
+            f"{name} does not contain a list of mappings.", 'Expected {"mappings": [{"sourceType": …}, …]}.'
         )
     made: list[dict[str, Any]] = []
     for included in _included(name, data, within):
@@ -70,11 +71,11 @@ def _included(name: str, data: Any, within: tuple[str, ...]) -> list[str]:
         isinstance(each, str) and Path(each).name == each for each in included
     ):
         raise ConfigError(
-            f"{name} has an include that is not a list of names of mapping files.",
+            f"{name} has an include that is not a list of mapping file names.",
             'Write "include": ["web.json"]; the files are in include/pipelines/mappings.',
         )
     if twice := next((each for each in included if each in (*within, name)), None):
-        raise ConfigError(f"{name} includes {twice}, which includes it.", "Remove one of the two.")
+        raise ConfigError(f"{name} includes {twice}, which includes it.", "Remove one of the two includes.")
     return included
 
 
@@ -107,7 +108,7 @@ def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
     """
     if path.stat().st_size > _MOST_BYTES:
         raise ConfigError(
-            f"{path.name} is larger than {_MOST_BYTES} bytes.", "A mapping set is a few pages long."
+            f"{path.name} is larger than {_MOST_BYTES} bytes.", "Check that the file is a mapping set."
         )
     try:
         lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""), strict=True))

@@ -172,7 +172,7 @@ def _mapping(row: Mapping[str, Any], schema: XdmSchema, built: GeneratedFieldRul
         if not _is_value(_static(source), destination.field):
             field = destination.field
             raise LanguageError(
-                f"{source!r} is no value for {destination}, which is of type {field.kind.value}"
+                f"{source!r} is not a valid value for {destination}, which is of type {field.kind.value}"
             )
         return replace(plain, kind="STATIC", constant=_static(source))
     typed = check(parse(source))
@@ -194,12 +194,11 @@ def _attribute(plain: FieldMapping, source: str, destination: Destination) -> Fi
         sources, each = tuple((*path, EACH) for path in sources), 1  # a single value is an array of one
     if each not in (0, wanted):
         raise LanguageError(
-            f"the source has {each} [*] and the destination {wanted}; they go in step, and a source without [*] goes into "
-            "every item"
+            f"the source has {each} [*] and the destination {wanted}; use the same number in both, or none in the source to fill every item"
         )
     if each == 0 and inside[-1:] == (EACH,):
         raise LanguageError(
-            f"{destination} would get one value in place of each item; name a member of the items"
+            f"{destination} would get one value in place of each item; write a member of the items"
         )
     return replace(plain, sources=sources, inside=inside)
 

@@ -22,7 +22,7 @@ def no_primary(schema: XdmSchema, filled: set[Names]) -> Iterable[str]:
         yield "the dataset is enabled for Profile, but the schema has neither a primary identity nor identityMap"
     if use.primary is not None and use.primary not in filled:
         yield (
-            f"nothing fills {'.'.join(use.primary)}, the schema's primary identity ({use.namespace}), which every event "
+            f"no mapping fills {'.'.join(use.primary)}, the schema's primary identity ({use.namespace}), which every event "
             "of a dataset enabled for Profile needs; add a mapping to it"
         )
 
@@ -32,7 +32,7 @@ def whole_and_in_parts(taken: Mapping[tuple[Names, Path], int]) -> Iterable[str]
     for (names, inside), number in taken.items():
         for n in range(len(inside)):
             if (names, inside[:n]) in taken:
-                yield f"mapping {number}: it lies inside what mapping {taken[names, inside[:n]]} fills"
+                yield f"mapping {number}: it is inside the destination of mapping {taken[names, inside[:n]]}"
 
 
 def without_items(mappings: Sequence[FieldMapping]) -> Iterable[str]:
@@ -51,7 +51,7 @@ def without_items(mappings: Sequence[FieldMapping]) -> Iterable[str]:
         ):
             path = write_path((*m.destination, *m.inside[: m.inside.index(EACH)]))
             yield (
-                f"mapping {m.number}: it goes into every item of {path}, but no mapping makes items; map an array with [*], "
+                f"mapping {m.number}: it fills every item of {path}, but no mapping creates items; map an array with [*], "
                 f"or write {path}[0]"
             )
 

@@ -106,7 +106,7 @@ def _at(document: Json, pointer: str, reference: str, place: str) -> Json:
         name = part.replace("~1", "/").replace("~0", "~")
         node = node.get(name) if isinstance(node, Mapping) else None
     if not isinstance(node, Mapping):
-        raise SchemaError(f"The schema refers at {place} to {reference!r}, which is not there.")
+        raise SchemaError(f"The schema refers at {place} to {reference!r}, which does not exist.")
     return node
 
 

@@ -177,7 +177,9 @@ def parse_schema(body: bytes) -> XdmSchema:
 
 def _field(path: tuple[str, ...], node: Any) -> XdmField:
     if len(path) > 60:
-        raise SchemaError(f"The schema nests deeper than 60 levels at {'.'.join(path[:6])}…", "Is it cyclic?")
+        raise SchemaError(
+            f"The schema nests deeper than 60 levels at {'.'.join(path[:6])}…", "Check it for a cycle."
+        )
     if not isinstance(node, Mapping):
         raise SchemaError(
             f"The schema has {node!r} where it should describe {'.'.join(path)}.",
@@ -219,7 +221,7 @@ def _kind(path: tuple[str, ...], node: Mapping[str, Any]) -> Kind:
     if reference := _reference(node) if path else node.get("$ref"):
         raise SchemaError(
             f"The schema refers to {reference!r} at {'.'.join(path) or 'its root'} instead of resolving it.",
-            "Ask the registry for the xed-full form.",
+            "Request the xed-full form from the registry.",
         )
     json_type, xdm_type = node.get("type"), node.get("meta:xdmType")
     if json_type == "object" or (json_type is None and ("properties" in node or not path)):

@@ -104,7 +104,7 @@ def test_fields_of_one_object_from_several_groups_stand_together() -> None:
         ({"x": {"allOf": [{"$ref": "x"}]}}, "refers to itself in a circle at its root: 'x'"),
         ({"x": {"properties": {"y": {"$ref": "x"}}}}, "refers to itself in a circle at its root.y: 'x'"),
         ({"x": {"properties": {"y": array_of({"$ref": "y"})}}, "y": {"properties": {"z": {"$ref": "x"}}}}, "in a circle at its root.y.*.z: 'x'"),
-        ({"x": {"$ref": "#/definitions/none"}}, "refers at its root to '#/definitions/none', which is not there"),
+        ({"x": {"$ref": "#/definitions/none"}}, "refers at its root to '#/definitions/none', which does not exist"),
         ({"x": {"allOf": ["x"]}}, "has str where it should describe its root"),
     ],
 )  # fmt: skip

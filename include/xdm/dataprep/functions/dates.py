@@ -53,7 +53,7 @@ def set_date_part(component: str, value: int, moment: datetime) -> datetime:
     if part in ("year", "month"):
         year, month = (value, moment.month) if part == "year" else (moment.year, value)
         if not 1 <= month <= 12:
-            raise Failure("there is no such month")
+            raise Failure("the month does not exist")
         day = min(moment.day, calendar.monthrange(year, month)[1])
         return settled(moment.replace(year=year, month=month, day=day))
     return settled(moment.replace(**{part: value}))  # type: ignore[arg-type]
@@ -97,13 +97,13 @@ def _part(component: str) -> tuple[str, Callable[[datetime], int]]:
     try:
         return _BY_NAME[component.lower()]
     except KeyError:
-        raise ValueError(f"{component!r} is none of {', '.join(_BY_NAME)}") from None
+        raise ValueError(f"{component!r} is not one of {', '.join(_BY_NAME)}") from None
 
 
 def _settable(component: str) -> str:
     part = _part(component)[0]
     if part not in _SETTABLE:
-        raise ValueError(f"{component!r} is none of {', '.join(_SETTABLE)}")
+        raise ValueError(f"{component!r} is not one of {', '.join(_SETTABLE)}")
     return part
 
 

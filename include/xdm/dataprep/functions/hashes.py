@@ -29,7 +29,7 @@ def encoded(text: str, charset: str) -> bytes:
     """
     name = charset.upper()
     if name not in _CHARSETS:
-        raise ValueError(f"{charset!r} is none of the charsets {', '.join(_CHARSETS)}")
+        raise ValueError(f"{charset!r} is not one of the charsets {', '.join(_CHARSETS)}")
     mark = b"\xfe\xff" if name == "UTF-16" else b""
     return mark + text.encode(_CHARSETS[name], "replace")
 

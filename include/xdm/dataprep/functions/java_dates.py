@@ -36,7 +36,7 @@ def pieces(pattern: str) -> tuple[Piece, ...]:
         if letter:
             if letter not in WRITERS:
                 raise ValueError(
-                    f"{letter!r} is no letter of date patterns; a text is written in single quotes"
+                    f"{letter!r} is not a letter of date patterns; write a text in single quotes"
                 )
             found.append(Piece(letter, len(token.group()), ""))
         elif quoted is not None:

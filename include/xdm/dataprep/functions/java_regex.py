@@ -59,7 +59,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
         compiled_pattern = re.compile(translated, re.ASCII)
         explodes = may_explode(translated, re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+        raise ValueError(f"{pattern!r} is not a valid regular expression: {error}") from None
     if explodes:
         raise ValueError(
             f"the regular expression {pattern[:200]!r} may take exponentially long: a repetition in it reads the same text in "

@@ -36,7 +36,7 @@ def moment(value: Json) -> datetime:
         return parse_moment(text_of(value))
     found = number(value)
     if not isinstance(found, int):
-        raise Failure("it is no date")
+        raise Failure("it is not a date")
     return EPOCH + timedelta(milliseconds=found)
 
 

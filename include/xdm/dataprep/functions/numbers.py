@@ -9,7 +9,7 @@ from include.xdm.dataprep.functions.values import float32, number
 from include.xdm.dataprep.language.types import Type
 
 CATEGORY = "Type conversions"
-_EXACT = "a text that is no number fails, and digits beyond 64 bits stay"
+_EXACT = "a text that is not a number fails, and digits beyond 64 bits are kept"
 
 
 def to_integer(text: str) -> int:
@@ -19,7 +19,7 @@ def to_integer(text: str) -> int:
     """
     found = number(text)
     if found != int(found) or not -(2**31) <= found < 2**31:
-        raise Failure("it is no Integer")
+        raise Failure("it is not an Integer")
     return int(found)
 
 

@@ -87,7 +87,7 @@ def json_to_object(value: Json) -> Json:
         return value
     body = text_of(value).strip().encode()
     if not body or deeper_than(body, DEPTH_LIMIT):
-        raise Failure("it is no JSON")
+        raise Failure("it is not JSON")
     msgspec.json.decode(body, type=msgspec.Raw)
     return body.decode()
 
@@ -162,7 +162,7 @@ FUNCTIONS = [
     ),
     Function(
         "json_to_object", "JSON", (required("STRING", Type.ANY),), _read_type, python=json_to_object,
-        because="a text that is no JSON fails for its row alone",
+        because="a text that is not JSON fails only for its row",
         examples=(('json_to_object(\'{"info":{"firstName":"John","lastName": "Doe"}}\')', {"info": {"firstName": "John", "lastName": "Doe"}}),),
     ),
     Function("[...]", "Operators", (required("ITEM", Type.ANY),), Type.ARRAY, special=_array, many=1, may_be_empty=True),

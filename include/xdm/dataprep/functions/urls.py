@@ -19,7 +19,7 @@ def _parts(url: str) -> SplitResult | None:
     """None: it has no protocol, no host, or a port that is none."""
     try:
         parts = urlsplit(url.strip())
-        _ = parts.port  # raises when it is no number
+        _ = parts.port  # raises when it is not a number
     except ValueError:
         return None
     return parts if parts.scheme and parts.hostname else None
@@ -78,7 +78,7 @@ def get_url_decoded(url: str) -> str:
 
 def _anchor(word: str) -> None:
     if word not in _ANCHORS:
-        raise ValueError(f"{word!r} is none of {', '.join(_ANCHORS)}")
+        raise ValueError(f"{word!r} is not one of {', '.join(_ANCHORS)}")
 
 
 _INPUT = required("URL", Type.STRING)
@@ -123,6 +123,6 @@ FUNCTIONS = [
     ),
     Function(
         "get_url_decoded", CATEGORY, (_INPUT,), Type.STRING, python=get_url_decoded,
-        because="bytes that are no UTF-8 become U+FFFD", examples=((f'get_url_decoded("{_ENCODED}")', _PLAIN),),
+        because="bytes that are not UTF-8 become U+FFFD", examples=((f'get_url_decoded("{_ENCODED}")', _PLAIN),),
     ),
 ]  # fmt: skip

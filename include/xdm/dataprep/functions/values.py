@@ -35,7 +35,7 @@ def number(text: str) -> int | float:
     if _INTEGER.fullmatch(text):
         return int(text)
     if not _NUMBER.fullmatch(text):
-        raise Failure("it is no number")
+        raise Failure("it is not a number")
     value = float(text)
     if math.isinf(value):
         raise Failure("it is too large")
@@ -51,7 +51,7 @@ def text_of(value: Json) -> str:
     if value.startswith('"'):
         return str(json.loads(value))
     if value[:1] in ("[", "{"):
-        raise Failure("it is no text")
+        raise Failure("it is not a text")
     if is_number(value):
         return number_text(value)
     return "" if value == "null" else value
@@ -85,7 +85,7 @@ def array(value: Json) -> list[Json]:
         Failure: the value is no array.
     """
     if not value.startswith("["):
-        raise Failure("it is no array")
+        raise Failure("it is not an array")
     return [bytes(item).decode() for item in _items(value)]
 
 
@@ -95,7 +95,7 @@ def members(value: Json) -> dict[str, Json]:
         Failure: the value is no object.
     """
     if not value.startswith("{"):
-        raise Failure("it is no object")
+        raise Failure("it is not an object")
     return {name: bytes(member).decode() for name, member in _members(value).items()}
 
 
@@ -111,7 +111,7 @@ def json_number(value: int | float) -> Json:
     if isinstance(value, int):
         return str(value)
     if not math.isfinite(value):
-        raise Failure("it is no finite number")
+        raise Failure("it is not a finite number")
     return number_text(repr(value))
 
 
@@ -145,18 +145,18 @@ def boolean(value: Json) -> bool:
     """
     word = text_of(value)
     if word not in TRUE and word not in FALSE:
-        raise Failure("it is no boolean")
+        raise Failure("it is not a boolean")
     return word in TRUE
 
 
 def whole(value: Json) -> int:
     """
     Raises:
-        Failure: it is no number without a fraction.
+        Failure: it is not a number without a fraction.
     """
     found = number(text_of(value))
     if isinstance(found, float) and not found.is_integer():
-        raise Failure("it is no whole number")
+        raise Failure("it is not a whole number")
     return int(found)
 
 

@@ -34,9 +34,9 @@ def zone(name: str) -> tzinfo:
         sign, hours, minutes, seconds = match[1], int(match[2]), int(match[3] or 0), int(match[4] or 0)
         offset = timedelta(hours=hours, minutes=minutes, seconds=seconds)
         if minutes > 59 or seconds > 59 or offset > timedelta(hours=18):
-            raise ValueError(f"{name!r} is no offset")
+            raise ValueError(f"{name!r} is not an offset")
         return timezone(-offset if sign == "-" else offset) if offset else UTC
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no time zone") from None
+        raise ValueError(f"{name!r} is not a time zone") from None

@@ -127,9 +127,11 @@ def _function(node: Call) -> Function:
             raise LanguageError(f"the function {node.name} is not supported: {reason}")
         known = [name for name, known in FUNCTIONS.items() if not node.is_method or known.method]
         near = get_close_matches(node.name, known, n=1, cutoff=0.5)
-        raise LanguageError(f"there is no {what} {node.name}" + (f"; nearest is {near[0]}" if near else ""))
+        raise LanguageError(
+            f"the {what} {node.name} does not exist" + (f"; nearest is {near[0]}" if near else "")
+        )
     if node.is_method and not function.method:
-        raise LanguageError(f"{node.name} is no method; write {node.name}(value, …)")
+        raise LanguageError(f"{node.name} is not a method; write {node.name}(value, …)")
     return function
 
 

@@ -92,8 +92,8 @@ def _broken(text: str, at: int) -> str:
         if text.startswith(opening, at):
             return f"the {what} that begins at position {at + 1} has no end"
     if text[at].isdigit():
-        return f"there is no number at position {at + 1}; a name that begins with a digit is written ${{...}}"
-    return f"{text[at]!r} at position {at + 1} has no meaning; an odd name is written ${{...}}"
+        return f"invalid number at position {at + 1}; write a name that begins with a digit as ${{...}}"
+    return f"{text[at]!r} at position {at + 1} is not allowed here; write a name with special characters as ${{...}}"
 
 
 def string_value(token: str) -> str:
@@ -116,7 +116,9 @@ def string_value(token: str) -> str:
     try:  # a pair of escaped surrogates is one character
         return value.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError:
-        raise LanguageError(f"the string {token} holds half of a surrogate pair, which is no text") from None
+        raise LanguageError(
+            f"the string {token} contains half of a surrogate pair, which is not valid text"
+        ) from None
 
 
 def number_text(token: str) -> str:

@@ -71,7 +71,7 @@ class _Parser:
         if token.kind == kind and token.text == symbol:
             return
         if token.text == "->":
-            raise LanguageError("it has a ->, which only functions for destinations take")
+            raise LanguageError("it has a ->, which only functions for destinations accept")
         if token.text in ("=", ";", "{"):
             raise LanguageError(f"{token} makes it a script; it has to be one expression")
         wanted = f"{symbol!r}" if symbol else "its end"
@@ -203,7 +203,7 @@ class _Parser:
 
 def _no_name(token: Token) -> str:
     if token.text in RESERVED:
-        return f"{token} is a reserved word; as a name it is written ${{{token.text}}}"
+        return f"{token} is a reserved word; write ${{{token.text}}} to use it as a name"
     return f"a name is missing at {token}"
 
 

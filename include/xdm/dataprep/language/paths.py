@@ -48,7 +48,7 @@ def parse_path(text: str) -> Path:
             return tuple(steps)
         if text[at] == "[":
             raise LanguageError(
-                f"path {text!r} has no [0] or [*] at position {at + 1}; a name with a bracket is written ${{...}}"
+                f"path {text!r} has no [0] or [*] at position {at + 1}; write a name with a bracket as ${{...}}"
             )
         if text[at] != ".":
             raise LanguageError(f"path {text!r} lacks a dot at position {at + 1}")
