@@ -1,4 +1,4 @@
-"""Puts the values of several mappings into the items of one array or map."""
+"""Assembly of the values of several mappings into the items of one array or map."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ _Source = tuple[Any, ...]
 class Part:
     """One value of an array or map that several mappings fill.
 
-    ``inside``: the steps from the destination's field to where the value goes; ``source``: the steps inside the property
-    to what goes there; ``member``: the member of an object that a single value becomes, or ""; ``candidates``: the places
-    of the property, the first that is there; ``constant``: the value itself, for a part that is not read from an event.
+    ``inside``: the steps from the destination's field to the place of the value; ``source``: the steps inside the
+    property to the value; ``member``: the member of an object that receives a single value, or ""; ``candidates``: the
+    possible paths of the property, of which the first that exists counts; ``constant``: the value itself, for a part
+    that
+    is not read from an event.
     """
 
     inside: Path
@@ -37,8 +39,8 @@ class Part:
 def part_of(part: FieldMapping) -> Part:
     """Return what is needed of a mapping to assemble its value.
 
-    A single value becomes the member of an object field that has the value's own name, if there is one: Adobe's sample
-    makes {"names": {"name": ...}} of ``emails[*].name`` to ``pi[*].names`` (EP:data-prep/mapping-set.md).
+    If the object field has a member with the name of a single value, the value fills that member: in Adobe's sample,
+    ``emails[*].name`` to ``pi[*].names`` gives {"names": {"name": ...}} (EP:data-prep/mapping-set.md).
     """
     last = str(part.sources[0][-1]) if part.sources else ""
     return Part(
@@ -51,15 +53,16 @@ def part_of(part: FieldMapping) -> Part:
 
 
 def assembly(number: int, wanted: Sequence[Part]) -> Function:
-    """Return a function that takes one value per part and gives the JSON of an array or object, or null.
+    """Return a function that takes one value per part and returns the JSON of an array or object, or null.
 
-    The ``[*]`` of a part's two paths go in step; a value that is not an array counts as an array of one. A value that is
-    not there leaves a gap. A part without ``[*]`` in its source goes into every item that other parts have made.
+    The n-th ``[*]`` of the source gives the index for the n-th ``[*]`` of the destination. A value that is not an array
+    counts as an array of one. A missing value leaves a gap. A part without ``[*]`` in its source fills every item that
+    other parts created.
     """
     parts = [
         (part.inside, (*part.source, _As(part.member)) if part.member else part.source) for part in wanted
     ]
-    # Those that go into every item come last, because they make none.
+    # Parts that fill every item come last, because they create no items.
     order = sorted(range(len(parts)), key=lambda n: _is_for_all(*parts[n]))
 
     def assemble(*values: Json | None) -> Json | None:
@@ -77,7 +80,7 @@ def assembly(number: int, wanted: Sequence[Part]) -> Function:
 
 
 class _As(NamedTuple):
-    """A last step: a single value becomes a member of this name."""
+    """A last step that turns a single value into a member of this name."""
 
     member: str
 
@@ -125,7 +128,7 @@ def _descend(value: Json, steps: _Source) -> Json:
 
 
 def _there(tree: _Tree, steps: Path) -> _Tree:
-    """The items that are at a place; none are made."""
+    """Return the items at a path, without creating any."""
     here: Any = tree
     for step in steps:
         here = here.get(step) if isinstance(here, dict) else None
@@ -141,7 +144,7 @@ def _slot(tree: _Tree, steps: Path) -> _Tree:
 
 
 def _write(tree: Any) -> Json:
-    """Positions make an array, with null in the gaps; names make an object; what is empty is null."""
+    """Write positions as an array with null in the gaps, names as an object, and an empty tree as null."""
     if isinstance(tree, str):
         return tree
     written = {step: text for step, inner in tree.items() if (text := _write(inner)) != "null"}

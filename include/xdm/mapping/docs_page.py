@@ -1,5 +1,7 @@
-"""Rules of identities and ready mappings as tables of ``docs/mapping.md``. ``python -m include.xdm.mapping.docs_page`` writes
-them there."""
+"""Identity rules and ready mappings as tables of ``docs/mapping.md``.
+
+``python -m include.xdm.mapping.docs_page`` writes them into the page.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ READY = {
     "web.json": "Web",
     "commerce.json": "Commerce",
 }
-"""The mappings for any project, by file."""
+"""The title of each ready mapping file."""
 
 
 def with_tables(page: str) -> str:

@@ -1,4 +1,4 @@
-"""Rows of a mapping set for what the pipeline builds itself: accepted where they mean the same, else the difference.
+"""Rows of a mapping set for fields that the pipeline builds itself: accepted if they mean the same, otherwise refused.
 
 A set that AEP's UI exports of Adobe's own source may fill ``_id`` and ``timestamp`` and mark identities.
 """
@@ -22,8 +22,11 @@ _DATE_WORDS = ("yyyy", "MM", "dd", "HH", "mm", "ss")
 
 @dataclass(frozen=True)
 class GeneratedFieldRules:
-    """What a pipeline builds. ``identities``: namespace codes by property. ``wall_clock``: Mixpanel's ``time`` is a wall
-    clock of the project's zone. ``time_in_ms``: it is exported in milliseconds."""
+    """What a pipeline builds itself.
+
+    ``identities``: namespace codes by property. ``wall_clock``: whether Mixpanel's ``time`` is a wall-clock time of the
+    project's time zone. ``time_in_ms``: whether ``time`` is exported in milliseconds.
+    """
 
     identities: Mapping[str, str]
     wall_clock: bool = False
@@ -31,10 +34,10 @@ class GeneratedFieldRules:
 
 
 def require_same(row: Mapping[str, Any], name: str, rules: GeneratedFieldRules) -> None:
-    """Accept a row whose destination is ``_id`` or ``timestamp`` where it means what the pipeline builds.
+    """Accept a row with destination ``_id`` or ``timestamp`` if it means the same as the field that the pipeline builds.
 
     Raises:
-        LanguageError: with the difference; or the source cannot be read.
+        LanguageError: the row differs, or its source cannot be read; the text states the difference.
     """
     kind, source = str(row.get("sourceType", "ATTRIBUTE")).upper(), row.get("source")
     if not isinstance(source, str):
@@ -54,10 +57,10 @@ def require_same(row: Mapping[str, Any], name: str, rules: GeneratedFieldRules) 
 
 
 def require_same_identity(row: Mapping[str, Any], rules: GeneratedFieldRules | None) -> None:
-    """Accept a row that is marked as an identity where the pipeline file has the same one.
+    """Accept a row that marks an identity if the pipeline file has the same identity.
 
     Raises:
-        LanguageError: with the difference.
+        LanguageError: the pipeline file differs; the text states the difference.
     """
     code = row["identity"]
     names = (
@@ -113,7 +116,7 @@ def _time_difference(node: Node, rules: GeneratedFieldRules, *, plain: bool) -> 
 
 
 def _is_moment(node: Node, milliseconds: Any) -> bool:
-    """Whether an expression is the moment of a number of milliseconds, as a date, a number or a text."""
+    """Return whether an expression gives the instant of a number of milliseconds, as a date, a number or a text."""
     if milliseconds(node):
         return True
     if not isinstance(node, Call) or not node.arguments:
@@ -144,7 +147,7 @@ def _walk(node: Node) -> Iterator[Node]:
 
 
 def _read(node: Node) -> frozenset[str]:
-    """What an expression reads of an event, without the ``$`` of Mixpanel's own names."""
+    """Return what an expression reads of an event, without the ``$`` of Mixpanel's own names."""
     found = [places(each.path) for each in _walk(node) if isinstance(each, Attribute)]
     return frozenset(
         "event" if ("event",) in paths else _name(paths[-1]).removeprefix("$") for paths in found

@@ -372,7 +372,7 @@ def test_a_row_marked_as_identity_is_accepted_where_the_pipeline_file_has_the_sa
 
     assert (bound("data.user_id", "CRMID"), bound("properties.$user_id", "")) == (1, 1)
     with pytest.raises(
-        ConfigError, match=r"it marks \$user_id as identity ECID, but but the pipeline file marks it as CRMID"
+        ConfigError, match=r"it marks \$user_id as identity ECID, but the pipeline file marks it as CRMID"
     ):
         bound("data.user_id", "ECID")
     with pytest.raises(ConfigError, match=r"write identities: \{\$email: Email\}"):
