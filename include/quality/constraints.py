@@ -1,6 +1,6 @@
-"""The one table: what a schema or the pipeline may ask of rows, how it is checked, and what the report says.
+"""The table of constraints: what a schema or the pipeline requires of rows, how it is checked, and its sentence.
 
-``docs/quality.md`` shows it; a test keeps the two the same.
+``docs/quality.md`` shows the table; a test keeps both equal.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from include.errors import Terminal
 Severity = Literal["critical", "warning"]
 Scope = Literal["row", "partition"]
 
-# GX class names; the suite looks them up. JSON_SCHEMA is an expectation of this project (``include.quality.json_schema_expectation``): GX's
-# own one for JSON Schema takes 1.5 ms a row, and its regular expressions and dates are Python's and not JSON Schema's.
+# GX class names; the suite resolves them. JSON_SCHEMA is an expectation of this project (``include.quality.json_schema_expectation``): GX's
+# own one for JSON Schema takes 1.5 ms a row and uses Python's regular expressions and dates, not JSON Schema's.
 NOT_NULL = "ExpectColumnValuesToNotBeNull"
 IN_SET = "ExpectColumnValuesToBeInSet"
 BETWEEN = "ExpectColumnValuesToBeBetween"
@@ -96,12 +96,12 @@ CONSTRAINTS: dict[str, Constraint] = {
 OWN_RULES = frozenset(
     name for name, constraint in CONSTRAINTS.items() if not constraint.asked_by.startswith(_XDM)
 )
-"""What a pipeline may give another severity; what the schema asks, AEP asks too, and refuses the row."""
+"""Constraints whose severity a pipeline can change. AEP also enforces those of the schema, and rejects the row."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a row or a partition does not pass; never the row's value, unless the pipeline asks for it."""
+    """The reason why a row or a partition fails; without the row's value, unless the pipeline file enables it."""
 
     field: str
     constraint: str
@@ -109,28 +109,28 @@ class Reason:
 
     @property
     def record(self) -> dict[str, Any]:
-        """As quarantine writes it."""
+        """The reason as quarantine writes it."""
         return {"field": self.field, "expectation": self.constraint, "limit": self.limit}
 
     @property
     def sentence(self) -> str:
-        """For the report: the field and what is expected of it."""
+        """The reason for the report: the field and what is expected of it."""
         return f"{self.field} {expected(self.constraint, self.limit)}"
 
 
 def expected(constraint: str, limit: Any) -> str:
-    """What is expected of a field, in words."""
-    told = ", ".join(map(str, limit)) if isinstance(limit, tuple | list) else limit
+    """Return a sentence part that says what is expected of a field."""
+    shown = ", ".join(map(str, limit)) if isinstance(limit, tuple | list) else limit
     known = CONSTRAINTS.get(constraint)
-    return known.sentence.format(limit=told) if known else f"must fit {constraint} {told}"
+    return known.sentence.format(limit=shown) if known else f"must fit {constraint} {shown}"
 
 
 class ValidationBroken(Terminal):
-    """An expectation could not be checked; that is never taken for "all rows are fine"."""
+    """An expectation could not be checked; this never counts as "all rows pass"."""
 
 
 def cannot_check(field: str, constraint: str) -> ValidationBroken:
-    """The error for a constraint whose value is not one that its field or its keyword can have."""
+    """Return the error for a constraint whose value does not fit its field or its keyword."""
     return ValidationBroken(
         f"The expectation {constraint!r} of field {field!r} could not be checked.",
         "The schema has a constraint that does not fit the type of this field; correct the field group.",

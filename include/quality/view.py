@@ -1,4 +1,4 @@
-"""What expectations look at: the values at one path of the rows, read out of Arrow columns without a row in between."""
+"""Views for expectations: the values at one path of the rows, read from Arrow columns without creating rows."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Path = tuple[str, ...]
-"""Names of fields from the root on; ``*`` stands for the items of an array and for the values of a map."""
+"""Names of fields from the root; ``*`` stands for the items of an array and for the values of a map."""
 ANY = "*"
 
 
 class Part(Enum):
-    """What of the things at a path is looked at."""
+    """The part of the things at a path that a view reads."""
 
     VALUE = "value"
-    """Their values, those that are there."""
+    """Their values, without nulls."""
     PRESENCE = "presence"
-    """Whether each is there, for every object, array, map or row that may hold one."""
+    """Whether each is present, for every object, array, map or row that may hold one."""
     SIZE = "size"
     """The number of items of arrays, or of keys of maps."""
     KEYS = "keys"
@@ -37,13 +37,14 @@ class Part(Enum):
 
 @dataclass(frozen=True)
 class View:
-    """One part of what is at one path."""
+    """One part of the things at one path."""
 
     path: Path
     part: Part
 
     @property
     def name(self) -> str:
+        """The path with dots."""
         return ".".join(self.path)
 
 
@@ -60,7 +61,7 @@ class ViewValues:
 
 @dataclass(frozen=True)
 class _Level:
-    """Everything at a path, nulls included. ``inside``: of each, whether what is around it is there; None: all are."""
+    """Everything at a path, with nulls. ``inside``: whether the parent of each is present; None: all parents are."""
 
     array: pa.Array
     rows: Callable[[], np.ndarray[Any, Any]]
@@ -68,7 +69,7 @@ class _Level:
 
 
 class RowChunk:
-    """Some rows as Arrow columns, and what views show of them. Columns that no view looks at may be missing.
+    """Some rows as Arrow columns, and the values of views. Columns that no view reads may be missing.
 
     ``first``: the number of the first row in its file.
     """
@@ -81,10 +82,11 @@ class RowChunk:
 
     @property
     def num_rows(self) -> int:
+        """The number of rows."""
         return int(self._table.num_rows)
 
     def see(self, view: View) -> ViewValues:
-        """The values of a view; of a column that is missing, only that nothing is present."""
+        """Return the values of a view; if its column is missing, only its presence has values."""
         if view not in self._seen:
             self._seen[view] = self._read_view(view)
         return self._seen[view]
@@ -165,7 +167,10 @@ class RowChunk:
 
 
 def _whole(array: Any) -> pa.Array:
-    """A chunked array as one array; a table whose chunks are combined has at most one, and none when it is empty."""
+    """Return a chunked array as one array.
+
+    A table whose chunks are combined has one chunk, or none if it is empty.
+    """
     import pyarrow as pa
 
     if not isinstance(array, pa.ChunkedArray):
@@ -174,7 +179,7 @@ def _whole(array: Any) -> pa.Array:
 
 
 def _as_list(array: Any) -> pa.Array:
-    """A map as the list of its entries, which Arrow's functions can read; a list as it is."""
+    """Return a map as the list of its entries, which Arrow's functions can read; a list unchanged."""
     import pyarrow as pa
 
     if not pa.types.is_map(array.type):

@@ -41,7 +41,7 @@ class Kind(Enum):
 
     @property
     def is_numeric(self) -> bool:
-        """Whether values are neither objects nor arrays nor maps."""
+        """Whether values are numbers."""
         return self is Kind.NUMBER or self in INTEGER_LIMITS
 
     @property
