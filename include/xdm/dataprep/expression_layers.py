@@ -1,4 +1,4 @@
-"""Compiles expressions to columns, layer over layer: what a layer uses several times is computed once."""
+"""Compilation of expressions to columns in layers: a value that is used several times is computed once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Placed:
 class Expressions:
     """Columns for the expressions of a mapping set.
 
-    ``layers[n]`` are columns that may read those of the layers before, and the event's own.
+    ``layers[n]`` are columns that may read those of the previous layers, and the event's columns.
     ``attribute``: SQL for an attribute's JSON. ``exists``: SQL for whether the event has a path.
     """
 
@@ -46,7 +46,7 @@ class Expressions:
         self._columns = 0
 
     def add(self, typed: Typed) -> SqlValue:
-        """The cell of an expression, readable after the last layer."""
+        """Return the cell of an expression, readable after the last layer."""
         return self._place(typed).cell
 
     def _place(self, typed: Typed) -> _Placed:
@@ -63,7 +63,7 @@ class Expressions:
         return placed
 
     def _emit(self, layer: int, sql: str, kind: Type, fails: str | None = None) -> _Placed:
-        """A new column in a layer, and one for its failures if it has any."""
+        """Add a column to a layer, and a column for its failures if it can fail."""
         self._columns += 1
         name = f"e{self._columns}"
         while len(self.layers) <= layer:
@@ -109,7 +109,10 @@ class Expressions:
 
 
 def _handed(cell: SqlValue, wanted: Type) -> SqlValue:
-    """An argument as a Python function takes it: the text of a string, the JSON of all else; a date with its zone."""
+    """Return an argument in the form of a Python function: the text of a string, the JSON of other types.
+
+    A date keeps its zone.
+    """
     if wanted is Type.STRING:
         return convert_cell(cell, wanted)
     if wanted is Type.DATE and cell.type is Type.DATE:
@@ -131,7 +134,7 @@ def _literal(typed: TypedLiteral) -> SqlValue:
 
 
 def _is_unique(typed: Typed) -> bool:
-    """Whether it gives another value each time that it is written."""
+    """Return whether an expression gives another value in each place where it is written."""
     if not isinstance(typed, TypedCall):
         return False
     return typed.function.name == "uuid" or any(map(_is_unique, typed.arguments))
