@@ -140,7 +140,7 @@ def test_what_is_no_expression_is_told_where(text: str, sentence: str) -> None:
         ("contains_key(1)", "INPUT of contains_key has to be a path, bare or in quotes"),
         ("contains_key(browser)", "source 'browser' must be event, properties.<name> or data.<name>; write properties.browser"),
         ("browser", "source 'browser' must be event, properties.<name> or data.<name>; write properties.browser, or 'browser' for a text"),
-        ("fpid_to_ecid('x')", "the function fpid_to_ecid is not supported: how Adobe makes an ECID of a first-party id is not published"),
+        ("fpid_to_ecid('x')", "the function fpid_to_ecid is not supported: Adobe does not publish how it computes an ECID from a first-party id"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_right_in_any_row_is_told_at_once(text: str, sentence: str) -> None:

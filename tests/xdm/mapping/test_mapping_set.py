@@ -77,7 +77,7 @@ def sources(text: str) -> tuple[tuple[str, ...], ...]:
         (formula("uper(event)", "city"), "the function uper does not exist; nearest is upper"),
         (formula("event.lower()", "city"), "lower is not a method; write lower(value, …)"),
         (formula("ua_os_name(event)", "city"),
-         "the function ua_os_name is not supported: it needs the rules of a user agent database; Mixpanel's $browser, $os and $device say the same"),
+         "the function ua_os_name is not supported: it needs the rules of a user agent database; Mixpanel's $browser, $os and $device hold the same information"),
         (formula("substr(event, 1)", "city"), "substr takes 3 arguments, not 2: substr(INPUT, START_INDEX, LENGTH)"),
         (formula("event(", "city"), "a value is expected at its end"),
         (formula("upper(event", "city"), "expected ')' but found its end"),

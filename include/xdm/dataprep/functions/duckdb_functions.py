@@ -1,4 +1,4 @@
-"""Lets DuckDB call the functions that are written in Python, on Arrow batches."""
+"""Registration of the functions that are written in Python, for DuckDB to call on Arrow batches."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ log = logging.getLogger(__name__)
 
 
 def register(db: Any, functions: Iterable[Function]) -> None:
-    """Registers functions on a connection and its cursors; each answers STRUCT(v, x): its value, and whether it
-    failed."""
+    """Register functions on a connection and its cursors.
+
+    Each function returns STRUCT(v, x): the value, and whether it failed.
+    """
     import duckdb
 
     text = duckdb.sqltype("VARCHAR")
@@ -34,7 +36,7 @@ def register(db: Any, functions: Iterable[Function]) -> None:
 
 
 def argument_count(function: Function) -> int:
-    """How many columns go into the call: the repeated parameters are one, a JSON array."""
+    """Return the number of columns in the call: repeated parameters are one column, a JSON array."""
     return len(function.parameters) - function.many + bool(function.many)
 
 
@@ -47,7 +49,7 @@ def _on_batches(function: Function) -> Callable[..., Any]:
 
     def batch(*columns: Any) -> Any:
         lists = [column.to_pylist() for column in columns]
-        # Equal arguments have equal answers, and most properties have few values.
+        # Equal arguments have equal results, and most properties have few values.
         known: dict[tuple[str | None, ...], tuple[Any, bool]] = {}
         answers = []
         for arguments in zip(*lists, strict=True):
@@ -58,7 +60,7 @@ def _on_batches(function: Function) -> Callable[..., Any]:
         values, failed = zip(*answers, strict=True) if answers else ((), ())
         return pa.StructArray.from_arrays([pa.array(values, value), pa.array(failed, pa.bool_())], ["v", "x"])
 
-    # DuckDB counts the parameters of the signature, and takes no *columns.
+    # DuckDB counts the parameters of the signature and does not accept *columns.
     names = [f"c{number}" for number in range(argument_count(function))]
     parameters = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
     batch.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
@@ -66,7 +68,7 @@ def _on_batches(function: Function) -> Callable[..., Any]:
 
 
 def on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
-    """Return a function of one row's texts that gives the value, or None, and whether it failed."""
+    """Return a function of one row's texts that returns the value, or None, and whether it failed."""
     call, result = function.python, function.result
     assert call is not None
     fixed = len(function.parameters) - function.many
@@ -90,7 +92,7 @@ def on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
             return (None if answer is None else encode(result, answer)), False
         except (ValueError, OverflowError, ZeroDivisionError):
             return None, True
-        except Exception as error:  # noqa: BLE001 - DuckDB would end the whole day, and tell the row's value
+        except Exception as error:  # noqa: BLE001 - DuckDB would fail the whole day and show the row's value
             if (mistake := type(error).__name__) not in told:
                 told.add(mistake)
                 log.warning(

@@ -1,4 +1,4 @@
-"""Texts as moments: by a pattern, or by whichever of Data Prep's patterns fits first."""
+"""Texts as instants: by a given pattern, or by the first of Data Prep's patterns that fits."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ TRIED = (
     "yyyy-MM-dd'T'HH:mm:ss'Z'", "yyyy-MM-dd", "yyyy/MM/dd", "yyyy.MM.dd", "yyyy-MMM-dd", "yyyyMMdd", "MM-dd-yyyy", "MMddyyyy",
     "M/dd/yyyy", "dd.M.yyyy", "M/dd/yyyy hh:mm:ss a", "dd.M.yyyy hh:mm:ss a", "dd.MMM.yyyy", "dd-MMM-yyyy",
 )  # fmt: skip
-"""In this order (EP:data-prep/data-handling.md#dates)."""
+"""The patterns in the order in which they are tried (EP:data-prep/data-handling.md#dates)."""
 
-# ISO 8601, which the examples of date() and date_part() take without a zone or without seconds, too.
+# ISO 8601; the examples of date() and date_part() also have texts without a zone or without seconds.
 _ISO = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?"
     r"\s?(Z|[+-]\d{2}(?::?\d{2}){0,2}|[A-Z]{2,4})?(?:\[([^\]]+)\])?",
@@ -27,10 +27,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def moment(value: Json) -> datetime:
-    """A value as a moment: a text, or a number of milliseconds, as which XDM reads Long for a date.
+    """Return a value as an instant: a text, or a number of milliseconds, as XDM reads a long for a date.
 
     Raises:
-        Failure: it is none.
+        Failure: the value is not a date.
     """
     if is_string(value):
         return parse_moment(text_of(value))
@@ -41,9 +41,10 @@ def moment(value: Json) -> datetime:
 
 
 def parse_moment(text: str, *, fraction: bool = True) -> datetime:
-    """A moment without a given pattern; without a zone it is in UTC.
+    """Return the instant of a text without a given pattern; without a zone it is in UTC.
 
-    Without ``fraction``, that of a time without a zone is dropped, as date() does (EP:data-prep/data-handling.md#format).
+    ``fraction``: False drops the fraction of a second of a time without a zone, as date() does
+    (EP:data-prep/data-handling.md#format).
 
     Raises:
         Failure: no pattern fits.
@@ -59,10 +60,10 @@ def parse_moment(text: str, *, fraction: bool = True) -> datetime:
 
 
 def guess(text: str) -> datetime:
-    """The first of Data Prep's patterns that fits.
+    """Return the instant by the first of Data Prep's patterns that fits.
 
     Raises:
-        Failure: none does.
+        Failure: no pattern fits.
     """
     for pattern in TRIED if text[:1].isdecimal() and len(text) < 40 else ():
         try:
@@ -73,10 +74,10 @@ def guess(text: str) -> datetime:
 
 
 def read(text: str, pattern: str) -> datetime:
-    """A moment by a pattern; what the pattern does not say is the year's beginning, midnight, UTC.
+    """Return the instant by a pattern; the defaults are January 1, midnight and UTC.
 
     Raises:
-        ValueError: the text does not fit, or is no day of the calendar.
+        ValueError: the text does not fit, or is not a day of the calendar.
     """
     expression, letters = reader(pattern)
     match = expression.fullmatch(text)
@@ -95,7 +96,10 @@ def read(text: str, pattern: str) -> datetime:
 
 
 def settled(moment: datetime) -> datetime:
-    """A wall-clock time that the zone leaves out, in spring, is as much later, as in Java."""
+    """Return a valid wall-clock time.
+
+    A time that does not exist in spring is moved forward by the gap, as in Java.
+    """
     return moment.astimezone(UTC).astimezone(moment.tzinfo)
 
 
