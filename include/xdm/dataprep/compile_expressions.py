@@ -25,10 +25,8 @@ class CompiledExpressions:
 
     ``select`` gives ``row``, for each number of ``numbers`` a text ``s<number>`` (for an identity a JSON text), and a
     boolean ``x<number>``: whether the transform failed. ``inputs`` and ``raw_inputs``: by path a column of the JSON
-    text,
-    or null if it is absent; in ``inputs`` numbers are written as DuckDB writes them. ``exists``: by path a boolean
-    column.
-    ``names`` and ``assemblies``: the functions that the query calls.
+    text, or null if it is absent; in ``inputs`` numbers are written as DuckDB writes them. ``exists``: by path a
+    boolean column. ``names`` and ``assemblies``: the functions that the query calls.
     """
 
     select: str

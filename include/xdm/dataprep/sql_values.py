@@ -28,8 +28,7 @@ class EvaluationContext:
     """Values that a special function may need in addition to its arguments.
 
     ``exists``: SQL for whether the event has a path; ``number``: the number of the call in the mapping set; ``now``:
-    when
-    the day was exported, ISO 8601.
+    when the day was exported, ISO 8601.
     """
 
     now: str

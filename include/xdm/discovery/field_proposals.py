@@ -39,8 +39,7 @@ class Proposal:
     """Fields for discovered properties.
 
     ``book`` has every field ever assigned; ``new`` are the sources that got a field in this run; ``differing`` are
-    those
-    whose data no longer fit; ``nameless`` counts names that a mapping cannot write: they stay unmapped.
+    those whose data no longer fit; ``nameless`` counts names that a mapping cannot write: they stay unmapped.
     """
 
     book: NamesBook

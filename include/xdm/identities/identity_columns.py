@@ -44,8 +44,7 @@ def identity_inputs(
 
     ``names``: the column of ``rows`` with the texts of each identity that is a property; ``d<n>`` is the column of its
     reasons. ``found``: for each expression ``s<number>``, a JSON text, and ``x<number>``, whether it failed; in the
-    order
-    of ``rows``.
+    order of ``rows``.
     """
     made = []
     for n, identity in enumerate(identities):

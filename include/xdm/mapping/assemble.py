@@ -25,8 +25,7 @@ class Part:
     ``inside``: the steps from the destination's field to the place of the value; ``source``: the steps inside the
     property to the value; ``member``: the member of an object that receives a single value, or ""; ``candidates``: the
     possible paths of the property, of which the first that exists counts; ``constant``: the value itself, for a part
-    that
-    is not read from an event.
+    that is not read from an event.
     """
 
     inside: Path
