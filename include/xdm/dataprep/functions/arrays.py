@@ -21,12 +21,12 @@ def items_of(items: list[Json]) -> list[Json]:
 
 
 def first(items: list[Json]) -> Json | None:
-    """Return the first item; null if there are no items."""
+    """Return the first item; null for an empty array."""
     return next(iter(items_of(items)), None)
 
 
 def last(items: list[Json]) -> Json | None:
-    """Return the last item; null if there are no items."""
+    """Return the last item; null for an empty array."""
     return next(iter(items_of(items)[-1:]), None)
 
 
