@@ -32,14 +32,16 @@ def row_json(array: Any) -> list[str]:
     import msgspec
 
     encode = msgspec.json.Encoder().encode
-    return [encode(_written(present(value))).decode() for value in array.to_pylist(maps_as_pydicts="strict")]
+    return [
+        encode(_json_value(present(value))).decode() for value in array.to_pylist(maps_as_pydicts="strict")
+    ]
 
 
-def _written(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _written(inner) for key, inner in value.items()}
+        return {key: _json_value(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_written(inner) for inner in value]
+        return [_json_value(inner) for inner in value]
     return iso(value) if hasattr(value, "isoformat") else value
 
 
@@ -49,13 +51,13 @@ def row_bytes(table: Any) -> Any:
     Writing a row as JSON takes 50 microseconds; the columns show that most rows are far below the limit.
     """
     rows = table.to_struct_array().combine_chunks()
-    sizes = _most_bytes(rows)
+    sizes = _size_bounds(rows)
     large = (sizes > PROFILE_EVENT_BYTES).nonzero()[0]
     sizes[large] = [len(text.encode()) for text in row_json(rows.take(large))]
     return sizes
 
 
-def _most_bytes(array: Any) -> Any:
+def _size_bounds(array: Any) -> Any:
     """Return an upper bound of the JSON size of each value of an Arrow array; 0 for a null, which is left out."""
     import numpy as np
     import pyarrow as pa
@@ -67,14 +69,14 @@ def _most_bytes(array: Any) -> Any:
         for field in kind:
             child = pc.struct_field(array, field.name)
             there = child.is_valid().to_numpy(zero_copy_only=False)
-            sizes += _most_bytes(child) + there * (_ESCAPED * len(field.name.encode()) + 4)
+            sizes += _size_bounds(child) + there * (_ESCAPED * len(field.name.encode()) + 4)
     elif types.is_map(kind):
         entry = pa.struct([("key", kind.key_type), ("value", kind.item_type)])
         entries = array.cast(pa.list_(entry))
         inner = entries.flatten()
-        sizes = _sums(entries, _most_bytes(inner.field("key")) + _most_bytes(inner.field("value")) + 2)
+        sizes = _list_sums(entries, _size_bounds(inner.field("key")) + _size_bounds(inner.field("value")) + 2)
     elif types.is_list(kind):
-        sizes = _sums(array, _most_bytes(array.flatten()) + 1)
+        sizes = _list_sums(array, _size_bounds(array.flatten()) + 1)
     elif types.is_string(kind):
         lengths = pc.fill_null(pc.binary_length(array), 0).to_numpy(zero_copy_only=False)
         sizes = lengths.astype(np.int64) * _ESCAPED + 2
@@ -83,7 +85,7 @@ def _most_bytes(array: Any) -> Any:
     return sizes * array.is_valid().to_numpy(zero_copy_only=False)
 
 
-def _sums(lists: Any, sizes: Any) -> Any:
+def _list_sums(lists: Any, sizes: Any) -> Any:
     """Return the sum of the sizes of each list's items and of its brackets."""
     import numpy as np
     import pyarrow.compute as pc

@@ -46,7 +46,7 @@ def merged_checks(specs: Sequence[ExpectationSpec]) -> list[Check]:
         check = _check(spec, number)
         those = merged[check.view, check.gx_type]
         for place, other in enumerate(those):
-            if (both := _both(other, check)) is not None:
+            if (both := _merge_two(other, check)) is not None:
                 those[place] = both
                 break
         else:
@@ -58,13 +58,13 @@ def _check(spec: ExpectationSpec, number: int) -> Check:
     return Check(spec.view, spec.gx_type, spec.kwargs, (number,), spec.name, spec.constraint)
 
 
-def _both(first: Check, second: Check) -> Check | None:
+def _merge_two(first: Check, second: Check) -> Check | None:
     """Return one check in place of two of one view, or None if no single check means the same."""
     kwargs: dict[str, Any] | None = None
     if first.gx_type == NOT_NULL:
         kwargs = {}
     elif first.gx_type in (BETWEEN, LENGTHS):
-        kwargs = _range(first.kwargs, second.kwargs)
+        kwargs = _merge_ranges(first.kwargs, second.kwargs)
     elif first.gx_type == JSON_SCHEMA:
         one, other = (json.loads(check.kwargs["json_schema"]) for check in (first, second))
         if not one.keys() & other.keys():
@@ -74,7 +74,7 @@ def _both(first: Check, second: Check) -> Check | None:
     return Check(first.view, first.gx_type, kwargs, first.specs + second.specs, first.name, first.constraint)
 
 
-def _range(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any] | None:
+def _merge_ranges(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any] | None:
     """Return a lower and an upper limit as one range, or None.
 
     GX refuses an empty range, such as that of a contradictory schema.

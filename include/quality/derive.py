@@ -215,11 +215,11 @@ def _bound(view: View, name: str, limit: Any) -> ExpectationSpec:
 def _member_of(view: View, name: str, limit: Any, members: Any, kind: Kind) -> ExpectationSpec:
     if not isinstance(members, list):
         raise cannot_check(view.name, name)
-    values = [kept for value in members if (kept := _as_kept(value, kind)) is not None]
+    values = [kept for value in members if (kept := _stored_value(value, kind)) is not None]
     return ExpectationSpec(view, name, limit, IN_SET, {"value_set": values})
 
 
-def _as_kept(value: Any, kind: Kind) -> Any:
+def _stored_value(value: Any, kind: Kind) -> Any:
     """Return a member of an enum as the column stores it, or None if the column cannot store it."""
     if kind is Kind.BOOLEAN or isinstance(value, bool):
         return value if kind is Kind.BOOLEAN and isinstance(value, bool) else None

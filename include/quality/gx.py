@@ -44,12 +44,12 @@ def run(inputs: list[ExpectationInput], complete: bool) -> list[list[int]]:
         expectations=[_expectation(item.check, n) for n, item in enumerate(inputs)],
     )
     form = {"result_format": "COMPLETE", "exclude_unexpected_values": True} if complete else "BOOLEAN_ONLY"
-    batch = _rows().get_batch(batch_parameters={"dataframe": pd.DataFrame(columns)})
+    batch = _batch_definition().get_batch(batch_parameters={"dataframe": pd.DataFrame(columns)})
     found: list[list[int]] = [[] for _ in inputs]
     checked = set()
     for outcome in batch.validate(suite, result_format=form).results:
         number = outcome.expectation_config.meta["item"]
-        if _raised(outcome.exception_info):
+        if _has_exception(outcome.exception_info):
             raise cannot_check(inputs[number].check.name, inputs[number].check.constraint)
         checked.add(number)
         if not outcome.success:
@@ -62,11 +62,11 @@ def run(inputs: list[ExpectationInput], complete: bool) -> list[list[int]]:
 
 def load() -> None:
     """Import Great Expectations and set it up, once in each process; this takes two seconds of processor time."""
-    _rows()
+    _batch_definition()
 
 
 @cache
-def _rows() -> Any:
+def _batch_definition() -> Any:
     """Return the batch definition of data frames; it is shared by every suite of a process."""
     import great_expectations as gx
 
@@ -78,7 +78,7 @@ def _rows() -> Any:
     return source.add_dataframe_asset("values").add_batch_definition_whole_dataframe("values")
 
 
-def _raised(info: Any) -> bool:
+def _has_exception(info: Any) -> bool:
     """Return whether GX caught an exception.
 
     GX reports it at the top level or, for a metric, one level down under the metric's id.

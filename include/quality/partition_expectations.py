@@ -77,10 +77,10 @@ def partition_expectations(
     """
     found = []
     if not allow_empty:
-        found.append(_one(facts.rows, "rows", 1, severity, label="the partition", min_value=1))
-    found.append(_one(facts.double_ids, "id_unique", None, severity, label="_id", max_value=0))
+        found.append(_single_value(facts.rows, "rows", 1, severity, label="the partition", min_value=1))
+    found.append(_single_value(facts.double_ids, "id_unique", None, severity, label="_id", max_value=0))
     if facts.rows and len(history) >= ENOUGH_DAYS and (shares := usual_shares(facts, history)).names:
-        found.append(_of_shares(shares, severity))
+        found.append(_share_expectation(shares, severity))
     return found
 
 
@@ -134,7 +134,7 @@ def usual_shares(facts: PartitionFacts, history: Sequence[DayEvents]) -> EventSh
     )
 
 
-def _of_shares(shares: EventShares, severity: Mapping[str, Severity]) -> PartitionExpectation:
+def _share_expectation(shares: EventShares, severity: Mapping[str, Severity]) -> PartitionExpectation:
     """Return one expectation for all names.
 
     Its values are the distances of the shares from their ranges: zero or negative inside the range.
@@ -151,7 +151,7 @@ def _of_shares(shares: EventShares, severity: Mapping[str, Severity]) -> Partiti
     return PartitionExpectation(spec, outside.tolist(), reasons)
 
 
-def _one(
+def _single_value(
     value: int, name: str, limit: Any, severity: Mapping[str, Severity], *, label: str, **kwargs: Any
 ) -> PartitionExpectation:
     spec = _spec(name, limit, severity, label=label, **kwargs)

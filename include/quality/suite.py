@@ -60,7 +60,7 @@ class Screen:
             for check, sample in self._open
             if sample.is_full or (is_full and sample.size_bytes > _LITTLE_BYTES)
         ]:
-            self._judge(full)
+            self._check_samples(full)
             again = {id(sample) for _, sample in full}
             self._open = [
                 (check, _sample(check) if id(sample) in again else sample)
@@ -74,11 +74,11 @@ class Screen:
         Raises:
             ValidationBroken: an expectation could not be checked.
         """
-        self._judge(self._open)
+        self._check_samples(self._open)
         self._open = []
         return self._failed
 
-    def _judge(self, samples: list[tuple[Check, Sample]]) -> None:
+    def _check_samples(self, samples: list[tuple[Check, Sample]]) -> None:
         inputs = [ExpectationInput(check, sample.values()) for check, sample in samples]
         for item, failing in zip(inputs, failures(inputs), strict=True):
             if failing:

@@ -105,13 +105,13 @@ class RowChunk:
         array, rows = level.array, level.rows
         if array.null_count:
             there = array.is_valid()
-            array, rows = array.filter(there), _picked(rows, there)
+            array, rows = array.filter(there), _filtered_rows(rows, there)
         match view.part:
             case Part.SIZE:
                 return ViewValues(pc.list_value_length(_as_list(array)), rows)
             case Part.KEYS:
                 entries = _as_list(array)
-                return ViewValues(entries.flatten().field("key"), _repeated(rows, entries))
+                return ViewValues(entries.flatten().field("key"), _repeated_rows(rows, entries))
             case Part.JSON:
                 return ViewValues(pa.array(row_json(array), pa.string()), rows)
         return ViewValues(array, rows)
@@ -127,26 +127,26 @@ class RowChunk:
                 return ViewValues(pa.array([], pa.bool_()), lambda: _positions(0))
             there = around.array.is_valid()
             nothing = pa.array(_zeros(pc.sum(there).as_py() or 0))
-            return ViewValues(nothing, _picked(around.rows, there))
+            return ViewValues(nothing, _filtered_rows(around.rows, there))
         present = level.array.is_valid()
         if level.inside is None:
             return ViewValues(present, level.rows)
-        return ViewValues(present.filter(level.inside), _picked(level.rows, level.inside))
+        return ViewValues(present.filter(level.inside), _filtered_rows(level.rows, level.inside))
 
     def _level(self, path: Path) -> _Level | None:
         if path not in self._levels:
-            self._levels[path] = self._made(path)
+            self._levels[path] = self._read_level(path)
         return self._levels[path]
 
-    def _made(self, path: Path) -> _Level | None:
+    def _read_level(self, path: Path) -> _Level | None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
         if not path:
-            return _Level(_whole(self._table.to_struct_array()), self._all_rows)
+            return _Level(_single_chunk(self._table.to_struct_array()), self._all_rows)
         if len(path) == 1:
             known = path[0] in self._table.column_names
-            return _Level(_whole(self._table[path[0]]), self._all_rows) if known else None
+            return _Level(_single_chunk(self._table[path[0]]), self._all_rows) if known else None
         around = self._level(path[:-1])
         if around is None:
             return None
@@ -155,7 +155,7 @@ class RowChunk:
             entries = _as_list(array)
             inner = entries.flatten()
             inner = inner.field("value") if pa.types.is_map(array.type) else inner
-            return _Level(inner, _repeated(around.rows, entries))
+            return _Level(inner, _repeated_rows(around.rows, entries))
         if not pa.types.is_struct(array.type) or array.type.get_field_index(name) < 0:
             return None
         return _Level(
@@ -166,7 +166,7 @@ class RowChunk:
         return _positions(self.num_rows)
 
 
-def _whole(array: Any) -> pa.Array:
+def _single_chunk(array: Any) -> pa.Array:
     """Return a chunked array as one array.
 
     A table whose chunks are combined has one chunk, or none if it is empty.
@@ -200,11 +200,11 @@ def _zeros(number: int) -> np.ndarray[Any, Any]:
     return np.zeros(number, dtype=bool)
 
 
-def _picked(rows: Callable[[], Any], mask: Any) -> Callable[[], Any]:
+def _filtered_rows(rows: Callable[[], Any], mask: Any) -> Callable[[], Any]:
     return lambda: rows()[mask.to_numpy(zero_copy_only=False)]
 
 
-def _repeated(rows: Callable[[], Any], lists: Any) -> Callable[[], Any]:
+def _repeated_rows(rows: Callable[[], Any], lists: Any) -> Callable[[], Any]:
     def repeated() -> Any:
         import numpy as np
         import pyarrow.compute as pc

@@ -204,11 +204,13 @@ def _number(text: str) -> float | ExactNumber:
     return number
 
 
-def _refuse(text: str) -> Any:
+def _reject_constant(text: str) -> Any:
     raise ValueError(f"{text} is not JSON")
 
 
-_decode_json = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=_refuse).decode
+_decode_json = json.JSONDecoder(
+    parse_int=_integer, parse_float=_number, parse_constant=_reject_constant
+).decode
 
 
 def _is_moment(text: str) -> bool:

@@ -59,7 +59,7 @@ class Proposal:
         made = deepcopy(dict(present))
         made.setdefault("properties", {})
         for source, entry in sorted(self.book.given.items()):
-            _place(made, entry, title=str(parse_path(source)[-1]))
+            _add_field(made, entry, title=str(parse_path(source)[-1]))
         return made
 
 
@@ -69,7 +69,7 @@ def propose_fields(discovery: Discovery, book: NamesBook, mapped: Iterable[str] 
     taken = set(mapped)
     for name, profile in sorted(discovery.properties.items()):
         if name not in taken:
-            _give(proposal, f"properties.{_escaped(name)}", f"{ROOT}.{field_name(name)}", name, profile)
+            _assign(proposal, f"properties.{_escaped(name)}", f"{ROOT}.{field_name(name)}", name, profile)
     return proposal
 
 
@@ -112,14 +112,14 @@ def _is_scalar(profile: Profile | None) -> bool:
     return profile is not None and not {"object", "list"} & set(profile.kinds)
 
 
-def _opened(profile: Profile | None) -> dict[str, Profile]:
+def _separate_members(profile: Profile | None) -> dict[str, Profile]:
     """Return the members that get separate fields; empty if the value is stored in one field."""
     if profile is None or profile.opaque or set(profile.kinds) - {"nothing"} != {"object"}:
         return {}
     return profile.keys if all(map(_writable, profile.keys)) else {}
 
 
-def _give(proposal: Proposal, source: str, place: str, name: str, profile: Profile) -> None:
+def _assign(proposal: Proposal, source: str, place: str, name: str, profile: Profile) -> None:
     book, definition = proposal.book, definition_of(profile)
     if not _writable(name):
         proposal.nameless += 1
@@ -133,7 +133,7 @@ def _give(proposal: Proposal, source: str, place: str, name: str, profile: Profi
     each, members = _members(book, source, profile)
     for key, inner in sorted(members.items()):
         inside = f"{source}{each}.{_escaped(key)}"
-        _give(proposal, inside, f"{place}{each}.{field_name(key)}", key, inner)
+        _assign(proposal, inside, f"{place}{each}.{field_name(key)}", key, inner)
     if book.below(source):
         other = set(profile.kinds) - {"nothing", "list" if each else "object"}
         if each and profile.items:
@@ -159,9 +159,9 @@ def _members(book: NamesBook, source: str, profile: Profile) -> tuple[str, dict[
     if book.below(source):
         return "", {key: inner for key, inner in profile.keys.items() if _writable(key)}
     if set(profile.kinds) - {"nothing"} == {"list"}:
-        flat = _opened(items)
+        flat = _separate_members(items)
         return "[*]", flat if all(map(_is_scalar, flat.values())) else {}
-    return "", _opened(profile)
+    return "", _separate_members(profile)
 
 
 _ACCEPTS = {"number": ("number", "integer"), "integer": ("integer",), "boolean": ("boolean",)}
@@ -196,7 +196,7 @@ def _escaped(name: str) -> str:
     return f"\\{text}" if text.startswith("${") else text
 
 
-def _place(group: dict[str, Any], entry: AssignedField, title: str) -> None:
+def _add_field(group: dict[str, Any], entry: AssignedField, title: str) -> None:
     """Add a field to a field group at its path, with its parent objects."""
     here = group["properties"]
     *above, last = entry.field.split(".")

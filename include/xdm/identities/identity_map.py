@@ -38,7 +38,7 @@ def identity_map(
         places.setdefault(identity.rules.namespace, []).append(n)
     order = [n for numbers in places.values() for n in numbers]
     kept = np.stack(
-        [there[n] & ~_said_before(texts, places[identities[n].rules.namespace], n) for n in order], axis=1
+        [there[n] & ~_repeats_earlier(texts, places[identities[n].rules.namespace], n) for n in order], axis=1
     )
     row, column = np.nonzero(kept)
     number = np.array(order)[column]
@@ -88,7 +88,7 @@ def _maps(kept: Any, places: Mapping[str, list[int]], items: Any) -> Any:
     return pa.MapArray.from_arrays(starts, keys, lists).cast(kind)
 
 
-def _said_before(texts: Sequence[Any], same: Sequence[int], n: int) -> Any:
+def _repeats_earlier(texts: Sequence[Any], same: Sequence[int], n: int) -> Any:
     """Return where identity ``n`` repeats an earlier identity of the same namespace."""
     import numpy as np
     import pyarrow.compute as pc

@@ -59,17 +59,18 @@ def assembly(number: int, wanted: Sequence[Part]) -> Function:
     other parts created.
     """
     parts = [
-        (part.inside, (*part.source, _As(part.member)) if part.member else part.source) for part in wanted
+        (part.inside, (*part.source, _MemberStep(part.member)) if part.member else part.source)
+        for part in wanted
     ]
     # Parts that fill every item come last, because they create no items.
-    order = sorted(range(len(parts)), key=lambda n: _is_for_all(*parts[n]))
+    order = sorted(range(len(parts)), key=lambda n: _fills_every_item(*parts[n]))
 
     def assemble(*values: Json | None) -> Json | None:
         tree: _Tree = {}
         for n in order:
             (inside, source), value = parts[n], values[n]
             if value is not None:
-                _put(tree, inside, source, value)
+                _insert(tree, inside, source, value)
         made = _write(tree)
         return None if made == "null" else made
 
@@ -78,45 +79,45 @@ def assembly(number: int, wanted: Sequence[Part]) -> Function:
     return Function("", "", parameters, Type.ANY, python=assemble)
 
 
-class _As(NamedTuple):
+class _MemberStep(NamedTuple):
     """A last step that turns a single value into a member of this name."""
 
     member: str
 
 
-def _is_for_all(inside: Path, source: _Source) -> bool:
+def _fills_every_item(inside: Path, source: _Source) -> bool:
     return EACH in inside and EACH not in source
 
 
-def _put(tree: _Tree, inside: Path, source: _Source, value: Json) -> None:
-    if _is_for_all(inside, source):
-        found, here = _descend(value, source), inside.index(EACH)
-        items = _there(tree, inside[:here])
+def _insert(tree: _Tree, inside: Path, source: _Source, value: Json) -> None:
+    if _fills_every_item(inside, source):
+        found, here = _value_at(value, source), inside.index(EACH)
+        items = _existing_items(tree, inside[:here])
         for item in items.values() if found != "null" else ():
             if isinstance(item, dict):
-                _put(item, inside[here + 1 :], (), found)
+                _insert(item, inside[here + 1 :], (), found)
         return
     if EACH not in source:
-        found = _descend(value, source)
+        found = _value_at(value, source)
         if found != "null":
-            _slot(tree, inside[:-1])[inside[-1]] = found
+            _container(tree, inside[:-1])[inside[-1]] = found
         return
     at, here = source.index(EACH), inside.index(EACH)
-    found = _descend(value, source[:at])
+    found = _value_at(value, source[:at])
     if found == "null":
         return
-    slots = _slot(tree, inside[:here])
+    slots = _container(tree, inside[:here])
     for number, item in enumerate(array(found) if found.startswith("[") else [found]):
         rest = inside[here + 1 :]
         if rest:
-            _put(slots.setdefault(number, {}), rest, source[at + 1 :], item)
-        elif (part := _descend(item, source[at + 1 :])) != "null":
+            _insert(slots.setdefault(number, {}), rest, source[at + 1 :], item)
+        elif (part := _value_at(item, source[at + 1 :])) != "null":
             slots[number] = part
 
 
-def _descend(value: Json, steps: _Source) -> Json:
+def _value_at(value: Json, steps: _Source) -> Json:
     for step in steps:
-        if isinstance(step, _As):
+        if isinstance(step, _MemberStep):
             value = value if value[0] in "[{n" else json_object({step.member: value})
         elif isinstance(step, int):
             items = array(value) if value.startswith("[") else []
@@ -126,7 +127,7 @@ def _descend(value: Json, steps: _Source) -> Json:
     return value
 
 
-def _there(tree: _Tree, steps: Path) -> _Tree:
+def _existing_items(tree: _Tree, steps: Path) -> _Tree:
     """Return the items at a path, without creating any."""
     here: Any = tree
     for step in steps:
@@ -134,7 +135,7 @@ def _there(tree: _Tree, steps: Path) -> _Tree:
     return here if isinstance(here, dict) else {}
 
 
-def _slot(tree: _Tree, steps: Path) -> _Tree:
+def _container(tree: _Tree, steps: Path) -> _Tree:
     for step in steps:
         tree = tree.setdefault(step, {})
         if not isinstance(tree, dict):

@@ -138,7 +138,7 @@ def compile_mapping(
         constants=tuple(leaf for leaf in made.values() if leaf.kind == "STATIC"),
         computed=tuple(made[n] for n in by_sql),
         expressions=expressions,
-        whole=_whole(leaves),
+        whole=_whole_properties(leaves),
         identities=compiled,
         unmapped=mapping.unmapped,
         tops=tuple(
@@ -191,7 +191,7 @@ def _leaf(number: int, mapping: FieldMapping) -> Leaf:
     )
 
 
-def _whole(leaves: Sequence[Leaf]) -> dict[str, tuple[tuple[int, int], ...]]:
+def _whole_properties(leaves: Sequence[Leaf]) -> dict[str, tuple[tuple[int, int], ...]]:
     """Return where each property is a source as a whole.
 
     The values are pairs: the index in ``leaves``, and the index of the property among the leaf's sources.
@@ -207,27 +207,27 @@ def _whole(leaves: Sequence[Leaf]) -> dict[str, tuple[tuple[int, int], ...]]:
 def _pruned(mapping: FieldMapping) -> XdmField:
     """Return the field with the members that a mapping can fill; a field that is mapped as a whole keeps all of them."""
     if mapping.kind != "ASSEMBLED":
-        return _bare(mapping.field)
-    return _along(mapping.field, [(part.inside, part.field) for part in mapping.parts])
+        return _without_constraints(mapping.field)
+    return _keep_paths(mapping.field, [(part.inside, part.field) for part in mapping.parts])
 
 
-def _along(field: XdmField, paths: Sequence[tuple[Path, XdmField]]) -> XdmField:
+def _keep_paths(field: XdmField, paths: Sequence[tuple[Path, XdmField]]) -> XdmField:
     if any(not path for path, _ in paths):
-        return _bare(field)
+        return _without_constraints(field)
     if field.kind is Kind.OBJECT:
         below: dict[str, list[tuple[Path, XdmField]]] = {}
         for path, target in paths:
             below.setdefault(str(path[0]), []).append((path[1:], target))
-        children = {name: _along(field.children[name], inner) for name, inner in below.items()}
+        children = {name: _keep_paths(field.children[name], inner) for name, inner in below.items()}
         return replace(field, children=children, constraints={})
     assert field.item is not None  # find_destination enters only arrays and maps that have an item
     return replace(
-        field, item=_along(field.item, [(path[1:], target) for path, target in paths]), constraints={}
+        field, item=_keep_paths(field.item, [(path[1:], target) for path, target in paths]), constraints={}
     )
 
 
-def _bare(field: XdmField) -> XdmField:
+def _without_constraints(field: XdmField) -> XdmField:
     """Return a field without its constraints: conversion does not use them, and they are most of a schema's bytes."""
-    children = {name: _bare(child) for name, child in field.children.items()}
-    item = _bare(field.item) if field.item else None
+    children = {name: _without_constraints(child) for name, child in field.children.items()}
+    item = _without_constraints(field.item) if field.item else None
     return replace(field, constraints={}, children=children, item=item)

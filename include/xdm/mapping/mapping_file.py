@@ -55,11 +55,11 @@ def read_mapping_file(
         )
     made: list[dict[str, Any]] = []
     for included in _included(name, data, within):
-        made = _over(made, read_mapping_file(included, folder, within=(*within, name)))
-    return _over(made, [current_row(row) for row in rows])
+        made = _merge_rows(made, read_mapping_file(included, folder, within=(*within, name)))
+    return _merge_rows(made, [current_row(row) for row in rows])
 
 
-def _over(before: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _merge_rows(before: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the mappings of both lists; for one destination the later list counts.
 
     Two mappings of one file to one destination are kept: ``bind`` refuses them.

@@ -132,7 +132,7 @@ def bind(
             bound.append(mapping)
         except LanguageError as fault:
             faults.append(f"mapping {number}: {fault}")
-    mappings = _with_copies_spread(bound, unmapped)
+    mappings = _expand_object_copies(bound, unmapped)
     faults += [*collisions({m.destination: m.number for m in mappings}), *whole_and_in_parts(taken)]
     faults += without_items(mappings)
     if not faults:  # otherwise a wrong mapping is also reported as a missing one
@@ -143,7 +143,7 @@ def bind(
     if faults:
         raise ConfigError(f"Mapping {name} does not fit schema {schema.title!r}: {'; '.join(faults)}.")
     return MappingSet(
-        tuple(_assembled(mappings, schema)),
+        tuple(_combine_parts(mappings, schema)),
         digest_of({"rows": [dict(row) for row in rows], "unmapped": unmapped}),
         unmapped,
         schema.profile.primary if schema.profile else None,
@@ -163,7 +163,7 @@ def _mapping(row: Mapping[str, Any], schema: XdmSchema, built: GeneratedFieldRul
     plain = FieldMapping("ATTRIBUTE", destination.names, destination.field, inside=destination.inside)
     if kind == "ATTRIBUTE":
         return _attribute(plain, source, destination)
-    plain = replace(plain, inside=_single(plain.inside))
+    plain = replace(plain, inside=_first_item(plain.inside))
     if kind == "STATIC":
         if destination.field.kind is Kind.ARRAY:
             raise LanguageError(
@@ -203,7 +203,7 @@ def _attribute(plain: FieldMapping, source: str, destination: Destination) -> Fi
     return replace(plain, sources=sources, inside=inside)
 
 
-def _single(inside: Path) -> Path:
+def _first_item(inside: Path) -> Path:
     """Return the place of a single value in an array of values: the first item."""
     return (*inside[:-1], 0) if inside[-1:] == (EACH,) else inside
 
@@ -237,7 +237,7 @@ def _is_copy(mapping: FieldMapping) -> bool:
     return mapping.kind == "ATTRIBUTE" and mapping.field.kind is Kind.OBJECT and not mapping.inside
 
 
-def _with_copies_spread(bound: list[FieldMapping], unmapped: Names | None) -> list[FieldMapping]:
+def _expand_object_copies(bound: list[FieldMapping], unmapped: Names | None) -> list[FieldMapping]:
     """Replace object copies with one mapping for each field inside; an explicit mapping of a field has priority."""
     explicit = {m.destination for m in bound if not _is_copy(m)} | ({unmapped} if unmapped else set())
     made = [m for m in bound if not _is_copy(m)]
@@ -259,7 +259,7 @@ def _with_copies_spread(bound: list[FieldMapping], unmapped: Names | None) -> li
     return made
 
 
-def _assembled(mappings: list[FieldMapping], schema: XdmSchema) -> list[FieldMapping]:
+def _combine_parts(mappings: list[FieldMapping], schema: XdmSchema) -> list[FieldMapping]:
     """Combine the mappings into one array or map at the position of the first of them."""
     parts: dict[Names, list[FieldMapping]] = {}
     for mapping in mappings:

@@ -93,7 +93,7 @@ class _Resolver:
                 "Correct the field group or data type that the reference names.",
             )
         there = self._resource(resource) if resource else home
-        target = self.node(_at(there, pointer, reference, place), there, (*way, step), place)
+        target = self.node(_node_at(there, pointer, reference, place), there, (*way, step), place)
         return {key: value for key, value in target.items() if key not in _OF_THE_RESOURCE}
 
     def _resource(self, resource: str) -> Json:
@@ -102,7 +102,7 @@ class _Resolver:
         return self._fetched[resource]
 
 
-def _at(document: Json, pointer: str, reference: str, place: str) -> Json:
+def _node_at(document: Json, pointer: str, reference: str, place: str) -> Json:
     """Return the node at a JSON pointer (RFC 6901) in a URI fragment."""
     node: Any = document
     for part in filter(None, unquote(pointer).split("/")):

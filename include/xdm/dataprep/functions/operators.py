@@ -130,7 +130,9 @@ def _typed(symbol: str) -> Callable[[EvaluationContext, Sequence[SqlValue]], tup
         one, other = cells
         if one.type is not other.type or one.type not in (Type.STRING, Type.INTEGER, Type.BOOLEAN, Type.DATE):
             return None
-        left, right = (f"{c.sql}::TIMESTAMPTZ" if c.type is Type.DATE else c.sql for c in map(_bare, cells))
+        left, right = (
+            f"{c.sql}::TIMESTAMPTZ" if c.type is Type.DATE else c.sql for c in map(_without_zone_name, cells)
+        )
         fails = any_of(one.fails, other.fails)
         if symbol in ("==", "!="):
             value = f"({left} IS {'NOT ' if symbol == '==' else ''}DISTINCT FROM {right})"
@@ -142,7 +144,7 @@ def _typed(symbol: str) -> Callable[[EvaluationContext, Sequence[SqlValue]], tup
     return compile_to
 
 
-def _bare(cell: SqlValue) -> SqlValue:
+def _without_zone_name(cell: SqlValue) -> SqlValue:
     """Return a date without the name of its zone, which SQL cannot read."""
     return SqlValue(convert_cell(cell, Type.STRING).sql, Type.DATE) if cell.type is Type.DATE else cell
 

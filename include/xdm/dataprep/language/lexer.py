@@ -82,14 +82,14 @@ def tokens(text: str) -> Iterator[Token]:
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
-            raise LanguageError(_broken(text, at))
+            raise LanguageError(_fault(text, at))
         if match.lastgroup != "space":
             yield Token(match.lastgroup, match.group(), at)
         at = match.end()
     yield Token("end", "", at)
 
 
-def _broken(text: str, at: int) -> str:
+def _fault(text: str, at: int) -> str:
     for opening, what in (('"', "string"), ("'", "string"), ("${", "wrapped name")):
         if text.startswith(opening, at):
             return f"the {what} that begins at position {at + 1} has no end"
