@@ -45,8 +45,8 @@ def text_literal(text: str) -> str:
 
 def any_of(*conditions: str | None) -> str | None:
     """Return SQL that is true if one of the conditions is true, and never null."""
-    told = list(dict.fromkeys(condition for condition in conditions if condition))
-    return " OR ".join(f"({condition})" for condition in told) or None
+    distinct = list(dict.fromkeys(condition for condition in conditions if condition))
+    return " OR ".join(f"({condition})" for condition in distinct) or None
 
 
 def convert_cell(cell: SqlValue, wanted: Type) -> SqlValue:

@@ -66,7 +66,7 @@ RULES = (
     Rule(
         "wrong_format",
         "`ECID`",
-        "not 38 digits, or one of their halves above 9223372036854775807",
+        "not 38 digits, or one half of them is above 9223372036854775807",
         f"{_GUARDRAILS}; Adobe knowledge base ka-32618",
     ),
     Rule(

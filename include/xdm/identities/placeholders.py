@@ -10,7 +10,7 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
         "anon", "nil", "none", "n/a", "na", "undefined", "unknown", "<nil>", "true", "false", "[]", "{}",
         "-1",
     ),
-    "how languages and tools write that there is nothing": (
+    "how languages and tools write a missing value": (
         "nan", "infinity", "-infinity", "(null)", "<null>", "(nil)", "<none>", "(none)", "nsnull", "\\n", "[object object]",
         "not set", "(not set)", "not_set", "empty", "(empty)",
     ),

@@ -40,7 +40,7 @@ def _rules() -> Iterator[str]:
     yield "| placeholders | because |"
     yield "|---|---|"
     zeros = ", ".join(f"`{character}`" for character in ZERO_CHARACTERS)
-    yield f"| every value of {zeros} alone, such as zero UUIDs and advertising ids | it is the zero of an id |"
+    yield f"| every value of {zeros} alone, such as zero UUIDs and advertising ids | it is the zero value of an id |"
     for what, words in PLACEHOLDERS.items():
         yield f"| {', '.join(f'`{word}`' for word in words)} | {what} |"
 

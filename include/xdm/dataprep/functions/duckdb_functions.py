@@ -76,7 +76,7 @@ def on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
     kinds = [p.type for p in parameters] + [Type.ARRAY] * bool(function.many)
     repeated = function.parameters[-1].type if function.many == 1 else Type.ANY
     needed = [place for place, p in enumerate(parameters) if not p.nullable]
-    told: set[str] = set()
+    reported: set[str] = set()
 
     def row(*arguments: str | None) -> tuple[Any, bool]:
         values: list[Any] = []
@@ -88,18 +88,18 @@ def on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
             for place in needed:
                 if arguments[place] is None:
                     return None, False
-            answer = call(*values)
-            return (None if answer is None else encode(result, answer)), False
+            returned = call(*values)
+            return (None if returned is None else encode(result, returned)), False
         except (ValueError, OverflowError, ZeroDivisionError):
             return None, True
         except Exception as error:  # noqa: BLE001 - DuckDB would fail the whole day and show the row's value
-            if (mistake := type(error).__name__) not in told:
-                told.add(mistake)
+            if (name := type(error).__name__) not in reported:
+                reported.add(name)
                 log.warning(
-                    "Function %s has a mistake: it raised %s. The fields that it fills stay null in such rows, "
+                    "Function %s has a defect and raised %s. The fields that it fills stay null in such rows "
                     "and are counted in not_converted.",
                     function.name,
-                    mistake,
+                    name,
                 )
             return None, True
 

@@ -83,15 +83,15 @@ def read(text: str, pattern: str) -> datetime:
     match = expression.fullmatch(text)
     if match is None:
         raise Failure("the date does not fit its pattern")
-    said: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for piece, value in zip(letters, match.groups(), strict=True):
-        said[{"L": "M"}.get(piece.letter, piece.letter)] = value
-    place = next((said[letter] for letter in "XxZzVO" if letter in said), "UTC")
+        fields[{"L": "M"}.get(piece.letter, piece.letter)] = value
+    place = next((fields[letter] for letter in "XxZzVO" if letter in fields), "UTC")
     where = zone(place.upper() if place.upper() in ("Z", "GMT") else place)
-    moment = datetime(_year(said), _month(said), int(said.get("d", 1)), _hour(said), int(said.get("m", 0)),
-                      int(said.get("s", 0)), int(said.get("S", "0").ljust(6, "0")[:6]), where)  # fmt: skip
-    if "D" in said:
-        moment = moment.replace(month=1, day=1) + timedelta(days=int(said["D"]) - 1)
+    moment = datetime(_year(fields), _month(fields), int(fields.get("d", 1)), _hour(fields), int(fields.get("m", 0)),
+                      int(fields.get("s", 0)), int(fields.get("S", "0").ljust(6, "0")[:6]), where)  # fmt: skip
+    if "D" in fields:
+        moment = moment.replace(month=1, day=1) + timedelta(days=int(fields["D"]) - 1)
     return settled(moment)
 
 
@@ -103,25 +103,25 @@ def settled(moment: datetime) -> datetime:
     return moment.astimezone(UTC).astimezone(moment.tzinfo)
 
 
-def _year(said: dict[str, str]) -> int:
-    year = said["y"]
+def _year(fields: dict[str, str]) -> int:
+    year = fields["y"]
     return 2000 + int(year) if len(year) == 2 else int(year)
 
 
-def _month(said: dict[str, str]) -> int:
-    month = said.get("M", "1")
+def _month(fields: dict[str, str]) -> int:
+    month = fields.get("M", "1")
     names = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
     return int(month) if month.isdigit() else names.index(month[:3].lower()) + 1
 
 
-def _hour(said: dict[str, str]) -> int:
-    if "H" in said:
-        return int(said["H"])
-    if "k" in said:
-        return int(said["k"]) % 24
-    hour = said.get("h", said.get("K"))
+def _hour(fields: dict[str, str]) -> int:
+    if "H" in fields:
+        return int(fields["H"])
+    if "k" in fields:
+        return int(fields["k"]) % 24
+    hour = fields.get("h", fields.get("K"))
     if hour is None:
         return 0
     if int(hour) > 12:
         raise Failure("the hour is above 12")
-    return int(hour) % 12 + (12 if said.get("a", "AM").upper() == "PM" else 0)
+    return int(hour) % 12 + (12 if fields.get("a", "AM").upper() == "PM" else 0)
