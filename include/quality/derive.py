@@ -62,12 +62,12 @@ class ExpectationSpec:
 
     @property
     def reason(self) -> Reason:
-        """The name of the field for people."""
+        """The reason for rows that fail."""
         return Reason(self.name, self.constraint, _hashable(self.limit))
 
     @property
     def name(self) -> str:
-        """The reason of rows that fail."""
+        """The name of the field in sentences."""
         return self.label or self.view.name
 
     @property

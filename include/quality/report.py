@@ -54,7 +54,7 @@ class Report:
     unmapped: dict[str, int] = field(default_factory=dict)
     """Numbers of events by property that no mapping reads."""
     base: str = ""
-    """The output of validate that decided on all rows except ``checked``; empty if all rows were checked."""
+    """The output of validate that decided on all rows except those of ``checked``; empty if all rows were checked."""
     checked: int = 0
     """The number of rows that were checked for this report."""
     examples: dict[str, list[str]] = field(default_factory=dict)

@@ -30,7 +30,7 @@ _MOST_BYTES, _LITTLE_BYTES = 128 * 1024 * 1024, 64 * 1024
 """If all samples together exceed the first limit, samples above the second one are checked and started again."""
 _REFERENCES = {"json_schema": '{"format": "uri-reference"}', "is_json": False}
 _SEGMENT = r"\A[A-Za-z0-9_~-]+\z"
-"""A path segment of unreserved characters is a relative reference (RFC 3986, 4.2); every ``_id`` of ours is one."""
+"""A path segment of unreserved characters is a relative reference (RFC 3986, 4.2); every ``_id`` is one."""
 
 
 class Screen:

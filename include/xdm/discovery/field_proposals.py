@@ -140,7 +140,7 @@ def _assign(proposal: Proposal, source: str, place: str, name: str, profile: Pro
             other |= set(profile.items.kinds) - {"nothing", "object"}
         if other:
             proposal.differing[source] = (
-                f"opened into fields, but the data contain {' and '.join(sorted(other))}"
+                f"split into fields, but the data contain {' and '.join(sorted(other))}"
             )
     elif definition is not None and not members:
         book.given[source] = AssignedField(place, definition)

@@ -220,6 +220,6 @@ def string_of(value: msgspec.Raw | None) -> str:
 
 
 def integer_of(value: msgspec.Raw | None) -> int | None:
-    """Return a property as an integer of at most 18 digits, otherwise None."""
+    """Return a property as an integer of at most 18 characters, otherwise None."""
     raw = bytes(value) if value is not None else b""
     return int(raw) if _INTEGER.fullmatch(raw) and len(raw) < 19 else None

@@ -54,7 +54,10 @@ class EventRows:
 
 @dataclass
 class EvidenceLog:
-    """What the first live events show about time, with their lines: another process may have those before them."""
+    """What the first live events show about time.
+
+    The line numbers are kept because another process may read earlier lines.
+    """
 
     entries: list[tuple[int, int, int, str]] = field(default_factory=list)
     """Line number, ``time`` and ``$mp_api_timestamp_ms`` in milliseconds, and ``mp_lib``."""

@@ -198,7 +198,7 @@ def _attribute(plain: FieldMapping, source: str, destination: Destination) -> Fi
         )
     if each == 0 and inside[-1:] == (EACH,):
         raise LanguageError(
-            f"{destination} would get one value in place of each item; write a member of the items"
+            f"{destination} would get one value in place of each item; map it to a member of the items"
         )
     return replace(plain, sources=sources, inside=inside)
 

@@ -210,7 +210,7 @@ def test_data_that_no_longer_fit_are_told() -> None:
     assert then.new == []
     assert then.differing == {
         "properties.a": "integer, but the data contain string",
-        "properties.b": "opened into fields, but the data contain string",
+        "properties.b": "split into fields, but the data contain string",
     }
 
 

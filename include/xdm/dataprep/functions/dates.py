@@ -19,7 +19,7 @@ _JAVA = "Java's date patterns and zones"
 
 
 def date(value: Json | None, pattern: str, default: datetime | None) -> datetime | None:
-    """Return a text as an instant, or the default if it is null or does not fit."""
+    """Return a value as an instant by a pattern, or the default for null."""
     if value is None:
         return default
     if pattern:

@@ -31,7 +31,7 @@ def with_tables(page: str) -> str:
 def _lines() -> Iterator[str]:
     for category in dict.fromkeys(function.category for function in ALL):
         yield f"\n### {category}\n"
-        yield "| function | gives | how | note | example |"
+        yield "| function | result | implementation | note | example |"
         yield "|---|---|---|---|---|"
         yield from (_row(function) for function in ALL if function.category == category)
     yield "\n### Not supported\n"

@@ -51,13 +51,13 @@ def _on_batches(function: Function) -> Callable[..., Any]:
         lists = [column.to_pylist() for column in columns]
         # Equal arguments have equal results, and most properties have few values.
         known: dict[tuple[str | None, ...], tuple[Any, bool]] = {}
-        answers = []
+        results = []
         for arguments in zip(*lists, strict=True):
-            answer = known.get(arguments)
-            if answer is None:
-                answer = known[arguments] = row(*arguments)
-            answers.append(answer)
-        values, failed = zip(*answers, strict=True) if answers else ((), ())
+            result_of_call = known.get(arguments)
+            if result_of_call is None:
+                result_of_call = known[arguments] = row(*arguments)
+            results.append(result_of_call)
+        values, failed = zip(*results, strict=True) if results else ((), ())
         return pa.StructArray.from_arrays([pa.array(values, value), pa.array(failed, pa.bool_())], ["v", "x"])
 
     # DuckDB counts the parameters of the signature and does not accept *columns.

@@ -49,7 +49,7 @@ def get_url_port(url: str) -> int | None:
 
 
 def get_url_path(url: str, full_path: bool) -> str | None:
-    """Return the path of a URL, optionally with its query and fragment."""
+    """Return the path of a URL, or only its last part."""
     parts = _parts(url)
     if parts is None:
         return None

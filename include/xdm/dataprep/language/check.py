@@ -32,7 +32,7 @@ class TypedAttribute:
 
 @dataclass(frozen=True)
 class TypedCall:
-    """A call with its function and the types of its arguments."""
+    """A call: its function, its checked arguments and the type of its result."""
 
     function: Function
     arguments: tuple[Typed, ...]
