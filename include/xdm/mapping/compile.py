@@ -13,9 +13,8 @@ from include.xdm.identities.identity_columns import CompiledIdentity
 from include.xdm.mapping.assemble import Part, part_of
 from include.xdm.schema.xdm_schema import Kind, XdmField
 
-if (
-    TYPE_CHECKING
-):  # other processes of a step receive the compiled form and start faster without these imports
+# Other processes of a step receive the compiled form and start faster without these imports.
+if TYPE_CHECKING:
     from include.xdm.dataprep.compile_expressions import CompiledExpressions
     from include.xdm.dataprep.language.check import Typed
     from include.xdm.identities.bind_identities import BoundIdentity

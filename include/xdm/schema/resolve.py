@@ -80,7 +80,9 @@ class _Resolver:
 
     def _inner(self, node: Any, home: Json, way: tuple[str, ...], place: str) -> dict[str, Any]:
         if not isinstance(node, Mapping):
-            raise SchemaError(f"The schema has {type(node).__name__} where it should describe {place}.")
+            raise SchemaError(
+                f"The schema has {type(node).__name__} at {place}, where a field description is expected."
+            )
         return self.node(node, home, way, place)
 
     def _target(self, reference: str, home: Json, way: tuple[str, ...], place: str) -> dict[str, Any]:
@@ -89,7 +91,7 @@ class _Resolver:
         step = f"{known}#{pointer}"
         if step in way:
             raise SchemaError(
-                f"The schema refers to itself in a circle at {place}: {reference!r}.",
+                f"The schema has a circular reference at {place}: {reference!r}.",
                 "Correct the field group or data type that the reference names.",
             )
         there = self._resource(resource) if resource else home

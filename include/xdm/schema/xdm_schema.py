@@ -187,11 +187,12 @@ def parse_schema(body: bytes) -> XdmSchema:
 def _field(path: tuple[str, ...], node: Any) -> XdmField:
     if len(path) > 60:
         raise SchemaError(
-            f"The schema nests deeper than 60 levels at {'.'.join(path[:6])}…", "Check it for a cycle."
+            f"The schema nests deeper than 60 levels at {'.'.join(path[:6])}…",
+            "Check the schema for a circular reference.",
         )
     if not isinstance(node, Mapping):
         raise SchemaError(
-            f"The schema has {node!r} where it should describe {'.'.join(path)}.",
+            f"The schema has {node!r} at {'.'.join(path)}, where a field description is expected.",
             "Correct the field in its field group.",
         )
     kind = _kind(path, node)
@@ -244,7 +245,7 @@ def _kind(path: tuple[str, ...], node: Mapping[str, Any]) -> Kind:
         return Kind({"array": "array", "number": "number", "boolean": "boolean"}[str(json_type)])
     except KeyError:
         raise SchemaError(
-            f"The schema gives {'.'.join(path)} the type {json_type!r}, which XDM does not have.",
+            f"Field {'.'.join(path)} of the schema has type {json_type!r}, which XDM does not have.",
             "Correct the field in its field group.",
         ) from None
 

@@ -142,7 +142,8 @@ def test_a_required_field_that_nothing_fills_is_missing() -> None:
     xdm = schema(("city",), city=STRING, home=inner, work=inner)
     told = faults(row("properties.zip", "home.zip"), xdm=xdm)
     wanted = [
-        f"no mapping fills _acme.mixpanel.{name}, which the schema requires" for name in ("city", "home.street")
+        f"no mapping fills _acme.mixpanel.{name}, which the schema requires"
+        for name in ("city", "home.street")
     ]
     assert [part.split(";")[0] for part in told.split(": ", 1)[1].split("to it; ")] == wanted
     filled = [row("properties.city", "city"), row("properties.home", "home")]

@@ -133,7 +133,10 @@ def broken(at: str, node: Any) -> XdmSchema:
             array_of({"type": "string", "anyOf": [{"not": {"$ref": "#/x"}}]}),
             r"refers to '#/x' at _acme\.mixpanel\.it\.\* instead",
         ),
-        ({"type": "decimal"}, r"gives _acme\.mixpanel\.it the type 'decimal', which XDM does not have"),
+        (
+            {"type": "decimal"},
+            r"_acme\.mixpanel\.it of the schema has type 'decimal', which XDM does not have",
+        ),
         ({"type": ["string", "null"]}, r"gives _acme\.mixpanel\.it the type \['string', 'null'\], which"),
         ({}, r"gives _acme\.mixpanel\.it the type None, which"),
         (array_of({"type": "file"}), r"gives _acme\.mixpanel\.it\.\* the type 'file', which"),
