@@ -112,7 +112,7 @@ def _text(value: Any) -> str:
 
 def _contradiction(place: str, keyword: str) -> SchemaError:
     return SchemaError(
-        f"Two parts of the schema contradict each other at {place}: no value can satisfy both values of {keyword}.",
+        f"Two parts of the schema contradict each other at {place}: no value can satisfy both in {keyword}.",
         "Correct the field groups or data types that describe this field.",
     )
 
