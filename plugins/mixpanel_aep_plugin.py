@@ -8,12 +8,10 @@ from typing import ClassVar
 from airflow.plugins_manager import AirflowPlugin
 
 from mixpanel_aep import pools
-from mixpanel_aep.board.routes import router
 from mixpanel_aep.links import BatchLink, ReportLink
-from mixpanel_aep.reports import app
 from mixpanel_aep.timetable import DailyPartitionTimetable
+from mixpanel_aep.web import app
 
-app.include_router(router)
 _VIEWS = {
     "nav": "mixpanel-aep/board",
     "dag": "mixpanel-aep/board/dag/{DAG_ID}",

@@ -86,7 +86,7 @@ def cell_label(day: Day) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """One bar of the funnel. ``taken``: what the step took out, drawn at the end of the bar before."""
+    """One bar of the funnel. ``kind``: ``taken`` is what a step took out, drawn at the end of the bar before."""
 
     name: str
     count: int
@@ -106,7 +106,7 @@ def funnel(day: Day) -> list[Part]:
     for name, taken in (("Duplicates removed", counts.duplicates), ("Quarantined", counts.quarantined)):
         left -= taken
         parts.append(Part(name, taken, left * scale, taken * scale, "taken" if taken else "none"))
-    staged = sum(batch.rows for batch in day.facts.batches)
+    staged = max(counts.staged, sum(batch.rows for batch in day.facts.batches))
     parts.append(Part("Staged for AEP", staged, 0, staged * scale, "whole"))
     parts.append(Part("Active in AEP", counts.active, 0, counts.active * scale, "active"))
     return parts

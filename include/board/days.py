@@ -108,11 +108,19 @@ def one_day(
     # Of older days only that they have settled matters; to compute it for years of days takes longer than all else.
     is_recent = (now.date() - day).days <= _LONGEST_SETTLING_DAYS
     settled = settled_at(day, pipeline.mixpanel, pipeline.settle_hours) if is_recent else None
+    run = _of_now(run, of_day)
     verdict = _verdict(facts, day, of_day)
     state = _state(
         of_day, verdict, run, is_unread=day in facts.unread, is_due=settled is None or settled <= now
     )
     return Day(day, state, of_day, verdict, run, settled)
+
+
+def _of_now(run: Run | None, facts: DayFacts | None) -> Run | None:
+    """The run, unless it failed before the ledger's newest record: a later run has done what it did not."""
+    if run is None or run.state != "failed" or run.ended is None or facts is None or not facts.at:
+        return run
+    return run if run.ended >= datetime.fromisoformat(facts.at) else None
 
 
 def _verdict(facts: PipelineFacts, day: date, of_day: DayFacts | None) -> Verdict | None:

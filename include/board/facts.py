@@ -39,6 +39,8 @@ class Counts(msgspec.Struct, frozen=True):
     late: int = 0
     changed: int = 0
     vanished: int = 0
+    staged: int = 0
+    """Of the newest load, active or not."""
 
 
 class DayFacts(msgspec.Struct, frozen=True):
@@ -135,6 +137,7 @@ def _counts(chain: dict[str, Manifest], batches: tuple[BatchFacts, ...]) -> Coun
         late=sum(batch.rows for batch in batches if batch.late),
         changed=staged.get("changed", 0),
         vanished=staged.get("vanished", 0),
+        staged=staged.get("staged", 0),
     )
 
 

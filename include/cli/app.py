@@ -6,25 +6,25 @@ from typing import Annotated
 
 import typer
 
-from include.cli import ledger, quarantine
-from include.cli.apply import apply
-from include.cli.audit import audit
-from include.cli.check import check
-from include.cli.clean import clean
 from include.cli.command import add_command, add_pipeline_command
-from include.cli.discover import discover
+from include.cli.commands import ledger, quarantine
+from include.cli.commands.apply import apply
+from include.cli.commands.audit import audit
+from include.cli.commands.check import check
+from include.cli.commands.clean import clean
+from include.cli.commands.discover import discover
+from include.cli.commands.forget import forget
+from include.cli.commands.lake import sign
+from include.cli.commands.migrate import migrate
+from include.cli.commands.pipelines import pipelines
+from include.cli.commands.plan import plan
+from include.cli.commands.preview import preview
+from include.cli.commands.recover import recover
+from include.cli.commands.run import run
+from include.cli.commands.sandbox import add_sandbox
+from include.cli.commands.status import status
+from include.cli.commands.verify import verify
 from include.cli.exit_codes import help_lines
-from include.cli.forget import forget
-from include.cli.lake import sign
-from include.cli.migrate import migrate
-from include.cli.pipelines import pipelines
-from include.cli.plan import plan
-from include.cli.preview import preview
-from include.cli.recover import recover
-from include.cli.run import run
-from include.cli.sandbox import add_sandbox
-from include.cli.status import status
-from include.cli.verify import verify
 from include.version import VERSION
 
 HELP = """Load a Mixpanel project's raw events into Adobe Experience Platform (AEP), one

@@ -84,6 +84,7 @@ def up(settings: DemoSettings) -> int:
     console.print(
         f"Airflow  {settings.airflow_url}  (user {USER}, password {settings.password})", soft_wrap=True
     )
+    console.print(f"Board    {settings.airflow_url}/plugin/mixpanel-aep-nav  (the state of every day)")
     console.print(f"Sandbox  {settings.sandbox_url}  (Mixpanel, IMS and AEP)")
     console.print(f"Lake     {settings.lake_url}")
     environment = settings.write_command_line_environment()

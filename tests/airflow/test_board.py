@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.configuration import conf
-from airflow.models.dagrun import DagRun
-from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 
 from include.board.days import State
@@ -22,7 +17,7 @@ from include.lake.keys import PartitionKey
 from mixpanel_aep.board import pages, readers, views
 from mixpanel_aep.board.routes import router
 from mixpanel_aep.board.runs import read_runs, runs_of_day
-from mixpanel_aep.problems import PROBLEM_KEY
+from tests.airflow.stored_runs import add_run, remove_runs
 from tests.airflow.test_end_to_end import Api
 
 pytestmark = pytest.mark.airflow
@@ -63,45 +58,17 @@ def readable(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return found
 
 
-def leave_xcom(number: int, run_id: str, value: Any) -> None:
-    """As a task would; there is no task here, so that SQLite must not look for it."""
-    live = conf.get("database", "sql_alchemy_conn").removeprefix("sqlite:///")
-    row = (number, "validate", PROBLEM_KEY, DAG, run_id, json.dumps(value), str(NOW))
-    with closing(sqlite3.connect(live)) as database, database:
-        database.execute(
-            "INSERT INTO xcom (dag_run_id, task_id, key, dag_id, run_id, value, timestamp) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            row,
-        )
-
-
 @pytest.fixture
-def runs(api: Api) -> Any:
+def runs(api: Api) -> Iterator[Any]:
     """Add a run of the shop to Airflow's database; it is gone afterwards."""
     added: list[str] = []
 
     def add(run_id: str, state: str, problem: Any = None, key: str | None = str(DAY), **fields: Any) -> None:
-        with create_session() as session:
-            run = DagRun(
-                dag_id=DAG,
-                run_id=run_id,
-                run_type="manual",
-                state=state,
-                run_after=NOW,
-                partition_key=key,
-                **fields,
-            )
-            run.start_date = run.end_date = NOW
-            session.add(run)
-            session.flush()
-            number = run.id
-        if problem is not None:
-            leave_xcom(number, run_id, problem)
         added.append(run_id)
+        add_run(DAG, run_id, NOW, problem, state=state, partition_key=key, **fields)
 
     yield add
-    with create_session() as session:
-        for model in (XComModel, DagRun):
-            session.query(model).filter(model.run_id.in_(added)).delete(synchronize_session=False)
+    remove_runs(added)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -119,7 +86,7 @@ def test_who_may_not_read_the_dag_sees_none_of_it(
     readable.clear()
     monkeypatch.setattr(type(get_auth_manager()), "is_authorized_dag", lambda *_, **__: False)
     answer = api.get(BOARD + page, role="admin")
-    assert answer.status_code == (403 if page else 200)
+    assert answer.status_code == 403
     assert "shop" not in answer.text
 
 
@@ -193,6 +160,27 @@ def test_other_dags_of_a_pipeline_lead_to_it_where_its_own_rights_are_asked_for(
     assert (answer.status_code, answer.headers["location"]) == (303, f"{BOARD}/dag/{DAG}")
     for page in ("day", "report", "rows", "values"):
         assert api.get(f"{BOARD}/{page}/mixpanel_aep_reconcile_shop/{DAY}", role="admin").status_code == 404
+
+
+def test_a_day_leads_to_its_neighbours_and_not_out_of_the_pipeline(api: Api) -> None:
+    texts = [
+        api.get(f"{BOARD}/day/{DAG}/{day}", role="viewer").text for day in ("2026-06-30", DAY, "2026-07-02")
+    ]
+    assert ["Day before" in text for text in texts] == [False, True, True]
+    assert ["Day after" in text for text in texts] == [True, True, False]
+
+
+def test_a_board_that_cannot_be_written_does_not_fail_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+    from include.errors import LakeError
+    from mixpanel_aep.operators.reconcile import AuditOperator
+    from tests.support.pipeline_runner import PIPELINES
+
+    def refuse(*_: Any) -> None:
+        raise LakeError("The lake is away.")
+
+    monkeypatch.setattr("include.board.index.write_board_index", refuse)
+    audit: Any = None
+    AuditOperator(task_id="audit", pipeline=PIPELINES["shop"])._write_board_index(audit, audit, NOW)
 
 
 def test_the_form_for_several_days_has_the_span_that_was_followed(api: Api) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from include.cli.airflow_deployment import AirflowDeployment
 from include.cli.checks import _airflow
-from include.cli.settings_lookup import Airflow, AirflowDeployment, LakeSetting
+from include.cli.settings_lookup import Airflow, LakeSetting
 from include.config.pools import POOLS
 from include.errors import AlreadyExists, ConfigError
 from tests.support.pipeline_runner import PIPELINES

@@ -178,7 +178,9 @@ def our_routes(app: Any) -> list[tuple[str, str]]:
         for route in registered["app"].routes:
             for method in sorted(route.methods):
                 path = re.sub(
-                    r"\{partition\}", str(DAY), re.sub(r"\{dag_id\}", "mixpanel_to_aep_hostile", route.path)
+                    r"\{(partition|day)\}",
+                    str(DAY),
+                    re.sub(r"\{dag_id\}", "mixpanel_to_aep_hostile", route.path),
                 )
                 found.append((method, registered["url_prefix"] + path))
     return found
@@ -186,11 +188,14 @@ def our_routes(app: Any) -> list[tuple[str, str]]:
 
 def test_no_route_of_ours_answers_who_has_no_token_or_no_role(api: Api) -> None:
     """Airflow mounts a plugin's app without any login before it."""
-    routes = our_routes(api.app)
-    assert routes == [
-        ("GET", "/mixpanel-aep/report/mixpanel_to_aep_hostile/2026-07-01"),
-        ("GET", "/mixpanel-aep/report/mixpanel_to_aep_hostile"),
+    routes, dag_id = our_routes(api.app), "mixpanel_to_aep_hostile"
+    board = ["", f"/dag/{dag_id}", f"/run/{dag_id}", "/static/{name}"]
+    board += [f"/{page}/{dag_id}/2026-07-01" for page in ("day", "report", "rows", "values")]
+    assert routes[:2] == [
+        ("GET", f"/mixpanel-aep/report/{dag_id}/2026-07-01"),
+        ("GET", f"/mixpanel-aep/report/{dag_id}"),
     ]
+    assert sorted(routes[2:]) == sorted(("GET", f"/mixpanel-aep/board{path}") for path in board)
     for method, path in routes:
         assert api.ask(method, path).status_code in (401, 403)
         assert api.ask(method, path, token="a.b.c").status_code in (401, 403)

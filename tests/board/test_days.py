@@ -103,6 +103,14 @@ def test_every_day_that_is_not_complete_says_why_who_and_what(state: State, foun
     assert outcome(found).endswith(".")
 
 
+def test_a_run_that_failed_before_the_day_was_loaded_is_history() -> None:
+    before, after = (replace(run("failed"), ended=datetime(2026, 6, 30, hour, tzinfo=UTC)) for hour in (5, 7))
+    assert advice(day(ACTIVE, before)).why == ""
+    assert "failed" in advice(day(ACTIVE, after)).why
+    lost = ("not active in AEP", "RELEASE")
+    assert [day(ACTIVE, each, lost).state for each in (before, after)] == [State.MISSING, State.FAILED]
+
+
 def test_a_failed_run_is_explained_by_its_task() -> None:
     problem = Problem("validate", "60 of 100 events were refused.", "Correct the mapping.")
     found = day(None, run("failed", problem))
@@ -155,6 +163,11 @@ def test_the_funnel_loses_no_event() -> None:
     assert staged.count == BATCH.rows
     assert quarantined.x == pytest.approx(active.width)
     assert funnel(day(None)) == []
+
+
+def test_the_funnel_shows_what_was_staged_and_refused() -> None:
+    refused = known("failed", counts=Counts(10, 2, 1, 7, staged=7))
+    assert [part.count for part in funnel(day(refused))] == [10, 2, 1, 7, 0]
 
 
 def test_a_chart_of_three_years_has_no_more_bars_than_a_screen_shows() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from include.cli import pipelines as pipelines_command
 from include.cli.__main__ import main
+from include.cli.commands import pipelines as pipelines_command
 from include.cli.exit_codes import ExitCode
 from include.errors import ConfigError, Conflict, LakeError
 from tests.support.command_line import Cli, Printing

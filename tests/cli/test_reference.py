@@ -106,7 +106,7 @@ def test_a_shell_completes_commands_options_and_pipelines(
 def test_a_command_that_is_not_installed_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     import typer
 
-    from include.cli import sandbox
+    from include.cli.commands import sandbox
 
     def names(app: Any) -> set[str]:
         return {command.callback.__name__ for command in app.registered_commands}

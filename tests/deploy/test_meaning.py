@@ -140,3 +140,23 @@ def test_a_pod_without_labels_is_left_alone() -> None:
 def _bytes(text: str) -> int:
     number, unit = re.fullmatch(r"(\d+)(Mi|Gi)", text).groups()  # type: ignore[union-attr]
     return int(number) * {"Mi": 2**20, "Gi": 2**30}[unit]
+
+
+@pytest.mark.airflow
+@pytest.mark.skipif(
+    find_spec("kubernetes") is None, reason="of requirements-cluster.txt: make test-distributed runs it"
+)
+def test_the_executors_own_pods_get_their_size() -> None:
+    from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
+    from kubernetes.client import ApiClient
+    from kubernetes.client import models as k8s
+
+    made = PodGenerator.construct_pod(
+        dag_id="mixpanel_to_aep_shop", task_id="transform", pod_id="x", try_number=1, kube_image="image:1",
+        date=None, run_id="backfill__1", args=["x"], pod_override_object=None, namespace="n",
+        base_worker_pod=k8s.V1Pod(metadata=k8s.V1ObjectMeta(), spec=k8s.V1PodSpec(containers=[k8s.V1Container(name="base")])),
+        scheduler_job_id="1", map_index=-1,
+    )  # fmt: skip
+    pod_mutation_hook(made)
+    (container,) = ApiClient().sanitize_for_serialization(made)["spec"]["containers"]
+    assert container["resources"] == SIZES["transform"].resources()

@@ -26,13 +26,14 @@ SECRETS = {
     "signed URL": r"X-Amz-Signature=[0-9a-fA-F]{64}|[?&]sig=[A-Za-z0-9%+/]{40,}",
     "Azure key": r"AccountKey=[A-Za-z0-9+/=]{40,}",
 }
-IN_SETTINGS = r"\b[0-9a-fA-F]{32,}\b|(?<![A-Za-z0-9+/_.-])[A-Za-z0-9+/_-]{40,}={0,2}(?![A-Za-z0-9+/_.-])"
-"""In a file that only configures, also whatever is as long and as random as a secret."""
+IN_SETTINGS = r"\b[0-9a-fA-F]{32,}\b|(?<![A-Za-z0-9+/_.-])(?!AIRFLOW__[A-Z_]+\b)[A-Za-z0-9+/_-]{40,}={0,2}(?![A-Za-z0-9+/_.-])"
+"""In a file that only configures, also whatever is as long and as random as a secret; names of Airflow's settings are long."""
 SETTINGS = (
     "airflow_settings.yaml",
     "Dockerfile",
     "Makefile",
     ".ci/run",
+    "deploy/*",
     "include/pipelines/*.yaml",
     "*.toml",
     ".env*",
@@ -43,7 +44,7 @@ def tracked() -> list[Path]:
     """The files of the repository; where it is none, such as in an archive, all that are not made."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False).stdout
     names = [ROOT / name for name in listed.decode().split("\0") if name]
-    made = {".venv", ".git", ".run", "lake", "__pycache__", ".tools"}
+    made = {".venv", ".venv-cluster", ".git", ".run", "lake", "__pycache__", ".tools"}
     return names or [p for p in ROOT.rglob("*") if p.is_file() and not made & set(p.relative_to(ROOT).parts)]
 
 

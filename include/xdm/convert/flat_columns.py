@@ -7,7 +7,7 @@ from typing import Any
 
 from include.xdm.convert.arrow_arrays import booleans, numbers
 from include.xdm.convert.column_converter import decode_values
-from include.xdm.events.flat_lines import FALSE, FRACTION, INTEGER, NULL, TRUE
+from include.xdm.events.flat_kinds import FALSE, FRACTION, INTEGER, NULL, TRUE
 from include.xdm.events.flat_properties import FlatProperties
 from include.xdm.mapping.compile import CompiledMapping
 from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind

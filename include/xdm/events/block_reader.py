@@ -25,6 +25,8 @@ from include.xdm.events.flat_events import FlatReader
 from include.xdm.events.shapes import Properties, as_raw, types_of
 
 _PLAIN_INTEGER = 10**17
+_LINES_AT_ONCE = 1000
+"""The number of lines whose values stay in the cache."""
 
 
 @dataclass
@@ -35,22 +37,24 @@ class BlockReader:
     log: EvidenceLog
 
     def read(self, block: bytes, first_line: int) -> tuple[list[EventRows], list[dict[str, Any]]]:
-        """Return the events of a block, in up to three groups, and the quarantine records of its other lines.
+        """Return the events of a block, in several groups, and the quarantine records of its other lines.
 
         ``block``: whole lines, each ending in a newline and not blank. ``first_line``: the number of its first line.
         """
         found = self.flat.read(block, first_line) if self.flat else None
-        if found is None:
-            return self._read(block, range(first_line, first_line + block.count(b"\n")))
-        rows, places = found
-        if len(rows) == block.count(b"\n"):
-            return [rows], []
+        lots, taken = ([found[0]], set(found[1].tolist())) if found else ([], set())
+        if len(taken) == block.count(b"\n"):
+            return lots, []
         lines = block.split(b"\n")[:-1]
-        taken = set(places.tolist())
         others = [place for place in range(len(lines)) if place not in taken]
-        rest = b"".join(lines[place] + b"\n" for place in others)
-        more, refused = self._read(rest, [first_line + place for place in others])
-        return [rows, *more], refused
+        refused: list[dict[str, Any]] = []
+        for first in range(0, len(others), _LINES_AT_ONCE):
+            places = others[first : first + _LINES_AT_ONCE]
+            rest = b"".join(lines[place] + b"\n" for place in places)
+            more, odd = self._read(rest, [first_line + place for place in places])
+            lots += more
+            refused += odd
+        return lots, refused
 
     @cached_property
     def flat(self) -> FlatReader | None:

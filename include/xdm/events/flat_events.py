@@ -12,7 +12,8 @@ from include.xdm.convert.arrow_arrays import gathered, numbers
 from include.xdm.events.event_id import BEFORE_MERGE, MERGE_MARKS, NOT_CONTENT
 from include.xdm.events.event_parser import ENOUGH_EVIDENCE, EventParser, distinct_id_as_ingested, string_of
 from include.xdm.events.event_rows import EventRows, EvidenceLog
-from include.xdm.events.flat_lines import INTEGER, NULL, TEXT, FlatLines, find_flat_lines
+from include.xdm.events.flat_kinds import INTEGER, NULL, TEXT
+from include.xdm.events.flat_lines import FlatLines, find_flat_lines
 from include.xdm.events.flat_properties import FlatProperties
 
 _BACKSLASH, _DELETE = b"\\\x7f"
@@ -35,7 +36,6 @@ class FlatReader:
 
     def read(self, block: bytes, first_line: int) -> tuple[EventRows, Any] | None:
         """Return events and the places of their lines, ascending; None if no line is ordinary."""
-
         lines = find_flat_lines(block)
         if lines is None:
             return None
@@ -46,6 +46,10 @@ class FlatReader:
         if not ordinary.all():
             lines = lines.only(ordinary)
             properties = FlatProperties(lines)
+        return self._rows(properties, first_line), lines.places
+
+    def _rows(self, properties: FlatProperties, first_line: int) -> EventRows:
+        lines = properties.lines
         members = lines.members
         time = members.number[properties.place_of("time")]
         per_ms = 1 if self.event_parser.time_in_ms else 1000
@@ -59,7 +63,7 @@ class FlatReader:
         events = [known[n] for n in names.indices.to_numpy().tolist()]
         self.event_parser.by_event.update(events)
         keys = _Keys(self.event_parser.project_id, properties, names, seconds)
-        rows = EventRows(
+        return EventRows(
             line_numbers=line_numbers,
             ids=self._ids(properties, keys, events, seconds),
             timestamps_ms=wall_ms - self.offset_ms,
@@ -71,7 +75,6 @@ class FlatReader:
             contents=_contents(properties, names, seconds),
             compacted=keys.compaction(),
         )
-        return rows, lines.places
 
     def _ids(self, properties: FlatProperties, keys: _Keys, events: list[str], seconds: Any) -> list[bytes]:
         ids = keys.ids()

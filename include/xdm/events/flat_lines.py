@@ -8,19 +8,14 @@ quote show whether a line is flat. ``block_lines`` reads all other lines.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from include.xdm.convert.arrow_arrays import gathered, is_utf8, numbers
+from include.xdm.events.flat_kinds import INTEGER, UNKNOWN, bare_kinds
 from include.xdm.events.line_parser import LINE_LIMIT_BYTES
 
-TEXT, INTEGER, FRACTION, TRUE, FALSE, NULL = range(6)
-"""Kinds of values."""
-_UNKNOWN = 6
 _NEWLINE, _SPACE, _QUOTE, _COMMA, _COLON, _CLOSING, _BACKSLASH = b'\n ",:}\\'
-(_ZERO,) = b"0"
-_LONGEST_NUMBER = 18
 _START = b'{"event":"'
 _MIDDLE = b',"properties":{"'
 _ESCAPES = b'"\\bfnrt'
@@ -185,8 +180,8 @@ class _Finder:
         row = np.repeat(np.arange(len(strings)), np.diff(bounds))
         by_name = np.argsort(name.astype(np.uint16 if len(texts) < 2**16 else np.int32), kind="stable")
         found[row[~good]] = False
-        twice = (row[by_name[1:]] == row[by_name[:-1]]) & (name[by_name[1:]] == name[by_name[:-1]])
-        found[row[by_name[1:][twice]]] = False
+        keys = (row * len(texts) + name)[by_name]
+        found[row[by_name[1:][keys[1:] == keys[:-1]]]] = False  # a duplicate name
         is_escaped = is_text & escaped[names + 1]
         made = FlatLines(
             self.data, np.flatnonzero(self.good), opening[firsts + 1] + 1, closing[firsts + 1], texts,
@@ -230,42 +225,11 @@ class _Finder:
         bare = np.flatnonzero(good & ~is_text)
         if len(bare):
             texts = gathered(self.data, start[bare], stop[bare])
-            kind[bare] = kinds = _bare_kinds(texts)
+            kind[bare] = kinds = bare_kinds(texts)
             whole = np.flatnonzero(kinds == INTEGER)
             number[bare[whole]] = texts.take(numbers(whole)).cast("int64").to_numpy()
-            good[bare[kinds == _UNKNOWN]] = False
+            good[bare[kinds == UNKNOWN]] = False
         return kind, number
-
-
-def _bare_kinds(texts: Any) -> Any:
-    """Return the kinds of values that are not texts. ``texts``: an Arrow array without empty texts."""
-    import numpy as np
-
-    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1).astype(np.int64)
-    chars = np.frombuffer(texts.buffers()[2], np.uint8, offsets[-1])
-    digits = np.diff(np.append(0, np.cumsum(chars - _ZERO < 10))[offsets])  # of unsigned bytes
-    first, length = chars[offsets[:-1]], np.diff(offsets)
-    # JSON does not allow a leading zero, and -0 keeps its sign only as a text.
-    is_whole = (digits == length) & ((first != _ZERO) | (length == 1)) & (length <= _LONGEST_NUMBER)
-    kinds = np.where(is_whole, INTEGER, _UNKNOWN).astype(np.uint8)
-    others = np.flatnonzero(~is_whole)
-    found = texts.take(numbers(others)).dictionary_encode()
-    by_number = np.array([_kind_of(text) for text in found.dictionary.to_pylist()], np.uint8)
-    kinds[others] = by_number[found.indices.to_numpy()]
-    return kinds
-
-
-_WORDS = {"true": TRUE, "false": FALSE, "null": NULL}
-_NEGATIVE = re.compile("-[1-9][0-9]*")
-_FRACTION = re.compile(r"(?:0|-?[1-9][0-9]*)\.[0-9]+")
-
-
-def _kind_of(text: str) -> int:
-    if (word := _WORDS.get(text)) is not None:
-        return word
-    if len(text) > _LONGEST_NUMBER:
-        return _UNKNOWN
-    return INTEGER if _NEGATIVE.fullmatch(text) else FRACTION if _FRACTION.fullmatch(text) else _UNKNOWN
 
 
 def _numbered(data: bytes, starts: Any, stops: Any) -> tuple[Any, list[str]]:

@@ -11,7 +11,8 @@ import msgspec
 from include.xdm.convert.arrow_arrays import numbers, pieces
 from include.xdm.convert.column_converter import decode_values
 from include.xdm.convert.values import Value
-from include.xdm.events.flat_lines import NULL, TEXT, FlatLines, Members
+from include.xdm.events.flat_kinds import NULL, TEXT
+from include.xdm.events.flat_lines import FlatLines, Members
 
 _COMMA, _CLOSING = b",}"
 

@@ -20,8 +20,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import select
 
 from include.board.calendar import funnel
+from include.board.days import last_day
 from include.board.quarantine import first_rows
 from include.board.trends import trends
+from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
 from include.errors import ConfigError, PipelineError
 from include.lake.history import Target
@@ -32,17 +34,19 @@ from mixpanel_aep.board.views import day_view, pipeline_views, summary
 from mixpanel_aep.context import partition_of
 
 router = APIRouter(prefix="/board")
+_may_read_dags = [Depends(requires_access_dag("GET"))]
 _may_read = [Depends(requires_access_dag("GET")), Depends(requires_access_dag("GET", DagAccessEntity.RUN))]
 _may_see_rows = [*_may_read, Depends(requires_access_dag("PUT"))]
 # Values may be personal data: who may not even see the connections, with which they are loaded, does not see them.
 _may_see_values = [*_may_see_rows, Depends(requires_access_connection("GET"))]
 _ROWS = 20
+_A_DAY = timedelta(days=1)
 _LONGEST_RUN_ID = 250
 RunId = Annotated[str, Query(max_length=_LONGEST_RUN_ID)]
 
 
-@router.get("/static/{name}")
-def static_file(name: str, user: GetUserDep) -> Response:  # noqa: ARG001 - asks for a login
+@router.get("/static/{name}", dependencies=_may_read_dags)
+def static_file(name: str) -> Response:
     """The style sheet and the script."""
     found = static(name)
     if found is None:
@@ -50,7 +54,7 @@ def static_file(name: str, user: GetUserDep) -> Response:  # noqa: ARG001 - asks
     return found
 
 
-@router.get("")
+@router.get("", dependencies=_may_read_dags)
 def overview(request: Request, session: SessionDep, user: GetUserDep) -> HTMLResponse:
     """Every pipeline whose DAG the user may read, those that need attention first."""
     readable = get_auth_manager().get_authorized_dag_ids(user=user, method="GET", session=session)
@@ -104,7 +108,8 @@ def of_day(
     return render(
         request, "day.html.j2", view=view, first=first or day, parts=funnel(view.day), may_run=_may_run(user, pipeline),
         may_see_rows=_may_edit(user, pipeline), batch_link=_batch_link(links, view.facts.target),
-        before=day - timedelta(days=1), after=day + timedelta(days=1),
+        before=day - _A_DAY if day > pipeline.start_date else None,
+        after=day + _A_DAY if day < last_day(pipeline, SYSTEM_CLOCK.now()) else None,
     )  # fmt: skip
 
 

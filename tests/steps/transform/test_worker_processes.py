@@ -209,7 +209,7 @@ def test_what_another_process_raises_is_raised_here(tmp_path: Path, monkeypatch:
         "send",
         lambda self, message: send(self, ("unknown",) if message[0] == "parse" else message),
     )
-    with pytest.raises(WorkerFailed, match=r"failed \(TypeError at worker\.py:\d+\)"):
+    with pytest.raises(WorkerFailed, match=r"failed \(TypeError at worker_main\.py:\d+\)"):
         transformed(workspace(Lake(f"file://{tmp_path}/lake")), XDM, MAPPING, *day())
     error = processes._error("SchemaError", "It is wrong.", "Correct it.", None)
     assert isinstance(error, SchemaError)

@@ -101,6 +101,9 @@ def same(one: Any, other: Any) -> bool:
 @example(
     ["to_decimal(properties.a)"], ['{"a": 9223372036854775808}', '{"a": 100000000000000000000}', '{"a": 5}']
 )
+@example(
+    ["get_url_host(properties.a)"], ['{"a": "https://exa\\tmple.com/x"}', '{"a": "https://example.com/x"}']
+)
 @example(["size_of(now())", "size_of(properties.a)"], ['{"a": "2026-07-01T00:00:00Z"}'])
 def test_an_expression_has_one_value(db: Any, texts: list[str], events: list[str]) -> None:
     texts = list(filter(can_be_right, texts))

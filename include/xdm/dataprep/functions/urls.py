@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from include.xdm.dataprep.functions.registry import Function, optional, required
@@ -14,11 +15,16 @@ _PARSING = "DuckDB cannot parse URLs"
 _PORTS = {"http": 80, "https": 443, "ftp": 21, "ftps": 990, "sftp": 22, "ssh": 22, "ws": 80, "wss": 443}
 _ANCHORS = ("retain", "remove", "append")
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
 
 def _parts(url: str) -> SplitResult | None:
-    """Return the parts of a URL; None if it has no protocol, no host, or an invalid port."""
+    """Return the parts of a URL; None if it has no protocol, no host, an invalid port, or control characters."""
+    text = url.strip()
+    if _CONTROL.search(text):  # urlsplit would remove tabs and line breaks
+        return None
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(text)
         _ = parts.port  # raises if it is not a number
     except ValueError:
         return None

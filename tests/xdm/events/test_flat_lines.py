@@ -159,3 +159,12 @@ def test_the_benchmarks_day_is_read_alike_and_is_flat(odd: float) -> None:
     assert_read_alike(block.split(b"\n")[:-1])
     found = find_flat_lines(block)
     assert found is not None and len(found.places) == (300 if not odd else 270)
+
+
+def test_other_lines_are_read_some_at_a_time_and_keep_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = next(iter(benchmark_lines(40, odd=0.5)))
+    lines = [*block.split(b"\n")[:-1], b"no line", raw("1e5")]
+    expected = spilled(lines, by_places=False)
+    assert [record["line_number"] for record in expected["refused"]] == [41]
+    monkeypatch.setattr("include.xdm.events.block_reader._LINES_AT_ONCE", 3)
+    assert repr(spilled(lines, by_places=True)) == repr(spilled(lines, by_places=False)) == repr(expected)

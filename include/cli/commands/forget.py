@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from include.cli.clean import DryRun
+from include.cli.commands.clean import DryRun
 from include.cli.console import Output
 from include.cli.progress import working
 from include.cli.project import Project

@@ -13,7 +13,7 @@ from include.board.days import Day, State, all_days, gaps
 from include.board.index import make_board_index
 from include.board.sentences import advice, day_name, outcome
 from include.board.source import PipelineFacts
-from include.cli.audit import audited
+from include.cli.commands.audit import audited
 from include.cli.console import Output
 from include.cli.progress import working
 from include.cli.project import Project

@@ -1,0 +1,45 @@
+"""What ``check`` asks of the Airflow that runs the tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from include.errors import ConfigError
+from include.version import VERSION
+
+SUPPORTED_AIRFLOW = (3, 3)
+_LONGEST_HEARTBEAT_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class AirflowDeployment:
+    """The version of Airflow, the pools of the DAGs that it lacks, and how often a task's supervisor wakes up."""
+
+    version: str
+    missing_pools: tuple[str, ...]
+    heartbeat_seconds: float
+
+    def require_usable(self) -> str:
+        """Return a sentence about this Airflow.
+
+        Raises:
+            ConfigError: its version is not supported, or a pool is missing.
+        """
+        if tuple(map(int, self.version.split(".")[:2])) != SUPPORTED_AIRFLOW:
+            supported = ".".join(map(str, SUPPORTED_AIRFLOW))
+            raise ConfigError(
+                f"Airflow {self.version} is not supported by mixpanel-aep {VERSION}.",
+                f"Use Airflow {supported}, or a version of mixpanel-aep that supports yours.",
+            )
+        if self.missing_pools:
+            raise ConfigError(
+                f"Airflow has no pool {', '.join(self.missing_pools)}: tasks in it are never scheduled.",
+                "Restart the scheduler, which adds it, or run `python -m mixpanel_aep.settings airflow_pools.yaml`.",
+            )
+        sentence = f"version {self.version}, with every pool; mixpanel-aep {VERSION}"
+        if self.heartbeat_seconds > _LONGEST_HEARTBEAT_SECONDS:
+            sentence += (
+                f". AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL is {self.heartbeat_seconds:g}: set it to 1 where tasks run, or "
+                "a task that is deferred can lose a try"
+            )
+        return sentence

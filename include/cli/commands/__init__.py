@@ -1,0 +1,1 @@
+"""The commands of ``mixpanel-aep``, one module per command."""
