@@ -137,7 +137,10 @@ def broken(at: str, node: Any) -> XdmSchema:
             {"type": "decimal"},
             r"_acme\.mixpanel\.it of the schema has type 'decimal', which XDM does not have",
         ),
-        ({"type": ["string", "null"]}, r"_acme\.mixpanel\.it of the schema has type \['string', 'null'\], which"),
+        (
+            {"type": ["string", "null"]},
+            r"_acme\.mixpanel\.it of the schema has type \['string', 'null'\], which",
+        ),
         ({}, r"_acme\.mixpanel\.it of the schema has type None, which"),
         (array_of({"type": "file"}), r"_acme\.mixpanel\.it\.\* of the schema has type 'file', which"),
         (True, r"_acme\.mixpanel\.it"),
